@@ -1,0 +1,54 @@
+#include "messages/records.hpp"
+
+#include <array>
+#include <cstddef>
+
+namespace greenroom {
+
+namespace {
+
+constexpr std::array<std::string_view, 7> session_names{
+  "creating", "active", "checking_in", "ended", "expired", "terminated",
+  "failed"};
+constexpr std::array<std::string_view, 2> expiry_names{"rescue", "checkin"};
+constexpr std::array<std::string_view, 7> exec_names{
+  "queued", "running", "exited", "signaled", "timed_out", "canceled", "lost"};
+
+template <class Enum, std::size_t N>
+bool find(const std::array<std::string_view, N>& names, std::string_view text,
+          Enum& out) noexcept {
+  for (std::size_t i = 0; i < N; ++i)
+    if (names[i] == text) {
+      out = static_cast<Enum>(i);
+      return true;
+    }
+  return false;
+}
+
+} // namespace
+
+std::string_view to_string(session_status status) noexcept {
+  return session_names[static_cast<std::size_t>(status)];
+}
+
+bool parse(std::string_view text, session_status& out) noexcept {
+  return find(session_names, text, out);
+}
+
+std::string_view to_string(on_expire what) noexcept {
+  return expiry_names[static_cast<std::size_t>(what)];
+}
+
+bool parse(std::string_view text, on_expire& out) noexcept {
+  return find(expiry_names, text, out);
+}
+
+std::string_view to_string(exec_status status) noexcept {
+  return exec_names[static_cast<std::size_t>(status)];
+}
+
+bool parse(std::string_view text, exec_status& out) noexcept {
+  return find(exec_names, text, out);
+}
+
+} // namespace greenroom

@@ -1,0 +1,230 @@
+// The things Greenroom keeps: projects, keys, sessions and execs.
+//
+// A record is the whole truth about one thing at one moment. It travels in
+// messages and lies in the store; JSON for clients is made from it in one
+// place, runtime/base/views.
+#pragma once
+
+#include "messages/time.hpp"
+
+#include <caf/meta/type_name.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace greenroom {
+
+using string_map = std::map<std::string, std::string>;
+
+// -- projects -----------------------------------------------------------------
+
+struct review_rules {
+  std::string command; // empty: a person decides
+  millis timeout = 30 * 60 * 1000;
+  bool required = false;
+  friend bool operator==(const review_rules&, const review_rules&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, review_rules& x) {
+  return f(caf::meta::type_name("review_rules"), x.command, x.timeout,
+           x.required);
+}
+
+/// One upstream repository and the rules for sessions on it.
+struct project_record {
+  std::string id;
+  std::string repo; // path or URL; may hold no credentials
+  std::string default_branch = "main";
+  std::vector<std::string> protected_branches;
+  std::uint32_t max_active_sessions = 1;
+  string_map env;
+  std::string setup; // empty: none
+  review_rules review;
+  bool stopped = false; // admits no new sessions
+  friend bool operator==(const project_record&, const project_record&)
+    = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, project_record& x) {
+  return f(caf::meta::type_name("project_record"), x.id, x.repo,
+           x.default_branch, x.protected_branches, x.max_active_sessions, x.env,
+           x.setup, x.review, x.stopped);
+}
+
+// -- keys ---------------------------------------------------------------------
+
+/// An API key without its secret, of which only the SHA-256 is kept.
+struct key_record {
+  std::string id;
+  std::string name;
+  std::string secret_hash; // 64 lower-case hex digits
+  std::vector<std::string> scopes;
+  std::vector<std::string> projects; // empty: all of them
+  unix_ms created_at = 0;
+  unix_ms expires_at = 0; // 0: never
+  friend bool operator==(const key_record&, const key_record&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, key_record& x) {
+  return f(caf::meta::type_name("key_record"), x.id, x.name, x.secret_hash,
+           x.scopes, x.projects, x.created_at, x.expires_at);
+}
+
+/// Who asks: what handlers below the edge need to know of a key.
+struct caller {
+  std::string key_id;
+  std::string key_name;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, caller& x) {
+  return f(caf::meta::type_name("caller"), x.key_id, x.key_name);
+}
+
+// -- sessions -----------------------------------------------------------------
+
+/// The life of a session:
+///
+///   creating → active ⇄ checking_in → ended
+///                ├────→ expired
+///   creating ────┼────→ terminated
+///   creating ────┴────→ failed
+enum class session_status : std::uint8_t {
+  creating,
+  active,
+  checking_in,
+  ended,
+  expired,
+  terminated,
+  failed,
+};
+
+std::string_view to_string(session_status status) noexcept;
+bool parse(std::string_view text, session_status& out) noexcept;
+
+/// True while a session holds its branch and its slot.
+constexpr bool is_live(session_status status) noexcept {
+  return status <= session_status::checking_in;
+}
+
+/// What happens to the work when a session's time is over.
+enum class on_expire : std::uint8_t { rescue, checkin };
+
+std::string_view to_string(on_expire what) noexcept;
+bool parse(std::string_view text, on_expire& out) noexcept;
+
+struct session_record {
+  std::string id;
+  std::string project_id;
+  std::string node; // pod_name: the node that hosts it
+  session_status status = session_status::creating;
+  std::string status_reason;
+  std::string branch;
+  bool new_branch = false; // the branch is made by this session
+  std::string base_commit; // where the branch stood at creation, 40 hex digits
+  std::string created_by;  // key id
+  unix_ms created_at = 0;
+  unix_ms expires_at = 0;
+  unix_ms ended_at = 0; // 0: has not ended
+  std::string feature_slug;
+  on_expire expiry = on_expire::rescue;
+  string_map labels;
+  std::uint16_t preview_port = 8080;
+  std::uint64_t epoch = 0;   // grows each time an actor takes the session
+  std::uint64_t version = 0; // grows with each stored change
+  millis warned = 0; // the smallest expiry warning given so far, 0: none yet
+  // The event of the last stored change, for a timeline that a crash cut
+  // short: written in one transaction with the change itself.
+  std::string last_event;      // event name, empty: none
+  std::string last_event_data; // JSON object
+  friend bool operator==(const session_record&, const session_record&)
+    = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, session_record& x) {
+  return f(caf::meta::type_name("session_record"), x.id, x.project_id, x.node,
+           x.status, x.status_reason, x.branch, x.new_branch, x.base_commit,
+           x.created_by, x.created_at, x.expires_at, x.ended_at, x.feature_slug,
+           x.expiry, x.labels, x.preview_port, x.epoch, x.version, x.warned,
+           x.last_event, x.last_event_data);
+}
+
+// -- execs --------------------------------------------------------------------
+
+/// queued → running → exited | signaled | timed_out | canceled | lost
+enum class exec_status : std::uint8_t {
+  queued,
+  running,
+  exited,
+  signaled,
+  timed_out,
+  canceled,
+  lost,
+};
+
+std::string_view to_string(exec_status status) noexcept;
+bool parse(std::string_view text, exec_status& out) noexcept;
+
+constexpr bool is_over(exec_status status) noexcept {
+  return status > exec_status::running;
+}
+
+/// What a client asked to run. Exactly one of `command` and `argv` is set.
+struct exec_spec {
+  std::string exec_id;
+  std::string command;
+  std::vector<std::string> argv;
+  std::string cwd; // relative to the checkout, empty: its top
+  string_map env;
+  millis timeout = 0; // 0: none
+  friend bool operator==(const exec_spec&, const exec_spec&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, exec_spec& x) {
+  return f(caf::meta::type_name("exec_spec"), x.exec_id, x.command, x.argv,
+           x.cwd, x.env, x.timeout);
+}
+
+/// How an exec ended, as its exit record says. Nothing here is ever guessed:
+/// an exec without an exit record is `lost`.
+struct exec_outcome {
+  exec_status status = exec_status::lost;
+  std::int32_t exit_code = 0; // valid for `exited`
+  std::int32_t signal = 0;    // valid for `signaled`; else what ended it, or 0
+  unix_ms ended_at = 0;
+  std::uint64_t stdout_bytes = 0; // as printed, kept or not
+  std::uint64_t stderr_bytes = 0;
+  bool truncated = false; // the log holds less than was printed
+  friend bool operator==(const exec_outcome&, const exec_outcome&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, exec_outcome& x) {
+  return f(caf::meta::type_name("exec_outcome"), x.status, x.exit_code,
+           x.signal, x.ended_at, x.stdout_bytes, x.stderr_bytes, x.truncated);
+}
+
+struct exec_record {
+  exec_spec spec;
+  exec_status status = exec_status::queued;
+  unix_ms created_at = 0;
+  unix_ms started_at = 0; // 0: not yet
+  exec_outcome outcome;   // valid once is_over(status)
+  friend bool operator==(const exec_record&, const exec_record&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, exec_record& x) {
+  return f(caf::meta::type_name("exec_record"), x.spec, x.status, x.created_at,
+           x.started_at, x.outcome);
+}
+
+} // namespace greenroom
