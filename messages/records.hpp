@@ -2,7 +2,7 @@
 //
 // A record is the whole truth about one thing at one moment. It travels in
 // messages and lies in the store; JSON for clients is made from it in one
-// place, runtime/base/views.
+// place, runtime/views.
 #pragma once
 
 #include "messages/time.hpp"

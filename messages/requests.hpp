@@ -1,0 +1,501 @@
+// What actors say to each other, one struct a message.
+//
+// Grouped by who receives them; messages/actors.hpp says who answers what.
+// All are plain values that serialise, so a handle may be on another node.
+#pragma once
+
+#include "messages/events.hpp"
+#include "messages/records.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace greenroom {
+
+#define GREENROOM_INSPECT(type, ...)                                           \
+  template <class Inspector>                                                   \
+  typename Inspector::result_type inspect(Inspector& f,                       \
+                                          [[maybe_unused]] type& x) {           \
+    return f(caf::meta::type_name(#type) __VA_OPT__(, ) __VA_ARGS__);          \
+  }
+
+// -- to the directory ---------------------------------------------------------
+
+/// Answered with the project's handle, or not_found "project not found".
+struct find_project {
+  std::string project_id;
+};
+GREENROOM_INSPECT(find_project, x.project_id)
+
+/// Answered with the session's handle, awake or revived for this request, or
+/// not_found "session not found" (also where it is another project's).
+struct find_session {
+  std::string project_id;
+  std::string session_id;
+};
+GREENROOM_INSPECT(find_session, x.project_id, x.session_id)
+
+struct list_projects {};
+GREENROOM_INSPECT(list_projects)
+
+struct project_list {
+  std::vector<project_record> projects; // by id
+};
+GREENROOM_INSPECT(project_list, x.projects)
+
+struct get_project {
+  std::string project_id;
+};
+GREENROOM_INSPECT(get_project, x.project_id)
+
+/// Refused with project_exists where the id is taken.
+struct create_project {
+  project_record project;
+};
+GREENROOM_INSPECT(create_project, x.project)
+
+/// `fields` is a JSON object with the fields to change, in the form of the
+/// configuration file plus `status`.
+struct change_project {
+  std::string project_id;
+  std::string fields;
+};
+GREENROOM_INSPECT(change_project, x.project_id, x.fields)
+
+/// Refused with conflict while the project has live sessions.
+struct delete_project {
+  std::string project_id;
+};
+GREENROOM_INSPECT(delete_project, x.project_id)
+
+// -- to the key registry ------------------------------------------------------
+
+struct create_key {
+  std::string name;
+  std::vector<std::string> scopes;
+  std::vector<std::string> projects; // empty: all
+  millis expires_in = 0;             // 0: never
+};
+GREENROOM_INSPECT(create_key, x.name, x.scopes, x.projects, x.expires_in)
+
+struct key_created {
+  key_record key;
+  std::string secret; // shown this once
+};
+GREENROOM_INSPECT(key_created, x.key, x.secret)
+
+struct list_keys {};
+GREENROOM_INSPECT(list_keys)
+
+struct key_list {
+  std::vector<key_record> keys; // newest first
+};
+GREENROOM_INSPECT(key_list, x.keys)
+
+/// Answered once no request can pass with the key any more.
+struct revoke_key {
+  std::string key_id;
+};
+GREENROOM_INSPECT(revoke_key, x.key_id)
+
+// -- to a project -------------------------------------------------------------
+
+/// Fields are checked for form at the edge; the project decides the rest.
+struct create_session {
+  caller by;
+  std::string branch;     // exactly one of branch
+  std::string new_branch; // and new_branch is set
+  std::string from_ref;   // with new_branch; empty: the default branch
+  std::string feature_slug;
+  millis expires_in = 0;
+  std::uint16_t preview_port = 8080;
+  on_expire expiry = on_expire::rescue;
+  string_map labels;
+};
+GREENROOM_INSPECT(create_session, x.by, x.branch, x.new_branch, x.from_ref,
+                  x.feature_slug, x.expires_in, x.preview_port, x.expiry,
+                  x.labels)
+
+struct list_sessions {
+  std::string status;       // a session_status, empty: all
+  std::string feature_slug; // empty: all
+  std::uint32_t limit = 0;  // 0: all
+  std::string cursor;       // empty: from the newest
+};
+GREENROOM_INSPECT(list_sessions, x.status, x.feature_slug, x.limit, x.cursor)
+
+struct session_entry {
+  session_record session;
+  std::uint32_t running_execs = 0;
+};
+GREENROOM_INSPECT(session_entry, x.session, x.running_execs)
+
+struct session_page {
+  std::vector<session_entry> sessions; // newest first
+  std::string next_cursor;             // empty: that was all
+};
+GREENROOM_INSPECT(session_page, x.sessions, x.next_cursor)
+
+/// A session tells its project how many execs run in it.
+struct session_load {
+  std::string session_id;
+  std::uint32_t running_execs = 0;
+};
+GREENROOM_INSPECT(session_load, x.session_id, x.running_execs)
+
+/// A session tells its project that it is over: branch and slot are free.
+struct session_over {
+  std::string session_id;
+};
+GREENROOM_INSPECT(session_over, x.session_id)
+
+/// The directory tells a project that its rules have changed.
+struct project_changed {
+  project_record project;
+};
+GREENROOM_INSPECT(project_changed, x.project)
+
+// -- to the session supervisor ------------------------------------------------
+
+/// Spawns the actor of a session that was just stored as `creating`.
+struct launch_session {
+  session_record session;
+  project_record project;
+};
+GREENROOM_INSPECT(launch_session, x.session, x.project)
+
+/// A session asks to be sent a clock_tick at a time; 0: never.
+struct arm_deadline {
+  std::string session_id;
+  unix_ms at = 0;
+};
+GREENROOM_INSPECT(arm_deadline, x.session_id, x.at)
+
+/// Makes an actor of every session that the store calls live, brings each in
+/// order with what lies on disk, and answers when the node may serve.
+struct reconcile {};
+GREENROOM_INSPECT(reconcile)
+
+struct reconciled {
+  std::uint32_t sessions = 0;
+};
+GREENROOM_INSPECT(reconciled, x.sessions)
+
+// -- to a session -------------------------------------------------------------
+
+/// Answered with the record once the session is active, or with why not.
+struct start_session {};
+GREENROOM_INSPECT(start_session)
+
+struct get_session {};
+GREENROOM_INSPECT(get_session)
+
+/// A session's JSON, encoded when it last changed.
+struct session_view {
+  shared_text json;
+};
+GREENROOM_INSPECT(session_view, x.json)
+
+struct start_exec {
+  caller by;
+  exec_spec spec;  // exec_id empty: the session makes one
+  millis wait = 0; // how long the answer may wait for the end, 0: not at all
+};
+GREENROOM_INSPECT(start_exec, x.by, x.spec, x.wait)
+
+struct get_exec {
+  std::string exec_id;
+};
+GREENROOM_INSPECT(get_exec, x.exec_id)
+
+struct list_execs {
+  std::uint32_t limit = 0; // 0: all
+  std::string cursor;
+};
+GREENROOM_INSPECT(list_execs, x.limit, x.cursor)
+
+/// An exec as clients see it. `json` is the Exec object of API.md; after a
+/// `wait` in which it ended it has `stdout` and `stderr` too.
+struct exec_view {
+  shared_text json;
+  bool ended = false;
+};
+GREENROOM_INSPECT(exec_view, x.json, x.ended)
+
+struct exec_page {
+  shared_text json;        // an array of Exec objects, newest first
+  std::string next_cursor; // empty: that was all
+};
+GREENROOM_INSPECT(exec_page, x.json, x.next_cursor)
+
+struct cancel_exec {
+  std::string exec_id;
+};
+GREENROOM_INSPECT(cancel_exec, x.exec_id)
+
+struct extend_session {
+  millis expires_in = 0; // from now
+};
+GREENROOM_INSPECT(extend_session, x.expires_in)
+
+struct checkin_session {
+  caller by;
+  bool skip_review = false;
+  bool auto_merge = false;
+  std::string commit_message; // empty: one is made
+};
+GREENROOM_INSPECT(checkin_session, x.by, x.skip_review, x.auto_merge,
+                  x.commit_message)
+
+struct checkin_reply {
+  std::string session_id;
+  session_status status = session_status::ended;
+  std::string commit; // 40 hex digits
+  std::string branch;
+};
+GREENROOM_INSPECT(checkin_reply, x.session_id, x.status, x.commit, x.branch)
+
+struct terminate_session {
+  caller by;
+};
+GREENROOM_INSPECT(terminate_session, x.by)
+
+struct terminate_reply {
+  std::string session_id;
+  std::vector<std::string> rescue_refs; // empty: there was nothing to keep
+};
+GREENROOM_INSPECT(terminate_reply, x.session_id, x.rescue_refs)
+
+/// What follows `after`, read from the log at the reader's own pace.
+struct read_events {
+  std::uint64_t after = 0;
+  event_filter filter;
+  std::uint32_t max_bytes = 256 * 1024;
+};
+GREENROOM_INSPECT(read_events, x.after, x.filter, x.max_bytes)
+
+/// A page of the timeline as JSON, oldest first.
+struct read_timeline {
+  std::uint64_t after = 0;
+  event_filter filter;
+  std::uint32_t limit = 0; // 0: as many as fit in a page of 4 MiB
+};
+GREENROOM_INSPECT(read_timeline, x.after, x.filter, x.limit)
+
+struct timeline_page {
+  shared_text json;             // an array of events
+  std::uint64_t next_after = 0; // 0: that was all
+};
+GREENROOM_INSPECT(timeline_page, x.json, x.next_after)
+
+/// How a watcher stands to its session.
+enum class watch_state : std::uint8_t {
+  hot,    // registered: every batch after `last` will be sent to it
+  behind, // not registered: read_events up to `last`, then ask again
+  over,   // `last` is session.ended: nothing will ever follow
+};
+
+struct watch_reply {
+  watch_state state = watch_state::behind;
+  event_id last;
+};
+GREENROOM_INSPECT(watch_reply, x.state, x.last)
+
+/// The supervisor's clock, at the time that the session armed (or later).
+struct clock_tick {
+  unix_ms now = 0;
+};
+GREENROOM_INSPECT(clock_tick, x.now)
+
+/// Test only: the session's actor throws, as if it had a bug.
+struct crash_session {};
+GREENROOM_INSPECT(crash_session)
+
+// -- from the runner link to a session ----------------------------------------
+
+struct running_exec {
+  std::string exec_id;
+  std::uint64_t records = 0; // of its output index
+};
+GREENROOM_INSPECT(running_exec, x.exec_id, x.records)
+
+/// A runner answered: it was started, or had survived the server.
+struct runner_up {
+  std::vector<running_exec> execs; // what runs in it
+};
+GREENROOM_INSPECT(runner_up, x.execs)
+
+/// There is no runner: it could not be started or adopted, or it died.
+struct runner_down {
+  std::string reason;
+};
+GREENROOM_INSPECT(runner_down, x.reason)
+
+struct exec_started {
+  std::string exec_id;
+  unix_ms time = 0;
+};
+GREENROOM_INSPECT(exec_started, x.exec_id, x.time)
+
+struct exec_refused {
+  std::string exec_id;
+  std::string reason;
+};
+GREENROOM_INSPECT(exec_refused, x.exec_id, x.reason)
+
+/// The exec's output index has grown to `records`.
+struct exec_grown {
+  std::string exec_id;
+  std::uint64_t records = 0;
+};
+GREENROOM_INSPECT(exec_grown, x.exec_id, x.records)
+
+struct exec_ended {
+  std::string exec_id;
+  std::uint64_t records = 0;
+  exec_outcome outcome;
+};
+GREENROOM_INSPECT(exec_ended, x.exec_id, x.records, x.outcome)
+
+// -- to the store -------------------------------------------------------------
+
+/// Inserts a session in the lowest free slot below `max_active`; refused with
+/// session_exists or checkout_exists by the database's own constraints.
+struct insert_session {
+  session_record session;
+  std::uint32_t max_active = 1;
+};
+GREENROOM_INSPECT(insert_session, x.session, x.max_active)
+
+/// Writes a session's new state and event; refused with conflict where another
+/// actor has taken the session since (a higher epoch).
+struct update_session {
+  session_record session;
+};
+GREENROOM_INSPECT(update_session, x.session)
+
+/// Raises the epoch and answers the record: who has it owns the session.
+struct take_session {
+  std::string session_id;
+};
+GREENROOM_INSPECT(take_session, x.session_id)
+
+struct load_session {
+  std::string session_id;
+};
+GREENROOM_INSPECT(load_session, x.session_id)
+
+struct query_sessions {
+  std::string project_id;
+  list_sessions query;
+};
+GREENROOM_INSPECT(query_sessions, x.project_id, x.query)
+
+struct session_rows {
+  std::vector<session_record> sessions;
+  std::string next_cursor;
+};
+GREENROOM_INSPECT(session_rows, x.sessions, x.next_cursor)
+
+struct put_project {
+  project_record project;
+};
+GREENROOM_INSPECT(put_project, x.project)
+
+struct drop_project {
+  std::string project_id;
+};
+GREENROOM_INSPECT(drop_project, x.project_id)
+
+struct put_key {
+  key_record key;
+};
+GREENROOM_INSPECT(put_key, x.key)
+
+struct drop_key {
+  std::string key_id;
+};
+GREENROOM_INSPECT(drop_key, x.key_id)
+
+// -- to the git workers -------------------------------------------------------
+
+/// Brings the mirror up to date and finds the commit that a session starts
+/// from. Refused with not_found "branch not found", or unavailable where the
+/// upstream cannot be reached and the mirror does not know the name.
+struct resolve_branch {
+  project_record project;
+  std::string branch;
+  bool new_branch = false;
+  std::string from_ref;
+};
+GREENROOM_INSPECT(resolve_branch, x.project, x.branch, x.new_branch,
+                  x.from_ref)
+
+struct resolved_branch {
+  std::string commit;
+};
+GREENROOM_INSPECT(resolved_branch, x.commit)
+
+struct make_checkout {
+  project_record project;
+  session_record session;
+};
+GREENROOM_INSPECT(make_checkout, x.project, x.session)
+
+/// Commits what is dirty, takes the objects into the mirror and pushes the
+/// branch to the upstream. Can be repeated after a crash at any step.
+struct save_checkin {
+  project_record project;
+  session_record session;
+  caller by;
+  std::string message;
+};
+GREENROOM_INSPECT(save_checkin, x.project, x.session, x.by, x.message)
+
+struct saved_checkin {
+  std::string commit;
+};
+GREENROOM_INSPECT(saved_checkin, x.commit)
+
+/// Keeps the work of a session under refs/greenroom/rescue/<sid>/.
+struct save_rescue {
+  project_record project;
+  session_record session;
+};
+GREENROOM_INSPECT(save_rescue, x.project, x.session)
+
+struct saved_rescue {
+  std::vector<std::string> refs;
+};
+GREENROOM_INSPECT(saved_rescue, x.refs)
+
+/// Removes a session's checkout and sockets; timeline and logs stay.
+struct remove_checkout {
+  std::string session_id;
+};
+GREENROOM_INSPECT(remove_checkout, x.session_id)
+
+// -- to the log reader --------------------------------------------------------
+
+struct read_session_events {
+  std::string session_id;
+  read_events what;
+};
+GREENROOM_INSPECT(read_session_events, x.session_id, x.what)
+
+struct read_session_timeline {
+  std::string session_id;
+  read_timeline what;
+};
+GREENROOM_INSPECT(read_session_timeline, x.session_id, x.what)
+
+// -- to the edge --------------------------------------------------------------
+
+/// Streams that were opened with this key end now.
+struct key_revoked {
+  std::string key_id;
+};
+GREENROOM_INSPECT(key_revoked, x.key_id)
+
+} // namespace greenroom
