@@ -32,6 +32,7 @@ using store_writer_actor = caf::typed_actor<
   caf::replies_to<insert_session>::with<caf::unit_t>,
   caf::replies_to<update_session>::with<caf::unit_t>,
   caf::replies_to<take_session>::with<session_record>,
+  caf::replies_to<take_live_sessions>::with<session_rows>,
   caf::replies_to<put_project>::with<caf::unit_t>,
   caf::replies_to<drop_project>::with<caf::unit_t>,
   caf::replies_to<put_key>::with<caf::unit_t>,
@@ -40,7 +41,8 @@ using store_writer_actor = caf::typed_actor<
 /// Reads of the store that no actor has in memory.
 using store_reader_actor = caf::typed_actor<
   caf::replies_to<load_session>::with<session_record>,
-  caf::replies_to<query_sessions>::with<session_rows>>;
+  caf::replies_to<query_sessions>::with<session_rows>,
+  caf::replies_to<live_sessions>::with<session_rows>>;
 
 /// One SSE stream: a cursor into a session's events, one write in flight. While
 /// it is registered as hot with its session it is sent each batch.
@@ -87,19 +89,30 @@ using session_actor = caf::typed_actor<
   caf::reacts_to<exec_started>, caf::reacts_to<exec_refused>,
   caf::reacts_to<exec_grown>, caf::reacts_to<exec_ended>>;
 
+/// What a session also hears, from itself.
+using session_core = session_actor::extend<
+  caf::reacts_to<wait_over>, caf::reacts_to<go_on>, caf::reacts_to<try_again>,
+  caf::reacts_to<check_idle>>;
+
 /// Spawns and monitors sessions; revives a crashed one with back-off and a
 /// limit; owns the one clock of all sessions' deadlines.
 using session_supervisor_actor = caf::typed_actor<
   caf::replies_to<launch_session>::with<session_actor>,
   caf::replies_to<find_session>::with<session_actor>,
   caf::replies_to<reconcile>::with<reconciled>,
-  caf::reacts_to<arm_deadline>, caf::reacts_to<project_changed>>;
+  caf::replies_to<get_loads>::with<session_loads>,
+  caf::reacts_to<session_load>, caf::reacts_to<arm_deadline>,
+  caf::reacts_to<project_changed>>;
+
+/// What a supervisor also hears, from itself.
+using session_supervisor_core
+  = session_supervisor_actor::extend<caf::reacts_to<clock_tick>,
+                                     caf::reacts_to<revive_session>>;
 
 /// One project: admits sessions.
 using project_actor = caf::typed_actor<
   caf::replies_to<create_session>::with<session_record>,
   caf::replies_to<list_sessions>::with<session_page>,
-  caf::reacts_to<session_load>, caf::reacts_to<session_over>,
   caf::reacts_to<project_changed>>;
 
 /// Id to handle, for projects and sessions; keeps the projects.

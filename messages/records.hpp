@@ -139,10 +139,10 @@ struct session_record {
   std::uint64_t epoch = 0;   // grows each time an actor takes the session
   std::uint64_t version = 0; // grows with each stored change
   millis warned = 0; // the smallest expiry warning given so far, 0: none yet
-  // The event of the last stored change, for a timeline that a crash cut
+  // The events of the last stored change, for a timeline that a crash cut
   // short: written in one transaction with the change itself.
-  std::string last_event;      // event name, empty: none
-  std::string last_event_data; // JSON object
+  std::string last_event;      // the last one's name, empty: none
+  std::string last_event_data; // JSON array of {"type", "data"}
   friend bool operator==(const session_record&, const session_record&)
     = default;
 };
@@ -203,13 +203,15 @@ struct exec_outcome {
   std::uint64_t stdout_bytes = 0; // as printed, kept or not
   std::uint64_t stderr_bytes = 0;
   bool truncated = false; // the log holds less than was printed
+  std::string reason; // why it never ran or was lost, empty otherwise
   friend bool operator==(const exec_outcome&, const exec_outcome&) = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, exec_outcome& x) {
   return f(caf::meta::type_name("exec_outcome"), x.status, x.exit_code,
-           x.signal, x.ended_at, x.stdout_bytes, x.stderr_bytes, x.truncated);
+           x.signal, x.ended_at, x.stdout_bytes, x.stderr_bytes, x.truncated,
+           x.reason);
 }
 
 struct exec_record {

@@ -137,20 +137,7 @@ struct session_page {
 };
 GREENROOM_INSPECT(session_page, x.sessions, x.next_cursor)
 
-/// A session tells its project how many execs run in it.
-struct session_load {
-  std::string session_id;
-  std::uint32_t running_execs = 0;
-};
-GREENROOM_INSPECT(session_load, x.session_id, x.running_execs)
-
-/// A session tells its project that it is over: branch and slot are free.
-struct session_over {
-  std::string session_id;
-};
-GREENROOM_INSPECT(session_over, x.session_id)
-
-/// The directory tells a project that its rules have changed.
+/// The directory tells a project and the supervisor of new rules.
 struct project_changed {
   project_record project;
 };
@@ -171,6 +158,29 @@ struct arm_deadline {
   unix_ms at = 0;
 };
 GREENROOM_INSPECT(arm_deadline, x.session_id, x.at)
+
+/// A session says how many execs run in it; lists of sessions show it.
+struct session_load {
+  std::string session_id;
+  std::uint32_t running_execs = 0;
+};
+GREENROOM_INSPECT(session_load, x.session_id, x.running_execs)
+
+struct get_loads {
+  std::vector<std::string> session_ids;
+};
+GREENROOM_INSPECT(get_loads, x.session_ids)
+
+struct session_loads {
+  std::vector<std::uint32_t> running_execs; // in the order asked
+};
+GREENROOM_INSPECT(session_loads, x.running_execs)
+
+/// The supervisor tells itself that a crashed session's pause is over.
+struct revive_session {
+  std::string session_id;
+};
+GREENROOM_INSPECT(revive_session, x.session_id)
 
 /// Makes an actor of every session that the store calls live, brings each in
 /// order with what lies on disk, and answers when the node may serve.
@@ -312,6 +322,28 @@ GREENROOM_INSPECT(clock_tick, x.now)
 struct crash_session {};
 GREENROOM_INSPECT(crash_session)
 
+// -- from a session to itself -------------------------------------------------
+
+/// The time that a request was ready to wait is over.
+struct wait_over {
+  std::uint64_t ticket = 0;
+};
+GREENROOM_INSPECT(wait_over, x.ticket)
+
+/// There is more output of this exec to announce.
+struct go_on {
+  std::string exec_id;
+};
+GREENROOM_INSPECT(go_on, x.exec_id)
+
+/// What could not be stored or written a moment ago is tried again.
+struct try_again {};
+GREENROOM_INSPECT(try_again)
+
+/// A session that is over looks whether anybody still asks for it.
+struct check_idle {};
+GREENROOM_INSPECT(check_idle)
+
 // -- from the runner link to a session ----------------------------------------
 
 struct running_exec {
@@ -397,6 +429,16 @@ struct session_rows {
   std::string next_cursor;
 };
 GREENROOM_INSPECT(session_rows, x.sessions, x.next_cursor)
+
+/// The sessions of a project that hold a slot and a branch.
+struct live_sessions {
+  std::string project_id;
+};
+GREENROOM_INSPECT(live_sessions, x.project_id)
+
+/// Takes every live session of this node, as take_session does with one.
+struct take_live_sessions {};
+GREENROOM_INSPECT(take_live_sessions)
 
 struct put_project {
   project_record project;

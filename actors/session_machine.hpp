@@ -1,0 +1,268 @@
+// The decisions of a session, without an actor, a process or a clock.
+//
+//   creating → active ⇄ checking_in → ended
+//                ├────→ expired
+//   creating ────┼────→ terminated
+//   creating ────┴────→ failed
+//
+// `apply` takes what happened and returns what is to be done. It is a pure
+// function of the state and the input: the same history gives the same
+// effects, so every state and every message can be tested by itself. The
+// session actor (actors/session.hpp) performs the effects and feeds back what
+// came of them.
+//
+// Changes of the session's own life are stored before they count: `apply`
+// returns a `persist` with the record as it will be, and the actor feeds
+// `stored` once it is on disk. Until then the machine is `busy()`, and the
+// actor holds back further life inputs; execs go on meanwhile.
+#pragma once
+
+#include "messages/errors.hpp"
+#include "messages/events.hpp"
+#include "messages/records.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace greenroom::session {
+
+/// Names the client's request that an effect answers; 0: nobody asked.
+using ticket = std::uint64_t;
+
+struct limits {
+  std::uint32_t max_concurrent = 8; // execs running at once
+  std::uint32_t max_queued = 64;    // execs waiting; beyond that: refused
+  millis max_lifetime = 30LL * 24 * 3600 * 1000; // from creation
+};
+
+/// Why a session is on its way out.
+enum class ending : std::uint8_t { none, checkin, expire, terminate, fail };
+
+/// Where an ending has got to. The steps are taken in this order, and each can
+/// be taken again after a crash.
+enum class step : std::uint8_t { idle, stopping, checking_in, rescuing };
+
+struct state {
+  session_record record;
+  limits bounds;
+
+  std::map<std::string, exec_record> execs;
+  std::vector<std::string> order;  // exec ids, oldest first
+  std::deque<std::string> waiting; // queued execs, first come first served
+  std::uint32_t running = 0;       // started or about to be
+
+  ending why = ending::none;
+  step at = step::idle;
+  std::string fail_reason;   // for ending::fail
+  ticket asked = 0;          // who waits for the ending
+  caller author;             // of the check-in commit
+  std::string message;       // of the check-in commit
+  std::string commit;        // what the check-in made
+  std::vector<std::string> rescue_refs;
+  std::vector<ticket> starters; // who waits for the session to be active
+
+  bool persisting = false;
+};
+
+/// True while a stored change is under way.
+inline bool busy(const state& s) noexcept {
+  return s.persisting;
+}
+
+// -- inputs -------------------------------------------------------------------
+
+namespace in {
+
+struct begin {}; // first start, and again after a revival
+struct start_asked {
+  ticket who = 0;
+};
+struct checkout_made {};
+struct checkout_failed {
+  refusal why;
+};
+struct extend_asked {
+  ticket who = 0;
+  millis expires_in = 0;
+  unix_ms now = 0;
+};
+struct checkin_asked {
+  ticket who = 0;
+  caller by;
+  std::string message;
+};
+struct checkin_saved {
+  std::string commit;
+  unix_ms now = 0;
+};
+struct checkin_failed {
+  refusal why;
+};
+struct terminate_asked {
+  ticket who = 0;
+};
+struct give_up { // the actor crashes again and again
+  std::string reason;
+};
+struct runner_stopped { // nothing of the session runs any more
+  unix_ms now = 0;
+};
+struct rescue_saved {
+  std::vector<std::string> refs;
+  unix_ms now = 0;
+};
+struct rescue_failed {
+  std::string reason; // says where the work is
+  unix_ms now = 0;
+};
+struct tick {
+  unix_ms now = 0;
+};
+struct stored {
+  session_record record;
+};
+struct store_refused { // the change that was under way did not happen
+};
+
+struct exec_asked {
+  ticket who = 0;
+  exec_spec spec; // with its exec_id
+  unix_ms now = 0;
+};
+struct exec_started {
+  std::string exec_id;
+  unix_ms time = 0;
+};
+struct exec_ended {
+  std::string exec_id;
+  exec_outcome outcome;
+};
+struct cancel_asked {
+  ticket who = 0;
+  std::string exec_id;
+  unix_ms now = 0;
+};
+
+} // namespace in
+
+using input
+  = std::variant<in::begin, in::start_asked, in::checkout_made,
+                 in::checkout_failed, in::extend_asked, in::checkin_asked,
+                 in::checkin_saved, in::checkin_failed, in::terminate_asked,
+                 in::give_up, in::runner_stopped, in::rescue_saved,
+                 in::rescue_failed, in::tick, in::stored, in::store_refused,
+                 in::exec_asked, in::exec_started, in::exec_ended,
+                 in::cancel_asked>;
+
+/// True for inputs that may change the stored record: they wait while another
+/// change is being stored.
+bool touches_record(const input& what) noexcept;
+
+// -- effects ------------------------------------------------------------------
+
+struct effect;
+
+namespace out {
+
+struct make_checkout {};
+struct stop_runner {};
+struct save_checkin {};
+struct save_rescue {};
+struct remove_checkout {}; // the work is safe elsewhere
+struct over {};            // branch and slot are free, no deadline is left
+
+/// Ask for a `tick` at this time.
+struct arm {
+  unix_ms at = 0;
+};
+
+/// An event of the session's life, to be published once stored.
+struct life_event {
+  event_kind kind = event_kind::session_created;
+  string_map fields; // beside Session's own
+};
+
+/// Store `next` with its events; then publish them and perform `then`. If that
+/// fails: where `who` asked, they get the refusal and `store_refused` is fed;
+/// where nobody asked, it is tried again.
+struct persist {
+  session_record next;
+  std::vector<life_event> events;
+  ticket who = 0;
+  std::vector<effect> then;
+};
+
+/// Publish an event of an exec, with its record as it is now.
+struct publish_exec {
+  event_kind kind = event_kind::exec_queued;
+  std::string exec_id;
+};
+struct spawn_exec {
+  std::string exec_id;
+};
+struct kill_exec {
+  std::string exec_id;
+};
+
+struct answer_refused {
+  ticket who = 0;
+  refusal why;
+};
+struct answer_session { // with the record
+  ticket who = 0;
+};
+struct answer_exec { // at once
+  ticket who = 0;
+  std::string exec_id;
+};
+struct answer_exec_later { // when it runs or waits in the queue
+  ticket who = 0;
+  std::string exec_id;
+};
+struct answer_exec_ended { // when it is over
+  ticket who = 0;
+  std::string exec_id;
+};
+struct answer_checkin {
+  ticket who = 0;
+};
+struct answer_terminated {
+  ticket who = 0;
+};
+
+} // namespace out
+
+struct effect
+  : std::variant<out::make_checkout, out::stop_runner, out::save_checkin,
+                 out::save_rescue, out::remove_checkout, out::over, out::arm,
+                 out::persist, out::publish_exec, out::spawn_exec,
+                 out::kill_exec, out::answer_refused, out::answer_session,
+                 out::answer_exec, out::answer_exec_later,
+                 out::answer_exec_ended, out::answer_checkin,
+                 out::answer_terminated> {
+  using variant::variant;
+  const variant& as_variant() const noexcept {
+    return *this;
+  }
+};
+
+using effects = std::vector<effect>;
+
+/// What is to be done about `what`. Inputs that touch the record must not be
+/// fed while the state is busy.
+effects apply(state& s, const input& what);
+
+/// The next time at which the session needs a tick: a warning or its end.
+/// 0 where it needs none.
+unix_ms next_deadline(const session_record& record) noexcept;
+
+/// The smallest expiry warning that no longer makes sense when a session has
+/// `remaining` left: what `record.warned` is set to when a deadline is set.
+millis first_warning(millis remaining) noexcept;
+
+} // namespace greenroom::session
