@@ -198,7 +198,7 @@ struct machine {
     auto next = s.record;
     next.status = session_status::failed;
     next.status_reason = x.why.message;
-    next.ended_at = std::max(next.created_at, next.ended_at);
+    next.ended_at = x.now;
     effects then;
     for (auto who : s.starters)
       then.push_back(refuse(who, x.why));

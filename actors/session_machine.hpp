@@ -85,6 +85,7 @@ struct start_asked {
 struct checkout_made {};
 struct checkout_failed {
   refusal why;
+  unix_ms now = 0;
 };
 struct extend_asked {
   ticket who = 0;
@@ -98,7 +99,6 @@ struct checkin_asked {
 };
 struct checkin_saved {
   std::string commit;
-  unix_ms now = 0;
 };
 struct checkin_failed {
   refusal why;

@@ -38,6 +38,10 @@ using store_writer_actor = caf::typed_actor<
   caf::replies_to<put_key>::with<caf::unit_t>,
   caf::replies_to<drop_key>::with<caf::unit_t>>;
 
+/// What the store writer also hears, from itself.
+using store_writer_core
+  = store_writer_actor::extend<caf::reacts_to<write_batch>>;
+
 /// Reads of the store that no actor has in memory.
 using store_reader_actor = caf::typed_actor<
   caf::replies_to<load_session>::with<session_record>,

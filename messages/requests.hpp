@@ -460,6 +460,10 @@ struct drop_key {
 };
 GREENROOM_INSPECT(drop_key, x.key_id)
 
+/// The store writer tells itself to write what has gathered.
+struct write_batch {};
+GREENROOM_INSPECT(write_batch)
+
 // -- to the git workers -------------------------------------------------------
 
 /// Brings the mirror up to date and finds the commit that a session starts

@@ -1,0 +1,60 @@
+// What the actors of one node share: where things lie, the limits that the
+// configuration sets, and the handles of those whom everybody asks.
+//
+// Made once by the composition root before the first session is spawned, and
+// never changed after that, so it is read without a lock. It outlives all
+// actors that hold it.
+#pragma once
+
+#include "messages/actors.hpp"
+#include "messages/time.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace greenroom {
+
+class runner_link;
+class log_syncer;
+
+/// How long an actor waits for another one before it says 504. The work that
+/// others do has limits of its own that are shorter.
+inline constexpr std::chrono::seconds store_patience{20};
+inline constexpr std::chrono::seconds git_patience{110};
+inline constexpr std::chrono::seconds look_up_patience{10};
+
+struct node_context {
+  std::string node;
+  std::filesystem::path data_dir;
+
+  // exec
+  std::vector<std::string> shell; // argv before the command string
+  std::uint32_t max_concurrent = 8;
+  std::uint32_t max_queued = 64;
+  std::uint64_t max_output = 1ULL << 30;
+  millis kill_grace = 5000;
+
+  // sessions
+  millis max_lifetime = 30LL * 24 * 3600 * 1000;
+
+  store_writer_actor store;
+  store_reader_actor reader;
+  git_actor git;
+  log_reader_actor logs;
+  runner_link* runners = nullptr;
+  log_syncer* syncer = nullptr;
+
+  std::filesystem::path session_dir(const std::string& session_id) const {
+    return data_dir / "sessions" / session_id;
+  }
+  std::filesystem::path mirror_dir(const std::string& project_id) const {
+    return data_dir / "repos" / (project_id + ".git");
+  }
+};
+
+using context_ptr = std::shared_ptr<const node_context>;
+
+} // namespace greenroom

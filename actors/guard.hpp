@@ -1,0 +1,50 @@
+// Where exceptions of runtime/ become errors that actors can answer with.
+#pragma once
+
+#include "messages/errors.hpp"
+
+#include <caf/result.hpp>
+#include <caf/unit.hpp>
+#include <spdlog/spdlog.h>
+
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+namespace greenroom {
+
+/// The error for the exception that is being handled. What a user did wrong
+/// keeps its sentence; what the machine did is logged, and said plainly.
+inline caf::error current_error(const char* what) {
+  try {
+    throw;
+  } catch (const refused& e) {
+    return make_error(e.code(), e.what());
+  } catch (const std::exception& e) {
+    spdlog::error("{} failed: {}", what, e.what());
+    return make_error(errc::internal,
+                      std::string{"internal error: "} + what + " failed");
+  }
+}
+
+/// Runs `f` and answers with its result, or with the error for its exception.
+template <class F>
+auto guarded(const char* what, F&& f) {
+  using value = std::invoke_result_t<F>;
+  if constexpr (std::is_void_v<value>) {
+    try {
+      std::forward<F>(f)();
+      return caf::result<caf::unit_t>{caf::unit};
+    } catch (...) {
+      return caf::result<caf::unit_t>{current_error(what)};
+    }
+  } else {
+    try {
+      return caf::result<value>{std::forward<F>(f)()};
+    } catch (...) {
+      return caf::result<value>{current_error(what)};
+    }
+  }
+}
+
+} // namespace greenroom

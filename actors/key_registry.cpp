@@ -1,0 +1,73 @@
+#include "actors/key_registry.hpp"
+
+#include "messages/errors.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace greenroom {
+
+namespace {
+
+using pointer = key_registry_actor::stateful_pointer<key_registry_state>;
+
+} // namespace
+
+key_registry_actor::behavior_type key_registry(pointer self,
+                                               store_writer_actor store,
+                                               key_ring* ring,
+                                               std::vector<key_record> keys) {
+  auto& state = self->state;
+  state.store = std::move(store);
+  state.ring = ring;
+  state.keys = std::move(keys);
+  return {
+    [self](create_key& request) -> caf::result<key_created> {
+      auto made = make_key(request.name, request.scopes, request.projects,
+                           request.expires_in == 0
+                             ? 0
+                             : now_ms() + request.expires_in);
+      auto promise = self->make_response_promise<key_created>();
+      self->request(self->state.store, store_patience, put_key{made.record})
+        .then(
+          [self, promise, made](caf::unit_t) mutable {
+            self->state.keys.push_back(made.record);
+            self->state.ring->replace(self->state.keys);
+            promise.deliver(key_created{made.record, made.secret});
+          },
+          [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+      return promise;
+    },
+    [self](list_keys) {
+      key_list result{self->state.keys};
+      std::ranges::sort(result.keys, [](const auto& a, const auto& b) {
+        return std::tie(a.created_at, a.id) > std::tie(b.created_at, b.id);
+      });
+      return result;
+    },
+    [self](const revoke_key& request) -> caf::result<caf::unit_t> {
+      auto& keys = self->state.keys;
+      if (std::ranges::find(keys, request.key_id, &key_record::id)
+          == keys.end())
+        return make_error(errc::not_found, "key not found");
+      auto promise = self->make_response_promise<caf::unit_t>();
+      self->request(self->state.store, store_patience, drop_key{request.key_id})
+        .then(
+          [self, promise, id = request.key_id](caf::unit_t) mutable {
+            std::erase_if(self->state.keys,
+                          [&](const key_record& key) { return key.id == id; });
+            self->state.ring->replace(self->state.keys);
+            for (auto& edge : self->state.edges)
+              self->send(edge, key_revoked{id});
+            promise.deliver(caf::unit);
+          },
+          [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+      return promise;
+    },
+    [self](const join_edge& request) {
+      self->state.edges.push_back(request.edge);
+    },
+  };
+}
+
+} // namespace greenroom

@@ -1,0 +1,186 @@
+// A session's actor: the only writer of its state, the sequencer of its
+// events.
+//
+// What to do is decided by the machine (actors/session_machine.hpp); this
+// actor performs it: it stores changes, keeps the timeline, talks to the
+// runner and answers those who asked. Split by concern:
+//
+//   session.cpp          the behaviour: from message to machine and back
+//   session_effects.cpp  performs what the machine decides
+//   session_execs.cpp    the runner, output, and who waits for an exec
+//   session_events.cpp   timeline and watchers
+//   session_revival.cpp  from store and timeline to a state that is whole
+//
+// Owner: the session supervisor. Every session of the store that is live has
+// one; one that is over gets one when somebody asks, and it goes when idle.
+#pragma once
+
+#include "actors/context.hpp"
+#include "actors/session_machine.hpp"
+#include "runtime/events/output_cutter.hpp"
+#include "runtime/events/timeline.hpp"
+
+#include <caf/response_promise.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <array>
+#include <deque>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace greenroom {
+
+/// What an actor needs to become a session.
+struct session_birth {
+  session_record record;
+  project_record project;
+  session_supervisor_actor supervisor;
+  bool revived = false; // there may be a timeline, execs and a runner already
+  std::string give_up;  // not empty: end it as failed, for this reason
+};
+
+/// How long the actor of a session that is over stays without being asked.
+inline constexpr std::chrono::seconds idle_time{60};
+/// Output that goes inline into the answer of an exec, per stream.
+inline constexpr std::size_t max_inline_output = 1024 * 1024;
+
+class session_self {
+public:
+  using pointer = session_core::stateful_pointer<session_self>;
+  static inline const char* name = "session";
+
+  session_core::behavior_type start(pointer self, context_ptr context,
+                                    session_birth birth);
+
+private:
+  /// Somebody who waits for an exec to start or to end.
+  struct waiter {
+    session::ticket who = 0;
+    bool until_end = false;
+  };
+
+  /// An exec that is not over, or whose last output is not announced yet.
+  struct live_exec {
+    explicit live_exec(output_cutter position) : cutter(std::move(position)) {
+    }
+    output_cutter cutter;
+    std::uint64_t records = 0; // the log has at least these
+    std::optional<exec_outcome> end;
+    std::uint64_t end_records = 0;
+    std::array<std::uint64_t, output_streams> printed{};
+    std::vector<waiter> waiters;
+    bool spawn_sent = false;
+  };
+
+  enum class runner_state : std::uint8_t { absent, asked, up };
+
+  // session.cpp
+  void feed(session::input what);
+  void advance();
+  session::ticket ask(caf::response_promise promise);
+  std::optional<caf::response_promise> asker(session::ticket who);
+  void refuse(session::ticket who, const refusal& why);
+  void touch();
+
+  // session_effects.cpp
+  void perform(const session::effects& todo);
+  void perform(const session::effect& what);
+  void make_checkout();
+  void save_checkin();
+  void save_rescue();
+  void persist(const session::out::persist& change);
+  void stored(const session::out::persist& change,
+              std::vector<timeline_entry> events);
+  std::vector<timeline_entry> life_events(const session::out::persist& change);
+
+  // session_execs.cpp
+  std::filesystem::path exec_dir(const std::string& exec_id) const;
+  void spawn_exec(const std::string& exec_id);
+  void send_spawn(const std::string& exec_id);
+  void kill_exec(const std::string& exec_id);
+  void stop_runner();
+  void on_runner_up(const runner_up& up);
+  void on_runner_down(const std::string& reason);
+  void on_started(const exec_started& news);
+  void on_refused(const exec_refused& news);
+  void on_grown(const exec_grown& news);
+  void on_ended(const std::string& exec_id, std::uint64_t records,
+                exec_outcome outcome);
+  void settle(const std::string& exec_id, const std::string& reason);
+  void pump_output(const std::string& exec_id);
+  void wait_for(const std::string& exec_id, session::ticket who, bool end);
+  void wake_waiters(const std::string& exec_id, bool ended);
+  void give_up_waiting(session::ticket who);
+  void answer_exec(session::ticket who, const std::string& exec_id);
+  exec_page page_of_execs(const list_execs& request) const;
+  nlohmann::ordered_json json_of(const exec_record& exec) const;
+  void report_load();
+
+  // session_events.cpp
+  void publish(std::vector<timeline_entry> entries);
+  void publish_exec(event_kind kind, const std::string& exec_id);
+  bool append(std::vector<timeline_entry>& entries);
+  void broadcast(const std::vector<timeline_entry>& entries,
+                 std::uint64_t after);
+  watch_reply watch(const watch_session& request);
+  void unwatch(const caf::actor_addr& watcher);
+  session_view view();
+  void try_backlog();
+
+  // session_revival.cpp
+  void revive();
+  void recover_events();
+  void recover_execs();
+
+  session_actor handle() const {
+    return session_core{self_};
+  }
+  const session_record& record() const noexcept {
+    return machine_.record;
+  }
+  const std::string& id() const noexcept {
+    return machine_.record.id;
+  }
+
+  pointer self_ = nullptr;
+  context_ptr context_;
+  project_record project_;
+  session_supervisor_actor supervisor_;
+  std::filesystem::path dir_;
+
+  session::state machine_;
+  std::deque<session::input> inbox_;    // to be applied now
+  std::deque<session::input> deferred_; // wait for a stored change
+  bool advancing_ = false;
+
+  session::ticket last_ticket_ = 0;
+  std::unordered_map<session::ticket, caf::response_promise> asked_;
+  std::unordered_set<session::ticket> waits_;  // ready to wait for an end
+  std::unordered_set<session::ticket> starts_; // get the record
+
+  std::unordered_map<std::string, live_exec> live_;
+  std::vector<std::string> to_spawn_; // until the runner is up
+  runner_state runner_ = runner_state::absent;
+  std::uint32_t reported_load_ = 0;
+
+  std::optional<timeline_writer> timeline_;
+  std::vector<timeline_entry> backlog_; // the disk did not take them yet
+  bool retrying_ = false;
+  std::optional<session::out::persist> pending_change_; // the same of the store
+  bool ended_published_ = false;
+  std::vector<caf::actor> hot_; // watchers that have everything so far
+  shared_text view_;            // empty: to be encoded anew
+  unix_ms last_asked_ = 0;
+};
+
+session_core::behavior_type session_body(session_self::pointer self,
+                                         context_ptr context,
+                                         session_birth birth);
+
+} // namespace greenroom

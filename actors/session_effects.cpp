@@ -1,0 +1,198 @@
+// Performs what the machine decides.
+#include "actors/session.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/base/timestamps.hpp"
+#include "runtime/views/views.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <type_traits>
+
+namespace greenroom {
+
+namespace in = session::in;
+namespace out = session::out;
+
+namespace {
+
+constexpr std::chrono::seconds retry_pause{1};
+
+} // namespace
+
+void session_self::perform(const session::effects& todo) {
+  for (auto& what : todo)
+    perform(what);
+}
+
+void session_self::perform(const session::effect& what) {
+  std::visit(
+    [this](const auto& x) {
+      using type = std::decay_t<decltype(x)>;
+      if constexpr (std::is_same_v<type, out::make_checkout>)
+        make_checkout();
+      else if constexpr (std::is_same_v<type, out::stop_runner>)
+        stop_runner();
+      else if constexpr (std::is_same_v<type, out::save_checkin>)
+        save_checkin();
+      else if constexpr (std::is_same_v<type, out::save_rescue>)
+        save_rescue();
+      else if constexpr (std::is_same_v<type, out::remove_checkout>)
+        self_->request(context_->git, git_patience, remove_checkout{id()})
+          .then([](caf::unit_t) {},
+                [this](const caf::error& e) {
+                  // Found again and removed at the next start.
+                  spdlog::warn("session {}: checkout not removed yet: {}",
+                               id(), to_refusal(e).message);
+                });
+      else if constexpr (std::is_same_v<type, out::over>) {
+        self_->send(supervisor_, arm_deadline{id(), 0});
+        self_->delayed_send(self_, idle_time, check_idle{});
+      } else if constexpr (std::is_same_v<type, out::arm>)
+        self_->send(supervisor_, arm_deadline{id(), x.at});
+      else if constexpr (std::is_same_v<type, out::persist>)
+        persist(x);
+      else if constexpr (std::is_same_v<type, out::publish_exec>)
+        publish_exec(x.kind, x.exec_id);
+      else if constexpr (std::is_same_v<type, out::spawn_exec>)
+        spawn_exec(x.exec_id);
+      else if constexpr (std::is_same_v<type, out::kill_exec>)
+        kill_exec(x.exec_id);
+      else if constexpr (std::is_same_v<type, out::answer_refused>)
+        refuse(x.who, x.why);
+      else if constexpr (std::is_same_v<type, out::answer_session>) {
+        // Who asked to start gets the record, others the view.
+        if (auto promise = asker(x.who)) {
+          if (starts_.erase(x.who) > 0)
+            promise->deliver(record());
+          else
+            promise->deliver(view());
+        }
+      } else if constexpr (std::is_same_v<type, out::answer_exec_later>)
+        wait_for(x.exec_id, x.who, waits_.contains(x.who));
+      else if constexpr (std::is_same_v<type, out::answer_exec_ended>)
+        wait_for(x.exec_id, x.who, true);
+      else if constexpr (std::is_same_v<type, out::answer_checkin>) {
+        if (auto promise = asker(x.who))
+          promise->deliver(checkin_reply{id(), record().status,
+                                         machine_.commit, record().branch});
+      } else if constexpr (std::is_same_v<type, out::answer_terminated>) {
+        if (auto promise = asker(x.who))
+          promise->deliver(terminate_reply{id(), machine_.rescue_refs});
+      } else
+        static_assert(!sizeof(type), "an effect that nobody performs");
+    },
+    what.as_variant());
+}
+
+void session_self::make_checkout() {
+  self_
+    ->request(context_->git, git_patience,
+              greenroom::make_checkout{project_, record()})
+    .then([this](caf::unit_t) { feed(in::checkout_made{}); },
+          [this](const caf::error& e) {
+            feed(in::checkout_failed{to_refusal(e), now_ms()});
+          });
+}
+
+void session_self::save_checkin() {
+  self_
+    ->request(context_->git, git_patience,
+              greenroom::save_checkin{project_, record(), machine_.author,
+                                      machine_.message})
+    .then(
+      [this](saved_checkin& x) { feed(in::checkin_saved{std::move(x.commit)}); },
+      [this](const caf::error& e) { feed(in::checkin_failed{to_refusal(e)}); });
+}
+
+void session_self::save_rescue() {
+  self_
+    ->request(context_->git, git_patience,
+              greenroom::save_rescue{project_, record()})
+    .then(
+      [this](saved_rescue& x) {
+        feed(in::rescue_saved{std::move(x.refs), now_ms()});
+      },
+      [this](const caf::error& e) {
+        auto reason = "the work could not be saved (" + to_refusal(e).message
+                      + ") and is kept in sessions/" + id()
+                      + "/checkout of node " + context_->node;
+        spdlog::error("session {}: {}", id(), reason);
+        feed(in::rescue_failed{std::move(reason), now_ms()});
+      });
+}
+
+// -- stored changes -----------------------------------------------------------
+
+std::vector<timeline_entry>
+session_self::life_events(const out::persist& change) {
+  auto now = now_ms();
+  std::vector<timeline_entry> result;
+  for (auto& event : change.events) {
+    nlohmann::ordered_json data;
+    data["time"] = format_rfc3339(now);
+    data["session_id"] = id();
+    data.update(session_json(change.next, machine_.running));
+    for (auto& [name, value] : event.fields)
+      data[name] = value;
+    timeline_entry entry;
+    entry.kind = event.kind;
+    entry.time = now;
+    entry.version = change.next.version;
+    entry.data = data.dump(-1, ' ', false,
+                           nlohmann::json::error_handler_t::replace);
+    result.push_back(std::move(entry));
+  }
+  return result;
+}
+
+void session_self::persist(const out::persist& change) {
+  auto copy = change;
+  auto events = life_events(change);
+  // The events go into the store with the change, so that a timeline which a
+  // crash cuts off right here can be completed.
+  auto list = nlohmann::ordered_json::array();
+  for (auto& event : events)
+    list.push_back({{"type", to_string(event.kind)},
+                    {"time", event.time},
+                    {"data", nlohmann::ordered_json::parse(event.data)}});
+  copy.next.last_event = std::string{to_string(events.back().kind)};
+  copy.next.last_event_data = list.dump();
+  self_->request(context_->store, store_patience, update_session{copy.next})
+    .then(
+      [this, copy, events](caf::unit_t) mutable {
+        stored(copy, std::move(events));
+      },
+      [this, copy](const caf::error& e) {
+        auto why = to_refusal(e);
+        if (why.code == errc::conflict) {
+          // Another actor has taken the session: this one must not go on.
+          spdlog::error("session {}: fenced off, epoch {} is over", id(),
+                        record().epoch);
+          self_->quit(caf::exit_reason::user_shutdown);
+          return;
+        }
+        spdlog::error("session {}: change not stored: {}", id(), why.message);
+        if (copy.who != 0) {
+          refuse(copy.who, {errc::unavailable,
+                            "the store does not take changes, try again"});
+          feed(in::store_refused{});
+          return;
+        }
+        pending_change_ = copy;
+        self_->delayed_send(self_, retry_pause, try_again{});
+      });
+}
+
+void session_self::stored(const out::persist& change,
+                          std::vector<timeline_entry> events) {
+  perform(session::apply(machine_, in::stored{change.next}));
+  view_ = {};
+  spdlog::info("session {} {} ({})", id(), to_string(record().status),
+               record().last_event);
+  publish(std::move(events));
+  perform(change.then);
+  advance();
+}
+
+} // namespace greenroom

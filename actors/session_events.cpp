@@ -1,0 +1,151 @@
+// Timeline and watchers: every event gets its place here, and goes out once.
+#include "actors/session.hpp"
+
+#include "runtime/base/files.hpp"
+#include "runtime/base/timestamps.hpp"
+#include "runtime/events/encode.hpp"
+#include "runtime/logs/syncer.hpp"
+#include "runtime/processes/exec_request.hpp"
+#include "runtime/views/views.hpp"
+
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <system_error>
+
+namespace greenroom {
+
+namespace {
+
+constexpr std::chrono::seconds disk_pause{1};
+
+} // namespace
+
+// Numbers the entries and hands them to the kernel. False where the disk does
+// not take them; the timeline is then as it was.
+bool session_self::append(std::vector<timeline_entry>& entries) {
+  auto seq = timeline_->last_id().seq;
+  for (auto& entry : entries)
+    entry.id = {record().epoch, ++seq};
+  try {
+    timeline_->append(entries);
+  } catch (const std::system_error& e) {
+    spdlog::error("session {}: the timeline takes no events: {}", id(),
+                  e.what());
+    return false;
+  }
+  context_->syncer->touched(dir_);
+  return true;
+}
+
+// An event goes to watchers only after it is in the timeline. What the disk
+// does not take waits, in order; no new work is admitted meanwhile, so the
+// backlog holds no more than the execs at hand can bring about.
+void session_self::publish(std::vector<timeline_entry> entries) {
+  if (entries.empty())
+    return;
+  auto after = timeline_->last_id().seq;
+  if (!backlog_.empty() || !append(entries)) {
+    std::ranges::move(entries, std::back_inserter(backlog_));
+    if (!std::exchange(retrying_, true))
+      self_->delayed_send(self_, disk_pause, try_again{});
+    return;
+  }
+  broadcast(entries, after);
+}
+
+void session_self::try_backlog() {
+  if (auto change = std::exchange(pending_change_, std::nullopt))
+    persist(*change);
+  if (!std::exchange(retrying_, false))
+    return;
+  publish(std::exchange(backlog_, {}));
+  if (backlog_.empty())
+    for (auto& [exec_id, exec] : live_)
+      self_->send(self_, go_on{exec_id});
+}
+
+void session_self::broadcast(const std::vector<timeline_entry>& entries,
+                             std::uint64_t after) {
+  auto end = entries.back().kind == event_kind::session_ended;
+  ended_published_ = ended_published_ || end;
+  if (hot_.empty())
+    return;
+  // Encoded once; all watchers share the one message.
+  auto batch = caf::make_message(encode_batch(dir_, id(), entries, after));
+  for (auto& watcher : hot_)
+    caf::anon_send(watcher, batch);
+  if (end)
+    hot_.clear();
+}
+
+void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
+  auto& exec = machine_.execs.at(exec_id);
+  if (kind == event_kind::exec_queued) {
+    // The intent comes first: a revived session must know what to run.
+    try {
+      ensure_dir(exec_dir(exec_id));
+      keep_request(exec_dir(exec_id), exec.spec);
+    } catch (const std::system_error& e) {
+      spdlog::error("session {}: exec {}: {}", id(), exec_id, e.what());
+    }
+  }
+  auto now = now_ms();
+  nlohmann::ordered_json data;
+  data["time"] = format_rfc3339(now);
+  data["session_id"] = id();
+  data.update(json_of(exec));
+  timeline_entry entry;
+  entry.kind = kind;
+  entry.time = now;
+  entry.exec_id = exec_id;
+  entry.data = data.dump(-1, ' ', false,
+                         nlohmann::json::error_handler_t::replace);
+  std::vector<timeline_entry> entries;
+  entries.push_back(std::move(entry));
+  publish(std::move(entries));
+  if (kind == event_kind::exec_started)
+    wake_waiters(exec_id, false);
+  else if (kind == event_kind::exec_exited)
+    wake_waiters(exec_id, true);
+}
+
+// -- watchers -----------------------------------------------------------------
+
+watch_reply session_self::watch(const watch_session& request) {
+  auto last = timeline_->last_id();
+  if (request.at_end || request.after >= last.seq) {
+    if (ended_published_)
+      return {watch_state::over, last};
+    auto watcher = caf::actor_cast<caf::actor>(request.watcher);
+    if (request.at_end || request.after == last.seq) {
+      if (std::ranges::find(hot_, watcher) == hot_.end()) {
+        hot_.push_back(watcher);
+        self_->monitor(watcher);
+      }
+      return {watch_state::hot, last};
+    }
+  }
+  return {watch_state::behind, last};
+}
+
+void session_self::unwatch(const caf::actor_addr& watcher) {
+  auto found = std::ranges::find_if(
+    hot_, [&](const caf::actor& x) { return x.address() == watcher; });
+  if (found == hot_.end())
+    return;
+  self_->demonitor(watcher);
+  *found = std::move(hot_.back());
+  hot_.pop_back();
+}
+
+session_view session_self::view() {
+  if (view_.empty())
+    view_ = shared_text{
+      session_json(record(), machine_.running)
+        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+  return {view_};
+}
+
+} // namespace greenroom

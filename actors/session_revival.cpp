@@ -1,0 +1,126 @@
+// From store and timeline to a state that is whole again: after a crash of the
+// actor, of the node, or when somebody asks for a session that is over.
+#include "actors/session.hpp"
+
+#include "actors/runner_link.hpp"
+#include "runtime/base/timestamps.hpp"
+#include "runtime/events/reader.hpp"
+#include "runtime/processes/exec_request.hpp"
+#include "runtime/views/views.hpp"
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace greenroom {
+
+namespace {
+
+constexpr std::size_t entries_at_once = 4096;
+constexpr std::size_t bytes_at_once = 1024 * 1024;
+
+} // namespace
+
+void session_self::revive() {
+  recover_events();
+  recover_execs();
+  if (record().status != session_status::checking_in)
+    return;
+  // What the check-in was asked to do lies in the event that announced it.
+  auto events = nlohmann::json::parse(record().last_event_data, nullptr, false);
+  if (!events.is_array() || events.empty())
+    return;
+  auto& data = events.back()["data"];
+  machine_.author = {data.value("by", ""), data.value("by_name", "")};
+  machine_.message = data.value("message", "");
+}
+
+// The store had the last change, but the crash came before the timeline did.
+void session_self::recover_events() {
+  if (record().version <= timeline_->last_version())
+    return;
+  auto events = nlohmann::ordered_json::parse(record().last_event_data, nullptr,
+                                              false);
+  if (!events.is_array())
+    return;
+  std::vector<timeline_entry> entries;
+  for (auto& event : events) {
+    timeline_entry entry;
+    if (!parse(event.value("type", ""), entry.kind))
+      continue;
+    entry.time = event.value("time", now_ms());
+    entry.version = record().version;
+    entry.data = event["data"].dump();
+    entries.push_back(std::move(entry));
+  }
+  spdlog::info("session {}: {} events added that the timeline lacked", id(),
+               entries.size());
+  publish(std::move(entries));
+}
+
+// Execs are what the timeline says of them; requests lie beside the logs.
+void session_self::recover_execs() {
+  timeline_reader reader{dir_};
+  std::uint64_t after = 0;
+  for (;;) {
+    auto entries = reader.entries(after, entries_at_once, bytes_at_once);
+    if (entries.empty())
+      break;
+    after = entries.back().id.seq;
+    for (auto& entry : entries) {
+      if (entry.kind == event_kind::session_ended)
+        ended_published_ = true;
+      if (entry.kind == event_kind::exec_queued) {
+        auto request = kept_request(exec_dir(entry.exec_id));
+        exec_record exec;
+        if (request)
+          exec.spec = std::move(*request);
+        exec.spec.exec_id = entry.exec_id;
+        exec.created_at = entry.time;
+        if (machine_.execs.emplace(entry.exec_id, std::move(exec)).second)
+          machine_.order.push_back(entry.exec_id);
+        continue;
+      }
+      auto found = machine_.execs.find(entry.exec_id);
+      if (found == machine_.execs.end())
+        continue;
+      if (entry.kind == event_kind::exec_started
+          || entry.kind == event_kind::exec_exited)
+        read_exec_json(entry.data, found->second);
+    }
+  }
+  std::vector<std::string> open;
+  for (auto& exec_id : machine_.order)
+    if (!is_over(machine_.execs.at(exec_id).status))
+      open.push_back(exec_id);
+  if (open.empty() || !is_live(record().status))
+    return;
+  auto cutters = resume_cutters(dir_, open);
+  bool sent_any = false;
+  for (auto& exec_id : open) {
+    auto cutter = cutters.find(exec_id);
+    live_exec exec{cutter == cutters.end() ? output_cutter{exec_id}
+                                           : cutter->second};
+    for (std::size_t i = 0; i < output_streams; ++i)
+      exec.printed[i] = exec.cutter.progress().recorded[i];
+    // A spawn that was sent leaves its command behind, even if the runner
+    // died before it could answer. What was not sent waits in line again.
+    exec.spawn_sent = std::filesystem::exists(
+      dir_ / runner::exec_dir(exec_id) / runner::spec_file);
+    if (exec.spawn_sent) {
+      ++machine_.running;
+      sent_any = true;
+    } else {
+      machine_.waiting.push_back(exec_id);
+    }
+    live_.insert_or_assign(exec_id, std::move(exec));
+  }
+  if (sent_any) {
+    // Only to find what survived; with no runner all of them are settled.
+    runner_ = runner_state::asked;
+    context_->runners->attach(id(), handle(), false);
+  }
+}
+
+} // namespace greenroom

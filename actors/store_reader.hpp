@@ -1,0 +1,25 @@
+// Reads of the store for everybody else, on a connection and a thread of its
+// own, so that a list never waits for a commit.
+#pragma once
+
+#include "messages/actors.hpp"
+#include "runtime/store/store.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <memory>
+
+namespace greenroom {
+
+struct store_reader_state {
+  static inline const char* name = "store-reader";
+  std::unique_ptr<store::connection> connection;
+};
+
+/// To be spawned detached. Takes the connection over.
+store_reader_actor::behavior_type
+store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
+             std::shared_ptr<std::unique_ptr<store::connection>> connection);
+
+} // namespace greenroom

@@ -1,0 +1,46 @@
+// The one writer of the store.
+//
+// Runs on a thread of its own, since a commit waits for the disk. What is in
+// its mailbox when it gets to write becomes one transaction, so a hundred
+// sessions that change at the same time cost one fsync. Each request is
+// answered after its transaction is on disk, or with why it is not.
+#pragma once
+
+#include "messages/actors.hpp"
+#include "runtime/store/store.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace greenroom {
+
+/// Requests in one transaction; more than that wait for the next one.
+inline constexpr std::size_t max_batch = 512;
+
+struct store_writer_state {
+  static inline const char* name = "store-writer";
+
+  struct job {
+    std::function<void(store::connection&)> write;
+    std::function<void(const std::exception_ptr&)> answer;
+  };
+
+  std::unique_ptr<store::connection> connection;
+  std::string node;
+  std::vector<job> jobs;
+  bool scheduled = false;
+};
+
+/// To be spawned detached. Takes the connection over.
+store_writer_core::behavior_type
+store_writer(store_writer_core::stateful_pointer<store_writer_state> self,
+             std::shared_ptr<std::unique_ptr<store::connection>> connection,
+             std::string node);
+
+} // namespace greenroom

@@ -1,0 +1,281 @@
+#include "actors/supervisor.hpp"
+
+#include "actors/session.hpp"
+#include "messages/errors.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace greenroom {
+
+namespace {
+
+using pointer = session_supervisor_core::stateful_pointer<supervisor_state>;
+using child = supervisor_state::child;
+using handle_promise = supervisor_state::handle_promise;
+
+constexpr std::chrono::milliseconds tick_period{250};
+
+caf::error no_such_session() {
+  return make_error(errc::not_found, "session not found");
+}
+
+session_actor spawn_child(pointer self, child& entry, session_birth birth) {
+  auto id = birth.record.id;
+  entry.project_id = birth.record.project_id;
+  if (auto found = self->state.projects.find(entry.project_id);
+      found != self->state.projects.end())
+    birth.project = found->second;
+  birth.supervisor = caf::actor_cast<session_supervisor_actor>(
+    session_supervisor_core{self});
+  auto core = self->spawn(session_body, self->state.context, std::move(birth));
+  self->monitor(core);
+  self->state.ids[core.address()] = id;
+  entry.handle = caf::actor_cast<session_actor>(core);
+  for (auto& promise : entry.waiting)
+    promise.deliver(entry.handle);
+  entry.waiting.clear();
+  return entry.handle;
+}
+
+void set_deadline(supervisor_state& state, const std::string& id, child& entry,
+                  unix_ms at) {
+  if (entry.deadline != 0)
+    state.deadlines.erase({entry.deadline, id});
+  entry.deadline = at;
+  if (at != 0)
+    state.deadlines.emplace(at, id);
+}
+
+void forget(supervisor_state& state, const std::string& id,
+            const caf::error& why) {
+  auto found = state.children.find(id);
+  if (found == state.children.end())
+    return;
+  set_deadline(state, id, found->second, 0);
+  for (auto& promise : found->second.waiting)
+    promise.deliver(why);
+  state.children.erase(found);
+}
+
+// Takes the session in the store and gives it a new actor. Where the store
+// does not answer it is asked again: an outage must not end a session.
+void revive(pointer self, const std::string& id) {
+  auto retry = [self, id](const caf::error& e) {
+    spdlog::error("session {} cannot be revived yet: {}", id,
+                  to_refusal(e).message);
+    self->delayed_send(self, std::chrono::seconds{1}, revive_session{id});
+  };
+  self
+    ->request(self->state.context->store, store_patience, take_session{id})
+    .then(
+      [self, id](session_record& record) {
+        auto found = self->state.children.find(id);
+        if (found == self->state.children.end())
+          return;
+        session_birth birth;
+        birth.record = std::move(record);
+        birth.revived = true;
+        auto crashes = found->second.crashes.size();
+        if (crashes > crash_limit)
+          birth.give_up = "the session's actor crashed "
+                          + std::to_string(crashes) + " times within a minute";
+        spawn_child(self, found->second, std::move(birth));
+        spdlog::info("session {} revived after crash {}", id, crashes);
+      },
+      [self, id, retry](caf::error& e) {
+        if (to_refusal(e).code == errc::not_found)
+          forget(self->state, id, e);
+        else
+          retry(e);
+      });
+}
+
+void child_down(pointer self, const caf::down_msg& down) {
+  auto known = self->state.ids.find(down.source);
+  if (known == self->state.ids.end())
+    return;
+  auto id = std::move(known->second);
+  self->state.ids.erase(known);
+  auto found = self->state.children.find(id);
+  if (found == self->state.children.end())
+    return;
+  auto& entry = found->second;
+  entry.handle = session_actor{};
+  entry.running_execs = 0;
+  if (!down.reason || down.reason == caf::exit_reason::normal
+      || down.reason == caf::exit_reason::user_shutdown) {
+    // Over and idle, or the node stops. Who asked in between asks the store.
+    auto waiting = std::move(entry.waiting);
+    forget(self->state, id, no_such_session());
+    for (auto& promise : waiting)
+      promise.deliver(make_error(errc::unavailable,
+                                 "the session was put to rest, try again"));
+    return;
+  }
+  auto now = now_ms();
+  entry.crashes.push_back(now);
+  while (now - entry.crashes.front() > crash_window)
+    entry.crashes.pop_front();
+  auto shift = std::min<std::size_t>(entry.crashes.size() - 1, 6);
+  auto pause = std::chrono::milliseconds{first_pause << shift};
+  spdlog::error("session {} crashed ({} times within a minute), reviving it "
+                "in {} ms",
+                id, entry.crashes.size(), pause.count());
+  self->delayed_send(self, pause, revive_session{id});
+}
+
+void find(pointer self, const find_session& request, handle_promise promise) {
+  auto& children = self->state.children;
+  if (auto found = children.find(request.session_id);
+      found != children.end()) {
+    auto& entry = found->second;
+    if (!request.project_id.empty() && entry.project_id != request.project_id)
+      promise.deliver(no_such_session());
+    else if (entry.handle)
+      promise.deliver(entry.handle);
+    else
+      entry.waiting.push_back(std::move(promise));
+    return;
+  }
+  // Not awake: it is over, or nobody's. One that is over answers from its log.
+  self
+    ->request(self->state.context->reader, look_up_patience,
+              load_session{request.session_id})
+    .then(
+      [self, request, promise](session_record& record) mutable {
+        if (record.project_id != request.project_id) {
+          promise.deliver(no_such_session());
+          return;
+        }
+        auto& entry = self->state.children[record.id];
+        if (entry.handle) {
+          promise.deliver(entry.handle);
+          return;
+        }
+        auto id = record.id;
+        auto live = is_live(record.status);
+        entry.project_id = record.project_id;
+        entry.waiting.push_back(std::move(promise));
+        if (live) {
+          revive(self, id);
+          return;
+        }
+        session_birth birth;
+        birth.record = std::move(record);
+        birth.revived = true;
+        spawn_child(self, entry, std::move(birth));
+      },
+      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+}
+
+void tick(pointer self, unix_ms now) {
+  auto& state = self->state;
+  while (!state.deadlines.empty() && state.deadlines.begin()->first <= now) {
+    auto id = state.deadlines.begin()->second;
+    auto& entry = state.children.at(id);
+    set_deadline(state, id, entry, 0);
+    if (entry.handle)
+      self->send(entry.handle, clock_tick{now});
+  }
+}
+
+void reconcile_all(pointer self,
+                   caf::typed_response_promise<reconciled> promise) {
+  self
+    ->request(self->state.context->store, std::chrono::minutes{2},
+              take_live_sessions{})
+    .then(
+      [self, promise](session_rows& rows) mutable {
+        auto count = static_cast<std::uint32_t>(rows.sessions.size());
+        for (auto& record : rows.sessions) {
+          session_birth birth;
+          auto& entry = self->state.children[record.id];
+          birth.record = std::move(record);
+          birth.revived = true;
+          spawn_child(self, entry, std::move(birth));
+        }
+        promise.deliver(reconciled{count});
+      },
+      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+}
+
+} // namespace
+
+session_supervisor_core::behavior_type
+session_supervisor(pointer self, context_ptr context,
+                   std::vector<project_record> projects) {
+  self->state.context = std::move(context);
+  for (auto& project : projects)
+    self->state.projects[project.id] = std::move(project);
+  self->set_down_handler(
+    [self](caf::down_msg& down) { child_down(self, down); });
+  self->delayed_send(self, tick_period, clock_tick{});
+  return {
+    [self](launch_session& request) -> caf::result<session_actor> {
+      self->state.projects[request.project.id] = std::move(request.project);
+      auto [place, fresh]
+        = self->state.children.try_emplace(request.session.id);
+      auto& entry = place->second;
+      if (!fresh) {
+        // Somebody found it in the store and asked for it before us.
+        if (entry.handle)
+          return entry.handle;
+        entry.waiting.push_back(self->make_response_promise<session_actor>());
+        return entry.waiting.back();
+      }
+      session_birth birth;
+      birth.record = std::move(request.session);
+      return spawn_child(self, entry, std::move(birth));
+    },
+    [self](find_session& request) -> caf::result<session_actor> {
+      auto promise = self->make_response_promise<session_actor>();
+      find(self, request, promise);
+      return promise;
+    },
+    [self](reconcile) -> caf::result<reconciled> {
+      auto promise = self->make_response_promise<reconciled>();
+      reconcile_all(self, promise);
+      return promise;
+    },
+    [self](const get_loads& request) {
+      session_loads result;
+      for (auto& id : request.session_ids) {
+        auto found = self->state.children.find(id);
+        result.running_execs.push_back(found == self->state.children.end()
+                                         ? 0
+                                         : found->second.running_execs);
+      }
+      return result;
+    },
+    [self](const session_load& load) {
+      if (auto found = self->state.children.find(load.session_id);
+          found != self->state.children.end())
+        found->second.running_execs = load.running_execs;
+    },
+    [self](const arm_deadline& request) {
+      if (auto found = self->state.children.find(request.session_id);
+          found != self->state.children.end())
+        set_deadline(self->state, request.session_id, found->second,
+                     request.at);
+    },
+    [self](const project_changed& change) {
+      self->state.projects[change.project.id] = change.project;
+      for (auto& [id, entry] : self->state.children)
+        if (entry.handle && entry.project_id == change.project.id)
+          self->send(entry.handle, change);
+    },
+    [self](const clock_tick& now) {
+      // From itself it carries no time: the clock is read here, in one place.
+      tick(self, now.now != 0 ? now.now : now_ms());
+      if (now.now == 0)
+        self->delayed_send(self, tick_period, clock_tick{});
+    },
+    [self](const revive_session& request) { revive(self, request.session_id); },
+  };
+}
+
+} // namespace greenroom

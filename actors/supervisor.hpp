@@ -1,0 +1,52 @@
+// The session supervisor: spawns, watches over, revives and times sessions.
+//
+// A session's actor that dies of an exception is revived from store and
+// timeline after a pause that doubles from crash to crash. One that crashes
+// more than `crash_limit` times within `crash_window` is revived a last time
+// only to end as `failed`, its work kept.
+#pragma once
+
+#include "actors/context.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+#include <vector>
+
+namespace greenroom {
+
+inline constexpr std::size_t crash_limit = 5;
+inline constexpr millis crash_window = 60 * 1000;
+inline constexpr millis first_pause = 50;
+
+struct supervisor_state {
+  static inline const char* name = "session-supervisor";
+
+  using handle_promise = caf::typed_response_promise<session_actor>;
+
+  struct child {
+    session_actor handle; // null while it is being revived
+    std::string project_id;
+    std::deque<unix_ms> crashes;         // within the window, oldest first
+    std::vector<handle_promise> waiting; // who asked meanwhile
+    std::uint32_t running_execs = 0;
+    unix_ms deadline = 0; // 0: none
+  };
+
+  context_ptr context;
+  std::unordered_map<std::string, child> children; // by session id
+  std::unordered_map<std::string, project_record> projects;
+  std::set<std::pair<unix_ms, std::string>> deadlines;
+  std::unordered_map<caf::actor_addr, std::string> ids; // of living children
+};
+
+session_supervisor_core::behavior_type
+session_supervisor(
+  session_supervisor_core::stateful_pointer<supervisor_state> self,
+  context_ptr context, std::vector<project_record> projects);
+
+} // namespace greenroom

@@ -1,0 +1,41 @@
+// Makes what sessions have written survive a power cut, within a second.
+//
+// Execs, output and timelines are only handed to the kernel before they are
+// announced, because an fsync per line would make every command slow. One
+// thread comes after and fsyncs what has been touched. One per node; sessions
+// tell it which of their directories changed.
+#pragma once
+
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_set>
+
+namespace greenroom {
+
+class log_syncer {
+public:
+  log_syncer();
+  log_syncer(const log_syncer&) = delete;
+  log_syncer& operator=(const log_syncer&) = delete;
+
+  /// Syncs what is left, then returns.
+  ~log_syncer();
+
+  /// Files directly in the directory, or in one that lies in its `exec`
+  /// directory, have changed. Cheap: called for each batch of events.
+  void touched(const std::filesystem::path& session_dir);
+
+private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::unordered_set<std::string> dirty_;
+  bool stopping_ = false;
+  std::thread thread_; // last: it uses all of the above
+};
+
+} // namespace greenroom
