@@ -117,7 +117,7 @@ directory_actor::behavior_type directory(pointer self, context_ptr context,
         .then(
           [self, promise, id = request.project_id](caf::unit_t) mutable {
             if (auto node = self->state.projects.extract(id)) {
-              self->demonitor(node.mapped().handle);
+              self->demonitor(node.mapped().handle.address());
               self->send_exit(node.mapped().handle,
                               caf::exit_reason::user_shutdown);
             }

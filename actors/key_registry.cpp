@@ -1,5 +1,6 @@
 #include "actors/key_registry.hpp"
 
+#include "actors/guard.hpp"
 #include "messages/errors.hpp"
 
 #include <algorithm>
@@ -23,10 +24,14 @@ key_registry_actor::behavior_type key_registry(pointer self,
   state.keys = std::move(keys);
   return {
     [self](create_key& request) -> caf::result<key_created> {
-      auto made = make_key(request.name, request.scopes, request.projects,
-                           request.expires_in == 0
-                             ? 0
-                             : now_ms() + request.expires_in);
+      made_key made;
+      try {
+        made = make_key(request.name, request.scopes, request.projects,
+                        request.expires_in == 0 ? 0
+                                                : now_ms() + request.expires_in);
+      } catch (...) {
+        return current_error("making a key");
+      }
       auto promise = self->make_response_promise<key_created>();
       self->request(self->state.store, store_patience, put_key{made.record})
         .then(
@@ -46,9 +51,9 @@ key_registry_actor::behavior_type key_registry(pointer self,
       return result;
     },
     [self](const revoke_key& request) -> caf::result<caf::unit_t> {
-      auto& keys = self->state.keys;
-      if (std::ranges::find(keys, request.key_id, &key_record::id)
-          == keys.end())
+      auto& known = self->state.keys;
+      if (std::ranges::find(known, request.key_id, &key_record::id)
+          == known.end())
         return make_error(errc::not_found, "key not found");
       auto promise = self->make_response_promise<caf::unit_t>();
       self->request(self->state.store, store_patience, drop_key{request.key_id})

@@ -21,7 +21,7 @@ worker(log_reader_actor::pointer, const std::filesystem::path& data_dir) {
   return {
     [dir](const read_session_events& x) {
       return guarded("reading events", [&] {
-        return replay(dir(x.session_id), x.session_id, x.what.after,
+        return replay_events(dir(x.session_id), x.session_id, x.what.after,
                       x.what.filter,
                       std::min<std::size_t>(x.what.max_bytes, max_batch_bytes));
       });
@@ -31,7 +31,7 @@ worker(log_reader_actor::pointer, const std::filesystem::path& data_dir) {
         auto limit = x.what.limit == 0
                        ? max_page_events
                        : std::min<std::size_t>(x.what.limit, max_page_events);
-        auto text = timeline_text(dir(x.session_id), x.session_id, x.what.after,
+        auto text = read_timeline_json(dir(x.session_id), x.session_id, x.what.after,
                                   limit, max_page_bytes, x.what.filter);
         return timeline_page{shared_text{std::move(text.json)},
                              text.more ? text.last_seq : 0};

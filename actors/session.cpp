@@ -3,6 +3,9 @@
 #include "actors/runner_link.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/views/views.hpp"
+
+#include <nlohmann/json.hpp>
 
 #include <spdlog/spdlog.h>
 
@@ -93,7 +96,7 @@ session_core::behavior_type session_self::start(pointer self,
       auto found = machine_.execs.find(x.exec_id);
       if (found == machine_.execs.end())
         return make_error(errc::not_found, "exec not found");
-      return exec_view{shared_text{json_of(found->second).dump()}, false};
+      return exec_view{shared_text{to_text(json_of(found->second))}, false};
     },
     [this](const list_execs& x) -> caf::result<exec_page> {
       touch();

@@ -2,9 +2,9 @@
 #include "actors/session.hpp"
 
 #include "messages/errors.hpp"
-#include "runtime/base/timestamps.hpp"
 #include "runtime/views/views.hpp"
 
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include <type_traits>
@@ -101,7 +101,9 @@ void session_self::save_checkin() {
               greenroom::save_checkin{project_, record(), machine_.author,
                                       machine_.message})
     .then(
-      [this](saved_checkin& x) { feed(in::checkin_saved{std::move(x.commit)}); },
+      [this](saved_checkin& x) {
+        feed(in::checkin_saved{std::move(x.commit), now_ms()});
+      },
       [this](const caf::error& e) { feed(in::checkin_failed{to_refusal(e)}); });
 }
 
@@ -129,18 +131,14 @@ session_self::life_events(const out::persist& change) {
   auto now = now_ms();
   std::vector<timeline_entry> result;
   for (auto& event : change.events) {
-    nlohmann::ordered_json data;
-    data["time"] = format_rfc3339(now);
-    data["session_id"] = id();
-    data.update(session_json(change.next, machine_.running));
-    for (auto& [name, value] : event.fields)
-      data[name] = value;
+    auto fields = session_json(change.next, machine_.running);
+    for (auto& [key, value] : event.fields)
+      fields[key] = value;
     timeline_entry entry;
     entry.kind = event.kind;
     entry.time = now;
     entry.version = change.next.version;
-    entry.data = data.dump(-1, ' ', false,
-                           nlohmann::json::error_handler_t::replace);
+    entry.data = event_json(now, id(), fields);
     result.push_back(std::move(entry));
   }
   return result;

@@ -2,13 +2,13 @@
 #include "actors/session.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/base/timestamps.hpp"
 #include "runtime/events/encode.hpp"
 #include "runtime/logs/syncer.hpp"
 #include "runtime/processes/exec_request.hpp"
 #include "runtime/views/views.hpp"
 
 #include <caf/send.hpp>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -92,16 +92,11 @@ void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
     }
   }
   auto now = now_ms();
-  nlohmann::ordered_json data;
-  data["time"] = format_rfc3339(now);
-  data["session_id"] = id();
-  data.update(json_of(exec));
   timeline_entry entry;
   entry.kind = kind;
   entry.time = now;
   entry.exec_id = exec_id;
-  entry.data = data.dump(-1, ' ', false,
-                         nlohmann::json::error_handler_t::replace);
+  entry.data = event_json(now, id(), json_of(exec));
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(entry));
   publish(std::move(entries));
@@ -142,9 +137,7 @@ void session_self::unwatch(const caf::actor_addr& watcher) {
 
 session_view session_self::view() {
   if (view_.empty())
-    view_ = shared_text{
-      session_json(record(), machine_.running)
-        .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+    view_ = shared_text{to_text(session_json(record(), machine_.running))};
   return {view_};
 }
 

@@ -11,6 +11,7 @@
 #include "runtime/processes/runner_client.hpp"
 #include "runtime/views/views.hpp"
 
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -152,8 +153,8 @@ void session_self::on_started(const exec_started& news) {
 
 void session_self::on_refused(const exec_refused& news) {
   if (auto found = live_.find(news.exec_id); found != live_.end())
-    for (auto& waiter : std::exchange(found->second.waiters, {}))
-      refuse(waiter.who, {errc::bad_request, news.reason});
+    for (auto& w : std::exchange(found->second.waiters, {}))
+      refuse(w.who, {errc::bad_request, news.reason});
   on_ended(news.exec_id, 0, never_ran(exec_status::canceled, news.reason));
 }
 
@@ -241,11 +242,11 @@ void session_self::wake_waiters(const std::string& exec_id, bool ended) {
   if (found == live_.end())
     return;
   std::vector<waiter> staying;
-  for (auto& waiter : std::exchange(found->second.waiters, {}))
-    if (ended || !waiter.until_end)
-      answer_exec(waiter.who, exec_id);
+  for (auto& w : std::exchange(found->second.waiters, {}))
+    if (ended || !w.until_end)
+      answer_exec(w.who, exec_id);
     else
-      staying.push_back(waiter);
+      staying.push_back(w);
   if (ended)
     live_.erase(exec_id);
   else
@@ -289,13 +290,10 @@ void session_self::answer_exec(session::ticket who,
                                                max_inline_output),
                        '\0');
       text.resize(log.read(stream, 0, text));
-      add_inline_output(json, name(stream), text);
+      add_output(json, greenroom::name(stream), text);
     }
   }
-  promise->deliver(exec_view{
-    shared_text{json.dump(-1, ' ', false,
-                          nlohmann::json::error_handler_t::replace)},
-    waited && ended});
+  promise->deliver(exec_view{shared_text{to_text(json)}, waited && ended});
 }
 
 // -- what clients see ---------------------------------------------------------
@@ -336,8 +334,7 @@ exec_page session_self::page_of_execs(const list_execs& request) const {
     }
     list.push_back(json_of(machine_.execs.at(*next)));
   }
-  page.json = shared_text{list.dump(-1, ' ', false,
-                                    nlohmann::json::error_handler_t::replace)};
+  page.json = shared_text{to_text(list)};
   return page;
 }
 

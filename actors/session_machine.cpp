@@ -243,8 +243,7 @@ struct machine {
     if (s.at != step::checking_in)
       return;
     s.commit = x.commit;
-    s.at = step::rescuing;
-    add(out::save_rescue{});
+    finish_ending(x.now, reason_of_ending(), true);
   }
 
   void operator()(const in::checkin_failed& x) {

@@ -97,8 +97,9 @@ struct checkin_asked {
   caller by;
   std::string message;
 };
-struct checkin_saved {
+struct checkin_saved { // all of the session's work, the branch and the rest
   std::string commit;
+  unix_ms now = 0;
 };
 struct checkin_failed {
   refusal why;
@@ -216,10 +217,6 @@ struct answer_refused {
 struct answer_session { // with the record
   ticket who = 0;
 };
-struct answer_exec { // at once
-  ticket who = 0;
-  std::string exec_id;
-};
 struct answer_exec_later { // when it runs or waits in the queue
   ticket who = 0;
   std::string exec_id;
@@ -242,9 +239,8 @@ struct effect
                  out::save_rescue, out::remove_checkout, out::over, out::arm,
                  out::persist, out::publish_exec, out::spawn_exec,
                  out::kill_exec, out::answer_refused, out::answer_session,
-                 out::answer_exec, out::answer_exec_later,
-                 out::answer_exec_ended, out::answer_checkin,
-                 out::answer_terminated> {
+                 out::answer_exec_later, out::answer_exec_ended,
+                 out::answer_checkin, out::answer_terminated> {
   using variant::variant;
   const variant& as_variant() const noexcept {
     return *this;

@@ -3,7 +3,6 @@
 #include "actors/session.hpp"
 
 #include "actors/runner_link.hpp"
-#include "runtime/base/timestamps.hpp"
 #include "runtime/events/reader.hpp"
 #include "runtime/processes/exec_request.hpp"
 #include "runtime/views/views.hpp"

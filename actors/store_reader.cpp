@@ -1,6 +1,7 @@
 #include "actors/store_reader.hpp"
 
 #include "actors/guard.hpp"
+#include "runtime/store/sessions.hpp"
 
 namespace greenroom {
 

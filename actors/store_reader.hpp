@@ -3,7 +3,7 @@
 #pragma once
 
 #include "messages/actors.hpp"
-#include "runtime/store/store.hpp"
+#include "runtime/store/connection.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>

@@ -1,6 +1,10 @@
 #include "actors/store_writer.hpp"
 
 #include "actors/guard.hpp"
+#include "runtime/store/batch.hpp"
+#include "runtime/store/keys.hpp"
+#include "runtime/store/projects.hpp"
+#include "runtime/store/sessions.hpp"
 
 #include <utility>
 
@@ -33,9 +37,8 @@ caf::result<Reply> enqueue(pointer self, const char* what, Write write) {
        try {
          std::rethrow_exception(problem);
        } catch (const store::unavailable& e) {
-         spdlog::error("{}: {}", what, e.what());
-         promise.deliver(make_error(errc::unavailable,
-                                    "the store does not answer, try again"));
+         spdlog::error("{}: {}", what, e.detail());
+         promise.deliver(make_error(e.code(), e.what()));
        } catch (...) {
          promise.deliver(current_error(what));
        }
@@ -57,15 +60,10 @@ void write(pointer self) {
     state.jobs.erase(state.jobs.begin(), end);
     schedule(self);
   }
-  std::vector<std::function<void(store::connection&)>> writes;
+  std::vector<store::operation> writes;
   for (auto& job : jobs)
     writes.push_back(std::move(job.write));
-  std::vector<std::exception_ptr> problems;
-  try {
-    problems = store::run_batch(*state.connection, writes);
-  } catch (...) {
-    problems.assign(jobs.size(), std::current_exception());
-  }
+  auto problems = store::run_batch(*state.connection, writes);
   for (std::size_t i = 0; i < jobs.size(); ++i)
     jobs[i].answer(problems[i]);
 }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "messages/actors.hpp"
-#include "runtime/store/store.hpp"
+#include "runtime/store/batch.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -27,7 +27,7 @@ struct store_writer_state {
   static inline const char* name = "store-writer";
 
   struct job {
-    std::function<void(store::connection&)> write;
+    store::operation write;
     std::function<void(const std::exception_ptr&)> answer;
   };
 

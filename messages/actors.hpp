@@ -6,6 +6,7 @@
 
 #include "messages/requests.hpp"
 
+#include <caf/actor.hpp>
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
@@ -128,6 +129,15 @@ using directory_actor = caf::typed_actor<
   caf::replies_to<create_project>::with<project_record>,
   caf::replies_to<change_project>::with<project_record>,
   caf::replies_to<delete_project>::with<caf::unit_t>>;
+
+/// Names a part that the node cannot do without.
+struct guard_part {
+  caf::actor part;
+};
+GREENROOM_INSPECT(guard_part, x.part)
+
+/// Ends the process, loudly, when a vital part has died.
+using node_root_actor = caf::typed_actor<caf::reacts_to<guard_part>>;
 
 /// What the HTTP side hears unasked, one per HTTP thread.
 using edge_actor = caf::typed_actor<caf::reacts_to<key_revoked>>;

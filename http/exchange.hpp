@@ -1,0 +1,122 @@
+// One request and its answer.
+//
+// Made by the server for each request, held by whatever will answer it, and
+// used on its HTTP thread only. It is answered exactly once; one that is let go
+// of without an answer answers 500 itself, so no client is left waiting.
+#pragma once
+
+#include "http/reply.hpp"
+#include "http/request.hpp"
+#include "messages/records.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace greenroom {
+class key_table;
+}
+
+namespace greenroom::http {
+
+struct edge;
+struct route;
+
+/// A part of a shared text, kept alive until the kernel has it.
+struct slice {
+  std::shared_ptr<const std::string> owner;
+  std::string_view view;
+
+  const char* data() const noexcept {
+    return view.data();
+  }
+  std::size_t size() const noexcept {
+    return view.size();
+  }
+};
+
+/// The body of an answer that has begun and goes on. For its HTTP thread only;
+/// once it is destroyed nothing more is sent.
+class body_writer {
+public:
+  virtual ~body_writer() = default;
+
+  /// `done` is called on this thread when the kernel has taken all of it, or
+  /// with false when the connection is gone; never from inside.
+  virtual void write(std::vector<slice> parts,
+                     std::function<void(bool)> done) = 0;
+
+  /// The end of the body. Nothing may follow.
+  virtual void finish() = 0;
+};
+
+class exchange : public std::enable_shared_from_this<exchange> {
+public:
+  explicit exchange(http::edge& thread) : env(thread) {
+  }
+  exchange(const exchange&) = delete;
+  exchange& operator=(const exchange&) = delete;
+  virtual ~exchange() = default;
+
+  http::edge& env;
+  request in;
+  std::string id; // the request id that is echoed and logged
+
+  // Set by the dispatcher, in this order.
+  const http::route* route = nullptr;
+  std::array<std::string, 3> params; // as in the pattern: project, session, …
+  std::shared_ptr<const key_table> keys; // keeps `key` alive
+  const key_record* key = nullptr;       // null on routes that need none
+
+  const std::string& project_id() const noexcept {
+    return params[0];
+  }
+  const std::string& session_id() const noexcept {
+    return params[1];
+  }
+  const std::string& exec_id() const noexcept {
+    return params[2];
+  }
+  caller by() const;
+
+  /// Answers with `data`, which is JSON, in the envelope.
+  void reply(int status, std::string_view data);
+  void refuse(const refusal& why);
+  void refuse(errc code, std::string message);
+
+  /// Answers with something else.
+  void send(response answer);
+
+  /// Begins an answer whose body follows in pieces.
+  std::unique_ptr<body_writer> begin(response head);
+
+  bool answered() const noexcept {
+    return status_ != 0;
+  }
+
+  /// Which connection this is, for `stream_table`.
+  virtual std::uint64_t connection_id() const noexcept = 0;
+
+protected:
+  virtual void transmit(response&& answer) = 0;
+  virtual std::unique_ptr<body_writer> transmit_head(response&& head) = 0;
+
+  /// For the destructor of the derived class: what nobody answered.
+  void abandon() noexcept;
+
+private:
+  void answering(int status);
+
+  int status_ = 0; // 0: not answered yet
+  std::chrono::steady_clock::time_point since_
+    = std::chrono::steady_clock::now();
+};
+
+using exchange_ptr = std::shared_ptr<exchange>;
+
+} // namespace greenroom::http

@@ -1,0 +1,28 @@
+#include "http/handlers/ask.hpp"
+
+#include <caf/atom.hpp>
+
+namespace greenroom::http::handlers {
+
+bool admitted(const exchange_ptr& ex) {
+  if (!ex->env.bridge.full())
+    return true;
+  ex->refuse(errc::overloaded, "too many requests are being worked on");
+  return false;
+}
+
+bool is_gone(const caf::error& why) {
+  return why == caf::sec::request_receiver_down
+         || why.category() == caf::atom("exit");
+}
+
+void refuse_with(const exchange_ptr& ex, const caf::error& why) {
+  // A handle that does not answer any more must not be used again.
+  if (is_gone(why)) {
+    ex->env.bridge.sessions.erase(ex->session_id());
+    ex->env.bridge.projects.erase(ex->project_id());
+  }
+  ex->refuse(to_refusal(why));
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,126 @@
+// How handlers ask actors: find the handle, ask, and turn what goes wrong into
+// the answer.
+//
+// `ok(const Reply&)` is called on the HTTP thread. What it throws is answered
+// as a handler's own exceptions are.
+#pragma once
+
+#include "http/bridge.hpp"
+#include "http/edge.hpp"
+#include "http/exchange.hpp"
+#include "messages/requests.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace greenroom::http::handlers {
+
+/// Refuses the exchange as overloaded where too many wait already.
+bool admitted(const exchange_ptr& ex);
+
+/// True for an error that says that the actor is gone, not what it thinks.
+bool is_gone(const caf::error& why);
+
+/// Answers with an actor's refusal.
+void refuse_with(const exchange_ptr& ex, const caf::error& why);
+
+/// Runs `f` and answers with what it refuses. Any other exception is the
+/// bridge's to log; the exchange then says 500 when it is let go.
+template <class F>
+void answering(const exchange_ptr& ex, F&& f) {
+  try {
+    std::forward<F>(f)();
+  } catch (const refused& e) {
+    ex->refuse(e.code(), e.what());
+  }
+}
+
+/// Asks an actor whose handle is known.
+template <class Reply, class Handle, class Message, class Ok>
+void ask(const exchange_ptr& ex, const Handle& whom,
+         std::chrono::milliseconds patience, Message&& message, Ok ok) {
+  if (!admitted(ex))
+    return;
+  ex->env.bridge.template ask<Reply>(
+    whom, patience, std::forward<Message>(message),
+    [ex, ok = std::move(ok)](const Reply& reply) mutable {
+      answering(ex, [&] { ok(reply); });
+    },
+    [ex](const caf::error& why) { refuse_with(ex, why); });
+}
+
+/// Calls `f(const session_actor&)` with the exchange's session.
+template <class F>
+void with_session(const exchange_ptr& ex, F f) {
+  auto& cache = ex->env.bridge.sessions;
+  if (auto known = cache.find(ex->session_id())) {
+    if (known->project_id != ex->project_id())
+      ex->refuse(errc::not_found, "session not found");
+    else
+      f(known->handle);
+    return;
+  }
+  ask<session_actor>(
+    ex, ex->env.directory, ex->env.options.look_up,
+    find_session{ex->project_id(), ex->session_id()},
+    [ex, f = std::move(f)](const session_actor& found) mutable {
+      auto& bridge = ex->env.bridge;
+      bridge.sessions.put(ex->session_id(), ex->project_id(), found);
+      bridge.watch(found);
+      f(found);
+    });
+}
+
+/// Calls `f(const project_actor&)` with the exchange's project.
+template <class F>
+void with_project(const exchange_ptr& ex, F f) {
+  if (auto known = ex->env.bridge.projects.find(ex->project_id())) {
+    f(known->handle);
+    return;
+  }
+  ask<project_actor>(
+    ex, ex->env.directory, ex->env.options.look_up,
+    find_project{ex->project_id()},
+    [ex, f = std::move(f)](const project_actor& found) mutable {
+      auto& bridge = ex->env.bridge;
+      bridge.projects.put(ex->project_id(), ex->project_id(), found);
+      bridge.watch(found);
+      f(found);
+    });
+}
+
+/// Asks the exchange's session to change something: once.
+template <class Reply, class Message, class Ok>
+void change_in_session(const exchange_ptr& ex,
+                       std::chrono::milliseconds patience, Message message,
+                       Ok ok) {
+  with_session(ex, [=, message = std::move(message)](
+                     const session_actor& session) mutable {
+    ask<Reply>(ex, session, patience, std::move(message), std::move(ok));
+  });
+}
+
+/// Asks the exchange's session for something that may be asked for twice: if
+/// its actor goes down meanwhile, the one that took its place is asked.
+template <class Reply, class Message, class Ok>
+void read_in_session(const exchange_ptr& ex,
+                     std::chrono::milliseconds patience, Message message, Ok ok,
+                     bool again = true) {
+  with_session(ex, [=](const session_actor& session) {
+    if (!admitted(ex))
+      return;
+    ex->env.bridge.template ask<Reply>(
+      session, patience, message,
+      [ex, ok](const Reply& reply) { answering(ex, [&] { ok(reply); }); },
+      [=](const caf::error& why) {
+        if (!again || !is_gone(why)) {
+          refuse_with(ex, why);
+          return;
+        }
+        ex->env.bridge.sessions.erase(ex->session_id());
+        read_in_session<Reply>(ex, patience, message, ok, false);
+      });
+  });
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,114 @@
+#include "http/handlers/ask.hpp"
+#include "http/handlers/fields.hpp"
+#include "http/handlers/handlers.hpp"
+#include "http/json_body.hpp"
+#include "messages/ids.hpp"
+#include "runtime/auth/scopes.hpp"
+#include "runtime/base/durations.hpp"
+#include "runtime/views/views.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+using ordered_json = nlohmann::ordered_json;
+
+constexpr std::size_t max_name = 200;
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw refused(errc::bad_request, message);
+}
+
+/// A key that is limited to some projects could make itself one that is not.
+void check_unlimited(const exchange& ex) {
+  if (!ex.key->projects.empty())
+    throw refused(errc::forbidden,
+                  "managing keys needs an API key that is not limited to "
+                  "projects");
+}
+
+void check_scopes(const std::vector<std::string>& scopes) {
+  std::string known;
+  for (auto name : all_scopes)
+    known += (known.empty() ? "" : ", ") + std::string{name};
+  if (scopes.empty())
+    refuse("scopes must name at least one of " + known);
+  for (auto& one : scopes)
+    if (!is_scope(one))
+      refuse("scopes: unknown scope \"" + one + "\", use " + known);
+}
+
+greenroom::create_key read_create(const exchange& ex) {
+  auto body = parse_object(ex.in.body);
+  object_reader fields{body};
+  greenroom::create_key result;
+  result.name = fields.text("name").value_or("");
+  result.scopes
+    = fields.text_list("scopes").value_or(std::vector<std::string>{});
+  result.projects
+    = fields.text_list("projects").value_or(std::vector<std::string>{});
+  auto expires_in = fields.text("expires_in");
+  fields.done();
+
+  if (result.name.empty() || result.name.size() > max_name)
+    refuse("name must have 1-" + std::to_string(max_name) + " bytes");
+  check_scopes(result.scopes);
+  for (auto& project : result.projects)
+    if (!is_project_id(project))
+      refuse("projects: \"" + project + "\" is no project id");
+  if (expires_in) {
+    auto length = parse_duration(*expires_in);
+    if (!length)
+      refuse("expires_in must be a valid duration (e.g., 24h, 90d)");
+    result.expires_in = *length;
+  }
+  return result;
+}
+
+} // namespace
+
+void list_keys(const exchange_ptr& ex) {
+  check_unlimited(*ex);
+  query_params query{ex->in.query};
+  ask<key_list>(ex, ex->env.registry, ex->env.options.look_up,
+                greenroom::list_keys{},
+                [ex, query = std::move(query)](const key_list& all) {
+                  std::string next;
+                  auto shown = page_of(
+                    all.keys, query, [](const key_record& k) { return k.id; },
+                    next);
+                  auto list = ordered_json::array();
+                  for (auto& key : shown)
+                    list.push_back(key_json(key));
+                  ex->reply(200, list_json("keys", list.dump(), next));
+                });
+}
+
+void create_key(const exchange_ptr& ex) {
+  check_unlimited(*ex);
+  ask<key_created>(ex, ex->env.registry, ex->env.options.ordinary,
+                   read_create(*ex), [ex](const key_created& made) {
+                     auto result = key_json(made.key);
+                     result["key"] = made.secret;
+                     ex->reply(201, result.dump());
+                   });
+}
+
+void revoke_key(const exchange_ptr& ex) {
+  check_unlimited(*ex);
+  auto& id = ex->params[0];
+  // Ids of keys have the alphabet of names that clients give.
+  if (!is_exec_id(id))
+    throw refused(errc::not_found, "key not found");
+  ask<caf::unit_t>(
+    ex, ex->env.registry, ex->env.options.ordinary, greenroom::revoke_key{id},
+    [ex](const caf::unit_t&) {
+      ex->reply(200,
+                ordered_json{{"id", ex->params[0]}, {"status", "revoked"}}
+                  .dump());
+    });
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,38 @@
+#include "http/edge.hpp"
+#include "http/handlers/handlers.hpp"
+#include "http/openapi.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace greenroom::http::handlers {
+
+using ordered_json = nlohmann::ordered_json;
+
+void healthz(const exchange_ptr& ex) {
+  ex->reply(200, R"({"status":"ok"})");
+}
+
+void readyz(const exchange_ptr& ex) {
+  auto reasons = ex->env.ready ? ex->env.ready() : std::vector<std::string>{};
+  if (reasons.empty()) {
+    ex->reply(200, R"({"status":"ready"})");
+    return;
+  }
+  ex->send(error_response({errc::unavailable, "not ready: " + reasons.front()},
+                          ex->id, now_ms(),
+                          ordered_json{{"reasons", reasons}}.dump()));
+}
+
+void version(const exchange_ptr& ex) {
+  ex->reply(200, ordered_json{{"name", "greenroom"},
+                              {"version", GREENROOM_VERSION}}
+                   .dump());
+}
+
+void openapi(const exchange_ptr& ex) {
+  response answer;
+  answer.body = openapi_document();
+  ex->send(std::move(answer));
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,204 @@
+#include "http/handlers/ask.hpp"
+#include "http/handlers/fields.hpp"
+#include "http/handlers/handlers.hpp"
+#include "http/json_body.hpp"
+#include "runtime/git/refs.hpp"
+#include "runtime/views/views.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+using ordered_json = nlohmann::ordered_json;
+
+constexpr std::size_t max_slug = 200;
+constexpr std::size_t max_labels = 64;
+constexpr std::size_t max_label_key = 64;
+constexpr std::size_t max_label_value = 1024;
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw refused(errc::bad_request, message);
+}
+
+void check_name(std::string_view field, const std::string& name) {
+  if (name.empty())
+    return;
+  if (auto fault = git::name_fault(name))
+    refuse(std::string{field} + ' ' + *fault);
+}
+
+void check_labels(const string_map& labels) {
+  if (labels.size() > max_labels)
+    refuse("labels cannot have more than " + std::to_string(max_labels)
+           + " entries");
+  for (auto& [key, value] : labels)
+    if (key.empty() || key.size() > max_label_key
+        || value.size() > max_label_value)
+      refuse("labels must have names of 1-" + std::to_string(max_label_key)
+             + " and values of at most " + std::to_string(max_label_value)
+             + " bytes");
+}
+
+/// The body of a create. Types first, then API.md's refusals in their order.
+greenroom::create_session read_create(const exchange& ex) {
+  auto body = parse_object(ex.in.body);
+  object_reader fields{body};
+  greenroom::create_session result;
+  result.by = ex.by();
+  result.branch = fields.text("branch").value_or("");
+  result.new_branch = fields.text("new_branch").value_or("");
+  result.from_ref = fields.text("from_ref").value_or("");
+  result.feature_slug = fields.text("feature_slug").value_or("");
+  auto expires_in = fields.text("expires_in");
+  result.preview_port = static_cast<std::uint16_t>(
+    fields.whole_number("preview_port", 1, 65535).value_or(8080));
+  auto on_expiry = fields.text("on_expire");
+  result.labels = fields.text_map("labels").value_or(string_map{});
+  fields.done();
+
+  if (result.branch.empty() && result.new_branch.empty())
+    refuse("branch or new_branch is required");
+  if (!result.branch.empty() && !result.new_branch.empty())
+    refuse("specify either branch or new_branch, not both");
+  check_name("branch", result.branch);
+  check_name("new_branch", result.new_branch);
+  check_name("from_ref", result.from_ref);
+  if (!result.from_ref.empty() && result.new_branch.empty())
+    refuse("from_ref needs new_branch");
+  if (result.feature_slug.size() > max_slug)
+    refuse("feature_slug cannot be longer than " + std::to_string(max_slug)
+           + " bytes");
+  if (on_expiry && !parse(*on_expiry, result.expiry))
+    refuse("on_expire must be rescue or checkin");
+  check_labels(result.labels);
+  auto& options = ex.env.options;
+  result.expires_in = expires_in
+                        ? read_expiry(*expires_in, options.max_expiry)
+                        : options.default_expiry;
+  return result;
+}
+
+/// A session as its creation answers it, with the fields of that moment.
+std::string created_json(const exchange& ex, const session_record& session) {
+  auto result = session_json(session, 0);
+  // No git is served yet, so there is no URL to clone from.
+  result["auth_clone_url"] = "";
+  auto base = ex.env.options.public_url + "/projects/" + session.project_id
+              + "/sessions/" + session.id;
+  result["instructions"]
+    = "Run commands with POST " + base + "/exec, watch them with GET " + base
+      + "/events, and end the session with POST " + base + "/checkin.";
+  return result.dump();
+}
+
+/// The body of a check-in. What is no JSON object counts as none.
+greenroom::checkin_session read_checkin(const exchange& ex) {
+  greenroom::checkin_session result;
+  result.by = ex.by();
+  nlohmann::json body = nlohmann::json::object();
+  if (is_json_type(ex.in.content_type))
+    try {
+      body = parse_object(ex.in.body);
+    } catch (const refused&) {
+      return result;
+    }
+  object_reader fields{body};
+  result.skip_review = fields.boolean("skip_review").value_or(false);
+  result.auto_merge = fields.boolean("auto_merge").value_or(false);
+  result.commit_message = fields.text("commit_message").value_or("");
+  fields.done();
+  if (result.auto_merge)
+    refuse("auto_merge is not served yet");
+  return result;
+}
+
+std::string checkin_json(const checkin_reply& done) {
+  return ordered_json{
+    {"session_id", done.session_id},
+    {"status", to_string(done.status)},
+    {"message", "Session ended. Preview removed, token revoked."},
+    {"commit", done.commit},
+    {"branch", done.branch},
+    {"merge", {{"status", "not_requested"}}}}
+    .dump();
+}
+
+} // namespace
+
+void list_sessions(const exchange_ptr& ex) {
+  query_params query{ex->in.query};
+  greenroom::list_sessions what;
+  what.status = query.text("status");
+  session_status known{};
+  if (!what.status.empty() && !parse(what.status, known))
+    refuse("status must be creating, active, checking_in, ended, expired, "
+           "terminated or failed");
+  what.feature_slug = query.text("feature_slug");
+  what.limit = query.limit();
+  what.cursor = query.text("cursor");
+  with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
+    ask<session_page>(
+      ex, project, ex->env.options.ordinary, what,
+      [ex](const session_page& page) {
+        auto list = ordered_json::array();
+        for (auto& entry : page.sessions)
+          list.push_back(session_json(entry.session, entry.running_execs));
+        ex->reply(200, list_json("sessions", list.dump(), page.next_cursor));
+      });
+  });
+}
+
+void create_session(const exchange_ptr& ex) {
+  auto what = read_create(*ex);
+  with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
+    ask<session_record>(ex, project, ex->env.options.change, what,
+                        [ex](const session_record& session) {
+                          ex->reply(201, created_json(*ex, session));
+                        });
+  });
+}
+
+void get_session(const exchange_ptr& ex) {
+  read_in_session<session_view>(
+    ex, ex->env.options.look_up, greenroom::get_session{},
+    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
+}
+
+void extend_session(const exchange_ptr& ex) {
+  auto body = parse_object(ex->in.body);
+  object_reader fields{body};
+  auto text = fields.text("expires_in");
+  fields.done();
+  greenroom::extend_session what{
+    read_expiry(text.value_or(""), ex->env.options.max_expiry)};
+  change_in_session<session_view>(
+    ex, ex->env.options.ordinary, what,
+    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
+}
+
+void checkin_session(const exchange_ptr& ex) {
+  change_in_session<checkin_reply>(
+    ex, ex->env.options.change, read_checkin(*ex),
+    [ex](const checkin_reply& done) { ex->reply(200, checkin_json(done)); });
+}
+
+void terminate_session(const exchange_ptr& ex) {
+  change_in_session<terminate_reply>(
+    ex, ex->env.options.change, greenroom::terminate_session{ex->by()},
+    [ex](const terminate_reply& done) {
+      ex->reply(
+        200,
+        ordered_json{{"status", "terminated"},
+                     {"id", done.session_id},
+                     {"message", "Session force-terminated. Preview removed, "
+                                 "token revoked."},
+                     {"rescue_refs", done.rescue_refs}}
+          .dump());
+    });
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,54 @@
+// One HTTP thread's event loop, on which that thread's CAF actors run too.
+//
+// As CAF's execution unit it resumes the edge's bridge on the loop's own thread
+// and sends everybody else to the scheduler. So a request handler talks to its
+// bridge without a lock, and an answer wakes the thread once, however many
+// answers came with it.
+#pragma once
+
+#include <caf/execution_unit.hpp>
+#include <caf/fwd.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+namespace asio {
+class io_context;
+}
+
+namespace greenroom::http {
+
+class loop final : public caf::execution_unit {
+public:
+  explicit loop(caf::actor_system& system);
+  ~loop() override;
+
+  /// Runs `task` on the loop's thread, after all that was posted before it.
+  /// Any thread. What is posted after the loop ended is dropped unrun.
+  void post(std::function<void()> task);
+
+  /// Runs `task` on the loop's thread again and again.
+  void every(std::chrono::milliseconds period, std::function<void()> task);
+
+  /// Runs until `stop`. Calls from the loop's thread run inside.
+  void run();
+
+  /// Ends `run` after the task that runs now. Any thread.
+  void stop();
+
+  /// Drops what still waits: tasks, timers, and connections with what they
+  /// hold. After `run` has returned.
+  void drop_all();
+
+  asio::io_context& context() noexcept;
+
+  // For CAF: runs a bridge here, everything else on the scheduler.
+  void exec_later(caf::resumable* job) override;
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+} // namespace greenroom::http

@@ -1,0 +1,22 @@
+#include "http/options.hpp"
+
+#include "runtime/config/config.hpp"
+
+namespace greenroom::http {
+
+options options_from(const config& from) {
+  options result;
+  result.host = from.http.listen.host;
+  result.port = from.http.listen.port;
+  result.public_url = from.http.public_url;
+  while (result.public_url.ends_with('/'))
+    result.public_url.pop_back();
+  result.threads = from.http.threads;
+  result.max_body = from.http.max_body;
+  result.max_connections = from.http.max_connections;
+  result.default_expiry = from.sessions.default_expiry;
+  result.max_expiry = from.sessions.max_expiry;
+  return result;
+}
+
+} // namespace greenroom::http

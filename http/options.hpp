@@ -1,0 +1,52 @@
+// What the HTTP edge needs to know from the configuration.
+//
+// Lengths of time are bounds of patience: for the actors behind the edge, and
+// for clients that take their time. Tests shorten them.
+#pragma once
+
+#include "messages/time.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace greenroom {
+struct config;
+}
+
+namespace greenroom::http {
+
+struct options {
+  std::string host = "127.0.0.1"; // an address or a name
+  std::uint16_t port = 8080;      // 0: any free one
+  std::string public_url = "http://127.0.0.1:8080";
+  unsigned threads = 2;
+  std::uint64_t max_body = 1024 * 1024;
+  std::size_t max_connections = 16384;
+
+  // Requests that wait for actors, per thread; more are refused as overloaded.
+  std::size_t max_in_flight = 4096;
+
+  millis default_expiry = 24 * 60 * 60 * 1000;
+  millis max_expiry = 30LL * 24 * 60 * 60 * 1000;
+
+  // How long the answer of an actor may take.
+  std::chrono::milliseconds look_up{5'000};
+  std::chrono::milliseconds ordinary{30'000};
+  std::chrono::milliseconds change{120'000};   // create and check-in
+  std::chrono::milliseconds wait_slack{5'000}; // on top of a request's own wait
+
+  // Streams: a comment after this much silence; and how long one write of at
+  // most 64 KiB may take before the reader counts as gone.
+  std::chrono::milliseconds heartbeat{5'000};
+  std::chrono::milliseconds write_patience{60'000};
+
+  // How long a client may take to send a request, idle time included.
+  std::chrono::milliseconds read_patience{60'000};
+};
+
+/// The options that a configuration asks for.
+options options_from(const config& from);
+
+} // namespace greenroom::http

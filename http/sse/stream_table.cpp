@@ -1,0 +1,62 @@
+#include "http/sse/stream_table.hpp"
+
+#include "http/sse/sink.hpp"
+
+#include <vector>
+
+namespace greenroom::http {
+
+void stream_table::add(std::shared_ptr<sink> stream) {
+  auto id = stream->connection_id();
+  streams_.emplace(id, std::move(stream));
+}
+
+void stream_table::remove(const sink& stream) {
+  auto [begin, end] = streams_.equal_range(stream.connection_id());
+  for (auto i = begin; i != end; ++i)
+    if (i->second.get() == &stream) {
+      streams_.erase(i);
+      return;
+    }
+}
+
+// Closing a stream removes it from the table, so the ones to close are picked
+// first.
+template <class Predicate>
+void stream_table::close_if(Predicate matches) {
+  std::vector<std::shared_ptr<sink>> found;
+  for (auto& [connection, stream] : streams_)
+    if (matches(*stream))
+      found.push_back(stream);
+  for (auto& stream : found)
+    stream->close();
+}
+
+void stream_table::tick() {
+  auto now = sink::clock::now();
+  auto wall = now_ms();
+  std::vector<std::shared_ptr<sink>> all;
+  all.reserve(streams_.size());
+  for (auto& [connection, stream] : streams_)
+    all.push_back(stream);
+  for (auto& stream : all)
+    stream->tick(now, wall);
+}
+
+void stream_table::connection_closed(std::uint64_t connection_id) {
+  for (auto i = streams_.find(connection_id); i != streams_.end();
+       i = streams_.find(connection_id)) {
+    auto stream = i->second;
+    stream->close();
+  }
+}
+
+void stream_table::end_key(std::string_view key_id) {
+  close_if([&](const sink& s) { return s.key_id() == key_id; });
+}
+
+void stream_table::end_all() {
+  close_if([](const sink&) { return true; });
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,73 @@
+#include "runtime/auth/admin_key.hpp"
+
+#include "runtime/auth/key_table.hpp"
+#include "runtime/base/files.hpp"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <stdexcept>
+#include <string_view>
+
+namespace greenroom {
+
+namespace {
+
+constexpr std::size_t least_length = 16;
+
+std::string trimmed(std::string_view text) {
+  constexpr std::string_view space = " \t\r\n";
+  auto begin = text.find_first_not_of(space);
+  if (begin == std::string_view::npos)
+    return {};
+  return std::string{
+    text.substr(begin, text.find_last_not_of(space) - begin + 1)};
+}
+
+admin_key checked(std::string_view text, std::string source) {
+  auto secret = trimmed(text);
+  auto printable = std::ranges::all_of(
+    secret, [](char c) { return c > ' ' && c <= '~'; });
+  if (secret.empty())
+    throw std::runtime_error("the administrator's key in " + source
+                             + " is empty; it needs 16 characters or more");
+  if (secret.size() < least_length || !printable)
+    throw std::runtime_error(
+      "the administrator's key in " + source
+      + " must have 16 characters or more, all printable ASCII without "
+        "spaces");
+  return {std::move(secret), std::move(source), false};
+}
+
+// Checked before it is read: what everybody can read is no secret any more.
+void check_mode(const std::filesystem::path& path) {
+  struct stat info;
+  if (::stat(path.c_str(), &info) == 0
+      && (info.st_mode & (S_IROTH | S_IWOTH)) != 0)
+    throw std::runtime_error("the administrator's key in " + path.string()
+                             + " is open to every user of this machine; chmod "
+                               "600 it, or better change it too");
+}
+
+} // namespace
+
+admin_key load_admin_key(const std::filesystem::path& key_file,
+                         const std::filesystem::path& data_dir) {
+  if (const char* text = std::getenv("GREENROOM_ADMIN_KEY"))
+    return checked(text, "GREENROOM_ADMIN_KEY");
+  const bool configured = !key_file.empty();
+  const auto path = configured ? key_file : data_dir / "admin.key";
+  check_mode(path);
+  if (auto text = read_file(path))
+    return checked(*text, path.string());
+  if (configured)
+    throw std::runtime_error("auth.admin_key_file names " + path.string()
+                             + ", which does not exist");
+  admin_key result{make_secret(), path.string(), true};
+  ensure_dir(data_dir);
+  write_file_atomic(path, result.secret + '\n', 0600, true);
+  return result;
+}
+
+} // namespace greenroom

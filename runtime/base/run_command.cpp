@@ -1,0 +1,227 @@
+#include "runtime/base/run_command.hpp"
+
+#include "runtime/base/fd.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace greenroom {
+
+namespace {
+
+using steady = std::chrono::steady_clock;
+
+[[noreturn]] void fail(int error, const std::string& what) {
+  throw std::system_error(error, std::generic_category(), what);
+}
+
+// Both descriptions of how to start a program have to be destroyed by hand.
+class spawn_plan {
+public:
+  spawn_plan() {
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawnattr_init(&attributes);
+  }
+  spawn_plan(const spawn_plan&) = delete;
+  spawn_plan& operator=(const spawn_plan&) = delete;
+  ~spawn_plan() {
+    ::posix_spawnattr_destroy(&attributes);
+    ::posix_spawn_file_actions_destroy(&actions);
+  }
+
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+};
+
+// A child and all of its group; killed and reaped where nobody waited for it.
+class child {
+public:
+  explicit child(pid_t pid) noexcept : pid_(pid) {
+  }
+  child(const child&) = delete;
+  child& operator=(const child&) = delete;
+  ~child() {
+    if (pid_ > 0) {
+      kill();
+      wait();
+    }
+  }
+
+  pid_t pid() const noexcept {
+    return pid_;
+  }
+
+  // The group still is the child's: it is not reaped yet.
+  void kill() const noexcept {
+    ::kill(-pid_, SIGKILL);
+  }
+
+  int wait() noexcept {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR)
+      ;
+    pid_ = 0;
+    return status;
+  }
+
+private:
+  pid_t pid_;
+};
+
+// One of the program's outputs, as far as it has come.
+class collector {
+public:
+  collector(std::string& text, std::size_t limit, bool& truncated)
+    : text_(text), limit_(limit), truncated_(truncated) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
+      fail(errno, "cannot make a pipe");
+    reader_.reset(ends[0]);
+    writer_.reset(ends[1]);
+    // Only our end: programs do not expect a non-blocking stdout.
+    if (::fcntl(reader_.get(), F_SETFL, O_NONBLOCK) != 0)
+      fail(errno, "cannot set up a pipe");
+  }
+
+  int reader() const noexcept {
+    return reader_.get();
+  }
+  int writer() const noexcept {
+    return writer_.get();
+  }
+  void close_writer() noexcept {
+    writer_.reset();
+  }
+
+  // Takes what is there now.
+  void drain() {
+    std::array<char, 16384> buffer;
+    while (reader_) {
+      auto got = ::read(reader_.get(), buffer.data(), buffer.size());
+      if (got > 0) {
+        auto size = static_cast<std::size_t>(got);
+        auto kept = std::min(size, limit_ - text_.size());
+        text_.append(buffer.data(), kept);
+        truncated_ = truncated_ || kept < size;
+      } else if (got == 0 || (errno != EINTR && errno != EAGAIN)) {
+        reader_.reset();
+      } else if (errno == EAGAIN) {
+        return;
+      }
+    }
+  }
+
+private:
+  unique_fd reader_;
+  unique_fd writer_;
+  std::string& text_;
+  std::size_t limit_;
+  bool& truncated_;
+};
+
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (const auto& text : texts)
+    result.push_back(const_cast<char*>(text.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+pid_t spawn(const command& what, int stdout_fd, int stderr_fd) {
+  spawn_plan plan;
+  auto* actions = &plan.actions;
+  if (what.stdin_fd >= 0)
+    ::posix_spawn_file_actions_adddup2(actions, what.stdin_fd, STDIN_FILENO);
+  else
+    ::posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null",
+                                       O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(actions, stdout_fd, STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(actions, stderr_fd, STDERR_FILENO);
+  ::posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
+  if (!what.cwd.empty())
+    ::posix_spawn_file_actions_addchdir_np(actions, what.cwd.c_str());
+
+  // A group of its own, and signals as a program finds them at a shell.
+  sigset_t all;
+  sigset_t none;
+  ::sigfillset(&all);
+  ::sigemptyset(&none);
+  ::posix_spawnattr_setpgroup(&plan.attributes, 0);
+  ::posix_spawnattr_setsigdefault(&plan.attributes, &all);
+  ::posix_spawnattr_setsigmask(&plan.attributes, &none);
+  ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETPGROUP
+                                                 | POSIX_SPAWN_SETSIGDEF
+                                                 | POSIX_SPAWN_SETSIGMASK);
+  auto argv = pointers(what.argv);
+  auto env = pointers(what.env);
+  pid_t pid = 0;
+  auto error = ::posix_spawnp(&pid, argv[0], actions, &plan.attributes,
+                              argv.data(), env.data());
+  if (error != 0)
+    fail(error, "cannot run \"" + what.argv[0] + '"');
+  return pid;
+}
+
+int until(steady::time_point deadline) {
+  using namespace std::chrono;
+  auto left = ceil<milliseconds>(deadline - steady::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+}
+
+} // namespace
+
+command_result run_command(const command& what) {
+  if (what.argv.empty())
+    throw std::invalid_argument("a command needs a program to run");
+  command_result result;
+  collector out{result.out, what.max_output, result.truncated};
+  collector err{result.err, what.max_output, result.truncated};
+  auto deadline = steady::now() + what.timeout;
+  child program{spawn(what, out.writer(), err.writer())};
+  out.close_writer();
+  err.close_writer();
+  // glibc 2.36 declares pidfd_open for C only.
+  unique_fd ended{
+    static_cast<int>(::syscall(SYS_pidfd_open, program.pid(), 0))};
+  if (!ended)
+    fail(errno, "cannot watch \"" + what.argv[0] + '"');
+
+  // The end of the program counts, not that of its output: something that it
+  // left behind may hold the pipes for ever.
+  for (;;) {
+    std::array<pollfd, 3> waits{{{ended.get(), POLLIN, 0},
+                                 {out.reader(), POLLIN, 0},
+                                 {err.reader(), POLLIN, 0}}};
+    auto wait = result.timed_out ? -1 : until(deadline);
+    auto ready = ::poll(waits.data(), waits.size(), wait);
+    if (ready < 0 && errno != EINTR)
+      fail(errno, "cannot wait for \"" + what.argv[0] + '"');
+    out.drain();
+    err.drain();
+    if (ready > 0 && waits[0].revents != 0)
+      break;
+    if (!result.timed_out && steady::now() >= deadline) {
+      result.timed_out = true;
+      program.kill();
+    }
+  }
+  out.drain();
+  err.drain();
+  auto status = program.wait();
+  if (WIFEXITED(status))
+    result.exit_code = WEXITSTATUS(status);
+  else
+    result.signal = WTERMSIG(status);
+  return result;
+}
+
+} // namespace greenroom

@@ -1,0 +1,124 @@
+#include "runtime/config/projects.hpp"
+
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/config/kinds.hpp"
+#include "runtime/config/project_keys.hpp"
+
+namespace greenroom {
+
+namespace {
+
+using nlohmann::json;
+
+// What a PATCH may name: `status` stands for the record's `stopped`.
+const std::vector<key<project_record>>& change_keys() {
+  static const auto table = [] {
+    auto result = project_keys();
+    result.push_back(describe<project_record>(
+      "status",
+      kinds::one_of<bool>{{{"running", false}, {"stopped", true}}},
+      [](auto& p) -> auto& { return p.stopped; },
+      "Whether new sessions are admitted."));
+    return result;
+  }();
+  return table;
+}
+
+[[noreturn]] void refuse(const std::string& sentence) {
+  throw refused(errc::bad_request, sentence);
+}
+
+} // namespace
+
+const std::vector<key<project_record>>& project_keys() {
+  using namespace kinds;
+  static const std::vector<key<project_record>> table{
+    describe<project_record>(
+      "id",
+      text{"a project id: 1 to 63 lower-case letters, digits and inner hyphens",
+           is_project_id},
+      [](auto& p) -> auto& { return p.id; }, "The name in all paths."),
+    describe<project_record>(
+      "repo",
+      private_text{{"a path or a URL of a repository, without credentials",
+                    is_repository}},
+      [](auto& p) -> auto& { return p.repo; }, "The upstream repository."),
+    describe<project_record>(
+      "default_branch", text{"a branch name", is_branch_name},
+      [](auto& p) -> auto& { return p.default_branch; },
+      "Where new branches start."),
+    describe<project_record>(
+      "protected_branches", text_list{"branch names", is_branch_name},
+      [](auto& p) -> auto& { return p.protected_branches; },
+      "Branches that no session may check out."),
+    describe<project_record>(
+      "max_active_sessions", whole{1, 10'000},
+      [](auto& p) -> auto& { return p.max_active_sessions; },
+      "How many sessions may live at once."),
+    describe<project_record>(
+      "env", environment{}, [](auto& p) -> auto& { return p.env; },
+      "Environment variables of every command."),
+    describe<project_record>(
+      "setup", text_or_null{{"a shell command", is_script}},
+      [](auto& p) -> auto& { return p.setup; },
+      "Run in a new checkout before the session is active."),
+    describe<project_record>(
+      "review.command", text_or_null{{"a shell command", is_script}},
+      [](auto& p) -> auto& { return p.review.command; },
+      "Reviews what is checked in; null: a person decides."),
+    describe<project_record>(
+      "review.timeout", duration{1000, one_day},
+      [](auto& p) -> auto& { return p.review.timeout; },
+      "How long a review may take."),
+    describe<project_record>(
+      "review.required", flag{},
+      [](auto& p) -> auto& { return p.review.required; },
+      "Whether a protected branch moves only to what was reviewed."),
+  };
+  return table;
+}
+
+project_record read_project(const json& fields, const std::string& prefix) {
+  project_record result;
+  read_keys(project_keys(), fields, result, prefix);
+  for (const char* needed : {"id", "repo"})
+    if (!fields.contains(needed))
+      throw key_error(prefix + needed + " is missing: a project needs an id "
+                      "and a repo");
+  if (!fields.contains("protected_branches"))
+    result.protected_branches = {result.default_branch};
+  return result;
+}
+
+project_record project_from_json(const json& fields) {
+  if (!fields.is_object())
+    refuse("a project must be a JSON object");
+  try {
+    return read_project(fields, {});
+  } catch (const key_error& e) {
+    refuse(e.what());
+  }
+}
+
+nlohmann::ordered_json project_to_json(const project_record& project) {
+  return write_keys(project_keys(), project);
+}
+
+project_record changed_project(const project_record& project,
+                               std::string_view fields) {
+  auto parsed = json::parse(fields, nullptr, false);
+  if (!parsed.is_object())
+    refuse("invalid request body");
+  auto result = project;
+  try {
+    read_keys(change_keys(), parsed, result, {});
+  } catch (const key_error& e) {
+    refuse(e.what());
+  }
+  if (result.id != project.id)
+    refuse("id cannot be changed; make a new project");
+  return result;
+}
+
+} // namespace greenroom

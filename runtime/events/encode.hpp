@@ -1,0 +1,94 @@
+// Events as clients get them: JSON, and text/event-stream around it.
+//
+// A batch is encoded once and shared by all who watch; `select` picks what one
+// watcher asked for out of it without encoding again.
+#pragma once
+
+#include "messages/events.hpp"
+#include "runtime/events/timeline_entry.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace greenroom {
+
+/// The data of an exec.output event whose bytes are `bytes`: `time`,
+/// `session_id`, `exec_id`, `stream`, `offset`, `data`, `encoding` ("utf-8",
+/// or "base64" where the bytes are not UTF-8), and `lost` when bytes that were
+/// printed just before these were not kept. Bytes that should be there by the
+/// entry and are not are nothing to make up: if `bytes` is shorter than the
+/// entry's length, `data` is empty and the length counts as lost too.
+std::string output_data_json(std::string_view session_id,
+                             const timeline_entry& entry,
+                             std::string_view bytes);
+
+/// The data of a stream.gap: `time`, `session_id`, `requested`, the id that
+/// the watcher had, and `first_available`, the id of the next event it gets.
+std::string gap_data_json(unix_ms time, std::string_view session_id,
+                          const event_id& requested,
+                          const event_id& first_available);
+
+/// Appends one event as text/event-stream: id, event, data and an empty line.
+/// `data_json` must be on one line, which JSON without indentation is.
+void append_sse(std::string& out, const event_id& id, event_kind kind,
+                std::string_view data_json);
+
+/// Gets the data of a session's events, with the bytes of exec.output from the
+/// logs in the session's directory. Keeps a few logs open between calls: make
+/// one for a run of events, not for a session. For one thread at a time.
+class event_data {
+public:
+  event_data(std::filesystem::path session_dir, std::string session_id);
+
+  /// The entry's JSON object, valid until the next call. Throws
+  /// std::system_error where a log cannot be read; a log that is gone or too
+  /// short is no error (see output_data_json).
+  std::string_view json(const timeline_entry& entry);
+
+private:
+  std::filesystem::path session_dir_;
+  std::string session_id_;
+  std::map<std::string, output_log_reader, std::less<>> logs_;
+  std::string bytes_;
+  std::string json_;
+};
+
+/// Encodes consecutive events, of which the first follows `after`. Throws as
+/// event_data does.
+event_batch encode_batch(const std::filesystem::path& session_dir,
+                         std::string_view session_id,
+                         std::span<const timeline_entry> entries,
+                         std::uint64_t after);
+
+/// The parts of a batch's text that pass the filter, neighbours joined. They
+/// point into the batch's text and live as long as it does.
+std::vector<std::string_view> select(const event_batch& batch,
+                                     const event_filter& filter);
+
+/// Builds a batch event by event.
+class batch_builder {
+public:
+  batch_builder(std::filesystem::path session_dir, std::string_view session_id,
+                std::uint64_t after);
+
+  /// Adds the event, with its text if `wanted`. Each must follow the last.
+  void add(const timeline_entry& entry, bool wanted = true);
+
+  std::size_t text_size() const noexcept {
+    return text_.size();
+  }
+
+  event_batch finish() &&;
+
+private:
+  event_data data_;
+  event_batch batch_;
+  std::string text_;
+};
+
+} // namespace greenroom

@@ -1,0 +1,121 @@
+// The node's copy of a project's upstream.
+//
+// A bare repository under the server's data directory that no session can
+// write. Its references:
+//
+//   refs/upstream/heads/*, refs/upstream/tags/*   what the upstream had when
+//                                                 it was last asked
+//   refs/heads/*                                  what was checked in from here
+//   refs/greenroom/*                              ours: rescued work, …
+//
+// Sessions borrow its objects, so nothing in it is ever pruned. References
+// are written by libgit2 and fsynced; only fetch and push run `git`.
+//
+// A mirror is a cheap value; its calls block, and may run at the same time in
+// several threads, apart from open_or_create: once per project and process,
+// before all others.
+//
+// Errors: `refused` for what the user or the upstream did wrong, with a
+// sentence to show; other exceptions for what the machine did. Object ids are
+// 40 lower-case hex digits. Names must have passed `name_fault`.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace greenroom::git {
+
+enum class push_outcome {
+  ok,    // the upstream has it; it may have had it before
+  moved, // the upstream's branch is not where it was expected: nothing done
+};
+
+class mirror {
+public:
+  /// Opens the mirror at `path`, which ends in `<project>.git`, or makes it:
+  /// whole or not at all. Removes what an import cut short by a crash left.
+  /// Throws refused(bad_request) for an upstream that is not allowed. Does not
+  /// speak to the upstream.
+  static mirror open_or_create(std::filesystem::path path,
+                               std::string upstream);
+
+  const std::filesystem::path& path() const noexcept {
+    return path_;
+  }
+  const std::string& upstream() const noexcept {
+    return upstream_;
+  }
+
+  /// Asks the upstream for its branches and tags, and forgets those that it
+  /// has no more. An empty upstream is fine. Throws refused(unavailable).
+  void fetch(std::chrono::milliseconds timeout
+             = std::chrono::seconds{60}) const;
+
+  /// Where the upstream's branch stands, as far as fetched.
+  std::optional<std::string> resolve_branch(std::string_view name) const;
+
+  /// The commit behind an upstream's branch, else its tag, else a commit id of
+  /// 7 to 40 digits.
+  std::optional<std::string> resolve_ref(std::string_view name) const;
+
+  /// The upstream's branches and tags as `heads/x` and `tags/y`, and the
+  /// objects that they name.
+  std::map<std::string, std::string> upstream_refs() const;
+
+  /// The commits at all references: what a session need not send again.
+  std::vector<std::string> tips() const;
+
+  /// Where a full reference name leads.
+  std::optional<std::string> ref(const std::string& name) const;
+
+  /// True if both are here and `ancestor` is `commit` or came before it.
+  bool is_ancestor(std::string_view ancestor, std::string_view commit) const;
+
+  /// True if the commit is here and is part of the upstream's branches and
+  /// tags, as far as fetched.
+  bool in_upstream(std::string_view commit) const;
+
+  /// Takes a pack from a session: read from the start of the file `pack_fd`,
+  /// checked as a whole (sound objects, no `.git` or `..` in a tree, all that
+  /// `tips` need is here) beside the mirror, and only then moved in. On disk
+  /// when it returns; no reference is touched. Throws refused(conflict).
+  void import_pack(int pack_fd, const std::vector<std::string>& tips) const;
+
+  /// Moves a full reference name from `old` (nullopt: it must not exist) to
+  /// `commit`. False if it is not there, or another is moving it right now.
+  bool move_ref(const std::string& name, const std::optional<std::string>& old,
+                const std::string& commit) const;
+
+  /// Points a reference of ours to a commit, wherever it stood.
+  void set_ref(const std::string& name, const std::string& commit) const;
+
+  /// Pushes to the upstream's branch if it stands at `old` (nullopt: if it
+  /// does not exist); the history of `commit` may then leave `old` out. After
+  /// `ok` refs/upstream/heads/B and refs/heads/B are there too. Throws
+  /// refused: `unavailable` if the upstream cannot be reached, `conflict` with
+  /// git's reason if it does not want it.
+  push_outcome push(std::string_view branch, const std::string& commit,
+                    const std::optional<std::string>& old) const;
+
+  /// Pushes references of ours under their own names, over what stands there.
+  /// Answers why it could not, in one line, or nullopt if all arrived.
+  std::optional<std::string>
+  push_refs(const std::vector<std::string>& names) const;
+
+private:
+  mirror(std::filesystem::path path, std::string upstream)
+    : path_(std::move(path)), upstream_(std::move(upstream)) {
+  }
+
+  void record_pushed(std::string_view branch, const std::string& commit) const;
+
+  std::filesystem::path path_;
+  std::string upstream_;
+};
+
+} // namespace greenroom::git

@@ -1,0 +1,29 @@
+// What may name a branch, a tag or an upstream.
+//
+// Names come from API users and end up as arguments of git and as files in
+// the mirror, so everything is checked here, before it goes anywhere. Each
+// function answers with the rule that was broken, worded to follow the name of
+// the field ("must not start with '-'"), or nullopt where all is well.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace greenroom::git {
+
+/// The longest branch or tag name, in bytes.
+inline constexpr std::size_t max_name = 200;
+
+/// For `branch`, `new_branch` and `from_ref`: git's own rules for names, and
+/// some of ours. The 7 to 40 hex digits of a commit id pass too.
+std::optional<std::string> name_fault(std::string_view name);
+
+/// For a project's `repo`: an absolute path, file://, http:// or https://,
+/// without user name or password.
+std::optional<std::string> upstream_fault(std::string_view upstream);
+
+/// The text with whatever stands as `user:password@` in an URL blotted out.
+std::string without_credentials(std::string text);
+
+} // namespace greenroom::git

@@ -1,0 +1,33 @@
+// The `git` program, run by the server in its own mirror.
+//
+// Never in a repository that a session can write: git would run what that
+// repository's configuration names. The environment is empty but for what
+// keeps git from reading any configuration other than the mirror's, from
+// asking for passwords, and from protocols other than plain files and HTTP.
+#pragma once
+
+#include "runtime/base/run_command.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace greenroom::git {
+
+struct server_git {
+  std::filesystem::path mirror;
+  std::vector<std::string> args;   // "fetch", …
+  std::vector<std::string> env{};  // beyond what every call has
+  int stdin_fd = -1;               // borrowed; -1: /dev/null
+  std::chrono::milliseconds timeout{60'000};
+};
+
+/// Blocks until git has ended. Throws std::system_error if there is no git.
+command_result run(const server_git& call);
+
+/// Why git failed, in one line fit for users: its "fatal:" line, else its last
+/// one, or that its time was over; without credentials.
+std::string reason(const command_result& result);
+
+} // namespace greenroom::git

@@ -1,0 +1,102 @@
+// How a session's clone is made.
+#include "messages/errors.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/git/session_open.hpp"
+#include "runtime/git/session_repo.hpp"
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* failure = "cannot make the session's checkout";
+
+void set_up(git_repository* repo, const checkout_spec& spec) {
+  remote_handle origin;
+  check(git_remote_create(receive(origin), repo, "origin", spec.origin.c_str()),
+        failure);
+  if (!spec.upstream_refs.contains("heads/" + spec.branch))
+    return;
+  // So that a plain `git pull` knows what to pull.
+  config_handle config;
+  check(git_repository_config(receive(config), repo), failure);
+  auto section = "branch." + spec.branch;
+  check(git_config_set_string(config.get(), (section + ".remote").c_str(),
+                              "origin"),
+        failure);
+  check(git_config_set_string(config.get(), (section + ".merge").c_str(),
+                              ("refs/heads/" + spec.branch).c_str()),
+        failure);
+}
+
+// All at once as git itself would pack them: one file however many they are.
+void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
+  constexpr std::string_view heads = "heads/";
+  std::map<std::string, std::string> named;
+  for (const auto& [name, id] : spec.upstream_refs)
+    if (name.starts_with(heads))
+      named["refs/remotes/origin/" + name.substr(heads.size())] = id;
+    else
+      named["refs/" + name] = id;
+  std::string text;
+  for (const auto& [name, id] : named)
+    text += id + ' ' + name + '\n';
+  if (!text.empty())
+    write_file_atomic(git / "packed-refs", text, 0644, true);
+}
+
+void check_out(git_repository* repo, const checkout_spec& spec) {
+  auto ref = "refs/heads/" + spec.branch;
+  if (!spec.commit.empty()) {
+    auto id = to_oid(spec.commit);
+    reference_handle made;
+    check(git_reference_create(receive(made), repo, ref.c_str(), &id, 0,
+                               "greenroom: create"),
+          failure);
+  }
+  check(git_repository_set_head(repo, ref.c_str()), failure);
+  if (spec.commit.empty())
+    return;
+  git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
+  options.checkout_strategy = GIT_CHECKOUT_FORCE;
+  check(git_checkout_head(repo, &options), failure);
+}
+
+} // namespace
+
+void make_checkout(const checkout_spec& spec) {
+  start_library();
+  const auto& target = spec.place.checkout;
+  if (fs::exists(fs::symlink_status(target))) {
+    if (status(spec.place).branch != spec.branch)
+      throw refused{errc::conflict,
+                    "the session's checkout is there already, and not on "
+                    "branch \""
+                      + spec.branch + '"'};
+    return;
+  }
+  auto partial = target;
+  partial += ".partial";
+  fs::remove_all(partial);
+  {
+    git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+    options.flags = GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
+    repository_handle repo;
+    check(git_repository_init_ext(receive(repo), partial.c_str(), &options),
+          failure);
+    auto git = partial / ".git";
+    fs::remove_all(git / "hooks");
+    fs::create_directory(git / "hooks");
+    write_file_atomic(git / "objects/info/alternates",
+                      (spec.place.mirror / "objects").string() + '\n', 0644,
+                      true);
+    write_upstream_refs(git, spec);
+    set_up(repo.get(), spec);
+    check_out(repo.get(), spec);
+  }
+  fs::rename(partial, target);
+  sync_directory(target.parent_path());
+}
+
+} // namespace greenroom::git

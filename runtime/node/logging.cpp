@@ -1,0 +1,81 @@
+#include "runtime/node/logging.hpp"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "runtime/base/timestamps.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace greenroom {
+
+namespace {
+
+// One JSON object a line. A pattern could not escape the message.
+class json_formatter final : public spdlog::formatter {
+public:
+  void format(const spdlog::details::log_msg& line,
+              spdlog::memory_buf_t& out) override {
+    using namespace std::chrono;
+    auto level = spdlog::level::to_string_view(line.level);
+    nlohmann::ordered_json json{
+      {"time", format_rfc3339(
+                 duration_cast<milliseconds>(line.time.time_since_epoch())
+                   .count())},
+      {"level", std::string{level.data(), level.size()}},
+      {"message", std::string{line.payload.data(), line.payload.size()}}};
+    auto text = json.dump(-1, ' ', false,
+                          nlohmann::json::error_handler_t::replace);
+    text.push_back('\n');
+    out.append(text.data(), text.data() + text.size());
+  }
+
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<json_formatter>();
+  }
+};
+
+constexpr std::size_t waiting_lines = 8192;
+
+spdlog::level::level_enum level_of(log_level level) {
+  switch (level) {
+    case log_level::debug:
+      return spdlog::level::debug;
+    case log_level::info:
+      return spdlog::level::info;
+    case log_level::warn:
+      return spdlog::level::warn;
+    case log_level::error:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+} // namespace
+
+void start_logging(const log_config& rules) {
+  spdlog::init_thread_pool(waiting_lines, 1);
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  auto logger = std::make_shared<spdlog::async_logger>(
+    "greenroom", std::move(sink), spdlog::thread_pool(),
+    spdlog::async_overflow_policy::overrun_oldest);
+  logger->set_level(level_of(rules.level));
+  logger->flush_on(spdlog::level::warn);
+  if (rules.format == log_format::json)
+    logger->set_formatter(std::make_unique<json_formatter>());
+  else
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v",
+                        spdlog::pattern_time_type::utc);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void stop_logging() {
+  spdlog::shutdown();
+}
+
+} // namespace greenroom

@@ -1,0 +1,16 @@
+// The log of a node: one line per request and per change of a session.
+#pragma once
+
+#include "runtime/config/config.hpp"
+
+namespace greenroom {
+
+/// Makes the process's default logger: to stderr, written by a thread of its
+/// own. When stderr takes no more, the oldest waiting lines are dropped rather
+/// than any request held up.
+void start_logging(const log_config& rules);
+
+/// Writes what is waiting.
+void stop_logging();
+
+} // namespace greenroom

@@ -1,0 +1,143 @@
+// The command line of greenroom.
+//
+// Exit codes: 0 done, 1 could not start or died, 2 bad usage or configuration.
+#include "runtime/config/config.hpp"
+#include "runtime/node/logging.hpp"
+#include "runtime/node/node.hpp"
+#include "runtime/node/welcome.hpp"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace greenroom;
+
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+
+struct arguments {
+  std::string config_file;
+  std::vector<std::string> overrides;
+  bool json = false;
+  bool welcome = false;
+};
+
+void add_config_options(CLI::App& app, arguments& args) {
+  app.add_option("-c,--config", args.config_file,
+                 "Configuration file (JSON with comments); without one the "
+                 "defaults hold")
+    ->type_name("FILE");
+  app.add_option("--set", args.overrides,
+                 "Override one key, e.g. --set http.listen=127.0.0.1:9000; may "
+                 "be repeated")
+    ->type_name("KEY.PATH=VALUE")
+    ->allow_extra_args(false);
+}
+
+config load(const arguments& args) {
+  std::optional<std::filesystem::path> file;
+  if (!args.config_file.empty())
+    file = args.config_file;
+  return load_config(file, args.overrides);
+}
+
+// Signals are taken by sigwait in the main thread; every thread made later
+// inherits the mask.
+sigset_t block_signals() {
+  sigset_t set;
+  ::sigemptyset(&set);
+  ::sigaddset(&set, SIGINT);
+  ::sigaddset(&set, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+int serve(const arguments& args) {
+  auto signals = block_signals();
+  auto settings = load(args);
+  start_logging(settings.log);
+  int result = 0;
+  try {
+    node running{settings};
+    spdlog::info("greenroom {} serves at http://{}:{}", GREENROOM_VERSION,
+                 settings.http.listen.host, running.port());
+    if (auto file = running.admin_key_file(); !file.empty())
+      spdlog::info("the administrator's key is in {}", file.string());
+    if (args.welcome)
+      std::cout << welcome(settings, running.port(), running.admin_key_file())
+                << std::flush;
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+    if (running.broken())
+      result = exit_failed;
+    else
+      spdlog::info("{} received, stopping; commands in sessions live on",
+                   signal == SIGINT ? "SIGINT" : "SIGTERM");
+    // A second one does not wait for anybody.
+    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  } catch (const std::exception& e) {
+    stop_logging();
+    std::cerr << "greenroom: " << e.what() << '\n';
+    return exit_failed;
+  }
+  stop_logging();
+  return result;
+}
+
+int check(const arguments& args) {
+  auto settings = load(args);
+  std::cout << (args.json ? to_json(settings).dump(2) + "\n"
+                          : explain(settings));
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Greenroom hosts remote development sessions: a git branch "
+               "checked out, commands run in it, their output live."};
+  app.name("greenroom");
+  app.set_version_flag("--version", "greenroom " GREENROOM_VERSION);
+  app.require_subcommand(1);
+  app.footer("Start a node on this machine:\n"
+             "  greenroom serve --config config/dev.jsonc\n"
+             "Exit codes: 0 done, 1 could not start, 2 bad usage or "
+             "configuration.");
+  arguments args;
+  auto* serve_command = app.add_subcommand("serve", "Run a node");
+  add_config_options(*serve_command, args);
+  serve_command->add_flag("--welcome", args.welcome,
+                          "Once it serves, print commands to try it with");
+  auto* config_command
+    = app.add_subcommand("config", "Work with configuration files");
+  config_command->require_subcommand(1);
+  auto* check_command = config_command->add_subcommand(
+    "check", "Validate a configuration and print what holds");
+  add_config_options(*check_command, args);
+  check_command->add_flag("--json", args.json, "Print it as JSON");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : exit_usage;
+  }
+  try {
+    return *serve_command ? serve(args) : check(args);
+  } catch (const config_error& e) {
+    std::cerr << "greenroom: " << e.what() << '\n';
+    return exit_usage;
+  } catch (const std::exception& e) {
+    std::cerr << "greenroom: " << e.what() << '\n';
+    return exit_failed;
+  }
+}

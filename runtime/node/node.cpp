@@ -1,0 +1,310 @@
+#include "runtime/node/node.hpp"
+
+#include "actors/directory.hpp"
+#include "actors/git_workers.hpp"
+#include "actors/key_registry.hpp"
+#include "actors/log_reader.hpp"
+#include "actors/runner_link.hpp"
+#include "actors/store_reader.hpp"
+#include "actors/store_writer.hpp"
+#include "actors/supervisor.hpp"
+#include "http/server.hpp"
+#include "messages/type_ids.hpp"
+#include "runtime/auth/admin_key.hpp"
+#include "runtime/auth/key_table.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/logs/syncer.hpp"
+#include "runtime/node/root.hpp"
+#include "runtime/store/connection.hpp"
+#include "runtime/store/keys.hpp"
+#include "runtime/store/migrations.hpp"
+#include "runtime/store/projects.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <thread>
+
+namespace greenroom {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t git_threads = 4;
+constexpr std::size_t git_queue = 256;
+constexpr std::size_t log_threads = 2;
+constexpr std::size_t log_queue = 65'536; // one request per watcher at most
+
+struct system_config : caf::actor_system_config {
+  system_config() {
+    add_message_types<caf::id_block::greenroom>();
+    // Sharing wakes an idle thread at once and burns nothing while there is
+    // nothing to do, which stealing does.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads",
+        std::max<std::size_t>(2, std::thread::hardware_concurrency()));
+  }
+};
+
+fs::path prepare_data_dir(const config& settings) {
+  auto dir = fs::absolute(settings.node.data_dir).lexically_normal();
+  try {
+    ensure_dir(dir);
+    ensure_dir(dir / "repos");
+    ensure_dir(dir / "sessions");
+  } catch (const std::system_error& e) {
+    throw start_error("node.data_dir " + dir.string() + " cannot be used ("
+                      + e.code().message()
+                      + "); make it writable or name another with --set "
+                        "node.data_dir=DIR");
+  }
+  return dir;
+}
+
+// Two nodes on one directory would ruin it.
+unique_fd lock_data_dir(const fs::path& dir) {
+  unique_fd lock{::open((dir / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC,
+                        0600)};
+  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+    throw start_error("another node is running on " + dir.string()
+                      + "; stop it, or give this one a directory of its own "
+                        "with --set node.data_dir=DIR");
+  return lock;
+}
+
+void refuse_what_is_not_built(const config& settings) {
+  if (settings.sandbox.mode == sandbox_mode::bubblewrap)
+    throw start_error("sandbox.mode \"bubblewrap\" is not served by this "
+                      "version; commands can only run unconfined, which you "
+                      "accept with --set sandbox.mode=none");
+  if (settings.http.tls)
+    throw start_error("http.tls is not served by this version; set it to null "
+                      "and put a TLS proxy in front");
+}
+
+// Every connection and every exec takes descriptors.
+void raise_descriptor_limit() {
+  ::rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+fs::path runner_binary() {
+  auto path = fs::read_symlink("/proc/self/exe").parent_path()
+              / "greenroom-runner";
+  if (!fs::exists(path))
+    throw start_error(path.string()
+                      + " is missing; it belongs beside greenroom");
+  return path;
+}
+
+std::unique_ptr<store::connection> open_store(const config& settings,
+                                              const fs::path& data_dir) {
+  try {
+    return std::make_unique<store::connection>(settings.storage.url, data_dir,
+                                               settings.storage.sync);
+  } catch (const std::exception& e) {
+    throw start_error("storage.url " + settings.storage.url
+                      + " cannot be opened: " + e.what());
+  }
+}
+
+// What the file says of a project holds; what was made through the API stays.
+std::vector<project_record> merge_projects(store::connection& db,
+                                           const config& settings) {
+  for (auto& project : settings.projects)
+    store::configure_project(db, project);
+  return store::projects(db);
+}
+
+} // namespace
+
+// In the order in which they start; destroyed in reverse.
+struct node::parts {
+  config settings;
+  fs::path data_dir;
+  unique_fd lock;
+  admin_key admin;
+  std::unique_ptr<key_ring> keys;
+  std::atomic<bool> ready{false};
+  std::atomic<bool> broken{false};
+
+  std::unique_ptr<log_syncer> syncer;
+  std::unique_ptr<runner_link> runners;
+
+  system_config system_settings;
+  std::unique_ptr<caf::actor_system> system;
+  std::shared_ptr<node_context> context;
+  node_root_actor root;
+  session_supervisor_core supervisor;
+  directory_actor directory;
+  key_registry_actor registry;
+  std::vector<caf::actor> to_stop; // in the order of starting
+  std::unique_ptr<http::server> server;
+
+  template <class Handle>
+  Handle keep(Handle handle) {
+    to_stop.push_back(caf::actor_cast<caf::actor>(handle));
+    caf::anon_send(root, guard_part{to_stop.back()});
+    return handle;
+  }
+
+  void open();
+  void start_actors();
+  void start_http();
+  void reconcile_sessions();
+  void stop();
+};
+
+void node::parts::open() {
+  refuse_what_is_not_built(settings);
+  raise_descriptor_limit();
+  data_dir = prepare_data_dir(settings);
+  lock = lock_data_dir(data_dir);
+  admin = load_admin_key(settings.auth.admin_key_file, data_dir);
+  keys = std::make_unique<key_ring>(admin.secret);
+  syncer = std::make_unique<log_syncer>();
+  runners = std::make_unique<runner_link>(runner_link_options{
+    runner_binary(), data_dir, settings.exec.kill_grace});
+}
+
+void node::parts::start_actors() {
+  using connection_ptr = std::shared_ptr<std::unique_ptr<store::connection>>;
+  auto write_to = open_store(settings, data_dir);
+  store::migrate(*write_to);
+  auto projects = merge_projects(*write_to, settings);
+  auto stored_keys = store::keys(*write_to);
+  keys->replace(stored_keys);
+  auto read_from = open_store(settings, data_dir);
+
+  system = std::make_unique<caf::actor_system>(system_settings);
+  root = system->spawn(node_root, [this] { broken = true; });
+  context = std::make_shared<node_context>();
+  context->node = settings.node.name;
+  context->data_dir = data_dir;
+  context->shell = settings.exec.shell;
+  context->max_concurrent = settings.exec.max_concurrent;
+  context->max_queued = settings.exec.max_queued;
+  context->max_output = settings.exec.max_output;
+  context->kill_grace = settings.exec.kill_grace;
+  context->max_lifetime = settings.sessions.max_expiry;
+  context->runners = runners.get();
+  context->syncer = syncer.get();
+  context->store = keep(system->spawn<caf::detached>(
+    store_writer,
+    std::make_shared<connection_ptr::element_type>(std::move(write_to)),
+    settings.node.name));
+  context->reader = keep(system->spawn<caf::detached>(
+    store_reader,
+    std::make_shared<connection_ptr::element_type>(std::move(read_from))));
+  context->git = keep(
+    system->spawn(git_workers, data_dir, git_threads, git_queue));
+  context->logs = keep(
+    system->spawn(log_reader, data_dir, log_threads, log_queue));
+  supervisor = keep(system->spawn(session_supervisor, context, projects));
+  directory = keep(system->spawn(greenroom::directory, context, supervisor,
+                                 std::move(projects)));
+  registry = keep(system->spawn(key_registry, context->store, keys.get(),
+                                std::move(stored_keys)));
+}
+
+void node::parts::start_http() {
+  server = std::make_unique<http::server>(
+    http::options_from(settings),
+    http::server_parts{*system, *keys, directory, registry,
+                       [this]() -> std::vector<std::string> {
+                         if (!ready)
+                           return {"sessions are being brought back"};
+                         return {};
+                       },
+                       spdlog::default_logger()});
+  try {
+    server->start();
+  } catch (const std::runtime_error& e) {
+    throw start_error(e.what());
+  }
+}
+
+void node::parts::reconcile_sessions() {
+  caf::scoped_actor self{*system};
+  std::optional<caf::error> failure;
+  self->request(supervisor, std::chrono::minutes{3}, reconcile{})
+    .receive(
+      [](const reconciled& done) {
+        spdlog::info("{} live sessions are back", done.sessions);
+      },
+      [&](caf::error& e) { failure = std::move(e); });
+  if (failure)
+    throw start_error("the sessions cannot be brought back: "
+                      + to_refusal(*failure).message);
+  ready = true;
+}
+
+void node::parts::stop() {
+  ready = false;
+  if (server)
+    server->stop();
+  server.reset();
+  if (system) {
+    caf::scoped_actor self{*system};
+    self->send_exit(root, caf::exit_reason::user_shutdown);
+    self->wait_for(root);
+    for (auto part = to_stop.rbegin(); part != to_stop.rend(); ++part) {
+      self->send_exit(*part, caf::exit_reason::user_shutdown);
+      self->wait_for(*part);
+    }
+  }
+  to_stop.clear();
+  root = node_root_actor{};
+  supervisor = session_supervisor_core{};
+  directory = directory_actor{};
+  registry = key_registry_actor{};
+  context.reset();
+  system.reset();
+}
+
+node::node(config settings) : parts_(std::make_unique<parts>()) {
+  parts_->settings = std::move(settings);
+  try {
+    parts_->open();
+    parts_->start_actors();
+    parts_->start_http();
+    parts_->reconcile_sessions();
+  } catch (...) {
+    parts_->stop();
+    throw;
+  }
+}
+
+node::~node() {
+  parts_->stop();
+}
+
+std::uint16_t node::port() const {
+  return parts_->server->port();
+}
+
+std::filesystem::path node::admin_key_file() const {
+  return parts_->admin.source == "GREENROOM_ADMIN_KEY"
+           ? fs::path{}
+           : fs::path{parts_->admin.source};
+}
+
+bool node::broken() const {
+  return parts_->broken;
+}
+
+} // namespace greenroom

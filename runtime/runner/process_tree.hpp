@@ -1,0 +1,23 @@
+// Signals for everything below this process.
+//
+// The caller is a child subreaper, so whatever loses its parent becomes its
+// child: a process can leave its group, its session and its parents, but not
+// the tree. Never is a number from a list trusted: each process is pinned by a
+// pidfd and its place in the tree checked before it is signalled.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <span>
+
+namespace greenroom::runner {
+
+/// Signals all descendants, but not the children in `spared` and what is below
+/// them. A process that is forked meanwhile may be missed.
+void signal_descendants(int signal, std::span<const pid_t> spared = {});
+
+/// Kills and reaps all descendants and returns when there are none.
+void kill_descendants(const std::function<void(pid_t, int status)>& reaped);
+
+} // namespace greenroom::runner

@@ -1,0 +1,65 @@
+// One connection to the store: what everything durable but files lies in.
+//
+// The other headers of this folder say what can be asked of it: migrate once
+// at start, then sessions, projects, keys, and many writes at once by
+// run_batch. Whoever makes a connection owns it; one thread at a time uses it,
+// and several connections may work on one store at the same time.
+//
+// Every function that writes is atomic, and when it returns outside a batch
+// the change is committed. All throw:
+//   store::unavailable   the store is locked, full or gone; nothing happened,
+//                        and trying again may help
+//   refused              what was asked cannot be done
+//   std::runtime_error   the store is not what this program can work with
+#pragma once
+
+#include "messages/errors.hpp"
+#include "messages/time.hpp"
+#include "runtime/store/sync_mode.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace greenroom::store {
+
+class unavailable : public refused {
+public:
+  explicit unavailable(std::string detail)
+    : refused(errc::unavailable, "the store cannot be reached, try again"),
+      detail_(std::move(detail)) {
+  }
+
+  /// What the database said: for the log, not for clients.
+  const std::string& detail() const noexcept {
+    return detail_;
+  }
+
+private:
+  std::string detail_;
+};
+
+class connection {
+public:
+  /// `url` is sqlite3://PATH, where a relative path is below `data_dir`; the
+  /// file and its directory are made where they do not exist. A statement
+  /// waits up to `patience` for other connections' locks.
+  connection(const std::string& url, const std::filesystem::path& data_dir,
+             sync_mode sync, millis patience = 5000);
+  connection(connection&&) noexcept;
+  connection& operator=(connection&&) noexcept;
+  ~connection();
+
+  struct state;
+
+  /// For this folder's own sources (runtime/store/sql.hpp).
+  state& self() noexcept {
+    return *state_;
+  }
+
+private:
+  std::unique_ptr<state> state_;
+};
+
+} // namespace greenroom::store

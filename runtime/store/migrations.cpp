@@ -1,0 +1,120 @@
+#include "runtime/store/migrations.hpp"
+
+#include "runtime/store/session_sql.hpp"
+#include "runtime/store/sql.hpp"
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace greenroom::store {
+
+namespace {
+
+using step = std::vector<std::string>; // its statements
+
+// Steps that were once released are never changed, only followed by others.
+// Numbers are BIGINT, truth values 0 and 1; what is not set is '' or 0.
+const std::vector<step>& steps() {
+  static const std::vector<step> all{
+    {
+      "CREATE TABLE projects ("
+      " id TEXT PRIMARY KEY,"
+      " json TEXT NOT NULL,"
+      " stopped BIGINT NOT NULL,"
+      " updated_at BIGINT NOT NULL)",
+
+      "CREATE TABLE keys ("
+      " id TEXT PRIMARY KEY,"
+      " name TEXT NOT NULL,"
+      " secret_hash TEXT NOT NULL UNIQUE,"
+      " scopes TEXT NOT NULL,"
+      " projects TEXT NOT NULL,"
+      " created_at BIGINT NOT NULL,"
+      " expires_at BIGINT NOT NULL)",
+
+      "CREATE TABLE sessions ("
+      " id TEXT PRIMARY KEY,"
+      " project_id TEXT NOT NULL,"
+      " slot BIGINT NOT NULL,"
+      " node TEXT NOT NULL,"
+      " status TEXT NOT NULL,"
+      " status_reason TEXT NOT NULL,"
+      " branch TEXT NOT NULL,"
+      " new_branch BIGINT NOT NULL,"
+      " base_commit TEXT NOT NULL,"
+      " created_by TEXT NOT NULL,"
+      " created_at BIGINT NOT NULL,"
+      " expires_at BIGINT NOT NULL,"
+      " ended_at BIGINT NOT NULL,"
+      " feature_slug TEXT NOT NULL,"
+      " on_expire TEXT NOT NULL,"
+      " labels TEXT NOT NULL,"
+      " preview_port BIGINT NOT NULL,"
+      " epoch BIGINT NOT NULL,"
+      " version BIGINT NOT NULL,"
+      " warned BIGINT NOT NULL,"
+      " last_event TEXT NOT NULL,"
+      " last_event_data TEXT NOT NULL)",
+
+      // "At most n sessions" and "one branch, one session", as constraints.
+      "CREATE UNIQUE INDEX sessions_slot ON sessions (project_id, slot)"
+      " WHERE " + std::string{is_live_sql},
+      "CREATE UNIQUE INDEX sessions_branch ON sessions (project_id, branch)"
+      " WHERE " + std::string{is_live_sql},
+
+      "CREATE INDEX sessions_listing"
+      " ON sessions (project_id, created_at DESC, id DESC)",
+      "CREATE INDEX sessions_node ON sessions (node)"
+      " WHERE " + std::string{is_live_sql},
+    },
+  };
+  return all;
+}
+
+int current_version(soci::session& sql) {
+  int result = 0;
+  sql << "SELECT COALESCE(MAX(version), 0) FROM schema_version",
+    soci::into(result);
+  return result;
+}
+
+// False when there is nothing left to do. The version is read again in each
+// transaction, since another program may be at it too.
+bool take_step(connection& c, soci::session& sql) {
+  const auto version = current_version(sql);
+  const auto latest = static_cast<int>(steps().size());
+  if (version > latest)
+    throw std::runtime_error(
+      "the store " + c.self().name + " has version " + std::to_string(version)
+      + ", but this program knows only up to " + std::to_string(latest)
+      + "; start the newer program that wrote it, or restore a backup");
+  if (version == latest)
+    return false;
+  for (const auto& statement : steps()[static_cast<std::size_t>(version)])
+    sql << statement;
+  const int next = version + 1;
+  const long long now = now_ms();
+  sql << "INSERT INTO schema_version (version, applied_at) VALUES (:v, :t)",
+    soci::use(next, "v"), soci::use(now, "t");
+  return true;
+}
+
+} // namespace
+
+void migrate(connection& c) {
+  in_transaction(c, [](soci::session& sql) {
+    sql << "CREATE TABLE IF NOT EXISTS schema_version ("
+           " version BIGINT PRIMARY KEY,"
+           " applied_at BIGINT NOT NULL)";
+  });
+  while (in_transaction(
+    c, [&](soci::session& sql) { return take_step(c, sql); }))
+    continue;
+}
+
+int schema_version(connection& c) {
+  return translated([&] { return current_version(c.self().sql); });
+}
+
+} // namespace greenroom::store

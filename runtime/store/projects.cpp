@@ -1,0 +1,89 @@
+#include "runtime/store/projects.hpp"
+
+#include "runtime/config/projects.hpp"
+#include "runtime/store/session_sql.hpp"
+#include "runtime/store/sql.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <stdexcept>
+
+namespace greenroom::store {
+
+namespace {
+
+void write(connection& c, const project_record& project, bool keep_stopped) {
+  const nlohmann::json form = project_to_json(project);
+  // What could not be read again must not get in.
+  static_cast<void>(project_from_json(form));
+  const auto text = form.dump();
+  const int stopped = project.stopped ? 1 : 0;
+  const long long now = now_ms();
+  in_transaction(c, [&](soci::session& sql) {
+    execute(sql,
+            std::string{"INSERT INTO projects (id, json, stopped, updated_at)"
+                        " VALUES (:id, :json, :stopped, :now)"
+                        " ON CONFLICT (id) DO UPDATE SET json = excluded.json,"
+                        " updated_at = excluded.updated_at"}
+              + (keep_stopped ? "" : ", stopped = excluded.stopped"),
+            soci::use(project.id, "id"), soci::use(text, "json"),
+            soci::use(stopped, "stopped"), soci::use(now, "now"));
+  });
+}
+
+project_record read(const std::string& id, const std::string& text,
+                    bool stopped) {
+  try {
+    auto project = project_from_json(nlohmann::json::parse(text));
+    project.stopped = stopped;
+    return project;
+  } catch (const std::exception& e) {
+    throw std::runtime_error("the store has project " + id
+                             + " in a form that cannot be read: " + e.what());
+  }
+}
+
+} // namespace
+
+void put_project(connection& c, const project_record& project) {
+  write(c, project, false);
+}
+
+void configure_project(connection& c, const project_record& project) {
+  write(c, project, true);
+}
+
+bool delete_project(connection& c, const std::string& id) {
+  return in_transaction(c, [&](soci::session& sql) {
+    int live = 0;
+    sql << "SELECT COUNT(*) FROM sessions WHERE project_id = :id AND "
+             + std::string{is_live_sql},
+      soci::into(live), soci::use(id, "id");
+    if (live > 0)
+      throw refused(errc::conflict,
+                    "project \"" + id
+                      + "\" has live sessions; end them first");
+    return execute(sql, "DELETE FROM projects WHERE id = :id",
+                   soci::use(id, "id"))
+           > 0;
+  });
+}
+
+std::vector<project_record> projects(connection& c) {
+  return translated([&] {
+    std::vector<project_record> result;
+    std::string id;
+    std::string text;
+    int stopped = 0;
+    soci::statement statement
+      = (c.self().sql.prepare
+           << "SELECT id, json, stopped FROM projects ORDER BY id",
+         soci::into(id), soci::into(text), soci::into(stopped));
+    statement.execute();
+    while (statement.fetch())
+      result.push_back(read(id, text, stopped != 0));
+    return result;
+  });
+}
+
+} // namespace greenroom::store

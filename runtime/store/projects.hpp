@@ -1,0 +1,27 @@
+// Projects in the store.
+#pragma once
+
+#include "messages/records.hpp"
+#include "runtime/store/connection.hpp"
+
+#include <string>
+#include <vector>
+
+namespace greenroom::store {
+
+/// Adds a project or replaces it, `stopped` included. Refused as bad_request
+/// where it is not one that runtime/config/projects.hpp would read.
+void put_project(connection& c, const project_record& project);
+
+/// The same for projects of the configuration file, which says nothing about
+/// `stopped`: what was stopped stays so.
+void configure_project(connection& c, const project_record& project);
+
+/// False where there is none. Refused as conflict while it has live sessions;
+/// those that are over stay in the store.
+bool delete_project(connection& c, const std::string& id);
+
+/// All of them, by id.
+std::vector<project_record> projects(connection& c);
+
+} // namespace greenroom::store

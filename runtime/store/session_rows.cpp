@@ -1,0 +1,103 @@
+#include "runtime/store/session_rows.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <stdexcept>
+#include <type_traits>
+
+namespace greenroom::store {
+
+namespace {
+
+using nlohmann::json;
+
+std::string labels_to_json(const string_map& labels) {
+  for (const auto& [name, value] : labels) {
+    check_text("labels", name);
+    check_text("labels", value);
+  }
+  return json(labels).dump();
+}
+
+[[noreturn]] void throw_bad_row(const session_row& row, const char* column) {
+  throw std::runtime_error("the store has session " + row.id
+                           + " with a bad value for " + column);
+}
+
+} // namespace
+
+const std::string& session_columns() {
+  static const std::string columns = [] {
+    std::string result;
+    session_row row;
+    each_column(row, [&](const char* name, auto&) {
+      result.append(result.empty() ? "" : ", ").append(name);
+    });
+    return result;
+  }();
+  return columns;
+}
+
+session_row to_row(const session_record& session) {
+  session_row row;
+  row.id = session.id;
+  row.project_id = session.project_id;
+  row.node = session.node;
+  row.status = to_string(session.status);
+  row.status_reason = session.status_reason;
+  row.branch = session.branch;
+  row.new_branch = session.new_branch ? 1 : 0;
+  row.base_commit = session.base_commit;
+  row.created_by = session.created_by;
+  row.created_at = session.created_at;
+  row.expires_at = session.expires_at;
+  row.ended_at = session.ended_at;
+  row.feature_slug = session.feature_slug;
+  row.on_expire = to_string(session.expiry);
+  row.labels = labels_to_json(session.labels);
+  row.preview_port = session.preview_port;
+  row.epoch = static_cast<long long>(session.epoch);
+  row.version = static_cast<long long>(session.version);
+  row.warned = session.warned;
+  row.last_event = session.last_event;
+  row.last_event_data = session.last_event_data;
+  each_column(row, [](const char* name, const auto& field) {
+    if constexpr (std::is_convertible_v<decltype(field), std::string_view>)
+      check_text(name, field);
+  });
+  return row;
+}
+
+session_record from_row(const session_row& row) {
+  session_record session;
+  session.id = row.id;
+  session.project_id = row.project_id;
+  session.node = row.node;
+  if (!parse(row.status, session.status))
+    throw_bad_row(row, "status");
+  session.status_reason = row.status_reason;
+  session.branch = row.branch;
+  session.new_branch = row.new_branch != 0;
+  session.base_commit = row.base_commit;
+  session.created_by = row.created_by;
+  session.created_at = row.created_at;
+  session.expires_at = row.expires_at;
+  session.ended_at = row.ended_at;
+  session.feature_slug = row.feature_slug;
+  if (!parse(row.on_expire, session.expiry))
+    throw_bad_row(row, "on_expire");
+  try {
+    session.labels = json::parse(row.labels).get<string_map>();
+  } catch (const json::exception&) {
+    throw_bad_row(row, "labels");
+  }
+  session.preview_port = static_cast<std::uint16_t>(row.preview_port);
+  session.epoch = static_cast<std::uint64_t>(row.epoch);
+  session.version = static_cast<std::uint64_t>(row.version);
+  session.warned = row.warned;
+  session.last_event = row.last_event;
+  session.last_event_data = row.last_event_data;
+  return session;
+}
+
+} // namespace greenroom::store

@@ -1,0 +1,292 @@
+#include "runtime/store/sessions.hpp"
+
+#include "messages/ids.hpp"
+#include "runtime/store/session_rows.hpp"
+#include "runtime/store/session_sql.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <tuple>
+
+namespace greenroom::store {
+
+namespace {
+
+const std::string& insert_sql() {
+  static const std::string text = [] {
+    std::string names = "slot";
+    std::string values = ":slot";
+    session_row row;
+    each_column(row, [&](const char* name, auto&) {
+      names.append(", ").append(name);
+      values.append(", :").append(name);
+    });
+    return "INSERT INTO sessions (" + names + ") VALUES (" + values
+           + ") ON CONFLICT DO NOTHING";
+  }();
+  return text;
+}
+
+// Everything but what says which session it is, and who may write it.
+bool is_written_by_update(std::string_view column) {
+  return column != "id" && column != "project_id" && column != "epoch";
+}
+
+const std::string& update_sql() {
+  static const std::string text = [] {
+    std::string changes;
+    session_row row;
+    each_column(row, [&](std::string_view name, auto&) {
+      if (is_written_by_update(name))
+        changes.append(changes.empty() ? "" : ", ")
+          .append(name)
+          .append(" = :")
+          .append(name);
+    });
+    return "UPDATE sessions SET " + changes
+           + " WHERE id = :this_id AND epoch = :this_epoch"
+             " AND version = :version_before";
+  }();
+  return text;
+}
+
+bool exists(soci::session& sql, const std::string& table,
+            const std::string& id) {
+  int count = 0;
+  sql << "SELECT COUNT(*) FROM " + table + " WHERE id = :id",
+    soci::into(count), soci::use(id, "id");
+  return count > 0;
+}
+
+struct occupancy {
+  std::uint32_t live = 0;
+  long long free_slot = 0; // the lowest
+  bool has_branch = false;
+};
+
+occupancy look(soci::session& sql, const std::string& project_id,
+               const std::string& wanted_branch) {
+  occupancy result;
+  long long slot = 0;
+  std::string branch;
+  soci::statement statement
+    = (sql.prepare << "SELECT slot, branch FROM sessions"
+                      " WHERE project_id = :project AND "
+                        + std::string{is_live_sql} + " ORDER BY slot",
+       soci::into(slot), soci::into(branch), soci::use(project_id, "project"));
+  statement.execute();
+  while (statement.fetch()) {
+    ++result.live;
+    if (slot == result.free_slot)
+      ++result.free_slot;
+    result.has_branch = result.has_branch || branch == wanted_branch;
+  }
+  return result;
+}
+
+bool insert_in_slot(soci::session& sql, session_row& row, long long slot) {
+  soci::statement statement{sql};
+  statement.exchange(soci::use(slot, "slot"));
+  each_column(row, [&](const char* name, auto& field) {
+    statement.exchange(soci::use(field, name));
+  });
+  statement.alloc();
+  statement.prepare(insert_sql());
+  statement.define_and_bind();
+  statement.execute(true);
+  return statement.get_affected_rows() == 1;
+}
+
+// -- cursors ------------------------------------------------------------------
+
+// A cursor is the place of the last session that was given.
+struct place {
+  long long created_at = 0;
+  std::string id;
+};
+
+std::string make_cursor(const session_record& last) {
+  return std::to_string(last.created_at) + '-' + last.id;
+}
+
+place parse_cursor(const std::string& text) {
+  place result;
+  auto* end = text.data() + text.size();
+  auto [at, error] = std::from_chars(text.data(), end, result.created_at);
+  if (error != std::errc{} || at == end || *at != '-'
+      || !is_id(std::string_view{at + 1, end}))
+    throw refused(errc::bad_request,
+                  "cursor is not one that this server gave");
+  result.id.assign(at + 1, end);
+  return result;
+}
+
+} // namespace
+
+// -- SQL ----------------------------------------------------------------------
+
+std::string listing_sql(const session_query& query) {
+  auto text = "SELECT " + session_columns()
+              + " FROM sessions WHERE project_id = :project";
+  if (query.status)
+    text += " AND status = :status";
+  if (!query.feature_slug.empty())
+    text += " AND feature_slug = :slug";
+  if (!query.cursor.empty())
+    text += " AND (created_at, id) < (:created, :id)";
+  text += " ORDER BY created_at DESC, id DESC";
+  if (query.limit > 0)
+    text += " LIMIT :count";
+  return text;
+}
+
+std::string take_live_sql() {
+  return "UPDATE sessions SET epoch = epoch + 1 WHERE node = :node AND "
+         + std::string{is_live_sql} + " RETURNING " + session_columns();
+}
+
+// -- writes -------------------------------------------------------------------
+
+insert_result insert_session(connection& c, const session_record& session,
+                             std::uint32_t max_active) {
+  auto row = to_row(session);
+  return in_transaction(c, [&](soci::session& sql) {
+    if (!exists(sql, "projects", session.project_id))
+      throw refused(errc::not_found, "project not found");
+    // The look is for choosing a slot and for the right answer; that nobody
+    // else gets slot or branch is for the constraints. Who loses a race to
+    // another connection looks again.
+    constexpr int attempts = 100;
+    for (int i = 0; i < attempts; ++i) {
+      auto found = look(sql, session.project_id, session.branch);
+      if (found.live >= max_active || found.free_slot >= max_active)
+        return insert_result::no_slot;
+      if (found.has_branch)
+        return insert_result::branch_taken;
+      if (insert_in_slot(sql, row, found.free_slot))
+        return insert_result::ok;
+      if (exists(sql, "sessions", session.id))
+        throw refused(errc::conflict,
+                      "session \"" + session.id + "\" exists already");
+    }
+    throw unavailable("a session lost every race for a slot");
+  });
+}
+
+bool update_session(connection& c, const session_record& session) {
+  auto row = to_row(session);
+  const auto before = row.version - 1;
+  return in_transaction(c, [&](soci::session& sql) {
+    soci::statement statement{sql};
+    each_column(row, [&](const char* name, auto& field) {
+      if (is_written_by_update(name))
+        statement.exchange(soci::use(field, name));
+    });
+    statement.exchange(soci::use(row.id, "this_id"));
+    statement.exchange(soci::use(row.epoch, "this_epoch"));
+    statement.exchange(soci::use(before, "version_before"));
+    statement.alloc();
+    statement.prepare(update_sql());
+    statement.define_and_bind();
+    statement.execute(true);
+    return statement.get_affected_rows() == 1;
+  });
+}
+
+std::optional<session_record>
+take_session(connection& c, const std::string& id, const std::string& node) {
+  check_text("id", id);
+  check_text("node", node);
+  auto rows = in_transaction(c, [&](soci::session& sql) {
+    return fetch_sessions(sql,
+                          "UPDATE sessions SET epoch = epoch + 1, node = :node"
+                          " WHERE id = :id RETURNING "
+                            + session_columns(),
+                          soci::use(node, "node"), soci::use(id, "id"));
+  });
+  if (rows.empty())
+    return std::nullopt;
+  return std::move(rows.front());
+}
+
+std::vector<session_record> take_live_sessions(connection& c,
+                                               const std::string& node) {
+  check_text("node", node);
+  auto rows = in_transaction(c, [&](soci::session& sql) {
+    return fetch_sessions(sql, take_live_sql(), soci::use(node, "node"));
+  });
+  std::ranges::sort(rows, {}, [](const session_record& session) {
+    return std::tie(session.created_at, session.id);
+  });
+  return rows;
+}
+
+// -- reads --------------------------------------------------------------------
+
+std::optional<session_record> find_session(connection& c,
+                                           const std::string& id) {
+  auto rows = translated([&] {
+    return fetch_sessions(c.self().sql,
+                          "SELECT " + session_columns()
+                            + " FROM sessions WHERE id = :id",
+                          soci::use(id, "id"));
+  });
+  if (rows.empty())
+    return std::nullopt;
+  return std::move(rows.front());
+}
+
+std::vector<session_record> live_sessions(connection& c,
+                                          const std::string& project_id) {
+  return translated([&] {
+    return fetch_sessions(c.self().sql,
+                          "SELECT " + session_columns()
+                            + " FROM sessions WHERE project_id = :project AND "
+                            + std::string{is_live_sql}
+                            + " ORDER BY created_at DESC, id DESC",
+                          soci::use(project_id, "project"));
+  });
+}
+
+session_list list_sessions(connection& c, const session_query& query) {
+  place after;
+  if (!query.cursor.empty())
+    after = parse_cursor(query.cursor);
+  const std::string status{query.status ? to_string(*query.status) : ""};
+  // One more than asked for tells whether there is more.
+  const auto count = static_cast<long long>(query.limit) + 1;
+  session_list result;
+  result.sessions = translated([&] {
+    std::vector<session_record> rows;
+    session_row row;
+    soci::statement statement{c.self().sql};
+    each_column(row, [&](const char*, auto& field) {
+      statement.exchange(soci::into(field));
+    });
+    statement.exchange(soci::use(query.project_id, "project"));
+    if (query.status)
+      statement.exchange(soci::use(status, "status"));
+    if (!query.feature_slug.empty())
+      statement.exchange(soci::use(query.feature_slug, "slug"));
+    if (!query.cursor.empty()) {
+      statement.exchange(soci::use(after.created_at, "created"));
+      statement.exchange(soci::use(after.id, "id"));
+    }
+    if (query.limit > 0)
+      statement.exchange(soci::use(count, "count"));
+    statement.alloc();
+    statement.prepare(listing_sql(query));
+    statement.define_and_bind();
+    statement.execute();
+    while (statement.fetch())
+      rows.push_back(from_row(row));
+    return rows;
+  });
+  if (query.limit > 0 && result.sessions.size() > query.limit) {
+    result.sessions.pop_back();
+    result.next_cursor = make_cursor(result.sessions.back());
+  }
+  return result;
+}
+
+} // namespace greenroom::store

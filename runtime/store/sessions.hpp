@@ -1,0 +1,65 @@
+// Sessions in the store.
+//
+// The rules of a project hold by constraints of the database: one live
+// session a branch, one live session a slot, and slots only below the
+// project's limit. Who owns a session is a number, its epoch: whoever takes
+// the session raises it, and from then on nobody else's writes go in.
+#pragma once
+
+#include "messages/records.hpp"
+#include "runtime/store/connection.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::store {
+
+enum class insert_result : std::uint8_t { ok, no_slot, branch_taken };
+
+/// Adds a new session in the lowest free slot below `max_active`; no_slot goes
+/// before branch_taken where both are true. Refused: not_found without the
+/// project, conflict where the id is in use, bad_request for text with NUL.
+insert_result insert_session(connection& c, const session_record& session,
+                             std::uint32_t max_active);
+
+/// Writes the new state of a session whose version was raised by one. False,
+/// with nothing written, where the store has another epoch or has not the
+/// version before: somebody else owns the session.
+bool update_session(connection& c, const session_record& session);
+
+/// Takes a session, live or not, for `node`: raises its epoch, and returns it
+/// as it is then. nullopt where there is none.
+std::optional<session_record>
+take_session(connection& c, const std::string& id, const std::string& node);
+
+/// Takes all live sessions of `node` at once, oldest first.
+std::vector<session_record> take_live_sessions(connection& c,
+                                               const std::string& node);
+
+std::optional<session_record> find_session(connection& c,
+                                           const std::string& id);
+
+/// The sessions of a project that hold a slot and a branch, newest first.
+std::vector<session_record> live_sessions(connection& c,
+                                          const std::string& project_id);
+
+struct session_query {
+  std::string project_id;
+  std::optional<session_status> status; // nullopt: all
+  std::string feature_slug;             // empty: all
+  std::uint32_t limit = 0;              // 0: all
+  std::string cursor;                   // empty: from the newest
+};
+
+struct session_list {
+  std::vector<session_record> sessions; // newest first
+  std::string next_cursor;              // empty: that was all
+};
+
+/// A page of a project's sessions. A cursor stays good whatever is added or
+/// changed meanwhile; one that is none is refused as bad_request.
+session_list list_sessions(connection& c, const session_query& query);
+
+} // namespace greenroom::store

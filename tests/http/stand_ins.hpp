@@ -1,0 +1,115 @@
+// Actors that stand in for those behind the edge, and a server in front.
+//
+// The stand-in session keeps its events in memory and does with them what the
+// real one does with its timeline. What it answers to everything else is set
+// by the test.
+#pragma once
+
+#include "http/server.hpp"
+#include "messages/actors.hpp"
+#include "runtime/auth/key_table.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace greenroom::test {
+
+inline constexpr std::string_view demo_session = "aaaaaaaaaaaaaaaaaaaa";
+inline constexpr std::string_view admin_secret = "admin-secret-of-the-tests";
+
+/// Adds an event to the stand-in session and tells its watchers.
+struct publish {
+  event_kind kind = event_kind::exec_output;
+  std::string exec_id;
+  std::string data = "{}"; // JSON
+};
+GREENROOM_INSPECT(publish, x.kind, x.exec_id, x.data)
+
+/// Adds `count` events in one batch.
+struct publish_many {
+  std::uint32_t count = 0;
+  std::uint32_t size = 0; // bytes of each one's data
+};
+GREENROOM_INSPECT(publish_many, x.count, x.size)
+
+/// The stand-in quits, as a session that crashed.
+struct quit_now {};
+GREENROOM_INSPECT(quit_now)
+
+using stand_in_session
+  = session_actor::extend<caf::reacts_to<publish>, caf::reacts_to<publish_many>,
+                          caf::reacts_to<quit_now>>;
+
+/// What the stand-ins share with the test; outlives any one actor, as a
+/// session's timeline outlives its actor.
+struct script {
+  std::mutex guard;
+
+  // Under guard.
+  std::vector<publish> events; // number i + 1
+  bool over = false;
+  std::map<std::string, session_actor> sessions; // by "project/session"
+  std::map<std::string, project_record> projects;
+  std::vector<start_exec> execs;
+  std::vector<create_session> creates;
+  std::vector<checkin_session> checkins;
+  std::vector<std::string> revoked;
+  std::vector<edge_actor> edges;
+
+  std::atomic<bool> silent = false; // the session answers nothing
+  std::atomic<int> reads = 0;       // of the log
+  std::atomic<int> look_ups = 0;    // of a session
+  std::atomic<int> watchers = 0;    // registered now
+};
+
+using script_ptr = std::shared_ptr<script>;
+
+std::string event_text(std::uint64_t seq, const publish& event);
+
+class fixture {
+public:
+  explicit fixture(std::function<void(http::options&)> change = {});
+  ~fixture();
+
+  std::uint16_t port() const noexcept {
+    return server->port();
+  }
+
+  /// Makes an actor for the demo session, as a start or a revival does.
+  stand_in_session make_session();
+
+  /// Adds a key; returns its secret.
+  std::string add_key(std::vector<std::string> scopes,
+                      std::vector<std::string> projects = {},
+                      unix_ms expires_at = 0);
+
+  /// The id of the key that was added last.
+  std::string last_key_id() const {
+    return keys_.back().id;
+  }
+
+  /// Runs until `done` says so; fails the test after ten seconds.
+  static void wait_until(const std::function<bool()>& done);
+
+  caf::actor_system_config config;
+  std::unique_ptr<caf::actor_system> system;
+  script_ptr script = std::make_shared<test::script>();
+  key_ring ring{admin_secret};
+  stand_in_session session;
+  std::atomic<bool> ready = true;
+  std::unique_ptr<http::server> server;
+
+private:
+  std::vector<key_record> keys_;
+};
+
+} // namespace greenroom::test

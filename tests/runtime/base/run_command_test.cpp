@@ -1,0 +1,133 @@
+#include "runtime/base/run_command.hpp"
+
+#include "runtime/base/fd.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+
+#include <fstream>
+#include <system_error>
+
+using greenroom::command;
+using greenroom::run_command;
+using greenroom::unique_fd;
+using greenroom::test::temp_dir;
+
+namespace {
+
+command shell(const std::string& script) {
+  command result;
+  result.argv = {"sh", "-c", script};
+  result.env = {"PATH=/usr/bin:/bin"};
+  return result;
+}
+
+std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator{"/proc/self/fd"})
+    ++count;
+  return count;
+}
+
+} // namespace
+
+TEST_CASE("a command's output and exit code come back") {
+  auto result = run_command(shell("echo out; echo err >&2; exit 7"));
+  CHECK(result.exit_code == 7);
+  CHECK(result.out == "out\n");
+  CHECK(result.err == "err\n");
+  CHECK_FALSE(result.ok());
+  CHECK_FALSE(result.timed_out);
+  CHECK(run_command(shell("exit 0")).ok());
+}
+
+TEST_CASE("a command ended by a signal has no exit code") {
+  auto result = run_command(shell("kill -TERM $$"));
+  CHECK_FALSE(result.exit_code);
+  CHECK(result.signal == SIGTERM);
+}
+
+TEST_CASE("a command gets its own directory and environment and no other") {
+  temp_dir dir;
+  auto what = shell("pwd; env | grep -v ^PWD | grep -v ^_ | grep -v ^SHLVL | sort");
+  what.cwd = dir.path();
+  what.env.push_back("GREETING=hello world");
+  auto result = run_command(what);
+  CHECK(result.out
+        == dir.path().string()
+             + "\nGREETING=hello world\nPATH=/usr/bin:/bin\n");
+}
+
+TEST_CASE("arguments reach a command as they are, through no shell") {
+  command what;
+  what.argv = {"printf", "%s|%s", "$(id)", "a b; exit 3"};
+  CHECK(run_command(what).out == "$(id)|a b; exit 3");
+}
+
+TEST_CASE("a command reads the descriptor that it is given") {
+  temp_dir dir;
+  auto path = dir.path() / "input";
+  std::ofstream{path} << "from a file";
+  unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  auto what = shell("cat");
+  what.stdin_fd = file.get();
+  CHECK(run_command(what).out == "from a file");
+  CHECK(::fcntl(file.get(), F_GETFD) >= 0);
+  CHECK(run_command(shell("cat")).out.empty());
+}
+
+TEST_CASE("no descriptor leaks, neither into a command nor here") {
+  temp_dir dir;
+  unique_fd inheritable{::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY)};
+  REQUIRE(inheritable);
+  auto before = open_descriptors();
+  // The fourth is the directory that ls reads.
+  CHECK(run_command(shell("ls /proc/self/fd")).out == "0\n1\n2\n3\n");
+  command missing;
+  missing.argv = {"greenroom-no-such-program"};
+  CHECK_THROWS_AS(run_command(missing), std::system_error);
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("a program that is not there is named") {
+  command what;
+  what.argv = {"greenroom-no-such-program"};
+  CHECK_THROWS_WITH(run_command(what),
+                    Catch::Contains("greenroom-no-such-program"));
+}
+
+TEST_CASE("more output than is kept is dropped and does not hold it up") {
+  auto what = shell("head -c 3000000 /dev/zero; echo end >&2");
+  what.max_output = 1000;
+  auto result = run_command(what);
+  CHECK(result.ok());
+  CHECK(result.out == std::string(1000, '\0'));
+  CHECK(result.err == "end\n");
+  CHECK(result.truncated);
+}
+
+TEST_CASE("at the time-out the whole process group dies") {
+  temp_dir dir;
+  auto lock = dir.path() / "lock";
+  auto what = shell("flock lock sh -c 'echo held; exec sleep 1000' & wait");
+  what.cwd = dir.path();
+  what.timeout = std::chrono::seconds{1};
+  auto result = run_command(what);
+  CHECK(result.timed_out);
+  CHECK(result.signal == SIGKILL);
+  CHECK(result.out == "held\n");
+  // Blocks until the background process has let go of the lock.
+  unique_fd file{::open(lock.c_str(), O_RDONLY | O_CLOEXEC)};
+  CHECK(::flock(file.get(), LOCK_EX) == 0);
+}
+
+TEST_CASE("what a command leaves in the background is not waited for") {
+  auto result = run_command(shell("sleep 20 & echo $!"));
+  CHECK(result.ok());
+  CHECK(::kill(std::stoi(result.out), SIGKILL) == 0);
+}

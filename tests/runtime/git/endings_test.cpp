@@ -1,0 +1,345 @@
+#include "tests/runtime/git/fixture.hpp"
+
+using namespace greenroom;
+using namespace greenroom::test;
+using greenroom::git::checkin;
+using greenroom::git::commit_all;
+using greenroom::git::make_checkout;
+using greenroom::git::mirror;
+using greenroom::git::rescue;
+
+namespace {
+
+std::string commit(const fs::path& top, const std::string& file) {
+  write(top / file, file + "\n");
+  run_git(top, {"add", "-A"});
+  run_git(top, {"commit", "-qm", file});
+  return run_git(top, {"rev-parse", "HEAD"});
+}
+
+std::string content(const fs::path& repository, const std::string& spec) {
+  return run_git(repository, {"cat-file", "-p", spec});
+}
+
+} // namespace
+
+TEST_CASE("check-in brings commits and what was not committed upstream") {
+  world w;
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  auto mine = commit(place.checkout, "committed");
+  write(place.checkout / "dirty", "dirty\n");
+  auto done = checkin(w.checkin_of(place, "main", base));
+  CHECK(done.changed);
+  CHECK(done.rescued.refs.empty());
+  CHECK(w.upstream_at("refs/heads/main") == done.commit);
+  CHECK(w.upstream_at("refs/heads/main^") == mine);
+  CHECK(content(w.upstream, "main:dirty") == "dirty");
+  CHECK(run_git(w.upstream, {"log", "-1", "--format=%s", "main"})
+        == "Check in from a session");
+  CHECK(w.mirror.resolve_branch("main") == done.commit);
+  CHECK(w.mirror.ref("refs/heads/main") == done.commit);
+  for (const auto& repository : {w.upstream, w.mirror.path(), place.checkout})
+    w.check_sound(repository);
+  // The mirror needs nothing of the checkout.
+  fs::remove_all(place.checkout);
+  w.check_sound(w.mirror.path());
+}
+
+TEST_CASE("check-in again, as after a crash, gives the same") {
+  world w;
+  auto place = w.session("main");
+  auto spec = w.checkin_of(place, "main", w.upstream_at("refs/heads/main"));
+  write(place.checkout / "dirty", "dirty\n");
+  auto first = checkin(spec);
+  auto again = checkin(spec);
+  CHECK(again.commit == first.commit);
+  CHECK(again.changed);
+  // Somebody has built on it since.
+  auto moved = w.move_upstream("main", "on top");
+  CHECK(checkin(spec).commit == first.commit);
+  CHECK(w.upstream_at("refs/heads/main") == moved);
+}
+
+TEST_CASE("check-in goes on where a crash came after the commit") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "dirty", "dirty\n");
+  auto made = commit_all(place, w.user, "Before the crash");
+  auto done
+    = checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
+  CHECK(done.commit == made.commit);
+  CHECK(w.upstream_at("refs/heads/main") == made.commit);
+}
+
+TEST_CASE("check-in of an untouched session changes nothing") {
+  world w;
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  auto moved = w.move_upstream("main", "news");
+  auto done = checkin(w.checkin_of(place, "main", base));
+  CHECK_FALSE(done.changed);
+  CHECK(done.commit == base);
+  CHECK(w.upstream_at("refs/heads/main") == moved);
+}
+
+TEST_CASE("check-in makes a new branch, with commits or without") {
+  world w;
+  auto base = *w.mirror.resolve_ref("light");
+  auto place = w.checkout("new/one", base);
+  auto spec = w.checkin_of(place, "new/one", base);
+  spec.new_branch = true;
+  SECTION("without") {
+    auto done = checkin(spec);
+    CHECK_FALSE(done.changed);
+    CHECK(w.upstream_at("refs/heads/new/one") == base);
+    CHECK(checkin(spec).commit == base);
+  }
+  SECTION("with") {
+    auto tip = commit(place.checkout, "mine");
+    CHECK(checkin(spec).commit == tip);
+    CHECK(w.upstream_at("refs/heads/new/one") == tip);
+  }
+  SECTION("unless somebody else made another of that name") {
+    run_git(w.work(), {"checkout", "-q", "-b", "new/one", "main"});
+    auto theirs = commit(w.work(), "theirs");
+    run_git(w.work(), {"push", "-q", "origin", "new/one"});
+    commit(place.checkout, "mine");
+    auto what = refusal_of([&] { checkin(spec); });
+    CHECK(what.code == errc::conflict);
+    CHECK(w.upstream_at("refs/heads/new/one") == theirs);
+  }
+}
+
+TEST_CASE("check-in into an empty upstream makes its first branch") {
+  world w;
+  auto empty = w.dir.path() / "empty.git";
+  run_git(w.dir.path(), {"init", "-q", "--bare", empty.string()});
+  auto m = mirror::open_or_create(w.dir.path() / "repos/e.git", empty.string());
+  m.fetch();
+  greenroom::git::session_place place{w.dir.path() / "s/checkout", m.path()};
+  make_checkout({place, "main", "", empty.string(), {}});
+  greenroom::git::checkin_spec spec{m,    place.checkout, w.sid,  "main",
+                                    "",   true,           w.user, "First"};
+  auto nothing = checkin(spec);
+  CHECK(nothing.commit.empty());
+  CHECK_FALSE(nothing.changed);
+  write(place.checkout / "a", "a\n");
+  auto done = checkin(spec);
+  CHECK(done.changed);
+  CHECK(run_git(empty, {"rev-parse", "main"}) == done.commit);
+}
+
+TEST_CASE("check-in does not overwrite what the upstream gained") {
+  world w;
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  commit(place.checkout, "mine");
+  auto moved = w.move_upstream("main", "news");
+  auto spec = w.checkin_of(place, "main", base);
+  auto what = refusal_of([&] { checkin(spec); });
+  CHECK(what.code == errc::conflict);
+  CHECK(what.message
+        == "branch \"main\" has moved in the upstream; fetch and merge it in "
+           "the session, then check in again");
+  CHECK(w.upstream_at("refs/heads/main") == moved);
+
+  run_git(place.checkout, {"pull", "-q", "--no-rebase", "--no-edit"});
+  auto done = checkin(spec);
+  CHECK(w.upstream_at("refs/heads/main") == done.commit);
+  CHECK(content(w.upstream, "main:news") == "from somebody else");
+  CHECK(content(w.upstream, "main:mine") == "mine");
+  w.check_sound(w.upstream);
+}
+
+TEST_CASE("check-in goes on from what the session pushed itself") {
+  world w;
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  commit(place.checkout, "one");
+  run_git(place.checkout, {"push", "-q", "origin", "main"});
+  auto tip = commit(place.checkout, "two");
+  CHECK(checkin(w.checkin_of(place, "main", base)).commit == tip);
+  CHECK(w.upstream_at("refs/heads/main") == tip);
+}
+
+TEST_CASE("a rewritten branch is checked in while the upstream stands still") {
+  world w;
+  auto place = w.session("feature/x");
+  auto base = w.upstream_at("refs/heads/feature/x");
+  run_git(place.checkout, {"commit", "-q", "--amend", "-m", "Better"});
+  auto spec = w.checkin_of(place, "feature/x", base);
+  SECTION("it does") {
+    auto done = checkin(spec);
+    CHECK(w.upstream_at("refs/heads/feature/x") == done.commit);
+  }
+  SECTION("it does not") {
+    auto moved = w.move_upstream("feature/x", "news");
+    CHECK(refusal_of([&] { checkin(spec); }).code == errc::conflict);
+    CHECK(w.upstream_at("refs/heads/feature/x") == moved);
+  }
+}
+
+TEST_CASE("a branch that is gone is not made again by check-in") {
+  world w;
+  auto place = w.session("feature/x");
+  auto base = w.upstream_at("refs/heads/feature/x");
+  auto spec = w.checkin_of(place, "feature/x", base);
+  commit(place.checkout, "mine");
+  SECTION("from the upstream") {
+    run_git(w.upstream, {"branch", "-D", "feature/x"});
+    auto what = refusal_of([&] { checkin(spec); });
+    CHECK(what.code == errc::conflict);
+    CHECK(w.upstream_at("refs/heads/feature/x").empty());
+  }
+  SECTION("from the session") {
+    run_git(place.checkout, {"checkout", "-q", "--detach"});
+    run_git(place.checkout, {"branch", "-D", "feature/x"});
+    auto what = refusal_of([&] { checkin(spec); });
+    CHECK(what.code == errc::conflict);
+    CHECK(w.upstream_at("refs/heads/feature/x") == base);
+  }
+}
+
+TEST_CASE("check-in takes the session's branch and rescues the rest") {
+  world w;
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  auto tip = commit(place.checkout, "mine");
+  write(place.checkout / "empty", "stashed\n");
+  run_git(place.checkout, {"stash", "-q"});
+  run_git(place.checkout, {"checkout", "-q", "-b", "side"});
+  auto side = commit(place.checkout, "side");
+  write(place.checkout / "dirty", "dirty\n");
+  auto done = checkin(w.checkin_of(place, "main", base));
+  CHECK(done.commit == tip);
+  CHECK(w.upstream_at("refs/heads/main") == tip);
+  CHECK(done.rescued.refs
+        == std::vector<std::string>{w.rescue_ref("heads/side"),
+                                    w.rescue_ref("stash"),
+                                    w.rescue_ref("tree")});
+  CHECK_FALSE(done.rescued.upstream_failure);
+  CHECK(w.upstream_at(w.rescue_ref("heads/side")) == side);
+  CHECK(content(w.upstream, w.rescue_ref("tree") + ":dirty") == "dirty");
+  CHECK(content(w.upstream, w.rescue_ref("stash") + ":empty") == "stashed");
+}
+
+TEST_CASE("check-in rescues an embedded repository's files") {
+  world w;
+  auto place = w.session("main");
+  run_git(place.checkout, {"init", "-q", "nested"});
+  write(place.checkout / "nested/file", "nested\n");
+  write(place.checkout / "mine", "mine\n");
+  auto done
+    = checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
+  CHECK(done.rescued.refs == std::vector<std::string>{w.rescue_ref("tree")});
+  CHECK(content(w.mirror.path(), w.rescue_ref("tree") + ":nested/file")
+        == "nested");
+}
+
+TEST_CASE("check-in with the upstream out of reach can be tried again") {
+  world w;
+  auto place = w.session("main");
+  auto spec = w.checkin_of(place, "main", w.upstream_at("refs/heads/main"));
+  write(place.checkout / "mine", "mine\n");
+  auto away = w.dir.path() / "away.git";
+  fs::rename(w.upstream, away);
+  auto what = refusal_of([&] { checkin(spec); });
+  CHECK(what.code == errc::unavailable);
+  fs::rename(away, w.upstream);
+  auto done = checkin(spec);
+  CHECK(w.upstream_at("refs/heads/main") == done.commit);
+}
+
+TEST_CASE("rescued work outlives the checkout, in mirror and upstream") {
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  auto tip = commit(top, "mine");
+  write(top / "untracked", "untracked\n");
+  write(top / "x.o", "ignored\n");
+  run_git(top, {"tag", "-a", "-m", "mine", "mine"});
+  run_git(top, {"branch", "old", "HEAD^"});
+  auto saved = rescue(w.rescue_of(place));
+  CHECK(saved.refs
+        == std::vector<std::string>{w.rescue_ref("heads/main"),
+                                    w.rescue_ref("tags/mine"),
+                                    w.rescue_ref("tree")});
+  CHECK_FALSE(saved.upstream_failure);
+  fs::remove_all(top);
+  w.mirror.fetch();
+  for (const auto& repository : {w.mirror.path(), w.upstream}) {
+    CHECK(run_git(repository, {"rev-parse", w.rescue_ref("heads/main")})
+          == tip);
+    CHECK(content(repository, w.rescue_ref("tree") + ":untracked")
+          == "untracked");
+    CHECK_FALSE(
+      try_git(repository, {"cat-file", "-e", w.rescue_ref("tree") + ":x.o"})
+        .ok());
+    w.check_sound(repository);
+  }
+}
+
+TEST_CASE("rescue has nothing to do where all is in the upstream") {
+  world w;
+  auto place = w.session("main");
+  CHECK(rescue(w.rescue_of(place)).refs.empty());
+  auto fresh = w.checkout("fresh", *w.mirror.resolve_branch("main"));
+  CHECK(rescue(w.rescue_of(fresh)).refs.empty());
+}
+
+TEST_CASE("rescue can be run again") {
+  world w;
+  auto place = w.session("main");
+  commit(place.checkout, "mine");
+  write(place.checkout / "dirty", "1\n");
+  auto first = rescue(w.rescue_of(place));
+  write(place.checkout / "dirty", "2\n");
+  auto again = rescue(w.rescue_of(place));
+  CHECK(again.refs == first.refs);
+  CHECK_FALSE(again.upstream_failure);
+  CHECK(content(w.upstream, w.rescue_ref("tree") + ":dirty") == "2");
+}
+
+TEST_CASE("rescue saves in the mirror where the upstream is out of reach") {
+  world w;
+  auto place = w.session("main");
+  auto tip = commit(place.checkout, "mine");
+  fs::remove_all(w.upstream);
+  auto saved = rescue(w.rescue_of(place));
+  REQUIRE(saved.upstream_failure);
+  CHECK_THAT(*saved.upstream_failure, Catch::Contains("upstream.git"));
+  CHECK(w.mirror.ref(w.rescue_ref("heads/main")) == tip);
+  fs::remove_all(place.checkout);
+  w.check_sound(w.mirror.path());
+}
+
+TEST_CASE("rescue saves many branches") {
+  world w;
+  auto place = w.session("main");
+  auto tip = commit(place.checkout, "mine");
+  std::string updates;
+  for (int i = 0; i < 600; ++i)
+    updates += tip + " refs/heads/b/" + std::to_string(i) + '\n';
+  write(place.checkout / ".git/packed-refs",
+        "# pack-refs with: peeled fully-peeled \n" + updates);
+  auto saved = rescue(w.rescue_of(place));
+  CHECK(saved.refs.size() == 601);
+  CHECK_FALSE(saved.upstream_failure);
+  CHECK(w.upstream_at(w.rescue_ref("heads/b/599")) == tip);
+}
+
+TEST_CASE("two sessions of one project do not disturb each other") {
+  world w;
+  auto one = w.session("main");
+  auto two = w.session("feature/x");
+  auto main = commit(one.checkout, "one");
+  auto feature = commit(two.checkout, "two");
+  auto main_base = w.upstream_at("refs/heads/main");
+  auto feature_base = w.upstream_at("refs/heads/feature/x");
+  CHECK(checkin(w.checkin_of(one, "main", main_base)).commit == main);
+  CHECK(checkin(w.checkin_of(two, "feature/x", feature_base)).commit
+        == feature);
+  CHECK(w.upstream_at("refs/heads/main") == main);
+  CHECK(w.upstream_at("refs/heads/feature/x") == feature);
+}

@@ -1,0 +1,203 @@
+// Real repositories to try things on: an upstream, its mirror and sessions.
+#pragma once
+
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/base/run_command.hpp"
+#include "runtime/git/endings.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace greenroom::test {
+
+namespace fs = std::filesystem;
+
+inline command_result try_git(const fs::path& cwd,
+                              std::vector<std::string> args) {
+  command what;
+  what.argv = {"git"};
+  what.argv.insert(what.argv.end(), args.begin(), args.end());
+  what.cwd = cwd;
+  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
+              "HOME=/nonexistent",
+              "LC_ALL=C",
+              "GIT_CONFIG_NOSYSTEM=1",
+              "GIT_CONFIG_GLOBAL=/dev/null",
+              "GIT_AUTHOR_NAME=Ada",
+              "GIT_AUTHOR_EMAIL=ada@example.org",
+              "GIT_COMMITTER_NAME=Ada",
+              "GIT_COMMITTER_EMAIL=ada@example.org"};
+  return run_command(what);
+}
+
+/// Runs git, which must succeed, and gives its output without the last line
+/// break.
+inline std::string run_git(const fs::path& cwd, std::vector<std::string> args) {
+  auto result = try_git(cwd, args);
+  INFO(result.err);
+  REQUIRE(result.ok());
+  auto text = result.out;
+  if (text.ends_with('\n'))
+    text.pop_back();
+  return text;
+}
+
+inline void write(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  std::ofstream file{path, std::ios::binary | std::ios::trunc};
+  file << text;
+  REQUIRE(file.good());
+}
+
+inline std::string read(const fs::path& path) {
+  std::ifstream file{path, std::ios::binary};
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+/// Runs what must be refused, and gives the refusal.
+inline refusal refusal_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const refused& what) {
+    return {what.code(), what.what()};
+  }
+  FAIL("this should have been refused");
+  return {};
+}
+
+/// A bare upstream with some hundred files of all kinds that git knows. Made
+/// once; every test gets a copy.
+inline const fs::path& seed() {
+  static const temp_dir dir;
+  static const fs::path made = [] {
+    const auto& top = dir.path();
+    auto work = top / "work";
+    run_git(top, {"init", "-q", "--bare", "-b", "main", "upstream.git"});
+    run_git(top, {"clone", "-q", "upstream.git", "work"});
+    run_git(work, {"checkout", "-q", "-B", "main"});
+    for (int i = 0; i < 300; ++i)
+      write(work / ("src/part" + std::to_string(i % 17))
+              / ("file" + std::to_string(i) + ".txt"),
+            "line " + std::to_string(i) + "\n");
+    write(work / "bin/tool", "#!/bin/sh\necho tool\n");
+    fs::permissions(work / "bin/tool", fs::perms{0755});
+    fs::create_symlink("bin/tool", work / "link");
+    fs::create_symlink("/etc/passwd", work / "outward");
+    write(work / "Grüße/日本語 and spaces.txt", "unicode\n");
+    write(work / "empty", "");
+    write(work / ".gitignore", "*.o\nbuild/\n");
+    run_git(work, {"add", "-A"});
+    run_git(work, {"commit", "-qm", "First"});
+    run_git(work, {"tag", "light"});
+    run_git(work, {"tag", "-a", "-m", "A tag", "v1.0"});
+    run_git(work, {"push", "-q", "origin", "main", "light", "v1.0"});
+    run_git(work, {"checkout", "-q", "-b", "feature/x"});
+    write(work / "feature", "x\n");
+    run_git(work, {"add", "-A"});
+    run_git(work, {"commit", "-qm", "Feature"});
+    run_git(work, {"push", "-q", "origin", "feature/x"});
+    return top / "upstream.git";
+  }();
+  return made;
+}
+
+class world {
+public:
+  world()
+    : upstream(dir.path() / "upstream.git"), mirror(make_mirror()) {
+    mirror.fetch();
+  }
+
+  /// A session's checkout of a branch that the upstream has.
+  git::session_place session(const std::string& branch) {
+    auto commit = mirror.resolve_branch(branch);
+    REQUIRE(commit);
+    return checkout(branch, *commit);
+  }
+
+  /// A session's checkout, the branch standing at `commit`.
+  git::session_place checkout(const std::string& branch,
+                              const std::string& commit) {
+    git::checkout_spec spec;
+    spec.place = {dir.path() / "sessions" / make_id() / "checkout",
+                  mirror.path()};
+    spec.branch = branch;
+    spec.commit = commit;
+    spec.origin = mirror.upstream();
+    spec.upstream_refs = mirror.upstream_refs();
+    git::make_checkout(spec);
+    return spec.place;
+  }
+
+  git::checkin_spec checkin_of(const git::session_place& place,
+                               const std::string& branch,
+                               const std::string& base) const {
+    return {mirror, place.checkout, sid,  branch,
+            base,   false,          user, "Check in from a session"};
+  }
+
+  git::rescue_spec rescue_of(const git::session_place& place) const {
+    return {mirror, place.checkout, sid, user};
+  }
+
+  std::string rescue_ref(const std::string& name) const {
+    return "refs/greenroom/rescue/" + sid + '/' + name;
+  }
+
+  /// Somebody else's clone of the upstream, on main.
+  const fs::path& work() {
+    if (work_.empty()) {
+      work_ = dir.path() / "work";
+      run_git(dir.path(), {"clone", "-q", upstream.string(), work_.string()});
+    }
+    return work_;
+  }
+
+  /// Somebody else's commit on a branch of the upstream.
+  std::string move_upstream(const std::string& branch,
+                            const std::string& file) {
+    run_git(work(), {"fetch", "-q", "origin"});
+    run_git(work(), {"checkout", "-q", "-B", branch, "origin/" + branch});
+    write(work() / file, "from somebody else\n");
+    run_git(work(), {"add", "-A"});
+    run_git(work(), {"commit", "-qm", "Somebody else"});
+    run_git(work(), {"push", "-q", "origin", branch});
+    return run_git(work(), {"rev-parse", "HEAD"});
+  }
+
+  std::string upstream_at(const std::string& ref) const {
+    auto result = try_git(upstream, {"rev-parse", "--verify", "-q", ref});
+    return result.ok() ? result.out.substr(0, 40) : "";
+  }
+
+  void check_sound(const fs::path& repository) const {
+    auto result = try_git(repository, {"fsck", "--strict", "--full"});
+    INFO(result.out << result.err);
+    CHECK(result.ok());
+    CHECK(result.err.find("error") == std::string::npos);
+  }
+
+  temp_dir dir;
+  fs::path upstream; // bare
+  git::mirror mirror;
+  std::string sid = make_id();
+  git::author user{"Session User", "user@example.org"};
+
+private:
+  git::mirror make_mirror() {
+    fs::copy(seed(), upstream, fs::copy_options::recursive);
+    return git::mirror::open_or_create(dir.path() / "repos/demo.git",
+                                       upstream.string());
+  }
+
+  fs::path work_;
+};
+
+} // namespace greenroom::test

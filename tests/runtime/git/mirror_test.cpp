@@ -1,0 +1,299 @@
+#include "tests/runtime/git/fixture.hpp"
+
+#include "runtime/base/fd.hpp"
+
+#include <fcntl.h>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using greenroom::git::mirror;
+using greenroom::git::push_outcome;
+
+namespace {
+
+// A pack, as a session would send it, made by git from any repository.
+unique_fd pack_of(const fs::path& repository, const std::string& revisions) {
+  auto list = repository / "pack-list";
+  write(list, revisions);
+  command what;
+  what.argv = {"git", "pack-objects", "--revs", "--stdout", "-q"};
+  what.cwd = repository;
+  unique_fd input{::open(list.c_str(), O_RDONLY | O_CLOEXEC)};
+  what.stdin_fd = input.get();
+  auto result = run_command(what);
+  REQUIRE(result.ok());
+  auto path = repository / "pack-data";
+  write(path, result.out);
+  return unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+}
+
+bool has_leftovers(const mirror& m) {
+  for (const auto& entry : fs::directory_iterator{m.path() / "objects"})
+    if (entry.path().filename().string().starts_with("incoming-"))
+      return true;
+  return false;
+}
+
+bool has_object(const mirror& m, const std::string& id) {
+  return try_git(m.path(), {"cat-file", "-e", id}).ok();
+}
+
+std::string hash_object(const fs::path& repository, const std::string& kind,
+                        const std::string& content) {
+  write(repository / "object-data", content);
+  return run_git(repository, {"hash-object", "-w", "--literally", "-t", kind,
+                          (repository / "object-data").string()});
+}
+
+std::string bytes_of(const std::string& hex) {
+  std::string result;
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    result += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("a mirror has the upstream's branches and tags after a fetch") {
+  world w;
+  CHECK(w.mirror.resolve_branch("main") == w.upstream_at("refs/heads/main"));
+  CHECK(w.mirror.resolve_branch("feature/x")
+        == w.upstream_at("refs/heads/feature/x"));
+  CHECK(w.mirror.resolve_branch("nope") == std::nullopt);
+  CHECK(w.mirror.resolve_branch("v1.0") == std::nullopt);
+  w.check_sound(w.mirror.path());
+  CHECK(fs::is_empty(w.mirror.path() / "hooks"));
+}
+
+TEST_CASE("from_ref may be a branch, a tag or a commit id") {
+  world w;
+  auto main = w.upstream_at("refs/heads/main");
+  CHECK(w.mirror.resolve_ref("main") == main);
+  CHECK(w.mirror.resolve_ref("light") == main);
+  CHECK(w.mirror.resolve_ref("v1.0") == main);
+  CHECK(w.mirror.resolve_ref(main) == main);
+  CHECK(w.mirror.resolve_ref(main.substr(0, 7)) == main);
+  CHECK(w.mirror.resolve_ref(main.substr(0, 6)) == std::nullopt);
+  CHECK(w.mirror.resolve_ref(std::string(40, '1')) == std::nullopt);
+  CHECK(w.mirror.resolve_ref("nope") == std::nullopt);
+  // A tree is no commit.
+  CHECK(w.mirror.resolve_ref(run_git(w.work(), {"rev-parse", "main^{tree}"}))
+        == std::nullopt);
+}
+
+TEST_CASE("opening a mirror again keeps it, and sweeps what a crash left") {
+  world w;
+  auto left = w.mirror.path() / "objects/incoming-crashed/pack";
+  fs::create_directories(left);
+  write(left / "tmp_pack", "half");
+  auto again = mirror::open_or_create(w.mirror.path(), w.upstream.string());
+  CHECK(again.resolve_branch("main") == w.upstream_at("refs/heads/main"));
+  CHECK_FALSE(has_leftovers(again));
+}
+
+TEST_CASE("a mirror half made by a crash is made again") {
+  world w;
+  auto path = w.dir.path() / "repos/other.git";
+  write(path.string() + ".partial/HEAD", "rubbish");
+  auto other = mirror::open_or_create(path, w.upstream.string());
+  other.fetch();
+  CHECK(other.resolve_branch("main") == w.upstream_at("refs/heads/main"));
+  CHECK_FALSE(fs::exists(path.string() + ".partial"));
+}
+
+TEST_CASE("upstreams that would run something are refused") {
+  temp_dir dir;
+  for (const auto* bad :
+       {"ext::sh -c 'touch canary'", "--upload-pack=touch canary", "ssh://x/y",
+        "https://me:secret@host/x"}) {
+    auto what = refusal_of(
+      [&] { mirror::open_or_create(dir.path() / "x.git", bad); });
+    CHECK(what.code == errc::bad_request);
+    CHECK(what.message.find("secret") == std::string::npos);
+  }
+  CHECK_FALSE(fs::exists(dir.path() / "x.git"));
+}
+
+TEST_CASE("an upstream that cannot be reached is named as the reason") {
+  temp_dir dir;
+  auto gone = mirror::open_or_create(dir.path() / "a.git", "/nonexistent/x");
+  auto what = refusal_of([&] { gone.fetch(); });
+  CHECK(what.code == errc::unavailable);
+  CHECK_THAT(what.message, Catch::Contains("/nonexistent/x"));
+  CHECK(gone.resolve_branch("main") == std::nullopt);
+
+  auto closed
+    = mirror::open_or_create(dir.path() / "b.git", "http://127.0.0.1:1/x.git");
+  CHECK(refusal_of([&] { closed.fetch(); }).code == errc::unavailable);
+  CHECK(refusal_of([&] {
+          closed.push("main", std::string(40, '1'), std::nullopt);
+        }).code
+        == errc::unavailable);
+}
+
+TEST_CASE("an empty upstream is fine") {
+  temp_dir dir;
+  auto upstream = dir.path() / "empty.git";
+  run_git(dir.path(), {"init", "-q", "--bare", upstream.string()});
+  auto empty = mirror::open_or_create(dir.path() / "m.git", upstream.string());
+  empty.fetch();
+  CHECK(empty.upstream_refs().empty());
+  CHECK(empty.tips().empty());
+}
+
+TEST_CASE("a fetch prunes the upstream's references and never ours") {
+  world w;
+  auto feature = *w.mirror.resolve_branch("feature/x");
+  auto kept = w.rescue_ref("heads/feature/x");
+  w.mirror.set_ref(kept, feature);
+  w.mirror.set_ref("refs/heads/feature/x", feature);
+  run_git(w.upstream, {"branch", "-D", "feature/x"});
+  run_git(w.upstream, {"tag", "-d", "light"});
+  auto moved = w.move_upstream("main", "news");
+  w.mirror.fetch();
+  CHECK(w.mirror.resolve_branch("feature/x") == std::nullopt);
+  CHECK(w.mirror.resolve_ref("light") == std::nullopt);
+  CHECK(w.mirror.resolve_branch("main") == moved);
+  CHECK(w.mirror.ref(kept) == feature);
+  CHECK(w.mirror.ref("refs/heads/feature/x") == feature);
+  CHECK(has_object(w.mirror, feature));
+}
+
+TEST_CASE("a fetch follows a branch that became a directory of branches") {
+  world w;
+  run_git(w.upstream, {"branch", "-m", "feature/x", "feature"});
+  w.mirror.fetch();
+  CHECK(w.mirror.resolve_branch("feature"));
+  CHECK_FALSE(w.mirror.resolve_branch("feature/x"));
+}
+
+TEST_CASE("a reference moves only from where it is expected") {
+  world w;
+  auto main = *w.mirror.resolve_branch("main");
+  auto feature = *w.mirror.resolve_branch("feature/x");
+  CHECK(w.mirror.move_ref("refs/heads/t", std::nullopt, main));
+  CHECK_FALSE(w.mirror.move_ref("refs/heads/t", std::nullopt, feature));
+  CHECK_FALSE(w.mirror.move_ref("refs/heads/t", feature, feature));
+  CHECK(w.mirror.ref("refs/heads/t") == main);
+  CHECK(w.mirror.move_ref("refs/heads/t", main, feature));
+  CHECK(w.mirror.ref("refs/heads/t") == feature);
+  CHECK_FALSE(w.mirror.move_ref("refs/heads/other", main, feature));
+}
+
+TEST_CASE("ancestry is told from the mirror's commits") {
+  world w;
+  auto main = *w.mirror.resolve_branch("main");
+  auto feature = *w.mirror.resolve_branch("feature/x");
+  CHECK(w.mirror.is_ancestor(main, feature));
+  CHECK(w.mirror.is_ancestor(main, main));
+  CHECK_FALSE(w.mirror.is_ancestor(feature, main));
+  CHECK_FALSE(w.mirror.is_ancestor(std::string(40, '1'), main));
+  CHECK(w.mirror.in_upstream(main));
+  CHECK_FALSE(w.mirror.in_upstream(std::string(40, '1')));
+}
+
+TEST_CASE("a push goes through only where the upstream is as expected") {
+  world w;
+  auto main = *w.mirror.resolve_branch("main");
+  auto feature = *w.mirror.resolve_branch("feature/x");
+  CHECK(w.mirror.push("new", main, std::nullopt) == push_outcome::ok);
+  CHECK(w.upstream_at("refs/heads/new") == main);
+  CHECK(w.mirror.resolve_branch("new") == main);
+  CHECK(w.mirror.ref("refs/heads/new") == main);
+  // Again, as after a crash: nothing to do is well done.
+  CHECK(w.mirror.push("new", main, std::nullopt) == push_outcome::ok);
+  CHECK(w.mirror.push("new", feature, std::nullopt) == push_outcome::moved);
+  CHECK(w.mirror.push("new", feature, main) == push_outcome::ok);
+
+  auto moved = w.move_upstream("main", "news");
+  CHECK(w.mirror.push("main", feature, main) == push_outcome::moved);
+  CHECK(w.upstream_at("refs/heads/main") == moved);
+}
+
+TEST_CASE("a push clears what the upstream's new branch makes stale here") {
+  world w;
+  auto main = *w.mirror.resolve_branch("main");
+  CHECK(w.mirror.push("topic", main, std::nullopt) == push_outcome::ok);
+  run_git(w.upstream, {"branch", "-D", "topic"});
+  CHECK(w.mirror.push("topic/one", main, std::nullopt) == push_outcome::ok);
+  CHECK(w.mirror.resolve_branch("topic/one") == main);
+  CHECK(w.mirror.resolve_branch("topic") == std::nullopt);
+}
+
+TEST_CASE("an upstream that does not want a push says why") {
+  world w;
+  auto feature = *w.mirror.resolve_branch("feature/x");
+  auto main = *w.mirror.resolve_branch("main");
+  auto other = mirror::open_or_create(w.dir.path() / "repos/plain.git",
+                                      w.work().string());
+  other.fetch();
+  auto what = refusal_of([&] { other.push("main", feature, main); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("checked out"));
+
+  write(w.upstream / "hooks/pre-receive", "#!/bin/sh\nexit 1\n");
+  fs::permissions(w.upstream / "hooks/pre-receive", fs::perms{0755});
+  what = refusal_of([&] { w.mirror.push("main", feature, main); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("pre-receive hook declined"));
+  CHECK(w.mirror.resolve_branch("main") == main);
+  CHECK(w.mirror.push_refs({"refs/upstream/heads/main"}));
+}
+
+TEST_CASE("a sound pack with all that it needs comes in") {
+  world w;
+  write(w.work() / "more", "more\n");
+  run_git(w.work(), {"add", "-A"});
+  run_git(w.work(), {"commit", "-qm", "More"});
+  auto tip = run_git(w.work(), {"rev-parse", "HEAD"});
+  auto pack = pack_of(w.work(), tip + "\n^" + tip + "^\n");
+  CHECK_FALSE(has_object(w.mirror, tip));
+  w.mirror.import_pack(pack.get(), {tip});
+  CHECK(has_object(w.mirror, tip));
+  CHECK(w.mirror.is_ancestor(*w.mirror.resolve_branch("main"), tip));
+  CHECK_FALSE(has_leftovers(w.mirror));
+  w.mirror.set_ref("refs/heads/in", tip);
+  w.check_sound(w.mirror.path());
+}
+
+TEST_CASE("a pack that lacks what its commit needs is refused") {
+  world w;
+  for (const auto* name : {"one", "two"}) {
+    write(w.work() / name, name);
+    run_git(w.work(), {"add", "-A"});
+    run_git(w.work(), {"commit", "-qm", name});
+  }
+  auto tip = run_git(w.work(), {"rev-parse", "HEAD"});
+  auto what = refusal_of([&] {
+    auto pack = pack_of(w.work(), tip + "\n^" + tip + "^\n");
+    w.mirror.import_pack(pack.get(), {tip});
+  });
+  CHECK(what.code == errc::conflict);
+  CHECK_FALSE(has_object(w.mirror, tip));
+  CHECK_FALSE(has_leftovers(w.mirror));
+}
+
+TEST_CASE("a pack that is cut short is refused") {
+  world w;
+  auto tip = run_git(w.work(), {"rev-parse", "origin/feature/x"});
+  auto pack = pack_of(w.work(), tip + "\n");
+  fs::resize_file(w.work() / "pack-data",
+                  fs::file_size(w.work() / "pack-data") / 2);
+  auto what = refusal_of([&] { w.mirror.import_pack(pack.get(), {tip}); });
+  CHECK(what.code == errc::conflict);
+  CHECK_FALSE(has_leftovers(w.mirror));
+}
+
+TEST_CASE("trees with names that lead out of a checkout are refused") {
+  auto name = GENERATE(as<std::string>{}, ".git", "..", ".", ".GIT", "a/b");
+  CAPTURE(name);
+  world w;
+  auto blob = hash_object(w.work(), "blob", "evil");
+  auto tree = hash_object(w.work(), "tree",
+                          "100644 " + name + '\0' + bytes_of(blob));
+  auto tip = run_git(w.work(), {"commit-tree", "-m", "evil", tree});
+  auto pack = pack_of(w.work(), tip + "\n");
+  auto what = refusal_of([&] { w.mirror.import_pack(pack.get(), {tip}); });
+  CHECK(what.code == errc::conflict);
+  CHECK_FALSE(has_object(w.mirror, tip));
+}

@@ -1,0 +1,276 @@
+// What a session may have done to its own repository must never act.
+#include "tests/runtime/git/fixture.hpp"
+
+#include <sys/stat.h>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using greenroom::git::branch_tip;
+using greenroom::git::commit_all;
+using greenroom::git::named_commits;
+using greenroom::git::save_tree;
+using greenroom::git::session_place;
+using greenroom::git::status;
+
+namespace {
+
+struct attacked {
+  attacked() : place(w.session("main")), canary(w.dir.path() / "canary") {
+    write(place.checkout / "work", "work\n");
+  }
+
+  std::string touch() const {
+    return "touch '" + canary.string() + "'";
+  }
+
+  fs::path git_dir() const {
+    return place.checkout / ".git";
+  }
+
+  // Everything that opens the repository refuses, with this in the sentence.
+  void refuses(const std::string& sentence) {
+    for (const auto& call : std::vector<std::function<void()>>{
+           [&] { status(place); },
+           [&] { commit_all(place, w.user, "All"); },
+           [&] { save_tree(place, w.user, "All"); },
+           [&] { branch_tip(place, "main"); },
+           [&] { named_commits(place); },
+           [&] { rescue(w.rescue_of(place)); },
+           [&] {
+             checkin(w.checkin_of(place, "main",
+                                  w.upstream_at("refs/heads/main")));
+           }}) {
+      auto what = refusal_of(call);
+      CHECK(what.code == errc::conflict);
+      CHECK_THAT(what.message, Catch::Contains(sentence));
+    }
+  }
+
+  world w;
+  session_place place;
+  fs::path canary;
+};
+
+std::string snapshot(const fs::path& top) {
+  auto result = run_command({{"sh", "-c",
+                              "find . -exec ls -ld --time-style=full-iso {} + "
+                              "| sort; find . -type f -exec sha1sum {} + "
+                              "| sort"},
+                             top,
+                             {"PATH=/usr/bin:/bin"}});
+  REQUIRE(result.ok());
+  return result.out;
+}
+
+} // namespace
+
+TEST_CASE("hooks, fsmonitor and filters of a session never run") {
+  attacked a;
+  const auto& top = a.place.checkout;
+  auto base = a.w.upstream_at("refs/heads/main");
+  auto script = a.w.dir.path() / "evil.sh";
+  write(script, "#!/bin/sh\n" + a.touch() + "\ncat\n");
+  fs::permissions(script, fs::perms{0755});
+  for (const auto* hook :
+       {"pre-commit", "post-commit", "commit-msg", "prepare-commit-msg",
+        "reference-transaction", "post-checkout", "pre-push", "post-rewrite",
+        "post-index-change", "fsmonitor-watchman", "pre-receive", "update",
+        "pre-auto-gc", "post-update"})
+    fs::copy(script, a.git_dir() / "hooks" / hook);
+  write(a.git_dir() / "config",
+        read(a.git_dir() / "config") + "[core]\n\tfsmonitor = "
+          + script.string() + "\n\thooksPath = " + (a.git_dir() / "hooks").string()
+          + "\n\tsshCommand = " + script.string() + "\n\tpager = "
+          + script.string() + "\n\teditor = " + script.string()
+          + "\n[filter \"evil\"]\n\tclean = " + script.string()
+          + "\n\tsmudge = " + script.string() + "\n\tprocess = "
+          + script.string() + "\n\trequired = true\n[gpg]\n\tprogram = "
+          + script.string() + "\n[commit]\n\tgpgSign = true\n[diff]\n\t"
+          + "external = " + script.string() + "\n[credential]\n\thelper = "
+          + script.string() + "\n[uploadpack]\n\tpackObjectsHook = "
+          + script.string() + "\n");
+  write(top / ".gitattributes", "* filter=evil diff=evil merge=evil\n");
+  write(top / "bin/tool", "changed\n");
+
+  status(a.place);
+  auto done = checkin(a.w.checkin_of(a.place, "main", base));
+  CHECK(done.changed);
+  CHECK(a.w.upstream_at("refs/heads/main") == done.commit);
+  write(top / "later", "later\n");
+  CHECK(rescue(a.w.rescue_of(a.place)).refs.size() == 1);
+  CHECK_FALSE(fs::exists(a.canary));
+  // The canary does sing where somebody lets it.
+  try_git(top, {"status"});
+  CHECK(fs::exists(a.canary));
+}
+
+TEST_CASE("a session's configuration leads nowhere else") {
+  attacked a;
+  auto other = a.w.dir.path() / "elsewhere";
+  write(other / "precious", "precious\n");
+  write(a.w.dir.path() / "included", "[core]\n\tbare = true\n");
+  write(a.git_dir() / "config",
+        "[core]\n\trepositoryformatversion = 99\n\tworktree = "
+          + other.string() + "\n[include]\n\tpath = "
+          + (a.w.dir.path() / "included").string()
+          + "\n[extensions]\n\tnonsense = true\n");
+  auto before = snapshot(other);
+  auto done = commit_all(a.place, a.w.user, "All");
+  CHECK(done.created);
+  CHECK(status(a.place).dirty_files == 0);
+  CHECK(snapshot(other) == before);
+}
+
+TEST_CASE("a .git that is no directory is refused") {
+  attacked a;
+  auto base = a.w.session("feature/x");
+  auto other = base.checkout / ".git";
+  auto before = snapshot(base.checkout);
+  SECTION("missing") {
+    fs::remove_all(a.git_dir());
+    a.refuses("`.git` is missing");
+  }
+  SECTION("a file that leads to another session's") {
+    fs::remove_all(a.git_dir());
+    write(a.git_dir(), "gitdir: " + other.string() + '\n');
+    a.refuses("`.git` is not a directory");
+  }
+  SECTION("a link to another session's") {
+    fs::remove_all(a.git_dir());
+    fs::create_symlink(other, a.git_dir());
+    a.refuses("`.git` is not a directory");
+  }
+  SECTION("a link to the mirror") {
+    fs::remove_all(a.git_dir());
+    fs::create_symlink(a.w.mirror.path(), a.git_dir());
+    a.refuses("`.git` is not a directory");
+  }
+  SECTION("an empty directory") {
+    fs::remove_all(a.git_dir());
+    fs::create_directory(a.git_dir());
+    a.refuses("no HEAD");
+  }
+  CHECK(snapshot(base.checkout) == before);
+}
+
+TEST_CASE("links inside .git are refused and not followed") {
+  attacked a;
+  auto victim = a.w.session("feature/x");
+  auto theirs = victim.checkout / ".git";
+  auto before = snapshot(victim.checkout);
+  auto mirror_before = snapshot(a.w.mirror.path());
+  auto name = GENERATE(as<std::string>{}, "objects", "refs", "logs", "index",
+                       "HEAD", "info", "refs/heads", "refs/heads/main",
+                       "logs/HEAD", "objects/pack", "packed-refs", "config");
+  CAPTURE(name);
+  fs::remove_all(a.git_dir() / name);
+  fs::create_directories((theirs / name).parent_path());
+  fs::create_symlink(theirs / name, a.git_dir() / name);
+  a.refuses("`.git/" + name + "` is neither a file nor a directory");
+  CHECK(snapshot(victim.checkout) == before);
+  CHECK(snapshot(a.w.mirror.path()) == mirror_before);
+}
+
+TEST_CASE("a FIFO in .git holds nobody up") {
+  attacked a;
+  auto name = GENERATE(as<std::string>{}, "HEAD", "packed-refs",
+                       "refs/heads/main", "info/exclude", "MERGE_HEAD");
+  CAPTURE(name);
+  fs::create_directories((a.git_dir() / name).parent_path());
+  fs::remove(a.git_dir() / name);
+  REQUIRE(::mkfifo((a.git_dir() / name).c_str(), 0600) == 0);
+  a.refuses("`.git/" + name + "` is neither a file nor a directory");
+}
+
+TEST_CASE("a FIFO in the work tree is left out") {
+  attacked a;
+  REQUIRE(::mkfifo((a.place.checkout / "pipe").c_str(), 0600) == 0);
+  fs::remove(a.place.checkout / "empty");
+  REQUIRE(::mkfifo((a.place.checkout / "empty").c_str(), 0600) == 0);
+  CHECK(commit_all(a.place, a.w.user, "All").created);
+  CHECK(status(a.place).dirty_files == 0);
+}
+
+TEST_CASE("a session borrows from its own mirror only") {
+  attacked a;
+  auto alternates = a.git_dir() / "objects/info/alternates";
+  auto own = read(alternates);
+  SECTION("another store") {
+    write(alternates, "/nonexistent/objects\n");
+    a.refuses("alternates");
+  }
+  SECTION("one more store") {
+    write(alternates, own + (a.w.work() / ".git/objects").string() + '\n');
+    a.refuses("alternates");
+  }
+  SECTION("none: the mirror's objects are lent all the same") {
+    fs::remove(alternates);
+    CHECK(commit_all(a.place, a.w.user, "All").created);
+  }
+  SECTION("another repository's common directory") {
+    write(a.git_dir() / "commondir", (a.w.work() / ".git").string() + '\n');
+    a.refuses("commondir");
+  }
+}
+
+TEST_CASE("corrupt repositories fail with a sentence and change nothing") {
+  attacked a;
+  auto base = a.w.upstream_at("refs/heads/main");
+  SECTION("HEAD is rubbish") {
+    write(a.git_dir() / "HEAD", "rubbish\n");
+  }
+  SECTION("HEAD leads out of refs") {
+    write(a.git_dir() / "HEAD", "ref: ../../../../etc/passwd\n");
+    for (auto& r : rescue(a.w.rescue_of(a.place)).refs) WARN(r);
+    for (auto& r : rescue(a.w.rescue_of(a.place)).refs) WARN(run_git(a.w.mirror.path(), {"cat-file","-p",r}));
+    try{commit_all(a.place, a.w.user, "x");}catch(std::exception&e){WARN(e.what());}
+    try{status(a.place);}catch(std::exception&e){WARN(e.what());}
+  }
+  SECTION("the branch is rubbish") {
+    write(a.git_dir() / "refs/heads/main", "rubbish\n");
+  }
+  SECTION("the branch leads to an object that is not there") {
+    write(a.git_dir() / "refs/heads/main", std::string(40, '1') + '\n');
+  }
+  SECTION("the branch leads in a circle") {
+    write(a.git_dir() / "refs/heads/main", "ref: refs/heads/main\n");
+  }
+  SECTION("packed references are rubbish") {
+    fs::remove(a.git_dir() / "refs/heads/main");
+    write(a.git_dir() / "packed-refs", "rubbish\n");
+  }
+  SECTION("a commit's objects are broken") {
+    auto done = commit_all(a.place, a.w.user, "All");
+    auto blob = run_git(a.place.checkout, {"rev-parse", "HEAD:work"});
+    auto path
+      = a.git_dir() / "objects" / blob.substr(0, 2) / blob.substr(2);
+    fs::permissions(path, fs::perms{0644});
+    fs::resize_file(path, 5);
+  }
+  CHECK_THROWS_AS(checkin(a.w.checkin_of(a.place, "main", base)),
+                  std::runtime_error);
+  CHECK_THROWS_AS(rescue(a.w.rescue_of(a.place)), std::runtime_error);
+  CHECK(a.w.upstream_at("refs/heads/main") == base);
+  CHECK(read(a.place.checkout / "work") == "work\n");
+}
+
+TEST_CASE("a replaced object does not get into the upstream") {
+  attacked a;
+  auto base = a.w.upstream_at("refs/heads/main");
+  const auto& top = a.place.checkout;
+  run_git(top, {"add", "-A"});
+  run_git(top, {"commit", "-qm", "Good"});
+  // A sound object under another one's name.
+  auto blob = run_git(top, {"rev-parse", "HEAD:work"});
+  write(top / "other", "other\n");
+  auto other = run_git(top, {"hash-object", "-w", "other"});
+  auto path = [&](const std::string& id) {
+    return a.git_dir() / "objects" / id.substr(0, 2) / id.substr(2);
+  };
+  fs::remove(path(blob));
+  fs::copy(path(other), path(blob));
+  CHECK_THROWS_AS(checkin(a.w.checkin_of(a.place, "main", base)),
+                  std::runtime_error);
+  CHECK(a.w.upstream_at("refs/heads/main") == base);
+  a.w.check_sound(a.w.mirror.path());
+}

@@ -1,0 +1,413 @@
+#include "tests/runtime/git/fixture.hpp"
+
+#include <unistd.h>
+
+#include <chrono>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using greenroom::git::branch_tip;
+using greenroom::git::commit_all;
+using greenroom::git::make_checkout;
+using greenroom::git::named_commits;
+using greenroom::git::save_tree;
+using greenroom::git::session_place;
+using greenroom::git::status;
+
+namespace {
+
+std::string head(const session_place& place) {
+  return run_git(place.checkout, {"rev-parse", "HEAD"});
+}
+
+std::string tree_of(const session_place& place, const std::string& commit) {
+  return run_git(place.checkout, {"ls-tree", "-r", "--name-only", "-z", commit});
+}
+
+bool lists(const std::string& names, const std::string& name) {
+  return ('\0' + names).find('\0' + name + '\0') != std::string::npos;
+}
+
+std::string content(const session_place& place, const std::string& spec) {
+  return run_git(place.checkout, {"cat-file", "-p", spec});
+}
+
+// Where the tests run as root, every file can be read: be somebody else.
+class as_somebody {
+public:
+  explicit as_somebody(const fs::path& top) {
+    if (::geteuid() != 0)
+      return;
+    REQUIRE(run_command({{"chown", "-R", "65534:65534", top.string()}}).ok());
+    REQUIRE(::seteuid(65534) == 0);
+    changed_ = true;
+  }
+  as_somebody(const as_somebody&) = delete;
+  as_somebody& operator=(const as_somebody&) = delete;
+  ~as_somebody() {
+    if (changed_)
+      CHECK(::seteuid(0) == 0);
+  }
+
+private:
+  bool changed_ = false;
+};
+
+} // namespace
+
+TEST_CASE("a checkout has the branch, its files and its upstream") {
+  world w;
+  auto place = w.session("feature/x");
+  const auto& top = place.checkout;
+  CHECK(run_git(top, {"symbolic-ref", "HEAD"}) == "refs/heads/feature/x");
+  CHECK(head(place) == w.upstream_at("refs/heads/feature/x"));
+  CHECK(run_git(top, {"status", "--porcelain"}).empty());
+  CHECK(read(top / "src/part1/file1.txt") == "line 1\n");
+  CHECK(read(top / "Grüße/日本語 and spaces.txt") == "unicode\n");
+  CHECK((fs::status(top / "bin/tool").permissions() & fs::perms::owner_exec)
+        != fs::perms::none);
+  CHECK(fs::read_symlink(top / "outward") == "/etc/passwd");
+  CHECK(run_git(top, {"remote", "get-url", "origin"}) == w.upstream.string());
+  CHECK(run_git(top, {"rev-parse", "origin/main"})
+        == w.upstream_at("refs/heads/main"));
+  CHECK(run_git(top, {"describe", "--tags", "--match", "v*", "origin/main"})
+        == "v1.0");
+  CHECK(run_git(top, {"rev-parse", "--abbrev-ref", "@{upstream}"})
+        == "origin/feature/x");
+  CHECK(fs::is_empty(top / ".git/hooks"));
+  run_git(top, {"pull", "-q", "--ff-only"});
+  w.check_sound(top);
+}
+
+TEST_CASE("a checkout borrows its objects from the mirror") {
+  world w;
+  auto place = w.session("main");
+  CHECK(read(place.checkout / ".git/objects/info/alternates")
+        == (w.mirror.path() / "objects").string() + '\n');
+  CHECK(run_git(place.checkout, {"count-objects"})
+        == "0 objects, 0 kilobytes");
+}
+
+TEST_CASE("a checkout may stand on a new branch at any commit") {
+  world w;
+  auto commit = *w.mirror.resolve_ref("v1.0");
+  auto place = w.checkout("new/branch", commit);
+  auto now = status(place);
+  CHECK(now.branch == "new/branch");
+  CHECK(now.head == commit);
+  CHECK(now.dirty_files == 0);
+  CHECK(branch_tip(place, "new/branch") == commit);
+  CHECK(branch_tip(place, "main") == std::nullopt);
+}
+
+TEST_CASE("making a checkout again accepts the one that is there") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "mine", "mine\n");
+  greenroom::git::checkout_spec spec{
+    place, "main", *w.mirror.resolve_branch("main"), w.upstream.string(), {}};
+  make_checkout(spec);
+  CHECK(read(place.checkout / "mine") == "mine\n");
+  spec.branch = "feature/x";
+  CHECK(refusal_of([&] { make_checkout(spec); }).code == errc::conflict);
+}
+
+TEST_CASE("a checkout half made by a crash is made again") {
+  world w;
+  session_place place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
+  write(place.checkout.string() + ".partial/.git/HEAD", "rubbish");
+  make_checkout({place, "main", *w.mirror.resolve_branch("main"),
+                 w.upstream.string(), w.mirror.upstream_refs()});
+  CHECK(status(place).branch == "main");
+  CHECK_FALSE(fs::exists(place.checkout.string() + ".partial"));
+}
+
+TEST_CASE("status counts what differs, ignored files not") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "empty", "no more\n");
+  write(place.checkout / "dir/a", "a");
+  write(place.checkout / "dir/b", "b");
+  write(place.checkout / "c.o", "ignored");
+  fs::remove(place.checkout / "link");
+  CHECK(status(place).dirty_files == 4);
+  run_git(place.checkout, {"checkout", "-q", "--detach"});
+  CHECK(status(place).branch == std::nullopt);
+  CHECK(status(place).head == head(place));
+}
+
+TEST_CASE("all that was written is committed, ignored files are not") {
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  auto before = head(place);
+  write(top / "src/part1/file1.txt", "changed\n");
+  fs::remove(top / "src/part2/file2.txt");
+  write(top / "new/ünï/file", "new\n");
+  write(top / "staged", "staged\n");
+  run_git(top, {"add", "staged"});
+  write(top / "x.o", "ignored");
+  write(top / "build/y", "ignored");
+  fs::create_symlink("/nowhere", top / "dangling");
+  fs::permissions(top / "empty", fs::perms{0755});
+  fs::remove(top / "link");
+  write(top / "link", "a file now\n");
+  fs::remove_all(top / "src/part3");
+  fs::create_symlink("/etc", top / "src/part3");
+  fs::remove(top / "bin/tool");
+  write(top / "bin/tool/inside", "a directory now\n");
+
+  auto done = commit_all(place, w.user, "All of it");
+  CHECK(done.created);
+  CHECK(done.commit == head(place));
+  CHECK(run_git(top, {"rev-parse", "HEAD^"}) == before);
+  CHECK(run_git(top, {"status", "--porcelain"}).empty());
+  CHECK(run_git(top, {"log", "-1", "--format=%an <%ae> %cn|%B"})
+        == "Session User <user@example.org> Session User|All of it\n");
+  auto files = tree_of(place, "HEAD");
+  CHECK(lists(files, "new/ünï/file"));
+  CHECK(lists(files, "staged"));
+  CHECK(lists(files, "bin/tool/inside"));
+  CHECK_FALSE(lists(files, "x.o"));
+  CHECK_FALSE(lists(files, "build/y"));
+  CHECK_FALSE(lists(files, "src/part2/file2.txt"));
+  CHECK(content(place, "HEAD:src/part1/file1.txt") == "changed");
+  CHECK(run_git(top, {"ls-tree", "HEAD", "src/part3", "dangling", "empty",
+                      "link"})
+          .substr(0, 6)
+        == "120000");
+  CHECK(content(place, "HEAD:src/part3") == "/etc");
+  CHECK(content(place, "HEAD:dangling") == "/nowhere");
+  CHECK(run_git(top, {"ls-tree", "HEAD", "empty"}).starts_with("100755"));
+  w.check_sound(top);
+
+  auto again = commit_all(place, w.user, "Nothing new");
+  CHECK_FALSE(again.created);
+  CHECK(again.commit == done.commit);
+}
+
+TEST_CASE("authors with characters that git does not take are cleaned") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "a", "a");
+  commit_all(place, {"Eve <eve>\n", ""}, "One");
+  CHECK(run_git(place.checkout, {"log", "-1", "--format=%an|%ae"})
+        == "Eve eve|greenroom@localhost");
+}
+
+TEST_CASE("the first commit of an empty repository can be made") {
+  world w;
+  auto place = w.checkout("first", "");
+  CHECK(status(place).head == std::nullopt);
+  CHECK(status(place).branch == "first");
+  CHECK_FALSE(commit_all(place, w.user, "Empty").created);
+  CHECK(save_tree(place, w.user, "Empty") == std::nullopt);
+  CHECK_FALSE(named_commits(place).contains("heads/first"));
+  write(place.checkout / "a", "a\n");
+  CHECK(save_tree(place, w.user, "Saved"));
+  auto done = commit_all(place, w.user, "First");
+  CHECK(done.created);
+  CHECK(branch_tip(place, "first") == done.commit);
+}
+
+TEST_CASE("submodules stay, and embedded repositories are left out") {
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  run_git(top, {"-c", "protocol.file.allow=always", "submodule", "add", "-q",
+                w.upstream.string(), "sub"});
+  run_git(top, {"commit", "-qm", "A submodule"});
+  write(top / "sub/changed", "inside the submodule\n");
+  run_git(top, {"init", "-q", "nested"});
+  write(top / "nested/file", "nested\n");
+  write(top / "nested/x.o", "ignored\n");
+  write(top / "nested/deep/file", "deep\n");
+  run_git(top / "nested", {"add", "-A"});
+  run_git(top / "nested", {"commit", "-qm", "Nested"});
+  write(top / "plain", "plain\n");
+
+  CHECK(status(place).dirty_files == 2);
+  auto done = commit_all(place, w.user, "Plain");
+  CHECK(done.created);
+  auto files = tree_of(place, "HEAD");
+  CHECK(lists(files, "plain"));
+  CHECK(lists(files, "sub"));
+  CHECK_FALSE(lists(files, "nested"));
+  CHECK_FALSE(lists(files, "nested/file"));
+  CHECK(run_git(top, {"ls-tree", "HEAD", "sub"}).starts_with("160000"));
+
+  // A rescue takes the embedded files: they are nowhere else.
+  auto saved = save_tree(place, w.user, "Saved");
+  REQUIRE(saved);
+  files = tree_of(place, *saved);
+  CHECK(lists(files, "nested/file"));
+  CHECK(lists(files, "nested/deep/file"));
+  CHECK_FALSE(lists(files, "nested/x.o"));
+  CHECK(files.find(".git/") == std::string::npos);
+  CHECK_FALSE(commit_all(place, w.user, "Nothing").created);
+}
+
+TEST_CASE("a saved tree leaves HEAD, index and work tree alone") {
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  CHECK(save_tree(place, w.user, "Clean") == std::nullopt);
+  write(top / "staged", "1\n");
+  run_git(top, {"add", "staged"});
+  write(top / "staged", "2\n");
+  write(top / "untracked", "u\n");
+  auto before = run_git(top, {"status", "--porcelain"});
+  auto at = head(place);
+  auto saved = save_tree(place, w.user, "Saved");
+  REQUIRE(saved);
+  CHECK(run_git(top, {"status", "--porcelain"}) == before);
+  CHECK(head(place) == at);
+  CHECK(content(place, ":staged") == "1");
+  CHECK(content(place, *saved + ":staged") == "2");
+  CHECK(content(place, *saved + ":untracked") == "u");
+  CHECK(run_git(top, {"rev-parse", *saved + "^"}) == at);
+}
+
+TEST_CASE("a saved tree takes what git was told to overlook") {
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  run_git(top, {"update-index", "--assume-unchanged", "empty"});
+  run_git(top, {"update-index", "--skip-worktree", "src/part1/file1.txt",
+                "src/part2/file2.txt"});
+  write(top / "empty", "overlooked\n");
+  write(top / "src/part1/file1.txt", "overlooked too\n");
+  fs::remove(top / "src/part2/file2.txt");
+  CHECK_FALSE(commit_all(place, w.user, "Nothing").created);
+  auto saved = save_tree(place, w.user, "Saved");
+  REQUIRE(saved);
+  CHECK(content(place, *saved + ":empty") == "overlooked");
+  CHECK(content(place, *saved + ":src/part1/file1.txt") == "overlooked too");
+  // Not checked out on purpose: that is no deletion.
+  CHECK(content(place, *saved + ":src/part2/file2.txt") == "line 2");
+}
+
+TEST_CASE("a merge in progress is concluded with both its parents") {
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  write(top / "mine", "mine\n");
+  run_git(top, {"add", "-A"});
+  run_git(top, {"commit", "-qm", "Mine"});
+  auto mine = head(place);
+  run_git(top, {"merge", "-q", "--no-ff", "--no-commit", "origin/feature/x"});
+  auto done = commit_all(place, w.user, "Merged");
+  CHECK(done.created);
+  CHECK(run_git(top, {"log", "-1", "--format=%P"})
+        == mine + ' ' + w.upstream_at("refs/heads/feature/x"));
+  CHECK_FALSE(fs::exists(top / ".git/MERGE_HEAD"));
+}
+
+TEST_CASE("a merge with conflicts is not committed, but it can be saved") {
+  world w;
+  auto place = w.session("feature/x");
+  const auto& top = place.checkout;
+  auto at = head(place);
+  run_git(top, {"checkout", "-q", "-b", "other", "origin/main"});
+  write(top / "feature", "another\n");
+  run_git(top, {"add", "-A"});
+  run_git(top, {"commit", "-qm", "Another"});
+  run_git(top, {"checkout", "-q", "feature/x"});
+  CHECK_FALSE(try_git(top, {"merge", "-q", "other"}).ok());
+  auto what = refusal_of([&] { commit_all(place, w.user, "Half"); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("`feature`"));
+  CHECK(head(place) == at);
+  auto saved = save_tree(place, w.user, "Saved");
+  REQUIRE(saved);
+  CHECK_THAT(content(place, *saved + ":feature"), Catch::Contains("<<<<<<<"));
+}
+
+TEST_CASE("files that cannot be read are named") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "secret", "secret\n");
+  fs::permissions(place.checkout / "secret", fs::perms::none);
+  fs::permissions(place.checkout / "empty", fs::perms::none);
+  fs::permissions(place.checkout / "bin", fs::perms::none);
+  auto at = head(place);
+  {
+    as_somebody other{w.dir.path()};
+    for (const auto& call : std::vector<std::function<void()>>{
+           [&] { commit_all(place, w.user, "All"); },
+           [&] { save_tree(place, w.user, "All"); }}) {
+      auto what = refusal_of(call);
+      CHECK(what.code == errc::conflict);
+      CHECK_THAT(what.message, Catch::Contains("`secret`")
+                                 || Catch::Contains("`empty`"));
+      CHECK_THAT(what.message, Catch::Contains("`bin/tool`"));
+    }
+    fs::permissions(place.checkout / "bin", fs::perms{0755});
+  }
+}
+
+TEST_CASE("a lock that a killed git left is named, and can be rescued past") {
+  world w;
+  auto place = w.session("main");
+  auto at = head(place);
+  write(place.checkout / "a", "a");
+  write(place.checkout / ".git/index.lock", "");
+  auto what = refusal_of([&] { commit_all(place, w.user, "All"); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("`.git/index.lock`"));
+  CHECK(branch_tip(place, "main") == at);
+  CHECK(save_tree(place, w.user, "Saved"));
+  CHECK(status(place).dirty_files == 1);
+  fs::remove(place.checkout / ".git/index.lock");
+  CHECK(commit_all(place, w.user, "All").created);
+}
+
+TEST_CASE("a broken index stops a commit but not a rescue") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "a", "a\n");
+  write(place.checkout / ".git/index", "rubbish");
+  CHECK_THROWS_AS(commit_all(place, w.user, "All"), std::runtime_error);
+  auto saved = save_tree(place, w.user, "Saved");
+  REQUIRE(saved);
+  fs::remove(place.checkout / ".git/index");
+  CHECK(content(place, *saved + ":a") == "a");
+  CHECK(content(place, *saved + ":bin/tool") == "#!/bin/sh\necho tool");
+}
+
+TEST_CASE("all that has a name is found: branches, tags, stashes, HEAD") {
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  auto main = head(place);
+  run_git(top, {"branch", "side"});
+  run_git(top, {"tag", "-a", "-m", "mine", "mine"});
+  for (const auto* text : {"1\n", "2\n"}) {
+    write(top / "empty", text);
+    run_git(top, {"stash", "-q"});
+  }
+  run_git(top, {"checkout", "-q", "--detach"});
+  run_git(top, {"commit", "-q", "--allow-empty", "-m", "Detached"});
+  auto found = named_commits(place);
+  CHECK(found["heads/main"] == main);
+  CHECK(found["heads/side"] == main);
+  CHECK(found["tags/mine"] == main);
+  CHECK(found["stash"] == run_git(top, {"rev-parse", "stash@{0}"}));
+  CHECK(found["stash-1"] == run_git(top, {"rev-parse", "stash@{1}"}));
+  CHECK(found["detached"] == head(place));
+}
+
+TEST_CASE("1,500 files are checked out quickly") {
+  world w;
+  for (int i = 0; i < 1200; ++i)
+    write(w.work() / "many" / std::to_string(i), std::to_string(i));
+  run_git(w.work(), {"add", "-A"});
+  run_git(w.work(), {"commit", "-qm", "Many"});
+  run_git(w.work(), {"push", "-q", "origin", "main"});
+  w.mirror.fetch();
+  auto begin = std::chrono::steady_clock::now();
+  auto place = w.session("main");
+  auto took = std::chrono::steady_clock::now() - begin;
+  CHECK(took < std::chrono::seconds{5}); // ordinarily 0.1 s
+  CHECK(status(place).dirty_files == 0);
+}

@@ -1,0 +1,215 @@
+// A session directory with a real runner beside it.
+#pragma once
+
+#include "messages/ids.hpp"
+#include "runtime/base/pidfd.hpp"
+#include "runtime/logs/output_log.hpp"
+#include "runtime/processes/leftovers.hpp"
+#include "runtime/processes/runner_client.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <catch2/catch.hpp>
+#include <poll.h>
+
+#include <array>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace greenroom::test {
+
+// Long enough for any machine, short enough to end a test that waits in vain.
+inline constexpr int patience_ms = 20'000;
+
+inline bool becomes_readable(int fd, int timeout_ms = patience_ms) {
+  pollfd item{fd, POLLIN, 0};
+  return ::poll(&item, 1, timeout_ms) == 1;
+}
+
+/// True when the process is dead, now or soon.
+inline bool ends(pid_t pid) {
+  auto process = open_pidfd(pid);
+  return !process || becomes_readable(process.get());
+}
+
+inline bool lives(pid_t pid) {
+  auto process = open_pidfd(pid);
+  return process && !becomes_readable(process.get(), 0);
+}
+
+/// One connection to the runner, with patience.
+class client {
+public:
+  client(const std::filesystem::path& session_dir, std::string nonce)
+    : connection_(runner_connection::dial(session_dir)),
+      nonce_(std::move(nonce)) {
+    REQUIRE(connection_);
+  }
+
+  int fd() const {
+    return connection_->fd();
+  }
+
+  void say(const runner::node_message& message) {
+    REQUIRE(connection_->send(message));
+  }
+
+  /// The next message, or nothing where the runner has closed.
+  std::optional<runner::runner_message> next() {
+    for (;;) {
+      auto got = connection_->receive();
+      if (auto* message = std::get_if<runner::runner_message>(&got))
+        return std::move(*message);
+      if (std::holds_alternative<runner_connection::closed>(got))
+        return std::nullopt;
+      INFO("the runner says nothing");
+      REQUIRE(becomes_readable(fd()));
+    }
+  }
+
+  /// The next message of this type; others are passed over.
+  template <class Message>
+  Message wait_for() {
+    for (;;) {
+      auto message = next();
+      INFO("the runner has closed the connection");
+      REQUIRE(message);
+      if (auto* wanted = std::get_if<Message>(&*message))
+        return std::move(*wanted);
+      INFO("not what was waited for: " << runner::encode(*message));
+      REQUIRE(std::holds_alternative<runner::grown>(*message));
+    }
+  }
+
+  runner::welcome greet() {
+    say(runner::hello{runner::protocol_version, nonce_});
+    return wait_for<runner::welcome>();
+  }
+
+  bool closes() {
+    while (next()) {
+    }
+    return true;
+  }
+
+private:
+  std::optional<runner_connection> connection_;
+  std::string nonce_;
+};
+
+class session {
+public:
+  explicit session(millis kill_grace = 10'000) {
+    std::filesystem::create_directory(dir() / "checkout");
+    write_runner_config(dir(), {id, nonce, kill_grace, "checkout"});
+    runner_start starting{binary(), dir(), id};
+    REQUIRE(becomes_readable(starting.fd()));
+    auto problem = starting.finish();
+    INFO(problem.value_or(""));
+    REQUIRE_FALSE(problem);
+    node.emplace(dir(), nonce);
+    runner_pid = node->greet().pid;
+  }
+
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+
+  ~session() {
+    kill_leftovers(id);
+  }
+
+  static std::filesystem::path binary() {
+    return GREENROOM_BINARY_DIR "/greenroom-runner";
+  }
+
+  std::filesystem::path dir() const {
+    return temp_.path();
+  }
+
+  std::filesystem::path exec_dir(const std::string& exec) const {
+    return exec_directory(dir(), exec);
+  }
+
+  runner::command_spec shell(const std::string& script) const {
+    return {{"/bin/bash", "-c", script},
+            "",
+            {{"PATH", "/usr/bin:/bin"},
+             {"GREENROOM_SESSION_ID", id},
+             {"SESSION_DIR", dir().string()}},
+            0,
+            1 << 30};
+  }
+
+  /// Writes the spec and sends spawn.
+  void spawn(const std::string& exec, const runner::command_spec& spec) {
+    write_exec_spec(dir(), exec, spec);
+    node->say(runner::spawn{exec});
+  }
+
+  void start(const std::string& exec, const runner::command_spec& spec) {
+    spawn(exec, spec);
+    REQUIRE(node->wait_for<runner::started>().exec == exec);
+  }
+
+  /// Starts and waits for the end.
+  exit_record run(const std::string& exec, const runner::command_spec& spec) {
+    start(exec, spec);
+    return end_of(exec);
+  }
+
+  exit_record run(const std::string& exec, const std::string& script) {
+    return run(exec, shell(script));
+  }
+
+  exit_record end_of(const std::string& exec) {
+    auto message = node->wait_for<runner::exited>();
+    REQUIRE(message.exec == exec);
+    return message.record;
+  }
+
+  std::string refusal(const std::string& exec,
+                      const runner::command_spec& spec) {
+    spawn(exec, spec);
+    auto message = node->wait_for<runner::refused>();
+    REQUIRE(message.exec == exec);
+    return message.reason;
+  }
+
+  std::string output(const std::string& exec,
+                     output_stream stream = output_stream::out) const {
+    output_log_reader log{exec_dir(exec)};
+    std::string result(log.size(stream), '\0');
+    REQUIRE(log.read(stream, 0, result) == result.size());
+    return result;
+  }
+
+  /// Waits until the running exec has printed `lines` lines, and returns them
+  /// as numbers: the pids that a script tells of.
+  std::vector<pid_t> printed_pids(const std::string& exec, std::size_t lines) {
+    for (;;) {
+      auto text = output(exec);
+      if (static_cast<std::size_t>(std::ranges::count(text, '\n')) >= lines) {
+        std::vector<pid_t> result;
+        for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+          result.push_back(std::stoi(text.substr(at)));
+        return result;
+      }
+      node->wait_for<runner::grown>();
+    }
+  }
+
+  const std::string id = make_id();
+  const std::string nonce = random_hex(16);
+  std::optional<client> node;
+  pid_t runner_pid = 0;
+
+private:
+  temp_dir temp_;
+};
+
+} // namespace greenroom::test

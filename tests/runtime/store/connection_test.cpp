@@ -1,0 +1,219 @@
+#include "tests/runtime/store/fixture.hpp"
+
+#include "runtime/base/files.hpp"
+#include "runtime/store/batch.hpp"
+#include "runtime/store/keys.hpp"
+#include "runtime/store/sql.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
+
+using namespace greenroom;
+using namespace greenroom::store;
+using namespace greenroom::test;
+using Catch::Contains;
+
+namespace {
+
+std::string open_error(const std::string& url,
+                       const std::filesystem::path& dir) {
+  try {
+    connection{url, dir, sync_mode::full};
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+template <class T>
+T pragma(connection& c, const std::string& name) {
+  T result{};
+  c.self().sql << "PRAGMA " + name, soci::into(result);
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("a store is made where the URL says, for its owner only") {
+  temp_dir dir;
+  auto data_dir = dir.path() / "a directory" / "data";
+  connection relative{"sqlite3://sub/x.db", data_dir, sync_mode::full};
+  migrate(relative);
+  for (const char* name : {"x.db", "x.db-wal"}) {
+    struct stat info;
+    REQUIRE(::stat((data_dir / "sub" / name).c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0600);
+  }
+  auto path = dir.path() / "absolute.db";
+  connection absolute{"sqlite3://" + path.string(), data_dir, sync_mode::full};
+  CHECK(std::filesystem::exists(path));
+}
+
+TEST_CASE("writes are as durable as the configuration says") {
+  temp_dir dir;
+  auto c = open_store(dir);
+  CHECK(pragma<std::string>(c, "journal_mode") == "wal");
+  CHECK(pragma<int>(c, "synchronous") == 1);
+  CHECK(pragma<int>(c, "foreign_keys") == 1);
+  CHECK(pragma<int>(c, "busy_timeout") == 5000);
+  connection full{store_url, dir.path(), sync_mode::full};
+  CHECK(pragma<int>(full, "synchronous") == 2);
+}
+
+TEST_CASE("a store that cannot be opened says why") {
+  temp_dir dir;
+  CHECK_THAT(open_error("postgresql://h/db", dir.path()),
+             Contains("SQLite only"));
+  CHECK_THAT(open_error("mysql://h/db", dir.path()),
+             Contains("storage.url must be"));
+  CHECK_THAT(open_error("sqlite3://", dir.path()),
+             Contains("storage.url must be"));
+  CHECK_THAT(open_error("sqlite3://a\"b", dir.path()),
+             Contains("quotation mark"));
+  CHECK_THAT(open_error("sqlite3://" + dir.path().string(), "/"),
+             Contains("cannot open the store " + dir.path().string()));
+  write_file_atomic(dir.path() / "text.db", std::string(5000, 'x'), 0600,
+                    false);
+  CHECK_THAT(open_error("sqlite3://text.db", dir.path()),
+             Contains("not a database"));
+}
+
+TEST_CASE("migrations run once, however often they are asked for") {
+  temp_dir dir;
+  auto c = open_store(dir);
+  migrate(c);
+  auto version = schema_version(c);
+  CHECK(version > 0);
+  put_project(c, some_project());
+  migrate(c);
+  auto again = open_store(dir);
+  migrate(again);
+  CHECK(schema_version(again) == version);
+  CHECK(projects(again).size() == 1);
+}
+
+TEST_CASE("programs that start together migrate once") {
+  temp_dir dir;
+  auto first = open_store(dir);
+  auto second = open_store(dir);
+  std::thread other([&] { migrate(second); });
+  migrate(first);
+  other.join();
+  CHECK(schema_version(first) == schema_version(second));
+}
+
+TEST_CASE("the store of a newer program is left alone") {
+  temp_dir dir;
+  auto c = open_store(dir);
+  migrate(c);
+  c.self().sql << "INSERT INTO schema_version VALUES (1000, 0)";
+  CHECK_THROWS_WITH(migrate(c), Contains("has version 1000")
+                                  && Contains("greenroom.db")
+                                  && Contains("newer program"));
+}
+
+TEST_CASE("what was committed survives the death of the program") {
+  temp_dir dir;
+  auto kept = some_session("kept");
+  auto lost = some_session("lost");
+  auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    auto c = open_store(dir);
+    migrate(c);
+    put_project(c, some_project());
+    insert_session(c, kept, 9);
+    const std::vector<operation> unfinished{[&](connection& inner) {
+      insert_session(inner, lost, 9);
+      ::raise(SIGKILL);
+    }};
+    run_batch(c, unfinished);
+    ::_exit(0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+  auto c = open_store(dir);
+  migrate(c);
+  CHECK(find_session(c, kept.id) == kept);
+  CHECK_FALSE(find_session(c, lost.id));
+  CHECK(insert_session(c, lost, 9) == insert_result::ok);
+}
+
+TEST_CASE_METHOD(store_fixture, "projects come back as they were put in") {
+  auto project = some_project("full");
+  project.default_branch = "trunk";
+  project.protected_branches = {"trunk", "release/1"};
+  project.max_active_sessions = 7;
+  project.env = {{"A", "x\ny"}, {"B", ""}};
+  project.setup = "make deps";
+  project.review = {"make check", 61'001, true};
+  project.stopped = true;
+  put_project(c, project);
+  CHECK(projects(c) == std::vector{some_project(), project});
+  project.stopped = false;
+  project.protected_branches.clear();
+  put_project(c, project);
+  CHECK(projects(c) == std::vector{some_project(), project});
+}
+
+TEST_CASE_METHOD(store_fixture, "a configured project stays stopped") {
+  auto project = some_project();
+  project.stopped = true;
+  put_project(c, project);
+  project.stopped = false;
+  project.max_active_sessions = 5;
+  configure_project(c, project);
+  project.stopped = true;
+  CHECK(projects(c) == std::vector{project});
+  configure_project(c, some_project("fresh"));
+  CHECK_FALSE(projects(c).at(1).stopped);
+}
+
+TEST_CASE_METHOD(store_fixture, "a project that could not be read is refused") {
+  auto project = some_project("bad");
+  project.max_active_sessions = 0;
+  auto what = refusal_of([&] { put_project(c, project); });
+  CHECK(what.code == errc::bad_request);
+  CHECK_THAT(what.message, Contains("max_active_sessions"));
+  CHECK(projects(c).size() == 1);
+}
+
+TEST_CASE_METHOD(store_fixture, "a project goes once its sessions are over") {
+  auto session = insert(some_session("a"));
+  auto what = refusal_of([&] { delete_project(c, "demo"); });
+  CHECK(what
+        == refusal{errc::conflict,
+                   "project \"demo\" has live sessions; end them first"});
+  end(session);
+  CHECK(delete_project(c, "demo"));
+  CHECK_FALSE(delete_project(c, "demo"));
+  CHECK(projects(c).empty());
+  CHECK(find_session(c, session.id));
+}
+
+TEST_CASE_METHOD(store_fixture, "keys come back as they were put in") {
+  key_record first{"k1", "ci \"x\"", std::string(64, 'a'),
+                   {"sessions:read", "admin"}, {"demo"},
+                   1'795'392'707'123, 1'795'392'807'123};
+  key_record second{"k0", "other", std::string(64, 'b'), {"admin"}, {}, 5, 0};
+  put_key(c, first);
+  put_key(c, second);
+  CHECK(keys(c) == std::vector{second, first});
+  first.name = "renamed";
+  first.projects.clear();
+  put_key(c, first);
+  CHECK(keys(c) == std::vector{second, first});
+  CHECK(delete_key(c, "k0"));
+  CHECK_FALSE(delete_key(c, "k0"));
+  CHECK(keys(c) == std::vector{first});
+  second.name = std::string("a\0b", 3);
+  CHECK(refusal_of([&] { put_key(c, second); })
+        == refusal{errc::bad_request, "name must not hold a NUL character"});
+}
