@@ -5,6 +5,7 @@
 #include "messages/errors.hpp"
 #include "runtime/config/projects.hpp"
 
+#include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 namespace greenroom {
@@ -38,7 +39,7 @@ caf::result<project_record> put(pointer self, project_record rules) {
   auto promise = self->make_response_promise<project_record>();
   self->request(self->state.context->store, store_patience, put_project{rules})
     .then(
-      [self, promise, rules](caf::unit_t) mutable {
+      [self, promise, rules](done) mutable {
         auto& entry = self->state.projects[rules.id];
         entry.rules = rules;
         if (!entry.handle)
@@ -54,6 +55,12 @@ caf::result<project_record> put(pointer self, project_record rules) {
 
 } // namespace
 
+directory_state::~directory_state() {
+  for (auto& [id, entry] : projects)
+    if (entry.handle)
+      caf::anon_send_exit(entry.handle, caf::exit_reason::user_shutdown);
+}
+
 directory_actor::behavior_type directory(pointer self, context_ptr context,
                                          session_supervisor_actor supervisor,
                                          std::vector<project_record> projects) {
@@ -62,10 +69,8 @@ directory_actor::behavior_type directory(pointer self, context_ptr context,
   state.supervisor = std::move(supervisor);
   self->set_down_handler(
     [self](caf::down_msg& down) { project_down(self, down); });
-  for (auto& rules : projects) {
-    auto handle = spawn_project(self, rules);
-    state.projects[rules.id] = {std::move(rules), std::move(handle)};
-  }
+  for (auto& rules : projects)
+    state.projects[rules.id] = {rules, spawn_project(self, rules)};
   return {
     [self](const find_project& request) -> caf::result<project_actor> {
       auto found = self->state.projects.find(request.project_id);
@@ -107,21 +112,21 @@ directory_actor::behavior_type directory(pointer self, context_ptr context,
         return current_error("changing a project");
       }
     },
-    [self](const delete_project& request) -> caf::result<caf::unit_t> {
+    [self](const delete_project& request) -> caf::result<done> {
       if (!self->state.projects.contains(request.project_id))
         return no_such_project();
-      auto promise = self->make_response_promise<caf::unit_t>();
+      auto promise = self->make_response_promise<done>();
       self
         ->request(self->state.context->store, store_patience,
                   drop_project{request.project_id})
         .then(
-          [self, promise, id = request.project_id](caf::unit_t) mutable {
+          [self, promise, id = request.project_id](done) mutable {
             if (auto node = self->state.projects.extract(id)) {
               self->demonitor(node.mapped().handle.address());
               self->send_exit(node.mapped().handle,
                               caf::exit_reason::user_shutdown);
             }
-            promise.deliver(caf::unit);
+            promise.deliver(done{});
           },
           [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
       return promise;

@@ -18,14 +18,21 @@ namespace greenroom {
 struct directory_state {
   static inline const char* name = "directory";
 
-  struct entry {
+  struct kept {
     project_record rules;
     project_actor handle;
   };
 
+  directory_state() = default;
+  directory_state(const directory_state&) = delete;
+  directory_state& operator=(const directory_state&) = delete;
+
+  /// Projects end with their directory.
+  ~directory_state();
+
   context_ptr context;
   session_supervisor_actor supervisor;
-  std::map<std::string, entry> projects;
+  std::map<std::string, kept> projects;
 };
 
 directory_actor::behavior_type

@@ -204,10 +204,10 @@ git_workers(git_actor::stateful_pointer<worker_pool<git_actor>> self,
     return self->spawn<caf::detached>(worker, all);
   });
   return {pool.handler<resolved_branch, resolve_branch>(),
-          pool.handler<caf::unit_t, greenroom::make_checkout>(),
+          pool.handler<done, greenroom::make_checkout>(),
           pool.handler<saved_checkin, save_checkin>(),
           pool.handler<saved_rescue, save_rescue>(),
-          pool.handler<caf::unit_t, remove_checkout>()};
+          pool.handler<done, remove_checkout>()};
 }
 
 } // namespace greenroom

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "messages/errors.hpp"
+#include "messages/requests.hpp"
 
 #include <caf/result.hpp>
-#include <caf/unit.hpp>
 #include <spdlog/spdlog.h>
 
 #include <exception>
@@ -34,9 +34,9 @@ auto guarded(const char* what, F&& f) {
   if constexpr (std::is_void_v<value>) {
     try {
       std::forward<F>(f)();
-      return caf::result<caf::unit_t>{caf::unit};
+      return caf::result<done>{done{}};
     } catch (...) {
-      return caf::result<caf::unit_t>{current_error(what)};
+      return caf::result<done>{current_error(what)};
     }
   } else {
     try {

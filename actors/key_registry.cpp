@@ -35,7 +35,7 @@ key_registry_actor::behavior_type key_registry(pointer self,
       auto promise = self->make_response_promise<key_created>();
       self->request(self->state.store, store_patience, put_key{made.record})
         .then(
-          [self, promise, made](caf::unit_t) mutable {
+          [self, promise, made](done) mutable {
             self->state.keys.push_back(made.record);
             self->state.ring->replace(self->state.keys);
             promise.deliver(key_created{made.record, made.secret});
@@ -50,21 +50,21 @@ key_registry_actor::behavior_type key_registry(pointer self,
       });
       return result;
     },
-    [self](const revoke_key& request) -> caf::result<caf::unit_t> {
+    [self](const revoke_key& request) -> caf::result<done> {
       auto& known = self->state.keys;
       if (std::ranges::find(known, request.key_id, &key_record::id)
           == known.end())
         return make_error(errc::not_found, "key not found");
-      auto promise = self->make_response_promise<caf::unit_t>();
+      auto promise = self->make_response_promise<done>();
       self->request(self->state.store, store_patience, drop_key{request.key_id})
         .then(
-          [self, promise, id = request.key_id](caf::unit_t) mutable {
+          [self, promise, id = request.key_id](done) mutable {
             std::erase_if(self->state.keys,
                           [&](const key_record& key) { return key.id == id; });
             self->state.ring->replace(self->state.keys);
             for (auto& edge : self->state.edges)
               self->send(edge, key_revoked{id});
-            promise.deliver(caf::unit);
+            promise.deliver(done{});
           },
           [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
       return promise;

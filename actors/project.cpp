@@ -118,7 +118,7 @@ struct admission {
     self
       ->request(self->state.context->store, store_patience,
                 insert_session{session, rules.max_active_sessions})
-      .then([a, session](caf::unit_t) { a->launch(session, a); },
+      .then([a, session](done) { a->launch(session, a); },
             [a](caf::error& e) {
               auto code = to_refusal(e).code;
               a->promise.deliver(code == errc::session_exists

@@ -39,7 +39,7 @@ void session_self::perform(const session::effect& what) {
         save_rescue();
       else if constexpr (std::is_same_v<type, out::remove_checkout>)
         self_->request(context_->git, git_patience, remove_checkout{id()})
-          .then([](caf::unit_t) {},
+          .then([](done) {},
                 [this](const caf::error& e) {
                   // Found again and removed at the next start.
                   spdlog::warn("session {}: checkout not removed yet: {}",
@@ -89,7 +89,7 @@ void session_self::make_checkout() {
   self_
     ->request(context_->git, git_patience,
               greenroom::make_checkout{project_, record()})
-    .then([this](caf::unit_t) { feed(in::checkout_made{}); },
+    .then([this](done) { feed(in::checkout_made{}); },
           [this](const caf::error& e) {
             feed(in::checkout_failed{to_refusal(e), now_ms()});
           });
@@ -158,7 +158,7 @@ void session_self::persist(const out::persist& change) {
   copy.next.last_event_data = list.dump();
   self_->request(context_->store, store_patience, update_session{copy.next})
     .then(
-      [this, copy, events](caf::unit_t) mutable {
+      [this, copy, events](done) mutable {
         stored(copy, std::move(events));
       },
       [this, copy](const caf::error& e) {

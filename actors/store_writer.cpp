@@ -68,10 +68,10 @@ void write(pointer self) {
     jobs[i].answer(problems[i]);
 }
 
-caf::unit_t insert(store::connection& db, const insert_session& request) {
+done insert(store::connection& db, const insert_session& request) {
   switch (store::insert_session(db, request.session, request.max_active)) {
     case store::insert_result::ok:
-      return caf::unit;
+      return done{};
     case store::insert_result::no_slot:
       throw refused(errc::session_exists, "no slot is free");
     case store::insert_result::branch_taken:
@@ -90,17 +90,17 @@ store_writer(pointer self,
   self->state.node = std::move(node);
   return {
     [self](insert_session& x) {
-      return enqueue<caf::unit_t>(
+      return enqueue<done>(
         self, "storing a session",
         [x = std::move(x)](auto& db) { return insert(db, x); });
     },
     [self](update_session& x) {
-      return enqueue<caf::unit_t>(
+      return enqueue<done>(
         self, "storing a session", [x = std::move(x)](auto& db) {
           if (!store::update_session(db, x.session))
             throw refused(errc::conflict,
                           "another actor has taken the session");
-          return caf::unit;
+          return done{};
         });
     },
     [self](take_session& x) {
@@ -120,31 +120,31 @@ store_writer(pointer self,
         });
     },
     [self](put_project& x) {
-      return enqueue<caf::unit_t>(self, "storing a project",
+      return enqueue<done>(self, "storing a project",
                                   [x = std::move(x)](auto& db) {
                                     store::put_project(db, x.project);
-                                    return caf::unit;
+                                    return done{};
                                   });
     },
     [self](drop_project& x) {
-      return enqueue<caf::unit_t>(self, "deleting a project",
+      return enqueue<done>(self, "deleting a project",
                                   [x = std::move(x)](auto& db) {
                                     store::delete_project(db, x.project_id);
-                                    return caf::unit;
+                                    return done{};
                                   });
     },
     [self](put_key& x) {
-      return enqueue<caf::unit_t>(self, "storing a key",
+      return enqueue<done>(self, "storing a key",
                                   [x = std::move(x)](auto& db) {
                                     store::put_key(db, x.key);
-                                    return caf::unit;
+                                    return done{};
                                   });
     },
     [self](drop_key& x) {
-      return enqueue<caf::unit_t>(self, "deleting a key",
+      return enqueue<done>(self, "deleting a key",
                                   [x = std::move(x)](auto& db) {
                                     store::delete_key(db, x.key_id);
-                                    return caf::unit;
+                                    return done{};
                                   });
     },
     [self](write_batch) { write(self); },

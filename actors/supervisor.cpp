@@ -4,6 +4,7 @@
 #include "messages/errors.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -204,6 +205,12 @@ void reconcile_all(pointer self,
 }
 
 } // namespace
+
+supervisor_state::~supervisor_state() {
+  for (auto& [id, entry] : children)
+    if (entry.handle)
+      caf::anon_send_exit(entry.handle, caf::exit_reason::user_shutdown);
+}
 
 session_supervisor_core::behavior_type
 session_supervisor(pointer self, context_ptr context,

@@ -37,6 +37,13 @@ struct supervisor_state {
     unix_ms deadline = 0; // 0: none
   };
 
+  supervisor_state() = default;
+  supervisor_state(const supervisor_state&) = delete;
+  supervisor_state& operator=(const supervisor_state&) = delete;
+
+  /// Sessions end with their supervisor; what runs in them lives on.
+  ~supervisor_state();
+
   context_ptr context;
   std::unordered_map<std::string, child> children; // by session id
   std::unordered_map<std::string, project_record> projects;

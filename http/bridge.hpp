@@ -109,8 +109,6 @@ private:
     void answered(caf::type_erased_tuple& content) override {
       if (content.match_elements<caf::error>())
         failed_(content.get_as<caf::error>(0));
-      else if constexpr (std::is_same_v<Reply, caf::unit_t>)
-        ok_(caf::unit);
       else if (content.match_elements<Reply>())
         ok_(content.get_as<Reply>(0));
       else

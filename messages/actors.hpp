@@ -22,22 +22,22 @@ using log_reader_actor = caf::typed_actor<
 /// served; refuses with overloaded when its queue is full.
 using git_actor = caf::typed_actor<
   caf::replies_to<resolve_branch>::with<resolved_branch>,
-  caf::replies_to<make_checkout>::with<caf::unit_t>,
+  caf::replies_to<make_checkout>::with<done>,
   caf::replies_to<save_checkin>::with<saved_checkin>,
   caf::replies_to<save_rescue>::with<saved_rescue>,
-  caf::replies_to<remove_checkout>::with<caf::unit_t>>;
+  caf::replies_to<remove_checkout>::with<done>>;
 
 /// The one writer of the store. What lies in its mailbox becomes one
 /// transaction; each answer comes after that transaction is on disk.
 using store_writer_actor = caf::typed_actor<
-  caf::replies_to<insert_session>::with<caf::unit_t>,
-  caf::replies_to<update_session>::with<caf::unit_t>,
+  caf::replies_to<insert_session>::with<done>,
+  caf::replies_to<update_session>::with<done>,
   caf::replies_to<take_session>::with<session_record>,
   caf::replies_to<take_live_sessions>::with<session_rows>,
-  caf::replies_to<put_project>::with<caf::unit_t>,
-  caf::replies_to<drop_project>::with<caf::unit_t>,
-  caf::replies_to<put_key>::with<caf::unit_t>,
-  caf::replies_to<drop_key>::with<caf::unit_t>>;
+  caf::replies_to<put_project>::with<done>,
+  caf::replies_to<drop_project>::with<done>,
+  caf::replies_to<put_key>::with<done>,
+  caf::replies_to<drop_key>::with<done>>;
 
 /// What the store writer also hears, from itself.
 using store_writer_core
@@ -128,7 +128,7 @@ using directory_actor = caf::typed_actor<
   caf::replies_to<get_project>::with<project_record>,
   caf::replies_to<create_project>::with<project_record>,
   caf::replies_to<change_project>::with<project_record>,
-  caf::replies_to<delete_project>::with<caf::unit_t>>;
+  caf::replies_to<delete_project>::with<done>>;
 
 /// Names a part that the node cannot do without.
 struct guard_part {
@@ -153,7 +153,7 @@ GREENROOM_INSPECT(join_edge, x.edge)
 using key_registry_actor = caf::typed_actor<
   caf::replies_to<create_key>::with<key_created>,
   caf::replies_to<list_keys>::with<key_list>,
-  caf::replies_to<revoke_key>::with<caf::unit_t>,
+  caf::replies_to<revoke_key>::with<done>,
   caf::reacts_to<join_edge>>;
 
 } // namespace greenroom

@@ -75,7 +75,7 @@ refusal to_refusal(const caf::error& error) {
       || error.category() == caf::atom("exit"))
     return {errc::unavailable,
             "the part of the server that answers this is restarting, try again"};
-  return {errc::internal, "internal error"};
+  return {errc::internal, "internal error (" + to_string(error) + ")"};
 }
 
 } // namespace greenroom

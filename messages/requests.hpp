@@ -20,6 +20,10 @@ namespace greenroom {
     return f(caf::meta::type_name(#type) __VA_OPT__(, ) __VA_ARGS__);          \
   }
 
+/// Done; there is nothing more to say. (CAF drops a bare unit on the way.)
+struct done {};
+GREENROOM_INSPECT(done)
+
 // -- to the directory ---------------------------------------------------------
 
 /// Answered with the project's handle, or not_found "project not found".

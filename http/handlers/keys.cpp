@@ -102,9 +102,9 @@ void revoke_key(const exchange_ptr& ex) {
   // Ids of keys have the alphabet of names that clients give.
   if (!is_exec_id(id))
     throw refused(errc::not_found, "key not found");
-  ask<caf::unit_t>(
+  ask<done>(
     ex, ex->env.registry, ex->env.options.ordinary, greenroom::revoke_key{id},
-    [ex](const caf::unit_t&) {
+    [ex](const done&) {
       ex->reply(200,
                 ordered_json{{"id", ex->params[0]}, {"status", "revoked"}}
                   .dump());

@@ -73,13 +73,12 @@ void change_project(const exchange_ptr& ex) {
 }
 
 void delete_project(const exchange_ptr& ex) {
-  ask<caf::unit_t>(ex, ex->env.directory, ex->env.options.ordinary,
-                   greenroom::delete_project{ex->project_id()},
-                   [ex](const caf::unit_t&) {
-                     ex->reply(200, ordered_json{{"id", ex->project_id()},
-                                                 {"status", "deleted"}}
-                                      .dump());
-                   });
+  ask<done>(ex, ex->env.directory, ex->env.options.ordinary,
+            greenroom::delete_project{ex->project_id()}, [ex](const done&) {
+              ex->reply(200, ordered_json{{"id", ex->project_id()},
+                                          {"status", "deleted"}}
+                               .dump());
+            });
 }
 
 } // namespace greenroom::http::handlers

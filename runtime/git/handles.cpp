@@ -27,8 +27,6 @@ void start_library() {
                        GIT_CONFIG_LEVEL_XDG, GIT_CONFIG_LEVEL_GLOBAL})
       check(git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, ""),
             "cannot set up libgit2");
-    check(git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1),
-          "cannot set up libgit2");
     return true;
   }();
   static_cast<void>(started);

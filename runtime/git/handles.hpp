@@ -80,7 +80,7 @@ private:
 
 /// Starts libgit2, the first time; every function that opens or makes a
 /// repository calls it. No configuration of the machine or of the server's
-/// user is read; what is written below a repository's directory is fsynced.
+/// user is read.
 void start_library();
 
 std::string to_hex(const git_oid& id);

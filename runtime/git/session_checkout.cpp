@@ -1,8 +1,15 @@
 // How a session's clone is made.
 #include "messages/errors.hpp"
+#include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/git/session_open.hpp"
 #include "runtime/git/session_repo.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
 
 namespace greenroom::git {
 
@@ -43,7 +50,7 @@ void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
   for (const auto& [name, id] : named)
     text += id + ' ' + name + '\n';
   if (!text.empty())
-    write_file_atomic(git / "packed-refs", text, 0644, true);
+    write_file_atomic(git / "packed-refs", text, 0644, false);
 }
 
 void check_out(git_repository* repo, const checkout_spec& spec) {
@@ -61,6 +68,27 @@ void check_out(git_repository* repo, const checkout_spec& spec) {
   git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
   options.checkout_strategy = GIT_CHECKOUT_FORCE;
   check(git_checkout_head(repo, &options), failure);
+}
+
+// Puts thousands of files on disk with a single fsync, as git does in its
+// "batch" mode: first all are on their way, then all have arrived, then one
+// fsync commits what the file system knows of them.
+void sync_below(const fs::path& top) {
+  for (auto flags : {SYNC_FILE_RANGE_WRITE,
+                     SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
+                       | SYNC_FILE_RANGE_WAIT_AFTER})
+    for (const auto& entry : fs::recursive_directory_iterator{top}) {
+      if (entry.symlink_status().type() != fs::file_type::regular)
+        continue;
+      unique_fd fd{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC)};
+      if (!fd
+          || ::sync_file_range(fd.get(), 0, 0,
+                               static_cast<unsigned>(flags))
+               != 0)
+        throw std::system_error(errno, std::generic_category(),
+                                "cannot sync " + entry.path().string());
+    }
+  sync_directory(top);
 }
 
 } // namespace
@@ -90,11 +118,12 @@ void make_checkout(const checkout_spec& spec) {
     fs::create_directory(git / "hooks");
     write_file_atomic(git / "objects/info/alternates",
                       (spec.place.mirror / "objects").string() + '\n', 0644,
-                      true);
+                      false);
     write_upstream_refs(git, spec);
     set_up(repo.get(), spec);
     check_out(repo.get(), spec);
   }
+  sync_below(partial);
   fs::rename(partial, target);
   sync_directory(target.parent_path());
 }

@@ -117,7 +117,7 @@ git_oid commit(git_repository* repo, const char* ref, const git_oid& tree_id,
   auto text = message.ends_with('\n') ? message : message + '\n';
   git_oid id;
   check(git_commit_create(&id, repo, ref, signature.get(), signature.get(),
-                          "UTF-8", text.c_str(), tree.get(), raw.size(),
+                          nullptr, text.c_str(), tree.get(), raw.size(),
                           raw.data()),
         "cannot commit in the session's repository");
   return id;

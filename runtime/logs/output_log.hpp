@@ -33,6 +33,9 @@ inline constexpr std::size_t output_streams = 3;
 /// The stream's name, which is also its file's: stdout, stderr or tty.
 std::string_view name(output_stream stream) noexcept;
 
+/// The index's file.
+inline constexpr const char* output_index_file = "index";
+
 /// One piece of output.
 struct output_record {
   unix_ms time = 0;

@@ -66,7 +66,7 @@ output_log_reader::output_log_reader(fs::path dir) : dir_(std::move(dir)) {}
 
 std::vector<output_record> output_log_reader::records(std::uint64_t from,
                                                       std::size_t max) const {
-  auto path = dir_ / "index";
+  auto path = dir_ / output_index_file;
   if (!open_once(index_, path, O_RDONLY))
     return {};
   // The index says how much there is, so that a large `max` costs nothing.
@@ -131,7 +131,7 @@ std::uint64_t recover_output_log(const fs::path& dir) {
       ++count;
     }
   }
-  cut(dir / "index", count * sizeof(index_entry));
+  cut(dir / output_index_file, count * sizeof(index_entry));
   for (std::size_t i = 0; i < output_streams; ++i)
     cut(dir / name(static_cast<output_stream>(i)), ends[i]);
   return count;

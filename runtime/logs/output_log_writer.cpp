@@ -103,7 +103,7 @@ std::size_t output_log_writer::store(output_stream stream,
 // lost before it.
 bool output_log_writer::record(output_stream stream, std::span<const char> data,
                                unix_ms now) {
-  if (!open_once(index_, dir_, "index"))
+  if (!open_once(index_, dir_, output_index_file))
     return false;
   auto& self = state(stream);
   auto entry =

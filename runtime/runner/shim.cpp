@@ -144,7 +144,7 @@ std::string shim::start(const std::string& id) {
     return "exec " + id + " has no " + spec_file;
   // One name, one effect: also where an earlier runner did it.
   if (execs_.contains(id) || exists(dir.get(), exit_file)
-      || exists(dir.get(), "index"))
+      || exists(dir.get(), output_index_file))
     return "exec " + id + " has run before";
   command_spec spec;
   try {

@@ -197,7 +197,6 @@ project_actor::behavior_type project(project_actor::pointer, script_ptr s) {
             page.next_cursor = "more";
             return page;
           },
-          [](const session_load&) {}, [](const session_over&) {},
           [](const project_changed&) {}};
 }
 
@@ -242,10 +241,10 @@ directory_actor::behavior_type directory(directory_actor::pointer self,
       result.stopped = what.fields == R"({"status":"stopped"})";
       return result;
     },
-    [](const delete_project& what) -> caf::result<caf::unit_t> {
+    [](const delete_project& what) -> caf::result<done> {
       if (what.project_id == "busy")
         return make_error(errc::conflict, "the project has live sessions");
-      return caf::unit;
+      return done{};
     }};
 }
 
@@ -268,12 +267,12 @@ key_registry_actor::behavior_type registry(key_registry_actor::pointer,
             }
             return all;
           },
-          [s](const revoke_key& what) -> caf::result<caf::unit_t> {
+          [s](const revoke_key& what) -> caf::result<done> {
             std::lock_guard lock{s->guard};
             s->revoked.push_back(what.key_id);
             for (auto& edge : s->edges)
               caf::anon_send(edge, key_revoked{what.key_id});
-            return caf::unit;
+            return done{};
           },
           [s](const join_edge& what) {
             std::lock_guard lock{s->guard};

@@ -224,10 +224,15 @@ TEST_CASE("an upstream that does not want a push says why") {
   world w;
   auto feature = *w.mirror.resolve_branch("feature/x");
   auto main = *w.mirror.resolve_branch("main");
+  auto plain = w.work();
+  run_git(plain, {"checkout", "-q", "-b", "side"});
+  run_git(plain, {"commit", "-q", "--allow-empty", "-m", "Side"});
+  run_git(plain, {"checkout", "-q", "main"});
   auto other = mirror::open_or_create(w.dir.path() / "repos/plain.git",
-                                      w.work().string());
+                                      plain.string());
   other.fetch();
-  auto what = refusal_of([&] { other.push("main", feature, main); });
+  auto side = *other.resolve_branch("side");
+  auto what = refusal_of([&] { other.push("main", side, main); });
   CHECK(what.code == errc::conflict);
   CHECK_THAT(what.message, Catch::Contains("checked out"));
 

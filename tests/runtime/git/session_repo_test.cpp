@@ -397,7 +397,7 @@ TEST_CASE("all that has a name is found: branches, tags, stashes, HEAD") {
   CHECK(found["detached"] == head(place));
 }
 
-TEST_CASE("1,500 files are checked out quickly") {
+TEST_CASE("a large checkout is made quickly") {
   world w;
   for (int i = 0; i < 1200; ++i)
     write(w.work() / "many" / std::to_string(i), std::to_string(i));
@@ -408,6 +408,6 @@ TEST_CASE("1,500 files are checked out quickly") {
   auto begin = std::chrono::steady_clock::now();
   auto place = w.session("main");
   auto took = std::chrono::steady_clock::now() - begin;
-  CHECK(took < std::chrono::seconds{5}); // ordinarily 0.1 s
+  CHECK(took < std::chrono::seconds{10}); // ordinarily 0.3 s
   CHECK(status(place).dirty_files == 0);
 }
