@@ -4,6 +4,7 @@
 #include "http/exchange.hpp"
 #include "http/loop.hpp"
 #include "http/parse.hpp"
+#include "http/polite_socket.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
 #include "http/sse/stream_table.hpp"
@@ -97,8 +98,8 @@ struct handler {
 };
 
 struct traits
-  : restinio::single_thread_traits_t<restinio::asio_timer_manager_t,
-                                     library_log, handler> {
+  : restinio::traits_t<restinio::asio_timer_manager_t, library_log, handler,
+                       restinio::noop_strand_t, polite_socket> {
   using connection_state_listener_t = connection_watch;
   static constexpr bool use_connection_count_limiter = true;
 };
@@ -176,10 +177,15 @@ std::string_view without_origin(std::string_view target) {
   return path == std::string_view::npos ? "/" : target.substr(path);
 }
 
+/// The library forgets where it is in a connection when a request is answered
+/// before its handler has returned and another one is on its way. So such
+/// answers wait until it has.
 class library_exchange final : public exchange {
 public:
-  library_exchange(http::edge& thread, restinio::request_handle_t request)
-    : exchange(thread), request_(std::move(request)) {
+  /// `inside` is true while the handler runs.
+  library_exchange(http::edge& thread, restinio::request_handle_t request,
+                   const bool& inside)
+    : exchange(thread), request_(std::move(request)), inside_(inside) {
     auto& header = request_->header();
     in.verb = verb_of(header.method());
     in.head = header.method() == restinio::http_method_head();
@@ -205,6 +211,25 @@ public:
 
 protected:
   void transmit(response&& answer) override {
+    auto self = std::static_pointer_cast<library_exchange>(
+      weak_from_this().lock());
+    if (!inside_ || !self) {
+      write(std::move(answer));
+      return;
+    }
+    waiting_ = std::move(answer);
+    env.loop.post([self] { self->write(std::move(self->waiting_)); });
+  }
+
+  std::unique_ptr<body_writer> transmit_head(response&& head) override {
+    auto to = request_->create_response<restinio::chunked_output_t>(
+      status_line(head.status));
+    add_headers(to, head, id);
+    return std::make_unique<chunked_body>(std::move(to));
+  }
+
+private:
+  void write(response&& answer) {
     if (in.head || answer.status == 204) {
       auto to = request_->create_response<restinio::user_controlled_output_t>(
         status_line(answer.status));
@@ -219,14 +244,6 @@ protected:
     to.done();
   }
 
-  std::unique_ptr<body_writer> transmit_head(response&& head) override {
-    auto to = request_->create_response<restinio::chunked_output_t>(
-      status_line(head.status));
-    add_headers(to, head, id);
-    return std::make_unique<chunked_body>(std::move(to));
-  }
-
-private:
   std::string_view* place_of(const restinio::http_header_field_t& field) {
     switch (field.field_id()) {
       case restinio::http_field::authorization:
@@ -252,6 +269,8 @@ private:
   }
 
   restinio::request_handle_t request_;
+  const bool& inside_;
+  response waiting_;
 };
 
 asio::ip::tcp protocol_of(const asio::ip::address& address) {
@@ -323,7 +342,8 @@ struct http_thread::state {
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
 
-  bool stopping = false; // on the thread
+  bool inside = false; // a request's handler
+  bool stopping = false;
   std::chrono::steady_clock::time_point stop_at;
 
   state(const options& o, const server_parts& p, const std::string& where,
@@ -405,12 +425,14 @@ std::string http_thread::state::request_id(std::string_view sent) {
 }
 
 void http_thread::state::serve(const restinio::request_handle_t& request) {
-  auto ex = std::make_shared<library_exchange>(*edge, request);
+  inside = true;
+  auto ex = std::make_shared<library_exchange>(*edge, request, inside);
   ex->id = request_id(ex->in.request_id);
   if (stopping)
     ex->refuse(errc::unavailable, "the server is stopping, try again");
   else
     dispatch(ex);
+  inside = false;
 }
 
 /// The library gives up accepting when an accept fails, as it does while there

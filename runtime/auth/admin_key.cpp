@@ -22,22 +22,23 @@ std::string trimmed(std::string_view text) {
   if (begin == std::string_view::npos)
     return {};
   return std::string{
-    text.substr(begin, text.find_last_not_of(space) - begin + 1)};
+      text.substr(begin, text.find_last_not_of(space) - begin + 1)};
 }
 
 admin_key checked(std::string_view text, std::string source) {
-  auto secret = trimmed(text);
+  admin_key key;
+  key.secret = trimmed(text);
+  key.source = std::move(source);
   auto printable = std::ranges::all_of(
-    secret, [](char c) { return c > ' ' && c <= '~'; });
-  if (secret.empty())
-    throw std::runtime_error("the administrator's key in " + source
+    key.secret, [](char c) { return c > ' ' && c <= '~'; });
+  if (key.secret.empty())
+    throw std::runtime_error("the administrator's key in " + key.source
                              + " is empty; it needs 16 characters or more");
-  if (secret.size() < least_length || !printable)
+  if (key.secret.size() < least_length || !printable)
     throw std::runtime_error(
-      "the administrator's key in " + source
-      + " must have 16 characters or more, all printable ASCII without "
-        "spaces");
-  return {std::move(secret), std::move(source), false};
+      "the administrator's key in " + key.source
+      + " must have 16 characters or more, all printable ASCII without spaces");
+  return key;
 }
 
 // Checked before it is read: what everybody can read is no secret any more.

@@ -103,13 +103,10 @@ made_key make_key(std::string name, std::vector<std::string> scopes,
     refuse("expires_in must lie in the future");
   made_key result;
   result.secret = make_secret();
-  result.record = {make_id(),
-                   std::move(name),
-                   sha256_hex(result.secret),
-                   std::move(scopes),
-                   std::move(projects),
-                   now,
-                   expires_at};
+  result.record = {
+      make_id(),         std::move(name),     sha256_hex(result.secret),
+      std::move(scopes), std::move(projects), now,
+      expires_at};
   return result;
 }
 

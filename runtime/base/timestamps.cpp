@@ -33,8 +33,7 @@ void put(char* out, int width, std::int64_t value) {
 // Takes text apart from the front; the first failure sticks.
 class reader {
 public:
-  explicit reader(std::string_view text) : text_(text) {
-  }
+  explicit reader(std::string_view text) : text_(text) {}
 
   int number(std::size_t width) {
     int result = 0;
@@ -92,7 +91,7 @@ int read_fraction(reader& in) {
 
 std::string format_rfc3339(unix_ms time) {
   const std::chrono::sys_time<milliseconds> point{
-    milliseconds{std::clamp(time, first, last)}};
+      milliseconds{std::clamp(time, first, last)}};
   const auto midnight = std::chrono::floor<days>(point);
   const year_month_day date{midnight};
   const auto rest = (point - midnight).count();

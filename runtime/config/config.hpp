@@ -67,15 +67,15 @@ struct http_config {
 struct preview_config {
   endpoint listen{"127.0.0.1", 8081};
   std::string domain = "preview.localhost";
-  friend bool operator==(const preview_config&, const preview_config&)
-    = default;
+  friend bool operator==(const preview_config&,
+                         const preview_config&) = default;
 };
 
 struct storage_config {
   std::string url = "sqlite3://greenroom.db";
   sync_mode sync = sync_mode::full;
-  friend bool operator==(const storage_config&, const storage_config&)
-    = default;
+  friend bool operator==(const storage_config&,
+                         const storage_config&) = default;
 };
 
 struct auth_config {
@@ -88,8 +88,8 @@ struct sessions_config {
   millis max_expiry = 30 * one_day;
   millis keep_ended = 30 * one_day;
   millis checkpoint_every = 5 * 60 * 1000;
-  friend bool operator==(const sessions_config&, const sessions_config&)
-    = default;
+  friend bool operator==(const sessions_config&,
+                         const sessions_config&) = default;
 };
 
 struct exec_config {
@@ -107,8 +107,8 @@ struct sandbox_config {
   std::uint64_t memory = std::uint64_t{2} << 30;
   std::uint32_t pids = 512;
   std::vector<std::string> read_only{"/usr", "/etc/ssl"};
-  friend bool operator==(const sandbox_config&, const sandbox_config&)
-    = default;
+  friend bool operator==(const sandbox_config&,
+                         const sandbox_config&) = default;
 };
 
 struct git_config {
@@ -122,8 +122,8 @@ struct cluster_config {
   std::optional<tls_files> tls;
   millis heartbeat = 2000;
   millis timeout = 10000;
-  friend bool operator==(const cluster_config&, const cluster_config&)
-    = default;
+  friend bool operator==(const cluster_config&,
+                         const cluster_config&) = default;
 };
 
 struct log_config {

@@ -128,8 +128,8 @@ struct or_null {
   static constexpr bool may_quote = Kind::may_quote;
   Kind kind;
 
-  using value_type
-    = typename decltype(std::declval<Kind>().read(json{}))::value_type;
+  using value_type =
+      typename decltype(std::declval<Kind>().read(json{}))::value_type;
 
   std::string expects() const {
     return kind.expects() + ", or null";

@@ -39,8 +39,9 @@ json parse_file(const std::filesystem::path& path) {
 void apply_file(const std::filesystem::path& path, config& c) {
   auto parsed = parse_file(path);
   if (!parsed.is_object())
-    throw config_error(path.string() + ": the file must hold one object, such "
-                                       R"(as {"log": {"level": "info"}})");
+    throw config_error(path.string()
+                       + ": the file must hold one object, such "
+                         R"(as {"log": {"level": "info"}})");
   try {
     read_keys(config_keys(), parsed, c, {});
   } catch (const key_error& e) {
@@ -138,8 +139,8 @@ void throw_bad_value(const std::string& where, const json& value,
 
 std::string to_string(const endpoint& where) {
   auto host = where.host.find(':') == std::string::npos
-                ? where.host
-                : '[' + where.host + ']';
+                  ? where.host
+                  : '[' + where.host + ']';
   return host + ':' + std::to_string(where.port);
 }
 
@@ -175,8 +176,8 @@ std::string explain(const config& c) {
       std::ranges::for_each(value, [](auto& item) {
         item = nlohmann::ordered_json(item.at("id"));
       });
-    result += known.path + " = " + value.dump() + "  // " + known.purpose
-              + '\n';
+    result +=
+        known.path + " = " + value.dump() + "  // " + known.purpose + '\n';
   }
   return result;
 }

@@ -5,16 +5,18 @@
 #include "runtime/git/incoming.hpp"
 #include "runtime/git/refs.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
-#include <thread>
+#include <cerrno>
+#include <system_error>
 
 namespace greenroom::git {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-using namespace std::chrono_literals;
 
 constexpr std::string_view upstream_space = "refs/upstream/";
 
@@ -136,17 +138,21 @@ void replace_ref(git_repository* repo, const std::string& name,
     if (in_the_way.starts_with(name + '/') || name.starts_with(in_the_way + '/'))
       check(git_reference_delete(other), "cannot remove " + in_the_way);
   });
-  // A fetch that runs at this moment holds the lock for an instant.
-  for (int attempt = 0;; ++attempt) {
-    reference_handle made;
-    auto code = git_reference_create(receive(made), repo, name.c_str(), &id, 1,
-                                     "greenroom: push");
-    if (code != GIT_ELOCKED || attempt == 100) {
-      check(code, "cannot write " + name);
-      return;
-    }
-    std::this_thread::sleep_for(10ms);
-  }
+  reference_handle made;
+  check(git_reference_create(receive(made), repo, name.c_str(), &id, 1,
+                             "greenroom: push"),
+        "cannot write " + name);
+}
+
+// A writer that was killed leaves its lock, and no other gets past it.
+void remove_locks(const fs::path& mirror, const fs::path& below) {
+  std::vector<fs::path> found{mirror / "packed-refs.lock"};
+  if (fs::exists(mirror / below))
+    for (const auto& entry : fs::recursive_directory_iterator{mirror / below})
+      if (entry.path().extension() == ".lock")
+        found.push_back(entry.path());
+  for (const auto& lock : found)
+    fs::remove(lock);
 }
 
 } // namespace
@@ -155,11 +161,13 @@ mirror mirror::open_or_create(fs::path path, std::string upstream) {
   if (auto fault = upstream_fault(upstream))
     throw refused{errc::bad_request, "the project's repo " + *fault};
   start_library();
-  path = fs::absolute(path);
+  // Sessions name it when they borrow: one spelling for all times.
+  path = fs::weakly_canonical(path);
   if (!fs::exists(path))
     create(path);
   open(path);
   incoming::remove_leftovers(path);
+  remove_locks(path, "refs");
   return mirror{std::move(path), std::move(upstream)};
 }
 
@@ -284,10 +292,23 @@ void mirror::set_ref(const std::string& name, const std::string& commit) const {
 
 void mirror::record_pushed(std::string_view branch,
                            const std::string& commit) const {
+  auto held = hold_upstream_refs();
   auto repo = open(path_);
   auto id = to_oid(commit);
   for (const auto* space : {"refs/upstream/heads/", "refs/heads/"})
     replace_ref(repo.get(), space + std::string{branch}, id);
+}
+
+unique_fd mirror::hold_upstream_refs() const {
+  unique_fd held{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  int done = -1;
+  while (held && (done = ::flock(held.get(), LOCK_EX)) != 0 && errno == EINTR)
+    ;
+  if (done != 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot lock " + path_.string());
+  remove_locks(path_, "refs/upstream");
+  return held;
 }
 
 } // namespace greenroom::git

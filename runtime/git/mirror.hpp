@@ -20,6 +20,8 @@
 // 40 lower-case hex digits. Names must have passed `name_fault`.
 #pragma once
 
+#include "runtime/base/fd.hpp"
+
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -38,7 +40,7 @@ enum class push_outcome {
 class mirror {
 public:
   /// Opens the mirror at `path`, which ends in `<project>.git`, or makes it:
-  /// whole or not at all. Removes what an import cut short by a crash left.
+  /// whole or not at all. Removes what a crash left: imports cut short, locks.
   /// Throws refused(bad_request) for an upstream that is not allowed. Does not
   /// speak to the upstream.
   static mirror open_or_create(std::filesystem::path path,
@@ -113,6 +115,10 @@ private:
   }
 
   void record_pushed(std::string_view branch, const std::string& commit) const;
+
+  // Holds others off refs/upstream while it lives; blocks until it can. git
+  // and libgit2 give up at once where a reference is locked.
+  unique_fd hold_upstream_refs() const;
 
   std::filesystem::path path_;
   std::string upstream_;

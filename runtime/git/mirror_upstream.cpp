@@ -58,6 +58,7 @@ void mirror::fetch(std::chrono::milliseconds timeout) const {
                    "+refs/heads/*:refs/upstream/heads/*",
                    "+refs/tags/*:refs/upstream/tags/*"}};
   call.timeout = timeout;
+  auto held = hold_upstream_refs();
   if (auto result = run(call); !result.ok())
     unreachable(reason(result));
 }

@@ -104,6 +104,16 @@ std::vector<commit_handle> parents_of(git_repository* repo,
   return result;
 }
 
+// A git that runs in the session holds a lock; one that was killed left it.
+void check_unlocked(int code, std::string_view what) {
+  if (code == GIT_ELOCKED)
+    throw refused{errc::conflict,
+                  "the session's repository is locked: another git runs in "
+                  "it, or one that was killed left its lock; remove `*.lock` "
+                  "files such as `.git/index.lock`, then try again"};
+  check(code, what);
+}
+
 // `ref` is moved to the new commit; null: none is.
 git_oid commit(git_repository* repo, const char* ref, const git_oid& tree_id,
                const std::vector<commit_handle>& parents, const author& by,
@@ -116,10 +126,10 @@ git_oid commit(git_repository* repo, const char* ref, const git_oid& tree_id,
     raw.push_back(parent.get());
   auto text = message.ends_with('\n') ? message : message + '\n';
   git_oid id;
-  check(git_commit_create(&id, repo, ref, signature.get(), signature.get(),
-                          nullptr, text.c_str(), tree.get(), raw.size(),
-                          raw.data()),
-        "cannot commit in the session's repository");
+  check_unlocked(git_commit_create(&id, repo, ref, signature.get(),
+                                   signature.get(), nullptr, text.c_str(),
+                                   tree.get(), raw.size(), raw.data()),
+                 "cannot commit in the session's repository");
   return id;
 }
 
@@ -144,15 +154,6 @@ void refuse_conflicts(git_index* index) {
   throw refused{errc::conflict,
                 "a merge in the session has conflicts (`" + first
                   + "`): resolve and commit it, then try again"};
-}
-
-// A git that runs in the session holds this lock; one that was killed left it.
-void refuse_lock(const session_place& place) {
-  if (fs::exists(fs::symlink_status(place.checkout / ".git/index.lock")))
-    throw refused{errc::conflict,
-                  "the session's repository is locked: another git runs in "
-                  "it, or `.git/index.lock` was left by one that was killed; "
-                  "remove that file, then try again"};
 }
 
 // The session's index, or where it cannot be read one made from HEAD.
@@ -269,9 +270,8 @@ commit_result commit_all(const session_place& place, const author& by,
     return {to_hex(*git_commit_id(parents[0].get())), false};
 
   // The index first: should we end in between, the next call commits it.
-  refuse_lock(place);
-  check(git_index_write(index.get()),
-        "cannot write the index of the session's repository");
+  check_unlocked(git_index_write(index.get()),
+                 "cannot write the index of the session's repository");
   auto id = commit(repo.get(), "HEAD", tree, parents, by, message);
   if (git_repository_state(repo.get()) != GIT_REPOSITORY_STATE_NONE)
     check(git_repository_state_cleanup(repo.get()),

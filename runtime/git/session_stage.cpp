@@ -30,8 +30,8 @@ public:
   void run() {
     if (mode_ == stage_mode::rescue)
       forget_promises();
+    auto present = intended();
     auto diff = compare();
-    std::vector<std::string> present;
     for (std::size_t i = 0; i < git_diff_num_deltas(diff.get()); ++i) {
       const auto* delta = git_diff_get_delta(diff.get(), i);
       // Deletions first: a file may have become a directory, or the reverse.
@@ -93,6 +93,17 @@ private:
     }
     unreadable_.push_back(path);
     return false;
+  }
+
+  // What `git add --intent-to-add` has noted: no difference where it is empty.
+  std::vector<std::string> intended() {
+    std::vector<std::string> result;
+    for (std::size_t i = 0; i < git_index_entrycount(index_); ++i) {
+      const auto* entry = git_index_get_byindex(index_, i);
+      if ((entry->flags_extended & GIT_INDEX_ENTRY_INTENT_TO_ADD) != 0)
+        result.emplace_back(entry->path);
+    }
+    return result;
   }
 
   // A user may have told git not to look at a file, and then written it.

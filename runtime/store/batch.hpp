@@ -16,7 +16,7 @@ using operation = std::function<void(connection&)>;
 /// and disturbs no other. Returns what each threw, null for those that are
 /// committed; where the transaction as a whole fails, nothing has happened and
 /// every entry has the error. Throws nothing itself but std::bad_alloc.
-std::vector<std::exception_ptr> run_batch(connection& c,
-                                          std::span<const operation> operations);
+std::vector<std::exception_ptr>
+run_batch(connection& c, std::span<const operation> operations);
 
 } // namespace greenroom::store

@@ -28,8 +28,7 @@ class unavailable : public refused {
 public:
   explicit unavailable(std::string detail)
     : refused(errc::unavailable, "the store cannot be reached, try again"),
-      detail_(std::move(detail)) {
-  }
+      detail_(std::move(detail)) {}
 
   /// What the database said: for the log, not for clients.
   const std::string& detail() const noexcept {

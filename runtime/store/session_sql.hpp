@@ -10,8 +10,8 @@ namespace greenroom::store {
 
 /// What is_live(session_status) is to the database. The indexes are made with
 /// this very text, and serve only queries that have it.
-inline constexpr std::string_view is_live_sql
-  = "status IN ('creating', 'active', 'checking_in')";
+inline constexpr std::string_view is_live_sql =
+    "status IN ('creating', 'active', 'checking_in')";
 
 /// The statement behind list_sessions; its parameters are `project`, and as
 /// the query has them `status`, `slug`, `created` with `id`, and `count`.

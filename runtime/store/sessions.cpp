@@ -39,9 +39,9 @@ const std::string& update_sql() {
     each_column(row, [&](std::string_view name, auto&) {
       if (is_written_by_update(name))
         changes.append(changes.empty() ? "" : ", ")
-          .append(name)
-          .append(" = :")
-          .append(name);
+            .append(name)
+            .append(" = :")
+            .append(name);
     });
     return "UPDATE sessions SET " + changes
            + " WHERE id = :this_id AND epoch = :this_epoch"
@@ -53,8 +53,8 @@ const std::string& update_sql() {
 bool exists(soci::session& sql, const std::string& table,
             const std::string& id) {
   int count = 0;
-  sql << "SELECT COUNT(*) FROM " + table + " WHERE id = :id",
-    soci::into(count), soci::use(id, "id");
+  sql << "SELECT COUNT(*) FROM " + table + " WHERE id = :id", soci::into(count),
+      soci::use(id, "id");
   return count > 0;
 }
 
@@ -69,10 +69,10 @@ occupancy look(soci::session& sql, const std::string& project_id,
   occupancy result;
   long long slot = 0;
   std::string branch;
-  soci::statement statement
-    = (sql.prepare << "SELECT slot, branch FROM sessions"
+  soci::statement statement =
+      (sql.prepare << "SELECT slot, branch FROM sessions"
                       " WHERE project_id = :project AND "
-                        + std::string{is_live_sql} + " ORDER BY slot",
+                          + std::string{is_live_sql} + " ORDER BY slot",
        soci::into(slot), soci::into(branch), soci::use(project_id, "project"));
   statement.execute();
   while (statement.fetch()) {
@@ -115,8 +115,7 @@ place parse_cursor(const std::string& text) {
   auto [at, error] = std::from_chars(text.data(), end, result.created_at);
   if (error != std::errc{} || at == end || *at != '-'
       || !is_id(std::string_view{at + 1, end}))
-    throw refused(errc::bad_request,
-                  "cursor is not one that this server gave");
+    throw refused(errc::bad_request, "cursor is not one that this server gave");
   result.id.assign(at + 1, end);
   return result;
 }
@@ -193,15 +192,15 @@ bool update_session(connection& c, const session_record& session) {
   });
 }
 
-std::optional<session_record>
-take_session(connection& c, const std::string& id, const std::string& node) {
+std::optional<session_record> take_session(connection& c, const std::string& id,
+                                           const std::string& node) {
   check_text("id", id);
   check_text("node", node);
   auto rows = in_transaction(c, [&](soci::session& sql) {
     return fetch_sessions(sql,
                           "UPDATE sessions SET epoch = epoch + 1, node = :node"
                           " WHERE id = :id RETURNING "
-                            + session_columns(),
+                              + session_columns(),
                           soci::use(node, "node"), soci::use(id, "id"));
   });
   if (rows.empty())
@@ -228,7 +227,7 @@ std::optional<session_record> find_session(connection& c,
   auto rows = translated([&] {
     return fetch_sessions(c.self().sql,
                           "SELECT " + session_columns()
-                            + " FROM sessions WHERE id = :id",
+                              + " FROM sessions WHERE id = :id",
                           soci::use(id, "id"));
   });
   if (rows.empty())
@@ -239,12 +238,12 @@ std::optional<session_record> find_session(connection& c,
 std::vector<session_record> live_sessions(connection& c,
                                           const std::string& project_id) {
   return translated([&] {
-    return fetch_sessions(c.self().sql,
-                          "SELECT " + session_columns()
-                            + " FROM sessions WHERE project_id = :project AND "
-                            + std::string{is_live_sql}
-                            + " ORDER BY created_at DESC, id DESC",
-                          soci::use(project_id, "project"));
+    return fetch_sessions(
+        c.self().sql,
+        "SELECT " + session_columns()
+            + " FROM sessions WHERE project_id = :project AND "
+            + std::string{is_live_sql} + " ORDER BY created_at DESC, id DESC",
+        soci::use(project_id, "project"));
   });
 }
 

@@ -31,8 +31,8 @@ bool update_session(connection& c, const session_record& session);
 
 /// Takes a session, live or not, for `node`: raises its epoch, and returns it
 /// as it is then. nullopt where there is none.
-std::optional<session_record>
-take_session(connection& c, const std::string& id, const std::string& node);
+std::optional<session_record> take_session(connection& c, const std::string& id,
+                                           const std::string& node);
 
 /// Takes all live sessions of `node` at once, oldest first.
 std::vector<session_record> take_live_sessions(connection& c,

@@ -317,10 +317,19 @@ fixture::fixture(std::function<void(http::options&)> change) {
                                         "sessions are being reconciled"};
                        },
                        no_log()});
-  server->start();
+  try {
+    server->start();
+  } catch (...) {
+    end();
+    throw;
+  }
 }
 
 fixture::~fixture() {
+  end();
+}
+
+void fixture::end() {
   server.reset();
   // Stand-ins live for as long as the test: nobody else ends them.
   std::vector<session_actor> sessions;

@@ -109,6 +109,8 @@ public:
   std::unique_ptr<http::server> server;
 
 private:
+  void end();
+
   std::vector<key_record> keys_;
 };
 

@@ -21,8 +21,8 @@ TEST_CASE("years that need more than four digits become the nearest") {
 }
 
 TEST_CASE("points in time are read back") {
-  auto time = GENERATE(unix_ms{0}, unix_ms{1'795'392'707'123}, unix_ms{-86'400'001},
-                       unix_ms{253'402'300'799'999});
+  auto time = GENERATE(unix_ms{0}, unix_ms{1'795'392'707'123},
+                       unix_ms{-86'400'001}, unix_ms{253'402'300'799'999});
   CHECK(parse_rfc3339(format_rfc3339(time)) == time);
 }
 
@@ -35,13 +35,12 @@ TEST_CASE("fractions and offsets of other writers are understood") {
 }
 
 TEST_CASE("what is no point in time is refused") {
-  auto bad
-    = GENERATE("", "1970-01-01", "1970-01-01T00:00:00", "1970-01-01 00:00:00Z",
-               "1970-13-01T00:00:00Z", "1970-02-30T00:00:00Z",
-               "1970-01-01T24:00:00Z", "1970-01-01T00:60:00Z",
-               "1970-01-01T00:00:61Z", "1970-01-01T00:00:00.Z",
-               "1970-01-01T00:00:00Zx", "1970-01-01T00:00:00+24:00",
-               "+970-01-01T00:00:00Z", "1970-1-01T00:00:00Z");
+  auto bad = GENERATE(
+      "", "1970-01-01", "1970-01-01T00:00:00", "1970-01-01 00:00:00Z",
+      "1970-13-01T00:00:00Z", "1970-02-30T00:00:00Z", "1970-01-01T24:00:00Z",
+      "1970-01-01T00:60:00Z", "1970-01-01T00:00:61Z", "1970-01-01T00:00:00.Z",
+      "1970-01-01T00:00:00Zx", "1970-01-01T00:00:00+24:00",
+      "+970-01-01T00:00:00Z", "1970-1-01T00:00:00Z");
   CAPTURE(bad);
   CHECK_FALSE(parse_rfc3339(bad));
 }

@@ -48,8 +48,8 @@ json with(const char* field, json value) {
 } // namespace
 
 TEST_CASE("a project needs an id and a repository, and protects its branch") {
-  auto project
-    = project_from_json({{"id", "a"}, {"repo", "/r"}, {"default_branch", "dev"}});
+  auto project = project_from_json(
+      {{"id", "a"}, {"repo", "/r"}, {"default_branch", "dev"}});
   CHECK(project.protected_branches == std::vector<std::string>{"dev"});
   CHECK(project.max_active_sessions == 1);
   CHECK_FALSE(project.stopped);
@@ -57,7 +57,7 @@ TEST_CASE("a project needs an id and a repository, and protects its branch") {
   CHECK_THAT(error_of({{"repo", "a"}}), Contains("id is missing"));
   CHECK_THAT(error_of(json::array()), Contains("must be a JSON object"));
   CHECK(project_from_json(with("protected_branches", json::array()))
-          .protected_branches.empty());
+            .protected_branches.empty());
 }
 
 TEST_CASE("a project's JSON reads back as the project") {
@@ -111,8 +111,8 @@ TEST_CASE("a repository that would run a program or hold a secret is refused") {
 TEST_CASE("bad environments are refused without showing them") {
   for (const auto& bad :
        {json{{"1A", "canary"}}, json{{"A=B", "canary"}}, json{{"", "canary"}},
-        json{{"A", 1}, {"B", "canary"}}, json{{"A", std::string("canary\0", 7)}},
-        json{"canary"}}) {
+        json{{"A", 1}, {"B", "canary"}},
+        json{{"A", std::string("canary\0", 7)}}, json{"canary"}}) {
     auto error = error_of(with("env", bad));
     CHECK_THAT(error, Contains("env must be an object"));
     CHECK_THAT(error, !Contains("canary"));
@@ -139,7 +139,8 @@ TEST_CASE("a bad change is refused") {
   CHECK(change_error("[]") == "invalid request body");
   CHECK(change_error("{\"status\": \"paused\"}")
         == "status is \"paused\", but must be \"running\" or \"stopped\"");
-  CHECK_THAT(change_error("{\"id\": \"other\"}"), Contains("cannot be changed"));
+  CHECK_THAT(change_error("{\"id\": \"other\"}"),
+             Contains("cannot be changed"));
   CHECK(change_error("{\"staus\": \"running\"}")
         == "staus is not a known key; did you mean status?");
 }

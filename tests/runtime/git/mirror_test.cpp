@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 
+#include <future>
+
 using namespace greenroom;
 using namespace greenroom::test;
 using greenroom::git::mirror;
@@ -157,6 +159,35 @@ TEST_CASE("a fetch prunes the upstream's references and never ours") {
   CHECK(w.mirror.ref(kept) == feature);
   CHECK(w.mirror.ref("refs/heads/feature/x") == feature);
   CHECK(has_object(w.mirror, feature));
+}
+
+TEST_CASE("locks that a killed git left do not hold a fetch up") {
+  world w;
+  auto moved = w.move_upstream("main", "news");
+  write(w.mirror.path() / "refs/upstream/heads/main.lock", "");
+  write(w.mirror.path() / "packed-refs.lock", "");
+  w.mirror.fetch();
+  CHECK(w.mirror.resolve_branch("main") == moved);
+  write(w.mirror.path() / "refs/heads/t.lock", "");
+  CHECK_FALSE(w.mirror.move_ref("refs/heads/t", std::nullopt, moved));
+  mirror::open_or_create(w.mirror.path(), w.upstream.string());
+  CHECK(w.mirror.move_ref("refs/heads/t", std::nullopt, moved));
+}
+
+TEST_CASE("fetches and pushes at the same time do not disturb each other") {
+  world w;
+  auto main = *w.mirror.resolve_branch("main");
+  std::vector<std::future<void>> all;
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(std::async(std::launch::async, [&] { w.mirror.fetch(); }));
+    all.push_back(std::async(std::launch::async, [&, i] {
+      w.mirror.push("branch" + std::to_string(i), main, std::nullopt);
+    }));
+  }
+  for (auto& each : all)
+    CHECK_NOTHROW(each.get());
+  for (int i = 0; i < 4; ++i)
+    CHECK(w.mirror.resolve_branch("branch" + std::to_string(i)) == main);
 }
 
 TEST_CASE("a fetch follows a branch that became a directory of branches") {

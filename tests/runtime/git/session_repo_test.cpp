@@ -146,6 +146,9 @@ TEST_CASE("all that was written is committed, ignored files are not") {
   write(top / "new/ünï/file", "new\n");
   write(top / "staged", "staged\n");
   run_git(top, {"add", "staged"});
+  write(top / "intended", "intended\n");
+  write(top / "intended-empty", "");
+  run_git(top, {"add", "-N", "intended", "intended-empty"});
   write(top / "x.o", "ignored");
   write(top / "build/y", "ignored");
   fs::create_symlink("/nowhere", top / "dangling");
@@ -167,6 +170,8 @@ TEST_CASE("all that was written is committed, ignored files are not") {
   auto files = tree_of(place, "HEAD");
   CHECK(lists(files, "new/ünï/file"));
   CHECK(lists(files, "staged"));
+  CHECK(lists(files, "intended-empty"));
+  CHECK(content(place, "HEAD:intended") == "intended");
   CHECK(lists(files, "bin/tool/inside"));
   CHECK_FALSE(lists(files, "x.o"));
   CHECK_FALSE(lists(files, "build/y"));
@@ -350,15 +355,18 @@ TEST_CASE("a lock that a killed git left is named, and can be rescued past") {
   world w;
   auto place = w.session("main");
   auto at = head(place);
+  auto lock = GENERATE(as<std::string>{}, "index.lock",
+                       "refs/heads/main.lock");
+  CAPTURE(lock);
   write(place.checkout / "a", "a");
-  write(place.checkout / ".git/index.lock", "");
+  write(place.checkout / ".git" / lock, "");
   auto what = refusal_of([&] { commit_all(place, w.user, "All"); });
   CHECK(what.code == errc::conflict);
   CHECK_THAT(what.message, Catch::Contains("`.git/index.lock`"));
   CHECK(branch_tip(place, "main") == at);
   CHECK(save_tree(place, w.user, "Saved"));
   CHECK(status(place).dirty_files == 1);
-  fs::remove(place.checkout / ".git/index.lock");
+  fs::remove(place.checkout / ".git" / lock);
   CHECK(commit_all(place, w.user, "All").created);
 }
 

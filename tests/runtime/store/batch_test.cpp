@@ -15,9 +15,8 @@ using Catch::Contains;
 namespace {
 
 operation put(std::string id) {
-  return [id = std::move(id)](connection& c) {
-    put_project(c, some_project(id));
-  };
+  return
+      [id = std::move(id)](connection& c) { put_project(c, some_project(id)); };
 }
 
 std::string what(const std::exception_ptr& error) {
@@ -55,9 +54,9 @@ using names = std::vector<std::string>;
 TEST_CASE_METHOD(store_fixture, "a batch is one transaction") {
   auto watcher = open_store(dir);
   const std::vector<operation> operations{
-    put("a"),
-    [&](connection&) { CHECK(project_ids(watcher) == names{"demo"}); },
-    put("b")};
+      put("a"),
+      [&](connection&) { CHECK(project_ids(watcher) == names{"demo"}); },
+      put("b")};
   auto results = run_batch(c, operations);
   CHECK(results == std::vector<std::exception_ptr>(3));
   CHECK(project_ids(watcher) == names{"a", "b", "demo"});
@@ -66,17 +65,17 @@ TEST_CASE_METHOD(store_fixture, "a batch is one transaction") {
 
 TEST_CASE_METHOD(store_fixture, "an operation that fails is undone alone") {
   const std::vector<operation> operations{
-    put("a"),
-    [](connection& inner) {
-      put_project(inner, some_project("half"));
-      throw std::runtime_error("after half of it");
-    },
-    [](connection& inner) {
-      insert_session(inner, some_session("b", "none"), 1);
-    },
-    [](connection& inner) {
-      insert_session(inner, some_session("b", "a"), 1);
-    }};
+      put("a"),
+      [](connection& inner) {
+        put_project(inner, some_project("half"));
+        throw std::runtime_error("after half of it");
+      },
+      [](connection& inner) {
+        insert_session(inner, some_session("b", "none"), 1);
+      },
+      [](connection& inner) {
+        insert_session(inner, some_session("b", "a"), 1);
+      }};
   auto results = run_batch(c, operations);
   CHECK(what(results[0]).empty());
   CHECK(what(results[1]) == "after half of it");
@@ -93,11 +92,11 @@ TEST_CASE_METHOD(store_fixture, "operations see what came before them") {
   bool written = false;
   insert_result second{};
   const std::vector<operation> operations{
-    [&](connection& inner) { insert_session(inner, session, 1); },
-    [&](connection& inner) { written = update_session(inner, next); },
-    [&](connection& inner) {
-      second = insert_session(inner, some_session("c"), 1);
-    }};
+      [&](connection& inner) { insert_session(inner, session, 1); },
+      [&](connection& inner) { written = update_session(inner, next); },
+      [&](connection& inner) {
+        second = insert_session(inner, some_session("c"), 1);
+      }};
   run_batch(c, operations);
   CHECK(written);
   CHECK(second == insert_result::no_slot);
@@ -110,9 +109,9 @@ TEST_CASE_METHOD(store_fixture, "a commit that fails fails them all") {
            " DEFERRABLE INITIALLY DEFERRED)";
   });
   const std::vector<operation> operations{
-    put("a"), [](connection& inner) {
-      execute(inner.self().sql, "INSERT INTO child VALUES ('nobody')");
-    }};
+      put("a"), [](connection& inner) {
+        execute(inner.self().sql, "INSERT INTO child VALUES ('nobody')");
+      }};
   auto results = run_batch(c, operations);
   CHECK_THAT(what(results[0]), Contains("FOREIGN KEY"));
   CHECK_THAT(what(results[1]), Contains("FOREIGN KEY"));
@@ -126,13 +125,13 @@ TEST_CASE_METHOD(store_fixture, "a commit that fails fails them all") {
 
 TEST_CASE_METHOD(store_fixture, "a transaction that the database gave up fails "
                                 "the whole batch") {
-  const std::vector<operation> operations{
-    put("a"),
-    [](connection& inner) {
-      inner.self().sql << "ROLLBACK";
-      throw unavailable("as after an I/O error");
-    },
-    put("b")};
+  const std::vector<operation> operations{put("a"),
+                                          [](connection& inner) {
+                                            inner.self().sql << "ROLLBACK";
+                                            throw unavailable(
+                                                "as after an I/O error");
+                                          },
+                                          put("b")};
   auto results = run_batch(c, operations);
   CHECK(std::ranges::all_of(results, is_unavailable));
   CHECK(project_ids(c) == names{"demo"});
@@ -143,8 +142,7 @@ TEST_CASE_METHOD(store_fixture, "a locked store is unavailable, then not") {
   const std::vector<operation> operations{put("a"), put("b")};
   c.self().sql << "BEGIN EXCLUSIVE";
   CHECK(std::ranges::all_of(run_batch(hasty, operations), is_unavailable));
-  auto refused_one
-    = refusal_of([&] { put_project(hasty, some_project("a")); });
+  auto refused_one = refusal_of([&] { put_project(hasty, some_project("a")); });
   CHECK(refused_one.code == errc::unavailable);
   CHECK_THAT(refused_one.message, Contains("try again"));
   c.self().sql << "ROLLBACK";
@@ -156,9 +154,8 @@ TEST_CASE_METHOD(store_fixture, "a full disk is unavailable, then not") {
   auto big = some_session("big");
   big.status_reason.assign(1 << 20, 'x');
   const std::vector<operation> operations{
-    put("a"),
-    [&](connection& inner) { insert_session(inner, big, 9); },
-    put("b")};
+      put("a"), [&](connection& inner) { insert_session(inner, big, 9); },
+      put("b")};
   c.self().sql << "PRAGMA max_page_count = 60";
   auto results = run_batch(c, operations);
   CHECK(is_unavailable(results[1]));

@@ -114,8 +114,8 @@ TEST_CASE("the store of a newer program is left alone") {
   migrate(c);
   c.self().sql << "INSERT INTO schema_version VALUES (1000, 0)";
   CHECK_THROWS_WITH(migrate(c), Contains("has version 1000")
-                                  && Contains("greenroom.db")
-                                  && Contains("newer program"));
+                                    && Contains("greenroom.db")
+                                    && Contains("newer program"));
 }
 
 TEST_CASE("what was committed survives the death of the program") {
@@ -199,9 +199,13 @@ TEST_CASE_METHOD(store_fixture, "a project goes once its sessions are over") {
 }
 
 TEST_CASE_METHOD(store_fixture, "keys come back as they were put in") {
-  key_record first{"k1", "ci \"x\"", std::string(64, 'a'),
-                   {"sessions:read", "admin"}, {"demo"},
-                   1'795'392'707'123, 1'795'392'807'123};
+  key_record first{"k1",
+                   "ci \"x\"",
+                   std::string(64, 'a'),
+                   {"sessions:read", "admin"},
+                   {"demo"},
+                   1'795'392'707'123,
+                   1'795'392'807'123};
   key_record second{"k0", "other", std::string(64, 'b'), {"admin"}, {}, 5, 0};
   put_key(c, first);
   put_key(c, second);

@@ -42,8 +42,8 @@ TEST_CASE_METHOD(store_fixture, "a session comes back as it was put in") {
 }
 
 TEST_CASE_METHOD(store_fixture, "a session needs its project") {
-  auto what = refusal_of(
-    [&] { insert_session(c, some_session("b", "other"), 1); });
+  auto what =
+      refusal_of([&] { insert_session(c, some_session("b", "other"), 1); });
   CHECK(what == refusal{errc::not_found, "project not found"});
 }
 
@@ -185,8 +185,7 @@ TEST_CASE_METHOD(store_fixture, "live sessions are those that hold something") {
   insert(second);
   end(insert(some_session("c")));
   insert(some_session("d", "other"));
-  CHECK(live_sessions(c, "demo")
-        == std::vector<session_record>{second, first});
+  CHECK(live_sessions(c, "demo") == std::vector<session_record>{second, first});
 }
 
 TEST_CASE_METHOD(store_fixture, "text with NUL is refused by its field") {
