@@ -320,7 +320,7 @@ private:
     }
     runner_up up;
     for (auto& exec : message.execs)
-      up.execs.push_back({std::move(exec.exec), exec.records});
+      up.execs.push_back({std::move(exec.exec), exec.records, exec.time});
     caf::anon_send(entry.session, std::move(up));
   }
 

@@ -110,7 +110,8 @@ void session_self::on_runner_up(const runner_up& up) {
       context_->runners->send(id(), runner::cancel{running.exec_id});
       continue;
     }
-    on_started({running.exec_id, now_ms()});
+    if (running.started_at != 0)
+      on_started({running.exec_id, running.started_at});
     on_grown({running.exec_id, running.records});
   }
   for (auto& exec_id : std::exchange(to_spawn_, {}))

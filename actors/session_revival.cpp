@@ -76,7 +76,7 @@ void session_self::recover_execs() {
         if (request)
           exec.spec = std::move(*request);
         exec.spec.exec_id = entry.exec_id;
-        exec.created_at = entry.time;
+        read_exec_json(entry.data, exec);
         if (machine_.execs.emplace(entry.exec_id, std::move(exec)).second)
           machine_.order.push_back(entry.exec_id);
         continue;

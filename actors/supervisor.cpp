@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 namespace greenroom {
@@ -184,6 +185,55 @@ void tick(pointer self, unix_ms now) {
   }
 }
 
+// Sessions that are over but whose end a crash cut short: their work is saved
+// once more, which does no harm, and their checkout goes.
+void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
+  if (left->empty())
+    return;
+  auto id = std::move(left->back());
+  left->pop_back();
+  auto next = [self, left] { sweep(self, left); };
+  auto skip = [id, next](const caf::error& e) {
+    spdlog::warn("session {}: its checkout stays: {}", id,
+                 to_refusal(e).message);
+    next();
+  };
+  auto remove = [self, id, next, skip](const saved_rescue&) {
+    self
+      ->request(self->state.context->git, git_patience, remove_checkout{id})
+      .then([next](done) { next(); }, skip);
+  };
+  self->request(self->state.context->reader, look_up_patience, load_session{id})
+    .then(
+      [self, next, skip, remove](session_record& record) {
+        auto project = self->state.projects.find(record.project_id);
+        if (is_live(record.status) || project == self->state.projects.end()) {
+          next();
+          return;
+        }
+        self
+          ->request(self->state.context->git, git_patience,
+                    save_rescue{project->second, std::move(record)})
+          .then(remove, skip);
+      },
+      skip);
+}
+
+void start_sweep(pointer self) {
+  namespace fs = std::filesystem;
+  auto left = std::make_shared<std::vector<std::string>>();
+  std::error_code none;
+  for (auto& entry :
+       fs::directory_iterator{self->state.context->data_dir / "sessions", none})
+    if (auto id = entry.path().filename().string();
+        !self->state.children.contains(id)
+        && (fs::exists(fs::symlink_status(entry.path() / "checkout"))
+            || fs::exists(fs::symlink_status(entry.path()
+                                             / "checkout.removed"))))
+      left->push_back(std::move(id));
+  sweep(self, std::move(left));
+}
+
 void reconcile_all(pointer self,
                    caf::typed_response_promise<reconciled> promise) {
   self
@@ -200,6 +250,7 @@ void reconcile_all(pointer self,
           spawn_child(self, entry, std::move(birth));
         }
         promise.deliver(reconciled{count});
+        start_sweep(self);
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }

@@ -353,8 +353,9 @@ GREENROOM_INSPECT(check_idle)
 struct running_exec {
   std::string exec_id;
   std::uint64_t records = 0; // of its output index
+  unix_ms started_at = 0;    // 0: it is just being started
 };
-GREENROOM_INSPECT(running_exec, x.exec_id, x.records)
+GREENROOM_INSPECT(running_exec, x.exec_id, x.records, x.started_at)
 
 /// A runner answered: it was started, or had survived the server.
 struct runner_up {

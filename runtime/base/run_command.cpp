@@ -45,8 +45,7 @@ public:
 // A child and all of its group; killed and reaped where nobody waited for it.
 class child {
 public:
-  explicit child(pid_t pid) noexcept : pid_(pid) {
-  }
+  explicit child(pid_t pid) noexcept : pid_(pid) {}
   child(const child&) = delete;
   child& operator=(const child&) = delete;
   ~child() {

@@ -43,9 +43,9 @@ rescue_result rescue_beside(const rescue_spec& spec,
                             const std::optional<std::string>& pushed) {
   session_place place{spec.checkout, spec.mirror.path()};
   auto work = named_commits(place);
-  if (auto tree = save_tree(place, spec.by,
-                            "Work that was not committed in session "
-                              + spec.session_id))
+  if (auto tree =
+        save_tree(place, spec.by,
+                  "Work that was not committed in session " + spec.session_id))
     work.emplace("tree", *tree);
   std::erase_if(work, [&](const auto& named) {
     const auto& commit = named.second;
@@ -113,8 +113,8 @@ checkin_result checkin(const checkin_spec& spec) {
 
   checkin_result result;
   // Before the push: after it there is no way back.
-  result.rescued = rescue_beside(
-    {spec.mirror, spec.checkout, spec.session_id, spec.by}, tip);
+  result.rescued =
+    rescue_beside({spec.mirror, spec.checkout, spec.session_id, spec.by}, tip);
   if (!tip)
     return result;
   result.commit = *tip;

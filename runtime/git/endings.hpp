@@ -47,8 +47,8 @@ struct checkin_spec {
 };
 
 struct checkin_result {
-  std::string commit;   // the branch's tip; empty: there is no commit at all
-  bool changed = false; // the session has moved the branch
+  std::string commit;    // the branch's tip; empty: there is no commit at all
+  bool changed = false;  // the session has moved the branch
   rescue_result rescued; // what the session wrote beside the branch
 };
 

@@ -26,8 +26,8 @@ using handle = std::unique_ptr<T, handle_deleter<T, Free>>;
 
 using repository_handle = handle<git_repository, git_repository_free>;
 using reference_handle = handle<git_reference, git_reference_free>;
-using ref_iterator_handle
-  = handle<git_reference_iterator, git_reference_iterator_free>;
+using ref_iterator_handle =
+  handle<git_reference_iterator, git_reference_iterator_free>;
 using object_handle = handle<git_object, git_object_free>;
 using commit_handle = handle<git_commit, git_commit_free>;
 using tree_handle = handle<git_tree, git_tree_free>;
@@ -38,15 +38,13 @@ using revwalk_handle = handle<git_revwalk, git_revwalk_free>;
 using pack_handle = handle<git_packbuilder, git_packbuilder_free>;
 using config_handle = handle<git_config, git_config_free>;
 using odb_handle = handle<git_odb, git_odb_free>;
-using remote_handle = handle<git_remote, git_remote_free>;
 using signature_handle = handle<git_signature, git_signature_free>;
 
 /// What libgit2 could not do, in its words; `code` is a git_error_code.
 class git_failure : public std::runtime_error {
 public:
   git_failure(int code, const std::string& text)
-    : std::runtime_error(text), code_(code) {
-  }
+    : std::runtime_error(text), code_(code) {}
   int code() const noexcept {
     return code_;
   }
@@ -62,14 +60,13 @@ void check(int code, std::string_view what);
 template <class Handle>
 class receive {
 public:
-  explicit receive(Handle& target) noexcept : target_(target) {
-  }
+  explicit receive(Handle& target) noexcept : target_(target) {}
   receive(const receive&) = delete;
   receive& operator=(const receive&) = delete;
   ~receive() {
     target_.reset(raw_);
   }
-  operator typename Handle::pointer*() noexcept {
+  operator typename Handle::pointer *() noexcept {
     return &raw_;
   }
 

@@ -113,8 +113,11 @@ void mirror::import_pack(int pack_fd,
 
   if (::lseek(pack_fd, 0, SEEK_SET) != 0)
     fail("cannot read a session's pack");
-  auto indexed = run({path_, {"index-pack", "--stdin", "--strict", "--fix-thin"},
-                      env, pack_fd, check_timeout});
+  auto indexed = run({path_,
+                      {"index-pack", "--stdin", "--strict", "--fix-thin"},
+                      env,
+                      pack_fd,
+                      check_timeout});
   if (!indexed.ok())
     throw refused{errc::conflict,
                   "the session's objects are not sound: " + reason(indexed)};
@@ -123,14 +126,15 @@ void mirror::import_pack(int pack_fd,
   for (const auto& tip : tips)
     wanted += tip + '\n';
   auto list = file_with(wanted);
-  auto connected = run({path_,
-                        {"rev-list", "--objects", "--stdin", "--not", "--all",
-                         "--quiet"},
-                        env, list.get(), check_timeout});
+  auto connected =
+    run({path_,
+         {"rev-list", "--objects", "--stdin", "--not", "--all", "--quiet"},
+         env,
+         list.get(),
+         check_timeout});
   if (!connected.ok())
-    throw refused{errc::conflict,
-                  "the session's history is not complete: "
-                    + reason(connected)};
+    throw refused{errc::conflict, "the session's history is not complete: "
+                                    + reason(connected)};
   arrivals.accept();
 }
 

@@ -135,7 +135,8 @@ void replace_ref(git_repository* repo, const std::string& name,
                  const git_oid& id) {
   for_each_ref(repo, [&](git_reference* other) {
     std::string in_the_way = git_reference_name(other);
-    if (in_the_way.starts_with(name + '/') || name.starts_with(in_the_way + '/'))
+    if (in_the_way.starts_with(name + '/')
+        || name.starts_with(in_the_way + '/'))
       check(git_reference_delete(other), "cannot remove " + in_the_way);
   });
   reference_handle made;
@@ -178,8 +179,8 @@ std::optional<std::string> mirror::resolve_branch(std::string_view name) const {
 std::optional<std::string> mirror::resolve_ref(std::string_view name) const {
   auto repo = open(path_);
   for (const auto* kind : {"heads/", "tags/"})
-    if (auto found = commit_at(
-          repo.get(), std::string{upstream_space} + kind + std::string{name}))
+    if (auto found = commit_at(repo.get(), std::string{upstream_space} + kind
+                                             + std::string{name}))
       return found;
   return commit_by_id(repo.get(), name);
 }
@@ -252,8 +253,8 @@ bool mirror::in_upstream(std::string_view commit) const {
       return true;
   if (heads.empty())
     return false;
-  code = git_graph_reachable_from_any(repo.get(), &id, heads.data(),
-                                      heads.size());
+  code =
+    git_graph_reachable_from_any(repo.get(), &id, heads.data(), heads.size());
   check(code, "cannot compare commits");
   return code == 1;
 }
@@ -267,9 +268,9 @@ bool mirror::move_ref(const std::string& name,
   int code = 0;
   if (old) {
     auto expected = to_oid(*old);
-    code = git_reference_create_matching(receive(made), repo.get(),
-                                         name.c_str(), &target, 1, &expected,
-                                         "greenroom: move");
+    code =
+      git_reference_create_matching(receive(made), repo.get(), name.c_str(),
+                                    &target, 1, &expected, "greenroom: move");
   } else {
     code = git_reference_create(receive(made), repo.get(), name.c_str(),
                                 &target, 0, "greenroom: move");

@@ -55,8 +55,8 @@ public:
 
   /// Asks the upstream for its branches and tags, and forgets those that it
   /// has no more. An empty upstream is fine. Throws refused(unavailable).
-  void fetch(std::chrono::milliseconds timeout
-             = std::chrono::seconds{60}) const;
+  void fetch(std::chrono::milliseconds timeout = std::chrono::seconds{
+               60}) const;
 
   /// Where the upstream's branch stands, as far as fetched.
   std::optional<std::string> resolve_branch(std::string_view name) const;
@@ -111,8 +111,7 @@ public:
 
 private:
   mirror(std::filesystem::path path, std::string upstream)
-    : path_(std::move(path)), upstream_(std::move(upstream)) {
-  }
+    : path_(std::move(path)), upstream_(std::move(upstream)) {}
 
   void record_pushed(std::string_view branch, const std::string& commit) const;
 

@@ -66,11 +66,11 @@ void mirror::fetch(std::chrono::milliseconds timeout) const {
 push_outcome mirror::push(std::string_view branch, const std::string& commit,
                           const std::optional<std::string>& old) const {
   auto target = "refs/heads/" + std::string{branch};
-  auto result
-    = run({path_,
-           {"push", "--porcelain", "--no-verify", "--no-recurse-submodules",
-            "--force-with-lease=" + target + ':' + old.value_or(""), "--",
-            upstream_, commit + ':' + target}});
+  auto result =
+    run({path_,
+         {"push", "--porcelain", "--no-verify", "--no-recurse-submodules",
+          "--force-with-lease=" + target + ':' + old.value_or(""), "--",
+          upstream_, commit + ':' + target}});
   auto refs = parse_porcelain(result.out);
   if (result.ok()) {
     record_pushed(branch, commit);

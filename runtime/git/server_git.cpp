@@ -24,7 +24,8 @@ command_result run(const server_git& call) {
               "GIT_ALLOW_PROTOCOL=file:http:https",
               "HOME=/nonexistent",
               "LC_ALL=C",
-              std::string{"PATH="} + (path != nullptr ? path : "/usr/bin:/bin")};
+              std::string{"PATH="}
+                + (path != nullptr ? path : "/usr/bin:/bin")};
   what.env.insert(what.env.end(), call.env.begin(), call.env.end());
   what.stdin_fd = call.stdin_fd;
   what.timeout = call.timeout;

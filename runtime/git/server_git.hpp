@@ -17,9 +17,9 @@ namespace greenroom::git {
 
 struct server_git {
   std::filesystem::path mirror;
-  std::vector<std::string> args;   // "fetch", …
-  std::vector<std::string> env{};  // beyond what every call has
-  int stdin_fd = -1;               // borrowed; -1: /dev/null
+  std::vector<std::string> args;  // "fetch", …
+  std::vector<std::string> env{}; // beyond what every call has
+  int stdin_fd = -1;              // borrowed; -1: /dev/null
   std::chrono::milliseconds timeout{60'000};
 };
 

@@ -20,21 +20,20 @@ namespace {
 constexpr const char* failure = "cannot make the session's checkout";
 
 void set_up(git_repository* repo, const checkout_spec& spec) {
-  remote_handle origin;
-  check(git_remote_create(receive(origin), repo, "origin", spec.origin.c_str()),
-        failure);
-  if (!spec.upstream_refs.contains("heads/" + spec.branch))
-    return;
-  // So that a plain `git pull` knows what to pull.
   config_handle config;
   check(git_repository_config(receive(config), repo), failure);
-  auto section = "branch." + spec.branch;
-  check(git_config_set_string(config.get(), (section + ".remote").c_str(),
-                              "origin"),
-        failure);
-  check(git_config_set_string(config.get(), (section + ".merge").c_str(),
-                              ("refs/heads/" + spec.branch).c_str()),
-        failure);
+  auto set = [&](const std::string& key, const std::string& value) {
+    check(git_config_set_string(config.get(), key.c_str(), value.c_str()),
+          failure);
+  };
+  // git_remote_create would write the same, but it leaks memory (1.5.1).
+  set("remote.origin.url", spec.origin);
+  set("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
+  // So that a plain `git pull` knows what to pull.
+  if (spec.upstream_refs.contains("heads/" + spec.branch)) {
+    set("branch." + spec.branch + ".remote", "origin");
+    set("branch." + spec.branch + ".merge", "refs/heads/" + spec.branch);
+  }
 }
 
 // All at once as git itself would pack them: one file however many they are.
@@ -74,16 +73,15 @@ void check_out(git_repository* repo, const checkout_spec& spec) {
 // "batch" mode: first all are on their way, then all have arrived, then one
 // fsync commits what the file system knows of them.
 void sync_below(const fs::path& top) {
-  for (auto flags : {SYNC_FILE_RANGE_WRITE,
-                     SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE
-                       | SYNC_FILE_RANGE_WAIT_AFTER})
+  for (auto flags : {SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_BEFORE
+                                              | SYNC_FILE_RANGE_WRITE
+                                              | SYNC_FILE_RANGE_WAIT_AFTER})
     for (const auto& entry : fs::recursive_directory_iterator{top}) {
       if (entry.symlink_status().type() != fs::file_type::regular)
         continue;
       unique_fd fd{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC)};
       if (!fd
-          || ::sync_file_range(fd.get(), 0, 0,
-                               static_cast<unsigned>(flags))
+          || ::sync_file_range(fd.get(), 0, 0, static_cast<unsigned>(flags))
                != 0)
         throw std::system_error(errno, std::generic_category(),
                                 "cannot sync " + entry.path().string());

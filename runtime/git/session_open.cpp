@@ -33,8 +33,8 @@ constexpr int max_depth = 128;
 constexpr off_t max_file = off_t{1} << 30;
 
 [[noreturn]] void refuse(const std::string& what) {
-  throw refused{errc::conflict, "the session's repository cannot be used: "
-                                  + what};
+  throw refused{errc::conflict,
+                "the session's repository cannot be used: " + what};
 }
 
 struct dir_closer {
@@ -44,8 +44,8 @@ struct dir_closer {
 };
 
 unique_fd open_directory(int parent, const char* name) {
-  return unique_fd{::openat(parent, name,
-                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+  return unique_fd{
+    ::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
 }
 
 // Looks at all that libgit2 may come to read: in `.git` itself (`top`) its
@@ -90,8 +90,7 @@ void check_layout(const session_place& place) {
     refuse("the checkout is missing");
   auto git = open_directory(top.get(), ".git");
   if (!git)
-    refuse(errno == ENOENT ? "`.git` is missing"
-                           : "`.git` is not a directory");
+    refuse(errno == ENOENT ? "`.git` is missing" : "`.git` is not a directory");
   if (::faccessat(git.get(), "commondir", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
     refuse("`.git/commondir` leads to another repository, remove it");
   examine(std::move(git), ".git", 0);
@@ -118,8 +117,8 @@ repository_handle open_session(const session_place& place) {
 
   // open_bare reads no configuration and looks for no other repository.
   repository_handle repo;
-  auto code = git_repository_open_bare(receive(repo),
-                                       (place.checkout / ".git").c_str());
+  auto code =
+    git_repository_open_bare(receive(repo), (place.checkout / ".git").c_str());
   if (code == GIT_ENOTFOUND)
     refuse("`.git` has no HEAD, objects or refs");
   check(code, "cannot open the session's repository");

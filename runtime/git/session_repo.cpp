@@ -180,8 +180,8 @@ checkout_status status(const session_place& place) {
   if (auto commit = head_commit(repo.get()))
     result.head = to_hex(*git_commit_id(commit.get()));
   auto head = look_up(repo.get(), "HEAD");
-  const auto* target
-    = head ? git_reference_symbolic_target(head.get()) : nullptr;
+  const auto* target =
+    head ? git_reference_symbolic_target(head.get()) : nullptr;
   if (target != nullptr && std::string_view{target}.starts_with(branch_space))
     result.branch = target + branch_space.size();
 
@@ -238,8 +238,7 @@ std::map<std::string, std::string> named_commits(const session_place& place) {
   auto code = git_stash_foreach(
     repo.get(),
     [](size_t number, const char*, const git_oid* id, void* out) {
-      auto name
-        = number == 0 ? "stash" : "stash-" + std::to_string(number);
+      auto name = number == 0 ? "stash" : "stash-" + std::to_string(number);
       static_cast<std::map<std::string, std::string>*>(out)->emplace(
         std::move(name), to_hex(*id));
       return 0;

@@ -24,8 +24,7 @@ class stager {
 public:
   stager(git_repository* repo, git_index* index, stage_mode mode)
     : repo_(repo), index_(index), mode_(mode),
-      top_(git_repository_workdir(repo)) {
-  }
+      top_(git_repository_workdir(repo)) {}
 
   void run() {
     if (mode_ == stage_mode::rescue)
@@ -61,8 +60,7 @@ public:
 private:
   diff_handle compare() {
     git_diff_options options = GIT_DIFF_OPTIONS_INIT;
-    options.flags = GIT_DIFF_INCLUDE_UNTRACKED
-                    | GIT_DIFF_RECURSE_UNTRACKED_DIRS
+    options.flags = GIT_DIFF_INCLUDE_UNTRACKED | GIT_DIFF_RECURSE_UNTRACKED_DIRS
                     | GIT_DIFF_INCLUDE_UNREADABLE | GIT_DIFF_IGNORE_SUBMODULES;
     diff_handle diff;
     try {
@@ -110,9 +108,9 @@ private:
   void forget_promises() {
     for (std::size_t i = 0; i < git_index_entrycount(index_); ++i) {
       const auto* entry = git_index_get_byindex(index_, i);
-      auto promised
-        = (entry->flags & GIT_INDEX_ENTRY_VALID) != 0
-          || (entry->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE) != 0;
+      auto promised =
+        (entry->flags & GIT_INDEX_ENTRY_VALID) != 0
+        || (entry->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE) != 0;
       struct stat info;
       if (!promised || ::lstat((top_ / entry->path).c_str(), &info) != 0)
         continue;
@@ -120,8 +118,8 @@ private:
       auto changed = *entry;
       changed.path = path.c_str();
       changed.flags &= static_cast<std::uint16_t>(~GIT_INDEX_ENTRY_VALID);
-      changed.flags_extended
-        &= static_cast<std::uint16_t>(~GIT_INDEX_ENTRY_SKIP_WORKTREE);
+      changed.flags_extended &=
+        static_cast<std::uint16_t>(~GIT_INDEX_ENTRY_SKIP_WORKTREE);
       check(git_index_add(index_, &changed), "cannot stage " + path);
     }
   }
@@ -168,8 +166,7 @@ private:
         continue;
       if (kind == fs::file_type::directory)
         add_below(path);
-      else if (kind == fs::file_type::regular
-               || kind == fs::file_type::symlink)
+      else if (kind == fs::file_type::regular || kind == fs::file_type::symlink)
         add(path);
     }
     if (error)
@@ -183,8 +180,8 @@ private:
     for (std::size_t i = 0; i < std::min(unreadable_.size(), max_named); ++i)
       names += (i == 0 ? "`" : ", `") + unreadable_[i] + '`';
     if (unreadable_.size() > max_named)
-      names += " and " + std::to_string(unreadable_.size() - max_named)
-               + " more";
+      names +=
+        " and " + std::to_string(unreadable_.size() - max_named) + " more";
     throw refused{errc::conflict, "these files cannot be read: " + names
                                     + "; change their permissions, ignore or "
                                       "remove them, then try again"};

@@ -11,11 +11,14 @@ namespace greenroom::store {
 /// What is_live(session_status) is to the database. The indexes are made with
 /// this very text, and serve only queries that have it.
 inline constexpr std::string_view is_live_sql =
-    "status IN ('creating', 'active', 'checking_in')";
+  "status IN ('creating', 'active', 'checking_in')";
 
 /// The statement behind list_sessions; its parameters are `project`, and as
 /// the query has them `status`, `slug`, `created` with `id`, and `count`.
 std::string listing_sql(const session_query& query);
+
+/// The statement behind live_sessions, with parameter `project`.
+std::string live_sql();
 
 /// The statement behind take_live_sessions, with parameter `node`.
 std::string take_live_sql();

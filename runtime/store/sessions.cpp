@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <tuple>
 
 namespace greenroom::store {
@@ -39,9 +40,9 @@ const std::string& update_sql() {
     each_column(row, [&](std::string_view name, auto&) {
       if (is_written_by_update(name))
         changes.append(changes.empty() ? "" : ", ")
-            .append(name)
-            .append(" = :")
-            .append(name);
+          .append(name)
+          .append(" = :")
+          .append(name);
     });
     return "UPDATE sessions SET " + changes
            + " WHERE id = :this_id AND epoch = :this_epoch"
@@ -54,7 +55,7 @@ bool exists(soci::session& sql, const std::string& table,
             const std::string& id) {
   int count = 0;
   sql << "SELECT COUNT(*) FROM " + table + " WHERE id = :id", soci::into(count),
-      soci::use(id, "id");
+    soci::use(id, "id");
   return count > 0;
 }
 
@@ -70,10 +71,10 @@ occupancy look(soci::session& sql, const std::string& project_id,
   long long slot = 0;
   std::string branch;
   soci::statement statement =
-      (sql.prepare << "SELECT slot, branch FROM sessions"
-                      " WHERE project_id = :project AND "
-                          + std::string{is_live_sql} + " ORDER BY slot",
-       soci::into(slot), soci::into(branch), soci::use(project_id, "project"));
+    (sql.prepare << "SELECT slot, branch FROM sessions"
+                    " WHERE project_id = :project AND "
+                      + std::string{is_live_sql} + " ORDER BY slot",
+     soci::into(slot), soci::into(branch), soci::use(project_id, "project"));
   statement.execute();
   while (statement.fetch()) {
     ++result.live;
@@ -95,6 +96,10 @@ bool insert_in_slot(soci::session& sql, session_row& row, long long slot) {
   statement.define_and_bind();
   statement.execute(true);
   return statement.get_affected_rows() == 1;
+}
+
+auto by_age(const session_record& session) {
+  return std::tie(session.created_at, session.id);
 }
 
 // -- cursors ------------------------------------------------------------------
@@ -137,6 +142,14 @@ std::string listing_sql(const session_query& query) {
   if (query.limit > 0)
     text += " LIMIT :count";
   return text;
+}
+
+std::string live_sql() {
+  // Not ordered: for an order the database would rather walk through all that
+  // ever were in the project than sort the few that live.
+  return "SELECT " + session_columns()
+         + " FROM sessions WHERE project_id = :project AND "
+         + std::string{is_live_sql};
 }
 
 std::string take_live_sql() {
@@ -200,7 +213,7 @@ std::optional<session_record> take_session(connection& c, const std::string& id,
     return fetch_sessions(sql,
                           "UPDATE sessions SET epoch = epoch + 1, node = :node"
                           " WHERE id = :id RETURNING "
-                              + session_columns(),
+                            + session_columns(),
                           soci::use(node, "node"), soci::use(id, "id"));
   });
   if (rows.empty())
@@ -214,9 +227,7 @@ std::vector<session_record> take_live_sessions(connection& c,
   auto rows = in_transaction(c, [&](soci::session& sql) {
     return fetch_sessions(sql, take_live_sql(), soci::use(node, "node"));
   });
-  std::ranges::sort(rows, {}, [](const session_record& session) {
-    return std::tie(session.created_at, session.id);
-  });
+  std::ranges::sort(rows, {}, by_age);
   return rows;
 }
 
@@ -227,7 +238,7 @@ std::optional<session_record> find_session(connection& c,
   auto rows = translated([&] {
     return fetch_sessions(c.self().sql,
                           "SELECT " + session_columns()
-                              + " FROM sessions WHERE id = :id",
+                            + " FROM sessions WHERE id = :id",
                           soci::use(id, "id"));
   });
   if (rows.empty())
@@ -237,14 +248,12 @@ std::optional<session_record> find_session(connection& c,
 
 std::vector<session_record> live_sessions(connection& c,
                                           const std::string& project_id) {
-  return translated([&] {
-    return fetch_sessions(
-        c.self().sql,
-        "SELECT " + session_columns()
-            + " FROM sessions WHERE project_id = :project AND "
-            + std::string{is_live_sql} + " ORDER BY created_at DESC, id DESC",
-        soci::use(project_id, "project"));
+  auto rows = translated([&] {
+    return fetch_sessions(c.self().sql, live_sql(),
+                          soci::use(project_id, "project"));
   });
+  std::ranges::sort(rows, std::greater<>{}, by_age);
+  return rows;
 }
 
 session_list list_sessions(connection& c, const session_query& query) {

@@ -151,6 +151,8 @@ void read_exec_json(std::string_view text, exec_record& exec) {
     if (parse(json.value("status", ""), status))
       exec.status = status;
     auto& outcome = exec.outcome;
+    if (auto time = parse_rfc3339(json.value("created_at", "")))
+      exec.created_at = *time;
     if (auto time = parse_rfc3339(json.value("started_at", "")))
       exec.started_at = *time;
     if (auto time = parse_rfc3339(json.value("ended_at", "")))

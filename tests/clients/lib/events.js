@@ -53,7 +53,7 @@ export class Received {
   }
 
   /// Returns once that much output has come.
-  hasOutput(length, seconds = 15) {
+  hasOutput(length, seconds = 30) {
     return this.#until(seconds, `the client receives ${length} of output`,
       () => this.#output.length >= length);
   }

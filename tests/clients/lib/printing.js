@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { within } from './deadline.js';
 
 const file = fileURLToPath(import.meta.url);
-const linesOfStep = 50;
+const linesOfStep = 10;
 
 /// What the command prints, in all; not only ASCII, so that a cut can go
 /// through a character.

@@ -54,7 +54,8 @@ TEST_CASE("a command ended by a signal has no exit code") {
 
 TEST_CASE("a command gets its own directory and environment and no other") {
   temp_dir dir;
-  auto what = shell("pwd; env | grep -v ^PWD | grep -v ^_ | grep -v ^SHLVL | sort");
+  auto what =
+    shell("pwd; env | grep -v ^PWD | grep -v ^_ | grep -v ^SHLVL | sort");
   what.cwd = dir.path();
   what.env.push_back("GREETING=hello world");
   auto result = run_command(what);

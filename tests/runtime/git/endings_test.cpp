@@ -66,8 +66,8 @@ TEST_CASE("check-in goes on where a crash came after the commit") {
   auto place = w.session("main");
   write(place.checkout / "dirty", "dirty\n");
   auto made = commit_all(place, w.user, "Before the crash");
-  auto done
-    = checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
+  auto done =
+    checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
   CHECK(done.commit == made.commit);
   CHECK(w.upstream_at("refs/heads/main") == made.commit);
 }
@@ -119,8 +119,8 @@ TEST_CASE("check-in into an empty upstream makes its first branch") {
   m.fetch();
   greenroom::git::session_place place{w.dir.path() / "s/checkout", m.path()};
   make_checkout({place, "main", "", empty.string(), {}});
-  greenroom::git::checkin_spec spec{m,    place.checkout, w.sid,  "main",
-                                    "",   true,           w.user, "First"};
+  greenroom::git::checkin_spec spec{m,  place.checkout, w.sid,  "main",
+                                    "", true,           w.user, "First"};
   auto nothing = checkin(spec);
   CHECK(nothing.commit.empty());
   CHECK_FALSE(nothing.changed);
@@ -230,8 +230,8 @@ TEST_CASE("check-in rescues an embedded repository's files") {
   run_git(place.checkout, {"init", "-q", "nested"});
   write(place.checkout / "nested/file", "nested\n");
   write(place.checkout / "mine", "mine\n");
-  auto done
-    = checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
+  auto done =
+    checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
   CHECK(done.rescued.refs == std::vector<std::string>{w.rescue_ref("tree")});
   CHECK(content(w.mirror.path(), w.rescue_ref("tree") + ":nested/file")
         == "nested");

@@ -82,7 +82,7 @@ inline const fs::path& seed() {
     run_git(top, {"init", "-q", "--bare", "-b", "main", "upstream.git"});
     run_git(top, {"clone", "-q", "upstream.git", "work"});
     run_git(work, {"checkout", "-q", "-B", "main"});
-    for (int i = 0; i < 200; ++i)
+    for (int i = 0; i < 150; ++i)
       write(work / ("src/part" + std::to_string(i % 17))
               / ("file" + std::to_string(i) + ".txt"),
             "line " + std::to_string(i) + "\n");
@@ -110,8 +110,7 @@ inline const fs::path& seed() {
 
 class world {
 public:
-  world()
-    : upstream(dir.path() / "upstream.git"), mirror(make_mirror()) {
+  world() : upstream(dir.path() / "upstream.git"), mirror(make_mirror()) {
     mirror.fetch();
   }
 

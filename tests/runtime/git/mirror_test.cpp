@@ -44,7 +44,7 @@ std::string hash_object(const fs::path& repository, const std::string& kind,
                         const std::string& content) {
   write(repository / "object-data", content);
   return run_git(repository, {"hash-object", "-w", "--literally", "-t", kind,
-                          (repository / "object-data").string()});
+                              (repository / "object-data").string()});
 }
 
 std::string bytes_of(const std::string& hex) {
@@ -108,8 +108,8 @@ TEST_CASE("upstreams that would run something are refused") {
   for (const auto* bad :
        {"ext::sh -c 'touch canary'", "--upload-pack=touch canary", "ssh://x/y",
         "https://me:secret@host/x"}) {
-    auto what = refusal_of(
-      [&] { mirror::open_or_create(dir.path() / "x.git", bad); });
+    auto what =
+      refusal_of([&] { mirror::open_or_create(dir.path() / "x.git", bad); });
     CHECK(what.code == errc::bad_request);
     CHECK(what.message.find("secret") == std::string::npos);
   }
@@ -124,8 +124,8 @@ TEST_CASE("an upstream that cannot be reached is named as the reason") {
   CHECK_THAT(what.message, Catch::Contains("/nonexistent/x"));
   CHECK(gone.resolve_branch("main") == std::nullopt);
 
-  auto closed
-    = mirror::open_or_create(dir.path() / "b.git", "http://127.0.0.1:1/x.git");
+  auto closed =
+    mirror::open_or_create(dir.path() / "b.git", "http://127.0.0.1:1/x.git");
   CHECK(refusal_of([&] { closed.fetch(); }).code == errc::unavailable);
   CHECK(refusal_of([&] {
           closed.push("main", std::string(40, '1'), std::nullopt);
@@ -259,8 +259,8 @@ TEST_CASE("an upstream that does not want a push says why") {
   run_git(plain, {"checkout", "-q", "-b", "side"});
   run_git(plain, {"commit", "-q", "--allow-empty", "-m", "Side"});
   run_git(plain, {"checkout", "-q", "main"});
-  auto other = mirror::open_or_create(w.dir.path() / "repos/plain.git",
-                                      plain.string());
+  auto other =
+    mirror::open_or_create(w.dir.path() / "repos/plain.git", plain.string());
   other.fetch();
   auto side = *other.resolve_branch("side");
   auto what = refusal_of([&] { other.push("main", side, main); });
@@ -325,8 +325,8 @@ TEST_CASE("trees with names that lead out of a checkout are refused") {
   CAPTURE(name);
   world w;
   auto blob = hash_object(w.work(), "blob", "evil");
-  auto tree = hash_object(w.work(), "tree",
-                          "100644 " + name + '\0' + bytes_of(blob));
+  auto tree =
+    hash_object(w.work(), "tree", "100644 " + name + '\0' + bytes_of(blob));
   auto tip = run_git(w.work(), {"commit-tree", "-m", "evil", tree});
   auto pack = pack_of(w.work(), tip + "\n");
   auto what = refusal_of([&] { w.mirror.import_pack(pack.get(), {tip}); });

@@ -6,9 +6,9 @@ using namespace greenroom::git;
 using greenroom::test::try_git;
 
 TEST_CASE("ordinary branch names are fine") {
-  for (const auto* name :
-       {"main", "feature/x", "fix-1.2", "a", "user/ünïcode", "v1.0", "a@b",
-        "release/2024.01", "x{y}", "9fceb02", "heads/x", "日本", "HEAD/x", "a-"})
+  for (const auto* name : {"main", "feature/x", "fix-1.2", "a", "user/ünïcode",
+                           "v1.0", "a@b", "release/2024.01", "x{y}", "9fceb02",
+                           "heads/x", "日本", "HEAD/x", "a-"})
     CHECK(name_fault(name) == std::nullopt);
   CHECK(name_fault(std::string(200, 'a')) == std::nullopt);
 }
@@ -63,8 +63,8 @@ TEST_CASE("branch names that attack are refused, with the rule") {
 
 TEST_CASE("no name passes that git itself refuses") {
   greenroom::test::temp_dir dir;
-  const std::vector<std::string> parts{"a", ".", "/", "@", "{", "}", "lock",
-                                       "-", "~", " ", "\\", "é"};
+  const std::vector<std::string> parts{"a",    ".", "/", "@", "{",  "}",
+                                       "lock", "-", "~", " ", "\\", "é"};
   int accepted = 0;
   for (const auto& x : parts)
     for (const auto& y : parts)
@@ -86,9 +86,9 @@ TEST_CASE("upstreams are paths and plain URLs without credentials") {
     CHECK(upstream_fault(good) == std::nullopt);
   for (const auto* bad :
        {"", "-x", "--upload-pack=x", "ext::sh -c id", "ssh://host/x",
-        "git@host:x", "host:x", "relative/path", "git://host/x", "file://host/x",
-        "http://", "https:///x", "https://-x/y", "http::x", "fd::3",
-        "/a\nb", "https://user@host/x", "https://user:secret@host/x",
+        "git@host:x", "host:x", "relative/path", "git://host/x",
+        "file://host/x", "http://", "https:///x", "https://-x/y", "http::x",
+        "fd::3", "/a\nb", "https://user@host/x", "https://user:secret@host/x",
         "HTTPS://host/x\x01"}) {
     CAPTURE(bad);
     CHECK(upstream_fault(bad));

@@ -30,15 +30,13 @@ struct attacked {
   // Everything that opens the repository refuses, with this in the sentence.
   void refuses(const std::string& sentence) {
     for (const auto& call : std::vector<std::function<void()>>{
-           [&] { status(place); },
-           [&] { commit_all(place, w.user, "All"); },
+           [&] { status(place); }, [&] { commit_all(place, w.user, "All"); },
            [&] { save_tree(place, w.user, "All"); },
-           [&] { branch_tip(place, "main"); },
-           [&] { named_commits(place); },
+           [&] { branch_tip(place, "main"); }, [&] { named_commits(place); },
            [&] { rescue(w.rescue_of(place)); },
            [&] {
-             checkin(w.checkin_of(place, "main",
-                                  w.upstream_at("refs/heads/main")));
+             checkin(
+               w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
            }}) {
       auto what = refusal_of(call);
       CHECK(what.code == errc::conflict);
@@ -77,18 +75,18 @@ TEST_CASE("hooks, fsmonitor and filters of a session never run") {
         "post-index-change", "fsmonitor-watchman", "pre-receive", "update",
         "pre-auto-gc", "post-update"})
     fs::copy(script, a.git_dir() / "hooks" / hook);
-  write(a.git_dir() / "config",
-        read(a.git_dir() / "config") + "[core]\n\tfsmonitor = "
-          + script.string() + "\n\thooksPath = " + (a.git_dir() / "hooks").string()
-          + "\n\tsshCommand = " + script.string() + "\n\tpager = "
-          + script.string() + "\n\teditor = " + script.string()
-          + "\n[filter \"evil\"]\n\tclean = " + script.string()
-          + "\n\tsmudge = " + script.string() + "\n\tprocess = "
-          + script.string() + "\n\trequired = true\n[gpg]\n\tprogram = "
-          + script.string() + "\n[commit]\n\tgpgSign = true\n[diff]\n\t"
-          + "external = " + script.string() + "\n[credential]\n\thelper = "
-          + script.string() + "\n[uploadpack]\n\tpackObjectsHook = "
-          + script.string() + "\n");
+  write(
+    a.git_dir() / "config",
+    read(a.git_dir() / "config") + "[core]\n\tfsmonitor = " + script.string()
+      + "\n\thooksPath = " + (a.git_dir() / "hooks").string()
+      + "\n\tsshCommand = " + script.string() + "\n\tpager = " + script.string()
+      + "\n\teditor = " + script.string()
+      + "\n[filter \"evil\"]\n\tclean = " + script.string()
+      + "\n\tsmudge = " + script.string() + "\n\tprocess = " + script.string()
+      + "\n\trequired = true\n[gpg]\n\tprogram = " + script.string()
+      + "\n[commit]\n\tgpgSign = true\n[diff]\n\t" + "external = "
+      + script.string() + "\n[credential]\n\thelper = " + script.string()
+      + "\n[uploadpack]\n\tpackObjectsHook = " + script.string() + "\n");
   write(top / ".gitattributes", "* filter=evil diff=evil merge=evil\n");
   write(top / "bin/tool", "changed\n");
 
@@ -110,9 +108,8 @@ TEST_CASE("a session's configuration leads nowhere else") {
   write(other / "precious", "precious\n");
   write(a.w.dir.path() / "included", "[core]\n\tbare = true\n");
   write(a.git_dir() / "config",
-        "[core]\n\trepositoryformatversion = 99\n\tworktree = "
-          + other.string() + "\n[include]\n\tpath = "
-          + (a.w.dir.path() / "included").string()
+        "[core]\n\trepositoryformatversion = 99\n\tworktree = " + other.string()
+          + "\n[include]\n\tpath = " + (a.w.dir.path() / "included").string()
           + "\n[extensions]\n\tnonsense = true\n");
   auto before = snapshot(other);
   auto done = commit_all(a.place, a.w.user, "All");
@@ -159,27 +156,35 @@ TEST_CASE("links inside .git are refused and not followed") {
   auto theirs = victim.checkout / ".git";
   auto before = snapshot(victim.checkout);
   auto mirror_before = snapshot(a.w.mirror.path());
-  auto name = GENERATE(as<std::string>{}, "objects", "refs", "logs", "index",
-                       "HEAD", "info", "refs/heads", "refs/heads/main",
-                       "logs/HEAD", "objects/pack", "packed-refs", "config");
-  CAPTURE(name);
-  fs::remove_all(a.git_dir() / name);
-  fs::create_directories((theirs / name).parent_path());
-  fs::create_symlink(theirs / name, a.git_dir() / name);
-  a.refuses("`.git/" + name + "` is neither a file nor a directory");
+  auto aside = a.w.dir.path() / "aside";
+  for (const std::string name :
+       {"objects", "refs", "logs", "index", "HEAD", "info", "refs/heads",
+        "refs/heads/main", "logs/HEAD", "objects/pack", "packed-refs",
+        "config"}) {
+    CAPTURE(name);
+    fs::rename(a.git_dir() / name, aside);
+    fs::create_symlink(theirs / name, a.git_dir() / name);
+    a.refuses("`.git/" + name + "` is neither a file nor a directory");
+    fs::remove(a.git_dir() / name);
+    fs::rename(aside, a.git_dir() / name);
+  }
   CHECK(snapshot(victim.checkout) == before);
   CHECK(snapshot(a.w.mirror.path()) == mirror_before);
 }
 
 TEST_CASE("a FIFO in .git holds nobody up") {
   attacked a;
-  auto name = GENERATE(as<std::string>{}, "HEAD", "packed-refs",
-                       "refs/heads/main", "info/exclude", "MERGE_HEAD");
-  CAPTURE(name);
-  fs::create_directories((a.git_dir() / name).parent_path());
-  fs::remove(a.git_dir() / name);
-  REQUIRE(::mkfifo((a.git_dir() / name).c_str(), 0600) == 0);
-  a.refuses("`.git/" + name + "` is neither a file nor a directory");
+  for (const std::string name : {"HEAD", "packed-refs", "refs/heads/main",
+                                 "info/exclude", "MERGE_HEAD"}) {
+    CAPTURE(name);
+    auto path = a.git_dir() / name;
+    auto before = read(path);
+    fs::remove(path);
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    a.refuses("`.git/" + name + "` is neither a file nor a directory");
+    fs::remove(path);
+    write(path, before);
+  }
 }
 
 TEST_CASE("a FIFO in the work tree is left out") {
@@ -235,8 +240,7 @@ TEST_CASE("corrupt repositories fail with a sentence and change nothing") {
   SECTION("a commit's objects are broken") {
     auto done = commit_all(a.place, a.w.user, "All");
     auto blob = run_git(a.place.checkout, {"rev-parse", "HEAD:work"});
-    auto path
-      = a.git_dir() / "objects" / blob.substr(0, 2) / blob.substr(2);
+    auto path = a.git_dir() / "objects" / blob.substr(0, 2) / blob.substr(2);
     fs::permissions(path, fs::perms{0644});
     fs::resize_file(path, 5);
   }

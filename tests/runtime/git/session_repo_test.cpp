@@ -21,7 +21,8 @@ std::string head(const session_place& place) {
 }
 
 std::string tree_of(const session_place& place, const std::string& commit) {
-  return run_git(place.checkout, {"ls-tree", "-r", "--name-only", "-z", commit});
+  return run_git(place.checkout,
+                 {"ls-tree", "-r", "--name-only", "-z", commit});
 }
 
 bool lists(const std::string& names, const std::string& name) {
@@ -84,8 +85,24 @@ TEST_CASE("a checkout borrows its objects from the mirror") {
   auto place = w.session("main");
   CHECK(read(place.checkout / ".git/objects/info/alternates")
         == (w.mirror.path() / "objects").string() + '\n');
-  CHECK(run_git(place.checkout, {"count-objects"})
-        == "0 objects, 0 kilobytes");
+  CHECK(run_git(place.checkout, {"count-objects"}) == "0 objects, 0 kilobytes");
+}
+
+TEST_CASE("a branch with an odd name is checked out like any other") {
+  auto name = GENERATE(as<std::string>{}, "odd\"'$x;y&z", "ünï/日本.x",
+                       "UPPER.lower", "a]b", "#x", "=x");
+  CAPTURE(name);
+  world w;
+  run_git(w.upstream, {"branch", "--", name, "main"});
+  w.mirror.fetch();
+  auto place = w.session(name);
+  CHECK(status(place).branch == name);
+  CHECK(run_git(place.checkout, {"rev-parse", "--abbrev-ref", "@{upstream}"})
+        == "origin/" + name);
+  write(place.checkout / "mine", "mine\n");
+  auto done =
+    checkin(w.checkin_of(place, name, *w.mirror.resolve_branch(name)));
+  CHECK(w.upstream_at("refs/heads/" + name) == done.commit);
 }
 
 TEST_CASE("a checkout may stand on a new branch at any commit") {
@@ -177,10 +194,10 @@ TEST_CASE("all that was written is committed, ignored files are not") {
   CHECK_FALSE(lists(files, "build/y"));
   CHECK_FALSE(lists(files, "src/part2/file2.txt"));
   CHECK(content(place, "HEAD:src/part1/file1.txt") == "changed");
-  CHECK(run_git(top, {"ls-tree", "HEAD", "src/part3", "dangling", "empty",
-                      "link"})
-          .substr(0, 6)
-        == "120000");
+  CHECK(
+    run_git(top, {"ls-tree", "HEAD", "src/part3", "dangling", "empty", "link"})
+      .substr(0, 6)
+    == "120000");
   CHECK(content(place, "HEAD:src/part3") == "/etc");
   CHECK(content(place, "HEAD:dangling") == "/nowhere");
   CHECK(run_git(top, {"ls-tree", "HEAD", "empty"}).starts_with("100755"));
@@ -343,8 +360,8 @@ TEST_CASE("files that cannot be read are named") {
            [&] { save_tree(place, w.user, "All"); }}) {
       auto what = refusal_of(call);
       CHECK(what.code == errc::conflict);
-      CHECK_THAT(what.message, Catch::Contains("`secret`")
-                                 || Catch::Contains("`empty`"));
+      CHECK_THAT(what.message,
+                 Catch::Contains("`secret`") || Catch::Contains("`empty`"));
       CHECK_THAT(what.message, Catch::Contains("`bin/tool`"));
     }
     fs::permissions(place.checkout / "bin", fs::perms{0755});
@@ -355,8 +372,7 @@ TEST_CASE("a lock that a killed git left is named, and can be rescued past") {
   world w;
   auto place = w.session("main");
   auto at = head(place);
-  auto lock = GENERATE(as<std::string>{}, "index.lock",
-                       "refs/heads/main.lock");
+  auto lock = GENERATE(as<std::string>{}, "index.lock", "refs/heads/main.lock");
   CAPTURE(lock);
   write(place.checkout / "a", "a");
   write(place.checkout / ".git" / lock, "");

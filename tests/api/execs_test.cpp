@@ -1,0 +1,324 @@
+// Commands in a session: how they are started, how they end, who comes first.
+#include "tests/api/demo.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+
+using namespace greenroom::test;
+
+namespace {
+
+// A zombie has ended too.
+bool is_running(pid_t pid) {
+  std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
+  std::string text{std::istreambuf_iterator<char>{file}, {}};
+  auto end = text.rfind(") ");
+  return end != std::string::npos && text[end + 2] != 'Z';
+}
+
+pid_t pid_in(const json& exec) {
+  return std::stoi(exec["stdout"].get<std::string>());
+}
+
+void touch(const session_user& session, const std::string& name) {
+  std::ofstream{session.checkout() / name} << "";
+}
+
+std::string wait_for(const std::string& name) {
+  return "while [ ! -e " + name + " ]; do sleep 0.02; done; ";
+}
+
+} // namespace
+
+TEST_CASE("a command runs by the shell, its end comes with its output") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto exec = session.run("echo out; echo err >&2; exit 3");
+  CHECK(exec["status"] == "exited");
+  CHECK(exec["exit_code"] == 3);
+  CHECK(exec["stdout"] == "out\n");
+  CHECK(exec["stderr"] == "err\n");
+  CHECK(exec["stdout_bytes"] == 4);
+  CHECK(exec["stderr_bytes"] == 4);
+  CHECK(exec["truncated"] == false);
+  CHECK(exec["command"] == "echo out; echo err >&2; exit 3");
+  CHECK(!exec.contains("argv"));
+  CHECK(exec["session_id"] == session.id());
+  for (auto name : {"exec_id", "created_at", "started_at", "ended_at",
+                    "stream_url"})
+    CHECK(exec[name].is_string());
+  CHECK(!exec.contains("signal"));
+
+  auto again = session.exec(exec["exec_id"]);
+  exec.erase("stdout");
+  exec.erase("stderr");
+  CHECK(again == exec);
+  CHECK(node.admin().get(exec["stream_url"].get<std::string>() + "&limit=1")
+          .status
+        == 200);
+}
+
+TEST_CASE("argv runs without a shell") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto exec = expect(200, session.post("/exec",
+                                       {{"argv", {"printf", "%s|", "a b",
+                                                  "$HOME", ""}},
+                                        {"wait", "30s"}}))
+                .data();
+  CHECK(exec["stdout"] == "a b|$HOME||");
+  CHECK(exec["argv"] == json{"printf", "%s|", "a b", "$HOME", ""});
+  CHECK(!exec.contains("command"));
+}
+
+TEST_CASE("a command has its own environment and the session's") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto exec = expect(200, session.post("/exec", {{"command", "env"},
+                                                 {"env", {{"MINE", "a\nb"}}},
+                                                 {"exec_id", "e-1"},
+                                                 {"wait", "30s"}}))
+                .data();
+  auto text = "\n" + exec["stdout"].get<std::string>();
+  CHECK(text.find("\nMINE=a\nb\n") != std::string::npos);
+  CHECK(text.find("\nGREENROOM_SESSION_ID=" + session.id())
+        != std::string::npos);
+  CHECK(text.find("\nGREENROOM_EXEC_ID=e-1\n") != std::string::npos);
+  CHECK(text.find("ADMIN_KEY") == std::string::npos);
+}
+
+TEST_CASE("cwd is inside the checkout, whatever it says") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto in = [&](const std::string& cwd) {
+    return session.post("/exec", {{"command", "pwd"},
+                                  {"cwd", cwd},
+                                  {"wait", "30s"}});
+  };
+  auto top = session.checkout().string();
+  CHECK(in("").data()["stdout"] == top + "\n");
+  CHECK(in(".").data()["stdout"] == top + "\n");
+  CHECK(in("src").data()["stdout"] == top + "/src\n");
+  session.run("ln -s / out; ln -s src in; ln -s .. up");
+  for (auto bad : {"..", "/etc", "src/../..", "out", "out/etc", "up",
+                   "missing", "README.md"}) {
+    INFO(bad);
+    auto reply = in(bad);
+    INFO(reply.body);
+    CHECK(reply.status == 400);
+  }
+  CHECK(session.run("echo fine")["stdout"] == "fine\n");
+}
+
+TEST_CASE("what cannot be run is refused in one sentence") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto message = [&](const json& body) {
+    auto reply = session.post("/exec", body);
+    INFO(body.dump() << to_string(reply));
+    CHECK(reply.status == 400);
+    return reply.message();
+  };
+  CHECK(message(json::object()) == "command or argv is required");
+  CHECK(message({{"command", "a"}, {"argv", {"a"}}})
+        == "specify either command or argv, not both");
+  for (json body :
+       {json{{"command", ""}}, json{{"command", 1}},
+        json{{"argv", json::array()}}, json{{"argv", {""}}},
+        json{{"argv", "a"}}, json{{"argv", {"/no/such/program"}}},
+        json{{"command", "a"}, {"exec_id", "a/b"}},
+        json{{"command", "a"}, {"exec_id", std::string(65, 'a')}},
+        json{{"command", "a"}, {"env", {{"A=B", "c"}}}},
+        json{{"command", "a"}, {"env", {{"", "c"}}}},
+        json{{"command", "a"}, {"env", {{"A", 1}}}},
+        json{{"command", "a"}, {"timeout", "0s"}},
+        json{{"command", "a"}, {"timeout", "soon"}},
+        json{{"command", "a"}, {"wait", "61s"}},
+        json{{"command", "a"}, {"wait", "-1s"}},
+        json{{"command", std::string("a\0b", 3)}},
+        json{{"command", "a"}, {"stdin", "ajar"}}})
+    CHECK(!message(body).empty());
+}
+
+TEST_CASE("a wait that is too short answers with the running exec") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto exec = expect(202, session.post("/exec", {{"command", wait_for("go")},
+                                                 {"exec_id", "slow"},
+                                                 {"wait", "50ms"}}))
+                .data();
+  CHECK(exec["status"] == "running");
+  CHECK(!exec.contains("exit_code"));
+  CHECK(!exec.contains("stdout"));
+  CHECK(session.get()["running_execs"] == 1);
+  touch(session, "go");
+  CHECK(session.await_status("slow", "exited")["exit_code"] == 0);
+  CHECK(session.get()["running_execs"] == 0);
+}
+
+TEST_CASE("an exec that a signal ends has no exit code") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  for (auto name : {"KILL", "SEGV", "TERM"}) {
+    auto exec = session.run("ulimit -c 0; kill -" + std::string{name} + " $$");
+    CHECK(exec["status"] == "signaled");
+    CHECK(exec["signal"] == name);
+    CHECK(!exec.contains("exit_code"));
+  }
+}
+
+TEST_CASE("a time-out kills everything that the exec started") {
+  node_process node{{.set = {"exec.kill_grace=100ms"}}};
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto exec
+    = expect(200, session.post("/exec",
+                               {{"command", "trap '' TERM; setsid sleep 1000 & "
+                                            "echo $!; sleep 1000"},
+                                {"timeout", "300ms"},
+                                {"wait", "30s"}}))
+        .data();
+  CHECK(exec["status"] == "timed_out");
+  CHECK(!exec.contains("exit_code"));
+  auto pid = pid_in(exec);
+  CHECK(eventually([&] { return !is_running(pid); }));
+}
+
+TEST_CASE("what exceeds the limit waits in line, in order") {
+  node_process node{{.set = {"exec.max_concurrent=2", "exec.max_queued=3"}}};
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto start = [&](const std::string& id, const std::string& command) {
+    return session.start(id, command);
+  };
+  CHECK(start("r1", wait_for("go"))["status"] == "running");
+  CHECK(start("r2", wait_for("stop"))["status"] == "running");
+  for (int i = 1; i <= 3; ++i) {
+    auto id = "q" + std::to_string(i);
+    auto exec = start(id, "echo " + id + " >> order");
+    CHECK(exec["status"] == "queued");
+    CHECK(exec["queue_position"] == i);
+  }
+  auto full = session.post("/exec", {{"command", "true"}});
+  CHECK(full.status == 503);
+  CHECK(!full.headers["retry-after"].empty());
+  CHECK(session.get()["running_execs"] == 2);
+
+  auto canceled
+    = expect(200, node.admin().remove(session.path("/execs/q2"))).data();
+  CHECK(canceled["status"] == "canceled");
+  CHECK(!canceled.contains("started_at"));
+  CHECK(session.exec("q3")["queue_position"] == 2);
+  touch(session, "go");
+  session.await_status("q3", "exited");
+  CHECK(session.exec("q1")["exit_code"] == 0);
+  touch(session, "stop");
+  session.await_status("r2", "exited");
+  CHECK(session.run("cat order")["stdout"] == "q1\nq3\n");
+}
+
+TEST_CASE("a running exec is canceled politely, then by force") {
+  node_process node{{.set = {"exec.kill_grace=200ms"}}};
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.start("polite", "trap 'echo bye; exit 7' TERM; echo up; "
+                          "while :; do sleep 0.02; done");
+  session.start("deaf", "trap '' TERM; echo up; while :; do sleep 0.02; done");
+  for (std::string id : {"polite", "deaf"}) {
+    await(id + " to be up", [&] {
+      return session.exec(id)["stdout_bytes"] == 3;
+    });
+    auto done = expect(200, node.admin().remove(session.path("/execs/" + id)))
+                  .data();
+    CHECK(done["status"] == "canceled");
+  }
+  CHECK(session.exec("deaf")["signal"] == "KILL");
+  CHECK(session.exec("polite")["stdout_bytes"] == 7);
+  // Once more is no fault.
+  CHECK(expect(200, node.admin().remove(session.path("/execs/deaf")))
+          .data()["status"]
+        == "canceled");
+  CHECK(node.admin().remove(session.path("/execs/none")).status == 404);
+}
+
+TEST_CASE("an exec_id names one exec for good") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  json body{{"command", "echo x >> runs"}, {"exec_id", "once"},
+            {"wait", "30s"}};
+  CHECK(expect(200, session.post("/exec", body)).data()["exit_code"] == 0);
+  CHECK(expect(200, session.post("/exec", body)).data()["exit_code"] == 0);
+  CHECK(session.run("cat runs")["stdout"] == "x\n");
+  for (auto change : {json{{"command", "true"}}, json{{"env", {{"A", "b"}}}},
+                      json{{"cwd", "src"}}, json{{"timeout", "9s"}}}) {
+    auto other = body;
+    other.update(change);
+    auto reply = session.post("/exec", other);
+    CHECK(reply.status == 409);
+  }
+  CHECK(session.run("cat runs")["stdout"] == "x\n");
+}
+
+TEST_CASE("execs are listed newest first, in pages") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  for (std::string id : {"a", "b", "c"})
+    session.start(id, "true");
+  auto ids = [&](const std::string& query) {
+    auto page = expect(200, node.admin().get(session.path("/execs" + query)))
+                  .data();
+    std::string result;
+    for (auto& exec : page["execs"])
+      result += exec["exec_id"].get<std::string>();
+    return result + (page.contains("next_cursor")
+                       ? ">" + page["next_cursor"].get<std::string>()
+                       : "");
+  };
+  CHECK(ids("") == "cba");
+  CHECK(ids("?limit=2") == "cb>b");
+  CHECK(ids("?limit=2&cursor=b") == "a");
+  CHECK(node.admin().get(session.path("/execs?cursor=x")).status == 400);
+  CHECK(node.admin().get(session.path("/execs/none")).status == 404);
+}
+
+TEST_CASE("a background server outlives its exec and dies with its session") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto pid = pid_in(session.run("sleep 1000 & echo $!"));
+  auto apart = pid_in(session.run("setsid nohup sleep 1000 >/dev/null 2>&1 & "
+                                  "echo $!"));
+  CHECK(session.get()["running_execs"] == 0);
+  CHECK(is_running(pid));
+  CHECK(is_running(apart));
+  CHECK(session.run("kill -0 " + std::to_string(pid))["exit_code"] == 0);
+  expect(200, session.remove());
+  CHECK(!is_running(pid));
+  CHECK(!is_running(apart));
+}
+
+TEST_CASE("eight commands run at once") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  for (int i = 0; i < 8; ++i) {
+    auto exec = session.start("e" + std::to_string(i),
+                              "touch here." + std::to_string(i)
+                                + "; until [ -e here.7 ]; do sleep 0.02; done");
+    CHECK(exec["status"] == "running");
+  }
+  for (int i = 0; i < 8; ++i)
+    CHECK(session.await_status("e" + std::to_string(i), "exited")["exit_code"]
+          == 0);
+}
+
+TEST_CASE("a session's end ends its commands, and says so") {
+  node_process node{{.set = {"exec.max_concurrent=1"}}};
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.start("runs", "yes");
+  session.start("waits", "true");
+  expect(200, session.remove());
+  CHECK(session.exec("runs")["status"] == "canceled");
+  CHECK(session.exec("waits")["status"] == "canceled");
+  auto events = session.watch("types=exec.exited,session.ended&from=earliest")
+                  .rest();
+  CHECK(types_of(events)
+        == std::vector<std::string>{"exec.exited", "exec.exited",
+                                    "session.ended"});
+}

@@ -1,0 +1,374 @@
+// Event streams over real sockets, fed by a stand-in session.
+#include "tests/http/client.hpp"
+#include "tests/http/stand_ins.hpp"
+
+#include <caf/send.hpp>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string events_path = "/projects/demo/sessions/"
+                                + std::string{demo_session} + "/events";
+
+std::string stream_request(const std::string& query = {},
+                           const std::string& last_event_id = {},
+                           std::string_view key = admin_secret) {
+  return request_text("GET", events_path + query, key, "", "",
+                      last_event_id.empty()
+                        ? std::string{}
+                        : "Last-Event-ID: " + last_event_id + "\r\n");
+}
+
+/// A stream that is registered with the session when this returns.
+std::unique_ptr<http_client> open_stream(const fixture& f,
+                                         const std::string& query = {},
+                                         const std::string& last_event_id = {},
+                                         std::string_view key = admin_secret) {
+  auto client = std::make_unique<http_client>(f.port());
+  client->send(stream_request(query, last_event_id, key));
+  auto head = client->receive_head();
+  REQUIRE(head.status == 200);
+  client->read_stream_until("retry: ");
+  return client;
+}
+
+publish output(const std::string& exec, const std::string& text) {
+  return {event_kind::exec_output, exec, "{\"data\":\"" + text + "\"}"};
+}
+
+const publish ended{event_kind::session_ended, "", "{}"};
+
+void tell(const fixture& f, const publish& event) {
+  caf::anon_send(f.session, event);
+}
+
+void wait_for_watchers(const fixture& f, int count) {
+  fixture::wait_until([&] { return f.script->watchers == count; });
+}
+
+/// The ids in a stream, in their order.
+std::vector<int> ids_of(const std::string& stream) {
+  std::vector<int> result;
+  std::istringstream lines{stream};
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with("id: 3-"))
+      result.push_back(std::stoi(line.substr(6)));
+  return result;
+}
+
+std::vector<int> from_to(int first, int last) {
+  std::vector<int> result;
+  for (int i = first; i <= last; ++i)
+    result.push_back(i);
+  return result;
+}
+
+std::size_t resident_bytes() {
+  std::ifstream file{"/proc/self/statm"};
+  std::size_t pages = 0;
+  file >> pages >> pages;
+  return pages * 4096;
+}
+
+} // namespace
+
+TEST_CASE("a stream has the headers that proxies and browsers need") {
+  fixture f;
+  http_client client{f.port()};
+  client.send(stream_request());
+  auto head = client.receive_head();
+  CHECK(head.status == 200);
+  CHECK(head.headers["content-type"] == "text/event-stream");
+  CHECK(head.headers["cache-control"] == "no-store");
+  CHECK(head.headers["x-accel-buffering"] == "no");
+  CHECK(head.headers["transfer-encoding"] == "chunked");
+  CHECK(head.headers.count("x-request-id") == 1);
+  auto first = client.read_stream_until("\n\n");
+  auto wait = std::stoi(first.substr(7));
+  CHECK(first.substr(0, 7) == "retry: ");
+  CHECK((wait >= 1000 && wait <= 3000));
+}
+
+TEST_CASE("a stream from now is preceded by nothing") {
+  fixture f;
+  tell(f, output("e1", "before"));
+  auto client = open_stream(f);
+  wait_for_watchers(f, 1);
+  tell(f, output("e1", "after"));
+  auto& text = client->read_stream_until("after");
+  CHECK(ids_of(text) == std::vector<int>{2});
+  CHECK(text.find("event: exec.output\n") != std::string::npos);
+}
+
+TEST_CASE("a stream from the earliest has the replay, then what comes") {
+  fixture f;
+  for (int i = 1; i <= 100; ++i)
+    tell(f, output("e1", "n" + std::to_string(i) + "."));
+  auto client = open_stream(f, "?from=earliest");
+  client->read_stream_until("n100.");
+  wait_for_watchers(f, 1);
+  for (int i = 101; i <= 200; ++i)
+    tell(f, output("e1", "n" + std::to_string(i) + "."));
+  CHECK(ids_of(client->read_stream_until("n200.")) == from_to(1, 200));
+}
+
+TEST_CASE("a long replay under constant growth has each event once") {
+  fixture f;
+  caf::anon_send(f.session, publish_many{5000, 1000});
+  auto client = open_stream(f, "?from=earliest");
+  for (int i = 0; i < 500; ++i)
+    tell(f, output("e1", "live"));
+  tell(f, ended);
+  auto& text = client->read_stream_to_end();
+  CHECK(ids_of(text) == from_to(1, 5501));
+}
+
+TEST_CASE("a stream resumes right after the id that the client names") {
+  fixture f;
+  for (int i = 1; i <= 10; ++i)
+    tell(f, output("e1", "n" + std::to_string(i) + "."));
+  CHECK(ids_of(open_stream(f, "", "3-4")->read_stream_until("n10."))
+        == from_to(5, 10));
+  CHECK(ids_of(open_stream(f, "?last_event_id=3-7")->read_stream_until("n10."))
+        == from_to(8, 10));
+  CHECK(ids_of(open_stream(f, "?from=3-8")->read_stream_until("n10."))
+        == from_to(9, 10));
+  // The header wins.
+  CHECK(ids_of(open_stream(f, "?last_event_id=3-1&from=now", "3-9")
+                 ->read_stream_until("n10."))
+        == std::vector<int>{10});
+}
+
+TEST_CASE("what is malformed is refused before the stream begins") {
+  fixture f;
+  auto status = [&](const std::string& query, const std::string& id = {}) {
+    http_client client{f.port()};
+    client.send(stream_request(query, id));
+    return client.receive().status;
+  };
+  CHECK(status("?from=yesterday") == 400);
+  CHECK(status("?types=exec.output,nope") == 400);
+  CHECK(status("?exec_id=a%20b") == 400);
+  CHECK(status("?last_event_id=x") == 400);
+  CHECK(status("", "nonsense") == 400);
+  CHECK(status("", "3-") == 400);
+  CHECK(call(f.port(), "GET",
+             "/projects/demo/sessions/" + std::string(20, 'z') + "/events",
+             admin_secret)
+          .status
+        == 404);
+}
+
+TEST_CASE("filters hold for the replay and for what comes") {
+  fixture f;
+  auto mix = [&](const std::string& n) {
+    tell(f, output("e1", "one" + n));
+    tell(f, output("e2", "two" + n));
+    tell(f, {event_kind::exec_exited, "e1", "{\"exit\":\"" + n + "\"}"});
+  };
+  mix("A");
+  auto by_exec = open_stream(f, "?from=earliest&exec_id=e1");
+  auto by_type
+    = open_stream(f, "?from=earliest&types=exec.exited,session.ended");
+  wait_for_watchers(f, 2);
+  mix("B");
+  tell(f, output("e2", "unseen"));
+  tell(f, ended);
+  CHECK(ids_of(by_exec->read_stream_to_end()) == std::vector<int>{1, 3, 4, 6});
+  CHECK(ids_of(by_type->read_stream_to_end()) == std::vector<int>{3, 6, 8});
+}
+
+TEST_CASE("a stream ends after the session's end") {
+  fixture f;
+  auto client = open_stream(f);
+  wait_for_watchers(f, 1);
+  tell(f, output("e1", "last words"));
+  tell(f, ended);
+  auto& text = client->read_stream_to_end();
+  CHECK(ids_of(text) == from_to(1, 2));
+  CHECK(text.ends_with("event: session.ended\ndata: {}\n\n"));
+  // The connection serves on.
+  client->send(request_text("GET", "/healthz"));
+  CHECK(client->receive().status == 200);
+}
+
+TEST_CASE("a session that is over is replayed, and 204 stops who has it all") {
+  fixture f;
+  tell(f, output("e1", "x"));
+  tell(f, ended);
+  fixture::wait_until([&] {
+    std::lock_guard lock{f.script->guard};
+    return f.script->over;
+  });
+  CHECK(ids_of(open_stream(f)->read_stream_to_end()) == from_to(1, 2));
+  CHECK(ids_of(open_stream(f, "?from=earliest")->read_stream_to_end())
+        == from_to(1, 2));
+  CHECK(ids_of(open_stream(f, "?from=now")->read_stream_to_end())
+        == std::vector<int>{2});
+  CHECK(ids_of(open_stream(f, "", "3-1")->read_stream_to_end())
+        == std::vector<int>{2});
+  CHECK(ids_of(open_stream(f, "?from=3-2")->read_stream_to_end()).empty());
+  http_client client{f.port()};
+  client.send(stream_request("", "3-2") + request_text("GET", "/healthz"));
+  auto answer = client.receive();
+  CHECK(answer.status == 204);
+  CHECK(client.receive().status == 200);
+}
+
+TEST_CASE("an id beyond the end is announced as a gap, and the stream goes on") {
+  fixture f;
+  for (int i = 1; i <= 3; ++i)
+    tell(f, output("e1", "n" + std::to_string(i) + "."));
+  auto client = open_stream(f, "", "9-99");
+  auto& text = client->read_stream_until("first_available");
+  client->read_stream_until("}\n\n");
+  auto data = text.substr(text.find("data: ") + 6);
+  auto gap = json::parse(data.substr(0, data.find('\n')));
+  CHECK(text.find("id: 3-3\nevent: stream.gap\n") != std::string::npos);
+  CHECK(gap["requested"] == "9-99");
+  CHECK(gap["first_available"] == "3-4");
+  wait_for_watchers(f, 1);
+  tell(f, output("e1", "next"));
+  CHECK(ids_of(client->read_stream_until("next")) == std::vector<int>{3, 4});
+}
+
+TEST_CASE("silence is broken by heartbeats") {
+  fixture f{[](http::options& o) {
+    o.heartbeat = std::chrono::milliseconds{100};
+  }};
+  auto client = open_stream(f);
+  client->read_stream_until(":\n\n:\n\n:\n\n");
+  wait_for_watchers(f, 1);
+  tell(f, output("e1", "still here"));
+  CHECK(ids_of(client->read_stream_until("still here"))
+        == std::vector<int>{1});
+}
+
+TEST_CASE("a client that leaves ends its watcher at once") {
+  fixture f;
+  auto client = open_stream(f);
+  auto other = open_stream(f);
+  wait_for_watchers(f, 2);
+  client->drop();
+  wait_for_watchers(f, 1);
+  other->drop();
+  wait_for_watchers(f, 0);
+}
+
+TEST_CASE("a stream ends when its key is revoked, others go on") {
+  fixture f;
+  auto theirs = f.add_key({"sessions:read"});
+  auto revoked = open_stream(f, "", "", theirs);
+  auto mine = open_stream(f);
+  wait_for_watchers(f, 2);
+  CHECK(call(f.port(), "DELETE", "/keys/" + f.last_key_id(), admin_secret)
+          .status
+        == 200);
+  revoked->read_stream_to_end();
+  wait_for_watchers(f, 1);
+  tell(f, output("e1", "x"));
+  mine->read_stream_until("\"x\"");
+}
+
+TEST_CASE("a stream ends when its key expires") {
+  fixture f{[](http::options& o) {
+    o.heartbeat = std::chrono::milliseconds{100};
+  }};
+  auto brief = f.add_key({"sessions:read"}, {}, now_ms() + 500);
+  auto client = open_stream(f, "", "", brief);
+  client->read_stream_to_end();
+  CHECK(call(f.port(), "GET", events_path, brief).status == 401);
+}
+
+TEST_CASE("a watcher follows its session to the actor that revives it") {
+  fixture f;
+  auto client = open_stream(f, "?from=earliest");
+  wait_for_watchers(f, 1);
+  tell(f, output("e1", "before"));
+  client->read_stream_until("before");
+  auto old = f.session;
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->sessions.clear();
+  }
+  caf::anon_send(old, quit_now{});
+  // What happens while nobody watches is in the log.
+  f.make_session();
+  tell(f, output("e1", "between"));
+  client->read_stream_until("between");
+  tell(f, output("e1", "after"));
+  tell(f, ended);
+  CHECK(ids_of(client->read_stream_to_end()) == from_to(1, 4));
+}
+
+TEST_CASE("many watchers get the same events") {
+  fixture f{[](http::options& o) { o.threads = 2; }};
+  std::vector<std::unique_ptr<http_client>> clients;
+  for (int i = 0; i < 200; ++i)
+    clients.push_back(open_stream(f));
+  wait_for_watchers(f, 200);
+  for (int i = 0; i < 50; ++i)
+    caf::anon_send(f.session, publish_many{10, 100});
+  tell(f, ended);
+  for (auto& client : clients)
+    CHECK(ids_of(client->read_stream_to_end()) == from_to(1, 501));
+  wait_for_watchers(f, 0);
+}
+
+TEST_CASE("a client that does not read costs little, and gets all in the end") {
+  fixture f;
+  http_client slow{f.port(), 4096};
+  slow.send(stream_request());
+  wait_for_watchers(f, 1);
+  auto quick = open_stream(f);
+  wait_for_watchers(f, 2);
+  auto before = resident_bytes();
+  // 64 MB, which the stand-in keeps once.
+  constexpr int batches = 640;
+  for (int i = 0; i < batches; ++i)
+    caf::anon_send(f.session, publish_many{100, 1000});
+  quick->read_stream_until("id: 3-" + std::to_string(batches * 100) + "\n");
+  // The slow one has left the list of those who are sent everything.
+  wait_for_watchers(f, 1);
+  CHECK(f.script->reads > 0);
+  // Events, the quick one's copy in this test, and some room.
+  CHECK(resident_bytes() - before < 400'000'000);
+  tell(f, ended);
+  REQUIRE(slow.receive_head().status == 200);
+  CHECK(ids_of(slow.read_stream_to_end()) == from_to(1, batches * 100 + 1));
+}
+
+TEST_CASE("a client that reads nothing for too long is let go") {
+  fixture f{[](http::options& o) {
+    o.write_patience = std::chrono::milliseconds{1500};
+    o.heartbeat = std::chrono::milliseconds{100};
+  }};
+  http_client stuck{f.port(), 4096};
+  stuck.send(stream_request());
+  wait_for_watchers(f, 1);
+  for (int i = 0; i < 200; ++i)
+    caf::anon_send(f.session, publish_many{100, 1000});
+  wait_for_watchers(f, 0);
+  CHECK(stuck.receive_head().status == 200);
+  CHECK_THROWS_WITH(stuck.read_stream_to_end(),
+                    Catch::Contains("the connection ended"));
+}
+
+TEST_CASE("a stopping server ends its streams in order") {
+  fixture f;
+  auto client = open_stream(f);
+  wait_for_watchers(f, 1);
+  f.server->stop();
+  CHECK(ids_of(client->read_stream_to_end()).empty());
+  wait_for_watchers(f, 0);
+}

@@ -1,0 +1,219 @@
+#include "tests/support/node_process.hpp"
+
+#include "runtime/base/files.hpp"
+#include "runtime/base/pidfd.hpp"
+#include "runtime/base/run_command.hpp"
+#include "runtime/processes/leftovers.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <fstream>
+#include <stdexcept>
+#include <system_error>
+
+namespace greenroom::test {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+void write(const fs::path& path, const std::string& text) {
+  fs::create_directories(path.parent_path());
+  std::ofstream file{path, std::ios::binary | std::ios::trunc};
+  file << text;
+  if (!file.flush())
+    throw std::runtime_error("cannot write " + path.string());
+}
+
+/// Made once; every node gets copies.
+const fs::path& seed() {
+  static const temp_dir dir;
+  static const fs::path made = [] {
+    auto work = dir.path() / "work";
+    auto bare = dir.path() / "seed.git";
+    run_git(dir.path(), {"init", "-q", "-b", "main", "work"});
+    write(work / "README.md", "# Demo\n");
+    write(work / "src/main.txt", "one\n");
+    run_git(work, {"add", "-A"});
+    run_git(work, {"commit", "-qm", "First"});
+    run_git(work, {"tag", "v1"});
+    run_git(work, {"checkout", "-q", "-b", "topic"});
+    write(work / "src/topic.txt", "topic\n");
+    run_git(work, {"add", "-A"});
+    run_git(work, {"commit", "-qm", "Topic"});
+    run_git(work, {"checkout", "-q", "main"});
+    run_git(dir.path(), {"clone", "-q", "--bare", "work", "seed.git"});
+    return bare;
+  }();
+  return made;
+}
+
+json project(const std::string& id, const fs::path& repo, unsigned sessions) {
+  return {{"id", id},
+          {"repo", repo.string()},
+          {"default_branch", "main"},
+          {"protected_branches", {"main"}},
+          {"max_active_sessions", sessions}};
+}
+
+} // namespace
+
+std::string run_git(const fs::path& cwd, const std::vector<std::string>& args) {
+  command what;
+  what.argv = {"git"};
+  what.argv.insert(what.argv.end(), args.begin(), args.end());
+  what.cwd = cwd;
+  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
+              "HOME=/nonexistent",
+              "LC_ALL=C",
+              "GIT_CONFIG_NOSYSTEM=1",
+              "GIT_CONFIG_GLOBAL=/dev/null",
+              "GIT_AUTHOR_NAME=Ada",
+              "GIT_AUTHOR_EMAIL=ada@example.org",
+              "GIT_COMMITTER_NAME=Ada",
+              "GIT_COMMITTER_EMAIL=ada@example.org"};
+  auto result = run_command(what);
+  if (!result.ok())
+    throw std::runtime_error("git: " + result.err);
+  if (result.out.ends_with('\n'))
+    result.out.pop_back();
+  return result.out;
+}
+
+node_process::node_process(node_options options) {
+  for (auto name : {"demo.git", "other.git"})
+    fs::copy(seed(), dir_.path() / name, fs::copy_options::recursive);
+  auto demo = project("demo", upstream(), options.max_active_sessions);
+  demo.update(options.project);
+  json projects{demo, project("other", dir_.path() / "other.git", 50)};
+  arguments_ = {std::string{GREENROOM_BINARY_DIR} + "/greenroom", "serve"};
+  std::vector<std::string> settings{
+    "node.data_dir=" + data_dir().string(), "node.name=test-node",
+    "http.listen=127.0.0.1:0", "sandbox.mode=none", "log.level=debug",
+    "projects=" + projects.dump()};
+  settings.insert(settings.end(), options.set.begin(), options.set.end());
+  for (auto& setting : settings) {
+    arguments_.push_back("--set");
+    arguments_.push_back(setting);
+  }
+  start();
+}
+
+node_process::~node_process() {
+  try {
+    kill9();
+    std::error_code none;
+    for (auto& session : fs::directory_iterator{data_dir() / "sessions", none})
+      kill_leftovers(session.path().filename().string());
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "clearing up after a node: %s\n", e.what());
+  }
+}
+
+void node_process::start() {
+  launch();
+  await_serving();
+}
+
+void node_process::launch() {
+  log_before_ = log().size();
+  std::vector<char*> argv;
+  for (auto& argument : arguments_)
+    argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  auto log_file = dir_.path() / "log";
+  unique_fd log{::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+                       0600)};
+  auto parent = ::getpid();
+  pid_ = ::fork();
+  if (pid_ < 0)
+    throw std::system_error(errno, std::generic_category(), "fork");
+  if (pid_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent)
+      ::_exit(126);
+    ::dup2(log.get(), STDOUT_FILENO);
+    ::dup2(log.get(), STDERR_FILENO);
+    ::execv(argv.front(), argv.data());
+    ::_exit(127);
+  }
+  process_ = open_pidfd(pid_);
+}
+
+void node_process::await_serving() {
+  auto up = eventually([&] {
+    if (auto port = logged_port()) {
+      port_ = *port;
+      return true;
+    }
+    int status = 0;
+    if (::waitpid(pid_, &status, WNOHANG) == 0)
+      return false;
+    pid_ = -1;
+    throw std::runtime_error("the node ended at once: " + log());
+  });
+  if (!up)
+    throw std::runtime_error("the node does not serve: " + log());
+  admin_key_ = read_file(data_dir() / "admin.key").value_or("");
+  admin_key_.erase(admin_key_.find_last_not_of('\n') + 1);
+}
+
+std::optional<std::uint16_t> node_process::logged_port() const {
+  auto text = log();
+  auto at = text.find("serves at http://", log_before_);
+  if (at == std::string::npos)
+    return std::nullopt;
+  auto end = text.find('\n', at);
+  if (end == std::string::npos)
+    return std::nullopt;
+  auto colon = text.rfind(':', end);
+  return static_cast<std::uint16_t>(std::stoi(text.substr(colon + 1)));
+}
+
+void node_process::kill9() {
+  if (pid_ <= 0)
+    return;
+  signal_pidfd(process_, SIGKILL);
+  wait();
+}
+
+int node_process::terminate() {
+  signal_pidfd(process_, SIGTERM);
+  if (!eventually([&] {
+        siginfo_t info{};
+        return ::waitid(P_PID, static_cast<id_t>(pid_), &info,
+                        WEXITED | WNOWAIT | WNOHANG)
+                 == 0
+               && info.si_pid == pid_;
+      })) {
+    kill9();
+    throw std::runtime_error("the node does not end: " + log());
+  }
+  auto status = wait();
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int node_process::wait() {
+  int status = 0;
+  ::waitpid(pid_, &status, 0);
+  pid_ = -1;
+  process_.reset();
+  return status;
+}
+
+std::string node_process::log() const {
+  return read_file(dir_.path() / "log").value_or("");
+}
+
+std::string node_process::git(const std::vector<std::string>& args) const {
+  return run_git(upstream(), args);
+}
+
+} // namespace greenroom::test

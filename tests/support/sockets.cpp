@@ -1,0 +1,67 @@
+#include "tests/support/sockets.hpp"
+
+#include "tests/support/eventually.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+namespace greenroom::test {
+
+namespace {
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+} // namespace
+
+unique_fd connect_to(std::uint16_t port, int receive_buffer) {
+  unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  if (!socket)
+    fail("socket");
+  if (receive_buffer != 0
+      && ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer,
+                      sizeof receive_buffer)
+           != 0)
+    fail("SO_RCVBUF");
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
+    fail("connect");
+  return socket;
+}
+
+void send_all(const unique_fd& socket, std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto sent = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0)
+      fail("send");
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+bool receive(const unique_fd& socket, std::string& out, std::size_t at_most) {
+  pollfd readable{socket.get(), POLLIN, 0};
+  auto limit = std::chrono::milliseconds{patience}.count();
+  if (::poll(&readable, 1, static_cast<int>(limit)) != 1)
+    throw std::runtime_error("nothing more came from the server in time");
+  std::array<char, 64 * 1024> buffer;
+  auto got = ::recv(socket.get(), buffer.data(),
+                    std::min(buffer.size(), at_most), 0);
+  if (got <= 0)
+    return false;
+  out.append(buffer.data(), static_cast<std::size_t>(got));
+  return true;
+}
+
+} // namespace greenroom::test

@@ -1,0 +1,23 @@
+// The sockets below the clients of tests.
+#pragma once
+
+#include "runtime/base/fd.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace greenroom::test {
+
+/// A connection to 127.0.0.1. Throws std::system_error. `receive_buffer` 0: as
+/// the system has it.
+unique_fd connect_to(std::uint16_t port, int receive_buffer = 0);
+
+/// Sends everything, or throws std::system_error.
+void send_all(const unique_fd& socket, std::string_view bytes);
+
+/// Appends up to `at_most` bytes to `out`, waiting for them; false at the end
+/// of the connection. Throws std::runtime_error if nothing comes in time.
+bool receive(const unique_fd& socket, std::string& out, std::size_t at_most);
+
+} // namespace greenroom::test
