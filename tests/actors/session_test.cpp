@@ -247,6 +247,7 @@ TEST_CASE("a session whose actor crashes again and again ends as failed, with "
   CHECK(node.git({"-C", "upstream.git", "show",
                   "refs/greenroom/rescue/" + session.id + "/tree:new.txt"})
         == "precious\n");
+  caf::anon_send_exit(watcher, caf::exit_reason::user_shutdown);
   // The branch is free again.
   node.create(on_branch("work"));
 }

@@ -311,7 +311,7 @@ TEST_CASE("eight commands run at once") {
 TEST_CASE("a session's end ends its commands, and says so") {
   node_process node{{.set = {"exec.max_concurrent=1"}}};
   session_user session{node, json{{"new_branch", "work"}}};
-  session.start("runs", "yes");
+  session.start("runs", "echo up; sleep 1000");
   session.start("waits", "true");
   expect(200, session.remove());
   CHECK(session.exec("runs")["status"] == "canceled");

@@ -157,9 +157,10 @@ TEST_CASE("ids that are none are refused before anybody looks for them") {
                            {{"new_branch", "a"}}),
                "invalid project id");
   }
-  for (std::string id : {"..", "%2e%2e", "%00", session.id() + "%00",
-                         std::string{"%2e%2e%2f"} + session.id(), long_id,
-                         std::string(20, 'a'), std::string(20, 'A')}) {
+  std::vector<std::string> unknown{"..", "%2e%2e", "%00", session.id() + "%00",
+                                   "%2e%2e%2f" + session.id(), long_id,
+                                   std::string(20, 'a'), std::string(20, 'A')};
+  for (auto& id : unknown) {
     INFO(id);
     expect_refusal(client.get(sessions + '/' + id), 404, "NOT_FOUND",
                    "session not found");
