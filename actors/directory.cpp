@@ -19,8 +19,8 @@ caf::error no_such_project() {
 }
 
 project_actor spawn_project(pointer self, const project_record& rules) {
-  auto handle = self->spawn(project, rules, self->state.context,
-                            self->state.supervisor);
+  auto handle =
+    self->spawn(project, rules, self->state.context, self->state.supervisor);
   self->monitor(handle);
   return handle;
 }

@@ -29,8 +29,7 @@ struct mirror_entry {
 
 class mirrors {
 public:
-  explicit mirrors(fs::path data_dir) : data_dir_(std::move(data_dir)) {
-  }
+  explicit mirrors(fs::path data_dir) : data_dir_(std::move(data_dir)) {}
 
   /// The project's mirror as it is.
   git::mirror open(const project_record& project) {
@@ -136,10 +135,10 @@ saved_checkin check_in(mirrors& all, const save_checkin& request) {
   auto message = request.message.empty()
                    ? "Work of session " + session.id + " on " + session.branch
                    : request.message;
-  auto result = git::checkin({mirror, place_of(all, mirror, session).checkout,
-                              session.id, session.branch, session.base_commit,
-                              session.new_branch, author_of(request.by),
-                              message});
+  auto result =
+    git::checkin({mirror, place_of(all, mirror, session).checkout, session.id,
+                  session.branch, session.base_commit, session.new_branch,
+                  author_of(request.by), message});
   if (result.rescued.upstream_failure)
     spdlog::warn("session {}: rescued work is in the mirror only: {}",
                  session.id, *result.rescued.upstream_failure);
@@ -200,9 +199,8 @@ git_workers(git_actor::stateful_pointer<worker_pool<git_actor>> self,
             fs::path data_dir, std::size_t workers, std::size_t queue) {
   auto all = std::make_shared<mirrors>(std::move(data_dir));
   auto& pool = self->state;
-  pool.start(self, {workers, queue, "git-workers"}, [self, all] {
-    return self->spawn<caf::detached>(worker, all);
-  });
+  pool.start(self, {workers, queue, "git-workers"},
+             [self, all] { return self->spawn<caf::detached>(worker, all); });
   return {pool.handler<resolved_branch, resolve_branch>(),
           pool.handler<done, greenroom::make_checkout>(),
           pool.handler<saved_checkin, save_checkin>(),

@@ -26,9 +26,9 @@ key_registry_actor::behavior_type key_registry(pointer self,
     [self](create_key& request) -> caf::result<key_created> {
       made_key made;
       try {
-        made = make_key(request.name, request.scopes, request.projects,
-                        request.expires_in == 0 ? 0
-                                                : now_ms() + request.expires_in);
+        made =
+          make_key(request.name, request.scopes, request.projects,
+                   request.expires_in == 0 ? 0 : now_ms() + request.expires_in);
       } catch (...) {
         return current_error("making a key");
       }

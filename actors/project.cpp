@@ -62,8 +62,9 @@ struct admission {
                     create_promise promise) {
     auto a = std::make_shared<admission>(
       admission{self, std::move(request), std::move(promise)});
-    self->request(self->state.context->reader, look_up_patience,
-                  live_sessions{self->state.rules.id})
+    self
+      ->request(self->state.context->reader, look_up_patience,
+                live_sessions{self->state.rules.id})
       .then([a](session_rows& rows) { a->count(std::move(rows), a); },
             [a](caf::error& e) { a->promise.deliver(std::move(e)); });
   }
@@ -85,21 +86,19 @@ struct admission {
       ->request(self->state.context->git, git_patience,
                 resolve_branch{rules, branch(), request.branch.empty(),
                                request.from_ref})
-      .then(
-        [a, taken](resolved_branch& found) {
-          a->admit(std::move(found), taken, a);
-        },
-        [a, taken](caf::error& e) {
-          // A branch that a session is just making exists nowhere else yet:
-          // "held" is the better answer than "there already".
-          if (to_refusal(e).code != errc::branch_exists)
-            a->promise.deliver(std::move(e));
-          else if (is_protected(a->self->state.rules, a->branch()))
-            a->promise.deliver(no_protected());
-          else
-            a->promise.deliver(taken ? held(errc::checkout_exists)
-                                     : std::move(e));
-        });
+      .then([a, taken](
+              resolved_branch& found) { a->admit(std::move(found), taken, a); },
+            [a, taken](caf::error& e) {
+              // A branch that a session is just making exists nowhere else yet:
+              // "held" is the better answer than "there already".
+              if (to_refusal(e).code != errc::branch_exists)
+                a->promise.deliver(std::move(e));
+              else if (is_protected(a->self->state.rules, a->branch()))
+                a->promise.deliver(no_protected());
+              else
+                a->promise.deliver(taken ? held(errc::checkout_exists)
+                                         : std::move(e));
+            });
   }
 
   void admit(resolved_branch found, bool taken,
@@ -144,8 +143,9 @@ struct admission {
 // Running execs are known to the supervisor only; the rest is in the store.
 void list(pointer self, list_sessions request,
           caf::typed_response_promise<session_page> promise) {
-  auto fail
-    = [promise](caf::error& e) mutable { promise.deliver(std::move(e)); };
+  auto fail = [promise](caf::error& e) mutable {
+    promise.deliver(std::move(e));
+  };
   self
     ->request(self->state.context->reader, look_up_patience,
               query_sessions{self->state.rules.id, std::move(request)})

@@ -38,8 +38,7 @@ constexpr int messages_per_turn = 64;
 
 // Sessions send on it while the loop reads from it.
 struct shared_connection {
-  explicit shared_connection(runner_connection c) : connection(std::move(c)) {
-  }
+  explicit shared_connection(runner_connection c) : connection(std::move(c)) {}
   std::mutex mutex;
   runner_connection connection;
 };
@@ -63,8 +62,7 @@ struct link {
 class runner_link::loop {
 public:
   explicit loop(runner_link_options options)
-    : options_(std::move(options)),
-      poll_(::epoll_create1(EPOLL_CLOEXEC)),
+    : options_(std::move(options)), poll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     if (!poll_ || !wake_)
       throw std::system_error(errno, std::generic_category(), "epoll");
@@ -204,8 +202,8 @@ private:
       return;
     }
     entry.nonce = runner::parse_runner_config(*text).nonce;
-    entry.connection
-      = std::make_shared<shared_connection>(std::move(connection));
+    entry.connection =
+      std::make_shared<shared_connection>(std::move(connection));
     entry.at = phase::greeting;
     expect_by(session_id, entry, answer_time);
     auto fd = entry.connection->connection.fd();
@@ -291,14 +289,12 @@ private:
       if (std::holds_alternative<runner_connection::nothing>(news))
         return;
       if (std::holds_alternative<runner_connection::closed>(news)) {
-        down(session_id, found->second.stopping
-                           ? ""
-                           : "the session's runner has died");
+        down(session_id,
+             found->second.stopping ? "" : "the session's runner has died");
         return;
       }
-      std::visit(
-        [&](auto& message) { on(session_id, found->second, message); },
-        std::get<runner::runner_message>(news));
+      std::visit([&](auto& message) { on(session_id, found->second, message); },
+                 std::get<runner::runner_message>(news));
     }
   }
 
@@ -356,8 +352,8 @@ private:
   void run() {
     std::array<::epoll_event, 64> events;
     while (!stopped_) {
-      auto count = ::epoll_wait(poll_.get(), events.data(), events.size(),
-                                next_timeout());
+      auto count =
+        ::epoll_wait(poll_.get(), events.data(), events.size(), next_timeout());
       if (count < 0 && errno != EINTR) {
         spdlog::critical("epoll_wait: {}", std::strerror(errno));
         std::abort();
@@ -419,8 +415,8 @@ private:
       next = std::min(next, links_.at(session_id).deadline);
     if (next == clock::time_point::max())
       return -1;
-    auto left = std::chrono::ceil<std::chrono::milliseconds>(next
-                                                             - clock::now());
+    auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(next - clock::now());
     return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
   }
 
@@ -450,8 +446,7 @@ private:
 };
 
 runner_link::runner_link(runner_link_options options)
-  : loop_(std::make_unique<loop>(std::move(options))) {
-}
+  : loop_(std::make_unique<loop>(std::move(options))) {}
 
 runner_link::~runner_link() = default;
 

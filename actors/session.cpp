@@ -15,9 +15,8 @@ namespace greenroom {
 
 namespace in = session::in;
 
-session_core::behavior_type session_self::start(pointer self,
-                                                context_ptr context,
-                                                session_birth birth) {
+session_core::behavior_type
+session_self::start(pointer self, context_ptr context, session_birth birth) {
   self_ = self;
   context_ = std::move(context);
   project_ = std::move(birth.project);
@@ -26,7 +25,8 @@ session_core::behavior_type session_self::start(pointer self,
   machine_.bounds = {context_->max_concurrent, context_->max_queued,
                      context_->max_lifetime};
   dir_ = context_->session_dir(id());
-  self_->set_down_handler([this](caf::down_msg& down) { unwatch(down.source); });
+  self_->set_down_handler(
+    [this](caf::down_msg& down) { unwatch(down.source); });
   // A session that cannot be revived fails here, which counts as a crash.
   std::filesystem::create_directories(dir_ / "exec");
   timeline_.emplace(dir_);
@@ -192,8 +192,7 @@ session::ticket session_self::ask(caf::response_promise promise) {
   return last_ticket_;
 }
 
-std::optional<caf::response_promise>
-session_self::asker(session::ticket who) {
+std::optional<caf::response_promise> session_self::asker(session::ticket who) {
   waits_.erase(who);
   auto node = asked_.extract(who);
   if (!node)

@@ -67,8 +67,7 @@ private:
 
   /// An exec that is not over, or whose last output is not announced yet.
   struct live_exec {
-    explicit live_exec(output_cutter position) : cutter(std::move(position)) {
-    }
+    explicit live_exec(output_cutter position) : cutter(std::move(position)) {}
     output_cutter cutter;
     std::uint64_t records = 0; // the log has at least these
     std::optional<exec_outcome> end;

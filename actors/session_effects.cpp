@@ -42,8 +42,8 @@ void session_self::perform(const session::effect& what) {
           .then([](done) {},
                 [this](const caf::error& e) {
                   // Found again and removed at the next start.
-                  spdlog::warn("session {}: checkout not removed yet: {}",
-                               id(), to_refusal(e).message);
+                  spdlog::warn("session {}: checkout not removed yet: {}", id(),
+                               to_refusal(e).message);
                 });
       else if constexpr (std::is_same_v<type, out::over>) {
         self_->send(supervisor_, arm_deadline{id(), 0});
@@ -74,8 +74,8 @@ void session_self::perform(const session::effect& what) {
         wait_for(x.exec_id, x.who, true);
       else if constexpr (std::is_same_v<type, out::answer_checkin>) {
         if (auto promise = asker(x.who))
-          promise->deliver(checkin_reply{id(), record().status,
-                                         machine_.commit, record().branch});
+          promise->deliver(checkin_reply{id(), record().status, machine_.commit,
+                                         record().branch});
       } else if constexpr (std::is_same_v<type, out::answer_terminated>) {
         if (auto promise = asker(x.who))
           promise->deliver(terminate_reply{id(), machine_.rescue_refs});
@@ -158,9 +158,7 @@ void session_self::persist(const out::persist& change) {
   copy.next.last_event_data = list.dump();
   self_->request(context_->store, store_patience, update_session{copy.next})
     .then(
-      [this, copy, events](done) mutable {
-        stored(copy, std::move(events));
-      },
+      [this, copy, events](done) mutable { stored(copy, std::move(events)); },
       [this, copy](const caf::error& e) {
         auto why = to_refusal(e);
         if (why.code == errc::conflict) {

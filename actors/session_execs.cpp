@@ -35,8 +35,7 @@ exec_outcome never_ran(exec_status status, std::string reason) {
 
 } // namespace
 
-std::filesystem::path
-session_self::exec_dir(const std::string& exec_id) const {
+std::filesystem::path session_self::exec_dir(const std::string& exec_id) const {
   return dir_ / runner::exec_dir(exec_id);
 }
 
@@ -46,10 +45,10 @@ void session_self::spawn_exec(const std::string& exec_id) {
   auto& exec = machine_.execs.at(exec_id);
   live_.try_emplace(exec_id, output_cutter{exec_id});
   try {
-    write_exec_spec(dir_, exec_id,
-                    resolve_command(exec.spec, project_, record(),
-                                    {context_->shell, context_->max_output,
-                                     dir_ / "home"}));
+    write_exec_spec(
+      dir_, exec_id,
+      resolve_command(exec.spec, project_, record(),
+                      {context_->shell, context_->max_output, dir_ / "home"}));
   } catch (const std::exception& e) {
     spdlog::error("session {}: exec {} cannot be written down: {}", id(),
                   exec_id, e.what());
@@ -86,8 +85,7 @@ void session_self::kill_exec(const std::string& exec_id) {
 
 void session_self::stop_runner() {
   for (auto& exec_id : std::exchange(to_spawn_, {}))
-    on_ended(exec_id, 0,
-             never_ran(exec_status::canceled, "the session ended"));
+    on_ended(exec_id, 0, never_ran(exec_status::canceled, "the session ended"));
   runner_ = runner_state::asked;
   context_->runners->stop(id(), handle());
 }
@@ -227,9 +225,10 @@ void session_self::wait_for(const std::string& exec_id, session::ticket who,
                             bool end) {
   auto status = machine_.execs.at(exec_id).status;
   auto found = live_.find(exec_id);
-  auto in_line = std::ranges::find(machine_.waiting, exec_id)
-                 != machine_.waiting.end();
-  if (is_over(status) || (!end && (in_line || status == exec_status::running))) {
+  auto in_line =
+    std::ranges::find(machine_.waiting, exec_id) != machine_.waiting.end();
+  if (is_over(status)
+      || (!end && (in_line || status == exec_status::running))) {
     answer_exec(who, exec_id);
     return;
   }
@@ -287,9 +286,8 @@ void session_self::answer_exec(session::ticket who,
   if (waited && ended) {
     output_log_reader log{exec_dir(exec_id)};
     for (auto stream : {output_stream::out, output_stream::err}) {
-      std::string text(std::min<std::uint64_t>(log.size(stream),
-                                               max_inline_output),
-                       '\0');
+      std::string text(
+        std::min<std::uint64_t>(log.size(stream), max_inline_output), '\0');
       text.resize(log.read(stream, 0, text));
       add_output(json, greenroom::name(stream), text);
     }
@@ -304,16 +302,15 @@ nlohmann::ordered_json session_self::json_of(const exec_record& exec) const {
   if (is_over(exec.status)) {
     progress.stdout_bytes = exec.outcome.stdout_bytes;
     progress.stderr_bytes = exec.outcome.stderr_bytes;
-  } else if (auto found = live_.find(exec.spec.exec_id);
-             found != live_.end()) {
+  } else if (auto found = live_.find(exec.spec.exec_id); found != live_.end()) {
     progress.stdout_bytes = found->second.printed[index_of(output_stream::out)];
     progress.stderr_bytes = found->second.printed[index_of(output_stream::err)];
   }
   if (exec.status == exec_status::queued) {
     auto place = std::ranges::find(machine_.waiting, exec.spec.exec_id);
     if (place != machine_.waiting.end())
-      progress.queue_position
-        = static_cast<std::size_t>(place - machine_.waiting.begin()) + 1;
+      progress.queue_position =
+        static_cast<std::size_t>(place - machine_.waiting.begin()) + 1;
   }
   return exec_json(record().project_id, id(), exec, progress);
 }

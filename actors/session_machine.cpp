@@ -274,8 +274,8 @@ struct machine {
         || (s.why != ending::none && s.why != ending::terminate))
       return add(refuse(x.who, not_active));
     if (s.why == ending::terminate)
-      return add(refuse(x.who, {errc::conflict,
-                                "the session is being terminated already"}));
+      return add(refuse(
+        x.who, {errc::conflict, "the session is being terminated already"}));
     for (auto who : s.starters)
       add(refuse(who, {errc::conflict,
                        "the session was terminated before it was ready"}));
@@ -301,8 +301,7 @@ struct machine {
       return;
     drop_waiting(exec_status::canceled, x.now, "the session ended");
     if (s.why == ending::checkin
-        || (s.why == ending::expire
-            && s.record.expiry == on_expire::checkin)) {
+        || (s.why == ending::expire && s.record.expiry == on_expire::checkin)) {
       s.at = step::checking_in;
       add(out::save_checkin{});
     } else {
@@ -357,8 +356,7 @@ struct machine {
   void operator()(const in::store_refused&) {
     s.persisting = false;
     // Only a check-in changes more than the record before it is stored.
-    if (s.why == ending::checkin
-        && s.record.status == session_status::active)
+    if (s.why == ending::checkin && s.record.status == session_status::active)
       abandon_ending();
   }
 
@@ -396,8 +394,7 @@ struct machine {
 
   void operator()(const in::exec_started& x) {
     auto found = s.execs.find(x.exec_id);
-    if (found == s.execs.end()
-        || found->second.status != exec_status::queued)
+    if (found == s.execs.end() || found->second.status != exec_status::queued)
       return;
     found->second.status = exec_status::running;
     found->second.started_at = x.time;

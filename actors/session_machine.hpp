@@ -58,11 +58,11 @@ struct state {
 
   ending why = ending::none;
   step at = step::idle;
-  std::string fail_reason;   // for ending::fail
-  ticket asked = 0;          // who waits for the ending
-  caller author;             // of the check-in commit
-  std::string message;       // of the check-in commit
-  std::string commit;        // what the check-in made
+  std::string fail_reason; // for ending::fail
+  ticket asked = 0;        // who waits for the ending
+  caller author;           // of the check-in commit
+  std::string message;     // of the check-in commit
+  std::string commit;      // what the check-in made
   std::vector<std::string> rescue_refs;
   std::vector<ticket> starters; // who waits for the session to be active
 
@@ -151,14 +151,12 @@ struct cancel_asked {
 
 } // namespace in
 
-using input
-  = std::variant<in::begin, in::start_asked, in::checkout_made,
-                 in::checkout_failed, in::extend_asked, in::checkin_asked,
-                 in::checkin_saved, in::checkin_failed, in::terminate_asked,
-                 in::give_up, in::runner_stopped, in::rescue_saved,
-                 in::rescue_failed, in::tick, in::stored, in::store_refused,
-                 in::exec_asked, in::exec_started, in::exec_ended,
-                 in::cancel_asked>;
+using input = std::variant<
+  in::begin, in::start_asked, in::checkout_made, in::checkout_failed,
+  in::extend_asked, in::checkin_asked, in::checkin_saved, in::checkin_failed,
+  in::terminate_asked, in::give_up, in::runner_stopped, in::rescue_saved,
+  in::rescue_failed, in::tick, in::stored, in::store_refused, in::exec_asked,
+  in::exec_started, in::exec_ended, in::cancel_asked>;
 
 /// True for inputs that may change the stored record: they wait while another
 /// change is being stored.

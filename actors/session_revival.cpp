@@ -39,8 +39,8 @@ void session_self::revive() {
 void session_self::recover_events() {
   if (record().version <= timeline_->last_version())
     return;
-  auto events = nlohmann::ordered_json::parse(record().last_event_data, nullptr,
-                                              false);
+  auto events =
+    nlohmann::ordered_json::parse(record().last_event_data, nullptr, false);
   if (!events.is_array())
     return;
   std::vector<timeline_entry> entries;
@@ -105,8 +105,8 @@ void session_self::recover_execs() {
       exec.printed[i] = exec.cutter.progress().recorded[i];
     // A spawn that was sent leaves its command behind, even if the runner
     // died before it could answer. What was not sent waits in line again.
-    exec.spawn_sent = std::filesystem::exists(
-      dir_ / runner::exec_dir(exec_id) / runner::spec_file);
+    exec.spawn_sent = std::filesystem::exists(dir_ / runner::exec_dir(exec_id)
+                                              / runner::spec_file);
     if (exec.spawn_sent) {
       ++machine_.running;
       sent_any = true;

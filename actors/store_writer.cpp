@@ -121,31 +121,30 @@ store_writer(pointer self,
     },
     [self](put_project& x) {
       return enqueue<done>(self, "storing a project",
-                                  [x = std::move(x)](auto& db) {
-                                    store::put_project(db, x.project);
-                                    return done{};
-                                  });
+                           [x = std::move(x)](auto& db) {
+                             store::put_project(db, x.project);
+                             return done{};
+                           });
     },
     [self](drop_project& x) {
       return enqueue<done>(self, "deleting a project",
-                                  [x = std::move(x)](auto& db) {
-                                    store::delete_project(db, x.project_id);
-                                    return done{};
-                                  });
+                           [x = std::move(x)](auto& db) {
+                             store::delete_project(db, x.project_id);
+                             return done{};
+                           });
     },
     [self](put_key& x) {
-      return enqueue<done>(self, "storing a key",
-                                  [x = std::move(x)](auto& db) {
-                                    store::put_key(db, x.key);
-                                    return done{};
-                                  });
+      return enqueue<done>(self, "storing a key", [x = std::move(x)](auto& db) {
+        store::put_key(db, x.key);
+        return done{};
+      });
     },
     [self](drop_key& x) {
       return enqueue<done>(self, "deleting a key",
-                                  [x = std::move(x)](auto& db) {
-                                    store::delete_key(db, x.key_id);
-                                    return done{};
-                                  });
+                           [x = std::move(x)](auto& db) {
+                             store::delete_key(db, x.key_id);
+                             return done{};
+                           });
     },
     [self](write_batch) { write(self); },
   };

@@ -31,8 +31,8 @@ session_actor spawn_child(pointer self, child& entry, session_birth birth) {
   if (auto found = self->state.projects.find(entry.project_id);
       found != self->state.projects.end())
     birth.project = found->second;
-  birth.supervisor = caf::actor_cast<session_supervisor_actor>(
-    session_supervisor_core{self});
+  birth.supervisor =
+    caf::actor_cast<session_supervisor_actor>(session_supervisor_core{self});
   auto core = self->spawn(session_body, self->state.context, std::move(birth));
   self->monitor(core);
   self->state.ids[core.address()] = id;
@@ -71,8 +71,7 @@ void revive(pointer self, const std::string& id) {
                   to_refusal(e).message);
     self->delayed_send(self, std::chrono::seconds{1}, revive_session{id});
   };
-  self
-    ->request(self->state.context->store, store_patience, take_session{id})
+  self->request(self->state.context->store, store_patience, take_session{id})
     .then(
       [self, id](session_record& record) {
         auto found = self->state.children.find(id);
@@ -132,8 +131,7 @@ void child_down(pointer self, const caf::down_msg& down) {
 
 void find(pointer self, const find_session& request, handle_promise promise) {
   auto& children = self->state.children;
-  if (auto found = children.find(request.session_id);
-      found != children.end()) {
+  if (auto found = children.find(request.session_id); found != children.end()) {
     auto& entry = found->second;
     if (!request.project_id.empty() && entry.project_id != request.project_id)
       promise.deliver(no_such_session());
@@ -199,8 +197,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
     next();
   };
   auto remove = [self, id, next, skip](const saved_rescue&) {
-    self
-      ->request(self->state.context->git, git_patience, remove_checkout{id})
+    self->request(self->state.context->git, git_patience, remove_checkout{id})
       .then([next](done) { next(); }, skip);
   };
   self->request(self->state.context->reader, look_up_patience, load_session{id})
@@ -228,8 +225,8 @@ void start_sweep(pointer self) {
     if (auto id = entry.path().filename().string();
         !self->state.children.contains(id)
         && (fs::exists(fs::symlink_status(entry.path() / "checkout"))
-            || fs::exists(fs::symlink_status(entry.path()
-                                             / "checkout.removed"))))
+            || fs::exists(
+              fs::symlink_status(entry.path() / "checkout.removed"))))
       left->push_back(std::move(id));
   sweep(self, std::move(left));
 }
@@ -275,8 +272,8 @@ session_supervisor(pointer self, context_ptr context,
   return {
     [self](launch_session& request) -> caf::result<session_actor> {
       self->state.projects[request.project.id] = std::move(request.project);
-      auto [place, fresh]
-        = self->state.children.try_emplace(request.session.id);
+      auto [place, fresh] =
+        self->state.children.try_emplace(request.session.id);
       auto& entry = place->second;
       if (!fresh) {
         // Somebody found it in the store and asked for it before us.

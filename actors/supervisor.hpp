@@ -51,8 +51,7 @@ struct supervisor_state {
   std::unordered_map<caf::actor_addr, std::string> ids; // of living children
 };
 
-session_supervisor_core::behavior_type
-session_supervisor(
+session_supervisor_core::behavior_type session_supervisor(
   session_supervisor_core::stateful_pointer<supervisor_state> self,
   context_ptr context, std::vector<project_record> projects);
 

@@ -87,7 +87,8 @@ private:
           release(worker);
         },
         [this, promise, worker](caf::error& error) mutable {
-          auto gone = error.category() != make_error(errc::internal, "").category();
+          auto gone =
+            error.category() != make_error(errc::internal, "").category();
           promise.deliver(std::move(error));
           if (gone) {
             caf::anon_send_exit(worker, caf::exit_reason::kill);

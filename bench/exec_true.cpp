@@ -94,9 +94,9 @@ double slow(std::vector<double> times) {
 report measure() {
   node server;
   auto session = server.make_session();
-  auto request
-    = server.request("POST", session + "/exec",
-                     nlohmann::json{{"argv", {"true"}}, {"wait", "10s"}}.dump());
+  auto request =
+    server.request("POST", session + "/exec",
+                   nlohmann::json{{"argv", {"true"}}, {"wait", "10s"}}.dump());
   connection client{server.port()};
   for (int i = 0; i < warm_up; ++i) {
     spawn_true();
@@ -109,8 +109,7 @@ report measure() {
     std::vector<double> executed;
     for (int i = 0; i < commands; ++i) {
       spawned.push_back(milliseconds_of(spawn_true));
-      executed.push_back(
-        milliseconds_of([&] { exec_true(client, request); }));
+      executed.push_back(milliseconds_of([&] { exec_true(client, request); }));
     }
     usual.baseline.push_back(median(spawned));
     usual.subject.push_back(median(executed));

@@ -19,10 +19,8 @@ constexpr std::chrono::milliseconds one_round{500};
 
 struct loaded_node {
   explicit loaded_node(const node_options& options)
-    : server(options),
-      load(server.port(), connections,
-           server.request("GET", server.make_session())) {
-  }
+    : server(options), load(server.port(), connections,
+                            server.request("GET", server.make_session())) {}
   node server;
   http_load load;
 };
@@ -33,8 +31,8 @@ void measure_threads(unsigned threads, report& to) {
                  connections, request_text("GET", "/", {})};
   loaded_node logging{{"info", threads}};
   loaded_node silent{{"warn", threads}};
-  auto name = std::to_string(threads)
-              + (threads == 1 ? " HTTP thread" : " HTTP threads");
+  auto name =
+    std::to_string(threads) + (threads == 1 ? " HTTP thread" : " HTTP threads");
   comparison with_log{name + ", log at info", "/s", ">= 0.8", {}, {}};
   comparison without{name + ", log at warn", "/s", "", {}, {}};
   for (auto load : {&bare, &logging.load, &silent.load})

@@ -14,40 +14,40 @@
 namespace greenroom {
 
 /// Blocking work on files: replays and timeline pages. A small pool of threads.
-using log_reader_actor = caf::typed_actor<
-  caf::replies_to<read_session_events>::with<event_batch>,
-  caf::replies_to<read_session_timeline>::with<timeline_page>>;
+using log_reader_actor =
+  caf::typed_actor<caf::replies_to<read_session_events>::with<event_batch>,
+                   caf::replies_to<read_session_timeline>::with<timeline_page>>;
 
 /// Blocking work on git repositories. A small pool of threads, first come first
 /// served; refuses with overloaded when its queue is full.
-using git_actor = caf::typed_actor<
-  caf::replies_to<resolve_branch>::with<resolved_branch>,
-  caf::replies_to<make_checkout>::with<done>,
-  caf::replies_to<save_checkin>::with<saved_checkin>,
-  caf::replies_to<save_rescue>::with<saved_rescue>,
-  caf::replies_to<remove_checkout>::with<done>>;
+using git_actor =
+  caf::typed_actor<caf::replies_to<resolve_branch>::with<resolved_branch>,
+                   caf::replies_to<make_checkout>::with<done>,
+                   caf::replies_to<save_checkin>::with<saved_checkin>,
+                   caf::replies_to<save_rescue>::with<saved_rescue>,
+                   caf::replies_to<remove_checkout>::with<done>>;
 
 /// The one writer of the store. What lies in its mailbox becomes one
 /// transaction; each answer comes after that transaction is on disk.
-using store_writer_actor = caf::typed_actor<
-  caf::replies_to<insert_session>::with<done>,
-  caf::replies_to<update_session>::with<done>,
-  caf::replies_to<take_session>::with<session_record>,
-  caf::replies_to<take_live_sessions>::with<session_rows>,
-  caf::replies_to<put_project>::with<done>,
-  caf::replies_to<drop_project>::with<done>,
-  caf::replies_to<put_key>::with<done>,
-  caf::replies_to<drop_key>::with<done>>;
+using store_writer_actor =
+  caf::typed_actor<caf::replies_to<insert_session>::with<done>,
+                   caf::replies_to<update_session>::with<done>,
+                   caf::replies_to<take_session>::with<session_record>,
+                   caf::replies_to<take_live_sessions>::with<session_rows>,
+                   caf::replies_to<put_project>::with<done>,
+                   caf::replies_to<drop_project>::with<done>,
+                   caf::replies_to<put_key>::with<done>,
+                   caf::replies_to<drop_key>::with<done>>;
 
 /// What the store writer also hears, from itself.
-using store_writer_core
-  = store_writer_actor::extend<caf::reacts_to<write_batch>>;
+using store_writer_core =
+  store_writer_actor::extend<caf::reacts_to<write_batch>>;
 
 /// Reads of the store that no actor has in memory.
-using store_reader_actor = caf::typed_actor<
-  caf::replies_to<load_session>::with<session_record>,
-  caf::replies_to<query_sessions>::with<session_rows>,
-  caf::replies_to<live_sessions>::with<session_rows>>;
+using store_reader_actor =
+  caf::typed_actor<caf::replies_to<load_session>::with<session_record>,
+                   caf::replies_to<query_sessions>::with<session_rows>,
+                   caf::replies_to<live_sessions>::with<session_rows>>;
 
 /// One SSE stream: a cursor into a session's events, one write in flight. While
 /// it is registered as hot with its session it is sent each batch.
@@ -95,40 +95,40 @@ using session_actor = caf::typed_actor<
   caf::reacts_to<exec_grown>, caf::reacts_to<exec_ended>>;
 
 /// What a session also hears, from itself.
-using session_core = session_actor::extend<
-  caf::reacts_to<wait_over>, caf::reacts_to<go_on>, caf::reacts_to<try_again>,
-  caf::reacts_to<check_idle>>;
+using session_core =
+  session_actor::extend<caf::reacts_to<wait_over>, caf::reacts_to<go_on>,
+                        caf::reacts_to<try_again>, caf::reacts_to<check_idle>>;
 
 /// Spawns and monitors sessions; revives a crashed one with back-off and a
 /// limit; owns the one clock of all sessions' deadlines.
-using session_supervisor_actor = caf::typed_actor<
-  caf::replies_to<launch_session>::with<session_actor>,
-  caf::replies_to<find_session>::with<session_actor>,
-  caf::replies_to<reconcile>::with<reconciled>,
-  caf::replies_to<get_loads>::with<session_loads>,
-  caf::reacts_to<session_load>, caf::reacts_to<arm_deadline>,
-  caf::reacts_to<project_changed>>;
+using session_supervisor_actor =
+  caf::typed_actor<caf::replies_to<launch_session>::with<session_actor>,
+                   caf::replies_to<find_session>::with<session_actor>,
+                   caf::replies_to<reconcile>::with<reconciled>,
+                   caf::replies_to<get_loads>::with<session_loads>,
+                   caf::reacts_to<session_load>, caf::reacts_to<arm_deadline>,
+                   caf::reacts_to<project_changed>>;
 
 /// What a supervisor also hears, from itself.
-using session_supervisor_core
-  = session_supervisor_actor::extend<caf::reacts_to<clock_tick>,
-                                     caf::reacts_to<revive_session>>;
+using session_supervisor_core =
+  session_supervisor_actor::extend<caf::reacts_to<clock_tick>,
+                                   caf::reacts_to<revive_session>>;
 
 /// One project: admits sessions.
-using project_actor = caf::typed_actor<
-  caf::replies_to<create_session>::with<session_record>,
-  caf::replies_to<list_sessions>::with<session_page>,
-  caf::reacts_to<project_changed>>;
+using project_actor =
+  caf::typed_actor<caf::replies_to<create_session>::with<session_record>,
+                   caf::replies_to<list_sessions>::with<session_page>,
+                   caf::reacts_to<project_changed>>;
 
 /// Id to handle, for projects and sessions; keeps the projects.
-using directory_actor = caf::typed_actor<
-  caf::replies_to<find_project>::with<project_actor>,
-  caf::replies_to<find_session>::with<session_actor>,
-  caf::replies_to<list_projects>::with<project_list>,
-  caf::replies_to<get_project>::with<project_record>,
-  caf::replies_to<create_project>::with<project_record>,
-  caf::replies_to<change_project>::with<project_record>,
-  caf::replies_to<delete_project>::with<done>>;
+using directory_actor =
+  caf::typed_actor<caf::replies_to<find_project>::with<project_actor>,
+                   caf::replies_to<find_session>::with<session_actor>,
+                   caf::replies_to<list_projects>::with<project_list>,
+                   caf::replies_to<get_project>::with<project_record>,
+                   caf::replies_to<create_project>::with<project_record>,
+                   caf::replies_to<change_project>::with<project_record>,
+                   caf::replies_to<delete_project>::with<done>>;
 
 /// Names a part that the node cannot do without.
 struct guard_part {
@@ -150,10 +150,10 @@ GREENROOM_INSPECT(join_edge, x.edge)
 
 /// API keys: durable in the store, published as a snapshot that HTTP threads
 /// read without a message.
-using key_registry_actor = caf::typed_actor<
-  caf::replies_to<create_key>::with<key_created>,
-  caf::replies_to<list_keys>::with<key_list>,
-  caf::replies_to<revoke_key>::with<done>,
-  caf::reacts_to<join_edge>>;
+using key_registry_actor =
+  caf::typed_actor<caf::replies_to<create_key>::with<key_created>,
+                   caf::replies_to<list_keys>::with<key_list>,
+                   caf::replies_to<revoke_key>::with<done>,
+                   caf::reacts_to<join_edge>>;
 
 } // namespace greenroom

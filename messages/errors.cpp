@@ -73,8 +73,9 @@ refusal to_refusal(const caf::error& error) {
     return {errc::timeout, "the server did not answer in time, try again"};
   if (error == caf::sec::request_receiver_down
       || error.category() == caf::atom("exit"))
-    return {errc::unavailable,
-            "the part of the server that answers this is restarting, try again"};
+    return {
+      errc::unavailable,
+      "the part of the server that answers this is restarting, try again"};
   return {errc::internal, "internal error (" + to_string(error) + ")"};
 }
 

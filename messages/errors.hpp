@@ -50,8 +50,7 @@ struct refusal {
 class refused : public std::runtime_error {
 public:
   refused(errc code, const std::string& message)
-    : std::runtime_error(message), code_(code) {
-  }
+    : std::runtime_error(message), code_(code) {}
   errc code() const noexcept {
     return code_;
   }

@@ -85,7 +85,7 @@ typename Inspector::result_type inspect(Inspector& f, event_filter& x) {
 struct event_slice {
   std::uint64_t seq = 0;
   event_kind kind = event_kind::stream_gap;
-  std::string exec_id; // empty for events of no exec
+  std::string exec_id;     // empty for events of no exec
   std::uint32_t begin = 0; // where its text starts; it ends where the next one
                            // starts, or with the text
 };

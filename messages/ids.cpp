@@ -48,7 +48,8 @@ std::string make_id() {
 }
 
 bool is_id(std::string_view text) noexcept {
-  return text.size() == id_length && std::ranges::all_of(text, is_lower_or_digit);
+  return text.size() == id_length
+         && std::ranges::all_of(text, is_lower_or_digit);
 }
 
 bool is_exec_id(std::string_view text) noexcept {

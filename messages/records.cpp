@@ -8,8 +8,8 @@ namespace greenroom {
 namespace {
 
 constexpr std::array<std::string_view, 7> session_names{
-  "creating", "active", "checking_in", "ended", "expired", "terminated",
-  "failed"};
+  "creating", "active",     "checking_in", "ended",
+  "expired",  "terminated", "failed"};
 constexpr std::array<std::string_view, 2> expiry_names{"rescue", "checkin"};
 constexpr std::array<std::string_view, 7> exec_names{
   "queued", "running", "exited", "signaled", "timed_out", "canceled", "lost"};

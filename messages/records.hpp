@@ -45,8 +45,8 @@ struct project_record {
   std::string setup; // empty: none
   review_rules review;
   bool stopped = false; // admits no new sessions
-  friend bool operator==(const project_record&, const project_record&)
-    = default;
+  friend bool operator==(const project_record&,
+                         const project_record&) = default;
 };
 
 template <class Inspector>
@@ -143,8 +143,8 @@ struct session_record {
   // short: written in one transaction with the change itself.
   std::string last_event;      // the last one's name, empty: none
   std::string last_event_data; // JSON array of {"type", "data"}
-  friend bool operator==(const session_record&, const session_record&)
-    = default;
+  friend bool operator==(const session_record&,
+                         const session_record&) = default;
 };
 
 template <class Inspector>
@@ -203,7 +203,7 @@ struct exec_outcome {
   std::uint64_t stdout_bytes = 0; // as printed, kept or not
   std::uint64_t stderr_bytes = 0;
   bool truncated = false; // the log holds less than was printed
-  std::string reason; // why it never ran or was lost, empty otherwise
+  std::string reason;     // why it never ran or was lost, empty otherwise
   friend bool operator==(const exec_outcome&, const exec_outcome&) = default;
 };
 

@@ -15,8 +15,8 @@ namespace greenroom {
 
 #define GREENROOM_INSPECT(type, ...)                                           \
   template <class Inspector>                                                   \
-  typename Inspector::result_type inspect(Inspector& f,                       \
-                                          [[maybe_unused]] type& x) {           \
+  typename Inspector::result_type inspect(Inspector& f,                        \
+                                          [[maybe_unused]] type& x) {          \
     return f(caf::meta::type_name(#type) __VA_OPT__(, ) __VA_ARGS__);          \
   }
 
@@ -480,8 +480,7 @@ struct resolve_branch {
   bool new_branch = false;
   std::string from_ref;
 };
-GREENROOM_INSPECT(resolve_branch, x.project, x.branch, x.new_branch,
-                  x.from_ref)
+GREENROOM_INSPECT(resolve_branch, x.project, x.branch, x.new_branch, x.from_ref)
 
 struct resolved_branch {
   std::string commit;

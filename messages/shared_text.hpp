@@ -21,8 +21,7 @@ class shared_text {
 public:
   shared_text() = default;
   explicit shared_text(std::string text)
-    : text_(std::make_shared<const std::string>(std::move(text))) {
-  }
+    : text_(std::make_shared<const std::string>(std::move(text))) {}
 
   std::string_view view() const noexcept {
     return text_ ? std::string_view{*text_} : std::string_view{};

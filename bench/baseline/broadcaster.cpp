@@ -72,8 +72,8 @@ public:
     ::posix_spawn_file_actions_init(&actions);
     ::posix_spawn_file_actions_adddup2(&actions, in.get(), STDOUT_FILENO);
     pid_t pid = -1;
-    errno = ::posix_spawnp(&pid, command[0], &actions, nullptr, command,
-                           environ);
+    errno =
+      ::posix_spawnp(&pid, command[0], &actions, nullptr, command, environ);
     ::posix_spawn_file_actions_destroy(&actions);
     if (errno != 0)
       fail(command[0]);

@@ -25,9 +25,9 @@ struct handler {
   }
 };
 
-using traits
-  = restinio::traits_t<restinio::asio_timer_manager_t, restinio::null_logger_t,
-                       handler, restinio::noop_strand_t>;
+using traits =
+  restinio::traits_t<restinio::asio_timer_manager_t, restinio::null_logger_t,
+                     handler, restinio::noop_strand_t>;
 using server = restinio::http_server_t<traits>;
 
 std::unique_ptr<server> listen(asio::io_context& context, std::uint16_t& port) {
@@ -39,8 +39,8 @@ std::unique_ptr<server> listen(asio::io_context& context, std::uint16_t& port) {
         .max_pipelined_requests(2)
         .separate_accept_and_create_connect(false)
         .acceptor_options_setter([](restinio::acceptor_options_t& o) {
-          using reuse_port
-            = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+          using reuse_port =
+            asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
           o.set_option(asio::ip::tcp::acceptor::reuse_address{true});
           o.set_option(reuse_port{true});
         })

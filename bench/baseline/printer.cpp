@@ -26,9 +26,9 @@ int main(int argc, char** argv) {
       std::this_thread::sleep_until(start
                                     + nanoseconds{1'000'000'000 / rate} * i);
     char line[80];
-    auto size = std::snprintf(
-      line, sizeof line, "[%7ld] Building CXX object src/part_%ld.cpp.o\n", i,
-      i);
+    auto size =
+      std::snprintf(line, sizeof line,
+                    "[%7ld] Building CXX object src/part_%ld.cpp.o\n", i, i);
     if (::write(STDOUT_FILENO, line, static_cast<std::size_t>(size)) != size)
       return 1;
   }

@@ -30,8 +30,8 @@ child::child(const std::vector<std::string>& argv,
   unique_fd out{ends[1]};
   unique_fd err;
   if (!log.empty())
-    err.reset(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-                     0600));
+    err.reset(
+      ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   auto parent = ::getpid();
   pid_ = ::fork();
   if (pid_ < 0)

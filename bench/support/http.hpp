@@ -41,8 +41,7 @@ private:
 
 class connection {
 public:
-  explicit connection(std::uint16_t port) : socket_(connect_to(port)) {
-  }
+  explicit connection(std::uint16_t port) : socket_(connect_to(port)) {}
   answer ask(std::string_view request);
 
 private:

@@ -48,8 +48,8 @@ double http_load::run(std::chrono::milliseconds time) {
     send_all(one.socket, request_);
   std::array<::epoll_event, 64> events;
   while (waiting > 0) {
-    auto count = ::epoll_wait(poll_.get(), events.data(), events.size(),
-                              patience_ms);
+    auto count =
+      ::epoll_wait(poll_.get(), events.data(), events.size(), patience_ms);
     if (count < 0 && errno != EINTR)
       fail("epoll_wait");
     if (count == 0)
@@ -73,8 +73,8 @@ double http_load::run(std::chrono::milliseconds time) {
 /// True if an answer is whole.
 bool http_load::read(client& from) {
   std::array<char, 16 * 1024> buffer;
-  auto got = ::recv(from.socket.get(), buffer.data(), buffer.size(),
-                    MSG_DONTWAIT);
+  auto got =
+    ::recv(from.socket.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (got < 0 && errno == EAGAIN)
     return false;
   if (got <= 0)

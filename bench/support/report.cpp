@@ -30,13 +30,13 @@ void print_table(const report& what) {
   std::printf("%s: %s\n  baseline: %s\n  subject:  %s\n\n", what.name.c_str(),
               what.question.c_str(), what.baseline.c_str(),
               what.subject.c_str());
-  std::printf("  %-36s %12s %12s %-9s %6s  %-12s %s\n", "", "baseline",
+  std::printf("  %-34s %11s %11s %-4s %6s %-12s %s\n", "", "baseline",
               "subject", "", "ratio", "(spread)", "aim");
   for (auto& row : what.rows) {
     auto ratios = row.ratios();
     auto [least, most] = std::ranges::minmax(ratios);
     auto spread = "(" + readable(least) + "-" + readable(most) + ")";
-    std::printf("  %-36s %12s %12s %-9s %6s  %-12s %s\n", row.what.c_str(),
+    std::printf("  %-34s %11s %11s %-4s %6s %-12s %s\n", row.what.c_str(),
                 readable(median(row.baseline)).c_str(),
                 readable(median(row.subject)).c_str(), row.unit.c_str(),
                 readable(median(ratios)).c_str(), spread.c_str(),

@@ -25,8 +25,8 @@ constexpr std::size_t buffer_size = 256 * 1024;
 
 std::uint64_t number(std::string_view text, int base = 10) {
   std::uint64_t result = 0;
-  auto [end, error]
-    = std::from_chars(text.data(), text.data() + text.size(), result, base);
+  auto [end, error] =
+    std::from_chars(text.data(), text.data() + text.size(), result, base);
   if (error != std::errc{})
     throw std::runtime_error("no number: " + std::string{text.substr(0, 80)});
   return result;
@@ -75,8 +75,8 @@ template <class Done>
 void watchers::read_until(Done done) {
   std::array<::epoll_event, 512> events;
   while (!done()) {
-    auto count = ::epoll_wait(poll_.get(), events.data(), events.size(),
-                              patience_ms);
+    auto count =
+      ::epoll_wait(poll_.get(), events.data(), events.size(), patience_ms);
     if (count < 0 && errno != EINTR)
       fail("epoll_wait");
     if (count == 0)
@@ -88,8 +88,8 @@ void watchers::read_until(Done done) {
 }
 
 void watchers::read(watcher& from) {
-  auto got = ::recv(from.socket.get(), buffer_.data(), buffer_.size(),
-                    MSG_DONTWAIT);
+  auto got =
+    ::recv(from.socket.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
   if (got < 0 && errno == EAGAIN)
     return;
   if (got <= 0 && from.exited) {

@@ -22,15 +22,15 @@ std::string trimmed(std::string_view text) {
   if (begin == std::string_view::npos)
     return {};
   return std::string{
-      text.substr(begin, text.find_last_not_of(space) - begin + 1)};
+    text.substr(begin, text.find_last_not_of(space) - begin + 1)};
 }
 
 admin_key checked(std::string_view text, std::string source) {
   admin_key key;
   key.secret = trimmed(text);
   key.source = std::move(source);
-  auto printable = std::ranges::all_of(
-    key.secret, [](char c) { return c > ' ' && c <= '~'; });
+  auto printable =
+    std::ranges::all_of(key.secret, [](char c) { return c > ' ' && c <= '~'; });
   if (key.secret.empty())
     throw std::runtime_error("the administrator's key in " + key.source
                              + " is empty; it needs 16 characters or more");

@@ -104,9 +104,9 @@ made_key make_key(std::string name, std::vector<std::string> scopes,
   made_key result;
   result.secret = make_secret();
   result.record = {
-      make_id(),         std::move(name),     sha256_hex(result.secret),
-      std::move(scopes), std::move(projects), now,
-      expires_at};
+    make_id(),         std::move(name),     sha256_hex(result.secret),
+    std::move(scopes), std::move(projects), now,
+    expires_at};
   return result;
 }
 

@@ -23,8 +23,8 @@ inline constexpr std::string_view admin = "admin";
 } // namespace scope
 
 inline constexpr std::array<std::string_view, 5> all_scopes{
-    scope::sessions_read, scope::sessions_execute, scope::projects_read,
-    scope::projects_execute, scope::admin};
+  scope::sessions_read, scope::sessions_execute, scope::projects_read,
+  scope::projects_execute, scope::admin};
 
 bool is_scope(std::string_view text) noexcept;
 

@@ -149,7 +149,7 @@ std::string format_duration(millis length) {
     millis length;
   };
   constexpr std::array<step, 4> steps{
-      {{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
+    {{"h", 3'600'000}, {"m", 60'000}, {"s", 1'000}, {"ms", 1}}};
   std::string result;
   for (const auto& [name, size] : steps) {
     if (length >= size)

@@ -42,7 +42,7 @@ fs::path temporary_beside(const fs::path& path) {
 void sync_parent(int dir, const fs::path& path) {
   auto parent = path.has_parent_path() ? path.parent_path() : fs::path{"."};
   unique_fd fd{
-      ::openat(dir, parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    ::openat(dir, parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!fd || ::fsync(fd.get()) != 0)
     fail(errno, "cannot sync the directory", parent);
 }

@@ -91,7 +91,7 @@ int read_fraction(reader& in) {
 
 std::string format_rfc3339(unix_ms time) {
   const std::chrono::sys_time<milliseconds> point{
-      milliseconds{std::clamp(time, first, last)}};
+    milliseconds{std::clamp(time, first, last)}};
   const auto midnight = std::chrono::floor<days>(point);
   const year_month_day date{midnight};
   const auto rest = (point - midnight).count();

@@ -32,7 +32,7 @@ struct key {
   std::string purpose; // one sentence
   /// Stores a value or throws key_error; `where` is the path to name in it.
   std::function<void(const nlohmann::json&, Target&, const std::string& where)>
-      read;
+    read;
   std::function<nlohmann::ordered_json(const Target&)> write;
 };
 

@@ -21,7 +21,7 @@ bool is_control(char c) {
 bool is_variable_name(std::string_view text) {
   return !text.empty() && !(text[0] >= '0' && text[0] <= '9')
          && std::ranges::all_of(
-             text, [](char c) { return is_letter_or_digit(c) || c == '_'; });
+           text, [](char c) { return is_letter_or_digit(c) || c == '_'; });
 }
 
 // "host:port" taken apart, with a host that can be one.
@@ -32,7 +32,7 @@ std::optional<endpoint> parse_endpoint(std::string_view text) {
   endpoint result;
   auto digits = text.substr(colon + 1);
   auto [end, error] =
-      std::from_chars(digits.begin(), digits.end(), result.port);
+    std::from_chars(digits.begin(), digits.end(), result.port);
   if (error != std::errc{} || end != digits.end())
     return std::nullopt;
   auto host = text.substr(0, colon);

@@ -129,7 +129,7 @@ struct or_null {
   Kind kind;
 
   using value_type =
-      typename decltype(std::declval<Kind>().read(json{}))::value_type;
+    typename decltype(std::declval<Kind>().read(json{}))::value_type;
 
   std::string expects() const {
     return kind.expects() + ", or null";

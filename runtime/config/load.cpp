@@ -139,8 +139,8 @@ void throw_bad_value(const std::string& where, const json& value,
 
 std::string to_string(const endpoint& where) {
   auto host = where.host.find(':') == std::string::npos
-                  ? where.host
-                  : '[' + where.host + ']';
+                ? where.host
+                : '[' + where.host + ']';
   return host + ':' + std::to_string(where.port);
 }
 
@@ -177,7 +177,7 @@ std::string explain(const config& c) {
         item = nlohmann::ordered_json(item.at("id"));
       });
     result +=
-        known.path + " = " + value.dump() + "  // " + known.purpose + '\n';
+      known.path + " = " + value.dump() + "  // " + known.purpose + '\n';
   }
   return result;
 }

@@ -16,9 +16,9 @@ const std::vector<key<project_record>>& change_keys() {
   static const auto table = [] {
     auto result = project_keys();
     result.push_back(describe<project_record>(
-        "status", kinds::one_of<bool>{{{"running", false}, {"stopped", true}}},
-        [](auto& p) -> auto& { return p.stopped; },
-        "Whether new sessions are admitted."));
+      "status", kinds::one_of<bool>{{{"running", false}, {"stopped", true}}},
+      [](auto& p) -> auto& { return p.stopped; },
+      "Whether new sessions are admitted."));
     return result;
   }();
   return table;
@@ -33,48 +33,48 @@ const std::vector<key<project_record>>& change_keys() {
 const std::vector<key<project_record>>& project_keys() {
   using namespace kinds;
   static const std::vector<key<project_record>> table{
-      describe<project_record>(
-          "id",
-          text{"a project id: 1 to 63 lower-case letters, digits and inner "
-               "hyphens",
-               is_project_id},
-          [](auto& p) -> auto& { return p.id; }, "The name in all paths."),
-      describe<project_record>(
-          "repo",
-          private_text{{"a path or a URL of a repository, without credentials",
-                        is_repository}},
-          [](auto& p) -> auto& { return p.repo; }, "The upstream repository."),
-      describe<project_record>(
-          "default_branch", text{"a branch name", is_branch_name},
-          [](auto& p) -> auto& { return p.default_branch; },
-          "Where new branches start."),
-      describe<project_record>(
-          "protected_branches", text_list{"branch names", is_branch_name},
-          [](auto& p) -> auto& { return p.protected_branches; },
-          "Branches that no session may check out."),
-      describe<project_record>(
-          "max_active_sessions", whole{1, 10'000},
-          [](auto& p) -> auto& { return p.max_active_sessions; },
-          "How many sessions may live at once."),
-      describe<project_record>(
-          "env", environment{}, [](auto& p) -> auto& { return p.env; },
-          "Environment variables of every command."),
-      describe<project_record>(
-          "setup", text_or_null{{"a shell command", is_script}},
-          [](auto& p) -> auto& { return p.setup; },
-          "Run in a new checkout before the session is active."),
-      describe<project_record>(
-          "review.command", text_or_null{{"a shell command", is_script}},
-          [](auto& p) -> auto& { return p.review.command; },
-          "Reviews what is checked in; null: a person decides."),
-      describe<project_record>(
-          "review.timeout", duration{1000, one_day},
-          [](auto& p) -> auto& { return p.review.timeout; },
-          "How long a review may take."),
-      describe<project_record>(
-          "review.required", flag{},
-          [](auto& p) -> auto& { return p.review.required; },
-          "Whether a protected branch moves only to what was reviewed."),
+    describe<project_record>(
+      "id",
+      text{"a project id: 1 to 63 lower-case letters, digits and inner "
+           "hyphens",
+           is_project_id},
+      [](auto& p) -> auto& { return p.id; }, "The name in all paths."),
+    describe<project_record>(
+      "repo",
+      private_text{{"a path or a URL of a repository, without credentials",
+                    is_repository}},
+      [](auto& p) -> auto& { return p.repo; }, "The upstream repository."),
+    describe<project_record>(
+      "default_branch", text{"a branch name", is_branch_name},
+      [](auto& p) -> auto& { return p.default_branch; },
+      "Where new branches start."),
+    describe<project_record>(
+      "protected_branches", text_list{"branch names", is_branch_name},
+      [](auto& p) -> auto& { return p.protected_branches; },
+      "Branches that no session may check out."),
+    describe<project_record>(
+      "max_active_sessions", whole{1, 10'000},
+      [](auto& p) -> auto& { return p.max_active_sessions; },
+      "How many sessions may live at once."),
+    describe<project_record>(
+      "env", environment{}, [](auto& p) -> auto& { return p.env; },
+      "Environment variables of every command."),
+    describe<project_record>(
+      "setup", text_or_null{{"a shell command", is_script}},
+      [](auto& p) -> auto& { return p.setup; },
+      "Run in a new checkout before the session is active."),
+    describe<project_record>(
+      "review.command", text_or_null{{"a shell command", is_script}},
+      [](auto& p) -> auto& { return p.review.command; },
+      "Reviews what is checked in; null: a person decides."),
+    describe<project_record>(
+      "review.timeout", duration{1000, one_day},
+      [](auto& p) -> auto& { return p.review.timeout; },
+      "How long a review may take."),
+    describe<project_record>(
+      "review.required", flag{},
+      [](auto& p) -> auto& { return p.review.required; },
+      "Whether a protected branch moves only to what was reviewed."),
   };
   return table;
 }

@@ -113,8 +113,8 @@ std::string_view event_data::json(const timeline_entry& entry) {
     if (logs_.size() == max_open_logs)
       logs_.clear();
     log =
-        logs_.try_emplace(entry.exec_id, session_dir_ / "exec" / entry.exec_id)
-            .first;
+      logs_.try_emplace(entry.exec_id, session_dir_ / "exec" / entry.exec_id)
+        .first;
   }
   bytes_.resize(entry.length);
   bytes_.resize(log->second.read(entry.stream, entry.offset, bytes_));
@@ -172,7 +172,7 @@ std::vector<std::string_view> select(const event_batch& batch,
     if (passes) {
       const auto begin = slices[i].begin;
       const auto end =
-          i + 1 < slices.size() ? slices[i + 1].begin : text.size();
+        i + 1 < slices.size() ? slices[i + 1].begin : text.size();
       if (joins)
         result.back() = {result.back().data(),
                          result.back().size() + (end - begin)};

@@ -60,7 +60,7 @@ void append_json_string(std::string& out, std::string_view utf8) {
       break;
     const char escape = escape_of(*at);
     const char text[] = {
-        '\\', escape, '0', '0', digits[(*at >> 4) & 15], digits[*at & 15]};
+      '\\', escape, '0', '0', digits[(*at >> 4) & 15], digits[*at & 15]};
     out.append(text, escape == 'u' ? 6 : 2);
     ++at;
   }
@@ -69,7 +69,7 @@ void append_json_string(std::string& out, std::string_view utf8) {
 
 void append_base64(std::string& out, std::string_view bytes) {
   constexpr char digits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   auto begin = out.size();
   out.resize(begin + (bytes.size() + 2) / 3 * 4);
   char* to = out.data() + begin;

@@ -18,7 +18,7 @@ std::uint64_t unfinished(output_stream stream, std::uint64_t end,
                          std::uint64_t most, const read_output& read) {
   std::array<char, 3> bytes;
   const auto size =
-      static_cast<std::size_t>(std::min<std::uint64_t>(most, bytes.size()));
+    static_cast<std::size_t>(std::min<std::uint64_t>(most, bytes.size()));
   if (read(stream, end - size, std::span{bytes}.first(size)) < size)
     return 0;
   return incomplete_tail({bytes.data(), size});

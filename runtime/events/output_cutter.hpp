@@ -30,7 +30,7 @@ inline constexpr std::uint32_t max_output_event = 16 * 1024;
 
 /// Reads bytes of a stream; returns how many it could.
 using read_output = std::function<std::size_t(
-    output_stream stream, std::uint64_t offset, std::span<char> out)>;
+  output_stream stream, std::uint64_t offset, std::span<char> out)>;
 
 class output_cutter {
 public:

@@ -139,7 +139,7 @@ void timeline_writer::append(std::span<const timeline_entry> entries) {
     // Where this fails, the next append or recover() does it; readers do not
     // look past the index.
     [[maybe_unused]] auto ignored =
-        ::ftruncate(file.get(), static_cast<off_t>(end_));
+      ::ftruncate(file.get(), static_cast<off_t>(end_));
     errno = error;
     throw_errno("cannot append to", path);
   }

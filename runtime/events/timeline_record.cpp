@@ -20,7 +20,7 @@ constexpr std::size_t output_size = 8 + 4 + 8 + 8 + 2 * 8 * output_streams;
 
 std::uint32_t checksum(std::string_view bytes) noexcept {
   return static_cast<std::uint32_t>(::crc32_z(
-      0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
+    0, reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()));
 }
 
 template <class T>

@@ -41,8 +41,8 @@ std::size_t matching(std::string_view bytes, const lead& first) noexcept {
   std::size_t n = 1;
   while (n < most) {
     const auto byte = byte_at(bytes, n);
-    const bool fits = n == 1 ? byte >= first.low && byte <= first.high
-                             : (byte & 0xc0) == 0x80;
+    const bool fits =
+      n == 1 ? byte >= first.low && byte <= first.high : (byte & 0xc0) == 0x80;
     if (!fits)
       break;
     ++n;

@@ -7,15 +7,15 @@ namespace greenroom {
 namespace {
 
 std::uint32_t own_checksum(const index_entry& entry) noexcept {
-  return output_checksum({reinterpret_cast<const char*>(&entry),
-                          offsetof(index_entry, record_crc)});
+  return output_checksum(
+    {reinterpret_cast<const char*>(&entry), offsetof(index_entry, record_crc)});
 }
 
 } // namespace
 
 std::uint32_t output_checksum(std::span<const char> data) noexcept {
   return static_cast<std::uint32_t>(::crc32_z(
-      0, reinterpret_cast<const unsigned char*>(data.data()), data.size()));
+    0, reinterpret_cast<const unsigned char*>(data.data()), data.size()));
 }
 
 index_entry to_entry(const output_record& record) noexcept {

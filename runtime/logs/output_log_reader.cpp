@@ -74,7 +74,7 @@ std::vector<output_record> output_log_reader::records(std::uint64_t from,
   if (from >= there)
     return {};
   std::vector<index_entry> entries(
-      static_cast<std::size_t>(std::min<std::uint64_t>(there - from, max)));
+    static_cast<std::size_t>(std::min<std::uint64_t>(there - from, max)));
   auto bytes = read_at(index_.get(), from * sizeof(index_entry),
                        {reinterpret_cast<char*>(entries.data()),
                         entries.size() * sizeof(index_entry)},

@@ -93,7 +93,7 @@ std::size_t output_log_writer::store(output_stream stream,
                                      std::span<const char> data) {
   auto& self = state(stream);
   auto size =
-      static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), room_));
+    static_cast<std::size_t>(std::min<std::uint64_t>(data.size(), room_));
   if (size == 0 || !open_once(self.file, dir_, name(stream)))
     return 0;
   return write_at(self.file.get(), self.kept, data.first(size));
@@ -107,8 +107,8 @@ bool output_log_writer::record(output_stream stream, std::span<const char> data,
     return false;
   auto& self = state(stream);
   auto entry =
-      to_entry({now, stream, self.kept, static_cast<std::uint32_t>(data.size()),
-                self.lost, output_checksum(data)});
+    to_entry({now, stream, self.kept, static_cast<std::uint32_t>(data.size()),
+              self.lost, output_checksum(data)});
   std::span bytes{reinterpret_cast<const char*>(&entry), sizeof entry};
   if (write_at(index_.get(), records_ * sizeof entry, bytes) != sizeof entry)
     return false;

@@ -37,8 +37,8 @@ void sync_recent_files(const fs::path& dir) {
   std::error_code gone;
   for (auto& entry : fs::directory_iterator{dir, gone}) {
     struct ::stat status {};
-    if (::lstat(entry.path().c_str(), &status) == 0
-        && S_ISREG(status.st_mode) && now - status.st_mtime <= settled)
+    if (::lstat(entry.path().c_str(), &status) == 0 && S_ISREG(status.st_mode)
+        && now - status.st_mtime <= settled)
       sync_file(entry.path());
   }
   sync_file(dir); // the names of new files
@@ -52,16 +52,14 @@ void sync_session(const fs::path& dir) {
     // A directory's own time does not change while its files grow.
     struct ::stat status {};
     auto exit = entry.path() / "exit.json";
-    if (::lstat(exit.c_str(), &status) != 0
-        || now - status.st_mtime <= settled)
+    if (::lstat(exit.c_str(), &status) != 0 || now - status.st_mtime <= settled)
       sync_recent_files(entry.path());
   }
 }
 
 } // namespace
 
-log_syncer::log_syncer() : thread_([this] { run(); }) {
-}
+log_syncer::log_syncer() : thread_([this] { run(); }) {}
 
 log_syncer::~log_syncer() {
   {

@@ -24,13 +24,13 @@ public:
     using namespace std::chrono;
     auto level = spdlog::level::to_string_view(line.level);
     nlohmann::ordered_json json{
-      {"time", format_rfc3339(
-                 duration_cast<milliseconds>(line.time.time_since_epoch())
-                   .count())},
+      {"time",
+       format_rfc3339(
+         duration_cast<milliseconds>(line.time.time_since_epoch()).count())},
       {"level", std::string{level.data(), level.size()}},
       {"message", std::string{line.payload.data(), line.payload.size()}}};
-    auto text = json.dump(-1, ' ', false,
-                          nlohmann::json::error_handler_t::replace);
+    auto text =
+      json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     text.push_back('\n');
     out.append(text.data(), text.data() + text.size());
   }

@@ -33,13 +33,15 @@ struct arguments {
 };
 
 void add_config_options(CLI::App& app, arguments& args) {
-  app.add_option("-c,--config", args.config_file,
-                 "Configuration file (JSON with comments); without one the "
-                 "defaults hold")
+  app
+    .add_option("-c,--config", args.config_file,
+                "Configuration file (JSON with comments); without one the "
+                "defaults hold")
     ->type_name("FILE");
-  app.add_option("--set", args.overrides,
-                 "Override one key, e.g. --set http.listen=127.0.0.1:9000; may "
-                 "be repeated")
+  app
+    .add_option("--set", args.overrides,
+                "Override one key, e.g. --set http.listen=127.0.0.1:9000; may "
+                "be repeated")
     ->type_name("KEY.PATH=VALUE")
     ->allow_extra_args(false);
 }
@@ -119,8 +121,8 @@ int main(int argc, char** argv) {
   add_config_options(*serve_command, args);
   serve_command->add_flag("--welcome", args.welcome,
                           "Once it serves, print commands to try it with");
-  auto* config_command
-    = app.add_subcommand("config", "Work with configuration files");
+  auto* config_command =
+    app.add_subcommand("config", "Work with configuration files");
   config_command->require_subcommand(1);
   auto* check_command = config_command->add_subcommand(
     "check", "Validate a configuration and print what holds");

@@ -74,8 +74,8 @@ fs::path prepare_data_dir(const config& settings) {
 
 // Two nodes on one directory would ruin it.
 unique_fd lock_data_dir(const fs::path& dir) {
-  unique_fd lock{::open((dir / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC,
-                        0600)};
+  unique_fd lock{
+    ::open((dir / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
   if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
     throw start_error("another node is running on " + dir.string()
                       + "; stop it, or give this one a directory of its own "
@@ -103,8 +103,8 @@ void raise_descriptor_limit() {
 }
 
 fs::path runner_binary() {
-  auto path = fs::read_symlink("/proc/self/exe").parent_path()
-              / "greenroom-runner";
+  auto path =
+    fs::read_symlink("/proc/self/exe").parent_path() / "greenroom-runner";
   if (!fs::exists(path))
     throw start_error(path.string()
                       + " is missing; it belongs beside greenroom");
@@ -177,8 +177,8 @@ void node::parts::open() {
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
   keys = std::make_unique<key_ring>(admin.secret);
   syncer = std::make_unique<log_syncer>();
-  runners = std::make_unique<runner_link>(runner_link_options{
-    runner_binary(), data_dir, settings.exec.kill_grace});
+  runners = std::make_unique<runner_link>(
+    runner_link_options{runner_binary(), data_dir, settings.exec.kill_grace});
 }
 
 void node::parts::start_actors() {
@@ -210,10 +210,10 @@ void node::parts::start_actors() {
   context->reader = keep(system->spawn<caf::detached>(
     store_reader,
     std::make_shared<connection_ptr::element_type>(std::move(read_from))));
-  context->git = keep(
-    system->spawn(git_workers, data_dir, git_threads, git_queue));
-  context->logs = keep(
-    system->spawn(log_reader, data_dir, log_threads, log_queue));
+  context->git =
+    keep(system->spawn(git_workers, data_dir, git_threads, git_queue));
+  context->logs =
+    keep(system->spawn(log_reader, data_dir, log_threads, log_queue));
   supervisor = keep(system->spawn(session_supervisor, context, projects));
   directory = keep(system->spawn(greenroom::directory, context, supervisor,
                                  std::move(projects)));

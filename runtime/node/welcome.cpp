@@ -6,11 +6,12 @@ namespace greenroom {
 
 std::string welcome(const config& settings, std::uint16_t port,
                     const std::filesystem::path& key_file) {
-  auto project
-    = settings.projects.empty() ? "demo" : settings.projects.front().id;
+  auto project =
+    settings.projects.empty() ? "demo" : settings.projects.front().id;
   auto key = key_file.empty() ? std::string{"$GREENROOM_ADMIN_KEY"}
                               : "$(cat " + key_file.string() + ")";
-  return fmt::format(R"(
+  return fmt::format(
+    R"(
 Greenroom serves at http://{host}:{port}; the administrator's key is {where}.
 In another terminal:
 
@@ -34,15 +35,13 @@ In another terminal:
 Ctrl-C stops the node; sessions and their commands are back at the next start.
 
 )",
-                     fmt::arg("host", settings.http.listen.host),
-                     fmt::arg("port", port), fmt::arg("project", project),
-                     fmt::arg("key", key),
-                     fmt::arg("where", key_file.empty()
-                                         ? "in your environment"
-                                         : "in " + key_file.string()),
-                     fmt::arg("repo", settings.projects.empty()
-                                        ? "REPO"
-                                        : settings.projects.front().repo));
+    fmt::arg("host", settings.http.listen.host), fmt::arg("port", port),
+    fmt::arg("project", project), fmt::arg("key", key),
+    fmt::arg("where", key_file.empty() ? "in your environment"
+                                       : "in " + key_file.string()),
+    fmt::arg("repo", settings.projects.empty()
+                       ? "REPO"
+                       : settings.projects.front().repo));
 }
 
 } // namespace greenroom

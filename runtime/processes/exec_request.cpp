@@ -43,12 +43,10 @@ runner::command_spec resolve_command(const exec_spec& request,
 
 void keep_request(const std::filesystem::path& exec_dir,
                   const exec_spec& request) {
-  nlohmann::json json{{"exec_id", request.exec_id},
-                      {"command", request.command},
-                      {"argv", request.argv},
-                      {"cwd", request.cwd},
-                      {"env", request.env},
-                      {"timeout_ms", request.timeout}};
+  nlohmann::json json{
+    {"exec_id", request.exec_id}, {"command", request.command},
+    {"argv", request.argv},       {"cwd", request.cwd},
+    {"env", request.env},         {"timeout_ms", request.timeout}};
   write_file_atomic(exec_dir / request_file, json.dump(), 0600, false);
 }
 

@@ -41,7 +41,7 @@ runner_connection::dial(const fs::path& session_dir) {
   auto fail = [&session_dir] {
     throw std::system_error(errno, std::generic_category(),
                             "cannot dial the runner in \""
-                                + session_dir.string() + '"');
+                              + session_dir.string() + '"');
   };
   unique_fd dir{::open(session_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   if (!dir)
@@ -86,7 +86,7 @@ runner_connection::received runner_connection::receive() {
   if (size <= 0)
     return closed{};
   auto [message, problem] = runner::decode_runner_message(
-      {buffer.data(), static_cast<std::size_t>(size)});
+    {buffer.data(), static_cast<std::size_t>(size)});
   if (!message)
     return closed{};
   return std::move(*message);

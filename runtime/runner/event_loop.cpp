@@ -20,7 +20,7 @@ int milliseconds_until(std::optional<steady::time_point> deadline) {
   // Rounded up: waking before the deadline would mean to wait again.
   auto left = ceil<milliseconds>(*deadline - steady::now()).count();
   return static_cast<int>(
-      std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
+    std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
 }
 
 } // namespace
@@ -63,11 +63,11 @@ void event_loop::unwatch(int fd) {
 void event_loop::run_once(std::optional<steady::time_point> deadline) {
   std::array<epoll_event, 32> events;
   auto count =
-      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                   milliseconds_until(deadline));
+    ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                 milliseconds_until(deadline));
   for (int i = 0; i < count; ++i) {
     auto index =
-        static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.fd);
+      static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.fd);
     // Gone where an earlier callback of this round unwatched it.
     if (auto ready = callbacks_[index])
       (*ready)();

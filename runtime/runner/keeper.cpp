@@ -87,7 +87,7 @@ private:
     // The kernel asks for another try when something was renamed meanwhile.
     for (int tries = 0;; ++tries) {
       unique_fd result{static_cast<int>(
-          ::syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof how))};
+        ::syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof how))};
       if (result || errno != EAGAIN || tries == 16)
         return result;
     }
@@ -128,7 +128,7 @@ private:
 
   void watch() {
     std::array<pollfd, 2> fds{
-        {{job_.orders, POLLIN, 0}, {children_.get(), POLLIN, 0}}};
+      {{job_.orders, POLLIN, 0}, {children_.get(), POLLIN, 0}}};
     while (!empty_) {
       ::poll(fds.data(), fds.size(), -1);
       if (fds[1].revents != 0)

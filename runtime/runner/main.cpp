@@ -12,15 +12,15 @@
 namespace {
 
 constexpr const char* usage =
-    "usage: greenroom-runner --session-dir DIR\n"
-    "\n"
-    "Starts the runner of the session in DIR in the background and returns\n"
-    "when it listens on DIR/runner.sock. DIR/runner.json tells it who may\n"
-    "command it. The server starts it by itself.\n"
-    "\n"
-    "  --session-dir DIR  the session's directory\n"
-    "  --help             this text\n"
-    "  --version          the version\n";
+  "usage: greenroom-runner --session-dir DIR\n"
+  "\n"
+  "Starts the runner of the session in DIR in the background and returns\n"
+  "when it listens on DIR/runner.sock. DIR/runner.json tells it who may\n"
+  "command it. The server starts it by itself.\n"
+  "\n"
+  "  --session-dir DIR  the session's directory\n"
+  "  --help             this text\n"
+  "  --version          the version\n";
 
 // What the caller left open or ignored is not for the runner and its commands.
 void start_clean() {

@@ -77,7 +77,7 @@ void node_link::hear(int fd) {
   if (static_cast<std::size_t>(size) > max_message)
     return reject(fd, "the message is too long");
   auto [message, problem] =
-      decode_node_message({buffer_.data(), static_cast<std::size_t>(size)});
+    decode_node_message({buffer_.data(), static_cast<std::size_t>(size)});
   if (!message)
     return reject(fd, std::move(problem));
   if (auto* x = std::get_if<hello>(&*message))
@@ -90,7 +90,7 @@ void node_link::hear(int fd) {
 void node_link::hear_hello(int fd, const hello& message) {
   if (message.version != protocol_version)
     return reject(fd, "this runner speaks version "
-                          + std::to_string(protocol_version) + " only");
+                        + std::to_string(protocol_version) + " only");
   if (message.nonce != nonce_)
     return reject(fd, "the nonce is another runner's");
   if (fd != node_.get()) {

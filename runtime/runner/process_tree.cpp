@@ -62,7 +62,7 @@ pid_t parent_of(pid_t pid) {
   if (name_end == std::string::npos || name_end + 4 > text.size())
     return 0;
   return static_cast<pid_t>(
-      std::strtol(text.c_str() + name_end + 4, nullptr, 10));
+    std::strtol(text.c_str() + name_end + 4, nullptr, 10));
 }
 
 } // namespace

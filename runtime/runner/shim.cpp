@@ -52,7 +52,7 @@ void shim::run() {
   auto processes_left = [this] {
     return !keepers_.empty()
            || std::ranges::any_of(
-               execs_, [](const auto& item) { return !item.second->empty(); });
+             execs_, [](const auto& item) { return !item.second->empty(); });
   };
   while (!stopping_ || processes_left()) {
     loop_.run_once(next_deadline());
@@ -134,7 +134,7 @@ std::string shim::start(const std::string& id) {
   if (stopping_)
     return "the session is being stopped";
   auto running = std::ranges::count_if(
-      execs_, [](const auto& item) { return item.second->active(); });
+    execs_, [](const auto& item) { return item.second->active(); });
   if (static_cast<std::size_t>(running) >= max_running)
     return "too many commands run in this session at once";
   unique_fd dir{::openat(session_dir_.get(), exec_dir(id).c_str(),
@@ -154,7 +154,7 @@ std::string shim::start(const std::string& id) {
   }
   exec_observer& observer = *this;
   auto exec = std::make_unique<supervised_exec>(
-      loop_, observer, id, std::move(dir), std::move(spec), config_.kill_grace);
+    loop_, observer, id, std::move(dir), std::move(spec), config_.kill_grace);
   keepers_.reserve(keepers_.size() + 1);
   auto& place = execs_[id];
   try {

@@ -53,7 +53,7 @@ private:
   std::optional<steady::time_point> next_deadline() const;
 
   using exec_map =
-      std::map<std::string, std::unique_ptr<supervised_exec>, std::less<>>;
+    std::map<std::string, std::unique_ptr<supervised_exec>, std::less<>>;
 
   runner_config config_;
   unique_fd session_dir_;

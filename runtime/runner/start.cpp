@@ -65,14 +65,14 @@ bool somebody_listens(int dir) {
 
 unique_fd listen_in(int dir) {
   unique_fd result{
-      ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!result)
     fail("cannot make a socket");
   auto address = socket_address(dir);
   // The mode has to be right from the first moment.
   auto old_mask = ::umask(0177);
-  auto bound = ::bind(result.get(), reinterpret_cast<sockaddr*>(&address),
-                      sizeof address);
+  auto bound =
+    ::bind(result.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   ::umask(old_mask);
   if (bound != 0 || ::listen(result.get(), SOMAXCONN) != 0)
     fail(std::string{"cannot listen on "} + socket_file);
@@ -85,7 +85,7 @@ void redirect_standard_files(int dir) {
   if (!null)
     fail("cannot open /dev/null");
   unique_fd log{
-      ::openat(dir, log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
+    ::openat(dir, log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   ::dup2(null.get(), STDIN_FILENO);
   ::dup2(null.get(), STDOUT_FILENO);
   ::dup2(log ? log.get() : null.get(), STDERR_FILENO);

@@ -70,12 +70,12 @@ std::vector<key_record> keys(connection& c) {
     long long created_at = 0;
     long long expires_at = 0;
     soci::statement statement =
-        (c.self().sql.prepare
-             << "SELECT id, name, secret_hash, scopes, projects, created_at,"
-                " expires_at FROM keys ORDER BY created_at, id",
-         soci::into(key.id), soci::into(key.name), soci::into(key.secret_hash),
-         soci::into(scopes), soci::into(projects), soci::into(created_at),
-         soci::into(expires_at));
+      (c.self().sql.prepare
+         << "SELECT id, name, secret_hash, scopes, projects, created_at,"
+            " expires_at FROM keys ORDER BY created_at, id",
+       soci::into(key.id), soci::into(key.name), soci::into(key.secret_hash),
+       soci::into(scopes), soci::into(projects), soci::into(created_at),
+       soci::into(expires_at));
     statement.execute();
     while (statement.fetch()) {
       key.scopes = list_from_json(key.id, scopes);

@@ -17,60 +17,60 @@ using step = std::vector<std::string>; // its statements
 // Numbers are BIGINT, truth values 0 and 1; what is not set is '' or 0.
 const std::vector<step>& steps() {
   static const std::vector<step> all{
-      {
-          "CREATE TABLE projects ("
-          " id TEXT PRIMARY KEY,"
-          " json TEXT NOT NULL,"
-          " stopped BIGINT NOT NULL,"
-          " updated_at BIGINT NOT NULL)",
+    {
+      "CREATE TABLE projects ("
+      " id TEXT PRIMARY KEY,"
+      " json TEXT NOT NULL,"
+      " stopped BIGINT NOT NULL,"
+      " updated_at BIGINT NOT NULL)",
 
-          "CREATE TABLE keys ("
-          " id TEXT PRIMARY KEY,"
-          " name TEXT NOT NULL,"
-          " secret_hash TEXT NOT NULL UNIQUE,"
-          " scopes TEXT NOT NULL,"
-          " projects TEXT NOT NULL,"
-          " created_at BIGINT NOT NULL,"
-          " expires_at BIGINT NOT NULL)",
+      "CREATE TABLE keys ("
+      " id TEXT PRIMARY KEY,"
+      " name TEXT NOT NULL,"
+      " secret_hash TEXT NOT NULL UNIQUE,"
+      " scopes TEXT NOT NULL,"
+      " projects TEXT NOT NULL,"
+      " created_at BIGINT NOT NULL,"
+      " expires_at BIGINT NOT NULL)",
 
-          "CREATE TABLE sessions ("
-          " id TEXT PRIMARY KEY,"
-          " project_id TEXT NOT NULL,"
-          " slot BIGINT NOT NULL,"
-          " node TEXT NOT NULL,"
-          " status TEXT NOT NULL,"
-          " status_reason TEXT NOT NULL,"
-          " branch TEXT NOT NULL,"
-          " new_branch BIGINT NOT NULL,"
-          " base_commit TEXT NOT NULL,"
-          " created_by TEXT NOT NULL,"
-          " created_at BIGINT NOT NULL,"
-          " expires_at BIGINT NOT NULL,"
-          " ended_at BIGINT NOT NULL,"
-          " feature_slug TEXT NOT NULL,"
-          " on_expire TEXT NOT NULL,"
-          " labels TEXT NOT NULL,"
-          " preview_port BIGINT NOT NULL,"
-          " epoch BIGINT NOT NULL,"
-          " version BIGINT NOT NULL,"
-          " warned BIGINT NOT NULL,"
-          " last_event TEXT NOT NULL,"
-          " last_event_data TEXT NOT NULL)",
+      "CREATE TABLE sessions ("
+      " id TEXT PRIMARY KEY,"
+      " project_id TEXT NOT NULL,"
+      " slot BIGINT NOT NULL,"
+      " node TEXT NOT NULL,"
+      " status TEXT NOT NULL,"
+      " status_reason TEXT NOT NULL,"
+      " branch TEXT NOT NULL,"
+      " new_branch BIGINT NOT NULL,"
+      " base_commit TEXT NOT NULL,"
+      " created_by TEXT NOT NULL,"
+      " created_at BIGINT NOT NULL,"
+      " expires_at BIGINT NOT NULL,"
+      " ended_at BIGINT NOT NULL,"
+      " feature_slug TEXT NOT NULL,"
+      " on_expire TEXT NOT NULL,"
+      " labels TEXT NOT NULL,"
+      " preview_port BIGINT NOT NULL,"
+      " epoch BIGINT NOT NULL,"
+      " version BIGINT NOT NULL,"
+      " warned BIGINT NOT NULL,"
+      " last_event TEXT NOT NULL,"
+      " last_event_data TEXT NOT NULL)",
 
-          // "At most n sessions" and "one branch, one session", as constraints.
-          "CREATE UNIQUE INDEX sessions_slot ON sessions (project_id, slot)"
-          " WHERE "
-              + std::string{is_live_sql},
-          "CREATE UNIQUE INDEX sessions_branch ON sessions (project_id, branch)"
-          " WHERE "
-              + std::string{is_live_sql},
+      // "At most n sessions" and "one branch, one session", as constraints.
+      "CREATE UNIQUE INDEX sessions_slot ON sessions (project_id, slot)"
+      " WHERE "
+        + std::string{is_live_sql},
+      "CREATE UNIQUE INDEX sessions_branch ON sessions (project_id, branch)"
+      " WHERE "
+        + std::string{is_live_sql},
 
-          "CREATE INDEX sessions_listing"
-          " ON sessions (project_id, created_at DESC, id DESC)",
-          "CREATE INDEX sessions_node ON sessions (node)"
-          " WHERE "
-              + std::string{is_live_sql},
-      },
+      "CREATE INDEX sessions_listing"
+      " ON sessions (project_id, created_at DESC, id DESC)",
+      "CREATE INDEX sessions_node ON sessions (node)"
+      " WHERE "
+        + std::string{is_live_sql},
+    },
   };
   return all;
 }
@@ -78,7 +78,7 @@ const std::vector<step>& steps() {
 int current_version(soci::session& sql) {
   int result = 0;
   sql << "SELECT COALESCE(MAX(version), 0) FROM schema_version",
-      soci::into(result);
+    soci::into(result);
   return result;
 }
 
@@ -89,9 +89,9 @@ bool take_step(connection& c, soci::session& sql) {
   const auto latest = static_cast<int>(steps().size());
   if (version > latest)
     throw std::runtime_error(
-        "the store " + c.self().name + " has version " + std::to_string(version)
-        + ", but this program knows only up to " + std::to_string(latest)
-        + "; start the newer program that wrote it, or restore a backup");
+      "the store " + c.self().name + " has version " + std::to_string(version)
+      + ", but this program knows only up to " + std::to_string(latest)
+      + "; start the newer program that wrote it, or restore a backup");
   if (version == latest)
     return false;
   for (const auto& statement : steps()[static_cast<std::size_t>(version)])
@@ -99,7 +99,7 @@ bool take_step(connection& c, soci::session& sql) {
   const int next = version + 1;
   const long long now = now_ms();
   sql << "INSERT INTO schema_version (version, applied_at) VALUES (:v, :t)",
-      soci::use(next, "v"), soci::use(now, "t");
+    soci::use(next, "v"), soci::use(now, "t");
   return true;
 }
 
@@ -112,7 +112,7 @@ void migrate(connection& c) {
            " applied_at BIGINT NOT NULL)";
   });
   while (
-      in_transaction(c, [&](soci::session& sql) { return take_step(c, sql); }))
+    in_transaction(c, [&](soci::session& sql) { return take_step(c, sql); }))
     continue;
 }
 

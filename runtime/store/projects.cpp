@@ -25,7 +25,7 @@ void write(connection& c, const project_record& project, bool keep_stopped) {
                         " VALUES (:id, :json, :stopped, :now)"
                         " ON CONFLICT (id) DO UPDATE SET json = excluded.json,"
                         " updated_at = excluded.updated_at"}
-                + (keep_stopped ? "" : ", stopped = excluded.stopped"),
+              + (keep_stopped ? "" : ", stopped = excluded.stopped"),
             soci::use(project.id, "id"), soci::use(text, "json"),
             soci::use(stopped, "stopped"), soci::use(now, "now"));
   });
@@ -57,8 +57,8 @@ bool delete_project(connection& c, const std::string& id) {
   return in_transaction(c, [&](soci::session& sql) {
     int live = 0;
     sql << "SELECT COUNT(*) FROM sessions WHERE project_id = :id AND "
-               + std::string{is_live_sql},
-        soci::into(live), soci::use(id, "id");
+             + std::string{is_live_sql},
+      soci::into(live), soci::use(id, "id");
     if (live > 0)
       throw refused(errc::conflict,
                     "project \"" + id + "\" has live sessions; end them first");
@@ -75,9 +75,9 @@ std::vector<project_record> projects(connection& c) {
     std::string text;
     int stopped = 0;
     soci::statement statement =
-        (c.self().sql.prepare
-             << "SELECT id, json, stopped FROM projects ORDER BY id",
-         soci::into(id), soci::into(text), soci::into(stopped));
+      (c.self().sql.prepare
+         << "SELECT id, json, stopped FROM projects ORDER BY id",
+       soci::into(id), soci::into(text), soci::into(stopped));
     statement.execute();
     while (statement.fetch())
       result.push_back(read(id, text, stopped != 0));

@@ -107,8 +107,9 @@ TEST_CASE("a checkout that cannot be made fails the session and says why") {
   auto s = new_session();
   session::apply(s, in::begin{});
   session::apply(s, in::start_asked{7});
-  auto then = store(s, session::apply(s, in::checkout_failed{
-                                  {errc::unavailable, "no upstream"}, 5}));
+  auto then =
+    store(s, session::apply(
+               s, in::checkout_failed{{errc::unavailable, "no upstream"}, 5}));
   CHECK(s.record.status == session_status::failed);
   CHECK(s.record.status_reason == "no upstream");
   CHECK(s.record.ended_at == 5);
@@ -143,14 +144,15 @@ TEST_CASE("a check-in that cannot be saved leaves the session active") {
   auto s = active_session();
   store(s, session::apply(s, in::checkin_asked{3, {}, ""}));
   session::apply(s, in::runner_stopped{});
-  auto failed
-    = session::apply(s, in::checkin_failed{{errc::conflict, "the branch has moved"}});
+  auto failed = session::apply(
+    s, in::checkin_failed{{errc::conflict, "the branch has moved"}});
   CHECK(find<out::persist>(failed)->next.status == session_status::active);
   auto then = store(s, failed);
   CHECK(refused_with(then, 3, errc::conflict, "the branch has moved"));
   CHECK(s.why == ending::none);
   // It takes work again.
-  CHECK(find<out::spawn_exec>(session::apply(s, in::exec_asked{4, command("a"), 1})));
+  CHECK(find<out::spawn_exec>(
+    session::apply(s, in::exec_asked{4, command("a"), 1})));
 }
 
 TEST_CASE("a check-in that the store refuses leaves the session active") {
@@ -159,7 +161,8 @@ TEST_CASE("a check-in that the store refuses leaves the session active") {
   session::apply(s, in::store_refused{});
   CHECK_FALSE(busy(s));
   CHECK(s.record.status == session_status::active);
-  CHECK(find<out::spawn_exec>(session::apply(s, in::exec_asked{4, command("a"), 1})));
+  CHECK(find<out::spawn_exec>(
+    session::apply(s, in::exec_asked{4, command("a"), 1})));
 }
 
 TEST_CASE("a check-in that was cut off by a crash is taken up again") {
@@ -261,7 +264,8 @@ TEST_CASE("on_expire checkin checks in first, and rescues where it cannot") {
 
 TEST_CASE("extending moves the end, up to the session's longest life") {
   auto s = active_session(hour);
-  auto then = store(s, session::apply(s, in::extend_asked{5, 3 * hour, birth + 1}));
+  auto then =
+    store(s, session::apply(s, in::extend_asked{5, 3 * hour, birth + 1}));
   CHECK(s.record.expires_at == birth + 1 + 3 * hour);
   CHECK(find<out::answer_session>(then)->who == 5);
   CHECK(find<out::arm>(then)->at == s.record.expires_at - hour);
@@ -271,12 +275,14 @@ TEST_CASE("extending moves the end, up to the session's longest life") {
 
 TEST_CASE("execs run in order of arrival, no more at once than allowed") {
   auto s = active_session();
-  CHECK(find<out::spawn_exec>(session::apply(s, in::exec_asked{1, command("a"), 1}))
-          ->exec_id
-        == "a");
-  CHECK(find<out::spawn_exec>(session::apply(s, in::exec_asked{2, command("b"), 1})));
-  CHECK_FALSE(
-    find<out::spawn_exec>(session::apply(s, in::exec_asked{3, command("c"), 1})));
+  CHECK(
+    find<out::spawn_exec>(session::apply(s, in::exec_asked{1, command("a"), 1}))
+      ->exec_id
+    == "a");
+  CHECK(find<out::spawn_exec>(
+    session::apply(s, in::exec_asked{2, command("b"), 1})));
+  CHECK_FALSE(find<out::spawn_exec>(
+    session::apply(s, in::exec_asked{3, command("c"), 1})));
   session::apply(s, in::exec_asked{4, command("d"), 1});
   CHECK(refused_with(session::apply(s, in::exec_asked{5, command("e"), 1}), 5,
                      errc::overloaded));
@@ -285,9 +291,10 @@ TEST_CASE("execs run in order of arrival, no more at once than allowed") {
   CHECK(find<out::publish_exec>(ended)->kind == event_kind::exec_exited);
   CHECK(find<out::spawn_exec>(ended)->exec_id == "c");
   CHECK(s.execs.at("a").status == exec_status::exited);
-  CHECK(find<out::spawn_exec>(session::apply(s, in::exec_ended{"b", exit_with(1)}))
-          ->exec_id
-        == "d");
+  CHECK(
+    find<out::spawn_exec>(session::apply(s, in::exec_ended{"b", exit_with(1)}))
+      ->exec_id
+    == "d");
 }
 
 TEST_CASE("an exec's name with the same body is the same exec, with another "
@@ -297,8 +304,9 @@ TEST_CASE("an exec's name with the same body is the same exec, with another "
   auto again = session::apply(s, in::exec_asked{2, command("a"), 2});
   CHECK(find<out::answer_exec_later>(again)->who == 2);
   CHECK(find<out::spawn_exec>(again) == nullptr);
-  CHECK(refused_with(session::apply(s, in::exec_asked{3, command("a", "false"), 2}), 3,
-                     errc::exec_exists));
+  CHECK(
+    refused_with(session::apply(s, in::exec_asked{3, command("a", "false"), 2}),
+                 3, errc::exec_exists));
   CHECK(s.order.size() == 1);
 }
 
@@ -343,7 +351,8 @@ TEST_CASE("execs that still wait when the session ends are canceled") {
 TEST_CASE("a session whose actor crashes again and again ends as failed, its "
           "work kept") {
   auto s = active_session();
-  REQUIRE(find<out::stop_runner>(session::apply(s, in::give_up{"crashed 6 times"})));
+  REQUIRE(
+    find<out::stop_runner>(session::apply(s, in::give_up{"crashed 6 times"})));
   REQUIRE(find<out::save_rescue>(session::apply(s, in::runner_stopped{})));
   store(s, session::apply(s, in::rescue_saved{{}, 1}));
   CHECK(s.record.status == session_status::failed);
@@ -355,10 +364,9 @@ TEST_CASE("a session that is over does nothing more, whatever is asked") {
                          session_status::terminated, session_status::failed);
   auto s = new_session(status);
   const refusal over{errc::bad_request, "session is not active"};
-  for (input what :
-       {input{in::extend_asked{1, hour, birth}}, input{in::checkin_asked{1}},
-        input{in::terminate_asked{1}},
-        input{in::exec_asked{1, command("a"), birth}}}) {
+  for (input what : {input{in::extend_asked{1, hour, birth}},
+                     input{in::checkin_asked{1}}, input{in::terminate_asked{1}},
+                     input{in::exec_asked{1, command("a"), birth}}}) {
     auto result = session::apply(s, what);
     REQUIRE(result.size() == 1);
     CHECK(refused_with(result, 1, over.code, over.message));
@@ -377,9 +385,9 @@ TEST_CASE("a session that is over does nothing more, whatever is asked") {
 TEST_CASE("a session that is being made refuses work but can be ended") {
   auto s = new_session();
   session::apply(s, in::begin{});
-  for (input what : {input{in::extend_asked{1, hour, birth}},
-                     input{in::checkin_asked{1}},
-                     input{in::exec_asked{1, command("a"), birth}}})
+  for (input what :
+       {input{in::extend_asked{1, hour, birth}}, input{in::checkin_asked{1}},
+        input{in::exec_asked{1, command("a"), birth}}})
     CHECK(refused_with(session::apply(s, what), 1, errc::bad_request,
                        "session is not active"));
   for (input what : {input{in::checkin_saved{}}, input{in::checkin_failed{}},
@@ -392,10 +400,9 @@ TEST_CASE("a session that is being made refuses work but can be ended") {
 TEST_CASE("a session that is checking in takes no other orders") {
   auto s = active_session();
   store(s, session::apply(s, in::checkin_asked{1, {}, ""}));
-  for (input what :
-       {input{in::extend_asked{2, hour, birth}}, input{in::checkin_asked{2}},
-        input{in::terminate_asked{2}},
-        input{in::exec_asked{2, command("a"), birth}}})
+  for (input what : {input{in::extend_asked{2, hour, birth}},
+                     input{in::checkin_asked{2}}, input{in::terminate_asked{2}},
+                     input{in::exec_asked{2, command("a"), birth}}})
     CHECK(refused_with(session::apply(s, what), 2, errc::bad_request,
                        "session is not active"));
   // Its time may run out meanwhile: the check-in is the better end.

@@ -53,8 +53,8 @@ public:
     event_kind kind;
   };
 
-  std::vector<event> wait(const std::function<bool(const std::vector<event>&)>&
-                            enough) {
+  std::vector<event>
+  wait(const std::function<bool(const std::vector<event>&)>& enough) {
     std::unique_lock lock{mutex_};
     if (!changed_.wait_for(lock, test::patience, [&] { return enough(seen_); }))
       throw std::runtime_error("the watcher did not see what it should");
@@ -72,8 +72,7 @@ private:
 // and finds it again when its actor was revived.
 struct follower_state {
   // Not an aggregate, or CAF would try to make its first member of `self`.
-  follower_state() {
-  }
+  follower_state() {}
   session_supervisor_actor supervisor;
   session_record session;
   session_actor handle;
@@ -86,8 +85,9 @@ using follower = watcher_actor::stateful_pointer<follower_state>;
 void follow(follower self);
 
 void read_on(follower self) {
-  self->request(self->state.handle, test::patience,
-                read_events{self->state.after, {}, 1 << 20})
+  self
+    ->request(self->state.handle, test::patience,
+              read_events{self->state.after, {}, 1 << 20})
     .then(
       [self](event_batch& batch) {
         self->state.after = batch.last;
@@ -98,8 +98,9 @@ void read_on(follower self) {
 }
 
 void follow(follower self) {
-  self->request(self->state.handle, test::patience,
-                watch_session{self, self->state.after, false})
+  self
+    ->request(self->state.handle, test::patience,
+              watch_session{self, self->state.after, false})
     .then(
       [self](const watch_reply& reply) {
         if (reply.state == watch_state::behind)
@@ -109,8 +110,9 @@ void follow(follower self) {
 }
 
 void find_again(follower self) {
-  self->request(self->state.supervisor, test::patience,
-                find_session{"demo", self->state.session.id})
+  self
+    ->request(self->state.supervisor, test::patience,
+              find_session{"demo", self->state.session.id})
     .then(
       [self](session_actor& handle) {
         self->state.handle = handle;
@@ -120,9 +122,9 @@ void find_again(follower self) {
       [](const caf::error&) {});
 }
 
-watcher_actor::behavior_type
-watch(follower self, session_supervisor_actor supervisor,
-      session_record session, sightings* seen) {
+watcher_actor::behavior_type watch(follower self,
+                                   session_supervisor_actor supervisor,
+                                   session_record session, sightings* seen) {
   self->state.supervisor = std::move(supervisor);
   self->state.session = std::move(session);
   self->state.seen = seen;
@@ -183,8 +185,8 @@ TEST_CASE("a session is created, runs a command, and is checked in") {
   CHECK(node.git({"-C", "upstream.git", "show", "work:new.txt"}) == "hello\n");
   CHECK(node.git({"-C", "upstream.git", "log", "-1", "--format=%an %s", "work"})
         == "Ada Say hello\n");
-  CHECK_FALSE(std::filesystem::exists(
-    node.context()->session_dir(session.id) / "runner.sock"));
+  CHECK_FALSE(std::filesystem::exists(node.context()->session_dir(session.id)
+                                      / "runner.sock"));
 }
 
 TEST_CASE("a session whose actor crashes is back with its state whole, and its "
@@ -192,8 +194,7 @@ TEST_CASE("a session whose actor crashes is back with its state whole, and its "
   small_node node;
   auto session = node.create(on_branch("work"));
   sightings seen;
-  auto watcher
-    = node.system().spawn(watch, node.supervisor(), session, &seen);
+  auto watcher = node.system().spawn(watch, node.supervisor(), session, &seen);
   auto handle = node.find(session);
   auto before = json_of(node.ask<exec_view>(handle, shell("echo one")));
   // One that outlives the crash, and prints on both sides of it.
@@ -231,8 +232,7 @@ TEST_CASE("a session whose actor crashes again and again ends as failed, with "
   auto session = node.create(on_branch("work"));
   node.ask<exec_view>(node.find(session), shell("echo precious > new.txt"));
   sightings seen;
-  auto watcher
-    = node.system().spawn(watch, node.supervisor(), session, &seen);
+  auto watcher = node.system().spawn(watch, node.supervisor(), session, &seen);
   for (std::size_t i = 0; i <= crash_limit; ++i)
     crash(node, session);
   auto all = seen.wait([](const auto& events) {
@@ -294,8 +294,7 @@ TEST_CASE("a restarted node has its sessions, and what ran runs on") {
   write_file_atomic(go, "", 0600, false);
   // The same name and body is the same exec: it says how that one ended.
   sightings seen;
-  auto watcher
-    = node.system().spawn(watch, node.supervisor(), session, &seen);
+  auto watcher = node.system().spawn(watch, node.supervisor(), session, &seen);
   seen.wait([](const auto& events) {
     return count(events, event_kind::exec_exited) == 1;
   });
@@ -316,8 +315,7 @@ TEST_CASE("admission is refused in the words of the contract") {
   };
   create_session request;
   request.branch = "no-such";
-  CHECK(refused(request)
-        == refusal{errc::not_found, "branch not found"});
+  CHECK(refused(request) == refusal{errc::not_found, "branch not found"});
   request.branch = "main";
   CHECK(refused(request)
         == refusal{errc::bad_request, "cannot checkout protected branch"});

@@ -104,17 +104,17 @@ void small_node::start() {
     parts_.push_back(caf::actor_cast<caf::actor>(handle));
     return handle;
   };
-  context->store = keep(
-    system_->spawn<caf::detached>(store_writer, write_to, "test"));
-  context->reader
-    = keep(system_->spawn<caf::detached>(store_reader, open_store(data)));
+  context->store =
+    keep(system_->spawn<caf::detached>(store_writer, write_to, "test"));
+  context->reader =
+    keep(system_->spawn<caf::detached>(store_reader, open_store(data)));
   context->git = keep(system_->spawn(git_workers, data, 2, 16));
   context->logs = keep(system_->spawn(log_reader, data, 1, 64));
   context_ = context;
   supervisor_ = keep(system_->spawn(session_supervisor, context_,
                                     std::vector<project_record>{rules}));
-  project_
-    = keep(system_->spawn(greenroom::project, rules, context_, supervisor_));
+  project_ =
+    keep(system_->spawn(greenroom::project, rules, context_, supervisor_));
   ask<reconciled>(supervisor_, reconcile{});
 }
 

@@ -11,8 +11,8 @@ namespace greenroom::test {
 class temp_dir {
 public:
   temp_dir() {
-    auto name = (std::filesystem::temp_directory_path() / "greenroom-XXXXXX")
-                  .string();
+    auto name =
+      (std::filesystem::temp_directory_path() / "greenroom-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr)
       throw std::runtime_error("cannot make a temporary directory: " + name);
     path_ = name;

@@ -11,7 +11,7 @@ namespace greenroom {
 namespace {
 
 constexpr std::array<std::string_view, 5> names{
-    "exited", "signaled", "timed_out", "canceled", "lost"};
+  "exited", "signaled", "timed_out", "canceled", "lost"};
 
 } // namespace
 
@@ -54,9 +54,9 @@ exit_record exit_fields(const nlohmann::json& object) {
   exit_record result;
   result.status = static_cast<exit_status>(status - names.begin());
   result.exit_code =
-      static_cast<std::int32_t>(integer_field(object, "exit_code", 0, 255));
+    static_cast<std::int32_t>(integer_field(object, "exit_code", 0, 255));
   result.signal =
-      static_cast<std::int32_t>(integer_field(object, "signal", 0, 64));
+    static_cast<std::int32_t>(integer_field(object, "signal", 0, 64));
   result.ended_at = integer_field(object, "ended_at", 0, most);
   result.stdout_bytes = count_field(object, "stdout_bytes");
   result.stderr_bytes = count_field(object, "stderr_bytes");

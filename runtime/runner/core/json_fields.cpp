@@ -53,7 +53,7 @@ std::int64_t integer_field(const json& object, const char* name,
 
 std::uint64_t count_field(const json& object, const char* name) {
   return static_cast<std::uint64_t>(
-      integer_field(object, name, 0, std::numeric_limits<std::int64_t>::max()));
+    integer_field(object, name, 0, std::numeric_limits<std::int64_t>::max()));
 }
 
 } // namespace greenroom::runner

@@ -14,7 +14,7 @@ namespace {
 
 std::uint32_t version_field(const json& object) {
   return static_cast<std::uint32_t>(integer_field(
-      object, "version", 0, std::numeric_limits<std::uint32_t>::max()));
+    object, "version", 0, std::numeric_limits<std::uint32_t>::max()));
 }
 
 unix_ms time_field(const json& object) {
@@ -52,7 +52,7 @@ json to_object(const welcome& x) {
   auto execs = json::array();
   for (const auto& item : x.execs)
     execs.push_back(
-        {{"exec", item.exec}, {"time", item.time}, {"records", item.records}});
+      {{"exec", item.exec}, {"time", item.time}, {"records", item.records}});
   return {{"op", "hello"},
           {"version", x.version},
           {"pid", x.pid},
@@ -102,8 +102,8 @@ node_message to_node_message(const json& object) {
 welcome to_welcome(const json& object) {
   welcome result;
   result.version = version_field(object);
-  result.pid = static_cast<std::int32_t>(integer_field(
-      object, "pid", 1, std::numeric_limits<std::int32_t>::max()));
+  result.pid = static_cast<std::int32_t>(
+    integer_field(object, "pid", 1, std::numeric_limits<std::int32_t>::max()));
   result.nonce = string_field(object, "nonce");
   const auto& execs = field(object, "execs");
   if (!execs.is_array())
@@ -112,7 +112,7 @@ welcome to_welcome(const json& object) {
     if (!item.is_object())
       throw bad_field{"execs is no list of objects"};
     result.execs.push_back(
-        {exec_field(item), time_field(item), count_field(item, "records")});
+      {exec_field(item), time_field(item), count_field(item, "records")});
   }
   return result;
 }
@@ -148,12 +148,12 @@ decoded<Message> decode(std::string_view text,
 
 std::string encode(const node_message& message) {
   return to_text(
-      std::visit([](const auto& x) { return to_object(x); }, message));
+    std::visit([](const auto& x) { return to_object(x); }, message));
 }
 
 std::string encode(const runner_message& message) {
   return to_text(
-      std::visit([](const auto& x) { return to_object(x); }, message));
+    std::visit([](const auto& x) { return to_object(x); }, message));
 }
 
 decoded<node_message> decode_node_message(std::string_view text) {

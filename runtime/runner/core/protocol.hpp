@@ -117,7 +117,7 @@ struct error {
 };
 
 using runner_message =
-    std::variant<welcome, started, refused, grown, exited, error>;
+  std::variant<welcome, started, refused, grown, exited, error>;
 
 // -- text ---------------------------------------------------------------------
 

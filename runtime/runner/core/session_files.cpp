@@ -61,7 +61,7 @@ command_spec parse_command_spec(std::string_view text) {
     if (!arg.is_string())
       throw bad_field{"argv is no list of strings"};
     result.argv.push_back(
-        without_nul(arg.get_ref<const std::string&>(), "argv"));
+      without_nul(arg.get_ref<const std::string&>(), "argv"));
   }
   result.cwd = without_nul(string_field(object, "cwd"), "cwd");
   const auto& env = field(object, "env");

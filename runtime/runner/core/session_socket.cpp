@@ -19,7 +19,7 @@ sockaddr_un socket_address(int dir) {
 
 unique_fd connect_to_runner(int dir) {
   unique_fd result{
-      ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+    ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!result)
     return result;
   auto address = socket_address(dir);

@@ -71,7 +71,7 @@ TEST_CASE_METHOD(without_variable, "a configured file has to be there") {
   test::temp_dir dir;
   CHECK_THAT(error_of(dir.path() / "none", dir.path()),
              Contains("auth.admin_key_file names")
-                 && Contains("does not exist"));
+               && Contains("does not exist"));
   CHECK_FALSE(std::filesystem::exists(dir.path() / "admin.key"));
 }
 

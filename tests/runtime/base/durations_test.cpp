@@ -72,6 +72,6 @@ TEST_CASE("durations are written short and read back the same") {
   CHECK(format_duration(250) == "250ms");
   CHECK(format_duration(0) == "0s");
   auto length =
-      GENERATE(1, 999, 1'000, 61'001, 3'600'000, 86'400'001, 172'800'000);
+    GENERATE(1, 999, 1'000, 61'001, 3'600'000, 86'400'001, 172'800'000);
   CHECK(parse_duration(format_duration(length)) == length);
 }

@@ -203,25 +203,25 @@ TEST_CASE("a bad value is named with what would do") {
 
 TEST_CASE("values of every kind are judged") {
   auto bad = GENERATE(
-      "http.threads=0", "http.threads=65", "http.threads=1.5",
-      "http.threads=-1", "http.listen=127.0.0.1", "http.listen=:8080",
-      "http.listen=1.2.3.4:65536", "http.listen=1.2.3.4:x", "http.listen=a b:1",
-      "http.listen=[x]:1", "http.public_url=ftp://x", "http.public_url=http://",
-      "http.public_url=http://x/", "http.public_url=http://a@b",
-      "http.max_body=0", "http.max_body=1MB", "http.max_body=-5",
-      "http.tls={\"cert\":\"c\"}", "http.tls={\"cert\":\"c\",\"kay\":\"k\"}",
-      "http.tls=true", "cluster.tls={\"cert\":\"c\",\"key\":\"k\"}",
-      "sessions.default_expiry=0s", "sessions.default_expiry=31d",
-      "sessions.default_expiry=soon", "sessions.max_expiry=500ms",
-      "storage.url=mysql://x", "storage.url=sqlite3://", "storage.sync=off",
-      "exec.shell=[]", "exec.shell=[1]", "exec.shell=bash", "node.name=a/b",
-      "node.data_dir=", "sandbox.read_only=[\"usr\"]", "log.level=loud",
-      "preview.domain=a_b", "projects={}", "projects=[1]");
+    "http.threads=0", "http.threads=65", "http.threads=1.5", "http.threads=-1",
+    "http.listen=127.0.0.1", "http.listen=:8080", "http.listen=1.2.3.4:65536",
+    "http.listen=1.2.3.4:x", "http.listen=a b:1", "http.listen=[x]:1",
+    "http.public_url=ftp://x", "http.public_url=http://",
+    "http.public_url=http://x/", "http.public_url=http://a@b",
+    "http.max_body=0", "http.max_body=1MB", "http.max_body=-5",
+    "http.tls={\"cert\":\"c\"}", "http.tls={\"cert\":\"c\",\"kay\":\"k\"}",
+    "http.tls=true", "cluster.tls={\"cert\":\"c\",\"key\":\"k\"}",
+    "sessions.default_expiry=0s", "sessions.default_expiry=31d",
+    "sessions.default_expiry=soon", "sessions.max_expiry=500ms",
+    "storage.url=mysql://x", "storage.url=sqlite3://", "storage.sync=off",
+    "exec.shell=[]", "exec.shell=[1]", "exec.shell=bash", "node.name=a/b",
+    "node.data_dir=", "sandbox.read_only=[\"usr\"]", "log.level=loud",
+    "preview.domain=a_b", "projects={}", "projects=[1]");
   CAPTURE(bad);
   const std::string text = bad;
   CHECK_THAT(set_error(bad),
              StartsWith("--set: " + text.substr(0, text.find('=')))
-                 && Contains("must be"));
+               && Contains("must be"));
 }
 
 TEST_CASE("limits that belong together are judged together") {
@@ -244,7 +244,7 @@ TEST_CASE("a file that is not there is named") {
   auto path = dir.path() / "none.jsonc";
   CHECK_THROWS_WITH(load_config(path, {}),
                     path.string()
-                        + ": there is no such file; --config names another");
+                      + ": there is no such file; --config names another");
   CHECK_THROWS_WITH(load_config(dir.path(), {}), Contains("cannot be read"));
 }
 
@@ -305,18 +305,18 @@ TEST_CASE("projects in the file are read and named where they are bad") {
   CHECK(c.projects[1].review.timeout == 300'000);
   CHECK(config_file{R"({"projects": [{"id": "a", "repo": "r"},
                                      {"id": "a", "repo": "s"}]})"}
-            .error()
+          .error()
         == "x.jsonc: projects[1].id is \"a\", which projects[0] has already");
   CHECK_THAT(config_file{R"({"projects": [{"id": "a"}]})"}.error(),
              StartsWith("x.jsonc: projects[0].repo is missing"));
   CHECK_THAT(
-      config_file{R"({"projects": [{"id": "a", "repo": "r",
+    config_file{R"({"projects": [{"id": "a", "repo": "r",
                     "review": {"timeout": 5}}]})"}
-          .error(),
-      StartsWith("x.jsonc: projects[0].review.timeout is 5, but must be a "
-                 "duration"));
+      .error(),
+    StartsWith("x.jsonc: projects[0].review.timeout is 5, but must be a "
+               "duration"));
   CHECK(config_file{R"({"projects": [{"id": "a", "repo": "r", "bran": 1}]})"}
-            .error()
+          .error()
         == "x.jsonc: projects[0].bran is not a known key");
 }
 

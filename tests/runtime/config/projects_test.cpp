@@ -48,8 +48,8 @@ json with(const char* field, json value) {
 } // namespace
 
 TEST_CASE("a project needs an id and a repository, and protects its branch") {
-  auto project = project_from_json(
-      {{"id", "a"}, {"repo", "/r"}, {"default_branch", "dev"}});
+  auto project =
+    project_from_json({{"id", "a"}, {"repo", "/r"}, {"default_branch", "dev"}});
   CHECK(project.protected_branches == std::vector<std::string>{"dev"});
   CHECK(project.max_active_sessions == 1);
   CHECK_FALSE(project.stopped);
@@ -57,7 +57,7 @@ TEST_CASE("a project needs an id and a repository, and protects its branch") {
   CHECK_THAT(error_of({{"repo", "a"}}), Contains("id is missing"));
   CHECK_THAT(error_of(json::array()), Contains("must be a JSON object"));
   CHECK(project_from_json(with("protected_branches", json::array()))
-            .protected_branches.empty());
+          .protected_branches.empty());
 }
 
 TEST_CASE("a project's JSON reads back as the project") {

@@ -10,7 +10,7 @@ namespace greenroom::test {
 
 inline std::string from_base64(std::string_view text) {
   constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   if (text.size() % 4 != 0)
     throw std::runtime_error("base64 comes in fours");
   while (text.ends_with('='))

@@ -45,9 +45,9 @@ TEST_CASE("text output is JSON with the text") {
   std::string_view text = "héllo\r\n\t\"x\"\\\x1b[0m\0!";
   auto data = output_data_json("sid", output(text), text);
   CHECK(data.starts_with(
-      R"({"time":")" + format_rfc3339(1'790'000'000'123)
-      + R"(","session_id":"sid","exec_id":"build","stream":"stderr",)"
-        R"("offset":4096,"data":"h)"));
+    R"({"time":")" + format_rfc3339(1'790'000'000'123)
+    + R"(","session_id":"sid","exec_id":"build","stream":"stderr",)"
+      R"("offset":4096,"data":"h)"));
   CHECK(json::parse(data)
         == json{{"time", format_rfc3339(1'790'000'000'123)},
                 {"session_id", "sid"},
@@ -114,8 +114,8 @@ TEST_CASE("a batch is the text of its events, and where each begins") {
     CHECK(batch.slices[i].kind == entry.kind);
     CHECK(batch.slices[i].exec_id == entry.exec_id);
     CHECK(batch.text.view()
-              .substr(batch.slices[i].begin)
-              .starts_with("id: " + events[i].id + "\n"));
+            .substr(batch.slices[i].begin)
+            .starts_with("id: " + events[i].id + "\n"));
   }
   CHECK(events[1].data == session.entries()[1].data);
   CHECK(json::parse(events[2].data)["data"] == "line 1\nline 2\r\n\r\n");

@@ -34,12 +34,12 @@ struct fake_log {
 
   read_output reader() const {
     return
-        [this](output_stream stream, std::uint64_t offset, std::span<char> to) {
-          auto& file = bytes[index_of(stream)];
-          auto n = std::min<std::size_t>(to.size(), file.size() - offset);
-          std::memcpy(to.data(), file.data() + offset, n);
-          return n;
-        };
+      [this](output_stream stream, std::uint64_t offset, std::span<char> to) {
+        auto& file = bytes[index_of(stream)];
+        auto n = std::min<std::size_t>(to.size(), file.size() - offset);
+        std::memcpy(to.data(), file.data() + offset, n);
+        return n;
+      };
   }
 
   std::string text(const timeline_entry& event) const {
@@ -51,7 +51,7 @@ struct fake_log {
     std::vector<std::string> result;
     for (const auto& event : events) {
       std::string lost =
-          event.lost > 0 ? "(" + std::to_string(event.lost) + ")" : "";
+        event.lost > 0 ? "(" + std::to_string(event.lost) + ")" : "";
       result.push_back((event.stream == out ? "o:" : "e:") + lost
                        + text(event));
     }
@@ -112,7 +112,7 @@ TEST_CASE("an event knows its exec, place and time") {
 TEST_CASE("an event carries at most 16 KiB, and no broken character") {
   fake_log log;
   log.print(out, std::string(max_output_event - 1, 'a') + "€"
-                     + std::string(max_output_event, 'b'));
+                   + std::string(max_output_event, 'b'));
   auto events = log.cut();
   REQUIRE(events.size() == 3);
   CHECK(events[0] == "o:" + std::string(max_output_event - 1, 'a'));

@@ -40,7 +40,7 @@ TEST_CASE("what a lagging watcher reads is what the others were sent") {
     std::uint64_t after = 0;
     for (;;) {
       auto batch =
-          replay_events(session.dir(), session.id, after, {}, max_bytes);
+        replay_events(session.dir(), session.id, after, {}, max_bytes);
       CHECK(batch.after == after);
       CHECK_FALSE(batch.end);
       if (batch.last == after)

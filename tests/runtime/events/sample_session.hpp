@@ -45,7 +45,7 @@ public:
   void prints(const std::string& exec_id, output_stream stream,
               std::string_view text) {
     auto& running =
-        execs_.try_emplace(exec_id, exec_dir(exec_id)).first->second;
+      execs_.try_emplace(exec_id, exec_dir(exec_id)).first->second;
     running.writer.append(stream, text, time_);
     running.announce(*this);
   }
@@ -68,10 +68,10 @@ private:
     void announce(sample_session& session) {
       std::vector<timeline_entry> events;
       cutter.take(
-          log.records(cutter.records(), 1000),
-          [this](output_stream stream, std::uint64_t offset,
-                 std::span<char> out) { return log.read(stream, offset, out); },
-          events);
+        log.records(cutter.records(), 1000),
+        [this](output_stream stream, std::uint64_t offset,
+               std::span<char> out) { return log.read(stream, offset, out); },
+        events);
       for (auto& event : events)
         session.add(event);
     }

@@ -329,7 +329,7 @@ TEST_CASE("what a failed append could not take back is not believed") {
     const auto size = fs::file_size(other.path() / "timeline");
     write(other.path(), 30);
     std::ofstream{dir.path() / "timeline", std::ios::binary | std::ios::app}
-        << content(other.path() / "timeline").substr(size);
+      << content(other.path() / "timeline").substr(size);
   }
   CHECK(read_all(dir.path()) == events(1, 10));
   writer.append(events(11, 11));

@@ -50,8 +50,8 @@ TEST_CASE("all sequences of two bytes, and random longer ones, agree with "
     }
   // Drawn from the bytes at which something changes.
   constexpr std::string_view edges =
-      "a\x7f\x80\x8f\x90\x9f\xa0\xbf\xc1\xc2\xdf\xe0\xe1\xed\xee\xef\xf0\xf1"
-      "\xf3\xf4\xf5";
+    "a\x7f\x80\x8f\x90\x9f\xa0\xbf\xc1\xc2\xdf\xe0\xe1\xed\xee\xef\xf0\xf1"
+    "\xf3\xf4\xf5";
   std::mt19937 random{1};
   for (int i = 0; i < 200'000; ++i) {
     std::string bytes;

@@ -88,14 +88,14 @@ TEST_CASE("what is appended can be read, stream by stream and in order") {
   auto records = log.reader().records(0, 10);
   REQUIRE(records.size() == 3);
   CHECK(
-      records[0]
-      == output_record{1, out, 0, 4, 0, output_checksum(std::string{"one\n"})});
+    records[0]
+    == output_record{1, out, 0, 4, 0, output_checksum(std::string{"one\n"})});
   CHECK(
-      records[1]
-      == output_record{2, err, 0, 4, 0, output_checksum(std::string{"two\n"})});
-  CHECK(records[2]
-        == output_record{3, out, 4, 6, 0,
-                         output_checksum(std::string{"three\n"})});
+    records[1]
+    == output_record{2, err, 0, 4, 0, output_checksum(std::string{"two\n"})});
+  CHECK(
+    records[2]
+    == output_record{3, out, 4, 6, 0, output_checksum(std::string{"three\n"})});
   std::string piece(6, '\0');
   CHECK(log.reader().read(out, 4, piece) == 6);
   CHECK(piece == "three\n");

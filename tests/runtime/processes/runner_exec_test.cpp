@@ -146,9 +146,9 @@ TEST_CASE("a command gets three descriptors, default signals and no terminal") {
   auto masks = s.output("signals");
   CHECK(std::stoull(masks) == 0);
   // 32 and 33 are the C library's own, and cannot be set.
-  CHECK((std::stoull(masks.substr(masks.find('\n')), nullptr, 16)
-         & ~0x180000000ull)
-        == 0);
+  CHECK(
+    (std::stoull(masks.substr(masks.find('\n')), nullptr, 16) & ~0x180000000ull)
+    == 0);
   s.run("session", "ps -o pid=,pgid=,sid= -p $$ | tr -s ' ' '\\n' | "
                    "grep . | sort -u | wc -l; [ -e /dev/tty ] && "
                    "{ : </dev/tty; } 2>/dev/null || echo no tty");

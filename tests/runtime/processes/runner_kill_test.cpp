@@ -15,18 +15,18 @@ namespace {
 // Prints the pids of three processes that only KILL ends: one in the group,
 // one in a session of its own, one that has lost its parent too.
 const std::string stubborn =
-    "trap '' TERM;"
-    "sleep 1000 & echo $!;"
-    "setsid bash -c 'echo $$; exec sleep 1000' & "
-    "until [ $(wc -l <$SESSION_DIR/exec/x/stdout) = 2 ]; do :; done;"
-    "(setsid bash -c 'echo $$; exec sleep 1000' &);"
-    "until [ $(wc -l <$SESSION_DIR/exec/x/stdout) = 3 ]; do :; done;";
+  "trap '' TERM;"
+  "sleep 1000 & echo $!;"
+  "setsid bash -c 'echo $$; exec sleep 1000' & "
+  "until [ $(wc -l <$SESSION_DIR/exec/x/stdout) = 2 ]; do :; done;"
+  "(setsid bash -c 'echo $$; exec sleep 1000' &);"
+  "until [ $(wc -l <$SESSION_DIR/exec/x/stdout) = 3 ]; do :; done;";
 
 // The runner's children by now; an empty text means not even a zombie.
 std::string children_of(pid_t pid) {
   auto name = std::to_string(pid);
   return read_file("/proc/" + name + "/task/" + name + "/children")
-      .value_or("gone");
+    .value_or("gone");
 }
 
 } // namespace
@@ -75,7 +75,7 @@ TEST_CASE("an exec's processes are reaped when they end") {
 }
 
 TEST_CASE(
-    "cancel asks with TERM, and the status is canceled whatever it does") {
+  "cancel asks with TERM, and the status is canceled whatever it does") {
   session s;
   s.start("x", s.shell("trap 'exit 0' TERM; echo 0; sleep 1000 & wait"));
   s.printed_pids("x", 1);
@@ -187,7 +187,7 @@ TEST_CASE("kill -9 of the runner kills all that it ran") {
 }
 
 TEST_CASE(
-    "an exec whose keeper is killed is lost, and nothing of it lives on") {
+  "an exec whose keeper is killed is lost, and nothing of it lives on") {
   session s;
   s.start("x", s.shell(stubborn + "wait"));
   auto pids = s.printed_pids("x", 3);

@@ -37,7 +37,7 @@ std::string complaint(int fd) {
     if (size <= 0)
       return result;
     auto [message, problem] = runner::decode_runner_message(
-        {buffer.data(), static_cast<std::size_t>(size)});
+      {buffer.data(), static_cast<std::size_t>(size)});
     REQUIRE(message);
     if (auto* error = std::get_if<runner::error>(&*message))
       result = error->reason;
@@ -128,12 +128,12 @@ TEST_CASE("no datagram, however wrong, harms the runner or its commands") {
   session s;
   s.start("x", s.shell("sleep 1000"));
   const std::vector<std::string> seeds{
-      R"({"op":"hello","version":1,"nonce":")" + s.nonce + "\"}",
-      R"({"op":"spawn","exec":"../../etc"})",
-      R"({"op":"signal","exec":"y","signal":9})",
-      R"({"op":"cancel","exec":"y"})",
-      "{\"op\":\"spawn\",\"exec\":" + std::string(1000, '[') + "}",
-      std::string(runner::max_message, '{')};
+    R"({"op":"hello","version":1,"nonce":")" + s.nonce + "\"}",
+    R"({"op":"spawn","exec":"../../etc"})",
+    R"({"op":"signal","exec":"y","signal":9})",
+    R"({"op":"cancel","exec":"y"})",
+    "{\"op\":\"spawn\",\"exec\":" + std::string(1000, '[') + "}",
+    std::string(runner::max_message, '{')};
   std::minstd_rand random{42};
   auto pick = [&random](std::size_t below) { return random() % below; };
   for (int round = 0; round < 300; ++round) {

@@ -54,11 +54,11 @@ TEST_CASE("a runner that cannot start says why") {
   auto place = dir.path().string();
   CHECK(try_start(dir.path())
         == "greenroom-runner: " + place
-               + ": the session directory has no runner.json");
+             + ": the session directory has no runner.json");
   std::ofstream{dir.path() / "runner.json"} << "{}";
   CHECK(try_start(dir.path())
         == "greenroom-runner: " + place
-               + ": runner.json: session_id is missing");
+             + ": runner.json: session_id is missing");
   CHECK(try_start(dir.path() / "none").value().find("No such file")
         != std::string::npos);
   CHECK_THROWS_AS(runner_start(dir.path() / "no-runner", dir.path(), "none"),

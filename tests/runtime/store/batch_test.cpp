@@ -16,7 +16,7 @@ namespace {
 
 operation put(std::string id) {
   return
-      [id = std::move(id)](connection& c) { put_project(c, some_project(id)); };
+    [id = std::move(id)](connection& c) { put_project(c, some_project(id)); };
 }
 
 std::string what(const std::exception_ptr& error) {
@@ -54,9 +54,9 @@ using names = std::vector<std::string>;
 TEST_CASE_METHOD(store_fixture, "a batch is one transaction") {
   auto watcher = open_store(dir);
   const std::vector<operation> operations{
-      put("a"),
-      [&](connection&) { CHECK(project_ids(watcher) == names{"demo"}); },
-      put("b")};
+    put("a"),
+    [&](connection&) { CHECK(project_ids(watcher) == names{"demo"}); },
+    put("b")};
   auto results = run_batch(c, operations);
   CHECK(results == std::vector<std::exception_ptr>(3));
   CHECK(project_ids(watcher) == names{"a", "b", "demo"});
@@ -65,17 +65,17 @@ TEST_CASE_METHOD(store_fixture, "a batch is one transaction") {
 
 TEST_CASE_METHOD(store_fixture, "an operation that fails is undone alone") {
   const std::vector<operation> operations{
-      put("a"),
-      [](connection& inner) {
-        put_project(inner, some_project("half"));
-        throw std::runtime_error("after half of it");
-      },
-      [](connection& inner) {
-        insert_session(inner, some_session("b", "none"), 1);
-      },
-      [](connection& inner) {
-        insert_session(inner, some_session("b", "a"), 1);
-      }};
+    put("a"),
+    [](connection& inner) {
+      put_project(inner, some_project("half"));
+      throw std::runtime_error("after half of it");
+    },
+    [](connection& inner) {
+      insert_session(inner, some_session("b", "none"), 1);
+    },
+    [](connection& inner) {
+      insert_session(inner, some_session("b", "a"), 1);
+    }};
   auto results = run_batch(c, operations);
   CHECK(what(results[0]).empty());
   CHECK(what(results[1]) == "after half of it");
@@ -92,11 +92,11 @@ TEST_CASE_METHOD(store_fixture, "operations see what came before them") {
   bool written = false;
   insert_result second{};
   const std::vector<operation> operations{
-      [&](connection& inner) { insert_session(inner, session, 1); },
-      [&](connection& inner) { written = update_session(inner, next); },
-      [&](connection& inner) {
-        second = insert_session(inner, some_session("c"), 1);
-      }};
+    [&](connection& inner) { insert_session(inner, session, 1); },
+    [&](connection& inner) { written = update_session(inner, next); },
+    [&](connection& inner) {
+      second = insert_session(inner, some_session("c"), 1);
+    }};
   run_batch(c, operations);
   CHECK(written);
   CHECK(second == insert_result::no_slot);
@@ -109,9 +109,9 @@ TEST_CASE_METHOD(store_fixture, "a commit that fails fails them all") {
            " DEFERRABLE INITIALLY DEFERRED)";
   });
   const std::vector<operation> operations{
-      put("a"), [](connection& inner) {
-        execute(inner.self().sql, "INSERT INTO child VALUES ('nobody')");
-      }};
+    put("a"), [](connection& inner) {
+      execute(inner.self().sql, "INSERT INTO child VALUES ('nobody')");
+    }};
   auto results = run_batch(c, operations);
   CHECK_THAT(what(results[0]), Contains("FOREIGN KEY"));
   CHECK_THAT(what(results[1]), Contains("FOREIGN KEY"));
@@ -129,7 +129,7 @@ TEST_CASE_METHOD(store_fixture, "a transaction that the database gave up fails "
                                           [](connection& inner) {
                                             inner.self().sql << "ROLLBACK";
                                             throw unavailable(
-                                                "as after an I/O error");
+                                              "as after an I/O error");
                                           },
                                           put("b")};
   auto results = run_batch(c, operations);
@@ -154,8 +154,8 @@ TEST_CASE_METHOD(store_fixture, "a full disk is unavailable, then not") {
   auto big = some_session("big");
   big.status_reason.assign(1 << 20, 'x');
   const std::vector<operation> operations{
-      put("a"), [&](connection& inner) { insert_session(inner, big, 9); },
-      put("b")};
+    put("a"), [&](connection& inner) { insert_session(inner, big, 9); },
+    put("b")};
   c.self().sql << "PRAGMA max_page_count = 60";
   auto results = run_batch(c, operations);
   CHECK(is_unavailable(results[1]));

@@ -114,8 +114,8 @@ TEST_CASE("the store of a newer program is left alone") {
   migrate(c);
   c.self().sql << "INSERT INTO schema_version VALUES (1000, 0)";
   CHECK_THROWS_WITH(migrate(c), Contains("has version 1000")
-                                    && Contains("greenroom.db")
-                                    && Contains("newer program"));
+                                  && Contains("greenroom.db")
+                                  && Contains("newer program"));
 }
 
 TEST_CASE("what was committed survives the death of the program") {

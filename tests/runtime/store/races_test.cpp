@@ -40,7 +40,7 @@ TEST_CASE_METHOD(store_fixture, "of two that want one branch, one gets it") {
   outcomes results(rounds);
   race(dir, [&](std::size_t side, std::size_t round, connection& mine) {
     results[round][side] = insert_session(
-        mine, some_session("b" + std::to_string(round)), 2 * rounds);
+      mine, some_session("b" + std::to_string(round)), 2 * rounds);
   });
   for (auto [a, b] : results)
     CHECK(((a == insert_result::ok && b == insert_result::branch_taken)
@@ -54,9 +54,8 @@ TEST_CASE_METHOD(store_fixture, "of two that want the last slot, one gets it") {
   outcomes results(rounds);
   race(dir, [&](std::size_t side, std::size_t round, connection& mine) {
     results[round][side] = insert_session(
-        mine,
-        some_session("b" + std::to_string(side), "p" + std::to_string(round)),
-        1);
+      mine,
+      some_session("b" + std::to_string(side), "p" + std::to_string(round)), 1);
   });
   for (auto [a, b] : results)
     CHECK(((a == insert_result::ok && b == insert_result::no_slot)

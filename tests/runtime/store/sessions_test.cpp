@@ -43,7 +43,7 @@ TEST_CASE_METHOD(store_fixture, "a session comes back as it was put in") {
 
 TEST_CASE_METHOD(store_fixture, "a session needs its project") {
   auto what =
-      refusal_of([&] { insert_session(c, some_session("b", "other"), 1); });
+    refusal_of([&] { insert_session(c, some_session("b", "other"), 1); });
   CHECK(what == refusal{errc::not_found, "project not found"});
 }
 
