@@ -151,6 +151,9 @@ private:
         greet(session_id, entry, std::move(*connection));
         return;
       }
+      // There was one, and nobody saw its end.
+      if (std::filesystem::exists(dir_of(session_id) / runner::config_file))
+        clear_leftovers(session_id);
       if (!start) {
         down(session_id, "");
         return;
@@ -250,6 +253,16 @@ private:
     timed_.insert(session_id);
   }
 
+  void clear_leftovers(const std::string& session_id) {
+    try {
+      if (auto killed = kill_leftovers(session_id); killed > 0)
+        spdlog::warn("session {}: killed {} processes that its runner left",
+                     session_id, killed);
+    } catch (const std::exception& e) {
+      spdlog::error("session {}: {}", session_id, e.what());
+    }
+  }
+
   // There is no runner any more. What it left behind is killed, for nobody
   // could ever say what became of it.
   void down(const std::string& session_id, const std::string& reason) {
@@ -261,15 +274,8 @@ private:
     auto clean = found->second.at == phase::idle
                  || (found->second.stopping && reason.empty());
     drop(session_id);
-    if (!clean) {
-      try {
-        if (auto killed = kill_leftovers(session_id); killed > 0)
-          spdlog::warn("session {}: killed {} processes that its runner left",
-                       session_id, killed);
-      } catch (const std::exception& e) {
-        spdlog::error("session {}: {}", session_id, e.what());
-      }
-    }
+    if (!clean)
+      clear_leftovers(session_id);
     caf::anon_send(session, runner_down{reason});
   }
 

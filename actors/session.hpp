@@ -75,6 +75,7 @@ private:
     std::array<std::uint64_t, output_streams> printed{};
     std::vector<waiter> waiters;
     bool spawn_sent = false;
+    bool cancel_sent = false;
   };
 
   enum class runner_state : std::uint8_t { absent, asked, up };
@@ -101,6 +102,7 @@ private:
   // session_execs.cpp
   std::filesystem::path exec_dir(const std::string& exec_id) const;
   void spawn_exec(const std::string& exec_id);
+  void want_spawned(const std::string& exec_id);
   void send_spawn(const std::string& exec_id);
   void kill_exec(const std::string& exec_id);
   void stop_runner();

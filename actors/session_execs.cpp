@@ -56,6 +56,10 @@ void session_self::spawn_exec(const std::string& exec_id) {
                          "disk full?"});
     return;
   }
+  want_spawned(exec_id);
+}
+
+void session_self::want_spawned(const std::string& exec_id) {
   if (runner_ == runner_state::up) {
     send_spawn(exec_id);
     return;
@@ -80,6 +84,9 @@ void session_self::kill_exec(const std::string& exec_id) {
     on_ended(exec_id, 0, never_ran(exec_status::canceled, ""));
     return;
   }
+  // Where the runner is still being looked for, it is told when it is there.
+  if (auto found = live_.find(exec_id); found != live_.end())
+    found->second.cancel_sent = true;
   context_->runners->send(id(), runner::cancel{exec_id});
 }
 
@@ -118,14 +125,20 @@ void session_self::on_runner_up(const runner_up& up) {
 
 void session_self::on_runner_down(const std::string& reason) {
   runner_ = runner_state::absent;
+  // Taken first: what is settled makes room for others, and those get a runner
+  // of their own.
+  auto unsent = std::exchange(to_spawn_, {});
   std::vector<std::string> sent;
   for (auto& [exec_id, exec] : live_)
     if (exec.spawn_sent && !exec.end)
       sent.push_back(exec_id);
   for (auto& exec_id : sent)
     settle(exec_id, reason.empty() ? "the session's runner is gone" : reason);
-  for (auto& exec_id : std::exchange(to_spawn_, {}))
-    on_refused({exec_id, "the session's runner cannot be started: " + reason});
+  for (auto& exec_id : unsent)
+    if (reason.empty()) // it was only looked for, nobody tried to start it
+      want_spawned(exec_id);
+    else
+      on_refused({exec_id, "the session's runner cannot be started: " + reason});
   feed(in::runner_stopped{now_ms()});
 }
 

@@ -50,6 +50,7 @@ struct loop::state {
   bool woken = false;                       // under guard
   std::vector<std::function<void()>> running;
   std::vector<std::unique_ptr<ticker>> tickers;
+  std::vector<caf::resumable*> woken_actors; // on the loop's thread
 
   void drain() {
     {
@@ -116,15 +117,23 @@ void loop::drop_all() {
     std::swap(dropped, state_->tasks);
   }
   state_->context.drop_handlers();
+  wake_actors();
 }
 
 asio::io_context& loop::context() noexcept {
   return state_->context;
 }
 
+void loop::wake_actors() {
+  for (auto job : std::exchange(state_->woken_actors, {}))
+    system().scheduler().enqueue(job);
+}
+
 void loop::exec_later(caf::resumable* job) {
   if (job->subtype() != caf::resumable::io_actor) {
-    system().scheduler().enqueue(job);
+    state_->woken_actors.push_back(job);
+    if (state_->woken_actors.size() == 1)
+      asio::post(state_->context, [this] { wake_actors(); });
     return;
   }
   post([this, job] {

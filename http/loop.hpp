@@ -43,10 +43,14 @@ public:
 
   asio::io_context& context() noexcept;
 
-  // For CAF: runs a bridge here, everything else on the scheduler.
+  // For CAF: runs a bridge here, everything else on the scheduler; that once
+  // the requests that are ready now have been handled, so that an actor is
+  // woken once for all of them. On the loop's thread, bridges on any.
   void exec_later(caf::resumable* job) override;
 
 private:
+  void wake_actors();
+
   struct state;
   std::unique_ptr<state> state_;
 };

@@ -85,8 +85,6 @@ greenroom::create_session read_create(const exchange& ex) {
 /// A session as its creation answers it, with the fields of that moment.
 std::string created_json(const exchange& ex, const session_record& session) {
   auto result = session_json(session, 0);
-  // No git is served yet, so there is no URL to clone from.
-  result["auth_clone_url"] = "";
   auto base = ex.env.options.public_url + "/projects/" + session.project_id
               + "/sessions/" + session.id;
   result["instructions"]

@@ -111,12 +111,23 @@ bool watcher::decide(const watch_reply& reply) {
   } else if (start.from == resumed && over && start.id.seq == known_) {
     out_->no_content();
     return false;
+  } else if (start.from == resumed && start.id.seq < known_
+             && !task_.filter.accepts_all()) {
+    // A client with a filter never gets the id of session.ended, so whether it
+    // has all there will ever be shows only in what follows its id.
+    state_ = state::reading;
+    read();
+    return false;
   }
+  open(std::move(first));
+  return true;
+}
+
+void watcher::open(std::vector<slice> first) {
   opened_ = true;
   writing_ = true;
   write_began_ = std::chrono::steady_clock::now();
   out_->open(std::move(first));
-  return true;
 }
 
 void watcher::read() {
@@ -145,10 +156,25 @@ void watcher::read_answer(const event_batch& batch) {
   tries_ = 0;
   sent_ = batch.last;
   known_ = std::max(known_, sent_);
+  if (!opened_) {
+    if (batch.text.empty() && batch.end) {
+      out_->no_content();
+      return;
+    }
+    if (batch.text.empty() && sent_ < known_) {
+      read();
+      return;
+    }
+  }
   ending_ = batch.end;
   // The reader of the log has applied the filter.
+  std::vector<slice> text;
   if (!batch.text.empty())
-    put({{batch.text.owner(), batch.text.view()}});
+    text.push_back({batch.text.owner(), batch.text.view()});
+  if (!opened_)
+    open(std::move(text));
+  else if (!text.empty())
+    put(std::move(text));
   go_on();
 }
 

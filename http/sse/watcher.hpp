@@ -82,6 +82,7 @@ private:
   // What its session says.
   void ask();
   void standing(const watch_reply& reply);
+  void open(std::vector<slice> first);
   bool decide(const watch_reply& reply);
   void read();
   void read_answer(const event_batch& batch);

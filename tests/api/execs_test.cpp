@@ -54,9 +54,8 @@ TEST_CASE("a command runs by the shell, its end comes with its output") {
   exec.erase("stdout");
   exec.erase("stderr");
   CHECK(again == exec);
-  CHECK(node.admin().get(exec["stream_url"].get<std::string>() + "&limit=1")
-          .status
-        == 200);
+  sse_client stream{node.port(), exec["stream_url"], node.admin_key()};
+  CHECK(stream.next()->data["exec_id"] == exec["exec_id"]);
 }
 
 TEST_CASE("argv runs without a shell") {

@@ -79,7 +79,7 @@ describe('the client of npm', { concurrency: true }, () => {
   test('gets only what its filter lets pass', async (t) => {
     const node = await startNode(t);
     const path = await node.createSession();
-    const { received } = watch(t,
+    const { received, stopped } = watch(t,
       `${node.url}${path}/events?from=earliest&types=exec.exited&exec_id=mine`,
       node.authorization);
     const all = watch(t, `${node.url}${path}/events?from=earliest`,
@@ -93,6 +93,8 @@ describe('the client of npm', { concurrency: true }, () => {
     await node.call('DELETE', path);
     await all.received.has('session.ended');
     await all.stopped();
+    // It never gets the id of session.ended, and is told all the same.
+    assert.equal(await stopped(), 204);
 
     const expected = (await replay(node, path)).filter(({ type, data }) =>
       type === 'exec.exited' && JSON.parse(data).exec_id === 'mine');

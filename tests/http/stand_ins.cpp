@@ -296,6 +296,7 @@ std::string event_text(std::uint64_t seq, const publish& event) {
 fixture::fixture(std::function<void(http::options&)> change) {
   config.add_message_types<caf::id_block::greenroom>();
   config.set("scheduler.max-threads", 2u);
+  config.set("scheduler.policy", caf::atom("sharing"));
   system = std::make_unique<caf::actor_system>(config);
   script->projects["demo"].id = "demo";
   script->projects["demo"].repo = "/demo.git";

@@ -184,6 +184,14 @@ void node_process::kill9() {
   wait();
 }
 
+void node_process::pause() {
+  signal_pidfd(process_, SIGSTOP);
+}
+
+void node_process::resume() {
+  signal_pidfd(process_, SIGCONT);
+}
+
 int node_process::terminate() {
   signal_pidfd(process_, SIGTERM);
   if (!eventually([&] {

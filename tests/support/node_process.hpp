@@ -42,6 +42,9 @@ public:
   void launch();
   void await_serving();
   void kill9();
+  /// It stands still between the two.
+  void pause();
+  void resume();
   /// SIGTERM; returns the exit code.
   int terminate();
 
