@@ -20,10 +20,11 @@ namespace greenroom {
 class runner_link;
 class log_syncer;
 
-/// How long an actor waits for another one before it says 504. The work that
-/// others do has limits of its own that are shorter.
+/// How long an actor waits for another one. Git work is waited for until it is
+/// known how it went, since it cannot be called back; clients have deadlines of
+/// their own, at the edge.
 inline constexpr std::chrono::seconds store_patience{20};
-inline constexpr std::chrono::seconds git_patience{110};
+inline constexpr std::chrono::seconds git_patience{1800};
 inline constexpr std::chrono::seconds look_up_patience{10};
 
 struct node_context {
@@ -35,7 +36,6 @@ struct node_context {
   std::uint32_t max_concurrent = 8;
   std::uint32_t max_queued = 64;
   std::uint64_t max_output = 1ULL << 30;
-  millis kill_grace = 5000;
 
   // sessions
   millis max_lifetime = 30LL * 24 * 3600 * 1000;

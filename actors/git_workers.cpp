@@ -22,8 +22,9 @@ using clock = std::chrono::steady_clock;
 
 // What the workers know together of one project's mirror.
 struct mirror_entry {
-  std::mutex mutex; // held while the mirror is made or fetched
+  std::mutex opening; // held while the mirror is opened or made
   std::optional<git::mirror> mirror;
+  std::mutex fetching; // held while the upstream is asked, which may be long
   std::optional<clock::time_point> fetched;
 };
 
@@ -34,16 +35,19 @@ public:
   /// The project's mirror as it is.
   git::mirror open(const project_record& project) {
     auto& entry = entry_of(project.id);
-    std::lock_guard guard{entry.mutex};
-    return opened(entry, project);
+    std::lock_guard guard{entry.opening};
+    if (!entry.mirror || entry.mirror->upstream() != project.repo)
+      entry.mirror = git::mirror::open_or_create(
+        data_dir_ / "repos" / (project.id + ".git"), project.repo);
+    return *entry.mirror;
   }
 
   /// The same, brought up to date if it has not been just now, or if `force`.
   /// Throws refused(unavailable) where the upstream does not answer.
   git::mirror fetched(const project_record& project, bool force) {
     auto& entry = entry_of(project.id);
-    std::lock_guard guard{entry.mutex};
-    auto mirror = opened(entry, project);
+    auto mirror = open(project);
+    std::lock_guard guard{entry.fetching};
     if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
       return mirror;
     mirror.fetch();
@@ -62,15 +66,6 @@ private:
     if (!entry)
       entry = std::make_unique<mirror_entry>();
     return *entry;
-  }
-
-  git::mirror opened(mirror_entry& entry, const project_record& project) {
-    if (!entry.mirror || entry.mirror->upstream() != project.repo) {
-      entry.mirror = git::mirror::open_or_create(
-        data_dir_ / "repos" / (project.id + ".git"), project.repo);
-      entry.fetched.reset();
-    }
-    return *entry.mirror;
   }
 
   fs::path data_dir_;
@@ -167,6 +162,7 @@ void remove(const mirrors& all, const remove_checkout& request) {
   std::error_code absent;
   fs::rename(dir / "checkout", doomed, absent);
   fs::remove_all(doomed);
+  fs::remove_all(dir / "checkout.partial"); // of one that was never finished
   fs::remove_all(dir / "home");
   fs::remove(dir / "runner.json");
   fs::remove(dir / "runner.sock");

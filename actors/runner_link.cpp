@@ -33,6 +33,8 @@ using clock = std::chrono::steady_clock;
 
 // How long a runner may take to start, or to answer a hello.
 constexpr std::chrono::seconds answer_time{10};
+// Between two tries to find out whether a runner is there.
+constexpr std::chrono::seconds retry_pause{1};
 // Messages taken from one runner before others get their turn.
 constexpr int messages_per_turn = 64;
 
@@ -45,12 +47,13 @@ struct shared_connection {
 
 using connection_ptr = std::shared_ptr<shared_connection>;
 
-enum class phase { idle, starting, greeting, up };
+enum class phase { idle, retrying, starting, greeting, up };
 
 struct link {
   session_actor session;
   phase at = phase::idle;
   bool stopping = false;
+  bool start = false; // for a retry: start one where none listens
   std::string nonce;
   connection_ptr connection;
   std::optional<runner_start> starter;
@@ -160,8 +163,12 @@ private:
       }
       start_runner(session_id, entry);
     } catch (const std::exception& e) {
+      // Whether there is a runner cannot be told right now (out of
+      // descriptors, say), and to guess would cost what runs in it.
       spdlog::error("session {}: runner: {}", session_id, e.what());
-      down(session_id, e.what());
+      entry.at = phase::retrying;
+      entry.start = start;
+      expect_by(session_id, entry, retry_pause);
     }
   }
 
@@ -270,9 +277,9 @@ private:
     if (found == links_.end())
       return;
     auto session = found->second.session;
-    // Nothing was there, or it ended as told: nothing to look for.
-    auto clean = found->second.at == phase::idle
-                 || (found->second.stopping && reason.empty());
+    // One that ended as told has left nothing.
+    auto clean = found->second.stopping && found->second.at == phase::up
+                 && reason.empty();
     drop(session_id);
     if (!clean)
       clear_leftovers(session_id);
@@ -432,8 +439,16 @@ private:
     for (auto& session_id : timed_)
       if (links_.at(session_id).deadline <= now)
         late.push_back(session_id);
-    for (auto& session_id : late)
-      down(session_id, "the session's runner does not answer");
+    for (auto& session_id : late) {
+      auto& entry = links_.at(session_id);
+      if (entry.at != phase::retrying) {
+        down(session_id, "the session's runner does not answer");
+        continue;
+      }
+      timed_.erase(session_id);
+      entry.at = phase::idle;
+      connect(session_id, entry, entry.start);
+    }
   }
 
   runner_link_options options_;

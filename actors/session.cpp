@@ -30,8 +30,16 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
   // A session that cannot be revived fails here, which counts as a crash.
   std::filesystem::create_directories(dir_ / "exec");
   timeline_.emplace(dir_);
-  if (birth.revived)
-    revive();
+  if (birth.revived) {
+    try {
+      revive();
+    } catch (const std::exception& e) {
+      // What is damaged stays so: one that is to end as failed has to end.
+      if (birth.give_up.empty())
+        throw;
+      spdlog::error("session {}: {}", id(), e.what());
+    }
+  }
   if (!birth.give_up.empty())
     feed(in::give_up{birth.give_up});
   else
@@ -130,14 +138,20 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
     [this](const runner_up& x) { on_runner_up(x); },
     [this](const runner_down& x) { on_runner_down(x.reason); },
     [this](const exec_started& x) { on_started(x); },
-    [this](const exec_refused& x) { on_refused(x); },
+    [this](const exec_refused& x) {
+      on_refused(x.exec_id, {errc::bad_request, x.reason});
+    },
     [this](const exec_grown& x) { on_grown(x); },
     [this](exec_ended& x) {
       on_ended(x.exec_id, x.records, std::move(x.outcome));
     },
     // -- what it says to itself
     [this](const wait_over& x) { give_up_waiting(x.ticket); },
-    [this](const go_on& x) { pump_output(x.exec_id); },
+    [this](const go_on& x) {
+      if (auto found = live_.find(x.exec_id); found != live_.end())
+        found->second.going_on = false;
+      pump_output(x.exec_id);
+    },
     [this](const try_again&) { try_backlog(); },
     [this](const check_idle&) {
       if (now_ms() - last_asked_ < idle_time / std::chrono::milliseconds{1})

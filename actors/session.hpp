@@ -71,11 +71,11 @@ private:
     output_cutter cutter;
     std::uint64_t records = 0; // the log has at least these
     std::optional<exec_outcome> end;
-    std::uint64_t end_records = 0;
     std::array<std::uint64_t, output_streams> printed{};
     std::vector<waiter> waiters;
     bool spawn_sent = false;
-    bool cancel_sent = false;
+    bool cancel_wanted = false; // to be told to the runner once it is there
+    bool going_on = false;      // a go_on is on its way
   };
 
   enum class runner_state : std::uint8_t { absent, asked, up };
@@ -102,19 +102,21 @@ private:
   // session_execs.cpp
   std::filesystem::path exec_dir(const std::string& exec_id) const;
   void spawn_exec(const std::string& exec_id);
-  void want_spawned(const std::string& exec_id);
   void send_spawn(const std::string& exec_id);
   void kill_exec(const std::string& exec_id);
   void stop_runner();
   void on_runner_up(const runner_up& up);
   void on_runner_down(const std::string& reason);
   void on_started(const exec_started& news);
-  void on_refused(const exec_refused& news);
+  void on_refused(const std::string& exec_id, const refusal& why);
+  void report_stopped();
   void on_grown(const exec_grown& news);
   void on_ended(const std::string& exec_id, std::uint64_t records,
                 exec_outcome outcome);
   void settle(const std::string& exec_id, const std::string& reason);
+  void go_on_soon(const std::string& exec_id, live_exec& exec);
   void pump_output(const std::string& exec_id);
+  bool announce_piece(const std::string& exec_id, live_exec& exec);
   void wait_for(const std::string& exec_id, session::ticket who, bool end);
   void wake_waiters(const std::string& exec_id, bool ended);
   void give_up_waiting(session::ticket who);
@@ -125,6 +127,7 @@ private:
 
   // session_events.cpp
   void publish(std::vector<timeline_entry> entries);
+  void wake(const std::vector<timeline_entry>& entries);
   void publish_exec(event_kind kind, const std::string& exec_id);
   bool append(std::vector<timeline_entry>& entries);
   void broadcast(const std::vector<timeline_entry>& entries,
@@ -138,6 +141,7 @@ private:
   void revive();
   void recover_events();
   void recover_execs();
+  void close_exec(exec_record& exec);
 
   session_actor handle() const {
     return session_core{self_};
@@ -168,6 +172,8 @@ private:
   std::unordered_map<std::string, live_exec> live_;
   std::vector<std::string> to_spawn_; // until the runner is up
   runner_state runner_ = runner_state::absent;
+  bool starting_ = false; // the runner was asked for to be started
+  bool stopped_ = false;  // nothing runs any more; the machine is yet to hear
   std::uint32_t reported_load_ = 0;
 
   std::optional<timeline_writer> timeline_;

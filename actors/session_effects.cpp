@@ -165,11 +165,14 @@ void session_self::persist(const out::persist& change) {
           // Another actor has taken the session: this one must not go on.
           spdlog::error("session {}: fenced off, epoch {} is over", id(),
                         record().epoch);
-          self_->quit(caf::exit_reason::user_shutdown);
+          // Not a quiet end: the supervisor has to look who owns it now.
+          self_->quit(e);
           return;
         }
         spdlog::error("session {}: change not stored: {}", id(), why.message);
-        if (copy.who != 0) {
+        // After a time-out nobody knows whether it is stored: the same write
+        // is tried until that is known, and only then somebody is answered.
+        if (copy.who != 0 && why.code != errc::timeout) {
           refuse(copy.who, {errc::unavailable,
                             "the store does not take changes, try again"});
           feed(in::store_refused{});

@@ -53,6 +53,16 @@ void session_self::publish(std::vector<timeline_entry> entries) {
     return;
   }
   broadcast(entries, after);
+  wake(entries);
+}
+
+// Who waits for an exec hears of it once that is written down.
+void session_self::wake(const std::vector<timeline_entry>& entries) {
+  for (auto& entry : entries)
+    if (entry.kind == event_kind::exec_started)
+      wake_waiters(entry.exec_id, false);
+    else if (entry.kind == event_kind::exec_exited)
+      wake_waiters(entry.exec_id, true);
 }
 
 void session_self::try_backlog() {
@@ -63,7 +73,7 @@ void session_self::try_backlog() {
   publish(std::exchange(backlog_, {}));
   if (backlog_.empty())
     for (auto& [exec_id, exec] : live_)
-      self_->send(self_, go_on{exec_id});
+      go_on_soon(exec_id, exec);
 }
 
 void session_self::broadcast(const std::vector<timeline_entry>& entries,
@@ -73,9 +83,15 @@ void session_self::broadcast(const std::vector<timeline_entry>& entries,
   if (hot_.empty())
     return;
   // Encoded once; all watchers share the one message.
-  auto batch = caf::make_message(encode_batch(dir_, id(), entries, after));
-  for (auto& watcher : hot_)
-    caf::anon_send(watcher, batch);
+  // Where it cannot be encoded, they see at the next one that they lack it,
+  // and read it from the log.
+  try {
+    auto batch = caf::make_message(encode_batch(dir_, id(), entries, after));
+    for (auto& watcher : hot_)
+      caf::anon_send(watcher, batch);
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: events not sent: {}", id(), e.what());
+  }
   if (end)
     hot_.clear();
 }
@@ -100,10 +116,6 @@ void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(entry));
   publish(std::move(entries));
-  if (kind == event_kind::exec_started)
-    wake_waiters(exec_id, false);
-  else if (kind == event_kind::exec_exited)
-    wake_waiters(exec_id, true);
 }
 
 // -- watchers -----------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include "runtime/base/files.hpp"
 #include "runtime/events/encode.hpp"
 #include "runtime/logs/output_log.hpp"
+#include "runtime/logs/syncer.hpp"
 #include "runtime/processes/exec_request.hpp"
 #include "runtime/processes/outcome.hpp"
 #include "runtime/processes/runner_client.hpp"
@@ -24,6 +25,7 @@ namespace {
 
 // How much output one turn of the actor announces before others get theirs.
 constexpr std::size_t records_per_turn = 64;
+constexpr std::uint64_t bytes_per_turn = 256 * 1024;
 
 exec_outcome never_ran(exec_status status, std::string reason) {
   exec_outcome outcome;
@@ -52,14 +54,11 @@ void session_self::spawn_exec(const std::string& exec_id) {
   } catch (const std::exception& e) {
     spdlog::error("session {}: exec {} cannot be written down: {}", id(),
                   exec_id, e.what());
-    on_refused({exec_id, "the server cannot write the command down, is its "
+    on_refused(exec_id, {errc::unavailable,
+                         "the server cannot write the command down, is its "
                          "disk full?"});
     return;
   }
-  want_spawned(exec_id);
-}
-
-void session_self::want_spawned(const std::string& exec_id) {
   if (runner_ == runner_state::up) {
     send_spawn(exec_id);
     return;
@@ -67,6 +66,7 @@ void session_self::want_spawned(const std::string& exec_id) {
   to_spawn_.push_back(exec_id);
   if (runner_ == runner_state::absent) {
     runner_ = runner_state::asked;
+    starting_ = true;
     context_->runners->attach(id(), handle(), true);
   }
 }
@@ -84,15 +84,16 @@ void session_self::kill_exec(const std::string& exec_id) {
     on_ended(exec_id, 0, never_ran(exec_status::canceled, ""));
     return;
   }
-  // Where the runner is still being looked for, it is told when it is there.
   if (auto found = live_.find(exec_id); found != live_.end())
-    found->second.cancel_sent = true;
+    found->second.cancel_wanted = true;
+  // Where no runner is there yet, it is told when it is.
   context_->runners->send(id(), runner::cancel{exec_id});
 }
 
 void session_self::stop_runner() {
   for (auto& exec_id : std::exchange(to_spawn_, {}))
-    on_ended(exec_id, 0, never_ran(exec_status::canceled, "the session ended"));
+    on_ended(exec_id, 0,
+             never_ran(exec_status::canceled, "the session ended"));
   runner_ = runner_state::asked;
   context_->runners->stop(id(), handle());
 }
@@ -101,6 +102,7 @@ void session_self::stop_runner() {
 // never began.
 void session_self::on_runner_up(const runner_up& up) {
   runner_ = runner_state::up;
+  starting_ = false;
   std::vector<std::string> gone;
   for (auto& [exec_id, exec] : live_)
     if (exec.spawn_sent && !exec.end
@@ -110,11 +112,12 @@ void session_self::on_runner_up(const runner_up& up) {
   for (auto& exec_id : gone)
     settle(exec_id, "the session's runner does not know it any more");
   for (auto& running : up.execs) {
-    if (!live_.contains(running.exec_id)) {
-      // Nobody here asked for it, so nobody would ever stop it.
+    auto found = live_.find(running.exec_id);
+    // What nobody here asked for nobody would ever stop.
+    if (found == live_.end() || found->second.cancel_wanted)
       context_->runners->send(id(), runner::cancel{running.exec_id});
+    if (found == live_.end())
       continue;
-    }
     if (running.started_at != 0)
       on_started({running.exec_id, running.started_at});
     on_grown({running.exec_id, running.records});
@@ -124,10 +127,10 @@ void session_self::on_runner_up(const runner_up& up) {
 }
 
 void session_self::on_runner_down(const std::string& reason) {
-  runner_ = runner_state::absent;
-  // Taken first: what is settled makes room for others, and those get a runner
-  // of their own.
   auto unsent = std::exchange(to_spawn_, {});
+  auto failed = std::exchange(starting_, false);
+  runner_ = runner_state::absent;
+  stopped_ = machine_.at == session::step::stopping;
   std::vector<std::string> sent;
   for (auto& [exec_id, exec] : live_)
     if (exec.spawn_sent && !exec.end)
@@ -135,10 +138,24 @@ void session_self::on_runner_down(const std::string& reason) {
   for (auto& exec_id : sent)
     settle(exec_id, reason.empty() ? "the session's runner is gone" : reason);
   for (auto& exec_id : unsent)
-    if (reason.empty()) // it was only looked for, nobody tried to start it
-      want_spawned(exec_id);
+    if (failed)
+      on_refused(exec_id,
+                 {errc::unavailable,
+                  "the session's runner cannot be started: " + reason});
     else
-      on_refused({exec_id, "the session's runner cannot be started: " + reason});
+      spawn_exec(exec_id); // it was only looked whether one is there
+  report_stopped();
+}
+
+// An ending goes on when no exec has anything to say any more: what is
+// published after the end of the session nobody would ever see.
+void session_self::report_stopped() {
+  if (!stopped_)
+    return;
+  for (auto& [exec_id, exec] : live_)
+    if (exec.spawn_sent || exec.end)
+      return;
+  stopped_ = false;
   feed(in::runner_stopped{now_ms()});
 }
 
@@ -147,15 +164,20 @@ void session_self::on_runner_down(const std::string& reason) {
 void session_self::settle(const std::string& exec_id,
                           const std::string& reason) {
   auto dir = exec_dir(exec_id);
-  if (auto record = read_exit_record(dir)) {
-    on_ended(exec_id, record->records, outcome_of(*record));
-    return;
-  }
-  auto records = recover_output_log(dir);
-  output_log_reader log{dir};
   auto lost = never_ran(exec_status::lost, reason);
-  lost.stdout_bytes = log.size(output_stream::out);
-  lost.stderr_bytes = log.size(output_stream::err);
+  std::uint64_t records = 0;
+  try {
+    if (auto record = read_exit_record(dir)) {
+      on_ended(exec_id, record->records, outcome_of(*record));
+      return;
+    }
+    records = recover_output_log(dir);
+    output_log_reader log{dir};
+    lost.stdout_bytes = log.size(output_stream::out);
+    lost.stderr_bytes = log.size(output_stream::err);
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: exec {}: {}", id(), exec_id, e.what());
+  }
   on_ended(exec_id, records, std::move(lost));
 }
 
@@ -163,19 +185,21 @@ void session_self::on_started(const exec_started& news) {
   feed(in::exec_started{news.exec_id, news.time});
 }
 
-void session_self::on_refused(const exec_refused& news) {
-  if (auto found = live_.find(news.exec_id); found != live_.end())
+void session_self::on_refused(const std::string& exec_id, const refusal& why) {
+  if (auto found = live_.find(exec_id); found != live_.end())
     for (auto& w : std::exchange(found->second.waiters, {}))
-      refuse(w.who, {errc::bad_request, news.reason});
-  on_ended(news.exec_id, 0, never_ran(exec_status::canceled, news.reason));
+      refuse(w.who, why);
+  on_ended(exec_id, 0, never_ran(exec_status::canceled, why.message));
 }
 
 void session_self::on_grown(const exec_grown& news) {
   auto found = live_.find(news.exec_id);
   if (found == live_.end() || found->second.end)
     return;
-  found->second.records = std::max(found->second.records, news.records);
-  pump_output(news.exec_id);
+  auto& exec = found->second;
+  exec.records = std::max(exec.records, news.records);
+  if (!exec.going_on)
+    pump_output(news.exec_id);
 }
 
 void session_self::on_ended(const std::string& exec_id, std::uint64_t records,
@@ -183,21 +207,51 @@ void session_self::on_ended(const std::string& exec_id, std::uint64_t records,
   auto found = live_.find(exec_id);
   if (found == live_.end() || found->second.end)
     return;
-  found->second.records = std::max(found->second.records, records);
-  found->second.end = std::move(outcome);
-  pump_output(exec_id);
+  auto& exec = found->second;
+  exec.records = std::max(exec.records, records);
+  exec.end = std::move(outcome);
+  if (!exec.going_on)
+    pump_output(exec_id);
 }
 
 // -- output -------------------------------------------------------------------
 
-// Announces what the log has and the timeline has not, a bounded piece at a
-// time; the exec's end comes after its last byte.
+void session_self::go_on_soon(const std::string& exec_id, live_exec& exec) {
+  if (!std::exchange(exec.going_on, true))
+    self_->send(self_, go_on{exec_id});
+}
+
+// Announces what the log has and the timeline has not, a bounded piece a turn,
+// so that others get theirs in between; the exec's end comes after its last
+// byte.
 void session_self::pump_output(const std::string& exec_id) {
   auto found = live_.find(exec_id);
   if (found == live_.end() || !backlog_.empty())
     return;
   auto& exec = found->second;
+  if (exec.cutter.records() == exec.records && !exec.end)
+    return;
   auto before = exec.cutter;
+  bool all = false;
+  try {
+    all = announce_piece(exec_id, exec);
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: output of exec {}: {}", id(), exec_id, e.what());
+    exec.cutter = std::move(before);
+    if (!std::exchange(retrying_, true))
+      self_->delayed_send(self_, std::chrono::seconds{1}, try_again{});
+    return;
+  }
+  if (!all)
+    go_on_soon(exec_id, exec);
+  else if (exec.end)
+    feed(in::exec_ended{exec_id, *exec.end});
+}
+
+// True if that was all. Throws where the logs cannot be read or the timeline
+// takes no more; nothing is announced then.
+bool session_self::announce_piece(const std::string& exec_id,
+                                  live_exec& exec) {
   std::vector<timeline_entry> entries;
   auto wanted = exec.records - std::min(exec.records, exec.cutter.records());
   output_log_reader log{exec_dir(exec_id)};
@@ -205,31 +259,30 @@ void session_self::pump_output(const std::string& exec_id) {
                      std::span<char> out) {
     return log.read(stream, offset, out);
   };
-  auto records = log.records(exec.cutter.records(),
-                             std::min<std::uint64_t>(wanted, records_per_turn));
-  exec.cutter.take(records, read, entries);
+  auto records
+    = log.records(exec.cutter.records(),
+                  std::min<std::uint64_t>(wanted, records_per_turn));
+  std::size_t taken = 0;
+  for (std::uint64_t bytes = 0;
+       taken < records.size() && (taken == 0 || bytes < bytes_per_turn);
+       ++taken)
+    bytes += records[taken].length;
   // A log that is shorter than it was said to be is all there will be.
-  auto all = records.size() == wanted || records.empty();
+  auto all = taken == wanted || records.empty();
+  records.resize(taken);
+  exec.cutter.take(records, read, entries);
   if (all && exec.end)
     exec.cutter.finish(read, entries);
   if (!entries.empty()) {
     auto after = timeline_->last_id().seq;
-    if (!append(entries)) {
-      exec.cutter = std::move(before);
-      if (!std::exchange(retrying_, true))
-        self_->delayed_send(self_, std::chrono::seconds{1}, try_again{});
-      return;
-    }
+    if (!append(entries))
+      throw std::runtime_error("the timeline takes no events");
     broadcast(entries, after);
   }
   for (auto& record : records)
     exec.printed[index_of(record.stream)] += record.length + record.lost;
-  if (!all) {
-    self_->send(self_, go_on{exec_id});
-    return;
-  }
-  if (exec.end)
-    feed(in::exec_ended{exec_id, *exec.end});
+  context_->syncer->touched(exec_dir(exec_id));
+  return all;
 }
 
 // -- who waits ----------------------------------------------------------------
@@ -260,10 +313,12 @@ void session_self::wake_waiters(const std::string& exec_id, bool ended) {
       answer_exec(w.who, exec_id);
     else
       staying.push_back(w);
-  if (ended)
+  if (ended) {
     live_.erase(exec_id);
-  else
+    report_stopped();
+  } else {
     found->second.waiters = std::move(staying);
+  }
 }
 
 void session_self::give_up_waiting(session::ticket who) {

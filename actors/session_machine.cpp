@@ -356,8 +356,10 @@ struct machine {
   void operator()(const in::store_refused&) {
     s.persisting = false;
     // Only a check-in changes more than the record before it is stored.
-    if (s.why == ending::checkin && s.record.status == session_status::active)
+    if (s.why == ending::checkin && s.record.status == session_status::active) {
       abandon_ending();
+      start_waiting();
+    }
   }
 
   // -- inputs: execs ----------------------------------------------------------

@@ -5,6 +5,8 @@
 #include "actors/runner_link.hpp"
 #include "runtime/events/reader.hpp"
 #include "runtime/processes/exec_request.hpp"
+#include "runtime/processes/outcome.hpp"
+#include "runtime/processes/runner_client.hpp"
 #include "runtime/views/views.hpp"
 
 #include <nlohmann/json.hpp>
@@ -58,6 +60,16 @@ void session_self::recover_events() {
   publish(std::move(entries));
 }
 
+// The session is over, so nothing runs; but nobody wrote down how it ended.
+void session_self::close_exec(exec_record& exec) {
+  auto record = read_exit_record(exec_dir(exec.spec.exec_id));
+  if (record)
+    exec.outcome = outcome_of(*record);
+  else
+    exec.outcome.reason = "the session ended";
+  exec.status = exec.outcome.status;
+}
+
 // Execs are what the timeline says of them; requests lie beside the logs.
 void session_self::recover_execs() {
   timeline_reader reader{dir_};
@@ -93,7 +105,12 @@ void session_self::recover_execs() {
   for (auto& exec_id : machine_.order)
     if (!is_over(machine_.execs.at(exec_id).status))
       open.push_back(exec_id);
-  if (open.empty() || !is_live(record().status))
+  if (!is_live(record().status)) {
+    for (auto& exec_id : open)
+      close_exec(machine_.execs.at(exec_id));
+    return;
+  }
+  if (open.empty())
     return;
   auto cutters = resume_cutters(dir_, open);
   bool sent_any = false;

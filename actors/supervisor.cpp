@@ -37,6 +37,7 @@ session_actor spawn_child(pointer self, child& entry, session_birth birth) {
   self->monitor(core);
   self->state.ids[core.address()] = id;
   entry.handle = caf::actor_cast<session_actor>(core);
+  entry.reviving = false;
   for (auto& promise : entry.waiting)
     promise.deliver(entry.handle);
   entry.waiting.clear();
@@ -66,6 +67,7 @@ void forget(supervisor_state& state, const std::string& id,
 // Takes the session in the store and gives it a new actor. Where the store
 // does not answer it is asked again: an outage must not end a session.
 void revive(pointer self, const std::string& id) {
+  self->state.children[id].reviving = true;
   auto retry = [self, id](const caf::error& e) {
     spdlog::error("session {} cannot be revived yet: {}", id,
                   to_refusal(e).message);
@@ -105,6 +107,8 @@ void child_down(pointer self, const caf::down_msg& down) {
   if (found == self->state.children.end())
     return;
   auto& entry = found->second;
+  if (!entry.handle || entry.handle.address() != down.source)
+    return; // another one has taken its place
   entry.handle = session_actor{};
   entry.running_execs = 0;
   if (!down.reason || down.reason == caf::exit_reason::normal
@@ -161,7 +165,8 @@ void find(pointer self, const find_session& request, handle_promise promise) {
         entry.project_id = record.project_id;
         entry.waiting.push_back(std::move(promise));
         if (live) {
-          revive(self, id);
+          if (!entry.reviving) // else somebody else has asked before
+            revive(self, id);
           return;
         }
         session_birth birth;
@@ -226,7 +231,9 @@ void start_sweep(pointer self) {
         !self->state.children.contains(id)
         && (fs::exists(fs::symlink_status(entry.path() / "checkout"))
             || fs::exists(
-              fs::symlink_status(entry.path() / "checkout.removed"))))
+              fs::symlink_status(entry.path() / "checkout.removed"))
+            || fs::exists(
+              fs::symlink_status(entry.path() / "checkout.partial"))))
       left->push_back(std::move(id));
   sweep(self, std::move(left));
 }
@@ -242,6 +249,8 @@ void reconcile_all(pointer self,
         for (auto& record : rows.sessions) {
           session_birth birth;
           auto& entry = self->state.children[record.id];
+          if (entry.handle || entry.reviving)
+            continue;
           birth.record = std::move(record);
           birth.revived = true;
           spawn_child(self, entry, std::move(birth));

@@ -4,13 +4,11 @@
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <ctime>
 #include <utility>
 
 namespace greenroom {
@@ -20,8 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds period{500};
-// A file that has not changed for this long was synced by an earlier round.
-constexpr std::time_t settled = 5;
 
 void sync_file(const fs::path& path) {
   unique_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
@@ -32,29 +28,13 @@ void sync_file(const fs::path& path) {
                   std::strerror(errno));
 }
 
-void sync_recent_files(const fs::path& dir) {
-  auto now = std::time(nullptr);
+// Syncing a file that has not changed costs next to nothing.
+void sync_directory(const fs::path& dir) {
   std::error_code gone;
-  for (auto& entry : fs::directory_iterator{dir, gone}) {
-    struct ::stat status {};
-    if (::lstat(entry.path().c_str(), &status) == 0 && S_ISREG(status.st_mode)
-        && now - status.st_mtime <= settled)
+  for (auto& entry : fs::directory_iterator{dir, gone})
+    if (fs::is_regular_file(entry.symlink_status(gone)))
       sync_file(entry.path());
-  }
   sync_file(dir); // the names of new files
-}
-
-void sync_session(const fs::path& dir) {
-  sync_recent_files(dir);
-  auto now = std::time(nullptr);
-  std::error_code gone;
-  for (auto& entry : fs::directory_iterator{dir / "exec", gone}) {
-    // A directory's own time does not change while its files grow.
-    struct ::stat status {};
-    auto exit = entry.path() / "exit.json";
-    if (::lstat(exit.c_str(), &status) != 0 || now - status.st_mtime <= settled)
-      sync_recent_files(entry.path());
-  }
 }
 
 } // namespace
@@ -70,9 +50,9 @@ log_syncer::~log_syncer() {
   thread_.join();
 }
 
-void log_syncer::touched(const fs::path& session_dir) {
+void log_syncer::touched(const fs::path& dir) {
   std::lock_guard guard{mutex_};
-  if (dirty_.insert(session_dir.native()).second && dirty_.size() == 1)
+  if (dirty_.insert(dir.native()).second && dirty_.size() == 1)
     changed_.notify_one();
 }
 
@@ -87,7 +67,7 @@ void log_syncer::run() {
     auto work = std::exchange(dirty_, {});
     lock.unlock();
     for (auto& dir : work)
-      sync_session(dir);
+      sync_directory(dir);
     lock.lock();
   }
 }

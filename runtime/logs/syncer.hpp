@@ -24,9 +24,9 @@ public:
   /// Syncs what is left, then returns.
   ~log_syncer();
 
-  /// Files directly in the directory, or in one that lies in its `exec`
-  /// directory, have changed. Cheap: called for each batch of events.
-  void touched(const std::filesystem::path& session_dir);
+  /// Files directly in the directory have changed. Cheap: called for each batch
+  /// of events.
+  void touched(const std::filesystem::path& dir);
 
 private:
   void run();

@@ -20,6 +20,7 @@
 #include "runtime/store/keys.hpp"
 #include "runtime/store/migrations.hpp"
 #include "runtime/store/projects.hpp"
+#include "runtime/store/sessions.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -185,6 +186,8 @@ void node::parts::start_actors() {
   using connection_ptr = std::shared_ptr<std::unique_ptr<store::connection>>;
   auto write_to = open_store(settings, data_dir);
   store::migrate(*write_to);
+  // An embedded store is this node's alone, whatever it was called before.
+  store::own_all_sessions(*write_to, settings.node.name);
   auto projects = merge_projects(*write_to, settings);
   auto stored_keys = store::keys(*write_to);
   keys->replace(stored_keys);
@@ -199,7 +202,6 @@ void node::parts::start_actors() {
   context->max_concurrent = settings.exec.max_concurrent;
   context->max_queued = settings.exec.max_queued;
   context->max_output = settings.exec.max_output;
-  context->kill_grace = settings.exec.kill_grace;
   context->max_lifetime = settings.sessions.max_expiry;
   context->runners = runners.get();
   context->syncer = syncer.get();
@@ -281,8 +283,9 @@ node::node(config settings) : parts_(std::make_unique<parts>()) {
   try {
     parts_->open();
     parts_->start_actors();
-    parts_->start_http();
+    // Nobody is served before every session has its one actor.
     parts_->reconcile_sessions();
+    parts_->start_http();
   } catch (...) {
     parts_->stop();
     throw;

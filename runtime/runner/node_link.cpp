@@ -99,8 +99,10 @@ void node_link::hear_hello(int fd, const hello& message) {
     node_ = std::move(*i);
     strangers_.erase(i);
   }
-  send(handler_.greet());
+  // Ends that are not on disk yet go first: who is told by the greeting that
+  // an exec does not run looks for its exit record, and finds none.
   handler_.on_hello();
+  send(handler_.greet());
 }
 
 void node_link::reject(int fd, std::string reason) {

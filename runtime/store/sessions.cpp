@@ -201,7 +201,25 @@ bool update_session(connection& c, const session_record& session) {
     statement.prepare(update_sql());
     statement.define_and_bind();
     statement.execute(true);
-    return statement.get_affected_rows() == 1;
+    if (statement.get_affected_rows() == 1)
+      return true;
+    // Perhaps it is there already: a writer that never heard of its success
+    // writes the same again.
+    auto stored = fetch_sessions(sql,
+                                 "SELECT " + session_columns()
+                                   + " FROM sessions WHERE id = :id",
+                                 soci::use(row.id, "id"));
+    return !stored.empty() && stored.front() == session;
+  });
+}
+
+void own_all_sessions(connection& c, const std::string& node) {
+  check_text("node", node);
+  in_transaction(c, [&](soci::session& sql) {
+    sql << "UPDATE sessions SET node = :node WHERE node <> :same"
+           " AND status IN ('creating', 'active', 'checking_in')",
+      soci::use(node, "node"), soci::use(node, "same");
+    return true;
   });
 }
 

@@ -26,7 +26,8 @@ insert_result insert_session(connection& c, const session_record& session,
 
 /// Writes the new state of a session whose version was raised by one. False,
 /// with nothing written, where the store has another epoch or has not the
-/// version before: somebody else owns the session.
+/// version before: somebody else owns the session. Writing the same state again
+/// is true: it is there.
 bool update_session(connection& c, const session_record& session);
 
 /// Takes a session, live or not, for `node`: raises its epoch, and returns it
@@ -37,6 +38,9 @@ std::optional<session_record> take_session(connection& c, const std::string& id,
 /// Takes all live sessions of `node` at once, oldest first.
 std::vector<session_record> take_live_sessions(connection& c,
                                                const std::string& node);
+
+/// Gives all live sessions to `node`, without taking them.
+void own_all_sessions(connection& c, const std::string& node);
 
 std::optional<session_record> find_session(connection& c,
                                            const std::string& id);

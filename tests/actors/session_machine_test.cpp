@@ -165,6 +165,17 @@ TEST_CASE("a check-in that the store refuses leaves the session active") {
     session::apply(s, in::exec_asked{4, command("a"), 1})));
 }
 
+TEST_CASE("execs that waited go on when a check-in could not be stored") {
+  auto s = active_session();
+  for (auto id : {"a", "b", "c"})
+    session::apply(s, in::exec_asked{1, command(id), 1});
+  session::apply(s, in::checkin_asked{3, {}, ""});
+  CHECK_FALSE(find<out::spawn_exec>(
+    session::apply(s, in::exec_ended{"a", exit_with(0)})));
+  CHECK(find<out::spawn_exec>(session::apply(s, in::store_refused{}))->exec_id
+        == "c");
+}
+
 TEST_CASE("a check-in that was cut off by a crash is taken up again") {
   auto s = new_session(session_status::checking_in);
   REQUIRE(find<out::stop_runner>(session::apply(s, in::begin{})));

@@ -3,6 +3,7 @@
 
 #include "actors/supervisor.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/processes/leftovers.hpp"
 
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -254,31 +255,104 @@ TEST_CASE("a session whose actor crashes again and again ends as failed, with "
 
 TEST_CASE("execs beyond the limit wait in line and start in order") {
   small_node node;
-  auto handle = node.find(node.create(on_branch("work")));
-  auto gate = [&](int i) {
-    return shell("until [ -e go" + std::to_string(i)
-                   + " ]; do sleep 0.01; done; echo " + std::to_string(i)
-                   + " >> order",
-                 0);
+  auto session = node.create(on_branch("work"));
+  auto handle = node.find(session);
+  auto checkout = node.context()->session_dir(session.id) / "checkout";
+  auto gate = [&](int i, millis wait) {
+    auto request = shell("until [ -e go" + std::to_string(i)
+                           + " ]; do sleep 0.01; done; echo "
+                           + std::to_string(i) + " >> order",
+                         wait);
+    request.spec.exec_id = std::to_string(i);
+    return request;
   };
-  std::vector<std::string> ids;
-  for (int i = 0; i < 4; ++i) {
-    auto view = json_of(node.ask<exec_view>(handle, gate(i)));
+  for (int i = 0; i < 6; ++i) {
+    auto view = json_of(node.ask<exec_view>(handle, gate(i, 0)));
     CHECK(view["status"] == (i < 2 ? "running" : "queued"));
     CHECK(view.value("queue_position", 0) == (i < 2 ? 0 : i - 1));
-    ids.push_back(view["exec_id"]);
   }
-  for (int i = 0; i < 2; ++i)
-    node.ask<exec_view>(handle, shell("true", 0));
   CHECK(node.refused_by<exec_view>(handle, shell("true", 0)).code
         == errc::overloaded);
-  // A canceled one leaves the line at once.
-  CHECK(json_of(node.ask<exec_view>(handle, cancel_exec{ids[2]}))["status"]
-        == "canceled");
-  CHECK(json_of(node.ask<exec_view>(handle, cancel_exec{ids[0]}))["status"]
-        == "canceled");
-  CHECK(json_of(node.ask<exec_view>(handle, cancel_exec{ids[3]}))["status"]
-        == "canceled");
+  // Canceled ones leave at once, in line or running.
+  for (auto id : {"3", "0"})
+    CHECK(json_of(node.ask<exec_view>(handle, cancel_exec{id}))["status"]
+          == "canceled");
+  for (int i : {1, 2, 4, 5}) {
+    write_file_atomic(checkout / ("go" + std::to_string(i)), "", 0600, false);
+    // The same name and body is the same exec: this waits for its end.
+    CHECK(json_of(node.ask<exec_view>(handle, gate(i, 10'000)))["status"]
+          == "exited");
+  }
+  CHECK(read_file(checkout / "order") == "1\n2\n4\n5\n");
+}
+
+TEST_CASE("a runner that is killed loses what ran in it, and nothing else") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  auto handle = node.find(session);
+  std::vector<std::string> ids;
+  for (auto command : {"sleep 99", "sleep 99", "echo third", "echo fourth"})
+    ids.push_back(
+      json_of(node.ask<exec_view>(handle, shell(command, 0)))["exec_id"]);
+  sightings seen;
+  auto watcher = node.system().spawn(watch, node.supervisor(), session, &seen);
+  CHECK(kill_leftovers(session.id) >= 3);
+  seen.wait([](const auto& events) {
+    return count(events, event_kind::exec_exited) == 4;
+  });
+  auto status = [&](const std::string& id) {
+    return json_of(node.ask<exec_view>(handle, get_exec{id}))["status"];
+  };
+  CHECK(status(ids[0]) == "lost");
+  CHECK(status(ids[1]) == "lost");
+  CHECK(status(ids[2]) == "exited");
+  CHECK(status(ids[3]) == "exited");
+  caf::anon_send_exit(watcher, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("many who ask for a session at once get the same actor") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  auto first = node.find(session);
+  caf::scoped_actor self{node.system()};
+  caf::anon_send_exit(first, caf::exit_reason::user_shutdown);
+  self->wait_for(first);
+  std::vector<session_actor> found;
+  // It takes a moment until the supervisor knows that the first one is gone.
+  auto deadline = std::chrono::steady_clock::now() + test::patience;
+  do {
+    found.clear();
+    for (int i = 0; i < 8; ++i)
+      self->send(node.supervisor(), find_session{"demo", session.id});
+    for (int i = 0; i < 8; ++i)
+      self->receive([&](session_actor& handle) { found.push_back(handle); },
+                    caf::after(test::patience) >> [] {});
+  } while (found.size() == 8 && found[0] == first
+           && std::chrono::steady_clock::now() < deadline);
+  REQUIRE(found.size() == 8);
+  for (auto& handle : found)
+    CHECK(handle == found.back());
+  CHECK(node.find(session) == found.back());
+}
+
+TEST_CASE("a session ends only after its execs have said all they had") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  auto handle = node.find(session);
+  sightings seen;
+  auto watcher = node.system().spawn(watch, node.supervisor(), session, &seen);
+  node.ask<exec_view>(handle, shell("yes | head -c 50000000; sleep 99", 0));
+  seen.wait([](const auto& events) {
+    return count(events, event_kind::exec_output) > 3;
+  });
+  node.ask<terminate_reply>(handle, terminate_session{});
+  auto all = seen.wait([](const auto& events) {
+    return count(events, event_kind::session_ended) == 1;
+  });
+  CHECK(all.back().kind == event_kind::session_ended);
+  CHECK(count(all, event_kind::exec_exited) == 1);
+  check_unbroken(all);
+  caf::anon_send_exit(watcher, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE("a restarted node has its sessions, and what ran runs on") {

@@ -97,7 +97,6 @@ void small_node::start() {
   context->shell = {"/bin/sh", "-c"};
   context->max_concurrent = 2;
   context->max_queued = 4;
-  context->kill_grace = 500;
   context->runners = runners_.get();
   context->syncer = syncer_.get();
   auto keep = [this](auto handle) {

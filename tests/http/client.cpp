@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -54,6 +55,12 @@ void http_client::send(std::string_view bytes) {
       return; // the server has closed: the answer, or its lack, tells
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+}
+
+bool http_client::has_answer(std::chrono::milliseconds patience) {
+  pollfd wanted{fd_, POLLIN, 0};
+  return !in_.empty()
+         || ::poll(&wanted, 1, static_cast<int>(patience.count())) > 0;
 }
 
 bool http_client::fill() {

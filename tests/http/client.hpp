@@ -2,6 +2,7 @@
 // would. Every read gives up after ten seconds, so a test fails, not hangs.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -23,6 +24,9 @@ public:
   ~http_client();
 
   void send(std::string_view bytes);
+
+  /// True once bytes of an answer have come, false after `patience`.
+  bool has_answer(std::chrono::milliseconds patience);
 
   /// The next answer. Throws std::runtime_error if the connection ends or
   /// nothing comes. After HEAD, and for 204, there is no body.

@@ -6,6 +6,9 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <chrono>
 
 using namespace greenroom;
@@ -612,6 +615,33 @@ TEST_CASE("a port that is in use is a clear error, and several threads share "
                + " is in use by another program; stop it or choose another "
                  "with --set http.listen=127.0.0.1:0");
   }
+}
+
+TEST_CASE("a server without descriptors serves again once there are some") {
+  fixture f;
+  REQUIRE(call(f.port(), "GET", "/healthz").status == 200);
+  rlimit normal{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &normal) == 0);
+  auto next = ::dup(0);
+  ::close(next);
+  {
+    // One more for the client, none for the server.
+    auto tight = normal;
+    tight.rlim_cur = static_cast<rlim_t>(next) + 1;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+    http_client client{f.port()};
+    client.send(request_text("GET", "/healthz"));
+    auto silent = !client.has_answer(std::chrono::milliseconds{300});
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &normal) == 0);
+    CHECK(silent);
+  }
+  fixture::wait_until([&] {
+    try {
+      return call(f.port(), "GET", "/healthz").status == 200;
+    } catch (const std::exception&) {
+      return false; // it waited where nobody accepted
+    }
+  });
 }
 
 TEST_CASE("stopping answers what waits and ends at its limit") {
