@@ -12,8 +12,10 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <stdexcept>
 #include <system_error>
 
@@ -121,7 +123,9 @@ report measure() {
           "posix_spawn of true with pipes, read and reaped",
           "POST .../exec {\"argv\": [\"true\"], \"wait\": \"10s\"}",
           {usual, slower},
-          {"One command at a time, over one connection; the log at info."}};
+          {"One command at a time, over one connection; the log at info; the "
+           "data directory below "
+           + std::filesystem::temp_directory_path().string() + "."}};
 }
 
 } // namespace

@@ -23,9 +23,8 @@ constexpr std::chrono::milliseconds last_words{200};
 bridge::bridge(caf::actor_config& config, loop& home, std::size_t max_pending)
   : edge_actor::base(config), home_(home), max_pending_(max_pending) {
   context(&home_);
-  set_down_handler([this](caf::down_msg& message) {
-    went_down(message.source);
-  });
+  set_down_handler(
+    [this](caf::down_msg& message) { went_down(message.source); });
 }
 
 edge_actor bridge::spawn(caf::actor_system& system, loop& home,
@@ -63,17 +62,16 @@ void bridge::tick() {
     }
   for (auto& one : late)
     try {
-      one->failed(caf::make_error(one->is_down
-                                    ? caf::sec::request_receiver_down
-                                    : caf::sec::request_timeout));
+      one->failed(caf::make_error(one->is_down ? caf::sec::request_receiver_down
+                                               : caf::sec::request_timeout));
     } catch (const std::exception& e) {
       spdlog::error("a late answer could not be handled: {}", e.what());
     }
 }
 
 void bridge::end() {
-  auto error = make_error(errc::unavailable,
-                          "the server is stopping, try again");
+  auto error =
+    make_error(errc::unavailable, "the server is stopping, try again");
   while (!pending_.empty()) {
     auto one = std::move(pending_.begin()->second);
     pending_.erase(pending_.begin());

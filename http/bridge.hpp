@@ -104,8 +104,7 @@ private:
 
   template <class Reply, class Ok, class Failed>
   struct typed_call final : call {
-    typed_call(Ok&& a, Failed&& b) : ok_(std::move(a)), failed_(std::move(b)) {
-    }
+    typed_call(Ok&& a, Failed&& b) : ok_(std::move(a)), failed_(std::move(b)) {}
     void answered(caf::type_erased_tuple& content) override {
       if (content.match_elements<caf::error>())
         failed_(content.get_as<caf::error>(0));

@@ -1,7 +1,7 @@
 // What the handlers of one HTTP thread share.
 //
-// Made by the server for each of its threads and read by that thread alone; what
-// several threads share (the key ring, readiness) takes care of itself.
+// Made by the server for each of its threads and read by that thread alone;
+// what several threads share (the key ring, readiness) takes care of itself.
 #pragma once
 
 #include "http/options.hpp"

@@ -57,8 +57,7 @@ public:
 
 class exchange : public std::enable_shared_from_this<exchange> {
 public:
-  explicit exchange(http::edge& thread) : env(thread) {
-  }
+  explicit exchange(http::edge& thread) : env(thread) {}
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
   virtual ~exchange() = default;
@@ -113,8 +112,8 @@ private:
   void answering(int status);
 
   int status_ = 0; // 0: not answered yet
-  std::chrono::steady_clock::time_point since_
-    = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point since_ =
+    std::chrono::steady_clock::now();
 };
 
 using exchange_ptr = std::shared_ptr<exchange>;

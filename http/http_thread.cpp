@@ -48,14 +48,11 @@ constexpr seconds accept_watch{1};
 class library_log {
 public:
   explicit library_log(std::shared_ptr<spdlog::logger> to)
-    : to_(std::move(to)) {
-  }
+    : to_(std::move(to)) {}
   template <class Message>
-  void trace(Message&&) const noexcept {
-  }
+  void trace(Message&&) const noexcept {}
   template <class Message>
-  void info(Message&&) const noexcept {
-  }
+  void info(Message&&) const noexcept {}
   template <class Message>
   void warn(Message&& message) const {
     write(std::forward<Message>(message));
@@ -78,8 +75,8 @@ struct connection_watch {
   std::function<void(std::uint64_t)> closed;
   std::uint64_t accepted = 0;
 
-  void state_changed(
-    const restinio::connection_state::notice_t& notice) noexcept {
+  void
+  state_changed(const restinio::connection_state::notice_t& notice) noexcept {
     using namespace restinio::connection_state;
     if (restinio::holds_alternative<accepted_t>(notice.cause()))
       ++accepted;
@@ -126,8 +123,7 @@ class chunked_body final : public body_writer {
 public:
   using builder = restinio::response_builder_t<restinio::chunked_output_t>;
 
-  explicit chunked_body(builder to) : to_(std::move(to)) {
-  }
+  explicit chunked_body(builder to) : to_(std::move(to)) {}
 
   void write(std::vector<slice> parts,
              std::function<void(bool)> done) override {
@@ -211,8 +207,8 @@ public:
 
 protected:
   void transmit(response&& answer) override {
-    auto self = std::static_pointer_cast<library_exchange>(
-      weak_from_this().lock());
+    auto self =
+      std::static_pointer_cast<library_exchange>(weak_from_this().lock());
     if (!inside_ || !self) {
       write(std::move(answer));
       return;
@@ -277,6 +273,14 @@ asio::ip::tcp protocol_of(const asio::ip::address& address) {
   return address.is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
 }
 
+template <class Options>
+void share_port(Options& of) {
+  using reuse_port =
+    asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+  of.set_option(asio::ip::tcp::acceptor::reuse_address{true});
+  of.set_option(reuse_port{true});
+}
+
 } // namespace
 
 std::string address_of(const std::string& host) {
@@ -286,8 +290,8 @@ std::string address_of(const std::string& host) {
     return address.to_string();
   asio::io_context context;
   asio::ip::tcp::resolver resolver{context};
-  auto found = resolver.resolve(host, "0", asio::ip::tcp::resolver::passive,
-                                error);
+  auto found =
+    resolver.resolve(host, "0", asio::ip::tcp::resolver::passive, error);
   if (error || found.empty())
     throw std::runtime_error("http.listen: \"" + host
                              + "\" is no address of this machine: "
@@ -331,7 +335,8 @@ struct http_thread::state {
   http::bridge* bridge = nullptr;
   std::unique_ptr<http::edge> edge;
   std::unique_ptr<library_server> library;
-  std::shared_ptr<connection_watch> watch = std::make_shared<connection_watch>();
+  std::shared_ptr<connection_watch> watch =
+    std::make_shared<connection_watch>();
   std::thread thread;
 
   std::uint16_t port = 0;
@@ -349,8 +354,7 @@ struct http_thread::state {
   state(const options& o, const server_parts& p, const std::string& where,
         std::size_t connections)
     : opts(o), parts(p), address(asio::ip::make_address(where)),
-      max_connections(connections), loop(p.system) {
-  }
+      max_connections(connections), loop(p.system) {}
 
   void open();
   void spawn_bridge();
@@ -371,6 +375,13 @@ void http_thread::state::spawn_bridge() {
 }
 
 void http_thread::state::open() {
+  // The library keeps the port that it is made with, so one that the kernel
+  // chooses is chosen before.
+  asio::ip::tcp::acceptor chosen{loop.context()};
+  chosen.open(protocol_of(address));
+  share_port(chosen);
+  chosen.bind({address, port});
+  port = chosen.local_endpoint().port();
   watch->closed = [this](std::uint64_t id) { streams.connection_closed(id); };
   library = std::make_unique<library_server>(
     restinio::external_io_context(loop.context()), [this](auto& settings) {
@@ -379,8 +390,8 @@ void http_thread::state::open() {
         .port(port)
         .logger(parts.log)
         .connection_state_listener(watch)
-        .request_handler(handler{
-          [this](const restinio::request_handle_t& r) { serve(r); }})
+        .request_handler(
+          handler{[this](const restinio::request_handle_t& r) { serve(r); }})
         .max_parallel_connections(max_connections)
         // With one, a client that leaves shows only at the next write.
         .max_pipelined_requests(2)
@@ -397,20 +408,15 @@ void http_thread::state::open() {
             .max_field_value_size(max_field_value)
             .max_field_count(max_fields)
             .max_body_size(opts.max_body * max_body_factor))
-        .acceptor_options_setter([](restinio::acceptor_options_t& o) {
-          using reuse_port
-            = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-          o.set_option(asio::ip::tcp::acceptor::reuse_address{true});
-          o.set_option(reuse_port{true});
-        })
+        .acceptor_options_setter(
+          [](restinio::acceptor_options_t& o) { share_port(o); })
         .acceptor_post_bind_hook([this](asio::ip::tcp::acceptor& acceptor) {
-          port = acceptor.local_endpoint().port();
           listener = acceptor.native_handle();
         })
         .socket_options_setter([](restinio::socket_options_t& o) {
-          using unsent
-            = asio::detail::socket_option::integer<IPPROTO_TCP,
-                                                   TCP_NOTSENT_LOWAT>;
+          using unsent =
+            asio::detail::socket_option::integer<IPPROTO_TCP,
+                                                 TCP_NOTSENT_LOWAT>;
           o.set_option(asio::ip::tcp::no_delay{true});
           o.set_option(unsent{max_unsent});
         });
@@ -442,8 +448,7 @@ void http_thread::state::watch_accepting() {
   if (stopping)
     return;
   pollfd waiting{listener, POLLIN, 0};
-  auto stuck = ::poll(&waiting, 1, 0) > 0
-               && watch->accepted == accepted_before;
+  auto stuck = ::poll(&waiting, 1, 0) > 0 && watch->accepted == accepted_before;
   accepted_before = watch->accepted;
   if (!std::exchange(starved, stuck) || !stuck)
     return;
@@ -456,8 +461,7 @@ void http_thread::state::watch_accepting() {
 void http_thread::state::tick() {
   bridge->tick();
   if (!stopping
-      || (bridge->pending() != 0
-          && std::chrono::steady_clock::now() < stop_at))
+      || (bridge->pending() != 0 && std::chrono::steady_clock::now() < stop_at))
     return;
   bridge->end();
   loop.post([this] { loop.stop(); });
@@ -465,8 +469,7 @@ void http_thread::state::tick() {
 
 http_thread::http_thread(const options& opts, const server_parts& parts,
                          std::string address, std::size_t max_connections)
-  : state_(std::make_unique<state>(opts, parts, address, max_connections)) {
-}
+  : state_(std::make_unique<state>(opts, parts, address, max_connections)) {}
 
 http_thread::~http_thread() {
   join();
@@ -481,8 +484,8 @@ std::uint16_t http_thread::listen(std::uint16_t port) {
 void http_thread::start() {
   auto& s = *state_;
   s.spawn_bridge();
-  auto stream_tick = std::clamp(s.opts.heartbeat / 5, milliseconds{20},
-                                milliseconds{1000});
+  auto stream_tick =
+    std::clamp(s.opts.heartbeat / 5, milliseconds{20}, milliseconds{1000});
   s.loop.every(bridge::tick_period, [&s] { s.tick(); });
   s.loop.every(stream_tick, [&s] { s.streams.tick(); });
   s.loop.every(accept_watch, [&s] { s.watch_accepting(); });

@@ -18,8 +18,7 @@ using json = nlohmann::json;
 /// depth and names that come twice.
 class strict_builder : public json::json_sax_t {
 public:
-  explicit strict_builder(json& root) : root_(root) {
-  }
+  explicit strict_builder(json& root) : root_(root) {}
 
   const std::string& complaint() const noexcept {
     return complaint_;
@@ -125,8 +124,7 @@ nlohmann::json parse_object(std::string_view body) {
 }
 
 object_reader::object_reader(const nlohmann::json& object, std::string where)
-  : object_(object), where_(std::move(where)) {
-}
+  : object_(object), where_(std::move(where)) {}
 
 const json* object_reader::find(std::string_view name) {
   known_.emplace_back(name);
@@ -171,12 +169,12 @@ std::optional<std::int64_t> object_reader::whole_number(std::string_view name,
   auto value = find(name);
   if (value == nullptr)
     return std::nullopt;
-  auto in_range = value->is_number_unsigned()
-                    ? value->get<std::uint64_t>() <= static_cast<std::uint64_t>(max)
-                        && value->get<std::int64_t>() >= min
-                    : value->is_number_integer()
-                        && value->get<std::int64_t>() >= min
-                        && value->get<std::int64_t>() <= max;
+  auto in_range =
+    value->is_number_unsigned()
+      ? value->get<std::uint64_t>() <= static_cast<std::uint64_t>(max)
+          && value->get<std::int64_t>() >= min
+      : value->is_number_integer() && value->get<std::int64_t>() >= min
+          && value->get<std::int64_t>() <= max;
   if (!in_range)
     wrong_type(name, "a whole number from " + std::to_string(min) + " to "
                        + std::to_string(max));

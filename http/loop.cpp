@@ -77,8 +77,7 @@ struct loop::state {
 };
 
 loop::loop(caf::actor_system& system)
-  : caf::execution_unit(&system), state_(std::make_unique<state>()) {
-}
+  : caf::execution_unit(&system), state_(std::make_unique<state>()) {}
 
 loop::~loop() = default;
 
@@ -93,8 +92,7 @@ void loop::post(std::function<void()> task) {
     asio::post(state_->context, [s = state_.get()] { s->drain(); });
 }
 
-void loop::every(std::chrono::milliseconds period,
-                 std::function<void()> task) {
+void loop::every(std::chrono::milliseconds period, std::function<void()> task) {
   auto added = std::make_unique<ticker>(
     ticker{asio::steady_timer{state_->context}, period, std::move(task)});
   state_->arm(*added);

@@ -43,8 +43,7 @@ std::string_view trimmed(std::string_view text) noexcept {
 
 std::string decoded_part(std::string_view text) {
   auto result = percent_decode(text, true);
-  if (!result || !is_utf8(*result)
-      || result->find('\0') != std::string::npos)
+  if (!result || !is_utf8(*result) || result->find('\0') != std::string::npos)
     refuse("the query is malformed");
   return std::move(*result);
 }

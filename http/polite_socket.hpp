@@ -58,9 +58,9 @@ private:
     if (head_end + 4 != read.size() || writing_)
       return;
     constexpr std::string_view answer = "HTTP/1.1 100 Continue\r\n\r\n";
-    [[maybe_unused]] auto sent = ::send(native_handle(), answer.data(),
-                                        answer.size(),
-                                        MSG_DONTWAIT | MSG_NOSIGNAL);
+    [[maybe_unused]] auto sent =
+      ::send(native_handle(), answer.data(), answer.size(),
+             MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
   bool expected_ = false;

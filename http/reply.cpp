@@ -116,9 +116,9 @@ response error_response(const refusal& what, std::string_view request_id,
   result.body += code_name(what.code);
   result.body += R"(","message":)";
   // A message may quote what the client sent, and must not fail on it.
-  result.body += nlohmann::json(what.message)
-                   .dump(-1, ' ', false,
-                         nlohmann::json::error_handler_t::replace);
+  result.body +=
+    nlohmann::json(what.message)
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   if (!details.empty()) {
     result.body += R"(,"details":)";
     result.body += details;

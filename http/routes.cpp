@@ -66,8 +66,8 @@ constexpr route table[] = {
 
 constexpr std::string_view read_session_scopes[] = {"sessions:read",
                                                     "projects:read", "admin"};
-constexpr std::string_view change_session_scopes[]
-  = {"sessions:execute", "projects:execute", "admin"};
+constexpr std::string_view change_session_scopes[] = {
+  "sessions:execute", "projects:execute", "admin"};
 constexpr std::string_view read_projects_scopes[] = {"projects:read", "admin"};
 constexpr std::string_view admin_scopes[] = {"admin"};
 
@@ -165,11 +165,11 @@ void serve(const exchange_ptr& ex) {
   if (where.found == nullptr) {
     if (where.allow.empty())
       throw refused(errc::not_found, "route not found");
-    auto answer = error_response(
-      {errc::method_not_allowed, "method " + std::string{ex->in.method}
-                                   + " is not allowed here, use "
-                                   + where.allow},
-      ex->id, now_ms());
+    auto answer =
+      error_response({errc::method_not_allowed,
+                      "method " + std::string{ex->in.method}
+                        + " is not allowed here, use " + where.allow},
+                     ex->id, now_ms());
     answer.headers.emplace_back("Allow", where.allow);
     ex->send(std::move(answer));
     return;

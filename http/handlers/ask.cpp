@@ -12,8 +12,11 @@ bool admitted(const exchange_ptr& ex) {
 }
 
 bool is_gone(const caf::error& why) {
-  return why == caf::sec::request_receiver_down
-         || why.category() == caf::atom("exit");
+  return is_unread(why) || why.category() == caf::atom("exit");
+}
+
+bool is_unread(const caf::error& why) {
+  return why == caf::sec::request_receiver_down;
 }
 
 void refuse_with(const exchange_ptr& ex, const caf::error& why) {

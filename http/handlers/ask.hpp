@@ -21,6 +21,10 @@ bool admitted(const exchange_ptr& ex);
 /// True for an error that says that the actor is gone, not what it thinks.
 bool is_gone(const caf::error& why);
 
+/// True for the error of a message that lay in the mailbox of an actor that
+/// ended, or came after: nobody has seen it.
+bool is_unread(const caf::error& why);
+
 /// Answers with an actor's refusal.
 void refuse_with(const exchange_ptr& ex, const caf::error& why);
 
@@ -89,23 +93,17 @@ void with_project(const exchange_ptr& ex, F f) {
     });
 }
 
-/// Asks the exchange's session to change something: once.
-template <class Reply, class Message, class Ok>
-void change_in_session(const exchange_ptr& ex,
-                       std::chrono::milliseconds patience, Message message,
-                       Ok ok) {
-  with_session(ex, [=, message = std::move(message)](
-                     const session_actor& session) mutable {
-    ask<Reply>(ex, session, patience, std::move(message), std::move(ok));
-  });
-}
+/// What may be done where a session's actor goes down meanwhile.
+enum class retry {
+  unhandled, // ask the next actor if this one never took the message
+  always,    // ask the next actor in any case: it is only a read
+};
 
-/// Asks the exchange's session for something that may be asked for twice: if
-/// its actor goes down meanwhile, the one that took its place is asked.
+/// Asks the exchange's session. A session that has just gone to sleep, or has
+/// crashed, has another actor at the next look-up; it is asked once.
 template <class Reply, class Message, class Ok>
-void read_in_session(const exchange_ptr& ex,
-                     std::chrono::milliseconds patience, Message message, Ok ok,
-                     bool again = true) {
+void ask_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
+                 retry how, Message message, Ok ok, bool again = true) {
   with_session(ex, [=](const session_actor& session) {
     if (!admitted(ex))
       return;
@@ -113,14 +111,29 @@ void read_in_session(const exchange_ptr& ex,
       session, patience, message,
       [ex, ok](const Reply& reply) { answering(ex, [&] { ok(reply); }); },
       [=](const caf::error& why) {
-        if (!again || !is_gone(why)) {
+        if (!again || !(how == retry::always ? is_gone(why) : is_unread(why))) {
           refuse_with(ex, why);
           return;
         }
         ex->env.bridge.sessions.erase(ex->session_id());
-        read_in_session<Reply>(ex, patience, message, ok, false);
+        ask_session<Reply>(ex, patience, how, message, ok, false);
       });
   });
+}
+
+template <class Reply, class Message, class Ok>
+void change_in_session(const exchange_ptr& ex,
+                       std::chrono::milliseconds patience, Message message,
+                       Ok ok) {
+  ask_session<Reply>(ex, patience, retry::unhandled, std::move(message),
+                     std::move(ok));
+}
+
+template <class Reply, class Message, class Ok>
+void read_in_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
+                     Message message, Ok ok) {
+  ask_session<Reply>(ex, patience, retry::always, std::move(message),
+                     std::move(ok));
 }
 
 } // namespace greenroom::http::handlers

@@ -68,17 +68,17 @@ void watch_events(const exchange_ptr& ex) {
   task.directory = ex->env.directory;
   task.look_up = ex->env.options.look_up;
   task.patience = ex->env.options.ordinary;
-  with_session(ex, [ex, task = std::move(task)](
-                     const session_actor& session) mutable {
-    if (ex->in.head) {
-      response head;
-      head.content_type = "text/event-stream";
-      ex->send(std::move(head));
-      return;
-    }
-    task.session = session;
-    start_stream(ex, std::move(task));
-  });
+  with_session(
+    ex, [ex, task = std::move(task)](const session_actor& session) mutable {
+      if (ex->in.head) {
+        response head;
+        head.content_type = "text/event-stream";
+        ex->send(std::move(head));
+        return;
+      }
+      task.session = session;
+      start_stream(ex, std::move(task));
+    });
 }
 
 void get_timeline(const exchange_ptr& ex) {
@@ -87,11 +87,10 @@ void get_timeline(const exchange_ptr& ex) {
     ex, ex->env.options.ordinary,
     read_timeline{read_cursor(query), read_filter(query), query.limit()},
     [ex](const timeline_page& page) {
-      ex->reply(200,
-                list_json("events", page.json.view(),
-                          page.next_after == 0
-                            ? std::string{}
-                            : std::to_string(page.next_after)));
+      ex->reply(200, list_json("events", page.json.view(),
+                               page.next_after == 0
+                                 ? std::string{}
+                                 : std::to_string(page.next_after)));
     });
 }
 

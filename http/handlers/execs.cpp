@@ -23,9 +23,8 @@ bool is_env_name(std::string_view text) noexcept {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
   };
   return !text.empty() && letter(text.front())
-         && std::ranges::all_of(text, [&](char c) {
-              return letter(c) || (c >= '0' && c <= '9');
-            });
+         && std::ranges::all_of(
+           text, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
 /// Refuses what cannot lie in the checkout. Links are the runner's matter.
@@ -116,9 +115,9 @@ void reply_with(const exchange_ptr& ex, int status, const exec_view& view) {
 void start_exec(const exchange_ptr& ex) {
   auto what = read_exec(*ex);
   auto& options = ex->env.options;
-  auto patience = what.wait == 0 ? options.ordinary
-                                 : std::chrono::milliseconds{what.wait}
-                                     + options.wait_slack;
+  auto patience = what.wait == 0
+                    ? options.ordinary
+                    : std::chrono::milliseconds{what.wait} + options.wait_slack;
   change_in_session<exec_view>(ex, patience, std::move(what),
                                [ex](const exec_view& view) {
                                  reply_with(ex, view.ended ? 200 : 202, view);

@@ -45,10 +45,10 @@ greenroom::create_key read_create(const exchange& ex) {
   object_reader fields{body};
   greenroom::create_key result;
   result.name = fields.text("name").value_or("");
-  result.scopes
-    = fields.text_list("scopes").value_or(std::vector<std::string>{});
-  result.projects
-    = fields.text_list("projects").value_or(std::vector<std::string>{});
+  result.scopes =
+    fields.text_list("scopes").value_or(std::vector<std::string>{});
+  result.projects =
+    fields.text_list("projects").value_or(std::vector<std::string>{});
   auto expires_in = fields.text("expires_in");
   fields.done();
 
@@ -72,18 +72,17 @@ greenroom::create_key read_create(const exchange& ex) {
 void list_keys(const exchange_ptr& ex) {
   check_unlimited(*ex);
   query_params query{ex->in.query};
-  ask<key_list>(ex, ex->env.registry, ex->env.options.look_up,
-                greenroom::list_keys{},
-                [ex, query = std::move(query)](const key_list& all) {
-                  std::string next;
-                  auto shown = page_of(
-                    all.keys, query, [](const key_record& k) { return k.id; },
-                    next);
-                  auto list = ordered_json::array();
-                  for (auto& key : shown)
-                    list.push_back(key_json(key));
-                  ex->reply(200, list_json("keys", list.dump(), next));
-                });
+  ask<key_list>(
+    ex, ex->env.registry, ex->env.options.look_up, greenroom::list_keys{},
+    [ex, query = std::move(query)](const key_list& all) {
+      std::string next;
+      auto shown = page_of(
+        all.keys, query, [](const key_record& k) { return k.id; }, next);
+      auto list = ordered_json::array();
+      for (auto& key : shown)
+        list.push_back(key_json(key));
+      ex->reply(200, list_json("keys", list.dump(), next));
+    });
 }
 
 void create_key(const exchange_ptr& ex) {
@@ -105,9 +104,8 @@ void revoke_key(const exchange_ptr& ex) {
   ask<done>(
     ex, ex->env.registry, ex->env.options.ordinary, greenroom::revoke_key{id},
     [ex](const done&) {
-      ex->reply(200,
-                ordered_json{{"id", ex->params[0]}, {"status", "revoked"}}
-                  .dump());
+      ex->reply(
+        200, ordered_json{{"id", ex->params[0]}, {"status", "revoked"}}.dump());
     });
 }
 

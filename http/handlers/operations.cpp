@@ -24,9 +24,9 @@ void readyz(const exchange_ptr& ex) {
 }
 
 void version(const exchange_ptr& ex) {
-  ex->reply(200, ordered_json{{"name", "greenroom"},
-                              {"version", GREENROOM_VERSION}}
-                   .dump());
+  ex->reply(
+    200,
+    ordered_json{{"name", "greenroom"}, {"version", GREENROOM_VERSION}}.dump());
 }
 
 void openapi(const exchange_ptr& ex) {

@@ -1,9 +1,9 @@
+#include "runtime/config/projects.hpp"
 #include "http/handlers/ask.hpp"
 #include "http/handlers/fields.hpp"
 #include "http/handlers/handlers.hpp"
 #include "http/json_body.hpp"
 #include "runtime/auth/scopes.hpp"
-#include "runtime/config/projects.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -28,33 +28,32 @@ void reply_with(const exchange_ptr& ex, int status,
 
 void list_projects(const exchange_ptr& ex) {
   query_params query{ex->in.query};
-  ask<project_list>(
-    ex, ex->env.directory, ex->env.options.look_up, greenroom::list_projects{},
-    [ex, query = std::move(query)](const project_list& all) {
-      auto shown = all.projects;
-      std::erase_if(shown, [&](const project_record& project) {
-        return !allows_project(*ex->key, project.id);
-      });
-      std::string next;
-      shown = page_of(std::move(shown), query,
-                      [](const project_record& p) { return p.id; }, next);
-      auto list = ordered_json::array();
-      for (auto& project : shown)
-        list.push_back(project_json(project));
-      ex->reply(200, list_json("projects", list.dump(), next));
-    });
+  ask<project_list>(ex, ex->env.directory, ex->env.options.look_up,
+                    greenroom::list_projects{},
+                    [ex, query = std::move(query)](const project_list& all) {
+                      auto shown = all.projects;
+                      std::erase_if(shown, [&](const project_record& project) {
+                        return !allows_project(*ex->key, project.id);
+                      });
+                      std::string next;
+                      shown = page_of(
+                        std::move(shown), query,
+                        [](const project_record& p) { return p.id; }, next);
+                      auto list = ordered_json::array();
+                      for (auto& project : shown)
+                        list.push_back(project_json(project));
+                      ex->reply(200, list_json("projects", list.dump(), next));
+                    });
 }
 
 void create_project(const exchange_ptr& ex) {
   auto project = project_from_json(parse_object(ex->in.body));
   if (!allows_project(*ex->key, project.id))
-    throw refused(errc::forbidden,
-                  "the API key is limited to other projects");
-  ask<project_record>(ex, ex->env.directory, ex->env.options.ordinary,
-                      greenroom::create_project{std::move(project)},
-                      [ex](const project_record& made) {
-                        reply_with(ex, 201, made);
-                      });
+    throw refused(errc::forbidden, "the API key is limited to other projects");
+  ask<project_record>(
+    ex, ex->env.directory, ex->env.options.ordinary,
+    greenroom::create_project{std::move(project)},
+    [ex](const project_record& made) { reply_with(ex, 201, made); });
 }
 
 void get_project(const exchange_ptr& ex) {
@@ -73,12 +72,13 @@ void change_project(const exchange_ptr& ex) {
 }
 
 void delete_project(const exchange_ptr& ex) {
-  ask<done>(ex, ex->env.directory, ex->env.options.ordinary,
-            greenroom::delete_project{ex->project_id()}, [ex](const done&) {
-              ex->reply(200, ordered_json{{"id", ex->project_id()},
-                                          {"status", "deleted"}}
-                               .dump());
-            });
+  ask<done>(
+    ex, ex->env.directory, ex->env.options.ordinary,
+    greenroom::delete_project{ex->project_id()}, [ex](const done&) {
+      ex->reply(
+        200,
+        ordered_json{{"id", ex->project_id()}, {"status", "deleted"}}.dump());
+    });
 }
 
 } // namespace greenroom::http::handlers

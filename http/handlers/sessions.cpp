@@ -76,9 +76,8 @@ greenroom::create_session read_create(const exchange& ex) {
     refuse("on_expire must be rescue or checkin");
   check_labels(result.labels);
   auto& options = ex.env.options;
-  result.expires_in = expires_in
-                        ? read_expiry(*expires_in, options.max_expiry)
-                        : options.default_expiry;
+  result.expires_in = expires_in ? read_expiry(*expires_in, options.max_expiry)
+                                 : options.default_expiry;
   return result;
 }
 
@@ -87,9 +86,9 @@ std::string created_json(const exchange& ex, const session_record& session) {
   auto result = session_json(session, 0);
   auto base = ex.env.options.public_url + "/projects/" + session.project_id
               + "/sessions/" + session.id;
-  result["instructions"]
-    = "Run commands with POST " + base + "/exec, watch them with GET " + base
-      + "/events, and end the session with POST " + base + "/checkin.";
+  result["instructions"] =
+    "Run commands with POST " + base + "/exec, watch them with GET " + base
+    + "/events, and end the session with POST " + base + "/checkin.";
   return result.dump();
 }
 
@@ -188,14 +187,13 @@ void terminate_session(const exchange_ptr& ex) {
   change_in_session<terminate_reply>(
     ex, ex->env.options.change, greenroom::terminate_session{ex->by()},
     [ex](const terminate_reply& done) {
-      ex->reply(
-        200,
-        ordered_json{{"status", "terminated"},
-                     {"id", done.session_id},
-                     {"message", "Session force-terminated. Preview removed, "
-                                 "token revoked."},
-                     {"rescue_refs", done.rescue_refs}}
-          .dump());
+      ex->reply(200, ordered_json{{"status", "terminated"},
+                                  {"id", done.session_id},
+                                  {"message",
+                                   "Session force-terminated. Preview removed, "
+                                   "token revoked."},
+                                  {"rescue_refs", done.rescue_refs}}
+                       .dump());
     });
 }
 

@@ -16,9 +16,8 @@ namespace {
 /// time of their arrival is random enough.
 std::string retry_line() {
   using namespace std::chrono;
-  auto micros = duration_cast<microseconds>(
-                  sink::clock::now().time_since_epoch())
-                  .count();
+  auto micros =
+    duration_cast<microseconds>(sink::clock::now().time_since_epoch()).count();
   return "retry: " + std::to_string(1000 + micros % 2001) + "\n\n";
 }
 
@@ -38,8 +37,7 @@ const slice& heartbeat() {
 
 sink::sink(exchange_ptr ex)
   : loop_(ex->env.loop), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
-    connection_id_(ex->connection_id()), ex_(std::move(ex)) {
-}
+    connection_id_(ex->connection_id()), ex_(std::move(ex)) {}
 
 void sink::post(void (*what)(sink&, std::vector<slice>&&),
                 std::vector<slice> parts) {
@@ -83,8 +81,9 @@ void sink::open(std::vector<slice> parts) {
 }
 
 void sink::write(std::vector<slice> parts) {
-  post([](sink& self, std::vector<slice>&& more) { self.send(std::move(more)); },
-       std::move(parts));
+  post(
+    [](sink& self, std::vector<slice>&& more) { self.send(std::move(more)); },
+    std::move(parts));
 }
 
 void sink::end() {

@@ -35,10 +35,9 @@ GREENROOM_INSPECT(sink_closed)
 struct look_again {};
 GREENROOM_INSPECT(look_again)
 
-using stream_actor
-  = watcher_actor::extend<caf::reacts_to<sink_written>,
-                          caf::reacts_to<sink_closed>,
-                          caf::reacts_to<look_again>>;
+using stream_actor = watcher_actor::extend<caf::reacts_to<sink_written>,
+                                           caf::reacts_to<sink_closed>,
+                                           caf::reacts_to<look_again>>;
 
 class sink : public std::enable_shared_from_this<sink> {
 public:

@@ -115,10 +115,10 @@ private:
   std::shared_ptr<sink> out_;
   watch_task task_;
   state state_ = state::asking;
-  bool opened_ = false;   // the head is sent
-  bool writing_ = false;  // sink_written is to come
-  bool asked_ = false;    // an answer of the session is to come
-  bool ending_ = false;   // session.ended is sent or queued
+  bool opened_ = false;     // the head is sent
+  bool writing_ = false;    // sink_written is to come
+  bool asked_ = false;      // an answer of the session is to come
+  bool ending_ = false;     // session.ended is sent or queued
   std::uint64_t sent_ = 0;  // the last event handed to the sink
   std::uint64_t known_ = 0; // the last event that is known to exist
   std::deque<waiting> queue_;

@@ -40,8 +40,11 @@ http_client::http_client(std::uint16_t port, int receive_buffer)
   there.sin_family = AF_INET;
   there.sin_port = htons(port);
   there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(fd_, reinterpret_cast<sockaddr*>(&there), sizeof there) != 0)
-    throw std::system_error(errno, std::generic_category(), "connect");
+  if (::connect(fd_, reinterpret_cast<sockaddr*>(&there), sizeof there) != 0) {
+    std::system_error error{errno, std::generic_category(), "connect"};
+    ::close(fd_);
+    throw error;
+  }
 }
 
 http_client::~http_client() {

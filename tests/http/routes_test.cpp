@@ -28,10 +28,10 @@ TEST_CASE("a known path with another method names the methods it has") {
 }
 
 TEST_CASE("what is no route is none") {
-  for (auto path : {"", "/", "/nope", "/projects/", "/projects//sessions",
-                    "/projects/demo/sessions/", "/projects/demo/sessions/s/x",
-                    "//projects", "/Projects", "/projects/a/b/c/d/e/f/g/h/i",
-                    "*", "projects"}) {
+  for (auto path :
+       {"", "/", "/nope", "/projects/", "/projects//sessions",
+        "/projects/demo/sessions/", "/projects/demo/sessions/s/x", "//projects",
+        "/Projects", "/projects/a/b/c/d/e/f/g/h/i", "*", "projects"}) {
     CAPTURE(path);
     auto found = find_route(verb::get, path);
     CHECK(found.found == nullptr);
@@ -74,9 +74,10 @@ TEST_CASE("the OpenAPI document says which scopes and parameters there are") {
     auto parameters = item.value("parameters", json::array());
     for (auto at = one.pattern.find('{'); at != std::string_view::npos;
          at = one.pattern.find('{', at + 1)) {
-      auto name = one.pattern.substr(at + 1, one.pattern.find('}', at) - at - 1);
-      auto wanted = json{{"$ref", "#/components/parameters/"
-                                    + std::string{name}}};
+      auto name =
+        one.pattern.substr(at + 1, one.pattern.find('}', at) - at - 1);
+      auto wanted =
+        json{{"$ref", "#/components/parameters/" + std::string{name}}};
       CHECK(std::find(parameters.begin(), parameters.end(), wanted)
             != parameters.end());
     }

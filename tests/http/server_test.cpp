@@ -18,8 +18,8 @@ using nlohmann::json;
 namespace {
 
 const std::string sessions_path = "/projects/demo/sessions";
-const std::string session_path
-  = sessions_path + "/" + std::string{demo_session};
+const std::string session_path =
+  sessions_path + "/" + std::string{demo_session};
 
 /// The code and the message of an error.
 std::string error_of(const http_answer& answer) {
@@ -100,9 +100,8 @@ TEST_CASE("a key without the scope is told which scopes would do") {
 TEST_CASE("a key that has expired is unknown") {
   fixture f;
   auto brief = f.add_key({"admin"}, {}, now_ms() + 50);
-  fixture::wait_until([&] {
-    return call(f.port(), "GET", session_path, brief).status == 401;
-  });
+  fixture::wait_until(
+    [&] { return call(f.port(), "GET", session_path, brief).status == 401; });
 }
 
 TEST_CASE("to a key that is limited to projects there are no others") {
@@ -154,17 +153,17 @@ TEST_CASE("unknown routes, methods and ids are refused in their order") {
 TEST_CASE("a session that is cached for one project is no other project's") {
   fixture f;
   CHECK(get(f, session_path).status == 200);
-  CHECK(error_of(
-          get(f, "/projects/other/sessions/" + std::string{demo_session}))
-        == "NOT_FOUND: session not found");
+  CHECK(
+    error_of(get(f, "/projects/other/sessions/" + std::string{demo_session}))
+    == "NOT_FOUND: session not found");
 }
 
 TEST_CASE("hostile paths are harmless") {
   fixture f;
-  for (auto& part :
-       {std::string{".."}, std::string{"%2e%2e"}, std::string{"%00"},
-        std::string{"%ff"}, std::string{"%2F"}, std::string{"%"},
-        std::string(5000, 'a'), std::string{"a%0d%0ax"}, std::string{"'\"<>"}}) {
+  for (auto& part : {std::string{".."}, std::string{"%2e%2e"},
+                     std::string{"%00"}, std::string{"%ff"}, std::string{"%2F"},
+                     std::string{"%"}, std::string(5000, 'a'),
+                     std::string{"a%0d%0ax"}, std::string{"'\"<>"}}) {
     for (auto& path :
          {"/projects/" + part + "/sessions", sessions_path + "/" + part,
           session_path + "/execs/" + part, "/keys/" + part, "/" + part}) {
@@ -236,9 +235,9 @@ TEST_CASE("pipelined requests are answered in their order") {
   http_client client{f.port()};
   std::string all;
   for (int i = 0; i < 50; ++i)
-    all += request_text("GET", i % 2 == 0 ? session_path : "/healthz",
-                        admin_secret, "", "",
-                        "X-Request-Id: n" + std::to_string(i) + "\r\n");
+    all +=
+      request_text("GET", i % 2 == 0 ? session_path : "/healthz", admin_secret,
+                   "", "", "X-Request-Id: n" + std::to_string(i) + "\r\n");
   client.send(all);
   for (int i = 0; i < 50; ++i)
     CHECK(client.receive().headers["x-request-id"] == "n" + std::to_string(i));
@@ -403,7 +402,8 @@ TEST_CASE("sessions are listed with their filters") {
   auto all = json::parse(get(f, sessions_path).body)["data"];
   CHECK(all["sessions"].size() == 2);
   CHECK(all["next_cursor"] == "more");
-  auto page = json::parse(get(f, sessions_path + "?limit=5&status=active").body);
+  auto page =
+    json::parse(get(f, sessions_path + "?limit=5&status=active").body);
   CHECK(page["data"]["sessions"].size() == 5);
   CHECK(get(f, sessions_path + "?limit=0").status == 400);
   CHECK(get(f, sessions_path + "?status=x").status == 400);
@@ -422,8 +422,8 @@ TEST_CASE("a check-in takes what is no JSON object for its defaults") {
           .status
         == 200);
   CHECK(f.script->checkins.size() == 6);
-  auto answer
-    = post(f, path, R"({"skip_review":true,"commit_message":"Done"})");
+  auto answer =
+    post(f, path, R"({"skip_review":true,"commit_message":"Done"})");
   auto data = json::parse(answer.body)["data"];
   CHECK(data["session_id"] == demo_session);
   CHECK(data["status"] == "ended");
@@ -467,7 +467,8 @@ TEST_CASE("an exec is checked and passed on") {
   CHECK(refusal(R"({"command":"a","argv":["b"]})")
         == "specify either command or argv, not both");
   CHECK(refusal(R"({"command":""})") == "command must not be empty");
-  CHECK(refusal(R"({"argv":[]})") == "argv must begin with the name of a program");
+  CHECK(refusal(R"({"argv":[]})")
+        == "argv must begin with the name of a program");
   CHECK(refusal(R"({"argv":[""]})")
         == "argv must begin with the name of a program");
   CHECK(refusal(R"({"argv":"ls"})") == "argv must be a list of strings");
@@ -480,7 +481,8 @@ TEST_CASE("an exec is checked and passed on") {
   for (auto cwd : {"..", "../x", "a/../../b", "a/.."})
     CHECK(refusal(R"({"command":"a","cwd":")" + std::string{cwd} + "\"}")
           == "cwd must not contain \"..\"");
-  CHECK(refusal(R"({"command":"a","env":{"1A":"x"}})").find("env: \"1A\"") == 0);
+  CHECK(refusal(R"({"command":"a","env":{"1A":"x"}})").find("env: \"1A\"")
+        == 0);
   CHECK(refusal(R"({"command":"a","env":{"A=B":"x"}})").find("env: ") == 0);
   CHECK(refusal(R"({"command":"a\u0000b"})") == "command must not contain NUL");
   CHECK(refusal(R"({"command":"a","env":{"A":"\u0000"}})")
@@ -496,9 +498,9 @@ TEST_CASE("an exec is checked and passed on") {
         == "tty is not served yet");
   CHECK(f.script->execs.empty());
 
-  CHECK(post(f, path, R"({"command":"true","wait":"0s","stdin":"closed"})")
-          .status
-        == 202);
+  CHECK(
+    post(f, path, R"({"command":"true","wait":"0s","stdin":"closed"})").status
+    == 202);
   auto waited = post(f, path,
                      R"({"argv":["ls","-l"],"exec_id":"mine","cwd":"a/b",)"
                      R"("env":{"A_1":"x"},"timeout":"90s","wait":"1s"})");
@@ -519,9 +521,9 @@ TEST_CASE("execs are listed, read and canceled") {
   CHECK(list["execs"][0]["exec_id"] == "e1");
   CHECK(list["next_cursor"] == "more");
   CHECK(get(f, session_path + "/execs/e1").status == 200);
-  CHECK(call(f.port(), "DELETE", session_path + "/execs/e1", admin_secret)
-          .status
-        == 200);
+  CHECK(
+    call(f.port(), "DELETE", session_path + "/execs/e1", admin_secret).status
+    == 200);
 }
 
 TEST_CASE("the timeline goes on after its cursor") {
@@ -538,8 +540,7 @@ TEST_CASE("the timeline goes on after its cursor") {
 
 TEST_CASE("projects are made, read, changed and deleted") {
   fixture f;
-  auto made
-    = post(f, "/projects", R"({"id":"fresh","repo":"/fresh.git"})");
+  auto made = post(f, "/projects", R"({"id":"fresh","repo":"/fresh.git"})");
   CHECK(made.status == 201);
   CHECK(json::parse(made.body)["data"]["status"] == "running");
   CHECK(get(f, "/projects/fresh").status == 200);
@@ -554,8 +555,7 @@ TEST_CASE("projects are made, read, changed and deleted") {
   auto page = json::parse(get(f, "/projects?limit=2").body)["data"];
   CHECK(page["projects"].size() == 2);
   auto rest = json::parse(
-    get(f, "/projects?limit=2&cursor="
-             + page["next_cursor"].get<std::string>())
+    get(f, "/projects?limit=2&cursor=" + page["next_cursor"].get<std::string>())
       .body)["data"];
   CHECK(rest["projects"].size() == 1);
   CHECK_FALSE(rest.contains("next_cursor"));

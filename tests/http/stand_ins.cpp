@@ -51,7 +51,8 @@ public:
   session_stand_in(caf::actor_config& config, script_ptr s)
     : session_base(config), script_(std::move(s)) {
     set_down_handler([this](caf::down_msg& message) {
-      drop([&](const watcher_actor& w) { return w.address() == message.source; });
+      drop(
+        [&](const watcher_actor& w) { return w.address() == message.source; });
     });
   }
 
@@ -78,7 +79,9 @@ protected:
         return terminate_reply{std::string{demo_session},
                                {"refs/greenroom/rescue/x/tree"}};
       },
-      [](clock_tick) {}, [](const project_changed&) {}, [](crash_session) {},
+      [](clock_tick) {},
+      [](const project_changed&) {},
+      [](crash_session) {},
       [this](const start_exec& what) -> caf::result<exec_view> {
         std::lock_guard lock{script_->guard};
         script_->execs.push_back(what);
@@ -108,14 +111,16 @@ protected:
                            script_->events.size());
       },
       [](const read_timeline& what) {
-        return timeline_page{
-          shared_text{"[" + std::to_string(what.after) + ","
-                      + std::to_string(what.limit) + "]"},
-          7};
+        return timeline_page{shared_text{"[" + std::to_string(what.after) + ","
+                                         + std::to_string(what.limit) + "]"},
+                             7};
       },
-      [](const runner_up&) {}, [](const runner_down&) {},
-      [](const exec_started&) {}, [](const exec_refused&) {},
-      [](const exec_grown&) {}, [](const exec_ended&) {},
+      [](const runner_up&) {},
+      [](const runner_down&) {},
+      [](const exec_started&) {},
+      [](const exec_refused&) {},
+      [](const exec_grown&) {},
+      [](const exec_ended&) {},
       [this](const publish& event) {
         add([&](std::vector<publish>& events) { events.push_back(event); });
       },
@@ -163,8 +168,8 @@ private:
     change(script_->events);
     if (script_->events.back().kind == event_kind::session_ended)
       script_->over = true;
-    auto batch = batch_after(*script_, before, {}, SIZE_MAX,
-                             script_->events.size());
+    auto batch =
+      batch_after(*script_, before, {}, SIZE_MAX, script_->events.size());
     for (auto& w : watchers_)
       send(w, batch);
   }
@@ -309,15 +314,15 @@ fixture::fixture(std::function<void(http::options&)> change) {
   if (change)
     change(options);
   server = std::make_unique<http::server>(
-    options,
-    http::server_parts{*system, ring, system->spawn(directory, script),
-                       system->spawn(registry, script),
-                       [this] {
-                         return ready ? std::vector<std::string>{}
-                                      : std::vector<std::string>{
-                                        "sessions are being reconciled"};
-                       },
-                       no_log()});
+    options, http::server_parts{*system, ring, system->spawn(directory, script),
+                                system->spawn(registry, script),
+                                [this] {
+                                  return ready
+                                           ? std::vector<std::string>{}
+                                           : std::vector<std::string>{
+                                             "sessions are being reconciled"};
+                                },
+                                no_log()});
   try {
     server->start();
   } catch (...) {
@@ -356,8 +361,8 @@ stand_in_session fixture::make_session() {
 std::string fixture::add_key(std::vector<std::string> scopes,
                              std::vector<std::string> projects,
                              unix_ms expires_at) {
-  auto made = make_key("test", std::move(scopes), std::move(projects),
-                       expires_at);
+  auto made =
+    make_key("test", std::move(scopes), std::move(projects), expires_at);
   keys_.push_back(made.record);
   ring.replace(keys_);
   return made.secret;

@@ -45,9 +45,9 @@ GREENROOM_INSPECT(publish_many, x.count, x.size)
 struct quit_now {};
 GREENROOM_INSPECT(quit_now)
 
-using stand_in_session
-  = session_actor::extend<caf::reacts_to<publish>, caf::reacts_to<publish_many>,
-                          caf::reacts_to<quit_now>>;
+using stand_in_session =
+  session_actor::extend<caf::reacts_to<publish>, caf::reacts_to<publish_many>,
+                        caf::reacts_to<quit_now>>;
 
 /// What the stand-ins share with the test; outlives any one actor, as a
 /// session's timeline outlives its actor.

@@ -18,8 +18,8 @@ using nlohmann::json;
 
 namespace {
 
-const std::string events_path = "/projects/demo/sessions/"
-                                + std::string{demo_session} + "/events";
+const std::string events_path =
+  "/projects/demo/sessions/" + std::string{demo_session} + "/events";
 
 std::string stream_request(const std::string& query = {},
                            const std::string& last_event_id = {},
@@ -179,8 +179,8 @@ TEST_CASE("filters hold for the replay and for what comes") {
   };
   mix("A");
   auto by_exec = open_stream(f, "?from=earliest&exec_id=e1");
-  auto by_type
-    = open_stream(f, "?from=earliest&types=exec.exited,session.ended");
+  auto by_type =
+    open_stream(f, "?from=earliest&types=exec.exited,session.ended");
   wait_for_watchers(f, 2);
   mix("B");
   tell(f, output("e2", "unseen"));
@@ -226,7 +226,8 @@ TEST_CASE("a session that is over is replayed, and 204 stops who has it all") {
   CHECK(client.receive().status == 200);
 }
 
-TEST_CASE("an id beyond the end is announced as a gap, and the stream goes on") {
+TEST_CASE(
+  "an id beyond the end is announced as a gap, and the stream goes on") {
   fixture f;
   for (int i = 1; i <= 3; ++i)
     tell(f, output("e1", "n" + std::to_string(i) + "."));
@@ -244,15 +245,13 @@ TEST_CASE("an id beyond the end is announced as a gap, and the stream goes on") 
 }
 
 TEST_CASE("silence is broken by heartbeats") {
-  fixture f{[](http::options& o) {
-    o.heartbeat = std::chrono::milliseconds{100};
-  }};
+  fixture f{
+    [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};
   auto client = open_stream(f);
   client->read_stream_until(":\n\n:\n\n:\n\n");
   wait_for_watchers(f, 1);
   tell(f, output("e1", "still here"));
-  CHECK(ids_of(client->read_stream_until("still here"))
-        == std::vector<int>{1});
+  CHECK(ids_of(client->read_stream_until("still here")) == std::vector<int>{1});
 }
 
 TEST_CASE("a client that leaves ends its watcher at once") {
@@ -272,9 +271,9 @@ TEST_CASE("a stream ends when its key is revoked, others go on") {
   auto revoked = open_stream(f, "", "", theirs);
   auto mine = open_stream(f);
   wait_for_watchers(f, 2);
-  CHECK(call(f.port(), "DELETE", "/keys/" + f.last_key_id(), admin_secret)
-          .status
-        == 200);
+  CHECK(
+    call(f.port(), "DELETE", "/keys/" + f.last_key_id(), admin_secret).status
+    == 200);
   revoked->read_stream_to_end();
   wait_for_watchers(f, 1);
   tell(f, output("e1", "x"));
@@ -282,9 +281,8 @@ TEST_CASE("a stream ends when its key is revoked, others go on") {
 }
 
 TEST_CASE("a stream ends when its key expires") {
-  fixture f{[](http::options& o) {
-    o.heartbeat = std::chrono::milliseconds{100};
-  }};
+  fixture f{
+    [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};
   auto brief = f.add_key({"sessions:read"}, {}, now_ms() + 500);
   auto client = open_stream(f, "", "", brief);
   client->read_stream_to_end();
@@ -361,8 +359,7 @@ TEST_CASE("a client that reads nothing for too long is let go") {
   CHECK(f.system->registry().running() == actors + 1);
   for (int i = 0; i < 200; ++i)
     caf::anon_send(f.session, publish_many{100, 1000});
-  fixture::wait_until(
-    [&] { return f.system->registry().running() == actors; });
+  fixture::wait_until([&] { return f.system->registry().running() == actors; });
   CHECK(stuck.receive_head().status == 200);
   CHECK_THROWS_WITH(stuck.read_stream_to_end(),
                     Catch::Contains("the connection ended"));

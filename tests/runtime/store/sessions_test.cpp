@@ -132,8 +132,13 @@ TEST_CASE_METHOD(store_fixture, "who does not own a session cannot write it") {
   auto next = *taken;
   ++next.version;
   CHECK(update_session(c, next));
-  SECTION("nor write the same version twice") {
-    CHECK_FALSE(update_session(c, next));
+  SECTION("nor write another state with the same version") {
+    auto other = next;
+    other.status_reason = "something else";
+    CHECK_FALSE(update_session(c, other));
+  }
+  SECTION("but write the same again, which changes nothing") {
+    CHECK(update_session(c, next));
   }
   SECTION("nor leave a version out") {
     next.version += 2;
@@ -145,6 +150,16 @@ TEST_CASE_METHOD(store_fixture, "who does not own a session cannot write it") {
     CHECK_FALSE(update_session(c, next));
   }
   CHECK(find_session(c, session.id)->version == 2);
+}
+
+TEST_CASE_METHOD(store_fixture, "a node that was renamed owns what it had") {
+  auto session = some_session("a");
+  REQUIRE(insert_session(c, session, 5) == insert_result::ok);
+  own_all_sessions(c, "renamed");
+  auto taken = take_live_sessions(c, "renamed");
+  REQUIRE(taken.size() == 1);
+  CHECK(taken[0].id == session.id);
+  CHECK(taken[0].epoch == session.epoch + 1);
 }
 
 TEST_CASE_METHOD(store_fixture, "a session that is over can be taken too") {
