@@ -62,8 +62,8 @@ void bridge::tick() {
     }
   for (auto& one : late)
     try {
-      one->failed(caf::make_error(one->is_down ? caf::sec::request_receiver_down
-                                               : caf::sec::request_timeout));
+      one->failed(one->is_down ? caf::make_error(caf::exit_reason::unknown)
+                               : caf::make_error(caf::sec::request_timeout));
     } catch (const std::exception& e) {
       spdlog::error("a late answer could not be handled: {}", e.what());
     }

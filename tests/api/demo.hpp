@@ -34,13 +34,11 @@ inline void expect_refusal(const http_reply& reply, int status,
 class session_user {
 public:
   session_user(const node_process& node, std::string id)
-    : node_(node), id_(std::move(id)) {
-  }
+    : node_(node), id_(std::move(id)) {}
   session_user(const node_process& node, const json& body)
     : session_user(node, expect(201, node.admin().post(sessions, body))
                            .data()["id"]
-                           .get<std::string>()) {
-  }
+                           .get<std::string>()) {}
 
   const std::string& id() const noexcept {
     return id_;
@@ -75,8 +73,8 @@ public:
   }
   /// Starts it; it runs, or waits in line, when this returns.
   json start(const std::string& exec_id, const std::string& command) const {
-    return expect(202, post("/exec",
-                            {{"command", command}, {"exec_id", exec_id}}))
+    return expect(202,
+                  post("/exec", {{"command", command}, {"exec_id", exec_id}}))
       .data();
   }
   json exec(const std::string& exec_id) const {

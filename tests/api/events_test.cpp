@@ -89,9 +89,9 @@ TEST_CASE("the timeline holds what the stream says") {
   json paged = json::array();
   std::string cursor;
   do {
-    auto page = expect(200, node.admin().get(
-                              session.path("/timeline?limit=3" + cursor)))
-                  .data();
+    auto page =
+      expect(200, node.admin().get(session.path("/timeline?limit=3" + cursor)))
+        .data();
     CHECK(page["events"].size() <= 3);
     for (auto& event : page["events"])
       paged.push_back(event);
@@ -200,15 +200,15 @@ TEST_CASE("a stream that is cut anywhere is taken up without gap or repeat") {
   std::mt19937 random{20};
   std::vector<sse_event> events;
   for (int cut = 0; cut < 20; ++cut) {
-    auto stream = session.watch("from=earliest",
-                                events.empty() ? "" : events.back().id);
+    auto stream =
+      session.watch("from=earliest", events.empty() ? "" : events.back().id);
     auto more = stream.read_bytes(
       std::uniform_int_distribution<std::size_t>{1, 4000}(random));
     stream.cut();
     events.insert(events.end(), more.begin(), more.end());
   }
-  auto last = session.watch("from=earliest",
-                            events.empty() ? "" : events.back().id);
+  auto last =
+    session.watch("from=earliest", events.empty() ? "" : events.back().id);
   auto tail = until_exit(last, "count");
   events.insert(events.end(), tail.begin(), tail.end());
   check_ids(events);
@@ -274,9 +274,8 @@ TEST_CASE("all output is announced before the end, however much it is") {
                          "touch done; sleep 1000");
   // What is printed while the node stands still lies before it in a heap.
   node.pause();
-  await("the command to have printed", [&] {
-    return std::filesystem::exists(session.checkout() / "done");
-  });
+  await("the command to have printed",
+        [&] { return std::filesystem::exists(session.checkout() / "done"); });
   node.resume();
   expect(200, session.remove());
   auto events = session.watch().rest();

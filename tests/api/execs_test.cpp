@@ -45,8 +45,8 @@ TEST_CASE("a command runs by the shell, its end comes with its output") {
   CHECK(exec["command"] == "echo out; echo err >&2; exit 3");
   CHECK(!exec.contains("argv"));
   CHECK(exec["session_id"] == session.id());
-  for (auto name : {"exec_id", "created_at", "started_at", "ended_at",
-                    "stream_url"})
+  for (auto name :
+       {"exec_id", "created_at", "started_at", "ended_at", "stream_url"})
     CHECK(exec[name].is_string());
   CHECK(!exec.contains("signal"));
 
@@ -61,11 +61,11 @@ TEST_CASE("a command runs by the shell, its end comes with its output") {
 TEST_CASE("argv runs without a shell") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
-  auto exec = expect(200, session.post("/exec",
-                                       {{"argv", {"printf", "%s|", "a b",
-                                                  "$HOME", ""}},
-                                        {"wait", "30s"}}))
-                .data();
+  auto exec =
+    expect(200, session.post("/exec",
+                             {{"argv", {"printf", "%s|", "a b", "$HOME", ""}},
+                              {"wait", "30s"}}))
+      .data();
   CHECK(exec["stdout"] == "a b|$HOME||");
   CHECK(exec["argv"] == json{"printf", "%s|", "a b", "$HOME", ""});
   CHECK(!exec.contains("command"));
@@ -91,17 +91,16 @@ TEST_CASE("cwd is inside the checkout, whatever it says") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
   auto in = [&](const std::string& cwd) {
-    return session.post("/exec", {{"command", "pwd"},
-                                  {"cwd", cwd},
-                                  {"wait", "30s"}});
+    return session.post("/exec",
+                        {{"command", "pwd"}, {"cwd", cwd}, {"wait", "30s"}});
   };
   auto top = session.checkout().string();
   CHECK(in("").data()["stdout"] == top + "\n");
   CHECK(in(".").data()["stdout"] == top + "\n");
   CHECK(in("src").data()["stdout"] == top + "/src\n");
   session.run("ln -s / out; ln -s src in; ln -s .. up");
-  for (auto bad : {"..", "/etc", "src/../..", "out", "out/etc", "up",
-                   "missing", "README.md"}) {
+  for (auto bad : {"..", "/etc", "src/../..", "out", "out/etc", "up", "missing",
+                   "README.md"}) {
     INFO(bad);
     auto reply = in(bad);
     INFO(reply.body);
@@ -122,21 +121,20 @@ TEST_CASE("what cannot be run is refused in one sentence") {
   CHECK(message(json::object()) == "command or argv is required");
   CHECK(message({{"command", "a"}, {"argv", {"a"}}})
         == "specify either command or argv, not both");
-  for (json body :
-       {json{{"command", ""}}, json{{"command", 1}},
-        json{{"argv", json::array()}}, json{{"argv", {""}}},
-        json{{"argv", "a"}}, json{{"argv", {"/no/such/program"}}},
-        json{{"command", "a"}, {"exec_id", "a/b"}},
-        json{{"command", "a"}, {"exec_id", std::string(65, 'a')}},
-        json{{"command", "a"}, {"env", {{"A=B", "c"}}}},
-        json{{"command", "a"}, {"env", {{"", "c"}}}},
-        json{{"command", "a"}, {"env", {{"A", 1}}}},
-        json{{"command", "a"}, {"timeout", "0s"}},
-        json{{"command", "a"}, {"timeout", "soon"}},
-        json{{"command", "a"}, {"wait", "61s"}},
-        json{{"command", "a"}, {"wait", "-1s"}},
-        json{{"command", std::string("a\0b", 3)}},
-        json{{"command", "a"}, {"stdin", "ajar"}}})
+  for (json body : {json{{"command", ""}}, json{{"command", 1}},
+                    json{{"argv", json::array()}}, json{{"argv", {""}}},
+                    json{{"argv", "a"}}, json{{"argv", {"/no/such/program"}}},
+                    json{{"command", "a"}, {"exec_id", "a/b"}},
+                    json{{"command", "a"}, {"exec_id", std::string(65, 'a')}},
+                    json{{"command", "a"}, {"env", {{"A=B", "c"}}}},
+                    json{{"command", "a"}, {"env", {{"", "c"}}}},
+                    json{{"command", "a"}, {"env", {{"A", 1}}}},
+                    json{{"command", "a"}, {"timeout", "0s"}},
+                    json{{"command", "a"}, {"timeout", "soon"}},
+                    json{{"command", "a"}, {"wait", "61s"}},
+                    json{{"command", "a"}, {"wait", "-1s"}},
+                    json{{"command", std::string("a\0b", 3)}},
+                    json{{"command", "a"}, {"stdin", "ajar"}}})
     CHECK(!message(body).empty());
 }
 
@@ -170,13 +168,13 @@ TEST_CASE("an exec that a signal ends has no exit code") {
 TEST_CASE("a time-out kills everything that the exec started") {
   node_process node{{.set = {"exec.kill_grace=100ms"}}};
   session_user session{node, json{{"new_branch", "work"}}};
-  auto exec
-    = expect(200, session.post("/exec",
-                               {{"command", "trap '' TERM; setsid sleep 1000 & "
-                                            "echo $!; sleep 1000"},
-                                {"timeout", "300ms"},
-                                {"wait", "30s"}}))
-        .data();
+  auto exec =
+    expect(200, session.post("/exec",
+                             {{"command", "trap '' TERM; setsid sleep 1000 & "
+                                          "echo $!; sleep 1000"},
+                              {"timeout", "300ms"},
+                              {"wait", "30s"}}))
+      .data();
   CHECK(exec["status"] == "timed_out");
   CHECK(!exec.contains("exit_code"));
   auto pid = pid_in(exec);
@@ -202,8 +200,8 @@ TEST_CASE("what exceeds the limit waits in line, in order") {
   CHECK(!full.headers["retry-after"].empty());
   CHECK(session.get()["running_execs"] == 2);
 
-  auto canceled
-    = expect(200, node.admin().remove(session.path("/execs/q2"))).data();
+  auto canceled =
+    expect(200, node.admin().remove(session.path("/execs/q2"))).data();
   CHECK(canceled["status"] == "canceled");
   CHECK(!canceled.contains("started_at"));
   CHECK(session.exec("q3")["queue_position"] == 2);
@@ -222,11 +220,10 @@ TEST_CASE("a running exec is canceled politely, then by force") {
                           "while :; do sleep 0.02; done");
   session.start("deaf", "trap '' TERM; echo up; while :; do sleep 0.02; done");
   for (std::string id : {"polite", "deaf"}) {
-    await(id + " to be up", [&] {
-      return session.exec(id)["stdout_bytes"] == 3;
-    });
-    auto done = expect(200, node.admin().remove(session.path("/execs/" + id)))
-                  .data();
+    await(id + " to be up",
+          [&] { return session.exec(id)["stdout_bytes"] == 3; });
+    auto done =
+      expect(200, node.admin().remove(session.path("/execs/" + id))).data();
     CHECK(done["status"] == "canceled");
   }
   CHECK(session.exec("deaf")["signal"] == "KILL");
@@ -241,8 +238,8 @@ TEST_CASE("a running exec is canceled politely, then by force") {
 TEST_CASE("an exec_id names one exec for good") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
-  json body{{"command", "echo x >> runs"}, {"exec_id", "once"},
-            {"wait", "30s"}};
+  json body{
+    {"command", "echo x >> runs"}, {"exec_id", "once"}, {"wait", "30s"}};
   CHECK(expect(200, session.post("/exec", body)).data()["exit_code"] == 0);
   CHECK(expect(200, session.post("/exec", body)).data()["exit_code"] == 0);
   CHECK(session.run("cat runs")["stdout"] == "x\n");
@@ -262,14 +259,15 @@ TEST_CASE("execs are listed newest first, in pages") {
   for (std::string id : {"a", "b", "c"})
     session.start(id, "true");
   auto ids = [&](const std::string& query) {
-    auto page = expect(200, node.admin().get(session.path("/execs" + query)))
-                  .data();
+    auto page =
+      expect(200, node.admin().get(session.path("/execs" + query))).data();
     std::string result;
     for (auto& exec : page["execs"])
       result += exec["exec_id"].get<std::string>();
-    return result + (page.contains("next_cursor")
-                       ? ">" + page["next_cursor"].get<std::string>()
-                       : "");
+    return result
+           + (page.contains("next_cursor")
+                ? ">" + page["next_cursor"].get<std::string>()
+                : "");
   };
   CHECK(ids("") == "cba");
   CHECK(ids("?limit=2") == "cb>b");
@@ -315,9 +313,9 @@ TEST_CASE("a session's end ends its commands, and says so") {
   expect(200, session.remove());
   CHECK(session.exec("runs")["status"] == "canceled");
   CHECK(session.exec("waits")["status"] == "canceled");
-  auto events = session.watch("types=exec.exited,session.ended&from=earliest")
-                  .rest();
-  CHECK(types_of(events)
-        == std::vector<std::string>{"exec.exited", "exec.exited",
-                                    "session.ended"});
+  auto events =
+    session.watch("types=exec.exited,session.ended&from=earliest").rest();
+  CHECK(
+    types_of(events)
+    == std::vector<std::string>{"exec.exited", "exec.exited", "session.ended"});
 }

@@ -108,16 +108,17 @@ TEST_CASE("without a good key every route but the open ones is 401") {
   auto anybody = node.with_key("");
   for (auto path : {"/healthz", "/readyz", "/version", "/openapi.json"})
     CHECK(anybody.get(path).status == 200);
-  CHECK(anybody.send("GET", sessions, "", "",
-                     {{"X-API-Key", node.admin_key()}})
+  CHECK(anybody.send("GET", sessions, "", "", {{"X-API-Key", node.admin_key()}})
           .status
         == 200);
-  CHECK(anybody.send("GET", sessions, "", "",
-                     {{"Authorization", "bearer " + node.admin_key()}})
+  CHECK(anybody
+          .send("GET", sessions, "", "",
+                {{"Authorization", "bearer " + node.admin_key()}})
           .status
         == 200);
-  CHECK(anybody.send("GET", sessions, "", "",
-                     {{"Authorization", "Basic " + node.admin_key()}})
+  CHECK(anybody
+          .send("GET", sessions, "", "",
+                {{"Authorization", "Basic " + node.admin_key()}})
           .status
         == 401);
 }
@@ -129,17 +130,16 @@ TEST_CASE("a key for some projects sees nothing of the others") {
     node, {"sessions:read", "sessions:execute", "projects:read", "admin"},
     {{"projects", {"other"}}});
   auto client = node.with_key(key.secret);
-  for (auto& reply : {client.get(sessions),
-                      client.post(sessions, {{"new_branch", "x"}}),
-                      client.get("/projects/demo")})
-    expect_refusal(reply, 404, "NOT_FOUND", "project not found");
   for (auto& reply :
-       {client.get(session.path()), client.remove(session.path()),
-        client.post(session.path("/exec"), {{"command", "true"}}),
-        client.get(session.path("/events")),
-        client.get(session.path("/timeline")),
-        client.post(session.path("/checkin"), json::object()),
-        client.get("/projects/other/sessions/" + session.id())})
+       {client.get(sessions), client.post(sessions, {{"new_branch", "x"}}),
+        client.get("/projects/demo")})
+    expect_refusal(reply, 404, "NOT_FOUND", "project not found");
+  for (auto& reply : {client.get(session.path()), client.remove(session.path()),
+                      client.post(session.path("/exec"), {{"command", "true"}}),
+                      client.get(session.path("/events")),
+                      client.get(session.path("/timeline")),
+                      client.post(session.path("/checkin"), json::object()),
+                      client.get("/projects/other/sessions/" + session.id())})
     expect_refusal(reply, 404, "NOT_FOUND", "session not found");
   CHECK(session.status() == "active");
 
@@ -231,10 +231,10 @@ TEST_CASE("a secret is said once, and is neither logged nor stored") {
 
   auto log = node.log();
   CHECK(log.find(session.id()) != std::string::npos);
-  for (auto& secret : {key.secret, node.admin_key(),
-                       std::string{"exec-env-91ab"},
-                       std::string{"project-env-5e0c"},
-                       std::string{"a-key-that-is-none-77d1"}}) {
+  for (auto& secret :
+       {key.secret, node.admin_key(), std::string{"exec-env-91ab"},
+        std::string{"project-env-5e0c"},
+        std::string{"a-key-that-is-none-77d1"}}) {
     INFO(secret);
     CHECK(log.find(secret) == std::string::npos);
   }

@@ -19,8 +19,7 @@ std::set<std::string> names_of(const json& object) {
 }
 
 bool is_time(const json& value) {
-  static const std::regex form{
-    R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)"};
+  static const std::regex form{R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z)"};
   return value.is_string() && std::regex_match(value.get<std::string>(), form);
 }
 
@@ -42,14 +41,14 @@ sse_event last_event(const session_user& session) {
 
 TEST_CASE("a session is created with all fields of the contract") {
   node_process node;
-  auto reply = expect(
-    201, node.admin().post(sessions, {{"new_branch", "work"},
-                                      {"from_ref", "topic"},
-                                      {"feature_slug", "slug"},
-                                      {"expires_in", "90m"},
-                                      {"preview_port", 3000},
-                                      {"on_expire", "checkin"},
-                                      {"labels", {{"team", "blue"}}}}));
+  auto reply =
+    expect(201, node.admin().post(sessions, {{"new_branch", "work"},
+                                             {"from_ref", "topic"},
+                                             {"feature_slug", "slug"},
+                                             {"expires_in", "90m"},
+                                             {"preview_port", 3000},
+                                             {"on_expire", "checkin"},
+                                             {"labels", {{"team", "blue"}}}}));
   auto made = reply.data();
   auto meta = reply.all()["meta"];
   CHECK(is_time(meta["timestamp"]));
@@ -130,8 +129,9 @@ TEST_CASE("lists are newest first, in pages, and filtered") {
   auto client = node.admin();
   std::vector<std::string> newest_first;
   for (int i = 0; i < 5; ++i) {
-    session_user made{node, json{{"new_branch", "b" + std::to_string(i)},
-                                 {"feature_slug", i % 2 == 0 ? "even" : "odd"}}};
+    session_user made{node,
+                      json{{"new_branch", "b" + std::to_string(i)},
+                           {"feature_slug", i % 2 == 0 ? "even" : "odd"}}};
     newest_first.insert(newest_first.begin(), made.id());
   }
   session_user{node, newest_first[0]}.remove();
@@ -168,24 +168,23 @@ TEST_CASE("a session is extended from now, up to 30 days after its creation") {
   node_process node;
   session_user session{node, json{{"new_branch", "w"}, {"expires_in", "1h"}}};
   auto before = session.get();
-  auto longer
-    = expect(200, session.post("/extend", {{"expires_in", "2h"}})).data();
+  auto longer =
+    expect(200, session.post("/extend", {{"expires_in", "2h"}})).data();
   CHECK(longer["expires_at"] > before["expires_at"]);
   CHECK(longer == session.get());
-  auto most
-    = expect(200, session.post("/extend", {{"expires_in", "30d"}})).data();
+  auto most =
+    expect(200, session.post("/extend", {{"expires_in", "30d"}})).data();
   auto created = before["created_at"].get<std::string>();
   session_user capped{node, json{{"new_branch", "x"}, {"expires_in", "30d"}}};
   CHECK(most["expires_at"] < capped.get()["expires_at"]);
-  auto shorter
-    = expect(200, session.post("/extend", {{"expires_in", "10m"}})).data();
+  auto shorter =
+    expect(200, session.post("/extend", {{"expires_in", "10m"}})).data();
   CHECK(shorter["expires_at"] < before["expires_at"]);
   expect_refusal(session.post("/extend", {{"expires_in", "31d"}}), 400,
                  "BAD_REQUEST",
                  "expires_in must be a valid duration (e.g., 24h, 7d)");
-  CHECK(types_of(session.watch().until([](const sse_event& e) {
-          return e.seq() == 4;
-        }))
+  CHECK(types_of(session.watch().until(
+          [](const sse_event& e) { return e.seq() == 4; }))
         == std::vector<std::string>{"session.created", "session.extended",
                                     "session.extended", "session.extended"});
 }
@@ -234,8 +233,8 @@ TEST_CASE("a check-in that conflicts leaves the session at work") {
   session_user session{node, json{{"branch", "topic"}}};
   session.run("echo mine > src/topic.txt");
   // Somebody else moves the branch meanwhile.
-  auto other = node.git({"commit-tree", "-p", "topic", "-m", "Theirs",
-                         "topic^{tree}"});
+  auto other =
+    node.git({"commit-tree", "-p", "topic", "-m", "Theirs", "topic^{tree}"});
   node.git({"update-ref", "refs/heads/topic", other});
   auto refused = session.checkin();
   CHECK(refused.status == 409);
@@ -282,8 +281,8 @@ TEST_CASE("a session that is deleted without any work has nothing to rescue") {
 
 TEST_CASE("a session expires when its time is up, and keeps its work") {
   node_process node;
-  session_user session{node, json{{"new_branch", "brief"},
-                                  {"expires_in", "1s"}}};
+  session_user session{node,
+                       json{{"new_branch", "brief"}, {"expires_in", "1s"}}};
   std::ofstream{session.checkout() / "left.txt"} << "left\n";
   auto events = session.watch().rest();
   REQUIRE(!events.empty());
@@ -292,14 +291,15 @@ TEST_CASE("a session expires when its time is up, and keeps its work") {
   auto ended = session.get();
   CHECK(ended["status"] == "expired");
   CHECK(ended["ended_at"] >= ended["expires_at"]);
-  CHECK(node.git({"show", "refs/greenroom/rescue/" + session.id()
-                            + "/tree:left.txt"})
+  CHECK(node.git(
+          {"show", "refs/greenroom/rescue/" + session.id() + "/tree:left.txt"})
         == "left");
   session_user next{node, json{{"new_branch", "brief"}}};
   CHECK(next.status() == "active");
 }
 
-TEST_CASE("a session with on_expire checkin is checked in when its time is up") {
+TEST_CASE(
+  "a session with on_expire checkin is checked in when its time is up") {
   node_process node;
   session_user session{node, json{{"new_branch", "brief"},
                                   {"expires_in", "1s"},

@@ -14,10 +14,10 @@ std::vector<http_reply> at_once(const node_process& node,
                                 const std::vector<json>& bodies) {
   std::vector<std::future<http_reply>> asked;
   for (auto& body : bodies)
-    asked.push_back(std::async(std::launch::async,
-                               [client = node.admin(), body] {
-                                 return client.post(sessions, body);
-                               }));
+    asked.push_back(
+      std::async(std::launch::async, [client = node.admin(), body] {
+        return client.post(sessions, body);
+      }));
   std::vector<http_reply> result;
   for (auto& one : asked)
     result.push_back(one.get());
@@ -46,8 +46,8 @@ TEST_CASE("of two creates for the last slot exactly one succeeds") {
   node_process node{options};
   for (int round = 0; round < rounds; ++round) {
     auto name = "b" + std::to_string(round);
-    auto replies = at_once(node, {{{"new_branch", name + "-one"}},
-                                  {{"new_branch", name + "-two"}}});
+    auto replies = at_once(
+      node, {{{"new_branch", name + "-one"}}, {{"new_branch", name + "-two"}}});
     INFO(round << ": " << to_string(replies[0]) << ", "
                << to_string(replies[1]));
     REQUIRE(replies[0].status == 201);
@@ -61,7 +61,8 @@ TEST_CASE("of two creates for the last slot exactly one succeeds") {
 TEST_CASE("of two check-ins of one session exactly one succeeds") {
   node_process node;
   for (int round = 0; round < 5; ++round) {
-    session_user session{node, json{{"new_branch", "b" + std::to_string(round)}}};
+    session_user session{node,
+                         json{{"new_branch", "b" + std::to_string(round)}}};
     session.run("echo x > x");
     auto other = std::async(std::launch::async, [&] {
       return node.admin().post(session.path("/checkin"), json::object());

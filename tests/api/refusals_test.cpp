@@ -5,8 +5,8 @@ using namespace greenroom::test;
 
 namespace {
 
-const std::string bad_duration
-  = "expires_in must be a valid duration (e.g., 24h, 7d)";
+const std::string bad_duration =
+  "expires_in must be a valid duration (e.g., 24h, 7d)";
 
 http_reply create(const node_process& node, const json& body,
                   const std::string& project = "demo") {
@@ -30,13 +30,11 @@ TEST_CASE("a create is judged in the order of the contract's table") {
              "branch or new_branch is required");
   expect_bad(create(node, {{"branch", ""}, {"new_branch", ""}}, "nope"),
              "branch or new_branch is required");
-  expect_bad(create(node,
-                    {{"branch", "-h"}, {"new_branch", "-h"},
-                     {"expires_in", "x"}},
-                    "nope"),
-             "specify either branch or new_branch, not both");
-  auto bad_name
-    = create(node, {{"branch", "-h"}, {"expires_in", "x"}}, "nope");
+  expect_bad(
+    create(node, {{"branch", "-h"}, {"new_branch", "-h"}, {"expires_in", "x"}},
+           "nope"),
+    "specify either branch or new_branch, not both");
+  auto bad_name = create(node, {{"branch", "-h"}, {"expires_in", "x"}}, "nope");
   expect_bad(bad_name, "branch must not start with '-'");
   expect_bad(client.send("POST", "/projects/nope/sessions", "[1]"),
              "invalid request body");
@@ -44,9 +42,9 @@ TEST_CASE("a create is judged in the order of the contract's table") {
              bad_duration);
   expect_bad(create(node, {{"branch", "ghost"}, {"expires_in", "31d"}}, "nope"),
              bad_duration);
-  expect_bad(create(node, {{"branch", "ghost"}, {"expires_in", "721h"}},
-                    "nope"),
-             "expires_in cannot exceed 30 days");
+  expect_bad(
+    create(node, {{"branch", "ghost"}, {"expires_in", "721h"}}, "nope"),
+    "expires_in cannot exceed 30 days");
   expect_refusal(create(node, {{"branch", "ghost"}}, "nope"), 404, "NOT_FOUND",
                  "project not found");
 
@@ -78,9 +76,9 @@ TEST_CASE("a create is judged in the order of the contract's table") {
 
 TEST_CASE("durations are Go's or whole days") {
   node_process node;
-  for (auto bad : {"", "0", "0s", "0d", "-1h", "1", "1 h", "h", "1.d", "1.5d",
-                   "31d", "99999999999999999999h", "1h30", "1e3s", " 1h",
-                   "1d1h"}) {
+  for (auto bad :
+       {"", "0", "0s", "0d", "-1h", "1", "1 h", "h", "1.d", "1.5d", "31d",
+        "99999999999999999999h", "1h30", "1e3s", " 1h", "1d1h"}) {
     INFO(bad);
     expect_bad(create(node, {{"new_branch", "x"}, {"expires_in", bad}}),
                bad_duration);
@@ -147,19 +145,24 @@ TEST_CASE("ids that are none are refused before anybody looks for them") {
   auto client = node.admin();
   session_user session{node, json{{"new_branch", "work"}}};
   std::string long_id(5000, 'a');
-  for (std::string id : {"..", "%2e%2e", "a%00b", "%2e%2e%2fdemo", "Demo",
-                         "-demo", "demo-", "de_mo", "%ff", "d%20",
-                         long_id.c_str()}) {
+  for (std::string id :
+       {"..", "%2e%2e", "a%00b", "%2e%2e%2fdemo", "Demo", "-demo", "demo-",
+        "de_mo", "%ff", "d%20", long_id.c_str()}) {
     INFO(id);
     expect_bad(client.get("/projects/" + id + "/sessions"),
                "invalid project id");
-    expect_bad(client.post("/projects/" + id + "/sessions",
-                           {{"new_branch", "a"}}),
-               "invalid project id");
+    expect_bad(
+      client.post("/projects/" + id + "/sessions", {{"new_branch", "a"}}),
+      "invalid project id");
   }
-  std::vector<std::string> unknown{"..", "%2e%2e", "%00", session.id() + "%00",
-                                   "%2e%2e%2f" + session.id(), long_id,
-                                   std::string(20, 'a'), std::string(20, 'A')};
+  std::vector<std::string> unknown{"..",
+                                   "%2e%2e",
+                                   "%00",
+                                   session.id() + "%00",
+                                   "%2e%2e%2f" + session.id(),
+                                   long_id,
+                                   std::string(20, 'a'),
+                                   std::string(20, 'A')};
   for (auto& id : unknown) {
     INFO(id);
     expect_refusal(client.get(sessions + '/' + id), 404, "NOT_FOUND",
@@ -180,17 +183,24 @@ TEST_CASE("ids that are none are refused before anybody looks for them") {
 
 TEST_CASE("names cannot be made into options, commands or other references") {
   node_process node;
-  for (auto name : {"-h", "--upload-pack=x", "a..b", "refs/heads/x", "HEAD",
-                    "@", "a b", "a~1", "a^", "a:b", "a?", "a*", "a[", "a\\b",
-                    "a//b", "/a", "a/", ".a", "a/.b", "a.lock", "a.", "a@{b",
+  for (auto name : {"-h",   "--upload-pack=x",
+                    "a..b", "refs/heads/x",
+                    "HEAD", "@",
+                    "a b",  "a~1",
+                    "a^",   "a:b",
+                    "a?",   "a*",
+                    "a[",   "a\\b",
+                    "a//b", "/a",
+                    "a/",   ".a",
+                    "a/.b", "a.lock",
+                    "a.",   "a@{b",
                     "a\nb", "a\x7f"}) {
     INFO(name);
     for (auto body : {json{{"branch", name}}, json{{"new_branch", name}},
                       json{{"new_branch", "ok"}, {"from_ref", name}}}) {
       auto reply = create(node, body);
       CHECK(reply.status == 400);
-      auto field = body.contains("from_ref") ? "from_ref"
-                                             : body.begin().key();
+      auto field = body.contains("from_ref") ? "from_ref" : body.begin().key();
       CHECK(reply.message().starts_with(field + " must "));
     }
   }
@@ -274,8 +284,8 @@ TEST_CASE("unknown routes are 404, other methods 405 with what is allowed") {
 TEST_CASE("the request id is the client's where that is sane") {
   node_process node;
   auto id_of = [&](const std::string& wanted) {
-    auto reply = node.admin().send("GET", sessions, "", "",
-                                   {{"X-Request-Id", wanted}});
+    auto reply =
+      node.admin().send("GET", sessions, "", "", {{"X-Request-Id", wanted}});
     CHECK(reply.headers["x-request-id"] == reply.all()["meta"]["request_id"]);
     return reply.headers["x-request-id"];
   };

@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::string counter
-  = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
+const std::string counter =
+  "i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
 
 std::string slurp(const fs::path& path) {
   std::ifstream file{path, std::ios::binary};
@@ -119,14 +119,12 @@ TEST_CASE("ten sessions with running commands survive kill -9 of the node") {
     auto again = session.watch("", seen[i].back().id);
     append(seen[i], again.until(counts(3 * before + 100)));
     CHECK(session.run("echo usable")["stdout"] == "usable\n");
-    auto ended = expect(200, node.admin().remove(
-                               session.path("/execs/count")))
-                   .data();
+    auto ended =
+      expect(200, node.admin().remove(session.path("/execs/count"))).data();
     CHECK(ended["status"] == "canceled");
     append(seen[i], again.until([](const sse_event& event) {
-             return event.type == "exec.exited"
-                    && event.data["exec_id"] == "count";
-           }));
+      return event.type == "exec.exited" && event.data["exec_id"] == "count";
+    }));
     check_ids(seen[i]);
     CHECK(count_of(seen[i], "count") > before);
     CHECK(output_of(seen[i], "count").size() == ended["stdout_bytes"]);
@@ -265,8 +263,8 @@ TEST_CASE("a check-in that kill -9 cuts off loses nothing") {
 
 TEST_CASE("an expiry that fell due while the node was down happens at start") {
   node_process node;
-  session_user session{node, json{{"new_branch", "brief"},
-                                  {"expires_in", "1s"}}};
+  session_user session{node,
+                       json{{"new_branch", "brief"}, {"expires_in", "1s"}}};
   session.start("runs", counter);
   std::ofstream{session.checkout() / "left.txt"} << "left\n";
   auto expires = session.get()["expires_at"].get<std::string>();
@@ -285,8 +283,8 @@ TEST_CASE("an expiry that fell due while the node was down happens at start") {
   CHECK(events.back().type == "session.ended");
   CHECK(events.back().data["status"] == "expired");
   CHECK(processes_of(session, false).empty());
-  CHECK(node.git({"show", "refs/greenroom/rescue/" + session.id()
-                            + "/tree:left.txt"})
+  CHECK(node.git(
+          {"show", "refs/greenroom/rescue/" + session.id() + "/tree:left.txt"})
         == "left");
 }
 

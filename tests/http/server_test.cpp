@@ -327,6 +327,19 @@ TEST_CASE("a read whose session goes down meanwhile asks the next one") {
   CHECK(refused.headers.count("retry-after") == 1);
 }
 
+TEST_CASE("a change that a sleeping session never saw goes to its next actor") {
+  fixture f;
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(get(f, session_path).status == 200);
+    auto old = f.session;
+    f.make_session();
+    caf::anon_send(old, quit_now{});
+    CHECK(post(f, session_path + "/exec", R"({"command":"true"})").status
+          == 202);
+  }
+  CHECK(f.script->execs.size() == 20);
+}
+
 TEST_CASE("a create is checked in the order of the contract") {
   fixture f;
   auto refusal = [&](const std::string& body) {

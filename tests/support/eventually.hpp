@@ -16,7 +16,8 @@ inline constexpr std::chrono::seconds patience{30};
 
 /// True as soon as `holds()` is; false if it is not within the deadline.
 template <class Predicate>
-bool eventually(Predicate holds, std::chrono::milliseconds deadline = patience) {
+bool eventually(Predicate holds,
+                std::chrono::milliseconds deadline = patience) {
   auto end = std::chrono::steady_clock::now() + deadline;
   for (;;) {
     if (holds())

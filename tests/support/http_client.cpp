@@ -69,8 +69,8 @@ http_reply http_client::patch(const std::string& path, const json& body) const {
   return send("PATCH", path, body.dump());
 }
 
-http_reply http_client::send(const std::string& method,
-                             const std::string& path, const std::string& body,
+http_reply http_client::send(const std::string& method, const std::string& path,
+                             const std::string& body,
                              const std::string& content_type,
                              const header_list& headers) const {
   httplib::Client client{"127.0.0.1", port_};

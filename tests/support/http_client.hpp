@@ -35,8 +35,7 @@ std::string to_string(const http_reply& reply);
 class http_client {
 public:
   http_client(std::uint16_t port, std::string key)
-    : port_(port), key_(std::move(key)) {
-  }
+    : port_(port), key_(std::move(key)) {}
 
   http_reply get(const std::string& path) const;
   http_reply remove(const std::string& path) const;

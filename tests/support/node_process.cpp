@@ -94,10 +94,12 @@ node_process::node_process(node_options options) {
   demo.update(options.project);
   json projects{demo, project("other", dir_.path() / "other.git", 50)};
   arguments_ = {std::string{GREENROOM_BINARY_DIR} + "/greenroom", "serve"};
-  std::vector<std::string> settings{
-    "node.data_dir=" + data_dir().string(), "node.name=test-node",
-    "http.listen=127.0.0.1:0", "sandbox.mode=none", "log.level=debug",
-    "projects=" + projects.dump()};
+  std::vector<std::string> settings{"node.data_dir=" + data_dir().string(),
+                                    "node.name=test-node",
+                                    "http.listen=127.0.0.1:0",
+                                    "sandbox.mode=none",
+                                    "log.level=debug",
+                                    "projects=" + projects.dump()};
   settings.insert(settings.end(), options.set.begin(), options.set.end());
   for (auto& setting : settings) {
     arguments_.push_back("--set");
@@ -129,8 +131,8 @@ void node_process::launch() {
     argv.push_back(argument.data());
   argv.push_back(nullptr);
   auto log_file = dir_.path() / "log";
-  unique_fd log{::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-                       0600)};
+  unique_fd log{
+    ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   auto parent = ::getpid();
   pid_ = ::fork();
   if (pid_ < 0)

@@ -21,7 +21,7 @@ namespace greenroom::test {
 
 struct node_options {
   unsigned max_active_sessions = 50;
-  std::vector<std::string> set; // more of --set
+  std::vector<std::string> set;  // more of --set
   json project = json::object(); // more of the project `demo`
 };
 

@@ -56,8 +56,8 @@ bool receive(const unique_fd& socket, std::string& out, std::size_t at_most) {
   if (::poll(&readable, 1, static_cast<int>(limit)) != 1)
     throw std::runtime_error("nothing more came from the server in time");
   std::array<char, 64 * 1024> buffer;
-  auto got = ::recv(socket.get(), buffer.data(),
-                    std::min(buffer.size(), at_most), 0);
+  auto got =
+    ::recv(socket.get(), buffer.data(), std::min(buffer.size(), at_most), 0);
   if (got <= 0)
     return false;
   out.append(buffer.data(), static_cast<std::size_t>(got));

@@ -28,8 +28,7 @@ std::uint64_t sse_event::seq() const {
 }
 
 sse_client::sse_client(std::uint16_t port, const std::string& path,
-                       const std::string& key,
-                       const std::string& last_event_id)
+                       const std::string& key, const std::string& last_event_id)
   : socket_(connect_to(port)) {
   auto request = "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                  + "Accept: text/event-stream\r\nAuthorization: Bearer " + key
@@ -125,8 +124,8 @@ void sse_client::take_chunks() {
     if (line == std::string::npos)
       break;
     std::size_t size = 0;
-    auto [end, error]
-      = std::from_chars(raw_.data(), raw_.data() + line, size, 16);
+    auto [end, error] =
+      std::from_chars(raw_.data(), raw_.data() + line, size, 16);
     if (error != std::errc{})
       throw std::runtime_error("a malformed chunk");
     if (raw_.size() < line + 2 + size + 2)
