@@ -278,8 +278,8 @@ private:
       return;
     auto session = found->second.session;
     // One that ended as told has left nothing.
-    auto clean = found->second.stopping && found->second.at == phase::up
-                 && reason.empty();
+    auto clean =
+      found->second.stopping && found->second.at == phase::up && reason.empty();
     drop(session_id);
     if (!clean)
       clear_leftovers(session_id);

@@ -92,8 +92,7 @@ void session_self::kill_exec(const std::string& exec_id) {
 
 void session_self::stop_runner() {
   for (auto& exec_id : std::exchange(to_spawn_, {}))
-    on_ended(exec_id, 0,
-             never_ran(exec_status::canceled, "the session ended"));
+    on_ended(exec_id, 0, never_ran(exec_status::canceled, "the session ended"));
   runner_ = runner_state::asked;
   context_->runners->stop(id(), handle());
 }
@@ -250,8 +249,7 @@ void session_self::pump_output(const std::string& exec_id) {
 
 // True if that was all. Throws where the logs cannot be read or the timeline
 // takes no more; nothing is announced then.
-bool session_self::announce_piece(const std::string& exec_id,
-                                  live_exec& exec) {
+bool session_self::announce_piece(const std::string& exec_id, live_exec& exec) {
   std::vector<timeline_entry> entries;
   auto wanted = exec.records - std::min(exec.records, exec.cutter.records());
   output_log_reader log{exec_dir(exec_id)};
@@ -259,9 +257,8 @@ bool session_self::announce_piece(const std::string& exec_id,
                      std::span<char> out) {
     return log.read(stream, offset, out);
   };
-  auto records
-    = log.records(exec.cutter.records(),
-                  std::min<std::uint64_t>(wanted, records_per_turn));
+  auto records = log.records(exec.cutter.records(),
+                             std::min<std::uint64_t>(wanted, records_per_turn));
   std::size_t taken = 0;
   for (std::uint64_t bytes = 0;
        taken < records.size() && (taken == 0 || bytes < bytes_per_turn);

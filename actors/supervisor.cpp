@@ -230,8 +230,7 @@ void start_sweep(pointer self) {
     if (auto id = entry.path().filename().string();
         !self->state.children.contains(id)
         && (fs::exists(fs::symlink_status(entry.path() / "checkout"))
-            || fs::exists(
-              fs::symlink_status(entry.path() / "checkout.removed"))
+            || fs::exists(fs::symlink_status(entry.path() / "checkout.removed"))
             || fs::exists(
               fs::symlink_status(entry.path() / "checkout.partial"))))
       left->push_back(std::move(id));

@@ -29,7 +29,7 @@ struct supervisor_state {
   using handle_promise = caf::typed_response_promise<session_actor>;
 
   struct child {
-    session_actor handle; // null while it is being revived
+    session_actor handle;  // null while it is being revived
     bool reviving = false; // it is being taken in the store
     std::string project_id;
     std::deque<unix_ms> crashes;         // within the window, oldest first

@@ -205,10 +205,9 @@ bool update_session(connection& c, const session_record& session) {
       return true;
     // Perhaps it is there already: a writer that never heard of its success
     // writes the same again.
-    auto stored = fetch_sessions(sql,
-                                 "SELECT " + session_columns()
-                                   + " FROM sessions WHERE id = :id",
-                                 soci::use(row.id, "id"));
+    auto stored = fetch_sessions(
+      sql, "SELECT " + session_columns() + " FROM sessions WHERE id = :id",
+      soci::use(row.id, "id"));
     return !stored.empty() && stored.front() == session;
   });
 }

@@ -16,9 +16,9 @@
 //
 // The first word of a connection is the node's `hello`, answered by `hello` or
 // by `error` (and, before `hello`, by `exited` for each exec whose exit record
-// the disk has not taken yet); whoever says hello last is the node, older connections are
-// closed. What is no message of this version is answered by `error`, and the
-// connection is closed; commands are not touched by that.
+// the disk has not taken yet); whoever says hello last is the node, older
+// connections are closed. What is no message of this version is answered by
+// `error`, and the connection is closed; commands are not touched by that.
 //
 // Every `spawn` is answered by `started` or `refused`. `grown` says how many
 // records an exec's log has by now; some numbers may be left out. `exited`
