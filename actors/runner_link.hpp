@@ -40,7 +40,7 @@ public:
   void attach(const std::string& session_id, session_actor session, bool start);
 
   /// Sends to the session's runner. False where none is connected: a
-  /// runner_down is then on its way, or nobody attached.
+  /// runner_down is then on its way, or it is still being looked for.
   bool send(const std::string& session_id, const runner::node_message& message);
 
   /// Ends the runner and all that runs in the session. `session` gets

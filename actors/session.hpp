@@ -28,6 +28,7 @@
 
 #include <array>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -95,6 +96,8 @@ private:
   void save_checkin();
   void save_rescue();
   void persist(const session::out::persist& change);
+  void write(const session::out::persist& change,
+             const std::vector<timeline_entry>& events);
   void stored(const session::out::persist& change,
               std::vector<timeline_entry> events);
   std::vector<timeline_entry> life_events(const session::out::persist& change);
@@ -179,7 +182,7 @@ private:
   std::optional<timeline_writer> timeline_;
   std::vector<timeline_entry> backlog_; // the disk did not take them yet
   bool retrying_ = false;
-  std::optional<session::out::persist> pending_change_; // the same of the store
+  std::function<void()> pending_change_; // writes what the store did not take
   bool ended_published_ = false;
   std::vector<caf::actor> hot_; // watchers that have everything so far
   shared_text view_;            // empty: to be encoded anew

@@ -145,8 +145,12 @@ session_self::life_events(const out::persist& change) {
 }
 
 void session_self::persist(const out::persist& change) {
+  write(change, life_events(change));
+}
+
+void session_self::write(const out::persist& change,
+                         const std::vector<timeline_entry>& events) {
   auto copy = change;
-  auto events = life_events(change);
   // The events go into the store with the change, so that a timeline which a
   // crash cuts off right here can be completed.
   auto list = nlohmann::ordered_json::array();
@@ -159,7 +163,7 @@ void session_self::persist(const out::persist& change) {
   self_->request(context_->store, store_patience, update_session{copy.next})
     .then(
       [this, copy, events](done) mutable { stored(copy, std::move(events)); },
-      [this, copy](const caf::error& e) {
+      [this, copy, events](const caf::error& e) {
         auto why = to_refusal(e);
         if (why.code == errc::conflict) {
           // Another actor has taken the session: this one must not go on.
@@ -178,7 +182,8 @@ void session_self::persist(const out::persist& change) {
           feed(in::store_refused{});
           return;
         }
-        pending_change_ = copy;
+        // The very same events: the store knows a repeated write by them.
+        pending_change_ = [this, copy, events] { write(copy, events); };
         self_->delayed_send(self_, retry_pause, try_again{});
       });
 }

@@ -66,8 +66,8 @@ void session_self::wake(const std::vector<timeline_entry>& entries) {
 }
 
 void session_self::try_backlog() {
-  if (auto change = std::exchange(pending_change_, std::nullopt))
-    persist(*change);
+  if (auto write_again = std::exchange(pending_change_, nullptr))
+    write_again();
   if (!std::exchange(retrying_, false))
     return;
   publish(std::exchange(backlog_, {}));
