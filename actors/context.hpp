@@ -32,6 +32,7 @@ struct node_context {
   std::filesystem::path data_dir;
 
   // exec
+  std::filesystem::path home;     // HOME of commands; empty: below the session
   std::vector<std::string> shell; // argv before the command string
   std::uint32_t max_concurrent = 8;
   std::uint32_t max_queued = 64;
@@ -44,11 +45,16 @@ struct node_context {
   store_reader_actor reader;
   git_actor git;
   log_reader_actor logs;
+  directory_actor directory;
   runner_link* runners = nullptr;
   log_syncer* syncer = nullptr;
 
   std::filesystem::path session_dir(const std::string& session_id) const {
     return data_dir / "sessions" / session_id;
+  }
+  /// HOME as the commands of a session or review see it.
+  std::filesystem::path home_of(const std::string& id) const {
+    return home.empty() ? session_dir(id) / "home" : home;
   }
   std::filesystem::path mirror_dir(const std::string& project_id) const {
     return data_dir / "repos" / (project_id + ".git");

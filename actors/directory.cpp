@@ -35,11 +35,49 @@ void project_down(pointer self, const caf::down_msg& down) {
     }
 }
 
-caf::result<project_record> put(pointer self, project_record rules) {
-  auto promise = self->make_response_promise<project_record>();
+// -- changes, one after the other ---------------------------------------------
+
+template <class Reply>
+using change = std::function<void(caf::typed_response_promise<Reply>)>;
+
+// A change is made of what the one before it left, so it waits for that one.
+template <class Reply>
+caf::result<Reply> in_turn(pointer self, const std::string& id,
+                           change<Reply> what) {
+  auto& line = self->state.changes[id];
+  if (line.size() >= max_waiting_changes)
+    return make_error(errc::overloaded,
+                      "too many changes of this project at once, try again");
+  auto promise = self->make_response_promise<Reply>();
+  line.push_back([what = std::move(what), promise] { what(promise); });
+  if (line.size() == 1) {
+    auto first = line.front(); // it may be gone before it returns
+    first();
+  }
+  return promise;
+}
+
+// Answers the change that is being made, and begins the next.
+template <class Promise, class Answer>
+void settle(pointer self, const std::string& id, Promise promise,
+            Answer answer) {
+  promise.deliver(std::move(answer));
+  auto line = self->state.changes.find(id);
+  line->second.pop_front();
+  if (line->second.empty()) {
+    self->state.changes.erase(line);
+    return;
+  }
+  auto next = line->second.front();
+  next();
+}
+
+using project_promise = caf::typed_response_promise<project_record>;
+
+void put(pointer self, project_record rules, const project_promise& promise) {
   self->request(self->state.context->store, store_patience, put_project{rules})
     .then(
-      [self, promise, rules](done) mutable {
+      [self, promise, rules](done) {
         auto& entry = self->state.projects[rules.id];
         entry.rules = rules;
         if (!entry.handle)
@@ -47,10 +85,62 @@ caf::result<project_record> put(pointer self, project_record rules) {
         else
           self->send(entry.handle, project_changed{rules});
         self->send(self->state.supervisor, project_changed{rules});
-        promise.deliver(std::move(rules));
+        settle(self, rules.id, promise, rules);
       },
-      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
-  return promise;
+      [self, promise, id = rules.id](caf::error& e) {
+        settle(self, id, promise, std::move(e));
+      });
+}
+
+void create(pointer self, const project_record& rules,
+            const project_promise& promise) {
+  if (self->state.projects.contains(rules.id))
+    settle(self, rules.id, promise,
+           make_error(errc::project_exists,
+                      "project \"" + rules.id
+                        + "\" exists already; PATCH changes it"));
+  else
+    put(self, rules, promise);
+}
+
+void alter(pointer self, const change_project& request,
+           const project_promise& promise) {
+  auto& id = request.project_id;
+  auto found = self->state.projects.find(id);
+  if (found == self->state.projects.end()) {
+    settle(self, id, promise, no_such_project());
+    return;
+  }
+  project_record rules;
+  try {
+    rules = changed_project(found->second.rules, request.fields);
+  } catch (...) {
+    settle(self, id, promise, current_error("changing a project"));
+    return;
+  }
+  put(self, std::move(rules), promise);
+}
+
+void drop(pointer self, const std::string& id,
+          const caf::typed_response_promise<done>& promise) {
+  if (!self->state.projects.contains(id)) {
+    settle(self, id, promise, no_such_project());
+    return;
+  }
+  self->request(self->state.context->store, store_patience, drop_project{id})
+    .then(
+      [self, promise, id](done) {
+        if (auto node = self->state.projects.extract(id)) {
+          self->demonitor(node.mapped().handle.address());
+          self->send_exit(node.mapped().handle,
+                          caf::exit_reason::user_shutdown);
+        }
+        self->send(self->state.supervisor, drop_project{id});
+        settle(self, id, promise, done{});
+      },
+      [self, promise, id](caf::error& e) {
+        settle(self, id, promise, std::move(e));
+      });
 }
 
 } // namespace
@@ -62,7 +152,7 @@ directory_state::~directory_state() {
 }
 
 directory_actor::behavior_type directory(pointer self, context_ptr context,
-                                         session_supervisor_actor supervisor,
+                                         session_supervisor_full supervisor,
                                          std::vector<project_record> projects) {
   auto& state = self->state;
   state.context = std::move(context);
@@ -95,41 +185,25 @@ directory_actor::behavior_type directory(pointer self, context_ptr context,
         return no_such_project();
       return found->second.rules;
     },
-    [self](create_project& request) -> caf::result<project_record> {
-      if (self->state.projects.contains(request.project.id))
-        return make_error(errc::project_exists,
-                          "project \"" + request.project.id
-                            + "\" exists already; PATCH changes it");
-      return put(self, std::move(request.project));
+    [self](create_project& request) {
+      auto id = request.project.id;
+      return in_turn<project_record>(
+        self, id,
+        [self, rules = std::move(request.project)](const auto& promise) {
+          create(self, rules, promise);
+        });
     },
-    [self](const change_project& request) -> caf::result<project_record> {
-      auto found = self->state.projects.find(request.project_id);
-      if (found == self->state.projects.end())
-        return no_such_project();
-      try {
-        return put(self, changed_project(found->second.rules, request.fields));
-      } catch (...) {
-        return current_error("changing a project");
-      }
+    [self](change_project& request) {
+      auto id = request.project_id;
+      return in_turn<project_record>(
+        self, id, [self, request = std::move(request)](const auto& promise) {
+          alter(self, request, promise);
+        });
     },
-    [self](const delete_project& request) -> caf::result<done> {
-      if (!self->state.projects.contains(request.project_id))
-        return no_such_project();
-      auto promise = self->make_response_promise<done>();
-      self
-        ->request(self->state.context->store, store_patience,
-                  drop_project{request.project_id})
-        .then(
-          [self, promise, id = request.project_id](done) mutable {
-            if (auto node = self->state.projects.extract(id)) {
-              self->demonitor(node.mapped().handle.address());
-              self->send_exit(node.mapped().handle,
-                              caf::exit_reason::user_shutdown);
-            }
-            promise.deliver(done{});
-          },
-          [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
-      return promise;
+    [self](const delete_project& request) {
+      return in_turn<done>(self, request.project_id,
+                           [self, id = request.project_id](
+                             const auto& promise) { drop(self, id, promise); });
     },
   };
 }

@@ -6,14 +6,22 @@
 #pragma once
 
 #include "actors/context.hpp"
+#include "actors/supervisor.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <deque>
+#include <functional>
 #include <map>
+#include <string>
 #include <vector>
 
 namespace greenroom {
+
+/// Changes of one project that wait for those before them; beyond that a
+/// change is refused with overloaded.
+inline constexpr std::size_t max_waiting_changes = 64;
 
 struct directory_state {
   static inline const char* name = "directory";
@@ -31,13 +39,15 @@ struct directory_state {
   ~directory_state();
 
   context_ptr context;
-  session_supervisor_actor supervisor;
+  session_supervisor_full supervisor;
   std::map<std::string, kept> projects;
+  // By project, the one that is being made first.
+  std::map<std::string, std::deque<std::function<void()>>> changes;
 };
 
 directory_actor::behavior_type
 directory(directory_actor::stateful_pointer<directory_state> self,
-          context_ptr context, session_supervisor_actor supervisor,
+          context_ptr context, session_supervisor_full supervisor,
           std::vector<project_record> projects);
 
 } // namespace greenroom

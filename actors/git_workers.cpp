@@ -1,207 +1,156 @@
 #include "actors/git_workers.hpp"
 
 #include "actors/guard.hpp"
-#include "runtime/git/endings.hpp"
-#include "runtime/git/mirror.hpp"
-#include "runtime/git/session_repo.hpp"
-
-#include <spdlog/spdlog.h>
-
-#include <chrono>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <optional>
+#include "actors/worker_pool.hpp"
 
 namespace greenroom {
 
 namespace {
 
-namespace fs = std::filesystem;
-using clock = std::chrono::steady_clock;
+using work_ptr = std::shared_ptr<git_work>;
+using desk_pointer = git_actor::stateful_pointer<git_desk>;
 
-// What the workers know together of one project's mirror.
-struct mirror_entry {
-  std::mutex opening; // held while the mirror is opened or made
-  std::optional<git::mirror> mirror;
-  std::mutex fetching; // held while the upstream is asked, which may be long
-  std::optional<clock::time_point> fetched;
-};
+// Longer than any work may take; its own limits come first.
+constexpr std::chrono::minutes patience{20};
 
-class mirrors {
-public:
-  explicit mirrors(fs::path data_dir) : data_dir_(std::move(data_dir)) {}
+// How long a question waits for news of the upstream.
+constexpr std::chrono::seconds news_wait{3};
 
-  /// The project's mirror as it is.
-  git::mirror open(const project_record& project) {
-    auto& entry = entry_of(project.id);
-    std::lock_guard guard{entry.opening};
-    if (!entry.mirror || entry.mirror->upstream() != project.repo)
-      entry.mirror = git::mirror::open_or_create(
-        data_dir_ / "repos" / (project.id + ".git"), project.repo);
-    return *entry.mirror;
-  }
-
-  /// The same, brought up to date if it has not been just now, or if `force`.
-  /// Throws refused(unavailable) where the upstream does not answer.
-  git::mirror fetched(const project_record& project, bool force) {
-    auto& entry = entry_of(project.id);
-    auto mirror = open(project);
-    std::lock_guard guard{entry.fetching};
-    if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
-      return mirror;
-    mirror.fetch();
-    entry.fetched = clock::now();
-    return mirror;
-  }
-
-  fs::path session_dir(const std::string& session_id) const {
-    return data_dir_ / "sessions" / session_id;
-  }
-
-private:
-  mirror_entry& entry_of(const std::string& project_id) {
-    std::lock_guard guard{mutex_};
-    auto& entry = entries_[project_id];
-    if (!entry)
-      entry = std::make_unique<mirror_entry>();
-    return *entry;
-  }
-
-  fs::path data_dir_;
-  std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<mirror_entry>> entries_;
-};
-
-using mirrors_ptr = std::shared_ptr<mirrors>;
-
-// The commit that a session starts from. A name that is not there may be new
-// in the upstream, so the upstream is asked before that is said.
-resolved_branch resolve(mirrors& all, const resolve_branch& request) {
-  auto& project = request.project;
-  auto mirror = all.fetched(project, false);
-  auto look = [&](bool fresh) -> std::optional<std::string> {
-    if (fresh)
-      mirror = all.fetched(project, true);
-    if (!request.new_branch)
-      return mirror.resolve_branch(request.branch);
-    return mirror.resolve_ref(request.from_ref.empty() ? project.default_branch
-                                                       : request.from_ref);
+template <class Reply, class Request>
+auto blocking(const work_ptr& work, const char* what) {
+  return [work, what](const Request& request) -> caf::result<Reply> {
+    return guarded(what, [&] { return work->run(request); });
   };
-  if (request.new_branch && mirror.resolve_branch(request.branch))
-    throw refused(errc::branch_exists,
-                  "branch \"" + request.branch
-                    + "\" exists already; check it out with branch, or choose "
-                      "another new_branch");
-  auto found = look(false);
-  if (!found)
-    found = look(true);
-  if (found)
-    return {*found};
-  // A repository without any commit has no default branch yet.
-  if (request.new_branch && request.from_ref.empty()
-      && mirror.upstream_refs().empty())
-    return {};
-  throw refused(errc::not_found, "branch not found");
 }
 
-git::session_place place_of(const mirrors& all, const git::mirror& mirror,
-                            const session_record& session) {
-  return {fs::absolute(all.session_dir(session.id) / "checkout"),
-          fs::absolute(mirror.path())};
-}
-
-git::author author_of(const caller& by) {
-  return {by.key_name.empty() ? by.key_id : by.key_name,
-          by.key_id + "@greenroom.invalid"};
-}
-
-void check_out(mirrors& all, const greenroom::make_checkout& request) {
-  auto mirror = all.open(request.project);
-  fs::create_directories(all.session_dir(request.session.id));
-  git::make_checkout({place_of(all, mirror, request.session),
-                      request.session.branch, request.session.base_commit,
-                      request.project.repo, mirror.upstream_refs()});
-}
-
-saved_checkin check_in(mirrors& all, const save_checkin& request) {
-  auto& session = request.session;
-  auto mirror = all.open(request.project);
-  auto message = request.message.empty()
-                   ? "Work of session " + session.id + " on " + session.branch
-                   : request.message;
-  auto result =
-    git::checkin({mirror, place_of(all, mirror, session).checkout, session.id,
-                  session.branch, session.base_commit, session.new_branch,
-                  author_of(request.by), message});
-  if (result.rescued.upstream_failure)
-    spdlog::warn("session {}: rescued work is in the mirror only: {}",
-                 session.id, *result.rescued.upstream_failure);
-  return {result.commit};
-}
-
-saved_rescue rescue(mirrors& all, const save_rescue& request) {
-  auto& session = request.session;
-  auto mirror = all.open(request.project);
-  auto checkout = place_of(all, mirror, session).checkout;
-  if (!fs::exists(fs::symlink_status(checkout)))
-    return {}; // it was never made, or is gone since its work was saved
-  auto result = git::rescue(
-    {mirror, checkout, session.id, {"Greenroom", "rescue@greenroom.invalid"}});
-  if (result.upstream_failure)
-    spdlog::warn("session {}: rescued work is in the mirror only: {}",
-                 session.id, *result.upstream_failure);
-  return {result.refs};
-}
-
-// What is taken away first gets another name, so that a crash half-way leaves
-// nothing that could be mistaken for a checkout.
-void remove(const mirrors& all, const remove_checkout& request) {
-  auto dir = all.session_dir(request.session_id);
-  auto doomed = dir / "checkout.removed";
-  std::error_code absent;
-  fs::rename(dir / "checkout", doomed, absent);
-  fs::remove_all(doomed);
-  fs::remove_all(dir / "checkout.partial"); // of one that was never finished
-  fs::remove_all(dir / "home");
-  fs::remove(dir / "runner.json");
-  fs::remove(dir / "runner.sock");
-}
-
-git_actor::behavior_type worker(git_actor::pointer, const mirrors_ptr& all) {
+git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
   return {
-    [all](const resolve_branch& x) {
-      return guarded("looking up a branch", [&] { return resolve(*all, x); });
-    },
-    [all](const greenroom::make_checkout& x) {
-      return guarded("making a checkout", [&] { check_out(*all, x); });
-    },
-    [all](const save_checkin& x) {
-      return guarded("checking in", [&] { return check_in(*all, x); });
-    },
-    [all](const save_rescue& x) {
-      return guarded("rescuing work", [&] { return rescue(*all, x); });
-    },
-    [all](const remove_checkout& x) {
-      return guarded("removing a checkout", [&] { remove(*all, x); });
-    },
+    blocking<resolved_branch, resolve_branch>(work, "looking up a branch"),
+    blocking<done, make_checkout>(work, "making a checkout"),
+    blocking<saved_checkin, save_checkin>(work, "checking in"),
+    blocking<saved_rescue, save_rescue>(work, "rescuing work"),
+    blocking<done, remove_checkout>(work, "removing a checkout"),
+    blocking<done, remove_session_files>(work, "removing a session's files"),
+    blocking<git_answer, ask_checkout>(work, "asking git in a session"),
+    blocking<checkout_tip, find_tip>(work, "looking at a session's branch"),
+    blocking<found_target, find_target>(work, "looking up a target"),
+    blocking<merge_result, merge_review>(work, "merging"),
+    blocking<git_answer, diff_commits>(work, "comparing commits"),
+    blocking<done, make_review_checkout>(work, "making a review's checkout"),
   };
+}
+
+git_actor::behavior_type
+pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
+     const work_ptr& work, const pool_limits& limits) {
+  auto& state = self->state;
+  state.start(self, limits, [self, work] {
+    return self->spawn<caf::detached>(worker, work);
+  });
+  return {state.handler<resolved_branch, resolve_branch>(),
+          state.handler<done, make_checkout>(),
+          state.handler<saved_checkin, save_checkin>(),
+          state.handler<saved_rescue, save_rescue>(),
+          state.handler<done, remove_checkout>(),
+          state.handler<done, remove_session_files>(),
+          state.handler<git_answer, ask_checkout>(),
+          state.handler<checkout_tip, find_tip>(),
+          state.handler<found_target, find_target>(),
+          state.handler<merge_result, merge_review>(),
+          state.handler<git_answer, diff_commits>(),
+          state.handler<done, make_review_checkout>()};
+}
+
+// -- the desk -----------------------------------------------------------------
+
+void next_in(desk_pointer self, const std::string& project_id) {
+  auto& lane = self->state.lanes[project_id];
+  if (lane.waiting.empty()) {
+    self->state.lanes.erase(project_id);
+    return;
+  }
+  auto job = std::move(lane.waiting.front());
+  lane.waiting.pop_front();
+  lane.busy = true;
+  job();
+}
+
+template <class Reply, class Request>
+auto in_lane(desk_pointer self, std::size_t limit) {
+  return [self, limit](Request& request) -> caf::result<Reply> {
+    auto project_id = request.project.id;
+    auto& lane = self->state.lanes[project_id];
+    if (lane.waiting.size() >= limit)
+      return make_error(errc::overloaded,
+                        "too much is waiting for this project's upstream, "
+                        "try again");
+    auto promise = self->make_response_promise<Reply>();
+    lane.waiting.push_back(
+      [self, project_id, promise, request = std::move(request)]() mutable {
+        self->request(self->state.upstream, patience, std::move(request))
+          .then(
+            [self, project_id, promise](Reply& reply) mutable {
+              promise.deliver(std::move(reply));
+              next_in(self, project_id);
+            },
+            [self, project_id, promise](caf::error& error) mutable {
+              promise.deliver(std::move(error));
+              next_in(self, project_id);
+            });
+      });
+    if (!lane.busy)
+      next_in(self, project_id);
+    return promise;
+  };
+}
+
+template <class Reply, class Request>
+auto at_once(desk_pointer self) {
+  return [self](Request& request) -> caf::result<Reply> {
+    return self->delegate(self->state.local, std::move(request));
+  };
+}
+
+// A merge is foretold for the target as the upstream has it now, or where that
+// takes long, as it was when it was last seen.
+caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
+  if (request.what.what != git_question::mergeability)
+    return self->delegate(self->state.local, std::move(request));
+  find_target news{request.project,
+                   request.what.target.empty() ? request.project.default_branch
+                                               : request.what.target,
+                   {}};
+  auto promise = self->make_response_promise<git_answer>();
+  auto go_on = [self, promise, request = std::move(request)]() mutable {
+    promise.delegate(self->state.local, std::move(request));
+  };
+  self->request(git_actor{self}, news_wait, std::move(news))
+    .then([go_on](const found_target&) mutable { go_on(); },
+          [go_on](const caf::error&) mutable { go_on(); });
+  return promise;
 }
 
 } // namespace
 
-git_actor::behavior_type
-git_workers(git_actor::stateful_pointer<worker_pool<git_actor>> self,
-            fs::path data_dir, std::size_t workers, std::size_t queue) {
-  auto all = std::make_shared<mirrors>(std::move(data_dir));
-  auto& pool = self->state;
-  pool.start(self, {workers, queue, "git-workers"},
-             [self, all] { return self->spawn<caf::detached>(worker, all); });
-  return {pool.handler<resolved_branch, resolve_branch>(),
-          pool.handler<done, greenroom::make_checkout>(),
-          pool.handler<saved_checkin, save_checkin>(),
-          pool.handler<saved_rescue, save_rescue>(),
-          pool.handler<done, remove_checkout>()};
+git_actor::behavior_type git_workers(desk_pointer self, git_settings settings,
+                                     std::size_t workers, std::size_t queue) {
+  auto work = std::make_shared<git_work>(std::move(settings));
+  self->state.upstream = self->spawn<caf::linked>(
+    pool, work, pool_limits{workers, queue, "git-upstream"});
+  self->state.local = self->spawn<caf::linked>(
+    pool, work, pool_limits{workers, queue, "git-local"});
+  return {in_lane<resolved_branch, resolve_branch>(self, queue),
+          at_once<done, make_checkout>(self),
+          in_lane<saved_checkin, save_checkin>(self, queue),
+          in_lane<saved_rescue, save_rescue>(self, queue),
+          at_once<done, remove_checkout>(self),
+          at_once<done, remove_session_files>(self),
+          [self](ask_checkout& request) { return ask(self, request); },
+          at_once<checkout_tip, find_tip>(self),
+          in_lane<found_target, find_target>(self, queue),
+          in_lane<merge_result, merge_review>(self, queue),
+          at_once<git_answer, diff_commits>(self),
+          at_once<done, make_review_checkout>(self)};
 }
 
 } // namespace greenroom

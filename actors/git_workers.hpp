@@ -1,24 +1,46 @@
-// Blocking work on repositories: mirrors, checkouts, check-ins, rescues.
+// Blocking work on repositories: mirrors, checkouts, check-ins, merges.
 //
-// A pool of threads for all projects of the node. Upstreams are asked at most
-// once in a few seconds per project, however many sessions are created; a
-// project's own requests to its upstream wait for each other, other projects'
-// do not.
+// Two pools of threads for all projects of the node: one speaks to upstreams,
+// the other never does, so that a slow upstream holds up nobody who only asks
+// or needs a checkout. Of one project a single request at a time speaks to its
+// upstream, in order of arrival; the others wait without a thread. So a dead
+// upstream costs one thread, for the time-outs of runtime/git, and merges never
+// meet.
+//
+// Upstreams are asked at most once in a few seconds per project, however many
+// sessions are created.
 #pragma once
 
-#include "actors/worker_pool.hpp"
+#include "actors/git_work.hpp"
 #include "messages/actors.hpp"
 
-#include <filesystem>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <map>
 
 namespace greenroom {
 
-/// A fetch that is younger than this need not be repeated.
-inline constexpr std::chrono::seconds fetch_cache{3};
+/// The state of the actor that hands requests to the two pools.
+struct git_desk {
+  struct lane {
+    bool busy = false;
+    std::deque<std::function<void()>> waiting;
+  };
 
-git_actor::behavior_type
-git_workers(git_actor::stateful_pointer<worker_pool<git_actor>> self,
-            std::filesystem::path data_dir, std::size_t workers,
-            std::size_t queue);
+  git_actor upstream;
+  git_actor local;
+  std::map<std::string, lane> lanes; // by project id
+  const char* name = "git-workers";
+};
+
+/// `workers` threads in each pool. `queue` requests may wait for a thread that
+/// does without upstreams, and as many for each project's upstream; what is
+/// more is refused with `overloaded`.
+git_actor::behavior_type git_workers(git_actor::stateful_pointer<git_desk> self,
+                                     git_settings settings, std::size_t workers,
+                                     std::size_t queue);
 
 } // namespace greenroom

@@ -24,19 +24,31 @@ key_registry_actor::behavior_type key_registry(pointer self,
   state.keys = std::move(keys);
   return {
     [self](create_key& request) -> caf::result<key_created> {
+      auto& known = self->state.keys;
+      if (auto first =
+            std::ranges::find(known, request.key_id, &key_record::id);
+          !request.key_id.empty() && first != known.end())
+        return key_created{*first, {}}; // its secret is kept nowhere
       made_key made;
       try {
         made =
           make_key(request.name, request.scopes, request.projects,
-                   request.expires_in == 0 ? 0 : now_ms() + request.expires_in);
+                   request.expires_in == 0 ? 0 : now_ms() + request.expires_in,
+                   request.author);
       } catch (...) {
         return current_error("making a key");
       }
+      if (!request.key_id.empty())
+        made.record.id = request.key_id;
       auto promise = self->make_response_promise<key_created>();
       self->request(self->state.store, store_patience, put_key{made.record})
         .then(
           [self, promise, made](done) mutable {
-            self->state.keys.push_back(made.record);
+            auto& all = self->state.keys;
+            std::erase_if(all, [&](const key_record& key) {
+              return key.id == made.record.id;
+            });
+            all.push_back(made.record);
             self->state.ring->replace(self->state.keys);
             promise.deliver(key_created{made.record, made.secret});
           },

@@ -1,8 +1,10 @@
 #include "actors/session.hpp"
 
-#include "actors/runner_link.hpp"
+#include "actors/guard.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/auth/key_table.hpp"
+#include "runtime/auth/sha256.hpp"
 #include "runtime/views/views.hpp"
 
 #include <nlohmann/json.hpp>
@@ -15,6 +17,12 @@ namespace greenroom {
 
 namespace in = session::in;
 
+namespace {
+
+constexpr std::chrono::seconds cancel_patience{10};
+
+} // namespace
+
 session_core::behavior_type
 session_self::start(pointer self, context_ptr context, session_birth birth) {
   self_ = self;
@@ -25,11 +33,16 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
   machine_.bounds = {context_->max_concurrent, context_->max_queued,
                      context_->max_lifetime};
   dir_ = context_->session_dir(id());
-  self_->set_down_handler(
-    [this](caf::down_msg& down) { unwatch(down.source); });
+  self_->set_down_handler([this](caf::down_msg& down) {
+    unwatch(down.source);
+    forget_edge(down.source);
+  });
   // A session that cannot be revived fails here, which counts as a crash.
   std::filesystem::create_directories(dir_ / "exec");
   timeline_.emplace(dir_);
+  archive_.emplace(dir_);
+  machine_.tip = record().base_commit;
+  machine_.setup = project_.setup;
   if (birth.revived) {
     try {
       revive();
@@ -68,12 +81,13 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
     [this](checkin_session& x) -> caf::result<checkin_reply> {
       auto promise = self_->make_response_promise<checkin_reply>();
       feed(in::checkin_asked{ask(promise), std::move(x.by),
-                             std::move(x.commit_message)});
+                             std::move(x.commit_message), x.skip_review,
+                             x.auto_merge, x.repeat});
       return promise;
     },
-    [this](const terminate_session&) -> caf::result<terminate_reply> {
+    [this](const terminate_session& x) -> caf::result<terminate_reply> {
       auto promise = self_->make_response_promise<terminate_reply>();
-      feed(in::terminate_asked{ask(promise)});
+      feed(in::terminate_asked{ask(promise), x.repeat});
       return promise;
     },
     [this](const clock_tick& x) { feed(in::tick{x.now}); },
@@ -89,6 +103,8 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
                           "when there is room");
       if (x.spec.exec_id.empty())
         x.spec.exec_id = make_id();
+      else if (auto problem = recall(x.spec.exec_id))
+        return *problem;
       auto promise = self_->make_response_promise<exec_view>();
       auto who = ask(promise);
       if (x.wait > 0) {
@@ -101,6 +117,8 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
     },
     [this](const get_exec& x) -> caf::result<exec_view> {
       touch();
+      if (auto problem = recall(x.exec_id))
+        return *problem;
       auto found = machine_.execs.find(x.exec_id);
       if (found == machine_.execs.end())
         return make_error(errc::not_found, "exec not found");
@@ -108,15 +126,70 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
     },
     [this](const list_execs& x) -> caf::result<exec_page> {
       touch();
-      if (!x.cursor.empty() && !machine_.execs.contains(x.cursor))
-        return make_error(errc::bad_request,
-                          "cursor is not one that this server gave");
-      return page_of_execs(x);
+      try {
+        return page_of_execs(x);
+      } catch (...) {
+        return current_error("listing execs");
+      }
     },
     [this](const cancel_exec& x) -> caf::result<exec_view> {
+      if (auto problem = recall(x.exec_id))
+        return *problem;
       auto promise = self_->make_response_promise<exec_view>();
-      feed(in::cancel_asked{ask(promise), x.exec_id, now_ms()});
+      auto who = ask(promise);
+      // One that takes its time to end is answered as it is then.
+      self_->delayed_send(self_, cancel_patience, wait_over{who});
+      feed(in::cancel_asked{who, x.exec_id, now_ms()});
       return promise;
+    },
+    [this](write_input& x) -> caf::result<done> {
+      if (auto problem = recall(x.exec_id))
+        return *problem;
+      auto promise = self_->make_response_promise<done>();
+      take_input(x, ask(promise));
+      return promise;
+    },
+    [this](const resize_exec& x) -> caf::result<done> {
+      if (auto problem = recall(x.exec_id))
+        return *problem;
+      auto promise = self_->make_response_promise<done>();
+      feed(in::resize_asked{ask(promise), x.exec_id, x.rows, x.cols});
+      return promise;
+    },
+    [this](const signal_exec& x) -> caf::result<exec_view> {
+      if (auto problem = recall(x.exec_id))
+        return *problem;
+      auto promise = self_->make_response_promise<exec_view>();
+      feed(in::signal_asked{ask(promise), x.exec_id, x.signal});
+      return promise;
+    },
+    // -- git in it
+    [this](const rotate_token&) -> caf::result<session_token> {
+      auto promise = self_->make_response_promise<session_token>();
+      auto who = ask(promise);
+      auto secret = make_secret();
+      auto hash = sha256_hex(secret);
+      secrets_.emplace(who, std::move(secret));
+      feed(in::rotate_asked{who, std::move(hash)});
+      return promise;
+    },
+    [this](const greenroom::open_transfer& x) -> caf::result<transfer_grant> {
+      auto promise = self_->make_response_promise<transfer_grant>();
+      open_transfer(x, ask(promise));
+      return promise;
+    },
+    [this](branch_pushed& x) {
+      feed(in::pushed{std::move(x.old_commit), std::move(x.new_commit),
+                      x.applied});
+    },
+    [this](ask_git& x) -> caf::result<git_answer> {
+      touch();
+      if (record().status != session_status::active
+          && record().status != session_status::checking_in)
+        return make_error(errc::bad_request, "session is not active");
+      feed(in::look{});
+      return self_->delegate(context_->git,
+                             ask_checkout{project_, record(), std::move(x)});
     },
     // -- its events
     [this](const watch_session& x) {
@@ -145,6 +218,7 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
     [this](exec_ended& x) {
       on_ended(x.exec_id, x.records, std::move(x.outcome));
     },
+    [this](const input_written& x) { on_written(x); },
     // -- what it says to itself
     [this](const wait_over& x) { give_up_waiting(x.ticket); },
     [this](const go_on& x) {
@@ -153,6 +227,10 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
       pump_output(x.exec_id);
     },
     [this](const try_again&) { try_backlog(); },
+    [this](const look_at_branch&) {
+      look_armed_ = false;
+      feed(in::look{});
+    },
     [this](const check_idle&) {
       if (now_ms() - last_asked_ < idle_time / std::chrono::milliseconds{1})
         self_->delayed_send(self_, idle_time, check_idle{});
@@ -208,6 +286,10 @@ session::ticket session_self::ask(caf::response_promise promise) {
 
 std::optional<caf::response_promise> session_self::asker(session::ticket who) {
   waits_.erase(who);
+  starts_.erase(who);
+  secrets_.erase(who);
+  inputs_.erase(who);
+  transfers_.erase(who);
   auto node = asked_.extract(who);
   if (!node)
     return std::nullopt;

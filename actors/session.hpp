@@ -7,7 +7,12 @@
 //
 //   session.cpp          the behaviour: from message to machine and back
 //   session_effects.cpp  performs what the machine decides
-//   session_execs.cpp    the runner, output, and who waits for an exec
+//   session_endings.cpp  check-in, rescue, review: what they ask of others
+//   session_git.cpp      tokens, transfers, and where the branch stands
+//   session_execs.cpp    the runner, and how commands start and end
+//   session_input.cpp    what commands are fed
+//   session_output.cpp   what commands print
+//   session_answers.cpp  who waits for an exec, and what they get to see
 //   session_events.cpp   timeline and watchers
 //   session_revival.cpp  from store and timeline to a state that is whole
 //
@@ -17,6 +22,7 @@
 
 #include "actors/context.hpp"
 #include "actors/session_machine.hpp"
+#include "runtime/events/exec_archive.hpp"
 #include "runtime/events/output_cutter.hpp"
 #include "runtime/events/timeline.hpp"
 
@@ -27,6 +33,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include <array>
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -50,6 +57,8 @@ struct session_birth {
 inline constexpr std::chrono::seconds idle_time{60};
 /// Output that goes inline into the answer of an exec, per stream.
 inline constexpr std::size_t max_inline_output = 1024 * 1024;
+/// A list of execs that asks for all gets as many as fit.
+inline constexpr std::size_t max_exec_page = 4 * 1024 * 1024;
 
 class session_self {
 public:
@@ -73,10 +82,26 @@ private:
     std::uint64_t records = 0; // the log has at least these
     std::optional<exec_outcome> end;
     std::array<std::uint64_t, output_streams> printed{};
+    bool truncated = false;
     std::vector<waiter> waiters;
     bool spawn_sent = false;
     bool cancel_wanted = false; // to be told to the runner once it is there
     bool going_on = false;      // a go_on is on its way
+  };
+
+  /// Where an exec at hand stands in the timeline.
+  struct exec_place {
+    std::uint64_t queued = 0; // seqs; 0: not yet
+    std::uint64_t exited = 0;
+    bool archived = false;
+  };
+
+  /// Bytes that a client has sent for an exec's standard input.
+  struct sent_input {
+    std::string exec_id;
+    shared_text data;
+    std::uint64_t size = 0; // counts until they are written
+    bool passed = false;    // the runner link has them
   };
 
   enum class runner_state : std::uint8_t { absent, asked, up };
@@ -92,9 +117,6 @@ private:
   // session_effects.cpp
   void perform(const session::effects& todo);
   void perform(const session::effect& what);
-  void make_checkout();
-  void save_checkin();
-  void save_rescue();
   void persist(const session::out::persist& change);
   void write(const session::out::persist& change,
              const std::vector<timeline_entry>& events);
@@ -102,8 +124,30 @@ private:
               std::vector<timeline_entry> events);
   std::vector<timeline_entry> life_events(const session::out::persist& change);
 
+  // session_endings.cpp
+  void make_checkout();
+  void save_checkin();
+  void save_rescue();
+  void remove_checkout();
+  void queue_review();
+  void ask_for_review(const project_actor& project);
+  void review_refused(const refusal& why);
+  void answer_checkin(session::ticket who);
+
+  // session_git.cpp
+  void open_transfer(const greenroom::open_transfer& request,
+                     session::ticket who);
+  void answer_transfer(session::ticket who);
+  void answer_token(session::ticket who);
+  void end_transfers();
+  void forget_edge(const caf::actor_addr& edge);
+  void find_tip();
+  void look_soon();
+  void look_after_exec();
+
   // session_execs.cpp
   std::filesystem::path exec_dir(const std::string& exec_id) const;
+  std::optional<refusal> keep_exec(const std::string& exec_id);
   void spawn_exec(const std::string& exec_id);
   void send_spawn(const std::string& exec_id);
   void kill_exec(const std::string& exec_id);
@@ -117,19 +161,35 @@ private:
   void on_ended(const std::string& exec_id, std::uint64_t records,
                 exec_outcome outcome);
   void settle(const std::string& exec_id, const std::string& reason);
+  void report_load();
+
+  // session_input.cpp
+  void take_input(write_input& request, session::ticket who);
+  void pass_input(const session::out::write_input& what);
+  void resize(const session::out::resize_exec& what);
+  void on_written(const input_written& news);
+  void give_up_input(const std::string& problem);
+
+  // session_output.cpp
   void go_on_soon(const std::string& exec_id, live_exec& exec);
   void pump_output(const std::string& exec_id);
   bool announce_piece(const std::string& exec_id, live_exec& exec);
+
+  // session_answers.cpp
   void wait_for(const std::string& exec_id, session::ticket who, bool end);
   void wake_waiters(const std::string& exec_id, bool ended);
   void give_up_waiting(session::ticket who);
   void answer_exec(session::ticket who, const std::string& exec_id);
-  exec_page page_of_execs(const list_execs& request) const;
+  caf::result<exec_page> page_of_execs(const list_execs& request);
   nlohmann::ordered_json json_of(const exec_record& exec) const;
-  void report_load();
+  std::optional<caf::error> recall(const std::string& exec_id);
+  exec_record load_exec(const archived_exec& place) const;
+  void archive(const std::string& exec_id);
+  std::vector<archived_exec> all_execs() const;
 
   // session_events.cpp
   void publish(std::vector<timeline_entry> entries);
+  void publish(const session::out::publish& what);
   void wake(const std::vector<timeline_entry>& entries);
   void publish_exec(event_kind kind, const std::string& exec_id);
   bool append(std::vector<timeline_entry>& entries);
@@ -144,6 +204,9 @@ private:
   void revive();
   void recover_events();
   void recover_execs();
+  void recover_exec(const timeline_entry& entry);
+  void resume_open(const std::vector<std::string>& open);
+  void recover_requests();
   void close_exec(exec_record& exec);
 
   session_actor handle() const {
@@ -171,13 +234,24 @@ private:
   std::unordered_map<session::ticket, caf::response_promise> asked_;
   std::unordered_set<session::ticket> waits_;  // ready to wait for an end
   std::unordered_set<session::ticket> starts_; // get the record
+  std::unordered_map<session::ticket, std::string> secrets_; // to be handed out
+  std::unordered_map<session::ticket, sent_input> inputs_;
+  std::unordered_map<session::ticket, git_edge_actor> transfers_; // asked for
 
   std::unordered_map<std::string, live_exec> live_;
   std::vector<std::string> to_spawn_; // until the runner is up
   runner_state runner_ = runner_state::absent;
   bool starting_ = false; // the runner was asked for to be started
   bool stopped_ = false;  // nothing runs any more; the machine is yet to hear
+  std::optional<exec_archive> archive_;
+  std::unordered_map<std::string, exec_place> places_; // of execs at hand
   std::uint32_t reported_load_ = 0;
+
+  std::vector<git_edge_actor> edges_; // which our token let in
+  bool look_armed_ = false;
+  std::chrono::steady_clock::time_point last_look_{};
+  std::uint32_t review_tries_ = 0;
+  bool review_waiting_ = false; // to be asked for again at the next try
 
   std::optional<timeline_writer> timeline_;
   std::vector<timeline_entry> backlog_; // the disk did not take them yet

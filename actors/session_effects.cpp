@@ -1,7 +1,9 @@
 // Performs what the machine decides.
 #include "actors/session.hpp"
 
+#include "actors/runner_link.hpp"
 #include "messages/errors.hpp"
+#include "runtime/base/failpoint.hpp"
 #include "runtime/views/views.hpp"
 
 #include <nlohmann/json.hpp>
@@ -21,8 +23,18 @@ constexpr std::chrono::seconds retry_pause{1};
 } // namespace
 
 void session_self::perform(const session::effects& todo) {
-  for (auto& what : todo)
-    perform(what);
+  for (auto& what : todo) {
+    auto* keep = std::get_if<out::keep_exec>(&what.as_variant());
+    if (keep == nullptr) {
+      perform(what);
+      continue;
+    }
+    if (auto problem = keep_exec(keep->exec_id)) {
+      perform(session::apply(
+        machine_, in::exec_unkept{keep->who, keep->exec_id, *problem}));
+      return;
+    }
+  }
 }
 
 void session_self::perform(const session::effect& what) {
@@ -37,14 +49,12 @@ void session_self::perform(const session::effect& what) {
         save_checkin();
       else if constexpr (std::is_same_v<type, out::save_rescue>)
         save_rescue();
+      else if constexpr (std::is_same_v<type, out::queue_review>)
+        queue_review();
+      else if constexpr (std::is_same_v<type, out::end_transfers>)
+        end_transfers();
       else if constexpr (std::is_same_v<type, out::remove_checkout>)
-        self_->request(context_->git, git_patience, remove_checkout{id()})
-          .then([](done) {},
-                [this](const caf::error& e) {
-                  // Found again and removed at the next start.
-                  spdlog::warn("session {}: checkout not removed yet: {}", id(),
-                               to_refusal(e).message);
-                });
+        remove_checkout();
       else if constexpr (std::is_same_v<type, out::over>) {
         self_->send(supervisor_, arm_deadline{id(), 0});
         self_->delayed_send(self_, idle_time, check_idle{});
@@ -52,18 +62,35 @@ void session_self::perform(const session::effect& what) {
         self_->send(supervisor_, arm_deadline{id(), x.at});
       else if constexpr (std::is_same_v<type, out::persist>)
         persist(x);
+      else if constexpr (std::is_same_v<type, out::publish>)
+        publish(x);
       else if constexpr (std::is_same_v<type, out::publish_exec>)
         publish_exec(x.kind, x.exec_id);
-      else if constexpr (std::is_same_v<type, out::spawn_exec>)
+      else if constexpr (std::is_same_v<type, out::start_exec>)
+        feed(in::exec_asked{0, x.spec, now_ms()});
+      else if constexpr (std::is_same_v<type, out::keep_exec>) {
+        // Performed by whoever has the effects that depend on it.
+      } else if constexpr (std::is_same_v<type, out::spawn_exec>)
         spawn_exec(x.exec_id);
       else if constexpr (std::is_same_v<type, out::kill_exec>)
         kill_exec(x.exec_id);
+      else if constexpr (std::is_same_v<type, out::signal_exec>)
+        context_->runners->send(id(), runner::send_signal{x.exec_id, x.signal});
+      else if constexpr (std::is_same_v<type, out::write_input>)
+        pass_input(x);
+      else if constexpr (std::is_same_v<type, out::resize_exec>)
+        resize(x);
+      else if constexpr (std::is_same_v<type, out::archive_exec>)
+        archive(x.exec_id);
+      else if constexpr (std::is_same_v<type, out::find_tip>)
+        find_tip();
       else if constexpr (std::is_same_v<type, out::answer_refused>)
         refuse(x.who, x.why);
       else if constexpr (std::is_same_v<type, out::answer_session>) {
         // Who asked to start gets the record, others the view.
+        auto starts = starts_.contains(x.who);
         if (auto promise = asker(x.who)) {
-          if (starts_.erase(x.who) > 0)
+          if (starts)
             promise->deliver(record());
           else
             promise->deliver(view());
@@ -72,56 +99,19 @@ void session_self::perform(const session::effect& what) {
         wait_for(x.exec_id, x.who, waits_.contains(x.who));
       else if constexpr (std::is_same_v<type, out::answer_exec_ended>)
         wait_for(x.exec_id, x.who, true);
-      else if constexpr (std::is_same_v<type, out::answer_checkin>) {
-        if (auto promise = asker(x.who))
-          promise->deliver(checkin_reply{id(), record().status, machine_.commit,
-                                         record().branch});
-      } else if constexpr (std::is_same_v<type, out::answer_terminated>) {
+      else if constexpr (std::is_same_v<type, out::answer_checkin>)
+        answer_checkin(x.who);
+      else if constexpr (std::is_same_v<type, out::answer_token>)
+        answer_token(x.who);
+      else if constexpr (std::is_same_v<type, out::answer_transfer>)
+        answer_transfer(x.who);
+      else if constexpr (std::is_same_v<type, out::answer_terminated>) {
         if (auto promise = asker(x.who))
           promise->deliver(terminate_reply{id(), machine_.rescue_refs});
       } else
         static_assert(!sizeof(type), "an effect that nobody performs");
     },
     what.as_variant());
-}
-
-void session_self::make_checkout() {
-  self_
-    ->request(context_->git, git_patience,
-              greenroom::make_checkout{project_, record()})
-    .then([this](done) { feed(in::checkout_made{}); },
-          [this](const caf::error& e) {
-            feed(in::checkout_failed{to_refusal(e), now_ms()});
-          });
-}
-
-void session_self::save_checkin() {
-  self_
-    ->request(context_->git, git_patience,
-              greenroom::save_checkin{project_, record(), machine_.author,
-                                      machine_.message})
-    .then(
-      [this](saved_checkin& x) {
-        feed(in::checkin_saved{std::move(x.commit), now_ms()});
-      },
-      [this](const caf::error& e) { feed(in::checkin_failed{to_refusal(e)}); });
-}
-
-void session_self::save_rescue() {
-  self_
-    ->request(context_->git, git_patience,
-              greenroom::save_rescue{project_, record()})
-    .then(
-      [this](saved_rescue& x) {
-        feed(in::rescue_saved{std::move(x.refs), now_ms()});
-      },
-      [this](const caf::error& e) {
-        auto reason = "the work could not be saved (" + to_refusal(e).message
-                      + ") and is kept in sessions/" + id()
-                      + "/checkout of node " + context_->node;
-        spdlog::error("session {}: {}", id(), reason);
-        feed(in::rescue_failed{std::move(reason), now_ms()});
-      });
 }
 
 // -- stored changes -----------------------------------------------------------
@@ -131,9 +121,12 @@ session_self::life_events(const out::persist& change) {
   auto now = now_ms();
   std::vector<timeline_entry> result;
   for (auto& event : change.events) {
-    auto fields = session_json(change.next, machine_.running);
+    // A review is a thing of its own, with a status of its own.
+    auto fields = event.kind == event_kind::review_queued
+                    ? nlohmann::ordered_json::object()
+                    : session_json(change.next, machine_.running);
     for (auto& [key, value] : event.fields)
-      fields[key] = value;
+      std::visit([&](auto& x) { fields[key] = x; }, value);
     timeline_entry entry;
     entry.kind = event.kind;
     entry.time = now;
@@ -158,7 +151,8 @@ void session_self::write(const out::persist& change,
     list.push_back({{"type", to_string(event.kind)},
                     {"time", event.time},
                     {"data", nlohmann::ordered_json::parse(event.data)}});
-  copy.next.last_event = std::string{to_string(events.back().kind)};
+  copy.next.last_event =
+    events.empty() ? "" : std::string{to_string(events.back().kind)};
   copy.next.last_event_data = list.dump();
   self_->request(context_->store, store_patience, update_session{copy.next})
     .then(
@@ -190,6 +184,8 @@ void session_self::write(const out::persist& change,
 
 void session_self::stored(const out::persist& change,
                           std::vector<timeline_entry> events) {
+  if (!is_live(change.next.status))
+    failpoint("ending.stored");
   perform(session::apply(machine_, in::stored{change.next}));
   view_ = {};
   spdlog::info("session {} {} ({})", id(), to_string(record().status),

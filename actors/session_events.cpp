@@ -1,10 +1,8 @@
 // Timeline and watchers: every event gets its place here, and goes out once.
 #include "actors/session.hpp"
 
-#include "runtime/base/files.hpp"
 #include "runtime/events/encode.hpp"
 #include "runtime/logs/syncer.hpp"
-#include "runtime/processes/exec_request.hpp"
 #include "runtime/views/views.hpp"
 
 #include <caf/send.hpp>
@@ -59,15 +57,23 @@ void session_self::publish(std::vector<timeline_entry> entries) {
 // Who waits for an exec hears of it once that is written down.
 void session_self::wake(const std::vector<timeline_entry>& entries) {
   for (auto& entry : entries)
-    if (entry.kind == event_kind::exec_started)
+    if (entry.kind == event_kind::exec_queued) {
+      places_[entry.exec_id].queued = entry.id.seq;
+    } else if (entry.kind == event_kind::exec_started) {
       wake_waiters(entry.exec_id, false);
-    else if (entry.kind == event_kind::exec_exited)
+    } else if (entry.kind == event_kind::exec_exited) {
+      places_[entry.exec_id].exited = entry.id.seq;
       wake_waiters(entry.exec_id, true);
+      feed(session::in::exec_settled{entry.exec_id});
+      look_after_exec();
+    }
 }
 
 void session_self::try_backlog() {
   if (auto write_again = std::exchange(pending_change_, nullptr))
     write_again();
+  if (std::exchange(review_waiting_, false))
+    queue_review();
   if (!std::exchange(retrying_, false))
     return;
   publish(std::exchange(backlog_, {}));
@@ -96,23 +102,27 @@ void session_self::broadcast(const std::vector<timeline_entry>& entries,
     hot_.clear();
 }
 
+void session_self::publish(const session::out::publish& what) {
+  auto fields = nlohmann::ordered_json::object();
+  for (auto& [key, value] : what.fields)
+    std::visit([&](auto& x) { fields[key] = x; }, value);
+  auto now = now_ms();
+  timeline_entry entry;
+  entry.kind = what.kind;
+  entry.time = now;
+  entry.data = event_json(now, id(), fields);
+  std::vector<timeline_entry> entries;
+  entries.push_back(std::move(entry));
+  publish(std::move(entries));
+}
+
 void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
-  auto& exec = machine_.execs.at(exec_id);
-  if (kind == event_kind::exec_queued) {
-    // The intent comes first: a revived session must know what to run.
-    try {
-      ensure_dir(exec_dir(exec_id));
-      keep_request(exec_dir(exec_id), exec.spec);
-    } catch (const std::system_error& e) {
-      spdlog::error("session {}: exec {}: {}", id(), exec_id, e.what());
-    }
-  }
   auto now = now_ms();
   timeline_entry entry;
   entry.kind = kind;
   entry.time = now;
   entry.exec_id = exec_id;
-  entry.data = event_json(now, id(), json_of(exec));
+  entry.data = event_json(now, id(), json_of(machine_.execs.at(exec_id)));
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(entry));
   publish(std::move(entries));

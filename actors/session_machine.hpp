@@ -15,6 +15,9 @@
 // returns a `persist` with the record as it will be, and the actor feeds
 // `stored` once it is on disk. Until then the machine is `busy()`, and the
 // actor holds back further life inputs; execs go on meanwhile.
+//
+// Execs that are over stay in memory until enough younger ones are; the others
+// are in the timeline only, and the actor recalls one that is asked for.
 #pragma once
 
 #include "messages/errors.hpp"
@@ -38,33 +41,70 @@ struct limits {
   std::uint32_t max_concurrent = 8; // execs running at once
   std::uint32_t max_queued = 64;    // execs waiting; beyond that: refused
   millis max_lifetime = 30LL * 24 * 3600 * 1000; // from creation
+  std::uint32_t max_finished = 256; // execs in memory that are over
 };
+
+/// Bytes for an exec's standard input that wait for it to read.
+inline constexpr std::uint64_t max_waiting_input = 4 * 1024 * 1024;
 
 /// Why a session is on its way out.
 enum class ending : std::uint8_t { none, checkin, expire, terminate, fail };
 
 /// Where an ending has got to. The steps are taken in this order, and each can
 /// be taken again after a crash.
-enum class step : std::uint8_t { idle, stopping, checking_in, rescuing };
+enum class step : std::uint8_t {
+  idle,
+  stopping,
+  checking_in,
+  reviewing,
+  rescuing,
+};
+
+/// What was asked of an exec that does not run yet.
+struct early_input {
+  ticket who = 0;
+  bool eof = false;
+  std::uint16_t rows = 0; // above 0: its terminal's size, and no bytes
+  std::uint16_t cols = 0;
+};
+
+/// The standard input of an exec that is not over.
+struct exec_input {
+  std::uint64_t waiting = 0; // bytes that it has not taken yet
+  bool closed = false;       // nothing more will follow
+  std::vector<early_input> early;
+};
 
 struct state {
   session_record record;
   limits bounds;
 
-  std::map<std::string, exec_record> execs;
-  std::vector<std::string> order;  // exec ids, oldest first
+  std::string setup; // to be run when the session becomes active, or empty
+
+  std::map<std::string, exec_record> execs; // those at hand
+  std::map<std::string, exec_input> inputs; // by exec id, made when needed
+  std::vector<std::string> order;           // exec ids, oldest first
   std::deque<std::string> waiting; // queued execs, first come first served
+  std::deque<std::string> settled; // over, the timeline has it all
   std::uint32_t running = 0;       // started or about to be
 
   ending why = ending::none;
   step at = step::idle;
-  std::string fail_reason; // for ending::fail
-  ticket asked = 0;        // who waits for the ending
-  caller author;           // of the check-in commit
-  std::string message;     // of the check-in commit
-  std::string commit;      // what the check-in made
+  std::string fail_reason;    // for ending::fail
+  std::vector<ticket> askers; // who wait for the ending
+  caller author;              // of the check-in commit
+  std::string message;        // of the check-in commit
+  bool skip_review = false;   // what the check-in is to do afterwards
+  bool auto_merge = false;
+  std::string commit;   // what the check-in made
+  review_record review; // what it queued; no id: nothing
   std::vector<std::string> rescue_refs;
-  std::vector<ticket> starters; // who waits for the session to be active
+  std::vector<ticket> starters; // who wait for the session to be active
+
+  std::string tip;      // of the session's branch, as last announced
+  bool looking = false; // it is being asked where the branch stands
+  bool look_again = false;
+  bool outdated = false; // a push has moved it since it was asked
 
   bool persisting = false;
 };
@@ -96,6 +136,9 @@ struct checkin_asked {
   ticket who = 0;
   caller by;
   std::string message;
+  bool skip_review = false;
+  bool auto_merge = false;
+  bool repeat = false; // it may have been done already
 };
 struct checkin_saved { // all of the session's work, the branch and the rest
   std::string commit;
@@ -104,8 +147,17 @@ struct checkin_saved { // all of the session's work, the branch and the rest
 struct checkin_failed {
   refusal why;
 };
+struct review_queued {
+  review_record review;
+  unix_ms now = 0;
+};
+struct review_refused {
+  refusal why;
+  unix_ms now = 0;
+};
 struct terminate_asked {
   ticket who = 0;
+  bool repeat = false;
 };
 struct give_up { // the actor crashes again and again
   std::string reason;
@@ -135,6 +187,11 @@ struct exec_asked {
   exec_spec spec; // with its exec_id
   unix_ms now = 0;
 };
+struct exec_unkept { // an exec that was just admitted cannot be written down
+  ticket who = 0;
+  std::string exec_id;
+  refusal why;
+};
 struct exec_started {
   std::string exec_id;
   unix_ms time = 0;
@@ -143,10 +200,55 @@ struct exec_ended {
   std::string exec_id;
   exec_outcome outcome;
 };
+struct exec_settled { // the timeline has all of it
+  std::string exec_id;
+};
+struct exec_recalled { // from the timeline: one that is over
+  exec_record exec;
+};
 struct cancel_asked {
   ticket who = 0;
   std::string exec_id;
   unix_ms now = 0;
+};
+struct signal_asked {
+  ticket who = 0;
+  std::string exec_id;
+  std::int32_t signal = 0;
+};
+struct input_asked {
+  ticket who = 0;
+  std::string exec_id;
+  std::uint64_t size = 0;
+  bool eof = false;
+};
+struct input_done { // written, or given up
+  std::string exec_id;
+  std::uint64_t size = 0;
+};
+struct resize_asked {
+  ticket who = 0;
+  std::string exec_id;
+  std::uint16_t rows = 0;
+  std::uint16_t cols = 0;
+};
+
+struct rotate_asked {
+  ticket who = 0;
+  std::string token_hash; // of the new one
+};
+struct transfer_asked {
+  ticket who = 0;
+  std::string token_hash;
+};
+struct pushed {
+  std::string old_commit; // empty: the branch had none
+  std::string new_commit;
+  bool applied = true;
+};
+struct look {}; // somebody may have committed
+struct tip_found {
+  std::string commit; // empty: unknown, or there is none
 };
 
 } // namespace in
@@ -154,9 +256,12 @@ struct cancel_asked {
 using input = std::variant<
   in::begin, in::start_asked, in::checkout_made, in::checkout_failed,
   in::extend_asked, in::checkin_asked, in::checkin_saved, in::checkin_failed,
-  in::terminate_asked, in::give_up, in::runner_stopped, in::rescue_saved,
-  in::rescue_failed, in::tick, in::stored, in::store_refused, in::exec_asked,
-  in::exec_started, in::exec_ended, in::cancel_asked>;
+  in::review_queued, in::review_refused, in::terminate_asked, in::give_up,
+  in::runner_stopped, in::rescue_saved, in::rescue_failed, in::tick, in::stored,
+  in::store_refused, in::exec_asked, in::exec_unkept, in::exec_started,
+  in::exec_ended, in::exec_settled, in::exec_recalled, in::cancel_asked,
+  in::signal_asked, in::input_asked, in::input_done, in::resize_asked,
+  in::rotate_asked, in::transfer_asked, in::pushed, in::look, in::tip_found>;
 
 /// True for inputs that may change the stored record: they wait while another
 /// change is being stored.
@@ -166,12 +271,19 @@ bool touches_record(const input& what) noexcept;
 
 struct effect;
 
+/// What an event says beside what all of its kind say.
+using field =
+  std::variant<std::string, bool, std::int64_t, std::vector<std::string>>;
+using event_fields = std::map<std::string, field>;
+
 namespace out {
 
 struct make_checkout {};
 struct stop_runner {};
 struct save_checkin {};
 struct save_rescue {};
+struct queue_review {};
+struct end_transfers {};   // by git over HTTP: the token is not good any more
 struct remove_checkout {}; // the work is safe elsewhere
 struct over {};            // branch and slot are free, no deadline is left
 
@@ -183,10 +295,11 @@ struct arm {
 /// An event of the session's life, to be published once stored.
 struct life_event {
   event_kind kind = event_kind::session_created;
-  string_map fields; // beside Session's own
+  event_fields fields; // beside Session's own
 };
 
-/// Store `next` with its events; then publish them and perform `then`. If that
+/// Store `next` with its events, which may be none; then publish them and
+/// perform `then`. If that
 /// fails: where `who` asked, they get the refusal and `store_refused` is fed;
 /// where nobody asked, it is tried again.
 struct persist {
@@ -196,9 +309,25 @@ struct persist {
   std::vector<effect> then;
 };
 
+/// Publish an event that no change of the stored record goes with.
+struct publish {
+  event_kind kind = event_kind::git_pushed;
+  event_fields fields;
+};
+
 /// Publish an event of an exec, with its record as it is now.
 struct publish_exec {
   event_kind kind = event_kind::exec_queued;
+  std::string exec_id;
+};
+/// Start one that nobody asked for: the project's setup.
+struct start_exec {
+  exec_spec spec;
+};
+/// Write the request down, so that a revived session knows it. Comes first; if
+/// that fails `exec_unkept` is fed, and what follows is not performed.
+struct keep_exec {
+  ticket who = 0;
   std::string exec_id;
 };
 struct spawn_exec {
@@ -207,6 +336,26 @@ struct spawn_exec {
 struct kill_exec {
   std::string exec_id;
 };
+struct signal_exec {
+  std::string exec_id;
+  std::int32_t signal = 0;
+};
+struct write_input { // what `who` has sent
+  ticket who = 0;
+  std::string exec_id;
+  bool eof = false;
+};
+struct resize_exec {
+  ticket who = 0;
+  std::string exec_id;
+  std::uint16_t rows = 0;
+  std::uint16_t cols = 0;
+};
+struct archive_exec { // it is not at hand any more
+  std::string exec_id;
+};
+
+struct find_tip {};
 
 struct answer_refused {
   ticket who = 0;
@@ -226,6 +375,12 @@ struct answer_exec_ended { // when it is over
 struct answer_checkin {
   ticket who = 0;
 };
+struct answer_token { // with the secret that they were made
+  ticket who = 0;
+};
+struct answer_transfer {
+  ticket who = 0;
+};
 struct answer_terminated {
   ticket who = 0;
 };
@@ -233,12 +388,15 @@ struct answer_terminated {
 } // namespace out
 
 struct effect
-  : std::variant<out::make_checkout, out::stop_runner, out::save_checkin,
-                 out::save_rescue, out::remove_checkout, out::over, out::arm,
-                 out::persist, out::publish_exec, out::spawn_exec,
-                 out::kill_exec, out::answer_refused, out::answer_session,
-                 out::answer_exec_later, out::answer_exec_ended,
-                 out::answer_checkin, out::answer_terminated> {
+  : std::variant<
+      out::make_checkout, out::stop_runner, out::save_checkin, out::save_rescue,
+      out::queue_review, out::end_transfers, out::remove_checkout, out::over,
+      out::arm, out::persist, out::publish, out::publish_exec, out::start_exec,
+      out::keep_exec, out::spawn_exec, out::kill_exec, out::signal_exec,
+      out::write_input, out::resize_exec, out::archive_exec, out::find_tip,
+      out::answer_refused, out::answer_session, out::answer_exec_later,
+      out::answer_exec_ended, out::answer_checkin, out::answer_token,
+      out::answer_transfer, out::answer_terminated> {
   using variant::variant;
   const variant& as_variant() const noexcept {
     return *this;
@@ -246,6 +404,13 @@ struct effect
 };
 
 using effects = std::vector<effect>;
+
+/// The exec that a project's setup runs as, and the field of session.created
+/// that says so.
+inline constexpr const char* setup_exec = "setup";
+inline constexpr const char* setup_field = "setup_exec_id";
+/// The field of session.ended that names where the work is kept.
+inline constexpr const char* rescue_field = "rescue_refs";
 
 /// What is to be done about `what`. Inputs that touch the record must not be
 /// fed while the state is busy.

@@ -26,15 +26,39 @@ constexpr std::size_t bytes_at_once = 1024 * 1024;
 void session_self::revive() {
   recover_events();
   recover_execs();
-  if (record().status != session_status::checking_in)
-    return;
-  // What the check-in was asked to do lies in the event that announced it.
+  recover_requests();
+}
+
+// What the last stored change was asked to do lies in the event that announced
+// it.
+void session_self::recover_requests() {
+  auto setup = std::exchange(machine_.setup, {});
   auto events = nlohmann::json::parse(record().last_event_data, nullptr, false);
+  if (record().status == session_status::creating)
+    machine_.setup = std::move(setup);
   if (!events.is_array() || events.empty())
     return;
   auto& data = events.back()["data"];
-  machine_.author = {data.value("by", ""), data.value("by_name", "")};
-  machine_.message = data.value("message", "");
+  switch (record().status) {
+    case session_status::active:
+      // Cut off between the two: it has never been started.
+      if (data.contains(session::setup_field)
+          && !machine_.execs.contains(session::setup_exec)
+          && !archive_->find(session::setup_exec))
+        machine_.setup = std::move(setup);
+      return;
+    case session_status::checking_in:
+      machine_.author = {data.value("by", ""), data.value("by_name", ""),
+                         data.value("author", "")};
+      machine_.message = data.value("message", "");
+      machine_.skip_review = data.value("skip_review", false);
+      machine_.auto_merge = data.value("auto_merge", false);
+      return;
+    default:
+      machine_.rescue_refs =
+        data.value(session::rescue_field, std::vector<std::string>{});
+      return;
+  }
 }
 
 // The store had the last change, but the crash came before the timeline did.
@@ -79,39 +103,62 @@ void session_self::recover_execs() {
     if (entries.empty())
       break;
     after = entries.back().id.seq;
-    for (auto& entry : entries) {
-      if (entry.kind == event_kind::session_ended)
-        ended_published_ = true;
-      if (entry.kind == event_kind::exec_queued) {
-        auto request = kept_request(exec_dir(entry.exec_id));
-        exec_record exec;
-        if (request)
-          exec.spec = std::move(*request);
-        exec.spec.exec_id = entry.exec_id;
-        read_exec_json(entry.data, exec);
-        if (machine_.execs.emplace(entry.exec_id, std::move(exec)).second)
-          machine_.order.push_back(entry.exec_id);
-        continue;
-      }
-      auto found = machine_.execs.find(entry.exec_id);
-      if (found == machine_.execs.end())
-        continue;
-      if (entry.kind == event_kind::exec_started
-          || entry.kind == event_kind::exec_exited)
-        read_exec_json(entry.data, found->second);
-    }
+    for (auto& entry : entries)
+      recover_exec(entry);
   }
   std::vector<std::string> open;
   for (auto& exec_id : machine_.order)
     if (!is_over(machine_.execs.at(exec_id).status))
       open.push_back(exec_id);
-  if (!is_live(record().status)) {
+  if (!is_live(record().status))
     for (auto& exec_id : open)
       close_exec(machine_.execs.at(exec_id));
-    return;
+  else if (!open.empty())
+    resume_open(open);
+}
+
+void session_self::recover_exec(const timeline_entry& entry) {
+  switch (entry.kind) {
+    case event_kind::session_ended:
+      ended_published_ = true;
+      return;
+    case event_kind::git_pushed:
+    case event_kind::git_committed: {
+      auto data = nlohmann::json::parse(entry.data, nullptr, false);
+      machine_.tip = data.is_object() ? data.value("new", "") : "";
+      return;
+    }
+    case event_kind::exec_queued: {
+      exec_record exec;
+      if (auto request = kept_request(exec_dir(entry.exec_id)))
+        exec.spec = std::move(*request);
+      exec.spec.exec_id = entry.exec_id;
+      read_exec_json(entry.data, exec);
+      places_[entry.exec_id].queued = entry.id.seq;
+      if (machine_.execs.emplace(entry.exec_id, std::move(exec)).second)
+        machine_.order.push_back(entry.exec_id);
+      return;
+    }
+    case event_kind::exec_started:
+    case event_kind::exec_exited: {
+      auto found = machine_.execs.find(entry.exec_id);
+      if (found == machine_.execs.end())
+        return;
+      read_exec_json(entry.data, found->second);
+      if (entry.kind == event_kind::exec_started)
+        return;
+      places_[entry.exec_id].exited = entry.id.seq;
+      // No more than a session that was never away holds.
+      perform(
+        session::apply(machine_, session::in::exec_settled{entry.exec_id}));
+      return;
+    }
+    default:
+      return;
   }
-  if (open.empty())
-    return;
+}
+
+void session_self::resume_open(const std::vector<std::string>& open) {
   auto cutters = resume_cutters(dir_, open);
   bool sent_any = false;
   for (auto& exec_id : open) {
@@ -120,10 +167,9 @@ void session_self::recover_execs() {
                                            : cutter->second};
     for (std::size_t i = 0; i < output_streams; ++i)
       exec.printed[i] = exec.cutter.progress().recorded[i];
-    // A spawn that was sent leaves its command behind, even if the runner
-    // died before it could answer. What was not sent waits in line again.
-    exec.spawn_sent = std::filesystem::exists(dir_ / runner::exec_dir(exec_id)
-                                              / runner::spec_file);
+    // One whose spawn was sent may have run, even if the runner died before it
+    // could answer. What was not sent waits in line again.
+    exec.spawn_sent = was_sent(exec_dir(exec_id));
     if (exec.spawn_sent) {
       ++machine_.running;
       sent_any = true;
@@ -135,7 +181,8 @@ void session_self::recover_execs() {
   if (sent_any) {
     // Only to find what survived; with no runner all of them are settled.
     runner_ = runner_state::asked;
-    context_->runners->attach(id(), handle(), false);
+    context_->runners->attach(id(), record().project_id, handle(), false);
+    look_soon();
   }
 }
 

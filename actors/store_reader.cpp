@@ -1,6 +1,8 @@
 #include "actors/store_reader.hpp"
 
 #include "actors/guard.hpp"
+#include "messages/errors.hpp"
+#include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
 
 namespace greenroom {
@@ -18,6 +20,21 @@ store::session_query to_query(const query_sessions& request) {
     if (!parse(request.query.status, status))
       throw refused(errc::bad_request,
                     "status is not one that a session can have");
+    query.status = status;
+  }
+  return query;
+}
+
+store::review_query to_query(const query_reviews& request) {
+  store::review_query query;
+  query.project_id = request.project_id;
+  query.limit = request.query.limit;
+  query.cursor = request.query.cursor;
+  if (!request.query.status.empty()) {
+    review_status status{};
+    if (!parse(request.query.status, status))
+      throw refused(errc::bad_request,
+                    "status is not one that a review can have");
     query.status = status;
   }
   return query;
@@ -49,6 +66,21 @@ store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
     [&db](const live_sessions& x) {
       return guarded("listing live sessions", [&] {
         return session_rows{store::live_sessions(db, x.project_id), {}};
+      });
+    },
+    [&db](const load_review& x) {
+      return guarded("reading a review", [&] {
+        auto record = store::find_review(db, x.project_id, x.review_id);
+        if (!record)
+          throw refused(errc::not_found, "review not found");
+        return std::move(*record);
+      });
+    },
+    [&db](const query_reviews& x) {
+      return guarded("listing reviews", [&] {
+        auto page = store::list_reviews(db, to_query(x));
+        return review_page{std::move(page.reviews),
+                           std::move(page.next_cursor)};
       });
     },
   };

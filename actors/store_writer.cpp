@@ -1,9 +1,12 @@
 #include "actors/store_writer.hpp"
 
 #include "actors/guard.hpp"
+#include "messages/errors.hpp"
 #include "runtime/store/batch.hpp"
+#include "runtime/store/idempotency.hpp"
 #include "runtime/store/keys.hpp"
 #include "runtime/store/projects.hpp"
+#include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
 
 #include <utility>
@@ -145,6 +148,36 @@ store_writer(pointer self,
                              store::delete_key(db, x.key_id);
                              return done{};
                            });
+    },
+    [self](put_review& x) {
+      return enqueue<done>(self, "storing a review",
+                           [x = std::move(x)](auto& db) {
+                             store::put_review(db, x.review);
+                             return done{};
+                           });
+    },
+    [self](begin_request& x) {
+      return enqueue<begun_request>(
+        self, "beginning a request",
+        [x = std::move(x)](auto& db) { return store::begin_request(db, x); });
+    },
+    [self](finish_request& x) {
+      return enqueue<done>(self, "finishing a request",
+                           [x = std::move(x)](auto& db) {
+                             store::finish_request(db, x);
+                             return done{};
+                           });
+    },
+    [self](const drop_ended& x) {
+      return enqueue<dropped_sessions>(
+        self, "removing ended sessions", [x](auto& db) {
+          store::drop_old_requests(db, now_ms());
+          auto gone = store::drop_ended(db, x.before, x.limit);
+          dropped_sessions reply{std::move(gone.sessions)};
+          for (auto& review : gone.reviews)
+            reply.session_ids.push_back(std::move(review));
+          return reply;
+        });
     },
     [self](write_batch) { write(self); },
   };

@@ -15,7 +15,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = session_supervisor_core::stateful_pointer<supervisor_state>;
+using pointer = session_supervisor_full::stateful_pointer<supervisor_state>;
 using child = supervisor_state::child;
 using handle_promise = supervisor_state::handle_promise;
 
@@ -32,7 +32,7 @@ session_actor spawn_child(pointer self, child& entry, session_birth birth) {
       found != self->state.projects.end())
     birth.project = found->second;
   birth.supervisor =
-    caf::actor_cast<session_supervisor_actor>(session_supervisor_core{self});
+    caf::actor_cast<session_supervisor_actor>(session_supervisor_full{self});
   auto core = self->spawn(session_body, self->state.context, std::move(birth));
   self->monitor(core);
   self->state.ids[core.address()] = id;
@@ -177,8 +177,35 @@ void find(pointer self, const find_session& request, handle_promise promise) {
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }
 
+// What was stored a moment ago may still be on its way to us.
+void look_for_stranded(pointer self, unix_ms now) {
+  auto adopt = [self, now](session_rows& rows) {
+    auto& state = self->state;
+    for (auto& row : rows.sessions) {
+      if (row.node != state.context->node || row.created_at > now - look_period
+          || state.children.contains(row.id))
+        continue;
+      spdlog::warn("session {} has no actor, giving it one", row.id);
+      state.children[row.id].project_id = row.project_id;
+      revive(self, row.id);
+    }
+  };
+  for (auto& [id, rules] : self->state.projects)
+    self
+      ->request(self->state.context->reader, look_up_patience,
+                live_sessions{id})
+      .then(adopt, [](const caf::error& e) {
+        spdlog::warn("live sessions cannot be looked at: {}",
+                     to_refusal(e).message);
+      });
+}
+
 void tick(pointer self, unix_ms now) {
   auto& state = self->state;
+  if (state.next_look != 0 && state.next_look <= now) {
+    state.next_look = now + look_period;
+    look_for_stranded(self, now);
+  }
   while (!state.deadlines.empty() && state.deadlines.begin()->first <= now) {
     auto id = state.deadlines.begin()->second;
     auto& entry = state.children.at(id);
@@ -255,6 +282,7 @@ void reconcile_all(pointer self,
           spawn_child(self, entry, std::move(birth));
         }
         promise.deliver(reconciled{count});
+        self->state.next_look = now_ms() + look_period;
         start_sweep(self);
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
@@ -268,7 +296,7 @@ supervisor_state::~supervisor_state() {
       caf::anon_send_exit(entry.handle, caf::exit_reason::user_shutdown);
 }
 
-session_supervisor_core::behavior_type
+session_supervisor_full::behavior_type
 session_supervisor(pointer self, context_ptr context,
                    std::vector<project_record> projects) {
   self->state.context = std::move(context);
@@ -330,6 +358,9 @@ session_supervisor(pointer self, context_ptr context,
       for (auto& [id, entry] : self->state.children)
         if (entry.handle && entry.project_id == change.project.id)
           self->send(entry.handle, change);
+    },
+    [self](const drop_project& gone) {
+      self->state.projects.erase(gone.project_id);
     },
     [self](const clock_tick& now) {
       // From itself it carries no time: the clock is read here, in one place.

@@ -23,6 +23,15 @@ inline constexpr std::size_t crash_limit = 5;
 inline constexpr millis crash_window = 60 * 1000;
 inline constexpr millis first_pause = 50;
 
+/// How often it looks for sessions of the store that have no actor: those that
+/// a project had stored and died before it could launch them.
+inline constexpr millis look_period = 60 * 1000;
+
+/// The supervisor whole. Besides what messages/actors.hpp says, it hears from
+/// the directory which projects are gone.
+using session_supervisor_full =
+  session_supervisor_core::extend<caf::reacts_to<drop_project>>;
+
 struct supervisor_state {
   static inline const char* name = "session-supervisor";
 
@@ -50,10 +59,11 @@ struct supervisor_state {
   std::unordered_map<std::string, project_record> projects;
   std::set<std::pair<unix_ms, std::string>> deadlines;
   std::unordered_map<caf::actor_addr, std::string> ids; // of living children
+  unix_ms next_look = 0; // 0: not before all sessions are back
 };
 
-session_supervisor_core::behavior_type session_supervisor(
-  session_supervisor_core::stateful_pointer<supervisor_state> self,
+session_supervisor_full::behavior_type session_supervisor(
+  session_supervisor_full::stateful_pointer<supervisor_state> self,
   context_ptr context, std::vector<project_record> projects);
 
 } // namespace greenroom

@@ -20,7 +20,8 @@ constexpr std::chrono::milliseconds one_round{500};
 struct loaded_node {
   explicit loaded_node(const node_options& options)
     : server(options), load(server.port(), connections,
-                            server.request("GET", server.make_session())) {}
+                            server.request("GET", server.make_session().path)) {
+  }
   node server;
   http_load load;
 };

@@ -21,8 +21,7 @@ constexpr std::chrono::milliseconds last_words{200};
 } // namespace
 
 bridge::bridge(caf::actor_config& config, loop& home, std::size_t max_pending)
-  : edge_actor::base(config), home_(home), max_pending_(max_pending) {
-  context(&home_);
+  : on_loop(config, home), max_pending_(max_pending) {
   set_down_handler(
     [this](caf::down_msg& message) { went_down(message.source); });
 }
@@ -91,21 +90,6 @@ void bridge::went_down(const caf::actor_addr& who) {
       one->is_down = true;
       one->deadline = std::min(one->deadline, soon);
     }
-}
-
-void bridge::enqueue(caf::mailbox_element_ptr element, caf::execution_unit*) {
-  edge_actor::base::enqueue(std::move(element), &home_);
-}
-
-void bridge::launch(caf::execution_unit*, bool, bool hide) {
-  if (!hide)
-    register_at_system();
-  caf::intrusive_ptr_add_ref(ctrl());
-  home_.exec_later(this);
-}
-
-bridge::subtype_t bridge::subtype() const {
-  return io_actor;
 }
 
 caf::invoke_message_result bridge::consume(caf::mailbox_element& element) {

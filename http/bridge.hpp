@@ -12,14 +12,13 @@
 #pragma once
 
 #include "http/handle_cache.hpp"
-#include "http/loop.hpp"
+#include "http/on_loop.hpp"
 #include "messages/actors.hpp"
 #include "messages/errors.hpp"
 
 #include <caf/duration.hpp>
 #include <caf/sec.hpp>
 #include <caf/type_erased_tuple.hpp>
-#include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
 #include <functional>
@@ -30,7 +29,7 @@
 
 namespace greenroom::http {
 
-class bridge : public edge_actor::base {
+class bridge : public on_loop<edge_actor> {
 public:
   using clock = std::chrono::steady_clock;
 
@@ -80,11 +79,6 @@ public:
 
   // -- for CAF ----------------------------------------------------------------
 
-  using edge_actor::base::enqueue;
-  void enqueue(caf::mailbox_element_ptr element,
-               caf::execution_unit* ignored) override;
-  void launch(caf::execution_unit* unit, bool lazy, bool hide) override;
-  subtype_t subtype() const override;
   using edge_actor::base::consume;
   caf::invoke_message_result consume(caf::mailbox_element& element) override;
   const char* name() const override;
@@ -124,7 +118,6 @@ private:
            std::chrono::milliseconds patience, caf::actor_addr asked);
   void went_down(const caf::actor_addr& who);
 
-  loop& home_;
   std::size_t max_pending_;
   std::function<void(const std::string&)> revoked_;
   std::unordered_map<std::uint64_t, std::unique_ptr<call>> pending_;

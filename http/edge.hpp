@@ -25,7 +25,10 @@ class key_ring;
 namespace greenroom::http {
 
 class bridge;
+class fans;
+class log_watch;
 class loop;
+class request_log;
 class stream_table;
 
 /// Why the node cannot serve yet, one sentence each; empty: it is ready. Called
@@ -38,11 +41,16 @@ struct edge {
   const key_ring& keys;
   directory_actor directory;
   key_registry_actor registry;
+  store_writer_actor store;
   readiness ready;
+  readiness warnings; // what it serves without, in the same form
   std::shared_ptr<spdlog::logger> log;
+  request_log& requests;
   http::loop& loop;
   http::bridge& bridge;
   stream_table& streams;
+  http::fans& fans;
+  log_watch& logs;
 };
 
 } // namespace greenroom::http

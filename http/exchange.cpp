@@ -1,12 +1,18 @@
 #include "http/exchange.hpp"
 
 #include "http/edge.hpp"
+#include "http/idempotency.hpp"
+#include "http/request_log.hpp"
+#include "http/ws/web_socket.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
 namespace greenroom::http {
 
 namespace {
+
+using tenths_of_ms = std::chrono::duration<std::int64_t, std::ratio<1, 10'000>>;
 
 /// A path for the log: no longer than a line, and nothing that moves a cursor.
 std::string printable(std::string_view path) {
@@ -19,19 +25,25 @@ std::string printable(std::string_view path) {
 
 } // namespace
 
+exchange::exchange(http::edge& thread) : env(thread) {}
+
+exchange::~exchange() = default;
+
 caller exchange::by() const {
-  return key == nullptr ? caller{} : caller{key->id, key->name};
+  return key == nullptr ? caller{} : caller{key->id, key->name, key->author};
 }
 
 void exchange::answering(int status) {
   status_ = status;
-  if (!env.log->should_log(spdlog::level::info))
+  if (!env.requests.wanted())
     return;
-  auto taken = std::chrono::duration<double, std::milli>(
-    std::chrono::steady_clock::now() - since_);
-  env.log->info("{} {} {} {:.1f} ms request={} key={}", in.method,
-                printable(in.path), status, taken.count(), id,
-                key == nullptr ? std::string_view{"-"} : key->id);
+  auto tenths =
+    std::chrono::round<tenths_of_ms>(std::chrono::steady_clock::now() - since_)
+      .count();
+  env.requests.add(fmt::format(
+    "{} {} {} {}.{} ms request={} key={}", in.method, printable(in.path),
+    status, tenths / 10, tenths % 10, id,
+    key == nullptr ? std::string_view{"-"} : std::string_view{key->id}));
 }
 
 void exchange::reply(int status, std::string_view data) {
@@ -52,6 +64,11 @@ void exchange::refuse(errc code, std::string message) {
 void exchange::send(response answer) {
   if (answered())
     return;
+  if (record) {
+    // Sends it again once it is kept.
+    std::exchange(record, {})->keep(shared_from_this(), std::move(answer));
+    return;
+  }
   answering(answer.status);
   transmit(std::move(answer));
 }
@@ -61,10 +78,17 @@ std::unique_ptr<body_writer> exchange::begin(response head) {
   return transmit_head(std::move(head));
 }
 
+std::shared_ptr<web_socket> exchange::upgrade(std::string_view protocol,
+                                              web_socket_events events) {
+  answering(101);
+  return transmit_upgrade(protocol, std::move(events));
+}
+
 void exchange::abandon() noexcept {
   if (answered())
     return;
   try {
+    record.reset();
     refuse(errc::internal, "internal error");
   } catch (const std::exception& e) {
     spdlog::error("a request could not be answered: {}", e.what());

@@ -26,6 +26,9 @@ namespace greenroom::http {
 
 struct edge;
 struct route;
+class request_record;
+class web_socket;
+struct web_socket_events;
 
 /// A part of a shared text, kept alive until the kernel has it.
 struct slice {
@@ -57,10 +60,10 @@ public:
 
 class exchange : public std::enable_shared_from_this<exchange> {
 public:
-  explicit exchange(http::edge& thread) : env(thread) {}
+  explicit exchange(http::edge& thread);
   exchange(const exchange&) = delete;
   exchange& operator=(const exchange&) = delete;
-  virtual ~exchange() = default;
+  virtual ~exchange();
 
   http::edge& env;
   request in;
@@ -83,6 +86,14 @@ public:
   }
   caller by() const;
 
+  // Set where the client sent an Idempotency-Key.
+  std::unique_ptr<request_record> record; // keeps the answer
+  std::string planned_id;                 // of what the request makes
+  bool repeated = false; // it may have been served before, in whole or in part
+  // What is kept of the answer's data for repetitions, where that holds a
+  // secret.
+  std::string kept_data;
+
   /// Answers with `data`, which is JSON, in the envelope.
   void reply(int status, std::string_view data);
   void refuse(const refusal& why);
@@ -91,8 +102,14 @@ public:
   /// Answers with something else.
   void send(response answer);
 
-  /// Begins an answer whose body follows in pieces.
+  /// Begins an answer whose body follows in pieces: chunked, or of a known
+  /// `content_length`.
   std::unique_ptr<body_writer> begin(response head);
+
+  /// Makes a WebSocket of the connection; `protocol` is the subprotocol that
+  /// was agreed on, or empty. The request must be one that asks for it.
+  std::shared_ptr<web_socket> upgrade(std::string_view protocol,
+                                      web_socket_events events);
 
   bool answered() const noexcept {
     return status_ != 0;
@@ -104,6 +121,8 @@ public:
 protected:
   virtual void transmit(response&& answer) = 0;
   virtual std::unique_ptr<body_writer> transmit_head(response&& head) = 0;
+  virtual std::shared_ptr<web_socket>
+  transmit_upgrade(std::string_view protocol, web_socket_events&& events) = 0;
 
   /// For the destructor of the derived class: what nobody answered.
   void abandon() noexcept;

@@ -3,11 +3,15 @@
 #include "http/bridge.hpp"
 #include "http/exchange.hpp"
 #include "http/loop.hpp"
+#include "http/output/log_watch.hpp"
 #include "http/parse.hpp"
 #include "http/polite_socket.hpp"
+#include "http/request_log.hpp"
 #include "http/routes.hpp"
 #include "http/server.hpp"
+#include "http/sse/fans.hpp"
 #include "http/sse/stream_table.hpp"
+#include "http/ws/upgrade.hpp"
 #include "messages/ids.hpp"
 
 #include <caf/send.hpp>
@@ -115,20 +119,25 @@ void add_headers(Builder& to, const response& answer, std::string_view id) {
   to.append_header("Cache-Control", "no-store");
   to.append_header("X-Content-Type-Options", "nosniff");
   to.append_header("X-Request-Id", std::string{id});
+  if (answer.close)
+    to.connection_close();
   for (auto& [name, value] : answer.headers)
     to.append_header(std::string{name}, value);
 }
 
-class chunked_body final : public body_writer {
+/// A body in chunks (`chunked_output_t`) or of known length
+/// (`user_controlled_output_t`).
+template <class Output>
+class body_in_parts final : public body_writer {
 public:
-  using builder = restinio::response_builder_t<restinio::chunked_output_t>;
+  using builder = restinio::response_builder_t<Output>;
 
-  explicit chunked_body(builder to) : to_(std::move(to)) {}
+  explicit body_in_parts(builder to) : to_(std::move(to)) {}
 
   void write(std::vector<slice> parts,
              std::function<void(bool)> done) override {
     for (auto& part : parts)
-      to_.append_chunk(restinio::writable_item_t{std::move(part)});
+      append(restinio::writable_item_t{std::move(part)});
     if (done)
       to_.flush([done = std::move(done)](const asio::error_code& error) {
         done(!error);
@@ -143,6 +152,13 @@ public:
   }
 
 private:
+  void append(restinio::writable_item_t part) {
+    if constexpr (std::is_same_v<Output, restinio::chunked_output_t>)
+      to_.append_chunk(std::move(part));
+    else
+      to_.append_body(std::move(part));
+  }
+
   builder to_;
   bool finished_ = false;
 };
@@ -160,6 +176,17 @@ verb verb_of(const restinio::http_method_id_t& method) {
   if (method == restinio::http_method_delete())
     return verb::del;
   return verb::other;
+}
+
+/// What a request for git gets on a connection that has begun otherwise.
+response misdirected() {
+  response answer;
+  answer.status = 421;
+  answer.content_type = "text/plain; charset=utf-8";
+  answer.body = "greenroom: git is served on connections of its own: open "
+                "another one, or have your proxy send /git/ to git.listen\n";
+  answer.close = true;
+  return answer;
 }
 
 /// `http://host/path`, the form that proxies are sent, is the path to us.
@@ -218,10 +245,24 @@ protected:
   }
 
   std::unique_ptr<body_writer> transmit_head(response&& head) override {
-    auto to = request_->create_response<restinio::chunked_output_t>(
-      status_line(head.status));
+    if (head.content_length) {
+      using output = restinio::user_controlled_output_t;
+      auto to = request_->create_response<output>(status_line(head.status));
+      to.set_content_length(*head.content_length);
+      add_headers(to, head, id);
+      return std::make_unique<body_in_parts<output>>(std::move(to));
+    }
+    using output = restinio::chunked_output_t;
+    auto to = request_->create_response<output>(status_line(head.status));
     add_headers(to, head, id);
-    return std::make_unique<chunked_body>(std::move(to));
+    return std::make_unique<body_in_parts<output>>(std::move(to));
+  }
+
+  std::shared_ptr<web_socket>
+  transmit_upgrade(std::string_view protocol,
+                   web_socket_events&& events) override {
+    return upgrade_connection<traits>(*request_, protocol, id, env.options,
+                                      std::move(events));
   }
 
 private:
@@ -229,7 +270,8 @@ private:
     if (in.head || answer.status == 204) {
       auto to = request_->create_response<restinio::user_controlled_output_t>(
         status_line(answer.status));
-      to.set_content_length(answer.body.size());
+      to.set_content_length(
+        answer.content_length.value_or(answer.body.size()));
       add_headers(to, answer, id);
       to.done();
       return;
@@ -246,6 +288,18 @@ private:
         return &in.authorization;
       case restinio::http_field::content_type:
         return &in.content_type;
+      case restinio::http_field::range:
+        return &in.range;
+      case restinio::http_field::origin:
+        return &in.origin;
+      case restinio::http_field::upgrade:
+        return &in.upgrade;
+      case restinio::http_field::sec_websocket_key:
+        return &in.web_socket_key;
+      case restinio::http_field::sec_websocket_version:
+        return &in.web_socket_version;
+      case restinio::http_field::sec_websocket_protocol:
+        return &in.web_socket_protocol;
       default:
         break;
     }
@@ -261,6 +315,8 @@ private:
       return &in.request_id;
     if (is("last-event-id"))
       return &in.last_event_id;
+    if (is("idempotency-key"))
+      return &in.idempotency_key;
     return nullptr;
   }
 
@@ -330,7 +386,10 @@ struct http_thread::state {
   const asio::ip::address address;
   const std::size_t max_connections;
   http::loop loop;
+  request_log requests;
   stream_table streams;
+  log_watch logs{loop};
+  http::fans fans;
   edge_actor handle; // keeps the bridge
   http::bridge* bridge = nullptr;
   std::unique_ptr<http::edge> edge;
@@ -354,11 +413,12 @@ struct http_thread::state {
   state(const options& o, const server_parts& p, const std::string& where,
         std::size_t connections)
     : opts(o), parts(p), address(asio::ip::make_address(where)),
-      max_connections(connections), loop(p.system) {}
+      max_connections(connections), loop(p.system), requests(p.log, loop) {}
 
   void open();
   void spawn_bridge();
   void serve(const restinio::request_handle_t& request);
+  bool serves_git();
   std::string request_id(std::string_view sent);
   void watch_accepting();
   void tick();
@@ -370,8 +430,9 @@ void http_thread::state::spawn_bridge() {
     [this](const std::string& key_id) { streams.end_key(key_id); });
   bridge = &http::bridge::behind(handle);
   edge.reset(new http::edge{opts, parts.system, parts.keys, parts.directory,
-                            parts.registry, parts.ready, parts.log, loop,
-                            *bridge, streams});
+                            parts.registry, parts.store, parts.ready,
+                            parts.warnings, parts.log, requests, loop,
+                            *bridge, streams, fans, logs});
 }
 
 void http_thread::state::open() {
@@ -430,12 +491,18 @@ std::string http_thread::state::request_id(std::string_view sent) {
   return id_prefix + '-' + std::to_string(next_id++);
 }
 
+bool http_thread::state::serves_git() {
+  return asio::use_service<git_handover>(loop.context()).take != nullptr;
+}
+
 void http_thread::state::serve(const restinio::request_handle_t& request) {
   inside = true;
   auto ex = std::make_shared<library_exchange>(*edge, request, inside);
   ex->id = request_id(ex->in.request_id);
   if (stopping)
     ex->refuse(errc::unavailable, "the server is stopping, try again");
+  else if (serves_git() && ex->in.path.starts_with("/git/"))
+    ex->send(misdirected());
   else
     dispatch(ex);
   inside = false;
@@ -479,6 +546,11 @@ std::uint16_t http_thread::listen(std::uint16_t port) {
   state_->port = port;
   state_->open();
   return state_->port;
+}
+
+void http_thread::give_git_to(std::function<void(int, std::string)> take) {
+  asio::use_service<git_handover>(state_->loop.context()).take =
+    std::move(take);
 }
 
 void http_thread::start() {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,10 @@ public:
 
   /// Binds; 0 for any free port. Returns the port. Throws std::system_error.
   std::uint16_t listen(std::uint16_t port);
+
+  /// Before start(): who takes connections that begin with a request for git,
+  /// with what has been read of them.
+  void give_git_to(std::function<void(int socket, std::string first)> take);
 
   /// Starts the thread and makes its bridge known to the key registry.
   void start();

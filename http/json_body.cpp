@@ -94,7 +94,7 @@ private:
 
   bool open(json value) {
     if (open_.size() == max_json_depth) {
-      complaint_ = "the request body is nested too deeply";
+      complaint_ = "invalid request body";
       return false;
     }
     open_.push_back(add(std::move(value)));
@@ -212,8 +212,15 @@ std::optional<string_map> object_reader::text_map(std::string_view name) {
   return result;
 }
 
-bool object_reader::has(std::string_view name) {
-  return find(name) != nullptr;
+const json* object_reader::value(std::string_view name) {
+  return find(name);
+}
+
+const json* object_reader::object(std::string_view name) {
+  auto value = find(name);
+  if (value != nullptr && !value->is_object())
+    wrong_type(name, "an object");
+  return value;
 }
 
 void object_reader::done() const {

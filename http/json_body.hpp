@@ -38,8 +38,11 @@ public:
   std::optional<std::vector<std::string>> text_list(std::string_view name);
   std::optional<string_map> text_map(std::string_view name);
 
-  /// Says that the field exists without reading it.
-  bool has(std::string_view name);
+  /// An object, for a reader of its own; null: not there.
+  const nlohmann::json* object(std::string_view name);
+
+  /// A field of any type; null: not there.
+  const nlohmann::json* value(std::string_view name);
 
   void done() const;
 

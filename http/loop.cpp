@@ -99,6 +99,15 @@ void loop::every(std::chrono::milliseconds period, std::function<void()> task) {
   state_->tickers.push_back(std::move(added));
 }
 
+void loop::after(std::chrono::microseconds pause, std::function<void()> task) {
+  auto timer = std::make_shared<asio::steady_timer>(state_->context, pause);
+  timer->async_wait(
+    [timer, task = std::move(task)](const asio::error_code& error) {
+      if (!error)
+        run_guarded(task);
+    });
+}
+
 void loop::run() {
   auto work = asio::make_work_guard(state_->context);
   state_->context.run();

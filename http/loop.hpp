@@ -31,6 +31,9 @@ public:
   /// Runs `task` on the loop's thread again and again.
   void every(std::chrono::milliseconds period, std::function<void()> task);
 
+  /// Runs `task` on the loop's thread once, after `pause`. On that thread.
+  void after(std::chrono::microseconds pause, std::function<void()> task);
+
   /// Runs until `stop`. Calls from the loop's thread run inside.
   void run();
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 namespace greenroom {
@@ -21,6 +22,7 @@ struct options {
   std::string host = "127.0.0.1"; // an address or a name
   std::uint16_t port = 8080;      // 0: any free one
   std::string public_url = "http://127.0.0.1:8080";
+  std::filesystem::path data_dir; // where the logs of execs lie
   unsigned threads = 2;
   std::uint64_t max_body = 1024 * 1024;
   std::size_t max_connections = 16384;
@@ -44,6 +46,15 @@ struct options {
 
   // How long a client may take to send a request, idle time included.
   std::chrono::milliseconds read_patience{60'000};
+
+  // Git over HTTP: beside the API, and where a host is named there too.
+  std::string git_host;
+  std::uint16_t git_port = 0; // 0: any free one
+  std::uint64_t max_push = std::uint64_t{256} << 20;
+  // How long a client of git may take for the head of a request, and for each
+  // step of a transfer; connections wait that long for another request, too.
+  std::chrono::milliseconds git_head_patience{10'000};
+  std::chrono::milliseconds git_patience{60'000};
 };
 
 /// The options that a configuration asks for.

@@ -1,6 +1,11 @@
-// A TCP socket that answers `Expect: 100-continue`, which the HTTP library does
-// not: clients that wait for it before they send a body would wait in vain.
+// A TCP socket that does two things which the HTTP library does not.
 //
+// It hands connections that begin with a request for git to whom the service
+// `git_handover` of the io_context names; the library sees their end. Once a
+// connection is the library's it stays so.
+//
+// It answers `Expect: 100-continue`: clients that wait for it before they send
+// a body would wait in vain.
 // It looks at what is read: a head that asks for it and after which nothing has
 // come yet is answered at once. Whether we want the body is not asked, it is
 // bounded anyway. An answer that is being written to a pipelined request before
@@ -8,15 +13,37 @@
 // its own stream.
 #pragma once
 
+#include <asio/execution_context.hpp>
 #include <asio/ip/tcp.hpp>
 
 #include <sys/socket.h>
 
+#include <array>
 #include <cstddef>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <utility>
 
 namespace greenroom::http {
+
+/// Who takes connections for git, with what has been read of them. Set before
+/// the io_context runs; while it is not, nothing is handed over.
+class git_handover : public asio::execution_context::service {
+public:
+  using key_type = git_handover;
+  inline static asio::execution_context::id id;
+
+  explicit git_handover(asio::execution_context& context)
+    : asio::execution_context::service(context) {}
+
+  std::function<void(int socket, std::string first)> take;
+
+private:
+  void shutdown() override {
+    take = nullptr;
+  }
+};
 
 class polite_socket : public asio::ip::tcp::socket {
 public:
@@ -25,13 +52,7 @@ public:
 
   template <class Buffer, class Handler>
   void async_read_some(const Buffer& into, Handler&& handler) {
-    base::async_read_some(
-      into, [this, into, handler = std::forward<Handler>(handler)](
-              const asio::error_code& error, std::size_t size) mutable {
-        if (!error)
-          look_at({static_cast<const char*>(into.data()), size});
-        handler(error, size);
-      });
+    read_on(into, 0, std::forward<Handler>(handler));
   }
 
   template <class Buffers, class Handler>
@@ -46,6 +67,62 @@ public:
   }
 
 private:
+  enum class beginning { unknown, git, other };
+
+  /// `before` bytes are in the buffer already.
+  template <class Handler>
+  void read_on(asio::mutable_buffer into, std::size_t before,
+               Handler&& handler) {
+    base::async_read_some(
+      into + before,
+      [this, into, before, handler = std::forward<Handler>(handler)](
+        asio::error_code error, std::size_t size) mutable {
+        auto all = before + size;
+        std::string_view read{static_cast<const char*>(into.data()), all};
+        if (!error && beginning_ == beginning::unknown)
+          beginning_ = beginning_of(read);
+        if (!error && beginning_ == beginning::unknown) {
+          read_on(into, all, std::move(handler));
+          return;
+        }
+        if (!error && beginning_ == beginning::git && hand_over(read)) {
+          error = asio::error::eof;
+          all = 0;
+        }
+        if (!error)
+          look_at(read);
+        handler(error, error ? 0 : all);
+      });
+  }
+
+  beginning beginning_of(std::string_view read) {
+    if (!handover().take)
+      return beginning::other;
+    constexpr std::array<std::string_view, 3> marks{"GET /git/", "POST /git/",
+                                                    "HEAD /git/"};
+    for (auto mark : marks)
+      if (read.starts_with(mark))
+        return beginning::git;
+      else if (mark.starts_with(read))
+        return beginning::unknown;
+    return beginning::other;
+  }
+
+  git_handover& handover() {
+    return asio::use_service<git_handover>(
+      asio::query(get_executor(), asio::execution::context));
+  }
+
+  bool hand_over(std::string_view read) {
+    beginning_ = beginning::other;
+    asio::error_code error;
+    auto socket = base::release(error);
+    if (error)
+      return false;
+    handover().take(socket, std::string{read});
+    return true;
+  }
+
   void look_at(std::string_view read) {
     if (read.find("100-continue") != std::string_view::npos)
       expected_ = true;
@@ -63,6 +140,7 @@ private:
              MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
+  beginning beginning_ = beginning::unknown;
   bool expected_ = false;
   bool writing_ = false;
 };

@@ -17,8 +17,11 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
+// Cannot come in a request id, whose quotes are escaped.
+constexpr std::string_view meta_begin = R"(,"meta":{"request_id":")";
+
 void append_meta(std::string& out, std::string_view request_id, unix_ms now) {
-  out += R"(,"meta":{"request_id":")";
+  out += meta_begin;
   append_escaped(out, request_id);
   out += R"(","timestamp":")";
   out += format_rfc3339(now);
@@ -47,6 +50,7 @@ int status_of(errc code) noexcept {
     case errc::exec_exists:
     case errc::project_exists:
     case errc::conflict:
+    case errc::key_reused:
       return 409;
     case errc::body_too_large:
       return 413;
@@ -73,6 +77,8 @@ std::string_view reason_of(int status) noexcept {
       return "Accepted";
     case 204:
       return "No Content";
+    case 206:
+      return "Partial Content";
     case 400:
       return "Bad Request";
     case 401:
@@ -89,6 +95,12 @@ std::string_view reason_of(int status) noexcept {
       return "Content Too Large";
     case 415:
       return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 426:
+      return "Upgrade Required";
+    case 421:
+      return "Misdirected Request";
     case 503:
       return "Service Unavailable";
     case 504:
@@ -106,6 +118,16 @@ std::string envelope(std::string_view data, std::string_view request_id,
   result += data;
   append_meta(result, request_id, now);
   return result;
+}
+
+std::string_view without_meta(std::string_view body) noexcept {
+  return body.substr(0, body.rfind(meta_begin));
+}
+
+std::string with_meta(std::string body, std::string_view request_id,
+                      unix_ms now) {
+  append_meta(body, request_id, now);
+  return body;
 }
 
 response error_response(const refusal& what, std::string_view request_id,

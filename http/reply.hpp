@@ -5,6 +5,8 @@
 #include "messages/errors.hpp"
 #include "messages/time.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +22,10 @@ struct response {
   std::string_view content_type = "application/json; charset=utf-8";
   // Names are literals.
   std::vector<std::pair<std::string_view, std::string>> headers;
+  bool close = false; // the connection ends with this answer
+  // Of a body that is not in `body`: one that follows in pieces, or what a HEAD
+  // asks about.
+  std::optional<std::uint64_t> content_length;
 };
 
 int status_of(errc code) noexcept;
@@ -30,6 +36,11 @@ std::string_view reason_of(int status) noexcept;
 /// `{"data": DATA, "meta": {…}}`. `data` is JSON and goes in as it is.
 std::string envelope(std::string_view data, std::string_view request_id,
                      unix_ms now);
+
+/// An envelope without its `meta`, which is its last field; and with another.
+std::string_view without_meta(std::string_view body) noexcept;
+std::string with_meta(std::string body, std::string_view request_id,
+                      unix_ms now);
 
 /// `{"error": {…}, "meta": {…}}` with the headers that the code needs.
 /// `details` is a JSON object, or empty for none.

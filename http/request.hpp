@@ -26,6 +26,15 @@ struct request {
   std::string_view content_type;
   std::string_view request_id;
   std::string_view last_event_id;
+  std::string_view idempotency_key;
+  std::string_view range;
+  std::string_view origin;
+
+  // Of a client that wants to speak WebSocket.
+  std::string_view upgrade;
+  std::string_view web_socket_key;
+  std::string_view web_socket_version;
+  std::string_view web_socket_protocol;
 };
 
 constexpr std::string_view to_string(verb v) noexcept {

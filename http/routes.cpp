@@ -2,6 +2,7 @@
 
 #include "http/edge.hpp"
 #include "http/handlers/handlers.hpp"
+#include "http/idempotency.hpp"
 #include "http/parse.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
@@ -20,12 +21,13 @@ using enum access;
 
 constexpr bool with_body = true;
 constexpr bool no_body = false;
+constexpr bool made_anew = true;
 
 constexpr route table[] = {
   {verb::get, "/projects/{id}/sessions", read_session, no_body,
    handlers::list_sessions},
   {verb::post, "/projects/{id}/sessions", change_session, with_body,
-   handlers::create_session},
+   handlers::create_session, made_anew},
   {verb::get, "/projects/{id}/sessions/{sid}", read_session, no_body,
    handlers::get_session},
   {verb::del, "/projects/{id}/sessions/{sid}", admin, no_body,
@@ -35,6 +37,16 @@ constexpr route table[] = {
    handlers::checkin_session},
   {verb::post, "/projects/{id}/sessions/{sid}/extend", change_session,
    with_body, handlers::extend_session},
+  {verb::post, "/projects/{id}/sessions/{sid}/clone-token", change_session,
+   with_body, handlers::rotate_token, made_anew},
+  {verb::get, "/projects/{id}/sessions/{sid}/git", read_session, no_body,
+   handlers::get_git_state},
+  {verb::get, "/projects/{id}/sessions/{sid}/diff", read_session, no_body,
+   handlers::get_diff},
+  {verb::get, "/projects/{id}/sessions/{sid}/mergeability", read_session,
+   no_body, handlers::get_mergeability},
+  {verb::get, "/projects/{id}/sessions/{sid}/wait", read_session, no_body,
+   handlers::wait_for_event},
   {verb::get, "/projects/{id}/sessions/{sid}/events", read_session, no_body,
    handlers::watch_events},
   {verb::get, "/projects/{id}/sessions/{sid}/timeline", read_session, no_body,
@@ -47,6 +59,30 @@ constexpr route table[] = {
    no_body, handlers::get_exec},
   {verb::del, "/projects/{id}/sessions/{sid}/execs/{eid}", change_session,
    no_body, handlers::cancel_exec},
+  {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/output", read_session,
+   no_body, handlers::get_output},
+  {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/attach", read_session,
+   no_body, handlers::attach},
+  // Its body is raw bytes.
+  {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/stdin",
+   change_session, no_body, handlers::write_stdin},
+  {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/signal",
+   change_session, with_body, handlers::signal_exec},
+  {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/resize",
+   change_session, with_body, handlers::resize_exec},
+
+  {verb::get, "/projects/{id}/reviews", read_session, no_body,
+   handlers::list_reviews},
+  {verb::get, "/projects/{id}/reviews/{rid}", read_session, no_body,
+   handlers::get_review},
+  {verb::get, "/projects/{id}/reviews/{rid}/diff", read_session, no_body,
+   handlers::get_review_diff},
+  {verb::get, "/projects/{id}/reviews/{rid}/output", read_session, no_body,
+   handlers::get_review_output},
+  {verb::post, "/projects/{id}/reviews/{rid}/approve", change_session,
+   with_body, handlers::approve_review},
+  {verb::post, "/projects/{id}/reviews/{rid}/reject", change_session, with_body,
+   handlers::reject_review},
 
   {verb::get, "/projects", read_projects, no_body, handlers::list_projects},
   {verb::post, "/projects", admin, with_body, handlers::create_project},
@@ -109,8 +145,19 @@ bool in_session(const route& r) noexcept {
   return r.pattern.starts_with("/projects/{id}/sessions/{sid}");
 }
 
+bool in_review(const route& r) noexcept {
+  return r.pattern.starts_with("/projects/{id}/reviews/{rid}");
+}
+
+/// Browsers cannot set headers on a WebSocket: they send the key as one of the
+/// subprotocols that they offer.
+std::string_view secret_in(const request& in) noexcept {
+  auto secret = secret_of(in.authorization, in.api_key);
+  return secret.empty() ? secret_of_protocols(in.web_socket_protocol) : secret;
+}
+
 void check_key(exchange& ex) {
-  auto secret = secret_of(ex.in.authorization, ex.in.api_key);
+  auto secret = secret_in(ex.in);
   if (!secret.empty()) {
     ex.keys = ex.env.keys.snapshot();
     ex.key = ex.keys->find(secret, now_ms());
@@ -137,13 +184,16 @@ void check_project(exchange& ex) {
   if (!in_project(*ex.route))
     return;
   auto session = in_session(*ex.route);
-  if (!allows_project(*ex.key, ex.project_id()))
-    throw refused(errc::not_found,
-                  session ? "session not found" : "project not found");
+  auto review = in_review(*ex.route);
+  auto missing = session  ? "session not found"
+                 : review ? "review not found"
+                          : "project not found";
   if (!is_project_id(ex.project_id()))
     throw refused(errc::bad_request, "invalid project id");
-  if (session && !is_id(ex.session_id()))
-    throw refused(errc::not_found, "session not found");
+  if (!allows_project(*ex.key, ex.project_id()))
+    throw refused(errc::not_found, missing);
+  if ((session || review) && !is_id(ex.params[1]))
+    throw refused(errc::not_found, missing);
   if (session && !ex.exec_id().empty() && !is_exec_id(ex.exec_id()))
     throw refused(errc::not_found, "exec not found");
 }
@@ -185,7 +235,10 @@ void serve(const exchange_ptr& ex) {
   }
   check_project(*ex);
   check_body(*ex);
-  ex->route->handle(ex);
+  if (ex->route->verb == verb::post && ex->in.idempotency_key.data() != nullptr)
+    serve_once(ex);
+  else
+    ex->route->handle(ex);
 }
 
 } // namespace

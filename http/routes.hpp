@@ -31,6 +31,9 @@ struct route {
   access who;
   bool takes_body; // a JSON object
   void (*handle)(const exchange_ptr&);
+  // For a repetition with an Idempotency-Key: the answer holds a secret, so it
+  // is made again instead of being kept.
+  bool made_anew = false;
 };
 
 std::span<const route> routes() noexcept;

@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include "http/git/listener.hpp"
 #include "http/http_thread.hpp"
 
 #include <spdlog/spdlog.h>
@@ -25,9 +26,9 @@ std::size_t affordable_connections(std::size_t wanted) {
   return std::clamp<std::size_t>(all - all / 4, 1, wanted);
 }
 
-std::string where(const options& o) {
-  return (o.host.find(':') == std::string::npos ? o.host : '[' + o.host + ']')
-         + ':' + std::to_string(o.port);
+std::string where(const std::string& host, std::uint16_t port) {
+  return (host.find(':') == std::string::npos ? host : '[' + host + ']') + ':'
+         + std::to_string(port);
 }
 
 } // namespace
@@ -63,20 +64,51 @@ void server::start() {
       port_ = made.back()->listen(port_);
     }
   } catch (const std::system_error& e) {
-    throw std::runtime_error("cannot listen on http.listen " + where(options_)
-                             + ": " + e.code().message());
+    throw std::runtime_error("cannot listen on http.listen "
+                             + where(options_.host, options_.port) + ": "
+                             + e.code().message());
   }
+  start_git();
   threads_ = std::move(made);
-  for (auto& one : threads_)
+  for (auto& one : threads_) {
+    if (git_)
+      one->give_git_to([git = git_.get()](int socket, std::string first) {
+        git->adopt(unique_fd{socket}, std::move(first));
+      });
     one->start();
+  }
+}
+
+void server::start_git() {
+  if (!parts_.sandbox)
+    return;
+  git_ = std::make_unique<git_http::listener>(
+    options_, git_http::listener_parts{parts_.system, parts_.directory,
+                                       parts_.sandbox, parts_.log});
+  if (!options_.git_host.empty())
+    try {
+      options_.git_port =
+        git_->listen(address_of(options_.git_host), options_.git_port);
+    } catch (const std::system_error& e) {
+      throw std::runtime_error("cannot listen on git.listen "
+                               + where(options_.git_host, options_.git_port)
+                               + ": " + e.code().message());
+    }
+  git_->start();
 }
 
 void server::stop(std::chrono::milliseconds grace) {
   for (auto& one : threads_)
     one->stop(grace);
+  if (git_)
+    git_->stop(grace);
   for (auto& one : threads_)
     one->join();
+  // They hand connections over until they have ended.
+  if (git_)
+    git_->join();
   threads_.clear();
+  git_.reset();
 }
 
 } // namespace greenroom::http

@@ -19,9 +19,16 @@ namespace spdlog {
 class logger;
 }
 
+namespace greenroom::sandbox {
+struct host;
+}
+
 namespace greenroom::http {
 
 class http_thread;
+namespace git_http {
+class listener;
+}
 
 /// Whom the server talks to. All must outlive it but the handles.
 struct server_parts {
@@ -29,8 +36,12 @@ struct server_parts {
   const key_ring& keys;
   directory_actor directory;
   key_registry_actor registry;
+  store_writer_actor store;
   readiness ready;                     // empty: always ready
+  readiness warnings;                  // empty: none
   std::shared_ptr<spdlog::logger> log; // null: spdlog's default
+  // Where git runs in sessions; null: git is not served.
+  std::shared_ptr<const sandbox::host> sandbox = nullptr;
 };
 
 class server {
@@ -49,13 +60,21 @@ public:
     return port_;
   }
 
+  /// The port of git's own endpoint, after `start`; 0: it has none.
+  std::uint16_t git_port() const noexcept {
+    return options_.git_port;
+  }
+
   /// Stops accepting, ends all streams, lets what is being answered end for at
   /// most `grace`, and joins its threads.
   void stop(std::chrono::milliseconds grace = std::chrono::seconds{5});
 
 private:
-  const options options_;
+  void start_git();
+
+  options options_; // not changed once threads run
   server_parts parts_;
+  std::unique_ptr<git_http::listener> git_; // null: git is not served
   std::vector<std::unique_ptr<http_thread>> threads_;
   std::uint16_t port_ = 0;
 };

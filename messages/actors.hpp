@@ -25,7 +25,14 @@ using git_actor =
                    caf::replies_to<make_checkout>::with<done>,
                    caf::replies_to<save_checkin>::with<saved_checkin>,
                    caf::replies_to<save_rescue>::with<saved_rescue>,
-                   caf::replies_to<remove_checkout>::with<done>>;
+                   caf::replies_to<remove_checkout>::with<done>,
+                   caf::replies_to<remove_session_files>::with<done>,
+                   caf::replies_to<ask_checkout>::with<git_answer>,
+                   caf::replies_to<find_tip>::with<checkout_tip>,
+                   caf::replies_to<find_target>::with<found_target>,
+                   caf::replies_to<merge_review>::with<merge_result>,
+                   caf::replies_to<diff_commits>::with<git_answer>,
+                   caf::replies_to<make_review_checkout>::with<done>>;
 
 /// The one writer of the store. What lies in its mailbox becomes one
 /// transaction; each answer comes after that transaction is on disk.
@@ -37,7 +44,11 @@ using store_writer_actor =
                    caf::replies_to<put_project>::with<done>,
                    caf::replies_to<drop_project>::with<done>,
                    caf::replies_to<put_key>::with<done>,
-                   caf::replies_to<drop_key>::with<done>>;
+                   caf::replies_to<drop_key>::with<done>,
+                   caf::replies_to<put_review>::with<done>,
+                   caf::replies_to<begin_request>::with<begun_request>,
+                   caf::replies_to<finish_request>::with<done>,
+                   caf::replies_to<drop_ended>::with<dropped_sessions>>;
 
 /// What the store writer also hears, from itself.
 using store_writer_core =
@@ -47,7 +58,9 @@ using store_writer_core =
 using store_reader_actor =
   caf::typed_actor<caf::replies_to<load_session>::with<session_record>,
                    caf::replies_to<query_sessions>::with<session_rows>,
-                   caf::replies_to<live_sessions>::with<session_rows>>;
+                   caf::replies_to<live_sessions>::with<session_rows>,
+                   caf::replies_to<load_review>::with<review_record>,
+                   caf::replies_to<query_reviews>::with<review_page>>;
 
 /// One SSE stream: a cursor into a session's events, one write in flight. While
 /// it is registered as hot with its session it is sent each batch.
@@ -69,6 +82,30 @@ struct unwatch_session {
 };
 GREENROOM_INSPECT(unwatch_session, x.watcher)
 
+/// Git over HTTP: hears which transfers have to end.
+using git_edge_actor = caf::typed_actor<caf::reacts_to<token_dead>>;
+
+/// A transfer by git shows a session its token. Answered where that is right;
+/// `edge` is told when the token dies.
+struct open_transfer {
+  std::string token_hash; // SHA-256, 64 hex digits
+  git_edge_actor edge;
+};
+GREENROOM_INSPECT(open_transfer, x.token_hash, x.edge)
+
+struct transfer_grant {
+  session_record session;
+  project_record project;
+};
+GREENROOM_INSPECT(transfer_grant, x.session, x.project)
+
+/// Whoever has commands run by a runner hears from it by these.
+using runner_user_actor =
+  caf::typed_actor<caf::reacts_to<runner_up>, caf::reacts_to<runner_down>,
+                   caf::reacts_to<exec_started>, caf::reacts_to<exec_refused>,
+                   caf::reacts_to<exec_grown>, caf::reacts_to<exec_ended>,
+                   caf::reacts_to<input_written>>;
+
 /// One session: the only writer of its state, the sequencer of its events.
 using session_actor = caf::typed_actor<
   // Its life.
@@ -84,6 +121,13 @@ using session_actor = caf::typed_actor<
   caf::replies_to<get_exec>::with<exec_view>,
   caf::replies_to<list_execs>::with<exec_page>,
   caf::replies_to<cancel_exec>::with<exec_view>,
+  caf::replies_to<write_input>::with<done>,
+  caf::replies_to<resize_exec>::with<done>,
+  caf::replies_to<signal_exec>::with<exec_view>,
+  // Git in it.
+  caf::replies_to<rotate_token>::with<session_token>,
+  caf::replies_to<open_transfer>::with<transfer_grant>,
+  caf::reacts_to<branch_pushed>, caf::replies_to<ask_git>::with<git_answer>,
   // Its events.
   caf::replies_to<watch_session>::with<watch_reply>,
   caf::reacts_to<unwatch_session>,
@@ -92,12 +136,14 @@ using session_actor = caf::typed_actor<
   // What its runner says.
   caf::reacts_to<runner_up>, caf::reacts_to<runner_down>,
   caf::reacts_to<exec_started>, caf::reacts_to<exec_refused>,
-  caf::reacts_to<exec_grown>, caf::reacts_to<exec_ended>>;
+  caf::reacts_to<exec_grown>, caf::reacts_to<exec_ended>,
+  caf::reacts_to<input_written>>;
 
 /// What a session also hears, from itself.
 using session_core =
   session_actor::extend<caf::reacts_to<wait_over>, caf::reacts_to<go_on>,
-                        caf::reacts_to<try_again>, caf::reacts_to<check_idle>>;
+                        caf::reacts_to<try_again>, caf::reacts_to<check_idle>,
+                        caf::reacts_to<look_at_branch>>;
 
 /// Spawns and monitors sessions; revives a crashed one with back-off and a
 /// limit; owns the one clock of all sessions' deadlines.
@@ -114,11 +160,16 @@ using session_supervisor_core =
   session_supervisor_actor::extend<caf::reacts_to<clock_tick>,
                                    caf::reacts_to<revive_session>>;
 
-/// One project: admits sessions.
+/// One project: admits sessions, has reviews run, merges one at a time.
 using project_actor =
-  caf::typed_actor<caf::replies_to<create_session>::with<session_record>,
+  caf::typed_actor<caf::replies_to<create_session>::with<created_session>,
                    caf::replies_to<list_sessions>::with<session_page>,
-                   caf::reacts_to<project_changed>>;
+                   caf::replies_to<queue_review>::with<review_record>,
+                   caf::replies_to<list_reviews>::with<review_page>,
+                   caf::replies_to<get_review>::with<review_record>,
+                   caf::replies_to<decide_review>::with<review_record>,
+                   caf::replies_to<get_review_diff>::with<git_answer>,
+                   caf::reacts_to<review_ran>, caf::reacts_to<project_changed>>;
 
 /// Id to handle, for projects and sessions; keeps the projects.
 using directory_actor =

@@ -47,6 +47,8 @@ std::string_view code_name(errc code) noexcept {
       return "UNAVAILABLE";
     case errc::timeout:
       return "TIMEOUT";
+    case errc::key_reused:
+      return "IDEMPOTENCY_KEY_REUSED";
     case errc::internal:
       break;
   }

@@ -33,6 +33,7 @@ enum class errc : std::uint8_t {
   unavailable,
   timeout,
   internal,
+  key_reused, // an Idempotency-Key that stands for another request
 };
 
 /// The `error.code` of API.md: UPPER_SNAKE.

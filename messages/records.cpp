@@ -11,6 +11,9 @@ constexpr std::array<std::string_view, 7> session_names{
   "creating", "active",     "checking_in", "ended",
   "expired",  "terminated", "failed"};
 constexpr std::array<std::string_view, 2> expiry_names{"rescue", "checkin"};
+constexpr std::array<std::string_view, 8> review_names{
+  "queued", "running",  "approved", "rejected",
+  "merged", "conflict", "stale",    "failed"};
 constexpr std::array<std::string_view, 7> exec_names{
   "queued", "running", "exited", "signaled", "timed_out", "canceled", "lost"};
 
@@ -49,6 +52,14 @@ std::string_view to_string(exec_status status) noexcept {
 
 bool parse(std::string_view text, exec_status& out) noexcept {
   return find(exec_names, text, out);
+}
+
+std::string_view to_string(review_status status) noexcept {
+  return review_names[static_cast<std::size_t>(status)];
+}
+
+bool parse(std::string_view text, review_status& out) noexcept {
+  return find(review_names, text, out);
 }
 
 } // namespace greenroom

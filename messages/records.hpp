@@ -1,4 +1,4 @@
-// The things Greenroom keeps: projects, keys, sessions and execs.
+// The things Greenroom keeps: projects, keys, sessions, execs and reviews.
 //
 // A record is the whole truth about one thing at one moment. It travels in
 // messages and lies in the store; JSON for clients is made from it in one
@@ -62,6 +62,7 @@ typename Inspector::result_type inspect(Inspector& f, project_record& x) {
 struct key_record {
   std::string id;
   std::string name;
+  std::string author; // `Name <mail>` of its commits; empty: made from the name
   std::string secret_hash; // 64 lower-case hex digits
   std::vector<std::string> scopes;
   std::vector<std::string> projects; // empty: all of them
@@ -72,19 +73,20 @@ struct key_record {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, key_record& x) {
-  return f(caf::meta::type_name("key_record"), x.id, x.name, x.secret_hash,
-           x.scopes, x.projects, x.created_at, x.expires_at);
+  return f(caf::meta::type_name("key_record"), x.id, x.name, x.author,
+           x.secret_hash, x.scopes, x.projects, x.created_at, x.expires_at);
 }
 
 /// Who asks: what handlers below the edge need to know of a key.
 struct caller {
   std::string key_id;
   std::string key_name;
+  std::string author; // `Name <mail>`, or empty
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, caller& x) {
-  return f(caf::meta::type_name("caller"), x.key_id, x.key_name);
+  return f(caf::meta::type_name("caller"), x.key_id, x.key_name, x.author);
 }
 
 // -- sessions -----------------------------------------------------------------
@@ -136,6 +138,9 @@ struct session_record {
   on_expire expiry = on_expire::rescue;
   string_map labels;
   std::uint16_t preview_port = 8080;
+  std::string token_hash;    // SHA-256 of the clone token, 64 hex digits
+  std::string commit;        // what the check-in made of the branch, or empty
+  std::string review_id;     // of the review that the check-in queued, or empty
   std::uint64_t epoch = 0;   // grows each time an actor takes the session
   std::uint64_t version = 0; // grows with each stored change
   millis warned = 0; // the smallest expiry warning given so far, 0: none yet
@@ -152,8 +157,9 @@ typename Inspector::result_type inspect(Inspector& f, session_record& x) {
   return f(caf::meta::type_name("session_record"), x.id, x.project_id, x.node,
            x.status, x.status_reason, x.branch, x.new_branch, x.base_commit,
            x.created_by, x.created_at, x.expires_at, x.ended_at, x.feature_slug,
-           x.expiry, x.labels, x.preview_port, x.epoch, x.version, x.warned,
-           x.last_event, x.last_event_data);
+           x.expiry, x.labels, x.preview_port, x.token_hash, x.commit,
+           x.review_id, x.epoch, x.version, x.warned, x.last_event,
+           x.last_event_data);
 }
 
 // -- execs --------------------------------------------------------------------
@@ -183,14 +189,17 @@ struct exec_spec {
   std::vector<std::string> argv;
   std::string cwd; // relative to the checkout, empty: its top
   string_map env;
-  millis timeout = 0; // 0: none
+  millis timeout = 0;      // 0: none
+  bool stdin_open = false; // clients can write to its standard input
+  std::uint16_t rows = 0;  // of its terminal; 0: it has none
+  std::uint16_t cols = 0;
   friend bool operator==(const exec_spec&, const exec_spec&) = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, exec_spec& x) {
   return f(caf::meta::type_name("exec_spec"), x.exec_id, x.command, x.argv,
-           x.cwd, x.env, x.timeout);
+           x.cwd, x.env, x.timeout, x.stdin_open, x.rows, x.cols);
 }
 
 /// How an exec ended, as its exit record says. Nothing here is ever guessed:
@@ -227,6 +236,60 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, exec_record& x) {
   return f(caf::meta::type_name("exec_record"), x.spec, x.status, x.created_at,
            x.started_at, x.outcome);
+}
+
+// -- reviews ------------------------------------------------------------------
+
+/// queued → running → approved → merged | conflict | stale | failed
+///    └────────┴────→ rejected, failed
+/// `approved` is the end where nobody asked for a merge.
+enum class review_status : std::uint8_t {
+  queued,
+  running,
+  approved,
+  rejected,
+  merged,
+  conflict,
+  stale,
+  failed,
+};
+
+std::string_view to_string(review_status status) noexcept;
+bool parse(std::string_view text, review_status& out) noexcept;
+
+/// One check-in that is to be judged: what is reviewed is pinned by commits,
+/// whatever happens to the branches meanwhile.
+struct review_record {
+  std::string id;
+  std::string project_id;
+  std::string session_id;
+  std::string branch;
+  std::string target; // the branch that it is to be merged into
+  std::string commit; // 40 hex digits, as are base and merge_commit
+  std::string base;   // where the target stood when the review was queued
+  review_status status = review_status::queued;
+  std::string status_reason;
+  bool auto_merge = false;
+  bool skipped = false;           // merge without a review
+  std::string created_by;         // key id
+  std::string decided_by;         // key id; empty: by the review command
+  std::string comment;            // of who decided
+  std::string merge_commit;       // once merged
+  std::vector<std::string> files; // in conflict
+  std::int32_t exit_code = -1;    // of the review command, -1: none
+  std::uint32_t attempt = 1;      // grows when a moved target is merged anew
+  unix_ms created_at = 0;
+  unix_ms ended_at = 0; // 0: not over
+  friend bool operator==(const review_record&, const review_record&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, review_record& x) {
+  return f(caf::meta::type_name("review_record"), x.id, x.project_id,
+           x.session_id, x.branch, x.target, x.commit, x.base, x.status,
+           x.status_reason, x.auto_merge, x.skipped, x.created_by, x.decided_by,
+           x.comment, x.merge_commit, x.files, x.exit_code, x.attempt,
+           x.created_at, x.ended_at);
 }
 
 } // namespace greenroom

@@ -76,12 +76,15 @@ GREENROOM_INSPECT(delete_project, x.project_id)
 // -- to the key registry ------------------------------------------------------
 
 struct create_key {
+  std::string key_id; // empty: one is made
   std::string name;
+  std::string author; // `Name <mail>`, or empty
   std::vector<std::string> scopes;
   std::vector<std::string> projects; // empty: all
   millis expires_in = 0;             // 0: never
 };
-GREENROOM_INSPECT(create_key, x.name, x.scopes, x.projects, x.expires_in)
+GREENROOM_INSPECT(create_key, x.key_id, x.name, x.author, x.scopes, x.projects,
+                  x.expires_in)
 
 struct key_created {
   key_record key;
@@ -106,7 +109,10 @@ GREENROOM_INSPECT(revoke_key, x.key_id)
 // -- to a project -------------------------------------------------------------
 
 /// Fields are checked for form at the edge; the project decides the rest.
+/// Where a session of the given id is there already, the request is a
+/// repetition: it is answered with that session and a new clone token.
 struct create_session {
+  std::string session_id; // empty: one is made
   caller by;
   std::string branch;     // exactly one of branch
   std::string new_branch; // and new_branch is set
@@ -117,9 +123,15 @@ struct create_session {
   on_expire expiry = on_expire::rescue;
   string_map labels;
 };
-GREENROOM_INSPECT(create_session, x.by, x.branch, x.new_branch, x.from_ref,
-                  x.feature_slug, x.expires_in, x.preview_port, x.expiry,
-                  x.labels)
+GREENROOM_INSPECT(create_session, x.session_id, x.by, x.branch, x.new_branch,
+                  x.from_ref, x.feature_slug, x.expires_in, x.preview_port,
+                  x.expiry, x.labels)
+
+struct created_session {
+  session_record session;
+  std::string token; // for git; shown this once, only its hash is kept
+};
+GREENROOM_INSPECT(created_session, x.session, x.token)
 
 struct list_sessions {
   std::string status;       // a session_status, empty: all
@@ -140,6 +152,60 @@ struct session_page {
   std::string next_cursor;             // empty: that was all
 };
 GREENROOM_INSPECT(session_page, x.sessions, x.next_cursor)
+
+/// A check-in asks for a review, or with `skip_review` and `auto_merge` for a
+/// merge at once. Answered when the review is stored, and where it is merged
+/// at once when that is done. A repetition for the same session is answered
+/// with the review that is there.
+struct queue_review {
+  session_record session; // with its commit
+  caller by;
+  bool skip_review = false;
+  bool auto_merge = false;
+};
+GREENROOM_INSPECT(queue_review, x.session, x.by, x.skip_review, x.auto_merge)
+
+struct list_reviews {
+  std::string status;      // a review_status, empty: all
+  std::uint32_t limit = 0; // 0: all
+  std::string cursor;      // empty: from the newest
+};
+GREENROOM_INSPECT(list_reviews, x.status, x.limit, x.cursor)
+
+struct review_page {
+  std::vector<review_record> reviews; // newest first
+  std::string next_cursor;            // empty: that was all
+};
+GREENROOM_INSPECT(review_page, x.reviews, x.next_cursor)
+
+struct get_review {
+  std::string review_id;
+};
+GREENROOM_INSPECT(get_review, x.review_id)
+
+/// Answered with the review once the decision is stored and, where it is to
+/// be merged, once that is done.
+struct decide_review {
+  std::string review_id;
+  caller by;
+  bool approve = false;
+  std::string comment;
+};
+GREENROOM_INSPECT(decide_review, x.review_id, x.by, x.approve, x.comment)
+
+/// Answered with a unified diff.
+struct get_review_diff {
+  std::string review_id;
+};
+GREENROOM_INSPECT(get_review_diff, x.review_id)
+
+/// A review command's work as it goes on: the project hears of it from the
+/// actor that runs it.
+struct review_ran {
+  std::string review_id;
+  exec_outcome outcome;
+};
+GREENROOM_INSPECT(review_ran, x.review_id, x.outcome)
 
 /// The directory tells a project and the supervisor of new rules.
 struct project_changed {
@@ -248,6 +314,64 @@ struct cancel_exec {
 };
 GREENROOM_INSPECT(cancel_exec, x.exec_id)
 
+/// Bytes for an exec's standard input, answered when the kernel has them all.
+/// Refused where the exec does not run or its input is closed, and with
+/// overloaded where more than 4 MiB wait for a command that does not read.
+struct write_input {
+  std::string exec_id;
+  shared_text data;
+  bool eof = false; // nothing more will follow
+};
+GREENROOM_INSPECT(write_input, x.exec_id, x.data, x.eof)
+
+struct resize_exec {
+  std::string exec_id;
+  std::uint16_t rows = 0;
+  std::uint16_t cols = 0;
+};
+GREENROOM_INSPECT(resize_exec, x.exec_id, x.rows, x.cols)
+
+struct signal_exec {
+  std::string exec_id;
+  std::int32_t signal = 0;
+};
+GREENROOM_INSPECT(signal_exec, x.exec_id, x.signal)
+
+/// Makes a new clone token; the old one is dead when the answer comes.
+struct rotate_token {};
+GREENROOM_INSPECT(rotate_token)
+
+struct session_token {
+  std::string token;
+};
+GREENROOM_INSPECT(session_token, x.token)
+
+/// What git knows of a session.
+enum class git_question : std::uint8_t {
+  state,        // JSON: head, branch, ahead, behind, dirty_files
+  diff,         // a unified diff of branch and work tree against the base
+  mergeability, // JSON: of the branch, as committed, into `target`
+};
+
+struct ask_git {
+  git_question what = git_question::state;
+  std::string target; // empty: the project's default branch
+};
+GREENROOM_INSPECT(ask_git, x.what, x.target)
+
+struct git_answer {
+  shared_text text;
+};
+GREENROOM_INSPECT(git_answer, x.text)
+
+/// A push over HTTP has moved the session's branch.
+struct branch_pushed {
+  std::string old_commit; // empty: the branch had none
+  std::string new_commit;
+  bool applied = true; // the checkout follows
+};
+GREENROOM_INSPECT(branch_pushed, x.old_commit, x.new_commit, x.applied)
+
 struct extend_session {
   millis expires_in = 0; // from now
 };
@@ -258,22 +382,30 @@ struct checkin_session {
   bool skip_review = false;
   bool auto_merge = false;
   std::string commit_message; // empty: one is made
+  bool repeat = false; // the request was made before: a session that has been
+                       // checked in answers with how that went
 };
 GREENROOM_INSPECT(checkin_session, x.by, x.skip_review, x.auto_merge,
-                  x.commit_message)
+                  x.commit_message, x.repeat)
 
 struct checkin_reply {
   std::string session_id;
   session_status status = session_status::ended;
   std::string commit; // 40 hex digits
   std::string branch;
+  std::string review_id;               // empty: none was queued
+  std::string merge = "not_requested"; // as API.md has it
+  std::string merge_commit;
+  std::vector<std::string> files; // in conflict
 };
-GREENROOM_INSPECT(checkin_reply, x.session_id, x.status, x.commit, x.branch)
+GREENROOM_INSPECT(checkin_reply, x.session_id, x.status, x.commit, x.branch,
+                  x.review_id, x.merge, x.merge_commit, x.files)
 
 struct terminate_session {
   caller by;
+  bool repeat = false; // as in checkin_session
 };
-GREENROOM_INSPECT(terminate_session, x.by)
+GREENROOM_INSPECT(terminate_session, x.by, x.repeat)
 
 struct terminate_reply {
   std::string session_id;
@@ -333,6 +465,10 @@ struct wait_over {
   std::uint64_t ticket = 0;
 };
 GREENROOM_INSPECT(wait_over, x.ticket)
+
+/// Somebody may have committed in the checkout.
+struct look_at_branch {};
+GREENROOM_INSPECT(look_at_branch)
 
 /// There is more output of this exec to announce.
 struct go_on {
@@ -394,6 +530,13 @@ struct exec_ended {
   exec_outcome outcome;
 };
 GREENROOM_INSPECT(exec_ended, x.exec_id, x.records, x.outcome)
+
+/// What write_input wrote, or why not. `ticket` is the session's own.
+struct input_written {
+  std::uint64_t ticket = 0;
+  std::string problem; // empty: all of it was written
+};
+GREENROOM_INSPECT(input_written, x.ticket, x.problem)
 
 // -- to the store -------------------------------------------------------------
 
@@ -465,6 +608,76 @@ struct drop_key {
 };
 GREENROOM_INSPECT(drop_key, x.key_id)
 
+struct put_review {
+  review_record review;
+};
+GREENROOM_INSPECT(put_review, x.review)
+
+struct load_review {
+  std::string project_id;
+  std::string review_id;
+};
+GREENROOM_INSPECT(load_review, x.project_id, x.review_id)
+
+struct query_reviews {
+  std::string project_id;
+  list_reviews query;
+};
+GREENROOM_INSPECT(query_reviews, x.project_id, x.query)
+
+/// Removes sessions that ended before a time, and their reviews; answered
+/// with the ids, at most `limit`.
+struct drop_ended {
+  unix_ms before = 0;
+  std::uint32_t limit = 100;
+};
+GREENROOM_INSPECT(drop_ended, x.before, x.limit)
+
+struct dropped_sessions {
+  std::vector<std::string> session_ids;
+};
+GREENROOM_INSPECT(dropped_sessions, x.session_ids)
+
+/// A request with an Idempotency-Key is about to be served. Durable before the
+/// answer, so that a crash leaves at least this.
+struct begin_request {
+  std::string key_id;      // whose request; each has its own names
+  std::string name;        // the Idempotency-Key
+  std::string fingerprint; // SHA-256 of method, path and body
+  std::string run;         // this run of this node
+  std::string planned_id;  // of what the request would make
+  unix_ms now = 0;
+};
+GREENROOM_INSPECT(begin_request, x.key_id, x.name, x.fingerprint, x.run,
+                  x.planned_id, x.now)
+
+enum class request_state : std::uint8_t {
+  fresh,  // never heard of
+  repeat, // begun before a crash: serve it again with `planned_id`
+  busy,   // being served right now
+  done,   // answer with `status` and `body`
+  reused, // the name stands for another request
+};
+
+struct begun_request {
+  request_state state = request_state::fresh;
+  std::string planned_id;
+  std::uint16_t status = 0;
+  std::string body;
+};
+GREENROOM_INSPECT(begun_request, x.state, x.planned_id, x.status, x.body)
+
+/// The answer to a request, to be given again for 24 hours. With status 0 the
+/// request had no effect, and its name is free again.
+struct finish_request {
+  std::string key_id;
+  std::string name;
+  std::uint16_t status = 0;
+  std::string body; // holds no secret
+  unix_ms now = 0;
+};
+GREENROOM_INSPECT(finish_request, x.key_id, x.name, x.status, x.body, x.now)
+
 /// The store writer tells itself to write what has gathered.
 struct write_batch {};
 GREENROOM_INSPECT(write_batch)
@@ -520,6 +733,78 @@ struct saved_rescue {
 };
 GREENROOM_INSPECT(saved_rescue, x.refs)
 
+struct ask_checkout {
+  project_record project;
+  session_record session;
+  ask_git what;
+};
+GREENROOM_INSPECT(ask_checkout, x.project, x.session, x.what)
+
+/// Where a session's branch stands in its checkout.
+struct find_tip {
+  project_record project;
+  session_record session;
+};
+GREENROOM_INSPECT(find_tip, x.project, x.session)
+
+struct checkout_tip {
+  std::string commit; // empty: it has none
+  bool checked_out = false;
+};
+GREENROOM_INSPECT(checkout_tip, x.commit, x.checked_out)
+
+/// The upstream's target branch as it is now, and whether it has the commit
+/// already.
+struct find_target {
+  project_record project;
+  std::string target;
+  std::string commit;
+};
+GREENROOM_INSPECT(find_target, x.project, x.target, x.commit)
+
+struct found_target {
+  std::string tip; // empty: there is no such branch
+  bool has_commit = false;
+};
+GREENROOM_INSPECT(found_target, x.tip, x.has_commit)
+
+/// Merges the pinned commit into the target where it stands at `base`:
+/// fast-forward, or a merge commit made in memory; pushed with a lease.
+struct merge_review {
+  project_record project;
+  review_record review;
+  caller by;
+};
+GREENROOM_INSPECT(merge_review, x.project, x.review, x.by)
+
+struct merge_result {
+  review_status status = review_status::merged; // merged, conflict or stale
+  std::string commit;                           // the target's, once merged
+  std::vector<std::string> files;               // in conflict
+};
+GREENROOM_INSPECT(merge_result, x.status, x.commit, x.files)
+
+/// Answered with a unified diff of two commits of the mirror.
+struct diff_commits {
+  project_record project;
+  std::string from;
+  std::string to;
+};
+GREENROOM_INSPECT(diff_commits, x.project, x.from, x.to)
+
+/// A clean checkout of a review's commit below its own directory.
+struct make_review_checkout {
+  project_record project;
+  review_record review;
+};
+GREENROOM_INSPECT(make_review_checkout, x.project, x.review)
+
+/// Removes all that a session or review left on this node's disk.
+struct remove_session_files {
+  std::string session_id;
+};
+GREENROOM_INSPECT(remove_session_files, x.session_id)
+
 /// Removes a session's checkout and sockets; timeline and logs stay.
 struct remove_checkout {
   std::string session_id;
@@ -547,5 +832,11 @@ struct key_revoked {
   std::string key_id;
 };
 GREENROOM_INSPECT(key_revoked, x.key_id)
+
+/// Transfers by git that this session's token opened end now.
+struct token_dead {
+  std::string session_id;
+};
+GREENROOM_INSPECT(token_dead, x.session_id)
 
 } // namespace greenroom

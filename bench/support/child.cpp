@@ -17,6 +17,13 @@ std::string program(const std::string& name) {
   return std::filesystem::read_symlink("/proc/self/exe").parent_path() / name;
 }
 
+std::string installed(const std::string& name) {
+  for (auto dir : {"/usr/local/bin/", "/usr/bin/", "/bin/", "/usr/sbin/"})
+    if (::access((dir + name).c_str(), X_OK) == 0)
+      return dir + name;
+  throw std::runtime_error(name + " is not installed");
+}
+
 child::child(const std::vector<std::string>& argv,
              const std::filesystem::path& log) {
   std::vector<char*> arguments;

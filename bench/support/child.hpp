@@ -17,6 +17,10 @@ namespace greenroom::bench {
 /// Another program of this build: it lies beside the running one.
 std::string program(const std::string& name);
 
+/// Where a program of the system lies. Throws std::runtime_error if it is not
+/// installed.
+std::string installed(const std::string& name);
+
 class child {
 public:
   /// `log`: where its stderr goes; empty: where ours does.

@@ -23,6 +23,19 @@ namespace {
 
 } // namespace
 
+std::uint16_t free_port() {
+  unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in here{};
+  here.sin_family = AF_INET;
+  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof here;
+  auto* address = reinterpret_cast<sockaddr*>(&here);
+  if (!socket || ::bind(socket.get(), address, size) != 0
+      || ::getsockname(socket.get(), address, &size) != 0)
+    throw std::system_error(errno, std::generic_category(), "a free port");
+  return ntohs(here.sin_port);
+}
+
 unique_fd connect_to(std::uint16_t port) {
   unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   if (!socket)

@@ -13,6 +13,10 @@
 
 namespace greenroom::bench {
 
+/// A port that is free now. Servers are told it, and not asked for theirs, so
+/// that they can be measured with a silent log.
+std::uint16_t free_port();
+
 unique_fd connect_to(std::uint16_t port);
 
 void send_all(const unique_fd& socket, std::string_view bytes);

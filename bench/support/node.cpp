@@ -1,16 +1,11 @@
 #include "bench/support/node.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/base/run_command.hpp"
 #include "runtime/processes/leftovers.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <poll.h>
-#include <sys/socket.h>
 
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <stdexcept>
@@ -26,47 +21,21 @@ namespace {
 
 constexpr std::chrono::seconds patience{20};
 
-/// A port that is free now. The node is told, and not asked for it, so that it
-/// can be measured with a silent log.
-std::uint16_t free_port() {
-  unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in here{};
-  here.sin_family = AF_INET;
-  here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof here;
-  auto* address = reinterpret_cast<sockaddr*>(&here);
-  if (!socket || ::bind(socket.get(), address, size) != 0
-      || ::getsockname(socket.get(), address, &size) != 0)
-    throw std::system_error(errno, std::generic_category(), "a free port");
-  return ntohs(here.sin_port);
-}
-
-void git(const fs::path& cwd, std::vector<std::string> args) {
-  command what;
-  what.argv = {"git", "-c", "user.name=Ada", "-c",
-               "user.email=ada@example.org"};
-  what.argv.insert(what.argv.end(), args.begin(), args.end());
-  what.cwd = cwd;
-  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "GIT_CONFIG_NOSYSTEM=1",
-              "GIT_CONFIG_GLOBAL=/dev/null"};
-  if (auto result = run_command(what); !result.ok())
-    throw std::runtime_error("git: " + result.err);
-}
-
 } // namespace
 
 node::node(const node_options& options) : port_(free_port()) {
-  make_upstream();
+  make_repository(upstream(), options.upstream);
   json project{{"id", "demo"},
-               {"repo", (dir_.path() / "demo.git").string()},
+               {"repo", upstream().string()},
                {"default_branch", "main"},
-               {"max_active_sessions", 10}};
+               {"max_active_sessions", 1000}};
+  auto here = "127.0.0.1:" + std::to_string(port_);
   std::vector<std::string> argv{program("greenroom"), "serve"};
   for (auto& setting :
        {"node.data_dir=" + (dir_.path() / "data").string(),
-        "http.listen=127.0.0.1:" + std::to_string(port_),
+        "http.listen=" + here, "http.public_url=http://" + here,
         "http.threads=" + std::to_string(options.http_threads),
-        "log.level=" + options.log_level, std::string{"sandbox.mode=none"},
+        "log.level=" + options.log_level, "sandbox.mode=" + options.sandbox,
         "projects=" + json{project}.dump()}) {
     argv.push_back("--set");
     argv.push_back(setting);
@@ -81,18 +50,14 @@ node::~node() {
   try {
     process_->terminate();
     std::error_code none;
+    std::vector<std::string> sessions;
     for (auto& session :
          fs::directory_iterator{dir_.path() / "data/sessions", none})
-      kill_leftovers(session.path().filename().string());
+      sessions.push_back(session.path().filename());
+    kill_leftovers(sessions);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "clearing up after a node: %s\n", e.what());
   }
-}
-
-void node::make_upstream() const {
-  git(dir_.path(), {"init", "-q", "-b", "main", "work"});
-  git(dir_.path() / "work", {"commit", "-qm", "First", "--allow-empty"});
-  git(dir_.path(), {"clone", "-q", "--bare", "work", "demo.git"});
 }
 
 void node::await_serving() {
@@ -107,15 +72,32 @@ void node::await_serving() {
   throw std::runtime_error("the node does not serve: " + log());
 }
 
-std::string node::make_session() {
+made_session node::make_session() {
   static unsigned made = 0;
-  json body{{"new_branch", "bench-" + std::to_string(++made)}};
-  auto answer = connection{port_}.ask(
-    request("POST", "/projects/demo/sessions", body.dump()));
-  if (answer.status != 201)
-    throw std::runtime_error("no session: " + answer.body + '\n' + log());
-  return "/projects/demo/sessions/"
-         + json::parse(answer.body)["data"]["id"].get<std::string>();
+  auto branch = "bench-" + std::to_string(++made);
+  auto data = ask("POST", "/projects/demo/sessions", {{"new_branch", branch}});
+  made_session result;
+  result.id = data["id"];
+  result.path = "/projects/demo/sessions/" + result.id;
+  result.branch = branch;
+  result.clone_url = data["auth_clone_url"];
+  return result;
+}
+
+void node::exec(const made_session& in, const std::string& shell_command) {
+  auto data = ask("POST", in.path + "/exec",
+                  {{"command", shell_command}, {"wait", "60s"}});
+  if (data["exit_code"] != 0)
+    throw std::runtime_error("an exec: " + data.dump());
+}
+
+json node::ask(std::string_view method, std::string_view path,
+               const json& body) {
+  auto answer = connection{port_}.ask(request(method, path, body.dump()));
+  if (answer.status < 200 || answer.status > 202)
+    throw std::runtime_error(std::string{method} + ' ' + std::string{path}
+                             + ": " + answer.body + '\n' + log());
+  return json::parse(answer.body)["data"];
 }
 
 std::string node::log() const {

@@ -1,5 +1,6 @@
 // A node for a benchmark: the program itself, with a fresh data directory, a
-// git upstream and the project `demo`.
+// git upstream and the project `demo`, of which a thousand sessions may be
+// active.
 //
 // Everything that it and its sessions started is gone when this is. For one
 // main thread. Throws std::runtime_error with the node's log if it does not
@@ -8,9 +9,13 @@
 
 #include "bench/support/child.hpp"
 #include "bench/support/http.hpp"
+#include "bench/support/repository.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -19,6 +24,15 @@ namespace greenroom::bench {
 struct node_options {
   std::string log_level = "info";
   unsigned http_threads = 2;
+  std::string sandbox = "none"; // or "bubblewrap"
+  repository_size upstream{};
+};
+
+struct made_session {
+  std::string id;
+  std::string path; // of its resource
+  std::string branch;
+  std::string clone_url; // with the token
 };
 
 class node {
@@ -28,8 +42,15 @@ public:
   node& operator=(const node&) = delete;
   ~node();
 
-  /// Makes a session and gives the path of its resource.
-  std::string make_session();
+  /// Makes a session on a branch of its own, from `main`.
+  made_session make_session();
+
+  /// Runs a command in a session and waits until it has succeeded.
+  void exec(const made_session& in, const std::string& shell_command);
+
+  /// The `data` of an answer that must have one of the statuses 200 to 202.
+  nlohmann::json ask(std::string_view method, std::string_view path,
+                     const nlohmann::json& body);
 
   std::string request(std::string_view method, std::string_view path,
                       std::string_view body = {}) const {
@@ -42,9 +63,15 @@ public:
   pid_t pid() const noexcept {
     return process_->pid();
   }
+  /// Whatever lies here goes with the node.
+  const std::filesystem::path& dir() const noexcept {
+    return dir_.path();
+  }
+  std::filesystem::path upstream() const {
+    return dir_.path() / "demo.git";
+  }
 
 private:
-  void make_upstream() const;
   void await_serving();
   std::string log() const;
 

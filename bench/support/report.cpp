@@ -88,11 +88,13 @@ std::vector<double> comparison::ratios() const {
   return result;
 }
 
-int run(int argc, char** argv, const std::function<report()>& measure) {
+int run(int argc, char** argv, const std::function<report()>& measure,
+        const char* more) {
   bool json = argc == 2 && std::string_view{argv[1]} == "--json";
   if (argc > 1 && !json) {
     bool help = argc == 2 && std::string_view{argv[1]} == "--help";
-    std::fprintf(help ? stdout : stderr, "usage: %s [--json]\n", argv[0]);
+    std::fprintf(help ? stdout : stderr, "usage: %s [--json]%s\n", argv[0],
+                 more);
     return help ? 0 : 2;
   }
   try {

@@ -34,6 +34,8 @@ struct report {
 
 /// The whole of a benchmark's main(). It knows --json and --help. Exit code 0
 /// whatever the numbers are, 1 if they could not be had, 2 for bad usage.
-int run(int argc, char** argv, const std::function<report()>& measure);
+/// `more` is what the usage says of arguments that main() has taken itself.
+int run(int argc, char** argv, const std::function<report()>& measure,
+        const char* more = "");
 
 } // namespace greenroom::bench

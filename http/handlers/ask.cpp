@@ -4,11 +4,8 @@
 
 namespace greenroom::http::handlers {
 
-bool admitted(const exchange_ptr& ex) {
-  if (!ex->env.bridge.full())
-    return true;
-  ex->refuse(errc::overloaded, "too many requests are being worked on");
-  return false;
+caf::error too_many() {
+  return make_error(errc::overloaded, "too many requests are being worked on");
 }
 
 bool is_gone(const caf::error& why) {

@@ -15,9 +15,6 @@
 
 namespace greenroom::http::handlers {
 
-/// Refuses the exchange as overloaded where too many wait already.
-bool admitted(const exchange_ptr& ex);
-
 /// True for an error that says that the actor is gone, not what it thinks.
 bool is_gone(const caf::error& why);
 
@@ -39,27 +36,40 @@ void answering(const exchange_ptr& ex, F&& f) {
   }
 }
 
-/// Asks an actor whose handle is known.
-template <class Reply, class Handle, class Message, class Ok>
+/// The error of a request that is not made because too many wait already.
+caf::error too_many();
+
+/// Asks an actor whose handle is known. What goes wrong is `failed`'s.
+template <class Reply, class Handle, class Message, class Ok, class Failed>
 void ask(const exchange_ptr& ex, const Handle& whom,
-         std::chrono::milliseconds patience, Message&& message, Ok ok) {
-  if (!admitted(ex))
+         std::chrono::milliseconds patience, Message&& message, Ok ok,
+         Failed failed) {
+  if (ex->env.bridge.full()) {
+    failed(too_many());
     return;
+  }
   ex->env.bridge.template ask<Reply>(
     whom, patience, std::forward<Message>(message),
     [ex, ok = std::move(ok)](const Reply& reply) mutable {
       answering(ex, [&] { ok(reply); });
     },
-    [ex](const caf::error& why) { refuse_with(ex, why); });
+    std::move(failed));
+}
+
+template <class Reply, class Handle, class Message, class Ok>
+void ask(const exchange_ptr& ex, const Handle& whom,
+         std::chrono::milliseconds patience, Message&& message, Ok ok) {
+  ask<Reply>(ex, whom, patience, std::forward<Message>(message), std::move(ok),
+             [ex](const caf::error& why) { refuse_with(ex, why); });
 }
 
 /// Calls `f(const session_actor&)` with the exchange's session.
-template <class F>
-void with_session(const exchange_ptr& ex, F f) {
+template <class F, class Failed>
+void with_session(const exchange_ptr& ex, F f, Failed failed) {
   auto& cache = ex->env.bridge.sessions;
   if (auto known = cache.find(ex->session_id())) {
     if (known->project_id != ex->project_id())
-      ex->refuse(errc::not_found, "session not found");
+      failed(make_error(errc::not_found, "session not found"));
     else
       f(known->handle);
     return;
@@ -72,12 +82,19 @@ void with_session(const exchange_ptr& ex, F f) {
       bridge.sessions.put(ex->session_id(), ex->project_id(), found);
       bridge.watch(found);
       f(found);
-    });
+    },
+    std::move(failed));
+}
+
+template <class F>
+void with_session(const exchange_ptr& ex, F f) {
+  with_session(ex, std::move(f),
+               [ex](const caf::error& why) { refuse_with(ex, why); });
 }
 
 /// Calls `f(const project_actor&)` with the exchange's project.
-template <class F>
-void with_project(const exchange_ptr& ex, F f) {
+template <class F, class Failed>
+void with_project(const exchange_ptr& ex, F f, Failed failed) {
   if (auto known = ex->env.bridge.projects.find(ex->project_id())) {
     f(known->handle);
     return;
@@ -90,7 +107,14 @@ void with_project(const exchange_ptr& ex, F f) {
       bridge.projects.put(ex->project_id(), ex->project_id(), found);
       bridge.watch(found);
       f(found);
-    });
+    },
+    std::move(failed));
+}
+
+template <class F>
+void with_project(const exchange_ptr& ex, F f) {
+  with_project(ex, std::move(f),
+               [ex](const caf::error& why) { refuse_with(ex, why); });
 }
 
 /// What may be done where a session's actor goes down meanwhile.
@@ -101,24 +125,22 @@ enum class retry {
 
 /// Asks the exchange's session. A session that has just gone to sleep, or has
 /// crashed, has another actor at the next look-up; it is asked once.
-template <class Reply, class Message, class Ok>
+template <class Reply, class Message, class Ok, class Failed>
 void ask_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
-                 retry how, Message message, Ok ok, bool again = true) {
-  with_session(ex, [=](const session_actor& session) {
-    if (!admitted(ex))
-      return;
-    ex->env.bridge.template ask<Reply>(
-      session, patience, message,
-      [ex, ok](const Reply& reply) { answering(ex, [&] { ok(reply); }); },
-      [=](const caf::error& why) {
-        if (!again || !(how == retry::always ? is_gone(why) : is_unread(why))) {
-          refuse_with(ex, why);
-          return;
+                 retry how, Message message, Ok ok, Failed failed,
+                 bool again = true) {
+  auto ask_it = [=](const session_actor& session) {
+    ask<Reply>(
+      ex, session, patience, message, ok, [=](const caf::error& why) mutable {
+        if (again && (how == retry::always ? is_gone(why) : is_unread(why))) {
+          ex->env.bridge.sessions.erase(ex->session_id());
+          ask_session<Reply>(ex, patience, how, message, ok, failed, false);
+        } else {
+          failed(why);
         }
-        ex->env.bridge.sessions.erase(ex->session_id());
-        ask_session<Reply>(ex, patience, how, message, ok, false);
       });
-  });
+  };
+  with_session(ex, std::move(ask_it), failed);
 }
 
 template <class Reply, class Message, class Ok>
@@ -126,14 +148,25 @@ void change_in_session(const exchange_ptr& ex,
                        std::chrono::milliseconds patience, Message message,
                        Ok ok) {
   ask_session<Reply>(ex, patience, retry::unhandled, std::move(message),
-                     std::move(ok));
+                     std::move(ok),
+                     [ex](const caf::error& why) { refuse_with(ex, why); });
 }
 
 template <class Reply, class Message, class Ok>
 void read_in_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
                      Message message, Ok ok) {
   ask_session<Reply>(ex, patience, retry::always, std::move(message),
-                     std::move(ok));
+                     std::move(ok),
+                     [ex](const caf::error& why) { refuse_with(ex, why); });
+}
+
+/// Asks the exchange's project.
+template <class Reply, class Message, class Ok>
+void ask_project(const exchange_ptr& ex, std::chrono::milliseconds patience,
+                 Message message, Ok ok) {
+  with_project(ex, [=](const project_actor& project) {
+    ask<Reply>(ex, project, patience, message, ok);
+  });
 }
 
 } // namespace greenroom::http::handlers

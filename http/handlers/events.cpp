@@ -1,10 +1,8 @@
 #include "http/handlers/ask.hpp"
 #include "http/handlers/fields.hpp"
 #include "http/handlers/handlers.hpp"
+#include "http/sse/fans.hpp"
 #include "http/sse/stream_table.hpp"
-#include "http/sse/watcher.hpp"
-
-#include <caf/actor_system.hpp>
 
 #include <charconv>
 
@@ -50,35 +48,30 @@ std::uint64_t read_cursor(const query_params& query) {
   return seq;
 }
 
-void start_stream(const exchange_ptr& ex, watch_task task) {
-  auto out = std::make_shared<sink>(ex);
-  ex->env.streams.add(out);
-  out->attach(ex->env.system.spawn<watcher>(out, std::move(task)));
+void start_stream(const exchange_ptr& ex, const session_actor& session,
+                  const watch_start& start, const event_filter& filter) {
+  auto& env = ex->env;
+  auto one = std::make_shared<stream>(ex, start, filter);
+  env.streams.add(one);
+  if (!one->over()) // unless the server stops
+    one->join(env.fans.of(env, ex->project_id(), ex->session_id(), session));
 }
 
 } // namespace
 
 void watch_events(const exchange_ptr& ex) {
   query_params query{ex->in.query};
-  watch_task task;
-  task.start = read_start(*ex, query);
-  task.filter = read_filter(query);
-  task.project_id = ex->project_id();
-  task.session_id = ex->session_id();
-  task.directory = ex->env.directory;
-  task.look_up = ex->env.options.look_up;
-  task.patience = ex->env.options.ordinary;
-  with_session(
-    ex, [ex, task = std::move(task)](const session_actor& session) mutable {
-      if (ex->in.head) {
-        response head;
-        head.content_type = "text/event-stream";
-        ex->send(std::move(head));
-        return;
-      }
-      task.session = session;
-      start_stream(ex, std::move(task));
-    });
+  auto start = read_start(*ex, query);
+  auto filter = read_filter(query);
+  with_session(ex, [ex, start, filter](const session_actor& session) {
+    if (ex->in.head) {
+      response head;
+      head.content_type = "text/event-stream";
+      ex->send(std::move(head));
+      return;
+    }
+    start_stream(ex, session, start, filter);
+  });
 }
 
 void get_timeline(const exchange_ptr& ex) {

@@ -5,11 +5,15 @@
 #include "messages/ids.hpp"
 #include "runtime/base/durations.hpp"
 
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 namespace greenroom::http::handlers {
 
 namespace {
+
+using ordered_json = nlohmann::ordered_json;
 
 constexpr millis max_wait = 60'000;
 
@@ -51,15 +55,22 @@ millis read_wait(const std::string& text) {
   return *wait;
 }
 
-/// stdin and terminals are not served yet, and must not be promised.
-void check_unserved(object_reader& fields) {
-  auto standard_input = fields.text("stdin");
-  if (standard_input == "open")
-    refuse("stdin \"open\" is not served yet");
-  if (standard_input && *standard_input != "closed")
+bool read_stdin(object_reader& fields) {
+  auto text = fields.text("stdin").value_or("closed");
+  if (text != "open" && text != "closed")
     refuse("stdin must be closed or open");
-  if (fields.has("tty"))
-    refuse("tty is not served yet");
+  return text == "open";
+}
+
+void read_tty(object_reader& fields, exec_spec& spec) {
+  auto value = fields.object("tty");
+  if (value == nullptr)
+    return;
+  object_reader tty{*value, "tty."};
+  auto size = read_size(tty);
+  tty.done();
+  spec.rows = size.rows;
+  spec.cols = size.cols;
 }
 
 greenroom::start_exec read_exec(const exchange& ex) {
@@ -75,7 +86,8 @@ greenroom::start_exec read_exec(const exchange& ex) {
   spec.env = fields.text_map("env").value_or(string_map{});
   auto timeout = fields.text("timeout");
   auto wait = fields.text("wait");
-  check_unserved(fields);
+  spec.stdin_open = read_stdin(fields);
+  read_tty(fields, spec);
   fields.done();
 
   if (!command && !argv)
@@ -90,7 +102,7 @@ greenroom::start_exec read_exec(const exchange& ex) {
   spec.argv = std::move(argv).value_or(std::vector<std::string>{});
   if (exec_id && !is_exec_id(*exec_id))
     refuse("exec_id must match ^[A-Za-z0-9_-]{1,64}$");
-  spec.exec_id = std::move(exec_id).value_or("");
+  spec.exec_id = std::move(exec_id).value_or(ex.planned_id);
   check_cwd(spec.cwd);
   for (auto& [name, value] : spec.env)
     if (!is_env_name(name))
@@ -138,6 +150,45 @@ void get_exec(const exchange_ptr& ex) {
   read_in_session<exec_view>(
     ex, ex->env.options.look_up, greenroom::get_exec{ex->exec_id()},
     [ex](const exec_view& view) { reply_with(ex, 200, view); });
+}
+
+void write_stdin(const exchange_ptr& ex) {
+  // Written twice, the bytes would be read twice.
+  if (ex->repeated)
+    throw refused(errc::conflict,
+                  "it is not known whether the first request with this "
+                  "Idempotency-Key was written; look at what the command "
+                  "answered, and use a new key");
+  query_params query{ex->in.query};
+  write_input what{ex->exec_id(), shared_text{std::string{ex->in.body}},
+                   query.flag("eof")};
+  auto answer =
+    ordered_json{{"written", ex->in.body.size()}, {"eof", what.eof}}.dump();
+  change_in_session<done>(
+    ex, ex->env.options.ordinary, std::move(what),
+    [ex, answer](const done&) { ex->reply(200, answer); });
+}
+
+void signal_exec(const exchange_ptr& ex) {
+  auto body = parse_object(ex->in.body);
+  object_reader fields{body};
+  auto signal = read_signal(fields.value("signal"));
+  fields.done();
+  change_in_session<exec_view>(
+    ex, ex->env.options.ordinary, greenroom::signal_exec{ex->exec_id(), signal},
+    [ex](const exec_view& view) { reply_with(ex, 200, view); });
+}
+
+void resize_exec(const exchange_ptr& ex) {
+  auto body = parse_object(ex->in.body);
+  object_reader fields{body};
+  auto what = read_size(fields);
+  fields.done();
+  what.exec_id = ex->exec_id();
+  auto answer = ordered_json{{"rows", what.rows}, {"cols", what.cols}}.dump();
+  change_in_session<done>(
+    ex, ex->env.options.ordinary, std::move(what),
+    [ex, answer](const done&) { ex->reply(200, answer); });
 }
 
 void cancel_exec(const exchange_ptr& ex) {

@@ -1,10 +1,15 @@
 #include "http/handlers/fields.hpp"
 
+#include "http/edge.hpp"
+#include "http/json_body.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/durations.hpp"
+#include "runtime/runner/core/session_files.hpp"
 
 #include <nlohmann/json.hpp>
+
+#include <cstring>
 
 namespace greenroom::http::handlers {
 
@@ -47,6 +52,50 @@ event_filter read_filter(const query_params& query) {
   if (!result.exec_id.empty() && !is_exec_id(result.exec_id))
     refuse("exec_id must match ^[A-Za-z0-9_-]{1,64}$");
   return result;
+}
+
+greenroom::resize_exec read_size(object_reader& fields) {
+  constexpr std::int64_t most = 1000;
+  auto read = [&](std::string_view name) {
+    auto cells = fields.whole_number(name, 1, most);
+    if (!cells)
+      refuse("rows and cols are required");
+    return static_cast<std::uint16_t>(*cells);
+  };
+  greenroom::resize_exec result;
+  result.rows = read("rows");
+  result.cols = read("cols");
+  return result;
+}
+
+std::int32_t read_signal(const nlohmann::json* value) {
+  constexpr int last = 64;
+  if (value != nullptr && value->is_number_integer() && *value >= 1
+      && *value <= last)
+    return value->get<std::int32_t>();
+  if (value != nullptr && value->is_string()) {
+    auto name = value->get<std::string>();
+    if (name.starts_with("SIG"))
+      name.erase(0, 3);
+    for (int number = 1; number <= last; ++number)
+      if (auto known = ::sigabbrev_np(number);
+          known != nullptr && name == known)
+        return number;
+  }
+  refuse("signal must be the name of a signal, like INT, or a number from 1 "
+         "to 64");
+}
+
+void send_text(const exchange_ptr& ex, std::string_view text) {
+  response answer;
+  answer.content_type = "text/plain; charset=utf-8";
+  answer.body = text;
+  ex->send(std::move(answer));
+}
+
+std::filesystem::path exec_log(const exchange& ex) {
+  return ex.env.options.data_dir / "sessions" / ex.session_id()
+         / runner::exec_dir(ex.exec_id());
 }
 
 event_id read_event_id(std::string_view name, std::string_view text) {

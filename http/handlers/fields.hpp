@@ -5,14 +5,20 @@
 
 #include "http/exchange.hpp"
 #include "http/parse.hpp"
-#include "messages/events.hpp"
+#include "messages/requests.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+namespace greenroom::http {
+class object_reader;
+}
 
 namespace greenroom::http::handlers {
 
@@ -21,6 +27,18 @@ millis read_expiry(std::string_view text, millis limit);
 
 /// `types` and `exec_id`.
 event_filter read_filter(const query_params& query);
+
+/// `rows` and `cols` of a terminal, both needed. The exec's id is left empty.
+greenroom::resize_exec read_size(object_reader& fields);
+
+/// A signal by its name, with or without SIG, or by its number.
+std::int32_t read_signal(const nlohmann::json* value);
+
+/// Answers with text that is no JSON: a diff.
+void send_text(const exchange_ptr& ex, std::string_view text);
+
+/// The directory of an exec's log.
+std::filesystem::path exec_log(const exchange& ex);
 
 /// An event id, as `name` calls it in the message.
 event_id read_event_id(std::string_view name, std::string_view text);

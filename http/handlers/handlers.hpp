@@ -17,11 +17,35 @@ void terminate_session(const exchange_ptr& ex);
 void checkin_session(const exchange_ptr& ex);
 void extend_session(const exchange_ptr& ex);
 
+// git.cpp
+void rotate_token(const exchange_ptr& ex);
+void get_git_state(const exchange_ptr& ex);
+void get_diff(const exchange_ptr& ex);
+void get_mergeability(const exchange_ptr& ex);
+
 // execs.cpp
 void start_exec(const exchange_ptr& ex);
 void list_execs(const exchange_ptr& ex);
 void get_exec(const exchange_ptr& ex);
 void cancel_exec(const exchange_ptr& ex);
+void write_stdin(const exchange_ptr& ex);
+void signal_exec(const exchange_ptr& ex);
+void resize_exec(const exchange_ptr& ex);
+
+// output.cpp
+void get_output(const exchange_ptr& ex);
+void attach(const exchange_ptr& ex);
+
+// wait.cpp
+void wait_for_event(const exchange_ptr& ex);
+
+// reviews.cpp
+void list_reviews(const exchange_ptr& ex);
+void get_review(const exchange_ptr& ex);
+void get_review_diff(const exchange_ptr& ex);
+void get_review_output(const exchange_ptr& ex);
+void approve_review(const exchange_ptr& ex);
+void reject_review(const exchange_ptr& ex);
 
 // events.cpp
 void watch_events(const exchange_ptr& ex);

@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace greenroom::http::handlers {
 
 namespace {
@@ -40,6 +42,24 @@ void check_scopes(const std::vector<std::string>& scopes) {
       refuse("scopes: unknown scope \"" + one + "\", use " + known);
 }
 
+/// Commits name the author in this form; what is outside of it would be read
+/// as something else.
+void check_author(const std::string& text) {
+  if (text.empty())
+    return;
+  auto open = text.find('<');
+  auto is_plain = std::ranges::none_of(
+    text, [](unsigned char c) { return c < ' ' || c == 0x7f; });
+  auto good = is_plain && text.size() <= max_name && open != std::string::npos
+              && open >= 2 && text[open - 1] == ' ' && text.back() == '>'
+              && text.find_first_of("<>", open + 1) == text.size() - 1
+              && text.find('>') == text.size() - 1;
+  auto mail = good ? text.substr(open + 1, text.size() - open - 2) : "";
+  if (mail.size() < 3 || mail.find('@') == std::string::npos
+      || mail.find(' ') != std::string::npos)
+    refuse("author must have the form Name <mail@example.org>");
+}
+
 greenroom::create_key read_create(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
@@ -50,8 +70,11 @@ greenroom::create_key read_create(const exchange& ex) {
   result.projects =
     fields.text_list("projects").value_or(std::vector<std::string>{});
   auto expires_in = fields.text("expires_in");
+  result.author = fields.text("author").value_or("");
+  result.key_id = ex.planned_id;
   fields.done();
 
+  check_author(result.author);
   if (result.name.empty() || result.name.size() > max_name)
     refuse("name must have 1-" + std::to_string(max_name) + " bytes");
   check_scopes(result.scopes);
@@ -65,6 +88,20 @@ greenroom::create_key read_create(const exchange& ex) {
     result.expires_in = *length;
   }
   return result;
+}
+
+void reply_with(const exchange_ptr& ex, const key_created& made) {
+  auto result = key_json(made.key);
+  auto kept = result;
+  kept["key_note"] = "the secret was shown once and is not kept; if it did not "
+                     "arrive, revoke this key and make another";
+  ex->kept_data = kept.dump();
+  if (made.secret.empty()) {
+    ex->reply(201, ex->kept_data);
+    return;
+  }
+  result["key"] = made.secret;
+  ex->reply(201, result.dump());
 }
 
 } // namespace
@@ -88,11 +125,8 @@ void list_keys(const exchange_ptr& ex) {
 void create_key(const exchange_ptr& ex) {
   check_unlimited(*ex);
   ask<key_created>(ex, ex->env.registry, ex->env.options.ordinary,
-                   read_create(*ex), [ex](const key_created& made) {
-                     auto result = key_json(made.key);
-                     result["key"] = made.secret;
-                     ex->reply(201, result.dump());
-                   });
+                   read_create(*ex),
+                   [ex](const key_created& made) { reply_with(ex, made); });
 }
 
 void revoke_key(const exchange_ptr& ex) {

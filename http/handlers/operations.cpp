@@ -15,7 +15,12 @@ void healthz(const exchange_ptr& ex) {
 void readyz(const exchange_ptr& ex) {
   auto reasons = ex->env.ready ? ex->env.ready() : std::vector<std::string>{};
   if (reasons.empty()) {
-    ex->reply(200, R"({"status":"ready"})");
+    ordered_json answer{{"status", "ready"}};
+    auto warnings =
+      ex->env.warnings ? ex->env.warnings() : std::vector<std::string>{};
+    if (!warnings.empty())
+      answer["warnings"] = warnings;
+    ex->reply(200, answer.dump());
     return;
   }
   ex->send(error_response({errc::unavailable, "not ready: " + reasons.front()},

@@ -24,6 +24,19 @@ void reply_with(const exchange_ptr& ex, int status,
   ex->reply(status, project_json(project).dump());
 }
 
+/// A create that is repeated finds what its first try made.
+void answer_as_made(const exchange_ptr& ex, const project_record& wanted,
+                    const caf::error& why) {
+  ask<project_record>(ex, ex->env.directory, ex->env.options.look_up,
+                      greenroom::get_project{wanted.id},
+                      [ex, wanted, why](const project_record& there) {
+                        if (there == wanted)
+                          reply_with(ex, 201, there);
+                        else
+                          refuse_with(ex, why);
+                      });
+}
+
 } // namespace
 
 void list_projects(const exchange_ptr& ex) {
@@ -52,8 +65,14 @@ void create_project(const exchange_ptr& ex) {
     throw refused(errc::forbidden, "the API key is limited to other projects");
   ask<project_record>(
     ex, ex->env.directory, ex->env.options.ordinary,
-    greenroom::create_project{std::move(project)},
-    [ex](const project_record& made) { reply_with(ex, 201, made); });
+    greenroom::create_project{project},
+    [ex](const project_record& made) { reply_with(ex, 201, made); },
+    [ex, project](const caf::error& why) {
+      if (ex->repeated && to_refusal(why).code == errc::project_exists)
+        answer_as_made(ex, project, why);
+      else
+        refuse_with(ex, why);
+    });
 }
 
 void get_project(const exchange_ptr& ex) {

@@ -1,3 +1,4 @@
+#include "http/git/clone_url.hpp"
 #include "http/handlers/ask.hpp"
 #include "http/handlers/fields.hpp"
 #include "http/handlers/handlers.hpp"
@@ -48,6 +49,7 @@ greenroom::create_session read_create(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
   greenroom::create_session result;
+  result.session_id = ex.planned_id;
   result.by = ex.by();
   result.branch = fields.text("branch").value_or("");
   result.new_branch = fields.text("new_branch").value_or("");
@@ -81,13 +83,33 @@ greenroom::create_session read_create(const exchange& ex) {
   return result;
 }
 
-/// A session as its creation answers it, with the fields of that moment.
-std::string created_json(const exchange& ex, const session_record& session) {
+/// For a shell, whatever is in it.
+std::string for_shell(std::string_view text) {
+  std::string result = "'";
+  for (auto c : text)
+    result += c == '\'' ? std::string{"'\\''"} : std::string{c};
+  return result + '\'';
+}
+
+/// A session as its creation answers it, with the fields of that moment. One
+/// that is over already, where the request is a repetition, has no token.
+std::string created_json(const exchange& ex, const created_session& made) {
+  auto& session = made.session;
   auto result = session_json(session, 0);
+  if (made.token.empty())
+    return result.dump();
+  auto url =
+    clone_url(ex.env.options, session.project_id, session.id, made.token);
   auto base = ex.env.options.public_url + "/projects/" + session.project_id
               + "/sessions/" + session.id;
+  result["auth_clone_url"] = url;
   result["instructions"] =
-    "Run commands with POST " + base + "/exec, watch them with GET " + base
+    "git clone --branch " + for_shell(session.branch) + ' ' + for_shell(url)
+    + ' ' + for_shell(session.project_id)
+    + "\n# Commits that you push show in the session at once. Run commands "
+      "with "
+      "POST "
+    + base + "/exec, watch them with GET " + base
     + "/events, and end the session with POST " + base + "/checkin.";
   return result.dump();
 }
@@ -96,6 +118,7 @@ std::string created_json(const exchange& ex, const session_record& session) {
 greenroom::checkin_session read_checkin(const exchange& ex) {
   greenroom::checkin_session result;
   result.by = ex.by();
+  result.repeat = ex.repeated;
   nlohmann::json body = nlohmann::json::object();
   if (is_json_type(ex.in.content_type))
     try {
@@ -108,20 +131,26 @@ greenroom::checkin_session read_checkin(const exchange& ex) {
   result.auto_merge = fields.boolean("auto_merge").value_or(false);
   result.commit_message = fields.text("commit_message").value_or("");
   fields.done();
-  if (result.auto_merge)
-    refuse("auto_merge is not served yet");
   return result;
 }
 
-std::string checkin_json(const checkin_reply& done) {
-  return ordered_json{
-    {"session_id", done.session_id},
-    {"status", to_string(done.status)},
-    {"message", "Session ended. Preview removed, token revoked."},
-    {"commit", done.commit},
-    {"branch", done.branch},
-    {"merge", {{"status", "not_requested"}}}}
-    .dump();
+std::string checkin_json(const checkin_reply& done, bool skip_review) {
+  ordered_json result{{"session_id", done.session_id},
+                      {"status", to_string(done.status)}};
+  auto queued = !done.review_id.empty() && !skip_review;
+  if (queued)
+    result["review_task_id"] = done.review_id;
+  result["message"] = queued ? "Session ended. Review task queued."
+                             : "Session ended. Preview removed, token revoked.";
+  result["commit"] = done.commit;
+  result["branch"] = done.branch;
+  auto& merge = result["merge"];
+  merge["status"] = done.merge;
+  if (!done.merge_commit.empty())
+    merge["commit"] = done.merge_commit;
+  if (!done.files.empty())
+    merge["files"] = done.files;
+  return result.dump();
 }
 
 } // namespace
@@ -152,10 +181,10 @@ void list_sessions(const exchange_ptr& ex) {
 void create_session(const exchange_ptr& ex) {
   auto what = read_create(*ex);
   with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
-    ask<session_record>(ex, project, ex->env.options.change, what,
-                        [ex](const session_record& session) {
-                          ex->reply(201, created_json(*ex, session));
-                        });
+    ask<created_session>(ex, project, ex->env.options.change, what,
+                         [ex](const created_session& made) {
+                           ex->reply(201, created_json(*ex, made));
+                         });
   });
 }
 
@@ -178,9 +207,13 @@ void extend_session(const exchange_ptr& ex) {
 }
 
 void checkin_session(const exchange_ptr& ex) {
+  auto what = read_checkin(*ex);
+  auto skip_review = what.skip_review;
   change_in_session<checkin_reply>(
-    ex, ex->env.options.change, read_checkin(*ex),
-    [ex](const checkin_reply& done) { ex->reply(200, checkin_json(done)); });
+    ex, ex->env.options.change, std::move(what),
+    [ex, skip_review](const checkin_reply& done) {
+      ex->reply(200, checkin_json(done, skip_review));
+    });
 }
 
 void terminate_session(const exchange_ptr& ex) {

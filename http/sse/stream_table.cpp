@@ -1,17 +1,19 @@
 #include "http/sse/stream_table.hpp"
 
-#include "http/sse/sink.hpp"
-
 #include <vector>
 
 namespace greenroom::http {
 
-void stream_table::add(std::shared_ptr<sink> stream) {
+void stream_table::add(std::shared_ptr<open_stream> stream) {
+  if (ended_) {
+    stream->close();
+    return;
+  }
   auto id = stream->connection_id();
   streams_.emplace(id, std::move(stream));
 }
 
-void stream_table::remove(const sink& stream) {
+void stream_table::remove(const open_stream& stream) {
   auto [begin, end] = streams_.equal_range(stream.connection_id());
   for (auto i = begin; i != end; ++i)
     if (i->second.get() == &stream) {
@@ -24,7 +26,7 @@ void stream_table::remove(const sink& stream) {
 // first.
 template <class Predicate>
 void stream_table::close_if(Predicate matches) {
-  std::vector<std::shared_ptr<sink>> found;
+  std::vector<std::shared_ptr<open_stream>> found;
   for (auto& [connection, stream] : streams_)
     if (matches(*stream))
       found.push_back(stream);
@@ -33,9 +35,9 @@ void stream_table::close_if(Predicate matches) {
 }
 
 void stream_table::tick() {
-  auto now = sink::clock::now();
+  auto now = open_stream::clock::now();
   auto wall = now_ms();
-  std::vector<std::shared_ptr<sink>> all;
+  std::vector<std::shared_ptr<open_stream>> all;
   all.reserve(streams_.size());
   for (auto& [connection, stream] : streams_)
     all.push_back(stream);
@@ -52,11 +54,12 @@ void stream_table::connection_closed(std::uint64_t connection_id) {
 }
 
 void stream_table::end_key(std::string_view key_id) {
-  close_if([&](const sink& s) { return s.key_id() == key_id; });
+  close_if([&](const open_stream& s) { return s.key_id() == key_id; });
 }
 
 void stream_table::end_all() {
-  close_if([](const sink&) { return true; });
+  ended_ = true;
+  close_if([](const open_stream&) { return true; });
 }
 
 } // namespace greenroom::http

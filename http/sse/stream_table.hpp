@@ -1,23 +1,45 @@
-// All event streams of one HTTP thread.
+// All answers of one HTTP thread that go on: event streams, output that is
+// followed, terminals, and requests that wait for an event.
 //
 // Belongs to that thread. One tick serves them all, so a stream costs no timer.
 #pragma once
 
+#include "messages/time.hpp"
+
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 
 namespace greenroom::http {
 
-class sink;
+/// One of them. All is called on the HTTP thread.
+class open_stream {
+public:
+  using clock = std::chrono::steady_clock;
+
+  virtual ~open_stream() = default;
+
+  /// Lets go of the connection: the client left, its key is dead, or the server
+  /// stops. Takes the stream off the table.
+  virtual void close() = 0;
+
+  /// Comes about five times in a heartbeat.
+  virtual void tick(clock::time_point now, unix_ms wall) = 0;
+
+  /// The key that it was opened with.
+  virtual const std::string& key_id() const noexcept = 0;
+  virtual std::uint64_t connection_id() const noexcept = 0;
+};
 
 class stream_table {
 public:
-  void add(std::shared_ptr<sink> stream);
+  void add(std::shared_ptr<open_stream> stream);
 
   /// Forgets a stream that is over.
-  void remove(const sink& stream);
+  void remove(const open_stream& stream);
 
   /// Heartbeats, and the end of streams whose key has expired.
   void tick();
@@ -28,6 +50,7 @@ public:
   /// Ends the streams that were opened with this key.
   void end_key(std::string_view key_id);
 
+  /// Ends all, and those that are added later.
   void end_all();
 
   std::size_t size() const noexcept {
@@ -40,7 +63,8 @@ private:
 
   // A connection has two streams where a client sends a second request before
   // the first one's answer has ended.
-  std::unordered_multimap<std::uint64_t, std::shared_ptr<sink>> streams_;
+  std::unordered_multimap<std::uint64_t, std::shared_ptr<open_stream>> streams_;
+  bool ended_ = false;
 };
 
 } // namespace greenroom::http

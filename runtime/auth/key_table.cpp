@@ -12,6 +12,19 @@ namespace greenroom {
 
 namespace {
 
+// What git takes as an identity without cutting anything off.
+bool is_author(std::string_view text) {
+  auto open = text.find(" <");
+  return text.size() <= 200 && open != 0 && open != text.npos
+         && text.ends_with('>') && text.size() > open + 3
+         && std::ranges::count(text, '<') == 1
+         && std::ranges::count(text, '>') == 1
+         && std::ranges::none_of(text, [](char c) {
+              auto byte = static_cast<unsigned char>(c);
+              return byte < 0x20 || byte == 0x7f;
+            });
+}
+
 bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= 100
          && std::ranges::none_of(text, [](char c) {
@@ -86,11 +99,14 @@ std::string make_secret() {
 }
 
 made_key make_key(std::string name, std::vector<std::string> scopes,
-                  std::vector<std::string> projects, unix_ms expires_at) {
+                  std::vector<std::string> projects, unix_ms expires_at,
+                  std::string author) {
   const auto now = now_ms();
   if (!is_name(name))
     refuse("name must have 1 to 100 characters, none of them control "
            "characters");
+  if (!author.empty() && !is_author(author))
+    refuse("author must have the form \"Name <mail@example.org>\"");
   if (scopes.empty())
     refuse("scopes must name at least one of " + list_of_scopes());
   for (const auto& one : scopes)
@@ -103,10 +119,15 @@ made_key make_key(std::string name, std::vector<std::string> scopes,
     refuse("expires_in must lie in the future");
   made_key result;
   result.secret = make_secret();
-  result.record = {
-    make_id(),         std::move(name),     sha256_hex(result.secret),
-    std::move(scopes), std::move(projects), now,
-    expires_at};
+  auto& record = result.record;
+  record.id = make_id();
+  record.name = std::move(name);
+  record.author = std::move(author);
+  record.secret_hash = sha256_hex(result.secret);
+  record.scopes = std::move(scopes);
+  record.projects = std::move(projects);
+  record.created_at = now;
+  record.expires_at = expires_at;
   return result;
 }
 

@@ -68,9 +68,11 @@ struct made_key {
 
 /// Makes a key. `expires_at` 0: never. Refused as bad_request: a name that is
 /// not 1-100 characters without control characters, no scope or an unknown
-/// one, a project that is no id, an expiry in the past.
+/// one, a project that is no id, an expiry in the past, an author that is not
+/// `Name <mail>` (empty: none).
 made_key make_key(std::string name, std::vector<std::string> scopes,
-                  std::vector<std::string> projects, unix_ms expires_at);
+                  std::vector<std::string> projects, unix_ms expires_at,
+                  std::string author = {});
 
 /// A secret as make_key gives it: `gr_` and 256 random bits in hex.
 std::string make_secret();

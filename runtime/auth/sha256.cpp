@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 
+#include <memory>
 #include <stdexcept>
 
 namespace greenroom {
@@ -14,13 +15,28 @@ int hex_value(char c) noexcept {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+struct freed {
+  void operator()(EVP_MD* x) const noexcept {
+    EVP_MD_free(x);
+  }
+  void operator()(EVP_MD_CTX* x) const noexcept {
+    EVP_MD_CTX_free(x);
+  }
+};
+
 } // namespace
 
 sha256_digest sha256(std::string_view text) {
+  // To find the algorithm takes longer than to compute it, and every request
+  // with a key comes here.
+  static const std::unique_ptr<EVP_MD, freed> algorithm{
+    EVP_MD_fetch(nullptr, "SHA256", nullptr)};
+  thread_local const std::unique_ptr<EVP_MD_CTX, freed> context{
+    EVP_MD_CTX_new()};
   sha256_digest result;
-  if (EVP_Digest(text.data(), text.size(), result.data(), nullptr, EVP_sha256(),
-                 nullptr)
-      != 1)
+  if (EVP_DigestInit_ex2(context.get(), algorithm.get(), nullptr) != 1
+      || EVP_DigestUpdate(context.get(), text.data(), text.size()) != 1
+      || EVP_DigestFinal_ex(context.get(), result.data(), nullptr) != 1)
     throw std::runtime_error("libcrypto cannot compute SHA-256");
   return result;
 }

@@ -135,7 +135,15 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
-pid_t spawn(const command& what, int stdout_fd, int stderr_fd) {
+int until(steady::time_point deadline) {
+  using namespace std::chrono;
+  auto left = ceil<milliseconds>(deadline - steady::now()).count();
+  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
+}
+
+} // namespace
+
+pid_t start_command(const command& what, int stdout_fd, int stderr_fd) {
   spawn_plan plan;
   auto* actions = &plan.actions;
   if (what.stdin_fd >= 0)
@@ -170,14 +178,6 @@ pid_t spawn(const command& what, int stdout_fd, int stderr_fd) {
   return pid;
 }
 
-int until(steady::time_point deadline) {
-  using namespace std::chrono;
-  auto left = ceil<milliseconds>(deadline - steady::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000));
-}
-
-} // namespace
-
 command_result run_command(const command& what) {
   if (what.argv.empty())
     throw std::invalid_argument("a command needs a program to run");
@@ -185,7 +185,8 @@ command_result run_command(const command& what) {
   collector out{result.out, what.max_output, result.truncated};
   collector err{result.err, what.max_output, result.truncated};
   auto deadline = steady::now() + what.timeout;
-  child program{spawn(what, out.writer(), err.writer())};
+  child program{start_command(
+    what, what.stdout_fd >= 0 ? what.stdout_fd : out.writer(), err.writer())};
   out.close_writer();
   err.close_writer();
   // glibc 2.36 declares pidfd_open for C only.

@@ -7,6 +7,8 @@
 // program gets stdin, stdout and stderr only. Thread-safe.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
@@ -21,6 +23,7 @@ struct command {
   std::filesystem::path cwd;     // empty: the server's own
   std::vector<std::string> env;  // the whole of it, NAME=value
   int stdin_fd = -1;             // borrowed; -1: /dev/null
+  int stdout_fd = -1;            // borrowed; -1: kept in command_result::out
   std::chrono::milliseconds timeout{60'000};
   // Bytes kept of stdout and of stderr, each from the start. What is over is
   // read and dropped, so that the program never waits for us.
@@ -42,5 +45,10 @@ struct command_result {
 /// Throws std::system_error where the program cannot be started, with a text
 /// that names it. What the program did wrong is for the caller to judge.
 command_result run_command(const command& what);
+
+/// Only starts it, for a caller with an event loop: returns the process, the
+/// first of a process group of its own, for the caller to watch and reap. Of
+/// `what` only argv, cwd, env and stdin_fd count. Throws as run_command does.
+pid_t start_command(const command& what, int stdout_fd, int stderr_fd);
 
 } // namespace greenroom

@@ -111,9 +111,22 @@ struct sandbox_config {
                          const sandbox_config&) = default;
 };
 
+/// How to be let in by upstreams whose URL begins with a prefix: a user name
+/// with one of the passwords, or a key for ssh.
+struct git_credential {
+  std::string url_prefix;
+  std::string username;
+  std::string password_env;  // the variable that has it
+  std::string password_file; // its first line
+  std::string ssh_key_file;
+  friend bool operator==(const git_credential&,
+                         const git_credential&) = default;
+};
+
 struct git_config {
   std::optional<endpoint> listen; // nullopt: beside the API
   std::uint64_t max_push = std::uint64_t{256} << 20;
+  std::vector<git_credential> credentials;
   friend bool operator==(const git_config&, const git_config&) = default;
 };
 

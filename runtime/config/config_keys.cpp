@@ -187,6 +187,11 @@ void add_git_and_cluster(table& to) {
     to, "git.max_push", kinds::size{1},
     [](auto& c) -> auto& { return c.git.max_push; }, "The largest push.");
   add(
+    to, "git.credentials", kinds::credential_list{},
+    [](auto& c) -> auto& { return c.git.credentials; },
+    "How upstreams let us in, by the beginning of their URL: a password from "
+    "a variable or a file, or a key for ssh.");
+  add(
     to, "cluster.listen", kinds::or_null<kinds::listen_address>{},
     [](auto& c) -> auto& { return c.cluster.listen; },
     "Where other nodes connect; null: this node is alone.");

@@ -3,6 +3,7 @@
 #include "runtime/base/sizes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace greenroom::kinds {
@@ -256,6 +257,82 @@ ordered_json tls::write(const tls_files& value) const {
   ordered_json result{{"cert", value.cert}, {"key", value.key}};
   if (mutual)
     result["ca"] = value.ca;
+  return result;
+}
+
+namespace {
+
+using credential_field = std::pair<const char*, std::string git_credential::*>;
+
+constexpr std::array<credential_field, 5> credential_fields{{
+  {"url_prefix", &git_credential::url_prefix},
+  {"username", &git_credential::username},
+  {"password_env", &git_credential::password_env},
+  {"password_file", &git_credential::password_file},
+  {"ssh_key_file", &git_credential::ssh_key_file},
+}};
+
+// Exactly what one way of being let in needs.
+bool is_complete(const git_credential& what) {
+  if (what.url_prefix.starts_with("ssh://"))
+    return !what.ssh_key_file.empty() && what.username.empty()
+           && what.password_env.empty() && what.password_file.empty();
+  return (what.url_prefix.starts_with("http://")
+          || what.url_prefix.starts_with("https://"))
+         && what.url_prefix.find('@') == std::string::npos
+         && what.ssh_key_file.empty() && !what.username.empty()
+         && what.password_env.empty() != what.password_file.empty();
+}
+
+std::optional<git_credential> read_credential(const json& value) {
+  if (!value.is_object())
+    return std::nullopt;
+  git_credential result;
+  for (const auto& [name, item] : value.items()) {
+    const auto* field =
+      std::ranges::find(credential_fields, name, &credential_field::first);
+    if (field == credential_fields.end() || !item.is_string()
+        || !is_plain(item.get_ref<const std::string&>()))
+      return std::nullopt;
+    result.*(field->second) = item.get<std::string>();
+  }
+  if (!is_complete(result))
+    return std::nullopt;
+  return result;
+}
+
+} // namespace
+
+std::string credential_list::expects() const {
+  return R"(a list of {"url_prefix": "https://…", "username": NAME, )"
+         R"("password_env": VARIABLE} (or "password_file": PATH) and )"
+         R"({"url_prefix": "ssh://…", "ssh_key_file": PATH})";
+}
+
+std::optional<std::vector<git_credential>>
+credential_list::read(const json& value) const {
+  if (!value.is_array())
+    return std::nullopt;
+  std::vector<git_credential> result;
+  for (const auto& item : value) {
+    auto one = read_credential(item);
+    if (!one)
+      return std::nullopt;
+    result.push_back(std::move(*one));
+  }
+  return result;
+}
+
+ordered_json
+credential_list::write(const std::vector<git_credential>& value) const {
+  auto result = ordered_json::array();
+  for (const auto& one : value) {
+    auto object = ordered_json::object();
+    for (const auto& [name, field] : credential_fields)
+      if (!(one.*field).empty())
+        object[name] = one.*field;
+    result.push_back(std::move(object));
+  }
   return result;
 }
 

@@ -122,6 +122,15 @@ struct tls {
   ordered_json write(const tls_files& value) const;
 };
 
+/// Upstreams' credentials. The secrets are elsewhere, but somebody may write
+/// one here by mistake.
+struct credential_list {
+  static constexpr bool may_quote = false;
+  std::string expects() const;
+  std::optional<std::vector<git_credential>> read(const json& value) const;
+  ordered_json write(const std::vector<git_credential>& value) const;
+};
+
 /// Another kind, or null for nothing.
 template <class Kind>
 struct or_null {

@@ -1,70 +1,61 @@
 #include "runtime/git/endings.hpp"
 
 #include "messages/errors.hpp"
-#include "runtime/base/fd.hpp"
-
-#include <fcntl.h>
+#include "runtime/base/failpoint.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
+#include <set>
 
 namespace greenroom::git {
 
 namespace {
 
+using commits = std::map<std::string, std::string>; // by name
+
 // How often check-in looks again at an upstream that moves under its push.
 constexpr int max_pushes = 3;
 
-// A file without a name, beside the session: packs may not fit in memory.
-unique_fd pack_file(const std::filesystem::path& checkout) {
-  auto directory = checkout.parent_path();
-  unique_fd fd{::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (!fd)
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot make a file in " + directory.string());
-  return fd;
+std::string rescue_message(const sandboxed_git& session) {
+  return "Work that was not committed in session " + session.place().session_id;
 }
 
-// `imported`: a commit that came before, to which no reference leads yet.
-void import(const mirror& into, const session_place& place,
-            const std::vector<std::string>& tips,
-            const std::optional<std::string>& imported = std::nullopt) {
-  auto fd = pack_file(place.checkout);
-  auto known = into.tips();
-  if (imported)
-    known.push_back(*imported);
-  if (write_pack(place, tips, known, fd.get()) > 0)
-    into.import_pack(fd.get(), tips);
-}
-
-// `pushed`: a commit that the mirror has and the upstream is about to get.
-rescue_result rescue_beside(const rescue_spec& spec,
-                            const std::optional<std::string>& pushed) {
-  session_place place{spec.checkout, spec.mirror.path()};
-  auto work = named_commits(place);
-  if (auto tree =
-        save_tree(place, spec.by,
-                  "Work that was not committed in session " + spec.session_id))
-    work.emplace("tree", *tree);
-  std::erase_if(work, [&](const auto& named) {
-    const auto& commit = named.second;
-    return spec.mirror.in_upstream(commit)
-           || (pushed && spec.mirror.is_ancestor(commit, *pushed));
-  });
-  rescue_result result;
-  if (work.empty())
-    return result;
-  std::vector<std::string> tips;
-  for (const auto& [name, commit] : work)
-    tips.push_back(commit);
-  import(spec.mirror, place, tips, pushed);
+// What is nowhere in the upstream, as far as the mirror knows.
+commits only_here(const mirror& mirror, const commits& work) {
+  std::map<std::string, bool> asked; // many names may lead to one commit
+  commits result;
   for (const auto& [name, commit] : work) {
-    result.refs.push_back("refs/greenroom/rescue/" + spec.session_id + '/'
-                          + name);
-    spec.mirror.set_ref(result.refs.back(), commit);
+    auto [found, fresh] = asked.emplace(commit, false);
+    if (fresh)
+      found->second = mirror.in_upstream(commit);
+    if (!found->second)
+      result.emplace(name, commit);
   }
-  result.upstream_failure = spec.mirror.push_refs(result.refs);
+  return result;
+}
+
+std::vector<std::string> tips_of(const commits& work) {
+  std::set<std::string> tips;
+  for (const auto& [name, commit] : work)
+    tips.insert(commit);
+  return {tips.begin(), tips.end()};
+}
+
+void take(const mirror& mirror, const saved_work& saved,
+          const std::vector<std::string>& tips) {
+  if (saved.pack && !tips.empty())
+    mirror.import_pack(saved.pack->get(), tips);
+}
+
+// The objects are in the mirror already.
+rescue_result keep(const mirror& mirror, const std::string& session_id,
+                   const commits& work) {
+  rescue_result result;
+  for (const auto& [name, commit] : work) {
+    result.refs.push_back("refs/greenroom/rescue/" + session_id + '/' + name);
+    mirror.set_ref(result.refs.back(), commit);
+  }
+  if (!result.refs.empty())
+    result.upstream_failure = mirror.push_refs(result.refs);
   return result;
 }
 
@@ -97,30 +88,45 @@ void push(const checkin_spec& spec, const std::string& tip) {
 } // namespace
 
 rescue_result rescue(const rescue_spec& spec) {
-  return rescue_beside(spec, std::nullopt);
+  save_request request;
+  request.by = spec.by;
+  request.known = spec.mirror.tips();
+  request.rescue_message = rescue_message(spec.session);
+  auto saved = spec.session.save(request);
+  auto work = only_here(spec.mirror, saved.named);
+  take(spec.mirror, saved, tips_of(work));
+  return keep(spec.mirror, spec.session.place().session_id, work);
 }
 
 checkin_result checkin(const checkin_spec& spec) {
-  session_place place{spec.checkout, spec.mirror.path()};
-  if (status(place).branch == spec.branch)
-    commit_all(place, spec.by, spec.message);
-  auto tip = branch_tip(place, spec.branch);
+  auto saved = spec.session.save({spec.by, spec.mirror.tips(), spec.branch,
+                                  spec.message, rescue_message(spec.session)});
+  failpoint("checkin.committed");
+  const auto& tip = saved.tip;
   if (!tip && !spec.base_commit.empty())
     refuse(spec.branch, "is gone from the session's repository; make it "
                         "again, then check in");
+  auto work = only_here(spec.mirror, saved.named);
+  auto tips = tips_of(work);
   if (tip)
-    import(spec.mirror, place, {*tip});
+    tips.push_back(*tip);
+  take(spec.mirror, saved, tips);
+  failpoint("checkin.imported");
 
   checkin_result result;
   // Before the push: after it there is no way back.
-  result.rescued =
-    rescue_beside({spec.mirror, spec.checkout, spec.session_id, spec.by}, tip);
+  std::erase_if(work, [&](const auto& named) {
+    return tip && spec.mirror.is_ancestor(named.second, *tip);
+  });
+  result.rescued = keep(spec.mirror, spec.session.place().session_id, work);
+  failpoint("checkin.rescued");
   if (!tip)
     return result;
   result.commit = *tip;
   result.changed = *tip != spec.base_commit;
   if (result.changed || spec.new_branch)
     push(spec, *tip);
+  failpoint("checkin.pushed");
   return result;
 }
 

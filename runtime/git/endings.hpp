@@ -6,9 +6,8 @@
 #pragma once
 
 #include "runtime/git/mirror.hpp"
-#include "runtime/git/session_repo.hpp"
+#include "runtime/git/sandboxed_git.hpp"
 
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,8 +16,7 @@ namespace greenroom::git {
 
 struct rescue_spec {
   git::mirror mirror;
-  std::filesystem::path checkout;
-  std::string session_id;
+  sandboxed_git session;
   author by;
 };
 
@@ -37,8 +35,7 @@ rescue_result rescue(const rescue_spec& spec);
 
 struct checkin_spec {
   git::mirror mirror;
-  std::filesystem::path checkout;
-  std::string session_id;
+  sandboxed_git session;
   std::string branch;
   std::string base_commit; // where the branch stood at creation; may be empty
   bool new_branch = false; // the upstream had none of that name then

@@ -32,6 +32,14 @@ void start_library() {
   static_cast<void>(started);
 }
 
+repository_handle open_mirror(const std::filesystem::path& path) {
+  start_library();
+  repository_handle result;
+  check(git_repository_open_bare(receive(result), path.c_str()),
+        "cannot open the mirror " + path.string());
+  return result;
+}
+
 std::string to_hex(const git_oid& id) {
   std::string result(GIT_OID_HEXSZ, '0');
   git_oid_fmt(result.data(), &id);

@@ -3,12 +3,12 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/git/handles.hpp"
+#include "runtime/git/memory_file.hpp"
 #include "runtime/git/mirror.hpp"
 #include "runtime/git/server_git.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 
 #include <cerrno>
 #include <system_error>
@@ -37,16 +37,6 @@ void sync_file(const fs::path& path) {
   unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd || ::fsync(fd.get()) != 0)
     fail("cannot sync " + path.string());
-}
-
-unique_fd file_with(const std::string& text) {
-  unique_fd fd{::memfd_create("greenroom-git", MFD_CLOEXEC)};
-  if (!fd
-      || ::write(fd.get(), text.data(), text.size())
-           != static_cast<ssize_t>(text.size())
-      || ::lseek(fd.get(), 0, SEEK_SET) != 0)
-    fail("cannot make a file in memory");
-  return fd;
 }
 
 // As git reads a list of directories: quoted, so that a colon is no end.
@@ -111,8 +101,6 @@ void mirror::import_pack(int pack_fd,
     "GIT_OBJECT_DIRECTORY=" + arrivals.path().string(),
     "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + quoted(path_ / "objects")};
 
-  if (::lseek(pack_fd, 0, SEEK_SET) != 0)
-    fail("cannot read a session's pack");
   auto indexed = run({path_,
                       {"index-pack", "--stdin", "--strict", "--fix-thin"},
                       env,
@@ -125,7 +113,7 @@ void mirror::import_pack(int pack_fd,
   std::string wanted;
   for (const auto& tip : tips)
     wanted += tip + '\n';
-  auto list = file_with(wanted);
+  auto list = memory_file(wanted);
   auto connected =
     run({path_,
          {"rev-list", "--objects", "--stdin", "--not", "--all", "--quiet"},

@@ -20,14 +20,6 @@ namespace {
 
 constexpr std::string_view upstream_space = "refs/upstream/";
 
-repository_handle open(const fs::path& path) {
-  start_library();
-  repository_handle result;
-  check(git_repository_open_bare(receive(result), path.c_str()),
-        "cannot open the mirror " + path.string());
-  return result;
-}
-
 void set_up(git_repository* repo) {
   config_handle config;
   check(git_repository_config(receive(config), repo), "cannot set up a mirror");
@@ -158,7 +150,8 @@ void remove_locks(const fs::path& mirror, const fs::path& below) {
 
 } // namespace
 
-mirror mirror::open_or_create(fs::path path, std::string upstream) {
+mirror mirror::open_or_create(fs::path path, std::string upstream,
+                              std::shared_ptr<const credentials> keys) {
   if (auto fault = upstream_fault(upstream))
     throw refused{errc::bad_request, "the project's repo " + *fault};
   start_library();
@@ -166,10 +159,11 @@ mirror mirror::open_or_create(fs::path path, std::string upstream) {
   path = fs::weakly_canonical(path);
   if (!fs::exists(path))
     create(path);
-  open(path);
+  open_mirror(path);
   incoming::remove_leftovers(path);
   remove_locks(path, "refs");
-  return mirror{std::move(path), std::move(upstream)};
+  return mirror{std::move(path), std::make_shared<upstream_line>(
+                                   std::move(upstream), std::move(keys))};
 }
 
 std::optional<std::string> mirror::resolve_branch(std::string_view name) const {
@@ -177,7 +171,7 @@ std::optional<std::string> mirror::resolve_branch(std::string_view name) const {
 }
 
 std::optional<std::string> mirror::resolve_ref(std::string_view name) const {
-  auto repo = open(path_);
+  auto repo = open_mirror(path_);
   for (const auto* kind : {"heads/", "tags/"})
     if (auto found = commit_at(repo.get(), std::string{upstream_space} + kind
                                              + std::string{name}))
@@ -186,12 +180,12 @@ std::optional<std::string> mirror::resolve_ref(std::string_view name) const {
 }
 
 std::optional<std::string> mirror::ref(const std::string& name) const {
-  return commit_at(open(path_).get(), name);
+  return commit_at(open_mirror(path_).get(), name);
 }
 
 std::map<std::string, std::string> mirror::upstream_refs() const {
   std::map<std::string, std::string> result;
-  auto repo = open(path_);
+  auto repo = open_mirror(path_);
   for_each_ref(repo.get(), [&](git_reference* ref) {
     std::string_view name = git_reference_name(ref);
     const auto* target = git_reference_target(ref);
@@ -203,7 +197,7 @@ std::map<std::string, std::string> mirror::upstream_refs() const {
 
 std::vector<std::string> mirror::tips() const {
   std::vector<std::string> result;
-  auto repo = open(path_);
+  auto repo = open_mirror(path_);
   for_each_ref(repo.get(), [&](git_reference* ref) {
     object_handle object;
     if (git_reference_peel(receive(object), ref, GIT_OBJECT_COMMIT) == 0)
@@ -216,7 +210,7 @@ std::vector<std::string> mirror::tips() const {
 
 bool mirror::is_ancestor(std::string_view ancestor,
                          std::string_view commit) const {
-  auto repo = open(path_);
+  auto repo = open_mirror(path_);
   auto before = to_oid(ancestor);
   auto after = to_oid(commit);
   for (const auto* id : {&before, &after}) {
@@ -234,7 +228,7 @@ bool mirror::is_ancestor(std::string_view ancestor,
 }
 
 bool mirror::in_upstream(std::string_view commit) const {
-  auto repo = open(path_);
+  auto repo = open_mirror(path_);
   auto id = to_oid(commit);
   commit_handle found;
   auto code = git_commit_lookup(receive(found), repo.get(), &id);
@@ -262,7 +256,7 @@ bool mirror::in_upstream(std::string_view commit) const {
 bool mirror::move_ref(const std::string& name,
                       const std::optional<std::string>& old,
                       const std::string& commit) const {
-  auto repo = open(path_);
+  auto repo = open_mirror(path_);
   auto target = to_oid(commit);
   reference_handle made;
   int code = 0;
@@ -283,7 +277,7 @@ bool mirror::move_ref(const std::string& name,
 }
 
 void mirror::set_ref(const std::string& name, const std::string& commit) const {
-  auto repo = open(path_);
+  auto repo = open_mirror(path_);
   auto id = to_oid(commit);
   reference_handle made;
   check(git_reference_create(receive(made), repo.get(), name.c_str(), &id, 1,
@@ -294,7 +288,7 @@ void mirror::set_ref(const std::string& name, const std::string& commit) const {
 void mirror::record_pushed(std::string_view branch,
                            const std::string& commit) const {
   auto held = hold_upstream_refs();
-  auto repo = open(path_);
+  auto repo = open_mirror(path_);
   auto id = to_oid(commit);
   for (const auto* space : {"refs/upstream/heads/", "refs/heads/"})
     replace_ref(repo.get(), space + std::string{branch}, id);

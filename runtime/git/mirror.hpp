@@ -21,10 +21,11 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
+#include "runtime/git/upstream_line.hpp"
 
-#include <chrono>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,21 +43,22 @@ public:
   /// Opens the mirror at `path`, which ends in `<project>.git`, or makes it:
   /// whole or not at all. Removes what a crash left: imports cut short, locks.
   /// Throws refused(bad_request) for an upstream that is not allowed. Does not
-  /// speak to the upstream.
-  static mirror open_or_create(std::filesystem::path path,
-                               std::string upstream);
+  /// speak to the upstream; `keys` are for when it does.
+  static mirror open_or_create(std::filesystem::path path, std::string upstream,
+                               std::shared_ptr<const credentials> keys =
+                                 std::make_shared<const credentials>());
 
   const std::filesystem::path& path() const noexcept {
     return path_;
   }
   const std::string& upstream() const noexcept {
-    return upstream_;
+    return line_->url();
   }
 
   /// Asks the upstream for its branches and tags, and forgets those that it
-  /// has no more. An empty upstream is fine. Throws refused(unavailable).
-  void fetch(std::chrono::milliseconds timeout = std::chrono::seconds{
-               60}) const;
+  /// has no more. An empty upstream is fine. Throws refused(unavailable): in
+  /// 20 s where it does not answer, in 10 min where it does and is slow.
+  void fetch() const;
 
   /// Where the upstream's branch stands, as far as fetched.
   std::optional<std::string> resolve_branch(std::string_view name) const;
@@ -82,7 +84,7 @@ public:
   /// tags, as far as fetched.
   bool in_upstream(std::string_view commit) const;
 
-  /// Takes a pack from a session: read from the start of the file `pack_fd`,
+  /// Takes a pack from a session: read from `pack_fd` from where it stands,
   /// checked as a whole (sound objects, no `.git` or `..` in a tree, all that
   /// `tips` need is here) beside the mirror, and only then moved in. On disk
   /// when it returns; no reference is touched. Throws refused(conflict).
@@ -110,8 +112,8 @@ public:
   push_refs(const std::vector<std::string>& names) const;
 
 private:
-  mirror(std::filesystem::path path, std::string upstream)
-    : path_(std::move(path)), upstream_(std::move(upstream)) {}
+  mirror(std::filesystem::path path, std::shared_ptr<upstream_line> line)
+    : path_(std::move(path)), line_(std::move(line)) {}
 
   void record_pushed(std::string_view branch, const std::string& commit) const;
 
@@ -120,7 +122,7 @@ private:
   unique_fd hold_upstream_refs() const;
 
   std::filesystem::path path_;
-  std::string upstream_;
+  std::shared_ptr<upstream_line> line_; // what copies share
 };
 
 } // namespace greenroom::git

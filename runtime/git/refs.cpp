@@ -60,6 +60,27 @@ std::optional<std::string> component_fault(std::string_view part) {
   return std::nullopt;
 }
 
+// What stands after an URL's scheme. With ssh the user is no secret, and
+// neither it nor the host may read as an option of ssh's.
+std::optional<std::string> authority_fault(std::string_view rest, bool ssh) {
+  auto end = std::min(rest.find_first_of("/?#"), rest.size());
+  auto host = rest.substr(0, end);
+  if (auto sign = host.rfind('@'); sign != host.npos) {
+    auto user = host.substr(0, sign);
+    if (!ssh || user.find_first_of(":@") != user.npos)
+      return ssh ? "must not hold a password"
+                 : "must not hold a user name or password";
+    if (user.empty() || user.front() == '-')
+      return "must name a user before '@'";
+    host.remove_prefix(sign + 1);
+  }
+  if (host.empty() || host.front() == '-' || host.front() == ':')
+    return "must name a host";
+  if (ssh && end == rest.size())
+    return "must have a path after the host";
+  return std::nullopt;
+}
+
 } // namespace
 
 std::optional<std::string> name_fault(std::string_view name) {
@@ -99,18 +120,12 @@ std::optional<std::string> upstream_fault(std::string_view upstream) {
   // A plain path is what git would not take for anything else.
   if (upstream.starts_with('/') || upstream.starts_with("file:///"))
     return std::nullopt;
-  for (auto scheme : {"http://"sv, "https://"sv}) {
-    if (!upstream.starts_with(scheme))
-      continue;
-    auto host = upstream.substr(scheme.size());
-    host = host.substr(0, host.find_first_of("/?#"));
-    if (host.find('@') != host.npos)
-      return "must not hold a user name or password";
-    if (host.empty() || host.front() == '-' || host.front() == ':')
-      return "must name a host";
-    return std::nullopt;
-  }
-  return "must be an absolute path or a file://, http:// or https:// URL";
+  for (auto scheme : {"http://"sv, "https://"sv, "ssh://"sv})
+    if (upstream.starts_with(scheme))
+      return authority_fault(upstream.substr(scheme.size()),
+                             scheme == "ssh://"sv);
+  return "must be an absolute path or a file://, http://, https:// or ssh:// "
+         "URL";
 }
 
 std::string without_credentials(std::string text) {

@@ -19,8 +19,8 @@ inline constexpr std::size_t max_name = 200;
 /// some of ours. The 7 to 40 hex digits of a commit id pass too.
 std::optional<std::string> name_fault(std::string_view name);
 
-/// For a project's `repo`: an absolute path, file://, http:// or https://,
-/// without user name or password.
+/// For a project's `repo`: an absolute path, file://, http://, https:// or
+/// ssh://, without password and, but for ssh, without user name.
 std::optional<std::string> upstream_fault(std::string_view upstream);
 
 /// The text with whatever stands as `user:password@` in an URL blotted out.

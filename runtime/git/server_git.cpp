@@ -15,13 +15,17 @@ command_result run(const server_git& call) {
                "core.hooksPath=/dev/null",
                "-c",
                "protocol.ext.allow=never",
+               "-c",
+               "http.lowSpeedLimit=1000",
+               "-c",
+               "http.lowSpeedTime=20",
                "--git-dir=" + call.mirror.string()};
   what.argv.insert(what.argv.end(), call.args.begin(), call.args.end());
   what.cwd = call.mirror;
   what.env = {"GIT_CONFIG_NOSYSTEM=1",
               "GIT_CONFIG_GLOBAL=/dev/null",
               "GIT_TERMINAL_PROMPT=0",
-              "GIT_ALLOW_PROTOCOL=file:http:https",
+              "GIT_ALLOW_PROTOCOL=file:http:https:ssh",
               "HOME=/nonexistent",
               "LC_ALL=C",
               std::string{"PATH="}
@@ -29,6 +33,7 @@ command_result run(const server_git& call) {
   what.env.insert(what.env.end(), call.env.begin(), call.env.end());
   what.stdin_fd = call.stdin_fd;
   what.timeout = call.timeout;
+  what.max_output = call.max_output;
   return run_command(what);
 }
 

@@ -3,7 +3,8 @@
 // Never in a repository that a session can write: git would run what that
 // repository's configuration names. The environment is empty but for what
 // keeps git from reading any configuration other than the mirror's, from
-// asking for passwords, and from protocols other than plain files and HTTP.
+// asking a terminal for passwords, from waiting for an upstream that sends next
+// to nothing, and from protocols other than plain files, HTTP and ssh.
 #pragma once
 
 #include "runtime/base/run_command.hpp"
@@ -21,6 +22,7 @@ struct server_git {
   std::vector<std::string> env{}; // beyond what every call has
   int stdin_fd = -1;              // borrowed; -1: /dev/null
   std::chrono::milliseconds timeout{60'000};
+  std::size_t max_output = 1024 * 1024; // bytes kept of what it prints
 };
 
 /// Blocks until git has ended. Throws std::system_error if there is no git.

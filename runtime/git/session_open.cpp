@@ -1,6 +1,5 @@
 #include "runtime/git/session_open.hpp"
 
-#include "messages/errors.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 
@@ -33,8 +32,7 @@ constexpr int max_depth = 128;
 constexpr off_t max_file = off_t{1} << 30;
 
 [[noreturn]] void refuse(const std::string& what) {
-  throw refused{errc::conflict,
-                "the session's repository cannot be used: " + what};
+  throw checkout_fault{"the session's repository cannot be used: " + what};
 }
 
 struct dir_closer {

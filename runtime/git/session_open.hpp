@@ -7,9 +7,9 @@
 // borrows from no object store but our mirror's. Its configuration is not
 // read at all: no include, work tree, filter or hook of it can act.
 //
-// The look comes before the use, so nobody may write there meanwhile who could
-// not do worse anyway: the caller has stopped the session's commands, or runs
-// this inside the session's sandbox.
+// The look comes before the use, and the session's commands may write there in
+// between: so this is called inside the session's sandbox only, where nothing
+// else is in reach.
 #pragma once
 
 #include "runtime/git/handles.hpp"
@@ -17,7 +17,7 @@
 
 namespace greenroom::git {
 
-/// Throws refused(conflict) with what is wrong and what would do.
+/// Throws checkout_fault with what is wrong and what would do.
 repository_handle open_session(const session_place& place);
 
 } // namespace greenroom::git

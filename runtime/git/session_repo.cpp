@@ -1,8 +1,9 @@
 #include "runtime/git/session_repo.hpp"
 
-#include "messages/errors.hpp"
+#include "runtime/git/refs.hpp"
 #include "runtime/git/session_open.hpp"
 #include "runtime/git/session_stage.hpp"
+#include "runtime/git/signatures.hpp"
 
 #include <git2/sys/repository.h>
 
@@ -50,33 +51,20 @@ commit_handle head_commit(git_repository* repo) {
   return commit;
 }
 
-// What a reference of the session is called among named_commits; empty for
-// those that are not the user's own work.
-std::string work_name(std::string_view ref) {
-  if (ref.starts_with(branch_space) || ref.starts_with("refs/tags/"))
-    return std::string{ref.substr(5)};
-  return {};
+// True for the references that are the user's own work.
+bool is_work(std::string_view ref) {
+  return ref.starts_with(branch_space) || ref.starts_with("refs/tags/");
+}
+
+// What such a reference is called among named_commits. git takes names that
+// we do not: then the commit is what counts.
+std::string work_name(std::string_view ref, const std::string& commit) {
+  auto name = ref.substr(ref.find('/') + 1);
+  return name_fault(name.substr(name.find('/') + 1)) ? "odd/" + commit
+                                                     : std::string{name};
 }
 
 // -- committing ---------------------------------------------------------------
-
-// As git takes it: no line breaks or angle brackets.
-std::string clean(std::string text, const char* fallback) {
-  std::erase_if(text, [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == '<' || c == '>'
-           || c == 0x7f;
-  });
-  auto empty = text.find_first_not_of(" .,:;\"\\'") == text.npos;
-  return empty ? fallback : text;
-}
-
-signature_handle sign(const author& by) {
-  signature_handle result;
-  check(git_signature_now(receive(result), clean(by.name, "greenroom").c_str(),
-                          clean(by.email, "greenroom@localhost").c_str()),
-        "cannot sign a commit");
-  return result;
-}
 
 // HEAD's commit and, while a merge is in progress, those being merged.
 std::vector<commit_handle> parents_of(git_repository* repo,
@@ -107,10 +95,10 @@ std::vector<commit_handle> parents_of(git_repository* repo,
 // A git that runs in the session holds a lock; one that was killed left it.
 void check_unlocked(int code, std::string_view what) {
   if (code == GIT_ELOCKED)
-    throw refused{errc::conflict,
-                  "the session's repository is locked: another git runs in "
-                  "it, or one that was killed left its lock; remove `*.lock` "
-                  "files such as `.git/index.lock`, then try again"};
+    throw checkout_fault{
+      "the session's repository is locked: another git runs in "
+      "it, or one that was killed left its lock; remove `*.lock` "
+      "files such as `.git/index.lock`, then try again"};
   check(code, what);
 }
 
@@ -151,9 +139,8 @@ void refuse_conflicts(git_index* index) {
       break;
     }
   }
-  throw refused{errc::conflict,
-                "a merge in the session has conflicts (`" + first
-                  + "`): resolve and commit it, then try again"};
+  throw checkout_fault{"a merge in the session has conflicts (`" + first
+                       + "`): resolve and commit it, then try again"};
 }
 
 // The session's index, or where it cannot be read one made from HEAD.
@@ -172,6 +159,16 @@ index_handle readable_index(git_repository* repo, git_commit* head) {
   return index;
 }
 
+// nullopt: HEAD is detached.
+std::optional<std::string> branch_at_head(git_repository* repo) {
+  auto head = look_up(repo, "HEAD");
+  const auto* target =
+    head ? git_reference_symbolic_target(head.get()) : nullptr;
+  if (target == nullptr || !std::string_view{target}.starts_with(branch_space))
+    return std::nullopt;
+  return target + branch_space.size();
+}
+
 } // namespace
 
 checkout_status status(const session_place& place) {
@@ -179,11 +176,7 @@ checkout_status status(const session_place& place) {
   checkout_status result;
   if (auto commit = head_commit(repo.get()))
     result.head = to_hex(*git_commit_id(commit.get()));
-  auto head = look_up(repo.get(), "HEAD");
-  const auto* target =
-    head ? git_reference_symbolic_target(head.get()) : nullptr;
-  if (target != nullptr && std::string_view{target}.starts_with(branch_space))
-    result.branch = target + branch_space.size();
+  result.branch = branch_at_head(repo.get());
 
   git_status_options options = GIT_STATUS_OPTIONS_INIT;
   options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED
@@ -196,6 +189,10 @@ checkout_status status(const session_place& place) {
   return result;
 }
 
+bool is_checked_out(const session_place& place, std::string_view branch) {
+  return branch_at_head(open_session(place).get()) == branch;
+}
+
 std::optional<std::string> branch_tip(const session_place& place,
                                       std::string_view branch) {
   auto repo = open_session(place);
@@ -205,9 +202,9 @@ std::optional<std::string> branch_tip(const session_place& place,
     return std::nullopt;
   auto id = commit_of(ref.get());
   if (!id)
-    throw refused{errc::conflict, "branch \"" + std::string{branch}
-                                    + "\" of the session's repository leads "
-                                      "to no commit that can be read"};
+    throw checkout_fault{"branch \"" + std::string{branch}
+                         + "\" of the session's repository leads "
+                           "to no commit that can be read"};
   return to_hex(*id);
 }
 
@@ -223,17 +220,17 @@ std::map<std::string, std::string> named_commits(const session_place& place) {
     if (code == GIT_ITEROVER)
       break;
     check(code, "cannot list the session's branches");
-    auto name = work_name(git_reference_name(ref.get()));
-    if (name.empty())
+    std::string_view name = git_reference_name(ref.get());
+    if (!is_work(name))
       continue;
     auto id = commit_of(ref.get());
     // A tag may be of something else; a branch may not.
-    if (!id && name.starts_with("heads/"))
-      throw refused{errc::conflict, "the session's branch \"" + name.substr(6)
-                                      + "\" leads to no commit that can be "
-                                        "read"};
+    if (!id && name.starts_with(branch_space))
+      throw checkout_fault{"the session's branch \""
+                           + std::string{name.substr(branch_space.size())}
+                           + "\" leads to no commit that can be read"};
     if (id)
-      result.emplace(name, to_hex(*id));
+      result.emplace(work_name(name, to_hex(*id)), to_hex(*id));
   }
   auto code = git_stash_foreach(
     repo.get(),

@@ -1,20 +1,22 @@
-// A session's own clone: made, asked, committed in, and taken from.
+// A session's own clone: asked, committed in, and taken from.
 //
-// A checkout is a repository of its own that borrows the mirror's objects; it
-// belongs to the session's user, who may have broken it in any way. These
-// functions touch nothing but the checkout, and of the mirror only read the
-// objects. They run no hook, filter or other program, and follow no link out
-// of it (see session_open.hpp for what is checked, and when they may run).
+// What greenroom-git does inside the session's sandbox; the server itself
+// asks through sandboxed_git. A checkout belongs to the session's user, who may
+// have broken it in any way. These functions touch nothing but the checkout,
+// and of the mirror only read the objects. They run no hook, filter or other
+// program, and follow no link out of it (see session_open.hpp for what is
+// checked).
 //
-// Errors: refused(conflict) with a sentence for the user where the repository
-// is in the way; other exceptions for what could not be read or written. No
-// call changes anything that a second call would not put right.
+// Errors: checkout_fault where the repository is in the way; other exceptions
+// for what could not be read or written. No call changes anything that a
+// second call would not put right.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,21 +34,11 @@ struct author {
   std::string email;
 };
 
-// -- making -------------------------------------------------------------------
-
-struct checkout_spec {
-  session_place place;
-  std::string branch;
-  std::string commit; // empty: the branch has no commit yet
-  std::string origin; // what the session's user fetches from
-  // The upstream's branches and tags as mirror::upstream_refs gives them; they
-  // become refs/remotes/origin/* and refs/tags/*.
-  std::map<std::string, std::string> upstream_refs;
+/// What the session's user has to put right, in a sentence for them.
+class checkout_fault : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
 };
-
-/// Makes the clone, whole or not at all, with the branch checked out. A
-/// checkout that is there already and stands on the branch is left alone.
-void make_checkout(const checkout_spec& spec);
 
 // -- asking -------------------------------------------------------------------
 
@@ -58,12 +50,16 @@ struct checkout_status {
 
 checkout_status status(const session_place& place);
 
+/// True if HEAD is on the branch, which need not have a commit.
+bool is_checked_out(const session_place& place, std::string_view branch);
+
 /// Where a local branch stands; nullopt if there is none of that name.
 std::optional<std::string> branch_tip(const session_place& place,
                                       std::string_view branch);
 
 /// Every commit that the session's user gave a name: `heads/x`, `tags/y`,
-/// `stash` (older ones `stash-1`, …), and `detached` for a detached HEAD.
+/// `stash` (older ones `stash-1`, …), and `detached` for a detached HEAD. A
+/// name that would not pass name_fault becomes `odd/<commit>`.
 std::map<std::string, std::string> named_commits(const session_place& place);
 
 // -- taking -------------------------------------------------------------------

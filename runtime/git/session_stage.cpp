@@ -1,7 +1,7 @@
 #include "runtime/git/session_stage.hpp"
 
-#include "messages/errors.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/git/session_repo.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -182,9 +182,9 @@ private:
     if (unreadable_.size() > max_named)
       names +=
         " and " + std::to_string(unreadable_.size() - max_named) + " more";
-    throw refused{errc::conflict, "these files cannot be read: " + names
-                                    + "; change their permissions, ignore or "
-                                      "remove them, then try again"};
+    throw checkout_fault{"these files cannot be read: " + names
+                         + "; change their permissions, ignore or "
+                           "remove them, then try again"};
   }
 
   git_repository* repo_;

@@ -11,7 +11,7 @@ enum class stage_mode {
 };
 
 /// `index` is the repository's own; it is not written. Throws
-/// refused(conflict) that names files which cannot be read.
+/// checkout_fault that names files which cannot be read.
 void stage_all(git_repository* repo, git_index* index, stage_mode mode);
 
 } // namespace greenroom::git

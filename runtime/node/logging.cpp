@@ -1,6 +1,7 @@
 #include "runtime/node/logging.hpp"
 
 #include <spdlog/async.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -8,8 +9,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace greenroom {
@@ -42,6 +47,44 @@ public:
 
 constexpr std::size_t waiting_lines = 8192;
 
+// Standard error where it is no terminal. Lines that wait together are written
+// together: a busy server's log is many short lines. It is the pool's thread
+// that calls, so the pool is there.
+class stderr_lines final : public spdlog::sinks::base_sink<std::mutex> {
+public:
+  explicit stderr_lines(spdlog::details::thread_pool& pool) : pool_(pool) {}
+
+  ~stderr_lines() override {
+    flush_();
+  }
+
+protected:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    formatter_->format(line, text_);
+    if (text_.size() >= most || pool_.queue_size() == 0)
+      flush_();
+  }
+
+  void flush_() override {
+    auto from = text_.data();
+    auto end = from + text_.size();
+    while (from < end) {
+      auto written =
+        ::write(STDERR_FILENO, from, static_cast<std::size_t>(end - from));
+      if (written < 0 && errno != EINTR)
+        break; // there is nowhere to say so
+      from += written < 0 ? 0 : written;
+    }
+    text_.clear();
+  }
+
+private:
+  static constexpr std::size_t most = 64 * 1024;
+
+  spdlog::details::thread_pool& pool_;
+  spdlog::memory_buf_t text_;
+};
+
 spdlog::level::level_enum level_of(log_level level) {
   switch (level) {
     case log_level::debug:
@@ -60,7 +103,11 @@ spdlog::level::level_enum level_of(log_level level) {
 
 void start_logging(const log_config& rules) {
   spdlog::init_thread_pool(waiting_lines, 1);
-  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  spdlog::sink_ptr sink;
+  if (::isatty(STDERR_FILENO) != 0)
+    sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  else
+    sink = std::make_shared<stderr_lines>(*spdlog::thread_pool());
   auto logger = std::make_shared<spdlog::async_logger>(
     "greenroom", std::move(sink), spdlog::thread_pool(),
     spdlog::async_overflow_policy::overrun_oldest);
@@ -76,6 +123,16 @@ void start_logging(const log_config& rules) {
 
 void stop_logging() {
   spdlog::shutdown();
+}
+
+void drain_logging() {
+  constexpr unsigned patience = 2;
+  ::alarm(patience); // SIGALRM ends the process
+  // The old pool writes what it has before it goes; the logger stays, for
+  // those who still use it.
+  spdlog::init_thread_pool(1, 1);
+  for (auto& sink : spdlog::default_logger()->sinks())
+    sink->flush();
 }
 
 } // namespace greenroom

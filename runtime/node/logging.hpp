@@ -13,4 +13,9 @@ void start_logging(const log_config& rules);
 /// Writes what is waiting.
 void stop_logging();
 
+/// The same for a process that is about to exit while its threads still log:
+/// what they log from now on is lost. Ends the process where the log takes no
+/// more.
+void drain_logging();
+
 } // namespace greenroom

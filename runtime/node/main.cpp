@@ -1,6 +1,7 @@
 // The command line of greenroom.
 //
-// Exit codes: 0 done, 1 could not start or died, 2 bad usage or configuration.
+// Exit codes: 0 done, 1 could not start or died, 2 bad usage or configuration,
+// 3 told to stop, but had to leave something unfinished.
 #include "runtime/config/config.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/node.hpp"
@@ -115,7 +116,7 @@ int main(int argc, char** argv) {
   app.footer("Start a node on this machine:\n"
              "  greenroom serve --config config/dev.jsonc\n"
              "Exit codes: 0 done, 1 could not start, 2 bad usage or "
-             "configuration.");
+             "configuration, 3 stopped with something unfinished.");
   arguments args;
   auto* serve_command = app.add_subcommand("serve", "Run a node");
   add_config_options(*serve_command, args);

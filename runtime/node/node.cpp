@@ -2,6 +2,7 @@
 
 #include "actors/directory.hpp"
 #include "actors/git_workers.hpp"
+#include "actors/janitor.hpp"
 #include "actors/key_registry.hpp"
 #include "actors/log_reader.hpp"
 #include "actors/runner_link.hpp"
@@ -14,8 +15,11 @@
 #include "runtime/auth/key_table.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/watchdog.hpp"
 #include "runtime/logs/syncer.hpp"
+#include "runtime/node/logging.hpp"
 #include "runtime/node/root.hpp"
+#include "runtime/sandbox/host.hpp"
 #include "runtime/store/connection.hpp"
 #include "runtime/store/keys.hpp"
 #include "runtime/store/migrations.hpp"
@@ -30,6 +34,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -41,6 +46,10 @@ namespace greenroom {
 namespace fs = std::filesystem;
 
 namespace {
+
+// How long an end in order may take. What is cut off then is taken up again at
+// the next start, as after a crash.
+constexpr std::chrono::seconds stop_patience{20};
 
 constexpr std::size_t git_threads = 4;
 constexpr std::size_t git_queue = 256;
@@ -85,10 +94,6 @@ unique_fd lock_data_dir(const fs::path& dir) {
 }
 
 void refuse_what_is_not_built(const config& settings) {
-  if (settings.sandbox.mode == sandbox_mode::bubblewrap)
-    throw start_error("sandbox.mode \"bubblewrap\" is not served by this "
-                      "version; commands can only run unconfined, which you "
-                      "accept with --set sandbox.mode=none");
   if (settings.http.tls)
     throw start_error("http.tls is not served by this version; set it to null "
                       "and put a TLS proxy in front");
@@ -103,13 +108,36 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-fs::path runner_binary() {
-  auto path =
-    fs::read_symlink("/proc/self/exe").parent_path() / "greenroom-runner";
+fs::path program(const char* name) {
+  auto path = fs::read_symlink("/proc/self/exe").parent_path() / name;
   if (!fs::exists(path))
     throw start_error(path.string()
                       + " is missing; it belongs beside greenroom");
   return path;
+}
+
+std::shared_ptr<const sandbox::host> find_host(const config& settings) {
+  try {
+    auto result = std::make_shared<sandbox::host>(
+      sandbox::check_host(settings, program("greenroom-runner")));
+    for (auto& limit : result->not_in_force)
+      spdlog::warn("{}", limit);
+    return result;
+  } catch (const start_error&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw start_error(std::string{e.what()}
+                      + "; to run all sessions unconfined, as the node's own "
+                        "user: --set sandbox.mode=none");
+  }
+}
+
+// What one session's commands are shut into.
+sandbox::place place_of(const fs::path& data_dir, const std::string& session_id,
+                        const std::string& project_id) {
+  auto directory = data_dir / "sessions" / session_id;
+  return {session_id, directory, directory / "checkout",
+          data_dir / "repos" / (project_id + ".git")};
 }
 
 std::unique_ptr<store::connection> open_store(const config& settings,
@@ -143,6 +171,7 @@ struct node::parts {
   std::atomic<bool> ready{false};
   std::atomic<bool> broken{false};
 
+  std::shared_ptr<const sandbox::host> host; // what sessions are shut into
   std::unique_ptr<log_syncer> syncer;
   std::unique_ptr<runner_link> runners;
 
@@ -150,24 +179,32 @@ struct node::parts {
   std::unique_ptr<caf::actor_system> system;
   std::shared_ptr<node_context> context;
   node_root_actor root;
-  session_supervisor_core supervisor;
+  session_supervisor_full supervisor;
   directory_actor directory;
   key_registry_actor registry;
-  std::vector<caf::actor> to_stop; // in the order of starting
+  struct kept {
+    caf::actor part;
+    const char* what;
+  };
+  std::vector<kept> to_stop; // in the order of starting
   std::unique_ptr<http::server> server;
+  std::atomic<const char*> stopping{""}; // what is being waited for
 
   template <class Handle>
-  Handle keep(Handle handle) {
-    to_stop.push_back(caf::actor_cast<caf::actor>(handle));
-    caf::anon_send(root, guard_part{to_stop.back()});
+  Handle keep(const char* what, Handle handle) {
+    to_stop.push_back({caf::actor_cast<caf::actor>(handle), what});
+    caf::anon_send(root, guard_part{to_stop.back().part});
     return handle;
   }
 
   void open();
+  git_settings git_settings_of() const;
   void start_actors();
   void start_http();
   void reconcile_sessions();
+  void start_janitor();
   void stop();
+  void stop_actors();
 };
 
 void node::parts::open() {
@@ -175,11 +212,24 @@ void node::parts::open() {
   raise_descriptor_limit();
   data_dir = prepare_data_dir(settings);
   lock = lock_data_dir(data_dir);
+  host = find_host(settings);
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
   keys = std::make_unique<key_ring>(admin.secret);
   syncer = std::make_unique<log_syncer>();
-  runners = std::make_unique<runner_link>(
-    runner_link_options{runner_binary(), data_dir, settings.exec.kill_grace});
+  runner_link_options link{program("greenroom-runner"), data_dir,
+                           settings.exec.kill_grace};
+  link.plan = [on = host, dir = data_dir](const std::string& id,
+                                          const std::string& project_id) {
+    return sandbox::make_plan(*on, place_of(dir, id, project_id));
+  };
+  runners = std::make_unique<runner_link>(std::move(link));
+}
+
+git_settings node::parts::git_settings_of() const {
+  auto helper = program("greenroom-git");
+  return {data_dir,
+          {host, helper},
+          {settings.git.credentials, helper, data_dir / "known_hosts"}};
 }
 
 void node::parts::start_actors() {
@@ -198,6 +248,8 @@ void node::parts::start_actors() {
   context = std::make_shared<node_context>();
   context->node = settings.node.name;
   context->data_dir = data_dir;
+  if (settings.sandbox.mode == sandbox_mode::bubblewrap)
+    context->home = sandbox::home_inside;
   context->shell = settings.exec.shell;
   context->max_concurrent = settings.exec.max_concurrent;
   context->max_queued = settings.exec.max_queued;
@@ -205,34 +257,45 @@ void node::parts::start_actors() {
   context->max_lifetime = settings.sessions.max_expiry;
   context->runners = runners.get();
   context->syncer = syncer.get();
-  context->store = keep(system->spawn<caf::detached>(
-    store_writer,
-    std::make_shared<connection_ptr::element_type>(std::move(write_to)),
-    settings.node.name));
-  context->reader = keep(system->spawn<caf::detached>(
-    store_reader,
-    std::make_shared<connection_ptr::element_type>(std::move(read_from))));
+  context->store =
+    keep("the store's writer",
+         system->spawn<caf::detached>(
+           store_writer,
+           std::make_shared<connection_ptr::element_type>(std::move(write_to)),
+           settings.node.name));
+  context->reader = keep(
+    "the store's reader",
+    system->spawn<caf::detached>(
+      store_reader,
+      std::make_shared<connection_ptr::element_type>(std::move(read_from))));
   context->git =
-    keep(system->spawn(git_workers, data_dir, git_threads, git_queue));
+    keep("the git workers",
+         system->spawn(git_workers, git_settings_of(), git_threads, git_queue));
   context->logs =
-    keep(system->spawn(log_reader, data_dir, log_threads, log_queue));
-  supervisor = keep(system->spawn(session_supervisor, context, projects));
-  directory = keep(system->spawn(greenroom::directory, context, supervisor,
-                                 std::move(projects)));
-  registry = keep(system->spawn(key_registry, context->store, keys.get(),
-                                std::move(stored_keys)));
+    keep("the log readers",
+         system->spawn(log_reader, data_dir, log_threads, log_queue));
+  supervisor = keep("the session supervisor",
+                    system->spawn(session_supervisor, context, projects));
+  directory =
+    keep("the directory", system->spawn(greenroom::directory, context,
+                                        supervisor, std::move(projects)));
+  context->directory = directory;
+  registry =
+    keep("the key registry", system->spawn(key_registry, context->store,
+                                           keys.get(), std::move(stored_keys)));
 }
 
 void node::parts::start_http() {
   server = std::make_unique<http::server>(
     http::options_from(settings),
-    http::server_parts{*system, *keys, directory, registry,
+    http::server_parts{*system, *keys, directory, registry, context->store,
                        [this]() -> std::vector<std::string> {
                          if (!ready)
                            return {"sessions are being brought back"};
                          return {};
                        },
-                       spdlog::default_logger()});
+                       [on = host] { return on->not_in_force; },
+                       spdlog::default_logger(), host});
   try {
     server->start();
   } catch (const std::runtime_error& e) {
@@ -255,27 +318,51 @@ void node::parts::reconcile_sessions() {
   ready = true;
 }
 
-void node::parts::stop() {
-  ready = false;
-  if (server)
-    server->stop();
-  server.reset();
-  if (system) {
+void node::parts::start_janitor() {
+  keep("the janitor", system->spawn(janitor, context, supervisor,
+                                    settings.sessions.keep_ended));
+}
+
+void node::parts::stop_actors() {
+  {
     caf::scoped_actor self{*system};
     self->send_exit(root, caf::exit_reason::user_shutdown);
     self->wait_for(root);
-    for (auto part = to_stop.rbegin(); part != to_stop.rend(); ++part) {
-      self->send_exit(*part, caf::exit_reason::user_shutdown);
-      self->wait_for(*part);
+    for (auto one = to_stop.rbegin(); one != to_stop.rend(); ++one) {
+      stopping = one->what;
+      self->send_exit(one->part, caf::exit_reason::user_shutdown);
+      self->wait_for(one->part);
     }
   }
   to_stop.clear();
   root = node_root_actor{};
-  supervisor = session_supervisor_core{};
+  supervisor = session_supervisor_full{};
   directory = directory_actor{};
   registry = key_registry_actor{};
   context.reset();
+  stopping = "git commands, or reads of logs, that are under way";
   system.reset();
+}
+
+void node::parts::stop() {
+  ready = false;
+  stopping = "requests that are being answered";
+  watchdog dog{stop_patience, [this] {
+                 spdlog::critical("still waiting for {} after {} s: the "
+                                  "process ends without them",
+                                  stopping.load(), stop_patience.count());
+                 drain_logging();
+                 ::_exit(exit_unfinished);
+               }};
+  if (server)
+    server->stop();
+  server.reset();
+  if (system)
+    stop_actors();
+  stopping = "runners to be let go of";
+  runners.reset();
+  stopping = "the disk";
+  syncer.reset();
 }
 
 node::node(config settings) : parts_(std::make_unique<parts>()) {
@@ -286,6 +373,7 @@ node::node(config settings) : parts_(std::make_unique<parts>()) {
     // Nobody is served before every session has its one actor.
     parts_->reconcile_sessions();
     parts_->start_http();
+    parts_->start_janitor();
   } catch (...) {
     parts_->stop();
     throw;

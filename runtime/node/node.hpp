@@ -20,6 +20,9 @@ public:
   using std::runtime_error::runtime_error;
 };
 
+/// The exit code of a process that could not end in order.
+inline constexpr int exit_unfinished = 3;
+
 class node {
 public:
   /// Throws start_error or config_error, with nothing left running.
@@ -27,7 +30,8 @@ public:
   node(const node&) = delete;
   node& operator=(const node&) = delete;
 
-  /// Stops in order.
+  /// Stops in order. What has not ended after 20 s is named in the log, and
+  /// the process exits with exit_unfinished.
   ~node();
 
   /// The port that the HTTP side listens on.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <utility>
 
 namespace greenroom {
 
@@ -11,6 +12,9 @@ node_root_actor::behavior_type
 node_root(node_root_actor::stateful_pointer<node_root_state> self,
           std::function<void()> died) {
   self->set_down_handler([self, died](const caf::down_msg& down) {
+    // A second signal would be the order not to stop in order.
+    if (std::exchange(self->state.told, true))
+      return;
     spdlog::critical("a vital part has died ({}), the node ends",
                      self->system().render(down.reason));
     died();

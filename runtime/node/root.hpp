@@ -17,6 +17,7 @@ namespace greenroom {
 
 struct node_root_state {
   static inline const char* name = "node-root";
+  bool told = false; // the process is told to end
 };
 
 /// `died` is called once, before the process is told to end.

@@ -26,13 +26,20 @@ runner::command_spec resolve_command(const exec_spec& request,
                                      const session_record& session,
                                      const command_rules& rules);
 
-/// What the client asked, kept beside the command (exec/<eid>/request.json,
-/// mode 0600): it has no place in the events, since `env` may hold secrets,
-/// and is needed to know a repeated request again. Throws std::system_error.
-void keep_request(const std::filesystem::path& exec_dir,
-                  const exec_spec& request);
+/// Makes the exec's directory and in it spec.json (mode 0600): the command for
+/// the runner, and what the client asked, which has no place in the events,
+/// since `env` may hold secrets, and is needed to know a repeated request
+/// again. Written once and in one go: an exec whose file is cut has never been
+/// admitted. Throws std::system_error, also where there is one already.
+void keep_exec(const std::filesystem::path& exec_dir, const exec_spec& request,
+               const runner::command_spec& command);
 
-/// Nothing where there is none.
+/// What the client asked; nothing where there is none.
 std::optional<exec_spec> kept_request(const std::filesystem::path& exec_dir);
+
+/// Remembers, before it happens, that the runner is told to run the command:
+/// from then on nobody may tell it again. Throws std::system_error.
+void mark_sent(const std::filesystem::path& exec_dir);
+bool was_sent(const std::filesystem::path& exec_dir);
 
 } // namespace greenroom

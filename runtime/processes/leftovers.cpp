@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -27,7 +28,8 @@ constexpr int max_rounds = 100;
 // How long a killed process may take to end.
 constexpr int patience_ms = 1000;
 
-bool has_marker(const std::string& proc_dir, const std::string& marker) {
+bool has_marker(const std::string& proc_dir,
+                std::span<const std::string> session_ids) {
   struct stat info;
   if (::stat(proc_dir.c_str(), &info) != 0 || info.st_uid != ::geteuid())
     return false;
@@ -39,10 +41,17 @@ bool has_marker(const std::string& proc_dir, const std::string& marker) {
   }
   // Variables end with NUL; one before the first makes them all alike.
   environment.insert(0, 1, '\0');
-  return environment.find(marker) != std::string::npos;
+  constexpr std::string_view name{"\0GREENROOM_SESSION_ID=", 22};
+  for (auto at = environment.find(name); at != std::string::npos;
+       at = environment.find(name, at + 1)) {
+    auto id = environment.c_str() + at + name.size();
+    if (std::ranges::find(session_ids, id) != session_ids.end())
+      return true;
+  }
+  return false;
 }
 
-std::vector<unique_fd> find_marked(const std::string& marker) {
+std::vector<unique_fd> find_marked(std::span<const std::string> session_ids) {
   std::unique_ptr<DIR, int (*)(DIR*)> dir{::opendir("/proc"), ::closedir};
   if (!dir)
     throw std::system_error(errno, std::generic_category(),
@@ -54,7 +63,7 @@ std::vector<unique_fd> find_marked(const std::string& marker) {
       continue;
     // Pinned before it is looked at: what is killed is what was seen.
     auto process = open_pidfd(pid);
-    if (process && has_marker("/proc/" + std::to_string(pid), marker))
+    if (process && has_marker("/proc/" + std::to_string(pid), session_ids))
       result.push_back(std::move(process));
   }
   return result;
@@ -63,12 +72,14 @@ std::vector<unique_fd> find_marked(const std::string& marker) {
 } // namespace
 
 std::size_t kill_leftovers(std::string_view session_id) {
-  std::string marker;
-  marker.append(1, '\0').append("GREENROOM_SESSION_ID=").append(session_id);
-  marker.append(1, '\0');
+  const std::string id{session_id};
+  return kill_leftovers(std::span{&id, 1});
+}
+
+std::size_t kill_leftovers(std::span<const std::string> session_ids) {
   std::size_t count = 0;
   for (int round = 0; round < max_rounds; ++round) {
-    auto found = find_marked(marker);
+    auto found = find_marked(session_ids);
     if (found.empty())
       break;
     for (const auto& process : found)

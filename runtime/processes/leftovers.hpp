@@ -6,6 +6,8 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace greenroom {
@@ -14,5 +16,8 @@ namespace greenroom {
 /// runner too, and waits until they have ended. Returns how many there were.
 /// Never kills the caller. Throws std::system_error where /proc cannot be read.
 std::size_t kill_leftovers(std::string_view session_id);
+
+/// The same for many sessions, with one look at the host's processes.
+std::size_t kill_leftovers(std::span<const std::string> session_ids);
 
 } // namespace greenroom

@@ -31,6 +31,7 @@ exec_outcome outcome_of(const exit_record& record) {
   outcome.stdout_bytes = record.stdout_bytes;
   outcome.stderr_bytes = record.stderr_bytes;
   outcome.truncated = record.truncated;
+  outcome.reason = record.reason;
   return outcome;
 }
 

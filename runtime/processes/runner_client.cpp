@@ -1,6 +1,7 @@
 #include "runtime/processes/runner_client.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/runner/core/fd_passing.hpp"
 #include "runtime/runner/core/session_socket.hpp"
 
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 
 #include <array>
 #include <cerrno>
-#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -44,6 +44,8 @@ runner_connection::dial(const fs::path& session_dir) {
                               + session_dir.string() + '"');
   };
   unique_fd dir{::open(session_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!dir && errno == ENOENT)
+    return std::nullopt;
   if (!dir)
     fail();
   auto fd = runner::connect_to_runner(dir.get());
@@ -77,18 +79,26 @@ bool runner_connection::flush() {
 
 runner_connection::received runner_connection::receive() {
   std::array<char, runner::max_message> buffer;
-  ssize_t size = 0;
+  input_.reset();
+  runner::fd_datagram got;
   do
-    size = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
-  while (size < 0 && errno == EINTR);
-  if (size < 0 && errno == EAGAIN)
+    got = runner::receive_with_fds(fd_.get(), buffer, MSG_DONTWAIT);
+  while (got.size < 0 && errno == EINTR);
+  if (got.size < 0 && errno == EAGAIN)
     return nothing{};
-  if (size <= 0)
+  if (got.size <= 0)
     return closed{};
   auto [message, problem] = runner::decode_runner_message(
-    {buffer.data(), static_cast<std::size_t>(size)});
+    {buffer.data(), static_cast<std::size_t>(got.size)});
   if (!message)
     return closed{};
+  if (auto* x = std::get_if<runner::input>(&*message)) {
+    // The kernel drops what this process has no room for.
+    if (got.fds.size() != 1)
+      return runner::runner_message{
+        runner::no_input{x->exec, "the server has no descriptor left"}};
+    input_ = std::move(got.fds[0]);
+  }
   return std::move(*message);
 }
 
@@ -110,14 +120,8 @@ void write_exec_spec(const fs::path& session_dir, std::string_view exec,
 }
 
 std::optional<exit_record> read_exit_record(const fs::path& exec_dir) {
-  auto path = exec_dir / runner::exit_file;
-  auto text = read_file(path);
-  if (!text)
-    return std::nullopt;
-  auto result = parse_exit_record(*text);
-  if (!result)
-    throw std::runtime_error("no exit record: \"" + path.string() + '"');
-  return result;
+  auto text = read_file(exec_dir / runner::exit_file);
+  return text ? parse_exit_record(*text) : std::nullopt;
 }
 
 } // namespace greenroom

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 
 namespace greenroom {
@@ -60,10 +61,17 @@ public:
   /// closed.
   received receive();
 
+  /// The descriptor that came with the `input` that receive() gave last; closed
+  /// by the next receive() where nobody takes it.
+  unique_fd take_input() noexcept {
+    return std::move(input_);
+  }
+
 private:
   explicit runner_connection(unique_fd fd) noexcept;
 
   unique_fd fd_;
+  unique_fd input_;
   std::deque<std::string> queue_;
 };
 
@@ -81,7 +89,7 @@ public:
   runner_start(runner_start&& other) noexcept;
   runner_start& operator=(runner_start&&) = delete;
 
-  /// Waits for the starter, which takes milliseconds, unless that is done.
+  /// Kills the starter, unless it was finished.
   ~runner_start();
 
   /// A pidfd: readable when finish() will not block.
@@ -110,8 +118,9 @@ void write_exec_spec(const std::filesystem::path& session_dir,
 std::filesystem::path exec_directory(const std::filesystem::path& session_dir,
                                      std::string_view exec);
 
-/// How the exec ended; nullopt while that is not recorded. Throws
-/// std::system_error, and std::runtime_error where the file is no exit record.
+/// How the exec ended; nullopt while that is not recorded, or where the record
+/// is cut because the runner died, or the power went, when it was written.
+/// Throws std::system_error.
 std::optional<exit_record>
 read_exit_record(const std::filesystem::path& exec_dir);
 

@@ -101,8 +101,11 @@ runner_start::runner_start(runner_start&& other) noexcept
     complaints_(std::move(other.complaints_)) {}
 
 runner_start::~runner_start() {
-  if (pid_ != 0)
-    finish();
+  if (pid_ == 0)
+    return;
+  // One that hangs would hold up whoever waits for it.
+  signal_pidfd(starter_, SIGKILL);
+  finish();
 }
 
 std::optional<std::string> runner_start::finish() {

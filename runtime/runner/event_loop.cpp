@@ -45,6 +45,14 @@ void event_loop::watch(int fd, callback ready) {
   }
 }
 
+void event_loop::want_read(int fd, bool wanted) {
+  epoll_event event{};
+  if (wanted)
+    event.events = EPOLLIN;
+  event.data.fd = fd;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event);
+}
+
 void event_loop::want_write(int fd, bool wanted) {
   epoll_event event{};
   event.events = wanted ? EPOLLIN | EPOLLOUT : EPOLLIN;

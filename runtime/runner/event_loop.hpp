@@ -29,6 +29,10 @@ public:
   /// std::system_error.
   void watch(int fd, callback ready);
 
+  /// Whether to call back when `fd` can be read. An end of file, or a failure,
+  /// is called back for in any case.
+  void want_read(int fd, bool wanted);
+
   /// Whether to call back also when `fd` can be written.
   void want_write(int fd, bool wanted);
 

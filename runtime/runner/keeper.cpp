@@ -1,11 +1,14 @@
 #include "runtime/runner/keeper.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/runner/core/fd_passing.hpp"
+#include "runtime/runner/job.hpp"
 #include "runtime/runner/process_tree.hpp"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -13,11 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <optional>
+#include <span>
+#include <utility>
 
 namespace greenroom::runner {
 
@@ -28,56 +32,76 @@ struct start_failure {
   int error;
 };
 
+struct terminal {
+  unique_fd master;
+  unique_fd slave;
+};
+
+// Where the sandbox has a devpts of its own it is one of that. Nothing, and
+// errno, where there is none.
+std::optional<terminal> open_terminal(std::uint16_t rows, std::uint16_t cols) {
+  constexpr int flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+  terminal result;
+  result.master.reset(::open("/dev/ptmx", flags));
+  int locked = 0;
+  if (!result.master || ::ioctl(result.master.get(), TIOCSPTLCK, &locked) != 0)
+    return std::nullopt;
+  result.slave.reset(::ioctl(result.master.get(), TIOCGPTPEER, flags));
+  winsize size{rows, cols, 0, 0};
+  if (!result.slave || ::ioctl(result.master.get(), TIOCSWINSZ, &size) != 0)
+    return std::nullopt;
+  return result;
+}
+
 class keeper {
 public:
-  explicit keeper(const keeper_job& job) : job_(job) {}
+  explicit keeper(const keeper_place& place) : place_(place) {}
 
   void run() {
-    close_what_is_not_ours();
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigset_t child_signals;
     sigemptyset(&child_signals);
     sigaddset(&child_signals, SIGCHLD);
     children_.reset(::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (auto failure = start()) {
-      report({keeper_report::kind::failed, failure->error, failure->step});
+    auto job = receive_job(place_.jobs);
+    if (!job)
       return;
-    }
-    report({keeper_report::kind::started});
-    // Only the command may hold its pipes now: their end of file has to come.
-    ::close(job_.out);
-    ::close(job_.err);
-    ::close(job_.session_dir);
+    orders_ = std::move(job->orders);
+    auto failure = start(*job);
+    if (failure)
+      report({keeper_report::kind::failed, failure->error, failure->step});
+    else
+      report({keeper_report::kind::started}, job->master.get());
+    // Only now, so that the next keeper's fork delays no command.
+    std::uint64_t one = 1;
+    if (::write(place_.taken, &one, sizeof one) < 0 || failure)
+      return;
+    // Only the command may hold its ends now: their end of file has to come.
+    job.reset();
+    ::close(place_.jobs);
+    ::close(place_.taken);
     watch();
   }
 
 private:
-  // The shim has other execs' descriptors open, and an end of file that a
-  // keeper waits for must not be held back by another keeper.
-  void close_what_is_not_ours() {
-    std::array ours{job_.orders, job_.out, job_.err, job_.session_dir};
-    std::ranges::sort(ours);
-    auto next = 3u;
-    for (auto fd : ours) {
-      auto kept = static_cast<unsigned>(fd);
-      if (kept > next)
-        ::close_range(next, kept - 1, 0);
-      next = kept + 1;
-    }
-    ::close_range(next, ~0u, 0);
-  }
-
-  std::optional<start_failure> start() {
+  std::optional<start_failure> start(job& what) {
     if (!children_)
       return start_failure{start_step::process, errno};
-    unique_fd checkout{::openat(job_.session_dir, job_.checkout,
-                                O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    unique_fd checkout{
+      ::openat(AT_FDCWD, place_.checkout, O_PATH | O_DIRECTORY | O_CLOEXEC)};
     if (!checkout)
       return start_failure{start_step::checkout, errno};
-    auto cwd = open_beneath(checkout.get(), job_.cwd);
+    auto cwd = open_beneath(checkout.get(), what.cwd);
     if (!cwd)
       return start_failure{start_step::cwd, errno};
-    return spawn(cwd.get());
+    if (what.rows > 0) {
+      auto made = open_terminal(what.rows, what.cols);
+      if (!made)
+        return start_failure{start_step::tty, errno};
+      what.master = std::move(made->master);
+      what.in = std::move(made->slave);
+    }
+    return spawn(what, cwd.get());
   }
 
   static unique_fd open_beneath(int dir, const char* path) {
@@ -94,18 +118,31 @@ private:
   }
 
   // The child shares our memory until it is the command, so it says what
-  // failed by leaving it in `failure`.
-  std::optional<start_failure> spawn(int cwd) {
+  // failed by leaving it in `error`.
+  std::optional<start_failure> spawn(job& what, int cwd) {
     volatile int error = 0;
     volatile auto step = start_step::command;
-    ::environ = job_.env; // execvp looks for PATH there
+    ::environ = what.env.data(); // execvp looks for PATH there
+    auto tty = what.rows > 0;
+    auto in = what.in.get();
+    auto out = tty ? in : what.out.get();
+    auto err = tty ? in : what.err.get();
     auto pid = ::vfork();
     if (pid < 0)
       return start_failure{start_step::process, errno};
     if (pid == 0) {
       ::setsid();
-      ::dup2(job_.out, STDOUT_FILENO);
-      ::dup2(job_.err, STDERR_FILENO);
+      // Else it is /dev/null already.
+      if (in >= 0)
+        ::dup2(in, STDIN_FILENO);
+      ::dup2(out, STDOUT_FILENO);
+      ::dup2(err, STDERR_FILENO);
+      // Makes the command's group the terminal's foreground group, too.
+      if (tty && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) {
+        error = errno;
+        step = start_step::tty;
+        ::_exit(127);
+      }
       if (::fchdir(cwd) != 0) {
         error = errno;
         step = start_step::cwd;
@@ -114,7 +151,7 @@ private:
       sigset_t none;
       sigemptyset(&none);
       ::sigprocmask(SIG_SETMASK, &none, nullptr);
-      ::execvp(job_.argv[0], job_.argv);
+      ::execvp(what.argv[0], what.argv.data());
       error = errno;
       ::_exit(127);
     }
@@ -128,7 +165,7 @@ private:
 
   void watch() {
     std::array<pollfd, 2> fds{
-      {{job_.orders, POLLIN, 0}, {children_.get(), POLLIN, 0}}};
+      {{orders_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}}};
     while (!empty_) {
       ::poll(fds.data(), fds.size(), -1);
       if (fds[1].revents != 0)
@@ -151,7 +188,7 @@ private:
 
   void obey() {
     keeper_order order;
-    auto size = ::recv(job_.orders, &order, sizeof order, MSG_DONTWAIT);
+    auto size = ::recv(orders_.get(), &order, sizeof order, MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
       return;
     if (size != sizeof order)
@@ -179,11 +216,14 @@ private:
     report({keeper_report::kind::ended, status});
   }
 
-  void report(const keeper_report& what) {
-    ::send(job_.orders, &what, sizeof what, MSG_NOSIGNAL);
+  void report(const keeper_report& what, int master = -1) {
+    std::span fds{&master, master < 0 ? 0u : 1u};
+    send_with_fds(orders_.get(),
+                  {reinterpret_cast<const char*>(&what), sizeof what}, fds, 0);
   }
 
-  const keeper_job& job_;
+  const keeper_place& place_;
+  unique_fd orders_;
   unique_fd children_; // readable when a child has ended
   pid_t command_ = 0;  // 0: not started, or reaped
   bool empty_ = false; // no child is left
@@ -191,8 +231,16 @@ private:
 
 } // namespace
 
-void run_keeper(const keeper_job& job) noexcept {
-  keeper{job}.run();
+void refuse_job(int jobs, int error) noexcept {
+  auto job = receive_job(jobs);
+  if (!job)
+    return;
+  keeper_report report{keeper_report::kind::failed, error, start_step::process};
+  ::send(job->orders.get(), &report, sizeof report, MSG_NOSIGNAL);
+}
+
+void run_keeper(const keeper_place& place) noexcept {
+  keeper{place}.run();
   ::_exit(0);
 }
 

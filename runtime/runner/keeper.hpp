@@ -1,15 +1,17 @@
 // The process between the shim and one exec's command.
 //
-// It is a fork of the shim, a child subreaper, and starts the command as its
-// only child; so all that the exec ever starts is below it, and nothing else.
-// It lives as long as that, and when the shim dies it kills it all.
+// It is a child of init (init.hpp) and a child subreaper, and starts the
+// command as its only child; so all that the exec ever starts is below it, and
+// nothing else. It lives as long as that, and when the shim dies it kills it
+// all. It is forked before its job is there and waits for it, so that starting
+// a command costs no more than the command.
 //
-//   shim ── keeper ── command ── …
+//   init ── keeper ── command ── …
 //             └────── what lost its parent
 //
-// Both talk over a SOCK_SEQPACKET pair in the structs below; they are one
-// program, so the structs are their own format. End of file means, to the
-// shim: nothing of the exec is left; to the keeper: the shim is dead.
+// It and the shim talk over a SOCK_SEQPACKET pair in the structs below; they
+// are one program, so the structs are their own format. End of file means, to
+// the shim: nothing of the exec is left; to the keeper: the shim is dead.
 #pragma once
 
 #include <cstdint>
@@ -17,13 +19,13 @@
 namespace greenroom::runner {
 
 /// Where starting a command can fail.
-enum class start_step : std::int32_t { checkout, cwd, process, command };
+enum class start_step : std::int32_t { checkout, cwd, process, tty, command };
 
 struct keeper_report {
   enum class kind : std::int32_t {
-    started,
-    failed, // at `step`, with the errno in `value`
-    ended,  // the command; its wait status is in `value`
+    started, // with the terminal's master, where there is one
+    failed,  // at `step`, with the errno in `value`
+    ended,   // the command; its wait status is in `value`
   };
   kind what;
   std::int32_t value = 0;
@@ -40,20 +42,18 @@ struct keeper_order {
   std::int32_t signal = 0;
 };
 
-struct keeper_job {
-  int orders;      // the keeper's end of the pair
-  int out;         // the command's standard output
-  int err;         // and standard error; its input is the shim's descriptor 0
-  int session_dir; // where `checkout` is looked up
+struct keeper_place {
+  int jobs;  // where its job comes from
+  int taken; // an eventfd that is told when it has one
   const char* checkout;
-  const char* cwd; // below the checkout
-  char* const* argv;
-  char** env;
 };
 
-/// What the forked process does. All signals are blocked when it is called and
-/// have their default actions. Closes all descriptors but 0 to 2 and those of
-/// the job.
-[[noreturn]] void run_keeper(const keeper_job& job) noexcept;
+/// Takes a job that is there and answers that there is no process for it.
+void refuse_job(int jobs, int error) noexcept;
+
+/// What the forked process does: waits for a job, and does it. All signals are
+/// blocked when it is called and have their default actions, and all
+/// descriptors above 2 are closed on exec.
+[[noreturn]] void run_keeper(const keeper_place& place) noexcept;
 
 } // namespace greenroom::runner

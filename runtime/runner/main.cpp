@@ -1,12 +1,19 @@
 // greenroom-runner: runs a session's commands, and stays when the server goes.
+#include "runtime/runner/init.hpp"
 #include "runtime/runner/start.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <span>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 
 namespace {
@@ -19,6 +26,7 @@ constexpr const char* usage =
   "command it. The server starts it by itself.\n"
   "\n"
   "  --session-dir DIR  the session's directory\n"
+  "  --try-out DIR      only make the sandbox, and say what does not hold\n"
   "  --help             this text\n"
   "  --version          the version\n";
 
@@ -33,6 +41,36 @@ void start_clean() {
     ::signal(signal, SIG_DFL);
 }
 
+using greenroom::runner::resource_limits;
+
+resource_limits parse_limits(std::span<char*> arguments) {
+  resource_limits result;
+  for (std::string_view argument : arguments) {
+    auto equals = std::min(argument.find('='), argument.size() - 1);
+    auto digits = argument.substr(equals + 1);
+    std::uint64_t value = 0;
+    auto end = digits.data() + digits.size();
+    if (auto read = std::from_chars(digits.data(), end, value);
+        read.ec != std::errc{} || read.ptr != end)
+      throw std::runtime_error("no resource limit: " + std::string{argument});
+    result.emplace_back(argument.substr(0, equals), value);
+  }
+  return result;
+}
+
+// What the outer half starts inside the sandbox: `--init CHECKOUT
+// [LIMIT=VALUE]...`, with its socket for standard input.
+[[noreturn]] void be_init(std::span<char*> arguments) {
+  // Else the sandbox's programs could trace it, and be it.
+  ::prctl(PR_SET_DUMPABLE, 0);
+  auto jobs = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  auto null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  ::dup2(null, STDIN_FILENO);
+  ::dup2(null, STDOUT_FILENO);
+  greenroom::runner::limit_resources(parse_limits(arguments.subspan(1)));
+  greenroom::runner::run_init(jobs, arguments[0]);
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -45,13 +83,25 @@ int main(int argc, char** argv) {
     std::puts("greenroom-runner " GREENROOM_VERSION);
     return 0;
   }
-  if (argc != 3 || option != "--session-dir") {
+  if (argc >= 3 && option == "--init") {
+    try {
+      be_init({argv + 2, argv + argc});
+    } catch (const std::exception& problem) {
+      std::fprintf(stderr, "%s\n", problem.what());
+      return 1;
+    }
+  }
+  if (argc != 3 || (option != "--session-dir" && option != "--try-out")) {
     std::fputs(usage, stderr);
     return 2;
   }
   start_clean();
   try {
-    greenroom::runner::start(argv[2]);
+    if (option == "--session-dir")
+      greenroom::runner::start(argv[2]);
+    else
+      for (const auto& problem : greenroom::runner::try_out(argv[2]))
+        std::puts(problem.c_str());
     return 0;
   } catch (const std::exception& problem) {
     std::fprintf(stderr, "greenroom-runner: %s: %s\n", argv[2], problem.what());

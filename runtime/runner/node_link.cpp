@@ -1,11 +1,14 @@
 #include "runtime/runner/node_link.hpp"
 
+#include "runtime/runner/core/fd_passing.hpp"
+
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <span>
 #include <utility>
 
 namespace greenroom::runner {
@@ -106,7 +109,7 @@ void node_link::hear_hello(int fd, const hello& message) {
 }
 
 void node_link::reject(int fd, std::string reason) {
-  write(fd, encode(runner_message{error{std::move(reason)}}));
+  write(fd, {encode(runner_message{error{std::move(reason)}}), {}});
   close(fd);
 }
 
@@ -126,31 +129,33 @@ void node_link::close(int fd) {
 
 // False where the socket is full. One that is broken takes everything: its
 // end is heard by the loop.
-bool node_link::write(int fd, const std::string& text) {
+bool node_link::write(int to, const outgoing& what) {
+  auto number = what.fd.get();
+  std::span fds{&number, number < 0 ? 0u : 1u};
   for (;;) {
-    if (::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
+    if (send_with_fds(to, what.text, fds, MSG_DONTWAIT) >= 0)
       return true;
     if (errno != EINTR)
       return errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM;
   }
 }
 
-void node_link::send(const runner_message& message) {
+void node_link::send(const runner_message& message, unique_fd fd) {
   if (!node_)
     return;
-  auto text = encode(message);
-  if (!full_ && write(node_.get(), text))
+  outgoing what{encode(message), std::move(fd)};
+  if (!full_ && write(node_.get(), what))
     return;
   if (queue_.size() == max_queued)
     return close(node_.get());
-  queue_.push_back(std::move(text));
+  queue_.push_back(std::move(what));
   wait_for_room();
 }
 
 bool node_link::offer(const runner_message& message) {
   if (!node_ || full_)
     return false;
-  if (write(node_.get(), encode(message)))
+  if (write(node_.get(), {encode(message), {}}))
     return true;
   wait_for_room();
   return false;

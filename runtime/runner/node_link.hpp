@@ -41,8 +41,9 @@ public:
   node_link(event_loop& loop, unique_fd listener, std::string nonce,
             node_handler& handler);
 
-  /// Sends now or as soon as possible; dropped where no node is connected.
-  void send(const runner_message& message);
+  /// Sends now or as soon as possible, with a descriptor or without; dropped
+  /// where no node is connected.
+  void send(const runner_message& message, unique_fd fd = {});
 
   /// Sends now, or not at all and returns false.
   bool offer(const runner_message& message);
@@ -56,7 +57,12 @@ private:
   void hear_hello(int fd, const hello& message);
   void reject(int fd, std::string reason);
   void close(int fd);
-  bool write(int fd, const std::string& text);
+  struct outgoing {
+    std::string text;
+    unique_fd fd;
+  };
+
+  bool write(int to, const outgoing& what);
   void wait_for_room();
   void flush();
 
@@ -68,7 +74,7 @@ private:
   std::vector<unique_fd> strangers_; // oldest first
   unique_fd node_;
   bool full_ = false; // the node's socket takes no more at the moment
-  std::deque<std::string> queue_;
+  std::deque<outgoing> queue_;
   std::array<char, max_message + 1> buffer_;
 };
 

@@ -11,9 +11,13 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace greenroom::runner {
@@ -55,47 +59,119 @@ void add_children(pid_t parent, std::vector<process>& to) {
   }
 }
 
-pid_t parent_of(pid_t pid) {
+struct process_status {
+  char state = 0; // as in /proc; 0: there is no such process
+  pid_t parent = 0;
+};
+
+process_status status_of(pid_t pid) {
   auto text = read_proc("/proc/" + std::to_string(pid) + "/stat");
   // "pid (name) state parent …", and a name may hold anything.
   auto name_end = text.rfind(')');
   if (name_end == std::string::npos || name_end + 4 > text.size())
-    return 0;
-  return static_cast<pid_t>(
-    std::strtol(text.c_str() + name_end + 4, nullptr, 10));
+    return {};
+  return {text[name_end + 2], static_cast<pid_t>(std::strtol(
+                                text.c_str() + name_end + 4, nullptr, 10))};
+}
+
+bool contains(std::span<const pid_t> pids, pid_t pid) {
+  return std::ranges::find(pids, pid) != pids.end();
+}
+
+// Whether the process, which is pinned, is in the tree. A parent that is still
+// the parent after it was looked at was the same process all the time.
+bool is_below(pid_t pid, pid_t top, std::span<const pid_t> spared) {
+  auto parent = status_of(pid).parent;
+  while (!contains(spared, pid)) {
+    if (parent == top)
+      return true;
+    if (parent <= 1)
+      return false;
+    auto above = status_of(parent).parent;
+    if (status_of(pid).parent != parent)
+      return false; // it moves just now
+    pid = std::exchange(parent, above);
+  }
+  return false;
+}
+
+// Calls visit(pid, pidfd, state) once for each process in the tree, parents
+// first, but after their children were listed: once one is dead they are
+// elsewhere.
+template <class Visit>
+void visit_descendants(std::span<const pid_t> spared, Visit visit) {
+  auto self = ::getpid();
+  std::vector<process> pending;
+  std::set<pid_t> seen{spared.begin(), spared.end()};
+  add_children(self, pending);
+  while (!pending.empty()) {
+    auto [pid, listed_parent] = pending.back();
+    pending.pop_back();
+    auto pinned = open_pidfd(pid);
+    auto now = status_of(pid);
+    if (!pinned || now.state == 0
+        || (now.parent != listed_parent && !is_below(pid, self, spared))
+        || !seen.insert(pid).second)
+      continue;
+    add_children(pid, pending);
+    visit(pid, pinned, now.state);
+  }
+}
+
+// Each look finds what was forked before all its parents were stopped, and a
+// process with a stop before it forks no more. Only a bomb that is unlimited
+// and faster than this is not caught up with.
+void stop_descendants(std::span<const pid_t> spared) {
+  constexpr int most_looks = 100;
+  constexpr std::string_view cannot_run = "TtZX";
+  std::set<pid_t> told;
+  for (int looks = 0; looks < most_looks; ++looks) {
+    bool found = false;
+    visit_descendants(spared,
+                      [&](pid_t pid, const unique_fd& pinned, char state) {
+                        if (cannot_run.find(state) != std::string_view::npos)
+                          return;
+                        signal_pidfd(pinned, SIGSTOP);
+                        found = told.insert(pid).second || found;
+                      });
+    if (!found)
+      return;
+  }
+}
+
+// False where no child has ended for as long.
+bool await_end() {
+  constexpr timespec patience{0, 10'000'000};
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGCHLD);
+  return ::sigtimedwait(&ends, nullptr, &patience) > 0;
 }
 
 } // namespace
 
 void signal_descendants(int signal, std::span<const pid_t> spared) {
-  auto self = ::getpid();
-  std::vector<process> pending;
-  add_children(self, pending);
-  std::erase_if(pending, [&](const process& child) {
-    return std::ranges::find(spared, child.pid) != spared.end();
-  });
-  while (!pending.empty()) {
-    auto [pid, listed_parent] = pending.back();
-    pending.pop_back();
-    auto pinned = open_pidfd(pid);
-    auto parent = parent_of(pid);
-    if (!pinned || (parent != listed_parent && parent != self))
-      continue;
-    // Its children first: once it is dead they are elsewhere.
-    add_children(pid, pending);
+  visit_descendants(spared, [signal](pid_t, const unique_fd& pinned, char) {
     signal_pidfd(pinned, signal);
-  }
+  });
+}
+
+void stop_and_kill_descendants(std::span<const pid_t> spared) {
+  stop_descendants(spared);
+  signal_descendants(SIGKILL, spared);
 }
 
 void kill_descendants(const std::function<void(pid_t, int)>& reaped) {
   for (;;) {
-    signal_descendants(SIGKILL);
-    int status = 0;
-    auto pid = ::waitpid(-1, &status, 0);
-    if (pid < 0 && errno == ECHILD)
-      return;
-    for (; pid > 0; pid = ::waitpid(-1, &status, WNOHANG))
-      reaped(pid, status);
+    stop_and_kill_descendants();
+    do {
+      int status = 0;
+      pid_t pid;
+      while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0)
+        reaped(pid, status);
+      if (pid < 0 && errno == ECHILD)
+        return;
+    } while (await_end());
   }
 }
 

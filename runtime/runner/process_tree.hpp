@@ -1,9 +1,10 @@
 // Signals for everything below this process.
 //
 // The caller is a child subreaper, so whatever loses its parent becomes its
-// child: a process can leave its group, its session and its parents, but not
-// the tree. Never is a number from a list trusted: each process is pinned by a
-// pidfd and its place in the tree checked before it is signalled.
+// child, or that of a subreaper below it: a process can leave its group, its
+// session and its parents, but not the tree. Never is a number from a list
+// trusted: each process is pinned by a pidfd and its place in the tree checked
+// before it is signalled.
 #pragma once
 
 #include <sys/types.h>
@@ -17,7 +18,12 @@ namespace greenroom::runner {
 /// them. A process that is forked meanwhile may be missed.
 void signal_descendants(int signal, std::span<const pid_t> spared = {});
 
-/// Kills and reaps all descendants and returns when there are none.
+/// Kills them, after stopping one after another until none is left that could
+/// fork. What is missed all the same is killed by another call.
+void stop_and_kill_descendants(std::span<const pid_t> spared = {});
+
+/// Kills and reaps all descendants and returns when there are none. SIGCHLD is
+/// blocked, and taken.
 void kill_descendants(const std::function<void(pid_t, int status)>& reaped);
 
 } // namespace greenroom::runner

@@ -58,6 +58,8 @@ std::string why_not_started(start_step step, int error,
       return bad_cwd(error, spec.cwd);
     case start_step::process:
       return "no process can be started: " + text_of(error);
+    case start_step::tty:
+      return "no terminal can be made: " + text_of(error);
     case start_step::command:
       return bad_command(error, spec.argv.front());
   }

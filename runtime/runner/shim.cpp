@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <system_error>
 #include <utility>
 
@@ -42,7 +43,7 @@ bool exists(int dir, const char* name) {
 
 shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
   : config_(std::move(config)), session_dir_(std::move(session_dir)),
-    signals_(watch_signals()),
+    signals_(watch_signals()), inner_(config_, session_dir_.get()),
     link_(loop_, std::move(listener), config_.nonce, *this) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   loop_.watch(signals_.get(), [this] { hear_signals(); });
@@ -50,15 +51,14 @@ shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
 
 void shim::run() {
   auto processes_left = [this] {
-    return !keepers_.empty()
-           || std::ranges::any_of(
-             execs_, [](const auto& item) { return !item.second->empty(); });
+    return std::ranges::any_of(
+      execs_, [](const auto& item) { return !item.second->empty(); });
   };
   while (!stopping_ || processes_left()) {
     loop_.run_once(next_deadline());
     attend();
   }
-  // Whoever has lost its keeper in the last moment.
+  // The inner half is left, and whoever has lost its keeper in the last moment.
   kill_descendants([](pid_t, int) {});
 }
 
@@ -114,8 +114,23 @@ void shim::on_message(const node_message& message) {
     with(y->exec, [y](supervised_exec& exec) { exec.signal(y->signal); });
   else if (auto* z = std::get_if<cancel>(&message))
     with(z->exec, [](supervised_exec& exec) { exec.cancel(); });
+  else if (auto* v = std::get_if<close_input>(&message))
+    with(v->exec, [](supervised_exec& exec) { exec.close_input(); });
+  else if (auto* w = std::get_if<open_input>(&message))
+    on_open_input(w->exec);
   else if (std::holds_alternative<runner::stop>(message))
     stop();
+}
+
+void shim::on_open_input(const std::string& id) {
+  auto i = execs_.find(id);
+  std::string why_not = "exec " + id + " does not run";
+  auto end = i == execs_.end() ? -1 : i->second->input(why_not);
+  unique_fd copy{end < 0 ? -1 : ::fcntl(end, F_DUPFD_CLOEXEC, 0)};
+  if (copy)
+    link_.send(input{id}, std::move(copy));
+  else
+    link_.send(no_input{id, end < 0 ? why_not : "no descriptor is left"});
 }
 
 void shim::on_spawn(const std::string& id) {
@@ -155,15 +170,8 @@ std::string shim::start(const std::string& id) {
   exec_observer& observer = *this;
   auto exec = std::make_unique<supervised_exec>(
     loop_, observer, id, std::move(dir), std::move(spec), config_.kill_grace);
-  keepers_.reserve(keepers_.size() + 1);
-  auto& place = execs_[id];
-  try {
-    keepers_.push_back(exec->start(session_dir_.get(), config_.checkout));
-  } catch (...) {
-    execs_.erase(id);
-    throw;
-  }
-  place = std::move(exec);
+  exec->start(inner_);
+  execs_.emplace(id, std::move(exec));
   return {};
 }
 
@@ -191,6 +199,17 @@ void shim::on_exited(const supervised_exec& exec) {
   link_.send(exited{exec.id(), exec.outcome()});
 }
 
+// The second rung, which trusts nothing inside.
+void shim::on_stuck(const supervised_exec& stuck) {
+  std::fprintf(stderr, "exec %s: its keeper does not answer: all is killed\n",
+               stuck.id().c_str());
+  for (auto& [id, exec] : execs_)
+    exec->blame("another command's processes could be ended only together with "
+                "all of the session's");
+  inner_.kill();
+  kill_what_is_left();
+}
+
 // -- what the kernel says -----------------------------------------------------
 
 void shim::hear_signals() {
@@ -202,13 +221,17 @@ void shim::hear_signals() {
 }
 
 void shim::reap() {
-  bool orphans = false;
+  bool ended = false;
   int status = 0;
   for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
-    if (std::erase(keepers_, pid) == 0 || status != 0)
-      orphans = true;
-  if (orphans)
-    signal_descendants(SIGKILL, keepers_);
+    ended = inner_.note_end(pid) || ended;
+  if (ended)
+    kill_what_is_left();
+}
+
+// Its execs' keepers go too, and by that the execs are lost.
+void shim::kill_what_is_left() {
+  kill_descendants([this](pid_t pid, int) { inner_.note_end(pid); });
 }
 
 } // namespace greenroom::runner

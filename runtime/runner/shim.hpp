@@ -2,25 +2,22 @@
 // says, looks after the execs, and outlives the node.
 //
 // Single-threaded. All signals are blocked in it; TERM and INT do what `stop`
-// does. It is a child subreaper above the keepers: a child that is no keeper
-// has lost its own, and is killed.
+// does. It is a child subreaper above the inner half: when that ends, whatever
+// it leaves is killed.
 #pragma once
 
 #include "runtime/base/fd.hpp"
 #include "runtime/runner/core/session_files.hpp"
 #include "runtime/runner/event_loop.hpp"
+#include "runtime/runner/inner_half.hpp"
 #include "runtime/runner/node_link.hpp"
 #include "runtime/runner/supervised_exec.hpp"
-
-#include <sys/types.h>
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 namespace greenroom::runner {
 
@@ -43,12 +40,15 @@ private:
   void on_started(const supervised_exec& exec) override;
   void on_refused(const supervised_exec& exec, std::string reason) override;
   void on_exited(const supervised_exec& exec) override;
+  void on_stuck(const supervised_exec& exec) override;
 
   void on_spawn(const std::string& id);
+  void on_open_input(const std::string& id);
   std::string start(const std::string& id);
   void stop();
   void hear_signals();
   void reap();
+  void kill_what_is_left();
   void attend();
   std::optional<steady::time_point> next_deadline() const;
 
@@ -59,9 +59,9 @@ private:
   unique_fd session_dir_;
   event_loop loop_;
   unique_fd signals_;
+  inner_half inner_;
   node_link link_;
   exec_map execs_;
-  std::vector<pid_t> keepers_; // not reaped yet
   bool stopping_ = false;
 };
 

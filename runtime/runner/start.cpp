@@ -4,6 +4,7 @@
 #include "runtime/base/files.hpp"
 #include "runtime/runner/core/session_files.hpp"
 #include "runtime/runner/core/session_socket.hpp"
+#include "runtime/runner/inner_half.hpp"
 #include "runtime/runner/shim.hpp"
 
 #include <fcntl.h>
@@ -124,6 +125,12 @@ std::string read_all(int fd) {
 }
 
 } // namespace
+
+std::vector<std::string> try_out(const char* session_dir) {
+  auto dir = open_dir(AT_FDCWD, session_dir);
+  auto config = read_config(dir.get());
+  return inner_half{config, dir.get()}.try_out();
+}
 
 void start(const char* session_dir) {
   auto dir = open_dir(AT_FDCWD, session_dir);

@@ -33,6 +33,7 @@ texts list_from_json(const std::string& key_id, const std::string& text) {
 void put_key(connection& c, const key_record& key) {
   check_text("id", key.id);
   check_text("name", key.name);
+  check_text("author", key.author);
   check_text("secret_hash", key.secret_hash);
   const auto scopes = list_to_json("scopes", key.scopes);
   const auto projects = list_to_json("projects", key.projects);
@@ -40,17 +41,19 @@ void put_key(connection& c, const key_record& key) {
   const long long expires_at = key.expires_at;
   in_transaction(c, [&](soci::session& sql) {
     execute(sql,
-            "INSERT INTO keys (id, name, secret_hash, scopes, projects,"
-            " created_at, expires_at) VALUES (:id, :name, :hash, :scopes,"
-            " :projects, :created, :expires) ON CONFLICT (id) DO UPDATE SET"
-            " name = excluded.name, secret_hash = excluded.secret_hash,"
+            "INSERT INTO keys (id, name, author, secret_hash, scopes,"
+            " projects, created_at, expires_at) VALUES (:id, :name, :author,"
+            " :hash, :scopes, :projects, :created, :expires)"
+            " ON CONFLICT (id) DO UPDATE SET"
+            " name = excluded.name, author = excluded.author,"
+            " secret_hash = excluded.secret_hash,"
             " scopes = excluded.scopes, projects = excluded.projects,"
             " created_at = excluded.created_at,"
             " expires_at = excluded.expires_at",
             soci::use(key.id, "id"), soci::use(key.name, "name"),
-            soci::use(key.secret_hash, "hash"), soci::use(scopes, "scopes"),
-            soci::use(projects, "projects"), soci::use(created_at, "created"),
-            soci::use(expires_at, "expires"));
+            soci::use(key.author, "author"), soci::use(key.secret_hash, "hash"),
+            soci::use(scopes, "scopes"), soci::use(projects, "projects"),
+            soci::use(created_at, "created"), soci::use(expires_at, "expires"));
   });
 }
 
@@ -71,11 +74,11 @@ std::vector<key_record> keys(connection& c) {
     long long expires_at = 0;
     soci::statement statement =
       (c.self().sql.prepare
-         << "SELECT id, name, secret_hash, scopes, projects, created_at,"
-            " expires_at FROM keys ORDER BY created_at, id",
-       soci::into(key.id), soci::into(key.name), soci::into(key.secret_hash),
-       soci::into(scopes), soci::into(projects), soci::into(created_at),
-       soci::into(expires_at));
+         << "SELECT id, name, author, secret_hash, scopes, projects,"
+            " created_at, expires_at FROM keys ORDER BY created_at, id",
+       soci::into(key.id), soci::into(key.name), soci::into(key.author),
+       soci::into(key.secret_hash), soci::into(scopes), soci::into(projects),
+       soci::into(created_at), soci::into(expires_at));
     statement.execute();
     while (statement.fetch()) {
       key.scopes = list_from_json(key.id, scopes);

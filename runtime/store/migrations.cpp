@@ -71,6 +71,51 @@ const std::vector<step>& steps() {
       " WHERE "
         + std::string{is_live_sql},
     },
+    {
+      "ALTER TABLE sessions ADD COLUMN token_hash TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE sessions ADD COLUMN commit_id TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE sessions ADD COLUMN review_id TEXT NOT NULL DEFAULT ''",
+      "CREATE INDEX sessions_ended ON sessions (ended_at) WHERE ended_at > 0",
+
+      "ALTER TABLE keys ADD COLUMN author TEXT NOT NULL DEFAULT ''",
+
+      "CREATE TABLE reviews ("
+      " id TEXT PRIMARY KEY,"
+      " project_id TEXT NOT NULL,"
+      " session_id TEXT NOT NULL,"
+      " branch TEXT NOT NULL,"
+      " target TEXT NOT NULL,"
+      " commit_id TEXT NOT NULL,"
+      " base TEXT NOT NULL,"
+      " status TEXT NOT NULL,"
+      " status_reason TEXT NOT NULL,"
+      " auto_merge BIGINT NOT NULL,"
+      " skipped BIGINT NOT NULL,"
+      " created_by TEXT NOT NULL,"
+      " decided_by TEXT NOT NULL,"
+      " comment TEXT NOT NULL,"
+      " merge_commit TEXT NOT NULL,"
+      " files TEXT NOT NULL,"
+      " exit_code BIGINT NOT NULL,"
+      " attempt BIGINT NOT NULL,"
+      " created_at BIGINT NOT NULL,"
+      " ended_at BIGINT NOT NULL)",
+      "CREATE INDEX reviews_listing"
+      " ON reviews (project_id, created_at DESC, id DESC)",
+      "CREATE INDEX reviews_session ON reviews (session_id)",
+
+      "CREATE TABLE requests ("
+      " key_id TEXT NOT NULL,"
+      " name TEXT NOT NULL,"
+      " fingerprint TEXT NOT NULL,"
+      " run TEXT NOT NULL," // who serves it; '': nobody, until it is repeated
+      " planned_id TEXT NOT NULL,"
+      " status BIGINT NOT NULL," // 0: not answered
+      " body TEXT NOT NULL,"
+      " touched_at BIGINT NOT NULL," // begun or answered
+      " PRIMARY KEY (key_id, name))",
+      "CREATE INDEX requests_age ON requests (touched_at)",
+    },
   };
   return all;
 }

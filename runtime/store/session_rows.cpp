@@ -56,6 +56,9 @@ session_row to_row(const session_record& session) {
   row.on_expire = to_string(session.expiry);
   row.labels = labels_to_json(session.labels);
   row.preview_port = session.preview_port;
+  row.token_hash = session.token_hash;
+  row.commit_id = session.commit;
+  row.review_id = session.review_id;
   row.epoch = static_cast<long long>(session.epoch);
   row.version = static_cast<long long>(session.version);
   row.warned = session.warned;
@@ -92,6 +95,9 @@ session_record from_row(const session_row& row) {
     throw_bad_row(row, "labels");
   }
   session.preview_port = static_cast<std::uint16_t>(row.preview_port);
+  session.token_hash = row.token_hash;
+  session.commit = row.commit_id;
+  session.review_id = row.review_id;
   session.epoch = static_cast<std::uint64_t>(row.epoch);
   session.version = static_cast<std::uint64_t>(row.version);
   session.warned = row.warned;

@@ -28,6 +28,9 @@ struct session_row {
   std::string on_expire;
   std::string labels; // JSON
   long long preview_port = 0;
+  std::string token_hash;
+  std::string commit_id;
+  std::string review_id;
   long long epoch = 0;
   long long version = 0;
   long long warned = 0;
@@ -54,6 +57,9 @@ void each_column(Row& row, F&& f) {
   f("on_expire", row.on_expire);
   f("labels", row.labels);
   f("preview_port", row.preview_port);
+  f("token_hash", row.token_hash);
+  f("commit_id", row.commit_id);
+  f("review_id", row.review_id);
   f("epoch", row.epoch);
   f("version", row.version);
   f("warned", row.warned);

@@ -23,4 +23,7 @@ std::string live_sql();
 /// The statement behind take_live_sessions, with parameter `node`.
 std::string take_live_sql();
 
+/// Finds what drop_ended removes; parameters `before` and `count`.
+std::string ended_before_sql();
+
 } // namespace greenroom::store

@@ -1,11 +1,10 @@
 #include "runtime/store/sessions.hpp"
 
-#include "messages/ids.hpp"
+#include "runtime/store/cursor.hpp"
 #include "runtime/store/session_rows.hpp"
 #include "runtime/store/session_sql.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <tuple>
 
@@ -102,26 +101,20 @@ auto by_age(const session_record& session) {
   return std::tie(session.created_at, session.id);
 }
 
-// -- cursors ------------------------------------------------------------------
-
-// A cursor is the place of the last session that was given.
-struct place {
-  long long created_at = 0;
+template <class... Uses>
+std::vector<std::string> fetch_ids(soci::session& sql, const std::string& text,
+                                   const Uses&... uses) {
+  std::vector<std::string> result;
   std::string id;
-};
-
-std::string make_cursor(const session_record& last) {
-  return std::to_string(last.created_at) + '-' + last.id;
-}
-
-place parse_cursor(const std::string& text) {
-  place result;
-  auto* end = text.data() + text.size();
-  auto [at, error] = std::from_chars(text.data(), end, result.created_at);
-  if (error != std::errc{} || at == end || *at != '-'
-      || !is_id(std::string_view{at + 1, end}))
-    throw refused(errc::bad_request, "cursor is not one that this server gave");
-  result.id.assign(at + 1, end);
+  soci::statement statement{sql};
+  statement.exchange(soci::into(id));
+  (statement.exchange(uses), ...);
+  statement.alloc();
+  statement.prepare(text);
+  statement.define_and_bind();
+  statement.execute();
+  while (statement.fetch())
+    result.push_back(id);
   return result;
 }
 
@@ -155,6 +148,16 @@ std::string live_sql() {
 std::string take_live_sql() {
   return "UPDATE sessions SET epoch = epoch + 1 WHERE node = :node AND "
          + std::string{is_live_sql} + " RETURNING " + session_columns();
+}
+
+std::string ended_before_sql() {
+  return "SELECT id FROM sessions WHERE ended_at > 0 AND ended_at < :before"
+         " AND NOT ("
+         + std::string{is_live_sql}
+         + ") AND NOT EXISTS (SELECT 1 FROM reviews"
+           " WHERE session_id = sessions.id"
+           " AND reviews.status IN ('queued', 'running'))"
+           " ORDER BY ended_at LIMIT :count";
 }
 
 // -- writes -------------------------------------------------------------------
@@ -274,9 +277,7 @@ std::vector<session_record> live_sessions(connection& c,
 }
 
 session_list list_sessions(connection& c, const session_query& query) {
-  place after;
-  if (!query.cursor.empty())
-    after = parse_cursor(query.cursor);
+  const auto after = parse_cursor(query.cursor);
   const std::string status{query.status ? to_string(*query.status) : ""};
   // One more than asked for tells whether there is more.
   const auto count = static_cast<long long>(query.limit) + 1;
@@ -309,9 +310,32 @@ session_list list_sessions(connection& c, const session_query& query) {
   });
   if (query.limit > 0 && result.sessions.size() > query.limit) {
     result.sessions.pop_back();
-    result.next_cursor = make_cursor(result.sessions.back());
+    const auto& last = result.sessions.back();
+    result.next_cursor = make_cursor({last.created_at, last.id});
   }
   return result;
+}
+
+// -- the end ------------------------------------------------------------------
+
+dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit) {
+  return in_transaction(c, [&](soci::session& sql) {
+    dropped result;
+    const long long time = before;
+    const long long count = limit;
+    result.sessions =
+      fetch_ids(sql, ended_before_sql(), soci::use(time, "before"),
+                soci::use(count, "count"));
+    for (const auto& id : result.sessions) {
+      for (auto& review : fetch_ids(sql,
+                                    "DELETE FROM reviews WHERE session_id = :id"
+                                    " RETURNING id",
+                                    soci::use(id, "id")))
+        result.reviews.push_back(std::move(review));
+      execute(sql, "DELETE FROM sessions WHERE id = :id", soci::use(id, "id"));
+    }
+    return result;
+  });
 }
 
 } // namespace greenroom::store

@@ -66,4 +66,14 @@ struct session_list {
 /// changed meanwhile; one that is none is refused as bad_request.
 session_list list_sessions(connection& c, const session_query& query);
 
+/// The ids of what is gone.
+struct dropped {
+  std::vector<std::string> sessions;
+  std::vector<std::string> reviews;
+};
+
+/// Removes at most `limit` sessions that ended before a time, the longest ended
+/// first, and their reviews; a session whose review still waits stays.
+dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit);
+
 } // namespace greenroom::store

@@ -60,6 +60,8 @@ ordered_json session_json(const session_record& session,
   out["expires_at"] = format_rfc3339(session.expires_at);
   put_time(out, "ended_at", session.ended_at);
   out["branch"] = session.branch;
+  put_text(out, "commit", session.commit);
+  put_text(out, "review_id", session.review_id);
   put_text(out, "feature_slug", session.feature_slug);
   out["on_expire"] = to_string(session.expiry);
   out["labels"] = ordered_json::object();
@@ -97,9 +99,15 @@ ordered_json exec_json(std::string_view project_id, std::string_view session_id,
   out["stdout_bytes"] = over ? exec.outcome.stdout_bytes : live.stdout_bytes;
   out["stderr_bytes"] = over ? exec.outcome.stderr_bytes : live.stderr_bytes;
   out["truncated"] = over ? exec.outcome.truncated : live.truncated;
-  out["stream_url"] = "/projects/" + std::string{project_id} + "/sessions/"
-                      + std::string{session_id}
-                      + "/events?exec_id=" + spec.exec_id + "&from=earliest";
+  if (spec.stdin_open)
+    out["stdin"] = "open";
+  if (spec.rows > 0)
+    out["tty"] = {{"rows", spec.rows}, {"cols", spec.cols}};
+  const auto session = "/projects/" + std::string{project_id} + "/sessions/"
+                       + std::string{session_id};
+  out["stream_url"] =
+    session + "/events?exec_id=" + spec.exec_id + "&from=earliest";
+  out["output_url"] = session + "/execs/" + spec.exec_id + "/output";
   return out;
 }
 
@@ -107,6 +115,7 @@ ordered_json key_json(const key_record& key) {
   ordered_json out;
   out["id"] = key.id;
   out["name"] = key.name;
+  put_text(out, "author", key.author);
   out["scopes"] = key.scopes;
   if (!key.projects.empty())
     out["projects"] = key.projects;

@@ -1,9 +1,8 @@
 // Records as JSON for clients: the one place where API.md's shapes are made.
 //
-// Fields that API.md marks with `?` are left out while they are empty, and so
-// is `output_url`, which no route serves yet. Field order is the page's. No
-// secret and no hash of one is in any of them. Projects are not here: their
-// JSON is the configuration's, runtime/config.
+// Fields that API.md marks with `?` are left out while they are empty. Field
+// order is the page's. No secret and no hash of one is in any of them. Projects
+// are not here: their JSON is the configuration's, runtime/config.
 #pragma once
 
 #include "messages/records.hpp"

@@ -1,91 +1,13 @@
-#include "actors/session_machine.hpp"
+// The life of a session, from its making to each of its ends.
+#include "tests/actors/session_machine_fixture.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
 using namespace greenroom;
 using namespace greenroom::session;
-
-namespace {
-
-constexpr millis minute = 60'000;
-constexpr millis hour = 60 * minute;
-constexpr unix_ms birth = 1'000'000'000'000;
-
-state new_session(session_status status = session_status::creating,
-                  millis lifetime = 48 * hour) {
-  state s;
-  s.record.id = "aaaaaaaaaaaaaaaaaaaa";
-  s.record.status = status;
-  s.record.created_at = birth;
-  s.record.expires_at = birth + lifetime;
-  s.record.warned = first_warning(lifetime);
-  s.bounds.max_concurrent = 2;
-  s.bounds.max_queued = 2;
-  return s;
-}
-
-template <class T>
-const T* find(const effects& list) {
-  for (auto& what : list)
-    if (auto* found = std::get_if<T>(&what.as_variant()))
-      return found;
-  return nullptr;
-}
-
-template <class T>
-std::size_t count(const effects& list) {
-  return static_cast<std::size_t>(
-    std::ranges::count_if(list, [](const effect& what) {
-      return std::holds_alternative<T>(what.as_variant());
-    }));
-}
-
-// Plays the store: takes the change, answers with what follows from it.
-effects store(state& s, const effects& list) {
-  auto* change = find<out::persist>(list);
-  REQUIRE(change != nullptr);
-  REQUIRE(busy(s));
-  REQUIRE(change->next.version == s.record.version + 1);
-  auto copy = *change;
-  REQUIRE(session::apply(s, in::stored{copy.next}).empty());
-  REQUIRE_FALSE(busy(s));
-  return copy.then;
-}
-
-state active_session(millis lifetime = 48 * hour) {
-  auto s = new_session(session_status::creating, lifetime);
-  REQUIRE(find<out::make_checkout>(session::apply(s, in::begin{})));
-  store(s, session::apply(s, in::checkout_made{}));
-  REQUIRE(s.record.status == session_status::active);
-  return s;
-}
-
-exec_spec command(std::string id, std::string text = "true") {
-  exec_spec spec;
-  spec.exec_id = std::move(id);
-  spec.command = std::move(text);
-  return spec;
-}
-
-exec_outcome exit_with(int code) {
-  exec_outcome outcome;
-  outcome.status = exec_status::exited;
-  outcome.exit_code = code;
-  return outcome;
-}
-
-bool refused_with(const effects& list, ticket who, errc code,
-                  const std::string& message = "") {
-  auto* found = find<out::answer_refused>(list);
-  return found != nullptr && found->who == who && found->why.code == code
-         && (message.empty() || found->why.message == message);
-}
-
-} // namespace
 
 TEST_CASE("a session becomes active once its checkout is made and stored") {
   auto s = new_session();
@@ -127,15 +49,21 @@ TEST_CASE("a check-in goes through its steps in order") {
   REQUIRE(find<out::stop_runner>(stored));
   CHECK(session::apply(s, in::checkin_saved{"too early"}).empty());
   REQUIRE(find<out::save_checkin>(session::apply(s, in::runner_stopped{})));
-  auto saved = session::apply(s, in::checkin_saved{"c0ffee", birth + 5});
-  auto* change = find<out::persist>(saved);
+  REQUIRE(find<out::queue_review>(
+    session::apply(s, in::checkin_saved{"c0ffee", birth + 4})));
+  CHECK(session::apply(s, in::checkin_saved{"once more", birth}).empty());
+  auto queued = session::apply(s, in::review_queued{some_review(), birth + 5});
+  auto* change = find<out::persist>(queued);
   REQUIRE(change);
-  CHECK(change->events.front().kind == event_kind::checkin_finished);
-  CHECK(change->events.back().kind == event_kind::session_ended);
-  auto then = store(s, saved);
+  REQUIRE(change->events.size() == 3);
+  CHECK(change->events[0].kind == event_kind::review_queued);
+  CHECK(change->events[1].kind == event_kind::checkin_finished);
+  CHECK(change->events[2].kind == event_kind::session_ended);
+  auto then = store(s, queued);
   CHECK(s.record.status == session_status::ended);
   CHECK(s.record.ended_at == birth + 5);
-  CHECK(s.commit == "c0ffee");
+  CHECK(s.record.commit == "c0ffee");
+  CHECK(s.record.review_id == "r1");
   CHECK(find<out::answer_checkin>(then)->who == 3);
   CHECK(find<out::remove_checkout>(then));
 }
@@ -165,22 +93,12 @@ TEST_CASE("a check-in that the store refuses leaves the session active") {
     session::apply(s, in::exec_asked{4, command("a"), 1})));
 }
 
-TEST_CASE("execs that waited go on when a check-in could not be stored") {
-  auto s = active_session();
-  for (auto id : {"a", "b", "c"})
-    session::apply(s, in::exec_asked{1, command(id), 1});
-  session::apply(s, in::checkin_asked{3, {}, ""});
-  CHECK_FALSE(find<out::spawn_exec>(
-    session::apply(s, in::exec_ended{"a", exit_with(0)})));
-  CHECK(find<out::spawn_exec>(session::apply(s, in::store_refused{}))->exec_id
-        == "c");
-}
-
 TEST_CASE("a check-in that was cut off by a crash is taken up again") {
   auto s = new_session(session_status::checking_in);
   REQUIRE(find<out::stop_runner>(session::apply(s, in::begin{})));
   REQUIRE(find<out::save_checkin>(session::apply(s, in::runner_stopped{})));
-  store(s, session::apply(s, in::checkin_saved{"c0ffee", 1}));
+  session::apply(s, in::checkin_saved{"c0ffee", 1});
+  store(s, session::apply(s, in::review_queued{some_review(), 2}));
   CHECK(s.record.status == session_status::ended);
 }
 
@@ -263,14 +181,15 @@ TEST_CASE("on_expire checkin checks in first, and rescues where it cannot") {
   session::apply(s, in::tick{birth + hour});
   REQUIRE(find<out::save_checkin>(session::apply(s, in::runner_stopped{})));
   if (works) {
-    store(s, session::apply(s, in::checkin_saved{"c0ffee", birth + hour}));
+    session::apply(s, in::checkin_saved{"c0ffee", birth + hour});
+    store(s, session::apply(s, in::review_queued{some_review(), birth + hour}));
   } else {
     REQUIRE(find<out::save_rescue>(
       session::apply(s, in::checkin_failed{{errc::conflict, "moved"}})));
     store(s, session::apply(s, in::rescue_saved{{}, birth + hour}));
   }
   CHECK(s.record.status == session_status::expired);
-  CHECK(s.commit == (works ? "c0ffee" : ""));
+  CHECK(s.record.commit == (works ? "c0ffee" : ""));
 }
 
 TEST_CASE("extending moves the end, up to the session's longest life") {
@@ -282,81 +201,6 @@ TEST_CASE("extending moves the end, up to the session's longest life") {
   CHECK(find<out::arm>(then)->at == s.record.expires_at - hour);
   store(s, session::apply(s, in::extend_asked{6, 30 * 24 * hour, birth + 2}));
   CHECK(s.record.expires_at == birth + s.bounds.max_lifetime);
-}
-
-TEST_CASE("execs run in order of arrival, no more at once than allowed") {
-  auto s = active_session();
-  CHECK(
-    find<out::spawn_exec>(session::apply(s, in::exec_asked{1, command("a"), 1}))
-      ->exec_id
-    == "a");
-  CHECK(find<out::spawn_exec>(
-    session::apply(s, in::exec_asked{2, command("b"), 1})));
-  CHECK_FALSE(find<out::spawn_exec>(
-    session::apply(s, in::exec_asked{3, command("c"), 1})));
-  session::apply(s, in::exec_asked{4, command("d"), 1});
-  CHECK(refused_with(session::apply(s, in::exec_asked{5, command("e"), 1}), 5,
-                     errc::overloaded));
-  CHECK_FALSE(s.execs.contains("e"));
-  auto ended = session::apply(s, in::exec_ended{"a", exit_with(0)});
-  CHECK(find<out::publish_exec>(ended)->kind == event_kind::exec_exited);
-  CHECK(find<out::spawn_exec>(ended)->exec_id == "c");
-  CHECK(s.execs.at("a").status == exec_status::exited);
-  CHECK(
-    find<out::spawn_exec>(session::apply(s, in::exec_ended{"b", exit_with(1)}))
-      ->exec_id
-    == "d");
-}
-
-TEST_CASE("an exec's name with the same body is the same exec, with another "
-          "it is refused") {
-  auto s = active_session();
-  session::apply(s, in::exec_asked{1, command("a"), 1});
-  auto again = session::apply(s, in::exec_asked{2, command("a"), 2});
-  CHECK(find<out::answer_exec_later>(again)->who == 2);
-  CHECK(find<out::spawn_exec>(again) == nullptr);
-  CHECK(
-    refused_with(session::apply(s, in::exec_asked{3, command("a", "false"), 2}),
-                 3, errc::exec_exists));
-  CHECK(s.order.size() == 1);
-}
-
-TEST_CASE("an exec ends once, whatever comes after") {
-  auto s = active_session();
-  session::apply(s, in::exec_asked{1, command("a"), 1});
-  session::apply(s, in::exec_started{"a", 2});
-  session::apply(s, in::exec_ended{"a", exit_with(3)});
-  CHECK(session::apply(s, in::exec_ended{"a", exec_outcome{}}).empty());
-  CHECK(session::apply(s, in::exec_started{"a", 9}).empty());
-  CHECK(s.execs.at("a").outcome.exit_code == 3);
-  CHECK(s.running == 0);
-}
-
-TEST_CASE("canceling ends a waiting exec at once and kills a running one") {
-  auto s = active_session();
-  for (auto id : {"a", "b", "c"})
-    session::apply(s, in::exec_asked{1, command(id), 1});
-  auto waiting = session::apply(s, in::cancel_asked{2, "c", 5});
-  CHECK(s.execs.at("c").status == exec_status::canceled);
-  CHECK(find<out::answer_exec_ended>(waiting)->exec_id == "c");
-  auto running = session::apply(s, in::cancel_asked{3, "a", 5});
-  CHECK(find<out::kill_exec>(running)->exec_id == "a");
-  CHECK(s.execs.at("a").status == exec_status::queued);
-  CHECK(refused_with(session::apply(s, in::cancel_asked{4, "nobody", 5}), 4,
-                     errc::not_found));
-}
-
-TEST_CASE("execs that still wait when the session ends are canceled") {
-  auto s = active_session();
-  for (auto id : {"a", "b", "c"})
-    session::apply(s, in::exec_asked{1, command(id), 1});
-  session::apply(s, in::terminate_asked{9});
-  session::apply(s, in::exec_ended{"a", exit_with(0)});
-  CHECK(s.execs.at("c").status == exec_status::queued);
-  auto stopped = session::apply(s, in::runner_stopped{birth + 1});
-  CHECK(s.execs.at("c").status == exec_status::canceled);
-  CHECK(s.execs.at("c").outcome.ended_at == birth + 1);
-  CHECK(count<out::spawn_exec>(stopped) == 0);
 }
 
 TEST_CASE("a session whose actor crashes again and again ends as failed, its "
@@ -375,9 +219,10 @@ TEST_CASE("a session that is over does nothing more, whatever is asked") {
                          session_status::terminated, session_status::failed);
   auto s = new_session(status);
   const refusal over{errc::bad_request, "session is not active"};
-  for (input what : {input{in::extend_asked{1, hour, birth}},
-                     input{in::checkin_asked{1}}, input{in::terminate_asked{1}},
-                     input{in::exec_asked{1, command("a"), birth}}}) {
+  for (input what :
+       {input{in::extend_asked{1, hour, birth}}, input{in::checkin_asked{1}},
+        input{in::terminate_asked{1}}, input{in::rotate_asked{1, "h"}},
+        input{in::exec_asked{1, command("a"), birth}}}) {
     auto result = session::apply(s, what);
     REQUIRE(result.size() == 1);
     CHECK(refused_with(result, 1, over.code, over.message));
@@ -385,8 +230,11 @@ TEST_CASE("a session that is over does nothing more, whatever is asked") {
   for (input what :
        {input{in::begin{}}, input{in::checkout_made{}},
         input{in::checkout_failed{}}, input{in::checkin_saved{}},
-        input{in::checkin_failed{}}, input{in::runner_stopped{}},
+        input{in::checkin_failed{}}, input{in::review_queued{}},
+        input{in::review_refused{}}, input{in::runner_stopped{}},
         input{in::rescue_saved{}}, input{in::rescue_failed{}},
+        input{in::pushed{"", "c0ffee"}}, input{in::look{}},
+        input{in::tip_found{"c0ffee"}}, input{in::input_done{"a", 1}},
         input{in::give_up{"x"}}, input{in::tick{birth + 1000 * hour}},
         input{in::exec_started{"a", 1}}, input{in::exec_ended{"a", {}}}})
     CHECK(session::apply(s, what).empty());
@@ -419,4 +267,115 @@ TEST_CASE("a session that is checking in takes no other orders") {
   // Its time may run out meanwhile: the check-in is the better end.
   CHECK(session::apply(s, in::tick{birth + 1000 * hour}).empty());
   CHECK(s.record.status == session_status::checking_in);
+}
+
+TEST_CASE("a check-in queues no review where nobody wants one") {
+  struct wish {
+    bool skip_review;
+    bool auto_merge;
+    bool queued;
+  };
+  for (auto x : {wish{false, false, true}, wish{false, true, true},
+                 wish{true, true, true}, wish{true, false, false}}) {
+    auto s = active_session();
+    store(s, session::apply(
+               s, in::checkin_asked{3, {}, "", x.skip_review, x.auto_merge}));
+    session::apply(s, in::runner_stopped{});
+    auto saved = session::apply(s, in::checkin_saved{"c0ffee", birth});
+    CHECK((find<out::queue_review>(saved) != nullptr) == x.queued);
+    CHECK((find<out::persist>(saved) != nullptr) != x.queued);
+  }
+}
+
+TEST_CASE("a check-in of nothing queues no review") {
+  auto s = active_session();
+  store(s, session::apply(s, in::checkin_asked{3, {}, ""}));
+  session::apply(s, in::runner_stopped{});
+  store(s, session::apply(s, in::checkin_saved{"", birth}));
+  CHECK(s.record.status == session_status::ended);
+  CHECK(s.record.review_id.empty());
+}
+
+TEST_CASE("what a check-in was asked to do lies in the event that starts it") {
+  auto s = active_session();
+  auto asked = session::apply(
+    s, in::checkin_asked{3, {"key", "Ada", "Ada <ada@x>"}, "done", true, true});
+  auto& fields = find<out::persist>(asked)->events.at(0).fields;
+  CHECK(std::get<std::string>(fields.at("author")) == "Ada <ada@x>");
+  CHECK(std::get<std::string>(fields.at("message")) == "done");
+  CHECK(std::get<bool>(fields.at("skip_review")));
+  CHECK(std::get<bool>(fields.at("auto_merge")));
+}
+
+TEST_CASE("a check-in whose review is refused leaves the session active") {
+  auto s = active_session();
+  store(s, session::apply(s, in::checkin_asked{3, {}, ""}));
+  session::apply(s, in::runner_stopped{});
+  session::apply(s, in::checkin_saved{"c0ffee", birth});
+  auto then = store(
+    s, session::apply(s, in::review_refused{{errc::conflict, "no"}, birth}));
+  CHECK(refused_with(then, 3, errc::conflict, "no"));
+  CHECK(s.record.status == session_status::active);
+  CHECK(s.record.commit.empty());
+}
+
+TEST_CASE("a session whose time is over ends although its review is refused") {
+  auto s = active_session(hour);
+  s.record.expiry = on_expire::checkin;
+  session::apply(s, in::tick{birth + hour});
+  session::apply(s, in::runner_stopped{});
+  session::apply(s, in::checkin_saved{"c0ffee", birth + hour});
+  store(s, session::apply(
+             s, in::review_refused{{errc::conflict, "no"}, birth + hour}));
+  CHECK(s.record.status == session_status::expired);
+  CHECK(s.record.commit == "c0ffee");
+  CHECK(s.record.status_reason == "expired; checked in, but not reviewed (no)");
+}
+
+TEST_CASE("a repeated end is answered like the first, at any time") {
+  auto s = active_session();
+  store(s, session::apply(s, in::checkin_asked{3, {}, "", true}));
+  in::checkin_asked again{4, {}, "", true};
+  again.repeat = true;
+  // While it goes on, it joins.
+  REQUIRE(session::apply(s, again).empty());
+  CHECK(refused_with(session::apply(s, in::terminate_asked{5, true}), 5,
+                     errc::bad_request));
+  session::apply(s, in::runner_stopped{});
+  auto then = store(s, session::apply(s, in::checkin_saved{"c0ffee", birth}));
+  CHECK(count<out::answer_checkin>(then) == 2);
+  // Afterwards it is told how that went.
+  CHECK(find<out::answer_checkin>(session::apply(s, again))->who == 4);
+  CHECK(refused_with(session::apply(s, in::terminate_asked{5, true}), 5,
+                     errc::bad_request, "session is not active"));
+}
+
+TEST_CASE("a repeated termination is answered like the first") {
+  auto s = active_session();
+  session::apply(s, in::terminate_asked{3});
+  REQUIRE(session::apply(s, in::terminate_asked{4, true}).empty());
+  session::apply(s, in::runner_stopped{});
+  auto then = store(s, session::apply(s, in::rescue_saved{{"refs/x"}, birth}));
+  CHECK(count<out::answer_terminated>(then) == 2);
+  CHECK(find<out::answer_terminated>(
+          session::apply(s, in::terminate_asked{5, true}))
+          ->who
+        == 5);
+}
+
+TEST_CASE("the last event of a rescued session names where the work is") {
+  auto s = active_session();
+  session::apply(s, in::terminate_asked{3});
+  session::apply(s, in::runner_stopped{});
+  auto saved = session::apply(s, in::rescue_saved{{"refs/x"}, birth});
+  auto& fields = find<out::persist>(saved)->events.back().fields;
+  CHECK(std::get<std::vector<std::string>>(fields.at(rescue_field))
+        == std::vector<std::string>{"refs/x"});
+}
+
+TEST_CASE("a warning says how long is left, as a number") {
+  auto s = active_session(48 * hour);
+  auto due = session::apply(s, in::tick{birth + 24 * hour});
+  auto& fields = find<out::persist>(due)->events.at(0).fields;
+  CHECK(std::get<std::int64_t>(fields.at("remaining_seconds")) == 24 * 3600);
 }

@@ -1,14 +1,15 @@
 #include "tests/actors/small_node.hpp"
 
+#include "actors/directory.hpp"
 #include "actors/git_workers.hpp"
 #include "actors/log_reader.hpp"
-#include "actors/project.hpp"
 #include "actors/store_reader.hpp"
 #include "actors/store_writer.hpp"
 #include "actors/supervisor.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/processes/leftovers.hpp"
+#include "runtime/sandbox/plan.hpp"
 #include "runtime/store/migrations.hpp"
 #include "runtime/store/projects.hpp"
 
@@ -58,7 +59,14 @@ std::string small_node::git(const std::vector<std::string>& args) const {
   return done.out;
 }
 
-small_node::small_node() : settings_(std::make_unique<test_config>()) {
+small_node::small_node(std::function<void(project_record&)> change)
+  : settings_(std::make_unique<test_config>()) {
+  rules_.id = "demo";
+  rules_.repo = upstream().string();
+  rules_.protected_branches = {"main"};
+  rules_.max_active_sessions = 50;
+  if (change)
+    change(rules_);
   git({"init", "-q", "-b", "main", "seed"});
   std::ofstream{dir_.path() / "seed" / "file.txt"} << "first\n";
   git({"-C", "seed", "add", "."});
@@ -80,12 +88,7 @@ void small_node::start() {
   fs::create_directories(data / "repos");
   auto write_to = open_store(data);
   store::migrate(**write_to);
-  project_record rules;
-  rules.id = "demo";
-  rules.repo = upstream().string();
-  rules.protected_branches = {"main"};
-  rules.max_active_sessions = 50;
-  store::put_project(**write_to, rules);
+  store::put_project(**write_to, rules_);
 
   syncer_ = std::make_unique<log_syncer>();
   runners_ = std::make_unique<runner_link>(runner_link_options{
@@ -107,13 +110,20 @@ void small_node::start() {
     keep(system_->spawn<caf::detached>(store_writer, write_to, "test"));
   context->reader =
     keep(system_->spawn<caf::detached>(store_reader, open_store(data)));
-  context->git = keep(system_->spawn(git_workers, data, 2, 16));
+  auto host = std::make_shared<sandbox::host>();
+  host->config.mode = sandbox_mode::none;
+  git_settings git{
+    data, {host, fs::path{GREENROOM_BINARY_DIR} / "greenroom-git"}, {}};
+  context->git = keep(system_->spawn(git_workers, git, 2, 16));
   context->logs = keep(system_->spawn(log_reader, data, 1, 64));
   context_ = context;
-  supervisor_ = keep(system_->spawn(session_supervisor, context_,
-                                    std::vector<project_record>{rules}));
-  project_ =
-    keep(system_->spawn(greenroom::project, rules, context_, supervisor_));
+  std::vector<project_record> projects{rules_};
+  auto supervisor =
+    keep(system_->spawn(session_supervisor, context_, projects));
+  supervisor_ = caf::actor_cast<session_supervisor_actor>(supervisor);
+  context->directory = keep(system_->spawn(greenroom::directory, context_,
+                                           supervisor, std::move(projects)));
+  project_ = ask<project_actor>(directory(), find_project{"demo"});
   ask<reconciled>(supervisor_, reconcile{});
 }
 
@@ -138,7 +148,7 @@ session_record small_node::create(create_session request) {
   request.by = {"key", "Ada"};
   if (request.expires_in == 0)
     request.expires_in = 24 * 3600 * 1000;
-  auto session = ask<session_record>(project_, std::move(request));
+  auto session = ask<created_session>(project_, std::move(request)).session;
   sessions_.push_back(session.id);
   return session;
 }

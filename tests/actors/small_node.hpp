@@ -6,14 +6,15 @@
 #include "actors/runner_link.hpp"
 #include "messages/errors.hpp"
 #include "runtime/logs/syncer.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
-#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,12 +22,11 @@
 
 namespace greenroom::test {
 
-inline constexpr std::chrono::seconds patience{20};
-
 class small_node {
 public:
-  /// With a project `demo` whose upstream has the branches main and topic.
-  small_node();
+  /// With a project `demo` whose upstream has the branches main and topic, its
+  /// rules as `change` leaves them.
+  explicit small_node(std::function<void(project_record&)> change = {});
   ~small_node();
 
   /// Stops the actors and starts new ones on the same directory, as a restart
@@ -69,6 +69,9 @@ public:
   const session_supervisor_actor& supervisor() const {
     return supervisor_;
   }
+  const directory_actor& directory() const {
+    return context_->directory;
+  }
   const context_ptr& context() const {
     return context_;
   }
@@ -90,6 +93,7 @@ private:
   std::unique_ptr<runner_link> runners_;
   std::unique_ptr<caf::actor_system> system_;
   context_ptr context_;
+  project_record rules_;
   session_supervisor_actor supervisor_;
   project_actor project_;
   std::vector<caf::actor> parts_;

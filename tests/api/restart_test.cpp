@@ -25,7 +25,14 @@ std::string slurp(const fs::path& path) {
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
-/// Processes of a session; `program` chooses the runner or all others.
+/// What stands around a session's commands.
+bool is_machinery(const fs::path& program) {
+  auto name = program.filename();
+  return name == "greenroom-runner" || name == "bwrap"
+         || name == "slirp4netns";
+}
+
+/// Processes of a session: its runner with what belongs to it, or all others.
 std::set<pid_t> processes_of(const session_user& session, bool runner) {
   std::set<pid_t> result;
   auto marker = std::string(1, '\0') + "GREENROOM_SESSION_ID=" + session.id();
@@ -37,7 +44,7 @@ std::set<pid_t> processes_of(const session_user& session, bool runner) {
     std::error_code none;
     auto program = fs::read_symlink(entry.path() / "exe", none);
     if (environment.find(marker) != std::string::npos
-        && (program.filename() == "greenroom-runner") == runner)
+        && is_machinery(program) == runner)
       result.insert(std::stoi(name));
   }
   return result;

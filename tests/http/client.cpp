@@ -68,7 +68,10 @@ bool http_client::has_answer(std::chrono::milliseconds patience) {
 
 bool http_client::fill() {
   char buffer[65536];
-  auto got = ::recv(fd_, buffer, sizeof buffer, 0);
+  ssize_t got = 0;
+  do // a child of the server's that ends interrupts waits with a time-out
+    got = ::recv(fd_, buffer, sizeof buffer, 0);
+  while (got < 0 && errno == EINTR);
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
     fail("nothing came in ten seconds; so far: " + in_ + stream_);
   if (got <= 0)
@@ -141,6 +144,15 @@ const std::string& http_client::read_stream_to_end() {
     if (!take_chunk() && !fill())
       fail("the connection ended inside a stream: " + stream_);
   return stream_;
+}
+
+std::string http_client::receive_bytes(std::size_t count) {
+  while (in_.size() < count)
+    if (!fill())
+      fail("the connection ended before " + std::to_string(count) + " bytes");
+  auto result = in_.substr(0, count);
+  in_.erase(0, count);
+  return result;
 }
 
 bool http_client::is_closed() {

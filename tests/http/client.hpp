@@ -42,6 +42,10 @@ public:
   /// The whole text of a chunked body. Throws if the connection ends first.
   const std::string& read_stream_to_end();
 
+  /// The next bytes, however they are framed. Throws if the connection ends or
+  /// nothing comes before there are as many.
+  std::string receive_bytes(std::size_t count);
+
   /// True if the server closes the connection without another byte.
   bool is_closed();
 

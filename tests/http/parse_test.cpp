@@ -75,3 +75,52 @@ TEST_CASE("request ids are taken when they are short and visible") {
   CHECK_FALSE(is_sane_request_id("a b"));
   CHECK_FALSE(is_sane_request_id("a\xc3\xa4"));
 }
+
+TEST_CASE("a range of bytes is read, and what is none is ignored") {
+  auto range = [](std::string_view text, std::uint64_t total = 10) {
+    auto read = parse_range(text, total);
+    return read ? std::to_string(read->begin) + "-" + std::to_string(read->end)
+                : std::string{"ignored"};
+  };
+  CHECK(range("bytes=0-0") == "0-1");
+  CHECK(range("Bytes=2-") == "2-10");
+  CHECK(range("bytes=-3") == "7-10");
+  CHECK(range("bytes=-30") == "0-10");
+  CHECK(range("bytes=9-18446744073709551615") == "9-10");
+  CHECK(range("bytes=10-") == "0-0");
+  CHECK(range("bytes=0-", 0) == "0-0");
+  CHECK(range("bytes=-5", 0) == "0-0");
+  for (auto bad : {"", "bytes", "bytes=", "bytes=-", "bytes=5", "bytes=5-4",
+                   "bytes=a-b", "bytes=0-1,2-3", "items=0-1", "bytes=+1-2",
+                   "bytes=99999999999999999999-"})
+    CHECK(range(bad) == "ignored");
+}
+
+TEST_CASE("flags are true or false") {
+  query_params query{"a=1&b=true&c=0&d=false&e=yes&f"};
+  CHECK(query.flag("a"));
+  CHECK(query.flag("b"));
+  CHECK_FALSE(query.flag("c"));
+  CHECK_FALSE(query.flag("d"));
+  CHECK_FALSE(query.flag("none"));
+  CHECK_THROWS_AS(query.flag("e"), refused);
+  CHECK_THROWS_AS(query.flag("f"), refused);
+}
+
+TEST_CASE("a browser's secret is one of its subprotocols") {
+  CHECK(secret_of_protocols("greenroom, bearer.abc") == "abc");
+  CHECK(secret_of_protocols("bearer.abc") == "abc");
+  CHECK(secret_of_protocols("greenroom") == "");
+  CHECK(secret_of_protocols("") == "");
+  CHECK(offers("a, greenroom", "greenroom"));
+  CHECK_FALSE(offers("agreenroom", "greenroom"));
+}
+
+TEST_CASE("origins are the same by scheme, host and port") {
+  CHECK(is_same_origin("http://a", "HTTP://A:80"));
+  CHECK(is_same_origin("https://a:443", "https://a"));
+  CHECK_FALSE(is_same_origin("http://a", "https://a"));
+  CHECK_FALSE(is_same_origin("http://a:8080", "http://a"));
+  CHECK_FALSE(is_same_origin("http://a:443", "http://a"));
+  CHECK_FALSE(is_same_origin("null", "http://a"));
+}

@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/events/encode.hpp"
+#include "tests/http/stand_in_parts.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -72,6 +73,8 @@ protected:
       [this](const checkin_session& what) {
         std::lock_guard lock{script_->guard};
         script_->checkins.push_back(what);
+        if (script_->checked_in)
+          return *script_->checked_in;
         return checkin_reply{std::string{demo_session}, session_status::ended,
                              std::string(40, 'c'), "topic"};
       },
@@ -89,10 +92,12 @@ protected:
           return make_response_promise<exec_view>();
         return exec_view{shared_text{R"({"exec_id":"e1"})"}, what.wait > 0};
       },
-      [](const get_exec& what) -> caf::result<exec_view> {
-        if (what.exec_id != "e1")
+      [this](const get_exec& what) -> caf::result<exec_view> {
+        std::lock_guard lock{script_->guard};
+        if (what.exec_id != "e1" && script_->running.count(what.exec_id) == 0
+            && script_->terminals.count(what.exec_id) == 0)
           return make_error(errc::not_found, "exec not found");
-        return exec_view{shared_text{R"({"exec_id":"e1"})"}, true};
+        return view_of(what.exec_id);
       },
       [](const list_execs&) {
         return exec_page{shared_text{R"([{"exec_id":"e1"}])"}, "more"};
@@ -115,7 +120,32 @@ protected:
                                          + std::to_string(what.limit) + "]"},
                              7};
       },
+      [this](const write_input& what) { return typed(what); },
+      [this](const resize_exec& what) -> caf::result<greenroom::done> {
+        std::lock_guard lock{script_->guard};
+        script_->resizes.push_back(what);
+        return greenroom::done{};
+      },
+      [this](const signal_exec& what) -> caf::result<exec_view> {
+        std::lock_guard lock{script_->guard};
+        script_->signals.push_back(what);
+        return view_of(what.exec_id);
+      },
+      [this](rotate_token) {
+        std::lock_guard lock{script_->guard};
+        return session_token{"gr_token_" + std::to_string(++script_->tokens)};
+      },
+      [](const open_transfer&) { return unserved<transfer_grant>(); },
+      [](const branch_pushed&) {},
+      [this](const ask_git& what) {
+        std::lock_guard lock{script_->guard};
+        script_->questions.push_back(what);
+        return git_answer{shared_text{what.what == git_question::diff
+                                        ? "diff --git a/x b/x\n"
+                                        : R"({"branch":"topic"})"}};
+      },
       [](const runner_up&) {},
+      [](const input_written&) {},
       [](const runner_down&) {},
       [](const exec_started&) {},
       [](const exec_refused&) {},
@@ -138,6 +168,26 @@ private:
   template <class T>
   static caf::result<T> unserved() {
     return make_error(errc::internal, "not in this test");
+  }
+
+  /// Under the script's guard.
+  exec_view view_of(const std::string& exec_id) const {
+    auto ended = script_->running.count(exec_id) == 0;
+    auto json = "{\"exec_id\":\"" + exec_id + '"';
+    if (script_->terminals.count(exec_id) != 0)
+      json += ended ? R"(,"tty":{},"status":"exited","exit_code":7)"
+                    : R"(,"tty":{},"status":"running")";
+    return {shared_text{json + '}'}, ended};
+  }
+
+  caf::result<greenroom::done> typed(const write_input& what) {
+    std::lock_guard lock{script_->guard};
+    if (what.exec_id == "closed")
+      return make_error(errc::conflict, "the exec's input is closed");
+    script_->inputs.push_back(what);
+    if (script_->deaf)
+      return make_response_promise<greenroom::done>();
+    return greenroom::done{};
   }
 
   watch_reply watch(const watch_session& what) {
@@ -178,36 +228,9 @@ private:
   std::vector<watcher_actor> watchers_;
 };
 
-project_actor::behavior_type project(project_actor::pointer, script_ptr s) {
-  return {[s](const create_session& what) -> caf::result<session_record> {
-            std::lock_guard lock{s->guard};
-            s->creates.push_back(what);
-            if (what.branch == "held")
-              return make_error(
-                errc::checkout_exists,
-                "active checkout already exists for this branch");
-            session_record made;
-            made.id = demo_session;
-            made.project_id = "demo";
-            made.status = session_status::active;
-            made.branch = what.branch + what.new_branch;
-            return made;
-          },
-          [](const list_sessions& what) -> caf::result<session_page> {
-            if (what.cursor == "bad")
-              return make_error(errc::bad_request,
-                                "cursor is not one that this server gave");
-            session_page page;
-            page.sessions.resize(what.limit == 0 ? 2 : what.limit);
-            page.next_cursor = "more";
-            return page;
-          },
-          [](const project_changed&) {}};
-}
-
 directory_actor::behavior_type directory(directory_actor::pointer self,
                                          script_ptr s) {
-  auto demo = self->spawn(project, s);
+  auto demo = self->spawn(project_stand_in, s);
   return {
     [demo](const find_project& what) -> caf::result<project_actor> {
       if (what.project_id != "demo")
@@ -236,9 +259,11 @@ directory_actor::behavior_type directory(directory_actor::pointer self,
         return make_error(errc::not_found, "project not found");
       return found->second;
     },
-    [s](const create_project& what) {
+    [s](const create_project& what) -> caf::result<project_record> {
       std::lock_guard lock{s->guard};
-      return s->projects[what.project.id] = what.project;
+      if (!s->projects.emplace(what.project.id, what.project).second)
+        return make_error(errc::project_exists, "project exists already");
+      return what.project;
     },
     [s](const change_project& what) -> caf::result<project_record> {
       std::lock_guard lock{s->guard};
@@ -257,7 +282,8 @@ key_registry_actor::behavior_type registry(key_registry_actor::pointer,
                                            script_ptr s) {
   return {[](const create_key& what) {
             key_created made;
-            made.key.id = "k1";
+            made.key.id = what.key_id.empty() ? "k1" : what.key_id;
+            made.key.author = what.author;
             made.key.name = what.name;
             made.key.scopes = what.scopes;
             made.key.secret_hash = "never shown";
@@ -311,18 +337,20 @@ fixture::fixture(std::function<void(http::options&)> change) {
   http::options options;
   options.port = 0;
   options.threads = 1;
+  options.data_dir = files.path();
   if (change)
     change(options);
   server = std::make_unique<http::server>(
     options, http::server_parts{*system, ring, system->spawn(directory, script),
                                 system->spawn(registry, script),
+                                system->spawn(store_stand_in, script),
                                 [this] {
                                   return ready
                                            ? std::vector<std::string>{}
                                            : std::vector<std::string>{
                                              "sessions are being reconciled"};
                                 },
-                                no_log()});
+                                [this] { return warnings; }, no_log()});
   try {
     server->start();
   } catch (...) {
@@ -366,6 +394,12 @@ std::string fixture::add_key(std::vector<std::string> scopes,
   keys_.push_back(made.record);
   ring.replace(keys_);
   return made.secret;
+}
+
+std::filesystem::path fixture::exec_dir(const std::string& exec_id) const {
+  auto dir = files.path() / "sessions" / demo_session / "exec" / exec_id;
+  std::filesystem::create_directories(dir);
+  return dir;
 }
 
 void fixture::wait_until(const std::function<bool()>& done) {

@@ -8,16 +8,20 @@
 #include "http/server.hpp"
 #include "messages/actors.hpp"
 #include "runtime/auth/key_table.hpp"
+#include "tests/support/temp_dir.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,13 +66,31 @@ struct script {
   std::vector<start_exec> execs;
   std::vector<create_session> creates;
   std::vector<checkin_session> checkins;
+  std::optional<checkin_reply> checked_in; // the answer to them
   std::vector<std::string> revoked;
   std::vector<edge_actor> edges;
+  std::set<std::string> running;   // execs; "e1" is there even when it is over
+  std::set<std::string> terminals; // execs that have one
+  std::vector<write_input> inputs;
+  std::vector<resize_exec> resizes;
+  std::vector<signal_exec> signals;
+  std::vector<ask_git> questions;
+  std::map<std::string, review_record> reviews;
+  std::vector<decide_review> decisions;
+  int tokens = 0; // made so far
+  struct kept_request {
+    begin_request begun;
+    finish_request finished; // status 0: not yet
+  };
+  std::map<std::string, kept_request> requests; // by "key/name"
 
-  std::atomic<bool> silent = false; // the session answers nothing
-  std::atomic<int> reads = 0;       // of the log
-  std::atomic<int> look_ups = 0;    // of a session
-  std::atomic<int> watchers = 0;    // registered now
+  std::atomic<bool> silent = false;  // the session answers nothing
+  std::atomic<bool> deaf = false;    // nobody reads what is typed
+  std::atomic<bool> crashed = false; // what was begun was begun by another run
+  std::atomic<bool> full = false;    // the store keeps no answers
+  std::atomic<int> reads = 0;        // of the log
+  std::atomic<int> look_ups = 0;     // of a session
+  std::atomic<int> watchers = 0;     // registered now
 };
 
 using script_ptr = std::shared_ptr<script>;
@@ -97,15 +119,20 @@ public:
     return keys_.back().id;
   }
 
+  /// The directory of an exec's log, made if need be.
+  std::filesystem::path exec_dir(const std::string& exec_id) const;
+
   /// Runs until `done` says so; fails the test after ten seconds.
   static void wait_until(const std::function<bool()>& done);
 
   caf::actor_system_config config;
   std::unique_ptr<caf::actor_system> system;
+  temp_dir files;
   script_ptr script = std::make_shared<test::script>();
   key_ring ring{admin_secret};
   stand_in_session session;
   std::atomic<bool> ready = true;
+  std::vector<std::string> warnings; // set before the first request
   std::unique_ptr<http::server> server;
 
 private:

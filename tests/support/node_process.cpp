@@ -94,12 +94,13 @@ node_process::node_process(node_options options) {
   demo.update(options.project);
   json projects{demo, project("other", dir_.path() / "other.git", 50)};
   arguments_ = {std::string{GREENROOM_BINARY_DIR} + "/greenroom", "serve"};
-  std::vector<std::string> settings{"node.data_dir=" + data_dir().string(),
-                                    "node.name=test-node",
-                                    "http.listen=127.0.0.1:0",
-                                    "sandbox.mode=none",
-                                    "log.level=debug",
-                                    "projects=" + projects.dump()};
+  std::vector<std::string> settings{
+    "node.data_dir=" + data_dir().string(),
+    "node.name=test-node",
+    "http.listen=127.0.0.1:0",
+    "sandbox.mode=" + std::string{options.sandboxed ? "bubblewrap" : "none"},
+    "log.level=debug",
+    "projects=" + projects.dump()};
   settings.insert(settings.end(), options.set.begin(), options.set.end());
   for (auto& setting : settings) {
     arguments_.push_back("--set");

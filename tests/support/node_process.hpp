@@ -21,6 +21,7 @@ namespace greenroom::test {
 
 struct node_options {
   unsigned max_active_sessions = 50;
+  bool sandboxed = true;         // bubblewrap and nat, as it comes
   std::vector<std::string> set;  // more of --set
   json project = json::object(); // more of the project `demo`
 };

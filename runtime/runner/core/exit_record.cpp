@@ -44,6 +44,8 @@ void put_exit_fields(nlohmann::json& object, const exit_record& record) {
   object["stderr_bytes"] = record.stderr_bytes;
   object["truncated"] = record.truncated;
   object["records"] = record.records;
+  if (!record.reason.empty())
+    object["reason"] = record.reason;
 }
 
 exit_record exit_fields(const nlohmann::json& object) {
@@ -62,6 +64,8 @@ exit_record exit_fields(const nlohmann::json& object) {
   result.stderr_bytes = count_field(object, "stderr_bytes");
   result.truncated = bool_field(object, "truncated");
   result.records = count_field(object, "records");
+  if (object.contains("reason"))
+    result.reason = string_field(object, "reason");
   return result;
 }
 

@@ -1,8 +1,9 @@
 // How an exec ended: <session_dir>/exec/<eid>/exit.json.
 //
-// The runner writes it, whole and after the last byte of the output log, so
-// whoever finds it knows the end of that exec for good. An exec that has
-// begun, that no runner knows and that has no exit record is `lost`.
+// The runner writes it after the last byte of the output log, so whoever finds
+// it whole knows the end of that exec for good; one that is cut counts as none.
+// An exec that has begun, that no runner knows and that has no exit record is
+// `lost`.
 #pragma once
 
 #include "messages/time.hpp"
@@ -35,6 +36,7 @@ struct exit_record {
   std::uint64_t stderr_bytes = 0;
   bool truncated = false;    // the log holds less than was printed
   std::uint64_t records = 0; // in the log's index
+  std::string reason = {};   // why it is lost, a sentence for the user
   friend bool operator==(const exit_record&, const exit_record&) = default;
 };
 

@@ -44,6 +44,14 @@ json to_object(const cancel& x) {
   return {{"op", "cancel"}, {"exec", x.exec}};
 }
 
+json to_object(const open_input& x) {
+  return {{"op", "open_input"}, {"exec", x.exec}};
+}
+
+json to_object(const close_input& x) {
+  return {{"op", "close_input"}, {"exec", x.exec}};
+}
+
 json to_object(const stop&) {
   return {{"op", "stop"}};
 }
@@ -78,6 +86,14 @@ json to_object(const exited& x) {
   return result;
 }
 
+json to_object(const input& x) {
+  return {{"op", "input"}, {"exec", x.exec}};
+}
+
+json to_object(const no_input& x) {
+  return {{"op", "no_input"}, {"exec", x.exec}, {"reason", x.reason}};
+}
+
 json to_object(const error& x) {
   return {{"op", "error"}, {"reason", x.reason}};
 }
@@ -94,6 +110,10 @@ node_message to_node_message(const json& object) {
   }
   if (op == "cancel")
     return cancel{exec_field(object)};
+  if (op == "open_input")
+    return open_input{exec_field(object)};
+  if (op == "close_input")
+    return close_input{exec_field(object)};
   if (op == "stop")
     return stop{};
   throw bad_field{"op is unknown: \"" + op + '"'};
@@ -129,6 +149,10 @@ runner_message to_runner_message(const json& object) {
     return grown{exec_field(object), count_field(object, "records")};
   if (op == "exited")
     return exited{exec_field(object), exit_fields(object)};
+  if (op == "input")
+    return input{exec_field(object)};
+  if (op == "no_input")
+    return no_input{exec_field(object), string_field(object, "reason")};
   if (op == "error")
     return error{string_field(object, "reason")};
   throw bad_field{"op is unknown: \"" + op + '"'};

@@ -11,7 +11,9 @@
 //                                     refused  exec, reason
 //                                     grown    exec, records
 //   signal  exec, signal              exited   exec, the exit record's fields
-//   cancel  exec
+//   cancel  exec                      input    exec, and a descriptor
+//   open_input   exec                 no_input exec, reason
+//   close_input  exec
 //   stop                              error    reason
 //
 // The first word of a connection is the node's `hello`, answered by `hello` or
@@ -28,8 +30,13 @@
 // have to be read after that hello. A node that lets 4096 messages pile up is
 // closed: it dials again and knows the state.
 //
-// A cancel or signal for an exec that does not run does nothing: its end is on
-// the way or known. `stop` is answered by the end of the connection, when no
+// A cancel, signal or close_input for an exec that does not run does nothing:
+// its end is on the way or known. Every `open_input` is answered by `input`,
+// with the writing end of the command's input as SCM_RIGHTS, or by `no_input`.
+// That end is non-blocking; the input ends when the runner and whoever got a
+// copy have closed it. Of a command with a terminal it is the terminal's
+// master: bytes are what is typed, TIOCSWINSZ resizes, and only the runner
+// reads from it. `stop` is answered by the end of the connection, when no
 // process of the session is left.
 #pragma once
 
@@ -72,10 +79,21 @@ struct cancel {
   std::string exec;
 };
 
+/// Ask for the writing end of the command's standard input.
+struct open_input {
+  std::string exec;
+};
+
+/// The runner's own writing end is closed; at a terminal ^D is typed instead.
+struct close_input {
+  std::string exec;
+};
+
 /// TERM to all, after the grace KILL; then the runner ends.
 struct stop {};
 
-using node_message = std::variant<hello, spawn, send_signal, cancel, stop>;
+using node_message = std::variant<hello, spawn, send_signal, cancel, open_input,
+                                  close_input, stop>;
 
 // -- runner → node ------------------------------------------------------------
 
@@ -113,12 +131,22 @@ struct exited {
   exit_record record;
 };
 
+/// Comes with a descriptor.
+struct input {
+  std::string exec;
+};
+
+struct no_input {
+  std::string exec;
+  std::string reason; // a sentence for the user
+};
+
 struct error {
   std::string reason;
 };
 
-using runner_message =
-  std::variant<welcome, started, refused, grown, exited, error>;
+using runner_message = std::variant<welcome, started, refused, grown, exited,
+                                    input, no_input, error>;
 
 // -- text ---------------------------------------------------------------------
 

@@ -1,6 +1,8 @@
 #include "runtime/runner/core/session_files.hpp"
 
-#include "runtime/runner/core/json_fields.hpp"
+#include "runtime/runner/core/command_fields.hpp"
+
+#include <limits>
 
 namespace greenroom::runner {
 
@@ -24,19 +26,88 @@ std::string exec_dir(std::string_view exec) {
   return "exec/" + std::string{exec};
 }
 
+namespace {
+
+json to_object(const sandbox_plan& plan) {
+  return {{"argv", plan.argv},       {"seccomp_file", plan.seccomp_file},
+          {"runner", plan.runner},   {"checkout", plan.checkout},
+          {"nat", plan.nat},         {"nat_options", plan.nat_options},
+          {"cgroups", plan.cgroups}, {"rlimits", plan.rlimits}};
+}
+
+std::vector<std::string> strings_field(const json& object, const char* name) {
+  const auto& list = field(object, name);
+  if (!list.is_array())
+    throw bad_field{std::string{name} + " is no list of strings"};
+  std::vector<std::string> result;
+  for (const auto& item : list) {
+    if (!item.is_string())
+      throw bad_field{std::string{name} + " is no list of strings"};
+    result.push_back(without_nul(item.get_ref<const std::string&>(), name));
+  }
+  return result;
+}
+
+const json& object_field(const json& object, const char* name) {
+  const auto& result = field(object, name);
+  if (!result.is_object())
+    throw bad_field{std::string{name} + " is no object"};
+  return result;
+}
+
+std::string path_field(const json& object, const char* name) {
+  return without_nul(string_field(object, name), name);
+}
+
+sandbox_plan to_sandbox_plan(const json& object) {
+  sandbox_plan result;
+  result.argv = strings_field(object, "argv");
+  if (result.argv.empty())
+    throw bad_field{"the sandbox's argv is empty"};
+  result.seccomp_file = path_field(object, "seccomp_file");
+  result.runner = path_field(object, "runner");
+  result.checkout = path_field(object, "checkout");
+  result.nat = bool_field(object, "nat");
+  result.nat_options = strings_field(object, "nat_options");
+  result.cgroups = strings_field(object, "cgroups");
+  const auto& rlimits = object_field(object, "rlimits");
+  for (const auto& [name, value] : rlimits.items())
+    result.rlimits.emplace(name, count_field(rlimits, name.c_str()));
+  return result;
+}
+
+std::uint16_t cells_field(const json& object, const char* name) {
+  return static_cast<std::uint16_t>(
+    integer_field(object, name, 0, std::numeric_limits<std::uint16_t>::max()));
+}
+
+} // namespace
+
 std::string to_json(const runner_config& config) {
-  return to_text({{"session_id", config.session_id},
-                  {"nonce", config.nonce},
-                  {"kill_grace_ms", config.kill_grace},
-                  {"checkout", config.checkout}});
+  json object{{"session_id", config.session_id},
+              {"nonce", config.nonce},
+              {"kill_grace_ms", config.kill_grace},
+              {"checkout", config.checkout}};
+  if (config.sandbox)
+    object["sandbox"] = to_object(*config.sandbox);
+  return to_text(object);
+}
+
+void put_command_fields(json& object, const command_spec& spec) {
+  object["argv"] = spec.argv;
+  object["cwd"] = spec.cwd;
+  object["env"] = spec.env;
+  object["timeout_ms"] = spec.timeout;
+  object["max_output"] = spec.max_output;
+  object["stdin_open"] = spec.stdin_open;
+  object["rows"] = spec.rows;
+  object["cols"] = spec.cols;
 }
 
 std::string to_json(const command_spec& spec) {
-  return to_text({{"argv", spec.argv},
-                  {"cwd", spec.cwd},
-                  {"env", spec.env},
-                  {"timeout_ms", spec.timeout},
-                  {"max_output", spec.max_output}});
+  auto object = json::object();
+  put_command_fields(object, spec);
+  return to_text(object);
 }
 
 runner_config parse_runner_config(std::string_view text) {
@@ -47,27 +118,20 @@ runner_config parse_runner_config(std::string_view text) {
   if (result.nonce.empty())
     throw bad_field{"nonce is empty"};
   result.kill_grace = integer_field(object, "kill_grace_ms", 0, longest);
-  result.checkout = without_nul(string_field(object, "checkout"), "checkout");
+  result.checkout = path_field(object, "checkout");
+  if (object.contains("sandbox"))
+    result.sandbox = to_sandbox_plan(object_field(object, "sandbox"));
   return result;
 }
 
 command_spec parse_command_spec(std::string_view text) {
   auto object = parse_object(text);
   command_spec result;
-  const auto& argv = field(object, "argv");
-  if (!argv.is_array() || argv.empty())
-    throw bad_field{"argv is no list of at least one string"};
-  for (const auto& arg : argv) {
-    if (!arg.is_string())
-      throw bad_field{"argv is no list of strings"};
-    result.argv.push_back(
-      without_nul(arg.get_ref<const std::string&>(), "argv"));
-  }
-  result.cwd = without_nul(string_field(object, "cwd"), "cwd");
-  const auto& env = field(object, "env");
-  if (!env.is_object())
-    throw bad_field{"env is no object"};
-  for (const auto& [key, value] : env.items()) {
+  result.argv = strings_field(object, "argv");
+  if (result.argv.empty())
+    throw bad_field{"argv is empty"};
+  result.cwd = path_field(object, "cwd");
+  for (const auto& [key, value] : object_field(object, "env").items()) {
     if (key.empty() || key.find('=') != std::string::npos || !value.is_string())
       throw bad_field{"env holds what is no variable: \"" + key + '"'};
     result.env.emplace(without_nul(key, "env"),
@@ -75,6 +139,9 @@ command_spec parse_command_spec(std::string_view text) {
   }
   result.timeout = integer_field(object, "timeout_ms", 0, longest);
   result.max_output = count_field(object, "max_output");
+  result.stdin_open = bool_field(object, "stdin_open");
+  result.rows = cells_field(object, "rows");
+  result.cols = cells_field(object, "cols");
   return result;
 }
 

@@ -130,9 +130,9 @@ TEST_CASE("the project in the example's comment is a good one") {
   CHECK(c.projects[0] == expected);
 }
 
-TEST_CASE("the development configuration runs without a sandbox") {
+TEST_CASE("the development configuration sandboxes as everywhere") {
   auto c = load_config(source_dir / "config/dev.jsonc", {});
-  CHECK(c.sandbox.mode == sandbox_mode::none);
+  CHECK(c.sandbox == sandbox_config{});
   CHECK(c.node.data_dir == ".dev/data");
   CHECK(c.log.format == log_format::text);
 }
@@ -171,6 +171,37 @@ TEST_CASE("a dumped configuration loads as itself") {
                      "auth.admin_key_file=k", "sandbox.memory=1000000000"});
   config_file file{to_json(c).dump()};
   CHECK(file.load() == c);
+}
+
+TEST_CASE("upstreams' credentials are complete or refused, and not quoted") {
+  auto c = load_set(
+    {R"(git.credentials=[{"url_prefix":"https://h/","username":"u",)"
+     R"("password_env":"P"},{"url_prefix":"ssh://git@h","ssh_key_file":"k"}])"});
+  CHECK(c.git.credentials
+        == std::vector<git_credential>{{"https://h/", "u", "P", "", ""},
+                                       {"ssh://git@h", "", "", "", "k"}});
+  config_file file{to_json(c).dump()};
+  CHECK(file.load() == c);
+  for (
+    const char* bad :
+    {R"({"url_prefix":"https://h"})",
+     R"({"url_prefix":"https://h","username":"u"})",
+     R"({"url_prefix":"https://h","password_env":"s3cret"})",
+     R"({"url_prefix":"https://h","username":"u","password":"s3cret"})",
+     R"({"url_prefix":"https://u:s3cret@h","username":"u","password_env":"P"})",
+     R"({"url_prefix":"https://h","username":"u","password_env":"s3cret","password_file":"f"})",
+     R"({"url_prefix":"https://h","username":"u","ssh_key_file":"s3cret"})",
+     R"({"url_prefix":"ssh://h","username":"s3cret","ssh_key_file":"k"})",
+     R"({"url_prefix":"ftp://h","username":"u","password_env":"s3cret"})",
+     R"({"username":"u","password_env":"s3cret"})", R"("s3cret")"}) {
+    CAPTURE(bad);
+    auto error =
+      config_file{R"({"git": {"credentials": [)" + std::string{bad} + "]}}"}
+        .error();
+    CHECK_THAT(error, Contains("git.credentials"));
+    CHECK_THAT(error, Contains("must be a list of"));
+    CHECK_THAT(error, !Contains("s3cret"));
+  }
 }
 
 TEST_CASE("an unknown key is named with what was meant") {

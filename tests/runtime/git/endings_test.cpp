@@ -72,6 +72,45 @@ TEST_CASE("check-in goes on where a crash came after the commit") {
   CHECK(w.upstream_at("refs/heads/main") == made.commit);
 }
 
+TEST_CASE("child: check in", "[.]") {
+  std::string sid = std::getenv("SID");
+  fs::path checkout = std::getenv("CHECKOUT");
+  auto m =
+    mirror::open_or_create(std::getenv("MIRROR"), std::getenv("UPSTREAM"));
+  greenroom::git::sandboxed_git session{
+    sandboxed(), {sid, checkout.parent_path(), checkout, m.path()}};
+  checkin({m, session, "main", std::getenv("BASE"), false, {"A", "a@b"}, "C"});
+}
+
+TEST_CASE("a check-in that was cut off anywhere can be made again") {
+  auto point =
+    GENERATE(as<std::string>{}, "checkin.committed", "checkin.imported",
+             "checkin.rescued", "checkin.pushed");
+  world w;
+  auto place = w.session("main");
+  auto spec = w.checkin_of(place, "main", w.upstream_at("refs/heads/main"));
+  run_git(place.checkout, {"branch", "side"});
+  auto mine = commit(place.checkout, "mine");
+  write(place.checkout / "dirty", "dirty\n");
+  run_git(place.checkout, {"branch", "-f", "side", mine});
+  write(place.checkout / "empty", "stashed\n");
+  run_git(place.checkout, {"stash", "-q"});
+  write(place.checkout / "dirty", "dirty\n");
+  die_at(point, "child: check in",
+         {"TMPDIR=" + w.dir.path().string(), "SID=" + w.sid,
+          "CHECKOUT=" + place.checkout.string(),
+          "MIRROR=" + w.mirror.path().string(),
+          "UPSTREAM=" + w.upstream.string(), "BASE=" + spec.base_commit});
+  auto done = checkin(spec);
+  CHECK(w.upstream_at("refs/heads/main") == done.commit);
+  CHECK(w.upstream_at("refs/heads/main^") == mine);
+  CHECK(content(w.upstream, "main:dirty") == "dirty");
+  CHECK(content(w.upstream, w.rescue_ref("stash") + ":empty") == "stashed");
+  CHECK(w.upstream_at(w.rescue_ref("heads/side")).empty());
+  for (const auto& repository : {w.upstream, w.mirror.path()})
+    w.check_sound(repository);
+}
+
 TEST_CASE("check-in of an untouched session changes nothing") {
   world w;
   auto place = w.session("main");
@@ -118,9 +157,9 @@ TEST_CASE("check-in into an empty upstream makes its first branch") {
   auto m = mirror::open_or_create(w.dir.path() / "repos/e.git", empty.string());
   m.fetch();
   greenroom::git::session_place place{w.dir.path() / "s/checkout", m.path()};
-  make_checkout({place, "main", "", empty.string(), {}});
-  greenroom::git::checkin_spec spec{m,  place.checkout, w.sid,  "main",
-                                    "", true,           w.user, "First"};
+  make_checkout({place, "main", "", {}});
+  greenroom::git::checkin_spec spec{m,    w.in(place), "main", "",
+                                    true, w.user,      "First"};
   auto nothing = checkin(spec);
   CHECK(nothing.commit.empty());
   CHECK_FALSE(nothing.changed);

@@ -4,11 +4,17 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/run_command.hpp"
+#include "runtime/config/config.hpp"
+#include "runtime/git/checkout.hpp"
 #include "runtime/git/endings.hpp"
+#include "runtime/sandbox/host.hpp"
+#include "runtime/sandbox/made_files.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -67,9 +73,57 @@ inline refusal refusal_of(const std::function<void()>& action) {
     action();
   } catch (const refused& what) {
     return {what.code(), what.what()};
+  } catch (const git::checkout_fault& what) {
+    return {errc::conflict, what.what()};
   }
   FAIL("this should have been refused");
   return {};
+}
+
+/// Runs a hidden test case of this program in a process that dies at a
+/// failpoint. `env` tells it what to do.
+inline void die_at(const std::string& failpoint, const std::string& test_case,
+                   std::vector<std::string> env) {
+  command what;
+  what.argv = {fs::read_symlink("/proc/self/exe").string(), test_case};
+  what.env = std::move(env);
+  what.env.push_back("GREENROOM_FAILPOINT=" + failpoint);
+  what.env.push_back("PATH=/usr/local/bin:/usr/bin:/bin");
+  auto result = run_command(what);
+  INFO("at " << failpoint << ": " << result.out);
+  REQUIRE_FALSE(result.exit_code);
+  REQUIRE(result.signal == SIGKILL);
+}
+
+/// For sandboxed_git: in a/// For sandboxed_git: in a sandbox where this
+/// machine has one, as a session is.
+inline const git::session_tools& sandboxed() {
+  static const temp_dir dir;
+  static const git::session_tools made = [] {
+    config settings;
+    settings.node.data_dir = dir.path().string();
+    settings.sandbox.network = network_mode::none;
+    git::session_tools result{nullptr,
+                              fs::path{GREENROOM_BINARY_DIR} / "greenroom-git"};
+    try {
+      result.host = std::make_shared<sandbox::host>(sandbox::check_host(
+        settings, fs::path{GREENROOM_BINARY_DIR} / "greenroom-runner"));
+    } catch (const std::runtime_error& why) {
+      WARN("not in a sandbox: " << why.what());
+      settings.sandbox.mode = sandbox_mode::none;
+      result.host =
+        std::make_shared<sandbox::host>(sandbox::check_host(settings, {}));
+    }
+    return result;
+  }();
+  return made;
+}
+
+/// The same as the server's own user.
+inline git::session_tools unconfined() {
+  auto host = std::make_shared<sandbox::host>();
+  host->config.mode = sandbox_mode::none;
+  return {host, sandboxed().program};
 }
 
 /// A bare upstream with some hundred files of all kinds that git knows. Made
@@ -113,6 +167,12 @@ public:
   world() : upstream(dir.path() / "upstream.git"), mirror(make_mirror()) {
     mirror.fetch();
   }
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+  ~world() {
+    if (tools.host->config.mode != sandbox_mode::none)
+      sandbox::remove_groups(tools.host->groups.open(sid));
+  }
 
   /// A session's checkout of a branch that the upstream has.
   git::session_place session(const std::string& branch) {
@@ -129,8 +189,9 @@ public:
                   mirror.path()};
     spec.branch = branch;
     spec.commit = commit;
-    spec.origin = mirror.upstream();
     spec.upstream_refs = mirror.upstream_refs();
+    if (tools.host->config.mode != sandbox_mode::none)
+      spec.seen_owner = sandbox::user_id;
     git::make_checkout(spec);
     return spec.place;
   }
@@ -138,12 +199,18 @@ public:
   git::checkin_spec checkin_of(const git::session_place& place,
                                const std::string& branch,
                                const std::string& base) const {
-    return {mirror, place.checkout, sid,  branch,
-            base,   false,          user, "Check in from a session"};
+    return {
+      mirror, in(place), branch, base, false, user, "Check in from a session"};
   }
 
   git::rescue_spec rescue_of(const git::session_place& place) const {
-    return {mirror, place.checkout, sid, user};
+    return {mirror, in(place), user};
+  }
+
+  /// Git in the session as the server has it.
+  git::sandboxed_git in(const git::session_place& place) const {
+    return {tools,
+            {sid, place.checkout.parent_path(), place.checkout, place.mirror}};
   }
 
   std::string rescue_ref(const std::string& name) const {
@@ -187,6 +254,7 @@ public:
   fs::path upstream; // bare
   git::mirror mirror;
   std::string sid = make_id();
+  git::session_tools tools = sandboxed();
   git::author user{"Session User", "user@example.org"};
 
 private:

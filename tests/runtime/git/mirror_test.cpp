@@ -106,8 +106,8 @@ TEST_CASE("a mirror half made by a crash is made again") {
 TEST_CASE("upstreams that would run something are refused") {
   temp_dir dir;
   for (const auto* bad :
-       {"ext::sh -c 'touch canary'", "--upload-pack=touch canary", "ssh://x/y",
-        "https://me:secret@host/x"}) {
+       {"ext::sh -c 'touch canary'", "--upload-pack=touch canary",
+        "ssh://-oProxyCommand=x/y", "https://me:secret@host/x"}) {
     auto what =
       refusal_of([&] { mirror::open_or_create(dir.path() / "x.git", bad); });
     CHECK(what.code == errc::bad_request);

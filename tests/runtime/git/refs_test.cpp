@@ -82,14 +82,32 @@ TEST_CASE("no name passes that git itself refuses") {
 TEST_CASE("upstreams are paths and plain URLs without credentials") {
   for (const auto* good :
        {"/srv/git/demo.git", "file:///srv/git/demo.git", "http://host/x.git",
-        "https://host:8443/a/b@c", "/odd:path/x"})
+        "https://host:8443/a/b@c", "/odd:path/x", "ssh://host/x",
+        "ssh://git@host:2222/x.git", "ssh://[::1]/x"})
     CHECK(upstream_fault(good) == std::nullopt);
-  for (const auto* bad :
-       {"", "-x", "--upload-pack=x", "ext::sh -c id", "ssh://host/x",
-        "git@host:x", "host:x", "relative/path", "git://host/x",
-        "file://host/x", "http://", "https:///x", "https://-x/y", "http::x",
-        "fd::3", "/a\nb", "https://user@host/x", "https://user:secret@host/x",
-        "HTTPS://host/x\x01"}) {
+  for (const auto* bad : {"",
+                          "-x",
+                          "--upload-pack=x",
+                          "ext::sh -c id",
+                          "ssh://host",
+                          "ssh://-oProxyCommand=id/x",
+                          "ssh://-x@host/x",
+                          "ssh://@host/x",
+                          "ssh://user:secret@host/x",
+                          "git@host:x",
+                          "host:x",
+                          "relative/path",
+                          "git://host/x",
+                          "file://host/x",
+                          "http://",
+                          "https:///x",
+                          "https://-x/y",
+                          "http::x",
+                          "fd::3",
+                          "/a\nb",
+                          "https://user@host/x",
+                          "https://user:secret@host/x",
+                          "HTTPS://host/x\x01"}) {
     CAPTURE(bad);
     CHECK(upstream_fault(bad));
   }

@@ -68,7 +68,7 @@ TEST_CASE("a checkout has the branch, its files and its upstream") {
   CHECK((fs::status(top / "bin/tool").permissions() & fs::perms::owner_exec)
         != fs::perms::none);
   CHECK(fs::read_symlink(top / "outward") == "/etc/passwd");
-  CHECK(run_git(top, {"remote", "get-url", "origin"}) == w.upstream.string());
+  CHECK(run_git(top, {"remote", "get-url", "origin"}) == w.mirror.path().string());
   CHECK(run_git(top, {"rev-parse", "origin/main"})
         == w.upstream_at("refs/heads/main"));
   CHECK(run_git(top, {"describe", "--tags", "--match", "v*", "origin/main"})
@@ -122,7 +122,7 @@ TEST_CASE("making a checkout again accepts the one that is there") {
   auto place = w.session("main");
   write(place.checkout / "mine", "mine\n");
   greenroom::git::checkout_spec spec{
-    place, "main", *w.mirror.resolve_branch("main"), w.upstream.string(), {}};
+    place, "main", *w.mirror.resolve_branch("main"), {}};
   make_checkout(spec);
   CHECK(read(place.checkout / "mine") == "mine\n");
   spec.branch = "feature/x";
@@ -134,7 +134,7 @@ TEST_CASE("a checkout half made by a crash is made again") {
   session_place place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
   write(place.checkout.string() + ".partial/.git/HEAD", "rubbish");
   make_checkout({place, "main", *w.mirror.resolve_branch("main"),
-                 w.upstream.string(), w.mirror.upstream_refs()});
+                 w.mirror.upstream_refs()});
   CHECK(status(place).branch == "main");
   CHECK_FALSE(fs::exists(place.checkout.string() + ".partial"));
 }

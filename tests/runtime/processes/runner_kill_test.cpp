@@ -1,9 +1,9 @@
 // What ends a command and all that it has started, and what does not.
-#include "runtime/base/files.hpp"
 #include "tests/runtime/processes/session_fixture.hpp"
+#include "tests/support/eventually.hpp"
 
+#include <chrono>
 #include <fstream>
-#include <sstream>
 
 using namespace greenroom;
 using test::ends;
@@ -22,11 +22,19 @@ const std::string stubborn =
   "(setsid bash -c 'echo $$; exec sleep 1000' &);"
   "until [ $(wc -l <$SESSION_DIR/exec/x/stdout) = 3 ]; do :; done;";
 
-// The runner's children by now; an empty text means not even a zombie.
-std::string children_of(pid_t pid) {
-  auto name = std::to_string(pid);
-  return read_file("/proc/" + name + "/task/" + name + "/children")
-    .value_or("gone");
+pid_t init_of(const session& s) {
+  auto children = test::children_of(s.runner_pid);
+  REQUIRE(children.size() == 1);
+  return children[0];
+}
+
+// The keeper of the only exec that runs: the other waits and has no children.
+pid_t keeper_of(const session& s) {
+  for (auto keeper : test::children_of(init_of(s)))
+    if (!test::children_of(keeper).empty())
+      return keeper;
+  FAIL("no keeper");
+  return 0;
 }
 
 } // namespace
@@ -63,15 +71,35 @@ TEST_CASE("a background printer does not die of a closed pipe") {
   CHECK(s.output("x").empty());
 }
 
+TEST_CASE("a background flood is drained slowly, and costs next to nothing") {
+  session s;
+  s.run("x", "yes & exit 0");
+  auto drained = [&s] {
+    std::istringstream text{
+      read_file("/proc/" + std::to_string(s.runner_pid) + "/io").value_or("")};
+    std::string name;
+    std::uint64_t bytes = 0;
+    text >> name >> bytes;
+    REQUIRE(name == "rchar:");
+    return bytes;
+  };
+  auto before = drained();
+  auto start = std::chrono::steady_clock::now();
+  test::await("it is drained", [&] { return drained() > before + 300'000; });
+  // At least 50 ms lie between two reads of 64 KiB.
+  CHECK(std::chrono::steady_clock::now() - start
+        >= std::chrono::milliseconds{150});
+}
+
 TEST_CASE("an exec's processes are reaped when they end") {
   session s;
   s.run("x", "(sleep 0.01 &) ; sleep 0.01 & true");
   s.run("y", "true");
-  // The keepers' ends are heard at some time after; a process that waits for
-  // nothing but that is this one.
-  while (!children_of(s.runner_pid).empty())
-    s.run(make_id(), "sleep 0.02");
-  CHECK(children_of(s.runner_pid).empty());
+  // The keepers' ends are heard at some time after. What stays is init and the
+  // keeper that waits for the next command.
+  test::await("only init and a keeper are left",
+              [&s] { return test::descendants_of(s.runner_pid).size() == 2; });
+  CHECK(test::children_of(init_of(s)).size() == 1);
 }
 
 TEST_CASE(
@@ -129,13 +157,9 @@ TEST_CASE("a time-out does what cancel does, also with no node there") {
   for (auto pid : pids)
     CHECK(ends(pid));
   s.node.emplace(s.dir(), s.nonce);
-  s.node->greet();
-  // Behind the end of x, whichever way that was told.
-  s.spawn("y", s.shell("true"));
-  while (auto message = s.node->next())
-    if (auto* end = std::get_if<runner::exited>(&*message);
-        end && end->exec == "y")
-      break;
+  // Its last process can be seen to end before the runner hears of it.
+  if (!s.node->greet().execs.empty())
+    s.end_of("x");
   auto record = read_exit_record(s.exec_dir("x"));
   REQUIRE(record);
   CHECK(record->status == exit_status::timed_out);
@@ -191,24 +215,50 @@ TEST_CASE(
   session s;
   s.start("x", s.shell(stubborn + "wait"));
   auto pids = s.printed_pids("x", 3);
-  pid_t keeper = std::stoi(children_of(s.runner_pid));
-  ::kill(keeper, SIGKILL);
+  ::kill(keeper_of(s), SIGKILL);
   CHECK(s.end_of("x").status == exit_status::lost);
   for (auto pid : pids)
     CHECK(ends(pid));
   CHECK(s.run("y", "echo fine").status == exit_status::exited);
 }
 
+TEST_CASE("the waiting keeper can be killed, and another takes its place") {
+  session s;
+  s.run("x", "true");
+  for (auto keeper : test::children_of(init_of(s)))
+    ::kill(keeper, SIGKILL);
+  CHECK(s.run("y", "echo fine").status == exit_status::exited);
+  CHECK(s.output("y") == "fine\n");
+}
+
+TEST_CASE("when init is killed all execs are lost, and the next starts anew") {
+  session s;
+  s.start("x", s.shell(stubborn + "wait"));
+  auto pids = s.printed_pids("x", 3);
+  auto init = init_of(s);
+  ::kill(init, SIGKILL);
+  CHECK(s.end_of("x").status == exit_status::lost);
+  for (auto pid : pids)
+    CHECK(ends(pid));
+  CHECK(read_exit_record(s.exec_dir("x"))->status == exit_status::lost);
+  CHECK(s.run("y", "echo fine").status == exit_status::exited);
+  CHECK(s.output("y") == "fine\n");
+  CHECK(init_of(s) != init);
+}
+
 TEST_CASE("leftovers are found by their environment and killed") {
   session s;
   s.start("x", s.shell("setsid sleep 1000 & echo $!; wait"));
   auto pids = s.printed_pids("x", 1);
-  // Runner and keeper at once, as a machine out of memory may do it.
-  auto keeper = std::stoi(children_of(s.runner_pid));
+  // All of the runner at once, as a machine out of memory may do it.
+  auto init = init_of(s);
+  auto keeper = keeper_of(s);
   ::kill(s.runner_pid, SIGSTOP);
-  ::kill(keeper, SIGKILL);
-  ::kill(s.runner_pid, SIGKILL);
-  CHECK(ends(s.runner_pid));
+  ::kill(init, SIGSTOP);
+  for (auto pid : {keeper, s.runner_pid, init}) {
+    ::kill(pid, SIGKILL);
+    CHECK(ends(pid));
+  }
   CHECK(lives(pids[0]));
   CHECK(kill_leftovers(make_id()) == 0);
   CHECK(lives(pids[0]));

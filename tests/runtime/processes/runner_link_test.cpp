@@ -132,6 +132,8 @@ TEST_CASE("no datagram, however wrong, harms the runner or its commands") {
     R"({"op":"spawn","exec":"../../etc"})",
     R"({"op":"signal","exec":"y","signal":9})",
     R"({"op":"cancel","exec":"y"})",
+    R"({"op":"open_input","exec":"y"})",
+    R"({"op":"close_input","exec":"y"})",
     "{\"op\":\"spawn\",\"exec\":" + std::string(1000, '[') + "}",
     std::string(runner::max_message, '{')};
   std::minstd_rand random{42};

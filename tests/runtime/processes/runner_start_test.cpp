@@ -3,6 +3,7 @@
 #include "tests/runtime/processes/session_fixture.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -63,6 +64,22 @@ TEST_CASE("a runner that cannot start says why") {
         != std::string::npos);
   CHECK_THROWS_AS(runner_start(dir.path() / "no-runner", dir.path(), "none"),
                   std::system_error);
+}
+
+TEST_CASE("a starter that hangs is killed, not waited for") {
+  test::temp_dir dir;
+  write_runner_config(dir.path(), {make_id(), "n", 0, "checkout"});
+  // It wants this lock, and does not get it.
+  unique_fd lock{
+    ::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  REQUIRE(::flock(lock.get(), LOCK_EX) == 0);
+  unique_fd starter;
+  {
+    runner_start hanging{session::binary(), dir.path(), "none"};
+    CHECK_FALSE(test::becomes_readable(hanging.fd(), 100));
+    starter.reset(::dup(hanging.fd()));
+  }
+  CHECK(test::becomes_readable(starter.get(), 0));
 }
 
 TEST_CASE("a session whose path is longer than a socket's works") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "messages/ids.hpp"
+#include "runtime/base/files.hpp"
 #include "runtime/base/pidfd.hpp"
 #include "runtime/logs/output_log.hpp"
 #include "runtime/processes/leftovers.hpp"
@@ -11,12 +12,15 @@
 #include <catch2/catch.hpp>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <variant>
 #include <vector>
@@ -91,6 +95,15 @@ public:
     return wait_for<runner::welcome>();
   }
 
+  /// The writing end of the exec's input.
+  unique_fd input_of(const std::string& exec) {
+    say(runner::open_input{exec});
+    REQUIRE(wait_for<runner::input>().exec == exec);
+    auto result = connection_->take_input();
+    REQUIRE(result);
+    return result;
+  }
+
   bool closes() {
     while (next()) {
     }
@@ -102,20 +115,32 @@ private:
   std::string nonce_;
 };
 
+/// The pids of the children that the process has by now, not yet reaped ones
+/// too.
+inline std::vector<pid_t> children_of(pid_t pid) {
+  auto name = std::to_string(pid);
+  std::istringstream text{
+    read_file("/proc/" + name + "/task/" + name + "/children").value_or("")};
+  return {std::istream_iterator<pid_t>{text}, {}};
+}
+
+/// Everything below the process by now.
+inline std::vector<pid_t> descendants_of(pid_t pid) {
+  auto result = children_of(pid);
+  for (std::size_t i = 0; i < result.size(); ++i)
+    std::ranges::copy(children_of(result[i]), std::back_inserter(result));
+  return result;
+}
+
 class session {
 public:
   explicit session(millis kill_grace = 10'000) {
-    std::filesystem::create_directory(dir() / "checkout");
-    write_runner_config(dir(), {id, nonce, kill_grace, "checkout"});
-    runner_start starting{binary(), dir(), id};
-    REQUIRE(becomes_readable(starting.fd()));
-    auto problem = starting.finish();
-    INFO(problem.value_or(""));
-    REQUIRE_FALSE(problem);
-    node.emplace(dir(), nonce);
-    runner_pid = node->greet().pid;
+    start_runner({id, nonce, kill_grace, "checkout"});
   }
 
+  explicit session(runner::sandbox_plan plan, millis kill_grace = 10'000) {
+    start_runner({id, nonce, kill_grace, "checkout", std::move(plan)});
+  }
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
@@ -203,12 +228,31 @@ public:
     }
   }
 
+  /// Waits until the running exec's stream holds `text`.
+  void printed(const std::string& exec, const std::string& text,
+               output_stream stream = output_stream::out) {
+    while (output(exec, stream).find(text) == std::string::npos)
+      node->wait_for<runner::grown>();
+  }
+
   const std::string id = make_id();
   const std::string nonce = random_hex(16);
   std::optional<client> node;
   pid_t runner_pid = 0;
 
 private:
+  void start_runner(const runner::runner_config& config) {
+    std::filesystem::create_directory(dir() / "checkout");
+    write_runner_config(dir(), config);
+    runner_start starting{binary(), dir(), id};
+    REQUIRE(becomes_readable(starting.fd()));
+    auto problem = starting.finish();
+    INFO(problem.value_or(""));
+    REQUIRE_FALSE(problem);
+    node.emplace(dir(), nonce);
+    runner_pid = node->greet().pid;
+  }
+
   temp_dir temp_;
 };
 

@@ -98,6 +98,31 @@ TEST_CASE("migrations run once, however often they are asked for") {
   CHECK(projects(again).size() == 1);
 }
 
+TEST_CASE("what version 1 had written is read by later ones") {
+  temp_dir dir;
+  auto c = open_store(dir);
+  migrate(c);
+  put_project(c, some_project());
+  auto session = some_session("a");
+  REQUIRE(insert_session(c, session, 1) == insert_result::ok);
+  key_record key{"k", "old", "", std::string(64, 'a'), {"admin"}, {}, 5, 0};
+  put_key(c, key);
+  // Back to what version 1 was.
+  for (const char* undo : {"DROP TABLE reviews", "DROP TABLE requests",
+                           "DROP INDEX sessions_ended",
+                           "ALTER TABLE sessions DROP COLUMN token_hash",
+                           "ALTER TABLE sessions DROP COLUMN commit_id",
+                           "ALTER TABLE sessions DROP COLUMN review_id",
+                           "ALTER TABLE keys DROP COLUMN author",
+                           "DELETE FROM schema_version WHERE version > 1"})
+    c.self().sql << undo;
+  REQUIRE(schema_version(c) == 1);
+  migrate(c);
+  CHECK(schema_version(c) == 2);
+  CHECK(find_session(c, session.id) == session);
+  CHECK(keys(c) == std::vector{key});
+}
+
 TEST_CASE("programs that start together migrate once") {
   temp_dir dir;
   auto first = open_store(dir);
@@ -201,12 +226,14 @@ TEST_CASE_METHOD(store_fixture, "a project goes once its sessions are over") {
 TEST_CASE_METHOD(store_fixture, "keys come back as they were put in") {
   key_record first{"k1",
                    "ci \"x\"",
+                   "Ada <ada@example.org>",
                    std::string(64, 'a'),
                    {"sessions:read", "admin"},
                    {"demo"},
                    1'795'392'707'123,
                    1'795'392'807'123};
-  key_record second{"k0", "other", std::string(64, 'b'), {"admin"}, {}, 5, 0};
+  key_record second{"k0",      "other", "", std::string(64, 'b'),
+                    {"admin"}, {},      5,  0};
   put_key(c, first);
   put_key(c, second);
   CHECK(keys(c) == std::vector{second, first});

@@ -25,6 +25,9 @@ session_record full_session() {
   session.expiry = on_expire::checkin;
   session.labels = {{"a", "1"}, {"b", "\"quoted\"\nline"}};
   session.preview_port = 65535;
+  session.token_hash = std::string(64, 'd');
+  session.commit = std::string(40, 'b');
+  session.review_id = "r";
   session.epoch = 0x7fff'ffff'ffff'fff0;
   session.version = 3'000'000'000;
   session.warned = 300'000;

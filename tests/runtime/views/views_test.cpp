@@ -21,6 +21,7 @@ session_record session() {
   result.created_at = 1000;
   result.expires_at = 2000;
   result.base_commit = "never shown";
+  result.token_hash = "never shown";
   result.last_event_data = "never shown";
   return result;
 }
@@ -55,7 +56,13 @@ TEST_CASE("a session that is over shows when and why") {
   record.feature_slug = "login";
   record.expiry = on_expire::checkin;
   record.labels = {{"team", "blue"}};
+  CHECK_FALSE(session_json(record, 0).contains("commit"));
+  CHECK_FALSE(session_json(record, 0).contains("review_id"));
+  record.commit = "c0ffee";
+  record.review_id = "r1";
   auto json = session_json(record, 0);
+  CHECK(json["commit"] == "c0ffee");
+  CHECK(json["review_id"] == "r1");
   CHECK(json["status"] == "failed");
   CHECK(json["status_reason"] == "the disk is full");
   CHECK(json["ended_at"] == "1970-01-01T00:00:03.000Z");
@@ -70,7 +77,20 @@ TEST_CASE("an exec that waits shows neither start nor end") {
            R"("status":"queued","created_at":"1970-01-01T00:00:01.000Z",)"
            R"("stdout_bytes":0,"stderr_bytes":0,"truncated":false,)"
            R"("stream_url":"/projects/demo/sessions/sid/events)"
-           R"(?exec_id=build&from=earliest"})");
+           R"(?exec_id=build&from=earliest",)"
+           R"("output_url":"/projects/demo/sessions/sid/execs/build/output"})");
+}
+
+TEST_CASE("an exec shows the input and the terminal that were asked for") {
+  auto record = exec();
+  CHECK_FALSE(exec_json("demo", "sid", record, {}).contains("stdin"));
+  CHECK_FALSE(exec_json("demo", "sid", record, {}).contains("tty"));
+  record.spec.stdin_open = true;
+  record.spec.rows = 24;
+  record.spec.cols = 80;
+  auto json = exec_json("demo", "sid", record, {});
+  CHECK(json["stdin"] == "open");
+  CHECK(json["tty"] == ordered_json{{"rows", 24}, {"cols", 80}});
 }
 
 TEST_CASE("an exec that runs shows what it has printed so far") {
@@ -88,7 +108,7 @@ TEST_CASE("an exec that runs shows what it has printed so far") {
   CHECK(json["stdout_bytes"] == 10);
   CHECK(json["stderr_bytes"] == 20);
   CHECK(json["truncated"] == true);
-  for (auto absent : {"exit_code", "signal", "ended_at", "output_url"})
+  for (auto absent : {"exit_code", "signal", "ended_at"})
     CHECK_FALSE(json.contains(absent));
 }
 

@@ -1,0 +1,95 @@
+// What the commands of a session print.
+#include "actors/session.hpp"
+
+#include "runtime/logs/output_log.hpp"
+#include "runtime/logs/syncer.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace greenroom {
+
+namespace in = session::in;
+
+namespace {
+
+// How much output one turn of the actor announces before others get theirs.
+constexpr std::size_t records_per_turn = 64;
+constexpr std::uint64_t bytes_per_turn = 256 * 1024;
+
+} // namespace
+
+void session_self::go_on_soon(const std::string& exec_id, live_exec& exec) {
+  if (!std::exchange(exec.going_on, true))
+    self_->send(self_, go_on{exec_id});
+}
+
+// Announces what the log has and the timeline has not, a bounded piece a turn,
+// so that others get theirs in between; the exec's end comes after its last
+// byte.
+void session_self::pump_output(const std::string& exec_id) {
+  auto found = live_.find(exec_id);
+  if (found == live_.end() || !backlog_.empty())
+    return;
+  auto& exec = found->second;
+  if (exec.cutter.records() == exec.records && !exec.end)
+    return;
+  auto before = exec.cutter;
+  bool all = false;
+  try {
+    all = announce_piece(exec_id, exec);
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: output of exec {}: {}", id(), exec_id, e.what());
+    exec.cutter = std::move(before);
+    if (!std::exchange(retrying_, true))
+      self_->delayed_send(self_, std::chrono::seconds{1}, try_again{});
+    return;
+  }
+  if (!all)
+    go_on_soon(exec_id, exec);
+  else if (exec.end)
+    feed(in::exec_ended{exec_id, *exec.end});
+}
+
+// True if that was all. Throws where the logs cannot be read or the timeline
+// takes no more; nothing is announced then.
+bool session_self::announce_piece(const std::string& exec_id, live_exec& exec) {
+  std::vector<timeline_entry> entries;
+  auto wanted = exec.records - std::min(exec.records, exec.cutter.records());
+  output_log_reader log{exec_dir(exec_id)};
+  auto read = [&log](output_stream stream, std::uint64_t offset,
+                     std::span<char> out) {
+    return log.read(stream, offset, out);
+  };
+  auto records = log.records(exec.cutter.records(),
+                             std::min<std::uint64_t>(wanted, records_per_turn));
+  std::size_t taken = 0;
+  for (std::uint64_t bytes = 0;
+       taken < records.size() && (taken == 0 || bytes < bytes_per_turn);
+       ++taken)
+    bytes += records[taken].length;
+  // A log that is shorter than it was said to be is all there will be.
+  auto all = taken == wanted || records.empty();
+  records.resize(taken);
+  exec.cutter.take(records, read, entries);
+  if (all && exec.end)
+    exec.cutter.finish(read, entries);
+  if (!entries.empty()) {
+    auto after = timeline_->last_id().seq;
+    if (!append(entries))
+      throw std::runtime_error("the timeline takes no events");
+    broadcast(entries, after);
+  }
+  for (auto& record : records) {
+    exec.printed[index_of(record.stream)] += record.length + record.lost;
+    exec.truncated = exec.truncated || record.lost > 0;
+  }
+  if (taken > 0)
+    look_soon();
+  context_->syncer->touched(exec_dir(exec_id));
+  return all;
+}
+
+} // namespace greenroom

@@ -1,0 +1,71 @@
+#include "http/git/git_command.hpp"
+
+namespace greenroom::http::git_http {
+
+namespace {
+
+void set(command& in, const std::string& key, std::string_view value) {
+  in.argv.insert(in.argv.end(), {"-c", key + '=' + std::string{value}});
+}
+
+void set_for_all(command& in) {
+  set(in, "safe.directory", "*");
+  // What a repository can have git run.
+  set(in, "core.hooksPath", "/dev/null");
+  set(in, "core.fsmonitor", "false");
+  set(in, "core.alternateRefsCommand", "true");
+  // Nothing is tidied up while somebody waits; it would die with the sandbox.
+  set(in, "gc.auto", "0");
+  set(in, "maintenance.auto", "false");
+}
+
+void set_for_fetch(command& in) {
+  // Shallow, partial and single-object fetches of whatever the session has.
+  set(in, "uploadpack.allowFilter", "true");
+  set(in, "uploadpack.allowAnySHA1InWant", "true");
+  set(in, "uploadpack.keepAlive", "5");
+}
+
+void set_for_push(command& in, std::string_view branch,
+                  std::uint64_t max_push) {
+  set(in, "receive.denyCurrentBranch", "updateInstead");
+  set(in, "receive.denyDeletes", "true");
+  set(in, "receive.denyNonFastForwards", "true");
+  set(in, "receive.fsckObjects", "true");
+  set(in, "receive.maxInputSize", std::to_string(max_push));
+  set(in, "receive.autogc", "false");
+  set(in, "receive.keepAlive", "5");
+  // The last one that fits a ref counts.
+  set(in, "receive.hideRefs", "refs/");
+  set(in, "receive.hideRefs", "!refs/heads/" + std::string{branch});
+}
+
+} // namespace
+
+command git_command(service what, bool advertise, std::string_view branch,
+                    std::uint64_t max_push, std::string_view protocol) {
+  command result;
+  result.argv = {"git"};
+  set_for_all(result);
+  if (what == service::upload_pack)
+    set_for_fetch(result);
+  else
+    set_for_push(result, branch, max_push);
+  result.argv.insert(result.argv.end(),
+                     {std::string{name_of(what)}, "--stateless-rpc"});
+  if (advertise)
+    result.argv.push_back("--http-backend-info-refs");
+  result.argv.push_back(".");
+  result.env = {"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+                // Objects that the session left out are not fetched for it.
+                "GIT_ALLOW_PROTOCOL=none", "GIT_TERMINAL_PROMPT=0",
+                "GIT_COMMITTER_NAME=greenroom",
+                "GIT_COMMITTER_EMAIL=greenroom@localhost", "HOME=/nonexistent",
+                "LC_ALL=C", "PATH=/usr/local/bin:/usr/bin:/bin"};
+  // Only fetches know more than one protocol.
+  if (what == service::upload_pack && !protocol.empty())
+    result.env.push_back("GIT_PROTOCOL=" + std::string{protocol});
+  return result;
+}
+
+} // namespace greenroom::http::git_http

@@ -1,0 +1,22 @@
+// How git is called to serve a session's repository.
+//
+// The repository is the session's: its configuration, hooks and filters are
+// whatever somebody in the session wrote. So git runs in a sandbox of the
+// session's (sandbox::one_shot), and what is said here on the command line wins
+// over the repository's own configuration.
+#pragma once
+
+#include "http/git/route.hpp"
+#include "runtime/base/run_command.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace greenroom::http::git_http {
+
+/// To be run at the top of the checkout. `protocol` is from sane_protocol.
+command git_command(service what, bool advertise, std::string_view branch,
+                    std::uint64_t max_push, std::string_view protocol);
+
+} // namespace greenroom::http::git_http

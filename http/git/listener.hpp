@@ -1,0 +1,66 @@
+// Git over HTTP: a thread of its own whose connections are streams, since the
+// HTTP library holds whole bodies in memory.
+//
+// Owned by the server. Takes over connections from the API's port that begin
+// with a request for git, and listens on git.listen where that is set. Bounds:
+// max_connections (more are told to try again), and those in surroundings.hpp;
+// with 64 KiB for what a connection reads and 192 KiB for a transfer, memory
+// stays below 64 MiB whatever is transferred.
+#pragma once
+
+#include "http/options.hpp"
+#include "messages/actors.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/sandbox/plan.hpp"
+
+#include <caf/fwd.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace spdlog {
+class logger;
+}
+
+namespace greenroom::http::git_http {
+
+inline constexpr std::size_t max_connections = 512;
+
+/// What of the node it needs. All must outlive it but the handles.
+struct listener_parts {
+  caf::actor_system& system;
+  directory_actor directory;
+  std::shared_ptr<const sandbox::host> sandbox;
+  std::shared_ptr<spdlog::logger> log;
+};
+
+class listener {
+public:
+  /// `opts` has to outlive it; its data_dir is absolute.
+  listener(const options& opts, listener_parts parts);
+  listener(const listener&) = delete;
+  listener& operator=(const listener&) = delete;
+  ~listener();
+
+  /// Listens at an address; 0 for any free port. Before start(). Returns the
+  /// port. Throws std::system_error.
+  std::uint16_t listen(const std::string& address, std::uint16_t port);
+
+  void start();
+
+  /// Takes over a connection of which `first` has been read. Any thread.
+  void adopt(unique_fd socket, std::string first);
+
+  /// Begins to stop: transfers have `grace` to end; `join` waits for it.
+  void stop(std::chrono::milliseconds grace);
+  void join();
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+} // namespace greenroom::http::git_http

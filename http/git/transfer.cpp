@@ -1,0 +1,286 @@
+#include "http/git/transfer.hpp"
+
+#include "http/git/git_command.hpp"
+#include "http/git/pkt_line.hpp"
+#include "messages/errors.hpp"
+#include "runtime/git/branch_position.hpp"
+#include "runtime/sandbox/one_shot.hpp"
+
+#include <asio/buffer.hpp>
+#include <asio/experimental/awaitable_operators.hpp>
+#include <asio/redirect_error.hpp>
+#include <asio/use_awaitable.hpp>
+#include <asio/write.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace greenroom::http::git_http {
+
+namespace {
+
+constexpr std::size_t buffer_size = 64 * 1024;
+constexpr std::size_t max_complaints = 2048;
+
+/// git shows life every five seconds where somebody waits for it; what it does
+/// in silence (bringing a large checkout to another commit) is over by then.
+constexpr std::chrono::minutes git_patience{10};
+
+/// For git to clean up after a push that was cut short.
+constexpr std::chrono::seconds last_words{10};
+
+std::filesystem::path session_dir(const surroundings& around,
+                                  const std::string& session_id) {
+  return around.options.data_dir / "sessions" / session_id;
+}
+
+command sandboxed(const surroundings& around, const transfer_plan& plan) {
+  auto& session = plan.who.grant.session;
+  auto dir = session_dir(around, session.id);
+  sandbox::place place{session.id, dir, dir / "checkout",
+                       around.options.data_dir / "repos"
+                         / (plan.who.grant.project.id + ".git")};
+  return sandbox::one_shot(*around.sandbox, place,
+                           git_command(*plan.route.service,
+                                       plan.route.advertise, session.branch,
+                                       around.options.max_push, plan.protocol));
+}
+
+bool speaks_v2(std::string_view protocol) {
+  constexpr std::string_view v2 = "version=2";
+  return (':' + std::string{protocol} + ':').find(':' + std::string{v2} + ':')
+         != std::string::npos;
+}
+
+/// Fit for a line of the log.
+std::string printable(std::string text) {
+  std::replace_if(
+    text.begin(), text.end(),
+    [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
+    ' ');
+  return text;
+}
+
+} // namespace
+
+transfer_slot::transfer_slot(surroundings& around, std::string session_id)
+  : around_(around), session_id_(std::move(session_id)) {
+  auto& of_session = around.of_session[session_id_];
+  if (of_session >= max_per_session)
+    throw refused{errc::overloaded,
+                  "the session has " + std::to_string(max_per_session)
+                    + " transfers by git going on, try again when one is over"};
+  if (around.transfers >= max_transfers) {
+    if (of_session == 0)
+      around.of_session.erase(session_id_);
+    throw refused{errc::overloaded,
+                  "too many transfers by git are going on, try again"};
+  }
+  ++of_session;
+  ++around.transfers;
+}
+
+transfer_slot::~transfer_slot() {
+  --around_.transfers;
+  auto found = around_.of_session.find(session_id_);
+  if (--found->second == 0)
+    around_.of_session.erase(found);
+}
+
+transfer::transfer(surroundings& around, connection& client, transfer_plan plan)
+  : around_(around), client_(client), plan_(std::move(plan)),
+    checkout_(session_dir(around, plan_.who.grant.session.id) / "checkout"),
+    slot_(around, plan_.who.grant.session.id),
+    git_(around.loop->context(), sandboxed(around, plan_)) {
+  if (plan_.push)
+    answer_.emplace(plan_.push->commands.front().ref,
+                    plan_.push->side_band() != 0);
+}
+
+bool transfer::is_fetch() const noexcept {
+  return !plan_.push;
+}
+
+asio::awaitable<void> transfer::run() {
+  using namespace asio::experimental::awaitable_operators;
+  co_await (feed() && take() && hear());
+  if (exit_code_ != 0 && !gone_)
+    log_failure();
+  if (client_.status() != 0)
+    co_return;
+  if (fault_)
+    std::rethrow_exception(fault_);
+  if (gone_)
+    throw lost{};
+  throw refused{errc::internal,
+                "git cannot serve this session's repository; the server's log "
+                "says why"};
+}
+
+// -- from the client to git ---------------------------------------------------
+
+asio::awaitable<void> transfer::feed() {
+  try {
+    std::string_view piece = plan_.begun;
+    do {
+      co_await give(piece);
+      piece = co_await plan_.body->next();
+    } while (!piece.empty());
+    whole_ = true;
+  } catch (const lost&) {
+    client_gone();
+  } catch (const bad_message&) {
+    fault_ = std::current_exception();
+    git_.kill();
+  }
+  asio::error_code ignored;
+  git_.in.close(ignored);
+  if (whole_ && !taken_ && co_await client_.watch())
+    client_gone();
+}
+
+/// What git does not want to read any more is dropped: its answer says why.
+asio::awaitable<void> transfer::give(std::string_view piece) {
+  if (piece.empty() || !git_.in.is_open())
+    co_return;
+  asio::error_code error;
+  co_await asio::async_write(git_.in, asio::buffer(piece),
+                             asio::redirect_error(asio::use_awaitable, error));
+  if (error)
+    git_.in.close(error);
+}
+
+void transfer::client_gone() {
+  gone_ = true;
+  if (is_fetch())
+    git_.kill();
+  else if (!whole_)
+    git_until_ = std::min(git_until_, clock::now() + last_words);
+}
+
+void transfer::stop() {
+  client_.close();
+  client_gone();
+}
+
+void transfer::look_at(clock::time_point now) {
+  if (now >= git_until_)
+    git_.kill();
+}
+
+// -- from git to the client ---------------------------------------------------
+
+asio::awaitable<void> transfer::take() {
+  std::vector<char> buffer(buffer_size);
+  for (;;) {
+    git_until_ = clock::now()
+                 + (gone_ && !whole_ ? clock::duration{last_words}
+                                     : clock::duration{git_patience});
+    asio::error_code error;
+    auto size = co_await git_.out.async_read_some(
+      asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
+    if (error)
+      break;
+    std::string_view piece{buffer.data(), size};
+    if (!answer_) {
+      co_await put(piece);
+      continue;
+    }
+    auto passed = answer_->pass(piece);
+    if (answer_->moved())
+      announce_push();
+    co_await put(passed);
+  }
+  if (answer_) {
+    auto last = answer_->rest();
+    co_await put(last);
+  }
+  exit_code_ = co_await git_.ended();
+  git_until_ = clock::time_point::max();
+  taken_ = true;
+  co_await end_answer();
+  // Both may wait for what will not come any more.
+  client_.stop_watching();
+  asio::error_code ignored;
+  git_.err.cancel(ignored);
+}
+
+asio::awaitable<void> transfer::put(std::string_view piece) {
+  if (gone_ || piece.empty())
+    co_return;
+  try {
+    if (client_.status() == 0)
+      co_await begin();
+    co_await client_.write(piece, around_.options.git_patience);
+  } catch (const lost&) {
+    client_gone();
+  }
+}
+
+/// git itself tells of what goes wrong with what it serves, and that answer is
+/// as whole as any. One that was killed has not told all.
+asio::awaitable<void> transfer::end_answer() {
+  const auto killed = exit_code_ > 128;
+  if (gone_ || fault_ || killed || (client_.status() == 0 && exit_code_ != 0))
+    co_return;
+  try {
+    if (client_.status() == 0)
+      co_await begin();
+    co_await client_.finish(around_.options.git_patience);
+  } catch (const lost&) {
+    client_gone();
+  }
+}
+
+asio::awaitable<void> transfer::begin() {
+  auto service = *plan_.route.service;
+  auto name = "git-" + std::string{name_of(service)};
+  auto type = "application/x-" + name
+              + (plan_.route.advertise ? "-advertisement" : "-result");
+  header_fields more;
+  more.emplace_back("X-Request-Id", plan_.request_id);
+  co_await client_.begin(type, std::move(more), around_.options.git_patience);
+  // Older protocols say first what they are about.
+  if (plan_.route.advertise
+      && (service == service::receive_pack || !speaks_v2(plan_.protocol))) {
+    auto text = make_packet("# service=" + name + '\n');
+    text += flush_packet;
+    co_await client_.write(text, around_.options.git_patience);
+  }
+}
+
+void transfer::announce_push() {
+  if (std::exchange(announced_, true))
+    return;
+  auto& command = plan_.push->commands.front();
+  auto position = git::find_branch(checkout_, plan_.who.grant.session.branch);
+  caf::anon_send(
+    plan_.who.session,
+    branch_pushed{is_null_id(command.old_id) ? std::string{} : command.old_id,
+                  command.new_id, position.checked_out});
+}
+
+// -- what git complains about -------------------------------------------------
+
+asio::awaitable<void> transfer::hear() {
+  std::vector<char> buffer(max_complaints);
+  asio::error_code error;
+  while (!error) {
+    auto size = co_await git_.err.async_read_some(
+      asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
+    if (error == asio::error::operation_aborted)
+      size = git_.err.read_some(asio::buffer(buffer), error);
+    complaints_.append(buffer.data(),
+                       std::min(size, max_complaints - complaints_.size()));
+  }
+}
+
+void transfer::log_failure() {
+  around_.log->warn("git {} for session {} ended with {}: {} request={}",
+                    name_of(*plan_.route.service), plan_.who.grant.session.id,
+                    exit_code_, printable(complaints_), plan_.request_id);
+}
+
+} // namespace greenroom::http::git_http

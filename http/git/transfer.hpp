@@ -1,0 +1,99 @@
+// One run of git for one client: its body goes in, git's answer comes out, at
+// the pace of whichever is slower.
+//
+// Lives as long as the request, on the loop's thread. A fetch is killed when
+// its client goes, its token dies or git falls silent. A push that is cut short
+// is not killed in the middle of a write: git sees that its input has ended and
+// cleans up; one whose body is whole is let run to its end.
+//
+// Memory: two buffers of 64 KiB besides the connection's.
+#pragma once
+
+#include "http/git/admission.hpp"
+#include "http/git/child.hpp"
+#include "http/git/connection.hpp"
+#include "http/git/push_answer.hpp"
+#include "http/git/push_request.hpp"
+#include "http/git/request_body.hpp"
+#include "http/git/route.hpp"
+
+#include <asio/awaitable.hpp>
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <string>
+
+namespace greenroom::http::git_http {
+
+/// One of the transfers that may go on at a time. Throws refused overloaded.
+class transfer_slot {
+public:
+  transfer_slot(surroundings& around, std::string session_id);
+  transfer_slot(const transfer_slot&) = delete;
+  transfer_slot& operator=(const transfer_slot&) = delete;
+  ~transfer_slot();
+
+private:
+  surroundings& around_;
+  std::string session_id_;
+};
+
+struct transfer_plan {
+  git_route route;
+  admitted who;
+  std::string protocol;   // as sane_protocol gives it
+  std::string request_id; // of the answer's header
+  request_body* body = nullptr;
+  std::string begun;                // what was read of it already
+  std::optional<push_request> push; // in a push
+};
+
+class transfer {
+public:
+  /// Starts git. Throws std::system_error.
+  transfer(surroundings& around, connection& client, transfer_plan plan);
+
+  /// Answers the request, as far as there is somebody to answer. Throws
+  /// refused, bad_message or lost where no answer has begun.
+  asio::awaitable<void> run();
+
+  /// The client counts as gone.
+  void stop();
+
+  void look_at(connection::clock::time_point now);
+
+private:
+  using clock = connection::clock;
+
+  asio::awaitable<void> feed();
+  asio::awaitable<void> give(std::string_view piece);
+  asio::awaitable<void> take();
+  asio::awaitable<void> put(std::string_view piece);
+  asio::awaitable<void> end_answer();
+  asio::awaitable<void> hear();
+  asio::awaitable<void> begin();
+  void client_gone();
+  void announce_push();
+  void log_failure();
+  bool is_fetch() const noexcept;
+
+  surroundings& around_;
+  connection& client_;
+  transfer_plan plan_;
+  const std::filesystem::path checkout_;
+  transfer_slot slot_;
+  child git_;
+  std::optional<push_answer> answer_;
+
+  bool whole_ = false; // git has all of the body
+  bool gone_ = false;  // nobody is there to be answered
+  bool taken_ = false; // git has said all
+  bool announced_ = false;
+  int exit_code_ = 0;
+  std::string complaints_;
+  std::exception_ptr fault_; // of the body
+  clock::time_point git_until_ = clock::time_point::max();
+};
+
+} // namespace greenroom::http::git_http

@@ -1,0 +1,91 @@
+// The actor that tells an HTTP thread when an exec or its session has ended.
+//
+//   asking ──→ listening      lost (the session went down) ──→ asking
+//
+// It watches the session as event streams do, but only looks at what kind of
+// events they are; their text it lets go. It outlives a crash of the session by
+// looking for the next actor. Owned by itself: it ends once it has told its
+// listener something, or is sent an exit.
+#pragma once
+
+#include "messages/actors.hpp"
+#include "messages/errors.hpp"
+
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace greenroom::http {
+class loop;
+}
+
+namespace greenroom::http::handlers {
+
+/// Who listens. One of these is called, once, on the HTTP thread.
+class bell_listener {
+public:
+  virtual ~bell_listener() = default;
+
+  /// The exec has ended, or the session has; nothing will follow.
+  virtual void over() = 0;
+
+  /// The time to listen is up.
+  virtual void late() = 0;
+
+  /// The session cannot be found any more.
+  virtual void failed(const refusal& why) = 0;
+};
+
+struct bell_task {
+  std::string project_id;
+  std::string session_id;
+  std::string exec_id; // empty: only the end of the session counts
+  session_actor session;
+  directory_actor directory;
+  std::chrono::milliseconds look_up{5'000};
+  std::chrono::milliseconds limit{30'000}; // how long to listen
+};
+
+/// The bell's reminders to itself.
+struct bell_look_again {};
+GREENROOM_INSPECT(bell_look_again)
+
+struct bell_time_up {};
+GREENROOM_INSPECT(bell_time_up)
+
+using bell_actor = watcher_actor::extend<caf::reacts_to<bell_look_again>,
+                                         caf::reacts_to<bell_time_up>>;
+
+class exec_bell final : public bell_actor::base {
+public:
+  exec_bell(caf::actor_config& config, http::loop& home,
+            std::weak_ptr<bell_listener> listener, bell_task task);
+
+  const char* name() const override;
+  void on_exit() override;
+
+protected:
+  behavior_type make_behavior() override;
+
+private:
+  void ask();
+  void ask_exec();
+  void batch(const event_batch& events);
+  void lose();
+  void look();
+
+  void end();
+  void fail(const caf::error& why);
+  void tell(void (bell_listener::*what)());
+
+  http::loop& loop_;
+  std::weak_ptr<bell_listener> listener_;
+  bell_task task_;
+  bool reminded_ = false; // bell_look_again is to come
+  unsigned tries_ = 0;
+  unsigned generation_ = 0; // grows when the session is lost
+};
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,150 @@
+#include "runtime/git/checkout.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/git/branch_position.hpp"
+#include "runtime/git/handles.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* failure = "cannot make the session's checkout";
+
+void set_up(git_repository* repo, const checkout_spec& spec) {
+  config_handle config;
+  check(git_repository_config(receive(config), repo), failure);
+  auto set = [&](const std::string& key, const std::string& value) {
+    check(git_config_set_string(config.get(), key.c_str(), value.c_str()),
+          failure);
+  };
+  // git_remote_create would write the same, but it leaks memory (1.5.1).
+  set("remote.origin.url", spec.place.mirror.string());
+  // The mirror is what a session can always read, whatever its network; there
+  // the upstream's branches and tags lie apart from what is checked in here.
+  set("remote.origin.fetch", "+refs/upstream/heads/*:refs/remotes/origin/*");
+  check(git_config_set_multivar(config.get(), "remote.origin.fetch", "^$",
+                                "+refs/upstream/tags/*:refs/tags/*"),
+        failure);
+  // So that a plain `git pull` knows what to pull.
+  if (spec.upstream_refs.contains("heads/" + spec.branch)) {
+    set("branch." + spec.branch + ".remote", "origin");
+    set("branch." + spec.branch + ".merge",
+        "refs/upstream/heads/" + spec.branch);
+  }
+}
+
+// All at once as git itself would pack them: one file however many they are.
+void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
+  constexpr std::string_view heads = "heads/";
+  std::map<std::string, std::string> named;
+  for (const auto& [name, id] : spec.upstream_refs)
+    if (name.starts_with(heads))
+      named["refs/remotes/origin/" + name.substr(heads.size())] = id;
+    else
+      named["refs/" + name] = id;
+  std::string text;
+  for (const auto& [name, id] : named)
+    text += id + ' ' + name + '\n';
+  if (!text.empty())
+    write_file_atomic(git / "packed-refs", text, 0644, false);
+}
+
+void check_out(git_repository* repo, const checkout_spec& spec) {
+  auto ref = "refs/heads/" + spec.branch;
+  if (!spec.commit.empty()) {
+    auto id = to_oid(spec.commit);
+    reference_handle made;
+    check(git_reference_create(receive(made), repo, ref.c_str(), &id, 0,
+                               "greenroom: create"),
+          failure);
+  }
+  check(git_repository_set_head(repo, ref.c_str()), failure);
+  if (spec.commit.empty())
+    return;
+  git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
+  options.checkout_strategy = GIT_CHECKOUT_FORCE;
+  check(git_checkout_head(repo, &options), failure);
+}
+
+void set_owner(git_repository* repo, std::uint32_t owner) {
+  index_handle index;
+  check(git_repository_index(receive(index), repo), failure);
+  for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
+    auto entry = *git_index_get_byindex(index.get(), i);
+    entry.uid = owner;
+    entry.gid = owner;
+    check(git_index_add(index.get(), &entry), failure);
+  }
+  check(git_index_write(index.get()), failure);
+}
+
+// Puts thousands of files on disk with a single fsync, as git does in its
+// "batch" mode: first all are on their way, then all have arrived, then one
+// fsync commits what the file system knows of them.
+void sync_below(const fs::path& top) {
+  for (auto flags : {SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_BEFORE
+                                              | SYNC_FILE_RANGE_WRITE
+                                              | SYNC_FILE_RANGE_WAIT_AFTER})
+    for (const auto& entry : fs::recursive_directory_iterator{top}) {
+      if (entry.symlink_status().type() != fs::file_type::regular)
+        continue;
+      unique_fd fd{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC)};
+      if (!fd
+          || ::sync_file_range(fd.get(), 0, 0, static_cast<unsigned>(flags))
+               != 0)
+        throw std::system_error(errno, std::generic_category(),
+                                "cannot sync " + entry.path().string());
+    }
+  sync_directory(top);
+}
+
+} // namespace
+
+void make_checkout(const checkout_spec& spec) {
+  start_library();
+  const auto& target = spec.place.checkout;
+  if (fs::exists(fs::symlink_status(target))) {
+    if (!find_branch(target, spec.branch).checked_out)
+      throw refused{errc::conflict,
+                    "the session's checkout is there already, and not on "
+                    "branch \""
+                      + spec.branch + '"'};
+    return;
+  }
+  auto partial = target;
+  partial += ".partial";
+  fs::remove_all(partial);
+  {
+    git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+    options.flags = GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
+    repository_handle repo;
+    check(git_repository_init_ext(receive(repo), partial.c_str(), &options),
+          failure);
+    auto git = partial / ".git";
+    fs::remove_all(git / "hooks");
+    fs::create_directory(git / "hooks");
+    write_file_atomic(git / "objects/info/alternates",
+                      (spec.place.mirror / "objects").string() + '\n', 0644,
+                      false);
+    write_upstream_refs(git, spec);
+    set_up(repo.get(), spec);
+    check_out(repo.get(), spec);
+    if (spec.seen_owner)
+      set_owner(repo.get(), *spec.seen_owner);
+  }
+  sync_below(partial);
+  fs::rename(partial, target);
+  sync_directory(target.parent_path());
+}
+
+} // namespace greenroom::git

@@ -1,0 +1,30 @@
+// The inner half: the process above all keepers, pid 1 of the sandbox where
+// there is one.
+//
+// It has one keeper waiting for the next job and makes another when that is
+// taken; it reaps what is left to it. Jobs go past it, from the shim to the
+// waiting keeper, over a socket that they share. When the other end of that is
+// closed (the shim is dead, or wants it so) it kills everything below it and
+// ends.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace greenroom::runner {
+
+/// The resource limits of all commands, by their names: "nofile", 1024.
+using resource_limits = std::vector<std::pair<std::string, std::uint64_t>>;
+
+/// Sets the limits of this process and those it will start. Throws
+/// std::runtime_error for a name that is none, else std::system_error.
+void limit_resources(const resource_limits& limits);
+
+/// Takes over the process: closes all descriptors above 2 but `jobs`, blocks
+/// all signals, and sends one byte through `jobs` when it is ready. `checkout`
+/// is what commands' directories are below.
+[[noreturn]] void run_init(int jobs, const char* checkout);
+
+} // namespace greenroom::runner

@@ -1,0 +1,34 @@
+// The files that all sandboxes of a node share: a small /etc, the seccomp
+// filter, and for a node that is root some devices.
+//
+// Written below data_dir/sandbox at each start of the node, before any session
+// is opened. A running session keeps those that it began with.
+#pragma once
+
+#include <array>
+#include <filesystem>
+
+namespace greenroom::sandbox {
+
+/// Who sessions' programs take themselves for, user and group alike.
+inline constexpr int user_id = 1000;
+inline constexpr const char* host_name_inside = "greenroom";
+
+/// `files` is data_dir/sandbox. Throws std::system_error.
+void write_made_files(const std::filesystem::path& files);
+
+/// The devices of /dev, except terminals. A node that runs as root makes them
+/// anew, for the host's would be its sessions' own, to change the modes of;
+/// these belong to nobody.
+inline constexpr std::array device_names{"null",   "zero",    "full",
+                                         "random", "urandom", "tty"};
+
+/// False where there are none: the node is not root, or may not make them.
+bool has_devices(const std::filesystem::path& files);
+
+/// Where the parts are.
+std::filesystem::path made_etc(const std::filesystem::path& files);
+std::filesystem::path made_devices(const std::filesystem::path& files);
+std::filesystem::path made_seccomp(const std::filesystem::path& files);
+
+} // namespace greenroom::sandbox

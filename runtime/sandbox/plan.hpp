@@ -1,0 +1,65 @@
+// What a session's sandbox is made of: bwrap and its options.
+//
+// A session has its own mount, pid, ipc, uts, user and network namespaces and
+// no capability. It can write to its checkout, its home, /tmp and /dev/shm
+// (each at most half of sandbox.memory), and sees of the host, read-only, what
+// sandbox.read_only lists, a small /etc, and the objects that its checkout
+// borrows from the mirror, at the path where the checkout looks for them.
+//
+// A `host` is made by check_host (host.hpp) once per node and does not change
+// after that; any thread may use it. Paths are absolute.
+#pragma once
+
+#include "runtime/config/config.hpp"
+#include "runtime/runner/core/session_files.hpp"
+#include "runtime/sandbox/cgroups.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::sandbox {
+
+/// What all sandboxes of a node have in common.
+struct host {
+  sandbox_config config;
+  std::filesystem::path files;  // data_dir/sandbox, where made_files.hpp writes
+  std::filesystem::path bwrap;  // empty in mode none, like all below
+  std::filesystem::path runner; // greenroom-runner
+  control_groups groups;
+  std::vector<std::string> nat_options; // by which slirp4netns shuts itself in
+  // What is configured but does not hold here, a sentence each: for the log
+  // and readyz.
+  std::vector<std::string> not_in_force;
+};
+
+/// What one session's sandbox is about.
+struct place {
+  std::string session_id;
+  std::filesystem::path directory; // the session's; its home is below
+  std::filesystem::path checkout;
+  std::filesystem::path mirror;
+};
+
+/// Where things are inside.
+inline constexpr const char* checkout_inside = "/workspace";
+inline constexpr const char* home_inside = "/home/greenroom";
+inline constexpr const char* runner_inside = "/run/greenroom/greenroom-runner";
+
+/// For runner_config::sandbox; nullopt in mode none. Makes the session's home
+/// and its control groups where they are missing; remove_groups (cgroups.hpp)
+/// ends the latter. `nproc` among the rlimits, there only where no control
+/// group limits processes, must be set inside, where it counts the session's
+/// processes and not all of the user's. Throws std::system_error.
+std::optional<runner::sandbox_plan> make_plan(const host& on,
+                                              const place& session);
+
+/// bwrap and its options up to and without "--", for a program that is not
+/// pid 1 and of which nothing is limited yet. `read_only` are more paths of the
+/// host that it sees at the same place. Makes the session's home.
+std::vector<std::string>
+bwrap_argv(const host& on, const place& session, network_mode network,
+           const std::vector<std::filesystem::path>& read_only);
+
+} // namespace greenroom::sandbox

@@ -1,0 +1,104 @@
+#include "runtime/store/idempotency.hpp"
+
+#include "runtime/store/sql.hpp"
+
+namespace greenroom::store {
+
+namespace {
+
+bool insert(soci::session& sql, const greenroom::begin_request& x) {
+  const long long now = x.now;
+  return execute(sql,
+                 "INSERT INTO requests (key_id, name, fingerprint, run,"
+                 " planned_id, status, body, touched_at) VALUES (:key, :name,"
+                 " :fingerprint, :run, :planned, 0, '', :now)"
+                 " ON CONFLICT DO NOTHING",
+                 soci::use(x.key_id, "key"), soci::use(x.name, "name"),
+                 soci::use(x.fingerprint, "fingerprint"),
+                 soci::use(x.run, "run"), soci::use(x.planned_id, "planned"),
+                 soci::use(now, "now"))
+         == 1;
+}
+
+// Who takes it over from a run that is over; the others find it taken.
+bool take_over(soci::session& sql, const greenroom::begin_request& x,
+               const std::string& from) {
+  const long long now = x.now;
+  return execute(sql,
+                 "UPDATE requests SET run = :run, touched_at = :now"
+                 " WHERE key_id = :key AND name = :name AND run = :from"
+                 " AND status = 0",
+                 soci::use(x.run, "run"), soci::use(now, "now"),
+                 soci::use(x.key_id, "key"), soci::use(x.name, "name"),
+                 soci::use(from, "from"))
+         == 1;
+}
+
+} // namespace
+
+begun_request begin_request(connection& c, const greenroom::begin_request& x) {
+  check_text("Idempotency-Key", x.name);
+  return in_transaction(c, [&](soci::session& sql) {
+    drop_old_requests(c, x.now);
+    begun_request result;
+    if (insert(sql, x)) {
+      result.planned_id = x.planned_id;
+      return result;
+    }
+    std::string fingerprint;
+    std::string run;
+    int status = 0;
+    sql << "SELECT fingerprint, run, planned_id, status, body FROM requests"
+           " WHERE key_id = :key AND name = :name",
+      soci::into(fingerprint), soci::into(run), soci::into(result.planned_id),
+      soci::into(status), soci::into(result.body), soci::use(x.key_id, "key"),
+      soci::use(x.name, "name");
+    if (!sql.got_data())
+      // Its name was freed just between the two statements.
+      throw unavailable("a request's row went while it was looked at");
+    if (fingerprint != x.fingerprint)
+      return begun_request{request_state::reused, {}, 0, {}};
+    result.status = static_cast<std::uint16_t>(status);
+    if (status != 0)
+      result.state = request_state::done;
+    else if (run != x.run && take_over(sql, x, run))
+      result.state = request_state::repeat;
+    else
+      result.state = request_state::busy;
+    return result;
+  });
+}
+
+void finish_request(connection& c, const greenroom::finish_request& x) {
+  check_text("body", x.body);
+  const int status = x.status;
+  const long long now = x.now;
+  in_transaction(c, [&](soci::session& sql) {
+    if (status == 0)
+      execute(sql, "DELETE FROM requests WHERE key_id = :key AND name = :name",
+              soci::use(x.key_id, "key"), soci::use(x.name, "name"));
+    else if (x.body.size() > max_kept_body)
+      execute(sql,
+              "UPDATE requests SET run = '', touched_at = :now"
+              " WHERE key_id = :key AND name = :name",
+              soci::use(now, "now"), soci::use(x.key_id, "key"),
+              soci::use(x.name, "name"));
+    else
+      execute(sql,
+              "UPDATE requests SET status = :status, body = :body,"
+              " touched_at = :now WHERE key_id = :key AND name = :name",
+              soci::use(status, "status"), soci::use(x.body, "body"),
+              soci::use(now, "now"), soci::use(x.key_id, "key"),
+              soci::use(x.name, "name"));
+  });
+}
+
+void drop_old_requests(connection& c, unix_ms now) {
+  const long long before = now - request_lifetime;
+  in_transaction(c, [&](soci::session& sql) {
+    execute(sql, "DELETE FROM requests WHERE touched_at < :before",
+            soci::use(before, "before"));
+  });
+}
+
+} // namespace greenroom::store

@@ -1,0 +1,33 @@
+// Requests that bear an Idempotency-Key: which were begun, and how they were
+// answered.
+//
+//   fresh ─→ busy ─→ done                 one run of one node serves it
+//              └───→ repeat ─→ busy …     that run is over, or its answer was
+//                                         too long to be kept
+//
+// What is older than 24 hours is as if it had never been.
+#pragma once
+
+#include "messages/requests.hpp"
+#include "runtime/store/connection.hpp"
+
+namespace greenroom::store {
+
+inline constexpr millis request_lifetime = 24LL * 3600 * 1000;
+
+/// An answer that is longer is not kept.
+inline constexpr std::size_t max_kept_body = 1024 * 1024;
+
+/// Says what the name stands for, and begins the request where it is fresh or
+/// has to be repeated. All but `fresh` and `reused` come with the planned id of
+/// the first time. Of any number that begin the same at once, one serves it.
+begun_request begin_request(connection& c, const greenroom::begin_request& x);
+
+/// Keeps the answer. With status 0 the name is free again; where the body is
+/// over max_kept_body the next one repeats the request.
+void finish_request(connection& c, const greenroom::finish_request& x);
+
+/// Forgets what is too old.
+void drop_old_requests(connection& c, unix_ms now);
+
+} // namespace greenroom::store

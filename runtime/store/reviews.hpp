@@ -1,0 +1,43 @@
+// Reviews in the store.
+#pragma once
+
+#include "messages/records.hpp"
+#include "runtime/store/connection.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::store {
+
+/// Adds a review or replaces the one with its id. A project's one actor writes
+/// its reviews, so there is nobody to be fenced off. Refused as bad_request
+/// for text with NUL.
+void put_review(connection& c, const review_record& review);
+
+/// nullopt also where it is another project's.
+std::optional<review_record> find_review(connection& c,
+                                         const std::string& project_id,
+                                         const std::string& id);
+
+struct review_query {
+  std::string project_id;
+  std::optional<review_status> status; // nullopt: all
+  std::uint32_t limit = 0;             // 0: all
+  std::string cursor;                  // empty: from the newest
+};
+
+struct review_list {
+  std::vector<review_record> reviews; // newest first
+  std::string next_cursor;            // empty: that was all
+};
+
+/// A page of a project's reviews, as list_sessions gives them.
+review_list list_reviews(connection& c, const review_query& query);
+
+/// The statement behind list_reviews; its parameters are `project`, and as the
+/// query has them `status`, `created` with `id`, and `count`.
+std::string review_listing_sql(const review_query& query);
+
+} // namespace greenroom::store

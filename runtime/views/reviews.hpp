@@ -1,0 +1,12 @@
+// Reviews as JSON for clients, in API.md's shape; see views.hpp.
+#pragma once
+
+#include "messages/records.hpp"
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace greenroom {
+
+nlohmann::ordered_json review_json(const review_record& review);
+
+} // namespace greenroom

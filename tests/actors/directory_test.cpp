@@ -1,0 +1,151 @@
+// The directory: projects are changed one change after the other.
+#include "tests/actors/small_node.hpp"
+
+#include "actors/directory.hpp"
+#include "runtime/store/batch.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace greenroom;
+using greenroom::test::patience;
+using greenroom::test::small_node;
+
+namespace {
+
+project_record some_project(std::string id) {
+  project_record project;
+  project.id = std::move(id);
+  project.repo = "/srv/git/some.git";
+  return project;
+}
+
+struct directory_node : small_node {
+  directory_actor directory =
+    system().spawn(greenroom::directory, context(),
+                   caf::actor_cast<session_supervisor_full>(supervisor()),
+                   std::vector<project_record>{some_project("one")});
+
+  ~directory_node() {
+    caf::anon_send_exit(directory, caf::exit_reason::user_shutdown);
+  }
+};
+
+// What came back of requests that were sent without waiting.
+template <class Reply>
+class answers {
+public:
+  template <class Handle>
+  void take(Handle& handle) {
+    handle.receive(
+      [this](const Reply&) { ++made_; },
+      [this](const caf::error& e) { refused_.push_back(to_refusal(e).code); });
+  }
+  int made() const {
+    return made_;
+  }
+  const std::vector<errc>& refused() const {
+    return refused_;
+  }
+
+private:
+  int made_ = 0;
+  std::vector<errc> refused_;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(directory_node, "of changes that come at once none is lost") {
+  caf::scoped_actor self{system()};
+  auto change = [&](const std::string& fields) {
+    return self->request(directory, patience, change_project{"one", fields});
+  };
+  auto first = change(R"({"max_active_sessions": 7})");
+  auto second = change(R"({"setup": "make deps"})");
+  auto bad = change(R"({"max_active_sessions": -1})");
+  auto third = change(R"({"status": "stopped"})");
+  answers<project_record> all;
+  all.take(first);
+  all.take(second);
+  all.take(bad);
+  all.take(third);
+  CHECK(all.made() == 3);
+  CHECK(all.refused() == std::vector{errc::bad_request});
+  auto project = ask<project_record>(directory, get_project{"one"});
+  CHECK(project.max_active_sessions == 7);
+  CHECK(project.setup == "make deps");
+  CHECK(project.stopped);
+}
+
+TEST_CASE_METHOD(directory_node, "of two that make one project, one does") {
+  caf::scoped_actor self{system()};
+  auto mine = some_project("two");
+  auto other = mine;
+  other.repo = "/srv/git/other.git";
+  auto first = self->request(directory, patience, create_project{mine});
+  auto second = self->request(directory, patience, create_project{other});
+  answers<project_record> all;
+  all.take(first);
+  all.take(second);
+  CHECK(all.made() == 1);
+  CHECK(all.refused() == std::vector{errc::project_exists});
+  CHECK(ask<project_record>(directory, get_project{"two"}) == mine);
+}
+
+TEST_CASE_METHOD(directory_node, "a change waits for the delete before it") {
+  caf::scoped_actor self{system()};
+  auto gone = self->request(directory, patience, delete_project{"one"});
+  auto late = self->request(directory, patience,
+                            change_project{"one", R"({"setup": "x"})"});
+  answers<done> first;
+  first.take(gone);
+  answers<project_record> second;
+  second.take(late);
+  CHECK(first.made() == 1);
+  CHECK(second.refused() == std::vector{errc::not_found});
+  CHECK(refused_by<project_actor>(directory, find_project{"one"}).code
+        == errc::not_found);
+  CHECK(ask<project_list>(directory, list_projects{}).projects.empty());
+}
+
+TEST_CASE_METHOD(directory_node, "changes that pile up are refused") {
+  caf::scoped_actor self{system()};
+  auto send = [&] {
+    return self->request(directory, patience,
+                         change_project{"one", R"({"setup": "x"})"});
+  };
+  std::vector<decltype(send())> waiting;
+  answers<project_record> surplus;
+  store::connection other{"sqlite3://greenroom.db", context()->data_dir,
+                          sync_mode::normal};
+  // While somebody else has the store, no change is made.
+  const std::vector<store::operation> holding{[&](store::connection&) {
+    for (std::size_t i = 0; i < max_waiting_changes; ++i)
+      waiting.push_back(send());
+    auto last = send();
+    surplus.take(last);
+  }};
+  REQUIRE(store::run_batch(other, holding).front() == nullptr);
+  CHECK(surplus.refused() == std::vector{errc::overloaded});
+  answers<project_record> all;
+  for (auto& one : waiting)
+    all.take(one);
+  CHECK(all.made() == static_cast<int>(max_waiting_changes));
+  auto again = send();
+  all.take(again);
+  CHECK(all.refused().empty());
+}
+
+TEST_CASE_METHOD(directory_node, "a project whose actor died has a new one") {
+  auto before = ask<project_actor>(directory, find_project{"one"});
+  caf::anon_send_exit(before, caf::exit_reason::unhandled_exception);
+  CHECK(greenroom::test::eventually([&] {
+    return ask<project_actor>(directory, find_project{"one"}) != before;
+  }));
+  auto after = ask<project_actor>(directory, find_project{"one"});
+  CHECK(ask<session_page>(after, list_sessions{}).sessions.empty());
+}

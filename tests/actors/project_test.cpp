@@ -1,0 +1,188 @@
+// The project: a create that is sent again, and what a crash leaves of one.
+#include "tests/actors/small_node.hpp"
+
+#include "actors/supervisor.hpp"
+#include "messages/ids.hpp"
+#include "runtime/auth/sha256.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <string>
+
+using namespace greenroom;
+using greenroom::test::eventually;
+using greenroom::test::patience;
+using greenroom::test::small_node;
+
+namespace {
+
+create_session planned(std::string id, std::string branch = "work") {
+  create_session request;
+  request.session_id = std::move(id);
+  request.by = {"key", "Ada", ""};
+  request.new_branch = std::move(branch);
+  request.expires_in = 3600 * 1000;
+  return request;
+}
+
+struct project_node : small_node {
+  created_session make(create_session request) {
+    return ask<created_session>(project(), std::move(request));
+  }
+  session_record stored(const std::string& id) {
+    return ask<session_record>(context()->reader, load_session{id});
+  }
+  session_supervisor_full whole_supervisor() {
+    return caf::actor_cast<session_supervisor_full>(supervisor());
+  }
+  std::size_t live() {
+    return ask<session_rows>(context()->reader, live_sessions{"demo"})
+      .sessions.size();
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(project_node, "a create has the planned id, and a token of "
+                               "which only the hash is kept") {
+  auto id = make_id();
+  auto made = make(planned(id));
+  CHECK(made.session.id == id);
+  CHECK(made.session.status == session_status::active);
+  REQUIRE_FALSE(made.token.empty());
+  CHECK(stored(id).token_hash == sha256_hex(made.token));
+  SECTION("without one an id is made") {
+    auto other = make(planned("", "other"));
+    CHECK(is_id(other.session.id));
+    CHECK(other.token != made.token);
+  }
+}
+
+TEST_CASE_METHOD(project_node, "a repeated create is the same session with a "
+                               "new token") {
+  auto id = make_id();
+  auto first = make(planned(id));
+  auto second = make(planned(id));
+  CHECK(second.session.id == id);
+  CHECK(second.session.branch == "work");
+  CHECK(second.session.status == session_status::active);
+  REQUIRE_FALSE(second.token.empty());
+  CHECK(second.token != first.token);
+  CHECK(stored(id).token_hash == sha256_hex(second.token));
+  CHECK(live() == 1);
+  SECTION("also after a restart") {
+    restart();
+    auto third = make(planned(id));
+    CHECK(third.session.id == id);
+    CHECK(stored(id).token_hash == sha256_hex(third.token));
+    CHECK(live() == 1);
+  }
+  SECTION("also of a project that was stopped since") {
+    project_record rules;
+    rules.id = "demo";
+    rules.repo = upstream().string();
+    rules.stopped = true;
+    caf::anon_send(project(), project_changed{rules});
+    CHECK(make(planned(id)).session.id == id);
+    auto other =
+      refused_by<created_session>(project(), planned(make_id(), "b"));
+    CHECK(other == refusal{errc::bad_request, "project pod is not running"});
+  }
+  SECTION("but not for somebody else") {
+    auto other = planned(id);
+    other.by.key_id = "other";
+    auto why = refused_by<created_session>(project(), other);
+    CHECK(why.code == errc::conflict);
+    CHECK(stored(id).token_hash == sha256_hex(second.token));
+  }
+  SECTION("and without a token once it is over") {
+    ask<terminate_reply>(find(second.session), terminate_session{});
+    auto after = make(planned(id));
+    CHECK(after.session.status == session_status::terminated);
+    CHECK(after.token.empty());
+  }
+}
+
+TEST_CASE_METHOD(project_node, "creates of one id at once make one session") {
+  auto id = make_id();
+  caf::scoped_actor self{system()};
+  auto first = self->request(project(), patience, planned(id));
+  auto second = self->request(project(), patience, planned(id));
+  std::vector<created_session> made;
+  auto take = [&](auto& handle) {
+    handle.receive([&](const created_session& x) { made.push_back(x); },
+                   [](const caf::error& e) { FAIL(to_refusal(e).message); });
+  };
+  take(first);
+  take(second);
+  REQUIRE(made.size() == 2);
+  CHECK(made[0].session.id == id);
+  CHECK(made[1].session.id == id);
+  CHECK(live() == 1);
+}
+
+TEST_CASE_METHOD(project_node, "a repeated create that was refused is refused "
+                               "again") {
+  auto id = make_id();
+  auto request = planned(id);
+  request.new_branch.clear();
+  request.branch = "no-such-branch";
+  for (int i = 0; i < 2; ++i)
+    CHECK(refused_by<created_session>(project(), request)
+          == refusal{errc::not_found, "branch not found"});
+  CHECK(live() == 0);
+}
+
+TEST_CASE_METHOD(project_node, "a session that was stored but never launched "
+                               "gets its actor") {
+  auto other = make(planned(make_id(), "other")).session;
+  auto left = other;
+  left.id = make_id();
+  left.branch = "left";
+  left.status = session_status::creating;
+  left.version = 0;
+  left.epoch = 1;
+  left.created_at = now_ms() - 10 * 60 * 1000;
+  ask<done>(context()->store, insert_session{left, 50});
+  SECTION("by the supervisor's next look") {
+    caf::anon_send(whole_supervisor(), clock_tick{now_ms() + 61 * 1000});
+    CHECK(eventually(
+      [&] { return stored(left.id).status == session_status::active; }));
+  }
+  SECTION("by a restart") {
+    restart();
+    CHECK(eventually(
+      [&] { return stored(left.id).status == session_status::active; }));
+  }
+  SECTION("or at once by the create that is repeated") {
+    auto again = make(planned(left.id, "left"));
+    CHECK(again.session.status == session_status::active);
+    CHECK(stored(left.id).token_hash == sha256_hex(again.token));
+  }
+}
+
+TEST_CASE_METHOD(project_node, "a session that was stored a moment ago is left "
+                               "to its project") {
+  auto other = make(planned(make_id(), "other")).session;
+  auto young = other;
+  young.id = make_id();
+  young.branch = "young";
+  young.status = session_status::creating;
+  young.version = 0;
+  young.created_at = now_ms() + 60 * 1000;
+  auto old = young;
+  old.id = make_id();
+  old.branch = "old";
+  old.created_at = now_ms() - 60 * 1000;
+  ask<done>(context()->store, insert_session{young, 50});
+  ask<done>(context()->store, insert_session{old, 50});
+  caf::anon_send(whole_supervisor(), clock_tick{now_ms() + 61 * 1000});
+  // Both are looked at in one answer of the store.
+  REQUIRE(eventually(
+    [&] { return stored(old.id).status == session_status::active; }));
+  CHECK(stored(young.id).status == session_status::creating);
+  CHECK(stored(young.id).epoch == young.epoch);
+}

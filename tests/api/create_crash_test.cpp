@@ -1,0 +1,46 @@
+// A node that dies at any step of a create: the same request once more makes
+// the session that the first one would have made, and no second one.
+#include "tests/api/demo.hpp"
+
+#include <cstdlib>
+
+using namespace greenroom::test;
+
+namespace {
+
+http_reply create(const node_process& node) {
+  return node.admin().send("POST", sessions, R"({"new_branch": "work"})",
+                           "application/json", {{"Idempotency-Key", "once"}});
+}
+
+void start_with_failpoint(node_process& node, const char* name) {
+  node.kill9();
+  ::setenv("GREENROOM_FAILPOINT", name, 1);
+  node.start();
+  ::unsetenv("GREENROOM_FAILPOINT");
+}
+
+} // namespace
+
+TEST_CASE("a create that a crash cut off is done by its repetition") {
+  auto step =
+    GENERATE(values<const char*>({"create.admitted", "create.inserted",
+                                  "create.launched", "create.active"}));
+  INFO(step);
+  node_process node{{.max_active_sessions = 1}};
+  start_with_failpoint(node, step);
+  // The step is there: nobody answers.
+  CHECK_THROWS_AS(create(node), std::runtime_error);
+  node.kill9();
+  node.start();
+
+  auto made = expect(201, create(node)).data();
+  CHECK(made["status"] == "active");
+  auto again = expect(201, create(node)).data();
+  CHECK(again["id"] == made["id"]);
+  CHECK(again["auth_clone_url"] != made["auth_clone_url"]);
+  auto all = expect(200, node.admin().get(sessions)).data()["sessions"];
+  REQUIRE(all.size() == 1);
+  CHECK(all[0]["id"] == made["id"]);
+  CHECK(all[0]["branch"] == "work");
+}

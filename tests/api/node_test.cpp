@@ -1,0 +1,100 @@
+// A node's start and end: what it says when it cannot start, what holds when it
+// is told to stop.
+#include "tests/api/demo.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <csignal>
+#include <future>
+
+using namespace greenroom::test;
+using Catch::Contains;
+
+namespace {
+
+// An upstream that takes connections and never says a word.
+class silent_upstream {
+public:
+  silent_upstream()
+    : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof where;
+    auto* address = reinterpret_cast<sockaddr*>(&where);
+    if (::bind(socket_.get(), address, size) != 0
+        || ::listen(socket_.get(), 16) != 0
+        || ::getsockname(socket_.get(), address, &size) != 0)
+      throw std::system_error(errno, std::generic_category(), "listening");
+    port_ = ntohs(where.sin_port);
+  }
+
+  std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(port_) + "/silent.git";
+  }
+  void await_caller() {
+    caller_.reset(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    REQUIRE(caller_);
+  }
+
+private:
+  greenroom::unique_fd socket_;
+  greenroom::unique_fd caller_;
+  std::uint16_t port_ = 0;
+};
+
+} // namespace
+
+TEST_CASE("a node that cannot sandbox says what is missing and what would do") {
+  node_options options;
+  options.set = {"sandbox.network=none",
+                 R"(sandbox.read_only=["/usr", "/no/such/path"])"};
+  CHECK_THROWS_WITH(node_process{options},
+                    Contains("/no/such/path")
+                      && Contains("--set sandbox.mode=none"));
+}
+
+TEST_CASE("a second node on one data directory does not start") {
+  node_process node;
+  node_options options;
+  options.set = {"node.data_dir=" + node.data_dir().string()};
+  CHECK_THROWS_WITH(node_process{options}, Contains("another node is running"));
+}
+
+TEST_CASE("a ready node says which limits are not in force") {
+  node_options options;
+  options.sandboxed = false;
+  node_process node{options};
+  auto ready = expect(200, node.admin().get("/readyz"));
+  auto warnings = ready.all()["data"]["warnings"];
+  INFO(ready.body);
+  REQUIRE(warnings.is_array());
+  CHECK_THAT(warnings.at(0).get<std::string>(), Contains("sandbox.mode"));
+}
+
+TEST_CASE("a node that is told twice to stop waits for nobody") {
+  silent_upstream upstream;
+  node_options options;
+  options.project = {{"repo", upstream.url()}};
+  node_process node{options};
+  auto asked = std::async(std::launch::async, [client = node.admin()] {
+    try {
+      client.post(sessions, {{"branch", "topic"}});
+    } catch (const std::runtime_error&) {
+      // It ends without an answer.
+    }
+  });
+  upstream.await_caller();
+  ::kill(node.pid(), SIGTERM);
+  await("it says that it stops", [&] {
+    return node.log().find("received, stopping") != node.log().npos;
+  });
+  CHECK(node.terminate() == -SIGTERM);
+}
+
+TEST_CASE("a node that stops in order exits with 0") {
+  node_process node;
+  session_user session{node, json{{"branch", "topic"}}};
+  CHECK(node.terminate() == 0);
+}

@@ -1,0 +1,188 @@
+// From a check-in to a merge: judged by a command, by a person, or by nobody.
+#include "tests/api/demo.hpp"
+
+using namespace greenroom::test;
+
+namespace {
+
+const std::string reviews = "/projects/demo/reviews";
+
+node_options with_command(const std::string& command) {
+  node_options options;
+  options.project = {{"review", {{"command", command}}}};
+  return options;
+}
+
+/// Checks in one file on a new branch.
+json check_in(const node_process& node, const std::string& branch,
+              const std::string& file, const std::string& text,
+              const json& body) {
+  session_user session{node, json{{"new_branch", branch}}};
+  session.run("echo '" + text + "' > " + file);
+  return expect(200, session.checkin(body)).data();
+}
+
+json review(const node_process& node, const std::string& id) {
+  return expect(200, node.admin().get(reviews + '/' + id)).data();
+}
+
+json await_review(const node_process& node, const std::string& id,
+                  const std::string& status) {
+  json last;
+  await("review " + status, [&] {
+    last = review(node, id);
+    return last["status"] == status || last.contains("ended_at");
+  });
+  INFO(last.dump());
+  REQUIRE(last["status"] == status);
+  return last;
+}
+
+http_reply decide(const node_process& node, const std::string& id,
+                  const std::string& how, const json& body = json::object()) {
+  return node.admin().post(reviews + '/' + id + '/' + how, body);
+}
+
+// Moves main in the upstream, as somebody else would.
+std::string move_main(const node_process& node) {
+  auto other =
+    node.git({"commit-tree", "-p", "main", "-m", "Theirs", "main^{tree}"});
+  node.git({"update-ref", "refs/heads/main", other});
+  return other;
+}
+
+} // namespace
+
+TEST_CASE("a command that is content has the check-in merged") {
+  node_process node{with_command("cat new.txt && test ! -e bad")};
+  auto main = node.git({"rev-parse", "main"});
+  auto done =
+    check_in(node, "work", "new.txt", "hello", {{"auto_merge", true}});
+  CHECK(done["message"] == "Session ended. Review task queued.");
+  CHECK(done["merge"]["status"] == "queued");
+  auto id = done["review_task_id"].get<std::string>();
+  auto ended = await_review(node, id, "merged");
+  CHECK(ended["commit"] == done["commit"]);
+  CHECK(ended["base"] == main);
+  CHECK(ended["exit_code"] == 0);
+  CHECK(node.git({"rev-parse", "main"}) == ended["merge_commit"]);
+  CHECK(node.git({"show", "main:new.txt"}) == "hello");
+  auto output = node.admin().get(reviews + '/' + id + "/output");
+  CHECK(output.body == "hello\n");
+  auto diff = node.admin().get(reviews + '/' + id + "/diff");
+  CHECK(diff.body.find("+hello\n") != std::string::npos);
+  // Nothing is left of where it was run.
+  auto dir = node.data_dir() / "sessions" / id;
+  CHECK(eventually([&] { return !std::filesystem::exists(dir / "checkout"); }));
+  CHECK(!std::filesystem::exists(dir / "runner.sock"));
+}
+
+TEST_CASE("a command that is not content rejects, and main stays") {
+  node_process node{with_command("echo no >&2; exit 3")};
+  auto main = node.git({"rev-parse", "main"});
+  auto done = check_in(node, "work", "a.txt", "a", {{"auto_merge", true}});
+  auto ended = await_review(node, done["review_task_id"], "rejected");
+  CHECK(ended["exit_code"] == 3);
+  CHECK(node.git({"rev-parse", "main"}) == main);
+  CHECK(node.git({"rev-parse", "work"}) == done["commit"]);
+}
+
+TEST_CASE("a person approves or rejects what no command judges") {
+  node_process node;
+  auto first = check_in(node, "one", "one.txt", "1", {{"auto_merge", true}});
+  auto second = check_in(node, "two", "two.txt", "2", json::object());
+  auto third = check_in(node, "three", "three.txt", "3", json::object());
+  auto id = [](const json& done) {
+    return done["review_task_id"].get<std::string>();
+  };
+  CHECK(review(node, id(first))["status"] == "queued");
+
+  auto merged = expect(200, decide(node, id(first), "approve")).data();
+  CHECK(merged["status"] == "merged");
+  CHECK(node.git({"show", "main:one.txt"}) == "1");
+
+  auto approved = expect(200, decide(node, id(second), "approve")).data();
+  CHECK(approved["status"] == "approved");
+  auto rejected =
+    expect(200, decide(node, id(third), "reject", {{"comment", "not yet"}}))
+      .data();
+  CHECK(rejected["status"] == "rejected");
+  CHECK(rejected["comment"] == "not yet");
+  CHECK(decide(node, id(third), "approve").status == 409);
+  CHECK(decide(node, std::string(20, 'x'), "approve").status == 404);
+
+  auto list = expect(200, node.admin().get(reviews)).data()["reviews"];
+  REQUIRE(list.size() == 3);
+  CHECK(list[0]["id"] == id(third));
+  auto open = expect(200, node.admin().get(reviews + "?status=queued")).data();
+  CHECK(open["reviews"].empty());
+}
+
+TEST_CASE("skip_review with auto_merge merges at check-in") {
+  node_process node;
+  auto done = check_in(node, "work", "a.txt", "a",
+                       {{"auto_merge", true}, {"skip_review", true}});
+  CHECK(done["merge"]["status"] == "merged");
+  CHECK(node.git({"rev-parse", "main"}) == done["merge"]["commit"]);
+  auto kept = check_in(node, "kept", "b.txt", "b", {{"skip_review", true}});
+  CHECK(kept["merge"]["status"] == "not_requested");
+  CHECK(!kept.contains("review_task_id"));
+}
+
+TEST_CASE("a project that requires reviews is not talked out of them") {
+  node_options options;
+  options.project = {{"review", {{"required", true}}}};
+  node_process node{options};
+  auto main = node.git({"rev-parse", "main"});
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo a > a.txt");
+  auto refused = session.checkin({{"auto_merge", true}, {"skip_review", true}});
+  CHECK(refused.status == 400);
+  CHECK(session.status() == "active");
+  CHECK(node.git({"rev-parse", "main"}) == main);
+}
+
+TEST_CASE("of two that change the same line one is merged, one conflicts") {
+  node_process node;
+  session_user one{node, json{{"new_branch", "one"}}};
+  session_user two{node, json{{"new_branch", "two"}}};
+  one.run("echo one > same.txt");
+  two.run("echo two > same.txt");
+  const json at_once{{"auto_merge", true}, {"skip_review", true}};
+  auto first = expect(200, one.checkin(at_once)).data();
+  auto second = expect(200, two.checkin(at_once)).data();
+  CHECK(first["merge"]["status"] == "merged");
+  CHECK(second["merge"]["status"] == "conflict");
+  CHECK(second["merge"]["files"] == json{"same.txt"});
+  CHECK(node.git({"show", "main:same.txt"}) == "one");
+  CHECK(node.git({"show", "two:same.txt"}) == "two");
+  CHECK(two.status() == "ended");
+  node.git({"fsck", "--strict"});
+  run_git(node.data_dir() / "repos/demo.git", {"fsck", "--strict"});
+}
+
+TEST_CASE("what was approved before main moved is looked at once more") {
+  node_process node;
+  auto done = check_in(node, "work", "a.txt", "a", {{"auto_merge", true}});
+  auto id = done["review_task_id"].get<std::string>();
+  auto other = move_main(node);
+  auto again = expect(200, decide(node, id, "approve")).data();
+  CHECK(again["status"] == "queued");
+  CHECK(again["base"] == other);
+  CHECK(node.git({"rev-parse", "main"}) == other);
+  auto merged = expect(200, decide(node, id, "approve")).data();
+  CHECK(merged["status"] == "merged");
+  CHECK(node.git({"merge-base", "main", other}) == other);
+  CHECK(node.git({"show", "main:a.txt"}) == "a");
+}
+
+TEST_CASE("a review that the node's death cuts off is taken up again") {
+  node_process node{with_command("sleep 1")};
+  auto done = check_in(node, "work", "a.txt", "a", {{"auto_merge", true}});
+  auto id = done["review_task_id"].get<std::string>();
+  CHECK(review(node, id)["status"] == "running");
+  node.kill9();
+  node.start();
+  await_review(node, id, "merged");
+  CHECK(node.git({"show", "main:a.txt"}) == "a");
+}

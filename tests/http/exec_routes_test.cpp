@@ -1,0 +1,315 @@
+// What is done to execs and asked about sessions, over real sockets.
+#include "tests/http/client.hpp"
+#include "tests/http/stand_ins.hpp"
+
+#include <caf/send.hpp>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string session_path =
+  "/projects/demo/sessions/" + std::string{demo_session};
+const std::string exec_path = session_path + "/execs/e1";
+
+json data_of(const http_answer& answer) {
+  return json::parse(answer.body)["data"];
+}
+
+std::string message_of(const http_answer& answer) {
+  return json::parse(answer.body)["error"]["message"];
+}
+
+http_answer post(const fixture& f, const std::string& target,
+                 const std::string& body) {
+  return call(f.port(), "POST", target, admin_secret, body);
+}
+
+http_answer get(const fixture& f, const std::string& target) {
+  return call(f.port(), "GET", target, admin_secret);
+}
+
+} // namespace
+
+TEST_CASE("an exec may have an open input and a terminal") {
+  fixture f;
+  auto path = session_path + "/exec";
+  CHECK(post(f, path,
+             R"({"command":"sh","stdin":"open","tty":{"rows":24,"cols":80}})")
+          .status
+        == 202);
+  CHECK(f.script->execs[0].spec.stdin_open);
+  CHECK(f.script->execs[0].spec.rows == 24);
+  CHECK(f.script->execs[0].spec.cols == 80);
+  post(f, path, R"({"command":"sh","stdin":"closed","tty":null})");
+  CHECK_FALSE(f.script->execs[1].spec.stdin_open);
+  CHECK(f.script->execs[1].spec.rows == 0);
+  struct {
+    const char* body;
+    const char* message;
+  } const bad[] = {
+    {R"({"command":"sh","stdin":"ajar"})", "stdin must be closed or open"},
+    {R"({"command":"sh","tty":true})", "tty must be an object"},
+    {R"({"command":"sh","tty":{"rows":24}})", "rows and cols are required"},
+    {R"({"command":"sh","tty":{"rows":0,"cols":80}})",
+     "tty.rows must be a whole number from 1 to 1000"},
+    {R"({"command":"sh","tty":{"rows":1,"cols":1001}})",
+     "tty.cols must be a whole number from 1 to 1000"},
+    {R"({"command":"sh","tty":{"rows":1,"cols":1,"x":1}})",
+     "unknown field \"tty.x\""}};
+  for (auto& one : bad) {
+    auto answer = post(f, path, one.body);
+    CHECK(answer.status == 400);
+    CHECK(message_of(answer) == one.message);
+  }
+  CHECK(f.script->execs.size() == 2);
+}
+
+TEST_CASE("bytes are written to an exec's input as they are") {
+  fixture f;
+  std::string bytes("\0\xff{no json", 10);
+  auto answer = call(f.port(), "POST", exec_path + "/stdin", admin_secret,
+                     bytes, "application/octet-stream");
+  CHECK(answer.status == 200);
+  CHECK(data_of(answer) == json{{"written", 10}, {"eof", false}});
+  answer = call(f.port(), "POST", exec_path + "/stdin?eof=1", admin_secret);
+  CHECK(data_of(answer) == json{{"written", 0}, {"eof", true}});
+  REQUIRE(f.script->inputs.size() == 2);
+  CHECK(f.script->inputs[0].data.view() == bytes);
+  CHECK_FALSE(f.script->inputs[0].eof);
+  CHECK(f.script->inputs[1].data.empty());
+  CHECK(f.script->inputs[1].eof);
+  CHECK(post(f, exec_path + "/stdin?eof=perhaps", "x").status == 400);
+  CHECK(post(f, session_path + "/execs/closed/stdin", "x").status == 409);
+}
+
+TEST_CASE("signals go by name or number") {
+  fixture f;
+  for (auto signal : {"\"INT\"", "\"SIGTERM\"", "9", "\"USR1\"", "64"})
+    CHECK(
+      post(f, exec_path + "/signal", "{\"signal\":" + std::string{signal} + "}")
+        .status
+      == 200);
+  REQUIRE(f.script->signals.size() == 5);
+  CHECK(f.script->signals[0].signal == SIGINT);
+  CHECK(f.script->signals[1].signal == SIGTERM);
+  CHECK(f.script->signals[2].signal == SIGKILL);
+  CHECK(f.script->signals[3].signal == SIGUSR1);
+  CHECK(f.script->signals[4].signal == 64);
+  for (auto body : {R"({"signal":"NONE"})", R"({"signal":0})",
+                    R"({"signal":65})", R"({"signal":1.5})", "{}",
+                    R"({"signal":"INT","x":1})", R"({"signal":""})"})
+    CHECK(post(f, exec_path + "/signal", body).status == 400);
+  CHECK(f.script->signals.size() == 5);
+}
+
+TEST_CASE("a terminal gets a new size") {
+  fixture f;
+  auto answer = post(f, exec_path + "/resize", R"({"rows":50,"cols":100})");
+  CHECK(answer.status == 200);
+  CHECK(data_of(answer) == json{{"rows", 50}, {"cols", 100}});
+  CHECK(f.script->resizes.at(0).exec_id == "e1");
+  CHECK(f.script->resizes.at(0).rows == 50);
+  CHECK(post(f, exec_path + "/resize", R"({"rows":50})").status == 400);
+  CHECK(post(f, exec_path + "/resize", R"({"rows":0,"cols":1})").status == 400);
+}
+
+TEST_CASE("changes of execs need the scope for it") {
+  fixture f;
+  auto reader = f.add_key({"sessions:read"});
+  for (auto path : {"/stdin", "/signal", "/resize"})
+    CHECK(call(f.port(), "POST", exec_path + path, reader, "{}").status == 403);
+  CHECK(call(f.port(), "POST", session_path + "/clone-token", reader).status
+        == 403);
+  CHECK(f.script->inputs.empty());
+}
+
+TEST_CASE("a create answers with what git needs") {
+  fixture f{[](http::options& o) { o.public_url = "https://green.example"; }};
+  auto made =
+    data_of(post(f, "/projects/demo/sessions", R"({"new_branch":"it's"})"));
+  auto url = made["auth_clone_url"].get<std::string>();
+  CHECK(url
+        == "https://session:gr_token_1@green.example/git/demo/"
+             + std::string{demo_session} + ".git");
+  CHECK(made["branch"] == "it's");
+  CHECK(made["instructions"].get<std::string>().starts_with(
+    "git clone --branch 'it'\\''s' '" + url + "' 'demo'\n"));
+}
+
+TEST_CASE("the clone token is rotated on request") {
+  fixture f;
+  for (auto body : {"", "{}"}) {
+    auto answer = post(f, session_path + "/clone-token", body);
+    CHECK(answer.status == 200);
+    CHECK(data_of(answer)["id"] == std::string{demo_session});
+    CHECK(data_of(answer)["auth_clone_url"].get<std::string>().find(
+            "session:gr_token_" + std::to_string(f.script->tokens) + "@")
+          != std::string::npos);
+  }
+  CHECK(f.script->tokens == 2);
+  CHECK(post(f, session_path + "/clone-token", R"({"x":1})").status == 400);
+}
+
+TEST_CASE("a check-in says what became of review and merge") {
+  fixture f;
+  auto path = session_path + "/checkin";
+  f.script->checked_in = checkin_reply{std::string{demo_session},
+                                       session_status::ended,
+                                       std::string(40, 'c'),
+                                       "topic",
+                                       std::string(20, 'r'),
+                                       "queued",
+                                       {},
+                                       {}};
+  auto queued = data_of(post(f, path, R"({"auto_merge":true})"));
+  CHECK(f.script->checkins.at(0).auto_merge);
+  CHECK(queued["review_task_id"] == std::string(20, 'r'));
+  CHECK(queued["message"] == "Session ended. Review task queued.");
+  CHECK(queued["merge"] == json{{"status", "queued"}});
+  f.script->checked_in->merge = "conflict";
+  f.script->checked_in->files = {"a", "b"};
+  auto merged =
+    data_of(post(f, path, R"({"auto_merge":true,"skip_review":true})"));
+  CHECK_FALSE(merged.contains("review_task_id"));
+  CHECK(merged["message"] == "Session ended. Preview removed, token revoked.");
+  CHECK(merged["merge"] == json{{"status", "conflict"}, {"files", {"a", "b"}}});
+}
+
+TEST_CASE("git answers about a session") {
+  fixture f;
+  CHECK(data_of(get(f, session_path + "/git"))["branch"] == "topic");
+  auto diff = get(f, session_path + "/diff");
+  CHECK(diff.status == 200);
+  CHECK(diff.headers["content-type"] == "text/plain; charset=utf-8");
+  CHECK(diff.body == "diff --git a/x b/x\n");
+  CHECK(get(f, session_path + "/mergeability").status == 200);
+  CHECK(get(f, session_path + "/mergeability?target=release").status == 200);
+  CHECK(get(f, session_path + "/mergeability?target=a..b").status == 400);
+  REQUIRE(f.script->questions.size() == 4);
+  CHECK(f.script->questions[0].what == git_question::state);
+  CHECK(f.script->questions[1].what == git_question::diff);
+  CHECK(f.script->questions[2].target.empty());
+  CHECK(f.script->questions[3].target == "release");
+}
+
+TEST_CASE("a wait ends when the exec has exited") {
+  fixture f;
+  auto over = data_of(get(f, session_path + "/wait?until=exec:e1:exited"));
+  CHECK(over["reached"] == true);
+  CHECK(over["exec"]["exec_id"] == "e1");
+
+  auto running = [&](bool yes) {
+    std::lock_guard lock{f.script->guard};
+    if (yes)
+      f.script->running.insert("e1");
+    else
+      f.script->running.erase("e1");
+  };
+  running(true);
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", session_path + "/wait?until=exec:e1:exited&timeout=1m",
+                 admin_secret));
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  caf::anon_send(f.session, publish{event_kind::exec_output, "e1", "{}"});
+  caf::anon_send(f.session, publish{event_kind::exec_exited, "e2", "{}"});
+  CHECK_FALSE(client.has_answer(std::chrono::milliseconds{50}));
+  running(false);
+  caf::anon_send(f.session, publish{event_kind::exec_exited, "e1", "{}"});
+  auto answer = data_of(client.receive());
+  CHECK(answer["reached"] == true);
+  CHECK(answer["exec"]["exec_id"] == "e1");
+  fixture::wait_until([&] { return f.script->watchers == 0; });
+}
+
+TEST_CASE("a wait ends with its time, or with the session") {
+  fixture f;
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->running.insert("live");
+  }
+  auto late = get(f, session_path + "/wait?until=ended&timeout=50ms");
+  CHECK(late.status == 200);
+  CHECK(data_of(late)["reached"] == false);
+  CHECK(data_of(late)["until"] == "ended");
+  CHECK(data_of(late)["session"]["id"] == std::string{demo_session});
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", session_path + "/wait?until=ended", admin_secret));
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  caf::anon_send(f.session, publish{event_kind::session_ended, "", "{}"});
+  CHECK(data_of(client.receive())["reached"] == true);
+  CHECK(data_of(get(f, session_path + "/wait?until=ended"))["reached"] == true);
+}
+
+TEST_CASE("a wait for what cannot come is refused") {
+  fixture f;
+  auto message = [&](const std::string& query) {
+    auto answer = get(f, session_path + "/wait?" + query);
+    CHECK(answer.status == 400);
+    return message_of(answer);
+  };
+  CHECK(message("") == "until must be exec:EID:exited or ended");
+  CHECK(message("until=exec::exited")
+        == "until must be exec:EID:exited or ended");
+  CHECK(message("until=preview:ready")
+        == "until=preview:ready is not served by this version");
+  CHECK(message("until=ended&timeout=0")
+        == "timeout must be a valid duration (e.g., 30s)");
+  CHECK(message("until=ended&timeout=1h") == "timeout cannot exceed 3m");
+  CHECK(get(f, session_path + "/wait?until=exec:none:exited").status == 404);
+}
+
+TEST_CASE("a client that leaves ends its wait") {
+  fixture f;
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", session_path + "/wait?until=ended", admin_secret));
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  client.drop();
+  fixture::wait_until([&] { return f.script->watchers == 0; });
+}
+
+TEST_CASE("keys may name the author of their commits") {
+  fixture f;
+  auto body = [](const std::string& author) {
+    return json{
+      {"name", "ci"}, {"scopes", {"sessions:read"}}, {"author", author}}
+      .dump();
+  };
+  CHECK(post(f, "/keys", body("Ada Lovelace <ada@example.org>")).status == 201);
+  CHECK(post(f, "/keys", body("")).status == 201);
+  for (auto author :
+       {"Ada", "<ada@example.org>", "Ada <ada>", "Ada <a@b> c", "Ada<a@b>",
+        "A <<a@b>", "A\n <a@b>", "A <a b@c>", "A> <a@b>"}) {
+    CAPTURE(author);
+    auto answer = post(f, "/keys", body(author));
+    CHECK(answer.status == 400);
+    CHECK(message_of(answer)
+          == "author must have the form Name <mail@example.org>");
+  }
+}
+
+TEST_CASE("a ready node says what it does without") {
+  fixture f;
+  CHECK(data_of(get(f, "/readyz")) == json{{"status", "ready"}});
+  f.warnings = {"memory is not limited"};
+  CHECK(data_of(get(f, "/readyz"))["warnings"]
+        == json{"memory is not limited"});
+}
+
+TEST_CASE("an invalid project id is named before the key's projects") {
+  fixture f;
+  auto key = f.add_key({"sessions:read"}, {"demo"});
+  auto answer = call(f.port(), "GET", "/projects/No/sessions", key);
+  CHECK(answer.status == 400);
+  CHECK(message_of(answer) == "invalid project id");
+  CHECK(call(f.port(), "GET", "/projects/other/sessions", key).status == 404);
+}

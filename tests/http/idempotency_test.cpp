@@ -1,0 +1,217 @@
+// Requests that are sent again with the same Idempotency-Key.
+#include "tests/http/client.hpp"
+#include "tests/http/stand_ins.hpp"
+
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+
+#include <memory>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string sessions = "/projects/demo/sessions";
+const std::string one = sessions + "/" + std::string{demo_session};
+
+http_answer post(const fixture& f, const std::string& target,
+                 const std::string& name, const std::string& body,
+                 std::string_view key = admin_secret) {
+  http_client client{f.port()};
+  client.send(request_text("POST", target, key, body, "application/json",
+                           "Idempotency-Key: " + name + "\r\n"));
+  return client.receive();
+}
+
+json data_of(const http_answer& answer) {
+  return json::parse(answer.body)["data"];
+}
+
+std::string message_of(const http_answer& answer) {
+  return json::parse(answer.body)["error"]["message"];
+}
+
+} // namespace
+
+TEST_CASE("a repeated request has one effect and the same answer") {
+  fixture f;
+  auto first = post(f, one + "/exec", "a", R"({"command":"make"})");
+  auto second = post(f, one + "/exec", "a", R"({"command":"make"})");
+  CHECK(first.status == 202);
+  CHECK(second.status == 202);
+  CHECK(data_of(first) == data_of(second));
+  CHECK(second.headers["idempotency-replayed"] == "true");
+  CHECK(first.headers.count("idempotency-replayed") == 0);
+  CHECK(json::parse(second.body)["meta"]["request_id"]
+        == second.headers["x-request-id"]);
+  std::lock_guard lock{f.script->guard};
+  CHECK(f.script->execs.size() == 1);
+  // The exec has the id that was written down before it was asked for.
+  CHECK(f.script->execs[0].spec.exec_id
+        == f.script->requests.begin()->second.begun.planned_id);
+}
+
+TEST_CASE("a refusal is repeated too") {
+  fixture f;
+  auto first = post(f, sessions, "a", R"({"branch":"held"})");
+  auto second = post(f, sessions, "a", R"({"branch":"held"})");
+  CHECK(first.status == 409);
+  CHECK(second.status == 409);
+  CHECK(message_of(second) == message_of(first));
+  CHECK(f.script->creates.size() == 1);
+}
+
+TEST_CASE("a name that stands for another request is refused") {
+  fixture f;
+  post(f, one + "/exec", "a", R"({"command":"make"})");
+  for (auto body : {R"({"command":"make all"})", R"({"argv":["make"]})"}) {
+    auto other = post(f, one + "/exec", "a", body);
+    CHECK(other.status == 409);
+    CHECK(json::parse(other.body)["error"]["code"] == "IDEMPOTENCY_KEY_REUSED");
+  }
+  CHECK(f.script->execs.size() == 1);
+}
+
+TEST_CASE("names of one key are not those of another") {
+  fixture f;
+  auto other = f.add_key({"sessions:execute"});
+  post(f, one + "/exec", "a", R"({"command":"x"})");
+  CHECK(post(f, one + "/exec", "a", R"({"command":"y"})", other).status == 202);
+}
+
+TEST_CASE("a request that is being served is not served twice") {
+  fixture f;
+  f.script->silent = true;
+  http_client waiting{f.port()};
+  waiting.send(request_text("POST", one + "/exec", admin_secret,
+                            R"({"command":"x"})", "application/json",
+                            "Idempotency-Key: a\r\n"));
+  fixture::wait_until([&] {
+    std::lock_guard lock{f.script->guard};
+    return f.script->execs.size() == 1;
+  });
+  auto busy = post(f, one + "/exec", "a", R"({"command":"x"})");
+  CHECK(busy.status == 409);
+  CHECK(json::parse(busy.body)["error"]["code"] == "CONFLICT");
+  CHECK(busy.headers["retry-after"] == "1");
+}
+
+TEST_CASE("what a crash cut short is served again with the same id") {
+  fixture f;
+  f.script->silent = true;
+  {
+    http_client waiting{f.port()};
+    waiting.send(request_text("POST", one + "/exec", admin_secret,
+                              R"({"command":"x"})", "application/json",
+                              "Idempotency-Key: a\r\n"));
+    fixture::wait_until([&] {
+      std::lock_guard lock{f.script->guard};
+      return f.script->execs.size() == 1;
+    });
+  }
+  f.script->silent = false;
+  f.script->crashed = true;
+  CHECK(post(f, one + "/exec", "a", R"({"command":"x"})").status == 202);
+  REQUIRE(f.script->execs.size() == 2);
+  CHECK(f.script->execs[0].spec.exec_id == f.script->execs[1].spec.exec_id);
+}
+
+TEST_CASE("a check-in whose answer was lost is asked about as a repetition") {
+  fixture f;
+  f.script->full = true;
+  CHECK(post(f, one + "/checkin", "a", "{}").status == 503);
+  f.script->full = false;
+  f.script->crashed = true;
+  CHECK(post(f, one + "/checkin", "a", "{}").status == 200);
+  REQUIRE(f.script->checkins.size() == 2);
+  CHECK_FALSE(f.script->checkins[0].repeat);
+  CHECK(f.script->checkins[1].repeat);
+}
+
+TEST_CASE("a fault of the server is not kept, but the planned id is") {
+  fixture f;
+  auto failed = post(f, sessions, "a", R"({"branch":"busy"})");
+  CHECK(failed.status == 503);
+  auto made = post(f, sessions, "a", R"({"branch":"busy"})");
+  CHECK(made.status == 201);
+  REQUIRE(f.script->creates.size() == 2);
+  CHECK(f.script->creates[0].session_id == f.script->creates[1].session_id);
+  CHECK(data_of(made)["id"] == f.script->creates[0].session_id);
+}
+
+TEST_CASE("a repeated create gives the same session and a new token") {
+  fixture f;
+  auto first = post(f, sessions, "a", R"({"branch":"topic"})");
+  auto second = post(f, sessions, "a", R"({"branch":"topic"})");
+  CHECK(first.status == 201);
+  CHECK(second.status == 201);
+  CHECK(data_of(first)["id"] == data_of(second)["id"]);
+  auto url = data_of(first)["auth_clone_url"].get<std::string>();
+  CHECK(url.find("gr_token_1") != std::string::npos);
+  CHECK(data_of(second)["auth_clone_url"].get<std::string>().find("gr_token_2")
+        != std::string::npos);
+  for (auto& [name, row] : f.script->requests)
+    CHECK(row.finished.body.find("gr_token") == std::string::npos);
+}
+
+TEST_CASE("a repeated key has no secret, and says so") {
+  fixture f;
+  std::string body = R"({"name":"ci","scopes":["sessions:read"]})";
+  auto first = post(f, "/keys", "a", body);
+  auto second = post(f, "/keys", "a", body);
+  CHECK(first.status == 201);
+  CHECK(data_of(first)["key"] == "gr_secret");
+  CHECK(second.status == 201);
+  CHECK(data_of(second)["id"] == data_of(first)["id"]);
+  CHECK_FALSE(data_of(second).contains("key"));
+  CHECK(data_of(second)["key_note"].get<std::string>().find("once")
+        != std::string::npos);
+  for (auto& [name, row] : f.script->requests)
+    CHECK(row.finished.body.find("gr_secret") == std::string::npos);
+}
+
+TEST_CASE("a project whose first answer was lost is answered as made") {
+  fixture f;
+  f.script->full = true;
+  std::string body = R"({"id":"new","repo":"/new.git"})";
+  CHECK(post(f, "/projects", "a", body).status == 503);
+  f.script->full = false;
+  f.script->crashed = true;
+  CHECK(post(f, "/projects", "a", body).status == 201);
+  CHECK(post(f, "/projects", "b", body).status == 409);
+}
+
+TEST_CASE("an answer that cannot be kept is not given") {
+  fixture f;
+  f.script->full = true;
+  auto answer = post(f, one + "/exec", "a", R"({"command":"x"})");
+  CHECK(answer.status == 503);
+  CHECK(answer.body.find("same Idempotency-Key") != std::string::npos);
+}
+
+TEST_CASE("bytes whose first try is uncertain are not written again") {
+  fixture f{
+    [](http::options& o) { o.ordinary = std::chrono::milliseconds{200}; }};
+  f.script->deaf = true;
+  auto target = one + "/execs/e1/stdin";
+  CHECK(post(f, target, "a", "yes\n").status == 504);
+  f.script->deaf = false;
+  CHECK(post(f, target, "a", "yes\n").status == 409);
+  CHECK(f.script->inputs.size() == 1);
+}
+
+TEST_CASE("an Idempotency-Key must be short and visible") {
+  fixture f;
+  for (auto& name : {std::string{}, std::string(256, 'a'), std::string{"a b"},
+                     std::string{"\xc3\xa4"}}) {
+    auto answer = post(f, one + "/exec", name, R"({"command":"x"})");
+    CHECK(answer.status == 400);
+    CHECK(message_of(answer)
+          == "Idempotency-Key must have 1-255 visible ASCII characters");
+  }
+  CHECK(
+    post(f, one + "/exec", std::string(255, 'a'), R"({"command":"x"})").status
+    == 202);
+}

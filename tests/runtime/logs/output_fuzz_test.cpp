@@ -1,0 +1,92 @@
+// Logs that something has damaged at random. Seeded, so that what fails once
+// fails again.
+#include "runtime/base/fd.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/logs/output_log.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+
+#include <array>
+#include <random>
+#include <string>
+
+using namespace greenroom;
+
+namespace {
+
+constexpr int rounds = 100;
+
+constexpr std::array<const char*, 4> files{"index", "stdout", "stderr", "tty"};
+
+void write_log(const std::filesystem::path& dir, std::minstd_rand& random) {
+  unique_fd fd{::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  output_log_writer writer{fd.get(), 2'000};
+  for (auto pieces = random() % 100; pieces > 0; --pieces)
+    writer.append(static_cast<output_stream>(random() % output_streams),
+                  std::string(1 + random() % 60, 'x'), 1);
+  writer.finish(2);
+}
+
+std::string damaged(std::string text, std::minstd_rand& random) {
+  for (auto times = random() % 4; times > 0 && !text.empty(); --times) {
+    auto at = random() % text.size();
+    switch (random() % 4) {
+      case 0:
+        text[at] = static_cast<char>(random() % 256);
+        break;
+      case 1:
+        text.resize(at);
+        break;
+      case 2:
+        text.append(text.substr(at));
+        break;
+      default:
+        text.replace(
+          at, 64,
+          std::string(std::min<std::size_t>(64, text.size() - at), '\0'));
+        break;
+    }
+  }
+  return text;
+}
+
+} // namespace
+
+TEST_CASE("whatever has happened to a log, recovery makes it whole") {
+  std::minstd_rand random{42};
+  int cut = 0;
+  for (int round = 0; round < rounds; ++round) {
+    INFO("round " << round);
+    test::temp_dir dir;
+    write_log(dir.path(), random);
+    auto before = output_log_reader{dir.path()}.records(0, 1'000);
+    for (auto file : files) {
+      auto path = dir.path() / file;
+      if (auto text = read_file(path); text && random() % 2 == 0)
+        write_file_atomic(path, damaged(*text, random), 0600, false);
+      if (random() % 20 == 0)
+        std::filesystem::remove(path);
+    }
+    auto count = recover_output_log(dir.path());
+    output_log_reader reader{dir.path()};
+    auto after = reader.records(0, 1'000);
+    REQUIRE(after.size() == count);
+    // Appending to the index can only repeat records that do not fit.
+    REQUIRE(count <= before.size());
+    REQUIRE(std::equal(after.begin(), after.end(), before.begin()));
+    cut += count < before.size();
+    std::array<std::uint64_t, output_streams> sizes{};
+    for (const auto& record : after) {
+      auto& size = sizes[static_cast<std::size_t>(record.stream)];
+      REQUIRE(record.offset == size);
+      size += record.length;
+    }
+    for (std::size_t i = 0; i < output_streams; ++i)
+      REQUIRE(reader.size(static_cast<output_stream>(i)) == sizes[i]);
+    REQUIRE(recover_output_log(dir.path()) == count);
+  }
+  CHECK(cut > rounds / 6);
+  CHECK(cut < rounds);
+}
