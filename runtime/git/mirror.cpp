@@ -4,6 +4,7 @@
 #include "runtime/git/handles.hpp"
 #include "runtime/git/incoming.hpp"
 #include "runtime/git/refs.hpp"
+#include "runtime/git/stale_locks.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -137,17 +138,6 @@ void replace_ref(git_repository* repo, const std::string& name,
         "cannot write " + name);
 }
 
-// A writer that was killed leaves its lock, and no other gets past it.
-void remove_locks(const fs::path& mirror, const fs::path& below) {
-  std::vector<fs::path> found{mirror / "packed-refs.lock"};
-  if (fs::exists(mirror / below))
-    for (const auto& entry : fs::recursive_directory_iterator{mirror / below})
-      if (entry.path().extension() == ".lock")
-        found.push_back(entry.path());
-  for (const auto& lock : found)
-    fs::remove(lock);
-}
-
 } // namespace
 
 mirror mirror::open_or_create(fs::path path, std::string upstream,
@@ -161,7 +151,7 @@ mirror mirror::open_or_create(fs::path path, std::string upstream,
     create(path);
   open_mirror(path);
   incoming::remove_leftovers(path);
-  remove_locks(path, "refs");
+  remove_ref_locks(path, "refs");
   return mirror{std::move(path), std::make_shared<upstream_line>(
                                    std::move(upstream), std::move(keys))};
 }
@@ -302,7 +292,7 @@ unique_fd mirror::hold_upstream_refs() const {
   if (done != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot lock " + path_.string());
-  remove_locks(path_, "refs/upstream");
+  remove_ref_locks(path_, "refs/upstream");
   return held;
 }
 

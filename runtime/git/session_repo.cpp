@@ -4,6 +4,7 @@
 #include "runtime/git/session_open.hpp"
 #include "runtime/git/session_stage.hpp"
 #include "runtime/git/signatures.hpp"
+#include "runtime/git/stale_locks.hpp"
 
 #include <git2/sys/repository.h>
 
@@ -92,16 +93,6 @@ std::vector<commit_handle> parents_of(git_repository* repo,
   return result;
 }
 
-// A git that runs in the session holds a lock; one that was killed left it.
-void check_unlocked(int code, std::string_view what) {
-  if (code == GIT_ELOCKED)
-    throw checkout_fault{
-      "the session's repository is locked: another git runs in "
-      "it, or one that was killed left its lock; remove `*.lock` "
-      "files such as `.git/index.lock`, then try again"};
-  check(code, what);
-}
-
 // `ref` is moved to the new commit; null: none is.
 git_oid commit(git_repository* repo, const char* ref, const git_oid& tree_id,
                const std::vector<commit_handle>& parents, const author& by,
@@ -114,10 +105,10 @@ git_oid commit(git_repository* repo, const char* ref, const git_oid& tree_id,
     raw.push_back(parent.get());
   auto text = message.ends_with('\n') ? message : message + '\n';
   git_oid id;
-  check_unlocked(git_commit_create(&id, repo, ref, signature.get(),
-                                   signature.get(), nullptr, text.c_str(),
-                                   tree.get(), raw.size(), raw.data()),
-                 "cannot commit in the session's repository");
+  check(git_commit_create(&id, repo, ref, signature.get(), signature.get(),
+                          nullptr, text.c_str(), tree.get(), raw.size(),
+                          raw.data()),
+        "cannot commit in the session's repository");
   return id;
 }
 
@@ -252,6 +243,7 @@ std::map<std::string, std::string> named_commits(const session_place& place) {
 commit_result commit_all(const session_place& place, const author& by,
                          const std::string& message) {
   auto repo = open_session(place);
+  remove_all_locks(git_repository_path(repo.get()));
   index_handle index;
   check(git_repository_index(receive(index), repo.get()),
         "cannot read the index of the session's repository");
@@ -266,8 +258,8 @@ commit_result commit_all(const session_place& place, const author& by,
     return {to_hex(*git_commit_id(parents[0].get())), false};
 
   // The index first: should we end in between, the next call commits it.
-  check_unlocked(git_index_write(index.get()),
-                 "cannot write the index of the session's repository");
+  check(git_index_write(index.get()),
+        "cannot write the index of the session's repository");
   auto id = commit(repo.get(), "HEAD", tree, parents, by, message);
   if (git_repository_state(repo.get()) != GIT_REPOSITORY_STATE_NONE)
     check(git_repository_state_cleanup(repo.get()),

@@ -72,7 +72,9 @@ struct commit_result {
 /// Commits on HEAD's branch what differs from HEAD in index or work tree:
 /// untracked files too, ignored ones not. A submodule stays at what the index
 /// says; another repository that lies in the checkout is left out. A merge in
-/// progress is concluded; refused while it has conflicts.
+/// progress is concluded; refused while it has conflicts. Nobody else may write
+/// there meanwhile: a lock that lies there is taken for a killed git's, and
+/// removed.
 commit_result commit_all(const session_place& place, const author& by,
                          const std::string& message);
 
