@@ -10,7 +10,10 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <sstream>
 
 using namespace greenroom;
@@ -201,6 +204,28 @@ TEST_CASE("nothing can be typed into a terminal") {
 }
 
 #ifdef __x86_64__
+namespace {
+
+// A kernel may be built or booted without 32-bit system calls: then they are a
+// segmentation fault.
+bool has_32_bit_calls() {
+  auto child = ::fork();
+  if (child == 0) {
+    ::signal(SIGSEGV, SIG_DFL);
+    long result;
+    __asm__ volatile("int $0x80"
+                     : "=a"(result)
+                     : "a"(20L)
+                     : "memory", "r8", "r9", "r10", "r11");
+    ::_exit(result > 0 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+} // namespace
+
 TEST_CASE("32-bit system calls have the same rules, x32 has none at all") {
   sandbox_session s;
   write(s.checkout() / "calls.c", R"(
@@ -218,17 +243,22 @@ TEST_CASE("32-bit system calls have the same rules, x32 has none at all") {
                        : "memory", "rcx", "r11");
       return result;
     }
-    int main(void) {
-      printf("%ld %ld %d %ld\n", call32(310, 0x10000000), call32(21, 0),
-             call32(20, 0) > 0, call_x32(39));
+    int main(int argc, char** argv) {
+      printf("%ld\n", call_x32(39));
+      if (argc == 1)
+        return 0;
+      printf("%ld %ld %d\n", call32(310, 0x10000000), call32(21, 0),
+             call32(20, 0) > 0);
       printf("%ld %ld %ld %ld\n", call32(359, 40), call32(360, 40),
              call32(102, 1), call32(425, 1));
     })");
-  auto result = s.shell("gcc -o calls calls.c && ./calls");
+  auto both = has_32_bit_calls();
+  auto result =
+    s.shell("gcc -o calls calls.c && ./calls" + std::string{both ? " 32" : ""});
   CHECK(result.err == "");
-  // unshare, mount, getpid; x32's getpid; socket and socketpair of AF_VSOCK,
+  // x32's getpid; unshare, mount, getpid; socket and socketpair of AF_VSOCK,
   // socketcall, io_uring_setup.
-  CHECK(result.out == "-1 -1 1 -38\n-97 -97 -38 -38\n");
+  CHECK(result.out == (both ? "-38\n-1 -1 1\n-97 -97 -38 -38\n" : "-38\n"));
 }
 #endif
 
