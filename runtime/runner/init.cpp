@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -19,6 +20,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <new>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -48,10 +50,22 @@ constexpr std::array<limit_name, 10> limit_names{
   throw std::system_error(errno, std::generic_category(), what);
 }
 
+// How long nobody may wait for a job while none is there.
+constexpr int next_keeper_after = 10; // milliseconds
+
+waiting_keeper& share_waiting() {
+  static_assert(waiting_keeper::is_always_lock_free);
+  auto* memory = ::mmap(nullptr, sizeof(waiting_keeper), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    fail("cannot share memory with keepers");
+  return *new (memory) waiting_keeper{nobody_waits};
+}
+
 class init {
 public:
   init(unique_fd jobs, const char* checkout)
-    : jobs_(std::move(jobs)), checkout_(checkout) {
+    : jobs_(std::move(jobs)), checkout_(checkout), waiting_(share_waiting()) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigset_t set;
     sigfillset(&set);
@@ -72,38 +86,46 @@ public:
     std::array<pollfd, 3> fds{{{jobs_.get(), 0, 0},
                                {taken_.get(), POLLIN, 0},
                                {children_.get(), POLLIN, 0}}};
-    while ((fds[0].revents & (POLLHUP | POLLERR)) == 0) {
+    for (;;) {
+      auto nobody = waiting_.load() == nobody_waits;
+      fds[0].events = nobody ? POLLIN : 0;
+      auto ready_count =
+        ::poll(fds.data(), fds.size(), nobody ? next_keeper_after : -1);
+      if ((fds[0].revents & (POLLHUP | POLLERR)) != 0)
+        return;
       if (fds[1].revents != 0)
         note_taken();
       if (fds[2].revents != 0)
         reap();
+      auto job_waits = (fds[0].revents & POLLIN) != 0;
       // Without one, because there was no process to be had, whoever waits for
-      // it is told, and it is tried again soon.
-      if (waiting_ == 0 && !prepare_keeper() && (fds[0].revents & POLLIN) != 0)
+      // it is told.
+      if ((ready_count == 0 || job_waits) && !prepare_keeper() && job_waits)
         refuse_job(jobs_.get(), errno);
-      fds[0].events = waiting_ == 0 ? POLLIN : 0;
-      ::poll(fds.data(), fds.size(), waiting_ == 0 ? 100 : -1);
     }
   }
 
 private:
   // False, and errno, where there is no process to be had.
   bool prepare_keeper() {
+    auto nobody = nobody_waits;
+    if (!waiting_.compare_exchange_strong(nobody, being_forked))
+      return true; // one is done meanwhile
     auto pid = ::fork();
     if (pid == 0) {
       children_.reset();
-      run_keeper({jobs_.get(), taken_.get(), checkout_});
+      run_keeper({jobs_.get(), taken_.get(), &waiting_, checkout_});
     }
-    waiting_ = std::max(pid, 0);
+    if (pid < 0)
+      waiting_ = nobody_waits;
+    else
+      keepers_.push_back(forked_ = pid);
     return pid > 0;
   }
 
   void note_taken() {
     std::uint64_t ignored;
-    if (::read(taken_.get(), &ignored, sizeof ignored) < 0 || waiting_ == 0)
-      return;
-    keepers_.push_back(waiting_);
-    waiting_ = 0;
+    [[maybe_unused]] auto size = ::read(taken_.get(), &ignored, sizeof ignored);
   }
 
   void reap() {
@@ -113,25 +135,25 @@ private:
     bool orphans = false;
     int status = 0;
     for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      auto ours = pid == waiting_ || std::erase(keepers_, pid) > 0;
-      if (pid == waiting_)
-        waiting_ = 0;
-      orphans = orphans || !ours || status != 0;
+      orphans = orphans || std::erase(keepers_, pid) == 0 || status != 0;
+      auto was = pid;
+      waiting_.compare_exchange_strong(was, nobody_waits);
+      was = being_forked;
+      if (pid == forked_)
+        waiting_.compare_exchange_strong(was, nobody_waits);
     }
     // A child that is no keeper has lost its own, which somebody has killed.
-    if (orphans) {
-      auto spared = keepers_;
-      spared.push_back(waiting_);
-      stop_and_kill_descendants(spared);
-    }
+    if (orphans)
+      stop_and_kill_descendants(keepers_);
   }
 
   unique_fd jobs_;
   const char* checkout_;
-  unique_fd children_;         // readable when a child has ended
-  unique_fd taken_;            // readable when the waiting keeper has a job
-  pid_t waiting_ = 0;          // the keeper that has none, 0: there is none
-  std::vector<pid_t> keepers_; // the others, not reaped yet
+  unique_fd children_; // readable when a child has ended
+  unique_fd taken_;    // readable when the waiting keeper has a job
+  waiting_keeper& waiting_;
+  pid_t forked_ = 0;           // the last keeper that was made
+  std::vector<pid_t> keepers_; // not reaped yet
 };
 
 } // namespace

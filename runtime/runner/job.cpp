@@ -96,10 +96,10 @@ void send_job(int socket, const command_spec& spec, const job_files& files) {
     fail("the command cannot be handed over");
 }
 
-std::optional<job> receive_job(int socket) {
+std::optional<job> receive_job(int socket, int flags) {
   job_header header;
   auto got = receive_with_fds(
-    socket, {reinterpret_cast<char*>(&header), sizeof header}, 0);
+    socket, {reinterpret_cast<char*>(&header), sizeof header}, flags);
   if (got.size != sizeof header || got.cut)
     return std::nullopt;
   auto wanted = header.rows > 0 ? 2u : 4u + (header.has_input != 0);

@@ -42,8 +42,8 @@ struct job {
   std::vector<char*> env;
 };
 
-/// Waits for a job. Nothing when there will be none, or what came is not
-/// whole.
-std::optional<job> receive_job(int socket);
+/// Waits for a job; with MSG_DONTWAIT among recvmsg's flags only looks. Nothing
+/// when there is none, or will be none, or what came is not whole.
+std::optional<job> receive_job(int socket, int flags = 0);
 
 } // namespace greenroom::runner

@@ -63,9 +63,20 @@ public:
     sigemptyset(&child_signals);
     sigaddset(&child_signals, SIGCHLD);
     children_.reset(::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    place_.waiting->store(::getpid());
+    do {
+      if (!do_job())
+        return;
+    } while (wait_again());
+  }
+
+private:
+  // False when there will be no other.
+  bool do_job() {
     auto job = receive_job(place_.jobs);
     if (!job)
-      return;
+      return false;
+    place_.waiting->store(nobody_waits);
     orders_ = std::move(job->orders);
     auto failure = start(*job);
     if (failure)
@@ -74,16 +85,21 @@ public:
       report({keeper_report::kind::started}, job->master.get());
     // Only now, so that the next keeper's fork delays no command.
     std::uint64_t one = 1;
-    if (::write(place_.taken, &one, sizeof one) < 0 || failure)
-      return;
+    if (::write(place_.taken, &one, sizeof one) < 0)
+      return false;
     // Only the command may hold its ends now: their end of file has to come.
     job.reset();
-    ::close(place_.jobs);
-    ::close(place_.taken);
-    watch();
+    if (!failure)
+      watch();
+    orders_.reset();
+    return true;
   }
 
-private:
+  bool wait_again() {
+    auto nobody = nobody_waits;
+    return place_.waiting->compare_exchange_strong(nobody, ::getpid());
+  }
+
   std::optional<start_failure> start(job& what) {
     if (!children_)
       return start_failure{start_step::process, errno};
@@ -155,11 +171,13 @@ private:
       error = errno;
       ::_exit(127);
     }
+    ::environ = nullptr; // it goes with the job
     if (error != 0) {
       ::waitpid(pid, nullptr, 0);
       return start_failure{step, error};
     }
     command_ = pid;
+    empty_ = false;
     return std::nullopt;
   }
 
@@ -226,13 +244,13 @@ private:
   unique_fd orders_;
   unique_fd children_; // readable when a child has ended
   pid_t command_ = 0;  // 0: not started, or reaped
-  bool empty_ = false; // no child is left
+  bool empty_ = true;  // no child is left
 };
 
 } // namespace
 
 void refuse_job(int jobs, int error) noexcept {
-  auto job = receive_job(jobs);
+  auto job = receive_job(jobs, MSG_DONTWAIT);
   if (!job)
     return;
   keeper_report report{keeper_report::kind::failed, error, start_step::process};

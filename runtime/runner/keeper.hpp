@@ -2,9 +2,10 @@
 //
 // It is a child of init (init.hpp) and a child subreaper, and starts the
 // command as its only child; so all that the exec ever starts is below it, and
-// nothing else. It lives as long as that, and when the shim dies it kills it
-// all. It is forked before its job is there and waits for it, so that starting
-// a command costs no more than the command.
+// nothing else. When the shim dies it kills it all. It is forked before its job
+// is there and waits for it, and when that is over it waits for the next, so
+// that starting a command costs no more than the command. One waits at a time:
+// one that finds another waiting ends.
 //
 //   init ── keeper ── command ── …
 //             └────── what lost its parent
@@ -14,6 +15,9 @@
 // the shim: nothing of the exec is left; to the keeper: the shim is dead.
 #pragma once
 
+#include <sys/types.h>
+
+#include <atomic>
 #include <cstdint>
 
 namespace greenroom::runner {
@@ -42,18 +46,26 @@ struct keeper_order {
   std::int32_t signal = 0;
 };
 
+/// Who waits for the next job. In memory that init and its keepers share.
+using waiting_keeper = std::atomic<pid_t>;
+constexpr pid_t nobody_waits = 0;
+constexpr pid_t being_forked = -1;
+
 struct keeper_place {
-  int jobs;  // where its job comes from
+  int jobs;  // where its jobs come from
   int taken; // an eventfd that is told when it has one
+  waiting_keeper* waiting;
   const char* checkout;
 };
 
-/// Takes a job that is there and answers that there is no process for it.
+/// Takes a job, if it is still there, and answers that there is no process for
+/// it.
 void refuse_job(int jobs, int error) noexcept;
 
-/// What the forked process does: waits for a job, and does it. All signals are
-/// blocked when it is called and have their default actions, and all
-/// descriptors above 2 are closed on exec.
+/// What the forked process does: waits for a job and does it, again and again.
+/// All signals are blocked when it is called and have their default actions,
+/// all descriptors above 2 are closed on exec, and *place.waiting is
+/// being_forked.
 [[noreturn]] void run_keeper(const keeper_place& place) noexcept;
 
 } // namespace greenroom::runner

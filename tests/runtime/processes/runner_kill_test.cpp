@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <fstream>
+#include <set>
 
 using namespace greenroom;
 using test::ends;
@@ -100,6 +101,18 @@ TEST_CASE("an exec's processes are reaped when they end") {
   test::await("only init and a keeper are left",
               [&s] { return test::descendants_of(s.runner_pid).size() == 2; });
   CHECK(test::children_of(init_of(s)).size() == 1);
+}
+
+TEST_CASE("a keeper that is done waits for the next command") {
+  session s;
+  std::set<std::string> keepers;
+  for (int i = 0; i < 20; ++i) {
+    auto id = "x" + std::to_string(i);
+    s.run(id, "echo $PPID");
+    keepers.insert(s.output(id));
+  }
+  // Each time that the next command comes first there is another.
+  CHECK(keepers.size() < 20);
 }
 
 TEST_CASE(

@@ -161,6 +161,7 @@ TEST_CASE("a terminal that the runner has no descriptor for is refused, and "
   auto refused = s.node->wait_for<runner::refused>();
   limit_files(s.runner_pid, old);
   CHECK(refused.reason == "no descriptor is left for the command's terminal");
-  CHECK(ends(keeper));
+  test::await("the command is killed",
+              [&] { return test::children_of(keeper).empty(); });
   CHECK(s.run("y", "true").status == exit_status::exited);
 }
