@@ -25,6 +25,8 @@ class log_syncer;
 /// their own, at the edge.
 inline constexpr std::chrono::seconds store_patience{20};
 inline constexpr std::chrono::seconds git_patience{1800};
+/// For what an actor that may crash meanwhile is asked, and can be asked again.
+inline constexpr std::chrono::seconds actor_patience{150};
 inline constexpr std::chrono::seconds look_up_patience{10};
 
 struct node_context {

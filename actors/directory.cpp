@@ -8,6 +8,9 @@
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <functional>
+
 namespace greenroom {
 
 namespace {
@@ -80,10 +83,12 @@ void put(pointer self, project_record rules, const project_promise& promise) {
       [self, promise, rules](done) {
         auto& entry = self->state.projects[rules.id];
         entry.rules = rules;
-        if (!entry.handle)
+        if (!entry.handle) {
           entry.handle = spawn_project(self, rules);
-        else
+          entry.number = ++self->state.last_number;
+        } else {
           self->send(entry.handle, project_changed{rules});
+        }
         self->send(self->state.supervisor, project_changed{rules});
         settle(self, rules.id, promise, rules);
       },
@@ -160,7 +165,8 @@ directory_actor::behavior_type directory(pointer self, context_ptr context,
   self->set_down_handler(
     [self](caf::down_msg& down) { project_down(self, down); });
   for (auto& rules : projects)
-    state.projects[rules.id] = {rules, spawn_project(self, rules)};
+    state.projects[rules.id] = {rules, spawn_project(self, rules),
+                                ++state.last_number};
   return {
     [self](const find_project& request) -> caf::result<project_actor> {
       auto found = self->state.projects.find(request.project_id);
@@ -175,8 +181,14 @@ directory_actor::behavior_type directory(pointer self, context_ptr context,
     },
     [self](list_projects) {
       project_list result;
-      for (auto& [id, entry] : self->state.projects)
-        result.projects.push_back(entry.rules);
+      auto& all = self->state.projects;
+      std::vector<const directory_state::kept*> newest_first;
+      for (auto& [id, entry] : all)
+        newest_first.push_back(&entry);
+      std::ranges::sort(newest_first, std::greater{},
+                        &directory_state::kept::number);
+      for (auto* entry : newest_first)
+        result.projects.push_back(entry->rules);
       return result;
     },
     [self](const get_project& request) -> caf::result<project_record> {

@@ -29,6 +29,7 @@ struct directory_state {
   struct kept {
     project_record rules;
     project_actor handle;
+    std::uint64_t number = 0; // grows with each that is made
   };
 
   directory_state() = default;
@@ -41,6 +42,7 @@ struct directory_state {
   context_ptr context;
   session_supervisor_full supervisor;
   std::map<std::string, kept> projects;
+  std::uint64_t last_number = 0;
   // By project, the one that is being made first.
   std::map<std::string, std::deque<std::function<void()>>> changes;
 };

@@ -126,13 +126,30 @@ git_work::mirror_entry& git_work::entry_of(const std::string& project_id) {
   return *entry;
 }
 
+// What lies there is the server's own, or sessions can write it: git would run
+// their hooks as the server.
+void git_work::refuse_own(const std::string& repo) const {
+  if (!repo.starts_with('/') && !repo.starts_with("file:///"))
+    return;
+  auto path = fs::weakly_canonical(
+    repo.starts_with('/') ? repo : repo.substr(std::string{"file://"}.size()));
+  auto own = fs::weakly_canonical(data_dir_);
+  auto [rest, unused] = std::ranges::mismatch(own, path);
+  if (rest == own.end())
+    throw refused(errc::bad_request,
+                  "the project's repo lies in the server's data directory; "
+                  "choose one outside of it");
+}
+
 // The project's mirror as it is.
 git::mirror git_work::open(const project_record& project) {
   auto& entry = entry_of(project.id);
   std::lock_guard guard{entry.opening};
-  if (!entry.mirror || entry.mirror->upstream() != project.repo)
+  if (!entry.mirror || entry.mirror->upstream() != project.repo) {
+    refuse_own(project.repo);
     entry.mirror = git::mirror::open_or_create(
       data_dir_ / "repos" / (project.id + ".git"), project.repo, credentials_);
+  }
   return *entry.mirror;
 }
 
@@ -353,6 +370,14 @@ checkout_tip git_work::run(const find_tip& request) {
 
 saved_checkin git_work::run(const save_checkin& request) {
   const auto& session = request.session;
+  // It may have become so since the session was made.
+  if (std::ranges::find(request.project.protected_branches, session.branch)
+      != request.project.protected_branches.end())
+    throw refused(errc::conflict,
+                  "branch \"" + session.branch
+                    + "\" is protected now, it moves by reviewed merges only; "
+                      "ask for its protection to be lifted, or have the "
+                      "session ended, which keeps its work");
   auto mirror = open(request.project);
   auto message = request.message.empty()
                    ? "Work of session " + session.id + " on " + session.branch

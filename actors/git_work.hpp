@@ -61,6 +61,7 @@ private:
   };
 
   mirror_entry& entry_of(const std::string& project_id);
+  void refuse_own(const std::string& repo) const;
   git::mirror open(const project_record& project);
   git::mirror fetched(const project_record& project, bool force);
   std::filesystem::path session_dir(const std::string& session_id) const;

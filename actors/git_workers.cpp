@@ -13,6 +13,10 @@ using desk_pointer = git_actor::stateful_pointer<git_desk>;
 // Longer than any work may take; its own limits come first.
 constexpr std::chrono::minutes patience{20};
 
+// How long work may wait for its turn: with the time that it takes itself it
+// must end before git_patience does, which is what who asks for it has.
+constexpr std::chrono::minutes lane_patience{8};
+
 // How long a question waits for news of the upstream.
 constexpr std::chrono::seconds news_wait{3};
 
@@ -72,7 +76,9 @@ void next_in(desk_pointer self, const std::string& project_id) {
   auto job = std::move(lane.waiting.front());
   lane.waiting.pop_front();
   lane.busy = true;
-  job();
+  // Who asked for the oldest may have given up; nothing is to be done then that
+  // nobody knows of.
+  job.run(std::chrono::steady_clock::now() - job.since > lane_patience);
 }
 
 template <class Reply, class Request>
@@ -85,19 +91,27 @@ auto in_lane(desk_pointer self, std::size_t limit) {
                         "too much is waiting for this project's upstream, "
                         "try again");
     auto promise = self->make_response_promise<Reply>();
-    lane.waiting.push_back(
-      [self, project_id, promise, request = std::move(request)]() mutable {
-        self->request(self->state.upstream, patience, std::move(request))
-          .then(
-            [self, project_id, promise](Reply& reply) mutable {
-              promise.deliver(std::move(reply));
-              next_in(self, project_id);
-            },
-            [self, project_id, promise](caf::error& error) mutable {
-              promise.deliver(std::move(error));
-              next_in(self, project_id);
-            });
-      });
+    auto run = [self, project_id, promise,
+                request = std::move(request)](bool late) mutable {
+      if (late) {
+        promise.deliver(make_error(errc::unavailable,
+                                   "this project's upstream was too slow, "
+                                   "try again"));
+        next_in(self, project_id);
+        return;
+      }
+      self->request(self->state.upstream, patience, std::move(request))
+        .then(
+          [self, project_id, promise](Reply& reply) mutable {
+            promise.deliver(std::move(reply));
+            next_in(self, project_id);
+          },
+          [self, project_id, promise](caf::error& error) mutable {
+            promise.deliver(std::move(error));
+            next_in(self, project_id);
+          });
+    };
+    lane.waiting.push_back({std::move(run), std::chrono::steady_clock::now()});
     if (!lane.busy)
       next_in(self, project_id);
     return promise;

@@ -16,6 +16,7 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -25,9 +26,14 @@ namespace greenroom {
 
 /// The state of the actor that hands requests to the two pools.
 struct git_desk {
+  struct job {
+    std::function<void(bool late)> run; // late: only to be answered
+    std::chrono::steady_clock::time_point since;
+  };
+
   struct lane {
     bool busy = false;
-    std::deque<std::function<void()>> waiting;
+    std::deque<job> waiting;
   };
 
   git_actor upstream;

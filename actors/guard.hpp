@@ -8,6 +8,7 @@
 #include <spdlog/spdlog.h>
 
 #include <exception>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
@@ -24,6 +25,27 @@ inline caf::error current_error(const char* what) {
     spdlog::error("{} failed: {}", what, e.what());
     return make_error(errc::internal,
                       std::string{"internal error: "} + what + " failed");
+  }
+}
+
+/// The error that an actor ends with for an exception: overloaded where the
+/// machine is short of something that it may have again in a moment.
+inline caf::error error_of_crash(const std::exception_ptr& what) {
+  try {
+    std::rethrow_exception(what);
+  } catch (const std::system_error& e) {
+    for (auto lack :
+         {std::errc::too_many_files_open,
+          std::errc::too_many_files_open_in_system,
+          std::errc::not_enough_memory, std::errc::no_space_on_device,
+          std::errc::resource_unavailable_try_again})
+      if (e.code() == lack)
+        return make_error(errc::overloaded, e.what());
+    return make_error(errc::internal, e.what());
+  } catch (const std::exception& e) {
+    return make_error(errc::internal, e.what());
+  } catch (...) {
+    return make_error(errc::internal, "an unknown exception");
   }
 }
 

@@ -117,6 +117,12 @@ struct admission {
                         "session \"" + made.id + "\" exists already"));
       return;
     }
+    if (made.status == session_status::failed) {
+      answer(make_error(errc::conflict,
+                        "the session could not be made: " + made.status_reason
+                          + "; try again with a new Idempotency-Key"));
+      return;
+    }
     if (!is_live(made.status)) {
       answer(created_session{std::move(made), {}});
       return;
@@ -126,7 +132,7 @@ struct admission {
                 find_session{made.project_id, made.id})
       .then(
         [a](session_actor& handle) {
-          a->self->request(handle, git_patience, start_session{})
+          a->self->request(handle, actor_patience, start_session{})
             .then(
               [a, handle](session_record& record) {
                 a->renew_token(handle, std::move(record), a);
@@ -231,7 +237,7 @@ struct admission {
       .then(
         [a](session_actor& handle) {
           failpoint("create.launched");
-          a->self->request(handle, git_patience, start_session{})
+          a->self->request(handle, actor_patience, start_session{})
             .then(
               [a](session_record& made) {
                 failpoint("create.active");

@@ -19,6 +19,11 @@ constexpr std::chrono::seconds store_again{1};
 // How long a merge waits for an upstream that does not answer.
 constexpr std::chrono::seconds merge_again{15};
 
+// What is over after a while, so that it is tried again.
+bool is_passing(const refusal& why) {
+  return why.code == errc::unavailable || why.code == errc::overloaded;
+}
+
 template <class Promises>
 void deliver_all(Promises& promises, const review_record& review) {
   for (auto& one : std::exchange(promises, {}))
@@ -40,46 +45,49 @@ const node_context& review_desk::context() const {
 caf::result<review_record> review_desk::queue(queue_review& request) {
   auto asked = self_->make_response_promise<review_record>();
   auto id = review::id_of(request.session.id);
-  auto finish = [](promise& who, const review_record& review) {
-    who.deliver(review);
-  };
   if (auto found = open_.find(id); found != open_.end()) {
-    auto& waiting =
-      found->second.review.skipped ? found->second.over : found->second.stored;
-    if (found->second.pending || found->second.review.skipped)
-      waiting.push_back(asked);
-    else
-      finish(asked, found->second.review);
+    join(found->second, asked);
     return asked;
   }
   self_
     ->request(context().reader, look_up_patience, load_review{rules().id, id})
-    .then(
-      [asked, finish](review_record& there) mutable { finish(asked, there); },
-      [this, asked, request = std::move(request)](caf::error& e) mutable {
-        if (to_refusal(e).code != errc::not_found) {
-          asked.deliver(std::move(e));
-          return;
-        }
-        find_target where{rules(), rules().default_branch,
-                          request.session.commit};
-        self_->request(context().git, git_patience, std::move(where))
-          .then(
-            [this, asked, request](found_target& target) mutable {
-              open(std::move(request), std::move(target), asked);
-            },
-            [asked](caf::error& why) mutable {
-              asked.deliver(std::move(why));
-            });
-      });
+    .then([asked](
+            review_record& there) mutable { asked.deliver(std::move(there)); },
+          [this, asked, request = std::move(request)](caf::error& e) mutable {
+            if (to_refusal(e).code != errc::not_found) {
+              asked.deliver(std::move(e));
+              return;
+            }
+            find_target where{rules(), rules().default_branch,
+                              request.session.commit};
+            self_->request(context().git, git_patience, std::move(where))
+              .then(
+                [this, asked, request](found_target& target) mutable {
+                  open(std::move(request), std::move(target), asked);
+                },
+                [asked](caf::error& why) mutable {
+                  asked.deliver(std::move(why));
+                });
+          });
   return asked;
+}
+
+// Who wants a merge without a review waits for how that goes.
+void review_desk::join(open_review& there, promise asked) {
+  auto& latest = there.pending ? there.pending->next : there.review;
+  if (latest.skipped)
+    there.over.push_back(std::move(asked));
+  else if (there.pending)
+    there.stored.push_back(std::move(asked));
+  else
+    asked.deliver(there.review);
 }
 
 void review_desk::open(queue_review request, found_target target,
                        promise asked) {
   auto id = review::id_of(request.session.id);
-  if (open_.contains(id)) { // asked for twice at the same time
-    open_.at(id).stored.push_back(asked);
+  if (auto found = open_.find(id); found != open_.end()) {
+    join(found->second, asked); // asked for twice at the same time
     return;
   }
   try {
@@ -115,6 +123,10 @@ caf::result<review_record> review_desk::decide(decide_review& request) {
                 load_review{rules().id, request.review_id})
       .then(
         [asked, request](review_record& there) mutable {
+          if (review::was_decided(there, request)) {
+            asked.deliver(std::move(there));
+            return;
+          }
           try {
             review::decided(std::move(there), request, now_ms());
             asked.deliver(make_error(errc::unavailable,
@@ -127,6 +139,12 @@ caf::result<review_record> review_desk::decide(decide_review& request) {
     return asked;
   }
   auto& waiting = found->second;
+  auto& latest = waiting.pending ? waiting.pending->next : waiting.review;
+  if (review::was_decided(latest, request)) {
+    auto asked = self_->make_response_promise<review_record>();
+    waiting.over.push_back(asked);
+    return asked;
+  }
   if (waiting.pending)
     return make_error(errc::conflict, "the review is being decided already");
   try {
@@ -221,6 +239,8 @@ void review_desk::again() {
   for (auto& [id, found] : open_)
     if (std::exchange(found.refused, false))
       store(id);
+    else if (std::exchange(found.retarget_waits, false))
+      retarget(id);
   if (std::exchange(merge_waits_, false)) {
     merging_ = false;
     merge_next();
@@ -268,6 +288,8 @@ void review_desk::down(const caf::actor_addr& who) {
 }
 
 void review_desk::ran(const review_ran& news) {
+  std::erase_if(runs_,
+                [&](const auto& run) { return run.second == news.review_id; });
   auto found = open_.find(news.review_id);
   if (found == open_.end() || found->second.pending
       || found->second.review.status != review_status::running)
@@ -283,7 +305,7 @@ void review_desk::merge_next() {
   auto id = merges_.front();
   auto& review = open_.at(id).review;
   caller by{review.decided_by.empty() ? review.created_by : review.decided_by,
-            "", ""};
+            review.by_name, review.by_author};
   self_->request(context().git, git_patience, merge_review{rules(), review, by})
     .then(
       [this, id](merge_result& result) {
@@ -292,13 +314,13 @@ void review_desk::merge_next() {
       [this, id](caf::error& e) {
         auto why = to_refusal(e);
         auto& waiting = open_.at(id);
-        if (why.code != errc::unavailable) {
+        if (!is_passing(why)) {
           merged(id, review::failed(waiting.review, why.message, now_ms()));
           return;
         }
         // The approval holds; whoever waits is told how it stands.
         waiting.review.status_reason =
-          "approved, to be merged when the upstream answers: " + why.message;
+          "approved, to be merged when that is possible: " + why.message;
         deliver_all(waiting.over, waiting.review);
         merge_waits_ = true;
         self_->delayed_send(self_, merge_again, try_again{});
@@ -323,8 +345,15 @@ void review_desk::retarget(const std::string& id) {
                                     now_ms()));
       },
       [this, id](caf::error& e) {
-        take(id, review::failed(open_.at(id).review, to_refusal(e).message,
-                                now_ms()));
+        auto why = to_refusal(e);
+        auto& waiting = open_.at(id);
+        if (!is_passing(why)) {
+          take(id, review::failed(waiting.review, why.message, now_ms()));
+          return;
+        }
+        waiting.retarget_waits = true;
+        deliver_all(waiting.over, waiting.review);
+        self_->delayed_send(self_, merge_again, try_again{});
       });
 }
 

@@ -57,10 +57,12 @@ private:
     review_record review;
     std::optional<review::step> pending; // on its way to the store
     bool refused = false;                // the store did not take it yet
+    bool retarget_waits = false;         // for an upstream that does not answer
     std::vector<promise> stored;         // answered when that is done
     std::vector<promise> over;           // answered when there is nothing to do
   };
 
+  static void join(open_review& there, promise asked);
   void open(queue_review request, found_target target, promise asked);
   void take(const std::string& id, review::step step);
   void store(const std::string& id);

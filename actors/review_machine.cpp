@@ -75,11 +75,18 @@ std::string id_of(const std::string& session_id) {
   return sha256_hex("review of " + session_id).substr(0, id_length);
 }
 
+std::optional<refusal> fault(const project_record& project, bool skip_review,
+                             bool auto_merge) {
+  if (!skip_review || !auto_merge || !project.review.required)
+    return std::nullopt;
+  return refusal{errc::bad_request,
+                 "this project requires a review; leave skip_review out"};
+}
+
 step open(const queue_review& request, const project_record& project,
           const found_target& target, unix_ms now) {
-  if (request.skip_review && project.review.required)
-    throw refused(errc::bad_request,
-                  "this project requires a review; leave skip_review out");
+  if (auto why = fault(project, request.skip_review, request.auto_merge))
+    throw refused(why->code, why->message);
   review_record review;
   review.id = id_of(request.session.id);
   review.project_id = project.id;
@@ -91,6 +98,8 @@ step open(const queue_review& request, const project_record& project,
   review.auto_merge = request.auto_merge;
   review.skipped = request.skip_review;
   review.created_by = request.by.key_id;
+  review.by_name = request.by.key_name;
+  review.by_author = request.by.author;
   review.created_at = now;
   if (target.has_commit)
     return already_there(std::move(review), target, now);
@@ -112,6 +121,13 @@ step ran(review_record review, const exec_outcome& outcome, unix_ms now) {
                why_rejected(outcome), now);
 }
 
+bool was_decided(const review_record& review, const decide_review& decision) {
+  if (!decision.repeat || review.decided_by != decision.by.key_id
+      || review.comment != decision.comment)
+    return false;
+  return decision.approve == (review.status != review_status::rejected);
+}
+
 step decided(review_record review, const decide_review& decision, unix_ms now) {
   if (!is_open(review))
     throw refused(errc::conflict, "the review is over: it is "
@@ -120,6 +136,8 @@ step decided(review_record review, const decide_review& decision, unix_ms now) {
     throw refused(errc::conflict,
                   "the review is running; wait until it has ended");
   review.decided_by = decision.by.key_id;
+  review.by_name = decision.by.key_name;
+  review.by_author = decision.by.author;
   review.comment = decision.comment;
   if (decision.approve)
     return approved(std::move(review), now);

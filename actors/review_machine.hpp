@@ -9,9 +9,11 @@
 // can be taken again after a crash: `resume` says where a stored review stands.
 #pragma once
 
+#include "messages/errors.hpp"
 #include "messages/requests.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace greenroom::review {
@@ -37,13 +39,21 @@ inline bool is_open(const review_record& review) noexcept {
   return review.ended_at == 0;
 }
 
-/// A new review of what a session has checked in. Refused where the project
-/// requires a review and the request wants none.
+/// Why a check-in cannot have what it wants. Asked before anything is moved.
+std::optional<refusal> fault(const project_record& project, bool skip_review,
+                             bool auto_merge);
+
+/// A new review of what a session has checked in. Refused where `fault` says
+/// so.
 step open(const queue_review& request, const project_record& project,
           const found_target& target, unix_ms now);
 
 /// The review command has ended.
 step ran(review_record review, const exec_outcome& outcome, unix_ms now);
+
+/// True where this very decision was taken before, by a request that is now
+/// made once more.
+bool was_decided(const review_record& review, const decide_review& decision);
 
 /// A person has decided. Refused where that is not for a person to do.
 step decided(review_record review, const decide_review& decision, unix_ms now);

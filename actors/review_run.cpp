@@ -70,11 +70,10 @@ void review_runner::launch() {
   try {
     // Of a run that a crash cut short nothing is known that could be kept.
     std::filesystem::remove_all(exec_dir());
-    write_exec_spec(
-      dir, review_exec,
-      resolve_command(request, project_, place,
-                      {context_->shell, context_->max_output,
-                       context_->home_of(review_.id)}));
+    write_exec_spec(dir, review_exec,
+                    resolve_command(request, project_, place,
+                                    {context_->shell, context_->max_output,
+                                     context_->home_of(review_.id)}));
   } catch (const std::exception& e) {
     spdlog::error("review {}: its command cannot be written down: {}",
                   review_.id, e.what());

@@ -14,8 +14,11 @@ namespace greenroom {
 
 namespace {
 
-// How long a runner may take to start, or to answer a hello.
+// How long a runner may take to start, or to stop.
 constexpr std::chrono::seconds answer_time{10};
+// To answer a hello: one that lives may be making its sandbox anew meanwhile,
+// and is not to be killed for that.
+constexpr std::chrono::seconds hello_time{60};
 // Between two tries to find out whether a runner is there.
 constexpr std::chrono::seconds retry_pause{1};
 
@@ -137,7 +140,7 @@ void runner_link::loop::greet(const std::string& id, link& entry,
   entry.nonce = runner::parse_runner_config(*text).nonce;
   entry.connection = std::make_shared<shared_connection>(std::move(connection));
   entry.at = phase::greeting;
-  expect_by(id, entry, answer_time);
+  expect_by(id, entry, hello_time);
   own(entry.connection->connection.fd(), {id, {}}, EPOLLIN);
   if (!entry.connection->connection.send(
         runner::hello{runner::protocol_version, entry.nonce}))

@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -11,12 +12,16 @@ namespace greenroom {
 
 namespace {
 
-void kill(const std::vector<std::string>& ids) {
+constexpr std::chrono::seconds pause{1};
+
+bool kill(const std::vector<std::string>& ids) {
   try {
     if (auto killed = kill_leftovers(ids); killed > 0)
       spdlog::warn("killed {} processes that dead runners left", killed);
+    return true;
   } catch (const std::exception& e) {
-    spdlog::error("what dead runners left cannot be killed: {}", e.what());
+    spdlog::error("what dead runners left cannot be killed yet: {}", e.what());
+    return false;
   }
 }
 
@@ -50,9 +55,17 @@ void runner_sweeper::run() {
     if (ids.empty())
       return;
     lock.unlock();
-    kill(ids);
-    swept_(ids);
+    auto done = kill(ids);
+    if (done)
+      swept_(ids);
     lock.lock();
+    if (done)
+      continue;
+    // Nobody may be told that nothing is left.
+    changed_.wait_for(lock, pause, [this] { return stopped_; });
+    if (stopped_)
+      return;
+    to_sweep_.insert(to_sweep_.end(), ids.begin(), ids.end());
   }
 }
 

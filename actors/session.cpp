@@ -1,6 +1,7 @@
 #include "actors/session.hpp"
 
 #include "actors/guard.hpp"
+#include "actors/review_machine.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/auth/key_table.hpp"
@@ -79,6 +80,9 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
       return promise;
     },
     [this](checkin_session& x) -> caf::result<checkin_reply> {
+      if (record().status == session_status::active)
+        if (auto why = review::fault(project_, x.skip_review, x.auto_merge))
+          return to_error(*why);
       auto promise = self_->make_response_promise<checkin_reply>();
       feed(in::checkin_asked{ask(promise), std::move(x.by),
                              std::move(x.commit_message), x.skip_review,
@@ -187,9 +191,12 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
       if (record().status != session_status::active
           && record().status != session_status::checking_in)
         return make_error(errc::bad_request, "session is not active");
+      if (git_asks_ >= max_git_asks)
+        return make_error(errc::overloaded,
+                          "too many questions to git are being answered in "
+                          "this session, try again");
       feed(in::look{});
-      return self_->delegate(context_->git,
-                             ask_checkout{project_, record(), std::move(x)});
+      return ask_about_checkout(x);
     },
     // -- its events
     [this](const watch_session& x) {
@@ -243,6 +250,9 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
 session_core::behavior_type session_body(session_self::pointer self,
                                          context_ptr context,
                                          session_birth birth) {
+  // Its supervisor tells by the error what is a crash and what is not.
+  self->set_exception_handler(
+    [](std::exception_ptr& what) { return error_of_crash(what); });
   return self->state.start(self, std::move(context), std::move(birth));
 }
 

@@ -59,6 +59,9 @@ inline constexpr std::chrono::seconds idle_time{60};
 inline constexpr std::size_t max_inline_output = 1024 * 1024;
 /// A list of execs that asks for all gets as many as fit.
 inline constexpr std::size_t max_exec_page = 4 * 1024 * 1024;
+/// Questions to git (status, diff, mergeability) of one session at a time; they
+/// share the git workers with everybody's creates.
+inline constexpr std::uint32_t max_git_asks = 4;
 
 class session_self {
 public:
@@ -141,6 +144,7 @@ private:
   void answer_token(session::ticket who);
   void end_transfers();
   void forget_edge(const caf::actor_addr& edge);
+  caf::result<git_answer> ask_about_checkout(ask_git& what);
   void find_tip();
   void look_soon();
   void look_after_exec();
@@ -164,6 +168,9 @@ private:
   void report_load();
 
   // session_input.cpp
+  bool hold(const session::effect& what);
+  void pass_held();
+  void pass_signal(const session::out::signal_exec& what);
   void take_input(write_input& request, session::ticket who);
   void pass_input(const session::out::write_input& what);
   void resize(const session::out::resize_exec& what);
@@ -191,7 +198,10 @@ private:
   void publish(std::vector<timeline_entry> entries);
   void publish(const session::out::publish& what);
   void wake(const std::vector<timeline_entry>& entries);
+  std::vector<timeline_entry> exec_event(event_kind kind,
+                                         const std::string& exec_id) const;
   void publish_exec(event_kind kind, const std::string& exec_id);
+  std::optional<refusal> publish_queued(const std::string& exec_id);
   bool append(std::vector<timeline_entry>& entries);
   void broadcast(const std::vector<timeline_entry>& entries,
                  std::uint64_t after);
@@ -240,6 +250,7 @@ private:
 
   std::unordered_map<std::string, live_exec> live_;
   std::vector<std::string> to_spawn_; // until the runner is up
+  std::vector<session::effect> held_; // for what runs, likewise
   runner_state runner_ = runner_state::absent;
   bool starting_ = false; // the runner was asked for to be started
   bool stopped_ = false;  // nothing runs any more; the machine is yet to hear
@@ -247,11 +258,13 @@ private:
   std::unordered_map<std::string, exec_place> places_; // of execs at hand
   std::uint32_t reported_load_ = 0;
 
-  std::vector<git_edge_actor> edges_; // which our token let in
+  std::vector<git_edge_actor> edges_; // whose transfers go on
   bool look_armed_ = false;
   std::chrono::steady_clock::time_point last_look_{};
   std::uint32_t review_tries_ = 0;
-  bool review_waiting_ = false; // to be asked for again at the next try
+  bool review_waiting_ = false;   // to be asked for again at the next try
+  bool checkout_waiting_ = false; // likewise
+  std::uint32_t git_asks_ = 0;    // on their way to the git workers
 
   std::optional<timeline_writer> timeline_;
   std::vector<timeline_entry> backlog_; // the disk did not take them yet

@@ -4,6 +4,7 @@
 #include "actors/guard.hpp"
 #include "messages/errors.hpp"
 #include "runtime/events/timeline.hpp"
+#include "runtime/events/utf8.hpp"
 #include "runtime/logs/output_log.hpp"
 #include "runtime/processes/exec_request.hpp"
 #include "runtime/views/views.hpp"
@@ -17,20 +18,27 @@ namespace greenroom {
 
 namespace {
 
-std::string read_all(const output_log_reader& log, output_stream stream) {
-  std::string text(std::min<std::uint64_t>(log.size(stream), max_inline_output),
-                   '\0');
+// As much as goes inline; what does not is said.
+void add_stream(nlohmann::ordered_json& json, const std::string& name,
+                const output_log_reader& log, output_stream stream) {
+  auto size = log.size(stream);
+  std::string text(std::min<std::uint64_t>(size, max_inline_output), '\0');
   text.resize(log.read(stream, 0, text));
-  return text;
+  auto cut = size > max_inline_output;
+  // Half a character would make bytes of all the text.
+  if (cut)
+    text.resize(text.size() - incomplete_tail(text));
+  add_output(json, name, text);
+  if (cut)
+    json[name + "_cut"] = true;
 }
 
 // What a terminal shows counts as stdout.
 void add_streams(nlohmann::ordered_json& json, const exec_spec& spec,
                  const output_log_reader& log) {
-  add_output(
-    json, "stdout",
-    read_all(log, spec.rows > 0 ? output_stream::tty : output_stream::out));
-  add_output(json, "stderr", read_all(log, output_stream::err));
+  add_stream(json, "stdout", log,
+             spec.rows > 0 ? output_stream::tty : output_stream::out);
+  add_stream(json, "stderr", log, output_stream::err);
 }
 
 } // namespace

@@ -20,18 +20,30 @@ namespace {
 
 constexpr std::chrono::seconds retry_pause{1};
 
+bool is_queued_event(const session::effect& what) {
+  auto* event = std::get_if<out::publish_exec>(&what.as_variant());
+  return event != nullptr && event->kind == event_kind::exec_queued;
+}
+
 } // namespace
 
+// What depends on an exec's intent comes after it, and only if it is kept: the
+// request in its directory and exec.queued in the timeline.
 void session_self::perform(const session::effects& todo) {
+  const out::keep_exec* kept = nullptr;
   for (auto& what : todo) {
-    auto* keep = std::get_if<out::keep_exec>(&what.as_variant());
-    if (keep == nullptr) {
+    std::optional<refusal> problem;
+    if (auto* keep = std::get_if<out::keep_exec>(&what.as_variant())) {
+      kept = keep;
+      problem = keep_exec(keep->exec_id);
+    } else if (kept != nullptr && is_queued_event(what)) {
+      problem = publish_queued(kept->exec_id);
+    } else {
       perform(what);
-      continue;
     }
-    if (auto problem = keep_exec(keep->exec_id)) {
+    if (problem) {
       perform(session::apply(
-        machine_, in::exec_unkept{keep->who, keep->exec_id, *problem}));
+        machine_, in::exec_unkept{kept->who, kept->exec_id, *problem}));
       return;
     }
   }
@@ -75,7 +87,7 @@ void session_self::perform(const session::effect& what) {
       else if constexpr (std::is_same_v<type, out::kill_exec>)
         kill_exec(x.exec_id);
       else if constexpr (std::is_same_v<type, out::signal_exec>)
-        context_->runners->send(id(), runner::send_signal{x.exec_id, x.signal});
+        pass_signal(x);
       else if constexpr (std::is_same_v<type, out::write_input>)
         pass_input(x);
       else if constexpr (std::is_same_v<type, out::resize_exec>)
@@ -123,6 +135,7 @@ session_self::life_events(const out::persist& change) {
   for (auto& event : change.events) {
     // A review is a thing of its own, with a status of its own.
     auto fields = event.kind == event_kind::review_queued
+                      || event.kind == event_kind::review_finished
                     ? nlohmann::ordered_json::object()
                     : session_json(change.next, machine_.running);
     for (auto& [key, value] : event.fields)

@@ -12,9 +12,10 @@ namespace in = session::in;
 
 namespace {
 
-// A project that is just being revived is there again in a moment.
-constexpr std::uint32_t max_review_tries = 5;
-constexpr std::chrono::seconds review_pause{1};
+// A project that is just being revived is there again in a moment, an upstream
+// perhaps in a minute.
+constexpr std::uint32_t max_review_tries = 60;
+constexpr std::chrono::seconds retry_pause{1};
 
 // What became of the wish to merge, in the words of API.md.
 std::string merge_state(const review_record& review) {
@@ -36,6 +37,8 @@ std::string merge_state(const review_record& review) {
 void add_review(checkin_reply& reply, const review_record& review) {
   reply.review_id = review.id;
   reply.merge = merge_state(review);
+  if (review.status != review_status::merged)
+    reply.merge_reason = review.status_reason;
   reply.merge_commit = review.merge_commit;
   reply.files = review.files;
 }
@@ -48,7 +51,13 @@ void session_self::make_checkout() {
               greenroom::make_checkout{project_, record()})
     .then([this](done) { feed(in::checkout_made{}); },
           [this](const caf::error& e) {
-            feed(in::checkout_failed{to_refusal(e), now_ms()});
+            auto why = to_refusal(e);
+            if (why.code == errc::overloaded) {
+              checkout_waiting_ = true;
+              self_->delayed_send(self_, retry_pause, try_again{});
+              return;
+            }
+            feed(in::checkout_failed{std::move(why), now_ms()});
           });
 }
 
@@ -110,7 +119,7 @@ void session_self::ask_for_review(const project_actor& project) {
                                   machine_.skip_review, machine_.auto_merge};
   request.session.commit = machine_.commit;
   // It is waited for until it is known how the merge went.
-  self_->request(project, git_patience, std::move(request))
+  self_->request(project, actor_patience, std::move(request))
     .then(
       [this](review_record& review) {
         failpoint("checkin.reviewed");
@@ -122,9 +131,11 @@ void session_self::ask_for_review(const project_actor& project) {
 
 void session_self::review_refused(const refusal& why) {
   spdlog::warn("session {}: review not queued: {}", id(), why.message);
-  if (why.code == errc::unavailable && review_tries_ < max_review_tries) {
+  auto later = why.code == errc::unavailable || why.code == errc::overloaded
+               || why.code == errc::timeout;
+  if (later && review_tries_ < max_review_tries) {
     review_waiting_ = true;
-    self_->delayed_send(self_, review_pause, try_again{});
+    self_->delayed_send(self_, retry_pause, try_again{});
     return;
   }
   review_tries_ = 0;
@@ -140,8 +151,12 @@ void session_self::answer_checkin(session::ticket who) {
   checkin_reply reply{id(), record().status, record().commit, record().branch};
   auto& review_id = record().review_id;
   if (review_id.empty() || review_id == machine_.review.id) {
-    if (!review_id.empty())
+    if (!review_id.empty()) {
       add_review(reply, machine_.review);
+    } else if (machine_.auto_merge && !machine_.review.status_reason.empty()) {
+      reply.merge = to_string(review_status::failed);
+      reply.merge_reason = machine_.review.status_reason;
+    }
     promise->deliver(std::move(reply));
     return;
   }

@@ -74,6 +74,8 @@ void session_self::try_backlog() {
     write_again();
   if (std::exchange(review_waiting_, false))
     queue_review();
+  if (std::exchange(checkout_waiting_, false))
+    make_checkout();
   if (!std::exchange(retrying_, false))
     return;
   publish(std::exchange(backlog_, {}));
@@ -116,7 +118,8 @@ void session_self::publish(const session::out::publish& what) {
   publish(std::move(entries));
 }
 
-void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
+std::vector<timeline_entry>
+session_self::exec_event(event_kind kind, const std::string& exec_id) const {
   auto now = now_ms();
   timeline_entry entry;
   entry.kind = kind;
@@ -125,7 +128,29 @@ void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
   entry.data = event_json(now, id(), json_of(machine_.execs.at(exec_id)));
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(entry));
-  publish(std::move(entries));
+  return entries;
+}
+
+void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
+  publish(exec_event(kind, exec_id));
+}
+
+// This event does not wait for the disk: what is not in the timeline would be
+// forgotten by a crash, though it runs.
+std::optional<refusal>
+session_self::publish_queued(const std::string& exec_id) {
+  auto entries = exec_event(event_kind::exec_queued, exec_id);
+  auto after = timeline_->last_id().seq;
+  if (!backlog_.empty() || !append(entries)) {
+    std::error_code none;
+    std::filesystem::remove_all(exec_dir(exec_id), none);
+    return refusal{errc::unavailable,
+                   "the server cannot write the command down, is its disk "
+                   "full?"};
+  }
+  broadcast(entries, after);
+  wake(entries);
+  return std::nullopt;
 }
 
 // -- watchers -----------------------------------------------------------------

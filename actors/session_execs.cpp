@@ -4,6 +4,7 @@
 #include "actors/runner_link.hpp"
 #include "messages/errors.hpp"
 #include "runtime/logs/output_log.hpp"
+#include "runtime/logs/syncer.hpp"
 #include "runtime/processes/exec_request.hpp"
 #include "runtime/processes/outcome.hpp"
 #include "runtime/processes/runner_client.hpp"
@@ -47,6 +48,8 @@ std::optional<refusal> session_self::keep_exec(const std::string& exec_id) {
                          resolve_command(request, project_, record(),
                                          {context_->shell, context_->max_output,
                                           context_->home_of(id())}));
+    context_->syncer->touched(dir.parent_path());
+    context_->syncer->touched(dir);
   } catch (const std::exception& e) {
     spdlog::error("session {}: exec {} cannot be written down: {}", id(),
                   exec_id, e.what());
@@ -131,6 +134,7 @@ void session_self::on_runner_up(const runner_up& up) {
   }
   for (auto& exec_id : std::exchange(to_spawn_, {}))
     send_spawn(exec_id);
+  pass_held();
 }
 
 void session_self::on_runner_down(const std::string& reason) {
@@ -155,10 +159,11 @@ void session_self::on_runner_down(const std::string& reason) {
   report_stopped();
 }
 
-// An ending goes on when no exec has anything to say any more: what is
-// published after the end of the session nobody would ever see.
+// An ending goes on when no exec has anything to say any more, for what is
+// published after the end of the session nobody would ever see, and when no
+// git writes in the checkout.
 void session_self::report_stopped() {
-  if (!stopped_)
+  if (!stopped_ || !edges_.empty())
     return;
   for (auto& [exec_id, exec] : live_)
     if (exec.spawn_sent || exec.end)

@@ -47,16 +47,36 @@ void session_self::answer_transfer(session::ticket who) {
   promise->deliver(transfer_grant{record(), project_});
 }
 
+// A push that has all it needs is let run to its end, so an ending waits for
+// them: each edge goes down with its transfer.
 void session_self::end_transfers() {
-  for (auto& edge : std::exchange(edges_, {})) {
-    self_->demonitor(edge.address());
+  for (auto& edge : edges_)
     self_->send(edge, token_dead{id()});
-  }
 }
 
 void session_self::forget_edge(const caf::actor_addr& edge) {
-  std::erase_if(edges_,
-                [&](const git_edge_actor& x) { return x.address() == edge; });
+  if (std::erase_if(
+        edges_, [&](const git_edge_actor& x) { return x.address() == edge; })
+      > 0)
+    report_stopped();
+}
+
+caf::result<git_answer> session_self::ask_about_checkout(ask_git& what) {
+  auto promise = self_->make_response_promise<git_answer>();
+  ++git_asks_;
+  self_
+    ->request(context_->git, git_patience,
+              ask_checkout{project_, record(), std::move(what)})
+    .then(
+      [this, promise](git_answer& answer) mutable {
+        --git_asks_;
+        promise.deliver(std::move(answer));
+      },
+      [this, promise](caf::error& e) mutable {
+        --git_asks_;
+        promise.deliver(std::move(e));
+      });
+  return promise;
 }
 
 // -- the branch ---------------------------------------------------------------

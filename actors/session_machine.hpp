@@ -71,6 +71,7 @@ struct early_input {
 /// The standard input of an exec that is not over.
 struct exec_input {
   std::uint64_t waiting = 0; // bytes that it has not taken yet
+  std::size_t requests = 0;  // that bring them
   bool closed = false;       // nothing more will follow
   std::vector<early_input> early;
 };

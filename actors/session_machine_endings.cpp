@@ -5,7 +5,9 @@ namespace greenroom::session {
 
 namespace {
 
-out::life_event queued(const review_record& review) {
+constexpr std::ptrdiff_t max_shown_refs = 1000;
+
+out::life_event about(event_kind kind, const review_record& review) {
   event_fields fields{{"review_id", review.id},
                       {"status", std::string{to_string(review.status)}},
                       {"branch", review.branch},
@@ -13,7 +15,11 @@ out::life_event queued(const review_record& review) {
                       {"commit", review.commit},
                       {"base", review.base},
                       {"auto_merge", review.auto_merge}};
-  return {event_kind::review_queued, std::move(fields)};
+  if (kind == event_kind::review_queued)
+    fields["status"] = std::string{to_string(review_status::queued)};
+  else if (!review.merge_commit.empty())
+    fields.emplace("merge_commit", review.merge_commit);
+  return {kind, std::move(fields)};
 }
 
 } // namespace
@@ -46,7 +52,10 @@ void machine::finish_ending(unix_ms now, std::string reason,
   std::vector<out::life_event> events;
   effects then;
   if (!s.review.id.empty())
-    events.push_back(queued(s.review));
+    events.push_back(about(event_kind::review_queued, s.review));
+  // A merge without a review has been waited for.
+  if (s.review.ended_at != 0)
+    events.push_back(about(event_kind::review_finished, s.review));
   switch (s.why) {
     case ending::checkin: {
       next.status = session_status::ended;
@@ -72,8 +81,15 @@ void machine::finish_ending(unix_ms now, std::string reason,
       break;
   }
   event_fields fields;
-  if (!s.rescue_refs.empty())
+  // An event has to stay below what the timeline takes for one.
+  if (auto count = s.rescue_refs.size(); count > max_shown_refs) {
+    fields.emplace("rescue_refs_in_all", static_cast<std::int64_t>(count));
+    fields.emplace(rescue_field,
+                   std::vector(s.rescue_refs.begin(),
+                               s.rescue_refs.begin() + max_shown_refs));
+  } else if (count > 0) {
     fields.emplace(rescue_field, s.rescue_refs);
+  }
   events.push_back({event_kind::session_ended, std::move(fields)});
   then.push_back(out::over{});
   // Work that could not be saved elsewhere stays where it is.
@@ -195,13 +211,13 @@ void machine::operator()(const in::review_queued& x) {
 void machine::operator()(const in::review_refused& x) {
   if (s.at != step::reviewing)
     return;
-  if (s.why == ending::expire)
-    finish_ending(x.now,
-                  reason_of_ending() + "; checked in, but not reviewed ("
-                    + x.why.message + ")",
-                  true);
-  else
-    fail_checkin(x.why);
+  // The branch has been pushed: there is no way back.
+  s.review.status_reason = x.why.message;
+  finish_ending(x.now,
+                reason_of_ending()
+                  + (s.why == ending::expire ? "; checked in, but" : ", but")
+                  + " not reviewed (" + x.why.message + ")",
+                true);
 }
 
 void machine::operator()(const in::terminate_asked& x) {

@@ -11,8 +11,8 @@ const refusal has_ended{errc::conflict, "the exec has ended"};
 const refusal too_much{errc::overloaded,
                        "the command does not read its standard input, and too "
                        "much waits for it; try again when it does"};
-// Requests that may wait for an exec to start.
-constexpr std::size_t max_early = 256;
+// Requests of one exec that may wait to be written, or for it to start.
+constexpr std::size_t max_waiting_requests = 256;
 
 } // namespace
 
@@ -203,9 +203,10 @@ void machine::operator()(const in::input_asked& x) {
     return refuse(
       x.who, {errc::conflict, "the exec's standard input is closed already"});
   if ((fed.waiting > 0 && fed.waiting + x.size > max_waiting_input)
-      || fed.early.size() >= max_early)
+      || fed.requests >= max_waiting_requests)
     return refuse(x.who, too_much);
   fed.waiting += x.size;
+  ++fed.requests;
   // A terminal's end of file is a key that is pressed, and no end.
   fed.closed = x.eof && !terminal;
   if (exec->status == exec_status::running)
@@ -215,8 +216,12 @@ void machine::operator()(const in::input_asked& x) {
 }
 
 void machine::operator()(const in::input_done& x) {
-  if (auto found = s.inputs.find(x.exec_id); found != s.inputs.end())
-    found->second.waiting -= std::min(found->second.waiting, x.size);
+  auto found = s.inputs.find(x.exec_id);
+  if (found == s.inputs.end())
+    return;
+  auto& fed = found->second;
+  fed.waiting -= std::min(fed.waiting, x.size);
+  fed.requests -= std::min<std::size_t>(fed.requests, 1);
 }
 
 void machine::operator()(const in::resize_asked& x) {
@@ -230,7 +235,7 @@ void machine::operator()(const in::resize_asked& x) {
   if (exec->status == exec_status::running)
     return add(out::resize_exec{x.who, x.exec_id, x.rows, x.cols});
   auto& early = s.inputs[x.exec_id].early;
-  if (early.size() >= max_early)
+  if (early.size() >= max_waiting_requests)
     return refuse(x.who, too_much);
   early.push_back({x.who, false, x.rows, x.cols});
 }

@@ -20,6 +20,7 @@ using child = supervisor_state::child;
 using handle_promise = supervisor_state::handle_promise;
 
 constexpr std::chrono::milliseconds tick_period{250};
+constexpr std::chrono::milliseconds resource_pause{250};
 
 caf::error no_such_session() {
   return make_error(errc::not_found, "session not found");
@@ -111,6 +112,7 @@ void child_down(pointer self, const caf::down_msg& down) {
     return; // another one has taken its place
   entry.handle = session_actor{};
   entry.running_execs = 0;
+  entry.reviving = true; // nobody else is to do it during the pause
   if (!down.reason || down.reason == caf::exit_reason::normal
       || down.reason == caf::exit_reason::user_shutdown) {
     // Over and idle, or the node stops. Who asked in between asks the store.
@@ -121,6 +123,12 @@ void child_down(pointer self, const caf::down_msg& down) {
                                  "the session was put to rest, try again"));
     return;
   }
+  // What the machine lacks for a while is no fault of the session.
+  if (to_refusal(down.reason).code == errc::overloaded) {
+    spdlog::error("session {} waits: {}", id, to_refusal(down.reason).message);
+    self->delayed_send(self, resource_pause, revive_session{id});
+    return;
+  }
   auto now = now_ms();
   entry.crashes.push_back(now);
   while (now - entry.crashes.front() > crash_window)
@@ -128,8 +136,9 @@ void child_down(pointer self, const caf::down_msg& down) {
   auto shift = std::min<std::size_t>(entry.crashes.size() - 1, 6);
   auto pause = std::chrono::milliseconds{first_pause << shift};
   spdlog::error("session {} crashed ({} times within a minute), reviving it "
-                "in {} ms",
-                id, entry.crashes.size(), pause.count());
+                "in {} ms: {}",
+                id, entry.crashes.size(), pause.count(),
+                to_refusal(down.reason).message);
   self->delayed_send(self, pause, revive_session{id});
 }
 
@@ -232,6 +241,24 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
     self->request(self->state.context->git, git_patience, remove_checkout{id})
       .then([next](done) { next(); }, skip);
   };
+  // Reviews have theirs at the same place.
+  auto is_review = [self, id, next, skip, remove](const caf::error& e) {
+    if (to_refusal(e).code != errc::not_found) {
+      skip(e);
+      return;
+    }
+    self
+      ->request(self->state.context->reader, look_up_patience,
+                load_review{{}, id})
+      .then(
+        [next, remove](const review_record& review) {
+          if (review.ended_at == 0)
+            next(); // it is being run anew
+          else
+            remove(saved_rescue{});
+        },
+        skip);
+  };
   self->request(self->state.context->reader, look_up_patience, load_session{id})
     .then(
       [self, next, skip, remove](session_record& record) {
@@ -245,7 +272,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
                     save_rescue{project->second, std::move(record)})
           .then(remove, skip);
       },
-      skip);
+      is_review);
 }
 
 void start_sweep(pointer self) {

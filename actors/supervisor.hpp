@@ -39,7 +39,7 @@ struct supervisor_state {
 
   struct child {
     session_actor handle;  // null while it is being revived
-    bool reviving = false; // it is being taken in the store
+    bool reviving = false; // it is being taken in the store, or soon will be
     std::string project_id;
     std::deque<unix_ms> crashes;         // within the window, oldest first
     std::vector<handle_promise> waiting; // who asked meanwhile

@@ -47,6 +47,7 @@ struct edge {
   std::shared_ptr<spdlog::logger> log;
   request_log& requests;
   http::loop& loop;
+  std::weak_ptr<http::loop> life; // of the loop, for who may outlive it
   http::bridge& bridge;
   stream_table& streams;
   http::fans& fans;

@@ -8,6 +8,8 @@
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 namespace greenroom::http {
 
 namespace {
@@ -31,6 +33,16 @@ exchange::~exchange() = default;
 
 caller exchange::by() const {
   return key == nullptr ? caller{} : caller{key->id, key->name, key->author};
+}
+
+std::chrono::milliseconds
+exchange::left_of(std::chrono::milliseconds whole) const {
+  using std::chrono::milliseconds;
+  if (answered())
+    return whole;
+  auto passed = std::chrono::duration_cast<milliseconds>(
+    std::chrono::steady_clock::now() - begun_);
+  return std::max(whole - passed, milliseconds{1});
 }
 
 void exchange::answering(int status) {

@@ -111,6 +111,15 @@ public:
   std::shared_ptr<web_socket> upgrade(std::string_view protocol,
                                       web_socket_events events);
 
+  /// What is left of the time that the request has, `whole` counted from its
+  /// arrival or from start_over; all of it once the answer has begun.
+  std::chrono::milliseconds left_of(std::chrono::milliseconds whole) const;
+
+  /// For requests that are to wait: what follows counts anew.
+  void start_over() noexcept {
+    begun_ = std::chrono::steady_clock::now();
+  }
+
   bool answered() const noexcept {
     return status_ != 0;
   }
@@ -131,8 +140,9 @@ private:
   void answering(int status);
 
   int status_ = 0; // 0: not answered yet
-  std::chrono::steady_clock::time_point since_ =
+  const std::chrono::steady_clock::time_point since_ =
     std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point begun_ = since_;
 };
 
 using exchange_ptr = std::shared_ptr<exchange>;

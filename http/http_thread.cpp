@@ -1,5 +1,6 @@
 #include "http/http_thread.hpp"
 
+#include "http/accept_limit.hpp"
 #include "http/bridge.hpp"
 #include "http/exchange.hpp"
 #include "http/loop.hpp"
@@ -41,6 +42,8 @@ constexpr std::size_t max_field_name = 256;
 constexpr std::size_t max_field_value = 16 * 1024;
 constexpr std::size_t max_fields = 100;
 constexpr std::uint64_t max_body_factor = 4;
+/// Of requests that come one after the other before the first is answered.
+constexpr std::size_t max_heads = 1024 * 1024;
 
 /// Bytes in the kernel that a client has not made room for.
 constexpr int max_unsent = 128 * 1024;
@@ -78,14 +81,18 @@ private:
 struct connection_watch {
   std::function<void(std::uint64_t)> closed;
   std::uint64_t accepted = 0;
+  std::uint64_t open = 0;
 
   void
   state_changed(const restinio::connection_state::notice_t& notice) noexcept {
     using namespace restinio::connection_state;
-    if (restinio::holds_alternative<accepted_t>(notice.cause()))
+    if (restinio::holds_alternative<accepted_t>(notice.cause())) {
       ++accepted;
-    else if (restinio::holds_alternative<closed_t>(notice.cause()))
+      ++open;
+    } else if (restinio::holds_alternative<closed_t>(notice.cause())) {
+      --open;
       closed(notice.connection_id());
+    }
   }
 };
 
@@ -97,6 +104,23 @@ struct handler {
     return restinio::request_accepted();
   }
 };
+
+struct traits;
+
+} // namespace
+
+} // namespace greenroom::http
+
+template <>
+struct restinio::connection_count_limit_types<greenroom::http::traits> {
+  using limiter_t = greenroom::http::accept_limit;
+  using lifetime_monitor_t =
+    connection_count_limits::connection_lifetime_monitor_t<limiter_t>;
+};
+
+namespace greenroom::http {
+
+namespace {
 
 struct traits
   : restinio::traits_t<restinio::asio_timer_manager_t, library_log, handler,
@@ -222,6 +246,9 @@ public:
       if (auto to = place_of(field))
         *to = field.value();
     });
+    // What is asked for without this is not asked for.
+    if (header.connection() != restinio::http_connection_header_t::upgrade)
+      in.upgrade = {};
   }
 
   ~library_exchange() override {
@@ -270,8 +297,7 @@ private:
     if (in.head || answer.status == 204) {
       auto to = request_->create_response<restinio::user_controlled_output_t>(
         status_line(answer.status));
-      to.set_content_length(
-        answer.content_length.value_or(answer.body.size()));
+      to.set_content_length(answer.content_length.value_or(answer.body.size()));
       add_headers(to, answer, id);
       to.done();
       return;
@@ -385,7 +411,8 @@ struct http_thread::state {
   const server_parts parts;
   const asio::ip::address address;
   const std::size_t max_connections;
-  http::loop loop;
+  const std::shared_ptr<http::loop> loop_owner;
+  http::loop& loop = *loop_owner;
   request_log requests;
   stream_table streams;
   log_watch logs{loop};
@@ -413,7 +440,9 @@ struct http_thread::state {
   state(const options& o, const server_parts& p, const std::string& where,
         std::size_t connections)
     : opts(o), parts(p), address(asio::ip::make_address(where)),
-      max_connections(connections), loop(p.system), requests(p.log, loop) {}
+      max_connections(connections),
+      loop_owner(std::make_shared<http::loop>(p.system)),
+      requests(p.log, loop) {}
 
   void open();
   void spawn_bridge();
@@ -432,7 +461,7 @@ void http_thread::state::spawn_bridge() {
   edge.reset(new http::edge{opts, parts.system, parts.keys, parts.directory,
                             parts.registry, parts.store, parts.ready,
                             parts.warnings, parts.log, requests, loop,
-                            *bridge, streams, fans, logs});
+                            loop_owner, *bridge, streams, fans, logs});
 }
 
 void http_thread::state::open() {
@@ -443,6 +472,8 @@ void http_thread::state::open() {
   share_port(chosen);
   chosen.bind({address, port});
   port = chosen.local_endpoint().port();
+  asio::use_service<intake>(loop.context()).max_of_one =
+    opts.max_body * max_body_factor + max_heads;
   watch->closed = [this](std::uint64_t id) { streams.connection_closed(id); };
   library = std::make_unique<library_server>(
     restinio::external_io_context(loop.context()), [this](auto& settings) {
@@ -474,12 +505,18 @@ void http_thread::state::open() {
         .acceptor_post_bind_hook([this](asio::ip::tcp::acceptor& acceptor) {
           listener = acceptor.native_handle();
         })
-        .socket_options_setter([](restinio::socket_options_t& o) {
+        .socket_options_setter([this](restinio::socket_options_t& o) {
           using unsent =
             asio::detail::socket_option::integer<IPPROTO_TCP,
                                                  TCP_NOTSENT_LOWAT>;
           o.set_option(asio::ip::tcp::no_delay{true});
           o.set_option(unsent{max_unsent});
+          // Also for connections of which the library keeps no time, as it
+          // does where a client asks for another protocol.
+          using user_timeout =
+            asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
+          o.set_option(
+            user_timeout{static_cast<int>(2 * opts.write_patience.count())});
         });
     });
   library->open_sync();
@@ -514,15 +551,25 @@ void http_thread::state::serve(const restinio::request_handle_t& request) {
 void http_thread::state::watch_accepting() {
   if (stopping)
     return;
-  pollfd waiting{listener, POLLIN, 0};
-  auto stuck = ::poll(&waiting, 1, 0) > 0 && watch->accepted == accepted_before;
-  accepted_before = watch->accepted;
-  if (!std::exchange(starved, stuck) || !stuck)
-    return;
-  parts.log->warn("connections were not accepted, opening port {} again", port);
-  starved = false;
-  library->close_sync();
-  library->open_sync();
+  if (listener >= 0) {
+    pollfd waiting{listener, POLLIN, 0};
+    // Where there is no room, they wait until there is.
+    auto stuck = watch->open<max_connections&& ::poll(&waiting, 1, 0)> 0
+                 && watch->accepted == accepted_before;
+    accepted_before = watch->accepted;
+    if (!std::exchange(starved, stuck) || !stuck)
+      return;
+    parts.log->warn("connections were not accepted, opening port {} again",
+                    port);
+    starved = false;
+    listener = -1;
+    library->close_sync();
+  }
+  try {
+    library->open_sync();
+  } catch (const std::exception& e) {
+    parts.log->error("port {} cannot be opened yet: {}", port, e.what());
+  }
 }
 
 void http_thread::state::tick() {

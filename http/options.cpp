@@ -20,6 +20,9 @@ options options_from(const config& from) {
     result.git_host = from.git.listen->host;
     result.git_port = from.git.listen->port;
   }
+  result.git_url = from.git.public_url;
+  while (result.git_url.ends_with('/'))
+    result.git_url.pop_back();
   result.max_push = from.git.max_push;
   result.default_expiry = from.sessions.default_expiry;
   result.max_expiry = from.sessions.max_expiry;

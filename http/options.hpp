@@ -50,6 +50,7 @@ struct options {
   // Git over HTTP: beside the API, and where a host is named there too.
   std::string git_host;
   std::uint16_t git_port = 0; // 0: any free one
+  std::string git_url;        // how clients reach it; empty: as it listens
   std::uint64_t max_push = std::uint64_t{256} << 20;
   // How long a client of git may take for the head of a request, and for each
   // step of a transfer; connections wait that long for another request, too.

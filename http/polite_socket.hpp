@@ -1,4 +1,4 @@
-// A TCP socket that does two things which the HTTP library does not.
+// A TCP socket that does three things which the HTTP library does not.
 //
 // It hands connections that begin with a request for git to whom the service
 // `git_handover` of the io_context names; the library sees their end. Once a
@@ -11,6 +11,11 @@
 // bounded anyway. An answer that is being written to a pipelined request before
 // is not disturbed. A client that asks while it reads an event stream spoils
 // its own stream.
+//
+// It ends connections that send a request without end: the library keeps what
+// it has read of one, many times over where it comes in small chunks, and
+// anybody may send one. What may be read before an answer begins is bounded for
+// a connection, and for all of a thread's together, as `intake` says.
 #pragma once
 
 #include <asio/execution_context.hpp>
@@ -45,10 +50,41 @@ private:
   }
 };
 
+/// How much has been read of requests that are not answered yet.
+class intake : public asio::execution_context::service {
+public:
+  using key_type = intake;
+  inline static asio::execution_context::id id;
+
+  explicit intake(asio::execution_context& context)
+    : asio::execution_context::service(context) {}
+
+  /// Below this a connection is left alone however much others have sent.
+  static constexpr std::size_t small = 64 * 1024;
+
+  std::size_t max_of_one = std::size_t{4} << 20;
+  std::size_t max_of_all = std::size_t{64} << 20;
+  std::size_t now = 0;
+
+private:
+  void shutdown() override {}
+};
+
 class polite_socket : public asio::ip::tcp::socket {
 public:
   using base = asio::ip::tcp::socket;
   using base::base;
+
+  polite_socket(polite_socket&& other) noexcept
+    : base(std::move(other)), beginning_(other.beginning_),
+      expected_(other.expected_), writing_(other.writing_),
+      taken_in_(std::exchange(other.taken_in_, 0)) {}
+  polite_socket& operator=(polite_socket&&) = delete;
+
+  ~polite_socket() {
+    if (taken_in_ > 0)
+      take_in(0);
+  }
 
   template <class Buffer, class Handler>
   void async_read_some(const Buffer& into, Handler&& handler) {
@@ -58,6 +94,8 @@ public:
   template <class Buffers, class Handler>
   void async_write_some(const Buffers& from, Handler&& handler) {
     writing_ = true;
+    if (taken_in_ > 0)
+      take_in(0);
     base::async_write_some(
       from, [this, handler = std::forward<Handler>(handler)](
               const asio::error_code& error, std::size_t size) mutable {
@@ -89,10 +127,31 @@ private:
           error = asio::error::eof;
           all = 0;
         }
-        if (!error)
+        if (!error) {
           look_at(read);
+          take_in(taken_in_ + all);
+          if (is_too_much())
+            error = asio::error::message_size;
+        }
         handler(error, error ? 0 : all);
       });
+  }
+
+  template <class Service>
+  Service& service() {
+    return asio::use_service<Service>(
+      asio::query(get_executor(), asio::execution::context));
+  }
+
+  void take_in(std::size_t size) {
+    service<intake>().now += size - taken_in_;
+    taken_in_ = size;
+  }
+
+  bool is_too_much() {
+    auto& in = service<intake>();
+    return taken_in_ > in.max_of_one
+           || (in.now > in.max_of_all && taken_in_ > intake::small);
   }
 
   beginning beginning_of(std::string_view read) {
@@ -109,8 +168,7 @@ private:
   }
 
   git_handover& handover() {
-    return asio::use_service<git_handover>(
-      asio::query(get_executor(), asio::execution::context));
+    return service<git_handover>();
   }
 
   bool hand_over(std::string_view read) {
@@ -143,6 +201,7 @@ private:
   beginning beginning_ = beginning::unknown;
   bool expected_ = false;
   bool writing_ = false;
+  std::size_t taken_in_ = 0; // since the last answer began
 };
 
 } // namespace greenroom::http

@@ -273,6 +273,8 @@ struct review_record {
   bool skipped = false;           // merge without a review
   std::string created_by;         // key id
   std::string decided_by;         // key id; empty: by the review command
+  std::string by_name;            // of who decided, or else who created it:
+  std::string by_author;          // the merge is theirs, see caller
   std::string comment;            // of who decided
   std::string merge_commit;       // once merged
   std::vector<std::string> files; // in conflict
@@ -288,8 +290,8 @@ typename Inspector::result_type inspect(Inspector& f, review_record& x) {
   return f(caf::meta::type_name("review_record"), x.id, x.project_id,
            x.session_id, x.branch, x.target, x.commit, x.base, x.status,
            x.status_reason, x.auto_merge, x.skipped, x.created_by, x.decided_by,
-           x.comment, x.merge_commit, x.files, x.exit_code, x.attempt,
-           x.created_at, x.ended_at);
+           x.by_name, x.by_author, x.comment, x.merge_commit, x.files,
+           x.exit_code, x.attempt, x.created_at, x.ended_at);
 }
 
 } // namespace greenroom

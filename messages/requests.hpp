@@ -190,8 +190,10 @@ struct decide_review {
   caller by;
   bool approve = false;
   std::string comment;
+  bool repeat = false; // one that was taken before is answered as it stands
 };
-GREENROOM_INSPECT(decide_review, x.review_id, x.by, x.approve, x.comment)
+GREENROOM_INSPECT(decide_review, x.review_id, x.by, x.approve, x.comment,
+                  x.repeat)
 
 /// Answered with a unified diff.
 struct get_review_diff {
@@ -395,11 +397,12 @@ struct checkin_reply {
   std::string branch;
   std::string review_id;               // empty: none was queued
   std::string merge = "not_requested"; // as API.md has it
+  std::string merge_reason; // why it is not merged, where there is one
   std::string merge_commit;
   std::vector<std::string> files; // in conflict
 };
 GREENROOM_INSPECT(checkin_reply, x.session_id, x.status, x.commit, x.branch,
-                  x.review_id, x.merge, x.merge_commit, x.files)
+                  x.review_id, x.merge, x.merge_reason, x.merge_commit, x.files)
 
 struct terminate_session {
   caller by;
@@ -667,8 +670,8 @@ struct begun_request {
 };
 GREENROOM_INSPECT(begun_request, x.state, x.planned_id, x.status, x.body)
 
-/// The answer to a request, to be given again for 24 hours. With status 0 the
-/// request had no effect, and its name is free again.
+/// The answer to a request, to be given again for 24 hours. One of status 500
+/// and above is not kept: whoever asks again is served.
 struct finish_request {
   std::string key_id;
   std::string name;

@@ -30,7 +30,9 @@ std::string own_endpoint(const options& of) {
 
 std::string clone_url(const options& of, std::string_view project_id,
                       std::string_view session_id, std::string_view token) {
-  auto url = of.git_host.empty() ? of.public_url : own_endpoint(of);
+  auto url = !of.git_url.empty()   ? of.git_url
+             : of.git_host.empty() ? of.public_url
+                                   : own_endpoint(of);
   if (!token.empty())
     url.insert(url.find(scheme_end) + scheme_end.size(),
                "session:" + std::string{token} + '@');

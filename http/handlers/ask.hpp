@@ -39,7 +39,8 @@ void answering(const exchange_ptr& ex, F&& f) {
 /// The error of a request that is not made because too many wait already.
 caf::error too_many();
 
-/// Asks an actor whose handle is known. What goes wrong is `failed`'s.
+/// Asks an actor whose handle is known. What goes wrong is `failed`'s. The
+/// patience counts from the request's arrival, whatever has been asked before.
 template <class Reply, class Handle, class Message, class Ok, class Failed>
 void ask(const exchange_ptr& ex, const Handle& whom,
          std::chrono::milliseconds patience, Message&& message, Ok ok,
@@ -49,7 +50,7 @@ void ask(const exchange_ptr& ex, const Handle& whom,
     return;
   }
   ex->env.bridge.template ask<Reply>(
-    whom, patience, std::forward<Message>(message),
+    whom, ex->left_of(patience), std::forward<Message>(message),
     [ex, ok = std::move(ok)](const Reply& reply) mutable {
       answering(ex, [&] { ok(reply); });
     },

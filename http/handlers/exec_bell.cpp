@@ -27,10 +27,10 @@ bool is_passing(const caf::error& why) {
 
 } // namespace
 
-exec_bell::exec_bell(caf::actor_config& config, http::loop& home,
+exec_bell::exec_bell(caf::actor_config& config, std::weak_ptr<http::loop> home,
                      std::weak_ptr<bell_listener> listener, bell_task task)
-  : bell_actor::base(config), loop_(home), listener_(std::move(listener)),
-    task_(std::move(task)) {
+  : bell_actor::base(config), loop_(std::move(home)),
+    listener_(std::move(listener)), task_(std::move(task)) {
   set_down_handler([this](caf::down_msg& message) {
     if (message.source == task_.session.address())
       lose();
@@ -112,10 +112,9 @@ void exec_bell::lose() {
     return;
   ++generation_;
   if (tries_ == max_tries) {
-    loop_.post([to = listener_] {
-      if (auto listener = to.lock())
-        listener->failed(
-          {errc::unavailable, "the session is restarting, try again"});
+    post([](bell_listener& listener) {
+      listener.failed(
+        {errc::unavailable, "the session is restarting, try again"});
     });
     quit();
     return;
@@ -149,9 +148,8 @@ void exec_bell::fail(const caf::error& why) {
     lose();
     return;
   }
-  loop_.post([to = listener_, what = to_refusal(why)] {
-    if (auto listener = to.lock())
-      listener->failed(what);
+  post([what = to_refusal(why)](bell_listener& listener) {
+    listener.failed(what);
   });
   quit();
 }
@@ -162,10 +160,15 @@ void exec_bell::end() {
 }
 
 void exec_bell::tell(void (bell_listener::*what)()) {
-  loop_.post([to = listener_, what] {
-    if (auto listener = to.lock())
-      (*listener.*what)();
-  });
+  post([what](bell_listener& listener) { (listener.*what)(); });
+}
+
+void exec_bell::post(std::function<void(bell_listener&)> what) {
+  if (auto home = loop_.lock())
+    home->post([to = listener_, what = std::move(what)] {
+      if (auto listener = to.lock())
+        what(*listener);
+    });
 }
 
 } // namespace greenroom::http::handlers

@@ -60,7 +60,7 @@ using bell_actor = watcher_actor::extend<caf::reacts_to<bell_look_again>,
 
 class exec_bell final : public bell_actor::base {
 public:
-  exec_bell(caf::actor_config& config, http::loop& home,
+  exec_bell(caf::actor_config& config, std::weak_ptr<http::loop> home,
             std::weak_ptr<bell_listener> listener, bell_task task);
 
   const char* name() const override;
@@ -78,9 +78,10 @@ private:
 
   void end();
   void fail(const caf::error& why);
+  void post(std::function<void(bell_listener&)> what);
   void tell(void (bell_listener::*what)());
 
-  http::loop& loop_;
+  std::weak_ptr<http::loop> loop_;
   std::weak_ptr<bell_listener> listener_;
   bell_task task_;
   bool reminded_ = false; // bell_look_again is to come

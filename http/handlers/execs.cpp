@@ -170,6 +170,11 @@ void write_stdin(const exchange_ptr& ex) {
 }
 
 void signal_exec(const exchange_ptr& ex) {
+  if (ex->repeated)
+    throw refused(errc::conflict,
+                  "it is not known whether the first request with this "
+                  "Idempotency-Key sent the signal; look at the exec, and use "
+                  "a new key");
   auto body = parse_object(ex->in.body);
   object_reader fields{body};
   auto signal = read_signal(fields.value("signal"));

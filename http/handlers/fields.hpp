@@ -56,7 +56,11 @@ std::vector<Item> page_of(std::vector<Item> items, const query_params& query,
     auto i = items.begin();
     while (i != items.end() && id_of(*i) != *cursor)
       ++i;
-    items.erase(items.begin(), i == items.end() ? i : i + 1);
+    if (i == items.end())
+      throw refused(errc::bad_request,
+                    "cursor names nothing in this list (any more); begin "
+                    "again without it");
+    items.erase(items.begin(), i + 1);
   }
   if (limit != 0 && items.size() > limit) {
     items.resize(limit);

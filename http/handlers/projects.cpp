@@ -37,6 +37,15 @@ void answer_as_made(const exchange_ptr& ex, const project_record& wanted,
                       });
 }
 
+/// Whoever names a repository has the server read and write it as itself: that
+/// is more than a limit to projects allows.
+void check_may_name_repo(const exchange& ex) {
+  if (!ex.key->projects.empty())
+    throw refused(errc::forbidden,
+                  "setting a project's repo needs an API key that is not "
+                  "limited to projects");
+}
+
 } // namespace
 
 void list_projects(const exchange_ptr& ex) {
@@ -61,8 +70,7 @@ void list_projects(const exchange_ptr& ex) {
 
 void create_project(const exchange_ptr& ex) {
   auto project = project_from_json(parse_object(ex->in.body));
-  if (!allows_project(*ex->key, project.id))
-    throw refused(errc::forbidden, "the API key is limited to other projects");
+  check_may_name_repo(*ex);
   ask<project_record>(
     ex, ex->env.directory, ex->env.options.ordinary,
     greenroom::create_project{project},
@@ -83,7 +91,10 @@ void get_project(const exchange_ptr& ex) {
 }
 
 void change_project(const exchange_ptr& ex) {
-  auto fields = parse_object(ex->in.body).dump();
+  auto body = parse_object(ex->in.body);
+  if (body.contains("repo"))
+    check_may_name_repo(*ex);
+  auto fields = body.dump();
   ask<project_record>(
     ex, ex->env.directory, ex->env.options.ordinary,
     greenroom::change_project{ex->project_id(), std::move(fields)},

@@ -5,6 +5,7 @@
 #include "http/json_body.hpp"
 #include "http/output/output_stream.hpp"
 #include "runtime/runner/core/session_files.hpp"
+#include "runtime/views/views.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -33,7 +34,7 @@ bool is_being_reviewed(const review_record& review) noexcept {
 }
 
 void reply_with(const exchange_ptr& ex, const review_record& review) {
-  ex->reply(200, review_json(review).dump());
+  ex->reply(200, to_text(review_json(review)));
 }
 
 /// `comment` of the body, which may be missing where it is not `needed`.
@@ -58,7 +59,8 @@ void decide(const exchange_ptr& ex, bool approve) {
   auto comment = read_comment(*ex, !approve);
   ask_project<review_record>(
     ex, ex->env.options.change,
-    decide_review{review_id(*ex), ex->by(), approve, std::move(comment)},
+    decide_review{review_id(*ex), ex->by(), approve, std::move(comment),
+                  ex->repeated},
     [ex](const review_record& review) { reply_with(ex, review); });
 }
 
@@ -95,7 +97,7 @@ void list_reviews(const exchange_ptr& ex) {
       auto list = ordered_json::array();
       for (auto& review : page.reviews)
         list.push_back(review_json(review));
-      ex->reply(200, list_json("reviews", list.dump(), page.next_cursor));
+      ex->reply(200, list_json("reviews", to_text(list), page.next_cursor));
     });
 }
 

@@ -146,11 +146,13 @@ std::string checkin_json(const checkin_reply& done, bool skip_review) {
   result["branch"] = done.branch;
   auto& merge = result["merge"];
   merge["status"] = done.merge;
+  if (!done.merge_reason.empty())
+    merge["reason"] = done.merge_reason;
   if (!done.merge_commit.empty())
     merge["commit"] = done.merge_commit;
   if (!done.files.empty())
     merge["files"] = done.files;
-  return result.dump();
+  return to_text(result);
 }
 
 } // namespace

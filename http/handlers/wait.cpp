@@ -79,7 +79,7 @@ public:
                    env_.directory,
                    env_.options.look_up,
                    std::chrono::milliseconds{what_.timeout}};
-    bell_ = env_.system.spawn<exec_bell>(env_.loop, weak_from_this(),
+    bell_ = env_.system.spawn<exec_bell>(env_.life, weak_from_this(),
                                          std::move(task));
   }
 
@@ -120,6 +120,7 @@ private:
       result += ",\"" + std::string{name} + "\":" + std::string{json} + '}';
       ex->reply(200, result);
     };
+    ex->start_over();
     auto patience = env_.options.look_up;
     if (what_.exec_id.empty())
       read_in_session<session_view>(

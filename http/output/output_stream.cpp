@@ -69,7 +69,7 @@ public:
     if (now - touched_ >= env_.options.heartbeat) {
       // Nothing goes out, but the library's deadline for answers moves on.
       touched_ = now;
-      body_->write({}, [](bool) {});
+      touch();
     }
     follower_->tick(now);
   }
@@ -157,7 +157,7 @@ private:
     touched_ = clock::now();
     body_ = ex_->begin(std::move(head));
     // The head goes out at once, also where nothing was printed yet.
-    body_->write({}, [](bool) {});
+    touch();
     pump_ = std::make_shared<output_pump>(
       env_.loop, std::move(from),
       [this](slice bytes, std::function<void(bool)> taken) {
@@ -169,6 +169,15 @@ private:
           body_->finish();
         done();
       });
+  }
+
+  /// Writes nothing, and so learns whether the client is still there: one that
+  /// left before this was added to the table was announced to nobody.
+  void touch() {
+    body_->write({}, [weak = weak_from_this()](bool well) {
+      if (auto self = weak.lock(); self && !well)
+        self->close();
+    });
   }
 
   void done() {

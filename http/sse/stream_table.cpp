@@ -4,8 +4,15 @@
 
 namespace greenroom::http {
 
+namespace {
+
+/// A request takes seconds from its key to its stream, so the last ones do.
+constexpr std::size_t max_dead_keys = 4096;
+
+} // namespace
+
 void stream_table::add(std::shared_ptr<open_stream> stream) {
-  if (ended_) {
+  if (ended_ || dead_keys_.contains(stream->key_id())) {
     stream->close();
     return;
   }
@@ -54,6 +61,9 @@ void stream_table::connection_closed(std::uint64_t connection_id) {
 }
 
 void stream_table::end_key(std::string_view key_id) {
+  if (dead_keys_.size() == max_dead_keys)
+    dead_keys_.erase(dead_keys_.begin());
+  dead_keys_.emplace(key_id);
   close_if([&](const open_stream& s) { return s.key_id() == key_id; });
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace greenroom::http {
 
@@ -47,7 +48,8 @@ public:
   /// The client of this connection has left.
   void connection_closed(std::uint64_t connection_id);
 
-  /// Ends the streams that were opened with this key.
+  /// Ends the streams that were opened with this key, and those that are
+  /// added later: their requests may have been let in before.
   void end_key(std::string_view key_id);
 
   /// Ends all, and those that are added later.
@@ -64,6 +66,7 @@ private:
   // A connection has two streams where a client sends a second request before
   // the first one's answer has ended.
   std::unordered_multimap<std::uint64_t, std::shared_ptr<open_stream>> streams_;
+  std::unordered_set<std::string> dead_keys_;
   bool ended_ = false;
 };
 

@@ -1,9 +1,12 @@
 #include "http/ws/frames.hpp"
 
+#include "runtime/events/utf8.hpp"
+
 #include <restinio/utils/base64.hpp>
 #include <restinio/utils/sha1.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace greenroom::http::ws {
 
@@ -32,14 +35,22 @@ struct frame_reader::head {
 std::optional<message> frame_reader::fail(close_code why) {
   fault_ = why;
   in_.clear();
+  begin_ = 0;
   so_far_.clear();
   return std::nullopt;
 }
 
+void frame_reader::add(std::string_view bytes) {
+  in_.erase(0, std::exchange(begin_, 0));
+  in_ += bytes;
+}
+
 std::optional<frame_reader::head> frame_reader::read_head() {
-  if (in_.size() < 2)
+  if (in_.size() - begin_ < 2)
     return std::nullopt;
-  auto byte = [&](std::size_t i) { return static_cast<unsigned char>(in_[i]); };
+  auto byte = [&](std::size_t i) {
+    return static_cast<unsigned char>(in_[begin_ + i]);
+  };
   head result;
   auto code = byte(0) & 0x0fu;
   result.final = (byte(0) & 0x80u) != 0;
@@ -56,7 +67,7 @@ std::optional<frame_reader::head> frame_reader::read_head() {
   }
   auto more = result.length == 126 ? 2u : result.length == 127 ? 8u : 0u;
   result.size += more + mask_size;
-  if (in_.size() < result.size)
+  if (in_.size() - begin_ < result.size)
     return std::nullopt;
   if (more != 0) {
     result.length = 0;
@@ -75,13 +86,13 @@ std::optional<message> frame_reader::next() {
         && frame->length > limit_ - std::min(limit_, so_far_.size()))
       return fail(close_code::too_big);
     auto length = static_cast<std::size_t>(frame->length);
-    if (in_.size() - frame->size < length)
+    if (in_.size() - begin_ - frame->size < length)
       return std::nullopt;
-    auto payload = in_.substr(frame->size, length);
-    auto mask = in_.substr(frame->size - mask_size, mask_size);
+    auto payload = in_.substr(begin_ + frame->size, length);
+    auto mask = in_.substr(begin_ + frame->size - mask_size, mask_size);
     for (std::size_t i = 0; i < length; ++i)
       payload[i] = static_cast<char>(payload[i] ^ mask[i % mask_size]);
-    in_.erase(0, frame->size + length);
+    begin_ += frame->size + length;
     if (auto whole = take(*frame, std::move(payload)))
       return whole;
   }
@@ -128,7 +139,10 @@ std::string frame_head(opcode kind, std::size_t size) {
 std::string close_payload(close_code why, std::string_view reason) {
   auto code = static_cast<unsigned>(why);
   std::string result{static_cast<char>(code >> 8), static_cast<char>(code)};
-  result += reason.substr(0, max_control - result.size());
+  auto text = reason.substr(0, max_control - result.size());
+  // A browser takes a reason that is cut inside a character for a fault.
+  text.remove_suffix(incomplete_tail(text));
+  result += text;
   return result;
 }
 

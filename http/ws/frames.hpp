@@ -45,9 +45,7 @@ public:
   /// Messages may have at most `limit` bytes.
   explicit frame_reader(std::size_t limit) : limit_(limit) {}
 
-  void add(std::string_view bytes) {
-    in_ += bytes;
-  }
+  void add(std::string_view bytes);
 
   /// The next whole message. nullopt: more bytes are needed, or `fault` says
   /// what is wrong and nothing more can be read.
@@ -66,6 +64,7 @@ private:
 
   std::size_t limit_;
   std::string in_;
+  std::size_t begin_ = 0; // of what is not taken yet, in `in_`
   std::optional<close_code> fault_;
   std::optional<opcode> begun_; // a message whose last frame is to come
   std::string so_far_;

@@ -98,27 +98,50 @@ private:
         env_.loop.post(
           [self = shared_from_this(), cursor] { self->measure(cursor); });
       else
-        open(start_of_screen(cursor->total()));
+        find_start(cursor->total());
     } catch (const std::exception& e) {
-      env_.log->error("a terminal cannot be read: {} request={}", e.what(),
-                      ex_->id);
-      ex_->refuse(errc::internal, "internal error");
-      done();
+      give_up(e);
     }
   }
 
-  std::uint64_t start_of_screen(std::uint64_t total) const {
-    if (total <= screenful)
-      return 0;
+  /// The last screenful begins with a line.
+  void find_start(std::uint64_t total) {
+    if (total <= screenful) {
+      open(0);
+      return;
+    }
     auto start = total - screenful;
-    output_cursor from{dir_, output_choice::tty};
-    from.skip(start);
-    std::string first(longest_line, '\0');
-    output_cursor::step got{0, true};
-    while (got.size == 0 && got.more)
-      got = from.read({first.data(), first.size()});
-    auto line = std::string_view{first}.substr(0, got.size).find('\n');
-    return line == std::string_view::npos ? start : start + line + 1;
+    auto from = std::make_shared<output_cursor>(dir_, output_choice::tty);
+    from->skip(start);
+    look_for_line(from, start);
+  }
+
+  /// A step at a time, as `measure`: there may be many records before it.
+  void look_for_line(const std::shared_ptr<output_cursor>& from,
+                     std::uint64_t start) {
+    if (!ex_)
+      return;
+    try {
+      std::string first(longest_line, '\0');
+      auto got = from->read({first.data(), first.size()});
+      if (got.size == 0 && got.more) {
+        env_.loop.post([self = shared_from_this(), from, start] {
+          self->look_for_line(from, start);
+        });
+        return;
+      }
+      auto line = std::string_view{first}.substr(0, got.size).find('\n');
+      open(line == std::string_view::npos ? start : start + line + 1);
+    } catch (const std::exception& e) {
+      give_up(e);
+    }
+  }
+
+  void give_up(const std::exception& e) {
+    env_.log->error("a terminal cannot be read: {} request={}", e.what(),
+                    ex_->id);
+    ex_->refuse(errc::internal, "internal error");
+    done();
   }
 
   void open(std::uint64_t start) {

@@ -125,6 +125,7 @@ struct git_credential {
 
 struct git_config {
   std::optional<endpoint> listen; // nullopt: beside the API
+  std::string public_url;         // empty: as it listens
   std::uint64_t max_push = std::uint64_t{256} << 20;
   std::vector<git_credential> credentials;
   friend bool operator==(const git_config&, const git_config&) = default;

@@ -81,7 +81,7 @@ void add_preview_and_storage(table& to) {
   add(
     to, "preview.listen", kinds::listen_address{},
     [](auto& c) -> auto& { return c.preview.listen; },
-    "Where previews are served, on an origin of their own.");
+    "Where previews are to be served, on an origin of their own; not yet.");
   add(
     to, "preview.domain", kinds::text{"a domain name", kinds::is_domain},
     [](auto& c) -> auto& { return c.preview.domain; },
@@ -122,7 +122,7 @@ void add_auth_and_sessions(table& to) {
   add(
     to, "sessions.checkpoint_every", kinds::duration{1000, one_day},
     [](auto& c) -> auto& { return c.sessions.checkpoint_every; },
-    "How often a session's work is saved to the upstream in a cluster.");
+    "How often a cluster is to save a session's work upstream; not yet.");
 }
 
 void add_exec(table& to) {
@@ -131,7 +131,7 @@ void add_exec(table& to) {
     [](auto& c) -> auto& { return c.exec.shell; },
     "What stands before an exec's command text.");
   add(
-    to, "exec.max_concurrent", kinds::whole{1, 1000},
+    to, "exec.max_concurrent", kinds::whole{1, 256},
     [](auto& c) -> auto& { return c.exec.max_concurrent; },
     "How many execs of one session run at once.");
   add(
@@ -162,7 +162,7 @@ void add_sandbox(table& to) {
                                  {"none", network_mode::none},
                                  {"host", network_mode::host}}},
     [](auto& c) -> auto& { return c.sandbox.network; },
-    "What network a session has.");
+    "nat: the world, not the host's loopback; none; host: the host's own.");
   add(
     to, "sandbox.memory", kinds::size{1 << 20},
     [](auto& c) -> auto& { return c.sandbox.memory; },
@@ -184,6 +184,13 @@ void add_git_and_cluster(table& to) {
     [](auto& c) -> auto& { return c.git.listen; },
     "Where git is served; null is beside the API.");
   add(
+    to, "git.public_url",
+    kinds::text_or_null{{"http:// or https:// with a host and perhaps a port, "
+                         "without a path",
+                         kinds::is_base_url}},
+    [](auto& c) -> auto& { return c.git.public_url; },
+    "How clients reach git; null: as it listens, or as the API.");
+  add(
     to, "git.max_push", kinds::size{1},
     [](auto& c) -> auto& { return c.git.max_push; }, "The largest push.");
   add(
@@ -194,7 +201,7 @@ void add_git_and_cluster(table& to) {
   add(
     to, "cluster.listen", kinds::or_null<kinds::listen_address>{},
     [](auto& c) -> auto& { return c.cluster.listen; },
-    "Where other nodes connect; null: this node is alone.");
+    "Where other nodes are to connect; not yet, so it has to be null.");
   add(
     to, "cluster.tls", kinds::or_null<kinds::tls>{{true}},
     [](auto& c) -> auto& { return c.cluster.tls; },

@@ -62,7 +62,7 @@ const std::vector<key<project_record>>& project_keys() {
     describe<project_record>(
       "setup", text_or_null{{"a shell command", is_script}},
       [](auto& p) -> auto& { return p.setup; },
-      "Run in a new checkout before the session is active."),
+      "Run as the first command of a new session, under the exec id setup."),
     describe<project_record>(
       "review.command", text_or_null{{"a shell command", is_script}},
       [](auto& p) -> auto& { return p.review.command; },

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace greenroom {
@@ -26,6 +27,10 @@ std::uint64_t number_at(std::string_view bytes, std::size_t offset) {
     result |= std::uint64_t{static_cast<unsigned char>(bytes[offset + i])}
               << (8 * i);
   return result;
+}
+
+std::uint32_t mark_of(std::string_view exec_id) {
+  return static_cast<std::uint32_t>(std::hash<std::string_view>{}(exec_id));
 }
 
 std::string to_record(const archived_exec& exec) {
@@ -58,18 +63,19 @@ void exec_archive::add(archived_exec exec) {
     return;
   // A part that was written does not count and is written over.
   auto written = ::pwrite(file.get(), text.data(), text.size(),
-                          static_cast<off_t>(written_ * record_size));
+                          static_cast<off_t>(marks_.size() * record_size));
   if (written != static_cast<ssize_t>(text.size()))
     return;
-  written_ += unwritten_.size();
+  for (auto& each : unwritten_)
+    marks_.push_back(mark_of(each.exec_id));
   unwritten_.clear();
 }
 
 std::vector<archived_exec> exec_archive::all() const {
   std::vector<archived_exec> result;
-  result.reserve(written_ + unwritten_.size());
-  if (auto file = open_if_there(path_, O_RDONLY); file && written_ > 0) {
-    std::string text(written_ * record_size, '\0');
+  result.reserve(marks_.size() + unwritten_.size());
+  if (auto file = open_if_there(path_, O_RDONLY); file && !marks_.empty()) {
+    std::string text(marks_.size() * record_size, '\0');
     text.resize(read_at(file.get(), 0, text));
     for (std::string_view rest{text}; rest.size() >= record_size;
          rest.remove_prefix(record_size))
@@ -81,11 +87,23 @@ std::vector<archived_exec> exec_archive::all() const {
 
 std::optional<archived_exec>
 exec_archive::find(std::string_view exec_id) const {
-  auto list = all();
-  auto found = std::ranges::find(list, exec_id, &archived_exec::exec_id);
-  if (found == list.end())
-    return std::nullopt;
-  return std::move(*found);
+  auto fresh = std::ranges::find(unwritten_, exec_id, &archived_exec::exec_id);
+  if (fresh != unwritten_.end())
+    return *fresh;
+  auto mark = mark_of(exec_id);
+  unique_fd file;
+  for (auto at = marks_.begin();
+       (at = std::find(at, marks_.end(), mark)) != marks_.end(); ++at) {
+    if (!file)
+      file = open_if_there(path_, O_RDONLY);
+    std::string text(record_size, '\0');
+    auto offset = static_cast<std::uint64_t>(at - marks_.begin()) * record_size;
+    if (!file || read_at(file.get(), offset, text) < record_size)
+      return std::nullopt;
+    if (auto found = from_record(text); found.exec_id == exec_id)
+      return found;
+  }
+  return std::nullopt;
 }
 
 } // namespace greenroom

@@ -38,7 +38,7 @@ public:
   void add(archived_exec exec);
 
   bool empty() const noexcept {
-    return written_ == 0 && unwritten_.empty();
+    return marks_.empty() && unwritten_.empty();
   }
 
   /// In the order in which they came. Throws std::system_error.
@@ -49,7 +49,9 @@ public:
 
 private:
   std::filesystem::path path_;
-  std::uint64_t written_ = 0; // records in the file that count
+  // Of each record in the file that counts, so that one is found without
+  // reading all of them.
+  std::vector<std::uint32_t> marks_;
   std::vector<archived_exec> unwritten_;
 };
 

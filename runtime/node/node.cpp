@@ -16,6 +16,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/watchdog.hpp"
+#include "runtime/git/refs.hpp"
 #include "runtime/logs/syncer.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/root.hpp"
@@ -97,6 +98,9 @@ void refuse_what_is_not_built(const config& settings) {
   if (settings.http.tls)
     throw start_error("http.tls is not served by this version; set it to null "
                       "and put a TLS proxy in front");
+  if (settings.cluster.listen)
+    throw start_error("cluster.listen: this version does not join nodes to a "
+                      "cluster; set it to null");
 }
 
 // Every connection and every exec takes descriptors.
@@ -146,7 +150,8 @@ std::unique_ptr<store::connection> open_store(const config& settings,
     return std::make_unique<store::connection>(settings.storage.url, data_dir,
                                                settings.storage.sync);
   } catch (const std::exception& e) {
-    throw start_error("storage.url " + settings.storage.url
+    throw start_error("storage.url "
+                      + git::without_credentials(settings.storage.url)
                       + " cannot be opened: " + e.what());
   }
 }

@@ -63,6 +63,9 @@ std::vector<unique_fd> find_marked(std::span<const std::string> session_ids) {
       continue;
     // Pinned before it is looked at: what is killed is what was seen.
     auto process = open_pidfd(pid);
+    if (!process && errno != ESRCH && errno != EINVAL)
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot watch a process");
     if (process && has_marker("/proc/" + std::to_string(pid), session_ids))
       result.push_back(std::move(process));
   }

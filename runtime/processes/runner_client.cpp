@@ -61,8 +61,11 @@ bool runner_connection::send(const runner::node_message& message) {
   auto result = queue_.empty() ? try_send(fd_.get(), text) : outcome::full;
   if (result != outcome::full)
     return result == outcome::sent;
-  if (queue_.size() == max_queued)
+  if (queue_.size() == max_queued) {
+    // Nothing may be left out, so this is an end: the other side hears it too.
+    ::shutdown(fd_.get(), SHUT_RDWR);
     return false;
+  }
   queue_.push_back(std::move(text));
   return true;
 }

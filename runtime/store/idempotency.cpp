@@ -74,10 +74,7 @@ void finish_request(connection& c, const greenroom::finish_request& x) {
   const int status = x.status;
   const long long now = x.now;
   in_transaction(c, [&](soci::session& sql) {
-    if (status == 0)
-      execute(sql, "DELETE FROM requests WHERE key_id = :key AND name = :name",
-              soci::use(x.key_id, "key"), soci::use(x.name, "name"));
-    else if (x.body.size() > max_kept_body)
+    if (status >= 500 || x.body.size() > max_kept_body)
       execute(sql,
               "UPDATE requests SET run = '', touched_at = :now"
               " WHERE key_id = :key AND name = :name",

@@ -3,7 +3,8 @@
 //
 //   fresh ─→ busy ─→ done                 one run of one node serves it
 //              └───→ repeat ─→ busy …     that run is over, or its answer was
-//                                         too long to be kept
+//                                         too long to be kept, or that it
+//                                         failed on our side (5xx)
 //
 // What is older than 24 hours is as if it had never been.
 #pragma once
@@ -23,8 +24,8 @@ inline constexpr std::size_t max_kept_body = 1024 * 1024;
 /// the first time. Of any number that begin the same at once, one serves it.
 begun_request begin_request(connection& c, const greenroom::begin_request& x);
 
-/// Keeps the answer. With status 0 the name is free again; where the body is
-/// over max_kept_body the next one repeats the request.
+/// Keeps the answer. Where its status is 500 or above, or its body longer than
+/// max_kept_body, the next one repeats the request.
 void finish_request(connection& c, const greenroom::finish_request& x);
 
 /// Forgets what is too old.

@@ -79,6 +79,9 @@ const std::vector<step>& steps() {
 
       "ALTER TABLE keys ADD COLUMN author TEXT NOT NULL DEFAULT ''",
 
+      "ALTER TABLE projects ADD COLUMN created_at BIGINT NOT NULL DEFAULT 0",
+      "UPDATE projects SET created_at = updated_at",
+
       "CREATE TABLE reviews ("
       " id TEXT PRIMARY KEY,"
       " project_id TEXT NOT NULL,"
@@ -93,6 +96,8 @@ const std::vector<step>& steps() {
       " skipped BIGINT NOT NULL,"
       " created_by TEXT NOT NULL,"
       " decided_by TEXT NOT NULL,"
+      " by_name TEXT NOT NULL,"
+      " by_author TEXT NOT NULL,"
       " comment TEXT NOT NULL,"
       " merge_commit TEXT NOT NULL,"
       " files TEXT NOT NULL,"

@@ -20,14 +20,16 @@ void write(connection& c, const project_record& project, bool keep_stopped) {
   const int stopped = project.stopped ? 1 : 0;
   const long long now = now_ms();
   in_transaction(c, [&](soci::session& sql) {
-    execute(sql,
-            std::string{"INSERT INTO projects (id, json, stopped, updated_at)"
-                        " VALUES (:id, :json, :stopped, :now)"
-                        " ON CONFLICT (id) DO UPDATE SET json = excluded.json,"
-                        " updated_at = excluded.updated_at"}
-              + (keep_stopped ? "" : ", stopped = excluded.stopped"),
-            soci::use(project.id, "id"), soci::use(text, "json"),
-            soci::use(stopped, "stopped"), soci::use(now, "now"));
+    execute(
+      sql,
+      std::string{"INSERT INTO projects (id, json, stopped, created_at,"
+                  " updated_at) VALUES (:id, :json, :stopped, :made, :now)"
+                  " ON CONFLICT (id) DO UPDATE SET json = excluded.json,"
+                  " updated_at = excluded.updated_at"}
+        + (keep_stopped ? "" : ", stopped = excluded.stopped"),
+      soci::use(project.id, "id"), soci::use(text, "json"),
+      soci::use(stopped, "stopped"), soci::use(now, "made"),
+      soci::use(now, "now"));
   });
 }
 
@@ -62,6 +64,14 @@ bool delete_project(connection& c, const std::string& id) {
     if (live > 0)
       throw refused(errc::conflict,
                     "project \"" + id + "\" has live sessions; end them first");
+    int open = 0;
+    sql << "SELECT COUNT(*) FROM reviews WHERE project_id = :id AND"
+           " ended_at = 0",
+      soci::into(open), soci::use(id, "id");
+    if (open > 0)
+      throw refused(errc::conflict, "project \"" + id
+                                      + "\" has open reviews; approve or "
+                                        "reject them first");
     return execute(sql, "DELETE FROM projects WHERE id = :id",
                    soci::use(id, "id"))
            > 0;
@@ -76,7 +86,7 @@ std::vector<project_record> projects(connection& c) {
     int stopped = 0;
     soci::statement statement =
       (c.self().sql.prepare
-         << "SELECT id, json, stopped FROM projects ORDER BY id",
+         << "SELECT id, json, stopped FROM projects ORDER BY created_at, id",
        soci::into(id), soci::into(text), soci::into(stopped));
     statement.execute();
     while (statement.fetch())

@@ -28,6 +28,8 @@ struct review_row {
   long long skipped = 0;
   std::string created_by;
   std::string decided_by;
+  std::string by_name;
+  std::string by_author;
   std::string comment;
   std::string merge_commit;
   std::string files; // JSON
@@ -53,6 +55,8 @@ void each_column(Row& row, F&& f) {
   f("skipped", row.skipped);
   f("created_by", row.created_by);
   f("decided_by", row.decided_by);
+  f("by_name", row.by_name);
+  f("by_author", row.by_author);
   f("comment", row.comment);
   f("merge_commit", row.merge_commit);
   f("files", row.files);
@@ -100,6 +104,8 @@ review_row to_row(const review_record& review) {
   row.skipped = review.skipped ? 1 : 0;
   row.created_by = review.created_by;
   row.decided_by = review.decided_by;
+  row.by_name = review.by_name;
+  row.by_author = review.by_author;
   row.comment = review.comment;
   row.merge_commit = review.merge_commit;
   // A path may be any bytes; text has to be UTF-8.
@@ -137,6 +143,8 @@ review_record from_row(const review_row& row) {
   review.skipped = row.skipped != 0;
   review.created_by = row.created_by;
   review.decided_by = row.decided_by;
+  review.by_name = row.by_name;
+  review.by_author = row.by_author;
   review.comment = row.comment;
   review.merge_commit = row.merge_commit;
   try {
@@ -192,14 +200,13 @@ std::optional<review_record> find_review(connection& c,
                                          const std::string& id) {
   auto rows = translated([&] {
     return fetch(c.self().sql,
-                 "SELECT " + columns()
-                   + " FROM reviews WHERE id = :id AND project_id = :project",
+                 "SELECT " + columns() + " FROM reviews WHERE id = :id",
                  [&](soci::statement& statement) {
                    statement.exchange(soci::use(id, "id"));
-                   statement.exchange(soci::use(project_id, "project"));
                  });
   });
-  if (rows.empty())
+  if (rows.empty()
+      || (!project_id.empty() && rows.front().project_id != project_id))
     return std::nullopt;
   return std::move(rows.front());
 }

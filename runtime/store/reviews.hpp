@@ -16,7 +16,7 @@ namespace greenroom::store {
 /// for text with NUL.
 void put_review(connection& c, const review_record& review);
 
-/// nullopt also where it is another project's.
+/// nullopt also where it is another project's; an empty id stands for any.
 std::optional<review_record> find_review(connection& c,
                                          const std::string& project_id,
                                          const std::string& id);

@@ -81,6 +81,19 @@ TEST_CASE_METHOD(directory_node, "of changes that come at once none is lost") {
   CHECK(project.stopped);
 }
 
+TEST_CASE_METHOD(directory_node, "projects are listed newest first") {
+  for (auto id : {"zeta", "alpha"}) {
+    project_record project;
+    project.id = id;
+    project.repo = "/srv/git/x.git";
+    ask<project_record>(directory, create_project{project});
+  }
+  auto all = ask<project_list>(directory, list_projects{}).projects;
+  REQUIRE(all.size() >= 2);
+  CHECK(all[0].id == "alpha");
+  CHECK(all[1].id == "zeta");
+}
+
 TEST_CASE_METHOD(directory_node, "of two that make one project, one does") {
   caf::scoped_actor self{system()};
   auto mine = some_project("two");

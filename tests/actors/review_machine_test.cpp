@@ -190,6 +190,24 @@ TEST_CASE("a moved target has the command run again and a skipped one merged") {
     == review_status::stale);
 }
 
+TEST_CASE("a decision that is sent again is known") {
+  auto again = decision(true);
+  auto made = review::decided(opened(true).next, again, noon).next;
+  CHECK(made.by_name == "Bob");
+  CHECK_FALSE(review::was_decided(made, again));
+  again.repeat = true;
+  CHECK(review::was_decided(made, again));
+  again.approve = false;
+  CHECK_FALSE(review::was_decided(made, again));
+  auto no = decision(false);
+  no.repeat = true;
+  CHECK(
+    review::was_decided(review::decided(opened(true).next, no, noon).next, no));
+  no.by.key_id = "eve";
+  CHECK_FALSE(review::was_decided(
+    review::decided(opened(true).next, decision(false), noon).next, no));
+}
+
 TEST_CASE("after a restart a review goes on where it was") {
   auto command = project_with("make check");
   CHECK(review::resume(opened(true).next, project_with("")).then

@@ -26,19 +26,27 @@ constexpr const char* commit_all =
   "echo more >> file.txt; git -c user.name=T -c user.email=t@x.org commit -qam "
   "more && git rev-parse HEAD";
 
-// Stands where git over HTTP would.
+// Stands where git over HTTP would: a transfer that ends when its token dies,
+// or when `end` is called.
 class edge {
 public:
-  explicit edge(small_node& node)
-    : handle(node.system().spawn([this](git_edge_actor::pointer) {
-        return git_edge_actor::behavior_type{[this](const token_dead& x) {
-          std::lock_guard guard{mutex_};
-          told_ = x.session_id;
-          changed_.notify_all();
-        }};
+  explicit edge(small_node& node, bool ends = true)
+    : handle(node.system().spawn([this, ends](git_edge_actor::pointer self) {
+        return git_edge_actor::behavior_type{
+          [this, ends, self](const token_dead& x) {
+            std::lock_guard guard{mutex_};
+            told_ = x.session_id;
+            changed_.notify_all();
+            if (ends)
+              self->quit();
+          }};
       })) {}
 
   ~edge() {
+    end();
+  }
+
+  void end() {
     caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
   }
 
@@ -102,17 +110,41 @@ TEST_CASE_METHOD(git_session, "a token lets in until another one is made") {
         == errc::unauthorized);
   // It is on disk: another actor knows it too.
   handle = crash(node, session);
-  request.token_hash = sha256_hex(next);
+  edge later{node};
+  request = {sha256_hex(next), later.handle};
   node.ask<transfer_grant>(handle, request);
   CHECK(node
           .refused_by<transfer_grant>(
-            handle, open_transfer{sha256_hex(token), git.handle})
+            handle, open_transfer{sha256_hex(token), later.handle})
           .code
         == errc::unauthorized);
   node.ask<terminate_reply>(handle, terminate_session{});
-  CHECK(git.wait() == session.id);
+  CHECK(later.wait() == session.id);
   CHECK(node.refused_by<transfer_grant>(handle, request).code
         == errc::unauthorized);
+}
+
+TEST_CASE_METHOD(git_session, "an ending waits for a push that is written") {
+  edge push{node, false};
+  auto token = node.ask<session_token>(handle, rotate_token{}).token;
+  node.ask<transfer_grant>(handle,
+                           open_transfer{sha256_hex(token), push.handle});
+  caf::scoped_actor self{node.system()};
+  auto ending = self->request(handle, test::patience,
+                              checkin_session{{"k", "K", ""}, true});
+  CHECK(push.wait() == session.id);
+  // What is asked after it is answered before it.
+  for (int i = 0; i < 20; ++i)
+    CHECK(nlohmann::json::parse(
+            node.ask<session_view>(handle, get_session{}).json.view())["status"]
+          == "checking_in");
+  auto checkout = node.context()->session_dir(session.id) / "checkout";
+  CHECK(std::filesystem::exists(checkout));
+  push.end();
+  std::string status;
+  ending.receive([&](checkin_reply& done) { status = to_string(done.status); },
+                 [&](const caf::error& e) { status = to_refusal(e).message; });
+  CHECK(status == "ended");
 }
 
 TEST_CASE_METHOD(git_session, "a commit in the checkout and a push are "

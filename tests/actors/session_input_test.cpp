@@ -159,6 +159,29 @@ TEST_CASE_METHOD(fed_session, "a terminal has the size that it is given, and "
   CHECK(shown.find("got hi") != std::string::npos);
 }
 
+TEST_CASE_METHOD(fed_session, "what is sent before the runner is found again "
+                              "is not lost") {
+  auto request = reading("a", "trap 'echo caught' INT; echo ready; read x; "
+                              "until read y; do :; done; echo $x$y");
+  exec(request);
+  auto printed = [&](std::uint64_t count) {
+    test::await("output", [&] {
+      auto now = json_of(node.ask<exec_view>(handle, get_exec{"a"}));
+      return now["stdout_bytes"] >= count;
+    });
+  };
+  printed(6);
+  feed(bytes("a", "one\n"));
+  node.restart();
+  handle = node.find(session);
+  node.ask<exec_view>(handle, signal_exec{"a", SIGINT});
+  printed(13);
+  node.restart();
+  handle = node.find(session);
+  feed(bytes("a", "two\n"));
+  CHECK(end_of(request)["stdout"] == "ready\ncaught\nonetwo\n");
+}
+
 TEST_CASE_METHOD(fed_session, "a signal reaches a command that runs") {
   auto request = shell("trap 'exit 7' INT; echo ready; while :; do sleep 0.01; "
                        "done",

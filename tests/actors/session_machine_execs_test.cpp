@@ -253,6 +253,14 @@ TEST_CASE("input for a command that does not read is bounded") {
   CHECK(refused_with(session::apply(s, in::input_asked{3, "a", 1}), 3,
                      errc::overloaded));
   session::apply(s, in::input_done{"a", max_waiting_input + 1});
+  // Requests without bytes count, too.
+  for (ticket who = 0; who < 256; ++who)
+    CHECK(find<out::write_input>(
+      session::apply(s, in::input_asked{100 + who, "a", 0})));
+  CHECK(refused_with(session::apply(s, in::input_asked{999, "a", 0}), 999,
+                     errc::overloaded));
+  for (int i = 0; i < 256; ++i)
+    session::apply(s, in::input_done{"a", 0});
   CHECK(find<out::write_input>(
     session::apply(s, in::input_asked{4, "a", max_waiting_input})));
   CHECK(refused_with(session::apply(s, in::input_asked{5, "a", 1}), 5,

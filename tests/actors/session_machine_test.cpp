@@ -314,9 +314,11 @@ TEST_CASE("a check-in whose review is refused leaves the session active") {
   session::apply(s, in::checkin_saved{"c0ffee", birth});
   auto then = store(
     s, session::apply(s, in::review_refused{{errc::conflict, "no"}, birth}));
-  CHECK(refused_with(then, 3, errc::conflict, "no"));
-  CHECK(s.record.status == session_status::active);
-  CHECK(s.record.commit.empty());
+  // The branch has been pushed: there is no way back.
+  CHECK(find<out::answer_checkin>(then)->who == 3);
+  CHECK(s.record.status == session_status::ended);
+  CHECK(s.record.commit == "c0ffee");
+  CHECK(s.record.status_reason == "checked in, but not reviewed (no)");
 }
 
 TEST_CASE("a session whose time is over ends although its review is refused") {

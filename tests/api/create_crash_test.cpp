@@ -2,8 +2,6 @@
 // the session that the first one would have made, and no second one.
 #include "tests/api/demo.hpp"
 
-#include <cstdlib>
-
 using namespace greenroom::test;
 
 namespace {
@@ -11,13 +9,6 @@ namespace {
 http_reply create(const node_process& node) {
   return node.admin().send("POST", sessions, R"({"new_branch": "work"})",
                            "application/json", {{"Idempotency-Key", "once"}});
-}
-
-void start_with_failpoint(node_process& node, const char* name) {
-  node.kill9();
-  ::setenv("GREENROOM_FAILPOINT", name, 1);
-  node.start();
-  ::unsetenv("GREENROOM_FAILPOINT");
 }
 
 } // namespace

@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <cstdlib>
 #include <string>
 
 namespace greenroom::test {
@@ -121,6 +122,14 @@ inline std::string output_of(const std::vector<sse_event>& events,
     text += data["data"].get<std::string>();
   }
   return text;
+}
+
+/// Kills the node, and starts one that dies where it comes to this step.
+inline void start_with_failpoint(node_process& node, const char* name) {
+  node.kill9();
+  ::setenv("GREENROOM_FAILPOINT", name, 1);
+  node.start();
+  ::unsetenv("GREENROOM_FAILPOINT");
 }
 
 /// Every id once, one after the other, from `first` on.

@@ -44,7 +44,7 @@ TEST_CASE("a stream from the earliest event holds every one, in order") {
   auto events = live.rest();
   CHECK(live.ended_in_order());
   check_ids(events);
-  REQUIRE(events.size() == 10);
+  REQUIRE(events.size() == 11);
   CHECK(events[0].type == "session.created");
   CHECK(events[1].type == "exec.queued");
   CHECK(events[2].type == "exec.started");
@@ -55,8 +55,11 @@ TEST_CASE("a stream from the earliest event holds every one, in order") {
   CHECK(events[5].data["status"] == "exited");
   CHECK(events[6].type == "checkin.started");
   CHECK(events[7].type == "review.queued");
-  CHECK(events[8].type == "checkin.finished");
-  CHECK(events[9].type == "session.ended");
+  // There is nothing to review.
+  CHECK(events[8].type == "review.finished");
+  CHECK(events[8].data["status"] == "approved");
+  CHECK(events[9].type == "checkin.finished");
+  CHECK(events[10].type == "session.ended");
   for (auto& event : events) {
     CHECK(event.data["session_id"] == session.id());
     CHECK(event.data["time"].is_string());

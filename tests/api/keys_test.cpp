@@ -5,6 +5,7 @@
 #include "runtime/base/files.hpp"
 
 #include <set>
+#include <string>
 
 using namespace greenroom::test;
 
@@ -245,5 +246,37 @@ TEST_CASE("a secret is said once, and is neither logged nor stored") {
     INFO(file.path());
     CHECK(greenroom::read_file(file.path())->find(key.secret)
           == std::string::npos);
+  }
+}
+
+TEST_CASE("a key that is limited to projects names no repository") {
+  node_process node;
+  auto key = make_key(node, {"admin"}, {{"projects", {"demo"}}});
+  auto limited = node.with_key(key.secret);
+  for (auto& repo : {node.upstream().string(),
+                     (node.data_dir() / "repos/other.git").string()}) {
+    expect_refusal(limited.patch("/projects/demo", {{"repo", repo}}), 403,
+                   "FORBIDDEN",
+                   "setting a project's repo needs an API key that is not "
+                   "limited to projects");
+    CHECK(limited.post("/projects", {{"id", "demo2"}, {"repo", repo}}).status
+          == 403);
+  }
+  expect(200, limited.patch("/projects/demo", {{"setup", "true"}}));
+}
+
+TEST_CASE("no project's repository lies in the data directory") {
+  node_process node;
+  expect(201, node.admin().post(sessions, {{"new_branch", "work"}}));
+  for (std::string repo :
+       {(node.data_dir() / "repos/demo.git").string(),
+        "file://" + (node.data_dir() / "repos/demo.git").string(),
+        (node.data_dir() / "x/../repos/demo.git").string()}) {
+    expect(200, node.admin().patch("/projects/other", {{"repo", repo}}));
+    auto made =
+      node.admin().post("/projects/other/sessions", {{"new_branch", "x"}});
+    INFO(repo << ": " << to_string(made));
+    CHECK(made.status == 400);
+    CHECK_THAT(made.message(), Catch::Contains("data directory"));
   }
 }

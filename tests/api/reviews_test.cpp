@@ -140,6 +140,60 @@ TEST_CASE("a project that requires reviews is not talked out of them") {
   CHECK(refused.status == 400);
   CHECK(session.status() == "active");
   CHECK(node.git({"rev-parse", "main"}) == main);
+  // Nothing has moved, and nothing was ended for it.
+  CHECK(node.git({"branch", "--list", "work"}).empty());
+  CHECK(session.run("git log --format=%s -1")["stdout"] == "First\n");
+}
+
+TEST_CASE("a branch that becomes protected moves by reviews only") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo a > a.txt");
+  expect(200, node.admin().patch("/projects/demo",
+                                 {{"protected_branches", {"main", "work"}}}));
+  auto refused = session.checkin();
+  CHECK(refused.status == 409);
+  CHECK_THAT(refused.message(), Catch::Contains("\"work\" is protected now"));
+  CHECK(node.git({"branch", "--list", "work"}).empty());
+  CHECK(session.status() == "active");
+  auto ended = expect(200, session.remove()).data();
+  CHECK(ended["rescue_refs"].size() > 0);
+}
+
+TEST_CASE("files whose names are no text can be in conflict") {
+  node_process node;
+  session_user one{node, json{{"new_branch", "one"}}};
+  session_user two{node, json{{"new_branch", "two"}}};
+  for (auto* each : {&one, &two})
+    each->run("echo " + each->id() + " > $'caf\\xe9'");
+  const json at_once{{"auto_merge", true}, {"skip_review", true}};
+  expect(200, one.checkin(at_once));
+  auto second = expect(200, two.checkin(at_once)).data();
+  CHECK(second["merge"]["status"] == "conflict");
+  CHECK(second["merge"]["files"].size() == 1);
+  auto id = node.admin().get(reviews).data()["reviews"][0]["id"];
+  CHECK(review(node, id)["files"].size() == 1);
+}
+
+TEST_CASE("a merge is in the name of who asked for it") {
+  node_process node;
+  auto made =
+    expect(201,
+           node.admin().post("/keys", {{"name", "Grace"},
+                                       {"scopes", {"admin"}},
+                                       {"author", "Grace H <g@example.org>"}}))
+      .data();
+  auto grace = node.with_key(made["key"]);
+  // Both change something, so that it takes a merge commit.
+  auto first = check_in(node, "one", "one.txt", "1", {{"auto_merge", true}});
+  move_main(node);
+  session_user session{node, json{{"new_branch", "two"}}};
+  session.run("echo 2 > two.txt");
+  move_main(node);
+  expect(200, grace.post(session.path("/checkin"),
+                         {{"auto_merge", true}, {"skip_review", true}}));
+  CHECK(node.git({"log", "-1", "--format=%an <%ae>", "main"})
+        == "Grace H <g@example.org>");
 }
 
 TEST_CASE("of two that change the same line one is merged, one conflicts") {

@@ -269,6 +269,23 @@ TEST_CASE("following ends when the key is revoked") {
   CHECK(client.read_stream_to_end().empty());
 }
 
+TEST_CASE("followers whose clients have left are let go") {
+  fixture f{[](http::options& o) {
+    o.threads = 1;
+    o.max_connections = 16;
+    o.heartbeat = std::chrono::milliseconds{50};
+  }};
+  start(f, "e2");
+  for (int i = 0; i < 64; ++i) {
+    http_client client{f.port()};
+    client.send(
+      request_text("GET", execs_path + "e2/output?follow=true", admin_secret));
+    client.drop();
+  }
+  for (int i = 0; i < 20; ++i)
+    CHECK(call(f.port(), "GET", "/healthz").status == 200);
+}
+
 TEST_CASE("silence does not end what is followed") {
   fixture f{[](http::options& o) {
     o.heartbeat = std::chrono::milliseconds{20};

@@ -6,7 +6,10 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -650,6 +653,67 @@ TEST_CASE("a server without descriptors serves again once there are some") {
       return false; // it waited where nobody accepted
     }
   });
+}
+
+TEST_CASE("clients that reset their connections at once use up no room") {
+  fixture f{[](http::options& o) {
+    o.threads = 1;
+    o.max_connections = 8;
+  }};
+  for (int i = 0; i < 200; ++i) {
+    auto fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(f.port());
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+    linger reset{1, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    ::close(fd);
+  }
+  for (int i = 0; i < 20; ++i)
+    CHECK(call(f.port(), "GET", "/healthz").status == 200);
+}
+
+TEST_CASE("who finds all connections taken waits until there is room") {
+  fixture f{[](http::options& o) {
+    o.threads = 1;
+    o.max_connections = 2;
+  }};
+  std::vector<std::unique_ptr<http_client>> taken;
+  for (int i = 0; i < 2; ++i) {
+    taken.push_back(std::make_unique<http_client>(f.port()));
+    taken.back()->send(request_text("GET", "/healthz"));
+    CHECK(taken.back()->receive().status == 200);
+  }
+  http_client waits{f.port()};
+  waits.send(request_text("GET", "/healthz"));
+  // Longer than it takes to find that nobody accepts any more.
+  CHECK_FALSE(waits.has_answer(std::chrono::milliseconds{2500}));
+  taken.clear();
+  CHECK(waits.receive().status == 200);
+}
+
+TEST_CASE("a request without end is not read for ever") {
+  fixture f{[](http::options& o) {
+    o.threads = 1;
+    o.max_body = 4096;
+  }};
+  http_client client{f.port()};
+  client.send("POST /keys HTTP/1.1\r\nHost: x\r\n"
+              "Transfer-Encoding: chunked\r\n\r\n");
+  std::string chunks;
+  for (int i = 0; i < 4096; ++i)
+    chunks += "1\r\nx\r\n";
+  auto ended = false;
+  for (int i = 0; i < 100 && !ended; ++i)
+    try {
+      client.send(chunks);
+    } catch (const std::exception&) {
+      ended = true;
+    }
+  CHECK((ended || client.is_closed()));
+  CHECK(call(f.port(), "GET", "/healthz").status == 200);
 }
 
 TEST_CASE("stopping answers what waits and ends at its limit") {

@@ -5,26 +5,38 @@
 
 #include <poll.h>
 
+#include <chrono>
 #include <future>
 #include <random>
 
 using namespace greenroom::test;
 
 TEST_CASE("a check-in survives random deaths of the node") {
-  const int rounds = how_many(4, 50);
+  const int rounds = how_many(6, 50);
   node_process node;
   std::mt19937 random{4};
-  std::uniform_int_distribution<int> pause{0, 120};
+  // As long as a check-in takes here, so that each of its steps may be hit.
+  session_user measured{node, json{{"new_branch", "measured"}}};
+  measured.run("echo work > work.txt");
+  auto began = std::chrono::steady_clock::now();
+  expect(200, measured.checkin({{"skip_review", true}}));
+  auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(
+    std::chrono::steady_clock::now() - began);
+  std::uniform_int_distribution<int> pause{
+    0, static_cast<int>(whole.count() * 5 / 4)};
   for (int round = 0; round < rounds; ++round) {
     auto branch = "round" + std::to_string(round);
-    INFO(branch);
+    auto merges = round % 2 == 0;
+    INFO(branch << (merges ? ", merged" : ""));
+    const std::string body = merges
+                               ? R"({"skip_review": true, "auto_merge": true})"
+                               : R"({"skip_review": true})";
     session_user session{node, json{{"new_branch", branch}}};
-    session.run("echo work of " + branch + " > work.txt");
+    session.run("echo work of " + branch + " > " + branch + ".txt");
     const header_list headers{{"Idempotency-Key", "checkin-" + branch}};
     auto check_in = [&, client = node.admin()] {
-      return client.send("POST", session.path("/checkin"),
-                         R"({"skip_review": true})", "application/json",
-                         headers);
+      return client.send("POST", session.path("/checkin"), body,
+                         "application/json", headers);
     };
     auto first = std::async(std::launch::async, [&] {
       try {
@@ -39,16 +51,21 @@ TEST_CASE("a check-in survives random deaths of the node") {
     node.start();
     http_reply last;
     await("the check-in of " + branch, [&] {
-      last = node.admin().send("POST", session.path("/checkin"),
-                               R"({"skip_review": true})", "application/json",
-                               headers);
+      last = node.admin().send("POST", session.path("/checkin"), body,
+                               "application/json", headers);
       return last.status == 200;
     });
     auto commit = last.data()["commit"].get<std::string>();
     if (answered.status == 200)
       CHECK(answered.data()["commit"] == commit);
     CHECK(node.git({"rev-parse", branch}) == commit);
-    CHECK(node.git({"show", commit + ":work.txt"}) == "work of " + branch);
+    CHECK(node.git({"show", commit + ":" + branch + ".txt"})
+          == "work of " + branch);
+    CHECK(last.data()["merge"]["status"]
+          == (merges ? "merged" : "not_requested"));
+    // Protected, main moves by what the check-in asked for and nothing else.
+    CHECK(node.git({"merge-base", commit, "main"})
+          == (merges ? commit : node.git({"merge-base", branch, "main"})));
     CHECK(session.status() == "ended");
     CHECK(session.timeline("types=session.ended").size() == 1);
     CHECK(!std::filesystem::exists(session.checkout()));

@@ -44,6 +44,7 @@ std::vector<std::string> project_ids(connection& c) {
   std::vector<std::string> result;
   for (const auto& project : projects(c))
     result.push_back(project.id);
+  std::ranges::sort(result); // what came in the same moment is in any order
   return result;
 }
 

@@ -114,6 +114,7 @@ TEST_CASE("what version 1 had written is read by later ones") {
                            "ALTER TABLE sessions DROP COLUMN commit_id",
                            "ALTER TABLE sessions DROP COLUMN review_id",
                            "ALTER TABLE keys DROP COLUMN author",
+                           "ALTER TABLE projects DROP COLUMN created_at",
                            "DELETE FROM schema_version WHERE version > 1"})
     c.self().sql << undo;
   REQUIRE(schema_version(c) == 1);
@@ -121,6 +122,7 @@ TEST_CASE("what version 1 had written is read by later ones") {
   CHECK(schema_version(c) == 2);
   CHECK(find_session(c, session.id) == session);
   CHECK(keys(c) == std::vector{key});
+  CHECK(projects(c) == std::vector{some_project()});
 }
 
 TEST_CASE("programs that start together migrate once") {

@@ -78,12 +78,17 @@ TEST_CASE_METHOD(requests_fixture, "what a crash cut off is repeated with the "
   CHECK(begin("c", "2").state == request_state::done);
 }
 
-TEST_CASE_METHOD(requests_fixture, "a request without effect frees its name") {
+TEST_CASE_METHOD(requests_fixture, "what failed on our side is repeated") {
   begin("a");
-  finish(0, "");
-  auto again = begin("b", "1", "other");
-  CHECK(again.state == request_state::fresh);
-  CHECK(again.planned_id == "b");
+  finish(503, "");
+  auto again = begin("b");
+  CHECK(again.state == request_state::repeat);
+  CHECK(again.planned_id == "a");
+  CHECK(again.status == 0);
+  CHECK(begin("b").state == request_state::busy);
+  CHECK(begin("b", "1", "other").state == request_state::reused);
+  finish(400, "{}");
+  CHECK(begin("b").status == 400);
 }
 
 TEST_CASE_METHOD(requests_fixture, "an answer that is too long is made anew") {

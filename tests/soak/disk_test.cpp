@@ -1,0 +1,96 @@
+// A node whose disk is full: nothing that it has acknowledged is lost, commands
+// run on, and it works again when there is room.
+#include "tests/api/demo.hpp"
+
+#include <sys/mount.h>
+
+#include <filesystem>
+#include <fstream>
+
+using namespace greenroom::test;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// A small file system over the node's data directory; false where this process
+// may not mount one.
+class small_disk {
+public:
+  explicit small_disk(fs::path at) : at_(std::move(at)) {
+    mounted_ = ::mount("tmpfs", at_.c_str(), "tmpfs", 0, "size=24m") == 0;
+  }
+  small_disk(const small_disk&) = delete;
+  small_disk& operator=(const small_disk&) = delete;
+  ~small_disk() {
+    if (mounted_)
+      ::umount2(at_.c_str(), MNT_DETACH);
+  }
+
+  bool mounted() const noexcept {
+    return mounted_;
+  }
+  void fill() const {
+    std::ofstream file{at_ / "ballast"};
+    const std::string block(4096, 'x');
+    while (file.write(block.data(), 4096).flush()) {
+    }
+  }
+  void free() const {
+    fs::remove(at_ / "ballast");
+  }
+
+private:
+  fs::path at_;
+  bool mounted_ = false;
+};
+
+} // namespace
+
+TEST_CASE("a full disk loses nothing that was acknowledged") {
+  node_process node;
+  node.terminate();
+  small_disk disk{node.data_dir()};
+  if (!disk.mounted()) {
+    WARN("not tested: this process may not mount a file system");
+    return;
+  }
+  fs::permissions(node.data_dir(), fs::perms::owner_all);
+  node.start();
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo before > kept.txt");
+  auto stream = session.watch("from=earliest");
+  // Prints before the disk is full, while it is, and after.
+  session.start("talks", "echo one; until [ -e full ]; do sleep 0.02; done; "
+                         "head -c 8M /dev/zero | tr '\\0' x; echo; "
+                         "until [ -e free ]; do sleep 0.02; done; echo three");
+  await("its first line",
+        [&] { return session.exec("talks")["stdout_bytes"] == 4; });
+  std::ofstream{session.checkout() / "full"};
+  std::ofstream{session.checkout() / "full.note"} << "made while there is room";
+  disk.fill();
+  await("more than the disk takes", [&] {
+    auto exec = session.exec("talks");
+    return exec["stdout_bytes"] >= 8 * 1024 * 1024 || exec["truncated"] == true;
+  });
+  auto refused = session.post("/exec", {{"command", "true"}});
+  INFO(to_string(refused));
+  CHECK(refused.status == 503);
+  CHECK_THAT(refused.message(), Catch::Contains("disk"));
+  // What is read is answered all the same.
+  CHECK(session.status() == "active");
+
+  disk.free();
+  std::ofstream{session.checkout() / "free"};
+  auto ended = session.await_status("talks", "exited");
+  CHECK(ended["exit_code"] == 0);
+  CHECK(ended["stdout_bytes"] == 4 + 8 * 1024 * 1024 + 1 + 6);
+  CHECK(ended["truncated"] == true);
+  CHECK(session.run("cat kept.txt")["stdout"] == "before\n");
+  CHECK(session.get()["running_execs"] == 0);
+  expect(200, session.checkin({{"skip_review", true}}));
+  CHECK(node.git({"show", "work:kept.txt"}) == "before");
+  auto events = stream.rest();
+  check_ids(events);
+  CHECK(events.back().type == "session.ended");
+}
