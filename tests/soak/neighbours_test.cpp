@@ -25,11 +25,18 @@ double latency_ms(const session_user& session) {
   return all[all.size() / 2];
 }
 
+// With a warning that says why.
 bool limits_missing(const node_process& node) {
-  auto warnings = node.admin().get("/readyz").data()["warnings"];
-  for (auto& each : warnings)
-    WARN("not tested: " << each);
-  return !warnings.empty();
+  auto missing = false;
+  for (auto& each : node.admin().get("/readyz").data()["warnings"]) {
+    auto text = each.get<std::string>();
+    if (text.find("sandbox.memory") != std::string::npos
+        || text.find("sandbox.pids") != std::string::npos) {
+      WARN("not tested: " << text);
+      missing = true;
+    }
+  }
+  return missing;
 }
 
 } // namespace

@@ -59,7 +59,7 @@ std::chrono::milliseconds since(timer::time_point then) {
 
 TEST_CASE("a node with thousands of live sessions is soon ready, and small") {
   const int count = how_many(1'000, 10'000);
-  node_process node{{.max_active_sessions = 20'000}};
+  node_process node{{.max_active_sessions = 10'000}};
   node.terminate();
   insert_sessions(node, count);
   auto began = timer::now();
