@@ -21,6 +21,9 @@ using handle_promise = supervisor_state::handle_promise;
 
 constexpr std::chrono::milliseconds tick_period{250};
 constexpr std::chrono::milliseconds resource_pause{250};
+// Of thousands that are due at once, as after a long stop, each writes to the
+// store: what they have in flight together stays small so.
+constexpr int max_due_at_once = 500; // a tick
 
 caf::error no_such_session() {
   return make_error(errc::not_found, "session not found");
@@ -215,7 +218,9 @@ void tick(pointer self, unix_ms now) {
     state.next_look = now + look_period;
     look_for_stranded(self, now);
   }
-  while (!state.deadlines.empty() && state.deadlines.begin()->first <= now) {
+  for (int sent = 0; sent < max_due_at_once && !state.deadlines.empty()
+                     && state.deadlines.begin()->first <= now;
+       ++sent) {
     auto id = state.deadlines.begin()->second;
     auto& entry = state.children.at(id);
     set_deadline(state, id, entry, 0);

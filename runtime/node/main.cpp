@@ -11,12 +11,16 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include <malloc.h>
+
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace {
@@ -54,6 +58,14 @@ config load(const arguments& args) {
   return load_config(file, args.overrides);
 }
 
+// Most threads of a node wait most of the time, yet each would get a heap of
+// its own, from which what others free does not come back: with ten thousand
+// sessions that is a quarter of all memory.
+void share_heaps() {
+  ::mallopt(M_ARENA_MAX,
+            std::max(2, static_cast<int>(std::thread::hardware_concurrency())));
+}
+
 // Signals are taken by sigwait in the main thread; every thread made later
 // inherits the mask.
 sigset_t block_signals() {
@@ -67,6 +79,7 @@ sigset_t block_signals() {
 }
 
 int serve(const arguments& args) {
+  share_heaps();
   auto signals = block_signals();
   auto settings = load(args);
   start_logging(settings.log);
