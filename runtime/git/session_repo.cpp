@@ -248,14 +248,14 @@ commit_result commit_all(const session_place& place, const author& by,
   check(git_repository_index(receive(index), repo.get()),
         "cannot read the index of the session's repository");
   refuse_conflicts(index.get());
-  stage_all(repo.get(), index.get(), stage_mode::commit);
+  auto whole = stage_all(repo.get(), index.get(), stage_mode::commit);
   auto tree = write_tree(repo.get(), index.get());
   auto parents = parents_of(repo.get(), head_commit(repo.get()));
   if (parents.empty() && git_index_entrycount(index.get()) == 0)
     return {};
   if (parents.size() == 1
       && git_oid_equal(git_commit_tree_id(parents[0].get()), &tree) != 0)
-    return {to_hex(*git_commit_id(parents[0].get())), false};
+    return {to_hex(*git_commit_id(parents[0].get())), false, whole};
 
   // The index first: should we end in between, the next call commits it.
   check(git_index_write(index.get()),
@@ -264,7 +264,7 @@ commit_result commit_all(const session_place& place, const author& by,
   if (git_repository_state(repo.get()) != GIT_REPOSITORY_STATE_NONE)
     check(git_repository_state_cleanup(repo.get()),
           "cannot conclude the merge in progress");
-  return {to_hex(id), true};
+  return {to_hex(id), true, whole};
 }
 
 std::optional<std::string> save_tree(const session_place& place,

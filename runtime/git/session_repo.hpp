@@ -67,6 +67,7 @@ std::map<std::string, std::string> named_commits(const session_place& place);
 struct commit_result {
   std::string commit; // HEAD afterwards; empty if there still is no commit
   bool created = false;
+  bool whole = false; // save_tree would find nothing besides
 };
 
 /// Commits on HEAD's branch what differs from HEAD in index or work tree:

@@ -26,9 +26,11 @@ public:
     : repo_(repo), index_(index), mode_(mode),
       top_(git_repository_workdir(repo)) {}
 
-  void run() {
+  bool run() {
     if (mode_ == stage_mode::rescue)
       forget_promises();
+    else
+      left_out_ = has_promises();
     auto present = intended();
     auto diff = compare();
     for (std::size_t i = 0; i < git_diff_num_deltas(diff.get()); ++i) {
@@ -54,7 +56,10 @@ public:
         add(path);
       else if (mode_ == stage_mode::rescue)
         add_below(path);
+      else
+        left_out_ = true;
     complain();
+    return !left_out_;
   }
 
 private:
@@ -104,15 +109,25 @@ private:
     return result;
   }
 
+  static bool is_promised(const git_index_entry& entry) {
+    return (entry.flags & GIT_INDEX_ENTRY_VALID) != 0
+           || (entry.flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE) != 0;
+  }
+
+  bool has_promises() const {
+    for (std::size_t i = 0; i < git_index_entrycount(index_); ++i)
+      if (is_promised(*git_index_get_byindex(index_, i)))
+        return true;
+    return false;
+  }
+
   // A user may have told git not to look at a file, and then written it.
   void forget_promises() {
     for (std::size_t i = 0; i < git_index_entrycount(index_); ++i) {
       const auto* entry = git_index_get_byindex(index_, i);
-      auto promised =
-        (entry->flags & GIT_INDEX_ENTRY_VALID) != 0
-        || (entry->flags_extended & GIT_INDEX_ENTRY_SKIP_WORKTREE) != 0;
       struct stat info;
-      if (!promised || ::lstat((top_ / entry->path).c_str(), &info) != 0)
+      if (!is_promised(*entry)
+          || ::lstat((top_ / entry->path).c_str(), &info) != 0)
         continue;
       std::string path = entry->path;
       auto changed = *entry;
@@ -192,12 +207,13 @@ private:
   stage_mode mode_;
   fs::path top_;
   std::vector<std::string> unreadable_;
+  bool left_out_ = false; // what rescue would take
 };
 
 } // namespace
 
-void stage_all(git_repository* repo, git_index* index, stage_mode mode) {
-  stager{repo, index, mode}.run();
+bool stage_all(git_repository* repo, git_index* index, stage_mode mode) {
+  return stager{repo, index, mode}.run();
 }
 
 } // namespace greenroom::git

@@ -10,8 +10,9 @@ enum class stage_mode {
   rescue, // all that a user may have written, ignored files left out
 };
 
-/// `index` is the repository's own; it is not written. Throws
-/// checkout_fault that names files which cannot be read.
-void stage_all(git_repository* repo, git_index* index, stage_mode mode);
+/// `index` is the repository's own; it is not written. False where `commit` has
+/// left something out that `rescue` might take. Throws checkout_fault that
+/// names files which cannot be read.
+bool stage_all(git_repository* repo, git_index* index, stage_mode mode);
 
 } // namespace greenroom::git

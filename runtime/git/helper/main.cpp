@@ -71,19 +71,22 @@ std::string save(const session_place& place, const json& request) {
             request.at("email").get<std::string>()};
   json answer;
   std::set<std::string> tips;
+  auto whole = false;
   if (request.contains("branch")) {
     auto branch = request.at("branch").get<std::string>();
     if (is_checked_out(place, branch))
-      commit_all(place, by, request.at("message").get<std::string>());
+      whole =
+        commit_all(place, by, request.at("message").get<std::string>()).whole;
     auto tip = branch_tip(place, branch);
     answer["tip"] = or_null(tip);
     if (tip)
       tips.insert(*tip);
   }
   auto named = named_commits(place);
-  if (auto tree =
-        save_tree(place, by, request.at("rescue_message").get<std::string>()))
-    named.emplace("tree", *tree);
+  if (!whole)
+    if (auto tree =
+          save_tree(place, by, request.at("rescue_message").get<std::string>()))
+      named.emplace("tree", *tree);
   for (const auto& [name, commit] : named)
     tips.insert(commit);
   answer["named"] = std::move(named);

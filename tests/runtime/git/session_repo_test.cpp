@@ -68,7 +68,8 @@ TEST_CASE("a checkout has the branch, its files and its upstream") {
   CHECK((fs::status(top / "bin/tool").permissions() & fs::perms::owner_exec)
         != fs::perms::none);
   CHECK(fs::read_symlink(top / "outward") == "/etc/passwd");
-  CHECK(run_git(top, {"remote", "get-url", "origin"}) == w.mirror.path().string());
+  CHECK(run_git(top, {"remote", "get-url", "origin"})
+        == w.mirror.path().string());
   CHECK(run_git(top, {"rev-parse", "origin/main"})
         == w.upstream_at("refs/heads/main"));
   CHECK(run_git(top, {"describe", "--tags", "--match", "v*", "origin/main"})
@@ -371,9 +372,8 @@ TEST_CASE("files that cannot be read are named") {
 TEST_CASE("a lock that a killed git left holds neither commit nor rescue up") {
   world w;
   auto place = w.session("main");
-  auto lock =
-    GENERATE(as<std::string>{}, "index.lock", "HEAD.lock",
-             "refs/heads/main.lock", "packed-refs.lock");
+  auto lock = GENERATE(as<std::string>{}, "index.lock", "HEAD.lock",
+                       "refs/heads/main.lock", "packed-refs.lock");
   CAPTURE(lock);
   write(place.checkout / "a", "a");
   write(place.checkout / ".git" / lock, "");
@@ -382,6 +382,24 @@ TEST_CASE("a lock that a killed git left holds neither commit nor rescue up") {
   CHECK(commit_all(place, w.user, "All").created);
   CHECK_FALSE(fs::exists(place.checkout / ".git" / lock));
   CHECK(run_git(place.checkout, {"status", "--porcelain"}).empty());
+}
+
+TEST_CASE("a commit knows whether it has left anything out") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "a", "a\n");
+  CHECK(commit_all(place, w.user, "All").whole);
+  CHECK(commit_all(place, w.user, "All").whole);
+  SECTION("a repository in the checkout") {
+    run_git(place.checkout, {"init", "-q", "nested"});
+    write(place.checkout / "nested/file", "nested\n");
+  }
+  SECTION("a file that git is not to look at") {
+    run_git(place.checkout, {"update-index", "--assume-unchanged", "a"});
+    write(place.checkout / "a", "other\n");
+  }
+  CHECK_FALSE(commit_all(place, w.user, "All").whole);
+  CHECK(save_tree(place, w.user, "Saved"));
 }
 
 TEST_CASE("a broken index stops a commit but not a rescue") {
