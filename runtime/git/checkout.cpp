@@ -85,6 +85,11 @@ void set_owner(git_repository* repo, std::uint32_t owner) {
     entry.gid = owner;
     check(git_index_add(index.get(), &entry), failure);
   }
+  // Notes in the index which trees there are. Without that the first commit
+  // would write all of them again: inside, where the mirror's objects cannot be
+  // touched, none of them counts as there.
+  git_oid tree;
+  check(git_index_write_tree_to(&tree, index.get(), repo), failure);
   check(git_index_write(index.get()), failure);
 }
 
