@@ -553,9 +553,9 @@ void http_thread::state::watch_accepting() {
     return;
   if (listener >= 0) {
     pollfd waiting{listener, POLLIN, 0};
-    // Where there is no room, they wait until there is.
-    auto stuck = watch->open<max_connections&& ::poll(&waiting, 1, 0)> 0
-                 && watch->accepted == accepted_before;
+    auto has_room = watch->open < max_connections; // else they wait for it
+    auto stuck = has_room && watch->accepted == accepted_before
+                 && ::poll(&waiting, 1, 0) > 0;
     accepted_before = watch->accepted;
     if (!std::exchange(starved, stuck) || !stuck)
       return;

@@ -21,6 +21,7 @@ namespace greenroom::http {
 struct options {
   std::string host = "127.0.0.1"; // an address or a name
   std::uint16_t port = 8080;      // 0: any free one
+  // How clients reach it; empty: as it listens.
   std::string public_url = "http://127.0.0.1:8080";
   std::filesystem::path data_dir; // where the logs of execs lie
   unsigned threads = 2;

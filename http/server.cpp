@@ -26,6 +26,11 @@ std::size_t affordable_connections(std::size_t wanted) {
   return std::clamp<std::size_t>(all - all / 4, 1, wanted);
 }
 
+// An address for all of the machine's is none to connect to.
+std::string reachable(const std::string& host) {
+  return host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+}
+
 std::string where(const std::string& host, std::uint16_t port) {
   return (host.find(':') == std::string::npos ? host : '[' + host + ']') + ':'
          + std::to_string(port);
@@ -68,6 +73,8 @@ void server::start() {
                              + where(options_.host, options_.port) + ": "
                              + e.code().message());
   }
+  if (options_.public_url.empty())
+    options_.public_url = "http://" + where(reachable(options_.host), port_);
   start_git();
   threads_ = std::move(made);
   for (auto& one : threads_) {

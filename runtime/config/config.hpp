@@ -56,7 +56,7 @@ struct node_config {
 
 struct http_config {
   endpoint listen{"127.0.0.1", 8080};
-  std::string public_url = "http://127.0.0.1:8080";
+  std::string public_url; // empty: as it listens
   std::uint32_t threads = 2;
   std::optional<tls_files> tls;
   std::uint64_t max_body = 1 << 20;

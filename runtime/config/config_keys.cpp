@@ -54,11 +54,11 @@ void add_http(table& to) {
     [](auto& c) -> auto& { return c.http.listen; }, "Where the API listens.");
   add(
     to, "http.public_url",
-    kinds::text{"http:// or https:// with a host and perhaps a port, without "
-                "a path",
-                kinds::is_base_url},
+    kinds::text_or_null{{"http:// or https:// with a host and perhaps a port, "
+                         "without a path",
+                         kinds::is_base_url}},
     [](auto& c) -> auto& { return c.http.public_url; },
-    "How clients reach the API; links and clone URLs begin with it.");
+    "How clients reach the API, as links say; null: as it listens.");
   add(
     to, "http.threads", kinds::whole{1, 64},
     [](auto& c) -> auto& { return c.http.threads; },

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 
 namespace greenroom::git {
@@ -59,6 +60,27 @@ void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
     write_file_atomic(git / "packed-refs", text, 0644, false);
 }
 
+// Without attributes no file is anything but its blob, and they need not be
+// looked for: libgit2 resolves the path of every file for that.
+bool has_attributes(git_repository* repo, const git_oid& commit) {
+  commit_handle found;
+  check(git_commit_lookup(receive(found), repo, &commit), failure);
+  tree_handle tree;
+  check(git_commit_tree(receive(tree), found.get()), failure);
+  auto result = false;
+  auto code = git_tree_walk(
+    tree.get(), GIT_TREEWALK_PRE,
+    [](const char*, const git_tree_entry* entry, void* out) {
+      auto& has = *static_cast<bool*>(out);
+      has = std::string_view{git_tree_entry_name(entry)} == ".gitattributes";
+      return has ? -1 : 0; // which ends the walk
+    },
+    &result);
+  if (!result)
+    check(code, failure);
+  return result;
+}
+
 void check_out(git_repository* repo, const checkout_spec& spec) {
   auto ref = "refs/heads/" + spec.branch;
   if (!spec.commit.empty()) {
@@ -73,6 +95,7 @@ void check_out(git_repository* repo, const checkout_spec& spec) {
     return;
   git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
   options.checkout_strategy = GIT_CHECKOUT_FORCE;
+  options.disable_filters = has_attributes(repo, to_oid(spec.commit)) ? 0 : 1;
   check(git_checkout_head(repo, &options), failure);
 }
 

@@ -197,3 +197,15 @@ TEST_CASE("one session's token opens no other") {
   CHECK_FALSE(try_git(home.path(), {"ls-remote", foreign}).ok());
   CHECK(try_git(home.path(), {"ls-remote", two.url()}).ok());
 }
+
+TEST_CASE("links and clone URLs name the port that is really served") {
+  node_process node;
+  auto made =
+    expect(201, node.admin().post(sessions, {{"new_branch", "work"}})).data();
+  auto base = "http://127.0.0.1:" + std::to_string(node.port()) + '/';
+  CHECK_THAT(made["instructions"].get<std::string>(), Catch::Contains(base));
+  auto url = made["auth_clone_url"].get<std::string>();
+  CHECK_THAT(url, Catch::Contains("@127.0.0.1:" + std::to_string(node.port())));
+  run_git(node.upstream().parent_path(), {"clone", "-q", url, "cloned"});
+  CHECK(fs::exists(node.upstream().parent_path() / "cloned/README.md"));
+}

@@ -118,6 +118,23 @@ TEST_CASE("a checkout may stand on a new branch at any commit") {
   CHECK(branch_tip(place, "main") == std::nullopt);
 }
 
+TEST_CASE("a checkout has its files as their attributes say") {
+  world w;
+  auto work = w.dir.path() / "elsewhere";
+  run_git(w.dir.path(), {"clone", "-q", w.upstream.string(), "elsewhere"});
+  write(work / "deep/er/.gitattributes", "*.bat text eol=crlf\n");
+  write(work / "deep/er/run.bat", "one\ntwo\n");
+  write(work / "deep/run.bat", "one\ntwo\n");
+  run_git(work, {"add", "-A"});
+  run_git(work, {"commit", "-qm", "Attributes"});
+  run_git(work, {"push", "-q", "origin", "HEAD:refs/heads/attributes"});
+  w.mirror.fetch();
+  auto place = w.checkout("work", *w.mirror.resolve_branch("attributes"));
+  CHECK(read(place.checkout / "deep/er/run.bat") == "one\r\ntwo\r\n");
+  CHECK(read(place.checkout / "deep/run.bat") == "one\ntwo\n");
+  CHECK(run_git(place.checkout, {"status", "--porcelain"}).empty());
+}
+
 TEST_CASE("making a checkout again accepts the one that is there") {
   world w;
   auto place = w.session("main");

@@ -1,8 +1,8 @@
-// Logs that something has damaged at random. Seeded, so that what fails once
-// fails again.
+// Logs that something has damaged at random.
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/logs/output_log.hpp"
+#include "tests/support/fuzz_effort.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -15,8 +15,6 @@
 using namespace greenroom;
 
 namespace {
-
-constexpr int rounds = 100;
 
 constexpr std::array<const char*, 4> files{"index", "stdout", "stderr", "tty"};
 
@@ -55,10 +53,12 @@ std::string damaged(std::string text, std::minstd_rand& random) {
 } // namespace
 
 TEST_CASE("whatever has happened to a log, recovery makes it whole") {
-  std::minstd_rand random{42};
+  test::fuzz_effort effort{100};
+  std::minstd_rand random{effort.seed()};
   int cut = 0;
-  for (int round = 0; round < rounds; ++round) {
-    INFO("round " << round);
+  int rounds = 0;
+  for (; effort.next(); ++rounds) {
+    INFO("round " << rounds);
     test::temp_dir dir;
     write_log(dir.path(), random);
     auto before = output_log_reader{dir.path()}.records(0, 1'000);

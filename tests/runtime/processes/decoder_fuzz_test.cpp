@@ -1,9 +1,9 @@
-// Random texts for everything that reads what another program wrote. Seeded,
-// so that what fails once fails again.
+// Random texts for everything that reads what another program wrote.
 #include "runtime/runner/core/exit_record.hpp"
 #include "runtime/runner/core/json_fields.hpp"
 #include "runtime/runner/core/protocol.hpp"
 #include "runtime/runner/core/session_files.hpp"
+#include "tests/support/fuzz_effort.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -16,11 +16,14 @@ using namespace greenroom::runner;
 
 namespace {
 
-constexpr int rounds = 4'000;
-
 class mutator {
 public:
-  explicit mutator(std::vector<std::string> seeds) : seeds_(std::move(seeds)) {}
+  explicit mutator(std::vector<std::string> seeds)
+    : seeds_(std::move(seeds)), random_(effort_.seed()) {}
+
+  bool goes_on() {
+    return effort_.next();
+  }
 
   // A seed with some bytes changed, doubled or cut out, or pieces of two.
   std::string next() {
@@ -62,61 +65,67 @@ private:
   }
 
   std::vector<std::string> seeds_;
-  std::minstd_rand random_{42};
+  test::fuzz_effort effort_{4'000};
+  std::minstd_rand random_;
+};
+
+// Both kinds have to come up, or nothing is tested.
+struct tally {
+  int all = 0;
+  int good = 0;
+
+  void check() const {
+    CHECK(good > all / 20);
+    CHECK(good < all);
+  }
 };
 
 // Every text is a message, which then reads back the same, or has a problem
-// that can be told. Returns how many were messages.
+// that can be told.
 template <class Message>
-int check(mutator texts, decoded<Message> (*decode)(std::string_view)) {
-  int good = 0;
-  for (int i = 0; i < rounds; ++i) {
+void check(mutator texts, decoded<Message> (*decode)(std::string_view)) {
+  tally seen;
+  for (; texts.goes_on(); ++seen.all) {
     auto text = texts.next();
     INFO(text);
     auto [message, problem] = decode(text);
     REQUIRE(message.has_value() == problem.empty());
     if (!message)
       continue;
-    ++good;
+    ++seen.good;
     auto again = encode(*message);
     auto [back, none] = decode(again);
     REQUIRE(back);
     REQUIRE(back->index() == message->index());
     REQUIRE(encode(*back) == again);
   }
-  return good;
+  seen.check();
 }
 
 } // namespace
 
 TEST_CASE("no text confuses the reader of a node's messages") {
-  auto good =
-    check(mutator{{encode(node_message{hello{1, "nonce"}}),
-                   encode(node_message{spawn{"e-1"}}),
-                   encode(node_message{send_signal{"e-1", 15}}),
-                   encode(node_message{cancel{"e-1"}}),
-                   encode(node_message{open_input{"e-1"}}),
-                   encode(node_message{close_input{"e-1"}}),
-                   encode(node_message{stop{}}), std::string(2'000, '[')}},
-          decode_node_message);
-  CHECK(good > rounds / 20);
-  CHECK(good < rounds);
+  check(mutator{{encode(node_message{hello{1, "nonce"}}),
+                 encode(node_message{spawn{"e-1"}}),
+                 encode(node_message{send_signal{"e-1", 15}}),
+                 encode(node_message{cancel{"e-1"}}),
+                 encode(node_message{open_input{"e-1"}}),
+                 encode(node_message{close_input{"e-1"}}),
+                 encode(node_message{stop{}}), std::string(2'000, '[')}},
+        decode_node_message);
 }
 
 TEST_CASE("no text confuses the reader of a runner's messages") {
-  auto good =
-    check(mutator{{encode(runner_message{welcome{1, 42, "n", {{"a", 7, 8}}}}),
-                   encode(runner_message{started{"e", 1'700'000'000'000}}),
-                   encode(runner_message{refused{"e", "no"}}),
-                   encode(runner_message{grown{"e", 3}}),
-                   encode(runner_message{exited{
-                     "e", {exit_status::timed_out, 0, 9, 5, 6, 7, true, 8}}}),
-                   encode(runner_message{input{"e"}}),
-                   encode(runner_message{no_input{"e", "no"}}),
-                   encode(runner_message{runner::error{"no"}})}},
-          decode_runner_message);
-  CHECK(good > rounds / 20);
-  CHECK(good < rounds);
+  check(mutator{{encode(runner_message{welcome{1, 42, "n", {{"a", 7, 8}}}}),
+                 encode(runner_message{started{"e", 1'700'000'000'000}}),
+                 encode(runner_message{refused{"e", "no"}}),
+                 encode(runner_message{grown{"e", 3}}),
+                 encode(runner_message{exited{
+                   "e", {exit_status::timed_out, 0, 9, 5, 6, 7, true, 8}}}),
+                 encode(runner_message{input{"e"}}),
+                 encode(runner_message{no_input{"e", "no"}}),
+                 encode(runner_message{runner::error{"no"}})}},
+        decode_runner_message);
 }
 
 TEST_CASE("no text confuses the readers of the session's files") {
@@ -136,17 +145,16 @@ TEST_CASE("no text confuses the readers of the session's files") {
       return 0;
     }
   };
-  int good = 0;
-  for (int i = 0; i < rounds; ++i) {
+  tally seen;
+  for (; texts.goes_on(); ++seen.all) {
     auto text = texts.next();
     INFO(text);
-    good += stands(parse_runner_config, text);
-    good += stands(parse_command_spec, text);
+    seen.good += stands(parse_runner_config, text);
+    seen.good += stands(parse_command_spec, text);
     if (auto record = parse_exit_record(text)) {
       REQUIRE(parse_exit_record(to_json(*record)) == record);
-      ++good;
+      ++seen.good;
     }
   }
-  CHECK(good > rounds / 20);
-  CHECK(good < rounds);
+  seen.check();
 }
