@@ -295,6 +295,6 @@ TEST_CASE("the request id is the client's where that is sane") {
   CHECK(id_of(std::string(129, 'x')) != std::string(129, 'x'));
   CHECK(id_of("two words") != "two words");
   CHECK(!id_of("").empty());
-  CHECK(eventually(
-    [&] { return node.log().find("mine-1") != std::string::npos; }));
+  CHECK(
+    eventually([&] { return node.log().find("mine-1") != std::string::npos; }));
 }

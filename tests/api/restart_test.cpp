@@ -28,8 +28,7 @@ std::string slurp(const fs::path& path) {
 /// What stands around a session's commands.
 bool is_machinery(const fs::path& program) {
   auto name = program.filename();
-  return name == "greenroom-runner" || name == "bwrap"
-         || name == "slirp4netns";
+  return name == "greenroom-runner" || name == "bwrap" || name == "slirp4netns";
 }
 
 /// Processes of a session: its runner with what belongs to it, or all others.
