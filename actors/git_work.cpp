@@ -261,6 +261,11 @@ done git_work::run(const make_checkout& request) {
   return {};
 }
 
+done git_work::run(const place_checkout& request) {
+  git::place_checkout(session_dir(request.session_id) / "checkout", true);
+  return {};
+}
+
 // At first the pinned commit. Where the target has moved since, what would be
 // merged is no longer what was looked at: then it is the merge itself.
 std::string git_work::commit_to_review(const make_review_checkout& request,
@@ -291,6 +296,8 @@ done git_work::run(const make_review_checkout& request) {
                       commit_to_review(request, mirror),
                       mirror.upstream_refs(),
                       seen_owner()});
+  // After a power cut it is made anew.
+  git::place_checkout(dir / "checkout", false);
   return {};
 }
 
@@ -411,8 +418,9 @@ void git_work::remove_groups_of(const std::string& id) const {
 
 done git_work::run(const remove_checkout& request) {
   auto dir = session_dir(request.session_id);
+  // First, for it may come into its place until then.
+  git::discard_unplaced(dir / "checkout");
   remove_tree(dir / "checkout");
-  remove_whole(dir / "checkout.partial"); // of one that was never finished
   remove_whole(dir / "home");
   fs::remove(dir / "runner.json");
   fs::remove(dir / "runner.sock");

@@ -44,6 +44,7 @@ public:
 
   // These do not.
   done run(const make_checkout& request);
+  done run(const place_checkout& request);
   done run(const make_review_checkout& request);
   git_answer run(const ask_checkout& request);
   checkout_tip run(const find_tip& request);

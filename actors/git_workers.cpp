@@ -31,6 +31,7 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
   return {
     blocking<resolved_branch, resolve_branch>(work, "looking up a branch"),
     blocking<done, make_checkout>(work, "making a checkout"),
+    blocking<done, place_checkout>(work, "putting a checkout on disk"),
     blocking<saved_checkin, save_checkin>(work, "checking in"),
     blocking<saved_rescue, save_rescue>(work, "rescuing work"),
     blocking<done, remove_checkout>(work, "removing a checkout"),
@@ -53,6 +54,7 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
   });
   return {state.handler<resolved_branch, resolve_branch>(),
           state.handler<done, make_checkout>(),
+          state.handler<done, place_checkout>(),
           state.handler<saved_checkin, save_checkin>(),
           state.handler<saved_rescue, save_rescue>(),
           state.handler<done, remove_checkout>(),
@@ -155,6 +157,7 @@ git_actor::behavior_type git_workers(desk_pointer self, git_settings settings,
     pool, work, pool_limits{workers, queue, "git-local"});
   return {in_lane<resolved_branch, resolve_branch>(self, queue),
           at_once<done, make_checkout>(self),
+          at_once<done, place_checkout>(self),
           in_lane<saved_checkin, save_checkin>(self, queue),
           in_lane<saved_rescue, save_rescue>(self, queue),
           at_once<done, remove_checkout>(self),

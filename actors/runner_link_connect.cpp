@@ -182,7 +182,7 @@ void runner_link::loop::down(const std::string& id, const std::string& reason) {
     return;
   auto user = found->second.user;
   auto stopping = found->second.stopping;
-  // One that ended as told has left nothing.
+  // One that ended as told has left nothing but its network, which goes too.
   auto clean = stopping && found->second.at == phase::up && reason.empty();
   drop(id);
   if (clean) {

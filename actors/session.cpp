@@ -285,6 +285,8 @@ void session_self::advance() {
       perform(session::apply(machine_, next));
   }
   advancing_ = false;
+  if (!machine_.placing)
+    checkout_is_there();
   report_load();
 }
 

@@ -22,6 +22,7 @@
 
 #include "actors/context.hpp"
 #include "actors/session_machine.hpp"
+#include "runtime/events/encode.hpp"
 #include "runtime/events/exec_archive.hpp"
 #include "runtime/events/output_cutter.hpp"
 #include "runtime/events/timeline.hpp"
@@ -129,6 +130,8 @@ private:
 
   // session_endings.cpp
   void make_checkout();
+  void place_checkout();
+  void checkout_is_there();
   void save_checkin();
   void save_rescue();
   void remove_checkout();
@@ -180,6 +183,8 @@ private:
   // session_output.cpp
   void go_on_soon(const std::string& exec_id, live_exec& exec);
   void pump_output(const std::string& exec_id);
+  void read_once(event_data& data, const live_exec& exec,
+                 const std::vector<output_record>& records);
   bool announce_piece(const std::string& exec_id, live_exec& exec);
 
   // session_answers.cpp
@@ -203,7 +208,7 @@ private:
   void publish_exec(event_kind kind, const std::string& exec_id);
   std::optional<refusal> publish_queued(const std::string& exec_id);
   bool append(std::vector<timeline_entry>& entries);
-  void broadcast(const std::vector<timeline_entry>& entries,
+  void broadcast(event_data& data, const std::vector<timeline_entry>& entries,
                  std::uint64_t after);
   watch_reply watch(const watch_session& request);
   void unwatch(const caf::actor_addr& watcher);
@@ -264,13 +269,17 @@ private:
   std::uint32_t review_tries_ = 0;
   bool review_waiting_ = false;   // to be asked for again at the next try
   bool checkout_waiting_ = false; // likewise
-  std::uint32_t git_asks_ = 0;    // on their way to the git workers
+  bool placing_waiting_ = false;  // likewise
+  std::vector<std::function<void()>> asks_waiting_; // for the checkout
+  bool held_answers_ = false;  // likewise: of execs that would start at once
+  std::uint32_t git_asks_ = 0; // on their way to the git workers
 
   std::optional<timeline_writer> timeline_;
   std::vector<timeline_entry> backlog_; // the disk did not take them yet
   bool retrying_ = false;
   std::function<void()> pending_change_; // writes what the store did not take
   bool ended_published_ = false;
+  bool touched_ = false; // found at a revival: somebody has used the checkout
   std::vector<caf::actor> hot_; // watchers that have everything so far
   shared_text view_;            // empty: to be encoded anew
   unix_ms last_asked_ = 0;

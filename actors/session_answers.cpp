@@ -49,8 +49,11 @@ void session_self::wait_for(const std::string& exec_id, session::ticket who,
                             bool end) {
   auto status = machine_.execs.at(exec_id).status;
   auto found = live_.find(exec_id);
+  // Until the checkout is there nothing starts, but that is soon.
   auto in_line =
-    std::ranges::find(machine_.waiting, exec_id) != machine_.waiting.end();
+    !machine_.placing
+    && std::ranges::find(machine_.waiting, exec_id) != machine_.waiting.end();
+  held_answers_ = held_answers_ || machine_.placing;
   if (is_over(status)
       || (!end && (in_line || status == exec_status::running))) {
     answer_exec(who, exec_id);

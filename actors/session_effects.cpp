@@ -55,6 +55,8 @@ void session_self::perform(const session::effect& what) {
       using type = std::decay_t<decltype(x)>;
       if constexpr (std::is_same_v<type, out::make_checkout>)
         make_checkout();
+      else if constexpr (std::is_same_v<type, out::place_checkout>)
+        place_checkout();
       else if constexpr (std::is_same_v<type, out::stop_runner>)
         stop_runner();
       else if constexpr (std::is_same_v<type, out::save_checkin>)

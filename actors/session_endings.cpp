@@ -61,6 +61,22 @@ void session_self::make_checkout() {
           });
 }
 
+void session_self::place_checkout() {
+  failpoint("create.made");
+  self_->request(context_->git, git_patience, greenroom::place_checkout{id()})
+    .then([this](done) { feed(in::checkout_placed{now_ms()}); },
+          [this](const caf::error& e) {
+            auto why = to_refusal(e);
+            if (why.code == errc::overloaded) {
+              placing_waiting_ = true;
+              self_->delayed_send(self_, retry_pause, try_again{});
+              return;
+            }
+            why.message = "the checkout cannot be put on disk: " + why.message;
+            feed(in::checkout_unplaced{std::move(why)});
+          });
+}
+
 void session_self::save_checkin() {
   failpoint("checkin.started");
   self_

@@ -50,7 +50,8 @@ void session_self::publish(std::vector<timeline_entry> entries) {
       self_->delayed_send(self_, disk_pause, try_again{});
     return;
   }
-  broadcast(entries, after);
+  event_data data{dir_, id()};
+  broadcast(data, entries, after);
   wake(entries);
 }
 
@@ -76,6 +77,8 @@ void session_self::try_backlog() {
     queue_review();
   if (std::exchange(checkout_waiting_, false))
     make_checkout();
+  if (std::exchange(placing_waiting_, false))
+    place_checkout();
   if (!std::exchange(retrying_, false))
     return;
   publish(std::exchange(backlog_, {}));
@@ -84,7 +87,8 @@ void session_self::try_backlog() {
       go_on_soon(exec_id, exec);
 }
 
-void session_self::broadcast(const std::vector<timeline_entry>& entries,
+void session_self::broadcast(event_data& data,
+                             const std::vector<timeline_entry>& entries,
                              std::uint64_t after) {
   auto end = entries.back().kind == event_kind::session_ended;
   ended_published_ = ended_published_ || end;
@@ -94,7 +98,7 @@ void session_self::broadcast(const std::vector<timeline_entry>& entries,
   // Where it cannot be encoded, they see at the next one that they lack it,
   // and read it from the log.
   try {
-    auto batch = caf::make_message(encode_batch(dir_, id(), entries, after));
+    auto batch = caf::make_message(encode_batch(data, entries, after));
     for (auto& watcher : hot_)
       caf::anon_send(watcher, batch);
   } catch (const std::exception& e) {
@@ -148,7 +152,8 @@ session_self::publish_queued(const std::string& exec_id) {
                    "the server cannot write the command down, is its disk "
                    "full?"};
   }
-  broadcast(entries, after);
+  event_data data{dir_, id()};
+  broadcast(data, entries, after);
   wake(entries);
   return std::nullopt;
 }

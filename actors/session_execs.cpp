@@ -212,8 +212,8 @@ void session_self::on_grown(const exec_grown& news) {
     return;
   auto& exec = found->second;
   exec.records = std::max(exec.records, news.records);
-  if (!exec.going_on)
-    pump_output(news.exec_id);
+  // Behind what is in the mailbox already: a turn takes all of that together.
+  go_on_soon(news.exec_id, exec);
 }
 
 void session_self::on_ended(const std::string& exec_id, std::uint64_t records,

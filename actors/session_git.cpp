@@ -64,19 +64,36 @@ void session_self::forget_edge(const caf::actor_addr& edge) {
 caf::result<git_answer> session_self::ask_about_checkout(ask_git& what) {
   auto promise = self_->make_response_promise<git_answer>();
   ++git_asks_;
-  self_
-    ->request(context_->git, git_patience,
-              ask_checkout{project_, record(), std::move(what)})
-    .then(
-      [this, promise](git_answer& answer) mutable {
-        --git_asks_;
-        promise.deliver(std::move(answer));
-      },
-      [this, promise](caf::error& e) mutable {
-        --git_asks_;
-        promise.deliver(std::move(e));
-      });
+  auto go_on = [this, promise, what = std::move(what)] {
+    self_
+      ->request(context_->git, git_patience,
+                ask_checkout{project_, record(), what})
+      .then(
+        [this, promise](git_answer& answer) mutable {
+          --git_asks_;
+          promise.deliver(std::move(answer));
+        },
+        [this, promise](caf::error& e) mutable {
+          --git_asks_;
+          promise.deliver(std::move(e));
+        });
+  };
+  if (machine_.placing)
+    asks_waiting_.push_back(std::move(go_on));
+  else
+    go_on();
   return promise;
+}
+
+// What has waited for the checkout goes on; execs that still wait in line after
+// that are answered so.
+void session_self::checkout_is_there() {
+  for (auto& ask : std::exchange(asks_waiting_, {}))
+    ask();
+  if (!std::exchange(held_answers_, false))
+    return;
+  for (auto& exec_id : machine_.waiting)
+    wake_waiters(exec_id, false);
 }
 
 // -- the branch ---------------------------------------------------------------

@@ -44,6 +44,8 @@ void machine::operator()(const in::begin&) {
       add(out::make_checkout{});
       return;
     case session_status::active:
+      if (s.placing)
+        add(out::make_checkout{});
       add(out::arm{next_deadline(s.record)});
       if (!s.setup.empty())
         add(out::start_exec{setup_of(s)});
@@ -53,6 +55,8 @@ void machine::operator()(const in::begin&) {
       // Cut off in the middle: every step can be taken again.
       s.why = ending::checkin;
       s.at = step::stopping;
+      if (s.placing)
+        add(out::make_checkout{});
       add(out::stop_runner{});
       return;
     default:
@@ -68,6 +72,8 @@ void machine::operator()(const in::start_asked& x) {
 }
 
 void machine::operator()(const in::checkout_made&) {
+  if (s.placing)
+    return add(out::place_checkout{});
   if (s.record.status != session_status::creating)
     return;
   if (s.why != ending::none)
@@ -79,6 +85,8 @@ void machine::operator()(const in::checkout_made&) {
   for (auto who : s.starters)
     then.push_back(out::answer_session{who});
   s.starters.clear();
+  s.placing = true;
+  then.push_back(out::place_checkout{});
   then.push_back(out::arm{next_deadline(next)});
   if (!s.setup.empty()) {
     fields.emplace(setup_field, setup_exec);
@@ -88,7 +96,32 @@ void machine::operator()(const in::checkout_made&) {
           0, std::move(then));
 }
 
+void machine::operator()(const in::checkout_placed& x) {
+  if (!std::exchange(s.placing, false))
+    return;
+  start_waiting();
+  for (auto& early : std::exchange(s.early_transfers, {}))
+    (*this)(in::transfer_asked{early.who, early.token_hash});
+  if (std::exchange(s.stopped_early, false))
+    (*this)(in::runner_stopped{x.now});
+}
+
+// Nobody has done anything in it, so nothing is lost.
+void machine::operator()(const in::checkout_unplaced& x) {
+  if (!std::exchange(s.placing, false))
+    return;
+  for (auto& early : std::exchange(s.early_transfers, {}))
+    refuse(early.who, x.why);
+  for (auto who : std::exchange(s.askers, {}))
+    refuse(who, x.why);
+  s.stopped_early = false;
+  s.fail_reason = x.why.message;
+  start_ending(ending::fail);
+}
+
 void machine::operator()(const in::checkout_failed& x) {
+  if (s.placing)
+    return (*this)(in::checkout_unplaced{x.why});
   if (s.record.status != session_status::creating)
     return;
   if (s.why != ending::none)
@@ -162,13 +195,28 @@ void machine::operator()(const in::store_refused&) {
 
 // -- what the actor calls -----------------------------------------------------
 
+namespace {
+
+using touching =
+  std::variant<in::begin, in::checkout_made, in::checkout_failed,
+               in::checkout_placed, in::checkout_unplaced, in::extend_asked,
+               in::checkin_asked, in::checkin_saved, in::checkin_failed,
+               in::review_queued, in::review_refused, in::terminate_asked,
+               in::give_up, in::runner_stopped, in::rescue_saved,
+               in::rescue_failed, in::tick, in::rotate_asked>;
+
+template <class T, class Variant>
+constexpr bool is_one_of = false;
+template <class T, class... Ts>
+constexpr bool
+  is_one_of<T, std::variant<Ts...>> = (std::is_same_v<T, Ts> || ...);
+
+} // namespace
+
 bool touches_record(const input& what) noexcept {
   return std::visit(
     [](const auto& x) {
-      using type = std::decay_t<decltype(x)>;
-      return std::is_same_v<
-               type, in::
-                       begin> || std::is_same_v<type, in::checkout_made> || std::is_same_v<type, in::checkout_failed> || std::is_same_v<type, in::extend_asked> || std::is_same_v<type, in::checkin_asked> || std::is_same_v<type, in::checkin_saved> || std::is_same_v<type, in::checkin_failed> || std::is_same_v<type, in::review_queued> || std::is_same_v<type, in::review_refused> || std::is_same_v<type, in::terminate_asked> || std::is_same_v<type, in::give_up> || std::is_same_v<type, in::runner_stopped> || std::is_same_v<type, in::rescue_saved> || std::is_same_v<type, in::rescue_failed> || std::is_same_v<type, in::tick> || std::is_same_v<type, in::rotate_asked>;
+      return is_one_of<std::decay_t<decltype(x)>, touching>;
     },
     what);
 }

@@ -16,6 +16,10 @@
 // `stored` once it is on disk. Until then the machine is `busy()`, and the
 // actor holds back further life inputs; execs go on meanwhile.
 //
+// A session is active once its checkout is made. Until that is also on disk it
+// admits work and begins to end, but nothing is done in the checkout: so it can
+// be made anew where a crash or a power cut comes first.
+//
 // Execs that are over stay in memory until enough younger ones are; the others
 // are in the timeline only, and the actor recalls one that is asked for.
 #pragma once
@@ -76,6 +80,12 @@ struct exec_input {
   std::vector<early_input> early;
 };
 
+/// Somebody who wants to clone or push before the checkout is on disk.
+struct early_transfer {
+  ticket who = 0;
+  std::string token_hash;
+};
+
 struct state {
   session_record record;
   limits bounds;
@@ -107,6 +117,10 @@ struct state {
   bool look_again = false;
   bool outdated = false; // a push has moved it since it was asked
 
+  bool placing = false; // the checkout is not on disk yet: nobody may use it
+  std::vector<early_transfer> early_transfers; // who want to meanwhile
+  bool stopped_early = false; // an ending goes on once the checkout is there
+
   bool persisting = false;
 };
 
@@ -127,6 +141,12 @@ struct checkout_made {};
 struct checkout_failed {
   refusal why;
   unix_ms now = 0;
+};
+struct checkout_placed { // it is on disk
+  unix_ms now = 0;
+};
+struct checkout_unplaced { // it cannot be put there
+  refusal why;
 };
 struct extend_asked {
   ticket who = 0;
@@ -256,13 +276,14 @@ struct tip_found {
 
 using input = std::variant<
   in::begin, in::start_asked, in::checkout_made, in::checkout_failed,
-  in::extend_asked, in::checkin_asked, in::checkin_saved, in::checkin_failed,
-  in::review_queued, in::review_refused, in::terminate_asked, in::give_up,
-  in::runner_stopped, in::rescue_saved, in::rescue_failed, in::tick, in::stored,
-  in::store_refused, in::exec_asked, in::exec_unkept, in::exec_started,
-  in::exec_ended, in::exec_settled, in::exec_recalled, in::cancel_asked,
-  in::signal_asked, in::input_asked, in::input_done, in::resize_asked,
-  in::rotate_asked, in::transfer_asked, in::pushed, in::look, in::tip_found>;
+  in::checkout_placed, in::checkout_unplaced, in::extend_asked,
+  in::checkin_asked, in::checkin_saved, in::checkin_failed, in::review_queued,
+  in::review_refused, in::terminate_asked, in::give_up, in::runner_stopped,
+  in::rescue_saved, in::rescue_failed, in::tick, in::stored, in::store_refused,
+  in::exec_asked, in::exec_unkept, in::exec_started, in::exec_ended,
+  in::exec_settled, in::exec_recalled, in::cancel_asked, in::signal_asked,
+  in::input_asked, in::input_done, in::resize_asked, in::rotate_asked,
+  in::transfer_asked, in::pushed, in::look, in::tip_found>;
 
 /// True for inputs that may change the stored record: they wait while another
 /// change is being stored.
@@ -280,6 +301,7 @@ using event_fields = std::map<std::string, field>;
 namespace out {
 
 struct make_checkout {};
+struct place_checkout {};
 struct stop_runner {};
 struct save_checkin {};
 struct save_rescue {};
@@ -389,15 +411,16 @@ struct answer_terminated {
 } // namespace out
 
 struct effect
-  : std::variant<
-      out::make_checkout, out::stop_runner, out::save_checkin, out::save_rescue,
-      out::queue_review, out::end_transfers, out::remove_checkout, out::over,
-      out::arm, out::persist, out::publish, out::publish_exec, out::start_exec,
-      out::keep_exec, out::spawn_exec, out::kill_exec, out::signal_exec,
-      out::write_input, out::resize_exec, out::archive_exec, out::find_tip,
-      out::answer_refused, out::answer_session, out::answer_exec_later,
-      out::answer_exec_ended, out::answer_checkin, out::answer_token,
-      out::answer_transfer, out::answer_terminated> {
+  : std::variant<out::make_checkout, out::place_checkout, out::stop_runner,
+                 out::save_checkin, out::save_rescue, out::queue_review,
+                 out::end_transfers, out::remove_checkout, out::over, out::arm,
+                 out::persist, out::publish, out::publish_exec, out::start_exec,
+                 out::keep_exec, out::spawn_exec, out::kill_exec,
+                 out::signal_exec, out::write_input, out::resize_exec,
+                 out::archive_exec, out::find_tip, out::answer_refused,
+                 out::answer_session, out::answer_exec_later,
+                 out::answer_exec_ended, out::answer_checkin, out::answer_token,
+                 out::answer_transfer, out::answer_terminated> {
   using variant::variant;
   const variant& as_variant() const noexcept {
     return *this;

@@ -22,6 +22,8 @@ struct machine {
   void operator()(const in::start_asked& x);
   void operator()(const in::checkout_made&);
   void operator()(const in::checkout_failed& x);
+  void operator()(const in::checkout_placed&);
+  void operator()(const in::checkout_unplaced& x);
   void operator()(const in::extend_asked& x);
   void operator()(const in::tick& x);
   void operator()(const in::stored& x);

@@ -167,6 +167,10 @@ void machine::operator()(const in::checkin_asked& x) {
 void machine::operator()(const in::runner_stopped& x) {
   if (s.at != step::stopping)
     return;
+  if (s.placing) {
+    s.stopped_early = true;
+    return;
+  }
   drop_waiting(exec_status::canceled, x.now, "the session ended");
   if (s.why == ending::checkin
       || (s.why == ending::expire && s.record.expiry == on_expire::checkin)) {
@@ -250,6 +254,7 @@ void machine::operator()(const in::give_up& x) {
   if (!is_live(s.record.status))
     return;
   s.fail_reason = x.reason;
+  s.placing = false; // then there is nothing in it
   start_ending(ending::fail);
 }
 

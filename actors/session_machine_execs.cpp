@@ -38,7 +38,7 @@ void machine::drop_waiting(exec_status status, unix_ms now,
 }
 
 void machine::start_waiting() {
-  if (!accepts_work())
+  if (!accepts_work() || s.placing)
     return;
   while (s.running < s.bounds.max_concurrent && !s.waiting.empty()) {
     ++s.running;

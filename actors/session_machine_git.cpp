@@ -7,6 +7,9 @@ namespace {
 
 const refusal wrong_token{errc::unauthorized,
                           "the token is not one of a live session"};
+// Above what many clients would bring about in so short a time.
+constexpr std::size_t max_early_transfers = 64;
+
 const refusal checking_in{errc::conflict, "the session is being checked in"};
 
 // In a time that does not tell how much of it was right.
@@ -42,7 +45,12 @@ void machine::operator()(const in::transfer_asked& x) {
     return refuse(x.who, wrong_token);
   if (s.record.status == session_status::creating)
     return refuse(x.who, {errc::conflict, "the session is being made"});
-  add(out::answer_transfer{x.who});
+  if (!s.placing)
+    return add(out::answer_transfer{x.who});
+  if (s.early_transfers.size() == max_early_transfers)
+    return refuse(
+      x.who, {errc::overloaded, "the session is being put on disk, try again"});
+  s.early_transfers.push_back({x.who, x.token_hash});
 }
 
 void machine::operator()(const in::pushed& x) {
@@ -61,7 +69,7 @@ void machine::operator()(const in::pushed& x) {
 // One question at a time: what happens while it is being answered is asked
 // about afterwards.
 void machine::operator()(const in::look&) {
-  if (!accepts_work())
+  if (!accepts_work() || s.placing)
     return;
   if (s.looking) {
     s.look_again = true;

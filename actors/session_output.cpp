@@ -1,6 +1,7 @@
 // What the commands of a session print.
 #include "actors/session.hpp"
 
+#include "runtime/events/encode.hpp"
 #include "runtime/logs/output_log.hpp"
 #include "runtime/logs/syncer.hpp"
 
@@ -53,18 +54,32 @@ void session_self::pump_output(const std::string& exec_id) {
     feed(in::exec_ended{exec_id, *exec.end});
 }
 
+// What is to be cut, and then to be encoded.
+void session_self::read_once(event_data& data, const live_exec& exec,
+                             const std::vector<output_record>& records) {
+  const auto& begins = exec.cutter.progress().announced;
+  auto ends = begins;
+  for (const auto& record : records)
+    ends[index_of(record.stream)] = record.offset + record.length;
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    if (ends[i] > begins[i])
+      data.bytes(exec.cutter.exec_id(), static_cast<output_stream>(i),
+                 begins[i], ends[i] - begins[i]);
+}
+
 // True if that was all. Throws where the logs cannot be read or the timeline
 // takes no more; nothing is announced then.
 bool session_self::announce_piece(const std::string& exec_id, live_exec& exec) {
   std::vector<timeline_entry> entries;
   auto wanted = exec.records - std::min(exec.records, exec.cutter.records());
-  output_log_reader log{exec_dir(exec_id)};
-  auto read = [&log](output_stream stream, std::uint64_t offset,
-                     std::span<char> out) {
-    return log.read(stream, offset, out);
+  event_data data{dir_, id()};
+  auto read = [&](output_stream stream, std::uint64_t offset,
+                  std::span<char> out) {
+    return data.bytes(exec_id, stream, offset, out.size())
+      .copy(out.data(), out.size());
   };
-  auto records = log.records(exec.cutter.records(),
-                             std::min<std::uint64_t>(wanted, records_per_turn));
+  auto records = data.log(exec_id).records(
+    exec.cutter.records(), std::min<std::uint64_t>(wanted, records_per_turn));
   std::size_t taken = 0;
   for (std::uint64_t bytes = 0;
        taken < records.size() && (taken == 0 || bytes < bytes_per_turn);
@@ -73,6 +88,8 @@ bool session_self::announce_piece(const std::string& exec_id, live_exec& exec) {
   // A log that is shorter than it was said to be is all there will be.
   auto all = taken == wanted || records.empty();
   records.resize(taken);
+  if (!hot_.empty())
+    read_once(data, exec, records);
   exec.cutter.take(records, read, entries);
   if (all && exec.end)
     exec.cutter.finish(read, entries);
@@ -80,7 +97,7 @@ bool session_self::announce_piece(const std::string& exec_id, live_exec& exec) {
     auto after = timeline_->last_id().seq;
     if (!append(entries))
       throw std::runtime_error("the timeline takes no events");
-    broadcast(entries, after);
+    broadcast(data, entries, after);
   }
   for (auto& record : records) {
     exec.printed[index_of(record.stream)] += record.length + record.lost;

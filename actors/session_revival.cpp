@@ -27,6 +27,13 @@ void session_self::revive() {
   recover_events();
   recover_execs();
   recover_requests();
+  // Until the checkout is in its place, on disk, nobody has used it; so it can
+  // be made again.
+  machine_.placing = (record().status == session_status::active
+                      || record().status == session_status::checking_in)
+                     && !touched_
+                     && !std::filesystem::exists(
+                       std::filesystem::symlink_status(dir_ / "checkout"));
 }
 
 // What the last stored change was asked to do lies in the event that announced
@@ -124,6 +131,7 @@ void session_self::recover_exec(const timeline_entry& entry) {
       return;
     case event_kind::git_pushed:
     case event_kind::git_committed: {
+      touched_ = true;
       auto data = nlohmann::json::parse(entry.data, nullptr, false);
       machine_.tip = data.is_object() ? data.value("new", "") : "";
       return;
@@ -145,8 +153,10 @@ void session_self::recover_exec(const timeline_entry& entry) {
       if (found == machine_.execs.end())
         return;
       read_exec_json(entry.data, found->second);
-      if (entry.kind == event_kind::exec_started)
+      if (entry.kind == event_kind::exec_started) {
+        touched_ = true;
         return;
+      }
       places_[entry.exec_id].exited = entry.id.seq;
       // No more than a session that was never away holds.
       perform(
@@ -171,6 +181,7 @@ void session_self::resume_open(const std::vector<std::string>& open) {
     // could answer. What was not sent waits in line again.
     exec.spawn_sent = was_sent(exec_dir(exec_id));
     if (exec.spawn_sent) {
+      touched_ = true;
       ++machine_.running;
       sent_any = true;
     } else {

@@ -99,6 +99,8 @@ std::string_view reason_of(int status) noexcept {
       return "Range Not Satisfiable";
     case 426:
       return "Upgrade Required";
+    case 431:
+      return "Request Header Fields Too Large";
     case 421:
       return "Misdirected Request";
     case 503:

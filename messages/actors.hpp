@@ -23,6 +23,7 @@ using log_reader_actor =
 using git_actor =
   caf::typed_actor<caf::replies_to<resolve_branch>::with<resolved_branch>,
                    caf::replies_to<make_checkout>::with<done>,
+                   caf::replies_to<place_checkout>::with<done>,
                    caf::replies_to<save_checkin>::with<saved_checkin>,
                    caf::replies_to<save_rescue>::with<saved_rescue>,
                    caf::replies_to<remove_checkout>::with<done>,

@@ -703,11 +703,18 @@ struct resolved_branch {
 };
 GREENROOM_INSPECT(resolved_branch, x.commit)
 
+/// Makes a session's checkout, whole, but not in its place yet.
 struct make_checkout {
   project_record project;
   session_record session;
 };
 GREENROOM_INSPECT(make_checkout, x.project, x.session)
+
+/// Puts the checkout that was made into its place, once all of it is on disk.
+struct place_checkout {
+  std::string session_id;
+};
+GREENROOM_INSPECT(place_checkout, x.session_id)
 
 /// Commits what is dirty, takes the objects into the mirror and pushes the
 /// branch to the upstream. Can be repeated after a crash at any step.

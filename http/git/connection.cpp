@@ -1,5 +1,7 @@
 #include "http/git/connection.hpp"
 
+#include "http/reply.hpp"
+
 #include <asio/buffer.hpp>
 #include <asio/redirect_error.hpp>
 #include <asio/use_awaitable.hpp>
@@ -30,37 +32,6 @@ asio::ip::tcp protocol_of(int socket) {
   if (::getsockopt(socket, SOL_SOCKET, SO_DOMAIN, &family, &size) != 0)
     throw std::system_error(errno, std::generic_category(), "not a socket");
   return family == AF_INET6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4();
-}
-
-std::string_view reason_of(int status) noexcept {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 409:
-      return "Conflict";
-    case 413:
-      return "Content Too Large";
-    case 415:
-      return "Unsupported Media Type";
-    case 421:
-      return "Misdirected Request";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Internal Server Error";
-  }
 }
 
 std::string head_text(int status, std::string_view content_type,

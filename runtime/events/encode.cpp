@@ -4,6 +4,7 @@
 #include "runtime/events/json_text.hpp"
 #include "runtime/events/utf8.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <stdexcept>
@@ -17,6 +18,9 @@ namespace {
 // descriptors.
 constexpr std::size_t max_open_logs = 8;
 
+// What an event takes besides its bytes, about.
+constexpr std::size_t event_overhead = 256;
+
 void append_number(std::string& out, std::uint64_t number) {
   std::array<char, 20> digits;
   auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
@@ -28,6 +32,16 @@ void append_id(std::string& out, const event_id& id) {
   out += '-';
   append_number(out, id.seq);
 }
+
+void append_sse_head(std::string& out, const event_id& id, event_kind kind) {
+  out += "id: ";
+  append_id(out, id);
+  out += "\nevent: ";
+  out += to_string(kind);
+  out += "\ndata: ";
+}
+
+} // namespace
 
 void append_output_json(std::string& out, std::string_view session_id,
                         const timeline_entry& entry, std::string_view bytes) {
@@ -63,16 +77,6 @@ void append_output_json(std::string& out, std::string_view session_id,
   out += '}';
 }
 
-} // namespace
-
-std::string output_data_json(std::string_view session_id,
-                             const timeline_entry& entry,
-                             std::string_view bytes) {
-  std::string result;
-  append_output_json(result, session_id, entry, bytes);
-  return result;
-}
-
 std::string gap_data_json(unix_ms time, std::string_view session_id,
                           const event_id& requested,
                           const event_id& first_available) {
@@ -90,11 +94,7 @@ std::string gap_data_json(unix_ms time, std::string_view session_id,
 
 void append_sse(std::string& out, const event_id& id, event_kind kind,
                 std::string_view data_json) {
-  out += "id: ";
-  append_id(out, id);
-  out += "\nevent: ";
-  out += to_string(kind);
-  out += "\ndata: ";
+  append_sse_head(out, id, kind);
   out += data_json;
   out += "\n\n";
 }
@@ -102,33 +102,70 @@ void append_sse(std::string& out, const event_id& id, event_kind kind,
 // -- event_data ---------------------------------------------------------------
 
 event_data::event_data(std::filesystem::path session_dir,
-                       std::string session_id)
-  : session_dir_(std::move(session_dir)), session_id_(std::move(session_id)) {}
+                       std::string session_id, std::size_t ahead)
+  : session_dir_(std::move(session_dir)), session_id_(std::move(session_id)),
+    ahead_(ahead) {}
 
-std::string_view event_data::json(const timeline_entry& entry) {
-  if (entry.kind != event_kind::exec_output)
-    return entry.data;
-  auto log = logs_.find(entry.exec_id);
-  if (log == logs_.end()) {
-    if (logs_.size() == max_open_logs)
-      logs_.clear();
-    log =
-      logs_.try_emplace(entry.exec_id, session_dir_ / "exec" / entry.exec_id)
-        .first;
+void event_data::append_json(std::string& out, const timeline_entry& entry) {
+  if (entry.kind == event_kind::exec_output)
+    append_output_json(out, session_id_, entry,
+                       bytes(entry.exec_id, entry.stream, entry.offset,
+                             entry.length,
+                             entry.progress.recorded[index_of(entry.stream)]));
+  else
+    out += entry.data;
+}
+
+const output_log_reader& event_data::log(std::string_view exec_id) {
+  return opened(exec_id).reader;
+}
+
+std::string_view event_data::bytes(std::string_view exec_id,
+                                   output_stream stream, std::uint64_t offset,
+                                   std::size_t length,
+                                   std::uint64_t known_end) {
+  auto& from = opened(exec_id);
+  auto& at_hand = from.windows[static_cast<std::size_t>(stream)];
+  if (offset < at_hand.offset
+      || offset + length > at_hand.offset + at_hand.size) {
+    const auto known = known_end - std::min(offset, known_end);
+    const auto size =
+      std::max<std::uint64_t>(length, std::min<std::uint64_t>(ahead_, known));
+    at_hand.size = 0; // while it may throw
+    if (at_hand.room < size) {
+      at_hand.room = 0;
+      at_hand.bytes = std::make_unique_for_overwrite<char[]>(size);
+      at_hand.room = size;
+    }
+    at_hand.offset = offset;
+    at_hand.size =
+      from.reader.read(stream, offset, {at_hand.bytes.get(), size});
   }
-  bytes_.resize(entry.length);
-  bytes_.resize(log->second.read(entry.stream, entry.offset, bytes_));
-  json_.clear();
-  append_output_json(json_, session_id_, entry, bytes_);
-  return json_;
+  const auto begin = static_cast<std::size_t>(offset - at_hand.offset);
+  return {at_hand.bytes.get() + begin,
+          std::min(length, at_hand.size - std::min(begin, at_hand.size))};
+}
+
+event_data::open_log& event_data::opened(std::string_view exec_id) {
+  auto found = logs_.find(exec_id);
+  if (found != logs_.end())
+    return found->second;
+  if (logs_.size() == max_open_logs) {
+    logs_.clear();
+    ahead_ = 0; // what is read ahead would be dropped unused
+  }
+  std::string name{exec_id};
+  auto dir = session_dir_ / "exec" / name;
+  return logs_.try_emplace(std::move(name), std::move(dir)).first->second;
 }
 
 // -- batches ------------------------------------------------------------------
 
-batch_builder::batch_builder(std::filesystem::path session_dir,
-                             std::string_view session_id, std::uint64_t after)
-  : data_(std::move(session_dir), std::string{session_id}) {
+batch_builder::batch_builder(event_data& data, std::uint64_t after,
+                             std::size_t expected_size)
+  : data_(data) {
   batch_.after = batch_.last = after;
+  text_.reserve(expected_size);
 }
 
 void batch_builder::add(const timeline_entry& entry, bool wanted) {
@@ -138,7 +175,9 @@ void batch_builder::add(const timeline_entry& entry, bool wanted) {
   if (wanted) {
     event_slice slice{entry.id.seq, entry.kind, entry.exec_id,
                       static_cast<std::uint32_t>(text_.size())};
-    append_sse(text_, entry.id, entry.kind, data_.json(entry));
+    append_sse_head(text_, entry.id, entry.kind);
+    data_.append_json(text_, entry);
+    text_ += "\n\n";
     batch_.slices.push_back(std::move(slice));
   }
   batch_.last = entry.id.seq;
@@ -146,16 +185,21 @@ void batch_builder::add(const timeline_entry& entry, bool wanted) {
 }
 
 event_batch batch_builder::finish() && {
+  // Slow clients hold it for long.
+  if (text_.capacity() / 2 > text_.size())
+    text_.shrink_to_fit();
   if (!text_.empty())
     batch_.text = shared_text{std::move(text_)};
   return std::move(batch_);
 }
 
-event_batch encode_batch(const std::filesystem::path& session_dir,
-                         std::string_view session_id,
+event_batch encode_batch(event_data& data,
                          std::span<const timeline_entry> entries,
                          std::uint64_t after) {
-  batch_builder builder{session_dir, session_id, after};
+  std::size_t size = 0;
+  for (const auto& entry : entries)
+    size += event_overhead + entry.data.size() + entry.length;
+  batch_builder builder{data, after, size + size / 16};
   for (const auto& entry : entries)
     builder.add(entry);
   return std::move(builder).finish();

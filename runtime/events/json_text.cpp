@@ -42,6 +42,16 @@ bool any_escape(const char* eight) noexcept {
          & tops;
 }
 
+// Twelve bits of base64 at a time.
+constexpr auto base64_pairs = [] {
+  constexpr char digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::array<std::array<char, 2>, 4096> result{};
+  for (std::size_t i = 0; i < result.size(); ++i)
+    result[i] = {digits[i >> 6], digits[i & 63]};
+  return result;
+}();
+
 } // namespace
 
 void append_json_string(std::string& out, std::string_view utf8) {
@@ -56,33 +66,43 @@ void append_json_string(std::string& out, std::string_view utf8) {
     while (at != end && escape_of(*at) == 0)
       ++at;
     out.append(plain, at);
-    if (at == end)
-      break;
-    const char escape = escape_of(*at);
-    const char text[] = {
-      '\\', escape, '0', '0', digits[(*at >> 4) & 15], digits[*at & 15]};
-    out.append(text, escape == 'u' ? 6 : 2);
-    ++at;
+    // What is escaped often comes in runs: binary data, colours, blank lines.
+    char text[384];
+    std::size_t size = 0;
+    for (; at != end && size + 6 <= sizeof text; ++at) {
+      const char escape = escape_of(*at);
+      if (escape == 0)
+        break;
+      const char code[] = {
+        '\\', escape, '0', '0', digits[(*at >> 4) & 15], digits[*at & 15]};
+      std::memcpy(text + size, code, sizeof code);
+      size += escape == 'u' ? 6 : 2;
+    }
+    out.append(text, size);
   }
   out += '"';
 }
 
 void append_base64(std::string& out, std::string_view bytes) {
-  constexpr char digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   auto begin = out.size();
   out.resize(begin + (bytes.size() + 2) / 3 * 4);
   char* to = out.data() + begin;
-  auto byte = [&](std::size_t i) -> std::uint32_t {
-    return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u;
+  auto put = [&to](std::uint32_t three) {
+    std::memcpy(to, base64_pairs[three >> 12].data(), 2);
+    std::memcpy(to + 2, base64_pairs[three & 0xfff].data(), 2);
+    to += 4;
   };
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto three = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    *to++ = digits[three >> 18];
-    *to++ = digits[three >> 12 & 63];
-    *to++ = i + 1 < bytes.size() ? digits[three >> 6 & 63] : '=';
-    *to++ = i + 2 < bytes.size() ? digits[three & 63] : '=';
-  }
+  auto byte = [&](std::size_t i) -> std::uint32_t {
+    return static_cast<unsigned char>(bytes[i]);
+  };
+  std::size_t i = 0;
+  for (; i + 3 <= bytes.size(); i += 3)
+    put(byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2));
+  const auto rest = bytes.size() - i;
+  if (rest == 0)
+    return;
+  put(byte(i) << 16 | (rest == 2 ? byte(i + 1) << 8 : 0));
+  std::memset(to - (3 - rest), '=', 3 - rest);
 }
 
 } // namespace greenroom

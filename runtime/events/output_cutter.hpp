@@ -51,6 +51,10 @@ public:
   /// The exec is over and all records are taken: what is held back goes out.
   void finish(const read_output& read, std::vector<timeline_entry>& out);
 
+  const std::string& exec_id() const noexcept {
+    return exec_id_;
+  }
+
   /// Index records taken in so far.
   std::uint64_t records() const noexcept {
     return progress_.records;

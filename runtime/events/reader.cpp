@@ -18,6 +18,9 @@ constexpr std::size_t part_bytes = 64 * 1024;
 constexpr std::size_t part_entries = 512;
 constexpr std::size_t max_parts = 64;
 
+// Output is read in pieces of this size.
+constexpr std::size_t read_ahead = 64 * 1024;
+
 // Calls visit(entry) for the events after `after_seq` until it returns false
 // or a call has read enough.
 template <class Visit>
@@ -46,7 +49,12 @@ event_batch replay_events(const std::filesystem::path& session_dir,
                           std::string_view session_id, std::uint64_t after_seq,
                           const event_filter& filter, std::size_t max_bytes) {
   timeline_reader reader{session_dir};
-  batch_builder builder{session_dir, session_id, after_seq};
+  const auto last = std::max(reader.last_seq(), after_seq);
+  const auto expected =
+    std::min<std::uint64_t>(max_bytes, (last - after_seq) * max_output_event);
+  event_data data{session_dir, std::string{session_id},
+                  std::min(read_ahead, max_bytes)};
+  batch_builder builder{data, after_seq, expected};
   walk(reader, after_seq, [&](const timeline_entry& entry) {
     builder.add(entry, filter.accepts(entry.kind, entry.exec_id));
     return entry.kind != event_kind::session_ended
@@ -64,7 +72,8 @@ timeline_text read_timeline_json(const std::filesystem::path& session_dir,
                                  std::size_t max_bytes,
                                  const event_filter& filter) {
   timeline_reader reader{session_dir};
-  event_data data{session_dir, std::string{session_id}};
+  event_data data{session_dir, std::string{session_id},
+                  std::min(read_ahead, max_bytes)};
   timeline_text page{"[", after_seq, false};
   std::size_t count = 0;
   if (limit > 0)
@@ -77,7 +86,7 @@ timeline_text read_timeline_json(const std::filesystem::path& session_dir,
       page.json += R"(","type":")";
       page.json += to_string(entry.kind);
       page.json += R"(","data":)";
-      page.json += data.json(entry);
+      data.append_json(page.json, entry);
       page.json += '}';
       return ++count < limit && page.json.size() < max_bytes;
     });

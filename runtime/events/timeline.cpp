@@ -88,7 +88,7 @@ void timeline_writer::recover() {
 
 // Adds the offsets of the events that follow those in the index. A failure is
 // no loss, the timeline has it all: the index lags behind until the next
-// append or sync mends it.
+// append mends it.
 void timeline_writer::extend_index(std::span<const std::uint64_t> offsets) {
   if (offsets.empty())
     return;
@@ -149,27 +149,6 @@ void timeline_writer::append(std::span<const timeline_entry> entries) {
   end_ += records.size();
   if (index_is_whole)
     extend_index(offsets);
-}
-
-void timeline_writer::sync() {
-  if (last_.seq == 0)
-    return;
-  if (indexed_ != last_.seq)
-    recover();
-  if (indexed_ != last_.seq)
-    throw std::runtime_error("\"" + (dir_ / timeline_index_name).string()
-                             + "\" cannot be written");
-  for (const auto* name : {timeline_name, timeline_index_name}) {
-    unique_fd file{::open((dir_ / name).c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!file || ::fdatasync(file.get()) != 0)
-      throw_errno("cannot sync", dir_ / name);
-  }
-  if (!dir_synced_) {
-    unique_fd dir{::open(dir_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!dir || ::fsync(dir.get()) != 0)
-      throw_errno("cannot sync", dir_);
-    dir_synced_ = true;
-  }
 }
 
 // -- reading ------------------------------------------------------------------

@@ -11,8 +11,8 @@
 // taken back because the disk ran full in the middle of a batch. The index
 // holds nothing that the timeline does not: it is rebuilt where it is bad.
 //
-// What append has written survives the death of the process; after sync it
-// also survives a power cut.
+// What append has written survives the death of the process; log_syncer comes
+// after and makes it survive a power cut.
 #pragma once
 
 #include "runtime/base/fd.hpp"
@@ -54,11 +54,6 @@ public:
   /// as it was, and the caller may try again.
   void append(std::span<const timeline_entry> entries);
 
-  /// Makes all that was appended survive a power cut. Throws
-  /// std::system_error, and std::runtime_error while the index cannot be
-  /// completed.
-  void sync();
-
 private:
   void recover();
   void extend_index(std::span<const std::uint64_t> offsets);
@@ -68,7 +63,6 @@ private:
   std::uint64_t last_version_ = 0;
   std::uint64_t end_ = 0;     // where the next record goes
   std::uint64_t indexed_ = 0; // events that the index has; may lag behind
-  bool dir_synced_ = false;
 };
 
 /// Reads. Holds two descriptors: make one for a read, not for a session. Files
@@ -77,11 +71,6 @@ class timeline_reader {
 public:
   /// Throws std::system_error.
   explicit timeline_reader(const std::filesystem::path& session_dir);
-
-  /// The oldest event that is kept.
-  std::uint64_t first_seq() const noexcept {
-    return 1;
-  }
 
   /// The newest event, as of now; 0 while there is none.
   std::uint64_t last_seq() const;

@@ -7,6 +7,7 @@
 #include "runtime/git/handles.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -136,11 +137,57 @@ void sync_below(const fs::path& top) {
   sync_directory(top);
 }
 
+// One at a time makes or places a checkout: the one whom it was made for may
+// have died, and be born again, while its request was still being served.
+class place_lock {
+public:
+  explicit place_lock(const fs::path& checkout)
+    : fd_(::open(checkout.parent_path().c_str(),
+                 O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    int result = -1;
+    do
+      result = fd_ ? ::flock(fd_.get(), LOCK_EX) : -1;
+    while (fd_ && result != 0 && errno == EINTR);
+    if (result != 0)
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot lock " + checkout.parent_path().string());
+  }
+
+private:
+  unique_fd fd_;
+};
+
+void build(const fs::path& top, const checkout_spec& spec) {
+  git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+  options.flags = GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
+  repository_handle repo;
+  check(git_repository_init_ext(receive(repo), top.c_str(), &options), failure);
+  auto git = top / ".git";
+  fs::remove_all(git / "hooks");
+  fs::create_directory(git / "hooks");
+  write_file_atomic(git / "objects/info/alternates",
+                    (spec.place.mirror / "objects").string() + '\n', 0644,
+                    false);
+  write_upstream_refs(git, spec);
+  set_up(repo.get(), spec);
+  check_out(repo.get(), spec);
+  if (spec.seen_owner)
+    set_owner(repo.get(), *spec.seen_owner);
+}
+
 } // namespace
+
+fs::path unplaced(const fs::path& checkout) {
+  auto result = checkout;
+  result += ".partial";
+  return result;
+}
 
 void make_checkout(const checkout_spec& spec) {
   start_library();
   const auto& target = spec.place.checkout;
+  fs::create_directories(target.parent_path());
+  place_lock lock{target};
   if (fs::exists(fs::symlink_status(target))) {
     if (!find_branch(target, spec.branch).checked_out)
       throw refused{errc::conflict,
@@ -149,30 +196,35 @@ void make_checkout(const checkout_spec& spec) {
                       + spec.branch + '"'};
     return;
   }
-  auto partial = target;
-  partial += ".partial";
+  const auto partial = unplaced(target);
   fs::remove_all(partial);
-  {
-    git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
-    options.flags = GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
-    repository_handle repo;
-    check(git_repository_init_ext(receive(repo), partial.c_str(), &options),
-          failure);
-    auto git = partial / ".git";
-    fs::remove_all(git / "hooks");
-    fs::create_directory(git / "hooks");
-    write_file_atomic(git / "objects/info/alternates",
-                      (spec.place.mirror / "objects").string() + '\n', 0644,
-                      false);
-    write_upstream_refs(git, spec);
-    set_up(repo.get(), spec);
-    check_out(repo.get(), spec);
-    if (spec.seen_owner)
-      set_owner(repo.get(), *spec.seen_owner);
+  try {
+    build(partial, spec);
+  } catch (...) {
+    // What lies there is taken for whole.
+    std::error_code none;
+    fs::remove_all(partial, none);
+    throw;
   }
-  sync_below(partial);
-  fs::rename(partial, target);
-  sync_directory(target.parent_path());
+}
+
+void discard_unplaced(const fs::path& checkout) {
+  if (!fs::exists(checkout.parent_path()))
+    return;
+  place_lock lock{checkout};
+  fs::remove_all(unplaced(checkout));
+}
+
+void place_checkout(const fs::path& checkout, bool durable) {
+  place_lock lock{checkout};
+  if (fs::exists(fs::symlink_status(checkout)))
+    return;
+  const auto partial = unplaced(checkout);
+  if (durable)
+    sync_below(partial);
+  fs::rename(partial, checkout);
+  if (durable)
+    sync_directory(checkout.parent_path());
 }
 
 } // namespace greenroom::git

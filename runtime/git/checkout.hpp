@@ -1,8 +1,10 @@
 // Makes clean checkouts: a session's clone, and the one that a review looks at.
 //
 // A checkout is a repository of its own that borrows the mirror's objects. It
-// is made by the server itself: nobody else can write there before it is
-// whole, and from then on the server only looks at it through sandboxed_git.
+// is made by the server itself, beside its place: nobody else can write there.
+// Once it is whole, and survives a power cut where it is to, it is put into its
+// place, and from then on the server only looks at it through sandboxed_git.
+// What is made but not in place can be made again at any time.
 #pragma once
 
 #include "runtime/git/session_repo.hpp"
@@ -27,9 +29,20 @@ struct checkout_spec {
   std::optional<std::uint32_t> seen_owner = std::nullopt;
 };
 
-/// Makes the clone, whole or not at all, with the branch checked out. A
-/// checkout that is there already and stands on the branch is left alone;
-/// throws refused(conflict) if it stands elsewhere.
+/// Makes the clone, whole or not at all, with the branch checked out; it is not
+/// in its place yet. Where a checkout is in place already and stands on the
+/// branch, nothing is done; throws refused(conflict) if it stands elsewhere.
 void make_checkout(const checkout_spec& spec);
+
+/// Puts what make_checkout has made into its place; nothing is done where that
+/// has been done. With `durable` all of it is on disk before.
+void place_checkout(const std::filesystem::path& checkout, bool durable);
+
+/// Removes what was made for a checkout and is not in its place, and waits for
+/// whoever makes or places it.
+void discard_unplaced(const std::filesystem::path& checkout);
+
+/// Where a checkout lies until it is in its place.
+std::filesystem::path unplaced(const std::filesystem::path& checkout);
 
 } // namespace greenroom::git

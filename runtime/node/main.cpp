@@ -60,10 +60,13 @@ config load(const arguments& args) {
 
 // Most threads of a node wait most of the time, yet each would get a heap of
 // its own, from which what others free does not come back: with ten thousand
-// sessions that is a quarter of all memory.
+// sessions that is a quarter of all memory. What a flood of output needs again
+// and again is not to be taken from the kernel each time.
 void share_heaps() {
   ::mallopt(M_ARENA_MAX,
             std::max(2, static_cast<int>(std::thread::hardware_concurrency())));
+  ::mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024);
 }
 
 // Signals are taken by sigwait in the main thread; every thread made later

@@ -74,11 +74,6 @@ std::vector<unique_fd> find_marked(std::span<const std::string> session_ids) {
 
 } // namespace
 
-std::size_t kill_leftovers(std::string_view session_id) {
-  const std::string id{session_id};
-  return kill_leftovers(std::span{&id, 1});
-}
-
 std::size_t kill_leftovers(std::span<const std::string> session_ids) {
   std::size_t count = 0;
   for (int round = 0; round < max_rounds; ++round) {

@@ -8,16 +8,13 @@
 #include <cstddef>
 #include <span>
 #include <string>
-#include <string_view>
 
 namespace greenroom {
 
-/// Kills every process of our user whose environment has the session's id, its
-/// runner too, and waits until they have ended. Returns how many there were.
-/// Never kills the caller. Throws std::system_error where /proc cannot be read.
-std::size_t kill_leftovers(std::string_view session_id);
-
-/// The same for many sessions, with one look at the host's processes.
+/// Kills every process of our user whose environment has the id of one of the
+/// sessions, their runners too, and waits until they have ended. Returns how
+/// many there were. Never kills the caller. Throws std::system_error where
+/// /proc cannot be read.
 std::size_t kill_leftovers(std::span<const std::string> session_ids);
 
 } // namespace greenroom

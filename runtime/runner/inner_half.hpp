@@ -44,6 +44,11 @@ public:
   /// inner half has ended by that: what is left of it has to be killed.
   bool note_end(pid_t child);
 
+  /// The child that is only the sandbox's network; 0: there is none.
+  pid_t network_process() const noexcept {
+    return slirp_;
+  }
+
 private:
   void start();
   [[noreturn]] void be_without_sandbox(int jobs);

@@ -43,6 +43,10 @@ void node_link::stop_listening() {
   listener_.reset();
 }
 
+void node_link::hang_up() {
+  close(node_.get());
+}
+
 void node_link::accept_one() {
   auto accept = [this] {
     return unique_fd{::accept4(listener_.get(), nullptr, nullptr,

@@ -51,6 +51,9 @@ public:
   /// Nobody new is let in from now on.
   void stop_listening();
 
+  /// Ends the node's connection, after the last that is said.
+  void hang_up();
+
 private:
   void accept_one();
   void hear(int fd);

@@ -38,25 +38,27 @@ std::string read_proc(const std::string& path) {
   }
 }
 
+void add_pids(const std::string& text, pid_t parent, std::vector<process>& to) {
+  for (const char* at = text.c_str();;) {
+    char* end = nullptr;
+    auto pid = std::strtol(at, &end, 10);
+    if (end == at)
+      break;
+    to.push_back({static_cast<pid_t>(pid), parent});
+    at = end;
+  }
+}
+
 void add_children(pid_t parent, std::vector<process>& to) {
   auto tasks = "/proc/" + std::to_string(parent) + "/task";
   std::unique_ptr<DIR, int (*)(DIR*)> dir{::opendir(tasks.c_str()), ::closedir};
   if (!dir)
     return;
   // Each thread has its own children.
-  while (const auto* entry = ::readdir(dir.get())) {
-    if (entry->d_name[0] == '.')
-      continue;
-    auto text = read_proc(tasks + '/' + entry->d_name + "/children");
-    for (const char* at = text.c_str();;) {
-      char* end = nullptr;
-      auto pid = std::strtol(at, &end, 10);
-      if (end == at)
-        break;
-      to.push_back({static_cast<pid_t>(pid), parent});
-      at = end;
-    }
-  }
+  while (const auto* entry = ::readdir(dir.get()))
+    if (entry->d_name[0] != '.')
+      add_pids(read_proc(tasks + '/' + entry->d_name + "/children"), parent,
+               to);
 }
 
 struct process_status {
@@ -139,6 +141,24 @@ void stop_descendants(std::span<const pid_t> spared) {
   }
 }
 
+// Whoever has lost its parent is a child too. False where that cannot be read.
+bool has_only(std::span<const pid_t> spared) {
+  if (spared.empty())
+    return false; // the kernel says when there are none
+  std::vector<process> children;
+  try {
+    auto text = read_file("/proc/thread-self/children");
+    if (!text)
+      return false;
+    add_pids(*text, ::getpid(), children);
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return std::ranges::all_of(children, [&](const process& child) {
+    return contains(spared, child.pid);
+  });
+}
+
 // False where no child has ended for as long.
 bool await_end() {
   constexpr timespec patience{0, 10'000'000};
@@ -161,15 +181,16 @@ void stop_and_kill_descendants(std::span<const pid_t> spared) {
   signal_descendants(SIGKILL, spared);
 }
 
-void kill_descendants(const std::function<void(pid_t, int)>& reaped) {
+void kill_descendants(const std::function<void(pid_t, int)>& reaped,
+                      std::span<const pid_t> spared) {
   for (;;) {
-    stop_and_kill_descendants();
+    stop_and_kill_descendants(spared);
     do {
       int status = 0;
       pid_t pid;
       while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0)
         reaped(pid, status);
-      if (pid < 0 && errno == ECHILD)
+      if ((pid < 0 && errno == ECHILD) || has_only(spared))
         return;
     } while (await_end());
   }

@@ -22,8 +22,9 @@ void signal_descendants(int signal, std::span<const pid_t> spared = {});
 /// fork. What is missed all the same is killed by another call.
 void stop_and_kill_descendants(std::span<const pid_t> spared = {});
 
-/// Kills and reaps all descendants and returns when there are none. SIGCHLD is
-/// blocked, and taken.
-void kill_descendants(const std::function<void(pid_t, int status)>& reaped);
+/// Kills and reaps all descendants and returns when there are none but the
+/// children in `spared` and what is below them. SIGCHLD is blocked, and taken.
+void kill_descendants(const std::function<void(pid_t, int status)>& reaped,
+                      std::span<const pid_t> spared = {});
 
 } // namespace greenroom::runner

@@ -59,7 +59,13 @@ void shim::run() {
     attend();
   }
   // The inner half is left, and whoever has lost its keeper in the last moment.
-  kill_descendants([](pid_t, int) {});
+  auto note = [this](pid_t pid, int) { inner_.note_end(pid); };
+  const auto network = inner_.network_process();
+  kill_descendants(note, {&network, network == 0 ? 0u : 1u});
+  // Nothing of the session's is left. The kernel takes its time to take the
+  // network apart, which nobody has to wait for.
+  link_.hang_up();
+  kill_descendants(note);
 }
 
 // What is to be done after each round of events: deadlines, news of growth,

@@ -60,7 +60,8 @@ void kill_members(const fs::path& group) {
 constexpr const char* leaf_name = "node";
 
 bool remove_group(const fs::path& group) {
-  constexpr int attempts = 200;
+  // A session's network, which ends last, may take its time: 10 s.
+  constexpr int attempts = 2000;
   for (int left = attempts; left > 0; --left) {
     if (::rmdir(group.c_str()) == 0 || errno == ENOENT)
       return true;

@@ -122,6 +122,7 @@ struct desk {
     result.base_commit =
       ask<resolved_branch>(resolve_branch{good(), branch, true, {}}).commit;
     ask<done>(make_checkout{good(), result});
+    ask<done>(place_checkout{result.id});
     return result;
   }
 

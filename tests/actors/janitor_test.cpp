@@ -35,6 +35,8 @@ struct janitor_node : small_node {
     request.new_branch = branch;
     auto session = create(request);
     auto checkout = dir_of(session.id) / "checkout";
+    greenroom::test::await("its checkout",
+                           [&] { return fs::exists(checkout); });
     std::ofstream{checkout / "work"} << branch;
     ask<terminate_reply>(find(session), terminate_session{});
     greenroom::test::await("its checkout goes",
@@ -89,7 +91,7 @@ TEST_CASE_METHOD(janitor_node, "a session that was kept long enough goes, rows "
     refused_by<session_actor>(supervisor(), find_session{"demo", old.id}).code
     == errc::not_found);
   CHECK(is_stored(alive));
-  CHECK(fs::exists(dir_of(alive.id) / "checkout"));
+  CHECK(eventually([&] { return fs::exists(dir_of(alive.id) / "checkout"); }));
   // What was rescued stays.
   auto refs = git({"-C", upstream().string(), "for-each-ref",
                    "refs/greenroom/rescue/" + old.id});

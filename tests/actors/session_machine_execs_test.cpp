@@ -117,6 +117,7 @@ TEST_CASE("a project's setup is started once, when the session becomes "
   REQUIRE(setup);
   CHECK(setup->spec.exec_id == "setup");
   CHECK(setup->spec.command == "make deps");
+  session::apply(s, in::checkout_placed{birth});
   CHECK(find<out::spawn_exec>(
     session::apply(s, in::exec_asked{0, setup->spec, birth})));
   // However it goes, the session goes on.

@@ -60,8 +60,10 @@ inline effects store(state& s, const effects& list) {
 inline state active_session(millis lifetime = 48 * hour) {
   auto s = new_session(session_status::creating, lifetime);
   REQUIRE(find<out::make_checkout>(session::apply(s, in::begin{})));
-  store(s, session::apply(s, in::checkout_made{}));
+  auto then = store(s, session::apply(s, in::checkout_made{}));
   REQUIRE(s.record.status == session_status::active);
+  REQUIRE(find<out::place_checkout>(then));
+  REQUIRE(session::apply(s, in::checkout_placed{birth}).empty());
   return s;
 }
 

@@ -25,6 +25,80 @@ TEST_CASE("a session becomes active once its checkout is made and stored") {
   CHECK(find<out::arm>(then)->at == birth + 24 * hour);
 }
 
+TEST_CASE("nothing is done in a checkout before it is in its place") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  REQUIRE(find<out::place_checkout>(
+    store(s, session::apply(s, in::checkout_made{}))));
+  s.record.token_hash = "hash";
+  // It is admitted, known, and answered once it has begun.
+  auto asked = session::apply(s, in::exec_asked{1, command("a"), birth});
+  CHECK(find<out::keep_exec>(asked));
+  CHECK(find<out::answer_exec_later>(asked)->exec_id == "a");
+  CHECK_FALSE(find<out::spawn_exec>(asked));
+  CHECK(session::apply(s, in::transfer_asked{2, "hash"}).empty());
+  CHECK(refused_with(session::apply(s, in::transfer_asked{3, "other"}), 3,
+                     errc::unauthorized,
+                     "the token is not one of a live session"));
+  CHECK(session::apply(s, in::look{}).empty());
+  SECTION("then it is") {
+    auto placed = session::apply(s, in::checkout_placed{birth});
+    CHECK(find<out::spawn_exec>(placed)->exec_id == "a");
+    CHECK(find<out::answer_transfer>(placed)->who == 2);
+    CHECK(find<out::find_tip>(session::apply(s, in::look{})));
+    CHECK(session::apply(s, in::checkout_placed{birth}).empty());
+  }
+  SECTION("an ending begins, and waits for it") {
+    store(s, session::apply(s, in::checkin_asked{4}));
+    CHECK(session::apply(s, in::runner_stopped{birth}).empty());
+    auto placed = session::apply(s, in::checkout_placed{birth});
+    CHECK(find<out::save_checkin>(placed));
+    CHECK_FALSE(find<out::answer_transfer>(placed));
+    CHECK(s.execs.at("a").status == exec_status::canceled);
+  }
+  SECTION("many transfers do not pile up") {
+    for (ticket who = 10; who < 73; ++who)
+      CHECK(session::apply(s, in::transfer_asked{who, "hash"}).empty());
+    CHECK(refused_with(session::apply(s, in::transfer_asked{73, "hash"}), 73,
+                       errc::overloaded,
+                       "the session is being put on disk, try again"));
+  }
+  SECTION("one that is given up has nothing in it") {
+    CHECK(find<out::stop_runner>(session::apply(s, in::give_up{"x"})));
+    CHECK(find<out::save_rescue>(session::apply(s, in::runner_stopped{birth})));
+  }
+}
+
+TEST_CASE("a session whose checkout was not in its place makes it anew") {
+  auto s = new_session(session_status::active);
+  s.placing = true;
+  auto begun = session::apply(s, in::begin{});
+  CHECK(find<out::make_checkout>(begun));
+  CHECK(find<out::arm>(begun));
+  auto made = session::apply(s, in::checkout_made{});
+  REQUIRE(made.size() == 1);
+  CHECK(find<out::place_checkout>(made));
+  session::apply(s, in::checkout_placed{birth});
+  CHECK(s.record.status == session_status::active);
+}
+
+TEST_CASE("a checkout that cannot be put on disk fails the session") {
+  auto s = new_session(session_status::active);
+  s.placing = true;
+  session::apply(s, in::begin{});
+  store(s, session::apply(s, in::checkin_asked{4}));
+  const refusal why{errc::unavailable, "no disk"};
+  input what = GENERATE_COPY(input{in::checkout_unplaced{why}},
+                             input{in::checkout_failed{why, 5}});
+  auto failed = session::apply(s, what);
+  CHECK(refused_with(failed, 4, why.code, why.message));
+  CHECK(find<out::stop_runner>(failed));
+  session::apply(s, in::runner_stopped{birth});
+  store(s, session::apply(s, in::rescue_saved{{}, birth}));
+  CHECK(s.record.status == session_status::failed);
+  CHECK(s.record.status_reason == "no disk");
+}
+
 TEST_CASE("a checkout that cannot be made fails the session and says why") {
   auto s = new_session();
   session::apply(s, in::begin{});
@@ -227,16 +301,26 @@ TEST_CASE("a session that is over does nothing more, whatever is asked") {
     REQUIRE(result.size() == 1);
     CHECK(refused_with(result, 1, over.code, over.message));
   }
-  for (input what :
-       {input{in::begin{}}, input{in::checkout_made{}},
-        input{in::checkout_failed{}}, input{in::checkin_saved{}},
-        input{in::checkin_failed{}}, input{in::review_queued{}},
-        input{in::review_refused{}}, input{in::runner_stopped{}},
-        input{in::rescue_saved{}}, input{in::rescue_failed{}},
-        input{in::pushed{"", "c0ffee"}}, input{in::look{}},
-        input{in::tip_found{"c0ffee"}}, input{in::input_done{"a", 1}},
-        input{in::give_up{"x"}}, input{in::tick{birth + 1000 * hour}},
-        input{in::exec_started{"a", 1}}, input{in::exec_ended{"a", {}}}})
+  for (input what : {input{in::begin{}},
+                     input{in::checkout_made{}},
+                     input{in::checkout_failed{}},
+                     input{in::checkout_placed{}},
+                     input{in::checkout_unplaced{}},
+                     input{in::checkin_saved{}},
+                     input{in::checkin_failed{}},
+                     input{in::review_queued{}},
+                     input{in::review_refused{}},
+                     input{in::runner_stopped{}},
+                     input{in::rescue_saved{}},
+                     input{in::rescue_failed{}},
+                     input{in::pushed{"", "c0ffee"}},
+                     input{in::look{}},
+                     input{in::tip_found{"c0ffee"}},
+                     input{in::input_done{"a", 1}},
+                     input{in::give_up{"x"}},
+                     input{in::tick{birth + 1000 * hour}},
+                     input{in::exec_started{"a", 1}},
+                     input{in::exec_ended{"a", {}}}})
     CHECK(session::apply(s, what).empty());
   CHECK(s.record.status == status);
 }

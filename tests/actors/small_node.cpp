@@ -78,8 +78,7 @@ small_node::small_node(std::function<void(project_record&)> change)
 
 small_node::~small_node() {
   stop();
-  for (auto& id : sessions_)
-    kill_leftovers(id);
+  kill_leftovers(sessions_);
 }
 
 void small_node::start() {

@@ -50,6 +50,11 @@ public:
   std::filesystem::path checkout() const {
     return node_.data_dir() / "sessions" / id_ / "checkout";
   }
+  /// It comes a little after the session, where nothing has run in that yet.
+  std::filesystem::path new_checkout() const {
+    await("a checkout", [this] { return std::filesystem::exists(checkout()); });
+    return checkout();
+  }
 
   json get() const {
     return expect(200, node_.admin().get(path())).data();

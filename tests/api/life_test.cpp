@@ -86,7 +86,7 @@ TEST_CASE("a session is created with all fields of the contract") {
   }
   SECTION("and its checkout stands where it was asked to") {
     session_user session{node, made["id"].get<std::string>()};
-    CHECK(run_git(session.checkout(), {"rev-parse", "HEAD"})
+    CHECK(run_git(session.new_checkout(), {"rev-parse", "HEAD"})
           == node.git({"rev-parse", "topic"}));
     CHECK(session.run("git branch --show-current")["stdout"] == "work\n");
     CHECK(session.run("cat src/topic.txt")["stdout"] == "topic\n");
@@ -284,7 +284,7 @@ TEST_CASE("a session expires when its time is up, and keeps its work") {
   node_process node;
   session_user session{node,
                        json{{"new_branch", "brief"}, {"expires_in", "1s"}}};
-  std::ofstream{session.checkout() / "left.txt"} << "left\n";
+  std::ofstream{session.new_checkout() / "left.txt"} << "left\n";
   auto events = session.watch().rest();
   REQUIRE(!events.empty());
   CHECK(events.back().type == "session.ended");
@@ -305,7 +305,7 @@ TEST_CASE(
   session_user session{node, json{{"new_branch", "brief"},
                                   {"expires_in", "1s"},
                                   {"on_expire", "checkin"}}};
-  std::ofstream{session.checkout() / "left.txt"} << "left\n";
+  std::ofstream{session.new_checkout() / "left.txt"} << "left\n";
   auto end = last_event(session);
   CHECK(end.type == "session.ended");
   CHECK(end.data["status"] == "expired");

@@ -272,7 +272,7 @@ TEST_CASE("an expiry that fell due while the node was down happens at start") {
   session_user session{node,
                        json{{"new_branch", "brief"}, {"expires_in", "1s"}}};
   session.start("runs", counter);
-  std::ofstream{session.checkout() / "left.txt"} << "left\n";
+  std::ofstream{session.new_checkout() / "left.txt"} << "left\n";
   auto expires = session.get()["expires_at"].get<std::string>();
   node.kill9();
   await("the deadline", [&] {

@@ -15,6 +15,7 @@
 
 using namespace greenroom;
 using nlohmann::json;
+using test::encoded;
 using test::parse_sse;
 using test::sample_session;
 
@@ -32,6 +33,12 @@ timeline_entry output(std::string_view bytes) {
   return entry;
 }
 
+std::string output_json(const timeline_entry& entry, std::string_view bytes) {
+  std::string result;
+  append_output_json(result, "sid", entry, bytes);
+  return result;
+}
+
 std::string joined(const std::vector<std::string_view>& parts) {
   std::string result;
   for (auto part : parts)
@@ -43,7 +50,7 @@ std::string joined(const std::vector<std::string_view>& parts) {
 
 TEST_CASE("text output is JSON with the text") {
   std::string_view text = "héllo\r\n\t\"x\"\\\x1b[0m\0!";
-  auto data = output_data_json("sid", output(text), text);
+  auto data = output_json(output(text), text);
   CHECK(data.starts_with(
     R"({"time":")" + format_rfc3339(1'790'000'000'123)
     + R"(","session_id":"sid","exec_id":"build","stream":"stderr",)"
@@ -60,7 +67,7 @@ TEST_CASE("text output is JSON with the text") {
 
 TEST_CASE("output that is no UTF-8 is base64") {
   std::string_view bytes = "a\xff\xc3";
-  auto data = json::parse(output_data_json("sid", output(bytes), bytes));
+  auto data = json::parse(output_json(output(bytes), bytes));
   CHECK(data["encoding"] == "base64");
   CHECK(test::from_base64(data["data"].get<std::string>()) == bytes);
   CHECK_FALSE(data.contains("lost"));
@@ -69,10 +76,10 @@ TEST_CASE("output that is no UTF-8 is base64") {
 TEST_CASE("lost bytes are told, and missing ones are lost") {
   auto entry = output("abc");
   entry.lost = 5;
-  auto data = json::parse(output_data_json("sid", entry, "abc"));
+  auto data = json::parse(output_json(entry, "abc"));
   CHECK(data["lost"] == 5);
   CHECK(data["data"] == "abc");
-  data = json::parse(output_data_json("sid", entry, "ab"));
+  data = json::parse(output_json(entry, "ab"));
   CHECK(data["lost"] == 8);
   CHECK(data["data"] == "");
   CHECK(data["encoding"] == "utf-8");
@@ -99,7 +106,7 @@ TEST_CASE("a batch is the text of its events, and where each begins") {
   session.happens(event_kind::exec_started, "e1");
   session.prints("e1", output_stream::out, "line 1\nline 2\r\n\r\n");
   session.prints("e2", output_stream::err, "\xff\n");
-  auto batch = encode_batch(session.dir(), session.id, session.entries(), 0);
+  auto batch = encoded(session, session.entries(), 0);
   CHECK(batch.after == 0);
   CHECK(batch.last == 4);
   CHECK_FALSE(batch.end);
@@ -128,18 +135,16 @@ TEST_CASE("a batch may be empty, begin anywhere, and end the session") {
   for (auto kind : {event_kind::session_created, event_kind::session_extended,
                     event_kind::session_ended})
     session.happens(kind);
-  auto none = encode_batch(session.dir(), session.id, {}, 7);
+  auto none = encoded(session, {}, 7);
   CHECK(none.after == 7);
   CHECK(none.last == 7);
   CHECK(none.text.empty());
   CHECK(select(none, {}).empty());
-  auto rest = encode_batch(session.dir(), session.id,
-                           std::span{session.entries()}.subspan(1), 1);
+  auto rest = encoded(session, std::span{session.entries()}.subspan(1), 1);
   CHECK(rest.last == 3);
   CHECK(rest.end);
   CHECK(parse_sse(rest.text.view()).front().id == "2-2");
-  CHECK_THROWS_AS(encode_batch(session.dir(), session.id, session.entries(), 1),
-                  std::logic_error);
+  CHECK_THROWS_AS(encoded(session, session.entries(), 1), std::logic_error);
 }
 
 TEST_CASE("output whose log is gone or short is lost, not made up") {
@@ -148,7 +153,7 @@ TEST_CASE("output whose log is gone or short is lost, not made up") {
   session.prints("e2", output_stream::out, "hello");
   std::filesystem::remove_all(session.exec_dir("e1"));
   std::filesystem::resize_file(session.exec_dir("e2") / "stdout", 3);
-  auto batch = encode_batch(session.dir(), session.id, session.entries(), 0);
+  auto batch = encoded(session, session.entries(), 0);
   auto events = parse_sse(batch.text.view());
   REQUIRE(events.size() == 2);
   for (const auto& event : events) {
@@ -164,7 +169,7 @@ TEST_CASE("more execs than logs are kept open are encoded all the same") {
     for (int i = 0; i < 20; ++i)
       session.prints("e" + std::to_string(i), output_stream::out,
                      std::to_string(round * 100 + i));
-  auto batch = encode_batch(session.dir(), session.id, session.entries(), 0);
+  auto batch = encoded(session, session.entries(), 0);
   auto events = parse_sse(batch.text.view());
   REQUIRE(events.size() == 60);
   for (int i = 0; i < 60; ++i)
@@ -188,7 +193,7 @@ TEST_CASE("a filter selects what encoding those events alone would give") {
         session.prints(exec, output_stream::out, "x" + std::to_string(i));
     }
   }
-  auto batch = encode_batch(session.dir(), session.id, session.entries(), 0);
+  auto batch = encoded(session, session.entries(), 0);
   for (kind_set kinds :
        {kind_set{0}, bit(event_kind::exec_output),
         bit(event_kind::session_extended) | bit(event_kind::exec_started),
@@ -201,8 +206,11 @@ TEST_CASE("a filter selects what encoding those events alone would give") {
       event_data data{session.dir(), std::string{session.id}};
       for (const auto& entry : session.entries()) {
         auto passes = filter.accepts(entry.kind, entry.exec_id);
-        if (passes)
-          append_sse(expected, entry.id, entry.kind, data.json(entry));
+        if (passes) {
+          std::string data_json;
+          data.append_json(data_json, entry);
+          append_sse(expected, entry.id, entry.kind, data_json);
+        }
         runs += passes && !before;
         before = passes;
       }

@@ -13,6 +13,7 @@
 
 using namespace greenroom;
 using nlohmann::json;
+using test::encoded;
 using test::parse_sse;
 using test::sample_session;
 
@@ -34,7 +35,7 @@ TEST_CASE("what a lagging watcher reads is what the others were sent") {
   sample_session session;
   session.happens(event_kind::session_created);
   print_lines(session, 300);
-  auto sent = encode_batch(session.dir(), session.id, session.entries(), 0);
+  auto sent = encoded(session, session.entries(), 0);
   for (std::size_t max_bytes : {std::size_t{1}, std::size_t{1000}, all}) {
     std::string text;
     std::uint64_t after = 0;
@@ -60,7 +61,7 @@ TEST_CASE("a filter leaves events out but counts them as read") {
   session.happens(event_kind::session_created);
   print_lines(session, 30);
   session.happens(event_kind::exec_exited, "e1");
-  auto sent = encode_batch(session.dir(), session.id, session.entries(), 0);
+  auto sent = encoded(session, session.entries(), 0);
   event_filter filter{0, "e1"};
   auto batch = replay_events(session.dir(), session.id, 0, filter, all);
   CHECK(batch.last == 32);

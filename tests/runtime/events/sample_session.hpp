@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
+#include "runtime/events/encode.hpp"
 #include "runtime/events/output_cutter.hpp"
 #include "runtime/events/timeline.hpp"
 #include "runtime/logs/output_log.hpp"
@@ -11,6 +12,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -95,5 +97,13 @@ private:
   std::vector<timeline_entry> entries_;
   std::map<std::string, exec> execs_;
 };
+
+/// Events of the session as its actor would send them.
+inline event_batch encoded(const sample_session& session,
+                           std::span<const timeline_entry> entries,
+                           std::uint64_t after) {
+  event_data data{session.dir(), std::string{session.id}};
+  return encode_batch(data, entries, after);
+}
 
 } // namespace greenroom::test

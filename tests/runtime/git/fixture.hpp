@@ -193,6 +193,7 @@ public:
     if (tools.host->config.mode != sandbox_mode::none)
       spec.seen_owner = sandbox::user_id;
     git::make_checkout(spec);
+    git::place_checkout(spec.place.checkout, false);
     return spec.place;
   }
 

@@ -10,6 +10,7 @@ using greenroom::git::branch_tip;
 using greenroom::git::commit_all;
 using greenroom::git::make_checkout;
 using greenroom::git::named_commits;
+using greenroom::git::place_checkout;
 using greenroom::git::save_tree;
 using greenroom::git::session_place;
 using greenroom::git::status;
@@ -150,11 +151,32 @@ TEST_CASE("making a checkout again accepts the one that is there") {
 TEST_CASE("a checkout half made by a crash is made again") {
   world w;
   session_place place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
-  write(place.checkout.string() + ".partial/.git/HEAD", "rubbish");
-  make_checkout({place, "main", *w.mirror.resolve_branch("main"),
-                 w.mirror.upstream_refs()});
+  auto partial = greenroom::git::unplaced(place.checkout);
+  write(partial / ".git/HEAD", "rubbish");
+  greenroom::git::checkout_spec spec{
+    place, "main", *w.mirror.resolve_branch("main"), w.mirror.upstream_refs()};
+  make_checkout(spec);
+  CHECK_FALSE(fs::exists(place.checkout));
+  // Until it is in its place it can be made anew at any time.
+  write(partial / "rubbish", "rubbish");
+  make_checkout(spec);
+  place_checkout(place.checkout, true);
   CHECK(status(place).branch == "main");
-  CHECK_FALSE(fs::exists(place.checkout.string() + ".partial"));
+  CHECK(status(place).dirty_files == 0);
+  CHECK_FALSE(fs::exists(partial));
+  // Again does no harm.
+  write(place.checkout / "mine", "mine\n");
+  make_checkout(spec);
+  place_checkout(place.checkout, true);
+  CHECK(read(place.checkout / "mine") == "mine\n");
+}
+
+TEST_CASE("of a checkout that cannot be made nothing is left to be placed") {
+  world w;
+  session_place place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
+  CHECK_THROWS(make_checkout({place, "main", std::string(40, 'e'), {}}));
+  CHECK_FALSE(fs::exists(greenroom::git::unplaced(place.checkout)));
+  CHECK_THROWS(place_checkout(place.checkout, true));
 }
 
 TEST_CASE("status counts what differs, ignored files not") {

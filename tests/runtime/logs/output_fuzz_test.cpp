@@ -8,6 +8,7 @@
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
 #include <string>
@@ -73,9 +74,12 @@ TEST_CASE("whatever has happened to a log, recovery makes it whole") {
     output_log_reader reader{dir.path()};
     auto after = reader.records(0, 1'000);
     REQUIRE(after.size() == count);
-    // Appending to the index can only repeat records that do not fit.
-    REQUIRE(count <= before.size());
-    REQUIRE(std::equal(after.begin(), after.end(), before.begin()));
+    // Records that were appended to the index once more do not fit, unless
+    // they have no bytes: then they tell of a loss twice.
+    auto known = std::min(after.size(), before.size());
+    REQUIRE(std::equal(after.begin(), after.begin() + known, before.begin()));
+    for (auto i = known; i < after.size(); ++i)
+      REQUIRE(after[i].length == 0);
     cut += count < before.size();
     std::array<std::uint64_t, output_streams> sizes{};
     for (const auto& record : after) {

@@ -2,6 +2,7 @@
 #include "tests/runtime/processes/session_fixture.hpp"
 #include "tests/support/eventually.hpp"
 
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <set>
@@ -199,7 +200,7 @@ TEST_CASE("stop leaves nothing: no process, no socket") {
   CHECK(ends(s.runner_pid));
   CHECK_FALSE(std::filesystem::exists(s.dir() / "runner.sock"));
   CHECK_FALSE(runner_connection::dial(s.dir()));
-  CHECK(kill_leftovers(s.id) == 0);
+  CHECK(kill_leftovers(std::array{s.id}) == 0);
 }
 
 TEST_CASE("TERM to the runner is a stop") {
@@ -273,9 +274,9 @@ TEST_CASE("leftovers are found by their environment and killed") {
     CHECK(ends(pid));
   }
   CHECK(lives(pids[0]));
-  CHECK(kill_leftovers(make_id()) == 0);
+  CHECK(kill_leftovers(std::array{make_id()}) == 0);
   CHECK(lives(pids[0]));
-  CHECK(kill_leftovers(s.id) >= 2); // bash, sleep
+  CHECK(kill_leftovers(std::array{s.id}) >= 2); // bash, sleep
   CHECK_FALSE(lives(pids[0]));
-  CHECK(kill_leftovers(s.id) == 0);
+  CHECK(kill_leftovers(std::array{s.id}) == 0);
 }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <array>
 #include <fstream>
 
 using namespace greenroom;
@@ -37,7 +38,7 @@ TEST_CASE("of many starts at once one makes the runner") {
     starts.emplace_back(session::binary(), dir.path(), id);
   for (auto& start : starts)
     CHECK_FALSE(start.finish());
-  CHECK(kill_leftovers(id) == 1);
+  CHECK(kill_leftovers(std::array{id}) == 1);
 }
 
 TEST_CASE("a dead runner's socket is replaced") {
@@ -93,7 +94,7 @@ TEST_CASE("a session whose path is longer than a socket's works") {
   CHECK_FALSE(runner_start(session::binary(), place, id).finish());
   test::client node{place, "n"};
   CHECK(node.greet().execs.empty());
-  CHECK(kill_leftovers(id) == 1);
+  CHECK(kill_leftovers(std::array{id}) == 1);
 }
 
 TEST_CASE("a runner holds nothing of who started it") {

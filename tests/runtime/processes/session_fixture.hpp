@@ -145,7 +145,7 @@ public:
   session& operator=(const session&) = delete;
 
   ~session() {
-    kill_leftovers(id);
+    kill_leftovers(std::array{id});
   }
 
   static std::filesystem::path binary() {
