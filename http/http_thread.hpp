@@ -1,6 +1,7 @@
 // One thread of the server with everything that lives on it.
 //
-// This is where the HTTP library is: nothing outside http_thread.cpp sees it.
+// The HTTP library is here, in library_exchange.cpp and in library.hpp; nothing
+// else sees it.
 #pragma once
 
 #include "http/edge.hpp"
@@ -15,14 +16,6 @@
 namespace greenroom::http {
 
 struct server_parts;
-
-/// An address that a host name stands for. Throws std::runtime_error.
-std::string address_of(const std::string& host);
-
-/// Refuses with one sentence where another program listens there already,
-/// which SO_REUSEPORT could otherwise hide. Throws std::runtime_error.
-void check_free(const std::string& address, const std::string& host,
-                std::uint16_t port);
 
 class http_thread {
 public:

@@ -2,6 +2,7 @@
 
 #include "http/git/listener.hpp"
 #include "http/http_thread.hpp"
+#include "http/listening.hpp"
 
 #include <spdlog/spdlog.h>
 
