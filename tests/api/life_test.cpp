@@ -93,6 +93,44 @@ TEST_CASE("a session is created with all fields of the contract") {
   }
 }
 
+// Its files need not be on disk yet.
+TEST_CASE("a session can be used in every way from its first moment") {
+  node_process node;
+  auto made = [&](const std::string& branch) {
+    return expect(201, node.admin().post(sessions, {{"new_branch", branch}}))
+      .data();
+  };
+  auto user = [&](const json& session) {
+    return session_user{node, session["id"].get<std::string>()};
+  };
+  auto head = node.git({"rev-parse", "main"});
+  for (int round = 0; round < 3; ++round) {
+    auto branch = [&](const char* name) {
+      return name + std::to_string(round);
+    };
+    CHECK(user(made(branch("exec")))
+            .run("git status --porcelain; cat README.md")["stdout"]
+          == "# Demo\n");
+    auto started = user(made(branch("start"))).start("a", "sleep 0.01");
+    CHECK(started["status"] != "queued");
+    auto asked = user(made(branch("git")));
+    auto state = expect(200, node.admin().get(asked.path("/git"))).data();
+    CHECK(state["head"] == head);
+    CHECK(state["dirty_files"] == 0);
+    temp_dir home;
+    run_git(home.path(),
+            {"clone", "-q", made(branch("clone"))["auth_clone_url"], "mine"});
+    CHECK(run_git(home.path() / "mine", {"rev-parse", "HEAD"}) == head);
+    auto ended = expect(200, user(made(branch("end"))).checkin()).data();
+    CHECK(ended["commit"] == head);
+    auto gone = user(made(branch("gone")));
+    expect(200, gone.remove());
+    CHECK(gone.status() == "terminated");
+    CHECK(
+      eventually([&] { return !std::filesystem::exists(gone.checkout()); }));
+  }
+}
+
 TEST_CASE("a session starts from a branch, the default branch or any ref") {
   node_process node;
   auto head = [](const session_user& session) {
