@@ -167,6 +167,25 @@ git::mirror git_work::fetched(const project_record& project, bool force) {
 
 // The commit that a session starts from. A name that is not there may be new
 // in the upstream, so the upstream is asked before that is said.
+// git keeps no branch below another one: "a" and "a/b" cannot both be.
+void git_work::refuse_beside(const std::string& branch,
+                             const git::mirror& mirror) {
+  auto refs = mirror.upstream_refs();
+  auto name = "heads/" + branch;
+  std::string other;
+  for (auto slash = name.find('/', 6); slash != name.npos && other.empty();
+       slash = name.find('/', slash + 1))
+    if (auto above = name.substr(0, slash); refs.contains(above))
+      other = std::move(above);
+  if (auto below = refs.lower_bound(name + '/');
+      below != refs.end() && below->first.starts_with(name + '/'))
+    other = below->first;
+  if (!other.empty())
+    throw refused(errc::branch_exists,
+                  "new_branch \"" + branch + "\" cannot be beside branch \""
+                    + other.substr(6) + "\"; choose another new_branch");
+}
+
 resolved_branch git_work::run(const resolve_branch& request) {
   const auto& project = request.project;
   auto mirror = fetched(project, false);
@@ -183,6 +202,8 @@ resolved_branch git_work::run(const resolve_branch& request) {
                   "branch \"" + request.branch
                     + "\" exists already; check it out with branch, or choose "
                       "another new_branch");
+  if (request.new_branch)
+    refuse_beside(request.branch, mirror);
   auto found = look(false);
   if (!found)
     found = look(true);

@@ -66,6 +66,8 @@ private:
   git::mirror open(const project_record& project);
   git::mirror fetched(const project_record& project, bool force);
   std::filesystem::path session_dir(const std::string& session_id) const;
+  static void refuse_beside(const std::string& branch,
+                            const git::mirror& mirror);
   std::string commit_to_review(const make_review_checkout& request,
                                const git::mirror& mirror) const;
   git::sandboxed_git in_session(const session_record& session,

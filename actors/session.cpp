@@ -126,7 +126,8 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
       auto found = machine_.execs.find(x.exec_id);
       if (found == machine_.execs.end())
         return make_error(errc::not_found, "exec not found");
-      return exec_view{shared_text{to_text(json_of(found->second))}, false};
+      return exec_view{shared_text{to_text(json_of(found->second))},
+                       is_over(found->second.status)};
     },
     [this](const list_execs& x) -> caf::result<exec_page> {
       touch();

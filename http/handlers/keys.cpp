@@ -67,8 +67,9 @@ greenroom::create_key read_create(const exchange& ex) {
   result.name = fields.text("name").value_or("");
   result.scopes =
     fields.text_list("scopes").value_or(std::vector<std::string>{});
-  result.projects =
-    fields.text_list("projects").value_or(std::vector<std::string>{});
+  auto projects = fields.text_list("projects");
+  const auto limited = projects.has_value();
+  result.projects = std::move(projects).value_or(std::vector<std::string>{});
   auto expires_in = fields.text("expires_in");
   result.author = fields.text("author").value_or("");
   result.key_id = ex.planned_id;
@@ -78,6 +79,9 @@ greenroom::create_key read_create(const exchange& ex) {
   if (result.name.empty() || result.name.size() > max_name)
     refuse("name must have 1-" + std::to_string(max_name) + " bytes");
   check_scopes(result.scopes);
+  if (limited && result.projects.empty())
+    refuse(
+      "projects must not be empty; leave it out for a key of all projects");
   for (auto& project : result.projects)
     if (!is_project_id(project))
       refuse("projects: \"" + project + "\" is no project id");

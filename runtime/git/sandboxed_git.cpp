@@ -175,6 +175,8 @@ std::string sandboxed_git::run(json request, seconds timeout,
   if (result.exit_code == for_the_user)
     throw refused{errc::conflict, sentence(result.err)};
   if (!result.ok())
+    check_there(place_.checkout); // the session may have ended meanwhile
+  if (!result.ok())
     throw std::runtime_error("git in session " + place_.session_id + ": "
                              + how_it_ended(result));
   if (result.truncated)

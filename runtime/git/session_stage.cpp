@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,6 +59,7 @@ public:
         add_below(path);
       else
         left_out_ = true;
+    note_closed_directories();
     complain();
     return !left_out_;
   }
@@ -96,6 +98,39 @@ private:
     }
     unreadable_.push_back(path);
     return false;
+  }
+
+  // libgit2 passes over directories that it may not look into.
+  void note_closed_directories() {
+    std::vector<std::string> pending{""};
+    while (!pending.empty()) {
+      auto directory = std::move(pending.back());
+      pending.pop_back();
+      auto full = top_ / directory;
+      if (::access(full.c_str(), R_OK | X_OK) != 0) {
+        if (errno != ENOENT)
+          unreadable_.push_back(directory.empty() ? "." : directory);
+        continue;
+      }
+      std::error_code error;
+      for (const auto& entry : fs::directory_iterator{full, error}) {
+        auto name = entry.path().filename().string();
+        if (name == ".git" || entry.is_symlink() || !entry.is_directory())
+          continue;
+        auto path = directory + name + '/';
+        if (!is_ignored(path))
+          pending.push_back(std::move(path));
+      }
+      if (error)
+        unreadable_.push_back(directory);
+    }
+  }
+
+  bool is_ignored(const std::string& path) {
+    int ignored = 0;
+    check(git_ignore_path_is_ignored(&ignored, repo_, path.c_str()),
+          "cannot tell whether " + path + " is ignored");
+    return ignored != 0;
   }
 
   // What `git add --intent-to-add` has noted: no difference where it is empty.
@@ -174,10 +209,7 @@ private:
         continue;
       if (kind == fs::file_type::directory)
         path += '/';
-      int ignored = 0;
-      check(git_ignore_path_is_ignored(&ignored, repo_, path.c_str()),
-            "cannot tell whether " + path + " is ignored");
-      if (ignored != 0)
+      if (is_ignored(path))
         continue;
       if (kind == fs::file_type::directory)
         add_below(path);

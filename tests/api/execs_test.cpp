@@ -153,6 +153,26 @@ TEST_CASE("what cannot be run is refused in one sentence") {
     CHECK(!message(body).empty());
 }
 
+TEST_CASE("a wait for what has happened already is over at once") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("true");
+  auto ran = session.run("exit 3");
+  auto canceled = session.start("long", "sleep 1000");
+  expect(200, node.admin().remove(session.path("/execs/long")));
+  for (auto& exec_id : {ran["exec_id"].get<std::string>(),
+                        canceled["exec_id"].get<std::string>()}) {
+    auto began = std::chrono::steady_clock::now();
+    auto waited =
+      expect(200, node.admin().get(session.path("/wait?until=exec:" + exec_id
+                                                + ":exited&timeout=2m")))
+        .data();
+    CHECK(waited["reached"] == true);
+    CHECK(waited["exec"]["exec_id"] == exec_id);
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::minutes{1});
+  }
+}
+
 TEST_CASE("a wait that is too short answers with the running exec") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};

@@ -202,6 +202,7 @@ TEST_CASE("keys are checked when they are made") {
   refused({{"name", "x"}, {"scopes", "admin"}});
   refused({{"name", "x"}, {"scopes", {"admin"}}, {"expires_in", "-1h"}});
   refused({{"name", "x"}, {"scopes", {"admin"}}, {"projects", {"../x"}}});
+  refused({{"name", "x"}, {"scopes", {"admin"}}, {"projects", json::array()}});
   CHECK(expect(200, node.admin().get("/keys")).data()["keys"].empty());
 }
 

@@ -56,8 +56,17 @@ TEST_CASE("a create is judged in the order of the contract's table") {
                  "active session already exists for this project");
 
   expect(200, client.patch("/projects/demo", {{"max_active_sessions", 9}}));
+  node.git({"branch", "deep/er", "main"}); // what is not found is looked for
   expect_refusal(create(node, {{"branch", "ghost"}}), 404, "NOT_FOUND",
                  "branch not found");
+  for (auto name : {"topic/below", "topic/far/below"})
+    expect_refusal(create(node, {{"new_branch", name}}), 409, "BRANCH_EXISTS",
+                   std::string{"new_branch \""} + name
+                     + "\" cannot be beside branch \"topic\"; choose another "
+                       "new_branch");
+  expect_refusal(create(node, {{"new_branch", "deep"}}), 409, "BRANCH_EXISTS",
+                 "new_branch \"deep\" cannot be beside branch \"deep/er\"; "
+                 "choose another new_branch");
   expect_refusal(create(node, {{"new_branch", "n"}, {"from_ref", "ghost"}}),
                  404, "NOT_FOUND", "branch not found");
   expect_bad(create(node, {{"branch", "main"}}),

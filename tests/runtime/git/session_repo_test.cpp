@@ -408,6 +408,32 @@ TEST_CASE("files that cannot be read are named") {
   }
 }
 
+TEST_CASE("a directory that cannot be looked into is named, not left out") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "new/closed/file", "mine\n");
+  write(place.checkout / ".gitignore", "build/\n");
+  write(place.checkout / "build/closed/file", "made\n");
+  auto mode = GENERATE(0u, 0100u, 0400u);
+  CAPTURE(mode);
+  for (auto dir : {"new/closed", "build/closed"})
+    fs::permissions(place.checkout / dir, fs::perms{mode});
+  {
+    as_somebody other{w.dir.path()};
+    for (const auto& call : std::vector<std::function<void()>>{
+           [&] { commit_all(place, w.user, "All"); },
+           [&] { save_tree(place, w.user, "All"); }}) {
+      auto what = refusal_of(call);
+      CHECK(what.code == errc::conflict);
+      CHECK_THAT(what.message, Catch::Contains("`new/closed/"));
+      CHECK_THAT(what.message, !Catch::Contains("build"));
+    }
+    for (auto dir : {"new/closed", "build/closed"})
+      fs::permissions(place.checkout / dir, fs::perms{0755});
+    CHECK(commit_all(place, w.user, "All").created);
+  }
+}
+
 TEST_CASE("a lock that a killed git left holds neither commit nor rescue up") {
   world w;
   auto place = w.session("main");
