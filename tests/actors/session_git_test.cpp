@@ -31,16 +31,18 @@ constexpr const char* commit_all =
 class edge {
 public:
   explicit edge(small_node& node, bool ends = true)
-    : handle(node.system().spawn([this, ends](git_edge_actor::pointer self) {
+    : handle(node.system().spawn(
+      [this](git_edge_actor::pointer self, bool quits) {
         return git_edge_actor::behavior_type{
-          [this, ends, self](const token_dead& x) {
+          [this, quits, self](const token_dead& x) {
             std::lock_guard guard{mutex_};
             told_ = x.session_id;
             changed_.notify_all();
-            if (ends)
+            if (quits)
               self->quit();
           }};
-      })) {}
+      },
+      ends)) {}
 
   ~edge() {
     end();

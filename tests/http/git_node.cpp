@@ -48,8 +48,9 @@ caf::behavior directory(caf::event_based_actor*, caf::actor only) {
   }};
 }
 
-/// For what the server says to actors that these tests are not about.
-caf::behavior deaf(caf::event_based_actor* self) {
+/// For what the server says to actors that these tests are not about. (CAF
+/// 0.17 binds a reference to null for a function without an argument.)
+caf::behavior deaf(caf::event_based_actor* self, int) {
   self->set_default_handler(caf::drop);
   return {[](int) {}};
 }
@@ -129,7 +130,7 @@ git_node::git_node(git_node_options options) {
   opts.data_dir = dir_.path() / "data";
   if (options.change)
     options.change(opts);
-  auto nobody = system_->spawn(deaf);
+  auto nobody = system_->spawn(deaf, 0);
   actors_.push_back(nobody);
   auto log = std::make_shared<spdlog::logger>(
     "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_, true));
