@@ -52,7 +52,12 @@ TEST_CASE("a flood of bytes is announced whole and costs bounded memory") {
       most = std::max(most, resident_kib(node.pid()));
   }
   CHECK(offset == size);
-  CHECK(most < before + 96 * 1024);
+#ifdef __SANITIZE_ADDRESS__
+  constexpr std::uint64_t room = 1024 * 1024; // its own is most of it
+#else
+  constexpr std::uint64_t room = 96 * 1024;
+#endif
+  CHECK(most < before + room);
 }
 
 TEST_CASE("many short lines come whole and in order") {

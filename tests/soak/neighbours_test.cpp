@@ -28,7 +28,8 @@ double latency_ms(const session_user& session) {
 // With a warning that says why.
 bool limits_missing(const node_process& node) {
   auto missing = false;
-  for (auto& each : node.admin().get("/readyz").data()["warnings"]) {
+  const auto ready = node.admin().get("/readyz").data();
+  for (auto& each : ready.at("warnings")) {
     auto text = each.get<std::string>();
     if (text.find("sandbox.memory") != std::string::npos
         || text.find("sandbox.pids") != std::string::npos) {
