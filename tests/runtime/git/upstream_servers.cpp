@@ -54,9 +54,12 @@ http_upstream::~http_upstream() {
 void http_upstream::serve(const httplib::Request& request,
                           httplib::Response& response) {
   ++requests_;
-  if (!elsewhere_.empty()) {
-    response.set_redirect(elsewhere_ + request.target);
-    return;
+  {
+    std::lock_guard guard{mutex_};
+    if (!elsewhere_.empty()) {
+      response.set_redirect(elsewhere_ + request.target);
+      return;
+    }
   }
   auto given = request.get_header_value("Authorization");
   asked_ = asked_ || !given.empty();

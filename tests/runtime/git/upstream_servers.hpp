@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -34,6 +35,7 @@ public:
     return "http://127.0.0.1:" + std::to_string(port_);
   }
   void redirect_to(std::string url) {
+    std::lock_guard guard{mutex_};
     elsewhere_ = std::move(url);
   }
   int requests() const {
@@ -56,7 +58,8 @@ private:
   fs::path root_;
   std::string user_;
   std::string password_;
-  std::string elsewhere_;
+  std::mutex mutex_;
+  std::string elsewhere_; // with the mutex
   std::atomic<int> requests_{0};
   std::atomic<bool> asked_{false};
   std::atomic<bool> looked_{false};
