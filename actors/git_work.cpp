@@ -165,8 +165,6 @@ git::mirror git_work::fetched(const project_record& project, bool force) {
   return mirror;
 }
 
-// The commit that a session starts from. A name that is not there may be new
-// in the upstream, so the upstream is asked before that is said.
 // git keeps no branch below another one: "a" and "a/b" cannot both be.
 void git_work::refuse_beside(const std::string& branch,
                              const git::mirror& mirror) {
@@ -186,6 +184,8 @@ void git_work::refuse_beside(const std::string& branch,
                     + other.substr(6) + "\"; choose another new_branch");
 }
 
+// The commit that a session starts from. A name that is not there may be new
+// in the upstream, so the upstream is asked before that is said.
 resolved_branch git_work::run(const resolve_branch& request) {
   const auto& project = request.project;
   auto mirror = fetched(project, false);

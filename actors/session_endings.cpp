@@ -77,6 +77,17 @@ void session_self::place_checkout() {
           });
 }
 
+// What has waited for the checkout goes on; execs that still wait in line after
+// that are answered so.
+void session_self::checkout_is_there() {
+  for (auto& ask : std::exchange(asks_waiting_, {}))
+    ask();
+  if (!std::exchange(held_answers_, false))
+    return;
+  for (auto& exec_id : machine_.waiting)
+    wake_waiters(exec_id, false);
+}
+
 void session_self::save_checkin() {
   failpoint("checkin.started");
   self_

@@ -85,17 +85,6 @@ caf::result<git_answer> session_self::ask_about_checkout(ask_git& what) {
   return promise;
 }
 
-// What has waited for the checkout goes on; execs that still wait in line after
-// that are answered so.
-void session_self::checkout_is_there() {
-  for (auto& ask : std::exchange(asks_waiting_, {}))
-    ask();
-  if (!std::exchange(held_answers_, false))
-    return;
-  for (auto& exec_id : machine_.waiting)
-    wake_waiters(exec_id, false);
-}
-
 // -- the branch ---------------------------------------------------------------
 
 void session_self::find_tip() {
