@@ -91,6 +91,8 @@ TEST_CASE("a node with thousands of live sessions is soon ready, and small") {
              << pages[pages.size() / 2].count() << " ms, " << mib << " MiB");
   // Generous in time, for a machine that does something else meanwhile.
   CHECK(ready < std::chrono::seconds{15});
+#ifndef __SANITIZE_ADDRESS__ // which is slow, and large itself
   CHECK(pages[pages.size() / 2] < std::chrono::milliseconds{100});
   CHECK(mib < 200);
+#endif
 }
