@@ -1,6 +1,7 @@
 #include "http/edge.hpp"
 #include "http/handlers/handlers.hpp"
 #include "http/openapi.hpp"
+#include "runtime/base/version.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -31,7 +32,7 @@ void readyz(const exchange_ptr& ex) {
 void version(const exchange_ptr& ex) {
   ex->reply(
     200,
-    ordered_json{{"name", "greenroom"}, {"version", GREENROOM_VERSION}}.dump());
+    ordered_json{{"name", "greenroom"}, {"version", greenroom::version()}}.dump());
 }
 
 void openapi(const exchange_ptr& ex) {

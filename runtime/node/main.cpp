@@ -3,6 +3,7 @@
 // Exit codes: 0 done, 1 could not start or died, 2 bad usage or configuration,
 // 3 told to stop, but had to leave something unfinished.
 #include "runtime/config/config.hpp"
+#include "runtime/base/version.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/welcome.hpp"
@@ -89,7 +90,7 @@ int serve(const arguments& args) {
   int result = 0;
   try {
     node running{settings};
-    spdlog::info("greenroom {} serves at http://{}:{}", GREENROOM_VERSION,
+    spdlog::info("greenroom {} serves at http://{}:{}", version(),
                  settings.http.listen.host, running.port());
     if (auto file = running.admin_key_file(); !file.empty())
       spdlog::info("the administrator's key is in {}", file.string());
@@ -127,7 +128,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Greenroom hosts remote development sessions: a git branch "
                "checked out, commands run in it, their output live."};
   app.name("greenroom");
-  app.set_version_flag("--version", "greenroom " GREENROOM_VERSION);
+  app.set_version_flag("--version", std::string{"greenroom "} + version());
   app.require_subcommand(1);
   app.footer("Start a node on this machine:\n"
              "  greenroom serve --config config/dev.jsonc\n"

@@ -1,5 +1,6 @@
 // greenroom-runner: runs a session's commands, and stays when the server goes.
 #include "runtime/runner/init.hpp"
+#include "runtime/base/version.hpp"
 #include "runtime/runner/start.hpp"
 
 #include <fcntl.h>
@@ -80,7 +81,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (argc == 2 && option == "--version") {
-    std::puts("greenroom-runner " GREENROOM_VERSION);
+    std::printf("greenroom-runner %s\n", greenroom::version());
     return 0;
   }
   if (argc >= 3 && option == "--init") {

@@ -5,6 +5,7 @@
 #include "messages/type_ids.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/run_command.hpp"
+#include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <arpa/inet.h>
@@ -79,7 +80,7 @@ struct desk {
     host->config.mode = sandbox_mode::none;
     git_settings settings{
       dir.path() / "data",
-      {host, fs::path{GREENROOM_BINARY_DIR} / "greenroom-git"},
+      {host, greenroom::test::binary_dir() / "greenroom-git"},
       {}};
     fs::create_directories(settings.data_dir / "repos");
     actor = system.spawn(git_workers, settings, workers, queue);

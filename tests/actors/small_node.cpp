@@ -12,6 +12,7 @@
 #include "runtime/sandbox/plan.hpp"
 #include "runtime/store/migrations.hpp"
 #include "runtime/store/projects.hpp"
+#include "tests/support/build_paths.hpp"
 
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
@@ -91,7 +92,7 @@ void small_node::start() {
 
   syncer_ = std::make_unique<log_syncer>();
   runners_ = std::make_unique<runner_link>(runner_link_options{
-    fs::path{GREENROOM_BINARY_DIR} / "greenroom-runner", data, 500});
+    binary_dir() / "greenroom-runner", data, 500});
   system_ = std::make_unique<caf::actor_system>(*settings_);
   auto context = std::make_shared<node_context>();
   context->node = "test";
@@ -112,7 +113,7 @@ void small_node::start() {
   auto host = std::make_shared<sandbox::host>();
   host->config.mode = sandbox_mode::none;
   git_settings git{
-    data, {host, fs::path{GREENROOM_BINARY_DIR} / "greenroom-git"}, {}};
+    data, {host, binary_dir() / "greenroom-git"}, {}};
   context->git = keep(system_->spawn(git_workers, git, 2, 16));
   context->logs = keep(system_->spawn(log_reader, data, 1, 64));
   context_ = context;

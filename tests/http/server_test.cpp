@@ -1,5 +1,6 @@
 // The edge as a client meets it: real sockets in front, stand-ins behind.
 #include "tests/http/client.hpp"
+#include "runtime/base/version.hpp"
 #include "tests/http/stand_ins.hpp"
 
 #include <caf/send.hpp>
@@ -607,7 +608,7 @@ TEST_CASE("the operator's routes need no key") {
   CHECK(json::parse(answer.body)["error"]["details"]["reasons"][0]
         == "sessions are being reconciled");
   auto version = json::parse(call(f.port(), "GET", "/version").body);
-  CHECK(version["data"]["version"] == GREENROOM_VERSION);
+  CHECK(version["data"]["version"] == greenroom::version());
   auto document = call(f.port(), "GET", "/openapi.json");
   CHECK(json::parse(document.body)["openapi"] == "3.1.0");
 }

@@ -1,4 +1,6 @@
 // Who may include whom; the house rules of README.md, "The house".
+#include "tests/support/build_paths.hpp"
+
 #include <catch2/catch.hpp>
 
 #include <filesystem>
@@ -13,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path root = GREENROOM_SOURCE_DIR;
+const fs::path root = greenroom::test::source_dir();
 
 // runtime/node is the composition root, a part of its own; runtime/runner and
 // what it shares with the server must stay free of actors.

@@ -4,6 +4,7 @@
 #include "runtime/base/pidfd.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/processes/leftovers.hpp"
+#include "tests/support/build_paths.hpp"
 #include "tests/support/eventually.hpp"
 
 #include <fcntl.h>
@@ -94,7 +95,7 @@ node_process::node_process(node_options options) {
   auto demo = project("demo", upstream(), options.max_active_sessions);
   demo.update(options.project);
   json projects{demo, project("other", dir_.path() / "other.git", 50)};
-  arguments_ = {std::string{GREENROOM_BINARY_DIR} + "/greenroom", "serve"};
+  arguments_ = {binary_dir() / "greenroom", "serve"};
   std::vector<std::string> settings{
     "node.data_dir=" + data_dir().string(),
     "node.name=test-node",

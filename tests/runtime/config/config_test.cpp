@@ -2,6 +2,7 @@
 
 #include "runtime/base/files.hpp"
 #include "runtime/config/config_keys.hpp"
+#include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -16,7 +17,7 @@ using Catch::StartsWith;
 
 namespace {
 
-const std::filesystem::path source_dir = GREENROOM_SOURCE_DIR;
+const std::filesystem::path source_dir = greenroom::test::source_dir();
 
 // A configuration file with the given text, for as long as the object lives.
 class config_file {

@@ -9,6 +9,7 @@
 #include "runtime/git/endings.hpp"
 #include "runtime/sandbox/host.hpp"
 #include "runtime/sandbox/made_files.hpp"
+#include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -104,10 +105,10 @@ inline const git::session_tools& sandboxed() {
     settings.node.data_dir = dir.path().string();
     settings.sandbox.network = network_mode::none;
     git::session_tools result{nullptr,
-                              fs::path{GREENROOM_BINARY_DIR} / "greenroom-git"};
+                              binary_dir() / "greenroom-git"};
     try {
       result.host = std::make_shared<sandbox::host>(sandbox::check_host(
-        settings, fs::path{GREENROOM_BINARY_DIR} / "greenroom-runner"));
+        settings, binary_dir() / "greenroom-runner"));
     } catch (const std::runtime_error& why) {
       WARN("not in a sandbox: " << why.what());
       settings.sandbox.mode = sandbox_mode::none;

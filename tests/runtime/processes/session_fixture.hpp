@@ -7,6 +7,7 @@
 #include "runtime/logs/output_log.hpp"
 #include "runtime/processes/leftovers.hpp"
 #include "runtime/processes/runner_client.hpp"
+#include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -149,7 +150,7 @@ public:
   }
 
   static std::filesystem::path binary() {
-    return GREENROOM_BINARY_DIR "/greenroom-runner";
+    return binary_dir() / "greenroom-runner";
   }
 
   std::filesystem::path dir() const {

@@ -4,6 +4,7 @@
 
 #include "runtime/sandbox/host.hpp"
 #include "runtime/sandbox/one_shot.hpp"
+#include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <filesystem>
@@ -14,7 +15,7 @@
 namespace greenroom::test {
 
 inline const std::filesystem::path runner_binary =
-  std::filesystem::path{GREENROOM_BINARY_DIR} / "greenroom-runner";
+  binary_dir() / "greenroom-runner";
 
 inline config sandbox_settings(const std::filesystem::path& data_dir) {
   config result;
