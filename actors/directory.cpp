@@ -1,7 +1,7 @@
 #include "actors/directory.hpp"
 
-#include "actors/guard.hpp"
-#include "actors/project.hpp"
+#include "actors/base/error_boundary.hpp"
+#include "actors/project/project.hpp"
 #include "messages/errors.hpp"
 #include "runtime/config/projects.hpp"
 

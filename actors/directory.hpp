@@ -5,7 +5,7 @@
 // stands between the asker and the one who answers.
 #pragma once
 
-#include "actors/context.hpp"
+#include "actors/base/context.hpp"
 #include "actors/supervisor.hpp"
 
 #include <caf/stateful_actor.hpp>

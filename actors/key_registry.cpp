@@ -1,6 +1,6 @@
 #include "actors/key_registry.hpp"
 
-#include "actors/guard.hpp"
+#include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // API keys: made, listed and revoked here, and nowhere else.
 #pragma once
 
-#include "actors/context.hpp"
-#include "runtime/auth/key_table.hpp"
+#include "actors/base/context.hpp"
+#include "runtime/auth/api_keys.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>

@@ -1,6 +1,6 @@
 #include "actors/supervisor.hpp"
 
-#include "actors/session.hpp"
+#include "actors/session/session.hpp"
 #include "messages/errors.hpp"
 
 #include <caf/actor_cast.hpp>

@@ -6,7 +6,7 @@
 // only to end as `failed`, its work kept.
 #pragma once
 
-#include "actors/context.hpp"
+#include "actors/base/context.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>

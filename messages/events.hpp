@@ -3,7 +3,7 @@
 // An event's place is `<epoch>-<seq>`: seq grows by one with every event of a
 // session and never restarts, epoch grows each time an actor takes the
 // session. The durable copy lies in the session's timeline
-// (runtime/events/timeline.hpp); here is the form in which events are sent.
+// (runtime/timeline/timeline.hpp); here is the form in which events are sent.
 #pragma once
 
 #include "messages/shared_text.hpp"

@@ -1,7 +1,7 @@
 #include "bench/support/node.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/processes/leftovers.hpp"
+#include "runtime/exec/orphans.hpp"
 
 #include <nlohmann/json.hpp>
 #include <poll.h>

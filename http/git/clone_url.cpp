@@ -1,6 +1,6 @@
 #include "http/git/clone_url.hpp"
 
-#include "http/options.hpp"
+#include "http/base/options.hpp"
 
 namespace greenroom::http {
 

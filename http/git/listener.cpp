@@ -1,6 +1,6 @@
 #include "http/git/listener.hpp"
 
-#include "http/git/conversation.hpp"
+#include "http/git/client_connection.hpp"
 #include "messages/ids.hpp"
 
 #include <asio/co_spawn.hpp>

@@ -8,7 +8,7 @@
 // stays below 64 MiB whatever is transferred.
 #pragma once
 
-#include "http/options.hpp"
+#include "http/base/options.hpp"
 #include "messages/actors.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/sandbox/plan.hpp"

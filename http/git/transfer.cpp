@@ -3,8 +3,8 @@
 #include "http/git/git_command.hpp"
 #include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
-#include "runtime/git/branch_position.hpp"
-#include "runtime/sandbox/one_shot.hpp"
+#include "runtime/git/session/branch_position.hpp"
+#include "runtime/sandbox/run_in_sandbox.hpp"
 
 #include <asio/buffer.hpp>
 #include <asio/experimental/awaitable_operators.hpp>

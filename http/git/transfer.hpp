@@ -9,12 +9,12 @@
 // Memory: two buffers of 64 KiB besides the connection's.
 #pragma once
 
-#include "http/git/admission.hpp"
-#include "http/git/child.hpp"
-#include "http/git/connection.hpp"
+#include "http/git/session_auth.hpp"
+#include "http/git/child_process.hpp"
+#include "http/wire/connection.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
-#include "http/git/request_body.hpp"
+#include "http/wire/request_body.hpp"
 #include "http/git/route.hpp"
 
 #include <asio/awaitable.hpp>

@@ -1,6 +1,6 @@
 #include "runtime/auth/admin_key.hpp"
 
-#include "runtime/auth/key_table.hpp"
+#include "runtime/auth/api_keys.hpp"
 #include "runtime/base/files.hpp"
 
 #include <sys/stat.h>

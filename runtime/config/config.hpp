@@ -8,7 +8,7 @@
 
 #include "messages/records.hpp"
 #include "runtime/base/durations.hpp"
-#include "runtime/store/sync_mode.hpp"
+#include "runtime/config/sync_mode.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 

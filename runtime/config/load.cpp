@@ -1,6 +1,6 @@
 #include "runtime/base/files.hpp"
-#include "runtime/config/config_keys.hpp"
-#include "runtime/config/kinds.hpp"
+#include "runtime/config/config_schema.hpp"
+#include "runtime/config/value_types.hpp"
 
 #include <unistd.h>
 

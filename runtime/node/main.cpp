@@ -6,7 +6,7 @@
 #include "runtime/base/version.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/node.hpp"
-#include "runtime/node/welcome.hpp"
+#include "runtime/node/startup_banner.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "runtime/config/config.hpp"
-#include "runtime/runner/core/session_files.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/sandbox/cgroups.hpp"
 
 #include <filesystem>

@@ -15,7 +15,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/time.hpp"
-#include "runtime/store/sync_mode.hpp"
+#include "runtime/config/sync_mode.hpp"
 
 #include <filesystem>
 #include <memory>

@@ -2,10 +2,10 @@
 // files in a directory of the test's own.
 #pragma once
 
-#include "actors/context.hpp"
-#include "actors/runner_link.hpp"
+#include "actors/base/context.hpp"
+#include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
-#include "runtime/logs/syncer.hpp"
+#include "runtime/disk/fsync_queue.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/temp_dir.hpp"
 

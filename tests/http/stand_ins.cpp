@@ -2,7 +2,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/type_ids.hpp"
-#include "runtime/events/encode.hpp"
+#include "runtime/timeline/event_encoding.hpp"
 #include "tests/http/stand_in_parts.hpp"
 
 #include <caf/send.hpp>

@@ -5,9 +5,9 @@
 // by the test.
 #pragma once
 
-#include "http/server.hpp"
+#include "http/server/server.hpp"
 #include "messages/actors.hpp"
-#include "runtime/auth/key_table.hpp"
+#include "runtime/auth/api_keys.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <caf/actor_system.hpp>

@@ -86,10 +86,10 @@ TEST_CASE("every part includes only what it may") {
 }
 
 TEST_CASE("the rules would notice") {
-  CHECK_FALSE(may_include("http/routes.cpp", "actors/session.hpp"));
+  CHECK_FALSE(may_include("http/api/routes.cpp", "actors/session/session.hpp"));
   CHECK_FALSE(may_include("messages/ids.hpp", "runtime/base/fd.hpp"));
-  CHECK_FALSE(may_include("actors/session.hpp", "runtime/node/node.hpp"));
-  CHECK_FALSE(may_include("runtime/runner/shim.cpp", "messages/errors.hpp"));
+  CHECK_FALSE(may_include("actors/session/session.hpp", "runtime/node/node.hpp"));
+  CHECK_FALSE(may_include("runtime/runner/outer/shim.cpp", "messages/errors.hpp"));
 }
 
 TEST_CASE("the runner knows neither CAF nor libgit2, messages no HTTP") {

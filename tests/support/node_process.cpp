@@ -3,7 +3,7 @@
 #include "runtime/base/files.hpp"
 #include "runtime/base/pidfd.hpp"
 #include "runtime/base/run_command.hpp"
-#include "runtime/processes/leftovers.hpp"
+#include "runtime/exec/orphans.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/eventually.hpp"
 

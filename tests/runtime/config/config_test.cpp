@@ -1,7 +1,7 @@
 #include "runtime/config/config.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/config/config_keys.hpp"
+#include "runtime/config/config_schema.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 

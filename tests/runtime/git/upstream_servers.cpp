@@ -1,7 +1,7 @@
 #include "tests/runtime/git/upstream_servers.hpp"
 
 #include "runtime/base/run_command.hpp"
-#include "runtime/git/memory_file.hpp"
+#include "runtime/base/memfd.hpp"
 
 #include <catch2/catch.hpp>
 #include <httplib.h>

@@ -1,7 +1,7 @@
 // What code in a sandbox may try, and must not get. Each attempt is one that
 // succeeds on the host, or is shown to run into the defence that is meant.
 #include "runtime/base/fd.hpp"
-#include "runtime/sandbox/made_files.hpp"
+#include "runtime/sandbox/assets.hpp"
 #include "tests/runtime/sandbox/sandbox_session.hpp"
 
 #include <catch2/catch.hpp>

@@ -2,8 +2,8 @@
 // from a mirror, and what a program in its sandbox says.
 #pragma once
 
-#include "runtime/sandbox/host.hpp"
-#include "runtime/sandbox/one_shot.hpp"
+#include "runtime/sandbox/host_capabilities.hpp"
+#include "runtime/sandbox/run_in_sandbox.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 

@@ -2,7 +2,7 @@
 
 #include "runtime/base/files.hpp"
 #include "runtime/store/batch.hpp"
-#include "runtime/store/keys.hpp"
+#include "runtime/store/api_keys.hpp"
 #include "runtime/store/sql.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,0 +1,173 @@
+#include "actors/git/dispatcher.hpp"
+
+#include "actors/base/error_boundary.hpp"
+#include "actors/base/worker_pool.hpp"
+
+namespace greenroom {
+
+namespace {
+
+using work_ptr = std::shared_ptr<git_work>;
+using desk_pointer = git_actor::stateful_pointer<git_desk>;
+
+// Longer than any work may take; its own limits come first.
+constexpr std::chrono::minutes patience{20};
+
+// How long work may wait for its turn: with the time that it takes itself it
+// must end before git_patience does, which is what who asks for it has.
+constexpr std::chrono::minutes lane_patience{8};
+
+// How long a question waits for news of the upstream.
+constexpr std::chrono::seconds news_wait{3};
+
+template <class Reply, class Request>
+auto blocking(const work_ptr& work, const char* what) {
+  return [work, what](const Request& request) -> caf::result<Reply> {
+    return guarded(what, [&] { return work->run(request); });
+  };
+}
+
+git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
+  return {
+    blocking<resolved_branch, resolve_branch>(work, "looking up a branch"),
+    blocking<done, make_checkout>(work, "making a checkout"),
+    blocking<done, place_checkout>(work, "putting a checkout on disk"),
+    blocking<saved_checkin, save_checkin>(work, "checking in"),
+    blocking<saved_rescue, save_rescue>(work, "rescuing work"),
+    blocking<done, remove_checkout>(work, "removing a checkout"),
+    blocking<done, remove_session_files>(work, "removing a session's files"),
+    blocking<git_answer, ask_checkout>(work, "asking git in a session"),
+    blocking<checkout_tip, find_tip>(work, "looking at a session's branch"),
+    blocking<found_target, find_target>(work, "looking up a target"),
+    blocking<merge_result, merge_review>(work, "merging"),
+    blocking<git_answer, diff_commits>(work, "comparing commits"),
+    blocking<done, make_review_checkout>(work, "making a review's checkout"),
+  };
+}
+
+git_actor::behavior_type
+pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
+     const work_ptr& work, const pool_limits& limits) {
+  auto& state = self->state;
+  state.start(self, limits, [self, work] {
+    return self->spawn<caf::detached>(worker, work);
+  });
+  return {state.handler<resolved_branch, resolve_branch>(),
+          state.handler<done, make_checkout>(),
+          state.handler<done, place_checkout>(),
+          state.handler<saved_checkin, save_checkin>(),
+          state.handler<saved_rescue, save_rescue>(),
+          state.handler<done, remove_checkout>(),
+          state.handler<done, remove_session_files>(),
+          state.handler<git_answer, ask_checkout>(),
+          state.handler<checkout_tip, find_tip>(),
+          state.handler<found_target, find_target>(),
+          state.handler<merge_result, merge_review>(),
+          state.handler<git_answer, diff_commits>(),
+          state.handler<done, make_review_checkout>()};
+}
+
+// -- the desk -----------------------------------------------------------------
+
+void next_in(desk_pointer self, const std::string& project_id) {
+  auto& lane = self->state.lanes[project_id];
+  if (lane.waiting.empty()) {
+    self->state.lanes.erase(project_id);
+    return;
+  }
+  auto job = std::move(lane.waiting.front());
+  lane.waiting.pop_front();
+  lane.busy = true;
+  // Who asked for the oldest may have given up; nothing is to be done then that
+  // nobody knows of.
+  job.run(std::chrono::steady_clock::now() - job.since > lane_patience);
+}
+
+template <class Reply, class Request>
+auto in_lane(desk_pointer self, std::size_t limit) {
+  return [self, limit](Request& request) -> caf::result<Reply> {
+    auto project_id = request.project.id;
+    auto& lane = self->state.lanes[project_id];
+    if (lane.waiting.size() >= limit)
+      return make_error(errc::overloaded,
+                        "too much is waiting for this project's upstream, "
+                        "try again");
+    auto promise = self->make_response_promise<Reply>();
+    auto run = [self, project_id, promise,
+                request = std::move(request)](bool late) mutable {
+      if (late) {
+        promise.deliver(make_error(errc::unavailable,
+                                   "this project's upstream was too slow, "
+                                   "try again"));
+        next_in(self, project_id);
+        return;
+      }
+      self->request(self->state.upstream, patience, std::move(request))
+        .then(
+          [self, project_id, promise](Reply& reply) mutable {
+            promise.deliver(std::move(reply));
+            next_in(self, project_id);
+          },
+          [self, project_id, promise](caf::error& error) mutable {
+            promise.deliver(std::move(error));
+            next_in(self, project_id);
+          });
+    };
+    lane.waiting.push_back({std::move(run), std::chrono::steady_clock::now()});
+    if (!lane.busy)
+      next_in(self, project_id);
+    return promise;
+  };
+}
+
+template <class Reply, class Request>
+auto at_once(desk_pointer self) {
+  return [self](Request& request) -> caf::result<Reply> {
+    return self->delegate(self->state.local, std::move(request));
+  };
+}
+
+// A merge is foretold for the target as the upstream has it now, or where that
+// takes long, as it was when it was last seen.
+caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
+  if (request.what.what != git_question::mergeability)
+    return self->delegate(self->state.local, std::move(request));
+  find_target news{request.project,
+                   request.what.target.empty() ? request.project.default_branch
+                                               : request.what.target,
+                   {}};
+  auto promise = self->make_response_promise<git_answer>();
+  auto go_on = [self, promise, request = std::move(request)]() mutable {
+    promise.delegate(self->state.local, std::move(request));
+  };
+  self->request(git_actor{self}, news_wait, std::move(news))
+    .then([go_on](const found_target&) mutable { go_on(); },
+          [go_on](const caf::error&) mutable { go_on(); });
+  return promise;
+}
+
+} // namespace
+
+git_actor::behavior_type git_workers(desk_pointer self, git_settings settings,
+                                     std::size_t workers, std::size_t queue) {
+  auto work = std::make_shared<git_work>(std::move(settings));
+  self->state.upstream = self->spawn<caf::linked>(
+    pool, work, pool_limits{workers, queue, "git-upstream"});
+  self->state.local = self->spawn<caf::linked>(
+    pool, work, pool_limits{workers, queue, "git-local"});
+  return {in_lane<resolved_branch, resolve_branch>(self, queue),
+          at_once<done, make_checkout>(self),
+          at_once<done, place_checkout>(self),
+          in_lane<saved_checkin, save_checkin>(self, queue),
+          in_lane<saved_rescue, save_rescue>(self, queue),
+          at_once<done, remove_checkout>(self),
+          at_once<done, remove_session_files>(self),
+          [self](ask_checkout& request) { return ask(self, request); },
+          at_once<checkout_tip, find_tip>(self),
+          in_lane<found_target, find_target>(self, queue),
+          in_lane<merge_result, merge_review>(self, queue),
+          at_once<git_answer, diff_commits>(self),
+          at_once<done, make_review_checkout>(self)};
+}
+
+} // namespace greenroom

@@ -1,0 +1,326 @@
+#include "actors/project/project.hpp"
+
+#include "actors/session/machine/machine.hpp"
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/auth/api_keys.hpp"
+#include "runtime/auth/sha256.hpp"
+#include "runtime/base/failpoint.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace greenroom {
+
+namespace {
+
+using pointer = project_core::stateful_pointer<project_state>;
+using create_promise = caf::typed_response_promise<created_session>;
+
+bool is_protected(const project_record& rules, const std::string& branch) {
+  return std::ranges::find(rules.protected_branches, branch)
+         != rules.protected_branches.end();
+}
+
+caf::error held(errc code) {
+  return code == errc::session_exists
+           ? make_error(code, "active session already exists for this project")
+           : make_error(code, "active checkout already exists for this branch");
+}
+
+caf::error no_protected() {
+  return make_error(errc::bad_request, "cannot checkout protected branch");
+}
+
+session_record new_session(const node_context& context,
+                           const project_record& rules,
+                           const create_session& request, std::string commit,
+                           std::string token_hash) {
+  session_record session;
+  session.id = request.session_id.empty() ? make_id() : request.session_id;
+  session.project_id = rules.id;
+  session.node = context.node;
+  session.new_branch = request.branch.empty();
+  session.branch = session.new_branch ? request.new_branch : request.branch;
+  session.base_commit = std::move(commit);
+  session.created_by = request.by.key_id;
+  session.created_at = now_ms();
+  session.expires_at = session.created_at + request.expires_in;
+  session.feature_slug = request.feature_slug;
+  session.expiry = request.expiry;
+  session.labels = request.labels;
+  session.preview_port = request.preview_port;
+  session.token_hash = std::move(token_hash);
+  session.epoch = 1;
+  session.warned = session::first_warning(request.expires_in);
+  return session;
+}
+
+// One admission, step by step. The refusals come in the order of API.md; the
+// database has the last word on slot and branch. A crash after any step leaves
+// what a repetition with the same session id finds again.
+struct admission {
+  using ptr = std::shared_ptr<admission>;
+
+  pointer self;
+  create_session request;
+  create_promise promise;
+  std::string token; // for git; its hash is in the record
+
+  static void start(pointer self, create_session request,
+                    create_promise promise) {
+    auto a = std::make_shared<admission>(
+      admission{self, std::move(request), std::move(promise), {}});
+    if (a->request.session_id.empty()) {
+      a->begin(a);
+      return;
+    }
+    auto [place, first] =
+      self->state.under_way.try_emplace(a->request.session_id);
+    if (first)
+      a->look_for_first(a);
+    else // its client gave up, but it goes on
+      place->second.push_back({std::move(a->request), std::move(a->promise)});
+  }
+
+  template <class What>
+  void answer(What what) {
+    promise.deliver(std::move(what));
+    if (auto done = self->state.under_way.extract(request.session_id))
+      for (auto& next : done.mapped())
+        start(self, std::move(next.request), std::move(next.promise));
+  }
+
+  static auto refusing(const ptr& a) {
+    return [a](caf::error& e) { a->answer(std::move(e)); };
+  }
+
+  // -- the same request once more ---------------------------------------------
+
+  void look_for_first(const ptr& a) {
+    self
+      ->request(self->state.context->reader, look_up_patience,
+                load_session{request.session_id})
+      .then([a](session_record& made) { a->repeat(std::move(made), a); },
+            [a](caf::error& e) {
+              if (to_refusal(e).code == errc::not_found)
+                a->begin(a);
+              else
+                a->answer(std::move(e));
+            });
+  }
+
+  void repeat(session_record made, const ptr& a) {
+    if (made.project_id != self->state.rules.id
+        || made.created_by != request.by.key_id) {
+      answer(make_error(errc::conflict,
+                        "session \"" + made.id + "\" exists already"));
+      return;
+    }
+    if (made.status == session_status::failed) {
+      answer(make_error(errc::conflict,
+                        "the session could not be made: " + made.status_reason
+                          + "; try again with a new Idempotency-Key"));
+      return;
+    }
+    if (!is_live(made.status)) {
+      answer(created_session{std::move(made), {}});
+      return;
+    }
+    self
+      ->request(self->state.supervisor, look_up_patience,
+                find_session{made.project_id, made.id})
+      .then(
+        [a](session_actor& handle) {
+          a->self->request(handle, actor_patience, start_session{})
+            .then(
+              [a, handle](session_record& record) {
+                a->renew_token(handle, std::move(record), a);
+              },
+              refusing(a));
+        },
+        refusing(a));
+  }
+
+  // The first token was in an answer that nobody kept.
+  void renew_token(const session_actor& handle, session_record record,
+                   const ptr& a) {
+    if (record.status != session_status::active) {
+      answer(created_session{std::move(record), {}});
+      return;
+    }
+    self->request(handle, store_patience, rotate_token{})
+      .then(
+        [a, record = std::move(record)](session_token& made) mutable {
+          a->answer(created_session{std::move(record), std::move(made.token)});
+        },
+        refusing(a));
+  }
+
+  // -- a new session ----------------------------------------------------------
+
+  void begin(const ptr& a) {
+    if (self->state.rules.stopped) {
+      answer(make_error(errc::bad_request, "project pod is not running"));
+      return;
+    }
+    self
+      ->request(self->state.context->reader, look_up_patience,
+                live_sessions{self->state.rules.id})
+      .then([a](session_rows& rows) { a->count(std::move(rows), a); },
+            refusing(a));
+  }
+
+  const std::string& branch() const {
+    return request.branch.empty() ? request.new_branch : request.branch;
+  }
+
+  void count(session_rows rows, const ptr& a) {
+    auto& rules = self->state.rules;
+    if (rows.sessions.size() >= rules.max_active_sessions) {
+      answer(held(errc::session_exists));
+      return;
+    }
+    auto taken = std::ranges::any_of(rows.sessions, [this](const auto& other) {
+      return other.branch == branch();
+    });
+    self
+      ->request(self->state.context->git, git_patience,
+                resolve_branch{rules, branch(), request.branch.empty(),
+                               request.from_ref})
+      .then([a, taken](
+              resolved_branch& found) { a->admit(std::move(found), taken, a); },
+            [a, taken](caf::error& e) {
+              // A branch that a session is just making exists nowhere else yet:
+              // "held" is the better answer than "there already".
+              if (to_refusal(e).code != errc::branch_exists)
+                a->answer(std::move(e));
+              else if (is_protected(a->self->state.rules, a->branch()))
+                a->answer(no_protected());
+              else
+                a->answer(taken ? held(errc::checkout_exists) : std::move(e));
+            });
+  }
+
+  void admit(resolved_branch found, bool taken, const ptr& a) {
+    auto& rules = self->state.rules;
+    if (is_protected(rules, branch())) {
+      answer(no_protected());
+      return;
+    }
+    if (taken) {
+      answer(held(errc::checkout_exists));
+      return;
+    }
+    token = make_secret();
+    auto session = new_session(*self->state.context, rules, request,
+                               std::move(found.commit), sha256_hex(token));
+    failpoint("create.admitted");
+    self
+      ->request(self->state.context->store, store_patience,
+                insert_session{session, rules.max_active_sessions})
+      .then([a, session](done) { a->launch(session, a); },
+            [a](caf::error& e) {
+              auto code = to_refusal(e).code;
+              a->answer(code == errc::session_exists
+                            || code == errc::checkout_exists
+                          ? held(code)
+                          : std::move(e));
+            });
+  }
+
+  void launch(const session_record& session, const ptr& a) {
+    failpoint("create.inserted");
+    self
+      ->request(self->state.supervisor, look_up_patience,
+                launch_session{session, self->state.rules})
+      .then(
+        [a](session_actor& handle) {
+          failpoint("create.launched");
+          a->self->request(handle, actor_patience, start_session{})
+            .then(
+              [a](session_record& made) {
+                failpoint("create.active");
+                a->answer(
+                  created_session{std::move(made), std::move(a->token)});
+              },
+              refusing(a));
+        },
+        refusing(a));
+  }
+};
+
+// Running execs are known to the supervisor only; the rest is in the store.
+void list(pointer self, list_sessions request,
+          caf::typed_response_promise<session_page> promise) {
+  auto fail = [promise](caf::error& e) mutable {
+    promise.deliver(std::move(e));
+  };
+  self
+    ->request(self->state.context->reader, look_up_patience,
+              query_sessions{self->state.rules.id, std::move(request)})
+    .then(
+      [self, promise, fail](session_rows& rows) mutable {
+        auto page = std::make_shared<session_page>();
+        page->next_cursor = std::move(rows.next_cursor);
+        get_loads live;
+        for (auto& row : rows.sessions) {
+          if (is_live(row.status))
+            live.session_ids.push_back(row.id);
+          page->sessions.push_back({std::move(row), 0});
+        }
+        self->request(self->state.supervisor, look_up_patience, std::move(live))
+          .then(
+            [page, promise](session_loads& loads) mutable {
+              auto load = loads.running_execs.begin();
+              for (auto& entry : page->sessions)
+                if (is_live(entry.session.status)
+                    && load != loads.running_execs.end())
+                  entry.running_execs = *load++;
+              promise.deliver(std::move(*page));
+            },
+            fail);
+      },
+      fail);
+}
+
+} // namespace
+
+project_core::behavior_type project(pointer self, project_record rules,
+                                    context_ptr context,
+                                    session_supervisor_actor supervisor) {
+  self->state.rules = std::move(rules);
+  self->state.context = std::move(context);
+  self->state.supervisor = std::move(supervisor);
+  self->state.reviews = std::make_unique<review_desk>(self);
+  auto& reviews = *self->state.reviews;
+  self->set_down_handler(
+    [&reviews](const caf::down_msg& down) { reviews.down(down.source); });
+  reviews.recover();
+  return {
+    [self](create_session& request) -> caf::result<created_session> {
+      auto promise = self->make_response_promise<created_session>();
+      admission::start(self, std::move(request), promise);
+      return promise;
+    },
+    [self](list_sessions& request) -> caf::result<session_page> {
+      auto promise = self->make_response_promise<session_page>();
+      list(self, std::move(request), promise);
+      return promise;
+    },
+    [&reviews](queue_review& request) { return reviews.queue(request); },
+    [&reviews](list_reviews& request) { return reviews.list(request); },
+    [&reviews](const get_review& request) { return reviews.get(request); },
+    [&reviews](decide_review& request) { return reviews.decide(request); },
+    [&reviews](const get_review_diff& request) {
+      return reviews.diff(request);
+    },
+    [&reviews](const review_ran& news) { reviews.ran(news); },
+    [&reviews](const try_again&) { reviews.again(); },
+    [self](project_changed& change) {
+      self->state.rules = std::move(change.project);
+    },
+  };
+}
+
+} // namespace greenroom

@@ -1,0 +1,131 @@
+#include "actors/project/review_job.hpp"
+
+#include "actors/runner_link/link.hpp"
+#include "messages/errors.hpp"
+#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/spec.hpp"
+#include "runtime/exec/outcome.hpp"
+#include "runtime/runner/client/runner_client.hpp"
+
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace greenroom {
+
+namespace {
+
+exec_outcome never_ran(std::string reason) {
+  exec_outcome outcome;
+  outcome.ended_at = now_ms();
+  outcome.reason = std::move(reason);
+  return outcome;
+}
+
+} // namespace
+
+std::filesystem::path review_runner::exec_dir() const {
+  return context_->session_dir(review_.id) / runner::exec_dir(review_exec);
+}
+
+runner_user_actor::behavior_type
+review_runner::start(pointer self, context_ptr context, project_record project,
+                     review_record review, project_actor asked_by) {
+  self_ = self;
+  context_ = std::move(context);
+  project_ = std::move(project);
+  review_ = std::move(review);
+  asked_by_ = std::move(asked_by);
+  context_->runners->stop(review_.id, runner_user_actor{self_});
+  return {
+    [this](const runner_up&) { spawn(); },
+    [this](const runner_down& x) { on_down(x.reason); },
+    [](const exec_started&) {},
+    [this](const exec_refused& x) { ended(never_ran(x.reason)); },
+    [](const exec_grown&) {},
+    [this](exec_ended& x) { ended(std::move(x.outcome)); },
+    [](const input_written&) {},
+  };
+}
+
+void review_runner::check_out() {
+  self_
+    ->request(context_->git, git_patience,
+              make_review_checkout{project_, review_})
+    .then([this](done) { launch(); },
+          [this](caf::error& e) { ended(never_ran(to_refusal(e).message)); });
+}
+
+void review_runner::launch() {
+  exec_spec request;
+  request.exec_id = review_exec;
+  request.command = project_.review.command;
+  request.timeout = project_.review.timeout;
+  session_record place;
+  place.id = review_.id;
+  place.project_id = project_.id;
+  place.branch = review_.branch;
+  auto dir = context_->session_dir(review_.id);
+  try {
+    // Of a run that a crash cut short nothing is known that could be kept.
+    std::filesystem::remove_all(exec_dir());
+    write_exec_spec(dir, review_exec,
+                    resolve_command(request, project_, place,
+                                    {context_->shell, context_->max_output,
+                                     context_->home_of(review_.id)}));
+  } catch (const std::exception& e) {
+    spdlog::error("review {}: its command cannot be written down: {}",
+                  review_.id, e.what());
+    ended(never_ran("the server cannot write the command down"));
+    return;
+  }
+  context_->runners->attach(review_.id, project_.id, runner_user_actor{self_},
+                            true);
+}
+
+void review_runner::spawn() {
+  if (at_ != phase::preparing)
+    return;
+  at_ = phase::running;
+  context_->runners->send(review_.id, runner::spawn{review_exec});
+}
+
+void review_runner::ended(exec_outcome outcome) {
+  if (at_ == phase::stopping)
+    return;
+  at_ = phase::stopping;
+  outcome_ = std::move(outcome);
+  context_->runners->stop(review_.id, runner_user_actor{self_});
+}
+
+void review_runner::on_down(const std::string& reason) {
+  switch (at_) {
+    case phase::clearing:
+      at_ = phase::preparing;
+      check_out();
+      return;
+    case phase::preparing:
+      ended(never_ran("the review command cannot be started: " + reason));
+      return;
+    case phase::running:
+      ended(never_ran("the runner of the review command is gone"));
+      return;
+    case phase::stopping:
+      break;
+  }
+  self_->send(asked_by_, review_ran{review_.id, outcome_});
+  caf::anon_send(context_->git, remove_checkout{review_.id});
+  self_->quit();
+}
+
+runner_user_actor::behavior_type review_run(review_runner::pointer self,
+                                            context_ptr context,
+                                            project_record project,
+                                            review_record review,
+                                            project_actor asked_by) {
+  return self->state.start(self, std::move(context), std::move(project),
+                           std::move(review), std::move(asked_by));
+}
+
+} // namespace greenroom

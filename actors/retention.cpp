@@ -1,0 +1,159 @@
+#include "actors/retention.hpp"
+
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <memory>
+
+namespace greenroom {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using pointer = janitor_actor::stateful_pointer<janitor_state>;
+
+constexpr std::uint32_t batch = 100;
+
+// A checkout goes once its work is saved; one that is still there holds the
+// only copy.
+bool has_work(const fs::path& dir) {
+  std::error_code none;
+  return fs::exists(fs::symlink_status(dir / "checkout", none));
+}
+
+void finish(pointer self) {
+  self->state.busy = false;
+}
+
+// -- files --------------------------------------------------------------------
+
+void remove_next(pointer self, const std::function<void()>& then);
+
+void remove_files(pointer self, const std::string& id,
+                  const std::function<void()>& then) {
+  auto dir = self->state.context->session_dir(id);
+  if (has_work(dir)) {
+    spdlog::warn("session {} is forgotten, but work that could not be saved "
+                 "stays in {}",
+                 id, dir.string());
+    remove_next(self, then);
+    return;
+  }
+  self
+    ->request(self->state.context->git, git_patience, remove_session_files{id})
+    .then([self, then](done) { remove_next(self, then); },
+          [self, id, then](const caf::error& e) {
+            // Found again by the sweep at the next start.
+            spdlog::warn("files of session {} not removed yet: {}", id,
+                         to_refusal(e).message);
+            remove_next(self, then);
+          });
+}
+
+// One after the other, so that the git workers have time for everybody else.
+void remove_next(pointer self, const std::function<void()>& then) {
+  auto& gone = self->state.gone;
+  if (gone.empty()) {
+    then();
+    return;
+  }
+  auto id = std::move(gone.front());
+  gone.pop_front();
+  // One that was asked for a moment ago still has an actor.
+  self->request(self->state.supervisor, look_up_patience, find_session{{}, id})
+    .then(
+      [self, id, then](const session_actor& handle) {
+        self->send_exit(handle, caf::exit_reason::user_shutdown);
+        remove_files(self, id, then);
+      },
+      [self, id, then](const caf::error&) { remove_files(self, id, then); });
+}
+
+// -- what an earlier run did not get done -------------------------------------
+
+using names = std::shared_ptr<std::deque<std::string>>;
+
+void look_up_next(pointer self, const names& left) {
+  if (left->empty()) {
+    remove_next(self, [self] { finish(self); });
+    return;
+  }
+  auto id = std::move(left->front());
+  left->pop_front();
+  self->request(self->state.context->reader, look_up_patience, load_session{id})
+    .then([self, left](const session_record&) { look_up_next(self, left); },
+          [self, left, id](const caf::error& e) {
+            if (to_refusal(e).code == errc::not_found)
+              self->state.gone.push_back(id);
+            look_up_next(self, left);
+          });
+}
+
+// Directories that the store knows nothing of. Those that are young may belong
+// to a store that is not the right one.
+void sweep(pointer self, unix_ms now) {
+  if (std::exchange(self->state.swept, true)) {
+    finish(self);
+    return;
+  }
+  auto age = std::chrono::milliseconds{self->state.keep + now_ms() - now};
+  auto left = std::make_shared<std::deque<std::string>>();
+  std::error_code none;
+  for (auto& entry :
+       fs::directory_iterator{self->state.context->data_dir / "sessions", none})
+    if (auto id = entry.path().filename().string();
+        is_id(id)
+        && entry.last_write_time(none) < fs::file_time_type::clock::now() - age)
+      left->push_back(std::move(id));
+  look_up_next(self, left);
+}
+
+// -- rows ---------------------------------------------------------------------
+
+void drop(pointer self, unix_ms now) {
+  self
+    ->request(self->state.context->store, store_patience,
+              drop_ended{now - self->state.keep, batch})
+    .then(
+      [self, now](dropped_sessions& dropped) {
+        if (dropped.session_ids.empty()) {
+          sweep(self, now);
+          return;
+        }
+        spdlog::info("{} sessions and reviews were kept long enough and go",
+                     dropped.session_ids.size());
+        for (auto& id : dropped.session_ids)
+          self->state.gone.push_back(std::move(id));
+        remove_next(self, [self, now] { drop(self, now); });
+      },
+      [self](const caf::error& e) {
+        spdlog::warn("ended sessions stay for now: {}", to_refusal(e).message);
+        finish(self);
+      });
+}
+
+} // namespace
+
+janitor_actor::behavior_type janitor(pointer self, context_ptr context,
+                                     session_supervisor_actor supervisor,
+                                     millis keep) {
+  self->state.context = std::move(context);
+  self->state.supervisor = std::move(supervisor);
+  self->state.keep = keep;
+  self->send(self, clock_tick{});
+  return {
+    [self](const clock_tick& tick) {
+      if (tick.now == 0)
+        self->delayed_send(self, janitor_period, clock_tick{});
+      if (!std::exchange(self->state.busy, true))
+        drop(self, tick.now != 0 ? tick.now : now_ms());
+    },
+  };
+}
+
+} // namespace greenroom

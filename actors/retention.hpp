@@ -1,0 +1,40 @@
+// The janitor: once an hour, it removes sessions that ended longer ago than
+// sessions.keep_ended, from the store and from this node's disk, and forgets
+// idempotency keys that are too old.
+//
+// What was rescued stays in the repositories; work that could be saved nowhere
+// else is never removed. Who reads a session while it goes may see its end cut
+// off; after that it is not found.
+#pragma once
+
+#include "actors/base/context.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <deque>
+#include <string>
+
+namespace greenroom {
+
+/// A tick with a time has it look as if it were that time.
+using janitor_actor = caf::typed_actor<caf::reacts_to<clock_tick>>;
+
+inline constexpr std::chrono::hours janitor_period{1};
+
+struct janitor_state {
+  static inline const char* name = "janitor";
+  context_ptr context;
+  session_supervisor_actor supervisor;
+  millis keep = 0;
+  bool busy = false;
+  bool swept = false;           // looked once for what an earlier run left
+  std::deque<std::string> gone; // no longer in the store, files to be removed
+};
+
+/// `keep`: sessions.keep_ended. It begins at once.
+janitor_actor::behavior_type
+janitor(janitor_actor::stateful_pointer<janitor_state> self,
+        context_ptr context, session_supervisor_actor supervisor, millis keep);
+
+} // namespace greenroom

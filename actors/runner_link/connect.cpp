@@ -1,0 +1,221 @@
+// How a runner is found, started, lost and stopped.
+#include "actors/runner_link/loop.hpp"
+
+#include "messages/ids.hpp"
+#include "runtime/base/files.hpp"
+
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <utility>
+
+namespace greenroom {
+
+namespace {
+
+// How long a runner may take to start, or to stop.
+constexpr std::chrono::seconds answer_time{10};
+// To answer a hello: one that lives may be making its sandbox anew meanwhile,
+// and is not to be killed for that.
+constexpr std::chrono::seconds hello_time{60};
+// Between two tries to find out whether a runner is there.
+constexpr std::chrono::seconds retry_pause{1};
+
+} // namespace
+
+void runner_link::loop::attach(const std::string& id,
+                               const std::string& project_id,
+                               runner_user_actor user, bool start) {
+  drop(id);
+  auto& entry = links_[id];
+  entry.user = std::move(user);
+  entry.project_id = project_id;
+  entry.start = start;
+  connect(id, entry);
+}
+
+void runner_link::loop::stop(const std::string& id, runner_user_actor user) {
+  auto& entry = links_[id];
+  entry.user = std::move(user);
+  entry.stopping = true;
+  if (entry.at == phase::up)
+    tell_stop(id, entry);
+  else if (entry.at == phase::idle)
+    connect(id, entry);
+  // Else it is on its way up, and is stopped when it gets there.
+}
+
+std::filesystem::path runner_link::loop::dir_of(const std::string& id) const {
+  return options_.data_dir / "sessions" / id;
+}
+
+// Dials; where nobody listens, starts a runner or says that there is none.
+void runner_link::loop::connect(const std::string& id, link& entry) {
+  // While what one left is being killed, a new one would be killed too.
+  if (sweeping_.contains(id)) {
+    entry.at = phase::sweeping;
+    return;
+  }
+  try {
+    if (connect_to_living(id, entry))
+      return;
+  } catch (const std::exception& e) {
+    // Whether there is a runner cannot be told right now (out of descriptors,
+    // say), and to guess would cost what runs in it.
+    spdlog::error("session {}: runner: {}", id, e.what());
+    entry.at = phase::retrying;
+    expect_by(id, entry, retry_pause);
+    return;
+  }
+  start_or_give_up(id, entry);
+}
+
+// False where there is no runner, and none that could have left anything.
+bool runner_link::loop::connect_to_living(const std::string& id, link& entry) {
+  if (auto connection = runner_connection::dial(dir_of(id)))
+    greet(id, entry, std::move(*connection));
+  else if (std::filesystem::exists(dir_of(id) / runner::config_file))
+    sweep(id, entry); // there was one, and nobody saw its end
+  else
+    return false;
+  return true;
+}
+
+// What cannot be started now is not tried again: the user hears why.
+void runner_link::loop::start_or_give_up(const std::string& id, link& entry) {
+  try {
+    start_runner(id, entry);
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: runner: {}", id, e.what());
+    down(id, e.what());
+  }
+}
+
+void runner_link::loop::start_runner(const std::string& id, link& entry) {
+  if (!entry.start || entry.stopping) {
+    auto user = entry.user;
+    drop(id);
+    caf::anon_send(user, runner_down{});
+    return;
+  }
+  auto dir = dir_of(id);
+  ensure_dir(dir / "home");
+  runner::runner_config config;
+  config.session_id = id;
+  config.nonce = random_hex(16);
+  config.kill_grace = options_.kill_grace;
+  if (options_.plan)
+    config.sandbox = options_.plan(id, entry.project_id);
+  write_runner_config(dir, config);
+  entry.starter.emplace(options_.binary, dir, id);
+  entry.at = phase::starting;
+  expect_by(id, entry, answer_time);
+  own(entry.starter->fd(), {id, {}}, EPOLLIN);
+}
+
+void runner_link::loop::starter_done(const std::string& id, link& entry) {
+  disown(entry.starter->fd());
+  auto problem = entry.starter->finish();
+  entry.starter.reset();
+  if (problem) {
+    spdlog::error("session {}: runner not started: {}", id, *problem);
+    down(id, *problem);
+    return;
+  }
+  auto connection = runner_connection::dial(dir_of(id));
+  if (connection)
+    greet(id, entry, std::move(*connection));
+  else
+    down(id, "the runner ended at once");
+}
+
+void runner_link::loop::greet(const std::string& id, link& entry,
+                              runner_connection connection) {
+  auto text = read_file(dir_of(id) / runner::config_file);
+  if (!text) {
+    down(id, "runner.json is missing");
+    return;
+  }
+  entry.nonce = runner::parse_runner_config(*text).nonce;
+  entry.connection = std::make_shared<shared_connection>(std::move(connection));
+  entry.at = phase::greeting;
+  expect_by(id, entry, hello_time);
+  own(entry.connection->connection.fd(), {id, {}}, EPOLLIN);
+  if (!entry.connection->connection.send(
+        runner::hello{runner::protocol_version, entry.nonce}))
+    down(id, "the runner hung up");
+}
+
+void runner_link::loop::tell_stop(const std::string& id, link& entry) {
+  expect_by(id, entry,
+            answer_time + std::chrono::milliseconds{2 * options_.kill_grace});
+  send(id, runner::stop{});
+}
+
+// Lets go of the connection; the runner lives on.
+void runner_link::loop::drop(const std::string& id) {
+  auto found = links_.find(id);
+  if (found == links_.end())
+    return;
+  auto& entry = found->second;
+  while (!entry.inputs.empty())
+    close_input(entry, std::string{entry.inputs.begin()->first},
+                "the session's runner is gone");
+  if (entry.starter)
+    disown(entry.starter->fd());
+  if (entry.connection)
+    disown(entry.connection->connection.fd());
+  {
+    std::lock_guard guard{mutex_};
+    connections_.erase(id);
+  }
+  timed_.erase(id);
+  links_.erase(found);
+}
+
+// There is no runner any more. What it left behind is killed, for nobody could
+// ever say what became of it; then its user hears of it.
+void runner_link::loop::down(const std::string& id, const std::string& reason) {
+  auto found = links_.find(id);
+  if (found == links_.end())
+    return;
+  auto user = found->second.user;
+  auto stopping = found->second.stopping;
+  // One that ended as told has left nothing but its network, which goes too.
+  auto clean = stopping && found->second.at == phase::up && reason.empty();
+  drop(id);
+  if (clean) {
+    caf::anon_send(user, runner_down{});
+    return;
+  }
+  auto& entry = links_[id];
+  entry.user = std::move(user);
+  entry.stopping = stopping;
+  entry.gone = reason;
+  sweep(id, entry);
+}
+
+void runner_link::loop::sweep(const std::string& id, link& entry) {
+  entry.at = phase::sweeping;
+  sweeping_.insert(id);
+  sweeper_.sweep(id);
+}
+
+void runner_link::loop::swept(const std::string& id) {
+  sweeping_.erase(id);
+  auto found = links_.find(id);
+  if (found == links_.end() || found->second.at != phase::sweeping)
+    return;
+  auto& entry = found->second;
+  if (entry.gone) {
+    runner_down news{*entry.gone};
+    auto user = entry.user;
+    drop(id);
+    caf::anon_send(user, std::move(news));
+    return;
+  }
+  start_or_give_up(id, entry);
+}
+
+} // namespace greenroom

@@ -1,0 +1,206 @@
+#include "actors/runner_link/link.hpp"
+
+#include "actors/runner_link/loop.hpp"
+
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+namespace greenroom {
+
+runner_link::loop::loop(runner_link_options options)
+  : options_(std::move(options)), poll_(::epoll_create1(EPOLL_CLOEXEC)),
+    wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+    sweeper_([this](const auto& ids) {
+      post([this, ids] {
+        for (auto& id : ids)
+          swept(id);
+      });
+    }) {
+  if (!poll_ || !wake_)
+    throw std::system_error(errno, std::generic_category(), "epoll");
+  watch(wake_.get(), EPOLLIN, EPOLL_CTL_ADD);
+  thread_ = std::thread{[this] { run(); }};
+}
+
+runner_link::loop::~loop() {
+  post([this] { stopped_ = true; });
+  thread_.join();
+}
+
+void runner_link::loop::post(std::function<void()> task) {
+  {
+    std::lock_guard guard{mutex_};
+    tasks_.push_back(std::move(task));
+  }
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+// -- the loop -----------------------------------------------------------------
+
+void runner_link::loop::run() {
+  // A command that has closed its input is told by EPIPE.
+  ::sigset_t pipe;
+  ::sigemptyset(&pipe);
+  ::sigaddset(&pipe, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &pipe, nullptr);
+  std::array<::epoll_event, 64> events;
+  while (!stopped_) {
+    auto count =
+      ::epoll_wait(poll_.get(), events.data(), events.size(), next_timeout());
+    if (count < 0 && errno != EINTR) {
+      spdlog::critical("epoll_wait: {}", std::strerror(errno));
+      std::abort();
+    }
+    for (int i = 0; i < count; ++i)
+      on_event(events[static_cast<std::size_t>(i)]);
+    check_deadlines();
+  }
+  while (!links_.empty())
+    drop(std::string{links_.begin()->first});
+}
+
+void runner_link::loop::on_event(const ::epoll_event& event) {
+  if (event.data.fd == wake_.get()) {
+    run_tasks();
+    return;
+  }
+  auto found = owners_.find(event.data.fd);
+  if (found == owners_.end())
+    return;
+  auto [id, exec_id] = found->second;
+  try {
+    auto& entry = links_.at(id);
+    if (!exec_id.empty()) {
+      pump_input(id, exec_id);
+      return;
+    }
+    if (entry.starter) {
+      starter_done(id, entry);
+      return;
+    }
+    if ((event.events & EPOLLOUT) != 0)
+      flush(entry);
+    receive(id);
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: runner: {}", id, e.what());
+    down(id, e.what());
+  }
+}
+
+void runner_link::loop::run_tasks() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] auto got = ::read(wake_.get(), &count, sizeof count);
+  std::vector<std::function<void()>> tasks;
+  {
+    std::lock_guard guard{mutex_};
+    tasks.swap(tasks_);
+  }
+  for (auto& task : tasks)
+    task();
+}
+
+// A runner that does not answer in time is as good as dead.
+void runner_link::loop::expect_by(const std::string& id, link& entry,
+                                  clock::duration patience) {
+  entry.deadline = clock::now() + patience;
+  timed_.insert(id);
+}
+
+int runner_link::loop::next_timeout() const {
+  auto next = clock::time_point::max();
+  for (auto& id : timed_)
+    next = std::min(next, links_.at(id).deadline);
+  if (next == clock::time_point::max())
+    return -1;
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(next - clock::now());
+  return static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+}
+
+void runner_link::loop::check_deadlines() {
+  std::vector<std::string> late;
+  auto now = clock::now();
+  for (auto& id : timed_)
+    if (links_.at(id).deadline <= now)
+      late.push_back(id);
+  for (auto& id : late) {
+    auto& entry = links_.at(id);
+    if (entry.at != phase::retrying) {
+      down(id, "the session's runner does not answer");
+      continue;
+    }
+    timed_.erase(id);
+    entry.at = phase::idle;
+    connect(id, entry);
+  }
+}
+
+void runner_link::loop::watch(int fd, std::uint32_t events, int how) {
+  ::epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  if (::epoll_ctl(poll_.get(), how, fd, &event) != 0 && errno != ENOENT)
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+}
+
+void runner_link::loop::own(int fd, owner whose, std::uint32_t events) {
+  if (owners_.insert_or_assign(fd, std::move(whose)).second)
+    watch(fd, events, EPOLL_CTL_ADD);
+}
+
+// Also takes it out of the poll, where it would stay while anybody else has a
+// copy of it.
+void runner_link::loop::disown(int fd) {
+  if (owners_.erase(fd) > 0)
+    watch(fd, 0, EPOLL_CTL_DEL);
+}
+
+// -- from any thread ----------------------------------------------------------
+
+runner_link::runner_link(runner_link_options options)
+  : loop_(std::make_unique<loop>(std::move(options))) {}
+
+runner_link::~runner_link() = default;
+
+void runner_link::attach(const std::string& id, const std::string& project_id,
+                         runner_user_actor user, bool start) {
+  loop_->post([this, id, project_id, user = std::move(user), start] {
+    loop_->attach(id, project_id, user, start);
+  });
+}
+
+bool runner_link::send(const std::string& id,
+                       const runner::node_message& message) {
+  return loop_->send(id, message);
+}
+
+void runner_link::stop(const std::string& id, runner_user_actor user) {
+  loop_->post([this, id, user = std::move(user)] { loop_->stop(id, user); });
+}
+
+void runner_link::write(const std::string& id, const std::string& exec_id,
+                        std::uint64_t ticket, shared_text data, bool eof) {
+  loop_->post(
+    [this, x = loop::input_request{id, exec_id, ticket, std::move(data), eof}] {
+      loop_->feed(x);
+    });
+}
+
+void runner_link::resize(const std::string& id, const std::string& exec_id,
+                         std::uint64_t ticket, std::uint16_t rows,
+                         std::uint16_t cols) {
+  loop_->post(
+    [this, x = loop::input_request{
+             id, exec_id, ticket, {}, false, rows, cols}] { loop_->feed(x); });
+}
+
+} // namespace greenroom

@@ -1,0 +1,81 @@
+// The link between this node's sessions and their runners.
+//
+// One thread watches all runners' sockets and turns what comes into messages
+// to the actors that use them, sessions and review commands alike; it also
+// starts runners, adopts those that have survived the server, and feeds the
+// commands' standard input. Users write to their runner directly. Killing what
+// a dead runner left blocks, and has a thread of its own.
+//
+// A user is known by an id, its files lie in data_dir/sessions/<id>.
+//
+// Owned by the composition root; outlives all users. All functions may be
+// called from any thread.
+#pragma once
+
+#include "messages/actors.hpp"
+#include "runtime/runner/protocol/protocol.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace greenroom {
+
+struct runner_link_options {
+  std::filesystem::path binary; // greenroom-runner
+  std::filesystem::path data_dir;
+  millis kill_grace = 5000;
+
+  /// What a session's or review's commands are shut into, asked when its
+  /// runner is started; may throw. Unset or nullopt: they run as they are.
+  std::function<std::optional<runner::sandbox_plan>(
+    const std::string& id, const std::string& project_id)>
+    plan = {};
+};
+
+class runner_link {
+public:
+  explicit runner_link(runner_link_options options);
+  runner_link(const runner_link&) = delete;
+  runner_link& operator=(const runner_link&) = delete;
+
+  /// Lets go of all runners; they and their commands live on.
+  ~runner_link();
+
+  /// Connects a user with its runner. `user` gets runner_up, or runner_down
+  /// where there is none and `start` is false, or where it could not be
+  /// started; later runner_down when the connection ends. Whoever was attached
+  /// under this id before hears nothing more.
+  void attach(const std::string& id, const std::string& project_id,
+              runner_user_actor user, bool start);
+
+  /// Sends to the user's runner. False where none is connected: a runner_down
+  /// is then on its way, or it is still being looked for.
+  bool send(const std::string& id, const runner::node_message& message);
+
+  /// Ends the runner and all that runs in it. `user` gets runner_down when
+  /// nothing is left, also if there was no runner.
+  void stop(const std::string& id, runner_user_actor user);
+
+  /// Writes to a running command's standard input, after what it was given
+  /// before; with `eof` its input ends behind these bytes. The user gets
+  /// input_written with the ticket once the kernel has them all, or cannot
+  /// take them. What waits for a command that does not read is the caller's to
+  /// bound.
+  void write(const std::string& id, const std::string& exec_id,
+             std::uint64_t ticket, shared_text data, bool eof);
+
+  /// Sets the size of a running command's terminal; answered as write is.
+  void resize(const std::string& id, const std::string& exec_id,
+              std::uint64_t ticket, std::uint16_t rows, std::uint16_t cols);
+
+private:
+  class loop;
+  std::unique_ptr<loop> loop_;
+};
+
+} // namespace greenroom

@@ -1,0 +1,146 @@
+// The thread of a runner link; for actors/runner_link*.cpp only.
+//
+//   runner_link.cpp          what is called from any thread, the loop itself
+//   runner_link_connect.cpp  how a runner is found, started, lost and stopped
+//   runner_link_talk.cpp     what a runner says, what its commands are fed
+#pragma once
+
+#include "actors/runner_link/link.hpp"
+#include "actors/runner_link/input.hpp"
+#include "actors/runner_link/orphan_reaper.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/runner/client/runner_client.hpp"
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+struct epoll_event;
+
+namespace greenroom {
+
+class runner_link::loop {
+public:
+  explicit loop(runner_link_options options);
+  ~loop();
+
+  // -- from any thread --------------------------------------------------------
+
+  void post(std::function<void()> task);
+  bool send(const std::string& id, const runner::node_message& message);
+
+  // -- on the loop's thread ---------------------------------------------------
+
+  void attach(const std::string& id, const std::string& project_id,
+              runner_user_actor user, bool start);
+  void stop(const std::string& id, runner_user_actor user);
+
+  struct input_request {
+    std::string id;
+    std::string exec_id;
+    std::uint64_t ticket = 0;
+    shared_text data;
+    bool eof = false;
+    std::uint16_t rows = 0; // above 0: the terminal's new size, and no bytes
+    std::uint16_t cols = 0;
+  };
+  void feed(input_request request);
+
+private:
+  using clock = std::chrono::steady_clock;
+
+  // Users send on it while the loop reads from it.
+  struct shared_connection {
+    explicit shared_connection(runner_connection c)
+      : connection(std::move(c)) {}
+    std::mutex mutex;
+    runner_connection connection;
+  };
+  using connection_ptr = std::shared_ptr<shared_connection>;
+
+  enum class phase { idle, retrying, sweeping, starting, greeting, up };
+
+  struct link {
+    runner_user_actor user;
+    std::string project_id;
+    phase at = phase::idle;
+    bool start = false;              // start a runner where none listens
+    bool stopping = false;           // and none is wanted any more
+    std::optional<std::string> gone; // once swept: there is none, and why
+    std::string nonce;
+    connection_ptr connection;
+    std::optional<runner_start> starter;
+    clock::time_point deadline; // valid while it is in `timed_`
+    std::unordered_map<std::string, input_channel> inputs; // by exec id
+  };
+
+  // Who a descriptor belongs to: a runner, or a command's standard input.
+  struct owner {
+    std::string id;
+    std::string exec_id; // empty: the runner
+  };
+
+  // runner_link.cpp
+  void run();
+  void run_tasks();
+  void on_event(const ::epoll_event& event);
+  void check_deadlines();
+  int next_timeout() const;
+  void watch(int fd, std::uint32_t events, int how);
+  void own(int fd, owner whose, std::uint32_t events);
+  void disown(int fd);
+  void expect_by(const std::string& id, link& entry, clock::duration patience);
+
+  // runner_link_connect.cpp
+  std::filesystem::path dir_of(const std::string& id) const;
+  void connect(const std::string& id, link& entry);
+  bool connect_to_living(const std::string& id, link& entry);
+  void start_or_give_up(const std::string& id, link& entry);
+  void start_runner(const std::string& id, link& entry);
+  void starter_done(const std::string& id, link& entry);
+  void greet(const std::string& id, link& entry, runner_connection connection);
+  void tell_stop(const std::string& id, link& entry);
+  void drop(const std::string& id);
+  void down(const std::string& id, const std::string& reason);
+  void sweep(const std::string& id, link& entry);
+  void swept(const std::string& id);
+
+  // runner_link_talk.cpp
+  connection_ptr connection_of(const std::string& id);
+  void watch_for_writing(const connection_ptr& to);
+  void flush(link& entry);
+  void receive(const std::string& id);
+  void on(const std::string& id, link& entry, runner::welcome& message);
+  void on(const std::string& id, link& entry, runner::started& message);
+  void on(const std::string& id, link& entry, runner::refused& message);
+  void on(const std::string& id, link& entry, runner::grown& message);
+  void on(const std::string& id, link& entry, runner::exited& message);
+  void on(const std::string& id, link& entry, runner::input& message);
+  void on(const std::string& id, link& entry, runner::no_input& message);
+  void on(const std::string& id, link& entry, runner::error& message);
+  void pump_input(const std::string& id, const std::string& exec_id);
+  void close_input(link& entry, const std::string& exec_id,
+                   const std::string& problem);
+
+  runner_link_options options_;
+  unique_fd poll_;
+  unique_fd wake_;
+  std::unordered_map<std::string, link> links_;
+  std::unordered_map<int, owner> owners_;
+  std::unordered_set<std::string> timed_;    // those with a deadline
+  std::unordered_set<std::string> sweeping_; // what they left is being killed
+  bool stopped_ = false;
+
+  std::mutex mutex_; // guards what follows
+  std::vector<std::function<void()>> tasks_;
+  std::unordered_map<std::string, connection_ptr> connections_;
+
+  runner_sweeper sweeper_;
+  std::thread thread_;
+};
+
+} // namespace greenroom

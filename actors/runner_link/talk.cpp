@@ -1,0 +1,205 @@
+// What a runner says, and what its commands are fed.
+#include "actors/runner_link/loop.hpp"
+
+#include "runtime/exec/outcome.hpp"
+
+#include <caf/send.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/epoll.h>
+
+#include <utility>
+#include <variant>
+
+namespace greenroom {
+
+namespace {
+
+// Messages taken from one runner before others get their turn.
+constexpr int messages_per_turn = 64;
+
+} // namespace
+
+bool runner_link::loop::send(const std::string& id,
+                             const runner::node_message& message) {
+  auto to = connection_of(id);
+  if (!to)
+    return false;
+  std::lock_guard guard{to->mutex};
+  auto sent = to->connection.send(message);
+  if (sent && to->connection.wants_write())
+    post([this, to] { watch_for_writing(to); });
+  return sent;
+}
+
+runner_link::loop::connection_ptr
+runner_link::loop::connection_of(const std::string& id) {
+  std::lock_guard guard{mutex_};
+  auto found = connections_.find(id);
+  return found == connections_.end() ? nullptr : found->second;
+}
+
+void runner_link::loop::watch_for_writing(const connection_ptr& to) {
+  std::lock_guard guard{to->mutex};
+  if (owners_.contains(to->connection.fd()) && to->connection.wants_write())
+    watch(to->connection.fd(), EPOLLIN | EPOLLOUT, EPOLL_CTL_MOD);
+}
+
+void runner_link::loop::flush(link& entry) {
+  std::lock_guard guard{entry.connection->mutex};
+  auto& connection = entry.connection->connection;
+  if (connection.flush() && !connection.wants_write())
+    watch(connection.fd(), EPOLLIN, EPOLL_CTL_MOD);
+}
+
+// -- what a runner says -------------------------------------------------------
+
+void runner_link::loop::receive(const std::string& id) {
+  for (int i = 0; i < messages_per_turn; ++i) {
+    auto found = links_.find(id);
+    if (found == links_.end() || !found->second.connection)
+      return;
+    auto from = found->second.connection;
+    runner_connection::received news;
+    {
+      std::lock_guard guard{from->mutex};
+      news = from->connection.receive();
+    }
+    if (std::holds_alternative<runner_connection::nothing>(news))
+      return;
+    if (std::holds_alternative<runner_connection::closed>(news)) {
+      down(id, found->second.stopping ? "" : "the session's runner has died");
+      return;
+    }
+    std::visit([&](auto& message) { on(id, found->second, message); },
+               std::get<runner::runner_message>(news));
+  }
+}
+
+void runner_link::loop::on(const std::string& id, link& entry,
+                           runner::welcome& message) {
+  if (entry.at != phase::greeting || message.nonce != entry.nonce) {
+    down(id, "the session's runner is not the one it was");
+    return;
+  }
+  entry.at = phase::up;
+  timed_.erase(id);
+  {
+    std::lock_guard guard{mutex_};
+    connections_[id] = entry.connection;
+  }
+  if (entry.stopping) {
+    tell_stop(id, entry);
+    return;
+  }
+  runner_up up;
+  for (auto& exec : message.execs)
+    up.execs.push_back({std::move(exec.exec), exec.records, exec.time});
+  caf::anon_send(entry.user, std::move(up));
+}
+
+void runner_link::loop::on(const std::string&, link& entry,
+                           runner::started& message) {
+  caf::anon_send(entry.user,
+                 exec_started{std::move(message.exec), message.time});
+}
+
+void runner_link::loop::on(const std::string&, link& entry,
+                           runner::refused& message) {
+  caf::anon_send(entry.user, exec_refused{std::move(message.exec),
+                                          std::move(message.reason)});
+}
+
+void runner_link::loop::on(const std::string&, link& entry,
+                           runner::grown& message) {
+  caf::anon_send(entry.user,
+                 exec_grown{std::move(message.exec), message.records});
+}
+
+void runner_link::loop::on(const std::string&, link& entry,
+                           runner::exited& message) {
+  close_input(entry, message.exec, "the command has ended");
+  caf::anon_send(entry.user,
+                 exec_ended{std::move(message.exec), message.record.records,
+                            outcome_of(message.record)});
+}
+
+void runner_link::loop::on(const std::string& id, link&,
+                           runner::error& message) {
+  spdlog::error("session {}: its runner says: {}", id, message.reason);
+  down(id, message.reason);
+}
+
+// -- what its commands are fed ------------------------------------------------
+
+void runner_link::loop::on(const std::string& id, link& entry,
+                           runner::input& message) {
+  auto end = entry.connection->connection.take_input();
+  auto found = entry.inputs.find(message.exec);
+  if (found == entry.inputs.end())
+    return; // the command has ended meanwhile
+  found->second.open(std::move(end));
+  pump_input(id, message.exec);
+}
+
+void runner_link::loop::on(const std::string&, link& entry,
+                           runner::no_input& message) {
+  close_input(entry, message.exec, message.reason);
+}
+
+void runner_link::loop::feed(input_request request) {
+  auto found = links_.find(request.id);
+  if (found == links_.end())
+    return; // its user has heard, or will hear, that the runner is gone
+  auto& entry = found->second;
+  if (entry.at != phase::up) {
+    caf::anon_send(entry.user, input_written{request.ticket,
+                                             "the session's runner is gone"});
+    return;
+  }
+  auto [place, first] = entry.inputs.try_emplace(request.exec_id);
+  if (request.rows > 0)
+    place->second.resize(request.ticket, request.rows, request.cols);
+  else
+    place->second.write(request.ticket, std::move(request.data), request.eof);
+  if (first)
+    send(request.id, runner::open_input{request.exec_id});
+  else
+    pump_input(request.id, request.exec_id);
+}
+
+void runner_link::loop::pump_input(const std::string& id,
+                                   const std::string& exec_id) {
+  auto& entry = links_.at(id);
+  auto found = entry.inputs.find(exec_id);
+  if (found == entry.inputs.end())
+    return;
+  auto& channel = found->second;
+  auto before = channel.fd();
+  // What the channel closes must be out of the poll while it is still open.
+  if (before >= 0)
+    disown(before);
+  for (auto& answer : channel.pump())
+    caf::anon_send(entry.user,
+                   input_written{answer.ticket, std::move(answer.problem)});
+  if (channel.take_eof())
+    send(id, runner::close_input{exec_id});
+  if (channel.wants_write())
+    own(channel.fd(), {id, exec_id}, EPOLLOUT);
+}
+
+void runner_link::loop::close_input(link& entry, const std::string& exec_id,
+                                    const std::string& problem) {
+  auto found = entry.inputs.find(exec_id);
+  if (found == entry.inputs.end())
+    return;
+  auto& channel = found->second;
+  if (channel.fd() >= 0)
+    disown(channel.fd());
+  channel.close(problem);
+  for (auto& answer : channel.pump())
+    caf::anon_send(entry.user,
+                   input_written{answer.ticket, std::move(answer.problem)});
+  entry.inputs.erase(found);
+}
+
+} // namespace greenroom

@@ -1,0 +1,213 @@
+// Performs what the machine decides.
+#include "actors/session/session.hpp"
+
+#include "actors/runner_link/link.hpp"
+#include "messages/errors.hpp"
+#include "runtime/base/failpoint.hpp"
+#include "runtime/api_json/records.hpp"
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <type_traits>
+
+namespace greenroom {
+
+namespace in = session::in;
+namespace out = session::out;
+
+namespace {
+
+constexpr std::chrono::seconds retry_pause{1};
+
+bool is_queued_event(const session::effect& what) {
+  auto* event = std::get_if<out::publish_exec>(&what.as_variant());
+  return event != nullptr && event->kind == event_kind::exec_queued;
+}
+
+} // namespace
+
+// What depends on an exec's intent comes after it, and only if it is kept: the
+// request in its directory and exec.queued in the timeline.
+void session_self::perform(const session::effects& todo) {
+  const out::keep_exec* kept = nullptr;
+  for (auto& what : todo) {
+    std::optional<refusal> problem;
+    if (auto* keep = std::get_if<out::keep_exec>(&what.as_variant())) {
+      kept = keep;
+      problem = keep_exec(keep->exec_id);
+    } else if (kept != nullptr && is_queued_event(what)) {
+      problem = publish_queued(kept->exec_id);
+    } else {
+      perform(what);
+    }
+    if (problem) {
+      perform(session::apply(
+        machine_, in::exec_unkept{kept->who, kept->exec_id, *problem}));
+      return;
+    }
+  }
+}
+
+void session_self::perform(const session::effect& what) {
+  std::visit(
+    [this](const auto& x) {
+      using type = std::decay_t<decltype(x)>;
+      if constexpr (std::is_same_v<type, out::make_checkout>)
+        make_checkout();
+      else if constexpr (std::is_same_v<type, out::place_checkout>)
+        place_checkout();
+      else if constexpr (std::is_same_v<type, out::stop_runner>)
+        stop_runner();
+      else if constexpr (std::is_same_v<type, out::save_checkin>)
+        save_checkin();
+      else if constexpr (std::is_same_v<type, out::save_rescue>)
+        save_rescue();
+      else if constexpr (std::is_same_v<type, out::queue_review>)
+        queue_review();
+      else if constexpr (std::is_same_v<type, out::end_transfers>)
+        end_transfers();
+      else if constexpr (std::is_same_v<type, out::remove_checkout>)
+        remove_checkout();
+      else if constexpr (std::is_same_v<type, out::over>) {
+        self_->send(supervisor_, arm_deadline{id(), 0});
+        self_->delayed_send(self_, idle_time, check_idle{});
+      } else if constexpr (std::is_same_v<type, out::arm>)
+        self_->send(supervisor_, arm_deadline{id(), x.at});
+      else if constexpr (std::is_same_v<type, out::persist>)
+        persist(x);
+      else if constexpr (std::is_same_v<type, out::publish>)
+        publish(x);
+      else if constexpr (std::is_same_v<type, out::publish_exec>)
+        publish_exec(x.kind, x.exec_id);
+      else if constexpr (std::is_same_v<type, out::start_exec>)
+        feed(in::exec_asked{0, x.spec, now_ms()});
+      else if constexpr (std::is_same_v<type, out::keep_exec>) {
+        // Performed by whoever has the effects that depend on it.
+      } else if constexpr (std::is_same_v<type, out::spawn_exec>)
+        spawn_exec(x.exec_id);
+      else if constexpr (std::is_same_v<type, out::kill_exec>)
+        kill_exec(x.exec_id);
+      else if constexpr (std::is_same_v<type, out::signal_exec>)
+        pass_signal(x);
+      else if constexpr (std::is_same_v<type, out::write_input>)
+        pass_input(x);
+      else if constexpr (std::is_same_v<type, out::resize_exec>)
+        resize(x);
+      else if constexpr (std::is_same_v<type, out::archive_exec>)
+        archive(x.exec_id);
+      else if constexpr (std::is_same_v<type, out::find_tip>)
+        find_tip();
+      else if constexpr (std::is_same_v<type, out::answer_refused>)
+        refuse(x.who, x.why);
+      else if constexpr (std::is_same_v<type, out::answer_session>) {
+        // Who asked to start gets the record, others the view.
+        auto starts = starts_.contains(x.who);
+        if (auto promise = asker(x.who)) {
+          if (starts)
+            promise->deliver(record());
+          else
+            promise->deliver(view());
+        }
+      } else if constexpr (std::is_same_v<type, out::answer_exec_later>)
+        wait_for(x.exec_id, x.who, waits_.contains(x.who));
+      else if constexpr (std::is_same_v<type, out::answer_exec_ended>)
+        wait_for(x.exec_id, x.who, true);
+      else if constexpr (std::is_same_v<type, out::answer_checkin>)
+        answer_checkin(x.who);
+      else if constexpr (std::is_same_v<type, out::answer_token>)
+        answer_token(x.who);
+      else if constexpr (std::is_same_v<type, out::answer_transfer>)
+        answer_transfer(x.who);
+      else if constexpr (std::is_same_v<type, out::answer_terminated>) {
+        if (auto promise = asker(x.who))
+          promise->deliver(terminate_reply{id(), machine_.rescue_refs});
+      } else
+        static_assert(!sizeof(type), "an effect that nobody performs");
+    },
+    what.as_variant());
+}
+
+// -- stored changes -----------------------------------------------------------
+
+std::vector<timeline_entry>
+session_self::life_events(const out::persist& change) {
+  auto now = now_ms();
+  std::vector<timeline_entry> result;
+  for (auto& event : change.events) {
+    // A review is a thing of its own, with a status of its own.
+    auto fields = event.kind == event_kind::review_queued
+                      || event.kind == event_kind::review_finished
+                    ? nlohmann::ordered_json::object()
+                    : session_json(change.next, machine_.running);
+    for (auto& [key, value] : event.fields)
+      std::visit([&](auto& x) { fields[key] = x; }, value);
+    timeline_entry entry;
+    entry.kind = event.kind;
+    entry.time = now;
+    entry.version = change.next.version;
+    entry.data = event_json(now, id(), fields);
+    result.push_back(std::move(entry));
+  }
+  return result;
+}
+
+void session_self::persist(const out::persist& change) {
+  write(change, life_events(change));
+}
+
+void session_self::write(const out::persist& change,
+                         const std::vector<timeline_entry>& events) {
+  auto copy = change;
+  // The events go into the store with the change, so that a timeline which a
+  // crash cuts off right here can be completed.
+  auto list = nlohmann::ordered_json::array();
+  for (auto& event : events)
+    list.push_back({{"type", to_string(event.kind)},
+                    {"time", event.time},
+                    {"data", nlohmann::ordered_json::parse(event.data)}});
+  copy.next.last_event =
+    events.empty() ? "" : std::string{to_string(events.back().kind)};
+  copy.next.last_event_data = list.dump();
+  self_->request(context_->store, store_patience, update_session{copy.next})
+    .then(
+      [this, copy, events](done) mutable { stored(copy, std::move(events)); },
+      [this, copy, events](const caf::error& e) {
+        auto why = to_refusal(e);
+        if (why.code == errc::conflict) {
+          // Another actor has taken the session: this one must not go on.
+          spdlog::error("session {}: fenced off, epoch {} is over", id(),
+                        record().epoch);
+          // Not a quiet end: the supervisor has to look who owns it now.
+          self_->quit(e);
+          return;
+        }
+        spdlog::error("session {}: change not stored: {}", id(), why.message);
+        // After a time-out nobody knows whether it is stored: the same write
+        // is tried until that is known, and only then somebody is answered.
+        if (copy.who != 0 && why.code != errc::timeout) {
+          refuse(copy.who, {errc::unavailable,
+                            "the store does not take changes, try again"});
+          feed(in::store_refused{});
+          return;
+        }
+        // The very same events: the store knows a repeated write by them.
+        pending_change_ = [this, copy, events] { write(copy, events); };
+        self_->delayed_send(self_, retry_pause, try_again{});
+      });
+}
+
+void session_self::stored(const out::persist& change,
+                          std::vector<timeline_entry> events) {
+  if (!is_live(change.next.status))
+    failpoint("ending.stored");
+  perform(session::apply(machine_, in::stored{change.next}));
+  view_ = {};
+  spdlog::info("session {} {} ({})", id(), to_string(record().status),
+               record().last_event);
+  publish(std::move(events));
+  perform(change.then);
+  advance();
+}
+
+} // namespace greenroom

@@ -1,0 +1,204 @@
+// Checkout, check-in, rescue and review: what they ask of others.
+#include "actors/session/session.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/base/failpoint.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace greenroom {
+
+namespace in = session::in;
+
+namespace {
+
+// A project that is just being revived is there again in a moment, an upstream
+// perhaps in a minute.
+constexpr std::uint32_t max_review_tries = 60;
+constexpr std::chrono::seconds retry_pause{1};
+
+// What became of the wish to merge, in the words of API.md.
+std::string merge_state(const review_record& review) {
+  switch (review.status) {
+    case review_status::merged:
+    case review_status::conflict:
+    case review_status::stale:
+    case review_status::rejected:
+    case review_status::failed:
+      return std::string{to_string(review.status)};
+    case review_status::queued:
+    case review_status::running:
+    case review_status::approved:
+      break;
+  }
+  return review.auto_merge ? "queued" : "not_requested";
+}
+
+void add_review(checkin_reply& reply, const review_record& review) {
+  reply.review_id = review.id;
+  reply.merge = merge_state(review);
+  if (review.status != review_status::merged)
+    reply.merge_reason = review.status_reason;
+  reply.merge_commit = review.merge_commit;
+  reply.files = review.files;
+}
+
+} // namespace
+
+void session_self::make_checkout() {
+  self_
+    ->request(context_->git, git_patience,
+              greenroom::make_checkout{project_, record()})
+    .then([this](done) { feed(in::checkout_made{}); },
+          [this](const caf::error& e) {
+            auto why = to_refusal(e);
+            if (why.code == errc::overloaded) {
+              checkout_waiting_ = true;
+              self_->delayed_send(self_, retry_pause, try_again{});
+              return;
+            }
+            feed(in::checkout_failed{std::move(why), now_ms()});
+          });
+}
+
+void session_self::place_checkout() {
+  failpoint("create.made");
+  self_->request(context_->git, git_patience, greenroom::place_checkout{id()})
+    .then([this](done) { feed(in::checkout_placed{now_ms()}); },
+          [this](const caf::error& e) {
+            auto why = to_refusal(e);
+            if (why.code == errc::overloaded) {
+              placing_waiting_ = true;
+              self_->delayed_send(self_, retry_pause, try_again{});
+              return;
+            }
+            why.message = "the checkout cannot be put on disk: " + why.message;
+            feed(in::checkout_unplaced{std::move(why)});
+          });
+}
+
+// What has waited for the checkout goes on; execs that still wait in line after
+// that are answered so.
+void session_self::checkout_is_there() {
+  for (auto& ask : std::exchange(asks_waiting_, {}))
+    ask();
+  if (!std::exchange(held_answers_, false))
+    return;
+  for (auto& exec_id : machine_.waiting)
+    wake_waiters(exec_id, false);
+}
+
+void session_self::save_checkin() {
+  failpoint("checkin.started");
+  self_
+    ->request(context_->git, git_patience,
+              greenroom::save_checkin{project_, record(), machine_.author,
+                                      machine_.message})
+    .then(
+      [this](saved_checkin& x) {
+        failpoint("checkin.saved");
+        feed(in::checkin_saved{std::move(x.commit), now_ms()});
+      },
+      [this](const caf::error& e) { feed(in::checkin_failed{to_refusal(e)}); });
+}
+
+void session_self::save_rescue() {
+  self_
+    ->request(context_->git, git_patience,
+              greenroom::save_rescue{project_, record()})
+    .then(
+      [this](saved_rescue& x) {
+        failpoint("rescue.saved");
+        feed(in::rescue_saved{std::move(x.refs), now_ms()});
+      },
+      [this](const caf::error& e) {
+        auto reason = "the work could not be saved (" + to_refusal(e).message
+                      + ") and is kept in sessions/" + id()
+                      + "/checkout of node " + context_->node;
+        spdlog::error("session {}: {}", id(), reason);
+        feed(in::rescue_failed{std::move(reason), now_ms()});
+      });
+}
+
+void session_self::remove_checkout() {
+  self_->request(context_->git, git_patience, greenroom::remove_checkout{id()})
+    .then([](done) {},
+          [this](const caf::error& e) {
+            // Found again and removed at the next start.
+            spdlog::warn("session {}: checkout not removed yet: {}", id(),
+                         to_refusal(e).message);
+          });
+}
+
+// -- review -------------------------------------------------------------------
+
+void session_self::queue_review() {
+  ++review_tries_;
+  self_
+    ->request(context_->directory, look_up_patience,
+              find_project{record().project_id})
+    .then([this](const project_actor& project) { ask_for_review(project); },
+          [this](const caf::error& e) { review_refused(to_refusal(e)); });
+}
+
+void session_self::ask_for_review(const project_actor& project) {
+  greenroom::queue_review request{record(), machine_.author,
+                                  machine_.skip_review, machine_.auto_merge};
+  request.session.commit = machine_.commit;
+  // It is waited for until it is known how the merge went.
+  self_->request(project, actor_patience, std::move(request))
+    .then(
+      [this](review_record& review) {
+        failpoint("checkin.reviewed");
+        review_tries_ = 0;
+        feed(in::review_queued{std::move(review), now_ms()});
+      },
+      [this](const caf::error& e) { review_refused(to_refusal(e)); });
+}
+
+void session_self::review_refused(const refusal& why) {
+  spdlog::warn("session {}: review not queued: {}", id(), why.message);
+  auto later = why.code == errc::unavailable || why.code == errc::overloaded
+               || why.code == errc::timeout;
+  if (later && review_tries_ < max_review_tries) {
+    review_waiting_ = true;
+    self_->delayed_send(self_, retry_pause, try_again{});
+    return;
+  }
+  review_tries_ = 0;
+  feed(in::review_refused{why, now_ms()});
+}
+
+// -- the answer ---------------------------------------------------------------
+
+void session_self::answer_checkin(session::ticket who) {
+  auto promise = asker(who);
+  if (!promise)
+    return;
+  checkin_reply reply{id(), record().status, record().commit, record().branch};
+  auto& review_id = record().review_id;
+  if (review_id.empty() || review_id == machine_.review.id) {
+    if (!review_id.empty()) {
+      add_review(reply, machine_.review);
+    } else if (machine_.auto_merge && !machine_.review.status_reason.empty()) {
+      reply.merge = to_string(review_status::failed);
+      reply.merge_reason = machine_.review.status_reason;
+    }
+    promise->deliver(std::move(reply));
+    return;
+  }
+  // Of a session that has ended before, the review has gone on meanwhile.
+  self_
+    ->request(context_->reader, look_up_patience,
+              load_review{record().project_id, review_id})
+    .then(
+      [reply, promise = *promise](const review_record& review) mutable {
+        add_review(reply, review);
+        promise.deliver(std::move(reply));
+      },
+      [promise = *promise](caf::error& e) mutable {
+        promise.deliver(std::move(e));
+      });
+}
+
+} // namespace greenroom

@@ -1,0 +1,117 @@
+// Git in a session: its token, who was let in by it, and its branch.
+#include "actors/session/session.hpp"
+
+#include "messages/errors.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace greenroom {
+
+namespace in = session::in;
+
+namespace {
+
+// How often it is asked where the branch stands: after commands that end, and
+// while some run and do something.
+constexpr std::chrono::seconds pause_after_exec{1};
+constexpr std::chrono::seconds pause_while_running{2};
+constexpr std::chrono::seconds tip_patience{60};
+
+} // namespace
+
+// -- the token ----------------------------------------------------------------
+
+void session_self::answer_token(session::ticket who) {
+  auto secret = secrets_.extract(who);
+  if (auto promise = asker(who); promise && secret)
+    promise->deliver(session_token{std::move(secret.mapped())});
+}
+
+void session_self::open_transfer(const greenroom::open_transfer& request,
+                                 session::ticket who) {
+  transfers_.emplace(who, request.edge);
+  feed(in::transfer_asked{who, request.token_hash});
+}
+
+void session_self::answer_transfer(session::ticket who) {
+  auto edge = transfers_.extract(who);
+  auto promise = asker(who);
+  if (!edge || !promise)
+    return;
+  if (std::ranges::find(edges_, edge.mapped()) == edges_.end()) {
+    self_->monitor(edge.mapped());
+    edges_.push_back(std::move(edge.mapped()));
+  }
+  promise->deliver(transfer_grant{record(), project_});
+}
+
+// A push that has all it needs is let run to its end, so an ending waits for
+// them: each edge goes down with its transfer.
+void session_self::end_transfers() {
+  for (auto& edge : edges_)
+    self_->send(edge, token_dead{id()});
+}
+
+void session_self::forget_edge(const caf::actor_addr& edge) {
+  if (std::erase_if(
+        edges_, [&](const git_edge_actor& x) { return x.address() == edge; })
+      > 0)
+    report_stopped();
+}
+
+caf::result<git_answer> session_self::ask_about_checkout(ask_git& what) {
+  auto promise = self_->make_response_promise<git_answer>();
+  ++git_asks_;
+  auto go_on = [this, promise, what = std::move(what)] {
+    self_
+      ->request(context_->git, git_patience,
+                ask_checkout{project_, record(), what})
+      .then(
+        [this, promise](git_answer& answer) mutable {
+          --git_asks_;
+          promise.deliver(std::move(answer));
+        },
+        [this, promise](caf::error& e) mutable {
+          --git_asks_;
+          promise.deliver(std::move(e));
+        });
+  };
+  if (machine_.placing)
+    asks_waiting_.push_back(std::move(go_on));
+  else
+    go_on();
+  return promise;
+}
+
+// -- the branch ---------------------------------------------------------------
+
+void session_self::find_tip() {
+  last_look_ = std::chrono::steady_clock::now();
+  self_
+    ->request(context_->git, tip_patience,
+              greenroom::find_tip{project_, record()})
+    .then([this](checkout_tip& x) { feed(in::tip_found{std::move(x.commit)}); },
+          [this](const caf::error& e) {
+            spdlog::debug("session {}: its branch is not known: {}", id(),
+                          to_refusal(e).message);
+            feed(in::tip_found{});
+          });
+}
+
+void session_self::look_soon() {
+  if (!std::exchange(look_armed_, true))
+    self_->delayed_send(self_, pause_while_running, look_at_branch{});
+}
+
+// At once, unless that was just done.
+void session_self::look_after_exec() {
+  auto since = std::chrono::steady_clock::now() - last_look_;
+  if (since >= pause_after_exec)
+    feed(in::look{});
+  else if (!std::exchange(look_armed_, true))
+    self_->delayed_send(self_, pause_after_exec, look_at_branch{});
+}
+
+} // namespace greenroom

@@ -1,0 +1,94 @@
+// What the commands of a session are fed.
+#include "actors/session/session.hpp"
+
+#include "actors/runner_link/link.hpp"
+#include "messages/errors.hpp"
+#include "runtime/runner/client/runner_client.hpp"
+
+#include <algorithm>
+
+namespace greenroom {
+
+namespace in = session::in;
+
+void session_self::take_input(write_input& request, session::ticket who) {
+  auto size = request.data.size();
+  in::input_asked asked{who, request.exec_id, size, request.eof};
+  inputs_.emplace(
+    who, sent_input{std::move(request.exec_id), std::move(request.data), size});
+  feed(std::move(asked));
+}
+
+// A runner that lives, but is yet to be found again, is told when it is.
+bool session_self::hold(const session::effect& what) {
+  if (runner_ != runner_state::asked)
+    return false;
+  held_.push_back(what);
+  return true;
+}
+
+void session_self::pass_held() {
+  for (auto& what : std::exchange(held_, {}))
+    perform(what);
+}
+
+void session_self::pass_signal(const session::out::signal_exec& what) {
+  // Like the kernel: one that is on its way already is not sent twice.
+  auto same = [&](const session::effect& other) {
+    auto* signal = std::get_if<session::out::signal_exec>(&other.as_variant());
+    return signal != nullptr && signal->exec_id == what.exec_id
+           && signal->signal == what.signal;
+  };
+  if (std::ranges::any_of(held_, same) || hold(what))
+    return;
+  context_->runners->send(id(), runner::send_signal{what.exec_id, what.signal});
+}
+
+void session_self::pass_input(const session::out::write_input& what) {
+  if (hold(what))
+    return;
+  auto found = inputs_.find(what.who);
+  if (found == inputs_.end())
+    return;
+  found->second.passed = true;
+  context_->runners->write(id(), what.exec_id, what.who,
+                           std::exchange(found->second.data, {}), what.eof);
+}
+
+void session_self::resize(const session::out::resize_exec& what) {
+  if (hold(what))
+    return;
+  inputs_.emplace(what.who, sent_input{what.exec_id, {}, 0, true});
+  context_->runners->resize(id(), what.exec_id, what.who, what.rows, what.cols);
+}
+
+void session_self::on_written(const input_written& news) {
+  auto input = inputs_.extract(news.ticket);
+  if (!input)
+    return;
+  auto& sent = input.mapped();
+  feed(in::input_done{sent.exec_id, sent.size});
+  if (!news.problem.empty())
+    refuse(news.ticket, {errc::conflict, news.problem});
+  else if (auto promise = asker(news.ticket))
+    promise->deliver(done{});
+  look_soon();
+}
+
+// What was on its way to a runner that is no more.
+void session_self::give_up_input(const std::string& problem) {
+  std::vector<session::ticket> lost;
+  for (auto& what : std::exchange(held_, {}))
+    if (auto* size = std::get_if<session::out::resize_exec>(&what.as_variant()))
+      refuse(size->who, {errc::conflict, problem});
+    else if (auto* input =
+               std::get_if<session::out::write_input>(&what.as_variant()))
+      lost.push_back(input->who);
+  for (auto& [who, sent] : inputs_)
+    if (sent.passed)
+      lost.push_back(who);
+  for (auto who : lost)
+    on_written({who, problem});
+}
+
+} // namespace greenroom

@@ -1,0 +1,196 @@
+// Timeline and watchers: every event gets its place here, and goes out once.
+#include "actors/session/session.hpp"
+
+#include "runtime/timeline/event_encoding.hpp"
+#include "runtime/disk/fsync_queue.hpp"
+#include "runtime/api_json/records.hpp"
+
+#include <caf/send.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <system_error>
+
+namespace greenroom {
+
+namespace {
+
+constexpr std::chrono::seconds disk_pause{1};
+
+} // namespace
+
+// Numbers the entries and hands them to the kernel. False where the disk does
+// not take them; the timeline is then as it was.
+bool session_self::append(std::vector<timeline_entry>& entries) {
+  auto seq = timeline_->last_id().seq;
+  for (auto& entry : entries)
+    entry.id = {record().epoch, ++seq};
+  try {
+    timeline_->append(entries);
+  } catch (const std::system_error& e) {
+    spdlog::error("session {}: the timeline takes no events: {}", id(),
+                  e.what());
+    return false;
+  }
+  context_->syncer->touched(dir_);
+  return true;
+}
+
+// An event goes to watchers only after it is in the timeline. What the disk
+// does not take waits, in order; no new work is admitted meanwhile, so the
+// backlog holds no more than the execs at hand can bring about.
+void session_self::publish(std::vector<timeline_entry> entries) {
+  if (entries.empty())
+    return;
+  auto after = timeline_->last_id().seq;
+  if (!backlog_.empty() || !append(entries)) {
+    std::ranges::move(entries, std::back_inserter(backlog_));
+    if (!std::exchange(retrying_, true))
+      self_->delayed_send(self_, disk_pause, try_again{});
+    return;
+  }
+  event_data data{dir_, id()};
+  broadcast(data, entries, after);
+  wake(entries);
+}
+
+// Who waits for an exec hears of it once that is written down.
+void session_self::wake(const std::vector<timeline_entry>& entries) {
+  for (auto& entry : entries)
+    if (entry.kind == event_kind::exec_queued) {
+      places_[entry.exec_id].queued = entry.id.seq;
+    } else if (entry.kind == event_kind::exec_started) {
+      wake_waiters(entry.exec_id, false);
+    } else if (entry.kind == event_kind::exec_exited) {
+      places_[entry.exec_id].exited = entry.id.seq;
+      wake_waiters(entry.exec_id, true);
+      feed(session::in::exec_settled{entry.exec_id});
+      look_after_exec();
+    }
+}
+
+void session_self::try_backlog() {
+  if (auto write_again = std::exchange(pending_change_, nullptr))
+    write_again();
+  if (std::exchange(review_waiting_, false))
+    queue_review();
+  if (std::exchange(checkout_waiting_, false))
+    make_checkout();
+  if (std::exchange(placing_waiting_, false))
+    place_checkout();
+  if (!std::exchange(retrying_, false))
+    return;
+  publish(std::exchange(backlog_, {}));
+  if (backlog_.empty())
+    for (auto& [exec_id, exec] : live_)
+      go_on_soon(exec_id, exec);
+}
+
+void session_self::broadcast(event_data& data,
+                             const std::vector<timeline_entry>& entries,
+                             std::uint64_t after) {
+  auto end = entries.back().kind == event_kind::session_ended;
+  ended_published_ = ended_published_ || end;
+  if (hot_.empty())
+    return;
+  // Encoded once; all watchers share the one message.
+  // Where it cannot be encoded, they see at the next one that they lack it,
+  // and read it from the log.
+  try {
+    auto batch = caf::make_message(encode_batch(data, entries, after));
+    for (auto& watcher : hot_)
+      caf::anon_send(watcher, batch);
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: events not sent: {}", id(), e.what());
+  }
+  if (end)
+    hot_.clear();
+}
+
+void session_self::publish(const session::out::publish& what) {
+  auto fields = nlohmann::ordered_json::object();
+  for (auto& [key, value] : what.fields)
+    std::visit([&](auto& x) { fields[key] = x; }, value);
+  auto now = now_ms();
+  timeline_entry entry;
+  entry.kind = what.kind;
+  entry.time = now;
+  entry.data = event_json(now, id(), fields);
+  std::vector<timeline_entry> entries;
+  entries.push_back(std::move(entry));
+  publish(std::move(entries));
+}
+
+std::vector<timeline_entry>
+session_self::exec_event(event_kind kind, const std::string& exec_id) const {
+  auto now = now_ms();
+  timeline_entry entry;
+  entry.kind = kind;
+  entry.time = now;
+  entry.exec_id = exec_id;
+  entry.data = event_json(now, id(), json_of(machine_.execs.at(exec_id)));
+  std::vector<timeline_entry> entries;
+  entries.push_back(std::move(entry));
+  return entries;
+}
+
+void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
+  publish(exec_event(kind, exec_id));
+}
+
+// This event does not wait for the disk: what is not in the timeline would be
+// forgotten by a crash, though it runs.
+std::optional<refusal>
+session_self::publish_queued(const std::string& exec_id) {
+  auto entries = exec_event(event_kind::exec_queued, exec_id);
+  auto after = timeline_->last_id().seq;
+  if (!backlog_.empty() || !append(entries)) {
+    std::error_code none;
+    std::filesystem::remove_all(exec_dir(exec_id), none);
+    return refusal{errc::unavailable,
+                   "the server cannot write the command down, is its disk "
+                   "full?"};
+  }
+  event_data data{dir_, id()};
+  broadcast(data, entries, after);
+  wake(entries);
+  return std::nullopt;
+}
+
+// -- watchers -----------------------------------------------------------------
+
+watch_reply session_self::watch(const watch_session& request) {
+  auto last = timeline_->last_id();
+  if (request.at_end || request.after >= last.seq) {
+    if (ended_published_)
+      return {watch_state::over, last};
+    auto watcher = caf::actor_cast<caf::actor>(request.watcher);
+    if (request.at_end || request.after == last.seq) {
+      if (std::ranges::find(hot_, watcher) == hot_.end()) {
+        hot_.push_back(watcher);
+        self_->monitor(watcher);
+      }
+      return {watch_state::hot, last};
+    }
+  }
+  return {watch_state::behind, last};
+}
+
+void session_self::unwatch(const caf::actor_addr& watcher) {
+  auto found = std::ranges::find_if(
+    hot_, [&](const caf::actor& x) { return x.address() == watcher; });
+  if (found == hot_.end())
+    return;
+  self_->demonitor(watcher);
+  *found = std::move(hot_.back());
+  hot_.pop_back();
+}
+
+session_view session_self::view() {
+  if (view_.empty())
+    view_ = shared_text{to_text(session_json(record(), machine_.running))};
+  return {view_};
+}
+
+} // namespace greenroom

@@ -1,0 +1,274 @@
+// How a session ends: each step in order, and what it leaves.
+#include "actors/session/machine/transitions.hpp"
+
+namespace greenroom::session {
+
+namespace {
+
+constexpr std::ptrdiff_t max_shown_refs = 1000;
+
+out::life_event about(event_kind kind, const review_record& review) {
+  event_fields fields{{"review_id", review.id},
+                      {"status", std::string{to_string(review.status)}},
+                      {"branch", review.branch},
+                      {"target", review.target},
+                      {"commit", review.commit},
+                      {"base", review.base},
+                      {"auto_merge", review.auto_merge}};
+  if (kind == event_kind::review_queued)
+    fields["status"] = std::string{to_string(review_status::queued)};
+  else if (!review.merge_commit.empty())
+    fields.emplace("merge_commit", review.merge_commit);
+  return {kind, std::move(fields)};
+}
+
+} // namespace
+
+void machine::start_ending(ending why) {
+  s.why = why;
+  s.rescue_refs.clear();
+  s.commit.clear();
+  s.review = {};
+  s.at = step::stopping;
+  add(out::end_transfers{});
+  add(out::stop_runner{});
+}
+
+void machine::abandon_ending() {
+  s.why = ending::none;
+  s.at = step::idle;
+  s.askers.clear();
+  s.commit.clear();
+  s.review = {};
+}
+
+void machine::finish_ending(unix_ms now, std::string reason,
+                            bool work_is_safe) {
+  auto next = s.record;
+  next.ended_at = now;
+  next.status_reason = std::move(reason);
+  next.commit = s.commit;
+  next.review_id = s.review.id;
+  std::vector<out::life_event> events;
+  effects then;
+  if (!s.review.id.empty())
+    events.push_back(about(event_kind::review_queued, s.review));
+  // A merge without a review has been waited for.
+  if (s.review.ended_at != 0)
+    events.push_back(about(event_kind::review_finished, s.review));
+  switch (s.why) {
+    case ending::checkin: {
+      next.status = session_status::ended;
+      event_fields fields{{"result", "done"}, {"commit", s.commit}};
+      if (!s.review.id.empty())
+        fields.emplace("review_id", s.review.id);
+      events.push_back({event_kind::checkin_finished, std::move(fields)});
+      for (auto who : s.askers)
+        then.push_back(out::answer_checkin{who});
+      break;
+    }
+    case ending::expire:
+      next.status = session_status::expired;
+      break;
+    case ending::terminate:
+      next.status = session_status::terminated;
+      for (auto who : s.askers)
+        then.push_back(out::answer_terminated{who});
+      break;
+    case ending::fail:
+    case ending::none:
+      next.status = session_status::failed;
+      break;
+  }
+  event_fields fields;
+  // An event has to stay below what the timeline takes for one.
+  if (auto count = s.rescue_refs.size(); count > max_shown_refs) {
+    fields.emplace("rescue_refs_in_all", static_cast<std::int64_t>(count));
+    fields.emplace(rescue_field,
+                   std::vector(s.rescue_refs.begin(),
+                               s.rescue_refs.begin() + max_shown_refs));
+  } else if (count > 0) {
+    fields.emplace(rescue_field, s.rescue_refs);
+  }
+  events.push_back({event_kind::session_ended, std::move(fields)});
+  then.push_back(out::over{});
+  // Work that could not be saved elsewhere stays where it is.
+  if (work_is_safe)
+    then.push_back(out::remove_checkout{});
+  // An ending that is on its way is stored whatever it takes, so nobody is
+  // named as the one to refuse.
+  persist(std::move(next), std::move(events), 0, std::move(then));
+}
+
+// Back to active: whoever asked can try again.
+void machine::fail_checkin(const refusal& why) {
+  auto next = s.record;
+  next.status = session_status::active;
+  effects then;
+  for (auto who : s.askers)
+    then.push_back(out::answer_refused{who, why});
+  then.push_back(out::arm{next_deadline(next)});
+  abandon_ending();
+  persist(std::move(next),
+          {{event_kind::checkin_finished,
+            {{"result", "failed"}, {"reason", why.message}}}},
+          0, std::move(then));
+}
+
+std::string machine::reason_of_ending() const {
+  switch (s.why) {
+    case ending::checkin:
+      return "checked in";
+    case ending::expire:
+      return "expired";
+    case ending::terminate:
+      return "terminated by an administrator";
+    case ending::fail:
+    case ending::none:
+      break;
+  }
+  return s.fail_reason;
+}
+
+// -- inputs -------------------------------------------------------------------
+
+void machine::operator()(const in::checkin_asked& x) {
+  if (x.repeat && s.record.status == session_status::ended)
+    return add(out::answer_checkin{x.who});
+  if (x.repeat && s.why == ending::checkin) {
+    s.askers.push_back(x.who);
+    return;
+  }
+  if (!accepts_work())
+    return refuse_inactive(x.who);
+  s.author = x.by;
+  s.message = x.message;
+  s.skip_review = x.skip_review;
+  s.auto_merge = x.auto_merge;
+  s.commit.clear();
+  s.review = {};
+  s.why = ending::checkin; // refuses new work while it is being stored
+  s.askers = {x.who};
+  auto next = s.record;
+  next.status = session_status::checking_in;
+  // All that the check-in is to do, for one that a crash cuts short.
+  persist(std::move(next),
+          {{event_kind::checkin_started,
+            {{"by", x.by.key_id},
+             {"by_name", x.by.key_name},
+             {"author", x.by.author},
+             {"message", x.message},
+             {"skip_review", x.skip_review},
+             {"auto_merge", x.auto_merge}}}},
+          x.who, {out::end_transfers{}, out::stop_runner{}});
+  s.at = step::stopping;
+}
+
+void machine::operator()(const in::runner_stopped& x) {
+  if (s.at != step::stopping)
+    return;
+  if (s.placing) {
+    s.stopped_early = true;
+    return;
+  }
+  drop_waiting(exec_status::canceled, x.now, "the session ended");
+  if (s.why == ending::checkin
+      || (s.why == ending::expire && s.record.expiry == on_expire::checkin)) {
+    s.at = step::checking_in;
+    add(out::save_checkin{});
+  } else {
+    s.at = step::rescuing;
+    add(out::save_rescue{});
+  }
+}
+
+void machine::operator()(const in::checkin_saved& x) {
+  if (s.at != step::checking_in)
+    return;
+  s.commit = x.commit;
+  auto wanted = !s.skip_review || s.auto_merge;
+  if (!wanted || s.commit.empty())
+    return finish_ending(x.now, reason_of_ending(), true);
+  s.at = step::reviewing;
+  add(out::queue_review{});
+}
+
+void machine::operator()(const in::checkin_failed& x) {
+  if (s.at != step::checking_in)
+    return;
+  if (s.why == ending::expire) {
+    // Time is up all the same: keep the work as a rescue.
+    s.at = step::rescuing;
+    add(out::save_rescue{});
+    return;
+  }
+  fail_checkin(x.why);
+}
+
+void machine::operator()(const in::review_queued& x) {
+  if (s.at != step::reviewing)
+    return;
+  s.review = x.review;
+  finish_ending(x.now, reason_of_ending(), true);
+}
+
+void machine::operator()(const in::review_refused& x) {
+  if (s.at != step::reviewing)
+    return;
+  // The branch has been pushed: there is no way back.
+  s.review.status_reason = x.why.message;
+  finish_ending(x.now,
+                reason_of_ending()
+                  + (s.why == ending::expire ? "; checked in, but" : ", but")
+                  + " not reviewed (" + x.why.message + ")",
+                true);
+}
+
+void machine::operator()(const in::terminate_asked& x) {
+  if (x.repeat && s.record.status == session_status::terminated)
+    return add(out::answer_terminated{x.who});
+  if (x.repeat && s.why == ending::terminate) {
+    s.askers.push_back(x.who);
+    return;
+  }
+  if (!is_live(s.record.status)
+      || s.record.status == session_status::checking_in
+      || (s.why != ending::none && s.why != ending::terminate))
+    return refuse_inactive(x.who);
+  if (s.why == ending::terminate)
+    return refuse(x.who,
+                  {errc::conflict, "the session is being terminated already"});
+  for (auto who : s.starters)
+    refuse(who,
+           {errc::conflict, "the session was terminated before it was ready"});
+  s.starters.clear();
+  s.askers = {x.who};
+  // What the git worker is making must be whole before it is taken away.
+  if (s.record.status == session_status::creating)
+    s.why = ending::terminate;
+  else
+    start_ending(ending::terminate);
+}
+
+void machine::operator()(const in::give_up& x) {
+  if (!is_live(s.record.status))
+    return;
+  s.fail_reason = x.reason;
+  s.placing = false; // then there is nothing in it
+  start_ending(ending::fail);
+}
+
+void machine::operator()(const in::rescue_saved& x) {
+  if (s.at != step::rescuing)
+    return;
+  s.rescue_refs = x.refs;
+  finish_ending(x.now, reason_of_ending(), true);
+}
+
+void machine::operator()(const in::rescue_failed& x) {
+  if (s.at != step::rescuing)
+    return;
+  finish_ending(x.now, reason_of_ending() + "; " + x.reason, false);
+}
+
+} // namespace greenroom::session

@@ -1,0 +1,98 @@
+// Git in a session: its token, pushes, and where its branch stands.
+#include "actors/session/machine/transitions.hpp"
+
+namespace greenroom::session {
+
+namespace {
+
+const refusal wrong_token{errc::unauthorized,
+                          "the token is not one of a live session"};
+// Above what many clients would bring about in so short a time.
+constexpr std::size_t max_early_transfers = 64;
+
+const refusal checking_in{errc::conflict, "the session is being checked in"};
+
+// In a time that does not tell how much of it was right.
+bool same_token(const std::string& a, const std::string& b) noexcept {
+  if (a.empty() || a.size() != b.size())
+    return false;
+  unsigned char difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i] ^ b[i]);
+  return difference == 0;
+}
+
+} // namespace
+
+void machine::operator()(const in::rotate_asked& x) {
+  if (s.record.status == session_status::checking_in)
+    return refuse(x.who, checking_in);
+  if (!is_live(s.record.status) || s.why != ending::none)
+    return refuse_inactive(x.who);
+  auto next = s.record;
+  next.token_hash = x.token_hash;
+  persist(std::move(next), {}, x.who,
+          {out::end_transfers{}, out::answer_token{x.who}});
+}
+
+void machine::operator()(const in::transfer_asked& x) {
+  if (!same_token(s.record.token_hash, x.token_hash)
+      || !is_live(s.record.status))
+    return refuse(x.who, wrong_token);
+  if (s.why == ending::checkin)
+    return refuse(x.who, checking_in);
+  if (s.why != ending::none)
+    return refuse(x.who, wrong_token);
+  if (s.record.status == session_status::creating)
+    return refuse(x.who, {errc::conflict, "the session is being made"});
+  if (!s.placing)
+    return add(out::answer_transfer{x.who});
+  if (s.early_transfers.size() == max_early_transfers)
+    return refuse(
+      x.who, {errc::overloaded, "the session is being put on disk, try again"});
+  s.early_transfers.push_back({x.who, x.token_hash});
+}
+
+void machine::operator()(const in::pushed& x) {
+  if (!is_live(s.record.status))
+    return;
+  s.tip = x.new_commit;
+  s.outdated = s.looking;
+  add(out::publish{event_kind::git_pushed,
+                   {{"branch", s.record.branch},
+                    {"old", x.old_commit},
+                    {"new", x.new_commit},
+                    {"by", "push"},
+                    {"applied", x.applied}}});
+}
+
+// One question at a time: what happens while it is being answered is asked
+// about afterwards.
+void machine::operator()(const in::look&) {
+  if (!accepts_work() || s.placing)
+    return;
+  if (s.looking) {
+    s.look_again = true;
+    return;
+  }
+  s.looking = true;
+  add(out::find_tip{});
+}
+
+void machine::operator()(const in::tip_found& x) {
+  s.looking = false;
+  auto current = !std::exchange(s.outdated, false);
+  if (current && !x.commit.empty() && x.commit != s.tip
+      && is_live(s.record.status)) {
+    auto before = std::exchange(s.tip, x.commit);
+    add(out::publish{event_kind::git_committed,
+                     {{"branch", s.record.branch},
+                      {"old", before},
+                      {"new", x.commit},
+                      {"by", "session"}}});
+  }
+  if (std::exchange(s.look_again, false) || !current)
+    (*this)(in::look{});
+}
+
+} // namespace greenroom::session

@@ -1,0 +1,245 @@
+#include "actors/session/machine/machine.hpp"
+
+#include "actors/session/machine/transitions.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace greenroom::session {
+
+namespace {
+
+constexpr millis minute = 60 * 1000;
+constexpr millis hour = 60 * minute;
+// When users are told that their session is about to end.
+constexpr std::array<millis, 3> warnings{24 * hour, hour, 5 * minute};
+
+// The warning that comes after those up to `warned`: 0 if there is none.
+millis warning_after(millis warned) noexcept {
+  for (auto warning : warnings)
+    if (warned == 0 || warning < warned)
+      return warning;
+  return 0;
+}
+
+exec_spec setup_of(const state& s) {
+  exec_spec spec;
+  spec.exec_id = setup_exec;
+  spec.command = s.setup;
+  return spec;
+}
+
+} // namespace
+
+void machine::persist(session_record next, std::vector<out::life_event> events,
+                      ticket who, effects then) {
+  next.version = s.record.version + 1;
+  s.persisting = true;
+  add(out::persist{std::move(next), std::move(events), who, std::move(then)});
+}
+
+void machine::operator()(const in::begin&) {
+  switch (s.record.status) {
+    case session_status::creating:
+      add(out::make_checkout{});
+      return;
+    case session_status::active:
+      if (s.placing)
+        add(out::make_checkout{});
+      add(out::arm{next_deadline(s.record)});
+      if (!s.setup.empty())
+        add(out::start_exec{setup_of(s)});
+      start_waiting();
+      return;
+    case session_status::checking_in:
+      // Cut off in the middle: every step can be taken again.
+      s.why = ending::checkin;
+      s.at = step::stopping;
+      if (s.placing)
+        add(out::make_checkout{});
+      add(out::stop_runner{});
+      return;
+    default:
+      return;
+  }
+}
+
+void machine::operator()(const in::start_asked& x) {
+  if (s.record.status == session_status::creating)
+    s.starters.push_back(x.who);
+  else
+    add(out::answer_session{x.who});
+}
+
+void machine::operator()(const in::checkout_made&) {
+  if (s.placing)
+    return add(out::place_checkout{});
+  if (s.record.status != session_status::creating)
+    return;
+  if (s.why != ending::none)
+    return start_ending(s.why);
+  auto next = s.record;
+  next.status = session_status::active;
+  event_fields fields;
+  effects then;
+  for (auto who : s.starters)
+    then.push_back(out::answer_session{who});
+  s.starters.clear();
+  s.placing = true;
+  then.push_back(out::place_checkout{});
+  then.push_back(out::arm{next_deadline(next)});
+  if (!s.setup.empty()) {
+    fields.emplace(setup_field, setup_exec);
+    then.push_back(out::start_exec{setup_of(s)});
+  }
+  persist(std::move(next), {{event_kind::session_created, std::move(fields)}},
+          0, std::move(then));
+}
+
+void machine::operator()(const in::checkout_placed& x) {
+  if (!std::exchange(s.placing, false))
+    return;
+  start_waiting();
+  for (auto& early : std::exchange(s.early_transfers, {}))
+    (*this)(in::transfer_asked{early.who, early.token_hash});
+  if (std::exchange(s.stopped_early, false))
+    (*this)(in::runner_stopped{x.now});
+}
+
+// Nobody has done anything in it, so nothing is lost.
+void machine::operator()(const in::checkout_unplaced& x) {
+  if (!std::exchange(s.placing, false))
+    return;
+  for (auto& early : std::exchange(s.early_transfers, {}))
+    refuse(early.who, x.why);
+  for (auto who : std::exchange(s.askers, {}))
+    refuse(who, x.why);
+  s.stopped_early = false;
+  s.fail_reason = x.why.message;
+  start_ending(ending::fail);
+}
+
+void machine::operator()(const in::checkout_failed& x) {
+  if (s.placing)
+    return (*this)(in::checkout_unplaced{x.why});
+  if (s.record.status != session_status::creating)
+    return;
+  if (s.why != ending::none)
+    return start_ending(s.why);
+  auto next = s.record;
+  next.status = session_status::failed;
+  next.status_reason = x.why.message;
+  next.ended_at = x.now;
+  effects then;
+  for (auto who : s.starters)
+    then.push_back(out::answer_refused{who, x.why});
+  s.starters.clear();
+  then.push_back(out::over{});
+  then.push_back(out::remove_checkout{});
+  persist(std::move(next), {{event_kind::session_ended, {}}}, 0,
+          std::move(then));
+}
+
+void machine::operator()(const in::extend_asked& x) {
+  if (!accepts_work())
+    return refuse_inactive(x.who);
+  auto next = s.record;
+  next.expires_at =
+    std::min(x.now + x.expires_in, s.record.created_at + s.bounds.max_lifetime);
+  next.warned = first_warning(next.expires_at - x.now);
+  effects then{out::answer_session{x.who}, out::arm{next_deadline(next)}};
+  persist(std::move(next), {{event_kind::session_extended, {}}}, x.who,
+          std::move(then));
+}
+
+void machine::operator()(const in::tick& x) {
+  auto& record = s.record;
+  if (!accepts_work())
+    return;
+  if (x.now >= record.expires_at) {
+    s.author = {record.created_by, record.created_by, {}};
+    s.message.clear();
+    s.skip_review = s.auto_merge = false;
+    start_ending(ending::expire);
+    return;
+  }
+  auto remaining = record.expires_at - x.now;
+  auto due = first_warning(remaining);
+  if (due == 0 || (record.warned != 0 && due >= record.warned))
+    return add(out::arm{next_deadline(record)});
+  auto next = record;
+  next.warned = due;
+  effects then{out::arm{next_deadline(next)}};
+  persist(std::move(next),
+          {{event_kind::session_expiring,
+            {{"reason", "expires_at is near"},
+             {"remaining_seconds", std::int64_t{remaining / 1000}},
+             {"hint", "POST …/extend {\"expires_in\": \"24h\"} gives it more "
+                      "time"}}}},
+          0, std::move(then));
+}
+
+void machine::operator()(const in::stored& x) {
+  s.persisting = false;
+  s.record = x.record;
+}
+
+void machine::operator()(const in::store_refused&) {
+  s.persisting = false;
+  // Only a check-in changes more than the record before it is stored.
+  if (s.why == ending::checkin && s.record.status == session_status::active) {
+    abandon_ending();
+    start_waiting();
+  }
+}
+
+// -- what the actor calls -----------------------------------------------------
+
+namespace {
+
+using touching =
+  std::variant<in::begin, in::checkout_made, in::checkout_failed,
+               in::checkout_placed, in::checkout_unplaced, in::extend_asked,
+               in::checkin_asked, in::checkin_saved, in::checkin_failed,
+               in::review_queued, in::review_refused, in::terminate_asked,
+               in::give_up, in::runner_stopped, in::rescue_saved,
+               in::rescue_failed, in::tick, in::rotate_asked>;
+
+template <class T, class Variant>
+constexpr bool is_one_of = false;
+template <class T, class... Ts>
+constexpr bool
+  is_one_of<T, std::variant<Ts...>> = (std::is_same_v<T, Ts> || ...);
+
+} // namespace
+
+bool touches_record(const input& what) noexcept {
+  return std::visit(
+    [](const auto& x) {
+      return is_one_of<std::decay_t<decltype(x)>, touching>;
+    },
+    what);
+}
+
+effects apply(state& s, const input& what) {
+  machine m{s, {}};
+  std::visit(m, what);
+  return std::move(m.result);
+}
+
+millis first_warning(millis remaining) noexcept {
+  millis result = 0;
+  for (auto warning : warnings)
+    if (warning >= remaining)
+      result = warning;
+  return result;
+}
+
+unix_ms next_deadline(const session_record& record) noexcept {
+  if (record.status != session_status::active)
+    return 0;
+  auto warning = warning_after(record.warned);
+  return warning == 0 ? record.expires_at : record.expires_at - warning;
+}
+
+} // namespace greenroom::session

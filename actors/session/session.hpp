@@ -1,0 +1,292 @@
+// A session's actor: the only writer of its state, the sequencer of its
+// events.
+//
+// What to do is decided by the machine (actors/session/machine/machine.hpp); this
+// actor performs it: it stores changes, keeps the timeline, talks to the
+// runner and answers those who asked. Split by concern:
+//
+//   session.cpp          the behaviour: from message to machine and back
+//   session_effects.cpp  performs what the machine decides
+//   session_endings.cpp  check-in, rescue, review: what they ask of others
+//   session_git.cpp      tokens, transfers, and where the branch stands
+//   session_execs.cpp    the runner, and how commands start and end
+//   session_input.cpp    what commands are fed
+//   session_output.cpp   what commands print
+//   session_answers.cpp  who waits for an exec, and what they get to see
+//   session_events.cpp   timeline and watchers
+//   session_revival.cpp  from store and timeline to a state that is whole
+//
+// Owner: the session supervisor. Every session of the store that is live has
+// one; one that is over gets one when somebody asks, and it goes when idle.
+#pragma once
+
+#include "actors/base/context.hpp"
+#include "actors/session/machine/machine.hpp"
+#include "runtime/timeline/event_encoding.hpp"
+#include "runtime/timeline/exec_index.hpp"
+#include "runtime/timeline/output_event_splitter.hpp"
+#include "runtime/timeline/timeline.hpp"
+
+#include <caf/response_promise.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <array>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace greenroom {
+
+/// What an actor needs to become a session.
+struct session_birth {
+  session_record record;
+  project_record project;
+  session_supervisor_actor supervisor;
+  bool revived = false; // there may be a timeline, execs and a runner already
+  std::string give_up;  // not empty: end it as failed, for this reason
+};
+
+/// How long the actor of a session that is over stays without being asked.
+inline constexpr std::chrono::seconds idle_time{60};
+/// Output that goes inline into the answer of an exec, per stream.
+inline constexpr std::size_t max_inline_output = 1024 * 1024;
+/// A list of execs that asks for all gets as many as fit.
+inline constexpr std::size_t max_exec_page = 4 * 1024 * 1024;
+/// Questions to git (status, diff, mergeability) of one session at a time; they
+/// share the git workers with everybody's creates.
+inline constexpr std::uint32_t max_git_asks = 4;
+
+class session_self {
+public:
+  using pointer = session_core::stateful_pointer<session_self>;
+  static inline const char* name = "session";
+
+  session_core::behavior_type start(pointer self, context_ptr context,
+                                    session_birth birth);
+
+private:
+  /// Somebody who waits for an exec to start or to end.
+  struct waiter {
+    session::ticket who = 0;
+    bool until_end = false;
+  };
+
+  /// An exec that is not over, or whose last output is not announced yet.
+  struct live_exec {
+    explicit live_exec(output_cutter position) : cutter(std::move(position)) {}
+    output_cutter cutter;
+    std::uint64_t records = 0; // the log has at least these
+    std::optional<exec_outcome> end;
+    std::array<std::uint64_t, output_streams> printed{};
+    bool truncated = false;
+    std::vector<waiter> waiters;
+    bool spawn_sent = false;
+    bool cancel_wanted = false; // to be told to the runner once it is there
+    bool going_on = false;      // a go_on is on its way
+  };
+
+  /// Where an exec at hand stands in the timeline.
+  struct exec_place {
+    std::uint64_t queued = 0; // seqs; 0: not yet
+    std::uint64_t exited = 0;
+    bool archived = false;
+  };
+
+  /// Bytes that a client has sent for an exec's standard input.
+  struct sent_input {
+    std::string exec_id;
+    shared_text data;
+    std::uint64_t size = 0; // counts until they are written
+    bool passed = false;    // the runner link has them
+  };
+
+  enum class runner_state : std::uint8_t { absent, asked, up };
+
+  // session.cpp
+  void feed(session::input what);
+  void advance();
+  session::ticket ask(caf::response_promise promise);
+  std::optional<caf::response_promise> asker(session::ticket who);
+  void refuse(session::ticket who, const refusal& why);
+  void touch();
+
+  // session_effects.cpp
+  void perform(const session::effects& todo);
+  void perform(const session::effect& what);
+  void persist(const session::out::persist& change);
+  void write(const session::out::persist& change,
+             const std::vector<timeline_entry>& events);
+  void stored(const session::out::persist& change,
+              std::vector<timeline_entry> events);
+  std::vector<timeline_entry> life_events(const session::out::persist& change);
+
+  // session_endings.cpp
+  void make_checkout();
+  void place_checkout();
+  void checkout_is_there();
+  void save_checkin();
+  void save_rescue();
+  void remove_checkout();
+  void queue_review();
+  void ask_for_review(const project_actor& project);
+  void review_refused(const refusal& why);
+  void answer_checkin(session::ticket who);
+
+  // session_git.cpp
+  void open_transfer(const greenroom::open_transfer& request,
+                     session::ticket who);
+  void answer_transfer(session::ticket who);
+  void answer_token(session::ticket who);
+  void end_transfers();
+  void forget_edge(const caf::actor_addr& edge);
+  caf::result<git_answer> ask_about_checkout(ask_git& what);
+  void find_tip();
+  void look_soon();
+  void look_after_exec();
+
+  // session_execs.cpp
+  std::filesystem::path exec_dir(const std::string& exec_id) const;
+  std::optional<refusal> keep_exec(const std::string& exec_id);
+  void spawn_exec(const std::string& exec_id);
+  void send_spawn(const std::string& exec_id);
+  void kill_exec(const std::string& exec_id);
+  void stop_runner();
+  void on_runner_up(const runner_up& up);
+  void on_runner_down(const std::string& reason);
+  void on_started(const exec_started& news);
+  void on_refused(const std::string& exec_id, const refusal& why);
+  void report_stopped();
+  void on_grown(const exec_grown& news);
+  void on_ended(const std::string& exec_id, std::uint64_t records,
+                exec_outcome outcome);
+  void settle(const std::string& exec_id, const std::string& reason);
+  void report_load();
+
+  // session_input.cpp
+  bool hold(const session::effect& what);
+  void pass_held();
+  void pass_signal(const session::out::signal_exec& what);
+  void take_input(write_input& request, session::ticket who);
+  void pass_input(const session::out::write_input& what);
+  void resize(const session::out::resize_exec& what);
+  void on_written(const input_written& news);
+  void give_up_input(const std::string& problem);
+
+  // session_output.cpp
+  void go_on_soon(const std::string& exec_id, live_exec& exec);
+  void pump_output(const std::string& exec_id);
+  void read_once(event_data& data, const live_exec& exec,
+                 const std::vector<output_record>& records);
+  bool announce_piece(const std::string& exec_id, live_exec& exec);
+
+  // session_answers.cpp
+  void wait_for(const std::string& exec_id, session::ticket who, bool end);
+  void wake_waiters(const std::string& exec_id, bool ended);
+  void give_up_waiting(session::ticket who);
+  void answer_exec(session::ticket who, const std::string& exec_id);
+  caf::result<exec_page> page_of_execs(const list_execs& request);
+  nlohmann::ordered_json json_of(const exec_record& exec) const;
+  std::optional<caf::error> recall(const std::string& exec_id);
+  exec_record load_exec(const archived_exec& place) const;
+  void archive(const std::string& exec_id);
+  std::vector<archived_exec> all_execs() const;
+
+  // session_events.cpp
+  void publish(std::vector<timeline_entry> entries);
+  void publish(const session::out::publish& what);
+  void wake(const std::vector<timeline_entry>& entries);
+  std::vector<timeline_entry> exec_event(event_kind kind,
+                                         const std::string& exec_id) const;
+  void publish_exec(event_kind kind, const std::string& exec_id);
+  std::optional<refusal> publish_queued(const std::string& exec_id);
+  bool append(std::vector<timeline_entry>& entries);
+  void broadcast(event_data& data, const std::vector<timeline_entry>& entries,
+                 std::uint64_t after);
+  watch_reply watch(const watch_session& request);
+  void unwatch(const caf::actor_addr& watcher);
+  session_view view();
+  void try_backlog();
+
+  // session_revival.cpp
+  void revive();
+  void recover_events();
+  void recover_execs();
+  void recover_exec(const timeline_entry& entry);
+  void resume_open(const std::vector<std::string>& open);
+  void recover_requests();
+  void close_exec(exec_record& exec);
+
+  session_actor handle() const {
+    return session_core{self_};
+  }
+  const session_record& record() const noexcept {
+    return machine_.record;
+  }
+  const std::string& id() const noexcept {
+    return machine_.record.id;
+  }
+
+  pointer self_ = nullptr;
+  context_ptr context_;
+  project_record project_;
+  session_supervisor_actor supervisor_;
+  std::filesystem::path dir_;
+
+  session::state machine_;
+  std::deque<session::input> inbox_;    // to be applied now
+  std::deque<session::input> deferred_; // wait for a stored change
+  bool advancing_ = false;
+
+  session::ticket last_ticket_ = 0;
+  std::unordered_map<session::ticket, caf::response_promise> asked_;
+  std::unordered_set<session::ticket> waits_;  // ready to wait for an end
+  std::unordered_set<session::ticket> starts_; // get the record
+  std::unordered_map<session::ticket, std::string> secrets_; // to be handed out
+  std::unordered_map<session::ticket, sent_input> inputs_;
+  std::unordered_map<session::ticket, git_edge_actor> transfers_; // asked for
+
+  std::unordered_map<std::string, live_exec> live_;
+  std::vector<std::string> to_spawn_; // until the runner is up
+  std::vector<session::effect> held_; // for what runs, likewise
+  runner_state runner_ = runner_state::absent;
+  bool starting_ = false; // the runner was asked for to be started
+  bool stopped_ = false;  // nothing runs any more; the machine is yet to hear
+  std::optional<exec_archive> archive_;
+  std::unordered_map<std::string, exec_place> places_; // of execs at hand
+  std::uint32_t reported_load_ = 0;
+
+  std::vector<git_edge_actor> edges_; // whose transfers go on
+  bool look_armed_ = false;
+  std::chrono::steady_clock::time_point last_look_{};
+  std::uint32_t review_tries_ = 0;
+  bool review_waiting_ = false;   // to be asked for again at the next try
+  bool checkout_waiting_ = false; // likewise
+  bool placing_waiting_ = false;  // likewise
+  std::vector<std::function<void()>> asks_waiting_; // for the checkout
+  bool held_answers_ = false;  // likewise: of execs that would start at once
+  std::uint32_t git_asks_ = 0; // on their way to the git workers
+
+  std::optional<timeline_writer> timeline_;
+  std::vector<timeline_entry> backlog_; // the disk did not take them yet
+  bool retrying_ = false;
+  std::function<void()> pending_change_; // writes what the store did not take
+  bool ended_published_ = false;
+  bool touched_ = false; // found at a revival: somebody has used the checkout
+  std::vector<caf::actor> hot_; // watchers that have everything so far
+  shared_text view_;            // empty: to be encoded anew
+  unix_ms last_asked_ = 0;
+};
+
+session_core::behavior_type session_body(session_self::pointer self,
+                                         context_ptr context,
+                                         session_birth birth);
+
+} // namespace greenroom

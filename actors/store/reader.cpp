@@ -1,0 +1,89 @@
+#include "actors/store/reader.hpp"
+
+#include "actors/base/error_boundary.hpp"
+#include "messages/errors.hpp"
+#include "runtime/store/reviews.hpp"
+#include "runtime/store/sessions.hpp"
+
+namespace greenroom {
+
+namespace {
+
+store::session_query to_query(const query_sessions& request) {
+  store::session_query query;
+  query.project_id = request.project_id;
+  query.feature_slug = request.query.feature_slug;
+  query.limit = request.query.limit;
+  query.cursor = request.query.cursor;
+  if (!request.query.status.empty()) {
+    session_status status{};
+    if (!parse(request.query.status, status))
+      throw refused(errc::bad_request,
+                    "status is not one that a session can have");
+    query.status = status;
+  }
+  return query;
+}
+
+store::review_query to_query(const query_reviews& request) {
+  store::review_query query;
+  query.project_id = request.project_id;
+  query.limit = request.query.limit;
+  query.cursor = request.query.cursor;
+  if (!request.query.status.empty()) {
+    review_status status{};
+    if (!parse(request.query.status, status))
+      throw refused(errc::bad_request,
+                    "status is not one that a review can have");
+    query.status = status;
+  }
+  return query;
+}
+
+} // namespace
+
+store_reader_actor::behavior_type
+store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
+             std::shared_ptr<std::unique_ptr<store::connection>> connection) {
+  self->state.connection = std::move(*connection);
+  auto& db = *self->state.connection;
+  return {
+    [&db](const load_session& x) {
+      return guarded("reading a session", [&] {
+        auto record = store::find_session(db, x.session_id);
+        if (!record)
+          throw refused(errc::not_found, "session not found");
+        return std::move(*record);
+      });
+    },
+    [&db](const query_sessions& x) {
+      return guarded("listing sessions", [&] {
+        auto page = store::list_sessions(db, to_query(x));
+        return session_rows{std::move(page.sessions),
+                            std::move(page.next_cursor)};
+      });
+    },
+    [&db](const live_sessions& x) {
+      return guarded("listing live sessions", [&] {
+        return session_rows{store::live_sessions(db, x.project_id), {}};
+      });
+    },
+    [&db](const load_review& x) {
+      return guarded("reading a review", [&] {
+        auto record = store::find_review(db, x.project_id, x.review_id);
+        if (!record)
+          throw refused(errc::not_found, "review not found");
+        return std::move(*record);
+      });
+    },
+    [&db](const query_reviews& x) {
+      return guarded("listing reviews", [&] {
+        auto page = store::list_reviews(db, to_query(x));
+        return review_page{std::move(page.reviews),
+                           std::move(page.next_cursor)};
+      });
+    },
+  };
+}
+
+} // namespace greenroom

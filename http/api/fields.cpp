@@ -1,0 +1,110 @@
+#include "http/api/fields.hpp"
+
+#include "http/edge/thread_context.hpp"
+#include "http/base/json_body.hpp"
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/base/durations.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw refused(errc::bad_request, message);
+}
+
+std::string days(millis length) {
+  return length % one_day == 0 ? std::to_string(length / one_day) + " days"
+                               : format_duration(length);
+}
+
+} // namespace
+
+millis read_expiry(std::string_view text, millis limit) {
+  auto read = parse_expiry(text);
+  if (read.verdict == expiry_verdict::invalid)
+    refuse("expires_in must be a valid duration (e.g., 24h, 7d)");
+  if (read.verdict == expiry_verdict::too_long || read.length > limit)
+    refuse("expires_in cannot exceed " + days(limit));
+  return read.length;
+}
+
+event_filter read_filter(const query_params& query) {
+  event_filter result;
+  auto types = query.get("types").value_or(std::string_view{});
+  while (!types.empty()) {
+    auto comma = types.find(',');
+    auto name = types.substr(0, comma);
+    types.remove_prefix(comma == std::string_view::npos ? types.size()
+                                                        : comma + 1);
+    event_kind kind{};
+    if (!parse(name, kind))
+      refuse("types: unknown event \"" + std::string{name} + "\"");
+    result.kinds |= bit(kind);
+  }
+  result.exec_id = query.text("exec_id");
+  if (!result.exec_id.empty() && !is_exec_id(result.exec_id))
+    refuse("exec_id must match ^[A-Za-z0-9_-]{1,64}$");
+  return result;
+}
+
+std::int32_t read_signal(const nlohmann::json* value) {
+  constexpr int last = 64;
+  if (value != nullptr && value->is_number_integer() && *value >= 1
+      && *value <= last)
+    return value->get<std::int32_t>();
+  if (value != nullptr && value->is_string()) {
+    auto name = value->get<std::string>();
+    if (name.starts_with("SIG"))
+      name.erase(0, 3);
+    for (int number = 1; number <= last; ++number)
+      if (auto known = ::sigabbrev_np(number);
+          known != nullptr && name == known)
+        return number;
+  }
+  refuse("signal must be the name of a signal, like INT, or a number from 1 "
+         "to 64");
+}
+
+void send_text(const exchange_ptr& ex, std::string_view text) {
+  response answer;
+  answer.content_type = "text/plain; charset=utf-8";
+  answer.body = text;
+  ex->send(std::move(answer));
+}
+
+std::filesystem::path exec_log(const exchange& ex) {
+  return ex.env.options.data_dir / "sessions" / ex.session_id()
+         / runner::exec_dir(ex.exec_id());
+}
+
+event_id read_event_id(std::string_view name, std::string_view text) {
+  event_id result;
+  if (!parse(text, result))
+    refuse(std::string{name} + " must be an event id, like 3-17");
+  return result;
+}
+
+std::string list_json(std::string_view name, std::string_view list,
+                      std::string_view next_cursor) {
+  std::string result;
+  result.reserve(list.size() + name.size() + next_cursor.size() + 32);
+  result += "{\"";
+  result += name;
+  result += "\":";
+  result += list;
+  if (!next_cursor.empty()) {
+    result += ",\"next_cursor\":";
+    result += nlohmann::json(next_cursor).dump();
+  }
+  result += '}';
+  return result;
+}
+
+} // namespace greenroom::http::handlers

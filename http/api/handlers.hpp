@@ -1,0 +1,72 @@
+// The handlers of the route table, one for each route.
+//
+// Each runs on the exchange's HTTP thread after all checks of the table, and
+// sees to it that the exchange is answered, now or when an actor has answered.
+// What it throws becomes the answer.
+#pragma once
+
+#include "http/edge/exchange.hpp"
+
+namespace greenroom::http::handlers {
+
+// sessions.cpp
+void list_sessions(const exchange_ptr& ex);
+void create_session(const exchange_ptr& ex);
+void get_session(const exchange_ptr& ex);
+void terminate_session(const exchange_ptr& ex);
+void checkin_session(const exchange_ptr& ex);
+void extend_session(const exchange_ptr& ex);
+
+// git.cpp
+void rotate_token(const exchange_ptr& ex);
+void get_git_state(const exchange_ptr& ex);
+void get_diff(const exchange_ptr& ex);
+void get_mergeability(const exchange_ptr& ex);
+
+// execs.cpp
+void start_exec(const exchange_ptr& ex);
+void list_execs(const exchange_ptr& ex);
+void get_exec(const exchange_ptr& ex);
+void cancel_exec(const exchange_ptr& ex);
+void write_stdin(const exchange_ptr& ex);
+void signal_exec(const exchange_ptr& ex);
+void resize_exec(const exchange_ptr& ex);
+
+// output.cpp
+void get_output(const exchange_ptr& ex);
+void attach(const exchange_ptr& ex);
+
+// wait.cpp
+void wait_for_event(const exchange_ptr& ex);
+
+// reviews.cpp
+void list_reviews(const exchange_ptr& ex);
+void get_review(const exchange_ptr& ex);
+void get_review_diff(const exchange_ptr& ex);
+void get_review_output(const exchange_ptr& ex);
+void approve_review(const exchange_ptr& ex);
+void reject_review(const exchange_ptr& ex);
+
+// events.cpp
+void watch_events(const exchange_ptr& ex);
+void get_timeline(const exchange_ptr& ex);
+
+// projects.cpp
+void list_projects(const exchange_ptr& ex);
+void create_project(const exchange_ptr& ex);
+void get_project(const exchange_ptr& ex);
+void change_project(const exchange_ptr& ex);
+void delete_project(const exchange_ptr& ex);
+
+// keys.cpp
+void list_keys(const exchange_ptr& ex);
+void create_key(const exchange_ptr& ex);
+void revoke_key(const exchange_ptr& ex);
+
+// operations.cpp
+void healthz(const exchange_ptr& ex);
+void readyz(const exchange_ptr& ex);
+void version(const exchange_ptr& ex);
+void openapi(const exchange_ptr& ex);
+
+} // namespace greenroom::http::handlers

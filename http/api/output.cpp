@@ -1,0 +1,95 @@
+#include "http/edge/ask.hpp"
+#include "http/api/fields.hpp"
+#include "http/api/handlers.hpp"
+#include "http/streams/output_download.hpp"
+#include "http/api/routes.hpp"
+#include "http/wire/websocket_frames.hpp"
+#include "http/streams/terminal.hpp"
+#include "runtime/auth/api_keys.hpp"
+#include "runtime/auth/scopes.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+bool is_web_socket(const request& in) noexcept {
+  return is_same_word(in.upgrade, "websocket") && in.web_socket_version == "13"
+         && ws::is_key(in.web_socket_key);
+}
+
+void refuse_plain(const exchange_ptr& ex) {
+  auto answer = error_response(
+    {errc::bad_request, "this is a WebSocket: connect with version 13 of the "
+                        "protocol"},
+    ex->id, now_ms());
+  answer.status = 426;
+  answer.headers.emplace_back("Upgrade", "websocket");
+  answer.headers.emplace_back("Sec-WebSocket-Version", "13");
+  ex->send(std::move(answer));
+}
+
+/// A page of another origin may be open in the browser of somebody whose key
+/// the browser sends.
+void check_origin(const exchange& ex) {
+  auto& ours = ex.env.options.public_url;
+  auto path = ours.find('/', ours.find("://") + 3);
+  if (!ex.in.origin.empty()
+      && !is_same_origin(ex.in.origin, std::string_view{ours}.substr(0, path)))
+    throw refused(errc::forbidden, "pages of "
+                                     + std::string{ex.in.origin.substr(0, 200)}
+                                     + " may not open terminals here");
+}
+
+void check_terminal(const exec_view& view) {
+  auto exec = nlohmann::json::parse(view.json.view(), nullptr, false);
+  if (!exec.is_object() || !exec.contains("tty") || exec["tty"].is_null())
+    throw refused(errc::conflict,
+                  "the exec has no terminal; start it with \"tty\" to attach "
+                  "to it");
+}
+
+/// How followers of the exchange's exec ask about it.
+log_follower::question ask_whether_over(const exchange_ptr& ex) {
+  return [ex](const std::function<void(bool)>& tell) {
+    ask_session<exec_view>(
+      ex, ex->env.options.look_up, retry::always,
+      greenroom::get_exec{ex->exec_id()},
+      [tell](const exec_view& view) { tell(view.ended); },
+      [tell](const caf::error& why) {
+        tell(to_refusal(why).code == errc::not_found);
+      });
+  };
+}
+
+} // namespace
+
+void get_output(const exchange_ptr& ex) {
+  auto what = read_output_request(*ex);
+  read_in_session<exec_view>(
+    ex, ex->env.options.look_up, greenroom::get_exec{ex->exec_id()},
+    [ex, what](const exec_view& view) {
+      if (what.follow && !view.ended)
+        follow_output(ex, exec_log(*ex), what, ask_whether_over(ex));
+      else
+        send_output(ex, exec_log(*ex), what);
+    });
+}
+
+void attach(const exchange_ptr& ex) {
+  check_origin(*ex);
+  if (!is_web_socket(ex->in)) {
+    refuse_plain(ex);
+    return;
+  }
+  read_in_session<exec_view>(
+    ex, ex->env.options.look_up, greenroom::get_exec{ex->exec_id()},
+    [ex](const exec_view& view) {
+      check_terminal(view);
+      auto can_type = has_any(*ex->key, scopes_for(access::change_session));
+      attach_terminal(ex, exec_log(*ex), ask_whether_over(ex), can_type);
+    });
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,114 @@
+#include "runtime/config/projects.hpp"
+#include "http/edge/ask.hpp"
+#include "http/api/fields.hpp"
+#include "http/api/handlers.hpp"
+#include "http/base/json_body.hpp"
+#include "runtime/auth/scopes.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+using ordered_json = nlohmann::ordered_json;
+
+ordered_json project_json(const project_record& project) {
+  auto result = project_to_json(project);
+  result["status"] = project.stopped ? "stopped" : "running";
+  return result;
+}
+
+void reply_with(const exchange_ptr& ex, int status,
+                const project_record& project) {
+  ex->reply(status, project_json(project).dump());
+}
+
+/// A create that is repeated finds what its first try made.
+void answer_as_made(const exchange_ptr& ex, const project_record& wanted,
+                    const caf::error& why) {
+  ask<project_record>(ex, ex->env.directory, ex->env.options.look_up,
+                      greenroom::get_project{wanted.id},
+                      [ex, wanted, why](const project_record& there) {
+                        if (there == wanted)
+                          reply_with(ex, 201, there);
+                        else
+                          refuse_with(ex, why);
+                      });
+}
+
+/// Whoever names a repository has the server read and write it as itself: that
+/// is more than a limit to projects allows.
+void check_may_name_repo(const exchange& ex) {
+  if (!ex.key->projects.empty())
+    throw refused(errc::forbidden,
+                  "setting a project's repo needs an API key that is not "
+                  "limited to projects");
+}
+
+} // namespace
+
+void list_projects(const exchange_ptr& ex) {
+  query_params query{ex->in.query};
+  ask<project_list>(ex, ex->env.directory, ex->env.options.look_up,
+                    greenroom::list_projects{},
+                    [ex, query = std::move(query)](const project_list& all) {
+                      auto shown = all.projects;
+                      std::erase_if(shown, [&](const project_record& project) {
+                        return !allows_project(*ex->key, project.id);
+                      });
+                      std::string next;
+                      shown = page_of(
+                        std::move(shown), query,
+                        [](const project_record& p) { return p.id; }, next);
+                      auto list = ordered_json::array();
+                      for (auto& project : shown)
+                        list.push_back(project_json(project));
+                      ex->reply(200, list_json("projects", list.dump(), next));
+                    });
+}
+
+void create_project(const exchange_ptr& ex) {
+  auto project = project_from_json(parse_object(ex->in.body));
+  check_may_name_repo(*ex);
+  ask<project_record>(
+    ex, ex->env.directory, ex->env.options.ordinary,
+    greenroom::create_project{project},
+    [ex](const project_record& made) { reply_with(ex, 201, made); },
+    [ex, project](const caf::error& why) {
+      if (ex->repeated && to_refusal(why).code == errc::project_exists)
+        answer_as_made(ex, project, why);
+      else
+        refuse_with(ex, why);
+    });
+}
+
+void get_project(const exchange_ptr& ex) {
+  ask<project_record>(
+    ex, ex->env.directory, ex->env.options.look_up,
+    greenroom::get_project{ex->project_id()},
+    [ex](const project_record& project) { reply_with(ex, 200, project); });
+}
+
+void change_project(const exchange_ptr& ex) {
+  auto body = parse_object(ex->in.body);
+  if (body.contains("repo"))
+    check_may_name_repo(*ex);
+  auto fields = body.dump();
+  ask<project_record>(
+    ex, ex->env.directory, ex->env.options.ordinary,
+    greenroom::change_project{ex->project_id(), std::move(fields)},
+    [ex](const project_record& project) { reply_with(ex, 200, project); });
+}
+
+void delete_project(const exchange_ptr& ex) {
+  ask<done>(
+    ex, ex->env.directory, ex->env.options.ordinary,
+    greenroom::delete_project{ex->project_id()}, [ex](const done&) {
+      ex->reply(
+        200,
+        ordered_json{{"id", ex->project_id()}, {"status", "deleted"}}.dump());
+    });
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,136 @@
+#include "runtime/api_json/reviews.hpp"
+#include "http/edge/ask.hpp"
+#include "http/api/fields.hpp"
+#include "http/api/handlers.hpp"
+#include "http/base/json_body.hpp"
+#include "http/streams/output_download.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+#include "runtime/api_json/records.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+using ordered_json = nlohmann::ordered_json;
+
+constexpr std::size_t max_comment = 10'000;
+
+/// The name of a review's one exec.
+constexpr std::string_view review_exec = "review";
+
+const std::string& review_id(const exchange& ex) {
+  return ex.params[1];
+}
+
+std::filesystem::path review_log(const exchange& ex) {
+  return ex.env.options.data_dir / "sessions" / review_id(ex)
+         / runner::exec_dir(review_exec);
+}
+
+bool is_being_reviewed(const review_record& review) noexcept {
+  return review.status <= review_status::running;
+}
+
+void reply_with(const exchange_ptr& ex, const review_record& review) {
+  ex->reply(200, to_text(review_json(review)));
+}
+
+/// `comment` of the body, which may be missing where it is not `needed`.
+std::string read_comment(const exchange& ex, bool needed) {
+  std::string comment;
+  if (needed || !ex.in.body.empty()) {
+    auto body = parse_object(ex.in.body);
+    object_reader fields{body};
+    comment = fields.text("comment").value_or("");
+    fields.done();
+  }
+  if (needed && comment.empty())
+    throw refused(errc::bad_request, "comment is required");
+  if (comment.size() > max_comment)
+    throw refused(errc::bad_request, "comment cannot be longer than "
+                                       + std::to_string(max_comment)
+                                       + " bytes");
+  return comment;
+}
+
+void decide(const exchange_ptr& ex, bool approve) {
+  auto comment = read_comment(*ex, !approve);
+  ask_project<review_record>(
+    ex, ex->env.options.change,
+    decide_review{review_id(*ex), ex->by(), approve, std::move(comment),
+                  ex->repeated},
+    [ex](const review_record& review) { reply_with(ex, review); });
+}
+
+void follow(const exchange_ptr& ex, const output_request& what) {
+  follow_output(
+    ex, review_log(*ex), what, [ex](const std::function<void(bool)>& tell) {
+      with_project(
+        ex,
+        [ex, tell](const project_actor& project) {
+          ask<review_record>(
+            ex, project, ex->env.options.look_up,
+            greenroom::get_review{review_id(*ex)},
+            [tell](const review_record& r) { tell(!is_being_reviewed(r)); },
+            [tell](const caf::error&) { tell(false); });
+        },
+        [tell](const caf::error&) { tell(false); });
+    });
+}
+
+} // namespace
+
+void list_reviews(const exchange_ptr& ex) {
+  query_params query{ex->in.query};
+  greenroom::list_reviews what{query.text("status"), query.limit(),
+                               query.text("cursor")};
+  review_status known{};
+  if (!what.status.empty() && !parse(what.status, known))
+    throw refused(errc::bad_request,
+                  "status must be queued, running, approved, rejected, merged, "
+                  "conflict, stale or failed");
+  ask_project<review_page>(
+    ex, ex->env.options.ordinary, std::move(what),
+    [ex](const review_page& page) {
+      auto list = ordered_json::array();
+      for (auto& review : page.reviews)
+        list.push_back(review_json(review));
+      ex->reply(200, list_json("reviews", to_text(list), page.next_cursor));
+    });
+}
+
+void get_review(const exchange_ptr& ex) {
+  ask_project<review_record>(
+    ex, ex->env.options.look_up, greenroom::get_review{review_id(*ex)},
+    [ex](const review_record& review) { reply_with(ex, review); });
+}
+
+void get_review_diff(const exchange_ptr& ex) {
+  ask_project<git_answer>(
+    ex, ex->env.options.ordinary, greenroom::get_review_diff{review_id(*ex)},
+    [ex](const git_answer& diff) { send_text(ex, diff.text.view()); });
+}
+
+void get_review_output(const exchange_ptr& ex) {
+  auto what = read_output_request(*ex);
+  ask_project<review_record>(ex, ex->env.options.look_up,
+                             greenroom::get_review{review_id(*ex)},
+                             [ex, what](const review_record& review) {
+                               if (what.follow && is_being_reviewed(review))
+                                 follow(ex, what);
+                               else
+                                 send_output(ex, review_log(*ex), what);
+                             });
+}
+
+void approve_review(const exchange_ptr& ex) {
+  decide(ex, true);
+}
+
+void reject_review(const exchange_ptr& ex) {
+  decide(ex, false);
+}
+
+} // namespace greenroom::http::handlers

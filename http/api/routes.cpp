@@ -1,0 +1,305 @@
+#include "http/api/routes.hpp"
+
+#include "http/edge/thread_context.hpp"
+#include "http/api/handlers.hpp"
+#include "http/api/idempotency.hpp"
+#include "http/base/parse.hpp"
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/auth/api_keys.hpp"
+#include "runtime/auth/scopes.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <vector>
+
+namespace greenroom::http {
+
+namespace {
+
+using enum access;
+
+constexpr bool with_body = true;
+constexpr bool no_body = false;
+constexpr bool made_anew = true;
+
+constexpr route table[] = {
+  {verb::get, "/projects/{id}/sessions", read_session, no_body,
+   handlers::list_sessions},
+  {verb::post, "/projects/{id}/sessions", change_session, with_body,
+   handlers::create_session, made_anew},
+  {verb::get, "/projects/{id}/sessions/{sid}", read_session, no_body,
+   handlers::get_session},
+  {verb::del, "/projects/{id}/sessions/{sid}", admin, no_body,
+   handlers::terminate_session},
+  // Its body is optional and read leniently, so its handler sees to it.
+  {verb::post, "/projects/{id}/sessions/{sid}/checkin", change_session, no_body,
+   handlers::checkin_session},
+  {verb::post, "/projects/{id}/sessions/{sid}/extend", change_session,
+   with_body, handlers::extend_session},
+  {verb::post, "/projects/{id}/sessions/{sid}/clone-token", change_session,
+   with_body, handlers::rotate_token, made_anew},
+  {verb::get, "/projects/{id}/sessions/{sid}/git", read_session, no_body,
+   handlers::get_git_state},
+  {verb::get, "/projects/{id}/sessions/{sid}/diff", read_session, no_body,
+   handlers::get_diff},
+  {verb::get, "/projects/{id}/sessions/{sid}/mergeability", read_session,
+   no_body, handlers::get_mergeability},
+  {verb::get, "/projects/{id}/sessions/{sid}/wait", read_session, no_body,
+   handlers::wait_for_event},
+  {verb::get, "/projects/{id}/sessions/{sid}/events", read_session, no_body,
+   handlers::watch_events},
+  {verb::get, "/projects/{id}/sessions/{sid}/timeline", read_session, no_body,
+   handlers::get_timeline},
+  {verb::post, "/projects/{id}/sessions/{sid}/exec", change_session, with_body,
+   handlers::start_exec},
+  {verb::get, "/projects/{id}/sessions/{sid}/execs", read_session, no_body,
+   handlers::list_execs},
+  {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}", read_session,
+   no_body, handlers::get_exec},
+  {verb::del, "/projects/{id}/sessions/{sid}/execs/{eid}", change_session,
+   no_body, handlers::cancel_exec},
+  {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/output", read_session,
+   no_body, handlers::get_output},
+  {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/attach", read_session,
+   no_body, handlers::attach},
+  // Its body is raw bytes.
+  {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/stdin",
+   change_session, no_body, handlers::write_stdin},
+  {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/signal",
+   change_session, with_body, handlers::signal_exec},
+  {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/resize",
+   change_session, with_body, handlers::resize_exec},
+
+  {verb::get, "/projects/{id}/reviews", read_session, no_body,
+   handlers::list_reviews},
+  {verb::get, "/projects/{id}/reviews/{rid}", read_session, no_body,
+   handlers::get_review},
+  {verb::get, "/projects/{id}/reviews/{rid}/diff", read_session, no_body,
+   handlers::get_review_diff},
+  {verb::get, "/projects/{id}/reviews/{rid}/output", read_session, no_body,
+   handlers::get_review_output},
+  {verb::post, "/projects/{id}/reviews/{rid}/approve", change_session,
+   with_body, handlers::approve_review},
+  {verb::post, "/projects/{id}/reviews/{rid}/reject", change_session, with_body,
+   handlers::reject_review},
+
+  {verb::get, "/projects", read_projects, no_body, handlers::list_projects},
+  {verb::post, "/projects", admin, with_body, handlers::create_project},
+  {verb::get, "/projects/{id}", read_projects, no_body, handlers::get_project},
+  {verb::patch, "/projects/{id}", admin, with_body, handlers::change_project},
+  {verb::del, "/projects/{id}", admin, no_body, handlers::delete_project},
+
+  {verb::get, "/keys", admin, no_body, handlers::list_keys},
+  {verb::post, "/keys", admin, with_body, handlers::create_key},
+  {verb::del, "/keys/{kid}", admin, no_body, handlers::revoke_key},
+
+  {verb::get, "/healthz", open, no_body, handlers::healthz},
+  {verb::get, "/readyz", open, no_body, handlers::readyz},
+  {verb::get, "/version", open, no_body, handlers::version},
+  {verb::get, "/openapi.json", open, no_body, handlers::openapi},
+};
+
+constexpr std::string_view read_session_scopes[] = {"sessions:read",
+                                                    "projects:read", "admin"};
+constexpr std::string_view change_session_scopes[] = {
+  "sessions:execute", "projects:execute", "admin"};
+constexpr std::string_view read_projects_scopes[] = {"projects:read", "admin"};
+constexpr std::string_view admin_scopes[] = {"admin"};
+
+/// A route's pattern, cut once.
+struct cut_route {
+  const route* of;
+  path_segments pattern;
+};
+
+bool is_parameter(std::string_view segment) noexcept {
+  return segment.starts_with('{');
+}
+
+const std::vector<cut_route>& cut_routes() {
+  static const auto result = [] {
+    std::vector<cut_route> all;
+    for (auto& one : table)
+      all.push_back({&one, split_path(one.pattern)});
+    return all;
+  }();
+  return result;
+}
+
+bool matches(const path_segments& pattern, const path_segments& path) noexcept {
+  if (pattern.count != path.count)
+    return false;
+  for (std::size_t i = 0; i < path.count; ++i)
+    if (is_parameter(pattern.items[i]) ? path.items[i].empty()
+                                       : pattern.items[i] != path.items[i])
+      return false;
+  return true;
+}
+
+bool in_project(const route& r) noexcept {
+  return r.pattern.starts_with("/projects/{id}");
+}
+
+bool in_session(const route& r) noexcept {
+  return r.pattern.starts_with("/projects/{id}/sessions/{sid}");
+}
+
+bool in_review(const route& r) noexcept {
+  return r.pattern.starts_with("/projects/{id}/reviews/{rid}");
+}
+
+/// Browsers cannot set headers on a WebSocket: they send the key as one of the
+/// subprotocols that they offer.
+std::string_view secret_in(const request& in) noexcept {
+  auto secret = secret_of(in.authorization, in.api_key);
+  return secret.empty() ? secret_of_protocols(in.web_socket_protocol) : secret;
+}
+
+void check_key(exchange& ex) {
+  auto secret = secret_in(ex.in);
+  if (!secret.empty()) {
+    ex.keys = ex.env.keys.snapshot();
+    ex.key = ex.keys->find(secret, now_ms());
+  }
+  if (ex.key == nullptr)
+    throw refused(errc::unauthorized,
+                  secret.empty()
+                    ? "an API key is needed: send it as Authorization: Bearer "
+                      "KEY or X-API-Key: KEY"
+                    : "the API key is unknown, expired or revoked");
+  auto scopes = scopes_for(ex.route->who);
+  if (!has_any(*ex.key, scopes)) {
+    std::string list;
+    for (auto scope : scopes)
+      list += (list.empty() ? "" : ", ") + std::string{scope};
+    throw refused(errc::forbidden,
+                  scopes.size() == 1
+                    ? "the API key needs the scope " + list
+                    : "the API key needs one of the scopes " + list);
+  }
+}
+
+void check_project(exchange& ex) {
+  if (!in_project(*ex.route))
+    return;
+  auto session = in_session(*ex.route);
+  auto review = in_review(*ex.route);
+  auto missing = session  ? "session not found"
+                 : review ? "review not found"
+                          : "project not found";
+  if (!is_project_id(ex.project_id()))
+    throw refused(errc::bad_request, "invalid project id");
+  if (!allows_project(*ex.key, ex.project_id()))
+    throw refused(errc::not_found, missing);
+  if ((session || review) && !is_id(ex.params[1]))
+    throw refused(errc::not_found, missing);
+  if (session && !ex.exec_id().empty() && !is_exec_id(ex.exec_id()))
+    throw refused(errc::not_found, "exec not found");
+}
+
+void check_body(exchange& ex) {
+  if (ex.in.body.size() > ex.env.options.max_body)
+    throw refused(errc::body_too_large,
+                  "the request body is larger than "
+                    + std::to_string(ex.env.options.max_body) + " bytes");
+  if (ex.route->takes_body && !ex.in.body.empty()
+      && !is_json_type(ex.in.content_type))
+    throw refused(errc::unsupported_media_type,
+                  "the request body must be JSON: send it with Content-Type: "
+                  "application/json");
+}
+
+void serve(const exchange_ptr& ex) {
+  auto where = find_route(ex->in.verb, ex->in.path);
+  if (where.found == nullptr) {
+    if (where.allow.empty())
+      throw refused(errc::not_found, "route not found");
+    auto answer =
+      error_response({errc::method_not_allowed,
+                      "method " + std::string{ex->in.method}
+                        + " is not allowed here, use " + where.allow},
+                     ex->id, now_ms());
+    answer.headers.emplace_back("Allow", where.allow);
+    ex->send(std::move(answer));
+    return;
+  }
+  ex->route = where.found;
+  if (ex->route->who != open)
+    check_key(*ex);
+  for (std::size_t i = 0; i < where.params.size(); ++i) {
+    auto decoded = percent_decode(where.params[i]);
+    if (!decoded)
+      throw refused(errc::bad_request, "the path is malformed");
+    ex->params[i] = std::move(*decoded);
+  }
+  check_project(*ex);
+  check_body(*ex);
+  if (ex->route->verb == verb::post && ex->in.idempotency_key.data() != nullptr)
+    serve_once(ex);
+  else
+    ex->route->handle(ex);
+}
+
+} // namespace
+
+std::span<const std::string_view> scopes_for(access who) noexcept {
+  switch (who) {
+    case read_session:
+      return read_session_scopes;
+    case change_session:
+      return change_session_scopes;
+    case read_projects:
+      return read_projects_scopes;
+    case admin:
+      return admin_scopes;
+    case open:
+      break;
+  }
+  return {};
+}
+
+std::span<const route> routes() noexcept {
+  return table;
+}
+
+routed find_route(verb method, std::string_view path) {
+  routed result;
+  auto cut = split_path(path);
+  if (cut.count == 0)
+    return result;
+  for (auto& one : cut_routes()) {
+    if (!matches(one.pattern, cut))
+      continue;
+    if (one.of->verb == method) {
+      result.found = one.of;
+      result.allow.clear();
+      std::size_t next = 0;
+      for (std::size_t i = 0; i < cut.count; ++i)
+        if (is_parameter(one.pattern.items[i]))
+          result.params[next++] = cut.items[i];
+      return result;
+    }
+    if (!result.allow.empty())
+      result.allow += ", ";
+    result.allow += to_string(one.of->verb);
+    if (one.of->verb == verb::get)
+      result.allow += ", HEAD";
+  }
+  return result;
+}
+
+void dispatch(const exchange_ptr& ex) {
+  try {
+    serve(ex);
+  } catch (const refused& e) {
+    ex->refuse(e.code(), e.what());
+  } catch (const std::exception& e) {
+    ex->env.log->error("{} failed: {} request={}",
+                       ex->route == nullptr ? "routing" : ex->route->pattern,
+                       e.what(), ex->id);
+    ex->refuse(errc::internal, "internal error");
+  }
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,54 @@
+// The table of all routes. Routing, 404 and 405, the scopes that a key needs,
+// and the test of the OpenAPI document all come from it.
+#pragma once
+
+#include "http/edge/exchange.hpp"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace greenroom::http {
+
+/// Who may use a route.
+enum class access : std::uint8_t {
+  open, // no key needed
+  read_session,
+  change_session,
+  read_projects,
+  admin,
+};
+
+/// The scopes of which a key needs one; empty for `open`.
+std::span<const std::string_view> scopes_for(access who) noexcept;
+
+struct route {
+  http::verb verb;
+  std::string_view pattern; // `/projects/{id}/sessions`, at most 3 parameters
+  access who;
+  bool takes_body; // a JSON object
+  void (*handle)(const exchange_ptr&);
+  // For a repetition with an Idempotency-Key: the answer holds a secret, so it
+  // is made again instead of being kept.
+  bool made_anew = false;
+};
+
+std::span<const route> routes() noexcept;
+
+/// What the table says of a path.
+struct routed {
+  const route* found = nullptr; // null: 404, or 405 if `allow` is not empty
+  std::array<std::string_view, 3> params; // not decoded
+  std::string allow; // methods of the path, where it has none for `verb`
+};
+
+routed find_route(verb method, std::string_view path);
+
+/// Checks a request in the order route, key, scope, project, body and hands it
+/// to its handler. Whatever the handler throws is answered here.
+void dispatch(const exchange_ptr& ex);
+
+} // namespace greenroom::http

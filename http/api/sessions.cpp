@@ -1,0 +1,235 @@
+#include "http/git/clone_url.hpp"
+#include "http/edge/ask.hpp"
+#include "http/api/fields.hpp"
+#include "http/api/handlers.hpp"
+#include "http/base/json_body.hpp"
+#include "runtime/git/common/refs.hpp"
+#include "runtime/api_json/records.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+using ordered_json = nlohmann::ordered_json;
+
+constexpr std::size_t max_slug = 200;
+constexpr std::size_t max_labels = 64;
+constexpr std::size_t max_label_key = 64;
+constexpr std::size_t max_label_value = 1024;
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw refused(errc::bad_request, message);
+}
+
+void check_name(std::string_view field, const std::string& name) {
+  if (name.empty())
+    return;
+  if (auto fault = git::name_fault(name))
+    refuse(std::string{field} + ' ' + *fault);
+}
+
+void check_labels(const string_map& labels) {
+  if (labels.size() > max_labels)
+    refuse("labels cannot have more than " + std::to_string(max_labels)
+           + " entries");
+  for (auto& [key, value] : labels)
+    if (key.empty() || key.size() > max_label_key
+        || value.size() > max_label_value)
+      refuse("labels must have names of 1-" + std::to_string(max_label_key)
+             + " and values of at most " + std::to_string(max_label_value)
+             + " bytes");
+}
+
+/// The body of a create. Types first, then API.md's refusals in their order.
+greenroom::create_session read_create(const exchange& ex) {
+  auto body = parse_object(ex.in.body);
+  object_reader fields{body};
+  greenroom::create_session result;
+  result.session_id = ex.planned_id;
+  result.by = ex.by();
+  result.branch = fields.text("branch").value_or("");
+  result.new_branch = fields.text("new_branch").value_or("");
+  result.from_ref = fields.text("from_ref").value_or("");
+  result.feature_slug = fields.text("feature_slug").value_or("");
+  auto expires_in = fields.text("expires_in");
+  result.preview_port = static_cast<std::uint16_t>(
+    fields.whole_number("preview_port", 1, 65535).value_or(8080));
+  auto on_expiry = fields.text("on_expire");
+  result.labels = fields.text_map("labels").value_or(string_map{});
+  fields.done();
+
+  if (result.branch.empty() && result.new_branch.empty())
+    refuse("branch or new_branch is required");
+  if (!result.branch.empty() && !result.new_branch.empty())
+    refuse("specify either branch or new_branch, not both");
+  check_name("branch", result.branch);
+  check_name("new_branch", result.new_branch);
+  check_name("from_ref", result.from_ref);
+  if (!result.from_ref.empty() && result.new_branch.empty())
+    refuse("from_ref needs new_branch");
+  if (result.feature_slug.size() > max_slug)
+    refuse("feature_slug cannot be longer than " + std::to_string(max_slug)
+           + " bytes");
+  if (on_expiry && !parse(*on_expiry, result.expiry))
+    refuse("on_expire must be rescue or checkin");
+  check_labels(result.labels);
+  auto& options = ex.env.options;
+  result.expires_in = expires_in ? read_expiry(*expires_in, options.max_expiry)
+                                 : options.default_expiry;
+  return result;
+}
+
+/// For a shell, whatever is in it.
+std::string for_shell(std::string_view text) {
+  std::string result = "'";
+  for (auto c : text)
+    result += c == '\'' ? std::string{"'\\''"} : std::string{c};
+  return result + '\'';
+}
+
+/// A session as its creation answers it, with the fields of that moment. One
+/// that is over already, where the request is a repetition, has no token.
+std::string created_json(const exchange& ex, const created_session& made) {
+  auto& session = made.session;
+  auto result = session_json(session, 0);
+  if (made.token.empty())
+    return result.dump();
+  auto url =
+    clone_url(ex.env.options, session.project_id, session.id, made.token);
+  auto base = ex.env.options.public_url + "/projects/" + session.project_id
+              + "/sessions/" + session.id;
+  result["auth_clone_url"] = url;
+  result["instructions"] =
+    "git clone --branch " + for_shell(session.branch) + ' ' + for_shell(url)
+    + ' ' + for_shell(session.project_id)
+    + "\n# Commits that you push show in the session at once. Run commands "
+      "with "
+      "POST "
+    + base + "/exec, watch them with GET " + base
+    + "/events, and end the session with POST " + base + "/checkin.";
+  return result.dump();
+}
+
+/// The body of a check-in. What is no JSON object counts as none.
+greenroom::checkin_session read_checkin(const exchange& ex) {
+  greenroom::checkin_session result;
+  result.by = ex.by();
+  result.repeat = ex.repeated;
+  nlohmann::json body = nlohmann::json::object();
+  if (is_json_type(ex.in.content_type))
+    try {
+      body = parse_object(ex.in.body);
+    } catch (const refused&) {
+      return result;
+    }
+  object_reader fields{body};
+  result.skip_review = fields.boolean("skip_review").value_or(false);
+  result.auto_merge = fields.boolean("auto_merge").value_or(false);
+  result.commit_message = fields.text("commit_message").value_or("");
+  fields.done();
+  return result;
+}
+
+std::string checkin_json(const checkin_reply& done, bool skip_review) {
+  ordered_json result{{"session_id", done.session_id},
+                      {"status", to_string(done.status)}};
+  auto queued = !done.review_id.empty() && !skip_review;
+  if (queued)
+    result["review_task_id"] = done.review_id;
+  result["message"] = queued ? "Session ended. Review task queued."
+                             : "Session ended. Preview removed, token revoked.";
+  result["commit"] = done.commit;
+  result["branch"] = done.branch;
+  auto& merge = result["merge"];
+  merge["status"] = done.merge;
+  if (!done.merge_reason.empty())
+    merge["reason"] = done.merge_reason;
+  if (!done.merge_commit.empty())
+    merge["commit"] = done.merge_commit;
+  if (!done.files.empty())
+    merge["files"] = done.files;
+  return to_text(result);
+}
+
+} // namespace
+
+void list_sessions(const exchange_ptr& ex) {
+  query_params query{ex->in.query};
+  greenroom::list_sessions what;
+  what.status = query.text("status");
+  session_status known{};
+  if (!what.status.empty() && !parse(what.status, known))
+    refuse("status must be creating, active, checking_in, ended, expired, "
+           "terminated or failed");
+  what.feature_slug = query.text("feature_slug");
+  what.limit = query.limit();
+  what.cursor = query.text("cursor");
+  with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
+    ask<session_page>(
+      ex, project, ex->env.options.ordinary, what,
+      [ex](const session_page& page) {
+        auto list = ordered_json::array();
+        for (auto& entry : page.sessions)
+          list.push_back(session_json(entry.session, entry.running_execs));
+        ex->reply(200, list_json("sessions", list.dump(), page.next_cursor));
+      });
+  });
+}
+
+void create_session(const exchange_ptr& ex) {
+  auto what = read_create(*ex);
+  with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
+    ask<created_session>(ex, project, ex->env.options.change, what,
+                         [ex](const created_session& made) {
+                           ex->reply(201, created_json(*ex, made));
+                         });
+  });
+}
+
+void get_session(const exchange_ptr& ex) {
+  read_in_session<session_view>(
+    ex, ex->env.options.look_up, greenroom::get_session{},
+    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
+}
+
+void extend_session(const exchange_ptr& ex) {
+  auto body = parse_object(ex->in.body);
+  object_reader fields{body};
+  auto text = fields.text("expires_in");
+  fields.done();
+  greenroom::extend_session what{
+    read_expiry(text.value_or(""), ex->env.options.max_expiry)};
+  change_in_session<session_view>(
+    ex, ex->env.options.ordinary, what,
+    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
+}
+
+void checkin_session(const exchange_ptr& ex) {
+  auto what = read_checkin(*ex);
+  auto skip_review = what.skip_review;
+  change_in_session<checkin_reply>(
+    ex, ex->env.options.change, std::move(what),
+    [ex, skip_review](const checkin_reply& done) {
+      ex->reply(200, checkin_json(done, skip_review));
+    });
+}
+
+void terminate_session(const exchange_ptr& ex) {
+  change_in_session<terminate_reply>(
+    ex, ex->env.options.change, greenroom::terminate_session{ex->by()},
+    [ex](const terminate_reply& done) {
+      ex->reply(200, ordered_json{{"status", "terminated"},
+                                  {"id", done.session_id},
+                                  {"message",
+                                   "Session force-terminated. Preview removed, "
+                                   "token revoked."},
+                                  {"rescue_refs", done.rescue_refs}}
+                       .dump());
+    });
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,163 @@
+#include "http/edge/ask.hpp"
+#include "http/edge/exec_watch.hpp"
+#include "http/api/fields.hpp"
+#include "http/api/handlers.hpp"
+#include "http/streams/response_registry.hpp"
+#include "messages/ids.hpp"
+#include "runtime/auth/api_keys.hpp"
+#include "runtime/base/durations.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+#include <nlohmann/json.hpp>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+constexpr millis default_timeout = 30'000;
+constexpr millis max_timeout = 3 * 60'000;
+
+[[noreturn]] void refuse(const std::string& message) {
+  throw refused(errc::bad_request, message);
+}
+
+struct wait_request {
+  std::string until;
+  std::string exec_id; // empty: until the session's end
+  millis timeout = default_timeout;
+};
+
+wait_request read_wait(const exchange& ex) {
+  query_params query{ex.in.query};
+  wait_request result;
+  result.until = query.text("until");
+  std::string_view until = result.until;
+  constexpr std::string_view exec = "exec:";
+  constexpr std::string_view exited = ":exited";
+  if (until == "preview:ready")
+    refuse("until=preview:ready is not served by this version");
+  if (until.starts_with(exec) && until.ends_with(exited)
+      && until.size() > exec.size() + exited.size()) {
+    until.remove_prefix(exec.size());
+    until.remove_suffix(exited.size());
+    if (!is_exec_id(until))
+      throw refused(errc::not_found, "exec not found");
+    result.exec_id = until;
+  } else if (until != "ended") {
+    refuse("until must be exec:EID:exited or ended");
+  }
+  if (auto text = query.get("timeout")) {
+    auto length = parse_duration(*text);
+    if (!length)
+      refuse("timeout must be a valid duration (e.g., 30s)");
+    if (*length > max_timeout)
+      refuse("timeout cannot exceed " + format_duration(max_timeout));
+    result.timeout = *length;
+  }
+  return result;
+}
+
+/// A request that waits, until the bell says over or late.
+class waiting final : public open_stream,
+                      public bell_listener,
+                      public std::enable_shared_from_this<waiting> {
+public:
+  waiting(exchange_ptr ex, wait_request what)
+    : env_(ex->env), key_id_(ex->key->id), connection_id_(ex->connection_id()),
+      what_(std::move(what)), ex_(std::move(ex)) {}
+
+  void begin(const session_actor& session) {
+    env_.streams.add(shared_from_this());
+    if (!ex_)
+      return;
+    bell_task task{ex_->project_id(),
+                   ex_->session_id(),
+                   what_.exec_id,
+                   session,
+                   env_.directory,
+                   env_.options.look_up,
+                   std::chrono::milliseconds{what_.timeout}};
+    bell_ = env_.system.spawn<exec_bell>(env_.life, weak_from_this(),
+                                         std::move(task));
+  }
+
+  void close() override {
+    failed({errc::unavailable, "the wait was broken off, try again"});
+  }
+  void tick(clock::time_point, unix_ms) override {}
+  const std::string& key_id() const noexcept override {
+    return key_id_;
+  }
+  std::uint64_t connection_id() const noexcept override {
+    return connection_id_;
+  }
+
+  void over() override {
+    answer(true);
+  }
+  void late() override {
+    answer(false);
+  }
+  void failed(const refusal& why) override {
+    if (ex_)
+      ex_->refuse(why);
+    done();
+  }
+
+private:
+  void answer(bool reached) {
+    if (!ex_)
+      return;
+    auto ex = ex_;
+    done();
+    auto tell = [ex, reached, until = what_.until](const char* name,
+                                                   std::string_view json) {
+      auto result =
+        nlohmann::ordered_json{{"until", until}, {"reached", reached}}.dump();
+      result.pop_back();
+      result += ",\"" + std::string{name} + "\":" + std::string{json} + '}';
+      ex->reply(200, result);
+    };
+    ex->start_over();
+    auto patience = env_.options.look_up;
+    if (what_.exec_id.empty())
+      read_in_session<session_view>(
+        ex, patience, greenroom::get_session{},
+        [tell](const session_view& v) { tell("session", v.json.view()); });
+    else
+      read_in_session<exec_view>(
+        ex, patience, greenroom::get_exec{what_.exec_id},
+        [tell](const exec_view& v) { tell("exec", v.json.view()); });
+  }
+
+  void done() {
+    if (!ex_)
+      return;
+    auto self = shared_from_this();
+    ex_.reset();
+    if (bell_)
+      caf::anon_send_exit(bell_, caf::exit_reason::user_shutdown);
+    bell_ = nullptr;
+    env_.streams.remove(*this);
+  }
+
+  http::edge& env_;
+  const std::string key_id_;
+  const std::uint64_t connection_id_;
+  const wait_request what_;
+  exchange_ptr ex_; // null: over
+  bell_actor bell_;
+};
+
+} // namespace
+
+void wait_for_event(const exchange_ptr& ex) {
+  auto what = read_wait(*ex);
+  with_session(ex, [ex, what](const session_actor& session) {
+    std::make_shared<waiting>(ex, what)->begin(session);
+  });
+}
+
+} // namespace greenroom::http::handlers

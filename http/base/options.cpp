@@ -1,0 +1,32 @@
+#include "http/base/options.hpp"
+
+#include "runtime/config/config.hpp"
+
+namespace greenroom::http {
+
+options options_from(const config& from) {
+  options result;
+  result.host = from.http.listen.host;
+  result.port = from.http.listen.port;
+  result.public_url = from.http.public_url;
+  while (result.public_url.ends_with('/'))
+    result.public_url.pop_back();
+  result.data_dir =
+    std::filesystem::absolute(from.node.data_dir).lexically_normal();
+  result.threads = from.http.threads;
+  result.max_body = from.http.max_body;
+  result.max_connections = from.http.max_connections;
+  if (from.git.listen) {
+    result.git_host = from.git.listen->host;
+    result.git_port = from.git.listen->port;
+  }
+  result.git_url = from.git.public_url;
+  while (result.git_url.ends_with('/'))
+    result.git_url.pop_back();
+  result.max_push = from.git.max_push;
+  result.default_expiry = from.sessions.default_expiry;
+  result.max_expiry = from.sessions.max_expiry;
+  return result;
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,173 @@
+// How handlers ask actors: find the handle, ask, and turn what goes wrong into
+// the answer.
+//
+// `ok(const Reply&)` is called on the HTTP thread. What it throws is answered
+// as a handler's own exceptions are.
+#pragma once
+
+#include "http/edge/bridge.hpp"
+#include "http/edge/thread_context.hpp"
+#include "http/edge/exchange.hpp"
+#include "messages/requests.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace greenroom::http::handlers {
+
+/// True for an error that says that the actor is gone, not what it thinks.
+bool is_gone(const caf::error& why);
+
+/// True for the error of a message that lay in the mailbox of an actor that
+/// ended, or came after: nobody has seen it.
+bool is_unread(const caf::error& why);
+
+/// Answers with an actor's refusal.
+void refuse_with(const exchange_ptr& ex, const caf::error& why);
+
+/// Runs `f` and answers with what it refuses. Any other exception is the
+/// bridge's to log; the exchange then says 500 when it is let go.
+template <class F>
+void answering(const exchange_ptr& ex, F&& f) {
+  try {
+    std::forward<F>(f)();
+  } catch (const refused& e) {
+    ex->refuse(e.code(), e.what());
+  }
+}
+
+/// The error of a request that is not made because too many wait already.
+caf::error too_many();
+
+/// Asks an actor whose handle is known. What goes wrong is `failed`'s. The
+/// patience counts from the request's arrival, whatever has been asked before.
+template <class Reply, class Handle, class Message, class Ok, class Failed>
+void ask(const exchange_ptr& ex, const Handle& whom,
+         std::chrono::milliseconds patience, Message&& message, Ok ok,
+         Failed failed) {
+  if (ex->env.bridge.full()) {
+    failed(too_many());
+    return;
+  }
+  ex->env.bridge.template ask<Reply>(
+    whom, ex->left_of(patience), std::forward<Message>(message),
+    [ex, ok = std::move(ok)](const Reply& reply) mutable {
+      answering(ex, [&] { ok(reply); });
+    },
+    std::move(failed));
+}
+
+template <class Reply, class Handle, class Message, class Ok>
+void ask(const exchange_ptr& ex, const Handle& whom,
+         std::chrono::milliseconds patience, Message&& message, Ok ok) {
+  ask<Reply>(ex, whom, patience, std::forward<Message>(message), std::move(ok),
+             [ex](const caf::error& why) { refuse_with(ex, why); });
+}
+
+/// Calls `f(const session_actor&)` with the exchange's session.
+template <class F, class Failed>
+void with_session(const exchange_ptr& ex, F f, Failed failed) {
+  auto& cache = ex->env.bridge.sessions;
+  if (auto known = cache.find(ex->session_id())) {
+    if (known->project_id != ex->project_id())
+      failed(make_error(errc::not_found, "session not found"));
+    else
+      f(known->handle);
+    return;
+  }
+  ask<session_actor>(
+    ex, ex->env.directory, ex->env.options.look_up,
+    find_session{ex->project_id(), ex->session_id()},
+    [ex, f = std::move(f)](const session_actor& found) mutable {
+      auto& bridge = ex->env.bridge;
+      bridge.sessions.put(ex->session_id(), ex->project_id(), found);
+      bridge.watch(found);
+      f(found);
+    },
+    std::move(failed));
+}
+
+template <class F>
+void with_session(const exchange_ptr& ex, F f) {
+  with_session(ex, std::move(f),
+               [ex](const caf::error& why) { refuse_with(ex, why); });
+}
+
+/// Calls `f(const project_actor&)` with the exchange's project.
+template <class F, class Failed>
+void with_project(const exchange_ptr& ex, F f, Failed failed) {
+  if (auto known = ex->env.bridge.projects.find(ex->project_id())) {
+    f(known->handle);
+    return;
+  }
+  ask<project_actor>(
+    ex, ex->env.directory, ex->env.options.look_up,
+    find_project{ex->project_id()},
+    [ex, f = std::move(f)](const project_actor& found) mutable {
+      auto& bridge = ex->env.bridge;
+      bridge.projects.put(ex->project_id(), ex->project_id(), found);
+      bridge.watch(found);
+      f(found);
+    },
+    std::move(failed));
+}
+
+template <class F>
+void with_project(const exchange_ptr& ex, F f) {
+  with_project(ex, std::move(f),
+               [ex](const caf::error& why) { refuse_with(ex, why); });
+}
+
+/// What may be done where a session's actor goes down meanwhile.
+enum class retry {
+  unhandled, // ask the next actor if this one never took the message
+  always,    // ask the next actor in any case: it is only a read
+};
+
+/// Asks the exchange's session. A session that has just gone to sleep, or has
+/// crashed, has another actor at the next look-up; it is asked once.
+template <class Reply, class Message, class Ok, class Failed>
+void ask_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
+                 retry how, Message message, Ok ok, Failed failed,
+                 bool again = true) {
+  auto ask_it = [=](const session_actor& session) {
+    ask<Reply>(
+      ex, session, patience, message, ok, [=](const caf::error& why) mutable {
+        if (again && (how == retry::always ? is_gone(why) : is_unread(why))) {
+          ex->env.bridge.sessions.erase(ex->session_id());
+          ask_session<Reply>(ex, patience, how, message, ok, failed, false);
+        } else {
+          failed(why);
+        }
+      });
+  };
+  with_session(ex, std::move(ask_it), failed);
+}
+
+template <class Reply, class Message, class Ok>
+void change_in_session(const exchange_ptr& ex,
+                       std::chrono::milliseconds patience, Message message,
+                       Ok ok) {
+  ask_session<Reply>(ex, patience, retry::unhandled, std::move(message),
+                     std::move(ok),
+                     [ex](const caf::error& why) { refuse_with(ex, why); });
+}
+
+template <class Reply, class Message, class Ok>
+void read_in_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
+                     Message message, Ok ok) {
+  ask_session<Reply>(ex, patience, retry::always, std::move(message),
+                     std::move(ok),
+                     [ex](const caf::error& why) { refuse_with(ex, why); });
+}
+
+/// Asks the exchange's project.
+template <class Reply, class Message, class Ok>
+void ask_project(const exchange_ptr& ex, std::chrono::milliseconds patience,
+                 Message message, Ok ok) {
+  with_project(ex, [=](const project_actor& project) {
+    ask<Reply>(ex, project, patience, message, ok);
+  });
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,174 @@
+#include "http/edge/exec_watch.hpp"
+
+#include "http/edge/loop.hpp"
+
+#include <caf/atom.hpp>
+#include <caf/sec.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+/// The first pause before a lost session is looked for; each next one is twice
+/// as long. Together they last about 12 s.
+constexpr std::chrono::milliseconds first_pause{100};
+constexpr unsigned max_tries = 7;
+
+/// True for an error that a revived session would not give.
+bool is_passing(const caf::error& why) {
+  return why == caf::sec::request_receiver_down
+         || why == caf::sec::request_timeout
+         || why.category() == caf::atom("exit")
+         || to_refusal(why).code == errc::unavailable;
+}
+
+} // namespace
+
+exec_bell::exec_bell(caf::actor_config& config, std::weak_ptr<http::loop> home,
+                     std::weak_ptr<bell_listener> listener, bell_task task)
+  : bell_actor::base(config), loop_(std::move(home)),
+    listener_(std::move(listener)), task_(std::move(task)) {
+  set_down_handler([this](caf::down_msg& message) {
+    if (message.source == task_.session.address())
+      lose();
+  });
+}
+
+const char* exec_bell::name() const {
+  return "greenroom.http.bell";
+}
+
+/// The clock keeps the object until the reminders are due; what it holds goes
+/// now.
+void exec_bell::on_exit() {
+  listener_.reset();
+  task_ = {};
+}
+
+exec_bell::behavior_type exec_bell::make_behavior() {
+  monitor(task_.session);
+  delayed_send(bell_actor{this}, task_.limit, bell_time_up{});
+  ask();
+  return {[this](const event_batch& events) { batch(events); },
+          [this](bell_look_again) { look(); },
+          [this](bell_time_up) {
+            tell(&bell_listener::late);
+            quit();
+          }};
+}
+
+void exec_bell::ask() {
+  request(task_.session, task_.look_up,
+          watch_session{watcher_actor{bell_actor{this}}, 0, true})
+    .then(
+      [this, g = generation_](const watch_reply& reply) {
+        if (g != generation_)
+          return;
+        tries_ = 0;
+        if (reply.state == watch_state::over)
+          end();
+        else if (reply.state == watch_state::behind)
+          lose();
+        else
+          ask_exec();
+      },
+      [this, g = generation_](const caf::error& why) {
+        if (g == generation_)
+          fail(why);
+      });
+}
+
+/// What happened before the session knew of this bell.
+void exec_bell::ask_exec() {
+  if (task_.exec_id.empty())
+    return;
+  request(task_.session, task_.look_up, greenroom::get_exec{task_.exec_id})
+    .then(
+      [this, g = generation_](const exec_view& view) {
+        if (g != generation_)
+          return;
+        if (view.ended)
+          end();
+      },
+      [this, g = generation_](const caf::error& why) {
+        if (g == generation_)
+          fail(why);
+      });
+}
+
+void exec_bell::batch(const event_batch& events) {
+  auto is_end = [&](const event_slice& one) {
+    return one.kind == event_kind::exec_exited && one.exec_id == task_.exec_id;
+  };
+  if (events.end || std::ranges::any_of(events.slices, is_end))
+    end();
+}
+
+void exec_bell::lose() {
+  if (std::exchange(reminded_, true))
+    return;
+  ++generation_;
+  if (tries_ == max_tries) {
+    post([](bell_listener& listener) {
+      listener.failed(
+        {errc::unavailable, "the session is restarting, try again"});
+    });
+    quit();
+    return;
+  }
+  delayed_send(bell_actor{this}, first_pause * (1u << tries_),
+               bell_look_again{});
+  ++tries_;
+}
+
+void exec_bell::look() {
+  reminded_ = false;
+  request(task_.directory, task_.look_up,
+          find_session{task_.project_id, task_.session_id})
+    .then(
+      [this, g = generation_](const session_actor& found) {
+        if (g != generation_)
+          return;
+        demonitor(task_.session.address());
+        task_.session = found;
+        monitor(found);
+        ask();
+      },
+      [this, g = generation_](const caf::error& why) {
+        if (g == generation_)
+          fail(why);
+      });
+}
+
+void exec_bell::fail(const caf::error& why) {
+  if (is_passing(why)) {
+    lose();
+    return;
+  }
+  post([what = to_refusal(why)](bell_listener& listener) {
+    listener.failed(what);
+  });
+  quit();
+}
+
+void exec_bell::end() {
+  tell(&bell_listener::over);
+  quit();
+}
+
+void exec_bell::tell(void (bell_listener::*what)()) {
+  post([what](bell_listener& listener) { (listener.*what)(); });
+}
+
+void exec_bell::post(std::function<void(bell_listener&)> what) {
+  if (auto home = loop_.lock())
+    home->post([to = listener_, what = std::move(what)] {
+      if (auto listener = to.lock())
+        what(*listener);
+    });
+}
+
+} // namespace greenroom::http::handlers

@@ -1,0 +1,158 @@
+#include "http/edge/loop.hpp"
+
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/resumable.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+#include <spdlog/spdlog.h>
+
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace greenroom::http {
+
+namespace {
+
+/// Messages that a bridge handles before other work of the loop gets its turn.
+constexpr std::size_t messages_per_turn = 256;
+
+/// An io_context that can be emptied while the owners of what is in it live.
+struct emptied_context : asio::io_context {
+  using asio::io_context::io_context;
+  void drop_handlers() {
+    shutdown();
+  }
+};
+
+struct ticker {
+  asio::steady_timer timer;
+  std::chrono::milliseconds period;
+  std::function<void()> task;
+};
+
+void run_guarded(const std::function<void()>& task) {
+  try {
+    task();
+  } catch (const std::exception& e) {
+    spdlog::error("a task of an HTTP thread failed: {}", e.what());
+  }
+}
+
+} // namespace
+
+struct loop::state {
+  emptied_context context{1};
+  std::mutex guard;
+  std::vector<std::function<void()>> tasks; // under guard
+  bool woken = false;                       // under guard
+  std::vector<std::function<void()>> running;
+  std::vector<std::unique_ptr<ticker>> tickers;
+  std::vector<caf::resumable*> woken_actors; // on the loop's thread
+
+  void drain() {
+    {
+      std::lock_guard lock{guard};
+      std::swap(tasks, running);
+      woken = false;
+    }
+    for (auto& task : running) {
+      run_guarded(task);
+      task = nullptr;
+    }
+    running.clear();
+  }
+
+  void arm(ticker& t) {
+    t.timer.expires_after(t.period);
+    t.timer.async_wait([this, &t](const asio::error_code& error) {
+      if (error)
+        return;
+      run_guarded(t.task);
+      arm(t);
+    });
+  }
+};
+
+loop::loop(caf::actor_system& system)
+  : caf::execution_unit(&system), state_(std::make_unique<state>()) {}
+
+loop::~loop() = default;
+
+void loop::post(std::function<void()> task) {
+  bool wake = false;
+  {
+    std::lock_guard lock{state_->guard};
+    state_->tasks.push_back(std::move(task));
+    wake = !std::exchange(state_->woken, true);
+  }
+  if (wake)
+    asio::post(state_->context, [s = state_.get()] { s->drain(); });
+}
+
+void loop::every(std::chrono::milliseconds period, std::function<void()> task) {
+  auto added = std::make_unique<ticker>(
+    ticker{asio::steady_timer{state_->context}, period, std::move(task)});
+  state_->arm(*added);
+  state_->tickers.push_back(std::move(added));
+}
+
+void loop::after(std::chrono::microseconds pause, std::function<void()> task) {
+  auto timer = std::make_shared<asio::steady_timer>(state_->context, pause);
+  timer->async_wait(
+    [timer, task = std::move(task)](const asio::error_code& error) {
+      if (!error)
+        run_guarded(task);
+    });
+}
+
+void loop::run() {
+  auto work = asio::make_work_guard(state_->context);
+  state_->context.run();
+}
+
+void loop::stop() {
+  state_->context.stop();
+}
+
+void loop::drop_all() {
+  std::vector<std::function<void()>> dropped;
+  {
+    std::lock_guard lock{state_->guard};
+    std::swap(dropped, state_->tasks);
+  }
+  state_->context.drop_handlers();
+  wake_actors();
+}
+
+asio::io_context& loop::context() noexcept {
+  return state_->context;
+}
+
+void loop::wake_actors() {
+  for (auto job : std::exchange(state_->woken_actors, {}))
+    system().scheduler().enqueue(job);
+}
+
+void loop::exec_later(caf::resumable* job) {
+  if (job->subtype() != caf::resumable::io_actor) {
+    state_->woken_actors.push_back(job);
+    if (state_->woken_actors.size() == 1)
+      asio::post(state_->context, [this] { wake_actors(); });
+    return;
+  }
+  post([this, job] {
+    switch (job->resume(this, messages_per_turn)) {
+      case caf::resumable::resume_later:
+        exec_later(job);
+        break;
+      default:
+        // The reference that came with `job`.
+        caf::intrusive_ptr_release(job);
+    }
+  });
+}
+
+} // namespace greenroom::http

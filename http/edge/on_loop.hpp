@@ -1,0 +1,47 @@
+// A typed actor that lives on an HTTP thread's loop: it runs there and nowhere
+// else, so it shares that thread's state without a lock.
+#pragma once
+
+#include "http/edge/loop.hpp"
+
+#include <caf/actor_config.hpp>
+#include <caf/mailbox_element.hpp>
+#include <caf/resumable.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <utility>
+
+namespace greenroom::http {
+
+template <class Handle>
+class on_loop : public Handle::base {
+public:
+  using super = typename Handle::base;
+  using subtype_t = caf::resumable::subtype_t;
+
+  on_loop(caf::actor_config& config, loop& home) : super(config), home_(home) {
+    this->context(&home_);
+  }
+
+  using super::enqueue;
+  void enqueue(caf::mailbox_element_ptr element,
+               caf::execution_unit*) override {
+    super::enqueue(std::move(element), &home_);
+  }
+
+  void launch(caf::execution_unit*, bool, bool hide) override {
+    if (!hide)
+      this->register_at_system();
+    caf::intrusive_ptr_add_ref(this->ctrl());
+    home_.exec_later(this);
+  }
+
+  subtype_t subtype() const override {
+    return caf::resumable::io_actor;
+  }
+
+protected:
+  loop& home_;
+};
+
+} // namespace greenroom::http

@@ -1,0 +1,57 @@
+// What the handlers of one HTTP thread share.
+//
+// Made by the server for each of its threads and read by that thread alone;
+// what several threads share (the key ring, readiness) takes care of itself.
+#pragma once
+
+#include "http/base/options.hpp"
+#include "messages/actors.hpp"
+
+#include <caf/fwd.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace spdlog {
+class logger;
+}
+
+namespace greenroom {
+class key_ring;
+}
+
+namespace greenroom::http {
+
+class bridge;
+class fans;
+class log_watch;
+class loop;
+class request_log;
+class stream_table;
+
+/// Why the node cannot serve yet, one sentence each; empty: it is ready. Called
+/// on any thread, must be quick.
+using readiness = std::function<std::vector<std::string>()>;
+
+struct edge {
+  const http::options& options;
+  caf::actor_system& system;
+  const key_ring& keys;
+  directory_actor directory;
+  key_registry_actor registry;
+  store_writer_actor store;
+  readiness ready;
+  readiness warnings; // what it serves without, in the same form
+  std::shared_ptr<spdlog::logger> log;
+  request_log& requests;
+  http::loop& loop;
+  std::weak_ptr<http::loop> life; // of the loop, for who may outlive it
+  http::bridge& bridge;
+  stream_table& streams;
+  http::fans& fans;
+  log_watch& logs;
+};
+
+} // namespace greenroom::http

@@ -1,0 +1,295 @@
+#include "http/git/client_connection.hpp"
+
+#include "http/git/pkt_line.hpp"
+#include "http/base/parse.hpp"
+#include "http/base/reply.hpp"
+#include "messages/errors.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <exception>
+#include <utility>
+
+namespace greenroom::http::git_http {
+
+namespace {
+
+/// What a fetch may ask for; each wish is 50 bytes.
+constexpr std::uint64_t max_wishes = std::uint64_t{32} << 20;
+
+/// The commands of a push, on top of its pack.
+constexpr std::uint64_t push_extra = std::uint64_t{1} << 20;
+
+/// Where a request is cut short it is with one of these.
+struct verdict {
+  int status = 500;
+  std::string sentence;
+};
+
+verdict verdict_on(const std::exception_ptr& fault) {
+  try {
+    std::rethrow_exception(fault);
+  } catch (const refused& e) {
+    return {status_of(e.code()), e.what()};
+  } catch (const bad_message& e) {
+    return {e.status(), e.what()};
+  } catch (const bad_packet& e) {
+    return {400, e.what()};
+  } catch (const std::exception& e) {
+    spdlog::error("git over HTTP: {}", e.what());
+    return {500, "internal error"};
+  }
+}
+
+/// The path without what follows it, where secrets could be.
+std::string loggable(std::string_view target) {
+  if (!target.starts_with('/'))
+    return "-";
+  auto path = target.substr(0, target.find('?'));
+  std::string result{path.substr(0, 256)};
+  for (auto& c : result)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = '?';
+  return result;
+}
+
+void check_method(const request_head& head, const git_route& route) {
+  auto wanted = route.advertise ? "GET" : "POST";
+  if (head.method != wanted)
+    throw bad_message{405, std::string{"this is asked for with "} + wanted};
+  if (!route.service)
+    throw bad_message{403,
+                      "only git's smart HTTP protocol is spoken here: use git "
+                      "1.6.6 or later, without GIT_SMART_HTTP=0"};
+  auto type =
+    "application/x-git-" + std::string{name_of(*route.service)} + "-request";
+  if (!route.advertise && head.content_type != type)
+    throw bad_message{415, "the body must be " + type};
+}
+
+} // namespace
+
+conversation::conversation(std::shared_ptr<surroundings> around,
+                           unique_fd socket, std::string_view first,
+                           std::string id)
+  : around_(std::move(around)),
+    client_(around_->loop->context(), std::move(socket), first),
+    id_(std::move(id)) {}
+
+void conversation::look_at(connection::clock::time_point now) {
+  client_.look_at(now);
+  if (transfer_ != nullptr)
+    transfer_->look_at(now);
+}
+
+void conversation::stop_if_idle() {
+  if (client_.idle())
+    client_.close();
+}
+
+void conversation::stop() {
+  if (transfer_ != nullptr)
+    transfer_->stop();
+  else
+    client_.close();
+}
+
+asio::awaitable<void> conversation::run(std::shared_ptr<conversation> self) {
+  try {
+    co_await self->converse();
+  } catch (const lost&) {
+    // There is nobody to tell.
+  } catch (const std::exception& e) {
+    spdlog::error("git over HTTP: {}", e.what());
+  }
+  self->client_.close();
+}
+
+asio::awaitable<void> conversation::converse() {
+  auto& options = around_->options;
+  for (;;) {
+    auto more = false;
+    std::exception_ptr fault;
+    try {
+      more = co_await client_.read_head(options.git_patience,
+                                        options.git_head_patience);
+    } catch (const bad_message&) {
+      fault = std::current_exception();
+    }
+    if (!more && !fault)
+      co_return;
+    const auto since = connection::clock::now();
+    auto& sent = client_.head().request_id;
+    request_id_ =
+      is_sane_request_id(sent) ? sent : id_ + '-' + std::to_string(requests_++);
+    if (fault) {
+      auto why = verdict_on(fault);
+      co_await refuse(why.status, why.sentence);
+    } else {
+      co_await answer();
+    }
+    log_request(since);
+    if (!client_.reusable() || around_->stopping)
+      break;
+  }
+  co_await client_.linger();
+}
+
+asio::awaitable<void> conversation::answer() {
+  std::exception_ptr fault;
+  try {
+    co_await serve();
+  } catch (const lost&) {
+    client_.close();
+  } catch (...) {
+    fault = std::current_exception();
+  }
+  if (!fault)
+    co_return;
+  auto why = verdict_on(fault);
+  // What has begun cannot be taken back, only cut short.
+  if (client_.status() != 0)
+    client_.close();
+  else
+    co_await refuse(why.status, why.sentence);
+}
+
+asio::awaitable<void> conversation::serve() {
+  auto& target = client_.head().target;
+  auto route = read_route(target);
+  if (!route && !target.starts_with("/git/"))
+    throw bad_message{421, "this connection is for git, open another one"};
+  if (!route)
+    throw refused{errc::not_found, "there is no such repository"};
+  check_method(client_.head(), *route);
+  co_await serve_route(*route);
+}
+
+asio::awaitable<void> conversation::serve_route(const git_route& route) {
+  auto& options = around_->options;
+  const auto is_push =
+    *route.service == service::receive_pack && !route.advertise;
+  token_watch watch{*around_};
+  std::string veto;
+  auto entered = co_await enter(route, watch, veto);
+  request_body body{client_,
+                    is_push ? options.max_push + push_extra : max_wishes,
+                    options.git_patience};
+  transfer_plan plan;
+  plan.route = route;
+  plan.protocol = sane_protocol(client_.head().git_protocol);
+  plan.request_id = request_id_;
+  plan.body = &body;
+  if (is_push) {
+    plan.push = co_await read_commands(body, plan.begun);
+    auto& push = *plan.push;
+    if (entered && !push.commands.empty())
+      veto = fault_of(push, entered->grant.session.branch).value_or("");
+    if (!veto.empty() || push.commands.empty()) {
+      co_await refuse_push(body, push, veto);
+      co_return;
+    }
+  }
+  plan.who = std::move(*entered);
+  co_await transmit(std::move(plan), watch);
+}
+
+/// Why a session takes no push now can be said so that git shows it; that is
+/// left in `veto` then, and nobody has entered.
+asio::awaitable<std::optional<admitted>>
+conversation::enter(const git_route& route, token_watch& watch,
+                    std::string& veto) {
+  auto token = token_of(client_.head().authorization);
+  if (token.empty())
+    throw refused{errc::unauthorized,
+                  "the session's clone token is needed: use the clone URL that "
+                  "the session was created with"};
+  try {
+    co_return co_await admit(*around_, route.project_id, route.session_id,
+                             token, watch);
+  } catch (const refused& e) {
+    if (e.code() != errc::conflict || route.advertise
+        || *route.service != service::receive_pack)
+      throw;
+    veto = e.what();
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<push_request> conversation::read_commands(request_body& body,
+                                                          std::string& begun) {
+  for (;;) {
+    auto piece = co_await body.next();
+    if (piece.empty())
+      throw refused{errc::bad_request, "the push ends amid its commands"};
+    begun += piece;
+    auto push = read_push(begun);
+    if (!push)
+      continue;
+    // Without a report nobody would know how it went, we included.
+    if (!push->commands.empty() && !push->has("report-status")
+        && !push->has("report-status-v2"))
+      throw refused{errc::bad_request,
+                    "this git is too old: it does not ask how a push went"};
+    co_return std::move(*push);
+  }
+}
+
+/// Answers a push by itself. One without commands only tries the token.
+asio::awaitable<void> conversation::refuse_push(request_body& body,
+                                                const push_request& push,
+                                                std::string_view why) {
+  // Clients listen when they have sent all.
+  while (!(co_await body.next()).empty())
+    continue;
+  header_fields more;
+  more.emplace_back("X-Request-Id", request_id_);
+  auto text = push.commands.empty() ? std::string{} : refusal_of(push, why);
+  co_await client_.reply(200, "application/x-git-receive-pack-result", text,
+                         std::move(more), around_->options.git_patience);
+}
+
+asio::awaitable<void> conversation::transmit(transfer_plan plan,
+                                             token_watch& watch) {
+  if (watch.dead())
+    throw refused{errc::unauthorized, "the clone token is not valid any more"};
+  transfer one{*around_, client_, std::move(plan)};
+  struct current {
+    transfer*& place;
+    token_watch& watch;
+    ~current() {
+      place = nullptr;
+      watch.on_death({});
+    }
+  } guard{transfer_, watch};
+  transfer_ = &one;
+  watch.on_death([&one] { one.stop(); });
+  co_await one.run();
+}
+
+asio::awaitable<void> conversation::refuse(int status,
+                                           std::string_view sentence) {
+  header_fields more;
+  more.emplace_back("X-Request-Id", request_id_);
+  if (status == 401)
+    more.emplace_back("WWW-Authenticate", "Basic realm=\"Greenroom session\"");
+  if (status == 503)
+    more.emplace_back("Retry-After", "1");
+  if (status == 405)
+    more.emplace_back("Allow", client_.head().method == "GET" ? "POST" : "GET");
+  auto text = "greenroom: " + std::string{sentence} + '\n';
+  co_await client_.reply(status, "text/plain; charset=utf-8", text,
+                         std::move(more), around_->options.git_patience);
+}
+
+void conversation::log_request(connection::clock::time_point since) {
+  auto taken =
+    std::chrono::duration<double, std::milli>(connection::clock::now() - since);
+  auto& head = client_.head();
+  around_->log->info("{} {} {} {:.1f} ms in={} out={} request={}",
+                     head.method.empty() ? "-" : head.method,
+                     loggable(head.target), client_.status(), taken.count(),
+                     client_.received(), client_.sent(), request_id_);
+}
+
+} // namespace greenroom::http::git_http

@@ -1,0 +1,61 @@
+// One client of git, from its first request to its last.
+//
+// Routes, checks the token, and has the rest done by a transfer. Kept alive by
+// its own coroutine; the listener looks at it now and then.
+#pragma once
+
+#include "http/wire/connection.hpp"
+#include "http/git/transfer.hpp"
+
+#include <asio/awaitable.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace greenroom::http::git_http {
+
+class conversation {
+public:
+  /// Throws std::system_error.
+  conversation(std::shared_ptr<surroundings> around, unique_fd socket,
+               std::string_view first, std::string id);
+
+  /// Serves it to its end. Holds on to `self` meanwhile.
+  static asio::awaitable<void> run(std::shared_ptr<conversation> self);
+
+  /// Enforces the deadlines.
+  void look_at(connection::clock::time_point now);
+
+  /// Ends it where it only waits for another request.
+  void stop_if_idle();
+
+  /// Ends it now, with what is going on.
+  void stop();
+
+private:
+  asio::awaitable<void> converse();
+  asio::awaitable<void> answer();
+  asio::awaitable<void> serve();
+  asio::awaitable<void> serve_route(const git_route& route);
+  asio::awaitable<std::optional<admitted>>
+  enter(const git_route& route, token_watch& watch, std::string& veto);
+  asio::awaitable<push_request> read_commands(request_body& body,
+                                              std::string& begun);
+  asio::awaitable<void> refuse_push(request_body& body,
+                                    const push_request& push,
+                                    std::string_view why);
+  asio::awaitable<void> transmit(transfer_plan plan, token_watch& watch);
+  asio::awaitable<void> refuse(int status, std::string_view sentence);
+  void log_request(connection::clock::time_point since);
+
+  std::shared_ptr<surroundings> around_;
+  connection client_;
+  const std::string id_;
+  std::uint64_t requests_ = 0;
+  transfer* transfer_ = nullptr; // the one that goes on
+  std::string request_id_;       // of the request at hand
+};
+
+} // namespace greenroom::http::git_http

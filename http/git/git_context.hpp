@@ -1,0 +1,41 @@
+// What all git connections of a node share.
+//
+// Made by the listener, used on its thread only. Bounds: max_transfers git
+// processes at a time, max_per_session of them for one session; more are told
+// to try again.
+#pragma once
+
+#include "http/edge/bridge.hpp"
+#include "http/edge/loop.hpp"
+#include "http/base/options.hpp"
+#include "messages/actors.hpp"
+#include "runtime/sandbox/plan.hpp"
+
+#include <spdlog/logger.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace greenroom::http::git_http {
+
+inline constexpr std::size_t max_transfers = 64;
+inline constexpr std::size_t max_per_session = 16;
+
+struct surroundings {
+  const http::options& options;
+  caf::actor_system& system;
+  directory_actor directory;
+  std::shared_ptr<const sandbox::host> sandbox;
+  std::shared_ptr<spdlog::logger> log;
+  std::shared_ptr<http::loop> loop;
+  http::bridge& bridge;
+
+  std::size_t transfers = 0;
+  std::unordered_map<std::string, std::size_t> of_session;
+  bool stopping = false;
+};
+
+} // namespace greenroom::http::git_http

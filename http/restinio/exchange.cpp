@@ -1,0 +1,215 @@
+#include "http/restinio/exchange.hpp"
+
+#include "http/edge/thread_context.hpp"
+#include "http/edge/loop.hpp"
+#include "http/base/reply.hpp"
+#include "http/restinio/upgrade.hpp"
+
+#include <string>
+#include <utility>
+
+namespace greenroom::http {
+
+namespace {
+
+restinio::http_status_line_t status_line(int status) {
+  return {restinio::http_status_code_t{static_cast<std::uint16_t>(status)},
+          std::string{reason_of(status)}};
+}
+
+template <class Builder>
+void add_headers(Builder& to, const response& answer, std::string_view id) {
+  if (!answer.content_type.empty())
+    to.append_header("Content-Type", std::string{answer.content_type});
+  to.append_header("Cache-Control", "no-store");
+  to.append_header("X-Content-Type-Options", "nosniff");
+  to.append_header("X-Request-Id", std::string{id});
+  if (answer.close)
+    to.connection_close();
+  for (auto& [name, value] : answer.headers)
+    to.append_header(std::string{name}, value);
+}
+
+/// A body in chunks (`chunked_output_t`) or of known length
+/// (`user_controlled_output_t`).
+template <class Output>
+class body_in_parts final : public body_writer {
+public:
+  using builder = restinio::response_builder_t<Output>;
+
+  explicit body_in_parts(builder to) : to_(std::move(to)) {}
+
+  void write(std::vector<slice> parts,
+             std::function<void(bool)> done) override {
+    for (auto& part : parts)
+      append(restinio::writable_item_t{std::move(part)});
+    if (done)
+      to_.flush([done = std::move(done)](const asio::error_code& error) {
+        done(!error);
+      });
+    else
+      to_.flush();
+  }
+
+  void finish() override {
+    if (!std::exchange(finished_, true))
+      to_.done();
+  }
+
+private:
+  void append(restinio::writable_item_t part) {
+    if constexpr (std::is_same_v<Output, restinio::chunked_output_t>)
+      to_.append_chunk(std::move(part));
+    else
+      to_.append_body(std::move(part));
+  }
+
+  builder to_;
+  bool finished_ = false;
+};
+
+verb verb_of(const restinio::http_method_id_t& method) {
+  if (method == restinio::http_method_get()
+      || method == restinio::http_method_head())
+    return verb::get;
+  if (method == restinio::http_method_post())
+    return verb::post;
+  if (method == restinio::http_method_put())
+    return verb::put;
+  if (method == restinio::http_method_patch())
+    return verb::patch;
+  if (method == restinio::http_method_delete())
+    return verb::del;
+  return verb::other;
+}
+
+/// `http://host/path`, the form that proxies are sent, is the path to us.
+std::string_view without_origin(std::string_view target) {
+  if (target.starts_with('/'))
+    return target;
+  auto origin = target.find("://");
+  if (origin == std::string_view::npos)
+    return target;
+  auto path = target.find('/', origin + 3);
+  return path == std::string_view::npos ? "/" : target.substr(path);
+}
+
+} // namespace
+
+library_exchange::library_exchange(http::edge& thread,
+                                   restinio::request_handle_t request,
+                                   const bool& inside)
+  : exchange(thread), request_(std::move(request)), inside_(inside) {
+  auto& header = request_->header();
+  in.verb = verb_of(header.method());
+  in.head = header.method() == restinio::http_method_head();
+  in.method = header.method().c_str();
+  auto path = header.path();
+  auto query = header.query();
+  in.path = without_origin({path.data(), path.size()});
+  in.query = {query.data(), query.size()};
+  in.body = request_->body();
+  header.for_each_field([this](const auto& field) {
+    if (auto to = place_of(field))
+      *to = field.value();
+  });
+  // What is asked for without this is not asked for.
+  if (header.connection() != restinio::http_connection_header_t::upgrade)
+    in.upgrade = {};
+}
+
+library_exchange::~library_exchange() {
+  abandon();
+}
+
+std::uint64_t library_exchange::connection_id() const noexcept {
+  return request_->connection_id();
+}
+
+void library_exchange::transmit(response&& answer) {
+  auto self =
+    std::static_pointer_cast<library_exchange>(weak_from_this().lock());
+  if (!inside_ || !self) {
+    write(std::move(answer));
+    return;
+  }
+  waiting_ = std::move(answer);
+  env.loop.post([self] { self->write(std::move(self->waiting_)); });
+}
+
+std::unique_ptr<body_writer> library_exchange::transmit_head(response&& head) {
+  if (head.content_length) {
+    using output = restinio::user_controlled_output_t;
+    auto to = request_->create_response<output>(status_line(head.status));
+    to.set_content_length(*head.content_length);
+    add_headers(to, head, id);
+    return std::make_unique<body_in_parts<output>>(std::move(to));
+  }
+  using output = restinio::chunked_output_t;
+  auto to = request_->create_response<output>(status_line(head.status));
+  add_headers(to, head, id);
+  return std::make_unique<body_in_parts<output>>(std::move(to));
+}
+
+std::shared_ptr<web_socket>
+library_exchange::transmit_upgrade(std::string_view protocol,
+                                   web_socket_events&& events) {
+  return upgrade_connection<library_traits>(*request_, protocol, id,
+                                            env.options, std::move(events));
+}
+
+void library_exchange::write(response&& answer) {
+  if (in.head || answer.status == 204) {
+    auto to = request_->create_response<restinio::user_controlled_output_t>(
+      status_line(answer.status));
+    to.set_content_length(answer.content_length.value_or(answer.body.size()));
+    add_headers(to, answer, id);
+    to.done();
+    return;
+  }
+  auto to = request_->create_response(status_line(answer.status));
+  add_headers(to, answer, id);
+  to.set_body(std::move(answer.body));
+  to.done();
+}
+
+std::string_view*
+library_exchange::place_of(const restinio::http_header_field_t& field) {
+  switch (field.field_id()) {
+    case restinio::http_field::authorization:
+      return &in.authorization;
+    case restinio::http_field::content_type:
+      return &in.content_type;
+    case restinio::http_field::range:
+      return &in.range;
+    case restinio::http_field::origin:
+      return &in.origin;
+    case restinio::http_field::upgrade:
+      return &in.upgrade;
+    case restinio::http_field::sec_websocket_key:
+      return &in.web_socket_key;
+    case restinio::http_field::sec_websocket_version:
+      return &in.web_socket_version;
+    case restinio::http_field::sec_websocket_protocol:
+      return &in.web_socket_protocol;
+    default:
+      break;
+  }
+  using restinio::impl::is_equal_caseless;
+  auto is = [&](std::string_view name) {
+    auto& sent = field.name();
+    return sent.size() == name.size()
+           && is_equal_caseless(sent.data(), name.data(), name.size());
+  };
+  if (is("x-api-key"))
+    return &in.api_key;
+  if (is("x-request-id"))
+    return &in.request_id;
+  if (is("last-event-id"))
+    return &in.last_event_id;
+  if (is("idempotency-key"))
+    return &in.idempotency_key;
+  return nullptr;
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,41 @@
+// A request of the HTTP library as an exchange.
+#pragma once
+
+#include "http/edge/exchange.hpp"
+#include "http/restinio/traits.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace greenroom::http {
+
+/// The library forgets where it is in a connection when a request is answered
+/// before its handler has returned and another one is on its way. So such
+/// answers wait until it has.
+class library_exchange final : public exchange {
+public:
+  /// `inside` is true while the handler runs, and outlives this.
+  library_exchange(http::edge& thread, restinio::request_handle_t request,
+                   const bool& inside);
+  ~library_exchange() override;
+
+  std::uint64_t connection_id() const noexcept override;
+
+protected:
+  void transmit(response&& answer) override;
+  std::unique_ptr<body_writer> transmit_head(response&& head) override;
+  std::shared_ptr<web_socket>
+  transmit_upgrade(std::string_view protocol,
+                   web_socket_events&& events) override;
+
+private:
+  void write(response&& answer);
+  std::string_view* place_of(const restinio::http_header_field_t& field);
+
+  restinio::request_handle_t request_;
+  const bool& inside_;
+  response waiting_;
+};
+
+} // namespace greenroom::http

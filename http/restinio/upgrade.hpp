@@ -1,0 +1,50 @@
+// Takes a connection from the HTTP library and makes a WebSocket of it.
+//
+// A template because the library's connection is one; only
+// library_exchange.cpp, which knows the library's traits, includes it.
+#pragma once
+
+#include "http/base/options.hpp"
+#include "http/streams/websocket_socket.hpp"
+
+#include <restinio/all.hpp>
+#include <restinio/websocket/websocket.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace greenroom::http {
+
+/// `request` must not have been answered and must ask for a WebSocket with a
+/// good key.
+template <class Traits>
+std::shared_ptr<web_socket>
+upgrade_connection(restinio::request_t& request, std::string_view protocol,
+                   std::string_view request_id, const options& opts,
+                   web_socket_events events) {
+  using connection = restinio::impl::connection_t<Traits>;
+  auto held = std::move(restinio::impl::access_req_connection(request));
+  auto taken = dynamic_cast<connection&>(*held).move_upgrade_internals();
+  // Counts the connection among those that are open.
+  using monitor = decltype(taken.m_lifetime_monitor);
+  auto counted = std::make_shared<monitor>(std::move(taken.m_lifetime_monitor));
+
+  std::string greeting = "HTTP/1.1 101 Switching Protocols\r\n"
+                         "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                         "Sec-WebSocket-Accept: ";
+  greeting += ws::accept_key(
+    request.header().get_field(restinio::http_field::sec_websocket_key));
+  if (!protocol.empty())
+    greeting += "\r\nSec-WebSocket-Protocol: " + std::string{protocol};
+  greeting += "\r\nX-Request-Id: " + std::string{request_id} + "\r\n\r\n";
+
+  auto result = std::make_shared<asio_web_socket>(
+    asio::ip::tcp::socket{std::move(taken.m_socket)}, std::move(counted),
+    opts.write_patience, std::move(events));
+  result->start(std::move(greeting));
+  return result;
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,122 @@
+#include "http/server/server.hpp"
+
+#include "http/git/listener.hpp"
+#include "http/server/thread.hpp"
+#include "http/server/listening.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+
+namespace greenroom::http {
+
+namespace {
+
+/// How many connections the process has descriptors for. A quarter is kept for
+/// files, pipes and sockets of the rest of the program.
+std::size_t affordable_connections(std::size_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0
+      || limit.rlim_cur == RLIM_INFINITY)
+    return wanted;
+  auto all = static_cast<std::size_t>(limit.rlim_cur);
+  return std::clamp<std::size_t>(all - all / 4, 1, wanted);
+}
+
+// An address for all of the machine's is none to connect to.
+std::string reachable(const std::string& host) {
+  return host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host;
+}
+
+std::string where(const std::string& host, std::uint16_t port) {
+  return (host.find(':') == std::string::npos ? host : '[' + host + ']') + ':'
+         + std::to_string(port);
+}
+
+} // namespace
+
+server::server(options opts, server_parts parts)
+  : options_(std::move(opts)), parts_(std::move(parts)) {
+  if (!parts_.log)
+    parts_.log = spdlog::default_logger();
+}
+
+server::~server() {
+  stop(std::chrono::milliseconds{0});
+}
+
+void server::start() {
+  auto address = address_of(options_.host);
+  if (options_.port != 0)
+    check_free(address, options_.host, options_.port);
+  auto count = std::max(options_.threads, 1u);
+  auto connections = affordable_connections(options_.max_connections);
+  if (connections < options_.max_connections)
+    parts_.log->warn("only {} of http.max_connections = {} are served: raise "
+                     "the limit of open files to {} for all",
+                     connections, options_.max_connections,
+                     options_.max_connections / 3 * 4 + 4);
+  port_ = options_.port;
+  std::vector<std::unique_ptr<http_thread>> made;
+  try {
+    for (unsigned i = 0; i < count; ++i) {
+      made.push_back(std::make_unique<http_thread>(
+        options_, parts_, address,
+        std::max<std::size_t>(connections / count, 1)));
+      port_ = made.back()->listen(port_);
+    }
+  } catch (const std::system_error& e) {
+    throw std::runtime_error("cannot listen on http.listen "
+                             + where(options_.host, options_.port) + ": "
+                             + e.code().message());
+  }
+  if (options_.public_url.empty())
+    options_.public_url = "http://" + where(reachable(options_.host), port_);
+  start_git();
+  threads_ = std::move(made);
+  for (auto& one : threads_) {
+    if (git_)
+      one->give_git_to([git = git_.get()](int socket, std::string first) {
+        git->adopt(unique_fd{socket}, std::move(first));
+      });
+    one->start();
+  }
+}
+
+void server::start_git() {
+  if (!parts_.sandbox)
+    return;
+  git_ = std::make_unique<git_http::listener>(
+    options_, git_http::listener_parts{parts_.system, parts_.directory,
+                                       parts_.sandbox, parts_.log});
+  if (!options_.git_host.empty())
+    try {
+      options_.git_port =
+        git_->listen(address_of(options_.git_host), options_.git_port);
+    } catch (const std::system_error& e) {
+      throw std::runtime_error("cannot listen on git.listen "
+                               + where(options_.git_host, options_.git_port)
+                               + ": " + e.code().message());
+    }
+  git_->start();
+}
+
+void server::stop(std::chrono::milliseconds grace) {
+  for (auto& one : threads_)
+    one->stop(grace);
+  if (git_)
+    git_->stop(grace);
+  for (auto& one : threads_)
+    one->join();
+  // They hand connections over until they have ended.
+  if (git_)
+    git_->join();
+  threads_.clear();
+  git_.reset();
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,82 @@
+// The HTTP server: one event loop, acceptor and bridge actor per thread, all
+// on one port by SO_REUSEPORT.
+//
+// Owned by the composition root; start and stop are for one thread. Bounds:
+// connections (beyond them nobody is accepted), requests that wait for actors,
+// bodies, URLs and headers, and the time that each step of a client may take.
+// With too few descriptors for the configured connections it takes fewer.
+#pragma once
+
+#include "http/edge/thread_context.hpp"
+#include "http/base/options.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace spdlog {
+class logger;
+}
+
+namespace greenroom::sandbox {
+struct host;
+}
+
+namespace greenroom::http {
+
+class http_thread;
+namespace git_http {
+class listener;
+}
+
+/// Whom the server talks to. All must outlive it but the handles.
+struct server_parts {
+  caf::actor_system& system;
+  const key_ring& keys;
+  directory_actor directory;
+  key_registry_actor registry;
+  store_writer_actor store;
+  readiness ready;                     // empty: always ready
+  readiness warnings;                  // empty: none
+  std::shared_ptr<spdlog::logger> log; // null: spdlog's default
+  // Where git runs in sessions; null: git is not served.
+  std::shared_ptr<const sandbox::host> sandbox = nullptr;
+};
+
+class server {
+public:
+  server(options opts, server_parts parts);
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+  ~server();
+
+  /// Listens and serves. Throws std::runtime_error with one sentence where it
+  /// cannot.
+  void start();
+
+  /// The port that was bound, after `start`.
+  std::uint16_t port() const noexcept {
+    return port_;
+  }
+
+  /// The port of git's own endpoint, after `start`; 0: it has none.
+  std::uint16_t git_port() const noexcept {
+    return options_.git_port;
+  }
+
+  /// Stops accepting, ends all streams, lets what is being answered end for at
+  /// most `grace`, and joins its threads.
+  void stop(std::chrono::milliseconds grace = std::chrono::seconds{5});
+
+private:
+  void start_git();
+
+  options options_; // not changed once threads run
+  server_parts parts_;
+  std::unique_ptr<git_http::listener> git_; // null: git is not served
+  std::vector<std::unique_ptr<http_thread>> threads_;
+  std::uint16_t port_ = 0;
+};
+
+} // namespace greenroom::http

@@ -1,0 +1,45 @@
+// One thread of the server with everything that lives on it.
+//
+// The HTTP library is here, in library_exchange.cpp and in library.hpp; nothing
+// else sees it.
+#pragma once
+
+#include "http/edge/thread_context.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace greenroom::http {
+
+struct server_parts;
+
+class http_thread {
+public:
+  http_thread(const options& opts, const server_parts& parts,
+              std::string address, std::size_t max_connections);
+  ~http_thread();
+
+  /// Binds; 0 for any free port. Returns the port. Throws std::system_error.
+  std::uint16_t listen(std::uint16_t port);
+
+  /// Before start(): who takes connections that begin with a request for git,
+  /// with what has been read of them.
+  void give_git_to(std::function<void(int socket, std::string first)> take);
+
+  /// Starts the thread and makes its bridge known to the key registry.
+  void start();
+
+  /// Begins to stop; `join` waits for it.
+  void stop(std::chrono::milliseconds grace);
+  void join();
+
+private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+} // namespace greenroom::http

@@ -1,0 +1,253 @@
+#include "http/streams/output_download.hpp"
+
+#include "http/edge/thread_context.hpp"
+#include "http/edge/loop.hpp"
+#include "http/streams/output_pump.hpp"
+#include "http/base/parse.hpp"
+#include "http/streams/response_registry.hpp"
+#include "messages/errors.hpp"
+#include "runtime/auth/api_keys.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <utility>
+
+namespace greenroom::http {
+
+namespace {
+
+/// One such answer while it is being given.
+class output_answer final : public open_stream,
+                            public std::enable_shared_from_this<output_answer> {
+public:
+  output_answer(exchange_ptr ex, std::filesystem::path dir,
+                const output_request& what)
+    : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
+      connection_id_(ex->connection_id()), dir_(std::move(dir)), what_(what),
+      ex_(std::move(ex)) {}
+
+  void send() {
+    env_.streams.add(shared_from_this());
+    measure(std::make_shared<output_cursor>(dir_, what_.stream));
+  }
+
+  void follow(log_follower::question ask) {
+    env_.streams.add(shared_from_this());
+    if (!ex_)
+      return;
+    output_cursor from{dir_, what_.stream};
+    from.skip(what_.from);
+    open(head_of(200), std::move(from));
+    follower_ = std::make_shared<log_follower>(
+      env_.logs, dir_, std::move(ask), env_.options.heartbeat,
+      [this] { pump_->look(); }, [this] { pump_->finish(); });
+    follower_->tick(clock::now());
+  }
+
+  // -- open_stream ------------------------------------------------------------
+
+  void close() override {
+    if (!ex_)
+      return;
+    // A body of known length that ends early must not look whole.
+    if (body_ && what_.follow)
+      body_->finish();
+    else if (!body_)
+      ex_->refuse(errc::unavailable, "the server is stopping, try again");
+    done();
+  }
+
+  void tick(clock::time_point now, unix_ms wall) override {
+    if (!ex_)
+      return;
+    if (expires_at_ != 0 && expires_at_ <= wall) {
+      close();
+      return;
+    }
+    if (!body_ || !what_.follow)
+      return;
+    if (now - touched_ >= env_.options.heartbeat) {
+      // Nothing goes out, but the library's deadline for answers moves on.
+      touched_ = now;
+      touch();
+    }
+    follower_->tick(now);
+  }
+
+  const std::string& key_id() const noexcept override {
+    return key_id_;
+  }
+  std::uint64_t connection_id() const noexcept override {
+    return connection_id_;
+  }
+
+private:
+  static response head_of(int status) {
+    response head;
+    head.status = status;
+    head.content_type = "application/octet-stream";
+    return head;
+  }
+
+  /// Finds out how much there is, a bounded step at a time.
+  void measure(const std::shared_ptr<output_cursor>& cursor) {
+    if (!ex_)
+      return;
+    try {
+      if (cursor->measure())
+        env_.loop.post(
+          [self = shared_from_this(), cursor] { self->measure(cursor); });
+      else
+        send_part(cursor->total());
+    } catch (const std::exception& e) {
+      env_.log->error("the output of an exec cannot be read: {} request={}",
+                      e.what(), ex_->id);
+      ex_->refuse(errc::internal, "internal error");
+      done();
+    }
+  }
+
+  void send_part(std::uint64_t total) {
+    byte_range part{what_.from, total};
+    auto head = head_of(200);
+    if (what_.from == 0) {
+      auto asked = parse_range(ex_->in.range, total);
+      if (asked && asked->begin == asked->end) {
+        refuse_range(total);
+        return;
+      }
+      if (asked) {
+        part = *asked;
+        head.status = 206;
+        head.headers.emplace_back("Content-Range",
+                                  "bytes " + std::to_string(part.begin) + '-'
+                                    + std::to_string(part.end - 1) + '/'
+                                    + std::to_string(total));
+      }
+    }
+    part.begin = std::min(part.begin, part.end);
+    head.headers.emplace_back("Accept-Ranges", "bytes");
+    head.content_length = part.end - part.begin;
+    if (ex_->in.head || part.begin == part.end) {
+      ex_->send(std::move(head));
+      done();
+      return;
+    }
+    output_cursor from{dir_, what_.stream};
+    from.skip(part.begin);
+    open(std::move(head), std::move(from));
+    pump_->limit(part.end - part.begin);
+    pump_->finish();
+  }
+
+  void refuse_range(std::uint64_t total) {
+    auto answer = error_response(
+      {errc::bad_request, "the range begins behind the end of the output, "
+                          "which has "
+                            + std::to_string(total) + " bytes so far"},
+      ex_->id, now_ms());
+    answer.status = 416;
+    answer.headers.emplace_back("Content-Range",
+                                "bytes */" + std::to_string(total));
+    ex_->send(std::move(answer));
+    done();
+  }
+
+  void open(response head, output_cursor from) {
+    touched_ = clock::now();
+    body_ = ex_->begin(std::move(head));
+    // The head goes out at once, also where nothing was printed yet.
+    touch();
+    pump_ = std::make_shared<output_pump>(
+      env_.loop, std::move(from),
+      [this](slice bytes, std::function<void(bool)> taken) {
+        body_->write({std::move(bytes)}, std::move(taken));
+      },
+      [this](output_pump::outcome how) {
+        auto self = shared_from_this();
+        if (how == output_pump::outcome::done || what_.follow)
+          body_->finish();
+        done();
+      });
+  }
+
+  /// Writes nothing, and so learns whether the client is still there: one that
+  /// left before this was added to the table was announced to nobody.
+  void touch() {
+    body_->write({}, [weak = weak_from_this()](bool well) {
+      if (auto self = weak.lock(); self && !well)
+        self->close();
+    });
+  }
+
+  void done() {
+    if (pump_)
+      pump_->stop();
+    if (follower_)
+      follower_->stop();
+    body_.reset();
+    ex_.reset();
+    env_.streams.remove(*this);
+  }
+
+  http::edge& env_;
+  const std::string key_id_;
+  const unix_ms expires_at_;
+  const std::uint64_t connection_id_;
+  const std::filesystem::path dir_;
+  const output_request what_;
+  exchange_ptr ex_; // null: over
+  std::unique_ptr<body_writer> body_;
+  std::shared_ptr<output_pump> pump_;
+  std::shared_ptr<log_follower> follower_;
+  clock::time_point touched_;
+};
+
+std::uint64_t read_from(const query_params& query) {
+  auto text = query.get("from");
+  if (!text)
+    return 0;
+  auto value = parse_count(*text);
+  if (!value)
+    throw refused(errc::bad_request,
+                  "from must be the number of a byte, counted from 0");
+  return *value;
+}
+
+} // namespace
+
+output_request read_output_request(const exchange& ex) {
+  query_params query{ex.in.query};
+  output_request result;
+  if (auto stream = query.get("stream")) {
+    auto known = parse_choice(*stream);
+    if (!known)
+      throw refused(errc::bad_request,
+                    "stream must be stdout, stderr, both or tty");
+    result.stream = *known;
+  }
+  result.from = read_from(query);
+  result.follow = query.flag("follow");
+  return result;
+}
+
+void send_output(const exchange_ptr& ex, std::filesystem::path dir,
+                 const output_request& what) {
+  auto now = what;
+  now.follow = false;
+  std::make_shared<output_answer>(ex, std::move(dir), now)->send();
+}
+
+void follow_output(const exchange_ptr& ex, std::filesystem::path dir,
+                   const output_request& what, log_follower::question ask) {
+  if (ex->in.head) {
+    response head;
+    head.content_type = "application/octet-stream";
+    ex->send(std::move(head));
+    return;
+  }
+  std::make_shared<output_answer>(ex, std::move(dir), what)
+    ->follow(std::move(ask));
+}
+
+} // namespace greenroom::http

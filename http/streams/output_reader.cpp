@@ -1,0 +1,94 @@
+#include "http/streams/output_reader.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace greenroom::http {
+
+namespace {
+
+/// Records of the index that one step looks at.
+constexpr std::size_t records_per_step = 2048;
+
+} // namespace
+
+std::optional<output_choice> parse_choice(std::string_view text) noexcept {
+  if (text == "stdout")
+    return output_choice::out;
+  if (text == "stderr")
+    return output_choice::err;
+  if (text == "both")
+    return output_choice::both;
+  if (text == "tty")
+    return output_choice::tty;
+  return std::nullopt;
+}
+
+output_cursor::output_cursor(std::filesystem::path dir, output_choice what)
+  : log_(std::move(dir)), what_(what) {}
+
+bool output_cursor::wants(output_stream stream) const noexcept {
+  switch (what_) {
+    case output_choice::both:
+      return true;
+    case output_choice::out:
+      return stream != output_stream::err;
+    case output_choice::err:
+      return stream == output_stream::err;
+    case output_choice::tty:
+      return stream == output_stream::tty;
+  }
+  return false;
+}
+
+/// Makes runs of the next records. False: there are none now.
+bool output_cursor::load() {
+  auto records = log_.records(next_record_, records_per_step);
+  next_record_ += records.size();
+  for (auto& one : records) {
+    if (one.length == 0 || !wants(one.stream))
+      continue;
+    if (!runs_.empty() && runs_.back().stream == one.stream
+        && runs_.back().offset + runs_.back().length == one.offset)
+      runs_.back().length += one.length;
+    else
+      runs_.push_back({one.stream, one.offset, one.length});
+  }
+  return !records.empty();
+}
+
+bool output_cursor::measure() {
+  auto more = load();
+  for (auto& one : std::exchange(runs_, {}))
+    total_ += one.length;
+  return more;
+}
+
+output_cursor::step output_cursor::read(std::span<char> out) {
+  step result;
+  if (runs_.empty() && !load())
+    return result;
+  result.more = true;
+  while (!runs_.empty() && result.size < out.size()) {
+    auto& next = runs_.front();
+    auto passed = std::min(to_skip_, next.length);
+    to_skip_ -= passed;
+    next.offset += passed;
+    next.length -= passed;
+    auto wanted = out.subspan(result.size);
+    if (wanted.size() > next.length)
+      wanted = wanted.first(static_cast<std::size_t>(next.length));
+    auto got = log_.read(next.stream, next.offset, wanted);
+    result.size += got;
+    next.offset += got;
+    next.length -= got;
+    if (next.length == 0)
+      runs_.pop_front();
+    else if (got < wanted.size())
+      // The index was right about these bytes a moment ago.
+      throw std::runtime_error("the output log has lost bytes");
+  }
+  return result;
+}
+
+} // namespace greenroom::http

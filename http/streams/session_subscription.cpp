@@ -1,0 +1,302 @@
+#include "http/streams/session_subscription.hpp"
+
+#include "http/edge/thread_context.hpp"
+#include "http/streams/session_subscriptions.hpp"
+#include "messages/errors.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/atom.hpp>
+#include <caf/make_actor.hpp>
+#include <caf/sec.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace greenroom::http {
+
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+/// The first pause before a lost session is looked for; each next one is twice
+/// as long. Together they last about 12 s.
+constexpr milliseconds first_pause{100};
+constexpr unsigned max_tries = 7;
+constexpr unsigned max_tries_unopened = 4;
+
+/// Between two deliveries, for each stream: some times what a write costs, so
+/// that writing leaves the thread time for more. It is not to be felt.
+constexpr microseconds pause_per_stream{12};
+constexpr microseconds max_pause{5'000};
+
+/// Text that is held back at most.
+constexpr std::size_t max_held = 64 * 1024;
+
+/// True for an error that a revived session would not give.
+bool is_passing(const caf::error& why) {
+  return why == caf::sec::request_receiver_down
+         || why == caf::sec::request_timeout
+         || why.category() == caf::atom("exit");
+}
+
+/// Batches of which each continues the one before, as one.
+event_batch joined(std::vector<event_batch> parts) {
+  if (parts.size() == 1)
+    return std::move(parts.front());
+  event_batch result;
+  result.after = parts.front().after;
+  result.last = parts.back().last;
+  result.end = parts.back().end;
+  std::string text;
+  for (auto& part : parts) {
+    auto begin = static_cast<std::uint32_t>(text.size());
+    text += part.text.view();
+    for (auto& event : part.slices) {
+      event.begin += begin;
+      result.slices.push_back(std::move(event));
+    }
+  }
+  result.text = shared_text{std::move(text)};
+  return result;
+}
+
+} // namespace
+
+fan::fan(caf::actor_config& config, edge& env, std::string project_id,
+         std::string session_id, session_actor session)
+  : on_loop(config, env.loop), env_(env), project_id_(std::move(project_id)),
+    session_id_(std::move(session_id)), session_(std::move(session)) {
+  set_down_handler([this](caf::down_msg& message) {
+    if (message.source == session_.address())
+      lose();
+  });
+}
+
+fan_actor fan::spawn(edge& env, std::string project_id, std::string session_id,
+                     session_actor session) {
+  caf::actor_config config{&env.loop};
+  auto result = caf::make_actor<fan, fan_actor>(
+    env.system.next_actor_id(), env.system.node(), &env.system, config, env,
+    std::move(project_id), std::move(session_id), std::move(session));
+  behind(result).launch(&env.loop, false, true);
+  return result;
+}
+
+fan& fan::behind(const fan_actor& handle) {
+  return static_cast<fan&>(*caf::actor_cast<caf::abstract_actor*>(handle));
+}
+
+const char* fan::name() const {
+  return "greenroom.http.fan";
+}
+
+fan::behavior_type fan::make_behavior() {
+  monitor(session_);
+  ask();
+  return {[this](const event_batch& batch) { receive(batch); },
+          [this](look_again) { look(); },
+          [this](stream_left) {
+            if (size_ != 0)
+              return;
+            env_.fans.remove(session_id_, *this);
+            quit();
+          }};
+}
+
+// -- its session --------------------------------------------------------------
+
+void fan::ask() {
+  state_ = state::asking;
+  request(session_, env_.options.look_up,
+          watch_session{watcher_actor{fan_actor{this}}, 0, true})
+    .then(
+      [this, g = generation_](const watch_reply& reply) {
+        if (g == generation_)
+          standing(reply);
+      },
+      [this, g = generation_](const caf::error& why) {
+        if (g == generation_)
+          failed(why);
+      });
+}
+
+void fan::standing(const watch_reply& reply) {
+  deliver();
+  state_ = state::up;
+  tries_ = 0;
+  last_ = reply.last;
+  ended_ = reply.state == watch_state::over;
+  joining_.clear();
+  for_each([this](stream& one) { one.standing(last_, ended_); });
+}
+
+void fan::greet() {
+  greeting_ = false;
+  if (state_ != state::up)
+    return; // all hear it when it is
+  for (auto& weak : std::exchange(joining_, {}))
+    if (auto one = weak.lock())
+      one->standing(last_, ended_);
+}
+
+void fan::failed(const caf::error& why) {
+  if (is_passing(why))
+    lose();
+  else
+    refuse(to_refusal(why));
+}
+
+void fan::lose() {
+  if (state_ == state::lost)
+    return;
+  state_ = state::lost;
+  ++generation_;
+  refusal why{errc::unavailable, "the session is restarting, try again"};
+  if (tries_ >= max_tries) {
+    refuse(why);
+    return;
+  }
+  if (tries_ >= max_tries_unopened)
+    for_each([&](stream& one) {
+      if (!one.opened())
+        one.refuse(why);
+    });
+  delayed_send(fan_actor{this}, first_pause * (1u << tries_), look_again{});
+  ++tries_;
+}
+
+void fan::look() {
+  if (size_ == 0)
+    return;
+  request(env_.directory, env_.options.look_up,
+          find_session{project_id_, session_id_})
+    .then([this](const session_actor& session) { found(session); },
+          [this](const caf::error& why) {
+            state_ = state::asking;
+            if (to_refusal(why).code == errc::unavailable)
+              lose();
+            else
+              failed(why);
+          });
+}
+
+void fan::found(const session_actor& session) {
+  demonitor(session_.address());
+  session_ = session;
+  monitor(session_);
+  ask();
+}
+
+// -- its streams --------------------------------------------------------------
+
+void fan::add(std::shared_ptr<stream> added) {
+  joining_.push_back(added);
+  streams_.push_back(std::move(added));
+  ++size_;
+  // Not from inside: the request is still being handled.
+  if (!std::exchange(greeting_, true))
+    env_.loop.post([self = fan_actor{this}] { behind(self).greet(); });
+}
+
+void fan::remove(const stream& left) {
+  auto found =
+    std::ranges::find(streams_, &left, &std::shared_ptr<stream>::get);
+  if (found == streams_.end())
+    return;
+  --size_;
+  found->reset();
+  if (!in_loop_)
+    std::erase(streams_, nullptr);
+  if (size_ == 0)
+    caf::anon_send(fan_actor{this}, stream_left{});
+}
+
+bool fan::read(stream& reader, read_events what) {
+  if (state_ != state::up)
+    return false;
+  request(session_, env_.options.ordinary, std::move(what))
+    .then(
+      [this, g = generation_,
+       weak = reader.weak_from_this()](const event_batch& batch) {
+        auto self = weak.lock();
+        if (!self)
+          return;
+        if (g == generation_) {
+          tries_ = 0;
+          self->read_answer(batch);
+        } else {
+          self->read_failed();
+        }
+      },
+      [this, g = generation_,
+       weak = reader.weak_from_this()](const caf::error& why) {
+        auto self = weak.lock();
+        if (!self)
+          return;
+        if (!is_passing(why)) {
+          self->refuse(to_refusal(why));
+          return;
+        }
+        if (g == generation_)
+          lose();
+        self->read_failed();
+      });
+  return true;
+}
+
+/// Streams may leave meanwhile.
+template <class F>
+void fan::for_each(F f) {
+  auto outer = std::exchange(in_loop_, true);
+  for (std::size_t i = 0; i < streams_.size(); ++i)
+    if (auto one = streams_[i].get())
+      f(*one);
+  in_loop_ = outer;
+  if (!outer)
+    std::erase(streams_, nullptr);
+}
+
+/// Gives the session up. Who asks for it from now on gets a new fan.
+void fan::refuse(const refusal& why) {
+  env_.fans.remove(session_id_, *this);
+  for_each([&](stream& one) { one.refuse(why); });
+}
+
+// -- events -------------------------------------------------------------------
+
+void fan::receive(const event_batch& batch) {
+  if (batch.last <= last_.seq)
+    return;
+  if (batch.after != last_.seq)
+    deliver(); // the streams see that they lack something
+  last_.seq = batch.last;
+  ended_ = ended_ || batch.end;
+  held_bytes_ += batch.text.size();
+  held_.push_back(batch);
+  auto pause = std::min(pause_per_stream * static_cast<int>(size_), max_pause);
+  auto next = delivered_at_ + pause;
+  auto now = clock::now();
+  if (batch.end || held_bytes_ > max_held || next <= now) {
+    deliver();
+  } else if (!std::exchange(waiting_, true)) {
+    env_.loop.after(std::chrono::ceil<microseconds>(next - now),
+                    [self = fan_actor{this}] {
+                      behind(self).waiting_ = false;
+                      behind(self).deliver();
+                    });
+  }
+}
+
+void fan::deliver() {
+  if (held_.empty())
+    return;
+  delivered_at_ = clock::now();
+  held_bytes_ = 0;
+  auto batch = joined(std::exchange(held_, {}));
+  for_each([&](stream& one) { one.live(batch); });
+}
+
+} // namespace greenroom::http

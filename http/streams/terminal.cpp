@@ -1,0 +1,315 @@
+#include "http/streams/terminal.hpp"
+
+#include "http/edge/thread_context.hpp"
+#include "http/edge/ask.hpp"
+#include "http/base/terminal_size.hpp"
+#include "http/base/json_body.hpp"
+#include "http/edge/loop.hpp"
+#include "http/streams/output_pump.hpp"
+#include "http/base/parse.hpp"
+#include "http/streams/response_registry.hpp"
+#include "http/wire/web_socket.hpp"
+#include "runtime/runner/client/runner_client.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <cstring>
+#include <utility>
+
+namespace greenroom::http {
+
+namespace {
+
+using handlers::retry;
+using ws::close_code;
+
+/// Typed bytes that the session has not taken yet; beyond them the client is
+/// not read.
+constexpr std::size_t max_unread = 64 * 1024;
+
+/// A line longer than this is cut where the screenful begins.
+constexpr std::size_t longest_line = 4096;
+
+/// How an exec ended, in the words of a close frame.
+std::string ending(const std::filesystem::path& dir) {
+  auto record = read_exit_record(dir);
+  if (!record)
+    return "lost";
+  std::string text{to_string(record->status)};
+  if (record->status == exit_status::exited)
+    text += ' ' + std::to_string(record->exit_code);
+  else if (auto name = ::sigabbrev_np(record->signal); name != nullptr)
+    text += std::string{' '} + name;
+  return text;
+}
+
+class terminal final : public open_stream,
+                       public std::enable_shared_from_this<terminal> {
+public:
+  terminal(exchange_ptr ex, std::filesystem::path dir,
+           log_follower::question ask, bool can_type)
+    : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
+      connection_id_(ex->connection_id()), dir_(std::move(dir)),
+      ask_(std::move(ask)), can_type_(can_type), ex_(std::move(ex)) {}
+
+  void begin() {
+    env_.streams.add(shared_from_this());
+    measure(std::make_shared<output_cursor>(dir_, output_choice::tty));
+  }
+
+  // -- open_stream ------------------------------------------------------------
+
+  void close() override {
+    if (!ex_)
+      return;
+    if (!socket_)
+      ex_->refuse(errc::unavailable, "the server is stopping, try again");
+    end(close_code::going_away, "the key is revoked or the server stops");
+  }
+
+  void tick(clock::time_point now, unix_ms wall) override {
+    if (!socket_)
+      return;
+    follower_->tick(now);
+    if (expires_at_ != 0 && expires_at_ <= wall) {
+      end(close_code::policy, "the API key has expired");
+    } else if (now - heard_ >= env_.options.write_patience) {
+      end(close_code::going_away, "no answer to pings");
+    } else if (now - pinged_ >= env_.options.heartbeat) {
+      pinged_ = now;
+      socket_->ping();
+    }
+  }
+
+  const std::string& key_id() const noexcept override {
+    return key_id_;
+  }
+  std::uint64_t connection_id() const noexcept override {
+    return connection_id_;
+  }
+
+private:
+  /// Finds the end of the log, a bounded step at a time.
+  void measure(const std::shared_ptr<output_cursor>& cursor) {
+    if (!ex_)
+      return;
+    try {
+      if (cursor->measure())
+        env_.loop.post(
+          [self = shared_from_this(), cursor] { self->measure(cursor); });
+      else
+        find_start(cursor->total());
+    } catch (const std::exception& e) {
+      give_up(e);
+    }
+  }
+
+  /// The last screenful begins with a line.
+  void find_start(std::uint64_t total) {
+    if (total <= screenful) {
+      open(0);
+      return;
+    }
+    auto start = total - screenful;
+    auto from = std::make_shared<output_cursor>(dir_, output_choice::tty);
+    from->skip(start);
+    look_for_line(from, start);
+  }
+
+  /// A step at a time, as `measure`: there may be many records before it.
+  void look_for_line(const std::shared_ptr<output_cursor>& from,
+                     std::uint64_t start) {
+    if (!ex_)
+      return;
+    try {
+      std::string first(longest_line, '\0');
+      auto got = from->read({first.data(), first.size()});
+      if (got.size == 0 && got.more) {
+        env_.loop.post([self = shared_from_this(), from, start] {
+          self->look_for_line(from, start);
+        });
+        return;
+      }
+      auto line = std::string_view{first}.substr(0, got.size).find('\n');
+      open(line == std::string_view::npos ? start : start + line + 1);
+    } catch (const std::exception& e) {
+      give_up(e);
+    }
+  }
+
+  void give_up(const std::exception& e) {
+    env_.log->error("a terminal cannot be read: {} request={}", e.what(),
+                    ex_->id);
+    ex_->refuse(errc::internal, "internal error");
+    done();
+  }
+
+  void open(std::uint64_t start) {
+    heard_ = pinged_ = clock::now();
+    std::weak_ptr<terminal> weak = weak_from_this();
+    web_socket_events events;
+    events.message = [weak](bool is_text, std::string payload) {
+      if (auto self = weak.lock(); self && self->socket_)
+        self->heard(is_text, std::move(payload));
+    };
+    events.alive = [weak] {
+      if (auto self = weak.lock())
+        self->heard_ = clock::now();
+    };
+    events.closed = [weak] {
+      if (auto self = weak.lock())
+        self->done();
+    };
+    auto protocol = offers(ex_->in.web_socket_protocol, terminal_protocol)
+                      ? terminal_protocol
+                      : std::string_view{};
+    socket_ = ex_->upgrade(protocol, std::move(events));
+    output_cursor from{dir_, output_choice::tty};
+    from.skip(start);
+    pump_ = std::make_shared<output_pump>(
+      env_.loop, std::move(from),
+      [this](slice bytes, std::function<void(bool)> taken) {
+        socket_->send(std::move(bytes), std::move(taken));
+      },
+      [this](output_pump::outcome how) { pumped(how); });
+    pump_->look();
+    follower_ = std::make_shared<log_follower>(
+      env_.logs, dir_, std::move(ask_), env_.options.heartbeat,
+      [this] { pump_->look(); }, [this] { finish(); });
+    follower_->tick(clock::now());
+  }
+
+  void pumped(output_pump::outcome how) {
+    if (how == output_pump::outcome::done)
+      end(close_code::normal, reason_);
+    else if (how == output_pump::outcome::broken)
+      end(close_code::internal, "the terminal's log cannot be read");
+    else
+      end(close_code::going_away, "");
+  }
+
+  /// The exec has ended: what it printed last goes out first.
+  void finish() {
+    over_ = true;
+    reason_ = ending(dir_);
+    pump_->finish();
+  }
+
+  void heard(bool is_text, std::string payload) {
+    if (over_)
+      return;
+    if (!can_type_) {
+      end(close_code::policy, "the API key may watch this terminal only");
+      return;
+    }
+    if (is_text)
+      resize(payload);
+    else if (!payload.empty())
+      type(std::move(payload));
+  }
+
+  void resize(const std::string& text) {
+    resize_exec what;
+    try {
+      auto body = parse_object(text);
+      object_reader fields{body};
+      what = read_size(fields);
+      fields.done();
+    } catch (const refused& e) {
+      end(close_code::bad_data, e.what());
+      return;
+    }
+    what.exec_id = ex_->exec_id();
+    tell(std::move(what), 0);
+  }
+
+  void type(std::string payload) {
+    auto size = payload.size();
+    unread_ += size;
+    if (unread_ > max_unread)
+      socket_->pause(true);
+    tell(write_input{ex_->exec_id(), shared_text{std::move(payload)}, false},
+         size);
+  }
+
+  template <class Message>
+  void tell(Message message, std::size_t size) {
+    handlers::ask_session<greenroom::done>(
+      ex_, env_.options.ordinary, retry::unhandled, std::move(message),
+      [self = shared_from_this(), size](const greenroom::done&) {
+        self->taken(size);
+      },
+      [self = shared_from_this()](const caf::error& why) {
+        self->not_taken(to_refusal(why));
+      });
+  }
+
+  void taken(std::size_t size) {
+    if (!socket_)
+      return;
+    auto was_paused = unread_ > max_unread;
+    unread_ -= size;
+    if (was_paused && unread_ <= max_unread)
+      socket_->pause(false);
+  }
+
+  void not_taken(const refusal& why) {
+    // At the end of the exec its exit record says more than this.
+    if (over_ || !socket_)
+      return;
+    auto passing = why.code == errc::overloaded || why.code == errc::timeout
+                   || why.code == errc::unavailable;
+    if (passing)
+      end(close_code::try_later, why.message);
+    else
+      end(close_code::policy, why.message);
+  }
+
+  void end(close_code why, std::string_view reason) {
+    if (!ex_)
+      return;
+    if (socket_)
+      socket_->close(why, reason);
+    done();
+  }
+
+  void done() {
+    if (!ex_)
+      return;
+    auto self = shared_from_this();
+    if (pump_)
+      pump_->stop();
+    if (follower_)
+      follower_->stop();
+    socket_.reset();
+    ex_.reset();
+    env_.streams.remove(*this);
+  }
+
+  http::edge& env_;
+  const std::string key_id_;
+  const unix_ms expires_at_;
+  const std::uint64_t connection_id_;
+  const std::filesystem::path dir_;
+  log_follower::question ask_;
+  const bool can_type_;
+  exchange_ptr ex_; // null: over
+  std::shared_ptr<web_socket> socket_;
+  std::shared_ptr<output_pump> pump_;
+  std::shared_ptr<log_follower> follower_;
+  std::size_t unread_ = 0; // typed bytes that the session has not taken
+  bool over_ = false;      // the exec has ended
+  std::string reason_;     // how
+  clock::time_point heard_;
+  clock::time_point pinged_;
+};
+
+} // namespace
+
+void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
+                     log_follower::question ask, bool can_type) {
+  std::make_shared<terminal>(ex, std::move(dir), std::move(ask), can_type)
+    ->begin();
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,28 @@
+// Attaches a client to the terminal of an exec, by WebSocket.
+//
+// Binary messages out are what the terminal prints: the last screenful, then
+// what comes. Binary messages in are typed into it; a text message
+// `{"rows": R, "cols": C}` changes its size. Any number of clients may be
+// attached; each has a cursor of its own into the log, so a slow one slows
+// nobody. The connection closes with 1000 when the exec has ended.
+#pragma once
+
+#include "http/edge/exchange.hpp"
+#include "http/streams/output_tail.hpp"
+
+#include <filesystem>
+
+namespace greenroom::http {
+
+/// The subprotocol that a browser offers beside `bearer.KEY`, and gets.
+inline constexpr std::string_view terminal_protocol = "greenroom";
+
+/// What is sent at the beginning of what was printed before, at most.
+inline constexpr std::uint64_t screenful = 64 * 1024;
+
+/// The log of the terminal lies in `dir`; `ask` asks whether the exec is over.
+/// Without `can_type` the client may only watch.
+void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
+                     log_follower::question ask, bool can_type);
+
+} // namespace greenroom::http

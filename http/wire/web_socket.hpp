@@ -1,0 +1,50 @@
+// A WebSocket to a client, on its HTTP thread.
+//
+// Made by exchange::upgrade; open until either side closes it, whoever holds
+// it. Bounds: a message of the client has at most `max_message` bytes, a write
+// must be taken within the options' write_patience, and while nobody wants to
+// read
+// (`pause`) nothing is read. Pings are answered, and sent by whoever owns it.
+#pragma once
+
+#include "http/base/slice.hpp"
+#include "http/wire/websocket_frames.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace greenroom::http {
+
+/// What the owner hears, on the HTTP thread; never from inside a call.
+struct web_socket_events {
+  std::function<void(bool is_text, std::string payload)> message;
+  /// Whatever shows that the client lives: also pings and pongs.
+  std::function<void()> alive;
+  /// The connection is gone or going; comes once, unless `close` was called
+  /// before.
+  std::function<void()> closed;
+};
+
+class web_socket {
+public:
+  static constexpr std::size_t max_message = 64 * 1024;
+
+  virtual ~web_socket() = default;
+
+  /// Sends a binary message. `done` is called when the kernel has taken it, or
+  /// with false when the connection is gone; never from inside.
+  virtual void send(slice payload, std::function<void(bool)> done) = 0;
+
+  virtual void ping() = 0;
+
+  /// Sends what waits and then a close frame, and waits a little for the
+  /// client's. The owner hears nothing more.
+  virtual void close(ws::close_code why, std::string_view reason) = 0;
+
+  /// Stops reading, or goes on.
+  virtual void pause(bool stop) = 0;
+};
+
+} // namespace greenroom::http

@@ -1,0 +1,134 @@
+#include "runtime/auth/api_keys.hpp"
+
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/auth/scopes.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace greenroom {
+
+namespace {
+
+// What git takes as an identity without cutting anything off.
+bool is_author(std::string_view text) {
+  auto open = text.find(" <");
+  return text.size() <= 200 && open != 0 && open != text.npos
+         && text.ends_with('>') && text.size() > open + 3
+         && std::ranges::count(text, '<') == 1
+         && std::ranges::count(text, '>') == 1
+         && std::ranges::none_of(text, [](char c) {
+              auto byte = static_cast<unsigned char>(c);
+              return byte < 0x20 || byte == 0x7f;
+            });
+}
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= 100
+         && std::ranges::none_of(text, [](char c) {
+              return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+            });
+}
+
+std::string list_of_scopes() {
+  std::string result;
+  for (auto known : all_scopes)
+    result.append(result.empty() ? "" : ", ").append(known);
+  return result;
+}
+
+[[noreturn]] void refuse(const std::string& sentence) {
+  throw refused(errc::bad_request, sentence);
+}
+
+} // namespace
+
+// -- key_table ----------------------------------------------------------------
+
+std::size_t
+key_table::digest_hash::operator()(const sha256_digest& digest) const noexcept {
+  // Any bytes of a digest are as good as a hash of all.
+  std::size_t result;
+  std::memcpy(&result, digest.data(), sizeof result);
+  return result;
+}
+
+key_table::key_table(std::vector<key_record> keys) {
+  keys_.reserve(keys.size());
+  for (auto& key : keys) {
+    auto digest = parse_sha256(key.secret_hash);
+    if (!digest)
+      throw std::runtime_error("key " + key.id + " has no SHA-256 for a hash");
+    keys_.emplace(*digest, std::move(key));
+  }
+}
+
+const key_record* key_table::find(std::string_view secret, unix_ms now) const {
+  auto found = keys_.find(sha256(secret));
+  if (found == keys_.end())
+    return nullptr;
+  const auto& key = found->second;
+  return key.expires_at != 0 && key.expires_at <= now ? nullptr : &key;
+}
+
+// -- key_ring -----------------------------------------------------------------
+
+key_ring::key_ring(std::string_view admin_secret) {
+  admin_.id = admin_key_id;
+  admin_.name = admin_key_id;
+  admin_.secret_hash = sha256_hex(admin_secret);
+  admin_.scopes = {std::string{scope::admin}};
+  replace({});
+}
+
+void key_ring::replace(std::vector<key_record> keys) {
+  // First, so that no stored key can take the administrator's place.
+  keys.insert(keys.begin(), admin_);
+  auto table = std::make_shared<const key_table>(std::move(keys));
+  // The old one is freed after the lock, not under it.
+  std::lock_guard guard{mutex_};
+  table_.swap(table);
+}
+
+// -- making keys --------------------------------------------------------------
+
+std::string make_secret() {
+  return "gr_" + random_hex(32);
+}
+
+made_key make_key(std::string name, std::vector<std::string> scopes,
+                  std::vector<std::string> projects, unix_ms expires_at,
+                  std::string author) {
+  const auto now = now_ms();
+  if (!is_name(name))
+    refuse("name must have 1 to 100 characters, none of them control "
+           "characters");
+  if (!author.empty() && !is_author(author))
+    refuse("author must have the form \"Name <mail@example.org>\"");
+  if (scopes.empty())
+    refuse("scopes must name at least one of " + list_of_scopes());
+  for (const auto& one : scopes)
+    if (!is_scope(one))
+      refuse("scopes has \"" + one + "\", but knows only " + list_of_scopes());
+  for (const auto& one : projects)
+    if (!is_project_id(one))
+      refuse("projects has \"" + one + "\", which is no project id");
+  if (expires_at != 0 && expires_at <= now)
+    refuse("expires_in must lie in the future");
+  made_key result;
+  result.secret = make_secret();
+  auto& record = result.record;
+  record.id = make_id();
+  record.name = std::move(name);
+  record.author = std::move(author);
+  record.secret_hash = sha256_hex(result.secret);
+  record.scopes = std::move(scopes);
+  record.projects = std::move(projects);
+  record.created_at = now;
+  record.expires_at = expires_at;
+  return result;
+}
+
+} // namespace greenroom

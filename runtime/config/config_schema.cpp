@@ -1,0 +1,283 @@
+#include "runtime/config/config_schema.hpp"
+
+#include "runtime/config/value_types.hpp"
+#include "runtime/config/project_schema.hpp"
+
+#include <map>
+
+namespace greenroom {
+
+namespace {
+
+using nlohmann::json;
+using nlohmann::ordered_json;
+
+using table = std::vector<key<config>>;
+
+template <class Kind, class Access>
+void add(table& to, const char* path, Kind kind, Access access,
+         const char* purpose) {
+  to.push_back(describe<config>(path, std::move(kind), access, purpose));
+}
+
+// null reads as the host's name.
+struct node_name : kinds::text {
+  std::string expects() const {
+    return what + ", or null for the host's name";
+  }
+  std::optional<std::string> read(const json& value) const {
+    return value.is_null() ? host_name() : text::read(value);
+  }
+};
+
+kinds::text path() {
+  return {"a path", kinds::is_plain};
+}
+
+void add_node(table& to) {
+  add(
+    to, "node.name",
+    node_name{{"up to 63 letters, digits, dots, hyphens and underscores",
+               kinds::is_node_name}},
+    [](auto& c) -> auto& { return c.node.name; },
+    "This node's name, which sessions show as pod_name; null is the host's "
+    "name.");
+  add(
+    to, "node.data_dir", path(),
+    [](auto& c) -> auto& { return c.node.data_dir; },
+    "Where everything lies that this node keeps.");
+}
+
+void add_http(table& to) {
+  add(
+    to, "http.listen", kinds::listen_address{},
+    [](auto& c) -> auto& { return c.http.listen; }, "Where the API listens.");
+  add(
+    to, "http.public_url",
+    kinds::text_or_null{{"http:// or https:// with a host and perhaps a port, "
+                         "without a path",
+                         kinds::is_base_url}},
+    [](auto& c) -> auto& { return c.http.public_url; },
+    "How clients reach the API, as links say; null: as it listens.");
+  add(
+    to, "http.threads", kinds::whole{1, 64},
+    [](auto& c) -> auto& { return c.http.threads; },
+    "Threads that serve connections.");
+  add(
+    to, "http.tls", kinds::or_null<kinds::tls>{},
+    [](auto& c) -> auto& { return c.http.tls; },
+    "Certificate and key for HTTPS; null is plain HTTP.");
+  add(
+    to, "http.max_body", kinds::size{1},
+    [](auto& c) -> auto& { return c.http.max_body; },
+    "The largest request body.");
+  add(
+    to, "http.max_connections", kinds::whole{1, 1'000'000},
+    [](auto& c) -> auto& { return c.http.max_connections; },
+    "How many connections may be open at once.");
+}
+
+void add_preview_and_storage(table& to) {
+  add(
+    to, "preview.listen", kinds::listen_address{},
+    [](auto& c) -> auto& { return c.preview.listen; },
+    "Where previews are to be served, on an origin of their own; not yet.");
+  add(
+    to, "preview.domain", kinds::text{"a domain name", kinds::is_domain},
+    [](auto& c) -> auto& { return c.preview.domain; },
+    "Each preview is a subdomain of it.");
+  add(
+    to, "storage.url",
+    kinds::private_text{{"sqlite3://PATH or postgresql://USER@HOST/DATABASE",
+                         kinds::is_store_url}},
+    [](auto& c) -> auto& { return c.storage.url; },
+    "The store; a relative SQLite path is below node.data_dir.");
+  add(
+    to, "storage.sync",
+    kinds::one_of<sync_mode>{
+      {{"full", sync_mode::full}, {"normal", sync_mode::normal}}},
+    [](auto& c) -> auto& { return c.storage.sync; },
+    "full survives a power cut; normal is quicker and survives a crash of "
+    "the program.");
+}
+
+void add_auth_and_sessions(table& to) {
+  add(
+    to, "auth.admin_key_file", kinds::text_or_null{path()},
+    [](auto& c) -> auto& { return c.auth.admin_key_file; },
+    "Holds the administrator's key; GREENROOM_ADMIN_KEY goes before it, and "
+    "without either a key is made at the first start.");
+  add(
+    to, "sessions.default_expiry", kinds::duration{1000, max_expiry},
+    [](auto& c) -> auto& { return c.sessions.default_expiry; },
+    "How long a session lives when its creator does not say.");
+  add(
+    to, "sessions.max_expiry", kinds::duration{1000, max_expiry},
+    [](auto& c) -> auto& { return c.sessions.max_expiry; },
+    "How long a session may live at most.");
+  add(
+    to, "sessions.keep_ended", kinds::duration{1000},
+    [](auto& c) -> auto& { return c.sessions.keep_ended; },
+    "How long the events and output of an ended session are kept.");
+  add(
+    to, "sessions.checkpoint_every", kinds::duration{1000, one_day},
+    [](auto& c) -> auto& { return c.sessions.checkpoint_every; },
+    "How often a cluster is to save a session's work upstream; not yet.");
+}
+
+void add_exec(table& to) {
+  add(
+    to, "exec.shell", kinds::text_list{"texts", kinds::is_script, 1},
+    [](auto& c) -> auto& { return c.exec.shell; },
+    "What stands before an exec's command text.");
+  add(
+    to, "exec.max_concurrent", kinds::whole{1, 256},
+    [](auto& c) -> auto& { return c.exec.max_concurrent; },
+    "How many execs of one session run at once.");
+  add(
+    to, "exec.max_queued", kinds::whole{0, 10'000},
+    [](auto& c) -> auto& { return c.exec.max_queued; },
+    "How many more wait; beyond that they are refused.");
+  add(
+    to, "exec.max_output", kinds::size{1},
+    [](auto& c) -> auto& { return c.exec.max_output; },
+    "How much output of one exec is kept.");
+  add(
+    to, "exec.kill_grace", kinds::duration{1, 600'000},
+    [](auto& c) -> auto& { return c.exec.kill_grace; },
+    "How long a canceled command has between TERM and KILL.");
+}
+
+void add_sandbox(table& to) {
+  add(
+    to, "sandbox.mode",
+    kinds::one_of<sandbox_mode>{
+      {{"bubblewrap", sandbox_mode::bubblewrap}, {"none", sandbox_mode::none}}},
+    [](auto& c) -> auto& { return c.sandbox.mode; },
+    "bubblewrap isolates sessions; none runs them as the server's own user, "
+    "for development and trusted code only.");
+  add(
+    to, "sandbox.network",
+    kinds::one_of<network_mode>{{{"nat", network_mode::nat},
+                                 {"none", network_mode::none},
+                                 {"host", network_mode::host}}},
+    [](auto& c) -> auto& { return c.sandbox.network; },
+    "nat: the world, not the host's loopback; none; host: the host's own.");
+  add(
+    to, "sandbox.memory", kinds::size{1 << 20},
+    [](auto& c) -> auto& { return c.sandbox.memory; },
+    "How much memory a session may use.");
+  add(
+    to, "sandbox.pids", kinds::whole{8, 1'000'000},
+    [](auto& c) -> auto& { return c.sandbox.pids; },
+    "How many processes a session may have.");
+  add(
+    to, "sandbox.read_only",
+    kinds::text_list{"absolute paths", kinds::is_absolute_path},
+    [](auto& c) -> auto& { return c.sandbox.read_only; },
+    "What sessions see of the host.");
+}
+
+void add_git_and_cluster(table& to) {
+  add(
+    to, "git.listen", kinds::or_null<kinds::listen_address>{},
+    [](auto& c) -> auto& { return c.git.listen; },
+    "Where git is served; null is beside the API.");
+  add(
+    to, "git.public_url",
+    kinds::text_or_null{{"http:// or https:// with a host and perhaps a port, "
+                         "without a path",
+                         kinds::is_base_url}},
+    [](auto& c) -> auto& { return c.git.public_url; },
+    "How clients reach git; null: as it listens, or as the API.");
+  add(
+    to, "git.max_push", kinds::size{1},
+    [](auto& c) -> auto& { return c.git.max_push; }, "The largest push.");
+  add(
+    to, "git.credentials", kinds::credential_list{},
+    [](auto& c) -> auto& { return c.git.credentials; },
+    "How upstreams let us in, by the beginning of their URL: a password from "
+    "a variable or a file, or a key for ssh.");
+  add(
+    to, "cluster.listen", kinds::or_null<kinds::listen_address>{},
+    [](auto& c) -> auto& { return c.cluster.listen; },
+    "Where other nodes are to connect; not yet, so it has to be null.");
+  add(
+    to, "cluster.tls", kinds::or_null<kinds::tls>{{true}},
+    [](auto& c) -> auto& { return c.cluster.tls; },
+    "Certificate, key and authority that all nodes share.");
+  add(
+    to, "cluster.heartbeat", kinds::duration{100, 60'000},
+    [](auto& c) -> auto& { return c.cluster.heartbeat; },
+    "How often nodes show that they live.");
+  add(
+    to, "cluster.timeout", kinds::duration{1000, 600'000},
+    [](auto& c) -> auto& { return c.cluster.timeout; },
+    "After how much silence a node counts as dead.");
+}
+
+void add_log(table& to) {
+  add(
+    to, "log.level",
+    kinds::one_of<log_level>{{{"debug", log_level::debug},
+                              {"info", log_level::info},
+                              {"warn", log_level::warn},
+                              {"error", log_level::error}}},
+    [](auto& c) -> auto& { return c.log.level; }, "The least that is logged.");
+  add(
+    to, "log.format",
+    kinds::one_of<log_format>{
+      {{"text", log_format::text}, {"json", log_format::json}}},
+    [](auto& c) -> auto& { return c.log.format; },
+    "text for people, json for machines.");
+}
+
+void read_projects(const json& list, config& c, const std::string& where) {
+  if (!list.is_array())
+    throw_bad_value(where, list, false, "a list of projects");
+  std::vector<project_record> projects;
+  std::map<std::string, std::string> places;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const auto place = where + '[' + std::to_string(i) + ']';
+    if (!list[i].is_object())
+      throw_bad_value(place, list[i], true, "an object");
+    auto project = read_project(list[i], place + '.');
+    auto [first, fresh] = places.emplace(project.id, place);
+    if (!fresh)
+      throw key_error(place + ".id is \"" + project.id + "\", which "
+                      + first->second + " has already");
+    projects.push_back(std::move(project));
+  }
+  c.projects = std::move(projects);
+}
+
+ordered_json write_projects(const config& c) {
+  auto result = ordered_json::array();
+  for (const auto& project : c.projects)
+    result.push_back(write_keys(project_keys(), project));
+  return result;
+}
+
+} // namespace
+
+const std::vector<key<config>>& config_keys() {
+  static const auto keys = [] {
+    table result;
+    add_node(result);
+    add_http(result);
+    add_preview_and_storage(result);
+    add_auth_and_sessions(result);
+    add_exec(result);
+    add_sandbox(result);
+    add_git_and_cluster(result);
+    add_log(result);
+    result.push_back({"projects", "a list of projects",
+                      "Projects that exist from the start; more are made "
+                      "through the API.",
+                      read_projects, write_projects});
+    return result;
+  }();
+  return keys;
+}
+
+} // namespace greenroom

@@ -1,0 +1,94 @@
+#include "runtime/exec/orphans.hpp"
+
+#include "runtime/base/files.hpp"
+#include "runtime/base/pidfd.hpp"
+
+#include <dirent.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace greenroom {
+
+namespace {
+
+// Enough for any chain of processes that fork while they are being killed; a
+// fork bomb is the sandbox's business.
+constexpr int max_rounds = 100;
+
+// How long a killed process may take to end.
+constexpr int patience_ms = 1000;
+
+bool has_marker(const std::string& proc_dir,
+                std::span<const std::string> session_ids) {
+  struct stat info;
+  if (::stat(proc_dir.c_str(), &info) != 0 || info.st_uid != ::geteuid())
+    return false;
+  std::string environment;
+  try {
+    environment = read_file(proc_dir + "/environ").value_or("");
+  } catch (const std::system_error&) {
+    return false; // gone, or not ours to look into
+  }
+  // Variables end with NUL; one before the first makes them all alike.
+  environment.insert(0, 1, '\0');
+  constexpr std::string_view name{"\0GREENROOM_SESSION_ID=", 22};
+  for (auto at = environment.find(name); at != std::string::npos;
+       at = environment.find(name, at + 1)) {
+    auto id = environment.c_str() + at + name.size();
+    if (std::ranges::find(session_ids, id) != session_ids.end())
+      return true;
+  }
+  return false;
+}
+
+std::vector<unique_fd> find_marked(std::span<const std::string> session_ids) {
+  std::unique_ptr<DIR, int (*)(DIR*)> dir{::opendir("/proc"), ::closedir};
+  if (!dir)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot read \"/proc\"");
+  std::vector<unique_fd> result;
+  while (const auto* entry = ::readdir(dir.get())) {
+    auto pid = static_cast<pid_t>(std::strtol(entry->d_name, nullptr, 10));
+    if (pid <= 0 || pid == ::getpid())
+      continue;
+    // Pinned before it is looked at: what is killed is what was seen.
+    auto process = open_pidfd(pid);
+    if (!process && errno != ESRCH && errno != EINVAL)
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot watch a process");
+    if (process && has_marker("/proc/" + std::to_string(pid), session_ids))
+      result.push_back(std::move(process));
+  }
+  return result;
+}
+
+} // namespace
+
+std::size_t kill_leftovers(std::span<const std::string> session_ids) {
+  std::size_t count = 0;
+  for (int round = 0; round < max_rounds; ++round) {
+    auto found = find_marked(session_ids);
+    if (found.empty())
+      break;
+    for (const auto& process : found)
+      if (signal_pidfd(process, SIGKILL))
+        ++count;
+    for (const auto& process : found) {
+      pollfd ended{process.get(), POLLIN, 0};
+      ::poll(&ended, 1, patience_ms);
+    }
+  }
+  return count;
+}
+
+} // namespace greenroom

@@ -1,0 +1,118 @@
+#include "runtime/git/common/diff_merge.hpp"
+
+#include <set>
+
+namespace greenroom::git {
+
+namespace {
+
+constexpr std::size_t max_conflicts = 1000;
+constexpr git_off_t max_text_file = git_off_t{8} << 20;
+
+struct printer {
+  std::string text;
+  bool cut = false;
+};
+
+int print_line(const git_diff_delta*, const git_diff_hunk*,
+               const git_diff_line* line, void* to) {
+  auto& out = *static_cast<printer*>(to);
+  auto marked = line->origin == GIT_DIFF_LINE_CONTEXT
+                || line->origin == GIT_DIFF_LINE_ADDITION
+                || line->origin == GIT_DIFF_LINE_DELETION;
+  if (out.text.size() + line->content_len + marked > max_diff) {
+    out.cut = true;
+    return GIT_EUSER;
+  }
+  if (marked)
+    out.text += line->origin;
+  out.text.append(line->content, line->content_len);
+  return 0;
+}
+
+void add_path(std::set<std::string>& to, const git_index_entry* entry) {
+  if (entry != nullptr && to.size() < max_conflicts)
+    to.insert(entry->path);
+}
+
+} // namespace
+
+git_diff_options diff_settings() {
+  git_diff_options options = GIT_DIFF_OPTIONS_INIT;
+  options.max_size = max_text_file;
+  return options;
+}
+
+std::string print(git_diff* diff) {
+  check(git_diff_find_similar(diff, nullptr), "cannot find renamed files");
+  printer out;
+  auto code = git_diff_print(diff, GIT_DIFF_FORMAT_PATCH, print_line, &out);
+  if (!out.cut)
+    check(code, "cannot write a diff");
+  else
+    out.text += "\n(cut here: the diff is longer than 4 MiB)\n";
+  return std::move(out.text);
+}
+
+tree_handle tree_at(git_repository* repo, const std::string& commit) {
+  tree_handle tree;
+  if (commit.empty())
+    return tree;
+  auto id = to_oid(commit);
+  commit_handle found;
+  check(git_commit_lookup(receive(found), repo, &id),
+        "cannot read commit " + commit);
+  check(git_commit_tree(receive(tree), found.get()),
+        "cannot read the tree of commit " + commit);
+  return tree;
+}
+
+merge_kind compare(git_repository* repo, const git_oid& target,
+                   const git_oid& branch) {
+  git_oid base;
+  auto code = git_merge_base(&base, repo, &target, &branch);
+  if (code == GIT_ENOTFOUND)
+    return merge_kind::unrelated;
+  check(code, "cannot compare two commits");
+  if (git_oid_equal(&base, &branch) != 0)
+    return merge_kind::up_to_date;
+  if (git_oid_equal(&base, &target) != 0)
+    return merge_kind::fast_forward;
+  return merge_kind::merge;
+}
+
+merge_trial merge_trees(git_repository* repo, const git_oid& target,
+                        const git_oid& branch) {
+  commit_handle ours;
+  commit_handle theirs;
+  check(git_commit_lookup(receive(ours), repo, &target),
+        "cannot read commit " + to_hex(target));
+  check(git_commit_lookup(receive(theirs), repo, &branch),
+        "cannot read commit " + to_hex(branch));
+  git_merge_options options = GIT_MERGE_OPTIONS_INIT;
+  merge_trial result;
+  check(git_merge_commits(receive(result.index), repo, ours.get(), theirs.get(),
+                          &options),
+        "cannot merge two commits");
+  if (git_index_has_conflicts(result.index.get()) == 0)
+    return result;
+  conflicts_handle all;
+  check(git_index_conflict_iterator_new(receive(all), result.index.get()),
+        "cannot list conflicts");
+  std::set<std::string> paths;
+  for (;;) {
+    const git_index_entry* base = nullptr;
+    const git_index_entry* our = nullptr;
+    const git_index_entry* their = nullptr;
+    auto code = git_index_conflict_next(&base, &our, &their, all.get());
+    if (code == GIT_ITEROVER)
+      break;
+    check(code, "cannot list conflicts");
+    for (const auto* entry : {base, our, their})
+      add_path(paths, entry);
+  }
+  result.conflicts.assign(paths.begin(), paths.end());
+  return result;
+}
+
+} // namespace greenroom::git

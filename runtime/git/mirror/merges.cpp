@@ -1,0 +1,146 @@
+#include "runtime/git/mirror/merges.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/base/failpoint.hpp"
+#include "runtime/git/common/diff_merge.hpp"
+#include "runtime/git/common/signatures.hpp"
+
+#include <array>
+
+namespace greenroom::git {
+
+namespace {
+
+// How far back the commit is looked for by which a target got another.
+constexpr int max_steps = 10'000;
+
+git_oid known_commit(git_repository* repo, const std::string& hex) {
+  auto id = to_oid(hex);
+  commit_handle found;
+  auto code = git_commit_lookup(receive(found), repo, &id);
+  if (code == GIT_ENOTFOUND)
+    throw refused{errc::not_found, "commit " + hex + " is not known here"};
+  check(code, "cannot read commit " + hex);
+  return id;
+}
+
+bool contains(git_repository* repo, const git_oid& tip, const git_oid& commit) {
+  return compare(repo, tip, commit) == merge_kind::up_to_date;
+}
+
+// The first on the line of first parents to `tip` that has `commit`.
+std::string point_of_merge(git_repository* repo, git_oid tip,
+                           const git_oid& commit) {
+  for (int i = 0; i < max_steps && git_oid_equal(&tip, &commit) == 0; ++i) {
+    commit_handle at;
+    check(git_commit_lookup(receive(at), repo, &tip), "cannot read a commit");
+    const auto* before = git_commit_parent_id(at.get(), 0);
+    if (before == nullptr || !contains(repo, *before, commit))
+      break;
+    tip = *before;
+  }
+  return to_hex(tip);
+}
+
+std::string commit_merge(git_repository* repo, git_index* index,
+                         const git_oid& target, const git_oid& commit,
+                         const merge_spec& spec) {
+  git_oid tree_id;
+  tree_handle tree;
+  check(git_index_write_tree_to(&tree_id, index, repo),
+        "cannot write a merged tree");
+  check(git_tree_lookup(receive(tree), repo, &tree_id),
+        "cannot read a merged tree");
+  std::array<commit_handle, 2> parents;
+  check(git_commit_lookup(receive(parents[0]), repo, &target),
+        "cannot read the target's commit");
+  check(git_commit_lookup(receive(parents[1]), repo, &commit),
+        "cannot read the commit to merge");
+  std::array<const git_commit*, 2> raw{parents[0].get(), parents[1].get()};
+  auto signature = sign(spec.by);
+  git_oid id;
+  check(git_commit_create(&id, repo, nullptr, signature.get(), signature.get(),
+                          nullptr, spec.message.c_str(), tree.get(), raw.size(),
+                          raw.data()),
+        "cannot write a merge commit");
+  return to_hex(id);
+}
+
+merge_result move_target(const merge_spec& spec, const std::string& to) {
+  std::optional<std::string> old;
+  if (!spec.base.empty())
+    old = spec.base;
+  failpoint("merge.made");
+  if (spec.mirror.push(spec.target, to, old) == push_outcome::moved)
+    return {merge_end::stale, {}, {}};
+  failpoint("merge.pushed");
+  return {merge_end::merged, to, {}};
+}
+
+} // namespace
+
+merge_result merge(const merge_spec& spec) {
+  spec.mirror.fetch();
+  auto tip = spec.mirror.resolve_branch(spec.target);
+  auto repo = open_mirror(spec.mirror.path());
+  auto commit = known_commit(repo.get(), spec.commit);
+  if (!tip)
+    return spec.base.empty() ? move_target(spec, spec.commit)
+                             : merge_result{merge_end::stale, {}, {}};
+  auto target = to_oid(*tip);
+  if (contains(repo.get(), target, commit))
+    return {merge_end::merged, point_of_merge(repo.get(), target, commit), {}};
+  if (*tip != spec.base)
+    return {merge_end::stale, {}, {}};
+  auto made = prepare_merge(spec);
+  return made.end == merge_end::merged ? move_target(spec, made.commit) : made;
+}
+
+merge_result prepare_merge(const merge_spec& spec) {
+  if (spec.base.empty())
+    return {merge_end::merged, spec.commit, {}};
+  auto repo = open_mirror(spec.mirror.path());
+  auto target = known_commit(repo.get(), spec.base);
+  auto commit = known_commit(repo.get(), spec.commit);
+  auto kind = compare(repo.get(), target, commit);
+  if (kind == merge_kind::up_to_date)
+    return {merge_end::merged, spec.base, {}};
+  if (kind == merge_kind::fast_forward)
+    return {merge_end::merged, spec.commit, {}};
+  if (kind == merge_kind::unrelated)
+    throw refused{errc::conflict, "the commit has no history in common with "
+                                  "branch \""
+                                    + spec.target + '"'};
+  auto merged = merge_trees(repo.get(), target, commit);
+  if (!merged.conflicts.empty())
+    return {merge_end::conflict, {}, std::move(merged.conflicts)};
+  return {merge_end::merged,
+          commit_merge(repo.get(), merged.index.get(), target, commit, spec),
+          {}};
+}
+
+std::string diff_commits(const mirror& mirror, const std::string& from,
+                         const std::string& to) {
+  auto repo = open_mirror(mirror.path());
+  auto end = known_commit(repo.get(), to);
+  auto begin = from;
+  if (!from.empty()) {
+    auto asked = known_commit(repo.get(), from);
+    git_oid shared;
+    auto code = git_merge_base(&shared, repo.get(), &asked, &end);
+    if (code != GIT_ENOTFOUND) {
+      check(code, "cannot compare two commits");
+      begin = to_hex(shared);
+    }
+  }
+  auto old_tree = tree_at(repo.get(), begin);
+  auto new_tree = tree_at(repo.get(), to);
+  auto options = diff_settings();
+  diff_handle diff;
+  check(git_diff_tree_to_tree(receive(diff), repo.get(), old_tree.get(),
+                              new_tree.get(), &options),
+        "cannot compare two commits");
+  return print(diff.get());
+}
+
+} // namespace greenroom::git

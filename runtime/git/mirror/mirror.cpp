@@ -1,0 +1,299 @@
+#include "runtime/git/mirror/mirror.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/git/common/handles.hpp"
+#include "runtime/git/mirror/quarantine.hpp"
+#include "runtime/git/common/refs.hpp"
+#include "runtime/git/common/stale_locks.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view upstream_space = "refs/upstream/";
+
+void set_up(git_repository* repo) {
+  config_handle config;
+  check(git_repository_config(receive(config), repo), "cannot set up a mirror");
+  auto set = [&](const char* key, const char* value) {
+    check(git_config_set_string(config.get(), key, value),
+          "cannot set up a mirror");
+  };
+  // Sessions borrow objects that no reference here may lead to.
+  set("gc.auto", "0");
+  set("gc.pruneExpire", "never");
+  set("maintenance.auto", "false");
+  set("core.hooksPath", "/dev/null");
+  // git fsyncs packs, but not single objects.
+  set("transfer.unpackLimit", "1");
+  // Old in git, but what makes libgit2 fsync references, in this repository
+  // only: its switch for all of them would cost sessions a fsync per file.
+  set("core.fsyncObjectFiles", "true");
+}
+
+void create(const fs::path& path) {
+  auto partial = path;
+  partial += ".partial";
+  fs::remove_all(partial);
+  {
+    git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+    options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH
+                    | GIT_REPOSITORY_INIT_NO_REINIT;
+    repository_handle repo;
+    check(git_repository_init_ext(receive(repo), partial.c_str(), &options),
+          "cannot make the mirror " + path.string());
+    set_up(repo.get());
+  }
+  fs::remove_all(partial / "hooks");
+  fs::create_directory(partial / "hooks");
+  fs::rename(partial, path);
+  sync_directory(path.parent_path());
+}
+
+// The commit that an object is or stands for, if any.
+std::optional<std::string> peel(git_object* object) {
+  object_handle commit;
+  if (git_object_peel(receive(commit), object, GIT_OBJECT_COMMIT) != 0)
+    return std::nullopt;
+  return to_hex(*git_object_id(commit.get()));
+}
+
+std::optional<std::string> commit_at(git_repository* repo,
+                                     const std::string& ref) {
+  reference_handle found;
+  auto code = git_reference_lookup(receive(found), repo, ref.c_str());
+  if (code == GIT_ENOTFOUND || code == GIT_EINVALIDSPEC)
+    return std::nullopt;
+  check(code, "cannot read " + ref);
+  object_handle object;
+  check(git_reference_peel(receive(object), found.get(), GIT_OBJECT_ANY),
+        "cannot read " + ref);
+  return peel(object.get());
+}
+
+bool is_hex(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')
+           || (c >= 'A' && c <= 'F');
+  });
+}
+
+std::optional<std::string> commit_by_id(git_repository* repo,
+                                        std::string_view text) {
+  if (text.size() < 7 || text.size() > GIT_OID_HEXSZ || !is_hex(text))
+    return std::nullopt;
+  git_oid id;
+  check(git_oid_fromstrn(&id, text.data(), text.size()), "cannot read an id");
+  object_handle object;
+  auto code = git_object_lookup_prefix(receive(object), repo, &id, text.size(),
+                                       GIT_OBJECT_COMMIT);
+  if (code == GIT_ENOTFOUND)
+    return std::nullopt;
+  if (code == GIT_EAMBIGUOUS)
+    throw refused{errc::bad_request, "more than one object has an id that "
+                                     "starts with "
+                                       + std::string{text}
+                                       + ", give more digits"};
+  check(code, "cannot read " + std::string{text});
+  return to_hex(*git_object_id(object.get()));
+}
+
+template <class F>
+void for_each_ref(git_repository* repo, F&& visit) {
+  ref_iterator_handle all;
+  check(git_reference_iterator_new(receive(all), repo),
+        "cannot list references");
+  for (;;) {
+    reference_handle ref;
+    auto code = git_reference_next(receive(ref), all.get());
+    if (code == GIT_ITEROVER)
+      return;
+    check(code, "cannot list references");
+    visit(ref.get());
+  }
+}
+
+// Points `name` to `id`. A reference that stands in the way (a/b for a, a for
+// a/b) goes: this is for names that the upstream itself has just accepted.
+void replace_ref(git_repository* repo, const std::string& name,
+                 const git_oid& id) {
+  for_each_ref(repo, [&](git_reference* other) {
+    std::string in_the_way = git_reference_name(other);
+    if (in_the_way.starts_with(name + '/')
+        || name.starts_with(in_the_way + '/'))
+      check(git_reference_delete(other), "cannot remove " + in_the_way);
+  });
+  reference_handle made;
+  check(git_reference_create(receive(made), repo, name.c_str(), &id, 1,
+                             "greenroom: push"),
+        "cannot write " + name);
+}
+
+} // namespace
+
+mirror mirror::open_or_create(fs::path path, std::string upstream,
+                              std::shared_ptr<const credentials> keys) {
+  if (auto fault = upstream_fault(upstream))
+    throw refused{errc::bad_request, "the project's repo " + *fault};
+  start_library();
+  // Sessions name it when they borrow: one spelling for all times.
+  path = fs::weakly_canonical(path);
+  if (!fs::exists(path))
+    create(path);
+  open_mirror(path);
+  incoming::remove_leftovers(path);
+  remove_ref_locks(path, "refs");
+  return mirror{std::move(path), std::make_shared<upstream_line>(
+                                   std::move(upstream), std::move(keys))};
+}
+
+std::optional<std::string> mirror::resolve_branch(std::string_view name) const {
+  return ref("refs/upstream/heads/" + std::string{name});
+}
+
+std::optional<std::string> mirror::resolve_ref(std::string_view name) const {
+  auto repo = open_mirror(path_);
+  for (const auto* kind : {"heads/", "tags/"})
+    if (auto found = commit_at(repo.get(), std::string{upstream_space} + kind
+                                             + std::string{name}))
+      return found;
+  return commit_by_id(repo.get(), name);
+}
+
+std::optional<std::string> mirror::ref(const std::string& name) const {
+  return commit_at(open_mirror(path_).get(), name);
+}
+
+std::map<std::string, std::string> mirror::upstream_refs() const {
+  std::map<std::string, std::string> result;
+  auto repo = open_mirror(path_);
+  for_each_ref(repo.get(), [&](git_reference* ref) {
+    std::string_view name = git_reference_name(ref);
+    const auto* target = git_reference_target(ref);
+    if (name.starts_with(upstream_space) && target != nullptr)
+      result.emplace(name.substr(upstream_space.size()), to_hex(*target));
+  });
+  return result;
+}
+
+std::vector<std::string> mirror::tips() const {
+  std::vector<std::string> result;
+  auto repo = open_mirror(path_);
+  for_each_ref(repo.get(), [&](git_reference* ref) {
+    object_handle object;
+    if (git_reference_peel(receive(object), ref, GIT_OBJECT_COMMIT) == 0)
+      result.push_back(to_hex(*git_object_id(object.get())));
+  });
+  std::sort(result.begin(), result.end());
+  result.erase(std::unique(result.begin(), result.end()), result.end());
+  return result;
+}
+
+bool mirror::is_ancestor(std::string_view ancestor,
+                         std::string_view commit) const {
+  auto repo = open_mirror(path_);
+  auto before = to_oid(ancestor);
+  auto after = to_oid(commit);
+  for (const auto* id : {&before, &after}) {
+    commit_handle found;
+    auto code = git_commit_lookup(receive(found), repo.get(), id);
+    if (code == GIT_ENOTFOUND)
+      return false;
+    check(code, "cannot read a commit");
+  }
+  if (ancestor == commit)
+    return true;
+  auto code = git_graph_descendant_of(repo.get(), &after, &before);
+  check(code, "cannot compare two commits");
+  return code == 1;
+}
+
+bool mirror::in_upstream(std::string_view commit) const {
+  auto repo = open_mirror(path_);
+  auto id = to_oid(commit);
+  commit_handle found;
+  auto code = git_commit_lookup(receive(found), repo.get(), &id);
+  if (code == GIT_ENOTFOUND)
+    return false;
+  check(code, "cannot read a commit");
+  std::vector<git_oid> heads;
+  for_each_ref(repo.get(), [&](git_reference* ref) {
+    object_handle object;
+    if (std::string_view{git_reference_name(ref)}.starts_with(upstream_space)
+        && git_reference_peel(receive(object), ref, GIT_OBJECT_COMMIT) == 0)
+      heads.push_back(*git_object_id(object.get()));
+  });
+  for (const auto& head : heads)
+    if (git_oid_equal(&head, &id) != 0)
+      return true;
+  if (heads.empty())
+    return false;
+  code =
+    git_graph_reachable_from_any(repo.get(), &id, heads.data(), heads.size());
+  check(code, "cannot compare commits");
+  return code == 1;
+}
+
+bool mirror::move_ref(const std::string& name,
+                      const std::optional<std::string>& old,
+                      const std::string& commit) const {
+  auto repo = open_mirror(path_);
+  auto target = to_oid(commit);
+  reference_handle made;
+  int code = 0;
+  if (old) {
+    auto expected = to_oid(*old);
+    code =
+      git_reference_create_matching(receive(made), repo.get(), name.c_str(),
+                                    &target, 1, &expected, "greenroom: move");
+  } else {
+    code = git_reference_create(receive(made), repo.get(), name.c_str(),
+                                &target, 0, "greenroom: move");
+  }
+  for (auto lost : {GIT_EMODIFIED, GIT_EEXISTS, GIT_ENOTFOUND, GIT_ELOCKED})
+    if (code == lost)
+      return false;
+  check(code, "cannot move " + name);
+  return true;
+}
+
+void mirror::set_ref(const std::string& name, const std::string& commit) const {
+  auto repo = open_mirror(path_);
+  auto id = to_oid(commit);
+  reference_handle made;
+  check(git_reference_create(receive(made), repo.get(), name.c_str(), &id, 1,
+                             "greenroom: set"),
+        "cannot write " + name);
+}
+
+void mirror::record_pushed(std::string_view branch,
+                           const std::string& commit) const {
+  auto held = hold_upstream_refs();
+  auto repo = open_mirror(path_);
+  auto id = to_oid(commit);
+  for (const auto* space : {"refs/upstream/heads/", "refs/heads/"})
+    replace_ref(repo.get(), space + std::string{branch}, id);
+}
+
+unique_fd mirror::hold_upstream_refs() const {
+  unique_fd held{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  int done = -1;
+  while (held && (done = ::flock(held.get(), LOCK_EX)) != 0 && errno == EINTR)
+    ;
+  if (done != 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot lock " + path_.string());
+  remove_ref_locks(path_, "refs/upstream");
+  return held;
+}
+
+} // namespace greenroom::git

@@ -1,0 +1,128 @@
+// The node's copy of a project's upstream.
+//
+// A bare repository under the server's data directory that no session can
+// write. Its references:
+//
+//   refs/upstream/heads/*, refs/upstream/tags/*   what the upstream had when
+//                                                 it was last asked
+//   refs/heads/*                                  what was checked in from here
+//   refs/greenroom/*                              ours: rescued work, …
+//
+// Sessions borrow its objects, so nothing in it is ever pruned. References
+// are written by libgit2 and fsynced; only fetch and push run `git`.
+//
+// A mirror is a cheap value; its calls block, and may run at the same time in
+// several threads, apart from open_or_create: once per project and process,
+// before all others.
+//
+// Errors: `refused` for what the user or the upstream did wrong, with a
+// sentence to show; other exceptions for what the machine did. Object ids are
+// 40 lower-case hex digits. Names must have passed `name_fault`.
+#pragma once
+
+#include "runtime/base/fd.hpp"
+#include "runtime/git/mirror/upstream_client.hpp"
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace greenroom::git {
+
+enum class push_outcome {
+  ok,    // the upstream has it; it may have had it before
+  moved, // the upstream's branch is not where it was expected: nothing done
+};
+
+class mirror {
+public:
+  /// Opens the mirror at `path`, which ends in `<project>.git`, or makes it:
+  /// whole or not at all. Removes what a crash left: imports cut short, locks.
+  /// Throws refused(bad_request) for an upstream that is not allowed. Does not
+  /// speak to the upstream; `keys` are for when it does.
+  static mirror open_or_create(std::filesystem::path path, std::string upstream,
+                               std::shared_ptr<const credentials> keys =
+                                 std::make_shared<const credentials>());
+
+  const std::filesystem::path& path() const noexcept {
+    return path_;
+  }
+  const std::string& upstream() const noexcept {
+    return line_->url();
+  }
+
+  /// Asks the upstream for its branches and tags, and forgets those that it
+  /// has no more. An empty upstream is fine. Throws refused(unavailable): in
+  /// 20 s where it does not answer, in 10 min where it does and is slow.
+  void fetch() const;
+
+  /// Where the upstream's branch stands, as far as fetched.
+  std::optional<std::string> resolve_branch(std::string_view name) const;
+
+  /// The commit behind an upstream's branch, else its tag, else a commit id of
+  /// 7 to 40 digits.
+  std::optional<std::string> resolve_ref(std::string_view name) const;
+
+  /// The upstream's branches and tags as `heads/x` and `tags/y`, and the
+  /// objects that they name.
+  std::map<std::string, std::string> upstream_refs() const;
+
+  /// The commits at all references: what a session need not send again.
+  std::vector<std::string> tips() const;
+
+  /// Where a full reference name leads.
+  std::optional<std::string> ref(const std::string& name) const;
+
+  /// True if both are here and `ancestor` is `commit` or came before it.
+  bool is_ancestor(std::string_view ancestor, std::string_view commit) const;
+
+  /// True if the commit is here and is part of the upstream's branches and
+  /// tags, as far as fetched.
+  bool in_upstream(std::string_view commit) const;
+
+  /// Takes a pack from a session: read from `pack_fd` from where it stands,
+  /// checked as a whole (sound objects, no `.git` or `..` in a tree, all that
+  /// `tips` need is here) beside the mirror, and only then moved in. On disk
+  /// when it returns; no reference is touched. Throws refused(conflict).
+  void import_pack(int pack_fd, const std::vector<std::string>& tips) const;
+
+  /// Moves a full reference name from `old` (nullopt: it must not exist) to
+  /// `commit`. False if it is not there, or another is moving it right now.
+  bool move_ref(const std::string& name, const std::optional<std::string>& old,
+                const std::string& commit) const;
+
+  /// Points a reference of ours to a commit, wherever it stood.
+  void set_ref(const std::string& name, const std::string& commit) const;
+
+  /// Pushes to the upstream's branch if it stands at `old` (nullopt: if it
+  /// does not exist); the history of `commit` may then leave `old` out. After
+  /// `ok` refs/upstream/heads/B and refs/heads/B are there too. Throws
+  /// refused: `unavailable` if the upstream cannot be reached, `conflict` with
+  /// git's reason if it does not want it.
+  push_outcome push(std::string_view branch, const std::string& commit,
+                    const std::optional<std::string>& old) const;
+
+  /// Pushes references of ours under their own names, over what stands there.
+  /// Answers why it could not, in one line, or nullopt if all arrived.
+  std::optional<std::string>
+  push_refs(const std::vector<std::string>& names) const;
+
+private:
+  mirror(std::filesystem::path path, std::shared_ptr<upstream_line> line)
+    : path_(std::move(path)), line_(std::move(line)) {}
+
+  void record_pushed(std::string_view branch, const std::string& commit) const;
+
+  // Holds others off refs/upstream while it lives; blocks until it can. git
+  // and libgit2 give up at once where a reference is locked.
+  unique_fd hold_upstream_refs() const;
+
+  std::filesystem::path path_;
+  std::shared_ptr<upstream_line> line_; // what copies share
+};
+
+} // namespace greenroom::git

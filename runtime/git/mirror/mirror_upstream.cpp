@@ -1,0 +1,145 @@
+// The mirror's talk with its upstream: what only the `git` program can do.
+#include "runtime/git/mirror/mirror.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/git/mirror/git_process.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace greenroom::git {
+
+namespace {
+
+// How many references one call pushes: arguments are limited.
+constexpr std::size_t push_batch = 256;
+
+constexpr std::chrono::seconds look_timeout{20};
+constexpr std::chrono::seconds push_timeout{100};
+constexpr std::chrono::minutes fetch_timeout{10};
+
+// A list of references that is longer is fetched unseen.
+constexpr std::size_t max_refs = std::size_t{64} << 20;
+
+// What `git push --porcelain` says about one reference, from
+// "<flag>\t<from>:<to>\t<summary>".
+struct pushed_ref {
+  char flag = '!';
+  std::string_view summary;
+};
+
+std::vector<pushed_ref> parse_porcelain(std::string_view text) {
+  std::vector<pushed_ref> result;
+  while (!text.empty()) {
+    auto end = std::min(text.find('\n'), text.size());
+    auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    auto last = line.rfind('\t');
+    if (line.size() > 1 && line[1] == '\t' && last > 1)
+      result.push_back({line.front(), line.substr(last + 1)});
+  }
+  return result;
+}
+
+// "[remote rejected] (branch is currently checked out)" without its brackets.
+std::string rejection(std::string_view summary) {
+  auto begin = summary.find('(');
+  auto end = summary.rfind(')');
+  if (begin == summary.npos || end == summary.npos || end < begin)
+    return std::string{summary};
+  return std::string{summary.substr(begin + 1, end - begin - 1)};
+}
+
+// What `git ls-remote` prints, as mirror::upstream_refs has it.
+std::map<std::string, std::string> parse_refs(std::string_view text) {
+  constexpr std::string_view space = "refs/";
+  std::map<std::string, std::string> result;
+  while (!text.empty()) {
+    auto end = std::min(text.find('\n'), text.size());
+    auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    auto tab = line.find('\t');
+    if (tab != line.npos && line.substr(tab + 1).starts_with(space))
+      result.emplace(line.substr(tab + 1 + space.size()), line.substr(0, tab));
+  }
+  return result;
+}
+
+} // namespace
+
+void mirror::fetch() const {
+  // Whether it is there at all shows soon; what it has may take long.
+  server_git look{
+    path_,
+    {"ls-remote", "--quiet", "--heads", "--tags", "--refs", "--", upstream()}};
+  look.timeout = look_timeout;
+  look.max_output = max_refs;
+  auto seen = line_->run(look);
+  if (!seen.result.ok())
+    line_->fail(seen);
+  if (!seen.result.truncated && parse_refs(seen.result.out) == upstream_refs())
+    return;
+  // Only these two name spaces are pruned; refs/greenroom is in neither.
+  server_git call{path_,
+                  {"fetch", "--quiet", "--prune", "--no-tags",
+                   "--no-write-fetch-head", "--no-auto-maintenance",
+                   "--no-recurse-submodules", "--", upstream(),
+                   "+refs/heads/*:refs/upstream/heads/*",
+                   "+refs/tags/*:refs/upstream/tags/*"}};
+  call.timeout = fetch_timeout;
+  auto held = hold_upstream_refs();
+  if (auto talk = line_->run(call); !talk.result.ok())
+    line_->fail(talk);
+}
+
+push_outcome mirror::push(std::string_view branch, const std::string& commit,
+                          const std::optional<std::string>& old) const {
+  auto target = "refs/heads/" + std::string{branch};
+  server_git call{path_,
+                  {"push", "--porcelain", "--no-verify",
+                   "--no-recurse-submodules",
+                   "--force-with-lease=" + target + ':' + old.value_or(""),
+                   "--", upstream(), commit + ':' + target}};
+  call.timeout = push_timeout;
+  auto talk = line_->run(call);
+  auto refs = parse_porcelain(talk.result.out);
+  if (talk.result.ok()) {
+    record_pushed(branch, commit);
+    return push_outcome::ok;
+  }
+  if (refs.empty() || talk.result.timed_out)
+    line_->fail(talk);
+  if (refs.front().summary.find("(stale info)") != std::string_view::npos)
+    return push_outcome::moved;
+  throw refused{errc::conflict, "the upstream refused branch \""
+                                  + std::string{branch}
+                                  + "\": " + rejection(refs.front().summary)};
+}
+
+std::optional<std::string>
+mirror::push_refs(const std::vector<std::string>& names) const try {
+  std::optional<std::string> failure;
+  for (std::size_t begin = 0; begin < names.size(); begin += push_batch) {
+    server_git call{path_,
+                    {"push", "--porcelain", "--no-verify",
+                     "--no-recurse-submodules", "--", upstream()}};
+    auto end = std::min(begin + push_batch, names.size());
+    for (auto i = begin; i < end; ++i)
+      call.args.push_back('+' + names[i] + ':' + names[i]);
+    call.timeout = push_timeout;
+    auto talk = line_->run(call);
+    if (talk.result.ok())
+      continue;
+    auto refs = parse_porcelain(talk.result.out);
+    auto bad = std::find_if(refs.begin(), refs.end(),
+                            [](const auto& ref) { return ref.flag == '!'; });
+    if (bad == refs.end())
+      line_->fail(talk);
+    failure = "the upstream refused: " + rejection(bad->summary);
+  }
+  return failure;
+} catch (const refused& away) {
+  return away.what();
+}
+
+} // namespace greenroom::git

@@ -1,0 +1,129 @@
+#include "runtime/git/mirror/quarantine.hpp"
+
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/git/common/handles.hpp"
+#include "runtime/base/memfd.hpp"
+#include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/mirror/git_process.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <system_error>
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view prefix = "incoming-";
+
+// Checking a large pack takes longer than a talk with the upstream.
+constexpr std::chrono::seconds check_timeout{110};
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+unique_fd open_directory(const fs::path& path) {
+  return unique_fd{
+    ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+}
+
+void sync_file(const fs::path& path) {
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd || ::fsync(fd.get()) != 0)
+    fail("cannot sync " + path.string());
+}
+
+// As git reads a list of directories: quoted, so that a colon is no end.
+std::string quoted(const fs::path& path) {
+  std::string result = "\"";
+  for (auto c : path.string()) {
+    if (c == '"' || c == '\\')
+      result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+} // namespace
+
+incoming::incoming(const fs::path& mirror) : objects_(mirror / "objects") {
+  // Between making and locking it may be taken for a leftover: try again.
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    path_ = objects_ / (std::string{prefix} + make_id());
+    fs::create_directories(path_ / "pack");
+    lock_ = open_directory(path_);
+    if (lock_ && ::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0
+        && fs::exists(path_ / "pack"))
+      return;
+  }
+  throw std::runtime_error("cannot lock " + path_.string());
+}
+
+incoming::~incoming() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+void incoming::accept() {
+  auto packs = objects_ / "pack";
+  fs::create_directories(packs);
+  for (const auto* suffix : {".pack", ".rev", ".idx"}) {
+    for (const auto& entry : fs::directory_iterator{path_ / "pack"}) {
+      if (entry.path().extension() != suffix)
+        continue;
+      sync_file(entry.path());
+      fs::rename(entry.path(), packs / entry.path().filename());
+    }
+    sync_directory(packs);
+  }
+}
+
+void incoming::remove_leftovers(const fs::path& mirror) {
+  for (const auto& entry : fs::directory_iterator{mirror / "objects"}) {
+    if (!entry.path().filename().string().starts_with(prefix))
+      continue;
+    auto lock = open_directory(entry.path());
+    if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
+      fs::remove_all(entry.path());
+  }
+}
+
+void mirror::import_pack(int pack_fd,
+                         const std::vector<std::string>& tips) const {
+  incoming arrivals{path_};
+  std::vector<std::string> env{
+    "GIT_OBJECT_DIRECTORY=" + arrivals.path().string(),
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + quoted(path_ / "objects")};
+
+  auto indexed = run({path_,
+                      {"index-pack", "--stdin", "--strict", "--fix-thin"},
+                      env,
+                      pack_fd,
+                      check_timeout});
+  if (!indexed.ok())
+    throw refused{errc::conflict,
+                  "the session's objects are not sound: " + reason(indexed)};
+
+  std::string wanted;
+  for (const auto& tip : tips)
+    wanted += tip + '\n';
+  auto list = memory_file(wanted);
+  auto connected =
+    run({path_,
+         {"rev-list", "--objects", "--stdin", "--not", "--all", "--quiet"},
+         env,
+         list.get(),
+         check_timeout});
+  if (!connected.ok())
+    throw refused{errc::conflict, "the session's history is not complete: "
+                                    + reason(connected)};
+  arrivals.accept();
+}
+
+} // namespace greenroom::git

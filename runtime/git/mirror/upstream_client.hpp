@@ -1,0 +1,48 @@
+// The line to one upstream: runs git with what it takes to be let in.
+//
+// Whoever has just been kept waiting in vain spares the next one: after a talk
+// that failed and took long, the upstream is left alone for as long as that
+// took, and everybody is refused at once with the same reason. Thread-safe.
+#pragma once
+
+#include "runtime/git/mirror/credentials.hpp"
+#include "runtime/git/mirror/git_process.hpp"
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace greenroom::git {
+
+class upstream_line {
+public:
+  upstream_line(std::string url, std::shared_ptr<const credentials> keys)
+    : url_(std::move(url)), keys_(std::move(keys)) {}
+
+  const std::string& url() const noexcept {
+    return url_;
+  }
+
+  struct talk {
+    command_result result;
+    std::chrono::steady_clock::duration took;
+  };
+
+  /// Runs git; blocks. Throws refused(unavailable) while the upstream is left
+  /// alone.
+  talk run(server_git call);
+
+  /// For a talk that did not get through: throws refused(unavailable) with the
+  /// reason.
+  [[noreturn]] void fail(const talk& lost);
+
+private:
+  std::string url_;
+  std::shared_ptr<const credentials> keys_;
+  std::mutex mutex_;
+  std::chrono::steady_clock::time_point left_alone_;
+  std::string reason_;
+};
+
+} // namespace greenroom::git

@@ -1,0 +1,59 @@
+// How a session's work leaves its checkout: check-in and rescue.
+//
+// Both can be run again after a crash at any step, and then end as if there
+// had been no crash. Nobody else may work in the checkout meanwhile. They
+// block, on git and on the upstream.
+#pragma once
+
+#include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/session/git_rpc.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::git {
+
+struct rescue_spec {
+  git::mirror mirror;
+  sandboxed_git session;
+  author by;
+};
+
+struct rescue_result {
+  // Full names, in the mirror: refs/greenroom/rescue/<sid>/tree (what was not
+  // committed), …/heads/<branch>, …/tags/<tag>, …/stash, …/detached. Empty:
+  // all that was written is in the upstream.
+  std::vector<std::string> refs;
+  // Why they are not in the upstream too. The work is safe all the same.
+  std::optional<std::string> upstream_failure;
+};
+
+/// Saves what the session wrote and the upstream has not. Throws if anything
+/// of it could not be saved: the caller then keeps the directory.
+rescue_result rescue(const rescue_spec& spec);
+
+struct checkin_spec {
+  git::mirror mirror;
+  sandboxed_git session;
+  std::string branch;
+  std::string base_commit; // where the branch stood at creation; may be empty
+  bool new_branch = false; // the upstream had none of that name then
+  author by;
+  std::string message; // of the commit with what was not committed
+};
+
+struct checkin_result {
+  std::string commit;    // the branch's tip; empty: there is no commit at all
+  bool changed = false;  // the session has moved the branch
+  rescue_result rescued; // what the session wrote beside the branch
+};
+
+/// Commits what is not committed if the session stands on its branch, rescues
+/// what is not on that branch, and pushes the branch. What the upstream's
+/// branch gained meanwhile is kept: throws refused(conflict) if the session
+/// has not merged it. A history that the session has rewritten is pushed as it
+/// is while the upstream's branch stands where it stood at creation.
+checkin_result checkin(const checkin_spec& spec);
+
+} // namespace greenroom::git

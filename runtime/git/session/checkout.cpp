@@ -1,0 +1,239 @@
+#include "runtime/git/session/checkout.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/git/session/branch_position.hpp"
+#include "runtime/git/common/handles.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* failure = "cannot make the session's checkout";
+
+// A second value of a key. git_config_set_multivar would do the same, but it
+// leaks 20 KiB at each call (1.5.1).
+void add_tags_refspec(const fs::path& git) {
+  std::ofstream file{git / "config", std::ios::app};
+  file << "[remote \"origin\"]\n\tfetch = +refs/upstream/tags/*:refs/tags/*\n";
+  if (!file.flush())
+    throw std::runtime_error(failure);
+}
+
+void set_up(git_repository* repo, const checkout_spec& spec) {
+  config_handle config;
+  check(git_repository_config(receive(config), repo), failure);
+  auto set = [&](const std::string& key, const std::string& value) {
+    check(git_config_set_string(config.get(), key.c_str(), value.c_str()),
+          failure);
+  };
+  // git_remote_create would write the same, but it leaks memory (1.5.1).
+  set("remote.origin.url", spec.place.mirror.string());
+  // The mirror is what a session can always read, whatever its network; there
+  // the upstream's branches and tags lie apart from what is checked in here.
+  set("remote.origin.fetch", "+refs/upstream/heads/*:refs/remotes/origin/*");
+  // So that a plain `git pull` knows what to pull.
+  if (spec.upstream_refs.contains("heads/" + spec.branch)) {
+    set("branch." + spec.branch + ".remote", "origin");
+    set("branch." + spec.branch + ".merge",
+        "refs/upstream/heads/" + spec.branch);
+  }
+}
+
+// All at once as git itself would pack them: one file however many they are.
+void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
+  constexpr std::string_view heads = "heads/";
+  std::map<std::string, std::string> named;
+  for (const auto& [name, id] : spec.upstream_refs)
+    if (name.starts_with(heads))
+      named["refs/remotes/origin/" + name.substr(heads.size())] = id;
+    else
+      named["refs/" + name] = id;
+  std::string text;
+  for (const auto& [name, id] : named)
+    text += id + ' ' + name + '\n';
+  if (!text.empty())
+    write_file_atomic(git / "packed-refs", text, 0644, false);
+}
+
+// Without attributes no file is anything but its blob, and they need not be
+// looked for: libgit2 resolves the path of every file for that.
+bool has_attributes(git_repository* repo, const git_oid& commit) {
+  commit_handle found;
+  check(git_commit_lookup(receive(found), repo, &commit), failure);
+  tree_handle tree;
+  check(git_commit_tree(receive(tree), found.get()), failure);
+  auto result = false;
+  auto code = git_tree_walk(
+    tree.get(), GIT_TREEWALK_PRE,
+    [](const char*, const git_tree_entry* entry, void* out) {
+      auto& has = *static_cast<bool*>(out);
+      has = std::string_view{git_tree_entry_name(entry)} == ".gitattributes";
+      return has ? -1 : 0; // which ends the walk
+    },
+    &result);
+  if (!result)
+    check(code, failure);
+  return result;
+}
+
+void check_out(git_repository* repo, const checkout_spec& spec) {
+  auto ref = "refs/heads/" + spec.branch;
+  if (!spec.commit.empty()) {
+    auto id = to_oid(spec.commit);
+    reference_handle made;
+    check(git_reference_create(receive(made), repo, ref.c_str(), &id, 0,
+                               "greenroom: create"),
+          failure);
+  }
+  check(git_repository_set_head(repo, ref.c_str()), failure);
+  if (spec.commit.empty())
+    return;
+  git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
+  options.checkout_strategy = GIT_CHECKOUT_FORCE;
+  options.disable_filters = has_attributes(repo, to_oid(spec.commit)) ? 0 : 1;
+  check(git_checkout_head(repo, &options), failure);
+}
+
+void set_owner(git_repository* repo, std::uint32_t owner) {
+  index_handle index;
+  check(git_repository_index(receive(index), repo), failure);
+  for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
+    auto entry = *git_index_get_byindex(index.get(), i);
+    entry.uid = owner;
+    entry.gid = owner;
+    check(git_index_add(index.get(), &entry), failure);
+  }
+  // Notes in the index which trees there are. Without that the first commit
+  // would write all of them again: inside, where the mirror's objects cannot be
+  // touched, none of them counts as there.
+  git_oid tree;
+  check(git_index_write_tree_to(&tree, index.get(), repo), failure);
+  check(git_index_write(index.get()), failure);
+}
+
+// Puts thousands of files on disk with a single fsync, as git does in its
+// "batch" mode: first all are on their way, then all have arrived, then one
+// fsync commits what the file system knows of them.
+void sync_below(const fs::path& top) {
+  for (auto flags : {SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_BEFORE
+                                              | SYNC_FILE_RANGE_WRITE
+                                              | SYNC_FILE_RANGE_WAIT_AFTER})
+    for (const auto& entry : fs::recursive_directory_iterator{top}) {
+      if (entry.symlink_status().type() != fs::file_type::regular)
+        continue;
+      unique_fd fd{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC)};
+      if (!fd
+          || ::sync_file_range(fd.get(), 0, 0, static_cast<unsigned>(flags))
+               != 0)
+        throw std::system_error(errno, std::generic_category(),
+                                "cannot sync " + entry.path().string());
+    }
+  sync_directory(top);
+}
+
+// One at a time makes or places a checkout: the one whom it was made for may
+// have died, and be born again, while its request was still being served.
+class place_lock {
+public:
+  explicit place_lock(const fs::path& checkout)
+    : fd_(::open(checkout.parent_path().c_str(),
+                 O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    int result = -1;
+    do
+      result = fd_ ? ::flock(fd_.get(), LOCK_EX) : -1;
+    while (fd_ && result != 0 && errno == EINTR);
+    if (result != 0)
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot lock " + checkout.parent_path().string());
+  }
+
+private:
+  unique_fd fd_;
+};
+
+void build(const fs::path& top, const checkout_spec& spec) {
+  git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+  options.flags = GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
+  repository_handle repo;
+  check(git_repository_init_ext(receive(repo), top.c_str(), &options), failure);
+  auto git = top / ".git";
+  fs::remove_all(git / "hooks");
+  fs::create_directory(git / "hooks");
+  write_file_atomic(git / "objects/info/alternates",
+                    (spec.place.mirror / "objects").string() + '\n', 0644,
+                    false);
+  write_upstream_refs(git, spec);
+  set_up(repo.get(), spec);
+  add_tags_refspec(git);
+  check_out(repo.get(), spec);
+  if (spec.seen_owner)
+    set_owner(repo.get(), *spec.seen_owner);
+}
+
+} // namespace
+
+fs::path unplaced(const fs::path& checkout) {
+  auto result = checkout;
+  result += ".partial";
+  return result;
+}
+
+void make_checkout(const checkout_spec& spec) {
+  start_library();
+  const auto& target = spec.place.checkout;
+  fs::create_directories(target.parent_path());
+  place_lock lock{target};
+  if (fs::exists(fs::symlink_status(target))) {
+    if (!find_branch(target, spec.branch).checked_out)
+      throw refused{errc::conflict,
+                    "the session's checkout is there already, and not on "
+                    "branch \""
+                      + spec.branch + '"'};
+    return;
+  }
+  const auto partial = unplaced(target);
+  fs::remove_all(partial);
+  try {
+    build(partial, spec);
+  } catch (...) {
+    // What lies there is taken for whole.
+    std::error_code none;
+    fs::remove_all(partial, none);
+    throw;
+  }
+}
+
+void discard_unplaced(const fs::path& checkout) {
+  if (!fs::exists(checkout.parent_path()))
+    return;
+  place_lock lock{checkout};
+  fs::remove_all(unplaced(checkout));
+}
+
+void place_checkout(const fs::path& checkout, bool durable) {
+  place_lock lock{checkout};
+  if (fs::exists(fs::symlink_status(checkout)))
+    return;
+  const auto partial = unplaced(checkout);
+  if (durable)
+    sync_below(partial);
+  fs::rename(partial, checkout);
+  if (durable)
+    sync_directory(checkout.parent_path());
+}
+
+} // namespace greenroom::git

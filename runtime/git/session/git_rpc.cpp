@@ -1,0 +1,272 @@
+#include "runtime/git/session/git_rpc.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/git/common/diff_merge.hpp"
+#include "runtime/base/memfd.hpp"
+#include "runtime/git/common/refs.hpp"
+#include "runtime/sandbox/run_in_sandbox.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace greenroom::git {
+
+namespace {
+
+using nlohmann::json;
+using std::chrono::seconds;
+
+constexpr std::size_t max_answer = std::size_t{16} << 20;
+constexpr std::size_t max_sentence = 2000;
+constexpr int for_the_user = 3; // an exit code of greenroom-git
+
+[[noreturn]] void bad_answer(const std::string& what) {
+  throw std::runtime_error("greenroom-git gave a bad answer: " + what);
+}
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+json parse(const std::string& text) {
+  auto answer = json::parse(text, nullptr, false);
+  if (!answer.is_object())
+    bad_answer("no JSON object");
+  return answer;
+}
+
+// -- what the program says is the session's word ------------------------------
+
+std::string sentence(std::string_view text) {
+  text = text.substr(0, std::min(text.find('\n'), max_sentence));
+  std::string result{text};
+  for (auto& c : result)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = ' ';
+  return result;
+}
+
+std::string commit_id(const json& value) {
+  auto text = value.get<std::string>();
+  static_cast<void>(to_oid(text));
+  return text;
+}
+
+std::optional<std::string> commit_or_null(const json& value) {
+  if (value.is_null())
+    return std::nullopt;
+  return commit_id(value);
+}
+
+// `heads/x`, `tags/x`, `stash`, `stash-3`, `detached`, `tree`, `odd/<commit>`.
+bool is_work_name(std::string_view name) {
+  constexpr std::string_view digits = "0123456789";
+  for (std::string_view kind : {"heads/", "tags/", "odd/"})
+    if (name.starts_with(kind))
+      return !name_fault(name.substr(kind.size()));
+  if (name.starts_with("stash-")) {
+    name.remove_prefix(6);
+    return !name.empty() && name.size() < 10
+           && name.find_first_not_of(digits) == name.npos;
+  }
+  return name == "stash" || name == "detached" || name == "tree";
+}
+
+std::map<std::string, std::string> named_work(const json& value) {
+  std::map<std::string, std::string> result;
+  for (const auto& [name, id] : value.items()) {
+    if (!is_work_name(name))
+      bad_answer("a name");
+    result.emplace(name, commit_id(id));
+  }
+  return result;
+}
+
+// A branch that a person checked out: shown, never used as a name.
+std::optional<std::string> shown_name(const json& value) {
+  if (value.is_null())
+    return std::nullopt;
+  return sentence(value.get<std::string>());
+}
+
+[[noreturn]] void throw_too_many() {
+  throw refused{errc::conflict, "the session's repository has too many "
+                                "branches and tags, delete some"};
+}
+
+// -- running it ---------------------------------------------------------------
+
+void check_there(const std::filesystem::path& checkout) {
+  struct stat info;
+  if (::lstat(checkout.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+    throw refused{errc::conflict, "the session's repository cannot be used: "
+                                  "the checkout is missing"};
+}
+
+unique_fd nameless_file(const std::filesystem::path& directory) {
+  unique_fd file{
+    ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+  if (!file)
+    fail("cannot make a file in " + directory.string());
+  return file;
+}
+
+off_t size_of(int file) {
+  struct stat info;
+  if (::fstat(file, &info) != 0)
+    fail("cannot read a session's answer");
+  return info.st_size;
+}
+
+// Without the line break that must end it.
+std::string first_line(int file) {
+  std::string result;
+  std::array<char, 65536> buffer;
+  while (result.size() < max_answer) {
+    auto got = ::pread(file, buffer.data(), buffer.size(),
+                       static_cast<off_t>(result.size()));
+    if (got < 0)
+      fail("cannot read a session's answer");
+    if (got == 0)
+      bad_answer("no line");
+    std::string_view part{buffer.data(), static_cast<std::size_t>(got)};
+    auto end = part.find('\n');
+    result += part.substr(0, end);
+    if (end != part.npos)
+      return result;
+  }
+  throw_too_many();
+}
+
+std::string how_it_ended(const command_result& result) {
+  if (!result.exit_code)
+    return "ended by signal " + std::to_string(result.signal);
+  auto said = sentence(result.err);
+  return "exit code " + std::to_string(*result.exit_code)
+         + (said.empty() ? "" : ": " + said);
+}
+
+} // namespace
+
+std::string sandboxed_git::run(json request, seconds timeout,
+                               int stdout_fd) const {
+  check_there(place_.checkout);
+  request["mirror"] = place_.mirror.string();
+  auto input = memory_file(request.dump());
+  command what;
+  what.argv = {tools_.program.string(), "session"};
+  what.env = {"LC_ALL=C"};
+  what.stdin_fd = input.get();
+  what.stdout_fd = stdout_fd;
+  what.timeout = timeout;
+  what.max_output = max_answer;
+  auto result = run_command(
+    sandbox::one_shot(*tools_.host, place_, what, {tools_.program}));
+  if (result.timed_out)
+    throw refused{errc::timeout,
+                  "git took too long in the session's checkout, try again"};
+  if (result.exit_code == for_the_user)
+    throw refused{errc::conflict, sentence(result.err)};
+  if (!result.ok())
+    check_there(place_.checkout); // the session may have ended meanwhile
+  if (!result.ok())
+    throw std::runtime_error("git in session " + place_.session_id + ": "
+                             + how_it_ended(result));
+  if (result.truncated)
+    bad_answer("it is too long");
+  return std::move(result.out);
+}
+
+json sandboxed_git::ask(json request, seconds timeout) const {
+  return parse(run(std::move(request), timeout));
+}
+
+checkout_state sandboxed_git::state(const std::string& beside) const {
+  json request{{"op", "state"}};
+  if (!beside.empty())
+    request["upstream"] = beside;
+  auto answer = ask(std::move(request), seconds{20});
+  checkout_state result;
+  result.head = commit_or_null(answer.at("head"));
+  result.branch = shown_name(answer.at("branch"));
+  result.dirty_files = answer.at("dirty_files").get<std::size_t>();
+  if (answer.contains("ahead")) {
+    result.ahead = answer.at("ahead").get<std::size_t>();
+    result.behind = answer.at("behind").get<std::size_t>();
+  }
+  return result;
+}
+
+std::string sandboxed_git::diff(const std::string& base) const {
+  auto text = run({{"op", "diff"}, {"base", base}}, seconds{25});
+  text.resize(std::min(text.size(), max_diff + max_sentence));
+  return text;
+}
+
+merge_forecast sandboxed_git::forecast_merge(const std::string& branch,
+                                             const std::string& target) const {
+  auto answer = ask({{"op", "preview"}, {"branch", branch}, {"target", target}},
+                    seconds{25});
+  merge_forecast result;
+  result.commit = answer.at("commit").get<std::string>();
+  if (result.commit.empty())
+    return result;
+  result.commit = commit_id(answer.at("commit"));
+  for (const auto& path : answer.at("conflicts"))
+    result.files.push_back(sentence(path.get<std::string>()));
+  switch (answer.at("kind").get<int>()) {
+    case static_cast<int>(merge_kind::up_to_date):
+      result.answer = merge_answer::up_to_date;
+      break;
+    case static_cast<int>(merge_kind::fast_forward):
+      result.answer = merge_answer::fast_forward;
+      break;
+    case static_cast<int>(merge_kind::merge):
+      result.answer =
+        result.files.empty() ? merge_answer::clean : merge_answer::conflict;
+      break;
+    case static_cast<int>(merge_kind::unrelated):
+      result.answer = merge_answer::conflict;
+      break;
+    default:
+      bad_answer("a kind of merge");
+  }
+  return result;
+}
+
+saved_work sandboxed_git::save(const save_request& request) const {
+  json question{{"op", "save"},
+                {"name", request.by.name},
+                {"email", request.by.email},
+                {"rescue_message", request.rescue_message},
+                {"known", request.known}};
+  if (!request.branch.empty()) {
+    question["branch"] = request.branch;
+    question["message"] = request.message;
+  }
+  // A line of JSON, and the pack after it. It may not fit in memory.
+  auto file = nameless_file(place_.directory);
+  run(std::move(question), seconds{100}, file.get());
+  auto line = first_line(file.get());
+  auto answer = parse(line);
+  saved_work result;
+  result.named = named_work(answer.at("named"));
+  if (!request.branch.empty())
+    result.tip = commit_or_null(answer.at("tip"));
+  auto begin = static_cast<off_t>(line.size() + 1);
+  if (size_of(file.get()) > begin) {
+    if (::lseek(file.get(), begin, SEEK_SET) != begin)
+      fail("cannot read a session's pack");
+    result.pack = std::move(file);
+  }
+  return result;
+}
+
+} // namespace greenroom::git

@@ -1,0 +1,458 @@
+#include "runtime/git/session/git_service.hpp"
+
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/git/session/branch_position.hpp"
+#include "runtime/git/session/checkout.hpp"
+#include "runtime/git/session/checkin.hpp"
+#include "runtime/git/mirror/merges.hpp"
+#include "runtime/git/common/refs.hpp"
+#include "runtime/sandbox/assets.hpp"
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace greenroom {
+
+namespace {
+
+namespace fs = std::filesystem;
+using clock = std::chrono::steady_clock;
+using nlohmann::ordered_json;
+
+// An id that becomes a directory's name.
+const std::string& checked(const std::string& id) {
+  if (!is_id(id))
+    throw refused(errc::bad_request, "\"" + id + "\" is not an id");
+  return id;
+}
+
+// `Name <mail>` where the key has one.
+git::author author_of(const caller& by) {
+  auto open = by.author.rfind('<');
+  auto close = by.author.rfind('>');
+  if (open != std::string::npos && close != std::string::npos && open < close) {
+    auto name = by.author.substr(0, open);
+    name.erase(name.find_last_not_of(' ') + 1);
+    return {name, by.author.substr(open + 1, close - open - 1)};
+  }
+  return {by.key_name.empty() ? by.key_id : by.key_name,
+          by.key_id + "@greenroom.invalid"};
+}
+
+void warn_of(const std::string& session_id, const git::rescue_result& result) {
+  if (result.upstream_failure)
+    spdlog::warn("session {}: rescued work is in the mirror only: {}",
+                 session_id, *result.upstream_failure);
+}
+
+ordered_json or_null(const auto& value) {
+  return value ? ordered_json(*value) : ordered_json();
+}
+
+std::string text_of(const ordered_json& object) {
+  return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+const char* word_for(git::merge_answer answer) {
+  switch (answer) {
+    case git::merge_answer::clean:
+      return "clean";
+    case git::merge_answer::conflict:
+      return "conflict";
+    case git::merge_answer::up_to_date:
+      return "up_to_date";
+    case git::merge_answer::fast_forward:
+      return "fast_forward";
+  }
+  return "";
+}
+
+// Whoever works in a session may close directories to us who own them.
+void open_up(const fs::path& top) {
+  fs::permissions(top, fs::perms::owner_all, fs::perm_options::add);
+  for (const auto& entry : fs::directory_iterator{top})
+    if (entry.symlink_status().type() == fs::file_type::directory)
+      open_up(entry.path());
+}
+
+void remove_whole(const fs::path& path) {
+  std::error_code closed;
+  fs::remove_all(path, closed);
+  if (!closed)
+    return;
+  open_up(path);
+  fs::remove_all(path);
+}
+
+// What is taken away first gets another name, so that a crash half-way leaves
+// nothing that could be mistaken for the whole.
+void remove_tree(const fs::path& path) {
+  auto doomed = path;
+  doomed += ".removed";
+  remove_whole(doomed);
+  std::error_code absent;
+  fs::rename(path, doomed, absent);
+  remove_whole(doomed);
+}
+
+// Without a name git makes no commit; whoever works in the session may choose
+// another.
+void introduce(const fs::path& home, const std::string& name) {
+  ensure_dir(home);
+  write_file_atomic(home / ".gitconfig",
+                    "[user]\n\tname = " + name + "\n\temail = " + name
+                      + "@greenroom.invalid\n",
+                    0644, false);
+}
+
+} // namespace
+
+git_work::git_work(git_settings settings)
+  : data_dir_(std::move(settings.data_dir)), tools_(std::move(settings.tools)),
+    credentials_(std::make_shared<const git::credentials>(
+      std::move(settings.credentials))) {}
+
+// -- mirrors ------------------------------------------------------------------
+
+git_work::mirror_entry& git_work::entry_of(const std::string& project_id) {
+  std::lock_guard guard{mutex_};
+  auto& entry = entries_[project_id];
+  if (!entry)
+    entry = std::make_unique<mirror_entry>();
+  return *entry;
+}
+
+// What lies there is the server's own, or sessions can write it: git would run
+// their hooks as the server.
+void git_work::refuse_own(const std::string& repo) const {
+  if (!repo.starts_with('/') && !repo.starts_with("file:///"))
+    return;
+  auto path = fs::weakly_canonical(
+    repo.starts_with('/') ? repo : repo.substr(std::string{"file://"}.size()));
+  auto own = fs::weakly_canonical(data_dir_);
+  auto [rest, unused] = std::ranges::mismatch(own, path);
+  if (rest == own.end())
+    throw refused(errc::bad_request,
+                  "the project's repo lies in the server's data directory; "
+                  "choose one outside of it");
+}
+
+// The project's mirror as it is.
+git::mirror git_work::open(const project_record& project) {
+  auto& entry = entry_of(project.id);
+  std::lock_guard guard{entry.opening};
+  if (!entry.mirror || entry.mirror->upstream() != project.repo) {
+    refuse_own(project.repo);
+    entry.mirror = git::mirror::open_or_create(
+      data_dir_ / "repos" / (project.id + ".git"), project.repo, credentials_);
+  }
+  return *entry.mirror;
+}
+
+// The same, brought up to date if it has not been just now, or if `force`.
+git::mirror git_work::fetched(const project_record& project, bool force) {
+  auto& entry = entry_of(project.id);
+  auto mirror = open(project);
+  std::lock_guard guard{entry.fetching};
+  if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
+    return mirror;
+  mirror.fetch();
+  entry.fetched = clock::now();
+  return mirror;
+}
+
+// git keeps no branch below another one: "a" and "a/b" cannot both be.
+void git_work::refuse_beside(const std::string& branch,
+                             const git::mirror& mirror) {
+  auto refs = mirror.upstream_refs();
+  auto name = "heads/" + branch;
+  std::string other;
+  for (auto slash = name.find('/', 6); slash != name.npos && other.empty();
+       slash = name.find('/', slash + 1))
+    if (auto above = name.substr(0, slash); refs.contains(above))
+      other = std::move(above);
+  if (auto below = refs.lower_bound(name + '/');
+      below != refs.end() && below->first.starts_with(name + '/'))
+    other = below->first;
+  if (!other.empty())
+    throw refused(errc::branch_exists,
+                  "new_branch \"" + branch + "\" cannot be beside branch \""
+                    + other.substr(6) + "\"; choose another new_branch");
+}
+
+// The commit that a session starts from. A name that is not there may be new
+// in the upstream, so the upstream is asked before that is said.
+resolved_branch git_work::run(const resolve_branch& request) {
+  const auto& project = request.project;
+  auto mirror = fetched(project, false);
+  auto look = [&](bool fresh) -> std::optional<std::string> {
+    if (fresh)
+      mirror = fetched(project, true);
+    if (!request.new_branch)
+      return mirror.resolve_branch(request.branch);
+    return mirror.resolve_ref(request.from_ref.empty() ? project.default_branch
+                                                       : request.from_ref);
+  };
+  if (request.new_branch && mirror.resolve_branch(request.branch))
+    throw refused(errc::branch_exists,
+                  "branch \"" + request.branch
+                    + "\" exists already; check it out with branch, or choose "
+                      "another new_branch");
+  if (request.new_branch)
+    refuse_beside(request.branch, mirror);
+  auto found = look(false);
+  if (!found)
+    found = look(true);
+  if (found)
+    return {*found};
+  // A repository without any commit has no default branch yet.
+  if (request.new_branch && request.from_ref.empty()
+      && mirror.upstream_refs().empty())
+    return {};
+  throw refused(errc::not_found, "branch not found");
+}
+
+found_target git_work::run(const find_target& request) {
+  if (auto fault = git::name_fault(request.target))
+    throw refused(errc::bad_request, "target " + *fault);
+  // Who asks about a commit is about to merge it; else a look will do.
+  auto mirror = fetched(request.project, !request.commit.empty());
+  auto tip = mirror.resolve_branch(request.target);
+  if (!tip)
+    return {};
+  return {*tip,
+          !request.commit.empty() && mirror.is_ancestor(request.commit, *tip)};
+}
+
+merge_result git_work::run(const merge_review& request) {
+  const auto& review = request.review;
+  auto message = "Merge branch '" + review.branch + "' into " + review.target
+                 + "\n\nReview: " + review.id + '\n';
+  auto merged =
+    git::merge({open(request.project), review.target, review.base,
+                review.commit, author_of(request.by), std::move(message)});
+  merge_result result;
+  result.commit = std::move(merged.commit);
+  result.files = std::move(merged.files);
+  if (merged.end == git::merge_end::conflict)
+    result.status = review_status::conflict;
+  else if (merged.end == git::merge_end::stale)
+    result.status = review_status::stale;
+  return result;
+}
+
+git_answer git_work::run(const diff_commits& request) {
+  return {shared_text{
+    git::diff_commits(open(request.project), request.from, request.to)}};
+}
+
+// -- checkouts ----------------------------------------------------------------
+
+fs::path git_work::session_dir(const std::string& session_id) const {
+  return data_dir_ / "sessions" / checked(session_id);
+}
+
+git::sandboxed_git git_work::in_session(const session_record& session,
+                                        const git::mirror& mirror) const {
+  auto dir = session_dir(session.id);
+  return {tools_, {session.id, dir, dir / "checkout", mirror.path()}};
+}
+
+std::optional<std::uint32_t> git_work::seen_owner() const {
+  if (tools_.host->config.mode == sandbox_mode::none)
+    return std::nullopt;
+  return sandbox::user_id;
+}
+
+done git_work::run(const make_checkout& request) {
+  const auto& session = request.session;
+  auto mirror = open(request.project);
+  auto dir = session_dir(session.id);
+  fs::create_directories(dir);
+  introduce(dir / "home", session.created_by);
+  git::make_checkout({{dir / "checkout", mirror.path()},
+                      session.branch,
+                      session.base_commit,
+                      mirror.upstream_refs(),
+                      seen_owner()});
+  return {};
+}
+
+done git_work::run(const place_checkout& request) {
+  git::place_checkout(session_dir(request.session_id) / "checkout", true);
+  return {};
+}
+
+// At first the pinned commit. Where the target has moved since, what would be
+// merged is no longer what was looked at: then it is the merge itself.
+std::string git_work::commit_to_review(const make_review_checkout& request,
+                                       const git::mirror& mirror) const {
+  const auto& review = request.review;
+  if (review.attempt == 1)
+    return review.commit;
+  auto merged = git::prepare_merge({mirror,
+                                    review.target,
+                                    review.base,
+                                    review.commit,
+                                    {"Greenroom", "review@greenroom.invalid"},
+                                    "Merge of review " + review.id + '\n'});
+  if (merged.end == git::merge_end::conflict)
+    throw refused(errc::conflict, "it conflicts with " + review.target);
+  return merged.commit;
+}
+
+done git_work::run(const make_review_checkout& request) {
+  const auto& review = request.review;
+  auto mirror = open(request.project);
+  auto dir = session_dir(review.id);
+  fs::create_directories(dir);
+  // A command that was cut short may have left it anyhow.
+  remove_tree(dir / "checkout");
+  git::make_checkout({{dir / "checkout", mirror.path()},
+                      review.branch,
+                      commit_to_review(request, mirror),
+                      mirror.upstream_refs(),
+                      seen_owner()});
+  // After a power cut it is made anew.
+  git::place_checkout(dir / "checkout", false);
+  return {};
+}
+
+git_answer git_work::run(const ask_checkout& request) {
+  switch (request.what.what) {
+    case git_question::state:
+      return {shared_text{state(request)}};
+    case git_question::mergeability:
+      return {shared_text{mergeability(request)}};
+    case git_question::diff:
+      break;
+  }
+  const auto& session = request.session;
+  return {shared_text{
+    in_session(session, open(request.project)).diff(session.base_commit)}};
+}
+
+// HEAD is compared with the upstream's branch of the session's name, and while
+// there is none with the default branch.
+std::string git_work::state(const ask_checkout& request) {
+  auto mirror = open(request.project);
+  std::optional<std::string> beside;
+  std::optional<std::string> upstream;
+  for (const auto& name :
+       {request.session.branch, request.project.default_branch}) {
+    beside = mirror.resolve_branch(name);
+    upstream = name;
+    if (beside)
+      break;
+    upstream.reset();
+  }
+  auto now = in_session(request.session, mirror).state(beside.value_or(""));
+  ordered_json answer{
+    {"head", or_null(now.head)},     {"branch", or_null(now.branch)},
+    {"detached", !now.branch},       {"upstream", or_null(upstream)},
+    {"ahead", or_null(now.ahead)},   {"behind", or_null(now.behind)},
+    {"dirty_files", now.dirty_files}};
+  return text_of(answer);
+}
+
+std::string git_work::mergeability(const ask_checkout& request) {
+  auto target = request.what.target.empty() ? request.project.default_branch
+                                            : request.what.target;
+  if (auto fault = git::name_fault(target))
+    throw refused(errc::bad_request, "target " + *fault);
+  auto mirror = open(request.project);
+  auto tip = mirror.resolve_branch(target);
+  if (!tip) {
+    auto own = git::find_branch(session_dir(request.session.id) / "checkout",
+                                request.session.branch);
+    return text_of({{"mergeable", false},
+                    {"status", "no_target"},
+                    {"files", ordered_json::array()},
+                    {"target", target},
+                    {"target_commit", nullptr},
+                    {"commit", or_null(own.commit)}});
+  }
+  auto forecast = in_session(request.session, mirror)
+                    .forecast_merge(request.session.branch, *tip);
+  auto commit =
+    forecast.commit.empty() ? ordered_json() : ordered_json(forecast.commit);
+  return text_of({{"mergeable", forecast.answer != git::merge_answer::conflict},
+                  {"status", word_for(forecast.answer)},
+                  {"files", forecast.files},
+                  {"target", target},
+                  {"target_commit", *tip},
+                  {"commit", commit}});
+}
+
+checkout_tip git_work::run(const find_tip& request) {
+  auto found = git::find_branch(session_dir(request.session.id) / "checkout",
+                                request.session.branch);
+  return {found.commit.value_or(""), found.checked_out};
+}
+
+// -- endings ------------------------------------------------------------------
+
+saved_checkin git_work::run(const save_checkin& request) {
+  const auto& session = request.session;
+  // It may have become so since the session was made.
+  if (std::ranges::find(request.project.protected_branches, session.branch)
+      != request.project.protected_branches.end())
+    throw refused(errc::conflict,
+                  "branch \"" + session.branch
+                    + "\" is protected now, it moves by reviewed merges only; "
+                      "ask for its protection to be lifted, or have the "
+                      "session ended, which keeps its work");
+  auto mirror = open(request.project);
+  auto message = request.message.empty()
+                   ? "Work of session " + session.id + " on " + session.branch
+                   : request.message;
+  auto result = git::checkin(
+    {mirror, in_session(session, mirror), session.branch, session.base_commit,
+     session.new_branch, author_of(request.by), message});
+  warn_of(session.id, result.rescued);
+  return {result.commit};
+}
+
+saved_rescue git_work::run(const save_rescue& request) {
+  const auto& session = request.session;
+  auto mirror = open(request.project);
+  auto git = in_session(session, mirror);
+  if (!fs::exists(fs::symlink_status(git.place().checkout)))
+    return {}; // it was never made, or is gone since its work was saved
+  auto result =
+    git::rescue({mirror, git, {"Greenroom", "rescue@greenroom.invalid"}});
+  warn_of(session.id, result);
+  return {result.refs};
+}
+
+// The last calls that could have made a sandbox for this id are over.
+void git_work::remove_groups_of(const std::string& id) const {
+  const auto& host = *tools_.host;
+  if (host.config.mode != sandbox_mode::none
+      && !sandbox::remove_groups(host.groups.open(id)))
+    spdlog::warn("session {}: a process in its control group does not end", id);
+}
+
+done git_work::run(const remove_checkout& request) {
+  auto dir = session_dir(request.session_id);
+  // First, for it may come into its place until then.
+  git::discard_unplaced(dir / "checkout");
+  remove_tree(dir / "checkout");
+  remove_whole(dir / "home");
+  fs::remove(dir / "runner.json");
+  fs::remove(dir / "runner.sock");
+  remove_groups_of(request.session_id);
+  return {};
+}
+
+done git_work::run(const remove_session_files& request) {
+  remove_tree(session_dir(request.session_id));
+  remove_groups_of(request.session_id);
+  return {};
+}
+
+} // namespace greenroom

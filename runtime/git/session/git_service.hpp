@@ -1,0 +1,87 @@
+// What the git workers do, each request as one blocking call.
+//
+// One for all workers of a node; thread-safe. Throws as the functions of
+// runtime/git do; names and ids in requests are checked here again before they
+// become paths or arguments.
+#pragma once
+
+#include "messages/requests.hpp"
+#include "runtime/git/mirror/credentials.hpp"
+#include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/session/git_rpc.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace greenroom {
+
+/// A fetch that is younger than this need not be repeated.
+inline constexpr std::chrono::seconds fetch_cache{3};
+
+/// What the composition root gives the git workers.
+struct git_settings {
+  std::filesystem::path data_dir; // absolute
+  git::session_tools tools;
+  git::credentials credentials;
+};
+
+class git_work {
+public:
+  explicit git_work(git_settings settings);
+
+  // These speak to the upstream.
+  resolved_branch run(const resolve_branch& request);
+  saved_checkin run(const save_checkin& request);
+  saved_rescue run(const save_rescue& request);
+  found_target run(const find_target& request);
+  merge_result run(const merge_review& request);
+
+  // These do not.
+  done run(const make_checkout& request);
+  done run(const place_checkout& request);
+  done run(const make_review_checkout& request);
+  git_answer run(const ask_checkout& request);
+  checkout_tip run(const find_tip& request);
+  git_answer run(const diff_commits& request);
+  done run(const remove_checkout& request);
+  done run(const remove_session_files& request);
+
+private:
+  // What is known of one project's mirror.
+  struct mirror_entry {
+    std::mutex opening; // held while the mirror is opened or made
+    std::optional<git::mirror> mirror;
+    std::mutex fetching; // held while the upstream is asked, which may be long
+    std::optional<std::chrono::steady_clock::time_point> fetched;
+  };
+
+  mirror_entry& entry_of(const std::string& project_id);
+  void refuse_own(const std::string& repo) const;
+  git::mirror open(const project_record& project);
+  git::mirror fetched(const project_record& project, bool force);
+  std::filesystem::path session_dir(const std::string& session_id) const;
+  static void refuse_beside(const std::string& branch,
+                            const git::mirror& mirror);
+  std::string commit_to_review(const make_review_checkout& request,
+                               const git::mirror& mirror) const;
+  git::sandboxed_git in_session(const session_record& session,
+                                const git::mirror& mirror) const;
+  std::optional<std::uint32_t> seen_owner() const;
+  std::string state(const ask_checkout& request);
+  std::string mergeability(const ask_checkout& request);
+  void remove_groups_of(const std::string& id) const;
+
+  std::filesystem::path data_dir_;
+  git::session_tools tools_;
+  std::shared_ptr<const git::credentials> credentials_;
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<mirror_entry>> entries_;
+};
+
+} // namespace greenroom

@@ -1,0 +1,265 @@
+#include "runtime/runner/inner/exec_supervisor.hpp"
+
+#include "runtime/base/fd.hpp"
+#include "runtime/runner/protocol/fd_passing.hpp"
+#include "runtime/runner/protocol/spawn_request.hpp"
+#include "runtime/runner/inner/process_tree.hpp"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <span>
+#include <utility>
+
+namespace greenroom::runner {
+
+namespace {
+
+struct start_failure {
+  start_step step;
+  int error;
+};
+
+struct terminal {
+  unique_fd master;
+  unique_fd slave;
+};
+
+// Where the sandbox has a devpts of its own it is one of that. Nothing, and
+// errno, where there is none.
+std::optional<terminal> open_terminal(std::uint16_t rows, std::uint16_t cols) {
+  constexpr int flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+  terminal result;
+  result.master.reset(::open("/dev/ptmx", flags));
+  int locked = 0;
+  if (!result.master || ::ioctl(result.master.get(), TIOCSPTLCK, &locked) != 0)
+    return std::nullopt;
+  result.slave.reset(::ioctl(result.master.get(), TIOCGPTPEER, flags));
+  winsize size{rows, cols, 0, 0};
+  if (!result.slave || ::ioctl(result.master.get(), TIOCSWINSZ, &size) != 0)
+    return std::nullopt;
+  return result;
+}
+
+class keeper {
+public:
+  explicit keeper(const keeper_place& place) : place_(place) {}
+
+  void run() {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    sigset_t child_signals;
+    sigemptyset(&child_signals);
+    sigaddset(&child_signals, SIGCHLD);
+    children_.reset(::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    place_.waiting->store(::getpid());
+    do {
+      if (!do_job())
+        return;
+    } while (wait_again());
+  }
+
+private:
+  // False when there will be no other.
+  bool do_job() {
+    auto job = receive_job(place_.jobs);
+    if (!job)
+      return false;
+    place_.waiting->store(nobody_waits);
+    orders_ = std::move(job->orders);
+    auto failure = start(*job);
+    if (failure)
+      report({keeper_report::kind::failed, failure->error, failure->step});
+    else
+      report({keeper_report::kind::started}, job->master.get());
+    // Only now, so that the next keeper's fork delays no command.
+    std::uint64_t one = 1;
+    if (::write(place_.taken, &one, sizeof one) < 0)
+      return false;
+    // Only the command may hold its ends now: their end of file has to come.
+    job.reset();
+    if (!failure)
+      watch();
+    orders_.reset();
+    return true;
+  }
+
+  bool wait_again() {
+    auto nobody = nobody_waits;
+    return place_.waiting->compare_exchange_strong(nobody, ::getpid());
+  }
+
+  std::optional<start_failure> start(job& what) {
+    if (!children_)
+      return start_failure{start_step::process, errno};
+    unique_fd checkout{
+      ::openat(AT_FDCWD, place_.checkout, O_PATH | O_DIRECTORY | O_CLOEXEC)};
+    if (!checkout)
+      return start_failure{start_step::checkout, errno};
+    auto cwd = open_beneath(checkout.get(), what.cwd);
+    if (!cwd)
+      return start_failure{start_step::cwd, errno};
+    if (what.rows > 0) {
+      auto made = open_terminal(what.rows, what.cols);
+      if (!made)
+        return start_failure{start_step::tty, errno};
+      what.master = std::move(made->master);
+      what.in = std::move(made->slave);
+    }
+    return spawn(what, cwd.get());
+  }
+
+  static unique_fd open_beneath(int dir, const char* path) {
+    open_how how{};
+    how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    how.resolve = RESOLVE_BENEATH;
+    // The kernel asks for another try when something was renamed meanwhile.
+    for (int tries = 0;; ++tries) {
+      unique_fd result{static_cast<int>(
+        ::syscall(SYS_openat2, dir, *path ? path : ".", &how, sizeof how))};
+      if (result || errno != EAGAIN || tries == 16)
+        return result;
+    }
+  }
+
+  // The child shares our memory until it is the command, so it says what
+  // failed by leaving it in `error`.
+  std::optional<start_failure> spawn(job& what, int cwd) {
+    volatile int error = 0;
+    volatile auto step = start_step::command;
+    ::environ = what.env.data(); // execvp looks for PATH there
+    auto tty = what.rows > 0;
+    auto in = what.in.get();
+    auto out = tty ? in : what.out.get();
+    auto err = tty ? in : what.err.get();
+    auto pid = ::vfork();
+    if (pid < 0)
+      return start_failure{start_step::process, errno};
+    if (pid == 0) {
+      ::setsid();
+      // Else it is /dev/null already.
+      if (in >= 0)
+        ::dup2(in, STDIN_FILENO);
+      ::dup2(out, STDOUT_FILENO);
+      ::dup2(err, STDERR_FILENO);
+      // Makes the command's group the terminal's foreground group, too.
+      if (tty && ::ioctl(STDIN_FILENO, TIOCSCTTY, 0) != 0) {
+        error = errno;
+        step = start_step::tty;
+        ::_exit(127);
+      }
+      if (::fchdir(cwd) != 0) {
+        error = errno;
+        step = start_step::cwd;
+        ::_exit(127);
+      }
+      sigset_t none;
+      sigemptyset(&none);
+      ::sigprocmask(SIG_SETMASK, &none, nullptr);
+      ::execvp(what.argv[0], what.argv.data());
+      error = errno;
+      ::_exit(127);
+    }
+    ::environ = nullptr; // it goes with the job
+    if (error != 0) {
+      ::waitpid(pid, nullptr, 0);
+      return start_failure{step, error};
+    }
+    command_ = pid;
+    empty_ = false;
+    return std::nullopt;
+  }
+
+  void watch() {
+    std::array<pollfd, 2> fds{
+      {{orders_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}}};
+    while (!empty_) {
+      ::poll(fds.data(), fds.size(), -1);
+      if (fds[1].revents != 0)
+        reap();
+      if (fds[0].revents != 0 && !empty_)
+        obey();
+    }
+  }
+
+  void reap() {
+    signalfd_siginfo ignored;
+    while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
+    }
+    int status = 0;
+    auto pid = ::waitpid(-1, &status, WNOHANG);
+    for (; pid > 0; pid = ::waitpid(-1, &status, WNOHANG))
+      note(pid, status);
+    empty_ = pid < 0 && errno == ECHILD;
+  }
+
+  void obey() {
+    keeper_order order;
+    auto size = ::recv(orders_.get(), &order, sizeof order, MSG_DONTWAIT);
+    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+      return;
+    if (size != sizeof order)
+      order = {keeper_order::kind::kill_all};
+    switch (order.what) {
+      case keeper_order::kind::signal_group:
+        // Until it is reaped, the group's number is the command's alone.
+        if (command_ != 0)
+          ::kill(-command_, order.signal);
+        break;
+      case keeper_order::kind::signal_all:
+        signal_descendants(order.signal);
+        break;
+      case keeper_order::kind::kill_all:
+        kill_descendants([this](pid_t pid, int status) { note(pid, status); });
+        empty_ = true;
+        break;
+    }
+  }
+
+  void note(pid_t pid, int status) {
+    if (pid != command_)
+      return;
+    command_ = 0;
+    report({keeper_report::kind::ended, status});
+  }
+
+  void report(const keeper_report& what, int master = -1) {
+    std::span fds{&master, master < 0 ? 0u : 1u};
+    send_with_fds(orders_.get(),
+                  {reinterpret_cast<const char*>(&what), sizeof what}, fds, 0);
+  }
+
+  const keeper_place& place_;
+  unique_fd orders_;
+  unique_fd children_; // readable when a child has ended
+  pid_t command_ = 0;  // 0: not started, or reaped
+  bool empty_ = true;  // no child is left
+};
+
+} // namespace
+
+void refuse_job(int jobs, int error) noexcept {
+  auto job = receive_job(jobs, MSG_DONTWAIT);
+  if (!job)
+    return;
+  keeper_report report{keeper_report::kind::failed, error, start_step::process};
+  ::send(job->orders.get(), &report, sizeof report, MSG_NOSIGNAL);
+}
+
+void run_keeper(const keeper_place& place) noexcept {
+  keeper{place}.run();
+  ::_exit(0);
+}
+
+} // namespace greenroom::runner

@@ -1,0 +1,190 @@
+#include "runtime/runner/inner/init.hpp"
+
+#include "runtime/base/fd.hpp"
+#include "runtime/runner/inner/exec_supervisor.hpp"
+#include "runtime/runner/inner/process_tree.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+
+namespace greenroom::runner {
+
+namespace {
+
+struct limit_name {
+  std::string_view name;
+  int resource;
+};
+
+constexpr std::array<limit_name, 10> limit_names{
+  {{"as", RLIMIT_AS},
+   {"core", RLIMIT_CORE},
+   {"cpu", RLIMIT_CPU},
+   {"data", RLIMIT_DATA},
+   {"fsize", RLIMIT_FSIZE},
+   {"memlock", RLIMIT_MEMLOCK},
+   {"nofile", RLIMIT_NOFILE},
+   {"nproc", RLIMIT_NPROC},
+   {"sigpending", RLIMIT_SIGPENDING},
+   {"stack", RLIMIT_STACK}}};
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+// How long nobody may wait for a job while none is there.
+constexpr int next_keeper_after = 10; // milliseconds
+
+waiting_keeper& share_waiting() {
+  static_assert(waiting_keeper::is_always_lock_free);
+  auto* memory = ::mmap(nullptr, sizeof(waiting_keeper), PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    fail("cannot share memory with keepers");
+  return *new (memory) waiting_keeper{nobody_waits};
+}
+
+class init {
+public:
+  init(unique_fd jobs, const char* checkout)
+    : jobs_(std::move(jobs)), checkout_(checkout), waiting_(share_waiting()) {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    sigset_t set;
+    sigfillset(&set);
+    ::sigprocmask(SIG_SETMASK, &set, nullptr);
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    children_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    taken_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!children_ || !taken_)
+      fail("cannot watch processes");
+  }
+
+  void run() {
+    prepare_keeper();
+    char ready = 1;
+    if (::send(jobs_.get(), &ready, sizeof ready, MSG_NOSIGNAL) < 0)
+      return;
+    std::array<pollfd, 3> fds{{{jobs_.get(), 0, 0},
+                               {taken_.get(), POLLIN, 0},
+                               {children_.get(), POLLIN, 0}}};
+    for (;;) {
+      auto nobody = waiting_.load() == nobody_waits;
+      fds[0].events = nobody ? POLLIN : 0;
+      auto ready_count =
+        ::poll(fds.data(), fds.size(), nobody ? next_keeper_after : -1);
+      if ((fds[0].revents & (POLLHUP | POLLERR)) != 0)
+        return;
+      if (fds[1].revents != 0)
+        note_taken();
+      if (fds[2].revents != 0)
+        reap();
+      auto job_waits = (fds[0].revents & POLLIN) != 0;
+      // Without one, because there was no process to be had, whoever waits for
+      // it is told.
+      if ((ready_count == 0 || job_waits) && !prepare_keeper() && job_waits)
+        refuse_job(jobs_.get(), errno);
+    }
+  }
+
+private:
+  // False, and errno, where there is no process to be had.
+  bool prepare_keeper() {
+    auto nobody = nobody_waits;
+    if (!waiting_.compare_exchange_strong(nobody, being_forked))
+      return true; // one is done meanwhile
+    auto pid = ::fork();
+    if (pid == 0) {
+      children_.reset();
+      run_keeper({jobs_.get(), taken_.get(), &waiting_, checkout_});
+    }
+    if (pid < 0)
+      waiting_ = nobody_waits;
+    else
+      keepers_.push_back(forked_ = pid);
+    return pid > 0;
+  }
+
+  void note_taken() {
+    std::uint64_t ignored;
+    [[maybe_unused]] auto size = ::read(taken_.get(), &ignored, sizeof ignored);
+  }
+
+  void reap() {
+    signalfd_siginfo ignored;
+    while (::read(children_.get(), &ignored, sizeof ignored) > 0) {
+    }
+    bool orphans = false;
+    int status = 0;
+    for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      orphans = orphans || std::erase(keepers_, pid) == 0 || status != 0;
+      auto was = pid;
+      waiting_.compare_exchange_strong(was, nobody_waits);
+      was = being_forked;
+      if (pid == forked_)
+        waiting_.compare_exchange_strong(was, nobody_waits);
+    }
+    // A child that is no keeper has lost its own, which somebody has killed.
+    if (orphans)
+      stop_and_kill_descendants(keepers_);
+  }
+
+  unique_fd jobs_;
+  const char* checkout_;
+  unique_fd children_; // readable when a child has ended
+  unique_fd taken_;    // readable when the waiting keeper has a job
+  waiting_keeper& waiting_;
+  pid_t forked_ = 0;           // the last keeper that was made
+  std::vector<pid_t> keepers_; // not reaped yet
+};
+
+} // namespace
+
+void limit_resources(const resource_limits& limits) {
+  for (const auto& [name, value] : limits) {
+    auto found = std::ranges::find(limit_names, name, &limit_name::name);
+    if (found == limit_names.end())
+      throw std::runtime_error("there is no resource limit \"" + name + '"');
+    rlimit limit{value, value};
+    if (::setrlimit(static_cast<__rlimit_resource>(found->resource), &limit)
+        != 0)
+      fail("the resource limit \"" + name + "\" cannot be set");
+  }
+}
+
+void run_init(int jobs, const char* checkout) {
+  try {
+    // Nothing else may stay open: commands are not to get it, and an end of
+    // file that somebody waits for must not be held back here.
+    constexpr int place = STDERR_FILENO + 1;
+    if (jobs != place && ::dup3(jobs, place, O_CLOEXEC) < 0)
+      fail("cannot keep the socket");
+    ::close_range(place + 1, ~0u, 0);
+    init{unique_fd{place}, checkout}.run();
+    kill_descendants([](pid_t, int) {});
+    ::_exit(0);
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "greenroom-runner: %s\n", problem.what());
+    ::_exit(1);
+  }
+}
+
+} // namespace greenroom::runner

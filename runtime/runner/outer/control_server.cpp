@@ -1,0 +1,180 @@
+#include "runtime/runner/outer/control_server.hpp"
+
+#include "runtime/runner/protocol/fd_passing.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <span>
+#include <utility>
+
+namespace greenroom::runner {
+
+namespace {
+
+unique_fd open_spare() {
+  return unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+}
+
+bool is_our_user(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0
+         && peer.uid == ::geteuid();
+}
+
+} // namespace
+
+node_link::node_link(event_loop& loop, unique_fd listener, std::string nonce,
+                     node_handler& handler)
+  : loop_(loop), listener_(std::move(listener)), nonce_(std::move(nonce)),
+    handler_(handler), spare_(open_spare()) {
+  strangers_.reserve(max_strangers);
+  loop_.watch(listener_.get(), [this] { accept_one(); });
+}
+
+void node_link::stop_listening() {
+  if (!listener_)
+    return;
+  loop_.unwatch(listener_.get());
+  listener_.reset();
+}
+
+void node_link::hang_up() {
+  close(node_.get());
+}
+
+void node_link::accept_one() {
+  auto accept = [this] {
+    return unique_fd{::accept4(listener_.get(), nullptr, nullptr,
+                               SOCK_NONBLOCK | SOCK_CLOEXEC)};
+  };
+  auto fd = accept();
+  if (!fd && (errno == EMFILE || errno == ENFILE)) {
+    // A connection that is left in the queue would wake us for ever.
+    spare_.reset();
+    accept();
+    spare_ = open_spare();
+    return;
+  }
+  if (!fd || !is_our_user(fd.get()))
+    return;
+  if (strangers_.size() == max_strangers)
+    close(strangers_.front().get());
+  auto number = fd.get();
+  try {
+    loop_.watch(number, [this, number] { hear(number); });
+    strangers_.push_back(std::move(fd));
+  } catch (const std::exception&) {
+    // No memory to watch it: it is turned away.
+  }
+}
+
+void node_link::hear(int fd) {
+  if (fd == node_.get() && full_)
+    flush();
+  auto size = ::recv(fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+  if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
+  if (size <= 0)
+    return close(fd);
+  if (static_cast<std::size_t>(size) > max_message)
+    return reject(fd, "the message is too long");
+  auto [message, problem] =
+    decode_node_message({buffer_.data(), static_cast<std::size_t>(size)});
+  if (!message)
+    return reject(fd, std::move(problem));
+  if (auto* x = std::get_if<hello>(&*message))
+    return hear_hello(fd, *x);
+  if (fd != node_.get())
+    return reject(fd, "hello has to come first");
+  handler_.on_message(*message);
+}
+
+void node_link::hear_hello(int fd, const hello& message) {
+  if (message.version != protocol_version)
+    return reject(fd, "this runner speaks version "
+                        + std::to_string(protocol_version) + " only");
+  if (message.nonce != nonce_)
+    return reject(fd, "the nonce is another runner's");
+  if (fd != node_.get()) {
+    close(node_.get());
+    auto i = std::ranges::find(strangers_, fd, &unique_fd::get);
+    node_ = std::move(*i);
+    strangers_.erase(i);
+  }
+  // Ends that are not on disk yet go first: who is told by the greeting that
+  // an exec does not run looks for its exit record, and finds none.
+  handler_.on_hello();
+  send(handler_.greet());
+}
+
+void node_link::reject(int fd, std::string reason) {
+  write(fd, {encode(runner_message{error{std::move(reason)}}), {}});
+  close(fd);
+}
+
+void node_link::close(int fd) {
+  if (fd < 0)
+    return;
+  loop_.unwatch(fd);
+  if (fd == node_.get()) {
+    node_.reset();
+    queue_.clear();
+    full_ = false;
+  } else {
+    std::erase_if(strangers_,
+                  [fd](const unique_fd& x) { return x.get() == fd; });
+  }
+}
+
+// False where the socket is full. One that is broken takes everything: its
+// end is heard by the loop.
+bool node_link::write(int to, const outgoing& what) {
+  auto number = what.fd.get();
+  std::span fds{&number, number < 0 ? 0u : 1u};
+  for (;;) {
+    if (send_with_fds(to, what.text, fds, MSG_DONTWAIT) >= 0)
+      return true;
+    if (errno != EINTR)
+      return errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM;
+  }
+}
+
+void node_link::send(const runner_message& message, unique_fd fd) {
+  if (!node_)
+    return;
+  outgoing what{encode(message), std::move(fd)};
+  if (!full_ && write(node_.get(), what))
+    return;
+  if (queue_.size() == max_queued)
+    return close(node_.get());
+  queue_.push_back(std::move(what));
+  wait_for_room();
+}
+
+bool node_link::offer(const runner_message& message) {
+  if (!node_ || full_)
+    return false;
+  if (write(node_.get(), {encode(message), {}}))
+    return true;
+  wait_for_room();
+  return false;
+}
+
+void node_link::wait_for_room() {
+  full_ = true;
+  loop_.want_write(node_.get(), true);
+}
+
+void node_link::flush() {
+  while (!queue_.empty() && write(node_.get(), queue_.front()))
+    queue_.pop_front();
+  full_ = !queue_.empty();
+  loop_.want_write(node_.get(), full_);
+}
+
+} // namespace greenroom::runner

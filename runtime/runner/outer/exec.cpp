@@ -1,0 +1,365 @@
+#include "runtime/runner/outer/exec.hpp"
+
+#include "runtime/runner/protocol/fd_passing.hpp"
+#include "runtime/runner/outer/refusal.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <system_error>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace greenroom::runner {
+
+namespace {
+
+// How long to wait before an exit record that could not be written is tried
+// again.
+constexpr std::chrono::seconds save_again{1};
+
+// How long a keeper may take to start a command, and at least to kill one, on
+// a machine that is busy.
+constexpr std::chrono::seconds start_patience{10};
+constexpr std::chrono::seconds kill_patience{1};
+
+[[noreturn]] void fail(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+struct pipe_ends {
+  unique_fd read;
+  unique_fd write;
+};
+
+pipe_ends make_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    fail("cannot make a pipe");
+  return {unique_fd{ends[0]}, unique_fd{ends[1]}};
+}
+
+std::pair<unique_fd, unique_fd> make_socket_pair() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
+                   ends)
+      != 0)
+    fail("cannot make a socket pair");
+  return {unique_fd{ends[0]}, unique_fd{ends[1]}};
+}
+
+// In one go, and not by a rename, which would cost as much as the rest: a
+// reader takes what is cut for no record yet.
+void write_exit_record(int dir, const std::string& text) {
+  unique_fd file{::openat(dir, exit_file,
+                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+                          0600)};
+  if (!file)
+    fail("cannot create the exit record");
+  auto size = ::write(file.get(), text.data(), text.size());
+  if (size < 0)
+    fail("cannot write the exit record");
+  if (static_cast<std::size_t>(size) != text.size())
+    throw std::system_error(ENOSPC, std::generic_category(),
+                            "cannot write the exit record");
+}
+
+void keep_earliest(std::optional<steady::time_point>& result,
+                   const std::optional<steady::time_point>& other) {
+  if (other && (!result || *other < *result))
+    result = other;
+}
+
+} // namespace
+
+supervised_exec::supervised_exec(event_loop& loop, exec_observer& observer,
+                                 std::string id, unique_fd dir,
+                                 command_spec spec, millis kill_grace)
+  : loop_(loop), observer_(observer), id_(std::move(id)), dir_(std::move(dir)),
+    spec_(std::move(spec)), kill_grace_(kill_grace) {}
+
+supervised_exec::~supervised_exec() {
+  close_all();
+  if (keeper_)
+    loop_.unwatch(keeper_.get());
+}
+
+void supervised_exec::start(inner_half& inner) {
+  pipe_ends in;
+  pipe_ends out;
+  pipe_ends err;
+  unique_fd orders;
+  std::tie(keeper_, orders) = make_socket_pair();
+  if (has_tty()) {
+    spec_.env.try_emplace("TERM", "xterm-256color");
+  } else {
+    out = make_pipe();
+    err = make_pipe();
+    if (spec_.stdin_open)
+      in = make_pipe();
+  }
+  // All is ready before the command can run.
+  loop_.watch(keeper_.get(), [this] { hear_keeper(); });
+  if (!has_tty()) {
+    out_.end = std::move(out.read);
+    err_.end = std::move(err.read);
+    watch_output(out_);
+    watch_output(err_);
+    // Only for our end; the command's is as commands expect it.
+    if (in.write)
+      ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
+    input_ = std::move(in.write);
+  }
+  log_.emplace(dir_.get(), spec_.max_output);
+  inner.give(spec_,
+             {orders.get(), in.read.get(), out.write.get(), err.write.get()});
+  started_by_ = steady::now() + start_patience;
+}
+
+// -- what the keeper says -----------------------------------------------------
+
+void supervised_exec::hear_keeper() {
+  while (keeper_) {
+    keeper_report report;
+    auto got = receive_with_fds(
+      keeper_.get(), {reinterpret_cast<char*>(&report), sizeof report},
+      MSG_DONTWAIT);
+    if (got.size < 0 && (errno == EAGAIN || errno == EINTR))
+      return;
+    if (got.size == sizeof report) {
+      obey(report, got.fds.empty() ? unique_fd{} : std::move(got.fds[0]));
+      continue;
+    }
+    keeper_gone();
+  }
+}
+
+// That it goes before its command has ended is not to be: then somebody has
+// killed it.
+void supervised_exec::keeper_gone() {
+  loop_.unwatch(keeper_.get());
+  keeper_.reset();
+  kill_at_.reset();
+  gone_by_.reset();
+  if (phase_ == phase::starting) {
+    refuse("the command could not be started: " + blame_);
+  } else if (phase_ == phase::running) {
+    if (!forced_)
+      outcome_.reason = blame_;
+    end(forced_.value_or(exit_status::lost), forced_ ? SIGKILL : 0);
+  }
+}
+
+void supervised_exec::obey(const keeper_report& report, unique_fd master) {
+  // Whatever was refused here can run on for a moment there.
+  if (phase_
+      != (report.what == keeper_report::kind::ended ? phase::running
+                                                    : phase::starting))
+    return;
+  started_by_.reset();
+  switch (report.what) {
+    case keeper_report::kind::started:
+      if (has_tty() && !master) {
+        refuse("no descriptor is left for the command's terminal");
+        kill_all();
+        break;
+      }
+      phase_ = phase::running;
+      if (has_tty()) {
+        out_ = {output_stream::tty, std::move(master)};
+        watch_output(out_);
+      }
+      started_at_ = now_ms();
+      if (spec_.timeout > 0)
+        timeout_at_ = steady::now() + std::chrono::milliseconds{spec_.timeout};
+      observer_.on_started(*this);
+      break;
+    case keeper_report::kind::failed:
+      refuse(why_not_started(report.step, report.value, spec_));
+      break;
+    case keeper_report::kind::ended:
+      end(forced_.value_or(WIFEXITED(report.value) ? exit_status::exited
+                                                   : exit_status::signaled),
+          report.value);
+      break;
+  }
+}
+
+void supervised_exec::refuse(std::string reason) {
+  phase_ = phase::refused;
+  started_by_.reset();
+  kill_at_.reset();
+  log_.reset();
+  close_all();
+  observer_.on_refused(*this, std::move(reason));
+}
+
+void supervised_exec::end(exit_status status, int wait_status) {
+  read_rest(out_);
+  read_rest(err_);
+  input_.reset();
+  // The kernel has hung it up when the command ended.
+  if (has_tty())
+    drop(out_);
+  auto now = now_ms();
+  log_->finish(now);
+  outcome_.status = status;
+  outcome_.exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
+  outcome_.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+  outcome_.ended_at = now;
+  outcome_.stdout_bytes =
+    log_->printed(output_stream::out) + log_->printed(output_stream::tty);
+  outcome_.stderr_bytes = log_->printed(output_stream::err);
+  outcome_.truncated = log_->truncated();
+  outcome_.records = log_->records();
+  log_.reset();
+  phase_ = phase::ended;
+  timeout_at_.reset();
+  save();
+  observer_.on_exited(*this);
+}
+
+void supervised_exec::save() {
+  try {
+    write_exit_record(dir_.get(), to_json(outcome_));
+    unsaved_ = false;
+  } catch (const std::system_error& error) {
+    // Where the directory is removed, nobody will ever ask.
+    unsaved_ = error.code() != std::errc::no_such_file_or_directory;
+    if (unsaved_ && !save_at_)
+      std::fprintf(stderr, "exec %s: %s\n", id_.c_str(), error.what());
+  }
+  save_at_.reset();
+  if (unsaved_)
+    save_at_ = steady::now() + save_again;
+  else
+    dir_.reset();
+}
+
+// -- what the node is told ----------------------------------------------------
+
+std::optional<std::uint64_t> supervised_exec::growth() const noexcept {
+  if (phase_ != phase::running || records() == told_)
+    return std::nullopt;
+  return records();
+}
+
+void supervised_exec::growth_told() noexcept {
+  told_ = records();
+}
+
+// -- what ends it -------------------------------------------------------------
+
+void supervised_exec::order(const keeper_order& what) {
+  // A keeper that cannot be told is dead, and its end of file on the way.
+  if (keeper_)
+    ::send(keeper_.get(), &what, sizeof what, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void supervised_exec::kill_all() {
+  order({keeper_order::kind::kill_all});
+  gone_by_ = steady::now()
+             + std::max(kill_grace_, std::chrono::milliseconds{kill_patience});
+}
+
+void supervised_exec::blame(std::string reason) {
+  blame_ = std::move(reason);
+}
+
+void supervised_exec::signal(int number) {
+  if (active())
+    order({keeper_order::kind::signal_group, number});
+}
+
+int supervised_exec::input(std::string& why_not) const {
+  if (phase_ != phase::running)
+    why_not = "exec " + id_ + " does not run";
+  else if (has_tty() && !out_.end)
+    why_not = "the terminal of exec " + id_ + " has been closed";
+  else if (has_tty())
+    return out_.end.get();
+  else if (!spec_.stdin_open)
+    why_not = "exec " + id_ + " was started with its stdin closed";
+  else if (!input_)
+    why_not = "the stdin of exec " + id_ + " has been closed";
+  return input_.get();
+}
+
+void supervised_exec::close_input() {
+  input_.reset();
+  // What a terminal's user would type; a full one has a reader that does not
+  // read anyway.
+  constexpr char end_of_input = 4;
+  if (has_tty() && out_.end)
+    ::write(out_.end.get(), &end_of_input, sizeof end_of_input);
+}
+
+void supervised_exec::cancel() {
+  if (active())
+    finish_by_force(exit_status::canceled);
+}
+
+void supervised_exec::finish_by_force(exit_status status) {
+  if (forced_)
+    return;
+  forced_ = status;
+  timeout_at_.reset();
+  order({keeper_order::kind::signal_group, SIGTERM});
+  kill_at_ = steady::now() + kill_grace_;
+}
+
+void supervised_exec::stop() {
+  if (active() && !forced_)
+    forced_ = exit_status::canceled;
+  timeout_at_.reset();
+  order({keeper_order::kind::signal_all, SIGTERM});
+  if (keeper_ && !kill_at_ && !gone_by_)
+    kill_at_ = steady::now() + kill_grace_;
+}
+
+std::optional<steady::time_point> supervised_exec::deadline() const {
+  auto result = timeout_at_;
+  for (const auto& other :
+       {started_by_, kill_at_, gone_by_, save_at_, drain_at_})
+    keep_earliest(result, other);
+  return result;
+}
+
+void supervised_exec::on_deadline(steady::time_point now) {
+  auto due = [now](std::optional<steady::time_point>& when) {
+    if (!when || now < *when)
+      return false;
+    when.reset();
+    return true;
+  };
+  if (due(timeout_at_))
+    finish_by_force(exit_status::timed_out);
+  if (due(kill_at_))
+    kill_all();
+  if (due(started_by_)) {
+    hear_keeper(); // lest it was only we who were slow
+    if (phase_ == phase::starting) {
+      refuse("the command could not be started within "
+             + std::to_string(start_patience.count()) + " s");
+      observer_.on_stuck(*this);
+    }
+  }
+  if (due(gone_by_)) {
+    hear_keeper();
+    if (keeper_)
+      observer_.on_stuck(*this);
+  }
+  if (due(drain_at_))
+    drain_on();
+  if (due(save_at_))
+    save();
+}
+
+} // namespace greenroom::runner

@@ -1,0 +1,186 @@
+// One exec, as the shim sees it:
+//
+//   starting → running → ended → gone
+//          └─→ refused ────────→ gone
+//
+// It owns what the command prints to and reads from (pipes, or the master of
+// its terminal), the output log and the exit record, and the link to the keeper
+// that holds the processes. It ends when
+// the command's first process does; what is in the pipes then is logged, what
+// comes later is read and dropped, slowly, so that background processes can
+// print on. It is gone when no process of it is left.
+//
+// A keeper is within reach of what it looks after, which has its user and can
+// stop it or take its descriptors. So none is relied on for an end: one that
+// has not done in time what it was told is reported to the observer as stuck.
+//
+// Deadlines are on the monotonic clock and kept by the shim's loop, which asks
+// for the next one and calls back when it is due.
+#pragma once
+
+#include "messages/time.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/exec/output_log.hpp"
+#include "runtime/runner/protocol/exit_record.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+#include "runtime/runner/outer/event_loop.hpp"
+#include "runtime/runner/outer/sandbox_handle.hpp"
+#include "runtime/runner/inner/exec_supervisor.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace greenroom::runner {
+
+class supervised_exec;
+
+class exec_observer {
+public:
+  virtual void on_started(const supervised_exec& exec) = 0;
+  virtual void on_refused(const supervised_exec& exec, std::string reason) = 0;
+  virtual void on_exited(const supervised_exec& exec) = 0;
+
+  /// Its keeper does not do its work: only the end of the whole inner half
+  /// helps.
+  virtual void on_stuck(const supervised_exec& exec) = 0;
+
+protected:
+  ~exec_observer() = default;
+};
+
+class supervised_exec {
+public:
+  /// `dir` is the exec's own directory. Nothing runs before start().
+  supervised_exec(event_loop& loop, exec_observer& observer, std::string id,
+                  unique_fd dir, command_spec spec, millis kill_grace);
+
+  supervised_exec(const supervised_exec&) = delete;
+  supervised_exec& operator=(const supervised_exec&) = delete;
+
+  ~supervised_exec();
+
+  /// Hands the command in; whether it runs is told to the observer later.
+  /// Throws std::runtime_error, whose text is a sentence for the user.
+  void start(inner_half& inner);
+
+  const std::string& id() const noexcept {
+    return id_;
+  }
+
+  /// True from start() to the end of the first process.
+  bool active() const noexcept {
+    return phase_ == phase::starting || phase_ == phase::running;
+  }
+
+  /// 0 until it has started.
+  unix_ms started_at() const noexcept {
+    return started_at_;
+  }
+
+  /// How it ended; valid from on_exited on.
+  const exit_record& outcome() const noexcept {
+    return outcome_;
+  }
+
+  /// True while the exit record could not be written.
+  bool unsaved() const noexcept {
+    return unsaved_;
+  }
+
+  /// True when no process of it is left.
+  bool empty() const noexcept {
+    return !keeper_;
+  }
+
+  /// True when nothing is left to do either.
+  bool gone() const noexcept {
+    return empty() && !out_.end && !err_.end && !unsaved_;
+  }
+
+  /// Records in the log so far.
+  std::uint64_t records() const noexcept {
+    return log_ ? log_->records() : 0;
+  }
+
+  /// records(), if the node has not been told of them.
+  std::optional<std::uint64_t> growth() const noexcept;
+
+  /// To be called when the node knows of records().
+  void growth_told() noexcept;
+
+  void signal(int number);
+  void cancel();
+
+  /// The writing end of the command's input; none, and a sentence for the user
+  /// in `why_not`, where there is none.
+  int input(std::string& why_not) const;
+
+  /// Ends the command's input as far as this process is concerned.
+  void close_input();
+
+  /// Why it is lost, should its keeper's end come before its own.
+  void blame(std::string reason);
+
+  /// TERM to all that is left, background processes too; later KILL.
+  void stop();
+
+  std::optional<steady::time_point> deadline() const;
+  void on_deadline(steady::time_point now);
+
+private:
+  enum class phase { starting, running, refused, ended };
+
+  struct pipe {
+    output_stream stream;
+    unique_fd end; // ours
+  };
+
+  bool has_tty() const noexcept {
+    return spec_.rows > 0;
+  }
+
+  void hear_keeper();
+  void keeper_gone();
+  void obey(const keeper_report& report, unique_fd master);
+  void watch_output(pipe& from);
+  void close_all();
+  void drop(pipe& from);
+  void read_some(pipe& from);
+  void read_rest(pipe& from);
+  void drain_on();
+  void refuse(std::string reason);
+  void end(exit_status status, int wait_status);
+  void save();
+  void finish_by_force(exit_status status);
+  void order(const keeper_order& what);
+  void kill_all();
+
+  event_loop& loop_;
+  exec_observer& observer_;
+  std::string id_;
+  unique_fd dir_;
+  command_spec spec_;
+  std::chrono::milliseconds kill_grace_;
+  phase phase_ = phase::starting;
+  unix_ms started_at_ = 0;
+  unique_fd keeper_;
+  unique_fd input_;                  // of a command without a terminal
+  pipe out_{output_stream::out, {}}; // or the terminal's master
+  pipe err_{output_stream::err, {}};
+  std::optional<output_log_writer> log_; // until the end
+  std::uint64_t told_ = 0;               // records that the node knows of
+  std::optional<exit_status> forced_;    // timed_out or canceled
+  exit_record outcome_;
+  bool unsaved_ = false;
+  std::string blame_ = "the process that looked after the command was killed";
+  std::optional<steady::time_point> started_by_; // or its keeper is stuck
+  std::optional<steady::time_point> timeout_at_;
+  std::optional<steady::time_point> kill_at_;
+  std::optional<steady::time_point> gone_by_; // or its keeper is stuck
+  std::optional<steady::time_point> save_at_;
+  std::optional<steady::time_point> drain_at_;
+};
+
+} // namespace greenroom::runner

@@ -1,0 +1,191 @@
+#include "runtime/runner/outer/sandbox_handle.hpp"
+
+#include "runtime/runner/outer/stderr_capture.hpp"
+#include "runtime/runner/protocol/fd_passing.hpp"
+#include "runtime/runner/outer/groups.hpp"
+#include "runtime/runner/outer/block_host_routes.hpp"
+#include "runtime/runner/inner/init.hpp"
+#include "runtime/runner/outer/slirp.hpp"
+
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace greenroom::runner {
+
+namespace {
+
+// More than any machine needs; the runner does nothing else meanwhile.
+constexpr int patience_ms = 10'000;
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+std::vector<char*> pointers_to(std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (auto& text : texts)
+    result.push_back(text.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+void kill_and_reap(pid_t child) {
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+}
+
+} // namespace
+
+inner_half::inner_half(const runner_config& config, int session_dir) noexcept
+  : config_(config), session_dir_(session_dir) {}
+
+void inner_half::give(const command_spec& spec, const job_files& files) {
+  if (outermost_ == 0)
+    start();
+  else if (network_ && slirp_ == 0)
+    attach_network(); // it has died, and was only that
+  send_job(jobs_.get(), spec, files);
+}
+
+std::vector<std::string> inner_half::try_out() {
+  start();
+  if (host_hidden_)
+    return {};
+  return {"sessions reach all ports of the host's name server, for this kernel "
+          "has no routing rules"};
+}
+
+void inner_half::kill() noexcept {
+  if (outermost_ != 0)
+    ::kill(outermost_, SIGKILL);
+}
+
+bool inner_half::note_end(pid_t child) {
+  if (child == slirp_)
+    slirp_ = 0;
+  if (child != outermost_)
+    return false;
+  give_up();
+  return true;
+}
+
+void inner_half::give_up() {
+  jobs_.reset();
+  network_.reset();
+  users_.reset();
+  outermost_ = 0;
+}
+
+void inner_half::start() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+    fail("cannot make a socket pair");
+  jobs_.reset(ends[0]);
+  unique_fd theirs{ends[1]};
+  // So the kernel tells who it is that answers, in our numbers.
+  int on = 1;
+  ::setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  auto complaints = make_complaints();
+  auto pid = ::fork();
+  if (pid < 0)
+    fail("no process can be started");
+  if (pid == 0) {
+    if (config_.sandbox)
+      be_sandbox(theirs.get(), complaints.get());
+    be_without_sandbox(theirs.get());
+  }
+  theirs.reset();
+  outermost_ = pid;
+  try {
+    auto init = await_init(complaints.get());
+    if (config_.sandbox && config_.sandbox->nat)
+      open_network(init);
+  } catch (...) {
+    kill_and_reap(pid);
+    give_up();
+    throw;
+  }
+}
+
+void inner_half::be_without_sandbox(int jobs) {
+  if (::fchdir(session_dir_) != 0)
+    ::_exit(1);
+  run_init(jobs, config_.checkout.c_str());
+}
+
+void inner_half::be_sandbox(int jobs, int complaints) {
+  const auto& plan = *config_.sandbox;
+  try {
+    enter_groups(plan.cgroups);
+  } catch (const std::exception& problem) {
+    ::dprintf(complaints, "%s", problem.what());
+    ::_exit(1);
+  }
+  auto argv = plan.argv;
+  unique_fd filter;
+  if (!plan.seccomp_file.empty()) {
+    filter.reset(::open(plan.seccomp_file.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!filter) {
+      ::dprintf(complaints, "cannot open \"%s\"", plan.seccomp_file.c_str());
+      ::_exit(1);
+    }
+    // Without O_CLOEXEC, which the copy does not have.
+    argv.insert(argv.end(), {"--seccomp", std::to_string(::dup(filter.get()))});
+  }
+  argv.insert(argv.end(), {"--", plan.runner, "--init", plan.checkout});
+  for (const auto& [name, value] : plan.rlimits)
+    argv.push_back(name + '=' + std::to_string(value));
+  ::dup2(jobs, STDIN_FILENO);
+  ::dup2(complaints, STDERR_FILENO);
+  auto pointers = pointers_to(argv);
+  ::execvp(pointers[0], pointers.data());
+  auto error = errno;
+  ::dprintf(complaints, "%s cannot be run: %s", pointers[0],
+            std::generic_category().message(error).c_str());
+  ::_exit(1);
+}
+
+// Returns its pid when it is ready.
+pid_t inner_half::await_init(int complaints) {
+  pollfd item{jobs_.get(), POLLIN, 0};
+  char ready = 0;
+  if (::poll(&item, 1, patience_ms) > 0)
+    if (auto answer = receive_with_fds(jobs_.get(), {&ready, 1}, MSG_DONTWAIT);
+        answer.size == 1 && answer.sender > 0)
+      return answer.sender;
+  auto why = last_complaint(complaints);
+  throw std::runtime_error((config_.sandbox ? "the sandbox cannot be made: "
+                                            : "commands cannot be started: ")
+                           + (why.empty() ? "it does not answer" : why));
+}
+
+void inner_half::open_network(pid_t init) {
+  auto path = "/proc/" + std::to_string(init) + "/ns/net";
+  network_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (network_)
+    users_.reset(::ioctl(network_.get(), NS_GET_USERNS));
+  if (!network_ || !users_)
+    fail("the sandbox's network cannot be found");
+  attach_network();
+}
+
+void inner_half::attach_network() {
+  // First, and each time, for the host's addresses change.
+  host_hidden_ = hide_host(network_.get(), users_.get());
+  slirp_ = start_slirp(network_.get(), users_.get(), *config_.sandbox);
+}
+
+} // namespace greenroom::runner

@@ -1,0 +1,71 @@
+// The inner half as the shim holds it: how init comes to live in the session's
+// sandbox, gets the commands, and is seen to end.
+//
+//   shim ── bwrap ── init ── keepers …      with a sandbox
+//      └─── slirp4netns                     and a network of its own
+//   shim ── init ── keepers …               without
+//
+// It is started with the first command; when it has ended everything inside is
+// gone, and the next command starts another. bwrap dies with the shim, init
+// with bwrap, and slirp4netns with the shim.
+#pragma once
+
+#include "runtime/base/fd.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+#include "runtime/runner/protocol/spawn_request.hpp"
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace greenroom::runner {
+
+class inner_half {
+public:
+  /// `session_dir` is what a relative checkout is below; both outlive this.
+  inner_half(const runner_config& config, int session_dir) noexcept;
+
+  /// Gives the inner half a command, after starting it where there is none:
+  /// that takes a bounded time, in which nothing else is done. Throws
+  /// std::runtime_error, whose text is a sentence for the user.
+  void give(const command_spec& spec, const job_files& files);
+
+  /// Starts the inner half without a command for it. A sentence for each part
+  /// of the sandbox that does not hold here. Throws like give().
+  std::vector<std::string> try_out();
+
+  /// Kills the outermost process, with which all inside dies, whatever code in
+  /// there has done to the keepers; its end is told as always. Without a
+  /// sandbox what is below it is left to the caller.
+  void kill() noexcept;
+
+  /// To be told of every child of this process that was reaped. True when the
+  /// inner half has ended by that: what is left of it has to be killed.
+  bool note_end(pid_t child);
+
+  /// The child that is only the sandbox's network; 0: there is none.
+  pid_t network_process() const noexcept {
+    return slirp_;
+  }
+
+private:
+  void start();
+  [[noreturn]] void be_without_sandbox(int jobs);
+  [[noreturn]] void be_sandbox(int jobs, int complaints);
+  pid_t await_init(int complaints);
+  void open_network(pid_t init);
+  void attach_network();
+  void give_up();
+
+  const runner_config& config_;
+  int session_dir_;
+  unique_fd jobs_;
+  pid_t outermost_ = 0; // bwrap, or init itself; 0: there is no inner half
+  unique_fd network_;   // init's network namespace
+  unique_fd users_;     // and the user namespace that owns it
+  pid_t slirp_ = 0;     // 0: not there
+  bool host_hidden_ = true;
+};
+
+} // namespace greenroom::runner

@@ -1,0 +1,243 @@
+#include "runtime/runner/outer/shim.hpp"
+
+#include "runtime/base/files.hpp"
+#include "runtime/runner/protocol/json_fields.hpp"
+#include "runtime/runner/inner/process_tree.hpp"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+namespace greenroom::runner {
+
+namespace {
+
+unique_fd watch_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, nullptr);
+  sigset_t heard;
+  sigemptyset(&heard);
+  for (auto signal : {SIGCHLD, SIGTERM, SIGINT})
+    sigaddset(&heard, signal);
+  unique_fd result{::signalfd(-1, &heard, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!result)
+    throw std::system_error(errno, std::generic_category(), "signalfd");
+  return result;
+}
+
+bool exists(int dir, const char* name) {
+  return ::faccessat(dir, name, F_OK, 0) == 0;
+}
+
+} // namespace
+
+shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
+  : config_(std::move(config)), session_dir_(std::move(session_dir)),
+    signals_(watch_signals()), inner_(config_, session_dir_.get()),
+    link_(loop_, std::move(listener), config_.nonce, *this) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  loop_.watch(signals_.get(), [this] { hear_signals(); });
+}
+
+void shim::run() {
+  auto processes_left = [this] {
+    return std::ranges::any_of(
+      execs_, [](const auto& item) { return !item.second->empty(); });
+  };
+  while (!stopping_ || processes_left()) {
+    loop_.run_once(next_deadline());
+    attend();
+  }
+  // The inner half is left, and whoever has lost its keeper in the last moment.
+  auto note = [this](pid_t pid, int) { inner_.note_end(pid); };
+  const auto network = inner_.network_process();
+  kill_descendants(note, {&network, network == 0 ? 0u : 1u});
+  // Nothing of the session's is left. The kernel takes its time to take the
+  // network apart, which nobody has to wait for.
+  link_.hang_up();
+  kill_descendants(note);
+}
+
+// What is to be done after each round of events: deadlines, news of growth,
+// and those that are gone.
+void shim::attend() {
+  auto now = steady::now();
+  for (auto i = execs_.begin(); i != execs_.end();) {
+    auto& exec = *i->second;
+    exec.on_deadline(now);
+    if (auto records = exec.growth())
+      if (link_.offer(grown{exec.id(), *records}))
+        exec.growth_told();
+    i = exec.gone() ? execs_.erase(i) : std::next(i);
+  }
+}
+
+std::optional<steady::time_point> shim::next_deadline() const {
+  std::optional<steady::time_point> result;
+  for (const auto& [id, exec] : execs_)
+    if (auto own = exec->deadline(); own && (!result || *own < *result))
+      result = own;
+  return result;
+}
+
+// -- what the node says -------------------------------------------------------
+
+welcome shim::greet() {
+  welcome result{protocol_version, ::getpid(), config_.nonce, {}};
+  for (auto& [id, exec] : execs_)
+    if (exec->active()) {
+      result.execs.push_back({id, exec->started_at(), exec->records()});
+      exec->growth_told();
+    }
+  return result;
+}
+
+void shim::on_hello() {
+  // Their exit records are not where the node looks for them.
+  for (const auto& [id, exec] : execs_)
+    if (exec->unsaved())
+      on_exited(*exec);
+}
+
+void shim::on_message(const node_message& message) {
+  auto with = [this](const std::string& id, auto action) {
+    if (auto i = execs_.find(id); i != execs_.end())
+      action(*i->second);
+  };
+  if (auto* x = std::get_if<spawn>(&message))
+    on_spawn(x->exec);
+  else if (auto* y = std::get_if<send_signal>(&message))
+    with(y->exec, [y](supervised_exec& exec) { exec.signal(y->signal); });
+  else if (auto* z = std::get_if<cancel>(&message))
+    with(z->exec, [](supervised_exec& exec) { exec.cancel(); });
+  else if (auto* v = std::get_if<close_input>(&message))
+    with(v->exec, [](supervised_exec& exec) { exec.close_input(); });
+  else if (auto* w = std::get_if<open_input>(&message))
+    on_open_input(w->exec);
+  else if (std::holds_alternative<runner::stop>(message))
+    stop();
+}
+
+void shim::on_open_input(const std::string& id) {
+  auto i = execs_.find(id);
+  std::string why_not = "exec " + id + " does not run";
+  auto end = i == execs_.end() ? -1 : i->second->input(why_not);
+  unique_fd copy{end < 0 ? -1 : ::fcntl(end, F_DUPFD_CLOEXEC, 0)};
+  if (copy)
+    link_.send(input{id}, std::move(copy));
+  else
+    link_.send(no_input{id, end < 0 ? why_not : "no descriptor is left"});
+}
+
+void shim::on_spawn(const std::string& id) {
+  std::string problem;
+  try {
+    problem = start(id);
+  } catch (const std::exception& error) {
+    problem = error.what();
+  }
+  if (!problem.empty())
+    link_.send(refused{id, std::move(problem)});
+}
+
+// Returns why it cannot be started, if so.
+std::string shim::start(const std::string& id) {
+  if (stopping_)
+    return "the session is being stopped";
+  auto running = std::ranges::count_if(
+    execs_, [](const auto& item) { return item.second->active(); });
+  if (static_cast<std::size_t>(running) >= max_running)
+    return "too many commands run in this session at once";
+  unique_fd dir{::openat(session_dir_.get(), exec_dir(id).c_str(),
+                         O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)};
+  auto text = dir ? read_file(dir.get(), spec_file) : std::nullopt;
+  if (!text)
+    return "exec " + id + " has no " + spec_file;
+  // One name, one effect: also where an earlier runner did it.
+  if (execs_.contains(id) || exists(dir.get(), exit_file)
+      || exists(dir.get(), output_index_file))
+    return "exec " + id + " has run before";
+  command_spec spec;
+  try {
+    spec = parse_command_spec(*text);
+  } catch (const bad_field& problem) {
+    return "exec " + id + " has a bad " + spec_file + ": " + problem.what();
+  }
+  exec_observer& observer = *this;
+  auto exec = std::make_unique<supervised_exec>(
+    loop_, observer, id, std::move(dir), std::move(spec), config_.kill_grace);
+  exec->start(inner_);
+  execs_.emplace(id, std::move(exec));
+  return {};
+}
+
+void shim::stop() {
+  if (std::exchange(stopping_, true))
+    return;
+  // First of all, so that nobody takes this runner for a living one.
+  ::unlinkat(session_dir_.get(), socket_file, 0);
+  link_.stop_listening();
+  for (auto& [id, exec] : execs_)
+    exec->stop();
+}
+
+// -- what the execs say -------------------------------------------------------
+
+void shim::on_started(const supervised_exec& exec) {
+  link_.send(started{exec.id(), exec.started_at()});
+}
+
+void shim::on_refused(const supervised_exec& exec, std::string reason) {
+  link_.send(refused{exec.id(), std::move(reason)});
+}
+
+void shim::on_exited(const supervised_exec& exec) {
+  link_.send(exited{exec.id(), exec.outcome()});
+}
+
+// The second rung, which trusts nothing inside.
+void shim::on_stuck(const supervised_exec& stuck) {
+  std::fprintf(stderr, "exec %s: its keeper does not answer: all is killed\n",
+               stuck.id().c_str());
+  for (auto& [id, exec] : execs_)
+    exec->blame("another command's processes could be ended only together with "
+                "all of the session's");
+  inner_.kill();
+  kill_what_is_left();
+}
+
+// -- what the kernel says -----------------------------------------------------
+
+void shim::hear_signals() {
+  signalfd_siginfo info;
+  while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+    if (info.ssi_signo != SIGCHLD)
+      stop();
+  reap();
+}
+
+void shim::reap() {
+  bool ended = false;
+  int status = 0;
+  for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;)
+    ended = inner_.note_end(pid) || ended;
+  if (ended)
+    kill_what_is_left();
+}
+
+// Its execs' keepers go too, and by that the execs are lost.
+void shim::kill_what_is_left() {
+  kill_descendants([this](pid_t pid, int) { inner_.note_end(pid); });
+}
+
+} // namespace greenroom::runner

@@ -1,0 +1,49 @@
+// One command's way from the shim to the keeper that runs it.
+//
+// A job is one datagram: the header below, and descriptors (the keeper's end
+// of its pair with the shim, the command's texts, its pipes). The texts lie in
+// a memfd, for they may be megabytes: the directory, the arguments and the
+// environment, each ended by NUL. Both ends are one program, so the structs
+// are their own format.
+#pragma once
+
+#include "runtime/base/fd.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace greenroom::runner {
+
+/// The ends that are for the keeper and its command; borrowed. A command with
+/// a terminal has no pipes, one with its input closed has no `in`.
+struct job_files {
+  int orders = -1;
+  int in = -1;
+  int out = -1;
+  int err = -1;
+};
+
+/// Throws std::system_error.
+void send_job(int socket, const command_spec& spec, const job_files& files);
+
+struct job {
+  unique_fd orders;
+  unique_fd in;
+  unique_fd out;
+  unique_fd err;
+  unique_fd master;       // of the terminal that the keeper makes
+  std::uint16_t rows = 0; // above 0: it gets a terminal
+  std::uint16_t cols = 0;
+  std::vector<char> texts; // what the following point into
+  const char* cwd = "";    // below the checkout
+  std::vector<char*> argv; // both end with a null pointer
+  std::vector<char*> env;
+};
+
+/// Waits for a job; with MSG_DONTWAIT among recvmsg's flags only looks. Nothing
+/// when there is none, or will be none, or what came is not whole.
+std::optional<job> receive_job(int socket, int flags = 0);
+
+} // namespace greenroom::runner

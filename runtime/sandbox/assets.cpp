@@ -1,0 +1,104 @@
+#include "runtime/sandbox/assets.hpp"
+
+#include "runtime/base/fd.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/sandbox/seccomp.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string>
+#include <string_view>
+
+namespace greenroom::sandbox {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// All or none: a device that cannot be opened, as on a file system that is
+// mounted with nodev, is worse than the host's.
+void make_devices(const fs::path& devices) {
+  constexpr uid_t nobody = 65534;
+  auto made = devices;
+  made += ".new";
+  fs::remove_all(made);
+  ensure_dir(made);
+  for (const auto* name : device_names) {
+    auto path = made / name;
+    struct stat model {};
+    auto works = ::stat((fs::path{"/dev"} / name).c_str(), &model) == 0
+                 && ::mknod(path.c_str(), S_IFCHR, model.st_rdev) == 0
+                 && ::chmod(path.c_str(), 0666) == 0
+                 && ::chown(path.c_str(), nobody, nobody) == 0;
+    // Without a terminal /dev/tty cannot be opened by anybody.
+    if (works && std::string_view{name} != "tty")
+      works = bool{unique_fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}};
+    if (!works) {
+      fs::remove_all(made);
+      return;
+    }
+  }
+  fs::rename(made, devices);
+}
+
+// What programs expect and what says nothing about the host's users, as it is
+// when the node starts.
+void copy_from_host(const fs::path& etc) {
+  for (auto name :
+       {"bash.bashrc", "debian_version", "inputrc", "localtime", "mime.types",
+        "os-release", "profile", "protocols", "services", "timezone"})
+    if (auto text = read_file(fs::path{"/etc"} / name))
+      write_file_atomic(etc / name, *text, 0644, false);
+}
+
+} // namespace
+
+void write_made_files(const fs::path& files) {
+  auto etc = made_etc(files);
+  ensure_dir(etc);
+  copy_from_host(etc);
+  auto id = std::to_string(user_id);
+  const std::string name = host_name_inside;
+  auto write = [&](const char* file, const std::string& text) {
+    write_file_atomic(etc / file, text, 0644, false);
+  };
+  // Files of the host that are not the session's have an owner that no
+  // namespace knows: the overflow id, nobody.
+  write("passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+                  "greenroom:x:"
+                    + id + ':' + id
+                    + ":session:/home/greenroom:/bin/bash\n"
+                      "nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n");
+  write("group", "root:x:0:\ngreenroom:x:" + id + ":\nnogroup:x:65534:\n");
+  write("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"
+                         "protocols: files\nservices: files\n");
+  write("hosts",
+        "127.0.0.1 localhost " + name + "\n::1 localhost " + name + '\n');
+  // slirp4netns answers there, whatever the host uses.
+  write("resolv.conf", "nameserver 10.0.2.3\n");
+  // Those that are there may be in use.
+  if (::geteuid() == 0 && !has_devices(files))
+    make_devices(made_devices(files));
+  write_file_atomic(made_seccomp(files), seccomp_program(), 0600, false);
+}
+
+fs::path made_etc(const fs::path& files) {
+  return files / "etc";
+}
+
+fs::path made_devices(const fs::path& files) {
+  return files / "dev";
+}
+
+bool has_devices(const fs::path& files) {
+  std::error_code none;
+  return fs::exists(made_devices(files), none);
+}
+
+fs::path made_seccomp(const fs::path& files) {
+  return files / "seccomp.bpf";
+}
+
+} // namespace greenroom::sandbox

@@ -1,0 +1,235 @@
+#include "runtime/sandbox/host_capabilities.hpp"
+
+#include "runtime/base/fd.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+#include "runtime/sandbox/assets.hpp"
+#include "runtime/sandbox/run_in_sandbox.hpp"
+#include "runtime/base/paths.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <sstream>
+#include <stdexcept>
+
+namespace greenroom::sandbox {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* or_none =
+  ", or set sandbox.mode to \"none\" if all code of all sessions is trusted";
+
+fs::path find_program(const std::string& name) {
+  const auto* path = std::getenv("PATH");
+  std::istringstream places{path != nullptr ? path : "/usr/bin:/bin"};
+  for (std::string place; std::getline(places, place, ':');) {
+    auto candidate = fs::path{place} / name;
+    if (candidate.is_absolute() && ::access(candidate.c_str(), X_OK) == 0)
+      return candidate;
+  }
+  return {};
+}
+
+void check_listed(const sandbox_config& settings, const fs::path& data_dir) {
+  for (const auto& path : settings.read_only) {
+    std::error_code none;
+    if (!fs::exists(path, none))
+      throw std::runtime_error("sandbox.read_only lists \"" + path
+                               + "\", which is not there: remove it from the "
+                                 "list or create it");
+    auto real = fs::canonical(path);
+    if (is_below(data_dir, real) || is_below(real, data_dir))
+      throw std::runtime_error("sandbox.read_only lists \"" + path
+                               + "\", which would show the node's data "
+                                 "directory to sessions: list narrower paths");
+  }
+}
+
+void check_nat() {
+  if (find_program("slirp4netns").empty())
+    throw std::runtime_error("sandbox.network is \"nat\" but there is no "
+                             "slirp4netns: install it, or set sandbox.network "
+                             "to \"none\" or \"host\"");
+  unique_fd tun{::open("/dev/net/tun", O_RDWR | O_CLOEXEC)};
+  if (!tun)
+    throw std::runtime_error(
+      std::string{"sandbox.network is \"nat\" but /dev/net/tun cannot be "
+                  "opened ("}
+      + std::strerror(errno)
+      + "): load the module tun or give the node the device, or set "
+        "sandbox.network to \"none\" or \"host\"");
+}
+
+bool setting_is(const char* path, const char* value) {
+  auto text = read_file(fs::path{path}).value_or("");
+  return text.substr(0, text.find('\n')) == value;
+}
+
+// What most often keeps bwrap from making a user namespace.
+std::string advice() {
+  if (setting_is("/proc/sys/user/max_user_namespaces", "0"))
+    return "set the sysctl user.max_user_namespaces to 10000";
+  if (setting_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
+    return "set the sysctl kernel.unprivileged_userns_clone to 1";
+  if (setting_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+    return "set the sysctl kernel.apparmor_restrict_unprivileged_userns to 0, "
+           "or give bwrap an AppArmor profile that allows user namespaces";
+  return "let the node make user namespaces and mount /proc in them, which "
+         "containers often refuse";
+}
+
+// A directory that is gone when the trial is over.
+class trial_session {
+public:
+  explicit trial_session(const fs::path& files) : top_(files / "trial") {
+    fs::remove_all(top_);
+    ensure_dir(top_ / "checkout");
+    ensure_dir(top_ / "mirror/objects");
+  }
+  trial_session(const trial_session&) = delete;
+  trial_session& operator=(const trial_session&) = delete;
+  ~trial_session() {
+    std::error_code ignored;
+    fs::remove_all(top_, ignored);
+  }
+
+  place where() const {
+    return {"trial-" + std::to_string(::getpid()), top_, top_ / "checkout",
+            top_ / "mirror"};
+  }
+
+private:
+  fs::path top_;
+};
+
+void try_out(const host& on) {
+  trial_session session{on.files};
+  auto where = session.where();
+  command program;
+  program.argv = {runner_inside, "--version"};
+  program.timeout = std::chrono::seconds{20};
+  auto result = run_command(one_shot(on, where, program));
+  remove_groups(on.groups.directories(where.session_id));
+  if (result.ok())
+    return;
+  auto said = result.err.substr(0, result.err.find('\n'));
+  if (said.empty())
+    said = result.timed_out ? "it took too long" : "it gave no reason";
+  throw std::runtime_error("sessions cannot be put into a sandbox here (" + said
+                           + "): " + advice() + or_none);
+}
+
+// Has the runner make a whole sandbox, its network included. Returns its
+// sentences for what does not hold; throws std::runtime_error with its reason
+// where it cannot.
+std::vector<std::string> try_out_runner(const host& on) {
+  trial_session session{on.files};
+  auto where = session.where();
+  runner::runner_config config{where.session_id, "trial"};
+  config.sandbox = make_plan(on, where);
+  write_file_atomic(where.directory / runner::config_file, to_json(config),
+                    0600, false);
+  command program;
+  program.argv = {on.runner.string(), "--try-out", where.directory.string()};
+  if (const auto* path = std::getenv("PATH"))
+    program.env = {std::string{"PATH="} + path};
+  program.timeout = std::chrono::seconds{30};
+  auto result = run_command(program);
+  remove_groups(on.groups.directories(where.session_id));
+  std::vector<std::string> lines;
+  std::istringstream text{result.ok() ? result.out : result.err};
+  for (std::string line; std::getline(text, line);)
+    lines.push_back(line);
+  if (!result.ok())
+    throw std::runtime_error(lines.empty() ? "it gave no reason"
+                                           : lines.front());
+  return lines;
+}
+
+// slirp4netns shuts itself in as far as it can: an ordinary user's sees the
+// node's files.
+void try_out_nat(host& on) {
+  const std::vector<std::vector<std::string>> ways{
+    {"--enable-sandbox", "--enable-seccomp"}, {"--enable-seccomp"}, {}};
+  std::string problem;
+  for (const auto& options : ways) {
+    on.nat_options = options;
+    try {
+      for (auto& line : try_out_runner(on))
+        on.not_in_force.push_back(std::move(line));
+      if (options.size() < ways[0].size())
+        on.not_in_force.push_back(
+          "slirp4netns, which carries the sessions' traffic, does not work "
+          "with "
+          + ways[0][ways[0].size() - options.size() - 1] + " here (" + problem
+          + "), so it is less confined than it could be");
+      return;
+    } catch (const std::runtime_error& reason) {
+      problem = reason.what();
+    }
+  }
+  throw std::runtime_error("sandbox.network is \"nat\" but cannot be had here ("
+                           + problem
+                           + "): set sandbox.network to \"none\" or \"host\"");
+}
+
+// What no sandbox of this kind limits, on any machine.
+void add_unlimited(std::vector<std::string>& to) {
+  to.push_back("a session has no limit of its own on the disk and can fill the "
+               "file system of node.data_dir for all: give that a file system "
+               "of its own");
+  to.push_back("the kernel's limits on inotify and epoll hold for all of the "
+               "node's user together, so a session can use up those of the "
+               "others and of the node: raise the sysctls "
+               "fs.inotify.max_user_instances, fs.inotify.max_user_watches and "
+               "fs.epoll.max_user_watches");
+}
+
+} // namespace
+
+host check_host(const config& settings, const fs::path& runner) {
+  host result;
+  result.config = settings.sandbox;
+  if (settings.sandbox.mode == sandbox_mode::none) {
+    result.not_in_force.push_back(
+      "sandbox.mode is \"none\": sessions run as the node's own user, with "
+      "all that it may do");
+    return result;
+  }
+  auto data_dir = fs::canonical(settings.node.data_dir);
+  result.files = data_dir / "sandbox";
+  result.runner = fs::canonical(runner);
+  result.bwrap = find_program("bwrap");
+  if (result.bwrap.empty())
+    throw std::runtime_error(std::string{"there is no bwrap to put sessions "
+                                         "into a sandbox: install bubblewrap"}
+                             + or_none);
+  check_listed(settings.sandbox, data_dir);
+  if (settings.sandbox.network == network_mode::nat)
+    check_nat();
+  ensure_dir(result.files);
+  write_made_files(result.files);
+  result.groups =
+    control_groups::find({settings.sandbox.memory, settings.sandbox.pids});
+  result.not_in_force = result.groups.missing();
+  if (::geteuid() == 0)
+    result.not_in_force.push_back(
+      std::string{"the node runs as root, so to the host's files the programs "
+                  "of sessions are root without its capabilities"}
+      + (has_devices(result.files) ? ""
+                                   : ", and can change the mode of /dev/null")
+      + ": run it as an ordinary user");
+  add_unlimited(result.not_in_force);
+  try_out(result);
+  if (settings.sandbox.network == network_mode::nat)
+    try_out_nat(result);
+  return result;
+}
+
+} // namespace greenroom::sandbox

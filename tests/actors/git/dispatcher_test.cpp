@@ -1,0 +1,325 @@
+// The desk of the git workers: who waits for whom.
+#include "actors/git/dispatcher.hpp"
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "messages/type_ids.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/base/run_command.hpp"
+#include "tests/support/build_paths.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <arpa/inet.h>
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <catch2/catch.hpp>
+#include <netinet/in.h>
+#include <nlohmann/json.hpp>
+#include <sys/socket.h>
+
+#include <fstream>
+
+using namespace greenroom;
+
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct test_config : caf::actor_system_config {
+  test_config() {
+    add_message_types<caf::id_block::greenroom>();
+    set("scheduler.max-threads", 2);
+    set("scheduler.policy", caf::atom("sharing"));
+  }
+};
+
+// Connections to it are made and nobody answers, until it goes.
+class black_hole {
+public:
+  black_hole() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(socket_.get(), raw, size) == 0);
+    REQUIRE(::listen(socket_.get(), 64) == 0);
+    REQUIRE(::getsockname(socket_.get(), raw, &size) == 0);
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)) + '/';
+  }
+  const std::string& url() const {
+    return url_;
+  }
+  /// The first to connect is there.
+  void wait_for_somebody() {
+    unique_fd somebody{
+      ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
+    REQUIRE(somebody);
+    held_ = std::move(somebody);
+  }
+  void go() {
+    held_.reset();
+    socket_.reset();
+  }
+
+private:
+  unique_fd socket_;
+  unique_fd held_;
+  std::string url_;
+};
+
+struct desk {
+  explicit desk(std::size_t workers, std::size_t queue = 16) {
+    git({"init", "-q", "-b", "main", "seed"});
+    std::ofstream{dir.path() / "seed/file"} << "first\n";
+    git({"-C", "seed", "add", "."});
+    git({"-C", "seed", "commit", "-q", "-m", "first"});
+    git({"clone", "-q", "--bare", "seed", "upstream.git"});
+    auto host = std::make_shared<sandbox::host>();
+    host->config.mode = sandbox_mode::none;
+    git_settings settings{
+      dir.path() / "data",
+      {host, greenroom::test::binary_dir() / "greenroom-git"},
+      {}};
+    fs::create_directories(settings.data_dir / "repos");
+    actor = system.spawn(git_workers, settings, workers, queue);
+  }
+  ~desk() {
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+  }
+
+  std::string git(const std::vector<std::string>& args) const {
+    command what;
+    what.argv = {"git"};
+    what.argv.insert(what.argv.end(), args.begin(), args.end());
+    what.cwd = dir.path();
+    what.env = {"PATH=/usr/bin:/bin",   "GIT_CONFIG_GLOBAL=/dev/null",
+                "GIT_AUTHOR_NAME=T",    "GIT_AUTHOR_EMAIL=t@example.org",
+                "GIT_COMMITTER_NAME=T", "GIT_COMMITTER_EMAIL=t@example.org"};
+    auto result = run_command(what);
+    INFO(result.err);
+    REQUIRE(result.ok());
+    return result.out.substr(0, result.out.find_last_not_of('\n') + 1);
+  }
+
+  project_record project(const std::string& id, const std::string& repo) const {
+    project_record result;
+    result.id = id;
+    result.repo = repo;
+    return result;
+  }
+  project_record good() const {
+    return project("good", (dir.path() / "upstream.git").string());
+  }
+
+  /// A session on a new branch, with its checkout.
+  session_record session(const std::string& branch) {
+    session_record result;
+    result.id = make_id();
+    result.project_id = "good";
+    result.branch = branch;
+    result.new_branch = true;
+    result.base_commit =
+      ask<resolved_branch>(resolve_branch{good(), branch, true, {}}).commit;
+    ask<done>(make_checkout{good(), result});
+    ask<done>(place_checkout{result.id});
+    return result;
+  }
+
+  template <class Reply, class Request>
+  Reply ask(Request request) {
+    Reply result;
+    self->request(actor, std::chrono::seconds{30}, std::move(request))
+      .receive([&](Reply& reply) { result = std::move(reply); },
+               [&](caf::error& error) { FAIL(to_refusal(error).message); });
+    return result;
+  }
+  template <class Reply, class Request>
+  refusal refused_by(Request request) {
+    refusal result;
+    self->request(actor, std::chrono::seconds{30}, std::move(request))
+      .receive([&](Reply&) { FAIL("this should have been refused"); },
+               [&](caf::error& error) { result = to_refusal(error); });
+    return result;
+  }
+
+  test::temp_dir dir;
+  test_config config;
+  caf::actor_system system{config};
+  caf::scoped_actor self{system};
+  git_actor actor;
+};
+
+} // namespace
+
+TEST_CASE("a dead upstream holds up its own project only") {
+  desk d{2, 3};
+  black_hole dead;
+  auto lost = d.project("lost", dead.url() + "x.git");
+  resolve_branch request{lost, "main", false, {}};
+  auto send = [&] {
+    return d.self->request(d.actor, std::chrono::seconds{60}, request);
+  };
+  std::vector<decltype(send())> waiting;
+  for (int i = 0; i < 4; ++i)
+    waiting.push_back(send());
+  dead.wait_for_somebody();
+  // One has a worker, and three are all that may wait.
+  CHECK(d.refused_by<resolved_branch>(request).code == errc::overloaded);
+  auto session = d.session("topic");
+  CHECK(d.ask<checkout_tip>(find_tip{d.good(), session}).commit
+        == session.base_commit);
+  dead.go();
+  for (auto& one : waiting)
+    one.receive([](const resolved_branch&) { FAIL("nobody is there"); },
+                [](const caf::error& error) {
+                  CHECK(to_refusal(error).code == errc::unavailable);
+                });
+}
+
+TEST_CASE("questions are answered while the upstream is away") {
+  desk d{2};
+  auto session = d.session("topic");
+  fs::rename(d.dir.path() / "upstream.git", d.dir.path() / "away.git");
+  CHECK(
+    d.refused_by<resolved_branch>(resolve_branch{d.good(), "other", false, {}})
+      .code
+    == errc::unavailable);
+  auto top = d.dir.path() / "data/sessions" / session.id / "checkout";
+  std::ofstream{top / "new"} << "new\n";
+  auto ask = [&](git_question what, const std::string& target = {}) {
+    return std::string{
+      d.ask<git_answer>(ask_checkout{d.good(), session, {what, target}})
+        .text.view()};
+  };
+  auto state = json::parse(ask(git_question::state));
+  CHECK(state
+        == json{{"head", session.base_commit},
+                {"branch", "topic"},
+                {"detached", false},
+                {"upstream", "main"},
+                {"ahead", 0},
+                {"behind", 0},
+                {"dirty_files", 1}});
+  CHECK_THAT(ask(git_question::diff), Catch::Contains("+new\n"));
+  CHECK(json::parse(ask(git_question::mergeability))
+        == json{{"mergeable", true},
+                {"status", "up_to_date"},
+                {"files", json::array()},
+                {"target", "main"},
+                {"target_commit", session.base_commit},
+                {"commit", session.base_commit}});
+  CHECK(json::parse(ask(git_question::mergeability, "nope"))
+        == json{{"mergeable", false},
+                {"status", "no_target"},
+                {"files", json::array()},
+                {"target", "nope"},
+                {"target_commit", nullptr},
+                {"commit", session.base_commit}});
+  CHECK(d
+          .refused_by<git_answer>(ask_checkout{
+            d.good(), session, {git_question::mergeability, "--upload-pack=x"}})
+          .code
+        == errc::bad_request);
+  auto tip = d.ask<checkout_tip>(find_tip{d.good(), session});
+  CHECK(tip.commit == session.base_commit);
+  CHECK(tip.checked_out);
+}
+
+TEST_CASE("a merge is foretold for the target as the upstream has it") {
+  desk d{2};
+  auto session = d.session("topic");
+  std::ofstream{d.dir.path() / "data/sessions" / session.id / "checkout/file"}
+    << "mine\n";
+  caller by{"key", "Ada", ""};
+  d.ask<saved_checkin>(save_checkin{d.good(), session, by, "Mine"});
+  std::ofstream{d.dir.path() / "seed/file"} << "theirs\n";
+  d.git({"-C", "seed", "commit", "-qam", "theirs"});
+  d.git({"-C", "seed", "push", "-q", "../upstream.git", "main"});
+  auto theirs = d.git({"-C", "seed", "rev-parse", "HEAD"});
+  // A fetch of a moment ago may be believed for some seconds.
+  d.ask<found_target>(find_target{d.good(), "main", session.base_commit});
+  auto answer = json::parse(
+    d.ask<git_answer>(
+       ask_checkout{d.good(), session, {git_question::mergeability, {}}})
+      .text.view());
+  CHECK(answer.at("mergeable") == false);
+  CHECK(answer.at("status") == "conflict");
+  CHECK(answer.at("files") == json{"file"});
+  CHECK(answer.at("target_commit") == theirs);
+}
+
+TEST_CASE("a check-in is by its key's author, and merged by the approver") {
+  desk d{2};
+  auto session = d.session("topic");
+  auto dir = d.dir.path() / "data/sessions" / session.id;
+  std::ofstream{dir / "checkout/mine"} << "mine\n";
+  caller by{"key", "Ada", "Ada Lovelace <ada@example.org>"};
+  auto saved =
+    d.ask<saved_checkin>(save_checkin{d.good(), session, by, "Mine"});
+  auto show = [&](const char* format, const std::string& commit) {
+    return d.git({"-C", "upstream.git", "log", "-1",
+                  std::string{"--format="} + format, commit});
+  };
+  CHECK(show("%an <%ae>|%s", "topic") == "Ada Lovelace <ada@example.org>|Mine");
+
+  review_record review;
+  review.id = make_id();
+  review.branch = "topic";
+  review.target = "main";
+  review.commit = saved.commit;
+  d.ask<done>(make_review_checkout{d.good(), review});
+  auto clean = d.dir.path() / "data/sessions" / review.id / "checkout";
+  CHECK(fs::exists(clean / "mine"));
+  // Again, whatever the command did there.
+  std::ofstream{clean / "mine"} << "changed\n";
+  std::ofstream{clean / "left"} << "left\n";
+  d.ask<done>(make_review_checkout{d.good(), review});
+  CHECK(fs::file_size(clean / "mine") == 5);
+  CHECK_FALSE(fs::exists(clean / "left"));
+
+  d.git({"-C", "seed", "commit", "-q", "--allow-empty", "-m", "moved"});
+  d.git({"-C", "seed", "push", "-q", "../upstream.git", "main"});
+  auto target =
+    d.ask<found_target>(find_target{d.good(), "main", review.commit});
+  CHECK(target.tip == d.git({"-C", "seed", "rev-parse", "HEAD"}));
+  CHECK_FALSE(target.has_commit);
+  review.base = session.base_commit;
+  caller approver{"key2", "Grace", ""};
+  auto stale = d.ask<merge_result>(merge_review{d.good(), review, approver});
+  CHECK(stale.status == review_status::stale);
+  review.base = target.tip;
+  auto merged = d.ask<merge_result>(merge_review{d.good(), review, approver});
+  CHECK(merged.status == review_status::merged);
+  CHECK(show("%an <%ae>|%s|%H", "main")
+        == "Grace <key2@greenroom.invalid>|Merge branch 'topic' into main|"
+             + merged.commit);
+  CHECK(d.ask<found_target>(find_target{d.good(), "main", review.commit})
+          .has_commit);
+  CHECK_THAT(std::string{d.ask<git_answer>(
+                            diff_commits{d.good(), review.base, review.commit})
+                           .text.view()},
+             Catch::Contains("+mine\n"));
+
+  // Closed directories do not keep what is to go.
+  fs::create_directories(dir / "checkout/closed/below");
+  fs::permissions(dir / "checkout/closed", fs::perms::none);
+  d.ask<done>(remove_session_files{session.id});
+  d.ask<done>(remove_session_files{review.id});
+  CHECK_FALSE(fs::exists(dir));
+  CHECK(fs::is_empty(d.dir.path() / "data/sessions"));
+  d.ask<done>(remove_session_files{session.id});
+}
+
+TEST_CASE("ids that lead elsewhere are refused") {
+  desk d{1};
+  auto kept = d.dir.path() / "data/repos";
+  for (const std::string id : {"..", "../repos", "", "a/b", "."}) {
+    CAPTURE(id);
+    CHECK(d.refused_by<done>(remove_session_files{id}).code
+          == errc::bad_request);
+    CHECK(d.refused_by<done>(remove_checkout{id}).code == errc::bad_request);
+  }
+  CHECK(fs::exists(kept));
+}

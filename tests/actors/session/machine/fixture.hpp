@@ -1,0 +1,98 @@
+// What tests of the session machine share: states, and looks at effects.
+#pragma once
+
+#include "actors/session/machine/machine.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace greenroom::session {
+
+inline constexpr millis minute = 60'000;
+inline constexpr millis hour = 60 * minute;
+inline constexpr unix_ms birth = 1'000'000'000'000;
+
+inline state new_session(session_status status = session_status::creating,
+                         millis lifetime = 48 * hour) {
+  state s;
+  s.record.id = "aaaaaaaaaaaaaaaaaaaa";
+  s.record.status = status;
+  s.record.created_at = birth;
+  s.record.expires_at = birth + lifetime;
+  s.record.warned = first_warning(lifetime);
+  s.bounds.max_concurrent = 2;
+  s.bounds.max_queued = 2;
+  return s;
+}
+
+template <class T>
+const T* find(const effects& list) {
+  for (auto& what : list)
+    if (auto* found = std::get_if<T>(&what.as_variant()))
+      return found;
+  return nullptr;
+}
+
+template <class T>
+std::size_t count(const effects& list) {
+  return static_cast<std::size_t>(
+    std::ranges::count_if(list, [](const effect& what) {
+      return std::holds_alternative<T>(what.as_variant());
+    }));
+}
+
+// Plays the store: takes the change, answers with what follows from it.
+inline effects store(state& s, const effects& list) {
+  auto* change = find<out::persist>(list);
+  REQUIRE(change != nullptr);
+  REQUIRE(busy(s));
+  REQUIRE(change->next.version == s.record.version + 1);
+  auto copy = *change;
+  REQUIRE(session::apply(s, in::stored{copy.next}).empty());
+  REQUIRE_FALSE(busy(s));
+  return copy.then;
+}
+
+inline state active_session(millis lifetime = 48 * hour) {
+  auto s = new_session(session_status::creating, lifetime);
+  REQUIRE(find<out::make_checkout>(session::apply(s, in::begin{})));
+  auto then = store(s, session::apply(s, in::checkout_made{}));
+  REQUIRE(s.record.status == session_status::active);
+  REQUIRE(find<out::place_checkout>(then));
+  REQUIRE(session::apply(s, in::checkout_placed{birth}).empty());
+  return s;
+}
+
+inline exec_spec command(std::string id, std::string text = "true") {
+  exec_spec spec;
+  spec.exec_id = std::move(id);
+  spec.command = std::move(text);
+  return spec;
+}
+
+inline exec_outcome exit_with(int code) {
+  exec_outcome outcome;
+  outcome.status = exec_status::exited;
+  outcome.exit_code = code;
+  return outcome;
+}
+
+inline review_record some_review(review_status status = review_status::queued) {
+  review_record review;
+  review.id = "r1";
+  review.status = status;
+  return review;
+}
+
+inline bool refused_with(const effects& list, ticket who, errc code,
+                         const std::string& message = "") {
+  auto* found = find<out::answer_refused>(list);
+  return found != nullptr && found->who == who && found->why.code == code
+         && (message.empty() || found->why.message == message);
+}
+
+} // namespace greenroom::session

@@ -1,0 +1,467 @@
+// The life of a session, from its making to each of its ends.
+#include "tests/actors/session/machine/fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace greenroom;
+using namespace greenroom::session;
+
+TEST_CASE("a session becomes active once its checkout is made and stored") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  REQUIRE(session::apply(s, in::start_asked{7}).empty());
+  auto made = session::apply(s, in::checkout_made{});
+  auto* change = find<out::persist>(made);
+  REQUIRE(change);
+  CHECK(change->events.at(0).kind == event_kind::session_created);
+  // Nothing is promised before it is on disk.
+  CHECK(s.record.status == session_status::creating);
+  auto then = store(s, made);
+  CHECK(s.record.status == session_status::active);
+  CHECK(find<out::answer_session>(then)->who == 7);
+  CHECK(find<out::arm>(then)->at == birth + 24 * hour);
+}
+
+TEST_CASE("nothing is done in a checkout before it is in its place") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  REQUIRE(find<out::place_checkout>(
+    store(s, session::apply(s, in::checkout_made{}))));
+  s.record.token_hash = "hash";
+  // It is admitted, known, and answered once it has begun.
+  auto asked = session::apply(s, in::exec_asked{1, command("a"), birth});
+  CHECK(find<out::keep_exec>(asked));
+  CHECK(find<out::answer_exec_later>(asked)->exec_id == "a");
+  CHECK_FALSE(find<out::spawn_exec>(asked));
+  CHECK(session::apply(s, in::transfer_asked{2, "hash"}).empty());
+  CHECK(refused_with(session::apply(s, in::transfer_asked{3, "other"}), 3,
+                     errc::unauthorized,
+                     "the token is not one of a live session"));
+  CHECK(session::apply(s, in::look{}).empty());
+  SECTION("then it is") {
+    auto placed = session::apply(s, in::checkout_placed{birth});
+    CHECK(find<out::spawn_exec>(placed)->exec_id == "a");
+    CHECK(find<out::answer_transfer>(placed)->who == 2);
+    CHECK(find<out::find_tip>(session::apply(s, in::look{})));
+    CHECK(session::apply(s, in::checkout_placed{birth}).empty());
+  }
+  SECTION("an ending begins, and waits for it") {
+    store(s, session::apply(s, in::checkin_asked{4}));
+    CHECK(session::apply(s, in::runner_stopped{birth}).empty());
+    auto placed = session::apply(s, in::checkout_placed{birth});
+    CHECK(find<out::save_checkin>(placed));
+    CHECK_FALSE(find<out::answer_transfer>(placed));
+    CHECK(s.execs.at("a").status == exec_status::canceled);
+  }
+  SECTION("many transfers do not pile up") {
+    for (ticket who = 10; who < 73; ++who)
+      CHECK(session::apply(s, in::transfer_asked{who, "hash"}).empty());
+    CHECK(refused_with(session::apply(s, in::transfer_asked{73, "hash"}), 73,
+                       errc::overloaded,
+                       "the session is being put on disk, try again"));
+  }
+  SECTION("one that is given up has nothing in it") {
+    CHECK(find<out::stop_runner>(session::apply(s, in::give_up{"x"})));
+    CHECK(find<out::save_rescue>(session::apply(s, in::runner_stopped{birth})));
+  }
+}
+
+TEST_CASE("a session whose checkout was not in its place makes it anew") {
+  auto s = new_session(session_status::active);
+  s.placing = true;
+  auto begun = session::apply(s, in::begin{});
+  CHECK(find<out::make_checkout>(begun));
+  CHECK(find<out::arm>(begun));
+  auto made = session::apply(s, in::checkout_made{});
+  REQUIRE(made.size() == 1);
+  CHECK(find<out::place_checkout>(made));
+  session::apply(s, in::checkout_placed{birth});
+  CHECK(s.record.status == session_status::active);
+}
+
+TEST_CASE("a checkout that cannot be put on disk fails the session") {
+  auto s = new_session(session_status::active);
+  s.placing = true;
+  session::apply(s, in::begin{});
+  store(s, session::apply(s, in::checkin_asked{4}));
+  const refusal why{errc::unavailable, "no disk"};
+  input what = GENERATE_COPY(input{in::checkout_unplaced{why}},
+                             input{in::checkout_failed{why, 5}});
+  auto failed = session::apply(s, what);
+  CHECK(refused_with(failed, 4, why.code, why.message));
+  CHECK(find<out::stop_runner>(failed));
+  session::apply(s, in::runner_stopped{birth});
+  store(s, session::apply(s, in::rescue_saved{{}, birth}));
+  CHECK(s.record.status == session_status::failed);
+  CHECK(s.record.status_reason == "no disk");
+}
+
+TEST_CASE("a checkout that cannot be made fails the session and says why") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  session::apply(s, in::start_asked{7});
+  auto then =
+    store(s, session::apply(
+               s, in::checkout_failed{{errc::unavailable, "no upstream"}, 5}));
+  CHECK(s.record.status == session_status::failed);
+  CHECK(s.record.status_reason == "no upstream");
+  CHECK(s.record.ended_at == 5);
+  CHECK(refused_with(then, 7, errc::unavailable, "no upstream"));
+  CHECK(find<out::over>(then));
+  CHECK(find<out::remove_checkout>(then));
+}
+
+TEST_CASE("a check-in goes through its steps in order") {
+  auto s = active_session();
+  auto asked = session::apply(s, in::checkin_asked{3, {"key", "Ada"}, "done"});
+  CHECK(find<out::persist>(asked)->next.status == session_status::checking_in);
+  CHECK(find<out::stop_runner>(asked) == nullptr);
+  auto stored = store(s, asked);
+  REQUIRE(find<out::stop_runner>(stored));
+  CHECK(session::apply(s, in::checkin_saved{"too early"}).empty());
+  REQUIRE(find<out::save_checkin>(session::apply(s, in::runner_stopped{})));
+  REQUIRE(find<out::queue_review>(
+    session::apply(s, in::checkin_saved{"c0ffee", birth + 4})));
+  CHECK(session::apply(s, in::checkin_saved{"once more", birth}).empty());
+  auto queued = session::apply(s, in::review_queued{some_review(), birth + 5});
+  auto* change = find<out::persist>(queued);
+  REQUIRE(change);
+  REQUIRE(change->events.size() == 3);
+  CHECK(change->events[0].kind == event_kind::review_queued);
+  CHECK(change->events[1].kind == event_kind::checkin_finished);
+  CHECK(change->events[2].kind == event_kind::session_ended);
+  auto then = store(s, queued);
+  CHECK(s.record.status == session_status::ended);
+  CHECK(s.record.ended_at == birth + 5);
+  CHECK(s.record.commit == "c0ffee");
+  CHECK(s.record.review_id == "r1");
+  CHECK(find<out::answer_checkin>(then)->who == 3);
+  CHECK(find<out::remove_checkout>(then));
+}
+
+TEST_CASE("a check-in that cannot be saved leaves the session active") {
+  auto s = active_session();
+  store(s, session::apply(s, in::checkin_asked{3, {}, ""}));
+  session::apply(s, in::runner_stopped{});
+  auto failed = session::apply(
+    s, in::checkin_failed{{errc::conflict, "the branch has moved"}});
+  CHECK(find<out::persist>(failed)->next.status == session_status::active);
+  auto then = store(s, failed);
+  CHECK(refused_with(then, 3, errc::conflict, "the branch has moved"));
+  CHECK(s.why == ending::none);
+  // It takes work again.
+  CHECK(find<out::spawn_exec>(
+    session::apply(s, in::exec_asked{4, command("a"), 1})));
+}
+
+TEST_CASE("a check-in that the store refuses leaves the session active") {
+  auto s = active_session();
+  session::apply(s, in::checkin_asked{3, {}, ""});
+  session::apply(s, in::store_refused{});
+  CHECK_FALSE(busy(s));
+  CHECK(s.record.status == session_status::active);
+  CHECK(find<out::spawn_exec>(
+    session::apply(s, in::exec_asked{4, command("a"), 1})));
+}
+
+TEST_CASE("a check-in that was cut off by a crash is taken up again") {
+  auto s = new_session(session_status::checking_in);
+  REQUIRE(find<out::stop_runner>(session::apply(s, in::begin{})));
+  REQUIRE(find<out::save_checkin>(session::apply(s, in::runner_stopped{})));
+  session::apply(s, in::checkin_saved{"c0ffee", 1});
+  store(s, session::apply(s, in::review_queued{some_review(), 2}));
+  CHECK(s.record.status == session_status::ended);
+}
+
+TEST_CASE("an administrator's end keeps the work and names where") {
+  auto s = active_session();
+  REQUIRE(find<out::stop_runner>(session::apply(s, in::terminate_asked{9})));
+  CHECK(refused_with(session::apply(s, in::exec_asked{1, command("a"), 1}), 1,
+                     errc::bad_request, "session is not active"));
+  REQUIRE(find<out::save_rescue>(session::apply(s, in::runner_stopped{})));
+  auto then = store(s, session::apply(s, in::rescue_saved{{"refs/x"}, 1}));
+  CHECK(s.record.status == session_status::terminated);
+  CHECK(s.rescue_refs == std::vector<std::string>{"refs/x"});
+  CHECK(find<out::answer_terminated>(then)->who == 9);
+}
+
+TEST_CASE("a session that is ended while its checkout is being made waits for "
+          "the checkout") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  session::apply(s, in::start_asked{1});
+  auto asked = session::apply(s, in::terminate_asked{2});
+  CHECK(refused_with(asked, 1, errc::conflict));
+  CHECK(find<out::stop_runner>(asked) == nullptr);
+  CHECK(find<out::stop_runner>(session::apply(s, in::checkout_made{})));
+  session::apply(s, in::runner_stopped{});
+  store(s, session::apply(s, in::rescue_saved{{}, 1}));
+  CHECK(s.record.status == session_status::terminated);
+}
+
+TEST_CASE("work that cannot be saved stays where it is, and the reason says "
+          "where") {
+  auto s = active_session();
+  session::apply(s, in::terminate_asked{9});
+  session::apply(s, in::runner_stopped{});
+  auto then = store(s, session::apply(s, in::rescue_failed{"kept in x", 1}));
+  CHECK(s.record.status == session_status::terminated);
+  CHECK(s.record.status_reason.find("kept in x") != std::string::npos);
+  CHECK(find<out::remove_checkout>(then) == nullptr);
+  CHECK(find<out::over>(then));
+}
+
+TEST_CASE("users are warned a day, an hour and five minutes before the end") {
+  auto s = active_session(48 * hour);
+  std::vector<millis> given;
+  for (auto left : {30 * hour, 24 * hour, 23 * hour, hour, 59 * minute,
+                    5 * minute, minute}) {
+    auto what = session::apply(s, in::tick{birth + 48 * hour - left});
+    if (find<out::persist>(what)) {
+      CHECK(find<out::persist>(what)->events.at(0).kind
+            == event_kind::session_expiring);
+      store(s, what);
+      given.push_back(left);
+    }
+  }
+  CHECK(given == std::vector<millis>{24 * hour, hour, 5 * minute});
+}
+
+TEST_CASE("a session shorter than a warning is not given that warning") {
+  auto s = active_session(30 * minute);
+  CHECK(next_deadline(s.record) == birth + 25 * minute);
+  CHECK_FALSE(find<out::persist>(session::apply(s, in::tick{birth + minute})));
+  CHECK(find<out::persist>(session::apply(s, in::tick{birth + 25 * minute})));
+}
+
+TEST_CASE("a session whose time is over expires, not a moment before") {
+  auto s = active_session(hour);
+  s.record.warned = 5 * minute;
+  CHECK(find<out::stop_runner>(session::apply(s, in::tick{birth + hour - 1}))
+        == nullptr);
+  REQUIRE(find<out::stop_runner>(session::apply(s, in::tick{birth + hour})));
+  REQUIRE(find<out::save_rescue>(session::apply(s, in::runner_stopped{})));
+  store(s, session::apply(s, in::rescue_saved{{}, birth + hour}));
+  CHECK(s.record.status == session_status::expired);
+}
+
+TEST_CASE("on_expire checkin checks in first, and rescues where it cannot") {
+  auto works = GENERATE(true, false);
+  auto s = active_session(hour);
+  s.record.expiry = on_expire::checkin;
+  session::apply(s, in::tick{birth + hour});
+  REQUIRE(find<out::save_checkin>(session::apply(s, in::runner_stopped{})));
+  if (works) {
+    session::apply(s, in::checkin_saved{"c0ffee", birth + hour});
+    store(s, session::apply(s, in::review_queued{some_review(), birth + hour}));
+  } else {
+    REQUIRE(find<out::save_rescue>(
+      session::apply(s, in::checkin_failed{{errc::conflict, "moved"}})));
+    store(s, session::apply(s, in::rescue_saved{{}, birth + hour}));
+  }
+  CHECK(s.record.status == session_status::expired);
+  CHECK(s.record.commit == (works ? "c0ffee" : ""));
+}
+
+TEST_CASE("extending moves the end, up to the session's longest life") {
+  auto s = active_session(hour);
+  auto then =
+    store(s, session::apply(s, in::extend_asked{5, 3 * hour, birth + 1}));
+  CHECK(s.record.expires_at == birth + 1 + 3 * hour);
+  CHECK(find<out::answer_session>(then)->who == 5);
+  CHECK(find<out::arm>(then)->at == s.record.expires_at - hour);
+  store(s, session::apply(s, in::extend_asked{6, 30 * 24 * hour, birth + 2}));
+  CHECK(s.record.expires_at == birth + s.bounds.max_lifetime);
+}
+
+TEST_CASE("a session whose actor crashes again and again ends as failed, its "
+          "work kept") {
+  auto s = active_session();
+  REQUIRE(
+    find<out::stop_runner>(session::apply(s, in::give_up{"crashed 6 times"})));
+  REQUIRE(find<out::save_rescue>(session::apply(s, in::runner_stopped{})));
+  store(s, session::apply(s, in::rescue_saved{{}, 1}));
+  CHECK(s.record.status == session_status::failed);
+  CHECK(s.record.status_reason == "crashed 6 times");
+}
+
+TEST_CASE("a session that is over does nothing more, whatever is asked") {
+  auto status = GENERATE(session_status::ended, session_status::expired,
+                         session_status::terminated, session_status::failed);
+  auto s = new_session(status);
+  const refusal over{errc::bad_request, "session is not active"};
+  for (input what :
+       {input{in::extend_asked{1, hour, birth}}, input{in::checkin_asked{1}},
+        input{in::terminate_asked{1}}, input{in::rotate_asked{1, "h"}},
+        input{in::exec_asked{1, command("a"), birth}}}) {
+    auto result = session::apply(s, what);
+    REQUIRE(result.size() == 1);
+    CHECK(refused_with(result, 1, over.code, over.message));
+  }
+  for (input what : {input{in::begin{}},
+                     input{in::checkout_made{}},
+                     input{in::checkout_failed{}},
+                     input{in::checkout_placed{}},
+                     input{in::checkout_unplaced{}},
+                     input{in::checkin_saved{}},
+                     input{in::checkin_failed{}},
+                     input{in::review_queued{}},
+                     input{in::review_refused{}},
+                     input{in::runner_stopped{}},
+                     input{in::rescue_saved{}},
+                     input{in::rescue_failed{}},
+                     input{in::pushed{"", "c0ffee"}},
+                     input{in::look{}},
+                     input{in::tip_found{"c0ffee"}},
+                     input{in::input_done{"a", 1}},
+                     input{in::give_up{"x"}},
+                     input{in::tick{birth + 1000 * hour}},
+                     input{in::exec_started{"a", 1}},
+                     input{in::exec_ended{"a", {}}}})
+    CHECK(session::apply(s, what).empty());
+  CHECK(s.record.status == status);
+}
+
+TEST_CASE("a session that is being made refuses work but can be ended") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  for (input what :
+       {input{in::extend_asked{1, hour, birth}}, input{in::checkin_asked{1}},
+        input{in::exec_asked{1, command("a"), birth}}})
+    CHECK(refused_with(session::apply(s, what), 1, errc::bad_request,
+                       "session is not active"));
+  for (input what : {input{in::checkin_saved{}}, input{in::checkin_failed{}},
+                     input{in::runner_stopped{}}, input{in::rescue_saved{}},
+                     input{in::tick{birth + 1000 * hour}}})
+    CHECK(session::apply(s, what).empty());
+  CHECK(s.record.status == session_status::creating);
+}
+
+TEST_CASE("a session that is checking in takes no other orders") {
+  auto s = active_session();
+  store(s, session::apply(s, in::checkin_asked{1, {}, ""}));
+  for (input what : {input{in::extend_asked{2, hour, birth}},
+                     input{in::checkin_asked{2}}, input{in::terminate_asked{2}},
+                     input{in::exec_asked{2, command("a"), birth}}})
+    CHECK(refused_with(session::apply(s, what), 2, errc::bad_request,
+                       "session is not active"));
+  // Its time may run out meanwhile: the check-in is the better end.
+  CHECK(session::apply(s, in::tick{birth + 1000 * hour}).empty());
+  CHECK(s.record.status == session_status::checking_in);
+}
+
+TEST_CASE("a check-in queues no review where nobody wants one") {
+  struct wish {
+    bool skip_review;
+    bool auto_merge;
+    bool queued;
+  };
+  for (auto x : {wish{false, false, true}, wish{false, true, true},
+                 wish{true, true, true}, wish{true, false, false}}) {
+    auto s = active_session();
+    store(s, session::apply(
+               s, in::checkin_asked{3, {}, "", x.skip_review, x.auto_merge}));
+    session::apply(s, in::runner_stopped{});
+    auto saved = session::apply(s, in::checkin_saved{"c0ffee", birth});
+    CHECK((find<out::queue_review>(saved) != nullptr) == x.queued);
+    CHECK((find<out::persist>(saved) != nullptr) != x.queued);
+  }
+}
+
+TEST_CASE("a check-in of nothing queues no review") {
+  auto s = active_session();
+  store(s, session::apply(s, in::checkin_asked{3, {}, ""}));
+  session::apply(s, in::runner_stopped{});
+  store(s, session::apply(s, in::checkin_saved{"", birth}));
+  CHECK(s.record.status == session_status::ended);
+  CHECK(s.record.review_id.empty());
+}
+
+TEST_CASE("what a check-in was asked to do lies in the event that starts it") {
+  auto s = active_session();
+  auto asked = session::apply(
+    s, in::checkin_asked{3, {"key", "Ada", "Ada <ada@x>"}, "done", true, true});
+  auto& fields = find<out::persist>(asked)->events.at(0).fields;
+  CHECK(std::get<std::string>(fields.at("author")) == "Ada <ada@x>");
+  CHECK(std::get<std::string>(fields.at("message")) == "done");
+  CHECK(std::get<bool>(fields.at("skip_review")));
+  CHECK(std::get<bool>(fields.at("auto_merge")));
+}
+
+TEST_CASE("a check-in whose review is refused leaves the session active") {
+  auto s = active_session();
+  store(s, session::apply(s, in::checkin_asked{3, {}, ""}));
+  session::apply(s, in::runner_stopped{});
+  session::apply(s, in::checkin_saved{"c0ffee", birth});
+  auto then = store(
+    s, session::apply(s, in::review_refused{{errc::conflict, "no"}, birth}));
+  // The branch has been pushed: there is no way back.
+  CHECK(find<out::answer_checkin>(then)->who == 3);
+  CHECK(s.record.status == session_status::ended);
+  CHECK(s.record.commit == "c0ffee");
+  CHECK(s.record.status_reason == "checked in, but not reviewed (no)");
+}
+
+TEST_CASE("a session whose time is over ends although its review is refused") {
+  auto s = active_session(hour);
+  s.record.expiry = on_expire::checkin;
+  session::apply(s, in::tick{birth + hour});
+  session::apply(s, in::runner_stopped{});
+  session::apply(s, in::checkin_saved{"c0ffee", birth + hour});
+  store(s, session::apply(
+             s, in::review_refused{{errc::conflict, "no"}, birth + hour}));
+  CHECK(s.record.status == session_status::expired);
+  CHECK(s.record.commit == "c0ffee");
+  CHECK(s.record.status_reason == "expired; checked in, but not reviewed (no)");
+}
+
+TEST_CASE("a repeated end is answered like the first, at any time") {
+  auto s = active_session();
+  store(s, session::apply(s, in::checkin_asked{3, {}, "", true}));
+  in::checkin_asked again{4, {}, "", true};
+  again.repeat = true;
+  // While it goes on, it joins.
+  REQUIRE(session::apply(s, again).empty());
+  CHECK(refused_with(session::apply(s, in::terminate_asked{5, true}), 5,
+                     errc::bad_request));
+  session::apply(s, in::runner_stopped{});
+  auto then = store(s, session::apply(s, in::checkin_saved{"c0ffee", birth}));
+  CHECK(count<out::answer_checkin>(then) == 2);
+  // Afterwards it is told how that went.
+  CHECK(find<out::answer_checkin>(session::apply(s, again))->who == 4);
+  CHECK(refused_with(session::apply(s, in::terminate_asked{5, true}), 5,
+                     errc::bad_request, "session is not active"));
+}
+
+TEST_CASE("a repeated termination is answered like the first") {
+  auto s = active_session();
+  session::apply(s, in::terminate_asked{3});
+  REQUIRE(session::apply(s, in::terminate_asked{4, true}).empty());
+  session::apply(s, in::runner_stopped{});
+  auto then = store(s, session::apply(s, in::rescue_saved{{"refs/x"}, birth}));
+  CHECK(count<out::answer_terminated>(then) == 2);
+  CHECK(find<out::answer_terminated>(
+          session::apply(s, in::terminate_asked{5, true}))
+          ->who
+        == 5);
+}
+
+TEST_CASE("the last event of a rescued session names where the work is") {
+  auto s = active_session();
+  session::apply(s, in::terminate_asked{3});
+  session::apply(s, in::runner_stopped{});
+  auto saved = session::apply(s, in::rescue_saved{{"refs/x"}, birth});
+  auto& fields = find<out::persist>(saved)->events.back().fields;
+  CHECK(std::get<std::vector<std::string>>(fields.at(rescue_field))
+        == std::vector<std::string>{"refs/x"});
+}
+
+TEST_CASE("a warning says how long is left, as a number") {
+  auto s = active_session(48 * hour);
+  auto due = session::apply(s, in::tick{birth + 24 * hour});
+  auto& fields = find<out::persist>(due)->events.at(0).fields;
+  CHECK(std::get<std::int64_t>(fields.at("remaining_seconds")) == 24 * 3600);
+}

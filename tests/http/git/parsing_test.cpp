@@ -1,0 +1,438 @@
+// What strangers send to the git listener, taken apart: no sockets here.
+#include "http/git/clone_url.hpp"
+#include "http/wire/gunzip.hpp"
+#include "http/git/pkt_line.hpp"
+#include "http/git/push_answer.hpp"
+#include "http/git/push_request.hpp"
+#include "http/wire/request_parser.hpp"
+#include "http/git/route.hpp"
+#include "http/base/options.hpp"
+#include "messages/errors.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <random>
+
+using namespace greenroom;
+using namespace greenroom::http;
+using namespace greenroom::http::git_http;
+
+namespace {
+
+const std::string some_id(40, 'a');
+const std::string other_id(40, 'b');
+const std::string null_id(40, '0');
+const std::string sid = "aaaaaaaaaaaaaaaaaaaa";
+
+std::string command_packet(const std::string& old_id, const std::string& new_id,
+                           const std::string& ref,
+                           const std::string& capabilities = {}) {
+  auto text = old_id + ' ' + new_id + ' ' + ref;
+  if (!capabilities.empty())
+    text += '\0' + capabilities;
+  return make_packet(text + '\n');
+}
+
+push_request read_whole(const std::string& body) {
+  auto push = read_push(body);
+  REQUIRE(push);
+  return *push;
+}
+
+std::string gzipped(const std::string& text) {
+  z_stream stream{};
+  REQUIRE(::deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8,
+                         Z_DEFAULT_STRATEGY)
+          == Z_OK);
+  std::string result(::deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(result.data());
+  stream.avail_out = static_cast<uInt>(result.size());
+  REQUIRE(::deflate(&stream, Z_FINISH) == Z_STREAM_END);
+  result.resize(stream.total_out);
+  ::deflateEnd(&stream);
+  return result;
+}
+
+struct parsed {
+  request_head head;
+  std::string body;
+  std::string rest; // of the connection
+  bool ended = false;
+};
+
+/// Reads one message that comes in pieces of `step` bytes.
+parsed parse(const std::string& text, std::size_t step) {
+  request_parser parser;
+  parsed result;
+  std::string pending;
+  std::size_t at = 0;
+  while (parser.at() != request_parser::place::end) {
+    auto before = parser.at();
+    auto fed = parser.feed(pending.data(), pending.size());
+    result.body.append(pending, 0, fed.body);
+    pending.erase(0, fed.taken);
+    if (fed.taken != 0 || parser.at() != before)
+      continue;
+    if (at == text.size())
+      break;
+    pending += text.substr(at, step);
+    at = std::min(text.size(), at + step);
+  }
+  result.head = parser.head();
+  result.ended = parser.at() == request_parser::place::end;
+  result.rest = pending + text.substr(at);
+  return result;
+}
+
+int status_of_fault(const std::string& text) {
+  try {
+    parse(text, 7);
+  } catch (const bad_message& e) {
+    return e.status();
+  }
+  return 0;
+}
+
+} // namespace
+
+TEST_CASE("packets are cut where their length says") {
+  auto bytes = make_packet("hello\n") + "0000" + "0001" + make_packet("");
+  auto one = first_packet(bytes);
+  REQUIRE(one);
+  CHECK(one->payload == "hello\n");
+  CHECK(one->size == 10);
+  CHECK_FALSE(one->special);
+  CHECK(first_packet("0000rest")->special);
+  CHECK(first_packet("0001")->special);
+  CHECK(first_packet("0004")->payload.empty());
+  CHECK_FALSE(first_packet("0004")->special);
+}
+
+TEST_CASE("a packet that has not come whole is waited for") {
+  CHECK_FALSE(first_packet(""));
+  CHECK_FALSE(first_packet("000"));
+  CHECK_FALSE(first_packet("000ahell"));
+}
+
+TEST_CASE("what is no packet is refused") {
+  for (auto bytes : {"0003", "fffff", "zzzz", "-001", "+004", "0x10", " 00a"})
+    CHECK_THROWS_AS(first_packet(bytes), bad_packet);
+}
+
+TEST_CASE("the commands of a push are read up to their end") {
+  auto head = command_packet(some_id, other_id, "refs/heads/work",
+                             " report-status side-band-64k agent=git/2")
+              + "0000";
+  auto push = read_whole(head + "PACK and more");
+  REQUIRE(push.commands.size() == 1);
+  CHECK(push.commands[0].old_id == some_id);
+  CHECK(push.commands[0].new_id == other_id);
+  CHECK(push.commands[0].ref == "refs/heads/work");
+  CHECK(push.has("report-status"));
+  CHECK_FALSE(push.has("report-status-v2"));
+  CHECK(push.side_band() == max_packet - 5);
+  CHECK(push.size == head.size());
+  CHECK_FALSE(fault_of(push, "work"));
+
+  for (std::size_t size = 0; size < head.size(); ++size)
+    CHECK_FALSE(read_push(head.substr(0, size)));
+}
+
+TEST_CASE("only the session's branch may be moved") {
+  using commands = std::vector<std::array<std::string, 3>>;
+  auto fault = [](const commands& all) {
+    std::string body;
+    for (auto& [old_id, new_id, ref] : all)
+      body += command_packet(old_id, new_id, ref, "report-status");
+    return fault_of(read_whole(body + "0000"), "work").value_or("");
+  };
+  const std::string only = "only the branch \"work\" of this session can be "
+                           "pushed";
+  CHECK(fault({{some_id, other_id, "refs/heads/work"}}).empty());
+  CHECK(fault({{null_id, other_id, "refs/heads/work"}}).empty());
+  CHECK(fault({{some_id, other_id, "refs/heads/work2"}}) == only);
+  CHECK(fault({{some_id, other_id, "refs/heads/work/2"}}) == only);
+  CHECK(fault({{some_id, other_id, "refs/heads/Work"}}) == only);
+  CHECK(fault({{some_id, other_id, "refs/tags/work"}}) == only);
+  CHECK(fault({{some_id, null_id, "refs/heads/main"}}) == only);
+  CHECK(fault({{some_id, other_id, "refs/heads/work"},
+               {some_id, other_id, "refs/heads/main"}})
+        == only);
+  CHECK(fault({{some_id, other_id, "refs/heads/work"},
+               {some_id, other_id, "refs/heads/work"}})
+        == only);
+  CHECK(fault({{some_id, null_id, "refs/heads/work"}})
+        == "the branch \"work\" of this session cannot be deleted");
+}
+
+TEST_CASE("a push from a shallow clone names its boundary first") {
+  auto push = read_whole(
+    make_packet("shallow " + some_id + '\n')
+    + command_packet(some_id, other_id, "refs/heads/work", "report-status")
+    + "0000");
+  CHECK_FALSE(fault_of(push, "work"));
+}
+
+TEST_CASE("what git does not send is no push") {
+  for (auto& text : {std::string{"push-cert"}, "push-cert" + std::string{'\0'},
+                     some_id + ' ' + other_id, std::string{"shallow nothing"},
+                     some_id + ' ' + other_id + " HEAD",
+                     "x" + some_id.substr(1) + ' ' + other_id + " refs/x"})
+    CHECK_THROWS_AS(read_push(make_packet(text) + "0000"), refused);
+  CHECK_THROWS_AS(read_push("PACK"), bad_packet);
+}
+
+TEST_CASE("a push with endless commands is refused, not kept") {
+  std::string body;
+  while (body.size() <= max_push_head)
+    body += command_packet(some_id, other_id, "refs/heads/work");
+  CHECK_THROWS_AS(read_push(body), refused);
+}
+
+TEST_CASE("a refused push is reported for each of its refs") {
+  auto body = command_packet(some_id, other_id, "refs/heads/a", "report-status")
+              + command_packet(some_id, other_id, "refs/heads/b") + "0000";
+  CHECK(refusal_of(read_whole(body), "no")
+        == make_packet("unpack ok\n")
+             + make_packet("ng refs/heads/a greenroom: no\n")
+             + make_packet("ng refs/heads/b greenroom: no\n") + "0000");
+}
+
+TEST_CASE("git's report is heard however it is cut") {
+  const auto ref = std::string{"refs/heads/work"};
+  const auto report =
+    make_packet("unpack ok\n") + make_packet("ok " + ref) + "0000";
+  const auto banded = make_packet("\2progress\n")
+                      + make_packet('\1' + report.substr(0, 9))
+                      + make_packet('\1' + report.substr(9)) + "0000";
+  for (auto& [text, side_band] :
+       {std::pair{report, false}, std::pair{banded, true}})
+    for (std::size_t step = 1; step <= text.size(); ++step) {
+      push_answer answer{ref, side_band};
+      std::string passed;
+      for (std::size_t at = 0; at < text.size(); at += step)
+        passed += answer.pass(text.substr(at, step));
+      REQUIRE(passed + answer.rest() == text);
+      REQUIRE(answer.moved());
+    }
+}
+
+TEST_CASE("progress that looks like a report is none") {
+  push_answer answer{"refs/heads/work", true};
+  answer.pass(make_packet("\2" + make_packet("ok refs/heads/work\n")));
+  answer.pass(make_packet("\1" + make_packet("ok refs/heads/other\n")));
+  CHECK_FALSE(answer.moved());
+}
+
+TEST_CASE("a push to a dirty checkout is told what to do") {
+  push_answer answer{"refs/heads/work", true};
+  auto report = make_packet("unpack ok\n")
+                + make_packet("ng refs/heads/work Working directory has "
+                              "unstaged changes\n")
+                + "0000";
+  auto passed = answer.pass(make_packet('\1' + report) + "0000");
+  CHECK(passed.find("commit, stash or undo them in the session")
+        != std::string::npos);
+  CHECK(passed.ends_with("0000"));
+  CHECK_FALSE(answer.moved());
+}
+
+TEST_CASE("an answer that is not framed is passed on as it is") {
+  push_answer answer{"refs/heads/work", true};
+  auto first = answer.pass("no frame");
+  auto second = answer.pass("s");
+  CHECK(first + second + answer.rest() == "no frames");
+}
+
+TEST_CASE("gzip is unpacked in pieces of any size") {
+  std::string text;
+  for (int i = 0; i < 10'000; ++i)
+    text += "line " + std::to_string(i) + '\n';
+  auto packed = gzipped(text);
+  for (std::size_t step : {1u, 100u, 100'000u})
+    for (std::size_t room : {64u, 100'000u}) {
+      gunzip unpacker;
+      std::string result;
+      std::string buffer(room, '\0');
+      for (std::size_t at = 0; at < packed.size(); at += step) {
+        auto piece = std::string_view{packed}.substr(at, step);
+        while (auto size = unpacker.unpack(piece, buffer))
+          result.append(buffer, 0, size);
+        REQUIRE(piece.empty());
+      }
+      CHECK(unpacker.ended());
+      CHECK(result == text);
+    }
+}
+
+TEST_CASE("what gzip did not make is refused") {
+  std::string room(1024, '\0');
+  std::string_view text = "not packed at all, by nothing";
+  gunzip plain;
+  CHECK_THROWS_AS(plain.unpack(text, room), bad_gzip);
+
+  auto packed = gzipped("short") + "more";
+  std::string_view piece = packed;
+  gunzip followed;
+  CHECK(followed.unpack(piece, room) == 5);
+  CHECK(followed.ended());
+  CHECK_THROWS_AS(followed.unpack(piece, room), bad_gzip);
+}
+
+TEST_CASE("the paths of a session's repository are known, and no others") {
+  auto top = "/git/demo/" + sid + ".git/";
+  auto refs = read_route(top + "info/refs?service=git-upload-pack");
+  REQUIRE(refs);
+  CHECK(refs->project_id == "demo");
+  CHECK(refs->session_id == sid);
+  CHECK(refs->advertise);
+  CHECK(refs->service == service::upload_pack);
+  CHECK(read_route(top + "info/refs?a=b&service=git-receive-pack")->service
+        == service::receive_pack);
+  CHECK(read_route(top + "git-receive-pack")->service == service::receive_pack);
+  CHECK_FALSE(read_route(top + "git-upload-pack")->advertise);
+
+  // The dumb protocol, to be told so.
+  CHECK(read_route(top + "info/refs"));
+  CHECK_FALSE(read_route(top + "info/refs")->service);
+  CHECK_FALSE(
+    read_route(top + "info/refs?service=git-upload-archive")->service);
+
+  for (auto& path :
+       {std::string{"/"}, std::string{"/git/"}, top, top + "HEAD",
+        top + "objects/info/packs", top + "git-upload-archive",
+        top + "git-upload-pack/", top + "../" + sid + ".git/info/refs",
+        "/git/demo/../demo/" + sid + ".git/info/refs",
+        "/git/demo/%2e%2e/" + sid + ".git/info/refs",
+        "/git/%64emo/" + sid + ".git/info/refs",
+        "/git/demo/" + sid + "/info/refs",
+        "/git/demo/" + sid + "x.git/info/refs",
+        "/git/demo/" + std::string(5000, 'a') + ".git/info/refs",
+        "/git/Demo/" + sid + ".git/info/refs",
+        "/git//" + sid + ".git/info/refs", "http://host" + top + "info/refs"})
+    CHECK_FALSE(read_route(path));
+}
+
+TEST_CASE("a token comes as a password or by itself") {
+  CHECK(token_of("Basic c2Vzc2lvbjpncl8xMjM=") == "gr_123");
+  CHECK(token_of("basic  c2Vzc2lvbjpncl8xMjM") == "gr_123");
+  CHECK(token_of("Basic Onh5") == "xy"); // without a user's name
+  CHECK(token_of("Bearer gr_123") == "gr_123");
+  for (auto text :
+       {"", "Basic", "Basic ", "Basic !!!!", "Basic c2Vzc2lvbg==", "Bearer",
+        "Bearer ", "Bearer a b", "Digest gr_123", "Basicc2Vzc2lvbjpncl8xMjM="})
+    CHECK(token_of(text).empty());
+  CHECK(token_of("Bearer " + std::string(5000, 'x')).empty());
+}
+
+TEST_CASE("a protocol is forwarded when it is one") {
+  CHECK(sane_protocol("version=2") == "version=2");
+  CHECK(sane_protocol("version=1:version=2") == "version=1:version=2");
+  CHECK(sane_protocol("version=2\nX=1").empty());
+  CHECK(sane_protocol("$(id)").empty());
+  CHECK(sane_protocol(std::string(100, 'a')).empty());
+}
+
+TEST_CASE("a clone URL holds the token and leads to where git is served") {
+  options of;
+  of.public_url = "https://green.example.org:8443";
+  CHECK(clone_url(of, "demo", sid, "gr_1")
+        == "https://session:gr_1@green.example.org:8443/git/demo/" + sid
+             + ".git");
+  CHECK(clone_url(of, "demo", sid, "")
+        == "https://green.example.org:8443/git/demo/" + sid + ".git");
+  of.git_host = "10.0.0.1";
+  of.git_port = 9000;
+  CHECK(clone_url(of, "demo", sid, "gr_1")
+        == "http://session:gr_1@10.0.0.1:9000/git/demo/" + sid + ".git");
+  of.git_host = "0.0.0.0";
+  CHECK(clone_url(of, "demo", sid, "gr_1")
+        == "http://session:gr_1@green.example.org:9000/git/demo/" + sid
+             + ".git");
+  of.git_host = "::1";
+  CHECK(clone_url(of, "demo", sid, "gr_1")
+        == "http://session:gr_1@[::1]:9000/git/demo/" + sid + ".git");
+}
+
+TEST_CASE("requests are read however they are cut") {
+  const std::string plain = "POST /git/x HTTP/1.1\r\nHost: h\r\n"
+                            "AUTHORIZATION: Basic abc\r\nGit-Protocol: v\r\n"
+                            "Content-Type: text/x\r\nExpect: 100-Continue\r\n"
+                            "Content-Length: 11\r\n\r\nhello world";
+  const std::string chunked = "POST /git/x HTTP/1.1\r\nHost: h\r\n"
+                              "Authorization: Basic abc\r\nGit-Protocol: v\r\n"
+                              "Content-Type: text/x\r\nExpect: 100-continue\r\n"
+                              "Transfer-Encoding: chunked\r\n\r\n"
+                              "1\r\nh\r\n6;x=y\r\nello w\r\n4\r\norld\r\n"
+                              "0\r\nTrailer: t\r\nAuthorization: z\r\n\r\n";
+  for (auto& text : {plain, chunked})
+    for (std::size_t step = 1; step <= text.size(); ++step) {
+      auto got = parse(text + "GET / HTTP/1.1", step);
+      REQUIRE(got.ended);
+      REQUIRE(got.head.method == "POST");
+      REQUIRE(got.head.target == "/git/x");
+      REQUIRE(got.head.authorization == "Basic abc");
+      REQUIRE(got.head.content_type == "text/x");
+      REQUIRE(got.head.git_protocol == "v");
+      REQUIRE(got.head.expects_continue);
+      REQUIRE(got.body == "hello world");
+      REQUIRE(got.rest == "GET / HTTP/1.1");
+    }
+}
+
+TEST_CASE("a request without a body ends with its head") {
+  auto got = parse("GET /git/x HTTP/1.0\r\n\r\nnext", 1000);
+  CHECK(got.ended);
+  CHECK(got.head.old);
+  CHECK(got.body.empty());
+  CHECK(got.rest == "next");
+}
+
+TEST_CASE("ambiguous and broken requests are refused") {
+  const std::string start = "POST /git/x HTTP/1.1\r\nHost: h\r\n";
+  CHECK(status_of_fault(start
+                        + "Content-Length: 5\r\nTransfer-Encoding: chunked"
+                          "\r\n\r\n0\r\n\r\n")
+        == 400);
+  CHECK(status_of_fault(start
+                        + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n12345")
+        == 400);
+  CHECK(status_of_fault(start + "Content-Length: -1\r\n\r\n") == 400);
+  CHECK(status_of_fault(start + "Transfer-Encoding: gzip\r\n\r\n") == 400);
+  CHECK(
+    status_of_fault(start + "Transfer-Encoding: chunked\r\n\r\nxyz\r\nhello")
+    == 400);
+  CHECK(status_of_fault("\x16\x03\x01 no HTTP at all") == 400);
+  CHECK(status_of_fault(start + "X: " + std::string(2 * max_head, 'x')) == 431);
+  CHECK(status_of_fault("GET /" + std::string(2 * max_head, 'x')) == 431);
+}
+
+TEST_CASE("no bytes make the parsers do more than refuse") {
+  std::mt19937 random{4711};
+  std::string alphabet = "0123abcf GETPOS/git:\r\n\1\xffrefs/heads";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes = round % 2 == 0 ? "" : "GET /git/ HTTP/1.1\r\n";
+    auto size = random() % 200;
+    for (unsigned i = 0; i < size; ++i)
+      bytes += alphabet[random() % alphabet.size()];
+    try {
+      auto got = parse(bytes, 1 + random() % 50);
+      REQUIRE(got.body.size() <= bytes.size());
+    } catch (const bad_message&) {
+      SUCCEED();
+    }
+    try {
+      if (auto push = read_push(bytes))
+        REQUIRE(push->size <= bytes.size());
+    } catch (const bad_packet&) {
+      SUCCEED();
+    } catch (const refused&) {
+      SUCCEED();
+    }
+    static_cast<void>(read_route(bytes));
+    static_cast<void>(token_of(bytes));
+  }
+}

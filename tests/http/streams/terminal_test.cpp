@@ -1,0 +1,354 @@
+// Terminals over real WebSockets.
+#include "runtime/base/files.hpp"
+#include "runtime/exec/output_log.hpp"
+#include "runtime/runner/protocol/exit_record.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+#include "tests/http/client.hpp"
+#include "tests/http/stand_ins.hpp"
+
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+
+#include <memory>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string attach_path =
+  "/projects/demo/sessions/" + std::string{demo_session} + "/execs/t/attach";
+
+const std::string handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                              "Sec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+struct frame {
+  unsigned kind = 0;
+  std::string payload;
+};
+
+constexpr unsigned text_frame = 1;
+constexpr unsigned binary_frame = 2;
+constexpr unsigned close_frame = 8;
+constexpr unsigned ping_frame = 9;
+constexpr unsigned pong_frame = 10;
+
+/// A client that is attached.
+class viewer {
+public:
+  explicit viewer(const fixture& f, std::string_view key = admin_secret,
+                  const std::string& headers = {}, int receive_buffer = 0)
+    : client_(f.port(), receive_buffer) {
+    client_.send(
+      request_text("GET", attach_path, key, "", "", handshake + headers));
+    head = client_.receive_head();
+  }
+
+  frame receive() {
+    auto start = client_.receive_bytes(2);
+    frame result;
+    result.kind = static_cast<unsigned char>(start[0]) & 0x0f;
+    std::size_t size = static_cast<unsigned char>(start[1]);
+    if (size >= 126) {
+      auto more = client_.receive_bytes(size == 126 ? 2 : 8);
+      size = 0;
+      for (auto c : more)
+        size = size << 8 | static_cast<unsigned char>(c);
+    }
+    result.payload = client_.receive_bytes(size);
+    return result;
+  }
+
+  /// What was printed, once there are as many bytes.
+  std::string printed(std::size_t count) {
+    while (seen_.size() < count) {
+      auto next = receive();
+      if (next.kind == binary_frame)
+        seen_ += next.payload;
+      else
+        REQUIRE(next.kind == ping_frame);
+    }
+    return seen_;
+  }
+
+  /// The close frame, after whatever is printed until then.
+  std::string closing() {
+    for (;;) {
+      auto next = receive();
+      if (next.kind == close_frame)
+        return std::to_string(static_cast<unsigned char>(next.payload[0]) * 256
+                              + static_cast<unsigned char>(next.payload[1]))
+               + ' ' + next.payload.substr(2);
+    }
+  }
+
+  void send(unsigned kind, const std::string& payload) {
+    std::string bytes{static_cast<char>(0x80 | kind)};
+    if (payload.size() <= 125) {
+      bytes.push_back(static_cast<char>(0x80 | payload.size()));
+    } else {
+      bytes.push_back(static_cast<char>(0x80 | 126));
+      bytes.push_back(static_cast<char>(payload.size() >> 8));
+      bytes.push_back(static_cast<char>(payload.size()));
+    }
+    bytes.append(4, '\0'); // a mask that changes nothing
+    client_.send(bytes + payload);
+  }
+
+  bool is_closed() {
+    return client_.is_closed();
+  }
+
+  http_answer head;
+
+private:
+  http_client client_;
+  std::string seen_;
+};
+
+class terminal {
+public:
+  explicit terminal(fixture& f)
+    : dir_(::open(f.exec_dir("t").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+      log_(dir_.get(), std::uint64_t{1} << 30) {
+    std::lock_guard lock{f.script->guard};
+    f.script->running.insert("t");
+    f.script->terminals.insert("t");
+  }
+
+  void print(std::string_view text) {
+    log_.append(output_stream::tty, {text.data(), text.size()}, 1);
+  }
+
+  void exit() {
+    exit_record record{exit_status::exited};
+    record.exit_code = 7;
+    write_file_atomic(dir_.get(), runner::exit_file, to_json(record), 0600,
+                      false);
+  }
+
+private:
+  unique_fd dir_;
+  output_log_writer log_;
+};
+
+} // namespace
+
+TEST_CASE("a viewer sees what the terminal showed and then what comes") {
+  fixture f;
+  terminal t{f};
+  t.print("$ make\r\n");
+  viewer v{f};
+  CHECK(v.head.status == 101);
+  CHECK(v.head.headers["sec-websocket-accept"]
+        == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  CHECK(v.printed(8) == "$ make\r\n");
+  t.print("done\r\n");
+  CHECK(v.printed(14) == "$ make\r\ndone\r\n");
+  t.print("bye");
+  t.exit();
+  CHECK(v.printed(17).substr(14) == "bye");
+  CHECK(v.closing() == "1000 exited 7");
+  v.send(close_frame, "\x03\xe8");
+  CHECK(v.is_closed());
+}
+
+TEST_CASE("a terminal that was lost says so") {
+  fixture f{
+    [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};
+  terminal t{f};
+  viewer v{f};
+  t.print("x");
+  CHECK(v.printed(1) == "x");
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->running.erase("t");
+  }
+  CHECK(v.closing() == "1000 lost");
+}
+
+TEST_CASE("a viewer that comes late sees the last screenful, from a line on") {
+  fixture f;
+  terminal t{f};
+  std::string all;
+  for (int i = 0; all.size() < 200'000; ++i)
+    all += "line " + std::to_string(i) + "\r\n";
+  t.print(all);
+  viewer v{f};
+  auto seen = v.printed(60'000);
+  CHECK(seen.size() <= 65'536);
+  CHECK(seen.substr(0, 5) == "line ");
+  CHECK(all.ends_with(seen));
+}
+
+TEST_CASE("what a viewer types goes to the exec, in order") {
+  fixture f;
+  terminal t{f};
+  viewer v{f};
+  v.send(binary_frame, "ls");
+  v.send(binary_frame, "\r");
+  v.send(text_frame, R"({"rows": 40, "cols": 132})");
+  fixture::wait_until([&] {
+    std::lock_guard lock{f.script->guard};
+    return f.script->inputs.size() == 2 && f.script->resizes.size() == 1;
+  });
+  CHECK(f.script->inputs[0].data.view() == "ls");
+  CHECK(f.script->inputs[1].data.view() == "\r");
+  CHECK(f.script->inputs[0].exec_id == "t");
+  CHECK(f.script->resizes[0].rows == 40);
+  CHECK(f.script->resizes[0].cols == 132);
+}
+
+TEST_CASE("several viewers see the same") {
+  fixture f;
+  terminal t{f};
+  viewer a{f};
+  viewer b{f};
+  t.print("hello");
+  CHECK(a.printed(5) == "hello");
+  CHECK(b.printed(5) == "hello");
+  b.send(close_frame, "\x03\xe8");
+  CHECK(b.closing().starts_with("1000"));
+  t.print(" again");
+  CHECK(a.printed(11) == "hello again");
+}
+
+TEST_CASE("a key that may only read cannot type") {
+  fixture f;
+  terminal t{f};
+  viewer v{f, f.add_key({"sessions:read"})};
+  t.print("look");
+  CHECK(v.printed(4) == "look");
+  v.send(binary_frame, "rm -rf .\r");
+  CHECK(v.closing() == "1008 the API key may watch this terminal only");
+  CHECK(f.script->inputs.empty());
+}
+
+TEST_CASE("a browser sends its key as a subprotocol and gets another") {
+  fixture f;
+  terminal t{f};
+  auto secret = f.add_key({"sessions:execute", "sessions:read"});
+  viewer v{f, "",
+           "Sec-WebSocket-Protocol: greenroom, bearer." + secret + "\r\n"};
+  CHECK(v.head.status == 101);
+  CHECK(v.head.headers["sec-websocket-protocol"] == "greenroom");
+  viewer wrong{f, "", "Sec-WebSocket-Protocol: greenroom, bearer.no\r\n"};
+  CHECK(wrong.head.status == 401);
+  viewer none{f, ""};
+  CHECK(none.head.status == 401);
+}
+
+TEST_CASE("pages of other origins may not attach") {
+  fixture f{[](http::options& o) { o.public_url = "https://ours:443/x"; }};
+  terminal t{f};
+  for (auto origin : {"https://theirs", "http://ours", "null", "https://ours:1",
+                      "https://ours.theirs"}) {
+    CAPTURE(origin);
+    viewer v{f, admin_secret, "Origin: " + std::string{origin} + "\r\n"};
+    CHECK(v.head.status == 403);
+  }
+  viewer ours{f, admin_secret, "Origin: https://OURS\r\n"};
+  CHECK(ours.head.status == 101);
+}
+
+TEST_CASE("only a WebSocket can be attached, and only to a terminal") {
+  fixture f;
+  terminal t{f};
+  auto plain = call(f.port(), "GET", attach_path, admin_secret);
+  CHECK(plain.status == 426);
+  CHECK(plain.headers["upgrade"] == "websocket");
+  std::string other = attach_path;
+  other.replace(other.find("/t/"), 3, "/e1/");
+  http_client client{f.port()};
+  client.send(request_text("GET", other, admin_secret, "", "", handshake));
+  auto refused = client.receive();
+  CHECK(refused.status == 409);
+  CHECK(refused.headers["connection"] == "close");
+}
+
+TEST_CASE("pings are answered, and silent viewers are pinged") {
+  fixture f{
+    [](http::options& o) { o.heartbeat = std::chrono::milliseconds{50}; }};
+  terminal t{f};
+  viewer v{f};
+  v.send(ping_frame, "are you there");
+  for (auto wanted : {pong_frame, ping_frame}) {
+    auto next = v.receive();
+    while (next.kind != wanted)
+      next = v.receive();
+    CHECK((wanted == ping_frame || next.payload == "are you there"));
+  }
+}
+
+TEST_CASE("a viewer that answers no ping is let go") {
+  fixture f{[](http::options& o) {
+    o.heartbeat = std::chrono::milliseconds{50};
+    o.write_patience = std::chrono::milliseconds{300};
+  }};
+  terminal t{f};
+  viewer v{f};
+  CHECK(v.closing() == "1001 no answer to pings");
+}
+
+TEST_CASE("what is no frame, or says too much, closes the terminal") {
+  fixture f;
+  terminal t{f};
+  viewer odd{f};
+  odd.send(3, "x");
+  CHECK(odd.closing().starts_with("1002"));
+  viewer long_winded{f};
+  long_winded.send(binary_frame, std::string(40'000, 'x'));
+  viewer wrong{f};
+  wrong.send(text_frame, "{\"rows\": 0, \"cols\": 1}");
+  CHECK(wrong.closing() == "1007 rows must be a whole number from 1 to 1000");
+  fixture::wait_until([&] {
+    std::lock_guard lock{f.script->guard};
+    return f.script->inputs.size() == 1;
+  });
+}
+
+TEST_CASE("a terminal closes when the key is revoked") {
+  fixture f;
+  terminal t{f};
+  viewer v{f, f.add_key({"sessions:read"})};
+  t.print("x");
+  v.printed(1);
+  call(f.port(), "DELETE", "/keys/" + f.last_key_id(), admin_secret);
+  CHECK(v.closing().starts_with("1001"));
+}
+
+TEST_CASE("a viewer that does not read slows nobody") {
+  fixture f;
+  terminal t{f};
+  viewer slow{f, admin_secret, {}, 4096};
+  viewer quick{f};
+  std::size_t total = 0;
+  for (int i = 0; i < 64; ++i) {
+    t.print(std::string(128 * 1024, 'x'));
+    total += 128 * 1024;
+    CHECK(quick.printed(total).size() == total);
+  }
+  CHECK(slow.printed(total).size() == total);
+}
+
+TEST_CASE("what nobody reads holds the typing up") {
+  fixture f;
+  terminal t{f};
+  f.script->deaf = true;
+  viewer v{f};
+  for (int i = 0; i < 6; ++i)
+    v.send(binary_frame, std::string(60'000, 'x'));
+  // More than one message beyond the bound is never asked for.
+  fixture::wait_until([&] {
+    std::lock_guard lock{f.script->guard};
+    return f.script->inputs.size() == 2;
+  });
+  v.send(text_frame, R"({"rows": 40, "cols": 132})");
+  call(f.port(), "GET", "/healthz");
+  std::lock_guard lock{f.script->guard};
+  CHECK(f.script->inputs.size() == 2);
+  CHECK(f.script->resizes.empty());
+}

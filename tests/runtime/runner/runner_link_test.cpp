@@ -1,0 +1,180 @@
+// Who may speak to a runner, and what it makes of nonsense.
+#include "runtime/runner/protocol/session_socket.hpp"
+#include "tests/runtime/runner/session_fixture.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <random>
+
+using namespace greenroom;
+using test::client;
+using test::session;
+
+namespace {
+
+// A connection that says whatever it likes.
+unique_fd raw_connection(const session& s) {
+  unique_fd dir{::open(s.dir().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  auto result = runner::connect_to_runner(dir.get());
+  REQUIRE(result);
+  return result;
+}
+
+void say(int fd, std::string_view text) {
+  // A runner that has had enough closes; that is its answer.
+  ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
+}
+
+// The error that the runner answers before it closes; empty for no error.
+std::string complaint(int fd) {
+  std::string result;
+  std::vector<char> buffer(runner::max_message);
+  for (;;) {
+    REQUIRE(test::becomes_readable(fd));
+    auto size = ::recv(fd, buffer.data(), buffer.size(), 0);
+    if (size <= 0)
+      return result;
+    auto [message, problem] = runner::decode_runner_message(
+      {buffer.data(), static_cast<std::size_t>(size)});
+    REQUIRE(message);
+    if (auto* error = std::get_if<runner::error>(&*message))
+      result = error->reason;
+  }
+}
+
+} // namespace
+
+TEST_CASE("a node that comes back learns what runs, and hears the rest") {
+  session s;
+  s.start("gone", s.shell("exit 4"));
+  s.end_of("gone");
+  s.start("x", s.shell("echo 0; until [ -e go ]; do :; done; echo 1"));
+  s.printed_pids("x", 1);
+  s.node.reset();
+  s.node.emplace(s.dir(), s.nonce);
+  auto welcome = s.node->greet();
+  CHECK(welcome.version == 1);
+  CHECK(welcome.pid == s.runner_pid);
+  CHECK(welcome.nonce == s.nonce);
+  REQUIRE(welcome.execs.size() == 1);
+  CHECK(welcome.execs[0].exec == "x");
+  CHECK(welcome.execs[0].records == 1);
+  CHECK(welcome.execs[0].time > 0);
+  CHECK(welcome.execs[0].time <= now_ms());
+  s.spawn("go", s.shell("touch go"));
+  bool over = false;
+  while (!over) {
+    auto message = s.node->next();
+    REQUIRE(message);
+    auto* end = std::get_if<runner::exited>(&*message);
+    over = end && end->exec == "x";
+  }
+  CHECK(s.output("x") == "0\n1\n");
+}
+
+TEST_CASE("the newest node wins and the older connection is closed") {
+  session s;
+  s.start("x", s.shell("echo 0; exec sleep 1000"));
+  s.printed_pids("x", 1);
+  client second{s.dir(), s.nonce};
+  second.greet();
+  CHECK(s.node->closes());
+  second.say(runner::cancel{"x"});
+  CHECK(second.wait_for<runner::exited>().exec == "x");
+}
+
+TEST_CASE("a stranger is told why, and disturbs nobody") {
+  session s;
+  s.start("x", s.shell("sleep 1000"));
+  auto answer = [&s](std::string_view text) {
+    auto fd = raw_connection(s);
+    say(fd.get(), text);
+    return complaint(fd.get());
+  };
+  CHECK(answer(R"({"op":"hello","version":1,"nonce":"guess"})")
+        == "the nonce is another runner's");
+  CHECK(answer(R"({"op":"hello","version":2,"nonce":")" + s.nonce + "\"}")
+        == "this runner speaks version 1 only");
+  CHECK(answer(R"({"op":"stop"})") == "hello has to come first");
+  CHECK(answer("nonsense") == "not a JSON object");
+  CHECK(answer(R"({"op":"dance"})") == "op is unknown: \"dance\"");
+  CHECK(answer(std::string(runner::max_message + 1, ' '))
+        == "the message is too long");
+  s.node->say(runner::cancel{"x"});
+  CHECK(s.end_of("x").status == exit_status::canceled);
+}
+
+TEST_CASE("strangers who say nothing do not keep the node out") {
+  session s;
+  std::vector<unique_fd> silent;
+  for (int i = 0; i < 100; ++i)
+    silent.push_back(raw_connection(s));
+  client second{s.dir(), s.nonce};
+  second.greet();
+  CHECK(s.node->closes());
+  CHECK(complaint(silent[0].get()).empty());
+}
+
+TEST_CASE("the socket is its user's alone") {
+  session s;
+  struct stat info;
+  REQUIRE(::stat((s.dir() / "runner.sock").c_str(), &info) == 0);
+  CHECK((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE("no datagram, however wrong, harms the runner or its commands") {
+  session s;
+  s.start("x", s.shell("sleep 1000"));
+  const std::vector<std::string> seeds{
+    R"({"op":"hello","version":1,"nonce":")" + s.nonce + "\"}",
+    R"({"op":"spawn","exec":"../../etc"})",
+    R"({"op":"signal","exec":"y","signal":9})",
+    R"({"op":"cancel","exec":"y"})",
+    R"({"op":"open_input","exec":"y"})",
+    R"({"op":"close_input","exec":"y"})",
+    "{\"op\":\"spawn\",\"exec\":" + std::string(1000, '[') + "}",
+    std::string(runner::max_message, '{')};
+  std::minstd_rand random{42};
+  auto pick = [&random](std::size_t below) { return random() % below; };
+  for (int round = 0; round < 300; ++round) {
+    auto fd = raw_connection(s);
+    if (pick(2) == 0)
+      say(fd.get(), seeds[0]);
+    for (auto messages = pick(4); messages > 0; --messages) {
+      auto text = seeds[pick(seeds.size())];
+      for (auto changes = pick(4); changes > 0; --changes)
+        text[pick(text.size())] = static_cast<char>(pick(256));
+      text.resize(pick(3) == 0 ? pick(text.size() + 1) : text.size());
+      say(fd.get(), text);
+    }
+  }
+  s.node.emplace(s.dir(), s.nonce);
+  auto welcome = s.node->greet();
+  CHECK(welcome.pid == s.runner_pid);
+  REQUIRE(welcome.execs.size() == 1);
+  CHECK(welcome.execs[0].exec == "x");
+  s.node->say(runner::cancel{"x"});
+  CHECK(s.end_of("x").status == exit_status::canceled);
+}
+
+TEST_CASE("a node that never reads holds up nothing and is closed at last") {
+  session s;
+  // Each is answered by a refusal, and the node reads none of them.
+  auto deaf = runner_connection::dial(s.dir());
+  REQUIRE(deaf);
+  REQUIRE(deaf->send(runner::hello{1, s.nonce}));
+  bool open = true;
+  for (int i = 0; open && i < 100'000; ++i) {
+    open = deaf->send(runner::spawn{"none"}) && deaf->flush();
+    if (deaf->wants_write()) {
+      pollfd item{deaf->fd(), POLLOUT, 0};
+      REQUIRE(::poll(&item, 1, test::patience_ms) == 1);
+    }
+  }
+  CHECK_FALSE(open);
+  s.node.emplace(s.dir(), s.nonce);
+  s.node->greet();
+  CHECK(s.run("x", "true").exit_code == 0);
+}
