@@ -78,7 +78,7 @@ void settle(pointer self, const std::string& id, Promise promise,
 using project_promise = caf::typed_response_promise<project_record>;
 
 void put(pointer self, project_record rules, const project_promise& promise) {
-  self->request(self->state.context->store, store_patience, put_project{rules})
+  self->request(self->state.context->store, store_timeout, put_project{rules})
     .then(
       [self, promise, rules](done) {
         auto& entry = self->state.projects[rules.id];
@@ -132,7 +132,7 @@ void drop(pointer self, const std::string& id,
     settle(self, id, promise, no_such_project());
     return;
   }
-  self->request(self->state.context->store, store_patience, drop_project{id})
+  self->request(self->state.context->store, store_timeout, drop_project{id})
     .then(
       [self, promise, id](done) {
         if (auto node = self->state.projects.extract(id)) {

@@ -41,7 +41,7 @@ key_registry_actor::behavior_type key_registry(pointer self,
       if (!request.key_id.empty())
         made.record.id = request.key_id;
       auto promise = self->make_response_promise<key_created>();
-      self->request(self->state.store, store_patience, put_key{made.record})
+      self->request(self->state.store, store_timeout, put_key{made.record})
         .then(
           [self, promise, made](done) mutable {
             auto& all = self->state.keys;
@@ -68,7 +68,7 @@ key_registry_actor::behavior_type key_registry(pointer self,
           == known.end())
         return make_error(errc::not_found, "key not found");
       auto promise = self->make_response_promise<done>();
-      self->request(self->state.store, store_patience, drop_key{request.key_id})
+      self->request(self->state.store, store_timeout, drop_key{request.key_id})
         .then(
           [self, promise, id = request.key_id](done) mutable {
             std::erase_if(self->state.keys,

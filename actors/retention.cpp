@@ -44,8 +44,7 @@ void remove_files(pointer self, const std::string& id,
     remove_next(self, then);
     return;
   }
-  self
-    ->request(self->state.context->git, git_patience, remove_session_files{id})
+  self->request(self->state.context->git, git_timeout, remove_session_files{id})
     .then([self, then](done) { remove_next(self, then); },
           [self, id, then](const caf::error& e) {
             // Found again by the sweep at the next start.
@@ -65,7 +64,7 @@ void remove_next(pointer self, const std::function<void()>& then) {
   auto id = std::move(gone.front());
   gone.pop_front();
   // One that was asked for a moment ago still has an actor.
-  self->request(self->state.supervisor, look_up_patience, find_session{{}, id})
+  self->request(self->state.supervisor, look_up_timeout, find_session{{}, id})
     .then(
       [self, id, then](const session_actor& handle) {
         self->send_exit(handle, caf::exit_reason::user_shutdown);
@@ -85,7 +84,7 @@ void look_up_next(pointer self, const names& left) {
   }
   auto id = std::move(left->front());
   left->pop_front();
-  self->request(self->state.context->reader, look_up_patience, load_session{id})
+  self->request(self->state.context->reader, look_up_timeout, load_session{id})
     .then([self, left](const session_record&) { look_up_next(self, left); },
           [self, left, id](const caf::error& e) {
             if (to_refusal(e).code == errc::not_found)
@@ -117,7 +116,7 @@ void sweep(pointer self, unix_ms now) {
 
 void drop(pointer self, unix_ms now) {
   self
-    ->request(self->state.context->store, store_patience,
+    ->request(self->state.context->store, store_timeout,
               drop_ended{now - self->state.keep, batch})
     .then(
       [self, now](dropped_sessions& dropped) {
@@ -139,9 +138,9 @@ void drop(pointer self, unix_ms now) {
 
 } // namespace
 
-janitor_actor::behavior_type janitor(pointer self, context_ptr context,
-                                     session_supervisor_actor supervisor,
-                                     millis keep) {
+janitor_actor::behavior_type retention(pointer self, context_ptr context,
+                                       session_supervisor_actor supervisor,
+                                       millis keep) {
   self->state.context = std::move(context);
   self->state.supervisor = std::move(supervisor);
   self->state.keep = keep;

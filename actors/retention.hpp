@@ -34,7 +34,8 @@ struct janitor_state {
 
 /// `keep`: sessions.keep_ended. It begins at once.
 janitor_actor::behavior_type
-janitor(janitor_actor::stateful_pointer<janitor_state> self,
-        context_ptr context, session_supervisor_actor supervisor, millis keep);
+retention(janitor_actor::stateful_pointer<janitor_state> self,
+          context_ptr context, session_supervisor_actor supervisor,
+          millis keep);
 
 } // namespace greenroom

@@ -29,7 +29,7 @@ caf::error no_such_session() {
   return make_error(errc::not_found, "session not found");
 }
 
-session_actor spawn_child(pointer self, child& entry, session_birth birth) {
+session_actor spawn_child(pointer self, child& entry, session_args birth) {
   auto id = birth.record.id;
   entry.project_id = birth.record.project_id;
   if (auto found = self->state.projects.find(entry.project_id);
@@ -77,13 +77,13 @@ void revive(pointer self, const std::string& id) {
                   to_refusal(e).message);
     self->delayed_send(self, std::chrono::seconds{1}, revive_session{id});
   };
-  self->request(self->state.context->store, store_patience, take_session{id})
+  self->request(self->state.context->store, store_timeout, take_session{id})
     .then(
       [self, id](session_record& record) {
         auto found = self->state.children.find(id);
         if (found == self->state.children.end())
           return;
-        session_birth birth;
+        session_args birth;
         birth.record = std::move(record);
         birth.revived = true;
         auto crashes = found->second.crashes.size();
@@ -159,7 +159,7 @@ void find(pointer self, const find_session& request, handle_promise promise) {
   }
   // Not awake: it is over, or nobody's. One that is over answers from its log.
   self
-    ->request(self->state.context->reader, look_up_patience,
+    ->request(self->state.context->reader, look_up_timeout,
               load_session{request.session_id})
     .then(
       [self, request, promise](session_record& record) mutable {
@@ -181,7 +181,7 @@ void find(pointer self, const find_session& request, handle_promise promise) {
             revive(self, id);
           return;
         }
-        session_birth birth;
+        session_args birth;
         birth.record = std::move(record);
         birth.revived = true;
         spawn_child(self, entry, std::move(birth));
@@ -204,8 +204,7 @@ void look_for_stranded(pointer self, unix_ms now) {
   };
   for (auto& [id, rules] : self->state.projects)
     self
-      ->request(self->state.context->reader, look_up_patience,
-                live_sessions{id})
+      ->request(self->state.context->reader, look_up_timeout, live_sessions{id})
       .then(adopt, [](const caf::error& e) {
         spdlog::warn("live sessions cannot be looked at: {}",
                      to_refusal(e).message);
@@ -243,7 +242,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
     next();
   };
   auto remove = [self, id, next, skip](const saved_rescue&) {
-    self->request(self->state.context->git, git_patience, remove_checkout{id})
+    self->request(self->state.context->git, git_timeout, remove_checkout{id})
       .then([next](done) { next(); }, skip);
   };
   // Reviews have theirs at the same place.
@@ -253,7 +252,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
       return;
     }
     self
-      ->request(self->state.context->reader, look_up_patience,
+      ->request(self->state.context->reader, look_up_timeout,
                 load_review{{}, id})
       .then(
         [next, remove](const review_record& review) {
@@ -264,7 +263,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
         },
         skip);
   };
-  self->request(self->state.context->reader, look_up_patience, load_session{id})
+  self->request(self->state.context->reader, look_up_timeout, load_session{id})
     .then(
       [self, next, skip, remove](session_record& record) {
         auto project = self->state.projects.find(record.project_id);
@@ -273,7 +272,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
           return;
         }
         self
-          ->request(self->state.context->git, git_patience,
+          ->request(self->state.context->git, git_timeout,
                     save_rescue{project->second, std::move(record)})
           .then(remove, skip);
       },
@@ -305,7 +304,7 @@ void reconcile_all(pointer self,
       [self, promise](session_rows& rows) mutable {
         auto count = static_cast<std::uint32_t>(rows.sessions.size());
         for (auto& record : rows.sessions) {
-          session_birth birth;
+          session_args birth;
           auto& entry = self->state.children[record.id];
           if (entry.handle || entry.reviving)
             continue;
@@ -350,7 +349,7 @@ session_supervisor(pointer self, context_ptr context,
         entry.waiting.push_back(self->make_response_promise<session_actor>());
         return entry.waiting.back();
       }
-      session_birth birth;
+      session_args birth;
       birth.record = std::move(request.session);
       return spawn_child(self, entry, std::move(birth));
     },

@@ -23,13 +23,13 @@ using log_reader_actor =
 using git_actor =
   caf::typed_actor<caf::replies_to<resolve_branch>::with<resolved_branch>,
                    caf::replies_to<make_checkout>::with<done>,
-                   caf::replies_to<place_checkout>::with<done>,
+                   caf::replies_to<install_checkout>::with<done>,
                    caf::replies_to<save_checkin>::with<saved_checkin>,
                    caf::replies_to<save_rescue>::with<saved_rescue>,
                    caf::replies_to<remove_checkout>::with<done>,
                    caf::replies_to<remove_session_files>::with<done>,
                    caf::replies_to<ask_checkout>::with<git_answer>,
-                   caf::replies_to<find_tip>::with<checkout_tip>,
+                   caf::replies_to<poll_branch>::with<checkout_tip>,
                    caf::replies_to<find_target>::with<found_target>,
                    caf::replies_to<merge_review>::with<merge_result>,
                    caf::replies_to<diff_commits>::with<git_answer>,
@@ -142,8 +142,9 @@ using session_actor = caf::typed_actor<
 
 /// What a session also hears, from itself.
 using session_core =
-  session_actor::extend<caf::reacts_to<wait_over>, caf::reacts_to<go_on>,
-                        caf::reacts_to<try_again>, caf::reacts_to<check_idle>,
+  session_actor::extend<caf::reacts_to<wait_over>,
+                        caf::reacts_to<continue_output>,
+                        caf::reacts_to<retry_later>, caf::reacts_to<check_idle>,
                         caf::reacts_to<look_at_branch>>;
 
 /// Spawns and monitors sessions; revives a crashed one with back-off and a
@@ -183,13 +184,13 @@ using directory_actor =
                    caf::replies_to<delete_project>::with<done>>;
 
 /// Names a part that the node cannot do without.
-struct guard_part {
+struct monitor_component {
   caf::actor part;
 };
-GREENROOM_INSPECT(guard_part, x.part)
+GREENROOM_INSPECT(monitor_component, x.part)
 
 /// Ends the process, loudly, when a vital part has died.
-using node_root_actor = caf::typed_actor<caf::reacts_to<guard_part>>;
+using node_root_actor = caf::typed_actor<caf::reacts_to<monitor_component>>;
 
 /// What the HTTP side hears unasked, one per HTTP thread.
 using edge_actor = caf::typed_actor<caf::reacts_to<key_revoked>>;

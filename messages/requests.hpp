@@ -474,14 +474,14 @@ struct look_at_branch {};
 GREENROOM_INSPECT(look_at_branch)
 
 /// There is more output of this exec to announce.
-struct go_on {
+struct continue_output {
   std::string exec_id;
 };
-GREENROOM_INSPECT(go_on, x.exec_id)
+GREENROOM_INSPECT(continue_output, x.exec_id)
 
 /// What could not be stored or written a moment ago is tried again.
-struct try_again {};
-GREENROOM_INSPECT(try_again)
+struct retry_later {};
+GREENROOM_INSPECT(retry_later)
 
 /// A session that is over looks whether anybody still asks for it.
 struct check_idle {};
@@ -711,10 +711,10 @@ struct make_checkout {
 GREENROOM_INSPECT(make_checkout, x.project, x.session)
 
 /// Puts the checkout that was made into its place, once all of it is on disk.
-struct place_checkout {
+struct install_checkout {
   std::string session_id;
 };
-GREENROOM_INSPECT(place_checkout, x.session_id)
+GREENROOM_INSPECT(install_checkout, x.session_id)
 
 /// Commits what is dirty, takes the objects into the mirror and pushes the
 /// branch to the upstream. Can be repeated after a crash at any step.
@@ -751,11 +751,11 @@ struct ask_checkout {
 GREENROOM_INSPECT(ask_checkout, x.project, x.session, x.what)
 
 /// Where a session's branch stands in its checkout.
-struct find_tip {
+struct poll_branch {
   project_record project;
   session_record session;
 };
-GREENROOM_INSPECT(find_tip, x.project, x.session)
+GREENROOM_INSPECT(poll_branch, x.project, x.session)
 
 struct checkout_tip {
   std::string commit; // empty: it has none

@@ -18,16 +18,16 @@
 namespace greenroom {
 
 class runner_link;
-class log_syncer;
+class fsync_queue;
 
 /// How long an actor waits for another one. Git work is waited for until it is
 /// known how it went, since it cannot be called back; clients have deadlines of
 /// their own, at the edge.
-inline constexpr std::chrono::seconds store_patience{20};
-inline constexpr std::chrono::seconds git_patience{1800};
+inline constexpr std::chrono::seconds store_timeout{20};
+inline constexpr std::chrono::seconds git_timeout{1800};
 /// For what an actor that may crash meanwhile is asked, and can be asked again.
-inline constexpr std::chrono::seconds actor_patience{150};
-inline constexpr std::chrono::seconds look_up_patience{10};
+inline constexpr std::chrono::seconds actor_timeout{150};
+inline constexpr std::chrono::seconds look_up_timeout{10};
 
 struct node_context {
   std::string node;
@@ -49,7 +49,7 @@ struct node_context {
   log_reader_actor logs;
   directory_actor directory;
   runner_link* runners = nullptr;
-  log_syncer* syncer = nullptr;
+  fsync_queue* syncer = nullptr;
 
   std::filesystem::path session_dir(const std::string& session_id) const {
     return data_dir / "sessions" / session_id;

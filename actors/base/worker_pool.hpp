@@ -27,7 +27,7 @@ struct pool_limits {
   std::string name;
   /// When a worker is given up and replaced. Work has its own, shorter limits;
   /// this one is for bugs.
-  std::chrono::minutes patience{15};
+  std::chrono::minutes timeout{15};
 };
 
 template <class Interface>
@@ -80,7 +80,7 @@ private:
   template <class Reply, class Promise, class Request>
   void run(const Interface& worker, Promise promise, Request request) {
     busy_.push_back(worker);
-    self_->request(worker, limits_.patience, std::move(request))
+    self_->request(worker, limits_.timeout, std::move(request))
       .then(
         [this, promise, worker](Reply& reply) mutable {
           promise.deliver(std::move(reply));

@@ -7,15 +7,15 @@ namespace greenroom {
 
 namespace {
 
-using work_ptr = std::shared_ptr<git_work>;
+using work_ptr = std::shared_ptr<git_service>;
 using desk_pointer = git_actor::stateful_pointer<git_desk>;
 
 // Longer than any work may take; its own limits come first.
-constexpr std::chrono::minutes patience{20};
+constexpr std::chrono::minutes timeout{20};
 
 // How long work may wait for its turn: with the time that it takes itself it
-// must end before git_patience does, which is what who asks for it has.
-constexpr std::chrono::minutes lane_patience{8};
+// must end before git_timeout does, which is what who asks for it has.
+constexpr std::chrono::minutes lane_timeout{8};
 
 // How long a question waits for news of the upstream.
 constexpr std::chrono::seconds news_wait{3};
@@ -31,13 +31,13 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
   return {
     blocking<resolved_branch, resolve_branch>(work, "looking up a branch"),
     blocking<done, make_checkout>(work, "making a checkout"),
-    blocking<done, place_checkout>(work, "putting a checkout on disk"),
+    blocking<done, install_checkout>(work, "putting a checkout on disk"),
     blocking<saved_checkin, save_checkin>(work, "checking in"),
     blocking<saved_rescue, save_rescue>(work, "rescuing work"),
     blocking<done, remove_checkout>(work, "removing a checkout"),
     blocking<done, remove_session_files>(work, "removing a session's files"),
     blocking<git_answer, ask_checkout>(work, "asking git in a session"),
-    blocking<checkout_tip, find_tip>(work, "looking at a session's branch"),
+    blocking<checkout_tip, poll_branch>(work, "looking at a session's branch"),
     blocking<found_target, find_target>(work, "looking up a target"),
     blocking<merge_result, merge_review>(work, "merging"),
     blocking<git_answer, diff_commits>(work, "comparing commits"),
@@ -54,13 +54,13 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
   });
   return {state.handler<resolved_branch, resolve_branch>(),
           state.handler<done, make_checkout>(),
-          state.handler<done, place_checkout>(),
+          state.handler<done, install_checkout>(),
           state.handler<saved_checkin, save_checkin>(),
           state.handler<saved_rescue, save_rescue>(),
           state.handler<done, remove_checkout>(),
           state.handler<done, remove_session_files>(),
           state.handler<git_answer, ask_checkout>(),
-          state.handler<checkout_tip, find_tip>(),
+          state.handler<checkout_tip, poll_branch>(),
           state.handler<found_target, find_target>(),
           state.handler<merge_result, merge_review>(),
           state.handler<git_answer, diff_commits>(),
@@ -80,7 +80,7 @@ void next_in(desk_pointer self, const std::string& project_id) {
   lane.busy = true;
   // Who asked for the oldest may have given up; nothing is to be done then that
   // nobody knows of.
-  job.run(std::chrono::steady_clock::now() - job.since > lane_patience);
+  job.run(std::chrono::steady_clock::now() - job.since > lane_timeout);
 }
 
 template <class Reply, class Request>
@@ -102,7 +102,7 @@ auto in_lane(desk_pointer self, std::size_t limit) {
         next_in(self, project_id);
         return;
       }
-      self->request(self->state.upstream, patience, std::move(request))
+      self->request(self->state.upstream, timeout, std::move(request))
         .then(
           [self, project_id, promise](Reply& reply) mutable {
             promise.deliver(std::move(reply));
@@ -137,33 +137,36 @@ caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
                                                : request.what.target,
                    {}};
   auto promise = self->make_response_promise<git_answer>();
-  auto go_on = [self, promise, request = std::move(request)]() mutable {
+  auto continue_output = [self, promise,
+                          request = std::move(request)]() mutable {
     promise.delegate(self->state.local, std::move(request));
   };
   self->request(git_actor{self}, news_wait, std::move(news))
-    .then([go_on](const found_target&) mutable { go_on(); },
-          [go_on](const caf::error&) mutable { go_on(); });
+    .then([continue_output](const found_target&) mutable { continue_output(); },
+          [continue_output](const caf::error&) mutable { continue_output(); });
   return promise;
 }
 
 } // namespace
 
-git_actor::behavior_type git_workers(desk_pointer self, git_settings settings,
-                                     std::size_t workers, std::size_t queue) {
-  auto work = std::make_shared<git_work>(std::move(settings));
+git_actor::behavior_type git_dispatcher(desk_pointer self,
+                                        git_settings settings,
+                                        std::size_t workers,
+                                        std::size_t queue) {
+  auto work = std::make_shared<git_service>(std::move(settings));
   self->state.upstream = self->spawn<caf::linked>(
     pool, work, pool_limits{workers, queue, "git-upstream"});
   self->state.local = self->spawn<caf::linked>(
     pool, work, pool_limits{workers, queue, "git-local"});
   return {in_lane<resolved_branch, resolve_branch>(self, queue),
           at_once<done, make_checkout>(self),
-          at_once<done, place_checkout>(self),
+          at_once<done, install_checkout>(self),
           in_lane<saved_checkin, save_checkin>(self, queue),
           in_lane<saved_rescue, save_rescue>(self, queue),
           at_once<done, remove_checkout>(self),
           at_once<done, remove_session_files>(self),
           [self](ask_checkout& request) { return ask(self, request); },
-          at_once<checkout_tip, find_tip>(self),
+          at_once<checkout_tip, poll_branch>(self),
           in_lane<found_target, find_target>(self, queue),
           in_lane<merge_result, merge_review>(self, queue),
           at_once<git_answer, diff_commits>(self),

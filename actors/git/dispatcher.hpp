@@ -11,8 +11,8 @@
 // sessions are created.
 #pragma once
 
-#include "runtime/git/session/git_service.hpp"
 #include "messages/actors.hpp"
+#include "runtime/git/session/git_service.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
 
@@ -45,8 +45,8 @@ struct git_desk {
 /// `workers` threads in each pool. `queue` requests may wait for a thread that
 /// does without upstreams, and as many for each project's upstream; what is
 /// more is refused with `overloaded`.
-git_actor::behavior_type git_workers(git_actor::stateful_pointer<git_desk> self,
-                                     git_settings settings, std::size_t workers,
-                                     std::size_t queue);
+git_actor::behavior_type
+git_dispatcher(git_actor::stateful_pointer<git_desk> self,
+               git_settings settings, std::size_t workers, std::size_t queue);
 
 } // namespace greenroom

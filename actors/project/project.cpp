@@ -99,7 +99,7 @@ struct admission {
 
   void look_for_first(const ptr& a) {
     self
-      ->request(self->state.context->reader, look_up_patience,
+      ->request(self->state.context->reader, look_up_timeout,
                 load_session{request.session_id})
       .then([a](session_record& made) { a->repeat(std::move(made), a); },
             [a](caf::error& e) {
@@ -128,11 +128,11 @@ struct admission {
       return;
     }
     self
-      ->request(self->state.supervisor, look_up_patience,
+      ->request(self->state.supervisor, look_up_timeout,
                 find_session{made.project_id, made.id})
       .then(
         [a](session_actor& handle) {
-          a->self->request(handle, actor_patience, start_session{})
+          a->self->request(handle, actor_timeout, start_session{})
             .then(
               [a, handle](session_record& record) {
                 a->renew_token(handle, std::move(record), a);
@@ -149,7 +149,7 @@ struct admission {
       answer(created_session{std::move(record), {}});
       return;
     }
-    self->request(handle, store_patience, rotate_token{})
+    self->request(handle, store_timeout, rotate_token{})
       .then(
         [a, record = std::move(record)](session_token& made) mutable {
           a->answer(created_session{std::move(record), std::move(made.token)});
@@ -165,7 +165,7 @@ struct admission {
       return;
     }
     self
-      ->request(self->state.context->reader, look_up_patience,
+      ->request(self->state.context->reader, look_up_timeout,
                 live_sessions{self->state.rules.id})
       .then([a](session_rows& rows) { a->count(std::move(rows), a); },
             refusing(a));
@@ -185,7 +185,7 @@ struct admission {
       return other.branch == branch();
     });
     self
-      ->request(self->state.context->git, git_patience,
+      ->request(self->state.context->git, git_timeout,
                 resolve_branch{rules, branch(), request.branch.empty(),
                                request.from_ref})
       .then([a, taken](
@@ -217,7 +217,7 @@ struct admission {
                                std::move(found.commit), sha256_hex(token));
     failpoint("create.admitted");
     self
-      ->request(self->state.context->store, store_patience,
+      ->request(self->state.context->store, store_timeout,
                 insert_session{session, rules.max_active_sessions})
       .then([a, session](done) { a->launch(session, a); },
             [a](caf::error& e) {
@@ -232,12 +232,12 @@ struct admission {
   void launch(const session_record& session, const ptr& a) {
     failpoint("create.inserted");
     self
-      ->request(self->state.supervisor, look_up_patience,
+      ->request(self->state.supervisor, look_up_timeout,
                 launch_session{session, self->state.rules})
       .then(
         [a](session_actor& handle) {
           failpoint("create.launched");
-          a->self->request(handle, actor_patience, start_session{})
+          a->self->request(handle, actor_timeout, start_session{})
             .then(
               [a](session_record& made) {
                 failpoint("create.active");
@@ -257,7 +257,7 @@ void list(pointer self, list_sessions request,
     promise.deliver(std::move(e));
   };
   self
-    ->request(self->state.context->reader, look_up_patience,
+    ->request(self->state.context->reader, look_up_timeout,
               query_sessions{self->state.rules.id, std::move(request)})
     .then(
       [self, promise, fail](session_rows& rows) mutable {
@@ -269,7 +269,7 @@ void list(pointer self, list_sessions request,
             live.session_ids.push_back(row.id);
           page->sessions.push_back({std::move(row), 0});
         }
-        self->request(self->state.supervisor, look_up_patience, std::move(live))
+        self->request(self->state.supervisor, look_up_timeout, std::move(live))
           .then(
             [page, promise](session_loads& loads) mutable {
               auto load = loads.running_execs.begin();
@@ -292,7 +292,7 @@ project_core::behavior_type project(pointer self, project_record rules,
   self->state.rules = std::move(rules);
   self->state.context = std::move(context);
   self->state.supervisor = std::move(supervisor);
-  self->state.reviews = std::make_unique<review_desk>(self);
+  self->state.reviews = std::make_unique<review_queue>(self);
   auto& reviews = *self->state.reviews;
   self->set_down_handler(
     [&reviews](const caf::down_msg& down) { reviews.down(down.source); });
@@ -316,7 +316,7 @@ project_core::behavior_type project(pointer self, project_record rules,
       return reviews.diff(request);
     },
     [&reviews](const review_ran& news) { reviews.ran(news); },
-    [&reviews](const try_again&) { reviews.again(); },
+    [&reviews](const retry_later&) { reviews.again(); },
     [self](project_changed& change) {
       self->state.rules = std::move(change.project);
     },

@@ -31,7 +31,7 @@ struct project_state {
   // Creates with a planned session id that are being served, each with the
   // repetitions that wait for how it goes.
   std::map<std::string, std::vector<waiting_create>> under_way;
-  std::unique_ptr<review_desk> reviews;
+  std::unique_ptr<review_queue> reviews;
 };
 
 project_core::behavior_type

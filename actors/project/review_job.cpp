@@ -2,9 +2,9 @@
 
 #include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
+#include "runtime/exec/outcome.hpp"
 #include "runtime/exec/output_log.hpp"
 #include "runtime/exec/spec.hpp"
-#include "runtime/exec/outcome.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 
 #include <caf/send.hpp>
@@ -51,7 +51,7 @@ review_runner::start(pointer self, context_ptr context, project_record project,
 
 void review_runner::check_out() {
   self_
-    ->request(context_->git, git_patience,
+    ->request(context_->git, git_timeout,
               make_review_checkout{project_, review_})
     .then([this](done) { launch(); },
           [this](caf::error& e) { ended(never_ran(to_refusal(e).message)); });

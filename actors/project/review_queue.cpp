@@ -32,25 +32,24 @@ void deliver_all(Promises& promises, const review_record& review) {
 
 } // namespace
 
-const project_record& review_desk::rules() const {
+const project_record& review_queue::rules() const {
   return self_->state.rules;
 }
 
-const node_context& review_desk::context() const {
+const node_context& review_queue::context() const {
   return *self_->state.context;
 }
 
 // -- what clients ask ---------------------------------------------------------
 
-caf::result<review_record> review_desk::queue(queue_review& request) {
+caf::result<review_record> review_queue::queue(queue_review& request) {
   auto asked = self_->make_response_promise<review_record>();
   auto id = review::id_of(request.session.id);
   if (auto found = open_.find(id); found != open_.end()) {
     join(found->second, asked);
     return asked;
   }
-  self_
-    ->request(context().reader, look_up_patience, load_review{rules().id, id})
+  self_->request(context().reader, look_up_timeout, load_review{rules().id, id})
     .then([asked](
             review_record& there) mutable { asked.deliver(std::move(there)); },
           [this, asked, request = std::move(request)](caf::error& e) mutable {
@@ -60,7 +59,7 @@ caf::result<review_record> review_desk::queue(queue_review& request) {
             }
             find_target where{rules(), rules().default_branch,
                               request.session.commit};
-            self_->request(context().git, git_patience, std::move(where))
+            self_->request(context().git, git_timeout, std::move(where))
               .then(
                 [this, asked, request](found_target& target) mutable {
                   open(std::move(request), std::move(target), asked);
@@ -73,7 +72,7 @@ caf::result<review_record> review_desk::queue(queue_review& request) {
 }
 
 // Who wants a merge without a review waits for how that goes.
-void review_desk::join(open_review& there, promise asked) {
+void review_queue::join(open_review& there, promise asked) {
   auto& latest = there.pending ? there.pending->next : there.review;
   if (latest.skipped)
     there.over.push_back(std::move(asked));
@@ -83,8 +82,8 @@ void review_desk::join(open_review& there, promise asked) {
     asked.deliver(there.review);
 }
 
-void review_desk::open(queue_review request, found_target target,
-                       promise asked) {
+void review_queue::open(queue_review request, found_target target,
+                        promise asked) {
   auto id = review::id_of(request.session.id);
   if (auto found = open_.find(id); found != open_.end()) {
     join(found->second, asked); // asked for twice at the same time
@@ -103,23 +102,23 @@ void review_desk::open(queue_review request, found_target target,
   }
 }
 
-caf::result<review_page> review_desk::list(list_reviews& request) {
+caf::result<review_page> review_queue::list(list_reviews& request) {
   return self_->delegate(context().reader,
                          query_reviews{rules().id, std::move(request)});
 }
 
-caf::result<review_record> review_desk::get(const get_review& request) {
+caf::result<review_record> review_queue::get(const get_review& request) {
   return self_->delegate(context().reader,
                          load_review{rules().id, request.review_id});
 }
 
-caf::result<review_record> review_desk::decide(decide_review& request) {
+caf::result<review_record> review_queue::decide(decide_review& request) {
   auto found = open_.find(request.review_id);
   if (found == open_.end()) {
     // It is over, or never was: the store knows which.
     auto asked = self_->make_response_promise<review_record>();
     self_
-      ->request(context().reader, look_up_patience,
+      ->request(context().reader, look_up_timeout,
                 load_review{rules().id, request.review_id})
       .then(
         [asked, request](review_record& there) mutable {
@@ -158,15 +157,15 @@ caf::result<review_record> review_desk::decide(decide_review& request) {
   }
 }
 
-caf::result<git_answer> review_desk::diff(const get_review_diff& request) {
+caf::result<git_answer> review_queue::diff(const get_review_diff& request) {
   auto asked = self_->make_response_promise<git_answer>();
   self_
-    ->request(context().reader, look_up_patience,
+    ->request(context().reader, look_up_timeout,
               load_review{rules().id, request.review_id})
     .then(
       [this, asked](review_record& review) mutable {
         self_
-          ->request(context().git, git_patience,
+          ->request(context().git, git_timeout,
                     diff_commits{rules(), review.base, review.commit})
           .then(
             [asked](git_answer& text) mutable {
@@ -180,12 +179,12 @@ caf::result<git_answer> review_desk::diff(const get_review_diff& request) {
 
 // -- from step to step --------------------------------------------------------
 
-void review_desk::recover() {
+void review_queue::recover() {
   for (auto status : {review_status::queued, review_status::running}) {
     list_reviews query;
     query.status = to_string(status);
     self_
-      ->request(context().reader, look_up_patience,
+      ->request(context().reader, look_up_timeout,
                 query_reviews{rules().id, std::move(query)})
       .then(
         [this](review_page& page) {
@@ -206,14 +205,14 @@ void review_desk::recover() {
   }
 }
 
-void review_desk::take(const std::string& id, review::step step) {
+void review_queue::take(const std::string& id, review::step step) {
   open_.at(id).pending = std::move(step);
   store(id);
 }
 
-void review_desk::store(const std::string& id) {
+void review_queue::store(const std::string& id) {
   self_
-    ->request(context().store, store_patience,
+    ->request(context().store, store_timeout,
               put_review{open_.at(id).pending->next})
     .then(
       [this, id](done) {
@@ -231,11 +230,11 @@ void review_desk::store(const std::string& id) {
         spdlog::warn("project {}: review {} cannot be stored yet: {}",
                      rules().id, id, to_refusal(e).message);
         open_.at(id).refused = true;
-        self_->delayed_send(self_, store_again, try_again{});
+        self_->delayed_send(self_, store_again, retry_later{});
       });
 }
 
-void review_desk::again() {
+void review_queue::again() {
   for (auto& [id, found] : open_)
     if (std::exchange(found.refused, false))
       store(id);
@@ -247,7 +246,7 @@ void review_desk::again() {
   }
 }
 
-void review_desk::perform(const std::string& id, review::action what) {
+void review_queue::perform(const std::string& id, review::action what) {
   auto found = open_.find(id);
   switch (what) {
     case review::action::none:
@@ -270,7 +269,7 @@ void review_desk::perform(const std::string& id, review::action what) {
   }
 }
 
-void review_desk::run(const open_review& what) {
+void review_queue::run(const open_review& what) {
   auto runner = self_->spawn(review_run, self_->state.context, rules(),
                              what.review, project_actor{self_});
   self_->monitor(runner);
@@ -278,7 +277,7 @@ void review_desk::run(const open_review& what) {
 }
 
 // One that has done its work has said so before, and nobody waits for it.
-void review_desk::down(const caf::actor_addr& who) {
+void review_queue::down(const caf::actor_addr& who) {
   auto node = runs_.extract(who);
   if (!node)
     return;
@@ -287,7 +286,7 @@ void review_desk::down(const caf::actor_addr& who) {
   ran({node.mapped(), std::move(lost)});
 }
 
-void review_desk::ran(const review_ran& news) {
+void review_queue::ran(const review_ran& news) {
   std::erase_if(runs_,
                 [&](const auto& run) { return run.second == news.review_id; });
   auto found = open_.find(news.review_id);
@@ -298,7 +297,7 @@ void review_desk::ran(const review_ran& news) {
        review::ran(found->second.review, news.outcome, now_ms()));
 }
 
-void review_desk::merge_next() {
+void review_queue::merge_next() {
   if (merging_ || merges_.empty())
     return;
   merging_ = true;
@@ -306,7 +305,7 @@ void review_desk::merge_next() {
   auto& review = open_.at(id).review;
   caller by{review.decided_by.empty() ? review.created_by : review.decided_by,
             review.by_name, review.by_author};
-  self_->request(context().git, git_patience, merge_review{rules(), review, by})
+  self_->request(context().git, git_timeout, merge_review{rules(), review, by})
     .then(
       [this, id](merge_result& result) {
         merged(id, review::merged(open_.at(id).review, result, now_ms()));
@@ -323,21 +322,21 @@ void review_desk::merge_next() {
           "approved, to be merged when that is possible: " + why.message;
         deliver_all(waiting.over, waiting.review);
         merge_waits_ = true;
-        self_->delayed_send(self_, merge_again, try_again{});
+        self_->delayed_send(self_, merge_again, retry_later{});
       });
 }
 
-void review_desk::merged(const std::string& id, review::step step) {
+void review_queue::merged(const std::string& id, review::step step) {
   merging_ = false;
   merges_.pop_front();
   take(id, std::move(step));
   merge_next();
 }
 
-void review_desk::retarget(const std::string& id) {
+void review_queue::retarget(const std::string& id) {
   auto& review = open_.at(id).review;
   self_
-    ->request(context().git, git_patience,
+    ->request(context().git, git_timeout,
               find_target{rules(), review.target, review.commit})
     .then(
       [this, id](found_target& target) {
@@ -353,7 +352,7 @@ void review_desk::retarget(const std::string& id) {
         }
         waiting.retarget_waits = true;
         deliver_all(waiting.over, waiting.review);
-        self_->delayed_send(self_, merge_again, try_again{});
+        self_->delayed_send(self_, merge_again, retry_later{});
       });
 }
 

@@ -2,8 +2,8 @@
 // review command run, and merges one after the other in order of arrival.
 //
 // Part of the project's actor, on whose turns everything here happens. What to
-// do is decided by actors/project/review_machine.hpp. After a crash the open reviews
-// are read from the store and go on where they were.
+// do is decided by actors/project/review_machine.hpp. After a crash the open
+// reviews are read from the store and go on where they were.
 #pragma once
 
 #include "actors/base/context.hpp"
@@ -25,16 +25,16 @@ namespace greenroom {
 struct project_state;
 
 /// What a project also hears, from itself.
-using project_core = project_actor::extend<caf::reacts_to<try_again>>;
+using project_core = project_actor::extend<caf::reacts_to<retry_later>>;
 
-class review_desk {
+class review_queue {
 public:
   using pointer = project_core::stateful_pointer<project_state>;
   using promise = caf::typed_response_promise<review_record>;
 
-  explicit review_desk(pointer self) : self_(self) {}
-  review_desk(const review_desk&) = delete;
-  review_desk& operator=(const review_desk&) = delete;
+  explicit review_queue(pointer self) : self_(self) {}
+  review_queue(const review_queue&) = delete;
+  review_queue& operator=(const review_queue&) = delete;
 
   /// Takes up what the store says is open.
   void recover();

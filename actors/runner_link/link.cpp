@@ -111,8 +111,8 @@ void runner_link::loop::run_tasks() {
 
 // A runner that does not answer in time is as good as dead.
 void runner_link::loop::expect_by(const std::string& id, link& entry,
-                                  clock::duration patience) {
-  entry.deadline = clock::now() + patience;
+                                  clock::duration timeout) {
+  entry.deadline = clock::now() + timeout;
   timed_.insert(id);
 }
 

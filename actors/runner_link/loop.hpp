@@ -5,8 +5,8 @@
 //   runner_link_talk.cpp     what a runner says, what its commands are fed
 #pragma once
 
-#include "actors/runner_link/link.hpp"
 #include "actors/runner_link/input.hpp"
+#include "actors/runner_link/link.hpp"
 #include "actors/runner_link/orphan_reaper.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/runner/client/runner_client.hpp"
@@ -93,7 +93,7 @@ private:
   void watch(int fd, std::uint32_t events, int how);
   void own(int fd, owner whose, std::uint32_t events);
   void disown(int fd);
-  void expect_by(const std::string& id, link& entry, clock::duration patience);
+  void expect_by(const std::string& id, link& entry, clock::duration timeout);
 
   // runner_link_connect.cpp
   std::filesystem::path dir_of(const std::string& id) const;
@@ -114,10 +114,11 @@ private:
   void watch_for_writing(const connection_ptr& to);
   void flush(link& entry);
   void receive(const std::string& id);
-  void on(const std::string& id, link& entry, runner::welcome& message);
+  void on(const std::string& id, link& entry, runner::hello_reply& message);
   void on(const std::string& id, link& entry, runner::started& message);
   void on(const std::string& id, link& entry, runner::refused& message);
-  void on(const std::string& id, link& entry, runner::grown& message);
+  void on(const std::string& id, link& entry,
+          runner::output_available& message);
   void on(const std::string& id, link& entry, runner::exited& message);
   void on(const std::string& id, link& entry, runner::input& message);
   void on(const std::string& id, link& entry, runner::no_input& message);

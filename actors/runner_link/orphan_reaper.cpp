@@ -16,7 +16,7 @@ constexpr std::chrono::seconds pause{1};
 
 bool kill(const std::vector<std::string>& ids) {
   try {
-    if (auto killed = kill_leftovers(ids); killed > 0)
+    if (auto killed = kill_orphans(ids); killed > 0)
       spdlog::warn("killed {} processes that dead runners left", killed);
     return true;
   } catch (const std::exception& e) {

@@ -76,7 +76,7 @@ void runner_link::loop::receive(const std::string& id) {
 }
 
 void runner_link::loop::on(const std::string& id, link& entry,
-                           runner::welcome& message) {
+                           runner::hello_reply& message) {
   if (entry.at != phase::greeting || message.nonce != entry.nonce) {
     down(id, "the session's runner is not the one it was");
     return;
@@ -110,7 +110,7 @@ void runner_link::loop::on(const std::string&, link& entry,
 }
 
 void runner_link::loop::on(const std::string&, link& entry,
-                           runner::grown& message) {
+                           runner::output_available& message) {
   caf::anon_send(entry.user,
                  exec_grown{std::move(message.exec), message.records});
 }

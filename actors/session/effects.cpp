@@ -3,8 +3,8 @@
 
 #include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
-#include "runtime/base/failpoint.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/base/failpoint.hpp"
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
@@ -29,7 +29,7 @@ bool is_queued_event(const session::effect& what) {
 
 // What depends on an exec's intent comes after it, and only if it is kept: the
 // request in its directory and exec.queued in the timeline.
-void session_self::perform(const session::effects& todo) {
+void session_actor_state::perform(const session::effects& todo) {
   const out::keep_exec* kept = nullptr;
   for (auto& what : todo) {
     std::optional<refusal> problem;
@@ -49,14 +49,14 @@ void session_self::perform(const session::effects& todo) {
   }
 }
 
-void session_self::perform(const session::effect& what) {
+void session_actor_state::perform(const session::effect& what) {
   std::visit(
     [this](const auto& x) {
       using type = std::decay_t<decltype(x)>;
       if constexpr (std::is_same_v<type, out::make_checkout>)
         make_checkout();
-      else if constexpr (std::is_same_v<type, out::place_checkout>)
-        place_checkout();
+      else if constexpr (std::is_same_v<type, out::install_checkout>)
+        install_checkout();
       else if constexpr (std::is_same_v<type, out::stop_runner>)
         stop_runner();
       else if constexpr (std::is_same_v<type, out::save_checkin>)
@@ -96,8 +96,8 @@ void session_self::perform(const session::effect& what) {
         resize(x);
       else if constexpr (std::is_same_v<type, out::archive_exec>)
         archive(x.exec_id);
-      else if constexpr (std::is_same_v<type, out::find_tip>)
-        find_tip();
+      else if constexpr (std::is_same_v<type, out::poll_branch>)
+        poll_branch();
       else if constexpr (std::is_same_v<type, out::answer_refused>)
         refuse(x.who, x.why);
       else if constexpr (std::is_same_v<type, out::answer_session>) {
@@ -131,7 +131,7 @@ void session_self::perform(const session::effect& what) {
 // -- stored changes -----------------------------------------------------------
 
 std::vector<timeline_entry>
-session_self::life_events(const out::persist& change) {
+session_actor_state::life_events(const out::persist& change) {
   auto now = now_ms();
   std::vector<timeline_entry> result;
   for (auto& event : change.events) {
@@ -152,12 +152,12 @@ session_self::life_events(const out::persist& change) {
   return result;
 }
 
-void session_self::persist(const out::persist& change) {
+void session_actor_state::persist(const out::persist& change) {
   write(change, life_events(change));
 }
 
-void session_self::write(const out::persist& change,
-                         const std::vector<timeline_entry>& events) {
+void session_actor_state::write(const out::persist& change,
+                                const std::vector<timeline_entry>& events) {
   auto copy = change;
   // The events go into the store with the change, so that a timeline which a
   // crash cuts off right here can be completed.
@@ -169,7 +169,7 @@ void session_self::write(const out::persist& change,
   copy.next.last_event =
     events.empty() ? "" : std::string{to_string(events.back().kind)};
   copy.next.last_event_data = list.dump();
-  self_->request(context_->store, store_patience, update_session{copy.next})
+  self_->request(context_->store, store_timeout, update_session{copy.next})
     .then(
       [this, copy, events](done) mutable { stored(copy, std::move(events)); },
       [this, copy, events](const caf::error& e) {
@@ -193,12 +193,12 @@ void session_self::write(const out::persist& change,
         }
         // The very same events: the store knows a repeated write by them.
         pending_change_ = [this, copy, events] { write(copy, events); };
-        self_->delayed_send(self_, retry_pause, try_again{});
+        self_->delayed_send(self_, retry_pause, retry_later{});
       });
 }
 
-void session_self::stored(const out::persist& change,
-                          std::vector<timeline_entry> events) {
+void session_actor_state::stored(const out::persist& change,
+                                 std::vector<timeline_entry> events) {
   if (!is_live(change.next.status))
     failpoint("ending.stored");
   perform(session::apply(machine_, in::stored{change.next}));

@@ -45,41 +45,41 @@ void add_review(checkin_reply& reply, const review_record& review) {
 
 } // namespace
 
-void session_self::make_checkout() {
+void session_actor_state::make_checkout() {
   self_
-    ->request(context_->git, git_patience,
+    ->request(context_->git, git_timeout,
               greenroom::make_checkout{project_, record()})
     .then([this](done) { feed(in::checkout_made{}); },
           [this](const caf::error& e) {
             auto why = to_refusal(e);
             if (why.code == errc::overloaded) {
               checkout_waiting_ = true;
-              self_->delayed_send(self_, retry_pause, try_again{});
+              self_->delayed_send(self_, retry_pause, retry_later{});
               return;
             }
             feed(in::checkout_failed{std::move(why), now_ms()});
           });
 }
 
-void session_self::place_checkout() {
+void session_actor_state::install_checkout() {
   failpoint("create.made");
-  self_->request(context_->git, git_patience, greenroom::place_checkout{id()})
-    .then([this](done) { feed(in::checkout_placed{now_ms()}); },
+  self_->request(context_->git, git_timeout, greenroom::install_checkout{id()})
+    .then([this](done) { feed(in::checkout_installed{now_ms()}); },
           [this](const caf::error& e) {
             auto why = to_refusal(e);
             if (why.code == errc::overloaded) {
-              placing_waiting_ = true;
-              self_->delayed_send(self_, retry_pause, try_again{});
+              install_waiting_ = true;
+              self_->delayed_send(self_, retry_pause, retry_later{});
               return;
             }
             why.message = "the checkout cannot be put on disk: " + why.message;
-            feed(in::checkout_unplaced{std::move(why)});
+            feed(in::checkout_install_failed{std::move(why)});
           });
 }
 
 // What has waited for the checkout goes on; execs that still wait in line after
 // that are answered so.
-void session_self::checkout_is_there() {
+void session_actor_state::checkout_is_there() {
   for (auto& ask : std::exchange(asks_waiting_, {}))
     ask();
   if (!std::exchange(held_answers_, false))
@@ -88,10 +88,10 @@ void session_self::checkout_is_there() {
     wake_waiters(exec_id, false);
 }
 
-void session_self::save_checkin() {
+void session_actor_state::save_checkin() {
   failpoint("checkin.started");
   self_
-    ->request(context_->git, git_patience,
+    ->request(context_->git, git_timeout,
               greenroom::save_checkin{project_, record(), machine_.author,
                                       machine_.message})
     .then(
@@ -102,9 +102,9 @@ void session_self::save_checkin() {
       [this](const caf::error& e) { feed(in::checkin_failed{to_refusal(e)}); });
 }
 
-void session_self::save_rescue() {
+void session_actor_state::save_rescue() {
   self_
-    ->request(context_->git, git_patience,
+    ->request(context_->git, git_timeout,
               greenroom::save_rescue{project_, record()})
     .then(
       [this](saved_rescue& x) {
@@ -120,8 +120,8 @@ void session_self::save_rescue() {
       });
 }
 
-void session_self::remove_checkout() {
-  self_->request(context_->git, git_patience, greenroom::remove_checkout{id()})
+void session_actor_state::remove_checkout() {
+  self_->request(context_->git, git_timeout, greenroom::remove_checkout{id()})
     .then([](done) {},
           [this](const caf::error& e) {
             // Found again and removed at the next start.
@@ -132,21 +132,21 @@ void session_self::remove_checkout() {
 
 // -- review -------------------------------------------------------------------
 
-void session_self::queue_review() {
+void session_actor_state::queue_review() {
   ++review_tries_;
   self_
-    ->request(context_->directory, look_up_patience,
+    ->request(context_->directory, look_up_timeout,
               find_project{record().project_id})
     .then([this](const project_actor& project) { ask_for_review(project); },
           [this](const caf::error& e) { review_refused(to_refusal(e)); });
 }
 
-void session_self::ask_for_review(const project_actor& project) {
+void session_actor_state::ask_for_review(const project_actor& project) {
   greenroom::queue_review request{record(), machine_.author,
                                   machine_.skip_review, machine_.auto_merge};
   request.session.commit = machine_.commit;
   // It is waited for until it is known how the merge went.
-  self_->request(project, actor_patience, std::move(request))
+  self_->request(project, actor_timeout, std::move(request))
     .then(
       [this](review_record& review) {
         failpoint("checkin.reviewed");
@@ -156,13 +156,13 @@ void session_self::ask_for_review(const project_actor& project) {
       [this](const caf::error& e) { review_refused(to_refusal(e)); });
 }
 
-void session_self::review_refused(const refusal& why) {
+void session_actor_state::review_refused(const refusal& why) {
   spdlog::warn("session {}: review not queued: {}", id(), why.message);
   auto later = why.code == errc::unavailable || why.code == errc::overloaded
                || why.code == errc::timeout;
   if (later && review_tries_ < max_review_tries) {
     review_waiting_ = true;
-    self_->delayed_send(self_, retry_pause, try_again{});
+    self_->delayed_send(self_, retry_pause, retry_later{});
     return;
   }
   review_tries_ = 0;
@@ -171,7 +171,7 @@ void session_self::review_refused(const refusal& why) {
 
 // -- the answer ---------------------------------------------------------------
 
-void session_self::answer_checkin(session::ticket who) {
+void session_actor_state::answer_checkin(session::ticket who) {
   auto promise = asker(who);
   if (!promise)
     return;
@@ -189,7 +189,7 @@ void session_self::answer_checkin(session::ticket who) {
   }
   // Of a session that has ended before, the review has gone on meanwhile.
   self_
-    ->request(context_->reader, look_up_patience,
+    ->request(context_->reader, look_up_timeout,
               load_review{record().project_id, review_id})
     .then(
       [reply, promise = *promise](const review_record& review) mutable {

@@ -3,10 +3,10 @@
 
 #include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
-#include "runtime/exec/output_log.hpp"
 #include "runtime/disk/fsync_queue.hpp"
-#include "runtime/exec/spec.hpp"
 #include "runtime/exec/outcome.hpp"
+#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 
 #include <spdlog/spdlog.h>
@@ -30,14 +30,16 @@ exec_outcome never_ran(exec_status status, std::string reason) {
 
 } // namespace
 
-std::filesystem::path session_self::exec_dir(const std::string& exec_id) const {
+std::filesystem::path
+session_actor_state::exec_dir(const std::string& exec_id) const {
   return dir_ / runner::exec_dir(exec_id);
 }
 
 // -- the runner ---------------------------------------------------------------
 
 // The intent comes first: a revived session must know what to run.
-std::optional<refusal> session_self::keep_exec(const std::string& exec_id) {
+std::optional<refusal>
+session_actor_state::keep_exec(const std::string& exec_id) {
   auto& request = machine_.execs.at(exec_id).spec;
   auto dir = exec_dir(exec_id);
   try {
@@ -48,8 +50,8 @@ std::optional<refusal> session_self::keep_exec(const std::string& exec_id) {
                          resolve_command(request, project_, record(),
                                          {context_->shell, context_->max_output,
                                           context_->home_of(id())}));
-    context_->syncer->touched(dir.parent_path());
-    context_->syncer->touched(dir);
+    context_->syncer->mark_dirty(dir.parent_path());
+    context_->syncer->mark_dirty(dir);
   } catch (const std::exception& e) {
     spdlog::error("session {}: exec {} cannot be written down: {}", id(),
                   exec_id, e.what());
@@ -59,8 +61,8 @@ std::optional<refusal> session_self::keep_exec(const std::string& exec_id) {
   return std::nullopt;
 }
 
-void session_self::spawn_exec(const std::string& exec_id) {
-  live_.try_emplace(exec_id, output_cutter{exec_id});
+void session_actor_state::spawn_exec(const std::string& exec_id) {
+  live_.try_emplace(exec_id, output_event_splitter{exec_id});
   if (runner_ == runner_state::up) {
     send_spawn(exec_id);
     return;
@@ -73,7 +75,7 @@ void session_self::spawn_exec(const std::string& exec_id) {
   }
 }
 
-void session_self::send_spawn(const std::string& exec_id) {
+void session_actor_state::send_spawn(const std::string& exec_id) {
   try {
     mark_sent(exec_dir(exec_id));
   } catch (const std::exception& e) {
@@ -88,7 +90,7 @@ void session_self::send_spawn(const std::string& exec_id) {
   context_->runners->send(id(), runner::spawn{exec_id});
 }
 
-void session_self::kill_exec(const std::string& exec_id) {
+void session_actor_state::kill_exec(const std::string& exec_id) {
   if (auto waiting = std::ranges::find(to_spawn_, exec_id);
       waiting != to_spawn_.end()) {
     to_spawn_.erase(waiting);
@@ -101,7 +103,7 @@ void session_self::kill_exec(const std::string& exec_id) {
   context_->runners->send(id(), runner::cancel{exec_id});
 }
 
-void session_self::stop_runner() {
+void session_actor_state::stop_runner() {
   for (auto& exec_id : std::exchange(to_spawn_, {}))
     on_ended(exec_id, 0, never_ran(exec_status::canceled, "the session ended"));
   runner_ = runner_state::asked;
@@ -110,7 +112,7 @@ void session_self::stop_runner() {
 
 // The runner is there, or still there: what it does not know has ended, or
 // never began.
-void session_self::on_runner_up(const runner_up& up) {
+void session_actor_state::on_runner_up(const runner_up& up) {
   runner_ = runner_state::up;
   starting_ = false;
   std::vector<std::string> gone;
@@ -137,7 +139,7 @@ void session_self::on_runner_up(const runner_up& up) {
   pass_held();
 }
 
-void session_self::on_runner_down(const std::string& reason) {
+void session_actor_state::on_runner_down(const std::string& reason) {
   give_up_input(reason.empty() ? "the session's runner is gone" : reason);
   auto unsent = std::exchange(to_spawn_, {});
   auto failed = std::exchange(starting_, false);
@@ -162,7 +164,7 @@ void session_self::on_runner_down(const std::string& reason) {
 // An ending goes on when no exec has anything to say any more, for what is
 // published after the end of the session nobody would ever see, and when no
 // git writes in the checkout.
-void session_self::report_stopped() {
+void session_actor_state::report_stopped() {
   if (!stopped_ || !edges_.empty())
     return;
   for (auto& [exec_id, exec] : live_)
@@ -174,8 +176,8 @@ void session_self::report_stopped() {
 
 // The runner is not working on it: its exit record says how it ended, and
 // where there is none nobody knows.
-void session_self::settle(const std::string& exec_id,
-                          const std::string& reason) {
+void session_actor_state::settle(const std::string& exec_id,
+                                 const std::string& reason) {
   auto dir = exec_dir(exec_id);
   auto lost = never_ran(exec_status::lost, reason);
   std::uint64_t records = 0;
@@ -195,18 +197,19 @@ void session_self::settle(const std::string& exec_id,
   on_ended(exec_id, records, std::move(lost));
 }
 
-void session_self::on_started(const exec_started& news) {
+void session_actor_state::on_started(const exec_started& news) {
   feed(in::exec_started{news.exec_id, news.time});
 }
 
-void session_self::on_refused(const std::string& exec_id, const refusal& why) {
+void session_actor_state::on_refused(const std::string& exec_id,
+                                     const refusal& why) {
   if (auto found = live_.find(exec_id); found != live_.end())
     for (auto& w : std::exchange(found->second.waiters, {}))
       refuse(w.who, why);
   on_ended(exec_id, 0, never_ran(exec_status::canceled, why.message));
 }
 
-void session_self::on_grown(const exec_grown& news) {
+void session_actor_state::on_grown(const exec_grown& news) {
   auto found = live_.find(news.exec_id);
   if (found == live_.end() || found->second.end)
     return;
@@ -216,8 +219,9 @@ void session_self::on_grown(const exec_grown& news) {
   go_on_soon(news.exec_id, exec);
 }
 
-void session_self::on_ended(const std::string& exec_id, std::uint64_t records,
-                            exec_outcome outcome) {
+void session_actor_state::on_ended(const std::string& exec_id,
+                                   std::uint64_t records,
+                                   exec_outcome outcome) {
   auto found = live_.find(exec_id);
   if (found == live_.end() || found->second.end)
     return;
@@ -228,7 +232,7 @@ void session_self::on_ended(const std::string& exec_id, std::uint64_t records,
     pump_output(exec_id);
 }
 
-void session_self::report_load() {
+void session_actor_state::report_load() {
   std::uint32_t running = machine_.running;
   if (running == reported_load_)
     return;

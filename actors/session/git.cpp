@@ -17,25 +17,25 @@ namespace {
 // while some run and do something.
 constexpr std::chrono::seconds pause_after_exec{1};
 constexpr std::chrono::seconds pause_while_running{2};
-constexpr std::chrono::seconds tip_patience{60};
+constexpr std::chrono::seconds tip_timeout{60};
 
 } // namespace
 
 // -- the token ----------------------------------------------------------------
 
-void session_self::answer_token(session::ticket who) {
+void session_actor_state::answer_token(session::ticket who) {
   auto secret = secrets_.extract(who);
   if (auto promise = asker(who); promise && secret)
     promise->deliver(session_token{std::move(secret.mapped())});
 }
 
-void session_self::open_transfer(const greenroom::open_transfer& request,
-                                 session::ticket who) {
+void session_actor_state::open_transfer(const greenroom::open_transfer& request,
+                                        session::ticket who) {
   transfers_.emplace(who, request.edge);
   feed(in::transfer_asked{who, request.token_hash});
 }
 
-void session_self::answer_transfer(session::ticket who) {
+void session_actor_state::answer_transfer(session::ticket who) {
   auto edge = transfers_.extract(who);
   auto promise = asker(who);
   if (!edge || !promise)
@@ -49,24 +49,24 @@ void session_self::answer_transfer(session::ticket who) {
 
 // A push that has all it needs is let run to its end, so an ending waits for
 // them: each edge goes down with its transfer.
-void session_self::end_transfers() {
+void session_actor_state::end_transfers() {
   for (auto& edge : edges_)
     self_->send(edge, token_dead{id()});
 }
 
-void session_self::forget_edge(const caf::actor_addr& edge) {
+void session_actor_state::forget_edge(const caf::actor_addr& edge) {
   if (std::erase_if(
         edges_, [&](const git_edge_actor& x) { return x.address() == edge; })
       > 0)
     report_stopped();
 }
 
-caf::result<git_answer> session_self::ask_about_checkout(ask_git& what) {
+caf::result<git_answer> session_actor_state::ask_about_checkout(ask_git& what) {
   auto promise = self_->make_response_promise<git_answer>();
   ++git_asks_;
-  auto go_on = [this, promise, what = std::move(what)] {
+  auto continue_output = [this, promise, what = std::move(what)] {
     self_
-      ->request(context_->git, git_patience,
+      ->request(context_->git, git_timeout,
                 ask_checkout{project_, record(), what})
       .then(
         [this, promise](git_answer& answer) mutable {
@@ -78,35 +78,36 @@ caf::result<git_answer> session_self::ask_about_checkout(ask_git& what) {
           promise.deliver(std::move(e));
         });
   };
-  if (machine_.placing)
-    asks_waiting_.push_back(std::move(go_on));
+  if (machine_.installing)
+    asks_waiting_.push_back(std::move(continue_output));
   else
-    go_on();
+    continue_output();
   return promise;
 }
 
 // -- the branch ---------------------------------------------------------------
 
-void session_self::find_tip() {
+void session_actor_state::poll_branch() {
   last_look_ = std::chrono::steady_clock::now();
   self_
-    ->request(context_->git, tip_patience,
-              greenroom::find_tip{project_, record()})
-    .then([this](checkout_tip& x) { feed(in::tip_found{std::move(x.commit)}); },
-          [this](const caf::error& e) {
-            spdlog::debug("session {}: its branch is not known: {}", id(),
-                          to_refusal(e).message);
-            feed(in::tip_found{});
-          });
+    ->request(context_->git, tip_timeout,
+              greenroom::poll_branch{project_, record()})
+    .then(
+      [this](checkout_tip& x) { feed(in::branch_polled{std::move(x.commit)}); },
+      [this](const caf::error& e) {
+        spdlog::debug("session {}: its branch is not known: {}", id(),
+                      to_refusal(e).message);
+        feed(in::branch_polled{});
+      });
 }
 
-void session_self::look_soon() {
+void session_actor_state::look_soon() {
   if (!std::exchange(look_armed_, true))
     self_->delayed_send(self_, pause_while_running, look_at_branch{});
 }
 
 // At once, unless that was just done.
-void session_self::look_after_exec() {
+void session_actor_state::look_after_exec() {
   auto since = std::chrono::steady_clock::now() - last_look_;
   if (since >= pause_after_exec)
     feed(in::look{});

@@ -11,7 +11,8 @@ namespace greenroom {
 
 namespace in = session::in;
 
-void session_self::take_input(write_input& request, session::ticket who) {
+void session_actor_state::take_input(write_input& request,
+                                     session::ticket who) {
   auto size = request.data.size();
   in::input_asked asked{who, request.exec_id, size, request.eof};
   inputs_.emplace(
@@ -20,19 +21,19 @@ void session_self::take_input(write_input& request, session::ticket who) {
 }
 
 // A runner that lives, but is yet to be found again, is told when it is.
-bool session_self::hold(const session::effect& what) {
+bool session_actor_state::hold(const session::effect& what) {
   if (runner_ != runner_state::asked)
     return false;
   held_.push_back(what);
   return true;
 }
 
-void session_self::pass_held() {
+void session_actor_state::pass_held() {
   for (auto& what : std::exchange(held_, {}))
     perform(what);
 }
 
-void session_self::pass_signal(const session::out::signal_exec& what) {
+void session_actor_state::pass_signal(const session::out::signal_exec& what) {
   // Like the kernel: one that is on its way already is not sent twice.
   auto same = [&](const session::effect& other) {
     auto* signal = std::get_if<session::out::signal_exec>(&other.as_variant());
@@ -44,7 +45,7 @@ void session_self::pass_signal(const session::out::signal_exec& what) {
   context_->runners->send(id(), runner::send_signal{what.exec_id, what.signal});
 }
 
-void session_self::pass_input(const session::out::write_input& what) {
+void session_actor_state::pass_input(const session::out::write_input& what) {
   if (hold(what))
     return;
   auto found = inputs_.find(what.who);
@@ -55,14 +56,14 @@ void session_self::pass_input(const session::out::write_input& what) {
                            std::exchange(found->second.data, {}), what.eof);
 }
 
-void session_self::resize(const session::out::resize_exec& what) {
+void session_actor_state::resize(const session::out::resize_exec& what) {
   if (hold(what))
     return;
   inputs_.emplace(what.who, sent_input{what.exec_id, {}, 0, true});
   context_->runners->resize(id(), what.exec_id, what.who, what.rows, what.cols);
 }
 
-void session_self::on_written(const input_written& news) {
+void session_actor_state::on_written(const input_written& news) {
   auto input = inputs_.extract(news.ticket);
   if (!input)
     return;
@@ -76,7 +77,7 @@ void session_self::on_written(const input_written& news) {
 }
 
 // What was on its way to a runner that is no more.
-void session_self::give_up_input(const std::string& problem) {
+void session_actor_state::give_up_input(const std::string& problem) {
   std::vector<session::ticket> lost;
   for (auto& what : std::exchange(held_, {}))
     if (auto* size = std::get_if<session::out::resize_exec>(&what.as_variant()))

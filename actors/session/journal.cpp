@@ -1,9 +1,9 @@
 // Timeline and watchers: every event gets its place here, and goes out once.
 #include "actors/session/session.hpp"
 
-#include "runtime/timeline/event_encoding.hpp"
-#include "runtime/disk/fsync_queue.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/disk/fsync_queue.hpp"
+#include "runtime/timeline/event_encoding.hpp"
 
 #include <caf/send.hpp>
 #include <nlohmann/json.hpp>
@@ -22,7 +22,7 @@ constexpr std::chrono::seconds disk_pause{1};
 
 // Numbers the entries and hands them to the kernel. False where the disk does
 // not take them; the timeline is then as it was.
-bool session_self::append(std::vector<timeline_entry>& entries) {
+bool session_actor_state::append(std::vector<timeline_entry>& entries) {
   auto seq = timeline_->last_id().seq;
   for (auto& entry : entries)
     entry.id = {record().epoch, ++seq};
@@ -33,21 +33,21 @@ bool session_self::append(std::vector<timeline_entry>& entries) {
                   e.what());
     return false;
   }
-  context_->syncer->touched(dir_);
+  context_->syncer->mark_dirty(dir_);
   return true;
 }
 
 // An event goes to watchers only after it is in the timeline. What the disk
 // does not take waits, in order; no new work is admitted meanwhile, so the
 // backlog holds no more than the execs at hand can bring about.
-void session_self::publish(std::vector<timeline_entry> entries) {
+void session_actor_state::publish(std::vector<timeline_entry> entries) {
   if (entries.empty())
     return;
   auto after = timeline_->last_id().seq;
   if (!backlog_.empty() || !append(entries)) {
     std::ranges::move(entries, std::back_inserter(backlog_));
     if (!std::exchange(retrying_, true))
-      self_->delayed_send(self_, disk_pause, try_again{});
+      self_->delayed_send(self_, disk_pause, retry_later{});
     return;
   }
   event_data data{dir_, id()};
@@ -56,7 +56,7 @@ void session_self::publish(std::vector<timeline_entry> entries) {
 }
 
 // Who waits for an exec hears of it once that is written down.
-void session_self::wake(const std::vector<timeline_entry>& entries) {
+void session_actor_state::wake(const std::vector<timeline_entry>& entries) {
   for (auto& entry : entries)
     if (entry.kind == event_kind::exec_queued) {
       places_[entry.exec_id].queued = entry.id.seq;
@@ -65,20 +65,20 @@ void session_self::wake(const std::vector<timeline_entry>& entries) {
     } else if (entry.kind == event_kind::exec_exited) {
       places_[entry.exec_id].exited = entry.id.seq;
       wake_waiters(entry.exec_id, true);
-      feed(session::in::exec_settled{entry.exec_id});
+      feed(session::in::exec_finalized{entry.exec_id});
       look_after_exec();
     }
 }
 
-void session_self::try_backlog() {
+void session_actor_state::try_backlog() {
   if (auto write_again = std::exchange(pending_change_, nullptr))
     write_again();
   if (std::exchange(review_waiting_, false))
     queue_review();
   if (std::exchange(checkout_waiting_, false))
     make_checkout();
-  if (std::exchange(placing_waiting_, false))
-    place_checkout();
+  if (std::exchange(install_waiting_, false))
+    install_checkout();
   if (!std::exchange(retrying_, false))
     return;
   publish(std::exchange(backlog_, {}));
@@ -87,28 +87,28 @@ void session_self::try_backlog() {
       go_on_soon(exec_id, exec);
 }
 
-void session_self::broadcast(event_data& data,
-                             const std::vector<timeline_entry>& entries,
-                             std::uint64_t after) {
+void session_actor_state::broadcast(event_data& data,
+                                    const std::vector<timeline_entry>& entries,
+                                    std::uint64_t after) {
   auto end = entries.back().kind == event_kind::session_ended;
   ended_published_ = ended_published_ || end;
-  if (hot_.empty())
+  if (live_watchers_.empty())
     return;
   // Encoded once; all watchers share the one message.
   // Where it cannot be encoded, they see at the next one that they lack it,
   // and read it from the log.
   try {
     auto batch = caf::make_message(encode_batch(data, entries, after));
-    for (auto& watcher : hot_)
+    for (auto& watcher : live_watchers_)
       caf::anon_send(watcher, batch);
   } catch (const std::exception& e) {
     spdlog::error("session {}: events not sent: {}", id(), e.what());
   }
   if (end)
-    hot_.clear();
+    live_watchers_.clear();
 }
 
-void session_self::publish(const session::out::publish& what) {
+void session_actor_state::publish(const session::out::publish& what) {
   auto fields = nlohmann::ordered_json::object();
   for (auto& [key, value] : what.fields)
     std::visit([&](auto& x) { fields[key] = x; }, value);
@@ -123,7 +123,8 @@ void session_self::publish(const session::out::publish& what) {
 }
 
 std::vector<timeline_entry>
-session_self::exec_event(event_kind kind, const std::string& exec_id) const {
+session_actor_state::exec_event(event_kind kind,
+                                const std::string& exec_id) const {
   auto now = now_ms();
   timeline_entry entry;
   entry.kind = kind;
@@ -135,14 +136,15 @@ session_self::exec_event(event_kind kind, const std::string& exec_id) const {
   return entries;
 }
 
-void session_self::publish_exec(event_kind kind, const std::string& exec_id) {
+void session_actor_state::publish_exec(event_kind kind,
+                                       const std::string& exec_id) {
   publish(exec_event(kind, exec_id));
 }
 
 // This event does not wait for the disk: what is not in the timeline would be
 // forgotten by a crash, though it runs.
 std::optional<refusal>
-session_self::publish_queued(const std::string& exec_id) {
+session_actor_state::publish_queued(const std::string& exec_id) {
   auto entries = exec_event(event_kind::exec_queued, exec_id);
   auto after = timeline_->last_id().seq;
   if (!backlog_.empty() || !append(entries)) {
@@ -160,15 +162,15 @@ session_self::publish_queued(const std::string& exec_id) {
 
 // -- watchers -----------------------------------------------------------------
 
-watch_reply session_self::watch(const watch_session& request) {
+watch_reply session_actor_state::watch(const watch_session& request) {
   auto last = timeline_->last_id();
   if (request.at_end || request.after >= last.seq) {
     if (ended_published_)
       return {watch_state::over, last};
     auto watcher = caf::actor_cast<caf::actor>(request.watcher);
     if (request.at_end || request.after == last.seq) {
-      if (std::ranges::find(hot_, watcher) == hot_.end()) {
-        hot_.push_back(watcher);
+      if (std::ranges::find(live_watchers_, watcher) == live_watchers_.end()) {
+        live_watchers_.push_back(watcher);
         self_->monitor(watcher);
       }
       return {watch_state::hot, last};
@@ -177,17 +179,18 @@ watch_reply session_self::watch(const watch_session& request) {
   return {watch_state::behind, last};
 }
 
-void session_self::unwatch(const caf::actor_addr& watcher) {
-  auto found = std::ranges::find_if(
-    hot_, [&](const caf::actor& x) { return x.address() == watcher; });
-  if (found == hot_.end())
+void session_actor_state::unwatch(const caf::actor_addr& watcher) {
+  auto found = std::ranges::find_if(live_watchers_, [&](const caf::actor& x) {
+    return x.address() == watcher;
+  });
+  if (found == live_watchers_.end())
     return;
   self_->demonitor(watcher);
-  *found = std::move(hot_.back());
-  hot_.pop_back();
+  *found = std::move(live_watchers_.back());
+  live_watchers_.pop_back();
 }
 
-session_view session_self::view() {
+session_view session_actor_state::view() {
   if (view_.empty())
     view_ = shared_text{to_text(session_json(record(), machine_.running))};
   return {view_};

@@ -1,9 +1,9 @@
 // What the commands of a session print.
 #include "actors/session/session.hpp"
 
-#include "runtime/timeline/event_encoding.hpp"
-#include "runtime/exec/output_log.hpp"
 #include "runtime/disk/fsync_queue.hpp"
+#include "runtime/exec/output_log.hpp"
+#include "runtime/timeline/event_encoding.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -22,15 +22,16 @@ constexpr std::uint64_t bytes_per_turn = 256 * 1024;
 
 } // namespace
 
-void session_self::go_on_soon(const std::string& exec_id, live_exec& exec) {
+void session_actor_state::go_on_soon(const std::string& exec_id,
+                                     live_exec& exec) {
   if (!std::exchange(exec.going_on, true))
-    self_->send(self_, go_on{exec_id});
+    self_->send(self_, continue_output{exec_id});
 }
 
 // Announces what the log has and the timeline has not, a bounded piece a turn,
 // so that others get theirs in between; the exec's end comes after its last
 // byte.
-void session_self::pump_output(const std::string& exec_id) {
+void session_actor_state::pump_output(const std::string& exec_id) {
   auto found = live_.find(exec_id);
   if (found == live_.end() || !backlog_.empty())
     return;
@@ -45,7 +46,7 @@ void session_self::pump_output(const std::string& exec_id) {
     spdlog::error("session {}: output of exec {}: {}", id(), exec_id, e.what());
     exec.cutter = std::move(before);
     if (!std::exchange(retrying_, true))
-      self_->delayed_send(self_, std::chrono::seconds{1}, try_again{});
+      self_->delayed_send(self_, std::chrono::seconds{1}, retry_later{});
     return;
   }
   if (!all)
@@ -55,8 +56,8 @@ void session_self::pump_output(const std::string& exec_id) {
 }
 
 // What is to be cut, and then to be encoded.
-void session_self::read_once(event_data& data, const live_exec& exec,
-                             const std::vector<output_record>& records) {
+void session_actor_state::read_once(event_data& data, const live_exec& exec,
+                                    const std::vector<output_record>& records) {
   const auto& begins = exec.cutter.progress().announced;
   auto ends = begins;
   for (const auto& record : records)
@@ -69,7 +70,8 @@ void session_self::read_once(event_data& data, const live_exec& exec,
 
 // True if that was all. Throws where the logs cannot be read or the timeline
 // takes no more; nothing is announced then.
-bool session_self::announce_piece(const std::string& exec_id, live_exec& exec) {
+bool session_actor_state::announce_piece(const std::string& exec_id,
+                                         live_exec& exec) {
   std::vector<timeline_entry> entries;
   auto wanted = exec.records - std::min(exec.records, exec.cutter.records());
   event_data data{dir_, id()};
@@ -88,7 +90,7 @@ bool session_self::announce_piece(const std::string& exec_id, live_exec& exec) {
   // A log that is shorter than it was said to be is all there will be.
   auto all = taken == wanted || records.empty();
   records.resize(taken);
-  if (!hot_.empty())
+  if (!live_watchers_.empty())
     read_once(data, exec, records);
   exec.cutter.take(records, read, entries);
   if (all && exec.end)
@@ -105,7 +107,7 @@ bool session_self::announce_piece(const std::string& exec_id, live_exec& exec) {
   }
   if (taken > 0)
     look_soon();
-  context_->syncer->touched(exec_dir(exec_id));
+  context_->syncer->mark_dirty(exec_dir(exec_id));
   return all;
 }
 

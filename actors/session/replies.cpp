@@ -3,11 +3,11 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
-#include "runtime/timeline/timeline.hpp"
+#include "runtime/api_json/records.hpp"
 #include "runtime/base/utf8.hpp"
 #include "runtime/exec/output_log.hpp"
 #include "runtime/exec/spec.hpp"
-#include "runtime/api_json/records.hpp"
+#include "runtime/timeline/timeline.hpp"
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
@@ -45,28 +45,28 @@ void add_streams(nlohmann::ordered_json& json, const exec_spec& spec,
 
 // -- who waits ----------------------------------------------------------------
 
-void session_self::wait_for(const std::string& exec_id, session::ticket who,
-                            bool end) {
+void session_actor_state::wait_for(const std::string& exec_id,
+                                   session::ticket who, bool end) {
   auto status = machine_.execs.at(exec_id).status;
   auto found = live_.find(exec_id);
   // Until the checkout is there nothing starts, but that is soon.
   auto in_line =
-    !machine_.placing
+    !machine_.installing
     && std::ranges::find(machine_.waiting, exec_id) != machine_.waiting.end();
-  held_answers_ = held_answers_ || machine_.placing;
+  held_answers_ = held_answers_ || machine_.installing;
   if (is_over(status)
       || (!end && (in_line || status == exec_status::running))) {
     answer_exec(who, exec_id);
     return;
   }
-  if (!asked_.contains(who))
+  if (!pending_.contains(who))
     return; // nobody wants to know
   if (found == live_.end())
-    found = live_.try_emplace(exec_id, output_cutter{exec_id}).first;
+    found = live_.try_emplace(exec_id, output_event_splitter{exec_id}).first;
   found->second.waiters.push_back({who, end});
 }
 
-void session_self::wake_waiters(const std::string& exec_id, bool ended) {
+void session_actor_state::wake_waiters(const std::string& exec_id, bool ended) {
   auto found = live_.find(exec_id);
   if (found == live_.end())
     return;
@@ -84,8 +84,8 @@ void session_self::wake_waiters(const std::string& exec_id, bool ended) {
   }
 }
 
-void session_self::give_up_waiting(session::ticket who) {
-  if (!asked_.contains(who))
+void session_actor_state::give_up_waiting(session::ticket who) {
+  if (!pending_.contains(who))
     return;
   for (auto& [exec_id, exec] : live_) {
     auto waiting = std::ranges::find(exec.waiters, who, &waiter::who);
@@ -106,8 +106,8 @@ void session_self::give_up_waiting(session::ticket who) {
   }
 }
 
-void session_self::answer_exec(session::ticket who,
-                               const std::string& exec_id) {
+void session_actor_state::answer_exec(session::ticket who,
+                                      const std::string& exec_id) {
   auto waited = waits_.contains(who);
   auto promise = asker(who);
   if (!promise)
@@ -132,7 +132,8 @@ void session_self::answer_exec(session::ticket who,
 
 // -- what clients see ---------------------------------------------------------
 
-nlohmann::ordered_json session_self::json_of(const exec_record& exec) const {
+nlohmann::ordered_json
+session_actor_state::json_of(const exec_record& exec) const {
   live_output progress;
   auto& exec_id = exec.spec.exec_id;
   if (auto found = live_.find(exec_id);
@@ -153,7 +154,7 @@ nlohmann::ordered_json session_self::json_of(const exec_record& exec) const {
 }
 
 // All execs, newest first.
-std::vector<archived_exec> session_self::all_execs() const {
+std::vector<archived_exec> session_actor_state::all_execs() const {
   auto list = archive_->all();
   for (auto& exec_id : machine_.order) {
     archived_exec exec{exec_id};
@@ -169,7 +170,8 @@ std::vector<archived_exec> session_self::all_execs() const {
   return list;
 }
 
-caf::result<exec_page> session_self::page_of_execs(const list_execs& request) {
+caf::result<exec_page>
+session_actor_state::page_of_execs(const list_execs& request) {
   auto list = all_execs();
   auto next = list.begin();
   if (!request.cursor.empty()) {
@@ -198,14 +200,14 @@ caf::result<exec_page> session_self::page_of_execs(const list_execs& request) {
 
 // -- execs that are not at hand -----------------------------------------------
 
-void session_self::archive(const std::string& exec_id) {
+void session_actor_state::archive(const std::string& exec_id) {
   auto place = places_.extract(exec_id);
   if (place && !place.mapped().archived)
     archive_->add({exec_id, place.mapped().queued, place.mapped().exited});
 }
 
 // What the last event said of it, and what was asked for.
-exec_record session_self::load_exec(const archived_exec& place) const {
+exec_record session_actor_state::load_exec(const archived_exec& place) const {
   exec_record exec;
   if (auto request = kept_request(exec_dir(place.exec_id)))
     exec.spec = std::move(*request);
@@ -217,7 +219,8 @@ exec_record session_self::load_exec(const archived_exec& place) const {
 }
 
 // Brings an exec to hand that somebody asks for, if there is one.
-std::optional<caf::error> session_self::recall(const std::string& exec_id) {
+std::optional<caf::error>
+session_actor_state::recall(const std::string& exec_id) {
   if (machine_.execs.contains(exec_id) || archive_->empty())
     return std::nullopt;
   try {

@@ -3,11 +3,11 @@
 #include "actors/session/session.hpp"
 
 #include "actors/runner_link/link.hpp"
-#include "runtime/timeline/replay.hpp"
-#include "runtime/exec/spec.hpp"
-#include "runtime/exec/outcome.hpp"
-#include "runtime/runner/client/runner_client.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/exec/outcome.hpp"
+#include "runtime/exec/spec.hpp"
+#include "runtime/runner/client/runner_client.hpp"
+#include "runtime/timeline/replay.hpp"
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
@@ -23,22 +23,22 @@ constexpr std::size_t bytes_at_once = 1024 * 1024;
 
 } // namespace
 
-void session_self::revive() {
+void session_actor_state::revive() {
   recover_events();
   recover_execs();
   recover_requests();
   // Until the checkout is in its place, on disk, nobody has used it; so it can
   // be made again.
-  machine_.placing = (record().status == session_status::active
-                      || record().status == session_status::checking_in)
-                     && !touched_
-                     && !std::filesystem::exists(
-                       std::filesystem::symlink_status(dir_ / "checkout"));
+  machine_.installing = (record().status == session_status::active
+                         || record().status == session_status::checking_in)
+                        && !has_activity_
+                        && !std::filesystem::exists(
+                          std::filesystem::symlink_status(dir_ / "checkout"));
 }
 
 // What the last stored change was asked to do lies in the event that announced
 // it.
-void session_self::recover_requests() {
+void session_actor_state::recover_requests() {
   auto setup = std::exchange(machine_.setup, {});
   auto events = nlohmann::json::parse(record().last_event_data, nullptr, false);
   if (record().status == session_status::creating)
@@ -69,7 +69,7 @@ void session_self::recover_requests() {
 }
 
 // The store had the last change, but the crash came before the timeline did.
-void session_self::recover_events() {
+void session_actor_state::recover_events() {
   if (record().version <= timeline_->last_version())
     return;
   auto events =
@@ -92,7 +92,7 @@ void session_self::recover_events() {
 }
 
 // The session is over, so nothing runs; but nobody wrote down how it ended.
-void session_self::close_exec(exec_record& exec) {
+void session_actor_state::close_exec(exec_record& exec) {
   auto record = read_exit_record(exec_dir(exec.spec.exec_id));
   if (record)
     exec.outcome = outcome_of(*record);
@@ -102,7 +102,7 @@ void session_self::close_exec(exec_record& exec) {
 }
 
 // Execs are what the timeline says of them; requests lie beside the logs.
-void session_self::recover_execs() {
+void session_actor_state::recover_execs() {
   timeline_reader reader{dir_};
   std::uint64_t after = 0;
   for (;;) {
@@ -124,14 +124,14 @@ void session_self::recover_execs() {
     resume_open(open);
 }
 
-void session_self::recover_exec(const timeline_entry& entry) {
+void session_actor_state::recover_exec(const timeline_entry& entry) {
   switch (entry.kind) {
     case event_kind::session_ended:
       ended_published_ = true;
       return;
     case event_kind::git_pushed:
     case event_kind::git_committed: {
-      touched_ = true;
+      has_activity_ = true;
       auto data = nlohmann::json::parse(entry.data, nullptr, false);
       machine_.tip = data.is_object() ? data.value("new", "") : "";
       return;
@@ -154,13 +154,13 @@ void session_self::recover_exec(const timeline_entry& entry) {
         return;
       read_exec_json(entry.data, found->second);
       if (entry.kind == event_kind::exec_started) {
-        touched_ = true;
+        has_activity_ = true;
         return;
       }
       places_[entry.exec_id].exited = entry.id.seq;
       // No more than a session that was never away holds.
       perform(
-        session::apply(machine_, session::in::exec_settled{entry.exec_id}));
+        session::apply(machine_, session::in::exec_finalized{entry.exec_id}));
       return;
     }
     default:
@@ -168,12 +168,12 @@ void session_self::recover_exec(const timeline_entry& entry) {
   }
 }
 
-void session_self::resume_open(const std::vector<std::string>& open) {
+void session_actor_state::resume_open(const std::vector<std::string>& open) {
   auto cutters = resume_cutters(dir_, open);
   bool sent_any = false;
   for (auto& exec_id : open) {
     auto cutter = cutters.find(exec_id);
-    live_exec exec{cutter == cutters.end() ? output_cutter{exec_id}
+    live_exec exec{cutter == cutters.end() ? output_event_splitter{exec_id}
                                            : cutter->second};
     for (std::size_t i = 0; i < output_streams; ++i)
       exec.printed[i] = exec.cutter.progress().recorded[i];
@@ -181,7 +181,7 @@ void session_self::resume_open(const std::vector<std::string>& open) {
     // could answer. What was not sent waits in line again.
     exec.spawn_sent = was_sent(exec_dir(exec_id));
     if (exec.spawn_sent) {
-      touched_ = true;
+      has_activity_ = true;
       ++machine_.running;
       sent_any = true;
     } else {

@@ -4,9 +4,9 @@
 #include "actors/project/review_machine.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/api_json/records.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/sha256.hpp"
-#include "runtime/api_json/records.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -20,12 +20,13 @@ namespace in = session::in;
 
 namespace {
 
-constexpr std::chrono::seconds cancel_patience{10};
+constexpr std::chrono::seconds cancel_timeout{10};
 
 } // namespace
 
-session_core::behavior_type
-session_self::start(pointer self, context_ptr context, session_birth birth) {
+session_core::behavior_type session_actor_state::start(pointer self,
+                                                       context_ptr context,
+                                                       session_args birth) {
   self_ = self;
   context_ = std::move(context);
   project_ = std::move(birth.project);
@@ -143,7 +144,7 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
       auto promise = self_->make_response_promise<exec_view>();
       auto who = ask(promise);
       // One that takes its time to end is answered as it is then.
-      self_->delayed_send(self_, cancel_patience, wait_over{who});
+      self_->delayed_send(self_, cancel_timeout, wait_over{who});
       feed(in::cancel_asked{who, x.exec_id, now_ms()});
       return promise;
     },
@@ -229,12 +230,12 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
     [this](const input_written& x) { on_written(x); },
     // -- what it says to itself
     [this](const wait_over& x) { give_up_waiting(x.ticket); },
-    [this](const go_on& x) {
+    [this](const continue_output& x) {
       if (auto found = live_.find(x.exec_id); found != live_.end())
         found->second.going_on = false;
       pump_output(x.exec_id);
     },
-    [this](const try_again&) { try_backlog(); },
+    [this](const retry_later&) { try_backlog(); },
     [this](const look_at_branch&) {
       look_armed_ = false;
       feed(in::look{});
@@ -248,9 +249,9 @@ session_self::start(pointer self, context_ptr context, session_birth birth) {
   };
 }
 
-session_core::behavior_type session_body(session_self::pointer self,
+session_core::behavior_type session_body(session_actor_state::pointer self,
                                          context_ptr context,
-                                         session_birth birth) {
+                                         session_args birth) {
   // Its supervisor tells by the error what is a crash and what is not.
   self->set_exception_handler(
     [](std::exception_ptr& what) { return error_of_crash(what); });
@@ -259,7 +260,7 @@ session_core::behavior_type session_body(session_self::pointer self,
 
 // -- from message to machine and back -----------------------------------------
 
-void session_self::feed(session::input what) {
+void session_actor_state::feed(session::input what) {
   inbox_.push_back(std::move(what));
   advance();
 }
@@ -267,7 +268,7 @@ void session_self::feed(session::input what) {
 // Inputs are applied one after the other, also those that come up while an
 // effect is performed; what may change the record waits while a change is on
 // its way to the store.
-void session_self::advance() {
+void session_actor_state::advance() {
   if (advancing_)
     return;
   advancing_ = true;
@@ -286,35 +287,36 @@ void session_self::advance() {
       perform(session::apply(machine_, next));
   }
   advancing_ = false;
-  if (!machine_.placing)
+  if (!machine_.installing)
     checkout_is_there();
   report_load();
 }
 
-session::ticket session_self::ask(caf::response_promise promise) {
+session::ticket session_actor_state::ask(caf::response_promise promise) {
   touch();
-  asked_.emplace(++last_ticket_, std::move(promise));
+  pending_.emplace(++last_ticket_, std::move(promise));
   return last_ticket_;
 }
 
-std::optional<caf::response_promise> session_self::asker(session::ticket who) {
+std::optional<caf::response_promise>
+session_actor_state::asker(session::ticket who) {
   waits_.erase(who);
   starts_.erase(who);
   secrets_.erase(who);
   inputs_.erase(who);
   transfers_.erase(who);
-  auto node = asked_.extract(who);
+  auto node = pending_.extract(who);
   if (!node)
     return std::nullopt;
   return std::move(node.mapped());
 }
 
-void session_self::refuse(session::ticket who, const refusal& why) {
+void session_actor_state::refuse(session::ticket who, const refusal& why) {
   if (auto promise = asker(who))
     promise->deliver(to_error(why));
 }
 
-void session_self::touch() {
+void session_actor_state::touch() {
   last_asked_ = now_ms();
 }
 

@@ -1,8 +1,8 @@
 // A session's actor: the only writer of its state, the sequencer of its
 // events.
 //
-// What to do is decided by the machine (actors/session/machine/machine.hpp); this
-// actor performs it: it stores changes, keeps the timeline, talks to the
+// What to do is decided by the machine (actors/session/machine/machine.hpp);
+// this actor performs it: it stores changes, keeps the timeline, talks to the
 // runner and answers those who asked. Split by concern:
 //
 //   session.cpp          the behaviour: from message to machine and back
@@ -46,7 +46,7 @@
 namespace greenroom {
 
 /// What an actor needs to become a session.
-struct session_birth {
+struct session_args {
   session_record record;
   project_record project;
   session_supervisor_actor supervisor;
@@ -64,13 +64,13 @@ inline constexpr std::size_t max_exec_page = 4 * 1024 * 1024;
 /// share the git workers with everybody's creates.
 inline constexpr std::uint32_t max_git_asks = 4;
 
-class session_self {
+class session_actor_state {
 public:
-  using pointer = session_core::stateful_pointer<session_self>;
+  using pointer = session_core::stateful_pointer<session_actor_state>;
   static inline const char* name = "session";
 
   session_core::behavior_type start(pointer self, context_ptr context,
-                                    session_birth birth);
+                                    session_args birth);
 
 private:
   /// Somebody who waits for an exec to start or to end.
@@ -81,8 +81,9 @@ private:
 
   /// An exec that is not over, or whose last output is not announced yet.
   struct live_exec {
-    explicit live_exec(output_cutter position) : cutter(std::move(position)) {}
-    output_cutter cutter;
+    explicit live_exec(output_event_splitter position)
+      : cutter(std::move(position)) {}
+    output_event_splitter cutter;
     std::uint64_t records = 0; // the log has at least these
     std::optional<exec_outcome> end;
     std::array<std::uint64_t, output_streams> printed{};
@@ -90,7 +91,7 @@ private:
     std::vector<waiter> waiters;
     bool spawn_sent = false;
     bool cancel_wanted = false; // to be told to the runner once it is there
-    bool going_on = false;      // a go_on is on its way
+    bool going_on = false;      // a continue_output is on its way
   };
 
   /// Where an exec at hand stands in the timeline.
@@ -130,7 +131,7 @@ private:
 
   // session_endings.cpp
   void make_checkout();
-  void place_checkout();
+  void install_checkout();
   void checkout_is_there();
   void save_checkin();
   void save_rescue();
@@ -148,7 +149,7 @@ private:
   void end_transfers();
   void forget_edge(const caf::actor_addr& edge);
   caf::result<git_answer> ask_about_checkout(ask_git& what);
-  void find_tip();
+  void poll_branch();
   void look_soon();
   void look_after_exec();
 
@@ -246,7 +247,7 @@ private:
   bool advancing_ = false;
 
   session::ticket last_ticket_ = 0;
-  std::unordered_map<session::ticket, caf::response_promise> asked_;
+  std::unordered_map<session::ticket, caf::response_promise> pending_;
   std::unordered_set<session::ticket> waits_;  // ready to wait for an end
   std::unordered_set<session::ticket> starts_; // get the record
   std::unordered_map<session::ticket, std::string> secrets_; // to be handed out
@@ -259,7 +260,7 @@ private:
   runner_state runner_ = runner_state::absent;
   bool starting_ = false; // the runner was asked for to be started
   bool stopped_ = false;  // nothing runs any more; the machine is yet to hear
-  std::optional<exec_archive> archive_;
+  std::optional<exec_index> archive_;
   std::unordered_map<std::string, exec_place> places_; // of execs at hand
   std::uint32_t reported_load_ = 0;
 
@@ -269,7 +270,7 @@ private:
   std::uint32_t review_tries_ = 0;
   bool review_waiting_ = false;   // to be asked for again at the next try
   bool checkout_waiting_ = false; // likewise
-  bool placing_waiting_ = false;  // likewise
+  bool install_waiting_ = false;  // likewise
   std::vector<std::function<void()>> asks_waiting_; // for the checkout
   bool held_answers_ = false;  // likewise: of execs that would start at once
   std::uint32_t git_asks_ = 0; // on their way to the git workers
@@ -279,14 +280,16 @@ private:
   bool retrying_ = false;
   std::function<void()> pending_change_; // writes what the store did not take
   bool ended_published_ = false;
-  bool touched_ = false; // found at a revival: somebody has used the checkout
-  std::vector<caf::actor> hot_; // watchers that have everything so far
-  shared_text view_;            // empty: to be encoded anew
+  bool has_activity_ =
+    false; // found at a revival: somebody has used the checkout
+  std::vector<caf::actor>
+    live_watchers_;  // watchers that have everything so far
+  shared_text view_; // empty: to be encoded anew
   unix_ms last_asked_ = 0;
 };
 
-session_core::behavior_type session_body(session_self::pointer self,
+session_core::behavior_type session_body(session_actor_state::pointer self,
                                          context_ptr context,
-                                         session_birth birth);
+                                         session_args birth);
 
 } // namespace greenroom

@@ -2,9 +2,9 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
+#include "runtime/store/api_keys.hpp"
 #include "runtime/store/batch.hpp"
 #include "runtime/store/idempotency.hpp"
-#include "runtime/store/api_keys.hpp"
 #include "runtime/store/projects.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"

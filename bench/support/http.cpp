@@ -41,10 +41,9 @@ unique_fd connect_to(std::uint16_t port) {
   if (!socket)
     fail("socket");
   int on = 1;
-  timeval patience{30, 0};
+  timeval timeout{30, 0};
   ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience,
-               sizeof patience);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(port);

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-constexpr std::chrono::seconds patience{20};
+constexpr std::chrono::seconds timeout{20};
 
 } // namespace
 
@@ -54,14 +54,14 @@ node::~node() {
     for (auto& session :
          fs::directory_iterator{dir_.path() / "data/sessions", none})
       sessions.push_back(session.path().filename());
-    kill_leftovers(sessions);
+    kill_orphans(sessions);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "clearing up after a node: %s\n", e.what());
   }
 }
 
 void node::await_serving() {
-  auto end = std::chrono::steady_clock::now() + patience;
+  auto end = std::chrono::steady_clock::now() + timeout;
   while (process_->running() && std::chrono::steady_clock::now() < end)
     try {
       if (connection{port_}.ask(request("GET", "/readyz")).status == 200)

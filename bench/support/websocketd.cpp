@@ -13,7 +13,7 @@ namespace greenroom::bench {
 
 namespace {
 
-constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::seconds timeout{5};
 
 } // namespace
 
@@ -24,7 +24,7 @@ websocketd::websocketd(const std::vector<std::string>& command)
                                 "--loglevel=fatal"};
   argv.insert(argv.end(), command.begin(), command.end());
   server_ = std::make_unique<child>(argv);
-  auto end = std::chrono::steady_clock::now() + patience;
+  auto end = std::chrono::steady_clock::now() + timeout;
   while (std::chrono::steady_clock::now() < end)
     try {
       run();

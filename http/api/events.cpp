@@ -1,8 +1,8 @@
-#include "http/edge/ask.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
-#include "http/streams/session_subscriptions.hpp"
+#include "http/edge/ask.hpp"
 #include "http/streams/response_registry.hpp"
+#include "http/streams/session_subscriptions.hpp"
 
 #include <charconv>
 
@@ -54,7 +54,8 @@ void start_stream(const exchange_ptr& ex, const session_actor& session,
   auto one = std::make_shared<stream>(ex, start, filter);
   env.streams.add(one);
   if (!one->over()) // unless the server stops
-    one->join(env.fans.of(env, ex->project_id(), ex->session_id(), session));
+    one->join(env.session_subscriptions.of(env, ex->project_id(),
+                                           ex->session_id(), session));
 }
 
 } // namespace

@@ -1,8 +1,8 @@
-#include "http/edge/ask.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/base/json_body.hpp"
 #include "http/base/terminal_size.hpp"
+#include "http/edge/ask.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/durations.hpp"
 
@@ -128,10 +128,10 @@ void reply_with(const exchange_ptr& ex, int status, const exec_view& view) {
 void start_exec(const exchange_ptr& ex) {
   auto what = read_exec(*ex);
   auto& options = ex->env.options;
-  auto patience = what.wait == 0
-                    ? options.ordinary
-                    : std::chrono::milliseconds{what.wait} + options.wait_slack;
-  change_in_session<exec_view>(ex, patience, std::move(what),
+  auto timeout = what.wait == 0
+                   ? options.ordinary
+                   : std::chrono::milliseconds{what.wait} + options.wait_slack;
+  change_in_session<exec_view>(ex, timeout, std::move(what),
                                [ex](const exec_view& view) {
                                  reply_with(ex, view.ended ? 200 : 202, view);
                                });

@@ -1,7 +1,7 @@
 #include "http/api/fields.hpp"
 
-#include "http/edge/thread_context.hpp"
 #include "http/base/json_body.hpp"
+#include "http/edge/thread_context.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/durations.hpp"

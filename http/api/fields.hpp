@@ -3,8 +3,8 @@
 // What is wrong is thrown as refused bad_request with the sentence of API.md.
 #pragma once
 
-#include "http/edge/exchange.hpp"
 #include "http/base/parse.hpp"
+#include "http/edge/exchange.hpp"
 #include "messages/requests.hpp"
 
 #include <nlohmann/json_fwd.hpp>

@@ -1,8 +1,8 @@
-#include "http/git/clone_url.hpp"
-#include "http/edge/ask.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/base/json_body.hpp"
+#include "http/edge/ask.hpp"
+#include "http/git/clone_url.hpp"
 #include "runtime/git/common/refs.hpp"
 
 #include <nlohmann/json.hpp>

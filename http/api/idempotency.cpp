@@ -1,8 +1,8 @@
 #include "http/api/idempotency.hpp"
 
-#include "http/edge/ask.hpp"
-#include "http/base/parse.hpp"
 #include "http/api/routes.hpp"
+#include "http/base/parse.hpp"
+#include "http/edge/ask.hpp"
 #include "messages/ids.hpp"
 #include "runtime/auth/sha256.hpp"
 
@@ -33,7 +33,7 @@ std::string fingerprint_of(const request& in) {
 }
 
 void replay(const exchange_ptr& ex, const begun_request& kept) {
-  if (ex->route->made_anew && kept.status < 300) {
+  if (ex->route->never_replayed && kept.status < 300) {
     ex->planned_id = kept.planned_id;
     ex->repeated = true;
     ex->route->handle(ex);
@@ -121,7 +121,7 @@ void request_record::keep(const exchange_ptr& ex, response answer) {
   kept_ = true;
   finish_request what{key_id_, name_, static_cast<std::uint16_t>(answer.status),
                       std::string{without_meta(answer.body)}, now_ms()};
-  if (answer.status < 300 && ex->route->made_anew)
+  if (answer.status < 300 && ex->route->never_replayed)
     what.body.clear();
   else if (!ex->kept_data.empty())
     what.body = R"({"data":)" + ex->kept_data;

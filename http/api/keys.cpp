@@ -1,11 +1,11 @@
-#include "http/edge/ask.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/base/json_body.hpp"
+#include "http/edge/ask.hpp"
 #include "messages/ids.hpp"
+#include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
 #include "runtime/base/durations.hpp"
-#include "runtime/api_json/records.hpp"
 
 #include <nlohmann/json.hpp>
 

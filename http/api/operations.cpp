@@ -1,6 +1,6 @@
-#include "http/edge/thread_context.hpp"
 #include "http/api/handlers.hpp"
 #include "http/api/openapi.hpp"
+#include "http/edge/thread_context.hpp"
 #include "runtime/base/version.hpp"
 
 #include <nlohmann/json.hpp>
@@ -31,8 +31,8 @@ void readyz(const exchange_ptr& ex) {
 
 void version(const exchange_ptr& ex) {
   ex->reply(
-    200,
-    ordered_json{{"name", "greenroom"}, {"version", greenroom::version()}}.dump());
+    200, ordered_json{{"name", "greenroom"}, {"version", greenroom::version()}}
+           .dump());
 }
 
 void openapi(const exchange_ptr& ex) {

@@ -1,10 +1,10 @@
-#include "http/edge/ask.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
-#include "http/streams/output_download.hpp"
 #include "http/api/routes.hpp"
-#include "http/wire/websocket_frames.hpp"
+#include "http/edge/ask.hpp"
+#include "http/streams/output_download.hpp"
 #include "http/streams/terminal.hpp"
+#include "http/wire/websocket_frames.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/scopes.hpp"
 
@@ -51,7 +51,7 @@ void check_terminal(const exec_view& view) {
 }
 
 /// How followers of the exchange's exec ask about it.
-log_follower::question ask_whether_over(const exchange_ptr& ex) {
+output_tail::question ask_whether_over(const exchange_ptr& ex) {
   return [ex](const std::function<void(bool)>& tell) {
     ask_session<exec_view>(
       ex, ex->env.options.look_up, retry::always,

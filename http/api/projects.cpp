@@ -1,8 +1,8 @@
 #include "runtime/config/projects.hpp"
-#include "http/edge/ask.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/base/json_body.hpp"
+#include "http/edge/ask.hpp"
 #include "runtime/auth/scopes.hpp"
 
 #include <nlohmann/json.hpp>

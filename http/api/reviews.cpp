@@ -1,11 +1,11 @@
 #include "runtime/api_json/reviews.hpp"
-#include "http/edge/ask.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/base/json_body.hpp"
+#include "http/edge/ask.hpp"
 #include "http/streams/output_download.hpp"
-#include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
 
 #include <nlohmann/json.hpp>
 

@@ -1,9 +1,9 @@
 #include "http/api/routes.hpp"
 
-#include "http/edge/thread_context.hpp"
 #include "http/api/handlers.hpp"
 #include "http/api/idempotency.hpp"
 #include "http/base/parse.hpp"
+#include "http/edge/thread_context.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/auth/api_keys.hpp"
@@ -21,13 +21,13 @@ using enum access;
 
 constexpr bool with_body = true;
 constexpr bool no_body = false;
-constexpr bool made_anew = true;
+constexpr bool never_replayed = true;
 
 constexpr route table[] = {
   {verb::get, "/projects/{id}/sessions", read_session, no_body,
    handlers::list_sessions},
   {verb::post, "/projects/{id}/sessions", change_session, with_body,
-   handlers::create_session, made_anew},
+   handlers::create_session, never_replayed},
   {verb::get, "/projects/{id}/sessions/{sid}", read_session, no_body,
    handlers::get_session},
   {verb::del, "/projects/{id}/sessions/{sid}", admin, no_body,
@@ -38,7 +38,7 @@ constexpr route table[] = {
   {verb::post, "/projects/{id}/sessions/{sid}/extend", change_session,
    with_body, handlers::extend_session},
   {verb::post, "/projects/{id}/sessions/{sid}/clone-token", change_session,
-   with_body, handlers::rotate_token, made_anew},
+   with_body, handlers::rotate_token, never_replayed},
   {verb::get, "/projects/{id}/sessions/{sid}/git", read_session, no_body,
    handlers::get_git_state},
   {verb::get, "/projects/{id}/sessions/{sid}/diff", read_session, no_body,

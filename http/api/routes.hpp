@@ -33,7 +33,7 @@ struct route {
   void (*handle)(const exchange_ptr&);
   // For a repetition with an Idempotency-Key: the answer holds a secret, so it
   // is made again instead of being kept.
-  bool made_anew = false;
+  bool never_replayed = false;
 };
 
 std::span<const route> routes() noexcept;

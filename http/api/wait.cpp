@@ -1,7 +1,7 @@
-#include "http/edge/ask.hpp"
-#include "http/edge/exec_watch.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/edge/ask.hpp"
+#include "http/edge/exec_watch.hpp"
 #include "http/streams/response_registry.hpp"
 #include "messages/ids.hpp"
 #include "runtime/auth/api_keys.hpp"
@@ -60,8 +60,8 @@ wait_request read_wait(const exchange& ex) {
 }
 
 /// A request that waits, until the bell says over or late.
-class waiting final : public open_stream,
-                      public bell_listener,
+class waiting final : public long_response,
+                      public exec_watch_listener,
                       public std::enable_shared_from_this<waiting> {
 public:
   waiting(exchange_ptr ex, wait_request what)
@@ -72,15 +72,15 @@ public:
     env_.streams.add(shared_from_this());
     if (!ex_)
       return;
-    bell_task task{ex_->project_id(),
-                   ex_->session_id(),
-                   what_.exec_id,
-                   session,
-                   env_.directory,
-                   env_.options.look_up,
-                   std::chrono::milliseconds{what_.timeout}};
-    bell_ = env_.system.spawn<exec_bell>(env_.life, weak_from_this(),
-                                         std::move(task));
+    exec_watch_task task{ex_->project_id(),
+                         ex_->session_id(),
+                         what_.exec_id,
+                         session,
+                         env_.directory,
+                         env_.options.look_up,
+                         std::chrono::milliseconds{what_.timeout}};
+    bell_ = env_.system.spawn<exec_watch>(env_.life, weak_from_this(),
+                                          std::move(task));
   }
 
   void close() override {
@@ -121,14 +121,14 @@ private:
       ex->reply(200, result);
     };
     ex->start_over();
-    auto patience = env_.options.look_up;
+    auto timeout = env_.options.look_up;
     if (what_.exec_id.empty())
       read_in_session<session_view>(
-        ex, patience, greenroom::get_session{},
+        ex, timeout, greenroom::get_session{},
         [tell](const session_view& v) { tell("session", v.json.view()); });
     else
       read_in_session<exec_view>(
-        ex, patience, greenroom::get_exec{what_.exec_id},
+        ex, timeout, greenroom::get_exec{what_.exec_id},
         [tell](const exec_view& v) { tell("exec", v.json.view()); });
   }
 
@@ -148,7 +148,7 @@ private:
   const std::uint64_t connection_id_;
   const wait_request what_;
   exchange_ptr ex_; // null: over
-  bell_actor bell_;
+  exec_watch_actor bell_;
 };
 
 } // namespace

@@ -43,10 +43,10 @@ struct options {
   // Streams: a comment after this much silence; and how long one write of at
   // most 64 KiB may take before the reader counts as gone.
   std::chrono::milliseconds heartbeat{5'000};
-  std::chrono::milliseconds write_patience{60'000};
+  std::chrono::milliseconds write_timeout{60'000};
 
   // How long a client may take to send a request, idle time included.
-  std::chrono::milliseconds read_patience{60'000};
+  std::chrono::milliseconds read_timeout{60'000};
 
   // Git over HTTP: beside the API, and where a host is named there too.
   std::string git_host;
@@ -55,8 +55,8 @@ struct options {
   std::uint64_t max_push = std::uint64_t{256} << 20;
   // How long a client of git may take for the head of a request, and for each
   // step of a transfer; connections wait that long for another request, too.
-  std::chrono::milliseconds git_head_patience{10'000};
-  std::chrono::milliseconds git_patience{60'000};
+  std::chrono::milliseconds git_head_timeout{10'000};
+  std::chrono::milliseconds git_timeout{60'000};
 };
 
 /// The options that a configuration asks for.

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "http/edge/bridge.hpp"
-#include "http/edge/thread_context.hpp"
 #include "http/edge/exchange.hpp"
+#include "http/edge/thread_context.hpp"
 #include "messages/requests.hpp"
 
 #include <chrono>
@@ -43,14 +43,14 @@ caf::error too_many();
 /// patience counts from the request's arrival, whatever has been asked before.
 template <class Reply, class Handle, class Message, class Ok, class Failed>
 void ask(const exchange_ptr& ex, const Handle& whom,
-         std::chrono::milliseconds patience, Message&& message, Ok ok,
+         std::chrono::milliseconds timeout, Message&& message, Ok ok,
          Failed failed) {
   if (ex->env.bridge.full()) {
     failed(too_many());
     return;
   }
   ex->env.bridge.template ask<Reply>(
-    whom, ex->left_of(patience), std::forward<Message>(message),
+    whom, ex->left_of(timeout), std::forward<Message>(message),
     [ex, ok = std::move(ok)](const Reply& reply) mutable {
       answering(ex, [&] { ok(reply); });
     },
@@ -59,8 +59,8 @@ void ask(const exchange_ptr& ex, const Handle& whom,
 
 template <class Reply, class Handle, class Message, class Ok>
 void ask(const exchange_ptr& ex, const Handle& whom,
-         std::chrono::milliseconds patience, Message&& message, Ok ok) {
-  ask<Reply>(ex, whom, patience, std::forward<Message>(message), std::move(ok),
+         std::chrono::milliseconds timeout, Message&& message, Ok ok) {
+  ask<Reply>(ex, whom, timeout, std::forward<Message>(message), std::move(ok),
              [ex](const caf::error& why) { refuse_with(ex, why); });
 }
 
@@ -127,15 +127,15 @@ enum class retry {
 /// Asks the exchange's session. A session that has just gone to sleep, or has
 /// crashed, has another actor at the next look-up; it is asked once.
 template <class Reply, class Message, class Ok, class Failed>
-void ask_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
+void ask_session(const exchange_ptr& ex, std::chrono::milliseconds timeout,
                  retry how, Message message, Ok ok, Failed failed,
                  bool again = true) {
   auto ask_it = [=](const session_actor& session) {
     ask<Reply>(
-      ex, session, patience, message, ok, [=](const caf::error& why) mutable {
+      ex, session, timeout, message, ok, [=](const caf::error& why) mutable {
         if (again && (how == retry::always ? is_gone(why) : is_unread(why))) {
           ex->env.bridge.sessions.erase(ex->session_id());
-          ask_session<Reply>(ex, patience, how, message, ok, failed, false);
+          ask_session<Reply>(ex, timeout, how, message, ok, failed, false);
         } else {
           failed(why);
         }
@@ -146,27 +146,27 @@ void ask_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
 
 template <class Reply, class Message, class Ok>
 void change_in_session(const exchange_ptr& ex,
-                       std::chrono::milliseconds patience, Message message,
+                       std::chrono::milliseconds timeout, Message message,
                        Ok ok) {
-  ask_session<Reply>(ex, patience, retry::unhandled, std::move(message),
+  ask_session<Reply>(ex, timeout, retry::unhandled, std::move(message),
                      std::move(ok),
                      [ex](const caf::error& why) { refuse_with(ex, why); });
 }
 
 template <class Reply, class Message, class Ok>
-void read_in_session(const exchange_ptr& ex, std::chrono::milliseconds patience,
+void read_in_session(const exchange_ptr& ex, std::chrono::milliseconds timeout,
                      Message message, Ok ok) {
-  ask_session<Reply>(ex, patience, retry::always, std::move(message),
+  ask_session<Reply>(ex, timeout, retry::always, std::move(message),
                      std::move(ok),
                      [ex](const caf::error& why) { refuse_with(ex, why); });
 }
 
 /// Asks the exchange's project.
 template <class Reply, class Message, class Ok>
-void ask_project(const exchange_ptr& ex, std::chrono::milliseconds patience,
+void ask_project(const exchange_ptr& ex, std::chrono::milliseconds timeout,
                  Message message, Ok ok) {
   with_project(ex, [=](const project_actor& project) {
-    ask<Reply>(ex, project, patience, message, ok);
+    ask<Reply>(ex, project, timeout, message, ok);
   });
 }
 

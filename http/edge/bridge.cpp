@@ -43,8 +43,8 @@ bridge& bridge::behind(const edge_actor& handle) {
 }
 
 void bridge::add(caf::message_id id, std::unique_ptr<call> added,
-                 std::chrono::milliseconds patience, caf::actor_addr asked) {
-  added->deadline = clock::now() + patience;
+                 std::chrono::milliseconds timeout, caf::actor_addr asked) {
+  added->deadline = clock::now() + timeout;
   added->asked = std::move(asked);
   pending_.emplace(id.integer_value(), std::move(added));
 }

@@ -51,7 +51,7 @@ public:
   /// `failed(const caf::error&)` on this thread, exactly once and never from
   /// inside.
   template <class Reply, class Handle, class Message, class Ok, class Failed>
-  void ask(const Handle& whom, std::chrono::milliseconds patience,
+  void ask(const Handle& whom, std::chrono::milliseconds timeout,
            Message&& message, Ok ok, Failed failed);
 
   bool full() const noexcept {
@@ -115,7 +115,7 @@ private:
   };
 
   void add(caf::message_id id, std::unique_ptr<call> added,
-           std::chrono::milliseconds patience, caf::actor_addr asked);
+           std::chrono::milliseconds timeout, caf::actor_addr asked);
   void went_down(const caf::actor_addr& who);
 
   std::size_t max_pending_;
@@ -124,13 +124,13 @@ private:
 };
 
 template <class Reply, class Handle, class Message, class Ok, class Failed>
-void bridge::ask(const Handle& whom, std::chrono::milliseconds patience,
+void bridge::ask(const Handle& whom, std::chrono::milliseconds timeout,
                  Message&& message, Ok ok, Failed failed) {
   auto id = request(whom, caf::infinite, std::forward<Message>(message)).id();
   add(id,
       std::make_unique<typed_call<Reply, Ok, Failed>>(std::move(ok),
                                                       std::move(failed)),
-      patience, whom.address());
+      timeout, whom.address());
 }
 
 } // namespace greenroom::http

@@ -1,7 +1,7 @@
 #include "http/edge/exchange.hpp"
 
-#include "http/edge/thread_context.hpp"
 #include "http/edge/request_log.hpp"
+#include "http/edge/thread_context.hpp"
 #include "http/wire/web_socket.hpp"
 
 #include <spdlog/fmt/fmt.h>

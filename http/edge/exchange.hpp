@@ -87,8 +87,8 @@ public:
 
   // Set where the client sent an Idempotency-Key.
   std::unique_ptr<answer_keeper> record;
-  std::string planned_id;                 // of what the request makes
-  bool repeated = false; // it may have been served before, in whole or in part
+  std::string planned_id; // of what the request makes
+  bool repeated = false;  // it may have been served before, in whole or in part
   // What is kept of the answer's data for repetitions, where that holds a
   // secret.
   std::string kept_data;
@@ -123,7 +123,7 @@ public:
     return status_ != 0;
   }
 
-  /// Which connection this is, for `stream_table`.
+  /// Which connection this is, for `response_registry`.
   virtual std::uint64_t connection_id() const noexcept = 0;
 
 protected:

@@ -27,9 +27,11 @@ bool is_passing(const caf::error& why) {
 
 } // namespace
 
-exec_bell::exec_bell(caf::actor_config& config, std::weak_ptr<http::loop> home,
-                     std::weak_ptr<bell_listener> listener, bell_task task)
-  : bell_actor::base(config), loop_(std::move(home)),
+exec_watch::exec_watch(caf::actor_config& config,
+                       std::weak_ptr<http::loop> home,
+                       std::weak_ptr<exec_watch_listener> listener,
+                       exec_watch_task task)
+  : exec_watch_actor::base(config), loop_(std::move(home)),
     listener_(std::move(listener)), task_(std::move(task)) {
   set_down_handler([this](caf::down_msg& message) {
     if (message.source == task_.session.address())
@@ -37,32 +39,32 @@ exec_bell::exec_bell(caf::actor_config& config, std::weak_ptr<http::loop> home,
   });
 }
 
-const char* exec_bell::name() const {
+const char* exec_watch::name() const {
   return "greenroom.http.bell";
 }
 
 /// The clock keeps the object until the reminders are due; what it holds goes
 /// now.
-void exec_bell::on_exit() {
+void exec_watch::on_exit() {
   listener_.reset();
   task_ = {};
 }
 
-exec_bell::behavior_type exec_bell::make_behavior() {
+exec_watch::behavior_type exec_watch::make_behavior() {
   monitor(task_.session);
-  delayed_send(bell_actor{this}, task_.limit, bell_time_up{});
+  delayed_send(exec_watch_actor{this}, task_.limit, bell_time_up{});
   ask();
   return {[this](const event_batch& events) { batch(events); },
           [this](bell_look_again) { look(); },
           [this](bell_time_up) {
-            tell(&bell_listener::late);
+            tell(&exec_watch_listener::late);
             quit();
           }};
 }
 
-void exec_bell::ask() {
+void exec_watch::ask() {
   request(task_.session, task_.look_up,
-          watch_session{watcher_actor{bell_actor{this}}, 0, true})
+          watch_session{watcher_actor{exec_watch_actor{this}}, 0, true})
     .then(
       [this, g = generation_](const watch_reply& reply) {
         if (g != generation_)
@@ -82,7 +84,7 @@ void exec_bell::ask() {
 }
 
 /// What happened before the session knew of this bell.
-void exec_bell::ask_exec() {
+void exec_watch::ask_exec() {
   if (task_.exec_id.empty())
     return;
   request(task_.session, task_.look_up, greenroom::get_exec{task_.exec_id})
@@ -99,7 +101,7 @@ void exec_bell::ask_exec() {
       });
 }
 
-void exec_bell::batch(const event_batch& events) {
+void exec_watch::batch(const event_batch& events) {
   auto is_end = [&](const event_slice& one) {
     return one.kind == event_kind::exec_exited && one.exec_id == task_.exec_id;
   };
@@ -107,24 +109,24 @@ void exec_bell::batch(const event_batch& events) {
     end();
 }
 
-void exec_bell::lose() {
+void exec_watch::lose() {
   if (std::exchange(reminded_, true))
     return;
   ++generation_;
   if (tries_ == max_tries) {
-    post([](bell_listener& listener) {
+    post([](exec_watch_listener& listener) {
       listener.failed(
         {errc::unavailable, "the session is restarting, try again"});
     });
     quit();
     return;
   }
-  delayed_send(bell_actor{this}, first_pause * (1u << tries_),
+  delayed_send(exec_watch_actor{this}, first_pause * (1u << tries_),
                bell_look_again{});
   ++tries_;
 }
 
-void exec_bell::look() {
+void exec_watch::look() {
   reminded_ = false;
   request(task_.directory, task_.look_up,
           find_session{task_.project_id, task_.session_id})
@@ -143,27 +145,27 @@ void exec_bell::look() {
       });
 }
 
-void exec_bell::fail(const caf::error& why) {
+void exec_watch::fail(const caf::error& why) {
   if (is_passing(why)) {
     lose();
     return;
   }
-  post([what = to_refusal(why)](bell_listener& listener) {
+  post([what = to_refusal(why)](exec_watch_listener& listener) {
     listener.failed(what);
   });
   quit();
 }
 
-void exec_bell::end() {
-  tell(&bell_listener::over);
+void exec_watch::end() {
+  tell(&exec_watch_listener::over);
   quit();
 }
 
-void exec_bell::tell(void (bell_listener::*what)()) {
-  post([what](bell_listener& listener) { (listener.*what)(); });
+void exec_watch::tell(void (exec_watch_listener::*what)()) {
+  post([what](exec_watch_listener& listener) { (listener.*what)(); });
 }
 
-void exec_bell::post(std::function<void(bell_listener&)> what) {
+void exec_watch::post(std::function<void(exec_watch_listener&)> what) {
   if (auto home = loop_.lock())
     home->post([to = listener_, what = std::move(what)] {
       if (auto listener = to.lock())

@@ -24,9 +24,9 @@ class loop;
 namespace greenroom::http::handlers {
 
 /// Who listens. One of these is called, once, on the HTTP thread.
-class bell_listener {
+class exec_watch_listener {
 public:
-  virtual ~bell_listener() = default;
+  virtual ~exec_watch_listener() = default;
 
   /// The exec has ended, or the session has; nothing will follow.
   virtual void over() = 0;
@@ -38,7 +38,7 @@ public:
   virtual void failed(const refusal& why) = 0;
 };
 
-struct bell_task {
+struct exec_watch_task {
   std::string project_id;
   std::string session_id;
   std::string exec_id; // empty: only the end of the session counts
@@ -55,13 +55,13 @@ GREENROOM_INSPECT(bell_look_again)
 struct bell_time_up {};
 GREENROOM_INSPECT(bell_time_up)
 
-using bell_actor = watcher_actor::extend<caf::reacts_to<bell_look_again>,
-                                         caf::reacts_to<bell_time_up>>;
+using exec_watch_actor = watcher_actor::extend<caf::reacts_to<bell_look_again>,
+                                               caf::reacts_to<bell_time_up>>;
 
-class exec_bell final : public bell_actor::base {
+class exec_watch final : public exec_watch_actor::base {
 public:
-  exec_bell(caf::actor_config& config, std::weak_ptr<http::loop> home,
-            std::weak_ptr<bell_listener> listener, bell_task task);
+  exec_watch(caf::actor_config& config, std::weak_ptr<http::loop> home,
+             std::weak_ptr<exec_watch_listener> listener, exec_watch_task task);
 
   const char* name() const override;
   void on_exit() override;
@@ -78,12 +78,12 @@ private:
 
   void end();
   void fail(const caf::error& why);
-  void post(std::function<void(bell_listener&)> what);
-  void tell(void (bell_listener::*what)());
+  void post(std::function<void(exec_watch_listener&)> what);
+  void tell(void (exec_watch_listener::*what)());
 
   std::weak_ptr<http::loop> loop_;
-  std::weak_ptr<bell_listener> listener_;
-  bell_task task_;
+  std::weak_ptr<exec_watch_listener> listener_;
+  exec_watch_task task_;
   bool reminded_ = false; // bell_look_again is to come
   unsigned tries_ = 0;
   unsigned generation_ = 0; // grows when the session is lost

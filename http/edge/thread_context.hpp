@@ -25,11 +25,11 @@ class key_ring;
 namespace greenroom::http {
 
 class bridge;
-class fans;
-class log_watch;
+class session_subscriptions;
+class inotify_watcher;
 class loop;
 class request_log;
-class stream_table;
+class response_registry;
 
 /// Why the node cannot serve yet, one sentence each; empty: it is ready. Called
 /// on any thread, must be quick.
@@ -49,9 +49,9 @@ struct edge {
   http::loop& loop;
   std::weak_ptr<http::loop> life; // of the loop, for who may outlive it
   http::bridge& bridge;
-  stream_table& streams;
-  http::fans& fans;
-  log_watch& logs;
+  response_registry& streams;
+  http::session_subscriptions& session_subscriptions;
+  inotify_watcher& logs;
 };
 
 } // namespace greenroom::http

@@ -48,13 +48,14 @@ child::child(asio::io_context& io, const command& what)
   : in(io), out(io), err(io), watch_(io) {
   pipe_ends input;
   pipe_ends output;
-  pipe_ends complaints;
+  pipe_ends stderr_capture;
   auto started = what;
   started.stdin_fd = input.reader.get();
   take(in, input.writer);
   take(out, output.reader);
-  take(err, complaints.reader);
-  pid_ = start_command(started, output.writer.get(), complaints.writer.get());
+  take(err, stderr_capture.reader);
+  pid_ =
+    start_command(started, output.writer.get(), stderr_capture.writer.get());
   auto process = open_pidfd(pid_);
   if (!process) {
     auto error = errno;

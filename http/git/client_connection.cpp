@@ -1,8 +1,8 @@
 #include "http/git/client_connection.hpp"
 
-#include "http/git/pkt_line.hpp"
 #include "http/base/parse.hpp"
 #include "http/base/reply.hpp"
+#include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
 
 #include <spdlog/spdlog.h>
@@ -21,12 +21,12 @@ constexpr std::uint64_t max_wishes = std::uint64_t{32} << 20;
 constexpr std::uint64_t push_extra = std::uint64_t{1} << 20;
 
 /// Where a request is cut short it is with one of these.
-struct verdict {
+struct error_reply {
   int status = 500;
   std::string sentence;
 };
 
-verdict verdict_on(const std::exception_ptr& fault) {
+error_reply verdict_on(const std::exception_ptr& fault) {
   try {
     std::rethrow_exception(fault);
   } catch (const refused& e) {
@@ -69,32 +69,33 @@ void check_method(const request_head& head, const git_route& route) {
 
 } // namespace
 
-conversation::conversation(std::shared_ptr<surroundings> around,
-                           unique_fd socket, std::string_view first,
-                           std::string id)
+client_connection::client_connection(std::shared_ptr<git_context> around,
+                                     unique_fd socket, std::string_view first,
+                                     std::string id)
   : around_(std::move(around)),
     client_(around_->loop->context(), std::move(socket), first),
     id_(std::move(id)) {}
 
-void conversation::look_at(connection::clock::time_point now) {
-  client_.look_at(now);
+void client_connection::check_deadlines(connection::clock::time_point now) {
+  client_.check_deadlines(now);
   if (transfer_ != nullptr)
-    transfer_->look_at(now);
+    transfer_->check_deadlines(now);
 }
 
-void conversation::stop_if_idle() {
+void client_connection::stop_if_idle() {
   if (client_.idle())
     client_.close();
 }
 
-void conversation::stop() {
+void client_connection::stop() {
   if (transfer_ != nullptr)
     transfer_->stop();
   else
     client_.close();
 }
 
-asio::awaitable<void> conversation::run(std::shared_ptr<conversation> self) {
+asio::awaitable<void>
+client_connection::run(std::shared_ptr<client_connection> self) {
   try {
     co_await self->converse();
   } catch (const lost&) {
@@ -105,14 +106,14 @@ asio::awaitable<void> conversation::run(std::shared_ptr<conversation> self) {
   self->client_.close();
 }
 
-asio::awaitable<void> conversation::converse() {
+asio::awaitable<void> client_connection::converse() {
   auto& options = around_->options;
   for (;;) {
     auto more = false;
     std::exception_ptr fault;
     try {
-      more = co_await client_.read_head(options.git_patience,
-                                        options.git_head_patience);
+      more = co_await client_.read_head(options.git_timeout,
+                                        options.git_head_timeout);
     } catch (const bad_message&) {
       fault = std::current_exception();
     }
@@ -135,7 +136,7 @@ asio::awaitable<void> conversation::converse() {
   co_await client_.linger();
 }
 
-asio::awaitable<void> conversation::answer() {
+asio::awaitable<void> client_connection::answer() {
   std::exception_ptr fault;
   try {
     co_await serve();
@@ -154,7 +155,7 @@ asio::awaitable<void> conversation::answer() {
     co_await refuse(why.status, why.sentence);
 }
 
-asio::awaitable<void> conversation::serve() {
+asio::awaitable<void> client_connection::serve() {
   auto& target = client_.head().target;
   auto route = read_route(target);
   if (!route && !target.starts_with("/git/"))
@@ -165,16 +166,16 @@ asio::awaitable<void> conversation::serve() {
   co_await serve_route(*route);
 }
 
-asio::awaitable<void> conversation::serve_route(const git_route& route) {
+asio::awaitable<void> client_connection::serve_route(const git_route& route) {
   auto& options = around_->options;
   const auto is_push =
     *route.service == service::receive_pack && !route.advertise;
-  token_watch watch{*around_};
-  std::string veto;
-  auto entered = co_await enter(route, watch, veto);
+  token_revocation watch{*around_};
+  std::string push_rejection;
+  auto entered = co_await enter(route, watch, push_rejection);
   request_body body{client_,
                     is_push ? options.max_push + push_extra : max_wishes,
-                    options.git_patience};
+                    options.git_timeout};
   transfer_plan plan;
   plan.route = route;
   plan.protocol = sane_protocol(client_.head().git_protocol);
@@ -184,9 +185,10 @@ asio::awaitable<void> conversation::serve_route(const git_route& route) {
     plan.push = co_await read_commands(body, plan.begun);
     auto& push = *plan.push;
     if (entered && !push.commands.empty())
-      veto = fault_of(push, entered->grant.session.branch).value_or("");
-    if (!veto.empty() || push.commands.empty()) {
-      co_await refuse_push(body, push, veto);
+      push_rejection =
+        fault_of(push, entered->grant.session.branch).value_or("");
+    if (!push_rejection.empty() || push.commands.empty()) {
+      co_await refuse_push(body, push, push_rejection);
       co_return;
     }
   }
@@ -196,9 +198,9 @@ asio::awaitable<void> conversation::serve_route(const git_route& route) {
 
 /// Why a session takes no push now can be said so that git shows it; that is
 /// left in `veto` then, and nobody has entered.
-asio::awaitable<std::optional<admitted>>
-conversation::enter(const git_route& route, token_watch& watch,
-                    std::string& veto) {
+asio::awaitable<std::optional<authorized_session>>
+client_connection::enter(const git_route& route, token_revocation& watch,
+                         std::string& push_rejection) {
   auto token = token_of(client_.head().authorization);
   if (token.empty())
     throw refused{errc::unauthorized,
@@ -211,13 +213,13 @@ conversation::enter(const git_route& route, token_watch& watch,
     if (e.code() != errc::conflict || route.advertise
         || *route.service != service::receive_pack)
       throw;
-    veto = e.what();
+    push_rejection = e.what();
   }
   co_return std::nullopt;
 }
 
-asio::awaitable<push_request> conversation::read_commands(request_body& body,
-                                                          std::string& begun) {
+asio::awaitable<push_request>
+client_connection::read_commands(request_body& body, std::string& begun) {
   for (;;) {
     auto piece = co_await body.next();
     if (piece.empty())
@@ -236,9 +238,9 @@ asio::awaitable<push_request> conversation::read_commands(request_body& body,
 }
 
 /// Answers a push by itself. One without commands only tries the token.
-asio::awaitable<void> conversation::refuse_push(request_body& body,
-                                                const push_request& push,
-                                                std::string_view why) {
+asio::awaitable<void> client_connection::refuse_push(request_body& body,
+                                                     const push_request& push,
+                                                     std::string_view why) {
   // Clients listen when they have sent all.
   while (!(co_await body.next()).empty())
     continue;
@@ -246,17 +248,17 @@ asio::awaitable<void> conversation::refuse_push(request_body& body,
   more.emplace_back("X-Request-Id", request_id_);
   auto text = push.commands.empty() ? std::string{} : refusal_of(push, why);
   co_await client_.reply(200, "application/x-git-receive-pack-result", text,
-                         std::move(more), around_->options.git_patience);
+                         std::move(more), around_->options.git_timeout);
 }
 
-asio::awaitable<void> conversation::transmit(transfer_plan plan,
-                                             token_watch& watch) {
+asio::awaitable<void> client_connection::transmit(transfer_plan plan,
+                                                  token_revocation& watch) {
   if (watch.dead())
     throw refused{errc::unauthorized, "the clone token is not valid any more"};
   transfer one{*around_, client_, std::move(plan)};
   struct current {
     transfer*& place;
-    token_watch& watch;
+    token_revocation& watch;
     ~current() {
       place = nullptr;
       watch.on_death({});
@@ -267,8 +269,8 @@ asio::awaitable<void> conversation::transmit(transfer_plan plan,
   co_await one.run();
 }
 
-asio::awaitable<void> conversation::refuse(int status,
-                                           std::string_view sentence) {
+asio::awaitable<void> client_connection::refuse(int status,
+                                                std::string_view sentence) {
   header_fields more;
   more.emplace_back("X-Request-Id", request_id_);
   if (status == 401)
@@ -279,10 +281,10 @@ asio::awaitable<void> conversation::refuse(int status,
     more.emplace_back("Allow", client_.head().method == "GET" ? "POST" : "GET");
   auto text = "greenroom: " + std::string{sentence} + '\n';
   co_await client_.reply(status, "text/plain; charset=utf-8", text,
-                         std::move(more), around_->options.git_patience);
+                         std::move(more), around_->options.git_timeout);
 }
 
-void conversation::log_request(connection::clock::time_point since) {
+void client_connection::log_request(connection::clock::time_point since) {
   auto taken =
     std::chrono::duration<double, std::milli>(connection::clock::now() - since);
   auto& head = client_.head();

@@ -4,8 +4,8 @@
 // its own coroutine; the listener looks at it now and then.
 #pragma once
 
-#include "http/wire/connection.hpp"
 #include "http/git/transfer.hpp"
+#include "http/wire/connection.hpp"
 
 #include <asio/awaitable.hpp>
 
@@ -16,17 +16,17 @@
 
 namespace greenroom::http::git_http {
 
-class conversation {
+class client_connection {
 public:
   /// Throws std::system_error.
-  conversation(std::shared_ptr<surroundings> around, unique_fd socket,
-               std::string_view first, std::string id);
+  client_connection(std::shared_ptr<git_context> around, unique_fd socket,
+                    std::string_view first, std::string id);
 
   /// Serves it to its end. Holds on to `self` meanwhile.
-  static asio::awaitable<void> run(std::shared_ptr<conversation> self);
+  static asio::awaitable<void> run(std::shared_ptr<client_connection> self);
 
   /// Enforces the deadlines.
-  void look_at(connection::clock::time_point now);
+  void check_deadlines(connection::clock::time_point now);
 
   /// Ends it where it only waits for another request.
   void stop_if_idle();
@@ -39,18 +39,19 @@ private:
   asio::awaitable<void> answer();
   asio::awaitable<void> serve();
   asio::awaitable<void> serve_route(const git_route& route);
-  asio::awaitable<std::optional<admitted>>
-  enter(const git_route& route, token_watch& watch, std::string& veto);
+  asio::awaitable<std::optional<authorized_session>>
+  enter(const git_route& route, token_revocation& watch,
+        std::string& push_rejection);
   asio::awaitable<push_request> read_commands(request_body& body,
                                               std::string& begun);
   asio::awaitable<void> refuse_push(request_body& body,
                                     const push_request& push,
                                     std::string_view why);
-  asio::awaitable<void> transmit(transfer_plan plan, token_watch& watch);
+  asio::awaitable<void> transmit(transfer_plan plan, token_revocation& watch);
   asio::awaitable<void> refuse(int status, std::string_view sentence);
   void log_request(connection::clock::time_point since);
 
-  std::shared_ptr<surroundings> around_;
+  std::shared_ptr<git_context> around_;
   connection client_;
   const std::string id_;
   std::uint64_t requests_ = 0;

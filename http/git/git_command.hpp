@@ -2,8 +2,8 @@
 //
 // The repository is the session's: its configuration, hooks and filters are
 // whatever somebody in the session wrote. So git runs in a sandbox of the
-// session's (sandbox::one_shot), and what is said here on the command line wins
-// over the repository's own configuration.
+// session's (sandbox::run_in_sandbox), and what is said here on the command
+// line wins over the repository's own configuration.
 #pragma once
 
 #include "http/git/route.hpp"

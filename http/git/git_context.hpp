@@ -5,9 +5,9 @@
 // to try again.
 #pragma once
 
+#include "http/base/options.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
-#include "http/base/options.hpp"
 #include "messages/actors.hpp"
 #include "runtime/sandbox/plan.hpp"
 
@@ -24,7 +24,7 @@ namespace greenroom::http::git_http {
 inline constexpr std::size_t max_transfers = 64;
 inline constexpr std::size_t max_per_session = 16;
 
-struct surroundings {
+struct git_context {
   const http::options& options;
   caf::actor_system& system;
   directory_actor directory;

@@ -48,9 +48,9 @@ void turn_away(const unique_fd& socket) {
 struct listener::state {
   std::shared_ptr<http::loop> loop;
   edge_actor handle; // keeps the bridge
-  std::shared_ptr<surroundings> around;
+  std::shared_ptr<git_context> around;
   std::optional<asio::ip::tcp::acceptor> acceptor;
-  std::unordered_set<std::shared_ptr<conversation>> clients;
+  std::unordered_set<std::shared_ptr<client_connection>> clients;
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
   std::chrono::steady_clock::time_point stop_at;
@@ -68,9 +68,9 @@ listener::state::state(const options& opts, listener_parts parts)
   : loop(std::make_shared<http::loop>(parts.system)),
     handle(http::bridge::spawn(parts.system, *loop, max_pending,
                                [](const std::string&) {})),
-    around(new surroundings{opts, parts.system, std::move(parts.directory),
-                            std::move(parts.sandbox), std::move(parts.log),
-                            loop, http::bridge::behind(handle)}) {}
+    around(new git_context{opts, parts.system, std::move(parts.directory),
+                           std::move(parts.sandbox), std::move(parts.log), loop,
+                           http::bridge::behind(handle)}) {}
 
 void listener::state::take(unique_fd socket, std::string_view first) {
   if (clients.size() >= max_connections || around->stopping) {
@@ -78,13 +78,13 @@ void listener::state::take(unique_fd socket, std::string_view first) {
     return;
   }
   auto id = id_prefix + "-g" + std::to_string(next_id++);
-  auto client = std::make_shared<conversation>(around, std::move(socket), first,
-                                               std::move(id));
+  auto client = std::make_shared<client_connection>(around, std::move(socket),
+                                                    first, std::move(id));
   clients.insert(client);
   auto done = [this, client](const std::exception_ptr&) {
     clients.erase(client);
   };
-  asio::co_spawn(loop->context(), conversation::run(client), done);
+  asio::co_spawn(loop->context(), client_connection::run(client), done);
 }
 
 asio::awaitable<void> listener::state::accept() {
@@ -107,7 +107,7 @@ void listener::state::tick() {
   around->bridge.tick();
   const auto now = connection::clock::now();
   for (auto& client : clients)
-    client->look_at(now);
+    client->check_deadlines(now);
   if (!around->stopping || ended)
     return;
   if (now >= stop_at)

@@ -21,7 +21,7 @@ git_edge_actor::behavior_type listen(git_edge_actor::pointer,
 
 /// The bridge's question as something to wait for.
 template <class Reply, class Handle, class Message>
-asio::awaitable<caf::expected<Reply>> ask(const surroundings& around,
+asio::awaitable<caf::expected<Reply>> ask(const git_context& around,
                                           Handle whom, Message message) {
   auto start = [&](auto handler) {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
@@ -48,7 +48,7 @@ asio::awaitable<caf::expected<Reply>> ask(const surroundings& around,
 
 } // namespace
 
-token_watch::token_watch(const surroundings& around) {
+token_revocation::token_revocation(const git_context& around) {
   // The actor may outlive the loop for a moment, and us for longer.
   auto died = [loop = std::weak_ptr{around.loop},
                mine = std::weak_ptr{state_}] {
@@ -64,15 +64,15 @@ token_watch::token_watch(const surroundings& around) {
   edge_ = around.system.spawn(listen, std::function<void()>{died});
 }
 
-token_watch::~token_watch() {
+token_revocation::~token_revocation() {
   caf::anon_send_exit(edge_, caf::exit_reason::user_shutdown);
 }
 
-asio::awaitable<admitted> admit(const surroundings& around,
-                                const std::string& project_id,
-                                const std::string& session_id,
-                                const std::string& token,
-                                const token_watch& watch) {
+asio::awaitable<authorized_session> admit(const git_context& around,
+                                          const std::string& project_id,
+                                          const std::string& session_id,
+                                          const std::string& token,
+                                          const token_revocation& watch) {
   if (around.bridge.full())
     throw refused{errc::overloaded, "too much is going on, try again"};
   // Named, because GCC 12 destroys twice what is made inside of a co_await.
@@ -84,7 +84,7 @@ asio::awaitable<admitted> admit(const surroundings& around,
   auto grant = co_await ask<transfer_grant>(around, *session, opening);
   if (!grant)
     refuse(grant.error());
-  admitted result{std::move(*session), std::move(*grant)};
+  authorized_session result{std::move(*session), std::move(*grant)};
   co_return result;
 }
 

@@ -15,12 +15,12 @@ namespace greenroom::http::git_http {
 /// Hears when the token that a transfer was opened with dies. There is one for
 /// each transfer, so its session also sees how many it has. On the loop's
 /// thread.
-class token_watch {
+class token_revocation {
 public:
-  explicit token_watch(const surroundings& around);
-  token_watch(const token_watch&) = delete;
-  token_watch& operator=(const token_watch&) = delete;
-  ~token_watch();
+  explicit token_revocation(const git_context& around);
+  token_revocation(const token_revocation&) = delete;
+  token_revocation& operator=(const token_revocation&) = delete;
+  ~token_revocation();
 
   const git_edge_actor& edge() const noexcept {
     return edge_;
@@ -45,7 +45,7 @@ private:
   git_edge_actor edge_;
 };
 
-struct admitted {
+struct authorized_session {
   session_actor session;
   transfer_grant grant;
 };
@@ -53,10 +53,10 @@ struct admitted {
 /// Throws refused: unauthorized for a wrong token and for a session that is
 /// not there alike, conflict where the session takes no transfer now,
 /// unavailable where nobody answers in time.
-asio::awaitable<admitted> admit(const surroundings& around,
-                                const std::string& project_id,
-                                const std::string& session_id,
-                                const std::string& token,
-                                const token_watch& watch);
+asio::awaitable<authorized_session> admit(const git_context& around,
+                                          const std::string& project_id,
+                                          const std::string& session_id,
+                                          const std::string& token,
+                                          const token_revocation& watch);
 
 } // namespace greenroom::http::git_http

@@ -26,26 +26,26 @@ constexpr std::size_t max_complaints = 2048;
 
 /// git shows life every five seconds where somebody waits for it; what it does
 /// in silence (bringing a large checkout to another commit) is over by then.
-constexpr std::chrono::minutes git_patience{10};
+constexpr std::chrono::minutes git_timeout{10};
 
 /// For git to clean up after a push that was cut short.
 constexpr std::chrono::seconds last_words{10};
 
-std::filesystem::path session_dir(const surroundings& around,
+std::filesystem::path session_dir(const git_context& around,
                                   const std::string& session_id) {
   return around.options.data_dir / "sessions" / session_id;
 }
 
-command sandboxed(const surroundings& around, const transfer_plan& plan) {
+command sandboxed(const git_context& around, const transfer_plan& plan) {
   auto& session = plan.who.grant.session;
   auto dir = session_dir(around, session.id);
   sandbox::place place{session.id, dir, dir / "checkout",
                        around.options.data_dir / "repos"
                          / (plan.who.grant.project.id + ".git")};
-  return sandbox::one_shot(*around.sandbox, place,
-                           git_command(*plan.route.service,
-                                       plan.route.advertise, session.branch,
-                                       around.options.max_push, plan.protocol));
+  return sandbox::run_in_sandbox(
+    *around.sandbox, place,
+    git_command(*plan.route.service, plan.route.advertise, session.branch,
+                around.options.max_push, plan.protocol));
 }
 
 bool speaks_v2(std::string_view protocol) {
@@ -65,7 +65,7 @@ std::string printable(std::string text) {
 
 } // namespace
 
-transfer_slot::transfer_slot(surroundings& around, std::string session_id)
+transfer_slot::transfer_slot(git_context& around, std::string session_id)
   : around_(around), session_id_(std::move(session_id)) {
   auto& of_session = around.of_session[session_id_];
   if (of_session >= max_per_session)
@@ -89,7 +89,7 @@ transfer_slot::~transfer_slot() {
     around_.of_session.erase(found);
 }
 
-transfer::transfer(surroundings& around, connection& client, transfer_plan plan)
+transfer::transfer(git_context& around, connection& client, transfer_plan plan)
   : around_(around), client_(client), plan_(std::move(plan)),
     checkout_(session_dir(around, plan_.who.grant.session.id) / "checkout"),
     slot_(around, plan_.who.grant.session.id),
@@ -165,7 +165,7 @@ void transfer::stop() {
   client_gone();
 }
 
-void transfer::look_at(clock::time_point now) {
+void transfer::check_deadlines(clock::time_point now) {
   if (now >= git_until_)
     git_.kill();
 }
@@ -177,7 +177,7 @@ asio::awaitable<void> transfer::take() {
   for (;;) {
     git_until_ = clock::now()
                  + (gone_ && !whole_ ? clock::duration{last_words}
-                                     : clock::duration{git_patience});
+                                     : clock::duration{git_timeout});
     asio::error_code error;
     auto size = co_await git_.out.async_read_some(
       asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
@@ -213,7 +213,7 @@ asio::awaitable<void> transfer::put(std::string_view piece) {
   try {
     if (client_.status() == 0)
       co_await begin();
-    co_await client_.write(piece, around_.options.git_patience);
+    co_await client_.write(piece, around_.options.git_timeout);
   } catch (const lost&) {
     client_gone();
   }
@@ -228,7 +228,7 @@ asio::awaitable<void> transfer::end_answer() {
   try {
     if (client_.status() == 0)
       co_await begin();
-    co_await client_.finish(around_.options.git_patience);
+    co_await client_.finish(around_.options.git_timeout);
   } catch (const lost&) {
     client_gone();
   }
@@ -241,13 +241,13 @@ asio::awaitable<void> transfer::begin() {
               + (plan_.route.advertise ? "-advertisement" : "-result");
   header_fields more;
   more.emplace_back("X-Request-Id", plan_.request_id);
-  co_await client_.begin(type, std::move(more), around_.options.git_patience);
+  co_await client_.begin(type, std::move(more), around_.options.git_timeout);
   // Older protocols say first what they are about.
   if (plan_.route.advertise
       && (service == service::receive_pack || !speaks_v2(plan_.protocol))) {
     auto text = make_packet("# service=" + name + '\n');
     text += flush_packet;
-    co_await client_.write(text, around_.options.git_patience);
+    co_await client_.write(text, around_.options.git_timeout);
   }
 }
 

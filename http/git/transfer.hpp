@@ -9,13 +9,13 @@
 // Memory: two buffers of 64 KiB besides the connection's.
 #pragma once
 
-#include "http/git/session_auth.hpp"
 #include "http/git/child_process.hpp"
-#include "http/wire/connection.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
-#include "http/wire/request_body.hpp"
 #include "http/git/route.hpp"
+#include "http/git/session_auth.hpp"
+#include "http/wire/connection.hpp"
+#include "http/wire/request_body.hpp"
 
 #include <asio/awaitable.hpp>
 
@@ -29,19 +29,19 @@ namespace greenroom::http::git_http {
 /// One of the transfers that may go on at a time. Throws refused overloaded.
 class transfer_slot {
 public:
-  transfer_slot(surroundings& around, std::string session_id);
+  transfer_slot(git_context& around, std::string session_id);
   transfer_slot(const transfer_slot&) = delete;
   transfer_slot& operator=(const transfer_slot&) = delete;
   ~transfer_slot();
 
 private:
-  surroundings& around_;
+  git_context& around_;
   std::string session_id_;
 };
 
 struct transfer_plan {
   git_route route;
-  admitted who;
+  authorized_session who;
   std::string protocol;   // as sane_protocol gives it
   std::string request_id; // of the answer's header
   request_body* body = nullptr;
@@ -52,7 +52,7 @@ struct transfer_plan {
 class transfer {
 public:
   /// Starts git. Throws std::system_error.
-  transfer(surroundings& around, connection& client, transfer_plan plan);
+  transfer(git_context& around, connection& client, transfer_plan plan);
 
   /// Answers the request, as far as there is somebody to answer. Throws
   /// refused, bad_message or lost where no answer has begun.
@@ -61,7 +61,7 @@ public:
   /// The client counts as gone.
   void stop();
 
-  void look_at(connection::clock::time_point now);
+  void check_deadlines(connection::clock::time_point now);
 
 private:
   using clock = connection::clock;
@@ -78,7 +78,7 @@ private:
   void log_failure();
   bool is_fetch() const noexcept;
 
-  surroundings& around_;
+  git_context& around_;
   connection& client_;
   transfer_plan plan_;
   const std::filesystem::path checkout_;

@@ -1,8 +1,8 @@
 #include "http/restinio/exchange.hpp"
 
-#include "http/edge/thread_context.hpp"
-#include "http/edge/loop.hpp"
 #include "http/base/reply.hpp"
+#include "http/edge/loop.hpp"
+#include "http/edge/thread_context.hpp"
 #include "http/restinio/upgrade.hpp"
 
 #include <string>

@@ -14,13 +14,13 @@
 
 namespace greenroom::http {
 
-class accept_limit {
+class connection_limiter {
 public:
   using acceptor =
     restinio::connection_count_limits::impl::acceptor_callback_iface_t;
 
   // The library makes it with these; it accepts on one socket at a time.
-  accept_limit(
+  connection_limiter(
     acceptor* of,
     restinio::connection_count_limits::max_parallel_connections_t limit,
     restinio::connection_count_limits::max_active_accepts_t)

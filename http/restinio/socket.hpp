@@ -51,12 +51,12 @@ private:
 };
 
 /// How much has been read of requests that are not answered yet.
-class intake : public asio::execution_context::service {
+class read_budget : public asio::execution_context::service {
 public:
-  using key_type = intake;
+  using key_type = read_budget;
   inline static asio::execution_context::id id;
 
-  explicit intake(asio::execution_context& context)
+  explicit read_budget(asio::execution_context& context)
     : asio::execution_context::service(context) {}
 
   /// Below this a connection is left alone however much others have sent.
@@ -70,18 +70,18 @@ private:
   void shutdown() override {}
 };
 
-class polite_socket : public asio::ip::tcp::socket {
+class restinio_socket : public asio::ip::tcp::socket {
 public:
   using base = asio::ip::tcp::socket;
   using base::base;
 
-  polite_socket(polite_socket&& other) noexcept
+  restinio_socket(restinio_socket&& other) noexcept
     : base(std::move(other)), beginning_(other.beginning_),
       expected_(other.expected_), writing_(other.writing_),
       taken_in_(std::exchange(other.taken_in_, 0)) {}
-  polite_socket& operator=(polite_socket&&) = delete;
+  restinio_socket& operator=(restinio_socket&&) = delete;
 
-  ~polite_socket() {
+  ~restinio_socket() {
     if (taken_in_ > 0)
       take_in(0);
   }
@@ -128,7 +128,7 @@ private:
           all = 0;
         }
         if (!error) {
-          look_at(read);
+          check_deadlines(read);
           take_in(taken_in_ + all);
           if (is_too_much())
             error = asio::error::message_size;
@@ -144,14 +144,14 @@ private:
   }
 
   void take_in(std::size_t size) {
-    service<intake>().now += size - taken_in_;
+    service<read_budget>().now += size - taken_in_;
     taken_in_ = size;
   }
 
   bool is_too_much() {
-    auto& in = service<intake>();
+    auto& in = service<read_budget>();
     return taken_in_ > in.max_of_one
-           || (in.now > in.max_of_all && taken_in_ > intake::small);
+           || (in.now > in.max_of_all && taken_in_ > read_budget::small);
   }
 
   beginning beginning_of(std::string_view read) {
@@ -181,7 +181,7 @@ private:
     return true;
   }
 
-  void look_at(std::string_view read) {
+  void check_deadlines(std::string_view read) {
     if (read.find("100-continue") != std::string_view::npos)
       expected_ = true;
     if (!expected_)

@@ -77,7 +77,7 @@ struct library_traits;
 
 template <>
 struct restinio::connection_count_limit_types<greenroom::http::library_traits> {
-  using limiter_t = greenroom::http::accept_limit;
+  using limiter_t = greenroom::http::connection_limiter;
   using lifetime_monitor_t =
     connection_count_limits::connection_lifetime_monitor_t<limiter_t>;
 };
@@ -87,7 +87,7 @@ namespace greenroom::http {
 struct library_traits
   : restinio::traits_t<restinio::asio_timer_manager_t, library_log,
                        library_handler, restinio::noop_strand_t,
-                       polite_socket> {
+                       restinio_socket> {
   using connection_state_listener_t = connection_watch;
   static constexpr bool use_connection_count_limiter = true;
 };

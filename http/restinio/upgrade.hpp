@@ -42,7 +42,7 @@ upgrade_connection(restinio::request_t& request, std::string_view protocol,
 
   auto result = std::make_shared<asio_web_socket>(
     asio::ip::tcp::socket{std::move(taken.m_socket)}, std::move(counted),
-    opts.write_patience, std::move(events));
+    opts.write_timeout, std::move(events));
   result->start(std::move(greeting));
   return result;
 }

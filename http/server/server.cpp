@@ -1,8 +1,8 @@
 #include "http/server/server.hpp"
 
 #include "http/git/listener.hpp"
-#include "http/server/thread.hpp"
 #include "http/server/listening.hpp"
+#include "http/server/thread.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -80,7 +80,7 @@ void server::start() {
   threads_ = std::move(made);
   for (auto& one : threads_) {
     if (git_)
-      one->give_git_to([git = git_.get()](int socket, std::string first) {
+      one->set_git_handoff([git = git_.get()](int socket, std::string first) {
         git->adopt(unique_fd{socket}, std::move(first));
       });
     one->start();

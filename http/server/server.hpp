@@ -7,8 +7,8 @@
 // With too few descriptors for the configured connections it takes fewer.
 #pragma once
 
-#include "http/edge/thread_context.hpp"
 #include "http/base/options.hpp"
+#include "http/edge/thread_context.hpp"
 
 #include <chrono>
 #include <cstdint>

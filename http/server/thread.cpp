@@ -1,16 +1,16 @@
 #include "http/server/thread.hpp"
 
+#include "http/api/routes.hpp"
+#include "http/base/parse.hpp"
 #include "http/edge/bridge.hpp"
+#include "http/edge/loop.hpp"
+#include "http/edge/request_log.hpp"
 #include "http/restinio/exchange.hpp"
 #include "http/server/listening.hpp"
-#include "http/edge/loop.hpp"
-#include "http/streams/inotify_watcher.hpp"
-#include "http/base/parse.hpp"
-#include "http/edge/request_log.hpp"
-#include "http/api/routes.hpp"
 #include "http/server/server.hpp"
-#include "http/streams/session_subscriptions.hpp"
+#include "http/streams/inotify_watcher.hpp"
 #include "http/streams/response_registry.hpp"
+#include "http/streams/session_subscriptions.hpp"
 #include "messages/ids.hpp"
 
 #include <caf/send.hpp>
@@ -68,9 +68,9 @@ struct http_thread::state {
   const std::shared_ptr<http::loop> loop_owner;
   http::loop& loop = *loop_owner;
   request_log requests;
-  stream_table streams;
-  log_watch logs{loop};
-  http::fans fans;
+  response_registry streams;
+  inotify_watcher logs{loop};
+  http::session_subscriptions session_subscriptions;
   edge_actor handle; // keeps the bridge
   http::bridge* bridge = nullptr;
   std::unique_ptr<http::edge> edge;
@@ -112,10 +112,10 @@ void http_thread::state::spawn_bridge() {
     parts.system, loop, opts.max_in_flight,
     [this](const std::string& key_id) { streams.end_key(key_id); });
   bridge = &http::bridge::behind(handle);
-  edge.reset(new http::edge{opts, parts.system, parts.keys, parts.directory,
-                            parts.registry, parts.store, parts.ready,
-                            parts.warnings, parts.log, requests, loop,
-                            loop_owner, *bridge, streams, fans, logs});
+  edge.reset(new http::edge{
+    opts, parts.system, parts.keys, parts.directory, parts.registry,
+    parts.store, parts.ready, parts.warnings, parts.log, requests, loop,
+    loop_owner, *bridge, streams, session_subscriptions, logs});
 }
 
 void http_thread::state::open() {
@@ -126,7 +126,7 @@ void http_thread::state::open() {
   share_port(chosen);
   chosen.bind({address, port});
   port = chosen.local_endpoint().port();
-  asio::use_service<intake>(loop.context()).max_of_one =
+  asio::use_service<read_budget>(loop.context()).max_of_one =
     opts.max_body * max_body_factor + max_heads;
   watch->closed = [this](std::uint64_t id) { streams.connection_closed(id); };
   library = std::make_unique<library_server>(
@@ -142,11 +142,11 @@ void http_thread::state::open() {
         // With one, a client that leaves shows only at the next write.
         .max_pipelined_requests(2)
         .separate_accept_and_create_connect(false)
-        .read_next_http_message_timelimit(opts.read_patience)
+        .read_next_http_message_timelimit(opts.read_timeout)
         // Actors have their own deadlines; this one is beyond all of them, and
         // a stream's heartbeats keep it away.
         .handle_request_timeout(2 * opts.change + opts.wait_slack)
-        .write_http_response_timelimit(opts.write_patience)
+        .write_http_response_timelimit(opts.write_timeout)
         .incoming_http_msg_limits(
           restinio::incoming_http_msg_limits_t{}
             .max_url_size(max_url)
@@ -170,7 +170,7 @@ void http_thread::state::open() {
           using user_timeout =
             asio::detail::socket_option::integer<IPPROTO_TCP, TCP_USER_TIMEOUT>;
           o.set_option(
-            user_timeout{static_cast<int>(2 * opts.write_patience.count())});
+            user_timeout{static_cast<int>(2 * opts.write_timeout.count())});
         });
     });
   library->open_sync();
@@ -249,7 +249,7 @@ std::uint16_t http_thread::listen(std::uint16_t port) {
   return state_->port;
 }
 
-void http_thread::give_git_to(std::function<void(int, std::string)> take) {
+void http_thread::set_git_handoff(std::function<void(int, std::string)> take) {
   asio::use_service<git_handover>(state_->loop.context()).take =
     std::move(take);
 }

@@ -28,7 +28,7 @@ public:
 
   /// Before start(): who takes connections that begin with a request for git,
   /// with what has been read of them.
-  void give_git_to(std::function<void(int socket, std::string first)> take);
+  void set_git_handoff(std::function<void(int socket, std::string first)> take);
 
   /// Starts the thread and makes its bridge known to the key registry.
   void start();

@@ -24,7 +24,7 @@ constexpr std::uint32_t wanted =
 } // namespace
 
 /// One listener; it keeps its place among the others until it is destroyed.
-struct log_watch::subscription {
+struct inotify_watcher::subscription {
   subscription(std::weak_ptr<state> with, int w, std::weak_ptr<log_listener> l)
     : of(std::move(with)), watch(w), listener(std::move(l)) {}
   subscription(const subscription&) = delete;
@@ -36,7 +36,7 @@ struct log_watch::subscription {
   std::weak_ptr<log_listener> listener;
 };
 
-struct log_watch::state : std::enable_shared_from_this<state> {
+struct inotify_watcher::state : std::enable_shared_from_this<state> {
   explicit state(http::loop& home) : notices(home.context()) {}
 
   bool open();
@@ -52,7 +52,7 @@ struct log_watch::state : std::enable_shared_from_this<state> {
   std::unordered_map<int, std::vector<subscription*>> listeners;
 };
 
-bool log_watch::state::open() {
+bool inotify_watcher::state::open() {
   if (notices.is_open() || failed)
     return !failed;
   auto fd = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -67,7 +67,7 @@ bool log_watch::state::open() {
   return true;
 }
 
-void log_watch::state::read() {
+void inotify_watcher::state::read() {
   notices.async_read_some(
     asio::buffer(buffer),
     [weak = weak_from_this()](const asio::error_code& error, std::size_t size) {
@@ -79,7 +79,7 @@ void log_watch::state::read() {
     });
 }
 
-void log_watch::state::take(std::size_t size) {
+void inotify_watcher::state::take(std::size_t size) {
   std::set<int> rung; // each once, however much was written
   for (std::size_t at = 0; at + sizeof(inotify_event) <= size;) {
     inotify_event event;
@@ -98,7 +98,7 @@ void log_watch::state::take(std::size_t size) {
     ring(watch);
 }
 
-void log_watch::state::ring(int watch) {
+void inotify_watcher::state::ring(int watch) {
   auto found = listeners.find(watch);
   if (found == listeners.end())
     return;
@@ -111,7 +111,7 @@ void log_watch::state::ring(int watch) {
       listener->rang();
 }
 
-void log_watch::state::drop(const subscription& one) {
+void inotify_watcher::state::drop(const subscription& one) {
   auto found = listeners.find(one.watch);
   if (found == listeners.end())
     return;
@@ -122,12 +122,12 @@ void log_watch::state::drop(const subscription& one) {
   ::inotify_rm_watch(notices.native_handle(), one.watch);
 }
 
-log_watch::subscription::~subscription() {
+inotify_watcher::subscription::~subscription() {
   if (auto all = of.lock())
     all->drop(*this);
 }
 
-void log_watch::state::ring_all() {
+void inotify_watcher::state::ring_all() {
   std::vector<int> all;
   for (auto& [watch, who] : listeners)
     all.push_back(watch);
@@ -135,13 +135,14 @@ void log_watch::state::ring_all() {
     ring(watch);
 }
 
-log_watch::log_watch(http::loop& home)
+inotify_watcher::inotify_watcher(http::loop& home)
   : state_(std::make_shared<state>(home)) {}
 
-log_watch::~log_watch() = default;
+inotify_watcher::~inotify_watcher() = default;
 
-std::shared_ptr<void> log_watch::add(const std::filesystem::path& dir,
-                                     std::weak_ptr<log_listener> listener) {
+std::shared_ptr<void>
+inotify_watcher::add(const std::filesystem::path& dir,
+                     std::weak_ptr<log_listener> listener) {
   auto& s = *state_;
   if (!s.open())
     return nullptr;

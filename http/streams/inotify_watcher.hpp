@@ -22,12 +22,12 @@ public:
   virtual void rang() = 0;
 };
 
-class log_watch {
+class inotify_watcher {
 public:
-  explicit log_watch(http::loop& home);
-  log_watch(const log_watch&) = delete;
-  log_watch& operator=(const log_watch&) = delete;
-  ~log_watch();
+  explicit inotify_watcher(http::loop& home);
+  inotify_watcher(const inotify_watcher&) = delete;
+  inotify_watcher& operator=(const inotify_watcher&) = delete;
+  ~inotify_watcher();
 
   /// Tells a listener for as long as the result is held. Null: there is no
   /// telling; try again later.

@@ -1,9 +1,9 @@
 #include "http/streams/output_download.hpp"
 
-#include "http/edge/thread_context.hpp"
-#include "http/edge/loop.hpp"
-#include "http/streams/output_pump.hpp"
 #include "http/base/parse.hpp"
+#include "http/edge/loop.hpp"
+#include "http/edge/thread_context.hpp"
+#include "http/streams/output_pump.hpp"
 #include "http/streams/response_registry.hpp"
 #include "messages/errors.hpp"
 #include "runtime/auth/api_keys.hpp"
@@ -17,7 +17,7 @@ namespace greenroom::http {
 namespace {
 
 /// One such answer while it is being given.
-class output_answer final : public open_stream,
+class output_answer final : public long_response,
                             public std::enable_shared_from_this<output_answer> {
 public:
   output_answer(exchange_ptr ex, std::filesystem::path dir,
@@ -28,23 +28,24 @@ public:
 
   void send() {
     env_.streams.add(shared_from_this());
-    measure(std::make_shared<output_cursor>(dir_, what_.stream));
+    measure(std::make_shared<output_reader>(dir_, what_.stream));
   }
 
-  void follow(log_follower::question ask) {
+  void follow(output_tail::question ask) {
     env_.streams.add(shared_from_this());
     if (!ex_)
       return;
-    output_cursor from{dir_, what_.stream};
+    output_reader from{dir_, what_.stream};
     from.skip(what_.from);
     open(head_of(200), std::move(from));
-    follower_ = std::make_shared<log_follower>(
+    follower_ = std::make_shared<output_tail>(
       env_.logs, dir_, std::move(ask), env_.options.heartbeat,
       [this] { pump_->look(); }, [this] { pump_->finish(); });
     follower_->tick(clock::now());
   }
 
-  // -- open_stream ------------------------------------------------------------
+  // -- long_response
+  // ------------------------------------------------------------
 
   void close() override {
     if (!ex_)
@@ -66,9 +67,9 @@ public:
     }
     if (!body_ || !what_.follow)
       return;
-    if (now - touched_ >= env_.options.heartbeat) {
+    if (now - has_activity_ >= env_.options.heartbeat) {
       // Nothing goes out, but the library's deadline for answers moves on.
-      touched_ = now;
+      has_activity_ = now;
       touch();
     }
     follower_->tick(now);
@@ -90,7 +91,7 @@ private:
   }
 
   /// Finds out how much there is, a bounded step at a time.
-  void measure(const std::shared_ptr<output_cursor>& cursor) {
+  void measure(const std::shared_ptr<output_reader>& cursor) {
     if (!ex_)
       return;
     try {
@@ -133,7 +134,7 @@ private:
       done();
       return;
     }
-    output_cursor from{dir_, what_.stream};
+    output_reader from{dir_, what_.stream};
     from.skip(part.begin);
     open(std::move(head), std::move(from));
     pump_->limit(part.end - part.begin);
@@ -153,8 +154,8 @@ private:
     done();
   }
 
-  void open(response head, output_cursor from) {
-    touched_ = clock::now();
+  void open(response head, output_reader from) {
+    has_activity_ = clock::now();
     body_ = ex_->begin(std::move(head));
     // The head goes out at once, also where nothing was printed yet.
     touch();
@@ -199,8 +200,8 @@ private:
   exchange_ptr ex_; // null: over
   std::unique_ptr<body_writer> body_;
   std::shared_ptr<output_pump> pump_;
-  std::shared_ptr<log_follower> follower_;
-  clock::time_point touched_;
+  std::shared_ptr<output_tail> follower_;
+  clock::time_point has_activity_;
 };
 
 std::uint64_t read_from(const query_params& query) {
@@ -239,7 +240,7 @@ void send_output(const exchange_ptr& ex, std::filesystem::path dir,
 }
 
 void follow_output(const exchange_ptr& ex, std::filesystem::path dir,
-                   const output_request& what, log_follower::question ask) {
+                   const output_request& what, output_tail::question ask) {
   if (ex->in.head) {
     response head;
     head.content_type = "application/octet-stream";

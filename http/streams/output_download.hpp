@@ -5,8 +5,8 @@
 #pragma once
 
 #include "http/edge/exchange.hpp"
-#include "http/streams/output_tail.hpp"
 #include "http/streams/output_reader.hpp"
+#include "http/streams/output_tail.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -30,6 +30,6 @@ void send_output(const exchange_ptr& ex, std::filesystem::path dir,
 /// Sends what the log in `dir` has and will have, until there is the exec's
 /// exit record, or the answer to `ask` is that the exec is over.
 void follow_output(const exchange_ptr& ex, std::filesystem::path dir,
-                   const output_request& what, log_follower::question ask);
+                   const output_request& what, output_tail::question ask);
 
 } // namespace greenroom::http

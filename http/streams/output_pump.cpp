@@ -16,7 +16,7 @@ constexpr std::chrono::milliseconds quick{100};
 
 } // namespace
 
-output_pump::output_pump(http::loop& home, output_cursor from, writer to,
+output_pump::output_pump(http::loop& home, output_reader from, writer to,
                          std::function<void(outcome)> done)
   : loop_(home), from_(std::move(from)), to_(std::move(to)),
     done_(std::move(done)) {}
@@ -54,7 +54,7 @@ void output_pump::step() {
   }
   if (buffer_->size() < wanted)
     buffer_->resize(wanted);
-  output_cursor::step got;
+  output_reader::step got;
   try {
     got = from_.read({buffer_->data(), wanted});
   } catch (const std::exception& e) {

@@ -35,7 +35,7 @@ public:
   };
 
   /// `done` is called once, never from inside `start` and `look`.
-  output_pump(http::loop& home, output_cursor from, writer to,
+  output_pump(http::loop& home, output_reader from, writer to,
               std::function<void(outcome)> done);
 
   /// At most this many bytes are sent.
@@ -62,7 +62,7 @@ private:
   void end(outcome how);
 
   http::loop& loop_;
-  output_cursor from_;
+  output_reader from_;
   writer to_;
   std::function<void(outcome)> done_; // null: over
   std::optional<std::uint64_t> left_;

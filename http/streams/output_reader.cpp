@@ -24,10 +24,10 @@ std::optional<output_choice> parse_choice(std::string_view text) noexcept {
   return std::nullopt;
 }
 
-output_cursor::output_cursor(std::filesystem::path dir, output_choice what)
+output_reader::output_reader(std::filesystem::path dir, output_choice what)
   : log_(std::move(dir)), what_(what) {}
 
-bool output_cursor::wants(output_stream stream) const noexcept {
+bool output_reader::wants(output_stream stream) const noexcept {
   switch (what_) {
     case output_choice::both:
       return true;
@@ -42,7 +42,7 @@ bool output_cursor::wants(output_stream stream) const noexcept {
 }
 
 /// Makes runs of the next records. False: there are none now.
-bool output_cursor::load() {
+bool output_reader::load() {
   auto records = log_.records(next_record_, records_per_step);
   next_record_ += records.size();
   for (auto& one : records) {
@@ -57,14 +57,14 @@ bool output_cursor::load() {
   return !records.empty();
 }
 
-bool output_cursor::measure() {
+bool output_reader::measure() {
   auto more = load();
   for (auto& one : std::exchange(runs_, {}))
     total_ += one.length;
   return more;
 }
 
-output_cursor::step output_cursor::read(std::span<char> out) {
+output_reader::step output_reader::read(std::span<char> out) {
   step result;
   if (runs_.empty() && !load())
     return result;

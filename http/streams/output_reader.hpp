@@ -23,9 +23,9 @@ enum class output_choice : std::uint8_t { out, err, both, tty };
 /// Reads `stdout`, `stderr`, `both` or `tty`; nullopt for anything else.
 std::optional<output_choice> parse_choice(std::string_view text) noexcept;
 
-class output_cursor {
+class output_reader {
 public:
-  output_cursor(std::filesystem::path dir, output_choice what);
+  output_reader(std::filesystem::path dir, output_choice what);
 
   /// What one step found.
   struct step {

@@ -7,23 +7,22 @@
 
 namespace greenroom::http {
 
-log_follower::log_follower(log_watch& logs, std::filesystem::path dir,
-                           question ask, std::chrono::milliseconds pause,
-                           std::function<void()> look,
-                           std::function<void()> over)
+output_tail::output_tail(inotify_watcher& logs, std::filesystem::path dir,
+                         question ask, std::chrono::milliseconds pause,
+                         std::function<void()> look, std::function<void()> over)
   : logs_(logs), dir_(std::move(dir)), ask_(std::move(ask)), pause_(pause),
     look_(std::move(look)), over_(std::move(over)), asked_at_(clock::now()) {}
 
-void log_follower::tick(clock::time_point now) {
+void output_tail::tick(clock::time_point now) {
   if (!look_)
     return;
   // Where the directory is new, or the kernel has no watch to give.
   if (!watching_)
     watching_ = logs_.add(dir_, weak_from_this());
   rang();
-  if (!look_ || asked_ || now - asked_at_ < pause_)
+  if (!look_ || pending_ || now - asked_at_ < pause_)
     return;
-  asked_ = true;
+  pending_ = true;
   asked_at_ = now;
   // A copy: the answer may end this follower at once.
   auto ask = ask_;
@@ -31,13 +30,13 @@ void log_follower::tick(clock::time_point now) {
     auto self = weak.lock();
     if (!self)
       return;
-    self->asked_ = false;
+    self->pending_ = false;
     if (is_over)
       self->end();
   });
 }
 
-void log_follower::rang() {
+void output_tail::rang() {
   if (!look_)
     return;
   if (is_over())
@@ -46,19 +45,19 @@ void log_follower::rang() {
     look_();
 }
 
-bool log_follower::is_over() const {
+bool output_tail::is_over() const {
   std::error_code ignored;
   return std::filesystem::exists(dir_ / runner::exit_file, ignored);
 }
 
-void log_follower::end() {
+void output_tail::end() {
   auto over = std::exchange(over_, nullptr);
   stop();
   if (over)
     over();
 }
 
-void log_follower::stop() noexcept {
+void output_tail::stop() noexcept {
   look_ = nullptr;
   over_ = nullptr;
   ask_ = nullptr;

@@ -15,8 +15,8 @@
 
 namespace greenroom::http {
 
-class log_follower final : public log_listener,
-                           public std::enable_shared_from_this<log_follower> {
+class output_tail final : public log_listener,
+                          public std::enable_shared_from_this<output_tail> {
 public:
   using clock = std::chrono::steady_clock;
 
@@ -25,9 +25,9 @@ public:
 
   /// `look` is called when there may be more, `over` once, after which nothing
   /// is called any more.
-  log_follower(log_watch& logs, std::filesystem::path dir, question ask,
-               std::chrono::milliseconds pause, std::function<void()> look,
-               std::function<void()> over);
+  output_tail(inotify_watcher& logs, std::filesystem::path dir, question ask,
+              std::chrono::milliseconds pause, std::function<void()> look,
+              std::function<void()> over);
 
   /// Comes every second or so, and once at the beginning.
   void tick(clock::time_point now);
@@ -40,14 +40,14 @@ private:
   bool is_over() const;
   void end();
 
-  log_watch& logs_;
+  inotify_watcher& logs_;
   const std::filesystem::path dir_;
   question ask_;
   const std::chrono::milliseconds pause_; // between two questions
   std::function<void()> look_;            // null: stopped
   std::function<void()> over_;
   std::shared_ptr<void> watching_;
-  bool asked_ = false;
+  bool pending_ = false;
   clock::time_point asked_at_;
 };
 

@@ -11,7 +11,7 @@ constexpr std::size_t max_dead_keys = 4096;
 
 } // namespace
 
-void stream_table::add(std::shared_ptr<open_stream> stream) {
+void response_registry::add(std::shared_ptr<long_response> stream) {
   if (ended_ || dead_keys_.contains(stream->key_id())) {
     stream->close();
     return;
@@ -20,7 +20,7 @@ void stream_table::add(std::shared_ptr<open_stream> stream) {
   streams_.emplace(id, std::move(stream));
 }
 
-void stream_table::remove(const open_stream& stream) {
+void response_registry::remove(const long_response& stream) {
   auto [begin, end] = streams_.equal_range(stream.connection_id());
   for (auto i = begin; i != end; ++i)
     if (i->second.get() == &stream) {
@@ -32,8 +32,8 @@ void stream_table::remove(const open_stream& stream) {
 // Closing a stream removes it from the table, so the ones to close are picked
 // first.
 template <class Predicate>
-void stream_table::close_if(Predicate matches) {
-  std::vector<std::shared_ptr<open_stream>> found;
+void response_registry::close_if(Predicate matches) {
+  std::vector<std::shared_ptr<long_response>> found;
   for (auto& [connection, stream] : streams_)
     if (matches(*stream))
       found.push_back(stream);
@@ -41,10 +41,10 @@ void stream_table::close_if(Predicate matches) {
     stream->close();
 }
 
-void stream_table::tick() {
-  auto now = open_stream::clock::now();
+void response_registry::tick() {
+  auto now = long_response::clock::now();
   auto wall = now_ms();
-  std::vector<std::shared_ptr<open_stream>> all;
+  std::vector<std::shared_ptr<long_response>> all;
   all.reserve(streams_.size());
   for (auto& [connection, stream] : streams_)
     all.push_back(stream);
@@ -52,7 +52,7 @@ void stream_table::tick() {
     stream->tick(now, wall);
 }
 
-void stream_table::connection_closed(std::uint64_t connection_id) {
+void response_registry::connection_closed(std::uint64_t connection_id) {
   for (auto i = streams_.find(connection_id); i != streams_.end();
        i = streams_.find(connection_id)) {
     auto stream = i->second;
@@ -60,16 +60,16 @@ void stream_table::connection_closed(std::uint64_t connection_id) {
   }
 }
 
-void stream_table::end_key(std::string_view key_id) {
+void response_registry::end_key(std::string_view key_id) {
   if (dead_keys_.size() == max_dead_keys)
     dead_keys_.erase(dead_keys_.begin());
   dead_keys_.emplace(key_id);
-  close_if([&](const open_stream& s) { return s.key_id() == key_id; });
+  close_if([&](const long_response& s) { return s.key_id() == key_id; });
 }
 
-void stream_table::end_all() {
+void response_registry::end_all() {
   ended_ = true;
-  close_if([](const open_stream&) { return true; });
+  close_if([](const long_response&) { return true; });
 }
 
 } // namespace greenroom::http

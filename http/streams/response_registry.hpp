@@ -17,11 +17,11 @@
 namespace greenroom::http {
 
 /// One of them. All is called on the HTTP thread.
-class open_stream {
+class long_response {
 public:
   using clock = std::chrono::steady_clock;
 
-  virtual ~open_stream() = default;
+  virtual ~long_response() = default;
 
   /// Lets go of the connection: the client left, its key is dead, or the server
   /// stops. Takes the stream off the table.
@@ -35,12 +35,12 @@ public:
   virtual std::uint64_t connection_id() const noexcept = 0;
 };
 
-class stream_table {
+class response_registry {
 public:
-  void add(std::shared_ptr<open_stream> stream);
+  void add(std::shared_ptr<long_response> stream);
 
   /// Forgets a stream that is over.
-  void remove(const open_stream& stream);
+  void remove(const long_response& stream);
 
   /// Heartbeats, and the end of streams whose key has expired.
   void tick();
@@ -65,7 +65,8 @@ private:
 
   // A connection has two streams where a client sends a second request before
   // the first one's answer has ended.
-  std::unordered_multimap<std::uint64_t, std::shared_ptr<open_stream>> streams_;
+  std::unordered_multimap<std::uint64_t, std::shared_ptr<long_response>>
+    streams_;
   std::unordered_set<std::string> dead_keys_;
   bool ended_ = false;
 };

@@ -65,8 +65,10 @@ event_batch joined(std::vector<event_batch> parts) {
 
 } // namespace
 
-fan::fan(caf::actor_config& config, edge& env, std::string project_id,
-         std::string session_id, session_actor session)
+session_subscription::session_subscription(caf::actor_config& config, edge& env,
+                                           std::string project_id,
+                                           std::string session_id,
+                                           session_actor session)
   : on_loop(config, env.loop), env_(env), project_id_(std::move(project_id)),
     session_id_(std::move(session_id)), session_(std::move(session)) {
   set_down_handler([this](caf::down_msg& message) {
@@ -75,25 +77,27 @@ fan::fan(caf::actor_config& config, edge& env, std::string project_id,
   });
 }
 
-fan_actor fan::spawn(edge& env, std::string project_id, std::string session_id,
-                     session_actor session) {
+fan_actor session_subscription::spawn(edge& env, std::string project_id,
+                                      std::string session_id,
+                                      session_actor session) {
   caf::actor_config config{&env.loop};
-  auto result = caf::make_actor<fan, fan_actor>(
+  auto result = caf::make_actor<session_subscription, fan_actor>(
     env.system.next_actor_id(), env.system.node(), &env.system, config, env,
     std::move(project_id), std::move(session_id), std::move(session));
   behind(result).launch(&env.loop, false, true);
   return result;
 }
 
-fan& fan::behind(const fan_actor& handle) {
-  return static_cast<fan&>(*caf::actor_cast<caf::abstract_actor*>(handle));
+session_subscription& session_subscription::behind(const fan_actor& handle) {
+  return static_cast<session_subscription&>(
+    *caf::actor_cast<caf::abstract_actor*>(handle));
 }
 
-const char* fan::name() const {
+const char* session_subscription::name() const {
   return "greenroom.http.fan";
 }
 
-fan::behavior_type fan::make_behavior() {
+session_subscription::behavior_type session_subscription::make_behavior() {
   monitor(session_);
   ask();
   return {[this](const event_batch& batch) { receive(batch); },
@@ -101,14 +105,14 @@ fan::behavior_type fan::make_behavior() {
           [this](stream_left) {
             if (size_ != 0)
               return;
-            env_.fans.remove(session_id_, *this);
+            env_.session_subscriptions.remove(session_id_, *this);
             quit();
           }};
 }
 
 // -- its session --------------------------------------------------------------
 
-void fan::ask() {
+void session_subscription::ask() {
   state_ = state::asking;
   request(session_, env_.options.look_up,
           watch_session{watcher_actor{fan_actor{this}}, 0, true})
@@ -123,7 +127,7 @@ void fan::ask() {
       });
 }
 
-void fan::standing(const watch_reply& reply) {
+void session_subscription::standing(const watch_reply& reply) {
   deliver();
   state_ = state::up;
   tries_ = 0;
@@ -133,7 +137,7 @@ void fan::standing(const watch_reply& reply) {
   for_each([this](stream& one) { one.standing(last_, ended_); });
 }
 
-void fan::greet() {
+void session_subscription::greet() {
   greeting_ = false;
   if (state_ != state::up)
     return; // all hear it when it is
@@ -142,14 +146,14 @@ void fan::greet() {
       one->standing(last_, ended_);
 }
 
-void fan::failed(const caf::error& why) {
+void session_subscription::failed(const caf::error& why) {
   if (is_passing(why))
     lose();
   else
     refuse(to_refusal(why));
 }
 
-void fan::lose() {
+void session_subscription::lose() {
   if (state_ == state::lost)
     return;
   state_ = state::lost;
@@ -168,7 +172,7 @@ void fan::lose() {
   ++tries_;
 }
 
-void fan::look() {
+void session_subscription::look() {
   if (size_ == 0)
     return;
   request(env_.directory, env_.options.look_up,
@@ -183,7 +187,7 @@ void fan::look() {
           });
 }
 
-void fan::found(const session_actor& session) {
+void session_subscription::found(const session_actor& session) {
   demonitor(session_.address());
   session_ = session;
   monitor(session_);
@@ -192,7 +196,7 @@ void fan::found(const session_actor& session) {
 
 // -- its streams --------------------------------------------------------------
 
-void fan::add(std::shared_ptr<stream> added) {
+void session_subscription::add(std::shared_ptr<stream> added) {
   joining_.push_back(added);
   streams_.push_back(std::move(added));
   ++size_;
@@ -201,7 +205,7 @@ void fan::add(std::shared_ptr<stream> added) {
     env_.loop.post([self = fan_actor{this}] { behind(self).greet(); });
 }
 
-void fan::remove(const stream& left) {
+void session_subscription::remove(const stream& left) {
   auto found =
     std::ranges::find(streams_, &left, &std::shared_ptr<stream>::get);
   if (found == streams_.end())
@@ -214,7 +218,7 @@ void fan::remove(const stream& left) {
     caf::anon_send(fan_actor{this}, stream_left{});
 }
 
-bool fan::read(stream& reader, read_events what) {
+bool session_subscription::read(stream& reader, read_events what) {
   if (state_ != state::up)
     return false;
   request(session_, env_.options.ordinary, std::move(what))
@@ -249,7 +253,7 @@ bool fan::read(stream& reader, read_events what) {
 
 /// Streams may leave meanwhile.
 template <class F>
-void fan::for_each(F f) {
+void session_subscription::for_each(F f) {
   auto outer = std::exchange(in_loop_, true);
   for (std::size_t i = 0; i < streams_.size(); ++i)
     if (auto one = streams_[i].get())
@@ -260,14 +264,14 @@ void fan::for_each(F f) {
 }
 
 /// Gives the session up. Who asks for it from now on gets a new fan.
-void fan::refuse(const refusal& why) {
-  env_.fans.remove(session_id_, *this);
+void session_subscription::refuse(const refusal& why) {
+  env_.session_subscriptions.remove(session_id_, *this);
   for_each([&](stream& one) { one.refuse(why); });
 }
 
 // -- events -------------------------------------------------------------------
 
-void fan::receive(const event_batch& batch) {
+void session_subscription::receive(const event_batch& batch) {
   if (batch.last <= last_.seq)
     return;
   if (batch.after != last_.seq)
@@ -290,7 +294,7 @@ void fan::receive(const event_batch& batch) {
   }
 }
 
-void fan::deliver() {
+void session_subscription::deliver() {
   if (held_.empty())
     return;
   delivered_at_ = clock::now();

@@ -37,18 +37,19 @@ GREENROOM_INSPECT(stream_left)
 using fan_actor = watcher_actor::extend<caf::reacts_to<look_again>,
                                         caf::reacts_to<stream_left>>;
 
-class fan final : public on_loop<fan_actor> {
+class session_subscription final : public on_loop<fan_actor> {
 public:
   using clock = std::chrono::steady_clock;
 
-  fan(caf::actor_config& config, edge& env, std::string project_id,
-      std::string session_id, session_actor session);
+  session_subscription(caf::actor_config& config, edge& env,
+                       std::string project_id, std::string session_id,
+                       session_actor session);
 
   static fan_actor spawn(edge& env, std::string project_id,
                          std::string session_id, session_actor session);
 
   /// The fan behind a handle that `spawn` gave.
-  static fan& behind(const fan_actor& handle);
+  static session_subscription& behind(const fan_actor& handle);
 
   const char* name() const override;
 

@@ -10,21 +10,23 @@
 
 namespace greenroom::http {
 
-class fans {
+class session_subscriptions {
 public:
   /// The fan of a session, made where there is none.
-  fan& of(edge& env, const std::string& project_id,
-          const std::string& session_id, const session_actor& session) {
+  session_subscription& of(edge& env, const std::string& project_id,
+                           const std::string& session_id,
+                           const session_actor& session) {
     auto& known = by_session_[session_id];
     if (!known)
-      known = fan::spawn(env, project_id, session_id, session);
-    return fan::behind(known);
+      known = session_subscription::spawn(env, project_id, session_id, session);
+    return session_subscription::behind(known);
   }
 
   /// Forgets a fan, unless another one has taken its place.
-  void remove(const std::string& session_id, const fan& gone) {
+  void remove(const std::string& session_id, const session_subscription& gone) {
     auto found = by_session_.find(session_id);
-    if (found != by_session_.end() && &fan::behind(found->second) == &gone)
+    if (found != by_session_.end()
+        && &session_subscription::behind(found->second) == &gone)
       by_session_.erase(found);
   }
 

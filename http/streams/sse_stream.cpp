@@ -45,7 +45,7 @@ stream::stream(exchange_ptr ex, watch_start start, event_filter filter)
     connection_id_(ex->connection_id()), start_(start),
     filter_(std::move(filter)), ex_(std::move(ex)) {}
 
-void stream::join(fan& of) {
+void stream::join(session_subscription& of) {
   fan_ = &of;
   of.add(shared_from_this());
 }

@@ -13,8 +13,8 @@
 // stream. A stream is over when its client leaves, its key is revoked or has
 // expired, the session has ended, or the server stops.
 //
-// Owned by its thread's stream_table and by its fan until it is over; used on
-// the HTTP thread only.
+// Owned by its thread's response_registry and by its fan until it is over; used
+// on the HTTP thread only.
 #pragma once
 
 #include "http/edge/exchange.hpp"
@@ -30,7 +30,7 @@
 
 namespace greenroom::http {
 
-class fan;
+class session_subscription;
 
 /// Where a stream begins.
 struct watch_start {
@@ -44,7 +44,7 @@ struct watch_start {
   event_id id;
 };
 
-class stream final : public open_stream,
+class stream final : public long_response,
                      public std::enable_shared_from_this<stream> {
 public:
   /// Text of batches that may wait behind a write.
@@ -84,7 +84,7 @@ public:
   }
 
   /// Joins the fan of its session, once.
-  void join(fan& of);
+  void join(session_subscription& of);
 
   // -- for the stream table ---------------------------------------------------
 
@@ -128,8 +128,8 @@ private:
   const watch_start start_;
   const event_filter filter_;
 
-  exchange_ptr ex_;    // null: over
-  fan* fan_ = nullptr; // lives while it has streams
+  exchange_ptr ex_;                     // null: over
+  session_subscription* fan_ = nullptr; // lives while it has streams
   std::unique_ptr<body_writer> body_;
   bool begun_ = false;     // the session's first word has come
   bool opened_ = false;    // the head is sent

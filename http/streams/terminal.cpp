@@ -1,12 +1,12 @@
 #include "http/streams/terminal.hpp"
 
-#include "http/edge/thread_context.hpp"
-#include "http/edge/ask.hpp"
-#include "http/base/terminal_size.hpp"
 #include "http/base/json_body.hpp"
-#include "http/edge/loop.hpp"
-#include "http/streams/output_pump.hpp"
 #include "http/base/parse.hpp"
+#include "http/base/terminal_size.hpp"
+#include "http/edge/ask.hpp"
+#include "http/edge/loop.hpp"
+#include "http/edge/thread_context.hpp"
+#include "http/streams/output_pump.hpp"
 #include "http/streams/response_registry.hpp"
 #include "http/wire/web_socket.hpp"
 #include "runtime/runner/client/runner_client.hpp"
@@ -43,21 +43,22 @@ std::string ending(const std::filesystem::path& dir) {
   return text;
 }
 
-class terminal final : public open_stream,
+class terminal final : public long_response,
                        public std::enable_shared_from_this<terminal> {
 public:
   terminal(exchange_ptr ex, std::filesystem::path dir,
-           log_follower::question ask, bool can_type)
+           output_tail::question ask, bool can_type)
     : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
       connection_id_(ex->connection_id()), dir_(std::move(dir)),
       ask_(std::move(ask)), can_type_(can_type), ex_(std::move(ex)) {}
 
   void begin() {
     env_.streams.add(shared_from_this());
-    measure(std::make_shared<output_cursor>(dir_, output_choice::tty));
+    measure(std::make_shared<output_reader>(dir_, output_choice::tty));
   }
 
-  // -- open_stream ------------------------------------------------------------
+  // -- long_response
+  // ------------------------------------------------------------
 
   void close() override {
     if (!ex_)
@@ -73,7 +74,7 @@ public:
     follower_->tick(now);
     if (expires_at_ != 0 && expires_at_ <= wall) {
       end(close_code::policy, "the API key has expired");
-    } else if (now - heard_ >= env_.options.write_patience) {
+    } else if (now - heard_ >= env_.options.write_timeout) {
       end(close_code::going_away, "no answer to pings");
     } else if (now - pinged_ >= env_.options.heartbeat) {
       pinged_ = now;
@@ -90,7 +91,7 @@ public:
 
 private:
   /// Finds the end of the log, a bounded step at a time.
-  void measure(const std::shared_ptr<output_cursor>& cursor) {
+  void measure(const std::shared_ptr<output_reader>& cursor) {
     if (!ex_)
       return;
     try {
@@ -111,13 +112,13 @@ private:
       return;
     }
     auto start = total - screenful;
-    auto from = std::make_shared<output_cursor>(dir_, output_choice::tty);
+    auto from = std::make_shared<output_reader>(dir_, output_choice::tty);
     from->skip(start);
     look_for_line(from, start);
   }
 
   /// A step at a time, as `measure`: there may be many records before it.
-  void look_for_line(const std::shared_ptr<output_cursor>& from,
+  void look_for_line(const std::shared_ptr<output_reader>& from,
                      std::uint64_t start) {
     if (!ex_)
       return;
@@ -164,7 +165,7 @@ private:
                       ? terminal_protocol
                       : std::string_view{};
     socket_ = ex_->upgrade(protocol, std::move(events));
-    output_cursor from{dir_, output_choice::tty};
+    output_reader from{dir_, output_choice::tty};
     from.skip(start);
     pump_ = std::make_shared<output_pump>(
       env_.loop, std::move(from),
@@ -173,7 +174,7 @@ private:
       },
       [this](output_pump::outcome how) { pumped(how); });
     pump_->look();
-    follower_ = std::make_shared<log_follower>(
+    follower_ = std::make_shared<output_tail>(
       env_.logs, dir_, std::move(ask_), env_.options.heartbeat,
       [this] { pump_->look(); }, [this] { finish(); });
     follower_->tick(clock::now());
@@ -291,12 +292,12 @@ private:
   const unix_ms expires_at_;
   const std::uint64_t connection_id_;
   const std::filesystem::path dir_;
-  log_follower::question ask_;
+  output_tail::question ask_;
   const bool can_type_;
   exchange_ptr ex_; // null: over
   std::shared_ptr<web_socket> socket_;
   std::shared_ptr<output_pump> pump_;
-  std::shared_ptr<log_follower> follower_;
+  std::shared_ptr<output_tail> follower_;
   std::size_t unread_ = 0; // typed bytes that the session has not taken
   bool over_ = false;      // the exec has ended
   std::string reason_;     // how
@@ -307,7 +308,7 @@ private:
 } // namespace
 
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
-                     log_follower::question ask, bool can_type) {
+                     output_tail::question ask, bool can_type) {
   std::make_shared<terminal>(ex, std::move(dir), std::move(ask), can_type)
     ->begin();
 }

@@ -23,6 +23,6 @@ inline constexpr std::uint64_t screenful = 64 * 1024;
 /// The log of the terminal lies in `dir`; `ask` asks whether the exec is over.
 /// Without `can_type` the client may only watch.
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
-                     log_follower::question ask, bool can_type);
+                     output_tail::question ask, bool can_type);
 
 } // namespace greenroom::http

@@ -20,9 +20,9 @@ constexpr std::size_t max_queue = 64;
 
 asio_web_socket::asio_web_socket(asio::ip::tcp::socket socket,
                                  std::shared_ptr<void> held,
-                                 std::chrono::milliseconds patience,
+                                 std::chrono::milliseconds timeout,
                                  web_socket_events events)
-  : socket_(std::move(socket)), held_(std::move(held)), patience_(patience),
+  : socket_(std::move(socket)), held_(std::move(held)), patience_(timeout),
     events_(std::move(events)), timer_(socket_.get_executor()) {}
 
 asio_web_socket::~asio_web_socket() = default;

@@ -20,7 +20,7 @@ public:
   /// `greeting` is sent first: the answer to the handshake. `held` is kept for
   /// as long as the connection lasts.
   asio_web_socket(asio::ip::tcp::socket socket, std::shared_ptr<void> held,
-                  std::chrono::milliseconds patience, web_socket_events events);
+                  std::chrono::milliseconds timeout, web_socket_events events);
   ~asio_web_socket() override;
 
   void start(std::string greeting);

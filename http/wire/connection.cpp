@@ -64,7 +64,7 @@ void connection::start_message() noexcept {
   received_ = sent_ = 0;
 }
 
-asio::awaitable<bool> connection::read_head(patience idle, patience whole) {
+asio::awaitable<bool> connection::read_head(timeout idle, timeout whole) {
   start_message();
   if (begin_ == end_) {
     // Nothing is kept for a client that wants nothing.
@@ -125,7 +125,7 @@ std::string_view connection::piece_at_hand() {
   return {at, fed.body};
 }
 
-asio::awaitable<std::string_view> connection::read_body(patience each) {
+asio::awaitable<std::string_view> connection::read_body(timeout each) {
   for (;;) {
     if (auto piece = piece_at_hand(); !piece.empty())
       co_return piece;
@@ -172,7 +172,7 @@ void connection::stop_watching() {
 }
 
 /// False where there is more of the body than is worth reading.
-asio::awaitable<bool> connection::skip_body(patience each) {
+asio::awaitable<bool> connection::skip_body(timeout each) {
   constexpr auto end = request_parser::place::end;
   if (parser_.broken() || head().content_length > max_skipped)
     co_return false;
@@ -196,7 +196,7 @@ asio::awaitable<bool> connection::skip_body(patience each) {
 asio::awaitable<void> connection::reply(int status,
                                         std::string_view content_type,
                                         std::string_view body,
-                                        header_fields more, patience each) {
+                                        header_fields more, timeout each) {
   auto whole = co_await skip_body(each);
   close_after_ = close_after_ || !whole || !parser_.keep_alive();
   status_ = status;
@@ -211,7 +211,7 @@ asio::awaitable<void> connection::reply(int status,
 }
 
 asio::awaitable<void> connection::begin(std::string_view content_type,
-                                        header_fields more, patience each) {
+                                        header_fields more, timeout each) {
   status_ = 200;
   auto text = head_text(200, content_type, more);
   // Who knows no chunks knows the end by the end of the connection.
@@ -221,7 +221,7 @@ asio::awaitable<void> connection::begin(std::string_view content_type,
   co_await send(asio::buffer(text), each);
 }
 
-asio::awaitable<void> connection::write(std::string_view piece, patience each) {
+asio::awaitable<void> connection::write(std::string_view piece, timeout each) {
   if (piece.empty())
     co_return;
   sent_ += piece.size();
@@ -239,7 +239,7 @@ asio::awaitable<void> connection::write(std::string_view piece, patience each) {
   co_await send(parts, each);
 }
 
-asio::awaitable<void> connection::finish(patience each) {
+asio::awaitable<void> connection::finish(timeout each) {
   constexpr std::string_view last = "0\r\n\r\n";
   if (!head().old)
     co_await send(asio::buffer(last), each);
@@ -247,7 +247,7 @@ asio::awaitable<void> connection::finish(patience each) {
 }
 
 template <class Buffers>
-asio::awaitable<void> connection::send(const Buffers& bytes, patience each) {
+asio::awaitable<void> connection::send(const Buffers& bytes, timeout each) {
   // The deadline is for each step that the client makes, not for all of them.
   auto on_its_way = [&](const asio::error_code& error, std::size_t) {
     write_until_ = clock::now() + each;
@@ -287,7 +287,7 @@ void connection::close() noexcept {
   socket_.close(ignored);
 }
 
-void connection::look_at(clock::time_point now) noexcept {
+void connection::check_deadlines(clock::time_point now) noexcept {
   if (now >= std::min(read_until_, write_until_))
     close();
 }

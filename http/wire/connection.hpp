@@ -5,8 +5,9 @@
 // 64 KiB while there is a request and nothing while there is none.
 //
 // Belongs to one event loop and is used by its thread only. Every wait for the
-// client has a deadline, which look_at() enforces: the owner calls it now and
-// then. A client that went away, or is late, is `lost` to whoever waits.
+// client has a deadline, which check_deadlines() enforces: the owner calls it
+// now and then. A client that went away, or is late, is `lost` to whoever
+// waits.
 #pragma once
 
 #include "http/wire/request_parser.hpp"
@@ -40,7 +41,7 @@ using header_fields = std::vector<std::pair<std::string_view, std::string>>;
 class connection {
 public:
   using clock = std::chrono::steady_clock;
-  using patience = std::chrono::milliseconds;
+  using timeout = std::chrono::milliseconds;
 
   /// `first` has been read from it already. Throws std::system_error.
   connection(asio::io_context& io, unique_fd socket, std::string_view first);
@@ -50,7 +51,7 @@ public:
   /// Waits for the next request: up to `idle` until it begins, then up to
   /// `whole` for all of its head. False where the client wants nothing more.
   /// Throws lost or bad_message.
-  asio::awaitable<bool> read_head(patience idle, patience whole);
+  asio::awaitable<bool> read_head(timeout idle, timeout whole);
 
   const request_head& head() const noexcept {
     return parser_.head();
@@ -59,7 +60,7 @@ public:
   /// The next piece of the body, until the next call; empty at its end. Tells
   /// the client to send it where that waits to be told. Throws lost or
   /// bad_message.
-  asio::awaitable<std::string_view> read_body(patience each);
+  asio::awaitable<std::string_view> read_body(timeout each);
 
   /// Waits, once the body has been read, until the client goes; false where it
   /// has more to say, or after stop_watching().
@@ -69,13 +70,13 @@ public:
   /// A whole answer, after what little there may be of the body. Throws lost.
   asio::awaitable<void> reply(int status, std::string_view content_type,
                               std::string_view body, header_fields more,
-                              patience each);
+                              timeout each);
 
   /// An answer in pieces. Throw lost.
   asio::awaitable<void> begin(std::string_view content_type, header_fields more,
-                              patience each);
-  asio::awaitable<void> write(std::string_view piece, patience each);
-  asio::awaitable<void> finish(patience each);
+                              timeout each);
+  asio::awaitable<void> write(std::string_view piece, timeout each);
+  asio::awaitable<void> finish(timeout each);
 
   /// True when request and answer are whole and another request may come.
   bool reusable() const noexcept;
@@ -87,7 +88,7 @@ public:
   void close() noexcept;
 
   /// Closes when the client is late.
-  void look_at(clock::time_point now) noexcept;
+  void check_deadlines(clock::time_point now) noexcept;
 
   /// True while it waits for a request.
   bool idle() const noexcept {
@@ -110,9 +111,9 @@ private:
 
   asio::awaitable<std::size_t> receive(clock::time_point until);
   std::string_view piece_at_hand();
-  asio::awaitable<bool> skip_body(patience each);
+  asio::awaitable<bool> skip_body(timeout each);
   template <class Buffers>
-  asio::awaitable<void> send(const Buffers& bytes, patience each);
+  asio::awaitable<void> send(const Buffers& bytes, timeout each);
   void start_message() noexcept;
 
   asio::ip::tcp::socket socket_;

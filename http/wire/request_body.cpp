@@ -15,7 +15,7 @@ constexpr std::size_t room = 64 * 1024;
 } // namespace
 
 request_body::request_body(connection& from, std::uint64_t limit,
-                           connection::patience each)
+                           connection::timeout each)
   : from_(from), limit_(limit), each_(each) {
   auto& encoding = from.head().content_encoding;
   if (encoding == "gzip" || encoding == "x-gzip") {

@@ -17,8 +17,7 @@ class request_body {
 public:
   /// `limit` holds for what comes in and for what it unpacks to. Throws
   /// bad_message for an encoding that we do not read.
-  request_body(connection& from, std::uint64_t limit,
-               connection::patience each);
+  request_body(connection& from, std::uint64_t limit, connection::timeout each);
 
   /// The next piece, until the next call; empty at the end. Throws lost or
   /// bad_message.
@@ -30,7 +29,7 @@ private:
 
   connection& from_;
   std::uint64_t limit_;
-  connection::patience each_;
+  connection::timeout each_;
   std::uint64_t given_ = 0;
   std::unique_ptr<gunzip> gunzip_; // null: it comes as it is
   std::vector<char> unpacked_;

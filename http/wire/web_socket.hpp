@@ -2,7 +2,7 @@
 //
 // Made by exchange::upgrade; open until either side closes it, whoever holds
 // it. Bounds: a message of the client has at most `max_message` bytes, a write
-// must be taken within the options' write_patience, and while nobody wants to
+// must be taken within the options' write_timeout, and while nobody wants to
 // read
 // (`pause`) nothing is read. Pings are answered, and sent by whoever owns it.
 #pragma once

@@ -1,9 +1,9 @@
 #include "http/wire/websocket_frames.hpp"
 
+#include "runtime/base/json_text.hpp"
 #include "runtime/base/utf8.hpp"
 
-#include <restinio/utils/base64.hpp>
-#include <restinio/utils/sha1.hpp>
+#include <openssl/sha.h>
 
 #include <algorithm>
 #include <utility>
@@ -147,11 +147,14 @@ std::string close_payload(close_code why, std::string_view reason) {
 }
 
 std::string accept_key(std::string_view key) {
-  namespace sha1 = restinio::utils::sha1;
   std::string text{key};
   text += "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-  return restinio::utils::base64::encode(
-    sha1::to_string(sha1::make_digest(text)));
+  std::string digest(SHA_DIGEST_LENGTH, '\0');
+  SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(),
+       reinterpret_cast<unsigned char*>(digest.data()));
+  std::string result;
+  append_base64(result, digest);
+  return result;
 }
 
 bool is_key(std::string_view text) noexcept {

@@ -1,8 +1,8 @@
 #include "runtime/api_json/records.hpp"
 
 #include "messages/ids.hpp"
-#include "runtime/base/timestamps.hpp"
 #include "runtime/base/json_text.hpp"
+#include "runtime/base/timestamps.hpp"
 #include "runtime/base/utf8.hpp"
 
 #include <nlohmann/json.hpp>

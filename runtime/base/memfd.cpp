@@ -7,7 +7,7 @@
 
 namespace greenroom::git {
 
-unique_fd memory_file(std::string_view text) {
+unique_fd memfd(std::string_view text) {
   unique_fd fd{::memfd_create("greenroom-git", MFD_CLOEXEC)};
   auto whole = static_cast<bool>(fd);
   while (whole && !text.empty()) {

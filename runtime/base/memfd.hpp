@@ -9,6 +9,6 @@
 namespace greenroom::git {
 
 /// Open for reading from its start. Throws std::system_error.
-unique_fd memory_file(std::string_view text);
+unique_fd memfd(std::string_view text);
 
 } // namespace greenroom::git

@@ -1,7 +1,7 @@
 #include "runtime/config/config_schema.hpp"
 
-#include "runtime/config/value_types.hpp"
 #include "runtime/config/project_schema.hpp"
+#include "runtime/config/value_types.hpp"
 
 #include <map>
 

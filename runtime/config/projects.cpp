@@ -2,8 +2,8 @@
 
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
-#include "runtime/config/value_types.hpp"
 #include "runtime/config/project_schema.hpp"
+#include "runtime/config/value_types.hpp"
 
 namespace greenroom {
 

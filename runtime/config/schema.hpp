@@ -41,8 +41,8 @@ struct key {
                                   const nlohmann::json& value, bool may_quote,
                                   const std::string& expects);
 
-/// Describes a key by a kind (runtime/config/value_types.hpp) and an access function
-/// that returns the field of a const or mutable target.
+/// Describes a key by a kind (runtime/config/value_types.hpp) and an access
+/// function that returns the field of a const or mutable target.
 template <class Target, class Kind, class Access>
 key<Target> describe(std::string path, Kind kind, Access access,
                      std::string purpose) {

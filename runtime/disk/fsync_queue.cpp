@@ -39,9 +39,9 @@ void sync_directory(const fs::path& dir) {
 
 } // namespace
 
-log_syncer::log_syncer() : thread_([this] { run(); }) {}
+fsync_queue::fsync_queue() : thread_([this] { run(); }) {}
 
-log_syncer::~log_syncer() {
+fsync_queue::~fsync_queue() {
   {
     std::lock_guard guard{mutex_};
     stopping_ = true;
@@ -50,13 +50,13 @@ log_syncer::~log_syncer() {
   thread_.join();
 }
 
-void log_syncer::touched(const fs::path& dir) {
+void fsync_queue::mark_dirty(const fs::path& dir) {
   std::lock_guard guard{mutex_};
   if (dirty_.insert(dir.native()).second && dirty_.size() == 1)
     changed_.notify_one();
 }
 
-void log_syncer::run() {
+void fsync_queue::run() {
   std::unique_lock lock{mutex_};
   for (;;) {
     changed_.wait(lock, [this] { return stopping_ || !dirty_.empty(); });

@@ -15,18 +15,18 @@
 
 namespace greenroom {
 
-class log_syncer {
+class fsync_queue {
 public:
-  log_syncer();
-  log_syncer(const log_syncer&) = delete;
-  log_syncer& operator=(const log_syncer&) = delete;
+  fsync_queue();
+  fsync_queue(const fsync_queue&) = delete;
+  fsync_queue& operator=(const fsync_queue&) = delete;
 
   /// Syncs what is left, then returns.
-  ~log_syncer();
+  ~fsync_queue();
 
   /// Files directly in the directory have changed. Cheap: called for each batch
   /// of events.
-  void touched(const std::filesystem::path& dir);
+  void mark_dirty(const std::filesystem::path& dir);
 
 private:
   void run();

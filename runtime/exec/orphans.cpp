@@ -74,7 +74,7 @@ std::vector<unique_fd> find_marked(std::span<const std::string> session_ids) {
 
 } // namespace
 
-std::size_t kill_leftovers(std::span<const std::string> session_ids) {
+std::size_t kill_orphans(std::span<const std::string> session_ids) {
   std::size_t count = 0;
   for (int round = 0; round < max_rounds; ++round) {
     auto found = find_marked(session_ids);

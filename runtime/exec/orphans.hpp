@@ -15,6 +15,6 @@ namespace greenroom {
 /// sessions, their runners too, and waits until they have ended. Returns how
 /// many there were. Never kills the caller. Throws std::system_error where
 /// /proc cannot be read.
-std::size_t kill_leftovers(std::span<const std::string> session_ids);
+std::size_t kill_orphans(std::span<const std::string> session_ids);
 
 } // namespace greenroom

@@ -126,8 +126,8 @@ void stop_logging() {
 }
 
 void drain_logging() {
-  constexpr unsigned patience = 2;
-  ::alarm(patience); // SIGALRM ends the process
+  constexpr unsigned timeout = 2;
+  ::alarm(timeout); // SIGALRM ends the process
   // The old pool writes what it has before it goes; the logger stays, for
   // those who still use it.
   spdlog::init_thread_pool(1, 1);

@@ -2,8 +2,8 @@
 //
 // Exit codes: 0 done, 1 could not start or died, 2 bad usage or configuration,
 // 3 told to stop, but had to leave something unfinished.
-#include "runtime/config/config.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/config/config.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/startup_banner.hpp"

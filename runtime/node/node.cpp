@@ -1,10 +1,10 @@
 #include "runtime/node/node.hpp"
 
 #include "actors/directory.hpp"
-#include "actors/git/dispatcher.hpp"
-#include "actors/retention.hpp"
-#include "actors/key_registry.hpp"
 #include "actors/disk/log_reader.hpp"
+#include "actors/git/dispatcher.hpp"
+#include "actors/key_registry.hpp"
+#include "actors/retention.hpp"
 #include "actors/runner_link/link.hpp"
 #include "actors/store/reader.hpp"
 #include "actors/store/writer.hpp"
@@ -16,13 +16,13 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/watchdog.hpp"
-#include "runtime/git/common/refs.hpp"
 #include "runtime/disk/fsync_queue.hpp"
+#include "runtime/git/common/refs.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/root.hpp"
 #include "runtime/sandbox/host_capabilities.hpp"
-#include "runtime/store/connection.hpp"
 #include "runtime/store/api_keys.hpp"
+#include "runtime/store/connection.hpp"
 #include "runtime/store/migrations.hpp"
 #include "runtime/store/projects.hpp"
 #include "runtime/store/sessions.hpp"
@@ -50,7 +50,7 @@ namespace {
 
 // How long an end in order may take. What is cut off then is taken up again at
 // the next start, as after a crash.
-constexpr std::chrono::seconds stop_patience{20};
+constexpr std::chrono::seconds stop_timeout{20};
 
 constexpr std::size_t git_threads = 4;
 constexpr std::size_t git_queue = 256;
@@ -177,7 +177,7 @@ struct node::parts {
   std::atomic<bool> broken{false};
 
   std::shared_ptr<const sandbox::host> host; // what sessions are shut into
-  std::unique_ptr<log_syncer> syncer;
+  std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<runner_link> runners;
 
   system_config system_settings;
@@ -198,7 +198,7 @@ struct node::parts {
   template <class Handle>
   Handle keep(const char* what, Handle handle) {
     to_stop.push_back({caf::actor_cast<caf::actor>(handle), what});
-    caf::anon_send(root, guard_part{to_stop.back().part});
+    caf::anon_send(root, monitor_component{to_stop.back().part});
     return handle;
   }
 
@@ -220,7 +220,7 @@ void node::parts::open() {
   host = find_host(settings);
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
   keys = std::make_unique<key_ring>(admin.secret);
-  syncer = std::make_unique<log_syncer>();
+  syncer = std::make_unique<fsync_queue>();
   runner_link_options link{program("greenroom-runner"), data_dir,
                            settings.exec.kill_grace};
   link.plan = [on = host, dir = data_dir](const std::string& id,
@@ -274,8 +274,8 @@ void node::parts::start_actors() {
       store_reader,
       std::make_shared<connection_ptr::element_type>(std::move(read_from))));
   context->git =
-    keep("the git workers",
-         system->spawn(git_workers, git_settings_of(), git_threads, git_queue));
+    keep("the git workers", system->spawn(git_dispatcher, git_settings_of(),
+                                          git_threads, git_queue));
   context->logs =
     keep("the log readers",
          system->spawn(log_reader, data_dir, log_threads, log_queue));
@@ -324,7 +324,7 @@ void node::parts::reconcile_sessions() {
 }
 
 void node::parts::start_janitor() {
-  keep("the janitor", system->spawn(janitor, context, supervisor,
+  keep("the janitor", system->spawn(retention, context, supervisor,
                                     settings.sessions.keep_ended));
 }
 
@@ -352,10 +352,10 @@ void node::parts::stop_actors() {
 void node::parts::stop() {
   ready = false;
   stopping = "requests that are being answered";
-  watchdog dog{stop_patience, [this] {
+  watchdog dog{stop_timeout, [this] {
                  spdlog::critical("still waiting for {} after {} s: the "
                                   "process ends without them",
-                                  stopping.load(), stop_patience.count());
+                                  stopping.load(), stop_timeout.count());
                  drain_logging();
                  ::_exit(exit_unfinished);
                }};

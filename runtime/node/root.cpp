@@ -21,7 +21,7 @@ node_root(node_root_actor::stateful_pointer<node_root_state> self,
     ::kill(::getpid(), SIGTERM);
   });
   return {
-    [self](const guard_part& x) { self->monitor(x.part); },
+    [self](const monitor_component& x) { self->monitor(x.part); },
   };
 }
 

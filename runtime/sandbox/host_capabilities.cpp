@@ -2,10 +2,10 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/paths.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/sandbox/assets.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
-#include "runtime/base/paths.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -114,7 +114,7 @@ void try_out(const host& on) {
   command program;
   program.argv = {runner_inside, "--version"};
   program.timeout = std::chrono::seconds{20};
-  auto result = run_command(one_shot(on, where, program));
+  auto result = run_command(run_in_sandbox(on, where, program));
   remove_groups(on.groups.directories(where.session_id));
   if (result.ok())
     return;

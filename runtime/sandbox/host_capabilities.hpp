@@ -8,10 +8,10 @@
 
 namespace greenroom::sandbox {
 
-/// Writes the made files (made_files.hpp), finds the programs and the control
-/// groups, and runs a program in a sandbox like that of a session. `runner` is
-/// greenroom-runner; both it and node.data_dir, which must exist, may be
-/// relative. Throws std::runtime_error with a sentence that says what is
+/// Writes the made files (sandbox_assets.hpp), finds the programs and the
+/// control groups, and runs a program in a sandbox like that of a session.
+/// `runner` is greenroom-runner; both it and node.data_dir, which must exist,
+/// may be relative. Throws std::runtime_error with a sentence that says what is
 /// missing and what to change; a limit that cannot be had is no error but is
 /// in not_in_force. Blocks for some 20 ms, with nat for 100. In mode none there
 /// is nothing to find out.

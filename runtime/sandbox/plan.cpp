@@ -1,8 +1,8 @@
 #include "runtime/sandbox/plan.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/sandbox/assets.hpp"
 #include "runtime/base/paths.hpp"
+#include "runtime/sandbox/assets.hpp"
 
 #include <sys/resource.h>
 #include <unistd.h>

@@ -24,7 +24,8 @@ namespace greenroom::sandbox {
 /// What all sandboxes of a node have in common.
 struct host {
   sandbox_config config;
-  std::filesystem::path files;  // data_dir/sandbox, where made_files.hpp writes
+  std::filesystem::path
+    files; // data_dir/sandbox, where sandbox_assets.hpp writes
   std::filesystem::path bwrap;  // empty in mode none, like all below
   std::filesystem::path runner; // greenroom-runner
   control_groups groups;

@@ -23,8 +23,8 @@ exec "$@")";
 
 } // namespace
 
-command one_shot(const host& on, const place& session, command what,
-                 const std::vector<std::filesystem::path>& read_only) {
+command run_in_sandbox(const host& on, const place& session, command what,
+                       const std::vector<std::filesystem::path>& read_only) {
   if (on.config.mode == sandbox_mode::none) {
     what.cwd =
       what.cwd.empty() ? session.checkout : session.checkout / what.cwd;

@@ -33,7 +33,8 @@ namespace greenroom::sandbox {
 /// it must outlive it: its end kills the sandbox. Makes the session's control
 /// groups where they are missing, so remove_groups comes after the last call.
 /// Throws std::system_error.
-command one_shot(const host& on, const place& session, command what,
-                 const std::vector<std::filesystem::path>& read_only = {});
+command
+run_in_sandbox(const host& on, const place& session, command what,
+               const std::vector<std::filesystem::path>& read_only = {});
 
 } // namespace greenroom::sandbox

@@ -45,8 +45,8 @@ void make_private_file(const std::filesystem::path& path) {
 }
 
 void set_up(soci::session& sql, const std::string& name, sync_mode sync,
-            millis patience) {
-  sql << "PRAGMA busy_timeout = " << patience;
+            millis timeout) {
+  sql << "PRAGMA busy_timeout = " << timeout;
   std::string mode;
   sql << "PRAGMA journal_mode = WAL", soci::into(mode);
   if (mode != "wal")
@@ -81,7 +81,7 @@ bool may_pass(int result) {
 
 connection::connection(const std::string& url,
                        const std::filesystem::path& data_dir, sync_mode sync,
-                       millis patience)
+                       millis timeout)
   : state_(std::make_unique<state>()) {
   auto path = database_path(url, data_dir);
   make_private_file(path);
@@ -91,7 +91,7 @@ connection::connection(const std::string& url,
   state_->begin = "BEGIN IMMEDIATE";
   translated([&] {
     state_->sql.open(soci::sqlite3, "dbname=\"" + path.string() + '"');
-    set_up(state_->sql, state_->name, sync, patience);
+    set_up(state_->sql, state_->name, sync, timeout);
   });
 }
 

@@ -45,7 +45,7 @@ public:
   /// file and its directory are made where they do not exist. A statement
   /// waits up to `patience` for other connections' locks.
   connection(const std::string& url, const std::filesystem::path& data_dir,
-             sync_mode sync, millis patience = 5000);
+             sync_mode sync, millis timeout = 5000);
   connection(connection&&) noexcept;
   connection& operator=(connection&&) noexcept;
   ~connection();

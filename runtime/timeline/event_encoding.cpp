@@ -1,7 +1,7 @@
 #include "runtime/timeline/event_encoding.hpp"
 
-#include "runtime/base/timestamps.hpp"
 #include "runtime/base/json_text.hpp"
+#include "runtime/base/timestamps.hpp"
 #include "runtime/base/utf8.hpp"
 
 #include <algorithm>

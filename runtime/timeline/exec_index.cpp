@@ -49,10 +49,10 @@ archived_exec from_record(std::string_view bytes) {
 
 } // namespace
 
-exec_archive::exec_archive(std::filesystem::path session_dir)
+exec_index::exec_index(std::filesystem::path session_dir)
   : path_(std::move(session_dir) / "execs.index") {}
 
-void exec_archive::add(archived_exec exec) {
+void exec_index::add(archived_exec exec) {
   unwritten_.push_back(std::move(exec));
   std::string text;
   for (auto& each : unwritten_)
@@ -71,7 +71,7 @@ void exec_archive::add(archived_exec exec) {
   unwritten_.clear();
 }
 
-std::vector<archived_exec> exec_archive::all() const {
+std::vector<archived_exec> exec_index::all() const {
   std::vector<archived_exec> result;
   result.reserve(marks_.size() + unwritten_.size());
   if (auto file = open_if_there(path_, O_RDONLY); file && !marks_.empty()) {
@@ -85,8 +85,7 @@ std::vector<archived_exec> exec_archive::all() const {
   return result;
 }
 
-std::optional<archived_exec>
-exec_archive::find(std::string_view exec_id) const {
+std::optional<archived_exec> exec_index::find(std::string_view exec_id) const {
   auto fresh = std::ranges::find(unwritten_, exec_id, &archived_exec::exec_id);
   if (fresh != unwritten_.end())
     return *fresh;

@@ -28,10 +28,10 @@ struct archived_exec {
   friend bool operator==(const archived_exec&, const archived_exec&) = default;
 };
 
-class exec_archive {
+class exec_index {
 public:
   /// Begins empty, whatever was there.
-  explicit exec_archive(std::filesystem::path session_dir);
+  explicit exec_index(std::filesystem::path session_dir);
 
   /// Remembers an exec. What the disk does not take is kept in memory and
   /// tried again with the next one.

@@ -26,19 +26,20 @@ std::uint64_t unfinished(output_stream stream, std::uint64_t end,
 
 } // namespace
 
-output_cutter::output_cutter(std::string exec_id)
+output_event_splitter::output_event_splitter(std::string exec_id)
   : exec_id_(std::move(exec_id)) {}
 
-output_cutter output_cutter::resume(const timeline_entry& last) {
-  output_cutter result{last.exec_id};
+output_event_splitter
+output_event_splitter::resume(const timeline_entry& last) {
+  output_event_splitter result{last.exec_id};
   result.time_ = last.time;
   result.progress_ = last.progress;
   return result;
 }
 
-void output_cutter::take(std::span<const output_record> records,
-                         const read_output& read,
-                         std::vector<timeline_entry>& out) {
+void output_event_splitter::take(std::span<const output_record> records,
+                                 const read_output& read,
+                                 std::vector<timeline_entry>& out) {
   // A crash may have come between two events of one earlier take.
   for (auto stream : all_streams)
     drain(stream, rest::wait, 0, read, out);
@@ -62,17 +63,17 @@ void output_cutter::take(std::span<const output_record> records,
   drain(current, rest::wait, lost, read, out);
 }
 
-void output_cutter::finish(const read_output& read,
-                           std::vector<timeline_entry>& out) {
+void output_event_splitter::finish(const read_output& read,
+                                   std::vector<timeline_entry>& out) {
   for (auto stream : all_streams)
     drain(stream, rest::release, 0, read, out);
 }
 
 // Makes events of what a stream has pending, and one without bytes if there is
 // nothing but a loss to tell.
-void output_cutter::drain(output_stream stream, rest held, std::uint64_t lost,
-                          const read_output& read,
-                          std::vector<timeline_entry>& out) {
+void output_event_splitter::drain(output_stream stream, rest held,
+                                  std::uint64_t lost, const read_output& read,
+                                  std::vector<timeline_entry>& out) {
   auto& begin = progress_.announced[index_of(stream)];
   const auto end = progress_.recorded[index_of(stream)];
   while (begin < end || lost > 0) {

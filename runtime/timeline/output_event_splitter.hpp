@@ -32,15 +32,15 @@ inline constexpr std::uint32_t max_output_event = 16 * 1024;
 using read_output = std::function<std::size_t(
   output_stream stream, std::uint64_t offset, std::span<char> out)>;
 
-class output_cutter {
+class output_event_splitter {
 public:
   /// From the beginning of an exec's log.
-  explicit output_cutter(std::string exec_id);
+  explicit output_event_splitter(std::string exec_id);
 
   /// Goes on after an exec.output entry, as if nothing had happened since: the
   /// entry is the last one of its exec that the timeline has. Continue with
   /// take, also if there are no new records yet.
-  static output_cutter resume(const timeline_entry& last);
+  static output_event_splitter resume(const timeline_entry& last);
 
   /// The events of the index records from number records() on, appended to
   /// `out`. Their ids are left 0 for the session to fill in. Their time is

@@ -1,7 +1,7 @@
 #include "runtime/timeline/replay.hpp"
 
-#include "runtime/timeline/event_encoding.hpp"
 #include "runtime/base/json_text.hpp"
+#include "runtime/timeline/event_encoding.hpp"
 #include "runtime/timeline/timeline.hpp"
 
 #include <algorithm>
@@ -95,11 +95,11 @@ timeline_text read_timeline_json(const std::filesystem::path& session_dir,
   return page;
 }
 
-std::map<std::string, output_cutter>
+std::map<std::string, output_event_splitter>
 resume_cutters(const std::filesystem::path& session_dir,
                std::span<const std::string> exec_ids) {
   timeline_reader reader{session_dir};
-  std::map<std::string, output_cutter> result;
+  std::map<std::string, output_event_splitter> result;
   std::set<std::string, std::less<>> open{exec_ids.begin(), exec_ids.end()};
   for (auto seq = reader.last_seq(); seq > 0 && !open.empty();) {
     // Backwards in parts, each read forwards in one go.
@@ -111,13 +111,14 @@ resume_cutters(const std::filesystem::path& session_dir,
                          || entry->kind == event_kind::exec_queued;
       if ((!output && !begin) || open.erase(entry->exec_id) == 0)
         continue;
-      result.emplace(entry->exec_id, output ? output_cutter::resume(*entry)
-                                            : output_cutter{entry->exec_id});
+      result.emplace(entry->exec_id, output
+                                       ? output_event_splitter::resume(*entry)
+                                       : output_event_splitter{entry->exec_id});
     }
     seq = after;
   }
   for (const auto& exec_id : open)
-    result.emplace(exec_id, output_cutter{exec_id});
+    result.emplace(exec_id, output_event_splitter{exec_id});
   return result;
 }
 

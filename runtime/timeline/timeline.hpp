@@ -11,7 +11,7 @@
 // taken back because the disk ran full in the middle of a batch. The index
 // holds nothing that the timeline does not: it is rebuilt where it is bad.
 //
-// What append has written survives the death of the process; log_syncer comes
+// What append has written survives the death of the process; fsync_queue comes
 // after and makes it survive a power cut.
 #pragma once
 

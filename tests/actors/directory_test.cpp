@@ -12,8 +12,8 @@
 #include <vector>
 
 using namespace greenroom;
-using greenroom::test::patience;
 using greenroom::test::small_node;
+using greenroom::test::timeout;
 
 namespace {
 
@@ -62,7 +62,7 @@ private:
 TEST_CASE_METHOD(directory_node, "of changes that come at once none is lost") {
   caf::scoped_actor self{system()};
   auto change = [&](const std::string& fields) {
-    return self->request(directory, patience, change_project{"one", fields});
+    return self->request(directory, timeout, change_project{"one", fields});
   };
   auto first = change(R"({"max_active_sessions": 7})");
   auto second = change(R"({"setup": "make deps"})");
@@ -99,8 +99,8 @@ TEST_CASE_METHOD(directory_node, "of two that make one project, one does") {
   auto mine = some_project("two");
   auto other = mine;
   other.repo = "/srv/git/other.git";
-  auto first = self->request(directory, patience, create_project{mine});
-  auto second = self->request(directory, patience, create_project{other});
+  auto first = self->request(directory, timeout, create_project{mine});
+  auto second = self->request(directory, timeout, create_project{other});
   answers<project_record> all;
   all.take(first);
   all.take(second);
@@ -111,8 +111,8 @@ TEST_CASE_METHOD(directory_node, "of two that make one project, one does") {
 
 TEST_CASE_METHOD(directory_node, "a change waits for the delete before it") {
   caf::scoped_actor self{system()};
-  auto gone = self->request(directory, patience, delete_project{"one"});
-  auto late = self->request(directory, patience,
+  auto gone = self->request(directory, timeout, delete_project{"one"});
+  auto late = self->request(directory, timeout,
                             change_project{"one", R"({"setup": "x"})"});
   answers<done> first;
   first.take(gone);
@@ -128,7 +128,7 @@ TEST_CASE_METHOD(directory_node, "a change waits for the delete before it") {
 TEST_CASE_METHOD(directory_node, "changes that pile up are refused") {
   caf::scoped_actor self{system()};
   auto send = [&] {
-    return self->request(directory, patience,
+    return self->request(directory, timeout,
                          change_project{"one", R"({"setup": "x"})"});
   };
   std::vector<decltype(send())> waiting;

@@ -21,13 +21,14 @@ namespace {
 constexpr millis day = 24 * 3600 * 1000;
 
 struct janitor_node : small_node {
-  janitor_actor janitor;
+  janitor_actor retention;
 
   ~janitor_node() {
-    caf::anon_send_exit(janitor, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(retention, caf::exit_reason::user_shutdown);
   }
   void begin() {
-    janitor = system().spawn(greenroom::janitor, context(), supervisor(), day);
+    retention =
+      system().spawn(greenroom::retention, context(), supervisor(), day);
   }
   /// A session that is over.
   session_record ended(const std::string& branch) {
@@ -57,7 +58,7 @@ struct janitor_node : small_node {
     caf::scoped_actor self{system()};
     bool found = false;
     self
-      ->request(context()->reader, greenroom::test::patience,
+      ->request(context()->reader, greenroom::test::timeout,
                 load_session{session.id})
       .receive([&](const session_record&) { found = true; },
                [](const caf::error&) {});
@@ -66,7 +67,7 @@ struct janitor_node : small_node {
   /// As if the day after tomorrow had come.
   bool gone_later(const std::string& id) {
     return eventually([&] {
-      caf::anon_send(janitor, clock_tick{now_ms() + 2 * day});
+      caf::anon_send(retention, clock_tick{now_ms() + 2 * day});
       return !fs::exists(dir_of(id));
     });
   }

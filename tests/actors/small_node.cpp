@@ -1,8 +1,8 @@
 #include "tests/actors/small_node.hpp"
 
 #include "actors/directory.hpp"
-#include "actors/git/dispatcher.hpp"
 #include "actors/disk/log_reader.hpp"
+#include "actors/git/dispatcher.hpp"
 #include "actors/store/reader.hpp"
 #include "actors/store/writer.hpp"
 #include "actors/supervisor.hpp"
@@ -79,7 +79,7 @@ small_node::small_node(std::function<void(project_record&)> change)
 
 small_node::~small_node() {
   stop();
-  kill_leftovers(sessions_);
+  kill_orphans(sessions_);
 }
 
 void small_node::start() {
@@ -90,9 +90,9 @@ void small_node::start() {
   store::migrate(**write_to);
   store::put_project(**write_to, rules_);
 
-  syncer_ = std::make_unique<log_syncer>();
-  runners_ = std::make_unique<runner_link>(runner_link_options{
-    binary_dir() / "greenroom-runner", data, 500});
+  syncer_ = std::make_unique<fsync_queue>();
+  runners_ = std::make_unique<runner_link>(
+    runner_link_options{binary_dir() / "greenroom-runner", data, 500});
   system_ = std::make_unique<caf::actor_system>(*settings_);
   auto context = std::make_shared<node_context>();
   context->node = "test";
@@ -112,9 +112,8 @@ void small_node::start() {
     keep(system_->spawn<caf::detached>(store_reader, open_store(data)));
   auto host = std::make_shared<sandbox::host>();
   host->config.mode = sandbox_mode::none;
-  git_settings git{
-    data, {host, binary_dir() / "greenroom-git"}, {}};
-  context->git = keep(system_->spawn(git_workers, git, 2, 16));
+  git_settings git{data, {host, binary_dir() / "greenroom-git"}, {}};
+  context->git = keep(system_->spawn(git_dispatcher, git, 2, 16));
   context->logs = keep(system_->spawn(log_reader, data, 1, 64));
   context_ = context;
   std::vector<project_record> projects{rules_};

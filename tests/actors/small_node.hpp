@@ -38,7 +38,7 @@ public:
   Reply ask(const Handle& whom, Request request) {
     caf::scoped_actor self{*system_};
     std::optional<Reply> result;
-    self->request(whom, patience, std::move(request))
+    self->request(whom, timeout, std::move(request))
       .receive([&](Reply& reply) { result = std::move(reply); },
                [&](const caf::error& e) { fail(e); });
     return std::move(*result);
@@ -49,7 +49,7 @@ public:
   refusal refused_by(const Handle& whom, Request request) {
     caf::scoped_actor self{*system_};
     std::optional<refusal> result;
-    self->request(whom, patience, std::move(request))
+    self->request(whom, timeout, std::move(request))
       .receive([&](Reply&) {},
                [&](const caf::error& e) { result = to_refusal(e); });
     if (!result)
@@ -89,7 +89,7 @@ private:
   temp_dir dir_;
   std::vector<std::string> sessions_; // to be cleaned up after
   std::unique_ptr<caf::actor_system_config> settings_;
-  std::unique_ptr<log_syncer> syncer_;
+  std::unique_ptr<fsync_queue> syncer_;
   std::unique_ptr<runner_link> runners_;
   std::unique_ptr<caf::actor_system> system_;
   context_ptr context_;

@@ -31,8 +31,8 @@ std::string lower(std::string text) {
 
 http_client::http_client(std::uint16_t port, int receive_buffer)
   : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  timeval patience{10, 0};
-  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  timeval timeout{10, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   if (receive_buffer != 0)
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
                  sizeof receive_buffer);
@@ -60,10 +60,10 @@ void http_client::send(std::string_view bytes) {
   }
 }
 
-bool http_client::has_answer(std::chrono::milliseconds patience) {
+bool http_client::has_answer(std::chrono::milliseconds timeout) {
   pollfd wanted{fd_, POLLIN, 0};
   return !in_.empty()
-         || ::poll(&wanted, 1, static_cast<int>(patience.count())) > 0;
+         || ::poll(&wanted, 1, static_cast<int>(timeout.count())) > 0;
 }
 
 bool http_client::fill() {

@@ -26,7 +26,7 @@ public:
   void send(std::string_view bytes);
 
   /// True once bytes of an answer have come, false after `patience`.
-  bool has_answer(std::chrono::milliseconds patience);
+  bool has_answer(std::chrono::milliseconds timeout);
 
   /// The next answer. Throws std::runtime_error if the connection ends or
   /// nothing comes. After HEAD, and for 204, there is no body.

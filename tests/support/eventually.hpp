@@ -12,12 +12,11 @@ namespace greenroom::test {
 
 /// Long, for a machine that is busy with other things; what is waited for
 /// comes within milliseconds.
-inline constexpr std::chrono::seconds patience{30};
+inline constexpr std::chrono::seconds timeout{30};
 
 /// True as soon as `holds()` is; false if it is not within the deadline.
 template <class Predicate>
-bool eventually(Predicate holds,
-                std::chrono::milliseconds deadline = patience) {
+bool eventually(Predicate holds, std::chrono::milliseconds deadline = timeout) {
   auto end = std::chrono::steady_clock::now() + deadline;
   for (;;) {
     if (holds())

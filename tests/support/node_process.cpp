@@ -116,7 +116,7 @@ node_process::~node_process() {
     kill9();
     std::error_code none;
     for (auto& session : fs::directory_iterator{data_dir() / "sessions", none})
-      kill_leftovers(std::array{session.path().filename().string()});
+      kill_orphans(std::array{session.path().filename().string()});
   } catch (const std::exception& e) {
     std::fprintf(stderr, "clearing up after a node: %s\n", e.what());
   }

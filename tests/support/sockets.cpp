@@ -52,7 +52,7 @@ void send_all(const unique_fd& socket, std::string_view bytes) {
 
 bool receive(const unique_fd& socket, std::string& out, std::size_t at_most) {
   pollfd readable{socket.get(), POLLIN, 0};
-  auto limit = std::chrono::milliseconds{patience}.count();
+  auto limit = std::chrono::milliseconds{timeout}.count();
   if (::poll(&readable, 1, static_cast<int>(limit)) != 1)
     throw std::runtime_error("nothing more came from the server in time");
   std::array<char, 64 * 1024> buffer;

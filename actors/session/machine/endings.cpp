@@ -167,7 +167,7 @@ void machine::operator()(const in::checkin_asked& x) {
 void machine::operator()(const in::runner_stopped& x) {
   if (s.at != step::stopping)
     return;
-  if (s.placing) {
+  if (s.installing) {
     s.stopped_early = true;
     return;
   }
@@ -254,7 +254,7 @@ void machine::operator()(const in::give_up& x) {
   if (!is_live(s.record.status))
     return;
   s.fail_reason = x.reason;
-  s.placing = false; // then there is nothing in it
+  s.installing = false; // then there is nothing in it
   start_ending(ending::fail);
 }
 

@@ -38,7 +38,7 @@ void machine::drop_waiting(exec_status status, unix_ms now,
 }
 
 void machine::start_waiting() {
-  if (!accepts_work() || s.placing)
+  if (!accepts_work() || s.installing)
     return;
   while (s.running < s.bounds.max_concurrent && !s.waiting.empty()) {
     ++s.running;
@@ -50,9 +50,9 @@ void machine::start_waiting() {
 // Those that ended first go first: a long-lived one stays at hand while it
 // lives.
 void machine::forget_surplus() {
-  while (s.settled.size() > s.bounds.max_finished) {
-    auto id = std::move(s.settled.front());
-    s.settled.pop_front();
+  while (s.finalized.size() > s.bounds.max_finished) {
+    auto id = std::move(s.finalized.front());
+    s.finalized.pop_front();
     s.execs.erase(id);
     std::erase(s.order, id);
     add(out::archive_exec{std::move(id)});
@@ -142,12 +142,12 @@ void machine::operator()(const in::exec_ended& x) {
   start_waiting();
 }
 
-void machine::operator()(const in::exec_settled& x) {
+void machine::operator()(const in::exec_finalized& x) {
   auto found = s.execs.find(x.exec_id);
   if (found == s.execs.end() || !is_over(found->second.status)
-      || std::ranges::find(s.settled, x.exec_id) != s.settled.end())
+      || std::ranges::find(s.finalized, x.exec_id) != s.finalized.end())
     return;
-  s.settled.push_back(x.exec_id);
+  s.finalized.push_back(x.exec_id);
   forget_surplus();
 }
 
@@ -155,7 +155,7 @@ void machine::operator()(const in::exec_recalled& x) {
   auto& id = x.exec.spec.exec_id;
   if (!s.execs.emplace(id, x.exec).second)
     return;
-  s.settled.push_back(id);
+  s.finalized.push_back(id);
   forget_surplus();
 }
 

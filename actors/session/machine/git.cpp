@@ -45,7 +45,7 @@ void machine::operator()(const in::transfer_asked& x) {
     return refuse(x.who, wrong_token);
   if (s.record.status == session_status::creating)
     return refuse(x.who, {errc::conflict, "the session is being made"});
-  if (!s.placing)
+  if (!s.installing)
     return add(out::answer_transfer{x.who});
   if (s.early_transfers.size() == max_early_transfers)
     return refuse(
@@ -69,17 +69,17 @@ void machine::operator()(const in::pushed& x) {
 // One question at a time: what happens while it is being answered is asked
 // about afterwards.
 void machine::operator()(const in::look&) {
-  if (!accepts_work() || s.placing)
+  if (!accepts_work() || s.installing)
     return;
   if (s.looking) {
     s.look_again = true;
     return;
   }
   s.looking = true;
-  add(out::find_tip{});
+  add(out::poll_branch{});
 }
 
-void machine::operator()(const in::tip_found& x) {
+void machine::operator()(const in::branch_polled& x) {
   s.looking = false;
   auto current = !std::exchange(s.outdated, false);
   if (current && !x.commit.empty() && x.commit != s.tip

@@ -44,7 +44,7 @@ void machine::operator()(const in::begin&) {
       add(out::make_checkout{});
       return;
     case session_status::active:
-      if (s.placing)
+      if (s.installing)
         add(out::make_checkout{});
       add(out::arm{next_deadline(s.record)});
       if (!s.setup.empty())
@@ -55,7 +55,7 @@ void machine::operator()(const in::begin&) {
       // Cut off in the middle: every step can be taken again.
       s.why = ending::checkin;
       s.at = step::stopping;
-      if (s.placing)
+      if (s.installing)
         add(out::make_checkout{});
       add(out::stop_runner{});
       return;
@@ -72,8 +72,8 @@ void machine::operator()(const in::start_asked& x) {
 }
 
 void machine::operator()(const in::checkout_made&) {
-  if (s.placing)
-    return add(out::place_checkout{});
+  if (s.installing)
+    return add(out::install_checkout{});
   if (s.record.status != session_status::creating)
     return;
   if (s.why != ending::none)
@@ -85,8 +85,8 @@ void machine::operator()(const in::checkout_made&) {
   for (auto who : s.starters)
     then.push_back(out::answer_session{who});
   s.starters.clear();
-  s.placing = true;
-  then.push_back(out::place_checkout{});
+  s.installing = true;
+  then.push_back(out::install_checkout{});
   then.push_back(out::arm{next_deadline(next)});
   if (!s.setup.empty()) {
     fields.emplace(setup_field, setup_exec);
@@ -96,8 +96,8 @@ void machine::operator()(const in::checkout_made&) {
           0, std::move(then));
 }
 
-void machine::operator()(const in::checkout_placed& x) {
-  if (!std::exchange(s.placing, false))
+void machine::operator()(const in::checkout_installed& x) {
+  if (!std::exchange(s.installing, false))
     return;
   start_waiting();
   for (auto& early : std::exchange(s.early_transfers, {}))
@@ -107,8 +107,8 @@ void machine::operator()(const in::checkout_placed& x) {
 }
 
 // Nobody has done anything in it, so nothing is lost.
-void machine::operator()(const in::checkout_unplaced& x) {
-  if (!std::exchange(s.placing, false))
+void machine::operator()(const in::checkout_install_failed& x) {
+  if (!std::exchange(s.installing, false))
     return;
   for (auto& early : std::exchange(s.early_transfers, {}))
     refuse(early.who, x.why);
@@ -120,8 +120,8 @@ void machine::operator()(const in::checkout_unplaced& x) {
 }
 
 void machine::operator()(const in::checkout_failed& x) {
-  if (s.placing)
-    return (*this)(in::checkout_unplaced{x.why});
+  if (s.installing)
+    return (*this)(in::checkout_install_failed{x.why});
   if (s.record.status != session_status::creating)
     return;
   if (s.why != ending::none)
@@ -199,11 +199,11 @@ namespace {
 
 using touching =
   std::variant<in::begin, in::checkout_made, in::checkout_failed,
-               in::checkout_placed, in::checkout_unplaced, in::extend_asked,
-               in::checkin_asked, in::checkin_saved, in::checkin_failed,
-               in::review_queued, in::review_refused, in::terminate_asked,
-               in::give_up, in::runner_stopped, in::rescue_saved,
-               in::rescue_failed, in::tick, in::rotate_asked>;
+               in::checkout_installed, in::checkout_install_failed,
+               in::extend_asked, in::checkin_asked, in::checkin_saved,
+               in::checkin_failed, in::review_queued, in::review_refused,
+               in::terminate_asked, in::give_up, in::runner_stopped,
+               in::rescue_saved, in::rescue_failed, in::tick, in::rotate_asked>;
 
 template <class T, class Variant>
 constexpr bool is_one_of = false;

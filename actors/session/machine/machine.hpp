@@ -8,8 +8,8 @@
 // `apply` takes what happened and returns what is to be done. It is a pure
 // function of the state and the input: the same history gives the same
 // effects, so every state and every message can be tested by itself. The
-// session actor (actors/session/session.hpp) performs the effects and feeds back what
-// came of them.
+// session actor (actors/session/session.hpp) performs the effects and feeds
+// back what came of them.
 //
 // Changes of the session's own life are stored before they count: `apply`
 // returns a `persist` with the record as it will be, and the actor feeds
@@ -95,9 +95,9 @@ struct state {
   std::map<std::string, exec_record> execs; // those at hand
   std::map<std::string, exec_input> inputs; // by exec id, made when needed
   std::vector<std::string> order;           // exec ids, oldest first
-  std::deque<std::string> waiting; // queued execs, first come first served
-  std::deque<std::string> settled; // over, the timeline has it all
-  std::uint32_t running = 0;       // started or about to be
+  std::deque<std::string> waiting;   // queued execs, first come first served
+  std::deque<std::string> finalized; // over, the timeline has it all
+  std::uint32_t running = 0;         // started or about to be
 
   ending why = ending::none;
   step at = step::idle;
@@ -117,7 +117,7 @@ struct state {
   bool look_again = false;
   bool outdated = false; // a push has moved it since it was asked
 
-  bool placing = false; // the checkout is not on disk yet: nobody may use it
+  bool installing = false; // the checkout is not on disk yet: nobody may use it
   std::vector<early_transfer> early_transfers; // who want to meanwhile
   bool stopped_early = false; // an ending goes on once the checkout is there
 
@@ -142,10 +142,10 @@ struct checkout_failed {
   refusal why;
   unix_ms now = 0;
 };
-struct checkout_placed { // it is on disk
+struct checkout_installed { // it is on disk
   unix_ms now = 0;
 };
-struct checkout_unplaced { // it cannot be put there
+struct checkout_install_failed { // it cannot be put there
   refusal why;
 };
 struct extend_asked {
@@ -221,7 +221,7 @@ struct exec_ended {
   std::string exec_id;
   exec_outcome outcome;
 };
-struct exec_settled { // the timeline has all of it
+struct exec_finalized { // the timeline has all of it
   std::string exec_id;
 };
 struct exec_recalled { // from the timeline: one that is over
@@ -268,7 +268,7 @@ struct pushed {
   bool applied = true;
 };
 struct look {}; // somebody may have committed
-struct tip_found {
+struct branch_polled {
   std::string commit; // empty: unknown, or there is none
 };
 
@@ -276,14 +276,14 @@ struct tip_found {
 
 using input = std::variant<
   in::begin, in::start_asked, in::checkout_made, in::checkout_failed,
-  in::checkout_placed, in::checkout_unplaced, in::extend_asked,
+  in::checkout_installed, in::checkout_install_failed, in::extend_asked,
   in::checkin_asked, in::checkin_saved, in::checkin_failed, in::review_queued,
   in::review_refused, in::terminate_asked, in::give_up, in::runner_stopped,
   in::rescue_saved, in::rescue_failed, in::tick, in::stored, in::store_refused,
   in::exec_asked, in::exec_unkept, in::exec_started, in::exec_ended,
-  in::exec_settled, in::exec_recalled, in::cancel_asked, in::signal_asked,
+  in::exec_finalized, in::exec_recalled, in::cancel_asked, in::signal_asked,
   in::input_asked, in::input_done, in::resize_asked, in::rotate_asked,
-  in::transfer_asked, in::pushed, in::look, in::tip_found>;
+  in::transfer_asked, in::pushed, in::look, in::branch_polled>;
 
 /// True for inputs that may change the stored record: they wait while another
 /// change is being stored.
@@ -301,7 +301,7 @@ using event_fields = std::map<std::string, field>;
 namespace out {
 
 struct make_checkout {};
-struct place_checkout {};
+struct install_checkout {};
 struct stop_runner {};
 struct save_checkin {};
 struct save_rescue {};
@@ -378,7 +378,7 @@ struct archive_exec { // it is not at hand any more
   std::string exec_id;
 };
 
-struct find_tip {};
+struct poll_branch {};
 
 struct answer_refused {
   ticket who = 0;
@@ -411,13 +411,13 @@ struct answer_terminated {
 } // namespace out
 
 struct effect
-  : std::variant<out::make_checkout, out::place_checkout, out::stop_runner,
+  : std::variant<out::make_checkout, out::install_checkout, out::stop_runner,
                  out::save_checkin, out::save_rescue, out::queue_review,
                  out::end_transfers, out::remove_checkout, out::over, out::arm,
                  out::persist, out::publish, out::publish_exec, out::start_exec,
                  out::keep_exec, out::spawn_exec, out::kill_exec,
                  out::signal_exec, out::write_input, out::resize_exec,
-                 out::archive_exec, out::find_tip, out::answer_refused,
+                 out::archive_exec, out::poll_branch, out::answer_refused,
                  out::answer_session, out::answer_exec_later,
                  out::answer_exec_ended, out::answer_checkin, out::answer_token,
                  out::answer_transfer, out::answer_terminated> {

@@ -22,8 +22,8 @@ struct machine {
   void operator()(const in::start_asked& x);
   void operator()(const in::checkout_made&);
   void operator()(const in::checkout_failed& x);
-  void operator()(const in::checkout_placed&);
-  void operator()(const in::checkout_unplaced& x);
+  void operator()(const in::checkout_installed&);
+  void operator()(const in::checkout_install_failed& x);
   void operator()(const in::extend_asked& x);
   void operator()(const in::tick& x);
   void operator()(const in::stored& x);
@@ -46,7 +46,7 @@ struct machine {
   void operator()(const in::exec_unkept& x);
   void operator()(const in::exec_started& x);
   void operator()(const in::exec_ended& x);
-  void operator()(const in::exec_settled& x);
+  void operator()(const in::exec_finalized& x);
   void operator()(const in::exec_recalled& x);
   void operator()(const in::cancel_asked& x);
   void operator()(const in::signal_asked& x);
@@ -59,7 +59,7 @@ struct machine {
   void operator()(const in::transfer_asked& x);
   void operator()(const in::pushed& x);
   void operator()(const in::look&);
-  void operator()(const in::tip_found& x);
+  void operator()(const in::branch_polled& x);
 
   // -- what they share
   bool accepts_work() const noexcept {

@@ -1,10 +1,10 @@
 #include "runtime/git/inside/repo.hpp"
 
 #include "runtime/git/common/refs.hpp"
-#include "runtime/git/inside/open.hpp"
-#include "runtime/git/inside/index_staging.hpp"
 #include "runtime/git/common/signatures.hpp"
 #include "runtime/git/common/stale_locks.hpp"
+#include "runtime/git/inside/index_staging.hpp"
+#include "runtime/git/inside/open.hpp"
 
 #include <git2/sys/repository.h>
 

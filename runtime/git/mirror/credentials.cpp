@@ -2,8 +2,8 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/files.hpp"
-#include "runtime/git/common/askpass.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/git/common/askpass.hpp"
 
 #include <unistd.h>
 
@@ -111,8 +111,8 @@ credentials::with_password(const entry& found,
     password = first_line(std::move(*text));
   }
   access result;
-  result.secret = memory_file(origin_of(upstream) + '\n' + found.what.username
-                              + '\n' + password + '\n');
+  result.secret = memfd(origin_of(upstream) + '\n' + found.what.username + '\n'
+                        + password + '\n');
   std::string where = secret_variable;
   where += "=/proc/" + std::to_string(::getpid()) + "/fd/";
   where += std::to_string(result.secret.get());

@@ -6,8 +6,8 @@
 // harmless. Ids are 40 hex digits; names have passed name_fault.
 #pragma once
 
-#include "runtime/git/mirror/mirror.hpp"
 #include "runtime/git/common/author.hpp"
+#include "runtime/git/mirror/mirror.hpp"
 
 #include <string>
 #include <vector>

@@ -2,9 +2,9 @@
 
 #include "messages/errors.hpp"
 #include "runtime/git/common/handles.hpp"
-#include "runtime/git/mirror/quarantine.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/common/stale_locks.hpp"
+#include "runtime/git/mirror/quarantine.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -150,9 +150,9 @@ mirror mirror::open_or_create(fs::path path, std::string upstream,
   if (!fs::exists(path))
     create(path);
   open_mirror(path);
-  incoming::remove_leftovers(path);
+  quarantine::remove_leftovers(path);
   remove_ref_locks(path, "refs");
-  return mirror{std::move(path), std::make_shared<upstream_line>(
+  return mirror{std::move(path), std::make_shared<upstream_client>(
                                    std::move(upstream), std::move(keys))};
 }
 

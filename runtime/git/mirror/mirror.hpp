@@ -112,7 +112,7 @@ public:
   push_refs(const std::vector<std::string>& names) const;
 
 private:
-  mirror(std::filesystem::path path, std::shared_ptr<upstream_line> line)
+  mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
   void record_pushed(std::string_view branch, const std::string& commit) const;
@@ -122,7 +122,7 @@ private:
   unique_fd hold_upstream_refs() const;
 
   std::filesystem::path path_;
-  std::shared_ptr<upstream_line> line_; // what copies share
+  std::shared_ptr<upstream_client> line_; // what copies share
 };
 
 } // namespace greenroom::git

@@ -2,10 +2,10 @@
 
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
-#include "runtime/git/common/handles.hpp"
 #include "runtime/base/memfd.hpp"
-#include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/common/handles.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/mirror.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -52,7 +52,7 @@ std::string quoted(const fs::path& path) {
 
 } // namespace
 
-incoming::incoming(const fs::path& mirror) : objects_(mirror / "objects") {
+quarantine::quarantine(const fs::path& mirror) : objects_(mirror / "objects") {
   // Between making and locking it may be taken for a leftover: try again.
   for (int attempt = 0; attempt < 10; ++attempt) {
     path_ = objects_ / (std::string{prefix} + make_id());
@@ -65,12 +65,12 @@ incoming::incoming(const fs::path& mirror) : objects_(mirror / "objects") {
   throw std::runtime_error("cannot lock " + path_.string());
 }
 
-incoming::~incoming() {
+quarantine::~quarantine() {
   std::error_code ignored;
   fs::remove_all(path_, ignored);
 }
 
-void incoming::accept() {
+void quarantine::accept() {
   auto packs = objects_ / "pack";
   fs::create_directories(packs);
   for (const auto* suffix : {".pack", ".rev", ".idx"}) {
@@ -84,7 +84,7 @@ void incoming::accept() {
   }
 }
 
-void incoming::remove_leftovers(const fs::path& mirror) {
+void quarantine::remove_leftovers(const fs::path& mirror) {
   for (const auto& entry : fs::directory_iterator{mirror / "objects"}) {
     if (!entry.path().filename().string().starts_with(prefix))
       continue;
@@ -96,7 +96,7 @@ void incoming::remove_leftovers(const fs::path& mirror) {
 
 void mirror::import_pack(int pack_fd,
                          const std::vector<std::string>& tips) const {
-  incoming arrivals{path_};
+  quarantine arrivals{path_};
   std::vector<std::string> env{
     "GIT_OBJECT_DIRECTORY=" + arrivals.path().string(),
     "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + quoted(path_ / "objects")};
@@ -113,7 +113,7 @@ void mirror::import_pack(int pack_fd,
   std::string wanted;
   for (const auto& tip : tips)
     wanted += tip + '\n';
-  auto list = memory_file(wanted);
+  auto list = memfd(wanted);
   auto connected =
     run({path_,
          {"rev-list", "--objects", "--stdin", "--not", "--all", "--quiet"},

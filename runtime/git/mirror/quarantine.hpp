@@ -11,12 +11,12 @@
 
 namespace greenroom::git {
 
-class incoming {
+class quarantine {
 public:
-  explicit incoming(const std::filesystem::path& mirror);
-  incoming(const incoming&) = delete;
-  incoming& operator=(const incoming&) = delete;
-  ~incoming();
+  explicit quarantine(const std::filesystem::path& mirror);
+  quarantine(const quarantine&) = delete;
+  quarantine& operator=(const quarantine&) = delete;
+  ~quarantine();
 
   const std::filesystem::path& path() const noexcept {
     return path_;

@@ -15,7 +15,7 @@ constexpr std::chrono::seconds longest_rest{15};
 
 } // namespace
 
-upstream_line::talk upstream_line::run(server_git call) {
+upstream_client::talk upstream_client::run(server_git call) {
   {
     std::lock_guard guard{mutex_};
     if (clock::now() < left_alone_)
@@ -28,7 +28,7 @@ upstream_line::talk upstream_line::run(server_git call) {
   return {std::move(result), clock::now() - began};
 }
 
-void upstream_line::fail(const talk& lost) {
+void upstream_client::fail(const talk& lost) {
   auto why = "the upstream cannot be reached: " + reason(lost.result);
   if (lost.took > quick) {
     std::lock_guard guard{mutex_};

@@ -15,9 +15,9 @@
 
 namespace greenroom::git {
 
-class upstream_line {
+class upstream_client {
 public:
-  upstream_line(std::string url, std::shared_ptr<const credentials> keys)
+  upstream_client(std::string url, std::shared_ptr<const credentials> keys)
     : url_(std::move(url)), keys_(std::move(keys)) {}
 
   const std::string& url() const noexcept {

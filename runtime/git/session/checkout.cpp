@@ -3,8 +3,8 @@
 #include "messages/errors.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
-#include "runtime/git/session/branch_position.hpp"
 #include "runtime/git/common/handles.hpp"
+#include "runtime/git/session/branch_position.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -224,7 +224,7 @@ void discard_unplaced(const fs::path& checkout) {
   fs::remove_all(unplaced(checkout));
 }
 
-void place_checkout(const fs::path& checkout, bool durable) {
+void install_checkout(const fs::path& checkout, bool durable) {
   place_lock lock{checkout};
   if (fs::exists(fs::symlink_status(checkout)))
     return;

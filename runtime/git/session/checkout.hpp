@@ -36,7 +36,7 @@ void make_checkout(const checkout_spec& spec);
 
 /// Puts what make_checkout has made into its place; nothing is done where that
 /// has been done. With `durable` all of it is on disk before.
-void place_checkout(const std::filesystem::path& checkout, bool durable);
+void install_checkout(const std::filesystem::path& checkout, bool durable);
 
 /// Removes what was made for a checkout and is not in its place, and waits for
 /// whoever makes or places it.

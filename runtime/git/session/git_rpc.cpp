@@ -1,8 +1,8 @@
 #include "runtime/git/session/git_rpc.hpp"
 
 #include "messages/errors.hpp"
-#include "runtime/git/common/diff_merge.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/git/common/diff_merge.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
 
@@ -159,7 +159,7 @@ std::string sandboxed_git::run(json request, seconds timeout,
                                int stdout_fd) const {
   check_there(place_.checkout);
   request["mirror"] = place_.mirror.string();
-  auto input = memory_file(request.dump());
+  auto input = memfd(request.dump());
   command what;
   what.argv = {tools_.program.string(), "session"};
   what.env = {"LC_ALL=C"};
@@ -168,7 +168,7 @@ std::string sandboxed_git::run(json request, seconds timeout,
   what.timeout = timeout;
   what.max_output = max_answer;
   auto result = run_command(
-    sandbox::one_shot(*tools_.host, place_, what, {tools_.program}));
+    sandbox::run_in_sandbox(*tools_.host, place_, what, {tools_.program}));
   if (result.timed_out)
     throw refused{errc::timeout,
                   "git took too long in the session's checkout, try again"};

@@ -3,11 +3,11 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
-#include "runtime/git/session/branch_position.hpp"
-#include "runtime/git/session/checkout.hpp"
-#include "runtime/git/session/checkin.hpp"
-#include "runtime/git/mirror/merges.hpp"
 #include "runtime/git/common/refs.hpp"
+#include "runtime/git/mirror/merges.hpp"
+#include "runtime/git/session/branch_position.hpp"
+#include "runtime/git/session/checkin.hpp"
+#include "runtime/git/session/checkout.hpp"
 #include "runtime/sandbox/assets.hpp"
 
 #include <nlohmann/json.hpp>
@@ -111,14 +111,15 @@ void introduce(const fs::path& home, const std::string& name) {
 
 } // namespace
 
-git_work::git_work(git_settings settings)
+git_service::git_service(git_settings settings)
   : data_dir_(std::move(settings.data_dir)), tools_(std::move(settings.tools)),
     credentials_(std::make_shared<const git::credentials>(
       std::move(settings.credentials))) {}
 
 // -- mirrors ------------------------------------------------------------------
 
-git_work::mirror_entry& git_work::entry_of(const std::string& project_id) {
+git_service::mirror_entry&
+git_service::entry_of(const std::string& project_id) {
   std::lock_guard guard{mutex_};
   auto& entry = entries_[project_id];
   if (!entry)
@@ -128,7 +129,7 @@ git_work::mirror_entry& git_work::entry_of(const std::string& project_id) {
 
 // What lies there is the server's own, or sessions can write it: git would run
 // their hooks as the server.
-void git_work::refuse_own(const std::string& repo) const {
+void git_service::refuse_own(const std::string& repo) const {
   if (!repo.starts_with('/') && !repo.starts_with("file:///"))
     return;
   auto path = fs::weakly_canonical(
@@ -142,7 +143,7 @@ void git_work::refuse_own(const std::string& repo) const {
 }
 
 // The project's mirror as it is.
-git::mirror git_work::open(const project_record& project) {
+git::mirror git_service::open(const project_record& project) {
   auto& entry = entry_of(project.id);
   std::lock_guard guard{entry.opening};
   if (!entry.mirror || entry.mirror->upstream() != project.repo) {
@@ -154,7 +155,7 @@ git::mirror git_work::open(const project_record& project) {
 }
 
 // The same, brought up to date if it has not been just now, or if `force`.
-git::mirror git_work::fetched(const project_record& project, bool force) {
+git::mirror git_service::fetched(const project_record& project, bool force) {
   auto& entry = entry_of(project.id);
   auto mirror = open(project);
   std::lock_guard guard{entry.fetching};
@@ -166,8 +167,8 @@ git::mirror git_work::fetched(const project_record& project, bool force) {
 }
 
 // git keeps no branch below another one: "a" and "a/b" cannot both be.
-void git_work::refuse_beside(const std::string& branch,
-                             const git::mirror& mirror) {
+void git_service::refuse_beside(const std::string& branch,
+                                const git::mirror& mirror) {
   auto refs = mirror.upstream_refs();
   auto name = "heads/" + branch;
   std::string other;
@@ -186,7 +187,7 @@ void git_work::refuse_beside(const std::string& branch,
 
 // The commit that a session starts from. A name that is not there may be new
 // in the upstream, so the upstream is asked before that is said.
-resolved_branch git_work::run(const resolve_branch& request) {
+resolved_branch git_service::run(const resolve_branch& request) {
   const auto& project = request.project;
   auto mirror = fetched(project, false);
   auto look = [&](bool fresh) -> std::optional<std::string> {
@@ -216,7 +217,7 @@ resolved_branch git_work::run(const resolve_branch& request) {
   throw refused(errc::not_found, "branch not found");
 }
 
-found_target git_work::run(const find_target& request) {
+found_target git_service::run(const find_target& request) {
   if (auto fault = git::name_fault(request.target))
     throw refused(errc::bad_request, "target " + *fault);
   // Who asks about a commit is about to merge it; else a look will do.
@@ -228,7 +229,7 @@ found_target git_work::run(const find_target& request) {
           !request.commit.empty() && mirror.is_ancestor(request.commit, *tip)};
 }
 
-merge_result git_work::run(const merge_review& request) {
+merge_result git_service::run(const merge_review& request) {
   const auto& review = request.review;
   auto message = "Merge branch '" + review.branch + "' into " + review.target
                  + "\n\nReview: " + review.id + '\n';
@@ -245,30 +246,30 @@ merge_result git_work::run(const merge_review& request) {
   return result;
 }
 
-git_answer git_work::run(const diff_commits& request) {
+git_answer git_service::run(const diff_commits& request) {
   return {shared_text{
     git::diff_commits(open(request.project), request.from, request.to)}};
 }
 
 // -- checkouts ----------------------------------------------------------------
 
-fs::path git_work::session_dir(const std::string& session_id) const {
+fs::path git_service::session_dir(const std::string& session_id) const {
   return data_dir_ / "sessions" / checked(session_id);
 }
 
-git::sandboxed_git git_work::in_session(const session_record& session,
-                                        const git::mirror& mirror) const {
+git::sandboxed_git git_service::in_session(const session_record& session,
+                                           const git::mirror& mirror) const {
   auto dir = session_dir(session.id);
   return {tools_, {session.id, dir, dir / "checkout", mirror.path()}};
 }
 
-std::optional<std::uint32_t> git_work::seen_owner() const {
+std::optional<std::uint32_t> git_service::seen_owner() const {
   if (tools_.host->config.mode == sandbox_mode::none)
     return std::nullopt;
   return sandbox::user_id;
 }
 
-done git_work::run(const make_checkout& request) {
+done git_service::run(const make_checkout& request) {
   const auto& session = request.session;
   auto mirror = open(request.project);
   auto dir = session_dir(session.id);
@@ -282,15 +283,15 @@ done git_work::run(const make_checkout& request) {
   return {};
 }
 
-done git_work::run(const place_checkout& request) {
-  git::place_checkout(session_dir(request.session_id) / "checkout", true);
+done git_service::run(const install_checkout& request) {
+  git::install_checkout(session_dir(request.session_id) / "checkout", true);
   return {};
 }
 
 // At first the pinned commit. Where the target has moved since, what would be
 // merged is no longer what was looked at: then it is the merge itself.
-std::string git_work::commit_to_review(const make_review_checkout& request,
-                                       const git::mirror& mirror) const {
+std::string git_service::commit_to_review(const make_review_checkout& request,
+                                          const git::mirror& mirror) const {
   const auto& review = request.review;
   if (review.attempt == 1)
     return review.commit;
@@ -305,7 +306,7 @@ std::string git_work::commit_to_review(const make_review_checkout& request,
   return merged.commit;
 }
 
-done git_work::run(const make_review_checkout& request) {
+done git_service::run(const make_review_checkout& request) {
   const auto& review = request.review;
   auto mirror = open(request.project);
   auto dir = session_dir(review.id);
@@ -318,11 +319,11 @@ done git_work::run(const make_review_checkout& request) {
                       mirror.upstream_refs(),
                       seen_owner()});
   // After a power cut it is made anew.
-  git::place_checkout(dir / "checkout", false);
+  git::install_checkout(dir / "checkout", false);
   return {};
 }
 
-git_answer git_work::run(const ask_checkout& request) {
+git_answer git_service::run(const ask_checkout& request) {
   switch (request.what.what) {
     case git_question::state:
       return {shared_text{state(request)}};
@@ -338,7 +339,7 @@ git_answer git_work::run(const ask_checkout& request) {
 
 // HEAD is compared with the upstream's branch of the session's name, and while
 // there is none with the default branch.
-std::string git_work::state(const ask_checkout& request) {
+std::string git_service::state(const ask_checkout& request) {
   auto mirror = open(request.project);
   std::optional<std::string> beside;
   std::optional<std::string> upstream;
@@ -359,7 +360,7 @@ std::string git_work::state(const ask_checkout& request) {
   return text_of(answer);
 }
 
-std::string git_work::mergeability(const ask_checkout& request) {
+std::string git_service::mergeability(const ask_checkout& request) {
   auto target = request.what.target.empty() ? request.project.default_branch
                                             : request.what.target;
   if (auto fault = git::name_fault(target))
@@ -388,7 +389,7 @@ std::string git_work::mergeability(const ask_checkout& request) {
                   {"commit", commit}});
 }
 
-checkout_tip git_work::run(const find_tip& request) {
+checkout_tip git_service::run(const poll_branch& request) {
   auto found = git::find_branch(session_dir(request.session.id) / "checkout",
                                 request.session.branch);
   return {found.commit.value_or(""), found.checked_out};
@@ -396,7 +397,7 @@ checkout_tip git_work::run(const find_tip& request) {
 
 // -- endings ------------------------------------------------------------------
 
-saved_checkin git_work::run(const save_checkin& request) {
+saved_checkin git_service::run(const save_checkin& request) {
   const auto& session = request.session;
   // It may have become so since the session was made.
   if (std::ranges::find(request.project.protected_branches, session.branch)
@@ -417,7 +418,7 @@ saved_checkin git_work::run(const save_checkin& request) {
   return {result.commit};
 }
 
-saved_rescue git_work::run(const save_rescue& request) {
+saved_rescue git_service::run(const save_rescue& request) {
   const auto& session = request.session;
   auto mirror = open(request.project);
   auto git = in_session(session, mirror);
@@ -430,14 +431,14 @@ saved_rescue git_work::run(const save_rescue& request) {
 }
 
 // The last calls that could have made a sandbox for this id are over.
-void git_work::remove_groups_of(const std::string& id) const {
+void git_service::remove_groups_of(const std::string& id) const {
   const auto& host = *tools_.host;
   if (host.config.mode != sandbox_mode::none
       && !sandbox::remove_groups(host.groups.open(id)))
     spdlog::warn("session {}: a process in its control group does not end", id);
 }
 
-done git_work::run(const remove_checkout& request) {
+done git_service::run(const remove_checkout& request) {
   auto dir = session_dir(request.session_id);
   // First, for it may come into its place until then.
   git::discard_unplaced(dir / "checkout");
@@ -449,7 +450,7 @@ done git_work::run(const remove_checkout& request) {
   return {};
 }
 
-done git_work::run(const remove_session_files& request) {
+done git_service::run(const remove_session_files& request) {
   remove_tree(session_dir(request.session_id));
   remove_groups_of(request.session_id);
   return {};

@@ -31,9 +31,9 @@ struct git_settings {
   git::credentials credentials;
 };
 
-class git_work {
+class git_service {
 public:
-  explicit git_work(git_settings settings);
+  explicit git_service(git_settings settings);
 
   // These speak to the upstream.
   resolved_branch run(const resolve_branch& request);
@@ -44,10 +44,10 @@ public:
 
   // These do not.
   done run(const make_checkout& request);
-  done run(const place_checkout& request);
+  done run(const install_checkout& request);
   done run(const make_review_checkout& request);
   git_answer run(const ask_checkout& request);
-  checkout_tip run(const find_tip& request);
+  checkout_tip run(const poll_branch& request);
   git_answer run(const diff_commits& request);
   done run(const remove_checkout& request);
   done run(const remove_session_files& request);

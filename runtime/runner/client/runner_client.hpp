@@ -80,7 +80,7 @@ private:
 class runner_start {
 public:
   /// Starts `binary` for the session. The runner's environment, by which
-  /// kill_leftovers finds it, is GREENROOM_SESSION_ID=`session_id`, PATH, and
+  /// kill_orphans finds it, is GREENROOM_SESSION_ID=`session_id`, PATH, and
   /// nothing else. Throws std::system_error.
   runner_start(const std::filesystem::path& binary,
                const std::filesystem::path& session_dir,

@@ -1,9 +1,9 @@
 #include "runtime/runner/inner/exec_supervisor.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/runner/inner/process_tree.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
 #include "runtime/runner/protocol/spawn_request.hpp"
-#include "runtime/runner/inner/process_tree.hpp"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -53,9 +53,9 @@ std::optional<terminal> open_terminal(std::uint16_t rows, std::uint16_t cols) {
   return result;
 }
 
-class keeper {
+class exec_supervisor {
 public:
-  explicit keeper(const keeper_place& place) : place_(place) {}
+  explicit exec_supervisor(const keeper_place& place) : place_(place) {}
 
   void run() {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -258,7 +258,7 @@ void refuse_job(int jobs, int error) noexcept {
 }
 
 void run_keeper(const keeper_place& place) noexcept {
-  keeper{place}.run();
+  exec_supervisor{place}.run();
   ::_exit(0);
 }
 

@@ -82,9 +82,9 @@ bool contains(std::span<const pid_t> pids, pid_t pid) {
 
 // Whether the process, which is pinned, is in the tree. A parent that is still
 // the parent after it was looked at was the same process all the time.
-bool is_below(pid_t pid, pid_t top, std::span<const pid_t> spared) {
+bool is_below(pid_t pid, pid_t top, std::span<const pid_t> excluded) {
   auto parent = status_of(pid).parent;
-  while (!contains(spared, pid)) {
+  while (!contains(excluded, pid)) {
     if (parent == top)
       return true;
     if (parent <= 1)
@@ -101,10 +101,10 @@ bool is_below(pid_t pid, pid_t top, std::span<const pid_t> spared) {
 // first, but after their children were listed: once one is dead they are
 // elsewhere.
 template <class Visit>
-void visit_descendants(std::span<const pid_t> spared, Visit visit) {
+void visit_descendants(std::span<const pid_t> excluded, Visit visit) {
   auto self = ::getpid();
   std::vector<process> pending;
-  std::set<pid_t> seen{spared.begin(), spared.end()};
+  std::set<pid_t> seen{excluded.begin(), excluded.end()};
   add_children(self, pending);
   while (!pending.empty()) {
     auto [pid, listed_parent] = pending.back();
@@ -112,7 +112,7 @@ void visit_descendants(std::span<const pid_t> spared, Visit visit) {
     auto pinned = open_pidfd(pid);
     auto now = status_of(pid);
     if (!pinned || now.state == 0
-        || (now.parent != listed_parent && !is_below(pid, self, spared))
+        || (now.parent != listed_parent && !is_below(pid, self, excluded))
         || !seen.insert(pid).second)
       continue;
     add_children(pid, pending);
@@ -123,13 +123,13 @@ void visit_descendants(std::span<const pid_t> spared, Visit visit) {
 // Each look finds what was forked before all its parents were stopped, and a
 // process with a stop before it forks no more. Only a bomb that is unlimited
 // and faster than this is not caught up with.
-void stop_descendants(std::span<const pid_t> spared) {
+void stop_descendants(std::span<const pid_t> excluded) {
   constexpr int most_looks = 100;
   constexpr std::string_view cannot_run = "TtZX";
   std::set<pid_t> told;
   for (int looks = 0; looks < most_looks; ++looks) {
     bool found = false;
-    visit_descendants(spared,
+    visit_descendants(excluded,
                       [&](pid_t pid, const unique_fd& pinned, char state) {
                         if (cannot_run.find(state) != std::string_view::npos)
                           return;
@@ -142,8 +142,8 @@ void stop_descendants(std::span<const pid_t> spared) {
 }
 
 // Whoever has lost its parent is a child too. False where that cannot be read.
-bool has_only(std::span<const pid_t> spared) {
-  if (spared.empty())
+bool has_only(std::span<const pid_t> excluded) {
+  if (excluded.empty())
     return false; // the kernel says when there are none
   std::vector<process> children;
   try {
@@ -155,42 +155,42 @@ bool has_only(std::span<const pid_t> spared) {
     return false;
   }
   return std::ranges::all_of(children, [&](const process& child) {
-    return contains(spared, child.pid);
+    return contains(excluded, child.pid);
   });
 }
 
 // False where no child has ended for as long.
 bool await_end() {
-  constexpr timespec patience{0, 10'000'000};
+  constexpr timespec timeout{0, 10'000'000};
   sigset_t ends;
   sigemptyset(&ends);
   sigaddset(&ends, SIGCHLD);
-  return ::sigtimedwait(&ends, nullptr, &patience) > 0;
+  return ::sigtimedwait(&ends, nullptr, &timeout) > 0;
 }
 
 } // namespace
 
-void signal_descendants(int signal, std::span<const pid_t> spared) {
-  visit_descendants(spared, [signal](pid_t, const unique_fd& pinned, char) {
+void signal_descendants(int signal, std::span<const pid_t> excluded) {
+  visit_descendants(excluded, [signal](pid_t, const unique_fd& pinned, char) {
     signal_pidfd(pinned, signal);
   });
 }
 
-void stop_and_kill_descendants(std::span<const pid_t> spared) {
-  stop_descendants(spared);
-  signal_descendants(SIGKILL, spared);
+void stop_and_kill_descendants(std::span<const pid_t> excluded) {
+  stop_descendants(excluded);
+  signal_descendants(SIGKILL, excluded);
 }
 
 void kill_descendants(const std::function<void(pid_t, int)>& reaped,
-                      std::span<const pid_t> spared) {
+                      std::span<const pid_t> excluded) {
   for (;;) {
-    stop_and_kill_descendants(spared);
+    stop_and_kill_descendants(excluded);
     do {
       int status = 0;
       pid_t pid;
       while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0)
         reaped(pid, status);
-      if ((pid < 0 && errno == ECHILD) || has_only(spared))
+      if ((pid < 0 && errno == ECHILD) || has_only(excluded))
         return;
     } while (await_end());
   }

@@ -16,15 +16,15 @@ namespace greenroom::runner {
 
 /// Signals all descendants, but not the children in `spared` and what is below
 /// them. A process that is forked meanwhile may be missed.
-void signal_descendants(int signal, std::span<const pid_t> spared = {});
+void signal_descendants(int signal, std::span<const pid_t> excluded = {});
 
 /// Kills them, after stopping one after another until none is left that could
 /// fork. What is missed all the same is killed by another call.
-void stop_and_kill_descendants(std::span<const pid_t> spared = {});
+void stop_and_kill_descendants(std::span<const pid_t> excluded = {});
 
 /// Kills and reaps all descendants and returns when there are none but the
 /// children in `spared` and what is below them. SIGCHLD is blocked, and taken.
 void kill_descendants(const std::function<void(pid_t, int status)>& reaped,
-                      std::span<const pid_t> spared = {});
+                      std::span<const pid_t> excluded = {});
 
 } // namespace greenroom::runner

@@ -167,10 +167,10 @@ bool hide_from_within(int network, int users) {
 } // namespace
 
 // Namespaces are for one's whole life, so it is the work of a child.
-bool hide_host(int network, int users) {
+bool block_host_routes(int network, int users) {
   constexpr int done = 0;
   constexpr int partly = 2;
-  auto complaints = make_complaints();
+  auto stderr_capture = make_complaints();
   auto pid = ::fork();
   if (pid < 0)
     fail("no process can be started", errno);
@@ -178,7 +178,7 @@ bool hide_host(int network, int users) {
     try {
       ::_exit(hide_from_within(network, users) ? done : partly);
     } catch (const std::exception& problem) {
-      ::dprintf(complaints.get(), "%s", problem.what());
+      ::dprintf(stderr_capture.get(), "%s", problem.what());
       ::_exit(1);
     }
   }
@@ -189,7 +189,7 @@ bool hide_host(int network, int users) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == partly)
     return false;
   throw std::runtime_error("the sandbox's network cannot be confined: "
-                           + last_complaint(complaints.get()));
+                           + last_complaint(stderr_capture.get()));
 }
 
 } // namespace greenroom::runner

@@ -19,6 +19,6 @@ namespace greenroom::runner {
 /// called before anybody can send. False where this kernel cannot tell ports
 /// apart, so that all of the name server's are reached. Throws
 /// std::runtime_error, whose text is a sentence for the user.
-bool hide_host(int network, int users);
+bool block_host_routes(int network, int users);
 
 } // namespace greenroom::runner

@@ -28,26 +28,26 @@ bool is_our_user(int fd) {
 
 } // namespace
 
-node_link::node_link(event_loop& loop, unique_fd listener, std::string nonce,
-                     node_handler& handler)
+control_server::control_server(event_loop& loop, unique_fd listener,
+                               std::string nonce, node_handler& handler)
   : loop_(loop), listener_(std::move(listener)), nonce_(std::move(nonce)),
     handler_(handler), spare_(open_spare()) {
   strangers_.reserve(max_strangers);
   loop_.watch(listener_.get(), [this] { accept_one(); });
 }
 
-void node_link::stop_listening() {
+void control_server::stop_listening() {
   if (!listener_)
     return;
   loop_.unwatch(listener_.get());
   listener_.reset();
 }
 
-void node_link::hang_up() {
+void control_server::hang_up() {
   close(node_.get());
 }
 
-void node_link::accept_one() {
+void control_server::accept_one() {
   auto accept = [this] {
     return unique_fd{::accept4(listener_.get(), nullptr, nullptr,
                                SOCK_NONBLOCK | SOCK_CLOEXEC)};
@@ -73,7 +73,7 @@ void node_link::accept_one() {
   }
 }
 
-void node_link::hear(int fd) {
+void control_server::hear(int fd) {
   if (fd == node_.get() && full_)
     flush();
   auto size = ::recv(fd, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
@@ -94,7 +94,7 @@ void node_link::hear(int fd) {
   handler_.on_message(*message);
 }
 
-void node_link::hear_hello(int fd, const hello& message) {
+void control_server::hear_hello(int fd, const hello& message) {
   if (message.version != protocol_version)
     return reject(fd, "this runner speaks version "
                         + std::to_string(protocol_version) + " only");
@@ -112,12 +112,12 @@ void node_link::hear_hello(int fd, const hello& message) {
   send(handler_.greet());
 }
 
-void node_link::reject(int fd, std::string reason) {
+void control_server::reject(int fd, std::string reason) {
   write(fd, {encode(runner_message{error{std::move(reason)}}), {}});
   close(fd);
 }
 
-void node_link::close(int fd) {
+void control_server::close(int fd) {
   if (fd < 0)
     return;
   loop_.unwatch(fd);
@@ -133,7 +133,7 @@ void node_link::close(int fd) {
 
 // False where the socket is full. One that is broken takes everything: its
 // end is heard by the loop.
-bool node_link::write(int to, const outgoing& what) {
+bool control_server::write(int to, const outgoing& what) {
   auto number = what.fd.get();
   std::span fds{&number, number < 0 ? 0u : 1u};
   for (;;) {
@@ -144,7 +144,7 @@ bool node_link::write(int to, const outgoing& what) {
   }
 }
 
-void node_link::send(const runner_message& message, unique_fd fd) {
+void control_server::send(const runner_message& message, unique_fd fd) {
   if (!node_)
     return;
   outgoing what{encode(message), std::move(fd)};
@@ -156,7 +156,7 @@ void node_link::send(const runner_message& message, unique_fd fd) {
   wait_for_room();
 }
 
-bool node_link::offer(const runner_message& message) {
+bool control_server::try_send(const runner_message& message) {
   if (!node_ || full_)
     return false;
   if (write(node_.get(), {encode(message), {}}))
@@ -165,12 +165,12 @@ bool node_link::offer(const runner_message& message) {
   return false;
 }
 
-void node_link::wait_for_room() {
+void control_server::wait_for_room() {
   full_ = true;
   loop_.want_write(node_.get(), true);
 }
 
-void node_link::flush() {
+void control_server::flush() {
   while (!queue_.empty() && write(node_.get(), queue_.front()))
     queue_.pop_front();
   full_ = !queue_.empty();

@@ -8,8 +8,8 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
-#include "runtime/runner/protocol/protocol.hpp"
 #include "runtime/runner/outer/event_loop.hpp"
+#include "runtime/runner/protocol/protocol.hpp"
 
 #include <array>
 #include <deque>
@@ -21,7 +21,7 @@ namespace greenroom::runner {
 class node_handler {
 public:
   /// The answer to a right hello.
-  virtual welcome greet() = 0;
+  virtual hello_reply greet() = 0;
 
   /// Called once the answer is on its way.
   virtual void on_hello() = 0;
@@ -32,21 +32,21 @@ protected:
   ~node_handler() = default;
 };
 
-class node_link {
+class control_server {
 public:
   static constexpr std::size_t max_queued = 4096;
   static constexpr std::size_t max_strangers = 8;
 
   /// `listener` is listening. Throws std::system_error.
-  node_link(event_loop& loop, unique_fd listener, std::string nonce,
-            node_handler& handler);
+  control_server(event_loop& loop, unique_fd listener, std::string nonce,
+                 node_handler& handler);
 
   /// Sends now or as soon as possible, with a descriptor or without; dropped
   /// where no node is connected.
   void send(const runner_message& message, unique_fd fd = {});
 
   /// Sends now, or not at all and returns false.
-  bool offer(const runner_message& message);
+  bool try_send(const runner_message& message);
 
   /// Nobody new is let in from now on.
   void stop_listening();

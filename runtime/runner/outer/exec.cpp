@@ -1,7 +1,7 @@
 #include "runtime/runner/outer/exec.hpp"
 
-#include "runtime/runner/protocol/fd_passing.hpp"
 #include "runtime/runner/outer/refusal.hpp"
+#include "runtime/runner/protocol/fd_passing.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -27,8 +27,8 @@ constexpr std::chrono::seconds save_again{1};
 
 // How long a keeper may take to start a command, and at least to kill one, on
 // a machine that is busy.
-constexpr std::chrono::seconds start_patience{10};
-constexpr std::chrono::seconds kill_patience{1};
+constexpr std::chrono::seconds start_timeout{10};
+constexpr std::chrono::seconds kill_timeout{1};
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -91,7 +91,7 @@ supervised_exec::~supervised_exec() {
     loop_.unwatch(keeper_.get());
 }
 
-void supervised_exec::start(inner_half& inner) {
+void supervised_exec::start(sandbox_handle& inner) {
   pipe_ends in;
   pipe_ends out;
   pipe_ends err;
@@ -120,7 +120,7 @@ void supervised_exec::start(inner_half& inner) {
   log_.emplace(dir_.get(), spec_.max_output);
   inner.give(spec_,
              {orders.get(), in.read.get(), out.write.get(), err.write.get()});
-  started_by_ = steady::now() + start_patience;
+  started_by_ = steady::now() + start_timeout;
 }
 
 // -- what the keeper says -----------------------------------------------------
@@ -266,10 +266,10 @@ void supervised_exec::order(const keeper_order& what) {
 void supervised_exec::kill_all() {
   order({keeper_order::kind::kill_all});
   gone_by_ = steady::now()
-             + std::max(kill_grace_, std::chrono::milliseconds{kill_patience});
+             + std::max(kill_grace_, std::chrono::milliseconds{kill_timeout});
 }
 
-void supervised_exec::blame(std::string reason) {
+void supervised_exec::lost_reason(std::string reason) {
   blame_ = std::move(reason);
 }
 
@@ -294,11 +294,11 @@ int supervised_exec::input(std::string& why_not) const {
 
 void supervised_exec::close_input() {
   input_.reset();
-  // What a terminal's user would type; a full one has a reader that does not
-  // read anyway.
+  // What a terminal's user would type. Best effort: where the terminal is full,
+  // its program does not read.
   constexpr char end_of_input = 4;
   if (has_tty() && out_.end)
-    ::write(out_.end.get(), &end_of_input, sizeof end_of_input);
+    std::ignore = ::write(out_.end.get(), &end_of_input, sizeof end_of_input);
 }
 
 void supervised_exec::cancel() {
@@ -347,7 +347,7 @@ void supervised_exec::on_deadline(steady::time_point now) {
     hear_keeper(); // lest it was only we who were slow
     if (phase_ == phase::starting) {
       refuse("the command could not be started within "
-             + std::to_string(start_patience.count()) + " s");
+             + std::to_string(start_timeout.count()) + " s");
       observer_.on_stuck(*this);
     }
   }

@@ -21,11 +21,11 @@
 #include "messages/time.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/exec/output_log.hpp"
-#include "runtime/runner/protocol/exit_record.hpp"
-#include "runtime/runner/protocol/session_files.hpp"
+#include "runtime/runner/inner/exec_supervisor.hpp"
 #include "runtime/runner/outer/event_loop.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"
-#include "runtime/runner/inner/exec_supervisor.hpp"
+#include "runtime/runner/protocol/exit_record.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -63,7 +63,7 @@ public:
 
   /// Hands the command in; whether it runs is told to the observer later.
   /// Throws std::runtime_error, whose text is a sentence for the user.
-  void start(inner_half& inner);
+  void start(sandbox_handle& inner);
 
   const std::string& id() const noexcept {
     return id_;
@@ -121,7 +121,7 @@ public:
   void close_input();
 
   /// Why it is lost, should its keeper's end come before its own.
-  void blame(std::string reason);
+  void lost_reason(std::string reason);
 
   /// TERM to all that is left, background processes too; later KILL.
   void stop();

@@ -1,6 +1,6 @@
 // greenroom-runner: runs a session's commands, and stays when the server goes.
-#include "runtime/runner/inner/init.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/runner/inner/init.hpp"
 #include "runtime/runner/outer/start.hpp"
 
 #include <fcntl.h>

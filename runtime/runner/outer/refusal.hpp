@@ -1,8 +1,8 @@
 // The sentence that tells a user why a command could not be started.
 #pragma once
 
-#include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/runner/inner/exec_supervisor.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
 
 #include <string>
 

@@ -1,11 +1,11 @@
 #include "runtime/runner/outer/sandbox_handle.hpp"
 
+#include "runtime/runner/inner/init.hpp"
+#include "runtime/runner/outer/block_host_routes.hpp"
+#include "runtime/runner/outer/groups.hpp"
+#include "runtime/runner/outer/slirp.hpp"
 #include "runtime/runner/outer/stderr_capture.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
-#include "runtime/runner/outer/groups.hpp"
-#include "runtime/runner/outer/block_host_routes.hpp"
-#include "runtime/runner/inner/init.hpp"
-#include "runtime/runner/outer/slirp.hpp"
 
 #include <fcntl.h>
 #include <linux/nsfs.h>
@@ -49,10 +49,11 @@ void kill_and_reap(pid_t child) {
 
 } // namespace
 
-inner_half::inner_half(const runner_config& config, int session_dir) noexcept
+sandbox_handle::sandbox_handle(const runner_config& config,
+                               int session_dir) noexcept
   : config_(config), session_dir_(session_dir) {}
 
-void inner_half::give(const command_spec& spec, const job_files& files) {
+void sandbox_handle::give(const command_spec& spec, const job_files& files) {
   if (outermost_ == 0)
     start();
   else if (network_ && slirp_ == 0)
@@ -60,7 +61,7 @@ void inner_half::give(const command_spec& spec, const job_files& files) {
   send_job(jobs_.get(), spec, files);
 }
 
-std::vector<std::string> inner_half::try_out() {
+std::vector<std::string> sandbox_handle::try_out() {
   start();
   if (host_hidden_)
     return {};
@@ -68,12 +69,12 @@ std::vector<std::string> inner_half::try_out() {
           "has no routing rules"};
 }
 
-void inner_half::kill() noexcept {
+void sandbox_handle::kill() noexcept {
   if (outermost_ != 0)
     ::kill(outermost_, SIGKILL);
 }
 
-bool inner_half::note_end(pid_t child) {
+bool sandbox_handle::note_end(pid_t child) {
   if (child == slirp_)
     slirp_ = 0;
   if (child != outermost_)
@@ -82,14 +83,14 @@ bool inner_half::note_end(pid_t child) {
   return true;
 }
 
-void inner_half::give_up() {
+void sandbox_handle::give_up() {
   jobs_.reset();
   network_.reset();
   users_.reset();
   outermost_ = 0;
 }
 
-void inner_half::start() {
+void sandbox_handle::start() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
     fail("cannot make a socket pair");
@@ -98,19 +99,19 @@ void inner_half::start() {
   // So the kernel tells who it is that answers, in our numbers.
   int on = 1;
   ::setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  auto complaints = make_complaints();
+  auto stderr_capture = make_complaints();
   auto pid = ::fork();
   if (pid < 0)
     fail("no process can be started");
   if (pid == 0) {
     if (config_.sandbox)
-      be_sandbox(theirs.get(), complaints.get());
+      be_sandbox(theirs.get(), stderr_capture.get());
     be_without_sandbox(theirs.get());
   }
   theirs.reset();
   outermost_ = pid;
   try {
-    auto init = await_init(complaints.get());
+    auto init = await_init(stderr_capture.get());
     if (config_.sandbox && config_.sandbox->nat)
       open_network(init);
   } catch (...) {
@@ -120,18 +121,18 @@ void inner_half::start() {
   }
 }
 
-void inner_half::be_without_sandbox(int jobs) {
+void sandbox_handle::be_without_sandbox(int jobs) {
   if (::fchdir(session_dir_) != 0)
     ::_exit(1);
   run_init(jobs, config_.checkout.c_str());
 }
 
-void inner_half::be_sandbox(int jobs, int complaints) {
+void sandbox_handle::be_sandbox(int jobs, int stderr_capture) {
   const auto& plan = *config_.sandbox;
   try {
     enter_groups(plan.cgroups);
   } catch (const std::exception& problem) {
-    ::dprintf(complaints, "%s", problem.what());
+    ::dprintf(stderr_capture, "%s", problem.what());
     ::_exit(1);
   }
   auto argv = plan.argv;
@@ -139,7 +140,8 @@ void inner_half::be_sandbox(int jobs, int complaints) {
   if (!plan.seccomp_file.empty()) {
     filter.reset(::open(plan.seccomp_file.c_str(), O_RDONLY | O_CLOEXEC));
     if (!filter) {
-      ::dprintf(complaints, "cannot open \"%s\"", plan.seccomp_file.c_str());
+      ::dprintf(stderr_capture, "cannot open \"%s\"",
+                plan.seccomp_file.c_str());
       ::_exit(1);
     }
     // Without O_CLOEXEC, which the copy does not have.
@@ -149,30 +151,30 @@ void inner_half::be_sandbox(int jobs, int complaints) {
   for (const auto& [name, value] : plan.rlimits)
     argv.push_back(name + '=' + std::to_string(value));
   ::dup2(jobs, STDIN_FILENO);
-  ::dup2(complaints, STDERR_FILENO);
+  ::dup2(stderr_capture, STDERR_FILENO);
   auto pointers = pointers_to(argv);
   ::execvp(pointers[0], pointers.data());
   auto error = errno;
-  ::dprintf(complaints, "%s cannot be run: %s", pointers[0],
+  ::dprintf(stderr_capture, "%s cannot be run: %s", pointers[0],
             std::generic_category().message(error).c_str());
   ::_exit(1);
 }
 
 // Returns its pid when it is ready.
-pid_t inner_half::await_init(int complaints) {
+pid_t sandbox_handle::await_init(int stderr_capture) {
   pollfd item{jobs_.get(), POLLIN, 0};
   char ready = 0;
   if (::poll(&item, 1, patience_ms) > 0)
     if (auto answer = receive_with_fds(jobs_.get(), {&ready, 1}, MSG_DONTWAIT);
         answer.size == 1 && answer.sender > 0)
       return answer.sender;
-  auto why = last_complaint(complaints);
+  auto why = last_complaint(stderr_capture);
   throw std::runtime_error((config_.sandbox ? "the sandbox cannot be made: "
                                             : "commands cannot be started: ")
                            + (why.empty() ? "it does not answer" : why));
 }
 
-void inner_half::open_network(pid_t init) {
+void sandbox_handle::open_network(pid_t init) {
   auto path = "/proc/" + std::to_string(init) + "/ns/net";
   network_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (network_)
@@ -182,9 +184,9 @@ void inner_half::open_network(pid_t init) {
   attach_network();
 }
 
-void inner_half::attach_network() {
+void sandbox_handle::attach_network() {
   // First, and each time, for the host's addresses change.
-  host_hidden_ = hide_host(network_.get(), users_.get());
+  host_hidden_ = block_host_routes(network_.get(), users_.get());
   slirp_ = start_slirp(network_.get(), users_.get(), *config_.sandbox);
 }
 

@@ -21,10 +21,10 @@
 
 namespace greenroom::runner {
 
-class inner_half {
+class sandbox_handle {
 public:
   /// `session_dir` is what a relative checkout is below; both outlive this.
-  inner_half(const runner_config& config, int session_dir) noexcept;
+  sandbox_handle(const runner_config& config, int session_dir) noexcept;
 
   /// Gives the inner half a command, after starting it where there is none:
   /// that takes a bounded time, in which nothing else is done. Throws
@@ -52,8 +52,8 @@ public:
 private:
   void start();
   [[noreturn]] void be_without_sandbox(int jobs);
-  [[noreturn]] void be_sandbox(int jobs, int complaints);
-  pid_t await_init(int complaints);
+  [[noreturn]] void be_sandbox(int jobs, int stderr_capture);
+  pid_t await_init(int stderr_capture);
   void open_network(pid_t init);
   void attach_network();
   void give_up();

@@ -1,8 +1,8 @@
 #include "runtime/runner/outer/shim.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/runner/protocol/json_fields.hpp"
 #include "runtime/runner/inner/process_tree.hpp"
+#include "runtime/runner/protocol/json_fields.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -76,7 +76,7 @@ void shim::attend() {
     auto& exec = *i->second;
     exec.on_deadline(now);
     if (auto records = exec.growth())
-      if (link_.offer(grown{exec.id(), *records}))
+      if (link_.try_send(output_available{exec.id(), *records}))
         exec.growth_told();
     i = exec.gone() ? execs_.erase(i) : std::next(i);
   }
@@ -92,8 +92,8 @@ std::optional<steady::time_point> shim::next_deadline() const {
 
 // -- what the node says -------------------------------------------------------
 
-welcome shim::greet() {
-  welcome result{protocol_version, ::getpid(), config_.nonce, {}};
+hello_reply shim::greet() {
+  hello_reply result{protocol_version, ::getpid(), config_.nonce, {}};
   for (auto& [id, exec] : execs_)
     if (exec->active()) {
       result.execs.push_back({id, exec->started_at(), exec->records()});
@@ -206,12 +206,13 @@ void shim::on_exited(const supervised_exec& exec) {
 }
 
 // The second rung, which trusts nothing inside.
-void shim::on_stuck(const supervised_exec& stuck) {
+void shim::on_stuck(const supervised_exec& unresponsive) {
   std::fprintf(stderr, "exec %s: its keeper does not answer: all is killed\n",
-               stuck.id().c_str());
+               unresponsive.id().c_str());
   for (auto& [id, exec] : execs_)
-    exec->blame("another command's processes could be ended only together with "
-                "all of the session's");
+    exec->lost_reason(
+      "another command's processes could be ended only together with "
+      "all of the session's");
   inner_.kill();
   kill_what_is_left();
 }

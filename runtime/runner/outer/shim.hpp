@@ -7,11 +7,11 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
-#include "runtime/runner/protocol/session_files.hpp"
-#include "runtime/runner/outer/event_loop.hpp"
-#include "runtime/runner/outer/sandbox_handle.hpp"
 #include "runtime/runner/outer/control_server.hpp"
+#include "runtime/runner/outer/event_loop.hpp"
 #include "runtime/runner/outer/exec.hpp"
+#include "runtime/runner/outer/sandbox_handle.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
 
 #include <functional>
 #include <map>
@@ -34,7 +34,7 @@ public:
   void run();
 
 private:
-  welcome greet() override;
+  hello_reply greet() override;
   void on_hello() override;
   void on_message(const node_message& message) override;
   void on_started(const supervised_exec& exec) override;
@@ -59,8 +59,8 @@ private:
   unique_fd session_dir_;
   event_loop loop_;
   unique_fd signals_;
-  inner_half inner_;
-  node_link link_;
+  sandbox_handle inner_;
+  control_server link_;
   exec_map execs_;
   bool stopping_ = false;
 };

@@ -1,8 +1,8 @@
 #include "runtime/runner/outer/slirp.hpp"
 
 #include "runtime/base/fd.hpp"
-#include "runtime/runner/outer/stderr_capture.hpp"
 #include "runtime/runner/outer/groups.hpp"
+#include "runtime/runner/outer/stderr_capture.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -30,11 +30,11 @@ std::string kept(int fd) {
 }
 
 [[noreturn]] void be_slirp(int network, int users, const sandbox_plan& plan,
-                           int ready, int complaints, pid_t parent) {
+                           int ready, int stderr_capture, pid_t parent) {
   try {
     enter_groups(plan.cgroups);
   } catch (const std::exception& problem) {
-    ::dprintf(complaints, "%s", problem.what());
+    ::dprintf(stderr_capture, "%s", problem.what());
     ::_exit(1);
   }
   auto net = "/proc/self/fd/" + kept(network);
@@ -47,13 +47,13 @@ std::string kept(int fd) {
   argv.insert(argv.end(), {told.c_str(), owner.c_str(), "--netns-type=path",
                            net.c_str(), "tap0", nullptr});
   ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
-  ::dup2(complaints, STDERR_FILENO);
+  ::dup2(stderr_capture, STDERR_FILENO);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent)
     ::_exit(1);
   ::execvp(argv[0], const_cast<char* const*>(argv.data()));
   auto error = errno;
-  ::dprintf(complaints, "slirp4netns cannot be run: %s",
+  ::dprintf(stderr_capture, "slirp4netns cannot be run: %s",
             std::generic_category().message(error).c_str());
   ::_exit(1);
 }
@@ -62,7 +62,7 @@ std::string kept(int fd) {
 
 pid_t start_slirp(int network, int users, const sandbox_plan& plan) {
   int ends[2];
-  auto complaints = make_complaints();
+  auto stderr_capture = make_complaints();
   if (::pipe2(ends, O_CLOEXEC) != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot make a pipe");
@@ -71,7 +71,7 @@ pid_t start_slirp(int network, int users, const sandbox_plan& plan) {
   auto self = ::getpid();
   auto pid = ::fork();
   if (pid == 0)
-    be_slirp(network, users, plan, ready.get(), complaints.get(), self);
+    be_slirp(network, users, plan, ready.get(), stderr_capture.get(), self);
   if (pid < 0)
     throw std::system_error(errno, std::generic_category(),
                             "no process can be started");
@@ -84,7 +84,7 @@ pid_t start_slirp(int network, int users, const sandbox_plan& plan) {
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
   throw std::runtime_error("the sandbox's network cannot be made: "
-                           + last_complaint(complaints.get()));
+                           + last_complaint(stderr_capture.get()));
 }
 
 } // namespace greenroom::runner

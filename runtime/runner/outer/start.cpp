@@ -2,10 +2,10 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
-#include "runtime/runner/protocol/session_files.hpp"
-#include "runtime/runner/protocol/session_socket.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"
 #include "runtime/runner/outer/shim.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+#include "runtime/runner/protocol/session_socket.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -129,7 +129,7 @@ std::string read_all(int fd) {
 std::vector<std::string> try_out(const char* session_dir) {
   auto dir = open_dir(AT_FDCWD, session_dir);
   auto config = read_config(dir.get());
-  return inner_half{config, dir.get()}.try_out();
+  return sandbox_handle{config, dir.get()}.try_out();
 }
 
 void start(const char* session_dir) {

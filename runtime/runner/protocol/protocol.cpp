@@ -56,7 +56,7 @@ json to_object(const stop&) {
   return {{"op", "stop"}};
 }
 
-json to_object(const welcome& x) {
+json to_object(const hello_reply& x) {
   auto execs = json::array();
   for (const auto& item : x.execs)
     execs.push_back(
@@ -76,7 +76,7 @@ json to_object(const refused& x) {
   return {{"op", "refused"}, {"exec", x.exec}, {"reason", x.reason}};
 }
 
-json to_object(const grown& x) {
+json to_object(const output_available& x) {
   return {{"op", "grown"}, {"exec", x.exec}, {"records", x.records}};
 }
 
@@ -119,8 +119,8 @@ node_message to_node_message(const json& object) {
   throw bad_field{"op is unknown: \"" + op + '"'};
 }
 
-welcome to_welcome(const json& object) {
-  welcome result;
+hello_reply to_welcome(const json& object) {
+  hello_reply result;
   result.version = version_field(object);
   result.pid = static_cast<std::int32_t>(
     integer_field(object, "pid", 1, std::numeric_limits<std::int32_t>::max()));
@@ -146,7 +146,7 @@ runner_message to_runner_message(const json& object) {
   if (op == "refused")
     return refused{exec_field(object), string_field(object, "reason")};
   if (op == "grown")
-    return grown{exec_field(object), count_field(object, "records")};
+    return output_available{exec_field(object), count_field(object, "records")};
   if (op == "exited")
     return exited{exec_field(object), exit_fields(object)};
   if (op == "input")

@@ -103,7 +103,7 @@ struct running_exec {
   std::uint64_t records = 0; // in its log so far
 };
 
-struct welcome { // "hello" on the wire
+struct hello_reply { // "hello" on the wire
   std::uint32_t version = protocol_version;
   std::int32_t pid = 0;
   std::string nonce;
@@ -121,7 +121,7 @@ struct refused {
   std::string reason;
 };
 
-struct grown {
+struct output_available {
   std::string exec;
   std::uint64_t records = 0;
 };
@@ -145,8 +145,9 @@ struct error {
   std::string reason;
 };
 
-using runner_message = std::variant<welcome, started, refused, grown, exited,
-                                    input, no_input, error>;
+using runner_message =
+  std::variant<hello_reply, started, refused, output_available, exited, input,
+               no_input, error>;
 
 // -- text ---------------------------------------------------------------------
 

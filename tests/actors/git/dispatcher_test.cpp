@@ -83,7 +83,7 @@ struct desk {
       {host, greenroom::test::binary_dir() / "greenroom-git"},
       {}};
     fs::create_directories(settings.data_dir / "repos");
-    actor = system.spawn(git_workers, settings, workers, queue);
+    actor = system.spawn(git_dispatcher, settings, workers, queue);
   }
   ~desk() {
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
@@ -123,7 +123,7 @@ struct desk {
     result.base_commit =
       ask<resolved_branch>(resolve_branch{good(), branch, true, {}}).commit;
     ask<done>(make_checkout{good(), result});
-    ask<done>(place_checkout{result.id});
+    ask<done>(install_checkout{result.id});
     return result;
   }
 
@@ -168,7 +168,7 @@ TEST_CASE("a dead upstream holds up its own project only") {
   // One has a worker, and three are all that may wait.
   CHECK(d.refused_by<resolved_branch>(request).code == errc::overloaded);
   auto session = d.session("topic");
-  CHECK(d.ask<checkout_tip>(find_tip{d.good(), session}).commit
+  CHECK(d.ask<checkout_tip>(poll_branch{d.good(), session}).commit
         == session.base_commit);
   dead.go();
   for (auto& one : waiting)
@@ -222,7 +222,7 @@ TEST_CASE("questions are answered while the upstream is away") {
             d.good(), session, {git_question::mergeability, "--upload-pack=x"}})
           .code
         == errc::bad_request);
-  auto tip = d.ask<checkout_tip>(find_tip{d.good(), session});
+  auto tip = d.ask<checkout_tip>(poll_branch{d.good(), session});
   CHECK(tip.commit == session.base_commit);
   CHECK(tip.checked_out);
 }

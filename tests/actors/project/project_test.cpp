@@ -14,8 +14,8 @@
 
 using namespace greenroom;
 using greenroom::test::eventually;
-using greenroom::test::patience;
 using greenroom::test::small_node;
+using greenroom::test::timeout;
 
 namespace {
 
@@ -109,8 +109,8 @@ TEST_CASE_METHOD(project_node, "a repeated create is the same session with a "
 TEST_CASE_METHOD(project_node, "creates of one id at once make one session") {
   auto id = make_id();
   caf::scoped_actor self{system()};
-  auto first = self->request(project(), patience, planned(id));
-  auto second = self->request(project(), patience, planned(id));
+  auto first = self->request(project(), timeout, planned(id));
+  auto second = self->request(project(), timeout, planned(id));
   std::vector<created_session> made;
   auto take = [&](auto& handle) {
     handle.receive([&](const created_session& x) { made.push_back(x); },

@@ -54,7 +54,7 @@ public:
 
   std::string wait() {
     std::unique_lock lock{mutex_};
-    changed_.wait_for(lock, test::patience, [this] { return !told_.empty(); });
+    changed_.wait_for(lock, test::timeout, [this] { return !told_.empty(); });
     return std::exchange(told_, {});
   }
 
@@ -132,8 +132,8 @@ TEST_CASE_METHOD(git_session, "an ending waits for a push that is written") {
   node.ask<transfer_grant>(handle,
                            open_transfer{sha256_hex(token), push.handle});
   caf::scoped_actor self{node.system()};
-  auto ending = self->request(handle, test::patience,
-                              checkin_session{{"k", "K", ""}, true});
+  auto ending =
+    self->request(handle, test::timeout, checkin_session{{"k", "K", ""}, true});
   CHECK(push.wait() == session.id);
   // What is asked after it is answered before it.
   for (int i = 0; i < 20; ++i)

@@ -72,7 +72,7 @@ TEST_CASE_METHOD(fed_session, "more than a pipe holds is written as it is "
   auto request = reading("a", "until [ -e go ]; do sleep 0.01; done; wc -c");
   exec(request);
   caf::scoped_actor self{node.system()};
-  auto written = self->request(handle, test::patience,
+  auto written = self->request(handle, test::timeout,
                                bytes("a", std::string(3'000'000, 'x'), true));
   // Nobody else waits for it.
   CHECK(node.ask<session_view>(handle, get_session{}).json.size() > 0);
@@ -91,7 +91,7 @@ TEST_CASE_METHOD(fed_session, "who writes to a command that ends without "
   auto request = reading("a", "until [ -e go ]; do sleep 0.01; done");
   exec(request);
   caf::scoped_actor self{node.system()};
-  auto written = self->request(handle, test::patience,
+  auto written = self->request(handle, test::timeout,
                                bytes("a", std::string(1'000'000, 'x')));
   CHECK(
     node.refused_by<done>(handle, bytes("a", std::string(4'000'000, 'x'))).code
@@ -113,8 +113,8 @@ TEST_CASE_METHOD(fed_session, "input that comes before its command has started "
   auto request = reading("late", "cat");
   CHECK(exec(request)["status"] == "queued");
   caf::scoped_actor self{node.system()};
-  auto first = self->request(handle, test::patience, bytes("late", "one\n"));
-  auto last = self->request(handle, test::patience, bytes("late", "two", true));
+  auto first = self->request(handle, test::timeout, bytes("late", "one\n"));
+  auto last = self->request(handle, test::timeout, bytes("late", "two", true));
   feed(bytes("x", "", true));
   int written = 0;
   for (auto* each : {&first, &last})

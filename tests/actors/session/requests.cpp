@@ -40,7 +40,7 @@ session_actor crash(small_node& node, const session_record& session) {
   caf::anon_send(handle, crash_session{});
   caf::scoped_actor self{node.system()};
   self->wait_for(handle);
-  auto deadline = std::chrono::steady_clock::now() + patience;
+  auto deadline = std::chrono::steady_clock::now() + timeout;
   while (std::chrono::steady_clock::now() < deadline)
     if (auto next = node.find(session); next != handle)
       return next;

@@ -48,7 +48,7 @@ public:
   std::vector<event>
   wait(const std::function<bool(const std::vector<event>&)>& enough) {
     std::unique_lock lock{mutex_};
-    if (!changed_.wait_for(lock, test::patience, [&] { return enough(seen_); }))
+    if (!changed_.wait_for(lock, test::timeout, [&] { return enough(seen_); }))
       throw std::runtime_error("the watcher did not see what it should");
     return seen_;
   }
@@ -78,7 +78,7 @@ void follow(follower self);
 
 void read_on(follower self) {
   self
-    ->request(self->state.handle, test::patience,
+    ->request(self->state.handle, test::timeout,
               read_events{self->state.after, {}, 1 << 20})
     .then(
       [self](event_batch& batch) {
@@ -91,7 +91,7 @@ void read_on(follower self) {
 
 void follow(follower self) {
   self
-    ->request(self->state.handle, test::patience,
+    ->request(self->state.handle, test::timeout,
               watch_session{self, self->state.after, false})
     .then(
       [self](const watch_reply& reply) {
@@ -103,7 +103,7 @@ void follow(follower self) {
 
 void find_again(follower self) {
   self
-    ->request(self->state.supervisor, test::patience,
+    ->request(self->state.supervisor, test::timeout,
               find_session{"demo", self->state.session.id})
     .then(
       [self](session_actor& handle) {
@@ -322,14 +322,14 @@ TEST_CASE("many who ask for a session at once get the same actor") {
   self->wait_for(first);
   std::vector<session_actor> found;
   // It takes a moment until the supervisor knows that the first one is gone.
-  auto deadline = std::chrono::steady_clock::now() + test::patience;
+  auto deadline = std::chrono::steady_clock::now() + test::timeout;
   do {
     found.clear();
     for (int i = 0; i < 8; ++i)
       self->send(node.supervisor(), find_session{"demo", session.id});
     for (int i = 0; i < 8; ++i)
       self->receive([&](session_actor& handle) { found.push_back(handle); },
-                    caf::after(test::patience) >> [] {});
+                    caf::after(test::timeout) >> [] {});
   } while (found.size() == 8 && found[0] == first
            && std::chrono::steady_clock::now() < deadline);
   REQUIRE(found.size() == 8);

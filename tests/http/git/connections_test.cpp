@@ -270,7 +270,7 @@ TEST_CASE("a probe with a push that has no commands only tries the token") {
 }
 
 TEST_CASE("who is slow with a request's head is let go") {
-  git_node node{{[](auto& o) { o.git_head_patience = milliseconds{100}; }, {}}};
+  git_node node{{[](auto& o) { o.git_head_timeout = milliseconds{100}; }, {}}};
   http_client client{node.port()};
   client.send("GET /git/");
   CHECK_THROWS(receive(client));

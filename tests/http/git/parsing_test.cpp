@@ -1,12 +1,12 @@
 // What strangers send to the git listener, taken apart: no sockets here.
+#include "http/base/options.hpp"
 #include "http/git/clone_url.hpp"
-#include "http/wire/gunzip.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
-#include "http/wire/request_parser.hpp"
 #include "http/git/route.hpp"
-#include "http/base/options.hpp"
+#include "http/wire/gunzip.hpp"
+#include "http/wire/request_parser.hpp"
 #include "messages/errors.hpp"
 
 #include <catch2/catch.hpp>

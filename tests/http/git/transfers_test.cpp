@@ -167,7 +167,7 @@ TEST_CASE("a fetch ends when the token dies") {
 }
 
 TEST_CASE("a fetch ends when its client does not read") {
-  git_node node{{[](auto& o) { o.git_patience = milliseconds{300}; }, {}}};
+  git_node node{{[](auto& o) { o.git_timeout = milliseconds{300}; }, {}}};
   commit_noise(node.checkout(), 8 * mib);
   http_client client{node.port(), 4096};
   client.send(fetch_request(node));
@@ -176,7 +176,7 @@ TEST_CASE("a fetch ends when its client does not read") {
 
 TEST_CASE("a push that is cut short leaves nothing behind") {
   auto mode = GENERATE(sandbox_mode::none, sandbox_mode::bubblewrap);
-  git_node node{{[](auto& o) { o.git_patience = milliseconds{500}; }, mode}};
+  git_node node{{[](auto& o) { o.git_timeout = milliseconds{500}; }, mode}};
   auto before = must_git(node.checkout(), {"show-ref"});
   SECTION("because its client goes") {
     http_client client{node.port()};

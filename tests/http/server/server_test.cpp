@@ -1,6 +1,6 @@
 // The edge as a client meets it: real sockets in front, stand-ins behind.
-#include "tests/http/client.hpp"
 #include "runtime/base/version.hpp"
+#include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
 #include <caf/send.hpp>

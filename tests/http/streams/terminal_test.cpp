@@ -286,7 +286,7 @@ TEST_CASE("pings are answered, and silent viewers are pinged") {
 TEST_CASE("a viewer that answers no ping is let go") {
   fixture f{[](http::options& o) {
     o.heartbeat = std::chrono::milliseconds{50};
-    o.write_patience = std::chrono::milliseconds{300};
+    o.write_timeout = std::chrono::milliseconds{300};
   }};
   terminal t{f};
   viewer v{f};

@@ -5,10 +5,10 @@
 #include "messages/ids.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/config/config.hpp"
-#include "runtime/git/session/checkout.hpp"
 #include "runtime/git/session/checkin.hpp"
-#include "runtime/sandbox/host_capabilities.hpp"
+#include "runtime/git/session/checkout.hpp"
 #include "runtime/sandbox/assets.hpp"
+#include "runtime/sandbox/host_capabilities.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -104,11 +104,10 @@ inline const git::session_tools& sandboxed() {
     config settings;
     settings.node.data_dir = dir.path().string();
     settings.sandbox.network = network_mode::none;
-    git::session_tools result{nullptr,
-                              binary_dir() / "greenroom-git"};
+    git::session_tools result{nullptr, binary_dir() / "greenroom-git"};
     try {
-      result.host = std::make_shared<sandbox::host>(sandbox::check_host(
-        settings, binary_dir() / "greenroom-runner"));
+      result.host = std::make_shared<sandbox::host>(
+        sandbox::check_host(settings, binary_dir() / "greenroom-runner"));
     } catch (const std::runtime_error& why) {
       WARN("not in a sandbox: " << why.what());
       settings.sandbox.mode = sandbox_mode::none;
@@ -194,7 +193,7 @@ public:
     if (tools.host->config.mode != sandbox_mode::none)
       spec.seen_owner = sandbox::user_id;
     git::make_checkout(spec);
-    git::place_checkout(spec.place.checkout, false);
+    git::install_checkout(spec.place.checkout, false);
     return spec.place;
   }
 

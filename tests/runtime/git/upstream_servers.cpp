@@ -1,7 +1,7 @@
 #include "tests/runtime/git/upstream_servers.hpp"
 
-#include "runtime/base/run_command.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/base/run_command.hpp"
 
 #include <catch2/catch.hpp>
 #include <httplib.h>
@@ -62,7 +62,7 @@ void http_upstream::serve(const httplib::Request& request,
     }
   }
   auto given = request.get_header_value("Authorization");
-  asked_ = asked_ || !given.empty();
+  pending_ = pending_ || !given.empty();
   if (given
       != httplib::make_basic_authentication_header(user_, password_).second) {
     response.status = 401;
@@ -71,7 +71,7 @@ void http_upstream::serve(const httplib::Request& request,
   }
   look_for_secret();
   auto query = request.target.find('?');
-  auto body = git::memory_file(request.body);
+  auto body = git::memfd(request.body);
   command what;
   what.argv = {"git", "http-backend"};
   what.stdin_fd = body.get();

@@ -42,7 +42,7 @@ public:
     return requests_;
   }
   bool was_shown_a_password() const {
-    return asked_;
+    return pending_;
   }
   bool looked_for_secret() const {
     return looked_;
@@ -61,7 +61,7 @@ private:
   std::mutex mutex_;
   std::string elsewhere_; // with the mutex
   std::atomic<int> requests_{0};
-  std::atomic<bool> asked_{false};
+  std::atomic<bool> pending_{false};
   std::atomic<bool> looked_{false};
   std::atomic<bool> shown_{false};
   std::unique_ptr<httplib::Server> server_;

@@ -116,10 +116,10 @@ TEST_CASE("no text confuses the reader of a node's messages") {
 }
 
 TEST_CASE("no text confuses the reader of a runner's messages") {
-  check(mutator{{encode(runner_message{welcome{1, 42, "n", {{"a", 7, 8}}}}),
+  check(mutator{{encode(runner_message{hello_reply{1, 42, "n", {{"a", 7, 8}}}}),
                  encode(runner_message{started{"e", 1'700'000'000'000}}),
                  encode(runner_message{refused{"e", "no"}}),
-                 encode(runner_message{grown{"e", 3}}),
+                 encode(runner_message{output_available{"e", 3}}),
                  encode(runner_message{exited{
                    "e", {exit_status::timed_out, 0, 9, 5, 6, 7, true, 8}}}),
                  encode(runner_message{input{"e"}}),

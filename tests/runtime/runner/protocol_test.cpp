@@ -51,13 +51,13 @@ TEST_CASE("every message of the node reads back as it was written") {
 }
 
 TEST_CASE("every message of the runner reads back as it was written") {
-  CHECK(again(welcome{1, 42, "n", {{"a", 7, 8}}})
+  CHECK(again(hello_reply{1, 42, "n", {{"a", 7, 8}}})
         == R"({"execs":[{"exec":"a","records":8,"time":7}],"nonce":"n",)"
            R"("op":"hello","pid":42,"version":1})");
-  again(welcome{1, 42, "n", {}});
+  again(hello_reply{1, 42, "n", {}});
   again(started{"e", 1'700'000'000'000});
   again(refused{"e", "cwd \"x\" does not exist in the checkout"});
-  again(grown{"e", 3});
+  again(output_available{"e", 3});
   again(exited{"e", {exit_status::timed_out, 0, 9, 5, 6, 7, true, 8}});
   CHECK(again(input{"e"}) == R"({"exec":"e","op":"input"})");
   again(no_input{"e", "exec e does not run"});

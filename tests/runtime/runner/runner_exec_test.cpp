@@ -96,7 +96,7 @@ TEST_CASE("a mebibyte of output arrives whole, each piece with its checksum") {
 TEST_CASE("growth is told while the command runs") {
   session s;
   s.start("x", s.shell("echo hello; sleep 1000"));
-  auto news = s.node->wait_for<runner::grown>();
+  auto news = s.node->wait_for<runner::output_available>();
   CHECK(news.exec == "x");
   CHECK(news.records == 1);
   CHECK(s.output("x") == "hello\n");
@@ -249,7 +249,7 @@ TEST_CASE("many commands run at once, and each end is told once") {
     else if (auto* end = std::get_if<runner::exited>(&*message))
       ++ended[end->exec];
     else
-      REQUIRE(std::holds_alternative<runner::grown>(*message));
+      REQUIRE(std::holds_alternative<runner::output_available>(*message));
   }
   CHECK(started == count);
   for (int i = 0; i < count; ++i) {

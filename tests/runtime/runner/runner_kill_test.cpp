@@ -32,9 +32,9 @@ pid_t init_of(const session& s) {
 
 // The keeper of the only exec that runs: the other waits and has no children.
 pid_t keeper_of(const session& s) {
-  for (auto keeper : test::children_of(init_of(s)))
-    if (!test::children_of(keeper).empty())
-      return keeper;
+  for (auto exec_supervisor : test::children_of(init_of(s)))
+    if (!test::children_of(exec_supervisor).empty())
+      return exec_supervisor;
   FAIL("no keeper");
   return 0;
 }
@@ -200,7 +200,7 @@ TEST_CASE("stop leaves nothing: no process, no socket") {
   CHECK(ends(s.runner_pid));
   CHECK_FALSE(std::filesystem::exists(s.dir() / "runner.sock"));
   CHECK_FALSE(runner_connection::dial(s.dir()));
-  CHECK(kill_leftovers(std::array{s.id}) == 0);
+  CHECK(kill_orphans(std::array{s.id}) == 0);
 }
 
 TEST_CASE("TERM to the runner is a stop") {
@@ -239,8 +239,8 @@ TEST_CASE(
 TEST_CASE("the waiting keeper can be killed, and another takes its place") {
   session s;
   s.run("x", "true");
-  for (auto keeper : test::children_of(init_of(s)))
-    ::kill(keeper, SIGKILL);
+  for (auto exec_supervisor : test::children_of(init_of(s)))
+    ::kill(exec_supervisor, SIGKILL);
   CHECK(s.run("y", "echo fine").status == exit_status::exited);
   CHECK(s.output("y") == "fine\n");
 }
@@ -266,17 +266,17 @@ TEST_CASE("leftovers are found by their environment and killed") {
   auto pids = s.printed_pids("x", 1);
   // All of the runner at once, as a machine out of memory may do it.
   auto init = init_of(s);
-  auto keeper = keeper_of(s);
+  auto exec_supervisor = keeper_of(s);
   ::kill(s.runner_pid, SIGSTOP);
   ::kill(init, SIGSTOP);
-  for (auto pid : {keeper, s.runner_pid, init}) {
+  for (auto pid : {exec_supervisor, s.runner_pid, init}) {
     ::kill(pid, SIGKILL);
     CHECK(ends(pid));
   }
   CHECK(lives(pids[0]));
-  CHECK(kill_leftovers(std::array{make_id()}) == 0);
+  CHECK(kill_orphans(std::array{make_id()}) == 0);
   CHECK(lives(pids[0]));
-  CHECK(kill_leftovers(std::array{s.id}) >= 2); // bash, sleep
+  CHECK(kill_orphans(std::array{s.id}) >= 2); // bash, sleep
   CHECK_FALSE(lives(pids[0]));
-  CHECK(kill_leftovers(std::array{s.id}) == 0);
+  CHECK(kill_orphans(std::array{s.id}) == 0);
 }

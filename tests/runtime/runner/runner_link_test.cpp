@@ -54,15 +54,15 @@ TEST_CASE("a node that comes back learns what runs, and hears the rest") {
   s.printed_pids("x", 1);
   s.node.reset();
   s.node.emplace(s.dir(), s.nonce);
-  auto welcome = s.node->greet();
-  CHECK(welcome.version == 1);
-  CHECK(welcome.pid == s.runner_pid);
-  CHECK(welcome.nonce == s.nonce);
-  REQUIRE(welcome.execs.size() == 1);
-  CHECK(welcome.execs[0].exec == "x");
-  CHECK(welcome.execs[0].records == 1);
-  CHECK(welcome.execs[0].time > 0);
-  CHECK(welcome.execs[0].time <= now_ms());
+  auto hello_reply = s.node->greet();
+  CHECK(hello_reply.version == 1);
+  CHECK(hello_reply.pid == s.runner_pid);
+  CHECK(hello_reply.nonce == s.nonce);
+  REQUIRE(hello_reply.execs.size() == 1);
+  CHECK(hello_reply.execs[0].exec == "x");
+  CHECK(hello_reply.execs[0].records == 1);
+  CHECK(hello_reply.execs[0].time > 0);
+  CHECK(hello_reply.execs[0].time <= now_ms());
   s.spawn("go", s.shell("touch go"));
   bool over = false;
   while (!over) {
@@ -151,10 +151,10 @@ TEST_CASE("no datagram, however wrong, harms the runner or its commands") {
     }
   }
   s.node.emplace(s.dir(), s.nonce);
-  auto welcome = s.node->greet();
-  CHECK(welcome.pid == s.runner_pid);
-  REQUIRE(welcome.execs.size() == 1);
-  CHECK(welcome.execs[0].exec == "x");
+  auto hello_reply = s.node->greet();
+  CHECK(hello_reply.pid == s.runner_pid);
+  REQUIRE(hello_reply.execs.size() == 1);
+  CHECK(hello_reply.execs[0].exec == "x");
   s.node->say(runner::cancel{"x"});
   CHECK(s.end_of("x").status == exit_status::canceled);
 }

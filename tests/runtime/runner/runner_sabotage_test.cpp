@@ -147,8 +147,8 @@ TEST_CASE("a terminal that the runner has no descriptor for is refused, and "
           "nothing else ends") {
   session s{50};
   s.run("w", "true");
-  auto keeper = waiting_keeper(test::children_of(s.runner_pid).at(0));
-  ::kill(keeper, SIGSTOP);
+  auto exec_supervisor = waiting_keeper(test::children_of(s.runner_pid).at(0));
+  ::kill(exec_supervisor, SIGSTOP);
   auto spec = s.shell("trap '' HUP; sleep 1000");
   spec.rows = 24;
   spec.cols = 80;
@@ -157,11 +157,11 @@ TEST_CASE("a terminal that the runner has no descriptor for is refused, and "
   s.node->say(runner::open_input{"x"});
   s.node->wait_for<runner::no_input>();
   auto old = limit_files(s.runner_pid, 3);
-  ::kill(keeper, SIGCONT);
+  ::kill(exec_supervisor, SIGCONT);
   auto refused = s.node->wait_for<runner::refused>();
   limit_files(s.runner_pid, old);
   CHECK(refused.reason == "no descriptor is left for the command's terminal");
   test::await("the command is killed",
-              [&] { return test::children_of(keeper).empty(); });
+              [&] { return test::children_of(exec_supervisor).empty(); });
   CHECK(s.run("y", "true").status == exit_status::exited);
 }

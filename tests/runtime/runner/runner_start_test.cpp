@@ -38,7 +38,7 @@ TEST_CASE("of many starts at once one makes the runner") {
     starts.emplace_back(session::binary(), dir.path(), id);
   for (auto& start : starts)
     CHECK_FALSE(start.finish());
-  CHECK(kill_leftovers(std::array{id}) == 1);
+  CHECK(kill_orphans(std::array{id}) == 1);
 }
 
 TEST_CASE("a dead runner's socket is replaced") {
@@ -94,7 +94,7 @@ TEST_CASE("a session whose path is longer than a socket's works") {
   CHECK_FALSE(runner_start(session::binary(), place, id).finish());
   test::client node{place, "n"};
   CHECK(node.greet().execs.empty());
-  CHECK(kill_leftovers(std::array{id}) == 1);
+  CHECK(kill_orphans(std::array{id}) == 1);
 }
 
 TEST_CASE("a runner holds nothing of who started it") {
@@ -152,7 +152,7 @@ TEST_CASE("a full disk neither blocks nor kills a command, and is told of") {
   s.node.emplace(s.dir(), s.nonce);
   s.node->say(runner::hello{runner::protocol_version, s.nonce});
   CHECK(s.end_of("x") == record);
-  s.node->wait_for<runner::welcome>();
+  s.node->wait_for<runner::hello_reply>();
   // And saved when there is room: the runner tries again.
   auto kept = output_log_reader{dir}.size(output_stream::out);
   CHECK(kept < 1'000'000);

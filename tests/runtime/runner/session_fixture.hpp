@@ -4,8 +4,8 @@
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/pidfd.hpp"
-#include "runtime/exec/output_log.hpp"
 #include "runtime/exec/orphans.hpp"
+#include "runtime/exec/output_log.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -87,13 +87,13 @@ public:
       if (auto* wanted = std::get_if<Message>(&*message))
         return std::move(*wanted);
       INFO("not what was waited for: " << runner::encode(*message));
-      REQUIRE(std::holds_alternative<runner::grown>(*message));
+      REQUIRE(std::holds_alternative<runner::output_available>(*message));
     }
   }
 
-  runner::welcome greet() {
+  runner::hello_reply greet() {
     say(runner::hello{runner::protocol_version, nonce_});
-    return wait_for<runner::welcome>();
+    return wait_for<runner::hello_reply>();
   }
 
   /// The writing end of the exec's input.
@@ -146,7 +146,7 @@ public:
   session& operator=(const session&) = delete;
 
   ~session() {
-    kill_leftovers(std::array{id});
+    kill_orphans(std::array{id});
   }
 
   static std::filesystem::path binary() {
@@ -225,7 +225,7 @@ public:
           result.push_back(std::stoi(text.substr(at)));
         return result;
       }
-      node->wait_for<runner::grown>();
+      node->wait_for<runner::output_available>();
     }
   }
 
@@ -233,7 +233,7 @@ public:
   void printed(const std::string& exec, const std::string& text,
                output_stream stream = output_stream::out) {
     while (output(exec, stream).find(text) == std::string::npos)
-      node->wait_for<runner::grown>();
+      node->wait_for<runner::output_available>();
   }
 
   const std::string id = make_id();

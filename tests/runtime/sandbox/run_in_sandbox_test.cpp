@@ -125,7 +125,7 @@ TEST_CASE("more of the host is seen where the server wants it, read-only") {
   write(tool, "#!/bin/sh\necho helper\n");
   std::filesystem::permissions(tool, std::filesystem::perms::owner_all);
   auto script = tool.string() + "; echo more >> " + tool.string();
-  auto result = run_command(sandbox::one_shot(
+  auto result = run_command(sandbox::run_in_sandbox(
     s.host, s.place(), s.program({"/bin/bash", "-c", script}), {tool}));
   CHECK(result.out == "helper\n");
   CHECK_THAT(result.err, Catch::Contains("Read-only file system"));
@@ -162,7 +162,7 @@ TEST_CASE("git finds the objects that a checkout borrows") {
   auto where = s.place();
   where.mirror = mirror;
   auto log = s.program({"git", "log", "--format=%s"});
-  auto result = run_command(sandbox::one_shot(s.host, where, log));
+  auto result = run_command(sandbox::run_in_sandbox(s.host, where, log));
   CHECK(result.out == "borrowed\n");
   CHECK(result.err == "");
   // With another mirror the same has to fail.

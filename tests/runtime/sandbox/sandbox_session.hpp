@@ -85,7 +85,7 @@ public:
     return result;
   }
   command_result run(command what) const {
-    return run_command(sandbox::one_shot(host, place(), std::move(what)));
+    return run_command(sandbox::run_in_sandbox(host, place(), std::move(what)));
   }
   command_result shell(const std::string& script) const {
     return run(program({"/bin/bash", "-c", script}));

@@ -1,8 +1,8 @@
 #include "tests/runtime/store/fixture.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/store/batch.hpp"
 #include "runtime/store/api_keys.hpp"
+#include "runtime/store/batch.hpp"
 #include "runtime/store/sql.hpp"
 
 #include <catch2/catch.hpp>

@@ -15,8 +15,8 @@ namespace greenroom::test {
 inline constexpr const char* store_url = "sqlite3://greenroom.db";
 
 inline store::connection open_store(const temp_dir& dir,
-                                    millis patience = 5000) {
-  return store::connection{store_url, dir.path(), sync_mode::normal, patience};
+                                    millis timeout = 5000) {
+  return store::connection{store_url, dir.path(), sync_mode::normal, timeout};
 }
 
 inline project_record some_project(std::string id = "demo") {

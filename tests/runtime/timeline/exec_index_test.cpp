@@ -11,7 +11,7 @@ using namespace greenroom;
 
 TEST_CASE("an archive finds what was added, in the order in which it came") {
   test::temp_dir dir;
-  exec_archive archive{dir.path()};
+  exec_index archive{dir.path()};
   CHECK(archive.empty());
   CHECK(archive.all().empty());
   archived_exec longest{std::string(max_exec_id, 'x'), 1, 0x1122334455667788};
@@ -27,10 +27,10 @@ TEST_CASE("an archive finds what was added, in the order in which it came") {
 
 TEST_CASE("an archive begins empty, whatever was there") {
   test::temp_dir dir;
-  exec_archive before{dir.path()};
+  exec_index before{dir.path()};
   before.add({"a", 1, 2});
   before.add({"b", 3, 4});
-  exec_archive after{dir.path()};
+  exec_index after{dir.path()};
   CHECK(after.all().empty());
   after.add({"c", 5, 6});
   CHECK(after.all() == std::vector{archived_exec{"c", 5, 6}});
@@ -39,7 +39,7 @@ TEST_CASE("an archive begins empty, whatever was there") {
 TEST_CASE("what the disk does not take is remembered and written later") {
   test::temp_dir dir;
   auto place = dir.path() / "later";
-  exec_archive archive{place};
+  exec_index archive{place};
   archive.add({"a", 1, 2}); // the directory is not there
   CHECK(archive.find("a"));
   std::filesystem::create_directories(place);

@@ -60,14 +60,14 @@ struct fake_log {
 
   // All records at once, not finished.
   std::vector<std::string> cut() {
-    output_cutter cutter{"e"};
+    output_event_splitter cutter{"e"};
     std::vector<timeline_entry> events;
     cutter.take(records, reader(), events);
     return show(events);
   }
 
   std::vector<std::string> cut_all() {
-    output_cutter cutter{"e"};
+    output_event_splitter cutter{"e"};
     std::vector<timeline_entry> events;
     cutter.take(records, reader(), events);
     cutter.finish(reader(), events);
@@ -93,7 +93,7 @@ TEST_CASE("an event knows its exec, place and time") {
   log.print(out, "a");
   log.print(out, "bc");
   log.print(err, "x");
-  output_cutter cutter{"my-exec"};
+  output_event_splitter cutter{"my-exec"};
   std::vector<timeline_entry> events;
   cutter.take(log.records, log.reader(), events);
   REQUIRE(events.size() == 2);
@@ -193,14 +193,14 @@ TEST_CASE("a cutter goes on from any event as if nothing had happened") {
   log.print(err, "\xa9" + std::string(40'000, 'b'), 9);
   log.print(out, "x\xe2");
   log.print(err, "y");
-  output_cutter cutter{"e"};
+  output_event_splitter cutter{"e"};
   std::vector<timeline_entry> events;
   cutter.take(log.records, log.reader(), events);
   cutter.finish(log.reader(), events);
   REQUIRE(events.size() == 10);
   for (std::size_t kept = 1; kept <= events.size(); ++kept) {
     CAPTURE(kept);
-    auto again = output_cutter::resume(events[kept - 1]);
+    auto again = output_event_splitter::resume(events[kept - 1]);
     auto timeline = events;
     timeline.resize(kept);
     again.take(std::span{log.records}.subspan(again.records()), log.reader(),
@@ -246,10 +246,10 @@ TEST_CASE("whatever is printed, and wherever the server restarts, watchers get "
   // Taken bit by bit; now and then the server dies when the timeline has only
   // some of the new events.
   std::vector<timeline_entry> timeline;
-  output_cutter cutter{"e"};
+  output_event_splitter cutter{"e"};
   auto restart = [&] {
-    cutter = timeline.empty() ? output_cutter{"e"}
-                              : output_cutter::resume(timeline.back());
+    cutter = timeline.empty() ? output_event_splitter{"e"}
+                              : output_event_splitter::resume(timeline.back());
   };
   bool finished = false;
   while (!finished) {

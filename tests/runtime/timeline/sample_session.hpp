@@ -2,10 +2,10 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
+#include "runtime/exec/output_log.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 #include "runtime/timeline/output_event_splitter.hpp"
 #include "runtime/timeline/timeline.hpp"
-#include "runtime/exec/output_log.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <fcntl.h>
@@ -52,7 +52,7 @@ public:
     running.announce(*this);
   }
 
-  output_cutter& cutter(const std::string& exec_id) {
+  output_event_splitter& cutter(const std::string& exec_id) {
     return execs_.at(exec_id).cutter;
   }
 
@@ -81,7 +81,7 @@ private:
     unique_fd dir;
     output_log_writer writer;
     output_log_reader log;
-    output_cutter cutter;
+    output_event_splitter cutter;
   };
 
   void add(timeline_entry entry) {

@@ -117,7 +117,7 @@ TEST_CASE("a project's setup is started once, when the session becomes "
   REQUIRE(setup);
   CHECK(setup->spec.exec_id == "setup");
   CHECK(setup->spec.command == "make deps");
-  session::apply(s, in::checkout_placed{birth});
+  session::apply(s, in::checkout_installed{birth});
   CHECK(find<out::spawn_exec>(
     session::apply(s, in::exec_asked{0, setup->spec, birth})));
   // However it goes, the session goes on.
@@ -164,15 +164,15 @@ TEST_CASE("only so many execs that are over stay at hand, and none that is "
     session::apply(s, in::exec_ended{id, exit_with(0)});
     // Not before the timeline has it.
     CHECK(s.execs.contains(id));
-    auto settled = session::apply(s, in::exec_settled{id});
-    if (auto* old = find<out::archive_exec>(settled))
+    auto finalized = session::apply(s, in::exec_finalized{id});
+    if (auto* old = find<out::archive_exec>(finalized))
       gone.push_back(old->exec_id);
-    CHECK(session::apply(s, in::exec_settled{id}).empty());
+    CHECK(session::apply(s, in::exec_finalized{id}).empty());
   }
   CHECK(gone == std::vector<std::string>{"a", "b"});
   CHECK(s.order == std::vector<std::string>{"server", "c", "d"});
   CHECK(s.execs.size() == 3);
-  CHECK(session::apply(s, in::exec_settled{"server"}).empty());
+  CHECK(session::apply(s, in::exec_finalized{"server"}).empty());
 }
 
 TEST_CASE("an exec that is recalled takes the place of another") {

@@ -62,8 +62,8 @@ inline state active_session(millis lifetime = 48 * hour) {
   REQUIRE(find<out::make_checkout>(session::apply(s, in::begin{})));
   auto then = store(s, session::apply(s, in::checkout_made{}));
   REQUIRE(s.record.status == session_status::active);
-  REQUIRE(find<out::place_checkout>(then));
-  REQUIRE(session::apply(s, in::checkout_placed{birth}).empty());
+  REQUIRE(find<out::install_checkout>(then));
+  REQUIRE(session::apply(s, in::checkout_installed{birth}).empty());
   return s;
 }
 

@@ -76,10 +76,10 @@ TEST_CASE("a commit in the checkout is announced once") {
   auto s = active_session();
   s.record.branch = "work";
   s.tip = "one";
-  REQUIRE(find<out::find_tip>(session::apply(s, in::look{})));
+  REQUIRE(find<out::poll_branch>(session::apply(s, in::look{})));
   // One question at a time.
   CHECK(session::apply(s, in::look{}).empty());
-  auto found = session::apply(s, in::tip_found{"two"});
+  auto found = session::apply(s, in::branch_polled{"two"});
   auto* event = find<out::publish>(found);
   REQUIRE(event);
   CHECK(event->kind == event_kind::git_committed);
@@ -87,10 +87,10 @@ TEST_CASE("a commit in the checkout is announced once") {
   CHECK(std::get<std::string>(event->fields.at("new")) == "two");
   CHECK(std::get<std::string>(event->fields.at("branch")) == "work");
   // What was asked meanwhile is asked now.
-  CHECK(find<out::find_tip>(found));
-  CHECK(session::apply(s, in::tip_found{"two"}).empty());
+  CHECK(find<out::poll_branch>(found));
+  CHECK(session::apply(s, in::branch_polled{"two"}).empty());
   session::apply(s, in::look{});
-  CHECK(session::apply(s, in::tip_found{""}).empty()); // could not be found
+  CHECK(session::apply(s, in::branch_polled{""}).empty()); // could not be found
   CHECK(s.tip == "two");
 }
 
@@ -104,10 +104,10 @@ TEST_CASE("a push is announced as a push, whatever was being looked at") {
   CHECK(event->kind == event_kind::git_pushed);
   CHECK_FALSE(std::get<bool>(event->fields.at("applied")));
   // The answer is older than the push, or has it already: it is asked anew.
-  auto late = session::apply(s, in::tip_found{"one"});
+  auto late = session::apply(s, in::branch_polled{"one"});
   CHECK(find<out::publish>(late) == nullptr);
-  CHECK(find<out::find_tip>(late));
-  CHECK(session::apply(s, in::tip_found{"two"}).empty());
+  CHECK(find<out::poll_branch>(late));
+  CHECK(session::apply(s, in::branch_polled{"two"}).empty());
 }
 
 TEST_CASE("nobody looks at a branch whose session is on its way out") {

@@ -28,7 +28,7 @@ TEST_CASE("a session becomes active once its checkout is made and stored") {
 TEST_CASE("nothing is done in a checkout before it is in its place") {
   auto s = new_session();
   session::apply(s, in::begin{});
-  REQUIRE(find<out::place_checkout>(
+  REQUIRE(find<out::install_checkout>(
     store(s, session::apply(s, in::checkout_made{}))));
   s.record.token_hash = "hash";
   // It is admitted, known, and answered once it has begun.
@@ -42,16 +42,16 @@ TEST_CASE("nothing is done in a checkout before it is in its place") {
                      "the token is not one of a live session"));
   CHECK(session::apply(s, in::look{}).empty());
   SECTION("then it is") {
-    auto placed = session::apply(s, in::checkout_placed{birth});
+    auto placed = session::apply(s, in::checkout_installed{birth});
     CHECK(find<out::spawn_exec>(placed)->exec_id == "a");
     CHECK(find<out::answer_transfer>(placed)->who == 2);
-    CHECK(find<out::find_tip>(session::apply(s, in::look{})));
-    CHECK(session::apply(s, in::checkout_placed{birth}).empty());
+    CHECK(find<out::poll_branch>(session::apply(s, in::look{})));
+    CHECK(session::apply(s, in::checkout_installed{birth}).empty());
   }
   SECTION("an ending begins, and waits for it") {
     store(s, session::apply(s, in::checkin_asked{4}));
     CHECK(session::apply(s, in::runner_stopped{birth}).empty());
-    auto placed = session::apply(s, in::checkout_placed{birth});
+    auto placed = session::apply(s, in::checkout_installed{birth});
     CHECK(find<out::save_checkin>(placed));
     CHECK_FALSE(find<out::answer_transfer>(placed));
     CHECK(s.execs.at("a").status == exec_status::canceled);
@@ -71,24 +71,24 @@ TEST_CASE("nothing is done in a checkout before it is in its place") {
 
 TEST_CASE("a session whose checkout was not in its place makes it anew") {
   auto s = new_session(session_status::active);
-  s.placing = true;
+  s.installing = true;
   auto begun = session::apply(s, in::begin{});
   CHECK(find<out::make_checkout>(begun));
   CHECK(find<out::arm>(begun));
   auto made = session::apply(s, in::checkout_made{});
   REQUIRE(made.size() == 1);
-  CHECK(find<out::place_checkout>(made));
-  session::apply(s, in::checkout_placed{birth});
+  CHECK(find<out::install_checkout>(made));
+  session::apply(s, in::checkout_installed{birth});
   CHECK(s.record.status == session_status::active);
 }
 
 TEST_CASE("a checkout that cannot be put on disk fails the session") {
   auto s = new_session(session_status::active);
-  s.placing = true;
+  s.installing = true;
   session::apply(s, in::begin{});
   store(s, session::apply(s, in::checkin_asked{4}));
   const refusal why{errc::unavailable, "no disk"};
-  input what = GENERATE_COPY(input{in::checkout_unplaced{why}},
+  input what = GENERATE_COPY(input{in::checkout_install_failed{why}},
                              input{in::checkout_failed{why, 5}});
   auto failed = session::apply(s, what);
   CHECK(refused_with(failed, 4, why.code, why.message));
@@ -304,8 +304,8 @@ TEST_CASE("a session that is over does nothing more, whatever is asked") {
   for (input what : {input{in::begin{}},
                      input{in::checkout_made{}},
                      input{in::checkout_failed{}},
-                     input{in::checkout_placed{}},
-                     input{in::checkout_unplaced{}},
+                     input{in::checkout_installed{}},
+                     input{in::checkout_install_failed{}},
                      input{in::checkin_saved{}},
                      input{in::checkin_failed{}},
                      input{in::review_queued{}},
@@ -315,7 +315,7 @@ TEST_CASE("a session that is over does nothing more, whatever is asked") {
                      input{in::rescue_failed{}},
                      input{in::pushed{"", "c0ffee"}},
                      input{in::look{}},
-                     input{in::tip_found{"c0ffee"}},
+                     input{in::branch_polled{"c0ffee"}},
                      input{in::input_done{"a", 1}},
                      input{in::give_up{"x"}},
                      input{in::tick{birth + 1000 * hour}},

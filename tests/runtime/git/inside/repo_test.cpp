@@ -8,9 +8,9 @@ using namespace greenroom;
 using namespace greenroom::test;
 using greenroom::git::branch_tip;
 using greenroom::git::commit_all;
+using greenroom::git::install_checkout;
 using greenroom::git::make_checkout;
 using greenroom::git::named_commits;
-using greenroom::git::place_checkout;
 using greenroom::git::save_tree;
 using greenroom::git::session_place;
 using greenroom::git::status;
@@ -160,14 +160,14 @@ TEST_CASE("a checkout half made by a crash is made again") {
   // Until it is in its place it can be made anew at any time.
   write(partial / "rubbish", "rubbish");
   make_checkout(spec);
-  place_checkout(place.checkout, true);
+  install_checkout(place.checkout, true);
   CHECK(status(place).branch == "main");
   CHECK(status(place).dirty_files == 0);
   CHECK_FALSE(fs::exists(partial));
   // Again does no harm.
   write(place.checkout / "mine", "mine\n");
   make_checkout(spec);
-  place_checkout(place.checkout, true);
+  install_checkout(place.checkout, true);
   CHECK(read(place.checkout / "mine") == "mine\n");
 }
 
@@ -176,7 +176,7 @@ TEST_CASE("of a checkout that cannot be made nothing is left to be placed") {
   session_place place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
   CHECK_THROWS(make_checkout({place, "main", std::string(40, 'e'), {}}));
   CHECK_FALSE(fs::exists(greenroom::git::unplaced(place.checkout)));
-  CHECK_THROWS(place_checkout(place.checkout, true));
+  CHECK_THROWS(install_checkout(place.checkout, true));
 }
 
 TEST_CASE("status counts what differs, ignored files not") {

@@ -1,6 +1,6 @@
 // Upstreams that let in only whom they know, and those that do not answer.
-#include "runtime/git/common/askpass.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/git/common/askpass.hpp"
 #include "runtime/git/mirror/upstream_client.hpp"
 #include "tests/runtime/git/fixture.hpp"
 #include "tests/runtime/git/upstream_servers.hpp"
@@ -12,7 +12,7 @@ using namespace greenroom::test;
 using greenroom::git::credentials;
 using greenroom::git::mirror;
 using greenroom::git::push_outcome;
-using greenroom::git::upstream_line;
+using greenroom::git::upstream_client;
 
 namespace {
 
@@ -137,7 +137,7 @@ TEST_CASE("credentials that cannot be used stop the start") {
 }
 
 TEST_CASE("git's questions are answered for one origin") {
-  auto file = git::memory_file("https://host:8443\nrobot\ns3cret\n");
+  auto file = git::memfd("https://host:8443\nrobot\ns3cret\n");
   auto path = "/proc/self/fd/" + std::to_string(file.get());
   ::setenv(git::secret_variable, path.c_str(), 1);
   auto answer = [](const char* prompt) { return git::answer_prompt(prompt); };
@@ -189,8 +189,8 @@ TEST_CASE("an upstream that kept one waiting is left alone for a while") {
   temp_dir dir;
   run_git(dir.path(), {"init", "-q", "--bare", "m.git"});
   silent_upstream server;
-  upstream_line line{server.url() + "/x.git",
-                     std::make_shared<const credentials>()};
+  upstream_client line{server.url() + "/x.git",
+                       std::make_shared<const credentials>()};
   git::server_git call{dir.path() / "m.git", {"ls-remote", "--", line.url()}};
   call.timeout = std::chrono::milliseconds{1100};
   auto first = refusal_of([&] { line.fail(line.run(call)); });

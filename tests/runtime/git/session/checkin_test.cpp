@@ -4,9 +4,9 @@ using namespace greenroom;
 using namespace greenroom::test;
 using greenroom::git::checkin;
 using greenroom::git::commit_all;
+using greenroom::git::install_checkout;
 using greenroom::git::make_checkout;
 using greenroom::git::mirror;
-using greenroom::git::place_checkout;
 using greenroom::git::rescue;
 
 namespace {
@@ -159,7 +159,7 @@ TEST_CASE("check-in into an empty upstream makes its first branch") {
   m.fetch();
   greenroom::git::session_place place{w.dir.path() / "s/checkout", m.path()};
   make_checkout({place, "main", "", {}});
-  place_checkout(place.checkout, false);
+  install_checkout(place.checkout, false);
   greenroom::git::checkin_spec spec{m,    w.in(place), "main", "",
                                     true, w.user,      "First"};
   auto nothing = checkin(spec);
