@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace greenroom::runner {
 
@@ -12,10 +13,30 @@ namespace {
 
 constexpr std::size_t fds_size = max_passed_fds * sizeof(int);
 
+// The kernel fills whatever room the buffer has, also that for credentials
+// where none come: so there can be more than were meant to be. All are ours to
+// close.
+void take_fds(cmsghdr& head, fd_datagram& to) {
+  auto count = (head.cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  for (std::size_t i = 0; i < count; ++i) {
+    int number;
+    std::memcpy(&number, CMSG_DATA(&head) + i * sizeof number, sizeof number);
+    unique_fd fd{number};
+    if (to.fds.size() < max_passed_fds)
+      to.fds.push_back(std::move(fd));
+    else
+      to.cut = true;
+  }
+}
+
 } // namespace
 
 ssize_t send_with_fds(int socket, std::span<const char> bytes,
                       std::span<const int> fds, int flags) {
+  if (fds.size() > max_passed_fds) {
+    errno = EINVAL;
+    return -1;
+  }
   iovec data{const_cast<char*>(bytes.data()), bytes.size()};
   msghdr message{};
   message.msg_iov = &data;
@@ -57,11 +78,7 @@ fd_datagram receive_with_fds(int socket, std::span<char> buffer, int flags) {
       std::memcpy(&who, CMSG_DATA(head), sizeof who);
       result.sender = who.pid;
     } else if (head->cmsg_type == SCM_RIGHTS) {
-      std::array<int, max_passed_fds> numbers;
-      auto bytes = head->cmsg_len - CMSG_LEN(0);
-      std::memcpy(numbers.data(), CMSG_DATA(head), bytes);
-      for (auto number : std::span{numbers}.first(bytes / sizeof(int)))
-        result.fds.emplace_back(number);
+      take_fds(*head, result);
     }
   }
   return result;

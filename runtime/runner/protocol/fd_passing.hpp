@@ -13,7 +13,8 @@ namespace greenroom::runner {
 /// More than this never travel in one datagram.
 inline constexpr std::size_t max_passed_fds = 8;
 
-/// As send(2), with copies of `fds`; never raises SIGPIPE.
+/// As send(2), with copies of `fds`; never raises SIGPIPE. EINVAL for more
+/// descriptors than may travel.
 ssize_t send_with_fds(int socket, std::span<const char> bytes,
                       std::span<const int> fds, int flags);
 
@@ -24,8 +25,9 @@ struct fd_datagram {
   pid_t sender = 0; // where the socket has SO_PASSCRED
 };
 
-/// As recv(2). Every descriptor that came is owned by the result, and closed
-/// on exec.
+/// As recv(2). Whoever sends may be hostile: of any number of descriptors the
+/// first max_passed_fds are owned by the result, and closed on exec; the others
+/// are closed at once and the datagram counts as cut.
 fd_datagram receive_with_fds(int socket, std::span<char> buffer, int flags);
 
 } // namespace greenroom::runner
