@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/base/context.hpp"
+#include "messages/keys.hpp"
 #include "runtime/auth/api_keys.hpp"
 
 #include <caf/stateful_actor.hpp>

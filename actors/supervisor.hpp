@@ -27,8 +27,8 @@ inline constexpr millis first_pause = 50;
 /// a project had stored and died before it could launch them.
 inline constexpr millis look_period = 60 * 1000;
 
-/// The supervisor whole. Besides what messages/actors.hpp says, it hears from
-/// the directory which projects are gone.
+/// The supervisor whole. Besides what messages/supervisor.hpp says, it hears
+/// from the directory which projects are gone.
 using session_supervisor_full =
   session_supervisor_core::extend<caf::reacts_to<drop_project>>;
 

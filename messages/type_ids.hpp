@@ -2,7 +2,10 @@
 // Never reorder: nodes of different versions talk to each other.
 #pragma once
 
-#include "messages/actors.hpp"
+#include "messages/directory.hpp"
+#include "messages/keys.hpp"
+#include "messages/node.hpp"
+#include "messages/store.hpp"
 
 #include <caf/type_id.hpp>
 

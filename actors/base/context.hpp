@@ -6,7 +6,8 @@
 // actors that hold it.
 #pragma once
 
-#include "messages/actors.hpp"
+#include "messages/directory.hpp"
+#include "messages/store.hpp"
 #include "messages/time.hpp"
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Where exceptions of runtime/ become errors that actors can answer with.
 #pragma once
 
+#include "messages/common.hpp"
 #include "messages/errors.hpp"
-#include "messages/requests.hpp"
 
 #include <caf/result.hpp>
 #include <spdlog/spdlog.h>

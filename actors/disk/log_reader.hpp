@@ -2,7 +2,7 @@
 #pragma once
 
 #include "actors/base/worker_pool.hpp"
-#include "messages/actors.hpp"
+#include "messages/log_reader.hpp"
 
 #include <filesystem>
 

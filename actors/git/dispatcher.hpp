@@ -11,7 +11,7 @@
 // sessions are created.
 #pragma once
 
-#include "messages/actors.hpp"
+#include "messages/git.hpp"
 #include "runtime/git/session/git_service.hpp"
 
 #include <caf/typed_event_based_actor.hpp>

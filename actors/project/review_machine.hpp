@@ -10,7 +10,7 @@
 #pragma once
 
 #include "messages/errors.hpp"
-#include "messages/requests.hpp"
+#include "messages/project.hpp"
 
 #include <cstdint>
 #include <optional>

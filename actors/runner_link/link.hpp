@@ -12,7 +12,8 @@
 // called from any thread.
 #pragma once
 
-#include "messages/actors.hpp"
+#include "messages/runner.hpp"
+#include "messages/shared_text.hpp"
 #include "runtime/runner/protocol/protocol.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 

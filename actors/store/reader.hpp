@@ -2,7 +2,7 @@
 // own, so that a list never waits for a commit.
 #pragma once
 
-#include "messages/actors.hpp"
+#include "messages/store.hpp"
 #include "runtime/store/connection.hpp"
 
 #include <caf/stateful_actor.hpp>

@@ -6,7 +6,7 @@
 // answered after its transaction is on disk, or with why it is not.
 #pragma once
 
-#include "messages/actors.hpp"
+#include "messages/store.hpp"
 #include "runtime/store/batch.hpp"
 
 #include <caf/stateful_actor.hpp>

@@ -5,7 +5,7 @@
 
 #include "http/base/parse.hpp"
 #include "http/edge/exchange.hpp"
-#include "messages/requests.hpp"
+#include "messages/events.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 

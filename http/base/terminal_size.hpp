@@ -1,7 +1,7 @@
 // The size of a terminal, as bodies and WebSocket messages state it.
 #pragma once
 
-#include "messages/requests.hpp"
+#include "messages/session.hpp"
 
 namespace greenroom::http {
 

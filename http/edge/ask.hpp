@@ -8,7 +8,7 @@
 #include "http/edge/bridge.hpp"
 #include "http/edge/exchange.hpp"
 #include "http/edge/thread_context.hpp"
-#include "messages/requests.hpp"
+#include "messages/directory.hpp"
 
 #include <chrono>
 #include <utility>

@@ -13,8 +13,9 @@
 
 #include "http/edge/handle_cache.hpp"
 #include "http/edge/on_loop.hpp"
-#include "messages/actors.hpp"
 #include "messages/errors.hpp"
+#include "messages/project.hpp"
+#include "messages/session.hpp"
 
 #include <caf/duration.hpp>
 #include <caf/sec.hpp>

@@ -8,7 +8,7 @@
 // listener something, or is sent an exit.
 #pragma once
 
-#include "messages/actors.hpp"
+#include "messages/directory.hpp"
 #include "messages/errors.hpp"
 
 #include <caf/typed_event_based_actor.hpp>

@@ -5,7 +5,9 @@
 #pragma once
 
 #include "http/base/options.hpp"
-#include "messages/actors.hpp"
+#include "messages/directory.hpp"
+#include "messages/keys.hpp"
+#include "messages/store.hpp"
 
 #include <caf/fwd.hpp>
 

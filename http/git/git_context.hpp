@@ -8,7 +8,7 @@
 #include "http/base/options.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
-#include "messages/actors.hpp"
+#include "messages/directory.hpp"
 #include "runtime/sandbox/plan.hpp"
 
 #include <spdlog/logger.h>

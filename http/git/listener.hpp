@@ -9,7 +9,7 @@
 #pragma once
 
 #include "http/base/options.hpp"
-#include "messages/actors.hpp"
+#include "messages/directory.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/sandbox/plan.hpp"
 

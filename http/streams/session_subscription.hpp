@@ -14,7 +14,7 @@
 
 #include "http/edge/on_loop.hpp"
 #include "http/streams/sse_stream.hpp"
-#include "messages/actors.hpp"
+#include "messages/session.hpp"
 
 #include <chrono>
 #include <cstdint>

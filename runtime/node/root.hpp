@@ -6,7 +6,7 @@
 // is started again by whoever runs it: that path is tested at every start.
 #pragma once
 
-#include "messages/actors.hpp"
+#include "messages/node.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>

@@ -9,7 +9,7 @@
 // What is older than 24 hours is as if it had never been.
 #pragma once
 
-#include "messages/requests.hpp"
+#include "messages/store.hpp"
 #include "runtime/store/connection.hpp"
 
 namespace greenroom::store {

@@ -6,7 +6,8 @@
 #pragma once
 
 #include "http/server/server.hpp"
-#include "messages/actors.hpp"
+#include "messages/session.hpp"
+#include "messages/store.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "tests/support/temp_dir.hpp"
 

@@ -5,7 +5,7 @@
 // become paths or arguments.
 #pragma once
 
-#include "messages/requests.hpp"
+#include "messages/git.hpp"
 #include "runtime/git/mirror/credentials.hpp"
 #include "runtime/git/mirror/mirror.hpp"
 #include "runtime/git/session/git_rpc.hpp"

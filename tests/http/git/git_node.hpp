@@ -3,7 +3,7 @@
 #pragma once
 
 #include "http/server/server.hpp"
-#include "messages/actors.hpp"
+#include "messages/session.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/config/config.hpp"

@@ -1,0 +1,198 @@
+// Messages to the git workers, and their interface.
+//
+// Blocking work on repositories: a small pool of threads, in order of arrival.
+// Refuses with overloaded when its queue is full.
+#pragma once
+
+#include "messages/common.hpp"
+#include "messages/shared_text.hpp"
+
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace greenroom {
+
+/// What git knows of a session.
+enum class git_question : std::uint8_t {
+  state,        // JSON: head, branch, ahead, behind, dirty_files
+  diff,         // a unified diff of branch and work tree against the base
+  mergeability, // JSON: of the branch, as committed, into `target`
+};
+
+struct ask_git {
+  git_question what = git_question::state;
+  std::string target; // empty: the project's default branch
+};
+GREENROOM_INSPECT(ask_git, x.what, x.target)
+
+struct git_answer {
+  shared_text text;
+};
+GREENROOM_INSPECT(git_answer, x.text)
+
+/// Brings the mirror up to date and finds the commit that a session starts
+/// from. Refused with not_found "branch not found", or unavailable where the
+/// upstream cannot be reached and the mirror does not know the name.
+struct resolve_branch {
+  project_record project;
+  std::string branch;
+  bool new_branch = false;
+  std::string from_ref;
+};
+GREENROOM_INSPECT(resolve_branch, x.project, x.branch, x.new_branch, x.from_ref)
+
+struct resolved_branch {
+  std::string commit;
+};
+GREENROOM_INSPECT(resolved_branch, x.commit)
+
+/// Makes a session's checkout, whole, but not in its place yet.
+struct make_checkout {
+  project_record project;
+  session_record session;
+};
+GREENROOM_INSPECT(make_checkout, x.project, x.session)
+
+/// Puts the checkout that was made into its place, once all of it is on disk.
+struct install_checkout {
+  std::string session_id;
+};
+GREENROOM_INSPECT(install_checkout, x.session_id)
+
+/// Commits what is dirty, takes the objects into the mirror and pushes the
+/// branch to the upstream. Can be repeated after a crash at any step.
+struct save_checkin {
+  project_record project;
+  session_record session;
+  caller by;
+  std::string message;
+};
+GREENROOM_INSPECT(save_checkin, x.project, x.session, x.by, x.message)
+
+struct saved_checkin {
+  std::string commit;
+};
+GREENROOM_INSPECT(saved_checkin, x.commit)
+
+/// Keeps the work of a session under refs/greenroom/rescue/<sid>/.
+struct save_rescue {
+  project_record project;
+  session_record session;
+};
+GREENROOM_INSPECT(save_rescue, x.project, x.session)
+
+struct saved_rescue {
+  std::vector<std::string> refs;
+};
+GREENROOM_INSPECT(saved_rescue, x.refs)
+
+struct ask_checkout {
+  project_record project;
+  session_record session;
+  ask_git what;
+};
+GREENROOM_INSPECT(ask_checkout, x.project, x.session, x.what)
+
+/// Where a session's branch stands in its checkout.
+struct poll_branch {
+  project_record project;
+  session_record session;
+};
+GREENROOM_INSPECT(poll_branch, x.project, x.session)
+
+struct checkout_tip {
+  std::string commit; // empty: it has none
+  bool checked_out = false;
+};
+GREENROOM_INSPECT(checkout_tip, x.commit, x.checked_out)
+
+/// The upstream's target branch as it is now, and whether it has the commit
+/// already.
+struct find_target {
+  project_record project;
+  std::string target;
+  std::string commit;
+};
+GREENROOM_INSPECT(find_target, x.project, x.target, x.commit)
+
+struct found_target {
+  std::string tip; // empty: there is no such branch
+  bool has_commit = false;
+};
+GREENROOM_INSPECT(found_target, x.tip, x.has_commit)
+
+/// Merges the pinned commit into the target where it stands at `base`:
+/// fast-forward, or a merge commit made in memory; pushed with a lease.
+struct merge_review {
+  project_record project;
+  review_record review;
+  caller by;
+};
+GREENROOM_INSPECT(merge_review, x.project, x.review, x.by)
+
+struct merge_result {
+  review_status status = review_status::merged; // merged, conflict or stale
+  std::string commit;                           // the target's, once merged
+  std::vector<std::string> files;               // in conflict
+};
+GREENROOM_INSPECT(merge_result, x.status, x.commit, x.files)
+
+/// Answered with a unified diff of two commits of the mirror.
+struct diff_commits {
+  project_record project;
+  std::string from;
+  std::string to;
+};
+GREENROOM_INSPECT(diff_commits, x.project, x.from, x.to)
+
+/// A clean checkout of a review's commit below its own directory.
+struct make_review_checkout {
+  project_record project;
+  review_record review;
+};
+GREENROOM_INSPECT(make_review_checkout, x.project, x.review)
+
+/// Removes all that a session or review left on this node's disk.
+struct remove_session_files {
+  std::string session_id;
+};
+GREENROOM_INSPECT(remove_session_files, x.session_id)
+
+/// Removes a session's checkout and sockets; timeline and logs stay.
+struct remove_checkout {
+  std::string session_id;
+};
+GREENROOM_INSPECT(remove_checkout, x.session_id)
+
+using git_actor = caf::typed_actor<
+  // The commit that a new session starts from, after a fetch.
+  caf::replies_to<resolve_branch>::with<resolved_branch>,
+  // Makes a session's checkout beside its place.
+  caf::replies_to<make_checkout>::with<done>,
+  // Moves it to its place once it is on disk.
+  caf::replies_to<install_checkout>::with<done>,
+  // Commits, imports and pushes a session's work.
+  caf::replies_to<save_checkin>::with<saved_checkin>,
+  // Keeps a session's work under rescue refs.
+  caf::replies_to<save_rescue>::with<saved_rescue>,
+  // Removes a session's checkout and sockets.
+  caf::replies_to<remove_checkout>::with<done>,
+  // Removes all files of a session or review.
+  caf::replies_to<remove_session_files>::with<done>,
+  // Status, diff or mergeability of a checkout.
+  caf::replies_to<ask_checkout>::with<git_answer>,
+  // Where a session's branch stands in its checkout.
+  caf::replies_to<poll_branch>::with<checkout_tip>,
+  // Where a review's target stands upstream.
+  caf::replies_to<find_target>::with<found_target>,
+  // Merges a reviewed commit and pushes the target.
+  caf::replies_to<merge_review>::with<merge_result>,
+  // A diff between two commits of the mirror.
+  caf::replies_to<diff_commits>::with<git_answer>,
+  // A clean checkout of a review's commit.
+  caf::replies_to<make_review_checkout>::with<done>>;
+
+} // namespace greenroom
