@@ -6,7 +6,7 @@
 // other address and no other session's port can be reached by this.
 #pragma once
 
-#include "messages/requests.hpp"
+#include "messages/inspect.hpp"
 
 #include <unistd.h>
 
