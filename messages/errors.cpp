@@ -49,6 +49,8 @@ std::string_view code_name(errc code) noexcept {
       return "TIMEOUT";
     case errc::key_reused:
       return "IDEMPOTENCY_KEY_REUSED";
+    case errc::operation_in_progress:
+      return "OPERATION_IN_PROGRESS";
     case errc::internal:
       break;
   }

@@ -33,7 +33,8 @@ enum class errc : std::uint8_t {
   unavailable,
   timeout,
   internal,
-  key_reused, // an Idempotency-Key that stands for another request
+  key_reused,            // an Idempotency-Key that stands for another request
+  operation_in_progress, // a rebase, merge, … is under way in the checkout
 };
 
 /// The `error.code` of API.md: UPPER_SNAKE.

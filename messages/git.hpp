@@ -74,8 +74,12 @@ GREENROOM_INSPECT(save_checkin, x.project, x.session, x.by, x.message)
 
 struct saved_checkin {
   std::string commit;
+  std::vector<rescue_ref> rescued; // what is not in the branch
+  // What the user should know of them besides: a sentence, or empty. So that
+  // they are in the node's mirror only, and why.
+  std::string note;
 };
-GREENROOM_INSPECT(saved_checkin, x.commit)
+GREENROOM_INSPECT(saved_checkin, x.commit, x.rescued, x.note)
 
 /// Keeps the work of a session under refs/greenroom/rescue/<sid>/.
 struct save_rescue {
@@ -85,9 +89,10 @@ struct save_rescue {
 GREENROOM_INSPECT(save_rescue, x.project, x.session)
 
 struct saved_rescue {
-  std::vector<std::string> refs;
+  std::vector<rescue_ref> rescued; // empty: there was nothing to keep
+  std::string note;                // as in saved_checkin
 };
-GREENROOM_INSPECT(saved_rescue, x.refs)
+GREENROOM_INSPECT(saved_rescue, x.rescued, x.note)
 
 struct ask_checkout {
   project_record project;

@@ -121,6 +121,19 @@ enum class on_expire : std::uint8_t { rescue, checkin };
 std::string_view to_string(on_expire what) noexcept;
 bool parse(std::string_view text, on_expire& out) noexcept;
 
+/// A reference that keeps what a session wrote beside its branch.
+struct rescue_ref {
+  std::string ref;    // refs/greenroom/rescue/<session>/…
+  std::string commit; // 40 hex digits; of an annotated tag, the tag object's
+  std::string holds;  // what it is, in words for the user
+  friend bool operator==(const rescue_ref&, const rescue_ref&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, rescue_ref& x) {
+  return f(caf::meta::type_name("rescue_ref"), x.ref, x.commit, x.holds);
+}
+
 struct session_record {
   std::string id;
   std::string project_id;

@@ -109,7 +109,10 @@ void session_actor_state::save_rescue() {
     .then(
       [this](saved_rescue& x) {
         failpoint("rescue.saved");
-        feed(in::rescue_saved{std::move(x.refs), now_ms()});
+        std::vector<std::string> refs;
+        for (auto& kept : x.rescued)
+          refs.push_back(std::move(kept.ref));
+        feed(in::rescue_saved{std::move(refs), now_ms()});
       },
       [this](const caf::error& e) {
         auto reason = "the work could not be saved (" + to_refusal(e).message

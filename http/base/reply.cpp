@@ -51,6 +51,7 @@ int status_of(errc code) noexcept {
     case errc::project_exists:
     case errc::conflict:
     case errc::key_reused:
+    case errc::operation_in_progress:
       return 409;
     case errc::body_too_large:
       return 413;

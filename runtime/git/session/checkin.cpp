@@ -46,16 +46,38 @@ void take(const mirror& mirror, const saved_work& saved,
     mirror.import_pack(saved.pack->get(), tips);
 }
 
+// What such a name stands for, to the user.
+std::string in_words(std::string_view name) {
+  auto kind = name.substr(0, name.find('/'));
+  std::string rest{name.substr(std::min(kind.size() + 1, name.size()))};
+  if (kind == "tree")
+    return "what was not committed";
+  if (kind == "detached")
+    return "HEAD, which was on no branch";
+  if (kind == "heads")
+    return "branch " + rest;
+  if (kind == "tags")
+    return "tag " + rest;
+  if (kind == "odd")
+    return "a branch or tag of an unusual name";
+  constexpr std::string_view stash = "stash";
+  auto number =
+    kind.size() > stash.size() ? kind.substr(stash.size() + 1) : "0";
+  return "stash@{" + std::string{number} + '}';
+}
+
 // The objects are in the mirror already.
 rescue_result keep(const mirror& mirror, const std::string& session_id,
                    const commits& work) {
   rescue_result result;
+  std::vector<std::string> refs;
   for (const auto& [name, commit] : work) {
-    result.refs.push_back("refs/greenroom/rescue/" + session_id + '/' + name);
-    mirror.set_ref(result.refs.back(), commit);
+    refs.push_back("refs/greenroom/rescue/" + session_id + '/' + name);
+    mirror.set_ref(refs.back(), commit);
+    result.refs.push_back({refs.back(), commit, in_words(name)});
   }
-  if (!result.refs.empty())
-    result.upstream_failure = mirror.push_refs(result.refs);
+  if (!refs.empty())
+    result.upstream_failure = mirror.push_refs(refs);
   return result;
 }
 

@@ -5,6 +5,7 @@
 // block, on git and on the upstream.
 #pragma once
 
+#include "messages/records.hpp"
 #include "runtime/git/mirror/mirror.hpp"
 #include "runtime/git/session/git_rpc.hpp"
 
@@ -21,10 +22,10 @@ struct rescue_spec {
 };
 
 struct rescue_result {
-  // Full names, in the mirror: refs/greenroom/rescue/<sid>/tree (what was not
-  // committed), …/heads/<branch>, …/tags/<tag>, …/stash, …/detached. Empty:
-  // all that was written is in the upstream.
-  std::vector<std::string> refs;
+  // In the mirror: refs/greenroom/rescue/<sid>/tree (what was not committed),
+  // …/heads/<branch>, …/tags/<tag>, …/stash, …/detached. Empty: all that was
+  // written is in the upstream.
+  std::vector<rescue_ref> refs;
   // Why they are not in the upstream too. The work is safe all the same.
   std::optional<std::string> upstream_failure;
 };

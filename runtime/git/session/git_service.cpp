@@ -43,10 +43,16 @@ git::author author_of(const caller& by) {
           by.key_id + "@greenroom.invalid"};
 }
 
-void warn_of(const std::string& session_id, const git::rescue_result& result) {
-  if (result.upstream_failure)
-    spdlog::warn("session {}: rescued work is in the mirror only: {}",
-                 session_id, *result.upstream_failure);
+// What the user has to know of rescued work; for the log too.
+std::string note_of(const std::string& session_id,
+                    const git::rescue_result& result) {
+  if (!result.upstream_failure)
+    return {};
+  spdlog::warn("session {}: rescued work is in the mirror only: {}", session_id,
+               *result.upstream_failure);
+  return "the rescue refs are in this node's mirror only, the upstream has "
+         "them not: "
+         + *result.upstream_failure;
 }
 
 ordered_json or_null(const auto& value) {
@@ -414,8 +420,8 @@ saved_checkin git_service::run(const save_checkin& request) {
   auto result = git::checkin(
     {mirror, in_session(session, mirror), session.branch, session.base_commit,
      session.new_branch, author_of(request.by), message});
-  warn_of(session.id, result.rescued);
-  return {result.commit};
+  auto note = note_of(session.id, result.rescued);
+  return {result.commit, std::move(result.rescued.refs), std::move(note)};
 }
 
 saved_rescue git_service::run(const save_rescue& request) {
@@ -426,8 +432,8 @@ saved_rescue git_service::run(const save_rescue& request) {
     return {}; // it was never made, or is gone since its work was saved
   auto result =
     git::rescue({mirror, git, {"Greenroom", "rescue@greenroom.invalid"}});
-  warn_of(session.id, result);
-  return {result.refs};
+  auto note = note_of(session.id, result);
+  return {std::move(result.refs), std::move(note)};
 }
 
 // The last calls that could have made a sandbox for this id are over.

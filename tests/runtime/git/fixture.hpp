@@ -81,6 +81,14 @@ inline refusal refusal_of(const std::function<void()>& action) {
   return {};
 }
 
+/// Full names of the references that keep rescued work.
+inline std::vector<std::string> names_of(const git::rescue_result& result) {
+  std::vector<std::string> names;
+  for (const auto& kept : result.refs)
+    names.push_back(kept.ref);
+  return names;
+}
+
 /// Runs a hidden test case of this program in a process that dies at a
 /// failpoint. `env` tells it what to do.
 inline void die_at(const std::string& failpoint, const std::string& test_case,
@@ -96,7 +104,7 @@ inline void die_at(const std::string& failpoint, const std::string& test_case,
   REQUIRE(result.signal == SIGKILL);
 }
 
-/// For sandboxed_git: in a/// For sandboxed_git: in a sandbox where this
+/// For sandboxed_git: in a sandbox where this
 /// machine has one, as a session is.
 inline const git::session_tools& sandboxed() {
   static const temp_dir dir;

@@ -261,8 +261,9 @@ TEST_CASE("a HEAD that leads out of refs is not followed") {
   // and saved.
   auto done = checkin(a.w.checkin_of(a.place, "main", base));
   CHECK(done.commit == base);
-  CHECK(done.rescued.refs == std::vector<std::string>{a.w.rescue_ref("tree")});
-  CHECK(rescue(a.w.rescue_of(a.place)).refs == done.rescued.refs);
+  CHECK(names_of(done.rescued)
+        == std::vector<std::string>{a.w.rescue_ref("tree")});
+  CHECK(names_of(rescue(a.w.rescue_of(a.place))) == names_of(done.rescued));
   CHECK(read(outside) == base + '\n');
   CHECK(a.w.upstream_at("refs/heads/main") == base);
 }

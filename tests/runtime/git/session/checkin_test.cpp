@@ -255,7 +255,7 @@ TEST_CASE("check-in takes the session's branch and rescues the rest") {
   auto done = checkin(w.checkin_of(place, "main", base));
   CHECK(done.commit == tip);
   CHECK(w.upstream_at("refs/heads/main") == tip);
-  CHECK(done.rescued.refs
+  CHECK(names_of(done.rescued)
         == std::vector<std::string>{w.rescue_ref("heads/side"),
                                     w.rescue_ref("stash"),
                                     w.rescue_ref("tree")});
@@ -273,7 +273,8 @@ TEST_CASE("check-in rescues an embedded repository's files") {
   write(place.checkout / "mine", "mine\n");
   auto done =
     checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
-  CHECK(done.rescued.refs == std::vector<std::string>{w.rescue_ref("tree")});
+  CHECK(names_of(done.rescued)
+        == std::vector<std::string>{w.rescue_ref("tree")});
   CHECK(content(w.mirror.path(), w.rescue_ref("tree") + ":nested/file")
         == "nested");
 }
@@ -302,7 +303,7 @@ TEST_CASE("rescued work outlives the checkout, in mirror and upstream") {
   run_git(top, {"tag", "-a", "-m", "mine", "mine"});
   run_git(top, {"branch", "old", "HEAD^"});
   auto saved = rescue(w.rescue_of(place));
-  CHECK(saved.refs
+  CHECK(names_of(saved)
         == std::vector<std::string>{w.rescue_ref("heads/main"),
                                     w.rescue_ref("tags/mine"),
                                     w.rescue_ref("tree")});
@@ -337,7 +338,7 @@ TEST_CASE("rescue can be run again") {
   auto first = rescue(w.rescue_of(place));
   write(place.checkout / "dirty", "2\n");
   auto again = rescue(w.rescue_of(place));
-  CHECK(again.refs == first.refs);
+  CHECK(names_of(again) == names_of(first));
   CHECK_FALSE(again.upstream_failure);
   CHECK(content(w.upstream, w.rescue_ref("tree") + ":dirty") == "2");
 }

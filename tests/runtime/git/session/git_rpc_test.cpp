@@ -201,8 +201,9 @@ TEST_CASE("names that git takes and we do not are rescued as commits") {
   for (const auto* odd : {"-x", "\xff", "@"})
     write(heads / odd, tip + '\n');
   auto saved = rescue(w.rescue_of(place));
-  CHECK(saved.refs == std::vector<std::string>{w.rescue_ref("odd/" + tip)});
-  CHECK(w.upstream_at(saved.refs.at(0)) == tip);
+  CHECK(names_of(saved)
+        == std::vector<std::string>{w.rescue_ref("odd/" + tip)});
+  CHECK(w.upstream_at(saved.refs.at(0).ref) == tip);
 }
 
 TEST_CASE("what looks into a session sees nothing outside of it") {
