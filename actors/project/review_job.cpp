@@ -3,7 +3,7 @@
 #include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
 #include "runtime/exec/outcome.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 

@@ -5,7 +5,7 @@
 #include "messages/errors.hpp"
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/exec/outcome.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 

@@ -2,7 +2,7 @@
 #include "actors/session/session.hpp"
 
 #include "runtime/disk/fsync_queue.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 
 #include <spdlog/spdlog.h>

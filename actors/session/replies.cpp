@@ -5,7 +5,7 @@
 #include "messages/errors.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/base/utf8.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/exec/spec.hpp"
 #include "runtime/timeline/timeline.hpp"
 

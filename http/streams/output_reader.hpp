@@ -5,7 +5,7 @@
 // not block but for the disk. Throws std::system_error where reading fails.
 #pragma once
 
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 
 #include <cstddef>
 #include <cstdint>

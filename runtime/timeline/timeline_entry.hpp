@@ -6,7 +6,7 @@
 
 #include "messages/events.hpp"
 #include "messages/time.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 
 #include <array>
 #include <cstddef>

@@ -32,15 +32,16 @@ const std::map<std::string, folders> allowed{
   {"actors/git", {"actors/base", "messages", "runtime/git/session"}},
   {"actors/project",
    {"actors/base", "actors/runner_link", "actors/session/machine", "messages",
-    "runtime/auth", "runtime/base", "runtime/exec", "runtime/runner/client"}},
+    "runtime/auth", "runtime/base", "runtime/exec", "runtime/exec/output",
+    "runtime/runner/client"}},
   {"actors/runner_link",
    {"messages", "runtime/base", "runtime/exec", "runtime/runner/client",
     "runtime/runner/protocol"}},
   {"actors/session",
    {"actors/base", "actors/project", "actors/runner_link",
     "actors/session/machine", "messages", "runtime/api_json", "runtime/auth",
-    "runtime/base", "runtime/disk", "runtime/exec", "runtime/runner/client",
-    "runtime/timeline"}},
+    "runtime/base", "runtime/disk", "runtime/exec", "runtime/exec/output",
+    "runtime/runner/client", "runtime/timeline"}},
   {"actors/session/machine", {"messages"}},
   {"actors/store", {"actors/base", "messages", "runtime/store"}},
   {"http/api",
@@ -58,7 +59,7 @@ const std::map<std::string, folders> allowed{
     "http/streams", "messages"}},
   {"http/streams",
    {"http/base", "http/edge", "http/wire", "messages", "runtime/auth",
-    "runtime/exec", "runtime/runner/client", "runtime/runner/protocol",
+    "runtime/exec/output", "runtime/runner/client", "runtime/runner/protocol",
     "runtime/timeline"}},
   {"http/wire", {"http/base", "runtime/base"}},
   {"messages", {}},
@@ -68,6 +69,7 @@ const std::map<std::string, folders> allowed{
   {"runtime/config", {"messages", "runtime/base"}},
   {"runtime/disk", {"runtime/base"}},
   {"runtime/exec", {"messages", "runtime/base", "runtime/runner/protocol"}},
+  {"runtime/exec/output", {"messages", "runtime/base"}},
   {"runtime/git/common", {"runtime/base"}},
   {"runtime/git/inside", {"runtime/base", "runtime/git/common"}},
   {"runtime/git/mirror",
@@ -82,13 +84,13 @@ const std::map<std::string, folders> allowed{
   {"runtime/runner/client", {"runtime/base", "runtime/runner/protocol"}},
   {"runtime/runner/inner", {"runtime/base", "runtime/runner/protocol"}},
   {"runtime/runner/outer",
-   {"messages", "runtime/base", "runtime/exec", "runtime/runner/inner",
+   {"messages", "runtime/base", "runtime/exec/output", "runtime/runner/inner",
     "runtime/runner/protocol"}},
   {"runtime/runner/protocol", {"messages", "runtime/base"}},
   {"runtime/sandbox",
    {"runtime/base", "runtime/config", "runtime/runner/protocol"}},
   {"runtime/store", {"messages", "runtime/base", "runtime/config"}},
-  {"runtime/timeline", {"messages", "runtime/base", "runtime/exec"}},
+  {"runtime/timeline", {"messages", "runtime/base", "runtime/exec/output"}},
 };
 
 // Headers of messages/ that know nothing of CAF.
@@ -97,7 +99,7 @@ const std::set<std::string> plain_headers{"messages/time.hpp",
 
 // What stands beside a session or works in its sandbox stays small: no CAF.
 const folders small_programs{
-  "runtime/base",         "runtime/exec",         "runtime/runner/protocol",
+  "runtime/base",         "runtime/exec/output",  "runtime/runner/protocol",
   "runtime/runner/outer", "runtime/runner/inner", "runtime/git/common",
   "runtime/git/inside"};
 

@@ -20,7 +20,7 @@
 
 #include "messages/time.hpp"
 #include "runtime/base/fd.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/inner/exec_supervisor.hpp"
 #include "runtime/runner/outer/event_loop.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"

@@ -6,8 +6,9 @@
 //   runner.log            what the runner has to complain about
 //   exec/<eid>/spec.json  command_spec, written before `spawn` is sent; other
 //                         fields in it are the node's own
-//   exec/<eid>/stdout …   what the command printed; runtime/exec/output_log.hpp
-//   exec/<eid>/exit.json  how it ended; exit_record.hpp
+//   exec/<eid>/stdout …   what the command printed;
+//   runtime/exec/output/output_log.hpp exec/<eid>/exit.json  how it ended;
+//   exit_record.hpp
 #pragma once
 
 #include "messages/time.hpp"

@@ -1,5 +1,5 @@
 // Reviews, over real sockets.
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 

@@ -1,6 +1,6 @@
 // What execs printed, over real sockets and from real logs.
 #include "runtime/base/files.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 #include "tests/http/client.hpp"

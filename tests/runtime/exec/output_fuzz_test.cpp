@@ -1,7 +1,7 @@
 // Logs that something has damaged at random.
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "tests/support/fuzz_effort.hpp"
 #include "tests/support/temp_dir.hpp"
 

@@ -1,7 +1,7 @@
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/exec/output_index.hpp"
+#include "runtime/exec/output/output_index.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>

@@ -1,5 +1,5 @@
 // What a command gets, what it prints, and how its end is told.
-#include "runtime/exec/output_index.hpp"
+#include "runtime/exec/output/output_index.hpp"
 #include "tests/runtime/runner/session_fixture.hpp"
 
 #include <sys/stat.h>

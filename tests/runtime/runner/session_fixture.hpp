@@ -5,7 +5,7 @@
 #include "runtime/base/files.hpp"
 #include "runtime/base/pidfd.hpp"
 #include "runtime/exec/orphans.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"

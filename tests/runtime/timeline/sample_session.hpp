@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 #include "runtime/timeline/output_event_splitter.hpp"
 #include "runtime/timeline/timeline.hpp"

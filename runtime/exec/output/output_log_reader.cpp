@@ -1,5 +1,5 @@
-#include "runtime/exec/output_index.hpp"
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_index.hpp"
+#include "runtime/exec/output/output_log.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>

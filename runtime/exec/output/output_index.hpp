@@ -4,7 +4,7 @@
 // Greenroom runs: a log never leaves the machine in this form.
 #pragma once
 
-#include "runtime/exec/output_log.hpp"
+#include "runtime/exec/output/output_log.hpp"
 
 #include <bit>
 #include <cstddef>

@@ -1,4 +1,4 @@
-#include "runtime/exec/output_index.hpp"
+#include "runtime/exec/output/output_index.hpp"
 
 #include <zlib.h>
 
