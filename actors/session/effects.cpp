@@ -21,7 +21,7 @@ namespace {
 constexpr std::chrono::seconds retry_pause{1};
 
 bool is_queued_event(const session::effect& what) {
-  auto* event = std::get_if<out::publish_exec>(&what.as_variant());
+  auto* event = std::get_if<out::publish_exec>(&what);
   return event != nullptr && event->kind == event_kind::exec_queued;
 }
 
@@ -33,7 +33,7 @@ void session_actor_state::perform(const session::effects& todo) {
   const out::keep_exec* kept = nullptr;
   for (auto& what : todo) {
     std::optional<refusal> problem;
-    if (auto* keep = std::get_if<out::keep_exec>(&what.as_variant())) {
+    if (auto* keep = std::get_if<out::keep_exec>(&what)) {
       kept = keep;
       problem = keep_exec(keep->exec_id);
     } else if (kept != nullptr && is_queued_event(what)) {
@@ -42,8 +42,8 @@ void session_actor_state::perform(const session::effects& todo) {
       perform(what);
     }
     if (problem) {
-      perform(session::apply(
-        machine_, in::exec_unkept{kept->who, kept->exec_id, *problem}));
+      // Before anything else that waits, for that may know the exec.
+      inbox_.push_front(in::exec_unkept{kept->who, kept->exec_id, *problem});
       return;
     }
   }
@@ -76,6 +76,8 @@ void session_actor_state::perform(const session::effect& what) {
         self_->send(supervisor_, arm_deadline{id(), x.at});
       else if constexpr (std::is_same_v<type, out::persist>)
         persist(x);
+      else if constexpr (std::is_same_v<type, out::publish_stored>)
+        publish_stored();
       else if constexpr (std::is_same_v<type, out::publish>)
         publish(x);
       else if constexpr (std::is_same_v<type, out::publish_exec>)
@@ -125,7 +127,7 @@ void session_actor_state::perform(const session::effect& what) {
       } else
         static_assert(!sizeof(type), "an effect that nobody performs");
     },
-    what.as_variant());
+    what);
 }
 
 // -- stored changes -----------------------------------------------------------
@@ -152,62 +154,63 @@ session_actor_state::life_events(const out::persist& change) {
   return result;
 }
 
+// The events go into the store with the change, so that a timeline which a
+// crash cuts off right here can be completed.
 void session_actor_state::persist(const out::persist& change) {
-  write(change, life_events(change));
-}
-
-void session_actor_state::write(const out::persist& change,
-                                const std::vector<timeline_entry>& events) {
-  auto copy = change;
-  // The events go into the store with the change, so that a timeline which a
-  // crash cuts off right here can be completed.
+  change_events_ = life_events(change);
   auto list = nlohmann::ordered_json::array();
-  for (auto& event : events)
+  for (auto& event : change_events_)
     list.push_back({{"type", to_string(event.kind)},
                     {"time", event.time},
                     {"data", nlohmann::ordered_json::parse(event.data)}});
-  copy.next.last_event =
-    events.empty() ? "" : std::string{to_string(events.back().kind)};
-  copy.next.last_event_data = list.dump();
-  self_->request(context_->store, store_timeout, update_session{copy.next})
-    .then(
-      [this, copy, events](done) mutable { stored(copy, std::move(events)); },
-      [this, copy, events](const caf::error& e) {
-        auto why = to_refusal(e);
-        if (why.code == errc::conflict) {
-          // Another actor has taken the session: this one must not go on.
-          spdlog::error("session {}: fenced off, epoch {} is over", id(),
-                        record().epoch);
-          // Not a quiet end: the supervisor has to look who owns it now.
-          self_->quit(e);
-          return;
-        }
-        spdlog::error("session {}: change not stored: {}", id(), why.message);
-        // After a time-out nobody knows whether it is stored: the same write
-        // is tried until that is known, and only then somebody is answered.
-        if (copy.who != 0 && why.code != errc::timeout) {
-          refuse(copy.who, {errc::unavailable,
-                            "the store does not take changes, try again"});
-          feed(in::store_refused{});
-          return;
-        }
-        // The very same events: the store knows a repeated write by them.
-        pending_change_ = [this, copy, events] { write(copy, events); };
-        self_->delayed_send(self_, retry_pause, retry_later{});
-      });
+  auto next = change.next;
+  next.last_event = change_events_.empty()
+                      ? ""
+                      : std::string{to_string(change_events_.back().kind)};
+  next.last_event_data = list.dump();
+  write(next, change.refusable);
 }
 
-void session_actor_state::stored(const out::persist& change,
-                                 std::vector<timeline_entry> events) {
-  if (!is_live(change.next.status))
+void session_actor_state::write(const session_record& next, bool refusable) {
+  self_->request(context_->store, store_timeout, update_session{next})
+    .then([this](done) { feed(in::stored{}); },
+          [this, next, refusable](const caf::error& e) {
+            not_stored(next, refusable, e);
+          });
+}
+
+void session_actor_state::not_stored(const session_record& next, bool refusable,
+                                     const caf::error& e) {
+  auto why = to_refusal(e);
+  if (why.code == errc::conflict) {
+    // Another actor has taken the session: this one must not go on.
+    spdlog::error("session {}: fenced off, epoch {} is over", id(),
+                  record().epoch);
+    // Not a quiet end: the supervisor has to look who owns it now.
+    self_->quit(e);
+    return;
+  }
+  spdlog::error("session {}: change not stored: {}", id(), why.message);
+  // After a time-out nobody knows whether it is stored: the same write is
+  // tried until that is known, and only then somebody is answered.
+  if (refusable && why.code != errc::timeout) {
+    feed(in::store_refused{
+      {errc::unavailable, "the store does not take changes, try again"}});
+    return;
+  }
+  // With the very same events: the store knows a repeated write by them.
+  pending_change_ = [this, next, refusable] { write(next, refusable); };
+  self_->delayed_send(self_, retry_pause, retry_later{});
+}
+
+void session_actor_state::publish_stored() {
+  if (!is_live(record().status))
     failpoint("ending.stored");
-  perform(session::apply(machine_, in::stored{change.next}));
   view_ = {};
   spdlog::info("session {} {} ({})", id(), to_string(record().status),
-               record().last_event);
-  publish(std::move(events));
-  perform(change.then);
-  advance();
+               change_events_.empty() ? "changed"
+                                      : to_string(change_events_.back().kind));
+  publish(std::exchange(change_events_, {}));
 }
 
 } // namespace greenroom

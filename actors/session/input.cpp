@@ -11,6 +11,13 @@ namespace greenroom {
 
 namespace in = session::in;
 
+namespace {
+
+// The link to the runner does not answer for one that it does not know.
+constexpr const char* runner_gone = "the session's runner is gone";
+
+} // namespace
+
 void session_actor_state::take_input(write_input& request,
                                      session::ticket who) {
   auto size = request.data.size();
@@ -36,7 +43,7 @@ void session_actor_state::pass_held() {
 void session_actor_state::pass_signal(const session::out::signal_exec& what) {
   // Like the kernel: one that is on its way already is not sent twice.
   auto same = [&](const session::effect& other) {
-    auto* signal = std::get_if<session::out::signal_exec>(&other.as_variant());
+    auto* signal = std::get_if<session::out::signal_exec>(&other);
     return signal != nullptr && signal->exec_id == what.exec_id
            && signal->signal == what.signal;
   };
@@ -48,6 +55,8 @@ void session_actor_state::pass_signal(const session::out::signal_exec& what) {
 void session_actor_state::pass_input(const session::out::write_input& what) {
   if (hold(what))
     return;
+  if (runner_ == runner_state::absent)
+    return on_written({what.who, runner_gone});
   auto found = inputs_.find(what.who);
   if (found == inputs_.end())
     return;
@@ -60,6 +69,8 @@ void session_actor_state::resize(const session::out::resize_exec& what) {
   if (hold(what))
     return;
   inputs_.emplace(what.who, sent_input{what.exec_id, {}, 0, true});
+  if (runner_ == runner_state::absent)
+    return on_written({what.who, runner_gone});
   context_->runners->resize(id(), what.exec_id, what.who, what.rows, what.cols);
 }
 
@@ -80,10 +91,9 @@ void session_actor_state::on_written(const input_written& news) {
 void session_actor_state::give_up_input(const std::string& problem) {
   std::vector<session::ticket> lost;
   for (auto& what : std::exchange(held_, {}))
-    if (auto* size = std::get_if<session::out::resize_exec>(&what.as_variant()))
+    if (auto* size = std::get_if<session::out::resize_exec>(&what))
       refuse(size->who, {errc::conflict, problem});
-    else if (auto* input =
-               std::get_if<session::out::write_input>(&what.as_variant()))
+    else if (auto* input = std::get_if<session::out::write_input>(&what))
       lost.push_back(input->who);
   for (auto& [who, sent] : inputs_)
     if (sent.passed)

@@ -159,8 +159,7 @@ void session_actor_state::recover_exec(const timeline_entry& entry) {
       }
       places_[entry.exec_id].exited = entry.id.seq;
       // No more than a session that was never away holds.
-      perform(
-        session::apply(machine_, session::in::exec_finalized{entry.exec_id}));
+      feed(session::in::exec_finalized{entry.exec_id});
       return;
     }
     default:

@@ -123,10 +123,10 @@ private:
   void perform(const session::effects& todo);
   void perform(const session::effect& what);
   void persist(const session::out::persist& change);
-  void write(const session::out::persist& change,
-             const std::vector<timeline_entry>& events);
-  void stored(const session::out::persist& change,
-              std::vector<timeline_entry> events);
+  void write(const session_record& next, bool refusable);
+  void not_stored(const session_record& next, bool refusable,
+                  const caf::error& e);
+  void publish_stored();
   std::vector<timeline_entry> life_events(const session::out::persist& change);
 
   // session_endings.cpp
@@ -278,6 +278,7 @@ private:
   std::optional<timeline_writer> timeline_;
   std::vector<timeline_entry> backlog_; // the disk did not take them yet
   bool retrying_ = false;
+  std::vector<timeline_entry> change_events_; // of the change being stored
   std::function<void()> pending_change_; // writes what the store did not take
   bool ended_published_ = false;
   bool has_activity_ =

@@ -34,12 +34,16 @@ void machine::start_ending(ending why) {
   add(out::stop_runner{});
 }
 
-void machine::abandon_ending() {
+// Of a check-in that came to nothing: who asked can try again.
+void machine::return_to_active(const refusal& why) {
+  if (s.why != ending::checkin)
+    return;
   s.why = ending::none;
   s.at = step::idle;
-  s.askers.clear();
   s.commit.clear();
   s.review = {};
+  refuse_all(s.askers, why);
+  start_waiting();
 }
 
 void machine::finish_ending(unix_ms now, std::string reason,
@@ -63,8 +67,6 @@ void machine::finish_ending(unix_ms now, std::string reason,
       if (!s.review.id.empty())
         fields.emplace("review_id", s.review.id);
       events.push_back({event_kind::checkin_finished, std::move(fields)});
-      for (auto who : s.askers)
-        then.push_back(out::answer_checkin{who});
       break;
     }
     case ending::expire:
@@ -72,8 +74,6 @@ void machine::finish_ending(unix_ms now, std::string reason,
       break;
     case ending::terminate:
       next.status = session_status::terminated;
-      for (auto who : s.askers)
-        then.push_back(out::answer_terminated{who});
       break;
     case ending::fail:
     case ending::none:
@@ -100,15 +100,22 @@ void machine::finish_ending(unix_ms now, std::string reason,
   persist(std::move(next), std::move(events), 0, std::move(then));
 }
 
-// Back to active: whoever asked can try again.
+// The session is over: all who asked for that, or for another end.
+void machine::answer_askers() {
+  for (auto who : std::exchange(s.askers, {}))
+    if (s.record.status == session_status::ended)
+      add(out::answer_checkin{who});
+    else if (s.record.status == session_status::terminated)
+      add(out::answer_terminated{who});
+    else
+      refuse(who, failure());
+}
+
 void machine::fail_checkin(const refusal& why) {
   auto next = s.record;
   next.status = session_status::active;
-  effects then;
-  for (auto who : s.askers)
-    then.push_back(out::answer_refused{who, why});
-  then.push_back(out::arm{next_deadline(next)});
-  abandon_ending();
+  s.failure = why;
+  effects then{out::arm{next_deadline(next)}};
   persist(std::move(next),
           {{event_kind::checkin_finished,
             {{"result", "failed"}, {"reason", why.message}}}},
@@ -127,7 +134,7 @@ std::string machine::reason_of_ending() const {
     case ending::none:
       break;
   }
-  return s.fail_reason;
+  return s.failure.message;
 }
 
 // -- inputs -------------------------------------------------------------------
@@ -238,10 +245,7 @@ void machine::operator()(const in::terminate_asked& x) {
   if (s.why == ending::terminate)
     return refuse(x.who,
                   {errc::conflict, "the session is being terminated already"});
-  for (auto who : s.starters)
-    refuse(who,
-           {errc::conflict, "the session was terminated before it was ready"});
-  s.starters.clear();
+  refuse_all(s.starters, terminated_early);
   s.askers = {x.who};
   // What the git worker is making must be whole before it is taken away.
   if (s.record.status == session_status::creating)
@@ -253,8 +257,12 @@ void machine::operator()(const in::terminate_asked& x) {
 void machine::operator()(const in::give_up& x) {
   if (!is_live(s.record.status))
     return;
-  s.fail_reason = x.reason;
+  s.failure = {errc::unavailable, x.reason};
+  refuse_all(s.askers, s.failure);
+  for (auto& early : std::exchange(s.early_transfers, {}))
+    refuse(early.who, s.failure);
   s.installing = false; // then there is nothing in it
+  s.stopped_early = false;
   start_ending(ending::fail);
 }
 

@@ -111,6 +111,9 @@ void machine::operator()(const in::exec_unkept& x) {
   std::erase(s.order, x.exec_id);
   if (std::erase(s.waiting, x.exec_id) == 0)
     --s.running;
+  if (auto fed = s.inputs.extract(x.exec_id))
+    for (auto& early : fed.mapped().early)
+      refuse(early.who, x.why);
   refuse(x.who, x.why);
   start_waiting();
 }

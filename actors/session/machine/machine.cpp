@@ -34,8 +34,22 @@ exec_spec setup_of(const state& s) {
 void machine::persist(session_record next, std::vector<out::life_event> events,
                       ticket who, effects then) {
   next.version = s.record.version + 1;
-  s.persisting = true;
-  add(out::persist{std::move(next), std::move(events), who, std::move(then)});
+  s.changing = stored_change{next, who, std::move(then)};
+  add(out::persist{std::move(next), std::move(events), who != 0});
+}
+
+refusal machine::failure() const {
+  if (!s.failure.message.empty())
+    return s.failure;
+  return {errc::conflict, "the session failed: " + s.record.status_reason};
+}
+
+// Whoever asks later is told the same as those who waited.
+void machine::answer_starter(ticket who) {
+  if (s.record.status == session_status::failed)
+    refuse(who, failure());
+  else
+    add(out::answer_session{who});
 }
 
 void machine::operator()(const in::begin&) {
@@ -65,10 +79,12 @@ void machine::operator()(const in::begin&) {
 }
 
 void machine::operator()(const in::start_asked& x) {
-  if (s.record.status == session_status::creating)
-    s.starters.push_back(x.who);
+  if (s.record.status != session_status::creating)
+    answer_starter(x.who);
+  else if (s.why == ending::terminate)
+    refuse(x.who, terminated_early);
   else
-    add(out::answer_session{x.who});
+    s.starters.push_back(x.who);
 }
 
 void machine::operator()(const in::checkout_made&) {
@@ -77,17 +93,12 @@ void machine::operator()(const in::checkout_made&) {
   if (s.record.status != session_status::creating)
     return;
   if (s.why != ending::none)
-    return start_ending(s.why);
+    return end_unmade();
   auto next = s.record;
   next.status = session_status::active;
   event_fields fields;
-  effects then;
-  for (auto who : s.starters)
-    then.push_back(out::answer_session{who});
-  s.starters.clear();
   s.installing = true;
-  then.push_back(out::install_checkout{});
-  then.push_back(out::arm{next_deadline(next)});
+  effects then{out::install_checkout{}, out::arm{next_deadline(next)}};
   if (!s.setup.empty()) {
     fields.emplace(setup_field, setup_exec);
     then.push_back(out::start_exec{setup_of(s)});
@@ -115,7 +126,7 @@ void machine::operator()(const in::checkout_install_failed& x) {
   for (auto who : std::exchange(s.askers, {}))
     refuse(who, x.why);
   s.stopped_early = false;
-  s.fail_reason = x.why.message;
+  s.failure = x.why;
   start_ending(ending::fail);
 }
 
@@ -125,19 +136,20 @@ void machine::operator()(const in::checkout_failed& x) {
   if (s.record.status != session_status::creating)
     return;
   if (s.why != ending::none)
-    return start_ending(s.why);
+    return end_unmade();
+  s.failure = x.why;
   auto next = s.record;
   next.status = session_status::failed;
   next.status_reason = x.why.message;
   next.ended_at = x.now;
-  effects then;
-  for (auto who : s.starters)
-    then.push_back(out::answer_refused{who, x.why});
-  s.starters.clear();
-  then.push_back(out::over{});
-  then.push_back(out::remove_checkout{});
   persist(std::move(next), {{event_kind::session_ended, {}}}, 0,
-          std::move(then));
+          {out::over{}, out::remove_checkout{}});
+}
+
+// An ending that was asked for meanwhile has waited for this.
+void machine::end_unmade() {
+  if (s.at == step::idle)
+    start_ending(s.why);
 }
 
 void machine::operator()(const in::extend_asked& x) {
@@ -179,18 +191,32 @@ void machine::operator()(const in::tick& x) {
           0, std::move(then));
 }
 
-void machine::operator()(const in::stored& x) {
-  s.persisting = false;
-  s.record = x.record;
+void machine::operator()(const in::stored&) {
+  if (!s.changing)
+    return;
+  auto change = *std::exchange(s.changing, std::nullopt);
+  s.record = std::move(change.next);
+  add(out::publish_stored{});
+  for (auto& what : change.then)
+    add(std::move(what));
+  if (s.record.status != session_status::creating)
+    for (auto who : std::exchange(s.starters, {}))
+      answer_starter(who);
+  if (!is_live(s.record.status))
+    answer_askers();
+  else if (s.record.status == session_status::active)
+    return_to_active(s.failure);
 }
 
-void machine::operator()(const in::store_refused&) {
-  s.persisting = false;
+void machine::operator()(const in::store_refused& x) {
+  if (!s.changing)
+    return;
+  auto change = *std::exchange(s.changing, std::nullopt);
   // Only a check-in changes more than the record before it is stored.
-  if (s.why == ending::checkin && s.record.status == session_status::active) {
-    abandon_ending();
-    start_waiting();
-  }
+  if (s.why == ending::checkin)
+    return_to_active(x.why);
+  else
+    refuse(change.who, x.why);
 }
 
 // -- what the actor calls -----------------------------------------------------

@@ -86,49 +86,6 @@ struct early_transfer {
   std::string token_hash;
 };
 
-struct state {
-  session_record record;
-  limits bounds;
-
-  std::string setup; // to be run when the session becomes active, or empty
-
-  std::map<std::string, exec_record> execs; // those at hand
-  std::map<std::string, exec_input> inputs; // by exec id, made when needed
-  std::vector<std::string> order;           // exec ids, oldest first
-  std::deque<std::string> waiting;   // queued execs, first come first served
-  std::deque<std::string> finalized; // over, the timeline has it all
-  std::uint32_t running = 0;         // started or about to be
-
-  ending why = ending::none;
-  step at = step::idle;
-  std::string fail_reason;    // for ending::fail
-  std::vector<ticket> askers; // who wait for the ending
-  caller author;              // of the check-in commit
-  std::string message;        // of the check-in commit
-  bool skip_review = false;   // what the check-in is to do afterwards
-  bool auto_merge = false;
-  std::string commit;   // what the check-in made
-  review_record review; // what it queued; no id: nothing
-  std::vector<std::string> rescue_refs;
-  std::vector<ticket> starters; // who wait for the session to be active
-
-  std::string tip;      // of the session's branch, as last announced
-  bool looking = false; // it is being asked where the branch stands
-  bool look_again = false;
-  bool outdated = false; // a push has moved it since it was asked
-
-  bool installing = false; // the checkout is not on disk yet: nobody may use it
-  std::vector<early_transfer> early_transfers; // who want to meanwhile
-  bool stopped_early = false; // an ending goes on once the checkout is there
-
-  bool persisting = false;
-};
-
-/// True while a stored change is under way.
-inline bool busy(const state& s) noexcept {
-  return s.persisting;
-}
-
 // -- inputs -------------------------------------------------------------------
 
 namespace in {
@@ -197,10 +154,9 @@ struct rescue_failed {
 struct tick {
   unix_ms now = 0;
 };
-struct stored {
-  session_record record;
-};
-struct store_refused { // the change that was under way did not happen
+struct stored {};      // the change that was under way is on disk
+struct store_refused { // it did not happen
+  refusal why;
 };
 
 struct exec_asked {
@@ -291,8 +247,6 @@ bool touches_record(const input& what) noexcept;
 
 // -- effects ------------------------------------------------------------------
 
-struct effect;
-
 /// What an event says beside what all of its kind say.
 using field =
   std::variant<std::string, bool, std::int64_t, std::vector<std::string>>;
@@ -321,16 +275,16 @@ struct life_event {
   event_fields fields; // beside Session's own
 };
 
-/// Store `next` with its events, which may be none; then publish them and
-/// perform `then`. If that
-/// fails: where `who` asked, they get the refusal and `store_refused` is fed;
-/// where nobody asked, it is tried again.
+/// Store `next` with its events, which may be none, and feed `stored`. If that
+/// fails: where it is `refusable`, feed `store_refused`; else try again.
 struct persist {
   session_record next;
   std::vector<life_event> events;
-  ticket who = 0;
-  std::vector<effect> then;
+  bool refusable = false;
 };
+
+/// Publish the events of the change that is now stored.
+struct publish_stored {};
 
 /// Publish an event that no change of the stored record goes with.
 struct publish {
@@ -410,24 +364,72 @@ struct answer_terminated {
 
 } // namespace out
 
-struct effect
-  : std::variant<out::make_checkout, out::install_checkout, out::stop_runner,
-                 out::save_checkin, out::save_rescue, out::queue_review,
-                 out::end_transfers, out::remove_checkout, out::over, out::arm,
-                 out::persist, out::publish, out::publish_exec, out::start_exec,
-                 out::keep_exec, out::spawn_exec, out::kill_exec,
-                 out::signal_exec, out::write_input, out::resize_exec,
-                 out::archive_exec, out::poll_branch, out::answer_refused,
-                 out::answer_session, out::answer_exec_later,
-                 out::answer_exec_ended, out::answer_checkin, out::answer_token,
-                 out::answer_transfer, out::answer_terminated> {
-  using variant::variant;
-  const variant& as_variant() const noexcept {
-    return *this;
-  }
-};
+using effect = std::variant<
+  out::make_checkout, out::install_checkout, out::stop_runner,
+  out::save_checkin, out::save_rescue, out::queue_review, out::end_transfers,
+  out::remove_checkout, out::over, out::arm, out::persist, out::publish_stored,
+  out::publish, out::publish_exec, out::start_exec, out::keep_exec,
+  out::spawn_exec, out::kill_exec, out::signal_exec, out::write_input,
+  out::resize_exec, out::archive_exec, out::poll_branch, out::answer_refused,
+  out::answer_session, out::answer_exec_later, out::answer_exec_ended,
+  out::answer_checkin, out::answer_token, out::answer_transfer,
+  out::answer_terminated>;
 
 using effects = std::vector<effect>;
+
+// -- state --------------------------------------------------------------------
+
+/// A change of the record that is on its way to the store.
+struct stored_change {
+  session_record next;
+  ticket who = 0; // asked for it, and hears of a refusal; 0: cannot be refused
+  effects then;   // once it is stored, its events are published
+};
+
+struct state {
+  session_record record;
+  limits bounds;
+
+  std::string setup; // to be run when the session becomes active, or empty
+
+  std::map<std::string, exec_record> execs; // those at hand
+  std::map<std::string, exec_input> inputs; // by exec id, made when needed
+  std::vector<std::string> order;           // exec ids, oldest first
+  std::deque<std::string> waiting;   // queued execs, first come first served
+  std::deque<std::string> finalized; // over, the timeline has it all
+  std::uint32_t running = 0;         // started or about to be
+
+  ending why = ending::none;
+  step at = step::idle;
+  refusal failure;          // why the session failed, or is to
+  caller author;            // of the check-in commit
+  std::string message;      // of the check-in commit
+  bool skip_review = false; // what the check-in is to do afterwards
+  bool auto_merge = false;
+  std::string commit;   // what the check-in made
+  review_record review; // what it queued; no id: nothing
+  std::vector<std::string> rescue_refs;
+  std::string tip;      // of the session's branch, as last announced
+  bool looking = false; // it is being asked where the branch stands
+  bool look_again = false;
+  bool outdated = false; // a push has moved it since it was asked
+
+  bool installing = false; // the checkout is not on disk yet: nobody may use it
+  bool stopped_early = false; // an ending goes on once the checkout is there
+
+  // Who waits, and for what. A list is answered when what it waits for has
+  // happened and is stored, never copied before: more may come meanwhile.
+  std::vector<ticket> starters;                // the session to be made, or not
+  std::vector<ticket> askers;                  // the ending that `why` names
+  std::vector<early_transfer> early_transfers; // the checkout to be on disk
+
+  std::optional<stored_change> changing;
+};
+
+/// True while a change is on its way to the store.
+inline bool busy(const state& s) noexcept {
+  return s.changing.has_value();
+}
 
 /// The exec that a project's setup runs as, and the field of session.created
 /// that says so.

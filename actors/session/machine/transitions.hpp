@@ -13,6 +13,9 @@
 
 namespace greenroom::session {
 
+inline const refusal terminated_early{
+  errc::conflict, "the session was terminated before it was ready"};
+
 struct machine {
   state& s;
   effects result;
@@ -71,14 +74,22 @@ struct machine {
   void refuse(ticket who, refusal why) {
     add(out::answer_refused{who, std::move(why)});
   }
+  void refuse_all(std::vector<ticket>& list, const refusal& why) {
+    for (auto who : std::exchange(list, {}))
+      refuse(who, why);
+  }
   void refuse_inactive(ticket who) {
     refuse(who, {errc::bad_request, "session is not active"});
   }
   void persist(session_record next, std::vector<out::life_event> events,
                ticket who, effects then);
 
+  refusal failure() const;
+  void answer_starter(ticket who);
+  void answer_askers();
+  void end_unmade();
   void start_ending(ending why);
-  void abandon_ending();
+  void return_to_active(const refusal& why);
   void finish_ending(unix_ms now, std::string reason, bool work_is_safe);
   void fail_checkin(const refusal& why);
   std::string reason_of_ending() const;

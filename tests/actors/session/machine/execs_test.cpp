@@ -139,14 +139,19 @@ TEST_CASE("an exec that cannot be written down was never there") {
   for (auto id : {"a", "b", "c"}) {
     auto asked = session::apply(s, in::exec_asked{1, command(id), 1});
     // Before anybody can see it.
-    CHECK(std::holds_alternative<out::keep_exec>(asked.at(0).as_variant()));
+    CHECK(std::holds_alternative<out::keep_exec>(asked.at(0)));
   }
   auto waiting = session::apply(
     s, in::exec_unkept{1, "c", {errc::unavailable, "disk full"}});
   CHECK(refused_with(waiting, 1, errc::unavailable, "disk full"));
   CHECK(s.waiting.empty());
   CHECK(s.running == 2);
-  session::apply(s, in::exec_unkept{1, "b", {errc::unavailable, ""}});
+  auto open = reader("b");
+  s.execs.at("b").spec = open;
+  session::apply(s, in::input_asked{7, "b", 5});
+  auto unkept = session::apply(s, in::exec_unkept{1, "b", {errc::unavailable}});
+  CHECK(refused_with(unkept, 7, errc::unavailable));
+  CHECK(count<out::answer_refused>(unkept) == 2);
   CHECK(s.running == 1);
   CHECK(s.order == std::vector<std::string>{"a"});
   CHECK(session::apply(s, in::exec_unkept{1, "b", {}}).empty());

@@ -65,8 +65,7 @@ TEST_CASE("every end of a session ends its transfers first") {
     auto s = active_session();
     s.record.token_hash = "token";
     auto ending = session::apply(s, what);
-    CHECK(
-      std::holds_alternative<out::end_transfers>(ending.at(0).as_variant()));
+    CHECK(std::holds_alternative<out::end_transfers>(ending.at(0)));
     CHECK(refused_with(session::apply(s, in::transfer_asked{2, "token"}), 2,
                        errc::unauthorized));
   }

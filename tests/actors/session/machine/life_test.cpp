@@ -25,6 +25,67 @@ TEST_CASE("a session becomes active once its checkout is made and stored") {
   CHECK(find<out::arm>(then)->at == birth + 24 * hour);
 }
 
+TEST_CASE("a create is answered whenever it arrives") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  REQUIRE(session::apply(s, in::start_asked{1}).empty());
+  auto made = session::apply(s, in::checkout_made{});
+  // The change to active is on its way to the store.
+  REQUIRE(session::apply(s, in::start_asked{2}).empty());
+  auto then = store(s, made);
+  CHECK(count<out::answer_session>(then) == 2);
+  CHECK(find<out::answer_session>(session::apply(s, in::start_asked{3}))->who
+        == 3);
+}
+
+TEST_CASE("a create of a session that fails is told why, whenever it arrives") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  session::apply(s, in::start_asked{1});
+  auto failed =
+    session::apply(s, in::checkout_failed{{errc::not_found, "no ref"}, 5});
+  session::apply(s, in::start_asked{2});
+  auto then = store(s, failed);
+  CHECK(count<out::answer_refused>(then) == 2);
+  CHECK(refused_with(session::apply(s, in::start_asked{3}), 3, errc::not_found,
+                     "no ref"));
+  // Of one that has failed before, the record knows.
+  auto old = new_session(session_status::failed);
+  old.record.status_reason = "no disk";
+  CHECK(refused_with(session::apply(old, in::start_asked{4}), 4, errc::conflict,
+                     "the session failed: no disk"));
+}
+
+TEST_CASE("a create of a session that is ended before it is ready is refused") {
+  auto s = new_session();
+  session::apply(s, in::begin{});
+  session::apply(s, in::start_asked{1});
+  SECTION("by an administrator") {
+    CHECK(refused_with(session::apply(s, in::terminate_asked{2}), 1,
+                       errc::conflict));
+    CHECK(refused_with(session::apply(s, in::start_asked{3}), 3, errc::conflict,
+                       "the session was terminated before it was ready"));
+  }
+  SECTION("because its actor crashes") {
+    session::apply(s, in::give_up{"crashed 6 times"});
+    session::apply(s, in::start_asked{3});
+    session::apply(s, in::runner_stopped{birth});
+    auto then = store(s, session::apply(s, in::rescue_saved{{}, birth}));
+    CHECK(count<out::answer_refused>(then) == 2);
+    CHECK(refused_with(then, 1, errc::unavailable, "crashed 6 times"));
+  }
+}
+
+TEST_CASE("a session that is given up answers all who wait") {
+  auto s = active_session();
+  s.record.token_hash = "token";
+  s.installing = true;
+  REQUIRE(session::apply(s, in::transfer_asked{1, "token"}).empty());
+  session::apply(s, in::terminate_asked{2});
+  auto given_up = session::apply(s, in::give_up{"crashed 6 times"});
+  CHECK(count<out::answer_refused>(given_up) == 2);
+}
+
 TEST_CASE("nothing is done in a checkout before it is in its place") {
   auto s = new_session();
   session::apply(s, in::begin{});
@@ -160,7 +221,9 @@ TEST_CASE("a check-in that cannot be saved leaves the session active") {
 TEST_CASE("a check-in that the store refuses leaves the session active") {
   auto s = active_session();
   session::apply(s, in::checkin_asked{3, {}, ""});
-  session::apply(s, in::store_refused{});
+  CHECK(refused_with(
+    session::apply(s, in::store_refused{{errc::unavailable, "no store"}}), 3,
+    errc::unavailable, "no store"));
   CHECK_FALSE(busy(s));
   CHECK(s.record.status == session_status::active);
   CHECK(find<out::spawn_exec>(
