@@ -174,6 +174,7 @@ struct node::parts {
   admin_key admin;
   std::unique_ptr<key_ring> keys;
   std::atomic<bool> ready{false};
+  std::atomic<std::size_t> reviving{0}; // sessions that have not begun yet
   std::atomic<bool> broken{false};
 
   std::shared_ptr<const sandbox::host> host; // what sessions are shut into
@@ -205,6 +206,8 @@ struct node::parts {
   void open();
   git_settings git_settings_of() const;
   void start_actors();
+  std::vector<std::string> reasons_not_ready() const;
+  std::vector<std::string> warnings() const;
   void start_http();
   void reconcile_sessions();
   void start_janitor();
@@ -280,7 +283,10 @@ void node::parts::start_actors() {
     keep("the log readers",
          system->spawn(log_reader, data_dir, log_threads, log_queue));
   supervisor = keep("the session supervisor",
-                    system->spawn(session_supervisor, context, projects));
+                    system->spawn(session_supervisor, context, projects,
+                                  revival_report{[this](std::size_t left) {
+                                    reviving = left;
+                                  }}));
   directory =
     keep("the directory", system->spawn(greenroom::directory, context,
                                         supervisor, std::move(projects)));
@@ -290,17 +296,36 @@ void node::parts::start_actors() {
                                            keys.get(), std::move(stored_keys)));
 }
 
+// Why it cannot serve, for readyz.
+std::vector<std::string> node::parts::reasons_not_ready() const {
+  if (!ready)
+    return {"sessions are being brought back"};
+  if (auto left = reviving.load(); left != 0)
+    return {"sessions are being brought back, " + std::to_string(left)
+            + " are still to come"};
+  return {};
+}
+
+// What it serves without, for readyz.
+std::vector<std::string> node::parts::warnings() const {
+  auto result = host->not_in_force;
+  auto disk = syncer->look();
+  if (disk.lag > fsync_queue::late)
+    result.push_back("the disk is slow: what was written "
+                     + std::to_string(disk.lag.count())
+                     + " ms ago is not safe from a power cut yet");
+  if (!disk.problem.empty())
+    result.push_back("the disk does not keep what is written: " + disk.problem);
+  return result;
+}
+
 void node::parts::start_http() {
   server = std::make_unique<http::server>(
     http::options_from(settings),
     http::server_parts{*system, *keys, directory, registry, context->store,
-                       [this]() -> std::vector<std::string> {
-                         if (!ready)
-                           return {"sessions are being brought back"};
-                         return {};
-                       },
-                       [on = host] { return on->not_in_force; },
-                       spdlog::default_logger(), host});
+                       [this] { return reasons_not_ready(); },
+                       [this] { return warnings(); }, spdlog::default_logger(),
+                       host});
   try {
     server->start();
   } catch (const std::runtime_error& e) {
@@ -314,7 +339,7 @@ void node::parts::reconcile_sessions() {
   self->request(supervisor, std::chrono::minutes{3}, reconcile{})
     .receive(
       [](const reconciled& done) {
-        spdlog::info("{} live sessions are back", done.sessions);
+        spdlog::info("{} live sessions are being brought back", done.sessions);
       },
       [&](caf::error& e) { failure = std::move(e); });
   if (failure)
