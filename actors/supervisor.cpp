@@ -200,6 +200,15 @@ void child_down(pointer self, const caf::down_msg& down) {
   self->delayed_send(self, pause, revive_session{id});
 }
 
+void wait_for_actor(child& entry, handle_promise promise) {
+  if (entry.waiting.size() < max_waiting)
+    entry.waiting.push_back(std::move(promise));
+  else
+    promise.deliver(make_error(errc::overloaded,
+                               "too many requests wait for this session to "
+                               "come back, try again"));
+}
+
 void find(pointer self, const find_session& request, handle_promise promise) {
   auto& children = self->state.children;
   if (auto found = children.find(request.session_id); found != children.end()) {
@@ -209,7 +218,7 @@ void find(pointer self, const find_session& request, handle_promise promise) {
     else if (entry.handle)
       promise.deliver(entry.handle);
     else
-      entry.waiting.push_back(std::move(promise));
+      wait_for_actor(entry, std::move(promise));
     return;
   }
   // Not awake: it is over, or nobody's. One that is over answers from its log.
@@ -230,7 +239,7 @@ void find(pointer self, const find_session& request, handle_promise promise) {
         auto id = record.id;
         auto live = is_live(record.status);
         entry.project_id = record.project_id;
-        entry.waiting.push_back(std::move(promise));
+        wait_for_actor(entry, std::move(promise));
         if (live) {
           if (!entry.reviving) // else somebody else has asked before
             revive(self, id);
@@ -266,8 +275,14 @@ void look_for_stranded(pointer self, unix_ms now) {
       });
 }
 
+void start_sweep(pointer self);
+
 void tick(pointer self, unix_ms now) {
   auto& state = self->state;
+  if (state.next_sweep != 0 && state.next_sweep <= now) {
+    state.next_sweep = now + sweep_period;
+    start_sweep(self);
+  }
   if (state.next_look != 0 && state.next_look <= now) {
     state.next_look = now + look_period;
     look_for_stranded(self, now);
@@ -286,8 +301,10 @@ void tick(pointer self, unix_ms now) {
 // Sessions that are over but whose end a crash cut short: their work is saved
 // once more, which does no harm, and their checkout goes.
 void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
-  if (left->empty())
+  if (left->empty()) {
+    self->state.sweeping = false;
     return;
+  }
   auto id = std::move(left->back());
   left->pop_back();
   auto next = [self, left] { sweep(self, left); };
@@ -336,17 +353,20 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
 
 void start_sweep(pointer self) {
   namespace fs = std::filesystem;
+  if (std::exchange(self->state.sweeping, true))
+    return;
   auto left = std::make_shared<std::vector<std::string>>();
   std::error_code none;
   for (auto& entry :
        fs::directory_iterator{self->state.context->data_dir / "sessions", none})
     if (auto id = entry.path().filename().string();
-        !self->state.children.contains(id)
-        && (fs::exists(fs::symlink_status(entry.path() / "checkout"))
-            || fs::exists(fs::symlink_status(entry.path() / "checkout.removed"))
-            || fs::exists(
-              fs::symlink_status(entry.path() / "checkout.partial"))))
-      left->push_back(std::move(id));
+        !self->state.children.contains(id))
+      for (auto name : {"checkout", "checkout.removed", "checkout.partial",
+                        "home", "runner.json"})
+        if (fs::exists(fs::symlink_status(entry.path() / name, none))) {
+          left->push_back(std::move(id));
+          break;
+        }
   sweep(self, std::move(left));
 }
 
@@ -372,6 +392,7 @@ void reconcile_all(pointer self,
         revive_more(self);
         promise.deliver(reconciled{count});
         state.next_look = now_ms() + look_period;
+        state.next_sweep = now_ms() + sweep_period;
         start_sweep(self);
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });

@@ -29,6 +29,14 @@ inline constexpr millis first_pause = 50;
 /// a project had stored and died before it could launch them.
 inline constexpr millis look_period = 60 * 1000;
 
+/// Requests for one session that wait for its actor; more are refused as
+/// overloaded.
+inline constexpr std::size_t max_waiting = 1024;
+
+/// How often it looks for what ended sessions left on disk because it could not
+/// be removed or saved then.
+inline constexpr millis sweep_period = 60 * 60 * 1000;
+
 /// Sessions that read their timelines at a time while a node starts.
 inline constexpr std::size_t max_reviving = 16;
 
@@ -70,6 +78,8 @@ struct supervisor_state {
   std::set<std::pair<unix_ms, std::string>> deadlines;
   std::unordered_map<caf::actor_addr, std::string> ids; // of living children
   unix_ms next_look = 0; // 0: not before all sessions are back
+  unix_ms next_sweep = 0;
+  bool sweeping = false;
 
   revival_report report;
   std::deque<session_record> to_revive;      // of a node that starts

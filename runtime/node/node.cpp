@@ -3,6 +3,7 @@
 #include "actors/directory.hpp"
 #include "actors/disk/log_reader.hpp"
 #include "actors/git/dispatcher.hpp"
+#include "actors/health.hpp"
 #include "actors/key_registry.hpp"
 #include "actors/retention.hpp"
 #include "actors/runner_link/link.hpp"
@@ -16,6 +17,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/watchdog.hpp"
+#include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/node/logging.hpp"
@@ -130,10 +132,15 @@ std::shared_ptr<const sandbox::host> find_host(const config& settings) {
   } catch (const start_error&) {
     throw;
   } catch (const std::exception& e) {
-    throw start_error(std::string{e.what()}
-                      + "; to run all sessions unconfined, as the node's own "
-                        "user: --set sandbox.mode=none");
+    throw start_error(e.what());
   }
+}
+
+// What an earlier run kept back makes room for what a start has to write.
+void make_room(disk_reserve& reserve) {
+  auto problem = reserve.check();
+  if (!problem.empty() && !reserve.spend())
+    spdlog::error("{}, and no reserve is left to start with", problem);
 }
 
 // What one session's commands are shut into.
@@ -176,8 +183,10 @@ struct node::parts {
   std::atomic<bool> ready{false};
   std::atomic<std::size_t> reviving{0}; // sessions that have not begun yet
   std::atomic<bool> broken{false};
+  node_health health;
 
   std::shared_ptr<const sandbox::host> host; // what sessions are shut into
+  std::unique_ptr<disk_reserve> reserve;
   std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<runner_link> runners;
 
@@ -220,6 +229,8 @@ void node::parts::open() {
   raise_descriptor_limit();
   data_dir = prepare_data_dir(settings);
   lock = lock_data_dir(data_dir);
+  reserve = std::make_unique<disk_reserve>(data_dir);
+  make_room(*reserve);
   host = find_host(settings);
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
   keys = std::make_unique<key_ring>(admin.secret);
@@ -270,7 +281,7 @@ void node::parts::start_actors() {
          system->spawn<caf::detached>(
            store_writer,
            std::make_shared<connection_ptr::element_type>(std::move(write_to)),
-           settings.node.name));
+           settings.node.name, reserve.get()));
   context->reader = keep(
     "the store's reader",
     system->spawn<caf::detached>(
@@ -303,7 +314,7 @@ std::vector<std::string> node::parts::reasons_not_ready() const {
   if (auto left = reviving.load(); left != 0)
     return {"sessions are being brought back, " + std::to_string(left)
             + " are still to come"};
-  return {};
+  return health.problems();
 }
 
 // What it serves without, for readyz.
@@ -351,6 +362,11 @@ void node::parts::reconcile_sessions() {
 void node::parts::start_janitor() {
   keep("the janitor", system->spawn(retention, context, supervisor,
                                     settings.sessions.keep_ended));
+  keep("the health watch",
+       system->spawn<caf::detached>(
+         watch_health, context->store,
+         std::function<std::string()>{[this] { return reserve->check(); }},
+         &health));
 }
 
 void node::parts::stop_actors() {

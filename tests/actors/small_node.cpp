@@ -106,8 +106,8 @@ void small_node::start() {
     parts_.push_back(caf::actor_cast<caf::actor>(handle));
     return handle;
   };
-  context->store =
-    keep(system_->spawn<caf::detached>(store_writer, write_to, "test"));
+  context->store = keep(system_->spawn<caf::detached>(
+    store_writer, write_to, "test", static_cast<disk_reserve*>(nullptr)));
   context->reader =
     keep(system_->spawn<caf::detached>(store_reader, open_store(data)));
   auto host = std::make_shared<sandbox::host>();
