@@ -12,6 +12,45 @@ namespace {
 
 using pointer = key_registry_actor::stateful_pointer<key_registry_state>;
 
+// What HTTP threads read from now on.
+void publish(key_registry_state& state) {
+  auto valid = state.keys;
+  std::erase_if(valid, [&](const key_record& key) {
+    return state.revoked.contains(key.id);
+  });
+  state.ring->replace(std::move(valid));
+}
+
+// A key is dead before its row is: a store that takes no change, as on a full
+// disk, must not keep it alive. Its row is removed as soon as that can be done,
+// whether anybody asks again or not.
+caf::result<done> revoke(pointer self, const std::string& id) {
+  auto& state = self->state;
+  if (std::ranges::find(state.keys, id, &key_record::id) == state.keys.end())
+    return make_error(errc::not_found, "key not found");
+  state.revoked.insert(id);
+  publish(state);
+  for (auto& edge : state.edges)
+    self->send(edge, key_revoked{id});
+  auto promise = self->make_response_promise<done>();
+  self->request(state.store, store_timeout, drop_key{id})
+    .then(
+      [self, promise, id](done) mutable {
+        std::erase_if(self->state.keys,
+                      [&](const key_record& key) { return key.id == id; });
+        self->state.revoked.erase(id);
+        promise.deliver(done{});
+      },
+      [self, promise, id](const caf::error& e) mutable {
+        self->delayed_send(self, revoke_retry, revoke_key{id});
+        promise.deliver(make_error(
+          to_refusal(e).code,
+          "the key is dead from now on, but the store does not take that at "
+          "the moment: a restart before it does would bring the key back"));
+      });
+  return promise;
+}
+
 } // namespace
 
 key_registry_actor::behavior_type key_registry(pointer self,
@@ -49,7 +88,7 @@ key_registry_actor::behavior_type key_registry(pointer self,
               return key.id == made.record.id;
             });
             all.push_back(made.record);
-            self->state.ring->replace(self->state.keys);
+            publish(self->state);
             promise.deliver(key_created{made.record, made.secret});
           },
           [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
@@ -63,23 +102,7 @@ key_registry_actor::behavior_type key_registry(pointer self,
       return result;
     },
     [self](const revoke_key& request) -> caf::result<done> {
-      auto& known = self->state.keys;
-      if (std::ranges::find(known, request.key_id, &key_record::id)
-          == known.end())
-        return make_error(errc::not_found, "key not found");
-      auto promise = self->make_response_promise<done>();
-      self->request(self->state.store, store_timeout, drop_key{request.key_id})
-        .then(
-          [self, promise, id = request.key_id](done) mutable {
-            std::erase_if(self->state.keys,
-                          [&](const key_record& key) { return key.id == id; });
-            self->state.ring->replace(self->state.keys);
-            for (auto& edge : self->state.edges)
-              self->send(edge, key_revoked{id});
-            promise.deliver(done{});
-          },
-          [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
-      return promise;
+      return revoke(self, request.key_id);
     },
     [self](const join_edge& request) {
       self->state.edges.push_back(request.edge);

@@ -8,13 +8,21 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <set>
+#include <string>
 #include <vector>
 
 namespace greenroom {
 
+/// A row that could not be removed is tried again after so long.
+inline constexpr std::chrono::seconds revoke_retry{1};
+
 struct key_registry_state {
   static inline const char* name = "key-registry";
   std::vector<key_record> keys; // without the admin key, which is no row
+  // Revoked, and dead for all who would use them; their rows are still there,
+  // since the store does not take the change.
+  std::set<std::string> revoked;
   std::vector<edge_actor> edges;
   store_writer_actor store;
   key_ring* ring = nullptr;

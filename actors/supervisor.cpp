@@ -4,6 +4,7 @@
 #include "messages/errors.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/sec.hpp>
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
@@ -29,6 +30,41 @@ caf::error no_such_session() {
   return make_error(errc::not_found, "session not found");
 }
 
+// -- a node that starts -------------------------------------------------------
+
+void begun(pointer self, const std::string& id) {
+  auto& state = self->state;
+  if (state.not_begun.erase(id) == 0)
+    return;
+  if (state.not_begun.empty())
+    spdlog::info("all live sessions are back");
+  if (state.report)
+    state.report(state.not_begun.size());
+}
+
+void revive_more(pointer self);
+
+// A session answers once it has read its timeline and begun. One that crashes
+// meanwhile comes here again with its next actor.
+void await_begin(pointer self, const std::string& id,
+                 const session_actor& handle) {
+  ++self->state.reviving;
+  self->request(handle, actor_timeout, get_session{})
+    .then(
+      [self, id](const session_view&) {
+        --self->state.reviving;
+        begun(self, id);
+        revive_more(self);
+      },
+      [self, id, handle](const caf::error& e) {
+        --self->state.reviving;
+        if (e == caf::sec::request_timeout)
+          await_begin(self, id, handle);
+        else
+          revive_more(self);
+      });
+}
+
 session_actor spawn_child(pointer self, child& entry, session_args birth) {
   auto id = birth.record.id;
   entry.project_id = birth.record.project_id;
@@ -45,7 +81,23 @@ session_actor spawn_child(pointer self, child& entry, session_args birth) {
   for (auto& promise : entry.waiting)
     promise.deliver(entry.handle);
   entry.waiting.clear();
+  if (self->state.not_begun.contains(id))
+    await_begin(self, id, entry.handle);
   return entry.handle;
+}
+
+// A few at a time: each reads its whole timeline.
+void revive_more(pointer self) {
+  auto& state = self->state;
+  while (state.reviving < max_reviving && !state.to_revive.empty()) {
+    session_args birth;
+    birth.record = std::move(state.to_revive.front());
+    birth.revived = true;
+    state.to_revive.pop_front();
+    auto found = state.children.find(birth.record.id);
+    if (found != state.children.end() && !found->second.handle)
+      spawn_child(self, found->second, std::move(birth));
+  }
 }
 
 void set_deadline(supervisor_state& state, const std::string& id, child& entry,
@@ -57,8 +109,9 @@ void set_deadline(supervisor_state& state, const std::string& id, child& entry,
     state.deadlines.emplace(at, id);
 }
 
-void forget(supervisor_state& state, const std::string& id,
-            const caf::error& why) {
+void forget(pointer self, const std::string& id, const caf::error& why) {
+  auto& state = self->state;
+  begun(self, id);
   auto found = state.children.find(id);
   if (found == state.children.end())
     return;
@@ -87,15 +140,17 @@ void revive(pointer self, const std::string& id) {
         birth.record = std::move(record);
         birth.revived = true;
         auto crashes = found->second.crashes.size();
-        if (crashes > crash_limit)
+        if (crashes > crash_limit) {
+          begun(self, id); // the node does not wait for what may never end
           birth.give_up = "the session's actor crashed "
                           + std::to_string(crashes) + " times within a minute";
+        }
         spawn_child(self, found->second, std::move(birth));
         spdlog::info("session {} revived after crash {}", id, crashes);
       },
       [self, id, retry](caf::error& e) {
         if (to_refusal(e).code == errc::not_found)
-          forget(self->state, id, e);
+          forget(self, id, e);
         else
           retry(e);
       });
@@ -120,7 +175,7 @@ void child_down(pointer self, const caf::down_msg& down) {
       || down.reason == caf::exit_reason::user_shutdown) {
     // Over and idle, or the node stops. Who asked in between asks the store.
     auto waiting = std::move(entry.waiting);
-    forget(self->state, id, no_such_session());
+    forget(self, id, no_such_session());
     for (auto& promise : waiting)
       promise.deliver(make_error(errc::unavailable,
                                  "the session was put to rest, try again"));
@@ -145,6 +200,15 @@ void child_down(pointer self, const caf::down_msg& down) {
   self->delayed_send(self, pause, revive_session{id});
 }
 
+void wait_for_actor(child& entry, handle_promise promise) {
+  if (entry.waiting.size() < max_waiting)
+    entry.waiting.push_back(std::move(promise));
+  else
+    promise.deliver(make_error(errc::overloaded,
+                               "too many requests wait for this session to "
+                               "come back, try again"));
+}
+
 void find(pointer self, const find_session& request, handle_promise promise) {
   auto& children = self->state.children;
   if (auto found = children.find(request.session_id); found != children.end()) {
@@ -154,7 +218,7 @@ void find(pointer self, const find_session& request, handle_promise promise) {
     else if (entry.handle)
       promise.deliver(entry.handle);
     else
-      entry.waiting.push_back(std::move(promise));
+      wait_for_actor(entry, std::move(promise));
     return;
   }
   // Not awake: it is over, or nobody's. One that is over answers from its log.
@@ -175,7 +239,7 @@ void find(pointer self, const find_session& request, handle_promise promise) {
         auto id = record.id;
         auto live = is_live(record.status);
         entry.project_id = record.project_id;
-        entry.waiting.push_back(std::move(promise));
+        wait_for_actor(entry, std::move(promise));
         if (live) {
           if (!entry.reviving) // else somebody else has asked before
             revive(self, id);
@@ -211,8 +275,14 @@ void look_for_stranded(pointer self, unix_ms now) {
       });
 }
 
+void start_sweep(pointer self);
+
 void tick(pointer self, unix_ms now) {
   auto& state = self->state;
+  if (state.next_sweep != 0 && state.next_sweep <= now) {
+    state.next_sweep = now + sweep_period;
+    start_sweep(self);
+  }
   if (state.next_look != 0 && state.next_look <= now) {
     state.next_look = now + look_period;
     look_for_stranded(self, now);
@@ -231,8 +301,10 @@ void tick(pointer self, unix_ms now) {
 // Sessions that are over but whose end a crash cut short: their work is saved
 // once more, which does no harm, and their checkout goes.
 void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
-  if (left->empty())
+  if (left->empty()) {
+    self->state.sweeping = false;
     return;
+  }
   auto id = std::move(left->back());
   left->pop_back();
   auto next = [self, left] { sweep(self, left); };
@@ -281,17 +353,20 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
 
 void start_sweep(pointer self) {
   namespace fs = std::filesystem;
+  if (std::exchange(self->state.sweeping, true))
+    return;
   auto left = std::make_shared<std::vector<std::string>>();
   std::error_code none;
   for (auto& entry :
        fs::directory_iterator{self->state.context->data_dir / "sessions", none})
     if (auto id = entry.path().filename().string();
-        !self->state.children.contains(id)
-        && (fs::exists(fs::symlink_status(entry.path() / "checkout"))
-            || fs::exists(fs::symlink_status(entry.path() / "checkout.removed"))
-            || fs::exists(
-              fs::symlink_status(entry.path() / "checkout.partial"))))
-      left->push_back(std::move(id));
+        !self->state.children.contains(id))
+      for (auto name : {"checkout", "checkout.removed", "checkout.partial",
+                        "home", "runner.json"})
+        if (fs::exists(fs::symlink_status(entry.path() / name, none))) {
+          left->push_back(std::move(id));
+          break;
+        }
   sweep(self, std::move(left));
 }
 
@@ -302,18 +377,22 @@ void reconcile_all(pointer self,
               take_live_sessions{})
     .then(
       [self, promise](session_rows& rows) mutable {
+        auto& state = self->state;
         auto count = static_cast<std::uint32_t>(rows.sessions.size());
         for (auto& record : rows.sessions) {
-          session_args birth;
-          auto& entry = self->state.children[record.id];
-          if (entry.handle || entry.reviving)
+          auto& entry = state.children[record.id];
+          if (entry.handle || std::exchange(entry.reviving, true))
             continue;
-          birth.record = std::move(record);
-          birth.revived = true;
-          spawn_child(self, entry, std::move(birth));
+          entry.project_id = record.project_id;
+          state.not_begun.insert(record.id);
+          state.to_revive.push_back(std::move(record));
         }
+        if (state.report)
+          state.report(state.not_begun.size());
+        revive_more(self);
         promise.deliver(reconciled{count});
-        self->state.next_look = now_ms() + look_period;
+        state.next_look = now_ms() + look_period;
+        state.next_sweep = now_ms() + sweep_period;
         start_sweep(self);
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
@@ -329,8 +408,10 @@ supervisor_state::~supervisor_state() {
 
 session_supervisor_full::behavior_type
 session_supervisor(pointer self, context_ptr context,
-                   std::vector<project_record> projects) {
+                   std::vector<project_record> projects,
+                   revival_report report) {
   self->state.context = std::move(context);
+  self->state.report = std::move(report);
   for (auto& project : projects)
     self->state.projects[project.id] = std::move(project);
   self->set_down_handler(

@@ -12,9 +12,11 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace greenroom {
@@ -26,6 +28,22 @@ inline constexpr millis first_pause = 50;
 /// How often it looks for sessions of the store that have no actor: those that
 /// a project had stored and died before it could launch them.
 inline constexpr millis look_period = 60 * 1000;
+
+/// Requests for one session that wait for its actor; more are refused as
+/// overloaded.
+inline constexpr std::size_t max_waiting = 1024;
+
+/// How often it looks for what ended sessions left on disk because it could not
+/// be removed or saved then.
+inline constexpr millis sweep_period = 60 * 60 * 1000;
+
+/// Sessions that read their timelines at a time while a node starts.
+inline constexpr std::size_t max_reviving = 16;
+
+/// Told how many sessions of those that were live when the node started have
+/// not begun yet; 0 at the end. One that crashed more than `crash_limit` times
+/// is not waited for.
+using revival_report = std::function<void(std::size_t left)>;
 
 /// The supervisor whole. Besides what messages/supervisor.hpp says, it hears
 /// from the directory which projects are gone.
@@ -60,10 +78,18 @@ struct supervisor_state {
   std::set<std::pair<unix_ms, std::string>> deadlines;
   std::unordered_map<caf::actor_addr, std::string> ids; // of living children
   unix_ms next_look = 0; // 0: not before all sessions are back
+  unix_ms next_sweep = 0;
+  bool sweeping = false;
+
+  revival_report report;
+  std::deque<session_record> to_revive;      // of a node that starts
+  std::unordered_set<std::string> not_begun; // those, and who is under way
+  std::size_t reviving = 0;                  // at the moment
 };
 
 session_supervisor_full::behavior_type session_supervisor(
   session_supervisor_full::stateful_pointer<supervisor_state> self,
-  context_ptr context, std::vector<project_record> projects);
+  context_ptr context, std::vector<project_record> projects,
+  revival_report report);
 
 } // namespace greenroom

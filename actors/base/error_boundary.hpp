@@ -3,6 +3,7 @@
 
 #include "messages/common.hpp"
 #include "messages/errors.hpp"
+#include "messages/shortage.hpp"
 
 #include <caf/result.hpp>
 #include <spdlog/spdlog.h>
@@ -15,7 +16,8 @@
 namespace greenroom {
 
 /// The error for the exception that is being handled. What a user did wrong
-/// keeps its sentence; what the machine did is logged, and said plainly.
+/// keeps its sentence; what the machine did is logged, and said plainly. What
+/// it lacks for a moment is no internal error: the user may try again.
 inline caf::error current_error(const char* what) {
   try {
     throw;
@@ -23,6 +25,9 @@ inline caf::error current_error(const char* what) {
     return make_error(e.code(), e.what());
   } catch (const std::exception& e) {
     spdlog::error("{} failed: {}", what, e.what());
+    auto why = refusal_of(std::current_exception());
+    if (why.code != errc::internal)
+      return to_error(why);
     return make_error(errc::internal,
                       std::string{"internal error: "} + what + " failed");
   }
@@ -34,13 +39,8 @@ inline caf::error error_of_crash(const std::exception_ptr& what) {
   try {
     std::rethrow_exception(what);
   } catch (const std::system_error& e) {
-    for (auto lack :
-         {std::errc::too_many_files_open,
-          std::errc::too_many_files_open_in_system,
-          std::errc::not_enough_memory, std::errc::no_space_on_device,
-          std::errc::resource_unavailable_try_again})
-      if (e.code() == lack)
-        return make_error(errc::overloaded, e.what());
+    if (e.code() != std::errc::io_error && refusal_of_shortage(e.code()))
+      return make_error(errc::overloaded, e.what());
     return make_error(errc::internal, e.what());
   } catch (const std::exception& e) {
     return make_error(errc::internal, e.what());

@@ -3,6 +3,7 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/failpoint.hpp"
+#include "runtime/disk/disk_reserve.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -115,6 +116,11 @@ void session_actor_state::save_rescue() {
         feed(in::rescue_saved{std::move(refs), now_ms()});
       },
       [this](const caf::error& e) {
+        // On a full disk there is a reserve for this.
+        if (disk_reserve{context_->data_dir}.spend()) {
+          save_rescue();
+          return;
+        }
         auto reason = "the work could not be saved (" + to_refusal(e).message
                       + ") and is kept in sessions/" + id()
                       + "/checkout of node " + context_->node;

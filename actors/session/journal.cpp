@@ -2,6 +2,7 @@
 #include "actors/session/session.hpp"
 
 #include "runtime/api_json/records.hpp"
+#include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 
@@ -26,13 +27,19 @@ bool session_actor_state::append(std::vector<timeline_entry>& entries) {
   auto seq = timeline_->last_id().seq;
   for (auto& entry : entries)
     entry.id = {record().epoch, ++seq};
-  try {
-    timeline_->append(entries);
-  } catch (const std::system_error& e) {
-    spdlog::error("session {}: the timeline takes no events: {}", id(),
-                  e.what());
-    return false;
-  }
+  // On a full disk what ends a session has room in the reserve.
+  auto may_spend = entries.back().kind == event_kind::session_ended;
+  for (bool again = true; again;)
+    try {
+      timeline_->append(entries);
+      again = false;
+    } catch (const std::system_error& e) {
+      if (may_spend && disk_reserve{context_->data_dir}.spend())
+        continue;
+      spdlog::error("session {}: the timeline takes no events: {}", id(),
+                    e.what());
+      return false;
+    }
   context_->syncer->mark_dirty(dir_);
   return true;
 }

@@ -2,12 +2,15 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
+#include "runtime/disk/disk_reserve.hpp"
 #include "runtime/store/api_keys.hpp"
 #include "runtime/store/batch.hpp"
 #include "runtime/store/idempotency.hpp"
 #include "runtime/store/projects.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
+
+#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -23,9 +26,16 @@ void schedule(pointer self) {
     self->send(self, write_batch{});
 }
 
+// What must be possible on a full disk.
+constexpr bool has_reserve = true;
+
 // Adds a job whose answer is what `write` returns.
 template <class Reply, class Write>
-caf::result<Reply> enqueue(pointer self, const char* what, Write write) {
+caf::result<Reply> enqueue(pointer self, const char* what, Write write,
+                           bool from_reserve = false) {
+  if (self->state.jobs.size() >= max_store_jobs)
+    return make_error(errc::overloaded,
+                      "the store has too much to write, try again");
   auto promise = self->make_response_promise<Reply>();
   auto reply = std::make_shared<Reply>();
   self->state.jobs.push_back(
@@ -45,9 +55,45 @@ caf::result<Reply> enqueue(pointer self, const char* what, Write write) {
        } catch (...) {
          promise.deliver(current_error(what));
        }
-     }});
+     },
+     from_reserve});
   schedule(self);
   return promise;
+}
+
+bool is_unavailable(const std::exception_ptr& problem) {
+  try {
+    if (problem)
+      std::rethrow_exception(problem);
+  } catch (const store::unavailable&) {
+    return true;
+  } catch (...) {
+  }
+  return false;
+}
+
+// Tries again what may use the reserve, alone, for as long as some is left.
+void write_from_reserve(store_writer_state& state,
+                        std::vector<store_writer_state::job>& jobs,
+                        std::vector<store::operation>& writes,
+                        std::vector<std::exception_ptr>& problems) {
+  std::vector<std::size_t> again;
+  for (std::size_t i = 0; i < jobs.size(); ++i)
+    if (jobs[i].has_reserve && is_unavailable(problems[i]))
+      again.push_back(i);
+  while (!again.empty() && state.reserve != nullptr && state.reserve->spend()) {
+    std::vector<store::operation> urgent;
+    for (auto i : again)
+      urgent.push_back(writes[i]);
+    auto results = store::run_batch(*state.connection, urgent);
+    std::vector<std::size_t> left;
+    for (std::size_t k = 0; k < again.size(); ++k) {
+      problems[again[k]] = results[k];
+      if (is_unavailable(results[k]))
+        left.push_back(again[k]);
+    }
+    again = std::move(left);
+  }
 }
 
 void write(pointer self) {
@@ -67,6 +113,7 @@ void write(pointer self) {
   for (auto& job : jobs)
     writes.push_back(std::move(job.write));
   auto problems = store::run_batch(*state.connection, writes);
+  write_from_reserve(state, jobs, writes, problems);
   for (std::size_t i = 0; i < jobs.size(); ++i)
     jobs[i].answer(problems[i]);
 }
@@ -88,8 +135,9 @@ done insert(store::connection& db, const insert_session& request) {
 store_writer_core::behavior_type
 store_writer(pointer self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
-             std::string node) {
+             std::string node, disk_reserve* reserve) {
   self->state.connection = std::move(*connection);
+  self->state.reserve = reserve;
   self->state.node = std::move(node);
   return {
     [self](insert_session& x) {
@@ -99,12 +147,14 @@ store_writer(pointer self,
     },
     [self](update_session& x) {
       return enqueue<done>(
-        self, "storing a session", [x = std::move(x)](auto& db) {
+        self, "storing a session",
+        [x = std::move(x)](auto& db) {
           if (!store::update_session(db, x.session))
             throw refused(errc::conflict,
                           "another actor has taken the session");
           return done{};
-        });
+        },
+        has_reserve);
     },
     [self](take_session& x) {
       return enqueue<session_record>(
@@ -114,13 +164,16 @@ store_writer(pointer self,
           if (!record)
             throw refused(errc::not_found, "session not found");
           return std::move(*record);
-        });
+        },
+        has_reserve);
     },
     [self](take_live_sessions) {
       return enqueue<session_rows>(
-        self, "taking all sessions", [node = self->state.node](auto& db) {
+        self, "taking all sessions",
+        [node = self->state.node](auto& db) {
           return session_rows{store::take_live_sessions(db, node), {}};
-        });
+        },
+        has_reserve);
     },
     [self](put_project& x) {
       return enqueue<done>(self, "storing a project",
@@ -130,11 +183,13 @@ store_writer(pointer self,
                            });
     },
     [self](drop_project& x) {
-      return enqueue<done>(self, "deleting a project",
-                           [x = std::move(x)](auto& db) {
-                             store::delete_project(db, x.project_id);
-                             return done{};
-                           });
+      return enqueue<done>(
+        self, "deleting a project",
+        [x = std::move(x)](auto& db) {
+          store::delete_project(db, x.project_id);
+          return done{};
+        },
+        has_reserve);
     },
     [self](put_key& x) {
       return enqueue<done>(self, "storing a key", [x = std::move(x)](auto& db) {
@@ -143,11 +198,13 @@ store_writer(pointer self,
       });
     },
     [self](drop_key& x) {
-      return enqueue<done>(self, "deleting a key",
-                           [x = std::move(x)](auto& db) {
-                             store::delete_key(db, x.key_id);
-                             return done{};
-                           });
+      return enqueue<done>(
+        self, "deleting a key",
+        [x = std::move(x)](auto& db) {
+          store::delete_key(db, x.key_id);
+          return done{};
+        },
+        has_reserve);
     },
     [self](put_review& x) {
       return enqueue<done>(self, "storing a review",
@@ -170,14 +227,18 @@ store_writer(pointer self,
     },
     [self](const drop_ended& x) {
       return enqueue<dropped_sessions>(
-        self, "removing ended sessions", [x](auto& db) {
+        self, "removing ended sessions",
+        [x](auto& db) {
+          if (x.limit == 0) // only to see whether the store can be written
+            return dropped_sessions{};
           store::drop_old_requests(db, now_ms());
           auto gone = store::drop_ended(db, x.before, x.limit);
           dropped_sessions reply{std::move(gone.sessions)};
           for (auto& review : gone.reviews)
             reply.session_ids.push_back(std::move(review));
           return reply;
-        });
+        },
+        has_reserve);
     },
     [self](write_batch) { write(self); },
   };

@@ -3,7 +3,8 @@
 // Runs on a thread of its own, since a commit waits for the disk. What is in
 // its mailbox when it gets to write becomes one transaction, so a hundred
 // sessions that change at the same time cost one fsync. Each request is
-// answered after its transaction is on disk, or with why it is not.
+// answered after its transaction is on disk, or with why it is not. Where the
+// disk is full, changes of sessions and revocations get room from the reserve.
 #pragma once
 
 #include "messages/store.hpp"
@@ -20,8 +21,14 @@
 
 namespace greenroom {
 
+class disk_reserve;
+
 /// Requests in one transaction; more than that wait for the next one.
 inline constexpr std::size_t max_batch = 512;
+
+/// Requests that wait, as behind a disk that stalls; more are refused as
+/// overloaded. Above what the edge lets in, so only a fault gets there.
+inline constexpr std::size_t max_store_jobs = 16'384;
 
 struct store_writer_state {
   static inline const char* name = "store-writer";
@@ -29,18 +36,21 @@ struct store_writer_state {
   struct job {
     store::operation write;
     std::function<void(const std::exception_ptr&)> answer;
+    bool has_reserve = false; // may use the disk's reserve
   };
 
   std::unique_ptr<store::connection> connection;
   std::string node;
+  disk_reserve* reserve = nullptr;
   std::vector<job> jobs;
   bool scheduled = false;
 };
 
-/// To be spawned detached. Takes the connection over.
+/// To be spawned detached. Takes the connection over; `reserve` outlives it,
+/// null: there is none.
 store_writer_core::behavior_type
 store_writer(store_writer_core::stateful_pointer<store_writer_state> self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
-             std::string node);
+             std::string node, disk_reserve* reserve);
 
 } // namespace greenroom

@@ -3,6 +3,7 @@
 #include "http/edge/ask.hpp"
 #include "http/streams/response_registry.hpp"
 #include "http/streams/session_subscriptions.hpp"
+#include "runtime/auth/api_keys.hpp"
 
 #include <charconv>
 
@@ -51,6 +52,7 @@ std::uint64_t read_cursor(const query_params& query) {
 void start_stream(const exchange_ptr& ex, const session_actor& session,
                   const watch_start& start, const event_filter& filter) {
   auto& env = ex->env;
+  env.streams.admit(ex->key->id);
   auto one = std::make_shared<stream>(ex, start, filter);
   env.streams.add(one);
   if (!one->over()) // unless the server stops

@@ -6,6 +6,7 @@
 #include "http/edge/thread_context.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "messages/shortage.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/scopes.hpp"
 
@@ -293,12 +294,15 @@ void dispatch(const exchange_ptr& ex) {
   try {
     serve(ex);
   } catch (const refused& e) {
-    ex->refuse(e.code(), e.what());
+    auto answer = error_response({e.code(), e.what()}, ex->id, now_ms());
+    // A stranger's connection does not stay.
+    answer.close = e.code() == errc::unauthorized;
+    ex->send(std::move(answer));
   } catch (const std::exception& e) {
     ex->env.log->error("{} failed: {} request={}",
                        ex->route == nullptr ? "routing" : ex->route->pattern,
                        e.what(), ex->id);
-    ex->refuse(errc::internal, "internal error");
+    ex->refuse(refusal_of(std::current_exception()));
   }
 }
 

@@ -155,6 +155,7 @@ private:
 
 void wait_for_event(const exchange_ptr& ex) {
   auto what = read_wait(*ex);
+  ex->env.streams.admit(ex->key->id);
   with_session(ex, [ex, what](const session_actor& session) {
     std::make_shared<waiting>(ex, what)->begin(session);
   });

@@ -94,6 +94,8 @@ std::string_view reason_of(int status) noexcept {
       return "Conflict";
     case 413:
       return "Content Too Large";
+    case 414:
+      return "URI Too Long";
     case 415:
       return "Unsupported Media Type";
     case 416:
@@ -104,6 +106,8 @@ std::string_view reason_of(int status) noexcept {
       return "Request Header Fields Too Large";
     case 421:
       return "Misdirected Request";
+    case 501:
+      return "Not Implemented";
     case 503:
       return "Service Unavailable";
     case 504:

@@ -110,7 +110,14 @@ void loop::after(std::chrono::microseconds pause, std::function<void()> task) {
 
 void loop::run() {
   auto work = asio::make_work_guard(state_->context);
-  state_->context.run();
+  // What a handler throws costs that one operation, not the process.
+  for (;;)
+    try {
+      state_->context.run();
+      return;
+    } catch (const std::exception& e) {
+      spdlog::error("an operation of an HTTP thread failed: {}", e.what());
+    }
 }
 
 void loop::stop() {

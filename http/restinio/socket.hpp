@@ -1,4 +1,4 @@
-// A TCP socket that does three things which the HTTP library does not.
+// A TCP socket that does four things which the HTTP library does not.
 //
 // It hands connections that begin with a request for git to whom the service
 // `git_handover` of the io_context names; the library sees their end. Once a
@@ -12,11 +12,17 @@
 // is not disturbed. A client that asks while it reads an event stream spoils
 // its own stream.
 //
+// It refuses by the head of a connection's first request, as first_head says:
+// strangers' bodies are not read, and what the library would close without a
+// word gets an answer. Who sets `first_heads` says who is no stranger.
+//
 // It ends connections that send a request without end: the library keeps what
-// it has read of one, many times over where it comes in small chunks, and
-// anybody may send one. What may be read before an answer begins is bounded for
-// a connection, and for all of a thread's together, as `intake` says.
+// it has read of one, many times over where it comes in small chunks. What may
+// be read before an answer begins is bounded for a connection, and for all of a
+// thread's together, as `read_budget` says; what is over it gets 503.
 #pragma once
+
+#include "http/restinio/first_head.hpp"
 
 #include <asio/execution_context.hpp>
 #include <asio/ip/tcp.hpp>
@@ -26,6 +32,7 @@
 #include <array>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +57,27 @@ private:
   }
 };
 
+/// Judges the first head of each connection. Set before the io_context runs;
+/// while it is not, nothing is refused.
+class first_heads : public asio::execution_context::service {
+public:
+  using key_type = first_heads;
+  inline static asio::execution_context::id id;
+
+  explicit first_heads(asio::execution_context& context)
+    : asio::execution_context::service(context) {}
+
+  head_rules rules;
+  /// Turns the id that a client sent, maybe none, into the answer's.
+  std::function<std::string(std::string_view sent)> request_id;
+
+private:
+  void shutdown() override {
+    rules = {};
+    request_id = nullptr;
+  }
+};
+
 /// How much has been read of requests that are not answered yet.
 class read_budget : public asio::execution_context::service {
 public:
@@ -60,7 +88,9 @@ public:
     : asio::execution_context::service(context) {}
 
   /// Below this a connection is left alone however much others have sent.
-  static constexpr std::size_t small = 64 * 1024;
+  static constexpr std::size_t small = 4 * 1024;
+  /// What the library needs for a byte of a body in small chunks.
+  static constexpr std::size_t chunk_overhead = 4;
 
   std::size_t max_of_one = std::size_t{4} << 20;
   std::size_t max_of_all = std::size_t{64} << 20;
@@ -77,8 +107,9 @@ public:
 
   restinio_socket(restinio_socket&& other) noexcept
     : base(std::move(other)), beginning_(other.beginning_),
-      expected_(other.expected_), writing_(other.writing_),
-      taken_in_(std::exchange(other.taken_in_, 0)) {}
+      head_(std::move(other.head_)), expected_(other.expected_),
+      refused_(other.refused_), writing_(other.writing_),
+      weight_(other.weight_), taken_in_(std::exchange(other.taken_in_, 0)) {}
   restinio_socket& operator=(restinio_socket&&) = delete;
 
   ~restinio_socket() {
@@ -96,6 +127,7 @@ public:
     writing_ = true;
     if (taken_in_ > 0)
       take_in(0);
+    weight_ = 1;
     base::async_write_some(
       from, [this, handler = std::forward<Handler>(handler)](
               const asio::error_code& error, std::size_t size) mutable {
@@ -127,12 +159,27 @@ private:
           error = asio::error::eof;
           all = 0;
         }
-        if (!error) {
+        if (!error && !refused_ && !writing_)
+          judge(read);
+        if (!error && !refused_) {
           check_deadlines(read);
-          take_in(taken_in_ + all);
-          if (is_too_much())
+          take_in(taken_in_ + all * weight_);
+          if (is_too_much()) {
+            // The library lets go of what it has at once.
             error = asio::error::message_size;
+            refuse({503, "the server is short of memory for requests, try "
+                         "again"},
+                   {});
+          }
         }
+        // What follows a refusal is read to nowhere, so that the client gets to
+        // read the answer.
+        if (!error && refused_ && (dropped_ += all) <= max_dropped) {
+          read_on(into, 0, std::move(handler));
+          return;
+        }
+        if (!error && refused_)
+          error = asio::error::eof;
         handler(error, error ? 0 : all);
       });
   }
@@ -146,6 +193,33 @@ private:
   void take_in(std::size_t size) {
     service<read_budget>().now += size - taken_in_;
     taken_in_ = size;
+  }
+
+  void judge(std::string_view read) {
+    auto& heads = service<first_heads>();
+    if (!head_ || !heads.request_id)
+      return;
+    auto refused = head_->add(read, heads.rules);
+    if (refused.status != 0)
+      refuse(refused, head_->request_id());
+    else if (head_->done())
+      weight_ = head_->chunked() ? read_budget::chunk_overhead : 1;
+    if (refused.status != 0 || head_->done())
+      head_.reset();
+  }
+
+  void refuse(const head_refusal& why, std::string_view sent_id) {
+    refused_ = true;
+    take_in(0);
+    if (writing_)
+      return; // the answer to another request must stay whole
+    auto& heads = service<first_heads>();
+    auto text = refusal_text(why, heads.request_id ? heads.request_id(sent_id)
+                                                   : std::string{sent_id});
+    [[maybe_unused]] auto sent = ::send(
+      native_handle(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    asio::error_code ignored;
+    base::shutdown(base::shutdown_send, ignored);
   }
 
   bool is_too_much() {
@@ -198,9 +272,17 @@ private:
              MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
+  /// Of what comes after a refusal.
+  static constexpr std::size_t max_dropped = std::size_t{4} << 20;
+
   beginning beginning_ = beginning::unknown;
+  // Of the first request, until it is whole.
+  std::unique_ptr<first_head> head_ = std::make_unique<first_head>();
   bool expected_ = false;
+  bool refused_ = false;
   bool writing_ = false;
+  std::size_t dropped_ = 0;
+  std::size_t weight_ = 1;   // of a byte in the budget
   std::size_t taken_in_ = 0; // since the last answer began
 };
 

@@ -3,6 +3,8 @@
 #include "http/git/listener.hpp"
 #include "http/server/listening.hpp"
 #include "http/server/thread.hpp"
+#include "http/streams/file_readers.hpp"
+#include "http/streams/response_registry.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -15,6 +17,9 @@
 namespace greenroom::http {
 
 namespace {
+
+/// Threads that read logs: as many reads as a disk is given at a time.
+constexpr unsigned reading_threads = 4;
 
 /// How many connections the process has descriptors for. A quarter is kept for
 /// files, pipes and sockets of the rest of the program.
@@ -61,11 +66,15 @@ void server::start() {
                      connections, options_.max_connections,
                      options_.max_connections / 3 * 4 + 4);
   port_ = options_.port;
+  // What a key's clients hold open leaves half for everybody else.
+  shares_ =
+    std::make_unique<stream_shares>(std::max<std::size_t>(connections / 2, 1));
+  files_ = std::make_unique<file_readers>(reading_threads);
   std::vector<std::unique_ptr<http_thread>> made;
   try {
     for (unsigned i = 0; i < count; ++i) {
       made.push_back(std::make_unique<http_thread>(
-        options_, parts_, address,
+        options_, parts_, shared_parts{*files_, *shares_}, address,
         std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }
@@ -112,6 +121,7 @@ void server::stop(std::chrono::milliseconds grace) {
     git_->stop(grace);
   for (auto& one : threads_)
     one->join();
+  files_.reset();
   // They hand connections over until they have ended.
   if (git_)
     git_->join();

@@ -25,7 +25,9 @@ struct host;
 
 namespace greenroom::http {
 
+class file_readers;
 class http_thread;
+class stream_shares;
 namespace git_http {
 class listener;
 }
@@ -75,7 +77,9 @@ private:
   options options_; // not changed once threads run
   server_parts parts_;
   std::unique_ptr<git_http::listener> git_; // null: git is not served
+  std::unique_ptr<stream_shares> shares_;
   std::vector<std::unique_ptr<http_thread>> threads_;
+  std::unique_ptr<file_readers> files_; // works for the threads
   std::uint16_t port_ = 0;
 };
 

@@ -8,13 +8,16 @@
 #include "http/restinio/exchange.hpp"
 #include "http/server/listening.hpp"
 #include "http/server/server.hpp"
+#include "http/streams/file_readers.hpp"
 #include "http/streams/inotify_watcher.hpp"
 #include "http/streams/response_registry.hpp"
 #include "http/streams/session_subscriptions.hpp"
 #include "messages/ids.hpp"
+#include "runtime/auth/api_keys.hpp"
 
 #include <caf/send.hpp>
 
+#include <malloc.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
@@ -47,6 +50,9 @@ constexpr int max_unsent = 128 * 1024;
 /// Connections that wait to be accepted are looked at this often.
 constexpr seconds accept_watch{1};
 
+/// As many connections are a flood, after which memory is given back.
+constexpr std::size_t flood = 500;
+
 /// What a request for git gets on a connection that has begun otherwise.
 response misdirected() {
   response answer;
@@ -68,6 +74,7 @@ struct http_thread::state {
   const std::shared_ptr<http::loop> loop_owner;
   http::loop& loop = *loop_owner;
   request_log requests;
+  file_readers& files;
   response_registry streams;
   inotify_watcher logs{loop};
   http::session_subscriptions session_subscriptions;
@@ -83,6 +90,7 @@ struct http_thread::state {
   int listener = -1; // the library's
   std::uint64_t accepted_before = 0;
   bool starved = false;
+  std::size_t most_open = 0; // connections, since memory was given back
 
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
@@ -91,12 +99,12 @@ struct http_thread::state {
   bool stopping = false;
   std::chrono::steady_clock::time_point stop_at;
 
-  state(const options& o, const server_parts& p, const std::string& where,
-        std::size_t connections)
+  state(const options& o, const server_parts& p, shared_parts shared,
+        const std::string& where, std::size_t connections)
     : opts(o), parts(p), address(asio::ip::make_address(where)),
       max_connections(connections),
-      loop_owner(std::make_shared<http::loop>(p.system)),
-      requests(p.log, loop) {}
+      loop_owner(std::make_shared<http::loop>(p.system)), requests(p.log, loop),
+      files(shared.files), streams(shared.shares, shared.files) {}
 
   void open();
   void spawn_bridge();
@@ -104,6 +112,7 @@ struct http_thread::state {
   bool serves_git();
   std::string request_id(std::string_view sent);
   void watch_accepting();
+  void trim_memory();
   void tick();
 };
 
@@ -128,6 +137,13 @@ void http_thread::state::open() {
   port = chosen.local_endpoint().port();
   asio::use_service<read_budget>(loop.context()).max_of_one =
     opts.max_body * max_body_factor + max_heads;
+  auto& heads = asio::use_service<first_heads>(loop.context());
+  heads.rules.max_body = opts.max_body;
+  heads.rules.knows = [&keys = parts.keys](std::string_view secret) {
+    auto all = keys.snapshot();
+    return !secret.empty() && all->find(secret, now_ms()) != nullptr;
+  };
+  heads.request_id = [this](std::string_view sent) { return request_id(sent); };
   watch->closed = [this](std::uint64_t id) { streams.connection_closed(id); };
   library = std::make_unique<library_server>(
     restinio::external_io_context(loop.context()), [this](auto& settings) {
@@ -226,6 +242,16 @@ void http_thread::state::watch_accepting() {
   }
 }
 
+/// The allocator keeps what a flood of connections took; most of it can be
+/// given back once they have gone.
+void http_thread::state::trim_memory() {
+  most_open = std::max<std::size_t>(most_open, watch->open);
+  if (most_open < flood || watch->open > most_open / 4)
+    return;
+  most_open = watch->open;
+  files.run([] { ::malloc_trim(0); });
+}
+
 void http_thread::state::tick() {
   bridge->tick();
   if (!stopping
@@ -236,8 +262,10 @@ void http_thread::state::tick() {
 }
 
 http_thread::http_thread(const options& opts, const server_parts& parts,
-                         std::string address, std::size_t max_connections)
-  : state_(std::make_unique<state>(opts, parts, address, max_connections)) {}
+                         shared_parts shared, std::string address,
+                         std::size_t max_connections)
+  : state_(
+    std::make_unique<state>(opts, parts, shared, address, max_connections)) {}
 
 http_thread::~http_thread() {
   join();
@@ -261,7 +289,10 @@ void http_thread::start() {
     std::clamp(s.opts.heartbeat / 5, milliseconds{20}, milliseconds{1000});
   s.loop.every(bridge::tick_period, [&s] { s.tick(); });
   s.loop.every(stream_tick, [&s] { s.streams.tick(); });
-  s.loop.every(accept_watch, [&s] { s.watch_accepting(); });
+  s.loop.every(accept_watch, [&s] {
+    s.watch_accepting();
+    s.trim_memory();
+  });
   caf::anon_send(s.parts.registry, join_edge{s.handle});
   s.thread = std::thread{[&s] {
     ::pthread_setname_np(::pthread_self(), "http");

@@ -15,12 +15,21 @@
 
 namespace greenroom::http {
 
+class file_readers;
+class stream_shares;
 struct server_parts;
+
+/// What the threads of a server have in common.
+struct shared_parts {
+  file_readers& files;
+  stream_shares& shares;
+};
 
 class http_thread {
 public:
   http_thread(const options& opts, const server_parts& parts,
-              std::string address, std::size_t max_connections);
+              shared_parts shared, std::string address,
+              std::size_t max_connections);
   ~http_thread();
 
   /// Binds; 0 for any free port. Returns the port. Throws std::system_error.

@@ -1,6 +1,7 @@
 #include "http/streams/inotify_watcher.hpp"
 
 #include "http/edge/loop.hpp"
+#include "runtime/base/fd.hpp"
 
 #include <asio/posix/stream_descriptor.hpp>
 #include <spdlog/spdlog.h>
@@ -47,22 +48,26 @@ struct inotify_watcher::state : std::enable_shared_from_this<state> {
   void drop(const subscription& one);
 
   asio::posix::stream_descriptor notices;
-  bool failed = false;
+  bool failed = false; // at the last try, which was logged
   alignas(inotify_event) std::array<char, 16 * 1024> buffer;
   std::unordered_map<int, std::vector<subscription*>> listeners;
 };
 
 bool inotify_watcher::state::open() {
-  if (notices.is_open() || failed)
-    return !failed;
-  auto fd = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  failed = fd < 0;
-  if (failed) {
-    spdlog::warn("output is followed by looking every few seconds: {}",
-                 std::strerror(errno));
+  if (notices.is_open())
+    return true;
+  unique_fd fd{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+  if (!fd) {
+    // Tried again by the next tick of whoever wants to be told.
+    if (!std::exchange(failed, true))
+      spdlog::warn("output is followed by looking every few seconds for now: "
+                   "{}",
+                   std::strerror(errno));
     return false;
   }
-  notices.assign(fd);
+  failed = false;
+  notices.assign(fd.get());
+  fd.release();
   read();
   return true;
 }

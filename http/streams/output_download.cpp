@@ -1,11 +1,12 @@
 #include "http/streams/output_download.hpp"
 
 #include "http/base/parse.hpp"
-#include "http/edge/loop.hpp"
 #include "http/edge/thread_context.hpp"
+#include "http/streams/file_readers.hpp"
 #include "http/streams/output_pump.hpp"
 #include "http/streams/response_registry.hpp"
 #include "messages/errors.hpp"
+#include "messages/shortage.hpp"
 #include "runtime/auth/api_keys.hpp"
 
 #include <spdlog/spdlog.h>
@@ -91,19 +92,34 @@ private:
   }
 
   /// Finds out how much there is, a bounded step at a time.
-  void measure(const std::shared_ptr<output_reader>& cursor) {
-    if (!ex_)
-      return;
+  void measure(const std::shared_ptr<output_reader>& all) {
+    read_elsewhere(
+      env_,
+      [all] {
+        auto more = all->measure();
+        all->close();
+        return more;
+      },
+      [self = shared_from_this(), all](bool more,
+                                       const std::exception_ptr& failure) {
+        if (self->ex_)
+          self->measured(all, more, failure);
+      });
+  }
+
+  void measured(const std::shared_ptr<output_reader>& all, bool more,
+                const std::exception_ptr& failure) {
     try {
-      if (cursor->measure())
-        env_.loop.post(
-          [self = shared_from_this(), cursor] { self->measure(cursor); });
+      if (failure)
+        std::rethrow_exception(failure);
+      if (more)
+        measure(all);
       else
-        send_part(cursor->total());
+        send_part(all->total());
     } catch (const std::exception& e) {
       env_.log->error("the output of an exec cannot be read: {} request={}",
                       e.what(), ex_->id);
-      ex_->refuse(errc::internal, "internal error");
+      ex_->refuse(refusal_of(std::current_exception()));
       done();
     }
   }
@@ -160,7 +176,7 @@ private:
     // The head goes out at once, also where nothing was printed yet.
     touch();
     pump_ = std::make_shared<output_pump>(
-      env_.loop, std::move(from),
+      env_, std::move(from),
       [this](slice bytes, std::function<void(bool)> taken) {
         body_->write({std::move(bytes)}, std::move(taken));
       },
@@ -241,6 +257,7 @@ void send_output(const exchange_ptr& ex, std::filesystem::path dir,
 
 void follow_output(const exchange_ptr& ex, std::filesystem::path dir,
                    const output_request& what, output_tail::question ask) {
+  ex->env.streams.admit(ex->key->id);
   if (ex->in.head) {
     response head;
     head.content_type = "application/octet-stream";

@@ -1,6 +1,9 @@
 #include "http/streams/output_pump.hpp"
 
 #include "http/edge/loop.hpp"
+#include "http/edge/thread_context.hpp"
+#include "http/streams/file_readers.hpp"
+#include "messages/shortage.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -14,22 +17,22 @@ namespace {
 /// A write that took less shows a quick client.
 constexpr std::chrono::milliseconds quick{100};
 
+/// Before a read is tried again for which descriptors or memory were lacking.
+constexpr std::chrono::milliseconds retry_pause{250};
+
 } // namespace
 
-output_pump::output_pump(http::loop& home, output_reader from, writer to,
+output_pump::output_pump(edge& env, output_reader from, writer to,
                          std::function<void(outcome)> done)
-  : loop_(home), from_(std::move(from)), to_(std::move(to)),
-    done_(std::move(done)) {}
+  : env_(env), from_(std::make_shared<output_reader>(std::move(from))),
+    to_(std::move(to)), done_(std::move(done)) {}
 
 void output_pump::look() {
-  if (writing_ || !done_ || std::exchange(stepping_, true))
+  if (!done_)
     return;
-  loop_.post([weak = weak_from_this()] {
-    if (auto self = weak.lock()) {
-      self->stepping_ = false;
-      self->step();
-    }
-  });
+  again_ = true;
+  if (!writing_ && !reading_)
+    read();
 }
 
 void output_pump::finish() {
@@ -42,43 +45,76 @@ void output_pump::stop() noexcept {
   to_ = nullptr;
 }
 
-void output_pump::step() {
-  if (writing_ || !done_)
-    return;
+void output_pump::read() {
+  again_ = false;
+  reading_ = true;
   auto wanted = size_;
   if (left_)
     wanted = static_cast<std::size_t>(std::min<std::uint64_t>(*left_, wanted));
-  if (wanted == 0) {
-    end(outcome::done);
-    return;
-  }
   if (buffer_->size() < wanted)
     buffer_->resize(wanted);
-  output_reader::step got;
-  try {
-    got = from_.read({buffer_->data(), wanted});
-  } catch (const std::exception& e) {
-    spdlog::error("the output of an exec cannot be read: {}", e.what());
-    end(outcome::broken);
+  read_elsewhere(
+    env_,
+    [from = from_, buffer = buffer_, wanted] {
+      output_reader::step got;
+      if (wanted > 0)
+        got = from->read({buffer->data(), wanted});
+      from->close();
+      return got;
+    },
+    [weak = weak_from_this()](output_reader::step got,
+                              const std::exception_ptr& failure) {
+      if (auto self = weak.lock()) {
+        self->reading_ = false;
+        if (self->done_)
+          self->have_read(got, failure);
+      }
+    });
+}
+
+void output_pump::have_read(output_reader::step got,
+                            const std::exception_ptr& failure) {
+  if (failure)
+    not_read(failure);
+  else if (got.size != 0)
+    write(got.size);
+  else if (left_ && *left_ == 0)
+    end(outcome::done);
+  else if (got.more || again_)
+    read();
+  else if (finishing_)
+    end(left_ ? outcome::broken : outcome::done);
+}
+
+void output_pump::not_read(const std::exception_ptr& failure) {
+  // The machine may have it again in a moment, and the bytes are not lost.
+  if (refusal_of(failure).code == errc::overloaded) {
+    env_.loop.after(retry_pause, [weak = weak_from_this()] {
+      if (auto self = weak.lock())
+        self->look();
+    });
     return;
   }
-  if (got.size != 0) {
-    if (left_)
-      *left_ -= got.size;
-    writing_ = true;
-    write_began_ = std::chrono::steady_clock::now();
-    // A copy: where the connection is gone, this ends the pump at once.
-    auto to = to_;
-    to({buffer_, std::string_view{*buffer_}.substr(0, got.size)},
-       [weak = weak_from_this()](bool well) {
-         if (auto self = weak.lock())
-           self->written(well);
-       });
-  } else if (got.more) {
-    look();
-  } else if (finishing_) {
-    end(left_ ? outcome::broken : outcome::done);
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& e) {
+    spdlog::error("the output of an exec cannot be read: {}", e.what());
   }
+  end(outcome::broken);
+}
+
+void output_pump::write(std::size_t size) {
+  if (left_)
+    *left_ -= size;
+  writing_ = true;
+  write_began_ = std::chrono::steady_clock::now();
+  // A copy: where the connection is gone, this ends the pump at once.
+  auto to = to_;
+  to({buffer_, std::string_view{*buffer_}.substr(0, size)},
+     [weak = weak_from_this()](bool well) {
+       if (auto self = weak.lock())
+         self->written(well);
+     });
 }
 
 void output_pump::written(bool well) {
@@ -91,7 +127,8 @@ void output_pump::written(bool well) {
   size_ = took < quick ? std::min(size_ * 2, max_write) : min_write;
   if (size_ < buffer_->size() && size_ == min_write)
     buffer_ = std::make_shared<std::string>();
-  step();
+  if (done_)
+    read();
 }
 
 void output_pump::end(outcome how) {

@@ -1,8 +1,9 @@
 // Moves what an exec printed from its log to a client, at the client's pace.
 //
-// For one HTTP thread. One write is in flight, from a buffer of its own whose
-// size grows to 256 KiB while the client is quick, so a slow client costs
-// 16 KiB and slows nobody.
+// For one HTTP thread; the log is read on others. One read or one write is in
+// flight, from a buffer of its own whose size grows to 256 KiB while the client
+// is quick, so a slow client costs 16 KiB and slows nobody. Between two reads
+// no file is open.
 #pragma once
 
 #include "http/edge/exchange.hpp"
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,7 +20,7 @@
 
 namespace greenroom::http {
 
-class loop;
+struct edge;
 
 class output_pump : public std::enable_shared_from_this<output_pump> {
 public:
@@ -35,7 +37,7 @@ public:
   };
 
   /// `done` is called once, never from inside `start` and `look`.
-  output_pump(http::loop& home, output_reader from, writer to,
+  output_pump(edge& env, output_reader from, writer to,
               std::function<void(outcome)> done);
 
   /// At most this many bytes are sent.
@@ -57,19 +59,23 @@ public:
   }
 
 private:
-  void step();
+  void read();
+  void have_read(output_reader::step got, const std::exception_ptr& failure);
+  void not_read(const std::exception_ptr& failure);
+  void write(std::size_t size);
   void written(bool well);
   void end(outcome how);
 
-  http::loop& loop_;
-  output_reader from_;
+  edge& env_;
+  const std::shared_ptr<output_reader> from_; // the readers' while `reading_`
   writer to_;
   std::function<void(outcome)> done_; // null: over
   std::optional<std::uint64_t> left_;
   std::shared_ptr<std::string> buffer_ = std::make_shared<std::string>();
   std::size_t size_ = min_write; // of the next write
   bool writing_ = false;
-  bool stepping_ = false; // a step is posted
+  bool reading_ = false;
+  bool again_ = false; // there may be more than the read under way finds
   bool finishing_ = false;
   std::chrono::steady_clock::time_point write_began_;
 };

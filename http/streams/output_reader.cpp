@@ -57,7 +57,46 @@ bool output_reader::load() {
   return !records.empty();
 }
 
+/// Bytes of the wanted streams in the first records, where that is known
+/// without reading all of them.
+std::optional<std::uint64_t>
+output_reader::bytes_in(std::uint64_t records) const {
+  auto of_each = log_.bytes_in(records);
+  if (!of_each)
+    return std::nullopt;
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < output_streams; ++i)
+    if (wants(static_cast<output_stream>(i)))
+      sum += (*of_each)[i];
+  return sum;
+}
+
+/// Passes over as many of the records that are to be skipped as can be without
+/// reading them.
+void output_reader::jump() {
+  std::uint64_t behind = log_.count();
+  std::uint64_t passed = 0;
+  while (behind - next_record_ > records_per_step) {
+    auto middle = next_record_ + (behind - next_record_) / 2;
+    auto bytes = bytes_in(middle);
+    if (!bytes)
+      break;
+    if (*bytes <= to_skip_) {
+      next_record_ = middle;
+      passed = *bytes;
+    } else {
+      behind = middle;
+    }
+  }
+  to_skip_ -= passed;
+}
+
 bool output_reader::measure() {
+  if (next_record_ == 0)
+    if (auto all = bytes_in(log_.count())) {
+      total_ = *all;
+      return false;
+    }
   auto more = load();
   for (auto& one : std::exchange(runs_, {}))
     total_ += one.length;
@@ -66,6 +105,8 @@ bool output_reader::measure() {
 
 output_reader::step output_reader::read(std::span<char> out) {
   step result;
+  if (next_record_ == 0 && to_skip_ > 0)
+    jump();
   if (runs_.empty() && !load())
     return result;
   result.more = true;

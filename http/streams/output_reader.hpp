@@ -1,8 +1,9 @@
 // A place in what an exec printed: reads its log, also while it grows.
 //
 // It goes by the log's index, so it gives no byte that the log may take back,
-// and keeps the order between the streams. One thread at a time; reading does
-// not block but for the disk. Throws std::system_error where reading fails.
+// and keeps the order between the streams. One thread at a time; reading waits
+// for the disk, so it is for file_readers. Throws std::system_error where
+// reading fails.
 #pragma once
 
 #include "runtime/exec/output/output_log.hpp"
@@ -42,11 +43,16 @@ public:
     to_skip_ += bytes;
   }
 
-  /// Counts what there is from here on, and goes there. To be called until
-  /// there is no more; `total` is then right.
+  /// Counts what there is from the beginning. To be called on a new reader
+  /// until there is no more, mostly once; `total` is then right.
   bool measure();
   std::uint64_t total() const noexcept {
     return total_;
+  }
+
+  /// Gives the descriptors back until the next call.
+  void close() noexcept {
+    log_.close();
   }
 
 private:
@@ -59,6 +65,8 @@ private:
 
   bool wants(output_stream stream) const noexcept;
   bool load();
+  void jump();
+  std::optional<std::uint64_t> bytes_in(std::uint64_t records) const;
 
   output_log_reader log_;
   output_choice what_;

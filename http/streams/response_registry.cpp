@@ -1,5 +1,7 @@
 #include "http/streams/response_registry.hpp"
 
+#include "messages/errors.hpp"
+
 #include <vector>
 
 namespace greenroom::http {
@@ -11,12 +13,39 @@ constexpr std::size_t max_dead_keys = 4096;
 
 } // namespace
 
+bool stream_shares::has_room(const std::string& key_id) const {
+  std::lock_guard guard{mutex_};
+  auto found = open_.find(key_id);
+  return found == open_.end() || found->second < max_of_key_;
+}
+
+void stream_shares::add(const std::string& key_id) {
+  std::lock_guard guard{mutex_};
+  ++open_[key_id];
+}
+
+void stream_shares::remove(const std::string& key_id) {
+  std::lock_guard guard{mutex_};
+  if (auto found = open_.find(key_id);
+      found != open_.end() && --found->second == 0)
+    open_.erase(found);
+}
+
+void response_registry::admit(const std::string& key_id) const {
+  if (!shares_.has_room(key_id))
+    throw refused(errc::overloaded,
+                  "this API key has " + std::to_string(shares_.max_of_key())
+                    + " streams, outputs, terminals and waits open, which is "
+                      "all that one key may have; close some of them");
+}
+
 void response_registry::add(std::shared_ptr<long_response> stream) {
   if (ended_ || dead_keys_.contains(stream->key_id())) {
     stream->close();
     return;
   }
   auto id = stream->connection_id();
+  shares_.add(stream->key_id());
   streams_.emplace(id, std::move(stream));
 }
 
@@ -24,6 +53,7 @@ void response_registry::remove(const long_response& stream) {
   auto [begin, end] = streams_.equal_range(stream.connection_id());
   for (auto i = begin; i != end; ++i)
     if (i->second.get() == &stream) {
+      shares_.remove(stream.key_id());
       streams_.erase(i);
       return;
     }

@@ -9,12 +9,15 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 
 namespace greenroom::http {
+
+class file_readers;
 
 /// One of them. All is called on the HTTP thread.
 class long_response {
@@ -35,8 +38,40 @@ public:
   virtual std::uint64_t connection_id() const noexcept = 0;
 };
 
+/// How many such answers each key has on all threads together. Each holds a
+/// connection, which is a descriptor, so no key may have all of them.
+/// Thread-safe.
+class stream_shares {
+public:
+  explicit stream_shares(std::size_t max_of_key) : max_of_key_(max_of_key) {}
+
+  std::size_t max_of_key() const noexcept {
+    return max_of_key_;
+  }
+  bool has_room(const std::string& key_id) const;
+  void add(const std::string& key_id);
+  void remove(const std::string& key_id);
+
+private:
+  const std::size_t max_of_key_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::size_t> open_; // under mutex_
+};
+
 class response_registry {
 public:
+  response_registry(stream_shares& shares, file_readers& files)
+    : shares_(shares), files_(files) {}
+
+  /// The threads that read for such answers.
+  file_readers& files() const noexcept {
+    return files_;
+  }
+
+  /// Before a stream is made: throws refused overloaded where the key has as
+  /// many as it may. Those that ask at the same moment may all be let in.
+  void admit(const std::string& key_id) const;
+
   void add(std::shared_ptr<long_response> stream);
 
   /// Forgets a stream that is over.
@@ -63,6 +98,8 @@ private:
   template <class Predicate>
   void close_if(Predicate matches);
 
+  stream_shares& shares_;
+  file_readers& files_;
   // A connection has two streams where a client sends a second request before
   // the first one's answer has ended.
   std::unordered_multimap<std::uint64_t, std::shared_ptr<long_response>>

@@ -4,11 +4,12 @@
 #include "http/base/parse.hpp"
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
-#include "http/edge/loop.hpp"
 #include "http/edge/thread_context.hpp"
+#include "http/streams/file_readers.hpp"
 #include "http/streams/output_pump.hpp"
 #include "http/streams/response_registry.hpp"
 #include "http/wire/web_socket.hpp"
+#include "messages/shortage.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 
 #include <spdlog/spdlog.h>
@@ -91,18 +92,25 @@ public:
 
 private:
   /// Finds the end of the log, a bounded step at a time.
-  void measure(const std::shared_ptr<output_reader>& cursor) {
-    if (!ex_)
-      return;
-    try {
-      if (cursor->measure())
-        env_.loop.post(
-          [self = shared_from_this(), cursor] { self->measure(cursor); });
-      else
-        find_start(cursor->total());
-    } catch (const std::exception& e) {
-      give_up(e);
-    }
+  void measure(const std::shared_ptr<output_reader>& all) {
+    read_elsewhere(
+      env_,
+      [all] {
+        auto more = all->measure();
+        all->close();
+        return more;
+      },
+      [self = shared_from_this(), all](bool more,
+                                       const std::exception_ptr& failure) {
+        if (!self->ex_)
+          return;
+        if (failure)
+          self->give_up(failure);
+        else if (more)
+          self->measure(all);
+        else
+          self->find_start(all->total());
+      });
   }
 
   /// The last screenful begins with a line.
@@ -120,28 +128,43 @@ private:
   /// A step at a time, as `measure`: there may be many records before it.
   void look_for_line(const std::shared_ptr<output_reader>& from,
                      std::uint64_t start) {
-    if (!ex_)
-      return;
-    try {
-      std::string first(longest_line, '\0');
-      auto got = from->read({first.data(), first.size()});
-      if (got.size == 0 && got.more) {
-        env_.loop.post([self = shared_from_this(), from, start] {
+    struct found {
+      std::string text;
+      bool more = false;
+    };
+    read_elsewhere(
+      env_,
+      [from] {
+        found result{std::string(longest_line, '\0'), false};
+        auto got = from->read({result.text.data(), result.text.size()});
+        from->close();
+        result.text.resize(got.size);
+        result.more = got.size == 0 && got.more;
+        return result;
+      },
+      [self = shared_from_this(), from,
+       start](const found& first, const std::exception_ptr& failure) {
+        if (!self->ex_)
+          return;
+        if (failure) {
+          self->give_up(failure);
+        } else if (first.more) {
           self->look_for_line(from, start);
-        });
-        return;
-      }
-      auto line = std::string_view{first}.substr(0, got.size).find('\n');
-      open(line == std::string_view::npos ? start : start + line + 1);
-    } catch (const std::exception& e) {
-      give_up(e);
-    }
+        } else {
+          auto line = first.text.find('\n');
+          self->open(line == std::string::npos ? start : start + line + 1);
+        }
+      });
   }
 
-  void give_up(const std::exception& e) {
-    env_.log->error("a terminal cannot be read: {} request={}", e.what(),
-                    ex_->id);
-    ex_->refuse(errc::internal, "internal error");
+  void give_up(const std::exception_ptr& failure) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::exception& e) {
+      env_.log->error("a terminal cannot be read: {} request={}", e.what(),
+                      ex_->id);
+    }
+    ex_->refuse(refusal_of(failure));
     done();
   }
 
@@ -168,7 +191,7 @@ private:
     output_reader from{dir_, output_choice::tty};
     from.skip(start);
     pump_ = std::make_shared<output_pump>(
-      env_.loop, std::move(from),
+      env_, std::move(from),
       [this](slice bytes, std::function<void(bool)> taken) {
         socket_->send(std::move(bytes), std::move(taken));
       },
@@ -192,8 +215,16 @@ private:
   /// The exec has ended: what it printed last goes out first.
   void finish() {
     over_ = true;
-    reason_ = ending(dir_);
-    pump_->finish();
+    read_elsewhere(
+      env_, [dir = dir_] { return ending(dir); },
+      [self = shared_from_this()](std::string how,
+                                  const std::exception_ptr& failure) {
+        if (!self->ex_)
+          return;
+        // It is over all the same.
+        self->reason_ = failure ? "its exit record cannot be read now" : how;
+        self->pump_->finish();
+      });
   }
 
   void heard(bool is_text, std::string payload) {
@@ -309,6 +340,7 @@ private:
 
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
                      output_tail::question ask, bool can_type) {
+  ex->env.streams.admit(ex->key->id);
   std::make_shared<terminal>(ex, std::move(dir), std::move(ask), can_type)
     ->begin();
 }

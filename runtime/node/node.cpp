@@ -3,6 +3,7 @@
 #include "actors/directory.hpp"
 #include "actors/disk/log_reader.hpp"
 #include "actors/git/dispatcher.hpp"
+#include "actors/health.hpp"
 #include "actors/key_registry.hpp"
 #include "actors/retention.hpp"
 #include "actors/runner_link/link.hpp"
@@ -16,6 +17,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/watchdog.hpp"
+#include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/node/logging.hpp"
@@ -130,10 +132,15 @@ std::shared_ptr<const sandbox::host> find_host(const config& settings) {
   } catch (const start_error&) {
     throw;
   } catch (const std::exception& e) {
-    throw start_error(std::string{e.what()}
-                      + "; to run all sessions unconfined, as the node's own "
-                        "user: --set sandbox.mode=none");
+    throw start_error(e.what());
   }
+}
+
+// What an earlier run kept back makes room for what a start has to write.
+void make_room(disk_reserve& reserve) {
+  auto problem = reserve.check();
+  if (!problem.empty() && !reserve.spend())
+    spdlog::error("{}, and no reserve is left to start with", problem);
 }
 
 // What one session's commands are shut into.
@@ -174,9 +181,12 @@ struct node::parts {
   admin_key admin;
   std::unique_ptr<key_ring> keys;
   std::atomic<bool> ready{false};
+  std::atomic<std::size_t> reviving{0}; // sessions that have not begun yet
   std::atomic<bool> broken{false};
+  node_health health;
 
   std::shared_ptr<const sandbox::host> host; // what sessions are shut into
+  std::unique_ptr<disk_reserve> reserve;
   std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<runner_link> runners;
 
@@ -205,6 +215,8 @@ struct node::parts {
   void open();
   git_settings git_settings_of() const;
   void start_actors();
+  std::vector<std::string> reasons_not_ready() const;
+  std::vector<std::string> warnings() const;
   void start_http();
   void reconcile_sessions();
   void start_janitor();
@@ -217,6 +229,8 @@ void node::parts::open() {
   raise_descriptor_limit();
   data_dir = prepare_data_dir(settings);
   lock = lock_data_dir(data_dir);
+  reserve = std::make_unique<disk_reserve>(data_dir);
+  make_room(*reserve);
   host = find_host(settings);
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
   keys = std::make_unique<key_ring>(admin.secret);
@@ -267,7 +281,7 @@ void node::parts::start_actors() {
          system->spawn<caf::detached>(
            store_writer,
            std::make_shared<connection_ptr::element_type>(std::move(write_to)),
-           settings.node.name));
+           settings.node.name, reserve.get()));
   context->reader = keep(
     "the store's reader",
     system->spawn<caf::detached>(
@@ -280,7 +294,10 @@ void node::parts::start_actors() {
     keep("the log readers",
          system->spawn(log_reader, data_dir, log_threads, log_queue));
   supervisor = keep("the session supervisor",
-                    system->spawn(session_supervisor, context, projects));
+                    system->spawn(session_supervisor, context, projects,
+                                  revival_report{[this](std::size_t left) {
+                                    reviving = left;
+                                  }}));
   directory =
     keep("the directory", system->spawn(greenroom::directory, context,
                                         supervisor, std::move(projects)));
@@ -290,17 +307,36 @@ void node::parts::start_actors() {
                                            keys.get(), std::move(stored_keys)));
 }
 
+// Why it cannot serve, for readyz.
+std::vector<std::string> node::parts::reasons_not_ready() const {
+  if (!ready)
+    return {"sessions are being brought back"};
+  if (auto left = reviving.load(); left != 0)
+    return {"sessions are being brought back, " + std::to_string(left)
+            + " are still to come"};
+  return health.problems();
+}
+
+// What it serves without, for readyz.
+std::vector<std::string> node::parts::warnings() const {
+  auto result = host->not_in_force;
+  auto disk = syncer->look();
+  if (disk.lag > fsync_queue::late)
+    result.push_back("the disk is slow: what was written "
+                     + std::to_string(disk.lag.count())
+                     + " ms ago is not safe from a power cut yet");
+  if (!disk.problem.empty())
+    result.push_back("the disk does not keep what is written: " + disk.problem);
+  return result;
+}
+
 void node::parts::start_http() {
   server = std::make_unique<http::server>(
     http::options_from(settings),
     http::server_parts{*system, *keys, directory, registry, context->store,
-                       [this]() -> std::vector<std::string> {
-                         if (!ready)
-                           return {"sessions are being brought back"};
-                         return {};
-                       },
-                       [on = host] { return on->not_in_force; },
-                       spdlog::default_logger(), host});
+                       [this] { return reasons_not_ready(); },
+                       [this] { return warnings(); }, spdlog::default_logger(),
+                       host});
   try {
     server->start();
   } catch (const std::runtime_error& e) {
@@ -314,7 +350,7 @@ void node::parts::reconcile_sessions() {
   self->request(supervisor, std::chrono::minutes{3}, reconcile{})
     .receive(
       [](const reconciled& done) {
-        spdlog::info("{} live sessions are back", done.sessions);
+        spdlog::info("{} live sessions are being brought back", done.sessions);
       },
       [&](caf::error& e) { failure = std::move(e); });
   if (failure)
@@ -326,6 +362,11 @@ void node::parts::reconcile_sessions() {
 void node::parts::start_janitor() {
   keep("the janitor", system->spawn(retention, context, supervisor,
                                     settings.sessions.keep_ended));
+  keep("the health watch",
+       system->spawn<caf::detached>(
+         watch_health, context->store,
+         std::function<std::string()>{[this] { return reserve->check(); }},
+         &health));
 }
 
 void node::parts::stop_actors() {

@@ -43,6 +43,13 @@ void make_devices(const fs::path& devices) {
   fs::rename(made, devices);
 }
 
+// What is there already may be in use, and a full disk must not keep a node
+// from starting with the same again.
+void write_if_new(const fs::path& path, std::string_view text, mode_t mode) {
+  if (read_file(path) != text)
+    write_file_atomic(path, text, mode, false);
+}
+
 // What programs expect and what says nothing about the host's users, as it is
 // when the node starts.
 void copy_from_host(const fs::path& etc) {
@@ -50,7 +57,7 @@ void copy_from_host(const fs::path& etc) {
        {"bash.bashrc", "debian_version", "inputrc", "localtime", "mime.types",
         "os-release", "profile", "protocols", "services", "timezone"})
     if (auto text = read_file(fs::path{"/etc"} / name))
-      write_file_atomic(etc / name, *text, 0644, false);
+      write_if_new(etc / name, *text, 0644);
 }
 
 } // namespace
@@ -62,7 +69,7 @@ void write_made_files(const fs::path& files) {
   auto id = std::to_string(user_id);
   const std::string name = host_name_inside;
   auto write = [&](const char* file, const std::string& text) {
-    write_file_atomic(etc / file, text, 0644, false);
+    write_if_new(etc / file, text, 0644);
   };
   // Files of the host that are not the session's have an owner that no
   // namespace knows: the overflow id, nobody.
@@ -81,7 +88,7 @@ void write_made_files(const fs::path& files) {
   // Those that are there may be in use.
   if (::geteuid() == 0 && !has_devices(files))
     make_devices(made_devices(files));
-  write_file_atomic(made_seccomp(files), seccomp_program(), 0600, false);
+  write_if_new(made_seccomp(files), seccomp_program(), 0600);
 }
 
 fs::path made_etc(const fs::path& files) {

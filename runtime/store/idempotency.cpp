@@ -34,12 +34,22 @@ bool take_over(soci::session& sql, const greenroom::begin_request& x,
          == 1;
 }
 
+// One that is too old to count; the others are retention's.
+void drop_expired(soci::session& sql, const greenroom::begin_request& x) {
+  const long long before = x.now - request_lifetime;
+  execute(sql,
+          "DELETE FROM requests WHERE key_id = :key AND name = :name"
+          " AND touched_at < :before",
+          soci::use(x.key_id, "key"), soci::use(x.name, "name"),
+          soci::use(before, "before"));
+}
+
 } // namespace
 
 begun_request begin_request(connection& c, const greenroom::begin_request& x) {
   check_text("Idempotency-Key", x.name);
   return in_transaction(c, [&](soci::session& sql) {
-    drop_old_requests(c, x.now);
+    drop_expired(sql, x);
     begun_request result;
     if (insert(sql, x)) {
       result.planned_id = x.planned_id;

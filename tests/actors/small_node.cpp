@@ -106,8 +106,8 @@ void small_node::start() {
     parts_.push_back(caf::actor_cast<caf::actor>(handle));
     return handle;
   };
-  context->store =
-    keep(system_->spawn<caf::detached>(store_writer, write_to, "test"));
+  context->store = keep(system_->spawn<caf::detached>(
+    store_writer, write_to, "test", static_cast<disk_reserve*>(nullptr)));
   context->reader =
     keep(system_->spawn<caf::detached>(store_reader, open_store(data)));
   auto host = std::make_shared<sandbox::host>();
@@ -117,8 +117,8 @@ void small_node::start() {
   context->logs = keep(system_->spawn(log_reader, data, 1, 64));
   context_ = context;
   std::vector<project_record> projects{rules_};
-  auto supervisor =
-    keep(system_->spawn(session_supervisor, context_, projects));
+  auto supervisor = keep(
+    system_->spawn(session_supervisor, context_, projects, revival_report{}));
   supervisor_ = caf::actor_cast<session_supervisor_actor>(supervisor);
   context->directory = keep(system_->spawn(greenroom::directory, context_,
                                            supervisor, std::move(projects)));

@@ -3,9 +3,14 @@
 #include "tests/api/demo.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/store/batch.hpp"
+#include "runtime/store/connection.hpp"
 
+#include <array>
+#include <future>
 #include <set>
 #include <string>
+#include <thread>
 
 using namespace greenroom::test;
 
@@ -280,4 +285,62 @@ TEST_CASE("no project's repository lies in the data directory") {
     CHECK(made.status == 400);
     CHECK_THAT(made.message(), Catch::Contains("data directory"));
   }
+}
+
+namespace {
+
+// Nobody else can write to the node's store while this lives.
+class locked_store {
+public:
+  explicit locked_store(const node_process& node)
+    : thread_([this, dir = node.data_dir()] {
+        using namespace greenroom;
+        store::connection db{"sqlite3://greenroom.db", dir, sync_mode::normal};
+        std::array<store::operation, 1> hold{[this](store::connection&) {
+          locked_.set_value();
+          release_.get_future().wait();
+        }};
+        store::run_batch(db, hold);
+      }) {
+    locked_.get_future().wait();
+  }
+  locked_store(const locked_store&) = delete;
+  locked_store& operator=(const locked_store&) = delete;
+  ~locked_store() {
+    release_.set_value();
+    thread_.join();
+  }
+
+private:
+  std::promise<void> locked_;
+  std::promise<void> release_;
+  std::thread thread_;
+};
+
+} // namespace
+
+TEST_CASE("a revoked key is dead though the store takes no change") {
+  node_process node{{.sandboxed = false}};
+  auto key = make_key(node, {"projects:read"});
+  auto with_key = node.with_key(key.secret);
+  expect(200, with_key.get("/projects"));
+  {
+    locked_store locked{node};
+    auto revoked = std::async(std::launch::async, [&] {
+      return node.admin().remove("/keys/" + key.id);
+    });
+    CHECK(eventually([&] { return with_key.get("/projects").status == 401; }));
+    CHECK(eventually([&] {
+      auto ready = node.admin().get("/readyz");
+      return ready.status == 503
+             && ready.message().find("store") != std::string::npos;
+    }));
+    CHECK(revoked.get().status == 503);
+    CHECK(with_key.get("/projects").status == 401);
+  }
+  // Its row goes by itself.
+  CHECK(eventually([&] {
+    return node.admin().get("/keys").body.find(key.id) == std::string::npos;
+  }));
+  CHECK(eventually([&] { return node.admin().get("/readyz").status == 200; }));
 }

@@ -94,3 +94,51 @@ TEST_CASE("a full disk loses nothing that was acknowledged") {
   check_ids(events);
   CHECK(events.back().type == "session.ended");
 }
+
+TEST_CASE("on a full disk keys die, sessions end, and a node starts") {
+  node_process node;
+  node.terminate();
+  small_disk disk{node.data_dir()};
+  if (!disk.mounted()) {
+    WARN("not tested: this process may not mount a file system");
+    return;
+  }
+  fs::permissions(node.data_dir(), fs::perms::owner_all);
+  node.start();
+  auto key =
+    expect(201, node.admin().post(
+                  "/keys", {{"name", "k"}, {"scopes", {"projects:read"}}}))
+      .data();
+  auto with_key = node.with_key(key["key"]);
+  expect(200, with_key.get("/projects"));
+  session_user fills{node, json{{"new_branch", "fills"}}};
+  session_user other{node, json{{"new_branch", "other"}}};
+  other.run("true");
+  await("the reserve", [&] { return fs::exists(node.data_dir() / "reserve"); });
+  fills.run("head -c 200M /dev/zero > fill");
+
+  await("it is not ready", [&] {
+    auto ready = node.admin().get("/readyz");
+    return ready.status == 503
+           && ready.message().find("disk is full") != std::string::npos;
+  });
+  // Nothing new is begun.
+  CHECK(other.post("/exec", {{"command", "true"}}).status == 503);
+  expect(200, node.admin().remove("/keys/" + key["id"].get<std::string>()));
+  CHECK(with_key.get("/projects").status == 401);
+  expect(200, other.remove());
+  CHECK(other.status() == "terminated");
+
+  node.kill9();
+  node.start();
+  CHECK(node.admin().get("/readyz").status == 503);
+  CHECK(with_key.get("/projects").status == 401);
+
+  // Space is won by the API: the largest goes.
+  auto ended = fills.remove();
+  INFO(to_string(ended));
+  CHECK(ended.status == 200);
+  CHECK(eventually([&] { return node.admin().get("/readyz").status == 200; }));
+  session_user next{node, json{{"new_branch", "next"}}};
+  CHECK(next.run("echo well")["stdout"] == "well\n");
+}

@@ -1,9 +1,13 @@
 // Much output, and output in awkward shapes.
 #include "tests/api/demo.hpp"
 #include "tests/soak/size.hpp"
+#include "tests/support/sockets.hpp"
+
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <fstream>
+#include <vector>
 
 using namespace greenroom::test;
 
@@ -108,4 +112,47 @@ TEST_CASE("many commands at once each end in exactly one state") {
   }
   auto events = session.timeline("types=exec.exited");
   CHECK(events.size() == static_cast<std::size_t>(count));
+}
+
+TEST_CASE("strangers cost little memory, harm nobody, and it comes back") {
+  const int count = how_many(1000, 8000);
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  node_process node;
+  session_user session{node, json{{"new_branch", "honest"}}};
+  session.run("true");
+  auto before = resident_kib(node.pid());
+  // A body in chunks of a byte, and a head without end.
+  std::string body = "POST " + sessions
+                     + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
+                       "chunked\r\n\r\n";
+  for (int i = 0; i < 10'400; ++i)
+    body += "1\r\nx\r\n";
+  const auto head = "GET / HTTP/1.1\r\nX: " + std::string(15'000, 'x');
+  std::vector<greenroom::unique_fd> strangers;
+  for (int i = 0; i < count; ++i) {
+    strangers.push_back(connect_to(node.port()));
+    try {
+      send_all(strangers.back(), i % 2 == 0 ? body : head);
+    } catch (const std::exception&) {
+      // It was refused while it sent.
+    }
+    if (i % 100 == 0)
+      expect(200, node.admin().get(session.path()));
+  }
+  auto most = resident_kib(node.pid());
+  INFO(before << " KiB before, " << most << " KiB with strangers");
+#ifndef __SANITIZE_ADDRESS__
+  CHECK(most < before + static_cast<std::uint64_t>(count) * 24 + 20 * 1024);
+#endif
+  // An honest body is read all the same.
+  CHECK(session.run(": " + std::string(100'000, 'x') + "; echo well")["stdout"]
+        == "well\n");
+  strangers.clear();
+#ifndef __SANITIZE_ADDRESS__
+  CHECK(
+    eventually([&] { return resident_kib(node.pid()) < before + 24 * 1024; }));
+#endif
 }

@@ -89,7 +89,9 @@ std::string run_git(const fs::path& cwd, const std::vector<std::string>& args) {
   return result.out;
 }
 
-node_process::node_process(node_options options) {
+node_process::node_process(node_options options)
+  : env_(std::move(options.env)), open_files_(options.open_files) {
+  env_.push_back("GREENROOM_FAULTS=" + (dir_.path() / "faults").string());
   for (auto name : {"demo.git", "other.git"})
     fs::copy(seed(), dir_.path() / name, fs::copy_options::recursive);
   auto demo = project("demo", upstream(), options.max_active_sessions);
@@ -133,6 +135,12 @@ void node_process::launch() {
   for (auto& argument : arguments_)
     argv.push_back(argument.data());
   argv.push_back(nullptr);
+  std::vector<char*> env;
+  for (auto all = environ; *all != nullptr; ++all)
+    env.push_back(*all);
+  for (auto& variable : env_)
+    env.push_back(variable.data());
+  env.push_back(nullptr);
   auto log_file = dir_.path() / "log";
   unique_fd log{
     ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
@@ -146,7 +154,11 @@ void node_process::launch() {
       ::_exit(126);
     ::dup2(log.get(), STDOUT_FILENO);
     ::dup2(log.get(), STDERR_FILENO);
-    ::execv(argv.front(), argv.data());
+    if (open_files_ != 0) {
+      rlimit limit{open_files_, open_files_};
+      ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    ::execve(argv.front(), argv.data(), env.data());
     ::_exit(127);
   }
   process_ = open_pidfd(pid_);
@@ -219,6 +231,12 @@ int node_process::wait() {
   pid_ = -1;
   process_.reset();
   return status;
+}
+
+void node_process::inject_faults(const std::string& lines) const {
+  auto next = dir_.path() / "faults.next";
+  std::ofstream{next} << lines;
+  fs::rename(next, dir_.path() / "faults");
 }
 
 std::string node_process::log() const {

@@ -9,6 +9,7 @@
 #include "tests/support/http_client.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -24,6 +25,8 @@ struct node_options {
   bool sandboxed = true;         // bubblewrap and nat, as it comes
   std::vector<std::string> set;  // more of --set
   json project = json::object(); // more of the project `demo`
+  std::vector<std::string> env;  // more of its environment, NAME=VALUE
+  rlim_t open_files = 0;         // its limit of descriptors; 0: ours
 };
 
 class node_process {
@@ -68,6 +71,9 @@ public:
   std::filesystem::path data_dir() const {
     return dir_.path() / "data";
   }
+  /// System calls that the node has wait or fail from now on, as lines of
+  /// runtime/base/injected_faults.hpp. Empty: none.
+  void inject_faults(const std::string& lines) const;
   std::filesystem::path upstream() const {
     return dir_.path() / "demo.git";
   }
@@ -84,6 +90,8 @@ private:
 
   temp_dir dir_;
   std::vector<std::string> arguments_;
+  std::vector<std::string> env_;
+  rlim_t open_files_ = 0;
   std::string admin_key_;
   std::size_t log_before_ = 0; // of the start at hand
   pid_t pid_ = -1;

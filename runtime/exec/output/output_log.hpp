@@ -96,8 +96,9 @@ private:
 };
 
 /// Reads one exec's log, also while it grows. Files that do not exist are an
-/// empty log. Descriptors are kept open between calls, so one reader is for
-/// one thread at a time. Throws std::system_error where reading fails.
+/// empty log. Descriptors are kept open between calls until `close`, so one
+/// reader is for one thread at a time. Throws std::system_error where reading
+/// fails.
 class output_log_reader {
 public:
   explicit output_log_reader(std::filesystem::path dir);
@@ -112,6 +113,19 @@ public:
 
   /// Bytes in the stream's file.
   std::uint64_t size(output_stream stream) const;
+
+  /// How many records the index has; the last one may be torn.
+  std::uint64_t count() const;
+
+  /// How many bytes of each stream the first `count` records tell of, found
+  /// from the last of them backwards. Nothing where that would need a long
+  /// look, since some stream has been silent, or where the log is damaged
+  /// there: then only reading from the beginning tells.
+  std::optional<std::array<std::uint64_t, output_streams>>
+  bytes_in(std::uint64_t count) const;
+
+  /// Gives the descriptors back; the next call opens the files again.
+  void close() noexcept;
 
 private:
   std::filesystem::path dir_;

@@ -1,3 +1,4 @@
+#include "runtime/base/injected_faults.hpp"
 #include "runtime/exec/output/output_index.hpp"
 #include "runtime/exec/output/output_log.hpp"
 
@@ -40,6 +41,10 @@ std::uint64_t size_of(int fd, const fs::path& path) {
 
 std::size_t read_at(int fd, std::uint64_t offset, std::span<char> out,
                     const fs::path& path) {
+  if (auto error = injected_fault("pread")) {
+    errno = error;
+    fail("cannot read", path);
+  }
   std::size_t done = 0;
   while (done < out.size()) {
     auto n = ::pread(fd, out.data() + done, out.size() - done,
@@ -110,6 +115,60 @@ std::uint64_t output_log_reader::size(output_stream stream) const {
   auto& file = files_[static_cast<std::size_t>(stream)];
   auto path = dir_ / name(stream);
   return open_once(file, path, O_RDONLY) ? size_of(file.get(), path) : 0;
+}
+
+void output_log_reader::close() noexcept {
+  index_.reset();
+  for (auto& file : files_)
+    file.reset();
+}
+
+std::uint64_t output_log_reader::count() const {
+  auto path = dir_ / output_index_file;
+  if (!open_once(index_, path, O_RDONLY))
+    return 0;
+  return size_of(index_.get(), path) / sizeof(index_entry);
+}
+
+std::optional<std::array<std::uint64_t, output_streams>>
+output_log_reader::bytes_in(std::uint64_t count) const {
+  constexpr std::uint64_t step = 256;
+  constexpr std::uint64_t longest_look = 8192;
+  std::array<std::uint64_t, output_streams> result{};
+  std::array<std::uint64_t, output_streams> sizes{};
+  std::array<bool, output_streams> known{};
+  for (std::size_t i = 0; i < output_streams; ++i) {
+    sizes[i] = size(static_cast<output_stream>(i));
+    known[i] = sizes[i] == 0;
+  }
+  auto path = dir_ / output_index_file;
+  if (count == 0 || !open_once(index_, path, O_RDONLY))
+    return result;
+  std::array<index_entry, step> entries;
+  for (auto end = count; end > 0 && std::ranges::count(known, false) != 0;) {
+    if (count - end > longest_look)
+      return std::nullopt;
+    auto begin = end - std::min(end, step);
+    std::span wanted{entries.data(), static_cast<std::size_t>(end - begin)};
+    auto bytes = read_at(
+      index_.get(), begin * sizeof(index_entry),
+      {reinterpret_cast<char*>(wanted.data()), wanted.size_bytes()}, path);
+    if (bytes != wanted.size_bytes())
+      return std::nullopt;
+    for (auto i = wanted.size(); i-- > 0;) {
+      auto record = from_entry(wanted[i]);
+      if (!record)
+        return std::nullopt;
+      auto stream = static_cast<std::size_t>(record->stream);
+      if (std::exchange(known[stream], true))
+        continue;
+      result[stream] = record->offset + record->length;
+      if (result[stream] > sizes[stream])
+        return std::nullopt;
+    }
+    end = begin;
+  }
+  return result;
 }
 
 std::uint64_t recover_output_log(const fs::path& dir) {

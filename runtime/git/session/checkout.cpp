@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/remove_tree.hpp"
 #include "runtime/git/common/handles.hpp"
 #include "runtime/git/session/branch_position.hpp"
 
@@ -206,7 +207,7 @@ void make_checkout(const checkout_spec& spec) {
     return;
   }
   const auto partial = unplaced(target);
-  fs::remove_all(partial);
+  remove_tree(partial);
   try {
     build(partial, spec);
   } catch (...) {
@@ -221,7 +222,7 @@ void discard_unplaced(const fs::path& checkout) {
   if (!fs::exists(checkout.parent_path()))
     return;
   place_lock lock{checkout};
-  fs::remove_all(unplaced(checkout));
+  remove_tree(unplaced(checkout));
 }
 
 void install_checkout(const fs::path& checkout, bool durable) {

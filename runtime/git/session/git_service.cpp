@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/remove_tree.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/merges.hpp"
 #include "runtime/git/session/branch_position.hpp"
@@ -77,32 +78,15 @@ const char* word_for(git::merge_answer answer) {
   return "";
 }
 
-// Whoever works in a session may close directories to us who own them.
-void open_up(const fs::path& top) {
-  fs::permissions(top, fs::perms::owner_all, fs::perm_options::add);
-  for (const auto& entry : fs::directory_iterator{top})
-    if (entry.symlink_status().type() == fs::file_type::directory)
-      open_up(entry.path());
-}
-
-void remove_whole(const fs::path& path) {
-  std::error_code closed;
-  fs::remove_all(path, closed);
-  if (!closed)
-    return;
-  open_up(path);
-  fs::remove_all(path);
-}
-
 // What is taken away first gets another name, so that a crash half-way leaves
 // nothing that could be mistaken for the whole.
-void remove_tree(const fs::path& path) {
+void take_away(const fs::path& path) {
   auto doomed = path;
   doomed += ".removed";
-  remove_whole(doomed);
+  remove_tree(doomed);
   std::error_code absent;
   fs::rename(path, doomed, absent);
-  remove_whole(doomed);
+  remove_tree(doomed);
 }
 
 // Without a name git makes no commit; whoever works in the session may choose
@@ -448,8 +432,8 @@ done git_service::run(const remove_checkout& request) {
   auto dir = session_dir(request.session_id);
   // First, for it may come into its place until then.
   git::discard_unplaced(dir / "checkout");
-  remove_tree(dir / "checkout");
-  remove_whole(dir / "home");
+  take_away(dir / "checkout");
+  remove_tree(dir / "home");
   fs::remove(dir / "runner.json");
   fs::remove(dir / "runner.sock");
   remove_groups_of(request.session_id);
@@ -457,7 +441,7 @@ done git_service::run(const remove_checkout& request) {
 }
 
 done git_service::run(const remove_session_files& request) {
-  remove_tree(session_dir(request.session_id));
+  take_away(session_dir(request.session_id));
   remove_groups_of(request.session_id);
   return {};
 }

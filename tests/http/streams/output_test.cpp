@@ -1,5 +1,6 @@
 // What execs printed, over real sockets and from real logs.
 #include "runtime/base/files.hpp"
+#include "runtime/base/injected_faults.hpp"
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
@@ -10,6 +11,8 @@
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
 
+#include <cerrno>
+#include <chrono>
 #include <fstream>
 #include <memory>
 
@@ -149,6 +152,62 @@ TEST_CASE("a range of the output is served alone") {
     CHECK(answer.status == 200);
     CHECK(answer.body == "0123456789");
   }
+}
+
+TEST_CASE("a range of much output needs no look at all of its index") {
+  fixture f;
+  exec_log log{f.exec_dir("e1")};
+  std::string all;
+  for (int i = 0; i < 40'000; ++i) {
+    auto line = std::to_string(i) + '\n';
+    log.print(i % 3 == 0 ? output_stream::err : output_stream::out, line);
+    all += line;
+  }
+  auto size = all.size();
+  // Whoever read the index from its beginning would get no further than this.
+  {
+    std::fstream index{f.exec_dir("e1") / output_index_file,
+                       std::ios::in | std::ios::out | std::ios::binary};
+    index.seekp(1'000 * 40);
+    index << std::string(40, 'x');
+  }
+  auto last = get(f, "e1/output",
+                  "Range: bytes=" + std::to_string(size - 1000) + "-\r\n");
+  CHECK(last.status == 206);
+  CHECK(last.headers["content-range"]
+        == "bytes " + std::to_string(size - 1000) + '-'
+             + std::to_string(size - 1) + '/' + std::to_string(size));
+  CHECK(last.body == all.substr(size - 1000));
+  auto middle = get(f, "e1/output", "Range: bytes=150000-150099\r\n");
+  CHECK(middle.body == all.substr(150'000, 100));
+}
+
+TEST_CASE("an answer whose files cannot be opened says what is lacking") {
+  fixture f;
+  exec_log log{f.exec_dir("e1")};
+  log.print(output_stream::out, "something");
+  inject_fault("pread", {std::chrono::milliseconds{0}, EMFILE});
+  auto refused = get(f, "e1/output");
+  clear_faults();
+  CHECK(refused.status == 503);
+  CHECK(refused.headers["retry-after"] == "1");
+  CHECK(json::parse(refused.body)["error"]["code"] == "OVERLOADED");
+  CHECK(get(f, "e1/output").status == 200);
+}
+
+TEST_CASE("what is followed goes on when descriptors were lacking") {
+  fixture f;
+  start(f, "e1");
+  exec_log log{f.exec_dir("e1")};
+  inject_fault("pread", {std::chrono::milliseconds{0}, EMFILE});
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", execs_path + "e1/output?follow=true", admin_secret));
+  log.print(output_stream::out, "something");
+  log.exit();
+  CHECK(client.receive_head().status == 200);
+  clear_faults();
+  CHECK(client.read_stream_to_end() == "something");
 }
 
 TEST_CASE("a wrong question about output is refused") {

@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <random>
 #include <string>
@@ -21,6 +22,11 @@ namespace {
 constexpr auto no_cap = std::numeric_limits<std::uint64_t>::max();
 constexpr auto out = output_stream::out;
 constexpr auto err = output_stream::err;
+
+std::size_t open_files() {
+  std::filesystem::directory_iterator all{"/proc/self/fd"};
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
 
 // A log and its directory.
 struct fixture {
@@ -296,4 +302,50 @@ TEST_CASE("a log cut anywhere recovers to a beginning of what was written") {
     CHECK(texts[0].starts_with(log.text(out)));
     CHECK(texts[1].starts_with(log.text(err)));
   }
+}
+
+TEST_CASE("how much there is of each stream is found from the end") {
+  fixture log;
+  CHECK(log.reader().bytes_in(0) == std::array<std::uint64_t, 3>{});
+  log.append(err, "first\n");
+  for (int i = 0; i < 3000; ++i)
+    log.append(out, "line\n");
+  log.append(err, "last\n");
+  auto reader = log.reader();
+  CHECK(reader.count() == 3002);
+  CHECK(reader.bytes_in(0) == std::array<std::uint64_t, 3>{0, 0, 0});
+  CHECK(reader.bytes_in(1) == std::array<std::uint64_t, 3>{0, 6, 0});
+  CHECK(reader.bytes_in(1001) == std::array<std::uint64_t, 3>{5000, 6, 0});
+  CHECK(reader.bytes_in(3002) == std::array<std::uint64_t, 3>{15'000, 11, 0});
+  // A stream that has been silent for long is not looked for.
+  for (int i = 0; i < 10'000; ++i)
+    log.append(out, "line\n");
+  CHECK_FALSE(reader.bytes_in(reader.count()));
+}
+
+TEST_CASE("a torn record at the end tells nothing of what there is") {
+  fixture log;
+  log.append(out, "whole");
+  log.append(out, "torn");
+  std::filesystem::resize_file(log.dir.path() / output_index_file,
+                               2 * sizeof(index_entry) - 1);
+  auto reader = log.reader();
+  CHECK(reader.bytes_in(reader.count()) == std::array<std::uint64_t, 3>{5});
+  std::fstream{log.dir.path() / output_index_file,
+               std::ios::in | std::ios::out | std::ios::binary}
+    << "damage";
+  CHECK_FALSE(reader.bytes_in(1));
+}
+
+TEST_CASE("a reader that is closed holds no file, and reads on") {
+  fixture log;
+  log.append(out, "one");
+  auto reader = log.reader();
+  auto before = open_files();
+  CHECK(reader.records(0, 10).size() == 1);
+  CHECK(open_files() > before);
+  reader.close();
+  CHECK(open_files() == before);
+  log.append(out, "two");
+  CHECK(reader.records(0, 10).size() == 2);
 }

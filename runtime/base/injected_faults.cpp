@@ -1,0 +1,61 @@
+#include "runtime/base/injected_faults.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <thread>
+
+namespace greenroom {
+
+namespace {
+
+std::atomic<bool> any{false};
+std::mutex guard;
+std::map<std::string, fault, std::less<>> faults; // under guard
+
+fault find(std::string_view call) {
+  std::lock_guard lock{guard};
+  auto found = faults.find(call);
+  return found == faults.end() ? fault{} : found->second;
+}
+
+fault find_in_file(const char* path, std::string_view call) {
+  std::ifstream file{path};
+  std::string name;
+  long delay = 0;
+  int error = 0;
+  while (file >> name >> delay >> error)
+    if (name == call)
+      return {std::chrono::milliseconds{delay}, error};
+  return {};
+}
+
+} // namespace
+
+int injected_fault(std::string_view call) {
+  static const char* const path = std::getenv("GREENROOM_FAULTS");
+  if (path == nullptr && !any)
+    return 0;
+  auto found = any ? find(call) : fault{};
+  if (path != nullptr)
+    found = find_in_file(path, call);
+  if (found.delay.count() > 0)
+    std::this_thread::sleep_for(found.delay);
+  return found.error;
+}
+
+void inject_fault(const std::string& call, fault what) {
+  std::lock_guard lock{guard};
+  faults[call] = what;
+  any = true;
+}
+
+void clear_faults() {
+  std::lock_guard lock{guard};
+  faults.clear();
+  any = false;
+}
+
+} // namespace greenroom

@@ -1,0 +1,95 @@
+#include "http/restinio/first_head.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+
+using namespace greenroom::http;
+
+namespace {
+
+const head_rules rules{[](std::string_view secret) { return secret == "good"; },
+                       1000};
+
+// The status for a head that comes in pieces of `size` bytes; 0: it is fine.
+int status_of(const std::string& text, std::size_t size) {
+  first_head head;
+  for (std::size_t at = 0; at < text.size() && !head.done(); at += size)
+    if (auto refused = head.add(std::string_view{text}.substr(at, size), rules);
+        refused.status != 0)
+      return refused.status;
+  return head.done() ? 0 : -1;
+}
+
+int status_of(const std::string& text) {
+  auto status = status_of(text, text.size());
+  CHECK(status_of(text, 1) == status);
+  CHECK(status_of(text, 7) == status);
+  return status;
+}
+
+int with_fields(const std::string& fields) {
+  return status_of("POST /x HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n");
+}
+
+const std::string key = "Authorization: Bearer good\r\n";
+
+} // namespace
+
+TEST_CASE("a first head that is in order passes") {
+  CHECK(status_of("GET / HTTP/1.1\r\nHost: x\r\n\r\n") == 0);
+  CHECK(status_of("\r\nGET / HTTP/1.0\n\n") == 0);
+  CHECK(with_fields(key + "Content-Length: 5\r\n") == 0);
+  CHECK(with_fields("X-API-Key: good\r\nTransfer-Encoding: chunked\r\n") == 0);
+  CHECK(with_fields("Content-Length: 0\r\n") == 0);
+  CHECK(status_of("GET / HTTP/1.1\r\n") == -1); // not yet known
+}
+
+TEST_CASE("a body needs a key that is known") {
+  for (auto body :
+       {"Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n"}) {
+    CHECK(with_fields(body) == 401);
+    CHECK(with_fields(body + std::string{"X-API-Key: bad\r\n"}) == 401);
+    CHECK(with_fields(body + std::string{"Authorization: Basic good\r\n"})
+          == 401);
+    CHECK(with_fields(body + key) == 0);
+    CHECK(with_fields(key + body) == 0);
+  }
+  CHECK(with_fields(key + "Content-Length: 1000\r\n") == 0);
+  CHECK(with_fields(key + "Content-Length: 1001\r\n") == 413);
+}
+
+TEST_CASE("what RESTinio would close without a word has a status") {
+  auto much = std::string(20'000, 'a');
+  CHECK(status_of(much) == 414);
+  CHECK(status_of("GET /" + much + " HTTP/1.1\r\n\r\n") == 414);
+  CHECK(with_fields("X: " + much + "\r\n") == 431);
+  std::string many;
+  for (int i = 0; i < 97; ++i)
+    many += "X: y\r\n";
+  CHECK(with_fields(many) == 431);
+  std::string large;
+  for (int i = 0; i < 10; ++i)
+    large += "X: " + std::string(10'000, 'y') + "\r\n";
+  CHECK(with_fields(large) == 431);
+  CHECK(status_of("BREW /pot HTTP/1.1\r\n\r\n") == 501);
+  CHECK(status_of("\x16\x03\x01 tls\r\n\r\n") == 400);
+  CHECK(with_fields("no colon\r\n") == 400);
+  CHECK(with_fields("Blank : before\r\n") == 400);
+  CHECK(with_fields("Content-Length: 5\r\nContent-Length: 6\r\n") == 400);
+  CHECK(with_fields("Content-Length: -1\r\n") == 400);
+  CHECK(with_fields(key + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n")
+        == 400);
+  CHECK(with_fields(key + "Transfer-Encoding: gzip, chunked\r\n") == 501);
+}
+
+TEST_CASE("a refusal is a whole answer") {
+  auto text = refusal_text({401, "no \"key\""}, "id-1");
+  CHECK(text.starts_with("HTTP/1.1 401 Unauthorized\r\n"));
+  CHECK(text.find("X-Request-Id: id-1\r\n") != std::string::npos);
+  CHECK(text.find("WWW-Authenticate: Bearer") != std::string::npos);
+  CHECK(text.find(R"("code":"UNAUTHORIZED")") != std::string::npos);
+  auto body = text.substr(text.find("\r\n\r\n") + 4);
+  CHECK(text.find("Content-Length: " + std::to_string(body.size()) + "\r\n")
+        != std::string::npos);
+}
