@@ -21,8 +21,15 @@ const std::string& insert_sql() {
       names.append(", ").append(name);
       values.append(", :").append(name);
     });
-    return "INSERT INTO sessions (" + names + ") VALUES (" + values
-           + ") ON CONFLICT DO NOTHING";
+    // Equal branches are for the index; that git could not keep this branch and
+    // a live one as files and directories, a beside a/b, is for this condition.
+    return "INSERT INTO sessions (" + names + ") SELECT " + values
+           + " WHERE NOT EXISTS (SELECT 1 FROM sessions"
+             " WHERE project_id = :project_id AND "
+           + std::string{is_live_sql}
+           + " AND (substr(branch, 1, length(:branch) + 1) = :branch || '/'"
+             " OR substr(:branch, 1, length(branch) + 1) = branch || '/'))"
+             " ON CONFLICT DO NOTHING";
   }();
   return text;
 }
@@ -61,8 +68,14 @@ bool exists(soci::session& sql, const std::string& table,
 struct occupancy {
   std::uint32_t live = 0;
   long long free_slot = 0; // the lowest
-  bool has_branch = false;
+  bool has_branch = false; // or one that cannot be beside it
 };
+
+/// True for branches of which git keeps only one: a reference is a file, and
+/// what is before a slash a directory.
+bool collide(const std::string& a, const std::string& b) {
+  return a == b || a.starts_with(b + '/') || b.starts_with(a + '/');
+}
 
 occupancy look(soci::session& sql, const std::string& project_id,
                const std::string& wanted_branch) {
@@ -79,7 +92,7 @@ occupancy look(soci::session& sql, const std::string& project_id,
     ++result.live;
     if (slot == result.free_slot)
       ++result.free_slot;
-    result.has_branch = result.has_branch || branch == wanted_branch;
+    result.has_branch = result.has_branch || collide(branch, wanted_branch);
   }
   return result;
 }

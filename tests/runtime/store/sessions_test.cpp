@@ -84,6 +84,20 @@ TEST_CASE_METHOD(store_fixture, "a branch is held while its session lives") {
   CHECK(insert_session(c, some_session("a"), 9) == insert_result::ok);
 }
 
+TEST_CASE_METHOD(store_fixture,
+                 "a live branch keeps off those that git cannot keep with it") {
+  auto holder = insert(some_session("a/b"));
+  for (auto branch : {"a", "a/b", "a/b/c", "a/b/c/d"})
+    CHECK(insert_session(c, some_session(branch), 9)
+          == insert_result::branch_taken);
+  for (auto branch : {"a/c", "a/bb", "ab", "b", "A"})
+    CHECK(insert_session(c, some_session(branch), 9) == insert_result::ok);
+  put_project(c, some_project("other"));
+  CHECK(insert_session(c, some_session("a", "other"), 9) == insert_result::ok);
+  end(holder);
+  CHECK(insert_session(c, some_session("a/b/c"), 9) == insert_result::ok);
+}
+
 TEST_CASE_METHOD(store_fixture, "an id is used once") {
   auto session = insert(some_session("a"));
   session.branch = "b";
