@@ -14,6 +14,7 @@ void list_sessions(const exchange_ptr& ex);
 void create_session(const exchange_ptr& ex);
 void get_session(const exchange_ptr& ex);
 void terminate_session(const exchange_ptr& ex);
+void discard_session(const exchange_ptr& ex);
 void checkin_session(const exchange_ptr& ex);
 void extend_session(const exchange_ptr& ex);
 
@@ -62,8 +63,11 @@ void delete_project(const exchange_ptr& ex);
 void list_keys(const exchange_ptr& ex);
 void create_key(const exchange_ptr& ex);
 void revoke_key(const exchange_ptr& ex);
+void whoami(const exchange_ptr& ex);
 
 // operations.cpp
+void index(const exchange_ptr& ex);
+void errors(const exchange_ptr& ex);
 void healthz(const exchange_ptr& ex);
 void readyz(const exchange_ptr& ex);
 void version(const exchange_ptr& ex);

@@ -1,10 +1,12 @@
 #include "runtime/api_json/reviews.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/routes.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/streams/output_download.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/auth/scopes.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
 #include <nlohmann/json.hpp>
@@ -55,13 +57,22 @@ std::string read_comment(const exchange& ex, bool needed) {
   return comment;
 }
 
-void decide(const exchange_ptr& ex, bool approve) {
-  auto comment = read_comment(*ex, !approve);
+void decide(const exchange_ptr& ex, bool approve, std::string comment) {
   ask_project<review_record>(
     ex, ex->env.options.change,
     decide_review{review_id(*ex), ex->by(), approve, std::move(comment),
                   ex->repeated},
     [ex](const review_record& review) { reply_with(ex, review); });
+}
+
+/// Two pairs of eyes: only an administrator approves what his own key has
+/// checked in.
+void check_may_approve(const exchange& ex, const review_record& review) {
+  if (review.created_by == ex.key->id
+      && !has_any(*ex.key, scopes_for(access::admin)))
+    throw refused(errc::forbidden,
+                  "the key that checked the work in cannot approve it: have "
+                  "another key approve it, or an administrator");
 }
 
 void follow(const exchange_ptr& ex, const output_request& what) {
@@ -126,11 +137,17 @@ void get_review_output(const exchange_ptr& ex) {
 }
 
 void approve_review(const exchange_ptr& ex) {
-  decide(ex, true);
+  auto comment = read_comment(*ex, false);
+  ask_project<review_record>(ex, ex->env.options.look_up,
+                             greenroom::get_review{review_id(*ex)},
+                             [ex, comment](const review_record& review) {
+                               check_may_approve(*ex, review);
+                               decide(ex, true, comment);
+                             });
 }
 
 void reject_review(const exchange_ptr& ex) {
-  decide(ex, false);
+  decide(ex, false, read_comment(*ex, true));
 }
 
 } // namespace greenroom::http::handlers

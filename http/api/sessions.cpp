@@ -1,9 +1,11 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/routes.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/git/clone_url.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/auth/scopes.hpp"
 #include "runtime/git/common/refs.hpp"
 
 #include <nlohmann/json.hpp>
@@ -155,6 +157,23 @@ std::string checkin_json(const checkin_reply& done, bool skip_review) {
   return to_text(result);
 }
 
+void terminate(const exchange_ptr& ex, std::string_view message) {
+  greenroom::terminate_session what{ex->by(), ex->repeated};
+  change_in_session<terminate_reply>(
+    ex, ex->env.options.change, std::move(what),
+    [ex, message](const terminate_reply& done) {
+      ex->reply(200, to_text({{"status", "terminated"},
+                              {"id", done.session_id},
+                              {"message", message},
+                              {"rescue_refs", done.rescue_refs}}));
+    });
+}
+
+bool is_made_by(const session_view& view, const std::string& key_id) {
+  auto session = nlohmann::json::parse(view.json.view(), nullptr, false);
+  return session.is_object() && session.value("created_by", "") == key_id;
+}
+
 } // namespace
 
 void list_sessions(const exchange_ptr& ex) {
@@ -219,16 +238,22 @@ void checkin_session(const exchange_ptr& ex) {
 }
 
 void terminate_session(const exchange_ptr& ex) {
-  change_in_session<terminate_reply>(
-    ex, ex->env.options.change, greenroom::terminate_session{ex->by()},
-    [ex](const terminate_reply& done) {
-      ex->reply(200, ordered_json{{"status", "terminated"},
-                                  {"id", done.session_id},
-                                  {"message",
-                                   "Session force-terminated. Preview removed, "
-                                   "token revoked."},
-                                  {"rescue_refs", done.rescue_refs}}
-                       .dump());
+  terminate(ex, "Session force-terminated. Preview removed, token revoked.");
+}
+
+void discard_session(const exchange_ptr& ex) {
+  if (!ex->in.body.empty()) {
+    auto body = parse_object(ex->in.body);
+    object_reader{body}.done();
+  }
+  read_in_session<session_view>(
+    ex, ex->env.options.look_up, greenroom::get_session{},
+    [ex](const session_view& view) {
+      if (!is_made_by(view, ex->key->id)
+          && !has_any(*ex->key, scopes_for(access::admin)))
+        throw refused(errc::forbidden,
+                      "only the key that made a session may discard it");
+      terminate(ex, "Session discarded. Preview removed, token revoked.");
     });
 }
 
