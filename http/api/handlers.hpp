@@ -18,6 +18,9 @@ void discard_session(const exchange_ptr& ex);
 void checkin_session(const exchange_ptr& ex);
 void extend_session(const exchange_ptr& ex);
 
+// all_sessions.cpp
+void list_all_sessions(const exchange_ptr& ex);
+
 // git.cpp
 void rotate_token(const exchange_ptr& ex);
 void get_git_state(const exchange_ptr& ex);
@@ -47,6 +50,7 @@ void get_review_diff(const exchange_ptr& ex);
 void get_review_output(const exchange_ptr& ex);
 void approve_review(const exchange_ptr& ex);
 void reject_review(const exchange_ptr& ex);
+void merge_review(const exchange_ptr& ex);
 
 // events.cpp
 void watch_events(const exchange_ptr& ex);

@@ -26,8 +26,11 @@ constexpr bool replayed = false;
 constexpr bool never_replayed = true;
 
 constexpr route table[] = {
+  {verb::get, "/sessions", read_session, no_body, handlers::list_all_sessions,
+   replayed, "status,feature_slug,created_by,label,limit,cursor"},
   {verb::get, "/projects/{id}/sessions", read_session, no_body,
-   handlers::list_sessions, replayed, "status,feature_slug,limit,cursor"},
+   handlers::list_sessions, replayed,
+   "status,feature_slug,created_by,label,limit,cursor"},
   {verb::post, "/projects/{id}/sessions", change_session, with_body,
    handlers::create_session, never_replayed},
   {verb::get, "/projects/{id}/sessions/{sid}", read_session, no_body,
@@ -87,6 +90,8 @@ constexpr route table[] = {
    with_body, handlers::approve_review},
   {verb::post, "/projects/{id}/reviews/{rid}/reject", change_session, with_body,
    handlers::reject_review},
+  {verb::post, "/projects/{id}/reviews/{rid}/merge", change_session, with_body,
+   handlers::merge_review},
 
   {verb::get, "/projects", read_projects, no_body, handlers::list_projects,
    replayed, "limit,cursor"},

@@ -177,16 +177,7 @@ bool is_made_by(const session_view& view, const std::string& key_id) {
 } // namespace
 
 void list_sessions(const exchange_ptr& ex) {
-  query_params query{ex->in.query};
-  greenroom::list_sessions what;
-  what.status = query.text("status");
-  session_status known{};
-  if (!what.status.empty() && !parse(what.status, known))
-    refuse("status must be creating, active, checking_in, ended, expired, "
-           "terminated or failed");
-  what.feature_slug = query.text("feature_slug");
-  what.limit = query.limit();
-  what.cursor = query.text("cursor");
+  auto what = read_listing(query_params{ex->in.query});
   with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
     ask<session_page>(
       ex, project, ex->env.options.ordinary, what,

@@ -110,6 +110,19 @@ bool insert_in_slot(soci::session& sql, session_row& row, long long slot) {
   return statement.get_affected_rows() == 1;
 }
 
+/// Whether a row goes into the page is not always for the database to say.
+bool has_count(const session_query& query) {
+  return query.limit > 0 && query.label.empty();
+}
+
+bool has_label(const session_record& session, const std::string& label) {
+  auto equals = label.find('=');
+  auto found = session.labels.find(label.substr(0, equals));
+  return found != session.labels.end()
+         && (equals == std::string::npos
+             || found->second == label.substr(equals + 1));
+}
+
 auto by_age(const session_record& session) {
   return std::tie(session.created_at, session.id);
 }
@@ -142,10 +155,12 @@ std::string listing_sql(const session_query& query) {
     text += " AND status = :status";
   if (!query.feature_slug.empty())
     text += " AND feature_slug = :slug";
+  if (!query.created_by.empty())
+    text += " AND created_by = :creator";
   if (!query.cursor.empty())
     text += " AND (created_at, id) < (:created, :id)";
   text += " ORDER BY created_at DESC, id DESC";
-  if (query.limit > 0)
+  if (has_count(query))
     text += " LIMIT :count";
   return text;
 }
@@ -307,18 +322,24 @@ session_list list_sessions(connection& c, const session_query& query) {
       statement.exchange(soci::use(status, "status"));
     if (!query.feature_slug.empty())
       statement.exchange(soci::use(query.feature_slug, "slug"));
+    if (!query.created_by.empty())
+      statement.exchange(soci::use(query.created_by, "creator"));
     if (!query.cursor.empty()) {
       statement.exchange(soci::use(after.created_at, "created"));
       statement.exchange(soci::use(after.id, "id"));
     }
-    if (query.limit > 0)
+    if (has_count(query))
       statement.exchange(soci::use(count, "count"));
     statement.alloc();
     statement.prepare(listing_sql(query));
     statement.define_and_bind();
     statement.execute();
-    while (statement.fetch())
-      rows.push_back(from_row(row));
+    while ((query.limit == 0 || rows.size() <= query.limit)
+           && statement.fetch()) {
+      auto session = from_row(row);
+      if (query.label.empty() || has_label(session, query.label))
+        rows.push_back(std::move(session));
+    }
     return rows;
   });
   if (query.limit > 0 && result.sessions.size() > query.limit) {

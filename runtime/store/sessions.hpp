@@ -54,6 +54,8 @@ struct session_query {
   std::string project_id;
   std::optional<session_status> status; // nullopt: all
   std::string feature_slug;             // empty: all
+  std::string created_by;               // empty: all
+  std::string label;                    // NAME or NAME=VALUE, empty: all
   std::uint32_t limit = 0;              // 0: all
   std::string cursor;                   // empty: from the newest
 };

@@ -103,6 +103,24 @@ TEST_CASE("a person approves or rejects") {
   CHECK(f.script->decisions.size() == 3);
 }
 
+TEST_CASE("what is approved is merged when somebody asks for it") {
+  fixture f;
+  store_review(f, review_status::approved);
+  CHECK(post(f, review_path + "/merge", "").status == 200);
+  CHECK(post(f, review_path + "/approve", R"({"merge":true})").status == 200);
+  REQUIRE(f.script->decisions.size() == 2);
+  CHECK_FALSE(f.script->decisions[0].approve);
+  CHECK(f.script->decisions[0].merge);
+  CHECK(f.script->decisions[1].approve);
+  CHECK(f.script->decisions[1].merge);
+  CHECK(post(f, review_path + "/merge", R"({"force":true})").status == 400);
+  CHECK(
+    post(f, review_path + "/reject", R"({"comment":"x","merge":true})").status
+    == 400);
+  auto reader = f.add_key({"sessions:read"});
+  CHECK(call(f.port(), "POST", review_path + "/merge", reader).status == 403);
+}
+
 TEST_CASE("a key does not approve what it has checked in itself") {
   fixture f;
   auto author = f.add_key({"sessions:execute"});

@@ -159,12 +159,12 @@ TEST_CASE("a query parameter that the route does not know is refused") {
   fixture f;
   CHECK(error_of(get(f, sessions_path + "?state=active&limit=5"))
         == "BAD_REQUEST: unknown query parameter \"state\": this route takes "
-           "status, feature_slug, limit, cursor");
+           "status, feature_slug, created_by, label, limit, cursor");
   CHECK(error_of(get(f, session_path + "?x"))
         == "BAD_REQUEST: unknown query parameter \"x\": this route takes none");
   CHECK(error_of(get(f, sessions_path + "?limit%2Ccursor=1"))
         == "BAD_REQUEST: unknown query parameter \"limit,cursor\": this route "
-           "takes status, feature_slug, limit, cursor");
+           "takes status, feature_slug, created_by, label, limit, cursor");
   CHECK(get(f, sessions_path + "?limit=5&&").status == 200);
   CHECK(get(f, sessions_path + "/?limit=5").status == 200);
   // Who may not use the route learns nothing of its parameters.
