@@ -136,6 +136,14 @@ greenroom::checkin_session read_checkin(const exchange& ex) {
   return result;
 }
 
+/// What no branch has, for the answer that ends a session.
+void add_rescue(ordered_json& answer, const std::vector<rescue_ref>& refs,
+                const std::string& note) {
+  answer["rescue_refs"] = rescue_refs_json(refs);
+  if (!note.empty())
+    answer["rescue_note"] = note;
+}
+
 std::string checkin_json(const checkin_reply& done, bool skip_review) {
   ordered_json result{{"session_id", done.session_id},
                       {"status", to_string(done.status)}};
@@ -154,6 +162,7 @@ std::string checkin_json(const checkin_reply& done, bool skip_review) {
     merge["commit"] = done.merge_commit;
   if (!done.files.empty())
     merge["files"] = done.files;
+  add_rescue(result, done.rescue_refs, done.rescue_note);
   return to_text(result);
 }
 
@@ -162,10 +171,11 @@ void terminate(const exchange_ptr& ex, std::string_view message) {
   change_in_session<terminate_reply>(
     ex, ex->env.options.change, std::move(what),
     [ex, message](const terminate_reply& done) {
-      ex->reply(200, to_text({{"status", "terminated"},
-                              {"id", done.session_id},
-                              {"message", message},
-                              {"rescue_refs", done.rescue_refs}}));
+      ordered_json answer{{"status", "terminated"},
+                          {"id", done.session_id},
+                          {"message", message}};
+      add_rescue(answer, done.rescue_refs, done.rescue_note);
+      ex->reply(200, to_text(answer));
     });
 }
 

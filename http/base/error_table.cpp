@@ -60,6 +60,9 @@ constexpr error_advice table[] = {
   {errc::key_reused, "",
    "Use a new Idempotency-Key for each new request, and the same one only to "
    "repeat a request as it was."},
+  {errc::operation_in_progress, "",
+   "End the operation in the session, or abort it, with one of the commands "
+   "that the message names; then check in again."},
 
   {errc::bad_request, "session is not active",
    "Create another session; the work of one that is over is in its branch, or "

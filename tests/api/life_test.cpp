@@ -342,8 +342,19 @@ TEST_CASE("a session that is deleted leaves its work under rescue refs") {
   CHECK(done["message"]
         == "Session force-terminated. Preview removed, token revoked.");
   auto prefix = "refs/greenroom/rescue/" + session.id() + "/";
-  std::set<std::string> refs = done["rescue_refs"];
+  std::set<std::string> refs;
+  for (auto& kept : done["rescue_refs"]) {
+    CHECK(node.git({"rev-parse", kept["ref"]}) == kept["commit"]);
+    CHECK(!kept["holds"].get<std::string>().empty());
+    refs.insert(kept["ref"]);
+  }
   CHECK(refs == std::set<std::string>{prefix + "heads/work", prefix + "tree"});
+  CHECK(session.get()["rescue_refs"] == done["rescue_refs"]);
+  auto events = session.watch().rest();
+  CHECK(events.back().data["rescue_refs"] == done["rescue_refs"]);
+  node.kill9();
+  node.start();
+  CHECK(session.get()["rescue_refs"] == done["rescue_refs"]);
   CHECK(node.git({"show", prefix + "heads/work:a.txt"}) == "kept");
   CHECK(node.git({"show", prefix + "tree:b.txt"}) == "too");
   CHECK(session.status() == "terminated");
@@ -351,6 +362,21 @@ TEST_CASE("a session that is deleted leaves its work under rescue refs") {
 
   session_user next{node, json{{"new_branch", "work"}}};
   CHECK(next.status() == "active");
+}
+
+TEST_CASE("a check-in names what its branch has not") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("git checkout -q -b side; echo aside > side.txt; git add .; "
+              "git -c user.name=U -c user.email=u@x commit -qm Aside; "
+              "git checkout -q work; echo mine > a.txt");
+  auto done = expect(200, session.checkin({{"skip_review", true}})).data();
+  auto side = "refs/greenroom/rescue/" + session.id() + "/heads/side";
+  REQUIRE(done["rescue_refs"].size() == 1);
+  CHECK(done["rescue_refs"][0]["ref"] == side);
+  CHECK(node.git({"rev-parse", side}) == done["rescue_refs"][0]["commit"]);
+  CHECK(node.git({"show", side + ":side.txt"}) == "aside");
+  CHECK(session.get()["rescue_refs"] == done["rescue_refs"]);
 }
 
 TEST_CASE("a session that is deleted without any work has nothing to rescue") {

@@ -529,7 +529,10 @@ TEST_CASE("a session is extended and terminated") {
   CHECK(data["id"] == demo_session);
   CHECK(data["message"]
         == "Session force-terminated. Preview removed, token revoked.");
-  CHECK(data["rescue_refs"].size() == 1);
+  CHECK(data["rescue_refs"]
+        == json{{{"ref", "refs/greenroom/rescue/x/tree"},
+                 {"commit", "c1"},
+                 {"holds", "files"}}});
   // The stand-in's session is made by no key that there is.
   CHECK(post(f, session_path + "/discard", "").status == 200);
   auto discarded = post(f, session_path + "/discard", "{}");

@@ -6,10 +6,9 @@
 
 #include <catch2/catch.hpp>
 
-#include <set>
-
 #include <algorithm>
 #include <functional>
+#include <set>
 
 using namespace greenroom;
 using namespace greenroom::store;

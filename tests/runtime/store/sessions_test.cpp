@@ -28,6 +28,10 @@ session_record full_session() {
   session.token_hash = std::string(64, 'd');
   session.commit = std::string(40, 'b');
   session.review_id = "r";
+  session.rescue_refs = {
+    {"refs/greenroom/rescue/x/tree", "c1", "the \"files\""},
+    {"refs/greenroom/rescue/x/tags/v1", "c2", ""}};
+  session.rescue_note = "in the mirror only";
   session.epoch = 0x7fff'ffff'ffff'fff0;
   session.version = 3'000'000'000;
   session.warned = 300'000;
