@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <tuple>
 
@@ -51,7 +52,7 @@ private:
     auto age = [](const session_entry& entry) {
       return std::tie(entry.session.created_at, entry.session.id);
     };
-    std::ranges::sort(found_, std::ranges::greater{}, age);
+    std::ranges::sort(found_, std::greater<>{}, age);
     if (what_.limit != 0 && found_.size() > what_.limit) {
       found_.resize(what_.limit);
       more_ = true;
