@@ -46,8 +46,11 @@ struct list_sessions {
   std::string feature_slug; // empty: all
   std::uint32_t limit = 0;  // 0: all
   std::string cursor;       // empty: from the newest
+  std::string created_by;   // a key's id, empty: all
+  std::string label;        // NAME or NAME=VALUE that it has, empty: all
 };
-GREENROOM_INSPECT(list_sessions, x.status, x.feature_slug, x.limit, x.cursor)
+GREENROOM_INSPECT(list_sessions, x.status, x.feature_slug, x.limit, x.cursor,
+                  x.created_by, x.label)
 
 struct session_entry {
   session_record session;
@@ -101,9 +104,11 @@ struct decide_review {
   bool approve = false;
   std::string comment;
   bool repeat = false; // one that was taken before is answered as it stands
+  // Merge what is approved: by this decision, or without `approve` before.
+  bool merge = false;
 };
 GREENROOM_INSPECT(decide_review, x.review_id, x.by, x.approve, x.comment,
-                  x.repeat)
+                  x.repeat, x.merge)
 
 /// Answered with a unified diff.
 struct get_review_diff {

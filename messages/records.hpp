@@ -151,9 +151,11 @@ struct session_record {
   on_expire expiry = on_expire::rescue;
   string_map labels;
   std::uint16_t preview_port = 8080;
-  std::string token_hash;    // SHA-256 of the clone token, 64 hex digits
-  std::string commit;        // what the check-in made of the branch, or empty
-  std::string review_id;     // of the review that the check-in queued, or empty
+  std::string token_hash; // SHA-256 of the clone token, 64 hex digits
+  std::string commit;     // what the check-in made of the branch, or empty
+  std::string review_id;  // of the review that the check-in queued, or empty
+  std::vector<rescue_ref> rescue_refs; // of its end: what no branch has
+  std::string rescue_note;   // what the user should know of them besides
   std::uint64_t epoch = 0;   // grows each time an actor takes the session
   std::uint64_t version = 0; // grows with each stored change
   millis warned = 0; // the smallest expiry warning given so far, 0: none yet
@@ -171,8 +173,8 @@ typename Inspector::result_type inspect(Inspector& f, session_record& x) {
            x.status, x.status_reason, x.branch, x.new_branch, x.base_commit,
            x.created_by, x.created_at, x.expires_at, x.ended_at, x.feature_slug,
            x.expiry, x.labels, x.preview_port, x.token_hash, x.commit,
-           x.review_id, x.epoch, x.version, x.warned, x.last_event,
-           x.last_event_data);
+           x.review_id, x.rescue_refs, x.rescue_note, x.epoch, x.version,
+           x.warned, x.last_event, x.last_event_data);
 }
 
 // -- execs --------------------------------------------------------------------

@@ -58,10 +58,13 @@ struct checkin_reply {
   std::string merge = "not_requested"; // as API.md has it
   std::string merge_reason; // why it is not merged, where there is one
   std::string merge_commit;
-  std::vector<std::string> files; // in conflict
+  std::vector<std::string> files;      // in conflict
+  std::vector<rescue_ref> rescue_refs; // what the branch has not
+  std::string rescue_note;
 };
 GREENROOM_INSPECT(checkin_reply, x.session_id, x.status, x.commit, x.branch,
-                  x.review_id, x.merge, x.merge_reason, x.merge_commit, x.files)
+                  x.review_id, x.merge, x.merge_reason, x.merge_commit, x.files,
+                  x.rescue_refs, x.rescue_note)
 
 struct terminate_session {
   caller by;
@@ -71,9 +74,10 @@ GREENROOM_INSPECT(terminate_session, x.by, x.repeat)
 
 struct terminate_reply {
   std::string session_id;
-  std::vector<std::string> rescue_refs; // empty: there was nothing to keep
+  std::vector<rescue_ref> rescue_refs; // empty: there was nothing to keep
+  std::string rescue_note;
 };
-GREENROOM_INSPECT(terminate_reply, x.session_id, x.rescue_refs)
+GREENROOM_INSPECT(terminate_reply, x.session_id, x.rescue_refs, x.rescue_note)
 
 /// Test only: the session's actor throws, as if it had a bug.
 struct crash_session {};

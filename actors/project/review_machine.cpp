@@ -11,6 +11,8 @@ namespace greenroom::review {
 namespace {
 
 constexpr const char* merging = "approved, being merged";
+constexpr const char* still_running =
+  "the review is running; wait until it has ended";
 
 step ended(review_record review, review_status status, std::string reason,
            unix_ms now) {
@@ -68,6 +70,45 @@ std::string why_rejected(const exec_outcome& outcome) {
   }
 }
 
+// What became of a review that is over.
+std::string ending_of(const review_record& review) {
+  switch (review.status) {
+    case review_status::approved:
+      return "it was approved";
+    case review_status::rejected:
+      return "it was rejected";
+    case review_status::merged:
+      return "it was merged into " + review.target;
+    case review_status::conflict:
+      return "it conflicts with " + review.target
+             + "; resolve that in a new session on its branch and check in "
+               "again";
+    case review_status::stale:
+      return review.target + " had moved; check in again";
+    default:
+      return "it failed (" + review.status_reason + "); check in again";
+  }
+}
+
+// The merge of what is approved.
+step merge_asked(review_record review, const decide_review& request) {
+  if (!is_open(review) && review.status != review_status::approved)
+    throw refused(errc::conflict, "the review is over: " + ending_of(review));
+  if (review.status == review_status::running)
+    throw refused(errc::conflict, still_running);
+  if (review.status != review_status::approved)
+    throw refused(errc::conflict,
+                  "the review is not approved; approve it first, or with "
+                  "{\"merge\": true}");
+  review.auto_merge = true;
+  review.status = review_status::running;
+  review.status_reason = merging;
+  review.ended_at = 0;
+  review.by_name = request.by.key_name;
+  review.by_author = request.by.author;
+  return {std::move(review), action::merge};
+}
+
 } // namespace
 
 std::string id_of(const std::string& session_id) {
@@ -122,6 +163,10 @@ step ran(review_record review, const exec_outcome& outcome, unix_ms now) {
 }
 
 bool was_decided(const review_record& review, const decide_review& decision) {
+  if (decision.merge && !decision.approve)
+    return decision.repeat
+           && (review.status == review_status::merged
+               || (is_open(review) && review.auto_merge));
   if (!decision.repeat || review.decided_by != decision.by.key_id
       || review.comment != decision.comment)
     return false;
@@ -129,16 +174,17 @@ bool was_decided(const review_record& review, const decide_review& decision) {
 }
 
 step decided(review_record review, const decide_review& decision, unix_ms now) {
+  if (decision.merge && !decision.approve)
+    return merge_asked(std::move(review), decision);
   if (!is_open(review))
-    throw refused(errc::conflict, "the review is over: it is "
-                                    + std::string{to_string(review.status)});
+    throw refused(errc::conflict, "the review is over: " + ending_of(review));
   if (review.status != review_status::queued)
-    throw refused(errc::conflict,
-                  "the review is running; wait until it has ended");
+    throw refused(errc::conflict, still_running);
   review.decided_by = decision.by.key_id;
   review.by_name = decision.by.key_name;
   review.by_author = decision.by.author;
   review.comment = decision.comment;
+  review.auto_merge = review.auto_merge || decision.merge;
   if (decision.approve)
     return approved(std::move(review), now);
   return ended(std::move(review), review_status::rejected, decision.comment,

@@ -1,6 +1,7 @@
 // The decisions about a review, without an actor, a store or a repository.
 //
-//   queued → running → approved            nobody asked for a merge
+//   queued → running → approved            nobody asked for a merge yet
+//      │        ↑└──────── │
 //      │        │    → merged | conflict | stale
 //      └────────┴────→ rejected, failed
 //
@@ -55,7 +56,8 @@ step ran(review_record review, const exec_outcome& outcome, unix_ms now);
 /// made once more.
 bool was_decided(const review_record& review, const decide_review& decision);
 
-/// A person has decided. Refused where that is not for a person to do.
+/// A person has decided, or asks for the merge of what is approved, which opens
+/// the review again. Refused where that is not for a person to do.
 step decided(review_record review, const decide_review& decision, unix_ms now);
 
 /// How the merge went. A target that has moved is looked at once more.

@@ -121,18 +121,11 @@ caf::result<review_record> review_queue::decide(decide_review& request) {
       ->request(context().reader, look_up_timeout,
                 load_review{rules().id, request.review_id})
       .then(
-        [asked, request](review_record& there) mutable {
-          if (review::was_decided(there, request)) {
+        [this, asked, request](review_record& there) mutable {
+          if (review::was_decided(there, request))
             asked.deliver(std::move(there));
-            return;
-          }
-          try {
-            review::decided(std::move(there), request, now_ms());
-            asked.deliver(make_error(errc::unavailable,
-                                     "the project is starting, try again"));
-          } catch (const refused& e) {
-            asked.deliver(make_error(e.code(), e.what()));
-          }
+          else
+            reopen(std::move(there), request, asked);
         },
         [asked](caf::error& e) mutable { asked.deliver(std::move(e)); });
     return asked;
@@ -154,6 +147,28 @@ caf::result<review_record> review_queue::decide(decide_review& request) {
     return asked;
   } catch (const refused& e) {
     return make_error(e.code(), e.what());
+  }
+}
+
+// A merge of what was approved, and over with that.
+void review_queue::reopen(review_record there, const decide_review& request,
+                          promise asked) {
+  auto id = there.id;
+  try {
+    auto next = review::decided(there, request, now_ms());
+    if (review::is_open(there)) {
+      asked.deliver(
+        make_error(errc::unavailable, "the project is starting, try again"));
+      return;
+    }
+    auto [found, added] = open_.try_emplace(id);
+    found->second.over.push_back(std::move(asked));
+    if (!added)
+      return; // asked for twice at the same time
+    found->second.review = std::move(there);
+    take(id, std::move(next));
+  } catch (const refused& e) {
+    asked.deliver(make_error(e.code(), e.what()));
   }
 }
 

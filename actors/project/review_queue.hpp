@@ -64,6 +64,7 @@ private:
 
   static void join(open_review& there, promise asked);
   void open(queue_review request, found_target target, promise asked);
+  void reopen(review_record there, const decide_review& request, promise asked);
   void take(const std::string& id, review::step step);
   void store(const std::string& id);
   void perform(const std::string& id, review::action what);

@@ -123,7 +123,8 @@ void session_actor_state::perform(const session::effect& what) {
         answer_transfer(x.who);
       else if constexpr (std::is_same_v<type, out::answer_terminated>) {
         if (auto promise = asker(x.who))
-          promise->deliver(terminate_reply{id(), machine_.rescue_refs});
+          promise->deliver(
+            terminate_reply{id(), record().rescue_refs, record().rescue_note});
       } else
         static_assert(!sizeof(type), "an effect that nobody performs");
     },
@@ -131,6 +132,21 @@ void session_actor_state::perform(const session::effect& what) {
 }
 
 // -- stored changes -----------------------------------------------------------
+
+namespace {
+
+/// An event has to stay below what the timeline takes for one.
+void limit_rescue_refs(nlohmann::ordered_json& fields) {
+  constexpr std::size_t max_shown = 1000;
+  auto refs = fields.find("rescue_refs");
+  if (refs == fields.end() || refs->size() <= max_shown)
+    return;
+  auto count = refs->size();
+  refs->erase(refs->begin() + max_shown, refs->end());
+  fields["rescue_refs_in_all"] = count;
+}
+
+} // namespace
 
 std::vector<timeline_entry>
 session_actor_state::life_events(const out::persist& change) {
@@ -142,6 +158,7 @@ session_actor_state::life_events(const out::persist& change) {
                       || event.kind == event_kind::review_finished
                     ? nlohmann::ordered_json::object()
                     : session_json(change.next, machine_.running);
+    limit_rescue_refs(fields);
     for (auto& [key, value] : event.fields)
       std::visit([&](auto& x) { fields[key] = x; }, value);
     timeline_entry entry;

@@ -98,7 +98,8 @@ void session_actor_state::save_checkin() {
     .then(
       [this](saved_checkin& x) {
         failpoint("checkin.saved");
-        feed(in::checkin_saved{std::move(x.commit), now_ms()});
+        feed(in::checkin_saved{std::move(x.commit), now_ms(),
+                               std::move(x.rescued), std::move(x.note)});
       },
       [this](const caf::error& e) { feed(in::checkin_failed{to_refusal(e)}); });
 }
@@ -110,10 +111,8 @@ void session_actor_state::save_rescue() {
     .then(
       [this](saved_rescue& x) {
         failpoint("rescue.saved");
-        std::vector<std::string> refs;
-        for (auto& kept : x.rescued)
-          refs.push_back(std::move(kept.ref));
-        feed(in::rescue_saved{std::move(refs), now_ms()});
+        feed(
+          in::rescue_saved{std::move(x.rescued), now_ms(), std::move(x.note)});
       },
       [this](const caf::error& e) {
         // On a full disk there is a reserve for this.
@@ -185,6 +184,8 @@ void session_actor_state::answer_checkin(session::ticket who) {
   if (!promise)
     return;
   checkin_reply reply{id(), record().status, record().commit, record().branch};
+  reply.rescue_refs = record().rescue_refs;
+  reply.rescue_note = record().rescue_note;
   auto& review_id = record().review_id;
   if (review_id.empty() || review_id == machine_.review.id) {
     if (!review_id.empty()) {

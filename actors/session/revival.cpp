@@ -62,8 +62,6 @@ void session_actor_state::recover_requests() {
       machine_.auto_merge = data.value("auto_merge", false);
       return;
     default:
-      machine_.rescue_refs =
-        data.value(session::rescue_field, std::vector<std::string>{});
       return;
   }
 }

@@ -13,6 +13,8 @@ store::session_query to_query(const query_sessions& request) {
   store::session_query query;
   query.project_id = request.project_id;
   query.feature_slug = request.query.feature_slug;
+  query.created_by = request.query.created_by;
+  query.label = request.query.label;
   query.limit = request.query.limit;
   query.cursor = request.query.cursor;
   if (!request.query.status.empty()) {

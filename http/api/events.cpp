@@ -11,12 +11,20 @@ namespace greenroom::http::handlers {
 
 namespace {
 
+/// The header of a client that was given one of its own and appends its latest
+/// is a list: the last is what it got last.
+std::string_view last_of_list(std::string_view ids) {
+  auto comma = ids.rfind(',');
+  return trimmed(comma == std::string_view::npos ? ids : ids.substr(comma + 1));
+}
+
 /// Where the stream begins: the header wins over the query's id, and both over
 /// `from`.
 watch_start read_start(const exchange& ex, const query_params& query) {
   using enum watch_start::kind;
   if (!ex.in.last_event_id.empty())
-    return {resumed, read_event_id("Last-Event-ID", ex.in.last_event_id)};
+    return {resumed,
+            read_event_id("Last-Event-ID", last_of_list(ex.in.last_event_id))};
   if (auto id = query.get("last_event_id"))
     return {resumed, read_event_id("last_event_id", *id)};
   auto from = query.get("from");

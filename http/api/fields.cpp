@@ -35,6 +35,23 @@ millis read_expiry(std::string_view text, millis limit) {
   return read.length;
 }
 
+greenroom::list_sessions read_listing(const query_params& query) {
+  greenroom::list_sessions what;
+  what.status = query.text("status");
+  session_status known{};
+  if (!what.status.empty() && !parse(what.status, known))
+    refuse("status must be creating, active, checking_in, ended, expired, "
+           "terminated or failed");
+  what.feature_slug = query.text("feature_slug");
+  what.created_by = query.text("created_by");
+  what.label = query.text("label");
+  if (what.label.starts_with('='))
+    refuse("label must be NAME or NAME=VALUE");
+  what.limit = query.limit();
+  what.cursor = query.text("cursor");
+  return what;
+}
+
 event_filter read_filter(const query_params& query) {
   event_filter result;
   auto types = query.get("types").value_or(std::string_view{});

@@ -6,6 +6,7 @@
 #include "http/base/parse.hpp"
 #include "http/edge/exchange.hpp"
 #include "messages/events.hpp"
+#include "messages/project.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -20,6 +21,9 @@ namespace greenroom::http::handlers {
 
 /// A session's `expires_in`, not above `limit`.
 millis read_expiry(std::string_view text, millis limit);
+
+/// What a list of sessions may be asked for.
+greenroom::list_sessions read_listing(const query_params& query);
 
 /// `types` and `exec_id`.
 event_filter read_filter(const query_params& query);

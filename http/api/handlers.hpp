@@ -14,8 +14,12 @@ void list_sessions(const exchange_ptr& ex);
 void create_session(const exchange_ptr& ex);
 void get_session(const exchange_ptr& ex);
 void terminate_session(const exchange_ptr& ex);
+void discard_session(const exchange_ptr& ex);
 void checkin_session(const exchange_ptr& ex);
 void extend_session(const exchange_ptr& ex);
+
+// all_sessions.cpp
+void list_all_sessions(const exchange_ptr& ex);
 
 // git.cpp
 void rotate_token(const exchange_ptr& ex);
@@ -46,6 +50,7 @@ void get_review_diff(const exchange_ptr& ex);
 void get_review_output(const exchange_ptr& ex);
 void approve_review(const exchange_ptr& ex);
 void reject_review(const exchange_ptr& ex);
+void merge_review(const exchange_ptr& ex);
 
 // events.cpp
 void watch_events(const exchange_ptr& ex);
@@ -62,8 +67,11 @@ void delete_project(const exchange_ptr& ex);
 void list_keys(const exchange_ptr& ex);
 void create_key(const exchange_ptr& ex);
 void revoke_key(const exchange_ptr& ex);
+void whoami(const exchange_ptr& ex);
 
 // operations.cpp
+void index(const exchange_ptr& ex);
+void errors(const exchange_ptr& ex);
 void healthz(const exchange_ptr& ex);
 void readyz(const exchange_ptr& ex);
 void version(const exchange_ptr& ex);

@@ -47,12 +47,8 @@ void replay(const exchange_ptr& ex, const begun_request& kept) {
 }
 
 void refuse_busy(const exchange_ptr& ex) {
-  auto answer = error_response(
-    {errc::conflict,
-     "a request with this Idempotency-Key is being served right now"},
-    ex->id, now_ms());
-  answer.headers.emplace_back("Retry-After", "1");
-  ex->send(std::move(answer));
+  ex->refuse(errc::conflict,
+             "a request with this Idempotency-Key is being served right now");
 }
 
 void go_on(const exchange_ptr& ex, const std::string& name,

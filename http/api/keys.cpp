@@ -108,6 +108,21 @@ void reply_with(const exchange_ptr& ex, const key_created& made) {
   ex->reply(201, result.dump());
 }
 
+/// A key for a project that is not there is one for a misspelt project.
+void check_projects(const std::vector<std::string>& named,
+                    const project_list& all) {
+  for (auto& id : named)
+    if (std::ranges::find(all.projects, id, &project_record::id)
+        == all.projects.end())
+      refuse("projects: there is no project \"" + id + "\"");
+}
+
+void make(const exchange_ptr& ex, greenroom::create_key what) {
+  ask<key_created>(ex, ex->env.registry, ex->env.options.ordinary,
+                   std::move(what),
+                   [ex](const key_created& made) { reply_with(ex, made); });
+}
+
 } // namespace
 
 void list_keys(const exchange_ptr& ex) {
@@ -128,9 +143,17 @@ void list_keys(const exchange_ptr& ex) {
 
 void create_key(const exchange_ptr& ex) {
   check_unlimited(*ex);
-  ask<key_created>(ex, ex->env.registry, ex->env.options.ordinary,
-                   read_create(*ex),
-                   [ex](const key_created& made) { reply_with(ex, made); });
+  auto what = read_create(*ex);
+  if (what.projects.empty()) {
+    make(ex, std::move(what));
+    return;
+  }
+  ask<project_list>(ex, ex->env.directory, ex->env.options.look_up,
+                    greenroom::list_projects{},
+                    [ex, what](const project_list& all) {
+                      check_projects(what.projects, all);
+                      make(ex, what);
+                    });
 }
 
 void revoke_key(const exchange_ptr& ex) {
@@ -145,6 +168,10 @@ void revoke_key(const exchange_ptr& ex) {
       ex->reply(
         200, ordered_json{{"id", ex->params[0]}, {"status", "revoked"}}.dump());
     });
+}
+
+void whoami(const exchange_ptr& ex) {
+  ex->reply(200, key_json(*ex->key).dump());
 }
 
 } // namespace greenroom::http::handlers

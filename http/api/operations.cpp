@@ -1,24 +1,82 @@
 #include "http/api/handlers.hpp"
 #include "http/api/openapi.hpp"
+#include "http/base/error_table.hpp"
+#include "http/base/parse.hpp"
 #include "http/edge/thread_context.hpp"
+#include "runtime/auth/api_keys.hpp"
 #include "runtime/base/version.hpp"
 
 #include <nlohmann/json.hpp>
 
+#include <functional>
+
 namespace greenroom::http::handlers {
 
 using ordered_json = nlohmann::ordered_json;
+
+namespace {
+
+/// A reason for people without a key: what it says of this machine's files is
+/// not theirs to know.
+std::string without_paths(std::string_view text) {
+  std::string result;
+  bool path = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto starts_word = i == 0 || text[i - 1] == ' ' || text[i - 1] == '"'
+                       || text[i - 1] == '=' || text[i - 1] == '(';
+    if (text[i] == '/' && starts_word) {
+      path = true;
+      result += "…";
+    }
+    path = path && text[i] != ' ' && text[i] != '"' && text[i] != ','
+           && text[i] != ';' && text[i] != ')';
+    if (!path)
+      result += text[i];
+  }
+  return result;
+}
+
+std::vector<std::string>
+shown_to(const exchange& ex,
+         const std::function<std::vector<std::string>()>& texts) {
+  auto result = texts ? texts() : std::vector<std::string>{};
+  auto secret = secret_of(ex.in.authorization, ex.in.api_key);
+  auto keys = ex.env.keys.snapshot();
+  if (secret.empty() || keys->find(secret, now_ms()) == nullptr)
+    for (auto& text : result)
+      text = without_paths(text);
+  return result;
+}
+
+} // namespace
+
+/// What somebody looks for who has only the address.
+void index(const exchange_ptr& ex) {
+  ex->reply(200, ordered_json{{"name", "greenroom"},
+                              {"version", greenroom::version()},
+                              {"openapi", "/openapi.json"},
+                              {"errors", "/docs/errors"},
+                              {"ready", "/readyz"},
+                              {"whoami", "/whoami"}}
+                   .dump());
+}
+
+void errors(const exchange_ptr& ex) {
+  response answer;
+  answer.content_type = "text/markdown; charset=utf-8";
+  answer.body = errors_document();
+  ex->send(std::move(answer));
+}
 
 void healthz(const exchange_ptr& ex) {
   ex->reply(200, R"({"status":"ok"})");
 }
 
 void readyz(const exchange_ptr& ex) {
-  auto reasons = ex->env.ready ? ex->env.ready() : std::vector<std::string>{};
+  auto reasons = shown_to(*ex, ex->env.ready);
   if (reasons.empty()) {
     ordered_json answer{{"status", "ready"}};
-    auto warnings =
-      ex->env.warnings ? ex->env.warnings() : std::vector<std::string>{};
+    auto warnings = shown_to(*ex, ex->env.warnings);
     if (!warnings.empty())
       answer["warnings"] = warnings;
     ex->reply(200, answer.dump());

@@ -7,6 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
+
 namespace greenroom::http::handlers {
 
 namespace {
@@ -35,6 +37,16 @@ void answer_as_made(const exchange_ptr& ex, const project_record& wanted,
                         else
                           refuse_with(ex, why);
                       });
+}
+
+/// A repository that is named by its path is to be there: what is misspelt
+/// shows now, and not at the first session.
+void check_repo(const std::string& repo) {
+  std::error_code unknown;
+  if (repo.starts_with('/') && !std::filesystem::is_directory(repo, unknown))
+    throw refused(errc::bad_request,
+                  "repo: there is no directory " + repo
+                    + " on the server; name a repository of its, or a URL");
 }
 
 /// Whoever names a repository has the server read and write it as itself: that
@@ -71,6 +83,7 @@ void list_projects(const exchange_ptr& ex) {
 void create_project(const exchange_ptr& ex) {
   auto project = project_from_json(parse_object(ex->in.body));
   check_may_name_repo(*ex);
+  check_repo(project.repo);
   ask<project_record>(
     ex, ex->env.directory, ex->env.options.ordinary,
     greenroom::create_project{project},
@@ -92,8 +105,11 @@ void get_project(const exchange_ptr& ex) {
 
 void change_project(const exchange_ptr& ex) {
   auto body = parse_object(ex->in.body);
-  if (body.contains("repo"))
+  if (auto repo = body.find("repo"); repo != body.end()) {
     check_may_name_repo(*ex);
+    if (repo->is_string())
+      check_repo(repo->get<std::string>());
+  }
   auto fields = body.dump();
   ask<project_record>(
     ex, ex->env.directory, ex->env.options.ordinary,

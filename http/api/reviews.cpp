@@ -1,10 +1,12 @@
 #include "runtime/api_json/reviews.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/routes.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/streams/output_download.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/auth/scopes.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
 #include <nlohmann/json.hpp>
@@ -37,31 +39,47 @@ void reply_with(const exchange_ptr& ex, const review_record& review) {
   ex->reply(200, to_text(review_json(review)));
 }
 
-/// `comment` of the body, which may be missing where it is not `needed`.
-std::string read_comment(const exchange& ex, bool needed) {
+/// The body of an approval or a rejection; each field may be missing.
+struct verdict {
   std::string comment;
-  if (needed || !ex.in.body.empty()) {
+  bool merge = false; // only of an approval
+};
+
+verdict read_verdict(const exchange& ex, bool approve) {
+  verdict result;
+  if (!ex.in.body.empty()) {
     auto body = parse_object(ex.in.body);
     object_reader fields{body};
-    comment = fields.text("comment").value_or("");
+    result.comment = fields.text("comment").value_or("");
+    if (approve)
+      result.merge = fields.boolean("merge").value_or(false);
     fields.done();
   }
-  if (needed && comment.empty())
+  if (!approve && result.comment.empty())
     throw refused(errc::bad_request, "comment is required");
-  if (comment.size() > max_comment)
+  if (result.comment.size() > max_comment)
     throw refused(errc::bad_request, "comment cannot be longer than "
                                        + std::to_string(max_comment)
                                        + " bytes");
-  return comment;
+  return result;
 }
 
-void decide(const exchange_ptr& ex, bool approve) {
-  auto comment = read_comment(*ex, !approve);
+void decide(const exchange_ptr& ex, bool approve, const verdict& what) {
   ask_project<review_record>(
     ex, ex->env.options.change,
-    decide_review{review_id(*ex), ex->by(), approve, std::move(comment),
-                  ex->repeated},
+    decide_review{review_id(*ex), ex->by(), approve, what.comment, ex->repeated,
+                  what.merge},
     [ex](const review_record& review) { reply_with(ex, review); });
+}
+
+/// Two pairs of eyes: only an administrator approves what his own key has
+/// checked in.
+void check_may_approve(const exchange& ex, const review_record& review) {
+  if (review.created_by == ex.key->id
+      && !has_any(*ex.key, scopes_for(access::admin)))
+    throw refused(errc::forbidden,
+                  "the key that checked the work in cannot approve it: have "
+                  "another key approve it, or an administrator");
 }
 
 void follow(const exchange_ptr& ex, const output_request& what) {
@@ -126,11 +144,25 @@ void get_review_output(const exchange_ptr& ex) {
 }
 
 void approve_review(const exchange_ptr& ex) {
-  decide(ex, true);
+  auto what = read_verdict(*ex, true);
+  ask_project<review_record>(ex, ex->env.options.look_up,
+                             greenroom::get_review{review_id(*ex)},
+                             [ex, what](const review_record& review) {
+                               check_may_approve(*ex, review);
+                               decide(ex, true, what);
+                             });
 }
 
 void reject_review(const exchange_ptr& ex) {
-  decide(ex, false);
+  decide(ex, false, read_verdict(*ex, false));
+}
+
+void merge_review(const exchange_ptr& ex) {
+  if (!ex->in.body.empty()) {
+    auto body = parse_object(ex->in.body);
+    object_reader{body}.done();
+  }
+  decide(ex, false, {.comment = {}, .merge = true});
 }
 
 } // namespace greenroom::http::handlers

@@ -2,6 +2,7 @@
 
 #include "http/api/handlers.hpp"
 #include "http/api/idempotency.hpp"
+#include "http/base/json_body.hpp"
 #include "http/base/parse.hpp"
 #include "http/edge/thread_context.hpp"
 #include "messages/errors.hpp"
@@ -22,17 +23,23 @@ using enum access;
 
 constexpr bool with_body = true;
 constexpr bool no_body = false;
+constexpr bool replayed = false;
 constexpr bool never_replayed = true;
 
 constexpr route table[] = {
+  {verb::get, "/sessions", read_session, no_body, handlers::list_all_sessions,
+   replayed, "status,feature_slug,created_by,label,limit,cursor"},
   {verb::get, "/projects/{id}/sessions", read_session, no_body,
-   handlers::list_sessions},
+   handlers::list_sessions, replayed,
+   "status,feature_slug,created_by,label,limit,cursor"},
   {verb::post, "/projects/{id}/sessions", change_session, with_body,
    handlers::create_session, never_replayed},
   {verb::get, "/projects/{id}/sessions/{sid}", read_session, no_body,
    handlers::get_session},
   {verb::del, "/projects/{id}/sessions/{sid}", admin, no_body,
    handlers::terminate_session},
+  {verb::post, "/projects/{id}/sessions/{sid}/discard", change_session,
+   with_body, handlers::discard_session},
   // Its body is optional and read leniently, so its handler sees to it.
   {verb::post, "/projects/{id}/sessions/{sid}/checkin", change_session, no_body,
    handlers::checkin_session},
@@ -45,56 +52,64 @@ constexpr route table[] = {
   {verb::get, "/projects/{id}/sessions/{sid}/diff", read_session, no_body,
    handlers::get_diff},
   {verb::get, "/projects/{id}/sessions/{sid}/mergeability", read_session,
-   no_body, handlers::get_mergeability},
+   no_body, handlers::get_mergeability, replayed, "target"},
   {verb::get, "/projects/{id}/sessions/{sid}/wait", read_session, no_body,
-   handlers::wait_for_event},
+   handlers::wait_for_event, replayed, "until,timeout"},
   {verb::get, "/projects/{id}/sessions/{sid}/events", read_session, no_body,
-   handlers::watch_events},
+   handlers::watch_events, replayed, "from,exec_id,types,last_event_id"},
   {verb::get, "/projects/{id}/sessions/{sid}/timeline", read_session, no_body,
-   handlers::get_timeline},
+   handlers::get_timeline, replayed, "types,exec_id,limit,cursor"},
   {verb::post, "/projects/{id}/sessions/{sid}/exec", change_session, with_body,
    handlers::start_exec},
   {verb::get, "/projects/{id}/sessions/{sid}/execs", read_session, no_body,
-   handlers::list_execs},
+   handlers::list_execs, replayed, "limit,cursor"},
   {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}", read_session,
    no_body, handlers::get_exec},
   {verb::del, "/projects/{id}/sessions/{sid}/execs/{eid}", change_session,
    no_body, handlers::cancel_exec},
   {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/output", read_session,
-   no_body, handlers::get_output},
+   no_body, handlers::get_output, replayed, "stream,from,follow"},
   {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/attach", read_session,
    no_body, handlers::attach},
   // Its body is raw bytes.
   {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/stdin",
-   change_session, no_body, handlers::write_stdin},
+   change_session, no_body, handlers::write_stdin, replayed, "eof"},
   {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/signal",
    change_session, with_body, handlers::signal_exec},
   {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/resize",
    change_session, with_body, handlers::resize_exec},
 
   {verb::get, "/projects/{id}/reviews", read_session, no_body,
-   handlers::list_reviews},
+   handlers::list_reviews, replayed, "status,limit,cursor"},
   {verb::get, "/projects/{id}/reviews/{rid}", read_session, no_body,
    handlers::get_review},
   {verb::get, "/projects/{id}/reviews/{rid}/diff", read_session, no_body,
    handlers::get_review_diff},
   {verb::get, "/projects/{id}/reviews/{rid}/output", read_session, no_body,
-   handlers::get_review_output},
+   handlers::get_review_output, replayed, "stream,from,follow"},
   {verb::post, "/projects/{id}/reviews/{rid}/approve", change_session,
    with_body, handlers::approve_review},
   {verb::post, "/projects/{id}/reviews/{rid}/reject", change_session, with_body,
    handlers::reject_review},
+  {verb::post, "/projects/{id}/reviews/{rid}/merge", change_session, with_body,
+   handlers::merge_review},
 
-  {verb::get, "/projects", read_projects, no_body, handlers::list_projects},
+  {verb::get, "/projects", read_projects, no_body, handlers::list_projects,
+   replayed, "limit,cursor"},
   {verb::post, "/projects", admin, with_body, handlers::create_project},
   {verb::get, "/projects/{id}", read_projects, no_body, handlers::get_project},
   {verb::patch, "/projects/{id}", admin, with_body, handlers::change_project},
   {verb::del, "/projects/{id}", admin, no_body, handlers::delete_project},
 
-  {verb::get, "/keys", admin, no_body, handlers::list_keys},
+  {verb::get, "/keys", admin, no_body, handlers::list_keys, replayed,
+   "limit,cursor"},
   {verb::post, "/keys", admin, with_body, handlers::create_key},
   {verb::del, "/keys/{kid}", admin, no_body, handlers::revoke_key},
 
+  {verb::get, "/whoami", any_key, no_body, handlers::whoami},
+
+  {verb::get, "/", open, no_body, handlers::index},
+  {verb::get, "/docs/errors", open, no_body, handlers::errors},
   {verb::get, "/healthz", open, no_body, handlers::healthz},
   {verb::get, "/readyz", open, no_body, handlers::readyz},
   {verb::get, "/version", open, no_body, handlers::version},
@@ -170,7 +185,7 @@ void check_key(exchange& ex) {
                       "KEY or X-API-Key: KEY"
                     : "the API key is unknown, expired or revoked");
   auto scopes = scopes_for(ex.route->who);
-  if (!has_any(*ex.key, scopes)) {
+  if (!scopes.empty() && !has_any(*ex.key, scopes)) {
     std::string list;
     for (auto scope : scopes)
       list += (list.empty() ? "" : ", ") + std::string{scope};
@@ -197,6 +212,22 @@ void check_project(exchange& ex) {
     throw refused(errc::not_found, missing);
   if (session && !ex.exec_id().empty() && !is_exec_id(ex.exec_id()))
     throw refused(errc::not_found, "exec not found");
+}
+
+void check_query(const exchange& ex) {
+  if (ex.in.query.empty())
+    return;
+  auto known = ex.route->query;
+  auto name = query_params{ex.in.query}.stranger(known);
+  if (!name)
+    return;
+  auto text = "unknown query parameter \"" + name->substr(0, 100) + "\": ";
+  if (known.empty())
+    throw refused(errc::bad_request, text + "this route takes none");
+  text += "this route takes ";
+  for (auto c : known)
+    text += c == ',' ? std::string{", "} : std::string{c};
+  throw refused(errc::bad_request, text);
 }
 
 void check_body(exchange& ex) {
@@ -235,6 +266,7 @@ void serve(const exchange_ptr& ex) {
     ex->params[i] = std::move(*decoded);
   }
   check_project(*ex);
+  check_query(*ex);
   check_body(*ex);
   if (ex->route->verb == verb::post && ex->in.idempotency_key.data() != nullptr)
     serve_once(ex);
@@ -255,6 +287,7 @@ std::span<const std::string_view> scopes_for(access who) noexcept {
     case admin:
       return admin_scopes;
     case open:
+    case any_key:
       break;
   }
   return {};
@@ -266,6 +299,9 @@ std::span<const route> routes() noexcept {
 
 routed find_route(verb method, std::string_view path) {
   routed result;
+  // A slash at the end means the same; the root is one.
+  if (path.size() > 1 && path.ends_with('/'))
+    path.remove_suffix(1);
   auto cut = split_path(path);
   if (cut.count == 0)
     return result;
@@ -293,6 +329,9 @@ routed find_route(verb method, std::string_view path) {
 void dispatch(const exchange_ptr& ex) {
   try {
     serve(ex);
+  } catch (const malformed_body& e) {
+    ex->send(
+      error_response({e.code(), e.what()}, ex->id, now_ms(), e.details()));
   } catch (const refused& e) {
     auto answer = error_response({e.code(), e.what()}, ex->id, now_ms());
     // A stranger's connection does not stay.

@@ -15,14 +15,15 @@ namespace greenroom::http {
 
 /// Who may use a route.
 enum class access : std::uint8_t {
-  open, // no key needed
+  open,    // no key needed
+  any_key, // whatever its scopes
   read_session,
   change_session,
   read_projects,
   admin,
 };
 
-/// The scopes of which a key needs one; empty for `open`.
+/// The scopes of which a key needs one; empty where it needs none.
 std::span<const std::string_view> scopes_for(access who) noexcept;
 
 struct route {
@@ -34,6 +35,9 @@ struct route {
   // For a repetition with an Idempotency-Key: the answer holds a secret, so it
   // is made again instead of being kept.
   bool never_replayed = false;
+  // The parameters that its query may have, with commas between. Others are
+  // refused: they are most likely misspelt.
+  std::string_view query = {};
 };
 
 std::span<const route> routes() noexcept;
@@ -47,8 +51,8 @@ struct routed {
 
 routed find_route(verb method, std::string_view path);
 
-/// Checks a request in the order route, key, scope, project, body and hands it
-/// to its handler. Whatever the handler throws is answered here.
+/// Checks a request in the order route, key, scope, project, query, body and
+/// hands it to its handler. Whatever the handler throws is answered here.
 void dispatch(const exchange_ptr& ex);
 
 } // namespace greenroom::http

@@ -1,9 +1,11 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/routes.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/git/clone_url.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/auth/scopes.hpp"
 #include "runtime/git/common/refs.hpp"
 
 #include <nlohmann/json.hpp>
@@ -134,6 +136,14 @@ greenroom::checkin_session read_checkin(const exchange& ex) {
   return result;
 }
 
+/// What no branch has, for the answer that ends a session.
+void add_rescue(ordered_json& answer, const std::vector<rescue_ref>& refs,
+                const std::string& note) {
+  answer["rescue_refs"] = rescue_refs_json(refs);
+  if (!note.empty())
+    answer["rescue_note"] = note;
+}
+
 std::string checkin_json(const checkin_reply& done, bool skip_review) {
   ordered_json result{{"session_id", done.session_id},
                       {"status", to_string(done.status)}};
@@ -152,22 +162,32 @@ std::string checkin_json(const checkin_reply& done, bool skip_review) {
     merge["commit"] = done.merge_commit;
   if (!done.files.empty())
     merge["files"] = done.files;
+  add_rescue(result, done.rescue_refs, done.rescue_note);
   return to_text(result);
+}
+
+void terminate(const exchange_ptr& ex, std::string_view message) {
+  greenroom::terminate_session what{ex->by(), ex->repeated};
+  change_in_session<terminate_reply>(
+    ex, ex->env.options.change, std::move(what),
+    [ex, message](const terminate_reply& done) {
+      ordered_json answer{{"status", "terminated"},
+                          {"id", done.session_id},
+                          {"message", message}};
+      add_rescue(answer, done.rescue_refs, done.rescue_note);
+      ex->reply(200, to_text(answer));
+    });
+}
+
+bool is_made_by(const session_view& view, const std::string& key_id) {
+  auto session = nlohmann::json::parse(view.json.view(), nullptr, false);
+  return session.is_object() && session.value("created_by", "") == key_id;
 }
 
 } // namespace
 
 void list_sessions(const exchange_ptr& ex) {
-  query_params query{ex->in.query};
-  greenroom::list_sessions what;
-  what.status = query.text("status");
-  session_status known{};
-  if (!what.status.empty() && !parse(what.status, known))
-    refuse("status must be creating, active, checking_in, ended, expired, "
-           "terminated or failed");
-  what.feature_slug = query.text("feature_slug");
-  what.limit = query.limit();
-  what.cursor = query.text("cursor");
+  auto what = read_listing(query_params{ex->in.query});
   with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
     ask<session_page>(
       ex, project, ex->env.options.ordinary, what,
@@ -219,16 +239,22 @@ void checkin_session(const exchange_ptr& ex) {
 }
 
 void terminate_session(const exchange_ptr& ex) {
-  change_in_session<terminate_reply>(
-    ex, ex->env.options.change, greenroom::terminate_session{ex->by()},
-    [ex](const terminate_reply& done) {
-      ex->reply(200, ordered_json{{"status", "terminated"},
-                                  {"id", done.session_id},
-                                  {"message",
-                                   "Session force-terminated. Preview removed, "
-                                   "token revoked."},
-                                  {"rescue_refs", done.rescue_refs}}
-                       .dump());
+  terminate(ex, "Session force-terminated. Preview removed, token revoked.");
+}
+
+void discard_session(const exchange_ptr& ex) {
+  if (!ex->in.body.empty()) {
+    auto body = parse_object(ex->in.body);
+    object_reader{body}.done();
+  }
+  read_in_session<session_view>(
+    ex, ex->env.options.look_up, greenroom::get_session{},
+    [ex](const session_view& view) {
+      if (!is_made_by(view, ex->key->id)
+          && !has_any(*ex->key, scopes_for(access::admin)))
+        throw refused(errc::forbidden,
+                      "only the key that made a session may discard it");
+      terminate(ex, "Session discarded. Preview removed, token revoked.");
     });
 }
 

@@ -24,6 +24,11 @@ public:
     return complaint_;
   }
 
+  /// How many bytes had been read when it was found to be no JSON.
+  std::optional<std::size_t> fault() const noexcept {
+    return fault_;
+  }
+
   bool null() override {
     return put(nullptr);
   }
@@ -67,9 +72,9 @@ public:
     name_ = std::move(name);
     return true;
   }
-  bool parse_error(std::size_t, const std::string&,
+  bool parse_error(std::size_t read, const std::string&,
                    const nlohmann::detail::exception&) override {
-    complaint_ = "invalid request body";
+    fault_ = read;
     return false;
   }
 
@@ -105,19 +110,36 @@ private:
   std::vector<json*> open_;
   std::string name_;
   std::string complaint_;
+  std::optional<std::size_t> fault_;
 };
 
 bool has_nul(const std::string& text) noexcept {
   return text.find('\0') != std::string::npos;
 }
 
+/// Where a byte is, as editors count.
+std::string position_json(std::string_view body, std::size_t offset) {
+  auto before = body.substr(0, offset == 0 ? 0 : offset - 1);
+  auto line_begin = before.rfind('\n') + 1; // 0 where there is none
+  return json{{"line", 1 + std::ranges::count(before, '\n')},
+              {"column", 1 + before.size() - line_begin}}
+    .dump();
+}
+
 } // namespace
+
+malformed_body::malformed_body(std::string_view body, std::size_t offset)
+  : refused(errc::bad_request, "invalid request body"),
+    details_(R"({"position":)" + position_json(body, offset) + '}') {}
 
 nlohmann::json parse_object(std::string_view body) {
   json result;
   strict_builder builder{result};
-  if (!json::sax_parse(body.begin(), body.end(), &builder))
+  if (!json::sax_parse(body.begin(), body.end(), &builder)) {
+    if (builder.fault())
+      throw malformed_body(body, *builder.fault());
     refuse(builder.complaint());
+  }
   if (!result.is_object())
     refuse("invalid request body");
   return result;

@@ -5,6 +5,7 @@
 // the field.
 #pragma once
 
+#include "messages/errors.hpp"
 #include "messages/records.hpp"
 
 #include <nlohmann/json.hpp>
@@ -18,6 +19,21 @@
 namespace greenroom::http {
 
 inline constexpr std::size_t max_json_depth = 64;
+
+/// A body that is no JSON. The sentence is the API's; where the fault is stands
+/// in the details, a JSON object.
+class malformed_body : public refused {
+public:
+  /// `offset`: how many bytes of `body` were read.
+  malformed_body(std::string_view body, std::size_t offset);
+
+  const std::string& details() const noexcept {
+    return details_;
+  }
+
+private:
+  std::string details_;
+};
 
 /// Parses a body; what is no JSON object is refused as `invalid request body`.
 nlohmann::json parse_object(std::string_view body);

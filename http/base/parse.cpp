@@ -24,15 +24,6 @@ char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-std::string_view trimmed(std::string_view text) noexcept {
-  auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front()))
-    text.remove_prefix(1);
-  while (!text.empty() && blank(text.back()))
-    text.remove_suffix(1);
-  return text;
-}
-
 [[noreturn]] void refuse(const std::string& message) {
   throw refused(errc::bad_request, message);
 }
@@ -48,6 +39,15 @@ std::string decoded_part(std::string_view text) {
 
 bool is_same_word(std::string_view a, std::string_view b) noexcept {
   return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+  auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front()))
+    text.remove_prefix(1);
+  while (!text.empty() && blank(text.back()))
+    text.remove_suffix(1);
+  return text;
 }
 
 std::optional<std::uint64_t> parse_count(std::string_view text) noexcept {
@@ -120,6 +120,14 @@ query_params::get(std::string_view name) const noexcept {
   for (auto& [key, value] : items_)
     if (key == name)
       return value;
+  return std::nullopt;
+}
+
+std::optional<std::string>
+query_params::stranger(std::string_view known) const {
+  for (auto& [key, value] : items_)
+    if (key.find(',') != std::string::npos || !offers(known, key))
+      return key;
   return std::nullopt;
 }
 

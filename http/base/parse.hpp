@@ -18,6 +18,9 @@ namespace greenroom::http {
 /// Equal but for the case of ASCII letters.
 bool is_same_word(std::string_view a, std::string_view b) noexcept;
 
+/// Without the spaces and tabs around it.
+std::string_view trimmed(std::string_view text) noexcept;
+
 /// A number of decimal digits and nothing else.
 std::optional<std::uint64_t> parse_count(std::string_view text) noexcept;
 
@@ -35,8 +38,7 @@ struct path_segments {
 };
 path_segments split_path(std::string_view path) noexcept;
 
-/// The parameters of a query. The first of two with one name counts; names that
-/// nobody asks for are ignored.
+/// The parameters of a query. The first of two with one name counts.
 class query_params {
 public:
   /// Throws refused bad_request where the query is not well-formed or not
@@ -48,6 +50,9 @@ public:
 
   /// As `get`, empty where it is not there.
   std::string text(std::string_view name) const;
+
+  /// The first name that is not in `known`, a list with commas between.
+  std::optional<std::string> stranger(std::string_view known) const;
 
   /// True for `1` and `true`, false for `0`, `false` and where it is not there.
   /// Throws refused bad_request.

@@ -1,5 +1,6 @@
 #include "http/base/reply.hpp"
 
+#include "http/base/error_table.hpp"
 #include "runtime/base/timestamps.hpp"
 
 #include <nlohmann/json.hpp>
@@ -25,10 +26,37 @@ void append_meta(std::string& out, std::string_view request_id, unix_ms now) {
   append_escaped(out, request_id);
   out += R"(","timestamp":")";
   out += format_rfc3339(now);
-  out += R"("}})";
+  // The line ends, so that a shell's prompt does not stick to it.
+  out += "\"}}\n";
 }
 
 constexpr std::size_t meta_size = 100;
+
+std::string as_json(std::string_view text) {
+  // A message may quote what the client sent, and must not fail on it.
+  return nlohmann::json(text).dump(-1, ' ', false,
+                                   nlohmann::json::error_handler_t::replace);
+}
+
+/// What every error tells, before the fields of `more`, a JSON object or empty.
+void append_details(std::string& out, const error_advice& advice,
+                    std::string_view more) {
+  out += R"({"remediation":)";
+  out += as_json(advice.remediation);
+  out += R"(,"retryable":)";
+  out += advice.retryable ? "true" : "false";
+  if (advice.retry_after > 0) {
+    out += R"(,"retry_after_ms":)";
+    out += std::to_string(advice.retry_after);
+  }
+  if (more.size() > 2) { // has fields
+    out += ',';
+    more.remove_prefix(1);
+    out += more;
+  } else {
+    out += '}';
+  }
+}
 
 } // namespace
 
@@ -144,21 +172,18 @@ response error_response(const refusal& what, std::string_view request_id,
   result.body = R"({"error":{"code":")";
   result.body += code_name(what.code);
   result.body += R"(","message":)";
-  // A message may quote what the client sent, and must not fail on it.
-  result.body +=
-    nlohmann::json(what.message)
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  if (!details.empty()) {
-    result.body += R"(,"details":)";
-    result.body += details;
-  }
+  result.body += as_json(what.message);
+  result.body += R"(,"details":)";
+  auto& advice = advice_for(what);
+  append_details(result.body, advice, details);
   result.body += '}';
   append_meta(result.body, request_id, now);
   if (result.status == 401)
     result.headers.emplace_back("WWW-Authenticate",
                                 "Bearer realm=\"greenroom\"");
-  if (result.status == 503)
-    result.headers.emplace_back("Retry-After", "1");
+  if (advice.retry_after > 0)
+    result.headers.emplace_back(
+      "Retry-After", std::to_string((advice.retry_after + 999) / 1000));
   return result;
 }
 

@@ -42,8 +42,9 @@ std::string_view without_meta(std::string_view body) noexcept;
 std::string with_meta(std::string body, std::string_view request_id,
                       unix_ms now);
 
-/// `{"error": {…}, "meta": {…}}` with the headers that the code needs.
-/// `details` is a JSON object, or empty for none.
+/// `{"error": {…}, "meta": {…}}`, with the headers and details that its code
+/// has by the error table. `details` is a JSON object of more of these, or
+/// empty.
 response error_response(const refusal& what, std::string_view request_id,
                         unix_ms now, std::string_view details = {});
 

@@ -22,6 +22,10 @@ slice whole(std::string text) {
   return {std::move(owner), view};
 }
 
+// Neither of the two lines below ends with an empty line: that would make a
+// block without data, which some clients hand on as an event. They become the
+// first lines of the next event's block.
+
 /// When clients come back after a lost connection, 1-3 s: not all at once. The
 /// time of their arrival is random enough.
 slice retry_line() {
@@ -29,12 +33,12 @@ slice retry_line() {
   auto micros =
     duration_cast<microseconds>(stream::clock::now().time_since_epoch())
       .count();
-  return whole("retry: " + std::to_string(1000 + micros % 2001) + "\n\n");
+  return whole("retry: " + std::to_string(1000 + micros % 2001) + "\n");
 }
 
 /// A comment: clients ignore it, dead connections do not survive it.
 const slice& heartbeat() {
-  static const slice text = whole(":\n\n");
+  static const slice text = whole(":\n");
   return text;
 }
 

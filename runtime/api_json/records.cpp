@@ -45,6 +45,14 @@ int signal_number(const std::string& name) {
 
 } // namespace
 
+ordered_json rescue_refs_json(const std::vector<rescue_ref>& refs) {
+  auto list = ordered_json::array();
+  for (const auto& one : refs)
+    list.push_back(
+      {{"ref", one.ref}, {"commit", one.commit}, {"holds", one.holds}});
+  return list;
+}
+
 ordered_json session_json(const session_record& session,
                           std::size_t running_execs) {
   ordered_json out;
@@ -62,6 +70,9 @@ ordered_json session_json(const session_record& session,
   out["branch"] = session.branch;
   put_text(out, "commit", session.commit);
   put_text(out, "review_id", session.review_id);
+  if (!session.rescue_refs.empty())
+    out["rescue_refs"] = rescue_refs_json(session.rescue_refs);
+  put_text(out, "rescue_note", session.rescue_note);
   put_text(out, "feature_slug", session.feature_slug);
   out["on_expire"] = to_string(session.expiry);
   out["labels"] = ordered_json::object();

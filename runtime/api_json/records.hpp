@@ -26,6 +26,9 @@ struct live_output {
 };
 
 /// API.md's Session, without what only a create answers.
+/// A list of `ref`, `commit` and `holds`.
+nlohmann::ordered_json rescue_refs_json(const std::vector<rescue_ref>& refs);
+
 nlohmann::ordered_json session_json(const session_record& session,
                                     std::size_t running_execs);
 

@@ -6,6 +6,7 @@
 #include "runtime/config/config.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/node.hpp"
+#include "runtime/node/preflight.hpp"
 #include "runtime/node/startup_banner.hpp"
 
 #include <CLI/CLI.hpp>
@@ -118,8 +119,12 @@ int serve(const arguments& args) {
 int check(const arguments& args) {
   auto settings = load(args);
   std::cout << (args.json ? to_json(settings).dump(2) + "\n"
-                          : explain(settings));
-  return 0;
+                          : explain(settings))
+            << std::flush;
+  auto faults = start_faults(settings);
+  for (auto& fault : faults)
+    std::cerr << "greenroom: " << fault << '\n';
+  return faults.empty() ? 0 : exit_usage;
 }
 
 } // namespace
@@ -143,7 +148,7 @@ int main(int argc, char** argv) {
     app.add_subcommand("config", "Work with configuration files");
   config_command->require_subcommand(1);
   auto* check_command = config_command->add_subcommand(
-    "check", "Validate a configuration and print what holds");
+    "check", "Print what holds, and all that would keep a node from starting");
   add_config_options(*check_command, args);
   check_command->add_flag("--json", args.json, "Print it as JSON");
   try {

@@ -21,6 +21,7 @@
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/node/logging.hpp"
+#include "runtime/node/preflight.hpp"
 #include "runtime/node/root.hpp"
 #include "runtime/sandbox/host_capabilities.hpp"
 #include "runtime/store/api_keys.hpp"
@@ -97,12 +98,8 @@ unique_fd lock_data_dir(const fs::path& dir) {
 }
 
 void refuse_what_is_not_built(const config& settings) {
-  if (settings.http.tls)
-    throw start_error("http.tls is not served by this version; set it to null "
-                      "and put a TLS proxy in front");
-  if (settings.cluster.listen)
-    throw start_error("cluster.listen: this version does not join nodes to a "
-                      "cluster; set it to null");
+  if (auto faults = not_served(settings); !faults.empty())
+    throw start_error(faults.front());
 }
 
 // Every connection and every exec takes descriptors.
@@ -115,11 +112,11 @@ void raise_descriptor_limit() {
 }
 
 fs::path program(const char* name) {
-  auto path = fs::read_symlink("/proc/self/exe").parent_path() / name;
-  if (!fs::exists(path))
-    throw start_error(path.string()
-                      + " is missing; it belongs beside greenroom");
-  return path;
+  try {
+    return program_beside(name);
+  } catch (const std::runtime_error& e) {
+    throw start_error(e.what());
+  }
 }
 
 std::shared_ptr<const sandbox::host> find_host(const config& settings) {

@@ -19,16 +19,16 @@ In another terminal:
   export AUTH="Authorization: Bearer {key}"
 
   # a session on a new branch
-  curl -sH "$AUTH" "$URL" --json '{{"new_branch": "try-it"}}'
-  export SID=...   # the "id" of the answer
+  export SID=$(curl -sH "$AUTH" "$URL" --json '{{"new_branch": "try-it"}}' |
+               sed -E 's/^\{{"data":\{{"id":"([a-z0-9]+)".*/\1/')
 
-  # watch it, here or in a third terminal
+#watch it, here or in a third terminal
   curl -sNH "$AUTH" "$URL/$SID/events?from=earliest" &
 
-  # run something in it, then look at what it did
+#run something in it, then look at what it did
   curl -sH "$AUTH" "$URL/$SID/exec" --json '{{"command": "echo hello | tee hello.txt; sleep 2; git log -1 --oneline", "wait": "10s"}}'
 
-  # commit what it left and push the branch to the upstream
+#commit what it left and push the branch to the upstream
   curl -sH "$AUTH" "$URL/$SID/checkin" --json '{{"commit_message": "Say hello"}}'
   git --git-dir {repo} log -1 try-it
 

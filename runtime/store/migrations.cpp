@@ -121,6 +121,10 @@ const std::vector<step>& steps() {
       " PRIMARY KEY (key_id, name))",
       "CREATE INDEX requests_age ON requests (touched_at)",
     },
+    {
+      "ALTER TABLE sessions ADD COLUMN rescue_refs TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE sessions ADD COLUMN rescue_note TEXT NOT NULL DEFAULT ''",
+    },
   };
   return all;
 }

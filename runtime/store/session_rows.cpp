@@ -19,6 +19,27 @@ std::string labels_to_json(const string_map& labels) {
   return json(labels).dump();
 }
 
+std::string refs_to_json(const std::vector<rescue_ref>& refs) {
+  if (refs.empty())
+    return {};
+  auto list = json::array();
+  for (const auto& one : refs)
+    list.push_back({one.ref, one.commit, one.holds});
+  // A reference's name need not be UTF-8.
+  return list.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::vector<rescue_ref> refs_from_json(const std::string& text) {
+  std::vector<rescue_ref> result;
+  if (text.empty())
+    return result;
+  for (const auto& one : json::parse(text))
+    result.push_back({one.at(0).get<std::string>(),
+                      one.at(1).get<std::string>(),
+                      one.at(2).get<std::string>()});
+  return result;
+}
+
 [[noreturn]] void throw_bad_row(const session_row& row, const char* column) {
   throw std::runtime_error("the store has session " + row.id
                            + " with a bad value for " + column);
@@ -59,6 +80,8 @@ session_row to_row(const session_record& session) {
   row.token_hash = session.token_hash;
   row.commit_id = session.commit;
   row.review_id = session.review_id;
+  row.rescue_refs = refs_to_json(session.rescue_refs);
+  row.rescue_note = session.rescue_note;
   row.epoch = static_cast<long long>(session.epoch);
   row.version = static_cast<long long>(session.version);
   row.warned = session.warned;
@@ -98,6 +121,12 @@ session_record from_row(const session_row& row) {
   session.token_hash = row.token_hash;
   session.commit = row.commit_id;
   session.review_id = row.review_id;
+  try {
+    session.rescue_refs = refs_from_json(row.rescue_refs);
+  } catch (const json::exception&) {
+    throw_bad_row(row, "rescue_refs");
+  }
+  session.rescue_note = row.rescue_note;
   session.epoch = static_cast<std::uint64_t>(row.epoch);
   session.version = static_cast<std::uint64_t>(row.version);
   session.warned = row.warned;

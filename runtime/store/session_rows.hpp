@@ -31,6 +31,8 @@ struct session_row {
   std::string token_hash;
   std::string commit_id;
   std::string review_id;
+  std::string rescue_refs; // JSON; empty: none
+  std::string rescue_note;
   long long epoch = 0;
   long long version = 0;
   long long warned = 0;
@@ -60,6 +62,8 @@ void each_column(Row& row, F&& f) {
   f("token_hash", row.token_hash);
   f("commit_id", row.commit_id);
   f("review_id", row.review_id);
+  f("rescue_refs", row.rescue_refs);
+  f("rescue_note", row.rescue_note);
   f("epoch", row.epoch);
   f("version", row.version);
   f("warned", row.warned);

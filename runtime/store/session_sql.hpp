@@ -13,8 +13,10 @@ namespace greenroom::store {
 inline constexpr std::string_view is_live_sql =
   "status IN ('creating', 'active', 'checking_in')";
 
-/// The statement behind list_sessions; its parameters are `project`, and as
-/// the query has them `status`, `slug`, `created` with `id`, and `count`.
+/// The statement behind list_sessions; its parameters are `project`, and as the
+/// query has them `status`, `slug`, `creator`, `created` with `id`, and
+/// `count`. Labels are for whoever reads the rows, and then there is no
+/// `count`.
 std::string listing_sql(const session_query& query);
 
 /// The statement behind live_sessions, with parameter `project`.

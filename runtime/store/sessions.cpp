@@ -21,8 +21,15 @@ const std::string& insert_sql() {
       names.append(", ").append(name);
       values.append(", :").append(name);
     });
-    return "INSERT INTO sessions (" + names + ") VALUES (" + values
-           + ") ON CONFLICT DO NOTHING";
+    // Equal branches are for the index; that git could not keep this branch and
+    // a live one as files and directories, a beside a/b, is for this condition.
+    return "INSERT INTO sessions (" + names + ") SELECT " + values
+           + " WHERE NOT EXISTS (SELECT 1 FROM sessions"
+             " WHERE project_id = :project_id AND "
+           + std::string{is_live_sql}
+           + " AND (substr(branch, 1, length(:branch) + 1) = :branch || '/'"
+             " OR substr(:branch, 1, length(branch) + 1) = branch || '/'))"
+             " ON CONFLICT DO NOTHING";
   }();
   return text;
 }
@@ -61,8 +68,14 @@ bool exists(soci::session& sql, const std::string& table,
 struct occupancy {
   std::uint32_t live = 0;
   long long free_slot = 0; // the lowest
-  bool has_branch = false;
+  bool has_branch = false; // or one that cannot be beside it
 };
+
+/// True for branches of which git keeps only one: a reference is a file, and
+/// what is before a slash a directory.
+bool collide(const std::string& a, const std::string& b) {
+  return a == b || a.starts_with(b + '/') || b.starts_with(a + '/');
+}
 
 occupancy look(soci::session& sql, const std::string& project_id,
                const std::string& wanted_branch) {
@@ -79,7 +92,7 @@ occupancy look(soci::session& sql, const std::string& project_id,
     ++result.live;
     if (slot == result.free_slot)
       ++result.free_slot;
-    result.has_branch = result.has_branch || branch == wanted_branch;
+    result.has_branch = result.has_branch || collide(branch, wanted_branch);
   }
   return result;
 }
@@ -95,6 +108,19 @@ bool insert_in_slot(soci::session& sql, session_row& row, long long slot) {
   statement.define_and_bind();
   statement.execute(true);
   return statement.get_affected_rows() == 1;
+}
+
+/// Whether a row goes into the page is not always for the database to say.
+bool has_count(const session_query& query) {
+  return query.limit > 0 && query.label.empty();
+}
+
+bool has_label(const session_record& session, const std::string& label) {
+  auto equals = label.find('=');
+  auto found = session.labels.find(label.substr(0, equals));
+  return found != session.labels.end()
+         && (equals == std::string::npos
+             || found->second == label.substr(equals + 1));
 }
 
 auto by_age(const session_record& session) {
@@ -129,10 +155,12 @@ std::string listing_sql(const session_query& query) {
     text += " AND status = :status";
   if (!query.feature_slug.empty())
     text += " AND feature_slug = :slug";
+  if (!query.created_by.empty())
+    text += " AND created_by = :creator";
   if (!query.cursor.empty())
     text += " AND (created_at, id) < (:created, :id)";
   text += " ORDER BY created_at DESC, id DESC";
-  if (query.limit > 0)
+  if (has_count(query))
     text += " LIMIT :count";
   return text;
 }
@@ -294,18 +322,24 @@ session_list list_sessions(connection& c, const session_query& query) {
       statement.exchange(soci::use(status, "status"));
     if (!query.feature_slug.empty())
       statement.exchange(soci::use(query.feature_slug, "slug"));
+    if (!query.created_by.empty())
+      statement.exchange(soci::use(query.created_by, "creator"));
     if (!query.cursor.empty()) {
       statement.exchange(soci::use(after.created_at, "created"));
       statement.exchange(soci::use(after.id, "id"));
     }
-    if (query.limit > 0)
+    if (has_count(query))
       statement.exchange(soci::use(count, "count"));
     statement.alloc();
     statement.prepare(listing_sql(query));
     statement.define_and_bind();
     statement.execute();
-    while (statement.fetch())
-      rows.push_back(from_row(row));
+    while ((query.limit == 0 || rows.size() <= query.limit)
+           && statement.fetch()) {
+      auto session = from_row(row);
+      if (query.label.empty() || has_label(session, query.label))
+        rows.push_back(std::move(session));
+    }
     return rows;
   });
   if (query.limit > 0 && result.sessions.size() > query.limit) {

@@ -1,9 +1,10 @@
 // Sessions in the store.
 //
-// The rules of a project hold by constraints of the database: one live
-// session a branch, one live session a slot, and slots only below the
-// project's limit. Who owns a session is a number, its epoch: whoever takes
-// the session raises it, and from then on nobody else's writes go in.
+// The rules of a project hold by the database: one live session a branch, none
+// beside another on a branch that git cannot keep beside it (a, a/b), one live
+// session a slot, and slots only below the project's limit. Who owns a session
+// is a number, its epoch: whoever takes the session raises it, and from then on
+// nobody else's writes go in.
 #pragma once
 
 #include "messages/records.hpp"
@@ -53,6 +54,8 @@ struct session_query {
   std::string project_id;
   std::optional<session_status> status; // nullopt: all
   std::string feature_slug;             // empty: all
+  std::string created_by;               // empty: all
+  std::string label;                    // NAME or NAME=VALUE, empty: all
   std::uint32_t limit = 0;              // 0: all
   std::string cursor;                   // empty: from the newest
 };

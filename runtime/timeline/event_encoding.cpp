@@ -33,12 +33,16 @@ void append_id(std::string& out, const event_id& id) {
   append_number(out, id.seq);
 }
 
-void append_sse_head(std::string& out, const event_id& id, event_kind kind) {
-  out += "id: ";
-  append_id(out, id);
-  out += "\nevent: ";
+void append_sse_head(std::string& out, event_kind kind) {
+  out += "event: ";
   out += to_string(kind);
   out += "\ndata: ";
+}
+
+void append_sse_tail(std::string& out, const event_id& id) {
+  out += "\nid: ";
+  append_id(out, id);
+  out += "\n\n";
 }
 
 } // namespace
@@ -94,9 +98,9 @@ std::string gap_data_json(unix_ms time, std::string_view session_id,
 
 void append_sse(std::string& out, const event_id& id, event_kind kind,
                 std::string_view data_json) {
-  append_sse_head(out, id, kind);
+  append_sse_head(out, kind);
   out += data_json;
-  out += "\n\n";
+  append_sse_tail(out, id);
 }
 
 // -- event_data ---------------------------------------------------------------
@@ -175,9 +179,9 @@ void batch_builder::add(const timeline_entry& entry, bool wanted) {
   if (wanted) {
     event_slice slice{entry.id.seq, entry.kind, entry.exec_id,
                       static_cast<std::uint32_t>(text_.size())};
-    append_sse_head(text_, entry.id, entry.kind);
+    append_sse_head(text_, entry.kind);
     data_.append_json(text_, entry);
-    text_ += "\n\n";
+    append_sse_tail(text_, entry.id);
     batch_.slices.push_back(std::move(slice));
   }
   batch_.last = entry.id.seq;

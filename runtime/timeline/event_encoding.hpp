@@ -35,8 +35,10 @@ std::string gap_data_json(unix_ms time, std::string_view session_id,
                           const event_id& requested,
                           const event_id& first_available);
 
-/// Appends one event as text/event-stream: id, event, data and an empty line.
-/// `data_json` must be on one line, which JSON without indentation is.
+/// Appends one event as text/event-stream: event, data, id and an empty line.
+/// The id comes last because there are clients that take it as soon as its line
+/// is read: of an event that is cut short before, they keep no id, and get it
+/// again. `data_json` must be on one line, which JSON without indentation is.
 void append_sse(std::string& out, const event_id& id, event_kind kind,
                 std::string_view data_json);
 

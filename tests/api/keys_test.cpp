@@ -51,6 +51,7 @@ const std::vector<route_case>& routes() {
     {"GET", nobody, read},
     {"DELETE", nobody, admin},
     {"POST", nobody + "/checkin", change},
+    {"POST", nobody + "/discard", change},
     {"POST", nobody + "/extend", change},
     {"GET", nobody + "/events", read},
     {"GET", nobody + "/timeline", read},
@@ -99,6 +100,23 @@ TEST_CASE("each scope opens the routes of the contract, and no others") {
         CHECK(reply.message().find(would_do) != std::string::npos);
     }
   }
+}
+
+TEST_CASE("the key that made a session may discard it, others may not") {
+  node_process node;
+  auto owner = make_key(node, {"sessions:execute"});
+  auto made = expect(
+    201, node.with_key(owner.secret).post(sessions, {{"new_branch", "mine"}}));
+  session_user session{node, made.data()["id"].get<std::string>()};
+  session.run("echo work > file");
+  auto path = session.path("/discard");
+  auto other = node.with_key(make_key(node, {"sessions:execute"}).secret);
+  CHECK(other.post(path, json::object()).status == 403);
+  CHECK(session.status() == "active");
+  auto done = expect(200, node.with_key(owner.secret).post(path, {}));
+  CHECK(done.data()["rescue_refs"].size() == 1);
+  CHECK(session.status() == "terminated");
+  CHECK(node.with_key(owner.secret).get("/whoami").data()["id"] == owner.id);
 }
 
 TEST_CASE("without a good key every route but the open ones is 401") {
@@ -277,7 +295,7 @@ TEST_CASE("no project's repository lies in the data directory") {
   for (std::string repo :
        {(node.data_dir() / "repos/demo.git").string(),
         "file://" + (node.data_dir() / "repos/demo.git").string(),
-        (node.data_dir() / "x/../repos/demo.git").string()}) {
+        (node.data_dir() / "sessions/../repos/demo.git").string()}) {
     expect(200, node.admin().patch("/projects/other", {{"repo", repo}}));
     auto made =
       node.admin().post("/projects/other/sessions", {{"new_branch", "x"}});

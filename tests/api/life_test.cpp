@@ -163,6 +163,48 @@ TEST_CASE("defaults hold where the creator says nothing") {
         == Approx(24).margin(0.01));
 }
 
+TEST_CASE("one list has the sessions of all projects that a key may see") {
+  node_process node;
+  auto client = node.admin();
+  std::vector<std::string> newest_first;
+  for (int i = 0; i < 6; ++i) {
+    auto project = i % 2 == 0 ? "demo" : "other";
+    auto made = client.post("/projects/" + std::string{project} + "/sessions",
+                            {{"new_branch", "b" + std::to_string(i)},
+                             {"labels", {{"n", std::to_string(i % 3)}}}});
+    newest_first.insert(newest_first.begin(),
+                        expect(201, made).data()["id"].get<std::string>());
+  }
+  CHECK(ids_of(client.get("/sessions")) == newest_first);
+  CHECK(ids_of(client.get("/sessions?label=n%3D0"))
+        == std::vector{newest_first[2], newest_first[5]});
+  CHECK(ids_of(client.get("/sessions?created_by=admin&status=active"))
+        == newest_first);
+  CHECK(ids_of(client.get("/sessions?created_by=nobody")).empty());
+  for (std::size_t size : {1, 2, 4, 5, 6}) {
+    std::vector<std::string> paged;
+    std::string cursor;
+    do {
+      auto page = expect(
+        200, client.get("/sessions?limit=" + std::to_string(size) + cursor));
+      CHECK(page.data()["sessions"].size() <= size);
+      for (auto& id : ids_of(page))
+        paged.push_back(id);
+      cursor = page.data().contains("next_cursor")
+                 ? "&cursor=" + page.data()["next_cursor"].get<std::string>()
+                 : "";
+    } while (!cursor.empty());
+    CHECK(paged == newest_first);
+  }
+  auto limited =
+    expect(201, client.post("/keys", {{"name", "limited"},
+                                      {"scopes", {"sessions:read"}},
+                                      {"projects", {"other"}}}))
+      .data()["key"];
+  CHECK(ids_of(node.with_key(limited).get("/sessions"))
+        == std::vector{newest_first[0], newest_first[2], newest_first[4]});
+}
+
 TEST_CASE("lists are newest first, in pages, and filtered") {
   node_process node;
   auto client = node.admin();
@@ -300,8 +342,19 @@ TEST_CASE("a session that is deleted leaves its work under rescue refs") {
   CHECK(done["message"]
         == "Session force-terminated. Preview removed, token revoked.");
   auto prefix = "refs/greenroom/rescue/" + session.id() + "/";
-  std::set<std::string> refs = done["rescue_refs"];
+  std::set<std::string> refs;
+  for (auto& kept : done["rescue_refs"]) {
+    CHECK(node.git({"rev-parse", kept["ref"]}) == kept["commit"]);
+    CHECK(!kept["holds"].get<std::string>().empty());
+    refs.insert(kept["ref"]);
+  }
   CHECK(refs == std::set<std::string>{prefix + "heads/work", prefix + "tree"});
+  CHECK(session.get()["rescue_refs"] == done["rescue_refs"]);
+  auto events = session.watch().rest();
+  CHECK(events.back().data["rescue_refs"] == done["rescue_refs"]);
+  node.kill9();
+  node.start();
+  CHECK(session.get()["rescue_refs"] == done["rescue_refs"]);
   CHECK(node.git({"show", prefix + "heads/work:a.txt"}) == "kept");
   CHECK(node.git({"show", prefix + "tree:b.txt"}) == "too");
   CHECK(session.status() == "terminated");
@@ -309,6 +362,21 @@ TEST_CASE("a session that is deleted leaves its work under rescue refs") {
 
   session_user next{node, json{{"new_branch", "work"}}};
   CHECK(next.status() == "active");
+}
+
+TEST_CASE("a check-in names what its branch has not") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("git checkout -q -b side; echo aside > side.txt; git add .; "
+              "git -c user.name=U -c user.email=u@x commit -qm Aside; "
+              "git checkout -q work; echo mine > a.txt");
+  auto done = expect(200, session.checkin({{"skip_review", true}})).data();
+  auto side = "refs/greenroom/rescue/" + session.id() + "/heads/side";
+  REQUIRE(done["rescue_refs"].size() == 1);
+  CHECK(done["rescue_refs"][0]["ref"] == side);
+  CHECK(node.git({"rev-parse", side}) == done["rescue_refs"][0]["commit"]);
+  CHECK(node.git({"show", side + ":side.txt"}) == "aside");
+  CHECK(session.get()["rescue_refs"] == done["rescue_refs"]);
 }
 
 TEST_CASE("a session that is deleted without any work has nothing to rescue") {

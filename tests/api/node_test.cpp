@@ -2,6 +2,9 @@
 // is told to stop.
 #include "tests/api/demo.hpp"
 
+#include "runtime/base/run_command.hpp"
+#include "tests/support/build_paths.hpp"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -52,6 +55,40 @@ TEST_CASE("a node that cannot sandbox says what is missing and what would do") {
                  R"(sandbox.read_only=["/usr", "/no/such/path"])"};
   CHECK_THROWS_WITH(node_process{options}, Contains("/no/such/path")
                                              && !Contains("sandbox.mode=none"));
+}
+
+TEST_CASE("config check finds what serve would refuse, and leaves no trace") {
+  temp_dir dir;
+  auto check = [&](std::vector<std::string> settings) {
+    std::vector<std::string> argv{(binary_dir() / "greenroom").string(),
+                                  "config", "check"};
+    auto data = (dir.path() / "new/data").string();
+    settings.insert(settings.begin(),
+                    {"node.data_dir=" + data, "http.listen=127.0.0.1:0",
+                     "sandbox.network=none"});
+    for (auto& one : settings)
+      argv.insert(argv.end(), {"--set", one});
+    auto ran = greenroom::run_command(
+      {.argv = argv, .cwd = {}, .env = {"PATH=/usr/bin:/bin"}, .stdin_fd = -1});
+    CHECK(ran.exit_code == (ran.err.empty() ? 0 : 2));
+    CHECK(std::filesystem::is_empty(dir.path()));
+    return ran.err;
+  };
+  CHECK(check({}).empty());
+  CHECK_THAT(check({R"(http.tls={"cert":"/no/cert","key":"/no/key"})"}),
+             Contains("http.tls"));
+  CHECK_THAT(check({R"(sandbox.read_only=["/usr", "/no/such/path"])"}),
+             Contains("/no/such/path"));
+  CHECK_THAT(check({"node.data_dir=/proc/nope/data"}),
+             Contains("node.data_dir /proc/nope/data cannot be used"));
+  CHECK_THAT(check({"auth.admin_key_file=/no/such/key"}),
+             Contains("/no/such/key"));
+  CHECK_THAT(check({"http.listen=192.0.2.1:0"}),
+             Contains("http.listen 192.0.2.1:0: "));
+  // Several at once.
+  auto both =
+    check({"node.data_dir=/dev/null/data", "http.listen=192.0.2.1:0"});
+  CHECK_THAT(both, Contains("node.data_dir") && Contains("http.listen"));
 }
 
 TEST_CASE("a second node on one data directory does not start") {

@@ -60,9 +60,18 @@ private:
       required.push_back(name);
   }
 
+  /// Of several, the one whose `type` is a constant that the value has.
+  const json& chosen(const json& schema, const json& value) const {
+    for (auto& one : schema.value("oneOf", json::array()))
+      if (auto& branch = resolved(one);
+          branch["properties"]["type"]["const"] == value["type"])
+        return branch;
+    return schema;
+  }
+
   void check_value(const json& value, const json& named,
                    const std::string& where) const {
-    auto& schema = resolved(named);
+    auto& schema = chosen(resolved(named), value);
     INFO(where << ": " << value.dump());
     if (schema.contains("type"))
       CHECK(has_type(value, schema["type"]));

@@ -118,6 +118,26 @@ TEST_CASE("a person approves or rejects what no command judges") {
   CHECK(open["reviews"].empty());
 }
 
+TEST_CASE("what was approved is merged once somebody asks for it") {
+  node_process node;
+  auto done = check_in(node, "work", "a.txt", "a", json::object());
+  auto id = done["review_task_id"].get<std::string>();
+  auto early = decide(node, id, "merge");
+  CHECK(early.status == 409);
+  CHECK_THAT(early.message(), Catch::Contains("is not approved"));
+  CHECK(expect(200, decide(node, id, "approve")).data()["status"]
+        == "approved");
+  move_main(node);
+  CHECK(expect(200, decide(node, id, "merge")).data()["status"] != "approved");
+  if (review(node, id)["status"] == "queued") // main has moved: look again
+    expect(200, decide(node, id, "approve"));
+  await_review(node, id, "merged");
+  CHECK(node.git({"show", "main:a.txt"}) == "a");
+  auto twice = decide(node, id, "merge");
+  CHECK(twice.status == 409);
+  CHECK(twice.message() == "the review is over: it was merged into main");
+}
+
 TEST_CASE("skip_review with auto_merge merges at check-in") {
   node_process node;
   auto done = check_in(node, "work", "a.txt", "a",

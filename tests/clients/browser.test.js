@@ -61,13 +61,7 @@ test('a browser gets each event once, and stops at the end', async (t) => {
   const first = await watch(page, 'first', events);
   const printing = await startPrinting(t, node, path, lines);
 
-  proxy.on('cut', () => printing.step());
-  while (!printing.done) {
-    await printing.step();
-    await first.received.hasOutput(printedText(printing.printed).length);
-  }
-  printing.end();
-  await first.received.has('exec.exited');
+  await printing.printAll(proxy, first.received);
   await node.call('DELETE', path);
   await first.received.has('session.ended');
   await first.stopped();

@@ -23,15 +23,7 @@ describe('the client of npm', { concurrency: true }, () => {
       watch(t, `${proxy.url}${path}/events?from=earliest`, node.authorization);
     const printing = await startPrinting(t, node, path, lines);
 
-    // Some lines are printed while nobody watches, others while the client
-    // waits for them.
-    proxy.on('cut', () => printing.step());
-    while (!printing.done) {
-      await printing.step();
-      await received.hasOutput(printedText(printing.printed).length);
-    }
-    printing.end();
-    await received.has('exec.exited');
+    await printing.printAll(proxy, received);
     await node.call('DELETE', path);
     await received.has('session.ended');
 

@@ -79,8 +79,10 @@ protected:
                              std::string(40, 'c'), "topic"};
       },
       [](const terminate_session&) {
-        return terminate_reply{std::string{demo_session},
-                               {"refs/greenroom/rescue/x/tree"}};
+        return terminate_reply{
+          std::string{demo_session},
+          {{"refs/greenroom/rescue/x/tree", "c1", "files"}},
+          {}};
       },
       [](clock_tick) {},
       [](const project_changed&) {},

@@ -5,8 +5,6 @@ namespace greenroom::session {
 
 namespace {
 
-constexpr std::ptrdiff_t max_shown_refs = 1000;
-
 out::life_event about(event_kind kind, const review_record& review) {
   event_fields fields{{"review_id", review.id},
                       {"status", std::string{to_string(review.status)}},
@@ -27,6 +25,7 @@ out::life_event about(event_kind kind, const review_record& review) {
 void machine::start_ending(ending why) {
   s.why = why;
   s.rescue_refs.clear();
+  s.rescue_note.clear();
   s.commit.clear();
   s.review = {};
   s.at = step::stopping;
@@ -53,6 +52,8 @@ void machine::finish_ending(unix_ms now, std::string reason,
   next.status_reason = std::move(reason);
   next.commit = s.commit;
   next.review_id = s.review.id;
+  next.rescue_refs = s.rescue_refs;
+  next.rescue_note = s.rescue_note;
   std::vector<out::life_event> events;
   effects then;
   if (!s.review.id.empty())
@@ -80,17 +81,7 @@ void machine::finish_ending(unix_ms now, std::string reason,
       next.status = session_status::failed;
       break;
   }
-  event_fields fields;
-  // An event has to stay below what the timeline takes for one.
-  if (auto count = s.rescue_refs.size(); count > max_shown_refs) {
-    fields.emplace("rescue_refs_in_all", static_cast<std::int64_t>(count));
-    fields.emplace(rescue_field,
-                   std::vector(s.rescue_refs.begin(),
-                               s.rescue_refs.begin() + max_shown_refs));
-  } else if (count > 0) {
-    fields.emplace(rescue_field, s.rescue_refs);
-  }
-  events.push_back({event_kind::session_ended, std::move(fields)});
+  events.push_back({event_kind::session_ended, {}});
   then.push_back(out::over{});
   // Work that could not be saved elsewhere stays where it is.
   if (work_is_safe)
@@ -153,6 +144,8 @@ void machine::operator()(const in::checkin_asked& x) {
   s.skip_review = x.skip_review;
   s.auto_merge = x.auto_merge;
   s.commit.clear();
+  s.rescue_refs.clear();
+  s.rescue_note.clear();
   s.review = {};
   s.why = ending::checkin; // refuses new work while it is being stored
   s.askers = {x.who};
@@ -193,6 +186,8 @@ void machine::operator()(const in::checkin_saved& x) {
   if (s.at != step::checking_in)
     return;
   s.commit = x.commit;
+  s.rescue_refs = x.rescued;
+  s.rescue_note = x.note;
   auto wanted = !s.skip_review || s.auto_merge;
   if (!wanted || s.commit.empty())
     return finish_ending(x.now, reason_of_ending(), true);
@@ -270,6 +265,7 @@ void machine::operator()(const in::rescue_saved& x) {
   if (s.at != step::rescuing)
     return;
   s.rescue_refs = x.refs;
+  s.rescue_note = x.note;
   finish_ending(x.now, reason_of_ending(), true);
 }
 

@@ -121,6 +121,8 @@ struct checkin_asked {
 struct checkin_saved { // all of the session's work, the branch and the rest
   std::string commit;
   unix_ms now = 0;
+  std::vector<rescue_ref> rescued; // what the branch has not
+  std::string note;
 };
 struct checkin_failed {
   refusal why;
@@ -144,8 +146,9 @@ struct runner_stopped { // nothing of the session runs any more
   unix_ms now = 0;
 };
 struct rescue_saved {
-  std::vector<std::string> refs;
+  std::vector<rescue_ref> refs;
   unix_ms now = 0;
+  std::string note;
 };
 struct rescue_failed {
   std::string reason; // says where the work is
@@ -406,9 +409,10 @@ struct state {
   std::string message;      // of the check-in commit
   bool skip_review = false; // what the check-in is to do afterwards
   bool auto_merge = false;
-  std::string commit;   // what the check-in made
-  review_record review; // what it queued; no id: nothing
-  std::vector<std::string> rescue_refs;
+  std::string commit;                  // what the check-in made
+  review_record review;                // what it queued; no id: nothing
+  std::vector<rescue_ref> rescue_refs; // what the ending has kept so far
+  std::string rescue_note;
   std::string tip;      // of the session's branch, as last announced
   bool looking = false; // it is being asked where the branch stands
   bool look_again = false;
@@ -436,7 +440,6 @@ inline bool busy(const state& s) noexcept {
 inline constexpr const char* setup_exec = "setup";
 inline constexpr const char* setup_field = "setup_exec_id";
 /// The field of session.ended that names where the work is kept.
-inline constexpr const char* rescue_field = "rescue_refs";
 
 /// What is to be done about `what`. Inputs that touch the record must not be
 /// fed while the state is busy.

@@ -98,6 +98,33 @@ TEST_CASE("without auto_merge an approval is the end") {
   CHECK(next.next.ended_at == noon);
 }
 
+TEST_CASE("what is approved can be merged later, or with the approval") {
+  auto merge = decision(false);
+  merge.merge = true;
+  auto waiting = opened(false).next;
+  CHECK_THROWS_WITH(review::decided(waiting, merge, noon),
+                    Catch::Contains("not approved"));
+  auto approved = review::decided(waiting, decision(true), noon).next;
+  auto next = review::decided(approved, merge, noon);
+  CHECK(next.then == action::merge);
+  CHECK(review::is_open(next.next));
+  CHECK(next.next.by_name == "Bob");
+  CHECK(review::resume(next.next, project_with("")).then == action::merge);
+  auto done = review::merged(next.next, went(review_status::merged), noon).next;
+  CHECK(done.status == review_status::merged);
+  CHECK_THROWS_WITH(review::decided(done, merge, noon),
+                    "the review is over: it was merged into main");
+  merge.repeat = true;
+  CHECK(review::was_decided(done, merge));
+  CHECK_FALSE(review::was_decided(approved, merge));
+
+  auto both = decision(true);
+  both.merge = true;
+  auto at_once = review::decided(opened(false).next, both, noon);
+  CHECK(at_once.then == action::merge);
+  CHECK(at_once.next.auto_merge);
+}
+
 TEST_CASE("a review command decides by its exit code") {
   auto made = opened(true, "make check");
   CHECK(made.then == action::run);

@@ -1,8 +1,13 @@
-// Chromium, with pages that send the key of a node with each request.
+// Chromium, with pages that send some headers with each request.
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
 import { chromium } from 'playwright-core';
 
+const libraries = fileURLToPath(new URL('../node_modules', import.meta.url));
+
 /// Opens a page whose origin is `origin`; browser and page end with the test.
-export async function openPage(t, origin, headers) {
+export async function openPage(t, origin, headers = {}) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
@@ -16,4 +21,21 @@ export async function openPage(t, origin, headers) {
   const page = await context.newPage();
   await page.goto(`${origin}/healthz`);
   return page;
+}
+
+/// Loads a module of npm into the page, where it is `window.library` then.
+export async function loadLibrary(page, path) {
+  const served = '/library-of-npm/';
+  await page.route(`**${served}**`, (route) => {
+    // Imports within a library leave out the ending.
+    const name = new URL(route.request().url()).pathname.slice(served.length);
+    return route.fulfill({
+      path: join(libraries, name.endsWith('.js') ? name : `${name}.js`),
+      contentType: 'text/javascript',
+    });
+  });
+  await page.evaluate(async (url) => {
+    window.library = await import(url);
+  }, served + path);
+  await page.unrouteAll();
 }

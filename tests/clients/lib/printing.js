@@ -80,6 +80,18 @@ class Printing {
   end() {
     this.#connection.end();
   }
+
+  /// Prints the rest: some lines while nobody watches, which is after each cut
+  /// of the proxy, others while the client waits for them.
+  async printAll(proxy, received) {
+    proxy.on('cut', () => this.step());
+    while (!this.done) {
+      await this.step();
+      await received.hasOutput(printedText(this.printed).length);
+    }
+    this.end();
+    await received.has('exec.exited');
+  }
 }
 
 if (process.argv[1] === file) {

@@ -5,6 +5,8 @@ import { EventEmitter, once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
 const eventsRequest = /^GET (\S*\/events\b\S*) HTTP\/1\.1\r\n/;
+const endsWithId = /\nid: [^\n]*\n$/;
+const heartbeat = Buffer.from('2\r\n:\n\r\n'); // a chunk of its own
 const lastEventId = /\r\nlast-event-id: *([^\r]*)\r\n/i;
 
 /// A random number of bytes, from 1 to `most`, for each of `count` cuts.
@@ -15,26 +17,30 @@ export function randomCuts(count, most) {
 
 /// Starts a proxy to `port`; it ends with the test. The first event streams
 /// end after as many bytes as `cuts` says, later ones are left alone.
-export async function startProxy(t, port, cuts) {
-  const proxy = new Proxy(port, cuts);
+/// `sparesEnds`: no cut goes between an event's id line and its empty line,
+/// for clients that keep the id before they hand the event on.
+export async function startProxy(t, port, cuts, { sparesEnds = false } = {}) {
+  const proxy = new Proxy(port, cuts, sparesEnds);
   t.after(() => proxy.close());
   t.diagnostic(`cuts after ${cuts.join(', ')} bytes`);
   await proxy.listen();
   return proxy;
 }
 
-/// Emits `cut` after each.
+/// Emits `cut` after each, and `heartbeat` for each that it passes on.
 class Proxy extends EventEmitter {
   /// The event streams that were asked for: `path` and `lastEventId`.
   requests = [];
   cuts = 0;
   #planned;
+  #sparesEnds;
   #server;
   #open = new Set();
 
-  constructor(port, cuts) {
+  constructor(port, cuts, sparesEnds) {
     super();
     this.#planned = [...cuts];
+    this.#sparesEnds = sparesEnds;
     this.#server = createServer((client) => this.#serve(client, port));
   }
 
@@ -75,7 +81,14 @@ class Proxy extends EventEmitter {
       if (bytes.length < left) {
         left -= bytes.length;
         client.write(bytes);
+        if (bytes.equals(heartbeat)) {
+          this.emit('heartbeat');
+        }
         return;
+      }
+      if (this.#sparesEnds && bytes.subarray(0, left).includes('\nid: ')
+          && endsWithId.test(bytes.toString('latin1', 0, left))) {
+        left -= 1;
       }
       upstream.destroy();
       client.write(bytes.subarray(0, left), () => {

@@ -303,6 +303,11 @@ TEST_CASE("a ready node says what it does without") {
   f.warnings = {"memory is not limited"};
   CHECK(data_of(get(f, "/readyz"))["warnings"]
         == json{"memory is not limited"});
+  f.warnings = {"\"/var/lib/x\" is full (see /proc/1/x), mode=/a/b; and/or"};
+  CHECK(data_of(get(f, "/readyz"))["warnings"] == f.warnings);
+  // Strangers need not know where things lie on this machine.
+  CHECK(data_of(call(f.port(), "GET", "/readyz"))["warnings"]
+        == json{"\"…\" is full (see …), mode=…; and/or"});
 }
 
 TEST_CASE("an invalid project id is named before the key's projects") {

@@ -175,7 +175,7 @@ TEST_CASE("a repeated key has no secret, and says so") {
 TEST_CASE("a project whose first answer was lost is answered as made") {
   fixture f;
   f.script->full = true;
-  std::string body = R"({"id":"new","repo":"/new.git"})";
+  std::string body = R"({"id":"new","repo":"/usr"})";
   CHECK(post(f, "/projects", "a", body).status == 503);
   f.script->full = false;
   f.script->crashed = true;

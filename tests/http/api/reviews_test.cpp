@@ -103,6 +103,52 @@ TEST_CASE("a person approves or rejects") {
   CHECK(f.script->decisions.size() == 3);
 }
 
+TEST_CASE("what is approved is merged when somebody asks for it") {
+  fixture f;
+  store_review(f, review_status::approved);
+  CHECK(post(f, review_path + "/merge", "").status == 200);
+  CHECK(post(f, review_path + "/approve", R"({"merge":true})").status == 200);
+  REQUIRE(f.script->decisions.size() == 2);
+  CHECK_FALSE(f.script->decisions[0].approve);
+  CHECK(f.script->decisions[0].merge);
+  CHECK(f.script->decisions[1].approve);
+  CHECK(f.script->decisions[1].merge);
+  CHECK(post(f, review_path + "/merge", R"({"force":true})").status == 400);
+  CHECK(
+    post(f, review_path + "/reject", R"({"comment":"x","merge":true})").status
+    == 400);
+  auto reader = f.add_key({"sessions:read"});
+  CHECK(call(f.port(), "POST", review_path + "/merge", reader).status == 403);
+}
+
+TEST_CASE("a key does not approve what it has checked in itself") {
+  fixture f;
+  auto author = f.add_key({"sessions:execute"});
+  auto author_id = f.last_key_id();
+  auto colleague = f.add_key({"sessions:execute"});
+  store_review(f, review_status::queued);
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->reviews[review_id].created_by = author_id;
+  }
+  auto refused = call(f.port(), "POST", review_path + "/approve", author);
+  CHECK(refused.status == 403);
+  CHECK(f.script->decisions.empty());
+  // Taking it back is another matter.
+  CHECK(call(f.port(), "POST", review_path + "/reject", author,
+             R"({"comment":"not yet"})")
+          .status
+        == 200);
+  CHECK(call(f.port(), "POST", review_path + "/approve", colleague).status
+        == 200);
+  CHECK(f.script->decisions.size() == 2);
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->reviews[review_id].created_by = "admin";
+  }
+  CHECK(post(f, review_path + "/approve", "").status == 200);
+}
+
 TEST_CASE("what a review printed is served, also while it runs") {
   fixture f{
     [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};

@@ -1,5 +1,6 @@
 #include "http/api/openapi.hpp"
 #include "http/api/routes.hpp"
+#include "messages/events.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -28,15 +29,26 @@ TEST_CASE("a known path with another method names the methods it has") {
 }
 
 TEST_CASE("what is no route is none") {
-  for (auto path :
-       {"", "/", "/nope", "/projects/", "/projects//sessions",
-        "/projects/demo/sessions/", "/projects/demo/sessions/s/x", "//projects",
-        "/Projects", "/projects/a/b/c/d/e/f/g/h/i", "*", "projects"}) {
+  for (auto path : {"", "//", "/nope", "/projects//", "/projects//sessions",
+                    "/projects/demo/sessions//", "/projects/demo/sessions/s/x",
+                    "//projects", "/Projects", "/projects/a/b/c/d/e/f/g/h/i",
+                    "*", "projects"}) {
     CAPTURE(path);
     auto found = find_route(verb::get, path);
     CHECK(found.found == nullptr);
     CHECK(found.allow.empty());
   }
+}
+
+TEST_CASE("a slash at the end of a path means the same") {
+  auto pattern_of = [](std::string_view path) {
+    auto found = find_route(verb::get, path);
+    return found.found == nullptr ? "" : found.found->pattern;
+  };
+  CHECK(pattern_of("/") == "/");
+  CHECK(pattern_of("/projects/") == "/projects");
+  CHECK(pattern_of("/projects/demo/") == "/projects/{id}");
+  CHECK(pattern_of("/projects/demo/sessions/") == "/projects/{id}/sessions");
 }
 
 TEST_CASE("the OpenAPI document has every route and no other") {
@@ -82,7 +94,52 @@ TEST_CASE("the OpenAPI document says which scopes and parameters there are") {
             != parameters.end());
     }
     CHECK((!one.takes_body || operation.contains("requestBody")));
+    std::string query;
+    for (auto named : operation.value("parameters", json::array())) {
+      if (named.contains("$ref"))
+        named = document[json::json_pointer(
+          named["$ref"].get<std::string>().substr(1))];
+      if (named["in"] == "query")
+        query += (query.empty() ? "" : ",") + named["name"].get<std::string>();
+    }
+    CHECK(query == one.query);
   }
+}
+
+TEST_CASE("the OpenAPI document has the body of every kind of event") {
+  auto document = json::parse(openapi_document());
+  auto& schemas = document["components"]["schemas"];
+  json described;
+  for (auto& one : schemas["Event"]["oneOf"]) {
+    auto name = one["$ref"].get<std::string>();
+    auto& event = schemas[name.substr(name.rfind('/') + 1)];
+    CHECK(event["properties"].contains("data"));
+    auto type = event["properties"]["type"]["const"];
+    CHECK(schemas["Event"]["discriminator"]["mapping"][type] == name);
+    described.push_back(type);
+  }
+  json known;
+  for (std::size_t i = 0; i < greenroom::event_kind_count; ++i)
+    known.push_back(to_string(static_cast<greenroom::event_kind>(i)));
+  CHECK(described == known);
+}
+
+TEST_CASE("no field of a request in the OpenAPI document has a default") {
+  // Generated clients would take it for one that has to be sent.
+  auto document = json::parse(openapi_document());
+  std::function<void(const json&)> visit = [&](const json& value) {
+    CHECK_FALSE((value.is_object() && value.contains("default")));
+    for (auto& child : value)
+      if (child.is_structured())
+        visit(child);
+  };
+  for (auto& [path, item] : document["paths"].items())
+    for (auto& [method, operation] : item.items())
+      if (method != "parameters" && operation.contains("requestBody"))
+        visit(operation["requestBody"]);
+  for (auto name : {"CreateSession", "Extend", "Checkin", "StartExec",
+                    "TerminalSize", "CreateKey"})
+    visit(document["components"]["schemas"][name]);
 }
 
 TEST_CASE("every reference in the OpenAPI document leads somewhere") {

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 
 using namespace greenroom;
@@ -152,6 +153,66 @@ TEST_CASE("unknown routes, methods and ids are refused in their order") {
         == "NOT_FOUND: exec not found");
   CHECK(error_of(get(f, session_path + "/execs/e2"))
         == "NOT_FOUND: exec not found");
+}
+
+TEST_CASE("a query parameter that the route does not know is refused") {
+  fixture f;
+  CHECK(error_of(get(f, sessions_path + "?state=active&limit=5"))
+        == "BAD_REQUEST: unknown query parameter \"state\": this route takes "
+           "status, feature_slug, created_by, label, limit, cursor");
+  CHECK(error_of(get(f, session_path + "?x"))
+        == "BAD_REQUEST: unknown query parameter \"x\": this route takes none");
+  CHECK(error_of(get(f, sessions_path + "?limit%2Ccursor=1"))
+        == "BAD_REQUEST: unknown query parameter \"limit,cursor\": this route "
+           "takes status, feature_slug, created_by, label, limit, cursor");
+  CHECK(get(f, sessions_path + "?limit=5&&").status == 200);
+  CHECK(get(f, sessions_path + "/?limit=5").status == 200);
+  // Who may not use the route learns nothing of its parameters.
+  CHECK(call(f.port(), "GET", sessions_path + "?state=active").status == 401);
+}
+
+TEST_CASE("an error says what would help, and where a body is malformed") {
+  fixture f;
+  auto details_of = [](const http_answer& answer) {
+    return json::parse(answer.body)["error"]["details"];
+  };
+  auto missing = get(f, "/projects/none/sessions");
+  CHECK(details_of(missing)["retryable"] == false);
+  CHECK(
+    details_of(missing)["remediation"].get<std::string>().find("GET /projects")
+    == 0);
+  auto broken = post(f, sessions_path, "{\n  \"branch\": oops}");
+  CHECK(error_of(broken) == "BAD_REQUEST: invalid request body");
+  CHECK(details_of(broken)["position"] == json{{"line", 2}, {"column", 13}});
+  CHECK(details_of(broken)["retryable"] == false);
+  auto deep = post(f, sessions_path, "[]");
+  CHECK(error_of(deep) == "BAD_REQUEST: invalid request body");
+  CHECK_FALSE(details_of(deep).contains("position"));
+  auto page = call(f.port(), "GET", "/docs/errors");
+  CHECK(page.headers["content-type"] == "text/markdown; charset=utf-8");
+  CHECK(page.body.find("## IDEMPOTENCY_KEY_REUSED") != page.body.npos);
+}
+
+TEST_CASE("an answer's text ends with its line") {
+  fixture f;
+  for (auto target :
+       {session_path, std::string{"/healthz"}, std::string{"/nope"}}) {
+    auto body = get(f, target).body;
+    CHECK(body.ends_with("}}\n"));
+    CHECK(std::count(body.begin(), body.end(), '\n') == 1);
+  }
+}
+
+TEST_CASE("a key asks what it is") {
+  fixture f;
+  auto key = f.add_key({"sessions:read"}, {"demo"});
+  auto me = json::parse(call(f.port(), "GET", "/whoami", key).body)["data"];
+  CHECK(me["id"] == f.last_key_id());
+  CHECK(me["scopes"] == json{"sessions:read"});
+  CHECK(me["projects"] == json{"demo"});
+  CHECK_FALSE(me.contains("key"));
+  CHECK(json::parse(get(f, "/whoami").body)["data"]["id"] == "admin");
+  CHECK(call(f.port(), "GET", "/whoami").status == 401);
 }
 
 TEST_CASE("a session that is cached for one project is no other project's") {
@@ -495,7 +556,19 @@ TEST_CASE("a session is extended and terminated") {
   CHECK(data["id"] == demo_session);
   CHECK(data["message"]
         == "Session force-terminated. Preview removed, token revoked.");
-  CHECK(data["rescue_refs"].size() == 1);
+  CHECK(data["rescue_refs"]
+        == json{{{"ref", "refs/greenroom/rescue/x/tree"},
+                 {"commit", "c1"},
+                 {"holds", "files"}}});
+  // The stand-in's session is made by no key that there is.
+  CHECK(post(f, session_path + "/discard", "").status == 200);
+  auto discarded = post(f, session_path + "/discard", "{}");
+  CHECK(json::parse(discarded.body)["data"]["message"]
+        == "Session discarded. Preview removed, token revoked.");
+  auto other = f.add_key({"sessions:execute"});
+  CHECK(error_of(call(f.port(), "POST", session_path + "/discard", other))
+        == "FORBIDDEN: only the key that made a session may discard it");
+  CHECK(post(f, session_path + "/discard", R"({"x":1})").status == 400);
 }
 
 TEST_CASE("an exec is checked and passed on") {
@@ -579,13 +652,20 @@ TEST_CASE("the timeline goes on after its cursor") {
 
 TEST_CASE("projects are made, read, changed and deleted") {
   fixture f;
-  auto made = post(f, "/projects", R"({"id":"fresh","repo":"/fresh.git"})");
+  auto made = post(f, "/projects", R"({"id":"fresh","repo":"/usr"})");
   CHECK(made.status == 201);
   CHECK(json::parse(made.body)["data"]["status"] == "running");
   CHECK(get(f, "/projects/fresh").status == 200);
   CHECK(post(f, "/projects", R"({"id":"Bad","repo":"/x"})").status == 400);
   CHECK(post(f, "/projects", R"({"id":"x","repo":"/x","bogus":1})").status
         == 400);
+  auto nowhere = "BAD_REQUEST: repo: there is no directory /no/such.git on the "
+                 "server; name a repository of its, or a URL";
+  CHECK(error_of(post(f, "/projects", R"({"id":"x","repo":"/no/such.git"})"))
+        == nowhere);
+  CHECK(error_of(call(f.port(), "PATCH", "/projects/demo", admin_secret,
+                      R"({"repo":"/no/such.git"})"))
+        == nowhere);
   auto stopped = call(f.port(), "PATCH", "/projects/demo", admin_secret,
                       R"({"status":"stopped"})");
   CHECK(json::parse(stopped.body)["data"]["status"] == "stopped");
@@ -621,6 +701,10 @@ TEST_CASE("keys are made, listed without secrets, and revoked") {
            "sessions:execute, projects:read, projects:execute, admin");
   CHECK(post(f, "/keys", R"({"scopes":["admin"]})").status == 400);
   CHECK(post(f, "/keys", R"({"name":"x"})").status == 400);
+  CHECK(error_of(post(f, "/keys",
+                      R"({"name":"x","scopes":["admin"],)"
+                      R"("projects":["demo","demmo"]})"))
+        == "BAD_REQUEST: projects: there is no project \"demmo\"");
   CHECK(call(f.port(), "DELETE", "/keys/k1", admin_secret).status == 200);
   CHECK(f.script->revoked == std::vector<std::string>{"k1"});
 }
@@ -634,6 +718,11 @@ TEST_CASE("the operator's routes need no key") {
   CHECK(answer.status == 503);
   CHECK(json::parse(answer.body)["error"]["details"]["reasons"][0]
         == "sessions are being reconciled");
+  auto index = json::parse(call(f.port(), "GET", "/").body)["data"];
+  CHECK(call(f.port(), "GET", index["openapi"].get<std::string>()).status
+        == 200);
+  CHECK(call(f.port(), "GET", index["errors"].get<std::string>()).status
+        == 200);
   auto version = json::parse(call(f.port(), "GET", "/version").body);
   CHECK(version["data"]["version"] == greenroom::version());
   auto document = call(f.port(), "GET", "/openapi.json");

@@ -94,10 +94,37 @@ TEST_CASE("a stream has the headers that proxies and browsers need") {
   CHECK(head.headers["x-accel-buffering"] == "no");
   CHECK(head.headers["transfer-encoding"] == "chunked");
   CHECK(head.headers.count("x-request-id") == 1);
-  auto first = client.read_stream_until("\n\n");
+  auto first = client.read_stream_until("\n");
   auto wait = std::stoi(first.substr(7));
   CHECK(first.substr(0, 7) == "retry: ");
   CHECK((wait >= 1000 && wait <= 3000));
+}
+
+TEST_CASE("each block of a stream has data, and its id is its last line") {
+  fixture f{
+    [](http::options& o) { o.heartbeat = std::chrono::milliseconds{50}; }};
+  auto client = long_response(f, "?from=earliest", "9-99");
+  for (int i = 0; i < 3; ++i) {
+    wait_for_watchers(f, 1);
+    client->read_stream_until("\n:\n");
+    tell(f, output("e1", "n" + std::to_string(i)));
+    client->read_stream_until("n" + std::to_string(i));
+  }
+  tell(f, ended);
+  std::string_view text = client->read_stream_to_end();
+  CHECK(text.starts_with("retry: "));
+  CHECK(text.find("event: stream.gap\n") != text.npos);
+  int blocks = 0;
+  for (std::size_t end; (end = text.find("\n\n")) != text.npos; ++blocks) {
+    auto block = text.substr(0, end);
+    text.remove_prefix(end + 2);
+    INFO(block);
+    CHECK(block.find("data: {") != block.npos);
+    auto last = block.substr(block.rfind('\n') + 1);
+    CHECK(last.starts_with("id: 3-"));
+  }
+  CHECK(blocks == 5);
+  CHECK(text.empty());
 }
 
 TEST_CASE("a stream from now is preceded by nothing") {
@@ -145,6 +172,11 @@ TEST_CASE("a stream resumes right after the id that the client names") {
     == from_to(8, 10));
   CHECK(ids_of(long_response(f, "?from=3-8")->read_stream_until("n10."))
         == from_to(9, 10));
+  // A client joined the header that it was given with the id it got last.
+  CHECK(ids_of(long_response(f, "", "3-4, 3-8")->read_stream_until("n10."))
+        == from_to(9, 10));
+  CHECK(ids_of(long_response(f, "", "nonsense,3-9")->read_stream_until("n10."))
+        == std::vector<int>{10});
   // The header wins.
   CHECK(ids_of(long_response(f, "?last_event_id=3-1&from=now", "3-9")
                  ->read_stream_until("n10."))
@@ -164,6 +196,7 @@ TEST_CASE("what is malformed is refused before the stream begins") {
   CHECK(status("?last_event_id=x") == 400);
   CHECK(status("", "nonsense") == 400);
   CHECK(status("", "3-") == 400);
+  CHECK(status("", "3-1,") == 400);
   CHECK(call(f.port(), "GET",
              "/projects/demo/sessions/" + std::string(20, 'z') + "/events",
              admin_secret)
@@ -197,7 +230,7 @@ TEST_CASE("a stream ends after the session's end") {
   tell(f, ended);
   auto& text = client->read_stream_to_end();
   CHECK(ids_of(text) == from_to(1, 2));
-  CHECK(text.ends_with("event: session.ended\ndata: {}\n\n"));
+  CHECK(text.ends_with("event: session.ended\ndata: {}\nid: 3-2\n\n"));
   // The connection serves on.
   client->send(request_text("GET", "/healthz"));
   CHECK(client->receive().status == 200);
@@ -233,10 +266,11 @@ TEST_CASE(
     tell(f, output("e1", "n" + std::to_string(i) + "."));
   auto client = long_response(f, "", "9-99");
   auto& text = client->read_stream_until("first_available");
-  client->read_stream_until("}\n\n");
+  client->read_stream_until("\n\n");
   auto data = text.substr(text.find("data: ") + 6);
   auto gap = json::parse(data.substr(0, data.find('\n')));
-  CHECK(text.find("id: 3-3\nevent: stream.gap\n") != std::string::npos);
+  CHECK(text.find("event: stream.gap\n") != std::string::npos);
+  CHECK(text.ends_with("\nid: 3-3\n\n"));
   CHECK(gap["requested"] == "9-99");
   CHECK(gap["first_available"] == "3-4");
   wait_for_watchers(f, 1);
@@ -248,7 +282,7 @@ TEST_CASE("silence is broken by heartbeats") {
   fixture f{
     [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};
   auto client = long_response(f);
-  client->read_stream_until(":\n\n:\n\n:\n\n");
+  client->read_stream_until("\n:\n:\n:\n");
   wait_for_watchers(f, 1);
   tell(f, output("e1", "still here"));
   CHECK(ids_of(client->read_stream_until("still here")) == std::vector<int>{1});

@@ -56,6 +56,13 @@ TEST_CASE("a session that is over shows when and why") {
   record.feature_slug = "login";
   record.expiry = on_expire::checkin;
   record.labels = {{"team", "blue"}};
+  CHECK_FALSE(session_json(record, 0).contains("rescue_refs"));
+  record.rescue_refs = {{"refs/greenroom/rescue/s/tree", "c1", "the files"}};
+  record.rescue_note = "in the mirror only";
+  CHECK(session_json(record, 0)["rescue_refs"].dump()
+        == R"([{"ref":"refs/greenroom/rescue/s/tree","commit":"c1",)"
+           R"("holds":"the files"}])");
+  CHECK(session_json(record, 0)["rescue_note"] == "in the mirror only");
   CHECK_FALSE(session_json(record, 0).contains("commit"));
   CHECK_FALSE(session_json(record, 0).contains("review_id"));
   record.commit = "c0ffee";

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 
 using namespace greenroom;
 using namespace greenroom::store;
@@ -89,6 +90,42 @@ TEST_CASE_METHOD(listing_fixture, "pages follow each other without a gap") {
     query.cursor = page.next_cursor;
   }
   CHECK(found == expected);
+}
+
+TEST_CASE_METHOD(store_fixture, "a list is filtered by maker and by label") {
+  auto made = [&](const char* branch, const char* by, string_map labels) {
+    auto session = some_session(branch);
+    session.created_by = by;
+    session.labels = std::move(labels);
+    return insert(session).id;
+  };
+  auto one = made("a", "ada", {{"team", "core"}, {"ci", ""}});
+  auto two = made("b", "bob", {{"team", "web"}});
+  auto three = made("c", "ada", {{"teams", "core"}});
+  auto found = [&](const std::string& by, const std::string& label,
+                   std::uint32_t limit = 0) {
+    session_query query{"demo"};
+    query.created_by = by;
+    query.label = label;
+    query.limit = limit;
+    std::set<std::string> result;
+    do {
+      auto page = list_sessions(c, query);
+      for (auto& session : page.sessions)
+        result.insert(session.id);
+      query.cursor = page.next_cursor;
+    } while (!query.cursor.empty());
+    return result;
+  };
+  using set = std::set<std::string>;
+  for (std::uint32_t limit : {0, 1, 2}) {
+    CHECK(found("ada", "", limit) == set{one, three});
+    CHECK(found("", "team", limit) == set{one, two});
+    CHECK(found("", "team=core", limit) == set{one});
+    CHECK(found("bob", "team=core", limit).empty());
+    CHECK(found("", "ci=", limit) == set{one});
+    CHECK(found("", "none", limit).empty());
+  }
 }
 
 TEST_CASE_METHOD(listing_fixture, "a cursor alone gives all that follows") {

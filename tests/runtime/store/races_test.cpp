@@ -48,6 +48,22 @@ TEST_CASE_METHOD(store_fixture, "of two that want one branch, one gets it") {
   CHECK(live_sessions(c, "demo").size() == rounds);
 }
 
+TEST_CASE_METHOD(store_fixture,
+                 "of two on branches that git cannot keep both, one gets it") {
+  outcomes results(rounds);
+  race(dir, [&](std::size_t side, std::size_t round, connection& mine) {
+    auto branch = "b" + std::to_string(round);
+    if (side == round % 2)
+      branch += "/sub";
+    results[round][side] =
+      insert_session(mine, some_session(branch), 2 * rounds);
+  });
+  for (auto [a, b] : results)
+    CHECK(((a == insert_result::ok && b == insert_result::branch_taken)
+           || (b == insert_result::ok && a == insert_result::branch_taken)));
+  CHECK(live_sessions(c, "demo").size() == rounds);
+}
+
 TEST_CASE_METHOD(store_fixture, "of two that want the last slot, one gets it") {
   for (int i = 0; i < rounds; ++i)
     put_project(c, some_project("p" + std::to_string(i)));

@@ -28,6 +28,10 @@ session_record full_session() {
   session.token_hash = std::string(64, 'd');
   session.commit = std::string(40, 'b');
   session.review_id = "r";
+  session.rescue_refs = {
+    {"refs/greenroom/rescue/x/tree", "c1", "the \"files\""},
+    {"refs/greenroom/rescue/x/tags/v1", "c2", ""}};
+  session.rescue_note = "in the mirror only";
   session.epoch = 0x7fff'ffff'ffff'fff0;
   session.version = 3'000'000'000;
   session.warned = 300'000;
@@ -82,6 +86,20 @@ TEST_CASE_METHOD(store_fixture, "a branch is held while its session lives") {
   CHECK(insert_session(c, some_session("a"), 9) == insert_result::branch_taken);
   end(holder);
   CHECK(insert_session(c, some_session("a"), 9) == insert_result::ok);
+}
+
+TEST_CASE_METHOD(store_fixture,
+                 "a live branch keeps off those that git cannot keep with it") {
+  auto holder = insert(some_session("a/b"));
+  for (auto branch : {"a", "a/b", "a/b/c", "a/b/c/d"})
+    CHECK(insert_session(c, some_session(branch), 9)
+          == insert_result::branch_taken);
+  for (auto branch : {"a/c", "a/bb", "ab", "b", "A"})
+    CHECK(insert_session(c, some_session(branch), 9) == insert_result::ok);
+  put_project(c, some_project("other"));
+  CHECK(insert_session(c, some_session("a", "other"), 9) == insert_result::ok);
+  end(holder);
+  CHECK(insert_session(c, some_session("a/b/c"), 9) == insert_result::ok);
 }
 
 TEST_CASE_METHOD(store_fixture, "an id is used once") {

@@ -85,10 +85,10 @@ TEST_CASE("lost bytes are told, and missing ones are lost") {
   CHECK(data["encoding"] == "utf-8");
 }
 
-TEST_CASE("an event is an id, a type and data on one line") {
+TEST_CASE("an event is a type, data on one line, and its id at the end") {
   std::string text = "before\n";
   append_sse(text, {3, 17}, event_kind::exec_output, R"({"a":1})");
-  CHECK(text == "before\nid: 3-17\nevent: exec.output\ndata: {\"a\":1}\n\n");
+  CHECK(text == "before\nevent: exec.output\ndata: {\"a\":1}\nid: 3-17\n\n");
 }
 
 TEST_CASE("a gap names what was asked for and what there is") {
@@ -122,7 +122,7 @@ TEST_CASE("a batch is the text of its events, and where each begins") {
     CHECK(batch.slices[i].exec_id == entry.exec_id);
     CHECK(batch.text.view()
             .substr(batch.slices[i].begin)
-            .starts_with("id: " + events[i].id + "\n"));
+            .starts_with("event: " + events[i].type + "\n"));
   }
   CHECK(events[1].data == session.entries()[1].data);
   CHECK(json::parse(events[2].data)["data"] == "line 1\nline 2\r\n\r\n");

@@ -9,6 +9,12 @@
 using namespace greenroom;
 using namespace greenroom::session;
 
+namespace {
+
+const std::vector<rescue_ref> kept{{"refs/x", "c1", "the files"}};
+
+} // namespace
+
 TEST_CASE("a session becomes active once its checkout is made and stored") {
   auto s = new_session();
   session::apply(s, in::begin{});
@@ -245,9 +251,9 @@ TEST_CASE("an administrator's end keeps the work and names where") {
   CHECK(refused_with(session::apply(s, in::exec_asked{1, command("a"), 1}), 1,
                      errc::bad_request, "session is not active"));
   REQUIRE(find<out::save_rescue>(session::apply(s, in::runner_stopped{})));
-  auto then = store(s, session::apply(s, in::rescue_saved{{"refs/x"}, 1}));
+  auto then = store(s, session::apply(s, in::rescue_saved{kept, 1}));
   CHECK(s.record.status == session_status::terminated);
-  CHECK(s.rescue_refs == std::vector<std::string>{"refs/x"});
+  CHECK(s.record.rescue_refs == kept);
   CHECK(find<out::answer_terminated>(then)->who == 9);
 }
 
@@ -504,7 +510,7 @@ TEST_CASE("a repeated termination is answered like the first") {
   session::apply(s, in::terminate_asked{3});
   REQUIRE(session::apply(s, in::terminate_asked{4, true}).empty());
   session::apply(s, in::runner_stopped{});
-  auto then = store(s, session::apply(s, in::rescue_saved{{"refs/x"}, birth}));
+  auto then = store(s, session::apply(s, in::rescue_saved{kept, birth}));
   CHECK(count<out::answer_terminated>(then) == 2);
   CHECK(find<out::answer_terminated>(
           session::apply(s, in::terminate_asked{5, true}))
@@ -512,14 +518,29 @@ TEST_CASE("a repeated termination is answered like the first") {
         == 5);
 }
 
-TEST_CASE("the last event of a rescued session names where the work is") {
+TEST_CASE("every ending keeps where the work is that no branch has") {
   auto s = active_session();
-  session::apply(s, in::terminate_asked{3});
-  session::apply(s, in::runner_stopped{});
-  auto saved = session::apply(s, in::rescue_saved{{"refs/x"}, birth});
-  auto& fields = find<out::persist>(saved)->events.back().fields;
-  CHECK(std::get<std::vector<std::string>>(fields.at(rescue_field))
-        == std::vector<std::string>{"refs/x"});
+  SECTION("a termination") {
+    session::apply(s, in::terminate_asked{3});
+    session::apply(s, in::runner_stopped{});
+    store(s, session::apply(s, in::rescue_saved{kept, birth, "here only"}));
+  }
+  SECTION("a check-in, after one that failed") {
+    for (bool good : {false, true}) {
+      in::checkin_asked asked;
+      asked.who = 3;
+      asked.skip_review = true;
+      store(s, session::apply(s, asked));
+      session::apply(s, in::runner_stopped{});
+      if (!good)
+        store(s, session::apply(s, in::checkin_failed{}));
+    }
+    store(s, session::apply(
+               s, in::checkin_saved{"c0ffee", birth, kept, "here only"}));
+  }
+  CHECK_FALSE(is_live(s.record.status));
+  CHECK(s.record.rescue_refs == kept);
+  CHECK(s.record.rescue_note == "here only");
 }
 
 TEST_CASE("a warning says how long is left, as a number") {
