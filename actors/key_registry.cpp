@@ -3,6 +3,8 @@
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
 
+#include <caf/send.hpp>
+
 #include <algorithm>
 #include <chrono>
 
@@ -42,7 +44,8 @@ caf::result<done> revoke(pointer self, const std::string& id) {
         promise.deliver(done{});
       },
       [self, promise, id](const caf::error& e) mutable {
-        self->delayed_send(self, revoke_retry, revoke_key{id});
+        caf::delayed_anon_send(key_registry_actor{self}, revoke_retry,
+                               revoke_key{id});
         promise.deliver(make_error(
           to_refusal(e).code,
           "the key is dead from now on, but the store does not take that at "

@@ -22,14 +22,6 @@ bool is_token(std::string_view text) noexcept {
   });
 }
 
-std::string_view trimmed(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t'))
-    text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
-    text.remove_suffix(1);
-  return text;
-}
-
 head_refusal bad(std::string message) {
   return {400, std::move(message)};
 }
