@@ -11,7 +11,7 @@ std::string welcome(const config& settings, std::uint16_t port,
   auto key = key_file.empty() ? std::string{"$GREENROOM_ADMIN_KEY"}
                               : "$(cat " + key_file.string() + ")";
   return fmt::format(
-    R"(
+    R"banner(
 Greenroom serves at http://{host}:{port}; the administrator's key is {where}.
 In another terminal:
 
@@ -22,19 +22,19 @@ In another terminal:
   export SID=$(curl -sH "$AUTH" "$URL" --json '{{"new_branch": "try-it"}}' |
                sed -E 's/^\{{"data":\{{"id":"([a-z0-9]+)".*/\1/')
 
-#watch it, here or in a third terminal
+  # watch it, here or in a third terminal
   curl -sNH "$AUTH" "$URL/$SID/events?from=earliest" &
 
-#run something in it, then look at what it did
+  # run something in it, then look at what it did
   curl -sH "$AUTH" "$URL/$SID/exec" --json '{{"command": "echo hello | tee hello.txt; sleep 2; git log -1 --oneline", "wait": "10s"}}'
 
-#commit what it left and push the branch to the upstream
+  # commit what it left and push the branch to the upstream
   curl -sH "$AUTH" "$URL/$SID/checkin" --json '{{"commit_message": "Say hello"}}'
   git --git-dir {repo} log -1 try-it
 
 Ctrl-C stops the node; sessions and their commands are back at the next start.
 
-)",
+)banner",
     fmt::arg("host", settings.http.listen.host), fmt::arg("port", port),
     fmt::arg("project", project), fmt::arg("key", key),
     fmt::arg("where", key_file.empty() ? "in your environment"
