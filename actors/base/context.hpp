@@ -6,6 +6,7 @@
 // actors that hold it.
 #pragma once
 
+#include "actors/base/overdue_requests.hpp"
 #include "messages/directory.hpp"
 #include "messages/store.hpp"
 #include "messages/time.hpp"
@@ -51,6 +52,8 @@ struct node_context {
   directory_actor directory;
   runner_link* runners = nullptr;
   fsync_queue* syncer = nullptr;
+  std::shared_ptr<overdue_requests> overdue =
+    std::make_shared<overdue_requests>();
 
   std::filesystem::path session_dir(const std::string& session_id) const {
     return data_dir / "sessions" / session_id;

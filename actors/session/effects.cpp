@@ -71,7 +71,7 @@ void session_actor_state::perform(const session::effect& what) {
         remove_checkout();
       else if constexpr (std::is_same_v<type, out::over>) {
         self_->send(supervisor_, arm_deadline{id(), 0});
-        self_->delayed_send(self_, idle_time, check_idle{});
+        check_soon();
       } else if constexpr (std::is_same_v<type, out::arm>)
         self_->send(supervisor_, arm_deadline{id(), x.at});
       else if constexpr (std::is_same_v<type, out::persist>)
@@ -103,16 +103,12 @@ void session_actor_state::perform(const session::effect& what) {
       else if constexpr (std::is_same_v<type, out::answer_refused>)
         refuse(x.who, x.why);
       else if constexpr (std::is_same_v<type, out::answer_session>) {
-        // Who asked to start gets the record, others the view.
-        auto starts = starts_.contains(x.who);
-        if (auto promise = asker(x.who)) {
-          if (starts)
-            promise->deliver(record());
-          else
-            promise->deliver(view());
-        }
+        if (auto start = pending_.take<pending::created>(x.who))
+          start->promise.deliver(record());
+        else if (auto extend = pending_.take<pending::extended>(x.who))
+          extend->promise.deliver(view());
       } else if constexpr (std::is_same_v<type, out::answer_exec_later>)
-        wait_for(x.exec_id, x.who, waits_.contains(x.who));
+        wait_for(x.exec_id, x.who, waits_for_end(x.who));
       else if constexpr (std::is_same_v<type, out::answer_exec_ended>)
         wait_for(x.exec_id, x.who, true);
       else if constexpr (std::is_same_v<type, out::answer_checkin>)
@@ -122,8 +118,8 @@ void session_actor_state::perform(const session::effect& what) {
       else if constexpr (std::is_same_v<type, out::answer_transfer>)
         answer_transfer(x.who);
       else if constexpr (std::is_same_v<type, out::answer_terminated>) {
-        if (auto promise = asker(x.who))
-          promise->deliver(
+        if (auto request = pending_.take<pending::termination>(x.who))
+          request->promise.deliver(
             terminate_reply{id(), record().rescue_refs, record().rescue_note});
       } else
         static_assert(!sizeof(type), "an effect that nobody performs");
@@ -203,8 +199,7 @@ void session_actor_state::not_stored(const session_record& next, bool refusable,
     // Another actor has taken the session: this one must not go on.
     spdlog::error("session {}: fenced off, epoch {} is over", id(),
                   record().epoch);
-    // Not a quiet end: the supervisor has to look who owns it now.
-    self_->quit(e);
+    leave(e);
     return;
   }
   spdlog::error("session {}: change not stored: {}", id(), why.message);

@@ -180,9 +180,10 @@ void session_actor_state::review_refused(const refusal& why) {
 // -- the answer ---------------------------------------------------------------
 
 void session_actor_state::answer_checkin(session::ticket who) {
-  auto promise = asker(who);
-  if (!promise)
+  auto request = pending_.take<pending::checkin>(who);
+  if (!request)
     return;
+  auto& promise = request->promise;
   checkin_reply reply{id(), record().status, record().commit, record().branch};
   reply.rescue_refs = record().rescue_refs;
   reply.rescue_note = record().rescue_note;
@@ -194,7 +195,7 @@ void session_actor_state::answer_checkin(session::ticket who) {
       reply.merge = to_string(review_status::failed);
       reply.merge_reason = machine_.review.status_reason;
     }
-    promise->deliver(std::move(reply));
+    promise.deliver(std::move(reply));
     return;
   }
   // Of a session that has ended before, the review has gone on meanwhile.
@@ -202,13 +203,11 @@ void session_actor_state::answer_checkin(session::ticket who) {
     ->request(context_->reader, look_up_timeout,
               load_review{record().project_id, review_id})
     .then(
-      [reply, promise = *promise](const review_record& review) mutable {
+      [reply, promise](const review_record& review) mutable {
         add_review(reply, review);
         promise.deliver(std::move(reply));
       },
-      [promise = *promise](caf::error& e) mutable {
-        promise.deliver(std::move(e));
-      });
+      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }
 
 } // namespace greenroom

@@ -24,27 +24,19 @@ constexpr std::chrono::seconds tip_timeout{60};
 // -- the token ----------------------------------------------------------------
 
 void session_actor_state::answer_token(session::ticket who) {
-  auto secret = secrets_.extract(who);
-  if (auto promise = asker(who); promise && secret)
-    promise->deliver(session_token{std::move(secret.mapped())});
-}
-
-void session_actor_state::open_transfer(const greenroom::open_transfer& request,
-                                        session::ticket who) {
-  transfers_.emplace(who, request.edge);
-  feed(in::transfer_asked{who, request.token_hash});
+  if (auto request = pending_.take<pending::token>(who))
+    request->promise.deliver(session_token{std::move(request->secret)});
 }
 
 void session_actor_state::answer_transfer(session::ticket who) {
-  auto edge = transfers_.extract(who);
-  auto promise = asker(who);
-  if (!edge || !promise)
+  auto request = pending_.take<pending::transfer>(who);
+  if (!request)
     return;
-  if (std::ranges::find(edges_, edge.mapped()) == edges_.end()) {
-    self_->monitor(edge.mapped());
-    edges_.push_back(std::move(edge.mapped()));
+  if (std::ranges::find(edges_, request->edge) == edges_.end()) {
+    self_->monitor(request->edge);
+    edges_.push_back(std::move(request->edge));
   }
-  promise->deliver(transfer_grant{record(), project_});
+  request->promise.deliver(transfer_grant{record(), project_});
 }
 
 // A push that has all it needs is let run to its end, so an ending waits for

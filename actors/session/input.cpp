@@ -18,15 +18,6 @@ constexpr const char* runner_gone = "the session's runner is gone";
 
 } // namespace
 
-void session_actor_state::take_input(write_input& request,
-                                     session::ticket who) {
-  auto size = request.data.size();
-  in::input_asked asked{who, request.exec_id, size, request.eof};
-  inputs_.emplace(
-    who, sent_input{std::move(request.exec_id), std::move(request.data), size});
-  feed(std::move(asked));
-}
-
 // A runner that lives, but is yet to be found again, is told when it is.
 bool session_actor_state::hold(const session::effect& what) {
   if (runner_ != runner_state::asked)
@@ -57,33 +48,34 @@ void session_actor_state::pass_input(const session::out::write_input& what) {
     return;
   if (runner_ == runner_state::absent)
     return on_written({what.who, runner_gone});
-  auto found = inputs_.find(what.who);
-  if (found == inputs_.end())
+  auto* sent = pending_.find<pending::input>(what.who);
+  if (sent == nullptr)
     return;
-  found->second.passed = true;
+  sent->passed = true;
   context_->runners->write(id(), what.exec_id, what.who,
-                           std::exchange(found->second.data, {}), what.eof);
+                           std::exchange(sent->data, {}), what.eof);
 }
 
 void session_actor_state::resize(const session::out::resize_exec& what) {
   if (hold(what))
     return;
-  inputs_.emplace(what.who, sent_input{what.exec_id, {}, 0, true});
   if (runner_ == runner_state::absent)
     return on_written({what.who, runner_gone});
+  if (auto* sent = pending_.find<pending::input>(what.who))
+    sent->passed = true;
   context_->runners->resize(id(), what.exec_id, what.who, what.rows, what.cols);
 }
 
 void session_actor_state::on_written(const input_written& news) {
-  auto input = inputs_.extract(news.ticket);
-  if (!input)
+  auto sent = pending_.take<pending::input>(news.ticket);
+  if (!sent)
     return;
-  auto& sent = input.mapped();
-  feed(in::input_done{sent.exec_id, sent.size});
+  if (!sent->resize)
+    feed(in::input_done{sent->exec_id, sent->size});
   if (!news.problem.empty())
-    refuse(news.ticket, {errc::conflict, news.problem});
-  else if (auto promise = asker(news.ticket))
-    promise->deliver(done{});
+    sent->promise.deliver(make_error(errc::conflict, news.problem));
+  else
+    sent->promise.deliver(done{});
   look_soon();
 }
 
@@ -92,12 +84,13 @@ void session_actor_state::give_up_input(const std::string& problem) {
   std::vector<session::ticket> lost;
   for (auto& what : std::exchange(held_, {}))
     if (auto* size = std::get_if<session::out::resize_exec>(&what))
-      refuse(size->who, {errc::conflict, problem});
+      lost.push_back(size->who);
     else if (auto* input = std::get_if<session::out::write_input>(&what))
       lost.push_back(input->who);
-  for (auto& [who, sent] : inputs_)
+  pending_.each<pending::input>([&](auto who, auto& sent) {
     if (sent.passed)
       lost.push_back(who);
+  });
   for (auto who : lost)
     on_written({who, problem});
 }

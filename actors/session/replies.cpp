@@ -45,6 +45,11 @@ void add_streams(nlohmann::ordered_json& json, const exec_spec& spec,
 
 // -- who waits ----------------------------------------------------------------
 
+bool session_actor_state::waits_for_end(session::ticket who) {
+  auto* request = pending_.find<pending::exec>(who);
+  return request != nullptr && request->until_end;
+}
+
 void session_actor_state::wait_for(const std::string& exec_id,
                                    session::ticket who, bool end) {
   auto status = machine_.execs.at(exec_id).status;
@@ -91,7 +96,7 @@ void session_actor_state::give_up_waiting(session::ticket who) {
     auto waiting = std::ranges::find(exec.waiters, who, &waiter::who);
     if (waiting == exec.waiters.end())
       continue;
-    if (waits_.contains(who)
+    if (waits_for_end(who)
         && machine_.execs.at(exec_id).status == exec_status::queued
         && std::ranges::find(machine_.waiting, exec_id)
              == machine_.waiting.end()) {
@@ -100,7 +105,8 @@ void session_actor_state::give_up_waiting(session::ticket who) {
       return;
     }
     exec.waiters.erase(waiting);
-    waits_.erase(who);
+    // Of one that goes on, what it has printed is not said.
+    pending_.find<pending::exec>(who)->until_end = false;
     answer_exec(who, exec_id);
     return;
   }
@@ -108,26 +114,26 @@ void session_actor_state::give_up_waiting(session::ticket who) {
 
 void session_actor_state::answer_exec(session::ticket who,
                                       const std::string& exec_id) {
-  auto waited = waits_.contains(who);
-  auto promise = asker(who);
-  if (!promise)
+  auto request = pending_.take<pending::exec>(who);
+  if (!request)
     return;
+  auto& promise = request->promise;
   auto& exec = machine_.execs.at(exec_id);
   auto json = json_of(exec);
-  auto with_output = waited && is_over(exec.status);
+  auto with_output = request->until_end && is_over(exec.status);
   if (with_output)
     try {
       add_streams(json, exec.spec, output_log_reader{exec_dir(exec_id)});
     } catch (const std::exception& e) {
       spdlog::error("session {}: output of exec {}: {}", id(), exec_id,
                     e.what());
-      promise->deliver(make_error(
+      promise.deliver(make_error(
         errc::unavailable, "exec \"" + exec_id
                              + "\" has ended, but the server cannot read its "
                                "output right now; get it again"));
       return;
     }
-  promise->deliver(exec_view{shared_text{to_text(json)}, with_output});
+  promise.deliver(exec_view{shared_text{to_text(json)}, with_output});
 }
 
 // -- what clients see ---------------------------------------------------------

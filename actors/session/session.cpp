@@ -35,6 +35,7 @@ session_core::behavior_type session_actor_state::start(pointer self,
   machine_.bounds = {context_->max_concurrent, context_->max_queued,
                      context_->max_lifetime};
   dir_ = context_->session_dir(id());
+  pending_.count_in(context_->overdue.get());
   self_->set_down_handler([this](caf::down_msg& down) {
     unwatch(down.source);
     forget_edge(down.source);
@@ -60,15 +61,13 @@ session_core::behavior_type session_actor_state::start(pointer self,
   else
     feed(in::begin{});
   if (!is_live(record().status))
-    self_->delayed_send(self_, idle_time, check_idle{});
+    check_soon();
 
   return {
     // -- its life
     [this](start_session) -> caf::result<session_record> {
       auto promise = self_->make_response_promise<session_record>();
-      auto who = ask(promise);
-      starts_.insert(who);
-      feed(in::start_asked{who});
+      feed(in::start_asked{ask(pending::created{promise}, actor_timeout)});
       return promise;
     },
     [this](get_session) {
@@ -77,7 +76,8 @@ session_core::behavior_type session_actor_state::start(pointer self,
     },
     [this](const extend_session& x) -> caf::result<session_view> {
       auto promise = self_->make_response_promise<session_view>();
-      feed(in::extend_asked{ask(promise), x.expires_in, now_ms()});
+      feed(in::extend_asked{ask(pending::extended{promise}), x.expires_in,
+                            now_ms()});
       return promise;
     },
     [this](checkin_session& x) -> caf::result<checkin_reply> {
@@ -85,14 +85,15 @@ session_core::behavior_type session_actor_state::start(pointer self,
         if (auto why = review::fault(project_, x.skip_review, x.auto_merge))
           return to_error(*why);
       auto promise = self_->make_response_promise<checkin_reply>();
-      feed(in::checkin_asked{ask(promise), std::move(x.by),
-                             std::move(x.commit_message), x.skip_review,
-                             x.auto_merge, x.repeat});
+      feed(in::checkin_asked{ask(pending::checkin{promise}, actor_timeout),
+                             std::move(x.by), std::move(x.commit_message),
+                             x.skip_review, x.auto_merge, x.repeat});
       return promise;
     },
     [this](const terminate_session& x) -> caf::result<terminate_reply> {
       auto promise = self_->make_response_promise<terminate_reply>();
-      feed(in::terminate_asked{ask(promise), x.repeat});
+      feed(in::terminate_asked{
+        ask(pending::termination{promise}, actor_timeout), x.repeat});
       return promise;
     },
     [this](const clock_tick& x) { feed(in::tick{x.now}); },
@@ -111,12 +112,10 @@ session_core::behavior_type session_actor_state::start(pointer self,
       else if (auto problem = recall(x.spec.exec_id))
         return *problem;
       auto promise = self_->make_response_promise<exec_view>();
-      auto who = ask(promise);
-      if (x.wait > 0) {
-        waits_.insert(who);
-        self_->delayed_send(self_, std::chrono::milliseconds{x.wait},
-                            wait_over{who});
-      }
+      std::chrono::milliseconds wait{x.wait};
+      auto who = ask(pending::exec{promise, x.wait > 0}, ask_timeout + wait);
+      if (x.wait > 0)
+        self_->delayed_send(self_, wait, wait_over{who});
       feed(in::exec_asked{who, std::move(x.spec), now_ms()});
       return promise;
     },
@@ -142,7 +141,7 @@ session_core::behavior_type session_actor_state::start(pointer self,
       if (auto problem = recall(x.exec_id))
         return *problem;
       auto promise = self_->make_response_promise<exec_view>();
-      auto who = ask(promise);
+      auto who = ask(pending::exec{promise});
       // One that takes its time to end is answered as it is then.
       self_->delayed_send(self_, cancel_timeout, wait_over{who});
       feed(in::cancel_asked{who, x.exec_id, now_ms()});
@@ -152,36 +151,40 @@ session_core::behavior_type session_actor_state::start(pointer self,
       if (auto problem = recall(x.exec_id))
         return *problem;
       auto promise = self_->make_response_promise<done>();
-      take_input(x, ask(promise));
+      in::input_asked asked{0, x.exec_id, x.data.size(), x.eof};
+      asked.who = ask(pending::input{promise, std::move(x.exec_id),
+                                     std::move(x.data), asked.size});
+      feed(std::move(asked));
       return promise;
     },
     [this](const resize_exec& x) -> caf::result<done> {
       if (auto problem = recall(x.exec_id))
         return *problem;
       auto promise = self_->make_response_promise<done>();
-      feed(in::resize_asked{ask(promise), x.exec_id, x.rows, x.cols});
+      auto who = ask(pending::input{promise, x.exec_id, {}, 0, true});
+      feed(in::resize_asked{who, x.exec_id, x.rows, x.cols});
       return promise;
     },
     [this](const signal_exec& x) -> caf::result<exec_view> {
       if (auto problem = recall(x.exec_id))
         return *problem;
       auto promise = self_->make_response_promise<exec_view>();
-      feed(in::signal_asked{ask(promise), x.exec_id, x.signal});
+      feed(in::signal_asked{ask(pending::exec{promise}), x.exec_id, x.signal});
       return promise;
     },
     // -- git in it
     [this](const rotate_token&) -> caf::result<session_token> {
       auto promise = self_->make_response_promise<session_token>();
-      auto who = ask(promise);
       auto secret = make_secret();
       auto hash = sha256_hex(secret);
-      secrets_.emplace(who, std::move(secret));
+      auto who = ask(pending::token{promise, std::move(secret)});
       feed(in::rotate_asked{who, std::move(hash)});
       return promise;
     },
     [this](const greenroom::open_transfer& x) -> caf::result<transfer_grant> {
       auto promise = self_->make_response_promise<transfer_grant>();
-      open_transfer(x, ask(promise));
+      auto who = ask(pending::transfer{promise, x.edge});
+      feed(in::transfer_asked{who, x.token_hash});
       return promise;
     },
     [this](branch_pushed& x) {
@@ -240,12 +243,7 @@ session_core::behavior_type session_actor_state::start(pointer self,
       look_armed_ = false;
       feed(in::look{});
     },
-    [this](const check_idle&) {
-      if (now_ms() - last_asked_ < idle_time / std::chrono::milliseconds{1})
-        self_->delayed_send(self_, idle_time, check_idle{});
-      else
-        self_->quit();
-    },
+    [this](const check_idle&) { check(); },
   };
 }
 
@@ -253,8 +251,10 @@ session_core::behavior_type session_body(session_actor_state::pointer self,
                                          context_ptr context,
                                          session_args birth) {
   // Its supervisor tells by the error what is a crash and what is not.
-  self->set_exception_handler(
-    [](std::exception_ptr& what) { return error_of_crash(what); });
+  self->set_exception_handler([self](std::exception_ptr& what) {
+    self->state.crashed();
+    return error_of_crash(what);
+  });
   return self->state.start(self, std::move(context), std::move(birth));
 }
 
@@ -266,25 +266,14 @@ void session_actor_state::feed(session::input what) {
 }
 
 // Inputs are applied one after the other, also those that come up while an
-// effect is performed; what may change the record waits while a change is on
-// its way to the store.
+// effect is performed.
 void session_actor_state::advance() {
-  if (advancing_)
+  if (std::exchange(advancing_, true))
     return;
-  advancing_ = true;
-  for (;;) {
-    if (!session::busy(machine_) && !deferred_.empty()) {
-      inbox_.push_front(std::move(deferred_.front()));
-      deferred_.pop_front();
-    }
-    if (inbox_.empty())
-      break;
+  while (!inbox_.empty()) {
     auto next = std::move(inbox_.front());
     inbox_.pop_front();
-    if (session::busy(machine_) && session::touches_record(next))
-      deferred_.push_back(std::move(next));
-    else
-      perform(session::apply(machine_, next));
+    perform(session::apply(machine_, next));
   }
   advancing_ = false;
   if (!machine_.installing)
@@ -292,32 +281,63 @@ void session_actor_state::advance() {
   report_load();
 }
 
-session::ticket session_actor_state::ask(caf::response_promise promise) {
-  touch();
-  pending_.emplace(++last_ticket_, std::move(promise));
-  return last_ticket_;
-}
+// -- who asks -----------------------------------------------------------------
 
-std::optional<caf::response_promise>
-session_actor_state::asker(session::ticket who) {
-  waits_.erase(who);
-  starts_.erase(who);
-  secrets_.erase(who);
-  inputs_.erase(who);
-  transfers_.erase(who);
-  auto node = pending_.extract(who);
-  if (!node)
-    return std::nullopt;
-  return std::move(node.mapped());
+session::ticket session_actor_state::ask(pending::request what,
+                                         std::chrono::milliseconds timeout) {
+  touch();
+  check_soon();
+  return pending_.add(std::move(what),
+                      pending_requests::clock::now() + timeout);
 }
 
 void session_actor_state::refuse(session::ticket who, const refusal& why) {
-  if (auto promise = asker(who))
-    promise->deliver(to_error(why));
+  pending_.refuse(who, to_error(why));
+}
+
+// Not a quiet end: the supervisor has to look who owns the session now. All who
+// wait are told to ask that one.
+void session_actor_state::leave(const caf::error& why) {
+  pending_.refuse_all(make_error(caf::exit_reason::unknown));
+  self_->quit(why);
 }
 
 void session_actor_state::touch() {
   last_asked_ = now_ms();
+}
+
+void session_actor_state::check_soon() {
+  if (!std::exchange(check_armed_, true))
+    self_->delayed_send(self_, check_period, check_idle{});
+}
+
+// A request that stays without an answer is a bug, and is not to go unseen.
+void session_actor_state::check_requests() {
+  // A command may take its time to read what it is sent.
+  auto may_wait = [this](const pending::request& what) {
+    auto* input = std::get_if<pending::input>(&what);
+    if (input == nullptr)
+      return false;
+    auto exec = machine_.execs.find(input->exec_id);
+    return exec != machine_.execs.end() && !is_over(exec->second.status);
+  };
+  auto now = pending_requests::clock::now();
+  for (auto& what : pending_.newly_overdue(now, may_wait))
+    spdlog::error("session {} ({}): a request has no answer: {}", id(),
+                  to_string(record().status), what);
+}
+
+// Goes when the session is over and nobody asks.
+void session_actor_state::check() {
+  check_armed_ = false;
+  check_requests();
+  auto live = is_live(record().status);
+  auto idle =
+    now_ms() - last_asked_ >= idle_time / std::chrono::milliseconds{1};
+  if (!live && idle && pending_.empty())
+    self_->quit();
+  else if (!live || !pending_.empty())
+    check_soon();
 }
 
 } // namespace greenroom

@@ -22,12 +22,13 @@
 
 #include "actors/base/context.hpp"
 #include "actors/session/machine/machine.hpp"
+#include "actors/session/pending_requests.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 #include "runtime/timeline/exec_index.hpp"
 #include "runtime/timeline/output_event_splitter.hpp"
 #include "runtime/timeline/timeline.hpp"
 
-#include <caf/response_promise.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -40,7 +41,6 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace greenroom {
@@ -64,6 +64,12 @@ inline constexpr std::size_t max_exec_page = 4 * 1024 * 1024;
 /// share the git workers with everybody's creates.
 inline constexpr std::uint32_t max_git_asks = 4;
 
+/// How long a request is worth an answer: about as long as clients wait. One
+/// that makes or ends a session is waited for longer (actor_timeout).
+inline constexpr std::chrono::seconds ask_timeout{30};
+/// How often requests are looked at that have not been answered.
+inline constexpr std::chrono::seconds check_period{30};
+
 class session_actor_state {
 public:
   using pointer = session_core::stateful_pointer<session_actor_state>;
@@ -71,6 +77,11 @@ public:
 
   session_core::behavior_type start(pointer self, context_ptr context,
                                     session_args birth);
+
+  /// The actor ends because of an exception: all who wait are told.
+  void crashed() {
+    pending_.refuse_all(make_error(caf::exit_reason::unknown));
+  }
 
 private:
   /// Somebody who waits for an exec to start or to end.
@@ -101,23 +112,19 @@ private:
     bool archived = false;
   };
 
-  /// Bytes that a client has sent for an exec's standard input.
-  struct sent_input {
-    std::string exec_id;
-    shared_text data;
-    std::uint64_t size = 0; // counts until they are written
-    bool passed = false;    // the runner link has them
-  };
-
   enum class runner_state : std::uint8_t { absent, asked, up };
 
   // session.cpp
   void feed(session::input what);
   void advance();
-  session::ticket ask(caf::response_promise promise);
-  std::optional<caf::response_promise> asker(session::ticket who);
+  session::ticket ask(pending::request what,
+                      std::chrono::milliseconds timeout = ask_timeout);
   void refuse(session::ticket who, const refusal& why);
+  void leave(const caf::error& why);
   void touch();
+  void check_soon();
+  void check_requests();
+  void check();
 
   // session_effects.cpp
   void perform(const session::effects& todo);
@@ -142,8 +149,6 @@ private:
   void answer_checkin(session::ticket who);
 
   // session_git.cpp
-  void open_transfer(const greenroom::open_transfer& request,
-                     session::ticket who);
   void answer_transfer(session::ticket who);
   void answer_token(session::ticket who);
   void end_transfers();
@@ -175,7 +180,6 @@ private:
   bool hold(const session::effect& what);
   void pass_held();
   void pass_signal(const session::out::signal_exec& what);
-  void take_input(write_input& request, session::ticket who);
   void pass_input(const session::out::write_input& what);
   void resize(const session::out::resize_exec& what);
   void on_written(const input_written& news);
@@ -189,6 +193,7 @@ private:
   bool announce_piece(const std::string& exec_id, live_exec& exec);
 
   // session_answers.cpp
+  bool waits_for_end(session::ticket who);
   void wait_for(const std::string& exec_id, session::ticket who, bool end);
   void wake_waiters(const std::string& exec_id, bool ended);
   void give_up_waiting(session::ticket who);
@@ -242,17 +247,11 @@ private:
   std::filesystem::path dir_;
 
   session::state machine_;
-  std::deque<session::input> inbox_;    // to be applied now
-  std::deque<session::input> deferred_; // wait for a stored change
+  std::deque<session::input> inbox_; // to be applied, one after the other
   bool advancing_ = false;
 
-  session::ticket last_ticket_ = 0;
-  std::unordered_map<session::ticket, caf::response_promise> pending_;
-  std::unordered_set<session::ticket> waits_;  // ready to wait for an end
-  std::unordered_set<session::ticket> starts_; // get the record
-  std::unordered_map<session::ticket, std::string> secrets_; // to be handed out
-  std::unordered_map<session::ticket, sent_input> inputs_;
-  std::unordered_map<session::ticket, git_edge_actor> transfers_; // asked for
+  pending_requests pending_;
+  bool check_armed_ = false;
 
   std::unordered_map<std::string, live_exec> live_;
   std::vector<std::string> to_spawn_; // until the runner is up

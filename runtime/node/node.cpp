@@ -324,6 +324,8 @@ std::vector<std::string> node::parts::warnings() const {
                      + " ms ago is not safe from a power cut yet");
   if (!disk.problem.empty())
     result.push_back("the disk does not keep what is written: " + disk.problem);
+  for (auto& late : context->overdue->warnings())
+    result.push_back(std::move(late));
   return result;
 }
 

@@ -9,6 +9,10 @@ namespace greenroom::session {
 
 namespace {
 
+// Requests that wait for a change to be stored; what has been asked of others
+// comes to few more.
+constexpr std::size_t max_deferred = 256;
+
 constexpr millis minute = 60 * 1000;
 constexpr millis hour = 60 * minute;
 // When users are told that their session is about to end.
@@ -237,8 +241,7 @@ template <class T, class... Ts>
 constexpr bool
   is_one_of<T, std::variant<Ts...>> = (std::is_same_v<T, Ts> || ...);
 
-} // namespace
-
+// Inputs that may change the stored record.
 bool touches_record(const input& what) noexcept {
   return std::visit(
     [](const auto& x) {
@@ -247,9 +250,41 @@ bool touches_record(const input& what) noexcept {
     what);
 }
 
+// Who asked for it; 0: nobody.
+ticket asker(const input& what) noexcept {
+  return std::visit(
+    [](const auto& x) -> ticket {
+      if constexpr (requires { x.who; })
+        return x.who;
+      else
+        return 0;
+    },
+    what);
+}
+
+// What came meanwhile goes first, in its order.
+void defer(machine& m, const input& what) {
+  if (m.s.deferred.size() >= max_deferred && asker(what) != 0)
+    m.refuse(asker(what), {errc::overloaded,
+                           "too many requests wait for this session's state "
+                           "to be stored, try again"});
+  else
+    m.s.deferred.push_back(what);
+}
+
+} // namespace
+
 effects apply(state& s, const input& what) {
   machine m{s, {}};
-  std::visit(m, what);
+  if (busy(s) && touches_record(what))
+    defer(m, what);
+  else
+    std::visit(m, what);
+  while (!busy(s) && !s.deferred.empty()) {
+    auto next = std::move(s.deferred.front());
+    s.deferred.pop_front();
+    std::visit(m, next);
+  }
   return std::move(m.result);
 }
 

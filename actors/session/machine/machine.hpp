@@ -13,8 +13,12 @@
 //
 // Changes of the session's own life are stored before they count: `apply`
 // returns a `persist` with the record as it will be, and the actor feeds
-// `stored` once it is on disk. Until then the machine is `busy()`, and the
-// actor holds back further life inputs; execs go on meanwhile.
+// `stored` once it is on disk. Until then the machine is `busy()` and holds
+// back what may change the record once more; execs go on meanwhile.
+//
+// A request has a ticket, `who`, that the actor gave it. Each is answered by
+// exactly one effect, or is handed on with one (`write_input`, say) and then
+// answered by whoever performs that.
 //
 // A session is active once its checkout is made. Until that is also on disk it
 // admits work and begins to end, but nothing is done in the checkout: so it can
@@ -244,10 +248,6 @@ using input = std::variant<
   in::input_asked, in::input_done, in::resize_asked, in::rotate_asked,
   in::transfer_asked, in::pushed, in::look, in::branch_polled>;
 
-/// True for inputs that may change the stored record: they wait while another
-/// change is being stored.
-bool touches_record(const input& what) noexcept;
-
 // -- effects ------------------------------------------------------------------
 
 /// What an event says beside what all of its kind say.
@@ -428,6 +428,7 @@ struct state {
   std::vector<early_transfer> early_transfers; // the checkout to be on disk
 
   std::optional<stored_change> changing;
+  std::deque<input> deferred; // may change the record: until that is stored
 };
 
 /// True while a change is on its way to the store.
@@ -441,8 +442,7 @@ inline constexpr const char* setup_exec = "setup";
 inline constexpr const char* setup_field = "setup_exec_id";
 /// The field of session.ended that names where the work is kept.
 
-/// What is to be done about `what`. Inputs that touch the record must not be
-/// fed while the state is busy.
+/// What is to be done about `what`, in this order.
 effects apply(state& s, const input& what);
 
 /// The next time at which the session needs a tick: a warning or its end.

@@ -193,6 +193,23 @@ TEST_CASE("a session is created, runs a command, and is checked in") {
                                       / "runner.sock"));
 }
 
+TEST_CASE("a session whose actor crashes tells all who wait for an answer") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  auto handle = node.find(session);
+  caf::scoped_actor self{node.system()};
+  auto waits = self->request(handle, test::timeout, shell("sleep 1000"));
+  await("the command runs", [&] {
+    return !events_of(node, handle, event_kind::exec_started).empty();
+  });
+  caf::anon_send(handle, crash_session{});
+  std::optional<refusal> why;
+  waits.receive([](exec_view&) {},
+                [&](const caf::error& e) { why = to_refusal(e); });
+  REQUIRE(why);
+  CHECK(why->code == errc::unavailable); // and not that it took too long
+}
+
 TEST_CASE("a session whose actor crashes is back with its state whole, and its "
           "watchers see no gap") {
   small_node node;

@@ -1,0 +1,389 @@
+#include "tests/actors/session/machine/history.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <string_view>
+#include <utility>
+
+namespace greenroom::session::test {
+
+namespace {
+
+constexpr millis day = 24LL * 3600 * 1000;
+
+// "…::in::tick]" → "tick"
+template <class T>
+std::string name_of() {
+  std::string_view text{__PRETTY_FUNCTION__};
+  auto end = text.find_first_of(";]", text.find("T = "));
+  auto begin = text.rfind("::", end) + 2;
+  return std::string{text.substr(begin, end - begin)};
+}
+
+session_status first_status(std::uint64_t draw) {
+  switch (draw) {
+    case 0:
+      return session_status::active;
+    case 1:
+      return session_status::checking_in;
+    default:
+      return session_status::creating;
+  }
+}
+
+} // namespace
+
+world::world(std::uint64_t seed, bool trace)
+  : random_(seed), seed_(seed), trace_(trace) {
+  s_.record.id = "aaaaaaaaaaaaaaaaaaaa";
+  s_.record.status = first_status(below(8));
+  s_.record.created_at = now_;
+  s_.record.expires_at = now_ + day / 2;
+  s_.record.warned = first_warning(day / 2);
+  s_.record.token_hash = "token";
+  s_.record.expiry = one_in(3) ? on_expire::checkin : on_expire::rescue;
+  s_.bounds.max_concurrent = 2;
+  s_.bounds.max_queued = 3;
+  s_.bounds.max_finished = 3;
+  s_.bounds.max_lifetime = 3 * day;
+  s_.setup = one_in(3) ? "make deps" : "";
+  s_.installing = s_.record.status != session_status::creating && one_in(2);
+  ending_ = s_.record.status == session_status::checking_in;
+  if (one_in(16))
+    feed(in::give_up{"crashed 6 times"});
+  else
+    feed(in::begin{});
+  check();
+}
+
+// -- what may happen ----------------------------------------------------------
+
+void world::step() {
+  ++steps_;
+  switch (below(8)) {
+    case 0:
+      jump();
+      break;
+    case 1:
+    case 2:
+      answer_job();
+      break;
+    case 3:
+      answer_store();
+      break;
+    case 4:
+      runner_does_something();
+      break;
+    default:
+      ask();
+  }
+  check();
+}
+
+// The clock goes on, or is set. The supervisor's tick comes when it is due,
+// and a late one of before may come at any time.
+void world::jump() {
+  if (one_in(4))
+    now_ += static_cast<millis>(below(2 * day));
+  else if (one_in(8))
+    now_ -= static_cast<millis>(below(day));
+  else
+    now_ += static_cast<millis>(below(60'000));
+  if ((armed_ != 0 && now_ >= armed_) || one_in(10)) {
+    armed_ = 0;
+    feed(in::tick{now_});
+  }
+  if (one_in(3))
+    feed(in::look{});
+  if (one_in(6))
+    feed(in::pushed{"", std::to_string(below(9)), one_in(2)});
+}
+
+void world::ask() {
+  auto what = static_cast<request>(below(11));
+  // The ends of a session are rare, or there would be little else.
+  if ((what == request::checkin || what == request::terminate) && !one_in(6))
+    what = request::exec;
+  switch (what) {
+    case request::start:
+      feed(in::start_asked{open(what)});
+      break;
+    case request::extend:
+      feed(in::extend_asked{open(what), static_cast<millis>(below(2 * day)),
+                            now_});
+      break;
+    case request::checkin: {
+      in::checkin_asked x{open(what), {"key", "Ada", ""}, "done"};
+      x.skip_review = one_in(2);
+      x.auto_merge = one_in(2);
+      x.repeat = one_in(2);
+      feed(x);
+      break;
+    }
+    case request::terminate:
+      feed(in::terminate_asked{open(what), one_in(2)});
+      break;
+    case request::rotate:
+      feed(in::rotate_asked{open(what), one_in(2) ? "token" : "other"});
+      break;
+    case request::transfer:
+      feed(in::transfer_asked{open(what), one_in(2) ? "token" : "other"});
+      break;
+    default:
+      ask_exec(what);
+  }
+}
+
+void world::ask_exec(request what) {
+  auto id = some_exec();
+  // As the actor does for one that is not at hand.
+  if (auto old = archive_.find(id);
+      old != archive_.end() && !s_.execs.contains(id))
+    feed(in::exec_recalled{old->second});
+  auto who = open(what);
+  switch (what) {
+    case request::cancel:
+      feed(in::cancel_asked{who, id, now_});
+      break;
+    case request::signal:
+      feed(in::signal_asked{who, id, 15});
+      break;
+    case request::input:
+      sizes_[who] = below(max_waiting_input);
+      feed(in::input_asked{who, id, sizes_[who], one_in(4)});
+      break;
+    case request::resize:
+      feed(in::resize_asked{who, id, 24, 80});
+      break;
+    default: {
+      exec_spec spec;
+      spec.exec_id = id;
+      spec.command = one_in(8) ? "false" : "true";
+      spec.stdin_open = id < "d";
+      spec.rows = id > "g" ? 24 : 0;
+      until_end_ = one_in(2);
+      feed(in::exec_asked{who, std::move(spec), now_});
+    }
+  }
+}
+
+// One of those under way, whichever it is.
+void world::answer_job() {
+  if (jobs_.empty())
+    return;
+  auto at = jobs_.begin() + static_cast<std::ptrdiff_t>(below(jobs_.size()));
+  auto which = *at;
+  jobs_.erase(at);
+  auto fails = !settling_ && one_in(4);
+  refusal why{errc::unavailable, "no luck"};
+  switch (which) {
+    case job::checkout:
+      if (fails)
+        feed(in::checkout_failed{why, now_});
+      else
+        feed(in::checkout_made{});
+      break;
+    case job::install:
+      if (fails)
+        feed(in::checkout_install_failed{why});
+      else
+        feed(in::checkout_installed{now_});
+      break;
+    case job::stop:
+      runner_is_stopped();
+      break;
+    case job::save_checkin:
+      if (fails)
+        feed(in::checkin_failed{why});
+      else
+        feed(in::checkin_saved{one_in(4) ? "" : "c0ffee", now_});
+      break;
+    case job::save_rescue:
+      if (fails)
+        feed(in::rescue_failed{"kept in x", now_});
+      else
+        feed(in::rescue_saved{{{"refs/x", "c1", "the files"}}, now_});
+      break;
+    case job::review:
+      if (fails) {
+        feed(in::review_refused{why, now_});
+      } else {
+        review_record review;
+        review.id = "r1";
+        feed(in::review_queued{review, now_});
+      }
+      break;
+    case job::poll:
+      feed(in::branch_polled{fails ? "" : std::to_string(below(9))});
+  }
+}
+
+void world::answer_store() {
+  if (!change_)
+    return;
+  auto change = *std::exchange(change_, std::nullopt);
+  if (change.refusable && !settling_ && one_in(3)) {
+    if (change.next.status == session_status::checking_in)
+      ending_ = false;
+    feed(in::store_refused{{errc::unavailable, "no store"}});
+    return;
+  }
+  before_ = s_.record;
+  published_ = false;
+  feed(in::stored{});
+}
+
+void world::runner_does_something() {
+  if (one_in(3) && !recall_.empty()) {
+    auto id = recall_.front();
+    recall_.erase(recall_.begin());
+    feed(in::exec_finalized{id});
+    return;
+  }
+  if (one_in(3) && !inputs_.empty())
+    return take_input();
+  auto id = some_exec();
+  auto found = execs_.find(id);
+  if (found == execs_.end())
+    return;
+  if (found->second == phase::spawned && !one_in(4))
+    feed(in::exec_started{id, now_});
+  else if (found->second == phase::spawned || found->second == phase::started)
+    end_exec(id);
+}
+
+void world::take_input() {
+  auto [who, sent] = *inputs_.begin();
+  inputs_.erase(inputs_.begin());
+  if (sent.counts)
+    feed(in::input_done{sent.exec_id, sent.size});
+  close(who);
+}
+
+void world::end_exec(const std::string& exec_id) {
+  exec_outcome outcome;
+  outcome.status = exec_status::exited;
+  outcome.ended_at = now_;
+  feed(in::exec_ended{exec_id, outcome});
+}
+
+// As the actor has it: when nothing has anything to say any more.
+void world::runner_is_stopped() {
+  std::vector<std::string> running;
+  for (auto& [id, at] : execs_)
+    if (at == phase::spawned || at == phase::started)
+      running.push_back(id);
+  for (auto& id : running)
+    end_exec(id);
+  feed(in::runner_stopped{now_});
+}
+
+void world::settle() {
+  settling_ = true;
+  for (int rounds = 0;; ++rounds) {
+    require(rounds < 1000, "the session does not settle");
+    std::string running;
+    for (auto& [id, at] : execs_)
+      if (at == phase::spawned || at == phase::started)
+        running = id;
+    if (change_)
+      answer_store();
+    else if (!jobs_.empty())
+      answer_job();
+    else if (!inputs_.empty())
+      take_input();
+    else if (!recall_.empty())
+      feed(in::exec_finalized{
+        std::exchange(recall_, {recall_.begin() + 1, recall_.end()}).front()});
+    else if (!running.empty())
+      end_exec(running);
+    else
+      break;
+    check();
+  }
+  settling_ = false;
+  std::string left;
+  for (auto& [who, what] : open_)
+    left += " " + std::to_string(who) + " of kind "
+            + std::to_string(static_cast<int>(what));
+  require(left.empty(), "requests are never answered:" + left);
+  if (s_.record.status == session_status::active)
+    require(armed_ == next_deadline(s_.record)
+              || (armed_ == 0 && now_ >= next_deadline(s_.record)),
+            "no tick is armed for the next deadline");
+}
+
+void world::finish() {
+  settle();
+  if (is_live(s_.record.status)) {
+    feed(in::terminate_asked{open(request::terminate)});
+    settle();
+  }
+  require(!is_live(s_.record.status), "the session does not end");
+  for (int i = 0; i < 200; ++i) {
+    ask();
+    require(open_.empty() && jobs_.empty() && !change_,
+            "a session that is over has something under way");
+  }
+}
+
+// -- what the machine decides -------------------------------------------------
+
+void world::feed(const input& what) {
+  inbox_.push_back(what);
+  if (std::exchange(advancing_, true))
+    return;
+  while (!inbox_.empty()) {
+    auto next = std::move(inbox_.front());
+    inbox_.pop_front();
+    if (trace_)
+      std::cerr << steps_ << ' '
+                << std::visit(
+                     [](auto& x) {
+                       return name_of<std::decay_t<decltype(x)>>();
+                     },
+                     next)
+                << '\n';
+    perform(session::apply(s_, next));
+    // As the actor does: who waits for an exec's start hears that it waits.
+    if (!s_.installing)
+      for (auto& id : s_.waiting)
+        wake(id, false);
+  }
+  advancing_ = false;
+}
+
+void world::perform(const effects& list) {
+  for (auto& what : list) {
+    if (trace_)
+      std::cerr << "   "
+                << std::visit(
+                     [](auto& x) {
+                       return name_of<std::decay_t<decltype(x)>>();
+                     },
+                     what)
+                << '\n';
+    std::visit([this](auto& x) { on(x); }, what);
+    if (std::exchange(skip_rest_, false))
+      return;
+  }
+}
+
+// -- chance -------------------------------------------------------------------
+
+std::uint64_t world::below(std::uint64_t limit) {
+  return random_() % limit;
+}
+
+bool world::one_in(std::uint64_t n) {
+  return below(n) == 0;
+}
+
+// One of a few, or a new one.
+std::string world::some_exec() {
+  if (one_in(10))
+    return "x" + std::to_string(steps_);
+  return std::string(1, static_cast<char>('a' + below(10)));
+}
+
+} // namespace greenroom::session::test

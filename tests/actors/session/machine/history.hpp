@@ -1,0 +1,176 @@
+// A session's machine in a world of chance: requests of all kinds at any time,
+// answers of store, git and runner that come late, or never well, and a clock
+// that jumps.
+//
+// The world plays the actor and all that it talks to. Beside the machine it
+// keeps a model, which is plain and knows only what must hold: which requests
+// are open, where each exec is, and whether an ending has begun. What the
+// machine decides is checked against that after each step.
+#pragma once
+
+#include "actors/session/machine/machine.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace greenroom::session::test {
+
+/// What must hold does not.
+class broken : public std::logic_error {
+public:
+  using std::logic_error::logic_error;
+};
+
+class world {
+public:
+  /// The same seed gives the same history. `trace` prints each step.
+  explicit world(std::uint64_t seed, bool trace = false);
+
+  /// Something happens. Throws `broken`.
+  void step();
+
+  /// All that is under way comes to its end, and nothing new begins. Throws
+  /// `broken` where a request is left open then.
+  void settle();
+
+  /// Ends the session, and checks that nothing is left of it.
+  void finish();
+
+private:
+  enum class request : std::uint8_t {
+    start,
+    extend,
+    checkin,
+    terminate,
+    exec,
+    cancel,
+    signal,
+    input,
+    resize,
+    rotate,
+    transfer,
+  };
+
+  /// What is under way outside, and is answered some time.
+  enum class job : std::uint8_t {
+    checkout,
+    install,
+    stop,
+    save_checkin,
+    save_rescue,
+    review,
+    poll,
+  };
+
+  enum class phase : std::uint8_t { queued, spawned, started, over };
+
+  struct sent_input {
+    std::string exec_id;
+    std::uint64_t size = 0;
+    bool counts = true; // against what may wait
+  };
+
+  struct waiter {
+    std::string exec_id;
+    bool until_end = false;
+  };
+
+  // what may happen
+  void jump();
+  void ask();
+  void ask_exec(request what);
+  void answer_job();
+  void answer_store();
+  void runner_does_something();
+  void take_input();
+  void end_exec(const std::string& exec_id);
+  void runner_is_stopped();
+
+  // what the machine decides
+  void add(job which);
+  void feed(const input& what);
+  void perform(const effects& list);
+  void on(const out::make_checkout&);
+  void on(const out::install_checkout&);
+  void on(const out::stop_runner&);
+  void on(const out::save_checkin&);
+  void on(const out::save_rescue&);
+  void on(const out::queue_review&);
+  void on(const out::end_transfers&) {}
+  void on(const out::remove_checkout&);
+  void on(const out::over&);
+  void on(const out::arm& x);
+  void on(const out::persist& x);
+  void on(const out::publish_stored&);
+  void on(const out::publish&) {}
+  void on(const out::publish_exec& x);
+  void on(const out::start_exec& x);
+  void on(const out::keep_exec& x);
+  void on(const out::spawn_exec& x);
+  void on(const out::kill_exec& x);
+  void on(const out::signal_exec& x);
+  void on(const out::write_input& x);
+  void on(const out::resize_exec& x);
+  void on(const out::archive_exec& x);
+  void on(const out::poll_branch&);
+  void on(const out::answer_refused& x);
+  void on(const out::answer_session& x);
+  void on(const out::answer_exec_later& x);
+  void on(const out::answer_exec_ended& x);
+  void on(const out::answer_checkin& x);
+  void on(const out::answer_token& x);
+  void on(const out::answer_transfer& x);
+  void on(const out::answer_terminated& x);
+
+  // the model
+  ticket open(request what);
+  request close(ticket who);
+  void expect(ticket who, std::initializer_list<request> kinds);
+  void wait_for(ticket who, const std::string& exec_id, bool until_end);
+  void wake(const std::string& exec_id, bool over);
+  void check();
+  void check_input(const std::string& exec_id, const exec_input& fed);
+  void require(bool holds, const std::string& what) const;
+
+  // chance
+  std::uint64_t below(std::uint64_t limit);
+  bool one_in(std::uint64_t n);
+  std::string some_exec();
+
+  std::mt19937_64 random_;
+  std::uint64_t seed_;
+  bool trace_;
+  bool settling_ = false; // what is asked of others succeeds from now on
+  std::uint64_t steps_ = 0;
+  unix_ms now_ = 1'000'000'000'000;
+
+  state s_;
+  std::deque<input> inbox_;
+  bool advancing_ = false;
+  bool skip_rest_ = false; // of the effects: an intent could not be kept
+
+  ticket last_ticket_ = 0;
+  std::map<ticket, request> open_;
+  std::map<ticket, waiter> waiters_;
+  std::map<ticket, std::uint64_t> sizes_; // of input that was sent
+  std::map<ticket, sent_input> inputs_;   // on their way to the runner
+  std::vector<job> jobs_;
+  std::optional<out::persist> change_; // on its way to the store
+  session_record before_;              // the last one that was stored
+  bool published_ = true;              // the events of that
+  std::map<std::string, phase> execs_;
+  std::map<std::string, exec_record> archive_; // execs that are over
+  std::vector<std::string> recall_;            // likewise, to be finalized
+  bool until_end_ = false; // the exec that is being asked for is waited for
+  unix_ms armed_ = 0;
+  bool ending_ = false; // nothing may start
+};
+
+} // namespace greenroom::session::test
