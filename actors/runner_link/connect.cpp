@@ -64,11 +64,27 @@ void runner_link::loop::connect(const std::string& id, link& entry) {
     // Whether there is a runner cannot be told right now (out of descriptors,
     // say), and to guess would cost what runs in it.
     spdlog::error("session {}: runner: {}", id, e.what());
-    entry.at = phase::retrying;
-    expect_by(id, entry, retry_pause);
+    not_now(id, entry, e.what());
     return;
   }
   start_or_give_up(id, entry);
+}
+
+// Who wants a runner for a new command is refused, and may ask again; who wants
+// to know what became of the commands has to wait.
+void runner_link::loop::not_now(const std::string& id, link& entry,
+                                const std::string& reason) {
+  if (entry.start && !entry.stopping) {
+    auto user = entry.user;
+    drop(id);
+    caf::anon_send(user, runner_down{reason});
+    return;
+  }
+  if (entry.connection)
+    disown(entry.connection->connection.fd());
+  entry.connection.reset();
+  entry.at = phase::retrying;
+  expect_by(id, entry, retry_pause);
 }
 
 // False where there is no runner, and none that could have left anything.

@@ -1,8 +1,8 @@
-// The thread of a runner link; for actors/runner_link*.cpp only.
+// The thread of a runner link; for actors/runner_link/*.cpp only.
 //
-//   runner_link.cpp          what is called from any thread, the loop itself
-//   runner_link_connect.cpp  how a runner is found, started, lost and stopped
-//   runner_link_talk.cpp     what a runner says, what its commands are fed
+//   link.cpp     what is called from any thread, the loop itself
+//   connect.cpp  how a runner is found, started, lost and stopped
+//   talk.cpp     what a runner says, what its commands are fed
 #pragma once
 
 #include "actors/runner_link/input.hpp"
@@ -30,7 +30,8 @@ public:
 
   // -- from any thread --------------------------------------------------------
 
-  void post(std::function<void()> task);
+  /// Has the thread run `task`; should that fail, the link of `id` is lost.
+  void post(const std::string& id, std::function<void()> task);
   bool send(const std::string& id, const runner::node_message& message);
 
   // -- on the loop's thread ---------------------------------------------------
@@ -78,26 +79,34 @@ private:
     std::unordered_map<std::string, input_channel> inputs; // by exec id
   };
 
+  struct posted {
+    std::string id; // on whose behalf; empty: the loop's own
+    std::function<void()> run;
+  };
+
   // Who a descriptor belongs to: a runner, or a command's standard input.
   struct owner {
     std::string id;
     std::string exec_id; // empty: the runner
   };
 
-  // runner_link.cpp
+  // link.cpp
   void run();
   void run_tasks();
   void on_event(const ::epoll_event& event);
+  void on_behalf_of(const std::string& id, const std::function<void()>& task);
   void check_deadlines();
+  void too_late(const std::string& id);
   int next_timeout() const;
   void watch(int fd, std::uint32_t events, int how);
   void own(int fd, owner whose, std::uint32_t events);
   void disown(int fd);
   void expect_by(const std::string& id, link& entry, clock::duration timeout);
 
-  // runner_link_connect.cpp
+  // connect.cpp
   std::filesystem::path dir_of(const std::string& id) const;
   void connect(const std::string& id, link& entry);
+  void not_now(const std::string& id, link& entry, const std::string& reason);
   bool connect_to_living(const std::string& id, link& entry);
   void start_or_give_up(const std::string& id, link& entry);
   void start_runner(const std::string& id, link& entry);
@@ -109,7 +118,7 @@ private:
   void sweep(const std::string& id, link& entry);
   void swept(const std::string& id);
 
-  // runner_link_talk.cpp
+  // talk.cpp
   connection_ptr connection_of(const std::string& id);
   void watch_for_writing(const connection_ptr& to);
   void flush(link& entry);
@@ -137,7 +146,7 @@ private:
   bool stopped_ = false;
 
   std::mutex mutex_; // guards what follows
-  std::vector<std::function<void()>> tasks_;
+  std::vector<posted> tasks_;
   std::unordered_map<std::string, connection_ptr> connections_;
 
   runner_sweeper sweeper_;

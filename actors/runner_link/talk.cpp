@@ -27,7 +27,7 @@ bool runner_link::loop::send(const std::string& id,
   std::lock_guard guard{to->mutex};
   auto sent = to->connection.send(message);
   if (sent && to->connection.wants_write())
-    post([this, to] { watch_for_writing(to); });
+    post(id, [this, to] { watch_for_writing(to); });
   return sent;
 }
 
@@ -183,8 +183,15 @@ void runner_link::loop::pump_input(const std::string& id,
                    input_written{answer.ticket, std::move(answer.problem)});
   if (channel.take_eof())
     send(id, runner::close_input{exec_id});
-  if (channel.wants_write())
+  if (!channel.wants_write())
+    return;
+  try {
     own(channel.fd(), {id, exec_id}, EPOLLOUT);
+  } catch (const std::exception& e) {
+    close_input(entry, exec_id,
+                std::string{"the command's standard input cannot be watched: "}
+                  + e.what());
+  }
 }
 
 void runner_link::loop::close_input(link& entry, const std::string& exec_id,
