@@ -158,8 +158,8 @@ void runner_link::loop::greet(const std::string& id, link& entry,
   entry.at = phase::greeting;
   expect_by(id, entry, hello_time);
   own(entry.connection->connection.fd(), {id, {}}, EPOLLIN);
-  if (!entry.connection->connection.send(
-        runner::hello{runner::protocol_version, entry.nonce}))
+  if (!entry.connection->connection.send(runner::hello{
+        runner::lowest_version, runner::highest_version, entry.nonce}))
     down(id, "the runner hung up");
 }
 
@@ -178,6 +178,8 @@ void runner_link::loop::drop(const std::string& id) {
   while (!entry.inputs.empty())
     close_input(entry, std::string{entry.inputs.begin()->first},
                 "the session's runner is gone");
+  for (auto ticket : std::exchange(entry.connects, {}))
+    refuse_connect(entry.user, ticket, "the session's runner is gone");
   if (entry.starter)
     disown(entry.starter->fd());
   if (entry.connection)

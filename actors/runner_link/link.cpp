@@ -130,6 +130,8 @@ int runner_link::loop::next_timeout() const {
   auto next = clock::time_point::max();
   for (auto& id : timed_)
     next = std::min(next, links_.at(id).deadline);
+  if (!connecting_.empty())
+    next = std::min(next, connecting_.front().deadline);
   if (next == clock::time_point::max())
     return -1;
   auto left = std::chrono::ceil<std::chrono::milliseconds>(next - clock::now());
@@ -144,6 +146,13 @@ void runner_link::loop::check_deadlines() {
       late.push_back(id);
   for (auto& id : late)
     on_behalf_of(id, [this, &id] { too_late(id); });
+  while (!connecting_.empty() && connecting_.front().deadline <= now) {
+    auto what = std::move(connecting_.front());
+    connecting_.pop_front();
+    if (auto found = links_.find(what.id); found != links_.end())
+      end_connect(found->second, what.ticket,
+                  "the session's runner does not answer");
+  }
 }
 
 void runner_link::loop::too_late(const std::string& id) {
@@ -221,6 +230,13 @@ void runner_link::resize(const std::string& id, const std::string& exec_id,
   loop_->post(id, [this, x = loop::input_request{
                            id, exec_id, ticket, {}, false, rows, cols}] {
     loop_->feed(x);
+  });
+}
+
+void runner_link::connect(const std::string& id, runner_user_actor user,
+                          std::uint64_t ticket, std::uint16_t port) {
+  loop_->post(id, [this, id, user = std::move(user), ticket, port] {
+    loop_->connect_port(id, user, ticket, port);
   });
 }
 

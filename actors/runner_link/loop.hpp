@@ -12,6 +12,7 @@
 #include "runtime/runner/client/runner_client.hpp"
 
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -50,6 +51,8 @@ public:
     std::uint16_t cols = 0;
   };
   void feed(input_request request);
+  void connect_port(const std::string& id, const runner_user_actor& user,
+                    std::uint64_t ticket, std::uint16_t port);
 
 private:
   using clock = std::chrono::steady_clock;
@@ -77,6 +80,14 @@ private:
     std::optional<runner_start> starter;
     clock::time_point deadline; // valid while it is in `timed_`
     std::unordered_map<std::string, input_channel> inputs; // by exec id
+    std::uint32_t version = 0;                  // of the connection, once up
+    std::unordered_set<std::uint64_t> connects; // tickets, not answered yet
+  };
+
+  struct connecting {
+    std::string id;
+    std::uint64_t ticket;
+    clock::time_point deadline;
   };
 
   struct posted {
@@ -132,6 +143,14 @@ private:
   void on(const std::string& id, link& entry, runner::input& message);
   void on(const std::string& id, link& entry, runner::no_input& message);
   void on(const std::string& id, link& entry, runner::error& message);
+  void on(const std::string& id, link& entry, runner::connected& message);
+  void on(const std::string& id, link& entry, runner::not_connected& message);
+  void on(const std::string& id, link& entry, runner::ports& message);
+  void on(const std::string& id, link& entry, runner::unsupported& message);
+  static void refuse_connect(const runner_user_actor& user,
+                             std::uint64_t ticket, const std::string& problem);
+  void end_connect(link& entry, std::uint64_t ticket, std::string problem,
+                   unique_fd socket = {});
   void pump_input(const std::string& id, const std::string& exec_id);
   void close_input(link& entry, const std::string& exec_id,
                    const std::string& problem);
@@ -143,6 +162,7 @@ private:
   std::unordered_map<int, owner> owners_;
   std::unordered_set<std::string> timed_;    // those with a deadline
   std::unordered_set<std::string> sweeping_; // what they left is being killed
+  std::deque<connecting> connecting_;        // soonest deadline first
   bool stopped_ = false;
 
   std::mutex mutex_; // guards what follows
