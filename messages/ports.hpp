@@ -7,6 +7,7 @@
 #pragma once
 
 #include "messages/inspect.hpp"
+#include "messages/time.hpp"
 
 #include <unistd.h>
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/inspect.hpp"
+#include "messages/ports.hpp"
 #include "messages/records.hpp"
 
 #include <caf/typed_actor.hpp>
@@ -79,6 +80,10 @@ using runner_user_actor = caf::typed_actor<
   // A command is over, and its output log is complete.
   caf::reacts_to<exec_ended>,
   // Standard input was written, or why not.
-  caf::reacts_to<input_written>>;
+  caf::reacts_to<input_written>,
+  // The ports that its commands listen on.
+  caf::reacts_to<ports_changed>,
+  // A connection to one of them, or why not.
+  caf::reacts_to<port_connected>>;
 
 } // namespace greenroom

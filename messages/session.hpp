@@ -243,6 +243,10 @@ using session_actor = caf::typed_actor<
   caf::replies_to<resize_exec>::with<done>,
   // Sends a signal to a command's process group.
   caf::replies_to<signal_exec>::with<exec_view>,
+  // Connects to a port that its commands listen on.
+  caf::replies_to<connect_port>::with<port_connection>,
+  // The ports that they listen on.
+  caf::replies_to<list_ports>::with<port_list>,
   // -- git in it
   // A new clone token in place of the old one.
   caf::replies_to<rotate_token>::with<session_token>,
@@ -265,7 +269,8 @@ using session_actor = caf::typed_actor<
   caf::reacts_to<runner_up>, caf::reacts_to<runner_down>,
   caf::reacts_to<exec_started>, caf::reacts_to<exec_refused>,
   caf::reacts_to<exec_grown>, caf::reacts_to<exec_ended>,
-  caf::reacts_to<input_written>>;
+  caf::reacts_to<input_written>, caf::reacts_to<ports_changed>,
+  caf::reacts_to<port_connected>>;
 
 // -- from a session to itself -------------------------------------------------
 

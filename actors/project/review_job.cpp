@@ -46,6 +46,8 @@ review_runner::start(pointer self, context_ptr context, project_record project,
     [](const exec_grown&) {},
     [this](exec_ended& x) { ended(std::move(x.outcome)); },
     [](const input_written&) {},
+    [](const ports_changed&) {},
+    [](const port_connected&) {},
   };
 }
 

@@ -64,11 +64,27 @@ void runner_link::loop::connect(const std::string& id, link& entry) {
     // Whether there is a runner cannot be told right now (out of descriptors,
     // say), and to guess would cost what runs in it.
     spdlog::error("session {}: runner: {}", id, e.what());
-    entry.at = phase::retrying;
-    expect_by(id, entry, retry_pause);
+    not_now(id, entry, e.what());
     return;
   }
   start_or_give_up(id, entry);
+}
+
+// Who wants a runner for a new command is refused, and may ask again; who wants
+// to know what became of the commands has to wait.
+void runner_link::loop::not_now(const std::string& id, link& entry,
+                                const std::string& reason) {
+  if (entry.start && !entry.stopping) {
+    auto user = entry.user;
+    drop(id);
+    caf::anon_send(user, runner_down{reason});
+    return;
+  }
+  if (entry.connection)
+    disown(entry.connection->connection.fd());
+  entry.connection.reset();
+  entry.at = phase::retrying;
+  expect_by(id, entry, retry_pause);
 }
 
 // False where there is no runner, and none that could have left anything.
@@ -142,8 +158,8 @@ void runner_link::loop::greet(const std::string& id, link& entry,
   entry.at = phase::greeting;
   expect_by(id, entry, hello_time);
   own(entry.connection->connection.fd(), {id, {}}, EPOLLIN);
-  if (!entry.connection->connection.send(
-        runner::hello{runner::protocol_version, entry.nonce}))
+  if (!entry.connection->connection.send(runner::hello{
+        runner::lowest_version, runner::highest_version, entry.nonce}))
     down(id, "the runner hung up");
 }
 
@@ -162,6 +178,8 @@ void runner_link::loop::drop(const std::string& id) {
   while (!entry.inputs.empty())
     close_input(entry, std::string{entry.inputs.begin()->first},
                 "the session's runner is gone");
+  for (auto ticket : std::exchange(entry.connects, {}))
+    refuse_connect(entry.user, ticket, "the session's runner is gone");
   if (entry.starter)
     disown(entry.starter->fd());
   if (entry.connection)

@@ -1,11 +1,13 @@
 #include "actors/runner_link/input.hpp"
 
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 namespace greenroom {
@@ -51,7 +53,9 @@ std::vector<input_channel::answer> input_channel::pump() {
     if (!eof)
       continue;
     eof_ = true;
-    if (!terminal_)
+    if (terminal_)
+      end_line();
+    else
       close("the command's standard input is closed already");
   }
   if (!problem_.empty())
@@ -61,6 +65,17 @@ std::vector<input_channel::answer> input_channel::pump() {
 
 bool input_channel::take_eof() noexcept {
   return std::exchange(eof_, false);
+}
+
+// At a terminal an end of input after an unfinished line only finishes that:
+// its program waits on. So the line is finished first.
+void input_channel::end_line() {
+  constexpr char end_of_input = 4;
+  ::termios mode{};
+  if (mid_line_ && ::tcgetattr(end_.get(), &mode) == 0
+      && (mode.c_lflag & ICANON) != 0)
+    std::ignore = ::write(end_.get(), &end_of_input, sizeof end_of_input);
+  mid_line_ = false;
 }
 
 void input_channel::apply_sizes(std::vector<answer>& answers) {
@@ -94,6 +109,8 @@ bool input_channel::write_front(std::size_t& budget) {
       return false;
     }
     next.written += static_cast<std::size_t>(n);
+    auto last = text[next.written - 1];
+    mid_line_ = last != '\n' && last != '\r';
     budget -= static_cast<std::size_t>(n);
   }
   return true;

@@ -67,12 +67,14 @@ private:
 
   void apply_sizes(std::vector<answer>& answers);
   bool write_front(std::size_t& budget);
+  void end_line();
   void refuse_all(std::vector<answer>& answers);
 
   unique_fd end_;
   bool terminal_ = false;
   bool eof_ = false;
-  std::string problem_; // not empty: closed
+  bool mid_line_ = false; // what was written last did not end a line
+  std::string problem_;   // not empty: closed
   std::deque<pending_write> writes_;
   std::vector<pending_size> sizes_;
 };

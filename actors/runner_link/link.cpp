@@ -1,6 +1,7 @@
 #include "actors/runner_link/link.hpp"
 
 #include "actors/runner_link/loop.hpp"
+#include "runtime/base/guarded.hpp"
 
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
@@ -20,10 +21,8 @@ runner_link::loop::loop(runner_link_options options)
   : options_(std::move(options)), poll_(::epoll_create1(EPOLL_CLOEXEC)),
     wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
     sweeper_([this](const auto& ids) {
-      post([this, ids] {
-        for (auto& id : ids)
-          swept(id);
-      });
+      for (auto& id : ids)
+        post(id, [this, id] { swept(id); });
     }) {
   if (!poll_ || !wake_)
     throw std::system_error(errno, std::generic_category(), "epoll");
@@ -32,14 +31,15 @@ runner_link::loop::loop(runner_link_options options)
 }
 
 runner_link::loop::~loop() {
-  post([this] { stopped_ = true; });
+  post({}, [this] { stopped_ = true; });
   thread_.join();
 }
 
-void runner_link::loop::post(std::function<void()> task) {
+void runner_link::loop::post(const std::string& id,
+                             std::function<void()> task) {
   {
     std::lock_guard guard{mutex_};
-    tasks_.push_back(std::move(task));
+    tasks_.push_back({id, std::move(task)});
   }
   std::uint64_t one = 1;
   [[maybe_unused]] auto written = ::write(wake_.get(), &one, sizeof one);
@@ -78,7 +78,7 @@ void runner_link::loop::on_event(const ::epoll_event& event) {
   if (found == owners_.end())
     return;
   auto [id, exec_id] = found->second;
-  try {
+  on_behalf_of(id, [&, id = id, exec_id = exec_id] {
     auto& entry = links_.at(id);
     if (!exec_id.empty()) {
       pump_input(id, exec_id);
@@ -91,22 +91,32 @@ void runner_link::loop::on_event(const ::epoll_event& event) {
     if ((event.events & EPOLLOUT) != 0)
       flush(entry);
     receive(id);
-  } catch (const std::exception& e) {
-    spdlog::error("session {}: runner: {}", id, e.what());
-    down(id, e.what());
-  }
+  });
+}
+
+// An exception costs the link that it came from, never the thread: all other
+// sessions hang on it.
+void runner_link::loop::on_behalf_of(const std::string& id,
+                                     const std::function<void()>& task) {
+  std::string problem;
+  auto report = [&](const char* why) {
+    problem = why;
+    spdlog::error("session {}: runner: {}", id, why);
+  };
+  if (!run_guarded(task, report) && !id.empty())
+    run_guarded([&] { down(id, problem); }, report);
 }
 
 void runner_link::loop::run_tasks() {
   std::uint64_t count = 0;
   [[maybe_unused]] auto got = ::read(wake_.get(), &count, sizeof count);
-  std::vector<std::function<void()>> tasks;
+  std::vector<posted> tasks;
   {
     std::lock_guard guard{mutex_};
     tasks.swap(tasks_);
   }
-  for (auto& task : tasks)
-    task();
+  for (auto& next : tasks)
+    on_behalf_of(next.id, next.run);
 }
 
 // A runner that does not answer in time is as good as dead.
@@ -120,6 +130,8 @@ int runner_link::loop::next_timeout() const {
   auto next = clock::time_point::max();
   for (auto& id : timed_)
     next = std::min(next, links_.at(id).deadline);
+  if (!connecting_.empty())
+    next = std::min(next, connecting_.front().deadline);
   if (next == clock::time_point::max())
     return -1;
   auto left = std::chrono::ceil<std::chrono::milliseconds>(next - clock::now());
@@ -132,16 +144,26 @@ void runner_link::loop::check_deadlines() {
   for (auto& id : timed_)
     if (links_.at(id).deadline <= now)
       late.push_back(id);
-  for (auto& id : late) {
-    auto& entry = links_.at(id);
-    if (entry.at != phase::retrying) {
-      down(id, "the session's runner does not answer");
-      continue;
-    }
-    timed_.erase(id);
-    entry.at = phase::idle;
-    connect(id, entry);
+  for (auto& id : late)
+    on_behalf_of(id, [this, &id] { too_late(id); });
+  while (!connecting_.empty() && connecting_.front().deadline <= now) {
+    auto what = std::move(connecting_.front());
+    connecting_.pop_front();
+    if (auto found = links_.find(what.id); found != links_.end())
+      end_connect(found->second, what.ticket,
+                  "the session's runner does not answer");
   }
+}
+
+void runner_link::loop::too_late(const std::string& id) {
+  auto& entry = links_.at(id);
+  if (entry.at != phase::retrying) {
+    down(id, "the session's runner does not answer");
+    return;
+  }
+  timed_.erase(id);
+  entry.at = phase::idle;
+  connect(id, entry);
 }
 
 void runner_link::loop::watch(int fd, std::uint32_t events, int how) {
@@ -152,9 +174,16 @@ void runner_link::loop::watch(int fd, std::uint32_t events, int how) {
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
 }
 
+// What cannot be watched has no owner.
 void runner_link::loop::own(int fd, owner whose, std::uint32_t events) {
-  if (owners_.insert_or_assign(fd, std::move(whose)).second)
+  if (!owners_.insert_or_assign(fd, std::move(whose)).second)
+    return;
+  try {
     watch(fd, events, EPOLL_CTL_ADD);
+  } catch (...) {
+    owners_.erase(fd);
+    throw;
+  }
 }
 
 // Also takes it out of the poll, where it would stay while anybody else has a
@@ -173,7 +202,7 @@ runner_link::~runner_link() = default;
 
 void runner_link::attach(const std::string& id, const std::string& project_id,
                          runner_user_actor user, bool start) {
-  loop_->post([this, id, project_id, user = std::move(user), start] {
+  loop_->post(id, [this, id, project_id, user = std::move(user), start] {
     loop_->attach(id, project_id, user, start);
   });
 }
@@ -184,23 +213,31 @@ bool runner_link::send(const std::string& id,
 }
 
 void runner_link::stop(const std::string& id, runner_user_actor user) {
-  loop_->post([this, id, user = std::move(user)] { loop_->stop(id, user); });
+  loop_->post(id,
+              [this, id, user = std::move(user)] { loop_->stop(id, user); });
 }
 
 void runner_link::write(const std::string& id, const std::string& exec_id,
                         std::uint64_t ticket, shared_text data, bool eof) {
   loop_->post(
-    [this, x = loop::input_request{id, exec_id, ticket, std::move(data), eof}] {
-      loop_->feed(x);
-    });
+    id, [this, x = loop::input_request{id, exec_id, ticket, std::move(data),
+                                       eof}] { loop_->feed(x); });
 }
 
 void runner_link::resize(const std::string& id, const std::string& exec_id,
                          std::uint64_t ticket, std::uint16_t rows,
                          std::uint16_t cols) {
-  loop_->post(
-    [this, x = loop::input_request{
-             id, exec_id, ticket, {}, false, rows, cols}] { loop_->feed(x); });
+  loop_->post(id, [this, x = loop::input_request{
+                           id, exec_id, ticket, {}, false, rows, cols}] {
+    loop_->feed(x);
+  });
+}
+
+void runner_link::connect(const std::string& id, runner_user_actor user,
+                          std::uint64_t ticket, std::uint16_t port) {
+  loop_->post(id, [this, id, user = std::move(user), ticket, port] {
+    loop_->connect_port(id, user, ticket, port);
+  });
 }
 
 } // namespace greenroom

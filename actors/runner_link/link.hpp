@@ -74,6 +74,12 @@ public:
   void resize(const std::string& id, const std::string& exec_id,
               std::uint64_t ticket, std::uint16_t rows, std::uint16_t cols);
 
+  /// Connects to a TCP port inside what the user runs. The user gets
+  /// port_connected with the ticket, once and within connect_port_timeout. It
+  /// may be called at any time, also where there is no runner.
+  void connect(const std::string& id, runner_user_actor user,
+               std::uint64_t ticket, std::uint16_t port);
+
 private:
   class loop;
   std::unique_ptr<loop> loop_;

@@ -1,8 +1,8 @@
-// The thread of a runner link; for actors/runner_link*.cpp only.
+// The thread of a runner link; for actors/runner_link/*.cpp only.
 //
-//   runner_link.cpp          what is called from any thread, the loop itself
-//   runner_link_connect.cpp  how a runner is found, started, lost and stopped
-//   runner_link_talk.cpp     what a runner says, what its commands are fed
+//   link.cpp     what is called from any thread, the loop itself
+//   connect.cpp  how a runner is found, started, lost and stopped
+//   talk.cpp     what a runner says, what its commands are fed
 #pragma once
 
 #include "actors/runner_link/input.hpp"
@@ -12,6 +12,7 @@
 #include "runtime/runner/client/runner_client.hpp"
 
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -30,7 +31,8 @@ public:
 
   // -- from any thread --------------------------------------------------------
 
-  void post(std::function<void()> task);
+  /// Has the thread run `task`; should that fail, the link of `id` is lost.
+  void post(const std::string& id, std::function<void()> task);
   bool send(const std::string& id, const runner::node_message& message);
 
   // -- on the loop's thread ---------------------------------------------------
@@ -49,6 +51,8 @@ public:
     std::uint16_t cols = 0;
   };
   void feed(input_request request);
+  void connect_port(const std::string& id, const runner_user_actor& user,
+                    std::uint64_t ticket, std::uint16_t port);
 
 private:
   using clock = std::chrono::steady_clock;
@@ -76,6 +80,19 @@ private:
     std::optional<runner_start> starter;
     clock::time_point deadline; // valid while it is in `timed_`
     std::unordered_map<std::string, input_channel> inputs; // by exec id
+    std::uint32_t version = 0;                  // of the connection, once up
+    std::unordered_set<std::uint64_t> connects; // tickets, not answered yet
+  };
+
+  struct connecting {
+    std::string id;
+    std::uint64_t ticket;
+    clock::time_point deadline;
+  };
+
+  struct posted {
+    std::string id; // on whose behalf; empty: the loop's own
+    std::function<void()> run;
   };
 
   // Who a descriptor belongs to: a runner, or a command's standard input.
@@ -84,20 +101,23 @@ private:
     std::string exec_id; // empty: the runner
   };
 
-  // runner_link.cpp
+  // link.cpp
   void run();
   void run_tasks();
   void on_event(const ::epoll_event& event);
+  void on_behalf_of(const std::string& id, const std::function<void()>& task);
   void check_deadlines();
+  void too_late(const std::string& id);
   int next_timeout() const;
   void watch(int fd, std::uint32_t events, int how);
   void own(int fd, owner whose, std::uint32_t events);
   void disown(int fd);
   void expect_by(const std::string& id, link& entry, clock::duration timeout);
 
-  // runner_link_connect.cpp
+  // connect.cpp
   std::filesystem::path dir_of(const std::string& id) const;
   void connect(const std::string& id, link& entry);
+  void not_now(const std::string& id, link& entry, const std::string& reason);
   bool connect_to_living(const std::string& id, link& entry);
   void start_or_give_up(const std::string& id, link& entry);
   void start_runner(const std::string& id, link& entry);
@@ -109,7 +129,7 @@ private:
   void sweep(const std::string& id, link& entry);
   void swept(const std::string& id);
 
-  // runner_link_talk.cpp
+  // talk.cpp
   connection_ptr connection_of(const std::string& id);
   void watch_for_writing(const connection_ptr& to);
   void flush(link& entry);
@@ -123,6 +143,14 @@ private:
   void on(const std::string& id, link& entry, runner::input& message);
   void on(const std::string& id, link& entry, runner::no_input& message);
   void on(const std::string& id, link& entry, runner::error& message);
+  void on(const std::string& id, link& entry, runner::connected& message);
+  void on(const std::string& id, link& entry, runner::not_connected& message);
+  void on(const std::string& id, link& entry, runner::ports& message);
+  void on(const std::string& id, link& entry, runner::unsupported& message);
+  static void refuse_connect(const runner_user_actor& user,
+                             std::uint64_t ticket, const std::string& problem);
+  void end_connect(link& entry, std::uint64_t ticket, std::string problem,
+                   unique_fd socket = {});
   void pump_input(const std::string& id, const std::string& exec_id);
   void close_input(link& entry, const std::string& exec_id,
                    const std::string& problem);
@@ -134,10 +162,11 @@ private:
   std::unordered_map<int, owner> owners_;
   std::unordered_set<std::string> timed_;    // those with a deadline
   std::unordered_set<std::string> sweeping_; // what they left is being killed
+  std::deque<connecting> connecting_;        // soonest deadline first
   bool stopped_ = false;
 
   std::mutex mutex_; // guards what follows
-  std::vector<std::function<void()>> tasks_;
+  std::vector<posted> tasks_;
   std::unordered_map<std::string, connection_ptr> connections_;
 
   runner_sweeper sweeper_;

@@ -27,7 +27,7 @@ bool runner_link::loop::send(const std::string& id,
   std::lock_guard guard{to->mutex};
   auto sent = to->connection.send(message);
   if (sent && to->connection.wants_write())
-    post([this, to] { watch_for_writing(to); });
+    post(id, [this, to] { watch_for_writing(to); });
   return sent;
 }
 
@@ -81,7 +81,13 @@ void runner_link::loop::on(const std::string& id, link& entry,
     down(id, "the session's runner is not the one it was");
     return;
   }
+  if (message.version < runner::lowest_version
+      || message.version > runner::highest_version) {
+    down(id, "the session's runner speaks another version of the protocol");
+    return;
+  }
   entry.at = phase::up;
+  entry.version = message.version;
   timed_.erase(id);
   {
     std::lock_guard guard{mutex_};
@@ -129,11 +135,82 @@ void runner_link::loop::on(const std::string& id, link&,
   down(id, message.reason);
 }
 
+// Of this server's requests, one that the runner is too old for.
+void runner_link::loop::on(const std::string& id, link&,
+                           runner::unsupported& message) {
+  spdlog::warn("session {}: its runner does not know \"{}\"", id,
+               message.request);
+}
+
+// -- ports --------------------------------------------------------------------
+
+void runner_link::loop::connect_port(const std::string& id,
+                                     const runner_user_actor& user,
+                                     std::uint64_t ticket, std::uint16_t port) {
+  auto found = links_.find(id);
+  if (found == links_.end() || found->second.at != phase::up) {
+    refuse_connect(user, ticket,
+                   "nothing runs in this session yet, so nothing "
+                   "listens on port "
+                     + std::to_string(port));
+    return;
+  }
+  auto& entry = found->second;
+  if (entry.version < runner::version_with_ports) {
+    refuse_connect(user, ticket,
+                   "this session's commands were started by an older version "
+                   "of the server, which cannot connect to ports; a new "
+                   "session can");
+    return;
+  }
+  entry.connects.insert(ticket);
+  connecting_.push_back(
+    {id, ticket,
+     clock::now() + std::chrono::milliseconds{connect_port_timeout}});
+  send(id, runner::connect{ticket, port});
+}
+
+void runner_link::loop::refuse_connect(const runner_user_actor& user,
+                                       std::uint64_t ticket,
+                                       const std::string& problem) {
+  caf::anon_send(user, port_connected{ticket, {}, problem});
+}
+
+// Answers, unless that has been done.
+void runner_link::loop::end_connect(link& entry, std::uint64_t ticket,
+                                    std::string problem, unique_fd socket) {
+  if (entry.connects.erase(ticket) == 0)
+    return;
+  port_connected news{ticket, {}, std::move(problem)};
+  if (socket)
+    news.socket = passed_fd{socket.release()};
+  caf::anon_send(entry.user, std::move(news));
+}
+
+void runner_link::loop::on(const std::string&, link& entry,
+                           runner::connected& message) {
+  end_connect(entry, message.ask, {}, entry.connection->connection.take_fd());
+}
+
+void runner_link::loop::on(const std::string&, link& entry,
+                           runner::not_connected& message) {
+  end_connect(entry, message.ask, std::move(message.reason));
+}
+
+void runner_link::loop::on(const std::string&, link& entry,
+                           runner::ports& message) {
+  ports_changed news;
+  for (auto& port : message.all)
+    news.ports.push_back({port.port, std::move(port.address),
+                          std::move(port.process), std::move(port.exec)});
+  caf::anon_send(entry.user, std::move(news));
+}
+
 // -- what its commands are fed ------------------------------------------------
 
 void runner_link::loop::on(const std::string& id, link& entry,
                            runner::input& message) {
-  auto end = entry.connection->connection.take_input();
+  auto end = entry.connection->connection.take_fd();
   auto found = entry.inputs.find(message.exec);
   if (found == entry.inputs.end())
     return; // the command has ended meanwhile
@@ -183,8 +260,15 @@ void runner_link::loop::pump_input(const std::string& id,
                    input_written{answer.ticket, std::move(answer.problem)});
   if (channel.take_eof())
     send(id, runner::close_input{exec_id});
-  if (channel.wants_write())
+  if (!channel.wants_write())
+    return;
+  try {
     own(channel.fd(), {id, exec_id}, EPOLLOUT);
+  } catch (const std::exception& e) {
+    close_input(entry, exec_id,
+                std::string{"the command's standard input cannot be watched: "}
+                  + e.what());
+  }
 }
 
 void runner_link::loop::close_input(link& entry, const std::string& exec_id,

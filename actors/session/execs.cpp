@@ -94,7 +94,9 @@ void session_actor_state::kill_exec(const std::string& exec_id) {
   if (auto waiting = std::ranges::find(to_spawn_, exec_id);
       waiting != to_spawn_.end()) {
     to_spawn_.erase(waiting);
-    on_ended(exec_id, 0, never_ran(exec_status::canceled, ""));
+    on_ended(exec_id, 0,
+             never_ran(exec_status::canceled,
+                       "it was canceled by a request before it began"));
     return;
   }
   if (auto found = live_.find(exec_id); found != live_.end())
@@ -145,6 +147,7 @@ void session_actor_state::on_runner_down(const std::string& reason) {
   auto failed = std::exchange(starting_, false);
   runner_ = runner_state::absent;
   stopped_ = machine_.at == session::step::stopping;
+  ports_.clear();
   std::vector<std::string> sent;
   for (auto& [exec_id, exec] : live_)
     if (exec.spawn_sent && !exec.end)

@@ -79,6 +79,13 @@ void session_actor_state::on_written(const input_written& news) {
   look_soon();
 }
 
+void session_actor_state::on_connected(const port_connected& news) {
+  if (!news.problem.empty())
+    refuse(news.ticket, {errc::unavailable, news.problem});
+  else if (auto promise = asker(news.ticket))
+    promise->deliver(port_connection{news.socket});
+}
+
 // What was on its way to a runner that is no more.
 void session_actor_state::give_up_input(const std::string& problem) {
   std::vector<session::ticket> lost;

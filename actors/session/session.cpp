@@ -172,6 +172,13 @@ session_core::behavior_type session_actor_state::start(pointer self,
       feed(in::signal_asked{ask(pending::exec{promise}), x.exec_id, x.signal});
       return promise;
     },
+    // -- the ports that they listen on
+    [this](const connect_port& x) -> caf::result<port_connection> {
+      auto promise = self_->make_response_promise<port_connection>();
+      context_->runners->connect(id(), handle(), ask(promise), x.port);
+      return promise;
+    },
+    [this](const list_ports&) { return port_list{ports_}; },
     // -- git in it
     [this](const rotate_token&) -> caf::result<session_token> {
       auto promise = self_->make_response_promise<session_token>();
@@ -231,6 +238,8 @@ session_core::behavior_type session_actor_state::start(pointer self,
       on_ended(x.exec_id, x.records, std::move(x.outcome));
     },
     [this](const input_written& x) { on_written(x); },
+    [this](ports_changed& x) { ports_ = std::move(x.ports); },
+    [this](const port_connected& x) { on_connected(x); },
     // -- what it says to itself
     [this](const wait_over& x) { give_up_waiting(x.ticket); },
     [this](const continue_output& x) {

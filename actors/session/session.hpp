@@ -183,6 +183,7 @@ private:
   void pass_input(const session::out::write_input& what);
   void resize(const session::out::resize_exec& what);
   void on_written(const input_written& news);
+  void on_connected(const port_connected& news);
   void give_up_input(const std::string& problem);
 
   // session_output.cpp
@@ -257,8 +258,9 @@ private:
   std::vector<std::string> to_spawn_; // until the runner is up
   std::vector<session::effect> held_; // for what runs, likewise
   runner_state runner_ = runner_state::absent;
-  bool starting_ = false; // the runner was asked for to be started
-  bool stopped_ = false;  // nothing runs any more; the machine is yet to hear
+  bool starting_ = false;             // the runner was asked for to be started
+  std::vector<listening_port> ports_; // as the runner says
+  bool stopped_ = false; // nothing runs any more; the machine is yet to hear
   std::optional<exec_index> archive_;
   std::unordered_map<std::string, exec_place> places_; // of execs at hand
   std::uint32_t reported_load_ = 0;

@@ -133,6 +133,8 @@ protected:
         script_->signals.push_back(what);
         return view_of(what.exec_id);
       },
+      [](const connect_port&) { return unserved<port_connection>(); },
+      [](const list_ports&) { return port_list{}; },
       [this](rotate_token) {
         std::lock_guard lock{script_->guard};
         return session_token{"gr_token_" + std::to_string(++script_->tokens)};
@@ -148,6 +150,8 @@ protected:
       },
       [](const runner_up&) {},
       [](const input_written&) {},
+      [](const ports_changed&) {},
+      [](const port_connected&) {},
       [](const runner_down&) {},
       [](const exec_started&) {},
       [](const exec_refused&) {},

@@ -82,27 +82,40 @@ bool runner_connection::flush() {
 
 runner_connection::received runner_connection::receive() {
   std::array<char, runner::max_message> buffer;
-  input_.reset();
-  runner::fd_datagram got;
-  do
-    got = runner::receive_with_fds(fd_.get(), buffer, MSG_DONTWAIT);
-  while (got.size < 0 && errno == EINTR);
-  if (got.size < 0 && errno == EAGAIN)
-    return nothing{};
-  if (got.size <= 0)
-    return closed{};
-  auto [message, problem] = runner::decode_runner_message(
-    {buffer.data(), static_cast<std::size_t>(got.size)});
-  if (!message)
-    return closed{};
-  if (auto* x = std::get_if<runner::input>(&*message)) {
-    // The kernel drops what this process has no room for.
-    if (got.fds.size() != 1)
-      return runner::runner_message{
-        runner::no_input{x->exec, "the server has no descriptor left"}};
-    input_ = std::move(got.fds[0]);
+  for (;;) {
+    passed_.reset();
+    auto got = runner::receive_with_fds(fd_.get(), buffer, MSG_DONTWAIT);
+    if (got.size < 0 && errno == EINTR)
+      continue;
+    if (got.size < 0 && errno == EAGAIN)
+      return nothing{};
+    if (got.size <= 0)
+      return closed{};
+    auto [message, problem, unknown] = runner::decode_runner_message(
+      {buffer.data(), static_cast<std::size_t>(got.size)});
+    if (!unknown.empty()) {
+      ++unknown_;
+      continue;
+    }
+    if (!message)
+      return closed{};
+    if (got.fds.size() == 1)
+      passed_ = std::move(got.fds[0]);
+    return without_fd(std::move(*message));
   }
-  return std::move(*message);
+}
+
+// The kernel drops a descriptor that this process has no room for.
+runner::runner_message
+runner_connection::without_fd(runner::runner_message message) const {
+  constexpr auto reason = "the server has no descriptor left";
+  if (passed_)
+    return message;
+  if (auto* x = std::get_if<runner::input>(&message))
+    return runner::no_input{x->exec, reason};
+  if (auto* x = std::get_if<runner::connected>(&message))
+    return runner::not_connected{x->ask, reason};
+  return message;
 }
 
 void write_runner_config(const fs::path& session_dir,

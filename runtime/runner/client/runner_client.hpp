@@ -14,6 +14,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <optional>
@@ -57,21 +58,29 @@ public:
   /// broken.
   bool flush();
 
-  /// The next message. What this side does not understand is as good as
-  /// closed.
+  /// The next message. One that this version does not know is skipped, and
+  /// counted; what is no message at all is as good as closed.
   received receive();
 
-  /// The descriptor that came with the `input` that receive() gave last; closed
-  /// by the next receive() where nobody takes it.
-  unique_fd take_input() noexcept {
-    return std::move(input_);
+  /// The descriptor that came with the `input` or `connected` that receive()
+  /// gave last; closed by the next receive() where nobody takes it.
+  unique_fd take_fd() noexcept {
+    return std::move(passed_);
+  }
+
+  /// Messages of a newer runner that were skipped.
+  std::uint64_t unknown_messages() const noexcept {
+    return unknown_;
   }
 
 private:
   explicit runner_connection(unique_fd fd) noexcept;
 
+  runner::runner_message without_fd(runner::runner_message message) const;
+
   unique_fd fd_;
-  unique_fd input_;
+  unique_fd passed_;
+  std::uint64_t unknown_ = 0;
   std::deque<std::string> queue_;
 };
 

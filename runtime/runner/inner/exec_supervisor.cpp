@@ -1,6 +1,8 @@
 #include "runtime/runner/inner/exec_supervisor.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/base/memfd.hpp"
+#include "runtime/runner/inner/local_port.hpp"
 #include "runtime/runner/inner/process_tree.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
 #include "runtime/runner/protocol/spawn_request.hpp"
@@ -10,18 +12,24 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <optional>
 #include <span>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 namespace greenroom::runner {
 
@@ -53,6 +61,45 @@ std::optional<terminal> open_terminal(std::uint16_t rows, std::uint16_t cols) {
   return result;
 }
 
+// The kernel gives no program an argument of this size, its NUL included.
+constexpr std::size_t longest_argument = 128 * 1024;
+
+// A script that is too long to be an argument, made into one: `-c SCRIPT`
+// becomes `-c '. FILE'`, and the command gets the file.
+class long_script {
+public:
+  /// Changes `argv`, which points into `texts` of its own afterwards. Throws
+  /// std::system_error.
+  explicit long_script(std::vector<char*>& argv) {
+    for (std::size_t i = 2; i < argv.size() && argv[i]; ++i) {
+      if (std::strcmp(argv[i - 1], "-c") != 0
+          || std::strlen(argv[i]) < longest_argument)
+        continue;
+      // A copy that is not closed on exec.
+      file_.reset(::dup(git::memfd(argv[i]).get()));
+      if (!file_)
+        throw std::system_error(errno, std::generic_category(), "dup");
+      text_ = ". /proc/self/fd/" + std::to_string(file_.get());
+      argv[i] = text_.data();
+      return;
+    }
+  }
+
+private:
+  unique_fd file_;
+  std::string text_;
+};
+
+// As many arguments as the kernel allows to any: a quarter of the stack.
+void allow_long_arguments() {
+  constexpr rlim_t enough = 32 << 20;
+  rlimit limit{};
+  ::getrlimit(RLIMIT_STACK, &limit);
+  limit.rlim_cur =
+    std::min<rlim_t>(std::max(limit.rlim_cur, enough), limit.rlim_max);
+  ::setrlimit(RLIMIT_STACK, &limit);
+}
+
 class exec_supervisor {
 public:
   explicit exec_supervisor(const keeper_place& place) : place_(place) {}
@@ -78,6 +125,8 @@ private:
       return false;
     place_.waiting->store(nobody_waits);
     orders_ = std::move(job->orders);
+    if (job->port > 0)
+      return connect(job->port);
     auto failure = start(*job);
     if (failure)
       report({keeper_report::kind::failed, failure->error, failure->step});
@@ -91,6 +140,21 @@ private:
     job.reset();
     if (!failure)
       watch();
+    orders_.reset();
+    return true;
+  }
+
+  // False as above. Another keeper may take the next job meanwhile.
+  bool connect(std::uint16_t port) {
+    std::uint64_t one = 1;
+    if (::write(place_.taken, &one, sizeof one) < 0)
+      return false;
+    auto socket = connect_to_local_port(port);
+    auto error = errno;
+    if (socket)
+      report({keeper_report::kind::connected}, socket.get());
+    else
+      report({keeper_report::kind::failed, error, start_step::connect});
     orders_.reset();
     return true;
   }
@@ -117,7 +181,12 @@ private:
       what.master = std::move(made->master);
       what.in = std::move(made->slave);
     }
-    return spawn(what, cwd.get());
+    try {
+      long_script script{what.argv};
+      return spawn(what, cwd.get());
+    } catch (const std::system_error& problem) {
+      return start_failure{start_step::process, problem.code().value()};
+    }
   }
 
   static unique_fd open_beneath(int dir, const char* path) {
@@ -133,9 +202,9 @@ private:
     }
   }
 
-  // The child shares our memory until it is the command, so it says what
-  // failed by leaving it in `error`.
-  std::optional<start_failure> spawn(job& what, int cwd) {
+  // The child shares our memory, and this frame, until it is the command, so it
+  // says what failed by leaving it in `error`.
+  [[gnu::noinline]] std::optional<start_failure> spawn(job& what, int cwd) {
     volatile int error = 0;
     volatile auto step = start_step::command;
     ::environ = what.env.data(); // execvp looks for PATH there
@@ -168,6 +237,10 @@ private:
       sigemptyset(&none);
       ::sigprocmask(SIG_SETMASK, &none, nullptr);
       ::execvp(what.argv[0], what.argv.data());
+      if (errno == E2BIG) {
+        allow_long_arguments();
+        ::execvp(what.argv[0], what.argv.data());
+      }
       error = errno;
       ::_exit(127);
     }
@@ -234,8 +307,8 @@ private:
     report({keeper_report::kind::ended, status});
   }
 
-  void report(const keeper_report& what, int master = -1) {
-    std::span fds{&master, master < 0 ? 0u : 1u};
+  void report(const keeper_report& what, int with = -1) {
+    std::span fds{&with, with < 0 ? 0u : 1u};
     send_with_fds(orders_.get(),
                   {reinterpret_cast<const char*>(&what), sizeof what}, fds, 0);
   }

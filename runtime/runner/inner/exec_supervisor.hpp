@@ -23,13 +23,21 @@
 namespace greenroom::runner {
 
 /// Where starting a command can fail.
-enum class start_step : std::int32_t { checkout, cwd, process, tty, command };
+enum class start_step : std::int32_t {
+  checkout,
+  cwd,
+  process,
+  tty,
+  command,
+  connect, // to a port, for a job that is no command
+};
 
 struct keeper_report {
   enum class kind : std::int32_t {
-    started, // with the terminal's master, where there is one
-    failed,  // at `step`, with the errno in `value`
-    ended,   // the command; its wait status is in `value`
+    started,   // with the terminal's master, where there is one
+    failed,    // at `step`, with the errno in `value`
+    ended,     // the command; its wait status is in `value`
+    connected, // with the socket
   };
   kind what;
   std::int32_t value = 0;

@@ -170,6 +170,19 @@ bool await_end() {
 
 } // namespace
 
+std::vector<pid_t> descendants_of(pid_t top) {
+  std::vector<process> found;
+  add_children(top, found);
+  std::set<pid_t> seen;
+  std::vector<pid_t> result;
+  for (std::size_t i = 0; i < found.size(); ++i)
+    if (auto pid = found[i].pid; seen.insert(pid).second) {
+      result.push_back(pid);
+      add_children(pid, found);
+    }
+  return result;
+}
+
 void signal_descendants(int signal, std::span<const pid_t> excluded) {
   visit_descendants(excluded, [signal](pid_t, const unique_fd& pinned, char) {
     signal_pidfd(pinned, signal);

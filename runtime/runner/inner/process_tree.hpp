@@ -11,8 +11,13 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 namespace greenroom::runner {
+
+/// What is below the process just now, nearest first. Only to be looked at: a
+/// number may be another's by the time it is used.
+std::vector<pid_t> descendants_of(pid_t top);
 
 /// Signals all descendants, but not the children in `spared` and what is below
 /// them. A process that is forked meanwhile may be missed.

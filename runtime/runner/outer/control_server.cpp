@@ -83,8 +83,10 @@ void control_server::hear(int fd) {
     return close(fd);
   if (static_cast<std::size_t>(size) > max_message)
     return reject(fd, "the message is too long");
-  auto [message, problem] =
+  auto [message, problem, unknown] =
     decode_node_message({buffer_.data(), static_cast<std::size_t>(size)});
+  if (!unknown.empty())
+    return hear_unknown(fd, std::move(unknown));
   if (!message)
     return reject(fd, std::move(problem));
   if (auto* x = std::get_if<hello>(&*message))
@@ -94,10 +96,22 @@ void control_server::hear(int fd) {
   handler_.on_message(*message);
 }
 
+// Of a newer node, which can do without; an older one has no such requests.
+void control_server::hear_unknown(int fd, std::string op) {
+  if (fd != node_.get())
+    return reject(fd, "hello has to come first");
+  if (!node_speaks(version_with_ports))
+    return reject(fd, "op is unknown: \"" + op + '"');
+  send(unsupported{std::move(op)});
+}
+
 void control_server::hear_hello(int fd, const hello& message) {
-  if (message.version != protocol_version)
-    return reject(fd, "this runner speaks version "
-                        + std::to_string(protocol_version) + " only");
+  if (message.lowest > highest_version || message.highest < lowest_version)
+    return reject(
+      fd, "this runner speaks versions " + std::to_string(lowest_version)
+            + " to " + std::to_string(highest_version)
+            + " of the protocol, the server " + std::to_string(message.lowest)
+            + " to " + std::to_string(message.highest));
   if (message.nonce != nonce_)
     return reject(fd, "the nonce is another runner's");
   if (fd != node_.get()) {
@@ -108,8 +122,12 @@ void control_server::hear_hello(int fd, const hello& message) {
   }
   // Ends that are not on disk yet go first: who is told by the greeting that
   // an exec does not run looks for its exit record, and finds none.
-  handler_.on_hello();
-  send(handler_.greet());
+  version_ = std::min(message.highest, highest_version);
+  handler_.before_hello();
+  auto answer = handler_.greet();
+  answer.version = version_;
+  send(answer);
+  handler_.after_hello();
 }
 
 void control_server::reject(int fd, std::string reason) {

@@ -20,11 +20,12 @@ namespace greenroom::runner {
 
 class node_handler {
 public:
-  /// The answer to a right hello.
+  /// The answer to a right hello, but for its version.
   virtual hello_reply greet() = 0;
 
-  /// Called once the answer is on its way.
-  virtual void on_hello() = 0;
+  /// Called before the answer is sent, and after.
+  virtual void before_hello() = 0;
+  virtual void after_hello() = 0;
 
   virtual void on_message(const node_message& message) = 0;
 
@@ -48,6 +49,11 @@ public:
   /// Sends now, or not at all and returns false.
   bool try_send(const runner_message& message);
 
+  /// True where the node that is connected speaks this version, or a newer.
+  bool node_speaks(std::uint32_t version) const noexcept {
+    return node_ && version_ >= version;
+  }
+
   /// Nobody new is let in from now on.
   void stop_listening();
 
@@ -58,6 +64,7 @@ private:
   void accept_one();
   void hear(int fd);
   void hear_hello(int fd, const hello& message);
+  void hear_unknown(int fd, std::string op);
   void reject(int fd, std::string reason);
   void close(int fd);
   struct outgoing {
@@ -76,7 +83,8 @@ private:
   unique_fd spare_; // given up to accept, and turn away, when out of others
   std::vector<unique_fd> strangers_; // oldest first
   unique_fd node_;
-  bool full_ = false; // the node's socket takes no more at the moment
+  std::uint32_t version_ = 0; // that the node's connection has
+  bool full_ = false;         // the node's socket takes no more at the moment
   std::deque<outgoing> queue_;
   std::array<char, max_message + 1> buffer_;
 };

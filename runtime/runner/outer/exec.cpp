@@ -25,6 +25,9 @@ namespace {
 // again.
 constexpr std::chrono::seconds save_again{1};
 
+// Between two HUPs to a terminal's command that is to end.
+constexpr std::chrono::milliseconds hang_up_again{200};
+
 // How long a keeper may take to start a command, and at least to kill one, on
 // a machine that is busy.
 constexpr std::chrono::seconds start_timeout{10};
@@ -71,6 +74,17 @@ void write_exit_record(int dir, const std::string& text) {
                             "cannot write the exit record");
 }
 
+// "1.5 s"
+std::string seconds(millis time) {
+  auto result = std::to_string(time / 1000);
+  if (auto rest = time % 1000; rest != 0) {
+    auto digits = std::to_string(1000 + rest).substr(1);
+    digits.erase(digits.find_last_not_of('0') + 1);
+    result += '.' + digits;
+  }
+  return result + " s";
+}
+
 void keep_earliest(std::optional<steady::time_point>& result,
                    const std::optional<steady::time_point>& other) {
   if (other && (!result || *other < *result))
@@ -105,6 +119,9 @@ void supervised_exec::start(sandbox_handle& inner) {
     if (spec_.stdin_open)
       in = make_pipe();
   }
+  // So the kernel tells which process it is.
+  int on = 1;
+  ::setsockopt(keeper_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   // All is ready before the command can run.
   loop_.watch(keeper_.get(), [this] { hear_keeper(); });
   if (!has_tty()) {
@@ -118,6 +135,8 @@ void supervised_exec::start(sandbox_handle& inner) {
     input_ = std::move(in.write);
   }
   log_.emplace(dir_.get(), spec_.max_output);
+  inner_ = &inner;
+  out_of_memory_kills_ = inner.out_of_memory_kills();
   inner.give(spec_,
              {orders.get(), in.read.get(), out.write.get(), err.write.get()});
   started_by_ = steady::now() + start_timeout;
@@ -134,6 +153,7 @@ void supervised_exec::hear_keeper() {
     if (got.size < 0 && (errno == EAGAIN || errno == EINTR))
       return;
     if (got.size == sizeof report) {
+      keeper_pid_ = got.sender;
       obey(report, got.fds.empty() ? unique_fd{} : std::move(got.fds[0]));
       continue;
     }
@@ -184,6 +204,8 @@ void supervised_exec::obey(const keeper_report& report, unique_fd master) {
     case keeper_report::kind::failed:
       refuse(why_not_started(report.step, report.value, spec_));
       break;
+    case keeper_report::kind::connected:
+      break;
     case keeper_report::kind::ended:
       end(forced_.value_or(WIFEXITED(report.value) ? exit_status::exited
                                                    : exit_status::signaled),
@@ -195,6 +217,7 @@ void supervised_exec::obey(const keeper_report& report, unique_fd master) {
 void supervised_exec::refuse(std::string reason) {
   phase_ = phase::refused;
   started_by_.reset();
+  hang_up_at_.reset();
   kill_at_.reset();
   log_.reset();
   close_all();
@@ -213,6 +236,8 @@ void supervised_exec::end(exit_status status, int wait_status) {
   outcome_.status = status;
   outcome_.exit_code = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
   outcome_.signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
+  if (auto why = why_ended(); !why.empty())
+    outcome_.reason = std::move(why);
   outcome_.ended_at = now;
   outcome_.stdout_bytes =
     log_->printed(output_stream::out) + log_->printed(output_stream::tty);
@@ -222,8 +247,21 @@ void supervised_exec::end(exit_status status, int wait_status) {
   log_.reset();
   phase_ = phase::ended;
   timeout_at_.reset();
+  hang_up_at_.reset();
   save();
   observer_.on_exited(*this);
+}
+
+// Empty where it ended by itself. Bash and its like hide the signal that killed
+// their child in an exit code of their own.
+std::string supervised_exec::why_ended() const {
+  if (forced_)
+    return forced_why_;
+  auto failed = outcome_.signal != 0 || outcome_.exit_code != 0
+                || outcome_.status == exit_status::lost;
+  if (failed && inner_->out_of_memory_kills() > out_of_memory_kills_)
+    return inner_->why_out_of_memory();
+  return {};
 }
 
 void supervised_exec::save() {
@@ -301,24 +339,39 @@ void supervised_exec::close_input() {
     std::ignore = ::write(out_.end.get(), &end_of_input, sizeof end_of_input);
 }
 
-void supervised_exec::cancel() {
+void supervised_exec::cancel(std::string reason) {
   if (active())
-    finish_by_force(exit_status::canceled);
+    finish_by_force(exit_status::canceled, std::move(reason));
 }
 
-void supervised_exec::finish_by_force(exit_status status) {
+// Interactive shells ignore TERM; one whose terminal is hung up ends at once.
+// Not always by the first HUP: bash notes one that comes just before it waits
+// for input, and waits.
+void supervised_exec::hang_up() {
+  if (!has_tty())
+    return;
+  order({keeper_order::kind::signal_group, SIGHUP});
+  hang_up_at_ = steady::now() + hang_up_again;
+}
+
+void supervised_exec::finish_by_force(exit_status status, std::string reason) {
   if (forced_)
     return;
   forced_ = status;
+  forced_why_ = std::move(reason);
   timeout_at_.reset();
+  hang_up();
   order({keeper_order::kind::signal_group, SIGTERM});
   kill_at_ = steady::now() + kill_grace_;
 }
 
 void supervised_exec::stop() {
-  if (active() && !forced_)
+  if (active() && !forced_) {
     forced_ = exit_status::canceled;
+    forced_why_ = "the session ended";
+  }
   timeout_at_.reset();
+  hang_up();
   order({keeper_order::kind::signal_all, SIGTERM});
   if (keeper_ && !kill_at_ && !gone_by_)
     kill_at_ = steady::now() + kill_grace_;
@@ -327,7 +380,7 @@ void supervised_exec::stop() {
 std::optional<steady::time_point> supervised_exec::deadline() const {
   auto result = timeout_at_;
   for (const auto& other :
-       {started_by_, kill_at_, gone_by_, save_at_, drain_at_})
+       {started_by_, hang_up_at_, kill_at_, gone_by_, save_at_, drain_at_})
     keep_earliest(result, other);
   return result;
 }
@@ -340,7 +393,11 @@ void supervised_exec::on_deadline(steady::time_point now) {
     return true;
   };
   if (due(timeout_at_))
-    finish_by_force(exit_status::timed_out);
+    finish_by_force(exit_status::timed_out,
+                    "the command ran longer than its timeout of "
+                      + seconds(spec_.timeout));
+  if (due(hang_up_at_))
+    hang_up();
   if (due(kill_at_))
     kill_all();
   if (due(started_by_)) {

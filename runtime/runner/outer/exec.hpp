@@ -94,6 +94,12 @@ public:
     return !keeper_;
   }
 
+  /// The process that all of it is below, as this process numbers it; 0: not
+  /// known yet, or gone.
+  pid_t top_process() const noexcept {
+    return keeper_ ? keeper_pid_ : 0;
+  }
+
   /// True when nothing is left to do either.
   bool gone() const noexcept {
     return empty() && !out_.end && !err_.end && !unsaved_;
@@ -111,7 +117,7 @@ public:
   void growth_told() noexcept;
 
   void signal(int number);
-  void cancel();
+  void cancel(std::string reason);
 
   /// The writing end of the command's input; none, and a sentence for the user
   /// in `why_not`, where there is none.
@@ -123,7 +129,8 @@ public:
   /// Why it is lost, should its keeper's end come before its own.
   void lost_reason(std::string reason);
 
-  /// TERM to all that is left, background processes too; later KILL.
+  /// TERM to all that is left, background processes too; later KILL. What runs
+  /// at a terminal is hung up first.
   void stop();
 
   std::optional<steady::time_point> deadline() const;
@@ -153,7 +160,9 @@ private:
   void refuse(std::string reason);
   void end(exit_status status, int wait_status);
   void save();
-  void finish_by_force(exit_status status);
+  void finish_by_force(exit_status status, std::string reason);
+  void hang_up();
+  std::string why_ended() const;
   void order(const keeper_order& what);
   void kill_all();
 
@@ -166,17 +175,22 @@ private:
   phase phase_ = phase::starting;
   unix_ms started_at_ = 0;
   unique_fd keeper_;
+  pid_t keeper_pid_ = 0;
   unique_fd input_;                  // of a command without a terminal
   pipe out_{output_stream::out, {}}; // or the terminal's master
   pipe err_{output_stream::err, {}};
   std::optional<output_log_writer> log_; // until the end
   std::uint64_t told_ = 0;               // records that the node knows of
   std::optional<exit_status> forced_;    // timed_out or canceled
+  std::string forced_why_;
+  const sandbox_handle* inner_ = nullptr; // from start() on
+  std::uint64_t out_of_memory_kills_ = 0; // in the session before it began
   exit_record outcome_;
   bool unsaved_ = false;
   std::string blame_ = "the process that looked after the command was killed";
   std::optional<steady::time_point> started_by_; // or its keeper is stuck
   std::optional<steady::time_point> timeout_at_;
+  std::optional<steady::time_point> hang_up_at_; // again
   std::optional<steady::time_point> kill_at_;
   std::optional<steady::time_point> gone_by_; // or its keeper is stuck
   std::optional<steady::time_point> save_at_;

@@ -40,7 +40,8 @@ std::string bad_command(int error, const std::string& name) {
     case EACCES:
       return "command is not executable: " + shortened(name);
     case E2BIG:
-      return "the command's arguments and environment are too long";
+      return "the command's arguments and environment are too long: one of "
+             "them may have 128 KiB, all together 6 MiB";
     default:
       return "command cannot be run: " + shortened(name) + ": "
              + text_of(error);
@@ -62,6 +63,8 @@ std::string why_not_started(start_step step, int error,
       return "no terminal can be made: " + text_of(error);
     case start_step::command:
       return bad_command(error, spec.argv.front());
+    case start_step::connect:
+      break;
   }
   return text_of(error);
 }

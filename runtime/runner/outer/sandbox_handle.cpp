@@ -3,6 +3,7 @@
 #include "runtime/runner/inner/init.hpp"
 #include "runtime/runner/outer/block_host_routes.hpp"
 #include "runtime/runner/outer/groups.hpp"
+#include "runtime/runner/outer/memory_events.hpp"
 #include "runtime/runner/outer/slirp.hpp"
 #include "runtime/runner/outer/stderr_capture.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
@@ -61,6 +62,22 @@ void sandbox_handle::give(const command_spec& spec, const job_files& files) {
   send_job(jobs_.get(), spec, files);
 }
 
+bool sandbox_handle::connect(std::uint16_t port, int orders) {
+  if (outermost_ == 0)
+    return false;
+  send_connect_job(jobs_.get(), port, orders);
+  return true;
+}
+
+std::uint64_t sandbox_handle::out_of_memory_kills() const {
+  return config_.sandbox ? runner::out_of_memory_kills(config_.sandbox->cgroups)
+                         : 0;
+}
+
+std::string sandbox_handle::why_out_of_memory() const {
+  return runner::why_out_of_memory(config_.sandbox->cgroups);
+}
+
 std::vector<std::string> sandbox_handle::try_out() {
   start();
   if (host_hidden_)
@@ -111,9 +128,9 @@ void sandbox_handle::start() {
   theirs.reset();
   outermost_ = pid;
   try {
-    auto init = await_init(stderr_capture.get());
+    init_ = await_init(stderr_capture.get());
     if (config_.sandbox && config_.sandbox->nat)
-      open_network(init);
+      open_network(init_);
   } catch (...) {
     kill_and_reap(pid);
     give_up();

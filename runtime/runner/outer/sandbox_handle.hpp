@@ -16,6 +16,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,20 @@ public:
   /// that takes a bounded time, in which nothing else is done. Throws
   /// std::runtime_error, whose text is a sentence for the user.
   void give(const command_spec& spec, const job_files& files);
+
+  /// Has the inner half connect to a port and answer over `orders`; false where
+  /// there is no inner half, so that nothing can listen. Throws
+  /// std::system_error.
+  bool connect(std::uint16_t port, int orders);
+
+  /// A process in the network that the commands have; 0: there is none.
+  pid_t network_member() const noexcept {
+    return outermost_ == 0 ? 0 : init_;
+  }
+
+  /// As in memory_events.hpp, of the sandbox's control groups.
+  std::uint64_t out_of_memory_kills() const;
+  std::string why_out_of_memory() const;
 
   /// Starts the inner half without a command for it. A sentence for each part
   /// of the sandbox that does not hold here. Throws like give().
@@ -62,6 +77,7 @@ private:
   int session_dir_;
   unique_fd jobs_;
   pid_t outermost_ = 0; // bwrap, or init itself; 0: there is no inner half
+  pid_t init_ = 0;      // valid while there is one
   unique_fd network_;   // init's network namespace
   unique_fd users_;     // and the user namespace that owns it
   pid_t slirp_ = 0;     // 0: not there

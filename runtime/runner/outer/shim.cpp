@@ -35,6 +35,9 @@ unique_fd watch_signals() {
   return result;
 }
 
+// Between two looks at the ports that running commands listen on.
+constexpr std::chrono::milliseconds ports_pause{500};
+
 bool exists(int dir, const char* name) {
   return ::faccessat(dir, name, F_OK, 0) == 0;
 }
@@ -44,17 +47,18 @@ bool exists(int dir, const char* name) {
 shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
   : config_(std::move(config)), session_dir_(std::move(session_dir)),
     signals_(watch_signals()), inner_(config_, session_dir_.get()),
-    link_(loop_, std::move(listener), config_.nonce, *this) {
+    link_(loop_, std::move(listener), config_.nonce, *this),
+    connections_(loop_, inner_,
+                 [this](const runner_message& message, unique_fd fd) {
+                   link_.send(message, std::move(fd));
+                 }),
+    ports_(config_.sandbox.has_value()) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   loop_.watch(signals_.get(), [this] { hear_signals(); });
 }
 
 void shim::run() {
-  auto processes_left = [this] {
-    return std::ranges::any_of(
-      execs_, [](const auto& item) { return !item.second->empty(); });
-  };
-  while (!stopping_ || processes_left()) {
+  while (!stopping_ || busy()) {
     loop_.run_once(next_deadline());
     attend();
   }
@@ -80,6 +84,14 @@ void shim::attend() {
         exec.growth_told();
     i = exec.gone() ? execs_.erase(i) : std::next(i);
   }
+  connections_.on_deadline(now);
+  look_at_ports(now);
+}
+
+// True while processes of any exec are left.
+bool shim::busy() const {
+  return std::ranges::any_of(
+    execs_, [](const auto& item) { return !item.second->empty(); });
 }
 
 std::optional<steady::time_point> shim::next_deadline() const {
@@ -87,13 +99,16 @@ std::optional<steady::time_point> shim::next_deadline() const {
   for (const auto& [id, exec] : execs_)
     if (auto own = exec->deadline(); own && (!result || *own < *result))
       result = own;
+  for (const auto& other : {connections_.deadline(), ports_at_})
+    if (other && (!result || *other < *result))
+      result = other;
   return result;
 }
 
 // -- what the node says -------------------------------------------------------
 
 hello_reply shim::greet() {
-  hello_reply result{protocol_version, ::getpid(), config_.nonce, {}};
+  hello_reply result{highest_version, ::getpid(), config_.nonce, {}};
   for (auto& [id, exec] : execs_)
     if (exec->active()) {
       result.execs.push_back({id, exec->started_at(), exec->records()});
@@ -102,11 +117,23 @@ hello_reply shim::greet() {
   return result;
 }
 
-void shim::on_hello() {
+void shim::before_hello() {
   // Their exit records are not where the node looks for them.
   for (const auto& [id, exec] : execs_)
     if (exec->unsaved())
       on_exited(*exec);
+}
+
+void shim::after_hello() {
+  if (!link_.node_speaks(version_with_ports))
+    return;
+  ports_.forget();
+  tell_ports();
+}
+
+void shim::tell_ports() {
+  if (auto news = ports_.changed(inner_.network_member(), processes()))
+    link_.send(ports{std::move(*news)});
 }
 
 void shim::on_message(const node_message& message) {
@@ -119,11 +146,16 @@ void shim::on_message(const node_message& message) {
   else if (auto* y = std::get_if<send_signal>(&message))
     with(y->exec, [y](supervised_exec& exec) { exec.signal(y->signal); });
   else if (auto* z = std::get_if<cancel>(&message))
-    with(z->exec, [](supervised_exec& exec) { exec.cancel(); });
+    with(z->exec, [z](supervised_exec& exec) {
+      exec.cancel(z->reason.empty() ? "it was canceled by a request"
+                                    : z->reason);
+    });
   else if (auto* v = std::get_if<close_input>(&message))
     with(v->exec, [](supervised_exec& exec) { exec.close_input(); });
   else if (auto* w = std::get_if<open_input>(&message))
     on_open_input(w->exec);
+  else if (auto* u = std::get_if<runner::connect>(&message))
+    on_connect(*u);
   else if (std::holds_alternative<runner::stop>(message))
     stop();
 }
@@ -137,6 +169,43 @@ void shim::on_open_input(const std::string& id) {
     link_.send(input{id}, std::move(copy));
   else
     link_.send(no_input{id, end < 0 ? why_not : "no descriptor is left"});
+}
+
+// Without a network of its own the session has only what it listens on itself:
+// the other ports are the host's.
+void shim::on_connect(const runner::connect& what) {
+  if (config_.sandbox
+      || ports_.contain(inner_.network_member(), processes(), what.port))
+    connections_.connect(what);
+  else
+    link_.send(not_connected{what.ask, "nothing listens on port "
+                                         + std::to_string(what.port)
+                                         + " in this session"});
+}
+
+std::vector<exec_processes> shim::processes() const {
+  std::vector<exec_processes> result;
+  for (const auto& [id, exec] : execs_)
+    if (auto top = exec->top_process(); top != 0)
+      result.push_back({id, top});
+  return result;
+}
+
+// A session in which nothing runs, or whose node is away, is not looked at;
+// when the last process has gone, once more.
+void shim::look_at_ports(steady::time_point now) {
+  if (!link_.node_speaks(version_with_ports)) {
+    ports_at_.reset();
+    return;
+  }
+  if (!ports_at_ && busy())
+    ports_at_ = now + ports_pause;
+  if (!ports_at_ || now < *ports_at_)
+    return;
+  ports_at_.reset();
+  if (busy())
+    ports_at_ = now + ports_pause;
+  tell_ports();
 }
 
 void shim::on_spawn(const std::string& id) {

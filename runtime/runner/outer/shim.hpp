@@ -10,7 +10,9 @@
 #include "runtime/runner/outer/control_server.hpp"
 #include "runtime/runner/outer/event_loop.hpp"
 #include "runtime/runner/outer/exec.hpp"
+#include "runtime/runner/outer/port_connections.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"
+#include "runtime/runner/outer/session_ports.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
 #include <functional>
@@ -18,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace greenroom::runner {
 
@@ -35,7 +38,8 @@ public:
 
 private:
   hello_reply greet() override;
-  void on_hello() override;
+  void before_hello() override;
+  void after_hello() override;
   void on_message(const node_message& message) override;
   void on_started(const supervised_exec& exec) override;
   void on_refused(const supervised_exec& exec, std::string reason) override;
@@ -44,6 +48,11 @@ private:
 
   void on_spawn(const std::string& id);
   void on_open_input(const std::string& id);
+  void on_connect(const runner::connect& what);
+  std::vector<exec_processes> processes() const;
+  bool busy() const;
+  void look_at_ports(steady::time_point now);
+  void tell_ports();
   std::string start(const std::string& id);
   void stop();
   void hear_signals();
@@ -61,6 +70,9 @@ private:
   unique_fd signals_;
   sandbox_handle inner_;
   control_server link_;
+  port_connections connections_;
+  session_ports ports_;
+  std::optional<steady::time_point> ports_at_; // when they are looked at
   exec_map execs_;
   bool stopping_ = false;
 };

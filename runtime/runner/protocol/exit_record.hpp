@@ -36,7 +36,9 @@ struct exit_record {
   std::uint64_t stderr_bytes = 0;
   bool truncated = false;    // the log holds less than was printed
   std::uint64_t records = 0; // in the log's index
-  std::string reason = {};   // why it is lost, a sentence for the user
+  // Where it did not end by itself: which limit was reached, who wanted it or
+  // why it is lost; a sentence for the user.
+  std::string reason = {};
   friend bool operator==(const exit_record&, const exit_record&) = default;
 };
 

@@ -4,6 +4,7 @@
 #include "runtime/runner/protocol/exit_fields.hpp"
 #include "runtime/runner/protocol/json_fields.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace greenroom::runner {
@@ -12,9 +13,19 @@ using nlohmann::json;
 
 namespace {
 
-std::uint32_t version_field(const json& object) {
-  return static_cast<std::uint32_t>(integer_field(
-    object, "version", 0, std::numeric_limits<std::uint32_t>::max()));
+// Well-formed, but of a version that is not ours.
+struct unknown_message {
+  std::string op;
+};
+
+std::uint32_t version_field(const json& object, const char* name) {
+  return static_cast<std::uint32_t>(
+    integer_field(object, name, 0, std::numeric_limits<std::uint32_t>::max()));
+}
+
+std::uint16_t port_field(const json& object) {
+  return static_cast<std::uint16_t>(integer_field(
+    object, "port", 1, std::numeric_limits<std::uint16_t>::max()));
 }
 
 unix_ms time_field(const json& object) {
@@ -29,7 +40,10 @@ const std::string& exec_field(const json& object) {
 }
 
 json to_object(const hello& x) {
-  return {{"op", "hello"}, {"version", x.version}, {"nonce", x.nonce}};
+  return {{"op", "hello"},
+          {"version", x.lowest},
+          {"highest", x.highest},
+          {"nonce", x.nonce}};
 }
 
 json to_object(const spawn& x) {
@@ -41,7 +55,10 @@ json to_object(const send_signal& x) {
 }
 
 json to_object(const cancel& x) {
-  return {{"op", "cancel"}, {"exec", x.exec}};
+  json result{{"op", "cancel"}, {"exec", x.exec}};
+  if (!x.reason.empty())
+    result["reason"] = x.reason;
+  return result;
 }
 
 json to_object(const open_input& x) {
@@ -54,6 +71,10 @@ json to_object(const close_input& x) {
 
 json to_object(const stop&) {
   return {{"op", "stop"}};
+}
+
+json to_object(const connect& x) {
+  return {{"op", "connect"}, {"ask", x.ask}, {"port", x.port}};
 }
 
 json to_object(const hello_reply& x) {
@@ -98,10 +119,43 @@ json to_object(const error& x) {
   return {{"op", "error"}, {"reason", x.reason}};
 }
 
+json to_object(const connected& x) {
+  return {{"op", "connected"}, {"ask", x.ask}};
+}
+
+json to_object(const not_connected& x) {
+  return {{"op", "not_connected"}, {"ask", x.ask}, {"reason", x.reason}};
+}
+
+json to_object(const ports& x) {
+  auto list = json::array();
+  for (const auto& item : x.all)
+    list.push_back({{"port", item.port},
+                    {"address", item.address},
+                    {"process", item.process},
+                    {"exec", item.exec}});
+  return {{"op", "ports"}, {"ports", std::move(list)}};
+}
+
+json to_object(const unsupported& x) {
+  return {{"op", "unsupported"}, {"request", x.request}};
+}
+
+hello to_hello(const json& object) {
+  hello result;
+  result.lowest = version_field(object, "version");
+  result.highest = object.contains("highest") ? version_field(object, "highest")
+                                              : result.lowest;
+  if (result.highest < result.lowest)
+    throw bad_field{"highest is below version"};
+  result.nonce = string_field(object, "nonce");
+  return result;
+}
+
 node_message to_node_message(const json& object) {
   const auto& op = string_field(object, "op");
   if (op == "hello")
-    return hello{version_field(object), string_field(object, "nonce")};
+    return to_hello(object);
   if (op == "spawn")
     return spawn{exec_field(object)};
   if (op == "signal") {
@@ -109,19 +163,40 @@ node_message to_node_message(const json& object) {
     return send_signal{exec_field(object), static_cast<std::int32_t>(signal)};
   }
   if (op == "cancel")
-    return cancel{exec_field(object)};
+    return cancel{exec_field(object), object.contains("reason")
+                                        ? string_field(object, "reason")
+                                        : ""};
   if (op == "open_input")
     return open_input{exec_field(object)};
   if (op == "close_input")
     return close_input{exec_field(object)};
   if (op == "stop")
     return stop{};
-  throw bad_field{"op is unknown: \"" + op + '"'};
+  if (op == "connect")
+    return connect{count_field(object, "ask"), port_field(object)};
+  throw unknown_message{op};
+}
+
+ports to_ports(const json& object) {
+  ports result;
+  const auto& list = field(object, "ports");
+  if (!list.is_array())
+    throw bad_field{"ports is no list"};
+  for (const auto& item : list) {
+    if (!item.is_object())
+      throw bad_field{"ports is no list of objects"};
+    const auto& exec = string_field(item, "exec");
+    if (!exec.empty() && !is_exec_id(exec))
+      throw bad_field{"exec is no exec id"};
+    result.all.push_back({port_field(item), string_field(item, "address"),
+                          string_field(item, "process"), exec});
+  }
+  return result;
 }
 
 hello_reply to_welcome(const json& object) {
   hello_reply result;
-  result.version = version_field(object);
+  result.version = version_field(object, "version");
   result.pid = static_cast<std::int32_t>(
     integer_field(object, "pid", 1, std::numeric_limits<std::int32_t>::max()));
   result.nonce = string_field(object, "nonce");
@@ -155,7 +230,16 @@ runner_message to_runner_message(const json& object) {
     return no_input{exec_field(object), string_field(object, "reason")};
   if (op == "error")
     return error{string_field(object, "reason")};
-  throw bad_field{"op is unknown: \"" + op + '"'};
+  if (op == "connected")
+    return connected{count_field(object, "ask")};
+  if (op == "not_connected")
+    return not_connected{count_field(object, "ask"),
+                         string_field(object, "reason")};
+  if (op == "ports")
+    return to_ports(object);
+  if (op == "unsupported")
+    return unsupported{string_field(object, "request")};
+  throw unknown_message{op};
 }
 
 template <class Message>
@@ -165,6 +249,10 @@ decoded<Message> decode(std::string_view text,
     return {convert(parse_object(text)), {}};
   } catch (const bad_field& problem) {
     return {std::nullopt, problem.what()};
+  } catch (const unknown_message& what) {
+    constexpr std::size_t longest = 64;
+    return {std::nullopt, "op is unknown: \"" + what.op + '"',
+            what.op.empty() ? "?" : what.op.substr(0, longest)};
   }
 }
 

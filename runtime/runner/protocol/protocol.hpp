@@ -1,4 +1,4 @@
-// What a node and a session's runner say to each other, version 1.
+// What a node and a session's runner say to each other, versions 1 and 2.
 //
 // The runner listens on <session_dir>/runner.sock, a SOCK_SEQPACKET socket of
 // mode 0600 that serves its own user only. Each datagram is one JSON object of
@@ -6,21 +6,38 @@
 // below unless they say otherwise. An `exec` is an exec id.
 //
 //   node → runner                     runner → node
-//   hello   version, nonce            hello    version, pid, nonce, execs
+//   hello   version, highest, nonce   hello    version, pid, nonce, execs
 //   spawn   exec                      started  exec, time
 //                                     refused  exec, reason
 //                                     grown    exec, records
 //   signal  exec, signal              exited   exec, the exit record's fields
-//   cancel  exec                      input    exec, and a descriptor
+//   cancel  exec, reason?             input    exec, and a descriptor
 //   open_input   exec                 no_input exec, reason
 //   close_input  exec
 //   stop                              error    reason
+//                 since version 2
+//   connect ask, port                 connected      ask, and a descriptor
+//                                     not_connected  ask, reason
+//                                     ports          ports
+//                                     unsupported    request
+//
+// Versions. The two are of different releases after every upgrade, for runners
+// outlive the node. The node's hello has the lowest version that it speaks in
+// `version` and the highest in `highest` (absent: the same); the runner answers
+// with the highest that both speak, which holds for that connection, or with
+// `error` where there is none. A field that is not known is skipped, so version
+// 1, which knows no `highest`, understands a hello for "1 to 2". From version 2
+// on a request that is not known is answered by `unsupported`, and a node skips
+// messages that it does not know: neither ends the connection. What is new
+// needs a new version only where a side has to know beforehand that the other
+// can do it.
 //
 // The first word of a connection is the node's `hello`, answered by `hello` or
 // by `error` (and, before `hello`, by `exited` for each exec whose exit record
 // the disk has not taken yet); whoever says hello last is the node, older
-// connections are closed. What is no message of this version is answered by
-// `error`, and the connection is closed; commands are not touched by that.
+// connections are closed. What is no message at all, or has a wrong field, is
+// answered by `error`, and the connection is closed; commands are not touched
+// by that.
 //
 // Every `spawn` is answered by `started` or `refused`. `grown` says how many
 // records an exec's log has by now; some numbers may be left out. `exited`
@@ -38,11 +55,18 @@
 // master: bytes are what is typed, TIOCSWINSZ resizes, and only the runner
 // reads from it. `stop` is answered by the end of the connection, when no
 // process of the session is left.
+//
+// Every `connect` is answered, within connect_timeout, by `connected`, with a
+// TCP socket that is connected to the port inside the sandbox (to 127.0.0.1,
+// else to ::1), non-blocking, or by `not_connected`. `ask` is the node's own
+// number. `ports` names all TCP ports that the session listens on; it comes
+// after a hello, and within a second of each change while commands run.
 #pragma once
 
 #include "messages/time.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -52,13 +76,21 @@
 
 namespace greenroom::runner {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t lowest_version = 1;
+inline constexpr std::uint32_t highest_version = 2;
+/// From here on there are connect, ports and unsupported.
+inline constexpr std::uint32_t version_with_ports = 2;
 inline constexpr std::size_t max_message = 64 * 1024;
+/// The longest that a runner takes to answer `connect`.
+inline constexpr std::chrono::seconds connect_timeout{4};
+/// More ports than this are not named; so they fit into one message.
+inline constexpr std::size_t max_ports = 256;
 
 // -- node → runner ------------------------------------------------------------
 
 struct hello {
-  std::uint32_t version = protocol_version;
+  std::uint32_t lowest = lowest_version; // "version" on the wire
+  std::uint32_t highest = highest_version;
   std::string nonce; // the one in runner.json
 };
 
@@ -73,10 +105,12 @@ struct send_signal {
   std::int32_t signal = 0; // 1 to 64
 };
 
-/// TERM to the command's process group, and after the grace KILL to all that
-/// the exec has started. Its status will be `canceled`.
+/// TERM to the command's process group (HUP before it, at a terminal), and
+/// after the grace KILL to all that the exec has started. Its status will be
+/// `canceled`.
 struct cancel {
   std::string exec;
+  std::string reason = {}; // who wants it, a sentence for the user
 };
 
 /// Ask for the writing end of the command's standard input.
@@ -92,8 +126,14 @@ struct close_input {
 /// TERM to all, after the grace KILL; then the runner ends.
 struct stop {};
 
+/// Ask for a connection to a TCP port of the session's own.
+struct connect {
+  std::uint64_t ask = 0;
+  std::uint16_t port = 0; // not 0
+};
+
 using node_message = std::variant<hello, spawn, send_signal, cancel, open_input,
-                                  close_input, stop>;
+                                  close_input, stop, connect>;
 
 // -- runner → node ------------------------------------------------------------
 
@@ -104,7 +144,7 @@ struct running_exec {
 };
 
 struct hello_reply { // "hello" on the wire
-  std::uint32_t version = protocol_version;
+  std::uint32_t version = highest_version;
   std::int32_t pid = 0;
   std::string nonce;
   std::vector<running_exec> execs;
@@ -145,9 +185,36 @@ struct error {
   std::string reason;
 };
 
+/// Comes with a descriptor.
+struct connected {
+  std::uint64_t ask = 0;
+};
+
+struct not_connected {
+  std::uint64_t ask = 0;
+  std::string reason; // a sentence for the user
+};
+
+struct open_port {
+  std::uint16_t port = 0;
+  std::string address; // as inet_ntop prints it
+  std::string process; // its program's name; empty: not known
+  std::string exec;    // the exec that it is below; empty: not known
+  friend bool operator==(const open_port&, const open_port&) = default;
+};
+
+struct ports {
+  std::vector<open_port> all; // by port, then address
+};
+
+/// A request that this runner does not know, by its `op`; nothing was done.
+struct unsupported {
+  std::string request;
+};
+
 using runner_message =
   std::variant<hello_reply, started, refused, output_available, exited, input,
-               no_input, error>;
+               no_input, error, connected, not_connected, ports, unsupported>;
 
 // -- text ---------------------------------------------------------------------
 
@@ -159,6 +226,8 @@ template <class Message>
 struct decoded {
   std::optional<Message> message;
   std::string problem;
+  std::string unknown_op = {}; // not empty: the problem is only that this is
+                               // not known here; at most 64 bytes of it
 };
 
 decoded<node_message> decode_node_message(std::string_view text);

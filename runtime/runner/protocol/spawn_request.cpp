@@ -22,7 +22,8 @@ struct job_header {
   std::uint32_t variables;
   std::uint16_t rows;
   std::uint16_t cols;
-  std::uint32_t has_input;
+  std::uint16_t has_input;
+  std::uint16_t port; // above 0: no command
 };
 
 [[noreturn]] void fail(const char* what) {
@@ -84,8 +85,11 @@ bool take(char*& at, const char* end, std::uint32_t count,
 void send_job(int socket, const command_spec& spec, const job_files& files) {
   auto texts = to_memory_file(texts_of(spec));
   job_header header{static_cast<std::uint32_t>(spec.argv.size()),
-                    static_cast<std::uint32_t>(spec.env.size()), spec.rows,
-                    spec.cols, files.in >= 0};
+                    static_cast<std::uint32_t>(spec.env.size()),
+                    spec.rows,
+                    spec.cols,
+                    files.in >= 0,
+                    0};
   std::vector<int> fds{files.orders, texts.get()};
   for (auto fd : {files.out, files.err, files.in})
     if (fd >= 0)
@@ -96,17 +100,30 @@ void send_job(int socket, const command_spec& spec, const job_files& files) {
     fail("the command cannot be handed over");
 }
 
+void send_connect_job(int socket, std::uint16_t port, int orders) {
+  job_header header{0, 0, 0, 0, 0, port};
+  if (send_with_fds(socket, {reinterpret_cast<char*>(&header), sizeof header},
+                    {&orders, 1}, MSG_DONTWAIT)
+      < 0)
+    fail("the connection cannot be asked for");
+}
+
 std::optional<job> receive_job(int socket, int flags) {
   job_header header;
   auto got = receive_with_fds(
     socket, {reinterpret_cast<char*>(&header), sizeof header}, flags);
   if (got.size != sizeof header || got.cut)
     return std::nullopt;
-  auto wanted = header.rows > 0 ? 2u : 4u + (header.has_input != 0);
+  auto wanted = header.port > 0   ? 1u
+                : header.rows > 0 ? 2u
+                                  : 4u + (header.has_input != 0);
   if (got.fds.size() != wanted)
     return std::nullopt;
   std::optional<job> result{std::in_place};
   result->orders = std::move(got.fds[0]);
+  result->port = header.port;
+  if (header.port > 0)
+    return result;
   if (header.rows == 0) {
     result->out = std::move(got.fds[2]);
     result->err = std::move(got.fds[3]);

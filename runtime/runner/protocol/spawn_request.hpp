@@ -1,7 +1,8 @@
-// One command's way from the shim to the keeper that runs it.
+// One job's way from the shim to the keeper that does it: a command to be run,
+// or a port inside the sandbox to be connected to.
 //
-// A job is one datagram: the header below, and descriptors (the keeper's end
-// of its pair with the shim, the command's texts, its pipes). The texts lie in
+// A job is one datagram: a header, and descriptors (the keeper's end of its
+// pair with the shim; for a command its texts, its pipes). The texts lie in
 // a memfd, for they may be megabytes: the directory, the arguments and the
 // environment, each ended by NUL. Both ends are one program, so the structs
 // are their own format.
@@ -28,8 +29,13 @@ struct job_files {
 /// Throws std::system_error.
 void send_job(int socket, const command_spec& spec, const job_files& files);
 
+/// To connect to the port, and to answer over `orders`; borrowed. Throws
+/// std::system_error.
+void send_connect_job(int socket, std::uint16_t port, int orders);
+
 struct job {
   unique_fd orders;
+  std::uint16_t port = 0; // above 0: to be connected to, and there is no more
   unique_fd in;
   unique_fd out;
   unique_fd err;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <string>
 
 using namespace greenroom;
@@ -99,6 +100,41 @@ TEST_CASE_METHOD(fed_pipe, "all who wait hear that the command does not read "
           == "the command does not read its standard input any more");
   CHECK_FALSE(channel.take_eof());
   CHECK(channel.fd() == -1);
+}
+
+TEST_CASE("at a terminal an end of input finishes the line before it") {
+  unique_fd master{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)};
+  REQUIRE(master);
+  REQUIRE(::grantpt(master.get()) == 0);
+  REQUIRE(::unlockpt(master.get()) == 0);
+  unique_fd slave{::open(::ptsname(master.get()),
+                         O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK)};
+  REQUIRE(slave);
+  auto type = [](int fd) {
+    constexpr char end_of_input = 4; // as the runner types it
+    REQUIRE(::write(fd, &end_of_input, 1) == 1);
+  };
+  auto line = [&slave] {
+    char buffer[16];
+    auto size = ::read(slave.get(), buffer, sizeof buffer);
+    REQUIRE(size >= 0);
+    return std::string(buffer, static_cast<std::size_t>(size));
+  };
+  auto runner_end = ::dup(master.get());
+  unique_fd runner{runner_end};
+  input_channel channel;
+  channel.open(std::move(master));
+  channel.write(1, shared_text{"unfinished"}, true);
+  CHECK(channel.pump().size() == 1);
+  CHECK(channel.take_eof());
+  CHECK(line() == "unfinished");
+  type(runner.get());
+  CHECK(line().empty());
+  channel.write(2, shared_text{"finished\n"}, true);
+  CHECK(channel.pump().size() == 1);
+  CHECK(line() == "finished\n");
+  type(runner.get());
+  CHECK(line().empty());
 }
 
 TEST_CASE_METHOD(fed_pipe, "a pipe has no size") {

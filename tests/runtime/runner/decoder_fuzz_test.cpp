@@ -1,4 +1,5 @@
 // Random texts for everything that reads what another program wrote.
+#include "runtime/runner/outer/listening_sockets.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 #include "runtime/runner/protocol/json_fields.hpp"
 #include "runtime/runner/protocol/protocol.hpp"
@@ -88,13 +89,14 @@ void check(mutator texts, decoded<Message> (*decode)(std::string_view)) {
   for (; texts.goes_on(); ++seen.all) {
     auto text = texts.next();
     INFO(text);
-    auto [message, problem] = decode(text);
+    auto [message, problem, unknown] = decode(text);
     REQUIRE(message.has_value() == problem.empty());
+    REQUIRE((unknown.empty() || !message));
     if (!message)
       continue;
     ++seen.good;
     auto again = encode(*message);
-    auto [back, none] = decode(again);
+    auto back = decode(again).message;
     REQUIRE(back);
     REQUIRE(back->index() == message->index());
     REQUIRE(encode(*back) == again);
@@ -105,12 +107,13 @@ void check(mutator texts, decoded<Message> (*decode)(std::string_view)) {
 } // namespace
 
 TEST_CASE("no text confuses the reader of a node's messages") {
-  check(mutator{{encode(node_message{hello{1, "nonce"}}),
+  check(mutator{{encode(node_message{hello{1, 2, "nonce"}}),
                  encode(node_message{spawn{"e-1"}}),
                  encode(node_message{send_signal{"e-1", 15}}),
                  encode(node_message{cancel{"e-1"}}),
                  encode(node_message{open_input{"e-1"}}),
                  encode(node_message{close_input{"e-1"}}),
+                 encode(node_message{runner::connect{7, 8080}}),
                  encode(node_message{stop{}}), std::string(2'000, '[')}},
         decode_node_message);
 }
@@ -124,8 +127,32 @@ TEST_CASE("no text confuses the reader of a runner's messages") {
                    "e", {exit_status::timed_out, 0, 9, 5, 6, 7, true, 8}}}),
                  encode(runner_message{input{"e"}}),
                  encode(runner_message{no_input{"e", "no"}}),
-                 encode(runner_message{runner::error{"no"}})}},
+                 encode(runner_message{runner::error{"no"}}),
+                 encode(runner_message{connected{7}}),
+                 encode(runner_message{not_connected{7, "no"}}),
+                 encode(runner_message{
+                   ports{{{80, "::1", "nginx", "e"}, {1, "::", "", ""}}}}),
+                 encode(runner_message{unsupported{"x"}})}},
         decode_runner_message);
+}
+
+TEST_CASE("no text confuses the reader of the kernel's tables of sockets") {
+  mutator texts{
+    {"   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 "
+     "00000000  1000        0 4711 1 0000000000000000 100 0 0 10 0",
+     "   0: 00000000000000000000000001000000:0050 "
+     "00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 "
+     "00000000  1000        0 12 1 0000000000000000 100 0 0 10 0"}};
+  tally seen;
+  for (; texts.goes_on(); ++seen.all) {
+    auto text = texts.next();
+    INFO(text);
+    if (auto socket = parse_listening(text)) {
+      REQUIRE_FALSE(socket->address.empty());
+      ++seen.good;
+    }
+  }
+  seen.check();
 }
 
 TEST_CASE("no text confuses the readers of the session's files") {

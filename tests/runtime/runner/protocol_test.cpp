@@ -12,7 +12,7 @@ namespace {
 
 std::string again(const node_message& message) {
   auto text = encode(message);
-  auto [decoded, problem] = decode_node_message(text);
+  auto [decoded, problem, unknown] = decode_node_message(text);
   INFO(problem);
   REQUIRE(decoded);
   REQUIRE(decoded->index() == message.index());
@@ -22,7 +22,7 @@ std::string again(const node_message& message) {
 
 std::string again(const runner_message& message) {
   auto text = encode(message);
-  auto [decoded, problem] = decode_runner_message(text);
+  auto [decoded, problem, unknown] = decode_runner_message(text);
   INFO(problem);
   REQUIRE(decoded);
   REQUIRE(decoded->index() == message.index());
@@ -39,12 +39,16 @@ std::string problem(const std::string& text) {
 } // namespace
 
 TEST_CASE("every message of the node reads back as it was written") {
-  CHECK(again(hello{1, "abc"})
-        == R"({"nonce":"abc","op":"hello","version":1})");
+  CHECK(again(hello{1, 2, "abc"})
+        == R"({"highest":2,"nonce":"abc","op":"hello","version":1})");
+  CHECK(again(runner::connect{7, 8080})
+        == R"({"ask":7,"op":"connect","port":8080})");
   CHECK(again(runner::spawn{"e-1"}) == R"({"exec":"e-1","op":"spawn"})");
   CHECK(again(send_signal{"e", 15})
         == R"({"exec":"e","op":"signal","signal":15})");
   CHECK(again(cancel{"e"}) == R"({"exec":"e","op":"cancel"})");
+  CHECK(again(cancel{"e", "by Ada"})
+        == R"({"exec":"e","op":"cancel","reason":"by Ada"})");
   CHECK(again(open_input{"e"}) == R"({"exec":"e","op":"open_input"})");
   CHECK(again(close_input{"e"}) == R"({"exec":"e","op":"close_input"})");
   CHECK(again(stop{}) == R"({"op":"stop"})");
@@ -62,6 +66,13 @@ TEST_CASE("every message of the runner reads back as it was written") {
   CHECK(again(input{"e"}) == R"({"exec":"e","op":"input"})");
   again(no_input{"e", "exec e does not run"});
   again(runner::error{"no"});
+  CHECK(again(connected{7}) == R"({"ask":7,"op":"connected"})");
+  again(not_connected{7, "nothing listens"});
+  CHECK(again(ports{{{80, "::1", "nginx", "e"}}})
+        == R"({"op":"ports","ports":[{"address":"::1","exec":"e","port":80,)"
+           R"("process":"nginx"}]})");
+  again(ports{});
+  again(unsupported{"dance"});
 }
 
 TEST_CASE("a reason that is no UTF-8 can be told all the same") {

@@ -36,7 +36,7 @@ std::string complaint(int fd) {
     auto size = ::recv(fd, buffer.data(), buffer.size(), 0);
     if (size <= 0)
       return result;
-    auto [message, problem] = runner::decode_runner_message(
+    auto [message, problem, unknown] = runner::decode_runner_message(
       {buffer.data(), static_cast<std::size_t>(size)});
     REQUIRE(message);
     if (auto* error = std::get_if<runner::error>(&*message))
@@ -55,7 +55,7 @@ TEST_CASE("a node that comes back learns what runs, and hears the rest") {
   s.node.reset();
   s.node.emplace(s.dir(), s.nonce);
   auto hello_reply = s.node->greet();
-  CHECK(hello_reply.version == 1);
+  CHECK(hello_reply.version == runner::highest_version);
   CHECK(hello_reply.pid == s.runner_pid);
   CHECK(hello_reply.nonce == s.nonce);
   REQUIRE(hello_reply.execs.size() == 1);
@@ -95,11 +95,13 @@ TEST_CASE("a stranger is told why, and disturbs nobody") {
   };
   CHECK(answer(R"({"op":"hello","version":1,"nonce":"guess"})")
         == "the nonce is another runner's");
-  CHECK(answer(R"({"op":"hello","version":2,"nonce":")" + s.nonce + "\"}")
-        == "this runner speaks version 1 only");
+  CHECK(
+    answer(R"({"op":"hello","version":3,"nonce":")" + s.nonce + "\"}")
+    == "this runner speaks versions 1 to 2 of the protocol, the server 3 to "
+       "3");
   CHECK(answer(R"({"op":"stop"})") == "hello has to come first");
   CHECK(answer("nonsense") == "not a JSON object");
-  CHECK(answer(R"({"op":"dance"})") == "op is unknown: \"dance\"");
+  CHECK(answer(R"({"op":"dance"})") == "hello has to come first");
   CHECK(answer(std::string(runner::max_message + 1, ' '))
         == "the message is too long");
   s.node->say(runner::cancel{"x"});
@@ -164,7 +166,7 @@ TEST_CASE("a node that never reads holds up nothing and is closed at last") {
   // Each is answered by a refusal, and the node reads none of them.
   auto deaf = runner_connection::dial(s.dir());
   REQUIRE(deaf);
-  REQUIRE(deaf->send(runner::hello{1, s.nonce}));
+  REQUIRE(deaf->send(runner::hello{.nonce = s.nonce}));
   bool open = true;
   for (int i = 0; open && i < 100'000; ++i) {
     open = deaf->send(runner::spawn{"none"}) && deaf->flush();
@@ -177,4 +179,55 @@ TEST_CASE("a node that never reads holds up nothing and is closed at last") {
   s.node.emplace(s.dir(), s.nonce);
   s.node->greet();
   CHECK(s.run("x", "true").exit_code == 0);
+}
+
+TEST_CASE("a request that the runner does not know is answered, and the link "
+          "stays up") {
+  session s;
+  s.start("x", s.shell("sleep 1000"));
+  auto fd = raw_connection(s);
+  auto heard = [&fd] {
+    std::vector<char> buffer(runner::max_message);
+    REQUIRE(test::becomes_readable(fd.get()));
+    auto size = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
+    REQUIRE(size > 0);
+    return std::string{buffer.data(), static_cast<std::size_t>(size)};
+  };
+  // A node of tomorrow: the highest version that both speak holds.
+  say(fd.get(), R"({"op":"hello","version":1,"highest":9,"news":[],"nonce":")"
+                  + s.nonce + "\"}");
+  CHECK_THAT(heard(), Catch::Contains(R"("version":2)"));
+  CHECK(heard() == R"({"op":"ports","ports":[]})");
+  say(fd.get(), R"({"op":"dance","exec":"x"})");
+  CHECK(heard() == R"({"op":"unsupported","request":"dance"})");
+  say(fd.get(), R"({"op":")" + std::string(1'000, 'd') + "\"}");
+  CHECK(heard()
+        == R"({"op":"unsupported","request":")" + std::string(64, 'd') + "\"}");
+  say(fd.get(), R"({"op":"cancel","exec":"x","why":"a field of tomorrow"})");
+  CHECK_THAT(heard(), Catch::Contains(R"("op":"exited")"));
+}
+
+TEST_CASE("a node skips the messages of a newer runner") {
+  test::temp_dir dir;
+  unique_fd place{::open(dir.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  unique_fd listener{::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)};
+  auto address = runner::socket_address(place.get());
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address),
+                 sizeof address)
+          == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  auto node = runner_connection::dial(dir.path());
+  REQUIRE(node);
+  unique_fd newer{::accept(listener.get(), nullptr, nullptr)};
+  REQUIRE(newer);
+  for (auto text : {R"({"op":"mood","good":true})", R"({"op":""})",
+                    R"({"op":"no_input","exec":"e","reason":"no","more":1})"})
+    say(newer.get(), text);
+  auto got = node->receive();
+  auto* message = std::get_if<runner::runner_message>(&got);
+  REQUIRE(message);
+  CHECK(std::get<runner::no_input>(*message).reason == "no");
+  CHECK(node->unknown_messages() == 2);
+  say(newer.get(), "nonsense");
+  CHECK(std::holds_alternative<runner_connection::closed>(node->receive()));
 }

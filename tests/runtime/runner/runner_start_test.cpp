@@ -150,7 +150,7 @@ TEST_CASE("a full disk neither blocks nor kills a command, and is told of") {
   // What could not be saved is told to the next node too, before the greeting
   // that does not name it: without its end it would count as lost.
   s.node.emplace(s.dir(), s.nonce);
-  s.node->say(runner::hello{runner::protocol_version, s.nonce});
+  s.node->say(runner::hello{.nonce = s.nonce});
   CHECK(s.end_of("x") == record);
   s.node->wait_for<runner::hello_reply>();
   // And saved when there is room: the runner tries again.

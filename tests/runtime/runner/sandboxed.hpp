@@ -77,9 +77,9 @@ inline pid_t sandboxed_init(const session& s) {
 /// Real control groups of one session, as far as this machine has them.
 class session_groups {
 public:
-  explicit session_groups(std::uint32_t processes)
-    : groups_(
-      sandbox::control_groups::find({std::uint64_t{1} << 30, processes})),
+  explicit session_groups(std::uint32_t processes,
+                          std::uint64_t memory = std::uint64_t{1} << 30)
+    : groups_(sandbox::control_groups::find({memory, processes})),
       directories_(groups_.open(name_)) {}
   session_groups(const session_groups&) = delete;
   session_groups& operator=(const session_groups&) = delete;
@@ -94,6 +94,14 @@ public:
       for (const auto& reason : groups_.missing())
         WARN("not tested: " << reason);
     return groups_.limits_processes();
+  }
+
+  /// The same for memory.
+  bool limits_memory() const {
+    if (!groups_.limits_memory())
+      for (const auto& reason : groups_.missing())
+        WARN("not tested: " << reason);
+    return groups_.limits_memory();
   }
 
   const std::vector<std::string>& directories() const {

@@ -87,12 +87,13 @@ public:
       if (auto* wanted = std::get_if<Message>(&*message))
         return std::move(*wanted);
       INFO("not what was waited for: " << runner::encode(*message));
-      REQUIRE(std::holds_alternative<runner::output_available>(*message));
+      REQUIRE((std::holds_alternative<runner::output_available>(*message)
+               || std::holds_alternative<runner::ports>(*message)));
     }
   }
 
   runner::hello_reply greet() {
-    say(runner::hello{runner::protocol_version, nonce_});
+    say(runner::hello{.nonce = nonce_});
     return wait_for<runner::hello_reply>();
   }
 
@@ -100,9 +101,14 @@ public:
   unique_fd input_of(const std::string& exec) {
     say(runner::open_input{exec});
     REQUIRE(wait_for<runner::input>().exec == exec);
-    auto result = connection_->take_input();
+    auto result = connection_->take_fd();
     REQUIRE(result);
     return result;
+  }
+
+  /// The descriptor that came with the last message.
+  unique_fd take_fd() {
+    return connection_->take_fd();
   }
 
   bool closes() {

@@ -1,0 +1,141 @@
+#include "runtime/runner/outer/session_ports.hpp"
+
+#include "runtime/base/files.hpp"
+#include "runtime/runner/inner/process_tree.hpp"
+
+#include <dirent.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <map>
+#include <memory>
+#include <string_view>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+namespace greenroom::runner {
+
+namespace {
+
+// For one socket that comes as another goes, which no count tells.
+constexpr std::chrono::seconds longest_between_looks{5};
+
+struct holder {
+  std::string process;
+  std::string exec;
+};
+
+// By the inodes of the sockets that are asked for; empty until it is found.
+using holders = std::map<std::uint64_t, std::optional<holder>>;
+
+std::string name_of(pid_t pid) {
+  try {
+    auto text = read_file("/proc/" + std::to_string(pid) + "/comm");
+    return text ? text->substr(0, text->find('\n')) : "";
+  } catch (const std::system_error&) {
+    return {}; // it has ended
+  }
+}
+
+// The inode, where it is a link to a socket; else 0.
+std::uint64_t socket_inode(int dir, const char* name) {
+  constexpr std::string_view prefix = "socket:[";
+  std::array<char, 64> buffer;
+  auto size = ::readlinkat(dir, name, buffer.data(), buffer.size());
+  std::string_view text{buffer.data(),
+                        static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+  std::uint64_t inode = 0;
+  if (text.starts_with(prefix))
+    std::from_chars(text.data() + prefix.size(), text.data() + text.size(),
+                    inode);
+  return inode;
+}
+
+// Returns how many of the sockets the process is the first to be found with.
+std::size_t look_into(pid_t pid, const std::string& exec, holders& sockets) {
+  auto path = "/proc/" + std::to_string(pid) + "/fd";
+  std::unique_ptr<DIR, int (*)(DIR*)> dir{::opendir(path.c_str()), ::closedir};
+  std::size_t found = 0;
+  while (const auto* entry = dir ? ::readdir(dir.get()) : nullptr) {
+    auto socket = sockets.find(socket_inode(::dirfd(dir.get()), entry->d_name));
+    if (socket == sockets.end() || socket->second)
+      continue;
+    socket->second = holder{name_of(pid), exec};
+    ++found;
+  }
+  return found;
+}
+
+holders find_holders(const std::vector<listening_socket>& sockets,
+                     const std::vector<exec_processes>& execs) {
+  holders result;
+  for (const auto& socket : sockets)
+    result.try_emplace(socket.inode);
+  auto left = result.size();
+  for (const auto& exec : execs)
+    for (auto pid : descendants_of(exec.top)) {
+      if (left == 0)
+        return result;
+      left -= look_into(pid, exec.exec, result);
+    }
+  return result;
+}
+
+} // namespace
+
+std::optional<std::vector<open_port>>
+session_ports::changed(pid_t member, const std::vector<exec_processes>& execs) {
+  auto now = std::chrono::steady_clock::now();
+  auto counts = socket_counts(member);
+  if (sockets_ && counts == counts_ && now < look_again_)
+    return std::nullopt;
+  counts_ = std::move(counts);
+  look_again_ = now + longest_between_looks;
+  auto sockets = listening_sockets(member);
+  if (sockets == sockets_)
+    return std::nullopt;
+  auto ports = find(sockets, execs);
+  sockets_ = std::move(sockets);
+  if (ports == told_)
+    return std::nullopt;
+  told_ = ports;
+  return ports;
+}
+
+void session_ports::forget() noexcept {
+  sockets_.reset();
+  told_.reset();
+}
+
+bool session_ports::contain(pid_t member,
+                            const std::vector<exec_processes>& execs,
+                            std::uint16_t port) const {
+  auto ports = find(listening_sockets(member), execs);
+  return std::ranges::find(ports, port, &open_port::port) != ports.end();
+}
+
+std::vector<open_port>
+session_ports::find(const std::vector<listening_socket>& sockets,
+                    const std::vector<exec_processes>& execs) const {
+  std::vector<open_port> result;
+  auto whose = find_holders(sockets, execs);
+  for (const auto& socket : sockets) {
+    auto& by = whose[socket.inode];
+    if (by)
+      result.push_back({socket.port, socket.address, by->process, by->exec});
+    else if (own_network_)
+      result.push_back({socket.port, socket.address, {}, {}});
+  }
+  auto place = [](const open_port& x) { return std::tie(x.port, x.address); };
+  std::ranges::sort(result, {}, place);
+  // Several sockets may share one port.
+  auto same = std::ranges::unique(result, {}, place);
+  result.erase(same.begin(), same.end());
+  result.resize(std::min(result.size(), max_ports));
+  return result;
+}
+
+} // namespace greenroom::runner

@@ -1,0 +1,56 @@
+// Which TCP ports a session's commands listen on, and whose they are.
+//
+// In a sandbox all of its own network's; without one, those of the host's that
+// a process of the session has open. The number of sockets is looked at each
+// time; the sockets themselves when that has changed, or seconds have passed;
+// processes, to tell their names, when the sockets have.
+#pragma once
+
+#include "runtime/runner/outer/listening_sockets.hpp"
+#include "runtime/runner/protocol/protocol.hpp"
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::runner {
+
+/// An exec, and the process that all of it is below.
+struct exec_processes {
+  std::string exec;
+  pid_t top = 0;
+};
+
+class session_ports {
+public:
+  /// `own_network`: it is the session's alone.
+  explicit session_ports(bool own_network) noexcept
+    : own_network_(own_network) {}
+
+  /// The ports, if they are others than it has said before. `member`: a process
+  /// in their network, 0 where there is none.
+  std::optional<std::vector<open_port>>
+  changed(pid_t member, const std::vector<exec_processes>& execs);
+
+  /// As if it had said nothing before.
+  void forget() noexcept;
+
+  /// Whether one of them is this port, now.
+  bool contain(pid_t member, const std::vector<exec_processes>& execs,
+               std::uint16_t port) const;
+
+private:
+  std::vector<open_port> find(const std::vector<listening_socket>& sockets,
+                              const std::vector<exec_processes>& execs) const;
+
+  bool own_network_;
+  std::string counts_; // at the last look at the sockets
+  std::chrono::steady_clock::time_point look_again_{};
+  std::optional<std::vector<listening_socket>> sockets_; // as seen last
+  std::optional<std::vector<open_port>> told_;
+};
+
+} // namespace greenroom::runner

@@ -1,0 +1,103 @@
+// The runner link while the process has no descriptors left.
+#include "runtime/base/fd.hpp"
+#include "tests/actors/runner_link/linked_session.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include <iterator>
+
+using namespace greenroom;
+
+using greenroom::test::linked_session;
+using greenroom::test::news;
+using greenroom::test::patience;
+using greenroom::test::runner_user;
+using greenroom::test::told;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// While it lives, this process gets no more than `count` new descriptors.
+class few_descriptors {
+public:
+  explicit few_descriptors(unsigned count) {
+    ::getrlimit(RLIMIT_NOFILE, &normal_);
+    unique_fd lowest{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+    auto few = normal_;
+    few.rlim_cur = static_cast<rlim_t>(lowest.get()) + count;
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  }
+  few_descriptors(const few_descriptors&) = delete;
+  few_descriptors& operator=(const few_descriptors&) = delete;
+  ~few_descriptors() {
+    ::setrlimit(RLIMIT_NOFILE, &normal_);
+  }
+
+private:
+  rlimit normal_{};
+};
+
+std::size_t open_descriptors() {
+  fs::directory_iterator all{"/proc/self/fd"};
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+} // namespace
+
+TEST_CASE("without descriptors a runner's start is refused, and the link "
+          "lives on") {
+  linked_session s;
+  // A neighbour that is up, and stays so.
+  auto neighbour = std::make_shared<told>();
+  s.link->attach(s.other, "demo", s.system.spawn(runner_user, neighbour), true);
+  auto up = neighbour->next(patience);
+  REQUIRE(up);
+  REQUIRE(std::holds_alternative<runner_up>(*up));
+  REQUIRE(neighbour->next(patience)); // its ports
+  auto before = open_descriptors();
+  // Each step of a start that needs a descriptor finds none, one time.
+  for (unsigned left = 0; left < 8; ++left) {
+    INFO(left << " descriptors left");
+    std::optional<news> next;
+    {
+      few_descriptors scarce{left};
+      s.attach(true);
+      next = s.heard->next(patience);
+    }
+    REQUIRE(next);
+    if (std::holds_alternative<runner_up>(*next)) {
+      s.link->stop(s.id, s.user);
+      s.hear<runner_down>();
+      s.make_files(s.id);
+      continue;
+    }
+    CHECK_FALSE(std::get<runner_down>(*next).reason.empty());
+  }
+  test::await("all descriptors are closed",
+              [before] { return open_descriptors() <= before; });
+  s.attach(true);
+  s.hear<runner_up>();
+  CHECK(s.run("x", "true").outcome.status == exec_status::exited);
+  CHECK_FALSE(neighbour->next(std::chrono::milliseconds{0}));
+}
+
+TEST_CASE("a runner that lives is waited for while there are no descriptors") {
+  linked_session s;
+  s.attach(true);
+  s.hear<runner_up>();
+  s.hear<ports_changed>();
+  s.open_link();
+  for (unsigned left = 0; left < 2; ++left) {
+    {
+      few_descriptors scarce{left};
+      s.attach(false);
+      CHECK_FALSE(s.heard->next(std::chrono::milliseconds{1'500}));
+    }
+    s.hear<runner_up>();
+    s.hear<ports_changed>();
+  }
+  CHECK(s.run("x", "true").outcome.status == exec_status::exited);
+}
