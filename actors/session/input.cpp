@@ -82,8 +82,8 @@ void session_actor_state::on_written(const input_written& news) {
 void session_actor_state::on_connected(const port_connected& news) {
   if (!news.problem.empty())
     refuse(news.ticket, {errc::unavailable, news.problem});
-  else if (auto promise = asker(news.ticket))
-    promise->deliver(port_connection{news.socket});
+  else if (auto asked = pending_.take<pending::connection>(news.ticket))
+    asked->promise.deliver(port_connection{news.socket});
 }
 
 // What was on its way to a runner that is no more.

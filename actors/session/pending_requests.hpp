@@ -69,8 +69,13 @@ struct transfer {
   git_edge_actor edge;
 };
 
+struct connection {
+  static constexpr const char* what = "connection to a port";
+  caf::typed_response_promise<port_connection> promise;
+};
+
 using request = std::variant<created, extended, checkin, termination, exec,
-                             input, token, transfer>;
+                             input, token, transfer, connection>;
 
 } // namespace pending
 

@@ -175,7 +175,8 @@ session_core::behavior_type session_actor_state::start(pointer self,
     // -- the ports that they listen on
     [this](const connect_port& x) -> caf::result<port_connection> {
       auto promise = self_->make_response_promise<port_connection>();
-      context_->runners->connect(id(), handle(), ask(promise), x.port);
+      context_->runners->connect(id(), handle(),
+                                 ask(pending::connection{promise}), x.port);
       return promise;
     },
     [this](const list_ports&) { return port_list{ports_}; },
