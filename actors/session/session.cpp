@@ -2,6 +2,7 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "actors/project/review_machine.hpp"
+#include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/records.hpp"
