@@ -3,7 +3,7 @@
 #include "messages/errors.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
-#include "runtime/git/common/handles.hpp"
+#include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/session/branch_position.hpp"
 
 #include <fcntl.h>
