@@ -11,4 +11,8 @@ struct author {
   std::string email;
 };
 
+/// As git takes it: without control characters and angle brackets; what is
+/// empty then gets a name of ours.
+author as_git_takes_it(author by);
+
 } // namespace greenroom::git

@@ -6,12 +6,15 @@
 //                            answers git's question as its GIT_ASKPASS
 //
 // A request is a JSON object on stdin with "op" and "mirror"; see below and
-// sandboxed_git.cpp, which asks. The answer is JSON on stdout, or for diff the
-// text itself. Exit code 3: stderr has a sentence for the user;
-// any other but 0: it has one for the log.
+// git_rpc.cpp, which asks. It runs `git`, some times, and gathers what that
+// says, so that a question enters the sandbox once. The answer is JSON on
+// stdout, or for diff the text itself. Exit code 3: stderr has a sentence for
+// the user; 4: the same, because a rebase, merge, … is under way; any other but
+// 0: it has one for the log.
 #include "runtime/git/common/askpass.hpp"
-#include "runtime/git/inside/compare.hpp"
-#include "runtime/git/inside/repo.hpp"
+#include "runtime/git/inside/forecast.hpp"
+#include "runtime/git/inside/looking.hpp"
+#include "runtime/git/inside/saving.hpp"
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -21,7 +24,6 @@
 #include <iostream>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 namespace greenroom::git {
@@ -31,9 +33,14 @@ namespace {
 using nlohmann::json;
 
 constexpr int for_the_user = 3;
+constexpr int under_way = 4;
 
 json or_null(const std::optional<std::string>& text) {
   return text ? json(*text) : json();
+}
+
+std::string dump(const json& answer) {
+  return answer.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::string state(const session_place& place, const json& request) {
@@ -47,54 +54,47 @@ std::string state(const session_place& place, const json& request) {
     answer["ahead"] = beside.ahead;
     answer["behind"] = beside.behind;
   }
-  return answer.dump(-1, ' ', false, json::error_handler_t::replace);
+  return dump(answer);
 }
 
 std::string diff(const session_place& place, const json& request) {
-  return diff_work(place, request.at("base").get<std::string>());
+  return diff_work(place, request.at("bases").get<std::vector<std::string>>());
 }
 
 std::string preview(const session_place& place, const json& request) {
   auto found = preview_merge(place, request.at("branch").get<std::string>(),
                              request.at("target").get<std::string>());
-  json answer{{"commit", found.commit},
-              {"kind", static_cast<int>(found.kind)},
-              {"conflicts", found.conflicts}};
-  return answer.dump(-1, ' ', false, json::error_handler_t::replace);
+  return dump({{"commit", found.commit},
+               {"kind", static_cast<int>(found.trial.kind)},
+               {"tree", found.trial.tree},
+               {"conflicts", found.trial.conflicts},
+               {"reason", found.trial.reason}});
 }
 
-// With "branch": commits on it what is not committed, if HEAD is there. Then
-// makes a commit of what still is not, and answers all that has a name and,
-// after that line, the pack of it.
+// A line of JSON, and after it the pack.
 std::string save(const session_place& place, const json& request) {
-  author by{request.at("name").get<std::string>(),
-            request.at("email").get<std::string>()};
+  saving what;
+  what.by = {request.at("name").get<std::string>(),
+             request.at("email").get<std::string>()};
+  what.branch = request.value("branch", "");
+  what.message = request.value("message", "");
+  what.rescue_message = request.at("rescue_message").get<std::string>();
+  what.known = request.at("known").get<std::vector<std::string>>();
+  auto made = save_work(place, what);
   json answer;
-  std::set<std::string> tips;
-  auto whole = false;
-  if (request.contains("branch")) {
-    auto branch = request.at("branch").get<std::string>();
-    if (is_checked_out(place, branch))
-      whole =
-        commit_all(place, by, request.at("message").get<std::string>()).whole;
-    auto tip = branch_tip(place, branch);
-    answer["tip"] = or_null(tip);
-    if (tip)
-      tips.insert(*tip);
-  }
-  auto named = named_commits(place);
-  if (!whole)
-    if (auto tree =
-          save_tree(place, by, request.at("rescue_message").get<std::string>()))
-      named.emplace("tree", *tree);
-  for (const auto& [name, commit] : named)
-    tips.insert(commit);
-  answer["named"] = std::move(named);
-  std::cout << answer.dump() << '\n';
+  if (!what.branch.empty())
+    answer["tip"] = or_null(made.tip);
+  if (made.lfs)
+    answer["lfs"] = *made.lfs;
+  answer["named"] = json::array();
+  for (const auto& one : made.named.objects)
+    answer["named"].push_back(
+      {{"name", one.name}, {"id", one.id}, {"holds", one.holds}});
+  if (made.named.note)
+    answer["note"] = *made.named.note;
+  std::cout << dump(answer) << '\n';
   std::cout.flush();
-  write_pack(place, {tips.begin(), tips.end()},
-             request.at("known").get<std::vector<std::string>>(),
-             STDOUT_FILENO);
+  pack_work(place, what, made, STDOUT_FILENO);
   return {};
 }
 
@@ -111,6 +111,9 @@ int serve() {
                                                                     request);
     std::cout.flush();
     return std::cout.good() ? EXIT_SUCCESS : EXIT_FAILURE;
+  } catch (const operation_fault& fault) {
+    std::cerr << fault.what() << '\n';
+    return under_way;
   } catch (const checkout_fault& fault) {
     std::cerr << fault.what() << '\n';
     return for_the_user;

@@ -1,18 +1,14 @@
 #include "runtime/git/inside/repo.hpp"
 
-#include "runtime/git/common/refs.hpp"
-#include "runtime/git/common/signatures.hpp"
-#include "runtime/git/common/stale_locks.hpp"
-#include "runtime/git/inside/index_staging.hpp"
-#include "runtime/git/inside/open.hpp"
+#include "runtime/base/memfd.hpp"
 
-#include <git2/sys/repository.h>
-
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
+#include <memory>
 
 namespace greenroom::git {
 
@@ -20,306 +16,199 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::string_view branch_space = "refs/heads/";
+// How many of git's complaints a sentence repeats.
+constexpr std::size_t max_complaints = 5;
 
-// -- reading ------------------------------------------------------------------
+// The caller's own deadline comes first.
+constexpr std::chrono::hours no_deadline{1};
 
-std::optional<git_oid> commit_of(git_reference* ref) {
-  object_handle commit;
-  if (git_reference_peel(receive(commit), ref, GIT_OBJECT_COMMIT) != 0)
-    return std::nullopt;
-  return *git_object_id(commit.get());
-}
-
-reference_handle look_up(git_repository* repo, const std::string& name) {
-  reference_handle ref;
-  auto code = git_reference_lookup(receive(ref), repo, name.c_str());
-  if (code != GIT_ENOTFOUND)
-    check(code, "cannot read " + name + " of the session's repository");
-  return ref;
-}
-
-// The commit that HEAD leads to; null where its branch has none yet.
-commit_handle head_commit(git_repository* repo) {
-  git_oid id;
-  commit_handle commit;
-  auto code = git_reference_name_to_id(&id, repo, "HEAD");
-  if (code == GIT_ENOTFOUND)
-    return commit;
-  check(code, "cannot read HEAD of the session's repository");
-  check(git_commit_lookup(receive(commit), repo, &id),
-        "cannot read the commit at HEAD of the session's repository");
-  return commit;
-}
-
-// True for the references that are the user's own work.
-bool is_work(std::string_view ref) {
-  return ref.starts_with(branch_space) || ref.starts_with("refs/tags/");
-}
-
-// What such a reference is called among named_commits. git takes names that
-// we do not: then the commit is what counts.
-std::string work_name(std::string_view ref, const std::string& commit) {
-  auto name = ref.substr(ref.find('/') + 1);
-  return name_fault(name.substr(name.find('/') + 1)) ? "odd/" + commit
-                                                     : std::string{name};
-}
-
-// -- committing ---------------------------------------------------------------
-
-// HEAD's commit and, while a merge is in progress, those being merged.
-std::vector<commit_handle> parents_of(git_repository* repo,
-                                      commit_handle head) {
-  std::vector<commit_handle> result;
-  if (!head)
-    return result;
-  result.push_back(std::move(head));
-  std::vector<git_oid> merged;
-  auto code = git_repository_mergehead_foreach(
-    repo,
-    [](const git_oid* id, void* out) {
-      static_cast<std::vector<git_oid>*>(out)->push_back(*id);
-      return 0;
-    },
-    &merged);
-  if (code != GIT_ENOTFOUND)
-    check(code, "cannot read the merge in progress");
-  for (const auto& id : merged) {
-    commit_handle commit;
-    check(git_commit_lookup(receive(commit), repo, &id),
-          "cannot read the merge in progress");
-    result.push_back(std::move(commit));
+// As git reads a list of directories: quoted, so that a colon is no end.
+std::string quoted(const fs::path& path) {
+  std::string result = "\"";
+  for (auto c : path.string()) {
+    if (c == '"' || c == '\\')
+      result += '\\';
+    result += c;
   }
+  return result + '"';
+}
+
+// What would run a program in vain, wait for a person, or change more than we
+// were asked to. All else is as the session has it.
+std::vector<std::string> settings() {
+  std::vector<std::string> argv{"git"};
+  for (auto setting :
+       {"safe.directory=*", "core.hooksPath=/dev/null", "core.fsmonitor=false",
+        "core.alternateRefsCommand=true", "core.quotePath=false", "gc.auto=0",
+        "maintenance.auto=false", "commit.gpgSign=false",
+        "submodule.recurse=false", "advice.addEmbeddedRepo=false",
+        "i18n.commitEncoding=UTF-8", "advice.detachedHead=false"})
+    argv.insert(argv.end(), {"-c", setting});
+  return argv;
+}
+
+bool is_ours(std::string_view entry) {
+  return entry.starts_with("GIT_") || entry.starts_with("LC_")
+         || entry.starts_with("LANGUAGE=");
+}
+
+std::vector<std::string> environment(const fs::path& top,
+                                     const std::vector<fs::path>& lent) {
+  std::vector<std::string> result;
+  for (auto** entry = environ; *entry != nullptr; ++entry)
+    if (!is_ours(*entry))
+      result.emplace_back(*entry);
+  result.insert(result.end(),
+                {"LC_ALL=C.UTF-8", "GIT_TERMINAL_PROMPT=0",
+                 "GIT_OPTIONAL_LOCKS=0", "GIT_EDITOR=:", "GIT_PAGER=cat",
+                 // Objects that the session left out are not fetched for it.
+                 "GIT_ALLOW_PROTOCOL=none",
+                 // A repository that is none is not looked for further up.
+                 "GIT_CEILING_DIRECTORIES=" + top.parent_path().string()});
+  std::string stores;
+  for (const auto& store : lent)
+    stores += (stores.empty() ? "" : ":") + quoted(store);
+  if (!stores.empty())
+    result.push_back("GIT_ALTERNATE_OBJECT_DIRECTORIES=" + stores);
   return result;
 }
 
-// `ref` is moved to the new commit; null: none is.
-git_oid commit(git_repository* repo, const char* ref, const git_oid& tree_id,
-               const std::vector<commit_handle>& parents, const author& by,
-               const std::string& message) {
-  tree_handle tree;
-  check(git_tree_lookup(receive(tree), repo, &tree_id), "cannot read a tree");
-  auto signature = sign(by);
-  std::vector<const git_commit*> raw;
-  for (const auto& parent : parents)
-    raw.push_back(parent.get());
-  auto text = message.ends_with('\n') ? message : message + '\n';
-  git_oid id;
-  check(git_commit_create(&id, repo, ref, signature.get(), signature.get(),
-                          nullptr, text.c_str(), tree.get(), raw.size(),
-                          raw.data()),
-        "cannot commit in the session's repository");
-  return id;
-}
-
-git_oid write_tree(git_repository* repo, git_index* index) {
-  git_oid tree;
-  check(git_index_write_tree_to(&tree, index, repo),
-        "cannot write the tree of the session's checkout");
-  return tree;
-}
-
-void refuse_conflicts(git_index* index) {
-  if (git_index_has_conflicts(index) == 0)
-    return;
-  std::string first;
-  for (std::size_t i = 0; i < git_index_entrycount(index); ++i) {
-    const auto* entry = git_index_get_byindex(index, i);
-    if (git_index_entry_is_conflict(entry) != 0) {
-      first = entry->path;
-      break;
-    }
+// A FIFO in the place of a file would hold git up for as long as it may run.
+void refuse_odd_files(const fs::path& directory, const std::string& shown,
+                      bool deep) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator{directory, error}) {
+    auto path = shown + '/' + entry.path().filename().string();
+    auto kind = entry.symlink_status(error).type();
+    if (kind == fs::file_type::directory && deep)
+      refuse_odd_files(entry.path(), path, true);
+    else if (kind == fs::file_type::fifo || kind == fs::file_type::character
+             || kind == fs::file_type::block)
+      throw checkout_fault{"the session's repository cannot be used: `" + path
+                           + "` is neither a file nor a directory"};
   }
-  throw checkout_fault{"a merge in the session has conflicts (`" + first
-                       + "`): resolve and commit it, then try again"};
-}
-
-// The session's index, or where it cannot be read one made from HEAD.
-index_handle readable_index(git_repository* repo, git_commit* head) {
-  index_handle index;
-  if (git_repository_index(receive(index), repo) == 0)
-    return index;
-  check(git_index_new(receive(index)), "cannot make an index");
-  check(git_repository_set_index(repo, index.get()), "cannot make an index");
-  if (head != nullptr) {
-    tree_handle tree;
-    check(git_commit_tree(receive(tree), head), "cannot read HEAD's tree");
-    check(git_index_read_tree(index.get(), tree.get()),
-          "cannot read HEAD's tree");
-  }
-  return index;
-}
-
-// nullopt: HEAD is detached.
-std::optional<std::string> branch_at_head(git_repository* repo) {
-  auto head = look_up(repo, "HEAD");
-  const auto* target =
-    head ? git_reference_symbolic_target(head.get()) : nullptr;
-  if (target == nullptr || !std::string_view{target}.starts_with(branch_space))
-    return std::nullopt;
-  return target + branch_space.size();
 }
 
 } // namespace
 
-checkout_status status(const session_place& place) {
-  auto repo = open_session(place);
-  checkout_status result;
-  if (auto commit = head_commit(repo.get()))
-    result.head = to_hex(*git_commit_id(commit.get()));
-  result.branch = branch_at_head(repo.get());
-
-  git_status_options options = GIT_STATUS_OPTIONS_INIT;
-  options.flags = GIT_STATUS_OPT_INCLUDE_UNTRACKED
-                  | GIT_STATUS_OPT_RECURSE_UNTRACKED_DIRS
-                  | GIT_STATUS_OPT_EXCLUDE_SUBMODULES;
-  status_handle list;
-  check(git_status_list_new(receive(list), repo.get(), &options),
-        "cannot read the status of the session's checkout");
-  result.dirty_files = git_status_list_entrycount(list.get());
-  return result;
+repo repo::of(const session_place& place) {
+  const auto git = place.checkout / ".git";
+  refuse_odd_files(git, ".git", false);
+  refuse_odd_files(git / "info", ".git/info", false);
+  refuse_odd_files(git / "refs", ".git/refs", true);
+  return {place.checkout, {place.mirror / "objects"}};
 }
 
-bool is_checked_out(const session_place& place, std::string_view branch) {
-  return branch_at_head(open_session(place).get()) == branch;
+repo repo::with(std::vector<fs::path> lent) const {
+  lent.insert(lent.end(), lent_.begin(), lent_.end());
+  return {top_, std::move(lent)};
 }
 
-std::optional<std::string> branch_tip(const session_place& place,
-                                      std::string_view branch) {
-  auto repo = open_session(place);
-  auto name = std::string{branch_space} + std::string{branch};
-  auto ref = look_up(repo.get(), name);
-  if (!ref)
+command_result repo::run(const git_call& call) const {
+  command what;
+  what.argv = settings();
+  what.argv.insert(what.argv.end(), call.args.begin(), call.args.end());
+  what.cwd = top_;
+  what.env = environment(top_, lent_);
+  what.env.insert(what.env.end(), call.env.begin(), call.env.end());
+  unique_fd input;
+  if (!call.input.empty()) {
+    input = memfd(call.input);
+    what.stdin_fd = input.get();
+  }
+  what.stdout_fd = call.stdout_fd;
+  what.timeout = no_deadline;
+  what.max_output = call.max_output;
+  return run_command(what);
+}
+
+std::string repo::ask(const git_call& call, std::string_view what) const {
+  auto result = run(call);
+  if (!result.ok())
+    fail(what, result);
+  if (result.out.ends_with('\n'))
+    result.out.pop_back();
+  return std::move(result.out);
+}
+
+std::optional<std::string> repo::find(const git_call& call) const {
+  auto result = run(call);
+  if (!result.ok())
     return std::nullopt;
-  auto id = commit_of(ref.get());
-  if (!id)
-    throw checkout_fault{"branch \"" + std::string{branch}
-                         + "\" of the session's repository leads "
-                           "to no commit that can be read"};
-  return to_hex(*id);
+  if (result.out.ends_with('\n'))
+    result.out.pop_back();
+  return std::move(result.out);
 }
 
-std::map<std::string, std::string> named_commits(const session_place& place) {
-  auto repo = open_session(place);
-  std::map<std::string, std::string> result;
-  ref_iterator_handle all;
-  check(git_reference_iterator_new(receive(all), repo.get()),
-        "cannot list the session's branches");
-  for (;;) {
-    reference_handle ref;
-    auto code = git_reference_next(receive(ref), all.get());
-    if (code == GIT_ITEROVER)
-      break;
-    check(code, "cannot list the session's branches");
-    std::string_view name = git_reference_name(ref.get());
-    if (!is_work(name))
-      continue;
-    auto id = commit_of(ref.get());
-    // A tag may be of something else; a branch may not.
-    if (!id && name.starts_with(branch_space))
-      throw checkout_fault{"the session's branch \""
-                           + std::string{name.substr(branch_space.size())}
-                           + "\" leads to no commit that can be read"};
-    if (id)
-      result.emplace(work_name(name, to_hex(*id)), to_hex(*id));
+repo::facts repo::look() const {
+  auto result = run({{"rev-parse", "--git-dir", "--git-common-dir",
+                      "--git-path", "index", "--symbolic-full-name", "HEAD"}});
+  auto lines = split(result.out, '\n');
+  if (lines.size() < 3)
+    fail("use the session's repository", result);
+  facts found;
+  found.dir = top_ / lines[0];
+  found.common = top_ / lines[1];
+  found.index = top_ / lines[2];
+  if (result.ok() && lines.size() == 4) {
+    if (lines[3] != "HEAD")
+      found.head = lines[3];
+  } else {
+    // A branch without a commit.
+    found.head = find({{"symbolic-ref", "-q", "HEAD"}});
+    if (!found.head)
+      fail("read HEAD of the session's repository", result);
   }
-  auto code = git_stash_foreach(
-    repo.get(),
-    [](size_t number, const char*, const git_oid* id, void* out) {
-      auto name = number == 0 ? "stash" : "stash-" + std::to_string(number);
-      static_cast<std::map<std::string, std::string>*>(out)->emplace(
-        std::move(name), to_hex(*id));
-      return 0;
-    },
-    &result);
-  if (code != GIT_ENOTFOUND)
-    check(code, "cannot list the session's stashes");
-  if (git_repository_head_detached(repo.get()) == 1)
-    result.emplace("detached",
-                   to_hex(*git_commit_id(head_commit(repo.get()).get())));
-  return result;
+  return found;
 }
 
-commit_result commit_all(const session_place& place, const author& by,
-                         const std::string& message) {
-  auto repo = open_session(place);
-  remove_all_locks(git_repository_path(repo.get()));
-  index_handle index;
-  check(git_repository_index(receive(index), repo.get()),
-        "cannot read the index of the session's repository");
-  refuse_conflicts(index.get());
-  auto whole = stage_all(repo.get(), index.get(), stage_mode::commit);
-  auto tree = write_tree(repo.get(), index.get());
-  auto parents = parents_of(repo.get(), head_commit(repo.get()));
-  if (parents.empty() && git_index_entrycount(index.get()) == 0)
-    return {};
-  if (parents.size() == 1
-      && git_oid_equal(git_commit_tree_id(parents[0].get()), &tree) != 0)
-    return {to_hex(*git_commit_id(parents[0].get())), false, whole};
-
-  // The index first: should we end in between, the next call commits it.
-  check(git_index_write(index.get()),
-        "cannot write the index of the session's repository");
-  auto id = commit(repo.get(), "HEAD", tree, parents, by, message);
-  if (git_repository_state(repo.get()) != GIT_REPOSITORY_STATE_NONE)
-    check(git_repository_state_cleanup(repo.get()),
-          "cannot conclude the merge in progress");
-  return {to_hex(id), true, whole};
-}
-
-std::optional<std::string> save_tree(const session_place& place,
-                                     const author& by,
-                                     const std::string& message) {
-  auto repo = open_session(place);
-  auto head = head_commit(repo.get());
-  auto index = readable_index(repo.get(), head.get());
-  stage_all(repo.get(), index.get(), stage_mode::rescue);
-  auto tree = write_tree(repo.get(), index.get());
-  if (head ? git_oid_equal(git_commit_tree_id(head.get()), &tree) != 0
-           : git_index_entrycount(index.get()) == 0)
-    return std::nullopt;
-  auto parents = parents_of(repo.get(), std::move(head));
-  return to_hex(commit(repo.get(), nullptr, tree, parents, by, message));
-}
-
-std::size_t write_pack(const session_place& place,
-                       const std::vector<std::string>& tips,
-                       const std::vector<std::string>& known, int fd) {
-  auto repo = open_session(place);
-  revwalk_handle walk;
-  check(git_revwalk_new(receive(walk), repo.get()), "cannot walk the history");
-  for (const auto& tip : tips) {
-    auto id = to_oid(tip);
-    check(git_revwalk_push(walk.get(), &id),
-          "cannot read a commit of the session");
-  }
-  for (const auto& commit : known) {
-    auto id = to_oid(commit);
-    check(git_revwalk_hide(walk.get(), &id), "cannot read a mirror's commit");
-  }
-  pack_handle pack;
-  check(git_packbuilder_new(receive(pack), repo.get()), "cannot make a pack");
-  check(git_packbuilder_insert_walk(pack.get(), walk.get()),
-        "cannot read the session's objects");
-  auto count = git_packbuilder_object_count(pack.get());
-  if (count == 0)
-    return 0;
-  auto code = git_packbuilder_foreach(
-    pack.get(),
-    [](void* data, size_t size, void* target) {
-      const auto* bytes = static_cast<const char*>(data);
-      while (size > 0) {
-        auto done = ::write(*static_cast<int*>(target), bytes, size);
-        if (done < 0 && errno != EINTR)
-          return -1;
-        bytes += std::max<ssize_t>(done, 0);
-        size -= static_cast<std::size_t>(std::max<ssize_t>(done, 0));
+std::vector<std::string> complaints(const command_result& result) {
+  std::vector<std::string> found;
+  std::string last;
+  for (auto& line : split(result.err, '\n')) {
+    auto text = line;
+    auto counts = line.starts_with("warning: could not open directory");
+    for (std::string_view mark : {"error: ", "fatal: ", "warning: "})
+      if (line.starts_with(mark)) {
+        text = line.substr(mark.size());
+        counts = counts || mark != "warning: ";
       }
-      return 0;
-    },
-    &fd);
-  check(code, "cannot write the session's objects");
-  return count;
+    if (!text.empty())
+      last = text;
+    // The first says which file and why, the others that there was one.
+    if (counts && text != "adding files failed"
+        && text != "updating files failed"
+        && !text.starts_with("unable to index file")
+        && std::ranges::find(found, text) == found.end())
+      found.push_back(std::move(text));
+  }
+  if (found.empty() && !last.empty())
+    found.push_back(std::move(last));
+  return found;
+}
+
+void fail(std::string_view what, const command_result& result) {
+  std::string words;
+  auto all = complaints(result);
+  for (std::size_t i = 0; i < std::min(all.size(), max_complaints); ++i)
+    words += (i == 0 ? "" : "; ") + all[i];
+  if (all.size() > max_complaints)
+    words += "; and " + std::to_string(all.size() - max_complaints) + " more";
+  if (words.empty())
+    words = result.exit_code
+              ? "it ended with exit code " + std::to_string(*result.exit_code)
+              : "signal " + std::to_string(result.signal) + " ended it";
+  throw checkout_fault{"git cannot " + std::string{what} + ": " + words};
+}
+
+std::vector<std::string> split(std::string_view text, char end) {
+  std::vector<std::string> result;
+  while (!text.empty()) {
+    auto at = std::min(text.find(end), text.size());
+    result.emplace_back(text.substr(0, at));
+    text.remove_prefix(std::min(at + 1, text.size()));
+  }
+  return result;
 }
 
 } // namespace greenroom::git

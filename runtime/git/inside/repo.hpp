@@ -1,22 +1,19 @@
-// A session's own clone: asked, committed in, and taken from.
+// A session's own clone, as the `git` program has it.
 //
-// What greenroom-git does inside the session's sandbox; the server itself
-// asks through sandboxed_git. A checkout belongs to the session's user, who may
-// have broken it in any way. These functions touch nothing but the checkout,
-// and of the mirror only read the objects. They run no hook, filter or other
-// program, and follow no link out of it (see session_open.hpp for what is
-// checked).
+// What greenroom-git does inside the session's sandbox; the server itself asks
+// through sandboxed_git. A checkout belongs to the session's user, who may have
+// configured or broken it in any way. git works there as it does for that user:
+// with their configuration, attributes, filters and ignore files. Only hooks,
+// the fsmonitor, signing and prompts are off.
 //
 // Errors: checkout_fault where the repository is in the way; other exceptions
 // for what could not be read or written. No call changes anything that a
 // second call would not put right.
 #pragma once
 
-#include "runtime/git/common/author.hpp"
+#include "runtime/base/run_command.hpp"
 
-#include <cstddef>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -36,59 +33,76 @@ public:
   using std::runtime_error::runtime_error;
 };
 
-// -- asking -------------------------------------------------------------------
-
-struct checkout_status {
-  std::optional<std::string> head;   // nullopt: no commit yet
-  std::optional<std::string> branch; // nullopt: HEAD is detached
-  std::size_t dirty_files = 0;       // untracked ones included
+/// A rebase, merge, … is under way, which has to be ended first.
+class operation_fault : public checkout_fault {
+public:
+  using checkout_fault::checkout_fault;
 };
 
-checkout_status status(const session_place& place);
-
-/// True if HEAD is on the branch, which need not have a commit.
-bool is_checked_out(const session_place& place, std::string_view branch);
-
-/// Where a local branch stands; nullopt if there is none of that name.
-std::optional<std::string> branch_tip(const session_place& place,
-                                      std::string_view branch);
-
-/// Every commit that the session's user gave a name: `heads/x`, `tags/y`,
-/// `stash` (older ones `stash-1`, …), and `detached` for a detached HEAD. A
-/// name that would not pass name_fault becomes `odd/<commit>`.
-std::map<std::string, std::string> named_commits(const session_place& place);
-
-// -- taking -------------------------------------------------------------------
-
-struct commit_result {
-  std::string commit; // HEAD afterwards; empty if there still is no commit
-  bool created = false;
-  bool whole = false; // save_tree would find nothing besides
+/// One call of git.
+struct git_call {
+  std::vector<std::string> args;
+  std::string input{};            // what it reads from stdin
+  std::vector<std::string> env{}; // beyond what every call has
+  int stdout_fd = -1;             // borrowed; -1: kept in the result
+  std::size_t max_output = std::size_t{64} << 20;
 };
 
-/// Commits on HEAD's branch what differs from HEAD in index or work tree:
-/// untracked files too, ignored ones not. A submodule stays at what the index
-/// says; another repository that lies in the checkout is left out. A merge in
-/// progress is concluded; refused while it has conflicts. Nobody else may write
-/// there meanwhile: a lock that lies there is taken for a killed git's, and
-/// removed.
-commit_result commit_all(const session_place& place, const author& by,
-                         const std::string& message);
+/// A repository and its work tree: the session's own, a linked work tree of
+/// it, or one that lies inside.
+class repo {
+public:
+  /// `lent` are object directories that it may read besides its own.
+  repo(std::filesystem::path top, std::vector<std::filesystem::path> lent)
+    : top_(std::move(top)), lent_(std::move(lent)) {}
 
-/// Makes a commit of the same without moving HEAD or writing the index, and
-/// answers its id, or nullopt if the work tree is as HEAD is. Takes more than
-/// commit_all, as nothing may be lost: files of another repository that lies
-/// in the checkout, files that git was told to assume unchanged, files in
-/// conflict as they are; and it does without a readable index.
-std::optional<std::string> save_tree(const session_place& place,
-                                     const author& by,
-                                     const std::string& message);
+  /// The session's own. Throws checkout_fault where it is no repository.
+  static repo of(const session_place& place);
 
-/// Writes into `fd`, as one pack, all that `tips` have and `known` commits
-/// (which the mirror has) have not. Answers the number of objects; with 0
-/// nothing is written.
-std::size_t write_pack(const session_place& place,
-                       const std::vector<std::string>& tips,
-                       const std::vector<std::string>& known, int fd);
+  const std::filesystem::path& top() const noexcept {
+    return top_;
+  }
+
+  command_result run(const git_call& call) const;
+
+  /// What git prints without the last line break. Throws checkout_fault
+  /// "git cannot <what>: <its words>" where it fails.
+  std::string ask(const git_call& call, std::string_view what) const;
+
+  /// The same for what need not be there: nullopt where git fails.
+  std::optional<std::string> find(const git_call& call) const;
+
+  /// Of the same repository with more objects to read.
+  repo with(std::vector<std::filesystem::path> lent) const;
+
+  struct facts {
+    std::filesystem::path dir;    // its git directory; absolute, as the others
+    std::filesystem::path common; // of linked work trees, the shared one
+    std::filesystem::path index;
+    std::optional<std::string> head; // the reference; nullopt: detached
+  };
+
+  /// Throws checkout_fault where it is no repository.
+  facts look() const;
+
+private:
+  std::filesystem::path top_;
+  std::vector<std::filesystem::path> lent_;
+};
+
+/// Throws "git cannot <what>: <its words>".
+[[noreturn]] void fail(std::string_view what, const command_result& result);
+
+/// The lines in which git says what is wrong, without what it repeats.
+std::vector<std::string> complaints(const command_result& result);
+
+/// The parts of a text, each of which ends in `end`.
+std::vector<std::string> split(std::string_view text, char end);
+
+inline constexpr std::string_view branch_space = "refs/heads/";
+
+/// The tree without a file in it.
+inline constexpr const char* empty_tree =
+  "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 } // namespace greenroom::git

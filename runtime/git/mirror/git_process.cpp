@@ -21,13 +21,13 @@ command_result run(const server_git& call) {
                "http.lowSpeedTime=20",
                "--git-dir=" + call.mirror.string()};
   what.argv.insert(what.argv.end(), call.args.begin(), call.args.end());
-  what.cwd = call.mirror;
+  what.cwd = call.cwd.empty() ? call.mirror : call.cwd;
   what.env = {"GIT_CONFIG_NOSYSTEM=1",
               "GIT_CONFIG_GLOBAL=/dev/null",
               "GIT_TERMINAL_PROMPT=0",
               "GIT_ALLOW_PROTOCOL=file:http:https:ssh",
               "HOME=/nonexistent",
-              "LC_ALL=C",
+              "LC_ALL=C.UTF-8",
               std::string{"PATH="}
                 + (path != nullptr ? path : "/usr/bin:/bin")};
   what.env.insert(what.env.end(), call.env.begin(), call.env.end());

@@ -20,6 +20,7 @@ struct server_git {
   std::filesystem::path mirror;
   std::vector<std::string> args;  // "fetch", …
   std::vector<std::string> env{}; // beyond what every call has
+  std::filesystem::path cwd{};    // empty: the mirror
   int stdin_fd = -1;              // borrowed; -1: /dev/null
   std::chrono::milliseconds timeout{60'000};
   std::size_t max_output = 1024 * 1024; // bytes kept of what it prints

@@ -2,8 +2,11 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/failpoint.hpp"
-#include "runtime/git/common/diff_merge.hpp"
-#include "runtime/git/common/signatures.hpp"
+#include "runtime/base/memfd.hpp"
+#include "runtime/git/common/merge_tree.hpp"
+#include "runtime/git/mirror/diff_merge.hpp"
+#include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/signatures.hpp"
 
 #include <array>
 
@@ -42,13 +45,11 @@ std::string point_of_merge(git_repository* repo, git_oid tip,
   return to_hex(tip);
 }
 
-std::string commit_merge(git_repository* repo, git_index* index,
+std::string commit_merge(git_repository* repo, const std::string& merged,
                          const git_oid& target, const git_oid& commit,
                          const merge_spec& spec) {
-  git_oid tree_id;
+  auto tree_id = to_oid(merged);
   tree_handle tree;
-  check(git_index_write_tree_to(&tree_id, index, repo),
-        "cannot write a merged tree");
   check(git_tree_lookup(receive(tree), repo, &tree_id),
         "cannot read a merged tree");
   std::array<commit_handle, 2> parents;
@@ -64,6 +65,28 @@ std::string commit_merge(git_repository* repo, git_index* index,
                           raw.data()),
         "cannot write a merge commit");
   return to_hex(id);
+}
+
+// What merges in the mirror may take and print.
+constexpr std::chrono::seconds merge_timeout{100};
+constexpr std::size_t max_listing = std::size_t{512} << 20;
+
+repository_git in_mirror(const mirror& mirror) {
+  return {[path = mirror.path()](const repository_git::call& call) {
+    server_git what{path, call.args};
+    if (!call.work_tree.empty()) {
+      what.cwd = call.work_tree;
+      what.env = {"GIT_WORK_TREE=" + call.work_tree.string()};
+    }
+    unique_fd input;
+    if (!call.input.empty()) {
+      input = memfd(call.input);
+      what.stdin_fd = input.get();
+    }
+    what.timeout = merge_timeout;
+    what.max_output = max_listing;
+    return run(what);
+  }};
 }
 
 merge_result move_target(const merge_spec& spec, const std::string& to) {
@@ -102,20 +125,21 @@ merge_result prepare_merge(const merge_spec& spec) {
   auto repo = open_mirror(spec.mirror.path());
   auto target = known_commit(repo.get(), spec.base);
   auto commit = known_commit(repo.get(), spec.commit);
-  auto kind = compare(repo.get(), target, commit);
-  if (kind == merge_kind::up_to_date)
+  auto trial = try_merge(in_mirror(spec.mirror), spec.base, spec.commit);
+  if (trial.kind == merge_kind::up_to_date)
     return {merge_end::merged, spec.base, {}};
-  if (kind == merge_kind::fast_forward)
+  if (trial.kind == merge_kind::fast_forward)
     return {merge_end::merged, spec.commit, {}};
-  if (kind == merge_kind::unrelated)
+  if (trial.kind == merge_kind::unrelated)
     throw refused{errc::conflict, "the commit has no history in common with "
                                   "branch \""
                                     + spec.target + '"'};
-  auto merged = merge_trees(repo.get(), target, commit);
-  if (!merged.conflicts.empty())
-    return {merge_end::conflict, {}, std::move(merged.conflicts)};
+  if (!trial.reason.empty())
+    throw refused{errc::conflict, trial.reason};
+  if (!trial.conflicts.empty())
+    return {merge_end::conflict, {}, std::move(trial.conflicts)};
   return {merge_end::merged,
-          commit_merge(repo.get(), merged.index.get(), target, commit, spec),
+          commit_merge(repo.get(), trial.tree, target, commit, spec),
           {}};
 }
 

@@ -1,9 +1,9 @@
 #include "runtime/git/mirror/mirror.hpp"
 
 #include "messages/errors.hpp"
-#include "runtime/git/common/handles.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/common/stale_locks.hpp"
+#include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/quarantine.hpp"
 
 #include <fcntl.h>

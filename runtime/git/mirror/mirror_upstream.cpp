@@ -2,6 +2,7 @@
 #include "runtime/git/mirror/mirror.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 
 #include <algorithm>
@@ -17,6 +18,9 @@ constexpr std::size_t push_batch = 256;
 constexpr std::chrono::seconds look_timeout{20};
 constexpr std::chrono::seconds push_timeout{100};
 constexpr std::chrono::minutes fetch_timeout{10};
+
+// How much an upstream's hook may say.
+constexpr std::size_t max_words = 1000;
 
 // A list of references that is longer is fetched unseen.
 constexpr std::size_t max_refs = std::size_t{64} << 20;
@@ -48,6 +52,35 @@ std::string rejection(std::string_view summary) {
   if (begin == summary.npos || end == summary.npos || end < begin)
     return std::string{summary};
   return std::string{summary.substr(begin + 1, end - begin - 1)};
+}
+
+// What the upstream's own hooks say, on one line; empty: nothing.
+std::string words_of_hook(std::string_view text) {
+  constexpr std::string_view mark = "remote:";
+  std::string words;
+  while (!text.empty() && words.size() < max_words) {
+    auto end = std::min(text.find('\n'), text.size());
+    auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (!line.starts_with(mark))
+      continue;
+    line.remove_prefix(mark.size());
+    auto begin = std::min(line.find_first_not_of(" \t"), line.size());
+    line = line.substr(begin, line.find_last_not_of(" \t\r") + 1 - begin);
+    if (!line.empty())
+      words += (words.empty() ? "" : " ") + std::string{line};
+  }
+  for (auto& c : words)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      c = ' ';
+  return without_credentials(words.substr(0, max_words));
+}
+
+// Why the upstream does not want a reference.
+std::string refusal_of(const pushed_ref& ref, const command_result& result) {
+  auto why = rejection(ref.summary);
+  auto words = words_of_hook(result.err);
+  return words.empty() ? why : why + "; it says: " + words;
 }
 
 // What `git ls-remote` prints, as mirror::upstream_refs has it.
@@ -111,9 +144,9 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
     line_->fail(talk);
   if (refs.front().summary.find("(stale info)") != std::string_view::npos)
     return push_outcome::moved;
-  throw refused{errc::conflict, "the upstream refused branch \""
-                                  + std::string{branch}
-                                  + "\": " + rejection(refs.front().summary)};
+  throw refused{errc::conflict,
+                "the upstream refused branch \"" + std::string{branch}
+                  + "\": " + refusal_of(refs.front(), talk.result)};
 }
 
 std::optional<std::string>
@@ -135,7 +168,7 @@ mirror::push_refs(const std::vector<std::string>& names) const try {
                             [](const auto& ref) { return ref.flag == '!'; });
     if (bad == refs.end())
       line_->fail(talk);
-    failure = "the upstream refused: " + rejection(bad->summary);
+    failure = "the upstream refused: " + refusal_of(*bad, talk.result);
   }
   return failure;
 } catch (const refused& away) {

@@ -3,8 +3,8 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/memfd.hpp"
-#include "runtime/git/common/handles.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/mirror.hpp"
 
 #include <fcntl.h>
@@ -104,6 +104,7 @@ void mirror::import_pack(int pack_fd,
   auto indexed = run({path_,
                       {"index-pack", "--stdin", "--strict", "--fix-thin"},
                       env,
+                      {},
                       pack_fd,
                       check_timeout});
   if (!indexed.ok())
@@ -118,6 +119,7 @@ void mirror::import_pack(int pack_fd,
     run({path_,
          {"rev-list", "--objects", "--stdin", "--not", "--all", "--quiet"},
          env,
+         {},
          list.get(),
          check_timeout});
   if (!connected.ok())

@@ -4,13 +4,14 @@
 #include "runtime/base/failpoint.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace greenroom::git {
 
 namespace {
 
-using commits = std::map<std::string, std::string>; // by name
+using objects = std::vector<named_object>;
 
 // How often check-in looks again at an upstream that moves under its push.
 constexpr int max_pushes = 3;
@@ -19,24 +20,32 @@ std::string rescue_message(const sandboxed_git& session) {
   return "Work that was not committed in session " + session.place().session_id;
 }
 
-// What is nowhere in the upstream, as far as the mirror knows.
-commits only_here(const mirror& mirror, const commits& work) {
+// What is nowhere in the upstream, as far as the mirror knows. A tag is more
+// than the commit that it names.
+objects only_here(const mirror& mirror, const objects& work) {
+  auto upstream = mirror.upstream_refs();
   std::map<std::string, bool> asked; // many names may lead to one commit
-  commits result;
-  for (const auto& [name, commit] : work) {
-    auto [found, fresh] = asked.emplace(commit, false);
+  objects result;
+  for (const auto& one : work) {
+    if (one.name.starts_with("tags/")) {
+      auto same = upstream.find(one.name);
+      if (same == upstream.end() || same->second != one.id)
+        result.push_back(one);
+      continue;
+    }
+    auto [found, fresh] = asked.emplace(one.id, false);
     if (fresh)
-      found->second = mirror.in_upstream(commit);
+      found->second = mirror.in_upstream(one.id);
     if (!found->second)
-      result.emplace(name, commit);
+      result.push_back(one);
   }
   return result;
 }
 
-std::vector<std::string> tips_of(const commits& work) {
+std::vector<std::string> tips_of(const objects& work) {
   std::set<std::string> tips;
-  for (const auto& [name, commit] : work)
-    tips.insert(commit);
+  for (const auto& one : work)
+    tips.insert(one.id);
   return {tips.begin(), tips.end()};
 }
 
@@ -46,35 +55,17 @@ void take(const mirror& mirror, const saved_work& saved,
     mirror.import_pack(saved.pack->get(), tips);
 }
 
-// What such a name stands for, to the user.
-std::string in_words(std::string_view name) {
-  auto kind = name.substr(0, name.find('/'));
-  std::string rest{name.substr(std::min(kind.size() + 1, name.size()))};
-  if (kind == "tree")
-    return "what was not committed";
-  if (kind == "detached")
-    return "HEAD, which was on no branch";
-  if (kind == "heads")
-    return "branch " + rest;
-  if (kind == "tags")
-    return "tag " + rest;
-  if (kind == "odd")
-    return "a branch or tag of an unusual name";
-  constexpr std::string_view stash = "stash";
-  auto number =
-    kind.size() > stash.size() ? kind.substr(stash.size() + 1) : "0";
-  return "stash@{" + std::string{number} + '}';
-}
-
 // The objects are in the mirror already.
 rescue_result keep(const mirror& mirror, const std::string& session_id,
-                   const commits& work) {
+                   const objects& work,
+                   const std::optional<std::string>& note) {
   rescue_result result;
+  result.note = note;
   std::vector<std::string> refs;
-  for (const auto& [name, commit] : work) {
-    refs.push_back("refs/greenroom/rescue/" + session_id + '/' + name);
-    mirror.set_ref(refs.back(), commit);
-    result.refs.push_back({refs.back(), commit, in_words(name)});
+  for (const auto& one : work) {
+    refs.push_back("refs/greenroom/rescue/" + session_id + '/' + one.name);
+    mirror.set_ref(refs.back(), one.id);
+    result.refs.push_back({refs.back(), one.id, one.holds});
   }
   if (!refs.empty())
     result.upstream_failure = mirror.push_refs(refs);
@@ -83,6 +74,16 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
 
 [[noreturn]] void refuse(const std::string& branch, const char* what) {
   throw refused{errc::conflict, "branch \"" + branch + "\" " + what};
+}
+
+[[noreturn]] void refuse_lfs(const std::string& file) {
+  throw refused{errc::conflict,
+                "`" + file
+                  + "` is kept by Git LFS, whose contents this server cannot "
+                    "deliver to the upstream; take it out of Git LFS (`git lfs "
+                    "untrack`, then `git add --renormalize .` and amend), or "
+                    "end the session by DELETE, which keeps the contents under "
+                    "a rescue ref"};
 }
 
 void push(const checkin_spec& spec, const std::string& tip) {
@@ -117,13 +118,15 @@ rescue_result rescue(const rescue_spec& spec) {
   auto saved = spec.session.save(request);
   auto work = only_here(spec.mirror, saved.named);
   take(spec.mirror, saved, tips_of(work));
-  return keep(spec.mirror, spec.session.place().session_id, work);
+  return keep(spec.mirror, spec.session.place().session_id, work, saved.note);
 }
 
 checkin_result checkin(const checkin_spec& spec) {
   auto saved = spec.session.save({spec.by, spec.mirror.tips(), spec.branch,
                                   spec.message, rescue_message(spec.session)});
   failpoint("checkin.committed");
+  if (saved.lfs)
+    refuse_lfs(*saved.lfs);
   const auto& tip = saved.tip;
   if (!tip && !spec.base_commit.empty())
     refuse(spec.branch, "is gone from the session's repository; make it "
@@ -137,10 +140,12 @@ checkin_result checkin(const checkin_spec& spec) {
 
   checkin_result result;
   // Before the push: after it there is no way back.
-  std::erase_if(work, [&](const auto& named) {
-    return tip && spec.mirror.is_ancestor(named.second, *tip);
+  std::erase_if(work, [&](const auto& one) {
+    return tip && !one.name.starts_with("tags/")
+           && spec.mirror.is_ancestor(one.id, *tip);
   });
-  result.rescued = keep(spec.mirror, spec.session.place().session_id, work);
+  result.rescued =
+    keep(spec.mirror, spec.session.place().session_id, work, saved.note);
   failpoint("checkin.rescued");
   if (!tip)
     return result;

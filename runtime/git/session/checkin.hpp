@@ -23,11 +23,12 @@ struct rescue_spec {
 
 struct rescue_result {
   // In the mirror: refs/greenroom/rescue/<sid>/tree (what was not committed),
-  // …/heads/<branch>, …/tags/<tag>, …/stash, …/detached. Empty: all that was
-  // written is in the upstream.
+  // and the names of named_object. Empty: all that was written is in the
+  // upstream.
   std::vector<rescue_ref> refs;
   // Why they are not in the upstream too. The work is safe all the same.
   std::optional<std::string> upstream_failure;
+  std::optional<std::string> note; // what could not be looked at
 };
 
 /// Saves what the session wrote and the upstream has not. Throws if anything
@@ -53,7 +54,8 @@ struct checkin_result {
 /// Commits what is not committed if the session stands on its branch, rescues
 /// what is not on that branch, and pushes the branch. What the upstream's
 /// branch gained meanwhile is kept: throws refused(conflict) if the session
-/// has not merged it. A history that the session has rewritten is pushed as it
+/// has not merged it, and refused(operation_in_progress) while a rebase, merge,
+/// … is under way. A history that the session has rewritten is pushed as it
 /// is while the upstream's branch stands where it stood at creation.
 checkin_result checkin(const checkin_spec& spec);
 

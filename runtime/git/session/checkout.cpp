@@ -4,7 +4,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
-#include "runtime/git/common/handles.hpp"
+#include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/session/branch_position.hpp"
 
 #include <fcntl.h>

@@ -2,8 +2,10 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/memfd.hpp"
-#include "runtime/git/common/diff_merge.hpp"
+#include "runtime/git/common/merge_tree.hpp"
 #include "runtime/git/common/refs.hpp"
+#include "runtime/git/inside/looking.hpp"
+#include "runtime/git/mirror/handles.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
 
 #include <nlohmann/json.hpp>
@@ -14,6 +16,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <set>
 #include <system_error>
 
 namespace greenroom::git {
@@ -25,7 +28,9 @@ using std::chrono::seconds;
 
 constexpr std::size_t max_answer = std::size_t{16} << 20;
 constexpr std::size_t max_sentence = 2000;
-constexpr int for_the_user = 3; // an exit code of greenroom-git
+constexpr std::size_t max_named = 100'000;
+constexpr int for_the_user = 3; // exit codes of greenroom-git
+constexpr int under_way = 4;
 
 [[noreturn]] void bad_answer(const std::string& what) {
   throw std::runtime_error("greenroom-git gave a bad answer: " + what);
@@ -65,10 +70,11 @@ std::optional<std::string> commit_or_null(const json& value) {
   return commit_id(value);
 }
 
-// `heads/x`, `tags/x`, `stash`, `stash-3`, `detached`, `tree`, `odd/<commit>`.
+// As named_object has them.
 bool is_work_name(std::string_view name) {
   constexpr std::string_view digits = "0123456789";
-  for (std::string_view kind : {"heads/", "tags/", "odd/"})
+  for (std::string_view kind :
+       {"heads/", "tags/", "notes/", "other/", "odd/", "nested/", "worktrees/"})
     if (name.starts_with(kind))
       return !name_fault(name.substr(kind.size()));
   if (name.starts_with("stash-")) {
@@ -76,15 +82,34 @@ bool is_work_name(std::string_view name) {
     return !name.empty() && name.size() < 10
            && name.find_first_not_of(digits) == name.npos;
   }
-  return name == "stash" || name == "detached" || name == "tree";
+  return name == "stash" || name == "detached" || name == "tree"
+         || name == "autostash" || name == "lfs";
 }
 
-std::map<std::string, std::string> named_work(const json& value) {
-  std::map<std::string, std::string> result;
-  for (const auto& [name, id] : value.items()) {
+[[noreturn]] void throw_too_many() {
+  throw refused{errc::conflict, "the session's repository has too many "
+                                "branches and tags, delete some"};
+}
+
+std::optional<std::string> optional_sentence(const json& answer,
+                                             const char* key) {
+  if (!answer.contains(key))
+    return std::nullopt;
+  return sentence(answer.at(key).get<std::string>());
+}
+
+std::vector<named_object> named_objects(const json& value) {
+  if (value.size() > max_named)
+    throw_too_many();
+  std::vector<named_object> result;
+  std::set<std::string> names;
+  for (const auto& one : value) {
+    auto name = one.at("name").get<std::string>();
     if (!is_work_name(name))
       bad_answer("a name");
-    result.emplace(name, commit_id(id));
+    if (names.insert(name).second)
+      result.push_back({name, commit_id(one.at("id")),
+                        sentence(one.at("holds").get<std::string>())});
   }
   return result;
 }
@@ -94,11 +119,6 @@ std::optional<std::string> shown_name(const json& value) {
   if (value.is_null())
     return std::nullopt;
   return sentence(value.get<std::string>());
-}
-
-[[noreturn]] void throw_too_many() {
-  throw refused{errc::conflict, "the session's repository has too many "
-                                "branches and tags, delete some"};
 }
 
 // -- running it ---------------------------------------------------------------
@@ -145,6 +165,15 @@ std::string first_line(int file) {
   throw_too_many();
 }
 
+// A pack without an object in it: what was asked for was all known.
+bool is_empty_pack(int file, off_t begin) {
+  std::array<char, 12> header;
+  constexpr std::string_view none{"\0\0\0\0", 4};
+  return ::pread(file, header.data(), header.size(), begin) == 12
+         && std::string_view{header.data(), 4} == "PACK"
+         && std::string_view{header.data() + 8, 4} == none;
+}
+
 std::string how_it_ended(const command_result& result) {
   if (!result.exit_code)
     return "ended by signal " + std::to_string(result.signal);
@@ -155,6 +184,15 @@ std::string how_it_ended(const command_result& result) {
 
 } // namespace
 
+// As the session's commands have it, so that its filters are found.
+std::vector<std::string> sandboxed_git::environment() const {
+  auto home = tools_.host->config.mode == sandbox_mode::none
+                ? (place_.directory / "home").string()
+                : std::string{sandbox::home_inside};
+  return {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+          "HOME=" + home, "LANG=C.UTF-8", "USER=greenroom"};
+}
+
 std::string sandboxed_git::run(json request, seconds timeout,
                                int stdout_fd) const {
   check_there(place_.checkout);
@@ -162,7 +200,7 @@ std::string sandboxed_git::run(json request, seconds timeout,
   auto input = memfd(request.dump());
   command what;
   what.argv = {tools_.program.string(), "session"};
-  what.env = {"LC_ALL=C"};
+  what.env = environment();
   what.stdin_fd = input.get();
   what.stdout_fd = stdout_fd;
   what.timeout = timeout;
@@ -174,6 +212,8 @@ std::string sandboxed_git::run(json request, seconds timeout,
                   "git took too long in the session's checkout, try again"};
   if (result.exit_code == for_the_user)
     throw refused{errc::conflict, sentence(result.err)};
+  if (result.exit_code == under_way)
+    throw refused{errc::operation_in_progress, sentence(result.err)};
   if (!result.ok())
     check_there(place_.checkout); // the session may have ended meanwhile
   if (!result.ok())
@@ -204,8 +244,8 @@ checkout_state sandboxed_git::state(const std::string& beside) const {
   return result;
 }
 
-std::string sandboxed_git::diff(const std::string& base) const {
-  auto text = run({{"op", "diff"}, {"base", base}}, seconds{25});
+std::string sandboxed_git::diff(const std::vector<std::string>& bases) const {
+  auto text = run({{"op", "diff"}, {"bases", bases}}, seconds{25});
   text.resize(std::min(text.size(), max_diff + max_sentence));
   return text;
 }
@@ -229,8 +269,10 @@ merge_forecast sandboxed_git::forecast_merge(const std::string& branch,
       result.answer = merge_answer::fast_forward;
       break;
     case static_cast<int>(merge_kind::merge):
-      result.answer =
-        result.files.empty() ? merge_answer::clean : merge_answer::conflict;
+      result.reason = sentence(answer.at("reason").get<std::string>());
+      result.answer = result.files.empty() && result.reason.empty()
+                        ? merge_answer::clean
+                        : merge_answer::conflict;
       break;
     case static_cast<int>(merge_kind::unrelated):
       result.answer = merge_answer::conflict;
@@ -257,11 +299,13 @@ saved_work sandboxed_git::save(const save_request& request) const {
   auto line = first_line(file.get());
   auto answer = parse(line);
   saved_work result;
-  result.named = named_work(answer.at("named"));
+  result.named = named_objects(answer.at("named"));
+  result.note = optional_sentence(answer, "note");
+  result.lfs = optional_sentence(answer, "lfs");
   if (!request.branch.empty())
     result.tip = commit_or_null(answer.at("tip"));
   auto begin = static_cast<off_t>(line.size() + 1);
-  if (size_of(file.get()) > begin) {
+  if (size_of(file.get()) > begin && !is_empty_pack(file.get(), begin)) {
     if (::lseek(file.get(), begin, SEEK_SET) != begin)
       fail("cannot read a session's pack");
     result.pack = std::move(file);

@@ -10,10 +10,13 @@
 // written.
 //
 // Errors: refused(conflict) with a sentence for the user where the repository
-// is in the way, refused(timeout); other exceptions for what the machine did.
+// is in the way, refused(operation_in_progress), refused(timeout); other
+// exceptions for what the machine did.
 #pragma once
 
 #include "runtime/base/fd.hpp"
+#include "runtime/git/common/author.hpp"
+#include "runtime/git/inside/named_work.hpp"
 #include "runtime/git/inside/repo.hpp"
 #include "runtime/sandbox/plan.hpp"
 
@@ -22,7 +25,6 @@
 #include <chrono>
 #include <cstddef>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,6 +53,7 @@ struct merge_forecast {
   merge_answer answer = merge_answer::up_to_date;
   std::string commit;             // the branch's tip; empty: it has none
   std::vector<std::string> files; // in conflict; none: no common history
+  std::string reason;             // why else it cannot be merged, or empty
 };
 
 struct save_request {
@@ -64,8 +67,10 @@ struct save_request {
 
 struct saved_work {
   std::optional<std::string> tip; // of save_request::branch
-  // As named_commits gives them, and `tree`: what is not committed.
-  std::map<std::string, std::string> named;
+  // Each name once. Names and what they hold are fit for references and users.
+  std::vector<named_object> named;
+  std::optional<std::string> note; // what could not be looked at
+  std::optional<std::string> lfs;  // a file of the branch that Git LFS keeps
   // What all of these have and the known commits have not, as one pack: a file
   // without a name that stands where the pack begins. nullopt: nothing.
   std::optional<unique_fd> pack;
@@ -84,7 +89,7 @@ public:
   checkout_state state(const std::string& beside) const;
 
   /// See diff_work. 25 s.
-  std::string diff(const std::string& base) const;
+  std::string diff(const std::vector<std::string>& bases) const;
 
   /// See preview_merge. 25 s.
   merge_forecast forecast_merge(const std::string& branch,
@@ -94,6 +99,7 @@ public:
   saved_work save(const save_request& request) const;
 
 private:
+  std::vector<std::string> environment() const;
   std::string run(nlohmann::json request, std::chrono::seconds timeout,
                   int stdout_fd = -1) const;
   nlohmann::json ask(nlohmann::json request,

@@ -47,13 +47,16 @@ git::author author_of(const caller& by) {
 // What the user has to know of rescued work; for the log too.
 std::string note_of(const std::string& session_id,
                     const git::rescue_result& result) {
-  if (!result.upstream_failure)
-    return {};
-  spdlog::warn("session {}: rescued work is in the mirror only: {}", session_id,
-               *result.upstream_failure);
-  return "the rescue refs are in this node's mirror only, the upstream has "
-         "them not: "
-         + *result.upstream_failure;
+  std::string note;
+  if (result.upstream_failure)
+    note = "the rescue refs are in this node's mirror only, the upstream does "
+           "not have them: "
+           + *result.upstream_failure;
+  if (result.note)
+    note += (note.empty() ? "" : "; ") + *result.note;
+  if (!note.empty())
+    spdlog::warn("session {}: {}", session_id, note);
+  return note;
 }
 
 ordered_json or_null(const auto& value) {
@@ -322,9 +325,20 @@ git_answer git_service::run(const ask_checkout& request) {
     case git_question::diff:
       break;
   }
+  return {shared_text{diff(request)}};
+}
+
+// From where HEAD left what it began with, or the default branch, whichever is
+// later: after a rebase other people's changes are no part of it.
+std::string git_service::diff(const ask_checkout& request) {
   const auto& session = request.session;
-  return {shared_text{
-    in_session(session, open(request.project)).diff(session.base_commit)}};
+  auto mirror = open(request.project);
+  std::vector<std::string> bases;
+  if (!session.base_commit.empty())
+    bases.push_back(session.base_commit);
+  if (auto tip = mirror.resolve_branch(request.project.default_branch))
+    bases.push_back(*tip);
+  return in_session(session, mirror).diff(bases);
 }
 
 // HEAD is compared with the upstream's branch of the session's name, and while

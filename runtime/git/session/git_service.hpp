@@ -74,6 +74,7 @@ private:
                                 const git::mirror& mirror) const;
   std::optional<std::uint32_t> seen_owner() const;
   std::string state(const ask_checkout& request);
+  std::string diff(const ask_checkout& request);
   std::string mergeability(const ask_checkout& request);
   void remove_groups_of(const std::string& id) const;
 

@@ -5,6 +5,8 @@
 #include "messages/ids.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/config/config.hpp"
+#include "runtime/git/inside/looking.hpp"
+#include "runtime/git/inside/saving.hpp"
 #include "runtime/git/session/checkin.hpp"
 #include "runtime/git/session/checkout.hpp"
 #include "runtime/sandbox/assets.hpp"
@@ -19,6 +21,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -87,6 +91,48 @@ inline std::vector<std::string> names_of(const git::rescue_result& result) {
   for (const auto& kept : result.refs)
     names.push_back(kept.ref);
   return names;
+}
+
+// The parts of greenroom-git, called in this process.
+
+struct commit_result {
+  std::string commit; // HEAD afterwards
+  bool created = false;
+};
+
+inline std::string head_of(const fs::path& top) {
+  auto result = try_git(top, {"rev-parse", "-q", "--verify", "HEAD"});
+  return result.ok() ? result.out.substr(0, 40) : "";
+}
+
+/// As check-in does it, on the branch that is checked out.
+inline commit_result commit_all(const git::session_place& place,
+                                const git::author& by,
+                                const std::string& message) {
+  auto before = head_of(place.checkout);
+  auto branch = run_git(place.checkout, {"symbolic-ref", "--short", "HEAD"});
+  git::save_work(place, {by, branch, message, "Rescued", {}});
+  auto after = head_of(place.checkout);
+  return {after, after != before};
+}
+
+inline std::map<std::string, std::string>
+saved_names(const git::session_place& place, const git::author& by,
+            const std::string& message) {
+  std::map<std::string, std::string> result;
+  for (const auto& one :
+       git::save_work(place, {by, {}, {}, message, {}}).named.objects)
+    result[one.name] = one.id;
+  return result;
+}
+
+/// As rescue does it; nullopt: there is nothing that is not committed.
+inline std::optional<std::string> save_tree(const git::session_place& place,
+                                            const git::author& by,
+                                            const std::string& message) {
+  auto all = saved_names(place, by, message);
+  auto found = all.find("tree");
+  return found == all.end() ? std::nullopt : std::optional{found->second};
 }
 
 /// Runs a hidden test case of this program in a process that dies at a

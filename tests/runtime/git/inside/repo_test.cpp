@@ -7,11 +7,8 @@
 using namespace greenroom;
 using namespace greenroom::test;
 using greenroom::git::branch_tip;
-using greenroom::git::commit_all;
 using greenroom::git::install_checkout;
 using greenroom::git::make_checkout;
-using greenroom::git::named_commits;
-using greenroom::git::save_tree;
 using greenroom::git::session_place;
 using greenroom::git::status;
 
@@ -43,16 +40,22 @@ public:
     REQUIRE(run_command({{"chown", "-R", "65534:65534", top.string()}}).ok());
     REQUIRE(::seteuid(65534) == 0);
     changed_ = true;
+    // git reads the configuration of a home, which must be theirs.
+    home_ = std::getenv("HOME") != nullptr ? std::getenv("HOME") : "/";
+    ::setenv("HOME", top.c_str(), 1);
   }
   as_somebody(const as_somebody&) = delete;
   as_somebody& operator=(const as_somebody&) = delete;
   ~as_somebody() {
-    if (changed_)
-      CHECK(::seteuid(0) == 0);
+    if (!changed_)
+      return;
+    CHECK(::seteuid(0) == 0);
+    ::setenv("HOME", home_.c_str(), 1);
   }
 
 private:
   bool changed_ = false;
+  std::string home_;
 };
 
 } // namespace
@@ -263,50 +266,14 @@ TEST_CASE("the first commit of an empty repository can be made") {
   CHECK(status(place).head == std::nullopt);
   CHECK(status(place).branch == "first");
   CHECK_FALSE(commit_all(place, w.user, "Empty").created);
-  CHECK(save_tree(place, w.user, "Empty") == std::nullopt);
-  CHECK_FALSE(named_commits(place).contains("heads/first"));
+  auto names = saved_names(place, w.user, "Empty");
+  CHECK_FALSE(names.contains("tree"));
+  CHECK_FALSE(names.contains("heads/first"));
   write(place.checkout / "a", "a\n");
   CHECK(save_tree(place, w.user, "Saved"));
   auto done = commit_all(place, w.user, "First");
   CHECK(done.created);
   CHECK(branch_tip(place, "first") == done.commit);
-}
-
-TEST_CASE("submodules stay, and embedded repositories are left out") {
-  world w;
-  auto place = w.session("main");
-  const auto& top = place.checkout;
-  run_git(top, {"-c", "protocol.file.allow=always", "submodule", "add", "-q",
-                w.upstream.string(), "sub"});
-  run_git(top, {"commit", "-qm", "A submodule"});
-  write(top / "sub/changed", "inside the submodule\n");
-  run_git(top, {"init", "-q", "nested"});
-  write(top / "nested/file", "nested\n");
-  write(top / "nested/x.o", "ignored\n");
-  write(top / "nested/deep/file", "deep\n");
-  run_git(top / "nested", {"add", "-A"});
-  run_git(top / "nested", {"commit", "-qm", "Nested"});
-  write(top / "plain", "plain\n");
-
-  CHECK(status(place).dirty_files == 2);
-  auto done = commit_all(place, w.user, "Plain");
-  CHECK(done.created);
-  auto files = tree_of(place, "HEAD");
-  CHECK(lists(files, "plain"));
-  CHECK(lists(files, "sub"));
-  CHECK_FALSE(lists(files, "nested"));
-  CHECK_FALSE(lists(files, "nested/file"));
-  CHECK(run_git(top, {"ls-tree", "HEAD", "sub"}).starts_with("160000"));
-
-  // A rescue takes the embedded files: they are nowhere else.
-  auto saved = save_tree(place, w.user, "Saved");
-  REQUIRE(saved);
-  files = tree_of(place, *saved);
-  CHECK(lists(files, "nested/file"));
-  CHECK(lists(files, "nested/deep/file"));
-  CHECK_FALSE(lists(files, "nested/x.o"));
-  CHECK(files.find(".git/") == std::string::npos);
-  CHECK_FALSE(commit_all(place, w.user, "Nothing").created);
 }
 
 TEST_CASE("a saved tree leaves HEAD, index and work tree alone") {
@@ -349,7 +316,7 @@ TEST_CASE("a saved tree takes what git was told to overlook") {
   CHECK(content(place, *saved + ":src/part2/file2.txt") == "line 2");
 }
 
-TEST_CASE("a merge in progress is concluded with both its parents") {
+TEST_CASE("a merge in progress is not committed, but it can be saved") {
   world w;
   auto place = w.session("main");
   const auto& top = place.checkout;
@@ -358,11 +325,13 @@ TEST_CASE("a merge in progress is concluded with both its parents") {
   run_git(top, {"commit", "-qm", "Mine"});
   auto mine = head(place);
   run_git(top, {"merge", "-q", "--no-ff", "--no-commit", "origin/feature/x"});
-  auto done = commit_all(place, w.user, "Merged");
-  CHECK(done.created);
-  CHECK(run_git(top, {"log", "-1", "--format=%P"})
+  CHECK_THROWS_AS(commit_all(place, w.user, "Merged"),
+                  greenroom::git::operation_fault);
+  CHECK(fs::exists(top / ".git/MERGE_HEAD"));
+  auto saved = save_tree(place, w.user, "Saved");
+  REQUIRE(saved);
+  CHECK(run_git(top, {"log", "-1", "--format=%P", *saved})
         == mine + ' ' + w.upstream_at("refs/heads/feature/x"));
-  CHECK_FALSE(fs::exists(top / ".git/MERGE_HEAD"));
 }
 
 TEST_CASE("a merge with conflicts is not committed, but it can be saved") {
@@ -377,8 +346,7 @@ TEST_CASE("a merge with conflicts is not committed, but it can be saved") {
   run_git(top, {"checkout", "-q", "feature/x"});
   CHECK_FALSE(try_git(top, {"merge", "-q", "other"}).ok());
   auto what = refusal_of([&] { commit_all(place, w.user, "Half"); });
-  CHECK(what.code == errc::conflict);
-  CHECK_THAT(what.message, Catch::Contains("`feature`"));
+  CHECK_THAT(what.message, Catch::Contains("git merge --abort"));
   CHECK(head(place) == at);
   auto saved = save_tree(place, w.user, "Saved");
   REQUIRE(saved);
@@ -401,8 +369,8 @@ TEST_CASE("files that cannot be read are named") {
       auto what = refusal_of(call);
       CHECK(what.code == errc::conflict);
       CHECK_THAT(what.message,
-                 Catch::Contains("`secret`") || Catch::Contains("`empty`"));
-      CHECK_THAT(what.message, Catch::Contains("`bin/tool`"));
+                 Catch::Contains("secret") && Catch::Contains("empty"));
+      CHECK_THAT(what.message, Catch::Contains("bin/"));
     }
     fs::permissions(place.checkout / "bin", fs::perms{0755});
   }
@@ -425,7 +393,7 @@ TEST_CASE("a directory that cannot be looked into is named, not left out") {
            [&] { save_tree(place, w.user, "All"); }}) {
       auto what = refusal_of(call);
       CHECK(what.code == errc::conflict);
-      CHECK_THAT(what.message, Catch::Contains("`new/closed/"));
+      CHECK_THAT(what.message, Catch::Contains("new/closed/"));
       CHECK_THAT(what.message, !Catch::Contains("build"));
     }
     for (auto dir : {"new/closed", "build/closed"})
@@ -449,37 +417,6 @@ TEST_CASE("a lock that a killed git left holds neither commit nor rescue up") {
   CHECK(run_git(place.checkout, {"status", "--porcelain"}).empty());
 }
 
-TEST_CASE("a commit knows whether it has left anything out") {
-  world w;
-  auto place = w.session("main");
-  write(place.checkout / "a", "a\n");
-  CHECK(commit_all(place, w.user, "All").whole);
-  CHECK(commit_all(place, w.user, "All").whole);
-  SECTION("a repository in the checkout") {
-    run_git(place.checkout, {"init", "-q", "nested"});
-    write(place.checkout / "nested/file", "nested\n");
-  }
-  SECTION("a file that git is not to look at") {
-    run_git(place.checkout, {"update-index", "--assume-unchanged", "a"});
-    write(place.checkout / "a", "other\n");
-  }
-  CHECK_FALSE(commit_all(place, w.user, "All").whole);
-  CHECK(save_tree(place, w.user, "Saved"));
-}
-
-TEST_CASE("a broken index stops a commit but not a rescue") {
-  world w;
-  auto place = w.session("main");
-  write(place.checkout / "a", "a\n");
-  write(place.checkout / ".git/index", "rubbish");
-  CHECK_THROWS_AS(commit_all(place, w.user, "All"), std::runtime_error);
-  auto saved = save_tree(place, w.user, "Saved");
-  REQUIRE(saved);
-  fs::remove(place.checkout / ".git/index");
-  CHECK(content(place, *saved + ":a") == "a");
-  CHECK(content(place, *saved + ":bin/tool") == "#!/bin/sh\necho tool");
-}
-
 TEST_CASE("all that has a name is found: branches, tags, stashes, HEAD") {
   world w;
   auto place = w.session("main");
@@ -493,10 +430,10 @@ TEST_CASE("all that has a name is found: branches, tags, stashes, HEAD") {
   }
   run_git(top, {"checkout", "-q", "--detach"});
   run_git(top, {"commit", "-q", "--allow-empty", "-m", "Detached"});
-  auto found = named_commits(place);
+  auto found = saved_names(place, w.user, "Saved");
   CHECK(found["heads/main"] == main);
   CHECK(found["heads/side"] == main);
-  CHECK(found["tags/mine"] == main);
+  CHECK(found["tags/mine"] == run_git(top, {"rev-parse", "mine"}));
   CHECK(found["stash"] == run_git(top, {"rev-parse", "stash@{0}"}));
   CHECK(found["stash-1"] == run_git(top, {"rev-parse", "stash@{1}"}));
   CHECK(found["detached"] == head(place));

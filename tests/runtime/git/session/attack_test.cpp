@@ -5,12 +5,7 @@
 
 using namespace greenroom;
 using namespace greenroom::test;
-using greenroom::git::branch_tip;
-using greenroom::git::commit_all;
-using greenroom::git::named_commits;
-using greenroom::git::save_tree;
 using greenroom::git::session_place;
-using greenroom::git::status;
 
 namespace {
 
@@ -30,10 +25,7 @@ struct attacked {
   // Everything that opens the repository refuses, with this in the sentence.
   void refuses(const std::string& sentence) {
     for (const auto& call : std::vector<std::function<void()>>{
-           [&] { status(place); }, [&] { commit_all(place, w.user, "All"); },
-           [&] { save_tree(place, w.user, "All"); },
-           [&] { branch_tip(place, "main"); }, [&] { named_commits(place); },
-           [&] { rescue(w.rescue_of(place)); },
+           [&] { w.in(place).state(""); }, [&] { rescue(w.rescue_of(place)); },
            [&] {
              checkin(
                w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
@@ -42,6 +34,29 @@ struct attacked {
       CHECK(what.code == errc::conflict);
       CHECK_THAT(what.message, Catch::Contains(sentence));
     }
+  }
+
+  // What the session has may work or not: it gets nowhere else.
+  void try_all() {
+    for (const auto& call : std::vector<std::function<void()>>{
+           [&] { w.in(place).state(""); },
+           [&] { w.in(place).diff({w.upstream_at("refs/heads/main")}); },
+           [&] { rescue(w.rescue_of(place)); },
+           [&] {
+             checkin(
+               w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
+           }})
+      try {
+        call();
+      } catch (const refused& what) {
+        CHECK(what.code() != errc::internal);
+      }
+  }
+
+  bool commit() {
+    auto before = head_of(place.checkout);
+    w.in(place).save({w.user, w.mirror.tips(), "main", "All", "Rescued"});
+    return head_of(place.checkout) != before;
   }
 
   world w;
@@ -62,7 +77,7 @@ std::string snapshot(const fs::path& top) {
 
 } // namespace
 
-TEST_CASE("hooks, fsmonitor and filters of a session never run") {
+TEST_CASE("hooks, fsmonitor and filters of a session never run outside") {
   attacked a;
   const auto& top = a.place.checkout;
   auto base = a.w.upstream_at("refs/heads/main");
@@ -90,12 +105,13 @@ TEST_CASE("hooks, fsmonitor and filters of a session never run") {
   write(top / ".gitattributes", "* filter=evil diff=evil merge=evil\n");
   write(top / "bin/tool", "changed\n");
 
-  status(a.place);
-  auto done = checkin(a.w.checkin_of(a.place, "main", base));
-  CHECK(done.changed);
-  CHECK(a.w.upstream_at("refs/heads/main") == done.commit);
-  write(top / "later", "later\n");
-  CHECK(rescue(a.w.rescue_of(a.place)).refs.size() == 1);
+  if (a.w.tools.host->config.mode == sandbox_mode::none) {
+    WARN("no sandbox on this machine: everything runs outside");
+    return;
+  }
+  // What is required and cannot be run is refused.
+  a.try_all();
+  CHECK(a.w.upstream_at("refs/heads/main") == base);
   CHECK_FALSE(fs::exists(a.canary));
   // The canary does sing where somebody lets it.
   try_git(top, {"status"});
@@ -112,64 +128,58 @@ TEST_CASE("a session's configuration leads nowhere else") {
           + "\n[include]\n\tpath = " + (a.w.dir.path() / "included").string()
           + "\n[extensions]\n\tnonsense = true\n");
   auto before = snapshot(other);
-  auto done = commit_all(a.place, a.w.user, "All");
-  CHECK(done.created);
-  CHECK(status(a.place).dirty_files == 0);
+  a.try_all();
   CHECK(snapshot(other) == before);
 }
 
-TEST_CASE("a .git that is no directory is refused") {
+TEST_CASE("a .git that is another's leads nowhere") {
   attacked a;
   auto base = a.w.session("feature/x");
   auto other = base.checkout / ".git";
   auto before = snapshot(base.checkout);
   SECTION("missing") {
     fs::remove_all(a.git_dir());
-    a.refuses("`.git` is missing");
+    a.refuses("not a git repository");
   }
   SECTION("a file that leads to another session's") {
     fs::remove_all(a.git_dir());
     write(a.git_dir(), "gitdir: " + other.string() + '\n');
-    a.refuses("`.git` is not a directory");
+    a.try_all();
   }
   SECTION("a link to another session's") {
     fs::remove_all(a.git_dir());
     fs::create_symlink(other, a.git_dir());
-    a.refuses("`.git` is not a directory");
+    a.try_all();
   }
   SECTION("a link to the mirror") {
     fs::remove_all(a.git_dir());
     fs::create_symlink(a.w.mirror.path(), a.git_dir());
-    a.refuses("`.git` is not a directory");
+    a.try_all();
   }
   SECTION("an empty directory") {
     fs::remove_all(a.git_dir());
     fs::create_directory(a.git_dir());
-    a.refuses("no HEAD");
+    a.refuses("not a git repository");
   }
   CHECK(snapshot(base.checkout) == before);
 }
 
-TEST_CASE("links inside .git are refused and not followed") {
+TEST_CASE("links inside .git lead nowhere") {
   attacked a;
   auto victim = a.w.session("feature/x");
   auto theirs = victim.checkout / ".git";
   auto before = snapshot(victim.checkout);
-  auto mirror_before = snapshot(a.w.mirror.path());
   auto aside = a.w.dir.path() / "aside";
-  for (const std::string name :
-       {"objects", "refs", "logs", "index", "HEAD", "info", "refs/heads",
-        "refs/heads/main", "logs/HEAD", "objects/pack", "packed-refs",
-        "config"}) {
+  for (const std::string name : {"objects", "refs", "index", "HEAD",
+                                 "refs/heads/main", "objects/pack", "config"}) {
     CAPTURE(name);
     fs::rename(a.git_dir() / name, aside);
     fs::create_symlink(theirs / name, a.git_dir() / name);
-    a.refuses("`.git/" + name + "` is neither a file nor a directory");
-    fs::remove(a.git_dir() / name);
+    a.try_all();
+    fs::remove_all(a.git_dir() / name);
     fs::rename(aside, a.git_dir() / name);
   }
   CHECK(snapshot(victim.checkout) == before);
-  CHECK(snapshot(a.w.mirror.path()) == mirror_before);
 }
 
 TEST_CASE("a FIFO in .git holds nobody up") {
@@ -192,30 +202,32 @@ TEST_CASE("a FIFO in the work tree is left out") {
   REQUIRE(::mkfifo((a.place.checkout / "pipe").c_str(), 0600) == 0);
   fs::remove(a.place.checkout / "empty");
   REQUIRE(::mkfifo((a.place.checkout / "empty").c_str(), 0600) == 0);
-  CHECK(commit_all(a.place, a.w.user, "All").created);
-  CHECK(status(a.place).dirty_files == 0);
+  CHECK(a.commit());
+  CHECK(a.w.in(a.place).state("").dirty_files == 1); // "empty" is gone
 }
 
-TEST_CASE("a session borrows from its own mirror only") {
+TEST_CASE("whatever a session borrows, it gets nowhere else") {
   attacked a;
   auto alternates = a.git_dir() / "objects/info/alternates";
   auto own = read(alternates);
+  auto before = snapshot(a.w.work());
   SECTION("another store") {
     write(alternates, "/nonexistent/objects\n");
-    a.refuses("alternates");
+    a.try_all();
   }
   SECTION("one more store") {
     write(alternates, own + (a.w.work() / ".git/objects").string() + '\n');
-    a.refuses("alternates");
+    a.try_all();
   }
   SECTION("none: the mirror's objects are lent all the same") {
     fs::remove(alternates);
-    CHECK(commit_all(a.place, a.w.user, "All").created);
+    CHECK(a.commit());
   }
   SECTION("another repository's common directory") {
     write(a.git_dir() / "commondir", (a.w.work() / ".git").string() + '\n');
-    a.refuses("commondir");
+    a.try_all();
   }
+  CHECK(snapshot(a.w.work()) == before);
 }
 
 TEST_CASE("corrupt repositories fail with a sentence and change nothing") {
@@ -238,7 +250,7 @@ TEST_CASE("corrupt repositories fail with a sentence and change nothing") {
     write(a.git_dir() / "packed-refs", "rubbish\n");
   }
   SECTION("a commit's objects are broken") {
-    auto done = commit_all(a.place, a.w.user, "All");
+    CHECK(a.commit());
     auto blob = run_git(a.place.checkout, {"rev-parse", "HEAD:work"});
     auto path = a.git_dir() / "objects" / blob.substr(0, 2) / blob.substr(2);
     fs::permissions(path, fs::perms{0644});
@@ -257,13 +269,7 @@ TEST_CASE("a HEAD that leads out of refs is not followed") {
   auto outside = a.place.checkout / "outside";
   write(outside, base + '\n');
   write(a.git_dir() / "HEAD", "ref: ../outside\n");
-  // It is on no branch, and as if there were no commit yet: all files are new,
-  // and saved.
-  auto done = checkin(a.w.checkin_of(a.place, "main", base));
-  CHECK(done.commit == base);
-  CHECK(names_of(done.rescued)
-        == std::vector<std::string>{a.w.rescue_ref("tree")});
-  CHECK(names_of(rescue(a.w.rescue_of(a.place))) == names_of(done.rescued));
+  a.refuses("not a git repository");
   CHECK(read(outside) == base + '\n');
   CHECK(a.w.upstream_at("refs/heads/main") == base);
 }

@@ -3,7 +3,6 @@
 using namespace greenroom;
 using namespace greenroom::test;
 using greenroom::git::checkin;
-using greenroom::git::commit_all;
 using greenroom::git::install_checkout;
 using greenroom::git::make_checkout;
 using greenroom::git::mirror;
@@ -263,20 +262,6 @@ TEST_CASE("check-in takes the session's branch and rescues the rest") {
   CHECK(w.upstream_at(w.rescue_ref("heads/side")) == side);
   CHECK(content(w.upstream, w.rescue_ref("tree") + ":dirty") == "dirty");
   CHECK(content(w.upstream, w.rescue_ref("stash") + ":empty") == "stashed");
-}
-
-TEST_CASE("check-in rescues an embedded repository's files") {
-  world w;
-  auto place = w.session("main");
-  run_git(place.checkout, {"init", "-q", "nested"});
-  write(place.checkout / "nested/file", "nested\n");
-  write(place.checkout / "mine", "mine\n");
-  auto done =
-    checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
-  CHECK(names_of(done.rescued)
-        == std::vector<std::string>{w.rescue_ref("tree")});
-  CHECK(content(w.mirror.path(), w.rescue_ref("tree") + ":nested/file")
-        == "nested");
 }
 
 TEST_CASE("check-in with the upstream out of reach can be tried again") {

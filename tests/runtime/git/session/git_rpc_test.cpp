@@ -87,7 +87,7 @@ TEST_CASE("asking changes nothing in the checkout") {
   };
   auto before = files();
   w.in(place).state(moved);
-  w.in(place).diff(base);
+  w.in(place).diff({base});
   CHECK(w.in(place).forecast_merge("main", moved).answer
         == merge_answer::conflict);
   CHECK(files() == before);
@@ -111,13 +111,13 @@ TEST_CASE("a diff has commits, changes and new files, ignored ones not") {
   world w;
   auto place = w.session("main");
   auto base = w.upstream_at("refs/heads/main");
-  CHECK(w.in(place).diff(base).empty());
+  CHECK(w.in(place).diff({base}).empty());
   commit(place.checkout, "committed", "in a commit\n");
   write(place.checkout / "empty", "not empty\n");
   write(place.checkout / "new/file", "untracked\n");
   write(place.checkout / "x.o", "ignored\n");
   fs::remove(place.checkout / "src/part0/file0.txt");
-  auto text = w.in(place).diff(base);
+  auto text = w.in(place).diff({base});
   for (const auto* line : {"+in a commit\n", "+not empty\n", "+untracked\n",
                            "-line 0\n", "diff --git a/new/file b/new/file\n"})
     CHECK_THAT(text, Catch::Contains(line));
@@ -137,7 +137,7 @@ TEST_CASE("a diff that is too long is cut at a line and says so") {
   for (int i = 0; i < 60'000; ++i)
     text += line + '\n';
   write(place.checkout / "long", text);
-  auto diff = w.in(place).diff(w.upstream_at("refs/heads/main"));
+  auto diff = w.in(place).diff({w.upstream_at("refs/heads/main")});
   CHECK(diff.size() > 4'000'000);
   CHECK(diff.size() < (4 << 20) + 100);
   CHECK(diff.ends_with('+' + line
@@ -237,11 +237,14 @@ TEST_CASE("answers that are no answers are not believed") {
   const std::string id(40, 'a');
   auto script = GENERATE_COPY(
     as<std::string>{}, "true", "echo rubbish", "echo '[1]'", "echo '{}'",
-    R"(echo '{"tip":"xyz","named":{}}')",
-    R"(echo '{"tip":"../../x","named":{}}')", R"(echo '{"tip":5,"named":{}}')",
-    "echo '{\"tip\":null,\"named\":{\"../x\":\"" + id + "\"}}'",
-    "echo '{\"tip\":null,\"named\":{\"heads/../x\":\"" + id + "\"}}'",
-    "echo '{\"tip\":null,\"named\":{\"stash-1/x\":\"" + id + "\"}}'",
+    R"(echo '{"tip":"xyz","named":[]}')",
+    R"(echo '{"tip":"../../x","named":[]}')", R"(echo '{"tip":5,"named":[]}')",
+    "echo '{\"tip\":null,\"named\":[{\"name\":\"../x\",\"id\":\"" + id
+      + "\",\"holds\":\"\"}]}'",
+    "echo '{\"tip\":null,\"named\":[{\"name\":\"heads/../x\",\"id\":\"" + id
+      + "\",\"holds\":\"\"}]}'",
+    "echo '{\"tip\":null,\"named\":[{\"name\":\"stash-1/x\",\"id\":\"" + id
+      + "\",\"holds\":\"\"}]}'",
     "yes | head -c 20000000", "exit 1", "exit 125", "kill -9 $$");
   CAPTURE(script);
   liar l{script};
@@ -255,20 +258,20 @@ TEST_CASE("answers that are no answers are not believed") {
 }
 
 TEST_CASE("a good answer in the form of those above is believed") {
-  liar l{"echo '{\"tip\":null,\"named\":{\"stash-1\":\"" + std::string(40, 'a')
-         + "\"}}'"};
+  liar l{"echo '{\"tip\":null,\"named\":[{\"name\":\"stash-1\",\"id\":\""
+         + std::string(40, 'a') + "\",\"holds\":\"\"}]}'"};
   auto saved = l.git->save({l.w.user, {}, "main", "Message", "Rescue"});
   CHECK(saved.named.size() == 1);
 }
 
 TEST_CASE("a sentence from a session is one plain line") {
   liar l{R"(printf 'first\033[2J\tline\nsecond' >&2; exit 3)"};
-  CHECK(refusal_of([&] { l.git->diff(""); }).message == "first [2J line");
+  CHECK(refusal_of([&] { l.git->diff({}); }).message == "first [2J line");
 }
 
 TEST_CASE("a pack that is no pack stays out of the mirror") {
-  liar l{"echo '{\"named\":{\"tree\":\"" + std::string(40, 'a')
-         + "\"}}'; head -c 100000 /dev/urandom"};
+  liar l{"echo '{\"named\":[{\"name\":\"tree\",\"id\":\"" + std::string(40, 'a')
+         + "\",\"holds\":\"\"}]}'; head -c 100000 /dev/urandom"};
   auto what = refusal_of([&] { rescue(l.w.rescue_of(l.place)); });
   CHECK(what.code == errc::conflict);
   CHECK_THAT(what.message, Catch::Contains("not sound"));

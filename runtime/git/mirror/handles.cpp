@@ -1,4 +1,4 @@
-#include "runtime/git/common/handles.hpp"
+#include "runtime/git/mirror/handles.hpp"
 
 #include "runtime/base/fd.hpp"
 

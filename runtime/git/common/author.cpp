@@ -1,10 +1,11 @@
-#include "runtime/git/common/signatures.hpp"
+#include "runtime/git/common/author.hpp"
+
+#include <utility>
 
 namespace greenroom::git {
 
 namespace {
 
-// As git takes it: no line breaks or angle brackets.
 std::string clean(std::string text, const char* fallback) {
   std::erase_if(text, [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == '<' || c == '>'
@@ -16,12 +17,9 @@ std::string clean(std::string text, const char* fallback) {
 
 } // namespace
 
-signature_handle sign(const author& by) {
-  signature_handle result;
-  check(git_signature_now(receive(result), clean(by.name, "greenroom").c_str(),
-                          clean(by.email, "greenroom@localhost").c_str()),
-        "cannot sign a commit");
-  return result;
+author as_git_takes_it(author by) {
+  return {clean(std::move(by.name), "greenroom"),
+          clean(std::move(by.email), "greenroom@localhost")};
 }
 
 } // namespace greenroom::git

@@ -1,12 +1,9 @@
-#include "runtime/git/common/diff_merge.hpp"
-
-#include <set>
+#include "runtime/git/mirror/diff_merge.hpp"
 
 namespace greenroom::git {
 
 namespace {
 
-constexpr std::size_t max_conflicts = 1000;
 constexpr git_off_t max_text_file = git_off_t{8} << 20;
 
 struct printer {
@@ -28,11 +25,6 @@ int print_line(const git_diff_delta*, const git_diff_hunk*,
     out.text += line->origin;
   out.text.append(line->content, line->content_len);
   return 0;
-}
-
-void add_path(std::set<std::string>& to, const git_index_entry* entry) {
-  if (entry != nullptr && to.size() < max_conflicts)
-    to.insert(entry->path);
 }
 
 } // namespace
@@ -79,40 +71,6 @@ merge_kind compare(git_repository* repo, const git_oid& target,
   if (git_oid_equal(&base, &target) != 0)
     return merge_kind::fast_forward;
   return merge_kind::merge;
-}
-
-merge_trial merge_trees(git_repository* repo, const git_oid& target,
-                        const git_oid& branch) {
-  commit_handle ours;
-  commit_handle theirs;
-  check(git_commit_lookup(receive(ours), repo, &target),
-        "cannot read commit " + to_hex(target));
-  check(git_commit_lookup(receive(theirs), repo, &branch),
-        "cannot read commit " + to_hex(branch));
-  git_merge_options options = GIT_MERGE_OPTIONS_INIT;
-  merge_trial result;
-  check(git_merge_commits(receive(result.index), repo, ours.get(), theirs.get(),
-                          &options),
-        "cannot merge two commits");
-  if (git_index_has_conflicts(result.index.get()) == 0)
-    return result;
-  conflicts_handle all;
-  check(git_index_conflict_iterator_new(receive(all), result.index.get()),
-        "cannot list conflicts");
-  std::set<std::string> paths;
-  for (;;) {
-    const git_index_entry* base = nullptr;
-    const git_index_entry* our = nullptr;
-    const git_index_entry* their = nullptr;
-    auto code = git_index_conflict_next(&base, &our, &their, all.get());
-    if (code == GIT_ITEROVER)
-      break;
-    check(code, "cannot list conflicts");
-    for (const auto* entry : {base, our, their})
-      add_path(paths, entry);
-  }
-  result.conflicts.assign(paths.begin(), paths.end());
-  return result;
 }
 
 } // namespace greenroom::git

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "runtime/git/common/author.hpp"
-#include "runtime/git/common/handles.hpp"
+#include "runtime/git/mirror/handles.hpp"
 
 namespace greenroom::git {
 

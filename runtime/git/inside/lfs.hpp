@@ -1,0 +1,32 @@
+// Files whose contents Git LFS keeps outside of git: in commits there is a
+// pointer, and the contents lie in `.git/lfs` until they are delivered.
+#pragma once
+
+#include "runtime/git/common/author.hpp"
+#include "runtime/git/inside/repo.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::git {
+
+struct lfs_file {
+  std::string path;
+  std::string oid;                // SHA-256 of the contents, 64 hex digits
+  std::filesystem::path contents; // empty: they are not here
+};
+
+/// Those that commits behind `tips` have and `known` ones have not. None where
+/// Git LFS has never been used.
+std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
+                                const std::vector<std::string>& tips,
+                                const std::vector<std::string>& known);
+
+/// A commit with the contents that are here, each under its oid; nullopt:
+/// there are none.
+std::optional<std::string> save_contents(const repo& in, const repo::facts& at,
+                                         const std::vector<lfs_file>& files,
+                                         const author& by);
+
+} // namespace greenroom::git

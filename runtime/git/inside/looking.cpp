@@ -1,0 +1,148 @@
+#include "runtime/git/inside/looking.hpp"
+
+#include "runtime/git/inside/staging.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace greenroom::git {
+
+namespace {
+
+constexpr const char* what_status_is = "tell the status of the checkout";
+constexpr const char* what_diff_is = "compare the checkout with its base";
+
+// Where the index cannot be read, one made from HEAD stands for it.
+command_result with_some_index(const repo& in, git_call call) {
+  auto result = in.run(call);
+  if (result.ok() || take_inventory(in))
+    return result;
+  scratch_index made{in, in.look(), false};
+  auto env = made.env();
+  call.env.insert(call.env.end(), env.begin(), env.end());
+  return in.run(call);
+}
+
+std::size_t number(std::string_view text) {
+  std::size_t result = 0;
+  std::from_chars(text.data(), text.data() + text.size(), result);
+  return result;
+}
+
+void cut(std::string& text) {
+  if (text.size() <= max_diff)
+    return;
+  text.resize(text.find_last_of('\n', max_diff) + 1);
+  text += "\n(cut here: the diff is longer than 4 MiB)\n";
+}
+
+// Untracked files show in a diff once an index notes that they are meant.
+void note_untracked(const repo& in, const std::vector<std::string>& env) {
+  auto others = in.ask(
+    {{"ls-files", "-o", "--exclude-standard", "-z"}, {}, env}, what_diff_is);
+  std::string paths;
+  for (const auto& path : split(others, '\0'))
+    if (!path.ends_with('/')) // another repository
+      paths += path + '\0';
+  if (paths.empty())
+    return;
+  auto literal = env;
+  literal.push_back("GIT_LITERAL_PATHSPECS=1");
+  in.ask({{"add", "--intent-to-add", "--sparse", "--pathspec-from-file=-",
+           "--pathspec-file-nul"},
+          paths,
+          literal},
+         what_diff_is);
+}
+
+std::string diff_from(const repo& in, const std::string& base,
+                      const std::vector<std::string>& env) {
+  auto result = in.run({{"-c",
+                         "core.bigFileThreshold=8m",
+                         "-c",
+                         "diff.noprefix=false",
+                         "-c",
+                         "diff.mnemonicPrefix=false",
+                         "diff",
+                         "--no-ext-diff",
+                         "--no-textconv",
+                         "--no-color",
+                         "--src-prefix=a/",
+                         "--dst-prefix=b/",
+                         "--unified=3",
+                         "--find-renames",
+                         "--submodule=short",
+                         "--no-relative",
+                         "-O/dev/null",
+                         "--patch",
+                         base,
+                         "--"},
+                        {},
+                        env,
+                        -1,
+                        max_diff + 65536});
+  if (!result.ok())
+    fail(what_diff_is, result);
+  return std::move(result.out);
+}
+
+} // namespace
+
+checkout_status status(const session_place& place) {
+  auto in = repo::of(place);
+  auto result = with_some_index(
+    in, {{"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all",
+          "--no-renames", "--no-ahead-behind", "--ignore-submodules=none"}});
+  if (!result.ok())
+    fail(what_status_is, result);
+  constexpr std::string_view oid = "# branch.oid ";
+  constexpr std::string_view head = "# branch.head ";
+  checkout_status found;
+  for (const auto& line : split(result.out, '\0'))
+    if (line.starts_with(oid)) {
+      if (auto value = line.substr(oid.size()); value != "(initial)")
+        found.head = value;
+    } else if (line.starts_with(head)) {
+      if (auto value = line.substr(head.size()); value != "(detached)")
+        found.branch = value;
+    } else if (!line.starts_with("# ")) {
+      ++found.dirty_files;
+    }
+  return found;
+}
+
+divergence compare_head(const session_place& place, const std::string& commit) {
+  auto text = repo::of(place).ask(
+    {{"rev-list", "--left-right", "--count", "HEAD..." + commit, "--"}},
+    "compare HEAD with the upstream");
+  auto tab = std::min(text.find('\t'), text.size());
+  return {
+    number(std::string_view{text}.substr(0, tab)),
+    number(std::string_view{text}.substr(std::min(tab + 1, text.size())))};
+}
+
+std::string diff_work(const session_place& place,
+                      const std::vector<std::string>& bases) {
+  auto in = repo::of(place);
+  auto at = in.look();
+  scratch_index index{in, at, take_inventory(in).has_value()};
+  note_untracked(in, index.env());
+  std::string base;
+  if (!bases.empty()) {
+    git_call call{{"merge-base", "HEAD"}};
+    call.args.insert(call.args.end(), bases.begin(), bases.end());
+    base = in.find(call).value_or(bases.front());
+  }
+  auto text = diff_from(in, base.empty() ? empty_tree : base, index.env());
+  cut(text);
+  return text;
+}
+
+std::optional<std::string> branch_tip(const session_place& place,
+                                      std::string_view branch) {
+  auto name = std::string{branch_space} + std::string{branch};
+  return repo::of(place).find(
+    {{"rev-parse", "-q", "--verify", "--end-of-options", name + "^{commit}"}});
+}
+
+} // namespace greenroom::git

@@ -1,0 +1,260 @@
+#include "runtime/git/inside/named_work.hpp"
+
+#include "runtime/base/files.hpp"
+#include "runtime/git/common/refs.hpp"
+#include "runtime/git/inside/staging.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int max_depth = 16; // of repositories in repositories
+
+constexpr const char* what_listing_is = "list the session's branches and tags";
+
+struct reference {
+  std::string id;
+  std::string kind; // commit, tag, …
+  std::string name; // in full
+};
+
+// The user's own; others are git's, or what was fetched.
+bool is_work(std::string_view ref) {
+  for (std::string_view other :
+       {"refs/remotes/", "refs/bisect/", "refs/rewritten/", "refs/prefetch/",
+        "refs/worktree/"})
+    if (ref.starts_with(other))
+      return false;
+  return ref != "refs/stash";
+}
+
+std::vector<reference> references(const repo& in,
+                                  std::vector<std::string> more) {
+  git_call call{{"for-each-ref", "--format=%(objectname) %(objecttype) "
+                                 "%(refname)"}};
+  call.args.insert(call.args.end(), more.begin(), more.end());
+  auto result = in.run(call);
+  if (!result.ok() || result.err.find("broken ref") != std::string::npos)
+    fail(what_listing_is, result);
+  std::vector<reference> found;
+  for (const auto& line : split(result.out, '\n')) {
+    auto first = line.find(' ');
+    auto second = line.find(' ', first + 1);
+    if (first == line.npos || second == line.npos)
+      continue;
+    found.push_back({line.substr(0, first),
+                     line.substr(first + 1, second - first - 1),
+                     line.substr(second + 1)});
+  }
+  return found;
+}
+
+// git takes names that we do not: then the object is what counts.
+std::string usable(std::string name, std::string_view checked,
+                   const std::string& id) {
+  return name_fault(checked) ? "odd/" + id : std::move(name);
+}
+
+named_object describe(const reference& ref) {
+  constexpr std::string_view refs = "refs/";
+  auto name = ref.name.substr(refs.size());
+  auto rest = name.substr(std::min(name.find('/') + 1, name.size()));
+  if (name.starts_with("heads/"))
+    return {usable(name, rest, ref.id), ref.id, "branch " + rest};
+  if (name.starts_with("tags/"))
+    return {usable(name, rest, ref.id), ref.id,
+            (ref.kind == "tag" ? "annotated tag " : "tag ") + rest};
+  if (name.starts_with("notes/"))
+    return {usable(name, rest, ref.id), ref.id, "notes, refs/" + name};
+  return {usable("other/" + name, name, ref.id), ref.id,
+          "reference " + ref.name};
+}
+
+void add_stashes(named_work& to, const repo& in) {
+  auto listed = in.find({{"log", "-g", "--format=%H", "refs/stash", "--"}});
+  if (!listed) // it has no log
+    listed = in.find({{"rev-parse", "-q", "--verify", "refs/stash"}});
+  if (!listed)
+    return;
+  auto ids = split(*listed, '\n');
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    to.objects.push_back({i == 0 ? "stash" : "stash-" + std::to_string(i),
+                          ids[i], "stash@{" + std::to_string(i) + '}'});
+}
+
+// Changes that a rebase or merge has put aside: nothing else names them.
+void add_put_aside(named_work& to, const repo::facts& at) {
+  for (const auto* file :
+       {"rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH"})
+    if (auto text = read_file(at.dir / file))
+      to.objects.push_back({"autostash", text->substr(0, text->find('\n')),
+                            "changes that a rebase or merge has put aside"});
+}
+
+void add_detached(named_work& to, const repo& in, const repo::facts& at) {
+  if (at.head)
+    return;
+  if (auto id = in.find({{"rev-parse", "-q", "--verify", "HEAD^{commit}"}}))
+    to.objects.push_back({"detached", *id, "HEAD, which was on no branch"});
+}
+
+// As a part of a name that needs no directory.
+std::string one_part(const std::string& path, std::set<std::string>& taken) {
+  std::string part;
+  for (auto c : path.substr(0, 100))
+    part += (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
+                || (c >= 'A' && c <= 'Z') || c == '_'
+              ? c
+              : '-';
+  if (part.starts_with('-'))
+    part.front() = '_';
+  auto result = part;
+  for (int i = 2; !taken.insert(result).second; ++i)
+    result = part + '-' + std::to_string(i);
+  return result;
+}
+
+void add_under(named_work& to, const std::string& prefix,
+               const std::string& whose, named_work found) {
+  for (auto& one : found.objects) {
+    auto name = prefix + one.name;
+    to.objects.push_back(
+      {usable(name, name, one.id), std::move(one.id), one.holds + ' ' + whose});
+  }
+}
+
+// -- repositories inside ------------------------------------------------------
+
+// What none of its remotes is known to have.
+named_work unpublished(const repo& in, const repo::facts& at) {
+  std::vector<std::string> filter;
+  for (auto& ref : references(in, {"refs/remotes/"}))
+    if (ref.kind == "commit")
+      filter.push_back("--no-merged=" + ref.id);
+  auto published = !filter.empty();
+  named_work found;
+  for (auto& ref : references(in, filter))
+    if (is_work(ref.name))
+      found.objects.push_back(describe(ref));
+  add_stashes(found, in);
+  named_work head;
+  add_detached(head, in, at);
+  for (auto& one : head.objects)
+    if (!published
+        || in.find({{"rev-list", "-1", one.id, "--not", "--remotes"}}) != "")
+      found.objects.push_back(std::move(one));
+  return found;
+}
+
+void add_inside(named_work& to, const repo& in, const std::string& path,
+                const author& by, const std::string& message,
+                std::set<std::string>& taken, const std::string& above,
+                int depth) {
+  repo inner{in.top() / path, {}};
+  std::error_code none;
+  if (depth > max_depth || !fs::exists(inner.top() / ".git", none))
+    return; // a submodule that is not checked out
+  auto at = inner.look();
+  auto shown = above + path;
+  auto found = unpublished(inner, at);
+  add_put_aside(found, at);
+  std::vector<std::string> deeper;
+  if (auto tree = save_tree(inner, at, by, message, deeper))
+    found.objects.push_back({"tree", *tree, "what was not committed"});
+  if (!found.objects.empty())
+    to.stores.push_back(at.common / "objects");
+  add_under(to, "nested/" + one_part(shown, taken) + '/',
+            "of the repository in " + shown, std::move(found));
+  for (const auto& one : deeper)
+    add_inside(to, inner, one, by, message, taken, shown + '/', depth + 1);
+}
+
+// -- linked work trees --------------------------------------------------------
+
+std::vector<fs::path> linked(const repo& in, const repo::facts& at) {
+  std::error_code none;
+  if (!fs::exists(at.common / "worktrees", none))
+    return {};
+  auto text = in.ask({{"worktree", "list", "--porcelain", "-z"}},
+                     "list linked work trees");
+  constexpr std::string_view mark = "worktree ";
+  std::vector<fs::path> result;
+  auto main = fs::weakly_canonical(in.top());
+  for (const auto& line : split(text, '\0'))
+    if (line.starts_with(mark))
+      if (fs::path path = line.substr(mark.size());
+          fs::weakly_canonical(path) != main)
+        result.push_back(std::move(path));
+  return result;
+}
+
+void add_linked(named_work& to, const fs::path& path, const author& by,
+                const std::string& message, std::set<std::string>& taken) {
+  std::error_code none;
+  if (!fs::exists(path / ".git", none)) {
+    to.note = "the linked work tree " + path.string()
+              + " could not be reached, and what was not committed in it is "
+                "not kept";
+    return;
+  }
+  repo inner{path, {}};
+  auto at = inner.look();
+  named_work found;
+  add_detached(found, inner, at);
+  std::vector<std::string> deeper;
+  if (auto tree = save_tree(inner, at, by, message, deeper))
+    found.objects.push_back({"tree", *tree, "what was not committed"});
+  add_under(to, "worktrees/" + one_part(path.filename(), taken) + '/',
+            "of the linked work tree " + path.string(), std::move(found));
+}
+
+} // namespace
+
+named_work named_commits(const repo& in, const repo::facts& at) {
+  named_work found;
+  auto stashed = false;
+  for (auto& ref : references(in, {})) {
+    if (is_work(ref.name))
+      found.objects.push_back(describe(ref));
+    stashed = stashed || ref.name == "refs/stash";
+  }
+  if (stashed)
+    add_stashes(found, in);
+  add_put_aside(found, at);
+  add_detached(found, in, at);
+  return found;
+}
+
+void add_others(named_work& to, const repo& in, const repo::facts& at,
+                const std::vector<std::string>& inside, const author& by,
+                const std::string& message) {
+  std::set<std::string> taken;
+  std::set<fs::path> done;
+  for (const auto& path : linked(in, at)) {
+    add_linked(to, path, by, message, taken);
+    done.insert(fs::weakly_canonical(path));
+  }
+  for (const auto& path : inside)
+    if (!done.contains(fs::weakly_canonical(in.top() / path)))
+      add_inside(to, in, path, by, message, taken, {}, 0);
+}
+
+void write_pack(const repo& in, const named_work& work,
+                const std::vector<std::string>& tips,
+                const std::vector<std::string>& known, int fd) {
+  git_call call{{"-c", "pack.packSizeLimit=0", "pack-objects", "--revs",
+                 "--stdout", "--thin", "--delta-base-offset", "-q"}};
+  for (const auto& tip : tips)
+    call.input += tip + '\n';
+  for (const auto& commit : known)
+    call.input += '^' + commit + '\n';
+  call.stdout_fd = fd;
+  in.with(work.stores).ask(call, "pack the session's objects");
+}
+
+} // namespace greenroom::git

@@ -1,0 +1,50 @@
+#include "runtime/git/inside/operation.hpp"
+
+#include "runtime/base/files.hpp"
+
+namespace greenroom::git {
+
+namespace {
+
+struct operation {
+  const char* mark; // a file or directory of the git directory
+  const char* name;
+  const char* finish;
+  const char* drop;
+};
+
+// In this order: an am leaves rebase-apply too, a rebase CHERRY_PICK_HEAD.
+constexpr operation operations[] = {
+  {"rebase-apply/applying", "an am", "git am --continue", "git am --abort"},
+  {"rebase-merge", "a rebase", "git rebase --continue", "git rebase --abort"},
+  {"rebase-apply", "a rebase", "git rebase --continue", "git rebase --abort"},
+  {"MERGE_HEAD", "a merge", "git merge --continue", "git merge --abort"},
+  {"CHERRY_PICK_HEAD", "a cherry-pick", "git cherry-pick --continue",
+   "git cherry-pick --abort"},
+  {"REVERT_HEAD", "a revert", "git revert --continue", "git revert --abort"},
+  {"BISECT_START", "a bisect", "git bisect reset", "git bisect reset"},
+};
+
+[[noreturn]] void refuse(const operation& one) {
+  std::string sentence = one.name;
+  sentence += " is under way in the session: finish it with `";
+  sentence += one.finish;
+  if (std::string_view{one.drop} != one.finish)
+    sentence += std::string{"` or drop it with `"} + one.drop;
+  throw operation_fault{sentence + "`, then check in again"};
+}
+
+} // namespace
+
+void refuse_operation(const repo::facts& at) {
+  for (const auto& one : operations) {
+    std::error_code none;
+    if (std::filesystem::exists(at.dir / one.mark, none))
+      refuse(one);
+  }
+  // Between two of several picks or reverts only their list is there.
+  if (auto list = read_file(at.dir / "sequencer/todo"))
+    refuse(operations[list->starts_with("revert") ? 5 : 4]);
+}
+
+} // namespace greenroom::git

@@ -1,0 +1,223 @@
+#include "runtime/git/inside/staging.hpp"
+
+#include "runtime/base/files.hpp"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <system_error>
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* what_staging_is = "stage the files of the checkout";
+
+bool is_there(const fs::path& path) {
+  struct stat info;
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+std::string with_zeros(const std::vector<std::string>& paths) {
+  std::string result;
+  for (const auto& path : paths)
+    result += path + '\0';
+  return result;
+}
+
+// Repositories below that are not in the index yet and have no commit.
+std::vector<std::string> without_commit(const repo& in,
+                                        const std::vector<std::string>& env) {
+  std::vector<std::string> result;
+  auto others = in.ask(
+    {{"ls-files", "-o", "--exclude-standard", "-z"}, {}, env}, what_staging_is);
+  for (auto& path : split(others, '\0')) {
+    if (!path.ends_with('/'))
+      continue;
+    path.pop_back();
+    if (!repo{in.top() / path, {}}.find(
+          {{"rev-parse", "-q", "--verify", "HEAD"}}))
+      result.push_back(std::move(path));
+  }
+  return result;
+}
+
+// What is neither file nor link has nothing that could be kept.
+bool is_about_a_pipe(const std::string& complaint) {
+  return complaint.find("can only add regular files") != complaint.npos;
+}
+
+command_result add(const repo& in, stage_mode mode,
+                   const std::vector<std::string>& env,
+                   const std::vector<std::string>& without) {
+  git_call call{{"add", "--all", "--ignore-errors"}, {}, env};
+  if (mode == stage_mode::rescue)
+    call.args.push_back("--sparse");
+  call.args.insert(call.args.end(), {"--", ":(top)"});
+  for (const auto& path : without)
+    call.args.push_back(":(top,exclude,literal)" + path);
+  return in.run(call);
+}
+
+std::vector<std::string> identity(const author& from) {
+  auto by = as_git_takes_it(from);
+  return {"GIT_AUTHOR_NAME=" + by.name, "GIT_AUTHOR_EMAIL=" + by.email,
+          "GIT_COMMITTER_NAME=" + by.name, "GIT_COMMITTER_EMAIL=" + by.email};
+}
+
+} // namespace
+
+std::optional<inventory> take_inventory(const repo& in,
+                                        const std::vector<std::string>& env) {
+  auto listed = in.find(
+    {{"ls-files", "-s", "-v", "-z"}, {}, env, -1, std::size_t{1} << 30});
+  if (!listed)
+    return std::nullopt;
+  inventory result;
+  // "<tag> <mode> <id> <stage>\t<path>"
+  for (const auto& entry : split(*listed, '\0')) {
+    auto tab = entry.find('\t');
+    if (tab == entry.npos || tab < 4)
+      continue;
+    auto path = entry.substr(tab + 1);
+    if (entry[tab - 1] != '0'
+        && (result.conflicts.empty() || result.conflicts.back() != path))
+      result.conflicts.push_back(path);
+    if (entry[0] == 'S' || std::islower(static_cast<unsigned char>(entry[0])))
+      result.overlooked.push_back(path);
+    if (entry.compare(2, 6, "160000") == 0)
+      result.gitlinks.push_back(std::move(path));
+  }
+  return result;
+}
+
+scratch_index::scratch_index(const repo& in, const repo::facts& at,
+                             bool readable) {
+  auto name = (fs::temp_directory_path() / "greenroom-index-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make a temporary directory");
+  dir_ = name;
+  if (readable && fs::exists(at.index))
+    fs::copy_file(at.index, dir_ / "index");
+  else if (!readable
+           && in.find({{"rev-parse", "-q", "--verify", "HEAD^{tree}"}}))
+    in.ask({{"read-tree", "HEAD"}, {}, env()}, "read the tree of HEAD");
+}
+
+scratch_index::~scratch_index() {
+  std::error_code ignored;
+  fs::remove_all(dir_, ignored);
+}
+
+std::vector<std::string> scratch_index::env() const {
+  return {"GIT_INDEX_FILE=" + (dir_ / "index").string()};
+}
+
+void replace_index(const repo& in, const repo::facts& at) {
+  auto aside = at.index;
+  aside += ".damaged";
+  std::error_code ignored;
+  fs::rename(at.index, aside, ignored);
+  if (in.find({{"rev-parse", "-q", "--verify", "HEAD^{tree}"}}))
+    in.ask({{"read-tree", "HEAD"}}, "read the tree of HEAD");
+}
+
+staged_files stage_all(const repo& in, stage_mode mode,
+                       const std::vector<std::string>& env) {
+  staged_files staged;
+  auto result = add(in, mode, env, {});
+  if (!result.ok()) {
+    staged.without_commit = without_commit(in, env);
+    if (!staged.without_commit.empty())
+      result = add(in, mode, env, staged.without_commit);
+  }
+  constexpr std::string_view added =
+    "warning: adding embedded git repository: ";
+  for (const auto& line : split(result.err, '\n'))
+    if (line.starts_with(added))
+      staged.embedded.push_back(line.substr(added.size()));
+  auto all = complaints(result);
+  auto closed = std::ranges::any_of(all, [](const auto& line) {
+    return line.starts_with("could not open directory");
+  });
+  // A sparse checkout has files outside: they are left, to be rescued.
+  auto outside =
+    mode == stage_mode::commit
+    && result.err.find("outside of your sparse-checkout") != std::string::npos;
+  auto passable = !all.empty() && std::ranges::all_of(all, is_about_a_pipe);
+  if ((!result.ok() && !passable && !outside) || closed)
+    fail(what_staging_is, result);
+  return staged;
+}
+
+void commit_staged(const repo& in, const author& by,
+                   const std::string& message) {
+  auto result =
+    in.run({{"commit", "-q", "--no-verify", "--no-status", "--cleanup=verbatim",
+             "--allow-empty-message", "-F", "-"},
+            message.ends_with('\n') ? message : message + '\n',
+            identity(by)});
+  // There was nothing to commit: git says so, but not as an error.
+  if (!result.ok() && (result.exit_code != 1 || !result.err.empty()))
+    fail("commit in the session's repository", result);
+}
+
+std::string write_commit(const repo& in, const std::string& tree,
+                         const std::vector<std::string>& parents,
+                         const author& by, const std::string& message) {
+  git_call call{{"commit-tree", "--no-gpg-sign"},
+                message.ends_with('\n') ? message : message + '\n',
+                identity(by)};
+  for (const auto& parent : parents)
+    call.args.insert(call.args.end(), {"-p", parent});
+  call.args.push_back(tree);
+  return in.ask(call, "write a commit");
+}
+
+std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
+                                     const author& by,
+                                     const std::string& message,
+                                     std::vector<std::string>& repositories) {
+  auto known = take_inventory(in);
+  scratch_index index{in, at, known.has_value()};
+  auto env = index.env();
+  if (!known)
+    known = take_inventory(in, env);
+  if (!known)
+    throw checkout_fault{"the index of the session's repository cannot be "
+                         "read, nor made anew from HEAD"};
+  std::erase_if(known->overlooked, [&](const auto& path) {
+    return !is_there(in.top() / path); // not checked out on purpose
+  });
+  if (auto paths = with_zeros(known->overlooked); !paths.empty())
+    for (auto flag : {"--no-assume-unchanged", "--no-skip-worktree"})
+      in.ask({{"update-index", flag, "-z", "--stdin"}, paths, env},
+             "look at files that it was told to overlook");
+  auto added = stage_all(in, stage_mode::rescue, env);
+  repositories = std::move(known->gitlinks);
+  for (auto* more : {&added.embedded, &added.without_commit})
+    repositories.insert(repositories.end(), more->begin(), more->end());
+
+  auto tree = in.ask({{"write-tree"}, {}, env},
+                     "write the tree of the session's checkout");
+  auto head = in.find({{"rev-parse", "-q", "--verify", "HEAD"}});
+  auto before = head ? in.find({{"rev-parse", "-q", "--verify", "HEAD^{tree}"}})
+                     : std::optional<std::string>{empty_tree};
+  if (before == tree)
+    return std::nullopt;
+  std::vector<std::string> parents;
+  if (head)
+    parents.push_back(*head);
+  if (auto merging = read_file(at.dir / "MERGE_HEAD"); merging && head)
+    for (const auto& parent : split(*merging, '\n'))
+      parents.push_back(parent);
+  return write_commit(in, tree, parents, by, message);
+}
+
+} // namespace greenroom::git

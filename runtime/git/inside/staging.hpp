@@ -1,0 +1,79 @@
+// Brings what lies in a work tree into an index, a commit, a tree.
+//
+// Each is what `git add -A` and `git commit` would make there. Nobody else may
+// write there meanwhile: a lock that lies there is taken for a killed git's.
+#pragma once
+
+#include "runtime/git/common/author.hpp"
+#include "runtime/git/inside/repo.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::git {
+
+/// What an index says that decides how to go on.
+struct inventory {
+  std::vector<std::string> overlooked; // git was told not to look at these
+  std::vector<std::string> gitlinks;   // other repositories: submodules, …
+  std::vector<std::string> conflicts;
+};
+
+/// `env` may name another index. nullopt: git cannot read it.
+std::optional<inventory>
+take_inventory(const repo& in, const std::vector<std::string>& env = {});
+
+/// A copy of the index that is forgotten afterwards; made from HEAD where the
+/// index cannot be read.
+class scratch_index {
+public:
+  scratch_index(const repo& in, const repo::facts& at, bool readable);
+  scratch_index(const scratch_index&) = delete;
+  scratch_index& operator=(const scratch_index&) = delete;
+  ~scratch_index();
+
+  /// For git_call::env.
+  std::vector<std::string> env() const;
+
+private:
+  std::filesystem::path dir_;
+};
+
+/// Puts an index that cannot be read aside and makes one from HEAD.
+void replace_index(const repo& in, const repo::facts& at);
+
+struct staged_files {
+  std::vector<std::string> embedded;       // repositories that are new there
+  std::vector<std::string> without_commit; // those that git cannot add
+};
+
+enum class stage_mode {
+  commit, // as git does it: not what lies outside of a sparse checkout
+  rescue, // that too
+};
+
+/// `git add -A`. Throws checkout_fault where it cannot add something.
+staged_files stage_all(const repo& in, stage_mode mode,
+                       const std::vector<std::string>& env = {});
+
+/// `git commit` of what is staged; nothing where nothing is.
+void commit_staged(const repo& in, const author& by,
+                   const std::string& message);
+
+/// A commit of a tree that moves nothing.
+std::string write_commit(const repo& in, const std::string& tree,
+                         const std::vector<std::string>& parents,
+                         const author& by, const std::string& message);
+
+/// Makes a commit of what is not committed without moving HEAD or writing the
+/// index, and answers its id, or nullopt if the work tree is as HEAD is. Takes
+/// more than `git add -A`, as nothing may be lost: files that git was told to
+/// overlook, files in conflict as they are, and it does without a readable
+/// index. `repositories` gets those that lie inside.
+std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
+                                     const author& by,
+                                     const std::string& message,
+                                     std::vector<std::string>& repositories);
+
+} // namespace greenroom::git

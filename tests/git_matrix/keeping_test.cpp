@@ -1,0 +1,220 @@
+// What is beside the session's branch is kept, and named.
+#include "tests/git_matrix/matrix.hpp"
+
+using namespace greenroom;
+using namespace greenroom::test;
+
+using names = std::set<std::string>;
+
+TEST_CASE("an operation under way is named, with the commands that end it") {
+  struct row {
+    const char* script;
+    const char* name;
+    const char* command;
+  };
+  const std::string apart =
+    "echo base >f; git add f; git commit -qm base\n"
+    "git checkout -qb side; echo side >f; git commit -qam side\n"
+    "git checkout -q work; echo work >f; git commit -qam work\n";
+  const row rows[] = {
+    {"git rebase side && false || true", "a rebase", "git rebase --abort"},
+    {"git rebase --apply side && false || true", "a rebase",
+     "git rebase --continue"},
+    {"GIT_SEQUENCE_EDITOR='sed -i s/pick/edit/' git rebase -i HEAD~1",
+     "a rebase", "git rebase --continue"},
+    {"git merge side && false || true", "a merge", "git merge --abort"},
+    {"git cherry-pick side && false || true", "a cherry-pick",
+     "git cherry-pick --abort"},
+    {"echo more >>f; git commit -qam more; git revert HEAD~1 && false || true",
+     "a revert", "git revert --abort"},
+    {"git format-patch -q -1 side -o ~/p; git am ~/p/* && false || true",
+     "an am", "git am --abort"},
+    {"git bisect start HEAD HEAD~1 >/dev/null", "a bisect", "git bisect reset"},
+  };
+  auto which = GENERATE_COPY(range(std::size_t{0}, std::size(rows)));
+  INFO(rows[which].script);
+  matrix_row at{apart + rows[which].script};
+  auto what = refusal_of([&] { at.check_in(); });
+  CHECK(what.code == errc::operation_in_progress);
+  CHECK_THAT(what.message, Catch::Contains(rows[which].name));
+  CHECK_THAT(what.message, Catch::Contains(rows[which].command));
+  CHECK(at.committed().empty());
+  // The end of the session keeps both branches all the same.
+  auto kept = at.kept(at.rescue());
+  CHECK(kept.contains("heads/side"));
+  CHECK(kept.contains("heads/work"));
+}
+
+TEST_CASE("what is beside the branch is kept under names that say what it is") {
+  struct row {
+    const char* script;
+    names kept;
+  };
+  const row rows[] = {
+    {"git checkout -qb side; echo 1 >a; git add a; git commit -qm 1; echo 2 >b",
+     {"heads/side", "tree"}},
+    {"git checkout -q --detach; echo 1 >a; git add a; git commit -qm 1",
+     {"detached"}},
+    {"git tag -a -m mine mine; git tag base HEAD; echo 1 >a",
+     {"tags/mine", "tags/base"}},
+    {"git notes add -m note; git notes --ref review add -m r",
+     {"notes/commits", "notes/review"}},
+    {"echo 1 >empty; git stash -q; echo 2 >empty; git stash -q",
+     {"stash", "stash-1"}},
+    {"git update-ref refs/mine/x $(git commit-tree -m x HEAD^{tree})",
+     {"other/mine/x"}},
+    {"echo 1 >new; git update-index --assume-unchanged empty; echo 2 >empty",
+     {"tree"}},
+  };
+  auto which = GENERATE_COPY(range(std::size_t{0}, std::size(rows)));
+  INFO(rows[which].script);
+  matrix_row at{rows[which].script};
+  CHECK(at.kept(at.check_in().rescued) == rows[which].kept);
+}
+
+TEST_CASE("an annotated tag stays one") {
+  matrix_row at{"git tag -a -m mine mine"};
+  at.rescue();
+  CHECK(run_git(at.w.upstream, {"cat-file", "-t", at.w.rescue_ref("tags/mine")})
+        == "tag");
+}
+
+TEST_CASE("a repository inside is kept: commits, branches, dirty files") {
+  matrix_row at{"git init -q svc; cd svc; echo 1 >f; git add f\n"
+                "git commit -qm 1; git checkout -qb other; echo 2 >g\n"
+                "git add g; git commit -qm 2; echo dirty >d"};
+  CHECK(at.git().state("").dirty_files > 0);
+  auto kept = at.kept(at.check_in().rescued);
+  CHECK(kept.size() == 3);
+  CHECK(kept.contains("nested/svc/heads/other"));
+  CHECK(kept.contains("nested/svc/tree"));
+  CHECK(at.in_rescue("nested/svc/tree:d") == "dirty");
+  CHECK(run_git(at.w.upstream, {"ls-tree", "work", "svc"})
+          .starts_with(
+            "160000 commit "
+            + at.w.upstream_at(at.w.rescue_ref("nested/svc/heads/other"))));
+}
+
+TEST_CASE("a repository inside without a commit is kept and left out") {
+  matrix_row at{"git init -q svc; echo 1 >svc/f; echo 2 >mine"};
+  CHECK(at.expected().empty()); // git gives up
+  auto kept = at.kept(at.check_in().rescued);
+  CHECK(kept == names{"nested/svc/tree"});
+  CHECK(at.in_rescue("nested/svc/tree:f") == "1");
+  CHECK(run_git(at.w.upstream, {"cat-file", "-p", "work:mine"}) == "2");
+}
+
+TEST_CASE("repositories inside repositories are kept") {
+  matrix_row at{"git init -q a; git init -q a/b; echo 1 >a/b/f"};
+  CHECK(at.kept(at.rescue()).contains("nested/a-b/tree"));
+}
+
+TEST_CASE("a submodule's commits and dirty files are kept and counted") {
+  // Somebody's library, where the session can read it.
+  matrix_row at{":"};
+  auto lib = at.place.checkout.parent_path() / "home/lib";
+  fs::copy(at.w.upstream, lib, fs::copy_options::recursive);
+  at.in_session("git -c protocol.file.allow=always submodule add -q ~/lib "
+                "vendor/lib; git commit -qm Submodule");
+  CHECK(at.git().state("").dirty_files == 0);
+  SECTION("nothing was done there") {
+    CHECK(at.kept(at.check_in().rescued).empty());
+  }
+  SECTION("a file") {
+    at.in_session("echo work >vendor/lib/work.txt");
+    CHECK(at.git().state("").dirty_files == 1);
+    CHECK(at.kept(at.check_in().rescued) == names{"nested/vendor-lib/tree"});
+    CHECK(at.in_rescue("nested/vendor-lib/tree:work.txt") == "work");
+  }
+  SECTION("a commit") {
+    at.in_session("cd vendor/lib; echo work >w; git add w; git commit -qm W");
+    CHECK(at.git().state("").dirty_files == 1);
+    auto kept = at.kept(at.check_in().rescued);
+    REQUIRE(kept == names{"nested/vendor-lib/heads/main"});
+    CHECK(
+      run_git(at.w.upstream, {"ls-tree", "work", "vendor/lib"})
+        .find(at.w.upstream_at(at.w.rescue_ref("nested/vendor-lib/heads/main")))
+      != std::string::npos);
+  }
+}
+
+TEST_CASE("linked work trees are kept") {
+  matrix_row at{"git worktree add -q --detach .wt; cd .wt; echo 1 >a\n"
+                "git add a; git commit -qm 1; echo 2 >b"};
+  auto kept = at.kept(at.check_in().rescued);
+  CHECK(kept == names{"worktrees/_wt/detached", "worktrees/_wt/tree"});
+  CHECK(at.in_rescue("worktrees/_wt/tree:b") == "2");
+}
+
+TEST_CASE("a damaged index costs nothing but what was staged") {
+  matrix_row at{"echo more >>empty; echo new >new; echo rubbish >.git/index"};
+  CHECK(at.git().state("").dirty_files == 2);
+  CHECK_THAT(at.git().diff({at.base}), Catch::Contains("+more"));
+  SECTION("check-in") {
+    at.check_in();
+    CHECK(run_git(at.w.upstream, {"cat-file", "-p", "work:new"}) == "new");
+  }
+  SECTION("rescue") {
+    CHECK(at.kept(at.rescue()) == names{"tree"});
+    CHECK(at.in_rescue("tree:new") == "new");
+  }
+  CHECK(run_git(at.w.upstream, {"cat-file", "-p", "main:bin/tool"})
+        == "#!/bin/sh\necho tool");
+}
+
+TEST_CASE("a rescue deletes nothing that was not checked out") {
+  auto kind =
+    GENERATE(as<std::string>{}, "--cone", "--cone --sparse-index", "--no-cone");
+  matrix_row at{"git sparse-checkout set " + kind
+                + " src/part1; echo more >>src/part1/file1.txt\n"
+                  "mkdir -p other; echo n >other/n"};
+  CHECK(at.kept(at.rescue()) == names{"tree"});
+  auto deleted = run_git(
+    at.w.upstream, {"diff", "--name-status", at.base, at.w.rescue_ref("tree")});
+  CHECK(deleted == "A\tother/n\nM\tsrc/part1/file1.txt");
+}
+
+TEST_CASE(
+  "files that Git LFS keeps are kept, and not pushed as pointers only") {
+  const std::string lfs =
+    "cat >~/lfs <<'END'\n"
+    "#!/bin/bash\n"
+    "t=$(mktemp); cat >$t; o=$(sha256sum <$t | cut -c1-64)\n"
+    "d=$(git rev-parse --git-dir)/lfs/objects/${o:0:2}/${o:2:2}\n"
+    "mkdir -p $d; cp $t $d/$o\n"
+    "printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%s\\n"
+    "size %s\\n' $o $(stat -c %s $t)\n"
+    "END\n"
+    "chmod +x ~/lfs; git config filter.lfs.clean '~/lfs'\n"
+    "echo '*.bin filter=lfs' >.gitattributes; seq 5000 >big.bin";
+  matrix_row at{lfs};
+  auto what = refusal_of([&] { at.check_in(); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message,
+             Catch::Contains("`big.bin`") && Catch::Contains("Git LFS"));
+  CHECK(at.committed().empty());
+  auto kept = at.kept(at.rescue());
+  CHECK(kept == names{"heads/work", "lfs"});
+  CHECK_THAT(at.in_rescue("heads/work:big.bin"),
+             Catch::StartsWith("version https://git-lfs"));
+  auto oid =
+    run_git(at.w.upstream, {"ls-tree", "--name-only", at.w.rescue_ref("lfs")});
+  CHECK(at.in_rescue("lfs:" + oid).starts_with("1\n2\n"));
+}
+
+TEST_CASE("hooks of the session and its filters run inside only") {
+  matrix_row at{":"};
+  auto canary = at.w.dir.path() / "canary";
+  at.in_session("git config filter.f.clean \"touch '" + canary.string()
+                + "' ~/canary; cat\"; echo '* filter=f' >.gitattributes");
+  at.check_in();
+  CHECK_FALSE(fs::exists(canary));
+}
+
+TEST_CASE("what lies outside of a sparse checkout is kept beside the branch") {
+  matrix_row at{"git sparse-checkout set src/part1; mkdir -p src/part2\n"
+                "echo back >src/part2/file2.txt; echo n >src/part2/new"};
+  CHECK(at.kept(at.check_in().rescued) == names{"tree"});
+  CHECK(at.in_rescue("tree:src/part2/new") == "n");
+  CHECK(at.in_rescue("tree:src/part2/file2.txt") == "back");
+}
