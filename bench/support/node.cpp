@@ -33,7 +33,8 @@ node::node(const node_options& options) : port_(free_port()) {
   std::vector<std::string> argv{program("greenroom"), "serve"};
   for (auto& setting :
        {"node.data_dir=" + (dir_.path() / "data").string(),
-        "http.listen=" + here, "http.public_url=http://" + here,
+        "http.listen=" + here, std::string{"preview.listen=null"},
+        "http.public_url=http://" + here,
         "http.threads=" + std::to_string(options.http_threads),
         "log.level=" + options.log_level, "sandbox.mode=" + options.sandbox,
         "projects=" + json{project}.dump()}) {

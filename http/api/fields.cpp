@@ -2,6 +2,7 @@
 
 #include "http/base/json_body.hpp"
 #include "http/edge/thread_context.hpp"
+#include "http/proxy/target.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/durations.hpp"
@@ -9,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <charconv>
 #include <cstring>
 
 namespace greenroom::http::handlers {
@@ -121,6 +123,28 @@ std::string list_json(std::string_view name, std::string_view list,
     result += nlohmann::json(next_cursor).dump();
   }
   result += '}';
+  return result;
+}
+
+std::string with_preview_url(const exchange& ex, std::string_view session) {
+  std::string result{session};
+  constexpr std::string_view empty = R"("preview_url":"")";
+  constexpr std::string_view port_field = R"("preview_port":)";
+  constexpr std::string_view id_field = R"("id":")";
+  constexpr std::size_t id_size = 20;
+  auto place = result.find(empty);
+  auto port_at = result.find(port_field);
+  auto id_at = result.find(id_field);
+  auto over = result.find(R"("ended_at":)") != std::string::npos;
+  if (over || place == std::string::npos || port_at == std::string::npos
+      || id_at == std::string::npos)
+    return result;
+  std::uint16_t port = 0;
+  auto* digits = result.data() + port_at + port_field.size();
+  std::from_chars(digits, result.data() + result.size(), port);
+  auto id = result.substr(id_at + id_field.size(), id_size);
+  result.insert(place + empty.size() - 1,
+                proxy::preview_url(ex.env.options, id, port));
   return result;
 }
 

@@ -31,6 +31,10 @@ event_filter read_filter(const query_params& query);
 /// A signal by its name, with or without SIG, or by its number.
 std::int32_t read_signal(const nlohmann::json* value);
 
+/// A session's JSON with its preview_url, where previews are served and it is
+/// not over.
+std::string with_preview_url(const exchange& ex, std::string_view session);
+
 /// Answers with text that is no JSON: a diff.
 void send_text(const exchange_ptr& ex, std::string_view text);
 

@@ -43,6 +43,13 @@ void attach(const exchange_ptr& ex);
 // wait.cpp
 void wait_for_event(const exchange_ptr& ex);
 
+// ports.cpp
+void list_ports(const exchange_ptr& ex);
+void set_port(const exchange_ptr& ex);
+void create_port_link(const exchange_ptr& ex);
+void delete_port_link(const exchange_ptr& ex);
+void open_tunnel(const exchange_ptr& ex);
+
 // reviews.cpp
 void list_reviews(const exchange_ptr& ex);
 void get_review(const exchange_ptr& ex);

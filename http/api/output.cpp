@@ -1,10 +1,10 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/api/routes.hpp"
+#include "http/api/web_socket_request.hpp"
 #include "http/edge/ask.hpp"
 #include "http/streams/output_download.hpp"
 #include "http/streams/terminal.hpp"
-#include "http/wire/websocket_frames.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/scopes.hpp"
 
@@ -13,34 +13,6 @@
 namespace greenroom::http::handlers {
 
 namespace {
-
-bool is_web_socket(const request& in) noexcept {
-  return is_same_word(in.upgrade, "websocket") && in.web_socket_version == "13"
-         && ws::is_key(in.web_socket_key);
-}
-
-void refuse_plain(const exchange_ptr& ex) {
-  auto answer = error_response(
-    {errc::bad_request, "this is a WebSocket: connect with version 13 of the "
-                        "protocol"},
-    ex->id, now_ms());
-  answer.status = 426;
-  answer.headers.emplace_back("Upgrade", "websocket");
-  answer.headers.emplace_back("Sec-WebSocket-Version", "13");
-  ex->send(std::move(answer));
-}
-
-/// A page of another origin may be open in the browser of somebody whose key
-/// the browser sends.
-void check_origin(const exchange& ex) {
-  auto& ours = ex.env.options.public_url;
-  auto path = ours.find('/', ours.find("://") + 3);
-  if (!ex.in.origin.empty()
-      && !is_same_origin(ex.in.origin, std::string_view{ours}.substr(0, path)))
-    throw refused(errc::forbidden, "pages of "
-                                     + std::string{ex.in.origin.substr(0, 200)}
-                                     + " may not open terminals here");
-}
 
 void check_terminal(const exec_view& view) {
   auto exec = nlohmann::json::parse(view.json.view(), nullptr, false);

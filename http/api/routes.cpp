@@ -79,6 +79,17 @@ constexpr route table[] = {
   {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/resize",
    change_session, with_body, handlers::resize_exec},
 
+  {verb::get, "/projects/{id}/sessions/{sid}/ports", read_session, no_body,
+   handlers::list_ports},
+  {verb::put, "/projects/{id}/sessions/{sid}/ports/{port}", change_session,
+   with_body, handlers::set_port},
+  {verb::post, "/projects/{id}/sessions/{sid}/ports/{port}/link",
+   change_session, with_body, handlers::create_port_link, never_replayed},
+  {verb::del, "/projects/{id}/sessions/{sid}/ports/{port}/links/{lid}",
+   change_session, no_body, handlers::delete_port_link},
+  {verb::get, "/projects/{id}/sessions/{sid}/ports/{port}/tunnel",
+   change_session, no_body, handlers::open_tunnel},
+
   {verb::get, "/projects/{id}/reviews", read_session, no_body,
    handlers::list_reviews, replayed, "status,limit,cursor"},
   {verb::get, "/projects/{id}/reviews/{rid}", read_session, no_body,

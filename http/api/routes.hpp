@@ -28,7 +28,7 @@ std::span<const std::string_view> scopes_for(access who) noexcept;
 
 struct route {
   http::verb verb;
-  std::string_view pattern; // `/projects/{id}/sessions`, at most 3 parameters
+  std::string_view pattern; // `/projects/{id}/sessions`, at most 4 parameters
   access who;
   bool takes_body; // a JSON object
   void (*handle)(const exchange_ptr&);
@@ -45,7 +45,7 @@ std::span<const route> routes() noexcept;
 /// What the table says of a path.
 struct routed {
   const route* found = nullptr; // null: 404, or 405 if `allow` is not empty
-  std::array<std::string_view, 3> params; // not decoded
+  std::array<std::string_view, 4> params; // not decoded
   std::string allow; // methods of the path, where it has none for `verb`
 };
 

@@ -4,6 +4,7 @@
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/git/clone_url.hpp"
+#include "http/proxy/target.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
 #include "runtime/git/common/refs.hpp"
@@ -93,11 +94,20 @@ std::string for_shell(std::string_view text) {
   return result + '\'';
 }
 
+ordered_json shown_session(const exchange& ex, const session_record& session,
+                           std::size_t running_execs) {
+  auto result = session_json(session, running_execs);
+  if (session.ended_at == 0)
+    result["preview_url"] =
+      proxy::preview_url(ex.env.options, session.id, session.preview_port);
+  return result;
+}
+
 /// A session as its creation answers it, with the fields of that moment. One
 /// that is over already, where the request is a repetition, has no token.
 std::string created_json(const exchange& ex, const created_session& made) {
   auto& session = made.session;
-  auto result = session_json(session, 0);
+  auto result = shown_session(ex, session, 0);
   if (made.token.empty())
     return result.dump();
   auto url =
@@ -194,7 +204,8 @@ void list_sessions(const exchange_ptr& ex) {
       [ex](const session_page& page) {
         auto list = ordered_json::array();
         for (auto& entry : page.sessions)
-          list.push_back(session_json(entry.session, entry.running_execs));
+          list.push_back(
+            shown_session(*ex, entry.session, entry.running_execs));
         ex->reply(200, list_json("sessions", list.dump(), page.next_cursor));
       });
   });
@@ -213,7 +224,9 @@ void create_session(const exchange_ptr& ex) {
 void get_session(const exchange_ptr& ex) {
   read_in_session<session_view>(
     ex, ex->env.options.look_up, greenroom::get_session{},
-    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
+    [ex](const session_view& view) {
+      ex->reply(200, with_preview_url(*ex, view.json.view()));
+    });
 }
 
 void extend_session(const exchange_ptr& ex) {
@@ -224,8 +237,9 @@ void extend_session(const exchange_ptr& ex) {
   greenroom::extend_session what{
     read_expiry(text.value_or(""), ex->env.options.max_expiry)};
   change_in_session<session_view>(
-    ex, ex->env.options.ordinary, what,
-    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
+    ex, ex->env.options.ordinary, what, [ex](const session_view& view) {
+      ex->reply(200, with_preview_url(*ex, view.json.view()));
+    });
 }
 
 void checkin_session(const exchange_ptr& ex) {

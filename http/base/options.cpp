@@ -24,6 +24,12 @@ options options_from(const config& from) {
   while (result.git_url.ends_with('/'))
     result.git_url.pop_back();
   result.max_push = from.git.max_push;
+  if (from.preview.listen) {
+    result.preview_host = from.preview.listen->host;
+    result.preview_port = from.preview.listen->port;
+  }
+  result.preview_domain = from.preview.domain;
+  result.preview_url = from.preview.public_url;
   result.default_expiry = from.sessions.default_expiry;
   result.max_expiry = from.sessions.max_expiry;
   return result;

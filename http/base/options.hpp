@@ -57,6 +57,17 @@ struct options {
   // step of a transfer; connections wait that long for another request, too.
   std::chrono::milliseconds git_head_timeout{10'000};
   std::chrono::milliseconds git_timeout{60'000};
+
+  // Previews, on a listener of their own so that their pages share no origin
+  // with the API; no host: there are none.
+  std::string preview_host;
+  std::uint16_t preview_port = 0; // 0: any free one
+  std::string preview_domain = "preview.localhost";
+  // How browsers reach the listener: scheme and port of it count; empty: http,
+  // as it listens.
+  std::string preview_url;
+  // How long one step of a preview's client or app may take.
+  std::chrono::milliseconds preview_timeout{60'000};
 };
 
 /// The options that a configuration asks for.

@@ -70,7 +70,7 @@ public:
 
   // Set by the dispatcher, in this order.
   const http::route* route = nullptr;
-  std::array<std::string, 3> params; // as in the pattern: project, session, …
+  std::array<std::string, 4> params; // as in the pattern: project, session, …
   std::shared_ptr<const key_table> keys; // keeps `key` alive
   const key_record* key = nullptr;       // null on routes that need none
 

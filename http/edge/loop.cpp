@@ -1,8 +1,10 @@
 #include "http/edge/loop.hpp"
 
-#include <asio/io_context.hpp>
-#include <asio/post.hpp>
-#include <asio/steady_timer.hpp>
+#include "runtime/base/guarded.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
@@ -33,12 +35,8 @@ struct ticker {
   std::function<void()> task;
 };
 
-void run_guarded(const std::function<void()>& task) {
-  try {
-    task();
-  } catch (const std::exception& e) {
-    spdlog::error("a task of an HTTP thread failed: {}", e.what());
-  }
+void report(const char* why) {
+  spdlog::error("a task of an HTTP thread failed: {}", why);
 }
 
 } // namespace
@@ -59,7 +57,7 @@ struct loop::state {
       woken = false;
     }
     for (auto& task : running) {
-      run_guarded(task);
+      run_guarded(task, report);
       task = nullptr;
     }
     running.clear();
@@ -67,10 +65,10 @@ struct loop::state {
 
   void arm(ticker& t) {
     t.timer.expires_after(t.period);
-    t.timer.async_wait([this, &t](const asio::error_code& error) {
+    t.timer.async_wait([this, &t](const error_code& error) {
       if (error)
         return;
-      run_guarded(t.task);
+      run_guarded(t.task, report);
       arm(t);
     });
   }
@@ -101,23 +99,15 @@ void loop::every(std::chrono::milliseconds period, std::function<void()> task) {
 
 void loop::after(std::chrono::microseconds pause, std::function<void()> task) {
   auto timer = std::make_shared<asio::steady_timer>(state_->context, pause);
-  timer->async_wait(
-    [timer, task = std::move(task)](const asio::error_code& error) {
-      if (!error)
-        run_guarded(task);
-    });
+  timer->async_wait([timer, task = std::move(task)](const error_code& error) {
+    if (!error)
+      run_guarded(task, report);
+  });
 }
 
 void loop::run() {
   auto work = asio::make_work_guard(state_->context);
-  // What a handler throws costs that one operation, not the process.
-  for (;;)
-    try {
-      state_->context.run();
-      return;
-    } catch (const std::exception& e) {
-      spdlog::error("an operation of an HTTP thread failed: {}", e.what());
-    }
+  run_guarded_loop([this] { state_->context.run(); }, report);
 }
 
 void loop::stop() {

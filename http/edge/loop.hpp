@@ -6,16 +6,14 @@
 // answers came with it.
 #pragma once
 
+#include "http/base/asio.hpp"
+
 #include <caf/execution_unit.hpp>
 #include <caf/fwd.hpp>
 
 #include <chrono>
 #include <functional>
 #include <memory>
-
-namespace asio {
-class io_context;
-}
 
 namespace greenroom::http {
 
@@ -34,7 +32,8 @@ public:
   /// Runs `task` on the loop's thread once, after `pause`. On that thread.
   void after(std::chrono::microseconds pause, std::function<void()> task);
 
-  /// Runs until `stop`. Calls from the loop's thread run inside.
+  /// Runs until `stop`. Calls from the loop's thread run inside. A task or
+  /// handler that throws is logged, and the loop goes on.
   void run();
 
   /// Ends `run` after the task that runs now. Any thread.

@@ -33,6 +33,10 @@ class loop;
 class request_log;
 class response_registry;
 
+namespace proxy {
+class preview_settings;
+}
+
 /// Why the node cannot serve yet, one sentence each; empty: it is ready. Called
 /// on any thread, must be quick.
 using readiness = std::function<std::vector<std::string>()>;
@@ -54,6 +58,7 @@ struct edge {
   response_registry& streams;
   http::session_subscriptions& session_subscriptions;
   inotify_watcher& logs;
+  proxy::preview_settings& previews;
 };
 
 } // namespace greenroom::http

@@ -2,8 +2,8 @@
 
 #include "runtime/base/pidfd.hpp"
 
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -89,7 +89,7 @@ int child::reap() noexcept {
 }
 
 asio::awaitable<int> child::ended() {
-  asio::error_code error;
+  error_code error;
   co_await watch_.async_wait(asio::posix::stream_descriptor::wait_read,
                              asio::redirect_error(asio::use_awaitable, error));
   co_return reap();

@@ -4,12 +4,13 @@
 // is killed where it still runs when this goes; so nothing outlives its owner.
 #pragma once
 
+#include "http/base/asio.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/run_command.hpp"
 
-#include <asio/awaitable.hpp>
-#include <asio/io_context.hpp>
-#include <asio/posix/stream_descriptor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 namespace greenroom::http::git_http {
 

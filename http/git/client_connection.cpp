@@ -2,6 +2,7 @@
 
 #include "http/base/parse.hpp"
 #include "http/base/reply.hpp"
+#include "http/git/answer_head.hpp"
 #include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
 
@@ -31,7 +32,7 @@ error_reply verdict_on(const std::exception_ptr& fault) {
     std::rethrow_exception(fault);
   } catch (const refused& e) {
     return {status_of(e.code()), e.what()};
-  } catch (const bad_message& e) {
+  } catch (const wire::bad_message& e) {
     return {e.status(), e.what()};
   } catch (const bad_packet& e) {
     return {400, e.what()};
@@ -53,18 +54,19 @@ std::string loggable(std::string_view target) {
   return result;
 }
 
-void check_method(const request_head& head, const git_route& route) {
+void check_method(const wire::message_head& head, const git_route& route) {
   auto wanted = route.advertise ? "GET" : "POST";
   if (head.method != wanted)
-    throw bad_message{405, std::string{"this is asked for with "} + wanted};
+    throw wire::bad_message{405,
+                            std::string{"this is asked for with "} + wanted};
   if (!route.service)
-    throw bad_message{403,
-                      "only git's smart HTTP protocol is spoken here: use git "
-                      "1.6.6 or later, without GIT_SMART_HTTP=0"};
+    throw wire::bad_message{
+      403, "only git's smart HTTP protocol is spoken here: use git "
+           "1.6.6 or later, without GIT_SMART_HTTP=0"};
   auto type =
     "application/x-git-" + std::string{name_of(*route.service)} + "-request";
-  if (!route.advertise && head.content_type != type)
-    throw bad_message{415, "the body must be " + type};
+  if (!route.advertise && head.headers.get("Content-Type") != type)
+    throw wire::bad_message{415, "the body must be " + type};
 }
 
 } // namespace
@@ -73,18 +75,22 @@ client_connection::client_connection(std::shared_ptr<git_context> around,
                                      unique_fd socket, std::string_view first,
                                      std::string id)
   : around_(std::move(around)),
-    client_(around_->loop->context(), std::move(socket), first),
+    client_(wire::plain_stream(around_->loop->context(), std::move(socket)),
+            first),
     id_(std::move(id)) {}
 
-void client_connection::check_deadlines(connection::clock::time_point now) {
+void client_connection::check_deadlines(
+  wire::server_connection::clock::time_point now) {
   client_.check_deadlines(now);
   if (transfer_ != nullptr)
     transfer_->check_deadlines(now);
 }
 
-void client_connection::stop_if_idle() {
-  if (client_.idle())
+bool client_connection::stop_if_idle() {
+  auto idle = client_.idle() && !std::exchange(ended_, true);
+  if (idle)
     client_.close();
+  return idle;
 }
 
 void client_connection::stop() {
@@ -98,7 +104,7 @@ asio::awaitable<void>
 client_connection::run(std::shared_ptr<client_connection> self) {
   try {
     co_await self->converse();
-  } catch (const lost&) {
+  } catch (const wire::lost&) {
     // There is nobody to tell.
   } catch (const std::exception& e) {
     spdlog::error("git over HTTP: {}", e.what());
@@ -114,15 +120,16 @@ asio::awaitable<void> client_connection::converse() {
     try {
       more = co_await client_.read_head(options.git_timeout,
                                         options.git_head_timeout);
-    } catch (const bad_message&) {
+    } catch (const wire::bad_message&) {
       fault = std::current_exception();
     }
     if (!more && !fault)
       co_return;
-    const auto since = connection::clock::now();
-    auto& sent = client_.head().request_id;
-    request_id_ =
-      is_sane_request_id(sent) ? sent : id_ + '-' + std::to_string(requests_++);
+    const auto since = wire::server_connection::clock::now();
+    auto sent = client_.head().headers.get("X-Request-Id");
+    request_id_ = is_sane_request_id(sent)
+                    ? std::string{sent}
+                    : id_ + '-' + std::to_string(requests_++);
     if (fault) {
       auto why = verdict_on(fault);
       co_await refuse(why.status, why.sentence);
@@ -140,7 +147,7 @@ asio::awaitable<void> client_connection::answer() {
   std::exception_ptr fault;
   try {
     co_await serve();
-  } catch (const lost&) {
+  } catch (const wire::lost&) {
     client_.close();
   } catch (...) {
     fault = std::current_exception();
@@ -159,7 +166,8 @@ asio::awaitable<void> client_connection::serve() {
   auto& target = client_.head().target;
   auto route = read_route(target);
   if (!route && !target.starts_with("/git/"))
-    throw bad_message{421, "this connection is for git, open another one"};
+    throw wire::bad_message{421,
+                            "this connection is for git, open another one"};
   if (!route)
     throw refused{errc::not_found, "there is no such repository"};
   check_method(client_.head(), *route);
@@ -178,7 +186,7 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
                     options.git_timeout};
   transfer_plan plan;
   plan.route = route;
-  plan.protocol = sane_protocol(client_.head().git_protocol);
+  plan.protocol = sane_protocol(client_.head().headers.get("Git-Protocol"));
   plan.request_id = request_id_;
   plan.body = &body;
   if (is_push) {
@@ -201,7 +209,7 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
 asio::awaitable<std::optional<authorized_session>>
 client_connection::enter(const git_route& route, token_revocation& watch,
                          std::string& push_rejection) {
-  auto token = token_of(client_.head().authorization);
+  auto token = token_of(client_.head().headers.get("Authorization"));
   if (token.empty())
     throw refused{errc::unauthorized,
                   "the session's clone token is needed: use the clone URL that "
@@ -244,11 +252,10 @@ asio::awaitable<void> client_connection::refuse_push(request_body& body,
   // Clients listen when they have sent all.
   while (!(co_await body.next()).empty())
     continue;
-  header_fields more;
-  more.emplace_back("X-Request-Id", request_id_);
+  auto head =
+    answer_head(200, "application/x-git-receive-pack-result", request_id_);
   auto text = push.commands.empty() ? std::string{} : refusal_of(push, why);
-  co_await client_.reply(200, "application/x-git-receive-pack-result", text,
-                         std::move(more), around_->options.git_timeout);
+  co_await client_.reply(head, text, around_->options.git_timeout);
 }
 
 asio::awaitable<void> client_connection::transmit(transfer_plan plan,
@@ -271,22 +278,22 @@ asio::awaitable<void> client_connection::transmit(transfer_plan plan,
 
 asio::awaitable<void> client_connection::refuse(int status,
                                                 std::string_view sentence) {
-  header_fields more;
-  more.emplace_back("X-Request-Id", request_id_);
+  auto head = answer_head(status, "text/plain; charset=utf-8", request_id_);
+  auto& more = head.headers;
   if (status == 401)
-    more.emplace_back("WWW-Authenticate", "Basic realm=\"Greenroom session\"");
+    more.add("WWW-Authenticate", "Basic realm=\"Greenroom session\"");
   if (status == 503)
-    more.emplace_back("Retry-After", "1");
+    more.add("Retry-After", "1");
   if (status == 405)
-    more.emplace_back("Allow", client_.head().method == "GET" ? "POST" : "GET");
+    more.add("Allow", client_.head().method == "GET" ? "POST" : "GET");
   auto text = "greenroom: " + std::string{sentence} + '\n';
-  co_await client_.reply(status, "text/plain; charset=utf-8", text,
-                         std::move(more), around_->options.git_timeout);
+  co_await client_.reply(head, text, around_->options.git_timeout);
 }
 
-void client_connection::log_request(connection::clock::time_point since) {
-  auto taken =
-    std::chrono::duration<double, std::milli>(connection::clock::now() - since);
+void client_connection::log_request(
+  wire::server_connection::clock::time_point since) {
+  auto taken = std::chrono::duration<double, std::milli>(
+    wire::server_connection::clock::now() - since);
   auto& head = client_.head();
   around_->log->info("{} {} {} {:.1f} ms in={} out={} request={}",
                      head.method.empty() ? "-" : head.method,

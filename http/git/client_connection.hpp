@@ -4,10 +4,11 @@
 // its own coroutine; the listener looks at it now and then.
 #pragma once
 
+#include "http/base/asio.hpp"
 #include "http/git/transfer.hpp"
-#include "http/wire/connection.hpp"
+#include "http/wire/server_connection.hpp"
 
-#include <asio/awaitable.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -26,10 +27,10 @@ public:
   static asio::awaitable<void> run(std::shared_ptr<client_connection> self);
 
   /// Enforces the deadlines.
-  void check_deadlines(connection::clock::time_point now);
+  void check_deadlines(wire::server_connection::clock::time_point now);
 
-  /// Ends it where it only waits for another request.
-  void stop_if_idle();
+  /// Ends it where it only waits for another request. False: it does not.
+  bool stop_if_idle();
 
   /// Ends it now, with what is going on.
   void stop();
@@ -49,14 +50,15 @@ private:
                                     std::string_view why);
   asio::awaitable<void> transmit(transfer_plan plan, token_revocation& watch);
   asio::awaitable<void> refuse(int status, std::string_view sentence);
-  void log_request(connection::clock::time_point since);
+  void log_request(wire::server_connection::clock::time_point since);
 
   std::shared_ptr<git_context> around_;
-  connection client_;
+  wire::server_connection client_;
   const std::string id_;
   std::uint64_t requests_ = 0;
   transfer* transfer_ = nullptr; // the one that goes on
   std::string request_id_;       // of the request at hand
+  bool ended_ = false;           // while it was idle
 };
 
 } // namespace greenroom::http::git_http

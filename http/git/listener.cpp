@@ -1,18 +1,17 @@
 #include "http/git/listener.hpp"
 
+#include "http/base/asio.hpp"
 #include "http/git/client_connection.hpp"
+#include "http/wire/acceptor.hpp"
 #include "messages/ids.hpp"
 
-#include <asio/co_spawn.hpp>
-#include <asio/ip/tcp.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/steady_timer.hpp>
-#include <asio/use_awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
 
 #include <pthread.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <csignal>
 #include <optional>
 #include <thread>
@@ -27,9 +26,6 @@ constexpr std::size_t max_pending = 4096;
 
 /// How often deadlines are looked at.
 constexpr std::chrono::milliseconds watch_period{100};
-
-/// A pause when no more connections can be accepted.
-constexpr std::chrono::milliseconds accept_pause{100};
 
 void turn_away(const unique_fd& socket) {
   constexpr std::string_view why =
@@ -49,7 +45,7 @@ struct listener::state {
   std::shared_ptr<http::loop> loop;
   edge_actor handle; // keeps the bridge
   std::shared_ptr<git_context> around;
-  std::optional<asio::ip::tcp::acceptor> acceptor;
+  std::optional<http::acceptor> acceptor; // of git.listen
   std::unordered_set<std::shared_ptr<client_connection>> clients;
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
@@ -59,7 +55,7 @@ struct listener::state {
 
   state(const options& opts, listener_parts parts);
   void take(unique_fd socket, std::string_view first);
-  asio::awaitable<void> accept();
+  bool evict_idle();
   void tick();
   void begin_to_stop(std::chrono::milliseconds grace);
 };
@@ -73,7 +69,8 @@ listener::state::state(const options& opts, listener_parts parts)
                            http::bridge::behind(handle)}) {}
 
 void listener::state::take(unique_fd socket, std::string_view first) {
-  if (clients.size() >= max_connections || around->stopping) {
+  if (around->stopping
+      || (clients.size() >= max_connections && !evict_idle())) {
     turn_away(socket);
     return;
   }
@@ -87,25 +84,17 @@ void listener::state::take(unique_fd socket, std::string_view first) {
   asio::co_spawn(loop->context(), client_connection::run(client), done);
 }
 
-asio::awaitable<void> listener::state::accept() {
-  asio::steady_timer pause{loop->context()};
-  while (acceptor->is_open()) {
-    asio::error_code error;
-    auto socket = co_await acceptor->async_accept(
-      asio::redirect_error(asio::use_awaitable, error));
-    if (!error) {
-      take(unique_fd{socket.release()}, {});
-      continue;
-    }
-    // Too few descriptors, most likely.
-    pause.expires_after(accept_pause);
-    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-  }
+/// One that waits for nothing but another request makes room. False: there is
+/// none.
+bool listener::state::evict_idle() {
+  auto idle = std::ranges::find_if(
+    clients, [](auto& client) { return client->stop_if_idle(); });
+  return idle != clients.end();
 }
 
 void listener::state::tick() {
   around->bridge.tick();
-  const auto now = connection::clock::now();
+  const auto now = wire::byte_stream::clock::now();
   for (auto& client : clients)
     client->check_deadlines(now);
   if (!around->stopping || ended)
@@ -122,10 +111,9 @@ void listener::state::tick() {
 
 void listener::state::begin_to_stop(std::chrono::milliseconds grace) {
   around->stopping = true;
-  stop_at = connection::clock::now() + grace;
-  asio::error_code ignored;
+  stop_at = wire::byte_stream::clock::now() + grace;
   if (acceptor)
-    acceptor->close(ignored);
+    acceptor->close();
   for (auto& client : clients)
     client->stop_if_idle();
 }
@@ -140,21 +128,17 @@ listener::~listener() {
 }
 
 std::uint16_t listener::listen(const std::string& address, std::uint16_t port) {
-  asio::ip::tcp::endpoint where{asio::ip::make_address(address), port};
-  auto& acceptor = state_->acceptor;
-  acceptor.emplace(state_->loop->context());
-  acceptor->open(where.protocol());
-  acceptor->set_option(asio::ip::tcp::acceptor::reuse_address{true});
-  acceptor->bind(where);
-  acceptor->listen();
-  return acceptor->local_endpoint().port();
+  auto& s = *state_;
+  s.acceptor.emplace(s.loop->context(), "git.listen", s.around->log);
+  return s.acceptor->listen(address, port);
 }
 
 void listener::start() {
   auto& s = *state_;
   s.loop->every(watch_period, [&s] { s.tick(); });
   if (s.acceptor)
-    asio::co_spawn(s.loop->context(), s.accept(), [](std::exception_ptr) {});
+    s.acceptor->start(
+      [&s](unique_fd socket) { s.take(std::move(socket), {}); });
   s.thread = std::thread{[&s] {
     ::pthread_setname_np(::pthread_self(), "git");
     // git may end before it has read all that is written to it.

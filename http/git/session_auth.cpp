@@ -3,8 +3,8 @@
 #include "messages/errors.hpp"
 #include "runtime/auth/sha256.hpp"
 
-#include <asio/async_result.hpp>
-#include <asio/use_awaitable.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <caf/expected.hpp>
 #include <caf/send.hpp>
 

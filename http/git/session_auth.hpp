@@ -1,9 +1,10 @@
 // Whether a token opens a session for git, and for how long.
 #pragma once
 
+#include "http/base/asio.hpp"
 #include "http/git/git_context.hpp"
 
-#include <asio/awaitable.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <functional>
 #include <memory>

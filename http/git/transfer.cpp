@@ -1,16 +1,17 @@
 #include "http/git/transfer.hpp"
 
+#include "http/git/answer_head.hpp"
 #include "http/git/git_command.hpp"
 #include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
 #include "runtime/git/session/branch_position.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
 
-#include <asio/buffer.hpp>
-#include <asio/experimental/awaitable_operators.hpp>
-#include <asio/redirect_error.hpp>
-#include <asio/use_awaitable.hpp>
-#include <asio/write.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <caf/send.hpp>
 
 #include <algorithm>
@@ -89,7 +90,8 @@ transfer_slot::~transfer_slot() {
     around_.of_session.erase(found);
 }
 
-transfer::transfer(git_context& around, connection& client, transfer_plan plan)
+transfer::transfer(git_context& around, wire::server_connection& client,
+                   transfer_plan plan)
   : around_(around), client_(client), plan_(std::move(plan)),
     checkout_(session_dir(around, plan_.who.grant.session.id) / "checkout"),
     slot_(around, plan_.who.grant.session.id),
@@ -135,7 +137,7 @@ asio::awaitable<void> transfer::feed() {
     fault_ = std::current_exception();
     git_.kill();
   }
-  asio::error_code ignored;
+  error_code ignored;
   git_.in.close(ignored);
   if (whole_ && !taken_ && co_await client_.watch())
     client_gone();
@@ -145,7 +147,7 @@ asio::awaitable<void> transfer::feed() {
 asio::awaitable<void> transfer::give(std::string_view piece) {
   if (piece.empty() || !git_.in.is_open())
     co_return;
-  asio::error_code error;
+  error_code error;
   co_await asio::async_write(git_.in, asio::buffer(piece),
                              asio::redirect_error(asio::use_awaitable, error));
   if (error)
@@ -178,7 +180,7 @@ asio::awaitable<void> transfer::take() {
     git_until_ = clock::now()
                  + (gone_ && !whole_ ? clock::duration{last_words}
                                      : clock::duration{git_timeout});
-    asio::error_code error;
+    error_code error;
     auto size = co_await git_.out.async_read_some(
       asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
     if (error)
@@ -203,7 +205,7 @@ asio::awaitable<void> transfer::take() {
   co_await end_answer();
   // Both may wait for what will not come any more.
   client_.stop_watching();
-  asio::error_code ignored;
+  error_code ignored;
   git_.err.cancel(ignored);
 }
 
@@ -239,9 +241,7 @@ asio::awaitable<void> transfer::begin() {
   auto name = "git-" + std::string{name_of(service)};
   auto type = "application/x-" + name
               + (plan_.route.advertise ? "-advertisement" : "-result");
-  header_fields more;
-  more.emplace_back("X-Request-Id", plan_.request_id);
-  co_await client_.begin(type, std::move(more), around_.options.git_timeout);
+  client_.begin(answer_head(200, type, plan_.request_id), std::nullopt);
   // Older protocols say first what they are about.
   if (plan_.route.advertise
       && (service == service::receive_pack || !speaks_v2(plan_.protocol))) {
@@ -249,6 +249,7 @@ asio::awaitable<void> transfer::begin() {
     text += flush_packet;
     co_await client_.write(text, around_.options.git_timeout);
   }
+  co_await client_.flush(around_.options.git_timeout);
 }
 
 void transfer::announce_push() {
@@ -266,7 +267,7 @@ void transfer::announce_push() {
 
 asio::awaitable<void> transfer::hear() {
   std::vector<char> buffer(max_complaints);
-  asio::error_code error;
+  error_code error;
   while (!error) {
     auto size = co_await git_.err.async_read_some(
       asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));

@@ -9,15 +9,16 @@
 // Memory: two buffers of 64 KiB besides the connection's.
 #pragma once
 
+#include "http/base/asio.hpp"
 #include "http/git/child_process.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
+#include "http/git/request_body.hpp"
 #include "http/git/route.hpp"
 #include "http/git/session_auth.hpp"
-#include "http/wire/connection.hpp"
-#include "http/wire/request_body.hpp"
+#include "http/wire/server_connection.hpp"
 
-#include <asio/awaitable.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <chrono>
 #include <exception>
@@ -51,8 +52,11 @@ struct transfer_plan {
 
 class transfer {
 public:
+  using clock = wire::server_connection::clock;
+
   /// Starts git. Throws std::system_error.
-  transfer(git_context& around, connection& client, transfer_plan plan);
+  transfer(git_context& around, wire::server_connection& client,
+           transfer_plan plan);
 
   /// Answers the request, as far as there is somebody to answer. Throws
   /// refused, bad_message or lost where no answer has begun.
@@ -61,11 +65,9 @@ public:
   /// The client counts as gone.
   void stop();
 
-  void check_deadlines(connection::clock::time_point now);
+  void check_deadlines(clock::time_point now);
 
 private:
-  using clock = connection::clock;
-
   asio::awaitable<void> feed();
   asio::awaitable<void> give(std::string_view piece);
   asio::awaitable<void> take();
@@ -79,7 +81,7 @@ private:
   bool is_fetch() const noexcept;
 
   git_context& around_;
-  connection& client_;
+  wire::server_connection& client_;
   transfer_plan plan_;
   const std::filesystem::path checkout_;
   transfer_slot slot_;

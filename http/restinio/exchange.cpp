@@ -1,5 +1,6 @@
 #include "http/restinio/exchange.hpp"
 
+#include "http/base/asio.hpp"
 #include "http/base/reply.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/thread_context.hpp"
@@ -44,9 +45,8 @@ public:
     for (auto& part : parts)
       append(restinio::writable_item_t{std::move(part)});
     if (done)
-      to_.flush([done = std::move(done)](const asio::error_code& error) {
-        done(!error);
-      });
+      to_.flush(
+        [done = std::move(done)](const error_code& error) { done(!error); });
     else
       to_.flush();
   }

@@ -22,10 +22,11 @@
 // thread's together, as `read_budget` says; what is over it gets 503.
 #pragma once
 
+#include "http/base/asio.hpp"
 #include "http/restinio/first_head.hpp"
 
-#include <asio/execution_context.hpp>
-#include <asio/ip/tcp.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <sys/socket.h>
 
@@ -130,7 +131,7 @@ public:
     weight_ = 1;
     base::async_write_some(
       from, [this, handler = std::forward<Handler>(handler)](
-              const asio::error_code& error, std::size_t size) mutable {
+              const error_code& error, std::size_t size) mutable {
         writing_ = false;
         handler(error, size);
       });
@@ -146,7 +147,7 @@ private:
     base::async_read_some(
       into + before,
       [this, into, before, handler = std::forward<Handler>(handler)](
-        asio::error_code error, std::size_t size) mutable {
+        error_code error, std::size_t size) mutable {
         auto all = before + size;
         std::string_view read{static_cast<const char*>(into.data()), all};
         if (!error && beginning_ == beginning::unknown)
@@ -218,7 +219,7 @@ private:
                                                    : std::string{sent_id});
     [[maybe_unused]] auto sent = ::send(
       native_handle(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    asio::error_code ignored;
+    error_code ignored;
     base::shutdown(base::shutdown_send, ignored);
   }
 
@@ -247,7 +248,7 @@ private:
 
   bool hand_over(std::string_view read) {
     beginning_ = beginning::other;
-    asio::error_code error;
+    error_code error;
     auto socket = base::release(error);
     if (error)
       return false;

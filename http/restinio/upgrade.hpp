@@ -4,8 +4,9 @@
 // library_exchange.cpp, which knows the library's traits, includes it.
 #pragma once
 
+#include "http/base/asio.hpp"
 #include "http/base/options.hpp"
-#include "http/streams/websocket_socket.hpp"
+#include "http/wire/web_socket_server.hpp"
 
 #include <restinio/all.hpp>
 #include <restinio/websocket/websocket.hpp>
@@ -31,20 +32,14 @@ upgrade_connection(restinio::request_t& request, std::string_view protocol,
   using monitor = decltype(taken.m_lifetime_monitor);
   auto counted = std::make_shared<monitor>(std::move(taken.m_lifetime_monitor));
 
-  std::string greeting = "HTTP/1.1 101 Switching Protocols\r\n"
-                         "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-                         "Sec-WebSocket-Accept: ";
-  greeting += ws::accept_key(
-    request.header().get_field(restinio::http_field::sec_websocket_key));
-  if (!protocol.empty())
-    greeting += "\r\nSec-WebSocket-Protocol: " + std::string{protocol};
-  greeting += "\r\nX-Request-Id: " + std::string{request_id} + "\r\n\r\n";
-
-  auto result = std::make_shared<asio_web_socket>(
-    asio::ip::tcp::socket{std::move(taken.m_socket)}, std::move(counted),
-    opts.write_timeout, std::move(events));
-  result->start(std::move(greeting));
-  return result;
+  web_socket_handshake handshake;
+  handshake.key =
+    request.header().get_field(restinio::http_field::sec_websocket_key);
+  handshake.protocol = protocol;
+  handshake.request_id = request_id;
+  return accept_web_socket(asio::ip::tcp::socket{std::move(taken.m_socket)},
+                           handshake, std::move(counted), opts.write_timeout,
+                           std::move(events));
 }
 
 } // namespace greenroom::http

@@ -1,13 +1,16 @@
 #include "http/server/listening.hpp"
 
-#include <asio/io_context.hpp>
+#include "http/base/asio.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 
 #include <stdexcept>
 
 namespace greenroom::http {
 
 std::string address_of(const std::string& host) {
-  asio::error_code error;
+  error_code error;
   auto address = asio::ip::make_address(host, error);
   if (!error)
     return address.to_string();
@@ -27,7 +30,7 @@ void check_free(const std::string& address, const std::string& host,
   asio::io_context context;
   asio::ip::tcp::endpoint there{asio::ip::make_address(address), port};
   asio::ip::tcp::acceptor probe{context};
-  asio::error_code error;
+  error_code error;
   probe.open(there.protocol(), error);
   if (!error)
     probe.set_option(asio::ip::tcp::acceptor::reuse_address{true}, error);

@@ -1,6 +1,8 @@
 #include "http/server/server.hpp"
 
 #include "http/git/listener.hpp"
+#include "http/proxy/listener.hpp"
+#include "http/proxy/preview_settings.hpp"
 #include "http/server/listening.hpp"
 #include "http/server/thread.hpp"
 #include "http/streams/file_readers.hpp"
@@ -48,6 +50,8 @@ server::server(options opts, server_parts parts)
   : options_(std::move(opts)), parts_(std::move(parts)) {
   if (!parts_.log)
     parts_.log = spdlog::default_logger();
+  preview_settings_ =
+    std::make_unique<proxy::preview_settings>(options_.data_dir);
 }
 
 server::~server() {
@@ -74,8 +78,8 @@ void server::start() {
   try {
     for (unsigned i = 0; i < count; ++i) {
       made.push_back(std::make_unique<http_thread>(
-        options_, parts_, shared_parts{*files_, *shares_}, address,
-        std::max<std::size_t>(connections / count, 1)));
+        options_, parts_, shared_parts{*files_, *shares_, *preview_settings_},
+        address, std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }
   } catch (const std::system_error& e) {
@@ -86,6 +90,7 @@ void server::start() {
   if (options_.public_url.empty())
     options_.public_url = "http://" + where(reachable(options_.host), port_);
   start_git();
+  start_previews();
   threads_ = std::move(made);
   for (auto& one : threads_) {
     if (git_)
@@ -114,11 +119,32 @@ void server::start_git() {
   git_->start();
 }
 
+void server::start_previews() {
+  if (options_.preview_host.empty())
+    return;
+  previews_ = std::make_unique<proxy::listener>(
+    options_,
+    proxy::listener_parts{parts_.system, parts_.keys, parts_.directory,
+                          *preview_settings_, parts_.log});
+  try {
+    options_.preview_port = previews_->listen(address_of(options_.preview_host),
+                                              options_.preview_port);
+  } catch (const std::system_error& e) {
+    throw std::runtime_error(
+      "cannot listen on preview.listen "
+      + where(options_.preview_host, options_.preview_port) + ": "
+      + e.code().message());
+  }
+  previews_->start();
+}
+
 void server::stop(std::chrono::milliseconds grace) {
   for (auto& one : threads_)
     one->stop(grace);
   if (git_)
     git_->stop(grace);
+  if (previews_)
+    previews_->stop();
   for (auto& one : threads_)
     one->join();
   files_.reset();
@@ -127,6 +153,7 @@ void server::stop(std::chrono::milliseconds grace) {
     git_->join();
   threads_.clear();
   git_.reset();
+  previews_.reset();
 }
 
 } // namespace greenroom::http

@@ -31,6 +31,10 @@ class stream_shares;
 namespace git_http {
 class listener;
 }
+namespace proxy {
+class listener;
+class preview_settings;
+} // namespace proxy
 
 /// Whom the server talks to. All must outlive it but the handles.
 struct server_parts {
@@ -67,17 +71,25 @@ public:
     return options_.git_port;
   }
 
+  /// The port of previews, after `start`; 0: there are none.
+  std::uint16_t preview_port() const noexcept {
+    return options_.preview_port;
+  }
+
   /// Stops accepting, ends all streams, lets what is being answered end for at
   /// most `grace`, and joins its threads.
   void stop(std::chrono::milliseconds grace = std::chrono::seconds{5});
 
 private:
   void start_git();
+  void start_previews();
 
   options options_; // not changed once threads run
   server_parts parts_;
   std::unique_ptr<git_http::listener> git_; // null: git is not served
   std::unique_ptr<stream_shares> shares_;
+  std::unique_ptr<proxy::preview_settings> preview_settings_;
+  std::unique_ptr<proxy::listener> previews_; // null: they are not served
   std::vector<std::unique_ptr<http_thread>> threads_;
   std::unique_ptr<file_readers> files_; // works for the threads
   std::uint16_t port_ = 0;

@@ -1,7 +1,4 @@
 // One thread of the server with everything that lives on it.
-//
-// The HTTP library is here, in library_exchange.cpp and in library.hpp; nothing
-// else sees it.
 #pragma once
 
 #include "http/edge/thread_context.hpp"
@@ -19,10 +16,15 @@ class file_readers;
 class stream_shares;
 struct server_parts;
 
+namespace proxy {
+class preview_settings;
+}
+
 /// What the threads of a server have in common.
 struct shared_parts {
   file_readers& files;
   stream_shares& shares;
+  proxy::preview_settings& previews;
 };
 
 class http_thread {

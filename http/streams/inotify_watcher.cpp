@@ -2,8 +2,9 @@
 
 #include "http/edge/loop.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/base/guarded.hpp"
 
-#include <asio/posix/stream_descriptor.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/inotify.h>
 
@@ -58,16 +59,16 @@ bool inotify_watcher::state::open() {
     return true;
   unique_fd fd{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
   if (!fd) {
-    // Tried again by the next tick of whoever wants to be told.
+    auto error = errno;
+    // Said once; it is tried again each time that there is one to watch.
     if (!std::exchange(failed, true))
-      spdlog::warn("output is followed by looking every few seconds for now: "
-                   "{}",
-                   std::strerror(errno));
+      spdlog::warn("output is followed by looking every few seconds: {}",
+                   std::strerror(error));
     return false;
   }
-  failed = false;
   notices.assign(fd.get());
-  fd.release();
+  static_cast<void>(fd.release());
+  failed = false;
   read();
   return true;
 }
@@ -75,7 +76,7 @@ bool inotify_watcher::state::open() {
 void inotify_watcher::state::read() {
   notices.async_read_some(
     asio::buffer(buffer),
-    [weak = weak_from_this()](const asio::error_code& error, std::size_t size) {
+    [weak = weak_from_this()](const error_code& error, std::size_t size) {
       auto self = weak.lock();
       if (!self || error)
         return;
@@ -113,7 +114,10 @@ void inotify_watcher::state::ring(int watch) {
     told.push_back(one->listener);
   for (auto& one : told)
     if (auto listener = one.lock())
-      listener->rang();
+      run_guarded([&] { listener->rang(); },
+                  [](const char* why) {
+                    spdlog::error("following an exec's output failed: {}", why);
+                  });
 }
 
 void inotify_watcher::state::drop(const subscription& one) {

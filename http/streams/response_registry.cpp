@@ -1,6 +1,9 @@
 #include "http/streams/response_registry.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/guarded.hpp"
+
+#include <spdlog/spdlog.h>
 
 #include <vector>
 
@@ -10,6 +13,10 @@ namespace {
 
 /// A request takes seconds from its key to its stream, so the last ones do.
 constexpr std::size_t max_dead_keys = 4096;
+
+void report(const char* why) {
+  spdlog::error("a stream or terminal failed: {}", why);
+}
 
 } // namespace
 
@@ -68,7 +75,7 @@ void response_registry::close_if(Predicate matches) {
     if (matches(*stream))
       found.push_back(stream);
   for (auto& stream : found)
-    stream->close();
+    run_guarded([&] { stream->close(); }, report);
 }
 
 void response_registry::tick() {
@@ -79,7 +86,7 @@ void response_registry::tick() {
   for (auto& [connection, stream] : streams_)
     all.push_back(stream);
   for (auto& stream : all)
-    stream->tick(now, wall);
+    run_guarded([&] { stream->tick(now, wall); }, report);
 }
 
 void response_registry::connection_closed(std::uint64_t connection_id) {

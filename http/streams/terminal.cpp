@@ -4,6 +4,7 @@
 #include "http/base/parse.hpp"
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
+#include "http/edge/loop.hpp"
 #include "http/edge/thread_context.hpp"
 #include "http/streams/file_readers.hpp"
 #include "http/streams/output_pump.hpp"
@@ -30,6 +31,11 @@ constexpr std::size_t max_unread = 64 * 1024;
 
 /// A line longer than this is cut where the screenful begins.
 constexpr std::size_t longest_line = 4096;
+
+/// Where the exit record cannot be read, as while no descriptors are left, it
+/// is tried again after a pause, for so long.
+constexpr std::chrono::milliseconds read_pause{200};
+constexpr std::chrono::seconds max_unreadable{10};
 
 /// How an exec ended, in the words of a close frame.
 std::string ending(const std::filesystem::path& dir) {
@@ -214,13 +220,21 @@ private:
 
   /// The exec has ended: what it printed last goes out first.
   void finish() {
-    over_ = true;
+    if (!std::exchange(over_, true))
+      over_at_ = clock::now();
     read_elsewhere(
       env_, [dir = dir_] { return ending(dir); },
       [self = shared_from_this()](std::string how,
                                   const std::exception_ptr& failure) {
         if (!self->ex_)
           return;
+        if (failure && clock::now() - self->over_at_ < max_unreadable) {
+          self->env_.loop.after(read_pause, [self] {
+            if (self->ex_)
+              self->finish();
+          });
+          return;
+        }
         // It is over all the same.
         self->reason_ = failure ? "its exit record cannot be read now" : how;
         self->pump_->finish();
@@ -331,7 +345,8 @@ private:
   std::shared_ptr<output_tail> follower_;
   std::size_t unread_ = 0; // typed bytes that the session has not taken
   bool over_ = false;      // the exec has ended
-  std::string reason_;     // how
+  clock::time_point over_at_;
+  std::string reason_; // how
   clock::time_point heard_;
   clock::time_point pinged_;
 };

@@ -2,20 +2,38 @@
 //
 // Made by exchange::upgrade; open until either side closes it, whoever holds
 // it. Bounds: a message of the client has at most `max_message` bytes, a write
-// must be taken within the options' write_timeout, and while nobody wants to
-// read
-// (`pause`) nothing is read. Pings are answered, and sent by whoever owns it.
+// must be taken within the options' write_timeout, and while its owner has
+// paused it nothing is read. Pings are answered, and sent by the owner. Nothing
+// is compressed.
 #pragma once
 
 #include "http/base/slice.hpp"
-#include "http/wire/websocket_frames.hpp"
 
+#include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <string_view>
 
 namespace greenroom::http {
+
+namespace ws {
+
+/// Close codes that we send.
+enum class close_code : std::uint16_t {
+  normal = 1000,
+  going_away = 1001,
+  protocol_error = 1002,
+  bad_data = 1007,
+  policy = 1008,
+  too_big = 1009,
+  internal = 1011,
+  try_later = 1013,
+};
+
+/// True for what a client may send as Sec-WebSocket-Key: 16 bytes in base64.
+bool is_key(std::string_view text) noexcept;
+
+} // namespace ws
 
 /// What the owner hears, on the HTTP thread; never from inside a call.
 struct web_socket_events {
@@ -40,7 +58,7 @@ public:
   virtual void ping() = 0;
 
   /// Sends what waits and then a close frame, and waits a little for the
-  /// client's. The owner hears nothing more.
+  /// client's. A reason that is too long is cut. The owner hears nothing more.
   virtual void close(ws::close_code why, std::string_view reason) = 0;
 
   /// Stops reading, or goes on.

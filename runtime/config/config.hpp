@@ -65,8 +65,9 @@ struct http_config {
 };
 
 struct preview_config {
-  endpoint listen{"127.0.0.1", 8081};
+  std::optional<endpoint> listen = endpoint{"127.0.0.1", 8081}; // null: none
   std::string domain = "preview.localhost";
+  std::string public_url; // empty: http, as it listens
   friend bool operator==(const preview_config&,
                          const preview_config&) = default;
 };

@@ -79,13 +79,20 @@ void add_http(table& to) {
 
 void add_preview_and_storage(table& to) {
   add(
-    to, "preview.listen", kinds::listen_address{},
+    to, "preview.listen", kinds::or_null<kinds::listen_address>{},
     [](auto& c) -> auto& { return c.preview.listen; },
-    "Where previews are to be served, on an origin of their own; not yet.");
+    "Where previews are served, on an origin of their own; null: nowhere.");
   add(
     to, "preview.domain", kinds::text{"a domain name", kinds::is_domain},
     [](auto& c) -> auto& { return c.preview.domain; },
-    "Each preview is a subdomain of it.");
+    "Each preview is a subdomain of it: PORT-SESSION.DOMAIN.");
+  add(
+    to, "preview.public_url",
+    kinds::text_or_null{{"http:// or https:// with a host and perhaps a port, "
+                         "without a path",
+                         kinds::is_base_url}},
+    [](auto& c) -> auto& { return c.preview.public_url; },
+    "Scheme and port that browsers reach previews by; null: as it listens.");
   add(
     to, "storage.url",
     kinds::private_text{{"sqlite3://PATH or postgresql://USER@HOST/DATABASE",

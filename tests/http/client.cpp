@@ -29,13 +29,16 @@ std::string lower(std::string text) {
 
 } // namespace
 
-http_client::http_client(std::uint16_t port, int receive_buffer)
+http_client::http_client(std::uint16_t port, int receive_buffer,
+                         const std::function<void()>& before)
   : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   timeval timeout{10, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   if (receive_buffer != 0)
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
                  sizeof receive_buffer);
+  if (before)
+    before();
   sockaddr_in there{};
   there.sin_family = AF_INET;
   there.sin_port = htons(port);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -18,7 +19,9 @@ struct http_answer {
 
 class http_client {
 public:
-  explicit http_client(std::uint16_t port, int receive_buffer = 0);
+  /// `before` is called when the socket is made and not connected yet.
+  explicit http_client(std::uint16_t port, int receive_buffer = 0,
+                       const std::function<void()>& before = {});
   http_client(const http_client&) = delete;
   http_client& operator=(const http_client&) = delete;
   ~http_client();

@@ -2,6 +2,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/type_ids.hpp"
+#include "runtime/base/fd.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 #include "tests/http/stand_in_parts.hpp"
 
@@ -9,8 +10,10 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <catch2/catch.hpp>
+#include <netinet/in.h>
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
@@ -45,6 +48,19 @@ event_batch batch_after(const script& all, std::uint64_t after,
   if (!text.empty())
     batch.text = shared_text{std::move(text)};
   return batch;
+}
+
+/// To this machine's own loopback, as a session without a sandbox does it.
+unique_fd connect_to(std::uint16_t port) {
+  unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(port);
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(result.get(), reinterpret_cast<sockaddr*>(&there), sizeof there)
+      != 0)
+    result.reset();
+  return result;
 }
 
 class session_stand_in : public session_base {
@@ -133,8 +149,6 @@ protected:
         script_->signals.push_back(what);
         return view_of(what.exec_id);
       },
-      [](const connect_port&) { return unserved<port_connection>(); },
-      [](const list_ports&) { return port_list{}; },
       [this](rotate_token) {
         std::lock_guard lock{script_->guard};
         return session_token{"gr_token_" + std::to_string(++script_->tokens)};
@@ -150,13 +164,24 @@ protected:
       },
       [](const runner_up&) {},
       [](const input_written&) {},
-      [](const ports_changed&) {},
-      [](const port_connected&) {},
       [](const runner_down&) {},
       [](const exec_started&) {},
       [](const exec_refused&) {},
       [](const exec_grown&) {},
       [](const exec_ended&) {},
+      [this](const connect_port& what) -> caf::result<port_connection> {
+        auto socket = connect_to(what.port);
+        if (!socket)
+          return make_error(errc::unavailable, "nothing listens on port "
+                                                 + std::to_string(what.port));
+        return port_connection{passed_fd{socket.release()}};
+      },
+      [this](const list_ports&) {
+        std::lock_guard lock{script_->guard};
+        return port_list{script_->ports};
+      },
+      [](const ports_changed&) {},
+      [](const port_connected&) {},
       [this](const publish& event) {
         add([&](std::vector<publish>& events) { events.push_back(event); });
       },

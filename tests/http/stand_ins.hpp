@@ -79,6 +79,7 @@ struct script {
   std::map<std::string, review_record> reviews;
   std::vector<decide_review> decisions;
   int tokens = 0; // made so far
+  std::vector<listening_port> ports;
   struct kept_request {
     begin_request begun;
     finish_request finished; // status 0: not yet

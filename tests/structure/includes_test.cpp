@@ -11,6 +11,7 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -46,18 +47,22 @@ const std::map<std::string, folders> allowed{
   {"actors/store",
    {"actors/base", "messages", "runtime/disk", "runtime/store"}},
   {"http/api",
-   {"http/base", "http/edge", "http/git", "http/streams", "http/wire",
-    "messages", "runtime/api_json", "runtime/auth", "runtime/base",
+   {"http/base", "http/edge", "http/git", "http/proxy", "http/streams",
+    "http/wire", "messages", "runtime/api_json", "runtime/auth", "runtime/base",
     "runtime/config", "runtime/git/common", "runtime/runner/protocol"}},
   {"http/base", {"messages", "runtime/base", "runtime/config"}},
-  {"http/edge", {"http/base", "http/wire", "messages"}},
+  {"http/edge", {"http/base", "http/wire", "messages", "runtime/base"}},
   {"http/git",
    {"http/base", "http/edge", "http/wire", "messages", "runtime/auth",
     "runtime/base", "runtime/git/session", "runtime/sandbox"}},
-  {"http/restinio", {"http/base", "http/edge", "http/streams"}},
+  {"http/proxy",
+   {"http/base", "http/edge", "http/wire", "messages", "runtime/auth",
+    "runtime/base"}},
+  {"http/restinio", {"http/base", "http/edge", "http/wire"}},
   {"http/server",
-   {"http/api", "http/base", "http/edge", "http/git", "http/restinio",
-    "http/streams", "messages", "runtime/auth"}},
+   {"http/api", "http/base", "http/edge", "http/git", "http/proxy",
+    "http/restinio", "http/streams", "messages",
+    "runtime/auth"}},
   {"http/streams",
    {"http/base", "http/edge", "http/wire", "messages", "runtime/auth",
     "runtime/base", "runtime/exec/output", "runtime/runner/client",
@@ -143,6 +148,14 @@ std::vector<std::string> includes_of(const std::string& path, bool system) {
   return result;
 }
 
+bool contains(const std::string& path, std::string_view text) {
+  std::ifstream in{root / path};
+  for (std::string line; std::getline(in, line);)
+    if (line.find(text) != std::string::npos)
+      return true;
+  return false;
+}
+
 // A folder from which following the table leads back to it, or "".
 std::string folder_in_a_cycle(const std::map<std::string, folders>& table) {
   for (auto& [start, direct] : table) {
@@ -193,9 +206,19 @@ TEST_CASE("the rules would notice") {
     may_include("actors/session/session.hpp", "runtime/node/node.hpp"));
   CHECK_FALSE(
     may_include("runtime/runner/outer/shim.cpp", "messages/errors.hpp"));
-  CHECK_FALSE(may_include("http/wire/connection.cpp", "http/git/route.hpp"));
+  CHECK_FALSE(
+    may_include("http/wire/server_connection.cpp", "http/git/route.hpp"));
   CHECK_FALSE(may_include("new/folder/file.cpp", "messages/ids.hpp"));
   CHECK(folder_in_a_cycle({{"a", {"b"}}, {"b", {"c"}}, {"c", {"a"}}}) == "a");
+}
+
+TEST_CASE("nothing but http/restinio names a type of RESTinio's") {
+  for (auto& path : sources()) {
+    if (folder_of(path) == "http/restinio")
+      continue;
+    INFO(path);
+    CHECK_FALSE(contains(path, "restinio::"));
+  }
 }
 
 TEST_CASE("libraries are included where they are at home") {
@@ -211,5 +234,9 @@ TEST_CASE("libraries are included where they are at home") {
         CHECK(folder == "runtime/store");
       if (other.starts_with("restinio/"))
         CHECK(folder == "http/restinio");
+      if (other.starts_with("boost/beast/"))
+        CHECK(folder == "http/wire");
+      // One Asio for all.
+      CHECK_FALSE(other.starts_with("asio"));
     }
 }

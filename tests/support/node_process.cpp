@@ -102,6 +102,7 @@ node_process::node_process(node_options options)
     "node.data_dir=" + data_dir().string(),
     "node.name=test-node",
     "http.listen=127.0.0.1:0",
+    "preview.listen=127.0.0.1:0",
     "sandbox.mode=" + std::string{options.sandboxed ? "bubblewrap" : "none"},
     "log.level=debug",
     "projects=" + projects.dump()};

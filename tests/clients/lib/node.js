@@ -68,6 +68,7 @@ class Node {
     const settings = [
       `node.data_dir=${join(this.dir, 'data')}`,
       `http.listen=127.0.0.1:${this.port}`,
+      'preview.listen=127.0.0.1:0',
       'sandbox.mode=none',
       `projects=${JSON.stringify([project])}`,
     ];

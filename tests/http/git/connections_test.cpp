@@ -225,7 +225,10 @@ TEST_CASE("messages that are ambiguous, broken or too large are refused") {
   CHECK(status_of(node, start + "Content-Length: x\r\n\r\n") == 400);
   CHECK(status_of(node, start + "X: " + std::string(20'000, 'x') + "\r\n\r\n")
         == 431);
-  CHECK(status_of(node, get("/git/" + std::string(20'000, 'x'))) == 431);
+  CHECK(status_of(node, get("/git/" + std::string(20'000, 'x'))) == 414);
+  CHECK(status_of(node, start + "Transfer-Encoding: gzip, chunked\r\n\r\n")
+        == 501);
+  CHECK(status_of(node, start + "Host: other\r\n\r\n") == 400);
   CHECK(
     status_of(node, post_head("upload-pack", "Content-Length: 99999999999\r\n"))
     == 413);

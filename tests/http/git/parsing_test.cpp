@@ -1,12 +1,11 @@
 // What strangers send to the git listener, taken apart: no sockets here.
 #include "http/base/options.hpp"
 #include "http/git/clone_url.hpp"
+#include "http/git/gunzip.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
 #include "http/git/route.hpp"
-#include "http/wire/gunzip.hpp"
-#include "http/wire/request_parser.hpp"
 #include "messages/errors.hpp"
 
 #include <catch2/catch.hpp>
@@ -54,46 +53,6 @@ std::string gzipped(const std::string& text) {
   result.resize(stream.total_out);
   ::deflateEnd(&stream);
   return result;
-}
-
-struct parsed {
-  request_head head;
-  std::string body;
-  std::string rest; // of the connection
-  bool ended = false;
-};
-
-/// Reads one message that comes in pieces of `step` bytes.
-parsed parse(const std::string& text, std::size_t step) {
-  request_parser parser;
-  parsed result;
-  std::string pending;
-  std::size_t at = 0;
-  while (parser.at() != request_parser::place::end) {
-    auto before = parser.at();
-    auto fed = parser.feed(pending.data(), pending.size());
-    result.body.append(pending, 0, fed.body);
-    pending.erase(0, fed.taken);
-    if (fed.taken != 0 || parser.at() != before)
-      continue;
-    if (at == text.size())
-      break;
-    pending += text.substr(at, step);
-    at = std::min(text.size(), at + step);
-  }
-  result.head = parser.head();
-  result.ended = parser.at() == request_parser::place::end;
-  result.rest = pending + text.substr(at);
-  return result;
-}
-
-int status_of_fault(const std::string& text) {
-  try {
-    parse(text, 7);
-  } catch (const bad_message& e) {
-    return e.status();
-  }
-  return 0;
 }
 
 } // namespace
@@ -357,73 +316,14 @@ TEST_CASE("a clone URL holds the token and leads to where git is served") {
         == "http://session:gr_1@[::1]:9000/git/demo/" + sid + ".git");
 }
 
-TEST_CASE("requests are read however they are cut") {
-  const std::string plain = "POST /git/x HTTP/1.1\r\nHost: h\r\n"
-                            "AUTHORIZATION: Basic abc\r\nGit-Protocol: v\r\n"
-                            "Content-Type: text/x\r\nExpect: 100-Continue\r\n"
-                            "Content-Length: 11\r\n\r\nhello world";
-  const std::string chunked = "POST /git/x HTTP/1.1\r\nHost: h\r\n"
-                              "Authorization: Basic abc\r\nGit-Protocol: v\r\n"
-                              "Content-Type: text/x\r\nExpect: 100-continue\r\n"
-                              "Transfer-Encoding: chunked\r\n\r\n"
-                              "1\r\nh\r\n6;x=y\r\nello w\r\n4\r\norld\r\n"
-                              "0\r\nTrailer: t\r\nAuthorization: z\r\n\r\n";
-  for (auto& text : {plain, chunked})
-    for (std::size_t step = 1; step <= text.size(); ++step) {
-      auto got = parse(text + "GET / HTTP/1.1", step);
-      REQUIRE(got.ended);
-      REQUIRE(got.head.method == "POST");
-      REQUIRE(got.head.target == "/git/x");
-      REQUIRE(got.head.authorization == "Basic abc");
-      REQUIRE(got.head.content_type == "text/x");
-      REQUIRE(got.head.git_protocol == "v");
-      REQUIRE(got.head.expects_continue);
-      REQUIRE(got.body == "hello world");
-      REQUIRE(got.rest == "GET / HTTP/1.1");
-    }
-}
-
-TEST_CASE("a request without a body ends with its head") {
-  auto got = parse("GET /git/x HTTP/1.0\r\n\r\nnext", 1000);
-  CHECK(got.ended);
-  CHECK(got.head.old);
-  CHECK(got.body.empty());
-  CHECK(got.rest == "next");
-}
-
-TEST_CASE("ambiguous and broken requests are refused") {
-  const std::string start = "POST /git/x HTTP/1.1\r\nHost: h\r\n";
-  CHECK(status_of_fault(start
-                        + "Content-Length: 5\r\nTransfer-Encoding: chunked"
-                          "\r\n\r\n0\r\n\r\n")
-        == 400);
-  CHECK(status_of_fault(start
-                        + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n12345")
-        == 400);
-  CHECK(status_of_fault(start + "Content-Length: -1\r\n\r\n") == 400);
-  CHECK(status_of_fault(start + "Transfer-Encoding: gzip\r\n\r\n") == 400);
-  CHECK(
-    status_of_fault(start + "Transfer-Encoding: chunked\r\n\r\nxyz\r\nhello")
-    == 400);
-  CHECK(status_of_fault("\x16\x03\x01 no HTTP at all") == 400);
-  CHECK(status_of_fault(start + "X: " + std::string(2 * max_head, 'x')) == 431);
-  CHECK(status_of_fault("GET /" + std::string(2 * max_head, 'x')) == 431);
-}
-
 TEST_CASE("no bytes make the parsers do more than refuse") {
   std::mt19937 random{4711};
   std::string alphabet = "0123abcf GETPOS/git:\r\n\1\xffrefs/heads";
   for (int round = 0; round < 20'000; ++round) {
-    std::string bytes = round % 2 == 0 ? "" : "GET /git/ HTTP/1.1\r\n";
+    std::string bytes = round % 2 == 0 ? "" : "GET /git/";
     auto size = random() % 200;
     for (unsigned i = 0; i < size; ++i)
       bytes += alphabet[random() % alphabet.size()];
-    try {
-      auto got = parse(bytes, 1 + random() % 50);
-      REQUIRE(got.body.size() <= bytes.size());
-    } catch (const bad_message&) {
-      SUCCEED();
-    }
     try {
       if (auto push = read_push(bytes))
         REQUIRE(push->size <= bytes.size());

@@ -5,10 +5,13 @@
 #include "runtime/runner/protocol/session_files.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
+#include "tests/support/no_descriptors.hpp"
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+
+#include <cstdio>
 
 #include <memory>
 
@@ -124,13 +127,26 @@ public:
   }
 
   void exit() {
-    exit_record record{exit_status::exited};
-    record.exit_code = 7;
-    write_file_atomic(dir_.get(), runner::exit_file, to_json(record), 0600,
-                      false);
+    write_record(runner::exit_file);
+  }
+
+  /// What `exit` does, in two steps of which the last needs no descriptor.
+  void prepare_exit() {
+    write_record("prepared");
+  }
+  void exit_as_prepared() {
+    REQUIRE(::renameat(dir_.get(), "prepared", dir_.get(),
+                       std::string{runner::exit_file}.c_str())
+            == 0);
   }
 
 private:
+  void write_record(const std::string& name) {
+    exit_record record{exit_status::exited};
+    record.exit_code = 7;
+    write_file_atomic(dir_.get(), name, to_json(record), 0600, false);
+  }
+
   unique_fd dir_;
   output_log_writer log_;
 };
@@ -308,6 +324,25 @@ TEST_CASE("what is no frame, or says too much, closes the terminal") {
     std::lock_guard lock{f.script->guard};
     return f.script->inputs.size() == 1;
   });
+}
+
+TEST_CASE("a terminal that ends while no descriptors are left ends well") {
+  fixture f{
+    [](http::options& o) { o.heartbeat = std::chrono::milliseconds{50}; }};
+  terminal t{f};
+  t.print("some output");
+  viewer v{f};
+  v.printed(11);
+  t.prepare_exit();
+  {
+    no_descriptors now;
+    t.exit_as_prepared();
+    // The thread hears of the end, cannot read how, and goes on.
+    for (int pings = 0; pings < 3;)
+      pings += v.receive().kind == ping_frame ? 1 : 0;
+  }
+  CHECK(v.closing() == "1000 exited 7");
+  CHECK(call(f.port(), "GET", "/healthz").status == 200);
 }
 
 TEST_CASE("a terminal closes when the key is revoked") {

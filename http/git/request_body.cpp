@@ -1,4 +1,4 @@
-#include "http/wire/request_body.hpp"
+#include "http/git/request_body.hpp"
 
 #include "runtime/base/sizes.hpp"
 
@@ -14,17 +14,17 @@ constexpr std::size_t room = 64 * 1024;
 
 } // namespace
 
-request_body::request_body(connection& from, std::uint64_t limit,
-                           connection::timeout each)
+request_body::request_body(wire::server_connection& from, std::uint64_t limit,
+                           wire::server_connection::timeout each)
   : from_(from), limit_(limit), each_(each) {
-  auto& encoding = from.head().content_encoding;
+  auto encoding = from.head().headers.get("Content-Encoding");
   if (encoding == "gzip" || encoding == "x-gzip") {
     gunzip_ = std::make_unique<gunzip>();
     unpacked_.resize(room);
   } else if (!encoding.empty() && encoding != "identity") {
     throw bad_message{415, "the body must be plain or gzip"};
   }
-  if (from.head().content_length > limit)
+  if (from.head().content_length.value_or(0) > limit)
     refuse_size(limit);
 }
 

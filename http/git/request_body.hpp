@@ -1,10 +1,11 @@
 // The body of a request as git sees it: unpacked, and never more than allowed.
 #pragma once
 
-#include "http/wire/connection.hpp"
-#include "http/wire/gunzip.hpp"
+#include "http/base/asio.hpp"
+#include "http/git/gunzip.hpp"
+#include "http/wire/server_connection.hpp"
 
-#include <asio/awaitable.hpp>
+#include <boost/asio/awaitable.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -13,11 +14,15 @@
 
 namespace greenroom::http::git_http {
 
+using wire::bad_message;
+using wire::lost;
+
 class request_body {
 public:
   /// `limit` holds for what comes in and for what it unpacks to. Throws
   /// bad_message for an encoding that we do not read.
-  request_body(connection& from, std::uint64_t limit, connection::timeout each);
+  request_body(wire::server_connection& from, std::uint64_t limit,
+               wire::server_connection::timeout each);
 
   /// The next piece, until the next call; empty at the end. Throws lost or
   /// bad_message.
@@ -27,9 +32,9 @@ private:
   void count(std::size_t size);
   std::string_view unpack();
 
-  connection& from_;
+  wire::server_connection& from_;
   std::uint64_t limit_;
-  connection::timeout each_;
+  wire::server_connection::timeout each_;
   std::uint64_t given_ = 0;
   std::unique_ptr<gunzip> gunzip_; // null: it comes as it is
   std::vector<char> unpacked_;

@@ -1,4 +1,4 @@
-#include "http/wire/gunzip.hpp"
+#include "http/git/gunzip.hpp"
 
 #include <new>
 

@@ -1,0 +1,36 @@
+#include "http/api/web_socket_request.hpp"
+
+#include "http/base/parse.hpp"
+#include "http/base/reply.hpp"
+#include "http/edge/thread_context.hpp"
+#include "http/wire/web_socket.hpp"
+
+namespace greenroom::http::handlers {
+
+bool is_web_socket(const request& in) noexcept {
+  return is_same_word(in.upgrade, "websocket") && in.web_socket_version == "13"
+         && ws::is_key(in.web_socket_key);
+}
+
+void refuse_plain(const exchange_ptr& ex) {
+  auto answer = error_response(
+    {errc::bad_request, "this is a WebSocket: connect with version 13 of the "
+                        "protocol"},
+    ex->id, now_ms());
+  answer.status = 426;
+  answer.headers.emplace_back("Upgrade", "websocket");
+  answer.headers.emplace_back("Sec-WebSocket-Version", "13");
+  ex->send(std::move(answer));
+}
+
+void check_origin(const exchange& ex) {
+  auto& ours = ex.env.options.public_url;
+  auto path = ours.find('/', ours.find("://") + 3);
+  if (!ex.in.origin.empty()
+      && !is_same_origin(ex.in.origin, std::string_view{ours}.substr(0, path)))
+    throw refused(errc::forbidden, "pages of "
+                                     + std::string{ex.in.origin.substr(0, 200)}
+                                     + " may not open WebSockets here");
+}
+
+} // namespace greenroom::http::handlers

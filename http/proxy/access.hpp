@@ -1,0 +1,64 @@
+// Whether a request may see a preview.
+//
+// An API key that may read the session opens any of its ports, a link's cookie
+// those of access `token`, and public ones need neither. What opened a
+// connection is kept as a grant, so that it ends when the key or link does.
+#pragma once
+
+#include "http/proxy/preview_settings.hpp"
+#include "http/proxy/target.hpp"
+#include "http/wire/message.hpp"
+#include "messages/time.hpp"
+
+#include <optional>
+#include <string>
+
+namespace greenroom {
+class key_ring;
+}
+
+namespace greenroom::http::proxy {
+
+/// What let a request in.
+struct preview_grant {
+  std::string key_secret;           // empty: no key did
+  std::optional<preview_link> link; // nullopt: no link did
+};
+
+struct access_decision {
+  enum class kind : std::uint8_t {
+    granted,
+    linked, // the token of a link is right: it becomes a cookie
+    denied,
+  };
+  kind what = kind::denied;
+  preview_grant grant;
+  std::string token; // of `linked`
+  // What of the request is ours, whatever is decided.
+  bool authorization_is_ours = false;
+  bool api_key_is_ours = false;
+};
+
+class access_rules {
+public:
+  access_rules(const key_ring& keys, preview_settings& settings)
+    : keys_(keys), settings_(settings) {}
+
+  access_decision decide(const wire::message_head& request,
+                         const preview_target& target,
+                         const std::string& project_id, std::string_view scheme,
+                         unix_ms now) const;
+
+  /// Whether what let a request in still would.
+  bool still_holds(const preview_grant& grant, const preview_target& target,
+                   const std::string& project_id, unix_ms now) const;
+
+private:
+  bool opens(std::string_view secret, const std::string& project_id,
+             unix_ms now, bool& known) const;
+
+  const key_ring& keys_;
+  preview_settings& settings_;
+};
+
+} // namespace greenroom::http::proxy

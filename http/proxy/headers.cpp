@@ -1,0 +1,241 @@
+#include "http/proxy/headers.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace greenroom::http::proxy {
+
+namespace {
+
+using wire::equal_caseless;
+
+/// Of one connection, not of the message, or set anew for each.
+constexpr std::array<std::string_view, 10> of_connection{
+  "Connection",          "Keep-Alive",
+  "Proxy-Connection",    "Proxy-Authenticate",
+  "Proxy-Authorization", "TE",
+  "Transfer-Encoding",   "Upgrade",
+  "Content-Length",      "Trailer"};
+
+/// What tells an app who asks; nothing of it is a client's to say.
+constexpr std::array<std::string_view, 9> ours_to_say{"Host",
+                                                      "Forwarded",
+                                                      "X-Forwarded-For",
+                                                      "X-Forwarded-Host",
+                                                      "X-Forwarded-Proto",
+                                                      "X-Forwarded-Prefix",
+                                                      "X-Forwarded-Port",
+                                                      "X-Forwarded-Server",
+                                                      "Expect"};
+
+template <class Names>
+bool is_one_of(const Names& names, std::string_view name) {
+  return std::ranges::any_of(
+    names, [&](auto one) { return equal_caseless(one, name); });
+}
+
+bool belongs_to_connection(const wire::message_head& head,
+                           std::string_view name) {
+  return is_one_of(of_connection, name)
+         || head.headers.has_token("Connection", name);
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (text.starts_with(' ') || text.starts_with('\t'))
+    text.remove_prefix(1);
+  while (text.ends_with(' ') || text.ends_with('\t'))
+    text.remove_suffix(1);
+  return text;
+}
+
+/// The next of what `mark` separates; `text` loses it.
+std::string_view next_part(std::string_view& text, char mark) {
+  auto end = std::min(text.find(mark), text.size());
+  auto result = trimmed(text.substr(0, end));
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return result;
+}
+
+std::string full_cookie_name(std::string_view scheme, bool by_name) {
+  return (scheme == "https" && by_name ? "__Host-" : "")
+         + std::string{cookie_name};
+}
+
+/// Ours whatever the scheme; cookies' names tell large letters from small, but
+/// nobody is helped by one that looks like ours.
+bool is_our_cookie(std::string_view name) {
+  constexpr std::string_view host = "__Host-";
+  if (name.size() > host.size()
+      && equal_caseless(name.substr(0, host.size()), host))
+    name.remove_prefix(host.size());
+  return equal_caseless(name, cookie_name);
+}
+
+std::string without_our_cookies(std::string_view cookies) {
+  std::string result;
+  while (!cookies.empty()) {
+    auto one = next_part(cookies, ';');
+    if (one.empty() || is_our_cookie(trimmed(one.substr(0, one.find('=')))))
+      continue;
+    result.append(result.empty() ? "" : "; ").append(one);
+  }
+  return result;
+}
+
+/// A cookie of an app's stays with the app: with its host, or its path where
+/// all have the same host. Empty: it may not be set.
+std::string confined_cookie(std::string_view cookie,
+                            const preview_target& target) {
+  auto first = next_part(cookie, ';');
+  if (is_our_cookie(trimmed(first.substr(0, first.find('=')))))
+    return {};
+  std::string result{first};
+  std::string path = "/";
+  while (!cookie.empty()) {
+    auto one = next_part(cookie, ';');
+    auto name = trimmed(one.substr(0, one.find('=')));
+    if (equal_caseless(name, "Domain"))
+      continue;
+    if (equal_caseless(name, "Path") && !target.prefix.empty()) {
+      auto value = one.find('=');
+      auto text = value == std::string_view::npos
+                    ? std::string_view{}
+                    : trimmed(one.substr(value + 1));
+      path = text.starts_with('/') ? std::string{text} : path;
+      continue;
+    }
+    result.append("; ").append(one);
+  }
+  if (!target.prefix.empty())
+    result.append("; Path=").append(target.prefix).append(path);
+  return result;
+}
+
+/// An app that says where to go by its own name means its public one.
+std::string public_location(std::string_view location, const forwarding& how) {
+  auto port = std::to_string(how.target.port);
+  for (auto host : {"localhost:", "127.0.0.1:", "[::1]:"})
+    for (auto scheme : {"http://", "https://"}) {
+      auto origin = scheme + std::string{host} + port;
+      if (!location.starts_with(origin))
+        continue;
+      auto rest = location.substr(origin.size());
+      if (rest.empty() || rest.front() == '/' || rest.front() == '?')
+        return std::string{how.scheme} + "://" + how.target.host
+               + how.target.prefix + std::string{rest};
+    }
+  auto& prefix = how.target.prefix;
+  auto in_app = location.starts_with('/') && !location.starts_with("//");
+  if (!prefix.empty() && in_app && !location.starts_with(prefix + '/'))
+    return prefix + std::string{location};
+  return std::string{location};
+}
+
+void add_forwarded(wire::header_list& to, const forwarding& how) {
+  auto& host = how.target.host;
+  to.add("X-Forwarded-For", how.peer);
+  to.add("X-Forwarded-Host", host);
+  to.add("X-Forwarded-Proto", how.scheme);
+  if (!how.target.prefix.empty())
+    to.add("X-Forwarded-Prefix", how.target.prefix);
+  auto peer = how.peer.find(':') == std::string_view::npos
+                ? std::string{how.peer}
+                : "\"[" + std::string{how.peer} + "]\"";
+  to.add("Forwarded", "for=" + peer + ";host=\"" + host
+                        + "\";proto=" + std::string{how.scheme});
+}
+
+bool is_hidden(const wire::header& one, const forwarding& how) {
+  if (equal_caseless(one.name, "Authorization"))
+    return how.hide_authorization;
+  if (equal_caseless(one.name, "X-API-Key"))
+    return how.hide_api_key;
+  // Where a page that was opened by a link says where it is.
+  return equal_caseless(one.name, "Referer")
+         && one.value.find(token_parameter) != std::string::npos;
+}
+
+} // namespace
+
+wire::message_head request_to_app(const wire::message_head& request,
+                                  const forwarding& how) {
+  wire::message_head result;
+  result.method = request.method;
+  result.target = how.target.path;
+  result.headers.add("Host", "localhost:" + std::to_string(how.target.port));
+  for (auto& one : request.headers) {
+    if (belongs_to_connection(request, one.name)
+        || is_one_of(ours_to_say, one.name) || is_hidden(one, how))
+      continue;
+    if (!equal_caseless(one.name, "Cookie")) {
+      result.headers.add(one.name, one.value);
+      continue;
+    }
+    auto cookies = without_our_cookies(one.value);
+    if (!cookies.empty())
+      result.headers.add(one.name, cookies);
+  }
+  add_forwarded(result.headers, how);
+  if (auto protocol = request.upgrade(); !protocol.empty()) {
+    result.headers.add("Connection", "Upgrade");
+    result.headers.add("Upgrade", protocol);
+  }
+  return result;
+}
+
+wire::message_head answer_from_app(const wire::message_head& answer,
+                                   const forwarding& how) {
+  wire::message_head result;
+  result.status = answer.status;
+  result.reason = answer.reason;
+  for (auto& one : answer.headers) {
+    if (belongs_to_connection(answer, one.name))
+      continue;
+    if (equal_caseless(one.name, "Set-Cookie")) {
+      auto cookie = confined_cookie(one.value, how.target);
+      if (!cookie.empty())
+        result.headers.add(one.name, cookie);
+    } else if (equal_caseless(one.name, "Location")) {
+      result.headers.add(one.name, public_location(one.value, how));
+    } else {
+      result.headers.add(one.name, one.value);
+    }
+  }
+  if (answer.status == 101) {
+    result.headers.add("Connection", "Upgrade");
+    result.headers.add("Upgrade", answer.headers.get("Upgrade"));
+  }
+  return result;
+}
+
+std::string_view preview_cookie(const wire::message_head& request,
+                                std::string_view scheme) {
+  for (auto by_name : {true, false}) {
+    auto wanted = full_cookie_name(scheme, by_name);
+    for (auto& one : request.headers) {
+      if (!equal_caseless(one.name, "Cookie"))
+        continue;
+      std::string_view all = one.value;
+      while (!all.empty()) {
+        auto cookie = next_part(all, ';');
+        if (cookie.starts_with(wanted + '='))
+          return cookie.substr(wanted.size() + 1);
+      }
+    }
+  }
+  return {};
+}
+
+std::string make_cookie(const preview_target& target, std::string_view scheme,
+                        std::string_view token, long long seconds) {
+  auto by_name = target.prefix.empty();
+  auto result = full_cookie_name(scheme, by_name) + '=' + std::string{token};
+  result += "; Path=" + target.prefix + '/';
+  result += "; Max-Age=" + std::to_string(seconds);
+  result += "; HttpOnly; SameSite=Lax";
+  if (scheme == "https")
+    result += "; Secure";
+  return result;
+}
+
+} // namespace greenroom::http::proxy

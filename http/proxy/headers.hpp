@@ -1,0 +1,48 @@
+// Heads on their way through the proxy: what an app gets of a request, and a
+// browser of an app's answer.
+//
+// The app sees one Host for all requests, upgrades among them: localhost and
+// its port, as if it were opened on the machine that it runs on. The public
+// name is in X-Forwarded-* and Forwarded. What belongs to us (cookies, keys,
+// links' tokens) stays here; what belongs to one connection only (RFC 9110,
+// 7.6.1) is not passed on.
+#pragma once
+
+#include "http/proxy/target.hpp"
+#include "http/wire/message.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace greenroom::http::proxy {
+
+/// The parameter of a link that holds its token.
+inline constexpr std::string_view token_parameter = "greenroom_token";
+
+/// The cookie that a link sets; with `__Host-` before it over https.
+inline constexpr std::string_view cookie_name = "greenroom-preview";
+
+struct forwarding {
+  const preview_target& target;
+  std::string_view peer;           // the client's address
+  std::string_view scheme;         // that the client used
+  bool hide_authorization = false; // it is a key of ours
+  bool hide_api_key = false;
+};
+
+wire::message_head request_to_app(const wire::message_head& request,
+                                  const forwarding& how);
+
+wire::message_head answer_from_app(const wire::message_head& answer,
+                                   const forwarding& how);
+
+/// The value of our cookie; empty: there is none.
+std::string_view preview_cookie(const wire::message_head& request,
+                                std::string_view scheme);
+
+/// The Set-Cookie that gives a token to one preview's host, or to its path, for
+/// so many seconds.
+std::string make_cookie(const preview_target& target, std::string_view scheme,
+                        std::string_view token, long long seconds);
+
+} // namespace greenroom::http::proxy

@@ -1,0 +1,155 @@
+#include "http/proxy/listener.hpp"
+
+#include "http/edge/bridge.hpp"
+#include "http/edge/loop.hpp"
+#include "http/proxy/actor_ports.hpp"
+#include "http/proxy/preview_client.hpp"
+#include "http/wire/acceptor.hpp"
+#include "messages/ids.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <thread>
+#include <unordered_set>
+#include <utility>
+
+namespace greenroom::http::proxy {
+
+namespace {
+
+constexpr std::size_t max_pending = 8192;
+
+constexpr std::chrono::milliseconds deadline_period{100};
+constexpr std::chrono::seconds access_period{1};
+
+void turn_away(const unique_fd& socket) {
+  constexpr std::string_view answer =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+    "Connection: close\r\nContent-Length: 0\r\n\r\n";
+  [[maybe_unused]] auto sent = ::send(
+    socket.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+} // namespace
+
+struct listener::state {
+  std::shared_ptr<http::loop> loop;
+  edge_actor handle; // keeps the bridge
+  http::bridge& bridge;
+  actor_ports sessions;
+  std::shared_ptr<proxy_context> around;
+  http::acceptor acceptor;
+  std::unordered_set<std::shared_ptr<preview_client>> clients;
+  const std::string id_prefix = random_hex(8);
+  std::uint64_t next_id = 0;
+  bool ended = false;
+  std::thread thread;
+
+  state(const options& opts, listener_parts parts);
+  void take(unique_fd socket);
+  bool evict_idle();
+  void check_deadlines();
+  void check_access();
+  void begin_to_stop();
+};
+
+listener::state::state(const options& opts, listener_parts parts)
+  : loop(std::make_shared<http::loop>(parts.system)),
+    handle(http::bridge::spawn(parts.system, *loop, max_pending,
+                               [](const std::string&) {})),
+    bridge(http::bridge::behind(handle)),
+    sessions(bridge, std::move(parts.directory)),
+    around(new proxy_context{opts, loop->context(), sessions,
+                             access_rules{parts.keys, parts.settings},
+                             parts.log}),
+    acceptor(loop->context(), "preview.listen", parts.log) {}
+
+void listener::state::take(unique_fd socket) {
+  if (around->stopping || (clients.size() >= max_clients && !evict_idle())) {
+    turn_away(socket);
+    return;
+  }
+  auto client = std::make_shared<preview_client>(
+    around, std::move(socket), id_prefix + '-' + std::to_string(next_id++));
+  clients.insert(client);
+  asio::co_spawn(
+    loop->context(), preview_client::run(client),
+    [this, client](const std::exception_ptr&) { clients.erase(client); });
+}
+
+/// One that waits for nothing but another request makes room. False: there is
+/// none.
+bool listener::state::evict_idle() {
+  return std::ranges::any_of(
+    clients, [](auto& client) { return client->stop_if_idle(); });
+}
+
+void listener::state::check_deadlines() {
+  bridge.tick();
+  const auto now = preview_client::clock::now();
+  for (auto& client : clients)
+    client->check_deadlines(now);
+  if (!around->stopping || ended || !clients.empty())
+    return;
+  ended = true;
+  bridge.end();
+  loop->post([this] { loop->stop(); });
+}
+
+void listener::state::check_access() {
+  around->pool.expire(preview_client::clock::now());
+  const auto now = now_ms();
+  for (auto& client : clients)
+    client->check_access(now);
+}
+
+void listener::state::begin_to_stop() {
+  around->stopping = true;
+  acceptor.close();
+  around->pool.clear();
+  for (auto& client : clients)
+    client->stop();
+}
+
+listener::listener(const options& opts, listener_parts parts)
+  : state_(std::make_unique<state>(opts, std::move(parts))) {}
+
+listener::~listener() {
+  if (state_->thread.joinable())
+    stop();
+  join();
+}
+
+std::uint16_t listener::listen(const std::string& address, std::uint16_t port) {
+  return state_->acceptor.listen(address, port);
+}
+
+void listener::start() {
+  auto& s = *state_;
+  s.loop->every(deadline_period, [&s] { s.check_deadlines(); });
+  s.loop->every(access_period, [&s] { s.check_access(); });
+  s.acceptor.start([&s](unique_fd socket) { s.take(std::move(socket)); });
+  s.thread = std::thread{[&s] {
+    ::pthread_setname_np(::pthread_self(), "previews");
+    s.loop->run();
+  }};
+}
+
+void listener::stop() {
+  state_->loop->post([s = state_.get()] { s->begin_to_stop(); });
+}
+
+void listener::join() {
+  auto& s = *state_;
+  if (s.thread.joinable())
+    s.thread.join();
+  s.clients.clear();
+  s.loop->drop_all();
+}
+
+} // namespace greenroom::http::proxy

@@ -1,0 +1,105 @@
+// One client of previews, from its first request to its last.
+//
+// Finds the session and the port, checks access, connects into the session and
+// passes on what either side sends, unbuffered. Kept alive by its own
+// coroutine; the listener looks at it now and then.
+#pragma once
+
+#include "http/base/asio.hpp"
+#include "http/base/options.hpp"
+#include "http/proxy/access.hpp"
+#include "http/proxy/app_pool.hpp"
+#include "http/proxy/headers.hpp"
+#include "http/proxy/pages.hpp"
+#include "http/proxy/session_ports.hpp"
+#include "http/proxy/target.hpp"
+#include "http/wire/client_connection.hpp"
+#include "http/wire/server_connection.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace spdlog {
+class logger;
+}
+
+namespace greenroom::http::proxy {
+
+/// What all clients of the listener share. On its thread only.
+struct proxy_context {
+  const http::options& options;
+  asio::io_context& io;
+  session_ports& sessions;
+  access_rules access;
+  std::shared_ptr<spdlog::logger> log;
+  app_pool pool;
+  bool stopping = false;
+};
+
+class preview_client {
+public:
+  using clock = wire::byte_stream::clock;
+
+  /// Throws std::system_error.
+  preview_client(std::shared_ptr<proxy_context> around, unique_fd socket,
+                 std::string id);
+
+  /// Serves it to its end. Holds on to `self` meanwhile.
+  static asio::awaitable<void> run(std::shared_ptr<preview_client> self);
+
+  /// Enforces the deadlines.
+  void check_deadlines(clock::time_point now);
+
+  /// Ends it where what let it in does so no more.
+  void check_access(unix_ms now);
+
+  /// Ends it where it only waits for another request. False: it does not.
+  bool stop_if_idle();
+
+  /// Ends it now, with what is under way.
+  void stop();
+
+private:
+  asio::awaitable<void> converse();
+  asio::awaitable<void> answer();
+  asio::awaitable<void> serve();
+  asio::awaitable<void> enter(const access_decision& decision);
+  asio::awaitable<void> forward(const access_decision& decision);
+  asio::awaitable<bool> connect();
+  asio::awaitable<void> pass_on(const forwarding& how);
+  asio::awaitable<void> send_body();
+  asio::awaitable<void> receive_answer(const forwarding& how);
+  asio::awaitable<void> receive_and_stop(const forwarding& how);
+  asio::awaitable<void> pass_body();
+  asio::awaitable<void> upgrade(const forwarding& how);
+  asio::awaitable<void> watch_client();
+  asio::awaitable<void> say(page what);
+  asio::awaitable<void> say(int status, std::string_view title,
+                            std::string_view text);
+  asio::awaitable<void> redirect(int status, std::string where,
+                                 std::string cookie = {});
+  void log_request(clock::time_point since);
+
+  std::shared_ptr<proxy_context> around_;
+  std::string peer_; // the client's address
+  wire::server_connection client_;
+  const std::string id_;
+  bool ended_ = false; // while it was idle
+
+  // Of the request at hand.
+  preview_target target_;
+  session_info session_;
+  preview_grant grant_;
+  bool granted_ = false;
+  bool tunnel_ = false;
+  bool answered_ = false; // all of the app's answer has been passed on
+  std::exception_ptr client_fault_; // of the request's body
+  app_pool::connection_ptr app_;
+};
+
+} // namespace greenroom::http::proxy

@@ -1,0 +1,34 @@
+// What the proxy needs of sessions: what they are, and connections into them.
+//
+// Used on the proxy's thread only. Tests have one of their own.
+#pragma once
+
+#include "http/base/asio.hpp"
+#include "runtime/base/fd.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace greenroom::http::proxy {
+
+struct session_info {
+  std::string project_id;
+  std::string over; // its last status: "ended", "expired", …; empty: it is not
+};
+
+class session_ports {
+public:
+  virtual ~session_ports() = default;
+
+  /// Throws refused: not_found, or unavailable where nobody can say now.
+  virtual asio::awaitable<session_info> look_up(std::string session_id) = 0;
+
+  /// A TCP connection to that port of that session's loopback. Throws refused;
+  /// unavailable where nothing listens there.
+  virtual asio::awaitable<unique_fd> connect(std::string session_id,
+                                             std::uint16_t port) = 0;
+};
+
+} // namespace greenroom::http::proxy

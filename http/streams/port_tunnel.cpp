@@ -1,0 +1,196 @@
+#include "http/streams/port_tunnel.hpp"
+
+#include "http/edge/loop.hpp"
+#include "http/edge/thread_context.hpp"
+#include "http/streams/response_registry.hpp"
+#include "http/wire/byte_stream.hpp"
+#include "http/wire/message.hpp"
+#include "http/wire/web_socket.hpp"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <deque>
+#include <string>
+#include <utility>
+
+namespace greenroom::http {
+
+namespace {
+
+using ws::close_code;
+
+constexpr std::size_t piece_size = 64 * 1024;
+
+class port_tunnel final : public long_response,
+                          public std::enable_shared_from_this<port_tunnel> {
+public:
+  port_tunnel(exchange_ptr ex, unique_fd socket)
+    : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
+      connection_id_(ex->connection_id()), ex_(std::move(ex)),
+      stream_(wire::plain_stream(env_.loop.context(), std::move(socket))) {}
+
+  void begin() {
+    env_.streams.add(shared_from_this());
+    if (!ex_)
+      return;
+    heard_ = pinged_ = clock::now();
+    std::weak_ptr<port_tunnel> weak = weak_from_this();
+    web_socket_events events;
+    events.message = [weak](bool, std::string payload) {
+      if (auto self = weak.lock())
+        self->to_port(std::move(payload));
+    };
+    events.alive = [weak] {
+      if (auto self = weak.lock())
+        self->heard_ = clock::now();
+    };
+    events.closed = [weak] {
+      if (auto self = weak.lock())
+        self->done();
+    };
+    socket_ = ex_->upgrade({}, std::move(events));
+    asio::co_spawn(env_.loop.context(), from_port(shared_from_this()),
+                   asio::detached);
+  }
+
+  // -- long_response ----------------------------------------------------------
+
+  void close() override {
+    if (ex_ && !socket_)
+      ex_->refuse(errc::unavailable, "the server is stopping, try again");
+    end(close_code::going_away, "the key is revoked or the server stops");
+  }
+
+  void tick(clock::time_point now, unix_ms wall) override {
+    stream_->check_deadlines(now);
+    if (!socket_)
+      return;
+    if (expires_at_ != 0 && expires_at_ <= wall) {
+      end(close_code::policy, "the API key has expired");
+    } else if (now - heard_ >= env_.options.write_timeout) {
+      end(close_code::going_away, "no answer to pings");
+    } else if (now - pinged_ >= env_.options.heartbeat) {
+      pinged_ = now;
+      socket_->ping();
+    }
+  }
+
+  const std::string& key_id() const noexcept override {
+    return key_id_;
+  }
+  std::uint64_t connection_id() const noexcept override {
+    return connection_id_;
+  }
+
+private:
+  // -- from the session -------------------------------------------------------
+
+  static asio::awaitable<void> from_port(std::shared_ptr<port_tunnel> self) {
+    auto ended = false;
+    try {
+      while (self->socket_ && co_await self->stream_->wait_readable()) {
+        auto buffer = std::make_shared<std::string>(piece_size, '\0');
+        auto size = co_await self->stream_->read(asio::buffer(*buffer),
+                                                 wire::byte_stream::never);
+        if (size == 0) {
+          ended = true;
+          break;
+        }
+        slice piece{buffer, std::string_view{*buffer}.substr(0, size)};
+        if (!co_await self->send(std::move(piece)))
+          break;
+      }
+    } catch (const wire::lost&) {
+      // Said below.
+    }
+    self->end(ended ? close_code::normal : close_code::going_away,
+              ended ? "the connection has ended" : "the connection is broken");
+  }
+
+  /// False: the client is gone.
+  asio::awaitable<bool> send(slice piece) {
+    if (!socket_)
+      co_return false;
+    auto start = [&](auto handler) {
+      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+      socket_->send(std::move(piece), [shared](bool well) { (*shared)(well); });
+    };
+    auto well =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(
+        start, asio::use_awaitable);
+    co_return well;
+  }
+
+  // -- to the session ---------------------------------------------------------
+
+  void to_port(std::string payload) {
+    if (payload.empty())
+      return;
+    waiting_.push_back(std::move(payload));
+    if (std::exchange(writing_, true))
+      socket_->pause(true); // until what waits has been taken
+    else
+      asio::co_spawn(env_.loop.context(), write_all(shared_from_this()),
+                     asio::detached);
+  }
+
+  static asio::awaitable<void> write_all(std::shared_ptr<port_tunnel> self) {
+    try {
+      while (!self->waiting_.empty()) {
+        auto payload = std::move(self->waiting_.front());
+        self->waiting_.pop_front();
+        co_await self->stream_->write(asio::buffer(payload),
+                                      self->env_.options.write_timeout);
+      }
+    } catch (const wire::lost&) {
+      self->end(close_code::going_away, "the connection is broken");
+      co_return;
+    }
+    self->writing_ = false;
+    if (self->socket_)
+      self->socket_->pause(false);
+  }
+
+  void end(close_code why, std::string_view reason) {
+    if (!ex_)
+      return;
+    if (socket_)
+      socket_->close(why, reason);
+    done();
+  }
+
+  void done() {
+    if (!ex_)
+      return;
+    auto self = shared_from_this();
+    stream_->close();
+    socket_.reset();
+    ex_.reset();
+    env_.streams.remove(*this);
+  }
+
+  http::edge& env_;
+  const std::string key_id_;
+  const unix_ms expires_at_;
+  const std::uint64_t connection_id_;
+  exchange_ptr ex_; // null: over
+  std::unique_ptr<wire::byte_stream> stream_;
+  std::shared_ptr<web_socket> socket_;
+  std::deque<std::string> waiting_; // for the session to take
+  bool writing_ = false;
+  clock::time_point heard_;
+  clock::time_point pinged_;
+};
+
+} // namespace
+
+void tunnel_to_port(const exchange_ptr& ex, unique_fd socket) {
+  std::make_shared<port_tunnel>(ex, std::move(socket))->begin();
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,178 @@
+#include "http/wire/message_stream.hpp"
+
+#include <boost/asio/buffer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+namespace greenroom::http::wire {
+
+namespace {
+
+constexpr std::size_t first_head = 4 * 1024;
+constexpr std::size_t body_room = 64 * 1024;
+
+} // namespace
+
+// -- reading ------------------------------------------------------------------
+
+message_reader::message_reader(byte_stream& from, message_kind kind,
+                               std::string_view first)
+  : stream_(from), parser_(kind), buffer_(first.begin(), first.end()),
+    end_(first.size()) {}
+
+void message_reader::start(bool answers_head) {
+  parser_.reset(answers_head);
+  received_ = 0;
+  if (begin_ != end_)
+    return;
+  buffer_ = {};
+  begin_ = end_ = 0;
+}
+
+asio::awaitable<bool> message_reader::read_head(clock::time_point until) {
+  for (;;) {
+    // Old clients end a body with a line break that does not count.
+    while (parser_.untouched() && begin_ < end_
+           && (buffer_[begin_] == '\r' || buffer_[begin_] == '\n'))
+      ++begin_;
+    if (begin_ < end_) {
+      auto fed = parser_.feed({buffer_.data() + begin_, end_ - begin_});
+      begin_ += fed.taken;
+      if (parser_.at() != message_parser::place::head)
+        co_return true;
+    }
+    if (co_await receive(until))
+      continue;
+    if (parser_.untouched())
+      co_return false;
+    throw lost{};
+  }
+}
+
+std::string_view message_reader::body_at_hand() {
+  while (begin_ < end_ && !at_end()) {
+    auto fed = parser_.feed({buffer_.data() + begin_, end_ - begin_});
+    begin_ += fed.taken;
+    received_ += fed.body.size();
+    if (!fed.body.empty())
+      return fed.body;
+    if (fed.taken == 0)
+      break;
+  }
+  return {};
+}
+
+asio::awaitable<std::string_view> message_reader::read_body(timeout each) {
+  for (;;) {
+    if (auto piece = body_at_hand(); !piece.empty())
+      co_return piece;
+    if (at_end())
+      co_return std::string_view{};
+    if (!co_await receive(clock::now() + each) && !parser_.feed_end())
+      throw lost{};
+  }
+}
+
+/// Moves what is left to the front, and makes the buffer larger where the
+/// parser needs more than it holds.
+void message_reader::make_room() {
+  const auto in_head = parser_.at() == message_parser::place::head;
+  const auto most = in_head ? max_head : body_room;
+  const auto least = in_head ? first_head : body_room;
+  if (begin_ > 0)
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  end_ -= std::exchange(begin_, 0);
+  if (buffer_.size() < least)
+    buffer_.resize(least);
+  else if (end_ == buffer_.size() && buffer_.size() < most)
+    buffer_.resize(std::min(buffer_.size() * 2, most));
+  if (end_ == buffer_.size())
+    throw bad_message{400, "a line between two chunks is too long"};
+}
+
+/// False: the peer has sent all.
+asio::awaitable<bool> message_reader::receive(clock::time_point until) {
+  make_room();
+  auto size = co_await stream_.read(
+    asio::buffer(buffer_.data() + end_, buffer_.size() - end_), until);
+  end_ += size;
+  co_return size != 0;
+}
+
+std::string message_reader::take_rest() {
+  std::string result{buffer_.data() + begin_, end_ - begin_};
+  buffer_ = {};
+  begin_ = end_ = 0;
+  return result;
+}
+
+// -- writing ------------------------------------------------------------------
+
+void message_writer::begin(std::string head, framing how,
+                           std::uint64_t length) {
+  head_ = std::move(head);
+  how_ = how;
+  length_ = length;
+  sent_ = 0;
+  if (how == framing::length)
+    head_ += "Content-Length: " + std::to_string(length) + "\r\n";
+  else if (how == framing::chunks)
+    head_ += "Transfer-Encoding: chunked\r\n";
+  head_ += "\r\n";
+}
+
+asio::awaitable<void> message_writer::flush(timeout each) {
+  if (head_.empty())
+    co_return;
+  auto head = std::exchange(head_, {});
+  co_await stream_.write(asio::buffer(head), each);
+}
+
+asio::awaitable<void> message_writer::write(std::string_view piece,
+                                            timeout each) {
+  if (piece.empty())
+    co_return;
+  auto head = std::exchange(head_, {});
+  sent_ += piece.size();
+  if (how_ != framing::chunks) {
+    byte_stream::pieces all{asio::buffer(head), asio::buffer(piece)};
+    co_await stream_.write(all, each);
+    co_return;
+  }
+  std::array<char, 20> size{};
+  auto end = std::to_chars(size.data(), size.data() + 16, piece.size(), 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  auto digits = static_cast<std::size_t>(end - size.data());
+  byte_stream::pieces all{asio::buffer(head), asio::buffer(size.data(), digits),
+                          asio::buffer(piece), asio::buffer("\r\n", 2)};
+  co_await stream_.write(all, each);
+}
+
+asio::awaitable<void> message_writer::finish(const header_list& trailers,
+                                             timeout each) {
+  auto last = std::exchange(head_, {});
+  if (how_ == framing::chunks)
+    last += "0\r\n" + headers_text(trailers) + "\r\n";
+  if (!last.empty())
+    co_await stream_.write(asio::buffer(last), each);
+}
+
+std::string headers_text(const header_list& headers) {
+  auto breaks = [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t';
+  };
+  std::string result;
+  for (auto& [name, value] : headers) {
+    if (std::ranges::any_of(name, breaks) || std::ranges::any_of(value, breaks))
+      throw bad_message{500, "a header holds a line break"};
+    result.append(name).append(": ").append(value).append("\r\n");
+  }
+  return result;
+}
+
+} // namespace greenroom::http::wire

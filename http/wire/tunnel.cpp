@@ -1,0 +1,54 @@
+#include "http/wire/tunnel.hpp"
+
+#include "http/wire/message.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace greenroom::http::wire {
+
+namespace {
+
+constexpr std::size_t room = 64 * 1024;
+
+asio::awaitable<void> pass_on(byte_stream& from, byte_stream& to,
+                              std::string first, byte_stream::timeout each) {
+  try {
+    if (!first.empty())
+      co_await to.write(asio::buffer(first), each);
+    first = {};
+    for (;;) {
+      if (!co_await from.wait_readable())
+        break;
+      // Only while bytes are under way.
+      auto buffer = std::make_unique_for_overwrite<char[]>(room);
+      auto size = co_await from.read(asio::buffer(buffer.get(), room),
+                                     byte_stream::never);
+      if (size == 0) {
+        to.shutdown_send();
+        co_return;
+      }
+      co_await to.write(asio::buffer(buffer.get(), size), each);
+    }
+  } catch (const lost&) {
+    // The other direction ends, too.
+  }
+  from.close();
+  to.close();
+}
+
+} // namespace
+
+asio::awaitable<void> run_tunnel(tunnel_end a, tunnel_end b,
+                                 byte_stream::timeout each) {
+  using namespace asio::experimental::awaitable_operators;
+  co_await (pass_on(a.stream, b.stream, std::move(a.first), each)
+            && pass_on(b.stream, a.stream, std::move(b.first), each));
+  a.stream.close();
+  b.stream.close();
+}
+
+} // namespace greenroom::http::wire

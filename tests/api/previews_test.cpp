@@ -1,0 +1,113 @@
+// Previews of the real program: what runs in a session is seen at its own
+// name, by those who may, for as long as the session lives.
+#include "tests/api/demo.hpp"
+#include "tests/support/sockets.hpp"
+
+#include <string>
+
+using namespace greenroom::test;
+
+namespace {
+
+/// A program that answers every connection by its port and what it was asked.
+std::string program(int port) {
+  return "exec perl -MIO::Socket::INET -e '"
+         "$s = IO::Socket::INET->new(LocalAddr => \"127.0.0.1\","
+         " LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die $!;"
+         "while ($c = $s->accept) { $all = \"\";"
+         " while (<$c>) { last if /^\\r/; $all .= $_ }"
+         " print $c \"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\n\\r\\n\","
+         " \"port $ARGV[0]\\n$all\"; close $c }' "
+         + std::to_string(port);
+}
+
+struct preview {
+  /// Of a URL like http://3000-SESSION.preview.localhost:8081/.
+  explicit preview(const std::string& url) {
+    auto start = url.find("://") + 3;
+    host = url.substr(start, url.find('/', start) - start);
+    path = url.substr(url.find('/', start));
+    listener =
+      static_cast<std::uint16_t>(std::stoul(host.substr(host.find(':') + 1)));
+  }
+
+  /// The whole answer as text.
+  std::string get(const std::string& headers) const {
+    auto socket = connect_to(listener);
+    send_all(socket, "GET " + path + " HTTP/1.1\r\nHost: " + host
+                       + "\r\nConnection: close\r\n" + headers + "\r\n");
+    std::string all;
+    while (receive(socket, all, 64 * 1024))
+      continue;
+    return all;
+  }
+
+  std::string host;
+  std::string path;
+  std::uint16_t listener = 0;
+};
+
+std::string key_of(const node_process& node) {
+  return "X-API-Key: " + node.admin_key() + "\r\n";
+}
+
+void see_a_program(bool sandboxed) {
+  node_options options;
+  options.sandboxed = sandboxed;
+  node_process node{options};
+  const auto port = sandboxed ? 3000 : 3917;
+  session_user user{node, {{"new_branch", "p"}, {"preview_port", port}}};
+  preview shown{user.get()["preview_url"].get<std::string>()};
+  CHECK(shown.host.starts_with(std::to_string(port) + "-" + user.id() + "."));
+  // Nothing has run yet, so nothing listens.
+  auto key = key_of(node);
+  CHECK(shown.get(key).starts_with("HTTP/1.1 503"));
+  user.start("web", program(port));
+  std::string answer;
+  await("the program", [&] {
+    answer = shown.get(key);
+    return answer.starts_with("HTTP/1.1 200");
+  });
+  INFO(answer);
+  auto number = std::to_string(port);
+  CHECK(answer.find("\r\n\r\nport " + number) != std::string::npos);
+  CHECK(answer.find("Host: localhost:" + number) != std::string::npos);
+  CHECK(answer.find("X-Forwarded-Host: " + shown.host) != std::string::npos);
+  CHECK(answer.find(node.admin_key()) == std::string::npos);
+  CHECK(shown.get("").starts_with("HTTP/1.1 401"));
+  json ports;
+  await("the list of ports", [&] {
+    ports = expect(200, node.admin().get(user.path("/ports"))).data()["ports"];
+    return !ports.empty();
+  });
+  CHECK(ports[0]["port"] == port);
+  CHECK(ports[0]["exec_id"] == "web");
+  auto made =
+    expect(201, user.post("/ports/" + number + "/link", json::object()));
+  preview link{made.data()["url"].get<std::string>()};
+  auto opened = link.get("");
+  CHECK(opened.starts_with("HTTP/1.1 303"));
+  auto cookie = opened.substr(opened.find("greenroom-preview="));
+  cookie = "Cookie: " + cookie.substr(0, cookie.find(';')) + "\r\n";
+  CHECK(shown.get(cookie).starts_with("HTTP/1.1 200"));
+  expect(200, user.remove());
+  await("the end", [&] { return shown.get(key).starts_with("HTTP/1.1 410"); });
+}
+
+} // namespace
+
+TEST_CASE("a program in a session's sandbox is seen by its preview") {
+  see_a_program(true);
+}
+
+TEST_CASE("without a sandbox only a session's own ports are seen") {
+  see_a_program(false);
+  // The node's own API listens on the same loopback.
+  node_options options;
+  options.sandboxed = false;
+  node_process node{options};
+  session_user user{node, {{"new_branch", "p"}, {"preview_port", node.port()}}};
+  user.run("true");
+  preview shown{user.get()["preview_url"].get<std::string>()};
+  CHECK(shown.get(key_of(node)).starts_with("HTTP/1.1 503"));
+}

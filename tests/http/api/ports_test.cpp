@@ -1,0 +1,177 @@
+// The ports of a session: settings, links, and tunnels into it.
+#include "http/wire/acceptor.hpp"
+#include "tests/http/client.hpp"
+#include "tests/http/stand_ins.hpp"
+
+#include <boost/asio/io_context.hpp>
+#include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include <thread>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using nlohmann::json;
+
+namespace {
+
+const std::string ports_path =
+  "/projects/demo/sessions/" + std::string{demo_session} + "/ports";
+
+struct preview_fixture : fixture {
+  preview_fixture()
+    : fixture([](http::options& o) { o.preview_host = "127.0.0.1"; }) {
+    // Where settings are kept.
+    std::filesystem::create_directories(files.path() / "sessions"
+                                        / demo_session);
+  }
+
+  json ask(const std::string& method, const std::string& path,
+           const json& body = nullptr, int status = 200,
+           std::string_view key = admin_secret) {
+    auto answer = call(port(), method, ports_path + path, key,
+                       body.is_null() ? "" : body.dump());
+    INFO(answer.body);
+    CHECK(answer.status == status);
+    auto all = json::parse(answer.body);
+    return all.contains("data") ? all["data"] : all["error"];
+  }
+
+  std::string preview_host(int of) const {
+    return std::to_string(of) + '-' + std::string{demo_session}
+           + ".preview.localhost:" + std::to_string(server->preview_port());
+  }
+};
+
+/// A program that sends back what it gets, and ends when its client does.
+class echo_program {
+public:
+  echo_program() {
+    acceptor_.emplace(io_, "echo", spdlog::default_logger());
+    port = acceptor_->listen("127.0.0.1", 0);
+    acceptor_->start([this](unique_fd socket) {
+      threads_.emplace_back(
+        [fd = std::make_shared<unique_fd>(std::move(socket))] {
+          char buffer[1000];
+          for (;;) {
+            auto got = ::recv(fd->get(), buffer, sizeof buffer, 0);
+            if (got <= 0)
+              return;
+            ::send(fd->get(), buffer, static_cast<std::size_t>(got),
+                   MSG_NOSIGNAL);
+          }
+        });
+    });
+    loop_ = std::thread{[this] { io_.run(); }};
+  }
+  ~echo_program() {
+    io_.stop();
+    loop_.join();
+    for (auto& one : threads_)
+      one.join();
+  }
+
+  std::uint16_t port = 0;
+
+private:
+  asio::io_context io_{1};
+  std::optional<http::acceptor> acceptor_;
+  std::vector<std::thread> threads_;
+  std::thread loop_;
+};
+
+std::string masked(unsigned kind, const std::string& payload) {
+  std::string bytes{static_cast<char>(0x80 | kind)};
+  bytes.push_back(static_cast<char>(0x80 | payload.size()));
+  bytes.append(4, '\0'); // a mask that changes nothing
+  return bytes + payload;
+}
+
+const std::string handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                              "Sec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
+} // namespace
+
+TEST_CASE("the ports of a session are listed with how they are seen") {
+  preview_fixture f;
+  f.script->ports = {{3000, "127.0.0.1", "node", "e1"}};
+  auto set = f.ask("PUT", "/3000", {{"access", "public"}, {"label", "web"}});
+  CHECK(set["access"] == "public");
+  f.ask("PUT", "/3000", {{"label", "shop"}});
+  auto listed = f.ask("GET", "")["ports"];
+  CHECK(listed
+        == json::array({{{"port", 3000},
+                         {"address", "127.0.0.1"},
+                         {"process", "node"},
+                         {"exec_id", "e1"},
+                         {"access", "public"},
+                         {"label", "shop"},
+                         {"url", "http://" + f.preview_host(3000) + "/"}}}));
+  f.ask("PUT", "/3000", {{"access", "all"}}, 400);
+  f.ask("PUT", "/0", {{"access", "key"}}, 400);
+  f.ask("PUT", "/70000", {{"access", "key"}}, 400);
+  auto reader = f.add_key({"sessions:read"});
+  f.ask("GET", "", nullptr, 200, reader);
+  f.ask("PUT", "/3000", {{"access", "public"}}, 403, reader);
+  f.ask("GET", "/3000/tunnel", nullptr, 403, reader);
+}
+
+TEST_CASE("a link opens a preview until it is deleted") {
+  preview_fixture f;
+  echo_program app;
+  auto port = std::to_string(app.port);
+  auto made = f.ask("POST", "/" + port + "/link",
+                    {{"path", "/a?b=c"}, {"expires_in", "1h"}}, 201);
+  std::string url = made["url"];
+  auto start = "http://" + f.preview_host(app.port) + "/a?b=c&greenroom_token=";
+  REQUIRE(url.starts_with(start));
+  auto target = url.substr(url.find("/a?"));
+  auto open = [&] {
+    http_client client{f.server->preview_port()};
+    client.send("GET " + target + " HTTP/1.1\r\nHost: "
+                + f.preview_host(app.port) + "\r\n\r\n");
+    return client.receive_head();
+  };
+  // The stand-in session has no project that could be looked up.
+  auto opened = open();
+  CHECK((opened.status == 303 || opened.status == 500));
+  f.ask("POST", "/" + port + "/link", {{"path", "//evil"}}, 400);
+  f.ask("POST", "/" + port + "/link", {{"path", "/a b"}}, 400);
+  std::string id = made["id"];
+  f.ask("DELETE", "/" + port + "/links/" + id);
+  f.ask("DELETE", "/" + port + "/links/" + id, nullptr, 404);
+}
+
+TEST_CASE("a tunnel is one connection to a port of the session") {
+  preview_fixture f;
+  std::optional<echo_program> app{std::in_place};
+  http_client client{f.port()};
+  auto path = ports_path + '/' + std::to_string(app->port) + "/tunnel";
+  client.send(request_text("GET", path, admin_secret, "", "", handshake));
+  CHECK(client.receive_head().status == 101);
+  client.send(masked(2, "ping") + masked(2, " pong"));
+  std::string got;
+  while (got.size() < 9) {
+    auto head = client.receive_bytes(2);
+    got += client.receive_bytes(static_cast<unsigned char>(head[1]));
+  }
+  CHECK(got == "ping pong");
+  client.send(masked(8, "\x03\xe8"));
+  CHECK(client.receive_bytes(4) == "\x88\x02\x03\xe8");
+  CHECK(client.is_closed());
+}
+
+TEST_CASE("a tunnel to a port where nothing listens is refused") {
+  preview_fixture f;
+  std::uint16_t port = echo_program{}.port;
+  http_client client{f.port()};
+  client.send(request_text("GET",
+                           ports_path + '/' + std::to_string(port) + "/tunnel",
+                           admin_secret, "", "", handshake));
+  CHECK(client.receive().status == 503);
+  CHECK(call(f.port(), "GET", ports_path + "/3000/tunnel", admin_secret).status
+        == 426);
+}

@@ -1,0 +1,469 @@
+// Previews over raw sockets: what passes through, and what does not.
+#include "http/wire/tunnel.hpp"
+#include "tests/http/client.hpp"
+#include "tests/http/proxy/proxy_node.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <catch2/catch.hpp>
+
+#include <array>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using namespace greenroom::http::wire;
+using namespace std::chrono_literals;
+using Catch::Matchers::Contains;
+
+namespace {
+
+message_head answer(int status, std::string_view type = "text/plain") {
+  message_head result;
+  result.status = status;
+  if (!type.empty())
+    result.headers.add("Content-Type", type);
+  return result;
+}
+
+asio::awaitable<void> hello(server_connection& of) {
+  co_await of.reply(answer(200), "hello", 5s);
+}
+
+/// Answers with the body that it gets, in pieces.
+asio::awaitable<void> echo(server_connection& of) {
+  of.begin(answer(201), of.head().content_length);
+  for (;;) {
+    auto piece = co_await of.read_body(5s);
+    if (piece.empty())
+      break;
+    co_await of.write(piece, 5s);
+  }
+  co_await of.finish(5s, of.trailers());
+}
+
+/// The status of one request on a connection of its own.
+int status_of(proxy_node& node, const std::string& request) {
+  http_client client{node.port()};
+  client.send(request);
+  return client.receive_head().status;
+}
+
+std::string request_to(const std::string& host, const std::string& target = "/",
+                       const std::string& headers = {}) {
+  return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n" + headers
+         + "\r\n";
+}
+
+constexpr auto navigation =
+  "Sec-Fetch-Mode: navigate\r\nAccept: text/html,*/*\r\n";
+
+} // namespace
+
+TEST_CASE("an app is asked by its local name and told the public one") {
+  proxy_node node{hello};
+  http_client client{node.port()};
+  client.send(node.get("/a?b=c", "Cookie: x=1; greenroom-preview=s; y=2\r\n"
+                                 "X-Forwarded-For: 9.9.9.9\r\n"
+                                 "Forwarded: for=9.9.9.9\r\n"
+                                 "Connection: keep-alive, X-Hop\r\n"
+                                 "X-Hop: 1\r\nTE: trailers\r\n"
+                                 "Origin: http://elsewhere\r\n"));
+  auto got = client.receive();
+  CHECK(got.status == 200);
+  CHECK(got.body == "hello");
+  auto seen = node.seen().at(0);
+  auto port = std::to_string(node.app_port());
+  CHECK_THAT(seen, Contains("GET /a?b=c\r\nHost: localhost:" + port + "\r\n"));
+  CHECK_THAT(seen, Contains("Cookie: x=1; y=2\r\n"));
+  CHECK_THAT(seen, Contains("X-Forwarded-For: 127.0.0.1\r\n"));
+  CHECK_THAT(seen, Contains("X-Forwarded-Host: " + node.host() + "\r\n"));
+  CHECK_THAT(seen, Contains("X-Forwarded-Proto: http\r\n"));
+  CHECK_THAT(seen, Contains("Forwarded: for=127.0.0.1;host=\"" + node.host()
+                            + "\";proto=http\r\n"));
+  CHECK_THAT(seen, Contains("Origin: http://elsewhere\r\n"));
+  for (auto gone :
+       {"X-API-Key", "X-Hop", "TE:", "9.9.9.9", "greenroom", "Connection"})
+    CHECK_THAT(seen, !Contains(gone));
+}
+
+TEST_CASE("an app's own Authorization reaches it, a key of ours does not") {
+  proxy_node node{hello};
+  node.settings.set(preview_sid, node.app_port(),
+                    {http::proxy::preview_access::public_view, ""});
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/", "Authorization: Bearer app\r\n"));
+  CHECK(client.receive().status == 200);
+  CHECK_THAT(node.seen().at(0), Contains("Authorization: Bearer app"));
+  client.send(request_to(node.host(), "/",
+                         "Authorization: Bearer " + preview_secret + "\r\n"));
+  CHECK(client.receive().status == 200);
+  CHECK_THAT(node.seen().at(1), !Contains("Authorization"));
+}
+
+TEST_CASE("bodies pass in both directions, in either framing") {
+  proxy_node node{echo};
+  http_client client{node.port()};
+  std::string body(1'000'000, 'x');
+  auto head = "POST / HTTP/1.1\r\nHost: " + node.host()
+              + "\r\nX-API-Key: " + preview_secret + "\r\n";
+  client.send(head + "Content-Length: 1000000\r\n\r\n" + body);
+  auto got = client.receive();
+  CHECK(got.status == 201);
+  CHECK(got.body == body);
+  client.send(head + "Transfer-Encoding: chunked\r\n\r\n");
+  for (int i = 0; i < 10; ++i)
+    client.send("186a0\r\n" + body.substr(0, 100'000) + "\r\n");
+  client.send("0\r\nX-Sum: 1\r\n\r\n");
+  got = client.receive_head();
+  CHECK(got.headers["transfer-encoding"] == "chunked");
+  // One connection to the app served both.
+  CHECK(node.connections == 1);
+}
+
+TEST_CASE("a stream arrives piece by piece, and ends with its client") {
+  std::atomic<bool> gone = false;
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    of.begin(answer(200, "text/event-stream"), std::nullopt);
+    co_await of.write("data: 1\n\n", 5s);
+    gone = co_await of.watch();
+  }};
+  {
+    http_client client{node.port()};
+    client.send(node.get("/events"));
+    CHECK(client.receive_head().status == 200);
+    client.read_stream_until("data: 1");
+    CHECK_FALSE(gone);
+  }
+  CHECK(eventually([&] { return gone.load(); }));
+}
+
+TEST_CASE("interim answers, HEAD and statuses pass as they are") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    auto hints = answer(103, "");
+    hints.headers.add("Link", "</x.css>");
+    co_await of.interim(hints, 5s);
+    auto head = answer(of.head().target == "/none" ? 204 : 299);
+    head.reason = "Of Its Own";
+    co_await of.reply(head, of.head().target == "/none" ? "" : "12345", 5s);
+  }};
+  http_client client{node.port()};
+  client.send(node.get("/none"));
+  auto hints = client.receive_head();
+  CHECK(hints.status == 103);
+  CHECK(hints.headers["link"] == "</x.css>");
+  CHECK(client.receive_head().status == 204);
+  auto text = node.get("/");
+  text.replace(0, 3, "HEAD");
+  client.send(text);
+  CHECK(client.receive_head().status == 103);
+  auto head = client.receive(true);
+  CHECK(head.status == 299);
+  CHECK(head.headers["content-length"] == "5");
+}
+
+TEST_CASE("an upgrade is asked for by the same Host and tunnelled") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    auto head = answer(101, "");
+    head.headers.add("Connection", "Upgrade");
+    head.headers.add("Upgrade", of.head().upgrade());
+    head.headers.add("Sec-WebSocket-Protocol", "chat");
+    co_await of.switch_protocols(head, 5s);
+    std::array<char, 100> buffer{};
+    auto size =
+      co_await of.stream().read(asio::buffer(buffer), byte_stream::never);
+    auto text = "echo " + std::string{buffer.data(), size};
+    co_await of.stream().write(asio::buffer(text), 5s);
+    of.close();
+  }};
+  http_client client{node.port()};
+  client.send(node.get("/ws", "Connection: keep-alive, Upgrade\r\n"
+                              "Upgrade: websocket\r\n"
+                              "Sec-WebSocket-Key: k\r\n"));
+  auto head = client.receive_head();
+  CHECK(head.status == 101);
+  CHECK(head.headers["upgrade"] == "websocket");
+  CHECK(head.headers["connection"] == "Upgrade");
+  CHECK(head.headers["sec-websocket-protocol"] == "chat");
+  client.send("abc");
+  CHECK(client.receive_bytes(8) == "echo abc");
+  CHECK(client.is_closed());
+  auto seen = node.seen().at(0);
+  CHECK_THAT(seen, Contains("Host: localhost:" + std::to_string(node.app_port())
+                            + "\r\n"));
+  CHECK_THAT(seen, Contains("Upgrade: websocket\r\n"));
+  CHECK_THAT(seen, Contains("Sec-WebSocket-Key: k\r\n"));
+}
+
+TEST_CASE("what is sent behind an upgrade that is refused is a request") {
+  proxy_node node{hello};
+  node.settings.set(preview_sid, node.app_port(),
+                    {http::proxy::preview_access::public_view, ""});
+  http_client client{node.port()};
+  client.send(
+    request_to(node.host(), "/", "Connection: Upgrade\r\nUpgrade: x\r\n")
+    + request_to(node.host(9), "/secret"));
+  CHECK(client.receive().status == 200);
+  // Judged by itself: that port is not public.
+  CHECK(client.receive_head().status == 401);
+  CHECK(node.seen().size() == 1);
+}
+
+TEST_CASE("without access a person gets a page and a script nothing") {
+  proxy_node node{hello};
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/", navigation));
+  auto page = client.receive();
+  CHECK(page.status == 401);
+  CHECK_THAT(page.body, Contains("A link is needed"));
+  CHECK(page.headers["content-type"] == "text/html; charset=utf-8");
+  client.send(request_to(node.host(), "/app.js", "Accept: */*\r\n"));
+  auto script = client.receive();
+  CHECK(script.status == 401);
+  CHECK(script.body.empty());
+  CHECK_FALSE(script.headers.contains("content-type"));
+  CHECK(node.connections == 0);
+}
+
+TEST_CASE("a link becomes a cookie of its host and the page comes without it") {
+  proxy_node node{hello};
+  auto token = node.add_link();
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/a?x=1&greenroom_token=" + token));
+  auto opened = client.receive_head();
+  CHECK(opened.status == 303);
+  CHECK(opened.headers["location"] == "/a?x=1");
+  auto cookie = opened.headers["set-cookie"];
+  CHECK_THAT(cookie, Contains("greenroom-preview=" + token + "; Path=/; "));
+  CHECK_THAT(cookie, Contains("HttpOnly; SameSite=Lax"));
+  CHECK_THAT(cookie, !Contains("Domain"));
+  auto with = "Cookie: " + cookie.substr(0, cookie.find(';')) + "\r\n";
+  CHECK(status_of(node, request_to(node.host(), "/a", with)) == 200);
+  CHECK(status_of(node, request_to(node.host(9), "/a", with)) == 401);
+  CHECK_THAT(node.seen().at(0), !Contains("Cookie"));
+  // The page that was opened is not told to others by its address.
+  CHECK(status_of(node, request_to(node.host(), "/b",
+                                   with + "Referer: http://h/?greenroom_token="
+                                     + token + "\r\n"))
+        == 200);
+  CHECK_THAT(node.seen().at(1), !Contains(token));
+  node.settings.set(preview_sid, node.app_port(),
+                    {http::proxy::preview_access::key, ""});
+  CHECK(status_of(node, request_to(node.host(), "/a", with)) == 401);
+}
+
+TEST_CASE("over https the cookie can be set by no other host") {
+  proxy_node node{hello,
+                  [](auto& o) { o.preview_url = "https://preview.localhost"; }};
+  auto token = node.add_link();
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/?greenroom_token=" + token));
+  auto cookie = client.receive_head().headers["set-cookie"];
+  CHECK_THAT(cookie, Contains("__Host-greenroom-preview=" + token));
+  CHECK_THAT(cookie, Contains("; Secure"));
+}
+
+TEST_CASE("what a link opened ends with the link") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    of.begin(answer(200), std::nullopt);
+    co_await of.write("begun", 5s);
+    co_await of.watch();
+  }};
+  auto token = node.add_link("l7");
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/",
+                         "Cookie: greenroom-preview=" + token + "\r\n"));
+  client.receive_head();
+  client.read_stream_until("begun");
+  CHECK(node.settings.remove_link(preview_sid, node.app_port(), "l7"));
+  CHECK_THROWS(client.read_stream_to_end());
+  CHECK(
+    status_of(node, request_to(node.host(), "/",
+                               "Cookie: greenroom-preview=" + token + "\r\n"))
+    == 401);
+}
+
+TEST_CASE("links and settings are there after a restart") {
+  temp_dir dir;
+  std::filesystem::create_directories(dir.path() / "sessions" / preview_sid);
+  using http::proxy::preview_access;
+  {
+    http::proxy::preview_settings first{dir.path()};
+    first.set(preview_sid, 3000, {preview_access::key, "web"});
+    first.add_link(preview_sid, {"l1", 3000, sha256_hex("t"), "k", 1000}, 0);
+  }
+  http::proxy::preview_settings second{dir.path()};
+  CHECK(second.of(preview_sid, 3000).label == "web");
+  CHECK(second.of(preview_sid, 3000).access == preview_access::key);
+  CHECK(second.of(preview_sid, 3001).access == preview_access::token);
+  CHECK(second.find_link(preview_sid, 3000, "t", 999));
+  CHECK_FALSE(second.find_link(preview_sid, 3000, "t", 1000));
+  CHECK_FALSE(second.find_link(preview_sid, 3001, "t", 0));
+}
+
+TEST_CASE("an app that does not listen yet is waited for") {
+  proxy_node node{hello};
+  node.listening = false;
+  http_client client{node.port()};
+  client.send(node.get("/", navigation));
+  auto page = client.receive();
+  CHECK(page.status == 503);
+  CHECK(page.headers["retry-after"] == "1");
+  CHECK_THAT(page.body, Contains("http-equiv=\"refresh\""));
+  client.send(node.get("/data"));
+  auto script = client.receive();
+  CHECK(script.status == 503);
+  CHECK(script.body.empty());
+  node.listening = true;
+  client.send(node.get("/"));
+  CHECK(client.receive().status == 200);
+}
+
+TEST_CASE("a session that is over says so") {
+  proxy_node node{hello};
+  node.over = true;
+  http_client client{node.port()};
+  client.send(node.get("/", navigation));
+  auto page = client.receive();
+  CHECK(page.status == 410);
+  CHECK_THAT(page.body, Contains("expired"));
+  auto other = node.host();
+  other.replace(other.find("cccc"), 4, "dddd");
+  CHECK(status_of(node, request_to(other)) == 404);
+}
+
+TEST_CASE("an app that restarts between two requests is asked again") {
+  std::atomic<int> asked = 0;
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    // The second request on a connection finds it gone.
+    if (++asked == 2)
+      of.close();
+    else
+      co_await of.reply(answer(200), "hello", 5s);
+  }};
+  http_client client{node.port()};
+  for (int i = 0; i < 2; ++i) {
+    client.send(node.get("/"));
+    CHECK(client.receive().status == 200);
+  }
+  CHECK(node.connections == 2);
+}
+
+TEST_CASE("an app that hangs up or speaks no HTTP is a bad gateway") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    if (of.head().target == "/odd")
+      co_await of.stream().write(asio::buffer("what?\r\n\r\n", 9), 5s);
+    of.close();
+  }};
+  CHECK(status_of(node, node.get("/")) == 502);
+  CHECK(status_of(node, node.get("/odd")) == 502);
+}
+
+TEST_CASE("only the names of previews are served") {
+  proxy_node node{hello};
+  auto of = [&](const std::string& host, const std::string& target = "/") {
+    return status_of(
+      node, request_to(host, target, "X-API-Key: " + preview_secret + "\r\n"));
+  };
+  auto label = std::to_string(node.app_port()) + '-' + preview_sid;
+  CHECK(of(label + ".preview.localhost") == 200);
+  CHECK(of(label + ".PREVIEW.localhost.:80") == 200);
+  for (auto& host :
+       {std::string{"evil.example"}, label + ".preview.localhost.evil.example",
+        label + ".evil-preview.localhost", label + ".x.preview.localhost",
+        "8080@" + label + ".evil", std::string{"preview.localhost.evil"},
+        label + ".preview.localhost:1x"})
+    CHECK(of(host) == 403);
+  for (auto& host :
+       {"0-" + preview_sid, "65536-" + preview_sid, "080-" + preview_sid,
+        "-" + preview_sid, "80-" + preview_sid + "x",
+        "80-" + preview_sid.substr(1), std::string{"x"}})
+    CHECK(of(host + ".preview.localhost") == 404);
+  CHECK(of(label + ".preview.localhost", "http://169.254.169.254/") == 400);
+  CHECK(status_of(node, "GET / HTTP/1.1\r\nHost: " + node.host()
+                          + "\r\nHost: evil\r\n\r\n")
+        == 400);
+  CHECK(status_of(node, "GET / HTTP/1.1\r\n\r\n") == 400);
+  CHECK(of("127.0.0.1", "/") == 404);
+}
+
+TEST_CASE("requests that could be read in two ways reach no app") {
+  proxy_node node{echo};
+  auto head = "POST / HTTP/1.1\r\nHost: " + node.host()
+              + "\r\nX-API-Key: " + preview_secret + "\r\n";
+  CHECK(status_of(node, head
+                          + "Content-Length: 5\r\nTransfer-Encoding: "
+                            "chunked\r\n\r\n0\r\n\r\n")
+        == 400);
+  CHECK(status_of(node, head + "Transfer-Encoding: chunked, x\r\n\r\n") == 501);
+  CHECK(status_of(node, head + "Transfer-Encoding : chunked\r\n\r\n") == 400);
+  CHECK(status_of(node, head + "Content-Length: 5\r\nContent-Length: 6\r\n\r\n")
+        == 400);
+  CHECK(node.seen().empty());
+  // A chunk that is none ends the connection; what follows is no request.
+  http_client client{node.port()};
+  client.send(head + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n"
+              + node.get("/smuggled"));
+  try {
+    client.receive_head();
+    client.read_stream_to_end();
+    FAIL("a body that is cut short must not look whole");
+  } catch (const std::runtime_error&) {
+    SUCCEED();
+  }
+  for (auto& one : node.seen())
+    CHECK_THAT(one, !Contains("smuggled"));
+}
+
+TEST_CASE("an app's cookies stay with it, and none is named like ours") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    auto head = answer(200);
+    head.headers.add("Set-Cookie", "a=1; Domain=preview.localhost; Path=/x");
+    head.headers.add("Set-Cookie", "__host-Greenroom-Preview=evil; Path=/");
+    head.headers.add("Access-Control-Allow-Origin", "*");
+    co_await of.reply(head, "", 5s);
+  }};
+  http_client client{node.port()};
+  client.send(node.get("/"));
+  auto got = client.receive_head();
+  CHECK(got.headers["set-cookie"] == "a=1; Path=/x");
+  CHECK(got.headers["access-control-allow-origin"] == "*");
+}
+
+TEST_CASE("a preview by path is told its prefix and kept below it") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    auto head = answer(302);
+    head.headers.add("Location", "/login");
+    head.headers.add("Set-Cookie", "a=1; Path=/x");
+    co_await of.reply(head, "", 5s);
+  }};
+  auto prefix =
+    "/preview/" + preview_sid + '/' + std::to_string(node.app_port());
+  http_client client{node.port()};
+  client.send(request_to("127.0.0.1:1", prefix + "?q"));
+  auto slash = client.receive_head();
+  CHECK(slash.status == 308);
+  CHECK(slash.headers["location"] == prefix + "/?q");
+  http_client other{node.port()};
+  other.send(request_to("localhost:1", prefix + "/a?b",
+                        "X-API-Key: " + preview_secret + "\r\n"));
+  auto got = other.receive_head();
+  CHECK(got.headers["location"] == prefix + "/login");
+  CHECK(got.headers["set-cookie"] == "a=1; Path=" + prefix + "/x");
+  CHECK_THAT(node.seen().at(0), Contains("GET /a?b\r\n"));
+  CHECK_THAT(node.seen().at(0),
+             Contains("X-Forwarded-Prefix: " + prefix + "\r\n"));
+}
+
+TEST_CASE("an app that redirects to its local name means its public one") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    auto head = answer(302);
+    head.headers.add("Location", "http://"
+                                   + std::string{of.head().headers.get("Host")}
+                                   + "/next");
+    co_await of.reply(head, "", 5s);
+  }};
+  http_client client{node.port()};
+  client.send(node.get("/"));
+  CHECK(client.receive_head().headers["location"]
+        == "http://" + node.host() + "/next");
+}
