@@ -3,7 +3,10 @@
 #include "tests/api/demo.hpp"
 #include "tests/support/sockets.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
