@@ -329,7 +329,10 @@ asio::awaitable<void> preview_client::send_body() {
 
 /// A client that goes away takes its request along.
 asio::awaitable<void> preview_client::watch_client() {
-  if (!answered_ && co_await client_.watch())
+  if (answered_)
+    co_return;
+  auto gone = co_await client_.watch();
+  if (gone)
     app_->close();
 }
 

@@ -41,7 +41,8 @@ asio::awaitable<void> client_connection::finish(timeout each,
 asio::awaitable<void> client_connection::read_head(timeout whole) {
   if (answered_)
     reader_.start(asks_head_);
-  if (!co_await reader_.read_head(clock::now() + whole))
+  auto begun = co_await reader_.read_head(clock::now() + whole);
+  if (!begun)
     throw lost{};
   answered_ = true;
 }

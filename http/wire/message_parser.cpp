@@ -164,7 +164,8 @@ message_parser::fed message_parser::feed(std::string_view data) {
   });
   if (failure == error::header_limit
       || (in_head && failure == error::need_more && data.size() >= max_head))
-    s.fail(too_long(s.got.first_line));
+    s.fail(
+      too_long(s.got.first_line || data.find('\n') != std::string_view::npos));
   if (failure && failure != error::need_more)
     s.fail({400, "this is no HTTP message: " + failure.message()});
   if (in_head && s.got.whole_head && s.kind == message_kind::request)

@@ -45,7 +45,8 @@ asio::awaitable<bool> message_reader::read_head(clock::time_point until) {
       if (parser_.at() != message_parser::place::head)
         co_return true;
     }
-    if (co_await receive(until))
+    auto more = co_await receive(until);
+    if (more)
       continue;
     if (parser_.untouched())
       co_return false;
@@ -72,7 +73,8 @@ asio::awaitable<std::string_view> message_reader::read_body(timeout each) {
       co_return piece;
     if (at_end())
       co_return std::string_view{};
-    if (!co_await receive(clock::now() + each) && !parser_.feed_end())
+    auto more = co_await receive(clock::now() + each);
+    if (!more && !parser_.feed_end())
       throw lost{};
   }
 }

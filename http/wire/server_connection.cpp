@@ -182,9 +182,9 @@ asio::awaitable<void> server_connection::linger() {
   const auto until = clock::now() + lingering;
   std::vector<char> buffer(4096);
   try {
-    while (clock::now() < until
-           && co_await stream_->read(asio::buffer(buffer), until) != 0)
-      continue;
+    auto more = true;
+    while (more && clock::now() < until)
+      more = co_await stream_->read(asio::buffer(buffer), until) != 0;
   } catch (const lost&) {
     // That is what it was to be.
   }

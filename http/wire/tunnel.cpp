@@ -21,7 +21,8 @@ asio::awaitable<void> pass_on(byte_stream& from, byte_stream& to,
       co_await to.write(asio::buffer(first), each);
     first = {};
     for (;;) {
-      if (!co_await from.wait_readable())
+      auto readable = co_await from.wait_readable();
+      if (!readable)
         break;
       // Only while bytes are under way.
       auto buffer = std::make_unique_for_overwrite<char[]>(room);

@@ -48,14 +48,14 @@ public:
                    std::chrono::milliseconds timeout, web_socket_events events)
     : ws_(std::move(socket)), request_(request_of(handshake)),
       held_(std::move(held)), timeout_(timeout), events_(std::move(events)),
-      timer_(ws_.get_executor()) {
+      timer_(ws_.get_executor()), goodbye_(ws_.get_executor()) {
     ws_.set_option(websocket::stream_base::timeout{
       handshake_timeout, websocket::stream_base::none(), false});
     ws_.set_option(websocket::stream_base::decorator(
       [protocol = handshake.protocol,
        id = handshake.request_id](websocket::response_type& answer) {
         using beast::http::field;
-        answer.erase(field::server);
+        answer.set(field::server, "greenroom"); // or Beast names itself
         if (!protocol.empty())
           answer.set(field::sec_websocket_protocol, protocol);
         answer.set("X-Request-Id", id);
@@ -66,10 +66,14 @@ public:
   }
 
   void start() {
-    ws_.control_callback([this](websocket::frame_type, beast::string_view) {
-      if (auto alive = events_.alive)
-        alive();
-    });
+    ws_.control_callback(
+      [this](websocket::frame_type kind, beast::string_view) {
+        if (auto alive = events_.alive)
+          alive();
+        if (kind == websocket::frame_type::close)
+          asio::post(ws_.get_executor(),
+                     [self = shared_from_this()] { self->peer_closed(); });
+      });
     ws_.async_accept(request_, [self = shared_from_this()](error_code error) {
       self->writing_ = false;
       if (error) {
@@ -200,12 +204,25 @@ private:
       asio::post(ws_.get_executor(), [done = std::move(done)] { done(false); });
   }
 
+  /// Beast answers the client's close frame and then waits for it to hang up.
+  void peer_closed() {
+    goodbye_.expires_after(handshake_timeout);
+    goodbye_.async_wait([weak = weak_from_this()](error_code error) {
+      auto self = weak.lock();
+      if (self && !error)
+        self->fail();
+    });
+    if (auto closed = std::exchange(events_, {}).closed)
+      closed();
+  }
+
   /// The connection is gone, or done with. After a close frame of the client's
   /// Beast has answered it by now.
   void fail() {
     if (std::exchange(dropped_, true))
       return;
     timer_.cancel();
+    goodbye_.cancel();
     auto& socket = ws_.next_layer();
     error_code ignored;
     socket.shutdown(asio::ip::tcp::socket::shutdown_both, ignored);
@@ -225,7 +242,8 @@ private:
   std::shared_ptr<void> held_;
   std::chrono::milliseconds timeout_;
   web_socket_events events_;
-  asio::steady_timer timer_; // of the write
+  asio::steady_timer timer_;   // of the write
+  asio::steady_timer goodbye_; // for the client to hang up
   beast::flat_buffer buffer_;
   std::deque<outgoing> queue_; // the first is being written where in_flight_
   websocket::close_reason farewell_;

@@ -114,7 +114,10 @@ void proxy_node::take_for_app(unique_fd socket) {
 asio::awaitable<void>
 proxy_node::run_app(std::shared_ptr<wire::server_connection> of) {
   using namespace std::chrono_literals;
-  while (co_await of->read_head(20s, 20s)) {
+  for (;;) {
+    auto more = co_await of->read_head(20s, 20s);
+    if (!more)
+      break;
     {
       auto& head = of->head();
       std::lock_guard lock{guard_};

@@ -31,6 +31,18 @@ message_head answer(int status) {
   return result;
 }
 
+asio::awaitable<std::string> read_all(byte_stream& from) {
+  std::string result;
+  std::array<char, 1000> buffer{};
+  for (;;) {
+    auto size = co_await from.read(asio::buffer(buffer), byte_stream::never);
+    if (size == 0)
+      break;
+    result.append(buffer.data(), size);
+  }
+  co_return result;
+}
+
 template <class Connection>
 asio::awaitable<std::string> whole_body(Connection& from) {
   std::string result;
@@ -46,7 +58,10 @@ asio::awaitable<std::string> whole_body(Connection& from) {
 /// Answers every request with its body, in the form that it came in, and with
 /// its method, target and trailers.
 asio::awaitable<void> echo(server_connection& of) {
-  while (co_await of.read_head(5s, 5s)) {
+  for (;;) {
+    auto more = co_await of.read_head(5s, 5s);
+    if (!more)
+      break;
     auto head = answer(200);
     head.headers.add("X-Asked", of.head().method + ' ' + of.head().target);
     if (of.head().expects_continue())
@@ -85,7 +100,7 @@ TEST_CASE("bodies of any size and framing go both ways") {
           co_await to.write(std::string_view{body}.substr(at, 50'000), 5s);
           if (at == 0)
             co_await to.read_head(5s);
-          if (got.size() < at)
+          while (got.size() + 100'000 < at)
             got += co_await to.read_body(5s);
         }
         header_list trailers;
@@ -125,6 +140,7 @@ TEST_CASE("interim answers, HEAD and statuses without a body") {
     CHECK(of.reusable());
   };
   auto talk = [](client_connection& to) -> asio::awaitable<void> {
+    std::string body;
     to.begin(request("HEAD"), false, std::nullopt);
     co_await to.finish(5s);
     co_await to.read_head(5s);
@@ -133,7 +149,8 @@ TEST_CASE("interim answers, HEAD and statuses without a body") {
     co_await to.read_head(5s);
     CHECK(to.head().status == 200);
     CHECK(to.length() == 12u);
-    CHECK(co_await whole_body(to) == "");
+    body = co_await whole_body(to);
+    CHECK(body == "");
     REQUIRE(to.reusable());
     to.begin(request("GET"), false, std::nullopt);
     co_await to.finish(5s);
@@ -145,7 +162,8 @@ TEST_CASE("interim answers, HEAD and statuses without a body") {
     co_await to.finish(5s);
     co_await to.read_head(5s);
     CHECK(to.head().status == 299);
-    CHECK(co_await whole_body(to) == "x");
+    body = co_await whole_body(to);
+    CHECK(body == "x");
   };
   pair.add(serve(server));
   pair.add(talk(client));
@@ -158,6 +176,7 @@ TEST_CASE("a client that waits to be told is told once the body is wanted") {
   client_connection client{std::move(pair.b)};
   pair.add(echo(server));
   auto talk = [](client_connection& to) -> asio::awaitable<void> {
+    std::string body;
     auto head = request("PUT");
     head.headers.add("Expect", "100-continue");
     to.begin(head, true, 2);
@@ -166,7 +185,8 @@ TEST_CASE("a client that waits to be told is told once the body is wanted") {
     co_await to.finish(5s);
     co_await to.read_head(5s);
     CHECK(to.head().headers.get("X-Expected") == "yes");
-    CHECK(co_await whole_body(to) == "ab");
+    body = co_await whole_body(to);
+    CHECK(body == "ab");
     to.close();
   };
   pair.add(talk(client));
@@ -190,8 +210,10 @@ TEST_CASE("after an upgrade the bytes are the tunnel's, both ways") {
     head.headers.add("Connection", "Upgrade");
     head.headers.add("Upgrade", "odd");
     co_await of.switch_protocols(head, 5s);
-    auto rest = of.take_rest();
-    co_await run_tunnel({of.stream(), rest}, {to, {}}, 5s);
+    // Named, because GCC 12 destroys twice what is made inside of a co_await.
+    tunnel_end client_end{of.stream(), of.take_rest()};
+    tunnel_end app_end{to, {}};
+    co_await run_tunnel(std::move(client_end), std::move(app_end), 5s);
   };
   auto talk = [](client_connection& to) -> asio::awaitable<void> {
     auto head = request("GET");
@@ -204,19 +226,12 @@ TEST_CASE("after an upgrade the bytes are the tunnel's, both ways") {
     CHECK(to.head().status == 101);
     CHECK(to.head().upgrade() == "odd");
     auto got = to.take_rest();
-    std::array<char, 100> buffer{};
     to.stream().shutdown_send();
-    while (auto size = co_await to.stream().read(asio::buffer(buffer),
-                                                 byte_stream::never))
-      got.append(buffer.data(), size);
+    got += co_await read_all(to.stream());
     CHECK(got == "hello, early");
   };
   auto run_app = [](byte_stream& of) -> asio::awaitable<void> {
-    std::string got;
-    std::array<char, 100> buffer{};
-    while (auto size =
-             co_await of.read(asio::buffer(buffer), byte_stream::never))
-      got.append(buffer.data(), size);
+    auto got = co_await read_all(of);
     // It has seen the end, and can still answer.
     auto text = "hello, " + got;
     co_await of.write(asio::buffer(text), 5s);
@@ -291,12 +306,8 @@ TEST_CASE("whatever a client sends is answered or ends, and costs no more") {
           co_await to.write(asio::buffer(piece), 5s);
         }
         to.shutdown_send();
-        std::array<char, 1000> buffer{};
-        std::size_t got = 0;
-        while (auto size =
-                 co_await to.read(asio::buffer(buffer), byte_stream::never))
-          got += size;
-        CHECK(got < 10'000);
+        auto got = co_await read_all(to);
+        CHECK(got.size() < 10'000);
       } catch (const lost&) {
       }
     };
