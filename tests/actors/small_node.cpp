@@ -8,6 +8,7 @@
 #include "actors/supervisor.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/base/run_command.hpp"
+#include "runtime/disk/disk_reserve.hpp"
 #include "runtime/exec/orphans.hpp"
 #include "runtime/sandbox/plan.hpp"
 #include "runtime/store/migrations.hpp"

@@ -17,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -199,7 +200,7 @@ TEST_CASE("a session whose actor crashes tells all who wait for an answer") {
   auto handle = node.find(session);
   caf::scoped_actor self{node.system()};
   auto waits = self->request(handle, test::timeout, shell("sleep 1000"));
-  await("the command runs", [&] {
+  test::await("the command runs", [&] {
     return !events_of(node, handle, event_kind::exec_started).empty();
   });
   caf::anon_send(handle, crash_session{});
