@@ -44,6 +44,16 @@ private:
   fs::path path_;
 };
 
+/// 0, or the error with which nothing can be made in a directory. Tried out,
+/// for permissions do not tell all: root has them on what is read-only.
+int error_of_making_in(const fs::path& dir) {
+  auto pattern = (dir / ".greenroom-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr)
+    return errno;
+  ::rmdir(pattern.c_str());
+  return 0;
+}
+
 /// Why a node could not make or use its data directory; empty: it could.
 std::string data_dir_fault(const std::string& configured) {
   auto dir = fs::absolute(configured).lexically_normal();
@@ -51,9 +61,8 @@ std::string data_dir_fault(const std::string& configured) {
   std::error_code error;
   while (!fs::exists(there, error) && there.has_relative_path())
     there = there.parent_path();
-  auto why = !fs::is_directory(there, error)             ? ENOTDIR
-             : ::access(there.c_str(), W_OK | X_OK) != 0 ? errno
-                                                         : 0;
+  auto why =
+    fs::is_directory(there, error) ? error_of_making_in(there) : ENOTDIR;
   if (why == 0)
     return {};
   return "node.data_dir " + dir.string() + " cannot be used ("

@@ -70,6 +70,7 @@ class Node {
       `http.listen=127.0.0.1:${this.port}`,
       'preview.listen=127.0.0.1:0',
       'sandbox.mode=none',
+      'preview.listen=127.0.0.1:0',
       `projects=${JSON.stringify([project])}`,
     ];
     const child = spawn(binary,
