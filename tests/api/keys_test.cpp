@@ -113,7 +113,8 @@ TEST_CASE("the key that made a session may discard it, others may not") {
   auto other = node.with_key(make_key(node, {"sessions:execute"}).secret);
   CHECK(other.post(path, json::object()).status == 403);
   CHECK(session.status() == "active");
-  auto done = expect(200, node.with_key(owner.secret).post(path, {}));
+  auto done =
+    expect(200, node.with_key(owner.secret).post(path, json::object()));
   CHECK(done.data()["rescue_refs"].size() == 1);
   CHECK(session.status() == "terminated");
   CHECK(node.with_key(owner.secret).get("/whoami").data()["id"] == owner.id);

@@ -281,7 +281,8 @@ TEST_CASE("a check-in brings the work into the upstream") {
                 .data();
   CHECK(names_of(done)
         == std::set<std::string>{"session_id", "status", "message", "commit",
-                                 "branch", "merge"});
+                                 "branch", "merge", "rescue_refs"});
+  CHECK(done["rescue_refs"].empty());
   CHECK(done["session_id"] == session.id());
   CHECK(done["status"] == "ended");
   CHECK(done["message"] == "Session ended. Preview removed, token revoked.");
