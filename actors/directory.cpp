@@ -175,7 +175,8 @@ directory_actor::behavior_type directory(pointer self, context_ptr context,
       return found->second.handle;
     },
     [self](find_session& request) -> caf::result<session_actor> {
-      if (!self->state.projects.contains(request.project_id))
+      auto& project = request.project_id;
+      if (!project.empty() && !self->state.projects.contains(project))
         return no_such_project();
       return self->delegate(self->state.supervisor, std::move(request));
     },

@@ -227,7 +227,8 @@ void find(pointer self, const find_session& request, handle_promise promise) {
               load_session{request.session_id})
     .then(
       [self, request, promise](session_record& record) mutable {
-        if (record.project_id != request.project_id) {
+        if (!request.project_id.empty()
+            && record.project_id != request.project_id) {
           promise.deliver(no_such_session());
           return;
         }

@@ -310,8 +310,8 @@ std::span<const route> routes() noexcept {
 
 routed find_route(verb method, std::string_view path) {
   routed result;
-  // A slash at the end means the same; the root is one.
-  if (path.size() > 1 && path.ends_with('/'))
+  // A slash at the end means the same; the root is one, and no second.
+  if (path.size() > 2 && path.ends_with('/'))
     path.remove_suffix(1);
   auto cut = split_path(path);
   if (cut.count == 0)

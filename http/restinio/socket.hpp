@@ -110,7 +110,10 @@ public:
     : base(std::move(other)), beginning_(other.beginning_),
       head_(std::move(other.head_)), expected_(other.expected_),
       refused_(other.refused_), writing_(other.writing_),
-      weight_(other.weight_), taken_in_(std::exchange(other.taken_in_, 0)) {}
+      weight_(other.weight_), taken_in_(std::exchange(other.taken_in_, 0)) {
+    // RESTinio accepts the next connection into the socket that it has moved.
+    other.head_ = std::make_unique<first_head>();
+  }
   restinio_socket& operator=(restinio_socket&&) = delete;
 
   ~restinio_socket() {
