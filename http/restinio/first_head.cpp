@@ -10,6 +10,8 @@ namespace greenroom::http {
 
 namespace {
 
+constexpr std::size_t max_method = 32;
+
 constexpr std::array<std::string_view, 9> methods{
   "GET",   "HEAD",    "POST",   "PUT",    "PATCH",
   "TRACE", "OPTIONS", "DELETE", "CONNECT"};
@@ -50,8 +52,9 @@ head_refusal first_head::add(std::string_view bytes, const head_rules& rules) {
     if (end == std::string::npos) {
       // An unknown method is known before its line is whole.
       auto blank = line.find(' ');
-      return lines_ == 0 && blank != line.npos ? check_request_line(line)
-                                               : head_refusal{};
+      return lines_ == 0 && (blank != line.npos || line.size() > max_method)
+               ? check_request_line(line)
+               : head_refusal{};
     }
     seen_ = end + 1;
     if (line.empty() && lines_ == 0)
@@ -76,7 +79,7 @@ head_refusal first_head::check_line(std::string_view line) {
 
 head_refusal first_head::check_request_line(std::string_view line) const {
   auto method = line.substr(0, line.find(' '));
-  if (!is_token(method) || method.size() > 32)
+  if (!is_token(method) || method.size() > max_method)
     return bad("this is no HTTP request");
   if (std::ranges::find(methods, method) == methods.end())
     return {501, "the method " + std::string{method} + " is not known here"};

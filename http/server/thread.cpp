@@ -35,7 +35,7 @@ using std::chrono::seconds;
 constexpr seconds accept_watch{1};
 
 /// As many connections are a flood, after which memory is given back.
-constexpr std::size_t flood = 500;
+constexpr std::size_t flood = 200;
 
 /// What a request for git gets on a connection that has begun otherwise.
 response misdirected() {
