@@ -44,6 +44,10 @@ head_refusal first_head::add(std::string_view bytes, const head_rules& rules) {
     auto line = std::string_view{text_}.substr(seen_, end - seen_);
     if (line.ends_with('\r'))
       line.remove_suffix(1);
+    // Nor is what begins with no method a request, however much follows.
+    if (lines_ == 0 && line.size() > max_method
+        && line.substr(0, max_method + 1).find(' ') == line.npos)
+      return check_request_line(line);
     if (line.size() > max_line)
       return lines_ == 0 ? head_refusal{414, "the request's URL is too long"}
                          : head_too_large();
@@ -52,9 +56,8 @@ head_refusal first_head::add(std::string_view bytes, const head_rules& rules) {
     if (end == std::string::npos) {
       // An unknown method is known before its line is whole.
       auto blank = line.find(' ');
-      return lines_ == 0 && (blank != line.npos || line.size() > max_method)
-               ? check_request_line(line)
-               : head_refusal{};
+      return lines_ == 0 && blank != line.npos ? check_request_line(line)
+                                               : head_refusal{};
     }
     seen_ = end + 1;
     if (line.empty() && lines_ == 0)
