@@ -92,9 +92,13 @@ asio::awaitable<session_info> actor_ports::look_up(std::string session_id) {
 
 asio::awaitable<unique_fd> actor_ports::connect(std::string session_id,
                                                 std::uint16_t port) {
-  auto known = known_.find(session_id);
-  auto handle =
-    known != known_.end() ? known->second.handle : co_await find(session_id);
+  // Not by the conditional operator: with a co_await in one branch, GCC 12
+  // destroys the other branch's copy once too often.
+  session_actor handle;
+  if (auto known = known_.find(session_id); known != known_.end())
+    handle = known->second.handle;
+  else
+    handle = co_await find(session_id);
   connect_port wanted{port};
   port_connection made;
   try {

@@ -272,10 +272,12 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
     auto again = !fresh && !garbled && !app_->answered() && !client_.has_body();
     if (again)
       continue;
-    co_await say(make_page(late ? 504 : 502, "The app gave no answer",
-                           garbled ? "What it said is no HTTP."
-                                   : "It took the request and then hung up or "
-                                     "stayed silent.",
+    const auto* text = garbled
+                         ? "What it said is no HTTP."
+                         : "It took the request and then hung up or stayed "
+                           "silent.";
+    const int status = late ? 504 : 502;
+    co_await say(make_page(status, "The app gave no answer", text,
                            is_navigation(client_.head())));
     co_return;
   }

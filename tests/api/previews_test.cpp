@@ -55,7 +55,7 @@ void see_a_program(bool sandboxed) {
   node_options options;
   options.sandboxed = sandboxed;
   node_process node{options};
-  const auto port = sandboxed ? 3000 : 3917;
+  const int port = sandboxed ? 3000 : unused_port();
   session_user user{node, {{"new_branch", "p"}, {"preview_port", port}}};
   preview shown{user.get()["preview_url"].get<std::string>()};
   CHECK(shown.host.starts_with(std::to_string(port) + "-" + user.id() + "."));
@@ -98,6 +98,25 @@ void see_a_program(bool sandboxed) {
 
 TEST_CASE("a program in a session's sandbox is seen by its preview") {
   see_a_program(true);
+}
+
+TEST_CASE("a thousand looks at a preview cost the session nothing") {
+  node_process node;
+  session_user user{node, {{"new_branch", "p"}, {"preview_port", 3000}}};
+  preview shown{user.get()["preview_url"].get<std::string>()};
+  auto key = key_of(node);
+  auto look = [&](int times, const std::string& status) {
+    for (int i = 0; i < times; ++i)
+      if (auto answer = shown.get(key);
+          !answer.starts_with("HTTP/1.1 " + status))
+        FAIL("look " << i << ": " << answer << '\n' << node.log());
+  };
+  look(500, "503");
+  user.start("web", program(3000));
+  await("the program",
+        [&] { return shown.get(key).starts_with("HTTP/1.1 200"); });
+  look(500, "200");
+  CHECK(node.log().find("crashed") == std::string::npos);
 }
 
 TEST_CASE("without a sandbox only a session's own ports are seen") {

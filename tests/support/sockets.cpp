@@ -41,6 +41,19 @@ unique_fd connect_to(std::uint16_t port, int receive_buffer) {
   return socket;
 }
 
+std::uint16_t unused_port() {
+  unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  auto* address = reinterpret_cast<sockaddr*>(&at);
+  if (!socket || ::bind(socket.get(), address, size) != 0
+      || ::getsockname(socket.get(), address, &size) != 0)
+    fail("finding a port");
+  return ntohs(at.sin_port);
+}
+
 void send_all(const unique_fd& socket, std::string_view bytes) {
   while (!bytes.empty()) {
     auto sent = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);

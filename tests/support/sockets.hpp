@@ -13,6 +13,9 @@ namespace greenroom::test {
 /// the system has it.
 unique_fd connect_to(std::uint16_t port, int receive_buffer = 0);
 
+/// A port of 127.0.0.1 on which nobody listens now. Throws std::system_error.
+std::uint16_t unused_port();
+
 /// Sends everything, or throws std::system_error.
 void send_all(const unique_fd& socket, std::string_view bytes);
 
