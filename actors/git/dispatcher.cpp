@@ -127,10 +127,10 @@ auto at_once(desk_pointer self) {
   };
 }
 
-// A merge is foretold for the target as the upstream has it now, or where that
+// State and merges are told beside the upstream as it is now, or where that
 // takes long, as it was when it was last seen.
 caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
-  if (request.what.what != git_question::mergeability)
+  if (request.what.what == git_question::diff)
     return self->delegate(self->state.local, std::move(request));
   find_target news{request.project,
                    request.what.target.empty() ? request.project.default_branch

@@ -35,6 +35,13 @@ void check_name(std::string_view field, const std::string& name) {
     refuse(std::string{field} + ' ' + *fault);
 }
 
+void check_ref(std::string_view field, const std::string& name) {
+  if (name.empty())
+    return;
+  if (auto fault = git::ref_fault(name))
+    refuse(std::string{field} + ' ' + *fault);
+}
+
 void check_labels(const string_map& labels) {
   if (labels.size() > max_labels)
     refuse("labels cannot have more than " + std::to_string(max_labels)
@@ -71,7 +78,7 @@ greenroom::create_session read_create(const exchange& ex) {
     refuse("specify either branch or new_branch, not both");
   check_name("branch", result.branch);
   check_name("new_branch", result.new_branch);
-  check_name("from_ref", result.from_ref);
+  check_ref("from_ref", result.from_ref);
   if (!result.from_ref.empty() && result.new_branch.empty())
     refuse("from_ref needs new_branch");
   if (result.feature_slug.size() > max_slug)

@@ -113,6 +113,18 @@ std::optional<std::string> name_fault(std::string_view name) {
   return std::nullopt;
 }
 
+std::optional<std::string> ref_fault(std::string_view name) {
+  constexpr std::string_view space = "refs/";
+  if (!name.starts_with(space))
+    return name_fault(name);
+  name.remove_prefix(space.size());
+  if (auto fault = name_fault(name))
+    return fault;
+  if (name.find('/') == name.npos)
+    return "must name what is below \"refs/" + std::string{name} + '"';
+  return std::nullopt;
+}
+
 std::optional<std::string> upstream_fault(std::string_view upstream) {
   if (!is_utf8(upstream)
       || std::any_of(upstream.begin(), upstream.end(), is_control))

@@ -15,9 +15,12 @@ namespace greenroom::git {
 /// The longest branch or tag name, in bytes.
 inline constexpr std::size_t max_name = 200;
 
-/// For `branch`, `new_branch` and `from_ref`: git's own rules for names, and
+/// For `branch` and `new_branch`: git's own rules for names, and
 /// some of ours. The 7 to 40 hex digits of a commit id pass too.
 std::optional<std::string> name_fault(std::string_view name);
+
+/// For `from_ref`: what name_fault takes, and full names, refs/…/….
+std::optional<std::string> ref_fault(std::string_view name);
 
 /// For a project's `repo`: an absolute path, file://, http://, https:// or
 /// ssh://, without password and, but for ssh, without user name.

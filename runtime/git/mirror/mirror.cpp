@@ -161,10 +161,27 @@ std::optional<std::string> mirror::resolve_branch(std::string_view name) const {
 }
 
 std::optional<std::string> mirror::resolve_ref(std::string_view name) const {
+  constexpr std::string_view full = "refs/";
+  constexpr std::string_view remote = "origin/";
   auto repo = open_mirror(path_);
+  if (name.starts_with(full)) {
+    name.remove_prefix(full.size());
+    for (std::string_view space :
+         {upstream_space, std::string_view{"refs/greenroom/asked/"}, full})
+      if (space != full || name.starts_with("greenroom/rescue/"))
+        if (auto found =
+              commit_at(repo.get(), std::string{space} + std::string{name}))
+          return found;
+    return std::nullopt;
+  }
   for (const auto* kind : {"heads/", "tags/"})
     if (auto found = commit_at(repo.get(), std::string{upstream_space} + kind
                                              + std::string{name}))
+      return found;
+  if (name.starts_with(remote))
+    if (auto found =
+          commit_at(repo.get(), std::string{upstream_space} + "heads/"
+                                  + std::string{name.substr(remote.size())}))
       return found;
   return commit_by_id(repo.get(), name);
 }

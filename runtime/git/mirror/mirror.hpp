@@ -6,7 +6,8 @@
 //   refs/upstream/heads/*, refs/upstream/tags/*   what the upstream had when
 //                                                 it was last asked
 //   refs/heads/*                                  what was checked in from here
-//   refs/greenroom/*                              ours: rescued work, …
+//   refs/greenroom/*                              ours: rescued work, what was
+//                                                 asked for by full name
 //
 // Sessions borrow its objects, so nothing in it is ever pruned. References
 // are written by libgit2 and fsynced; only fetch and push run `git`.
@@ -64,8 +65,15 @@ public:
   std::optional<std::string> resolve_branch(std::string_view name) const;
 
   /// The commit behind an upstream's branch, else its tag, else a commit id of
-  /// 7 to 40 digits.
+  /// 7 to 40 digits; `origin/x` is branch x where there is none of that name.
+  /// Full names (refs/…, as ref_fault takes them) are the upstream's, but for
+  /// rescue refs that are here.
   std::optional<std::string> resolve_ref(std::string_view name) const;
+
+  /// Asks the upstream for one reference by its full name (refs/pull/7/head),
+  /// which resolve_ref knows from then on. False if it has none. Throws as
+  /// fetch does.
+  bool fetch_ref(const std::string& name) const;
 
   /// The upstream's branches and tags as `heads/x` and `tags/y`, and the
   /// objects that they name.

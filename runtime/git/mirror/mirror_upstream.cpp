@@ -125,6 +125,25 @@ void mirror::fetch() const {
     line_->fail(talk);
 }
 
+bool mirror::fetch_ref(const std::string& name) const {
+  server_git look{path_, {"ls-remote", "--quiet", "--", upstream(), name}};
+  look.timeout = look_timeout;
+  auto seen = line_->run(look);
+  if (!seen.result.ok())
+    line_->fail(seen);
+  if (seen.result.out.find('\t' + name + '\n') == std::string::npos)
+    return false;
+  server_git call{path_,
+                  {"fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
+                   "--no-auto-maintenance", "--no-recurse-submodules", "--",
+                   upstream(),
+                   '+' + name + ":refs/greenroom/asked/" + name.substr(5)}};
+  call.timeout = fetch_timeout;
+  if (auto talk = line_->run(call); !talk.result.ok())
+    line_->fail(talk);
+  return true;
+}
+
 push_outcome mirror::push(std::string_view branch, const std::string& commit,
                           const std::optional<std::string>& old) const {
   auto target = "refs/heads/" + std::string{branch};

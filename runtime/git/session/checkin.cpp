@@ -86,6 +86,18 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
                     "a rescue ref"};
 }
 
+[[noreturn]] void refuse_gone(const checkin_spec& spec) {
+  auto kept = "refs/greenroom/rescue/" + spec.session.place().session_id
+              + "/heads/" + spec.branch;
+  throw refused{errc::conflict,
+                "branch \"" + spec.branch
+                  + "\" is gone from the upstream; end this session by DELETE, "
+                    "which keeps its work as "
+                  + kept
+                  + ", and start another one with that as from_ref and any "
+                    "new_branch"};
+}
+
 void push(const checkin_spec& spec, const std::string& tip) {
   std::optional<std::string> expected;
   if (!spec.new_branch)
@@ -96,8 +108,7 @@ void push(const checkin_spec& spec, const std::string& tip) {
     spec.mirror.fetch();
     auto now = spec.mirror.resolve_branch(spec.branch);
     if (!now)
-      refuse(spec.branch, "is gone from the upstream; push it there from the "
-                          "session, then check in again");
+      refuse_gone(spec);
     if (spec.mirror.is_ancestor(tip, *now))
       return; // it got there before, and may have been built upon
     if (!spec.mirror.is_ancestor(*now, tip))

@@ -188,8 +188,16 @@ resolved_branch git_service::run(const resolve_branch& request) {
       mirror = fetched(project, true);
     if (!request.new_branch)
       return mirror.resolve_branch(request.branch);
-    return mirror.resolve_ref(request.from_ref.empty() ? project.default_branch
-                                                       : request.from_ref);
+    const auto& from = request.from_ref;
+    if (from.empty())
+      return mirror.resolve_branch(project.default_branch);
+    // What fetches do not bring is asked for by its name.
+    auto is = [&](std::string_view space) { return from.starts_with(space); };
+    auto here = is("refs/heads/") || is("refs/tags/")
+                || (is("refs/greenroom/rescue/") && mirror.resolve_ref(from));
+    if (is("refs/") && !here && !mirror.fetch_ref(from))
+      return std::nullopt;
+    return mirror.resolve_ref(from);
   };
   if (request.new_branch && mirror.resolve_branch(request.branch))
     throw refused(errc::branch_exists,

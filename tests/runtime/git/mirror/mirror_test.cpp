@@ -333,3 +333,37 @@ TEST_CASE("trees with names that lead out of a checkout are refused") {
   CHECK(what.code == errc::conflict);
   CHECK_FALSE(has_object(w.mirror, tip));
 }
+
+TEST_CASE("full names and names as in a clone lead to commits") {
+  world w;
+  auto main = w.upstream_at("refs/heads/main");
+  auto feature = w.upstream_at("refs/heads/feature/x");
+  CHECK(w.mirror.resolve_ref("refs/heads/feature/x") == feature);
+  CHECK(w.mirror.resolve_ref("refs/tags/v1.0") == main);
+  CHECK(w.mirror.resolve_ref("origin/feature/x") == feature);
+  CHECK(w.mirror.resolve_ref("refs/pull/7/head") == std::nullopt);
+  CHECK_FALSE(w.mirror.fetch_ref("refs/pull/7/head"));
+  run_git(w.upstream, {"update-ref", "refs/pull/7/head", feature});
+  CHECK(w.mirror.fetch_ref("refs/pull/7/head"));
+  CHECK(w.mirror.resolve_ref("refs/pull/7/head") == feature);
+  w.mirror.set_ref(w.rescue_ref("tree"), main);
+  CHECK(w.mirror.resolve_ref(w.rescue_ref("tree")) == main);
+  CHECK(w.mirror.resolve_ref("refs/upstream/heads/main") == std::nullopt);
+  CHECK(w.mirror.resolve_ref("refs/heads/none") == std::nullopt);
+}
+
+TEST_CASE("an upstream's refusal has the words of its hook") {
+  world w;
+  auto hook = w.upstream / "hooks/pre-receive";
+  write(hook, "#!/bin/sh\necho 'Policy 7: sign your work'\nexit 1\n");
+  fs::permissions(hook, fs::perms{0755});
+  auto main = w.upstream_at("refs/heads/main");
+  auto feature = w.upstream_at("refs/heads/feature/x");
+  auto what = refusal_of([&] { w.mirror.push("main", feature, main); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("Policy 7: sign your work"));
+  w.mirror.set_ref(w.rescue_ref("tree"), feature);
+  auto failure = w.mirror.push_refs({w.rescue_ref("tree")});
+  REQUIRE(failure);
+  CHECK_THAT(*failure, Catch::Contains("Policy 7: sign your work"));
+}

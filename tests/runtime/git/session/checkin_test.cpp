@@ -231,6 +231,11 @@ TEST_CASE("a branch that is gone is not made again by check-in") {
     auto what = refusal_of([&] { checkin(spec); });
     CHECK(what.code == errc::conflict);
     CHECK(w.upstream_at("refs/heads/feature/x").empty());
+    // The way on that it names works.
+    auto named = w.rescue_ref("heads/feature/x");
+    CHECK_THAT(what.message, Catch::Contains(named));
+    rescue(w.rescue_of(place));
+    CHECK(w.mirror.resolve_ref(named));
   }
   SECTION("from the session") {
     run_git(place.checkout, {"checkout", "-q", "--detach"});
