@@ -84,7 +84,10 @@ std::string disk_reserve::check() const {
              : "the disk cannot be written ("
                  + std::generic_category().message(error) + ')';
   fill();
-  return {};
+  // What was given up is no room for anything else.
+  auto wanted = wanted_size();
+  auto has = size_of(file_);
+  return has < wanted && room() < wanted - has ? "the disk is full" : "";
 }
 
 void disk_reserve::fill() const {

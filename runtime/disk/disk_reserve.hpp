@@ -28,7 +28,8 @@ public:
 
   /// Tries to write a little, and fills the reserve again where there is room.
   /// Returns why the disk takes nothing, in a few words without a path; empty:
-  /// it does. May wait for the disk.
+  /// it does. A disk with no more room than was given up is full. May wait for
+  /// the disk.
   std::string check() const;
 
 private:
