@@ -59,7 +59,7 @@ wait_request read_wait(const exchange& ex) {
   return result;
 }
 
-/// A request that waits, until the bell says over or late.
+/// A request that waits, until the watch says over or late.
 class waiting final : public long_response,
                       public exec_watch_listener,
                       public std::enable_shared_from_this<waiting> {

@@ -1,6 +1,6 @@
 // One HTTP request as handlers see it, free of the HTTP library's types.
 //
-// All views point into the library's own request, which the exchange holds: a
+// All views point into RESTinio's own request, which the exchange holds: a
 // request must not outlive its exchange. Header values are empty where the
 // client sent none.
 #pragma once

@@ -40,7 +40,7 @@ exec_watch::exec_watch(caf::actor_config& config,
 }
 
 const char* exec_watch::name() const {
-  return "greenroom.http.bell";
+  return "greenroom.http.exec_watch";
 }
 
 /// The clock keeps the object until the reminders are due; what it holds goes
@@ -52,11 +52,11 @@ void exec_watch::on_exit() {
 
 exec_watch::behavior_type exec_watch::make_behavior() {
   monitor(task_.session);
-  delayed_send(exec_watch_actor{this}, task_.limit, bell_time_up{});
+  delayed_send(exec_watch_actor{this}, task_.limit, watch_time_up{});
   ask();
   return {[this](const event_batch& events) { batch(events); },
-          [this](bell_look_again) { look(); },
-          [this](bell_time_up) {
+          [this](watch_look_again) { look(); },
+          [this](watch_time_up) {
             tell(&exec_watch_listener::late);
             quit();
           }};
@@ -83,7 +83,7 @@ void exec_watch::ask() {
       });
 }
 
-/// What happened before the session knew of this bell.
+/// What happened before the session knew of this watch.
 void exec_watch::ask_exec() {
   if (task_.exec_id.empty())
     return;
@@ -122,7 +122,7 @@ void exec_watch::lose() {
     return;
   }
   delayed_send(exec_watch_actor{this}, first_pause * (1u << tries_),
-               bell_look_again{});
+               watch_look_again{});
   ++tries_;
 }
 

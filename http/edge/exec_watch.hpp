@@ -48,15 +48,15 @@ struct exec_watch_task {
   std::chrono::milliseconds limit{30'000}; // how long to listen
 };
 
-/// The bell's reminders to itself.
-struct bell_look_again {};
-GREENROOM_INSPECT(bell_look_again)
+/// The watch's reminders to itself.
+struct watch_look_again {};
+GREENROOM_INSPECT(watch_look_again)
 
-struct bell_time_up {};
-GREENROOM_INSPECT(bell_time_up)
+struct watch_time_up {};
+GREENROOM_INSPECT(watch_time_up)
 
-using exec_watch_actor = watcher_actor::extend<caf::reacts_to<bell_look_again>,
-                                               caf::reacts_to<bell_time_up>>;
+using exec_watch_actor = watcher_actor::extend<caf::reacts_to<watch_look_again>,
+                                               caf::reacts_to<watch_time_up>>;
 
 class exec_watch final : public exec_watch_actor::base {
 public:
@@ -84,7 +84,7 @@ private:
   std::weak_ptr<http::loop> loop_;
   std::weak_ptr<exec_watch_listener> listener_;
   exec_watch_task task_;
-  bool reminded_ = false; // bell_look_again is to come
+  bool reminded_ = false; // watch_look_again is to come
   unsigned tries_ = 0;
   unsigned generation_ = 0; // grows when the session is lost
 };

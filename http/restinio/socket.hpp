@@ -1,8 +1,8 @@
 // A TCP socket that does four things which the HTTP library does not.
 //
 // It hands connections that begin with a request for git to whom the service
-// `git_handover` of the io_context names; the library sees their end. Once a
-// connection is the library's it stays so.
+// `git_handover` of the io_context names; RESTinio sees their end. Once a
+// connection is RESTinio's it stays so.
 //
 // It answers `Expect: 100-continue`: clients that wait for it before they send
 // a body would wait in vain.
@@ -13,10 +13,10 @@
 // its own stream.
 //
 // It refuses by the head of a connection's first request, as first_head says:
-// strangers' bodies are not read, and what the library would close without a
+// strangers' bodies are not read, and what RESTinio would close without a
 // word gets an answer. Who sets `first_heads` says who is no stranger.
 //
-// It ends connections that send a request without end: the library keeps what
+// It ends connections that send a request without end: RESTinio keeps what
 // it has read of one, many times over where it comes in small chunks. What may
 // be read before an answer begins is bounded for a connection, and for all of a
 // thread's together, as `read_budget` says; what is over it gets 503.
@@ -90,7 +90,7 @@ public:
 
   /// Below this a connection is left alone however much others have sent.
   static constexpr std::size_t small = 4 * 1024;
-  /// What the library needs for a byte of a body in small chunks.
+  /// What RESTinio needs for a byte of a body in small chunks.
   static constexpr std::size_t chunk_overhead = 4;
 
   std::size_t max_of_one = std::size_t{4} << 20;

@@ -1,6 +1,6 @@
 // The HTTP library as we use it: its traits, and what they name.
 //
-// Only for the few files that speak to the library; nothing else sees it.
+// Only for the few files that speak to RESTinio; nothing else sees it.
 #pragma once
 
 #include "http/restinio/limiter.hpp"
@@ -16,7 +16,7 @@
 
 namespace greenroom::http {
 
-/// The library's messages: of interest only to who looks for its faults.
+/// RESTinio's messages: of interest only to who looks for its faults.
 class library_log {
 public:
   explicit library_log(std::shared_ptr<spdlog::logger> to)

@@ -1,7 +1,7 @@
 // Takes a connection from the HTTP library and makes a WebSocket of it.
 //
-// A template because the library's connection is one; only
-// library_exchange.cpp, which knows the library's traits, includes it.
+// A template because RESTinio's connection is one; only
+// exchange.cpp, which knows RESTinio's traits, includes it.
 #pragma once
 
 #include "http/base/asio.hpp"

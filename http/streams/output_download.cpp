@@ -69,7 +69,7 @@ public:
     if (!body_ || !what_.follow)
       return;
     if (now - has_activity_ >= env_.options.heartbeat) {
-      // Nothing goes out, but the library's deadline for answers moves on.
+      // Nothing goes out, but RESTinio's deadline for answers moves on.
       has_activity_ = now;
       touch();
     }

@@ -77,24 +77,26 @@ session_subscription::session_subscription(caf::actor_config& config, edge& env,
   });
 }
 
-fan_actor session_subscription::spawn(edge& env, std::string project_id,
-                                      std::string session_id,
-                                      session_actor session) {
+subscription_actor session_subscription::spawn(edge& env,
+                                               std::string project_id,
+                                               std::string session_id,
+                                               session_actor session) {
   caf::actor_config config{&env.loop};
-  auto result = caf::make_actor<session_subscription, fan_actor>(
+  auto result = caf::make_actor<session_subscription, subscription_actor>(
     env.system.next_actor_id(), env.system.node(), &env.system, config, env,
     std::move(project_id), std::move(session_id), std::move(session));
   behind(result).launch(&env.loop, false, true);
   return result;
 }
 
-session_subscription& session_subscription::behind(const fan_actor& handle) {
+session_subscription&
+session_subscription::behind(const subscription_actor& handle) {
   return static_cast<session_subscription&>(
     *caf::actor_cast<caf::abstract_actor*>(handle));
 }
 
 const char* session_subscription::name() const {
-  return "greenroom.http.fan";
+  return "greenroom.http.session_subscription";
 }
 
 session_subscription::behavior_type session_subscription::make_behavior() {
@@ -115,7 +117,7 @@ session_subscription::behavior_type session_subscription::make_behavior() {
 void session_subscription::ask() {
   state_ = state::asking;
   request(session_, env_.options.look_up,
-          watch_session{watcher_actor{fan_actor{this}}, 0, true})
+          watch_session{watcher_actor{subscription_actor{this}}, 0, true})
     .then(
       [this, g = generation_](const watch_reply& reply) {
         if (g == generation_)
@@ -168,7 +170,8 @@ void session_subscription::lose() {
       if (!one.opened())
         one.refuse(why);
     });
-  delayed_send(fan_actor{this}, first_pause * (1u << tries_), look_again{});
+  delayed_send(subscription_actor{this}, first_pause * (1u << tries_),
+               look_again{});
   ++tries_;
 }
 
@@ -202,7 +205,7 @@ void session_subscription::add(std::shared_ptr<stream> added) {
   ++size_;
   // Not from inside: the request is still being handled.
   if (!std::exchange(greeting_, true))
-    env_.loop.post([self = fan_actor{this}] { behind(self).greet(); });
+    env_.loop.post([self = subscription_actor{this}] { behind(self).greet(); });
 }
 
 void session_subscription::remove(const stream& left) {
@@ -215,7 +218,7 @@ void session_subscription::remove(const stream& left) {
   if (!in_loop_)
     std::erase(streams_, nullptr);
   if (size_ == 0)
-    caf::anon_send(fan_actor{this}, stream_left{});
+    caf::anon_send(subscription_actor{this}, stream_left{});
 }
 
 bool session_subscription::read(stream& reader, read_events what) {
@@ -263,7 +266,7 @@ void session_subscription::for_each(F f) {
     std::erase(streams_, nullptr);
 }
 
-/// Gives the session up. Who asks for it from now on gets a new fan.
+/// Gives the session up. Who asks for it from now on gets a new subscription.
 void session_subscription::refuse(const refusal& why) {
   env_.session_subscriptions.remove(session_id_, *this);
   for_each([&](stream& one) { one.refuse(why); });
@@ -287,7 +290,7 @@ void session_subscription::receive(const event_batch& batch) {
     deliver();
   } else if (!std::exchange(waiting_, true)) {
     env_.loop.after(std::chrono::ceil<microseconds>(next - now),
-                    [self = fan_actor{this}] {
+                    [self = subscription_actor{this}] {
                       behind(self).waiting_ = false;
                       behind(self).deliver();
                     });

@@ -8,8 +8,8 @@
 // out at once, the next ones wait until the time that the writes took has been
 // made up for, 5 ms at most. A lost session is looked for once for all.
 //
-// Kept by the thread's `fans`; it ends when its last stream has left.
-// Used on the HTTP thread only.
+// Kept by the thread's `session_subscriptions`; it ends when its last stream
+// has left. Used on the HTTP thread only.
 #pragma once
 
 #include "http/edge/on_loop.hpp"
@@ -26,18 +26,18 @@ namespace greenroom::http {
 
 struct edge;
 
-/// A fan's reminder to itself to look for its session again.
+/// A subscription's reminder to itself to look for its session again.
 struct look_again {};
 GREENROOM_INSPECT(look_again)
 
-/// A stream has left a fan, which may have been the last.
+/// A stream has left a subscription, which may have been the last.
 struct stream_left {};
 GREENROOM_INSPECT(stream_left)
 
-using fan_actor = watcher_actor::extend<caf::reacts_to<look_again>,
-                                        caf::reacts_to<stream_left>>;
+using subscription_actor = watcher_actor::extend<caf::reacts_to<look_again>,
+                                                 caf::reacts_to<stream_left>>;
 
-class session_subscription final : public on_loop<fan_actor> {
+class session_subscription final : public on_loop<subscription_actor> {
 public:
   using clock = std::chrono::steady_clock;
 
@@ -45,11 +45,12 @@ public:
                        std::string project_id, std::string session_id,
                        session_actor session);
 
-  static fan_actor spawn(edge& env, std::string project_id,
-                         std::string session_id, session_actor session);
+  static subscription_actor spawn(edge& env, std::string project_id,
+                                  std::string session_id,
+                                  session_actor session);
 
-  /// The fan behind a handle that `spawn` gave.
-  static session_subscription& behind(const fan_actor& handle);
+  /// The subscription behind a handle that `spawn` gave.
+  static session_subscription& behind(const subscription_actor& handle);
 
   const char* name() const override;
 

@@ -1,4 +1,5 @@
-// The fans of one HTTP thread, one for each session that is watched on it.
+// The subscriptions of one HTTP thread, one for each session that is watched on
+// it.
 //
 // Belongs to that thread and keeps them; one that ends takes itself off.
 #pragma once
@@ -12,7 +13,7 @@ namespace greenroom::http {
 
 class session_subscriptions {
 public:
-  /// The fan of a session, made where there is none.
+  /// The subscription of a session, made where there is none.
   session_subscription& of(edge& env, const std::string& project_id,
                            const std::string& session_id,
                            const session_actor& session) {
@@ -22,7 +23,7 @@ public:
     return session_subscription::behind(known);
   }
 
-  /// Forgets a fan, unless another one has taken its place.
+  /// Forgets a subscription, unless another one has taken its place.
   void remove(const std::string& session_id, const session_subscription& gone) {
     auto found = by_session_.find(session_id);
     if (found != by_session_.end()
@@ -31,7 +32,7 @@ public:
   }
 
 private:
-  std::unordered_map<std::string, fan_actor> by_session_;
+  std::unordered_map<std::string, subscription_actor> by_session_;
 };
 
 } // namespace greenroom::http

@@ -2,8 +2,8 @@
 //
 //   not begun ──→ following ⇄ reading ──→ over
 //
-// following: it has all that the fan of its session has got, and takes each
-// batch from there, shared with all who watch. reading: it fetches what it
+// following: it has all that the subscription of its session has got, and takes
+// each batch from there, shared with all who watch. reading: it fetches what it
 // lacks from the session's log, at its client's pace. It has one read and one
 // write in flight. What arrives while a write is in flight waits, shared and
 // bounded; beyond the bound it reads from the log again. So what a client does
@@ -13,8 +13,8 @@
 // stream. A stream is over when its client leaves, its key is revoked or has
 // expired, the session has ended, or the server stops.
 //
-// Owned by its thread's response_registry and by its fan until it is over; used
-// on the HTTP thread only.
+// Owned by its thread's response_registry and its subscription until it is
+// over; used on the HTTP thread only.
 #pragma once
 
 #include "http/edge/exchange.hpp"
@@ -58,7 +58,7 @@ public:
 
   stream(exchange_ptr ex, watch_start start, event_filter filter);
 
-  // -- for its fan ------------------------------------------------------------
+  // -- for its subscription ---------------------------------------------------
 
   /// How far the session's events go; `ended`: nothing will follow them.
   void standing(const event_id& last, bool ended);
@@ -66,7 +66,7 @@ public:
   /// Events as they come.
   void live(const event_batch& batch);
 
-  /// What it asked the fan for.
+  /// What it asked the subscription for.
   void read_answer(const event_batch& batch);
   void read_failed();
 
@@ -83,7 +83,7 @@ public:
     return ex_ == nullptr;
   }
 
-  /// Joins the fan of its session, once.
+  /// Joins the subscription of its session, once.
   void join(session_subscription& of);
 
   // -- for the stream table ---------------------------------------------------

@@ -348,7 +348,7 @@ TEST_CASE("followers whose clients have left are let go") {
 TEST_CASE("silence does not end what is followed") {
   fixture f{[](http::options& o) {
     o.heartbeat = std::chrono::milliseconds{20};
-    // The library's deadline becomes 150 ms.
+    // RESTinio's deadline becomes 150 ms.
     o.change = std::chrono::milliseconds{50};
     o.wait_slack = std::chrono::milliseconds{50};
   }};
