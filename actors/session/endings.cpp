@@ -9,7 +9,7 @@
 
 namespace greenroom {
 
-namespace in = session::in;
+namespace event = session::event;
 
 namespace {
 
@@ -50,7 +50,7 @@ void session_actor_state::make_checkout() {
   self_
     ->request(context_->git, git_timeout,
               greenroom::make_checkout{project_, record()})
-    .then([this](done) { feed(in::checkout_made{}); },
+    .then([this](done) { feed(event::checkout_made{}); },
           [this](const caf::error& e) {
             auto why = to_refusal(e);
             if (why.code == errc::overloaded) {
@@ -58,14 +58,14 @@ void session_actor_state::make_checkout() {
               self_->delayed_send(self_, retry_pause, retry_later{});
               return;
             }
-            feed(in::checkout_failed{std::move(why), now_ms()});
+            feed(event::checkout_failed{std::move(why), now_ms()});
           });
 }
 
 void session_actor_state::install_checkout() {
   failpoint("create.made");
   self_->request(context_->git, git_timeout, greenroom::install_checkout{id()})
-    .then([this](done) { feed(in::checkout_installed{now_ms()}); },
+    .then([this](done) { feed(event::checkout_installed{now_ms()}); },
           [this](const caf::error& e) {
             auto why = to_refusal(e);
             if (why.code == errc::overloaded) {
@@ -74,7 +74,7 @@ void session_actor_state::install_checkout() {
               return;
             }
             why.message = "the checkout cannot be put on disk: " + why.message;
-            feed(in::checkout_install_failed{std::move(why)});
+            feed(event::checkout_install_failed{std::move(why)});
           });
 }
 
@@ -98,10 +98,12 @@ void session_actor_state::save_checkin() {
     .then(
       [this](saved_checkin& x) {
         failpoint("checkin.saved");
-        feed(in::checkin_saved{std::move(x.commit), now_ms(),
-                               std::move(x.rescued), std::move(x.note)});
+        feed(event::checkin_saved{std::move(x.commit), now_ms(),
+                                  std::move(x.rescued), std::move(x.note)});
       },
-      [this](const caf::error& e) { feed(in::checkin_failed{to_refusal(e)}); });
+      [this](const caf::error& e) {
+        feed(event::checkin_failed{to_refusal(e)});
+      });
 }
 
 void session_actor_state::save_rescue() {
@@ -111,8 +113,8 @@ void session_actor_state::save_rescue() {
     .then(
       [this](saved_rescue& x) {
         failpoint("rescue.saved");
-        feed(
-          in::rescue_saved{std::move(x.rescued), now_ms(), std::move(x.note)});
+        feed(event::rescue_saved{std::move(x.rescued), now_ms(),
+                                 std::move(x.note)});
       },
       [this](const caf::error& e) {
         // On a full disk there is a reserve for this.
@@ -124,7 +126,7 @@ void session_actor_state::save_rescue() {
                       + ") and is kept in sessions/" + id()
                       + "/checkout of node " + context_->node;
         spdlog::error("session {}: {}", id(), reason);
-        feed(in::rescue_failed{std::move(reason), now_ms()});
+        feed(event::rescue_failed{std::move(reason), now_ms()});
       });
 }
 
@@ -159,7 +161,7 @@ void session_actor_state::ask_for_review(const project_actor& project) {
       [this](review_record& review) {
         failpoint("checkin.reviewed");
         review_tries_ = 0;
-        feed(in::review_queued{std::move(review), now_ms()});
+        feed(event::review_queued{std::move(review), now_ms()});
       },
       [this](const caf::error& e) { review_refused(to_refusal(e)); });
 }
@@ -174,7 +176,7 @@ void session_actor_state::review_refused(const refusal& why) {
     return;
   }
   review_tries_ = 0;
-  feed(in::review_refused{why, now_ms()});
+  feed(event::review_refused{why, now_ms()});
 }
 
 // -- the answer ---------------------------------------------------------------

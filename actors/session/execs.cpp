@@ -16,7 +16,7 @@
 namespace greenroom {
 
 namespace fs = std::filesystem;
-namespace in = session::in;
+namespace event = session::event;
 
 namespace {
 
@@ -105,6 +105,13 @@ void session_actor_state::kill_exec(const std::string& exec_id) {
   context_->runners->send(id(), runner::cancel{exec_id});
 }
 
+// One may have survived; with none, what was sent to it is settled.
+void session_actor_state::find_runner() {
+  runner_ = runner_state::asked;
+  context_->runners->attach(id(), record().project_id, handle(), false);
+  look_soon();
+}
+
 void session_actor_state::stop_runner() {
   for (auto& exec_id : std::exchange(to_spawn_, {}))
     on_ended(exec_id, 0, never_ran(exec_status::canceled, "the session ended"));
@@ -174,7 +181,7 @@ void session_actor_state::report_stopped() {
     if (exec.spawn_sent || exec.end)
       return;
   stopped_ = false;
-  feed(in::runner_stopped{now_ms()});
+  feed(event::runner_stopped{now_ms()});
 }
 
 // The runner is not working on it: its exit record says how it ended, and
@@ -201,7 +208,7 @@ void session_actor_state::settle(const std::string& exec_id,
 }
 
 void session_actor_state::on_started(const exec_started& news) {
-  feed(in::exec_started{news.exec_id, news.time});
+  feed(event::exec_running{news.exec_id, news.time});
 }
 
 void session_actor_state::on_refused(const std::string& exec_id,

@@ -9,7 +9,7 @@
 
 namespace greenroom {
 
-namespace in = session::in;
+namespace event = session::event;
 
 namespace {
 
@@ -85,11 +85,13 @@ void session_actor_state::poll_branch() {
     ->request(context_->git, tip_timeout,
               greenroom::poll_branch{project_, record()})
     .then(
-      [this](checkout_tip& x) { feed(in::branch_polled{std::move(x.commit)}); },
+      [this](checkout_tip& x) {
+        feed(event::branch_polled{std::move(x.commit)});
+      },
       [this](const caf::error& e) {
         spdlog::debug("session {}: its branch is not known: {}", id(),
                       to_refusal(e).message);
-        feed(in::branch_polled{});
+        feed(event::branch_polled{});
       });
 }
 
@@ -102,7 +104,7 @@ void session_actor_state::look_soon() {
 void session_actor_state::look_after_exec() {
   auto since = std::chrono::steady_clock::now() - last_look_;
   if (since >= pause_after_exec)
-    feed(in::look{});
+    feed(event::look{});
   else if (!std::exchange(look_armed_, true))
     self_->delayed_send(self_, pause_after_exec, look_at_branch{});
 }

@@ -9,7 +9,7 @@
 
 namespace greenroom {
 
-namespace in = session::in;
+namespace event = session::event;
 
 namespace {
 
@@ -19,7 +19,7 @@ constexpr const char* runner_gone = "the session's runner is gone";
 } // namespace
 
 // A runner that lives, but is yet to be found again, is told when it is.
-bool session_actor_state::hold(const session::effect& what) {
+bool session_actor_state::hold(const session::any_effect& what) {
   if (runner_ != runner_state::asked)
     return false;
   held_.push_back(what);
@@ -31,10 +31,11 @@ void session_actor_state::pass_held() {
     perform(what);
 }
 
-void session_actor_state::pass_signal(const session::out::signal_exec& what) {
+void session_actor_state::pass_signal(
+  const session::effect::pass_signal& what) {
   // Like the kernel: one that is on its way already is not sent twice.
-  auto same = [&](const session::effect& other) {
-    auto* signal = std::get_if<session::out::signal_exec>(&other);
+  auto same = [&](const session::any_effect& other) {
+    auto* signal = std::get_if<session::effect::pass_signal>(&other);
     return signal != nullptr && signal->exec_id == what.exec_id
            && signal->signal == what.signal;
   };
@@ -43,7 +44,7 @@ void session_actor_state::pass_signal(const session::out::signal_exec& what) {
   context_->runners->send(id(), runner::send_signal{what.exec_id, what.signal});
 }
 
-void session_actor_state::pass_input(const session::out::write_input& what) {
+void session_actor_state::pass_input(const session::effect::pass_input& what) {
   if (hold(what))
     return;
   if (runner_ == runner_state::absent)
@@ -56,7 +57,7 @@ void session_actor_state::pass_input(const session::out::write_input& what) {
                            std::exchange(sent->data, {}), what.eof);
 }
 
-void session_actor_state::resize(const session::out::resize_exec& what) {
+void session_actor_state::resize(const session::effect::pass_resize& what) {
   if (hold(what))
     return;
   if (runner_ == runner_state::absent)
@@ -71,7 +72,7 @@ void session_actor_state::on_written(const input_written& news) {
   if (!sent)
     return;
   if (!sent->resize)
-    feed(in::input_done{sent->exec_id, sent->size});
+    feed(event::input_done{sent->exec_id, sent->size});
   if (!news.problem.empty())
     sent->promise.deliver(make_error(errc::conflict, news.problem));
   else
@@ -90,9 +91,9 @@ void session_actor_state::on_connected(const port_connected& news) {
 void session_actor_state::give_up_input(const std::string& problem) {
   std::vector<session::ticket> lost;
   for (auto& what : std::exchange(held_, {}))
-    if (auto* size = std::get_if<session::out::resize_exec>(&what))
+    if (auto* size = std::get_if<session::effect::pass_resize>(&what))
       lost.push_back(size->who);
-    else if (auto* input = std::get_if<session::out::write_input>(&what))
+    else if (auto* input = std::get_if<session::effect::pass_input>(&what))
       lost.push_back(input->who);
   pending_.each<pending::input>([&](auto who, auto& sent) {
     if (sent.passed)

@@ -72,7 +72,7 @@ void session_actor_state::wake(const std::vector<timeline_entry>& entries) {
     } else if (entry.kind == event_kind::exec_exited) {
       places_[entry.exec_id].exited = entry.id.seq;
       wake_waiters(entry.exec_id, true);
-      feed(session::in::exec_finalized{entry.exec_id});
+      feed(session::event::exec_finalized{entry.exec_id});
       look_after_exec();
     }
 }
@@ -115,7 +115,7 @@ void session_actor_state::broadcast(event_data& data,
     live_watchers_.clear();
 }
 
-void session_actor_state::publish(const session::out::publish& what) {
+void session_actor_state::publish(const session::effect::publish& what) {
   auto fields = nlohmann::ordered_json::object();
   for (auto& [key, value] : what.fields)
     std::visit([&](auto& x) { fields[key] = x; }, value);

@@ -12,7 +12,7 @@
 
 namespace greenroom {
 
-namespace in = session::in;
+namespace event = session::event;
 
 namespace {
 
@@ -52,7 +52,7 @@ void session_actor_state::pump_output(const std::string& exec_id) {
   if (!all)
     go_on_soon(exec_id, exec);
   else if (exec.end)
-    feed(in::exec_ended{exec_id, *exec.end});
+    feed(event::exec_done{exec_id, *exec.end});
 }
 
 // What is to be cut, and then to be encoded.

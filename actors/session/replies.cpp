@@ -235,7 +235,7 @@ session_actor_state::recall(const std::string& exec_id) {
       return std::nullopt;
     auto exec = load_exec(*place);
     places_[exec_id] = {place->queued, place->exited, true};
-    feed(session::in::exec_recalled{std::move(exec)});
+    feed(session::event::exec_recalled{std::move(exec)});
     return std::nullopt;
   } catch (...) {
     return current_error("looking up an exec");

@@ -21,49 +21,32 @@ namespace {
 constexpr std::size_t entries_at_once = 4096;
 constexpr std::size_t bytes_at_once = 1024 * 1024;
 
+// What the last stored change was asked to do lies in the event that announced
+// it.
+session::last_change change_in(const std::string& events) {
+  session::last_change result;
+  auto list = nlohmann::json::parse(events, nullptr, false);
+  if (!list.is_array() || list.empty())
+    return result;
+  auto& data = list.back()["data"];
+  if (!data.is_object())
+    return result;
+  result.announces_setup = data.contains(session::setup_field);
+  result.author = {data.value("by", ""), data.value("by_name", ""),
+                   data.value("author", "")};
+  result.message = data.value("message", "");
+  result.skip_review = data.value("skip_review", false);
+  result.auto_merge = data.value("auto_merge", false);
+  return result;
+}
+
 } // namespace
 
 void session_actor_state::revive() {
   recover_events();
-  recover_execs();
-  recover_requests();
-  // Until the checkout is in its place, on disk, nobody has used it; so it can
-  // be made again.
-  machine_.installing = (record().status == session_status::active
-                         || record().status == session_status::checking_in)
-                        && !has_activity_
-                        && !std::filesystem::exists(
-                          std::filesystem::symlink_status(dir_ / "checkout"));
-}
-
-// What the last stored change was asked to do lies in the event that announced
-// it.
-void session_actor_state::recover_requests() {
-  auto setup = std::exchange(machine_.setup, {});
-  auto events = nlohmann::json::parse(record().last_event_data, nullptr, false);
-  if (record().status == session_status::creating)
-    machine_.setup = std::move(setup);
-  if (!events.is_array() || events.empty())
-    return;
-  auto& data = events.back()["data"];
-  switch (record().status) {
-    case session_status::active:
-      // Cut off between the two: it has never been started.
-      if (data.contains(session::setup_field)
-          && !machine_.execs.contains(session::setup_exec)
-          && !archive_->find(session::setup_exec))
-        machine_.setup = std::move(setup);
-      return;
-    case session_status::checking_in:
-      machine_.author = {data.value("by", ""), data.value("by_name", ""),
-                         data.value("author", "")};
-      machine_.message = data.value("message", "");
-      machine_.skip_review = data.value("skip_review", false);
-      machine_.auto_merge = data.value("auto_merge", false);
-      return;
-    default:
-      return;
-  }
+  auto past = read_past();
+  resume_output(past);
+  perform(session::recover(machine_, std::move(past)));
 }
 
 // The store had the last change, but the crash came before the timeline did.
@@ -89,18 +72,11 @@ void session_actor_state::recover_events() {
   publish(std::move(entries));
 }
 
-// The session is over, so nothing runs; but nobody wrote down how it ended.
-void session_actor_state::close_exec(exec_record& exec) {
-  auto record = read_exit_record(exec_dir(exec.spec.exec_id));
-  if (record)
-    exec.outcome = outcome_of(*record);
-  else
-    exec.outcome.reason = "the session ended";
-  exec.status = exec.outcome.status;
-}
+// -- what the files say -------------------------------------------------------
 
 // Execs are what the timeline says of them; requests lie beside the logs.
-void session_actor_state::recover_execs() {
+session::past session_actor_state::read_past() {
+  session::past result;
   timeline_reader reader{dir_};
   std::uint64_t after = 0;
   for (;;) {
@@ -109,29 +85,28 @@ void session_actor_state::recover_execs() {
       break;
     after = entries.back().id.seq;
     for (auto& entry : entries)
-      recover_exec(entry);
+      read_entry(result, entry);
   }
-  std::vector<std::string> open;
-  for (auto& exec_id : machine_.order)
-    if (!is_over(machine_.execs.at(exec_id).status))
-      open.push_back(exec_id);
-  if (!is_live(record().status))
-    for (auto& exec_id : open)
-      close_exec(machine_.execs.at(exec_id));
-  else if (!open.empty())
-    resume_open(open);
+  read_files(result);
+  result.checkout =
+    std::filesystem::exists(std::filesystem::symlink_status(dir_ / "checkout"));
+  result.setup_known = result.execs.contains(session::setup_exec)
+                       || archive_->find(session::setup_exec).has_value();
+  result.last = change_in(record().last_event_data);
+  return result;
 }
 
-void session_actor_state::recover_exec(const timeline_entry& entry) {
+void session_actor_state::read_entry(session::past& result,
+                                     const timeline_entry& entry) {
   switch (entry.kind) {
     case event_kind::session_ended:
       ended_published_ = true;
       return;
     case event_kind::git_pushed:
     case event_kind::git_committed: {
-      has_activity_ = true;
+      result.used = true;
       auto data = nlohmann::json::parse(entry.data, nullptr, false);
-      machine_.tip = data.is_object() ? data.value("new", "") : "";
+      result.tip = data.is_object() ? data.value("new", "") : "";
       return;
     }
     case event_kind::exec_queued: {
@@ -141,23 +116,23 @@ void session_actor_state::recover_exec(const timeline_entry& entry) {
       exec.spec.exec_id = entry.exec_id;
       read_exec_json(entry.data, exec);
       places_[entry.exec_id].queued = entry.id.seq;
-      if (machine_.execs.emplace(entry.exec_id, std::move(exec)).second)
-        machine_.order.push_back(entry.exec_id);
+      if (result.execs.emplace(entry.exec_id, std::move(exec)).second)
+        result.order.push_back(entry.exec_id);
       return;
     }
     case event_kind::exec_started:
     case event_kind::exec_exited: {
-      auto found = machine_.execs.find(entry.exec_id);
-      if (found == machine_.execs.end())
+      auto found = result.execs.find(entry.exec_id);
+      if (found == result.execs.end())
         return;
       read_exec_json(entry.data, found->second);
       if (entry.kind == event_kind::exec_started) {
-        has_activity_ = true;
-        return;
+        result.used = true;
+      } else {
+        places_[entry.exec_id].exited = entry.id.seq;
+        result.finalized.push_back(entry.exec_id);
+        forget_surplus(result);
       }
-      places_[entry.exec_id].exited = entry.id.seq;
-      // No more than a session that was never away holds.
-      feed(session::in::exec_finalized{entry.exec_id});
       return;
     }
     default:
@@ -165,32 +140,49 @@ void session_actor_state::recover_exec(const timeline_entry& entry) {
   }
 }
 
-void session_actor_state::resume_open(const std::vector<std::string>& open) {
+// No more than a session that was never away holds.
+void session_actor_state::forget_surplus(session::past& result) {
+  if (result.finalized.size() <= machine_.bounds.max_finished)
+    return;
+  auto id = std::move(result.finalized.front());
+  result.finalized.pop_front();
+  result.execs.erase(id);
+  std::erase(result.order, id);
+  archive(id);
+}
+
+// Of execs that are not over.
+void session_actor_state::read_files(session::past& result) {
+  auto live = is_live(record().status);
+  for (auto& [id, exec] : result.execs) {
+    if (is_over(exec.status))
+      continue;
+    if (live && was_sent(exec_dir(id)))
+      result.sent.insert(id);
+    if (auto end = live ? std::nullopt : read_exit_record(exec_dir(id)))
+      result.outcomes.emplace(id, outcome_of(*end));
+  }
+}
+
+// What of their output is yet to be announced.
+void session_actor_state::resume_output(const session::past& what) {
+  if (!is_live(record().status))
+    return;
+  std::vector<std::string> open;
+  for (auto& id : what.order)
+    if (!is_over(what.execs.at(id).status))
+      open.push_back(id);
+  if (open.empty())
+    return;
   auto cutters = resume_cutters(dir_, open);
-  bool sent_any = false;
   for (auto& exec_id : open) {
     auto cutter = cutters.find(exec_id);
     live_exec exec{cutter == cutters.end() ? output_event_splitter{exec_id}
                                            : cutter->second};
     for (std::size_t i = 0; i < output_streams; ++i)
       exec.printed[i] = exec.cutter.progress().recorded[i];
-    // One whose spawn was sent may have run, even if the runner died before it
-    // could answer. What was not sent waits in line again.
-    exec.spawn_sent = was_sent(exec_dir(exec_id));
-    if (exec.spawn_sent) {
-      has_activity_ = true;
-      ++machine_.running;
-      sent_any = true;
-    } else {
-      machine_.waiting.push_back(exec_id);
-    }
+    exec.spawn_sent = what.sent.contains(exec_id);
     live_.insert_or_assign(exec_id, std::move(exec));
-  }
-  if (sent_any) {
-    // Only to find what survived; with no runner all of them are settled.
-    runner_ = runner_state::asked;
-    context_->runners->attach(id(), record().project_id, handle(), false);
-    look_soon();
   }
 }
 

@@ -5,16 +5,19 @@
 // this actor performs it: it stores changes, keeps the timeline, talks to the
 // runner and answers those who asked. Split by concern:
 //
-//   session.cpp          the behaviour: from message to machine and back
-//   session_effects.cpp  performs what the machine decides
-//   session_endings.cpp  check-in, rescue, review: what they ask of others
-//   session_git.cpp      tokens, transfers, and where the branch stands
-//   session_execs.cpp    the runner, and how commands start and end
-//   session_input.cpp    what commands are fed
-//   session_output.cpp   what commands print
-//   session_answers.cpp  who waits for an exec, and what they get to see
-//   session_events.cpp   timeline and watchers
-//   session_revival.cpp  from store and timeline to a state that is whole
+//   session.cpp           the behaviour; from message to machine and back
+//   requests.cpp          what is asked of it
+//   pending_requests.hpp  requests that are not answered yet
+//   effects.cpp           performs what the machine decides
+//   changes.cpp           changes of the record, into the store
+//   endings.cpp           check-in, rescue, review: what they ask of others
+//   git.cpp               tokens, transfers, and where the branch stands
+//   execs.cpp             the runner, and how commands start and end
+//   input.cpp             what commands are fed
+//   output.cpp            what commands print
+//   replies.cpp           who waits for an exec, and what they get to see
+//   journal.cpp           timeline and watchers
+//   revival.cpp           from store and timeline to a state that is whole
 //
 // Owner: the session supervisor. Every session of the store that is live has
 // one; one that is over gets one when somebody asks, and it goes when idle.
@@ -22,6 +25,7 @@
 
 #include "actors/base/context.hpp"
 #include "actors/session/machine/machine.hpp"
+#include "actors/session/machine/recover.hpp"
 #include "actors/session/pending_requests.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 #include "runtime/timeline/exec_index.hpp"
@@ -115,28 +119,56 @@ private:
   enum class runner_state : std::uint8_t { absent, asked, up };
 
   // session.cpp
-  void feed(session::input what);
+  session_core::behavior_type make_behavior();
+  void feed(session::any_event what);
   void advance();
-  session::ticket ask(pending::request what,
-                      std::chrono::milliseconds timeout = ask_timeout);
-  void refuse(session::ticket who, const refusal& why);
   void leave(const caf::error& why);
-  void touch();
   void check_soon();
   void check_requests();
   void check();
 
-  // session_effects.cpp
+  // requests.cpp
+  caf::result<session_record> take(start_session);
+  caf::result<session_view> take(const extend_session& x);
+  caf::result<checkin_reply> take(checkin_session& x);
+  caf::result<terminate_reply> take(const terminate_session& x);
+  caf::result<exec_view> take(start_exec& x);
+  caf::result<exec_view> take(const get_exec& x);
+  caf::result<exec_page> take(const list_execs& x);
+  caf::result<exec_view> take(const cancel_exec& x);
+  caf::result<done> take(write_input& x);
+  caf::result<done> take(const resize_exec& x);
+  caf::result<exec_view> take(const signal_exec& x);
+  caf::result<port_connection> take(const connect_port& x);
+  caf::result<session_token> take(const rotate_token&);
+  caf::result<transfer_grant> take(const open_transfer& x);
+  caf::result<git_answer> take(ask_git& x);
+  caf::result<event_batch> take(read_events& x);
+  caf::result<timeline_page> take(read_timeline& x);
+  void take(const continue_output& x);
+  session::ticket ask(pending::request what,
+                      std::chrono::milliseconds timeout = ask_timeout);
+  void refuse(session::ticket who, const refusal& why);
+  void touch();
+
+  // effects.cpp
   void perform(const session::effects& todo);
-  void perform(const session::effect& what);
-  void persist(const session::out::persist& change);
+  void perform(const session::any_effect& what);
+  struct performer;
+  void arm(unix_ms at);
+  void answer_session(session::ticket who);
+  void answer_terminated(session::ticket who);
+
+  // changes.cpp
+  void persist(const session::effect::persist& change);
   void write(const session_record& next, bool refusable);
   void not_stored(const session_record& next, bool refusable,
                   const caf::error& e);
   void publish_stored();
-  std::vector<timeline_entry> life_events(const session::out::persist& change);
+  std::vector<timeline_entry>
+  life_events(const session::effect::persist& change);
 
-  // session_endings.cpp
+  // endings.cpp
   void make_checkout();
   void install_checkout();
   void checkout_is_there();
@@ -148,7 +180,7 @@ private:
   void review_refused(const refusal& why);
   void answer_checkin(session::ticket who);
 
-  // session_git.cpp
+  // git.cpp
   void answer_transfer(session::ticket who);
   void answer_token(session::ticket who);
   void end_transfers();
@@ -158,12 +190,13 @@ private:
   void look_soon();
   void look_after_exec();
 
-  // session_execs.cpp
+  // execs.cpp
   std::filesystem::path exec_dir(const std::string& exec_id) const;
   std::optional<refusal> keep_exec(const std::string& exec_id);
   void spawn_exec(const std::string& exec_id);
   void send_spawn(const std::string& exec_id);
   void kill_exec(const std::string& exec_id);
+  void find_runner();
   void stop_runner();
   void on_runner_up(const runner_up& up);
   void on_runner_down(const std::string& reason);
@@ -176,24 +209,24 @@ private:
   void settle(const std::string& exec_id, const std::string& reason);
   void report_load();
 
-  // session_input.cpp
-  bool hold(const session::effect& what);
+  // input.cpp
+  bool hold(const session::any_effect& what);
   void pass_held();
-  void pass_signal(const session::out::signal_exec& what);
-  void pass_input(const session::out::write_input& what);
-  void resize(const session::out::resize_exec& what);
+  void pass_signal(const session::effect::pass_signal& what);
+  void pass_input(const session::effect::pass_input& what);
+  void resize(const session::effect::pass_resize& what);
   void on_written(const input_written& news);
   void on_connected(const port_connected& news);
   void give_up_input(const std::string& problem);
 
-  // session_output.cpp
+  // output.cpp
   void go_on_soon(const std::string& exec_id, live_exec& exec);
   void pump_output(const std::string& exec_id);
   void read_once(event_data& data, const live_exec& exec,
                  const std::vector<output_record>& records);
   bool announce_piece(const std::string& exec_id, live_exec& exec);
 
-  // session_answers.cpp
+  // replies.cpp
   bool waits_for_end(session::ticket who);
   void wait_for(const std::string& exec_id, session::ticket who, bool end);
   void wake_waiters(const std::string& exec_id, bool ended);
@@ -206,9 +239,9 @@ private:
   void archive(const std::string& exec_id);
   std::vector<archived_exec> all_execs() const;
 
-  // session_events.cpp
+  // journal.cpp
   void publish(std::vector<timeline_entry> entries);
-  void publish(const session::out::publish& what);
+  void publish(const session::effect::publish& what);
   void wake(const std::vector<timeline_entry>& entries);
   std::vector<timeline_entry> exec_event(event_kind kind,
                                          const std::string& exec_id) const;
@@ -222,14 +255,14 @@ private:
   session_view view();
   void try_backlog();
 
-  // session_revival.cpp
+  // revival.cpp
   void revive();
   void recover_events();
-  void recover_execs();
-  void recover_exec(const timeline_entry& entry);
-  void resume_open(const std::vector<std::string>& open);
-  void recover_requests();
-  void close_exec(exec_record& exec);
+  session::past read_past();
+  void read_entry(session::past& result, const timeline_entry& entry);
+  void forget_surplus(session::past& result);
+  void read_files(session::past& result);
+  void resume_output(const session::past& what);
 
   session_actor handle() const {
     return session_core{self_};
@@ -248,15 +281,15 @@ private:
   std::filesystem::path dir_;
 
   session::state machine_;
-  std::deque<session::input> inbox_; // to be applied, one after the other
+  std::deque<session::any_event> inbox_; // to be applied, one after the other
   bool advancing_ = false;
 
   pending_requests pending_;
   bool check_armed_ = false;
 
   std::unordered_map<std::string, live_exec> live_;
-  std::vector<std::string> to_spawn_; // until the runner is up
-  std::vector<session::effect> held_; // for what runs, likewise
+  std::vector<std::string> to_spawn_;     // until the runner is up
+  std::vector<session::any_effect> held_; // for what runs, likewise
   runner_state runner_ = runner_state::absent;
   bool starting_ = false;             // the runner was asked for to be started
   std::vector<listening_port> ports_; // as the runner says
@@ -282,8 +315,6 @@ private:
   std::vector<timeline_entry> change_events_; // of the change being stored
   std::function<void()> pending_change_; // writes what the store did not take
   bool ended_published_ = false;
-  bool has_activity_ =
-    false; // found at a revival: somebody has used the checkout
   std::vector<caf::actor>
     live_watchers_;  // watchers that have everything so far
   shared_text view_; // empty: to be encoded anew

@@ -5,7 +5,7 @@ namespace greenroom::session {
 
 namespace {
 
-out::life_event about(event_kind kind, const review_record& review) {
+effect::life_event about(event_kind kind, const review_record& review) {
   event_fields fields{{"review_id", review.id},
                       {"status", std::string{to_string(review.status)}},
                       {"branch", review.branch},
@@ -29,8 +29,8 @@ void machine::start_ending(ending why) {
   s.commit.clear();
   s.review = {};
   s.at = step::stopping;
-  add(out::end_transfers{});
-  add(out::stop_runner{});
+  add(effect::end_transfers{});
+  add(effect::stop_runner{});
 }
 
 // Of a check-in that came to nothing: who asked can try again.
@@ -54,7 +54,7 @@ void machine::finish_ending(unix_ms now, std::string reason,
   next.review_id = s.review.id;
   next.rescue_refs = s.rescue_refs;
   next.rescue_note = s.rescue_note;
-  std::vector<out::life_event> events;
+  std::vector<effect::life_event> events;
   effects then;
   if (!s.review.id.empty())
     events.push_back(about(event_kind::review_queued, s.review));
@@ -82,10 +82,10 @@ void machine::finish_ending(unix_ms now, std::string reason,
       break;
   }
   events.push_back({event_kind::session_ended, {}});
-  then.push_back(out::over{});
+  then.push_back(effect::over{});
   // Work that could not be saved elsewhere stays where it is.
   if (work_is_safe)
-    then.push_back(out::remove_checkout{});
+    then.push_back(effect::discard_checkout{});
   // An ending that is on its way is stored whatever it takes, so nobody is
   // named as the one to refuse.
   persist(std::move(next), std::move(events), 0, std::move(then));
@@ -95,9 +95,9 @@ void machine::finish_ending(unix_ms now, std::string reason,
 void machine::answer_askers() {
   for (auto who : std::exchange(s.askers, {}))
     if (s.record.status == session_status::ended)
-      add(out::answer_checkin{who});
+      add(effect::answer_checkin{who});
     else if (s.record.status == session_status::terminated)
-      add(out::answer_terminated{who});
+      add(effect::answer_terminated{who});
     else
       refuse(who, failure());
 }
@@ -106,7 +106,7 @@ void machine::fail_checkin(const refusal& why) {
   auto next = s.record;
   next.status = session_status::active;
   s.failure = why;
-  effects then{out::arm{next_deadline(next)}};
+  effects then{effect::arm{next_deadline(next)}};
   persist(std::move(next),
           {{event_kind::checkin_finished,
             {{"result", "failed"}, {"reason", why.message}}}},
@@ -130,9 +130,9 @@ std::string machine::reason_of_ending() const {
 
 // -- inputs -------------------------------------------------------------------
 
-void machine::operator()(const in::checkin_asked& x) {
+void machine::operator()(const event::checkin_asked& x) {
   if (x.repeat && s.record.status == session_status::ended)
-    return add(out::answer_checkin{x.who});
+    return add(effect::answer_checkin{x.who});
   if (x.repeat && s.why == ending::checkin) {
     s.askers.push_back(x.who);
     return;
@@ -160,13 +160,13 @@ void machine::operator()(const in::checkin_asked& x) {
              {"message", x.message},
              {"skip_review", x.skip_review},
              {"auto_merge", x.auto_merge}}}},
-          x.who, {out::end_transfers{}, out::stop_runner{}});
+          x.who, {effect::end_transfers{}, effect::stop_runner{}});
   s.at = step::stopping;
 }
 
-void machine::operator()(const in::runner_stopped& x) {
+void machine::operator()(const event::runner_stopped& x) {
   if (s.at != step::stopping)
-    return;
+    return unexpected();
   if (s.installing) {
     s.stopped_early = true;
     return;
@@ -175,16 +175,16 @@ void machine::operator()(const in::runner_stopped& x) {
   if (s.why == ending::checkin
       || (s.why == ending::expire && s.record.expiry == on_expire::checkin)) {
     s.at = step::checking_in;
-    add(out::save_checkin{});
+    add(effect::begin_checkin{});
   } else {
     s.at = step::rescuing;
-    add(out::save_rescue{});
+    add(effect::begin_rescue{});
   }
 }
 
-void machine::operator()(const in::checkin_saved& x) {
+void machine::operator()(const event::checkin_saved& x) {
   if (s.at != step::checking_in)
-    return;
+    return unexpected();
   s.commit = x.commit;
   s.rescue_refs = x.rescued;
   s.rescue_note = x.note;
@@ -192,31 +192,31 @@ void machine::operator()(const in::checkin_saved& x) {
   if (!wanted || s.commit.empty())
     return finish_ending(x.now, reason_of_ending(), true);
   s.at = step::reviewing;
-  add(out::queue_review{});
+  add(effect::request_review{});
 }
 
-void machine::operator()(const in::checkin_failed& x) {
+void machine::operator()(const event::checkin_failed& x) {
   if (s.at != step::checking_in)
-    return;
+    return unexpected();
   if (s.why == ending::expire) {
     // Time is up all the same: keep the work as a rescue.
     s.at = step::rescuing;
-    add(out::save_rescue{});
+    add(effect::begin_rescue{});
     return;
   }
   fail_checkin(x.why);
 }
 
-void machine::operator()(const in::review_queued& x) {
+void machine::operator()(const event::review_queued& x) {
   if (s.at != step::reviewing)
-    return;
+    return unexpected();
   s.review = x.review;
   finish_ending(x.now, reason_of_ending(), true);
 }
 
-void machine::operator()(const in::review_refused& x) {
+void machine::operator()(const event::review_refused& x) {
   if (s.at != step::reviewing)
-    return;
+    return unexpected();
   // The branch has been pushed: there is no way back.
   s.review.status_reason = x.why.message;
   finish_ending(x.now,
@@ -226,9 +226,9 @@ void machine::operator()(const in::review_refused& x) {
                 true);
 }
 
-void machine::operator()(const in::terminate_asked& x) {
+void machine::operator()(const event::terminate_asked& x) {
   if (x.repeat && s.record.status == session_status::terminated)
-    return add(out::answer_terminated{x.who});
+    return add(effect::answer_terminated{x.who});
   if (x.repeat && s.why == ending::terminate) {
     s.askers.push_back(x.who);
     return;
@@ -249,7 +249,7 @@ void machine::operator()(const in::terminate_asked& x) {
     start_ending(ending::terminate);
 }
 
-void machine::operator()(const in::give_up& x) {
+void machine::operator()(const event::give_up& x) {
   if (!is_live(s.record.status))
     return;
   s.failure = {errc::unavailable, x.reason};
@@ -261,17 +261,17 @@ void machine::operator()(const in::give_up& x) {
   start_ending(ending::fail);
 }
 
-void machine::operator()(const in::rescue_saved& x) {
+void machine::operator()(const event::rescue_saved& x) {
   if (s.at != step::rescuing)
-    return;
+    return unexpected();
   s.rescue_refs = x.refs;
   s.rescue_note = x.note;
   finish_ending(x.now, reason_of_ending(), true);
 }
 
-void machine::operator()(const in::rescue_failed& x) {
+void machine::operator()(const event::rescue_failed& x) {
   if (s.at != step::rescuing)
-    return;
+    return unexpected();
   finish_ending(x.now, reason_of_ending() + "; " + x.reason, false);
 }
 

@@ -22,7 +22,7 @@ void machine::finish(exec_record& exec, exec_outcome outcome) {
   if (auto fed = s.inputs.extract(exec.spec.exec_id))
     for (auto& early : fed.mapped().early)
       refuse(early.who, has_ended);
-  add(out::publish_exec{event_kind::exec_exited, exec.spec.exec_id});
+  add(effect::publish_exec{event_kind::exec_exited, exec.spec.exec_id});
 }
 
 void machine::drop_waiting(exec_status status, unix_ms now,
@@ -42,7 +42,7 @@ void machine::start_waiting() {
     return;
   while (s.running < s.bounds.max_concurrent && !s.waiting.empty()) {
     ++s.running;
-    add(out::spawn_exec{s.waiting.front()});
+    add(effect::spawn_exec{s.waiting.front()});
     s.waiting.pop_front();
   }
 }
@@ -55,7 +55,7 @@ void machine::forget_surplus() {
     s.finalized.pop_front();
     s.execs.erase(id);
     std::erase(s.order, id);
-    add(out::archive_exec{std::move(id)});
+    add(effect::archive_exec{std::move(id)});
   }
 }
 
@@ -73,11 +73,11 @@ exec_record* machine::unfinished(ticket who, const std::string& exec_id) {
 
 // -- inputs -------------------------------------------------------------------
 
-void machine::operator()(const in::exec_asked& x) {
+void machine::operator()(const event::exec_asked& x) {
   if (auto found = s.execs.find(x.spec.exec_id); found != s.execs.end()) {
     // The same name with the same body is the same exec, also after the end.
     if (found->second.spec == x.spec)
-      add(out::answer_exec_later{x.who, x.spec.exec_id});
+      add(effect::answer_exec_later{x.who, x.spec.exec_id});
     else
       refuse(x.who, {errc::exec_exists,
                      "exec_id \"" + x.spec.exec_id
@@ -98,16 +98,16 @@ void machine::operator()(const in::exec_asked& x) {
   s.execs.emplace(x.spec.exec_id, std::move(exec));
   s.order.push_back(x.spec.exec_id);
   s.waiting.push_back(x.spec.exec_id);
-  add(out::keep_exec{x.who, x.spec.exec_id});
-  add(out::publish_exec{event_kind::exec_queued, x.spec.exec_id});
+  add(effect::keep_exec{x.who, x.spec.exec_id});
+  add(effect::publish_exec{event_kind::exec_queued, x.spec.exec_id});
   start_waiting();
-  add(out::answer_exec_later{x.who, x.spec.exec_id});
+  add(effect::answer_exec_later{x.who, x.spec.exec_id});
 }
 
 // Nothing came of it: as if it had never been asked for.
-void machine::operator()(const in::exec_unkept& x) {
+void machine::operator()(const event::exec_unkept& x) {
   if (s.execs.erase(x.exec_id) == 0)
-    return;
+    return unexpected();
   std::erase(s.order, x.exec_id);
   if (std::erase(s.waiting, x.exec_id) == 0)
     --s.running;
@@ -118,34 +118,36 @@ void machine::operator()(const in::exec_unkept& x) {
   start_waiting();
 }
 
-void machine::operator()(const in::exec_started& x) {
+void machine::operator()(const event::exec_running& x) {
   auto found = s.execs.find(x.exec_id);
-  if (found == s.execs.end() || found->second.status != exec_status::queued)
-    return;
+  if (found == s.execs.end())
+    return unexpected();
+  if (found->second.status != exec_status::queued)
+    return; // a runner that is found again says so again
   found->second.status = exec_status::running;
   found->second.started_at = x.time;
-  add(out::publish_exec{event_kind::exec_started, x.exec_id});
+  add(effect::publish_exec{event_kind::exec_started, x.exec_id});
   auto fed = s.inputs.find(x.exec_id);
   if (fed == s.inputs.end())
     return;
   for (auto& early : std::exchange(fed->second.early, {}))
     if (early.rows > 0)
-      add(out::resize_exec{early.who, x.exec_id, early.rows, early.cols});
+      add(effect::pass_resize{early.who, x.exec_id, early.rows, early.cols});
     else
-      add(out::write_input{early.who, x.exec_id, early.eof});
+      add(effect::pass_input{early.who, x.exec_id, early.eof});
 }
 
-void machine::operator()(const in::exec_ended& x) {
+void machine::operator()(const event::exec_done& x) {
   auto found = s.execs.find(x.exec_id);
   if (found == s.execs.end() || is_over(found->second.status))
-    return;
+    return unexpected();
   if (s.running > 0)
     --s.running;
   finish(found->second, x.outcome);
   start_waiting();
 }
 
-void machine::operator()(const in::exec_finalized& x) {
+void machine::operator()(const event::exec_finalized& x) {
   auto found = s.execs.find(x.exec_id);
   if (found == s.execs.end() || !is_over(found->second.status)
       || std::ranges::find(s.finalized, x.exec_id) != s.finalized.end())
@@ -154,7 +156,7 @@ void machine::operator()(const in::exec_finalized& x) {
   forget_surplus();
 }
 
-void machine::operator()(const in::exec_recalled& x) {
+void machine::operator()(const event::exec_recalled& x) {
   auto& id = x.exec.spec.exec_id;
   if (!s.execs.emplace(id, x.exec).second)
     return;
@@ -162,7 +164,7 @@ void machine::operator()(const in::exec_recalled& x) {
   forget_surplus();
 }
 
-void machine::operator()(const in::cancel_asked& x) {
+void machine::operator()(const event::cancel_asked& x) {
   auto found = s.execs.find(x.exec_id);
   if (found == s.execs.end())
     return refuse(x.who, {errc::not_found, "exec not found"});
@@ -176,23 +178,23 @@ void machine::operator()(const in::cancel_asked& x) {
       outcome.ended_at = x.now;
       finish(exec, std::move(outcome));
     } else {
-      add(out::kill_exec{x.exec_id});
+      add(effect::kill_exec{x.exec_id});
     }
   }
-  add(out::answer_exec_ended{x.who, x.exec_id});
+  add(effect::answer_exec_ended{x.who, x.exec_id});
 }
 
-void machine::operator()(const in::signal_asked& x) {
+void machine::operator()(const event::signal_asked& x) {
   auto* exec = unfinished(x.who, x.exec_id);
   if (exec == nullptr)
     return;
   if (exec->status != exec_status::running)
     return refuse(x.who, {errc::conflict, "the exec has not started yet"});
-  add(out::signal_exec{x.exec_id, x.signal});
-  add(out::answer_exec_later{x.who, x.exec_id});
+  add(effect::pass_signal{x.exec_id, x.signal});
+  add(effect::answer_exec_later{x.who, x.exec_id});
 }
 
-void machine::operator()(const in::input_asked& x) {
+void machine::operator()(const event::input_asked& x) {
   auto* exec = unfinished(x.who, x.exec_id);
   if (exec == nullptr)
     return;
@@ -213,12 +215,12 @@ void machine::operator()(const in::input_asked& x) {
   // A terminal's end of file is a key that is pressed, and no end.
   fed.closed = x.eof && !terminal;
   if (exec->status == exec_status::running)
-    add(out::write_input{x.who, x.exec_id, x.eof});
+    add(effect::pass_input{x.who, x.exec_id, x.eof});
   else
     fed.early.push_back({x.who, x.eof});
 }
 
-void machine::operator()(const in::input_done& x) {
+void machine::operator()(const event::input_done& x) {
   auto found = s.inputs.find(x.exec_id);
   if (found == s.inputs.end())
     return;
@@ -227,7 +229,7 @@ void machine::operator()(const in::input_done& x) {
   fed.requests -= std::min<std::size_t>(fed.requests, 1);
 }
 
-void machine::operator()(const in::resize_asked& x) {
+void machine::operator()(const event::resize_asked& x) {
   auto* exec = unfinished(x.who, x.exec_id);
   if (exec == nullptr)
     return;
@@ -236,7 +238,7 @@ void machine::operator()(const in::resize_asked& x) {
                           "the exec has no terminal; start it with \"tty\" to "
                           "give it one"});
   if (exec->status == exec_status::running)
-    return add(out::resize_exec{x.who, x.exec_id, x.rows, x.cols});
+    return add(effect::pass_resize{x.who, x.exec_id, x.rows, x.cols});
   auto& early = s.inputs[x.exec_id].early;
   if (early.size() >= max_waiting_requests)
     return refuse(x.who, too_much);

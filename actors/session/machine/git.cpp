@@ -24,7 +24,7 @@ bool same_token(const std::string& a, const std::string& b) noexcept {
 
 } // namespace
 
-void machine::operator()(const in::rotate_asked& x) {
+void machine::operator()(const event::rotate_asked& x) {
   if (s.record.status == session_status::checking_in)
     return refuse(x.who, checking_in);
   if (!is_live(s.record.status) || s.why != ending::none)
@@ -32,10 +32,10 @@ void machine::operator()(const in::rotate_asked& x) {
   auto next = s.record;
   next.token_hash = x.token_hash;
   persist(std::move(next), {}, x.who,
-          {out::end_transfers{}, out::answer_token{x.who}});
+          {effect::end_transfers{}, effect::answer_token{x.who}});
 }
 
-void machine::operator()(const in::transfer_asked& x) {
+void machine::operator()(const event::transfer_asked& x) {
   if (!same_token(s.record.token_hash, x.token_hash)
       || !is_live(s.record.status))
     return refuse(x.who, wrong_token);
@@ -46,29 +46,29 @@ void machine::operator()(const in::transfer_asked& x) {
   if (s.record.status == session_status::creating)
     return refuse(x.who, {errc::conflict, "the session is being made"});
   if (!s.installing)
-    return add(out::answer_transfer{x.who});
+    return add(effect::answer_transfer{x.who});
   if (s.early_transfers.size() == max_early_transfers)
     return refuse(
       x.who, {errc::overloaded, "the session is being put on disk, try again"});
   s.early_transfers.push_back({x.who, x.token_hash});
 }
 
-void machine::operator()(const in::pushed& x) {
+void machine::operator()(const event::pushed& x) {
   if (!is_live(s.record.status))
     return;
   s.tip = x.new_commit;
   s.outdated = s.looking;
-  add(out::publish{event_kind::git_pushed,
-                   {{"branch", s.record.branch},
-                    {"old", x.old_commit},
-                    {"new", x.new_commit},
-                    {"by", "push"},
-                    {"applied", x.applied}}});
+  add(effect::publish{event_kind::git_pushed,
+                      {{"branch", s.record.branch},
+                       {"old", x.old_commit},
+                       {"new", x.new_commit},
+                       {"by", "push"},
+                       {"applied", x.applied}}});
 }
 
 // One question at a time: what happens while it is being answered is asked
 // about afterwards.
-void machine::operator()(const in::look&) {
+void machine::operator()(const event::look&) {
   if (!accepts_work() || s.installing)
     return;
   if (s.looking) {
@@ -76,23 +76,23 @@ void machine::operator()(const in::look&) {
     return;
   }
   s.looking = true;
-  add(out::poll_branch{});
+  add(effect::read_branch{});
 }
 
-void machine::operator()(const in::branch_polled& x) {
+void machine::operator()(const event::branch_polled& x) {
   s.looking = false;
   auto current = !std::exchange(s.outdated, false);
   if (current && !x.commit.empty() && x.commit != s.tip
       && is_live(s.record.status)) {
     auto before = std::exchange(s.tip, x.commit);
-    add(out::publish{event_kind::git_committed,
-                     {{"branch", s.record.branch},
-                      {"old", before},
-                      {"new", x.commit},
-                      {"by", "session"}}});
+    add(effect::publish{event_kind::git_committed,
+                        {{"branch", s.record.branch},
+                         {"old", before},
+                         {"new", x.commit},
+                         {"by", "session"}}});
   }
   if (std::exchange(s.look_again, false) || !current)
-    (*this)(in::look{});
+    (*this)(event::look{});
 }
 
 } // namespace greenroom::session

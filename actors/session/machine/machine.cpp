@@ -35,11 +35,12 @@ exec_spec setup_of(const state& s) {
 
 } // namespace
 
-void machine::persist(session_record next, std::vector<out::life_event> events,
-                      ticket who, effects then) {
+void machine::persist(session_record next,
+                      std::vector<effect::life_event> events, ticket who,
+                      effects then) {
   next.version = s.record.version + 1;
   s.changing = stored_change{next, who, std::move(then)};
-  add(out::persist{std::move(next), std::move(events), who != 0});
+  add(effect::persist{std::move(next), std::move(events), who != 0});
 }
 
 refusal machine::failure() const {
@@ -53,20 +54,20 @@ void machine::answer_starter(ticket who) {
   if (s.record.status == session_status::failed)
     refuse(who, failure());
   else
-    add(out::answer_session{who});
+    add(effect::answer_session{who});
 }
 
-void machine::operator()(const in::begin&) {
+void machine::operator()(const event::begin&) {
   switch (s.record.status) {
     case session_status::creating:
-      add(out::make_checkout{});
+      add(effect::begin_checkout{});
       return;
     case session_status::active:
       if (s.installing)
-        add(out::make_checkout{});
-      add(out::arm{next_deadline(s.record)});
+        add(effect::begin_checkout{});
+      add(effect::arm{next_deadline(s.record)});
       if (!s.setup.empty())
-        add(out::start_exec{setup_of(s)});
+        add(effect::run_setup{setup_of(s)});
       start_waiting();
       return;
     case session_status::checking_in:
@@ -74,15 +75,15 @@ void machine::operator()(const in::begin&) {
       s.why = ending::checkin;
       s.at = step::stopping;
       if (s.installing)
-        add(out::make_checkout{});
-      add(out::stop_runner{});
+        add(effect::begin_checkout{});
+      add(effect::stop_runner{});
       return;
     default:
       return;
   }
 }
 
-void machine::operator()(const in::start_asked& x) {
+void machine::operator()(const event::start_asked& x) {
   if (s.record.status != session_status::creating)
     answer_starter(x.who);
   else if (s.why == ending::terminate)
@@ -91,40 +92,40 @@ void machine::operator()(const in::start_asked& x) {
     s.starters.push_back(x.who);
 }
 
-void machine::operator()(const in::checkout_made&) {
+void machine::operator()(const event::checkout_made&) {
   if (s.installing)
-    return add(out::install_checkout{});
+    return add(effect::finish_checkout{});
   if (s.record.status != session_status::creating)
-    return;
+    return unexpected();
   if (s.why != ending::none)
     return end_unmade();
   auto next = s.record;
   next.status = session_status::active;
   event_fields fields;
   s.installing = true;
-  effects then{out::install_checkout{}, out::arm{next_deadline(next)}};
+  effects then{effect::finish_checkout{}, effect::arm{next_deadline(next)}};
   if (!s.setup.empty()) {
     fields.emplace(setup_field, setup_exec);
-    then.push_back(out::start_exec{setup_of(s)});
+    then.push_back(effect::run_setup{setup_of(s)});
   }
   persist(std::move(next), {{event_kind::session_created, std::move(fields)}},
           0, std::move(then));
 }
 
-void machine::operator()(const in::checkout_installed& x) {
+void machine::operator()(const event::checkout_installed& x) {
   if (!std::exchange(s.installing, false))
-    return;
+    return unexpected();
   start_waiting();
   for (auto& early : std::exchange(s.early_transfers, {}))
-    (*this)(in::transfer_asked{early.who, early.token_hash});
+    (*this)(event::transfer_asked{early.who, early.token_hash});
   if (std::exchange(s.stopped_early, false))
-    (*this)(in::runner_stopped{x.now});
+    (*this)(event::runner_stopped{x.now});
 }
 
 // Nobody has done anything in it, so nothing is lost.
-void machine::operator()(const in::checkout_install_failed& x) {
+void machine::operator()(const event::checkout_install_failed& x) {
   if (!std::exchange(s.installing, false))
-    return;
+    return unexpected();
   for (auto& early : std::exchange(s.early_transfers, {}))
     refuse(early.who, x.why);
   for (auto who : std::exchange(s.askers, {}))
@@ -134,11 +135,11 @@ void machine::operator()(const in::checkout_install_failed& x) {
   start_ending(ending::fail);
 }
 
-void machine::operator()(const in::checkout_failed& x) {
+void machine::operator()(const event::checkout_failed& x) {
   if (s.installing)
-    return (*this)(in::checkout_install_failed{x.why});
+    return (*this)(event::checkout_install_failed{x.why});
   if (s.record.status != session_status::creating)
-    return;
+    return unexpected();
   if (s.why != ending::none)
     return end_unmade();
   s.failure = x.why;
@@ -147,7 +148,7 @@ void machine::operator()(const in::checkout_failed& x) {
   next.status_reason = x.why.message;
   next.ended_at = x.now;
   persist(std::move(next), {{event_kind::session_ended, {}}}, 0,
-          {out::over{}, out::remove_checkout{}});
+          {effect::over{}, effect::discard_checkout{}});
 }
 
 // An ending that was asked for meanwhile has waited for this.
@@ -156,19 +157,19 @@ void machine::end_unmade() {
     start_ending(s.why);
 }
 
-void machine::operator()(const in::extend_asked& x) {
+void machine::operator()(const event::extend_asked& x) {
   if (!accepts_work())
     return refuse_inactive(x.who);
   auto next = s.record;
   next.expires_at =
     std::min(x.now + x.expires_in, s.record.created_at + s.bounds.max_lifetime);
   next.warned = first_warning(next.expires_at - x.now);
-  effects then{out::answer_session{x.who}, out::arm{next_deadline(next)}};
+  effects then{effect::answer_session{x.who}, effect::arm{next_deadline(next)}};
   persist(std::move(next), {{event_kind::session_extended, {}}}, x.who,
           std::move(then));
 }
 
-void machine::operator()(const in::tick& x) {
+void machine::operator()(const event::tick& x) {
   auto& record = s.record;
   if (!accepts_work())
     return;
@@ -182,10 +183,10 @@ void machine::operator()(const in::tick& x) {
   auto remaining = record.expires_at - x.now;
   auto due = first_warning(remaining);
   if (due == 0 || (record.warned != 0 && due >= record.warned))
-    return add(out::arm{next_deadline(record)});
+    return add(effect::arm{next_deadline(record)});
   auto next = record;
   next.warned = due;
-  effects then{out::arm{next_deadline(next)}};
+  effects then{effect::arm{next_deadline(next)}};
   persist(std::move(next),
           {{event_kind::session_expiring,
             {{"reason", "expires_at is near"},
@@ -195,12 +196,12 @@ void machine::operator()(const in::tick& x) {
           0, std::move(then));
 }
 
-void machine::operator()(const in::stored&) {
+void machine::operator()(const event::stored&) {
   if (!s.changing)
-    return;
+    return unexpected();
   auto change = *std::exchange(s.changing, std::nullopt);
   s.record = std::move(change.next);
-  add(out::publish_stored{});
+  add(effect::publish_stored{});
   for (auto& what : change.then)
     add(std::move(what));
   if (s.record.status != session_status::creating)
@@ -212,9 +213,9 @@ void machine::operator()(const in::stored&) {
     return_to_active(s.failure);
 }
 
-void machine::operator()(const in::store_refused& x) {
+void machine::operator()(const event::store_refused& x) {
   if (!s.changing)
-    return;
+    return unexpected();
   auto change = *std::exchange(s.changing, std::nullopt);
   // Only a check-in changes more than the record before it is stored.
   if (s.why == ending::checkin)
@@ -228,12 +229,13 @@ void machine::operator()(const in::store_refused& x) {
 namespace {
 
 using touching =
-  std::variant<in::begin, in::checkout_made, in::checkout_failed,
-               in::checkout_installed, in::checkout_install_failed,
-               in::extend_asked, in::checkin_asked, in::checkin_saved,
-               in::checkin_failed, in::review_queued, in::review_refused,
-               in::terminate_asked, in::give_up, in::runner_stopped,
-               in::rescue_saved, in::rescue_failed, in::tick, in::rotate_asked>;
+  std::variant<event::begin, event::checkout_made, event::checkout_failed,
+               event::checkout_installed, event::checkout_install_failed,
+               event::extend_asked, event::checkin_asked, event::checkin_saved,
+               event::checkin_failed, event::review_queued,
+               event::review_refused, event::terminate_asked, event::give_up,
+               event::runner_stopped, event::rescue_saved, event::rescue_failed,
+               event::tick, event::rotate_asked>;
 
 template <class T, class Variant>
 constexpr bool is_one_of = false;
@@ -242,7 +244,7 @@ constexpr bool
   is_one_of<T, std::variant<Ts...>> = (std::is_same_v<T, Ts> || ...);
 
 // Inputs that may change the stored record.
-bool touches_record(const input& what) noexcept {
+bool touches_record(const any_event& what) noexcept {
   return std::visit(
     [](const auto& x) {
       return is_one_of<std::decay_t<decltype(x)>, touching>;
@@ -251,7 +253,7 @@ bool touches_record(const input& what) noexcept {
 }
 
 // Who asked for it; 0: nobody.
-ticket asker(const input& what) noexcept {
+ticket asker(const any_event& what) noexcept {
   return std::visit(
     [](const auto& x) -> ticket {
       if constexpr (requires { x.who; })
@@ -263,7 +265,7 @@ ticket asker(const input& what) noexcept {
 }
 
 // What came meanwhile goes first, in its order.
-void defer(machine& m, const input& what) {
+void defer(machine& m, const any_event& what) {
   if (m.s.deferred.size() >= max_deferred && asker(what) != 0)
     m.refuse(asker(what), {errc::overloaded,
                            "too many requests wait for this session's state "
@@ -274,7 +276,7 @@ void defer(machine& m, const input& what) {
 
 } // namespace
 
-effects apply(state& s, const input& what) {
+effects apply(state& s, const any_event& what) {
   machine m{s, {}};
   if (busy(s) && touches_record(what))
     defer(m, what);
@@ -294,6 +296,25 @@ millis first_warning(millis remaining) noexcept {
     if (warning >= remaining)
       result = warning;
   return result;
+}
+
+namespace {
+
+// The compiler's own words: "… [with T = greenroom::session::event::tick; …"
+template <class T>
+std::string_view name_of_type() {
+  std::string_view text{__PRETTY_FUNCTION__};
+  auto end = text.find_first_of(";]", text.find("T = "));
+  auto begin = text.rfind(':', end) + 1;
+  return text.substr(begin, end - begin);
+}
+
+} // namespace
+
+std::string_view name_of(const any_event& what) noexcept {
+  return std::visit(
+    [](const auto& x) { return name_of_type<std::decay_t<decltype(x)>>(); },
+    what);
 }
 
 unix_ms next_deadline(const session_record& record) noexcept {

@@ -1,10 +1,10 @@
-// The machine's transitions, one function an input; for
-// actors/session_machine*.cpp only.
+// The machine's transitions, one function an event; for the files of this
+// folder only.
 //
-//   session_machine.cpp          the session's life
-//   session_machine_endings.cpp  how it ends
-//   session_machine_execs.cpp    the commands in it, and what they are fed
-//   session_machine_git.cpp      tokens, pushes, and where the branch stands
+//   machine.cpp  the session's life, and `apply`
+//   endings.cpp  how it ends
+//   execs.cpp    the commands in it, and what they are fed
+//   git.cpp      tokens, pushes, and where the branch stands
 #pragma once
 
 #include "actors/session/machine/machine.hpp"
@@ -21,58 +21,62 @@ struct machine {
   effects result;
 
   // -- the session's life
-  void operator()(const in::begin&);
-  void operator()(const in::start_asked& x);
-  void operator()(const in::checkout_made&);
-  void operator()(const in::checkout_failed& x);
-  void operator()(const in::checkout_installed&);
-  void operator()(const in::checkout_install_failed& x);
-  void operator()(const in::extend_asked& x);
-  void operator()(const in::tick& x);
-  void operator()(const in::stored& x);
-  void operator()(const in::store_refused&);
+  void operator()(const event::begin&);
+  void operator()(const event::start_asked& x);
+  void operator()(const event::checkout_made&);
+  void operator()(const event::checkout_failed& x);
+  void operator()(const event::checkout_installed&);
+  void operator()(const event::checkout_install_failed& x);
+  void operator()(const event::extend_asked& x);
+  void operator()(const event::tick& x);
+  void operator()(const event::stored& x);
+  void operator()(const event::store_refused&);
 
   // -- how it ends
-  void operator()(const in::checkin_asked& x);
-  void operator()(const in::checkin_saved& x);
-  void operator()(const in::checkin_failed& x);
-  void operator()(const in::review_queued& x);
-  void operator()(const in::review_refused& x);
-  void operator()(const in::terminate_asked& x);
-  void operator()(const in::give_up& x);
-  void operator()(const in::runner_stopped& x);
-  void operator()(const in::rescue_saved& x);
-  void operator()(const in::rescue_failed& x);
+  void operator()(const event::checkin_asked& x);
+  void operator()(const event::checkin_saved& x);
+  void operator()(const event::checkin_failed& x);
+  void operator()(const event::review_queued& x);
+  void operator()(const event::review_refused& x);
+  void operator()(const event::terminate_asked& x);
+  void operator()(const event::give_up& x);
+  void operator()(const event::runner_stopped& x);
+  void operator()(const event::rescue_saved& x);
+  void operator()(const event::rescue_failed& x);
 
   // -- the commands in it
-  void operator()(const in::exec_asked& x);
-  void operator()(const in::exec_unkept& x);
-  void operator()(const in::exec_started& x);
-  void operator()(const in::exec_ended& x);
-  void operator()(const in::exec_finalized& x);
-  void operator()(const in::exec_recalled& x);
-  void operator()(const in::cancel_asked& x);
-  void operator()(const in::signal_asked& x);
-  void operator()(const in::input_asked& x);
-  void operator()(const in::input_done& x);
-  void operator()(const in::resize_asked& x);
+  void operator()(const event::exec_asked& x);
+  void operator()(const event::exec_unkept& x);
+  void operator()(const event::exec_running& x);
+  void operator()(const event::exec_done& x);
+  void operator()(const event::exec_finalized& x);
+  void operator()(const event::exec_recalled& x);
+  void operator()(const event::cancel_asked& x);
+  void operator()(const event::signal_asked& x);
+  void operator()(const event::input_asked& x);
+  void operator()(const event::input_done& x);
+  void operator()(const event::resize_asked& x);
 
   // -- git in it
-  void operator()(const in::rotate_asked& x);
-  void operator()(const in::transfer_asked& x);
-  void operator()(const in::pushed& x);
-  void operator()(const in::look&);
-  void operator()(const in::branch_polled& x);
+  void operator()(const event::rotate_asked& x);
+  void operator()(const event::transfer_asked& x);
+  void operator()(const event::pushed& x);
+  void operator()(const event::look&);
+  void operator()(const event::branch_polled& x);
 
   // -- what they share
   bool accepts_work() const noexcept {
     return s.record.status == session_status::active && s.why == ending::none;
   }
-  void add(effect what) {
+  // What nothing has led to: a mistake of whoever feeds the machine.
+  void unexpected() noexcept {
+    ++s.unexpected;
+  }
+  void add(any_effect what) {
     result.push_back(std::move(what));
   }
   void refuse(ticket who, refusal why) {
-    add(out::answer_refused{who, std::move(why)});
+    add(effect::answer_refused{who, std::move(why)});
   }
   void refuse_all(std::vector<ticket>& list, const refusal& why) {
     for (auto who : std::exchange(list, {}))
@@ -81,7 +85,7 @@ struct machine {
   void refuse_inactive(ticket who) {
     refuse(who, {errc::bad_request, "session is not active"});
   }
-  void persist(session_record next, std::vector<out::life_event> events,
+  void persist(session_record next, std::vector<effect::life_event> events,
                ticket who, effects then);
 
   refusal failure() const;

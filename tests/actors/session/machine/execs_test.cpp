@@ -24,58 +24,59 @@ exec_spec reader(std::string id, bool terminal = false) {
 TEST_CASE("execs that waited go on when a check-in could not be stored") {
   auto s = active_session();
   for (auto id : {"a", "b", "c"})
-    session::apply(s, in::exec_asked{1, command(id), 1});
-  session::apply(s, in::checkin_asked{3, {}, ""});
-  CHECK_FALSE(find<out::spawn_exec>(
-    session::apply(s, in::exec_ended{"a", exit_with(0)})));
-  CHECK(find<out::spawn_exec>(session::apply(s, in::store_refused{}))->exec_id
-        == "c");
+    session::apply(s, event::exec_asked{1, command(id), 1});
+  session::apply(s, event::checkin_asked{3, {}, ""});
+  CHECK_FALSE(find<effect::spawn_exec>(
+    session::apply(s, event::exec_done{"a", exit_with(0)})));
+  CHECK(
+    find<effect::spawn_exec>(session::apply(s, event::store_refused{}))->exec_id
+    == "c");
 }
 
 TEST_CASE("execs run in order of arrival, no more at once than allowed") {
   auto s = active_session();
-  CHECK(
-    find<out::spawn_exec>(session::apply(s, in::exec_asked{1, command("a"), 1}))
-      ->exec_id
-    == "a");
-  CHECK(find<out::spawn_exec>(
-    session::apply(s, in::exec_asked{2, command("b"), 1})));
-  CHECK_FALSE(find<out::spawn_exec>(
-    session::apply(s, in::exec_asked{3, command("c"), 1})));
-  session::apply(s, in::exec_asked{4, command("d"), 1});
-  CHECK(refused_with(session::apply(s, in::exec_asked{5, command("e"), 1}), 5,
-                     errc::overloaded));
+  CHECK(find<effect::spawn_exec>(
+          session::apply(s, event::exec_asked{1, command("a"), 1}))
+          ->exec_id
+        == "a");
+  CHECK(find<effect::spawn_exec>(
+    session::apply(s, event::exec_asked{2, command("b"), 1})));
+  CHECK_FALSE(find<effect::spawn_exec>(
+    session::apply(s, event::exec_asked{3, command("c"), 1})));
+  session::apply(s, event::exec_asked{4, command("d"), 1});
+  CHECK(refused_with(session::apply(s, event::exec_asked{5, command("e"), 1}),
+                     5, errc::overloaded));
   CHECK_FALSE(s.execs.contains("e"));
-  auto ended = session::apply(s, in::exec_ended{"a", exit_with(0)});
-  CHECK(find<out::publish_exec>(ended)->kind == event_kind::exec_exited);
-  CHECK(find<out::spawn_exec>(ended)->exec_id == "c");
+  auto ended = session::apply(s, event::exec_done{"a", exit_with(0)});
+  CHECK(find<effect::publish_exec>(ended)->kind == event_kind::exec_exited);
+  CHECK(find<effect::spawn_exec>(ended)->exec_id == "c");
   CHECK(s.execs.at("a").status == exec_status::exited);
-  CHECK(
-    find<out::spawn_exec>(session::apply(s, in::exec_ended{"b", exit_with(1)}))
-      ->exec_id
-    == "d");
+  CHECK(find<effect::spawn_exec>(
+          session::apply(s, event::exec_done{"b", exit_with(1)}))
+          ->exec_id
+        == "d");
 }
 
 TEST_CASE("an exec's name with the same body is the same exec, with another "
           "it is refused") {
   auto s = active_session();
-  session::apply(s, in::exec_asked{1, command("a"), 1});
-  auto again = session::apply(s, in::exec_asked{2, command("a"), 2});
-  CHECK(find<out::answer_exec_later>(again)->who == 2);
-  CHECK(find<out::spawn_exec>(again) == nullptr);
-  CHECK(
-    refused_with(session::apply(s, in::exec_asked{3, command("a", "false"), 2}),
-                 3, errc::exec_exists));
+  session::apply(s, event::exec_asked{1, command("a"), 1});
+  auto again = session::apply(s, event::exec_asked{2, command("a"), 2});
+  CHECK(find<effect::answer_exec_later>(again)->who == 2);
+  CHECK(find<effect::spawn_exec>(again) == nullptr);
+  CHECK(refused_with(
+    session::apply(s, event::exec_asked{3, command("a", "false"), 2}), 3,
+    errc::exec_exists));
   CHECK(s.order.size() == 1);
 }
 
 TEST_CASE("an exec ends once, whatever comes after") {
   auto s = active_session();
-  session::apply(s, in::exec_asked{1, command("a"), 1});
-  session::apply(s, in::exec_started{"a", 2});
-  session::apply(s, in::exec_ended{"a", exit_with(3)});
-  CHECK(session::apply(s, in::exec_ended{"a", exec_outcome{}}).empty());
-  CHECK(session::apply(s, in::exec_started{"a", 9}).empty());
+  session::apply(s, event::exec_asked{1, command("a"), 1});
+  session::apply(s, event::exec_running{"a", 2});
+  session::apply(s, event::exec_done{"a", exit_with(3)});
+  CHECK(session::apply(s, event::exec_done{"a", exec_outcome{}}).empty());
+  CHECK(session::apply(s, event::exec_running{"a", 9}).empty());
   CHECK(s.execs.at("a").outcome.exit_code == 3);
   CHECK(s.running == 0);
 }
@@ -83,101 +84,102 @@ TEST_CASE("an exec ends once, whatever comes after") {
 TEST_CASE("canceling ends a waiting exec at once and kills a running one") {
   auto s = active_session();
   for (auto id : {"a", "b", "c"})
-    session::apply(s, in::exec_asked{1, command(id), 1});
-  auto waiting = session::apply(s, in::cancel_asked{2, "c", 5});
+    session::apply(s, event::exec_asked{1, command(id), 1});
+  auto waiting = session::apply(s, event::cancel_asked{2, "c", 5});
   CHECK(s.execs.at("c").status == exec_status::canceled);
-  CHECK(find<out::answer_exec_ended>(waiting)->exec_id == "c");
-  auto running = session::apply(s, in::cancel_asked{3, "a", 5});
-  CHECK(find<out::kill_exec>(running)->exec_id == "a");
+  CHECK(find<effect::answer_exec_ended>(waiting)->exec_id == "c");
+  auto running = session::apply(s, event::cancel_asked{3, "a", 5});
+  CHECK(find<effect::kill_exec>(running)->exec_id == "a");
   CHECK(s.execs.at("a").status == exec_status::queued);
-  CHECK(refused_with(session::apply(s, in::cancel_asked{4, "nobody", 5}), 4,
+  CHECK(refused_with(session::apply(s, event::cancel_asked{4, "nobody", 5}), 4,
                      errc::not_found));
 }
 
 TEST_CASE("execs that still wait when the session ends are canceled") {
   auto s = active_session();
   for (auto id : {"a", "b", "c"})
-    session::apply(s, in::exec_asked{1, command(id), 1});
-  session::apply(s, in::terminate_asked{9});
-  session::apply(s, in::exec_ended{"a", exit_with(0)});
+    session::apply(s, event::exec_asked{1, command(id), 1});
+  session::apply(s, event::terminate_asked{9});
+  session::apply(s, event::exec_done{"a", exit_with(0)});
   CHECK(s.execs.at("c").status == exec_status::queued);
-  auto stopped = session::apply(s, in::runner_stopped{birth + 1});
+  auto stopped = session::apply(s, event::runner_stopped{birth + 1});
   CHECK(s.execs.at("c").status == exec_status::canceled);
   CHECK(s.execs.at("c").outcome.ended_at == birth + 1);
-  CHECK(count<out::spawn_exec>(stopped) == 0);
+  CHECK(count<effect::spawn_exec>(stopped) == 0);
 }
 
 TEST_CASE("a project's setup is started once, when the session becomes "
           "active") {
   auto s = new_session();
   s.setup = "make deps";
-  session::apply(s, in::begin{});
-  auto then = store(s, session::apply(s, in::checkout_made{}));
-  auto* setup = find<out::start_exec>(then);
+  session::apply(s, event::begin{});
+  auto then = store(s, session::apply(s, event::checkout_made{}));
+  auto* setup = find<effect::run_setup>(then);
   REQUIRE(setup);
   CHECK(setup->spec.exec_id == "setup");
   CHECK(setup->spec.command == "make deps");
-  session::apply(s, in::checkout_installed{birth});
-  CHECK(find<out::spawn_exec>(
-    session::apply(s, in::exec_asked{0, setup->spec, birth})));
+  session::apply(s, event::checkout_installed{birth});
+  CHECK(find<effect::spawn_exec>(
+    session::apply(s, event::exec_asked{0, setup->spec, birth})));
   // However it goes, the session goes on.
-  auto failed = session::apply(s, in::exec_ended{"setup", exit_with(1)});
-  CHECK(find<out::persist>(failed) == nullptr);
+  auto failed = session::apply(s, event::exec_done{"setup", exit_with(1)});
+  CHECK(find<effect::persist>(failed) == nullptr);
   CHECK(s.record.status == session_status::active);
 }
 
 TEST_CASE("a session without a setup starts nothing by itself") {
   auto s = new_session();
-  session::apply(s, in::begin{});
-  auto then = store(s, session::apply(s, in::checkout_made{}));
-  CHECK(find<out::start_exec>(then) == nullptr);
-  CHECK(find<out::start_exec>(session::apply(s, in::begin{})) == nullptr);
+  session::apply(s, event::begin{});
+  auto then = store(s, session::apply(s, event::checkout_made{}));
+  CHECK(find<effect::run_setup>(then) == nullptr);
+  CHECK(find<effect::run_setup>(session::apply(s, event::begin{})) == nullptr);
 }
 
 TEST_CASE("an exec that cannot be written down was never there") {
   auto s = active_session();
   for (auto id : {"a", "b", "c"}) {
-    auto asked = session::apply(s, in::exec_asked{1, command(id), 1});
+    auto asked = session::apply(s, event::exec_asked{1, command(id), 1});
     // Before anybody can see it.
-    CHECK(std::holds_alternative<out::keep_exec>(asked.at(0)));
+    CHECK(std::holds_alternative<effect::keep_exec>(asked.at(0)));
   }
   auto waiting = session::apply(
-    s, in::exec_unkept{1, "c", {errc::unavailable, "disk full"}});
+    s, event::exec_unkept{1, "c", {errc::unavailable, "disk full"}});
   CHECK(refused_with(waiting, 1, errc::unavailable, "disk full"));
   CHECK(s.waiting.empty());
   CHECK(s.running == 2);
   auto open = reader("b");
   s.execs.at("b").spec = open;
-  session::apply(s, in::input_asked{7, "b", 5});
-  auto unkept = session::apply(s, in::exec_unkept{1, "b", {errc::unavailable}});
+  session::apply(s, event::input_asked{7, "b", 5});
+  auto unkept =
+    session::apply(s, event::exec_unkept{1, "b", {errc::unavailable}});
   CHECK(refused_with(unkept, 7, errc::unavailable));
-  CHECK(count<out::answer_refused>(unkept) == 2);
+  CHECK(count<effect::answer_refused>(unkept) == 2);
   CHECK(s.running == 1);
   CHECK(s.order == std::vector<std::string>{"a"});
-  CHECK(session::apply(s, in::exec_unkept{1, "b", {}}).empty());
+  CHECK(session::apply(s, event::exec_unkept{1, "b", {}}).empty());
 }
 
 TEST_CASE("only so many execs that are over stay at hand, and none that is "
           "not") {
   auto s = active_session();
   s.bounds.max_finished = 2;
-  session::apply(s, in::exec_asked{1, command("server"), 1});
+  session::apply(s, event::exec_asked{1, command("server"), 1});
   std::vector<std::string> gone;
   for (auto id : {"a", "b", "c", "d"}) {
-    session::apply(s, in::exec_asked{1, command(id), 1});
-    session::apply(s, in::exec_started{id, 1});
-    session::apply(s, in::exec_ended{id, exit_with(0)});
+    session::apply(s, event::exec_asked{1, command(id), 1});
+    session::apply(s, event::exec_running{id, 1});
+    session::apply(s, event::exec_done{id, exit_with(0)});
     // Not before the timeline has it.
     CHECK(s.execs.contains(id));
-    auto finalized = session::apply(s, in::exec_finalized{id});
-    if (auto* old = find<out::archive_exec>(finalized))
+    auto finalized = session::apply(s, event::exec_finalized{id});
+    if (auto* old = find<effect::archive_exec>(finalized))
       gone.push_back(old->exec_id);
-    CHECK(session::apply(s, in::exec_finalized{id}).empty());
+    CHECK(session::apply(s, event::exec_finalized{id}).empty());
   }
   CHECK(gone == std::vector<std::string>{"a", "b"});
   CHECK(s.order == std::vector<std::string>{"server", "c", "d"});
   CHECK(s.execs.size() == 3);
-  CHECK(session::apply(s, in::exec_finalized{"server"}).empty());
+  CHECK(session::apply(s, event::exec_finalized{"server"}).empty());
 }
 
 TEST_CASE("an exec that is recalled takes the place of another") {
@@ -186,106 +188,107 @@ TEST_CASE("an exec that is recalled takes the place of another") {
   exec_record old;
   old.spec = command("old");
   old.status = exec_status::exited;
-  CHECK(session::apply(s, in::exec_recalled{old}).empty());
+  CHECK(session::apply(s, event::exec_recalled{old}).empty());
   old.spec = command("older");
-  auto second = session::apply(s, in::exec_recalled{old});
-  CHECK(find<out::archive_exec>(second)->exec_id == "old");
+  auto second = session::apply(s, event::exec_recalled{old});
+  CHECK(find<effect::archive_exec>(second)->exec_id == "old");
   // It is the same exec still.
-  CHECK(find<out::answer_exec_later>(
-    session::apply(s, in::exec_asked{1, command("older"), 1})));
+  CHECK(find<effect::answer_exec_later>(
+    session::apply(s, event::exec_asked{1, command("older"), 1})));
   CHECK(refused_with(
-    session::apply(s, in::exec_asked{1, command("older", "false"), 1}), 1,
+    session::apply(s, event::exec_asked{1, command("older", "false"), 1}), 1,
     errc::exec_exists));
   CHECK(s.order.empty());
 }
 
 TEST_CASE("a signal goes to an exec that runs, and to no other") {
   auto s = active_session();
-  session::apply(s, in::exec_asked{1, command("a"), 1});
-  CHECK(refused_with(session::apply(s, in::signal_asked{2, "a", 2}), 2,
+  session::apply(s, event::exec_asked{1, command("a"), 1});
+  CHECK(refused_with(session::apply(s, event::signal_asked{2, "a", 2}), 2,
                      errc::conflict));
-  session::apply(s, in::exec_started{"a", 2});
-  auto sent = session::apply(s, in::signal_asked{3, "a", 2});
-  CHECK(find<out::signal_exec>(sent)->signal == 2);
-  CHECK(find<out::answer_exec_later>(sent)->who == 3);
-  session::apply(s, in::exec_ended{"a", exit_with(0)});
-  CHECK(refused_with(session::apply(s, in::signal_asked{4, "a", 2}), 4,
+  session::apply(s, event::exec_running{"a", 2});
+  auto sent = session::apply(s, event::signal_asked{3, "a", 2});
+  CHECK(find<effect::pass_signal>(sent)->signal == 2);
+  CHECK(find<effect::answer_exec_later>(sent)->who == 3);
+  session::apply(s, event::exec_done{"a", exit_with(0)});
+  CHECK(refused_with(session::apply(s, event::signal_asked{4, "a", 2}), 4,
                      errc::conflict, "the exec has ended"));
-  CHECK(refused_with(session::apply(s, in::signal_asked{5, "b", 2}), 5,
+  CHECK(refused_with(session::apply(s, event::signal_asked{5, "b", 2}), 5,
                      errc::not_found, "exec not found"));
 }
 
 TEST_CASE("input goes to an exec that was started with an open one") {
   auto s = active_session();
-  session::apply(s, in::exec_asked{1, command("closed"), 1});
-  session::apply(s, in::exec_started{"closed", 1});
-  CHECK(refused_with(session::apply(s, in::input_asked{2, "closed", 1}), 2,
+  session::apply(s, event::exec_asked{1, command("closed"), 1});
+  session::apply(s, event::exec_running{"closed", 1});
+  CHECK(refused_with(session::apply(s, event::input_asked{2, "closed", 1}), 2,
                      errc::bad_request));
-  session::apply(s, in::exec_asked{1, reader("a"), 1});
-  session::apply(s, in::exec_started{"a", 1});
+  session::apply(s, event::exec_asked{1, reader("a"), 1});
+  session::apply(s, event::exec_running{"a", 1});
   CHECK(
-    find<out::write_input>(session::apply(s, in::input_asked{3, "a", 5}))->who
+    find<effect::pass_input>(session::apply(s, event::input_asked{3, "a", 5}))
+      ->who
     == 3);
-  auto last = session::apply(s, in::input_asked{4, "a", 5, true});
-  CHECK(find<out::write_input>(last)->eof);
-  CHECK(refused_with(session::apply(s, in::input_asked{5, "a", 5}), 5,
+  auto last = session::apply(s, event::input_asked{4, "a", 5, true});
+  CHECK(find<effect::pass_input>(last)->eof);
+  CHECK(refused_with(session::apply(s, event::input_asked{5, "a", 5}), 5,
                      errc::conflict));
-  CHECK(refused_with(session::apply(s, in::resize_asked{6, "a", 1, 1}), 6,
+  CHECK(refused_with(session::apply(s, event::resize_asked{6, "a", 1, 1}), 6,
                      errc::bad_request));
-  session::apply(s, in::exec_ended{"a", exit_with(0)});
-  CHECK(refused_with(session::apply(s, in::input_asked{7, "a", 5}), 7,
+  session::apply(s, event::exec_done{"a", exit_with(0)});
+  CHECK(refused_with(session::apply(s, event::input_asked{7, "a", 5}), 7,
                      errc::conflict, "the exec has ended"));
   CHECK(s.inputs.empty());
 }
 
 TEST_CASE("a terminal stays open after an end of file") {
   auto s = active_session();
-  session::apply(s, in::exec_asked{1, reader("a", true), 1});
-  session::apply(s, in::exec_started{"a", 1});
+  session::apply(s, event::exec_asked{1, reader("a", true), 1});
+  session::apply(s, event::exec_running{"a", 1});
   for (ticket who : {2, 3})
-    CHECK(find<out::write_input>(
-      session::apply(s, in::input_asked{who, "a", 1, true})));
-  auto sized = session::apply(s, in::resize_asked{4, "a", 50, 100});
-  CHECK(find<out::resize_exec>(sized)->cols == 100);
+    CHECK(find<effect::pass_input>(
+      session::apply(s, event::input_asked{who, "a", 1, true})));
+  auto sized = session::apply(s, event::resize_asked{4, "a", 50, 100});
+  CHECK(find<effect::pass_resize>(sized)->cols == 100);
 }
 
 TEST_CASE("input for a command that does not read is bounded") {
   auto s = active_session();
-  session::apply(s, in::exec_asked{1, reader("a"), 1});
-  session::apply(s, in::exec_started{"a", 1});
+  session::apply(s, event::exec_asked{1, reader("a"), 1});
+  session::apply(s, event::exec_running{"a", 1});
   // The first is taken however large it is: nothing waits before it.
-  CHECK(find<out::write_input>(
-    session::apply(s, in::input_asked{2, "a", max_waiting_input + 1})));
-  CHECK(refused_with(session::apply(s, in::input_asked{3, "a", 1}), 3,
+  CHECK(find<effect::pass_input>(
+    session::apply(s, event::input_asked{2, "a", max_waiting_input + 1})));
+  CHECK(refused_with(session::apply(s, event::input_asked{3, "a", 1}), 3,
                      errc::overloaded));
-  session::apply(s, in::input_done{"a", max_waiting_input + 1});
+  session::apply(s, event::input_done{"a", max_waiting_input + 1});
   // Requests without bytes count, too.
   for (ticket who = 0; who < 256; ++who)
-    CHECK(find<out::write_input>(
-      session::apply(s, in::input_asked{100 + who, "a", 0})));
-  CHECK(refused_with(session::apply(s, in::input_asked{999, "a", 0}), 999,
+    CHECK(find<effect::pass_input>(
+      session::apply(s, event::input_asked{100 + who, "a", 0})));
+  CHECK(refused_with(session::apply(s, event::input_asked{999, "a", 0}), 999,
                      errc::overloaded));
   for (int i = 0; i < 256; ++i)
-    session::apply(s, in::input_done{"a", 0});
-  CHECK(find<out::write_input>(
-    session::apply(s, in::input_asked{4, "a", max_waiting_input})));
-  CHECK(refused_with(session::apply(s, in::input_asked{5, "a", 1}), 5,
+    session::apply(s, event::input_done{"a", 0});
+  CHECK(find<effect::pass_input>(
+    session::apply(s, event::input_asked{4, "a", max_waiting_input})));
+  CHECK(refused_with(session::apply(s, event::input_asked{5, "a", 1}), 5,
                      errc::overloaded));
 }
 
 TEST_CASE("input for an exec that has not started waits for it, in order") {
   auto s = active_session();
-  session::apply(s, in::exec_asked{1, reader("a", true), 1});
-  CHECK(session::apply(s, in::input_asked{2, "a", 5}).empty());
-  CHECK(session::apply(s, in::resize_asked{3, "a", 50, 100}).empty());
-  CHECK(session::apply(s, in::input_asked{4, "a", 0, true}).empty());
-  auto started = session::apply(s, in::exec_started{"a", 1});
-  REQUIRE(count<out::write_input>(started) == 2);
-  CHECK(find<out::write_input>(started)->who == 2);
-  CHECK(find<out::resize_exec>(started)->who == 3);
+  session::apply(s, event::exec_asked{1, reader("a", true), 1});
+  CHECK(session::apply(s, event::input_asked{2, "a", 5}).empty());
+  CHECK(session::apply(s, event::resize_asked{3, "a", 50, 100}).empty());
+  CHECK(session::apply(s, event::input_asked{4, "a", 0, true}).empty());
+  auto started = session::apply(s, event::exec_running{"a", 1});
+  REQUIRE(count<effect::pass_input>(started) == 2);
+  CHECK(find<effect::pass_input>(started)->who == 2);
+  CHECK(find<effect::pass_resize>(started)->who == 3);
   // One that never starts answers all who waited.
-  session::apply(s, in::exec_asked{1, reader("b"), 1});
-  session::apply(s, in::input_asked{5, "b", 5});
-  auto ended = session::apply(s, in::exec_ended{"b", exec_outcome{}});
+  session::apply(s, event::exec_asked{1, reader("b"), 1});
+  session::apply(s, event::input_asked{5, "b", 5});
+  auto ended = session::apply(s, event::exec_done{"b", exec_outcome{}});
   CHECK(refused_with(ended, 5, errc::conflict, "the exec has ended"));
 }

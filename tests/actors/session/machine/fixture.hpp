@@ -39,30 +39,32 @@ const T* find(const effects& list) {
 
 template <class T>
 std::size_t count(const effects& list) {
-  return static_cast<std::size_t>(std::ranges::count_if(
-    list, [](const effect& what) { return std::holds_alternative<T>(what); }));
+  return static_cast<std::size_t>(
+    std::ranges::count_if(list, [](const any_effect& what) {
+      return std::holds_alternative<T>(what);
+    }));
 }
 
 // Plays the store: takes the change, answers with what follows from it.
 inline effects store(state& s, const effects& list) {
-  auto* change = find<out::persist>(list);
+  auto* change = find<effect::persist>(list);
   REQUIRE(change != nullptr);
   REQUIRE(busy(s));
   REQUIRE(change->next.version == s.record.version + 1);
-  auto then = session::apply(s, in::stored{});
+  auto then = session::apply(s, event::stored{});
   REQUIRE_FALSE(busy(s));
   // Nothing is promised before it is published.
-  REQUIRE(std::holds_alternative<out::publish_stored>(then.at(0)));
+  REQUIRE(std::holds_alternative<effect::publish_stored>(then.at(0)));
   return then;
 }
 
 inline state active_session(millis lifetime = 48 * hour) {
   auto s = new_session(session_status::creating, lifetime);
-  REQUIRE(find<out::make_checkout>(session::apply(s, in::begin{})));
-  auto then = store(s, session::apply(s, in::checkout_made{}));
+  REQUIRE(find<effect::begin_checkout>(session::apply(s, event::begin{})));
+  auto then = store(s, session::apply(s, event::checkout_made{}));
   REQUIRE(s.record.status == session_status::active);
-  REQUIRE(find<out::install_checkout>(then));
-  REQUIRE(session::apply(s, in::checkout_installed{birth}).empty());
+  REQUIRE(find<effect::finish_checkout>(then));
+  REQUIRE(session::apply(s, event::checkout_installed{birth}).empty());
   return s;
 }
 
@@ -89,7 +91,7 @@ inline review_record some_review(review_status status = review_status::queued) {
 
 inline bool refused_with(const effects& list, ticket who, errc code,
                          const std::string& message = "") {
-  auto* found = find<out::answer_refused>(list);
+  auto* found = find<effect::answer_refused>(list);
   return found != nullptr && found->who == who && found->why.code == code
          && (message.empty() || found->why.message == message);
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iostream>
-#include <string_view>
 #include <utility>
 
 namespace greenroom::session::test {
@@ -10,15 +9,6 @@ namespace greenroom::session::test {
 namespace {
 
 constexpr millis day = 24LL * 3600 * 1000;
-
-// "…::in::tick]" → "tick"
-template <class T>
-std::string name_of() {
-  std::string_view text{__PRETTY_FUNCTION__};
-  auto end = text.find_first_of(";]", text.find("T = "));
-  auto begin = text.rfind("::", end) + 2;
-  return std::string{text.substr(begin, end - begin)};
-}
 
 session_status first_status(std::uint64_t draw) {
   switch (draw) {
@@ -50,9 +40,9 @@ world::world(std::uint64_t seed, bool trace)
   s_.installing = s_.record.status != session_status::creating && one_in(2);
   ending_ = s_.record.status == session_status::checking_in;
   if (one_in(16))
-    feed(in::give_up{"crashed 6 times"});
+    feed(event::give_up{"crashed 6 times"});
   else
-    feed(in::begin{});
+    feed(event::begin{});
   check();
 }
 
@@ -91,12 +81,12 @@ void world::jump() {
     now_ += static_cast<millis>(below(60'000));
   if ((armed_ != 0 && now_ >= armed_) || one_in(10)) {
     armed_ = 0;
-    feed(in::tick{now_});
+    feed(event::tick{now_});
   }
   if (one_in(3))
-    feed(in::look{});
+    feed(event::look{});
   if (one_in(6))
-    feed(in::pushed{"", std::to_string(below(9)), one_in(2)});
+    feed(event::pushed{"", std::to_string(below(9)), one_in(2)});
 }
 
 void world::ask() {
@@ -106,14 +96,14 @@ void world::ask() {
     what = request::exec;
   switch (what) {
     case request::start:
-      feed(in::start_asked{open(what)});
+      feed(event::start_asked{open(what)});
       break;
     case request::extend:
-      feed(in::extend_asked{open(what), static_cast<millis>(below(2 * day)),
-                            now_});
+      feed(event::extend_asked{open(what), static_cast<millis>(below(2 * day)),
+                               now_});
       break;
     case request::checkin: {
-      in::checkin_asked x{open(what), {"key", "Ada", ""}, "done"};
+      event::checkin_asked x{open(what), {"key", "Ada", ""}, "done"};
       x.skip_review = one_in(2);
       x.auto_merge = one_in(2);
       x.repeat = one_in(2);
@@ -121,13 +111,13 @@ void world::ask() {
       break;
     }
     case request::terminate:
-      feed(in::terminate_asked{open(what), one_in(2)});
+      feed(event::terminate_asked{open(what), one_in(2)});
       break;
     case request::rotate:
-      feed(in::rotate_asked{open(what), one_in(2) ? "token" : "other"});
+      feed(event::rotate_asked{open(what), one_in(2) ? "token" : "other"});
       break;
     case request::transfer:
-      feed(in::transfer_asked{open(what), one_in(2) ? "token" : "other"});
+      feed(event::transfer_asked{open(what), one_in(2) ? "token" : "other"});
       break;
     default:
       ask_exec(what);
@@ -139,21 +129,21 @@ void world::ask_exec(request what) {
   // As the actor does for one that is not at hand.
   if (auto old = archive_.find(id);
       old != archive_.end() && !s_.execs.contains(id))
-    feed(in::exec_recalled{old->second});
+    feed(event::exec_recalled{old->second});
   auto who = open(what);
   switch (what) {
     case request::cancel:
-      feed(in::cancel_asked{who, id, now_});
+      feed(event::cancel_asked{who, id, now_});
       break;
     case request::signal:
-      feed(in::signal_asked{who, id, 15});
+      feed(event::signal_asked{who, id, 15});
       break;
     case request::input:
       sizes_[who] = below(max_waiting_input);
-      feed(in::input_asked{who, id, sizes_[who], one_in(4)});
+      feed(event::input_asked{who, id, sizes_[who], one_in(4)});
       break;
     case request::resize:
-      feed(in::resize_asked{who, id, 24, 80});
+      feed(event::resize_asked{who, id, 24, 80});
       break;
     default: {
       exec_spec spec;
@@ -162,7 +152,7 @@ void world::ask_exec(request what) {
       spec.stdin_open = id < "d";
       spec.rows = id > "g" ? 24 : 0;
       until_end_ = one_in(2);
-      feed(in::exec_asked{who, std::move(spec), now_});
+      feed(event::exec_asked{who, std::move(spec), now_});
     }
   }
 }
@@ -179,42 +169,42 @@ void world::answer_job() {
   switch (which) {
     case job::checkout:
       if (fails)
-        feed(in::checkout_failed{why, now_});
+        feed(event::checkout_failed{why, now_});
       else
-        feed(in::checkout_made{});
+        feed(event::checkout_made{});
       break;
     case job::install:
       if (fails)
-        feed(in::checkout_install_failed{why});
+        feed(event::checkout_install_failed{why});
       else
-        feed(in::checkout_installed{now_});
+        feed(event::checkout_installed{now_});
       break;
     case job::stop:
       runner_is_stopped();
       break;
     case job::save_checkin:
       if (fails)
-        feed(in::checkin_failed{why});
+        feed(event::checkin_failed{why});
       else
-        feed(in::checkin_saved{one_in(4) ? "" : "c0ffee", now_});
+        feed(event::checkin_saved{one_in(4) ? "" : "c0ffee", now_});
       break;
     case job::save_rescue:
       if (fails)
-        feed(in::rescue_failed{"kept in x", now_});
+        feed(event::rescue_failed{"kept in x", now_});
       else
-        feed(in::rescue_saved{{{"refs/x", "c1", "the files"}}, now_});
+        feed(event::rescue_saved{{{"refs/x", "c1", "the files"}}, now_});
       break;
     case job::review:
       if (fails) {
-        feed(in::review_refused{why, now_});
+        feed(event::review_refused{why, now_});
       } else {
         review_record review;
         review.id = "r1";
-        feed(in::review_queued{review, now_});
+        feed(event::review_queued{review, now_});
       }
       break;
     case job::poll:
-      feed(in::branch_polled{fails ? "" : std::to_string(below(9))});
+      feed(event::branch_polled{fails ? "" : std::to_string(below(9))});
   }
 }
 
@@ -225,19 +215,19 @@ void world::answer_store() {
   if (change.refusable && !settling_ && one_in(3)) {
     if (change.next.status == session_status::checking_in)
       ending_ = false;
-    feed(in::store_refused{{errc::unavailable, "no store"}});
+    feed(event::store_refused{{errc::unavailable, "no store"}});
     return;
   }
   before_ = s_.record;
   published_ = false;
-  feed(in::stored{});
+  feed(event::stored{});
 }
 
 void world::runner_does_something() {
   if (one_in(3) && !recall_.empty()) {
     auto id = recall_.front();
     recall_.erase(recall_.begin());
-    feed(in::exec_finalized{id});
+    feed(event::exec_finalized{id});
     return;
   }
   if (one_in(3) && !inputs_.empty())
@@ -247,7 +237,7 @@ void world::runner_does_something() {
   if (found == execs_.end())
     return;
   if (found->second == phase::spawned && !one_in(4))
-    feed(in::exec_started{id, now_});
+    feed(event::exec_running{id, now_});
   else if (found->second == phase::spawned || found->second == phase::started)
     end_exec(id);
 }
@@ -256,7 +246,7 @@ void world::take_input() {
   auto [who, sent] = *inputs_.begin();
   inputs_.erase(inputs_.begin());
   if (sent.counts)
-    feed(in::input_done{sent.exec_id, sent.size});
+    feed(event::input_done{sent.exec_id, sent.size});
   close(who);
 }
 
@@ -264,7 +254,7 @@ void world::end_exec(const std::string& exec_id) {
   exec_outcome outcome;
   outcome.status = exec_status::exited;
   outcome.ended_at = now_;
-  feed(in::exec_ended{exec_id, outcome});
+  feed(event::exec_done{exec_id, outcome});
 }
 
 // As the actor has it: when nothing has anything to say any more.
@@ -275,7 +265,7 @@ void world::runner_is_stopped() {
       running.push_back(id);
   for (auto& id : running)
     end_exec(id);
-  feed(in::runner_stopped{now_});
+  feed(event::runner_stopped{now_});
 }
 
 void world::settle() {
@@ -293,7 +283,7 @@ void world::settle() {
     else if (!inputs_.empty())
       take_input();
     else if (!recall_.empty())
-      feed(in::exec_finalized{
+      feed(event::exec_finalized{
         std::exchange(recall_, {recall_.begin() + 1, recall_.end()}).front()});
     else if (!running.empty())
       end_exec(running);
@@ -316,7 +306,7 @@ void world::settle() {
 void world::finish() {
   settle();
   if (is_live(s_.record.status)) {
-    feed(in::terminate_asked{open(request::terminate)});
+    feed(event::terminate_asked{open(request::terminate)});
     settle();
   }
   require(!is_live(s_.record.status), "the session does not end");
@@ -329,7 +319,7 @@ void world::finish() {
 
 // -- what the machine decides -------------------------------------------------
 
-void world::feed(const input& what) {
+void world::feed(const any_event& what) {
   inbox_.push_back(what);
   if (std::exchange(advancing_, true))
     return;
@@ -337,13 +327,7 @@ void world::feed(const input& what) {
     auto next = std::move(inbox_.front());
     inbox_.pop_front();
     if (trace_)
-      std::cerr << steps_ << ' '
-                << std::visit(
-                     [](auto& x) {
-                       return name_of<std::decay_t<decltype(x)>>();
-                     },
-                     next)
-                << '\n';
+      std::cerr << steps_ << ' ' << name_of(next) << '\n';
     perform(session::apply(s_, next));
     // As the actor does: who waits for an exec's start hears that it waits.
     if (!s_.installing)
@@ -356,13 +340,7 @@ void world::feed(const input& what) {
 void world::perform(const effects& list) {
   for (auto& what : list) {
     if (trace_)
-      std::cerr << "   "
-                << std::visit(
-                     [](auto& x) {
-                       return name_of<std::decay_t<decltype(x)>>();
-                     },
-                     what)
-                << '\n';
+      std::cerr << "   effect " << what.index() << '\n';
     std::visit([this](auto& x) { on(x); }, what);
     if (std::exchange(skip_rest_, false))
       return;

@@ -95,39 +95,40 @@ private:
 
   // what the machine decides
   void add(job which);
-  void feed(const input& what);
+  void feed(const any_event& what);
   void perform(const effects& list);
-  void on(const out::make_checkout&);
-  void on(const out::install_checkout&);
-  void on(const out::stop_runner&);
-  void on(const out::save_checkin&);
-  void on(const out::save_rescue&);
-  void on(const out::queue_review&);
-  void on(const out::end_transfers&) {}
-  void on(const out::remove_checkout&);
-  void on(const out::over&);
-  void on(const out::arm& x);
-  void on(const out::persist& x);
-  void on(const out::publish_stored&);
-  void on(const out::publish&) {}
-  void on(const out::publish_exec& x);
-  void on(const out::start_exec& x);
-  void on(const out::keep_exec& x);
-  void on(const out::spawn_exec& x);
-  void on(const out::kill_exec& x);
-  void on(const out::signal_exec& x);
-  void on(const out::write_input& x);
-  void on(const out::resize_exec& x);
-  void on(const out::archive_exec& x);
-  void on(const out::poll_branch&);
-  void on(const out::answer_refused& x);
-  void on(const out::answer_session& x);
-  void on(const out::answer_exec_later& x);
-  void on(const out::answer_exec_ended& x);
-  void on(const out::answer_checkin& x);
-  void on(const out::answer_token& x);
-  void on(const out::answer_transfer& x);
-  void on(const out::answer_terminated& x);
+  void on(const effect::begin_checkout&);
+  void on(const effect::finish_checkout&);
+  void on(const effect::find_runner&) {}
+  void on(const effect::stop_runner&);
+  void on(const effect::begin_checkin&);
+  void on(const effect::begin_rescue&);
+  void on(const effect::request_review&);
+  void on(const effect::end_transfers&) {}
+  void on(const effect::discard_checkout&);
+  void on(const effect::over&);
+  void on(const effect::arm& x);
+  void on(const effect::persist& x);
+  void on(const effect::publish_stored&);
+  void on(const effect::publish&) {}
+  void on(const effect::publish_exec& x);
+  void on(const effect::run_setup& x);
+  void on(const effect::keep_exec& x);
+  void on(const effect::spawn_exec& x);
+  void on(const effect::kill_exec& x);
+  void on(const effect::pass_signal& x);
+  void on(const effect::pass_input& x);
+  void on(const effect::pass_resize& x);
+  void on(const effect::archive_exec& x);
+  void on(const effect::read_branch&);
+  void on(const effect::answer_refused& x);
+  void on(const effect::answer_session& x);
+  void on(const effect::answer_exec_later& x);
+  void on(const effect::answer_exec_ended& x);
+  void on(const effect::answer_checkin& x);
+  void on(const effect::answer_token& x);
+  void on(const effect::answer_transfer& x);
+  void on(const effect::answer_terminated& x);
 
   // the model
   ticket open(request what);
@@ -152,7 +153,7 @@ private:
   unix_ms now_ = 1'000'000'000'000;
 
   state s_;
-  std::deque<input> inbox_;
+  std::deque<any_event> inbox_;
   bool advancing_ = false;
   bool skip_rest_ = false; // of the effects: an intent could not be kept
 
@@ -162,9 +163,9 @@ private:
   std::map<ticket, std::uint64_t> sizes_; // of input that was sent
   std::map<ticket, sent_input> inputs_;   // on their way to the runner
   std::vector<job> jobs_;
-  std::optional<out::persist> change_; // on its way to the store
-  session_record before_;              // the last one that was stored
-  bool published_ = true;              // the events of that
+  std::optional<effect::persist> change_; // on its way to the store
+  session_record before_;                 // the last one that was stored
+  bool published_ = true;                 // the events of that
   std::map<std::string, phase> execs_;
   std::map<std::string, exec_record> archive_; // execs that are over
   std::vector<std::string> recall_;            // likewise, to be finalized

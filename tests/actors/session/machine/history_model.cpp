@@ -51,6 +51,7 @@ void world::wake(const std::string& exec_id, bool over) {
 
 void world::check() {
   require(busy(s_) == change_.has_value(), "busy without a change to store");
+  require(s_.unexpected == 0, "an event comes that nothing has led to");
   std::uint32_t running = 0;
   std::set<std::string> queued;
   for (auto& [id, at] : execs_)
@@ -106,63 +107,63 @@ void world::add(job which) {
     jobs_.push_back(which);
 }
 
-void world::on(const out::make_checkout&) {
+void world::on(const effect::begin_checkout&) {
   add(job::checkout);
 }
 
-void world::on(const out::install_checkout&) {
+void world::on(const effect::finish_checkout&) {
   require(s_.record.status != session_status::creating,
           "a checkout is put in place before the session is active");
   add(job::install);
 }
 
-void world::on(const out::stop_runner&) {
+void world::on(const effect::stop_runner&) {
   ending_ = true;
   add(job::stop);
 }
 
-void world::on(const out::save_checkin&) {
+void world::on(const effect::begin_checkin&) {
   require(s_.running == 0, "a check-in is saved while something runs");
   add(job::save_checkin);
 }
 
-void world::on(const out::save_rescue&) {
+void world::on(const effect::begin_rescue&) {
   require(s_.running == 0, "a rescue is saved while something runs");
   add(job::save_rescue);
 }
 
-void world::on(const out::queue_review&) {
+void world::on(const effect::request_review&) {
   add(job::review);
 }
 
-void world::on(const out::poll_branch&) {
+void world::on(const effect::read_branch&) {
   require(std::ranges::find(jobs_, job::poll) == jobs_.end(),
           "git is asked twice at a time");
   add(job::poll);
 }
 
-void world::on(const out::remove_checkout&) {
+void world::on(const effect::discard_checkout&) {
   require(!is_live(s_.record.status), "a live session's files are removed");
 }
 
-void world::on(const out::over&) {
+void world::on(const effect::over&) {
   require(!is_live(s_.record.status), "a live session is said to be over");
   armed_ = 0;
 }
 
-void world::on(const out::arm& x) {
+void world::on(const effect::arm& x) {
   require(x.at == next_deadline(s_.record), "a tick is armed for another time");
   armed_ = x.at;
 }
 
-void world::on(const out::persist& x) {
+void world::on(const effect::persist& x) {
   require(!change_, "two changes are stored at a time");
   require(x.next.version == s_.record.version + 1, "a version is left out");
   change_ = x;
   ending_ = ending_ || x.next.status == session_status::checking_in;
 }
 
-void world::on(const out::publish_stored&) {
+void world::on(const effect::publish_stored&) {
   using enum session_status;
   static const std::set<std::pair<session_status, session_status>> allowed{
     {creating, creating},   {creating, active},   {creating, failed},
@@ -180,7 +181,7 @@ void world::on(const out::publish_stored&) {
     ending_ = false;
 }
 
-void world::on(const out::publish_exec& x) {
+void world::on(const effect::publish_exec& x) {
   auto found = execs_.find(x.exec_id);
   if (x.kind == event_kind::exec_queued) {
     require(found == execs_.end(), "an exec is queued twice");
@@ -202,19 +203,19 @@ void world::on(const out::publish_exec& x) {
   }
 }
 
-void world::on(const out::start_exec& x) {
-  feed(in::exec_asked{0, x.spec, now_});
+void world::on(const effect::run_setup& x) {
+  feed(event::exec_asked{0, x.spec, now_});
 }
 
-void world::on(const out::keep_exec& x) {
+void world::on(const effect::keep_exec& x) {
   if (!one_in(12))
     return;
   skip_rest_ = true;
   inbox_.push_front(
-    in::exec_unkept{x.who, x.exec_id, {errc::unavailable, "disk full"}});
+    event::exec_unkept{x.who, x.exec_id, {errc::unavailable, "disk full"}});
 }
 
-void world::on(const out::spawn_exec& x) {
+void world::on(const effect::spawn_exec& x) {
   require(!ending_ && s_.record.status == session_status::active,
           "an exec is started in a session that ends");
   require(!s_.installing, "an exec is started before the checkout is there");
@@ -223,73 +224,73 @@ void world::on(const out::spawn_exec& x) {
   at = phase::spawned;
 }
 
-void world::on(const out::kill_exec& x) {
+void world::on(const effect::kill_exec& x) {
   auto at = execs_.at(x.exec_id);
   require(at == phase::spawned || at == phase::started,
           "an exec is killed that does not run");
 }
 
-void world::on(const out::signal_exec& x) {
+void world::on(const effect::pass_signal& x) {
   require(execs_.at(x.exec_id) == phase::started,
           "a signal goes to an exec that does not run");
 }
 
-void world::on(const out::write_input& x) {
+void world::on(const effect::pass_input& x) {
   require(execs_.at(x.exec_id) == phase::started,
           "input goes to an exec that does not run");
   inputs_.emplace(x.who, sent_input{x.exec_id, sizes_[x.who], true});
 }
 
-void world::on(const out::resize_exec& x) {
+void world::on(const effect::pass_resize& x) {
   require(execs_.at(x.exec_id) == phase::started,
           "a size goes to an exec that does not run");
   inputs_.emplace(x.who, sent_input{x.exec_id, 0, false});
 }
 
-void world::on(const out::archive_exec& x) {
+void world::on(const effect::archive_exec& x) {
   require(execs_.at(x.exec_id) == phase::over, "an exec is archived that runs");
 }
 
-void world::on(const out::answer_refused& x) {
+void world::on(const effect::answer_refused& x) {
   require(!x.why.message.empty(), "a refusal without a reason");
   if (x.who != 0)
     close(x.who);
 }
 
-void world::on(const out::answer_session& x) {
+void world::on(const effect::answer_session& x) {
   require(published_ && s_.record.status != session_status::creating
             && s_.record.status != session_status::failed,
           "a session is promised that is not there");
   expect(x.who, {request::start, request::extend});
 }
 
-void world::on(const out::answer_exec_later& x) {
+void world::on(const effect::answer_exec_later& x) {
   wait_for(x.who, x.exec_id, std::exchange(until_end_, false));
 }
 
-void world::on(const out::answer_exec_ended& x) {
+void world::on(const effect::answer_exec_ended& x) {
   wait_for(x.who, x.exec_id, true);
 }
 
-void world::on(const out::answer_checkin& x) {
+void world::on(const effect::answer_checkin& x) {
   require(published_ && s_.record.status == session_status::ended,
           "a check-in is confirmed that is not done");
   expect(x.who, {request::checkin});
 }
 
-void world::on(const out::answer_token& x) {
+void world::on(const effect::answer_token& x) {
   require(published_, "a token is given out that is not stored");
   expect(x.who, {request::rotate});
 }
 
-void world::on(const out::answer_transfer& x) {
+void world::on(const effect::answer_transfer& x) {
   require(!ending_ && !s_.installing
             && s_.record.status == session_status::active,
           "git is let in where it must not be");
   expect(x.who, {request::transfer});
 }
 
-void world::on(const out::answer_terminated& x) {
+void world::on(const effect::answer_terminated& x) {
   require(published_ && s_.record.status == session_status::terminated,
           "an end is confirmed that has not come");
   expect(x.who, {request::terminate});

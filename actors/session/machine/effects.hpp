@@ -1,0 +1,160 @@
+// What is to be done: what the machine decides and the session's actor
+// performs, in this order.
+//
+// No effect has the name of a message: an effect says what begins, and the
+// actor sends the message for it.
+#pragma once
+
+#include "actors/session/machine/events.hpp"
+#include "messages/errors.hpp"
+#include "messages/events.hpp"
+#include "messages/records.hpp"
+#include "messages/time.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace greenroom::session {
+
+/// What an event says beside what all of its kind say.
+using field =
+  std::variant<std::string, bool, std::int64_t, std::vector<std::string>>;
+using event_fields = std::map<std::string, field>;
+
+namespace effect {
+
+struct begin_checkout {};
+struct finish_checkout {};
+struct find_runner {
+}; // there may be one; it is told what to do once it is found
+struct stop_runner {};
+struct begin_checkin {};
+struct begin_rescue {};
+struct request_review {};
+struct end_transfers {};    // by git over HTTP: the token is not good any more
+struct discard_checkout {}; // the work is safe elsewhere
+struct over {};             // branch and slot are free, no deadline is left
+
+/// Ask for a `tick` at this time.
+struct arm {
+  unix_ms at = 0;
+};
+
+/// An event of the session's life, to be published once stored.
+struct life_event {
+  event_kind kind = event_kind::session_created;
+  event_fields fields; // beside Session's own
+};
+
+/// Store `next` with its events, which may be none, and feed `stored`. If that
+/// fails: where it is `refusable`, feed `store_refused`; else try again.
+struct persist {
+  session_record next;
+  std::vector<life_event> events;
+  bool refusable = false;
+};
+
+/// Publish the events of the change that is now stored.
+struct publish_stored {};
+
+/// Publish an event that no change of the stored record goes with.
+struct publish {
+  event_kind kind = event_kind::git_pushed;
+  event_fields fields;
+};
+
+/// Publish an event of an exec, with its record as it is now.
+struct publish_exec {
+  event_kind kind = event_kind::exec_queued;
+  std::string exec_id;
+};
+/// Start one that nobody asked for: the project's setup.
+struct run_setup {
+  exec_spec spec;
+};
+/// Write the request down, so that a revived session knows it. Comes first; if
+/// that fails `exec_unkept` is fed, and what follows is not performed.
+struct keep_exec {
+  ticket who = 0;
+  std::string exec_id;
+};
+struct spawn_exec {
+  std::string exec_id;
+};
+struct kill_exec {
+  std::string exec_id;
+};
+struct pass_signal {
+  std::string exec_id;
+  std::int32_t signal = 0;
+};
+struct pass_input { // what `who` has sent
+  ticket who = 0;
+  std::string exec_id;
+  bool eof = false;
+};
+struct pass_resize {
+  ticket who = 0;
+  std::string exec_id;
+  std::uint16_t rows = 0;
+  std::uint16_t cols = 0;
+};
+struct archive_exec { // it is not at hand any more
+  std::string exec_id;
+};
+
+struct read_branch {};
+
+struct answer_refused {
+  ticket who = 0;
+  refusal why;
+};
+struct answer_session { // with the record
+  ticket who = 0;
+};
+struct answer_exec_later { // when it runs or waits in the queue
+  ticket who = 0;
+  std::string exec_id;
+};
+struct answer_exec_ended { // when it is over
+  ticket who = 0;
+  std::string exec_id;
+};
+struct answer_checkin {
+  ticket who = 0;
+};
+struct answer_token { // with the secret that they were made
+  ticket who = 0;
+};
+struct answer_transfer {
+  ticket who = 0;
+};
+struct answer_terminated {
+  ticket who = 0;
+};
+
+} // namespace effect
+
+using any_effect = std::variant<
+  effect::begin_checkout, effect::finish_checkout, effect::find_runner,
+  effect::stop_runner, effect::begin_checkin, effect::begin_rescue,
+  effect::request_review, effect::end_transfers, effect::discard_checkout,
+  effect::over, effect::arm, effect::persist, effect::publish_stored,
+  effect::publish, effect::publish_exec, effect::run_setup, effect::keep_exec,
+  effect::spawn_exec, effect::kill_exec, effect::pass_signal,
+  effect::pass_input, effect::pass_resize, effect::archive_exec,
+  effect::read_branch, effect::answer_refused, effect::answer_session,
+  effect::answer_exec_later, effect::answer_exec_ended, effect::answer_checkin,
+  effect::answer_token, effect::answer_transfer, effect::answer_terminated>;
+
+using effects = std::vector<any_effect>;
+
+/// The exec that a project's setup runs as, and the field of session.created
+/// that says so.
+inline constexpr const char* setup_exec = "setup";
+inline constexpr const char* setup_field = "setup_exec_id";
+
+} // namespace greenroom::session

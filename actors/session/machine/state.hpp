@@ -1,0 +1,119 @@
+// What a session knows. Only the machine changes it.
+#pragma once
+
+#include "actors/session/machine/effects.hpp"
+#include "actors/session/machine/events.hpp"
+#include "messages/records.hpp"
+#include "messages/time.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::session {
+
+struct limits {
+  std::uint32_t max_concurrent = 8; // execs running at once
+  std::uint32_t max_queued = 64;    // execs waiting; beyond that: refused
+  millis max_lifetime = 30LL * 24 * 3600 * 1000; // from creation
+  std::uint32_t max_finished = 256; // execs in memory that are over
+};
+
+/// Bytes for an exec's standard input that wait for it to read.
+inline constexpr std::uint64_t max_waiting_input = 4 * 1024 * 1024;
+
+/// Why a session is on its way out.
+enum class ending : std::uint8_t { none, checkin, expire, terminate, fail };
+
+/// Where an ending has got to. The steps are taken in this order, and each can
+/// be taken again after a crash.
+enum class step : std::uint8_t {
+  idle,
+  stopping,
+  checking_in,
+  reviewing,
+  rescuing,
+};
+
+/// What was asked of an exec that does not run yet.
+struct early_input {
+  ticket who = 0;
+  bool eof = false;
+  std::uint16_t rows = 0; // above 0: its terminal's size, and no bytes
+  std::uint16_t cols = 0;
+};
+
+/// The standard input of an exec that is not over.
+struct exec_input {
+  std::uint64_t waiting = 0; // bytes that it has not taken yet
+  std::size_t requests = 0;  // that bring them
+  bool closed = false;       // nothing more will follow
+  std::vector<early_input> early;
+};
+
+/// Somebody who wants to clone or push before the checkout is on disk.
+struct early_transfer {
+  ticket who = 0;
+  std::string token_hash;
+};
+
+/// A change of the record that is on its way to the store.
+struct stored_change {
+  session_record next;
+  ticket who = 0; // asked for it, and hears of a refusal; 0: cannot be refused
+  effects then;   // once it is stored, its events are published
+};
+
+struct state {
+  session_record record;
+  limits bounds;
+
+  std::string setup; // to be run when the session becomes active, or empty
+
+  std::map<std::string, exec_record> execs; // those at hand
+  std::map<std::string, exec_input> inputs; // by exec id, made when needed
+  std::vector<std::string> order;           // exec ids, oldest first
+  std::deque<std::string> waiting;   // queued execs, first come first served
+  std::deque<std::string> finalized; // over, the timeline has it all
+  std::uint32_t running = 0;         // started or about to be
+
+  ending why = ending::none;
+  step at = step::idle;
+  refusal failure;          // why the session failed, or is to
+  caller author;            // of the check-in commit
+  std::string message;      // of the check-in commit
+  bool skip_review = false; // what the check-in is to do afterwards
+  bool auto_merge = false;
+  std::string commit;                  // what the check-in made
+  review_record review;                // what it queued; no id: nothing
+  std::vector<rescue_ref> rescue_refs; // what the ending has kept so far
+  std::string rescue_note;
+  std::string tip;      // of the session's branch, as last announced
+  bool looking = false; // it is being asked where the branch stands
+  bool look_again = false;
+  bool outdated = false; // a push has moved it since it was asked
+
+  bool installing = false; // the checkout is not on disk yet: nobody may use it
+  bool stopped_early = false; // an ending goes on once the checkout is there
+
+  // Who waits, and for what. A list is answered when what it waits for has
+  // happened and is stored, never copied before: more may come meanwhile.
+  std::vector<ticket> starters;                // the session to be made, or not
+  std::vector<ticket> askers;                  // the ending that `why` names
+  std::vector<early_transfer> early_transfers; // the checkout to be on disk
+
+  std::uint64_t unexpected = 0; // events that nothing has led to
+
+  std::optional<stored_change> changing;
+  std::deque<any_event> deferred; // may change the record: until that is stored
+};
+
+/// True while a change is on its way to the store.
+inline bool busy(const state& s) noexcept {
+  return s.changing.has_value();
+}
+
+} // namespace greenroom::session

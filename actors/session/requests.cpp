@@ -1,0 +1,207 @@
+// What is asked of the session: each request gets a ticket and goes to the
+// machine, or is answered at once.
+#include "actors/session/session.hpp"
+
+#include "actors/base/error_boundary.hpp"
+#include "actors/project/review_machine.hpp"
+#include "actors/runner_link/link.hpp"
+#include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "runtime/api_json/records.hpp"
+#include "runtime/auth/api_keys.hpp"
+#include "runtime/auth/sha256.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace greenroom {
+
+namespace event = session::event;
+
+namespace {
+
+constexpr std::chrono::seconds cancel_timeout{10};
+
+} // namespace
+
+caf::result<session_record> session_actor_state::take(start_session) {
+  auto promise = self_->make_response_promise<session_record>();
+  feed(event::start_asked{ask(pending::created{promise}, actor_timeout)});
+  return promise;
+}
+
+caf::result<session_view> session_actor_state::take(const extend_session& x) {
+  auto promise = self_->make_response_promise<session_view>();
+  feed(event::extend_asked{ask(pending::extended{promise}), x.expires_in,
+                           now_ms()});
+  return promise;
+}
+
+caf::result<checkin_reply> session_actor_state::take(checkin_session& x) {
+  if (record().status == session_status::active)
+    if (auto why = review::fault(project_, x.skip_review, x.auto_merge))
+      return to_error(*why);
+  auto promise = self_->make_response_promise<checkin_reply>();
+  feed(event::checkin_asked{ask(pending::checkin{promise}, actor_timeout),
+                            std::move(x.by), std::move(x.commit_message),
+                            x.skip_review, x.auto_merge, x.repeat});
+  return promise;
+}
+
+caf::result<terminate_reply>
+session_actor_state::take(const terminate_session& x) {
+  auto promise = self_->make_response_promise<terminate_reply>();
+  feed(event::terminate_asked{ask(pending::termination{promise}, actor_timeout),
+                              x.repeat});
+  return promise;
+}
+
+caf::result<exec_view> session_actor_state::take(start_exec& x) {
+  if (!backlog_.empty())
+    return make_error(errc::unavailable,
+                      "the server's disk takes no more events, try again "
+                      "when there is room");
+  if (x.spec.exec_id.empty())
+    x.spec.exec_id = make_id();
+  else if (auto problem = recall(x.spec.exec_id))
+    return *problem;
+  auto promise = self_->make_response_promise<exec_view>();
+  std::chrono::milliseconds wait{x.wait};
+  auto who = ask(pending::exec{promise, x.wait > 0}, ask_timeout + wait);
+  if (x.wait > 0)
+    self_->delayed_send(self_, wait, wait_over{who});
+  feed(event::exec_asked{who, std::move(x.spec), now_ms()});
+  return promise;
+}
+
+caf::result<exec_view> session_actor_state::take(const get_exec& x) {
+  touch();
+  if (auto problem = recall(x.exec_id))
+    return *problem;
+  auto found = machine_.execs.find(x.exec_id);
+  if (found == machine_.execs.end())
+    return make_error(errc::not_found, "exec not found");
+  return exec_view{shared_text{to_text(json_of(found->second))},
+                   is_over(found->second.status)};
+}
+
+caf::result<exec_page> session_actor_state::take(const list_execs& x) {
+  touch();
+  try {
+    return page_of_execs(x);
+  } catch (...) {
+    return current_error("listing execs");
+  }
+}
+
+caf::result<exec_view> session_actor_state::take(const cancel_exec& x) {
+  if (auto problem = recall(x.exec_id))
+    return *problem;
+  auto promise = self_->make_response_promise<exec_view>();
+  auto who = ask(pending::exec{promise});
+  // One that takes its time to end is answered as it is then.
+  self_->delayed_send(self_, cancel_timeout, wait_over{who});
+  feed(event::cancel_asked{who, x.exec_id, now_ms()});
+  return promise;
+}
+
+caf::result<done> session_actor_state::take(write_input& x) {
+  if (auto problem = recall(x.exec_id))
+    return *problem;
+  auto promise = self_->make_response_promise<done>();
+  event::input_asked asked{0, x.exec_id, x.data.size(), x.eof};
+  asked.who = ask(pending::input{promise, std::move(x.exec_id),
+                                 std::move(x.data), asked.size});
+  feed(std::move(asked));
+  return promise;
+}
+
+caf::result<done> session_actor_state::take(const resize_exec& x) {
+  if (auto problem = recall(x.exec_id))
+    return *problem;
+  auto promise = self_->make_response_promise<done>();
+  auto who = ask(pending::input{promise, x.exec_id, {}, 0, true});
+  feed(event::resize_asked{who, x.exec_id, x.rows, x.cols});
+  return promise;
+}
+
+caf::result<exec_view> session_actor_state::take(const signal_exec& x) {
+  if (auto problem = recall(x.exec_id))
+    return *problem;
+  auto promise = self_->make_response_promise<exec_view>();
+  feed(event::signal_asked{ask(pending::exec{promise}), x.exec_id, x.signal});
+  return promise;
+}
+
+caf::result<port_connection> session_actor_state::take(const connect_port& x) {
+  auto promise = self_->make_response_promise<port_connection>();
+  context_->runners->connect(id(), handle(), ask(pending::connection{promise}),
+                             x.port);
+  return promise;
+}
+
+caf::result<session_token> session_actor_state::take(const rotate_token&) {
+  auto promise = self_->make_response_promise<session_token>();
+  auto secret = make_secret();
+  auto hash = sha256_hex(secret);
+  auto who = ask(pending::token{promise, std::move(secret)});
+  feed(event::rotate_asked{who, std::move(hash)});
+  return promise;
+}
+
+caf::result<transfer_grant> session_actor_state::take(const open_transfer& x) {
+  auto promise = self_->make_response_promise<transfer_grant>();
+  auto who = ask(pending::transfer{promise, x.edge});
+  feed(event::transfer_asked{who, x.token_hash});
+  return promise;
+}
+
+caf::result<git_answer> session_actor_state::take(ask_git& x) {
+  touch();
+  if (record().status != session_status::active
+      && record().status != session_status::checking_in)
+    return make_error(errc::bad_request, "session is not active");
+  if (git_asks_ >= max_git_asks)
+    return make_error(errc::overloaded,
+                      "too many questions to git are being answered in "
+                      "this session, try again");
+  feed(event::look{});
+  return ask_about_checkout(x);
+}
+
+caf::result<event_batch> session_actor_state::take(read_events& x) {
+  touch();
+  return self_->delegate(context_->logs,
+                         read_session_events{id(), std::move(x)});
+}
+
+caf::result<timeline_page> session_actor_state::take(read_timeline& x) {
+  touch();
+  return self_->delegate(context_->logs,
+                         read_session_timeline{id(), std::move(x)});
+}
+
+void session_actor_state::take(const continue_output& x) {
+  if (auto found = live_.find(x.exec_id); found != live_.end())
+    found->second.going_on = false;
+  pump_output(x.exec_id);
+}
+
+// -- tickets ------------------------------------------------------------------
+
+session::ticket session_actor_state::ask(pending::request what,
+                                         std::chrono::milliseconds timeout) {
+  touch();
+  check_soon();
+  return pending_.add(std::move(what),
+                      pending_requests::clock::now() + timeout);
+}
+
+void session_actor_state::refuse(session::ticket who, const refusal& why) {
+  pending_.refuse(who, to_error(why));
+}
+
+void session_actor_state::touch() {
+  last_asked_ = now_ms();
+}
+
+} // namespace greenroom
