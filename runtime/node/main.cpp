@@ -2,6 +2,7 @@
 //
 // Exit codes: 0 done, 1 could not start or died, 2 bad usage or configuration,
 // 3 told to stop, but had to leave something unfinished.
+#include "http/client/command_line.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/node/logging.hpp"
@@ -116,6 +117,21 @@ int serve(const arguments& args) {
   return result;
 }
 
+struct split {
+  std::vector<std::string> ours;
+  std::vector<std::string> of_session;
+};
+
+// What stands after "--" is a command for a session, and no option of ours.
+split split_words(int argc, char** argv) {
+  std::vector<std::string> all{argv + 1, argv + argc};
+  auto dashes = std::ranges::find(all, "--");
+  split result{{all.begin(), dashes}, {}};
+  if (dashes != all.end())
+    result.of_session.assign(dashes + 1, all.end());
+  return result;
+}
+
 int check(const arguments& args) {
   auto settings = load(args);
   std::cout << (args.json ? to_json(settings).dump(2) + "\n"
@@ -137,8 +153,11 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer("Start a node on this machine:\n"
              "  greenroom serve --config config/dev.jsonc\n"
-             "Exit codes: 0 done, 1 could not start, 2 bad usage or "
-             "configuration, 3 stopped with something unfinished.");
+             "Exit codes of serve: 0 done, 1 could not start, 2 bad usage or "
+             "configuration, 3 stopped with something unfinished.\n"
+             "Of the client: 0 done, 1 failed, 2 bad usage, 3 not found, 4 not "
+             "allowed, 5 conflict, 69 no answer, 124 time-out; of exec and run "
+             "the command's own.");
   arguments args;
   auto* serve_command = app.add_subcommand("serve", "Run a node");
   add_config_options(*serve_command, args);
@@ -151,11 +170,22 @@ int main(int argc, char** argv) {
     "check", "Print what holds, and all that would keep a node from starting");
   add_config_options(*check_command, args);
   check_command->add_flag("--json", args.json, "Print it as JSON");
+  http::client::command_line client{app};
+  auto words = split_words(argc, argv);
   try {
-    app.parse(argc, argv);
+    // CLI11 takes them from the back.
+    app.parse(std::vector<std::string>{words.ours.rbegin(), words.ours.rend()});
   } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() != 0 && app.get_subcommands().empty()
+        && !words.ours.empty() && !words.ours[0].starts_with('-')) {
+      std::cerr << "greenroom: there is no command \"" << words.ours[0]
+                << "\"; greenroom --help lists them\n";
+      return exit_usage;
+    }
     return app.exit(e) == 0 ? 0 : exit_usage;
   }
+  if (client.chosen())
+    return client.run(std::move(words.of_session));
   try {
     return *serve_command ? serve(args) : check(args);
   } catch (const config_error& e) {

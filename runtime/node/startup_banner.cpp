@@ -13,7 +13,14 @@ std::string welcome(const config& settings, std::uint16_t port,
   return fmt::format(
     R"banner(
 Greenroom serves at http://{host}:{port}; the administrator's key is {where}.
-In another terminal:
+In another terminal, with the client in this program:
+
+  export GREENROOM_URL=http://{host}:{port} {key_variable}
+  {program} create first-try --project {project} --use
+  {program} exec -- sh -c 'echo hello | tee hello.txt'
+  {program} checkin -m "Say hello"
+
+Or by the REST API:
 
   export URL=http://{host}:{port}/projects/{project}/sessions
   export AUTH="Authorization: Bearer {key}"
@@ -37,6 +44,12 @@ Ctrl-C stops the node; sessions and their commands are back at the next start.
 )banner",
     fmt::arg("host", settings.http.listen.host), fmt::arg("port", port),
     fmt::arg("project", project), fmt::arg("key", key),
+    fmt::arg("key_variable",
+             key_file.empty()
+               ? std::string{"GREENROOM_KEY=$GREENROOM_ADMIN_KEY"}
+               : "GREENROOM_KEY_FILE=" + key_file.string()),
+    fmt::arg("program",
+             std::filesystem::read_symlink("/proc/self/exe").string()),
     fmt::arg("where", key_file.empty() ? "in your environment"
                                        : "in " + key_file.string()),
     fmt::arg("repo", settings.projects.empty()

@@ -1,0 +1,296 @@
+#include "http/client/api_client.hpp"
+
+#include "http/client/errors.hpp"
+#include "http/wire/dial.hpp"
+#include "messages/ids.hpp"
+#include "runtime/base/version.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace greenroom::http::client {
+
+namespace {
+
+using std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
+
+constexpr milliseconds connect_limit{10'000};
+
+/// For each step: an answer may take as long as the server's slowest route.
+constexpr milliseconds step_limit{60'000};
+constexpr milliseconds answer_limit{130'000};
+
+constexpr milliseconds look_period{250};
+constexpr milliseconds first_pause{100};
+constexpr milliseconds longest_pause{2'000};
+
+} // namespace
+
+void throw_refusal(int status, const std::string& body) {
+  auto all = json::parse(body, nullptr, false);
+  if (all.is_object() && all.contains("error") && all["error"].is_object()) {
+    auto& error = all["error"];
+    std::string help;
+    if (error.contains("details") && error["details"].is_object())
+      help = error["details"].value("remediation", "");
+    throw api_error(status, error.value("code", ""), error.value("message", ""),
+                    help);
+  }
+  throw api_error(status, "",
+                  "the server answered " + std::to_string(status) + " "
+                    + std::string{wire::reason_of(status)},
+                  "check that the URL is a Greenroom server's");
+}
+
+std::string escaped(std::string_view text) {
+  constexpr std::string_view plain =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
+  constexpr char digits[] = "0123456789ABCDEF";
+  std::string result;
+  for (auto c : text) {
+    if (plain.find(c) != std::string_view::npos) {
+      result += c;
+      continue;
+    }
+    auto byte = static_cast<unsigned char>(c);
+    result += '%';
+    result += digits[byte >> 4];
+    result += digits[byte & 15];
+  }
+  return result;
+}
+
+asio::awaitable<std::string_view> reply_stream::read(milliseconds silence) {
+  return connection_->read_body(silence);
+}
+
+api_client::api_client(asio::io_context& io, server_choice server)
+  : io_(io), server_(std::move(server)) {
+  asio::co_spawn(io_, watch_deadlines(), asio::detached);
+}
+
+api_client::~api_client() = default;
+
+asio::awaitable<void> api_client::watch_deadlines() {
+  asio::steady_timer timer{io_};
+  while (true) {
+    timer.expires_after(look_period);
+    co_await timer.async_wait(asio::use_awaitable);
+    const auto now = clock::now();
+    std::erase_if(all_, [&](auto& weak) {
+      auto one = weak.lock();
+      if (one)
+        one->check_deadlines(now);
+      return !one;
+    });
+  }
+}
+
+asio::awaitable<unique_fd> api_client::dial() {
+  try {
+    auto host = server_.at.host;
+    auto port = server_.at.port;
+    auto made =
+      co_await wire::dial(io_, std::move(host), std::move(port), connect_limit);
+    co_return made;
+  } catch (const wire::unreachable& e) {
+    throw unreachable_server(server_.at.url()
+                             + " cannot be reached: " + e.what());
+  }
+}
+
+asio::awaitable<api_client::connection_ptr> api_client::connect(bool fresh) {
+  while (!fresh && !idle_.empty()) {
+    auto kept = std::move(idle_.back());
+    idle_.pop_back();
+    if (!kept->stale())
+      co_return kept;
+  }
+  auto socket = co_await dial();
+  std::unique_ptr<wire::byte_stream> stream;
+  if (server_.at.tls) {
+    wire::tls_trust trust{server_.at.host, server_.ca_file};
+    try {
+      stream = co_await wire::start_tls(io_, std::move(socket),
+                                        std::move(trust), connect_limit);
+    } catch (const wire::unreachable& e) {
+      throw unreachable_server(server_.at.url()
+                               + " cannot be reached: " + e.what());
+    }
+  } else {
+    stream = wire::plain_stream(io_, std::move(socket));
+  }
+  auto made = std::make_shared<wire::client_connection>(std::move(stream));
+  all_.push_back(made);
+  co_return made;
+}
+
+wire::message_head api_client::head_of(const request& what) const {
+  wire::message_head head;
+  head.method = what.method;
+  head.target = server_.at.path + what.target;
+  head.headers.add("Host", server_.at.authority());
+  head.headers.add("User-Agent", std::string{"greenroom/"} + version());
+  if (!server_.key.empty())
+    head.headers.add("Authorization", "Bearer " + server_.key);
+  if (!what.content_type.empty())
+    head.headers.add("Content-Type", what.content_type);
+  for (auto& one : what.headers)
+    head.headers.add(one.name, one.value);
+  return head;
+}
+
+asio::awaitable<void> api_client::begin(wire::client_connection& on,
+                                        const request& what) {
+  auto has_body = !what.content_type.empty() || what.method == "POST";
+  std::optional<std::uint64_t> length;
+  if (has_body)
+    length = what.body.size();
+  on.begin(head_of(what), has_body, length);
+  if (what.body.empty())
+    co_await on.flush(step_limit);
+  else
+    co_await on.write(what.body, step_limit);
+  co_await on.finish(step_limit);
+  do
+    co_await on.read_head(answer_limit);
+  while (on.head().status < 200 && on.head().status != 101);
+  answered_ = true;
+}
+
+asio::awaitable<reply> api_client::send_once(const request& what, bool fresh,
+                                             bool& connected) {
+  auto on = co_await connect(fresh);
+  connected = true;
+  co_await begin(*on, what);
+  reply result;
+  result.status = on->head().status;
+  result.headers = on->head().headers;
+  while (true) {
+    auto piece = co_await on->read_body(step_limit);
+    if (piece.empty())
+      break;
+    result.body += piece;
+  }
+  if (on->reusable())
+    idle_.push_back(std::move(on));
+  co_return result;
+}
+
+asio::awaitable<reply> api_client::send(request what) {
+  if (what.method == "POST")
+    what.headers.add("Idempotency-Key", make_id());
+  const auto until = clock::now() + patience_;
+  auto pause = first_pause;
+  asio::steady_timer timer{io_};
+  for (bool fresh = false;; fresh = true) {
+    bool connected = false;
+    std::string problem;
+    try {
+      auto answer = co_await send_once(what, fresh, connected);
+      co_return answer;
+    } catch (const wire::lost& e) {
+      problem = server_.at.url() + " gave no answer: " + e.what();
+      // One that was kept may have been hung up on: a new one is no retry.
+      if (!fresh && what.method != "DELETE")
+        continue;
+    } catch (const wire::bad_message& e) {
+      throw unreachable_server(server_.at.url()
+                               + " does not speak HTTP: " + e.what());
+    } catch (const unreachable_server& e) {
+      if (!answered_)
+        throw;
+      problem = e.what();
+    }
+    if (clock::now() >= until || (connected && what.method == "DELETE"))
+      throw unreachable_server(problem);
+    timer.expires_after(pause);
+    co_await timer.async_wait(asio::use_awaitable);
+    pause = std::min(2 * pause, longest_pause);
+  }
+}
+
+asio::awaitable<json> api_client::call(std::string method, std::string target,
+                                       json body) {
+  request what{std::move(method), std::move(target), {}, {}, {}};
+  if (!body.is_null()) {
+    what.body = body.dump();
+    what.content_type = "application/json";
+  }
+  auto answer = co_await send(std::move(what));
+  if (answer.status >= 400)
+    throw_refusal(answer.status, answer.body);
+  auto all = json::parse(answer.body, nullptr, false);
+  if (all.is_discarded())
+    throw_refusal(answer.status, {});
+  if (all.is_object() && all.contains("data"))
+    co_return std::move(all["data"]);
+  co_return all;
+}
+
+asio::awaitable<json> api_client::get(std::string target) {
+  return call("GET", std::move(target), nullptr);
+}
+
+asio::awaitable<json> api_client::post(std::string target, json body) {
+  return call("POST", std::move(target), std::move(body));
+}
+
+asio::awaitable<std::string> api_client::text(std::string target) {
+  request what;
+  what.target = std::move(target);
+  auto answer = co_await send(std::move(what));
+  if (answer.status >= 400)
+    throw_refusal(answer.status, answer.body);
+  co_return std::move(answer.body);
+}
+
+asio::awaitable<std::shared_ptr<reply_stream>> api_client::open(request what) {
+  auto on = co_await connect(true);
+  co_await begin(*on, what);
+  if (on->head().status < 400)
+    co_return std::make_shared<reply_stream>(std::move(on));
+  std::string body;
+  while (true) {
+    auto piece = co_await on->read_body(step_limit);
+    if (piece.empty())
+      break;
+    body += piece;
+  }
+  throw_refusal(on->head().status, body);
+}
+
+asio::awaitable<std::unique_ptr<wire::web_socket_client>>
+api_client::open_socket(std::string target) {
+  request what;
+  what.target = std::move(target);
+  auto head = head_of(what);
+  auto socket = co_await dial();
+  std::optional<wire::tls_trust> trust;
+  if (server_.at.tls)
+    trust = wire::tls_trust{server_.at.host, server_.ca_file};
+  int status = 0;
+  std::string body;
+  try {
+    auto made = co_await wire::open_web_socket(
+      io_, std::move(socket), std::move(trust), std::move(head));
+    answered_ = true;
+    co_return made;
+  } catch (const wire::upgrade_refused& e) {
+    status = e.status();
+    body = e.body();
+  } catch (const wire::unreachable& e) {
+    throw unreachable_server(server_.at.url()
+                             + " cannot be reached: " + e.what());
+  }
+  throw_refusal(status, body);
+}
+
+} // namespace greenroom::http::client

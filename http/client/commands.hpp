@@ -1,0 +1,83 @@
+// The commands of the command line: what each is called, takes and does.
+//
+// A command registers itself with CLI11 and keeps its options; the one that was
+// chosen is then run as a coroutine on one event loop.
+#pragma once
+
+#include "http/client/api_client.hpp"
+#include "http/client/printing.hpp"
+#include "http/client/session_choice.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace greenroom::http::client {
+
+/// What all commands take.
+struct common_options {
+  choice_options server;
+  std::string project;
+  std::string format = "table";
+  std::vector<std::string> json_fields;
+  bool as_json = false;
+  bool quiet = false;
+  bool yes = false;
+  std::vector<std::string> words; // after "--"
+
+  printing how_to_print() const;
+};
+
+struct invocation {
+  asio::io_context& io;
+  api_client& api;
+  const common_options& options;
+
+  /// A list, or one object.
+  void show(const json& what, const std::vector<column>& columns) const {
+    print(shown(what, columns, options.how_to_print()));
+  }
+  /// Asks before what cannot be undone. Throws usage_error where nobody can be
+  /// asked and --yes is not given, command_failed where the answer is no.
+  void confirm(const std::string& question) const;
+
+  asio::awaitable<session_ref> session(std::string word) const {
+    return choose_session(api, options.project, std::move(word));
+  }
+};
+
+using action = std::function<asio::awaitable<int>(invocation&)>;
+
+struct command_set {
+  CLI::App& root;
+  common_options& options;
+  action chosen; // none: no command of the client's
+
+  /// A command of `parent`, which is the root or a command itself. `run` lives
+  /// as long as the set.
+  CLI::App* add(CLI::App& parent, const std::string& name,
+                const std::string& help, action run);
+};
+
+void add_session_commands(command_set& set);
+void add_work_commands(command_set& set);
+void add_exec_commands(command_set& set);
+void add_port_commands(command_set& set);
+void add_review_commands(command_set& set);
+void add_admin_commands(command_set& set);
+
+/// Starts an exec by `body` and answers its record. The same `exec_id` again is
+/// the same exec, so a broken connection starts nothing twice.
+asio::awaitable<json> start_exec(api_client& api, session_ref session,
+                                 json body);
+
+/// The columns of lists of sessions.
+std::vector<column> session_columns();
+
+} // namespace greenroom::http::client

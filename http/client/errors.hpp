@@ -1,0 +1,76 @@
+// What ends a command of the command line, and with which exit code.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace greenroom::http::client {
+
+/// Exit codes of every command but `exec` and `run`, whose code is the remote
+/// command's.
+namespace exit_code {
+inline constexpr int done = 0;
+inline constexpr int failed = 1;
+inline constexpr int usage = 2;
+inline constexpr int not_found = 3;
+inline constexpr int not_allowed = 4;
+inline constexpr int conflict = 5;
+inline constexpr int unavailable = 69; // as EX_UNAVAILABLE of sysexits.h
+inline constexpr int timed_out = 124;  // as timeout(1)
+inline constexpr int lost = 125;       // what became of a command is not known
+} // namespace exit_code
+
+/// The command line says something that cannot be meant.
+class usage_error : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The server's refusal, with its own words.
+class api_error : public std::runtime_error {
+public:
+  api_error(int status, std::string code, const std::string& message,
+            std::string remediation)
+    : std::runtime_error(message), status_(status), code_(std::move(code)),
+      remediation_(std::move(remediation)) {}
+
+  int status() const noexcept {
+    return status_;
+  }
+  const std::string& code() const noexcept {
+    return code_;
+  }
+  /// What would help, in one sentence; may be empty.
+  const std::string& remediation() const noexcept {
+    return remediation_;
+  }
+  int exit_code() const noexcept;
+
+private:
+  int status_;
+  std::string code_;
+  std::string remediation_;
+};
+
+/// Nothing that speaks HTTP answers there, or it stopped to.
+class unreachable_server : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Something else has failed, with an exit code of its own.
+class command_failed : public std::runtime_error {
+public:
+  command_failed(int exit_code, const std::string& message)
+    : std::runtime_error(message), exit_code_(exit_code) {}
+
+  int exit_code() const noexcept {
+    return exit_code_;
+  }
+
+private:
+  int exit_code_;
+};
+
+} // namespace greenroom::http::client

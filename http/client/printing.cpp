@@ -1,0 +1,168 @@
+#include "http/client/printing.hpp"
+
+#include "http/client/errors.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <optional>
+
+namespace greenroom::http::client {
+
+namespace {
+
+std::string text_of(const json& value) {
+  if (value.is_null())
+    return "-";
+  if (value.is_string())
+    return value.get<std::string>().empty() ? "-" : value.get<std::string>();
+  if (value.is_array()) {
+    std::string all;
+    for (auto& one : value)
+      all += (all.empty() ? "" : ",") + text_of(one);
+    return all.empty() ? "-" : all;
+  }
+  return value.dump();
+}
+
+json picked(const json& one, const std::vector<std::string>& fields) {
+  if (fields.empty() || !one.is_object())
+    return one;
+  json result = json::object();
+  for (auto& field : fields)
+    result[field] = one.value(field, json{});
+  return result;
+}
+
+std::size_t width_of(const std::string& text) {
+  // Bytes that continue a character of UTF-8 take no place of their own.
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::optional<std::chrono::system_clock::time_point>
+parse_time(const std::string& text) {
+  std::tm parts{};
+  const auto* end = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (end == nullptr || (*end != 'Z' && *end != '.'))
+    return std::nullopt;
+  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
+
+} // namespace
+
+column field_column(const std::string& title, const std::string& field) {
+  return {title, [field](const json& one) {
+            auto found = one.find(field);
+            return found == one.end() ? std::string{"-"} : text_of(*found);
+          }};
+}
+
+column age_column(const std::string& title, const std::string& field) {
+  return {title, [field](const json& one) {
+            auto found = one.find(field);
+            if (found == one.end() || !found->is_string())
+              return std::string{"-"};
+            return age(found->get<std::string>(),
+                       std::chrono::system_clock::now());
+          }};
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i == widths.size())
+        widths.push_back(0);
+      widths[i] = std::max(widths[i], width_of(row[i]));
+    }
+  std::string result;
+  for (auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size())
+        line.append(widths[i] - width_of(row[i]) + 2, ' ');
+    }
+    result += line + '\n';
+  }
+  return result;
+}
+
+std::string shown(const json& what, const std::vector<column>& columns,
+                  const printing& how) {
+  json one_row = json::array({what});
+  auto& list = what.is_array() ? what : one_row;
+  if (how.format == output_format::as_json) {
+    json all = json::array();
+    for (auto& one : list)
+      all.push_back(picked(one, how.fields));
+    return (what.is_array() ? all : all[0]).dump(2) + "\n";
+  }
+  std::string names;
+  std::vector<std::vector<std::string>> rows;
+  if (how.headings) {
+    auto& titles = rows.emplace_back();
+    for (auto& one : columns)
+      titles.push_back(one.title);
+  }
+  for (auto& one : list) {
+    names += text_of(one.value(how.name_field, json{})) + '\n';
+    auto& row = rows.emplace_back();
+    for (auto& cell : columns)
+      row.push_back(cell.text(one));
+  }
+  return how.format == output_format::as_names ? names : table(rows);
+}
+
+std::string age(const std::string& time,
+                std::chrono::system_clock::time_point now) {
+  auto at = parse_time(time);
+  if (!at)
+    return time;
+  auto seconds =
+    std::chrono::duration_cast<std::chrono::seconds>(now - *at).count();
+  auto ahead = seconds < 0;
+  seconds = std::abs(seconds);
+  std::string text;
+  if (seconds < 120)
+    text = std::to_string(seconds) + "s";
+  else if (seconds < 120 * 60)
+    text = std::to_string(seconds / 60) + "m";
+  else if (seconds < 48 * 3600)
+    text = std::to_string(seconds / 3600) + "h";
+  else
+    text = std::to_string(seconds / 86400) + "d";
+  return ahead ? "in " + text : text;
+}
+
+bool may_colour() {
+  const auto* off = std::getenv("NO_COLOR");
+  return ::isatty(STDERR_FILENO) == 1 && (off == nullptr || *off == '\0');
+}
+
+void say(const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+void print(const std::string& text) {
+  std::size_t done = 0;
+  while (done < text.size()) {
+    auto wrote = ::write(STDOUT_FILENO, text.data() + done, text.size() - done);
+    if (wrote < 0 && errno == EINTR)
+      continue;
+    if (wrote < 0)
+      throw command_failed(exit_code::failed,
+                           std::string{"standard output cannot be written: "}
+                             + std::strerror(errno));
+    done += static_cast<std::size_t>(wrote);
+  }
+}
+
+} // namespace greenroom::http::client

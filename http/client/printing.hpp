@@ -1,0 +1,58 @@
+// How results are shown: a table for people, JSON or names for programs.
+//
+// Results go to standard output and talk to standard error. Nothing is cut.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace greenroom::http::client {
+
+using json = nlohmann::json;
+
+struct column {
+  std::string title;
+  std::function<std::string(const json&)> text;
+};
+
+enum class output_format { as_table, as_json, as_names };
+
+struct printing {
+  output_format format = output_format::as_table;
+  std::vector<std::string> fields; // of JSON; empty: all
+  std::string name_field = "id";
+  bool headings = true;
+};
+
+/// The column that shows a field; one that is missing or null is "-".
+column field_column(const std::string& title, const std::string& field);
+column age_column(const std::string& title, const std::string& field);
+
+/// Rows of cells below each other, two blanks apart.
+std::string table(const std::vector<std::vector<std::string>>& rows);
+
+/// A list of objects, or one object, as `how` says, with its last newline.
+std::string shown(const json& what, const std::vector<column>& columns,
+                  const printing& how);
+
+/// How long ago, or ahead, a time of the API is: "3m", "in 23h"; as it is where
+/// it is no time.
+std::string age(const std::string& time,
+                std::chrono::system_clock::time_point now);
+
+/// Whether talk may have colours: standard error is a terminal, and NO_COLOR
+/// is not set.
+bool may_colour();
+
+/// A line for people on standard error.
+void say(const std::string& line);
+
+/// All of it on standard output, at once. Throws command_failed where that
+/// cannot be written.
+void print(const std::string& text);
+
+} // namespace greenroom::http::client

@@ -1,0 +1,110 @@
+// Reviews of what was checked in.
+#include "http/client/commands.hpp"
+
+#include "http/client/errors.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace greenroom::http::client {
+
+namespace {
+
+std::vector<column> review_columns() {
+  return {field_column("ID", "id"),
+          field_column("STATUS", "status"),
+          field_column("BRANCH", "branch"),
+          field_column("TARGET", "target"),
+          field_column("BY", "created_by"),
+          age_column("AGE", "created_at"),
+          field_column("REASON", "status_reason")};
+}
+
+asio::awaitable<int> list(invocation& now, const std::string& status) {
+  auto project = co_await choose_project(now.api, now.options.project);
+  auto target = "/projects/" + escaped(project) + "/reviews";
+  if (!status.empty())
+    target += "?status=" + escaped(status);
+  auto all = co_await get_all(now.api, std::move(target), "reviews");
+  now.show(all, review_columns());
+  co_return exit_code::done;
+}
+
+asio::awaitable<std::string> path_of(invocation& now, std::string id) {
+  auto project = co_await choose_project(now.api, now.options.project);
+  co_return "/projects/" + escaped(project) + "/reviews/" + escaped(id);
+}
+
+asio::awaitable<int> show(invocation& now, const std::string& id) {
+  auto path = co_await path_of(now, id);
+  auto one = co_await now.api.get(std::move(path));
+  now.show(one, review_columns());
+  co_return exit_code::done;
+}
+
+asio::awaitable<int> text(invocation& now, const std::string& id,
+                          const char* what) {
+  auto path = co_await path_of(now, id);
+  path += what;
+  auto all = co_await now.api.text(std::move(path));
+  print(all);
+  co_return exit_code::done;
+}
+
+asio::awaitable<int> decide(invocation& now, const std::string& id,
+                            const char* verb, json body) {
+  auto path = co_await path_of(now, id);
+  path += verb;
+  auto one = co_await now.api.post(std::move(path), std::move(body));
+  now.show(one, review_columns());
+  co_return exit_code::done;
+}
+
+} // namespace
+
+void add_review_commands(command_set& set) {
+  auto status = std::make_shared<std::string>();
+  auto* reviews =
+    set.add(set.root, "reviews", "Reviews of a project: list, diff, approve",
+            [status](auto& now) { return list(now, *status); });
+  reviews->add_option("--status", *status, "Only those of this status");
+
+  auto add = [&](const char* name, const char* help, auto run) {
+    auto id = std::make_shared<std::string>();
+    auto* made = set.add(*reviews, name, help,
+                         [id, run](invocation& now) { return run(now, *id); });
+    made->add_option("review", *id, "The review's id")->required();
+    return made;
+  };
+  add("show", "One review",
+      [](invocation& now, const std::string& id) { return show(now, id); });
+  add("diff", "What is reviewed", [](invocation& now, const std::string& id) {
+    return text(now, id, "/diff");
+  });
+  add("output", "What the review's command printed",
+      [](invocation& now, const std::string& id) {
+        return text(now, id, "/output");
+      });
+  auto merge = std::make_shared<bool>();
+  add("approve", "Approve it", [merge](invocation& now, const std::string& id) {
+    json body = json::object();
+    if (*merge)
+      body["merge"] = true;
+    return decide(now, id, "/approve", std::move(body));
+  })->add_flag("--merge", *merge, "And merge it");
+  add("merge", "Merge what is approved",
+      [](invocation& now, const std::string& id) {
+        return decide(now, id, "/merge", json::object());
+      });
+  auto comment = std::make_shared<std::string>();
+  add("reject", "Reject it", [comment](invocation& now, const std::string& id) {
+    json body = json::object();
+    if (!comment->empty())
+      body["comment"] = *comment;
+    return decide(now, id, "/reject", std::move(body));
+  })->add_option("-m,--comment", *comment, "Why");
+}
+
+} // namespace greenroom::http::client

@@ -1,0 +1,47 @@
+// Which session a command means.
+//
+// By its id, a prefix of it that no other has, or its branch. Without a word:
+// the one of the `.greenroom` file here or above, else the one on the branch of
+// the git checkout one stands in.
+#pragma once
+
+#include "http/client/api_client.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <nlohmann/json.hpp>
+
+#include <optional>
+#include <string>
+
+namespace greenroom::http::client {
+
+struct session_ref {
+  std::string project;
+  std::string id;
+
+  std::string path() const {
+    return "/projects/" + escaped(project) + "/sessions/" + escaped(id);
+  }
+};
+
+/// The one of `sessions` (the API's, newest first) that `word` means. Live ones
+/// come before those that are over. Throws usage_error where it means several.
+std::optional<session_ref> match_session(const json& sessions,
+                                         const std::string& word);
+
+/// Asks the server. `project` narrows it; may be empty. Throws usage_error,
+/// command_failed (not found) and what api_client throws.
+asio::awaitable<session_ref>
+choose_session(api_client& api, std::string project, std::string word);
+
+/// All pages of a list, `field` of each. Throws what api_client throws.
+asio::awaitable<json> get_all(api_client& api, std::string target,
+                              const char* field);
+
+/// The project that is meant where only one can be: `project`, else
+/// GREENROOM_PROJECT, else that of `.greenroom`, else the only one that the key
+/// sees. Throws usage_error naming the choice.
+asio::awaitable<std::string> choose_project(api_client& api,
+                                            std::string project);
+
+} // namespace greenroom::http::client

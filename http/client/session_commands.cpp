@@ -1,0 +1,306 @@
+// Making sessions, finding them, and ending them.
+#include "http/client/commands.hpp"
+
+#include "http/client/errors.hpp"
+#include "messages/ids.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+namespace greenroom::http::client {
+
+namespace {
+
+struct create_options {
+  std::string name;
+  std::string branch;
+  std::string from;
+  std::string expires_in;
+  std::string on_expire;
+  std::string slug;
+  unsigned preview_port = 0;
+  std::vector<std::string> labels;
+  bool use = false;
+};
+
+std::pair<std::string, std::string> split_label(const std::string& text) {
+  auto at = text.find('=');
+  if (at == 0 || at == std::string::npos)
+    throw usage_error("a label is NAME=VALUE, not \"" + text + '"');
+  return {text.substr(0, at), text.substr(at + 1)};
+}
+
+json create_body(const create_options& from) {
+  json body = json::object();
+  if (!from.branch.empty() && !from.name.empty())
+    throw usage_error("give the name of a new branch or --branch, not both");
+  if (!from.branch.empty())
+    body["branch"] = from.branch;
+  else
+    body["new_branch"] =
+      from.name.empty() ? "work-" + make_id().substr(0, 6) : from.name;
+  auto set = [&](const char* field, const std::string& value) {
+    if (!value.empty())
+      body[field] = value;
+  };
+  set("from_ref", from.from);
+  set("expires_in", from.expires_in);
+  set("on_expire", from.on_expire);
+  set("feature_slug", from.slug);
+  if (from.preview_port != 0)
+    body["preview_port"] = from.preview_port;
+  for (auto& label : from.labels) {
+    auto [name, value] = split_label(label);
+    body["labels"][name] = value;
+  }
+  return body;
+}
+
+void use(const invocation& now, const session_ref& session) {
+  save_directory_choice(
+    std::filesystem::current_path(),
+    {now.api.server().at.url(), session.project, session.id});
+  say("this directory stands for session " + session.id + " now (.greenroom)");
+}
+
+asio::awaitable<int> create(invocation& now, const create_options& options) {
+  auto body = create_body(options);
+  auto project = co_await choose_project(now.api, now.options.project);
+  auto target = "/projects/" + escaped(project) + "/sessions";
+  auto made = co_await now.api.post(std::move(target), std::move(body));
+  now.show(made, session_columns());
+  session_ref session{project, made.value("id", "")};
+  if (options.use)
+    use(now, session);
+  else if (now.options.how_to_print().format == output_format::as_table)
+    say("\nnext: greenroom exec " + session.id.substr(0, 6)
+        + " -- ls, or greenroom shell " + session.id.substr(0, 6));
+  co_return exit_code::done;
+}
+
+void add_create(command_set& set) {
+  auto options = std::make_shared<create_options>();
+  auto* made =
+    set.add(set.root, "create", "Create a session",
+            [options](invocation& now) { return create(now, *options); });
+  made->add_option("name", options->name,
+                   "The new branch; a name is made up where none is given");
+  made->add_option("--branch", options->branch,
+                   "A branch that is there already, instead of a new one");
+  made->add_option("--from", options->from,
+                   "Where the new branch begins: a branch, tag, commit or "
+                   "rescue ref; else the project's default branch");
+  made->add_option("--expires-in", options->expires_in,
+                   "When it ends by itself, e.g. 90m, 24h, 7d");
+  made
+    ->add_option("--on-expire", options->on_expire,
+                 "What becomes of the work then")
+    ->check(CLI::IsMember({"rescue", "checkin"}));
+  made->add_option("--slug", options->slug, "A name for the feature");
+  made
+    ->add_option("--preview-port", options->preview_port,
+                 "The port of the app that runs in it")
+    ->check(CLI::Range(1, 65535));
+  made->add_option("-l,--label", options->labels, "NAME=VALUE; may be repeated")
+    ->allow_extra_args(false);
+  made->add_flag("--use", options->use,
+                 "Let this directory stand for it: commands need no session");
+  made->footer("Example:\n  greenroom create fix-login --from main --use");
+}
+
+struct list_options {
+  bool all = false;
+  std::string status;
+  std::vector<std::string> labels;
+};
+
+asio::awaitable<int> list(invocation& now, const list_options& options) {
+  std::string target = "/sessions";
+  if (!now.options.project.empty())
+    target = "/projects/" + escaped(now.options.project) + target;
+  auto separator = '?';
+  auto narrow = [&](const char* name, const std::string& value) {
+    target += separator + std::string{name} + '=' + escaped(value);
+    separator = '&';
+  };
+  if (!options.status.empty())
+    narrow("status", options.status);
+  for (auto& label : options.labels)
+    narrow("label", label);
+  auto sessions = co_await get_all(now.api, std::move(target), "sessions");
+  if (!options.all && options.status.empty())
+    std::erase_if(sessions.get_ref<json::array_t&>(), [](const json& one) {
+      auto status = one.value("status", "");
+      return status != "creating" && status != "active"
+             && status != "checking_in";
+    });
+  now.show(sessions, session_columns());
+  co_return exit_code::done;
+}
+
+void add_list(command_set& set) {
+  auto options = std::make_shared<list_options>();
+  auto* made =
+    set.add(set.root, "list", "List the live sessions",
+            [options](invocation& now) { return list(now, *options); });
+  made->alias("ls");
+  made->add_flag("-a,--all", options->all, "Also those that are over");
+  made->add_option("--status", options->status, "Only those of this status");
+  made->add_option("-l,--label", options->labels, "Only those with NAME=VALUE")
+    ->allow_extra_args(false);
+}
+
+asio::awaitable<int> show(invocation& now, const std::string& word) {
+  auto session = co_await now.session(word);
+  auto one = co_await now.api.get(session.path());
+  if (now.options.how_to_print().format != output_format::as_table) {
+    now.show(one, {});
+    co_return exit_code::done;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (auto& [name, value] : one.items())
+    if (!value.is_null() && value != "" && value != json::object())
+      rows.push_back(
+        {name, value.is_string() ? value.get<std::string>() : value.dump()});
+  print(table(rows));
+  co_return exit_code::done;
+}
+
+asio::awaitable<int> extend(invocation& now, const std::string& word,
+                            const std::string& by) {
+  auto session = co_await now.session(word);
+  auto target = session.path() + "/extend";
+  json body{{"expires_in", by}};
+  auto one = co_await now.api.post(std::move(target), std::move(body));
+  now.show(one, session_columns());
+  co_return exit_code::done;
+}
+
+asio::awaitable<int> end(invocation& now, const std::string& word, bool force) {
+  auto session = co_await now.session(word);
+  now.confirm("Session " + session.id
+              + " ends without a check-in; its work is kept under rescue refs. "
+                "End it?");
+  json result;
+  if (force) {
+    std::string method = "DELETE";
+    json none;
+    result =
+      co_await now.api.call(std::move(method), session.path(), std::move(none));
+  } else {
+    auto target = session.path() + "/discard";
+    json body = json::object();
+    result = co_await now.api.post(std::move(target), std::move(body));
+  }
+  now.show(result,
+           {field_column("SESSION", "id"), field_column("STATUS", "status"),
+            field_column("MESSAGE", "message")});
+  for (auto& one : result.value("rescue_refs", json::array()))
+    say("kept: " + one.value("ref", "") + " (" + one.value("holds", "") + ')');
+  co_return exit_code::done;
+}
+
+struct wait_options {
+  std::string session;
+  std::string until = "ended";
+  std::string timeout = "30s";
+};
+
+asio::awaitable<int> wait(invocation& now, const wait_options& options) {
+  auto session = co_await now.session(options.session);
+  auto target = session.path() + "/wait?until=" + escaped(options.until)
+                + "&timeout=" + escaped(options.timeout);
+  auto result = co_await now.api.get(std::move(target));
+  auto met = result.value("reached", false);
+  if (now.options.how_to_print().format == output_format::as_json)
+    now.show(result, {});
+  else
+    say(met ? options.until : "not within " + options.timeout);
+  co_return met ? exit_code::done : exit_code::timed_out;
+}
+
+asio::awaitable<int> rescue(invocation& now, const std::string& word) {
+  auto session = co_await now.session(word);
+  auto one = co_await now.api.get(session.path());
+  auto how = now.options.how_to_print();
+  how.name_field = "ref";
+  print(shown(one.value("rescue_refs", json::array()),
+              {field_column("REF", "ref"), field_column("COMMIT", "commit"),
+               field_column("HOLDS", "holds")},
+              how));
+  say("\nwork on it again: greenroom create NAME --from REF");
+  co_return exit_code::done;
+}
+
+CLI::Option* add_session_word(CLI::App& to, std::string& word) {
+  return to.add_option("session", word,
+                       "Id, a prefix of it, or branch; else the one that this "
+                       "directory stands for");
+}
+
+} // namespace
+
+std::vector<column> session_columns() {
+  return {field_column("ID", "id"),
+          field_column("PROJECT", "project_id"),
+          field_column("BRANCH", "branch"),
+          field_column("STATUS", "status"),
+          field_column("EXECS", "running_execs"),
+          age_column("AGE", "created_at"),
+          age_column("EXPIRES", "expires_at"),
+          field_column("BY", "created_by")};
+}
+
+void add_session_commands(command_set& set) {
+  add_create(set);
+  add_list(set);
+  auto word = std::make_shared<std::string>();
+  auto* made = set.add(set.root, "show", "All about a session",
+                       [word](invocation& now) { return show(now, *word); });
+  add_session_word(*made, *word);
+
+  word = std::make_shared<std::string>();
+  made = set.add(set.root, "use", "Let this directory stand for a session",
+                 [word](invocation& now) -> asio::awaitable<int> {
+                   auto session = co_await now.session(*word);
+                   use(now, session);
+                   co_return exit_code::done;
+                 });
+  add_session_word(*made, *word)->required();
+
+  word = std::make_shared<std::string>();
+  auto by = std::make_shared<std::string>();
+  made = set.add(set.root, "extend", "Let a session end later",
+                 [=](auto& now) { return extend(now, *word, *by); });
+  made->add_option("session", *word, "Id, a prefix of it, or branch")
+    ->required();
+  made->add_option("duration", *by, "From now, e.g. 8h or 7d")->required();
+
+  word = std::make_shared<std::string>();
+  auto force = std::make_shared<bool>();
+  made = set.add(set.root, "end", "End a session without a check-in",
+                 [=](auto& now) { return end(now, *word, *force); });
+  add_session_word(*made, *word);
+  made->add_flag("--force", *force, "As an administrator, whoever made it");
+
+  auto waits = std::make_shared<wait_options>();
+  made = set.add(set.root, "wait", "Wait until something has happened",
+                 [waits](auto& now) { return wait(now, *waits); });
+  add_session_word(*made, waits->session);
+  made->add_option(
+    "--for", waits->until,
+    "exec:ID:exited, port:N, preview:ready, setup:done or ended");
+  made->add_option("--timeout", waits->timeout, "How long, at most 1h");
+  made->footer("Exit code 124: it did not happen in time.");
+
+  word = std::make_shared<std::string>();
+  made =
+    set.add(set.root, "rescue", "The refs that keep what a session left behind",
+            [word](auto& now) { return rescue(now, *word); });
+  add_session_word(*made, *word);
+}
+
+} // namespace greenroom::http::client

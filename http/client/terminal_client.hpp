@@ -1,0 +1,27 @@
+// This terminal as the terminal of an exec.
+#pragma once
+
+#include "http/client/session_choice.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace greenroom::http::client {
+
+struct terminal_size {
+  std::uint16_t rows = 24;
+  std::uint16_t cols = 80;
+};
+
+/// Of our own terminal; 24 by 80 where there is none.
+terminal_size own_size();
+
+/// Attaches until the exec ends, again where the connection breaks; returns its
+/// record. Standard input has to be a terminal: it is raw meanwhile, and as
+/// before afterwards. Throws command_failed and what api_client throws.
+asio::awaitable<json> attach(asio::io_context& io, api_client& api,
+                             session_ref session, std::string exec_id);
+
+} // namespace greenroom::http::client

@@ -1,0 +1,201 @@
+// The client's commands, as people and scripts use them: the program itself,
+// against a real node.
+#include "runtime/base/files.hpp"
+#include "runtime/base/run_command.hpp"
+#include "tests/api/demo.hpp"
+#include "tests/support/build_paths.hpp"
+#include "tests/support/cutting_proxy.hpp"
+#include "tests/support/sockets.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <vector>
+
+using namespace greenroom::test;
+using namespace greenroom;
+
+namespace {
+
+struct terminal_user {
+  explicit terminal_user(const node_process& node)
+    : terminal_user(node, node.port(), node.admin_key()) {}
+  terminal_user(const node_process&, std::uint16_t port, std::string key_used)
+    : url("http://127.0.0.1:" + std::to_string(port)),
+      key(std::move(key_used)) {}
+
+  command_result run(std::vector<std::string> words,
+                     const std::string& input = {}) const {
+    command what;
+    what.argv = {binary_dir() / "greenroom"};
+    what.argv.insert(what.argv.end(), words.begin(), words.end());
+    what.cwd = home.path();
+    what.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                "HOME=" + home.path().string(), "GREENROOM_URL=" + url};
+    if (!key.empty())
+      what.env.push_back("GREENROOM_KEY=" + key);
+    unique_fd in;
+    if (!input.empty()) {
+      std::ofstream{home.path() / "input"} << input;
+      in.reset(::open((home.path() / "input").c_str(), O_RDONLY | O_CLOEXEC));
+      what.stdin_fd = in.get();
+    }
+    return run_command(what);
+  }
+
+  // Must succeed.
+  std::string out(std::vector<std::string> words,
+                  const std::string& input = {}) const {
+    auto result = run(std::move(words), input);
+    INFO(result.out << result.err);
+    REQUIRE(result.exit_code == 0);
+    return result.out;
+  }
+
+  std::string url;
+  std::string key;
+  temp_dir home;
+};
+
+} // namespace
+
+TEST_CASE("a user goes from a session to its check-in by commands alone") {
+  node_process node;
+  terminal_user user{node};
+  auto id = user.out({"create", "fix", "-p", "demo", "--use", "-q"});
+  id.erase(id.find('\n'));
+  CHECK(user.out({"list"}).find(id) != std::string::npos);
+  CHECK(json::parse(user.out({"list", "--json=id,status"}))
+        == json::array({{{"id", id}, {"status", "active"}}}));
+  auto both =
+    user.run({"exec", "--", "sh", "-c", "echo a; echo b >&2; exit 7"});
+  CHECK(both.exit_code == 7);
+  CHECK(both.out == "a\n");
+  CHECK(both.err == "b\n");
+  CHECK(user.out({"exec", "-i", "fix", "--", "tr", "a-z", "A-Z"}, "words\n")
+        == "WORDS\n");
+  CHECK(user.run({"exec", "-c", "kill -9 $$"}).exit_code == 137);
+  CHECK(user.run({"exec", "--timeout", "100ms", "--", "sleep", "60"}).exit_code
+        == 124);
+  auto started = user.out({"exec", "-d", "-q", "-c", "sleep 60"});
+  started.erase(started.find('\n'));
+  CHECK(user.out({"ps", "-q"}) == started + '\n');
+  user.out({"kill", id.substr(0, 12), started});
+  CHECK(user.out({"logs", "--stream", "stdout"}).empty());
+  user.out({"exec", "-c", "echo new > new.txt"});
+  CHECK(user.out({"diff"}).find("+new") != std::string::npos);
+
+  // git finds its token in the clone, not in arguments.
+  user.out({"clone", "fix", "work"});
+  auto work = user.home.path() / "work";
+  CHECK(read_file(work / "README.md") == "# Demo\n");
+  run_git(work, {"commit", "--allow-empty", "-qm", "Empty"});
+
+  auto commit = user.out({"checkin", "--skip-review", "-q", "-m", "Add new"});
+  CHECK(commit == node.git({"rev-parse", "fix"}) + '\n');
+  CHECK(user.out({"list", "-q"}).empty());
+  CHECK(user.out({"show", "fix", "--json=status"}).find("ended")
+        != std::string::npos);
+}
+
+TEST_CASE("the client's commands of the README work as they are pasted") {
+  node_process node;
+  terminal_user user{node};
+  auto text = read_file(source_dir() / "README.md").value();
+  auto begin = text.find("greenroom create first-try");
+  REQUIRE(begin != std::string::npos);
+  auto script = text.substr(begin, text.find("```", begin) - begin);
+  // What is interactive has a test of its own.
+  auto shell = script.find("greenroom shell");
+  script.erase(shell, script.find('\n', shell) - shell);
+  script = "greenroom() { '" + (binary_dir() / "greenroom").string()
+           + "' --project demo \"$@\"; }\n" + script;
+  auto ran = run_command(
+    {.argv = {"bash", "-eu", "-c", script},
+     .cwd = user.home.path(),
+     .env = {"PATH=/usr/bin:/bin", "HOME=" + user.home.path().string(),
+             "GREENROOM_URL=" + user.url, "GREENROOM_KEY=" + user.key}});
+  INFO(ran.out << ran.err);
+  CHECK(ran.exit_code == 0);
+  CHECK(ran.out.find("hello\n") != std::string::npos);
+  CHECK(node.git({"show", "first-try:hello.txt"}) == "hello");
+}
+
+TEST_CASE("run makes a session, gives the command's exit code, and ends it") {
+  node_process node;
+  terminal_user user{node};
+  auto result =
+    user.run({"run", "-p", "demo", "--", "sh", "-c", "cat README.md; exit 3"});
+  CHECK(result.exit_code == 3);
+  CHECK(result.out == "# Demo\n");
+  CHECK(user.out({"list", "-q"}).empty());
+}
+
+TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
+  node_process node;
+  terminal_user user{node};
+  auto check = [&](const terminal_user& who, std::vector<std::string> words,
+                   int code, const std::string& part) {
+    auto result = who.run(std::move(words));
+    INFO(result.err);
+    CHECK(result.exit_code == code);
+    CHECK(result.out.empty());
+    CHECK(result.err.find(part) != std::string::npos);
+  };
+  check(user, {"exec", "none", "--", "ls"}, 3, "no session has an id");
+  check(user, {"exec", "none"}, 2, "give a command after --");
+  check(user, {"lst"}, 2, "there is no command \"lst\"");
+  check(user, {"create", "x", "--branch", "y", "-p", "demo"}, 2, "not both");
+  check(user, {"create", "x"}, 2, "--project");
+  check(user, {"create", "x", "-p", "none"}, 3, "project not found");
+  user.out({"create", "x", "-p", "demo"});
+  check(user, {"create", "x", "-p", "demo"}, 5, "exists");
+  check(user, {"end", "x"}, 2, "--yes");
+  user.out({"end", "x", "--yes"});
+  check(terminal_user{node, node.port(), "wrong"}, {"list"}, 4,
+        "GREENROOM_KEY");
+  check(terminal_user{node, unused_port(), "k"}, {"list"}, 69,
+        "cannot be reached");
+}
+
+TEST_CASE("a key is made, used from a login, and revoked by commands") {
+  node_process node;
+  terminal_user admin{node};
+  auto key = admin.out({"keys", "create", "bob", "--for-project", "demo"});
+  terminal_user bob{node, node.port(), ""};
+  CHECK(bob.run({"whoami"}).exit_code == 4);
+  bob.out({"login", bob.url, "--key-file", "-"}, key);
+  CHECK(bob.out({"whoami", "--json=name"}).find("bob") != std::string::npos);
+  auto keys = json::parse(admin.out({"keys", "-o", "json"}));
+  admin.out({"keys", "revoke", "-y", keys[0]["id"]});
+  CHECK(bob.run({"whoami"}).exit_code == 4);
+}
+
+TEST_CASE("a network that breaks every connection costs exec no byte") {
+  const auto runs = std::getenv("GREENROOM_SOAK") != nullptr ? 200 : 5;
+  node_process node;
+  session_user session{node, {{"new_branch", "cut"}}};
+  const std::string script = "i=0; while [ $i -lt 2000 ]; do echo out $i; "
+                             "[ $((i % 3)) = 0 ] && echo err $i >&2; "
+                             "i=$((i+1)); done; exit 9";
+  std::string out;
+  std::string err;
+  for (int i = 0; i < 2000; ++i) {
+    out += "out " + std::to_string(i) + '\n';
+    if (i % 3 == 0)
+      err += "err " + std::to_string(i) + '\n';
+  }
+  cutting_proxy network{node.port(), 500, 20'000, 4711};
+  terminal_user user{node, network.port(), node.admin_key()};
+  for (int i = 0; i < runs; ++i) {
+    auto result = user.run({"exec", session.id(), "-c", script});
+    INFO(i << ": " << result.err.substr(0, 300));
+    REQUIRE(result.exit_code == 9);
+    CHECK(result.out == out);
+    CHECK(result.err == err);
+  }
+  CHECK(network.cuts() > 0);
+}

@@ -1,0 +1,60 @@
+// Sessions by a word, and results as tables, JSON and names.
+#include "http/client/errors.hpp"
+#include "http/client/printing.hpp"
+#include "http/client/session_choice.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace greenroom::http::client;
+using namespace std::chrono_literals;
+
+namespace {
+
+json session(const char* id, const char* branch, const char* status) {
+  return {
+    {"id", id}, {"project_id", "demo"}, {"branch", branch}, {"status", status}};
+}
+
+} // namespace
+
+TEST_CASE("a session is meant by id, prefix or branch") {
+  auto all = json::array(
+    {session("abc1", "fix", "active"), session("abd2", "fix", "ended"),
+     session("xyz3", "other", "ended"), session("q", "twice", "active"),
+     session("r", "twice", "active")});
+  CHECK(match_session(all, "abc1")->id == "abc1");
+  CHECK(match_session(all, "fix")->id == "abc1"); // the live one
+  CHECK(match_session(all, "other")->id == "xyz3");
+  CHECK(match_session(all, "x")->id == "xyz3");
+  CHECK_FALSE(match_session(all, "none"));
+  CHECK_THROWS_WITH(match_session(all, "ab"), Catch::Contains("abd2"));
+  CHECK_THROWS_AS(match_session(all, "twice"), usage_error);
+}
+
+TEST_CASE("tables line up, and nothing is cut") {
+  CHECK(table({{"A", "LONGER"}, {"bcd", "e"}, {"ü", "f"}})
+        == "A    LONGER\nbcd  e\nü    f\n");
+  auto all = json::array({session("abc1", "fix", "active")});
+  all[0]["labels"] = nullptr;
+  std::vector<column> columns{field_column("ID", "id"),
+                              field_column("LABELS", "labels"),
+                              field_column("NONE", "none")};
+  printing how;
+  CHECK(shown(all, columns, how) == "ID    LABELS  NONE\nabc1  -       -\n");
+  how.format = output_format::as_names;
+  CHECK(shown(all, columns, how) == "abc1\n");
+  how.format = output_format::as_json;
+  how.fields = {"status", "none"};
+  CHECK(json::parse(shown(all, columns, how))
+        == json::array({{{"status", "active"}, {"none", nullptr}}}));
+  CHECK(json::parse(shown(all[0], columns, how)).is_object());
+}
+
+TEST_CASE("times are said as ages") {
+  auto now = std::chrono::system_clock::from_time_t(1'000'000'000);
+  CHECK(age("2001-09-09T01:46:40.000Z", now) == "0s");
+  CHECK(age("2001-09-09T01:41:40Z", now) == "5m");
+  CHECK(age("2001-09-08T01:46:40Z", now) == "24h");
+  CHECK(age("2001-09-09T03:46:40Z", now) == "in 2h");
+  CHECK(age("never", now) == "never");
+}
