@@ -12,7 +12,7 @@ constexpr std::array<std::string_view, event_kind_count> names{
   "exec.queued",     "exec.started",     "exec.output",      "exec.exited",
   "git.pushed",      "git.committed",    "preview.ready",    "preview.gone",
   "checkin.started", "checkin.finished", "review.queued",    "review.started",
-  "review.finished", "stream.gap",
+  "review.finished", "stream.gap",       "port.opened",      "port.closed",
 };
 
 bool parse_number(std::string_view text, std::uint64_t& out) noexcept {

@@ -34,9 +34,12 @@ enum class event_kind : std::uint8_t {
   review_started,
   review_finished,
   stream_gap,
+  // Timelines keep these numbers: what is new comes last.
+  port_opened,
+  port_closed,
 };
 
-inline constexpr std::size_t event_kind_count = 18;
+inline constexpr std::size_t event_kind_count = 20;
 
 /// The name on the wire: `session.created`.
 std::string_view to_string(event_kind kind) noexcept;

@@ -70,6 +70,10 @@ typename Inspector::result_type inspect(Inspector& f, listening_port& x) {
            x.exec_id);
 }
 
+/// Whether one of them is this port, where connect_port gets to it: it goes to
+/// 127.0.0.1 and ::1.
+bool is_served(const std::vector<listening_port>& ports, std::uint16_t port);
+
 // -- to a session -------------------------------------------------------------
 
 /// Connects to the port inside the session: to 127.0.0.1, then to ::1.
@@ -96,9 +100,13 @@ struct list_ports {};
 GREENROOM_INSPECT(list_ports)
 
 struct port_list {
-  std::vector<listening_port> ports; // by port, then address
+  std::vector<listening_port> ports;  // by port, then address
+  std::vector<listening_port> closed; // that were listened on before: the last
+                                      // of each port, at most max_closed_ports
 };
-GREENROOM_INSPECT(port_list, x.ports)
+GREENROOM_INSPECT(port_list, x.ports, x.closed)
+
+inline constexpr std::size_t max_closed_ports = 32;
 
 // -- from the runner link to a session ----------------------------------------
 

@@ -10,6 +10,8 @@ namespace {
 constexpr std::array<std::string_view, 7> session_names{
   "creating", "active",     "checking_in", "ended",
   "expired",  "terminated", "failed"};
+constexpr std::array<std::string_view, 3> access_names{"token", "key",
+                                                       "public"};
 constexpr std::array<std::string_view, 2> expiry_names{"rescue", "checkin"};
 constexpr std::array<std::string_view, 8> review_names{
   "queued", "running",  "approved", "rejected",
@@ -29,6 +31,14 @@ bool find(const std::array<std::string_view, N>& names, std::string_view text,
 }
 
 } // namespace
+
+std::string_view to_string(preview_access access) noexcept {
+  return access_names[static_cast<std::size_t>(access)];
+}
+
+bool parse(std::string_view text, preview_access& out) noexcept {
+  return find(access_names, text, out);
+}
 
 std::string_view to_string(session_status status) noexcept {
   return session_names[static_cast<std::size_t>(status)];

@@ -34,6 +34,30 @@ typename Inspector::result_type inspect(Inspector& f, review_rules& x) {
            x.required);
 }
 
+/// Who may see a port's preview.
+enum class preview_access : std::uint8_t {
+  token,       // a link's cookie, or an API key
+  key,         // an API key only
+  public_view, // anybody
+};
+
+/// "token", "key", "public".
+std::string_view to_string(preview_access access) noexcept;
+bool parse(std::string_view text, preview_access& out) noexcept;
+
+struct preview_rules {
+  preview_access access = preview_access::token; // of ports that say nothing
+  bool rewrite_origin = false; // apps see their own address as Origin
+  bool preflights = false;     // CORS preflights reach apps without access
+  friend bool operator==(const preview_rules&, const preview_rules&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, preview_rules& x) {
+  return f(caf::meta::type_name("preview_rules"), x.access, x.rewrite_origin,
+           x.preflights);
+}
+
 /// One upstream repository and the rules for sessions on it.
 struct project_record {
   std::string id;
@@ -44,6 +68,7 @@ struct project_record {
   string_map env;
   std::string setup; // empty: none
   review_rules review;
+  preview_rules preview;
   bool stopped = false; // admits no new sessions
   friend bool operator==(const project_record&,
                          const project_record&) = default;
@@ -53,7 +78,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, project_record& x) {
   return f(caf::meta::type_name("project_record"), x.id, x.repo,
            x.default_branch, x.protected_branches, x.max_active_sessions, x.env,
-           x.setup, x.review, x.stopped);
+           x.setup, x.review, x.preview, x.stopped);
 }
 
 // -- keys ---------------------------------------------------------------------

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,10 @@ struct node_context {
   std::uint64_t max_output = 1ULL << 30;
 
   // sessions
+  /// Where a session's port is seen; empty: nowhere. Unset: there are no
+  /// previews.
+  std::function<std::string(const std::string& session_id, std::uint16_t port)>
+    preview_url;
   millis max_lifetime = 30LL * 24 * 3600 * 1000;
 
   store_writer_actor store;

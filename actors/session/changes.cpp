@@ -39,7 +39,8 @@ session_actor_state::life_events(const effect::persist& change) {
     auto fields = event.kind == event_kind::review_queued
                       || event.kind == event_kind::review_finished
                     ? nlohmann::ordered_json::object()
-                    : session_json(change.next, machine_.running);
+                    : session_json(change.next, machine_.running,
+                                   preview_url_of(change.next));
     limit_rescue_refs(fields);
     for (auto& [key, value] : event.fields)
       std::visit([&](auto& x) { fields[key] = x; }, value);

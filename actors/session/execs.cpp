@@ -154,7 +154,7 @@ void session_actor_state::on_runner_down(const std::string& reason) {
   auto failed = std::exchange(starting_, false);
   runner_ = runner_state::absent;
   stopped_ = machine_.at == session::step::stopping;
-  ports_.clear();
+  on_ports({});
   std::vector<std::string> sent;
   for (auto& [exec_id, exec] : live_)
     if (exec.spawn_sent && !exec.end)

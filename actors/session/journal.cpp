@@ -199,7 +199,8 @@ void session_actor_state::unwatch(const caf::actor_addr& watcher) {
 
 session_view session_actor_state::view() {
   if (view_.empty())
-    view_ = shared_text{to_text(session_json(record(), machine_.running))};
+    view_ = shared_text{to_text(
+      session_json(record(), machine_.running, preview_url_of(record())))};
   return {view_};
 }
 

@@ -88,6 +88,9 @@ session::past session_actor_state::read_past() {
       read_entry(result, entry);
   }
   read_files(result);
+  if (!is_live(record().status))
+    ports_.clear();
+  result.listens = !ports_.empty();
   result.checkout =
     std::filesystem::exists(std::filesystem::symlink_status(dir_ / "checkout"));
   result.setup_known = result.execs.contains(session::setup_exec)
@@ -101,6 +104,10 @@ void session_actor_state::read_entry(session::past& result,
   switch (entry.kind) {
     case event_kind::session_ended:
       ended_published_ = true;
+      return;
+    case event_kind::port_opened:
+    case event_kind::port_closed:
+      recover_port(entry);
       return;
     case event_kind::git_pushed:
     case event_kind::git_committed: {

@@ -78,7 +78,9 @@ session_core::behavior_type session_actor_state::make_behavior() {
     [this](const signal_exec& x) { return take(x); },
     // -- the ports that they listen on
     [this](const connect_port& x) { return take(x); },
-    [this](const list_ports&) { return port_list{ports_}; },
+    [this](const list_ports&) {
+      return port_list{ports_, closed_ports_};
+    },
     // -- git in it
     [this](const rotate_token& x) { return take(x); },
     [this](const open_transfer& x) { return take(x); },
@@ -107,7 +109,7 @@ session_core::behavior_type session_actor_state::make_behavior() {
       on_ended(x.exec_id, x.records, std::move(x.outcome));
     },
     [this](const input_written& x) { on_written(x); },
-    [this](ports_changed& x) { ports_ = std::move(x.ports); },
+    [this](ports_changed& x) { on_ports(std::move(x.ports)); },
     [this](const port_connected& x) { on_connected(x); },
     // -- what it says to itself
     [this](const wait_over& x) { give_up_waiting(x.ticket); },

@@ -17,6 +17,7 @@
 //   output.cpp            what commands print
 //   replies.cpp           who waits for an exec, and what they get to see
 //   journal.cpp           timeline and watchers
+//   ports.cpp             the ports that commands listen on
 //   revival.cpp           from store and timeline to a state that is whole
 //
 // Owner: the session supervisor. Every session of the store that is live has
@@ -255,6 +256,12 @@ private:
   session_view view();
   void try_backlog();
 
+  // ports.cpp
+  std::string preview_url_of(const session_record& record) const;
+  void on_ports(std::vector<listening_port> now);
+  void recover_port(const timeline_entry& entry);
+  void remember_closed(const listening_port& port);
+
   // revival.cpp
   void revive();
   void recover_events();
@@ -293,6 +300,7 @@ private:
   runner_state runner_ = runner_state::absent;
   bool starting_ = false;             // the runner was asked for to be started
   std::vector<listening_port> ports_; // as the runner says
+  std::vector<listening_port> closed_ports_; // oldest first
   bool stopped_ = false; // nothing runs any more; the machine is yet to hear
   std::optional<exec_index> archive_;
   std::unordered_map<std::string, exec_place> places_; // of execs at hand

@@ -59,7 +59,7 @@ private:
     }
     auto list = nlohmann::ordered_json::array();
     for (auto& entry : found_)
-      list.push_back(session_json(entry.session, entry.running_execs));
+      list.push_back(shown_session(*ex_, entry.session, entry.running_execs));
     // A place in this order is one in each project's, whose cursors are made
     // so.
     std::string next;

@@ -5,6 +5,7 @@
 #include "http/proxy/target.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/api_json/records.hpp"
 #include "runtime/base/durations.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
@@ -126,26 +127,23 @@ std::string list_json(std::string_view name, std::string_view list,
   return result;
 }
 
-std::string with_preview_url(const exchange& ex, std::string_view session) {
-  std::string result{session};
-  constexpr std::string_view empty = R"("preview_url":"")";
-  constexpr std::string_view port_field = R"("preview_port":)";
-  constexpr std::string_view id_field = R"("id":")";
-  constexpr std::size_t id_size = 20;
-  auto place = result.find(empty);
-  auto port_at = result.find(port_field);
-  auto id_at = result.find(id_field);
-  auto over = result.find(R"("ended_at":)") != std::string::npos;
-  if (over || place == std::string::npos || port_at == std::string::npos
-      || id_at == std::string::npos)
-    return result;
+std::uint16_t read_port(std::string_view text) {
   std::uint16_t port = 0;
-  auto* digits = result.data() + port_at + port_field.size();
-  std::from_chars(digits, result.data() + result.size(), port);
-  auto id = result.substr(id_at + id_field.size(), id_size);
-  result.insert(place + empty.size() - 1,
-                proxy::preview_url(ex.env.options, id, port));
-  return result;
+  auto end = text.data() + text.size();
+  auto [stop, error] = std::from_chars(text.data(), end, port);
+  if (error != std::errc{} || stop != end || port == 0)
+    refuse("a port is a number from 1 to 65535");
+  return port;
+}
+
+nlohmann::ordered_json shown_session(const exchange& ex,
+                                     const session_record& session,
+                                     std::size_t running_execs) {
+  auto url =
+    session.ended_at != 0
+      ? std::string{}
+      : proxy::preview_url(ex.env.options, session.id, session.preview_port);
+  return session_json(session, running_execs, url);
 }
 
 } // namespace greenroom::http::handlers

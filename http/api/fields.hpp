@@ -28,12 +28,16 @@ greenroom::list_sessions read_listing(const query_params& query);
 /// `types` and `exec_id`.
 event_filter read_filter(const query_params& query);
 
+/// 1 to 65535.
+std::uint16_t read_port(std::string_view text);
+
 /// A signal by its name, with or without SIG, or by its number.
 std::int32_t read_signal(const nlohmann::json* value);
 
-/// A session's JSON with its preview_url, where previews are served and it is
-/// not over.
-std::string with_preview_url(const exchange& ex, std::string_view session);
+/// A session's JSON, from its record.
+nlohmann::ordered_json shown_session(const exchange& ex,
+                                     const session_record& session,
+                                     std::size_t running_execs);
 
 /// Answers with text that is no JSON: a diff.
 void send_text(const exchange_ptr& ex, std::string_view text);

@@ -8,15 +8,19 @@
 #include "http/proxy/headers.hpp"
 #include "http/proxy/preview_settings.hpp"
 #include "http/proxy/target.hpp"
+#include "http/streams/file_readers.hpp"
 #include "http/streams/port_tunnel.hpp"
 #include "messages/ids.hpp"
+#include "runtime/api_json/records.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/timestamps.hpp"
 
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <charconv>
+#include <system_error>
 
 namespace greenroom::http::handlers {
 
@@ -32,47 +36,37 @@ constexpr millis default_link = 24LL * 60 * 60 * 1000;
 constexpr millis connect_slack = 1'500;
 
 std::uint16_t port_of(const exchange& ex) {
-  auto& text = ex.params[2];
-  std::uint16_t port = 0;
-  auto end = text.data() + text.size();
-  auto [stop, error] = std::from_chars(text.data(), end, port);
-  if (error != std::errc{} || stop != end || port == 0)
-    throw refused(errc::bad_request, "a port is a number from 1 to 65535");
-  return port;
+  return read_port(ex.params[2]);
 }
 
-ordered_json port_json(const exchange& ex, const listening_port& port) {
+ordered_json port_json(const exchange& ex, const listening_port& port,
+                       preview_access of_project) {
   auto settings = ex.env.previews.of(ex.session_id(), port.port);
-  ordered_json out;
-  out["port"] = port.port;
-  out["address"] = port.address;
-  out["process"] = port.process;
-  out["exec_id"] = nullptr;
-  if (!port.exec_id.empty())
-    out["exec_id"] = port.exec_id;
-  out["access"] = proxy::to_string(settings.access);
+  auto out = greenroom::port_json(port);
+  out["access"] = to_string(settings.access.value_or(of_project));
   out["label"] = settings.label;
   out["url"] = proxy::preview_url(ex.env.options, ex.session_id(), port.port);
   return out;
 }
 
-proxy::port_settings read_settings(const exchange& ex, std::uint16_t port) {
-  auto result = ex.env.previews.of(ex.session_id(), port);
+/// What a PUT changes.
+struct settings_change {
+  std::optional<preview_access> access;
+  std::optional<std::string> label;
+};
+
+settings_change read_settings(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
+  settings_change result;
   auto access = fields.text("access");
-  auto label = fields.text("label");
+  result.label = fields.text("label");
   fields.done();
-  if (access) {
-    auto known = proxy::preview_access_from(*access);
-    if (!known)
-      throw refused(errc::bad_request, "access must be token, key or public");
-    result.access = *known;
-  }
-  if (label && label->size() > max_label)
+  if (access && !parse(*access, result.access.emplace()))
+    throw refused(errc::bad_request, "access must be token, key or public");
+  if (result.label && result.label->size() > max_label)
     throw refused(errc::bad_request, "label cannot be longer than "
                                        + std::to_string(max_label) + " bytes");
-  result.label = label.value_or(result.label);
   return result;
 }
 
@@ -120,31 +114,78 @@ void with_live_session(const exchange_ptr& ex, F f) {
     });
 }
 
+/// Calls `f` with the rules of the session's project.
+template <class F>
+void with_rules(const exchange_ptr& ex, F f) {
+  ask<project_record>(
+    ex, ex->env.directory, ex->env.options.look_up,
+    greenroom::get_project{ex->project_id()},
+    [f = std::move(f)](const project_record& found) { f(found.preview); });
+}
+
+/// Runs `work` where one may wait for the disk, then `f` with what it returned.
+template <class Work, class F>
+void with_disk(const exchange_ptr& ex, Work work, F f) {
+  using result = std::invoke_result_t<Work&>;
+  read_elsewhere(
+    ex->env, std::move(work),
+    [ex, f = std::move(f)](result made, const std::exception_ptr& failure) {
+      answering(ex, [&] {
+        if (!failure)
+          return f(std::move(made));
+        try {
+          std::rethrow_exception(failure);
+        } catch (const std::system_error& e) {
+          spdlog::error("previews of session {}: {}", ex->session_id(),
+                        e.what());
+          throw refused(errc::unavailable,
+                        "the settings of previews cannot be read or written, "
+                        "is the server's disk full?");
+        }
+      });
+    });
+}
+
 } // namespace
 
 void list_ports(const exchange_ptr& ex) {
   read_in_session<port_list>(
     ex, ex->env.options.look_up, greenroom::list_ports{},
     [ex](const port_list& found) {
-      auto list = ordered_json::array();
-      for (auto& port : found.ports)
-        list.push_back(port_json(*ex, port));
-      ex->reply(200, ordered_json{{"ports", list}}.dump());
+      with_rules(ex, [ex, found](const preview_rules& rules) {
+        auto load = [&all = ex->env.previews, id = ex->session_id()] {
+          all.load(id);
+          return true;
+        };
+        with_disk(ex, load, [ex, found, rules](bool) {
+          auto list = ordered_json::array();
+          for (auto& port : found.ports)
+            list.push_back(port_json(*ex, port, rules.access));
+          ex->reply(200, ordered_json{{"ports", list}}.dump());
+        });
+      });
     });
 }
 
 void set_port(const exchange_ptr& ex) {
   auto port = port_of(*ex);
-  auto settings = read_settings(*ex, port);
-  with_live_session(ex, [ex, port, settings] {
-    ex->env.previews.set(ex->session_id(), port, settings);
-    ex->reply(200,
-              ordered_json{{"port", port},
-                           {"access", proxy::to_string(settings.access)},
-                           {"label", settings.label},
-                           {"url", proxy::preview_url(ex->env.options,
-                                                      ex->session_id(), port)}}
-                .dump());
+  auto change = read_settings(*ex);
+  with_live_session(ex, [ex, port, change] {
+    with_rules(ex, [ex, port, change](const preview_rules& rules) {
+      auto write = [&all = ex->env.previews, id = ex->session_id(), port,
+                    change] {
+        return all.change(id, port, change.access, change.label);
+      };
+      with_disk(ex, write, [ex, port, rules](const proxy::port_settings& now) {
+        auto url = proxy::preview_url(ex->env.options, ex->session_id(), port);
+        auto access = now.access.value_or(rules.access);
+        ex->reply(200, ordered_json{{"port", port},
+                                    {"access", to_string(access)},
+                                    {"label", now.label},
+                                    {"url", url}}
+                         .dump());
+      });
+    });
   });
 }
 
@@ -163,11 +204,22 @@ void create_port_link(const exchange_ptr& ex) {
     auto now = now_ms();
     proxy::preview_link link{make_id(), port, sha256_hex(token), ex->key->id,
                              now + lasts};
-    ex->env.previews.add_link(ex->session_id(), link, now);
-    ex->reply(201, ordered_json{{"id", link.id},
-                                {"url", link_url(*ex, port, path, token)},
-                                {"expires_at", format_rfc3339(link.expires_at)}}
-                     .dump());
+    auto write = [&all = ex->env.previews, id = ex->session_id(), link, now] {
+      all.add_link(id, link, now);
+      return true;
+    };
+    with_disk(ex, write, [ex, path, token, link](bool) {
+      // What is kept for a repetition holds no secret.
+      ordered_json kept{{"id", link.id},
+                        {"url", nullptr},
+                        {"expires_at", format_rfc3339(link.expires_at)}};
+      ex->kept_data = kept.dump();
+      ex->reply(201,
+                ordered_json{{"id", link.id},
+                             {"url", link_url(*ex, link.port, path, token)},
+                             {"expires_at", format_rfc3339(link.expires_at)}}
+                  .dump());
+    });
   });
 }
 
@@ -175,9 +227,16 @@ void delete_port_link(const exchange_ptr& ex) {
   auto port = port_of(*ex);
   with_live_session(ex, [ex, port] {
     auto& id = ex->params[3];
-    if (!is_id(id) || !ex->env.previews.remove_link(ex->session_id(), port, id))
+    if (!is_id(id))
       throw refused(errc::not_found, "link not found");
-    ex->reply(200, ordered_json{{"id", id}, {"status", "revoked"}}.dump());
+    auto remove = [&all = ex->env.previews, of = ex->session_id(), port, id] {
+      return all.remove_link(of, port, id);
+    };
+    with_disk(ex, remove, [ex, id](bool found) {
+      if (!found)
+        throw refused(errc::not_found, "link not found");
+      ex->reply(200, ordered_json{{"id", id}, {"status", "revoked"}}.dump());
+    });
   });
 }
 

@@ -4,7 +4,6 @@
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/git/clone_url.hpp"
-#include "http/proxy/target.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
 #include "runtime/git/common/refs.hpp"
@@ -99,15 +98,6 @@ std::string for_shell(std::string_view text) {
   for (auto c : text)
     result += c == '\'' ? std::string{"'\\''"} : std::string{c};
   return result + '\'';
-}
-
-ordered_json shown_session(const exchange& ex, const session_record& session,
-                           std::size_t running_execs) {
-  auto result = session_json(session, running_execs);
-  if (session.ended_at == 0)
-    result["preview_url"] =
-      proxy::preview_url(ex.env.options, session.id, session.preview_port);
-  return result;
 }
 
 /// A session as its creation answers it, with the fields of that moment. One
@@ -231,9 +221,7 @@ void create_session(const exchange_ptr& ex) {
 void get_session(const exchange_ptr& ex) {
   read_in_session<session_view>(
     ex, ex->env.options.look_up, greenroom::get_session{},
-    [ex](const session_view& view) {
-      ex->reply(200, with_preview_url(*ex, view.json.view()));
-    });
+    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
 }
 
 void extend_session(const exchange_ptr& ex) {
@@ -244,9 +232,8 @@ void extend_session(const exchange_ptr& ex) {
   greenroom::extend_session what{
     read_expiry(text.value_or(""), ex->env.options.max_expiry)};
   change_in_session<session_view>(
-    ex, ex->env.options.ordinary, what, [ex](const session_view& view) {
-      ex->reply(200, with_preview_url(*ex, view.json.view()));
-    });
+    ex, ex->env.options.ordinary, what,
+    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
 }
 
 void checkin_session(const exchange_ptr& ex) {

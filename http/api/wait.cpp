@@ -1,9 +1,11 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/edge/ask.hpp"
-#include "http/edge/exec_watch.hpp"
+#include "http/edge/session_watch.hpp"
 #include "http/streams/response_registry.hpp"
 #include "messages/ids.hpp"
+#include "messages/ports.hpp"
+#include "runtime/api_json/records.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/durations.hpp"
 
@@ -25,29 +27,40 @@ constexpr millis max_timeout = 3 * 60'000;
 
 struct wait_request {
   std::string until;
-  std::string exec_id; // empty: until the session's end
+  std::string exec_id;    // empty: for no exec
+  std::uint16_t port = 0; // 0: for none, or the preview's, which is yet to be
+                          // looked up. Without either: for the session's end
   millis timeout = default_timeout;
 };
+
+constexpr std::string_view preview_ready = "preview:ready";
+
+/// What is left of `text` between the two, or nullopt.
+std::optional<std::string_view>
+between(std::string_view start, std::string_view text, std::string_view end) {
+  if (text.size() <= start.size() + end.size() || !text.starts_with(start)
+      || !text.ends_with(end))
+    return std::nullopt;
+  return text.substr(start.size(), text.size() - start.size() - end.size());
+}
+
+void read_until(std::string_view until, wait_request& to) {
+  if (auto exec = between("exec:", until, ":exited")) {
+    if (!is_exec_id(*exec))
+      throw refused(errc::not_found, "exec not found");
+    to.exec_id = *exec;
+  } else if (auto port = between("port:", until, "")) {
+    to.port = read_port(*port);
+  } else if (until != "ended" && until != preview_ready) {
+    refuse("until must be exec:EID:exited, port:N, preview:ready or ended");
+  }
+}
 
 wait_request read_wait(const exchange& ex) {
   query_params query{ex.in.query};
   wait_request result;
   result.until = query.text("until");
-  std::string_view until = result.until;
-  constexpr std::string_view exec = "exec:";
-  constexpr std::string_view exited = ":exited";
-  if (until == "preview:ready")
-    refuse("until=preview:ready is not served by this version");
-  if (until.starts_with(exec) && until.ends_with(exited)
-      && until.size() > exec.size() + exited.size()) {
-    until.remove_prefix(exec.size());
-    until.remove_suffix(exited.size());
-    if (!is_exec_id(until))
-      throw refused(errc::not_found, "exec not found");
-    result.exec_id = until;
-  } else if (until != "ended") {
-    refuse("until must be exec:EID:exited or ended");
-  }
+  read_until(result.until, result);
   if (auto text = query.get("timeout")) {
     auto length = parse_duration(*text);
     if (!length)
@@ -61,7 +74,7 @@ wait_request read_wait(const exchange& ex) {
 
 /// A request that waits, until the watch says over or late.
 class waiting final : public long_response,
-                      public exec_watch_listener,
+                      public session_watch_listener,
                       public std::enable_shared_from_this<waiting> {
 public:
   waiting(exchange_ptr ex, wait_request what)
@@ -72,15 +85,16 @@ public:
     env_.streams.add(shared_from_this());
     if (!ex_)
       return;
-    exec_watch_task task{ex_->project_id(),
-                         ex_->session_id(),
-                         what_.exec_id,
-                         session,
-                         env_.directory,
-                         env_.options.look_up,
-                         std::chrono::milliseconds{what_.timeout}};
-    bell_ = env_.system.spawn<exec_watch>(env_.life, weak_from_this(),
-                                          std::move(task));
+    session_watch_task task{ex_->project_id(),
+                            ex_->session_id(),
+                            what_.exec_id,
+                            what_.port,
+                            session,
+                            env_.directory,
+                            env_.options.look_up,
+                            std::chrono::milliseconds{what_.timeout}};
+    bell_ = env_.system.spawn<session_watch>(env_.life, weak_from_this(),
+                                             std::move(task));
   }
 
   void close() override {
@@ -112,24 +126,41 @@ private:
       return;
     auto ex = ex_;
     done();
-    auto tell = [ex, reached, until = what_.until](const char* name,
-                                                   std::string_view json) {
-      auto result =
-        nlohmann::ordered_json{{"until", until}, {"reached", reached}}.dump();
-      result.pop_back();
-      result += ",\"" + std::string{name} + "\":" + std::string{json} + '}';
-      ex->reply(200, result);
-    };
     ex->start_over();
     auto timeout = env_.options.look_up;
-    if (what_.exec_id.empty())
+    if (what_.port != 0)
+      read_in_session<port_list>(ex, timeout, greenroom::list_ports{},
+                                 [ex, what = what_](const port_list& found) {
+                                   // A session that has ended listens on none.
+                                   auto list = nlohmann::ordered_json::array();
+                                   for (auto& port : found.ports)
+                                     list.push_back(port_json(port));
+                                   // A session that has ended listens on none.
+                                   tell(*ex, what.until,
+                                        is_served(found.ports, what.port),
+                                        "ports", list.dump());
+                                 });
+    else if (what_.exec_id.empty())
       read_in_session<session_view>(
         ex, timeout, greenroom::get_session{},
-        [tell](const session_view& v) { tell("session", v.json.view()); });
+        [ex, reached, until = what_.until](const session_view& v) {
+          tell(*ex, until, reached, "session", v.json.view());
+        });
     else
       read_in_session<exec_view>(
         ex, timeout, greenroom::get_exec{what_.exec_id},
-        [tell](const exec_view& v) { tell("exec", v.json.view()); });
+        [ex, reached, until = what_.until](const exec_view& v) {
+          tell(*ex, until, reached, "exec", v.json.view());
+        });
+  }
+
+  static void tell(exchange& ex, const std::string& until, bool reached,
+                   const char* name, std::string_view json) {
+    auto result =
+      nlohmann::ordered_json{{"until", until}, {"reached", reached}}.dump();
+    result.pop_back();
+    result += ",\"" + std::string{name} + "\":" + std::string{json} + '}';
+    ex.reply(200, result);
   }
 
   void done() {
@@ -148,7 +179,7 @@ private:
   const std::uint64_t connection_id_;
   const wait_request what_;
   exchange_ptr ex_; // null: over
-  exec_watch_actor bell_;
+  session_watch_actor bell_;
 };
 
 } // namespace
@@ -156,9 +187,20 @@ private:
 void wait_for_event(const exchange_ptr& ex) {
   auto what = read_wait(*ex);
   ex->env.streams.admit(ex->key->id);
-  with_session(ex, [ex, what](const session_actor& session) {
-    std::make_shared<waiting>(ex, what)->begin(session);
-  });
+  if (what.until != preview_ready) {
+    with_session(ex, [ex, what](const session_actor& session) {
+      std::make_shared<waiting>(ex, what)->begin(session);
+    });
+    return;
+  }
+  read_in_session<session_view>(
+    ex, ex->env.options.look_up, greenroom::get_session{},
+    [ex, what](const session_view& view) mutable {
+      what.port = nlohmann::json::parse(view.json.view()).at("preview_port");
+      with_session(ex, [ex, what](const session_actor& session) {
+        std::make_shared<waiting>(ex, what)->begin(session);
+      });
+    });
 }
 
 } // namespace greenroom::http::handlers

@@ -1,14 +1,12 @@
 #include "http/git/client_connection.hpp"
 
 #include "http/base/parse.hpp"
-#include "http/base/reply.hpp"
 #include "http/git/answer_head.hpp"
 #include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
 
 #include <spdlog/spdlog.h>
 
-#include <exception>
 #include <utility>
 
 namespace greenroom::http::git_http {
@@ -20,39 +18,6 @@ constexpr std::uint64_t max_wishes = std::uint64_t{32} << 20;
 
 /// The commands of a push, on top of its pack.
 constexpr std::uint64_t push_extra = std::uint64_t{1} << 20;
-
-/// Where a request is cut short it is with one of these.
-struct error_reply {
-  int status = 500;
-  std::string sentence;
-};
-
-error_reply verdict_on(const std::exception_ptr& fault) {
-  try {
-    std::rethrow_exception(fault);
-  } catch (const refused& e) {
-    return {status_of(e.code()), e.what()};
-  } catch (const wire::bad_message& e) {
-    return {e.status(), e.what()};
-  } catch (const bad_packet& e) {
-    return {400, e.what()};
-  } catch (const std::exception& e) {
-    spdlog::error("git over HTTP: {}", e.what());
-    return {500, "internal error"};
-  }
-}
-
-/// The path without what follows it, where secrets could be.
-std::string loggable(std::string_view target) {
-  if (!target.starts_with('/'))
-    return "-";
-  auto path = target.substr(0, target.find('?'));
-  std::string result{path.substr(0, 256)};
-  for (auto& c : result)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '?';
-  return result;
-}
 
 void check_method(const wire::message_head& head, const git_route& route) {
   auto wanted = route.advertise ? "GET" : "POST";
@@ -102,64 +67,17 @@ void client_connection::stop() {
 
 asio::awaitable<void>
 client_connection::run(std::shared_ptr<client_connection> self) {
-  try {
-    co_await self->converse();
-  } catch (const wire::lost&) {
-    // There is nobody to tell.
-  } catch (const std::exception& e) {
-    spdlog::error("git over HTTP: {}", e.what());
-  }
-  self->client_.close();
+  auto& options = self->around_->options;
+  conversation how{"git over HTTP", options.git_timeout,
+                   options.git_head_timeout, self->around_->stopping};
+  co_await converse(self->client_, *self, how);
 }
 
-asio::awaitable<void> client_connection::converse() {
-  auto& options = around_->options;
-  for (;;) {
-    auto more = false;
-    std::exception_ptr fault;
-    try {
-      more = co_await client_.read_head(options.git_timeout,
-                                        options.git_head_timeout);
-    } catch (const wire::bad_message&) {
-      fault = std::current_exception();
-    }
-    if (!more && !fault)
-      co_return;
-    const auto since = wire::server_connection::clock::now();
-    auto sent = client_.head().headers.get("X-Request-Id");
-    request_id_ = is_sane_request_id(sent)
-                    ? std::string{sent}
-                    : id_ + '-' + std::to_string(requests_++);
-    if (fault) {
-      auto why = verdict_on(fault);
-      co_await refuse(why.status, why.sentence);
-    } else {
-      co_await answer();
-    }
-    log_request(since);
-    if (!client_.reusable() || around_->stopping)
-      break;
-  }
-  co_await client_.linger();
-}
-
-asio::awaitable<void> client_connection::answer() {
-  std::exception_ptr fault;
-  try {
-    co_await serve();
-  } catch (const wire::lost&) {
-    client_.close();
-  } catch (...) {
-    fault = std::current_exception();
-  }
-  if (!fault)
-    co_return;
-  auto why = verdict_on(fault);
-  // What has begun cannot be taken back, only cut short.
-  if (client_.status() != 0)
-    client_.close();
-  else
-    co_await refuse(why.status, why.sentence);
+void client_connection::begin() {
+  auto sent = client_.head().headers.get("X-Request-Id");
+  request_id_ = is_sane_request_id(sent)
+                  ? std::string{sent}
+                  : id_ + '-' + std::to_string(requests_++);
 }
 
 asio::awaitable<void> client_connection::serve() {
@@ -290,15 +208,14 @@ asio::awaitable<void> client_connection::refuse(int status,
   co_await client_.reply(head, text, around_->options.git_timeout);
 }
 
-void client_connection::log_request(
-  wire::server_connection::clock::time_point since) {
-  auto taken = std::chrono::duration<double, std::milli>(
-    wire::server_connection::clock::now() - since);
+void client_connection::done(clock::time_point since) {
+  auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);
   auto& head = client_.head();
   around_->log->info("{} {} {} {:.1f} ms in={} out={} request={}",
                      head.method.empty() ? "-" : head.method,
-                     loggable(head.target), client_.status(), taken.count(),
-                     client_.received(), client_.sent(), request_id_);
+                     loggable_path(head.target), client_.status(),
+                     taken.count(), client_.received(), client_.sent(),
+                     request_id_);
 }
 
 } // namespace greenroom::http::git_http

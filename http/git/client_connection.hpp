@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/base/asio.hpp"
+#include "http/edge/conversation.hpp"
 #include "http/git/transfer.hpp"
 #include "http/wire/server_connection.hpp"
 
@@ -17,7 +18,7 @@
 
 namespace greenroom::http::git_http {
 
-class client_connection {
+class client_connection final : private request_server {
 public:
   /// Throws std::system_error.
   client_connection(std::shared_ptr<git_context> around, unique_fd socket,
@@ -36,9 +37,10 @@ public:
   void stop();
 
 private:
-  asio::awaitable<void> converse();
-  asio::awaitable<void> answer();
-  asio::awaitable<void> serve();
+  void begin() override;
+  asio::awaitable<void> serve() override;
+  asio::awaitable<void> refuse(int status, std::string_view sentence) override;
+  void done(clock::time_point since) override;
   asio::awaitable<void> serve_route(const git_route& route);
   asio::awaitable<std::optional<authorized_session>>
   enter(const git_route& route, token_revocation& watch,
@@ -49,8 +51,6 @@ private:
                                     const push_request& push,
                                     std::string_view why);
   asio::awaitable<void> transmit(transfer_plan plan, token_revocation& watch);
-  asio::awaitable<void> refuse(int status, std::string_view sentence);
-  void log_request(wire::server_connection::clock::time_point since);
 
   std::shared_ptr<git_context> around_;
   wire::server_connection client_;

@@ -1,6 +1,7 @@
 #include "http/git/listener.hpp"
 
 #include "http/base/asio.hpp"
+#include "http/edge/conversation.hpp"
 #include "http/git/client_connection.hpp"
 #include "http/wire/acceptor.hpp"
 #include "messages/ids.hpp"
@@ -9,7 +10,6 @@
 #include <spdlog/spdlog.h>
 
 #include <pthread.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <csignal>
@@ -27,17 +27,8 @@ constexpr std::size_t max_pending = 4096;
 /// How often deadlines are looked at.
 constexpr std::chrono::milliseconds watch_period{100};
 
-void turn_away(const unique_fd& socket) {
-  constexpr std::string_view why =
-    "greenroom: too many connections by git are open, try again\n";
-  auto answer = "HTTP/1.1 503 Service Unavailable\r\n"
-                "Content-Type: text/plain; charset=utf-8\r\n"
-                "Retry-After: 1\r\nConnection: close\r\nContent-Length: "
-                + std::to_string(why.size()) + "\r\n\r\n";
-  answer += why;
-  [[maybe_unused]] auto sent = ::send(
-    socket.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
+constexpr std::string_view too_many =
+  "greenroom: too many connections by git are open, try again\n";
 
 } // namespace
 
@@ -71,7 +62,7 @@ listener::state::state(const options& opts, listener_parts parts)
 void listener::state::take(unique_fd socket, std::string_view first) {
   if (around->stopping
       || (clients.size() >= max_connections && !evict_idle())) {
-    turn_away(socket);
+    turn_away(socket, too_many);
     return;
   }
   auto id = id_prefix + "-g" + std::to_string(next_id++);

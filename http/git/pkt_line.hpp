@@ -3,9 +3,10 @@
 // All of it is what strangers send: lengths are bounded and nothing is trusted.
 #pragma once
 
+#include "http/wire/message.hpp"
+
 #include <cstddef>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -17,10 +18,10 @@ inline constexpr std::size_t max_packet = 65520;
 /// "0000", the end of a list.
 inline constexpr std::string_view flush_packet = "0000";
 
-class bad_packet : public std::runtime_error {
+class bad_packet : public wire::bad_message {
 public:
   bad_packet()
-    : std::runtime_error("what was sent is not framed as git does") {}
+    : wire::bad_message(400, "what was sent is not framed as git does") {}
 };
 
 struct packet {

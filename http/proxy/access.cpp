@@ -16,38 +16,69 @@ constexpr std::array<std::string_view, 5> wanted_scopes{
   scope::sessions_read, scope::projects_read, scope::sessions_execute,
   scope::projects_execute, scope::admin};
 
+/// Whether it could be a key: one that is none any more is no app's to see
+/// either.
+bool looks_like_ours(std::string_view secret) {
+  constexpr std::string_view start = "gr_";
+  return secret.starts_with(start) && secret.size() == start.size() + 64;
+}
+
+/// A browser that asks whether a page may ask; it never sends cookies or keys.
+bool is_preflight(const wire::message_head& request) {
+  return request.method == "OPTIONS" && !request.headers.get("Origin").empty()
+         && !request.headers.get("Access-Control-Request-Method").empty();
+}
+
 } // namespace
 
 bool access_rules::opens(std::string_view secret, const std::string& project_id,
-                         unix_ms now, bool& known) const {
+                         unix_ms now, bool& ours) const {
   if (secret.empty())
     return false;
   auto keys = keys_.snapshot();
   auto* key = keys->find(secret, now);
-  known = key != nullptr;
-  return known && allows_project(*key, project_id)
+  ours = key != nullptr || looks_like_ours(secret);
+  return key != nullptr && allows_project(*key, project_id)
          && has_any(*key, wanted_scopes);
+}
+
+preview_access access_rules::access_to(const preview_target& target,
+                                       const session_info& session) const {
+  return settings_.of(target.session_id, target.port)
+    .access.value_or(session.rules.access);
+}
+
+bool access_rules::is_valid(const preview_link& link,
+                            const std::string& session_id, unix_ms now) const {
+  return keys_.snapshot()->find_id(link.key_id, now) != nullptr
+         && settings_.is_valid(session_id, link, now);
 }
 
 access_decision access_rules::decide(const wire::message_head& request,
                                      const preview_target& target,
-                                     const std::string& project_id,
+                                     const session_info& session,
                                      std::string_view scheme,
                                      unix_ms now) const {
   using kind = access_decision::kind;
   access_decision result;
   auto& id = target.session_id;
+  auto find_link = [&](std::string_view token) {
+    auto link = settings_.find_link(id, target.port, token, now);
+    if (link && !is_valid(*link, id, now))
+      link.reset();
+    return link;
+  };
   // Keys first: they are to be known as ours in any case.
   auto api_key = request.headers.get("X-API-Key");
   auto bearer = secret_of(request.headers.get("Authorization"), {});
   for (auto [secret, ours] : {std::pair{api_key, &result.api_key_is_ours},
                               std::pair{bearer, &result.authorization_is_ours}})
-    if (opens(secret, project_id, now, *ours)) {
+    if (opens(secret, session.project_id, now, *ours)) {
       result.what = kind::granted;
       result.grant.key_secret = secret;
     }
   if (auto token = query_value(target.path, token_parameter))
-    if (auto link = settings_.find_link(id, target.port, *token, now)) {
+    if (auto link = find_link(*token)) {
       result.what = kind::linked;
       result.grant.link = std::move(link);
       result.token = *token;
@@ -55,33 +86,35 @@ access_decision access_rules::decide(const wire::message_head& request,
     }
   if (result.what == kind::granted)
     return result;
-  auto access = settings_.of(id, target.port).access;
+  auto access = access_to(target, session);
+  if (session.rules.preflights && is_preflight(request)) {
+    result.what = kind::granted;
+    result.grant.preflight = true;
+  }
   if (access == preview_access::public_view)
     result.what = kind::granted;
   if (access != preview_access::token)
     return result;
-  auto cookie = preview_cookie(request, scheme);
-  if (cookie.empty())
-    return result;
-  if (auto link = settings_.find_link(id, target.port, cookie, now)) {
-    result.what = kind::granted;
-    result.grant.link = std::move(link);
-  }
+  for (auto cookie : preview_cookies(request, scheme))
+    if (auto link = find_link(cookie)) {
+      result.what = kind::granted;
+      result.grant.link = std::move(link);
+      break;
+    }
   return result;
 }
 
 bool access_rules::still_holds(const preview_grant& grant,
                                const preview_target& target,
-                               const std::string& project_id,
-                               unix_ms now) const {
-  auto known = false;
+                               const session_info& session, unix_ms now) const {
+  auto ours = false;
   if (!grant.key_secret.empty())
-    return opens(grant.key_secret, project_id, now, known);
-  auto access = settings_.of(target.session_id, target.port).access;
+    return opens(grant.key_secret, session.project_id, now, ours);
+  auto access = access_to(target, session);
   if (grant.link)
     return access != preview_access::key
-           && settings_.is_valid(target.session_id, *grant.link, now);
-  return access == preview_access::public_view;
+           && is_valid(*grant.link, target.session_id, now);
+  return grant.preflight || access == preview_access::public_view;
 }
 
 } // namespace greenroom::http::proxy

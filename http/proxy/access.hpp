@@ -1,11 +1,13 @@
 // Whether a request may see a preview.
 //
 // An API key that may read the session opens any of its ports, a link's cookie
-// those of access `token`, and public ones need neither. What opened a
-// connection is kept as a grant, so that it ends when the key or link does.
+// those of access `token`, and public ones need neither. A link is good as long
+// as the key that made it. What opened a connection is kept as a grant, so that
+// it ends when the key or link does.
 #pragma once
 
 #include "http/proxy/preview_settings.hpp"
+#include "http/proxy/session_ports.hpp"
 #include "http/proxy/target.hpp"
 #include "http/wire/message.hpp"
 #include "messages/time.hpp"
@@ -23,6 +25,7 @@ namespace greenroom::http::proxy {
 struct preview_grant {
   std::string key_secret;           // empty: no key did
   std::optional<preview_link> link; // nullopt: no link did
+  bool preflight = false;           // it asks only what may be asked
 };
 
 struct access_decision {
@@ -46,16 +49,20 @@ public:
 
   access_decision decide(const wire::message_head& request,
                          const preview_target& target,
-                         const std::string& project_id, std::string_view scheme,
+                         const session_info& session, std::string_view scheme,
                          unix_ms now) const;
 
   /// Whether what let a request in still would.
   bool still_holds(const preview_grant& grant, const preview_target& target,
-                   const std::string& project_id, unix_ms now) const;
+                   const session_info& session, unix_ms now) const;
 
 private:
+  preview_access access_to(const preview_target& target,
+                           const session_info& session) const;
+  bool is_valid(const preview_link& link, const std::string& session_id,
+                unix_ms now) const;
   bool opens(std::string_view secret, const std::string& project_id,
-             unix_ms now, bool& known) const;
+             unix_ms now, bool& ours) const;
 
   const key_ring& keys_;
   preview_settings& settings_;

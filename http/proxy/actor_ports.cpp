@@ -1,12 +1,16 @@
 #include "http/proxy/actor_ports.hpp"
 
+#include "http/proxy/last_output.hpp"
+#include "http/proxy/preview_settings.hpp"
 #include "messages/errors.hpp"
 #include "messages/ports.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <caf/expected.hpp>
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
 
 #include <array>
 #include <memory>
@@ -53,6 +57,22 @@ asio::awaitable<Reply> ask(http::bridge& bridge, Handle whom, Message message,
   co_return std::move(*reply);
 }
 
+struct disk_result {
+  std::string made;
+  std::string problem; // not empty: nothing was made
+};
+
+constexpr std::uint32_t looked_at = 20; // execs, newest first
+
+/// The newest that runs without a person at its terminal, else the newest.
+std::string likely_exec(std::string_view list) {
+  auto all = nlohmann::json::parse(list);
+  for (auto& one : all)
+    if (one.at("status") == "running" && !one.contains("tty"))
+      return one.at("exec_id");
+  return all.empty() ? std::string{} : all[0].at("exec_id").get<std::string>();
+}
+
 session_info info_from(std::string_view text) {
   auto all = nlohmann::json::parse(text);
   session_info result;
@@ -84,10 +104,86 @@ asio::awaitable<session_info> actor_ports::look_up(std::string session_id) {
   auto view =
     co_await ask<session_view>(bridge_, handle, get_session{}, look_up_timeout);
   auto info = info_from(view.json.view());
+  if (info.over.empty()) {
+    get_project wanted{info.project_id};
+    auto project = co_await ask<project_record>(bridge_, directory_, wanted,
+                                                look_up_timeout);
+    info.rules = project.preview;
+  }
+  if (!settings_.is_loaded(session_id)) {
+    std::function<std::string()> load = [this, session_id] {
+      settings_.load(session_id);
+      return std::string{};
+    };
+    co_await on_disk(std::move(load));
+  }
   if (known_.size() >= max_known)
     known_.clear();
   known_[session_id] = {handle, info, now};
   co_return info;
+}
+
+/// Runs `work` on a thread that may wait for the disk. Throws refused where it
+/// throws.
+asio::awaitable<std::string>
+actor_ports::on_disk(std::function<std::string()> work) {
+  auto start = [&](auto handler) {
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    elsewhere_([shared, loop = loop_, work]() mutable {
+      disk_result result;
+      try {
+        result.made = work();
+      } catch (const std::exception& e) {
+        result.problem = e.what();
+      }
+      // What the handler holds belongs to the loop's thread, and goes there.
+      if (auto home = loop.lock())
+        home->post([to = std::move(shared), result] { (*to)(result); });
+    });
+  };
+  auto result = co_await asio::async_initiate<const asio::use_awaitable_t<>&,
+                                              void(disk_result)>(
+    start, asio::use_awaitable);
+  if (result.problem.empty())
+    co_return std::move(result.made);
+  spdlog::error("previews: {}", result.problem);
+  throw refused{errc::unavailable,
+                "the server's disk does not let this preview be shown, try "
+                "again"};
+}
+
+// -- what its commands printed ------------------------------------------------
+
+asio::awaitable<std::string> actor_ports::exec_of(session_actor session,
+                                                  std::uint16_t port) {
+  list_ports all;
+  auto known = co_await ask<port_list>(bridge_, session, all, look_up_timeout);
+  for (auto* list : {&known.ports, &known.closed})
+    for (auto& one : *list)
+      if (one.port == port && !one.exec_id.empty())
+        co_return one.exec_id;
+  list_execs newest{looked_at, {}};
+  auto page =
+    co_await ask<exec_page>(bridge_, session, newest, look_up_timeout);
+  co_return likely_exec(page.json.view());
+}
+
+asio::awaitable<printed_last> actor_ports::last_output(std::string session_id,
+                                                       std::uint16_t port) {
+  auto session = co_await find(session_id);
+  printed_last result;
+  result.exec_id = co_await exec_of(session, port);
+  if (result.exec_id.empty())
+    co_return result;
+  get_exec wanted{result.exec_id};
+  auto view =
+    co_await ask<exec_view>(bridge_, session, wanted, look_up_timeout);
+  result.status = nlohmann::json::parse(view.json.view()).at("status");
+  auto dir =
+    data_dir_ / "sessions" / session_id / runner::exec_dir(result.exec_id);
+  std::function<std::string()> read = [dir] { return proxy::last_output(dir); };
+  result.text = co_await on_disk(std::move(read));
+  co_return result;
 }
 
 asio::awaitable<unique_fd> actor_ports::connect(std::string session_id,

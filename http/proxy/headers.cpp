@@ -131,6 +131,14 @@ std::string public_location(std::string_view location, const forwarding& how) {
   return std::string{location};
 }
 
+/// A page of the preview, as an app knows itself. Others stay strangers.
+std::string origin_for_app(std::string_view origin, const forwarding& how) {
+  auto own = std::string{how.scheme} + "://" + how.target.host;
+  if (!how.rewrite_origin || !equal_caseless(origin, own))
+    return std::string{origin};
+  return "http://localhost:" + std::to_string(how.target.port);
+}
+
 void add_forwarded(wire::header_list& to, const forwarding& how) {
   auto& host = how.target.host;
   to.add("X-Forwarded-For", how.peer);
@@ -167,6 +175,10 @@ wire::message_head request_to_app(const wire::message_head& request,
     if (belongs_to_connection(request, one.name)
         || is_one_of(ours_to_say, one.name) || is_hidden(one, how))
       continue;
+    if (equal_caseless(one.name, "Origin")) {
+      result.headers.add(one.name, origin_for_app(one.value, how));
+      continue;
+    }
     if (!equal_caseless(one.name, "Cookie")) {
       result.headers.add(one.name, one.value);
       continue;
@@ -208,22 +220,36 @@ wire::message_head answer_from_app(const wire::message_head& answer,
   return result;
 }
 
-std::string_view preview_cookie(const wire::message_head& request,
-                                std::string_view scheme) {
+wire::header_list passed_trailers(const wire::header_list& trailers) {
+  constexpr std::array<std::string_view, 7> of_heads{
+    "Authorization", "X-API-Key", "Cookie", "Set-Cookie",
+    "Location",      "Origin",    "Referer"};
+  wire::header_list result;
+  for (auto& one : trailers)
+    if (!is_one_of(of_connection, one.name) && !is_one_of(ours_to_say, one.name)
+        && !is_one_of(of_heads, one.name))
+      result.add(one.name, one.value);
+  return result;
+}
+
+std::vector<std::string_view> preview_cookies(const wire::message_head& request,
+                                              std::string_view scheme) {
+  std::vector<std::string_view> result;
+  auto add = [&](std::string_view cookie, const std::string& wanted) {
+    if (cookie.starts_with(wanted) && result.size() < max_cookies)
+      result.push_back(cookie.substr(wanted.size()));
+  };
   for (auto by_name : {true, false}) {
-    auto wanted = full_cookie_name(scheme, by_name);
+    auto wanted = full_cookie_name(scheme, by_name) + '=';
     for (auto& one : request.headers) {
-      if (!equal_caseless(one.name, "Cookie"))
-        continue;
       std::string_view all = one.value;
-      while (!all.empty()) {
-        auto cookie = next_part(all, ';');
-        if (cookie.starts_with(wanted + '='))
-          return cookie.substr(wanted.size() + 1);
-      }
+      while (equal_caseless(one.name, "Cookie") && !all.empty())
+        add(next_part(all, ';'), wanted);
     }
+    if (scheme != "https")
+      break; // it has one name only
   }
-  return {};
+  return result;
 }
 
 std::string make_cookie(const preview_target& target, std::string_view scheme,

@@ -13,6 +13,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace greenroom::http::proxy {
 
@@ -28,6 +29,7 @@ struct forwarding {
   std::string_view scheme;         // that the client used
   bool hide_authorization = false; // it is a key of ours
   bool hide_api_key = false;
+  bool rewrite_origin = false; // the preview's own becomes the app's
 };
 
 wire::message_head request_to_app(const wire::message_head& request,
@@ -36,9 +38,15 @@ wire::message_head request_to_app(const wire::message_head& request,
 wire::message_head answer_from_app(const wire::message_head& answer,
                                    const forwarding& how);
 
-/// The value of our cookie; empty: there is none.
-std::string_view preview_cookie(const wire::message_head& request,
-                                std::string_view scheme);
+/// Trailers that may be passed on, in either direction: what belongs in a head
+/// is no one's to say once that has been judged.
+wire::header_list passed_trailers(const wire::header_list& trailers);
+
+/// The values of our cookie, at most max_cookies: pages of other sessions can
+/// set one of that name for all hosts of the domain where it has no `__Host-`.
+std::vector<std::string_view> preview_cookies(const wire::message_head& request,
+                                              std::string_view scheme);
+inline constexpr std::size_t max_cookies = 8;
 
 /// The Set-Cookie that gives a token to one preview's host, or to its path, for
 /// so many seconds.

@@ -1,6 +1,7 @@
 #include "http/proxy/listener.hpp"
 
 #include "http/edge/bridge.hpp"
+#include "http/edge/conversation.hpp"
 #include "http/edge/loop.hpp"
 #include "http/proxy/actor_ports.hpp"
 #include "http/proxy/preview_client.hpp"
@@ -11,7 +12,6 @@
 #include <boost/asio/io_context.hpp>
 
 #include <pthread.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <thread>
@@ -27,13 +27,8 @@ constexpr std::size_t max_pending = 8192;
 constexpr std::chrono::milliseconds deadline_period{100};
 constexpr std::chrono::seconds access_period{1};
 
-void turn_away(const unique_fd& socket) {
-  constexpr std::string_view answer =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
-    "Connection: close\r\nContent-Length: 0\r\n\r\n";
-  [[maybe_unused]] auto sent = ::send(
-    socket.get(), answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
+constexpr std::string_view too_many =
+  "too many connections to previews are open, try again\n";
 
 } // namespace
 
@@ -63,7 +58,8 @@ listener::state::state(const options& opts, listener_parts parts)
     handle(http::bridge::spawn(parts.system, *loop, max_pending,
                                [](const std::string&) {})),
     bridge(http::bridge::behind(handle)),
-    sessions(bridge, std::move(parts.directory)),
+    sessions(bridge, loop, std::move(parts.directory), parts.settings,
+             opts.data_dir, std::move(parts.elsewhere)),
     around(new proxy_context{opts, loop->context(), sessions,
                              access_rules{parts.keys, parts.settings},
                              parts.log}),
@@ -71,7 +67,7 @@ listener::state::state(const options& opts, listener_parts parts)
 
 void listener::state::take(unique_fd socket) {
   if (around->stopping || (clients.size() >= max_clients && !evict_idle())) {
-    turn_away(socket);
+    turn_away(socket, too_many);
     return;
   }
   auto client = std::make_shared<preview_client>(

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "http/base/options.hpp"
+#include "http/proxy/actor_ports.hpp"
 #include "messages/directory.hpp"
 
 #include <caf/fwd.hpp>
@@ -38,6 +39,7 @@ struct listener_parts {
   directory_actor directory;
   preview_settings& settings;
   std::shared_ptr<spdlog::logger> log;
+  disk_thread elsewhere; // until after join
 };
 
 class listener {

@@ -1,5 +1,7 @@
 #include "http/proxy/pages.hpp"
 
+#include "messages/ids.hpp"
+
 namespace greenroom::http::proxy {
 
 namespace {
@@ -26,6 +28,66 @@ std::string escaped(std::string_view text) {
   return result;
 }
 
+constexpr std::string_view style =
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:48em;margin:12vh auto;"
+  "padding:0 1em;color:#222;background:#fafafa}"
+  "pre{font:13px/1.45 ui-monospace,monospace;white-space:pre-wrap;"
+  "overflow-wrap:anywhere;padding:1em;border-radius:6px;background:#eee}"
+  "pre:empty{display:none}"
+  "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}"
+  "pre{background:#262626}}";
+
+/// Asks one question at a time, and none while nobody looks.
+constexpr std::string_view waiting_script = R"(
+const shown = () => new Promise(go => document.hidden
+  ? document.addEventListener('visibilitychange', go, {once: true}) : go());
+const pause = () => new Promise(go => setTimeout(go, 1000));
+(async () => {
+  for (;;) {
+    await shown();
+    try {
+      const answer = await fetch(location.href, {
+        cache: 'no-store', headers: {'Greenroom-Waiting': '1'}});
+      if (answer.status === 200)
+        document.querySelector('pre').textContent = await answer.text();
+      else if (answer.status !== 503)
+        return location.reload();
+      else
+        await pause();
+    } catch {
+      await pause();
+    }
+  }
+})();
+)";
+
+page start_page(int status, bool to_person, std::string_view policy) {
+  page result;
+  auto& head = result.head;
+  head.status = status;
+  head.headers.add("Cache-Control", "no-store");
+  head.headers.add("X-Content-Type-Options", "nosniff");
+  if (!to_person)
+    return result;
+  head.headers.add("Content-Type", "text/html; charset=utf-8");
+  head.headers.add("Content-Security-Policy", policy);
+  return result;
+}
+
+std::string page_start(std::string_view title, std::string_view more,
+                       std::string_view text) {
+  auto result =
+    "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+    + std::string{more} + "<title>" + escaped(title) + "</title><style>";
+  result.append(style).append("</style></head><body><h1>");
+  return result + escaped(title) + "</h1><p>" + escaped(text) + "</p>";
+}
+
+constexpr std::string_view page_end = "</body></html>\n";
+
+constexpr std::string_view quiet_policy =
+  "default-src 'none'; style-src 'unsafe-inline'";
+
 } // namespace
 
 bool is_navigation(const wire::message_head& request) {
@@ -39,30 +101,35 @@ bool is_navigation(const wire::message_head& request) {
 }
 
 page make_page(int status, std::string_view title, std::string_view text,
-               bool to_person, bool again) {
-  page result;
-  auto& head = result.head;
-  head.status = status;
-  head.headers.add("Cache-Control", "no-store");
-  head.headers.add("X-Content-Type-Options", "nosniff");
-  if (again)
-    head.headers.add("Retry-After", "1");
+               bool to_person) {
+  auto result = start_page(status, to_person, quiet_policy);
+  if (to_person)
+    result.body = page_start(title, {}, text).append(page_end);
+  return result;
+}
+
+std::string output_text(const printed_last& output) {
+  if (output.exec_id.empty())
+    return {};
+  return "# " + output.exec_id + " (" + output.status + ")\n" + output.text;
+}
+
+page make_waiting_page(std::string_view text, const printed_last& output,
+                       bool to_person) {
+  auto nonce = random_hex(16);
+  auto policy = std::string{quiet_policy} + "; connect-src 'self'; script-src "
+                + "'nonce-" + nonce + '\'';
+  auto result = start_page(503, to_person, policy);
+  result.head.headers.add("Retry-After", "1");
   if (!to_person)
     return result;
-  head.headers.add("Content-Type", "text/html; charset=utf-8");
-  head.headers.add("Content-Security-Policy",
-                   "default-src 'none'; style-src 'unsafe-inline'");
-  auto& body = result.body;
-  body = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">";
-  if (again)
-    body += "<meta http-equiv=\"refresh\" content=\"1\">";
-  body += "<title>" + escaped(title)
-          + "</title><style>body{font:16px/1.5 system-ui,sans-serif;"
-            "max-width:40em;margin:15vh auto;padding:0 1em;color:#222;"
-            "background:#fafafa}@media(prefers-color-scheme:dark){body{"
-            "color:#ddd;background:#181818}}</style></head><body><h1>"
-          + escaped(title) + "</h1><p>" + escaped(text)
-          + "</p></body></html>\n";
+  // For who runs no scripts.
+  constexpr std::string_view again =
+    "<noscript><meta http-equiv=\"refresh\" content=\"1\"></noscript>";
+  result.body = page_start("Waiting for the app", again, text);
+  result.body.append("<pre>").append(escaped(output_text(output)));
+  result.body.append("</pre><script nonce=\"" + nonce + "\">");
+  result.body.append(waiting_script).append("</script>").append(page_end);
   return result;
 }
 

@@ -3,6 +3,7 @@
 // what they asked for.
 #pragma once
 
+#include "http/proxy/session_ports.hpp"
 #include "http/wire/message.hpp"
 
 #include <string>
@@ -18,9 +19,19 @@ struct page {
   std::string body;
 };
 
-/// `title` and `text` are shown as they are. With `again` the page asks anew
-/// every second. Without `to_person` there is no body.
+/// `title` and `text` are shown as they are. Without `to_person` there is no
+/// body.
 page make_page(int status, std::string_view title, std::string_view text,
-               bool to_person, bool again = false);
+               bool to_person);
+
+/// The header by which a page of ours asks whether the app is there by now.
+inline constexpr std::string_view waiting_header = "Greenroom-Waiting";
+
+/// What a command printed, as the waiting page shows it.
+std::string output_text(const printed_last& output);
+
+/// A page that shows the output and opens the app when that is there.
+page make_waiting_page(std::string_view text, const printed_last& output,
+                       bool to_person);
 
 } // namespace greenroom::http::proxy

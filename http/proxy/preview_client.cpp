@@ -1,11 +1,14 @@
 #include "http/proxy/preview_client.hpp"
 
-#include "http/base/reply.hpp"
 #include "http/wire/tunnel.hpp"
 #include "messages/errors.hpp"
 
 #include <arpa/inet.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <netinet/in.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
@@ -23,9 +26,17 @@ using std::chrono::milliseconds;
 /// A browser's connection waits for another request this long.
 constexpr std::chrono::seconds idle_time{75};
 
+/// For a request's head once it has begun.
+constexpr std::chrono::seconds head_time{10};
+
 /// A stream that says nothing for long is as good as any: programs and people
 /// end them.
 constexpr std::chrono::hours silence{24};
+
+/// How long a page of ours waits for the app before it is told what has been
+/// printed meanwhile, and how often the app is tried.
+constexpr std::chrono::seconds longest_wait{5};
+constexpr milliseconds between_tries{100};
 
 constexpr std::string_view no_access =
   "This preview opens for those who have a link to it. Make one with POST "
@@ -51,34 +62,6 @@ std::string address_of(const unique_fd& socket) {
   return text.data();
 }
 
-/// Where a request is cut short it is with one of these.
-struct error_reply {
-  int status = 500;
-  std::string sentence;
-};
-
-error_reply reply_to(const std::exception_ptr& fault) {
-  try {
-    std::rethrow_exception(fault);
-  } catch (const refused& e) {
-    return {status_of(e.code()), e.what()};
-  } catch (const wire::bad_message& e) {
-    return {e.status(), e.what()};
-  } catch (const std::exception& e) {
-    spdlog::error("previews: {}", e.what());
-    return {500, "internal error"};
-  }
-}
-
-/// The path without what follows it, where secrets could be.
-std::string loggable(std::string_view target) {
-  std::string result{target.substr(0, std::min(target.find('?'), size_t{256}))};
-  for (auto& c : result)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      c = '?';
-  return result.empty() ? "-" : result;
-}
-
 } // namespace
 
 preview_client::preview_client(std::shared_ptr<proxy_context> around,
@@ -94,9 +77,7 @@ void preview_client::check_deadlines(clock::time_point now) {
 }
 
 void preview_client::check_access(unix_ms now) {
-  if (granted_
-      && !around_->access.still_holds(grant_, target_, session_.project_id,
-                                      now))
+  if (granted_ && !around_->access.still_holds(grant_, target_, session_, now))
     stop();
 }
 
@@ -117,77 +98,37 @@ void preview_client::stop() {
 
 asio::awaitable<void>
 preview_client::run(std::shared_ptr<preview_client> self) {
-  try {
-    co_await self->converse();
-  } catch (const wire::lost&) {
-    // There is nobody to tell.
-  } catch (const std::exception& e) {
-    spdlog::error("previews: {}", e.what());
-  }
+  conversation how{"previews", idle_time, head_time, self->around_->stopping};
+  co_await converse(self->client_, *self, how);
   self->stop();
 }
 
-asio::awaitable<void> preview_client::converse() {
-  for (;;) {
-    auto more = false;
-    std::exception_ptr fault;
-    try {
-      more =
-        co_await client_.read_head(idle_time, around_->options.read_timeout);
-    } catch (const wire::bad_message&) {
-      fault = std::current_exception();
-    }
-    if (!more && !fault)
-      co_return;
-    const auto since = clock::now();
-    if (fault) {
-      auto why = reply_to(fault);
-      co_await say(why.status, "That is no request", why.sentence);
-    } else {
-      co_await answer();
-    }
-    granted_ = false;
-    log_request(since);
-    if (!client_.reusable() || around_->stopping)
-      break;
-  }
-  co_await client_.linger();
+void preview_client::begin() {
+  target_ = {};
 }
 
-asio::awaitable<void> preview_client::answer() {
-  std::exception_ptr fault;
-  try {
-    co_await serve();
-  } catch (const wire::lost&) {
-    client_.close();
-  } catch (...) {
-    fault = std::current_exception();
-  }
+asio::awaitable<void> preview_client::refuse(int status,
+                                             std::string_view sentence) {
   app_.reset();
-  if (!fault)
-    co_return;
-  auto why = reply_to(fault);
-  // What has begun cannot be taken back, only cut short.
-  if (client_.status() != 0)
-    client_.close();
-  else
-    co_await say(why.status, "This preview cannot be shown", why.sentence);
+  co_await say(status, "This preview cannot be shown", sentence);
 }
 
 asio::awaitable<void> preview_client::serve() {
   target_ = read_target(client_.head(), around_->options);
   if (target_.lacks_slash) {
-    co_await redirect(308, target_.prefix + target_.path);
+    const auto where = target_.prefix + target_.path;
+    const std::string no_cookie;
+    co_await redirect(308, where, no_cookie);
     co_return;
   }
   session_ = co_await around_->sessions.look_up(target_.session_id);
   auto decision =
-    around_->access.decide(client_.head(), target_, session_.project_id,
+    around_->access.decide(client_.head(), target_, session_,
                            preview_scheme(around_->options), now_ms());
   if (!session_.over.empty()) {
-    co_await say(410, "This session is over",
-                 "Its status is \"" + session_.over
-                   + "\", and what ran in it has ended with it.");
+    const auto why = "Its status is \"" + session_.over
+                     + "\", and what ran in it has ended with it.";
+    co_await say(410, "This session is over", why);
     co_return;
   }
   co_await enter(decision);
@@ -203,9 +144,12 @@ asio::awaitable<void> preview_client::enter(const access_decision& decision) {
     target_.path = clean;
     auto seconds = std::max<long long>((link.expires_at - now_ms()) / 1000, 1);
     if (plain && client_.head().upgrade().empty()) {
-      co_await redirect(303, target_.prefix + clean,
-                        make_cookie(target_, preview_scheme(around_->options),
-                                    decision.token, seconds));
+      // Two slashes would name another host.
+      auto where = clean.starts_with("//") ? "/." + clean : clean;
+      const auto to = target_.prefix + where;
+      const auto cookie = make_cookie(target_, preview_scheme(around_->options),
+                                      decision.token, seconds);
+      co_await redirect(303, to, cookie);
       co_return;
     }
   }
@@ -213,12 +157,78 @@ asio::awaitable<void> preview_client::enter(const access_decision& decision) {
     auto to_person = is_navigation(client_.head());
     auto page = make_page(401, "A link is needed", no_access, to_person);
     page.head.headers.add("WWW-Authenticate", "Bearer");
-    co_await say(std::move(page));
+    co_await say(page);
     co_return;
   }
   grant_ = decision.grant;
   granted_ = true;
-  co_await forward(decision);
+  if (plain && client_.head().headers.count(waiting_header) != 0)
+    co_await wait_for_app();
+  else
+    co_await forward(decision);
+}
+
+// -- where the app is not there yet -------------------------------------------
+
+/// What commands print is for who was let in, not for the public.
+asio::awaitable<printed_last> preview_client::output() {
+  printed_last result;
+  if (grant_.key_secret.empty() && !grant_.link)
+    co_return result;
+  try {
+    result =
+      co_await around_->sessions.last_output(target_.session_id, target_.port);
+  } catch (const refused&) {
+    // The page does without.
+  }
+  co_return result;
+}
+
+asio::awaitable<void> preview_client::say_waiting(std::string why) {
+  const auto to_person = is_navigation(client_.head());
+  printed_last printed;
+  if (to_person)
+    printed = co_await output();
+  auto what = make_waiting_page(why, printed, to_person);
+  co_await say(what);
+}
+
+/// Says when somebody listens, or after a while what has been printed since.
+/// None of it reaches the app.
+asio::awaitable<void> preview_client::wait_for_app() {
+  const auto until = clock::now() + longest_wait;
+  asio::steady_timer timer{around_->io};
+  auto there = false;
+  while (client_.stream().is_open()) {
+    there = co_await try_to_connect();
+    if (there || clock::now() >= until)
+      break;
+    timer.expires_after(between_tries);
+    error_code ignored;
+    co_await timer.async_wait(
+      asio::redirect_error(asio::use_awaitable, ignored));
+  }
+  auto what = make_page(there ? 204 : 200, {}, {}, false);
+  if (there) {
+    around_->pool.put({target_.session_id, target_.port}, std::move(app_));
+  } else {
+    auto printed = co_await output();
+    what.body = output_text(printed);
+    what.head.headers.add("Content-Type", "text/plain; charset=utf-8");
+  }
+  co_await say(what);
+}
+
+/// False: nobody listens.
+asio::awaitable<bool> preview_client::try_to_connect() {
+  try {
+    co_await connect();
+  } catch (const refused& e) {
+    if (e.code() != errc::unavailable)
+      throw;
+    co_return false;
+  }
+  co_return true;
 }
 
 // -- to the app ---------------------------------------------------------------
@@ -237,9 +247,12 @@ asio::awaitable<bool> preview_client::connect() {
 }
 
 asio::awaitable<void> preview_client::forward(const access_decision& decision) {
-  const forwarding how{target_, peer_, preview_scheme(around_->options),
+  const forwarding how{target_,
+                       peer_,
+                       preview_scheme(around_->options),
                        decision.authorization_is_ours,
-                       decision.api_key_is_ours};
+                       decision.api_key_is_ours,
+                       session_.rules.rewrite_origin};
   for (;;) {
     std::string refusal;
     auto fresh = false;
@@ -251,8 +264,7 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
       refusal = e.what();
     }
     if (!refusal.empty()) {
-      co_await say(make_page(503, "Waiting for the app", refusal,
-                             is_navigation(client_.head()), true));
+      co_await say_waiting(refusal);
       co_return;
     }
     auto late = false;
@@ -277,8 +289,9 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
                          : "It took the request and then hung up or stayed "
                            "silent.";
     const int status = late ? 504 : 502;
-    co_await say(make_page(status, "The app gave no answer", text,
-                           is_navigation(client_.head())));
+    const auto what = make_page(status, "The app gave no answer", text,
+                                is_navigation(client_.head()));
+    co_await say(what);
     co_return;
   }
   if (app_ && app_->reusable() && !tunnel_)
@@ -314,7 +327,8 @@ asio::awaitable<void> preview_client::send_body() {
         break;
       co_await app_->write(piece, each);
     }
-    co_await app_->finish(each, client_.trailers());
+    const auto trailers = passed_trailers(client_.trailers());
+    co_await app_->finish(each, trailers);
   } catch (const wire::lost&) {
     if (from_client)
       app_->close();
@@ -365,7 +379,8 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
       co_await upgrade(how);
       co_return;
     }
-    co_await client_.interim(answer_from_app(app_->head(), how), each);
+    const auto answer = answer_from_app(app_->head(), how);
+    co_await client_.interim(answer, each);
   }
   client_.begin(answer_from_app(app_->head(), how), app_->length());
   co_await pass_body();
@@ -383,14 +398,15 @@ asio::awaitable<void> preview_client::pass_body() {
     }
     co_await client_.write(piece, each);
   }
-  co_await client_.finish(each, app_->trailers());
+  const auto trailers = passed_trailers(app_->trailers());
+  co_await client_.finish(each, trailers);
 }
 
 asio::awaitable<void> preview_client::upgrade(const forwarding& how) {
   tunnel_ = true;
   client_.stop_watching();
-  co_await client_.switch_protocols(answer_from_app(app_->head(), how),
-                                    around_->options.preview_timeout);
+  const auto answer = answer_from_app(app_->head(), how);
+  co_await client_.switch_protocols(answer, around_->options.preview_timeout);
   wire::tunnel_end near_end{client_.stream(), client_.take_rest()};
   wire::tunnel_end far_end{app_->stream(), app_->take_rest()};
   co_await wire::run_tunnel(std::move(near_end), std::move(far_end),
@@ -399,18 +415,21 @@ asio::awaitable<void> preview_client::upgrade(const forwarding& how) {
 
 // -- answers of our own -------------------------------------------------------
 
-asio::awaitable<void> preview_client::say(page what) {
+asio::awaitable<void> preview_client::say(const page& what) {
   co_await client_.reply(what.head, what.body,
                          around_->options.preview_timeout);
 }
 
 asio::awaitable<void> preview_client::say(int status, std::string_view title,
                                           std::string_view text) {
-  co_await say(make_page(status, title, text, is_navigation(client_.head())));
+  const auto what =
+    make_page(status, title, text, is_navigation(client_.head()));
+  co_await say(what);
 }
 
-asio::awaitable<void> preview_client::redirect(int status, std::string where,
-                                               std::string cookie) {
+asio::awaitable<void> preview_client::redirect(int status,
+                                               const std::string& where,
+                                               const std::string& cookie) {
   page answer;
   answer.head.status = status;
   answer.head.headers.add("Location", where);
@@ -418,17 +437,19 @@ asio::awaitable<void> preview_client::redirect(int status, std::string where,
   answer.head.headers.add("Referrer-Policy", "no-referrer");
   if (!cookie.empty())
     answer.head.headers.add("Set-Cookie", cookie);
-  co_await say(std::move(answer));
+  co_await say(answer);
 }
 
-void preview_client::log_request(clock::time_point since) {
+void preview_client::done(clock::time_point since) {
+  app_.reset();
+  granted_ = false;
   auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);
   auto& head = client_.head();
   around_->log->info("{} {}:{} {} {} {:.1f} ms in={} out={} preview={}",
                      head.method.empty() ? "-" : head.method,
-                     target_.session_id, target_.port, loggable(target_.path),
-                     client_.status(), taken.count(), client_.received(),
-                     client_.sent(), id_);
+                     target_.session_id, target_.port,
+                     loggable_path(target_.path), client_.status(),
+                     taken.count(), client_.received(), client_.sent(), id_);
 }
 
 } // namespace greenroom::http::proxy

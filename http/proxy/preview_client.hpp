@@ -7,6 +7,7 @@
 
 #include "http/base/asio.hpp"
 #include "http/base/options.hpp"
+#include "http/edge/conversation.hpp"
 #include "http/proxy/access.hpp"
 #include "http/proxy/app_pool.hpp"
 #include "http/proxy/headers.hpp"
@@ -41,9 +42,9 @@ struct proxy_context {
   bool stopping = false;
 };
 
-class preview_client {
+class preview_client final : private request_server {
 public:
-  using clock = wire::byte_stream::clock;
+  using request_server::clock;
 
   /// Throws std::system_error.
   preview_client(std::shared_ptr<proxy_context> around, unique_fd socket,
@@ -65,10 +66,16 @@ public:
   void stop();
 
 private:
-  asio::awaitable<void> converse();
-  asio::awaitable<void> answer();
-  asio::awaitable<void> serve();
+  void begin() override;
+  asio::awaitable<void> serve() override;
+  asio::awaitable<void> refuse(int status, std::string_view sentence) override;
+  void done(clock::time_point since) override;
+
   asio::awaitable<void> enter(const access_decision& decision);
+  asio::awaitable<printed_last> output();
+  asio::awaitable<void> say_waiting(std::string why);
+  asio::awaitable<void> wait_for_app();
+  asio::awaitable<bool> try_to_connect();
   asio::awaitable<void> forward(const access_decision& decision);
   asio::awaitable<bool> connect();
   asio::awaitable<void> pass_on(const forwarding& how);
@@ -78,12 +85,11 @@ private:
   asio::awaitable<void> pass_body();
   asio::awaitable<void> upgrade(const forwarding& how);
   asio::awaitable<void> watch_client();
-  asio::awaitable<void> say(page what);
+  asio::awaitable<void> say(const page& what);
   asio::awaitable<void> say(int status, std::string_view title,
                             std::string_view text);
-  asio::awaitable<void> redirect(int status, std::string where,
-                                 std::string cookie = {});
-  void log_request(clock::time_point since);
+  asio::awaitable<void> redirect(int status, const std::string& where,
+                                 const std::string& cookie);
 
   std::shared_ptr<proxy_context> around_;
   std::string peer_; // the client's address

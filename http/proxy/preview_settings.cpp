@@ -31,55 +31,121 @@ json link_json(const preview_link& link) {
           {"expires_at", link.expires_at}};
 }
 
-} // namespace
-
-std::string_view to_string(preview_access access) noexcept {
-  switch (access) {
-    case preview_access::token:
-      return "token";
-    case preview_access::key:
-      return "key";
-    case preview_access::public_view:
-      break;
+// What is not one of the words, as a damaged file may have it, opens least.
+port_settings port_from(const json& from) {
+  port_settings result;
+  result.label = from.at("label");
+  if (auto access = from.at("access"); !access.is_null()) {
+    result.access = preview_access::key;
+    parse(access.get<std::string>(), *result.access);
   }
-  return "public";
+  return result;
 }
 
-std::optional<preview_access> preview_access_from(std::string_view text) {
-  for (auto one : {preview_access::token, preview_access::key,
-                   preview_access::public_view})
-    if (to_string(one) == text)
-      return one;
-  return std::nullopt;
+json port_json(std::uint16_t port, const port_settings& settings) {
+  json result{{"port", port}, {"label", settings.label}, {"access", nullptr}};
+  if (settings.access)
+    result["access"] = to_string(*settings.access);
+  return result;
 }
+
+} // namespace
 
 preview_settings::preview_settings(std::filesystem::path data_dir)
   : data_dir_(std::move(data_dir)) {}
 
-port_settings preview_settings::of(const std::string& session_id,
-                                   std::uint16_t port) {
+// -- what is kept in memory ---------------------------------------------------
+
+bool preview_settings::is_loaded(const std::string& session_id) const {
   std::lock_guard lock{guard_};
-  auto& ports = load(session_id).ports;
-  auto found = ports.find(port);
-  return found == ports.end() ? port_settings{} : found->second;
+  return sessions_.contains(session_id);
 }
 
-void preview_settings::set(const std::string& session_id, std::uint16_t port,
-                           port_settings what) {
+void preview_settings::load(const std::string& session_id) {
+  if (is_loaded(session_id))
+    return;
+  std::lock_guard alone{writing_};
+  load_alone(session_id);
+}
+
+/// Under `writing_`, so that nothing older comes after what is written.
+void preview_settings::load_alone(const std::string& session_id) {
+  if (!is_loaded(session_id))
+    put(session_id, read(session_id));
+}
+
+void preview_settings::put(const std::string& session_id, session what) {
   std::lock_guard lock{guard_};
-  auto changed = load(session_id);
-  changed.ports[port] = std::move(what);
+  if (sessions_.size() >= max_sessions && !sessions_.contains(session_id))
+    std::erase_if(sessions_, [](auto& one) { return !one.second->unsaved; });
+  sessions_[session_id] = std::make_shared<const session>(std::move(what));
+}
+
+std::shared_ptr<const preview_settings::session>
+preview_settings::loaded(const std::string& session_id) {
+  for (;;) {
+    {
+      std::lock_guard lock{guard_};
+      if (auto found = sessions_.find(session_id); found != sessions_.end())
+        return found->second;
+    }
+    load(session_id);
+  }
+}
+
+port_settings preview_settings::of(const std::string& session_id,
+                                   std::uint16_t port) {
+  auto all = loaded(session_id);
+  auto found = all->ports.find(port);
+  return found == all->ports.end() ? port_settings{} : found->second;
+}
+
+std::optional<preview_link>
+preview_settings::find_link(const std::string& session_id, std::uint16_t port,
+                            std::string_view token, unix_ms now) {
+  auto hash = sha256_hex(token);
+  auto all = loaded(session_id);
+  for (auto& one : all->links)
+    if (one.port == port && one.token_hash == hash && one.expires_at > now)
+      return one;
+  return std::nullopt;
+}
+
+bool preview_settings::is_valid(const std::string& session_id,
+                                const preview_link& link, unix_ms now) {
+  auto all = loaded(session_id);
+  return link.expires_at > now
+         && std::ranges::find(all->links, link.id, &preview_link::id)
+              != all->links.end();
+}
+
+// -- changes ------------------------------------------------------------------
+
+port_settings preview_settings::change(const std::string& session_id,
+                                       std::uint16_t port,
+                                       std::optional<preview_access> access,
+                                       std::optional<std::string> label) {
+  std::lock_guard alone{writing_};
+  load_alone(session_id);
+  auto changed = *loaded(session_id);
+  auto& one = changed.ports[port];
+  one.access = access ? access : one.access;
+  one.label = label.value_or(one.label);
+  auto result = one;
   if (changed.ports.size() > max_ports)
     throw refused{errc::overloaded, "a session may have settings for "
                                       + std::to_string(max_ports) + " ports"};
   save(session_id, changed);
-  sessions_[session_id] = std::move(changed);
+  changed.unsaved = false;
+  put(session_id, std::move(changed));
+  return result;
 }
 
 void preview_settings::add_link(const std::string& session_id,
                                 preview_link link, unix_ms now) {
-  std::lock_guard lock{guard_};
-  auto changed = load(session_id);
+  std::lock_guard alone{writing_};
+  load_alone(session_id);
+  auto changed = *loaded(session_id);
   std::erase_if(changed.links,
                 [now](auto& one) { return one.expires_at <= now; });
   if (changed.links.size() >= max_links)
@@ -88,80 +154,67 @@ void preview_settings::add_link(const std::string& session_id,
                     + " links at a time: delete one, or let them expire"};
   changed.links.push_back(std::move(link));
   save(session_id, changed);
-  sessions_[session_id] = std::move(changed);
+  changed.unsaved = false;
+  put(session_id, std::move(changed));
 }
 
+// What is revoked is dead at once, whatever the disk says of it.
 bool preview_settings::remove_link(const std::string& session_id,
                                    std::uint16_t port,
                                    std::string_view link_id) {
-  std::lock_guard lock{guard_};
-  auto changed = load(session_id);
+  std::lock_guard alone{writing_};
+  load_alone(session_id);
+  auto changed = *loaded(session_id);
   auto gone = std::erase_if(changed.links, [&](auto& one) {
     return one.port == port && one.id == link_id;
   });
-  if (gone == 0)
+  if (gone == 0 && !changed.unsaved)
     return false;
+  changed.unsaved = true;
+  put(session_id, changed);
   save(session_id, changed);
-  sessions_[session_id] = std::move(changed);
+  changed.unsaved = false;
+  put(session_id, std::move(changed));
   return true;
 }
 
-std::optional<preview_link>
-preview_settings::find_link(const std::string& session_id, std::uint16_t port,
-                            std::string_view token, unix_ms now) {
-  auto hash = sha256_hex(token);
-  std::lock_guard lock{guard_};
-  for (auto& one : load(session_id).links)
-    if (one.port == port && one.token_hash == hash && one.expires_at > now)
-      return one;
-  return std::nullopt;
+// -- on disk ------------------------------------------------------------------
+
+std::filesystem::path
+preview_settings::path_of(const std::string& session_id) const {
+  return data_dir_ / "sessions" / session_id / file_name;
 }
 
-bool preview_settings::is_valid(const std::string& session_id,
-                                const preview_link& link, unix_ms now) {
-  std::lock_guard lock{guard_};
-  return link.expires_at > now
-         && std::ranges::any_of(load(session_id).links,
-                                [&](auto& one) { return one.id == link.id; });
-}
-
-preview_settings::session&
-preview_settings::load(const std::string& session_id) {
-  if (auto known = sessions_.find(session_id); known != sessions_.end())
-    return known->second;
-  session read;
-  auto path = data_dir_ / "sessions" / session_id / file_name;
+preview_settings::session
+preview_settings::read(const std::string& session_id) const {
+  session result;
+  auto path = path_of(session_id);
   if (auto text = read_file(path))
     try {
       auto all = json::parse(*text);
       for (auto& one : all.at("ports"))
-        read.ports[one.at("port")] = {
-          preview_access_from(one.at("access").get<std::string>())
-            .value_or(preview_access::key),
-          one.at("label")};
+        result.ports[one.at("port")] = port_from(one);
       for (auto& one : all.at("links"))
-        read.links.push_back(link_from(one));
+        result.links.push_back(link_from(one));
     } catch (const json::exception& e) {
       spdlog::error("{} is not what it was written as and counts as empty: {}",
                     path.string(), e.what());
-      read = {};
+      result = {};
     }
-  return sessions_[session_id] = std::move(read);
+  return result;
 }
 
 void preview_settings::save(const std::string& session_id,
                             const session& what) const {
   auto ports = json::array();
   for (auto& [port, one] : what.ports)
-    ports.push_back({{"port", port},
-                     {"access", to_string(one.access)},
-                     {"label", one.label}});
+    ports.push_back(port_json(port, one));
   auto links = json::array();
   for (auto& one : what.links)
     links.push_back(link_json(one));
-  write_file_atomic(data_dir_ / "sessions" / session_id / file_name,
+  write_file_atomic(path_of(session_id),
                     json{{"ports", ports}, {"links", links}}.dump(), 0600,
-                    false);
+                    true);
 }
 
 } // namespace greenroom::http::proxy

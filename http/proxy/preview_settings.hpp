@@ -2,12 +2,15 @@
 // the links that were given out.
 //
 // Owned by the server, shared by its threads. Kept in `previews.json` in the
-// session's directory, read when a session is first asked for and handed to the
-// kernel before a change is answered. Of a link only the hash of
-// its token is kept. Bounds: max_ports and max_links a session.
+// session's directory, and on disk before a change returns. Of a link only the
+// hash of its token is kept. Bounds: max_ports and max_links a session,
+// max_sessions in memory.
+//
+// What changes or loads waits for the disk, and is for threads that may. The
+// rest does not, for a session that is loaded.
 #pragma once
 
-#include "messages/time.hpp"
+#include "messages/records.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -23,17 +26,8 @@
 
 namespace greenroom::http::proxy {
 
-enum class preview_access : std::uint8_t {
-  token,       // a link's cookie, or an API key
-  key,         // an API key only
-  public_view, // anybody
-};
-
-std::string_view to_string(preview_access access) noexcept;
-std::optional<preview_access> preview_access_from(std::string_view text);
-
 struct port_settings {
-  preview_access access = preview_access::token;
+  std::optional<preview_access> access; // nullopt: as the project's are
   std::string label;
 };
 
@@ -47,20 +41,30 @@ struct preview_link {
 
 inline constexpr std::size_t max_ports = 256;
 inline constexpr std::size_t max_links = 256;
+inline constexpr std::size_t max_sessions = 4096;
 
 class preview_settings {
 public:
   explicit preview_settings(std::filesystem::path data_dir);
 
+  bool is_loaded(const std::string& session_id) const;
+
+  /// Reads what is kept of the session, unless it is loaded. Throws
+  /// std::system_error.
+  void load(const std::string& session_id);
+
   port_settings of(const std::string& session_id, std::uint16_t port);
 
-  /// Throw std::system_error where it cannot be written, and refused
-  /// (overloaded) where there are too many.
-  void set(const std::string& session_id, std::uint16_t port,
-           port_settings what);
+  /// Changes what is named and returns all of it. As add_link does, throws
+  /// std::system_error where it cannot be written, and refused (overloaded)
+  /// where there are too many.
+  port_settings change(const std::string& session_id, std::uint16_t port,
+                       std::optional<preview_access> access,
+                       std::optional<std::string> label);
   void add_link(const std::string& session_id, preview_link link, unix_ms now);
 
-  /// False: there is no such link of that port.
+  /// False: there is no such link of that port. Where it cannot be written the
+  /// link is dead all the same, as long as this program runs.
   bool remove_link(const std::string& session_id, std::uint16_t port,
                    std::string_view link_id);
 
@@ -77,14 +81,21 @@ private:
   struct session {
     std::map<std::uint16_t, port_settings> ports;
     std::vector<preview_link> links;
+    bool unsaved = false; // the disk has links that are none any more
   };
 
-  session& load(const std::string& session_id);
+  std::filesystem::path path_of(const std::string& session_id) const;
+  session read(const std::string& session_id) const;
+  std::shared_ptr<const session> loaded(const std::string& session_id);
+  void put(const std::string& session_id, session what);
   void save(const std::string& session_id, const session& what) const;
+  void load_alone(const std::string& session_id);
 
   const std::filesystem::path data_dir_;
-  std::mutex guard_;
-  std::unordered_map<std::string, session> sessions_; // under guard
+  std::mutex writing_; // one reads or writes files at a time
+  mutable std::mutex guard_;
+  std::unordered_map<std::string, std::shared_ptr<const session>>
+    sessions_; // under guard
 };
 
 } // namespace greenroom::http::proxy

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "http/base/asio.hpp"
+#include "messages/records.hpp"
 #include "runtime/base/fd.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -16,6 +17,13 @@ namespace greenroom::http::proxy {
 struct session_info {
   std::string project_id;
   std::string over; // its last status: "ended", "expired", …; empty: it is not
+  preview_rules rules; // of its project
+};
+
+struct printed_last {
+  std::string exec_id; // empty: there is none
+  std::string status;  // of it: "running", "exited", …
+  std::string text;
 };
 
 class session_ports {
@@ -29,6 +37,11 @@ public:
   /// unavailable where nothing listens there.
   virtual asio::awaitable<unique_fd> connect(std::string session_id,
                                              std::uint16_t port) = 0;
+
+  /// What the command printed last that listened on the port, or is likely to
+  /// be about to; empty where there is none.
+  virtual asio::awaitable<printed_last> last_output(std::string session_id,
+                                                    std::uint16_t port) = 0;
 };
 
 } // namespace greenroom::http::proxy

@@ -1,6 +1,7 @@
 #include "http/proxy/target.hpp"
 
 #include "messages/ids.hpp"
+#include "runtime/api_json/preview_address.hpp"
 
 #include <arpa/inet.h>
 
@@ -144,23 +145,15 @@ preview_target read_target(const wire::message_head& request,
 }
 
 std::string_view preview_scheme(const options& opts) noexcept {
-  return opts.preview_url.starts_with("https://") ? "https" : "http";
+  return greenroom::preview_scheme(opts.preview_url);
 }
 
 std::string preview_url(const options& opts, std::string_view session_id,
                         std::uint16_t port) {
-  if (opts.preview_host.empty())
-    return {};
-  auto result = std::string{preview_scheme(opts)} + "://" + std::to_string(port)
-                + '-' + std::string{session_id} + '.' + opts.preview_domain;
-  if (opts.preview_url.empty())
-    return result + ':' + std::to_string(opts.preview_port) + '/';
-  // The port of the public address, if it names one.
-  auto authority = opts.preview_url.substr(opts.preview_url.find("://") + 3);
-  authority = authority.substr(0, authority.find('/'));
-  if (auto colon = authority.rfind(':'); colon != std::string::npos)
-    result += authority.substr(colon);
-  return result + '/';
+  auto listens =
+    opts.preview_host.empty() ? std::uint16_t{0} : opts.preview_port;
+  return greenroom::preview_url(
+    {opts.preview_domain, opts.preview_url, listens}, session_id, port);
 }
 
 std::optional<std::string_view> query_value(std::string_view target,

@@ -125,7 +125,10 @@ void server::start_previews() {
   previews_ = std::make_unique<proxy::listener>(
     options_,
     proxy::listener_parts{parts_.system, parts_.keys, parts_.directory,
-                          *preview_settings_, parts_.log});
+                          *preview_settings_, parts_.log,
+                          [files = files_.get()](std::function<void()> job) {
+                            files->run(std::move(job));
+                          }});
   try {
     options_.preview_port = previews_->listen(address_of(options_.preview_host),
                                               options_.preview_port);
@@ -135,6 +138,8 @@ void server::start_previews() {
       + where(options_.preview_host, options_.preview_port) + ": "
       + e.code().message());
   }
+  if (parts_.previews_listen)
+    parts_.previews_listen(options_.preview_port);
   previews_->start();
 }
 
@@ -147,6 +152,8 @@ void server::stop(std::chrono::milliseconds grace) {
     previews_->stop();
   for (auto& one : threads_)
     one->join();
+  if (previews_)
+    previews_->join();
   files_.reset();
   // They hand connections over until they have ended.
   if (git_)

@@ -48,6 +48,8 @@ struct server_parts {
   std::shared_ptr<spdlog::logger> log; // null: spdlog's default
   // Where git runs in sessions; null: git is not served.
   std::shared_ptr<const sandbox::host> sandbox = nullptr;
+  // Told where previews listen before anybody is served. May be empty.
+  std::function<void(std::uint16_t port)> previews_listen = {};
 };
 
 class server {

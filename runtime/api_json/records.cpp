@@ -54,13 +54,14 @@ ordered_json rescue_refs_json(const std::vector<rescue_ref>& refs) {
 }
 
 ordered_json session_json(const session_record& session,
-                          std::size_t running_execs) {
+                          std::size_t running_execs,
+                          std::string_view preview_url) {
   ordered_json out;
   out["id"] = session.id;
   out["project_id"] = session.project_id;
   out["checkout_id"] = checkout_id(session.id);
   out["pod_name"] = session.node;
-  out["preview_url"] = "";
+  out["preview_url"] = preview_url;
   out["status"] = to_string(session.status);
   put_text(out, "status_reason", session.status_reason);
   out["created_by"] = session.created_by;
@@ -80,6 +81,16 @@ ordered_json session_json(const session_record& session,
     out["labels"][name] = value;
   out["running_execs"] = running_execs;
   out["preview_port"] = session.preview_port;
+  return out;
+}
+
+ordered_json port_json(const listening_port& port) {
+  ordered_json out{{"port", port.port},
+                   {"address", port.address},
+                   {"process", port.process},
+                   {"exec_id", nullptr}};
+  if (!port.exec_id.empty())
+    out["exec_id"] = port.exec_id;
   return out;
 }
 

@@ -5,6 +5,7 @@
 // are not here: their JSON is the configuration's, runtime/config.
 #pragma once
 
+#include "messages/ports.hpp"
 #include "messages/records.hpp"
 #include "messages/time.hpp"
 
@@ -25,12 +26,16 @@ struct live_output {
   std::size_t queue_position = 0; // 1: the next to run; 0: does not wait
 };
 
-/// API.md's Session, without what only a create answers.
 /// A list of `ref`, `commit` and `holds`.
 nlohmann::ordered_json rescue_refs_json(const std::vector<rescue_ref>& refs);
 
+/// API.md's Session, without what only a create answers.
 nlohmann::ordered_json session_json(const session_record& session,
-                                    std::size_t running_execs);
+                                    std::size_t running_execs,
+                                    std::string_view preview_url = {});
+
+/// A port as its events have it: `port`, `address`, `process`, `exec_id`.
+nlohmann::ordered_json port_json(const listening_port& port);
 
 /// API.md's Exec. `live` counts only until the exec is over.
 nlohmann::ordered_json exec_json(std::string_view project_id,

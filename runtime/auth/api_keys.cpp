@@ -39,6 +39,10 @@ std::string list_of_scopes() {
   return result;
 }
 
+bool lasts(const key_record& key, unix_ms now) {
+  return key.expires_at == 0 || key.expires_at > now;
+}
+
 [[noreturn]] void refuse(const std::string& sentence) {
   throw refused(errc::bad_request, sentence);
 }
@@ -61,16 +65,21 @@ key_table::key_table(std::vector<key_record> keys) {
     auto digest = parse_sha256(key.secret_hash);
     if (!digest)
       throw std::runtime_error("key " + key.id + " has no SHA-256 for a hash");
-    keys_.emplace(*digest, std::move(key));
+    auto& kept = keys_.emplace(*digest, std::move(key)).first->second;
+    by_id_.emplace(kept.id, &kept);
   }
 }
 
 const key_record* key_table::find(std::string_view secret, unix_ms now) const {
   auto found = keys_.find(sha256(secret));
-  if (found == keys_.end())
-    return nullptr;
-  const auto& key = found->second;
-  return key.expires_at != 0 && key.expires_at <= now ? nullptr : &key;
+  return found != keys_.end() && lasts(found->second, now) ? &found->second
+                                                           : nullptr;
+}
+
+const key_record* key_table::find_id(const std::string& id, unix_ms now) const {
+  auto found = by_id_.find(id);
+  return found != by_id_.end() && lasts(*found->second, now) ? found->second
+                                                             : nullptr;
 }
 
 // -- key_ring -----------------------------------------------------------------

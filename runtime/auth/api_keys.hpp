@@ -26,12 +26,16 @@ public:
   /// time is over. Lives as long as the table.
   const key_record* find(std::string_view secret, unix_ms now) const;
 
+  /// The same for a key's id.
+  const key_record* find_id(const std::string& id, unix_ms now) const;
+
 private:
   struct digest_hash {
     std::size_t operator()(const sha256_digest& digest) const noexcept;
   };
 
   std::unordered_map<sha256_digest, key_record, digest_hash> keys_;
+  std::unordered_map<std::string, const key_record*> by_id_;
 };
 
 /// The table of the moment. The administrator's key, which is in no store, is

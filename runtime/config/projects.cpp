@@ -75,6 +75,22 @@ const std::vector<key<project_record>>& project_keys() {
       "review.required", flag{},
       [](auto& p) -> auto& { return p.review.required; },
       "Whether a protected branch moves only to what was reviewed."),
+    describe<project_record>(
+      "preview.access",
+      one_of<preview_access>{{{"token", preview_access::token},
+                              {"key", preview_access::key},
+                              {"public", preview_access::public_view}}},
+      [](auto& p) -> auto& { return p.preview.access; },
+      "Who sees ports that say nothing of it: who has a link, who has an API "
+      "key, or all."),
+    describe<project_record>(
+      "preview.rewrite_origin", flag{},
+      [](auto& p) -> auto& { return p.preview.rewrite_origin; },
+      "Whether an app sees its own pages' Origin as its local address."),
+    describe<project_record>(
+      "preview.preflights", flag{},
+      [](auto& p) -> auto& { return p.preview.preflights; },
+      "Whether CORS preflights, which carry no key, reach the apps."),
   };
   return table;
 }

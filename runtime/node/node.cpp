@@ -12,6 +12,7 @@
 #include "actors/supervisor.hpp"
 #include "http/server/server.hpp"
 #include "messages/type_ids.hpp"
+#include "runtime/api_json/preview_address.hpp"
 #include "runtime/auth/admin_key.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/fd.hpp"
@@ -178,6 +179,7 @@ struct node::parts {
   admin_key admin;
   std::unique_ptr<key_ring> keys;
   std::atomic<bool> ready{false};
+  std::atomic<std::uint16_t> preview_port{0};
   std::atomic<std::size_t> reviving{0}; // sessions that have not begun yet
   std::atomic<bool> broken{false};
   node_health health;
@@ -229,6 +231,8 @@ void node::parts::open() {
   reserve = std::make_unique<disk_reserve>(data_dir);
   make_room(*reserve);
   host = find_host(settings);
+  if (settings.preview.listen)
+    preview_port = settings.preview.listen->port;
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
   keys = std::make_unique<key_ring>(admin.secret);
   syncer = std::make_unique<fsync_queue>();
@@ -271,6 +275,10 @@ void node::parts::start_actors() {
   context->max_queued = settings.exec.max_queued;
   context->max_output = settings.exec.max_output;
   context->max_lifetime = settings.sessions.max_expiry;
+  context->preview_url = [this](const std::string& id, std::uint16_t port) {
+    auto& own = settings.preview;
+    return preview_url({own.domain, own.public_url, preview_port}, id, port);
+  };
   context->runners = runners.get();
   context->syncer = syncer.get();
   context->store =
@@ -335,7 +343,8 @@ void node::parts::start_http() {
     http::server_parts{*system, *keys, directory, registry, context->store,
                        [this] { return reasons_not_ready(); },
                        [this] { return warnings(); }, spdlog::default_logger(),
-                       host});
+                       host,
+                       [this](std::uint16_t port) { preview_port = port; }});
   try {
     server->start();
   } catch (const std::runtime_error& e) {

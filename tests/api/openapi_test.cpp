@@ -190,3 +190,36 @@ TEST_CASE("answers are as the OpenAPI document says") {
   api.check(admin.get(sessions + "/aaaaaaaaaaaaaaaaaaaa"), "get", one);
   api.check(admin.post(sessions, json::object()), "post", base);
 }
+
+TEST_CASE("answers about ports are as the OpenAPI document says") {
+  node_process node;
+  document api{node};
+  auto admin = node.admin();
+  const std::string one = "/projects/{id}/sessions/{sid}";
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.start("web", "exec perl -MIO::Socket::INET -e '"
+                       "$s = IO::Socket::INET->new(LocalAddr => "
+                       "\"127.0.0.1\", LocalPort => 3000, Listen => 5);"
+                       " sleep 1000'");
+  auto waited = admin.get(session.path("/wait?until=port:3000"));
+  CHECK(expect(200, waited).data()["reached"] == true);
+  api.check(waited, "get", one + "/wait");
+  auto ports = admin.get(session.path("/ports"));
+  CHECK(ports.data()["ports"].size() == 1);
+  api.check(ports, "get", one + "/ports");
+  api.check(admin.get(session.path("/timeline?types=port.opened")), "get",
+            one + "/timeline");
+  auto port = one + "/ports/{port}";
+  api.check(admin.send("PUT", session.path("/ports/3000"),
+                       json{{"access", "key"}}.dump(), "application/json"),
+            "put", port);
+  auto link = session.post("/ports/3000/link", json::object());
+  api.check(link, "post", port + "/link");
+  auto id = link.data()["id"].get<std::string>();
+  api.check(admin.remove(session.path("/ports/3000/links/" + id)), "delete",
+            port + "/links/{lid}");
+  api.check(admin.remove(session.path("/ports/3000/links/" + id)), "delete",
+            port + "/links/{lid}");
+  api.check(admin.get(session.path("/ports/3000/tunnel")), "get",
+            port + "/tunnel");
+}

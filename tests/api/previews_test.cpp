@@ -100,6 +100,50 @@ TEST_CASE("a program in a session's sandbox is seen by its preview") {
   see_a_program(true);
 }
 
+TEST_CASE("who waits for a preview is told when it is ready") {
+  node_process node;
+  session_user user{node, {{"new_branch", "p"}, {"preview_port", 3000}}};
+  auto events = user.watch("from=earliest&types=port.opened,preview.ready,"
+                           "port.closed,preview.gone");
+  auto wait = [&](const std::string& query) {
+    return expect(200, node.admin().get(user.path("/wait?" + query))).data();
+  };
+  CHECK(wait("until=preview:ready&timeout=10ms")["reached"] == false);
+  user.start("web", program(3000));
+  CHECK(wait("until=preview:ready&timeout=30s")["reached"] == true);
+  auto ports = wait("until=port:3000");
+  CHECK(ports["reached"] == true);
+  CHECK(ports["ports"][0]["exec_id"] == "web");
+  expect(200, node.admin().remove(user.path("/execs/web")));
+  await("the port to close", [&] {
+    return wait("until=port:3000&timeout=10ms")["reached"] == false;
+  });
+  expect(200, user.remove());
+  auto all = events.rest();
+  CHECK(types_of(all)
+        == std::vector<std::string>{"port.opened", "preview.ready",
+                                    "port.closed", "preview.gone"});
+  auto url = preview{user.get()["preview_url"].get<std::string>().empty()
+                       ? all[1].data["url"].get<std::string>()
+                       : ""};
+  CHECK(url.host.starts_with("3000-" + user.id() + "."));
+}
+
+TEST_CASE("every answer and event names the preview alike") {
+  node_process node;
+  session_user user{node, {{"new_branch", "p"}, {"preview_port", 3000}}};
+  auto url = user.get()["preview_url"].get<std::string>();
+  CHECK(url.find("//3000-" + user.id() + ".preview.localhost:")
+        != std::string::npos);
+  auto all = expect(200, node.admin().get("/sessions")).data()["sessions"];
+  CHECK(all[0]["preview_url"] == url);
+  auto one = expect(200, node.admin().get(sessions)).data()["sessions"];
+  CHECK(one[0]["preview_url"] == url);
+  CHECK(user.timeline()[0]["data"]["preview_url"] == url);
+  expect(200, user.remove());
+  CHECK(user.get()["preview_url"] == "");
+}
+
 TEST_CASE("a thousand looks at a preview cost the session nothing") {
   node_process node;
   session_user user{node, {{"new_branch", "p"}, {"preview_port", 3000}}};

@@ -17,10 +17,11 @@ void close(exec_record& exec, const past& what) {
 }
 
 // One that the runner was told of may have run, even if that died before it
-// could answer. The others wait in line again.
+// could answer. The others wait in line again. Servers in the background live
+// on, though their execs have ended.
 effects take_up_execs(state& s, const past& what) {
   auto live = is_live(s.record.status);
-  auto find_runner = false;
+  auto find_runner = live && what.listens;
   for (auto& id : s.order) {
     auto& exec = s.execs.at(id);
     if (is_over(exec.status))

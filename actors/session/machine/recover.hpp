@@ -38,6 +38,7 @@ struct past {
   // How those ended whose end was not announced, where a file says so.
   std::map<std::string, exec_outcome> outcomes;
 
+  bool listens = false;     // on ports, as last announced
   std::string tip;          // of the branch, as last announced; empty: never
   bool used = false;        // something was done in the checkout
   bool checkout = false;    // which is in its place

@@ -249,6 +249,43 @@ TEST_CASE("a wait ends with its time, or with the session") {
   CHECK(data_of(get(f, session_path + "/wait?until=ended"))["reached"] == true);
 }
 
+TEST_CASE("a wait for a port ends when it is listened on") {
+  fixture f;
+  auto listens = [&](std::vector<listening_port> ports) {
+    std::lock_guard lock{f.script->guard};
+    f.script->ports = std::move(ports);
+  };
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", session_path + "/wait?until=port:3000", admin_secret));
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  listens({{5173, "127.0.0.1", "node", "e1"}});
+  caf::anon_send(f.session, publish{event_kind::port_opened, "", "{}"});
+  CHECK_FALSE(client.has_answer(std::chrono::milliseconds{50}));
+  listens({{3000, "0.0.0.0", "node", "e1"}});
+  caf::anon_send(f.session, publish{event_kind::port_opened, "", "{}"});
+  auto answer = data_of(client.receive());
+  CHECK(answer["reached"] == true);
+  CHECK(answer["ports"][0]["process"] == "node");
+  // At once where it is there already.
+  CHECK(data_of(get(f, session_path + "/wait?until=port:3000"))["reached"]
+        == true);
+  auto late =
+    data_of(get(f, session_path + "/wait?until=port:3001&timeout=50ms"));
+  CHECK(late["reached"] == false);
+  CHECK(late["ports"].size() == 1);
+}
+
+TEST_CASE("a wait for a port is over with its session") {
+  fixture f;
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", session_path + "/wait?until=port:3000", admin_secret));
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  caf::anon_send(f.session, publish{event_kind::session_ended, "", "{}"});
+  CHECK(data_of(client.receive())["reached"] == false);
+}
+
 TEST_CASE("a wait for what cannot come is refused") {
   fixture f;
   auto message = [&](const std::string& query) {
@@ -256,11 +293,12 @@ TEST_CASE("a wait for what cannot come is refused") {
     CHECK(answer.status == 400);
     return message_of(answer);
   };
-  CHECK(message("") == "until must be exec:EID:exited or ended");
+  CHECK(message("")
+        == "until must be exec:EID:exited, port:N, preview:ready or ended");
   CHECK(message("until=exec::exited")
-        == "until must be exec:EID:exited or ended");
-  CHECK(message("until=preview:ready")
-        == "until=preview:ready is not served by this version");
+        == "until must be exec:EID:exited, port:N, preview:ready or ended");
+  CHECK(message("until=port:0") == "a port is a number from 1 to 65535");
+  CHECK(message("until=port:http") == "a port is a number from 1 to 65535");
   CHECK(message("until=ended&timeout=0")
         == "timeout must be a valid duration (e.g., 30s)");
   CHECK(message("until=ended&timeout=1h") == "timeout cannot exceed 3m");

@@ -1,4 +1,5 @@
 // Previews over raw sockets: what passes through, and what does not.
+#include "http/proxy/last_output.hpp"
 #include "http/wire/tunnel.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/proxy/proxy_node.hpp"
@@ -88,8 +89,8 @@ TEST_CASE("an app is asked by its local name and told the public one") {
 
 TEST_CASE("an app's own Authorization reaches it, a key of ours does not") {
   proxy_node node{hello};
-  node.settings.set(preview_sid, node.app_port(),
-                    {http::proxy::preview_access::public_view, ""});
+  node.settings.change(preview_sid, node.app_port(),
+                       preview_access::public_view, {});
   http_client client{node.port()};
   client.send(request_to(node.host(), "/", "Authorization: Bearer app\r\n"));
   CHECK(client.receive().status == 200);
@@ -196,8 +197,8 @@ TEST_CASE("an upgrade is asked for by the same Host and tunnelled") {
 
 TEST_CASE("what is sent behind an upgrade that is refused is a request") {
   proxy_node node{hello};
-  node.settings.set(preview_sid, node.app_port(),
-                    {http::proxy::preview_access::public_view, ""});
+  node.settings.change(preview_sid, node.app_port(),
+                       preview_access::public_view, {});
   http_client client{node.port()};
   client.send(
     request_to(node.host(), "/", "Connection: Upgrade\r\nUpgrade: x\r\n")
@@ -246,8 +247,7 @@ TEST_CASE("a link becomes a cookie of its host and the page comes without it") {
                                      + token + "\r\n"))
         == 200);
   CHECK_THAT(node.seen().at(1), !Contains(token));
-  node.settings.set(preview_sid, node.app_port(),
-                    {http::proxy::preview_access::key, ""});
+  node.settings.change(preview_sid, node.app_port(), preview_access::key, {});
   CHECK(status_of(node, request_to(node.host(), "/a", with)) == 401);
 }
 
@@ -282,19 +282,137 @@ TEST_CASE("what a link opened ends with the link") {
     == 401);
 }
 
+TEST_CASE("a link is as good as the key that made it") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    of.begin(answer(200), std::nullopt);
+    co_await of.write("begun", 5s);
+    co_await of.watch();
+  }};
+  auto made = make_key("maker", {"sessions:execute"}, {"demo"}, 0);
+  node.keys.replace({made.record});
+  auto token = node.add_link("l8", 3'600'000, made.record.id);
+  auto cookie = "Cookie: greenroom-preview=" + token + "\r\n";
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/", cookie));
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("begun");
+  node.keys.replace({});
+  CHECK_THROWS(client.read_stream_to_end());
+  CHECK(status_of(node, request_to(node.host(), "/", cookie)) == 401);
+  CHECK(status_of(node, request_to(node.host(), "/?greenroom_token=" + token))
+        == 401);
+  // It is ours, even if it opens nothing any more.
+  node.settings.change(preview_sid, node.app_port(),
+                       preview_access::public_view, {});
+  http_client other{node.port()};
+  other.send(request_to(node.host(), "/",
+                        "Authorization: Bearer " + made.secret
+                          + "\r\nX-API-Key: " + made.secret + "\r\n"));
+  CHECK(other.receive_head().status == 200);
+  CHECK_THAT(node.seen().back(), !Contains(made.secret));
+}
+
+TEST_CASE("a cookie that another session's page has set shuts nobody out") {
+  proxy_node node{hello};
+  auto token = node.add_link();
+  auto cookies =
+    "Cookie: greenroom-preview=evil; a=1; greenroom-preview=" + token + "\r\n";
+  CHECK(status_of(node, request_to(node.host(), "/", cookies)) == 200);
+  CHECK_THAT(node.seen().at(0), Contains("Cookie: a=1\r\n"));
+  CHECK(status_of(node, request_to(node.host(), "/",
+                                   "Cookie: greenroom-preview=evil\r\n"))
+        == 401);
+}
+
+TEST_CASE("a link leads to no other host") {
+  proxy_node node{hello};
+  auto token = node.add_link();
+  http_client client{node.port()};
+  client.send(
+    request_to(node.host(), "//evil.example/?greenroom_token=" + token));
+  CHECK(client.receive_head().headers["location"] == "/.//evil.example/");
+}
+
+TEST_CASE("a project says who sees ports that say nothing themselves") {
+  proxy_node node{hello};
+  auto status = [&](const std::string& headers = {}) {
+    return status_of(node, request_to(node.host(), "/", headers));
+  };
+  auto cookie = "Cookie: greenroom-preview=" + node.add_link() + "\r\n";
+  CHECK(status() == 401);
+  CHECK(status(cookie) == 200);
+  node.set_rules({preview_access::key});
+  CHECK(status(cookie) == 401);
+  node.set_rules({preview_access::public_view});
+  CHECK(status() == 200);
+  node.settings.change(preview_sid, node.app_port(), preview_access::token, {});
+  CHECK(status() == 401);
+}
+
+TEST_CASE("an app's own pages may be its own origin") {
+  proxy_node node{hello};
+  auto origin = [&](const std::string& value) {
+    status_of(node, node.get("/", "Origin: " + value + "\r\n"));
+    return node.seen().back();
+  };
+  auto own = "http://" + node.host();
+  CHECK_THAT(origin(own), Contains("Origin: " + own + "\r\n"));
+  node.set_rules({preview_access::token, true});
+  CHECK_THAT(origin(own), Contains("Origin: http://localhost:"
+                                   + std::to_string(node.app_port()) + "\r\n"));
+  CHECK_THAT(origin("http://evil.example"),
+             Contains("Origin: http://evil.example\r\n"));
+}
+
+TEST_CASE("preflights reach an app where the project says so") {
+  proxy_node node{hello};
+  auto preflight = "OPTIONS / HTTP/1.1\r\nHost: " + node.host()
+                   + "\r\nOrigin: http://a.example\r\n"
+                     "Access-Control-Request-Method: PUT\r\n\r\n";
+  CHECK(status_of(node, preflight) == 401);
+  node.set_rules({preview_access::token, false, true});
+  CHECK(status_of(node, preflight) == 200);
+  CHECK(status_of(node, "OPTIONS / HTTP/1.1\r\nHost: " + node.host()
+                          + "\r\nOrigin: http://a.example\r\n\r\n")
+        == 401);
+}
+
+TEST_CASE("what belongs in a head is not said behind the body") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    while (!(co_await of.read_body(5s)).empty())
+      continue;
+    of.begin(answer(200), std::nullopt);
+    auto text = headers_text(of.trailers());
+    co_await of.write("got " + text, 5s);
+    header_list trailers;
+    trailers.add("Set-Cookie", "greenroom-preview=evil");
+    trailers.add("X-Sum", "1");
+    co_await of.finish(5s, trailers);
+  }};
+  http_client client{node.port()};
+  client.send("POST / HTTP/1.1\r\nHost: " + node.host()
+              + "\r\nX-API-Key: " + preview_secret
+              + "\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+                "Host: evil\r\nCookie: a=1\r\nX-Forwarded-For: 1.1.1.1\r\n"
+                "X-Md5: 7\r\n\r\n");
+  client.receive_head();
+  CHECK(client.read_stream_to_end() == "got X-Md5: 7\r\n");
+  client.send(node.get("/"));
+  CHECK(client.receive_head().status == 200);
+}
+
 TEST_CASE("links and settings are there after a restart") {
   temp_dir dir;
   std::filesystem::create_directories(dir.path() / "sessions" / preview_sid);
-  using http::proxy::preview_access;
   {
     http::proxy::preview_settings first{dir.path()};
-    first.set(preview_sid, 3000, {preview_access::key, "web"});
+    first.change(preview_sid, 3000, preview_access::key, "web");
     first.add_link(preview_sid, {"l1", 3000, sha256_hex("t"), "k", 1000}, 0);
   }
   http::proxy::preview_settings second{dir.path()};
   CHECK(second.of(preview_sid, 3000).label == "web");
   CHECK(second.of(preview_sid, 3000).access == preview_access::key);
-  CHECK(second.of(preview_sid, 3001).access == preview_access::token);
+  CHECK(!second.of(preview_sid, 3001).access);
   CHECK(second.find_link(preview_sid, 3000, "t", 999));
   CHECK_FALSE(second.find_link(preview_sid, 3000, "t", 1000));
   CHECK_FALSE(second.find_link(preview_sid, 3001, "t", 0));
@@ -309,6 +427,7 @@ TEST_CASE("an app that does not listen yet is waited for") {
   CHECK(page.status == 503);
   CHECK(page.headers["retry-after"] == "1");
   CHECK_THAT(page.body, Contains("http-equiv=\"refresh\""));
+  CHECK_THAT(page.body, Contains("# web (running)\nbuilding &lt;it&gt;</pre>"));
   client.send(node.get("/data"));
   auto script = client.receive();
   CHECK(script.status == 503);
@@ -316,6 +435,51 @@ TEST_CASE("an app that does not listen yet is waited for") {
   node.listening = true;
   client.send(node.get("/"));
   CHECK(client.receive().status == 200);
+}
+
+TEST_CASE("a page that waits is told when the app is there") {
+  proxy_node node{hello};
+  node.listening = false;
+  http_client client{node.port()};
+  client.send(node.get("/", "Greenroom-Waiting: 1\r\n"));
+  CHECK_FALSE(client.has_answer(50ms));
+  node.listening = true;
+  CHECK(client.receive().status == 204);
+  CHECK(node.seen().empty());
+  // The connection that it took to find out is the next request's.
+  client.send(node.get("/"));
+  CHECK(client.receive().status == 200);
+  CHECK(node.connections == 1);
+}
+
+TEST_CASE("what commands print is not for the public") {
+  proxy_node node{hello};
+  node.settings.change(preview_sid, node.app_port(),
+                       preview_access::public_view, {});
+  node.listening = false;
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/", navigation));
+  auto page = client.receive();
+  CHECK(page.status == 503);
+  CHECK_THAT(page.body, !Contains("building"));
+}
+
+TEST_CASE("the last lines of what was printed are plain text") {
+  using http::proxy::last_lines;
+  CHECK(last_lines("").empty());
+  CHECK(last_lines("a\nb\n\n") == "a\nb");
+  CHECK(last_lines("\x1b[32m\x1b[1mVITE\x1b[22m v8\x1b[39m\r\n"
+                   "\x1b]0;title\x07ready\x1b]8;;http://h\x1b\\!")
+        == "VITE v8\nready!");
+  CHECK(last_lines("gr\xc3\xbc\xc3\x9f") == "gr\xc3\xbc\xc3\x9f");
+  CHECK(last_lines("\xff\xc3") == "??");
+  CHECK(last_lines("\x1b") == "");
+  CHECK(last_lines("a\x1b[") == "a");
+  std::string many;
+  for (int i = 0; i < 100; ++i)
+    many += std::to_string(i) + "\n";
+  CHECK_THAT(last_lines(many), Catch::Matchers::StartsWith("80\n81\n"));
+  CHECK(last_lines(std::string(100'000, 'x')).size() == 8192);
 }
 
 TEST_CASE("a session that is over says so") {

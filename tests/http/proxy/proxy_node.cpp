@@ -29,6 +29,8 @@ public:
     proxy::session_info result;
     result.project_id = "demo";
     result.over = of_.over ? "expired" : "";
+    std::lock_guard lock{of_.guard_};
+    result.rules = of_.rules_;
     co_return result;
   }
 
@@ -46,6 +48,11 @@ public:
         != 0)
       throw refused{errc::unavailable, "nothing listens on that port"};
     co_return result;
+  }
+
+  asio::awaitable<proxy::printed_last> last_output(std::string,
+                                                   std::uint16_t) override {
+    co_return proxy::printed_last{"web", "running", "building <it>"};
   }
 
 private:
@@ -155,10 +162,16 @@ std::string proxy_node::get(const std::string& path,
          + "\r\nX-API-Key: " + preview_secret + "\r\n" + headers + "\r\n";
 }
 
-std::string proxy_node::add_link(const std::string& id, unix_ms lasts) {
+void proxy_node::set_rules(preview_rules rules) {
+  std::lock_guard lock{guard_};
+  rules_ = rules;
+}
+
+std::string proxy_node::add_link(const std::string& id, unix_ms lasts,
+                                 const std::string& key_id) {
   auto token = make_secret();
   settings.add_link(
-    preview_sid, {id, app_port_, sha256_hex(token), "admin", now_ms() + lasts},
+    preview_sid, {id, app_port_, sha256_hex(token), key_id, now_ms() + lasts},
     now_ms());
   return token;
 }

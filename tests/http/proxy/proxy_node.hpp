@@ -54,7 +54,11 @@ public:
                   const std::string& headers = {}) const;
 
   /// A link's token for the app's port.
-  std::string add_link(const std::string& id = "l1", unix_ms lasts = 3'600'000);
+  std::string add_link(const std::string& id = "l1", unix_ms lasts = 3'600'000,
+                       const std::string& key_id = "admin");
+
+  /// What the project says of previews from now on.
+  void set_rules(preview_rules rules);
 
   /// The heads of the requests that reached the app, as text.
   std::vector<std::string> seen();
@@ -89,6 +93,7 @@ private:
   std::unordered_set<std::shared_ptr<http::wire::server_connection>> app_side_;
   std::mutex guard_;
   std::vector<std::string> seen_; // under guard
+  preview_rules rules_;           // under guard
   std::thread thread_;
 };
 

@@ -80,6 +80,18 @@ TEST_CASE("what is taken up goes on") {
   CHECK(find<effect::spawn_exec>(done)->exec_id == "c");
 }
 
+TEST_CASE("the runner of a server in the background is looked for") {
+  for (auto [status, looked] : {std::pair{session_status::active, true},
+                                std::pair{session_status::ended, false}}) {
+    auto s = revived(status);
+    past what;
+    add_exec(what, "a", exec_status::exited);
+    what.listens = true;
+    auto todo = recover(s, what);
+    CHECK((find<effect::find_runner>(todo) != nullptr) == looked);
+  }
+}
+
 TEST_CASE("an exit record says how an exec ended whose session is over") {
   auto s = revived(session_status::terminated);
   past what;

@@ -1,4 +1,5 @@
-// The actor that tells an HTTP thread when an exec or its session has ended.
+// The actor that tells an HTTP thread when an exec has ended, a port is
+// listened on, or the session is over.
 //
 //   asking ──→ listening      lost (the session went down) ──→ asking
 //
@@ -24,11 +25,11 @@ class loop;
 namespace greenroom::http::handlers {
 
 /// Who listens. One of these is called, once, on the HTTP thread.
-class exec_watch_listener {
+class session_watch_listener {
 public:
-  virtual ~exec_watch_listener() = default;
+  virtual ~session_watch_listener() = default;
 
-  /// The exec has ended, or the session has; nothing will follow.
+  /// It has come, or the session is over; nothing will follow.
   virtual void over() = 0;
 
   /// The time to listen is up.
@@ -38,10 +39,12 @@ public:
   virtual void failed(const refusal& why) = 0;
 };
 
-struct exec_watch_task {
+struct session_watch_task {
   std::string project_id;
   std::string session_id;
-  std::string exec_id; // empty: only the end of the session counts
+  std::string exec_id;    // whose end is waited for; empty: none's
+  std::uint16_t port = 0; // that is to be listened on; 0: none. Without either
+                          // only the end of the session counts
   session_actor session;
   directory_actor directory;
   std::chrono::milliseconds look_up{5'000};
@@ -55,13 +58,15 @@ GREENROOM_INSPECT(watch_look_again)
 struct watch_time_up {};
 GREENROOM_INSPECT(watch_time_up)
 
-using exec_watch_actor = watcher_actor::extend<caf::reacts_to<watch_look_again>,
-                                               caf::reacts_to<watch_time_up>>;
+using session_watch_actor =
+  watcher_actor::extend<caf::reacts_to<watch_look_again>,
+                        caf::reacts_to<watch_time_up>>;
 
-class exec_watch final : public exec_watch_actor::base {
+class session_watch final : public session_watch_actor::base {
 public:
-  exec_watch(caf::actor_config& config, std::weak_ptr<http::loop> home,
-             std::weak_ptr<exec_watch_listener> listener, exec_watch_task task);
+  session_watch(caf::actor_config& config, std::weak_ptr<http::loop> home,
+                std::weak_ptr<session_watch_listener> listener,
+                session_watch_task task);
 
   const char* name() const override;
   void on_exit() override;
@@ -71,19 +76,21 @@ protected:
 
 private:
   void ask();
+  void look_at_it();
   void ask_exec();
+  void ask_ports();
   void batch(const event_batch& events);
   void lose();
   void look();
 
   void end();
   void fail(const caf::error& why);
-  void post(std::function<void(exec_watch_listener&)> what);
-  void tell(void (exec_watch_listener::*what)());
+  void post(std::function<void(session_watch_listener&)> what);
+  void tell(void (session_watch_listener::*what)());
 
   std::weak_ptr<http::loop> loop_;
-  std::weak_ptr<exec_watch_listener> listener_;
-  exec_watch_task task_;
+  std::weak_ptr<session_watch_listener> listener_;
+  session_watch_task task_;
   bool reminded_ = false; // watch_look_again is to come
   unsigned tries_ = 0;
   unsigned generation_ = 0; // grows when the session is lost

@@ -1,4 +1,4 @@
-#include "http/edge/exec_watch.hpp"
+#include "http/edge/session_watch.hpp"
 
 #include "http/edge/loop.hpp"
 
@@ -27,11 +27,11 @@ bool is_passing(const caf::error& why) {
 
 } // namespace
 
-exec_watch::exec_watch(caf::actor_config& config,
-                       std::weak_ptr<http::loop> home,
-                       std::weak_ptr<exec_watch_listener> listener,
-                       exec_watch_task task)
-  : exec_watch_actor::base(config), loop_(std::move(home)),
+session_watch::session_watch(caf::actor_config& config,
+                             std::weak_ptr<http::loop> home,
+                             std::weak_ptr<session_watch_listener> listener,
+                             session_watch_task task)
+  : session_watch_actor::base(config), loop_(std::move(home)),
     listener_(std::move(listener)), task_(std::move(task)) {
   set_down_handler([this](caf::down_msg& message) {
     if (message.source == task_.session.address())
@@ -39,32 +39,32 @@ exec_watch::exec_watch(caf::actor_config& config,
   });
 }
 
-const char* exec_watch::name() const {
-  return "greenroom.http.exec_watch";
+const char* session_watch::name() const {
+  return "greenroom.http.session_watch";
 }
 
 /// The clock keeps the object until the reminders are due; what it holds goes
 /// now.
-void exec_watch::on_exit() {
+void session_watch::on_exit() {
   listener_.reset();
   task_ = {};
 }
 
-exec_watch::behavior_type exec_watch::make_behavior() {
+session_watch::behavior_type session_watch::make_behavior() {
   monitor(task_.session);
-  delayed_send(exec_watch_actor{this}, task_.limit, watch_time_up{});
+  delayed_send(session_watch_actor{this}, task_.limit, watch_time_up{});
   ask();
   return {[this](const event_batch& events) { batch(events); },
           [this](watch_look_again) { look(); },
           [this](watch_time_up) {
-            tell(&exec_watch_listener::late);
+            tell(&session_watch_listener::late);
             quit();
           }};
 }
 
-void exec_watch::ask() {
+void session_watch::ask() {
   request(task_.session, task_.look_up,
-          watch_session{watcher_actor{exec_watch_actor{this}}, 0, true})
+          watch_session{watcher_actor{session_watch_actor{this}}, 0, true})
     .then(
       [this, g = generation_](const watch_reply& reply) {
         if (g != generation_)
@@ -75,7 +75,7 @@ void exec_watch::ask() {
         else if (reply.state == watch_state::behind)
           lose();
         else
-          ask_exec();
+          look_at_it();
       },
       [this, g = generation_](const caf::error& why) {
         if (g == generation_)
@@ -84,9 +84,27 @@ void exec_watch::ask() {
 }
 
 /// What happened before the session knew of this watch.
-void exec_watch::ask_exec() {
-  if (task_.exec_id.empty())
-    return;
+void session_watch::look_at_it() {
+  if (!task_.exec_id.empty())
+    ask_exec();
+  else if (task_.port != 0)
+    ask_ports();
+}
+
+void session_watch::ask_ports() {
+  request(task_.session, task_.look_up, greenroom::list_ports{})
+    .then(
+      [this, g = generation_](const port_list& found) {
+        if (g == generation_ && is_served(found.ports, task_.port))
+          end();
+      },
+      [this, g = generation_](const caf::error& why) {
+        if (g == generation_)
+          fail(why);
+      });
+}
+
+void session_watch::ask_exec() {
   request(task_.session, task_.look_up, greenroom::get_exec{task_.exec_id})
     .then(
       [this, g = generation_](const exec_view& view) {
@@ -101,32 +119,37 @@ void exec_watch::ask_exec() {
       });
 }
 
-void exec_watch::batch(const event_batch& events) {
+void session_watch::batch(const event_batch& events) {
   auto is_end = [&](const event_slice& one) {
     return one.kind == event_kind::exec_exited && one.exec_id == task_.exec_id;
   };
   if (events.end || std::ranges::any_of(events.slices, is_end))
     end();
+  else if (task_.port != 0
+           && std::ranges::find(events.slices, event_kind::port_opened,
+                                &event_slice::kind)
+                != events.slices.end())
+    ask_ports();
 }
 
-void exec_watch::lose() {
+void session_watch::lose() {
   if (std::exchange(reminded_, true))
     return;
   ++generation_;
   if (tries_ == max_tries) {
-    post([](exec_watch_listener& listener) {
+    post([](session_watch_listener& listener) {
       listener.failed(
         {errc::unavailable, "the session is restarting, try again"});
     });
     quit();
     return;
   }
-  delayed_send(exec_watch_actor{this}, first_pause * (1u << tries_),
+  delayed_send(session_watch_actor{this}, first_pause * (1u << tries_),
                watch_look_again{});
   ++tries_;
 }
 
-void exec_watch::look() {
+void session_watch::look() {
   reminded_ = false;
   request(task_.directory, task_.look_up,
           find_session{task_.project_id, task_.session_id})
@@ -145,27 +168,27 @@ void exec_watch::look() {
       });
 }
 
-void exec_watch::fail(const caf::error& why) {
+void session_watch::fail(const caf::error& why) {
   if (is_passing(why)) {
     lose();
     return;
   }
-  post([what = to_refusal(why)](exec_watch_listener& listener) {
+  post([what = to_refusal(why)](session_watch_listener& listener) {
     listener.failed(what);
   });
   quit();
 }
 
-void exec_watch::end() {
-  tell(&exec_watch_listener::over);
+void session_watch::end() {
+  tell(&session_watch_listener::over);
   quit();
 }
 
-void exec_watch::tell(void (exec_watch_listener::*what)()) {
-  post([what](exec_watch_listener& listener) { (listener.*what)(); });
+void session_watch::tell(void (session_watch_listener::*what)()) {
+  post([what](session_watch_listener& listener) { (listener.*what)(); });
 }
 
-void exec_watch::post(std::function<void(exec_watch_listener&)> what) {
+void session_watch::post(std::function<void(session_watch_listener&)> what) {
   if (auto home = loop_.lock())
     home->post([to = listener_, what = std::move(what)] {
       if (auto listener = to.lock())
