@@ -23,7 +23,8 @@ constexpr std::chrono::seconds timeout{20};
 
 } // namespace
 
-node::node(const node_options& options) : port_(free_port()) {
+node::node(const node_options& options)
+  : port_(free_port()), preview_port_(options.previews ? free_port() : 0) {
   make_repository(upstream(), options.upstream);
   json project{{"id", "demo"},
                {"repo", upstream().string()},
@@ -33,7 +34,10 @@ node::node(const node_options& options) : port_(free_port()) {
   std::vector<std::string> argv{program("greenroom"), "serve"};
   for (auto& setting :
        {"node.data_dir=" + (dir_.path() / "data").string(),
-        "http.listen=" + here, std::string{"preview.listen=null"},
+        "http.listen=" + here,
+        "preview.listen="
+          + (preview_port_ == 0 ? std::string{"null"}
+                                : "127.0.0.1:" + std::to_string(preview_port_)),
         "http.public_url=http://" + here,
         "http.threads=" + std::to_string(options.http_threads),
         "log.level=" + options.log_level, "sandbox.mode=" + options.sandbox,

@@ -26,6 +26,7 @@ struct node_options {
   unsigned http_threads = 2;
   std::string sandbox = "none"; // or "bubblewrap"
   repository_size upstream{};
+  bool previews = false;
 };
 
 struct made_session {
@@ -60,6 +61,14 @@ public:
   std::uint16_t port() const noexcept {
     return port_;
   }
+  /// Where previews are served; 0: they are not.
+  std::uint16_t preview_port() const noexcept {
+    return preview_port_;
+  }
+  /// The administrator's.
+  const std::string& key() const noexcept {
+    return key_;
+  }
   pid_t pid() const noexcept {
     return process_->pid();
   }
@@ -77,6 +86,7 @@ private:
 
   test::temp_dir dir_;
   std::uint16_t port_ = 0;
+  std::uint16_t preview_port_ = 0;
   std::string key_;
   std::unique_ptr<child> process_;
 };
