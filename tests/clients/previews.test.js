@@ -1,18 +1,19 @@
-// Previews in a browser: a page that Vite serves, with hot reload, event
-// streams and WebSockets, opened by a link as a person does.
+// Previews in a browser, opened by a link as a person does: what development
+// servers serve, with hot reload by `git push`, event streams and WebSockets.
+//
+// With SCREENSHOTS=DIR each test leaves a picture of its last page there.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { chromium } from 'playwright-core';
 
+import {
+  addPackages, Clone, makeReactApp, makeWebpackApp,
+} from './lib/apps.js';
 import { within } from './lib/deadline.js';
 import { startNode } from './lib/node.js';
-
-const vite = fileURLToPath(
-  new URL('node_modules/vite/bin/vite.js', import.meta.url));
 
 /// A port that is free now: without a sandbox a session's are the machine's.
 async function freePort() {
@@ -23,7 +24,7 @@ async function freePort() {
   return port;
 }
 
-async function openBrowser(t) {
+async function launch(t) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
@@ -33,7 +34,23 @@ async function openBrowser(t) {
     ],
   });
   t.after(() => browser.close());
-  return (await browser.newContext()).newPage();
+  return browser;
+}
+
+/// A page of a person of its own.
+async function openPage(browser) {
+  const page = await (await browser.newContext()).newPage();
+  page.faults = [];
+  page.on('pageerror', (error) => page.faults.push(String(error)));
+  return page;
+}
+
+async function picture(page, name) {
+  if (process.env.SCREENSHOTS) {
+    await page.screenshot({
+      path: join(process.env.SCREENSHOTS, `${name}.png`),
+    });
+  }
 }
 
 /// Runs in the session's shell; returns once it runs.
@@ -51,48 +68,165 @@ async function link(node, path, port) {
   return made.url;
 }
 
-test('a page that Vite serves is reloaded hot in the browser', async (t) => {
-  const node = await startNode(t);
-  const path = await node.createSession();
-  const port = await freePort();
-  const page = await openBrowser(t);
-  const faults = [];
-  page.on('pageerror', (error) => faults.push(String(error)));
-  await run(node, path, 'write',
-    write('index.html',
-      '<!doctype html><link rel="stylesheet" href="/style.css">'
-      + '<p id="text"></p><script type="module" src="/main.js"></script>')
-    + write('style.css', 'p { color: rgb(1, 2, 3) }')
-    + write('text.js', 'export const text = "first";')
-    + write('main.js', [
-      'import { text } from "./text.js";',
-      'const show = (t) => document.querySelector("#text").textContent = t;',
-      'show(text);',
-      'window.loads = (window.loads ?? 0) + 1;',
-      'import.meta.hot.accept("./text.js", (m) => show(m.text));',
-    ].join('\n')));
-  // Before anything listens: the page waits and then opens the app.
-  await page.goto(await link(node, path, port));
-  assert.match(await page.title(), /Waiting for the app/);
-  await run(node, path, 'vite',
-    `exec node ${vite} --host 127.0.0.1 --port ${port} --strictPort`);
-  await page.waitForFunction(
-    () => document.querySelector('#text')?.textContent === 'first',
+function listening(node, path, port) {
+  return node.call('GET', `${path}/wait?until=port:${port}&timeout=60s`);
+}
+
+function hasText(page, selector, text) {
+  return page.waitForFunction(
+    ([where, wanted]) =>
+      document.querySelector(where)?.textContent.includes(wanted),
+    [selector, text], { timeout: 60_000 });
+}
+
+for (const sandbox of ['none', 'bubblewrap']) {
+  test(`a React app of Vite's template is reloaded hot by git push, \
+sandbox ${sandbox}`, async (t) => {
+    const node = await startNode(t, { sandbox });
+    await makeReactApp(node.repository, node.dir);
+    const session = await node.makeSession();
+    const path = session.path;
+    const port = sandbox === 'none' ? await freePort() : 5173;
+    const page = await openPage(await launch(t));
+    // Before anything listens: the page waits and then opens the app.
+    await run(node, path, 'prepare', 'echo preparing it');
+    await page.goto(await link(node, path, port));
+    assert.match(await page.title(), /Waiting for the app/);
+    await hasText(page, 'pre', 'preparing it');
+    await picture(page, `waiting-${sandbox}`);
+    await addPackages(node.checkout(session.id));
+    await run(node, path, 'vite',
+      `exec npx vite --host 127.0.0.1 --port ${port} --strictPort`);
+    await hasText(page, 'h1', 'Get started');
+    assert.ok(!page.url().includes('greenroom_token'));
+    // Styles, pictures and modules are there, and it works.
+    assert.equal(await page.evaluate(() =>
+      [...document.images].every((image) => image.naturalWidth > 0)), true);
+    await page.click('.counter');
+    await hasText(page, '.counter', 'Count is 1');
+    await page.evaluate(() => { window.same = true; });
+    const clone = new Clone(session.auth_clone_url, join(node.dir, 'clone'));
+    for (const heading of ['Second', 'Third']) {
+      await clone.edit('src/App.jsx', (text) =>
+        text.replace(/<h1>.*<\/h1>/, `<h1>${heading}</h1>`));
+      await hasText(page, 'h1', heading);
+    }
+    await clone.edit('src/App.css', (text) =>
+      `${text}\nh1 { color: rgb(1, 2, 3) !important }\n`);
+    await page.waitForFunction(() => getComputedStyle(
+      document.querySelector('h1')).color === 'rgb(1, 2, 3)',
     null, { timeout: 60_000 });
-  assert.equal(await page.evaluate(
-    () => getComputedStyle(document.querySelector('p')).color),
-  'rgb(1, 2, 3)');
-  assert.ok(!page.url().includes('greenroom_token'));
+    assert.ok(await page.evaluate(() => window.same), 'it was not reloaded');
+    await hasText(page, '.counter', 'Count is 1');
+    await picture(page, `react-${sandbox}`);
+    assert.deepEqual(page.faults, []);
+  });
+}
+
+test("a page of webpack's development server is reloaded hot", async (t) => {
+  const node = await startNode(t, { sandbox: 'bubblewrap' });
+  await makeWebpackApp(node.repository, node.dir);
+  const session = await node.makeSession();
+  await run(node, session.path, 'prepare', 'true');
+  await addPackages(node.checkout(session.id));
+  await run(node, session.path, 'webpack',
+    'exec npx webpack serve --no-open --port 8080');
+  await listening(node, session.path, 8080);
+  const page = await openPage(await launch(t));
+  await page.goto(await link(node, session.path, 8080));
+  await hasText(page, '#text', 'first');
   await page.evaluate(() => { window.same = true; });
-  for (const text of ['second', 'third']) {
-    await run(node, path, `edit-${text}`,
-      write('text.js', `export const text = "${text}";`));
-    await page.waitForFunction(
-      (wanted) => document.querySelector('#text').textContent === wanted,
-      text, { timeout: 30_000 });
-  }
+  const clone = new Clone(session.auth_clone_url, join(node.dir, 'clone'));
+  await clone.edit('src/text.js', (text) => text.replace('first', 'second'));
+  await hasText(page, '#text', 'second');
   assert.ok(await page.evaluate(() => window.same), 'it was not reloaded');
-  assert.deepEqual(faults, []);
+  await picture(page, 'webpack');
+  assert.deepEqual(page.faults, []);
+});
+
+test('two sessions show the same port at once', async (t) => {
+  const node = await startNode(t, { sandbox: 'bubblewrap' });
+  const browser = await launch(t);
+  const pages = [];
+  for (const name of ['one', 'two']) {
+    const path = await node.createSession();
+    await run(node, path, 'web',
+      `${write('index.html', `<title>${name}</title><p>This is ${name}.`)}
+       exec python3 -m http.server 8000`);
+    await listening(node, path, 8000);
+    const page = await openPage(browser);
+    await page.goto(await link(node, path, 8000));
+    pages.push(page);
+  }
+  for (const [i, name] of ['one', 'two'].entries()) {
+    await pages[i].reload();
+    await hasText(pages[i], 'p', `This is ${name}.`);
+    await picture(pages[i], `same-port-${name}`);
+  }
+});
+
+test('two browsers talk by a WebSocket', async (t) => {
+  const node = await startNode(t, { sandbox: 'bubblewrap' });
+  const session = await node.makeSession();
+  await run(node, session.path, 'prepare', 'true');
+  await addPackages(node.checkout(session.id), 'ws');
+  await run(node, session.path, 'chat', write('chat.js', `
+    const { createServer } = require('node:http');
+    const { WebSocketServer } = require('ws');
+    const page = createServer((request, response) => {
+      response.setHeader('Content-Type', 'text/html');
+      response.end('<title>Chat</title><ul></ul>');
+    });
+    const chat = new WebSocketServer({ server: page, perMessageDeflate: true,
+      handleProtocols: () => 'chat.2' });
+    chat.on('connection', (one) => one.on('message', (text) => {
+      if (String(text) === 'bye')
+        return one.close(4321, 'as you like');
+      for (const other of chat.clients)
+        other.send(String(text));
+    }));
+    page.listen(3000);`) + 'exec node chat.js');
+  await listening(node, session.path, 3000);
+  const browser = await launch(t);
+  const url = await link(node, session.path, 3000);
+  const people = [await openPage(browser), await openPage(browser)];
+  for (const page of people) {
+    await page.goto(url);
+    const spoken = await page.evaluate(() => new Promise((resolve) => {
+      window.socket = new WebSocket(`ws://${location.host}/`,
+        ['chat.1', 'chat.2']);
+      window.socket.onmessage = ({ data }) => {
+        document.querySelector('ul').append(
+          Object.assign(document.createElement('li'), { textContent: data }));
+      };
+      window.socket.onopen = () =>
+        resolve([window.socket.protocol, window.socket.extensions]);
+    }));
+    assert.equal(spoken[0], 'chat.2');
+    assert.match(spoken[1], /permessage-deflate/);
+  }
+  const long = 'and long '.repeat(20_000);
+  await people[0].evaluate((text) => window.socket.send(text), `hello ${long}`);
+  await people[1].evaluate(() => window.socket.send('hello back'));
+  for (const page of people) {
+    await hasText(page, 'ul', 'hello and long');
+    await hasText(page, 'ul', 'hello back');
+  }
+  const closed = await people[0].evaluate(() => new Promise((resolve) => {
+    window.socket.onclose = ({ code, reason }) => resolve([code, reason]);
+    window.socket.send('bye');
+  }));
+  assert.deepEqual(closed, [4321, 'as you like']);
+  // The end of the link is the end of what it opened.
+  const cut = people[1].evaluate(() => new Promise((resolve) => {
+    window.socket.onclose = ({ code }) => resolve(code);
+  }));
+  await node.call('DELETE', session.path);
+  assert.equal(await within(15, 'the WebSocket is cut', cut), 1006);
+  const over = await people[1].goto(people[1].url());
+  assert.equal(over.status(), 410);
+  await hasText(people[1], 'h1', 'This session is over');
+  await picture(people[1], 'over');
 });
 
 test('event streams and cookies of an app pass through', async (t) => {
@@ -114,7 +248,7 @@ test('event streams and cookies of an app pass through', async (t) => {
       response.setHeader('Content-Type', 'text/html');
       response.end('<p>' + (request.headers.cookie ?? 'none') + '</p>');
     }).listen(${port}, '127.0.0.1');`) + 'exec node app.js');
-  const page = await openBrowser(t);
+  const page = await openPage(await launch(t));
   await page.goto(await link(node, path, port));
   await page.waitForSelector('p', { timeout: 30_000 });
   await page.reload();
@@ -134,4 +268,35 @@ test('event streams and cookies of an app pass through', async (t) => {
       };
     })));
   assert.deepEqual(heard, ['1', '2', '3']);
+});
+
+test('an app that dies is waited for and opened again', async (t) => {
+  const node = await startNode(t);
+  const path = await node.createSession();
+  const port = await freePort();
+  const page = await openPage(await launch(t));
+  const serve = (id, text) => run(node, path, id, `${write('index.html', text)}
+    exec python3 -u -m http.server ${port} --bind 127.0.0.1`);
+  await serve('first', '<p>first');
+  await listening(node, path, port);
+  const url = await link(node, path, port);
+  await page.goto(url);
+  await hasText(page, 'p', 'first');
+  await node.call('DELETE', `${path}/execs/first`);
+  await page.goto(url);
+  // The words of the command that was there last.
+  await hasText(page, 'pre', 'Serving HTTP');
+  await picture(page, 'died');
+  await serve('second', '<p>second');
+  await hasText(page, 'p', 'second');
+});
+
+test('without access a person is told what to do', async (t) => {
+  const node = await startNode(t);
+  const session = await node.makeSession();
+  const page = await openPage(await launch(t));
+  const answer = await page.goto(session.preview_url);
+  assert.equal(answer.status(), 401);
+  await hasText(page, 'h1', 'A link is needed');
+  await picture(page, 'no-access');
 });

@@ -19,8 +19,10 @@ const binary = fileURLToPath(
   new URL('../../../build/release/greenroom', import.meta.url));
 
 /// Starts a node with the project `demo`; it ends with the test `t`.
-export async function startNode(t) {
-  const node = new Node(await mkdtemp(join(tmpdir(), 'greenroom-clients-')));
+/// `sandbox` is the node's sandbox.mode.
+export async function startNode(t, { sandbox = 'none' } = {}) {
+  const dir = await mkdtemp(join(tmpdir(), 'greenroom-clients-'));
+  const node = new Node(dir, sandbox);
   t.after(() => node.remove());
   makeRepository(node.repository);
   await node.start();
@@ -45,8 +47,9 @@ class Node {
   #process = null;
   #sessions = [];
 
-  constructor(dir) {
+  constructor(dir, sandbox) {
     this.dir = dir;
+    this.sandbox = sandbox;
     this.repository = join(dir, 'demo.git');
   }
 
@@ -69,8 +72,7 @@ class Node {
       `node.data_dir=${join(this.dir, 'data')}`,
       `http.listen=127.0.0.1:${this.port}`,
       'preview.listen=127.0.0.1:0',
-      'sandbox.mode=none',
-      'preview.listen=127.0.0.1:0',
+      `sandbox.mode=${this.sandbox}`,
       `projects=${JSON.stringify([project])}`,
     ];
     const child = spawn(binary,
@@ -129,12 +131,21 @@ class Node {
     return JSON.parse(text).data;
   }
 
-  /// A new session on a branch of its own. Returns its path in the API.
-  async createSession() {
+  /// A new session on a branch of its own, with its `path` in the API.
+  async makeSession() {
     const session = await this.call('POST', '/projects/demo/sessions',
       { new_branch: `work-${this.#sessions.length + 1}` });
     this.#sessions.push(session.id);
-    return `/projects/demo/sessions/${session.id}`;
+    return { ...session, path: `/projects/demo/sessions/${session.id}` };
+  }
+
+  async createSession() {
+    return (await this.makeSession()).path;
+  }
+
+  /// Where a session's files lie.
+  checkout(id) {
+    return join(this.dir, 'data', 'sessions', id, 'checkout');
   }
 
   async remove() {
