@@ -146,7 +146,7 @@ CLI::App* command_set::add(CLI::App& parent, const std::string& name,
 }
 
 struct command_line::state {
-  explicit state(CLI::App& root) : set{root, options, {}} {}
+  explicit state(CLI::App& root) : set{root, options, {}, {}} {}
 
   common_options options;
   command_set set;
@@ -161,12 +161,13 @@ command_line::command_line(CLI::App& root)
   add_port_commands(state_->set);
   add_review_commands(state_->set);
   add_admin_commands(state_->set);
+  add_help_commands(state_->set);
 }
 
 command_line::~command_line() = default;
 
 bool command_line::chosen() const noexcept {
-  return static_cast<bool>(state_->set.chosen);
+  return state_->set.chosen || state_->set.chosen_local;
 }
 
 int command_line::run(std::vector<std::string> words) {
@@ -175,6 +176,8 @@ int command_line::run(std::vector<std::string> words) {
   std::exception_ptr failure;
   int code = exit_code::done;
   try {
+    if (state_->set.chosen_local)
+      return state_->set.chosen_local();
     asio::io_context io{1};
     auto server = choose_server(state_->options.server, process_environment,
                                 std::filesystem::current_path());

@@ -57,7 +57,8 @@ using action = std::function<asio::awaitable<int>(invocation&)>;
 struct command_set {
   CLI::App& root;
   common_options& options;
-  action chosen; // none: no command of the client's
+  action chosen;                     // none: no command of the client's
+  std::function<int()> chosen_local; // one that asks no server
 
   /// A command of `parent`, which is the root or a command itself. `run` lives
   /// as long as the set.
@@ -71,6 +72,7 @@ void add_exec_commands(command_set& set);
 void add_port_commands(command_set& set);
 void add_review_commands(command_set& set);
 void add_admin_commands(command_set& set);
+void add_help_commands(command_set& set);
 
 /// Starts an exec by `body` and answers its record. The same `exec_id` again is
 /// the same exec, so a broken connection starts nothing twice.

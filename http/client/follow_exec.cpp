@@ -4,18 +4,16 @@
 #include "http/client/event_parser.hpp"
 #include "http/client/exec_output.hpp"
 #include "http/client/printing.hpp"
+#include "http/client/standard_input.hpp"
 #include "http/wire/message.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -41,20 +39,6 @@ constexpr std::chrono::seconds patience{30};
 constexpr milliseconds silence{20'000};
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{2'000};
-constexpr std::size_t chunk = 64 * 1024;
-
-void write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    auto wrote = ::write(fd, bytes.data(), bytes.size());
-    if (wrote < 0 && errno == EINTR)
-      continue;
-    if (wrote < 0)
-      throw command_failed(exit_code::failed,
-                           std::string{"output cannot be written: "}
-                             + std::strerror(errno));
-    bytes.remove_prefix(static_cast<std::size_t>(wrote));
-  }
-}
 
 bool is_over(const json& exec) {
   auto status = exec.value("status", "");
@@ -218,42 +202,9 @@ private:
   json record_;
 };
 
-/// Our standard input: a pipe or terminal is waited for, a file is just read.
-class input_reader {
-public:
-  explicit input_reader(asio::io_context& io) : descriptor_(io) {
-    struct stat info {};
-    waits_ = ::fstat(STDIN_FILENO, &info) == 0 && !S_ISREG(info.st_mode)
-             && !S_ISBLK(info.st_mode);
-    if (!waits_)
-      return;
-    error_code error;
-    descriptor_.assign(::dup(STDIN_FILENO), error);
-    waits_ = !error; // /dev/null cannot be waited for, nor need be
-  }
-
-  /// Empty at the end.
-  asio::awaitable<std::string> read() {
-    if (waits_) {
-      error_code error;
-      co_await descriptor_.async_wait(
-        asio::posix::stream_descriptor::wait_read,
-        asio::redirect_error(asio::use_awaitable, error));
-    }
-    std::string bytes(chunk, '\0');
-    auto got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
-    bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    co_return bytes;
-  }
-
-private:
-  asio::posix::stream_descriptor descriptor_;
-  bool waits_ = false;
-};
-
 asio::awaitable<void> send_input(asio::io_context& io, api_client& api,
                                  session_ref session, std::string exec_id) {
-  input_reader input{io};
+  standard_input input{io};
   const auto target =
     session.path() + "/execs/" + escaped(exec_id) + "/stdin?eof=";
   try {

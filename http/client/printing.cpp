@@ -2,6 +2,7 @@
 
 #include "http/client/errors.hpp"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -151,18 +152,25 @@ void say(const std::string& line) {
   std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-void print(const std::string& text) {
-  std::size_t done = 0;
-  while (done < text.size()) {
-    auto wrote = ::write(STDOUT_FILENO, text.data() + done, text.size() - done);
-    if (wrote < 0 && errno == EINTR)
+void write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto wrote = ::write(fd, bytes.data(), bytes.size());
+    if (wrote >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(wrote));
       continue;
-    if (wrote < 0)
+    }
+    pollfd ready{fd, POLLOUT, 0};
+    if (errno == EAGAIN && ::poll(&ready, 1, -1) > 0)
+      continue;
+    if (errno != EINTR)
       throw command_failed(exit_code::failed,
-                           std::string{"standard output cannot be written: "}
+                           std::string{"the output cannot be written: "}
                              + std::strerror(errno));
-    done += static_cast<std::size_t>(wrote);
   }
+}
+
+void print(std::string_view text) {
+  write_all(STDOUT_FILENO, text);
 }
 
 } // namespace greenroom::http::client

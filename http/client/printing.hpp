@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace greenroom::http::client {
@@ -51,8 +52,11 @@ bool may_colour();
 /// A line for people on standard error.
 void say(const std::string& line);
 
-/// All of it on standard output, at once. Throws command_failed where that
-/// cannot be written.
-void print(const std::string& text);
+/// All of it, waiting where the descriptor takes no more now: others may have
+/// made it non-blocking. Throws command_failed where it cannot be written.
+void write_all(int fd, std::string_view bytes);
+
+/// All of it on standard output.
+void print(std::string_view text);
 
 } // namespace greenroom::http::client

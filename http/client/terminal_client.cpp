@@ -2,10 +2,10 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/printing.hpp"
+#include "http/client/standard_input.hpp"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <utility>
 
@@ -61,7 +60,7 @@ public:
   attachment(asio::io_context& io, api_client& api, session_ref session,
              std::string exec_id)
     : io_(io), api_(api), path_(session.path() + "/execs/" + escaped(exec_id)),
-      keys_(io, ::dup(STDIN_FILENO)), resizes_(io, SIGWINCH) {}
+      keys_(io), resizes_(io, SIGWINCH), ends_(io, SIGTERM, SIGHUP) {}
 
   asio::awaitable<json> run() {
     raw_mode raw;
@@ -73,7 +72,7 @@ public:
         auto target = path_ + "/attach";
         socket_ = co_await api_.open_socket(std::move(target));
         was_open = true;
-        co_await (print_all() || type_all() || resize_all());
+        co_await (print_all() || type_all() || resize_all() || be_told());
       } catch (const wire::lost&) {
       } catch (const unreachable_server&) {
       } catch (const api_error& e) {
@@ -104,13 +103,19 @@ private:
   }
 
   asio::awaitable<void> type_all() {
-    std::array<char, 4096> keys;
     while (true) {
-      auto got =
-        co_await keys_.async_read_some(asio::buffer(keys), asio::use_awaitable);
-      std::string_view typed{keys.data(), got};
+      auto typed = co_await keys_.read();
+      if (typed.empty())
+        throw command_failed(exit_code::failed, "the terminal is gone; the "
+                                                "command runs on");
       co_await write(typed, false);
     }
+  }
+
+  // The terminal must be as before when we go.
+  asio::awaitable<void> be_told() {
+    auto signal = co_await ends_.async_wait(asio::use_awaitable);
+    throw command_failed(128 + signal, "the command runs on");
   }
 
   asio::awaitable<void> resize_all() {
@@ -141,8 +146,9 @@ private:
   asio::io_context& io_;
   api_client& api_;
   const std::string path_;
-  asio::posix::stream_descriptor keys_;
+  standard_input keys_;
   asio::signal_set resizes_;
+  asio::signal_set ends_;
   std::unique_ptr<wire::web_socket_client> socket_;
   bool writing_ = false;
 };

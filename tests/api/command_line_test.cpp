@@ -124,6 +124,31 @@ TEST_CASE("the client's commands of the README work as they are pasted") {
   CHECK(node.git({"show", "first-try:hello.txt"}) == "hello");
 }
 
+TEST_CASE("programs and shells are told all commands") {
+  node_process node;
+  terminal_user user{node};
+  auto all = json::parse(user.out({"help", "--json"}));
+  std::vector<std::string> names;
+  for (auto& one : all["commands"])
+    names.push_back(one["name"]);
+  CHECK(names.size() > 30);
+  CHECK(user.out({"help"}).find("checkin") != std::string::npos);
+  auto bash = user.out({"completion", "bash"});
+  for (auto& name : names) {
+    INFO(name);
+    CHECK(bash.find(name) != std::string::npos);
+    // Each says what it takes, without a server.
+    CHECK(user.run({name, "--help"}).exit_code == 0);
+  }
+  auto tried = run_command(
+    {.argv = {"bash", "-c",
+              bash
+                + "COMP_WORDS=(greenroom check); COMP_CWORD=1; _greenroom; "
+                  "echo \"${COMPREPLY[@]}\""},
+     .env = {"PATH=/usr/bin:/bin"}});
+  CHECK(tried.out == "checkin\n");
+}
+
 TEST_CASE("run makes a session, gives the command's exit code, and ends it") {
   node_process node;
   terminal_user user{node};

@@ -1,0 +1,117 @@
+// The commands described for programs: as JSON, and for shells that complete
+// them. Both come from CLI11's own tree, so neither can fall behind.
+#include "http/client/commands.hpp"
+
+#include "http/client/errors.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace greenroom::http::client {
+
+namespace {
+
+json described(const CLI::App& of) {
+  json result{{"name", of.get_name()}, {"help", of.get_description()}};
+  for (const auto* option : of.get_options()) {
+    json one{{"name", option->get_name(option->get_positional(), true)},
+             {"help", option->get_description()},
+             {"required", option->get_required()}};
+    result[option->get_positional() ? "arguments" : "options"].push_back(one);
+  }
+  for (const auto* sub : of.get_subcommands(nullptr))
+    result["commands"].push_back(described(*sub));
+  return result;
+}
+
+std::string long_options(const CLI::App& of) {
+  std::string result;
+  for (const auto* option : of.get_options())
+    for (auto& name : option->get_lnames())
+      result += (result.empty() ? "--" : " --") + name;
+  return result;
+}
+
+std::string names_of(const CLI::App& of) {
+  std::string result;
+  for (const auto* sub : of.get_subcommands(nullptr))
+    result += (result.empty() ? "" : " ") + sub->get_name();
+  return result;
+}
+
+// Words of bash's own completion; zsh reads the same by bashcompinit.
+std::string for_bash(const CLI::App& root) {
+  std::string cases;
+  for (const auto* sub : root.get_subcommands(nullptr))
+    cases += "    " + sub->get_name() + ") words=\"" + names_of(*sub) + ' '
+             + long_options(*sub) + "\" ;;\n";
+  return "_greenroom() {\n"
+         "  local words=\""
+         + names_of(root)
+         + "\" now=${COMP_WORDS[COMP_CWORD]}"
+           "\n  [ \"$COMP_CWORD\" -gt 1 ] && case ${COMP_WORDS[1]} in\n"
+         + cases
+         + "    *) words= ;;\n  esac\n"
+           "  case $now in\n"
+           "    -*) words=\"$words "
+         + long_options(root)
+         + "\" ;;\n"
+           "    *) [ \"$COMP_CWORD\" -gt 1 ] &&\n"
+           "      words=\"$words $(greenroom list -q 2>/dev/null)\" ;;\n"
+           "  esac\n"
+           "  COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n"
+           "}\ncomplete -F _greenroom greenroom\n";
+}
+
+std::string for_fish(const CLI::App& root) {
+  std::string result = "complete -c greenroom -f\n";
+  for (const auto* sub : root.get_subcommands(nullptr)) {
+    result += "complete -c greenroom -n __fish_use_subcommand -a "
+              + sub->get_name() + " -d '" + sub->get_description() + "'\n";
+    for (const auto* option : sub->get_options())
+      for (auto& name : option->get_lnames())
+        result += "complete -c greenroom -n '__fish_seen_subcommand_from "
+                  + sub->get_name() + "' -l " + name + '\n';
+  }
+  return result;
+}
+
+} // namespace
+
+void add_help_commands(command_set& set) {
+  auto* made = set.add(set.root, "help",
+                       "All commands, as people or programs "
+                       "read them (--json)",
+                       {});
+  made->callback([&set] {
+    set.chosen_local = [&set] {
+      auto json_wanted =
+        set.options.how_to_print().format == output_format::as_json;
+      print(json_wanted ? described(set.root).dump(2) + "\n"
+                        : set.root.get_formatter()->make_help(
+                          &set.root, "greenroom", CLI::AppFormatMode::Normal));
+      return exit_code::done;
+    };
+  });
+  auto shell = std::make_shared<std::string>();
+  made =
+    set.add(set.root, "completion", "What lets a shell complete commands", {});
+  made->add_option("shell", *shell, "bash, zsh or fish")
+    ->required()
+    ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  made->callback([&set, shell] {
+    set.chosen_local = [&set, shell] {
+      if (*shell == "fish")
+        print(for_fish(set.root));
+      else
+        print((*shell == "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n"
+                               : "")
+              + for_bash(set.root));
+      return exit_code::done;
+    };
+  });
+  made->footer("Example, in ~/.bashrc:\n  source <(greenroom completion bash)");
+}
+
+} // namespace greenroom::http::client
