@@ -126,7 +126,9 @@ page make_waiting_page(std::string_view text, const printed_last& output,
   // For who runs no scripts.
   constexpr std::string_view again =
     "<noscript><meta http-equiv=\"refresh\" content=\"1\"></noscript>";
-  result.body = page_start("Waiting for the app", again, text);
+  auto sentence =
+    std::string{text} + ". This page opens the app as soon as it is there.";
+  result.body = page_start("Waiting for the app", again, sentence);
   result.body.append("<pre>").append(escaped(output_text(output)));
   result.body.append("</pre><script nonce=\"" + nonce + "\">");
   result.body.append(waiting_script).append("</script>").append(page_end);

@@ -36,7 +36,7 @@ constexpr std::chrono::hours silence{24};
 /// How long a page of ours waits for the app before it is told what has been
 /// printed meanwhile, and how often the app is tried.
 constexpr std::chrono::seconds longest_wait{5};
-constexpr milliseconds between_tries{100};
+constexpr milliseconds between_tries{50};
 
 constexpr std::string_view no_access =
   "This preview opens for those who have a link to it. Make one with POST "
@@ -77,7 +77,10 @@ void preview_client::check_deadlines(clock::time_point now) {
 }
 
 void preview_client::check_access(unix_ms now) {
-  if (granted_ && !around_->access.still_holds(grant_, target_, session_, now))
+  // A client that goes away takes its request along.
+  if (granted_
+      && (!around_->access.still_holds(grant_, target_, session_, now)
+          || (asking_ && client_.stream().peer_gone())))
     stop();
 }
 
@@ -269,6 +272,7 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
     }
     auto late = false;
     auto garbled = false;
+    asking_ = false;
     try {
       co_await pass_on(how);
       break;
@@ -302,16 +306,17 @@ asio::awaitable<void> preview_client::pass_on(const forwarding& how) {
   using namespace asio::experimental::awaitable_operators;
   const auto each = around_->options.preview_timeout;
   auto& head = client_.head();
-  tunnel_ = answered_ = false;
+  tunnel_ = false;
   client_fault_ = nullptr;
   app_->begin(request_to_app(head, how), client_.has_body(),
               head.content_length);
   if (client_.has_body()) {
     co_await (receive_and_stop(how) && send_body());
-  } else {
-    co_await app_->finish(each);
-    co_await (receive_and_stop(how) && watch_client());
+    co_return;
   }
+  co_await app_->finish(each);
+  asking_ = true;
+  co_await receive_answer(how);
 }
 
 /// Ends quietly: what the app says, or its hanging up, tells.
@@ -340,24 +345,13 @@ asio::awaitable<void> preview_client::send_body() {
     client_.close_after();
     co_return;
   }
-  co_await watch_client();
-}
-
-/// A client that goes away takes its request along.
-asio::awaitable<void> preview_client::watch_client() {
-  if (answered_)
-    co_return;
-  auto gone = co_await client_.watch();
-  if (gone)
-    app_->close();
+  asking_ = true;
 }
 
 // -- to the client ------------------------------------------------------------
 
 asio::awaitable<void> preview_client::receive_and_stop(const forwarding& how) {
   co_await receive_answer(how);
-  answered_ = true;
-  client_.stop_watching();
   // An answer before all of the request has come: the rest is not wanted.
   if (!client_.body_at_end()) {
     client_.close_after();
@@ -404,7 +398,7 @@ asio::awaitable<void> preview_client::pass_body() {
 
 asio::awaitable<void> preview_client::upgrade(const forwarding& how) {
   tunnel_ = true;
-  client_.stop_watching();
+  asking_ = false; // the tunnel sees by itself who goes
   const auto answer = answer_from_app(app_->head(), how);
   co_await client_.switch_protocols(answer, around_->options.preview_timeout);
   wire::tunnel_end near_end{client_.stream(), client_.take_rest()};
@@ -442,7 +436,7 @@ asio::awaitable<void> preview_client::redirect(int status,
 
 void preview_client::done(clock::time_point since) {
   app_.reset();
-  granted_ = false;
+  granted_ = asking_ = false;
   auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);
   auto& head = client_.head();
   around_->log->info("{} {}:{} {} {} {:.1f} ms in={} out={} preview={}",

@@ -84,7 +84,6 @@ private:
   asio::awaitable<void> receive_and_stop(const forwarding& how);
   asio::awaitable<void> pass_body();
   asio::awaitable<void> upgrade(const forwarding& how);
-  asio::awaitable<void> watch_client();
   asio::awaitable<void> say(const page& what);
   asio::awaitable<void> say(int status, std::string_view title,
                             std::string_view text);
@@ -103,7 +102,7 @@ private:
   preview_grant grant_;
   bool granted_ = false;
   bool tunnel_ = false;
-  bool answered_ = false; // all of the app's answer has been passed on
+  bool asking_ = false;             // the app has all of the request
   std::exception_ptr client_fault_; // of the request's body
   app_pool::connection_ptr app_;
 };

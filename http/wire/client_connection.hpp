@@ -63,12 +63,14 @@ public:
     return head().content_length;
   }
 
-  /// After 101: the bytes are the caller's.
+  /// After 101: the bytes are the caller's. take_rest lets go of the head.
   byte_stream& stream() noexcept {
     return *stream_;
   }
   std::string take_rest() {
-    return reader_.take_rest();
+    auto rest = reader_.take_rest();
+    reader_.start();
+    return rest;
   }
 
   /// True when request and answer are whole and another request may be sent.
