@@ -25,8 +25,8 @@ exec_outcome never_ran(std::string reason) {
 
 } // namespace
 
-std::filesystem::path review_runner::exec_dir() const {
-  return context_->session_dir(review_.id) / runner::exec_dir(review_exec);
+std::filesystem::path review_runner::exec_dir(const char* exec) const {
+  return context_->session_dir(review_.id) / runner::exec_dir(exec);
 }
 
 runner_user_actor::behavior_type
@@ -39,12 +39,12 @@ review_runner::start(pointer self, context_ptr context, project_record project,
   asked_by_ = std::move(asked_by);
   context_->runners->stop(review_.id, runner_user_actor{self_});
   return {
-    [this](const runner_up&) { spawn(); },
+    [this](const runner_up&) { on_up(); },
     [this](const runner_down& x) { on_down(x.reason); },
     [](const exec_started&) {},
     [this](const exec_refused& x) { ended(never_ran(x.reason)); },
     [](const exec_grown&) {},
-    [this](exec_ended& x) { ended(std::move(x.outcome)); },
+    [this](exec_ended& x) { on_ended(std::move(x.outcome)); },
     [](const input_written&) {},
     [](const ports_changed&) {},
     [](const port_connected&) {},
@@ -60,22 +60,13 @@ void review_runner::check_out() {
 }
 
 void review_runner::launch() {
-  exec_spec request;
-  request.exec_id = review_exec;
-  request.command = project_.review.command;
-  request.timeout = project_.review.timeout;
-  session_record place;
-  place.id = review_.id;
-  place.project_id = project_.id;
-  place.branch = review_.branch;
-  auto dir = context_->session_dir(review_.id);
   try {
     // Of a run that a crash cut short nothing is known that could be kept.
-    std::filesystem::remove_all(exec_dir());
-    write_exec_spec(dir, review_exec,
-                    resolve_command(request, project_, place,
-                                    {context_->shell, context_->max_output,
-                                     context_->home_of(review_.id)}));
+    for (auto exec : {review_setup_exec, review_exec})
+      std::filesystem::remove_all(exec_dir(exec));
+    if (!project_.setup.empty())
+      write_down(review_setup_exec, project_.setup);
+    write_down(review_exec, project_.review.command);
   } catch (const std::exception& e) {
     spdlog::error("review {}: its command cannot be written down: {}",
                   review_.id, e.what());
@@ -86,11 +77,51 @@ void review_runner::launch() {
                             true);
 }
 
-void review_runner::spawn() {
-  if (at_ != phase::preparing)
-    return;
-  at_ = phase::running;
-  context_->runners->send(review_.id, runner::spawn{review_exec});
+void review_runner::write_down(const char* exec, const std::string& command) {
+  exec_spec request;
+  request.exec_id = exec;
+  request.command = command;
+  request.timeout = project_.review.timeout;
+  session_record place;
+  place.id = review_.id;
+  place.project_id = project_.id;
+  place.branch = review_.branch;
+  auto spec = resolve_command(
+    request, project_, place,
+    {context_->shell, context_->max_output, context_->home_of(review_.id)});
+  spec.env["GREENROOM_REVIEW_ID"] = review_.id;
+  spec.env["GREENROOM_REVIEW_BRANCH"] = review_.branch;
+  spec.env["GREENROOM_REVIEW_COMMIT"] = review_.commit;
+  spec.env["GREENROOM_REVIEW_TARGET"] = review_.target;
+  spec.env["GREENROOM_REVIEW_BASE"] = review_.base;
+  write_exec_spec(context_->session_dir(review_.id), exec, spec);
+}
+
+void review_runner::run(phase what) {
+  at_ = what;
+  auto exec = what == phase::setting_up ? review_setup_exec : review_exec;
+  context_->runners->send(review_.id, runner::spawn{exec});
+}
+
+void review_runner::on_up() {
+  if (at_ == phase::preparing)
+    run(project_.setup.empty() ? phase::running : phase::setting_up);
+}
+
+// What the project installs for its sessions the command may need, too. Where
+// that fails nothing is known of what was checked in.
+void review_runner::on_ended(exec_outcome outcome) {
+  if (at_ != phase::setting_up)
+    return ended(std::move(outcome));
+  if (outcome.status == exec_status::exited && outcome.exit_code == 0)
+    return run(phase::running);
+  auto how = outcome.status == exec_status::exited
+               ? "ended with exit code " + std::to_string(outcome.exit_code)
+               : "did not end by itself";
+  if (!outcome.reason.empty())
+    how += " (" + outcome.reason + ')';
+  ended(never_ran("the project's setup " + how
+                  + ", so the review command was not run"));
 }
 
 void review_runner::ended(exec_outcome outcome) {
@@ -110,6 +141,7 @@ void review_runner::on_down(const std::string& reason) {
     case phase::preparing:
       ended(never_ran("the review command cannot be started: " + reason));
       return;
+    case phase::setting_up:
     case phase::running:
       ended(never_ran("the runner of the review command is gone"));
       return;

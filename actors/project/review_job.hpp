@@ -1,12 +1,16 @@
 // Runs one review command, once: a clean checkout of the pinned commit in a
 // directory of its own, a runner and a sandbox of its own, one exec in it.
 //
-//   stop what a crash left → check out → start → wait for the end → stop →
-//   tell the project (review_ran) and be gone
+//   stop what a crash left → check out → start → run the project's setup, if
+//   any → run the command → stop → tell the project (review_ran) and be gone
+//
+// Both find in their environment what is reviewed: GREENROOM_REVIEW_ID, _BRANCH
+// and _COMMIT, and what it is for: _TARGET and _BASE, where the target stood.
 //
 // Lies on disk where a session of the review's id would lie, so that what
 // finds, confines and cleans up sessions finds it too; the output is in
-// exec/review there, and stays.
+// exec/review there, that of the setup in
+// exec/setup, and both stay.
 #pragma once
 
 #include "actors/base/context.hpp"
@@ -19,7 +23,8 @@
 
 namespace greenroom {
 
-/// The id of a review's one exec.
+/// The ids of a review's execs.
+inline constexpr const char* review_setup_exec = "setup";
 inline constexpr const char* review_exec = "review";
 
 class review_runner {
@@ -33,14 +38,23 @@ public:
                                          project_actor asked_by);
 
 private:
-  enum class phase : std::uint8_t { clearing, preparing, running, stopping };
+  enum class phase : std::uint8_t {
+    clearing,
+    preparing,
+    setting_up,
+    running,
+    stopping
+  };
 
   void check_out();
   void launch();
-  void spawn();
+  void write_down(const char* exec, const std::string& command);
+  void run(phase what);
+  void on_up();
+  void on_ended(exec_outcome outcome);
   void ended(exec_outcome outcome);
   void on_down(const std::string& reason);
-  std::filesystem::path exec_dir() const;
+  std::filesystem::path exec_dir(const char* exec) const;
 
   pointer self_ = nullptr;
   context_ptr context_;

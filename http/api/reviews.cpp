@@ -19,7 +19,8 @@ using ordered_json = nlohmann::ordered_json;
 
 constexpr std::size_t max_comment = 10'000;
 
-/// The name of a review's one exec.
+/// The names of a review's execs; the first is the project's setup, if any.
+constexpr std::string_view setup_exec = "setup";
 constexpr std::string_view review_exec = "review";
 
 const std::string& review_id(const exchange& ex) {
@@ -29,6 +30,17 @@ const std::string& review_id(const exchange& ex) {
 std::filesystem::path review_log(const exchange& ex) {
   return ex.env.options.data_dir / "sessions" / review_id(ex)
          / runner::exec_dir(review_exec);
+}
+
+/// Of one that is over: where the setup failed, the command has never run.
+std::filesystem::path last_log(const exchange& ex) {
+  auto command = review_log(ex);
+  auto setup = command.parent_path() / std::filesystem::path{setup_exec};
+  std::error_code none;
+  auto ended = [&](const std::filesystem::path& exec) {
+    return std::filesystem::exists(exec / runner::exit_file, none);
+  };
+  return ended(setup) && !ended(command) ? setup : command;
 }
 
 bool is_being_reviewed(const review_record& review) noexcept {
@@ -139,7 +151,7 @@ void get_review_output(const exchange_ptr& ex) {
                                if (what.follow && is_being_reviewed(review))
                                  follow(ex, what);
                                else
-                                 send_output(ex, review_log(*ex), what);
+                                 send_output(ex, last_log(*ex), what);
                              });
 }
 

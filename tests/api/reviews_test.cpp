@@ -87,6 +87,28 @@ TEST_CASE("a command that is not content rejects, and main stays") {
   CHECK(node.git({"rev-parse", "work"}) == done["commit"]);
 }
 
+TEST_CASE("a review is set up as a session, and knows what it is about") {
+  auto options =
+    with_command("cat ~/installed; env | grep GREENROOM_REVIEW | sort");
+  options.project["setup"] = "test ! -e stop || exit 4; echo tool >~/installed";
+  node_process node{options};
+  auto main = node.git({"rev-parse", "main"});
+  auto done = check_in(node, "work", "a.txt", "a", json::object());
+  auto id = done["review_task_id"].get<std::string>();
+  await_review(node, id, "approved");
+  CHECK(node.admin().get(reviews + '/' + id + "/output").body
+        == "tool\nGREENROOM_REVIEW_BASE=" + main
+             + "\nGREENROOM_REVIEW_BRANCH=work\nGREENROOM_REVIEW_COMMIT="
+             + done["commit"].get<std::string>() + "\nGREENROOM_REVIEW_ID=" + id
+             + "\nGREENROOM_REVIEW_TARGET=main\n");
+
+  auto broken = check_in(node, "more", "stop", "s", json::object());
+  auto failed = await_review(node, broken["review_task_id"], "failed");
+  CHECK(failed["status_reason"]
+        == "the project's setup ended with exit code 4, so the review command "
+           "was not run");
+}
+
 TEST_CASE("a person approves or rejects what no command judges") {
   node_process node;
   auto first = check_in(node, "one", "one.txt", "1", {{"auto_merge", true}});
