@@ -17,6 +17,12 @@ namespace {
 // Bytes written in one go, so that others get their turn.
 constexpr std::size_t bytes_per_turn = 256 * 1024;
 
+// Neither an end of a line nor a key that ends, drops or interrupts it.
+bool is_in_a_line(char typed) {
+  constexpr unsigned char first_printed = ' ';
+  return typed == '\t' || static_cast<unsigned char>(typed) >= first_printed;
+}
+
 } // namespace
 
 void input_channel::write(std::uint64_t ticket, shared_text data, bool eof) {
@@ -110,7 +116,7 @@ bool input_channel::write_front(std::size_t& budget) {
     }
     next.written += static_cast<std::size_t>(n);
     auto last = text[next.written - 1];
-    mid_line_ = last != '\n' && last != '\r';
+    mid_line_ = is_in_a_line(last);
     budget -= static_cast<std::size_t>(n);
   }
   return true;

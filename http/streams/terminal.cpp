@@ -1,6 +1,5 @@
 #include "http/streams/terminal.hpp"
 
-#include "http/base/json_body.hpp"
 #include "http/base/parse.hpp"
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
@@ -13,6 +12,7 @@
 #include "messages/shortage.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
 #include <cstring>
@@ -242,31 +242,43 @@ private:
   }
 
   void heard(bool is_text, std::string payload) {
-    if (over_)
+    if (over_ || payload.empty())
       return;
-    if (!can_type_) {
+    auto order = is_text && payload.front() == '{'
+                   ? nlohmann::json::parse(payload, nullptr, false)
+                   : nlohmann::json{};
+    if (order.is_object()) {
+      obey(order);
+    } else if (!can_type_) {
       end(close_code::policy, "the API key may watch this terminal only");
-      return;
-    }
-    if (is_text)
-      resize(payload);
-    else if (!payload.empty())
+    } else {
       type(std::move(payload));
+    }
   }
 
-  void resize(const std::string& text) {
-    resize_exec what;
-    try {
-      auto body = parse_object(text);
-      object_reader fields{body};
-      what = read_size(fields);
-      fields.done();
-    } catch (const refused& e) {
-      end(close_code::bad_data, e.what());
+  /// Keys are never an object; what is one that we do not know is answered.
+  void obey(const nlohmann::json& order) {
+    if (!order.contains("rows") && !order.contains("cols")) {
+      explain();
       return;
     }
-    what.exec_id = ex_->exec_id();
-    tell(std::move(what), 0);
+    // Who watches has a window of his own, and its size changes nothing.
+    auto size = any_size(order);
+    if (!size || !can_type_)
+      return;
+    size->exec_id = ex_->exec_id();
+    tell(std::move(*size), 0);
+  }
+
+  void explain() {
+    static const auto text = std::make_shared<const std::string>(
+      R"({"error":"a terminal takes keys, as binary messages or as text, )"
+      R"(and {\"rows\": R, \"cols\": C}, which sets its size"})");
+    if (std::exchange(explaining_, true))
+      return;
+    socket_->send_text({text, *text}, [self = shared_from_this()](bool) {
+      self->explaining_ = false;
+    });
   }
 
   void type(std::string payload) {
@@ -343,8 +355,9 @@ private:
   std::shared_ptr<web_socket> socket_;
   std::shared_ptr<output_pump> pump_;
   std::shared_ptr<output_tail> follower_;
-  std::size_t unread_ = 0; // typed bytes that the session has not taken
-  bool over_ = false;      // the exec has ended
+  std::size_t unread_ = 0;  // typed bytes that the session has not taken
+  bool explaining_ = false; // what we take, and that is being sent
+  bool over_ = false;       // the exec has ended
   clock::time_point over_at_;
   std::string reason_; // how
   clock::time_point heard_;

@@ -1,10 +1,12 @@
 // Attaches a client to the terminal of an exec, by WebSocket.
 //
 // Binary messages out are what the terminal prints: the last screenful, then
-// what comes. Binary messages in are typed into it; a text message
-// `{"rows": R, "cols": C}` changes its size. Any number of clients may be
-// attached; each has a cursor of its own into the log, so a slow one slows
-// nobody. The connection closes with 1000 when the exec has ended.
+// what comes. Messages in are typed into it, binary or text; but a text message
+// `{"rows": R, "cols": C}` changes its size, and any other object is answered
+// by a text message that says what is taken. None of that closes it. Any number
+// of clients may be attached; each has a cursor of its own into the log, so a
+// slow one slows nobody. The connection closes with 1000 when the exec has
+// ended.
 #pragma once
 
 #include "http/edge/exchange.hpp"

@@ -47,13 +47,16 @@ struct web_socket_events {
 
 class web_socket {
 public:
-  static constexpr std::size_t max_message = 64 * 1024;
+  static constexpr std::size_t max_message = 1024 * 1024;
 
   virtual ~web_socket() = default;
 
   /// Sends a binary message. `done` is called when the kernel has taken it, or
   /// with false when the connection is gone; never from inside.
   virtual void send(slice payload, std::function<void(bool)> done) = 0;
+
+  /// The same with a text message.
+  virtual void send_text(slice payload, std::function<void(bool)> done) = 0;
 
   virtual void ping() = 0;
 

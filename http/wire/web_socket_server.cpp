@@ -62,7 +62,6 @@ public:
       }));
     ws_.read_message_max(max_message);
     ws_.auto_fragment(false);
-    ws_.binary(true);
   }
 
   void start() {
@@ -86,12 +85,11 @@ public:
   }
 
   void send(slice payload, std::function<void(bool)> done) override {
-    if (dropped_ || closing_) {
-      post_done(std::move(done));
-      return;
-    }
-    queue_.push_back({std::move(payload), std::move(done)});
-    write_next();
+    put({std::move(payload), std::move(done), false});
+  }
+
+  void send_text(slice payload, std::function<void(bool)> done) override {
+    put({std::move(payload), std::move(done), true});
   }
 
   void ping() override {
@@ -127,7 +125,17 @@ private:
   struct outgoing {
     slice payload;
     std::function<void(bool)> done;
+    bool is_text = false;
   };
+
+  void put(outgoing what) {
+    if (dropped_ || closing_) {
+      post_done(std::move(what.done));
+      return;
+    }
+    queue_.push_back(std::move(what));
+    write_next();
+  }
 
   void read() {
     if (paused_ || dropped_ || closing_ || std::exchange(reading_, true))
@@ -165,6 +173,7 @@ private:
     writing_ = in_flight_ = true;
     arm();
     auto& payload = queue_.front().payload;
+    ws_.text(queue_.front().is_text);
     ws_.async_write(asio::buffer(payload.data(), payload.size()),
                     [self = shared_from_this()](error_code error, std::size_t) {
                       self->written(error);

@@ -93,9 +93,10 @@ public:
     if (payload.size() <= 125) {
       bytes.push_back(static_cast<char>(0x80 | payload.size()));
     } else {
-      bytes.push_back(static_cast<char>(0x80 | 126));
-      bytes.push_back(static_cast<char>(payload.size() >> 8));
-      bytes.push_back(static_cast<char>(payload.size()));
+      auto bits = payload.size() < 65'536 ? 16 : 64;
+      bytes.push_back(static_cast<char>(0x80 | (bits == 16 ? 126 : 127)));
+      for (auto at = bits - 8; at >= 0; at -= 8)
+        bytes.push_back(static_cast<char>(payload.size() >> at));
     }
     bytes.append(4, '\0'); // a mask that changes nothing
     client_.send(bytes + payload);
@@ -309,21 +310,70 @@ TEST_CASE("a viewer that answers no ping is let go") {
   CHECK(v.closing() == "1001 no answer to pings");
 }
 
-TEST_CASE("what is no frame, or says too much, closes the terminal") {
+TEST_CASE("what is no frame closes the terminal") {
   fixture f;
   terminal t{f};
   viewer odd{f};
   odd.send(3, "x");
   CHECK(odd.closing().starts_with("1002"));
-  viewer long_winded{f};
-  long_winded.send(binary_frame, std::string(40'000, 'x'));
-  viewer wrong{f};
-  wrong.send(text_frame, "{\"rows\": 0, \"cols\": 1}");
-  CHECK(wrong.closing() == "1007 rows must be a whole number from 1 to 1000");
+}
+
+TEST_CASE("a terminal takes what it is told, and is closed by none of it") {
+  fixture f;
+  terminal t{f};
+  viewer v{f};
+  for (auto odd : {R"({"rows": 0, "cols": 0})", R"({"rows": -5, "cols": 80})",
+                   R"({"rows": 24})", R"({"rows": "24", "cols": 80})",
+                   R"({"rows": null, "cols": 80})"})
+    v.send(text_frame, odd);
+  for (auto size :
+       {R"({"rows": 24.5, "cols": 80.9})", R"({"rows": 40, "cols": 2000})",
+        R"({"type": "resize", "rows": 40, "cols": 132, "width": 1e99})",
+        R"({"rows": 1e99, "cols": 1})"})
+    v.send(text_frame, size);
+  v.send(text_frame, "ls\r");
+  v.send(text_frame, "{ echo; }\r");
+  v.send(text_frame, "[1]");
+  v.send(text_frame, "");
+  v.send(binary_frame, std::string(70'000, 'x'));
   fixture::wait_until([&] {
     std::lock_guard lock{f.script->guard};
-    return f.script->inputs.size() == 1;
+    return f.script->inputs.size() == 4 && f.script->resizes.size() == 4;
   });
+  const auto& sizes = f.script->resizes;
+  CHECK(sizes[0].rows == 24);
+  CHECK(sizes[0].cols == 80);
+  CHECK(sizes[1].cols == 2000);
+  CHECK(sizes[2].cols == 132);
+  CHECK(sizes[3].rows == 10'000);
+  const auto& typed = f.script->inputs;
+  CHECK(typed[0].data.view() == "ls\r");
+  CHECK(typed[1].data.view() == "{ echo; }\r");
+  CHECK(typed[2].data.view() == "[1]");
+  CHECK(typed[3].data.view().size() == 70'000);
+
+  // What it cannot know it says.
+  v.send(text_frame, R"({"type": "input", "data": "ls"})");
+  auto hint = v.receive();
+  while (hint.kind == ping_frame)
+    hint = v.receive();
+  CHECK(hint.kind == text_frame);
+  auto text = json::parse(hint.payload)["error"].get<std::string>();
+  CHECK(text
+        == "a terminal takes keys, as binary messages or as text, and "
+           "{\"rows\": R, \"cols\": C}, which sets its size");
+  t.print("still here");
+  CHECK(v.printed(10) == "still here");
+}
+
+TEST_CASE("the window of one who only watches changes nothing") {
+  fixture f;
+  terminal t{f};
+  viewer v{f, f.add_key({"sessions:read"})};
+  v.send(text_frame, R"({"rows": 40, "cols": 132})");
+  t.print("look");
+  CHECK(v.printed(4) == "look");
+  CHECK(f.script->resizes.empty());
 }
 
 TEST_CASE("a terminal that ends while no descriptors are left ends well") {

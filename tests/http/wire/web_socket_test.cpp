@@ -165,9 +165,10 @@ TEST_CASE("what is no frame, too long or no text closes the WebSocket") {
   CHECK(close_code_after(server, frame(0x09, "x")) == 1002); // cut ping
   CHECK(close_code_after(server, frame(0x89, std::string(126, 'x'))) == 1002);
   CHECK(close_code_after(server, frame(0x81, "\xff")) == 1007);
-  CHECK(close_code_after(server, frame(0x82, std::string(65'537, 'x')))
-        == 1009);
   // Refused by its head alone: nothing is kept for what is announced.
+  auto long_one =
+    frame(0x82, std::string(http::web_socket::max_message + 1, 'x'));
+  CHECK(close_code_after(server, long_one.substr(0, 100)) == 1009);
   CHECK(close_code_after(server, std::string{"\x82\xff\x7f\xff\xff\xff"
                                              "\xff\xff\xff\xff\1\2\3\4"})
         == 1009);
