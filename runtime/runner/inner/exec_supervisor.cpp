@@ -64,19 +64,50 @@ std::optional<terminal> open_terminal(std::uint16_t rows, std::uint16_t cols) {
 // The kernel gives no program an argument of this size, its NUL included.
 constexpr std::size_t longest_argument = 128 * 1024;
 
+// And none more than this together, its arguments included.
+constexpr std::size_t longest_environment = 4 << 20;
+
+// Takes out of `env` what no program can be given, as assignments for a shell.
+std::string assignments(std::vector<char*>& env) {
+  std::size_t total = 0;
+  for (auto* entry : env)
+    total += entry ? std::strlen(entry) + 1 : 0;
+  std::string result;
+  std::erase_if(env, [&](const char* entry) {
+    auto size = entry ? std::strlen(entry) + 1 : 0;
+    if (size < longest_argument
+        && (total <= longest_environment || size < 4096))
+      return false;
+    total -= size;
+    const auto* value = std::strchr(entry, '=') + 1;
+    result.append(entry, value).append(1, '\'');
+    for (; *value != '\0'; ++value)
+      if (*value == '\'')
+        result += "'\\''";
+      else
+        result += *value;
+    result += "'; ";
+    return true;
+  });
+  return result;
+}
+
 // A script that is too long to be an argument, made into one: `-c SCRIPT`
-// becomes `-c '. FILE'`, and the command gets the file.
+// becomes `-c '. FILE'`, and the command gets the file. Variables that are too
+// long for the kernel become the shell's own there.
 class long_script {
 public:
-  /// Changes `argv`, which points into `texts` of its own afterwards. Throws
-  /// std::system_error.
-  explicit long_script(std::vector<char*>& argv) {
+  /// Changes `argv`, which points into `texts` of its own afterwards, and
+  /// `env`. Throws std::system_error.
+  long_script(std::vector<char*>& argv, std::vector<char*>& env) {
     for (std::size_t i = 2; i < argv.size() && argv[i]; ++i) {
-      if (std::strcmp(argv[i - 1], "-c") != 0
-          || std::strlen(argv[i]) < longest_argument)
+      if (std::strcmp(argv[i - 1], "-c") != 0)
         continue;
+      auto before = assignments(env);
+      if (before.empty() && std::strlen(argv[i]) < longest_argument)
+        return;
       // A copy that is not closed on exec.
-      file_.reset(::dup(git::memfd(argv[i]).get()));
+      file_.reset(::dup(git::memfd(before + argv[i]).get()));
       if (!file_)
         throw std::system_error(errno, std::generic_category(), "dup");
       text_ = ". /proc/self/fd/" + std::to_string(file_.get());
@@ -182,7 +213,7 @@ private:
       what.in = std::move(made->slave);
     }
     try {
-      long_script script{what.argv};
+      long_script script{what.argv, what.env};
       return spawn(what, cwd.get());
     } catch (const std::system_error& problem) {
       return start_failure{start_step::process, problem.code().value()};

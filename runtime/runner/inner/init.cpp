@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -178,6 +179,7 @@ void run_init(int jobs, const char* checkout) {
     if (jobs != place && ::dup3(jobs, place, O_CLOEXEC) < 0)
       fail("cannot keep the socket");
     ::close_range(place + 1, ~0u, 0);
+    ::umask(022); // as programs expect it, whatever the node's is
     init{unique_fd{place}, checkout}.run();
     kill_descendants([](pid_t, int) {});
     ::_exit(0);

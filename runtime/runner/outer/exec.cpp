@@ -365,10 +365,10 @@ void supervised_exec::finish_by_force(exit_status status, std::string reason) {
   kill_at_ = steady::now() + kill_grace_;
 }
 
-void supervised_exec::stop() {
+void supervised_exec::stop(const std::string& reason) {
   if (active() && !forced_) {
     forced_ = exit_status::canceled;
-    forced_why_ = "the session ended";
+    forced_why_ = reason;
   }
   timeout_at_.reset();
   hang_up();

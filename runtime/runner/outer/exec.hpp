@@ -131,7 +131,7 @@ public:
 
   /// TERM to all that is left, background processes too; later KILL. What runs
   /// at a terminal is hung up first.
-  void stop();
+  void stop(const std::string& reason);
 
   std::optional<steady::time_point> deadline() const;
   void on_deadline(steady::time_point now);

@@ -1,6 +1,7 @@
 #include "runtime/runner/outer/sandbox_handle.hpp"
 
 #include "runtime/runner/inner/init.hpp"
+#include "runtime/runner/outer/allow_ping.hpp"
 #include "runtime/runner/outer/block_host_routes.hpp"
 #include "runtime/runner/outer/groups.hpp"
 #include "runtime/runner/outer/memory_events.hpp"
@@ -13,6 +14,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include <cstdio>
 #include <stdexcept>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -46,6 +49,23 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 void kill_and_reap(pid_t child) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+}
+
+// Sessions before the node, their runners and everything else of the machine.
+// What is raised can be raised further from inside, and lowered by root only.
+void go_first_when_memory_ends() {
+  unique_fd file{::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)};
+  if (file)
+    std::ignore = ::write(file.get(), "500", 3);
+}
+
+// Not the network that this process is in.
+bool is_own(int network) {
+  struct stat theirs;
+  struct stat ours;
+  return ::fstat(network, &theirs) == 0
+         && ::stat("/proc/self/ns/net", &ours) == 0
+         && theirs.st_ino != ours.st_ino;
 }
 
 } // namespace
@@ -129,7 +149,7 @@ void sandbox_handle::start() {
   outermost_ = pid;
   try {
     init_ = await_init(stderr_capture.get());
-    if (config_.sandbox && config_.sandbox->nat)
+    if (config_.sandbox)
       open_network(init_);
   } catch (...) {
     kill_and_reap(pid);
@@ -139,6 +159,7 @@ void sandbox_handle::start() {
 }
 
 void sandbox_handle::be_without_sandbox(int jobs) {
+  go_first_when_memory_ends();
   if (::fchdir(session_dir_) != 0)
     ::_exit(1);
   run_init(jobs, config_.checkout.c_str());
@@ -146,6 +167,7 @@ void sandbox_handle::be_without_sandbox(int jobs) {
 
 void sandbox_handle::be_sandbox(int jobs, int stderr_capture) {
   const auto& plan = *config_.sandbox;
+  go_first_when_memory_ends();
   try {
     enter_groups(plan.cgroups);
   } catch (const std::exception& problem) {
@@ -196,9 +218,15 @@ void sandbox_handle::open_network(pid_t init) {
   network_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (network_)
     users_.reset(::ioctl(network_.get(), NS_GET_USERNS));
-  if (!network_ || !users_)
+  auto found = network_ && users_ && is_own(network_.get());
+  if (found)
+    allow_ping(network_.get(), users_.get());
+  if (!config_.sandbox->nat)
+    network_.reset(); // nothing is to be attached to it
+  else if (found)
+    attach_network();
+  else
     fail("the sandbox's network cannot be found");
-  attach_network();
 }
 
 void sandbox_handle::attach_network() {

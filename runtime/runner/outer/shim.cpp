@@ -52,7 +52,11 @@ shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
                  [this](const runner_message& message, unique_fd fd) {
                    link_.send(message, std::move(fd));
                  }),
-    ports_(config_.sandbox.has_value()) {
+    ports_(config_.sandbox.has_value()),
+    disk_(loop_, session_dir_.get(),
+          config_.sandbox ? take_disk_limits(config_.sandbox->rlimits)
+                          : disk_limits{},
+          [this](const std::string& reason) { end_all(reason); }) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   loop_.watch(signals_.get(), [this] { hear_signals(); });
 }
@@ -86,6 +90,7 @@ void shim::attend() {
   }
   connections_.on_deadline(now);
   look_at_ports(now);
+  disk_.attend(now, busy());
 }
 
 // True while processes of any exec are left.
@@ -99,7 +104,8 @@ std::optional<steady::time_point> shim::next_deadline() const {
   for (const auto& [id, exec] : execs_)
     if (auto own = exec->deadline(); own && (!result || *own < *result))
       result = own;
-  for (const auto& other : {connections_.deadline(), ports_at_})
+  for (const auto& other :
+       {connections_.deadline(), ports_at_, disk_.deadline()})
     if (other && (!result || *other < *result))
       result = other;
   return result;
@@ -256,8 +262,13 @@ void shim::stop() {
   // First of all, so that nobody takes this runner for a living one.
   ::unlinkat(session_dir_.get(), socket_file, 0);
   link_.stop_listening();
+  end_all("the session ended");
+}
+
+// With all that they have left in the background.
+void shim::end_all(const std::string& reason) {
   for (auto& [id, exec] : execs_)
-    exec->stop();
+    exec->stop(reason);
 }
 
 // -- what the execs say -------------------------------------------------------

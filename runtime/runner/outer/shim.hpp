@@ -8,6 +8,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/runner/outer/control_server.hpp"
+#include "runtime/runner/outer/disk_watch.hpp"
 #include "runtime/runner/outer/event_loop.hpp"
 #include "runtime/runner/outer/exec.hpp"
 #include "runtime/runner/outer/port_connections.hpp"
@@ -58,6 +59,7 @@ private:
   void hear_signals();
   void reap();
   void kill_what_is_left();
+  void end_all(const std::string& reason);
   void attend();
   std::optional<steady::time_point> next_deadline() const;
 
@@ -72,6 +74,7 @@ private:
   control_server link_;
   port_connections connections_;
   session_ports ports_;
+  disk_watch disk_;
   std::optional<steady::time_point> ports_at_; // when they are looked at
   exec_map execs_;
   bool stopping_ = false;

@@ -2,6 +2,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/runner/outer/disk_watch.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"
 #include "runtime/runner/outer/shim.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
@@ -129,6 +130,8 @@ std::string read_all(int fd) {
 std::vector<std::string> try_out(const char* session_dir) {
   auto dir = open_dir(AT_FDCWD, session_dir);
   auto config = read_config(dir.get());
+  if (config.sandbox)
+    take_disk_limits(config.sandbox->rlimits);
   return sandbox_handle{config, dir.get()}.try_out();
 }
 
