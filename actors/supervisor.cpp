@@ -363,7 +363,7 @@ void start_sweep(pointer self) {
     if (auto id = entry.path().filename().string();
         !self->state.children.contains(id))
       for (auto name : {"checkout", "checkout.removed", "checkout.partial",
-                        "home", "runner.json"})
+                        "home", "tmp", "runner.json"})
         if (fs::exists(fs::symlink_status(entry.path() / name, none))) {
           left->push_back(std::move(id));
           break;

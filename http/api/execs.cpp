@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 namespace greenroom::http::handlers {
 
@@ -17,6 +19,9 @@ namespace {
 using ordered_json = nlohmann::ordered_json;
 
 constexpr millis max_wait = 60'000;
+
+/// Of a command with its arguments and environment, and of what it is fed.
+constexpr std::size_t max_text = std::size_t{8} << 20;
 
 [[noreturn]] void refuse(const std::string& message) {
   throw refused(errc::bad_request, message);
@@ -74,10 +79,39 @@ void read_tty(object_reader& fields, exec_spec& spec) {
   spec.cols = size.cols;
 }
 
-greenroom::start_exec read_exec(const exchange& ex) {
+std::size_t size_of(const exec_spec& spec) {
+  auto result = spec.command.size();
+  for (const auto& argument : spec.argv)
+    result += argument.size() + 1;
+  for (const auto& [name, value] : spec.env)
+    result += name.size() + value.size() + 2;
+  return result;
+}
+
+/// What is asked for, and what it is fed at first.
+struct exec_request {
+  greenroom::start_exec start;
+  std::string stdin_text;
+  bool stays_open = false; // its input, behind that
+};
+
+/// An input that is fed is open, but for that of a terminal, which always is.
+void read_input(object_reader& fields, exec_request& to) {
+  auto& spec = to.start.spec;
+  auto open = read_stdin(fields);
+  to.stdin_text = fields.text("stdin_text").value_or("");
+  if (to.stdin_text.size() > max_text)
+    refuse("stdin_text cannot be longer than 8 MiB; write the rest with POST "
+           "…/execs/{eid}/stdin");
+  to.stays_open = open || spec.rows > 0;
+  spec.stdin_open = open || (!to.stdin_text.empty() && spec.rows == 0);
+}
+
+exec_request read_exec(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
-  greenroom::start_exec result;
+  exec_request request;
+  auto& result = request.start;
   result.by = ex.by();
   auto& spec = result.spec;
   auto command = fields.text("command");
@@ -87,8 +121,8 @@ greenroom::start_exec read_exec(const exchange& ex) {
   spec.env = fields.text_map("env").value_or(string_map{});
   auto timeout = fields.text("timeout");
   auto wait = fields.text("wait");
-  spec.stdin_open = read_stdin(fields);
   read_tty(fields, spec);
+  read_input(fields, request);
   fields.done();
 
   if (!command && !argv)
@@ -115,18 +149,18 @@ greenroom::start_exec read_exec(const exchange& ex) {
       refuse("timeout must be a valid duration (e.g., 90s, 10m)");
     spec.timeout = *length;
   }
+  if (size_of(spec) > max_text)
+    refuse("the command with its arguments and environment cannot be longer "
+           "than 8 MiB; put what is larger into a file, by git or stdin_text");
   result.wait = wait ? read_wait(*wait) : 0;
-  return result;
+  return request;
 }
 
 void reply_with(const exchange_ptr& ex, int status, const exec_view& view) {
   ex->reply(status, view.json.view());
 }
 
-} // namespace
-
-void start_exec(const exchange_ptr& ex) {
-  auto what = read_exec(*ex);
+void start_and_reply(const exchange_ptr& ex, greenroom::start_exec what) {
   auto& options = ex->env.options;
   auto timeout = what.wait == 0
                    ? options.ordinary
@@ -135,6 +169,43 @@ void start_exec(const exchange_ptr& ex) {
                                [ex](const exec_view& view) {
                                  reply_with(ex, view.ended ? 200 : 202, view);
                                });
+}
+
+/// Asks for the exec, feeds it, and where its end is waited for asks once more,
+/// which starts nothing. An input that has been ended refuses what is fed
+/// again; one that stays open would take it twice.
+void start_and_feed(const exchange_ptr& ex, exec_request request) {
+  if (request.start.spec.exec_id.empty())
+    request.start.spec.exec_id = make_id();
+  auto first = request.start;
+  first.wait = 0;
+  auto fed = std::make_shared<exec_request>(std::move(request));
+  change_in_session<exec_view>(
+    ex, ex->env.options.ordinary, std::move(first),
+    [ex, fed](const exec_view& view) {
+      // Nobody waits until all of it is read; why it is not, the exec says.
+      if (!view.ended && !(ex->repeated && fed->stays_open))
+        ask_session<done>(
+          ex, ex->env.options.ordinary, retry::unhandled,
+          write_input{fed->start.spec.exec_id,
+                      shared_text{std::move(fed->stdin_text)},
+                      !fed->stays_open},
+          [](const done&) {}, [](const caf::error&) {});
+      if (fed->start.wait == 0)
+        reply_with(ex, view.ended ? 200 : 202, view);
+      else
+        start_and_reply(ex, std::move(fed->start));
+    });
+}
+
+} // namespace
+
+void start_exec(const exchange_ptr& ex) {
+  auto request = read_exec(*ex);
+  if (request.stdin_text.empty())
+    start_and_reply(ex, std::move(request.start));
+  else
+    start_and_feed(ex, std::move(request));
 }
 
 void list_execs(const exchange_ptr& ex) {

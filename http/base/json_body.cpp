@@ -14,6 +14,9 @@ using json = nlohmann::json;
   throw refused(errc::bad_request, message);
 }
 
+// Values in a body. Each costs more memory than its text has bytes.
+constexpr std::size_t max_json_parts = 200'000;
+
 /// Builds the value while it checks what nlohmann's own builder lets pass:
 /// depth and names that come twice.
 class strict_builder : public json::json_sax_t {
@@ -79,6 +82,14 @@ public:
   }
 
 private:
+  bool has_room() {
+    if (++parts_ <= max_json_parts)
+      return true;
+    complaint_ = "the request body has more than "
+                 + std::to_string(max_json_parts) + " values";
+    return false;
+  }
+
   json* add(json value) {
     if (open_.empty()) {
       root_ = std::move(value);
@@ -93,11 +104,15 @@ private:
   }
 
   bool put(json value) {
+    if (!has_room())
+      return false;
     add(std::move(value));
     return true;
   }
 
   bool open(json value) {
+    if (!has_room())
+      return false;
     if (open_.size() == max_json_depth) {
       complaint_ = "invalid request body";
       return false;
@@ -108,6 +123,7 @@ private:
 
   json& root_;
   std::vector<json*> open_;
+  std::size_t parts_ = 0;
   std::string name_;
   std::string complaint_;
   std::optional<std::size_t> fault_;

@@ -94,6 +94,42 @@ ordered_json port_json(const listening_port& port) {
   return out;
 }
 
+namespace {
+
+// What is longer was said by whoever asked, and is not said again with each
+// event and list.
+constexpr std::size_t max_shown = 64 * 1024;
+
+std::string shown(std::string_view text, std::size_t& room) {
+  auto head = text.substr(0, room);
+  if (head.size() < text.size())
+    head.remove_suffix(incomplete_tail(head));
+  room -= head.size();
+  return std::string{head};
+}
+
+// What is run, and how long it is where that is not all of it.
+void put_command(ordered_json& out, const exec_spec& spec) {
+  auto room = max_shown;
+  auto size = spec.command.size();
+  for (const auto& argument : spec.argv)
+    size += argument.size();
+  if (spec.argv.empty()) {
+    out["command"] = shown(spec.command, room);
+  } else {
+    auto& list = out["argv"] = ordered_json::array();
+    for (const auto& argument : spec.argv) {
+      if (room == 0)
+        break;
+      list.push_back(shown(argument, room));
+    }
+  }
+  if (size > max_shown)
+    out["command_bytes"] = size;
+}
+
+} // namespace
+
 ordered_json exec_json(std::string_view project_id, std::string_view session_id,
                        const exec_record& exec, const live_output& live) {
   const auto& spec = exec.spec;
@@ -101,10 +137,7 @@ ordered_json exec_json(std::string_view project_id, std::string_view session_id,
   ordered_json out;
   out["exec_id"] = spec.exec_id;
   out["session_id"] = session_id;
-  if (spec.argv.empty())
-    out["command"] = spec.command;
-  else
-    out["argv"] = spec.argv;
+  put_command(out, spec);
   out["status"] = to_string(exec.status);
   if (exec.status == exec_status::exited)
     out["exit_code"] = exec.outcome.exit_code;

@@ -59,7 +59,7 @@ struct http_config {
   std::string public_url; // empty: as it listens
   std::uint32_t threads = 2;
   std::optional<tls_files> tls;
-  std::uint64_t max_body = 1 << 20;
+  std::uint64_t max_body = 16 << 20;
   std::uint32_t max_connections = 16384;
   friend bool operator==(const http_config&, const http_config&) = default;
 };
@@ -107,7 +107,10 @@ struct sandbox_config {
   network_mode network = network_mode::nat;
   std::uint64_t memory = std::uint64_t{2} << 30;
   std::uint32_t pids = 512;
-  std::vector<std::string> read_only{"/usr", "/etc/ssl"};
+  std::uint64_t tmp = std::uint64_t{8} << 30;
+  std::uint64_t disk = std::uint64_t{32} << 30;
+  std::uint32_t files = 4'000'000;
+  std::vector<std::string> read_only{"/usr"};
   friend bool operator==(const sandbox_config&,
                          const sandbox_config&) = default;
 };

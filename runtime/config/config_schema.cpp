@@ -179,10 +179,22 @@ void add_sandbox(table& to) {
     [](auto& c) -> auto& { return c.sandbox.pids; },
     "How many processes a session may have.");
   add(
+    to, "sandbox.tmp", kinds::size{1 << 20},
+    [](auto& c) -> auto& { return c.sandbox.tmp; },
+    "How much a session's /tmp may hold; beyond it its commands are ended.");
+  add(
+    to, "sandbox.disk", kinds::size{1 << 20},
+    [](auto& c) -> auto& { return c.sandbox.disk; },
+    "The same of checkout, home and /tmp together.");
+  add(
+    to, "sandbox.files", kinds::whole{1000, 1'000'000'000},
+    [](auto& c) -> auto& { return c.sandbox.files; },
+    "How many files these may be.");
+  add(
     to, "sandbox.read_only",
     kinds::text_list{"absolute paths", kinds::is_absolute_path},
     [](auto& c) -> auto& { return c.sandbox.read_only; },
-    "What sessions see of the host.");
+    "What sessions see of the host, beside its settings in /etc.");
 }
 
 void add_git_and_cluster(table& to) {

@@ -2,6 +2,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/home_environment.hpp"
 #include "runtime/runner/protocol/command_fields.hpp"
 
 #include <fcntl.h>
@@ -56,12 +57,9 @@ runner::command_spec resolve_command(const exec_spec& request,
   spec.rows = request.rows;
   spec.cols = request.cols;
   spec.max_output = rules.max_output;
-  spec.env = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-                       "/sbin:/bin"},
-              {"HOME", rules.home.string()},
-              {"LANG", "C.UTF-8"},
-              {"USER", "greenroom"},
-              {"SHELL", "/bin/bash"}};
+  spec.env = home_environment(rules.home.string());
+  spec.env["LANG"] = "C.UTF-8";
+  spec.env["SHELL"] = "/bin/bash";
   for (auto* more : {&project.env, &request.env})
     for (auto& [key, value] : *more)
       spec.env[key] = value;

@@ -8,8 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <sstream>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace greenroom::sandbox {
 
@@ -46,26 +49,43 @@ void make_devices(const fs::path& devices) {
 // What is there already may be in use, and a full disk must not keep a node
 // from starting with the same again.
 void write_if_new(const fs::path& path, std::string_view text, mode_t mode) {
-  if (read_file(path) != text)
-    write_file_atomic(path, text, mode, false);
+  if (read_file(path) == text)
+    return;
+  write_file_atomic(path, text, mode, false);
+  if (::chmod(path.c_str(), mode) != 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot set the mode of " + path.string());
 }
 
-// What programs expect and what says nothing about the host's users, as it is
-// when the node starts.
-void copy_from_host(const fs::path& etc) {
-  for (auto name :
-       {"bash.bashrc", "debian_version", "inputrc", "localtime", "mime.types",
-        "os-release", "profile", "protocols", "services", "timezone"})
-    if (auto text = read_file(fs::path{"/etc"} / name))
-      write_if_new(etc / name, *text, 0644);
+// What is installed for all by npm goes to the home, the rest is as the host
+// has it; but not what opens the doors of its registries.
+std::string npm_settings() {
+  constexpr const char* path = "/etc/npmrc";
+  struct stat info {};
+  auto for_all = ::stat(path, &info) == 0 && (info.st_mode & 04) != 0;
+  std::istringstream host{for_all ? read_file(fs::path{path}).value_or("")
+                                  : ""};
+  std::string result;
+  for (std::string line; std::getline(host, line);)
+    if (line.find("_auth") == line.npos && line.find("_password") == line.npos
+        && !line.starts_with("prefix"))
+      result += line + '\n';
+  return result + "prefix=${HOME}/.local\n";
 }
 
 } // namespace
 
+std::vector<std::string> made_names() {
+  return {"passwd",      "group",    "nsswitch.conf", "hosts",
+          "resolv.conf", "hostname", "machine-id",    "npmrc"};
+}
+
 void write_made_files(const fs::path& files) {
   auto etc = made_etc(files);
-  ensure_dir(etc);
-  copy_from_host(etc);
+  ensure_dir(etc, 0755);
+  if (::chmod(etc.c_str(), 0755) != 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot open up " + etc.string());
   auto id = std::to_string(user_id);
   const std::string name = host_name_inside;
   auto write = [&](const char* file, const std::string& text) {
@@ -83,6 +103,10 @@ void write_made_files(const fs::path& files) {
                          "protocols: files\nservices: files\n");
   write("hosts",
         "127.0.0.1 localhost " + name + "\n::1 localhost " + name + '\n');
+  write("hostname", name + '\n');
+  // All sessions are of one machine to the programs that ask.
+  write("machine-id", "677265656e726f6f6d67726565726f6f\n");
+  write("npmrc", npm_settings());
   // slirp4netns answers there, whatever the host uses.
   write("resolv.conf", "nameserver 10.0.2.3\n");
   // Those that are there may be in use.

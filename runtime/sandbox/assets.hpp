@@ -1,5 +1,6 @@
-// The files that all sandboxes of a node share: a small /etc, the seccomp
-// filter, and for a node that is root some devices.
+// The files that all sandboxes of a node share: what of /etc is not the host's
+// (etc_copy.hpp has the rest), the seccomp filter, and for a node that is root
+// some devices.
 //
 // Written below data_dir/sandbox at each start of the node, before any session
 // is opened. A running session keeps those that it began with.
@@ -7,6 +8,8 @@
 
 #include <array>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 namespace greenroom::sandbox {
 
@@ -16,6 +19,9 @@ inline constexpr const char* host_name_inside = "greenroom";
 
 /// `files` is data_dir/sandbox. Throws std::system_error.
 void write_made_files(const std::filesystem::path& files);
+
+/// Those of them that lie in /etc, in made_etc().
+std::vector<std::string> made_names();
 
 /// The devices of /dev, except terminals. A node that runs as root makes them
 /// anew, for the host's would be its sessions' own, to change the modes of;

@@ -2,6 +2,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/paths.hpp"
 #include "runtime/base/pidfd.hpp"
 
 #include <fcntl.h>
@@ -56,6 +57,9 @@ void kill_members(const fs::path& group) {
   }
 }
 
+// Where programs look for control groups.
+const fs::path groups_inside = "/sys/fs/cgroup";
+
 // Of the group that the node moves to; see control_groups::find.
 constexpr const char* leaf_name = "node";
 
@@ -89,6 +93,8 @@ public:
                        {"memory.memsw.limit_in_bytes", memory(), true}});
     find_v1("pids", {{"pids.max", processes()}});
     find_v1("cpu", {});
+    show_other("cpuset");
+    show_other("cpuacct");
     complain("memory", "sandbox.memory");
     complain("pids", "sandbox.pids");
   }
@@ -193,6 +199,8 @@ private:
     if (found.controllers.empty())
       return;
     found.top = own / "greenroom";
+    found.shown_at =
+      is_below(where->point, groups_inside) ? where->point : groups_inside;
     try {
       divide(own, found, !divided);
       try_out(found);
@@ -230,14 +238,31 @@ private:
     put(found.top / "cgroup.subtree_control", all);
   }
 
+  std::vector<mount>::const_iterator
+  mount_of_v1(const std::string& controller) const {
+    return std::find_if(mounts_.begin(), mounts_.end(), [&](const mount& m) {
+      return m.type == "cgroup"
+             && m.options.find(',' + controller + ',') != std::string::npos;
+    });
+  }
+
+  void show_other(const std::string& controller) {
+    auto where = mount_of_v1(controller);
+    if (where == mounts_.end())
+      return;
+    auto at = groups_inside / where->point.filename();
+    auto shown = [&](const auto& one) { return one.shown_at == at; };
+    // Mounted together with one that sessions have groups in.
+    if (std::ranges::any_of(result_.hierarchies_, shown))
+      return;
+    if (auto own = own_group(*where, controller); !own.empty())
+      result_.others_.push_back({own, at});
+  }
+
   void find_v1(const std::string& controller, std::vector<setting> settings) {
     if (has(controller))
       return;
-    auto where =
-      std::find_if(mounts_.begin(), mounts_.end(), [&](const mount& m) {
-        return m.type == "cgroup"
-               && m.options.find(',' + controller + ',') != std::string::npos;
-      });
+    auto where = mount_of_v1(controller);
     if (where == mounts_.end())
       return;
     auto own = own_group(*where, controller);
@@ -245,7 +270,10 @@ private:
       return;
     try {
       make_group(own / "greenroom");
-      try_out({own / "greenroom", {controller}, std::move(settings)});
+      try_out({own / "greenroom",
+               groups_inside / where->point.filename(),
+               {controller},
+               std::move(settings)});
     } catch (const std::system_error& problem) {
       reasons_[controller] = problem.what();
     }
@@ -333,6 +361,19 @@ control_groups::directories(const std::string& session_id) const {
   std::vector<std::string> result;
   for (const auto& one : hierarchies_)
     result.push_back((one.top / session_id).string());
+  return result;
+}
+
+std::vector<control_groups::view>
+control_groups::views(const std::string& session_id) const {
+  auto result = others_;
+  for (const auto& one : hierarchies_)
+    // Of several controllers that are mounted together, once.
+    if (std::ranges::none_of(
+          result, [&](const view& other) { return other.at == one.shown_at; }))
+      result.push_back({one.top / session_id, one.shown_at});
+  // What is at the top first, or it would cover the others.
+  std::ranges::sort(result, {}, &view::at);
   return result;
 }
 

@@ -42,6 +42,17 @@ public:
   /// elsewhere has others for the same session: those in its plan.
   std::vector<std::string> directories(const std::string& session_id) const;
 
+  /// A directory of the host and where programs look for it.
+  struct view {
+    std::filesystem::path from;
+    std::filesystem::path at;
+  };
+  /// What a session's programs are to see of control groups, so that those that
+  /// size themselves by their limits find its own: its groups, and of v1 the
+  /// node's in hierarchies that it has none in, which runtimes want to be
+  /// there.
+  std::vector<view> views(const std::string& session_id) const;
+
   bool limits_memory() const noexcept;
   bool limits_processes() const noexcept;
 
@@ -57,7 +68,8 @@ private:
     bool optional = false; // not every kernel has the file
   };
   struct hierarchy {
-    std::filesystem::path top; // sessions' groups are made in it
+    std::filesystem::path top;      // sessions' groups are made in it
+    std::filesystem::path shown_at; // where its mount is inside
     std::vector<std::string> controllers;
     std::vector<setting> settings;
   };
@@ -67,6 +79,7 @@ private:
                              const std::string& session_id);
 
   std::vector<hierarchy> hierarchies_;
+  std::vector<view> others_; // the same for all sessions
   std::vector<std::string> missing_;
 
   friend class group_search;

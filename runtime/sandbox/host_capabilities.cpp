@@ -5,9 +5,11 @@
 #include "runtime/base/paths.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/sandbox/assets.hpp"
+#include "runtime/sandbox/etc_copy.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -36,6 +38,17 @@ fs::path find_program(const std::string& name) {
   return {};
 }
 
+// /etc as a whole, and what no session may see of it.
+bool holds_accounts(const fs::path& real) {
+  if (real == "/etc")
+    return true;
+  for (auto path = real; path != path.root_path(); path = path.parent_path())
+    for (const auto& pattern : never_shown())
+      if (::fnmatch(pattern.c_str(), path.c_str(), FNM_PATHNAME) == 0)
+        return true;
+  return false;
+}
+
 void check_listed(const sandbox_config& settings, const fs::path& data_dir) {
   for (const auto& path : settings.read_only) {
     std::error_code none;
@@ -44,10 +57,31 @@ void check_listed(const sandbox_config& settings, const fs::path& data_dir) {
                                + "\", which is not there: remove it from the "
                                  "list or create it");
     auto real = fs::canonical(path);
+    if (holds_accounts(real))
+      throw std::runtime_error("sandbox.read_only lists \"" + path
+                               + "\", where this machine's passwords and keys "
+                                 "are: remove it from the list; sessions see "
+                                 "the rest of /etc without that");
     if (is_below(data_dir, real) || is_below(real, data_dir))
       throw std::runtime_error("sandbox.read_only lists \"" + path
                                + "\", which would show the node's data "
                                  "directory to sessions: list narrower paths");
+  }
+}
+
+// What is listed below /etc and is not in the copy has to have a place there.
+void make_mount_points(const host& on) {
+  for (const fs::path listed : on.config.read_only) {
+    if (!is_below(listed, "/etc"))
+      continue;
+    auto place = made_etc(on.files) / listed.lexically_relative("/etc");
+    std::error_code none;
+    if (fs::is_directory(listed, none)) {
+      ensure_dir(place, 0755);
+    } else if (!fs::exists(place, none)) {
+      ensure_dir(place.parent_path(), 0755);
+      write_file_atomic(place, "", 0644, false);
+    }
   }
 }
 
@@ -181,9 +215,8 @@ void try_out_nat(host& on) {
 
 // What no sandbox of this kind limits, on any machine.
 void add_unlimited(std::vector<std::string>& to) {
-  to.push_back("a session has no limit of its own on the disk and can fill the "
-               "file system of node.data_dir for all: give that a file system "
-               "of its own");
+  to.push_back("what sessions hold on disk is measured, and limited some "
+               "seconds late: give node.data_dir a file system of its own");
   to.push_back("the kernel's limits on inotify and epoll hold for all of the "
                "node's user together, so a session can use up those of the "
                "others and of the node: raise the sysctls "
@@ -215,6 +248,10 @@ host check_host(const config& settings, const fs::path& runner) {
     check_nat();
   ensure_dir(result.files);
   write_made_files(result.files);
+  result.etc =
+    std::make_shared<etc_copy>("/etc", made_etc(result.files), made_names());
+  result.etc->refresh();
+  make_mount_points(result);
   result.groups =
     control_groups::find({settings.sandbox.memory, settings.sandbox.pids});
   result.not_in_force = result.groups.missing();

@@ -3,12 +3,17 @@
 #include "runtime/base/files.hpp"
 #include "runtime/base/paths.hpp"
 #include "runtime/sandbox/assets.hpp"
+#include "runtime/sandbox/etc_copy.hpp"
 
+#include <glob.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <initializer_list>
+#include <iterator>
+#include <set>
 
 namespace greenroom::sandbox {
 
@@ -16,7 +21,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* etc_inside = "/run/greenroom/etc";
+// For sockets and the like.
+constexpr std::uint64_t runtime_dir_size = std::uint64_t{64} << 20;
 
 class options {
 public:
@@ -57,6 +63,15 @@ void add_isolation(options& to, network_mode network) {
           "--die-with-parent", "--clearenv"});
 }
 
+std::vector<fs::path> matches(const std::string& pattern) {
+  ::glob_t found{};
+  std::vector<fs::path> result;
+  if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+    result.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  ::globfree(&found);
+  return result;
+}
+
 bool is_listed(const fs::path& path, const std::vector<std::string>& listed) {
   return std::any_of(listed.begin(), listed.end(),
                      [&](const auto& one) { return is_below(path, one); });
@@ -76,43 +91,65 @@ void add_top_level(options& to, const std::vector<std::string>& listed) {
   }
 }
 
-void add_listed(options& to, const std::vector<std::string>& paths) {
-  // Parents first, or they would cover what lies below them.
-  std::vector<fs::path> sorted(paths.begin(), paths.end());
-  std::sort(sorted.begin(), sorted.end());
-  for (const auto& path : sorted)
-    to.read_only(path, path);
-  // A node that runs as root could read the keys there, and so could its
-  // sessions.
-  const fs::path keys = "/etc/ssl/private";
+// What a directory that is listed holds and no session may see.
+void cover_secrets(options& to, const fs::path& listed) {
   std::error_code none;
-  if (std::any_of(sorted.begin(), sorted.end(),
-                  [&](const auto& path) { return is_below(keys, path); })
-      && fs::is_directory(keys, none))
-    to.add({"--tmpfs", keys.string(), "--remount-ro", keys.string()});
+  auto real = fs::canonical(listed, none);
+  for (const auto& pattern : never_shown())
+    for (const auto& secret : matches(pattern)) {
+      if (!is_below(secret, real))
+        continue;
+      auto at = listed / secret.lexically_relative(real);
+      if (fs::is_directory(secret, none))
+        to.add({"--tmpfs", at.string(), "--remount-ro", at.string()});
+      else
+        to.read_only("/dev/null", at);
+    }
 }
 
-// Each mount makes the next one slower, so most of /etc is links into a single
-// one. What sandbox.read_only lists comes from the host instead.
-void add_etc(options& to, const fs::path& made,
-             const std::vector<std::string>& listed, network_mode network) {
+// Parents first, or they would cover what lies below them.
+std::vector<fs::path> in_order(const std::vector<std::string>& paths) {
+  std::vector<fs::path> result(paths.begin(), paths.end());
+  std::ranges::sort(result);
+  return result;
+}
+
+void add_listed(options& to, const fs::path& path) {
+  to.read_only(path, path);
+  cover_secrets(to, path);
+}
+
+// The files of its own that some programs keep beside those in /usr and /etc,
+// made when they were installed.
+void add_state(options& to, const std::vector<std::string>& listed) {
+  std::error_code none;
+  for (const fs::path path :
+       {"/var/cache/fontconfig", "/var/cache/man", "/var/lib/aspell",
+        "/var/lib/dictionaries-common", "/var/lib/dpkg", "/var/lib/gems",
+        "/var/lib/ghc", "/var/lib/ispell", "/var/lib/sgml-base",
+        "/var/lib/texmf", "/var/lib/xml-core"})
+    if (!is_listed(path, listed) && fs::is_directory(path, none))
+      to.read_only_if_there(path);
+}
+
+// With the host's network, its names too.
+void add_etc(options& to, const host& on, network_mode network) {
   const fs::path etc = "/etc";
-  std::vector<const char*> from_host{"alternatives", "ld.so.cache"};
-  // With the host's network, its names too.
+  to.read_only(made_etc(on.files), etc);
+  if (on.etc)
+    for (const auto& whole : on.etc->shown_whole())
+      to.read_only_if_there(etc / whole);
   if (network == network_mode::host)
-    from_host.insert(from_host.end(), {"hosts", "resolv.conf"});
-  for (auto name : from_host)
-    if (!is_listed(etc / name, listed))
-      to.read_only_if_there(etc / name);
-  to.read_only(made, etc_inside);
-  for (const auto& entry : fs::directory_iterator{made}) {
-    auto name = entry.path().filename();
-    if (!is_listed(etc / name, listed)
-        && std::find(from_host.begin(), from_host.end(), name)
-             == from_host.end())
-      to.add({"--symlink", (fs::path{etc_inside} / name).string(),
-              (etc / name).string()});
-  }
+    for (const fs::path path : {"/etc/hosts", "/etc/resolv.conf"})
+      to.read_only_if_there(path);
+}
+
+// Of the machine its processors, of control groups the session's own.
+void add_machine(options& to, const control_groups& groups,
+                 const std::string& session_id) {
+  to.read_only_if_there("/sys/devices/system");
+  for (const auto& view : groups.views(session_id))
+    to.add({"--ro-bind-try", view.from.string(), view.at.string()});
 }
 
 // What a node that is root could read there without any capability, its
@@ -148,26 +185,58 @@ std::uint64_t open_files() {
   return std::min(wanted, now.rlim_max);
 }
 
+// The session can rename directories in what it can write, and so lead astray
+// what the next sandbox mounts there: unless the topmost of them is a mount.
+void hold_in_place(options& to, const std::vector<fs::path>& mounted) {
+  std::set<fs::path> held;
+  for (const fs::path top : {"/tmp", home_inside, checkout_inside})
+    for (const auto& path : mounted)
+      if (auto below = path.lexically_relative(top);
+          !below.empty() && *below.begin() != ".." && below.has_parent_path())
+        held.insert(top / *below.begin());
+  for (const auto& path : held)
+    to.add({"--perms", "0755", "--size", "1048576", "--tmpfs", path.string()});
+}
+
 } // namespace
 
 std::vector<std::string> bwrap_argv(const host& on, const place& session,
                                     network_mode network,
                                     const std::vector<fs::path>& read_only) {
   auto home = session.directory / "home";
+  auto temporary = session.directory / "tmp";
   ensure_dir(home);
-  auto half = on.config.memory / 2;
+  ensure_dir(temporary);
+  ::chmod(temporary.c_str(), 01777); // as programs expect it
+  auto listed = in_order(on.config.read_only);
+  auto is_temporary = [](const fs::path& path) {
+    return is_below(path, "/tmp");
+  };
+  std::vector<fs::path> later{session.mirror};
+  later.insert(later.end(), read_only.begin(), read_only.end());
+  std::ranges::copy_if(listed, std::back_inserter(later), is_temporary);
 
   options result{on.bwrap};
   add_isolation(result, network);
-  add_listed(result, on.config.read_only);
+  // Below it the host's, where that is listed.
+  add_etc(result, on, network);
+  for (const auto& path : listed)
+    if (!is_temporary(path))
+      add_listed(result, path);
   add_top_level(result, on.config.read_only);
-  add_etc(result, made_etc(on.files), on.config.read_only, network);
-  add_kernel(result, on.files, half);
-  // Before what is below /tmp in the directory of a node that is tried out.
-  result.memory("/tmp", half);
+  add_state(result, on.config.read_only);
+  add_machine(result, on.groups, session.session_id);
+  add_kernel(result, on.files, on.config.memory / 2);
+  result.add({"--perms", "0700", "--size", std::to_string(runtime_dir_size),
+              "--tmpfs", runtime_dir_inside});
+  result.writable(temporary, "/tmp");
   result.add({"--symlink", "/tmp", "/var/tmp"});
   result.writable(home, home_inside);
   result.writable(session.checkout, checkout_inside);
+  hold_in_place(result, later);
+  for (const auto& path : listed)
+    if (is_temporary(path))
+      add_listed(result, path);
   result.read_only(session.mirror, session.mirror);
   result.read_only(on.runner, runner_inside);
   for (const auto& path : read_only)
@@ -180,6 +249,8 @@ std::optional<runner::sandbox_plan> make_plan(const host& on,
                                               const place& session) {
   if (on.config.mode == sandbox_mode::none)
     return std::nullopt;
+  if (on.etc)
+    on.etc->refresh();
   runner::sandbox_plan result;
   result.argv = bwrap_argv(on, session, on.config.network, {});
   result.argv.push_back("--as-pid-1");
@@ -189,7 +260,11 @@ std::optional<runner::sandbox_plan> make_plan(const host& on,
   result.nat = on.config.network == network_mode::nat;
   result.nat_options = on.nat_options;
   result.cgroups = on.groups.open(session.session_id);
-  result.rlimits = {{"core", 0}, {"nofile", open_files()}};
+  result.rlimits = {{"core", 0},
+                    {"nofile", open_files()},
+                    {"disk_tmp", on.config.tmp},
+                    {"disk_all", on.config.disk},
+                    {"disk_files", on.config.files}};
   if (!on.groups.limits_processes() && ::geteuid() != 0)
     result.rlimits["nproc"] = on.config.pids;
   return result;

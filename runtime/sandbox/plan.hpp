@@ -1,33 +1,39 @@
 // What a session's sandbox is made of: bwrap and its options.
 //
 // A session has its own mount, pid, ipc, uts, user and network namespaces and
-// no capability. It can write to its checkout, its home, /tmp and /dev/shm
-// (each at most half of sandbox.memory), and sees of the host, read-only, what
-// sandbox.read_only lists, a small /etc, and the objects that its checkout
-// borrows from the mirror, at the path where the checkout looks for them.
+// no capability. It can write to its checkout, its home and /tmp, which are on
+// disk, and to /dev/shm (at most half of sandbox.memory) and $XDG_RUNTIME_DIR.
+// It sees of the host, read-only, what sandbox.read_only lists, a copy of /etc
+// (etc_copy.hpp), the processors, its own control groups, some directories of
+// /var that belong to programs, and the objects that its checkout borrows from
+// the mirror, at the path where the checkout looks for them.
 //
 // A `host` is made by check_host (host.hpp) once per node and does not change
 // after that; any thread may use it. Paths are absolute.
 #pragma once
 
+#include "runtime/base/home_environment.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/sandbox/cgroups.hpp"
 
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace greenroom::sandbox {
 
+class etc_copy;
+
 /// What all sandboxes of a node have in common.
 struct host {
   sandbox_config config;
-  std::filesystem::path
-    files; // data_dir/sandbox, where sandbox_assets.hpp writes
-  std::filesystem::path bwrap;  // empty in mode none, like all below
-  std::filesystem::path runner; // greenroom-runner
+  std::filesystem::path files;   // data_dir/sandbox, where assets.hpp writes
+  std::shared_ptr<etc_copy> etc; // in there; it alone changes
+  std::filesystem::path bwrap;   // empty in mode none, like all below
+  std::filesystem::path runner;  // greenroom-runner
   control_groups groups;
   std::vector<std::string> nat_options; // by which slirp4netns shuts itself in
   // What is configured but does not hold here, a sentence each: for the log
@@ -38,21 +44,22 @@ struct host {
 /// What one session's sandbox is about.
 struct place {
   std::string session_id;
-  std::filesystem::path directory; // the session's; its home is below
+  std::filesystem::path directory; // the session's; home and tmp are below
   std::filesystem::path checkout;
   std::filesystem::path mirror;
 };
 
 /// Where things are inside.
 inline constexpr const char* checkout_inside = "/workspace";
-inline constexpr const char* home_inside = "/home/greenroom";
+inline constexpr const char* home_inside = home_in_sandbox;
+inline constexpr const char* runtime_dir_inside = runtime_dir_in_sandbox;
 inline constexpr const char* runner_inside = "/run/greenroom/greenroom-runner";
 
-/// For runner_config::sandbox; nullopt in mode none. Makes the session's home
-/// and its control groups where they are missing; remove_groups (cgroups.hpp)
-/// ends the latter. `nproc` among the rlimits, there only where no control
-/// group limits processes, must be set inside, where it counts the session's
-/// processes and not all of the user's. Throws std::system_error.
+/// For runner_config::sandbox; nullopt in mode none. Makes the session's home,
+/// its /tmp and its control groups where they are missing; remove_groups
+/// (cgroups.hpp) ends the latter. `nproc` among the rlimits, there only where
+/// no control group limits processes, must be set inside, where it counts the
+/// session's processes and not all of the user's. Throws std::system_error.
 std::optional<runner::sandbox_plan> make_plan(const host& on,
                                               const place& session);
 

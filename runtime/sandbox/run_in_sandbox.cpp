@@ -19,6 +19,8 @@ while [ "$1" != -- ]; do
 done
 shift
 ulimit -c 0
+umask 022
+echo 500 2>/dev/null >/proc/self/oom_score_adj || :
 exec "$@")";
 
 } // namespace

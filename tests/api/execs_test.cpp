@@ -73,6 +73,42 @@ TEST_CASE("a command runs by the shell, its end comes with its output") {
   CHECK(stream.next()->data["exec_id"] == exec["exec_id"]);
 }
 
+TEST_CASE("a command is fed with its start, and may be long") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto sorted = expect(200, session.post("/exec", {{"argv", {"sort"}},
+                                                   {"stdin_text", "b\na\n"},
+                                                   {"wait", "60s"}}))
+                  .data();
+  CHECK(sorted["stdout"] == "a\nb\n");
+  std::string text(300'000, 'x');
+  auto counted = expect(200, session.post("/exec", {{"command", "wc -c"},
+                                                    {"stdin_text", text},
+                                                    {"wait", "60s"}}))
+                   .data();
+  CHECK(counted["stdout"] == "300000\n");
+  auto longest =
+    session.run("echo $0; : " + std::string(8'000'000, 'y') + "; exit 5");
+  CHECK(longest["exit_code"] == 5);
+  CHECK(longest["command"].get<std::string>().size() == 65'536);
+  CHECK(longest["command_bytes"] > 8'000'000);
+}
+
+TEST_CASE("the room of a command is as programs expect it") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto room = session.run("umask; stat -c %a README.md; echo $PATH; test -w "
+                          "$XDG_RUNTIME_DIR && stat -c %a $XDG_RUNTIME_DIR");
+  INFO(room.dump());
+  CHECK(room["stdout"].get<std::string>().starts_with(
+    "0022\n644\n/home/greenroom/.local/bin:/home/greenroom/go/bin:"));
+  CHECK(room["stdout"].get<std::string>().ends_with("\n700\n"));
+  session.start("s", "sleep 1000");
+  expect(200, session.remove());
+  CHECK(session.exec("s")["reason"]
+        == "the session ended: terminated by an administrator");
+}
+
 TEST_CASE("argv runs without a shell") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};

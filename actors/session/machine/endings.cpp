@@ -171,7 +171,8 @@ void machine::operator()(const event::runner_stopped& x) {
     s.stopped_early = true;
     return;
   }
-  drop_waiting(exec_status::canceled, x.now, "the session ended");
+  drop_waiting(exec_status::canceled, x.now,
+               "the session ended: " + reason_of_ending());
   if (s.why == ending::checkin
       || (s.why == ending::expire && s.record.expiry == on_expire::checkin)) {
     s.at = step::checking_in;

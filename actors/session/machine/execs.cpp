@@ -14,6 +14,22 @@ const refusal too_much{errc::overloaded,
 // Requests of one exec that may wait to be written, or for it to start.
 constexpr std::size_t max_waiting_requests = 256;
 
+// Bytes of commands, arguments and environments in memory: of execs that wait,
+// and of those that are over.
+constexpr std::uint64_t max_text = std::uint64_t{64} << 20;
+
+std::uint64_t text_of(const exec_spec& spec) {
+  std::uint64_t result = spec.command.size();
+  for (const auto& argument : spec.argv)
+    result += argument.size();
+  for (const auto& [name, value] : spec.env)
+    result += name.size() + value.size();
+  return result;
+}
+
+// As a runner says it, which does not know why.
+const std::string without_why = "the session ended";
+
 } // namespace
 
 void machine::finish(exec_record& exec, exec_outcome outcome) {
@@ -50,7 +66,12 @@ void machine::start_waiting() {
 // Those that ended first go first: a long-lived one stays at hand while it
 // lives.
 void machine::forget_surplus() {
-  while (s.finalized.size() > s.bounds.max_finished) {
+  std::uint64_t text = 0;
+  for (const auto& id : s.finalized)
+    text += text_of(s.execs.at(id).spec);
+  while (s.finalized.size() > s.bounds.max_finished
+         || (text > max_text && s.finalized.size() > 1)) {
+    text -= text_of(s.execs.at(s.finalized.front()).spec);
     auto id = std::move(s.finalized.front());
     s.finalized.pop_front();
     s.execs.erase(id);
@@ -92,6 +113,13 @@ void machine::operator()(const event::exec_asked& x) {
     return refuse(x.who, {errc::overloaded,
                           "too many execs are waiting in this session; try "
                           "again when some have ended"});
+  auto text = text_of(x.spec);
+  for (const auto& id : s.waiting)
+    text += text_of(s.execs.at(id).spec);
+  if (!s.waiting.empty() && text > max_text)
+    return refuse(x.who, {errc::overloaded,
+                          "the execs that wait in this session have too long "
+                          "commands; try again when some have ended"});
   exec_record exec;
   exec.spec = x.spec;
   exec.created_at = x.now;
@@ -143,7 +171,10 @@ void machine::operator()(const event::exec_done& x) {
     return unexpected();
   if (s.running > 0)
     --s.running;
-  finish(found->second, x.outcome);
+  auto outcome = x.outcome;
+  if (outcome.reason == without_why && s.why != ending::none)
+    outcome.reason += ": " + reason_of_ending();
+  finish(found->second, std::move(outcome));
   start_waiting();
 }
 
@@ -176,6 +207,7 @@ void machine::operator()(const event::cancel_asked& x) {
       exec_outcome outcome;
       outcome.status = exec_status::canceled;
       outcome.ended_at = x.now;
+      outcome.reason = "it was canceled by a request before it began";
       finish(exec, std::move(outcome));
     } else {
       add(effect::kill_exec{x.exec_id});

@@ -1,6 +1,7 @@
 #include "runtime/git/session/git_rpc.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/home_environment.hpp"
 #include "runtime/base/memfd.hpp"
 #include "runtime/git/common/merge_tree.hpp"
 #include "runtime/git/common/refs.hpp"
@@ -189,8 +190,10 @@ std::vector<std::string> sandboxed_git::environment() const {
   auto home = tools_.host->config.mode == sandbox_mode::none
                 ? (place_.directory / "home").string()
                 : std::string{sandbox::home_inside};
-  return {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-          "HOME=" + home, "LANG=C.UTF-8", "USER=greenroom"};
+  std::vector<std::string> result{"LANG=C.UTF-8"};
+  for (const auto& [name, value] : home_environment(home))
+    result.push_back(name + '=' + value);
+  return result;
 }
 
 std::string sandboxed_git::run(json request, seconds timeout,

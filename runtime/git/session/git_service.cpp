@@ -11,6 +11,9 @@
 #include "runtime/git/session/checkout.hpp"
 #include "runtime/sandbox/assets.hpp"
 
+#include <sched.h>
+#include <sys/stat.h>
+
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
@@ -91,6 +94,27 @@ void take_away(const fs::path& path) {
   fs::rename(path, doomed, absent);
   remove_tree(doomed);
 }
+
+// What a session is given has the modes that programs expect, whatever mask the
+// node has. Of this thread only, or others' secrets would be open meanwhile.
+class usual_modes {
+public:
+  usual_modes() {
+    own_ = ::unshare(CLONE_FS) == 0;
+    if (own_)
+      before_ = ::umask(022);
+  }
+  usual_modes(const usual_modes&) = delete;
+  usual_modes& operator=(const usual_modes&) = delete;
+  ~usual_modes() {
+    if (own_)
+      ::umask(before_);
+  }
+
+private:
+  bool own_ = false;
+  mode_t before_ = 0;
+};
 
 // Without a name git makes no commit; whoever works in the session may choose
 // another.
@@ -275,6 +299,7 @@ done git_service::run(const make_checkout& request) {
   auto mirror = open(request.project);
   auto dir = session_dir(session.id);
   fs::create_directories(dir);
+  usual_modes for_files_of_the_session;
   introduce(dir / "home", session.created_by);
   git::make_checkout({{dir / "checkout", mirror.path()},
                       session.branch,
@@ -456,6 +481,7 @@ done git_service::run(const remove_checkout& request) {
   git::discard_unplaced(dir / "checkout");
   take_away(dir / "checkout");
   remove_tree(dir / "home");
+  remove_tree(dir / "tmp");
   fs::remove(dir / "runner.json");
   fs::remove(dir / "runner.sock");
   remove_groups_of(request.session_id);

@@ -58,9 +58,9 @@ TEST_CASE("an exec may have an open input and a terminal") {
     {R"({"command":"sh","tty":true})", "tty must be an object"},
     {R"({"command":"sh","tty":{"rows":24}})", "rows and cols are required"},
     {R"({"command":"sh","tty":{"rows":0,"cols":80}})",
-     "tty.rows must be a whole number from 1 to 1000"},
-    {R"({"command":"sh","tty":{"rows":1,"cols":1001}})",
-     "tty.cols must be a whole number from 1 to 1000"},
+     "tty.rows must be a whole number from 1 to 10000"},
+    {R"({"command":"sh","tty":{"rows":1,"cols":10001}})",
+     "tty.cols must be a whole number from 1 to 10000"},
     {R"({"command":"sh","tty":{"rows":1,"cols":1,"x":1}})",
      "unknown field \"tty.x\""}};
   for (auto& one : bad) {
@@ -69,6 +69,58 @@ TEST_CASE("an exec may have an open input and a terminal") {
     CHECK(message_of(answer) == one.message);
   }
   CHECK(f.script->execs.size() == 2);
+}
+
+TEST_CASE("an exec may be given its input with its start") {
+  fixture f;
+  auto path = session_path + "/exec";
+  auto start = [&](const char* body) {
+    CHECK(post(f, path, body).status == 202);
+    std::lock_guard lock{f.script->guard};
+    return f.script->execs.back().spec;
+  };
+  auto fed = start(R"({"command":"sort","stdin_text":"b\na\n"})");
+  CHECK(fed.stdin_open);
+  start(R"({"command":"sort","stdin_text":"b","stdin":"open"})");
+  auto typed = start(
+    R"({"command":"sh","stdin_text":"ls\r","tty":{"rows":24,"cols":80}})");
+  CHECK_FALSE(typed.stdin_open);
+  CHECK_FALSE(start(R"({"command":"sort","stdin_text":""})").stdin_open);
+  fixture::wait_until([&] {
+    std::lock_guard lock{f.script->guard};
+    return f.script->inputs.size() == 3;
+  });
+  const auto& inputs = f.script->inputs;
+  CHECK(inputs[0].data.view() == "b\na\n");
+  CHECK(inputs[0].exec_id.size() == 20);
+  CHECK(inputs[0].exec_id == f.script->execs[0].spec.exec_id);
+  CHECK(inputs[0].eof);
+  CHECK_FALSE(inputs[1].eof);
+  CHECK(inputs[2].data.view() == "ls\r");
+  CHECK_FALSE(inputs[2].eof);
+}
+
+TEST_CASE("commands and environments have at most 8 MiB") {
+  fixture f{[](http::options& o) { o.max_body = 32 << 20; }};
+  auto path = session_path + "/exec";
+  auto body = [](std::size_t command, std::size_t value) {
+    return json{{"command", ": " + std::string(command, '\n')},
+                {"env", {{"A", std::string(value, '"')}}}}
+      .dump();
+  };
+  constexpr std::size_t half = 4'000'000;
+  CHECK(post(f, path, body(half, half)).status == 202);
+  REQUIRE(f.script->execs.size() == 1);
+  CHECK(f.script->execs[0].spec.command.size() == half + 2);
+  auto refused = post(f, path, body(half, half + 500'000));
+  CHECK(refused.status == 400);
+  CHECK_THAT(message_of(refused), Catch::Contains("8 MiB"));
+  // What is short as text and long in memory is not read.
+  std::string many = "{\"argv\":[\"a\"";
+  for (int i = 0; i < 200'000; ++i)
+    many += ",1";
+  CHECK(message_of(post(f, path, many + "]}"))
+        == "the request body has more than 200000 values");
 }
 
 TEST_CASE("bytes are written to an exec's input as they are") {

@@ -93,7 +93,7 @@ TEST_CASE("without a file everything has its default") {
   auto c = load_config(std::nullopt, {});
   CHECK(c == config{});
   CHECK(to_string(c.http.listen) == "127.0.0.1:8080");
-  CHECK(c.http.max_body == 1'048'576);
+  CHECK(c.http.max_body == 16'777'216);
   CHECK(c.sessions.default_expiry == 86'400'000);
   CHECK(c.exec.max_output == 1'073'741'824);
   CHECK(c.sandbox.mode == sandbox_mode::bubblewrap);

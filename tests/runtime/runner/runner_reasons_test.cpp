@@ -88,7 +88,17 @@ TEST_CASE("a command of any length runs") {
     spec.env["BIG" + std::to_string(i)] = std::string(100'000, 'b');
   CHECK(s.run("many", spec).exit_code == 0);
   CHECK(s.output("many") == "40 100000\n");
-  spec.env["BIG0"] = std::string(200'000, 'b');
+  // One that no program can be given is the shell's own.
+  auto quoted = "it's " + std::string(200'000, 'b');
+  auto script = s.shell("echo ${#BIG0} ${BIG0:0:6} $0; true");
+  script.argv.push_back("name");
+  script.env["BIG0"] = quoted;
+  for (int i = 1; i < 80; ++i)
+    script.env["BIG" + std::to_string(i)] = std::string(100'000, 'b');
+  CHECK(s.run("shell", script).exit_code == 0);
+  CHECK(s.output("shell") == "200005 it's b name\n");
+  spec.argv = {"true"};
+  spec.env["BIG0"] = quoted;
   CHECK(s.refusal("too-big", spec)
         == "the command's arguments and environment are too long: one of them "
            "may have 128 KiB, all together 6 MiB");

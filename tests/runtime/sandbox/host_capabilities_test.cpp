@@ -73,7 +73,7 @@ TEST_CASE("what no sandbox of this kind limits is said") {
       host.not_in_force.begin(), host.not_in_force.end(),
       [&](const auto& line) { return line.find(what) != std::string::npos; });
   };
-  CHECK(says("no limit of its own on the disk"));
+  CHECK(says("limited some seconds late"));
   CHECK(says("inotify and epoll"));
   CHECK_FALSE(says("slirp4netns"));
 }
