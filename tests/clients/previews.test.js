@@ -126,6 +126,9 @@ sandbox ${sandbox}`, async (t) => {
 test("a page of webpack's development server is reloaded hot", async (t) => {
   const node = await startNode(t, { sandbox: 'bubblewrap' });
   await makeWebpackApp(node.repository, node.dir);
+  // It takes WebSockets from its own address only.
+  await node.call('PATCH', '/projects/demo',
+    { preview: { rewrite_origin: true } });
   const session = await node.makeSession();
   await run(node, session.path, 'prepare', 'true');
   await addPackages(node.checkout(session.id));
