@@ -67,7 +67,9 @@ TEST_CASE("a project's JSON reads back as the project") {
         == R"({"id":"demo","repo":"/srv/demo.git","default_branch":"main",)"
            R"("protected_branches":["main"],"max_active_sessions":1,)"
            R"("env":{"A":"1","B":""},"setup":"make deps",)"
-           R"("review":{"command":null,"timeout":"30m","required":true}})");
+           R"("review":{"command":null,"timeout":"30m","required":true},)"
+           R"("preview":{"access":"token","rewrite_origin":false,)"
+           R"("preflights":false}})");
 }
 
 TEST_CASE("bad fields of a project are refused by name") {
