@@ -46,8 +46,9 @@ GREENROOM_INSPECT(resolve_branch, x.project, x.branch, x.new_branch, x.from_ref)
 
 struct resolved_branch {
   std::string commit;
+  std::string default_branch; // of the project, as it is now
 };
-GREENROOM_INSPECT(resolved_branch, x.commit)
+GREENROOM_INSPECT(resolved_branch, x.commit, x.default_branch)
 
 /// Makes a session's checkout, whole, but not in its place yet.
 struct make_checkout {
@@ -118,16 +119,28 @@ GREENROOM_INSPECT(checkout_tip, x.commit, x.checked_out)
 /// already.
 struct find_target {
   project_record project;
-  std::string target;
+  std::string target; // empty: the default branch
   std::string commit;
 };
 GREENROOM_INSPECT(find_target, x.project, x.target, x.commit)
 
 struct found_target {
+  std::string name;
   std::string tip; // empty: there is no such branch
   bool has_commit = false;
 };
-GREENROOM_INSPECT(found_target, x.tip, x.has_commit)
+GREENROOM_INSPECT(found_target, x.name, x.tip, x.has_commit)
+
+/// The upstream's branches and tags as it has them now.
+struct list_upstream {
+  project_record project;
+};
+GREENROOM_INSPECT(list_upstream, x.project)
+
+struct upstream_refs {
+  string_map ids; // of `heads/x`, `tags/y`
+};
+GREENROOM_INSPECT(upstream_refs, x.ids)
 
 /// Merges the pinned commit into the target where it stands at `base`:
 /// fast-forward, or a merge commit made in memory; pushed with a lease.
@@ -193,6 +206,8 @@ using git_actor = caf::typed_actor<
   caf::replies_to<poll_branch>::with<checkout_tip>,
   // Where a review's target stands upstream.
   caf::replies_to<find_target>::with<found_target>,
+  // The upstream's branches and tags.
+  caf::replies_to<list_upstream>::with<upstream_refs>,
   // Merges a reviewed commit and pushes the target.
   caf::replies_to<merge_review>::with<merge_result>,
   // A diff between two commits of the mirror.

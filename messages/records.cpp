@@ -1,5 +1,6 @@
 #include "messages/records.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -38,6 +39,16 @@ std::string_view to_string(preview_access access) noexcept {
 
 bool parse(std::string_view text, preview_access& out) noexcept {
   return find(access_names, text, out);
+}
+
+bool is_protected(const project_record& project, std::string_view branch,
+                  std::string_view default_branch) {
+  return std::any_of(project.protected_branches.begin(),
+                     project.protected_branches.end(), [&](const auto& one) {
+                       return one == branch
+                              || (one == default_branch_mark
+                                  && branch == default_branch);
+                     });
 }
 
 std::string_view to_string(session_status status) noexcept {

@@ -58,12 +58,16 @@ typename Inspector::result_type inspect(Inspector& f, preview_rules& x) {
            x.preflights);
 }
 
+/// Among protected branches it stands for the default branch, whichever that
+/// is. No branch has this name.
+inline constexpr const char* default_branch_mark = "HEAD";
+
 /// One upstream repository and the rules for sessions on it.
 struct project_record {
   std::string id;
-  std::string repo; // path or URL; may hold no credentials
-  std::string default_branch = "main";
-  std::vector<std::string> protected_branches;
+  std::string repo;           // path or URL; may hold no credentials
+  std::string default_branch; // empty: the one that the upstream's HEAD is on
+  std::vector<std::string> protected_branches; // or default_branch_mark
   std::uint32_t max_active_sessions = 1;
   string_map env;
   std::string setup; // empty: none
@@ -80,6 +84,11 @@ typename Inspector::result_type inspect(Inspector& f, project_record& x) {
            x.default_branch, x.protected_branches, x.max_active_sessions, x.env,
            x.setup, x.review, x.preview, x.stopped);
 }
+
+/// True if the branch moves by merges only. `default_branch` is the upstream's
+/// where the project does not say which.
+bool is_protected(const project_record& project, std::string_view branch,
+                  std::string_view default_branch);
 
 // -- keys ---------------------------------------------------------------------
 
@@ -169,6 +178,7 @@ struct session_record {
   bool new_branch = false; // the branch is made by this session
   std::string base_commit; // where the branch stood at creation, 40 hex digits
   std::string created_by;  // key id
+  std::string author;      // `Name <mail>` of its commits; empty: of the key id
   unix_ms created_at = 0;
   unix_ms expires_at = 0;
   unix_ms ended_at = 0; // 0: has not ended
@@ -196,10 +206,10 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, session_record& x) {
   return f(caf::meta::type_name("session_record"), x.id, x.project_id, x.node,
            x.status, x.status_reason, x.branch, x.new_branch, x.base_commit,
-           x.created_by, x.created_at, x.expires_at, x.ended_at, x.feature_slug,
-           x.expiry, x.labels, x.preview_port, x.token_hash, x.commit,
-           x.review_id, x.rescue_refs, x.rescue_note, x.epoch, x.version,
-           x.warned, x.last_event, x.last_event_data);
+           x.created_by, x.author, x.created_at, x.expires_at, x.ended_at,
+           x.feature_slug, x.expiry, x.labels, x.preview_port, x.token_hash,
+           x.commit, x.review_id, x.rescue_refs, x.rescue_note, x.epoch,
+           x.version, x.warned, x.last_event, x.last_event_data);
 }
 
 // -- execs --------------------------------------------------------------------

@@ -170,6 +170,11 @@ struct transfer_grant {
 };
 GREENROOM_INSPECT(transfer_grant, x.session, x.project)
 
+/// Git inside of the session asks for `origin`: answered while the session
+/// takes work.
+struct open_origin {};
+GREENROOM_INSPECT(open_origin)
+
 /// A push over HTTP has moved the session's branch.
 struct branch_pushed {
   std::string old_commit; // empty: the branch had none
@@ -252,6 +257,8 @@ using session_actor = caf::typed_actor<
   caf::replies_to<rotate_token>::with<session_token>,
   // Lets a transfer by git in, where its token is right.
   caf::replies_to<open_transfer>::with<transfer_grant>,
+  // Lets its own git at `origin`.
+  caf::replies_to<open_origin>::with<transfer_grant>,
   // A push has moved its branch.
   caf::reacts_to<branch_pushed>,
   // Status, diff or mergeability of its checkout.

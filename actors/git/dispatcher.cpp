@@ -41,6 +41,7 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
     blocking<found_target, find_target>(work, "looking up a target"),
     blocking<merge_result, merge_review>(work, "merging"),
     blocking<git_answer, diff_commits>(work, "comparing commits"),
+    blocking<upstream_refs, list_upstream>(work, "listing the upstream"),
     blocking<done, make_review_checkout>(work, "making a review's checkout"),
   };
 }
@@ -64,6 +65,7 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
           state.handler<found_target, find_target>(),
           state.handler<merge_result, merge_review>(),
           state.handler<git_answer, diff_commits>(),
+          state.handler<upstream_refs, list_upstream>(),
           state.handler<done, make_review_checkout>()};
 }
 
@@ -132,10 +134,7 @@ auto at_once(desk_pointer self) {
 caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
   if (request.what.what == git_question::diff)
     return self->delegate(self->state.local, std::move(request));
-  find_target news{request.project,
-                   request.what.target.empty() ? request.project.default_branch
-                                               : request.what.target,
-                   {}};
+  find_target news{request.project, request.what.target, {}};
   auto promise = self->make_response_promise<git_answer>();
   auto continue_output = [self, promise,
                           request = std::move(request)]() mutable {
@@ -149,11 +148,9 @@ caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
 
 } // namespace
 
-git_actor::behavior_type git_dispatcher(desk_pointer self,
-                                        git_settings settings,
+git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
                                         std::size_t workers,
                                         std::size_t queue) {
-  auto work = std::make_shared<git_service>(std::move(settings));
   self->state.upstream = self->spawn<caf::linked>(
     pool, work, pool_limits{workers, queue, "git-upstream"});
   self->state.local = self->spawn<caf::linked>(
@@ -170,6 +167,7 @@ git_actor::behavior_type git_dispatcher(desk_pointer self,
           in_lane<found_target, find_target>(self, queue),
           in_lane<merge_result, merge_review>(self, queue),
           at_once<git_answer, diff_commits>(self),
+          in_lane<upstream_refs, list_upstream>(self, queue),
           at_once<done, make_review_checkout>(self)};
 }
 

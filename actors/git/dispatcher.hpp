@@ -21,6 +21,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 
 namespace greenroom {
 
@@ -47,6 +48,7 @@ struct git_desk {
 /// more is refused with `overloaded`.
 git_actor::behavior_type
 git_dispatcher(git_actor::stateful_pointer<git_desk> self,
-               git_settings settings, std::size_t workers, std::size_t queue);
+               const std::shared_ptr<git_service>& work, std::size_t workers,
+               std::size_t queue);
 
 } // namespace greenroom

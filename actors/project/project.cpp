@@ -17,11 +17,6 @@ namespace {
 using pointer = project_core::stateful_pointer<project_state>;
 using create_promise = caf::typed_response_promise<created_session>;
 
-bool is_protected(const project_record& rules, const std::string& branch) {
-  return std::ranges::find(rules.protected_branches, branch)
-         != rules.protected_branches.end();
-}
-
 caf::error held(errc code) {
   return code == errc::session_exists
            ? make_error(code, "active session already exists for this project")
@@ -44,6 +39,7 @@ session_record new_session(const node_context& context,
   session.branch = session.new_branch ? request.new_branch : request.branch;
   session.base_commit = std::move(commit);
   session.created_by = request.by.key_id;
+  session.author = request.by.author;
   session.created_at = now_ms();
   session.expires_at = session.created_at + request.expires_in;
   session.feature_slug = request.feature_slug;
@@ -195,16 +191,28 @@ struct admission {
               // "held" is the better answer than "there already".
               if (to_refusal(e).code != errc::branch_exists)
                 a->answer(std::move(e));
-              else if (is_protected(a->self->state.rules, a->branch()))
-                a->answer(no_protected());
               else
-                a->answer(taken ? held(errc::checkout_exists) : std::move(e));
+                a->refuse_existing(taken, std::move(e), a);
             });
+  }
+
+  void refuse_existing(bool taken, caf::error why, const ptr& a) {
+    self
+      ->request(self->state.context->git, git_timeout,
+                find_target{self->state.rules, {}, {}})
+      .then(
+        [a, taken, why](const found_target& of_project) mutable {
+          if (is_protected(a->self->state.rules, a->branch(), of_project.name))
+            a->answer(no_protected());
+          else
+            a->answer(taken ? held(errc::checkout_exists) : std::move(why));
+        },
+        refusing(a));
   }
 
   void admit(resolved_branch found, bool taken, const ptr& a) {
     auto& rules = self->state.rules;
-    if (is_protected(rules, branch())) {
+    if (is_protected(rules, branch(), found.default_branch)) {
       answer(no_protected());
       return;
     }

@@ -133,7 +133,7 @@ step open(const queue_review& request, const project_record& project,
   review.project_id = project.id;
   review.session_id = request.session.id;
   review.branch = request.session.branch;
-  review.target = project.default_branch;
+  review.target = target.name;
   review.commit = request.session.commit;
   review.base = target.tip;
   review.auto_merge = request.auto_merge;

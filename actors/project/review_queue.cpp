@@ -57,8 +57,7 @@ caf::result<review_record> review_queue::queue(queue_review& request) {
               asked.deliver(std::move(e));
               return;
             }
-            find_target where{rules(), rules().default_branch,
-                              request.session.commit};
+            find_target where{rules(), {}, request.session.commit};
             self_->request(context().git, git_timeout, std::move(where))
               .then(
                 [this, asked, request](found_target& target) mutable {

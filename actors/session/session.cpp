@@ -5,11 +5,25 @@
 
 #include <spdlog/spdlog.h>
 
+#include <cerrno>
 #include <stdexcept>
+#include <system_error>
 
 namespace greenroom {
 
 namespace event = session::event;
+
+namespace {
+
+// What the machine lacks for a moment is no fault of the command's.
+bool is_shortage(const std::string& reason) {
+  for (auto lacking : {EAGAIN, EMFILE, ENFILE, ENOMEM})
+    if (reason.ends_with(std::generic_category().message(lacking)))
+      return true;
+  return false;
+}
+
+} // namespace
 
 session_core::behavior_type session_actor_state::start(pointer self,
                                                        context_ptr context,
@@ -84,6 +98,12 @@ session_core::behavior_type session_actor_state::make_behavior() {
     // -- git in it
     [this](const rotate_token& x) { return take(x); },
     [this](const open_transfer& x) { return take(x); },
+    [this](const open_origin&) -> caf::result<transfer_grant> {
+      if (record().status != session_status::active
+          || machine_.why != session::ending::none)
+        return make_error(errc::conflict, "the session is being ended");
+      return transfer_grant{record(), project_};
+    },
     [this](branch_pushed& x) {
       feed(event::pushed{std::move(x.old_commit), std::move(x.new_commit),
                          x.applied});
@@ -102,7 +122,9 @@ session_core::behavior_type session_actor_state::make_behavior() {
     [this](const runner_down& x) { on_runner_down(x.reason); },
     [this](const exec_started& x) { on_started(x); },
     [this](const exec_refused& x) {
-      on_refused(x.exec_id, {errc::bad_request, x.reason});
+      on_refused(x.exec_id,
+                 {is_shortage(x.reason) ? errc::overloaded : errc::bad_request,
+                  x.reason});
     },
     [this](const exec_grown& x) { on_grown(x); },
     [this](exec_ended& x) {

@@ -2,6 +2,7 @@
 
 #include "http/base/parse.hpp"
 #include "http/git/answer_head.hpp"
+#include "http/git/lfs_answer.hpp"
 #include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
 
@@ -88,6 +89,10 @@ asio::awaitable<void> client_connection::serve() {
                             "this connection is for git, open another one"};
   if (!route)
     throw refused{errc::not_found, "there is no such repository"};
+  if (route->lfs) {
+    co_await refuse_lfs(*route);
+    co_return;
+  }
   check_method(client_.head(), *route);
   co_await serve_route(*route);
 }
@@ -119,7 +124,42 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
     }
   }
   plan.who = std::move(*entered);
+  if (!is_push && *route.service == service::upload_pack)
+    co_await look_for_list(plan);
   co_await transmit(std::move(plan), watch);
+}
+
+/// The upstream's branches are listed beside the session's own: in the
+/// advertisement, or from protocol 2 on where a client asks for a list.
+asio::awaitable<void> client_connection::look_for_list(transfer_plan& plan) {
+  std::vector<std::string> prefixes;
+  if (!plan.route.advertise) {
+    auto piece = co_await plan.body->next();
+    plan.begun = piece;
+    while (asks_for_list(plan.begun) && !is_whole(plan.begun)) {
+      piece = co_await plan.body->next();
+      if (piece.empty())
+        co_return;
+      plan.begun += piece;
+    }
+    if (!asks_for_list(plan.begun))
+      co_return;
+    prefixes = prefixes_of(plan.begun);
+  } else if (speaks_v2(plan.protocol)) {
+    co_return;
+  }
+  auto heads = co_await upstream_heads(*around_, plan.who.grant.project);
+  plan.refs.emplace(std::move(heads), std::move(prefixes));
+}
+
+/// In the form in which git-lfs shows it to its user.
+asio::awaitable<void> client_connection::refuse_lfs(const git_route& route) {
+  token_revocation watch{*around_};
+  std::string none;
+  auto entered = co_await enter(route, watch, none);
+  auto text = lfs_refusal(entered->grant.project.repo, request_id_);
+  auto head = answer_head(501, "application/vnd.git-lfs+json", request_id_);
+  co_await client_.reply(head, text, around_->options.git_timeout);
 }
 
 /// Why a session takes no push now can be said so that git shows it; that is

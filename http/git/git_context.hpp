@@ -9,6 +9,7 @@
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
 #include "messages/directory.hpp"
+#include "messages/git.hpp"
 #include "runtime/sandbox/plan.hpp"
 
 #include <spdlog/logger.h>
@@ -32,6 +33,7 @@ struct git_context {
   std::shared_ptr<spdlog::logger> log;
   std::shared_ptr<http::loop> loop;
   http::bridge& bridge;
+  git_actor workers; // null: the upstream's branches are not shown
 
   std::size_t transfers = 0;
   std::unordered_map<std::string, std::size_t> of_session;

@@ -3,6 +3,7 @@
 #include "http/base/asio.hpp"
 #include "http/edge/conversation.hpp"
 #include "http/git/client_connection.hpp"
+#include "http/git/origin_server.hpp"
 #include "http/wire/acceptor.hpp"
 #include "messages/ids.hpp"
 
@@ -37,6 +38,7 @@ struct listener::state {
   edge_actor handle; // keeps the bridge
   std::shared_ptr<git_context> around;
   std::optional<http::acceptor> acceptor; // of git.listen
+  std::unique_ptr<origin_server> origin;  // null: it is not served
   std::unordered_set<std::shared_ptr<client_connection>> clients;
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
@@ -57,7 +59,13 @@ listener::state::state(const options& opts, listener_parts parts)
                                [](const std::string&) {})),
     around(new git_context{opts, parts.system, std::move(parts.directory),
                            std::move(parts.sandbox), std::move(parts.log), loop,
-                           http::bridge::behind(handle)}) {}
+                           http::bridge::behind(handle),
+                           std::move(parts.workers)}) {
+  if (parts.git)
+    origin = std::make_unique<origin_server>(
+      origin_parts{around->system, around->directory, std::move(parts.git),
+                   around->log, opts.max_push});
+}
 
 void listener::state::take(unique_fd socket, std::string_view first) {
   if (around->stopping
@@ -127,6 +135,8 @@ std::uint16_t listener::listen(const std::string& address, std::uint16_t port) {
 void listener::start() {
   auto& s = *state_;
   s.loop->every(watch_period, [&s] { s.tick(); });
+  if (s.origin)
+    s.origin->start();
   if (s.acceptor)
     s.acceptor->start(
       [&s](unique_fd socket) { s.take(std::move(socket), {}); });
@@ -154,6 +164,8 @@ void listener::stop(std::chrono::milliseconds grace) {
 
 void listener::join() {
   auto& s = *state_;
+  if (s.origin)
+    s.origin->stop();
   if (s.thread.joinable())
     s.thread.join();
   s.clients.clear();

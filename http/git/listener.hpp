@@ -10,6 +10,7 @@
 
 #include "http/base/options.hpp"
 #include "messages/directory.hpp"
+#include "messages/git.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/sandbox/plan.hpp"
 
@@ -25,7 +26,13 @@ namespace spdlog {
 class logger;
 }
 
+namespace greenroom {
+class git_service;
+}
+
 namespace greenroom::http::git_http {
+
+class origin_server;
 
 inline constexpr std::size_t max_connections = 512;
 
@@ -35,6 +42,8 @@ struct listener_parts {
   directory_actor directory;
   std::shared_ptr<const sandbox::host> sandbox;
   std::shared_ptr<spdlog::logger> log;
+  std::shared_ptr<git_service> git = nullptr; // null: `origin` is not served
+  git_actor workers{}; // null: upstream's branches are not shown
 };
 
 class listener {

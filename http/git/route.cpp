@@ -106,10 +106,17 @@ std::optional<git_route> read_route(std::string_view target) {
   auto session = cut(path, ".git/");
   if (!project || !session || !is_project_id(*project) || !is_id(*session))
     return std::nullopt;
-  git_route result{std::string{*project}, std::string{*session}, false, {}};
+  git_route result{
+    std::string{*project}, std::string{*session}, false, {}, false};
   if (path == "info/refs") {
     result.advertise = true;
     result.service = service_in(query);
+    return result;
+  }
+  if (path.starts_with("info/lfs/")) {
+    result.lfs = true;
+    result.advertise = true;
+    result.service = service::upload_pack;
     return result;
   }
   constexpr std::string_view prefix = "git-";
@@ -145,6 +152,11 @@ std::string_view sane_protocol(std::string_view sent) noexcept {
       || !std::all_of(sent.begin(), sent.end(), is_sane))
     return {};
   return sent;
+}
+
+bool speaks_v2(std::string_view protocol) {
+  return (':' + std::string{protocol} + ':').find(":version=2:")
+         != std::string::npos;
 }
 
 } // namespace greenroom::http::git_http

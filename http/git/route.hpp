@@ -22,6 +22,7 @@ struct git_route {
   bool advertise = false; // …/info/refs
   // nullopt: …/info/refs without one that we know, the dumb protocol
   std::optional<git_http::service> service;
+  bool lfs = false; // …/info/lfs/…, of Git LFS
 };
 
 /// nullopt: there is nothing of that name.
@@ -33,5 +34,8 @@ std::string token_of(std::string_view authorization);
 
 /// The Git-Protocol header as it may be handed to git; empty for an odd one.
 std::string_view sane_protocol(std::string_view sent) noexcept;
+
+/// True where it is protocol 2.
+bool speaks_v2(std::string_view protocol);
 
 } // namespace greenroom::http::git_http

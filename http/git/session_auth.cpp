@@ -88,4 +88,19 @@ asio::awaitable<authorized_session> admit(const git_context& around,
   co_return result;
 }
 
+asio::awaitable<string_map> upstream_heads(const git_context& around,
+                                           const project_record& project) {
+  string_map result;
+  if (!around.workers)
+    co_return result;
+  list_upstream wanted{project};
+  auto all = co_await ask<upstream_refs>(around, around.workers, wanted);
+  constexpr std::string_view space = "heads/";
+  if (all)
+    for (const auto& [name, id] : all->ids)
+      if (name.starts_with(space))
+        result.emplace("refs/" + name, id);
+  co_return result;
+}
+
 } // namespace greenroom::http::git_http

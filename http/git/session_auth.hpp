@@ -60,4 +60,9 @@ asio::awaitable<authorized_session> admit(const git_context& around,
                                           const std::string& token,
                                           const token_revocation& watch);
 
+/// The upstream's branches and their commits, as far as they can be had in a
+/// moment.
+asio::awaitable<string_map> upstream_heads(const git_context& around,
+                                           const project_record& project);
+
 } // namespace greenroom::http::git_http

@@ -49,12 +49,6 @@ command sandboxed(const git_context& around, const transfer_plan& plan) {
                 around.options.max_push, plan.protocol));
 }
 
-bool speaks_v2(std::string_view protocol) {
-  constexpr std::string_view v2 = "version=2";
-  return (':' + std::string{protocol} + ':').find(':' + std::string{v2} + ':')
-         != std::string::npos;
-}
-
 /// Fit for a line of the log.
 std::string printable(std::string text) {
   std::replace_if(
@@ -187,7 +181,8 @@ asio::awaitable<void> transfer::take() {
       break;
     std::string_view piece{buffer.data(), size};
     if (!answer_) {
-      co_await put(piece);
+      auto listed = plan_.refs ? plan_.refs->pass(piece) : std::string{piece};
+      co_await put(listed);
       continue;
     }
     auto passed = answer_->pass(piece);
@@ -195,8 +190,8 @@ asio::awaitable<void> transfer::take() {
       announce_push();
     co_await put(passed);
   }
-  if (answer_) {
-    auto last = answer_->rest();
+  if (answer_ || plan_.refs) {
+    auto last = answer_ ? answer_->rest() : plan_.refs->rest();
     co_await put(last);
   }
   exit_code_ = co_await git_.ended();

@@ -13,6 +13,7 @@
 #include "http/git/child_process.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
+#include "http/git/ref_list.hpp"
 #include "http/git/request_body.hpp"
 #include "http/git/route.hpp"
 #include "http/git/session_auth.hpp"
@@ -48,6 +49,7 @@ struct transfer_plan {
   request_body* body = nullptr;
   std::string begun;                // what was read of it already
   std::optional<push_request> push; // in a push
+  std::optional<ref_list> refs;     // where references are listed
 };
 
 class transfer {

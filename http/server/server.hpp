@@ -23,6 +23,10 @@ namespace greenroom::sandbox {
 struct host;
 }
 
+namespace greenroom {
+class git_service;
+}
+
 namespace greenroom::http {
 
 class file_readers;
@@ -50,6 +54,8 @@ struct server_parts {
   std::shared_ptr<const sandbox::host> sandbox = nullptr;
   // Told where previews listen before anybody is served. May be empty.
   std::function<void(std::uint16_t port)> previews_listen = {};
+  std::shared_ptr<git_service> git = nullptr; // for `origin` in sessions
+  git_actor workers{}; // who know the upstream's branches
 };
 
 class server {

@@ -45,7 +45,8 @@ public:
 // A child and all of its group; killed and reaped where nobody waited for it.
 class child {
 public:
-  explicit child(pid_t pid) noexcept : pid_(pid) {}
+  child(pid_t pid, bool own_group) noexcept
+    : pid_(pid), own_group_(own_group) {}
   child(const child&) = delete;
   child& operator=(const child&) = delete;
   ~child() {
@@ -61,7 +62,7 @@ public:
 
   // The group still is the child's: it is not reaped yet.
   void kill() const noexcept {
-    ::kill(-pid_, SIGKILL);
+    ::kill(own_group_ ? -pid_ : pid_, SIGKILL);
   }
 
   int wait() noexcept {
@@ -74,6 +75,7 @@ public:
 
 private:
   pid_t pid_;
+  bool own_group_;
 };
 
 // One of the program's outputs, as far as it has come.
@@ -165,9 +167,10 @@ pid_t start_command(const command& what, int stdout_fd, int stderr_fd) {
   ::posix_spawnattr_setpgroup(&plan.attributes, 0);
   ::posix_spawnattr_setsigdefault(&plan.attributes, &all);
   ::posix_spawnattr_setsigmask(&plan.attributes, &none);
-  ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETPGROUP
-                                                 | POSIX_SPAWN_SETSIGDEF
-                                                 | POSIX_SPAWN_SETSIGMASK);
+  auto flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+  if (what.own_group)
+    flags |= POSIX_SPAWN_SETPGROUP;
+  ::posix_spawnattr_setflags(&plan.attributes, static_cast<short>(flags));
   auto argv = pointers(what.argv);
   auto env = pointers(what.env);
   pid_t pid = 0;
@@ -185,8 +188,10 @@ command_result run_command(const command& what) {
   collector out{result.out, what.max_output, result.truncated};
   collector err{result.err, what.max_output, result.truncated};
   auto deadline = steady::now() + what.timeout;
-  child program{start_command(
-    what, what.stdout_fd >= 0 ? what.stdout_fd : out.writer(), err.writer())};
+  child program{
+    start_command(what, what.stdout_fd >= 0 ? what.stdout_fd : out.writer(),
+                  err.writer()),
+    what.own_group};
   out.close_writer();
   err.close_writer();
   // glibc 2.36 declares pidfd_open for C only.

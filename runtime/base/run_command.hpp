@@ -28,6 +28,9 @@ struct command {
   // Bytes kept of stdout and of stderr, each from the start. What is over is
   // read and dropped, so that the program never waits for us.
   std::size_t max_output = 1024 * 1024;
+  // It begins a process group of its own, which a time-out kills. Otherwise it
+  // stays in the caller's, and dies when that is killed.
+  bool own_group = true;
 };
 
 struct command_result {

@@ -45,13 +45,14 @@ const std::vector<key<project_record>>& project_keys() {
                     is_repository}},
       [](auto& p) -> auto& { return p.repo; }, "The upstream repository."),
     describe<project_record>(
-      "default_branch", text{"a branch name", is_branch_name},
+      "default_branch", text_or_null{{"a branch name", is_branch_name}},
       [](auto& p) -> auto& { return p.default_branch; },
-      "Where new branches start."),
+      "Where new branches start; null: the one of the upstream's HEAD."),
     describe<project_record>(
-      "protected_branches", text_list{"branch names", is_branch_name},
+      "protected_branches",
+      marked_list{{"branch names", is_branch_name}, default_branch_mark},
       [](auto& p) -> auto& { return p.protected_branches; },
-      "Branches that no session may check out."),
+      "Branches that no session may check out; null: the default branch."),
     describe<project_record>(
       "max_active_sessions", whole{1, 10'000},
       [](auto& p) -> auto& { return p.max_active_sessions; },
@@ -104,7 +105,7 @@ project_record read_project(const json& fields, const std::string& prefix) {
                       + " is missing: a project needs an id "
                         "and a repo");
   if (!fields.contains("protected_branches"))
-    result.protected_branches = {result.default_branch};
+    result.protected_branches = {default_branch_mark};
   return result;
 }
 

@@ -185,6 +185,21 @@ ordered_json text_list::write(const std::vector<std::string>& value) const {
   return value;
 }
 
+std::string marked_list::expects() const {
+  return text_list::expects() + ", or null";
+}
+
+std::optional<std::vector<std::string>>
+marked_list::read(const json& value) const {
+  return value.is_null() ? std::vector<std::string>{mark}
+                         : text_list::read(value);
+}
+
+ordered_json marked_list::write(const std::vector<std::string>& value) const {
+  return value == std::vector<std::string>{mark} ? ordered_json()
+                                                 : text_list::write(value);
+}
+
 std::string environment::expects() const {
   return "an object of environment variables, names of letters, digits and _ "
          "with text values";

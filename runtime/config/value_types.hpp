@@ -98,6 +98,15 @@ struct text_list {
   ordered_json write(const std::vector<std::string>& value) const;
 };
 
+/// The same, or null, which is the list of one mark in the program.
+struct marked_list : text_list {
+  const char* mark = "";
+
+  std::string expects() const;
+  std::optional<std::vector<std::string>> read(const json& value) const;
+  ordered_json write(const std::vector<std::string>& value) const;
+};
+
 /// An object of environment variables.
 struct environment {
   static constexpr bool may_quote = false;

@@ -185,6 +185,7 @@ struct node::parts {
   node_health health;
 
   std::shared_ptr<const sandbox::host> host; // what sessions are shut into
+  std::shared_ptr<git_service> git;
   std::unique_ptr<disk_reserve> reserve;
   std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<runner_link> runners;
@@ -292,9 +293,9 @@ void node::parts::start_actors() {
     system->spawn<caf::detached>(
       store_reader,
       std::make_shared<connection_ptr::element_type>(std::move(read_from))));
-  context->git =
-    keep("the git workers", system->spawn(git_dispatcher, git_settings_of(),
-                                          git_threads, git_queue));
+  git = std::make_shared<git_service>(git_settings_of());
+  context->git = keep("the git workers", system->spawn(git_dispatcher, git,
+                                                       git_threads, git_queue));
   context->logs =
     keep("the log readers",
          system->spawn(log_reader, data_dir, log_threads, log_queue));
@@ -344,7 +345,8 @@ void node::parts::start_http() {
                        [this] { return reasons_not_ready(); },
                        [this] { return warnings(); }, spdlog::default_logger(),
                        host,
-                       [this](std::uint16_t port) { preview_port = port; }});
+                       [this](std::uint16_t port) { preview_port = port; }, git,
+                       context->git});
   try {
     server->start();
   } catch (const std::runtime_error& e) {

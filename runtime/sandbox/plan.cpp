@@ -239,6 +239,12 @@ std::vector<std::string> bwrap_argv(const host& on, const place& session,
       add_listed(result, path);
   result.read_only(session.mirror, session.mirror);
   result.read_only(on.runner, runner_inside);
+  auto origin = session.directory / "origin";
+  ensure_dir(origin);
+  result.read_only(origin, origin_inside);
+  result.add({"--ro-bind-try",
+              (on.runner.parent_path() / "greenroom-git").string(),
+              git_connect_inside});
   for (const auto& path : read_only)
     result.read_only(path, path);
   result.add({"--remount-ro", "/", "--chdir", checkout_inside});

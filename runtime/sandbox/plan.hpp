@@ -54,6 +54,10 @@ inline constexpr const char* checkout_inside = "/workspace";
 inline constexpr const char* home_inside = home_in_sandbox;
 inline constexpr const char* runtime_dir_inside = runtime_dir_in_sandbox;
 inline constexpr const char* runner_inside = "/run/greenroom/greenroom-runner";
+// greenroom-git by the name under which git calls it for `origin`, and beside
+// it the directory with the socket that it dials.
+inline constexpr const char* git_connect_inside = "/run/greenroom/git-connect";
+inline constexpr const char* origin_inside = "/run/greenroom/origin";
 
 /// For runner_config::sandbox; nullopt in mode none. Makes the session's home,
 /// its /tmp and its control groups where they are missing; remove_groups

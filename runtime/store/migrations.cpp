@@ -125,6 +125,9 @@ const std::vector<step>& steps() {
       "ALTER TABLE sessions ADD COLUMN rescue_refs TEXT NOT NULL DEFAULT ''",
       "ALTER TABLE sessions ADD COLUMN rescue_note TEXT NOT NULL DEFAULT ''",
     },
+    {
+      "ALTER TABLE sessions ADD COLUMN author TEXT NOT NULL DEFAULT ''",
+    },
   };
   return all;
 }

@@ -70,6 +70,7 @@ session_row to_row(const session_record& session) {
   row.new_branch = session.new_branch ? 1 : 0;
   row.base_commit = session.base_commit;
   row.created_by = session.created_by;
+  row.author = session.author;
   row.created_at = session.created_at;
   row.expires_at = session.expires_at;
   row.ended_at = session.ended_at;
@@ -106,6 +107,7 @@ session_record from_row(const session_row& row) {
   session.new_branch = row.new_branch != 0;
   session.base_commit = row.base_commit;
   session.created_by = row.created_by;
+  session.author = row.author;
   session.created_at = row.created_at;
   session.expires_at = row.expires_at;
   session.ended_at = row.ended_at;

@@ -21,6 +21,7 @@ struct session_row {
   long long new_branch = 0;
   std::string base_commit;
   std::string created_by;
+  std::string author;
   long long created_at = 0;
   long long expires_at = 0;
   long long ended_at = 0;
@@ -52,6 +53,7 @@ void each_column(Row& row, F&& f) {
   f("new_branch", row.new_branch);
   f("base_commit", row.base_commit);
   f("created_by", row.created_by);
+  f("author", row.author);
   f("created_at", row.created_at);
   f("expires_at", row.expires_at);
   f("ended_at", row.ended_at);

@@ -209,3 +209,40 @@ TEST_CASE("links and clone URLs name the port that is really served") {
   run_git(node.upstream().parent_path(), {"clone", "-q", url, "cloned"});
   CHECK(fs::exists(node.upstream().parent_path() / "cloned/README.md"));
 }
+
+TEST_CASE("a clone of a session has the upstream's branches as they are now") {
+  node_process node{with_git(GENERATE(true, false))};
+  git_session session{node, {{"new_branch", "work"}}};
+  temp_dir home;
+  run_git(home.path(), {"clone", "-q", node.upstream().string(), "theirs"});
+  commit(home.path() / "theirs", "theirs.txt", "theirs\n");
+  run_git(home.path() / "theirs", {"push", "-q", "origin", "HEAD:main"});
+  auto main = node.git({"rev-parse", "main"});
+  for (const std::string protocol : {"0", "2"}) {
+    auto version = "protocol.version=" + protocol;
+    auto name = "v" + protocol;
+    run_git(home.path(), {"-c", version, "clone", "-q", session.url(), name});
+    auto mine = home.path() / name;
+    CHECK(run_git(mine, {"branch", "--show-current"}) == "work");
+    CHECK(run_git(mine, {"rev-parse", "origin/main"}) == main);
+    CHECK(run_git(mine, {"rev-parse", "origin/topic"})
+          == node.git({"rev-parse", "topic"}));
+    run_git(mine, {"-c", version, "fetch", "-q"});
+    run_git(mine, {"fsck"});
+    CHECK_FALSE(try_git(mine, {"push", "-q", "origin", "HEAD:main"}).ok());
+  }
+}
+
+TEST_CASE("Git LFS is told where the contents are") {
+  node_process node{with_git()};
+  git_session session{node, {{"new_branch", "work"}}};
+  auto path = session.url().substr(session.url().find("/git/"))
+              + "/info/lfs/objects/batch";
+  auto reply = http_client{node.port(), token_of(session.url())}.post(
+    path, {{"operation", "download"}, {"objects", json::array()}});
+  CHECK(reply.status == 501);
+  CHECK_THAT(reply.body, Catch::Contains("lfs.url"));
+  CHECK(json::parse(reply.body).contains("message"));
+  CHECK(http_client{node.port(), "wrong"}.post(path, json::object()).status
+        == 401);
+}

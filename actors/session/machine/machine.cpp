@@ -174,7 +174,7 @@ void machine::operator()(const event::tick& x) {
   if (!accepts_work())
     return;
   if (x.now >= record.expires_at) {
-    s.author = {record.created_by, record.created_by, {}};
+    s.author = {record.created_by, record.created_by, record.author};
     s.message.clear();
     s.skip_review = s.auto_merge = false;
     start_ending(ending::expire);

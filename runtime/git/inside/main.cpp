@@ -4,6 +4,7 @@
 //                            directory, run inside the session's sandbox
 //   greenroom-git "Password for 'https://host': "
 //                            answers git's question as its GIT_ASKPASS
+//   git-connect HOST PORT    called so, it is git's way to the session's origin
 //
 // A request is a JSON object on stdin with "op" and "mirror"; see below and
 // git_rpc.cpp, which asks. It runs `git`, some times, and gathers what that
@@ -12,6 +13,7 @@
 // the user; 4: the same, because a rebase, merge, … is under way; any other but
 // 0: it has one for the log.
 #include "runtime/git/common/askpass.hpp"
+#include "runtime/git/inside/connect.hpp"
 #include "runtime/git/inside/forecast.hpp"
 #include "runtime/git/inside/looking.hpp"
 #include "runtime/git/inside/saving.hpp"
@@ -129,6 +131,9 @@ int serve() {
 
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
+  std::filesystem::path self = argc > 0 ? argv[0] : "";
+  if (self.filename() == "git-connect")
+    return greenroom::git::connect_origin(self.parent_path());
   std::string what = argc == 2 ? argv[1] : "";
   if (what == "session")
     return greenroom::git::serve();

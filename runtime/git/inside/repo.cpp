@@ -118,6 +118,7 @@ command_result repo::run(const git_call& call) const {
   }
   what.stdout_fd = call.stdout_fd;
   what.timeout = no_deadline;
+  what.own_group = false; // whoever ends greenroom-git ends it too
   what.max_output = call.max_output;
   return run_command(what);
 }

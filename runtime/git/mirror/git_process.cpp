@@ -7,6 +7,18 @@
 
 namespace greenroom::git {
 
+namespace {
+
+// The way to the world that the server's own environment names.
+void add_proxies(std::vector<std::string>& env) {
+  for (std::string name : {"http_proxy", "https_proxy", "HTTPS_PROXY",
+                           "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"})
+    if (const auto* value = std::getenv(name.c_str()))
+      env.push_back(name + '=' + value);
+}
+
+} // namespace
+
 command_result run(const server_git& call) {
   const auto* path = std::getenv("PATH");
   command what;
@@ -30,6 +42,7 @@ command_result run(const server_git& call) {
               "LC_ALL=C.UTF-8",
               std::string{"PATH="}
                 + (path != nullptr ? path : "/usr/bin:/bin")};
+  add_proxies(what.env);
   what.env.insert(what.env.end(), call.env.begin(), call.env.end());
   what.stdin_fd = call.stdin_fd;
   what.timeout = call.timeout;

@@ -4,7 +4,8 @@
 // repository's configuration names. The environment is empty but for what
 // keeps git from reading any configuration other than the mirror's, from
 // asking a terminal for passwords, from waiting for an upstream that sends next
-// to nothing, and from protocols other than plain files, HTTP and ssh.
+// to nothing, and from protocols other than plain files, HTTP and ssh; and for
+// the proxies that the server's own environment names.
 #pragma once
 
 #include "runtime/base/run_command.hpp"

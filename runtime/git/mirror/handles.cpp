@@ -9,6 +9,19 @@
 
 namespace greenroom::git {
 
+namespace {
+
+// libgit2 tells of what the machine lacks in words only.
+void throw_shortage(const std::string& text) {
+  for (auto lacking : {EMFILE, ENFILE, ENOMEM, EAGAIN, ENOSPC}) {
+    std::error_code error{lacking, std::generic_category()};
+    if (text.ends_with(error.message()))
+      throw std::system_error{error, text};
+  }
+}
+
+} // namespace
+
 void check(int code, std::string_view what) {
   if (code >= 0)
     return;
@@ -17,6 +30,7 @@ void check(int code, std::string_view what) {
   text += ": ";
   text += error != nullptr && error->message != nullptr ? error->message
                                                         : "no reason given";
+  throw_shortage(text);
   throw git_failure{code, text};
 }
 

@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view upstream_space = "refs/upstream/";
+constexpr const char* upstream_head = "refs/upstream/HEAD";
 
 void set_up(git_repository* repo) {
   config_handle config;
@@ -154,6 +155,35 @@ mirror mirror::open_or_create(fs::path path, std::string upstream,
   remove_ref_locks(path, "refs");
   return mirror{std::move(path), std::make_shared<upstream_client>(
                                    std::move(upstream), std::move(keys))};
+}
+
+void mirror::record_head(std::string_view branch) const {
+  auto repo = open_mirror(path_);
+  auto target = std::string{upstream_space} + "heads/" + std::string{branch};
+  reference_handle made;
+  check(git_reference_symbolic_create(receive(made), repo.get(), upstream_head,
+                                      target.c_str(), 1, "greenroom: head"),
+        "cannot write the upstream's HEAD");
+}
+
+std::string mirror::default_branch() const {
+  auto repo = open_mirror(path_);
+  const auto space = std::string{upstream_space} + "heads/";
+  reference_handle head;
+  auto code = git_reference_lookup(receive(head), repo.get(), upstream_head);
+  if (code != GIT_ENOTFOUND)
+    check(code, "cannot read the upstream's HEAD");
+  if (code == 0)
+    if (const auto* target = git_reference_symbolic_target(head.get()))
+      return std::string{target}.substr(space.size());
+  for (const auto* usual : {"main", "master"})
+    if (commit_at(repo.get(), space + usual))
+      return usual;
+  std::vector<std::string> all;
+  for (const auto& [name, id] : upstream_refs())
+    if (name.starts_with("heads/"))
+      all.push_back(name.substr(6));
+  return all.size() == 1 ? all.front() : "main";
 }
 
 std::optional<std::string> mirror::resolve_branch(std::string_view name) const {

@@ -5,6 +5,7 @@
 //
 //   refs/upstream/heads/*, refs/upstream/tags/*   what the upstream had when
 //                                                 it was last asked
+//   refs/upstream/HEAD                            the branch its HEAD is on
 //   refs/heads/*                                  what was checked in from here
 //   refs/greenroom/*                              ours: rescued work, what was
 //                                                 asked for by full name
@@ -24,6 +25,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/git/mirror/upstream_client.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -61,6 +63,14 @@ public:
   /// 20 s where it does not answer, in 10 min where it does and is slow.
   void fetch() const;
 
+  /// Asks the upstream which branch its HEAD is on, for default_branch. An
+  /// upstream that does not say so leaves what is known. Throws as fetch does.
+  void fetch_head() const;
+
+  /// The branch that the upstream's HEAD is on, as far as it was asked; where
+  /// it does not say so, `main`, `master`, or the only branch there is.
+  std::string default_branch() const;
+
   /// Where the upstream's branch stands, as far as fetched.
   std::optional<std::string> resolve_branch(std::string_view name) const;
 
@@ -96,7 +106,9 @@ public:
   /// checked as a whole (sound objects, no `.git` or `..` in a tree, all that
   /// `tips` need is here) beside the mirror, and only then moved in. On disk
   /// when it returns; no reference is touched. Throws refused(conflict).
-  void import_pack(int pack_fd, const std::vector<std::string>& tips) const;
+  /// `max_size` in bytes, 0: any.
+  void import_pack(int pack_fd, const std::vector<std::string>& tips,
+                   std::uint64_t max_size = 0) const;
 
   /// Moves a full reference name from `old` (nullopt: it must not exist) to
   /// `commit`. False if it is not there, or another is moving it right now.
@@ -123,6 +135,7 @@ private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
+  void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;
 
   // Holds others off refs/upstream while it lives; blocks until it can. git

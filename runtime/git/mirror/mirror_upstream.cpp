@@ -121,8 +121,33 @@ void mirror::fetch() const {
                    "+refs/tags/*:refs/upstream/tags/*"}};
   call.timeout = fetch_timeout;
   auto held = hold_upstream_refs();
-  if (auto talk = line_->run(call); !talk.result.ok())
+  auto talk = line_->run(call);
+  if (!talk.result.ok())
     line_->fail(talk);
+  // git takes none of those references, and calls that a success.
+  if (talk.result.err.find("shallow roots are not allowed")
+      != std::string::npos)
+    throw refused{errc::conflict,
+                  "the upstream is a shallow clone, so its history is cut off; "
+                  "complete it there by `git fetch --unshallow`"};
+}
+
+void mirror::fetch_head() const {
+  server_git look{
+    path_, {"ls-remote", "--quiet", "--symref", "--", upstream(), "HEAD"}};
+  look.timeout = look_timeout;
+  auto seen = line_->run(look);
+  if (!seen.result.ok())
+    line_->fail(seen);
+  // "ref: refs/heads/main\tHEAD"
+  constexpr std::string_view mark = "ref: refs/heads/";
+  std::string_view text = seen.result.out;
+  auto end = text.find("\tHEAD\n");
+  if (!text.starts_with(mark) || end == text.npos)
+    return;
+  auto name = text.substr(mark.size(), end - mark.size());
+  if (!name_fault(name))
+    record_head(name);
 }
 
 bool mirror::fetch_ref(const std::string& name) const {

@@ -94,19 +94,19 @@ void quarantine::remove_leftovers(const fs::path& mirror) {
   }
 }
 
-void mirror::import_pack(int pack_fd,
-                         const std::vector<std::string>& tips) const {
+void mirror::import_pack(int pack_fd, const std::vector<std::string>& tips,
+                         std::uint64_t max_size) const {
   quarantine arrivals{path_};
   std::vector<std::string> env{
     "GIT_OBJECT_DIRECTORY=" + arrivals.path().string(),
     "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + quoted(path_ / "objects")};
 
-  auto indexed = run({path_,
-                      {"index-pack", "--stdin", "--strict", "--fix-thin"},
-                      env,
-                      {},
-                      pack_fd,
-                      check_timeout});
+  std::vector<std::string> index{"index-pack", "--stdin", "--strict",
+                                 "--fix-thin"};
+  if (max_size > 0)
+    index.push_back("--max-input-size=" + std::to_string(max_size));
+  auto indexed =
+    run({path_, std::move(index), env, {}, pack_fd, check_timeout});
   if (!indexed.ok())
     throw refused{errc::conflict,
                   "the session's objects are not sound: " + reason(indexed)};

@@ -3,6 +3,9 @@
 #include "messages/errors.hpp"
 
 #include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
 
 namespace greenroom::git {
 
@@ -12,6 +15,27 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds quick{1};
 constexpr std::chrono::seconds longest_rest{15};
+
+// What is wrong with a repository that can be reached, and what would help.
+std::optional<std::string> fault_of_repository(std::string_view said) {
+  struct known {
+    std::string_view words;
+    const char* sentence;
+  };
+  constexpr std::array<known, 2> all{{
+    {"mismatched algorithms",
+     "the upstream keeps its objects by SHA-256, and this server reads SHA-1 "
+     "only; use a repository made with --object-format=sha1"},
+    {"detected dubious ownership",
+     "the upstream belongs to another user than the server's, so git does not "
+     "read it; give it to the server's user (chown -R), or name it by ssh:// "
+     "or https://"},
+  }};
+  for (const auto& one : all)
+    if (said.find(one.words) != said.npos)
+      return one.sentence;
+  return std::nullopt;
+}
 
 } // namespace
 
@@ -29,6 +53,8 @@ upstream_client::talk upstream_client::run(server_git call) {
 }
 
 void upstream_client::fail(const talk& lost) {
+  if (auto fault = fault_of_repository(lost.result.err))
+    throw refused{errc::conflict, *fault};
   auto why = "the upstream cannot be reached: " + reason(lost.result);
   if (lost.took > quick) {
     std::lock_guard guard{mutex_};

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -25,15 +24,6 @@ namespace {
 
 constexpr const char* failure = "cannot make the session's checkout";
 
-// A second value of a key. git_config_set_multivar would do the same, but it
-// leaks 20 KiB at each call (1.5.1).
-void add_tags_refspec(const fs::path& git) {
-  std::ofstream file{git / "config", std::ios::app};
-  file << "[remote \"origin\"]\n\tfetch = +refs/upstream/tags/*:refs/tags/*\n";
-  if (!file.flush())
-    throw std::runtime_error(failure);
-}
-
 void set_up(git_repository* repo, const checkout_spec& spec) {
   config_handle config;
   check(git_repository_config(receive(config), repo), failure);
@@ -42,15 +32,16 @@ void set_up(git_repository* repo, const checkout_spec& spec) {
           failure);
   };
   // git_remote_create would write the same, but it leaks memory (1.5.1).
-  set("remote.origin.url", spec.place.mirror.string());
-  // The mirror is what a session can always read, whatever its network; there
-  // the upstream's branches and tags lie apart from what is checked in here.
-  set("remote.origin.fetch", "+refs/upstream/heads/*:refs/remotes/origin/*");
+  set("remote.origin.url", spec.origin.url);
+  set("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
+  if (!spec.origin.proxy.empty())
+    set("core.gitProxy", spec.origin.proxy);
+  // A plain `git push` is enough for a branch that the upstream has not yet.
+  set("push.autoSetupRemote", "true");
   // So that a plain `git pull` knows what to pull.
   if (spec.upstream_refs.contains("heads/" + spec.branch)) {
     set("branch." + spec.branch + ".remote", "origin");
-    set("branch." + spec.branch + ".merge",
-        "refs/upstream/heads/" + spec.branch);
+    set("branch." + spec.branch + ".merge", "refs/heads/" + spec.branch);
   }
 }
 
@@ -68,6 +59,12 @@ void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
     text += id + ' ' + name + '\n';
   if (!text.empty())
     write_file_atomic(git / "packed-refs", text, 0644, false);
+  auto head = "refs/remotes/origin/" + spec.origin.default_branch;
+  if (!named.contains(head))
+    return;
+  fs::create_directories(git / "refs/remotes/origin");
+  write_file_atomic(git / "refs/remotes/origin/HEAD", "ref: " + head + '\n',
+                    0644, false);
 }
 
 // Without attributes no file is anything but its blob, and they need not be
@@ -179,7 +176,6 @@ void build(const fs::path& top, const checkout_spec& spec) {
                     false);
   write_upstream_refs(git, spec);
   set_up(repo.get(), spec);
-  add_tags_refspec(git);
   check_out(repo.get(), spec);
   if (spec.seen_owner)
     set_owner(repo.get(), *spec.seen_owner);

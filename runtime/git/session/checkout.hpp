@@ -16,6 +16,13 @@
 
 namespace greenroom::git {
 
+/// What the checkout calls `origin`.
+struct origin_spec {
+  std::string url;
+  std::string proxy;          // value of core.gitProxy; empty: none
+  std::string default_branch; // where refs/remotes/origin/HEAD leads
+};
+
 struct checkout_spec {
   session_place place;
   std::string branch;
@@ -27,6 +34,7 @@ struct checkout_spec {
   // group alike, where that is not who they belong to here: git would read
   // all files again to find that none has changed.
   std::optional<std::uint32_t> seen_owner = std::nullopt;
+  origin_spec origin{};
 };
 
 /// Makes the clone, whole or not at all, with the branch checked out; it is not

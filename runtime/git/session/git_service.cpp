@@ -9,6 +9,7 @@
 #include "runtime/git/session/branch_position.hpp"
 #include "runtime/git/session/checkin.hpp"
 #include "runtime/git/session/checkout.hpp"
+#include "runtime/git/session/origin.hpp"
 #include "runtime/sandbox/assets.hpp"
 
 #include <sched.h>
@@ -118,12 +119,27 @@ private:
 
 // Without a name git makes no commit; whoever works in the session may choose
 // another.
-void introduce(const fs::path& home, const std::string& name) {
+void introduce(const fs::path& home, const session_record& session,
+               const std::string& proxy) {
   ensure_dir(home);
+  auto by = git::as_git_takes_it(
+    author_of({session.created_by, session.created_by, session.author}));
   write_file_atomic(home / ".gitconfig",
-                    "[user]\n\tname = " + name + "\n\temail = " + name
-                      + "@greenroom.invalid\n",
+                    "[user]\n\tname = " + git::quoted_setting(by.name)
+                      + "\n\temail = " + git::quoted_setting(by.email)
+                      + "\n[core]\n\tgitProxy = " + git::quoted_setting(proxy)
+                      + "\n",
                     0644, false);
+}
+
+void refuse_protected(const project_record& project, const std::string& branch,
+                      const std::string& default_branch) {
+  if (is_protected(project, branch, default_branch))
+    throw refused(errc::conflict,
+                  "branch \"" + branch
+                    + "\" is protected now, it moves by reviewed merges only; "
+                      "ask for its protection to be lifted, or have the "
+                      "session ended, which keeps its work");
 }
 
 } // namespace
@@ -131,7 +147,14 @@ void introduce(const fs::path& home, const std::string& name) {
 git_service::git_service(git_settings settings)
   : data_dir_(std::move(settings.data_dir)), tools_(std::move(settings.tools)),
     credentials_(std::make_shared<const git::credentials>(
-      std::move(settings.credentials))) {}
+      std::move(settings.credentials))),
+    sockets_(data_dir_ / "sessions") {}
+
+std::string git_service::default_of(const project_record& project,
+                                    const git::mirror& mirror) {
+  return project.default_branch.empty() ? mirror.default_branch()
+                                        : project.default_branch;
+}
 
 // -- mirrors ------------------------------------------------------------------
 
@@ -179,6 +202,11 @@ git::mirror git_service::fetched(const project_record& project, bool force) {
   if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
     return mirror;
   mirror.fetch();
+  // Where its HEAD is costs another talk, and changes seldom.
+  if (!entry.head_fetched || clock::now() - *entry.head_fetched > head_cache) {
+    mirror.fetch_head();
+    entry.head_fetched = clock::now();
+  }
   entry.fetched = clock::now();
   return mirror;
 }
@@ -214,7 +242,7 @@ resolved_branch git_service::run(const resolve_branch& request) {
       return mirror.resolve_branch(request.branch);
     const auto& from = request.from_ref;
     if (from.empty())
-      return mirror.resolve_branch(project.default_branch);
+      return mirror.resolve_branch(default_of(project, mirror));
     // What fetches do not bring is asked for by its name.
     auto is = [&](std::string_view space) { return from.starts_with(space); };
     auto here = is("refs/heads/") || is("refs/tags/")
@@ -234,23 +262,26 @@ resolved_branch git_service::run(const resolve_branch& request) {
   if (!found)
     found = look(true);
   if (found)
-    return {*found};
+    return {*found, default_of(project, mirror)};
   // A repository without any commit has no default branch yet.
   if (request.new_branch && request.from_ref.empty()
       && mirror.upstream_refs().empty())
-    return {};
+    return {{}, default_of(project, mirror)};
   throw refused(errc::not_found, "branch not found");
 }
 
 found_target git_service::run(const find_target& request) {
-  if (auto fault = git::name_fault(request.target))
-    throw refused(errc::bad_request, "target " + *fault);
+  if (!request.target.empty())
+    if (auto fault = git::name_fault(request.target))
+      throw refused(errc::bad_request, "target " + *fault);
   // Who asks about a commit is about to merge it; else a look will do.
   auto mirror = fetched(request.project, !request.commit.empty());
-  auto tip = mirror.resolve_branch(request.target);
+  auto name = request.target.empty() ? default_of(request.project, mirror)
+                                     : request.target;
+  auto tip = mirror.resolve_branch(name);
   if (!tip)
-    return {};
-  return {*tip,
+    return {name, {}, false};
+  return {name, *tip,
           !request.commit.empty() && mirror.is_ancestor(request.commit, *tip)};
 }
 
@@ -274,6 +305,14 @@ merge_result git_service::run(const merge_review& request) {
 git_answer git_service::run(const diff_commits& request) {
   return {shared_text{
     git::diff_commits(open(request.project), request.from, request.to)}};
+}
+
+upstream_refs git_service::run(const list_upstream& request) {
+  try {
+    return {fetched(request.project, false).upstream_refs()};
+  } catch (const refused&) {
+    return {open(request.project).upstream_refs()}; // as it was last seen
+  }
 }
 
 // -- checkouts ----------------------------------------------------------------
@@ -300,12 +339,16 @@ done git_service::run(const make_checkout& request) {
   auto dir = session_dir(session.id);
   fs::create_directories(dir);
   usual_modes for_files_of_the_session;
-  introduce(dir / "home", session.created_by);
+  auto proxy = origin_proxy(tools_, dir);
+  introduce(dir / "home", session, proxy);
   git::make_checkout({{dir / "checkout", mirror.path()},
                       session.branch,
                       session.base_commit,
                       mirror.upstream_refs(),
-                      seen_owner()});
+                      seen_owner(),
+                      {git::origin_url(request.project.repo), proxy,
+                       default_of(request.project, mirror)}});
+  sockets_.open(session.id);
   return {};
 }
 
@@ -339,11 +382,14 @@ done git_service::run(const make_review_checkout& request) {
   fs::create_directories(dir);
   // A command that was cut short may have left it anyhow.
   remove_tree(dir / "checkout");
-  git::make_checkout({{dir / "checkout", mirror.path()},
-                      review.branch,
-                      commit_to_review(request, mirror),
-                      mirror.upstream_refs(),
-                      seen_owner()});
+  git::make_checkout(
+    {{dir / "checkout", mirror.path()},
+     review.branch,
+     commit_to_review(request, mirror),
+     mirror.upstream_refs(),
+     seen_owner(),
+     {git::origin_url(request.project.repo), origin_proxy(tools_, dir),
+      default_of(request.project, mirror)}});
   // After a power cut it is made anew.
   git::install_checkout(dir / "checkout", false);
   return {};
@@ -369,7 +415,7 @@ std::string git_service::diff(const ask_checkout& request) {
   std::vector<std::string> bases;
   if (!session.base_commit.empty())
     bases.push_back(session.base_commit);
-  if (auto tip = mirror.resolve_branch(request.project.default_branch))
+  if (auto tip = mirror.resolve_branch(default_of(request.project, mirror)))
     bases.push_back(*tip);
   return in_session(session, mirror).diff(bases);
 }
@@ -381,7 +427,7 @@ std::string git_service::state(const ask_checkout& request) {
   std::optional<std::string> beside;
   std::optional<std::string> upstream;
   for (const auto& name :
-       {request.session.branch, request.project.default_branch}) {
+       {request.session.branch, default_of(request.project, mirror)}) {
     beside = mirror.resolve_branch(name);
     upstream = name;
     if (beside)
@@ -398,11 +444,12 @@ std::string git_service::state(const ask_checkout& request) {
 }
 
 std::string git_service::mergeability(const ask_checkout& request) {
-  auto target = request.what.target.empty() ? request.project.default_branch
-                                            : request.what.target;
+  auto mirror = open(request.project);
+  auto target = request.what.target.empty()
+                  ? default_of(request.project, mirror)
+                  : request.what.target;
   if (auto fault = git::name_fault(target))
     throw refused(errc::bad_request, "target " + *fault);
-  auto mirror = open(request.project);
   auto tip = mirror.resolve_branch(target);
   if (!tip) {
     auto own = git::find_branch(session_dir(request.session.id) / "checkout",
@@ -437,14 +484,9 @@ checkout_tip git_service::run(const poll_branch& request) {
 saved_checkin git_service::run(const save_checkin& request) {
   const auto& session = request.session;
   // It may have become so since the session was made.
-  if (std::ranges::find(request.project.protected_branches, session.branch)
-      != request.project.protected_branches.end())
-    throw refused(errc::conflict,
-                  "branch \"" + session.branch
-                    + "\" is protected now, it moves by reviewed merges only; "
-                      "ask for its protection to be lifted, or have the "
-                      "session ended, which keeps its work");
   auto mirror = open(request.project);
+  refuse_protected(request.project, session.branch,
+                   default_of(request.project, mirror));
   auto message = request.message.empty()
                    ? "Work of session " + session.id + " on " + session.branch
                    : request.message;
@@ -477,11 +519,13 @@ void git_service::remove_groups_of(const std::string& id) const {
 
 done git_service::run(const remove_checkout& request) {
   auto dir = session_dir(request.session_id);
+  sockets_.close(request.session_id);
   // First, for it may come into its place until then.
   git::discard_unplaced(dir / "checkout");
   take_away(dir / "checkout");
   remove_tree(dir / "home");
   remove_tree(dir / "tmp");
+  remove_tree(dir / "origin");
   fs::remove(dir / "runner.json");
   fs::remove(dir / "runner.sock");
   remove_groups_of(request.session_id);
@@ -489,6 +533,7 @@ done git_service::run(const remove_checkout& request) {
 }
 
 done git_service::run(const remove_session_files& request) {
+  sockets_.close(request.session_id);
   take_away(session_dir(request.session_id));
   remove_groups_of(request.session_id);
   return {};

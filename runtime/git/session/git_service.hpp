@@ -5,10 +5,11 @@
 // become paths or arguments.
 #pragma once
 
-#include "messages/git.hpp"
+#include "messages/session.hpp"
 #include "runtime/git/mirror/credentials.hpp"
 #include "runtime/git/mirror/mirror.hpp"
 #include "runtime/git/session/git_rpc.hpp"
+#include "runtime/git/session/origin_sockets.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -23,6 +24,9 @@ namespace greenroom {
 
 /// A fetch that is younger than this need not be repeated.
 inline constexpr std::chrono::seconds fetch_cache{3};
+
+/// How long it is believed where the upstream's HEAD is.
+inline constexpr std::chrono::seconds head_cache{30};
 
 /// What the composition root gives the git workers.
 struct git_settings {
@@ -41,6 +45,7 @@ public:
   saved_rescue run(const save_rescue& request);
   found_target run(const find_target& request);
   merge_result run(const merge_review& request);
+  upstream_refs run(const list_upstream& request);
 
   // These do not.
   done run(const make_checkout& request);
@@ -52,6 +57,27 @@ public:
   done run(const remove_checkout& request);
   done run(const remove_session_files& request);
 
+  // What git inside of a session asks of its `origin` (origin.hpp).
+
+  /// The repository that is `path` there: the upstream as it is now, or a
+  /// submodule that the default branch names relative to it. Throws
+  /// refused(not_found).
+  std::filesystem::path origin(const project_record& project,
+                               const std::string& path);
+
+  /// True where `path` is the upstream and no submodule.
+  static bool is_upstream(const project_record& project,
+                          const std::string& path);
+
+  /// A push of the session's branch, as good as a check-in's: `pack_fd` has
+  /// what is new, the upstream's branch must stand at `old` (empty: not be).
+  void push(const transfer_grant& who, const std::string& old,
+            const std::string& commit, int pack_fd, std::uint64_t max_size);
+
+  origin_sockets& sockets() noexcept {
+    return sockets_;
+  }
+
 private:
   // What is known of one project's mirror.
   struct mirror_entry {
@@ -59,12 +85,17 @@ private:
     std::optional<git::mirror> mirror;
     std::mutex fetching; // held while the upstream is asked, which may be long
     std::optional<std::chrono::steady_clock::time_point> fetched;
+    std::optional<std::chrono::steady_clock::time_point> head_fetched;
   };
 
+  static std::string default_of(const project_record& project,
+                                const git::mirror& mirror);
   mirror_entry& entry_of(const std::string& project_id);
   void refuse_own(const std::string& repo) const;
   git::mirror open(const project_record& project);
   git::mirror fetched(const project_record& project, bool force);
+  std::filesystem::path submodule(const project_record& project,
+                                  const std::string& path);
   std::filesystem::path session_dir(const std::string& session_id) const;
   static void refuse_beside(const std::string& branch,
                             const git::mirror& mirror);
@@ -81,6 +112,7 @@ private:
   std::filesystem::path data_dir_;
   git::session_tools tools_;
   std::shared_ptr<const git::credentials> credentials_;
+  origin_sockets sockets_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<mirror_entry>> entries_;
 };

@@ -83,7 +83,8 @@ struct desk {
       {host, greenroom::test::binary_dir() / "greenroom-git"},
       {}};
     fs::create_directories(settings.data_dir / "repos");
-    actor = system.spawn(git_dispatcher, settings, workers, queue);
+    actor = system.spawn(
+      git_dispatcher, std::make_shared<git_service>(settings), workers, queue);
   }
   ~desk() {
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);

@@ -127,7 +127,7 @@ TEST_CASE("the project in the example's comment is a good one") {
   project_record expected;
   expected.id = "demo";
   expected.repo = "/srv/git/demo.git";
-  expected.protected_branches = {"main"};
+  expected.protected_branches = {default_branch_mark};
   CHECK(c.projects[0] == expected);
 }
 
@@ -333,7 +333,7 @@ TEST_CASE("projects in the file are read and named where they are bad") {
   auto c = good.load();
   REQUIRE(c.projects.size() == 2);
   CHECK(c.projects[1].max_active_sessions == 3);
-  CHECK(c.projects[1].protected_branches == std::vector<std::string>{"trunk"});
+  CHECK(is_protected(c.projects[1], "trunk", c.projects[1].default_branch));
   CHECK(c.projects[1].review.timeout == 300'000);
   CHECK(config_file{R"({"projects": [{"id": "a", "repo": "r"},
                                      {"id": "a", "repo": "s"}]})"}

@@ -50,7 +50,13 @@ json with(const char* field, json value) {
 TEST_CASE("a project needs an id and a repository, and protects its branch") {
   auto project =
     project_from_json({{"id", "a"}, {"repo", "/r"}, {"default_branch", "dev"}});
-  CHECK(project.protected_branches == std::vector<std::string>{"dev"});
+  CHECK(is_protected(project, "dev", "dev"));
+  CHECK_FALSE(is_protected(project, "main", "dev"));
+  auto open = project_from_json({{"id", "a"}, {"repo", "/r"}});
+  CHECK(open.default_branch.empty());
+  CHECK(project_to_json(open)["default_branch"] == nullptr);
+  CHECK(project_to_json(open)["protected_branches"] == nullptr);
+  CHECK(is_protected(open, "trunk", "trunk"));
   CHECK(project.max_active_sessions == 1);
   CHECK_FALSE(project.stopped);
   CHECK_THAT(error_of({{"id", "a"}}), Contains("repo is missing"));

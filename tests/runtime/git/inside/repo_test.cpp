@@ -73,7 +73,9 @@ TEST_CASE("a checkout has the branch, its files and its upstream") {
         != fs::perms::none);
   CHECK(fs::read_symlink(top / "outward") == "/etc/passwd");
   CHECK(run_git(top, {"remote", "get-url", "origin"})
-        == w.mirror.path().string());
+        == "git://greenroom/upstream.git");
+  CHECK(run_git(top, {"rev-parse", "--abbrev-ref", "origin/HEAD"})
+        == "origin/main");
   CHECK(run_git(top, {"rev-parse", "origin/main"})
         == w.upstream_at("refs/heads/main"));
   CHECK(run_git(top, {"describe", "--tags", "--match", "v*", "origin/main"})
@@ -81,7 +83,6 @@ TEST_CASE("a checkout has the branch, its files and its upstream") {
   CHECK(run_git(top, {"rev-parse", "--abbrev-ref", "@{upstream}"})
         == "origin/feature/x");
   CHECK(fs::is_empty(top / ".git/hooks"));
-  run_git(top, {"pull", "-q", "--ff-only"});
   w.check_sound(top);
 }
 

@@ -1,8 +1,8 @@
+#include "runtime/base/fd.hpp"
 #include "tests/runtime/git/fixture.hpp"
 
-#include "runtime/base/fd.hpp"
-
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <future>
 
@@ -366,4 +366,54 @@ TEST_CASE("an upstream's refusal has the words of its hook") {
   auto failure = w.mirror.push_refs({w.rescue_ref("tree")});
   REQUIRE(failure);
   CHECK_THAT(*failure, Catch::Contains("Policy 7: sign your work"));
+}
+
+TEST_CASE("the default branch is the upstream's HEAD") {
+  world w;
+  CHECK(w.mirror.default_branch() == "main");
+  run_git(w.upstream, {"symbolic-ref", "HEAD", "refs/heads/feature/x"});
+  w.mirror.fetch_head();
+  CHECK(w.mirror.default_branch() == "feature/x");
+  w.mirror.fetch();
+  CHECK(w.mirror.default_branch() == "feature/x");
+  CHECK_FALSE(w.mirror.upstream_refs().contains("HEAD"));
+}
+
+TEST_CASE("an upstream that cannot be read whole is refused with what helps") {
+  world w;
+  auto other = w.dir.path() / "other.git";
+  auto mirror = git::mirror::open_or_create(w.dir.path() / "repos/other.git",
+                                            other.string());
+  SECTION("a shallow one") {
+    run_git(w.dir.path(), {"clone", "-q", "--bare", "--depth=1",
+                           "file://" + w.upstream.string(), "other.git"});
+    w.move_upstream("main", "more");
+    run_git(other, {"fetch", "-q", "--depth=1", w.upstream.string(),
+                    "+refs/heads/*:refs/heads/*"});
+    auto what = refusal_of([&] { mirror.fetch(); });
+    CHECK(what.code == errc::conflict);
+    CHECK_THAT(what.message, Catch::Contains("git fetch --unshallow"));
+    run_git(other, {"fetch", "-q", "--unshallow", w.upstream.string()});
+    mirror.fetch();
+    CHECK(mirror.resolve_branch("main"));
+  }
+  SECTION("one of SHA-256") {
+    run_git(w.dir.path(),
+            {"init", "-q", "--object-format=sha256", "-b", "main", "long"});
+    run_git(w.dir.path() / "long",
+            {"commit", "-q", "--allow-empty", "-m", "First"});
+    run_git(w.dir.path(), {"clone", "-q", "--bare", "long", "other.git"});
+    auto what = refusal_of([&] { mirror.fetch(); });
+    CHECK(what.code == errc::conflict);
+    CHECK_THAT(what.message, Catch::Contains("SHA-256"));
+  }
+  SECTION("another user's") {
+    if (::geteuid() != 0)
+      return; // only root can give files away
+    fs::copy(w.upstream, other, fs::copy_options::recursive);
+    REQUIRE(::chown(other.c_str(), 65534, 65534) == 0);
+    auto what = refusal_of([&] { mirror.fetch(); });
+    CHECK(what.code == errc::conflict);
+    CHECK_THAT(what.message, Catch::Contains("chown"));
+  }
 }

@@ -1,0 +1,70 @@
+// `origin` of git inside of sessions: git's own protocol, as `git daemon` has
+// it, on one socket for each session (runtime/git/session/origin.hpp).
+//
+// A fetch is `git upload-pack` on a view of the mirror, which is brought up to
+// date first. A push may move the session's branch and nothing else; it reaches
+// the upstream before it is answered.
+//
+// Owned by git's listener. A thread for each conversation: they wait for the
+// upstream. Bounds: max_origin_talks at a time, max_origin_per_session of them
+// for one session; more are told to try again.
+#pragma once
+
+#include "messages/directory.hpp"
+#include "runtime/base/fd.hpp"
+#include "runtime/git/session/git_service.hpp"
+
+#include <caf/fwd.hpp>
+#include <spdlog/logger.h>
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace greenroom::http::git_http {
+
+inline constexpr std::size_t max_origin_talks = 64;
+inline constexpr std::size_t max_origin_per_session = 8;
+
+struct origin_parts {
+  caf::actor_system& system;
+  directory_actor directory;
+  std::shared_ptr<git_service> git;
+  std::shared_ptr<spdlog::logger> log;
+  std::uint64_t max_push = 0;
+};
+
+class origin_server {
+public:
+  explicit origin_server(origin_parts parts);
+  origin_server(const origin_server&) = delete;
+  origin_server& operator=(const origin_server&) = delete;
+  ~origin_server();
+
+  void start();
+
+  /// Ends all conversations and waits for them.
+  void stop();
+
+private:
+  struct talk_slot;
+  void visit(const std::string& session_id, unique_fd socket);
+  void talk(const std::string& session_id, int socket);
+  transfer_grant admit(const std::string& session_id);
+  void serve_fetch(const transfer_grant& who, const std::string& path,
+                   const std::string& protocol, int socket);
+  void serve_push(const transfer_grant& who, const std::string& path,
+                  int socket);
+
+  origin_parts parts_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  std::map<int, std::string> talks_; // sockets, and whose they are
+  bool stopping_ = false;
+};
+
+} // namespace greenroom::http::git_http

@@ -1,0 +1,180 @@
+#include "runtime/git/session/origin.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/handles.hpp"
+#include "runtime/git/mirror/view.hpp"
+#include "runtime/git/session/git_service.hpp"
+
+#include <algorithm>
+
+namespace greenroom::git {
+
+static constexpr std::string_view origin_host = "git://greenroom/";
+
+namespace {
+
+// What stands before the path: "https://host"; empty for a path.
+std::string_view before_path(std::string_view url) {
+  auto scheme = url.find("://");
+  if (scheme == url.npos)
+    return {};
+  return url.substr(0, std::min(url.find('/', scheme + 3), url.size()));
+}
+
+} // namespace
+
+std::string origin_url(std::string_view upstream) {
+  auto path = upstream.substr(before_path(upstream).size());
+  path = path.substr(0, path.find_last_not_of('/') + 1);
+  if (upstream.starts_with('/') || upstream.starts_with("file://"))
+    path = path.substr(std::min(path.rfind('/'), path.size()));
+  path = path.substr(std::min(path.find_first_not_of('/'), path.size()));
+  return std::string{origin_host} + std::string{path};
+}
+
+std::optional<std::string> resolve_relative(std::string_view url,
+                                            std::string_view relative) {
+  if (!relative.starts_with("./") && !relative.starts_with("../"))
+    return std::nullopt;
+  auto least = before_path(url).size();
+  url = url.substr(0, url.find_last_not_of('/') + 1);
+  for (;;) {
+    if (relative.starts_with("./")) {
+      relative.remove_prefix(2);
+    } else if (relative.starts_with("../")) {
+      relative.remove_prefix(3);
+      auto slash = url.rfind('/');
+      if (slash == url.npos || slash < least)
+        return std::nullopt;
+      url = url.substr(0, slash);
+    } else {
+      return std::string{url} + '/' + std::string{relative};
+    }
+  }
+}
+
+std::string quoted_setting(const std::string& value) {
+  std::string result = "\"";
+  for (auto c : value) {
+    if (c == '"' || c == '\\')
+      result += '\\';
+    result += c;
+  }
+  return result + '"';
+}
+
+} // namespace greenroom::git
+
+namespace greenroom {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// What the default branch's .gitmodules has as URLs.
+std::vector<std::string> submodule_urls(const git::mirror& mirror,
+                                        const std::string& branch) {
+  git::server_git call{mirror.path(),
+                       {"config", "-z",
+                        "--blob=refs/upstream/heads/" + branch + ":.gitmodules",
+                        "--get-regexp", R"(^submodule\..*\.url$)"}};
+  auto listed = git::run(call);
+  std::vector<std::string> result;
+  if (!listed.ok())
+    return result; // there is none
+  for (const auto& one : git::split(listed.out, '\0'))
+    if (auto end = one.find('\n'); end != one.npos)
+      result.push_back(one.substr(end + 1));
+  return result;
+}
+
+// A name for a submodule's mirror.
+std::string name_of(const std::string& url) {
+  git_oid id;
+  git::check(git_odb_hash(&id, url.data(), url.size(), GIT_OBJECT_BLOB),
+             "cannot name a submodule");
+  return git::to_hex(id);
+}
+
+std::string trimmed(std::string_view path) {
+  while (path.starts_with('/'))
+    path.remove_prefix(1);
+  while (path.ends_with('/'))
+    path.remove_suffix(1);
+  return std::string{path};
+}
+
+std::string path_in(std::string_view origin) {
+  return trimmed(origin.substr(git::origin_host.size()));
+}
+
+} // namespace
+
+std::string origin_proxy(const git::session_tools& tools,
+                         const fs::path& directory) {
+  std::string program = sandbox::git_connect_inside;
+  if (tools.host->config.mode == sandbox_mode::none) {
+    auto link = directory / "git-connect";
+    std::error_code there;
+    fs::create_symlink(tools.program, link, there);
+    program = link.string();
+  }
+  return program + " for greenroom";
+}
+
+bool git_service::is_upstream(const project_record& project,
+                              const std::string& path) {
+  return trimmed(path) == path_in(git::origin_url(project.repo));
+}
+
+fs::path git_service::origin(const project_record& project,
+                             const std::string& path) {
+  if (!is_upstream(project, path))
+    return submodule(project, path);
+  auto mirror = fetched(project, false);
+  return git::refresh_view(mirror, default_of(project, mirror));
+}
+
+// The node's own right to read goes no further than what the default branch,
+// which is protected, names: a session could name anything.
+fs::path git_service::submodule(const project_record& project,
+                                const std::string& path) {
+  auto mirror = fetched(project, false);
+  auto branch = default_of(project, mirror);
+  auto shown = git::origin_url(project.repo);
+  for (const auto& url : submodule_urls(mirror, branch)) {
+    auto seen = git::resolve_relative(shown, url);
+    auto real = git::resolve_relative(project.repo, url);
+    if (!seen || !real || path_in(*seen) != trimmed(path))
+      continue;
+    project_record module;
+    module.id = project.id + ".modules/" + name_of(*real);
+    module.repo = *real;
+    fs::create_directories((data_dir_ / "repos" / module.id).parent_path());
+    auto of_module = fetched(module, false);
+    return git::refresh_view(of_module, of_module.default_branch());
+  }
+  throw refused(errc::not_found,
+                "there is no repository \"" + path
+                  + "\"; origin serves the upstream, and submodules that "
+                    "branch \""
+                  + branch + "\" has by a relative URL");
+}
+
+void git_service::push(const transfer_grant& who, const std::string& old,
+                       const std::string& commit, int pack_fd,
+                       std::uint64_t max_size) {
+  auto mirror = open(who.project);
+  const auto& branch = who.session.branch;
+  mirror.import_pack(pack_fd, {commit}, max_size);
+  if (is_protected(who.project, branch, default_of(who.project, mirror)))
+    throw refused(errc::conflict,
+                  "it is protected now, and moves by reviewed merges only");
+  auto expected = old.empty() ? std::nullopt : std::optional{old};
+  if (mirror.push(branch, commit, expected) == git::push_outcome::moved)
+    throw refused(errc::conflict, "it has moved in the upstream; fetch and "
+                                  "merge it, then push again");
+}
+
+} // namespace greenroom

@@ -1,0 +1,151 @@
+#include "runtime/git/session/origin_sockets.hpp"
+
+#include "runtime/base/files.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <system_error>
+
+namespace greenroom {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* directory = "origin";
+constexpr int backlog = 16;
+
+// Where there is no descriptor to accept with.
+constexpr std::chrono::milliseconds rest{100};
+
+[[noreturn]] void fail(const std::string& what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+// By a short path, since that of a socket may only have 107 bytes.
+unique_fd listen_in(const fs::path& where) {
+  ensure_dir(where);
+  unique_fd home{::open(where.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  unique_fd made{
+    ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!home || !made)
+    fail("cannot open the origin of a session");
+  ::unlinkat(home.get(), "socket", 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  auto path = "/proc/self/fd/" + std::to_string(home.get()) + "/socket";
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  if (::bind(made.get(), reinterpret_cast<sockaddr*>(&address), sizeof address)
+        != 0
+      || ::fchmodat(home.get(), "socket", 0600, 0) != 0
+      || ::listen(made.get(), backlog) != 0)
+    fail("cannot open the origin of a session");
+  return made;
+}
+
+void add(int events, int fd) {
+  epoll_event wanted{};
+  wanted.events = EPOLLIN;
+  wanted.data.fd = fd;
+  if (::epoll_ctl(events, EPOLL_CTL_ADD, fd, &wanted) != 0)
+    fail("cannot wait for a session's git");
+}
+
+} // namespace
+
+origin_sockets::origin_sockets(fs::path sessions)
+  : sessions_(std::move(sessions)), events_(::epoll_create1(EPOLL_CLOEXEC)),
+    wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (!events_ || !wake_)
+    fail("cannot wait for sessions' git");
+  add(events_.get(), wake_.get());
+}
+
+origin_sockets::~origin_sockets() {
+  stop();
+}
+
+void origin_sockets::open(const std::string& session_id) {
+  std::lock_guard guard{mutex_};
+  auto& mine = listeners_[session_id];
+  if (mine)
+    return;
+  mine = listen_in(sessions_ / session_id / directory);
+  ids_[mine.get()] = session_id;
+  add(events_.get(), mine.get());
+}
+
+void origin_sockets::close(const std::string& session_id) {
+  std::lock_guard guard{mutex_};
+  auto found = listeners_.find(session_id);
+  if (found == listeners_.end())
+    return;
+  ids_.erase(found->second.get());
+  listeners_.erase(found); // epoll forgets what is closed
+}
+
+void origin_sockets::serve(visitor visit) {
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator{sessions_, none})
+    if (fs::is_directory(entry.path() / directory, none))
+      try {
+        open(entry.path().filename().string());
+      } catch (const std::exception& e) {
+        spdlog::warn("session {}: {}", entry.path().filename().string(),
+                     e.what());
+      }
+  thread_ = std::thread{[this, visit = std::move(visit)] { run(visit); }};
+}
+
+void origin_sockets::stop() {
+  if (!thread_.joinable())
+    return;
+  std::uint64_t one = 1;
+  [[maybe_unused]] auto sent = ::write(wake_.get(), &one, sizeof one);
+  thread_.join();
+}
+
+void origin_sockets::run(const visitor& visit) {
+  for (;;) {
+    epoll_event ready{};
+    auto count = ::epoll_wait(events_.get(), &ready, 1, -1);
+    if (count < 0 && errno != EINTR)
+      return;
+    if (count <= 0)
+      continue;
+    if (ready.data.fd == wake_.get())
+      return;
+    accept_from(ready.data.fd, visit);
+  }
+}
+
+void origin_sockets::accept_from(int listener, const visitor& visit) {
+  std::string id;
+  unique_fd socket;
+  {
+    std::lock_guard guard{mutex_};
+    auto found = ids_.find(listener);
+    if (found == ids_.end())
+      return;
+    id = found->second;
+    socket.reset(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  }
+  if (socket)
+    visit(id, std::move(socket));
+  else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+    std::this_thread::sleep_for(rest);
+}
+
+} // namespace greenroom

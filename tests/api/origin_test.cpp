@@ -1,0 +1,256 @@
+// Git inside of a session, as in any clone of the upstream.
+#include "tests/api/demo.hpp"
+
+#include <fstream>
+
+using namespace greenroom::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+node_options with_project(json project, bool sandboxed = true) {
+  node_options result;
+  result.sandboxed = sandboxed;
+  result.project = std::move(project);
+  return result;
+}
+
+/// Somebody else's clone of the upstream.
+class other_clone {
+public:
+  explicit other_clone(const node_process& node) {
+    run_git(home_.path(), {"clone", "-q", node.upstream().string(), "mine"});
+  }
+
+  /// A commit that is pushed.
+  std::string push(const std::string& branch, const std::string& name,
+                   const std::string& text) {
+    auto mine = home_.path() / "mine";
+    run_git(mine, {"checkout", "-q", branch});
+    fs::create_directories((mine / name).parent_path());
+    std::ofstream{mine / name} << text;
+    run_git(mine, {"add", "-A"});
+    run_git(mine, {"commit", "-qm", "Write " + name});
+    run_git(mine, {"push", "-q", "origin", branch});
+    return run_git(mine, {"rev-parse", "HEAD"});
+  }
+
+  fs::path path() const {
+    return home_.path() / "mine";
+  }
+
+private:
+  temp_dir home_;
+};
+
+std::string output(const json& exec) {
+  INFO(exec.dump());
+  REQUIRE(exec["exit_code"] == 0);
+  auto text = exec["stdout"].get<std::string>();
+  if (text.ends_with('\n'))
+    text.pop_back();
+  return text;
+}
+
+} // namespace
+
+TEST_CASE("origin is the upstream as it is now") {
+  node_process node{with_project(json::object(), GENERATE(true, false))};
+  session_user session{node, json{{"new_branch", "work"}}};
+  other_clone other{node};
+  auto tip = other.push("main", "theirs.txt", "theirs\n");
+  output(session.run("git fetch -q origin main"));
+  CHECK(output(session.run("git rev-parse FETCH_HEAD origin/main"))
+        == tip + '\n' + tip);
+  CHECK(output(session.run("git rev-parse --abbrev-ref origin/HEAD"))
+        == "origin/main");
+  output(session.run("echo mine >mine.txt; git add .; git commit -qm Mine"));
+  output(session.run("git pull -q --rebase origin main"));
+  CHECK(output(session.run("git rev-parse HEAD~")) == tip);
+  output(session.run("git checkout -q topic"));
+  CHECK(output(session.run("git rev-parse --abbrev-ref topic@{upstream}"))
+        == "origin/topic");
+  auto shown = output(session.run("git remote -v; cat .git/config"));
+  CHECK(shown.find(node.upstream().parent_path().string() + "/demo")
+        == std::string::npos);
+  CHECK_THAT(shown, Catch::Contains("git://greenroom/demo.git"));
+
+  // Also once the server has come back.
+  auto next = other.push("main", "more.txt", "more\n");
+  node.kill9();
+  node.start();
+  output(session.run("git fetch -q --prune --tags"));
+  CHECK(output(session.run("git rev-parse origin/main")) == next);
+  CHECK(output(session.run("git ls-remote origin v1 | cut -f 2"))
+        == "refs/tags/v1");
+  output(session.run("git clone -q --depth 1 \"$(git remote get-url origin)\" "
+                     "/tmp/deep && git -C /tmp/deep log -1"));
+}
+
+TEST_CASE("a push from inside moves the session's branch upstream") {
+  node_process node{with_project(json::object(), GENERATE(true, false))};
+  session_user session{node, json{{"new_branch", "work"}}};
+  output(session.run("echo 1 >1.txt; git add .; git commit -qm One"));
+  output(session.run("git push -q"));
+  auto head = output(session.run("git rev-parse HEAD"));
+  CHECK(node.git({"rev-parse", "work"}) == head);
+  CHECK(output(session.run("git rev-parse @{upstream}")) == head);
+  output(session.run("echo 2 >2.txt; git add .; git commit -qm Two; "
+                     "git push -q origin HEAD"));
+  head = output(session.run("git rev-parse HEAD"));
+  CHECK(node.git({"rev-parse", "work"}) == head);
+
+  // A history that is rewritten, as the branch is the session's.
+  output(session.run("git commit -q --amend -m Better; git push -qf"));
+  head = output(session.run("git rev-parse HEAD"));
+  CHECK(node.git({"rev-parse", "work"}) == head);
+
+  for (auto other : {"HEAD:main", "HEAD:refs/heads/new", "HEAD:refs/tags/t",
+                     ":topic", "HEAD:refs/greenroom/x"}) {
+    auto refused = session.run(std::string{"git push origin "} + other);
+    INFO(other << refused.dump());
+    CHECK(refused["exit_code"] != 0);
+  }
+  CHECK_THAT(session.run("git push origin HEAD:main")["stderr"],
+             Catch::Contains("only the branch \"work\" of this session can be "
+                             "pushed"));
+  CHECK(node.git({"for-each-ref", "--format=%(refname)"})
+        == "refs/heads/main\nrefs/heads/topic\nrefs/heads/work\nrefs/tags/v1");
+
+  auto answer = expect(200, session.checkin({{"skip_review", true}})).data();
+  CHECK(answer["commit"] == head);
+}
+
+TEST_CASE("a push that the upstream does not want says why") {
+  node_process node;
+  auto hook = node.upstream() / "hooks/pre-receive";
+  fs::create_directories(hook.parent_path());
+  std::ofstream{hook} << "#!/bin/sh\necho 'Policy 7: sign your work'\nexit 1\n";
+  fs::permissions(hook, fs::perms{0755});
+  session_user session{node, json{{"branch", "topic"}}};
+  auto before = node.git({"rev-parse", "topic"});
+  auto refused = session.run("echo 1 >1.txt; git add .; git commit -qm One; "
+                             "git push");
+  CHECK(refused["exit_code"] != 0);
+  CHECK_THAT(refused["stderr"], Catch::Contains("Policy 7: sign your work"));
+  CHECK(node.git({"rev-parse", "topic"}) == before);
+  fs::remove(hook);
+
+  other_clone other{node};
+  auto theirs = other.push("topic", "theirs.txt", "theirs\n");
+  refused = session.run("git push 2>&1");
+  CHECK(refused["exit_code"] != 0);
+  CHECK_THAT(refused["stdout"], Catch::Contains("fetch first"));
+  refused = session.run("git push --force-with-lease 2>&1");
+  CHECK(refused["exit_code"] != 0);
+  CHECK(node.git({"rev-parse", "topic"}) == theirs);
+  output(session.run("git pull -q --rebase && git push -q"));
+  CHECK(node.git({"rev-parse", "topic~"}) == theirs);
+}
+
+TEST_CASE("submodules by relative URL are those beside the upstream") {
+  node_process node{with_project(json::object(), GENERATE(true, false))};
+  auto home = node.upstream().parent_path();
+  run_git(home, {"clone", "-q", "--bare", "demo.git", "lib.git"});
+  run_git(home, {"clone", "-q", "--bare", "demo.git", "secret.git"});
+  other_clone other{node};
+  run_git(other.path(), {"-c", "protocol.file.allow=always", "submodule", "add",
+                         "-q", "../lib.git", "vendor/lib"});
+  other.push("main", "with.txt", "a submodule\n");
+  session_user session{node, json{{"new_branch", "work"}}};
+  output(session.run("git submodule update -q --init"));
+  CHECK(output(session.run("cat vendor/lib/README.md")) == "# Demo");
+  CHECK(output(session.run("git config submodule.vendor/lib.url"))
+        == "git://greenroom/lib.git");
+  output(session.run("git -C vendor/lib fetch -q"));
+  auto other_one = session.run("git ls-remote git://greenroom/secret.git");
+  CHECK(other_one["exit_code"] != 0);
+  CHECK_THAT(other_one["stderr"], Catch::Contains("there is no repository"));
+  auto pushed =
+    session.run("cd vendor/lib && git push origin HEAD:refs/heads/work 2>&1");
+  CHECK(pushed["exit_code"] != 0);
+}
+
+TEST_CASE("commits of a session are its key's author's") {
+  node_process node;
+  auto key =
+    expect(201,
+           node.admin().post("/keys", {{"name", "ada"},
+                                       {"scopes", {"sessions:execute"}},
+                                       {"author", "Ada B. <ada@example.org>"}}))
+      .data()["key"]
+      .get<std::string>();
+  auto made =
+    expect(201, node.with_key(key).post(sessions, {{"new_branch", "work"}}))
+      .data();
+  session_user session{node, made["id"].get<std::string>()};
+  CHECK(output(session.run("git commit -q --allow-empty -m One; git log -1 "
+                           "--format='%an <%ae>, %cn <%ce>'"))
+        == "Ada B. <ada@example.org>, Ada B. <ada@example.org>");
+}
+
+TEST_CASE("the default branch is the one of the upstream's HEAD") {
+  node_process node{with_project(
+    {{"default_branch", nullptr}, {"protected_branches", nullptr}})};
+  node.git({"branch", "-m", "main", "master"});
+  auto refused = node.admin().post(sessions, {{"branch", "master"}});
+  expect_refusal(refused, 400, "BAD_REQUEST",
+                 "cannot checkout protected branch");
+  expect_refusal(node.admin().post(sessions, {{"new_branch", "master"}}), 400,
+                 "BAD_REQUEST", "cannot checkout protected branch");
+  session_user session{node, json{{"new_branch", "work"}}};
+  CHECK(output(session.run("git rev-parse --abbrev-ref origin/HEAD"))
+        == "origin/master");
+  output(session.run("echo 1 >1.txt"));
+  auto answer =
+    expect(200, session.checkin({{"skip_review", true}, {"auto_merge", true}}))
+      .data();
+  CHECK(answer["merge"]["status"] == "merged");
+  CHECK(node.git({"rev-parse", "master"}) == answer["commit"]);
+  CHECK(node.git({"for-each-ref", "--format=%(refname)", "refs/heads"})
+        == "refs/heads/master\nrefs/heads/topic\nrefs/heads/work");
+}
+
+TEST_CASE("nothing that a session has set runs outside because of origin") {
+  node_process node;
+  auto canary = node.data_dir() / "canary";
+  session_user session{node, json{{"new_branch", "work"}}};
+  output(session.run("evil='touch " + canary.string() + "'\n" + R"(
+for file in .git/config ~/.gitconfig; do
+  for key in uploadpack.packObjectsHook core.fsmonitor core.sshCommand \
+      core.alternateRefsCommand credential.helper receive.procReceiveRefs \
+      filter.x.clean filter.x.smudge uploadpack.hideRefs; do
+    git config -f $file $key "$evil"
+  done
+done
+for hook in pre-receive update post-receive reference-transaction proc-receive \
+    push-to-checkout post-update; do
+  printf '#!/bin/sh\n%s\n' "$evil" >.git/hooks/$hook; chmod +x .git/hooks/$hook
+done
+echo 1 >1.txt; git -c core.fsmonitor= add .; git commit -qm One; true)"));
+  session.run("git -c core.fsmonitor= fetch origin; git push -q origin HEAD");
+  CHECK_FALSE(fs::exists(canary));
+  auto head = output(session.run("git rev-parse HEAD"));
+  CHECK(node.git({"rev-parse", "work"}) == head);
+}
+
+TEST_CASE("what a session pushes to origin is checked") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto pushed = session.run(R"(
+blob=$(echo x | git hash-object -w --stdin)
+{ printf '100644 ..\0'; perl -e 'print pack("H*", $ARGV[0])' $blob; } >/tmp/t
+tree=$(git hash-object -t tree -w --literally /tmp/t)
+commit=$(git commit-tree -m Bad $tree -p HEAD)
+git push origin $commit:refs/heads/work 2>&1)");
+  INFO(pushed.dump());
+  CHECK(pushed["exit_code"] != 0);
+  CHECK(node.git({"for-each-ref", "refs/heads/work"}).empty());
+  // Whatever is said there, it serves on, and shows no other session.
+  output(session.run(
+    "printf garbage | /run/greenroom/git-connect x 1 >/dev/null || true\n"
+    "printf '0032git-upload-pack /../other.git\\0host=greenroom\\0\\0' | "
+    "/run/greenroom/git-connect x 1 | grep -q 'there is no repository'\n"
+    "test \"$(ls /run/greenroom/origin)\" = socket\n"
+    "git ls-remote -q origin >/dev/null"));
+}
