@@ -134,10 +134,8 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
 asio::awaitable<void> client_connection::look_for_list(transfer_plan& plan) {
   std::vector<std::string> prefixes;
   if (!plan.route.advertise) {
-    auto piece = co_await plan.body->next();
-    plan.begun = piece;
-    while (asks_for_list(plan.begun) && !is_whole(plan.begun)) {
-      piece = co_await plan.body->next();
+    while (may_be_part_of_list(plan.begun)) {
+      auto piece = co_await plan.body->next();
       if (piece.empty())
         co_return;
       plan.begun += piece;

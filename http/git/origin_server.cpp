@@ -179,6 +179,7 @@ struct origin_server::talk_slot {
   origin_server& of;
   int socket;
 
+  talk_slot(origin_server& all, int mine) : of(all), socket(mine) {}
   talk_slot(const talk_slot&) = delete;
   talk_slot& operator=(const talk_slot&) = delete;
   ~talk_slot() {

@@ -104,15 +104,18 @@ bool asks_for_list(std::string_view request) {
   return result;
 }
 
-bool is_whole(std::string_view request) {
-  auto result = false;
+bool may_be_part_of_list(std::string_view request) {
+  auto first = true;
+  auto may_be = true;
   std::size_t at = 0;
   each_packet(request, [&](const packet& one) {
-    result = is_flush(one, request.substr(at));
+    may_be =
+      !is_flush(one, request.substr(at)) && (!first || asks_for_list(request));
+    first = false;
     at += one.size;
-    return !result;
+    return may_be;
   });
-  return result;
+  return may_be && request.size() < max_packet;
 }
 
 std::vector<std::string> prefixes_of(std::string_view request) {

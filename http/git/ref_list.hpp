@@ -37,8 +37,8 @@ private:
 /// True for a request of protocol 2 for a list of references.
 bool asks_for_list(std::string_view request);
 
-/// True where the request's end is there.
-bool is_whole(std::string_view request);
+/// True while that cannot be known yet, or its end has not come.
+bool may_be_part_of_list(std::string_view request);
 
 /// What it wants of the list; empty: all.
 std::vector<std::string> prefixes_of(std::string_view request);

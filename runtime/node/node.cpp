@@ -341,12 +341,11 @@ std::vector<std::string> node::parts::warnings() const {
 void node::parts::start_http() {
   server = std::make_unique<http::server>(
     http::options_from(settings),
-    http::server_parts{*system, *keys, directory, registry, context->store,
-                       [this] { return reasons_not_ready(); },
-                       [this] { return warnings(); }, spdlog::default_logger(),
-                       host,
-                       [this](std::uint16_t port) { preview_port = port; }, git,
-                       context->git});
+    http::server_parts{
+      *system, *keys, directory, registry, context->store,
+      [this] { return reasons_not_ready(); }, [this] { return warnings(); },
+      spdlog::default_logger(), host,
+      [this](std::uint16_t port) { preview_port = port; }, git, context->git});
   try {
     server->start();
   } catch (const std::runtime_error& e) {

@@ -23,8 +23,8 @@ function jgitPath() {
 }
 
 const clients = {
-  dulwich: () => ['python3', program('dulwich_client.py')],
-  libgit2: () => ['python3', program('pygit2_client.py')],
+  dulwich: () => ['/usr/bin/python3', program('dulwich_client.py')],
+  libgit2: () => ['/usr/bin/python3', program('pygit2_client.py')],
   'isomorphic-git': () => [process.execPath, program('isomorphic_client.js')],
   JGit: () => ['java', '-cp', jgitPath(), program('JGitClient.java')],
 };
@@ -47,8 +47,9 @@ for (const [name, command] of Object.entries(clients)) {
       await node.call('POST', `${session}/clone-token`, {});
     const client = async (...args) => {
       const [file, ...before] = command();
-      return (await run(file, [...before, ...args], { timeout: 60_000 })).stdout
-        .trim().split('\n');
+      const answer = await run(file, [...before, ...args],
+        { timeout: 60_000, env: { ...process.env, SESSION_URL: url } });
+      return answer.stdout.trim().split('\n');
     };
     const exec = (text) => node.call('POST', `${session}/exec`,
       { command: text, wait: '20s' });

@@ -309,7 +309,7 @@ git_answer git_service::run(const diff_commits& request) {
 
 upstream_refs git_service::run(const list_upstream& request) {
   try {
-    return {fetched(request.project, false).upstream_refs()};
+    return {fetched(request.project, true).upstream_refs()};
   } catch (const refused&) {
     return {open(request.project).upstream_refs()}; // as it was last seen
   }

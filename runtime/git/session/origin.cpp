@@ -132,7 +132,7 @@ fs::path git_service::origin(const project_record& project,
                              const std::string& path) {
   if (!is_upstream(project, path))
     return submodule(project, path);
-  auto mirror = fetched(project, false);
+  auto mirror = fetched(project, true);
   return git::refresh_view(mirror, default_of(project, mirror));
 }
 

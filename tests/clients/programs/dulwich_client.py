@@ -9,8 +9,8 @@ from dulwich.repo import Repo
 AUTHOR = b"Ada <ada@example.org>"
 
 
-def url_of(repo):
-    return repo.get_config().get((b"remote", b"origin"), b"url").decode()
+# Of the clone's URL it keeps no password.
+URL = os.environ["SESSION_URL"]
 
 
 def branch_of(repo):
@@ -28,13 +28,13 @@ def push(directory, name):
     repo.stage([name.encode()])
     repo.do_commit(b"Add a file", committer=AUTHOR, author=AUTHOR)
     branch = branch_of(repo)
-    porcelain.push(repo, url_of(repo), branch, outstream=io.BytesIO(),
+    porcelain.push(repo, URL, branch, outstream=io.BytesIO(),
                    errstream=io.BytesIO())
 
 
 def fetch(directory):
     repo = Repo(directory)
-    found = porcelain.fetch(repo, url_of(repo), errstream=io.BytesIO())
+    found = porcelain.fetch(repo, URL, errstream=io.BytesIO())
     print(found.refs[b"refs/heads/" + branch_of(repo)].decode())
     print(found.refs[b"refs/heads/main"].decode())
 

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 
 import git from 'isomorphic-git';
-import http from 'isomorphic-git/http/node/index.cjs';
+import http from 'isomorphic-git/http/node';
 
 const author = { name: 'Ada', email: 'ada@example.org' };
 

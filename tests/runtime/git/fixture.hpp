@@ -9,7 +9,6 @@
 #include "runtime/git/inside/saving.hpp"
 #include "runtime/git/session/checkin.hpp"
 #include "runtime/git/session/checkout.hpp"
-#include "runtime/git/session/origin.hpp"
 #include "runtime/sandbox/assets.hpp"
 #include "runtime/sandbox/host_capabilities.hpp"
 #include "tests/support/build_paths.hpp"
@@ -245,7 +244,7 @@ public:
     spec.branch = branch;
     spec.commit = commit;
     spec.upstream_refs = mirror.upstream_refs();
-    spec.origin = {git::origin_url(upstream.string()), {}, "main"};
+    spec.origin = {upstream.string(), {}, "main"};
     if (tools.host->config.mode != sandbox_mode::none)
       spec.seen_owner = sandbox::user_id;
     git::make_checkout(spec);

@@ -116,6 +116,7 @@ TEST_CASE("what version 1 had written is read by later ones") {
                            "ALTER TABLE sessions DROP COLUMN review_id",
                            "ALTER TABLE sessions DROP COLUMN rescue_refs",
                            "ALTER TABLE sessions DROP COLUMN rescue_note",
+                           "ALTER TABLE sessions DROP COLUMN author",
                            "ALTER TABLE keys DROP COLUMN author",
                            "ALTER TABLE projects DROP COLUMN created_at",
                            "DELETE FROM schema_version WHERE version > 1"})

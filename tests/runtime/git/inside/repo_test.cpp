@@ -72,8 +72,7 @@ TEST_CASE("a checkout has the branch, its files and its upstream") {
   CHECK((fs::status(top / "bin/tool").permissions() & fs::perms::owner_exec)
         != fs::perms::none);
   CHECK(fs::read_symlink(top / "outward") == "/etc/passwd");
-  CHECK(run_git(top, {"remote", "get-url", "origin"})
-        == "git://greenroom/upstream.git");
+  CHECK(run_git(top, {"remote", "get-url", "origin"}) == w.upstream.string());
   CHECK(run_git(top, {"rev-parse", "--abbrev-ref", "origin/HEAD"})
         == "origin/main");
   CHECK(run_git(top, {"rev-parse", "origin/main"})
