@@ -75,7 +75,7 @@ public:
     // "<mode> <type> <id>\t<path>"
     for (const auto& entry : parts(listed.out, '\0')) {
       auto tab = entry.find('\t');
-      if (!entry.starts_with("100") || tab == entry.npos || tab < 53)
+      if (!entry.starts_with("100") || tab != 52)
         continue;
       fs::path path = entry.substr(tab + 1);
       if (path.filename() == name && ++count <= max_attributes)
