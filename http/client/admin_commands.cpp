@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -37,7 +39,8 @@ std::string ask_key() {
   auto typed = ::tcgetattr(STDIN_FILENO, &before) == 0;
   if (typed) {
     auto silent = before;
-    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    // Without signals too: they would leave it silent.
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO | ISIG);
     ::tcsetattr(STDIN_FILENO, TCSANOW, &silent);
     std::cerr << "Key: " << std::flush;
   }
@@ -47,6 +50,9 @@ std::string ask_key() {
     ::tcsetattr(STDIN_FILENO, TCSANOW, &before);
     std::cerr << '\n';
   }
+  if (key.find('\x03') != std::string::npos)
+    throw command_failed(130, "no key was given");
+  key.erase(key.find_last_not_of(" \t\r\n") + 1);
   return key;
 }
 
@@ -169,14 +175,37 @@ std::string read_data(const std::string& from) {
   return {std::istreambuf_iterator<char>{in}, {}};
 }
 
+// It may be a stream without end.
+asio::awaitable<void> print_as_it_comes(api_client& api, request what) {
+  constexpr std::chrono::hours longest_silence{24};
+  auto answer = co_await api.open(std::move(what));
+  auto ended_line = true;
+  while (true) {
+    auto bytes = co_await answer->read(longest_silence);
+    if (bytes.empty())
+      break;
+    print(bytes);
+    ended_line = bytes.ends_with('\n');
+  }
+  if (!ended_line && ::isatty(STDOUT_FILENO) == 1)
+    print("\n");
+}
+
 asio::awaitable<int> any_request(invocation& now, const api_options& options) {
   request what;
   what.method = options.method;
+  std::ranges::transform(what.method, what.method.begin(), [](unsigned char c) {
+    return static_cast<char>(std::toupper(c));
+  });
   what.target =
     options.path.starts_with('/') ? options.path : '/' + options.path;
   if (!options.data.empty()) {
     what.body = read_data(options.data);
     what.content_type = "application/json";
+  }
+  if (what.method == "GET" && what.body.empty()) {
+    co_await print_as_it_comes(now.api, std::move(what));
+    co_return exit_code::done;
   }
   auto answer = co_await now.api.send(std::move(what));
   print(answer.body);

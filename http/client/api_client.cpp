@@ -31,6 +31,22 @@ constexpr milliseconds look_period{250};
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{2'000};
 
+// How long to wait before the same request may do: the server says so, or what
+// stands before it is without one.
+std::optional<milliseconds> retry_after(const reply& answer) {
+  if (answer.status == 502)
+    return first_pause;
+  if (answer.status != 409 && answer.status != 429 && answer.status != 503)
+    return std::nullopt;
+  auto all = json::parse(answer.body, nullptr, false);
+  if (!all.is_object())
+    return answer.status == 503 ? std::optional{longest_pause} : std::nullopt;
+  const json::json_pointer details{"/error/details"};
+  if (!all.contains(details) || !all[details].value("retryable", false))
+    return std::nullopt;
+  return milliseconds{all[details].value("retry_after_ms", 1'000)};
+}
+
 } // namespace
 
 void throw_refusal(int status, const std::string& body) {
@@ -187,6 +203,9 @@ asio::awaitable<reply> api_client::send_once(const request& what, bool fresh,
 asio::awaitable<reply> api_client::send(request what) {
   if (what.method == "POST")
     what.headers.add("Idempotency-Key", make_id());
+  // Once it may have arrived, only what does no harm twice goes again.
+  const auto repeatable =
+    what.method == "POST" || what.method == "GET" || what.method == "HEAD";
   const auto until = clock::now() + patience_;
   auto pause = first_pause;
   asio::steady_timer timer{io_};
@@ -195,11 +214,14 @@ asio::awaitable<reply> api_client::send(request what) {
     std::string problem;
     try {
       auto answer = co_await send_once(what, fresh, connected);
-      co_return answer;
+      auto wait = repeatable ? retry_after(answer) : std::nullopt;
+      if (!wait || clock::now() + *wait >= until)
+        co_return answer;
+      pause = std::max(pause, *wait);
     } catch (const wire::lost& e) {
       problem = server_.at.url() + " gave no answer: " + e.what();
       // One that was kept may have been hung up on: a new one is no retry.
-      if (!fresh && what.method != "DELETE")
+      if (!fresh && repeatable)
         continue;
     } catch (const wire::bad_message& e) {
       throw unreachable_server(server_.at.url()
@@ -209,7 +231,8 @@ asio::awaitable<reply> api_client::send(request what) {
         throw;
       problem = e.what();
     }
-    if (clock::now() >= until || (connected && what.method == "DELETE"))
+    if (!problem.empty()
+        && (clock::now() >= until || (connected && !repeatable)))
       throw unreachable_server(problem);
     timer.expires_after(pause);
     co_await timer.async_wait(asio::use_awaitable);

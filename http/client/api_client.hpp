@@ -1,10 +1,10 @@
 // Asks the server, and waits for a server that is away for a moment.
 //
-// A request whose connection broke is sent again: reads are harmless twice, and
-// each change has an Idempotency-Key, by which the server does it once. What
-// cannot be repeated by that (DELETE) is only sent again where no connection
-// came about. A server that has answered once is waited for; one that never did
-// is reported at once.
+// A request whose connection broke, or that the server says to try again, is
+// sent again: reads are harmless twice, and each POST has an Idempotency-Key,
+// by which the server does it once. What cannot be repeated by that (DELETE,
+// PUT, PATCH) is only sent again where no connection came about. A server that
+// has answered once is waited for; one that never did is reported at once.
 //
 // Owned by the command that runs; for its event loop's thread.
 #pragma once

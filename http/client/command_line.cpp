@@ -20,6 +20,9 @@ namespace greenroom::http::client {
 
 namespace {
 
+/// What --json stands for where it names no fields.
+constexpr std::string_view all_fields = "*";
+
 void add_common_options(CLI::App& root, common_options& to) {
   constexpr auto* group = "Options of the client's commands";
   root
@@ -52,7 +55,8 @@ void add_common_options(CLI::App& root, common_options& to) {
       "--json",
       [&to](const std::string& fields) {
         to.as_json = true;
-        for (std::size_t at = 0; at < fields.size();) {
+        for (std::size_t at = fields == all_fields ? fields.size() : 0;
+             at < fields.size();) {
           auto end = std::min(fields.find(',', at), fields.size());
           if (end > at)
             to.json_fields.push_back(fields.substr(at, end - at));
@@ -60,7 +64,6 @@ void add_common_options(CLI::App& root, common_options& to) {
         }
       },
       "Results as JSON; with FIELDS only those: --json=id,status")
-    ->expected(0, 1)
     ->type_name("FIELDS")
     ->group(group);
   root.add_flag("-q,--quiet", to.quiet, "Only ids")->group(group);
@@ -170,12 +173,22 @@ bool command_line::chosen() const noexcept {
   return state_->set.chosen || state_->set.chosen_local;
 }
 
+void command_line::prepare(std::vector<std::string>& words) {
+  for (auto& word : words)
+    if (word == "--json")
+      word += '=' + std::string{all_fields};
+}
+
 int command_line::run(std::vector<std::string> words) {
   ::signal(SIGPIPE, SIG_IGN);
   state_->options.words = std::move(words);
   std::exception_ptr failure;
   int code = exit_code::done;
   try {
+    if (!state_->options.words.empty() && !state_->set.takes_words)
+      throw usage_error("only exec and run take a command after --; \""
+                        + state_->options.words.front()
+                        + "\" belongs before it");
     if (state_->set.chosen_local)
       return state_->set.chosen_local();
     asio::io_context io{1};

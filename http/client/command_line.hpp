@@ -19,6 +19,10 @@ public:
   command_line& operator=(const command_line&) = delete;
   ~command_line();
 
+  /// Words as CLI11 reads them: by itself it would take the word after a bare
+  /// --json for its fields.
+  static void prepare(std::vector<std::string>& words);
+
   /// Whether one of them has been parsed.
   bool chosen() const noexcept;
 

@@ -59,6 +59,7 @@ struct command_set {
   common_options& options;
   action chosen;                     // none: no command of the client's
   std::function<int()> chosen_local; // one that asks no server
+  bool takes_words = false;          // what stands after "--" is for it
 
   /// A command of `parent`, which is the root or a command itself. `run` lives
   /// as long as the set.

@@ -47,6 +47,11 @@ public:
   }
   int exit_code() const noexcept;
 
+  /// The server is busy, or away behind a proxy: later it may do.
+  bool worth_retrying() const noexcept {
+    return status_ == 429 || status_ == 502 || status_ == 503 || status_ == 504;
+  }
+
 private:
   int status_;
   std::string code_;
@@ -55,6 +60,12 @@ private:
 
 /// Nothing that speaks HTTP answers there, or it stopped to.
 class unreachable_server : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The user has left a terminal whose command runs on.
+class left_terminal : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
 };

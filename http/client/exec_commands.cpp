@@ -8,11 +8,15 @@
 #include "http/wire/message.hpp"
 #include "messages/ids.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <CLI/CLI.hpp>
 
 #include <array>
+#include <csignal>
 #include <memory>
 #include <unistd.h>
 #include <utility>
@@ -80,6 +84,12 @@ void tell_end(const json& exec) {
   say("greenroom: " + status + (why.empty() ? "" : ": " + why));
 }
 
+int say_left(const session_ref& session, const std::string& exec_id) {
+  say("\r\ngreenroom: the command runs on; come back by `greenroom attach "
+      + session.id + ' ' + exec_id + '`');
+  return exit_code::done;
+}
+
 asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
                             exec_options options) {
   // Without a terminal of our own there is none to lend.
@@ -98,7 +108,14 @@ asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
   }
   json record;
   if (options.terminal) {
-    record = co_await attach(now.io, now.api, session, exec_id);
+    auto left = false;
+    try {
+      record = co_await attach(now.io, now.api, session, exec_id);
+    } catch (const left_terminal&) {
+      left = true;
+    }
+    if (left)
+      co_return say_left(session, exec_id);
   } else {
     follow_options how{options.input, true};
     record = co_await follow_exec(now.io, now.api, session, exec_id, how);
@@ -119,6 +136,7 @@ void add_exec(command_set& set) {
   auto* made =
     set.add(set.root, "exec", "Run a command in a session",
             [options](invocation& now) { return exec(now, *options); });
+  made->parse_complete_callback([&set] { set.takes_words = true; });
   made->add_option("session", options->session,
                    "Id, a prefix of it, or branch; else the one that this "
                    "directory stands for");
@@ -141,6 +159,25 @@ struct run_options {
   bool keep = false;
 };
 
+// What was told while there was no command yet to be told it.
+asio::awaitable<void> note_signal(asio::signal_set& signals, int& told) {
+  told = co_await signals.async_wait(asio::use_awaitable);
+}
+
+// Ends a session that was made for one command. That it cannot be ended changes
+// nothing of how the command went.
+asio::awaitable<void> discard(invocation& now, session_ref session) {
+  auto target = session.path() + "/discard";
+  json nothing = json::object();
+  try {
+    auto ended = co_await now.api.post(std::move(target), std::move(nothing));
+    for (auto& one : ended.value("rescue_refs", json::array()))
+      say("greenroom: what it changed is kept under " + one.value("ref", ""));
+  } catch (const std::exception& e) {
+    say("greenroom: session " + session.id + " is not ended: " + e.what());
+  }
+}
+
 asio::awaitable<int> run(invocation& now, const run_options& options) {
   auto body = exec_body(options.exec, now.options.words);
   auto project = co_await choose_project(now.api, now.options.project);
@@ -148,24 +185,23 @@ asio::awaitable<int> run(invocation& now, const run_options& options) {
   if (!options.from.empty())
     wanted["from_ref"] = options.from;
   auto target = "/projects/" + escaped(project) + "/sessions";
+  asio::signal_set signals{now.io, SIGINT, SIGTERM, SIGHUP};
+  int told = 0;
+  asio::co_spawn(now.io, note_signal(signals, told), asio::detached);
   auto made = co_await now.api.post(std::move(target), std::move(wanted));
   session_ref session{project, made.value("id", "")};
   std::exception_ptr failure;
-  int code = exit_code::failed;
+  auto code = 128 + told;
   try {
-    code = co_await run_in(now, session, std::move(body), options.exec);
+    if (told == 0)
+      code = co_await run_in(now, session, std::move(body), options.exec);
   } catch (...) {
     failure = std::current_exception();
   }
-  if (options.keep) {
+  if (options.keep)
     say("greenroom: the session is " + session.id);
-  } else {
-    auto discard = session.path() + "/discard";
-    json nothing = json::object();
-    auto ended = co_await now.api.post(std::move(discard), std::move(nothing));
-    for (auto& one : ended.value("rescue_refs", json::array()))
-      say("greenroom: what it changed is kept under " + one.value("ref", ""));
-  }
+  else
+    co_await discard(now, session);
   if (failure)
     std::rethrow_exception(failure);
   co_return code;
@@ -176,6 +212,7 @@ void add_run(command_set& set) {
   auto* made =
     set.add(set.root, "run", "Run a command in a new session, and end that",
             [options](invocation& now) { return run(now, *options); });
+  made->parse_complete_callback([&set] { set.takes_words = true; });
   add_exec_options(*made, options->exec);
   made->add_flag("-t,--tty", options->exec.terminal, "On a terminal: this one");
   made->add_option("--from", options->from,
@@ -198,7 +235,15 @@ asio::awaitable<int> shell(invocation& now, const std::string& word) {
 asio::awaitable<int> attach_to(invocation& now, const std::string& word,
                                const std::string& exec_id) {
   auto session = co_await now.session(word);
-  auto record = co_await attach(now.io, now.api, session, exec_id);
+  json record;
+  auto left = false;
+  try {
+    record = co_await attach(now.io, now.api, session, exec_id);
+  } catch (const left_terminal&) {
+    left = true;
+  }
+  if (left)
+    co_return say_left(session, exec_id);
   tell_end(record);
   co_return exit_code_of(record);
 }
@@ -259,10 +304,8 @@ asio::awaitable<int> logs(invocation& now, const logs_options& options) {
     tell_end(record);
     co_return exit_code::done;
   }
-  auto target = session.path() + "/execs/" + escaped(exec_id)
-                + "/output?stream=" + options.stream;
-  auto text = co_await now.api.text(std::move(target));
-  print(text);
+  co_await copy_output(now.io, now.api, session, exec_id, options.stream,
+                       options.follow);
   co_return exit_code::done;
 }
 
@@ -364,8 +407,9 @@ void add_exec_commands(command_set& set) {
   constexpr auto* what_session = "Id, a prefix of it, or branch";
   auto word = std::make_shared<std::string>();
   auto exec_id = std::make_shared<std::string>();
-  auto* made = set.add(set.root, "shell", "A shell in a session",
-                       [word](auto& now) { return shell(now, *word); });
+  auto* made =
+    set.add(set.root, "shell", "A shell in a session; Enter, ~ and . leave it",
+            [word](auto& now) { return shell(now, *word); });
   made->add_option("session", *word, what_session);
 
   word = std::make_shared<std::string>();

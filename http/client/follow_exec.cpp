@@ -17,19 +17,18 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
+#include <limits>
 #include <memory>
-#include <optional>
 #include <utility>
+#include <vector>
 
 namespace greenroom::http::client {
 
 namespace {
 
 using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
 /// How long nothing may come where something should.
@@ -43,6 +42,87 @@ constexpr milliseconds longest_pause{2'000};
 bool is_over(const json& exec) {
   auto status = exec.value("status", "");
   return status != "queued" && status != "running";
+}
+
+void show(const std::string& stream, std::string_view bytes) {
+  write_all(stream == "stderr" ? STDERR_FILENO : STDOUT_FILENO, bytes);
+}
+
+// Whether the exception at hand is of a network, or a server, that may be back.
+bool worth_retrying() {
+  try {
+    throw;
+  } catch (const wire::lost&) {
+    return true;
+  } catch (const wire::bad_message&) {
+    return true;
+  } catch (const unreachable_server&) {
+    return true;
+  } catch (const api_error& e) {
+    return e.worth_retrying();
+  } catch (...) {
+    return false;
+  }
+}
+
+/// Bytes `from` … `end` of a stream; `from` moves on as they are shown.
+struct output_part {
+  std::string stream;
+  std::uint64_t from = 0;
+  std::uint64_t end = 0;
+  bool follow = false;
+};
+
+asio::awaitable<void> copy_once(api_client& api, const std::string& exec_path,
+                                output_part& part) {
+  request what;
+  what.target = exec_path + "/output?stream=" + part.stream
+                + "&from=" + std::to_string(part.from)
+                + (part.follow ? "&follow=true" : "");
+  auto from = co_await api.open(std::move(what));
+  // One that follows may be silent for as long as the command is.
+  const auto limit = part.follow ? milliseconds{24h} : silence;
+  while (part.from < part.end) {
+    auto bytes = co_await from->read(limit);
+    if (bytes.empty())
+      co_return;
+    bytes = bytes.substr(0, part.end - part.from);
+    show(part.stream, bytes);
+    part.from += bytes.size();
+  }
+  from->close();
+}
+
+// Shows the part. A connection that breaks has shown what came by it.
+asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
+                                session_ref session, std::string exec_id,
+                                output_part& part) {
+  const auto path = session.path() + "/execs/" + escaped(exec_id);
+  asio::steady_timer timer{io};
+  auto pause = first_pause;
+  auto until = clock::now() + patience;
+  while (true) {
+    const auto before = part.from;
+    std::exception_ptr problem;
+    try {
+      co_await copy_once(api, path, part);
+      co_return;
+    } catch (...) {
+      if (!worth_retrying())
+        throw;
+      problem = std::current_exception();
+    }
+    if (part.from > before) {
+      pause = first_pause;
+      until = clock::now() + patience;
+      continue;
+    }
+    if (clock::now() > until)
+      std::rethrow_exception(problem);
+    timer.expires_after(pause);
+    co_await timer.async_wait(asio::use_awaitable);
+    pause = std::min(2 * pause, longest_pause);
+  }
 }
 
 class follower {
@@ -59,8 +139,9 @@ public:
       auto progress = false;
       try {
         progress = co_await read_stream();
-      } catch (const wire::lost&) {
-      } catch (const wire::bad_message&) {
+      } catch (...) {
+        if (!worth_retrying())
+          throw;
       }
       if (!record_.is_null())
         break;
@@ -115,82 +196,39 @@ private:
       co_return;
     auto part = output_.take(data);
     if (part.missing > 0) {
-      co_await fetch(part.stream, part.missing);
+      const auto end = output_.seen(part.stream) + part.missing;
+      co_await fetch(part.stream, end);
+      output_.fetched(part.stream, end - output_.seen(part.stream));
       part = output_.take(data);
     }
     show(part.stream, part.bytes);
   }
 
-  void show(const std::string& stream, std::string_view bytes) {
-    write_all(stream == "stderr" ? STDERR_FILENO : STDOUT_FILENO, bytes);
-  }
-
-  // What no event has shown: `size` bytes, or as many as are kept. A connection
-  // that breaks has shown what came by it.
-  asio::awaitable<void> fetch(std::string stream, std::uint64_t size) {
-    const auto end = output_.seen(stream) + size;
-    asio::steady_timer timer{io_};
-    auto pause = first_pause;
-    auto until = clock::now() + patience;
-    while (output_.seen(stream) < end) {
-      const auto before = output_.seen(stream);
-      std::string problem;
-      try {
-        co_await fetch_once(stream, end);
-        output_.fetched(stream, end - output_.seen(stream));
-      } catch (const wire::lost& e) {
-        problem = e.what();
-      } catch (const unreachable_server& e) {
-        problem = e.what();
-      }
-      if (output_.seen(stream) > before) {
-        pause = first_pause;
-        until = clock::now() + patience;
-        continue;
-      }
-      if (clock::now() > until)
-        throw unreachable_server(problem);
-      timer.expires_after(pause);
-      co_await timer.async_wait(asio::use_awaitable);
-      pause = std::min(2 * pause, longest_pause);
-    }
-  }
-
-  asio::awaitable<void> fetch_once(const std::string& stream,
-                                   std::uint64_t end) {
-    request what;
-    what.target = session_.path() + "/execs/" + escaped(exec_id_)
-                  + "/output?stream=" + stream
-                  + "&from=" + std::to_string(output_.seen(stream));
-    auto from = co_await api_.open(std::move(what));
-    while (output_.seen(stream) < end) {
-      auto bytes = co_await from->read(silence);
-      if (bytes.empty())
-        co_return;
-      bytes = bytes.substr(0, end - output_.seen(stream));
-      show(stream, bytes);
-      output_.fetched(stream, bytes.size());
-    }
-    from->close();
+  // What no event has shown, up to `end` or as far as it is kept.
+  asio::awaitable<void> fetch(std::string stream, std::uint64_t end) {
+    output_part wanted{stream, output_.seen(stream), end, false};
+    co_await copy_part(io_, api_, session_, exec_id_, wanted);
+    output_.fetched(stream, wanted.from - output_.seen(stream));
   }
 
   asio::awaitable<void> fetch_rest() {
-    if (record_.value("truncated", false)) {
+    const auto has_terminal =
+      record_.contains("tty") && !record_["tty"].is_null();
+    const auto truncated = record_.value("truncated", false);
+    std::vector<std::pair<std::string, std::string>> streams{
+      {"stdout", "stdout_bytes"}, {"stderr", "stderr_bytes"}};
+    if (has_terminal)
+      streams = {{"tty", "stdout_bytes"}};
+    for (auto& [stream, count] : streams) {
+      // Of what is truncated, what was printed says not what is kept.
+      auto end = truncated ? std::numeric_limits<std::uint64_t>::max()
+                           : record_.value(count, std::uint64_t{0});
+      if (end > output_.seen(stream))
+        co_await fetch(stream, end);
+    }
+    if (truncated)
       say("greenroom: the output was longer than the server keeps: its end is "
           "missing");
-      co_return;
-    }
-    const std::array<std::pair<const char*, const char*>, 2> both{
-      {{"stdout", "stdout_bytes"}, {"stderr", "stderr_bytes"}}};
-    auto has_terminal = record_.contains("tty") && !record_["tty"].is_null();
-    for (auto& [stream, count] : both) {
-      auto size = record_.value(count, std::uint64_t{0});
-      auto seen = output_.seen(stream);
-      if (has_terminal && std::string_view{stream} == "stdout")
-        seen = std::max(seen, output_.seen("tty"));
-      if (size > seen)
-        co_await fetch(stream, size - seen);
-    }
   }
 
   asio::io_context& io_;
@@ -217,13 +255,45 @@ asio::awaitable<void> send_input(asio::io_context& io, api_client& api,
                    "application/octet-stream",
                    {}};
       auto answer = co_await api.send(std::move(what));
-      // A command that has ended, or closed its input, takes no more.
-      if (end || answer.status >= 400)
+      // A command that has ended, or closed its input, takes no more. One that
+      // does not read yet has it: the server keeps what it took (504).
+      if (end || answer.status == 404 || answer.status == 409
+          || answer.status == 400)
         co_return;
+      if (answer.status >= 400 && answer.status != 504)
+        throw_refusal(answer.status, answer.body);
     }
   } catch (const std::exception& e) {
-    say(std::string{"greenroom: standard input is not passed on any more: "}
+    say(std::string{"greenroom: standard input cannot be passed on, so the "
+                    "command is canceled: "}
         + e.what());
+  }
+  // It would wait for the rest for ever.
+  std::string method = "DELETE";
+  auto path = session.path() + "/execs/" + escaped(exec_id);
+  json none;
+  try {
+    co_await api.call(std::move(method), std::move(path), std::move(none));
+  } catch (const std::exception&) {
+    // How it ends is told by who follows it.
+  }
+}
+
+// Sends INT, or cancels; by itself, so that the next signal is heard meanwhile.
+asio::awaitable<void> interrupt(api_client& api, std::string path,
+                                bool cancel) {
+  try {
+    if (cancel) {
+      std::string method = "DELETE";
+      json none;
+      co_await api.call(std::move(method), std::move(path), std::move(none));
+    } else {
+      json body{{"signal", "INT"}};
+      path += "/signal";
+      co_await api.post(std::move(path), std::move(body));
+    }
+  } catch (const std::exception& e) {
+    say(std::string{"greenroom: "} + e.what());
   }
 }
 
@@ -233,26 +303,15 @@ asio::awaitable<void> pass_signals(asio::io_context& io, api_client& api,
   const auto path = session.path() + "/execs/" + escaped(exec_id);
   for (int interrupts = 1;; ++interrupts) {
     auto signal = co_await signals.async_wait(asio::use_awaitable);
-    if (signal != SIGINT) {
+    if (signal != SIGINT || interrupts > 2) {
       say(
         "greenroom: the command runs on; see it again with `greenroom logs -f "
         + session.id + ' ' + exec_id + '`');
       ::_exit(128 + signal);
     }
-    try {
-      if (interrupts == 1) {
-        say("greenroom: sent INT; once more cancels the command");
-        json body{{"signal", "INT"}};
-        auto target = path + "/signal";
-        co_await api.post(std::move(target), std::move(body));
-      } else {
-        std::string method = "DELETE";
-        json none;
-        co_await api.call(std::move(method), path, std::move(none));
-      }
-    } catch (const std::exception& e) {
-      say(std::string{"greenroom: "} + e.what());
-    }
+    say(interrupts == 1 ? "greenroom: sent INT; once more cancels the command"
+                        : "greenroom: canceling; once more leaves it alone");
+    asio::co_spawn(io, interrupt(api, path, interrupts == 2), asio::detached);
   }
 }
 
@@ -278,6 +337,14 @@ int exit_code_of(const json& exec) {
     if (const auto* known = ::sigabbrev_np(number); known && name == known)
       return 128 + number;
   return 128 + SIGTERM;
+}
+
+asio::awaitable<void> copy_output(asio::io_context& io, api_client& api,
+                                  session_ref session, std::string exec_id,
+                                  std::string stream, bool follow) {
+  output_part all{std::move(stream), 0,
+                  std::numeric_limits<std::uint64_t>::max(), follow};
+  co_await copy_part(io, api, std::move(session), std::move(exec_id), all);
 }
 
 asio::awaitable<json> follow_exec(asio::io_context& io, api_client& api,

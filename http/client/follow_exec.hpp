@@ -18,6 +18,12 @@ struct follow_options {
 /// for signal n, 124 for a time-out, 125 where it is not known.
 int exit_code_of(const json& exec);
 
+/// Shows one stream of an exec, or `both` as they came; with `follow` until it
+/// has ended. Throws what api_client throws.
+asio::awaitable<void> copy_output(asio::io_context& io, api_client& api,
+                                  session_ref session, std::string exec_id,
+                                  std::string stream, bool follow);
+
 /// Its stdout and stderr go to ours, each byte once. Returns its record once it
 /// has ended. Throws what api_client throws.
 asio::awaitable<json> follow_exec(asio::io_context& io, api_client& api,

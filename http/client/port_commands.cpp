@@ -2,6 +2,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/first_of.hpp"
 #include "http/wire/message.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -10,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <CLI/CLI.hpp>
@@ -88,6 +90,9 @@ forwarded parse_forward(const std::string& text) {
   return result;
 }
 
+/// How long the other side may still send after ours has ended.
+constexpr std::chrono::minutes after_end{10};
+
 asio::awaitable<void> to_session(tcp::socket& from,
                                  wire::web_socket_client& to) {
   std::array<char, 32 * 1024> buffer;
@@ -95,11 +100,16 @@ asio::awaitable<void> to_session(tcp::socket& from,
     error_code error;
     auto got = co_await from.async_read_some(
       asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
+    if (error == asio::error::eof)
+      break;
     if (error)
       co_return;
     std::string_view bytes{buffer.data(), got};
     co_await to.write(bytes, false);
   }
+  // A tunnel has no half-closed end: the answer may still be on its way.
+  asio::steady_timer timer{from.get_executor(), after_end};
+  co_await timer.async_wait(asio::use_awaitable);
 }
 
 asio::awaitable<void> from_session(wire::web_socket_client& from,
@@ -109,9 +119,9 @@ asio::awaitable<void> from_session(wire::web_socket_client& from,
     if (!message)
       co_return;
     error_code error;
+    auto bytes = asio::buffer(message->bytes);
     co_await asio::async_write(
-      to, asio::buffer(message->bytes),
-      asio::redirect_error(asio::use_awaitable, error));
+      to, bytes, asio::redirect_error(asio::use_awaitable, error));
     if (error)
       co_return;
   }
@@ -122,9 +132,18 @@ asio::awaitable<void> serve(api_client& api, std::string target,
   auto socket = std::move(accepted);
   try {
     auto tunnel = co_await api.open_socket(std::move(target));
-    co_await (to_session(socket, *tunnel) || from_session(*tunnel, socket));
-    co_await tunnel->say_goodbye();
+    first_of first;
+    auto stop = [&] {
+      tunnel->drop();
+      error_code ignored;
+      socket.close(ignored);
+    };
+    auto out = first.enter(to_session(socket, *tunnel), stop);
+    auto in = first.enter(from_session(*tunnel, socket), stop);
+    co_await (std::move(out) || std::move(in));
+    first.rethrow();
   } catch (const wire::lost&) {
+    say("greenroom: a forwarded connection broke");
   } catch (const std::exception& e) {
     say(std::string{"greenroom: "} + e.what());
   }
@@ -144,10 +163,11 @@ asio::awaitable<int> forward(invocation& now, const std::string& word,
     acceptor.set_option(tcp::acceptor::reuse_address(true));
     acceptor.bind(here);
     acceptor.listen();
-  } catch (const std::exception&) {
+  } catch (const boost::system::system_error& e) {
     throw command_failed(exit_code::failed,
                          "port " + std::to_string(ports.local)
-                           + " of this machine is taken: name another, e.g. "
+                           + " of this machine cannot be listened on ("
+                           + e.code().message() + "): name another, e.g. "
                            + std::to_string(ports.local + 10000) + ':'
                            + std::to_string(ports.remote));
   }
@@ -155,7 +175,14 @@ asio::awaitable<int> forward(invocation& now, const std::string& word,
       + std::to_string(ports.remote) + " of session " + session.id
       + "; Ctrl-C ends it");
   while (true) {
-    auto accepted = co_await acceptor.async_accept(asio::use_awaitable);
+    error_code error;
+    auto accepted = co_await acceptor.async_accept(
+      asio::redirect_error(asio::use_awaitable, error));
+    if (error) { // such as no descriptors for the moment
+      asio::steady_timer timer{now.io, std::chrono::milliseconds{100}};
+      co_await timer.async_wait(asio::use_awaitable);
+      continue;
+    }
     asio::co_spawn(now.io, serve(now.api, target, std::move(accepted)),
                    asio::detached);
   }

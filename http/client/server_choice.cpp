@@ -207,14 +207,14 @@ server_choice choose_server(const choice_options& options,
   auto url = options.url;
   if (url.empty())
     url = env("GREENROOM_URL");
-  if (url.empty())
-    if (auto here = find_directory_choice(directory))
-      url = here->url;
   if (url.empty() && kept)
     url = kept->url;
-  if (url.empty())
-    throw usage_error("no server is chosen: run `greenroom login URL`, or set "
-                      "GREENROOM_URL");
+  if (url.empty()) {
+    auto here = find_directory_choice(directory);
+    throw usage_error("no server is chosen: run `greenroom login "
+                      + (here ? here->url : std::string{"URL"})
+                      + "`, or set GREENROOM_URL");
+  }
   server_choice result{parse_endpoint(url), {}, options.ca_file};
   if (result.ca_file.empty())
     result.ca_file = env("GREENROOM_CA_FILE");

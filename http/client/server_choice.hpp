@@ -1,10 +1,11 @@
 // Which server a command talks to, and with which key.
 //
-// The server: --url, else GREENROOM_URL, else the one of the `.greenroom` file
-// of this directory or one above it, else the one that `login` has kept. The
-// key: --key-file, else GREENROOM_KEY, else GREENROOM_KEY_FILE, else the one
-// that `login` has kept for that very server; a key is sent to no other. A key
-// is never an argument: those are seen in the list of processes.
+// The server: --url, else GREENROOM_URL, else the one that `login` has kept.
+// The
+// `.greenroom` file of a directory never chooses it, since it may be anybody's
+// and keys would go there. The key: --key-file, else GREENROOM_KEY, else
+// GREENROOM_KEY_FILE, else the one that `login` has kept for that very server.
+// A key is never an argument: those are seen in the list of processes.
 #pragma once
 
 #include <filesystem>

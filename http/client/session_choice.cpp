@@ -32,6 +32,14 @@ std::vector<const json*> those_of(const json& sessions, auto matches) {
   return result;
 }
 
+// That of this directory, where it is of the server that is asked.
+std::optional<directory_choice> choice_here(const api_client& api) {
+  auto here = find_directory_choice(std::filesystem::current_path());
+  if (here && parse_endpoint(here->url).url() == api.server().at.url())
+    return here;
+  return std::nullopt;
+}
+
 std::string git_branch() {
   command what;
   what.argv = {"git", "symbolic-ref", "--quiet", "--short", "HEAD"};
@@ -102,10 +110,8 @@ asio::awaitable<json> get_all(api_client& api, std::string target,
 
 asio::awaitable<session_ref>
 choose_session(api_client& api, std::string project, std::string word) {
-  auto here = find_directory_choice(std::filesystem::current_path());
-  auto of_this_server =
-    here && parse_endpoint(here->url).url() == api.server().at.url();
-  if (word.empty() && of_this_server)
+  auto here = choice_here(api);
+  if (word.empty() && here && (project.empty() || project == here->project))
     co_return session_ref{here->project, here->session};
   auto from_git = word.empty();
   if (from_git)
@@ -134,7 +140,7 @@ asio::awaitable<std::string> choose_project(api_client& api,
     project = process_environment("GREENROOM_PROJECT");
   if (!project.empty())
     co_return project;
-  if (auto here = find_directory_choice(std::filesystem::current_path()))
+  if (auto here = choice_here(api))
     co_return here->project;
   std::string list = "/projects";
   auto data = co_await api.get(std::move(list));

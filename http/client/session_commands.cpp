@@ -3,9 +3,11 @@
 
 #include "http/client/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/base/durations.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -209,12 +211,24 @@ struct wait_options {
   std::string timeout = "30s";
 };
 
+// In pieces, so that no request waits for longer than a proxy lets it.
 asio::awaitable<int> wait(invocation& now, const wait_options& options) {
+  constexpr millis longest = 50'000;
+  auto left = parse_duration(options.timeout);
+  if (!left)
+    throw usage_error("--timeout is a duration like 90s or 1h, not \""
+                      + options.timeout + '"');
   auto session = co_await now.session(options.session);
-  auto target = session.path() + "/wait?until=" + escaped(options.until)
-                + "&timeout=" + escaped(options.timeout);
-  auto result = co_await now.api.get(std::move(target));
-  auto met = result.value("reached", false);
+  json result;
+  auto met = false;
+  do {
+    auto now_wait = std::min(*left, longest);
+    *left -= now_wait;
+    auto target = session.path() + "/wait?until=" + escaped(options.until)
+                  + "&timeout=" + std::to_string(now_wait) + "ms";
+    result = co_await now.api.get(std::move(target));
+    met = result.value("reached", false);
+  } while (!met && *left > 0);
   if (now.options.how_to_print().format == output_format::as_json)
     now.show(result, {});
   else
@@ -231,14 +245,39 @@ asio::awaitable<int> rescue(invocation& now, const std::string& word) {
               {field_column("REF", "ref"), field_column("COMMIT", "commit"),
                field_column("HOLDS", "holds")},
               how));
-  say("\nwork on it again: greenroom create NAME --from REF");
+  say("\nwork on it again: greenroom rescue restore REF NAME");
   co_return exit_code::done;
+}
+
+asio::awaitable<int> restore(invocation& now, const std::string& ref,
+                             const std::string& name) {
+  create_options options;
+  options.name = name;
+  options.from = ref;
+  auto code = co_await create(now, options);
+  co_return code;
 }
 
 CLI::Option* add_session_word(CLI::App& to, std::string& word) {
   return to.add_option("session", word,
                        "Id, a prefix of it, or branch; else the one that this "
                        "directory stands for");
+}
+
+void add_rescue(command_set& set) {
+  auto* all = set.add(set.root, "rescue",
+                      "The refs that keep what sessions left behind", {});
+  all->require_subcommand(1);
+  auto word = std::make_shared<std::string>();
+  auto* made = set.add(*all, "list", "Those of a session",
+                       [word](invocation& now) { return rescue(now, *word); });
+  add_session_word(*made, *word);
+  auto ref = std::make_shared<std::string>();
+  auto name = std::make_shared<std::string>();
+  made = set.add(*all, "restore", "A session on a new branch that begins there",
+                 [=](invocation& now) { return restore(now, *ref, *name); });
+  made->add_option("ref", *ref, "As the list names it")->required();
+  made->add_option("name", *name, "The new branch; else one is made up");
 }
 
 } // namespace
@@ -290,17 +329,12 @@ void add_session_commands(command_set& set) {
   made = set.add(set.root, "wait", "Wait until something has happened",
                  [waits](auto& now) { return wait(now, *waits); });
   add_session_word(*made, waits->session);
-  made->add_option(
-    "--for", waits->until,
-    "exec:ID:exited, port:N, preview:ready, setup:done or ended");
-  made->add_option("--timeout", waits->timeout, "How long, at most 1h");
+  made->add_option("--for", waits->until,
+                   "exec:ID:exited, port:N, preview:ready or ended");
+  made->add_option("--timeout", waits->timeout, "How long, e.g. 90s");
   made->footer("Exit code 124: it did not happen in time.");
 
-  word = std::make_shared<std::string>();
-  made =
-    set.add(set.root, "rescue", "The refs that keep what a session left behind",
-            [word](auto& now) { return rescue(now, *word); });
-  add_session_word(*made, *word);
+  add_rescue(set);
 }
 
 } // namespace greenroom::http::client

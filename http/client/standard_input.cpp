@@ -17,12 +17,8 @@ namespace {
 constexpr std::size_t chunk = 64 * 1024;
 
 int open_input() {
-  if (::isatty(STDIN_FILENO) == 1) {
-    auto fd = ::open("/dev/tty", O_RDONLY | O_CLOEXEC);
-    if (fd >= 0)
-      return fd;
-  }
-  return ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+  auto fd = ::open("/proc/self/fd/0", O_RDONLY | O_CLOEXEC);
+  return fd >= 0 ? fd : ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
 }
 
 } // namespace

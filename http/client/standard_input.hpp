@@ -1,8 +1,8 @@
 // Our standard input, read as it comes.
 //
-// A terminal is opened once more, since what waits for it makes it non-blocking
-// for all who share it: the shell that we came from, and our own output. A file
-// is just read. For the event loop's thread.
+// A terminal or pipe is opened once more, since what waits for it makes it
+// non-blocking for all who share it: the shell that we came from, and our own
+// output. A file is just read. For the event loop's thread.
 #pragma once
 
 #include "http/base/asio.hpp"

@@ -1,6 +1,8 @@
 #include "http/client/terminal_client.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/escape_keys.hpp"
+#include "http/client/first_of.hpp"
 #include "http/client/printing.hpp"
 #include "http/client/standard_input.hpp"
 
@@ -72,12 +74,12 @@ public:
         auto target = path_ + "/attach";
         socket_ = co_await api_.open_socket(std::move(target));
         was_open = true;
-        co_await (print_all() || type_all() || resize_all() || be_told());
+        co_await converse();
       } catch (const wire::lost&) {
       } catch (const unreachable_server&) {
       } catch (const api_error& e) {
         // Over, or no terminal: what it is, its record tells.
-        if (e.status() != 409 && e.status() != 404 && e.status() != 503)
+        if (e.status() != 409 && e.status() != 404 && !e.worth_retrying())
           throw;
       }
       socket_.reset();
@@ -92,6 +94,18 @@ public:
   }
 
 private:
+  asio::awaitable<void> converse() {
+    first_of first;
+    auto drop = [this] { socket_->drop(); };
+    auto printing = first.enter(print_all(), drop);
+    auto typing = first.enter(type_all(), drop);
+    auto resizing = first.enter(resize_all(), drop);
+    auto told = first.enter(be_told(), drop);
+    co_await (std::move(printing) || std::move(typing) || std::move(resizing)
+              || std::move(told));
+    first.rethrow();
+  }
+
   asio::awaitable<void> print_all() {
     while (true) {
       auto message = co_await socket_->read();
@@ -104,11 +118,15 @@ private:
 
   asio::awaitable<void> type_all() {
     while (true) {
-      auto typed = co_await keys_.read();
-      if (typed.empty())
+      auto keys = co_await keys_.read();
+      if (keys.empty())
         throw command_failed(exit_code::failed, "the terminal is gone; the "
                                                 "command runs on");
-      co_await write(typed, false);
+      auto typed = escape_.take(keys);
+      if (!typed.bytes.empty())
+        co_await write(typed.bytes, false);
+      if (typed.leave)
+        throw left_terminal("");
     }
   }
 
@@ -150,6 +168,7 @@ private:
   asio::signal_set resizes_;
   asio::signal_set ends_;
   std::unique_ptr<wire::web_socket_client> socket_;
+  escape_keys escape_;
   bool writing_ = false;
 };
 

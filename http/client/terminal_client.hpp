@@ -20,7 +20,8 @@ terminal_size own_size();
 
 /// Attaches until the exec ends, again where the connection breaks; returns its
 /// record. Standard input has to be a terminal: it is raw meanwhile, and as
-/// before afterwards. Throws command_failed and what api_client throws.
+/// before afterwards. Throws left_terminal for Enter, ~ and a point,
+/// command_failed, and what api_client throws.
 asio::awaitable<json> attach(asio::io_context& io, api_client& api,
                              session_ref session, std::string exec_id);
 

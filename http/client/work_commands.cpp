@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,22 +24,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Runs git with our own terminal and environment, and `more` variables.
-void run_git(std::vector<std::string> words,
-             const std::vector<std::string>& more) {
+/// Runs git with our own environment; it asks for nothing.
+void run_git(std::vector<std::string> words) {
   command what;
   what.argv = {"git"};
   what.argv.insert(what.argv.end(), words.begin(), words.end());
   what.cwd = fs::current_path();
   for (auto** one = environ; *one != nullptr; ++one)
     what.env.emplace_back(*one);
-  what.env.insert(what.env.end(), more.begin(), more.end());
+  what.env.push_back("GIT_TERMINAL_PROMPT=0");
   auto pid = start_command(what, STDOUT_FILENO, STDERR_FILENO);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
     throw command_failed(exit_code::failed, "git " + words.front() + " failed");
+}
+
+std::string shell_quoted(const std::string& text) {
+  std::string result = "'";
+  for (auto c : text)
+    if (c == '\'')
+      result += "'\\''";
+    else
+      result += c;
+  return result + '\'';
 }
 
 void write_secret(const fs::path& file, const std::string& text) {
@@ -78,20 +88,22 @@ asio::awaitable<int> clone(invocation& now, const std::string& word,
                       + " is there and not empty: name another "
                         "directory");
   auto secret = fs::absolute(directory) / ".git" / "greenroom-credentials";
-  run_git({"init", "--quiet", "-b", branch, directory}, {});
+  run_git({"init", "--quiet", "-b", branch, directory});
   write_secret(secret, credentials);
-  run_git({"-C", directory, "config", "credential.helper",
-           "store --file='" + secret.string() + "'"},
-          {});
-  run_git({"-C", directory, "remote", "add", "origin", plain}, {});
-  run_git({"-C", directory, "fetch", "--quiet", "origin"}, {});
+  // Ours alone: the user's other helpers are not to learn this token, nor to
+  // answer with an old one.
+  run_git({"-C", directory, "config", "credential.helper", ""});
+  run_git({"-C", directory, "config", "--add", "credential.helper",
+           "store --file=" + shell_quoted(secret.string())});
+  run_git({"-C", directory, "remote", "add", "origin", plain});
+  run_git({"-C", directory, "fetch", "--quiet", "origin"});
   run_git({"-C", directory, "checkout", "--quiet", "-B", branch, "--track",
-           "origin/" + branch},
-          {});
+           "origin/" + branch});
   save_directory_choice(
     directory, {now.api.server().at.url(), session.project, session.id});
-  write_secret(fs::path{directory} / ".git" / "info" / "exclude",
-               ".greenroom\n");
+  auto info = fs::path{directory} / ".git" / "info";
+  fs::create_directories(info);
+  std::ofstream{info / "exclude", std::ios::app} << ".greenroom\n";
   if (now.options.how_to_print().format == output_format::as_table)
     say("cloned into " + directory
         + "; git pull and git push work while the session lives");

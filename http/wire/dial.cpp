@@ -30,12 +30,6 @@ using namespace asio::experimental::awaitable_operators;
 /// At most this much is encrypted in one step, so that a slow peer shows.
 constexpr std::size_t step = 256 * 1024;
 
-asio::awaitable<void> pause(asio::io_context& io,
-                            std::chrono::milliseconds limit) {
-  asio::steady_timer timer{io, limit};
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 asio::awaitable<void> connect(tcp::socket& socket, const std::string& host,
                               const std::string& port, error_code& error) {
   tcp::resolver resolver{socket.get_executor()};
@@ -133,6 +127,12 @@ asio::awaitable<unique_fd> dial(asio::io_context& io, std::string host,
   co_return unique_fd{socket.release()};
 }
 
+asio::awaitable<void> pause(asio::io_context& io,
+                            std::chrono::milliseconds limit) {
+  asio::steady_timer timer{io, limit};
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
 tcp::socket tcp_socket(asio::io_context& io, unique_fd fd) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
@@ -142,9 +142,15 @@ tcp::socket tcp_socket(asio::io_context& io, unique_fd fd) {
     known == 0 && address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4();
   tcp::socket result{io, version, fd.get()};
   static_cast<void>(fd.release());
-  int on = 1;
-  ::setsockopt(result.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on,
-               sizeof on);
+  auto set = [&](int level, int option, int value) {
+    ::setsockopt(result.native_handle(), level, option, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NODELAY, 1);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 20);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 4);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 60'000);
   return result;
 }
 

@@ -5,11 +5,19 @@
 #include "http/base/asio.hpp"
 #include "runtime/base/fd.hpp"
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
+
+#include <chrono>
 
 namespace greenroom::http::wire {
 
-/// Takes the descriptor. Throws boost::system::system_error.
+/// Takes the descriptor. A peer that TCP does not reach for a minute breaks the
+/// connection. Throws boost::system::system_error.
 asio::ip::tcp::socket tcp_socket(asio::io_context& io, unique_fd fd);
+
+/// Ends after `limit`: the other side of a race.
+asio::awaitable<void> pause(asio::io_context& io,
+                            std::chrono::milliseconds limit);
 
 } // namespace greenroom::http::wire

@@ -3,6 +3,7 @@
 #include "http/wire/tcp_socket.hpp"
 #include "http/wire/tls_context.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -20,9 +21,9 @@ namespace {
 namespace beast = boost::beast;
 namespace websocket = beast::websocket;
 using asio::ip::tcp;
+using namespace asio::experimental::awaitable_operators;
 
 constexpr std::chrono::seconds handshake_limit{30};
-constexpr std::chrono::seconds silence{60};
 constexpr std::size_t max_message = 16 * 1024 * 1024;
 
 auto into(error_code& error) {
@@ -40,8 +41,9 @@ public:
   }
 
   asio::awaitable<void> shake_hands(const message_head& head) {
-    ws_.set_option(
-      websocket::stream_base::timeout{handshake_limit, silence, true});
+    // That the peer is gone is seen by TCP, also while nothing is read.
+    ws_.set_option(websocket::stream_base::timeout{
+      handshake_limit, websocket::stream_base::none(), false});
     ws_.set_option(websocket::stream_base::decorator(
       [&head](websocket::request_type& request) {
         for (auto& one : head.headers)
@@ -125,8 +127,12 @@ open_web_socket(asio::io_context& io, unique_fd socket,
     std::move(connected), *context);
   name_peer(secured->layer(), trust->host);
   error_code error;
-  co_await secured->layer().async_handshake(asio::ssl::stream_base::client,
-                                            into(error));
+  auto handshake = secured->layer().async_handshake(
+    asio::ssl::stream_base::client, into(error));
+  auto limit = pause(io, handshake_limit);
+  auto won = co_await (std::move(handshake) || std::move(limit));
+  if (won.index() == 1)
+    throw unreachable("TLS did not begin in time");
   if (error)
     throw unreachable("TLS failed: " + error.message());
   co_await secured->shake_hands(head);

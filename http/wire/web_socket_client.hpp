@@ -1,8 +1,8 @@
 // The client's side of a WebSocket, by coroutines.
 //
 // Belongs to one event loop and is used by its thread only; one read and one
-// write at a time. A server that is silent for a minute, also to pings, is
-// gone. Messages of the server have at most 16 MiB.
+// write at a time. A server that TCP does not reach for a minute is gone.
+// Messages of the server have at most 16 MiB.
 #pragma once
 
 #include "http/wire/dial.hpp"

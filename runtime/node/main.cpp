@@ -172,6 +172,8 @@ int main(int argc, char** argv) {
   check_command->add_flag("--json", args.json, "Print it as JSON");
   http::client::command_line client{app};
   auto words = split_words(argc, argv);
+  if (words.ours.empty() || words.ours[0] != "config")
+    http::client::command_line::prepare(words.ours);
   try {
     // CLI11 takes them from the back.
     app.parse(std::vector<std::string>{words.ours.rbegin(), words.ours.rend()});

@@ -88,6 +88,8 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
   user.out({"exec", "-c", "echo new > new.txt"});
   CHECK(user.out({"diff"}).find("+new") != std::string::npos);
 
+  CHECK(user.run({"wait", "--for", "ended", "--timeout", "10ms"}).exit_code
+        == 124);
   // git finds its token in the clone, not in arguments.
   user.out({"clone", "fix", "work"});
   auto work = user.home.path() / "work";
@@ -97,6 +99,7 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
   auto commit = user.out({"checkin", "--skip-review", "-q", "-m", "Add new"});
   CHECK(commit == node.git({"rev-parse", "fix"}) + '\n');
   CHECK(user.out({"list", "-q"}).empty());
+  CHECK(user.out({"show", "--json", "fix"}).find(id) != std::string::npos);
   CHECK(user.out({"show", "fix", "--json=status"}).find("ended")
         != std::string::npos);
 }
@@ -172,6 +175,8 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   };
   check(user, {"exec", "none", "--", "ls"}, 3, "no session has an id");
   check(user, {"exec", "none"}, 2, "give a command after --");
+  check(user, {"end", "-y", "--", "x"}, 2, "before it");
+  check(user, {"wait", "--timeout", "soon"}, 2, "is a duration");
   check(user, {"lst"}, 2, "there is no command \"lst\"");
   check(user, {"create", "x", "--branch", "y", "-p", "demo"}, 2, "not both");
   check(user, {"create", "x"}, 2, "--project");

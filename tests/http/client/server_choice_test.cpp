@@ -57,11 +57,18 @@ TEST_CASE("the nearest choice of a server wins") {
   CHECK(chosen.at.host == "login");
   CHECK(chosen.key == "key-of-login");
 
+  // The file of a directory may be anybody's: it chooses no server.
   auto below = dir.path() / "a" / "b";
   std::filesystem::create_directories(below);
   save_directory_choice(dir.path() / "a", {"http://dir:2", "demo", "s"});
   chosen = choose_server({}, env_of({{"HOME", home}}), below);
-  CHECK(chosen.at.host == "dir");
+  CHECK(chosen.at.host == "login");
+  CHECK(find_directory_choice(below)->session == "s");
+  CHECK_THROWS_WITH(choose_server({}, env_of({{"GREENROOM_KEY", "k"}}), below),
+                    Catch::Contains("greenroom login http://dir:2"));
+  choice_options another;
+  another.url = "http://other";
+  chosen = choose_server(another, env_of({{"HOME", home}}), below);
   CHECK(chosen.key.empty()); // the login's is another server's
 
   auto env = env_of({{"HOME", home},
