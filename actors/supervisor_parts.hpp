@@ -1,0 +1,44 @@
+// What the files of the session supervisor share; for those only.
+//
+//   supervisor.cpp          its behaviour, how a session is found, deadlines
+//   supervisor_revival.cpp  children: spawned, revived, brought back at a start
+//   supervisor_sweep.cpp    what was left behind: in the store, on the disk
+#pragma once
+
+#include "actors/session/session.hpp"
+#include "actors/supervisor.hpp"
+
+#include <string>
+
+namespace greenroom::supervisor {
+
+using pointer = session_supervisor_full::stateful_pointer<supervisor_state>;
+using child = supervisor_state::child;
+using handle_promise = supervisor_state::handle_promise;
+
+caf::error no_such_session();
+
+/// When a session wants its next tick; 0: never.
+void set_deadline(supervisor_state& state, const std::string& id, child& entry,
+                  unix_ms at);
+
+/// Gives a session an actor, and that to all who wait for it.
+session_actor spawn_child(pointer self, child& entry, session_args birth);
+
+/// Takes the session in the store and gives it a new actor. Where the store
+/// does not answer it is asked again: an outage must not end a session.
+void revive(pointer self, const std::string& id);
+
+void child_down(pointer self, const caf::down_msg& down);
+
+/// Brings all sessions back that are live in the store, a few at a time.
+void reconcile_all(pointer self,
+                   caf::typed_response_promise<reconciled> promise);
+
+/// Gives actors to sessions of the store that have none.
+void look_for_stranded(pointer self, unix_ms now);
+
+/// Saves and removes what ended sessions left on disk.
+void start_sweep(pointer self);
+
+} // namespace greenroom::supervisor

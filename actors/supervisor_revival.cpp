@@ -1,0 +1,220 @@
+// Children of the session supervisor: spawned, revived after a crash, brought
+// back when a node starts.
+#include "actors/supervisor_parts.hpp"
+
+#include "messages/errors.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/sec.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace greenroom::supervisor {
+
+namespace {
+
+constexpr std::chrono::milliseconds resource_pause{250};
+
+void begun(pointer self, const std::string& id) {
+  auto& state = self->state;
+  if (state.not_begun.erase(id) == 0)
+    return;
+  if (state.not_begun.empty())
+    spdlog::info("all live sessions are back");
+  if (state.report)
+    state.report(state.not_begun.size());
+}
+
+void revive_more(pointer self);
+
+// A session answers once it has read its timeline and begun. One that crashes
+// meanwhile comes here again with its next actor.
+void await_begin(pointer self, const std::string& id,
+                 const session_actor& handle) {
+  ++self->state.reviving;
+  self->request(handle, actor_timeout, get_session{})
+    .then(
+      [self, id](const session_view&) {
+        --self->state.reviving;
+        begun(self, id);
+        revive_more(self);
+      },
+      [self, id, handle](const caf::error& e) {
+        --self->state.reviving;
+        if (e == caf::sec::request_timeout)
+          await_begin(self, id, handle);
+        else
+          revive_more(self);
+      });
+}
+
+// A few at a time: each reads its whole timeline.
+void revive_more(pointer self) {
+  auto& state = self->state;
+  while (state.reviving < max_reviving && !state.to_revive.empty()) {
+    session_args birth;
+    birth.record = std::move(state.to_revive.front());
+    birth.revived = true;
+    state.to_revive.pop_front();
+    auto found = state.children.find(birth.record.id);
+    if (found != state.children.end() && !found->second.handle)
+      spawn_child(self, found->second, std::move(birth));
+  }
+}
+
+void forget(pointer self, const std::string& id, const caf::error& why) {
+  auto& state = self->state;
+  begun(self, id);
+  auto found = state.children.find(id);
+  if (found == state.children.end())
+    return;
+  set_deadline(state, id, found->second, 0);
+  for (auto& promise : found->second.waiting)
+    promise.deliver(why);
+  state.children.erase(found);
+}
+
+} // namespace
+
+caf::error no_such_session() {
+  return make_error(errc::not_found, "session not found");
+}
+
+void set_deadline(supervisor_state& state, const std::string& id, child& entry,
+                  unix_ms at) {
+  if (entry.deadline != 0)
+    state.deadlines.erase({entry.deadline, id});
+  entry.deadline = at;
+  if (at != 0)
+    state.deadlines.emplace(at, id);
+}
+
+session_actor spawn_child(pointer self, child& entry, session_args birth) {
+  auto id = birth.record.id;
+  entry.project_id = birth.record.project_id;
+  if (auto found = self->state.projects.find(entry.project_id);
+      found != self->state.projects.end())
+    birth.project = found->second;
+  birth.supervisor =
+    caf::actor_cast<session_supervisor_actor>(session_supervisor_full{self});
+  auto core = self->spawn(session_body, self->state.context, std::move(birth));
+  self->monitor(core);
+  self->state.ids[core.address()] = id;
+  entry.handle = caf::actor_cast<session_actor>(core);
+  entry.reviving = false;
+  for (auto& promise : entry.waiting)
+    promise.deliver(entry.handle);
+  entry.waiting.clear();
+  if (self->state.not_begun.contains(id))
+    await_begin(self, id, entry.handle);
+  return entry.handle;
+}
+
+void revive(pointer self, const std::string& id) {
+  self->state.children[id].reviving = true;
+  auto retry = [self, id](const caf::error& e) {
+    spdlog::error("session {} cannot be revived yet: {}", id,
+                  to_refusal(e).message);
+    self->delayed_send(self, std::chrono::seconds{1}, revive_session{id});
+  };
+  self->request(self->state.context->store, store_timeout, take_session{id})
+    .then(
+      [self, id](session_record& record) {
+        auto found = self->state.children.find(id);
+        if (found == self->state.children.end())
+          return;
+        session_args birth;
+        birth.record = std::move(record);
+        birth.revived = true;
+        auto crashes = found->second.crashes.size();
+        if (crashes > crash_limit) {
+          begun(self, id); // the node does not wait for what may never end
+          birth.give_up = "the session's actor crashed "
+                          + std::to_string(crashes) + " times within a minute";
+        }
+        spawn_child(self, found->second, std::move(birth));
+        spdlog::info("session {} revived after crash {}", id, crashes);
+      },
+      [self, id, retry](caf::error& e) {
+        if (to_refusal(e).code == errc::not_found)
+          forget(self, id, e);
+        else
+          retry(e);
+      });
+}
+
+void child_down(pointer self, const caf::down_msg& down) {
+  auto known = self->state.ids.find(down.source);
+  if (known == self->state.ids.end())
+    return;
+  auto id = std::move(known->second);
+  self->state.ids.erase(known);
+  auto found = self->state.children.find(id);
+  if (found == self->state.children.end())
+    return;
+  auto& entry = found->second;
+  if (!entry.handle || entry.handle.address() != down.source)
+    return; // another one has taken its place
+  entry.handle = session_actor{};
+  entry.running_execs = 0;
+  entry.reviving = true; // nobody else is to do it during the pause
+  if (!down.reason || down.reason == caf::exit_reason::normal
+      || down.reason == caf::exit_reason::user_shutdown) {
+    // Over and idle, or the node stops. Who asked in between asks the store.
+    auto waiting = std::move(entry.waiting);
+    forget(self, id, no_such_session());
+    for (auto& promise : waiting)
+      promise.deliver(make_error(errc::unavailable,
+                                 "the session was put to rest, try again"));
+    return;
+  }
+  // What the machine lacks for a while is no fault of the session.
+  if (to_refusal(down.reason).code == errc::overloaded) {
+    spdlog::error("session {} waits: {}", id, to_refusal(down.reason).message);
+    self->delayed_send(self, resource_pause, revive_session{id});
+    return;
+  }
+  auto now = now_ms();
+  entry.crashes.push_back(now);
+  while (now - entry.crashes.front() > crash_window)
+    entry.crashes.pop_front();
+  auto shift = std::min<std::size_t>(entry.crashes.size() - 1, 6);
+  auto pause = std::chrono::milliseconds{first_pause << shift};
+  spdlog::error("session {} crashed ({} times within a minute), reviving it "
+                "in {} ms: {}",
+                id, entry.crashes.size(), pause.count(),
+                to_refusal(down.reason).message);
+  self->delayed_send(self, pause, revive_session{id});
+}
+
+void reconcile_all(pointer self,
+                   caf::typed_response_promise<reconciled> promise) {
+  self
+    ->request(self->state.context->store, std::chrono::minutes{2},
+              take_live_sessions{})
+    .then(
+      [self, promise](session_rows& rows) mutable {
+        auto& state = self->state;
+        auto count = static_cast<std::uint32_t>(rows.sessions.size());
+        for (auto& record : rows.sessions) {
+          auto& entry = state.children[record.id];
+          if (entry.handle || std::exchange(entry.reviving, true))
+            continue;
+          entry.project_id = record.project_id;
+          state.not_begun.insert(record.id);
+          state.to_revive.push_back(std::move(record));
+        }
+        if (state.report)
+          state.report(state.not_begun.size());
+        revive_more(self);
+        promise.deliver(reconciled{count});
+        state.next_look = now_ms() + look_period;
+        state.next_sweep = now_ms() + sweep_period;
+        start_sweep(self);
+      },
+      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+}
+
+} // namespace greenroom::supervisor

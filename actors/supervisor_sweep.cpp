@@ -1,0 +1,113 @@
+// What was left behind: sessions of the store without an actor, and what ended
+// sessions have on disk.
+#include "actors/supervisor_parts.hpp"
+
+#include "messages/errors.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+namespace greenroom::supervisor {
+
+// What was stored a moment ago may still be on its way to us.
+void look_for_stranded(pointer self, unix_ms now) {
+  auto adopt = [self, now](session_rows& rows) {
+    auto& state = self->state;
+    for (auto& row : rows.sessions) {
+      if (row.node != state.context->node || row.created_at > now - look_period
+          || state.children.contains(row.id))
+        continue;
+      spdlog::warn("session {} has no actor, giving it one", row.id);
+      state.children[row.id].project_id = row.project_id;
+      revive(self, row.id);
+    }
+  };
+  for (auto& [id, rules] : self->state.projects)
+    self
+      ->request(self->state.context->reader, look_up_timeout, live_sessions{id})
+      .then(adopt, [](const caf::error& e) {
+        spdlog::warn("live sessions cannot be looked at: {}",
+                     to_refusal(e).message);
+      });
+}
+
+namespace {
+
+// Sessions that are over but whose end a crash cut short: their work is saved
+// once more, which does no harm, and their checkout goes.
+void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
+  if (left->empty()) {
+    self->state.sweeping = false;
+    return;
+  }
+  auto id = std::move(left->back());
+  left->pop_back();
+  auto next = [self, left] { sweep(self, left); };
+  auto skip = [id, next](const caf::error& e) {
+    spdlog::warn("session {}: its checkout stays: {}", id,
+                 to_refusal(e).message);
+    next();
+  };
+  auto remove = [self, id, next, skip](const saved_rescue&) {
+    self->request(self->state.context->git, git_timeout, remove_checkout{id})
+      .then([next](done) { next(); }, skip);
+  };
+  // Reviews have theirs at the same place.
+  auto is_review = [self, id, next, skip, remove](const caf::error& e) {
+    if (to_refusal(e).code != errc::not_found) {
+      skip(e);
+      return;
+    }
+    self
+      ->request(self->state.context->reader, look_up_timeout,
+                load_review{{}, id})
+      .then(
+        [next, remove](const review_record& review) {
+          if (review.ended_at == 0)
+            next(); // it is being run anew
+          else
+            remove(saved_rescue{});
+        },
+        skip);
+  };
+  self->request(self->state.context->reader, look_up_timeout, load_session{id})
+    .then(
+      [self, next, skip, remove](session_record& record) {
+        auto project = self->state.projects.find(record.project_id);
+        if (is_live(record.status) || project == self->state.projects.end()) {
+          next();
+          return;
+        }
+        self
+          ->request(self->state.context->git, git_timeout,
+                    save_rescue{project->second, std::move(record)})
+          .then(remove, skip);
+      },
+      is_review);
+}
+
+} // namespace
+
+void start_sweep(pointer self) {
+  namespace fs = std::filesystem;
+  if (std::exchange(self->state.sweeping, true))
+    return;
+  auto left = std::make_shared<std::vector<std::string>>();
+  std::error_code none;
+  for (auto& entry :
+       fs::directory_iterator{self->state.context->data_dir / "sessions", none})
+    if (auto id = entry.path().filename().string();
+        !self->state.children.contains(id))
+      for (auto name : {"checkout", "checkout.removed", "checkout.partial",
+                        "home", "tmp", "runner.json"})
+        if (fs::exists(fs::symlink_status(entry.path() / name, none))) {
+          left->push_back(std::move(id));
+          break;
+        }
+  sweep(self, std::move(left));
+}
+
+} // namespace greenroom::supervisor
