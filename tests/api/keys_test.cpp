@@ -349,6 +349,12 @@ TEST_CASE("a revoked key is dead though the store takes no change") {
       return node.admin().remove("/keys/" + key.id);
     });
     CHECK(eventually([&] { return with_key.get("/projects").status == 401; }));
+    CHECK(eventually([&] {
+      auto ready = node.admin().get("/readyz");
+      return ready.status == 503
+             && ready.message().find("the store cannot be written")
+                  != std::string::npos;
+    }));
     CHECK(revoked.get().status == 503);
     CHECK(with_key.get("/projects").status == 401);
   }
@@ -356,4 +362,5 @@ TEST_CASE("a revoked key is dead though the store takes no change") {
   CHECK(eventually([&] {
     return node.admin().get("/keys").body.find(key.id) == std::string::npos;
   }));
+  CHECK(eventually([&] { return node.admin().get("/readyz").status == 200; }));
 }
