@@ -7,6 +7,9 @@
 #include "runtime/auth/sha256.hpp"
 #include "runtime/base/failpoint.hpp"
 
+#include <caf/exit_reason.hpp>
+#include <caf/sec.hpp>
+
 #include <algorithm>
 #include <memory>
 
@@ -52,6 +55,14 @@ session_record new_session(const node_context& context,
   return session;
 }
 
+bool is_crash(const caf::error& why) {
+  return why == caf::exit_reason::unknown
+         || why == caf::sec::request_receiver_down;
+}
+
+// More than a session survives, so that its failure is what is answered.
+constexpr std::size_t max_crashes = 8;
+
 // One admission, step by step. The refusals come in the order of API.md; the
 // database has the last word on slot and branch. A crash after any step leaves
 // what a repetition with the same session id finds again.
@@ -61,12 +72,13 @@ struct admission {
   pointer self;
   create_session request;
   create_promise promise;
-  std::string token; // for git; its hash is in the record
+  std::string token;       // for git; its hash is in the record
+  std::size_t crashes = 0; // of the session's actor, while it is made
 
   static void start(pointer self, create_session request,
                     create_promise promise) {
     auto a = std::make_shared<admission>(
-      admission{self, std::move(request), std::move(promise), {}});
+      admission{self, std::move(request), std::move(promise), {}, 0});
     if (a->request.session_id.empty()) {
       a->begin(a);
       return;
@@ -127,13 +139,11 @@ struct admission {
       ->request(self->state.supervisor, look_up_timeout,
                 find_session{made.project_id, made.id})
       .then(
-        [a](session_actor& handle) {
-          a->self->request(handle, actor_timeout, start_session{})
-            .then(
-              [a, handle](session_record& record) {
-                a->renew_token(handle, std::move(record), a);
-              },
-              refusing(a));
+        [a, id = made.id](session_actor& handle) {
+          a->follow(handle, id, a,
+                    [a](const session_actor& last, session_record record) {
+                      a->renew_token(last, std::move(record), a);
+                    });
         },
         refusing(a));
   }
@@ -243,18 +253,38 @@ struct admission {
       ->request(self->state.supervisor, look_up_timeout,
                 launch_session{session, self->state.rules})
       .then(
-        [a](session_actor& handle) {
+        [a, id = session.id](session_actor& handle) {
           failpoint("create.launched");
-          a->self->request(handle, actor_timeout, start_session{})
-            .then(
-              [a](session_record& made) {
-                failpoint("create.active");
-                a->answer(
-                  created_session{std::move(made), std::move(a->token)});
-              },
-              refusing(a));
+          a->follow(
+            handle, id, a, [a](const session_actor&, session_record made) {
+              failpoint("create.active");
+              a->answer(created_session{std::move(made), std::move(a->token)});
+            });
         },
         refusing(a));
+  }
+
+  // Until the session is there or has failed. One whose actor crashes meanwhile
+  // goes on with another, so that is what is answered.
+  template <class F>
+  void follow(const session_actor& handle, const std::string& id, const ptr& a,
+              F made) {
+    self->request(handle, actor_timeout, start_session{})
+      .then([a, handle,
+             made](session_record& record) { made(handle, std::move(record)); },
+            [a, made, id](caf::error& e) {
+              if (!is_crash(e) || ++a->crashes > max_crashes)
+                a->answer(std::move(e));
+              else
+                a->self
+                  ->request(a->self->state.supervisor, actor_timeout,
+                            find_session{a->self->state.rules.id, id})
+                  .then(
+                    [a, made, id](session_actor& next) {
+                      a->follow(next, id, a, made);
+                    },
+                    refusing(a));
+            });
   }
 };
 

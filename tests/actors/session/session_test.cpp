@@ -3,6 +3,7 @@
 #include "tests/actors/small_node.hpp"
 
 #include "actors/supervisor.hpp"
+#include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
 
 #include <caf/send.hpp>
@@ -209,6 +210,38 @@ TEST_CASE("a session whose actor crashes tells all who wait for an answer") {
                 [&](const caf::error& e) { why = to_refusal(e); });
   REQUIRE(why);
   CHECK(why->code == errc::unavailable); // and not that it took too long
+}
+
+// Wherever the crash comes: most come while the checkout is made.
+TEST_CASE("a create is answered with the session though its actor crashes") {
+  small_node node;
+  for (int i = 0; i < 5; ++i) {
+    auto request = on_branch("work" + std::to_string(i));
+    request.session_id = make_id();
+    auto id = request.session_id;
+    caf::scoped_actor self{node.system()};
+    auto made = self->request(node.project(), test::timeout, request);
+    test::await("the session's actor", [&] {
+      caf::scoped_actor other{node.system()};
+      session_actor found;
+      other->request(node.supervisor(), test::timeout, find_session{"demo", id})
+        .receive([&](session_actor& handle) { found = std::move(handle); },
+                 [](const caf::error&) {});
+      if (found)
+        caf::anon_send(found, crash_session{});
+      return static_cast<bool>(found);
+    });
+    made.receive(
+      [&](const created_session& x) {
+        CHECK(x.session.id == id);
+        CHECK(x.session.status == session_status::active);
+      },
+      [](const caf::error& e) { FAIL_CHECK(to_refusal(e).message); });
+    session_record known;
+    known.project_id = "demo";
+    known.id = id;
+    node.ask<terminate_reply>(node.find(known), terminate_session{});
+  }
 }
 
 TEST_CASE("a session whose actor crashes is back with its state whole, and its "
