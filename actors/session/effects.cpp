@@ -8,37 +8,6 @@ namespace greenroom {
 namespace event = session::event;
 namespace effect = session::effect;
 
-namespace {
-
-bool is_queued_event(const session::any_effect& what) {
-  auto* event = std::get_if<effect::publish_exec>(&what);
-  return event != nullptr && event->kind == event_kind::exec_queued;
-}
-
-} // namespace
-
-// What depends on an exec's intent comes after it, and only if it is kept: the
-// request in its directory and exec.queued in the timeline.
-void session_actor_state::perform(const session::effects& todo) {
-  const effect::keep_exec* kept = nullptr;
-  for (auto& what : todo) {
-    std::optional<refusal> problem;
-    if (auto* keep = std::get_if<effect::keep_exec>(&what)) {
-      kept = keep;
-      problem = keep_exec(keep->exec_id);
-    } else if (kept != nullptr && is_queued_event(what)) {
-      problem = publish_queued(kept->exec_id);
-    } else {
-      perform(what);
-    }
-    if (problem) {
-      // Before anything else that waits, for that may know the exec.
-      inbox_.push_front(event::exec_unkept{kept->who, kept->exec_id, *problem});
-      return;
-    }
-  }
-}
-
 // One line an effect. What has no line here does not compile.
 struct session_actor_state::performer {
   session_actor_state& s;
@@ -48,6 +17,9 @@ struct session_actor_state::performer {
   }
   void operator()(const effect::finish_checkout&) const {
     s.install_checkout();
+  }
+  void operator()(const effect::start_runner&) const {
+    s.start_runner();
   }
   void operator()(const effect::find_runner&) const {
     s.find_runner();
@@ -92,14 +64,20 @@ struct session_actor_state::performer {
   void operator()(const effect::run_setup& x) const {
     s.feed(event::exec_asked{0, x.spec, now_ms()});
   }
-  void operator()(const effect::keep_exec&) const {
-    // With the effects that depend on it: see perform.
+  void operator()(const effect::keep_exec& x) const {
+    s.keep_exec(x);
   }
   void operator()(const effect::spawn_exec& x) const {
     s.spawn_exec(x.exec_id);
   }
   void operator()(const effect::kill_exec& x) const {
     s.kill_exec(x.exec_id);
+  }
+  void operator()(const effect::settle_exec& x) const {
+    s.settle_exec(x.exec_id, x.reason);
+  }
+  void operator()(const effect::finish_output& x) const {
+    s.finish_output(x);
   }
   void operator()(const effect::pass_signal& x) const {
     s.pass_signal(x);
@@ -108,7 +86,7 @@ struct session_actor_state::performer {
     s.pass_input(x);
   }
   void operator()(const effect::pass_resize& x) const {
-    s.resize(x);
+    s.pass_resize(x);
   }
   void operator()(const effect::archive_exec& x) const {
     s.archive(x.exec_id);
@@ -122,11 +100,14 @@ struct session_actor_state::performer {
   void operator()(const effect::answer_session& x) const {
     s.answer_session(x.who);
   }
-  void operator()(const effect::answer_exec_later& x) const {
-    s.wait_for(x.exec_id, x.who, s.waits_for_end(x.who));
+  void operator()(const effect::answer_exec& x) const {
+    s.answer_exec(x);
   }
-  void operator()(const effect::answer_exec_ended& x) const {
-    s.wait_for(x.exec_id, x.who, true);
+  void operator()(const effect::answer_input& x) const {
+    s.answer_input(x.who);
+  }
+  void operator()(const effect::answer_question& x) const {
+    s.answer_question(x.who);
   }
   void operator()(const effect::answer_checkin& x) const {
     s.answer_checkin(x.who);
@@ -142,8 +123,9 @@ struct session_actor_state::performer {
   }
 };
 
-void session_actor_state::perform(const session::any_effect& what) {
-  std::visit(performer{*this}, what);
+void session_actor_state::perform(const session::effects& todo) {
+  for (auto& what : todo)
+    std::visit(performer{*this}, what);
 }
 
 void session_actor_state::arm(unix_ms at) {

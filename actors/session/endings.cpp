@@ -78,17 +78,6 @@ void session_actor_state::install_checkout() {
           });
 }
 
-// What has waited for the checkout goes on; execs that still wait in line after
-// that are answered so.
-void session_actor_state::checkout_is_there() {
-  for (auto& ask : std::exchange(asks_waiting_, {}))
-    ask();
-  if (!std::exchange(held_answers_, false))
-    return;
-  for (auto& exec_id : machine_.waiting)
-    wake_waiters(exec_id, false);
-}
-
 void session_actor_state::save_checkin() {
   failpoint("checkin.started");
   self_

@@ -31,11 +31,9 @@ void session_actor_state::answer_token(session::ticket who) {
 void session_actor_state::answer_transfer(session::ticket who) {
   auto request = pending_.take<pending::transfer>(who);
   if (!request)
-    return;
-  if (std::ranges::find(edges_, request->edge) == edges_.end()) {
-    self_->monitor(request->edge);
-    edges_.push_back(std::move(request->edge));
-  }
+    return feed(event::transfer_over{now_ms()});
+  self_->monitor(request->edge);
+  edges_.push_back(std::move(request->edge));
   request->promise.deliver(transfer_grant{record(), project_});
 }
 
@@ -47,34 +45,31 @@ void session_actor_state::end_transfers() {
 }
 
 void session_actor_state::forget_edge(const caf::actor_addr& edge) {
-  if (std::erase_if(
-        edges_, [&](const git_edge_actor& x) { return x.address() == edge; })
-      > 0)
-    report_stopped();
+  auto ended = std::erase_if(
+    edges_, [&](const git_edge_actor& x) { return x.address() == edge; });
+  for (; ended > 0; --ended)
+    feed(event::transfer_over{now_ms()});
 }
 
-caf::result<git_answer> session_actor_state::ask_about_checkout(ask_git& what) {
-  auto promise = self_->make_response_promise<git_answer>();
-  ++git_asks_;
-  auto continue_output = [this, promise, what = std::move(what)] {
-    self_
-      ->request(context_->git, git_timeout,
-                ask_checkout{project_, record(), what})
-      .then(
-        [this, promise](git_answer& answer) mutable {
-          --git_asks_;
-          promise.deliver(std::move(answer));
-        },
-        [this, promise](caf::error& e) mutable {
-          --git_asks_;
-          promise.deliver(std::move(e));
-        });
-  };
-  if (machine_.installing)
-    asks_waiting_.push_back(std::move(continue_output));
-  else
-    continue_output();
-  return promise;
+// -- questions ----------------------------------------------------------------
+
+void session_actor_state::answer_question(session::ticket who) {
+  auto asked = pending_.take<pending::question>(who);
+  if (!asked)
+    return feed(event::question_answered{});
+  auto promise = asked->promise;
+  self_
+    ->request(context_->git, git_timeout,
+              ask_checkout{project_, record(), std::move(asked->what_to_ask)})
+    .then(
+      [this, promise](git_answer& answer) mutable {
+        promise.deliver(std::move(answer));
+        feed(event::question_answered{});
+      },
+      [this, promise](caf::error& e) mutable {
+        promise.deliver(std::move(e));
+        feed(event::question_answered{});
+      });
 }
 
 // -- the branch ---------------------------------------------------------------

@@ -59,22 +59,25 @@ void session_actor_state::publish(std::vector<timeline_entry> entries) {
   }
   event_data data{dir_, id()};
   broadcast(data, entries, after);
-  wake(entries);
+  announced(entries);
 }
 
-// Who waits for an exec hears of it once that is written down.
-void session_actor_state::wake(const std::vector<timeline_entry>& entries) {
-  for (auto& entry : entries)
-    if (entry.kind == event_kind::exec_queued) {
+// What follows from an event begins once that is written down.
+void session_actor_state::announced(
+  const std::vector<timeline_entry>& entries) {
+  for (auto& entry : entries) {
+    auto exited = entry.kind == event_kind::exec_exited;
+    if (entry.kind == event_kind::exec_queued)
       places_[entry.exec_id].queued = entry.id.seq;
-    } else if (entry.kind == event_kind::exec_started) {
-      wake_waiters(entry.exec_id, false);
-    } else if (entry.kind == event_kind::exec_exited) {
+    if (!exited && entry.kind != event_kind::exec_started)
+      continue;
+    if (exited) {
       places_[entry.exec_id].exited = entry.id.seq;
-      wake_waiters(entry.exec_id, true);
-      feed(session::event::exec_finalized{entry.exec_id});
+      live_.erase(entry.exec_id);
       look_after_exec();
     }
+    feed(session::event::exec_announced{entry.exec_id, exited, now_ms()});
+  }
 }
 
 void session_actor_state::try_backlog() {
@@ -131,13 +134,13 @@ void session_actor_state::publish(const session::effect::publish& what) {
 
 std::vector<timeline_entry>
 session_actor_state::exec_event(event_kind kind,
-                                const std::string& exec_id) const {
+                                const nlohmann::ordered_json& exec) const {
   auto now = now_ms();
   timeline_entry entry;
   entry.kind = kind;
   entry.time = now;
-  entry.exec_id = exec_id;
-  entry.data = event_json(now, id(), json_of(machine_.execs.at(exec_id)));
+  entry.exec_id = exec.at("exec_id").get<std::string>();
+  entry.data = event_json(now, id(), exec);
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(entry));
   return entries;
@@ -145,26 +148,28 @@ session_actor_state::exec_event(event_kind kind,
 
 void session_actor_state::publish_exec(event_kind kind,
                                        const std::string& exec_id) {
-  publish(exec_event(kind, exec_id));
+  publish(exec_event(kind, json_of(machine_.execs.at(exec_id))));
 }
 
 // This event does not wait for the disk: what is not in the timeline would be
 // forgotten by a crash, though it runs.
-std::optional<refusal>
-session_actor_state::publish_queued(const std::string& exec_id) {
-  auto entries = exec_event(event_kind::exec_queued, exec_id);
+bool session_actor_state::publish_queued(
+  const session::effect::keep_exec& what) {
+  live_output progress;
+  progress.queue_position = what.queue_position;
+  auto entries =
+    exec_event(event_kind::exec_queued,
+               exec_json(record().project_id, id(), what.exec, progress));
   auto after = timeline_->last_id().seq;
   if (!backlog_.empty() || !append(entries)) {
     std::error_code none;
-    std::filesystem::remove_all(exec_dir(exec_id), none);
-    return refusal{errc::unavailable,
-                   "the server cannot write the command down, is its disk "
-                   "full?"};
+    std::filesystem::remove_all(exec_dir(what.exec.spec.exec_id), none);
+    return false;
   }
   event_data data{dir_, id()};
   broadcast(data, entries, after);
-  wake(entries);
-  return std::nullopt;
+  announced(entries);
+  return true;
 }
 
 // -- watchers -----------------------------------------------------------------

@@ -47,16 +47,12 @@ struct termination {
 struct exec { // to start, to end, or to be sent a signal
   static constexpr const char* what = "exec";
   caf::typed_response_promise<exec_view> promise;
-  bool until_end = false; // the answer has what it printed
 };
 struct input { // bytes, or a terminal's size
   static constexpr const char* what = "input";
   caf::typed_response_promise<done> promise;
   std::string exec_id;
   shared_text data;
-  std::uint64_t size = 0;
-  bool resize = false;
-  bool passed = false; // the runner link has it, and answers
 };
 struct token {
   static constexpr const char* what = "token";
@@ -68,6 +64,11 @@ struct transfer {
   caf::typed_response_promise<transfer_grant> promise;
   git_edge_actor edge;
 };
+struct question { // to git
+  static constexpr const char* what = "question to git";
+  caf::typed_response_promise<git_answer> promise;
+  ask_git what_to_ask;
+};
 
 struct connection {
   static constexpr const char* what = "connection to a port";
@@ -75,7 +76,7 @@ struct connection {
 };
 
 using request = std::variant<created, extended, checkin, termination, exec,
-                             input, token, transfer, connection>;
+                             input, token, transfer, question, connection>;
 
 } // namespace pending
 

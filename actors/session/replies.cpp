@@ -1,4 +1,4 @@
-// Who waits for an exec, and what clients get to see of execs.
+// What clients get to see of execs.
 #include "actors/session/session.hpp"
 
 #include "actors/base/error_boundary.hpp"
@@ -43,92 +43,23 @@ void add_streams(nlohmann::ordered_json& json, const exec_spec& spec,
 
 } // namespace
 
-// -- who waits ----------------------------------------------------------------
-
-bool session_actor_state::waits_for_end(session::ticket who) {
-  auto* request = pending_.find<pending::exec>(who);
-  return request != nullptr && request->until_end;
-}
-
-void session_actor_state::wait_for(const std::string& exec_id,
-                                   session::ticket who, bool end) {
-  auto status = machine_.execs.at(exec_id).status;
-  auto found = live_.find(exec_id);
-  // Until the checkout is there nothing starts, but that is soon.
-  auto in_line =
-    !machine_.installing
-    && std::ranges::find(machine_.waiting, exec_id) != machine_.waiting.end();
-  held_answers_ = held_answers_ || machine_.installing;
-  if (is_over(status)
-      || (!end && (in_line || status == exec_status::running))) {
-    answer_exec(who, exec_id);
-    return;
-  }
-  if (!pending_.contains(who))
-    return; // nobody wants to know
-  if (found == live_.end())
-    found = live_.try_emplace(exec_id, output_event_splitter{exec_id}).first;
-  found->second.waiters.push_back({who, end});
-}
-
-void session_actor_state::wake_waiters(const std::string& exec_id, bool ended) {
-  auto found = live_.find(exec_id);
-  if (found == live_.end())
-    return;
-  std::vector<waiter> staying;
-  for (auto& w : std::exchange(found->second.waiters, {}))
-    if (ended || !w.until_end)
-      answer_exec(w.who, exec_id);
-    else
-      staying.push_back(w);
-  if (ended) {
-    live_.erase(exec_id);
-    report_stopped();
-  } else {
-    found->second.waiters = std::move(staying);
-  }
-}
-
-void session_actor_state::give_up_waiting(session::ticket who) {
-  if (!pending_.contains(who))
-    return;
-  for (auto& [exec_id, exec] : live_) {
-    auto waiting = std::ranges::find(exec.waiters, who, &waiter::who);
-    if (waiting == exec.waiters.end())
-      continue;
-    if (waits_for_end(who)
-        && machine_.execs.at(exec_id).status == exec_status::queued
-        && std::ranges::find(machine_.waiting, exec_id)
-             == machine_.waiting.end()) {
-      // Not started yet, and the answer says that it was: wait for that.
-      waiting->until_end = false;
-      return;
-    }
-    exec.waiters.erase(waiting);
-    // Of one that goes on, what it has printed is not said.
-    pending_.find<pending::exec>(who)->until_end = false;
-    answer_exec(who, exec_id);
-    return;
-  }
-}
-
-void session_actor_state::answer_exec(session::ticket who,
-                                      const std::string& exec_id) {
-  auto request = pending_.take<pending::exec>(who);
+void session_actor_state::answer_exec(
+  const session::effect::answer_exec& what) {
+  auto request = pending_.take<pending::exec>(what.who);
   if (!request)
     return;
   auto& promise = request->promise;
-  auto& exec = machine_.execs.at(exec_id);
+  auto& exec = machine_.execs.at(what.exec_id);
   auto json = json_of(exec);
-  auto with_output = request->until_end && is_over(exec.status);
+  auto with_output = what.with_output && is_over(exec.status);
   if (with_output)
     try {
-      add_streams(json, exec.spec, output_log_reader{exec_dir(exec_id)});
+      add_streams(json, exec.spec, output_log_reader{exec_dir(what.exec_id)});
     } catch (const std::exception& e) {
-      spdlog::error("session {}: output of exec {}: {}", id(), exec_id,
+      spdlog::error("session {}: output of exec {}: {}", id(), what.exec_id,
                     e.what());
       promise.deliver(make_error(
-        errc::unavailable, "exec \"" + exec_id
+        errc::unavailable, "exec \"" + what.exec_id
                              + "\" has ended, but the server cannot read its "
                                "output right now; get it again"));
       return;

@@ -51,7 +51,7 @@ caf::result<terminate_reply>
 session_actor_state::take(const terminate_session& x) {
   auto promise = self_->make_response_promise<terminate_reply>();
   feed(event::terminate_asked{ask(pending::termination{promise}, actor_timeout),
-                              x.repeat});
+                              x.repeat, x.by});
   return promise;
 }
 
@@ -66,10 +66,10 @@ caf::result<exec_view> session_actor_state::take(start_exec& x) {
     return *problem;
   auto promise = self_->make_response_promise<exec_view>();
   std::chrono::milliseconds wait{x.wait};
-  auto who = ask(pending::exec{promise, x.wait > 0}, ask_timeout + wait);
+  auto who = ask(pending::exec{promise}, ask_timeout + wait);
   if (x.wait > 0)
     self_->delayed_send(self_, wait, wait_over{who});
-  feed(event::exec_asked{who, std::move(x.spec), now_ms()});
+  feed(event::exec_asked{who, std::move(x.spec), now_ms(), x.wait > 0});
   return promise;
 }
 
@@ -109,8 +109,8 @@ caf::result<done> session_actor_state::take(write_input& x) {
     return *problem;
   auto promise = self_->make_response_promise<done>();
   event::input_asked asked{0, x.exec_id, x.data.size(), x.eof};
-  asked.who = ask(pending::input{promise, std::move(x.exec_id),
-                                 std::move(x.data), asked.size});
+  asked.who =
+    ask(pending::input{promise, std::move(x.exec_id), std::move(x.data)});
   feed(std::move(asked));
   return promise;
 }
@@ -119,7 +119,7 @@ caf::result<done> session_actor_state::take(const resize_exec& x) {
   if (auto problem = recall(x.exec_id))
     return *problem;
   auto promise = self_->make_response_promise<done>();
-  auto who = ask(pending::input{promise, x.exec_id, {}, 0, true});
+  auto who = ask(pending::input{promise, x.exec_id, {}});
   feed(event::resize_asked{who, x.exec_id, x.rows, x.cols});
   return promise;
 }
@@ -156,16 +156,11 @@ caf::result<transfer_grant> session_actor_state::take(const open_transfer& x) {
 }
 
 caf::result<git_answer> session_actor_state::take(ask_git& x) {
-  touch();
-  if (record().status != session_status::active
-      && record().status != session_status::checking_in)
-    return make_error(errc::bad_request, "session is not active");
-  if (git_asks_ >= max_git_asks)
-    return make_error(errc::overloaded,
-                      "too many questions to git are being answered in "
-                      "this session, try again");
-  feed(event::look{});
-  return ask_about_checkout(x);
+  auto promise = self_->make_response_promise<git_answer>();
+  // As long as git is waited for: it cannot be called back.
+  feed(event::question_asked{
+    ask(pending::question{promise, std::move(x)}, git_timeout)});
+  return promise;
 }
 
 caf::result<event_batch> session_actor_state::take(read_events& x) {

@@ -188,7 +188,6 @@ void session_actor_state::resume_output(const session::past& what) {
                                            : cutter->second};
     for (std::size_t i = 0; i < output_streams; ++i)
       exec.printed[i] = exec.cutter.progress().recorded[i];
-    exec.spawn_sent = what.sent.contains(exec_id);
     live_.insert_or_assign(exec_id, std::move(exec));
   }
 }

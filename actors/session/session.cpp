@@ -119,22 +119,26 @@ session_core::behavior_type session_actor_state::make_behavior() {
     [this](read_timeline& x) { return take(x); },
     // -- what its runner says
     [this](const runner_up& x) { on_runner_up(x); },
-    [this](const runner_down& x) { on_runner_down(x.reason); },
-    [this](const exec_started& x) { on_started(x); },
+    [this](const runner_down& x) { on_runner_down(x); },
+    [this](const exec_started& x) {
+      feed(event::exec_running{x.exec_id, x.time});
+    },
     [this](const exec_refused& x) {
-      on_refused(x.exec_id,
-                 {is_shortage(x.reason) ? errc::overloaded : errc::bad_request,
-                  x.reason});
+      feed(event::start_refused{
+        x.exec_id,
+        {is_shortage(x.reason) ? errc::overloaded : errc::bad_request,
+         x.reason},
+        now_ms()});
     },
     [this](const exec_grown& x) { on_grown(x); },
     [this](exec_ended& x) {
-      on_ended(x.exec_id, x.records, std::move(x.outcome));
+      feed(event::exec_exited{x.exec_id, x.records, std::move(x.outcome)});
     },
     [this](const input_written& x) { on_written(x); },
     [this](ports_changed& x) { on_ports(std::move(x.ports)); },
     [this](const port_connected& x) { on_connected(x); },
     // -- what it says to itself
-    [this](const wait_over& x) { give_up_waiting(x.ticket); },
+    [this](const wait_over& x) { feed(event::wait_ended{x.ticket}); },
     [this](const continue_output& x) { return take(x); },
     [this](const retry_later&) { try_backlog(); },
     [this](const look_at_branch&) {
@@ -179,8 +183,6 @@ void session_actor_state::advance() {
                    machine_.unexpected);
   }
   advancing_ = false;
-  if (!machine_.installing)
-    checkout_is_there();
   report_load();
 }
 

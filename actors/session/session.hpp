@@ -13,9 +13,9 @@
 //   endings.cpp           check-in, rescue, review: what they ask of others
 //   git.cpp               tokens, transfers, and where the branch stands
 //   execs.cpp             the runner, and how commands start and end
-//   input.cpp             what commands are fed
+//   input.cpp             what commands are fed, and connections to their ports
 //   output.cpp            what commands print
-//   replies.cpp           who waits for an exec, and what they get to see
+//   replies.cpp           what clients get to see of execs
 //   journal.cpp           timeline and watchers
 //   ports.cpp             the ports that commands listen on
 //   revival.cpp           from store and timeline to a state that is whole
@@ -65,9 +65,6 @@ inline constexpr std::chrono::seconds idle_time{60};
 inline constexpr std::size_t max_inline_output = 1024 * 1024;
 /// A list of execs that asks for all gets as many as fit.
 inline constexpr std::size_t max_exec_page = 4 * 1024 * 1024;
-/// Questions to git (status, diff, mergeability) of one session at a time; they
-/// share the git workers with everybody's creates.
-inline constexpr std::uint32_t max_git_asks = 4;
 
 /// How long a request is worth an answer: about as long as clients wait. One
 /// that makes or ends a session is waited for longer (actor_timeout).
@@ -89,12 +86,6 @@ public:
   }
 
 private:
-  /// Somebody who waits for an exec to start or to end.
-  struct waiter {
-    session::ticket who = 0;
-    bool until_end = false;
-  };
-
   /// An exec that is not over, or whose last output is not announced yet.
   struct live_exec {
     explicit live_exec(output_event_splitter position)
@@ -104,10 +95,7 @@ private:
     std::optional<exec_outcome> end;
     std::array<std::uint64_t, output_streams> printed{};
     bool truncated = false;
-    std::vector<waiter> waiters;
-    bool spawn_sent = false;
-    bool cancel_wanted = false; // to be told to the runner once it is there
-    bool going_on = false;      // a continue_output is on its way
+    bool going_on = false; // a continue_output is on its way
   };
 
   /// Where an exec at hand stands in the timeline.
@@ -116,8 +104,6 @@ private:
     std::uint64_t exited = 0;
     bool archived = false;
   };
-
-  enum class runner_state : std::uint8_t { absent, asked, up };
 
   // session.cpp
   session_core::behavior_type make_behavior();
@@ -154,7 +140,6 @@ private:
 
   // effects.cpp
   void perform(const session::effects& todo);
-  void perform(const session::any_effect& what);
   struct performer;
   void arm(unix_ms at);
   void answer_session(session::ticket who);
@@ -172,7 +157,6 @@ private:
   // endings.cpp
   void make_checkout();
   void install_checkout();
-  void checkout_is_there();
   void save_checkin();
   void save_rescue();
   void remove_checkout();
@@ -186,39 +170,34 @@ private:
   void answer_token(session::ticket who);
   void end_transfers();
   void forget_edge(const caf::actor_addr& edge);
-  caf::result<git_answer> ask_about_checkout(ask_git& what);
+  void answer_question(session::ticket who);
   void poll_branch();
   void look_soon();
   void look_after_exec();
 
   // execs.cpp
   std::filesystem::path exec_dir(const std::string& exec_id) const;
-  std::optional<refusal> keep_exec(const std::string& exec_id);
-  void spawn_exec(const std::string& exec_id);
-  void send_spawn(const std::string& exec_id);
-  void kill_exec(const std::string& exec_id);
+  void keep_exec(const session::effect::keep_exec& what);
+  bool write_intent(const exec_spec& request);
+  void start_runner();
   void find_runner();
   void stop_runner();
+  void spawn_exec(const std::string& exec_id);
+  void kill_exec(const std::string& exec_id);
+  void settle_exec(const std::string& exec_id, const std::string& reason);
+  void finish_output(const session::effect::finish_output& what);
   void on_runner_up(const runner_up& up);
-  void on_runner_down(const std::string& reason);
-  void on_started(const exec_started& news);
-  void on_refused(const std::string& exec_id, const refusal& why);
-  void report_stopped();
+  void on_runner_down(const runner_down& down);
   void on_grown(const exec_grown& news);
-  void on_ended(const std::string& exec_id, std::uint64_t records,
-                exec_outcome outcome);
-  void settle(const std::string& exec_id, const std::string& reason);
   void report_load();
 
   // input.cpp
-  bool hold(const session::any_effect& what);
-  void pass_held();
   void pass_signal(const session::effect::pass_signal& what);
   void pass_input(const session::effect::pass_input& what);
-  void resize(const session::effect::pass_resize& what);
+  void pass_resize(const session::effect::pass_resize& what);
   void on_written(const input_written& news);
+  void answer_input(session::ticket who);
   void on_connected(const port_connected& news);
-  void give_up_input(const std::string& problem);
 
   // output.cpp
   void go_on_soon(const std::string& exec_id, live_exec& exec);
@@ -228,11 +207,7 @@ private:
   bool announce_piece(const std::string& exec_id, live_exec& exec);
 
   // replies.cpp
-  bool waits_for_end(session::ticket who);
-  void wait_for(const std::string& exec_id, session::ticket who, bool end);
-  void wake_waiters(const std::string& exec_id, bool ended);
-  void give_up_waiting(session::ticket who);
-  void answer_exec(session::ticket who, const std::string& exec_id);
+  void answer_exec(const session::effect::answer_exec& what);
   caf::result<exec_page> page_of_execs(const list_execs& request);
   nlohmann::ordered_json json_of(const exec_record& exec) const;
   std::optional<caf::error> recall(const std::string& exec_id);
@@ -243,11 +218,11 @@ private:
   // journal.cpp
   void publish(std::vector<timeline_entry> entries);
   void publish(const session::effect::publish& what);
-  void wake(const std::vector<timeline_entry>& entries);
-  std::vector<timeline_entry> exec_event(event_kind kind,
-                                         const std::string& exec_id) const;
+  void announced(const std::vector<timeline_entry>& entries);
+  std::vector<timeline_entry>
+  exec_event(event_kind kind, const nlohmann::ordered_json& exec) const;
   void publish_exec(event_kind kind, const std::string& exec_id);
-  std::optional<refusal> publish_queued(const std::string& exec_id);
+  bool publish_queued(const session::effect::keep_exec& what);
   bool append(std::vector<timeline_entry>& entries);
   void broadcast(event_data& data, const std::vector<timeline_entry>& entries,
                  std::uint64_t after);
@@ -295,13 +270,8 @@ private:
   bool check_armed_ = false;
 
   std::unordered_map<std::string, live_exec> live_;
-  std::vector<std::string> to_spawn_;     // until the runner is up
-  std::vector<session::any_effect> held_; // for what runs, likewise
-  runner_state runner_ = runner_state::absent;
-  bool starting_ = false;             // the runner was asked for to be started
   std::vector<listening_port> ports_; // as the runner says
   std::vector<listening_port> closed_ports_; // oldest first
-  bool stopped_ = false; // nothing runs any more; the machine is yet to hear
   std::optional<exec_index> archive_;
   std::unordered_map<std::string, exec_place> places_; // of execs at hand
   std::uint32_t reported_load_ = 0;
@@ -313,9 +283,6 @@ private:
   bool review_waiting_ = false;   // to be asked for again at the next try
   bool checkout_waiting_ = false; // likewise
   bool install_waiting_ = false;  // likewise
-  std::vector<std::function<void()>> asks_waiting_; // for the checkout
-  bool held_answers_ = false;  // likewise: of execs that would start at once
-  std::uint32_t git_asks_ = 0; // on their way to the git workers
 
   std::optional<timeline_writer> timeline_;
   std::vector<timeline_entry> backlog_; // the disk did not take them yet

@@ -11,6 +11,7 @@
 #include "messages/records.hpp"
 #include "messages/time.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -28,8 +29,8 @@ namespace effect {
 
 struct begin_checkout {};
 struct finish_checkout {};
-struct find_runner {
-}; // there may be one; it is told what to do once it is found
+struct start_runner {};
+struct find_runner {}; // one may have survived
 struct stop_runner {};
 struct begin_checkin {};
 struct begin_rescue {};
@@ -75,28 +76,42 @@ struct publish_exec {
 struct run_setup {
   exec_spec spec;
 };
-/// Write the request down, so that a revived session knows it. Comes first; if
-/// that fails `exec_unkept` is fed, and what follows is not performed.
+/// Write the request down and publish exec.queued, so that a revived session
+/// knows the exec; then feed `exec_kept` or `exec_unkept`.
 struct keep_exec {
-  ticket who = 0;
-  std::string exec_id;
+  exec_record exec;
+  std::size_t queue_position = 0; // 0: it can start at once
 };
+/// Tell the runner, which is there. If that fails feed `start_refused`.
 struct spawn_exec {
   std::string exec_id;
 };
 struct kill_exec {
   std::string exec_id;
 };
+/// The runner is not working on it: feed `exec_exited` with what its files say,
+/// or with `lost` for this reason where they say nothing.
+struct settle_exec {
+  std::string exec_id;
+  std::string reason;
+};
+/// Announce what it has printed, then feed `exec_done`.
+struct finish_output {
+  std::string exec_id;
+  std::uint64_t records = 0;
+  exec_outcome outcome;
+};
 struct pass_signal {
   std::string exec_id;
   std::int32_t signal = 0;
 };
-struct pass_input { // what `who` has sent
+/// Give the runner what `who` has sent; `input_taken` says when it has it.
+struct pass_input {
   ticket who = 0;
   std::string exec_id;
   bool eof = false;
 };
-struct pass_resize {
+struct pass_resize { // likewise
   ticket who = 0;
   std::string exec_id;
   std::uint16_t rows = 0;
@@ -115,13 +130,17 @@ struct answer_refused {
 struct answer_session { // with the record
   ticket who = 0;
 };
-struct answer_exec_later { // when it runs or waits in the queue
+struct answer_exec { // with the record as it is
   ticket who = 0;
   std::string exec_id;
+  bool with_output = false; // if it is over
 };
-struct answer_exec_ended { // when it is over
+struct answer_input {
   ticket who = 0;
-  std::string exec_id;
+};
+/// Ask git, answer, and feed `question_answered`.
+struct answer_question {
+  ticket who = 0;
 };
 struct answer_checkin {
   ticket who = 0;
@@ -129,7 +148,7 @@ struct answer_checkin {
 struct answer_token { // with the secret that they were made
   ticket who = 0;
 };
-struct answer_transfer {
+struct answer_transfer { // and feed `transfer_over` once it is that
   ticket who = 0;
 };
 struct answer_terminated {
@@ -139,16 +158,18 @@ struct answer_terminated {
 } // namespace effect
 
 using any_effect = std::variant<
-  effect::begin_checkout, effect::finish_checkout, effect::find_runner,
-  effect::stop_runner, effect::begin_checkin, effect::begin_rescue,
-  effect::request_review, effect::end_transfers, effect::discard_checkout,
-  effect::over, effect::arm, effect::persist, effect::publish_stored,
-  effect::publish, effect::publish_exec, effect::run_setup, effect::keep_exec,
-  effect::spawn_exec, effect::kill_exec, effect::pass_signal,
+  effect::begin_checkout, effect::finish_checkout, effect::start_runner,
+  effect::find_runner, effect::stop_runner, effect::begin_checkin,
+  effect::begin_rescue, effect::request_review, effect::end_transfers,
+  effect::discard_checkout, effect::over, effect::arm, effect::persist,
+  effect::publish_stored, effect::publish, effect::publish_exec,
+  effect::run_setup, effect::keep_exec, effect::spawn_exec, effect::kill_exec,
+  effect::settle_exec, effect::finish_output, effect::pass_signal,
   effect::pass_input, effect::pass_resize, effect::archive_exec,
   effect::read_branch, effect::answer_refused, effect::answer_session,
-  effect::answer_exec_later, effect::answer_exec_ended, effect::answer_checkin,
-  effect::answer_token, effect::answer_transfer, effect::answer_terminated>;
+  effect::answer_exec, effect::answer_input, effect::answer_question,
+  effect::answer_checkin, effect::answer_token, effect::answer_transfer,
+  effect::answer_terminated>;
 
 using effects = std::vector<any_effect>;
 

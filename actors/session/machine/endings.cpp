@@ -20,6 +20,15 @@ effect::life_event about(event_kind kind, const review_record& review) {
   return {kind, std::move(fields)};
 }
 
+// Only keys of an administrator end what another one has made.
+std::string terminated_by(const caller& who, const session_record& session) {
+  if (who.key_name.empty())
+    return "terminated";
+  auto maker = who.key_id == session.created_by;
+  return "terminated by \"" + who.key_name + '"'
+         + (maker ? ", the key that made it" : ", an administrator");
+}
+
 } // namespace
 
 void machine::start_ending(ending why) {
@@ -30,7 +39,7 @@ void machine::start_ending(ending why) {
   s.review = {};
   s.at = step::stopping;
   add(effect::end_transfers{});
-  add(effect::stop_runner{});
+  stop_runner();
 }
 
 // Of a check-in that came to nothing: who asked can try again.
@@ -42,6 +51,7 @@ void machine::return_to_active(const refusal& why) {
   s.commit.clear();
   s.review = {};
   refuse_all(s.askers, why);
+  launch_unsent();
   start_waiting();
 }
 
@@ -120,7 +130,7 @@ std::string machine::reason_of_ending() const {
     case ending::expire:
       return "expired";
     case ending::terminate:
-      return "terminated by an administrator";
+      return terminated_by(s.terminator, s.record);
     case ending::fail:
     case ending::none:
       break;
@@ -128,7 +138,7 @@ std::string machine::reason_of_ending() const {
   return s.failure.message;
 }
 
-// -- inputs -------------------------------------------------------------------
+// -- events -------------------------------------------------------------------
 
 void machine::operator()(const event::checkin_asked& x) {
   if (x.repeat && s.record.status == session_status::ended)
@@ -164,7 +174,7 @@ void machine::operator()(const event::checkin_asked& x) {
   s.at = step::stopping;
 }
 
-void machine::operator()(const event::runner_stopped& x) {
+void machine::operator()(const event::session_quiet& x) {
   if (s.at != step::stopping)
     return unexpected();
   if (s.installing) {
@@ -243,6 +253,7 @@ void machine::operator()(const event::terminate_asked& x) {
                   {errc::conflict, "the session is being terminated already"});
   refuse_all(s.starters, terminated_early);
   s.askers = {x.who};
+  s.terminator = x.by;
   // What the git worker is making must be whole before it is taken away.
   if (s.record.status == session_status::creating)
     s.why = ending::terminate;

@@ -10,6 +10,7 @@
 #include "messages/time.hpp"
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -70,11 +71,12 @@ struct review_refused {
 struct terminate_asked {
   ticket who = 0;
   bool repeat = false;
+  caller by;
 };
 struct give_up { // the actor crashes again and again
   std::string reason;
 };
-struct runner_stopped { // nothing of the session runs any more
+struct session_quiet { // nothing of it runs any more, and all is announced
   unix_ms now = 0;
 };
 struct rescue_saved {
@@ -98,22 +100,39 @@ struct exec_asked {
   ticket who = 0;
   exec_spec spec; // with its exec_id
   unix_ms now = 0;
+  bool until_end = false; // the answer is to wait for its end
 };
-struct exec_unkept { // an exec that was just admitted cannot be written down
-  ticket who = 0;
+struct exec_kept { // what was admitted is written down, and announced
+  std::string exec_id;
+  unix_ms now = 0;
+};
+struct exec_unkept { // it cannot be
   std::string exec_id;
   refusal why;
+  unix_ms now = 0;
 };
 struct exec_running {
   std::string exec_id;
   unix_ms time = 0;
 };
-struct exec_done {
+struct start_refused { // it cannot be started
+  std::string exec_id;
+  refusal why;
+  unix_ms now = 0;
+};
+struct exec_exited { // nothing of it runs any more
+  std::string exec_id;
+  std::uint64_t records = 0; // of output that it has left
+  exec_outcome outcome;
+};
+struct exec_done { // and all that it has printed is announced
   std::string exec_id;
   exec_outcome outcome;
 };
-struct exec_finalized { // the timeline has all of it
+struct exec_announced { // the timeline has its exec.started or exec.exited
   std::string exec_id;
+  bool exited = false;
+  unix_ms now = 0;
 };
 struct exec_recalled { // from the timeline: one that is over
   exec_record exec;
@@ -128,21 +147,32 @@ struct signal_asked {
   std::string exec_id;
   std::int32_t signal = 0;
 };
+struct wait_ended { // who waits for an exec is to hear how it stands
+  ticket who = 0;
+};
 struct input_asked {
   ticket who = 0;
   std::string exec_id;
   std::uint64_t size = 0;
   bool eof = false;
 };
-struct input_done { // written, or given up
-  std::string exec_id;
-  std::uint64_t size = 0;
-};
 struct resize_asked {
   ticket who = 0;
   std::string exec_id;
   std::uint16_t rows = 0;
   std::uint16_t cols = 0;
+};
+struct input_taken { // what `who` has sent, or its terminal's size is set
+  ticket who = 0;
+  std::string problem; // empty: it went through
+};
+struct runner_found {
+  // What runs in it, and since when; 0: it is just being started.
+  std::map<std::string, unix_ms> execs;
+};
+struct runner_gone { // or there is none
+  std::string reason;
+  unix_ms now = 0;
 };
 
 struct rotate_asked {
@@ -153,6 +183,13 @@ struct transfer_asked {
   ticket who = 0;
   std::string token_hash;
 };
+struct transfer_over { // of one that was let in
+  unix_ms now = 0;
+};
+struct question_asked { // of git, about the checkout
+  ticket who = 0;
+};
+struct question_answered {};
 struct pushed {
   std::string old_commit; // empty: the branch had none
   std::string new_commit;
@@ -171,12 +208,15 @@ using any_event = std::variant<
   event::checkout_install_failed, event::extend_asked, event::checkin_asked,
   event::checkin_saved, event::checkin_failed, event::review_queued,
   event::review_refused, event::terminate_asked, event::give_up,
-  event::runner_stopped, event::rescue_saved, event::rescue_failed, event::tick,
-  event::stored, event::store_refused, event::exec_asked, event::exec_unkept,
-  event::exec_running, event::exec_done, event::exec_finalized,
+  event::session_quiet, event::rescue_saved, event::rescue_failed, event::tick,
+  event::stored, event::store_refused, event::exec_asked, event::exec_kept,
+  event::exec_unkept, event::exec_running, event::start_refused,
+  event::exec_exited, event::exec_done, event::exec_announced,
   event::exec_recalled, event::cancel_asked, event::signal_asked,
-  event::input_asked, event::input_done, event::resize_asked,
-  event::rotate_asked, event::transfer_asked, event::pushed, event::look,
+  event::wait_ended, event::input_asked, event::resize_asked,
+  event::input_taken, event::runner_found, event::runner_gone,
+  event::rotate_asked, event::transfer_asked, event::transfer_over,
+  event::question_asked, event::question_answered, event::pushed, event::look,
   event::branch_polled>;
 
 /// The name of its type, for the log.

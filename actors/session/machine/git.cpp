@@ -45,12 +45,43 @@ void machine::operator()(const event::transfer_asked& x) {
     return refuse(x.who, wrong_token);
   if (s.record.status == session_status::creating)
     return refuse(x.who, {errc::conflict, "the session is being made"});
-  if (!s.installing)
+  if (!s.installing) {
+    ++s.transfers;
     return add(effect::answer_transfer{x.who});
+  }
   if (s.early_transfers.size() == max_early_transfers)
     return refuse(
       x.who, {errc::overloaded, "the session is being put on disk, try again"});
   s.early_transfers.push_back({x.who, x.token_hash});
+}
+
+void machine::operator()(const event::transfer_over& x) {
+  if (s.transfers == 0)
+    return unexpected();
+  --s.transfers;
+  report_quiet(x.now);
+}
+
+void machine::operator()(const event::question_asked& x) {
+  if (s.record.status != session_status::active
+      && s.record.status != session_status::checking_in)
+    return refuse_inactive(x.who);
+  if (s.questions >= max_questions)
+    return refuse(x.who, {errc::overloaded,
+                          "too many questions to git are being answered in "
+                          "this session, try again"});
+  ++s.questions;
+  (*this)(event::look{});
+  if (s.installing)
+    s.early_questions.push_back(x.who);
+  else
+    add(effect::answer_question{x.who});
+}
+
+void machine::operator()(const event::question_answered&) {
+  if (s.questions == 0)
+    return unexpected();
+  --s.questions;
 }
 
 void machine::operator()(const event::pushed& x) {

@@ -76,7 +76,7 @@ void machine::operator()(const event::begin&) {
       s.at = step::stopping;
       if (s.installing)
         add(effect::begin_checkout{});
-      add(effect::stop_runner{});
+      stop_runner();
       return;
     default:
       return;
@@ -119,7 +119,7 @@ void machine::operator()(const event::checkout_installed& x) {
   for (auto& early : std::exchange(s.early_transfers, {}))
     (*this)(event::transfer_asked{early.who, early.token_hash});
   if (std::exchange(s.stopped_early, false))
-    (*this)(event::runner_stopped{x.now});
+    (*this)(event::session_quiet{x.now});
 }
 
 // Nobody has done anything in it, so nothing is lost.
@@ -203,7 +203,10 @@ void machine::operator()(const event::stored&) {
   s.record = std::move(change.next);
   add(effect::publish_stored{});
   for (auto& what : change.then)
-    add(std::move(what));
+    if (std::holds_alternative<effect::stop_runner>(what))
+      stop_runner();
+    else
+      add(std::move(what));
   if (s.record.status != session_status::creating)
     for (auto who : std::exchange(s.starters, {}))
       answer_starter(who);
@@ -234,7 +237,7 @@ using touching =
                event::extend_asked, event::checkin_asked, event::checkin_saved,
                event::checkin_failed, event::review_queued,
                event::review_refused, event::terminate_asked, event::give_up,
-               event::runner_stopped, event::rescue_saved, event::rescue_failed,
+               event::session_quiet, event::rescue_saved, event::rescue_failed,
                event::tick, event::rotate_asked>;
 
 template <class T, class Variant>
@@ -243,7 +246,7 @@ template <class T, class... Ts>
 constexpr bool
   is_one_of<T, std::variant<Ts...>> = (std::is_same_v<T, Ts> || ...);
 
-// Inputs that may change the stored record.
+// Events that may change the stored record.
 bool touches_record(const any_event& what) noexcept {
   return std::visit(
     [](const auto& x) {
@@ -278,6 +281,7 @@ void defer(machine& m, const any_event& what) {
 
 effects apply(state& s, const any_event& what) {
   machine m{s, {}};
+  auto installing = s.installing;
   if (busy(s) && touches_record(what))
     defer(m, what);
   else
@@ -287,6 +291,8 @@ effects apply(state& s, const any_event& what) {
     s.deferred.pop_front();
     std::visit(m, next);
   }
+  if (installing && !s.installing)
+    m.wake_early();
   return std::move(m.result);
 }
 

@@ -21,7 +21,6 @@ void close(exec_record& exec, const past& what) {
 // on, though their execs have ended.
 effects take_up_execs(state& s, const past& what) {
   auto live = is_live(s.record.status);
-  auto find_runner = live && what.listens;
   for (auto& id : s.order) {
     auto& exec = s.execs.at(id);
     if (is_over(exec.status))
@@ -30,14 +29,15 @@ effects take_up_execs(state& s, const past& what) {
       close(exec, what);
     } else if (what.sent.contains(id)) {
       ++s.running;
-      find_runner = true;
+      s.runs[id].sent = true;
     } else {
       s.waiting.push_back(id);
     }
   }
-  if (find_runner)
-    return {effect::find_runner{}};
-  return {};
+  if (s.runs.empty() && !(live && what.listens))
+    return {};
+  s.runner = runner_state::asked;
+  return {effect::find_runner{}};
 }
 
 void take_up_change(state& s, past& what) {

@@ -6,6 +6,7 @@
 #include "messages/records.hpp"
 #include "messages/time.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -25,6 +26,10 @@ struct limits {
 /// Bytes for an exec's standard input that wait for it to read.
 inline constexpr std::uint64_t max_waiting_input = 4 * 1024 * 1024;
 
+/// Questions to git (status, diff, mergeability) of one session at a time; they
+/// share the git workers with everybody's creates.
+inline constexpr std::size_t max_questions = 4;
+
 /// Why a session is on its way out.
 enum class ending : std::uint8_t { none, checkin, expire, terminate, fail };
 
@@ -38,20 +43,57 @@ enum class step : std::uint8_t {
   rescuing,
 };
 
-/// What was asked of an exec that does not run yet.
-struct early_input {
+/// The session's runner, as far as is known.
+enum class runner_state : std::uint8_t {
+  absent,
+  asked, // to start, to be found or to stop: it is yet to say how that went
+  up,
+};
+
+/// An exec that takes one of the places, until its end is announced.
+struct run {
+  bool sent = false;     // the runner was told of it
+  bool canceled = false; // the runner is, or is to be, told to kill it
+  bool ended = false;    // its end is known
+};
+
+/// Somebody who waits for an exec to start or to end.
+struct waiter {
   ticket who = 0;
+  bool until_end = false;
+  bool with_output = false; // the answer has it, if the exec is over
+};
+
+/// An exec that is being written down. Nobody sees it yet, and what is asked of
+/// it meanwhile waits.
+struct new_exec {
+  exec_record exec;
+  waiter asker;
+  std::vector<any_event> later;
+};
+
+/// Bytes for an exec's standard input, or a size for its terminal.
+struct sent_input {
+  ticket who = 0;
+  std::uint64_t size = 0;
   bool eof = false;
-  std::uint16_t rows = 0; // above 0: its terminal's size, and no bytes
+  std::uint16_t rows = 0; // above 0: a terminal's size, and no bytes
   std::uint16_t cols = 0;
 };
 
 /// The standard input of an exec that is not over.
 struct exec_input {
-  std::uint64_t waiting = 0; // bytes that it has not taken yet
-  std::size_t requests = 0;  // that bring them
-  bool closed = false;       // nothing more will follow
-  std::vector<early_input> early;
+  std::uint64_t waiting = 0;     // bytes that it has not taken yet
+  std::size_t requests = 0;      // that bring them
+  bool closed = false;           // nothing more will follow
+  std::vector<sent_input> early; // it does not run yet
+};
+
+/// What has been passed to the runner, or waits for that to be found.
+struct passed_input {
+  std::string exec_id;
+  std::uint64_t size = 0;
+  bool counts = true; // as input; a terminal's size does not
 };
 
 /// Somebody who wants to clone or push before the checkout is on disk.
@@ -74,15 +116,28 @@ struct state {
   std::string setup; // to be run when the session becomes active, or empty
 
   std::map<std::string, exec_record> execs; // those at hand
-  std::map<std::string, exec_input> inputs; // by exec id, made when needed
+  std::map<std::string, new_exec> keeping;  // being written down
   std::vector<std::string> order;           // exec ids, oldest first
   std::deque<std::string> waiting;   // queued execs, first come first served
   std::deque<std::string> finalized; // over, the timeline has it all
   std::uint32_t running = 0;         // started or about to be
+  std::map<std::string, run> runs;
+  std::map<std::string, std::vector<waiter>> waiters; // by exec id
+
+  runner_state runner = runner_state::absent;
+  bool starting = false; // it was asked for because something is to run
+  bool stopping = false; // it was told to stop, for an ending
+  bool stopped = false;  // it has: the ending goes on when all is quiet
+  std::vector<std::string> unsent; // execs to be started once it is up
+  std::vector<any_effect> held;    // for those that run, likewise
+
+  std::map<std::string, exec_input> inputs; // by exec id, made when needed
+  std::map<ticket, passed_input> passed;
 
   ending why = ending::none;
   step at = step::idle;
-  refusal failure;          // why the session failed, or is to
+  refusal failure; // why the session failed, or is to
+  caller terminator;
   caller author;            // of the check-in commit
   std::string message;      // of the check-in commit
   bool skip_review = false; // what the check-in is to do afterwards
@@ -94,7 +149,9 @@ struct state {
   std::string tip;      // of the session's branch, as last announced
   bool looking = false; // it is being asked where the branch stands
   bool look_again = false;
-  bool outdated = false; // a push has moved it since it was asked
+  bool outdated = false;     // a push has moved it since it was asked
+  std::size_t transfers = 0; // by git over HTTP, that were let in
+  std::size_t questions = 0; // to git, that are not answered yet
 
   bool installing = false; // the checkout is not on disk yet: nobody may use it
   bool stopped_early = false; // an ending goes on once the checkout is there
@@ -104,6 +161,7 @@ struct state {
   std::vector<ticket> starters;                // the session to be made, or not
   std::vector<ticket> askers;                  // the ending that `why` names
   std::vector<early_transfer> early_transfers; // the checkout to be on disk
+  std::vector<ticket> early_questions;         // likewise
 
   std::uint64_t unexpected = 0; // events that nothing has led to
 

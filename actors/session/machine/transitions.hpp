@@ -3,8 +3,11 @@
 //
 //   machine.cpp  the session's life, and `apply`
 //   endings.cpp  how it ends
-//   execs.cpp    the commands in it, and what they are fed
-//   git.cpp      tokens, pushes, and where the branch stands
+//   execs.cpp    the commands in it: which are admitted, and when they start
+//   runner.cpp   the runner, and the execs that it runs
+//   input.cpp    what they are fed
+//   waiters.cpp  who waits for them
+//   git.cpp      tokens, pushes, questions, and where the branch stands
 #pragma once
 
 #include "actors/session/machine/machine.hpp"
@@ -40,26 +43,41 @@ struct machine {
   void operator()(const event::review_refused& x);
   void operator()(const event::terminate_asked& x);
   void operator()(const event::give_up& x);
-  void operator()(const event::runner_stopped& x);
+  void operator()(const event::session_quiet& x);
   void operator()(const event::rescue_saved& x);
   void operator()(const event::rescue_failed& x);
 
   // -- the commands in it
   void operator()(const event::exec_asked& x);
+  void operator()(const event::exec_kept& x);
   void operator()(const event::exec_unkept& x);
-  void operator()(const event::exec_running& x);
-  void operator()(const event::exec_done& x);
-  void operator()(const event::exec_finalized& x);
   void operator()(const event::exec_recalled& x);
   void operator()(const event::cancel_asked& x);
+
+  // -- the runner
+  void operator()(const event::runner_found& x);
+  void operator()(const event::runner_gone& x);
+  void operator()(const event::start_refused& x);
+  void operator()(const event::exec_running& x);
+  void operator()(const event::exec_exited& x);
+  void operator()(const event::exec_done& x);
+
+  // -- what execs are fed
   void operator()(const event::signal_asked& x);
   void operator()(const event::input_asked& x);
-  void operator()(const event::input_done& x);
   void operator()(const event::resize_asked& x);
+  void operator()(const event::input_taken& x);
+
+  // -- who waits for them
+  void operator()(const event::exec_announced& x);
+  void operator()(const event::wait_ended& x);
 
   // -- git in it
   void operator()(const event::rotate_asked& x);
   void operator()(const event::transfer_asked& x);
+  void operator()(const event::transfer_over& x);
+  void operator()(const event::question_asked& x);
+  void operator()(const event::question_answered&);
   void operator()(const event::pushed& x);
   void operator()(const event::look&);
   void operator()(const event::branch_polled& x);
@@ -103,6 +121,32 @@ struct machine {
   void start_waiting();
   void forget_surplus();
   exec_record* unfinished(ticket who, const std::string& exec_id);
+  bool held_back(const any_event& what, ticket who, const std::string& exec_id);
+  template <class Event>
+  bool held_back(const Event& x) {
+    return held_back(x, x.who, x.exec_id);
+  }
+
+  void spawn(const std::string& exec_id);
+  void launch(const std::string& exec_id);
+  void launch_unsent();
+  void kill(const std::string& exec_id, unix_ms now);
+  void end_unstarted(const std::string& exec_id, exec_outcome outcome);
+  void settle(const std::map<std::string, unix_ms>& known,
+              const std::string& reason);
+  void stop_runner();
+  void report_quiet(unix_ms now);
+
+  void pass(any_effect what);
+  void pass_input(const std::string& exec_id, const sent_input& sent);
+  void pass_early(const std::string& exec_id);
+  void lose_input(const std::string& problem);
+
+  bool in_line(const std::string& exec_id) const;
+  void answer(const waiter& w, const std::string& exec_id);
+  void wait_for(const waiter& w, const std::string& exec_id);
+  void wake(const std::string& exec_id, bool exited);
+  void wake_early();
 };
 
 } // namespace greenroom::session

@@ -24,7 +24,7 @@ exec_spec reader(std::string id, bool terminal = false) {
 TEST_CASE("execs that waited go on when a check-in could not be stored") {
   auto s = active_session();
   for (auto id : {"a", "b", "c"})
-    session::apply(s, event::exec_asked{1, command(id), 1});
+    ask(s, 1, command(id));
   session::apply(s, event::checkin_asked{3, {}, ""});
   CHECK_FALSE(find<effect::spawn_exec>(
     session::apply(s, event::exec_done{"a", exit_with(0)})));
@@ -35,17 +35,11 @@ TEST_CASE("execs that waited go on when a check-in could not be stored") {
 
 TEST_CASE("execs run in order of arrival, no more at once than allowed") {
   auto s = active_session();
-  CHECK(find<effect::spawn_exec>(
-          session::apply(s, event::exec_asked{1, command("a"), 1}))
-          ->exec_id
-        == "a");
-  CHECK(find<effect::spawn_exec>(
-    session::apply(s, event::exec_asked{2, command("b"), 1})));
-  CHECK_FALSE(find<effect::spawn_exec>(
-    session::apply(s, event::exec_asked{3, command("c"), 1})));
-  session::apply(s, event::exec_asked{4, command("d"), 1});
-  CHECK(refused_with(session::apply(s, event::exec_asked{5, command("e"), 1}),
-                     5, errc::overloaded));
+  CHECK(find<effect::spawn_exec>(ask(s, 1, command("a")))->exec_id == "a");
+  CHECK(find<effect::spawn_exec>(ask(s, 2, command("b"))));
+  CHECK_FALSE(find<effect::spawn_exec>(ask(s, 3, command("c"))));
+  ask(s, 4, command("d"));
+  CHECK(refused_with(ask(s, 5, command("e")), 5, errc::overloaded));
   CHECK_FALSE(s.execs.contains("e"));
   auto ended = session::apply(s, event::exec_done{"a", exit_with(0)});
   CHECK(find<effect::publish_exec>(ended)->kind == event_kind::exec_exited);
@@ -60,19 +54,16 @@ TEST_CASE("execs run in order of arrival, no more at once than allowed") {
 TEST_CASE("an exec's name with the same body is the same exec, with another "
           "it is refused") {
   auto s = active_session();
-  session::apply(s, event::exec_asked{1, command("a"), 1});
-  auto again = session::apply(s, event::exec_asked{2, command("a"), 2});
-  CHECK(find<effect::answer_exec_later>(again)->who == 2);
-  CHECK(find<effect::spawn_exec>(again) == nullptr);
-  CHECK(refused_with(
-    session::apply(s, event::exec_asked{3, command("a", "false"), 2}), 3,
-    errc::exec_exists));
+  ask(s, 1, command("a"));
+  CHECK(ask(s, 2, command("a")).empty());
+  CHECK(refused_with(ask(s, 3, command("a", "false")), 3, errc::exec_exists));
   CHECK(s.order.size() == 1);
+  CHECK(count<effect::answer_exec>(begin_exec(s, "a")) == 2);
 }
 
 TEST_CASE("an exec ends once, whatever comes after") {
   auto s = active_session();
-  session::apply(s, event::exec_asked{1, command("a"), 1});
+  ask(s, 1, command("a"));
   session::apply(s, event::exec_running{"a", 2});
   session::apply(s, event::exec_done{"a", exit_with(3)});
   CHECK(session::apply(s, event::exec_done{"a", exec_outcome{}}).empty());
@@ -84,10 +75,10 @@ TEST_CASE("an exec ends once, whatever comes after") {
 TEST_CASE("canceling ends a waiting exec at once and kills a running one") {
   auto s = active_session();
   for (auto id : {"a", "b", "c"})
-    session::apply(s, event::exec_asked{1, command(id), 1});
+    ask(s, 1, command(id));
   auto waiting = session::apply(s, event::cancel_asked{2, "c", 5});
   CHECK(s.execs.at("c").status == exec_status::canceled);
-  CHECK(find<effect::answer_exec_ended>(waiting)->exec_id == "c");
+  CHECK(find<effect::answer_exec>(waiting)->exec_id == "c");
   auto running = session::apply(s, event::cancel_asked{3, "a", 5});
   CHECK(find<effect::kill_exec>(running)->exec_id == "a");
   CHECK(s.execs.at("a").status == exec_status::queued);
@@ -98,11 +89,11 @@ TEST_CASE("canceling ends a waiting exec at once and kills a running one") {
 TEST_CASE("execs that still wait when the session ends are canceled") {
   auto s = active_session();
   for (auto id : {"a", "b", "c"})
-    session::apply(s, event::exec_asked{1, command(id), 1});
+    ask(s, 1, command(id));
   session::apply(s, event::terminate_asked{9});
   session::apply(s, event::exec_done{"a", exit_with(0)});
   CHECK(s.execs.at("c").status == exec_status::queued);
-  auto stopped = session::apply(s, event::runner_stopped{birth + 1});
+  auto stopped = session::apply(s, event::session_quiet{birth + 1});
   CHECK(s.execs.at("c").status == exec_status::canceled);
   CHECK(s.execs.at("c").outcome.ended_at == birth + 1);
   CHECK(count<effect::spawn_exec>(stopped) == 0);
@@ -112,6 +103,7 @@ TEST_CASE("a project's setup is started once, when the session becomes "
           "active") {
   auto s = new_session();
   s.setup = "make deps";
+  s.runner = runner_state::up;
   session::apply(s, event::begin{});
   auto then = store(s, session::apply(s, event::checkout_made{}));
   auto* setup = find<effect::run_setup>(then);
@@ -119,8 +111,7 @@ TEST_CASE("a project's setup is started once, when the session becomes "
   CHECK(setup->spec.exec_id == "setup");
   CHECK(setup->spec.command == "make deps");
   session::apply(s, event::checkout_installed{birth});
-  CHECK(find<effect::spawn_exec>(
-    session::apply(s, event::exec_asked{0, setup->spec, birth})));
+  CHECK(find<effect::spawn_exec>(ask(s, 0, setup->spec)));
   // However it goes, the session goes on.
   auto failed = session::apply(s, event::exec_done{"setup", exit_with(1)});
   CHECK(find<effect::persist>(failed) == nullptr);
@@ -137,49 +128,62 @@ TEST_CASE("a session without a setup starts nothing by itself") {
 
 TEST_CASE("an exec that cannot be written down was never there") {
   auto s = active_session();
-  for (auto id : {"a", "b", "c"}) {
-    auto asked = session::apply(s, event::exec_asked{1, command(id), 1});
-    // Before anybody can see it.
-    CHECK(std::holds_alternative<effect::keep_exec>(asked.at(0)));
-  }
-  auto waiting = session::apply(
-    s, event::exec_unkept{1, "c", {errc::unavailable, "disk full"}});
-  CHECK(refused_with(waiting, 1, errc::unavailable, "disk full"));
+  for (auto id : {"a", "b"})
+    ask(s, 1, command(id));
+  auto asked = session::apply(s, event::exec_asked{1, reader("c"), 1});
+  CHECK(find<effect::keep_exec>(asked)->queue_position == 1);
+  // What names it meanwhile waits until that is known.
+  CHECK(session::apply(s, event::exec_asked{2, reader("c"), 1}).empty());
+  CHECK(session::apply(s, event::input_asked{3, "c", 5}).empty());
+  CHECK(session::apply(s, event::cancel_asked{4, "c", 5}).empty());
+  auto unkept = session::apply(
+    s, event::exec_unkept{"c", {errc::unavailable, "disk full"}, 1});
+  CHECK(refused_with(unkept, 1, errc::unavailable, "disk full"));
+  // The second is tried by itself, and the others wait for that.
+  CHECK(find<effect::keep_exec>(unkept)->exec.spec.exec_id == "c");
+  CHECK(count<effect::answer_refused>(unkept) == 1);
+  auto again = session::apply(
+    s, event::exec_unkept{"c", {errc::unavailable, "disk full"}, 1});
+  CHECK(count<effect::answer_refused>(again) == 3);
+  CHECK(s.order == std::vector<std::string>{"a", "b"});
   CHECK(s.waiting.empty());
-  CHECK(s.running == 2);
-  auto open = reader("b");
-  s.execs.at("b").spec = open;
-  session::apply(s, event::input_asked{7, "b", 5});
-  auto unkept =
-    session::apply(s, event::exec_unkept{1, "b", {errc::unavailable}});
-  CHECK(refused_with(unkept, 7, errc::unavailable));
-  CHECK(count<effect::answer_refused>(unkept) == 2);
-  CHECK(s.running == 1);
-  CHECK(s.order == std::vector<std::string>{"a"});
-  CHECK(session::apply(s, event::exec_unkept{1, "b", {}}).empty());
+  CHECK(s.unexpected == 0);
+  CHECK(session::apply(s, event::exec_unkept{"c", {}}).empty());
+  CHECK(s.unexpected == 1);
+}
+
+TEST_CASE("an ending waits for an exec that is being written down") {
+  auto s = active_session();
+  session::apply(s, event::exec_asked{1, command("a"), 1});
+  session::apply(s, event::terminate_asked{9});
+  CHECK(session::apply(s, event::runner_gone{"", 2}).empty());
+  auto kept = session::apply(s, event::exec_kept{"a", 3});
+  CHECK(find<effect::begin_rescue>(kept));
+  CHECK(s.execs.at("a").status == exec_status::canceled);
+  CHECK(find<effect::answer_exec>(kept)->who == 1);
 }
 
 TEST_CASE("only so many execs that are over stay at hand, and none that is "
           "not") {
   auto s = active_session();
   s.bounds.max_finished = 2;
-  session::apply(s, event::exec_asked{1, command("server"), 1});
+  ask(s, 1, command("server"));
   std::vector<std::string> gone;
   for (auto id : {"a", "b", "c", "d"}) {
-    session::apply(s, event::exec_asked{1, command(id), 1});
+    ask(s, 1, command(id));
     session::apply(s, event::exec_running{id, 1});
     session::apply(s, event::exec_done{id, exit_with(0)});
     // Not before the timeline has it.
     CHECK(s.execs.contains(id));
-    auto finalized = session::apply(s, event::exec_finalized{id});
+    auto finalized = session::apply(s, event::exec_announced{id, true, 1});
     if (auto* old = find<effect::archive_exec>(finalized))
       gone.push_back(old->exec_id);
-    CHECK(session::apply(s, event::exec_finalized{id}).empty());
+    CHECK(session::apply(s, event::exec_announced{id, true, 1}).empty());
   }
   CHECK(gone == std::vector<std::string>{"a", "b"});
   CHECK(s.order == std::vector<std::string>{"server", "c", "d"});
   CHECK(s.execs.size() == 3);
-  CHECK(session::apply(s, event::exec_finalized{"server"}).empty());
+  CHECK(session::apply(s, event::exec_announced{"server", true, 1}).empty());
 }
 
 TEST_CASE("an exec that is recalled takes the place of another") {
@@ -193,23 +197,21 @@ TEST_CASE("an exec that is recalled takes the place of another") {
   auto second = session::apply(s, event::exec_recalled{old});
   CHECK(find<effect::archive_exec>(second)->exec_id == "old");
   // It is the same exec still.
-  CHECK(find<effect::answer_exec_later>(
-    session::apply(s, event::exec_asked{1, command("older"), 1})));
-  CHECK(refused_with(
-    session::apply(s, event::exec_asked{1, command("older", "false"), 1}), 1,
-    errc::exec_exists));
+  CHECK(find<effect::answer_exec>(ask(s, 1, command("older"))));
+  CHECK(
+    refused_with(ask(s, 1, command("older", "false")), 1, errc::exec_exists));
   CHECK(s.order.empty());
 }
 
 TEST_CASE("a signal goes to an exec that runs, and to no other") {
   auto s = active_session();
-  session::apply(s, event::exec_asked{1, command("a"), 1});
+  ask(s, 1, command("a"));
   CHECK(refused_with(session::apply(s, event::signal_asked{2, "a", 2}), 2,
                      errc::conflict));
   session::apply(s, event::exec_running{"a", 2});
   auto sent = session::apply(s, event::signal_asked{3, "a", 2});
   CHECK(find<effect::pass_signal>(sent)->signal == 2);
-  CHECK(find<effect::answer_exec_later>(sent)->who == 3);
+  CHECK(find<effect::answer_exec>(sent)->who == 3);
   session::apply(s, event::exec_done{"a", exit_with(0)});
   CHECK(refused_with(session::apply(s, event::signal_asked{4, "a", 2}), 4,
                      errc::conflict, "the exec has ended"));
@@ -219,11 +221,11 @@ TEST_CASE("a signal goes to an exec that runs, and to no other") {
 
 TEST_CASE("input goes to an exec that was started with an open one") {
   auto s = active_session();
-  session::apply(s, event::exec_asked{1, command("closed"), 1});
+  ask(s, 1, command("closed"));
   session::apply(s, event::exec_running{"closed", 1});
   CHECK(refused_with(session::apply(s, event::input_asked{2, "closed", 1}), 2,
                      errc::bad_request));
-  session::apply(s, event::exec_asked{1, reader("a"), 1});
+  ask(s, 1, reader("a"));
   session::apply(s, event::exec_running{"a", 1});
   CHECK(
     find<effect::pass_input>(session::apply(s, event::input_asked{3, "a", 5}))
@@ -243,7 +245,7 @@ TEST_CASE("input goes to an exec that was started with an open one") {
 
 TEST_CASE("a terminal stays open after an end of file") {
   auto s = active_session();
-  session::apply(s, event::exec_asked{1, reader("a", true), 1});
+  ask(s, 1, reader("a", true));
   session::apply(s, event::exec_running{"a", 1});
   for (ticket who : {2, 3})
     CHECK(find<effect::pass_input>(
@@ -254,22 +256,24 @@ TEST_CASE("a terminal stays open after an end of file") {
 
 TEST_CASE("input for a command that does not read is bounded") {
   auto s = active_session();
-  session::apply(s, event::exec_asked{1, reader("a"), 1});
+  ask(s, 1, reader("a"));
   session::apply(s, event::exec_running{"a", 1});
   // The first is taken however large it is: nothing waits before it.
   CHECK(find<effect::pass_input>(
     session::apply(s, event::input_asked{2, "a", max_waiting_input + 1})));
   CHECK(refused_with(session::apply(s, event::input_asked{3, "a", 1}), 3,
                      errc::overloaded));
-  session::apply(s, event::input_done{"a", max_waiting_input + 1});
+  CHECK(find<effect::answer_input>(session::apply(s, event::input_taken{2, ""}))
+          ->who
+        == 2);
   // Requests without bytes count, too.
   for (ticket who = 0; who < 256; ++who)
     CHECK(find<effect::pass_input>(
       session::apply(s, event::input_asked{100 + who, "a", 0})));
   CHECK(refused_with(session::apply(s, event::input_asked{999, "a", 0}), 999,
                      errc::overloaded));
-  for (int i = 0; i < 256; ++i)
-    session::apply(s, event::input_done{"a", 0});
+  for (ticket who = 0; who < 256; ++who)
+    session::apply(s, event::input_taken{100 + who, ""});
   CHECK(find<effect::pass_input>(
     session::apply(s, event::input_asked{4, "a", max_waiting_input})));
   CHECK(refused_with(session::apply(s, event::input_asked{5, "a", 1}), 5,
@@ -278,7 +282,7 @@ TEST_CASE("input for a command that does not read is bounded") {
 
 TEST_CASE("input for an exec that has not started waits for it, in order") {
   auto s = active_session();
-  session::apply(s, event::exec_asked{1, reader("a", true), 1});
+  ask(s, 1, reader("a", true));
   CHECK(session::apply(s, event::input_asked{2, "a", 5}).empty());
   CHECK(session::apply(s, event::resize_asked{3, "a", 50, 100}).empty());
   CHECK(session::apply(s, event::input_asked{4, "a", 0, true}).empty());
@@ -287,7 +291,7 @@ TEST_CASE("input for an exec that has not started waits for it, in order") {
   CHECK(find<effect::pass_input>(started)->who == 2);
   CHECK(find<effect::pass_resize>(started)->who == 3);
   // One that never starts answers all who waited.
-  session::apply(s, event::exec_asked{1, reader("b"), 1});
+  ask(s, 1, reader("b"));
   session::apply(s, event::input_asked{5, "b", 5});
   auto ended = session::apply(s, event::exec_done{"b", exec_outcome{}});
   CHECK(refused_with(ended, 5, errc::conflict, "the exec has ended"));

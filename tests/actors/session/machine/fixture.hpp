@@ -65,7 +65,35 @@ inline state active_session(millis lifetime = 48 * hour) {
   REQUIRE(s.record.status == session_status::active);
   REQUIRE(find<effect::finish_checkout>(then));
   REQUIRE(session::apply(s, event::checkout_installed{birth}).empty());
+  s.runner = runner_state::up;
   return s;
+}
+
+// Plays the disk: what is admitted is written down at once.
+inline effects ask(state& s, ticket who, exec_spec spec,
+                   bool until_end = false) {
+  auto id = spec.exec_id;
+  auto asked =
+    session::apply(s, event::exec_asked{who, std::move(spec), 1, until_end});
+  if (find<effect::keep_exec>(asked) == nullptr)
+    return asked;
+  // Nobody has seen it before.
+  REQUIRE(asked.size() == 1);
+  REQUIRE_FALSE(s.execs.contains(id));
+  return session::apply(s, event::exec_kept{id, 1});
+}
+
+// Plays runner and timeline: it runs, and who waits for that has heard of it.
+inline effects begin_exec(state& s, const std::string& id) {
+  REQUIRE(
+    find<effect::publish_exec>(session::apply(s, event::exec_running{id, 1})));
+  return session::apply(s, event::exec_announced{id, false, 1});
+}
+
+// It ends, and that is in the timeline.
+inline effects end_exec(state& s, const std::string& id, exec_outcome outcome) {
+  session::apply(s, event::exec_done{id, std::move(outcome)});
+  return session::apply(s, event::exec_announced{id, true, 1});
 }
 
 inline exec_spec command(std::string id, std::string text = "true") {

@@ -50,7 +50,7 @@ world::world(std::uint64_t seed, bool trace)
 
 void world::step() {
   ++steps_;
-  switch (below(8)) {
+  switch (below(11)) {
     case 0:
       jump();
       break;
@@ -62,7 +62,15 @@ void world::step() {
       answer_store();
       break;
     case 4:
+    case 5:
       runner_does_something();
+      break;
+    case 6:
+      announce();
+      finish_some_output();
+      break;
+    case 7:
+      answer_keeping();
       break;
     default:
       ask();
@@ -90,7 +98,7 @@ void world::jump() {
 }
 
 void world::ask() {
-  auto what = static_cast<request>(below(11));
+  auto what = static_cast<request>(below(12));
   // The ends of a session are rare, or there would be little else.
   if ((what == request::checkin || what == request::terminate) && !one_in(6))
     what = request::exec;
@@ -119,9 +127,21 @@ void world::ask() {
     case request::transfer:
       feed(event::transfer_asked{open(what), one_in(2) ? "token" : "other"});
       break;
+    case request::question:
+      feed(event::question_asked{open(what)});
+      break;
     default:
       ask_exec(what);
   }
+  if (one_in(6))
+    wait_is_over();
+}
+
+// Of anybody, also of one who has been answered.
+void world::wait_is_over() {
+  auto who = 1 + below(last_ticket_ + 1);
+  until_end_.erase(who);
+  feed(event::wait_ended{who});
 }
 
 void world::ask_exec(request what) {
@@ -133,6 +153,7 @@ void world::ask_exec(request what) {
   auto who = open(what);
   switch (what) {
     case request::cancel:
+      until_end_.insert(who);
       feed(event::cancel_asked{who, id, now_});
       break;
     case request::signal:
@@ -151,8 +172,10 @@ void world::ask_exec(request what) {
       spec.command = one_in(8) ? "false" : "true";
       spec.stdin_open = id < "d";
       spec.rows = id > "g" ? 24 : 0;
-      until_end_ = one_in(2);
-      feed(event::exec_asked{who, std::move(spec), now_});
+      auto until_end = one_in(2);
+      if (until_end)
+        until_end_.insert(who);
+      feed(event::exec_asked{who, std::move(spec), now_, until_end});
     }
   }
 }
@@ -179,8 +202,14 @@ void world::answer_job() {
       else
         feed(event::checkout_installed{now_});
       break;
-    case job::stop:
-      runner_is_stopped();
+    case job::start_runner:
+      runner_is_there(fails);
+      break;
+    case job::find_runner:
+      runner_is_there(one_in(2));
+      break;
+    case job::stop_runner:
+      runner_is_gone("");
       break;
     case job::save_checkin:
       if (fails)
@@ -223,72 +252,136 @@ void world::answer_store() {
   feed(event::stored{});
 }
 
+// -- the runner ---------------------------------------------------------------
+
+void world::runner_is_there(bool fails) {
+  if (fails)
+    return runner_is_gone("no luck");
+  up_ = true;
+  event::runner_found found;
+  for (auto& [id, begun] : runs_)
+    found.execs.emplace(id, begun ? now_ : 0);
+  feed(std::move(found));
+}
+
+void world::runner_is_gone(const std::string& reason) {
+  up_ = false;
+  runs_.clear();
+  // The link gives up what it was to write, before it says so or after.
+  auto lost = std::exchange(inputs_, {});
+  if (one_in(2))
+    for (auto& [who, id] : lost)
+      feed(event::input_taken{who, "the runner is gone"});
+  feed(event::runner_gone{reason, now_});
+  for (auto& [who, id] : lost)
+    feed(event::input_taken{who, "the runner is gone"});
+}
+
 void world::runner_does_something() {
-  if (one_in(3) && !recall_.empty()) {
-    auto id = recall_.front();
-    recall_.erase(recall_.begin());
-    feed(event::exec_finalized{id});
-    return;
+  if (transfers_ > 0 && one_in(4)) {
+    --transfers_;
+    return feed(event::transfer_over{now_});
+  }
+  if (!questions_.empty() && one_in(2)) {
+    expect(questions_.back(), {request::question});
+    questions_.pop_back();
+    return feed(event::question_answered{});
   }
   if (one_in(3) && !inputs_.empty())
     return take_input();
+  if (up_ && one_in(12))
+    return runner_is_gone("killed");
   auto id = some_exec();
-  auto found = execs_.find(id);
-  if (found == execs_.end())
-    return;
-  if (found->second == phase::spawned && !one_in(4))
-    feed(event::exec_running{id, now_});
-  else if (found->second == phase::spawned || found->second == phase::started)
-    end_exec(id);
+  if (up_ && runs_.contains(id))
+    run_exec(id);
 }
 
-void world::take_input() {
-  auto [who, sent] = *inputs_.begin();
-  inputs_.erase(inputs_.begin());
-  if (sent.counts)
-    feed(event::input_done{sent.exec_id, sent.size});
-  close(who);
-}
-
-void world::end_exec(const std::string& exec_id) {
+// It begins, or ends, perhaps before anybody has heard that it began.
+void world::run_exec(const std::string& exec_id) {
+  auto& begun = runs_.at(exec_id);
+  if (!begun && !one_in(4)) {
+    begun = true;
+    return feed(event::exec_running{exec_id, now_});
+  }
+  auto unstarted = !begun && one_in(2);
+  runs_.erase(exec_id);
+  if (unstarted)
+    return feed(event::start_refused{
+      exec_id, {errc::bad_request, "no such program"}, now_});
   exec_outcome outcome;
   outcome.status = exec_status::exited;
   outcome.ended_at = now_;
-  feed(event::exec_done{exec_id, outcome});
+  feed(event::exec_exited{exec_id, 1, outcome});
 }
 
-// As the actor has it: when nothing has anything to say any more.
-void world::runner_is_stopped() {
-  std::vector<std::string> running;
-  for (auto& [id, at] : execs_)
-    if (at == phase::spawned || at == phase::started)
-      running.push_back(id);
-  for (auto& id : running)
-    end_exec(id);
-  feed(event::runner_stopped{now_});
+void world::take_input() {
+  auto who = inputs_.begin()->first;
+  inputs_.erase(inputs_.begin());
+  feed(event::input_taken{who, one_in(4) ? "closed" : ""});
+}
+
+// -- the disk -----------------------------------------------------------------
+
+void world::answer_keeping() {
+  if (keeping_.empty())
+    return;
+  auto at = below(keeping_.size());
+  auto id = keeping_.at(at);
+  keeping_.erase(keeping_.begin() + static_cast<std::ptrdiff_t>(at));
+  if (!settling_ && one_in(6))
+    return feed(event::exec_unkept{id, {errc::unavailable, "disk full"}, now_});
+  execs_[id] = phase::queued;
+  feed(event::exec_kept{id, now_});
+}
+
+void world::announce() {
+  if (announcements_.empty())
+    return;
+  auto [id, exited] = announcements_.front();
+  announcements_.pop_front();
+  feed(event::exec_announced{id, exited, now_});
+}
+
+void world::finish_some_output() {
+  if (draining_.empty())
+    return;
+  auto id = draining_.back();
+  draining_.pop_back();
+  exec_outcome outcome;
+  outcome.status = exec_status::exited;
+  outcome.ended_at = now_;
+  feed(event::exec_done{id, outcome});
+}
+
+// -- to an end ----------------------------------------------------------------
+
+// The next of all that is under way. False where nothing is.
+bool world::something_goes_on() {
+  if (change_)
+    answer_store();
+  else if (!jobs_.empty())
+    answer_job();
+  else if (!keeping_.empty())
+    answer_keeping();
+  else if (!inputs_.empty())
+    take_input();
+  else if (!announcements_.empty())
+    announce();
+  else if (!draining_.empty())
+    finish_some_output();
+  else if (transfers_ > 0 || !questions_.empty())
+    runner_does_something();
+  else if (up_ && !runs_.empty())
+    run_exec(runs_.begin()->first);
+  else
+    return false;
+  return true;
 }
 
 void world::settle() {
   settling_ = true;
-  for (int rounds = 0;; ++rounds) {
-    require(rounds < 1000, "the session does not settle");
-    std::string running;
-    for (auto& [id, at] : execs_)
-      if (at == phase::spawned || at == phase::started)
-        running = id;
-    if (change_)
-      answer_store();
-    else if (!jobs_.empty())
-      answer_job();
-    else if (!inputs_.empty())
-      take_input();
-    else if (!recall_.empty())
-      feed(event::exec_finalized{
-        std::exchange(recall_, {recall_.begin() + 1, recall_.end()}).front()});
-    else if (!running.empty())
-      end_exec(running);
-    else
-      break;
+  for (int rounds = 0; something_goes_on(); ++rounds) {
+    require(rounds < 2000, "the session does not settle");
     check();
   }
   settling_ = false;
@@ -329,10 +422,6 @@ void world::feed(const any_event& what) {
     if (trace_)
       std::cerr << steps_ << ' ' << name_of(next) << '\n';
     perform(session::apply(s_, next));
-    // As the actor does: who waits for an exec's start hears that it waits.
-    if (!s_.installing)
-      for (auto& id : s_.waiting)
-        wake(id, false);
   }
   advancing_ = false;
 }
@@ -342,8 +431,6 @@ void world::perform(const effects& list) {
     if (trace_)
       std::cerr << "   effect " << what.index() << '\n';
     std::visit([this](auto& x) { on(x); }, what);
-    if (std::exchange(skip_rest_, false))
-      return;
   }
 }
 

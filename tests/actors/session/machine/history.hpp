@@ -56,13 +56,16 @@ private:
     resize,
     rotate,
     transfer,
+    question,
   };
 
   /// What is under way outside, and is answered some time.
   enum class job : std::uint8_t {
     checkout,
     install,
-    stop,
+    start_runner,
+    find_runner,
+    stop_runner,
     save_checkin,
     save_rescue,
     review,
@@ -71,15 +74,10 @@ private:
 
   enum class phase : std::uint8_t { queued, spawned, started, over };
 
-  struct sent_input {
+  /// An event of an exec that the timeline is yet to take.
+  struct announcement {
     std::string exec_id;
-    std::uint64_t size = 0;
-    bool counts = true; // against what may wait
-  };
-
-  struct waiter {
-    std::string exec_id;
-    bool until_end = false;
+    bool exited = false;
   };
 
   // what may happen
@@ -88,10 +86,16 @@ private:
   void ask_exec(request what);
   void answer_job();
   void answer_store();
+  void runner_is_there(bool fails);
+  void runner_is_gone(const std::string& reason);
   void runner_does_something();
+  void run_exec(const std::string& exec_id);
+  void answer_keeping();
+  void announce();
+  void finish_some_output();
   void take_input();
-  void end_exec(const std::string& exec_id);
-  void runner_is_stopped();
+  void wait_is_over();
+  bool something_goes_on();
 
   // what the machine decides
   void add(job which);
@@ -99,7 +103,8 @@ private:
   void perform(const effects& list);
   void on(const effect::begin_checkout&);
   void on(const effect::finish_checkout&);
-  void on(const effect::find_runner&) {}
+  void on(const effect::start_runner&);
+  void on(const effect::find_runner&);
   void on(const effect::stop_runner&);
   void on(const effect::begin_checkin&);
   void on(const effect::begin_rescue&);
@@ -116,6 +121,8 @@ private:
   void on(const effect::keep_exec& x);
   void on(const effect::spawn_exec& x);
   void on(const effect::kill_exec& x);
+  void on(const effect::settle_exec& x);
+  void on(const effect::finish_output& x);
   void on(const effect::pass_signal& x);
   void on(const effect::pass_input& x);
   void on(const effect::pass_resize& x);
@@ -123,8 +130,9 @@ private:
   void on(const effect::read_branch&);
   void on(const effect::answer_refused& x);
   void on(const effect::answer_session& x);
-  void on(const effect::answer_exec_later& x);
-  void on(const effect::answer_exec_ended& x);
+  void on(const effect::answer_exec& x);
+  void on(const effect::answer_input& x);
+  void on(const effect::answer_question& x);
   void on(const effect::answer_checkin& x);
   void on(const effect::answer_token& x);
   void on(const effect::answer_transfer& x);
@@ -134,9 +142,9 @@ private:
   ticket open(request what);
   request close(ticket who);
   void expect(ticket who, std::initializer_list<request> kinds);
-  void wait_for(ticket who, const std::string& exec_id, bool until_end);
-  void wake(const std::string& exec_id, bool over);
   void check();
+  void check_execs();
+  void require_quiet() const;
   void check_input(const std::string& exec_id, const exec_input& fed);
   void require(bool holds, const std::string& what) const;
 
@@ -155,21 +163,25 @@ private:
   state s_;
   std::deque<any_event> inbox_;
   bool advancing_ = false;
-  bool skip_rest_ = false; // of the effects: an intent could not be kept
 
   ticket last_ticket_ = 0;
   std::map<ticket, request> open_;
-  std::map<ticket, waiter> waiters_;
+  std::set<ticket> until_end_;            // who waits for an exec's end
   std::map<ticket, std::uint64_t> sizes_; // of input that was sent
-  std::map<ticket, sent_input> inputs_;   // on their way to the runner
+  std::map<ticket, std::string> inputs_;  // with the runner, by exec
   std::vector<job> jobs_;
   std::optional<effect::persist> change_; // on its way to the store
   session_record before_;                 // the last one that was stored
   bool published_ = true;                 // the events of that
+  std::vector<std::string> keeping_;      // execs that are being written down
   std::map<std::string, phase> execs_;
+  bool up_ = false;                   // the runner
+  std::map<std::string, bool> runs_;  // what is in it, and whether it has begun
+  std::vector<std::string> draining_; // ended, with output to be announced
+  std::deque<announcement> announcements_;
   std::map<std::string, exec_record> archive_; // execs that are over
-  std::vector<std::string> recall_;            // likewise, to be finalized
-  bool until_end_ = false; // the exec that is being asked for is waited for
+  std::size_t transfers_ = 0;
+  std::vector<ticket> questions_;
   unix_ms armed_ = 0;
   bool ending_ = false; // nothing may start
 };

@@ -28,34 +28,21 @@ void world::expect(ticket who, std::initializer_list<request> kinds) {
           "request " + std::to_string(who) + " gets the answer of another");
 }
 
-void world::wait_for(ticket who, const std::string& exec_id, bool until_end) {
-  auto& exec = s_.execs.at(exec_id);
-  auto in_line = !s_.installing
-                 && std::ranges::find(s_.waiting, exec_id) != s_.waiting.end();
-  if (is_over(exec.status)
-      || (!until_end && (in_line || exec.status == exec_status::running)))
-    expect(who, {request::exec, request::signal, request::cancel});
-  else if (who != 0)
-    waiters_.emplace(who, waiter{exec_id, until_end});
-}
-
-void world::wake(const std::string& exec_id, bool over) {
-  std::erase_if(waiters_, [&](auto& entry) {
-    auto& [who, x] = entry;
-    if (x.exec_id != exec_id || (x.until_end && !over))
-      return false;
-    close(who);
-    return true;
-  });
-}
-
 void world::check() {
   require(busy(s_) == change_.has_value(), "busy without a change to store");
   require(s_.unexpected == 0, "an event comes that nothing has led to");
+  check_execs();
+  for (auto& [id, fed] : s_.inputs)
+    check_input(id, fed);
+}
+
+void world::check_execs() {
   std::uint32_t running = 0;
   std::set<std::string> queued;
   for (auto& [id, at] : execs_)
-    if (at == phase::queued)
+    // One that the runner is yet to be told of has left the line, too.
+    if (at == phase::queued
+        && std::ranges::find(s_.unsent, id) == s_.unsent.end())
       queued.insert(id);
     else if (at != phase::over)
       ++running;
@@ -64,14 +51,15 @@ void world::check() {
   require(queued == std::set(s_.waiting.begin(), s_.waiting.end())
             && queued.size() == s_.waiting.size(),
           "what waits in line is not what was queued");
+  require(queued.size()
+            <= std::size_t{s_.bounds.max_queued} + s_.bounds.max_concurrent,
+          "too many execs wait");
   require(s_.finalized.size() <= s_.bounds.max_finished,
           "too many execs that are over are kept");
   require(s_.order.size() <= s_.execs.size(), "an exec is listed twice");
-  for (auto& [id, fed] : s_.inputs)
-    check_input(id, fed);
-  if (is_live(s_.record.status))
-    return;
-  require(running == 0 && queued.empty() && s_.inputs.empty(),
+  require(is_live(s_.record.status)
+            || (running == 0 && queued.empty() && s_.inputs.empty()
+                && s_.keeping.empty()),
           "execs outlive their session");
 }
 
@@ -80,16 +68,20 @@ void world::check_input(const std::string& exec_id, const exec_input& fed) {
           "input of an exec that is over");
   std::size_t requests = 0;
   std::uint64_t bytes = 0;
-  for (auto& [who, sent] : inputs_)
-    if (sent.counts && sent.exec_id == exec_id) {
-      ++requests;
-      bytes += sent.size;
-    }
+  auto add = [&](ticket who) {
+    ++requests;
+    bytes += sizes_.at(who);
+  };
+  for (auto& [who, id] : inputs_)
+    if (id == exec_id && sizes_.contains(who))
+      add(who);
+  for (auto& what : s_.held)
+    if (auto* held = std::get_if<effect::pass_input>(&what);
+        held != nullptr && held->exec_id == exec_id)
+      add(held->who);
   for (auto& early : fed.early)
-    if (early.rows == 0) {
-      ++requests;
-      bytes += sizes_[early.who];
-    }
+    if (early.rows == 0)
+      add(early.who);
   require(requests == fed.requests && bytes == fed.waiting,
           "what waits for an exec's input is counted wrong");
 }
@@ -117,19 +109,37 @@ void world::on(const effect::finish_checkout&) {
   add(job::install);
 }
 
+// Whoever was asked about the runner before says nothing more.
+void world::on(const effect::start_runner&) {
+  require(!up_ && !ending_, "a runner is started that must not be");
+  add(job::start_runner);
+}
+
+void world::on(const effect::find_runner&) {
+  add(job::find_runner);
+}
+
 void world::on(const effect::stop_runner&) {
   ending_ = true;
-  add(job::stop);
+  std::erase(jobs_, job::start_runner);
+  std::erase(jobs_, job::find_runner);
+  add(job::stop_runner);
 }
 
 void world::on(const effect::begin_checkin&) {
-  require(s_.running == 0, "a check-in is saved while something runs");
+  require_quiet();
   add(job::save_checkin);
 }
 
 void world::on(const effect::begin_rescue&) {
-  require(s_.running == 0, "a rescue is saved while something runs");
+  require_quiet();
   add(job::save_rescue);
+}
+
+void world::require_quiet() const {
+  require(s_.running == 0 && runs_.empty() && draining_.empty()
+            && keeping_.empty() && transfers_ == 0,
+          "work is saved while something goes on");
 }
 
 void world::on(const effect::request_review&) {
@@ -183,23 +193,17 @@ void world::on(const effect::publish_stored&) {
 
 void world::on(const effect::publish_exec& x) {
   auto found = execs_.find(x.exec_id);
-  if (x.kind == event_kind::exec_queued) {
-    require(found == execs_.end(), "an exec is queued twice");
-    execs_[x.exec_id] = phase::queued;
-    return;
-  }
   require(found != execs_.end(), "an exec is announced that was never queued");
   auto& at = found->second;
   if (x.kind == event_kind::exec_started) {
     require(at == phase::spawned, "an exec starts that was not spawned");
     at = phase::started;
-    wake(x.exec_id, false);
+    announcements_.push_back({x.exec_id, false});
   } else {
     require(at != phase::over, "an exec ends twice");
     at = phase::over;
     archive_[x.exec_id] = s_.execs.at(x.exec_id);
-    recall_.push_back(x.exec_id);
-    wake(x.exec_id, true);
+    announcements_.push_back({x.exec_id, true});
   }
 }
 
@@ -208,43 +212,64 @@ void world::on(const effect::run_setup& x) {
 }
 
 void world::on(const effect::keep_exec& x) {
-  if (!one_in(12))
-    return;
-  skip_rest_ = true;
-  inbox_.push_front(
-    event::exec_unkept{x.who, x.exec_id, {errc::unavailable, "disk full"}});
+  auto& id = x.exec.spec.exec_id;
+  require(!execs_.contains(id), "an exec is queued twice");
+  require(std::ranges::find(keeping_, id) == keeping_.end(),
+          "an exec is written down twice at a time");
+  keeping_.push_back(id);
 }
 
 void world::on(const effect::spawn_exec& x) {
+  require(up_, "an exec is given to a runner that is not there");
   require(!ending_ && s_.record.status == session_status::active,
           "an exec is started in a session that ends");
   require(!s_.installing, "an exec is started before the checkout is there");
   auto& at = execs_.at(x.exec_id);
   require(at == phase::queued, "an exec is spawned twice");
   at = phase::spawned;
+  if (!settling_ && one_in(12))
+    feed(
+      event::start_refused{x.exec_id, {errc::unavailable, "disk full"}, now_});
+  else
+    runs_[x.exec_id] = false;
 }
 
 void world::on(const effect::kill_exec& x) {
+  require(up_, "nobody is there to kill it");
   auto at = execs_.at(x.exec_id);
-  require(at == phase::spawned || at == phase::started,
-          "an exec is killed that does not run");
+  require(at != phase::queued, "an exec is killed that was never spawned");
+}
+
+void world::on(const effect::settle_exec& x) {
+  require(!runs_.contains(x.exec_id), "an exec is settled that runs");
+  exec_outcome outcome;
+  outcome.status = exec_status::lost;
+  outcome.ended_at = now_;
+  feed(event::exec_exited{x.exec_id, 0, outcome});
+}
+
+void world::on(const effect::finish_output& x) {
+  require(std::ranges::find(draining_, x.exec_id) == draining_.end(),
+          "an exec ends twice");
+  draining_.push_back(x.exec_id);
 }
 
 void world::on(const effect::pass_signal& x) {
-  require(execs_.at(x.exec_id) == phase::started,
+  require(execs_.at(x.exec_id) != phase::queued,
           "a signal goes to an exec that does not run");
 }
 
+// What finds no runner is given up by the link.
 void world::on(const effect::pass_input& x) {
-  require(execs_.at(x.exec_id) == phase::started,
+  require(execs_.at(x.exec_id) != phase::queued,
           "input goes to an exec that does not run");
-  inputs_.emplace(x.who, sent_input{x.exec_id, sizes_[x.who], true});
+  inputs_.emplace(x.who, x.exec_id);
 }
 
 void world::on(const effect::pass_resize& x) {
-  require(execs_.at(x.exec_id) == phase::started,
+  require(execs_.at(x.exec_id) != phase::queued,
           "a size goes to an exec that does not run");
-  inputs_.emplace(x.who, sent_input{x.exec_id, 0, false});
+  inputs_.emplace(x.who, x.exec_id);
 }
 
 void world::on(const effect::archive_exec& x) {
@@ -264,12 +289,24 @@ void world::on(const effect::answer_session& x) {
   expect(x.who, {request::start, request::extend});
 }
 
-void world::on(const effect::answer_exec_later& x) {
-  wait_for(x.who, x.exec_id, std::exchange(until_end_, false));
+void world::on(const effect::answer_exec& x) {
+  auto over = is_over(s_.execs.at(x.exec_id).status);
+  require(over || !until_end_.contains(x.who),
+          "who waits for an exec's end is answered before it");
+  require(over || execs_.at(x.exec_id) == phase::started
+            || std::ranges::find(s_.waiting, x.exec_id) != s_.waiting.end()
+            || !x.with_output,
+          "an exec's output is promised before it has begun");
+  expect(x.who, {request::exec, request::signal, request::cancel});
 }
 
-void world::on(const effect::answer_exec_ended& x) {
-  wait_for(x.who, x.exec_id, true);
+void world::on(const effect::answer_input& x) {
+  expect(x.who, {request::input, request::resize});
+}
+
+void world::on(const effect::answer_question& x) {
+  require(!s_.installing, "git is asked about a checkout that is not there");
+  questions_.push_back(x.who);
 }
 
 void world::on(const effect::answer_checkin& x) {
@@ -288,6 +325,7 @@ void world::on(const effect::answer_transfer& x) {
             && s_.record.status == session_status::active,
           "git is let in where it must not be");
   expect(x.who, {request::transfer});
+  ++transfers_;
 }
 
 void world::on(const effect::answer_terminated& x) {

@@ -77,7 +77,7 @@ TEST_CASE("a create of a session that is ended before it is ready is refused") {
   SECTION("because its actor crashes") {
     session::apply(s, event::give_up{"crashed 6 times"});
     session::apply(s, event::start_asked{3});
-    session::apply(s, event::runner_stopped{birth});
+    session::apply(s, event::session_quiet{birth});
     auto then = store(s, session::apply(s, event::rescue_saved{{}, birth}));
     CHECK(count<effect::answer_refused>(then) == 2);
     CHECK(refused_with(then, 1, errc::unavailable, "crashed 6 times"));
@@ -101,10 +101,8 @@ TEST_CASE("nothing is done in a checkout before it is in its place") {
     store(s, session::apply(s, event::checkout_made{}))));
   s.record.token_hash = "hash";
   // It is admitted, known, and answered once it has begun.
-  auto asked = session::apply(s, event::exec_asked{1, command("a"), birth});
-  CHECK(find<effect::keep_exec>(asked));
-  CHECK(find<effect::answer_exec_later>(asked)->exec_id == "a");
-  CHECK_FALSE(find<effect::spawn_exec>(asked));
+  auto asked = ask(s, 1, command("a"));
+  CHECK(asked.empty());
   CHECK(session::apply(s, event::transfer_asked{2, "hash"}).empty());
   CHECK(refused_with(session::apply(s, event::transfer_asked{3, "other"}), 3,
                      errc::unauthorized,
@@ -112,14 +110,17 @@ TEST_CASE("nothing is done in a checkout before it is in its place") {
   CHECK(session::apply(s, event::look{}).empty());
   SECTION("then it is") {
     auto placed = session::apply(s, event::checkout_installed{birth});
-    CHECK(find<effect::spawn_exec>(placed)->exec_id == "a");
+    CHECK(find<effect::start_runner>(placed));
+    CHECK(find<effect::spawn_exec>(session::apply(s, event::runner_found{}))
+            ->exec_id
+          == "a");
     CHECK(find<effect::answer_transfer>(placed)->who == 2);
     CHECK(find<effect::read_branch>(session::apply(s, event::look{})));
     CHECK(session::apply(s, event::checkout_installed{birth}).empty());
   }
   SECTION("an ending begins, and waits for it") {
     store(s, session::apply(s, event::checkin_asked{4}));
-    CHECK(session::apply(s, event::runner_stopped{birth}).empty());
+    CHECK(session::apply(s, event::session_quiet{birth}).empty());
     auto placed = session::apply(s, event::checkout_installed{birth});
     CHECK(find<effect::begin_checkin>(placed));
     CHECK_FALSE(find<effect::answer_transfer>(placed));
@@ -135,7 +136,7 @@ TEST_CASE("nothing is done in a checkout before it is in its place") {
   SECTION("one that is given up has nothing in it") {
     CHECK(find<effect::stop_runner>(session::apply(s, event::give_up{"x"})));
     CHECK(find<effect::begin_rescue>(
-      session::apply(s, event::runner_stopped{birth})));
+      session::apply(s, event::session_quiet{birth})));
   }
 }
 
@@ -163,7 +164,7 @@ TEST_CASE("a checkout that cannot be put on disk fails the session") {
   auto failed = session::apply(s, what);
   CHECK(refused_with(failed, 4, why.code, why.message));
   CHECK(find<effect::stop_runner>(failed));
-  session::apply(s, event::runner_stopped{birth});
+  session::apply(s, event::session_quiet{birth});
   store(s, session::apply(s, event::rescue_saved{{}, birth}));
   CHECK(s.record.status == session_status::failed);
   CHECK(s.record.status_reason == "no disk");
@@ -195,7 +196,7 @@ TEST_CASE("a check-in goes through its steps in order") {
   REQUIRE(find<effect::stop_runner>(stored));
   CHECK(session::apply(s, event::checkin_saved{"too early"}).empty());
   REQUIRE(
-    find<effect::begin_checkin>(session::apply(s, event::runner_stopped{})));
+    find<effect::begin_checkin>(session::apply(s, event::session_quiet{})));
   REQUIRE(find<effect::request_review>(
     session::apply(s, event::checkin_saved{"c0ffee", birth + 4})));
   CHECK(session::apply(s, event::checkin_saved{"once more", birth}).empty());
@@ -219,7 +220,8 @@ TEST_CASE("a check-in goes through its steps in order") {
 TEST_CASE("a check-in that cannot be saved leaves the session active") {
   auto s = active_session();
   store(s, session::apply(s, event::checkin_asked{3, {}, ""}));
-  session::apply(s, event::runner_stopped{});
+  CHECK(find<effect::begin_checkin>(
+    session::apply(s, event::runner_gone{"", birth})));
   auto failed = session::apply(
     s, event::checkin_failed{{errc::conflict, "the branch has moved"}});
   CHECK(find<effect::persist>(failed)->next.status == session_status::active);
@@ -227,8 +229,7 @@ TEST_CASE("a check-in that cannot be saved leaves the session active") {
   CHECK(refused_with(then, 3, errc::conflict, "the branch has moved"));
   CHECK(s.why == ending::none);
   // It takes work again.
-  CHECK(find<effect::spawn_exec>(
-    session::apply(s, event::exec_asked{4, command("a"), 1})));
+  CHECK(find<effect::start_runner>(ask(s, 4, command("a"))));
 }
 
 TEST_CASE("a check-in that the store refuses leaves the session active") {
@@ -239,15 +240,14 @@ TEST_CASE("a check-in that the store refuses leaves the session active") {
     errc::unavailable, "no store"));
   CHECK_FALSE(busy(s));
   CHECK(s.record.status == session_status::active);
-  CHECK(find<effect::spawn_exec>(
-    session::apply(s, event::exec_asked{4, command("a"), 1})));
+  CHECK(find<effect::spawn_exec>(ask(s, 4, command("a"))));
 }
 
 TEST_CASE("a check-in that was cut off by a crash is taken up again") {
   auto s = new_session(session_status::checking_in);
   REQUIRE(find<effect::stop_runner>(session::apply(s, event::begin{})));
   REQUIRE(
-    find<effect::begin_checkin>(session::apply(s, event::runner_stopped{})));
+    find<effect::begin_checkin>(session::apply(s, event::session_quiet{})));
   session::apply(s, event::checkin_saved{"c0ffee", 1});
   store(s, session::apply(s, event::review_queued{some_review(), 2}));
   CHECK(s.record.status == session_status::ended);
@@ -257,10 +257,10 @@ TEST_CASE("an administrator's end keeps the work and names where") {
   auto s = active_session();
   REQUIRE(
     find<effect::stop_runner>(session::apply(s, event::terminate_asked{9})));
-  CHECK(refused_with(session::apply(s, event::exec_asked{1, command("a"), 1}),
-                     1, errc::bad_request, "session is not active"));
+  CHECK(refused_with(ask(s, 1, command("a")), 1, errc::bad_request,
+                     "session is not active"));
   REQUIRE(
-    find<effect::begin_rescue>(session::apply(s, event::runner_stopped{})));
+    find<effect::begin_rescue>(session::apply(s, event::session_quiet{})));
   auto then = store(s, session::apply(s, event::rescue_saved{kept, 1}));
   CHECK(s.record.status == session_status::terminated);
   CHECK(s.record.rescue_refs == kept);
@@ -276,7 +276,7 @@ TEST_CASE("a session that is ended while its checkout is being made waits for "
   CHECK(refused_with(asked, 1, errc::conflict));
   CHECK(find<effect::stop_runner>(asked) == nullptr);
   CHECK(find<effect::stop_runner>(session::apply(s, event::checkout_made{})));
-  session::apply(s, event::runner_stopped{});
+  session::apply(s, event::session_quiet{});
   store(s, session::apply(s, event::rescue_saved{{}, 1}));
   CHECK(s.record.status == session_status::terminated);
 }
@@ -285,7 +285,7 @@ TEST_CASE("work that cannot be saved stays where it is, and the reason says "
           "where") {
   auto s = active_session();
   session::apply(s, event::terminate_asked{9});
-  session::apply(s, event::runner_stopped{});
+  session::apply(s, event::session_quiet{});
   auto then = store(s, session::apply(s, event::rescue_failed{"kept in x", 1}));
   CHECK(s.record.status == session_status::terminated);
   CHECK(s.record.status_reason.find("kept in x") != std::string::npos);
@@ -327,7 +327,7 @@ TEST_CASE("a session whose time is over expires, not a moment before") {
   REQUIRE(
     find<effect::stop_runner>(session::apply(s, event::tick{birth + hour})));
   REQUIRE(
-    find<effect::begin_rescue>(session::apply(s, event::runner_stopped{})));
+    find<effect::begin_rescue>(session::apply(s, event::session_quiet{})));
   store(s, session::apply(s, event::rescue_saved{{}, birth + hour}));
   CHECK(s.record.status == session_status::expired);
 }
@@ -338,7 +338,7 @@ TEST_CASE("on_expire checkin checks in first, and rescues where it cannot") {
   s.record.expiry = on_expire::checkin;
   session::apply(s, event::tick{birth + hour});
   REQUIRE(
-    find<effect::begin_checkin>(session::apply(s, event::runner_stopped{})));
+    find<effect::begin_checkin>(session::apply(s, event::session_quiet{})));
   if (works) {
     session::apply(s, event::checkin_saved{"c0ffee", birth + hour});
     store(s,
@@ -370,7 +370,7 @@ TEST_CASE("a session whose actor crashes again and again ends as failed, its "
   REQUIRE(find<effect::stop_runner>(
     session::apply(s, event::give_up{"crashed 6 times"})));
   REQUIRE(
-    find<effect::begin_rescue>(session::apply(s, event::runner_stopped{})));
+    find<effect::begin_rescue>(session::apply(s, event::session_quiet{})));
   store(s, session::apply(s, event::rescue_saved{{}, 1}));
   CHECK(s.record.status == session_status::failed);
   CHECK(s.record.status_reason == "crashed 6 times");
@@ -400,13 +400,13 @@ TEST_CASE("a session that is over does nothing more, whatever is asked") {
                          any_event{event::checkin_failed{}},
                          any_event{event::review_queued{}},
                          any_event{event::review_refused{}},
-                         any_event{event::runner_stopped{}},
+                         any_event{event::session_quiet{}},
                          any_event{event::rescue_saved{}},
                          any_event{event::rescue_failed{}},
                          any_event{event::pushed{"", "c0ffee"}},
                          any_event{event::look{}},
                          any_event{event::branch_polled{"c0ffee"}},
-                         any_event{event::input_done{"a", 1}},
+                         any_event{event::input_taken{1, ""}},
                          any_event{event::give_up{"x"}},
                          any_event{event::tick{birth + 1000 * hour}},
                          any_event{event::exec_running{"a", 1}},
@@ -425,7 +425,7 @@ TEST_CASE("a session that is being made refuses work but can be ended") {
                        "session is not active"));
   for (any_event what :
        {any_event{event::checkin_saved{}}, any_event{event::checkin_failed{}},
-        any_event{event::runner_stopped{}}, any_event{event::rescue_saved{}},
+        any_event{event::session_quiet{}}, any_event{event::rescue_saved{}},
         any_event{event::tick{birth + 1000 * hour}}})
     CHECK(session::apply(s, what).empty());
   CHECK(s.record.status == session_status::creating);
@@ -456,7 +456,7 @@ TEST_CASE("a check-in queues no review where nobody wants one") {
     auto s = active_session();
     store(s, session::apply(s, event::checkin_asked{
                                  3, {}, "", x.skip_review, x.auto_merge}));
-    session::apply(s, event::runner_stopped{});
+    session::apply(s, event::session_quiet{});
     auto saved = session::apply(s, event::checkin_saved{"c0ffee", birth});
     CHECK((find<effect::request_review>(saved) != nullptr) == x.queued);
     CHECK((find<effect::persist>(saved) != nullptr) != x.queued);
@@ -466,7 +466,7 @@ TEST_CASE("a check-in queues no review where nobody wants one") {
 TEST_CASE("a check-in of nothing queues no review") {
   auto s = active_session();
   store(s, session::apply(s, event::checkin_asked{3, {}, ""}));
-  session::apply(s, event::runner_stopped{});
+  session::apply(s, event::session_quiet{});
   store(s, session::apply(s, event::checkin_saved{"", birth}));
   CHECK(s.record.status == session_status::ended);
   CHECK(s.record.review_id.empty());
@@ -487,7 +487,7 @@ TEST_CASE("what a check-in was asked to do lies in the event that starts it") {
 TEST_CASE("a check-in whose review is refused leaves the session active") {
   auto s = active_session();
   store(s, session::apply(s, event::checkin_asked{3, {}, ""}));
-  session::apply(s, event::runner_stopped{});
+  session::apply(s, event::session_quiet{});
   session::apply(s, event::checkin_saved{"c0ffee", birth});
   auto then = store(
     s, session::apply(s, event::review_refused{{errc::conflict, "no"}, birth}));
@@ -502,7 +502,7 @@ TEST_CASE("a session whose time is over ends although its review is refused") {
   auto s = active_session(hour);
   s.record.expiry = on_expire::checkin;
   session::apply(s, event::tick{birth + hour});
-  session::apply(s, event::runner_stopped{});
+  session::apply(s, event::session_quiet{});
   session::apply(s, event::checkin_saved{"c0ffee", birth + hour});
   store(s, session::apply(
              s, event::review_refused{{errc::conflict, "no"}, birth + hour}));
@@ -520,7 +520,7 @@ TEST_CASE("a repeated end is answered like the first, at any time") {
   REQUIRE(session::apply(s, again).empty());
   CHECK(refused_with(session::apply(s, event::terminate_asked{5, true}), 5,
                      errc::bad_request));
-  session::apply(s, event::runner_stopped{});
+  session::apply(s, event::session_quiet{});
   auto then =
     store(s, session::apply(s, event::checkin_saved{"c0ffee", birth}));
   CHECK(count<effect::answer_checkin>(then) == 2);
@@ -534,7 +534,7 @@ TEST_CASE("a repeated termination is answered like the first") {
   auto s = active_session();
   session::apply(s, event::terminate_asked{3});
   REQUIRE(session::apply(s, event::terminate_asked{4, true}).empty());
-  session::apply(s, event::runner_stopped{});
+  session::apply(s, event::session_quiet{});
   auto then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
   CHECK(count<effect::answer_terminated>(then) == 2);
   CHECK(find<effect::answer_terminated>(
@@ -547,7 +547,7 @@ TEST_CASE("every ending keeps where the work is that no branch has") {
   auto s = active_session();
   SECTION("a termination") {
     session::apply(s, event::terminate_asked{3});
-    session::apply(s, event::runner_stopped{});
+    session::apply(s, event::session_quiet{});
     store(s, session::apply(s, event::rescue_saved{kept, birth, "here only"}));
   }
   SECTION("a check-in, after one that failed") {
@@ -556,7 +556,7 @@ TEST_CASE("every ending keeps where the work is that no branch has") {
       asked.who = 3;
       asked.skip_review = true;
       store(s, session::apply(s, asked));
-      session::apply(s, event::runner_stopped{});
+      session::apply(s, event::session_quiet{});
       if (!good)
         store(s, session::apply(s, event::checkin_failed{}));
     }
@@ -573,4 +573,22 @@ TEST_CASE("a warning says how long is left, as a number") {
   auto due = session::apply(s, event::tick{birth + 24 * hour});
   auto& fields = find<effect::persist>(due)->events.at(0).fields;
   CHECK(std::get<std::int64_t>(fields.at("remaining_seconds")) == 24 * 3600);
+}
+
+TEST_CASE("the reason of an end that was asked for names who asked") {
+  struct row {
+    caller by;
+    const char* reason;
+  };
+  for (auto& x :
+       {row{{"k1", "ci", ""}, "terminated by \"ci\", the key that made it"},
+        row{{"k2", "Ada", ""}, "terminated by \"Ada\", an administrator"},
+        row{{}, "terminated"}}) {
+    auto s = active_session();
+    s.record.created_by = "k1";
+    session::apply(s, event::terminate_asked{1, false, x.by});
+    session::apply(s, event::session_quiet{birth});
+    auto saved = session::apply(s, event::rescue_saved{{}, birth});
+    CHECK(find<effect::persist>(saved)->next.status_reason == x.reason);
+  }
 }

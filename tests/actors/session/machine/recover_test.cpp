@@ -74,8 +74,10 @@ TEST_CASE("what is taken up goes on") {
     add_exec(what, id, exec_status::queued);
   what.sent = {"a"};
   recover(s, what);
-  auto begun = session::apply(s, event::begin{});
-  CHECK(find<effect::spawn_exec>(begun)->exec_id == "b");
+  CHECK_FALSE(find<effect::start_runner>(session::apply(s, event::begin{})));
+  auto found = session::apply(s, event::runner_found{{{"a", 5}}});
+  CHECK(find<effect::publish_exec>(found)->kind == event_kind::exec_started);
+  CHECK(find<effect::spawn_exec>(found)->exec_id == "b");
   auto done = session::apply(s, event::exec_done{"a", exit_with(0)});
   CHECK(find<effect::spawn_exec>(done)->exec_id == "c");
 }
