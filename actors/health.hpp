@@ -39,8 +39,7 @@ using health_actor = caf::typed_actor<caf::reacts_to<clock_tick>>;
 
 struct health_state {
   static inline const char* name = "health";
-  // Not an aggregate: CAF would make one from the actor's address, which as
-  // the first member's value is true.
+  // Not an aggregate: see findings/caf-state-from-actor-address.sh.
   health_state() {}
   bool asking = false; // the store
 };

@@ -17,6 +17,8 @@ namespace greenroom {
 
 struct node_root_state {
   static inline const char* name = "node-root";
+  // Not an aggregate: see findings/caf-state-from-actor-address.sh.
+  node_root_state() {}
   bool told = false; // the process is told to end
 };
 
