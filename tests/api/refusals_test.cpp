@@ -207,6 +207,9 @@ TEST_CASE("names cannot be made into options, commands or other references") {
     INFO(name);
     for (auto body : {json{{"branch", name}}, json{{"new_branch", name}},
                       json{{"new_branch", "ok"}, {"from_ref", name}}}) {
+      // A full name is one, of what a session may begin from.
+      if (body.contains("from_ref") && std::string{name}.starts_with("refs/"))
+        continue;
       auto reply = create(node, body);
       CHECK(reply.status == 400);
       auto field = body.contains("from_ref") ? "from_ref" : body.begin().key();
