@@ -270,7 +270,7 @@ private:
   bool check_armed_ = false;
 
   std::unordered_map<std::string, live_exec> live_;
-  std::vector<listening_port> ports_; // as the runner says
+  std::vector<listening_port> ports_;        // as the runner says
   std::vector<listening_port> closed_ports_; // oldest first
   std::optional<exec_index> archive_;
   std::unordered_map<std::string, exec_place> places_; // of execs at hand
