@@ -1,7 +1,9 @@
 #include "http/streams/output_tail.hpp"
 
+#include "runtime/runner/client/runner_client.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -45,9 +47,17 @@ void output_tail::rang() {
     look_();
 }
 
+// The runner makes the record and then writes it: one that is there but cut is
+// none yet.
 bool output_tail::is_over() const {
   std::error_code ignored;
-  return std::filesystem::exists(dir_ / runner::exit_file, ignored);
+  if (!std::filesystem::exists(dir_ / runner::exit_file, ignored))
+    return false;
+  try {
+    return read_exit_record(dir_).has_value();
+  } catch (const std::exception&) {
+    return false; // such as no descriptors: the session is asked
+  }
 }
 
 void output_tail::end() {

@@ -87,8 +87,12 @@ TEST_CASE("followers cost their connections, and one key has a share of them") {
     [&] { return open_files(node.pid()) < before + followers.size() + 10; }));
   // All others are served, and a terminal that ends does no harm.
   std::ofstream{other.checkout() / "go"};
-  while (shown.find("exited 0") == std::string::npos)
-    REQUIRE(receive(terminal, shown, 1));
+  while (shown.find("exited 0") == std::string::npos) {
+    auto more = receive(terminal, shown, 1);
+    INFO(shown.substr(shown.size() - std::min<std::size_t>(shown.size(), 80)));
+    INFO(other.exec("t").dump());
+    REQUIRE(more);
+  }
   CHECK(other.run("echo well")["stdout"] == "well\n");
   expect(200, node.admin().get("/readyz"));
 

@@ -106,7 +106,7 @@ TEST_CASE("the room of a command is as programs expect it") {
   session.start("s", "sleep 1000");
   expect(200, session.remove());
   CHECK(session.exec("s")["reason"]
-        == "the session ended: terminated by an administrator");
+        == "the session ended: terminated by \"admin\", the key that made it");
 }
 
 TEST_CASE("argv runs without a shell") {

@@ -84,7 +84,7 @@ TEST_CASE("origin is the upstream as it is now") {
   CHECK(output(session.run("git ls-remote origin v1 | cut -f 2"))
         == "refs/tags/v1");
   output(session.run("git clone -q --depth 1 \"$(git remote get-url origin)\" "
-                     "/tmp/deep && git -C /tmp/deep log -1"));
+                     "\"$HOME/deep\" && git -C \"$HOME/deep\" log -1"));
 }
 
 TEST_CASE("a push from inside moves the session's branch upstream") {

@@ -154,6 +154,7 @@ protected:
         return session_token{"gr_token_" + std::to_string(++script_->tokens)};
       },
       [](const open_transfer&) { return unserved<transfer_grant>(); },
+      [](const open_origin&) { return unserved<transfer_grant>(); },
       [](const branch_pushed&) {},
       [this](const ask_git& what) {
         std::lock_guard lock{script_->guard};

@@ -32,7 +32,7 @@ queue_review request(bool auto_merge, bool skip = false) {
 review::step opened(bool auto_merge, const std::string& command = "",
                     bool skip = false) {
   return review::open(request(auto_merge, skip), project_with(command),
-                      {"base", false}, noon);
+                      {"main", "base", false}, noon);
 }
 
 decide_review decision(bool approve) {
@@ -154,18 +154,20 @@ TEST_CASE("a project that requires reviews takes no skip_review") {
   auto project = project_with("");
   project.review.required = true;
   CHECK_THROWS_AS(
-    review::open(request(true, true), project, {"base", false}, noon), refused);
-  CHECK_NOTHROW(review::open(request(true), project, {"base", false}, noon));
+    review::open(request(true, true), project, {"main", "base", false}, noon),
+    refused);
+  CHECK_NOTHROW(
+    review::open(request(true), project, {"main", "base", false}, noon));
 }
 
 TEST_CASE("what the target has already needs no merge") {
   auto merged = review::open(request(true), project_with("make check"),
-                             {"base", true}, noon);
+                             {"main", "base", true}, noon);
   CHECK(merged.then == action::none);
   CHECK(merged.next.status == review_status::merged);
   CHECK(merged.next.merge_commit == "base");
-  auto approved =
-    review::open(request(false), project_with(""), {"base", true}, noon);
+  auto approved = review::open(request(false), project_with(""),
+                               {"main", "base", true}, noon);
   CHECK(approved.next.status == review_status::approved);
 }
 
@@ -186,8 +188,8 @@ TEST_CASE("what was judged against a target that moved is judged anew, once") {
   CHECK(stale.then == action::retarget);
   CHECK(review::is_open(stale.next));
 
-  auto again =
-    review::retargeted(stale.next, project_with(""), {"base2", false}, noon);
+  auto again = review::retargeted(stale.next, project_with(""),
+                                  {"main", "base2", false}, noon);
   CHECK(again.then == action::none);
   CHECK(again.next.status == review_status::queued);
   CHECK(again.next.base == "base2");
@@ -204,17 +206,17 @@ TEST_CASE("a moved target has the command run again and a skipped one merged") {
   auto ran = review::ran(opened(true, "make check").next,
                          outcome(exec_status::exited, 0), noon);
   CHECK(review::retargeted(ran.next, project_with("make check"),
-                           {"base2", false}, noon)
+                           {"main", "base2", false}, noon)
           .then
         == action::run);
   CHECK(review::retargeted(opened(true, "", true).next, project_with(""),
-                           {"base2", false}, noon)
+                           {"main", "base2", false}, noon)
           .then
         == action::merge);
-  CHECK(
-    review::retargeted(ran.next, project_with("make check"), {"", false}, noon)
-      .next.status
-    == review_status::stale);
+  CHECK(review::retargeted(ran.next, project_with("make check"),
+                           {"main", "", false}, noon)
+          .next.status
+        == review_status::stale);
 }
 
 TEST_CASE("a decision that is sent again is known") {

@@ -70,8 +70,8 @@ TEST_CASE("a project's JSON reads back as the project") {
   auto project = some_project();
   CHECK(project_from_json(project_to_json(project)) == project);
   CHECK(project_to_json(project).dump()
-        == R"({"id":"demo","repo":"/srv/demo.git","default_branch":"main",)"
-           R"("protected_branches":["main"],"max_active_sessions":1,)"
+        == R"({"id":"demo","repo":"/srv/demo.git","default_branch":null,)"
+           R"("protected_branches":null,"max_active_sessions":1,)"
            R"("env":{"A":"1","B":""},"setup":"make deps",)"
            R"("review":{"command":null,"timeout":"30m","required":true},)"
            R"("preview":{"access":"token","rewrite_origin":false,)"
