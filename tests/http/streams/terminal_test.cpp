@@ -131,6 +131,13 @@ public:
     write_record(runner::exit_file);
   }
 
+  /// The record is made, and not written yet.
+  void begin_to_exit() {
+    unique_fd file{::openat(dir_.get(), std::string{runner::exit_file}.c_str(),
+                            O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+    REQUIRE(file);
+  }
+
   /// What `exit` does, in two steps of which the last needs no descriptor.
   void prepare_exit() {
     write_record("prepared");
@@ -171,6 +178,21 @@ TEST_CASE("a viewer sees what the terminal showed and then what comes") {
   CHECK(v.closing() == "1000 exited 7");
   v.send(close_frame, "\x03\xe8");
   CHECK(v.is_closed());
+}
+
+TEST_CASE("a terminal is not over while its exit record is being written") {
+  fixture f;
+  terminal t{f};
+  viewer v{f};
+  t.print("one ");
+  CHECK(v.printed(4) == "one ");
+  t.begin_to_exit();
+  t.print("two ");
+  CHECK(v.printed(8) == "one two ");
+  t.print("three");
+  CHECK(v.printed(13) == "one two three");
+  t.exit();
+  CHECK(v.closing() == "1000 exited 7");
 }
 
 TEST_CASE("a terminal that was lost says so") {
