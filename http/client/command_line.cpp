@@ -27,7 +27,7 @@ void add_common_options(CLI::App& root, common_options& to) {
   constexpr auto* group = "Options of the client's commands";
   root
     .add_option("--url", to.server.url,
-                "The server; else GREENROOM_URL, .greenroom, or the login's")
+                "The server; else GREENROOM_URL, or the login's")
     ->type_name("URL")
     ->group(group);
   root
