@@ -11,6 +11,7 @@
 #include <caf/sec.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 
 namespace greenroom {
@@ -74,11 +75,14 @@ struct admission {
   create_promise promise;
   std::string token;       // for git; its hash is in the record
   std::size_t crashes = 0; // of the session's actor, while it is made
+  session_actor last_crashed{};
+  std::chrono::steady_clock::time_point begun =
+    std::chrono::steady_clock::now();
 
   static void start(pointer self, create_session request,
                     create_promise promise) {
     auto a = std::make_shared<admission>(
-      admission{self, std::move(request), std::move(promise), {}, 0});
+      admission{self, std::move(request), std::move(promise), {}});
     if (a->request.session_id.empty()) {
       a->begin(a);
       return;
@@ -265,26 +269,35 @@ struct admission {
   }
 
   // Until the session is there or has failed. One whose actor crashes meanwhile
-  // goes on with another, so that is what is answered.
+  // goes on with another, so that is what is answered. For a moment the
+  // supervisor still gives the dead one, which is no crash of its own.
   template <class F>
   void follow(const session_actor& handle, const std::string& id, const ptr& a,
               F made) {
     self->request(handle, actor_timeout, start_session{})
       .then([a, handle,
              made](session_record& record) { made(handle, std::move(record)); },
-            [a, made, id](caf::error& e) {
-              if (!is_crash(e) || ++a->crashes > max_crashes)
+            [a, made, id, handle](caf::error& e) {
+              if (!is_crash(e) || a->gave_up(handle)) {
                 a->answer(std::move(e));
-              else
-                a->self
-                  ->request(a->self->state.supervisor, actor_timeout,
-                            find_session{a->self->state.rules.id, id})
-                  .then(
-                    [a, made, id](session_actor& next) {
-                      a->follow(next, id, a, made);
-                    },
-                    refusing(a));
+                return;
+              }
+              a->self
+                ->request(a->self->state.supervisor, actor_timeout,
+                          find_session{a->self->state.rules.id, id})
+                .then([a, made, id](
+                        session_actor& next) { a->follow(next, id, a, made); },
+                      refusing(a));
             });
+  }
+
+  bool gave_up(const session_actor& crashed) {
+    if (crashed != last_crashed) {
+      last_crashed = crashed;
+      ++crashes;
+    }
+    return crashes > max_crashes
+           || std::chrono::steady_clock::now() - begun > actor_timeout;
   }
 };
 
