@@ -208,9 +208,9 @@ asio::awaitable<int> any_request(invocation& now, const api_options& options) {
     co_return exit_code::done;
   }
   auto answer = co_await now.api.send(std::move(what));
-  print(answer.body);
   if (answer.status >= 400)
     throw_refusal(answer.status, answer.body);
+  print(answer.body);
   if (!answer.body.empty() && !answer.body.ends_with('\n')
       && ::isatty(STDOUT_FILENO) == 1)
     print("\n");

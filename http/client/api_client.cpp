@@ -1,5 +1,6 @@
 #include "http/client/api_client.hpp"
 
+#include "http/client/backoff.hpp"
 #include "http/client/errors.hpp"
 #include "http/wire/dial.hpp"
 #include "messages/ids.hpp"
@@ -28,19 +29,18 @@ constexpr milliseconds step_limit{60'000};
 constexpr milliseconds answer_limit{130'000};
 
 constexpr milliseconds look_period{250};
-constexpr milliseconds first_pause{100};
-constexpr milliseconds longest_pause{2'000};
 
 // How long to wait before the same request may do: the server says so, or what
 // stands before it is without one.
 std::optional<milliseconds> retry_after(const reply& answer) {
   if (answer.status == 502)
-    return first_pause;
+    return backoff::first;
   if (answer.status != 409 && answer.status != 429 && answer.status != 503)
     return std::nullopt;
   auto all = json::parse(answer.body, nullptr, false);
   if (!all.is_object())
-    return answer.status == 503 ? std::optional{longest_pause} : std::nullopt;
+    return answer.status == 503 ? std::optional{backoff::longest}
+                                : std::nullopt;
   const json::json_pointer details{"/error/details"};
   if (!all.contains(details) || !all[details].value("retryable", false))
     return std::nullopt;
@@ -207,17 +207,17 @@ asio::awaitable<reply> api_client::send(request what) {
   const auto repeatable =
     what.method == "POST" || what.method == "GET" || what.method == "HEAD";
   const auto until = clock::now() + patience_;
-  auto pause = first_pause;
-  asio::steady_timer timer{io_};
+  backoff pause{io_};
   for (bool fresh = false;; fresh = true) {
     bool connected = false;
     std::string problem;
+    milliseconds least{0};
     try {
       auto answer = co_await send_once(what, fresh, connected);
       auto wait = repeatable ? retry_after(answer) : std::nullopt;
       if (!wait || clock::now() + *wait >= until)
         co_return answer;
-      pause = std::max(pause, *wait);
+      least = *wait;
     } catch (const wire::lost& e) {
       problem = server_.at.url() + " gave no answer: " + e.what();
       // One that was kept may have been hung up on: a new one is no retry.
@@ -234,9 +234,7 @@ asio::awaitable<reply> api_client::send(request what) {
     if (!problem.empty()
         && (clock::now() >= until || (connected && !repeatable)))
       throw unreachable_server(problem);
-    timer.expires_after(pause);
-    co_await timer.async_wait(asio::use_awaitable);
-    pause = std::min(2 * pause, longest_pause);
+    co_await pause.wait(least);
   }
 }
 

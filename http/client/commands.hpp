@@ -40,8 +40,11 @@ struct invocation {
   const common_options& options;
 
   /// A list, or one object.
-  void show(const json& what, const std::vector<column>& columns) const {
-    print(shown(what, columns, options.how_to_print()));
+  void show(const json& what, const std::vector<column>& columns,
+            const char* name_field = "id") const {
+    auto how = options.how_to_print();
+    how.name_field = name_field;
+    print(shown(what, columns, how));
   }
   /// Asks before what cannot be undone. Throws usage_error where nobody can be
   /// asked and --yes is not given, command_failed where the answer is no.

@@ -98,12 +98,10 @@ asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
   auto started = co_await start_exec(now.api, session, std::move(body));
   auto exec_id = started.value("exec_id", "");
   if (options.detach) {
-    auto how = now.options.how_to_print();
-    how.name_field = "exec_id";
-    print(
-      shown(started,
-            {field_column("EXEC", "exec_id"), field_column("STATUS", "status")},
-            how));
+    now.show(
+      started,
+      {field_column("EXEC", "exec_id"), field_column("STATUS", "status")},
+      "exec_id");
     co_return exit_code::done;
   }
   json record;
@@ -273,9 +271,7 @@ asio::awaitable<int> ps(invocation& now, const std::string& word, bool all) {
       auto status = one.value("status", "");
       return status != "running" && status != "queued";
     });
-  auto how = now.options.how_to_print();
-  how.name_field = "exec_id";
-  print(shown(execs, exec_columns(), how));
+  now.show(execs, exec_columns(), "exec_id");
   co_return exit_code::done;
 }
 
@@ -325,9 +321,7 @@ asio::awaitable<int> stop(invocation& now, const std::string& word,
     json body{{"signal", signal}};
     exec = co_await now.api.post(std::move(target), std::move(body));
   }
-  auto how = now.options.how_to_print();
-  how.name_field = "exec_id";
-  print(shown(exec, exec_columns(), how));
+  now.show(exec, exec_columns(), "exec_id");
   co_return exit_code::done;
 }
 

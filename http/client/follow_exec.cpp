@@ -1,5 +1,6 @@
 #include "http/client/follow_exec.hpp"
 
+#include "http/client/backoff.hpp"
 #include "http/client/errors.hpp"
 #include "http/client/event_parser.hpp"
 #include "http/client/exec_output.hpp"
@@ -36,8 +37,6 @@ constexpr std::chrono::seconds patience{30};
 
 /// The server sends a sign of life every 5 s.
 constexpr milliseconds silence{20'000};
-constexpr milliseconds first_pause{100};
-constexpr milliseconds longest_pause{2'000};
 
 bool is_over(const json& exec) {
   auto status = exec.value("status", "");
@@ -98,8 +97,7 @@ asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
                                 session_ref session, std::string exec_id,
                                 output_part& part) {
   const auto path = session.path() + "/execs/" + escaped(exec_id);
-  asio::steady_timer timer{io};
-  auto pause = first_pause;
+  backoff pause{io};
   auto until = clock::now() + patience;
   while (true) {
     const auto before = part.from;
@@ -113,15 +111,13 @@ asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
       problem = std::current_exception();
     }
     if (part.from > before) {
-      pause = first_pause;
+      pause.reset();
       until = clock::now() + patience;
       continue;
     }
     if (clock::now() > until)
       std::rethrow_exception(problem);
-    timer.expires_after(pause);
-    co_await timer.async_wait(asio::use_awaitable);
-    pause = std::min(2 * pause, longest_pause);
+    co_await pause.wait();
   }
 }
 
@@ -133,8 +129,7 @@ public:
       exec_id_(std::move(exec_id)) {}
 
   asio::awaitable<json> run() {
-    auto pause = first_pause;
-    asio::steady_timer timer{io_};
+    backoff pause{io_};
     while (true) {
       auto progress = false;
       try {
@@ -152,9 +147,9 @@ public:
         record_ = std::move(now);
         break;
       }
-      pause = progress ? first_pause : std::min(2 * pause, longest_pause);
-      timer.expires_after(pause);
-      co_await timer.async_wait(asio::use_awaitable);
+      if (progress)
+        pause.reset();
+      co_await pause.wait();
     }
     co_await fetch_rest();
     co_return std::move(record_);
@@ -240,6 +235,13 @@ private:
   json record_;
 };
 
+// A conflict over the key is another: what was sent may be there or not.
+bool is_over_for_input(const reply& answer) {
+  return answer.status == 404 || answer.status == 400
+         || (answer.status == 409
+             && answer.body.find("Idempotency-Key") == std::string::npos);
+}
+
 asio::awaitable<void> send_input(asio::io_context& io, api_client& api,
                                  session_ref session, std::string exec_id) {
   standard_input input{io};
@@ -255,13 +257,15 @@ asio::awaitable<void> send_input(asio::io_context& io, api_client& api,
                    "application/octet-stream",
                    {}};
       auto answer = co_await api.send(std::move(what));
-      // A command that has ended, or closed its input, takes no more. One that
-      // does not read yet has it: the server keeps what it took (504).
-      if (end || answer.status == 404 || answer.status == 409
-          || answer.status == 400)
+      // A command that does not read yet has it: the server keeps what it took
+      // (504). One that has ended, or closed its input, takes no more.
+      if (answer.status >= 400 && answer.status != 504) {
+        if (!is_over_for_input(answer))
+          throw_refusal(answer.status, answer.body);
         co_return;
-      if (answer.status >= 400 && answer.status != 504)
-        throw_refusal(answer.status, answer.body);
+      }
+      if (end)
+        co_return;
     }
   } catch (const std::exception& e) {
     say(std::string{"greenroom: standard input cannot be passed on, so the "

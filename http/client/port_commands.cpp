@@ -32,14 +32,12 @@ asio::awaitable<int> ports(invocation& now, const std::string& word) {
   auto session = co_await now.session(word);
   auto target = session.path() + "/ports";
   auto data = co_await now.api.get(std::move(target));
-  auto how = now.options.how_to_print();
-  how.name_field = "port";
-  print(
-    shown(data["ports"],
-          {field_column("PORT", "port"), field_column("ADDRESS", "address"),
-           field_column("PROCESS", "process"), field_column("ACCESS", "access"),
-           field_column("LABEL", "label"), field_column("URL", "url")},
-          how));
+  now.show(data["ports"],
+           {field_column("PORT", "port"), field_column("ADDRESS", "address"),
+            field_column("PROCESS", "process"),
+            field_column("ACCESS", "access"), field_column("LABEL", "label"),
+            field_column("URL", "url")},
+           "port");
   co_return exit_code::done;
 }
 
@@ -55,12 +53,10 @@ asio::awaitable<int> open(invocation& now, const std::string& word,
   if (!expires_in.empty())
     body["expires_in"] = expires_in;
   auto link = co_await now.api.post(std::move(target), std::move(body));
-  auto how = now.options.how_to_print();
-  how.name_field = "url";
-  if (how.format == output_format::as_table)
+  if (now.options.how_to_print().format == output_format::as_table)
     print(link.value("url", "") + "\n");
   else
-    print(shown(link, {}, how));
+    now.show(link, {}, "url");
   co_return exit_code::done;
 }
 
@@ -168,7 +164,7 @@ asio::awaitable<int> forward(invocation& now, const std::string& word,
                          "port " + std::to_string(ports.local)
                            + " of this machine cannot be listened on ("
                            + e.code().message() + "): name another, e.g. "
-                           + std::to_string(ports.local + 10000) + ':'
+                           + std::to_string(ports.local % 50'000 + 10'000) + ':'
                            + std::to_string(ports.remote));
   }
   say("127.0.0.1:" + std::to_string(ports.local) + " is port "

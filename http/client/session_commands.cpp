@@ -239,12 +239,10 @@ asio::awaitable<int> wait(invocation& now, const wait_options& options) {
 asio::awaitable<int> rescue(invocation& now, const std::string& word) {
   auto session = co_await now.session(word);
   auto one = co_await now.api.get(session.path());
-  auto how = now.options.how_to_print();
-  how.name_field = "ref";
-  print(shown(one.value("rescue_refs", json::array()),
-              {field_column("REF", "ref"), field_column("COMMIT", "commit"),
-               field_column("HOLDS", "holds")},
-              how));
+  now.show(one.value("rescue_refs", json::array()),
+           {field_column("REF", "ref"), field_column("COMMIT", "commit"),
+            field_column("HOLDS", "holds")},
+           "ref");
   say("\nwork on it again: greenroom rescue restore REF NAME");
   co_return exit_code::done;
 }

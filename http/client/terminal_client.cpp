@@ -1,5 +1,6 @@
 #include "http/client/terminal_client.hpp"
 
+#include "http/client/backoff.hpp"
 #include "http/client/errors.hpp"
 #include "http/client/escape_keys.hpp"
 #include "http/client/first_of.hpp"
@@ -9,26 +10,22 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
+#include <exception>
+#include <memory>
 #include <utility>
 
 namespace greenroom::http::client {
 
 namespace {
 
-using std::chrono::milliseconds;
 using namespace asio::experimental::awaitable_operators;
-
-constexpr milliseconds first_pause{100};
-constexpr milliseconds longest_pause{2'000};
 
 /// The terminal passes each key on as it is, until this goes.
 class raw_mode {
@@ -52,49 +49,45 @@ private:
   termios before_{};
 };
 
-std::string size_message() {
-  auto size = own_size();
-  return json{{"rows", size.rows}, {"cols", size.cols}}.dump();
-}
-
 class attachment {
 public:
   attachment(asio::io_context& io, api_client& api, session_ref session,
              std::string exec_id)
     : io_(io), api_(api), path_(session.path() + "/execs/" + escaped(exec_id)),
-      keys_(io), resizes_(io, SIGWINCH), ends_(io, SIGTERM, SIGHUP) {}
+      keys_(io) {}
 
   asio::awaitable<json> run() {
-    raw_mode raw;
-    auto pause = first_pause;
-    asio::steady_timer timer{io_};
+    backoff pause{io_};
     while (true) {
-      auto was_open = false;
+      std::exception_ptr refused;
       try {
         auto target = path_ + "/attach";
         socket_ = co_await api_.open_socket(std::move(target));
-        was_open = true;
+        pause.reset();
         co_await converse();
       } catch (const wire::lost&) {
       } catch (const unreachable_server&) {
       } catch (const api_error& e) {
-        // Over, or no terminal: what it is, its record tells.
-        if (e.status() != 409 && e.status() != 404 && !e.worth_retrying())
-          throw;
+        // It may just have ended, which its record tells.
+        if (!e.worth_retrying())
+          refused = std::current_exception();
       }
       socket_.reset();
       auto now = co_await api_.get(path_);
       auto status = now.value("status", "");
       if (status != "running" && status != "queued")
         co_return now;
-      pause = was_open ? first_pause : std::min(2 * pause, longest_pause);
-      timer.expires_after(pause);
-      co_await timer.async_wait(asio::use_awaitable);
+      if (refused)
+        std::rethrow_exception(refused);
+      co_await pause.wait();
     }
   }
 
 private:
+  // The terminal is ours only while there is somebody to type to: in between
+  // Ctrl-C ends us as it does others.
   asio::awaitable<void> converse() {
+    raw_mode raw;
     first_of first;
     auto drop = [this] { socket_->drop(); };
     auto printing = first.enter(print_all(), drop);
@@ -124,7 +117,7 @@ private:
                                                 "command runs on");
       auto typed = escape_.take(keys);
       if (!typed.bytes.empty())
-        co_await write(typed.bytes, false);
+        co_await socket_->write(typed.bytes, false);
       if (typed.leave)
         throw left_terminal("");
     }
@@ -132,44 +125,33 @@ private:
 
   // The terminal must be as before when we go.
   asio::awaitable<void> be_told() {
-    auto signal = co_await ends_.async_wait(asio::use_awaitable);
+    asio::signal_set ends{io_, SIGTERM, SIGHUP};
+    auto signal = co_await ends.async_wait(asio::use_awaitable);
     throw command_failed(128 + signal, "the command runs on");
   }
 
+  // By requests of its own: a WebSocket has one writer, who types.
   asio::awaitable<void> resize_all() {
+    asio::signal_set resizes{io_, SIGWINCH};
     while (true) {
-      auto size = size_message();
-      co_await write(size, true);
-      co_await resizes_.async_wait(asio::use_awaitable);
+      auto size = own_size();
+      json body{{"rows", size.rows}, {"cols", size.cols}};
+      auto target = path_ + "/resize";
+      try {
+        co_await api_.post(std::move(target), std::move(body));
+      } catch (const api_error&) {
+        // It is over, or only to be watched: its size does not matter.
+      }
+      co_await resizes.async_wait(asio::use_awaitable);
     }
-  }
-
-  // One at a time, as the socket wants it.
-  asio::awaitable<void> write(std::string_view bytes, bool is_text) {
-    asio::steady_timer turn{io_};
-    while (writing_) {
-      turn.expires_after(milliseconds{1});
-      co_await turn.async_wait(asio::use_awaitable);
-    }
-    writing_ = true;
-    try {
-      co_await socket_->write(bytes, is_text);
-    } catch (...) {
-      writing_ = false;
-      throw;
-    }
-    writing_ = false;
   }
 
   asio::io_context& io_;
   api_client& api_;
   const std::string path_;
   standard_input keys_;
-  asio::signal_set resizes_;
-  asio::signal_set ends_;
   std::unique_ptr<wire::web_socket_client> socket_;
   escape_keys escape_;
-  bool writing_ = false;
 };
 
 } // namespace

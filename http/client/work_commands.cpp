@@ -116,14 +116,12 @@ asio::awaitable<int> status(invocation& now, const std::string& word) {
   auto session = co_await now.session(word);
   auto target = session.path() + "/git";
   auto one = co_await now.api.get(std::move(target));
-  auto how = now.options.how_to_print();
-  how.name_field = "branch";
-  print(shown(one,
-              {field_column("BRANCH", "branch"), field_column("HEAD", "head"),
-               field_column("UPSTREAM", "upstream"),
-               field_column("AHEAD", "ahead"), field_column("BEHIND", "behind"),
-               field_column("DIRTY", "dirty_files")},
-              how));
+  now.show(one,
+           {field_column("BRANCH", "branch"), field_column("HEAD", "head"),
+            field_column("UPSTREAM", "upstream"),
+            field_column("AHEAD", "ahead"), field_column("BEHIND", "behind"),
+            field_column("DIRTY", "dirty_files")},
+           "branch");
   co_return exit_code::done;
 }
 
@@ -173,14 +171,11 @@ asio::awaitable<int> checkin(invocation& now, const checkin_options& options) {
                           ? one["merge"].value("status", "-")
                           : std::string{"-"};
                }};
-  auto how = now.options.how_to_print();
-  how.name_field = "commit";
-  print(
-    shown(result,
-          {field_column("BRANCH", "branch"), field_column("COMMIT", "commit"),
-           field_column("REVIEW", "review_task_id"), merge},
-          how));
-  if (how.format == output_format::as_table)
+  now.show(result,
+           {field_column("BRANCH", "branch"), field_column("COMMIT", "commit"),
+            field_column("REVIEW", "review_task_id"), merge},
+           "commit");
+  if (now.options.how_to_print().format == output_format::as_table)
     say(result.value("message", ""));
   for (auto& one : result.value("rescue_refs", json::array()))
     say("kept beside the branch: " + one.value("ref", "") + " ("

@@ -183,6 +183,9 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"create", "x", "-p", "none"}, 3, "project not found");
   user.out({"create", "x", "-p", "demo"});
   check(user, {"create", "x", "-p", "demo"}, 5, "exists");
+  auto plain = user.out({"exec", "-d", "-q", "x", "-c", "tail -f README.md"});
+  plain.erase(plain.find('\n'));
+  check(user, {"attach", "x", plain}, 5, "has no terminal");
   check(user, {"end", "x"}, 2, "--yes");
   user.out({"end", "x", "--yes"});
   check(terminal_user{node, node.port(), "wrong"}, {"list"}, 4,
