@@ -2,6 +2,7 @@
 // Never reorder: nodes of different versions talk to each other.
 #pragma once
 
+#include "messages/cluster.hpp"
 #include "messages/directory.hpp"
 #include "messages/keys.hpp"
 #include "messages/node.hpp"
@@ -165,4 +166,12 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::port_connected))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::list_upstream))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::upstream_refs))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::open_origin))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::node_record))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::list_nodes))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::node_list))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::find_owner))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::owner_record))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::node_watcher_actor))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::watch_nodes))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::link_changed))
 CAF_END_TYPE_ID_BLOCK(greenroom)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "actors/base/overdue_requests.hpp"
+#include "messages/cluster.hpp"
 #include "messages/directory.hpp"
 #include "messages/store.hpp"
 #include "messages/time.hpp"
@@ -55,6 +56,7 @@ struct node_context {
   git_actor git;
   log_reader_actor logs;
   directory_actor directory;
+  cluster_member_actor cluster; // null: this node is alone
   runner_link* runners = nullptr;
   fsync_queue* syncer = nullptr;
   std::shared_ptr<overdue_requests> overdue =

@@ -137,7 +137,9 @@ struct git_config {
 
 struct cluster_config {
   std::optional<endpoint> listen; // nullopt: this node is alone
+  std::string advertise;          // HOST:PORT for other nodes; empty: `listen`
   std::optional<tls_files> tls;
+  string_map labels; // what placement may ask for
   millis heartbeat = 2000;
   millis timeout = 10000;
   friend bool operator==(const cluster_config&,

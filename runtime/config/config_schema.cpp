@@ -222,9 +222,15 @@ void add_git_and_cluster(table& to) {
     [](auto& c) -> auto& { return c.cluster.listen; },
     "Where other nodes are to connect; not yet, so it has to be null.");
   add(
+    to, "cluster.advertise",
+    kinds::text_or_null{
+      {"host:port, as other nodes reach this one", kinds::is_address}},
+    [](auto& c) -> auto& { return c.cluster.advertise; },
+    "How other nodes reach this one; null: as it listens.");
+  add(
     to, "cluster.tls", kinds::or_null<kinds::tls>{{true}},
     [](auto& c) -> auto& { return c.cluster.tls; },
-    "Certificate, key and authority that all nodes share.");
+    "Certificate, key and the authority that signs all nodes'.");
   add(
     to, "cluster.heartbeat", kinds::duration{100, 60'000},
     [](auto& c) -> auto& { return c.cluster.heartbeat; },
@@ -232,7 +238,12 @@ void add_git_and_cluster(table& to) {
   add(
     to, "cluster.timeout", kinds::duration{1000, 600'000},
     [](auto& c) -> auto& { return c.cluster.timeout; },
-    "After how much silence a node counts as dead.");
+    "After how much silence a node counts as dead; its lease in the store is "
+    "as long.");
+  add(
+    to, "cluster.labels", kinds::labels{},
+    [](auto& c) -> auto& { return c.cluster.labels; },
+    "What this node is good for, as names with texts.");
 }
 
 void add_log(table& to) {

@@ -200,17 +200,16 @@ ordered_json marked_list::write(const std::vector<std::string>& value) const {
                                                  : text_list::write(value);
 }
 
-std::string environment::expects() const {
-  return "an object of environment variables, names of letters, digits and _ "
-         "with text values";
-}
+namespace {
 
-std::optional<string_map> environment::read(const json& value) const {
+// An object of texts whose names pass a test.
+std::optional<string_map> read_texts(const json& value,
+                                     bool (*accepts)(std::string_view)) {
   if (!value.is_object())
     return std::nullopt;
   string_map result;
   for (const auto& [name, item] : value.items()) {
-    if (!is_variable_name(name) || !item.is_string())
+    if (!accepts(name) || !item.is_string())
       return std::nullopt;
     auto content = item.get<std::string>();
     if (content.find('\0') != std::string::npos)
@@ -220,11 +219,38 @@ std::optional<string_map> environment::read(const json& value) const {
   return result;
 }
 
-ordered_json environment::write(const string_map& value) const {
+ordered_json write_texts(const string_map& value) {
   auto result = ordered_json::object();
   for (const auto& [name, content] : value)
     result[name] = content;
   return result;
+}
+
+} // namespace
+
+std::string environment::expects() const {
+  return "an object of environment variables, names of letters, digits and _ "
+         "with text values";
+}
+
+std::optional<string_map> environment::read(const json& value) const {
+  return read_texts(value, is_variable_name);
+}
+
+ordered_json environment::write(const string_map& value) const {
+  return write_texts(value);
+}
+
+std::string labels::expects() const {
+  return "an object of names with text values, such as {\"zone\": \"a\"}";
+}
+
+std::optional<string_map> labels::read(const json& value) const {
+  return read_texts(value, is_plain);
+}
+
+ordered_json labels::write(const string_map& value) const {
+  return write_texts(value);
 }
 
 // -- the network --------------------------------------------------------------
@@ -383,6 +409,11 @@ bool is_base_url(std::string_view text) {
   else
     return false;
   return is_domain(text) || parse_endpoint(text).has_value();
+}
+
+bool is_address(std::string_view text) {
+  auto where = parse_endpoint(text);
+  return where && where->port != 0;
 }
 
 bool is_store_url(std::string_view text) {

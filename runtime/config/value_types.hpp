@@ -115,6 +115,14 @@ struct environment {
   ordered_json write(const string_map& value) const;
 };
 
+/// An object of names with texts.
+struct labels {
+  static constexpr bool may_quote = true;
+  std::string expects() const;
+  std::optional<string_map> read(const json& value) const;
+  ordered_json write(const string_map& value) const;
+};
+
 struct listen_address {
   static constexpr bool may_quote = true;
   std::string expects() const;
@@ -208,6 +216,9 @@ bool is_domain(std::string_view text);
 
 /// http:// or https://, a host and perhaps a port, nothing more.
 bool is_base_url(std::string_view text);
+
+/// HOST:PORT with a port that one can connect to.
+bool is_address(std::string_view text);
 
 bool is_store_url(std::string_view text);
 

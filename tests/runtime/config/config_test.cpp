@@ -65,7 +65,7 @@ std::set<std::string> leaves(const nlohmann::json& object,
                              const std::string& prefix = {}) {
   std::set<std::string> result;
   for (const auto& [name, value] : object.items()) {
-    if (value.is_object())
+    if (value.is_object() && !value.empty())
       result.merge(leaves(value, prefix + name + '.'));
     else
       result.insert(prefix + name);
@@ -166,10 +166,12 @@ TEST_CASE("a file changes what it names and nothing else") {
 }
 
 TEST_CASE("a dumped configuration loads as itself") {
-  auto c = load_set({"http.listen=[::1]:0", "git.listen=127.0.0.1:1",
-                     "cluster.tls={\"cert\":\"a\",\"key\":\"b\",\"ca\":\"c\"}",
-                     "projects=[{\"id\":\"p\",\"repo\":\"/r\"}]",
-                     "auth.admin_key_file=k", "sandbox.memory=1000000000"});
+  auto c =
+    load_set({"http.listen=[::1]:0", "git.listen=127.0.0.1:1",
+              "cluster.tls={\"cert\":\"a\",\"key\":\"b\",\"ca\":\"c\"}",
+              "cluster.advertise=a.example:7", "cluster.labels={\"a\":\"1\"}",
+              "projects=[{\"id\":\"p\",\"repo\":\"/r\"}]",
+              "auth.admin_key_file=k", "sandbox.memory=1000000000"});
   config_file file{to_json(c).dump()};
   CHECK(file.load() == c);
 }
@@ -243,6 +245,8 @@ TEST_CASE("values of every kind are judged") {
     "http.max_body=0", "http.max_body=1MB", "http.max_body=-5",
     "http.tls={\"cert\":\"c\"}", "http.tls={\"cert\":\"c\",\"kay\":\"k\"}",
     "http.tls=true", "cluster.tls={\"cert\":\"c\",\"key\":\"k\"}",
+    "cluster.advertise=a.example", "cluster.advertise=a.example:0",
+    "cluster.labels={\"a\":1}", "cluster.labels=[]",
     "sessions.default_expiry=0s", "sessions.default_expiry=31d",
     "sessions.default_expiry=soon", "sessions.max_expiry=500ms",
     "storage.url=mysql://x", "storage.url=sqlite3://", "storage.sync=off",
