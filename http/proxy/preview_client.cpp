@@ -108,6 +108,7 @@ preview_client::run(std::shared_ptr<preview_client> self) {
 
 void preview_client::begin() {
   target_ = {};
+  method_ = client_.head().method;
 }
 
 asio::awaitable<void> preview_client::refuse(int status,
@@ -438,12 +439,11 @@ void preview_client::done(clock::time_point since) {
   app_.reset();
   granted_ = asking_ = false;
   auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);
-  auto& head = client_.head();
   around_->log->info("{} {}:{} {} {} {:.1f} ms in={} out={} preview={}",
-                     head.method.empty() ? "-" : head.method,
-                     target_.session_id, target_.port,
-                     loggable_path(target_.path), client_.status(),
-                     taken.count(), client_.received(), client_.sent(), id_);
+                     method_.empty() ? "-" : method_, target_.session_id,
+                     target_.port, loggable_path(target_.path),
+                     client_.status(), taken.count(), client_.received(),
+                     client_.sent(), id_);
 }
 
 } // namespace greenroom::http::proxy

@@ -97,6 +97,7 @@ private:
   bool ended_ = false; // while it was idle
 
   // Of the request at hand.
+  std::string method_; // for the log: a tunnel keeps no head
   preview_target target_;
   session_info session_;
   preview_grant grant_;

@@ -75,14 +75,17 @@ public:
   /// An answer before the answer: any 1xx but 101. Not to old clients.
   asio::awaitable<void> interim(const message_head& head, timeout each);
 
-  /// 101, after which the bytes are the caller's: stream() and take_rest().
+  /// 101, after which the bytes are the caller's: stream() and take_rest(),
+  /// which lets go of the head.
   asio::awaitable<void> switch_protocols(const message_head& head,
                                          timeout each);
   byte_stream& stream() noexcept {
     return *stream_;
   }
   std::string take_rest() {
-    return reader_.take_rest();
+    auto rest = reader_.take_rest();
+    reader_.start();
+    return rest;
   }
 
   /// True when request and answer are whole and another request may come.
