@@ -38,6 +38,10 @@ constexpr std::chrono::hours silence{24};
 constexpr std::chrono::seconds longest_wait{5};
 constexpr milliseconds between_tries{50};
 
+/// Pieces of a body below the one are copied, up to the other at a time.
+constexpr std::size_t small_piece = 1024;
+constexpr std::size_t most_gathered = 16 * 1024;
+
 constexpr std::string_view no_access =
   "This preview opens for those who have a link to it. Make one with POST "
   "/projects/{project}/sessions/{session}/ports/{port}/link and open its url, "
@@ -381,10 +385,22 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
   co_await pass_body();
 }
 
+// An app may send a byte a chunk: what came together goes out together.
 asio::awaitable<void> preview_client::pass_body() {
   const auto each = around_->options.preview_timeout;
+  std::string gathered;
   for (;;) {
     auto piece = app_->body_at_hand();
+    if (!piece.empty() && piece.size() < small_piece) {
+      gathered += piece;
+      if (gathered.size() < most_gathered)
+        continue;
+      piece = {};
+    }
+    if (!gathered.empty()) {
+      co_await client_.write(gathered, each);
+      gathered.clear();
+    }
     if (piece.empty() && app_->body_at_end())
       break;
     if (piece.empty()) {

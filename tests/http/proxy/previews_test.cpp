@@ -138,6 +138,25 @@ TEST_CASE("a stream arrives piece by piece, and ends with its client") {
   CHECK(eventually([&] { return gone.load(); }));
 }
 
+TEST_CASE("what an app sends a byte a chunk goes out in larger ones") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    std::string text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (int i = 0; i < 1000; ++i)
+      text += "1\r\nx\r\n";
+    text += "0\r\n\r\n";
+    co_await of.stream().write(asio::buffer(text), 5s);
+    of.close();
+  }};
+  http_client client{node.port()};
+  client.send(node.get("/"));
+  CHECK(client.receive_head().status == 200);
+  CHECK(client.receive_bytes(2) != "1\r");
+  http_client another{node.port()};
+  another.send(node.get("/"));
+  CHECK(another.receive_head().status == 200);
+  CHECK(another.read_stream_to_end() == std::string(1000, 'x'));
+}
+
 TEST_CASE("interim answers, HEAD and statuses pass as they are") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     auto hints = answer(103, "");
