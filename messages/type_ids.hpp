@@ -5,6 +5,7 @@
 #include "messages/cluster.hpp"
 #include "messages/directory.hpp"
 #include "messages/keys.hpp"
+#include "messages/links.hpp"
 #include "messages/node.hpp"
 #include "messages/store.hpp"
 
@@ -174,4 +175,14 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::owner_record))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::node_watcher_actor))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::watch_nodes))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::link_changed))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::greet_node))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::find_node))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::linked_node))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::list_links))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::link_state))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::link_list))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::link_up))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::link_down))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::link_trouble))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::directory_actor))
 CAF_END_TYPE_ID_BLOCK(greenroom)

@@ -1,0 +1,132 @@
+#include "tests/actors/cluster/linked_node.hpp"
+
+#include "actors/cluster/basp.hpp"
+#include "messages/errors.hpp"
+#include "messages/type_ids.hpp"
+
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <atomic>
+
+namespace greenroom::test {
+
+namespace {
+
+struct cluster_config : caf::actor_system_config {
+  cluster_config() {
+    add_message_types<caf::id_block::greenroom>();
+    set("scheduler.max-threads", 2);
+    set("scheduler.policy", caf::atom("sharing"));
+    load_middleman(*this);
+  }
+};
+
+caf::error no_such() {
+  return make_error(errc::not_found, "there is none");
+}
+
+// Answers with its node's name; `change_project` with how much it was sent.
+directory_actor::behavior_type named_directory(directory_actor::pointer self,
+                                               std::string node) {
+  project_record own;
+  own.id = node;
+  return {
+    [](const find_project&) -> caf::result<project_actor> { return no_such(); },
+    [](const find_session&) -> caf::result<session_actor> { return no_such(); },
+    [own](list_projects) { return project_list{{own}}; },
+    [own](const get_project&) { return own; },
+    [](const create_project& x) { return x.project; },
+    [own](const change_project& x) {
+      auto result = own;
+      result.repo = std::to_string(x.fields.size());
+      return result;
+    },
+    [self](const delete_project&) {
+      self->quit();
+      return done{};
+    },
+  };
+}
+
+} // namespace
+
+linked_node::linked_node(cluster_certificates& certificates,
+                         const std::string& name)
+  : name_(name), settings_(std::make_unique<cluster_config>()),
+    system_(std::make_unique<caf::actor_system>(*settings_)) {
+  static std::atomic<int> lives{0};
+  incarnation_ = "life" + std::to_string(++lives);
+  peer::mesh_options options;
+  options.node = name;
+  options.cluster = "test";
+  options.incarnation = incarnation_;
+  options.actor_system = to_string(system_->node());
+  options.host = "127.0.0.1";
+  options.tls = certificates.of(name);
+  options.first_pause = std::chrono::milliseconds{10};
+  options.longest_pause = std::chrono::milliseconds{100};
+  auto silent = std::make_shared<spdlog::logger>(
+    "mesh", std::make_shared<spdlog::sinks::null_sink_mt>());
+  mesh_ = std::make_shared<peer::mesh>(std::move(options), silent);
+  directory_ = system_->spawn(named_directory, name);
+  links_ = system_->spawn(
+    links, links_options{name, incarnation_, directory_, {}, mesh_});
+  port_ = mesh_->start(tell_links(links_, {}));
+}
+
+linked_node::~linked_node() {
+  mesh_->stop();
+  caf::anon_send_exit(links_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(directory_, caf::exit_reason::user_shutdown);
+  links_ = links_core{};
+  directory_ = directory_actor{};
+}
+
+node_record linked_node::record() const {
+  node_record result;
+  result.name = name_;
+  result.incarnation = incarnation_;
+  result.address = "127.0.0.1:" + std::to_string(port_);
+  return result;
+}
+
+void linked_node::meet(const std::vector<linked_node*>& nodes) {
+  node_list all;
+  for (auto* node : nodes)
+    all.nodes.push_back(node->record());
+  caf::anon_send(links_, std::move(all));
+}
+
+std::optional<greenroom::linked_node> linked_node::find(const std::string& node,
+                                                        std::string* why) {
+  caf::scoped_actor self{*system_};
+  std::optional<greenroom::linked_node> result;
+  self->request(links_, timeout, find_node{node})
+    .receive([&](greenroom::linked_node& found) { result = std::move(found); },
+             [&](const caf::error& e) {
+               if (why != nullptr)
+                 *why = to_refusal(e).message;
+             });
+  return result;
+}
+
+greenroom::linked_node linked_node::await(const std::string& node) {
+  std::optional<greenroom::linked_node> result;
+  test::await("node " + node, [&] {
+    result = find(node);
+    return result.has_value();
+  });
+  return *result;
+}
+
+void link_all(const std::vector<linked_node*>& nodes) {
+  for (auto* node : nodes)
+    node->meet(nodes);
+  for (auto* node : nodes)
+    for (auto* other : nodes)
+      if (node != other)
+        node->await(other->record().name);
+}
+
+} // namespace greenroom::test

@@ -1,0 +1,57 @@
+// Nodes of a cluster that are nothing but their links, in one process: an actor
+// system each, real sockets between them, and a directory that says whose it
+// is.
+#pragma once
+
+#include "actors/cluster/links.hpp"
+#include "tests/support/cluster_certificates.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom::test {
+
+class linked_node {
+public:
+  linked_node(cluster_certificates& certificates, const std::string& name);
+  ~linked_node();
+
+  node_record record() const;
+
+  /// Tells its links of these nodes.
+  void meet(const std::vector<linked_node*>& nodes);
+
+  /// Empty where the node is not reachable; `why` says why not.
+  std::optional<greenroom::linked_node> find(const std::string& node,
+                                             std::string* why = nullptr);
+  greenroom::linked_node await(const std::string& node);
+
+  caf::actor_system& system() {
+    return *system_;
+  }
+  const directory_actor& directory() const {
+    return directory_;
+  }
+
+private:
+  std::string name_;
+  std::string incarnation_;
+  std::unique_ptr<caf::actor_system_config> settings_;
+  std::unique_ptr<caf::actor_system> system_;
+  std::shared_ptr<peer::mesh> mesh_;
+  directory_actor directory_;
+  links_core links_;
+  std::uint16_t port_ = 0;
+};
+
+/// Tells each of all, and waits until each is reachable by each.
+void link_all(const std::vector<linked_node*>& nodes);
+
+} // namespace greenroom::test
