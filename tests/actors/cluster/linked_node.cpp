@@ -4,6 +4,8 @@
 #include "messages/errors.hpp"
 #include "messages/type_ids.hpp"
 
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
 
@@ -26,14 +28,54 @@ caf::error no_such() {
   return make_error(errc::not_found, "there is none");
 }
 
+struct stub_state {
+  std::vector<watcher_actor> watchers;
+};
+
+caf::behavior stub_session(caf::stateful_actor<stub_state>* self,
+                           std::string node,
+                           std::shared_ptr<linked_node::hosting> home) {
+  auto count = [self, home] {
+    std::lock_guard lock{home->mutex};
+    home->watchers = static_cast<int>(self->state.watchers.size());
+  };
+  return {
+    [node](get_session) { return session_view{shared_text{node}}; },
+    [self, count](const watch_session& x) {
+      std::erase(self->state.watchers, x.watcher);
+      self->state.watchers.push_back(x.watcher);
+      count();
+      return watch_reply{watch_state::hot, event_id{}};
+    },
+    [self, count](const unwatch_session& x) {
+      std::erase(self->state.watchers, x.watcher);
+      count();
+    },
+    [self](const clock_tick& x) {
+      event_batch batch;
+      batch.text = shared_text{std::to_string(x.now)};
+      for (auto& watcher : self->state.watchers)
+        self->send(watcher, batch);
+    },
+    [self](crash_session) { self->quit(caf::exit_reason::kill); },
+  };
+}
+
 // Answers with its node's name; `change_project` with how much it was sent.
-directory_actor::behavior_type named_directory(directory_actor::pointer self,
-                                               std::string node) {
+directory_actor::behavior_type
+named_directory(directory_actor::pointer self, std::string node,
+                std::shared_ptr<linked_node::hosting> home) {
   project_record own;
   own.id = node;
   return {
     [](const find_project&) -> caf::result<project_actor> { return no_such(); },
-    [](const find_session&) -> caf::result<session_actor> { return no_such(); },
+    [home](const find_session& x) -> caf::result<session_actor> {
+      std::lock_guard lock{home->mutex};
+      auto found = home->sessions.find(x.session_id);
+      if (found == home->sessions.end())
+        return no_such();
+      return found->second;
+    },
     [own](list_projects) { return project_list{{own}}; },
     [own](const get_project&) { return own; },
     [](const create_project& x) { return x.project; },
@@ -69,7 +111,7 @@ linked_node::linked_node(cluster_certificates& certificates,
   auto silent = std::make_shared<spdlog::logger>(
     "mesh", std::make_shared<spdlog::sinks::null_sink_mt>());
   mesh_ = std::make_shared<peer::mesh>(std::move(options), silent);
-  directory_ = system_->spawn(named_directory, name);
+  directory_ = system_->spawn(named_directory, name, hosted_);
   links_ = system_->spawn(
     links, links_options{name, incarnation_, directory_, {}, mesh_});
   port_ = mesh_->start(tell_links(links_, {}));
@@ -77,10 +119,29 @@ linked_node::linked_node(cluster_certificates& certificates,
 
 linked_node::~linked_node() {
   mesh_->stop();
+  for (auto& [id, session] : hosted_->sessions)
+    caf::anon_send_exit(session, caf::exit_reason::user_shutdown);
+  hosted_->sessions.clear();
   caf::anon_send_exit(links_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(directory_, caf::exit_reason::user_shutdown);
   links_ = links_core{};
   directory_ = directory_actor{};
+}
+
+void linked_node::host(const std::string& session_id) {
+  std::lock_guard lock{hosted_->mutex};
+  hosted_->sessions[session_id] = caf::actor_cast<session_actor>(
+    system_->spawn(stub_session, name_, hosted_));
+}
+
+void linked_node::drop(const std::string& session_id) {
+  std::lock_guard lock{hosted_->mutex};
+  hosted_->sessions.erase(session_id);
+}
+
+int linked_node::watchers() {
+  std::lock_guard lock{hosted_->mutex};
+  return hosted_->watchers;
 }
 
 node_record linked_node::record() const {

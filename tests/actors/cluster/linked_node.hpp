@@ -1,6 +1,6 @@
 // Nodes of a cluster that are nothing but their links, in one process: an actor
 // system each, real sockets between them, and a directory that says whose it
-// is.
+// is and has sessions that are nothing but actors.
 #pragma once
 
 #include "actors/cluster/links.hpp"
@@ -11,7 +11,9 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,6 +41,21 @@ public:
   const directory_actor& directory() const {
     return directory_;
   }
+  links_actor links_handle() const {
+    return caf::actor_cast<links_actor>(links_);
+  }
+
+  /// Gives it a session: get_session answers with the node's name, watchers get
+  /// an event of the sequence N for each clock_tick{N}.
+  void host(const std::string& session_id);
+
+  struct hosting {
+    std::mutex mutex;
+    std::map<std::string, session_actor> sessions;
+    int watchers = 0; // registered at sessions
+  };
+  int watchers();
+  void drop(const std::string& session_id);
 
 private:
   std::string name_;
@@ -46,6 +63,7 @@ private:
   std::unique_ptr<caf::actor_system_config> settings_;
   std::unique_ptr<caf::actor_system> system_;
   std::shared_ptr<peer::mesh> mesh_;
+  std::shared_ptr<hosting> hosted_ = std::make_shared<hosting>();
   directory_actor directory_;
   links_core links_;
   std::uint16_t port_ = 0;

@@ -1,0 +1,212 @@
+#include "actors/cluster/finder.hpp"
+
+#include "actors/base/error_boundary.hpp"
+#include "actors/cluster/remote_session.hpp"
+#include "messages/errors.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace greenroom {
+
+namespace {
+
+using pointer = directory_actor::stateful_pointer<finder_state>;
+using reader_actor =
+  caf::typed_actor<caf::replies_to<list_projects>::with<project_list>>;
+
+/// How long the store may take; the member answers from it.
+constexpr std::chrono::seconds owner_timeout{5};
+
+reader_actor::behavior_type
+projects_reader(reader_actor::pointer,
+                std::function<std::vector<project_record>()> read) {
+  return {[read = std::move(read)](list_projects) {
+    return guarded("reading the projects",
+                   [&] { return project_list{read()}; });
+  }};
+}
+
+// An answer that did not come says which node owes it.
+caf::error of_node(const std::string& node, caf::error why) {
+  auto refusal = to_refusal(why);
+  if (why.category() == make_error(errc::internal, "").category())
+    return why; // the node's own
+  return make_error(refusal.code == errc::timeout ? errc::unavailable
+                                                  : refusal.code,
+                    "node " + node + " does not answer");
+}
+
+// Asks the directory of a node that is not this one.
+template <class Reply, class Message>
+void ask_node(pointer self, const std::string& node, Message message,
+              caf::typed_response_promise<Reply> promise) {
+  self->request(self->state.options.links, owner_timeout, find_node{node})
+    .then(
+      [self, node, message, promise](const linked_node& there) mutable {
+        self->request(there.directory, find_timeout, std::move(message))
+          .then([promise](Reply& reply) mutable { promise.deliver(reply); },
+                [promise, node](caf::error& why) mutable {
+                  promise.deliver(of_node(node, std::move(why)));
+                });
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
+template <class Reply, class Message>
+void ask_own(pointer self, Message message,
+             caf::typed_response_promise<Reply> promise) {
+  self->request(self->state.options.own, find_timeout, std::move(message))
+    .then(
+      [promise](Reply& reply) mutable { promise.deliver(reply); },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
+// Asks the directory of whoever owns the project or session.
+template <class Reply, class Message>
+caf::result<Reply> ask_owner(pointer self, find_owner what, Message message) {
+  auto promise = self->make_response_promise<Reply>();
+  self->request(self->state.options.member, owner_timeout, std::move(what))
+    .then(
+      [self, message = std::move(message),
+       promise](const owner_record& owner) mutable {
+        if (owner.node.empty() || owner.node == self->state.options.node)
+          ask_own<Reply>(self, std::move(message), promise);
+        else
+          ask_node<Reply>(self, owner.node, std::move(message), promise);
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
+}
+
+caf::error no_such_session() {
+  return make_error(errc::not_found, "session not found");
+}
+
+// The actor that stands for a session of another node.
+session_actor stand_in(pointer self, const find_session& asked,
+                       const std::string& project_id,
+                       const session_actor& there) {
+  auto& entry = self->state.sessions[asked.session_id];
+  if (entry.handle)
+    return entry.handle;
+  entry.project_id = project_id;
+  entry.handle =
+    caf::actor_cast<session_actor>(self->spawn(remote_session, there));
+  self->monitor(entry.handle);
+  return entry.handle;
+}
+
+void ask_there(pointer self, const owner_record& owner, find_session asked,
+               caf::typed_response_promise<session_actor> promise) {
+  self->request(self->state.options.links, owner_timeout, find_node{owner.node})
+    .then(
+      [self, owner, asked = std::move(asked),
+       promise](const linked_node& there) mutable {
+        self->request(there.directory, find_timeout, asked)
+          .then(
+            [self, owner, asked, promise](const session_actor& found) mutable {
+              promise.deliver(stand_in(self, asked, owner.project_id, found));
+            },
+            [promise, node = owner.node](caf::error& why) mutable {
+              promise.deliver(of_node(node, std::move(why)));
+            });
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
+caf::result<session_actor> find(pointer self, const find_session& asked) {
+  auto known = self->state.sessions.find(asked.session_id);
+  if (known != self->state.sessions.end()) {
+    auto& project = known->second.project_id;
+    if (!asked.project_id.empty() && asked.project_id != project)
+      return no_such_session();
+    return known->second.handle;
+  }
+  auto promise = self->make_response_promise<session_actor>();
+  self
+    ->request(self->state.options.member, owner_timeout,
+              find_owner{asked.project_id, asked.session_id})
+    .then(
+      [self, asked, promise](const owner_record& owner) mutable {
+        if (owner.node.empty() || owner.node == self->state.options.node)
+          ask_own<session_actor>(self, std::move(asked), promise);
+        else
+          ask_there(self, owner, std::move(asked), promise);
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
+}
+
+// A new project is this node's, unless it is somebody's.
+caf::result<project_record> create(pointer self, create_project request) {
+  auto promise = self->make_response_promise<project_record>();
+  auto id = request.project.id;
+  self->request(self->state.options.member, owner_timeout, find_owner{id, {}})
+    .then(
+      [promise, id](const owner_record&) mutable {
+        promise.deliver(make_error(errc::project_exists,
+                                   "project \"" + id
+                                     + "\" exists already; PATCH changes it"));
+      },
+      [self, promise, request = std::move(request)](caf::error& why) mutable {
+        if (to_refusal(why).code == errc::not_found)
+          ask_own<project_record>(self, std::move(request), promise);
+        else
+          promise.deliver(std::move(why));
+      });
+  return promise;
+}
+
+caf::result<project_record> read_one(pointer self, const std::string& id) {
+  auto promise = self->make_response_promise<project_record>();
+  self->request(self->state.reader, owner_timeout, list_projects{})
+    .then(
+      [promise, id](const project_list& all) mutable {
+        auto found = std::ranges::find(all.projects, id, &project_record::id);
+        if (found == all.projects.end())
+          promise.deliver(make_error(errc::not_found, "project not found"));
+        else
+          promise.deliver(*found);
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
+}
+
+} // namespace
+
+finder_state::~finder_state() {
+  for (auto& [id, entry] : sessions)
+    caf::anon_send_exit(entry.handle, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(reader, caf::exit_reason::user_shutdown);
+}
+
+directory_actor::behavior_type finder(pointer self, finder_options options) {
+  self->state.options = std::move(options);
+  self->state.reader = self->spawn<caf::detached>(
+    projects_reader, self->state.options.read_projects);
+  self->set_down_handler([self](const caf::down_msg& message) {
+    std::erase_if(self->state.sessions, [&](const auto& entry) {
+      return entry.second.handle.address() == message.source;
+    });
+  });
+  return {
+    [self](const find_project& x) {
+      return ask_owner<project_actor>(self, {x.project_id, {}}, x);
+    },
+    [self](const find_session& x) { return find(self, x); },
+    [self](list_projects x) { return self->delegate(self->state.reader, x); },
+    [self](const get_project& x) { return read_one(self, x.project_id); },
+    [self](create_project& x) { return create(self, std::move(x)); },
+    [self](const change_project& x) {
+      return ask_owner<project_record>(self, {x.project_id, {}}, x);
+    },
+    [self](const delete_project& x) {
+      return ask_owner<done>(self, {x.project_id, {}}, x);
+    },
+  };
+}
+
+} // namespace greenroom

@@ -1,0 +1,78 @@
+#include "actors/cluster/remote_session.hpp"
+
+#include <caf/message_view.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace greenroom {
+
+namespace {
+
+using pointer = caf::stateful_actor<remote_session_state>*;
+
+caf::result<caf::message> hand_on(caf::scheduled_actor* base,
+                                  caf::message_view& what) {
+  auto* self = static_cast<pointer>(base);
+  return self->delegate(caf::actor_cast<caf::actor>(self->state.session),
+                        what.move_content_to_message());
+}
+
+void leave(pointer self, const caf::actor_addr& watcher) {
+  auto& all = self->state.watchers;
+  auto gone = std::erase_if(
+    all, [&](const watcher_actor& x) { return x.address() == watcher; });
+  if (gone == 0)
+    return;
+  self->demonitor(watcher);
+  if (all.empty())
+    self->send(self->state.session,
+               unwatch_session{caf::actor_cast<watcher_actor>(self)});
+}
+
+// The session answers after the batches that it has sent, and before those
+// that follow: so the watcher gets all of these and none of the others.
+caf::result<watch_reply> watch(pointer self, watch_session request) {
+  auto promise = self->make_response_promise<watch_reply>();
+  auto watcher = request.watcher;
+  request.watcher = caf::actor_cast<watcher_actor>(self);
+  self->request(self->state.session, caf::infinite, std::move(request))
+    .then(
+      [self, promise, watcher](const watch_reply& reply) mutable {
+        auto& all = self->state.watchers;
+        if (reply.state == watch_state::hot
+            && std::ranges::find(all, watcher) == all.end()) {
+          all.push_back(watcher);
+          self->monitor(watcher);
+        }
+        promise.deliver(reply);
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+  return promise;
+}
+
+} // namespace
+
+caf::behavior remote_session(pointer self, session_actor session) {
+  self->state.session = std::move(session);
+  self->monitor(self->state.session);
+  self->set_default_handler(hand_on);
+  self->set_down_handler([self](const caf::down_msg& message) {
+    if (message.source == self->state.session.address())
+      self->quit(message.reason);
+    else
+      leave(self, message.source);
+  });
+  return {
+    [self](const watch_session& request) { return watch(self, request); },
+    [self](const unwatch_session& request) {
+      leave(self, request.watcher.address());
+    },
+    [self](const event_batch& events) {
+      for (auto& watcher : self->state.watchers)
+        self->send(watcher, events);
+    },
+  };
+}
+
+} // namespace greenroom

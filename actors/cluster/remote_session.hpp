@@ -1,0 +1,31 @@
+// A session of another node, as this node sees it.
+//
+// It has a session's interface and hands each message on as it is, so the
+// answer goes from the session straight to who asked. Only who watches the
+// session watches this instead: it is the one watcher that the node has there,
+// and gives each batch to all of its own. It ends with the session's actor, or
+// with the link to its node: what is asked of it then is bounced at once.
+//
+// Made and kept by the node's finder.
+#pragma once
+
+#include "messages/session.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <vector>
+
+namespace greenroom {
+
+struct remote_session_state {
+  static inline const char* name = "remote-session";
+
+  session_actor session;
+  std::vector<watcher_actor> watchers;
+};
+
+caf::behavior remote_session(caf::stateful_actor<remote_session_state>* self,
+                             session_actor session);
+
+} // namespace greenroom
