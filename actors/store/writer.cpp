@@ -52,6 +52,9 @@ caf::result<Reply> enqueue(pointer self, const char* what, Write write,
        } catch (const store::unavailable& e) {
          spdlog::error("{}: {}", what, e.detail());
          promise.deliver(make_error(e.code(), e.what()));
+       } catch (const store::uncertain& e) {
+         spdlog::error("{}: {}", what, e.detail());
+         promise.deliver(make_error(e.code(), e.what()));
        } catch (...) {
          promise.deliver(current_error(what));
        }

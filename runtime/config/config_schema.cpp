@@ -105,7 +105,7 @@ void add_preview_and_storage(table& to) {
       {{"full", sync_mode::full}, {"normal", sync_mode::normal}}},
     [](auto& c) -> auto& { return c.storage.sync; },
     "full survives a power cut; normal is quicker and survives a crash of "
-    "the program.");
+    "the program; of SQLite, a server has its own settings.");
 }
 
 void add_auth_and_sessions(table& to) {

@@ -20,7 +20,6 @@
 #include "runtime/base/watchdog.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
-#include "runtime/git/common/refs.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/preflight.hpp"
 #include "runtime/node/root.hpp"
@@ -151,13 +150,18 @@ sandbox::place place_of(const fs::path& data_dir, const std::string& session_id,
 
 std::unique_ptr<store::connection> open_store(const config& settings,
                                               const fs::path& data_dir) {
+  auto& url = settings.storage.url;
+  auto fail = [&](const std::string& why) {
+    return start_error("the store cannot be opened: " + why);
+  };
   try {
-    return std::make_unique<store::connection>(settings.storage.url, data_dir,
+    return std::make_unique<store::connection>(url, data_dir,
                                                settings.storage.sync);
+  } catch (const store::unavailable& e) {
+    throw fail(e.detail() + "; see storage.url, it names "
+               + store::store_name(url));
   } catch (const std::exception& e) {
-    throw start_error("storage.url "
-                      + git::without_credentials(settings.storage.url)
-                      + " cannot be opened: " + e.what());
+    throw fail(e.what());
   }
 }
 
@@ -287,7 +291,8 @@ void node::parts::start_actors() {
          system->spawn<caf::detached>(
            store_writer,
            std::make_shared<connection_ptr::element_type>(std::move(write_to)),
-           settings.node.name, reserve.get()));
+           settings.node.name,
+           store::is_embedded(settings.storage.url) ? reserve.get() : nullptr));
   context->reader = keep(
     "the store's reader",
     system->spawn<caf::detached>(

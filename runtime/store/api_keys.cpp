@@ -65,7 +65,7 @@ bool delete_key(connection& c, const std::string& id) {
 }
 
 std::vector<key_record> keys(connection& c) {
-  return translated([&] {
+  return reading(c, [&](soci::session& sql) {
     std::vector<key_record> result;
     key_record key;
     std::string scopes;
@@ -73,7 +73,7 @@ std::vector<key_record> keys(connection& c) {
     long long created_at = 0;
     long long expires_at = 0;
     soci::statement statement =
-      (c.self().sql.prepare
+      (sql.prepare
          << "SELECT id, name, author, secret_hash, scopes, projects,"
             " created_at, expires_at FROM keys ORDER BY created_at, id",
        soci::into(key.id), soci::into(key.name), soci::into(key.author),

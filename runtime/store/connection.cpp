@@ -2,6 +2,8 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/utf8.hpp"
+#include "runtime/store/postgresql.hpp"
 #include "runtime/store/sql.hpp"
 
 #include <fcntl.h>
@@ -18,14 +20,17 @@ namespace greenroom::store {
 namespace {
 
 constexpr std::string_view sqlite_prefix = "sqlite3://";
+constexpr std::string_view server_prefix = "postgresql://";
+
+// How long a store that could not be reached is not tried again: who waits for
+// it meanwhile is told at once.
+constexpr std::chrono::milliseconds pause{500};
 
 std::filesystem::path database_path(const std::string& url,
                                     const std::filesystem::path& data_dir) {
-  if (url.starts_with("postgresql://"))
-    throw std::runtime_error("storage.url: this version keeps its data in "
-                             "SQLite only; give sqlite3://PATH");
   if (!url.starts_with(sqlite_prefix) || url.size() == sqlite_prefix.size())
-    throw std::runtime_error("storage.url must be sqlite3://PATH");
+    throw std::runtime_error("storage.url must be sqlite3://PATH or "
+                             "postgresql://USER@HOST/DATABASE");
   auto path = data_dir / url.substr(sqlite_prefix.size());
   // SOCI's connection text knows no escapes.
   if (path.string().find('"') != std::string::npos)
@@ -59,8 +64,11 @@ void set_up(soci::session& sql, const std::string& name, sync_mode sync,
 }
 
 // Conditions that may pass, as opposed to bugs and broken files.
-bool may_pass(int result) {
-  switch (result & 0xff) { // without the extension
+bool may_pass(const soci::soci_error& error) {
+  auto* known = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
+  if (known == nullptr)
+    return false;
+  switch (known->result() & 0xff) { // without the extension
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_NOMEM:
@@ -75,23 +83,44 @@ bool may_pass(int result) {
   }
 }
 
+void open_file(connection::state& state, const std::filesystem::path& path,
+               sync_mode sync, millis patience) {
+  make_private_file(path);
+  state.name = path.string();
+  // A transaction that begins by reading may find at its first write that
+  // another one was quicker; ours take the lock at once.
+  state.begin = "BEGIN IMMEDIATE";
+  state.now = "(CAST(strftime('%s', 'now') AS INTEGER) * 1000"
+              " + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER))";
+  state.may_pass = may_pass;
+  state.sql.open(soci::sqlite3, "dbname=\"" + path.string() + '"');
+  set_up(state.sql, state.name, sync, patience);
+}
+
 } // namespace
 
 // -- connection ---------------------------------------------------------------
 
+std::string store_name(const std::string& url) {
+  return is_embedded(url) ? url : postgresql::place_of(url);
+}
+
+bool is_embedded(const std::string& url) {
+  return !url.starts_with(server_prefix);
+}
+
 connection::connection(const std::string& url,
                        const std::filesystem::path& data_dir, sync_mode sync,
-                       millis timeout)
+                       millis patience)
   : state_(std::make_unique<state>()) {
-  auto path = database_path(url, data_dir);
-  make_private_file(path);
-  state_->name = path.string();
-  // A transaction that begins by reading may find at its first write that
-  // another one was quicker; ours take the lock at once.
-  state_->begin = "BEGIN IMMEDIATE";
-  translated([&] {
-    state_->sql.open(soci::sqlite3, "dbname=\"" + path.string() + '"');
-    set_up(state_->sql, state_->name, sync, timeout);
+  translated(*this, [&] {
+    if (is_embedded(url)) {
+      open_file(*state_, database_path(url, data_dir), sync, patience);
+    } else {
+      state_->name = postgresql::place_of(url);
+      postgresql::prepare(*state_, url, patience);
+      state_->open();
+    }
   });
 }
 
@@ -101,12 +130,40 @@ connection::~connection() = default;
 
 // -- what the folder shares ---------------------------------------------------
 
-void throw_store_error(const soci::soci_error& error) {
+bool is_lost(connection::state& state) {
+  return state.open && postgresql::is_lost(state);
+}
+
+void heal(connection::state& state) {
+  if (!is_lost(state))
+    return;
+  auto now = std::chrono::steady_clock::now();
+  if (now < state.closed_until)
+    throw unavailable(state.name + " is still away");
+  try {
+    state.open();
+  } catch (const soci::soci_error& e) {
+    state.closed_until = std::chrono::steady_clock::now() + pause;
+    throw unavailable(e.get_error_message());
+  }
+}
+
+void throw_store_error(connection::state& state,
+                       const soci::soci_error& error) {
   auto detail = error.get_error_message();
-  auto* sqlite = dynamic_cast<const soci::sqlite3_soci_error*>(&error);
-  if (sqlite != nullptr && may_pass(sqlite->result()))
+  if (state.is_collision != nullptr && state.is_collision(error))
+    throw collided(detail);
+  if (is_lost(state) || (state.may_pass != nullptr && state.may_pass(error)))
     throw unavailable(detail);
   throw std::runtime_error("the store failed: " + detail);
+}
+
+std::string as_text(std::string text) {
+  if (!is_utf8(text))
+    for (char& c : text)
+      if (static_cast<unsigned char>(c) >= 0x80)
+        c = '?';
+  return text;
 }
 
 void check_text(const char* field, std::string_view text) {
@@ -117,10 +174,18 @@ void check_text(const char* field, std::string_view text) {
 
 transaction::transaction(connection& c)
   : state_(c.self()), owns_(!state_.in_transaction) {
-  if (owns_) {
+  if (!owns_)
+    return;
+  heal(state_);
+  try {
     state_.sql << state_.begin;
-    state_.in_transaction = true;
+  } catch (const soci::soci_error&) {
+    if (!is_lost(state_))
+      throw;
+    heal(state_);
+    state_.sql << state_.begin;
   }
+  state_.in_transaction = true;
 }
 
 transaction::~transaction() {
@@ -137,7 +202,16 @@ transaction::~transaction() {
 void transaction::commit() {
   if (!owns_)
     return;
-  state_.sql << "COMMIT";
+  if (state_.open && postgresql::is_spoiled(state_))
+    throw std::runtime_error("the store failed: a statement of a transaction "
+                             "failed, and was passed over");
+  try {
+    state_.sql << "COMMIT";
+  } catch (const soci::soci_error& e) {
+    if (is_lost(state_))
+      throw uncertain(e.get_error_message());
+    throw;
+  }
   state_.in_transaction = false;
   owns_ = false;
 }

@@ -9,6 +9,8 @@
 // the change is committed. All throw:
 //   store::unavailable   the store is locked, full or gone; nothing happened,
 //                        and trying again may help
+//   store::uncertain     the store was lost while it committed: the change is
+//                        there or not, and only a look can tell
 //   refused              what was asked cannot be done
 //   std::runtime_error   the store is not what this program can work with
 #pragma once
@@ -39,13 +41,37 @@ private:
   std::string detail_;
 };
 
+class uncertain : public refused {
+public:
+  explicit uncertain(std::string detail)
+    : refused(errc::timeout, "the store was lost while it made the change: it "
+                             "is made or not, look before you try again"),
+      detail_(std::move(detail)) {}
+
+  const std::string& detail() const noexcept {
+    return detail_;
+  }
+
+private:
+  std::string detail_;
+};
+
+/// What a store's URL names, for messages: without user and password.
+std::string store_name(const std::string& url);
+
+/// The store is a file of this node's alone, and not a server's.
+bool is_embedded(const std::string& url);
+
 class connection {
 public:
   /// `url` is sqlite3://PATH, where a relative path is below `data_dir`; the
-  /// file and its directory are made where they do not exist. A statement
-  /// waits up to `patience` for other connections' locks.
+  /// file and its directory are made where they do not exist. Or it is what
+  /// PostgreSQL's library takes, postgresql://USER@HOST/DATABASE; then how
+  /// durable a commit is, is for the server's settings to say, and a connection
+  /// that is lost is made anew when it is next used. A statement waits up to
+  /// `patience` for other connections' locks.
   connection(const std::string& url, const std::filesystem::path& data_dir,
-             sync_mode sync, millis timeout = 5000);
+             sync_mode sync, millis patience = 5000);
   connection(connection&&) noexcept;
   connection& operator=(connection&&) noexcept;
   ~connection();

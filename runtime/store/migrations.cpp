@@ -139,9 +139,16 @@ int current_version(soci::session& sql) {
   return result;
 }
 
+// Of several programs one migrates, and the others wait for it.
+void lock(connection& c, soci::session& sql) {
+  if (auto& statement = c.self().migration_lock; !statement.empty())
+    sql << statement;
+}
+
 // False when there is nothing left to do. The version is read again in each
 // transaction, since another program may be at it too.
 bool take_step(connection& c, soci::session& sql) {
+  lock(c, sql);
   const auto version = current_version(sql);
   const auto latest = static_cast<int>(steps().size());
   if (version > latest)
@@ -163,7 +170,8 @@ bool take_step(connection& c, soci::session& sql) {
 } // namespace
 
 void migrate(connection& c) {
-  in_transaction(c, [](soci::session& sql) {
+  in_transaction(c, [&](soci::session& sql) {
+    lock(c, sql);
     sql << "CREATE TABLE IF NOT EXISTS schema_version ("
            " version BIGINT PRIMARY KEY,"
            " applied_at BIGINT NOT NULL)";
@@ -174,7 +182,7 @@ void migrate(connection& c) {
 }
 
 int schema_version(connection& c) {
-  return translated([&] { return current_version(c.self().sql); });
+  return reading(c, [](soci::session& sql) { return current_version(sql); });
 }
 
 } // namespace greenroom::store

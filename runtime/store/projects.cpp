@@ -1,8 +1,8 @@
 #include "runtime/store/projects.hpp"
 
 #include "runtime/config/projects.hpp"
+#include "runtime/store/project_rows.hpp"
 #include "runtime/store/session_sql.hpp"
-#include "runtime/store/sql.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -47,6 +47,13 @@ project_record read(const std::string& id, const std::string& text,
 
 } // namespace
 
+bool hold_project(connection& c, soci::session& sql, const std::string& id) {
+  std::string found;
+  sql << "SELECT id FROM projects WHERE id = :id" + c.self().for_update,
+    soci::into(found), soci::use(id, "id");
+  return sql.got_data();
+}
+
 void put_project(connection& c, const project_record& project) {
   write(c, project, false);
 }
@@ -57,6 +64,8 @@ void configure_project(connection& c, const project_record& project) {
 
 bool delete_project(connection& c, const std::string& id) {
   return in_transaction(c, [&](soci::session& sql) {
+    if (!hold_project(c, sql, id)) // against sessions that begin meanwhile
+      return false;
     int live = 0;
     sql << "SELECT COUNT(*) FROM sessions WHERE project_id = :id AND "
              + std::string{is_live_sql},
@@ -79,13 +88,13 @@ bool delete_project(connection& c, const std::string& id) {
 }
 
 std::vector<project_record> projects(connection& c) {
-  return translated([&] {
+  return reading(c, [&](soci::session& sql) {
     std::vector<project_record> result;
     std::string id;
     std::string text;
     int stopped = 0;
     soci::statement statement =
-      (c.self().sql.prepare
+      (sql.prepare
          << "SELECT id, json, stopped FROM projects ORDER BY created_at, id",
        soci::into(id), soci::into(text), soci::into(stopped));
     statement.execute();

@@ -115,9 +115,11 @@ review_row to_row(const review_record& review) {
   row.attempt = review.attempt;
   row.created_at = review.created_at;
   row.ended_at = review.ended_at;
-  each_column(row, [](const char* name, const auto& field) {
-    if constexpr (std::is_convertible_v<decltype(field), std::string_view>)
+  each_column(row, [](const char* name, auto& field) {
+    if constexpr (std::is_convertible_v<decltype(field), std::string_view>) {
       check_text(name, field);
+      field = as_text(std::move(field));
+    }
   });
   return row;
 }
@@ -171,7 +173,7 @@ std::vector<review_record> fetch(soci::session& sql, const std::string& text,
   });
   bind(statement);
   statement.alloc();
-  statement.prepare(text);
+  statement.prepare(text, once);
   statement.define_and_bind();
   statement.execute();
   while (statement.fetch())
@@ -189,7 +191,7 @@ void put_review(connection& c, const review_record& review) {
       statement.exchange(soci::use(field, name));
     });
     statement.alloc();
-    statement.prepare(put_sql());
+    statement.prepare(put_sql(), once);
     statement.define_and_bind();
     statement.execute(true);
   });
@@ -198,9 +200,8 @@ void put_review(connection& c, const review_record& review) {
 std::optional<review_record> find_review(connection& c,
                                          const std::string& project_id,
                                          const std::string& id) {
-  auto rows = translated([&] {
-    return fetch(c.self().sql,
-                 "SELECT " + columns() + " FROM reviews WHERE id = :id",
+  auto rows = reading(c, [&](soci::session& sql) {
+    return fetch(sql, "SELECT " + columns() + " FROM reviews WHERE id = :id",
                  [&](soci::statement& statement) {
                    statement.exchange(soci::use(id, "id"));
                  });
@@ -230,8 +231,8 @@ review_list list_reviews(connection& c, const review_query& query) {
   // One more than asked for tells whether there is more.
   const auto count = static_cast<long long>(query.limit) + 1;
   review_list result;
-  result.reviews = translated([&] {
-    return fetch(c.self().sql, review_listing_sql(query),
+  result.reviews = reading(c, [&](soci::session& sql) {
+    return fetch(sql, review_listing_sql(query),
                  [&](soci::statement& statement) {
                    statement.exchange(soci::use(query.project_id, "project"));
                    if (query.status)

@@ -88,9 +88,11 @@ session_row to_row(const session_record& session) {
   row.warned = session.warned;
   row.last_event = session.last_event;
   row.last_event_data = session.last_event_data;
-  each_column(row, [](const char* name, const auto& field) {
-    if constexpr (std::is_convertible_v<decltype(field), std::string_view>)
+  each_column(row, [](const char* name, auto& field) {
+    if constexpr (std::is_convertible_v<decltype(field), std::string_view>) {
       check_text(name, field);
+      field = as_text(std::move(field));
+    }
   });
   return row;
 }

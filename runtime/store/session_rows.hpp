@@ -95,7 +95,7 @@ std::vector<session_record> fetch_sessions(soci::session& sql,
   });
   (statement.exchange(uses), ...);
   statement.alloc();
-  statement.prepare(text);
+  statement.prepare(text, once);
   statement.define_and_bind();
   statement.execute();
   while (statement.fetch())

@@ -1,6 +1,7 @@
 #include "runtime/store/sessions.hpp"
 
 #include "runtime/store/cursor.hpp"
+#include "runtime/store/project_rows.hpp"
 #include "runtime/store/session_rows.hpp"
 #include "runtime/store/session_sql.hpp"
 
@@ -57,10 +58,9 @@ const std::string& update_sql() {
   return text;
 }
 
-bool exists(soci::session& sql, const std::string& table,
-            const std::string& id) {
+bool is_known(soci::session& sql, const std::string& id) {
   int count = 0;
-  sql << "SELECT COUNT(*) FROM " + table + " WHERE id = :id", soci::into(count),
+  sql << "SELECT COUNT(*) FROM sessions WHERE id = :id", soci::into(count),
     soci::use(id, "id");
   return count > 0;
 }
@@ -82,11 +82,16 @@ occupancy look(soci::session& sql, const std::string& project_id,
   occupancy result;
   long long slot = 0;
   std::string branch;
-  soci::statement statement =
-    (sql.prepare << "SELECT slot, branch FROM sessions"
+  soci::statement statement{sql};
+  statement.exchange(soci::into(slot));
+  statement.exchange(soci::into(branch));
+  statement.exchange(soci::use(project_id, "project"));
+  statement.alloc();
+  statement.prepare("SELECT slot, branch FROM sessions"
                     " WHERE project_id = :project AND "
                       + std::string{is_live_sql} + " ORDER BY slot",
-     soci::into(slot), soci::into(branch), soci::use(project_id, "project"));
+                    once);
+  statement.define_and_bind();
   statement.execute();
   while (statement.fetch()) {
     ++result.live;
@@ -104,7 +109,7 @@ bool insert_in_slot(soci::session& sql, session_row& row, long long slot) {
     statement.exchange(soci::use(field, name));
   });
   statement.alloc();
-  statement.prepare(insert_sql());
+  statement.prepare(insert_sql(), once);
   statement.define_and_bind();
   statement.execute(true);
   return statement.get_affected_rows() == 1;
@@ -136,7 +141,7 @@ std::vector<std::string> fetch_ids(soci::session& sql, const std::string& text,
   statement.exchange(soci::into(id));
   (statement.exchange(uses), ...);
   statement.alloc();
-  statement.prepare(text);
+  statement.prepare(text, once);
   statement.define_and_bind();
   statement.execute();
   while (statement.fetch())
@@ -194,7 +199,7 @@ insert_result insert_session(connection& c, const session_record& session,
                              std::uint32_t max_active) {
   auto row = to_row(session);
   return in_transaction(c, [&](soci::session& sql) {
-    if (!exists(sql, "projects", session.project_id))
+    if (!hold_project(c, sql, session.project_id))
       throw refused(errc::not_found, "project not found");
     // The look is for choosing a slot and for the right answer; that nobody
     // else gets slot or branch is for the constraints. Who loses a race to
@@ -208,7 +213,7 @@ insert_result insert_session(connection& c, const session_record& session,
         return insert_result::branch_taken;
       if (insert_in_slot(sql, row, found.free_slot))
         return insert_result::ok;
-      if (exists(sql, "sessions", session.id))
+      if (is_known(sql, session.id))
         throw refused(errc::conflict,
                       "session \"" + session.id + "\" exists already");
     }
@@ -229,7 +234,7 @@ bool update_session(connection& c, const session_record& session) {
     statement.exchange(soci::use(row.epoch, "this_epoch"));
     statement.exchange(soci::use(before, "version_before"));
     statement.alloc();
-    statement.prepare(update_sql());
+    statement.prepare(update_sql(), once);
     statement.define_and_bind();
     statement.execute(true);
     if (statement.get_affected_rows() == 1)
@@ -239,7 +244,7 @@ bool update_session(connection& c, const session_record& session) {
     auto stored = fetch_sessions(
       sql, "SELECT " + session_columns() + " FROM sessions WHERE id = :id",
       soci::use(row.id, "id"));
-    return !stored.empty() && stored.front() == session;
+    return !stored.empty() && stored.front() == from_row(row);
   });
 }
 
@@ -283,11 +288,10 @@ std::vector<session_record> take_live_sessions(connection& c,
 
 std::optional<session_record> find_session(connection& c,
                                            const std::string& id) {
-  auto rows = translated([&] {
-    return fetch_sessions(c.self().sql,
-                          "SELECT " + session_columns()
-                            + " FROM sessions WHERE id = :id",
-                          soci::use(id, "id"));
+  auto rows = reading(c, [&](soci::session& sql) {
+    return fetch_sessions(
+      sql, "SELECT " + session_columns() + " FROM sessions WHERE id = :id",
+      soci::use(id, "id"));
   });
   if (rows.empty())
     return std::nullopt;
@@ -296,9 +300,8 @@ std::optional<session_record> find_session(connection& c,
 
 std::vector<session_record> live_sessions(connection& c,
                                           const std::string& project_id) {
-  auto rows = translated([&] {
-    return fetch_sessions(c.self().sql, live_sql(),
-                          soci::use(project_id, "project"));
+  auto rows = reading(c, [&](soci::session& sql) {
+    return fetch_sessions(sql, live_sql(), soci::use(project_id, "project"));
   });
   std::ranges::sort(rows, std::greater<>{}, by_age);
   return rows;
@@ -310,10 +313,10 @@ session_list list_sessions(connection& c, const session_query& query) {
   // One more than asked for tells whether there is more.
   const auto count = static_cast<long long>(query.limit) + 1;
   session_list result;
-  result.sessions = translated([&] {
+  result.sessions = reading(c, [&](soci::session& sql) {
     std::vector<session_record> rows;
     session_row row;
-    soci::statement statement{c.self().sql};
+    soci::statement statement{sql};
     each_column(row, [&](const char*, auto& field) {
       statement.exchange(soci::into(field));
     });
@@ -331,7 +334,7 @@ session_list list_sessions(connection& c, const session_query& query) {
     if (has_count(query))
       statement.exchange(soci::use(count, "count"));
     statement.alloc();
-    statement.prepare(listing_sql(query));
+    statement.prepare(listing_sql(query), once);
     statement.define_and_bind();
     statement.execute();
     while ((query.limit == 0 || rows.size() <= query.limit)

@@ -1,4 +1,4 @@
-// A fresh store in a directory of its own, and records to put in.
+// A fresh store, on each of the databases in turn, and records to put in.
 #pragma once
 
 #include "messages/ids.hpp"
@@ -6,18 +6,46 @@
 #include "runtime/store/migrations.hpp"
 #include "runtime/store/projects.hpp"
 #include "runtime/store/sessions.hpp"
+#include "tests/support/postgres_server.hpp"
 #include "tests/support/temp_dir.hpp"
 
+#include <catch2/catch.hpp>
+
+#include <optional>
 #include <string>
 
 namespace greenroom::test {
 
-inline constexpr const char* store_url = "sqlite3://greenroom.db";
+enum class backend { sqlite, postgresql };
 
-inline store::connection open_store(const temp_dir& dir,
-                                    millis timeout = 5000) {
-  return store::connection{store_url, dir.path(), sync_mode::normal, timeout};
-}
+/// Where an empty store is; gone when this is.
+class store_place {
+public:
+  /// A test that has one so is run for each kind.
+  store_place() : store_place(GENERATE(backend::sqlite, backend::postgresql)) {}
+  explicit store_place(backend kind) {
+    if (kind == backend::postgresql)
+      database_.emplace();
+  }
+
+  store::connection open(millis patience = 5000) const {
+    try {
+      return {url(), dir_.path(), sync_mode::normal, patience};
+    } catch (const store::unavailable& e) {
+      throw std::runtime_error(e.detail());
+    }
+  }
+  std::string url() const {
+    return database_ ? database_->url() : "sqlite3://greenroom.db";
+  }
+  bool is_server() const noexcept {
+    return database_.has_value();
+  }
+
+private:
+  temp_dir dir_;
+  std::optional<postgres_database> database_;
+};
 
 inline project_record some_project(std::string id = "demo") {
   project_record project;
@@ -44,10 +72,17 @@ inline session_record some_session(std::string branch,
 
 /// A store with the project `demo` in it.
 struct store_fixture {
-  temp_dir dir;
-  store::connection c = open_store(dir);
+  store_place place;
+  store::connection c = place.open();
 
   store_fixture() {
+    fill();
+  }
+  explicit store_fixture(backend kind) : place(kind) {
+    fill();
+  }
+
+  void fill() {
     store::migrate(c);
     store::put_project(c, some_project());
   }
@@ -66,6 +101,16 @@ struct store_fixture {
       throw std::runtime_error("the test's session was not ended");
     return session;
   }
+};
+
+/// For what is SQLite's own.
+struct sqlite_fixture : store_fixture {
+  sqlite_fixture() : store_fixture(backend::sqlite) {}
+};
+
+/// For what is PostgreSQL's own.
+struct postgresql_fixture : store_fixture {
+  postgresql_fixture() : store_fixture(backend::postgresql) {}
 };
 
 /// What a refusal said; fails the test by its text if there was none.

@@ -146,7 +146,7 @@ TEST_CASE_METHOD(requests_fixture, "of those that begin one request at the "
   std::vector<std::thread> threads;
   for (std::size_t side = 0; side < sides; ++side)
     threads.emplace_back([&, side] {
-      auto mine = open_store(dir);
+      auto mine = place.open();
       for (int round = 0; round < rounds; ++round) {
         start.arrive_and_wait();
         results[static_cast<std::size_t>(round)][side] =

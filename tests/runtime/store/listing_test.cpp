@@ -185,7 +185,7 @@ TEST_CASE_METHOD(listing_fixture, "a cursor of somebody else is refused") {
     == refusal{errc::bad_request, "cursor is not one that this server gave"});
 }
 
-TEST_CASE_METHOD(store_fixture, "ten thousand sessions are found by index") {
+TEST_CASE_METHOD(sqlite_fixture, "ten thousand sessions are found by index") {
   // Half of them live, on a hundred projects; half of them ended, on one.
   constexpr int projects = 100;
   constexpr int each = 50;

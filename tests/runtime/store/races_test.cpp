@@ -17,12 +17,12 @@ constexpr int rounds = 100;
 // Runs `f(side, round, connection)` on two threads with a connection each, all
 // rounds begun together.
 template <class F>
-void race(const temp_dir& dir, F&& f) {
+void race(const store_place& place, F&& f) {
   std::barrier start{2};
   std::array<std::thread, 2> threads;
   for (std::size_t side = 0; side < threads.size(); ++side)
     threads[side] = std::thread([&, side] {
-      auto c = open_store(dir);
+      auto c = place.open();
       for (int round = 0; round < rounds; ++round) {
         start.arrive_and_wait();
         f(side, static_cast<std::size_t>(round), c);
@@ -38,7 +38,7 @@ using outcomes = std::vector<std::array<insert_result, 2>>;
 
 TEST_CASE_METHOD(store_fixture, "of two that want one branch, one gets it") {
   outcomes results(rounds);
-  race(dir, [&](std::size_t side, std::size_t round, connection& mine) {
+  race(place, [&](std::size_t side, std::size_t round, connection& mine) {
     results[round][side] = insert_session(
       mine, some_session("b" + std::to_string(round)), 2 * rounds);
   });
@@ -51,7 +51,7 @@ TEST_CASE_METHOD(store_fixture, "of two that want one branch, one gets it") {
 TEST_CASE_METHOD(store_fixture,
                  "of two on branches that git cannot keep both, one gets it") {
   outcomes results(rounds);
-  race(dir, [&](std::size_t side, std::size_t round, connection& mine) {
+  race(place, [&](std::size_t side, std::size_t round, connection& mine) {
     auto branch = "b" + std::to_string(round);
     if (side == round % 2)
       branch += "/sub";
@@ -68,7 +68,7 @@ TEST_CASE_METHOD(store_fixture, "of two that want the last slot, one gets it") {
   for (int i = 0; i < rounds; ++i)
     put_project(c, some_project("p" + std::to_string(i)));
   outcomes results(rounds);
-  race(dir, [&](std::size_t side, std::size_t round, connection& mine) {
+  race(place, [&](std::size_t side, std::size_t round, connection& mine) {
     results[round][side] = insert_session(
       mine,
       some_session("b" + std::to_string(side), "p" + std::to_string(round)), 1);
@@ -81,7 +81,7 @@ TEST_CASE_METHOD(store_fixture, "of two that want the last slot, one gets it") {
 TEST_CASE_METHOD(store_fixture, "of two owners, the one who took last writes") {
   auto session = insert(some_session("a"));
   std::array<int, 2> written{};
-  race(dir, [&](std::size_t side, std::size_t, connection& mine) {
+  race(place, [&](std::size_t side, std::size_t, connection& mine) {
     auto taken = take_session(mine, session.id, side == 0 ? "left" : "right");
     if (!taken)
       return;

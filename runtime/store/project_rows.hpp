@@ -1,0 +1,14 @@
+// What sources of this folder besides projects.cpp ask of a project's row.
+#pragma once
+
+#include "runtime/store/sql.hpp"
+
+#include <string>
+
+namespace greenroom::store {
+
+/// Keeps a project as it is until the transaction ends: whoever holds it is the
+/// only one who judges what lives in it. False where there is none.
+bool hold_project(connection& c, soci::session& sql, const std::string& id);
+
+} // namespace greenroom::store

@@ -1,0 +1,69 @@
+// A PostgreSQL server of the tests' own: Debian's program on a directory and a
+// Unix socket that are gone when this is.
+//
+// Not durable, which makes it quick: that commits survive a power cut is
+// PostgreSQL's business. As root it runs as the user `postgres`.
+#pragma once
+
+#include "tests/support/temp_dir.hpp"
+
+#include <sys/types.h>
+
+#include <string>
+
+namespace greenroom::test {
+
+class postgres_server {
+public:
+  /// Makes a cluster, starts it, and waits until it answers. Throws
+  /// std::runtime_error, with the server's log, where that fails.
+  postgres_server();
+  postgres_server(const postgres_server&) = delete;
+  postgres_server& operator=(const postgres_server&) = delete;
+  ~postgres_server();
+
+  /// One server for a whole test program.
+  static postgres_server& shared();
+
+  /// Ends it at once and cuts all connections, as a crash does.
+  void stop();
+  void start();
+  /// It stands still between the two.
+  void pause();
+  void resume();
+
+  /// Makes an empty database; returns its URL.
+  std::string make_database();
+  void drop_database(const std::string& url);
+
+  /// Runs SQL in the database `postgres`, as the administrator.
+  void execute(const std::string& sql);
+
+private:
+  std::string url_of(const std::string& database) const;
+  std::string log() const;
+
+  temp_dir dir_;
+  pid_t pid_ = -1;
+  int made_ = 0; // databases
+};
+
+/// A fresh database of the shared server for as long as this lives.
+class postgres_database {
+public:
+  postgres_database() : url_(postgres_server::shared().make_database()) {}
+  postgres_database(const postgres_database&) = delete;
+  postgres_database& operator=(const postgres_database&) = delete;
+  ~postgres_database() {
+    postgres_server::shared().drop_database(url_);
+  }
+
+  const std::string& url() const noexcept {
+    return url_;
+  }
+
+private:
+  std::string url_;
+};
+
+} // namespace greenroom::test
