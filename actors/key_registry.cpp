@@ -12,7 +12,17 @@ namespace greenroom {
 
 namespace {
 
-using pointer = key_registry_actor::stateful_pointer<key_registry_state>;
+using pointer = shared_registry_actor::stateful_pointer<key_registry_state>;
+using reader_actor =
+  caf::typed_actor<caf::replies_to<list_keys>::with<key_list>>;
+
+reader_actor::behavior_type
+keys_reader(reader_actor::pointer,
+            std::function<std::vector<key_record>()> read) {
+  return {[read = std::move(read)](list_keys) {
+    return guarded("reading the keys", [&] { return key_list{read()}; });
+  }};
+}
 
 // What HTTP threads read from now on.
 void publish(key_registry_state& state) {
@@ -23,6 +33,14 @@ void publish(key_registry_state& state) {
   state.ring->replace(std::move(valid));
 }
 
+// Nobody is let in with it any more, and who was in is out.
+void kill(pointer self, const std::string& id) {
+  self->state.revoked.insert(id);
+  publish(self->state);
+  for (auto& edge : self->state.edges)
+    self->send(edge, key_revoked{id});
+}
+
 // A key is dead before its row is: a store that takes no change, as on a full
 // disk, must not keep it alive. Its row is removed as soon as that can be done,
 // whether anybody asks again or not.
@@ -30,10 +48,7 @@ caf::result<done> revoke(pointer self, const std::string& id) {
   auto& state = self->state;
   if (std::ranges::find(state.keys, id, &key_record::id) == state.keys.end())
     return make_error(errc::not_found, "key not found");
-  state.revoked.insert(id);
-  publish(state);
-  for (auto& edge : state.edges)
-    self->send(edge, key_revoked{id});
+  kill(self, id);
   auto promise = self->make_response_promise<done>();
   self->request(state.store, store_timeout, drop_key{id})
     .then(
@@ -54,13 +69,56 @@ caf::result<done> revoke(pointer self, const std::string& id) {
   return promise;
 }
 
+// What was revoked elsewhere is known by its absence.
+void take_over(pointer self, std::vector<key_record> stored) {
+  auto& state = self->state;
+  auto is_stored = [&](const std::string& id) {
+    return std::ranges::find(stored, id, &key_record::id) != stored.end();
+  };
+  std::vector<std::string> gone;
+  for (auto& key : state.keys)
+    if (!is_stored(key.id) && !state.revoked.contains(key.id))
+      gone.push_back(key.id);
+  state.keys = std::move(stored);
+  std::erase_if(state.revoked,
+                [&](const std::string& id) { return !is_stored(id); });
+  publish(state);
+  for (auto& id : gone)
+    for (auto& edge : state.edges)
+      self->send(edge, key_revoked{id});
+}
+
+caf::result<done> share(pointer self, const share_keys& news) {
+  auto& state = self->state;
+  if (!news.revoked.empty())
+    kill(self, news.revoked);
+  if (!state.reader)
+    return done{};
+  auto promise = self->make_response_promise<done>();
+  self->request(state.reader, store_timeout, list_keys{})
+    .then(
+      [self, promise](key_list& all) mutable {
+        take_over(self, std::move(all.keys));
+        promise.deliver(done{});
+      },
+      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+  return promise;
+}
+
 } // namespace
 
-key_registry_actor::behavior_type key_registry(pointer self,
-                                               store_writer_actor store,
-                                               key_ring* ring,
-                                               std::vector<key_record> keys) {
+key_registry_state::~key_registry_state() {
+  if (reader)
+    caf::anon_send_exit(reader, caf::exit_reason::user_shutdown);
+}
+
+shared_registry_actor::behavior_type
+key_registry(pointer self, store_writer_actor store, key_ring* ring,
+             std::vector<key_record> keys,
+             std::function<std::vector<key_record>()> read) {
   auto& state = self->state;
+  if (read)
+    state.reader = self->spawn<caf::detached>(keys_reader, std::move(read));
   state.store = std::move(store);
   state.ring = ring;
   state.keys = std::move(keys);
@@ -110,6 +168,7 @@ key_registry_actor::behavior_type key_registry(pointer self,
     [self](const join_edge& request) {
       self->state.edges.push_back(request.edge);
     },
+    [self](const share_keys& news) { return share(self, news); },
   };
 }
 

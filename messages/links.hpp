@@ -7,6 +7,7 @@
 
 #include "messages/cluster.hpp"
 #include "messages/directory.hpp"
+#include "messages/keys.hpp"
 
 #include <caf/typed_actor.hpp>
 
@@ -16,14 +17,27 @@
 
 namespace greenroom {
 
+/// Another node has changed the keys: they are read from the store again, and
+/// the one that it has revoked is dead when the answer comes, whatever the
+/// store says.
+struct share_keys {
+  std::string revoked; // a key's id; empty: none
+};
+GREENROOM_INSPECT(share_keys, x.revoked)
+
+using shared_registry_actor = key_registry_actor::extend<
+  // Another node has changed the keys.
+  caf::replies_to<share_keys>::with<done>>;
+
 /// From the links of one node to those of another, once a link is up: who asks.
 /// Answered alike. Refused where it is not the node that the link is with.
 struct greet_node {
   std::string node;
   std::string incarnation; // of its process
   directory_actor directory;
+  shared_registry_actor registry;
 };
-GREENROOM_INSPECT(greet_node, x.node, x.incarnation, x.directory)
+GREENROOM_INSPECT(greet_node, x.node, x.incarnation, x.directory, x.registry)
 
 /// Answered with the node's actors. Refused with unavailable where the node is
 /// not reachable, with a sentence that names it.
@@ -36,8 +50,18 @@ struct linked_node {
   std::string node;
   std::string incarnation; // of its process
   directory_actor directory;
+  shared_registry_actor registry;
 };
-GREENROOM_INSPECT(linked_node, x.node, x.incarnation, x.directory)
+GREENROOM_INSPECT(linked_node, x.node, x.incarnation, x.directory, x.registry)
+
+/// Answered with all that are reachable.
+struct find_nodes {};
+GREENROOM_INSPECT(find_nodes)
+
+struct linked_nodes {
+  std::vector<linked_node> nodes; // by name
+};
+GREENROOM_INSPECT(linked_nodes, x.nodes)
 
 struct list_links {};
 GREENROOM_INSPECT(list_links)
@@ -59,6 +83,8 @@ GREENROOM_INSPECT(link_list, x.links)
 using links_actor = node_watcher_actor::extend<
   // The actors of another node.
   caf::replies_to<find_node>::with<linked_node>,
+  // The actors of all that are reachable.
+  caf::replies_to<find_nodes>::with<linked_nodes>,
   // How it stands with each.
   caf::replies_to<list_links>::with<link_list>,
   // Another node's links introduce themselves.

@@ -24,8 +24,11 @@ reader_actor::behavior_type
 projects_reader(reader_actor::pointer,
                 std::function<std::vector<project_record>()> read) {
   return {[read = std::move(read)](list_projects) {
-    return guarded("reading the projects",
-                   [&] { return project_list{read()}; });
+    return guarded("reading the projects", [&] {
+      project_list result{read()};
+      std::ranges::reverse(result.projects);
+      return result;
+    });
   }};
 }
 

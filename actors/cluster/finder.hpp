@@ -35,8 +35,8 @@ struct finder_options {
   directory_actor own; // of what is on this node
   cluster_member_actor member;
   links_actor links;
-  /// All projects as the store has them, by id. Called on a thread of its own;
-  /// may throw.
+  /// All projects as the store has them, oldest first. Called on a thread of
+  /// its own; may throw.
   std::function<std::vector<project_record>()> read_projects;
 };
 

@@ -32,7 +32,7 @@ void tell_member(pointer self, const std::string& node, const link& about) {
 
 greet_node own_greeting(pointer self) {
   auto& own = self->state.options;
-  return {own.node, own.incarnation, own.directory};
+  return {own.node, own.incarnation, own.directory, own.registry};
 }
 
 // The other node's actors are there to be asked.
@@ -42,6 +42,10 @@ void greeted(pointer self, const std::string& node, link& with,
   with.watched = caf::actor_cast<caf::actor_addr>(door);
   self->monitor(door);
   with.directory = theirs.directory;
+  with.registry = theirs.registry;
+  // A key may have been revoked while nobody could say so.
+  if (auto& registry = self->state.options.registry)
+    caf::anon_send(registry, share_keys{});
   with.trouble.clear();
   spdlog::info("node {} is reachable", node);
   tell_member(self, node, with);
@@ -126,6 +130,7 @@ void down(pointer self, const link_down& news) {
   with.number = news.number;
   with.is_up = false;
   with.door = nullptr;
+  with.registry = nullptr;
   with.trouble = news.why;
   if (std::exchange(with.directory, nullptr)) {
     spdlog::warn("node {} cannot be reached any more: {}", news.node, news.why);
@@ -201,7 +206,16 @@ links_core::behavior_type links(pointer self, links_options options) {
       auto& with = found->second;
       if (!with.directory)
         return unreachable(request.node, with.trouble);
-      return linked_node{request.node, with.incarnation, with.directory};
+      return linked_node{request.node, with.incarnation, with.directory,
+                         with.registry};
+    },
+    [self](find_nodes) {
+      linked_nodes result;
+      for (auto& [node, with] : self->state.links)
+        if (with.directory)
+          result.nodes.push_back(
+            {node, with.incarnation, with.directory, with.registry});
+      return result;
     },
     [self](list_links) { return list(self->state); },
     [self](const greet_node& theirs) { return answer(self, theirs); },
@@ -215,9 +229,10 @@ links_core::behavior_type links(pointer self, links_options options) {
   };
 }
 
-peer::mesh_listener
-tell_links(const links_core& whom,
-           std::function<void(const std::string& node, unique_fd)> stream) {
+peer::mesh_listener tell_links(
+  const links_core& whom,
+  std::function<unique_fd(const std::string& node, const std::string& service)>
+    serve) {
   auto tell = [to = caf::actor_cast<caf::weak_actor_ptr>(whom)](auto news) {
     if (auto living = caf::actor_cast<links_core>(to))
       caf::anon_send(living, std::move(news));
@@ -232,7 +247,7 @@ tell_links(const links_core& whom,
     [tell](const std::string& node, const std::string& why) {
       tell(link_trouble{node, why});
     },
-    std::move(stream),
+    std::move(serve),
   };
 }
 

@@ -31,8 +31,9 @@ inline constexpr std::chrono::seconds greeting_timeout{5};
 struct links_options {
   std::string node;
   std::string incarnation;
-  directory_actor directory;   // what other nodes are given
-  cluster_member_actor member; // told of changes; may be null
+  directory_actor directory;      // what other nodes are given
+  shared_registry_actor registry; // and this
+  cluster_member_actor member;    // told of changes; may be null
   std::shared_ptr<peer::mesh> mesh;
 };
 
@@ -46,6 +47,7 @@ struct links_state {
     caf::strong_actor_ptr door; // the other's links; null: not greeted
     caf::actor_addr watched;    // the same, until it is down
     directory_actor directory;  // null: not reachable
+    shared_registry_actor registry;
     std::string trouble;
   };
 
@@ -58,9 +60,10 @@ links_core::behavior_type links(links_core::stateful_pointer<links_state> self,
                                 links_options options);
 
 /// What the mesh is started with: it tells `whom`, for as long as that lives.
-/// `stream` is called on the mesh's thread.
-peer::mesh_listener
-tell_links(const links_core& whom,
-           std::function<void(const std::string& node, unique_fd)> stream);
+/// `serve` is called on the mesh's thread, see mesh_listener.
+peer::mesh_listener tell_links(
+  const links_core& whom,
+  std::function<unique_fd(const std::string& node, const std::string& service)>
+    serve);
 
 } // namespace greenroom

@@ -20,7 +20,8 @@ namespace greenroom {
 
 struct remote_session_state {
   static inline const char* name = "remote-session";
-
+  // Not an aggregate: see findings/caf-state-from-actor-address.sh.
+  remote_session_state() {}
   session_actor session;
   std::vector<watcher_actor> watchers;
 };

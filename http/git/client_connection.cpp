@@ -1,6 +1,7 @@
 #include "http/git/client_connection.hpp"
 
 #include "http/base/parse.hpp"
+#include "http/edge/pass_connection.hpp"
 #include "http/git/answer_head.hpp"
 #include "http/git/lfs_answer.hpp"
 #include "http/git/pkt_line.hpp"
@@ -50,6 +51,8 @@ void client_connection::check_deadlines(
   client_.check_deadlines(now);
   if (transfer_ != nullptr)
     transfer_->check_deadlines(now);
+  if (there_)
+    there_->check_deadlines(now);
 }
 
 bool client_connection::stop_if_idle() {
@@ -97,7 +100,37 @@ asio::awaitable<void> client_connection::serve() {
   co_await serve_route(*route);
 }
 
+/// True: another node owns the session, and has served what there was.
+asio::awaitable<bool> client_connection::pass_on(const git_route& route) {
+  auto& all = *around_->peers;
+  std::string owner;
+  try {
+    owner = co_await other_owner(around_->bridge, all, route.project_id,
+                                 route.session_id, around_->options.look_up);
+  } catch (const refused& e) {
+    // That there is none is for who checks the token to say.
+    if (e.code() != errc::not_found)
+      throw;
+  }
+  if (owner.empty())
+    co_return false;
+  if (is_passed_on(client_.head()))
+    refuse_moved(owner);
+  const std::string to = http::service::api;
+  auto socket = co_await open_peer(around_->loop, all, owner, to);
+  there_ = wire::plain_stream(around_->loop->context(), std::move(socket));
+  co_await pass_connection(client_, *there_, all.node,
+                           around_->options.git_timeout);
+  there_.reset();
+  co_return true;
+}
+
 asio::awaitable<void> client_connection::serve_route(const git_route& route) {
+  auto elsewhere = false;
+  if (around_->peers)
+    elsewhere = co_await pass_on(route);
+  if (elsewhere)
+    co_return;
   auto& options = around_->options;
   const auto is_push =
     *route.service == service::receive_pack && !route.advertise;

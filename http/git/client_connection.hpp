@@ -42,6 +42,7 @@ private:
   asio::awaitable<void> refuse(int status, std::string_view sentence) override;
   void done(clock::time_point since) override;
   asio::awaitable<void> serve_route(const git_route& route);
+  asio::awaitable<bool> pass_on(const git_route& route);
   asio::awaitable<std::optional<authorized_session>>
   enter(const git_route& route, token_revocation& watch,
         std::string& push_rejection);
@@ -58,9 +59,10 @@ private:
   wire::server_connection client_;
   const std::string id_;
   std::uint64_t requests_ = 0;
-  transfer* transfer_ = nullptr; // the one that goes on
-  std::string request_id_;       // of the request at hand
-  bool ended_ = false;           // while it was idle
+  transfer* transfer_ = nullptr;             // the one that goes on
+  std::unique_ptr<wire::byte_stream> there_; // another node that serves it
+  std::string request_id_;                   // of the request at hand
+  bool ended_ = false;                       // while it was idle
 };
 
 } // namespace greenroom::http::git_http

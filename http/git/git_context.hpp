@@ -8,6 +8,7 @@
 #include "http/base/options.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
+#include "http/edge/peers.hpp"
 #include "messages/directory.hpp"
 #include "messages/git.hpp"
 #include "runtime/sandbox/plan.hpp"
@@ -34,6 +35,7 @@ struct git_context {
   std::shared_ptr<http::loop> loop;
   http::bridge& bridge;
   git_actor workers; // null: the upstream's branches are not shown
+  std::shared_ptr<const http::peers> peers; // null: this node is alone
 
   std::size_t transfers = 0;
   std::unordered_map<std::string, std::size_t> of_session;

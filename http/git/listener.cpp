@@ -60,7 +60,7 @@ listener::state::state(const options& opts, listener_parts parts)
     around(new git_context{opts, parts.system, std::move(parts.directory),
                            std::move(parts.sandbox), std::move(parts.log), loop,
                            http::bridge::behind(handle),
-                           std::move(parts.workers)}) {
+                           std::move(parts.workers), std::move(parts.peers)}) {
   if (parts.git)
     origin = std::make_unique<origin_server>(
       origin_parts{around->system, around->directory, std::move(parts.git),

@@ -30,6 +30,10 @@ namespace greenroom {
 class git_service;
 }
 
+namespace greenroom::http {
+struct peers;
+}
+
 namespace greenroom::http::git_http {
 
 class origin_server;
@@ -44,6 +48,7 @@ struct listener_parts {
   std::shared_ptr<spdlog::logger> log;
   std::shared_ptr<git_service> git = nullptr; // null: `origin` is not served
   git_actor workers{}; // null: upstream's branches are not shown
+  std::shared_ptr<const http::peers> peers = nullptr; // null: alone
 };
 
 class listener {

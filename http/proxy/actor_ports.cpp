@@ -98,6 +98,14 @@ asio::awaitable<session_info> actor_ports::look_up(std::string session_id) {
   auto known = known_.find(session_id);
   if (known != known_.end() && now - known->second.asked < fresh)
     co_return known->second.info;
+  if (peers_) {
+    session_info there;
+    const std::string any_project;
+    there.elsewhere = co_await other_owner(bridge_, *peers_, any_project,
+                                           session_id, look_up_timeout);
+    if (!there.elsewhere.empty())
+      co_return there;
+  }
   // By the directory each time: a session that has crashed, or gone to sleep,
   // has another actor.
   auto handle = co_await find(session_id);

@@ -3,6 +3,7 @@
 
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
+#include "http/edge/peers.hpp"
 #include "http/proxy/session_ports.hpp"
 #include "messages/directory.hpp"
 
@@ -25,10 +26,11 @@ public:
   /// Loads the settings of sessions that it finds.
   actor_ports(http::bridge& bridge, std::shared_ptr<http::loop> loop,
               directory_actor directory, preview_settings& settings,
-              std::filesystem::path data_dir, disk_thread elsewhere)
+              std::filesystem::path data_dir, disk_thread elsewhere,
+              std::shared_ptr<const http::peers> peers = nullptr)
     : bridge_(bridge), loop_(std::move(loop)), directory_(std::move(directory)),
       settings_(settings), data_dir_(std::move(data_dir)),
-      elsewhere_(std::move(elsewhere)) {}
+      elsewhere_(std::move(elsewhere)), peers_(std::move(peers)) {}
 
   asio::awaitable<session_info> look_up(std::string session_id) override;
   asio::awaitable<unique_fd> connect(std::string session_id,
@@ -54,6 +56,7 @@ private:
   preview_settings& settings_;
   const std::filesystem::path data_dir_;
   disk_thread elsewhere_;
+  std::shared_ptr<const http::peers> peers_; // null: this node is alone
   std::unordered_map<std::string, known_session> known_;
 };
 

@@ -18,15 +18,16 @@ constexpr std::array<std::string_view, 10> of_connection{
   "Content-Length",      "Trailer"};
 
 /// What tells an app who asks; nothing of it is a client's to say.
-constexpr std::array<std::string_view, 9> ours_to_say{"Host",
-                                                      "Forwarded",
-                                                      "X-Forwarded-For",
-                                                      "X-Forwarded-Host",
-                                                      "X-Forwarded-Proto",
-                                                      "X-Forwarded-Prefix",
-                                                      "X-Forwarded-Port",
-                                                      "X-Forwarded-Server",
-                                                      "Expect"};
+constexpr std::array<std::string_view, 10> ours_to_say{"Host",
+                                                       "X-Greenroom-Via",
+                                                       "Forwarded",
+                                                       "X-Forwarded-For",
+                                                       "X-Forwarded-Host",
+                                                       "X-Forwarded-Proto",
+                                                       "X-Forwarded-Prefix",
+                                                       "X-Forwarded-Port",
+                                                       "X-Forwarded-Server",
+                                                       "Expect"};
 
 template <class Names>
 bool is_one_of(const Names& names, std::string_view name) {

@@ -59,10 +59,16 @@ listener::state::state(const options& opts, listener_parts parts)
                                [](const std::string&) {})),
     bridge(http::bridge::behind(handle)),
     sessions(bridge, loop, std::move(parts.directory), parts.settings,
-             opts.data_dir, std::move(parts.elsewhere)),
-    around(new proxy_context{opts, loop->context(), sessions,
+             opts.data_dir, std::move(parts.elsewhere), parts.peers),
+    around(new proxy_context{opts,
+                             loop->context(),
+                             sessions,
                              access_rules{parts.keys, parts.settings},
-                             parts.log}),
+                             parts.log,
+                             {},
+                             false,
+                             parts.peers,
+                             loop}),
     acceptor(loop->context(), "preview.listen", parts.log) {}
 
 void listener::state::take(unique_fd socket) {

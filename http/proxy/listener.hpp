@@ -39,7 +39,8 @@ struct listener_parts {
   directory_actor directory;
   preview_settings& settings;
   std::shared_ptr<spdlog::logger> log;
-  disk_thread elsewhere; // until after join
+  disk_thread elsewhere;                              // until after join
+  std::shared_ptr<const http::peers> peers = nullptr; // null: alone
 };
 
 class listener {

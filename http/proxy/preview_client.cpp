@@ -1,5 +1,7 @@
 #include "http/proxy/preview_client.hpp"
 
+#include "http/edge/loop.hpp"
+#include "http/edge/pass_connection.hpp"
 #include "http/wire/tunnel.hpp"
 #include "messages/errors.hpp"
 
@@ -78,6 +80,8 @@ void preview_client::check_deadlines(clock::time_point now) {
   client_.check_deadlines(now);
   if (app_)
     app_->check_deadlines(now);
+  if (there_)
+    there_->check_deadlines(now);
 }
 
 void preview_client::check_access(unix_ms now) {
@@ -130,6 +134,10 @@ asio::awaitable<void> preview_client::serve() {
     co_return;
   }
   session_ = co_await around_->sessions.look_up(target_.session_id);
+  if (!session_.elsewhere.empty()) {
+    co_await pass_on();
+    co_return;
+  }
   auto decision =
     around_->access.decide(client_.head(), target_, session_,
                            preview_scheme(around_->options), now_ms());
@@ -140,6 +148,20 @@ asio::awaitable<void> preview_client::serve() {
     co_return;
   }
   co_await enter(decision);
+}
+
+/// The owner checks access, and serves all that follows on the connection.
+asio::awaitable<void> preview_client::pass_on() {
+  if (is_passed_on(client_.head()))
+    refuse_moved(session_.elsewhere);
+  auto home = around_->home.lock();
+  const std::string to = service::previews;
+  auto socket =
+    co_await open_peer(home, *around_->peers, session_.elsewhere, to);
+  there_ = wire::plain_stream(around_->io, std::move(socket));
+  co_await pass_connection(client_, *there_, around_->peers->node,
+                           around_->options.preview_timeout);
+  there_.reset();
 }
 
 asio::awaitable<void> preview_client::enter(const access_decision& decision) {

@@ -8,6 +8,7 @@
 #include "http/base/asio.hpp"
 #include "http/base/options.hpp"
 #include "http/edge/conversation.hpp"
+#include "http/edge/peers.hpp"
 #include "http/proxy/access.hpp"
 #include "http/proxy/app_pool.hpp"
 #include "http/proxy/headers.hpp"
@@ -40,6 +41,8 @@ struct proxy_context {
   std::shared_ptr<spdlog::logger> log;
   app_pool pool;
   bool stopping = false;
+  std::shared_ptr<const http::peers> peers = nullptr; // null: alone
+  std::weak_ptr<http::loop> home = {};                // where it runs
 };
 
 class preview_client final : private request_server {
@@ -71,6 +74,7 @@ private:
   asio::awaitable<void> refuse(int status, std::string_view sentence) override;
   void done(clock::time_point since) override;
 
+  asio::awaitable<void> pass_on();
   asio::awaitable<void> enter(const access_decision& decision);
   asio::awaitable<printed_last> output();
   asio::awaitable<void> say_waiting(std::string why);
@@ -106,6 +110,7 @@ private:
   bool asking_ = false;             // the app has all of the request
   std::exception_ptr client_fault_; // of the request's body
   app_pool::connection_ptr app_;
+  std::unique_ptr<wire::byte_stream> there_; // another node that serves it
 };
 
 } // namespace greenroom::http::proxy

@@ -17,7 +17,9 @@ namespace greenroom::http::proxy {
 struct session_info {
   std::string project_id;
   std::string over; // its last status: "ended", "expired", …; empty: it is not
-  preview_rules rules; // of its project
+  preview_rules rules;   // of its project
+  std::string elsewhere; // the node that owns it, of which nothing else is
+                         // known then; empty: this one
 };
 
 struct printed_last {

@@ -1,5 +1,6 @@
 #include "http/server/server.hpp"
 
+#include "http/edge/peers.hpp"
 #include "http/git/listener.hpp"
 #include "http/proxy/listener.hpp"
 #include "http/proxy/preview_settings.hpp"
@@ -105,9 +106,9 @@ void server::start_git() {
   if (!parts_.sandbox)
     return;
   git_ = std::make_unique<git_http::listener>(
-    options_,
-    git_http::listener_parts{parts_.system, parts_.directory, parts_.sandbox,
-                             parts_.log, parts_.git, parts_.workers});
+    options_, git_http::listener_parts{parts_.system, parts_.directory,
+                                       parts_.sandbox, parts_.log, parts_.git,
+                                       parts_.workers, parts_.others});
   if (!options_.git_host.empty())
     try {
       options_.git_port =
@@ -129,7 +130,8 @@ void server::start_previews() {
                           *preview_settings_, parts_.log,
                           [files = files_.get()](std::function<void()> job) {
                             files->run(std::move(job));
-                          }});
+                          },
+                          parts_.others});
   try {
     options_.preview_port = previews_->listen(address_of(options_.preview_host),
                                               options_.preview_port);

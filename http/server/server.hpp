@@ -31,6 +31,7 @@ namespace greenroom::http {
 
 class file_readers;
 class http_thread;
+struct peers;
 class stream_shares;
 namespace git_http {
 class listener;
@@ -56,6 +57,7 @@ struct server_parts {
   std::function<void(std::uint16_t port)> previews_listen = {};
   std::shared_ptr<git_service> git = nullptr; // for `origin` in sessions
   git_actor workers{}; // who know the upstream's branches
+  std::shared_ptr<const peers> others = nullptr; // null: this node is alone
 };
 
 class server {

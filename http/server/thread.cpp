@@ -4,8 +4,10 @@
 #include "http/base/parse.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
+#include "http/edge/peers.hpp"
 #include "http/edge/request_log.hpp"
 #include "http/restinio/front_end.hpp"
+#include "http/server/forwarding.hpp"
 #include "http/server/server.hpp"
 #include "http/streams/file_readers.hpp"
 #include "http/streams/inotify_watcher.hpp"
@@ -118,7 +120,7 @@ void http_thread::state::serve(const exchange_ptr& ex) {
     ex->refuse(errc::unavailable, "the server is stopping, try again");
   else if (front.hands_git_over() && ex->in.path.starts_with("/git/"))
     ex->send(misdirected());
-  else
+  else if (!parts.others || !forward_to_owner(ex, parts.others))
     dispatch(ex);
 }
 

@@ -313,9 +313,10 @@ void node::parts::start_actors() {
     keep("the directory", system->spawn(greenroom::directory, context,
                                         supervisor, std::move(projects)));
   context->directory = directory;
-  registry =
-    keep("the key registry", system->spawn(key_registry, context->store,
-                                           keys.get(), std::move(stored_keys)));
+  registry = keep("the key registry",
+                  system->spawn(key_registry, context->store, keys.get(),
+                                std::move(stored_keys),
+                                std::function<std::vector<key_record>()>{}));
 }
 
 // Why it cannot serve, for readyz.

@@ -9,6 +9,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -26,6 +27,13 @@ constexpr std::size_t piece = 64 * 1024;
 
 /// What a burst needed is not kept.
 constexpr std::size_t keep_capacity = 256 * 1024;
+
+asio::generic::stream_protocol protocol_of(const unique_fd& socket) {
+  int family = AF_UNIX;
+  socklen_t size = sizeof family;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &family, &size);
+  return {family, 0};
+}
 
 [[noreturn]] void fail(const char* what, const error_code& error) {
   throw std::runtime_error(std::string{what} + ": " + error.message());
@@ -49,7 +57,7 @@ void wakeup::notify() {
 connection::connection(asio::io_context& io, tls_socket peer, unique_fd local,
                        connection_options options, listener ended)
   : io_(io), peer_(std::move(peer)),
-    local_(io, asio::local::stream_protocol{}, local.get()), options_(options),
+    local_(io, protocol_of(local), local.get()), options_(options),
     ended_(std::move(ended)),
     account_(options.own_window, options.peers_window), may_send_(io),
     has_room_(io), arrived_(io), beat_timer_(io), silence_timer_(io) {

@@ -1,7 +1,8 @@
 // A connection between two nodes after its hello: bytes of a local socket go
 // to the peer by TLS, and the peer's to the local socket.
 //
-//   someone ── socket pair ── connection ═ TLS ═ connection ── socket pair ── …
+//   someone ── local socket ── connection ═ TLS ═ connection ── local socket ──
+//   …
 //
 // Owned by itself while it runs: it ends when both directions have ended, when
 // either side breaks, or when nothing was heard of the peer for a time; then it
@@ -13,8 +14,8 @@
 #include "runtime/peer/frame.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -83,7 +84,7 @@ private:
 
   asio::io_context& io_;
   tls_socket peer_;
-  asio::local::stream_protocol::socket local_;
+  asio::generic::stream_protocol::socket local_;
   connection_options options_;
   listener ended_;
   account account_;

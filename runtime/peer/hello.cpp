@@ -30,6 +30,7 @@ std::string encode(const hello& x) {
                         {"incarnation", x.incarnation},
                         {"actor_system", x.actor_system},
                         {"for", x.what == purpose::link ? "link" : "stream"},
+                        {"service", x.service},
                         {"window", x.window}}
     .dump();
 }
@@ -50,9 +51,11 @@ hello decode_hello(std::string_view text) {
     if (what != "link" && what != "stream")
       throw bad_hello("its hello asks for something unknown");
     result.what = what == "link" ? purpose::link : purpose::stream;
+    result.service = json.value("service", "");
     json.at("window").get_to(result.window);
     if (!is_plain(result.node, 63) || !is_plain(result.incarnation, 64)
-        || !is_plain(result.cluster, 128) || result.window == 0)
+        || !is_plain(result.cluster, 128) || result.window == 0
+        || (result.what == purpose::stream && !is_plain(result.service, 32)))
       throw bad_hello("its hello names no node");
     return result;
   } catch (const nlohmann::json::exception&) {

@@ -36,6 +36,7 @@ struct hello {
   std::string incarnation;  // new with each start of the process
   std::string actor_system; // what CAF calls the node
   purpose what = purpose::link;
+  std::string service; // of a stream: which of the node's listeners is meant
   std::uint32_t window = default_window;
   friend bool operator==(const hello&, const hello&) = default;
 };

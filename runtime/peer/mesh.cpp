@@ -15,8 +15,12 @@ mesh::~mesh() {
   loop_->stop();
 }
 
-std::uint16_t mesh::start(mesh_listener listener) {
-  return loop_->start(std::move(listener));
+std::uint16_t mesh::listen() {
+  return loop_->listen();
+}
+
+void mesh::start(mesh_listener listener) {
+  loop_->start(std::move(listener));
 }
 
 void mesh::stop() {
@@ -42,10 +46,12 @@ void mesh::release(std::uint64_t link) {
   loop_->post([to = loop_.get(), link] { to->release(link); });
 }
 
-void mesh::open_stream(const std::string& node, opened then) {
-  loop_->post([to = loop_.get(), node, then = std::move(then)]() mutable {
-    to->open_stream(node, std::move(then));
-  });
+void mesh::open_stream(const std::string& node, const std::string& service,
+                       opened then) {
+  loop_->post(
+    [to = loop_.get(), node, service, then = std::move(then)]() mutable {
+      to->open_stream(node, service, std::move(then));
+    });
 }
 
 mesh_counters mesh::counters() const {

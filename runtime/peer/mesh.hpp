@@ -72,8 +72,11 @@ struct mesh_listener {
   std::function<void(const link_info&, const std::string& why)> down;
   /// A node cannot be linked with; told once for each new reason.
   std::function<void(const std::string& node, const std::string& why)> trouble;
-  /// Another node begins a conversation.
-  std::function<void(const std::string& node, unique_fd bytes)> stream;
+  /// Another node wants to talk to a service of this one: a socket that is
+  /// connected to it, or is being so; empty: there is no such service. May be
+  /// empty itself.
+  std::function<unique_fd(const std::string& node, const std::string& service)>
+    serve;
 };
 
 struct mesh_counters {
@@ -93,8 +96,11 @@ public:
 
   ~mesh();
 
-  /// Listens, and returns the port. Throws std::runtime_error.
-  std::uint16_t start(mesh_listener listener);
+  /// Binds, and returns the port. Throws std::runtime_error.
+  std::uint16_t listen();
+
+  /// After listen(). Serves who has connected meanwhile, too.
+  void start(mesh_listener listener);
 
   /// Ends all connections, of which the listener is told. Harmless when done
   /// twice.
@@ -116,7 +122,8 @@ public:
 
   /// Called with a socket to the node, or with an empty one and why.
   using opened = std::function<void(unique_fd bytes, const std::string& why)>;
-  void open_stream(const std::string& node, opened then);
+  void open_stream(const std::string& node, const std::string& service,
+                   opened then);
 
   mesh_counters counters() const;
 

@@ -117,7 +117,8 @@ asio::awaitable<std::string> mesh::loop::dial_link(node_state& state) {
   auto name = where.node;
   hello theirs;
   try {
-    auto socket = co_await dial(std::move(where), purpose::link, theirs);
+    auto own = own_hello();
+    auto socket = co_await dial(std::move(where), std::move(own), theirs);
     if (stopping_ || !state.is_known)
       co_return std::string{};
     adopt_link(std::move(socket), theirs, true);
@@ -130,7 +131,7 @@ asio::awaitable<std::string> mesh::loop::dial_link(node_state& state) {
   co_return problem;
 }
 
-asio::awaitable<tls_socket> mesh::loop::dial(known_node where, purpose what,
+asio::awaitable<tls_socket> mesh::loop::dial(known_node where, hello own,
                                              hello& theirs) {
   tcp::socket socket{io_};
   {
@@ -155,7 +156,6 @@ asio::awaitable<tls_socket> mesh::loop::dial(known_node where, purpose what,
                sizeof timeout);
   tls_socket tls{std::move(socket), *context_};
   time_limit limit{*this, tls.next_layer(), options_.handshake};
-  auto own = own_hello(what);
   judge content = [](const hello&) { return std::string{}; };
   try {
     theirs = co_await greet(tls, side::dialing, std::move(own),
@@ -241,7 +241,8 @@ void mesh::loop::tell_trouble(const std::string& node, const std::string& why) {
   listener_.trouble(node, why);
 }
 
-void mesh::loop::open_stream(const std::string& node, opened then) {
+void mesh::loop::open_stream(const std::string& node,
+                             const std::string& service, opened then) {
   auto found = nodes_.find(node);
   if (stopping_ || found == nodes_.end() || !found->second.is_known) {
     then(unique_fd{}, "no node " + node + " is known");
@@ -249,35 +250,52 @@ void mesh::loop::open_stream(const std::string& node, opened then) {
   }
   asio::co_spawn(
     io_,
-    [this, where = found->second.where, then = std::move(then)]() mutable {
-      return run_stream(std::move(where), std::move(then));
+    [this, where = found->second.where, service,
+     then = std::move(then)]() mutable {
+      return run_stream(std::move(where), std::move(service), std::move(then));
     },
     asio::detached);
 }
 
-asio::awaitable<void> mesh::loop::run_stream(known_node where, opened then) {
+asio::awaitable<void> mesh::loop::run_stream(known_node where,
+                                             std::string wanted, opened then) {
   std::string problem;
   unique_fd bytes;
   auto name = where.node;
   hello theirs;
+  auto own = own_hello();
+  own.what = purpose::stream;
+  own.service = std::move(wanted);
   try {
-    auto socket = co_await dial(std::move(where), purpose::stream, theirs);
-    bytes = adopt_stream(std::move(socket), theirs);
+    auto socket = co_await dial(std::move(where), std::move(own), theirs);
+    auto pair = make_pair();
+    adopt_stream(std::move(socket), theirs, std::move(pair.ours));
+    bytes = std::move(pair.theirs);
   } catch (const std::exception& e) {
     problem = "node " + name + " cannot be reached: " + e.what();
   }
   then(std::move(bytes), problem);
 }
 
-unique_fd mesh::loop::adopt_stream(tls_socket socket, const hello& theirs) {
-  auto pair = make_pair();
+void mesh::loop::serve_stream(tls_socket socket, const hello& theirs) {
+  unique_fd local;
+  if (listener_.serve)
+    local = listener_.serve(theirs.node, theirs.service);
+  if (!local)
+    throw objected(theirs.node, "node " + options_.node + " has no service "
+                                  + theirs.service + " for node "
+                                  + theirs.node);
+  adopt_stream(std::move(socket), theirs, std::move(local));
+}
+
+void mesh::loop::adopt_stream(tls_socket socket, const hello& theirs,
+                              unique_fd local) {
   auto number = ++last_number_;
   auto made = std::make_shared<connection>(
-    io_, std::move(socket), std::move(pair.ours), options_for(theirs),
+    io_, std::move(socket), std::move(local), options_for(theirs),
     [this, number](const std::string&) { streams_.erase(number); });
   streams_.emplace(number, made);
   made->start();
-  return std::move(pair.theirs);
 }
 
 } // namespace greenroom::peer

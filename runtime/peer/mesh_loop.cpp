@@ -62,8 +62,7 @@ mesh::loop::loop(mesh_options options, std::shared_ptr<spdlog::logger> log)
     context_(make_context(options_.tls, options_.node)),
     work_(asio::make_work_guard(io_)), acceptor_(io_) {}
 
-std::uint16_t mesh::loop::start(mesh_listener listener) {
-  listener_ = std::move(listener);
+std::uint16_t mesh::loop::listen() {
   try {
     tcp::resolver names{io_};
     auto where = names.resolve(options_.host, std::to_string(options_.port))
@@ -78,6 +77,11 @@ std::uint16_t mesh::loop::start(mesh_listener listener) {
                              + std::to_string(options_.port)
                              + " cannot be listened on: " + e.code().message());
   }
+  return acceptor_.local_endpoint().port();
+}
+
+void mesh::loop::start(mesh_listener listener) {
+  listener_ = std::move(listener);
   asio::co_spawn(
     io_, [this] { return accept_all(); }, asio::detached);
   thread_ = std::thread{[this] {
@@ -85,7 +89,6 @@ std::uint16_t mesh::loop::start(mesh_listener listener) {
       [this] { io_.run(); },
       [this](const char* why) { log_->error("cluster.listen: {}", why); });
   }};
-  return acceptor_.local_endpoint().port();
 }
 
 void mesh::loop::stop() {
@@ -167,7 +170,7 @@ asio::awaitable<void> mesh::loop::receive(tcp::socket socket) {
     if (theirs.what == purpose::link)
       adopt_link(std::move(tls), theirs, false);
     else
-      listener_.stream(theirs.node, adopt_stream(std::move(tls), theirs));
+      serve_stream(std::move(tls), theirs);
   } catch (const objected& e) {
     ++objected_;
     tell_trouble(e.node, e.what());
@@ -192,7 +195,7 @@ asio::awaitable<hello> mesh::loop::greet_guest(tls_socket& socket) {
   time_limit limit{*this, socket.next_layer(), options_.handshake};
   judge verdict = [this](const hello& theirs) { return judge_guest(theirs); };
   // What a guest asks for is in its hello; ours only says who we are.
-  auto own = own_hello(purpose::link);
+  auto own = own_hello();
   std::string nobody;
   try {
     auto theirs = co_await greet(socket, side::accepting, std::move(own),
@@ -220,13 +223,12 @@ void mesh::loop::refuse(const std::string& where, const std::string& why) {
              where, std::exchange(strangers_unsaid_, 0), why);
 }
 
-hello mesh::loop::own_hello(purpose what) const {
+hello mesh::loop::own_hello() const {
   hello result;
   result.cluster = options_.cluster;
   result.node = options_.node;
   result.incarnation = options_.incarnation;
   result.actor_system = options_.actor_system;
-  result.what = what;
   return result;
 }
 

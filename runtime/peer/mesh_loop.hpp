@@ -30,7 +30,8 @@ public:
 
   // -- from any thread --------------------------------------------------------
 
-  std::uint16_t start(mesh_listener listener);
+  std::uint16_t listen();
+  void start(mesh_listener listener);
   void stop();
   unique_fd take(std::uint64_t link);
   mesh_counters counters() const;
@@ -45,7 +46,8 @@ public:
   void set_nodes(std::vector<known_node> nodes);
   void cut(std::uint64_t link, const std::string& why);
   void release(std::uint64_t link);
-  void open_stream(const std::string& node, opened then);
+  void open_stream(const std::string& node, const std::string& service,
+                   opened then);
 
 private:
   using clock = std::chrono::steady_clock;
@@ -73,16 +75,17 @@ private:
   void make_room_for_guest();
   void refuse(const std::string& where, const std::string& why);
   std::string judge_guest(const hello& theirs);
-  hello own_hello(purpose what) const;
+  hello own_hello() const;
 
   node_state& state_of(const std::string& node);
   node_state* state_with(std::uint64_t link);
   asio::awaitable<void> keep_linked(node_state& state);
   asio::awaitable<std::string> dial_link(node_state& state);
-  asio::awaitable<tls_socket> dial(known_node where, purpose what,
-                                   hello& theirs);
-  asio::awaitable<void> run_stream(known_node where, opened then);
-  unique_fd adopt_stream(tls_socket socket, const hello& theirs);
+  asio::awaitable<tls_socket> dial(known_node where, hello own, hello& theirs);
+  asio::awaitable<void> run_stream(known_node where, std::string wanted,
+                                   opened then);
+  void serve_stream(tls_socket socket, const hello& theirs);
+  void adopt_stream(tls_socket socket, const hello& theirs, unique_fd local);
   void adopt_link(tls_socket socket, const hello& theirs, bool dialed);
   void link_ended(std::uint64_t link, const std::string& why);
   void tell_trouble(const std::string& node, const std::string& why);

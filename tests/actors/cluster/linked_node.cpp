@@ -61,6 +61,31 @@ caf::behavior stub_session(caf::stateful_actor<stub_state>* self,
   };
 }
 
+// Keeps nothing; notes what it hears of others.
+shared_registry_actor::behavior_type
+stub_registry(shared_registry_actor::pointer,
+              std::shared_ptr<linked_node::hosting> home) {
+  return {
+    [](const create_key& x) {
+      key_created result;
+      result.key.id = x.key_id;
+      return result;
+    },
+    [](list_keys) { return key_list{}; },
+    [](const revoke_key& x) -> caf::result<done> {
+      if (x.key_id == "stuck")
+        return make_error(errc::unavailable, "the store does not take that");
+      return done{};
+    },
+    [](const join_edge&) {},
+    [home](const share_keys& x) {
+      std::lock_guard lock{home->mutex};
+      home->shared.push_back(x.revoked);
+      return done{};
+    },
+  };
+}
+
 // Answers with its node's name; `change_project` with how much it was sent.
 directory_actor::behavior_type
 named_directory(directory_actor::pointer self, std::string node,
@@ -112,9 +137,11 @@ linked_node::linked_node(cluster_certificates& certificates,
     "mesh", std::make_shared<spdlog::sinks::null_sink_mt>());
   mesh_ = std::make_shared<peer::mesh>(std::move(options), silent);
   directory_ = system_->spawn(named_directory, name, hosted_);
+  registry_ = system_->spawn(stub_registry, hosted_);
   links_ = system_->spawn(
-    links, links_options{name, incarnation_, directory_, {}, mesh_});
-  port_ = mesh_->start(tell_links(links_, {}));
+    links, links_options{name, incarnation_, directory_, registry_, {}, mesh_});
+  port_ = mesh_->listen();
+  mesh_->start(tell_links(links_, {}));
 }
 
 linked_node::~linked_node() {
@@ -124,8 +151,10 @@ linked_node::~linked_node() {
   hosted_->sessions.clear();
   caf::anon_send_exit(links_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(directory_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(registry_, caf::exit_reason::user_shutdown);
   links_ = links_core{};
   directory_ = directory_actor{};
+  registry_ = shared_registry_actor{};
 }
 
 void linked_node::host(const std::string& session_id) {
@@ -137,6 +166,11 @@ void linked_node::host(const std::string& session_id) {
 void linked_node::drop(const std::string& session_id) {
   std::lock_guard lock{hosted_->mutex};
   hosted_->sessions.erase(session_id);
+}
+
+std::vector<std::string> linked_node::shared() {
+  std::lock_guard lock{hosted_->mutex};
+  return hosted_->shared;
 }
 
 int linked_node::watchers() {

@@ -52,9 +52,14 @@ public:
   struct hosting {
     std::mutex mutex;
     std::map<std::string, session_actor> sessions;
-    int watchers = 0; // registered at sessions
+    int watchers = 0;                // registered at sessions
+    std::vector<std::string> shared; // what share_keys named
   };
   int watchers();
+  std::vector<std::string> shared();
+  shared_registry_actor registry() const {
+    return registry_;
+  }
   void drop(const std::string& session_id);
 
 private:
@@ -65,6 +70,7 @@ private:
   std::shared_ptr<peer::mesh> mesh_;
   std::shared_ptr<hosting> hosted_ = std::make_shared<hosting>();
   directory_actor directory_;
+  shared_registry_actor registry_;
   links_core links_;
   std::uint16_t port_ = 0;
 };

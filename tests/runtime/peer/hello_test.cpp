@@ -23,6 +23,7 @@ TEST_CASE("a hello comes back as it was sent, and a newer one's fields are "
   sent.lowest = 2;
   sent.highest = 5;
   sent.what = purpose::stream;
+  sent.service = "api";
   sent.window = 77;
   auto text = encode(sent);
   CHECK(decode_hello(text) == sent);

@@ -2,6 +2,7 @@
 
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
 
 #include <atomic>
 #include <utility>
@@ -26,7 +27,8 @@ mesh_node::mesh_node(cluster_certificates& certificates,
   auto silent = std::make_shared<spdlog::logger>(
     "mesh", std::make_shared<spdlog::sinks::null_sink_mt>());
   mesh_ = std::make_unique<peer::mesh>(std::move(options), silent);
-  port_ = mesh_->start(listener());
+  port_ = mesh_->listen();
+  mesh_->start(listener());
 }
 
 peer::mesh_listener mesh_node::listener() {
@@ -45,9 +47,14 @@ peer::mesh_listener mesh_node::listener() {
       std::lock_guard lock{mutex_};
       troubles_.push_back(why);
     },
-    [this](const std::string& node, unique_fd bytes) {
+    [this](const std::string& node, const std::string& service) {
+      int ends[2];
+      if (service != "echo"
+          || ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return unique_fd{};
       std::lock_guard lock{mutex_};
-      streams_.emplace_back(node, std::move(bytes));
+      streams_.emplace_back(node, unique_fd{ends[0]});
+      return unique_fd{ends[1]};
     },
   };
 }

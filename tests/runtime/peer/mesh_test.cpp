@@ -203,8 +203,7 @@ TEST_CASE("streams are conversations of their own, with ends of their own") {
   // Whoever begins, whatever the names.
   std::mutex mutex;
   unique_fd opened;
-  b.mesh().open_stream("a", [&](unique_fd bytes, const std::string& why) {
-    INFO(why);
+  b.mesh().open_stream("a", "echo", [&](unique_fd bytes, const std::string&) {
     std::lock_guard lock{mutex};
     opened = std::move(bytes);
   });
@@ -224,7 +223,18 @@ TEST_CASE("streams are conversations of their own, with ends of their own") {
   other.reset();
   CHECK(read_up_to(opened.get(), 100) == "answer");
   std::string why;
-  b.mesh().open_stream("z", [&](unique_fd, const std::string& problem) {
+  // What there is not is told by the end.
+  unique_fd none;
+  b.mesh().open_stream("a", "what", [&](unique_fd bytes, const std::string&) {
+    std::lock_guard lock{mutex};
+    none = std::move(bytes);
+  });
+  await("the stream", [&] {
+    std::lock_guard lock{mutex};
+    return static_cast<bool>(none);
+  });
+  CHECK(read_up_to(none.get(), 1).empty());
+  b.mesh().open_stream("z", "echo", [&](unique_fd, const std::string& problem) {
     std::lock_guard lock{mutex};
     why = problem;
   });

@@ -1,0 +1,66 @@
+// The way to the other nodes of a cluster, for what no message can carry:
+// requests whose bytes lie with the node that owns the session.
+//
+// Made by the composition root. There are none on a node that is alone.
+#pragma once
+
+#include "http/base/asio.hpp"
+#include "messages/cluster.hpp"
+#include "runtime/base/fd.hpp"
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace greenroom::http {
+
+class bridge;
+class loop;
+
+/// Which of a node's listeners a connection is for.
+namespace service {
+inline constexpr const char* api = "api"; // and git
+inline constexpr const char* previews = "previews";
+} // namespace service
+
+struct peers {
+  std::string node; // this one
+  cluster_member_actor member;
+
+  /// Makes a connection to a service of a node, as if it were a client's.
+  /// Calls `then` on a thread of its own, with an empty socket and a sentence
+  /// where there is none. Any thread.
+  using opened = std::function<void(unique_fd socket, const std::string& why)>;
+  std::function<void(const std::string& node, const std::string& service,
+                     opened then)>
+    open;
+};
+
+/// Who owns a session, as one that is found at `home`: a node's name, or empty
+/// where it is this one or nobody. Throws refused.
+asio::awaitable<std::string> other_owner(http::bridge& bridge, const peers& all,
+                                         std::string project_id,
+                                         std::string session_id,
+                                         std::chrono::milliseconds patience);
+
+/// A connection to a service of a node. Throws refused unavailable.
+asio::awaitable<unique_fd> open_peer(std::shared_ptr<http::loop> home,
+                                     const peers& all, std::string node,
+                                     std::string service);
+
+// A request that was passed on says so at the end of its request id, which both
+// nodes log; it is not passed on again.
+
+/// The id for a request that goes on to another node.
+std::string id_by_way_of(std::string_view request_id, const std::string& node);
+bool came_from_peer(std::string_view request_id) noexcept;
+
+/// What is said where a request was passed on to a node that is not the owner
+/// any more. Throws refused.
+[[noreturn]] void refuse_moved(const std::string& owner);
+
+} // namespace greenroom::http

@@ -1,0 +1,369 @@
+#include "http/streams/forwarded_request.hpp"
+
+#include "http/base/parse.hpp"
+#include "http/edge/loop.hpp"
+#include "http/edge/thread_context.hpp"
+#include "http/streams/response_registry.hpp"
+#include "http/streams/terminal.hpp"
+#include "http/wire/client_connection.hpp"
+#include "http/wire/web_socket.hpp"
+#include "http/wire/web_socket_client.hpp"
+#include "messages/errors.hpp"
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <utility>
+#include <vector>
+
+namespace greenroom::http {
+
+namespace {
+
+constexpr std::string_view node_header = "X-Greenroom-Node";
+
+/// How long the other node may think before it answers; it has deadlines of its
+/// own, which are shorter.
+constexpr std::chrono::minutes answer_limit{5};
+
+/// What is followed may say nothing for long.
+constexpr std::chrono::hours silence{24};
+
+/// Headers of an answer that are about its connection, or that this node makes
+/// itself.
+constexpr std::array<std::string_view, 8> not_passed{
+  "Connection",     "Keep-Alive",   "Transfer-Encoding",
+  "Content-Length", "Content-Type", "Date",
+  "Server",         "X-Request-Id"};
+
+wire::message_head head_for(const exchange& ex, const peers& all) {
+  auto& in = ex.in;
+  wire::message_head head;
+  head.method = in.method;
+  head.target = in.path;
+  if (!in.query.empty())
+    head.target.append("?").append(in.query);
+  head.headers.add("Host", "peer");
+  auto add = [&](std::string_view name, std::string_view value) {
+    if (!value.empty())
+      head.headers.add(name, value);
+  };
+  add("Authorization", in.authorization);
+  add("X-API-Key", in.api_key);
+  add("Content-Type", in.content_type);
+  add("Last-Event-ID", in.last_event_id);
+  add("Idempotency-Key", in.idempotency_key);
+  add("Range", in.range);
+  add("X-Request-Id", id_by_way_of(ex.id, all.node));
+  return head;
+}
+
+class forwarded final : public long_response,
+                        public std::enable_shared_from_this<forwarded> {
+public:
+  forwarded(exchange_ptr ex, std::shared_ptr<const peers> all, std::string node,
+            std::string key_id)
+    : env_(ex->env), ex_(std::move(ex)), all_(std::move(all)),
+      node_(std::move(node)), key_id_(std::move(key_id)),
+      connection_id_(ex_->connection_id()) {}
+
+  void begin() {
+    env_.streams.add(shared_from_this());
+    asio::co_spawn(env_.loop.context(), run(shared_from_this()),
+                   asio::detached);
+  }
+
+  // -- long_response ----------------------------------------------------------
+
+  void close() override {
+    if (ex_)
+      ex_->refuse(errc::unavailable, "the server is stopping, try again");
+    end(ws::close_code::going_away, "the key is revoked or the server stops");
+  }
+
+  void tick(clock::time_point now, unix_ms) override {
+    if (there_)
+      there_->check_deadlines(now);
+    if (socket_ && now - pinged_ >= env_.options.heartbeat) {
+      pinged_ = now;
+      socket_->ping();
+    }
+  }
+
+  const std::string& key_id() const noexcept override {
+    return key_id_;
+  }
+  std::uint64_t connection_id() const noexcept override {
+    return connection_id_;
+  }
+
+private:
+  static asio::awaitable<void> run(std::shared_ptr<forwarded> self) {
+    refusal why;
+    try {
+      co_await self->serve();
+    } catch (const refused& e) {
+      why = {e.code(), e.what()};
+    } catch (const std::exception&) {
+      why = {errc::unavailable, "node " + self->node_ + " does not answer"};
+    }
+    if (!why.message.empty() && self->ex_)
+      self->ex_->refuse(why);
+    self->end(ws::close_code::going_away, "the connection is broken");
+  }
+
+  asio::awaitable<void> serve() {
+    auto home = env_.life.lock();
+    const std::string to = service::api;
+    auto socket = co_await open_peer(home, *all_, node_, to);
+    if (!ex_)
+      co_return;
+    if (ex_->in.upgrade.empty())
+      co_await pass_answer(std::move(socket));
+    else
+      co_await pass_socket(std::move(socket));
+  }
+
+  // -- an answer --------------------------------------------------------------
+
+  asio::awaitable<void> pass_answer(unique_fd socket) {
+    there_ = std::make_unique<wire::client_connection>(
+      wire::plain_stream(env_.loop.context(), std::move(socket)));
+    auto head = head_for(*ex_, *all_);
+    head.headers.add("Connection", "close");
+    const auto body = std::string{ex_->in.body};
+    there_->begin(head, !body.empty(), body.size());
+    if (!body.empty())
+      co_await there_->write(body, env_.options.write_timeout);
+    co_await there_->finish(env_.options.write_timeout);
+    do
+      co_await there_->read_head(answer_limit);
+    while (there_->head().status < 200);
+    if (!ex_)
+      co_return;
+    auto answer = answer_of(there_->head());
+    const auto bodiless = ex_->in.head || answer.status == 204;
+    if (bodiless) {
+      answer.content_length = there_->length().value_or(0);
+      std::exchange(ex_, nullptr)->send(std::move(answer));
+      co_return;
+    }
+    answer.content_length = there_->length();
+    writer_ = std::exchange(ex_, nullptr)->begin(std::move(answer));
+    co_await pass_body();
+  }
+
+  response answer_of(const wire::message_head& head) const {
+    response answer;
+    answer.status = head.status;
+    answer.content_type = head.headers.get("Content-Type");
+    for (auto& [name, value] : head.headers)
+      if (std::ranges::none_of(not_passed, [&](auto other) {
+            return wire::equal_caseless(name, other);
+          }))
+        answer.headers.emplace_back(name, value);
+    answer.headers.emplace_back(node_header, node_);
+    return answer;
+  }
+
+  asio::awaitable<void> pass_body() {
+    while (writer_) {
+      auto piece = co_await there_->read_body(silence);
+      if (piece.empty())
+        break;
+      auto kept = std::make_shared<const std::string>(piece);
+      slice part{kept, *kept};
+      auto well = co_await write(std::move(part));
+      if (!well)
+        co_return;
+    }
+    if (writer_)
+      writer_->finish();
+    writer_.reset();
+  }
+
+  asio::awaitable<bool> write(slice part) {
+    auto start = [&](auto handler) {
+      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+      std::vector<slice> parts;
+      parts.push_back(std::move(part));
+      writer_->write(std::move(parts),
+                     [shared](bool well) { (*shared)(well); });
+    };
+    auto well =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(
+        start, asio::use_awaitable);
+    co_return well;
+  }
+
+  // -- a WebSocket ------------------------------------------------------------
+
+  asio::awaitable<void> pass_socket(unique_fd socket) {
+    auto head = head_for(*ex_, *all_);
+    // A browser's key is among its subprotocols.
+    auto offered = ex_->in.web_socket_protocol;
+    auto secret = secret_of_protocols(offered);
+    if (!secret.empty())
+      head.headers.add("Authorization", "Bearer " + std::string{secret});
+    try {
+      far_ = co_await wire::open_web_socket(
+        env_.loop.context(), std::move(socket), std::nullopt, std::move(head));
+    } catch (const wire::upgrade_refused& e) {
+      if (!ex_)
+        co_return;
+      response answer;
+      answer.status = e.status();
+      answer.body = e.body();
+      answer.headers.emplace_back(node_header, node_);
+      std::exchange(ex_, nullptr)->send(std::move(answer));
+      co_return;
+    }
+    if (!ex_)
+      co_return;
+    accept();
+    co_await from_there();
+  }
+
+  void accept() {
+    std::weak_ptr<forwarded> weak = weak_from_this();
+    web_socket_events events;
+    events.message = [weak](bool is_text, std::string payload) {
+      if (auto self = weak.lock())
+        self->to_there({is_text, std::move(payload)});
+    };
+    events.alive = [] {};
+    events.closed = [weak] {
+      if (auto self = weak.lock())
+        self->left();
+    };
+    pinged_ = clock::now();
+    // As the owner would: what a browser offers beside its key is agreed to.
+    auto offered = ex_->in.web_socket_protocol;
+    auto agreed = offers(offered, terminal_protocol) ? terminal_protocol
+                                                     : std::string_view{};
+    socket_ = ex_->upgrade(agreed, std::move(events));
+    ex_.reset();
+  }
+
+  asio::awaitable<void> from_there() {
+    while (socket_) {
+      auto got = co_await far_->read();
+      if (!got) {
+        auto code = far_->close_code();
+        end(code == 0 ? ws::close_code::normal
+                      : static_cast<ws::close_code>(code),
+            far_->close_reason());
+        co_return;
+      }
+      auto kept = std::make_shared<const std::string>(std::move(got->bytes));
+      slice part{kept, *kept};
+      auto well = co_await send(std::move(part), got->is_text);
+      if (!well)
+        co_return;
+    }
+  }
+
+  asio::awaitable<bool> send(slice part, bool is_text) {
+    if (!socket_)
+      co_return false;
+    auto start = [&](auto handler) {
+      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+      auto done = [shared](bool well) { (*shared)(well); };
+      if (is_text)
+        socket_->send_text(std::move(part), done);
+      else
+        socket_->send(std::move(part), done);
+    };
+    auto well =
+      co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(bool)>(
+        start, asio::use_awaitable);
+    co_return well;
+  }
+
+  void to_there(wire::web_socket_payload payload) {
+    waiting_.push_back(std::move(payload));
+    if (std::exchange(writing_, true))
+      socket_->pause(true); // until what waits has been taken
+    else
+      asio::co_spawn(env_.loop.context(), write_all(shared_from_this()),
+                     asio::detached);
+  }
+
+  static asio::awaitable<void> write_all(std::shared_ptr<forwarded> self) {
+    try {
+      while (!self->waiting_.empty()) {
+        auto payload = std::move(self->waiting_.front());
+        self->waiting_.pop_front();
+        co_await self->far_->write(payload.bytes, payload.is_text);
+      }
+      if (self->left_)
+        co_await self->far_->say_goodbye();
+    } catch (const std::exception&) {
+      self->end(ws::close_code::going_away, "the connection is broken");
+    }
+    self->writing_ = false;
+    if (self->socket_)
+      self->socket_->pause(false);
+  }
+
+  // The client has gone; what it said still goes there.
+  void left() {
+    left_ = true;
+    socket_.reset();
+    if (!std::exchange(writing_, true))
+      asio::co_spawn(env_.loop.context(), write_all(shared_from_this()),
+                     asio::detached);
+    env_.streams.remove(*this);
+  }
+
+  // ---------------------------------------------------------------------------
+
+  void end(ws::close_code code, std::string_view reason) {
+    auto self = shared_from_this();
+    ex_.reset();
+    writer_.reset();
+    if (there_)
+      there_->close();
+    if (auto socket = std::exchange(socket_, nullptr))
+      socket->close(code, reason);
+    if (far_ && !left_)
+      far_->drop();
+    env_.streams.remove(*this);
+  }
+
+  http::edge& env_;
+  exchange_ptr ex_; // until it is answered
+  const std::shared_ptr<const peers> all_;
+  const std::string node_;
+  const std::string key_id_;
+  const std::uint64_t connection_id_;
+
+  std::unique_ptr<wire::client_connection> there_;
+  std::unique_ptr<body_writer> writer_; // null: over, or not begun
+
+  std::unique_ptr<wire::web_socket_client> far_;
+  std::shared_ptr<web_socket> socket_; // null: over, or not begun
+  std::deque<wire::web_socket_payload> waiting_;
+  bool writing_ = false;
+  bool left_ = false;
+  clock::time_point pinged_{};
+};
+
+} // namespace
+
+void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
+                     std::string node, std::string key_id) {
+  ex->env.streams.admit(key_id);
+  std::make_shared<forwarded>(ex, std::move(all), std::move(node),
+                              std::move(key_id))
+    ->begin();
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,22 @@
+// A request of the API that another node answers: it is sent there as it came,
+// and the answer comes back as it is said, in pieces or as a WebSocket.
+//
+// The client's key goes along, and is checked there again. The answer says in
+// X-Greenroom-Node who gave it. Ends like other long answers do: with the
+// client, the other node, the key, or the server.
+#pragma once
+
+#include "http/edge/exchange.hpp"
+#include "http/edge/peers.hpp"
+
+#include <memory>
+#include <string>
+
+namespace greenroom::http {
+
+/// `key_id` is whose request it is. Answers the exchange, also where the node
+/// cannot be reached.
+void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
+                     std::string node, std::string key_id);
+
+} // namespace greenroom::http

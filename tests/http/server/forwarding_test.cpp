@@ -1,0 +1,272 @@
+// A server that is asked for what lies with another one: the wrong node.
+#include "http/edge/peers.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/exec/output/output_log.hpp"
+#include "runtime/runner/protocol/exit_record.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+#include "tests/http/client.hpp"
+#include "tests/http/stand_in_parts.hpp"
+#include "tests/http/stand_ins.hpp"
+
+#include <arpa/inet.h>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+using namespace greenroom;
+using namespace greenroom::test;
+
+namespace {
+
+const std::string session_path =
+  "/projects/demo/sessions/" + std::string{demo_session};
+const std::string execs_path = session_path + "/execs/";
+
+unique_fd connected(std::uint16_t port) {
+  unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_port = htons(port);
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(result.get(), reinterpret_cast<sockaddr*>(&where), sizeof where)
+      != 0)
+    result.reset();
+  return result;
+}
+
+/// A node that owns nothing: all is node b's, which is the fixture.
+class wrong_node {
+public:
+  explicit wrong_node(fixture& owner) : owner_(owner) {
+    auto& system = *owner.system;
+    nobody_ = system.spawn(
+      [](caf::event_based_actor*, int) -> caf::behavior {
+        return {[](const join_edge&) {}};
+      },
+      0);
+    member_ = system.spawn(
+      [](caf::event_based_actor*, int) -> caf::behavior {
+        return {[](const find_owner& x) {
+          return owner_record{x.project_id, "b", "", 1};
+        }};
+      },
+      0);
+    auto others = std::make_shared<http::peers>();
+    others->node = "a";
+    others->member = caf::actor_cast<cluster_member_actor>(member_);
+    others->open = [this](const std::string& node, const std::string&,
+                          const http::peers::opened& then) {
+      if (reachable)
+        then(connected(owner_.port()), "");
+      else
+        then(unique_fd{}, "node " + node + " cannot be reached: a test");
+    };
+    http::options options;
+    options.port = 0;
+    options.threads = 1;
+    options.data_dir = empty_.path();
+    auto silent = std::make_shared<spdlog::logger>(
+      "none", std::make_shared<spdlog::sinks::null_sink_mt>());
+    http::server_parts parts{system,
+                             owner.ring,
+                             caf::actor_cast<directory_actor>(nobody_),
+                             caf::actor_cast<key_registry_actor>(nobody_),
+                             system.spawn(store_stand_in, owner.script),
+                             {},
+                             {},
+                             silent};
+    parts.others = others;
+    server_ = std::make_unique<http::server>(options, parts);
+    server_->start();
+  }
+  ~wrong_node() {
+    server_.reset();
+    caf::anon_send_exit(nobody_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(member_, caf::exit_reason::user_shutdown);
+  }
+
+  std::uint16_t port() const {
+    return server_->port();
+  }
+  http_answer get(const std::string& target, const std::string& headers = {}) {
+    http_client client{port()};
+    client.send(request_text("GET", target, admin_secret, "", "", headers));
+    return client.receive();
+  }
+
+  std::atomic<bool> reachable = true;
+
+private:
+  fixture& owner_;
+  temp_dir empty_;
+  caf::actor nobody_;
+  caf::actor member_;
+  std::unique_ptr<http::server> server_;
+};
+
+class exec_log {
+public:
+  exec_log(fixture& f, const std::string& exec_id)
+    : dir_(
+      ::open(f.exec_dir(exec_id).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
+      writer_(dir_.get(), std::uint64_t{1} << 30) {
+    std::lock_guard lock{f.script->guard};
+    f.script->running.insert(exec_id);
+    f.script->terminals.insert(exec_id);
+  }
+
+  void print(std::string_view text, output_stream stream = output_stream::out) {
+    writer_.append(stream, {text.data(), text.size()}, 1);
+  }
+
+  void exit() {
+    write_file_atomic(dir_.get(), runner::exit_file,
+                      to_json(exit_record{exit_status::exited}), 0600, false);
+  }
+
+private:
+  unique_fd dir_;
+  output_log_writer writer_;
+};
+
+/// A masked frame of a client, up to 125 bytes.
+std::string frame_of(unsigned kind, const std::string& payload) {
+  std::string bytes{static_cast<char>(0x80 | kind),
+                    static_cast<char>(0x80 | payload.size())};
+  return bytes + std::string(4, '\0') + payload;
+}
+
+} // namespace
+
+TEST_CASE("output of another node's session is served with its range") {
+  fixture owner;
+  wrong_node wrong{owner};
+  exec_log log{owner, "e1"};
+  log.print("0123456789");
+  log.exit();
+  auto whole = wrong.get(execs_path + "e1/output");
+  CHECK(whole.status == 200);
+  CHECK(whole.body == "0123456789");
+  CHECK(whole.headers["x-greenroom-node"] == "b");
+  CHECK(whole.headers["content-type"]
+        == call(owner.port(), "GET", execs_path + "e1/output", admin_secret)
+             .headers["content-type"]);
+  auto part =
+    wrong.get(execs_path + "e1/output?stream=stdout", "Range: bytes=2-4\r\n");
+  CHECK(part.status == 206);
+  CHECK(part.body == "234");
+  CHECK(part.headers["content-range"] == "bytes 2-4/10");
+  http_client head{wrong.port()};
+  head.send(request_text("HEAD", execs_path + "e1/output", admin_secret));
+  auto answer = head.receive(true);
+  CHECK(answer.status == 200);
+  CHECK(answer.headers["content-length"] == "10");
+  // Its errors, too.
+  CHECK(wrong.get(execs_path + "none/output").status == 404);
+  CHECK(wrong.get(execs_path + "e1/output?from=x").status == 400);
+}
+
+TEST_CASE("a connection serves what is here and what is elsewhere") {
+  fixture owner;
+  wrong_node wrong{owner};
+  exec_log log{owner, "e1"};
+  log.print("x");
+  log.exit();
+  http_client client{wrong.port()};
+  for (int i = 0; i < 3; ++i) {
+    client.send(request_text("GET", execs_path + "e1/output", admin_secret));
+    CHECK(client.receive().body == "x");
+    client.send(request_text("GET", "/healthz"));
+    CHECK(client.receive().status == 200);
+  }
+}
+
+TEST_CASE("output of another node's session is followed") {
+  fixture owner;
+  wrong_node wrong{owner};
+  exec_log log{owner, "live"};
+  log.print("early\n");
+  http_client client{wrong.port()};
+  client.send(
+    request_text("GET", execs_path + "live/output?follow=1", admin_secret));
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("early\n");
+  log.print("late\n");
+  client.read_stream_until("late\n");
+  log.exit();
+  CHECK(client.read_stream_to_end() == "early\nlate\n");
+}
+
+TEST_CASE("32 MiB of output pass") {
+  fixture owner;
+  wrong_node wrong{owner};
+  exec_log log{owner, "big"};
+  const std::string block(1 << 20, 'b');
+  for (int i = 0; i < 32; ++i)
+    log.print(block);
+  log.exit();
+  auto all = wrong.get(execs_path + "big/output");
+  CHECK(all.status == 200);
+  CHECK(all.body.size() == std::size_t{32} << 20);
+}
+
+TEST_CASE("a terminal of another node's session shows and takes bytes") {
+  fixture owner;
+  wrong_node wrong{owner};
+  exec_log log{owner, "t"};
+  log.print("$ ", output_stream::tty);
+  http_client client{wrong.port()};
+  client.send(request_text("GET", execs_path + "t/attach", admin_secret, "", "",
+                           "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                           "Sec-WebSocket-Version: 13\r\n"
+                           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+  CHECK(client.receive_head().status == 101);
+  CHECK(client.receive_bytes(4) == "\x82\x02$ ");
+  client.send(frame_of(2, "ls\r"));
+  fixture::wait_until([&] {
+    std::lock_guard lock{owner.script->guard};
+    return owner.script->inputs.size() == 1
+           && owner.script->inputs.front().data.view() == "ls\r";
+  });
+  log.exit();
+  // The owner says why it closes.
+  auto start = client.receive_bytes(2);
+  while ((static_cast<unsigned char>(start[0]) & 0x0f) != 8) {
+    client.receive_bytes(static_cast<unsigned char>(start[1]));
+    start = client.receive_bytes(2);
+  }
+  auto closing = client.receive_bytes(2);
+  CHECK(static_cast<unsigned char>(closing[0]) * 256
+          + static_cast<unsigned char>(closing[1])
+        == 1000);
+  // A refusal of the owner's is an answer as any other.
+  CHECK(wrong.get(execs_path + "none/attach").status != 200);
+}
+
+TEST_CASE("a node that cannot be reached is named, with when to try again") {
+  fixture owner;
+  wrong_node wrong{owner};
+  wrong.reachable = false;
+  auto answer = wrong.get(execs_path + "e1/output");
+  CHECK(answer.status == 503);
+  CHECK_THAT(answer.body, Catch::Contains("node b cannot be reached: a test"));
+  CHECK(answer.headers.contains("retry-after"));
+}
+
+TEST_CASE("a request is not passed on twice, nor without a key") {
+  fixture owner;
+  wrong_node wrong{owner};
+  auto again =
+    wrong.get(execs_path + "e1/output", "X-Request-Id: r1.via-c\r\n");
+  CHECK(again.status == 503);
+  CHECK_THAT(again.body, Catch::Contains("the session has moved to node b"));
+  auto stranger = call(wrong.port(), "GET", execs_path + "e1/output", "nope");
+  CHECK(stranger.status == 401);
+  CHECK_FALSE(stranger.headers.contains("x-greenroom-node"));
+}
