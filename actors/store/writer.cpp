@@ -138,10 +138,12 @@ done insert(store::connection& db, const insert_session& request) {
 store_writer_core::behavior_type
 store_writer(pointer self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
-             std::string node, disk_reserve* reserve) {
+             std::string node, disk_reserve* reserve, bool shared) {
   self->state.connection = std::move(*connection);
   self->state.reserve = reserve;
   self->state.node = std::move(node);
+  if (shared)
+    self->state.as = self->state.node;
   return {
     [self](insert_session& x) {
       return enqueue<done>(
@@ -180,16 +182,16 @@ store_writer(pointer self,
     },
     [self](put_project& x) {
       return enqueue<done>(self, "storing a project",
-                           [x = std::move(x)](auto& db) {
-                             store::put_project(db, x.project);
+                           [x = std::move(x), as = self->state.as](auto& db) {
+                             store::put_project(db, x.project, as);
                              return done{};
                            });
     },
     [self](drop_project& x) {
       return enqueue<done>(
         self, "deleting a project",
-        [x = std::move(x)](auto& db) {
-          store::delete_project(db, x.project_id);
+        [x = std::move(x), as = self->state.as](auto& db) {
+          store::delete_project(db, x.project_id, as);
           return done{};
         },
         has_reserve);
@@ -211,8 +213,8 @@ store_writer(pointer self,
     },
     [self](put_review& x) {
       return enqueue<done>(self, "storing a review",
-                           [x = std::move(x)](auto& db) {
-                             store::put_review(db, x.review);
+                           [x = std::move(x), as = self->state.as](auto& db) {
+                             store::put_review(db, x.review, as);
                              return done{};
                            });
     },

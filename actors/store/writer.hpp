@@ -41,16 +41,18 @@ struct store_writer_state {
 
   std::unique_ptr<store::connection> connection;
   std::string node;
+  std::string as; // the same where other nodes share the store
   disk_reserve* reserve = nullptr;
   std::vector<job> jobs;
   bool scheduled = false;
 };
 
 /// To be spawned detached. Takes the connection over; `reserve` outlives it,
-/// null: there is none.
+/// null: there is none. Where the store is `shared` with other nodes, it writes
+/// only to projects that `node` owns.
 store_writer_core::behavior_type
 store_writer(store_writer_core::stateful_pointer<store_writer_state> self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
-             std::string node, disk_reserve* reserve);
+             std::string node, disk_reserve* reserve, bool shared = false);
 
 } // namespace greenroom

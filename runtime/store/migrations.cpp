@@ -128,6 +128,22 @@ const std::vector<step>& steps() {
     {
       "ALTER TABLE sessions ADD COLUMN author TEXT NOT NULL DEFAULT ''",
     },
+    {
+      "CREATE TABLE nodes ("
+      " name TEXT PRIMARY KEY,"
+      " home TEXT NOT NULL," // of its data directory
+      " incarnation TEXT NOT NULL,"
+      " address TEXT NOT NULL,"
+      " http TEXT NOT NULL,"
+      " version TEXT NOT NULL,"
+      " labels TEXT NOT NULL," // JSON
+      " state TEXT NOT NULL,"
+      " lease_until BIGINT NOT NULL)", // by the database's clock
+
+      // '': nobody's yet, as everything is where one node has all.
+      "ALTER TABLE projects ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
+      "ALTER TABLE projects ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0",
+    },
   };
   return all;
 }

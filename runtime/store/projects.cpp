@@ -12,24 +12,29 @@ namespace greenroom::store {
 
 namespace {
 
-void write(connection& c, const project_record& project, bool keep_stopped) {
+void write(connection& c, const project_record& project, bool keep_stopped,
+           const std::string& as) {
   const nlohmann::json form = project_to_json(project);
   // What could not be read again must not get in.
   static_cast<void>(project_from_json(form));
   const auto text = form.dump();
   const int stopped = project.stopped ? 1 : 0;
   const long long now = now_ms();
+  // What is new is its maker's.
+  const long long epoch = as.empty() ? 0 : 1;
   in_transaction(c, [&](soci::session& sql) {
+    hold_project(c, sql, project.id, as);
     execute(
       sql,
       std::string{"INSERT INTO projects (id, json, stopped, created_at,"
-                  " updated_at) VALUES (:id, :json, :stopped, :made, :now)"
+                  " updated_at, owner, epoch) VALUES (:id, :json, :stopped,"
+                  " :made, :now, :owner, :epoch)"
                   " ON CONFLICT (id) DO UPDATE SET json = excluded.json,"
                   " updated_at = excluded.updated_at"}
         + (keep_stopped ? "" : ", stopped = excluded.stopped"),
       soci::use(project.id, "id"), soci::use(text, "json"),
       soci::use(stopped, "stopped"), soci::use(now, "made"),
-      soci::use(now, "now"));
+      soci::use(now, "now"), soci::use(as, "owner"), soci::use(epoch, "epoch"));
   });
 }
 
@@ -47,24 +52,32 @@ project_record read(const std::string& id, const std::string& text,
 
 } // namespace
 
-bool hold_project(connection& c, soci::session& sql, const std::string& id) {
-  std::string found;
-  sql << "SELECT id FROM projects WHERE id = :id" + c.self().for_update,
-    soci::into(found), soci::use(id, "id");
-  return sql.got_data();
+bool hold_project(connection& c, soci::session& sql, const std::string& id,
+                  const std::string& as) {
+  std::string owner;
+  sql << "SELECT owner FROM projects WHERE id = :id" + c.self().for_update,
+    soci::into(owner), soci::use(id, "id");
+  if (!sql.got_data())
+    return false;
+  if (!as.empty() && !owner.empty() && owner != as)
+    throw refused(errc::unavailable, "project \"" + id + "\" is on node \""
+                                       + owner + "\" by now, try again");
+  return true;
 }
 
-void put_project(connection& c, const project_record& project) {
-  write(c, project, false);
+void put_project(connection& c, const project_record& project,
+                 const std::string& as) {
+  write(c, project, false, as);
 }
 
 void configure_project(connection& c, const project_record& project) {
-  write(c, project, true);
+  write(c, project, true, {});
 }
 
-bool delete_project(connection& c, const std::string& id) {
+bool delete_project(connection& c, const std::string& id,
+                    const std::string& as) {
   return in_transaction(c, [&](soci::session& sql) {
-    if (!hold_project(c, sql, id)) // against sessions that begin meanwhile
+    if (!hold_project(c, sql, id, as)) // against sessions that begin meanwhile
       return false;
     int live = 0;
     sql << "SELECT COUNT(*) FROM sessions WHERE project_id = :id AND "

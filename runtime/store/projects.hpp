@@ -1,4 +1,7 @@
 // Projects in the store.
+//
+// Where several nodes share it, `as` is the node that writes, and what another
+// one owns is refused as unavailable; empty, there is only this one.
 #pragma once
 
 #include "messages/records.hpp"
@@ -11,7 +14,8 @@ namespace greenroom::store {
 
 /// Adds a project or replaces it, `stopped` included. Refused as bad_request
 /// where it is not one that runtime/config/projects.hpp would read.
-void put_project(connection& c, const project_record& project);
+void put_project(connection& c, const project_record& project,
+                 const std::string& as = {});
 
 /// The same for projects of the configuration file, which says nothing about
 /// `stopped`: what was stopped stays so.
@@ -19,7 +23,8 @@ void configure_project(connection& c, const project_record& project);
 
 /// False where there is none. Refused as conflict while it has live sessions;
 /// those that are over stay in the store.
-bool delete_project(connection& c, const std::string& id);
+bool delete_project(connection& c, const std::string& id,
+                    const std::string& as = {});
 
 /// All of them, by id.
 std::vector<project_record> projects(connection& c);

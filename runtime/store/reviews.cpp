@@ -1,7 +1,7 @@
 #include "runtime/store/reviews.hpp"
 
 #include "runtime/store/cursor.hpp"
-#include "runtime/store/sql.hpp"
+#include "runtime/store/project_rows.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -183,9 +183,12 @@ std::vector<review_record> fetch(soci::session& sql, const std::string& text,
 
 } // namespace
 
-void put_review(connection& c, const review_record& review) {
+void put_review(connection& c, const review_record& review,
+                const std::string& as) {
   auto row = to_row(review);
   in_transaction(c, [&](soci::session& sql) {
+    if (!as.empty())
+      hold_project(c, sql, review.project_id, as);
     soci::statement statement{sql};
     each_column(row, [&](const char* name, auto& field) {
       statement.exchange(soci::use(field, name));

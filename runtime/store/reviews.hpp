@@ -12,9 +12,10 @@
 namespace greenroom::store {
 
 /// Adds a review or replaces the one with its id. A project's one actor writes
-/// its reviews, so there is nobody to be fenced off. Refused as bad_request
-/// for text with NUL.
-void put_review(connection& c, const review_record& review);
+/// its reviews; `as` is the node that it is on, as in projects.hpp. Refused as
+/// bad_request for text with NUL.
+void put_review(connection& c, const review_record& review,
+                const std::string& as = {});
 
 /// nullopt also where it is another project's; an empty id stands for any.
 std::optional<review_record> find_review(connection& c,

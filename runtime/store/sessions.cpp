@@ -199,7 +199,7 @@ insert_result insert_session(connection& c, const session_record& session,
                              std::uint32_t max_active) {
   auto row = to_row(session);
   return in_transaction(c, [&](soci::session& sql) {
-    if (!hold_project(c, sql, session.project_id))
+    if (!hold_project(c, sql, session.project_id, session.node))
       throw refused(errc::not_found, "project not found");
     // The look is for choosing a slot and for the right answer; that nobody
     // else gets slot or branch is for the constraints. Who loses a race to

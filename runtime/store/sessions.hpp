@@ -21,7 +21,8 @@ enum class insert_result : std::uint8_t { ok, no_slot, branch_taken };
 
 /// Adds a new session in the lowest free slot below `max_active`; no_slot goes
 /// before branch_taken where both are true. Refused: not_found without the
-/// project, conflict where the id is in use, bad_request for text with NUL.
+/// project, unavailable where another node than the session's owns it, conflict
+/// where the id is in use, bad_request for text with NUL.
 insert_result insert_session(connection& c, const session_record& session,
                              std::uint32_t max_active);
 

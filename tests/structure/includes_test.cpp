@@ -31,6 +31,7 @@ const std::map<std::string, folders> allowed{
   {"actors/base", {"messages"}},
   {"actors/cluster",
    {"actors/base", "messages", "runtime/base", "runtime/peer"}},
+  {"actors/cluster/machine", {"messages"}},
   {"actors/disk", {"actors/base", "messages", "runtime/timeline"}},
   {"actors/git", {"actors/base", "messages", "runtime/git/session"}},
   {"actors/project",

@@ -119,6 +119,9 @@ TEST_CASE_METHOD(store_place,
                            "ALTER TABLE sessions DROP COLUMN author",
                            "ALTER TABLE keys DROP COLUMN author",
                            "ALTER TABLE projects DROP COLUMN created_at",
+                           "ALTER TABLE projects DROP COLUMN owner",
+                           "ALTER TABLE projects DROP COLUMN epoch",
+                           "DROP TABLE nodes",
                            "DELETE FROM schema_version WHERE version > 1"})
     c.self().sql << undo;
   REQUIRE(schema_version(c) == 1);

@@ -1,0 +1,141 @@
+// What a node of a cluster may do at which age of its lease, and what it takes
+// over: the decisions of the cluster member, without a clock, an actor or I/O.
+//
+//   joining ──→ owning ←──→ silent ──→ stopped
+//      ↑          a half of the lease ↑   ↑ two thirds
+//      └──────── lost: the store has it no longer
+//
+// A lease is renewed at a third of its length. It counts from when the renewal
+// that succeeded was begun, by this machine's monotonic clock; the store counts
+// it from later, by its own. So whoever waits for the store's word takes
+// nothing before this node has fallen silent, however late an answer comes and
+// however long the process stood still.
+#pragma once
+
+#include "messages/cluster.hpp"
+#include "messages/time.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace greenroom::cluster {
+
+enum class standing : std::uint8_t {
+  joining, // no lease
+  owning,  // all is well
+  silent,  // nothing is acknowledged
+  stopped, // and nothing runs
+};
+
+/// Times are milliseconds of a monotonic clock.
+struct member {
+  std::string node;
+  millis lease = 10'000;
+  standing at = standing::joining;
+  std::string incarnation; // of the lease, or the one that is asked for
+  millis kept_since = 0;   // when the renewal that holds was begun
+  bool asking = false;     // the store has not answered yet
+  millis next_ask = 0;
+  std::map<std::string, std::uint64_t> owned; // projects, with their epochs
+  std::vector<node_record> nodes;             // as they were announced
+};
+
+/// Whether the node may tell a client at this moment that something is so. To
+/// be asked with the clock as it is then: no tick comes while a process stands
+/// still.
+bool may_acknowledge(const member& m, millis now);
+
+// -- what happens -------------------------------------------------------------
+
+/// Time has passed.
+struct ticked {
+  millis now = 0;
+  std::string fresh_id; // an incarnation, where one is needed
+};
+
+/// Something hints that a node has come or gone.
+struct hinted {
+  millis now = 0;
+};
+
+enum class outcome : std::uint8_t {
+  kept,    // there is a lease
+  lost,    // it is another's, or was over
+  unknown, // the store did not say; it may have happened all the same
+};
+
+/// The store's answer to join and renew.
+struct answered {
+  millis now = 0;
+  millis begun = 0; // when it was asked
+  outcome result = outcome::unknown;
+  std::vector<node_record> nodes;   // where there is a lease
+  std::vector<owner_record> owners; // of all projects, likewise
+};
+
+// -- what is to be done -------------------------------------------------------
+
+struct join {
+  std::string incarnation;
+  friend bool operator==(const join&, const join&) = default;
+};
+struct renew {
+  std::string incarnation;
+  friend bool operator==(const renew&, const renew&) = default;
+};
+/// Not waited for: the next renewal shows what came of it.
+struct take_over {
+  std::vector<owner_record> projects;
+  friend bool operator==(const take_over&, const take_over&) = default;
+};
+struct fall_silent {
+  friend bool operator==(const fall_silent&, const fall_silent&) = default;
+};
+struct speak_again {
+  friend bool operator==(const speak_again&, const speak_again&) = default;
+};
+/// Ends all that runs in sessions.
+struct stop_sandboxes {
+  friend bool operator==(const stop_sandboxes&,
+                         const stop_sandboxes&) = default;
+};
+/// A project is this node's from now on.
+struct adopt {
+  owner_record project;
+  friend bool operator==(const adopt&, const adopt&) = default;
+};
+/// It is no longer: end what is here of it.
+struct release {
+  std::string project_id;
+  friend bool operator==(const release&, const release&) = default;
+};
+/// Nodes came, went or changed.
+struct announce {
+  std::vector<node_record> nodes;
+  friend bool operator==(const announce&, const announce&) = default;
+};
+
+using effect = std::variant<join, renew, take_over, fall_silent, speak_again,
+                            stop_sandboxes, adopt, release, announce>;
+using effects = std::vector<effect>;
+
+effects apply(member& m, const ticked& x);
+effects apply(member& m, const hinted& x);
+effects apply(member& m, const answered& x);
+
+// -- placement ----------------------------------------------------------------
+
+/// The ready node with the fewest live sessions, the first by name of those
+/// alike; empty: none is ready.
+std::string roomiest(const std::vector<node_record>& nodes);
+
+/// What of the projects that nobody living owns is for `node` to take. All who
+/// have the same lists come to the same shares.
+std::vector<owner_record> share_of(const std::string& node,
+                                   std::vector<node_record> nodes,
+                                   const std::vector<owner_record>& owners);
+
+} // namespace greenroom::cluster

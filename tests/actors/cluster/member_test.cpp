@@ -1,0 +1,177 @@
+// The cluster member's decisions, one by one.
+#include "actors/cluster/machine/member.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace greenroom;
+using namespace greenroom::cluster;
+
+namespace {
+
+constexpr millis lease = 12'000;
+
+node_record node(const std::string& name, std::int64_t left = lease,
+                 std::uint32_t sessions = 0) {
+  node_record result;
+  result.name = name;
+  result.incarnation = name + "-1";
+  result.lease_left = left;
+  result.sessions = sessions;
+  if (left <= 0)
+    result.state = node_state::down;
+  return result;
+}
+
+owner_record owned(const std::string& project, const std::string& by,
+                   std::uint64_t epoch) {
+  return {project, by, {}, epoch};
+}
+
+answered kept(millis now, millis begun, std::vector<owner_record> owners = {},
+              std::vector<node_record> nodes = {}) {
+  return {now, begun, outcome::kept, std::move(nodes), std::move(owners)};
+}
+
+member fresh() {
+  member m;
+  m.node = "a";
+  m.lease = lease;
+  return m;
+}
+
+// It has a lease since 0, and the projects p and q.
+member settled() {
+  auto m = fresh();
+  apply(m, ticked{0, "a-1"});
+  apply(m, kept(0, 0, {owned("p", "a", 1), owned("q", "a", 4)}, {node("a")}));
+  return m;
+}
+
+template <class T>
+bool has(const effects& all, const T& one) {
+  return std::ranges::find(all, effect{one}) != all.end();
+}
+
+} // namespace
+
+TEST_CASE("a node joins before it does anything") {
+  auto m = fresh();
+  CHECK_FALSE(may_acknowledge(m, 0));
+  CHECK(apply(m, ticked{0, "a-1"}) == effects{join{"a-1"}});
+  CHECK(apply(m, ticked{1'000, "a-2"}).empty()); // it is waited for
+  // Whether it did is not known: it is asked under the same name again.
+  apply(m, answered{2'000, 0, outcome::unknown, {}, {}});
+  CHECK(apply(m, ticked{3'000, "a-3"}) == effects{join{"a-1"}});
+  CHECK_FALSE(may_acknowledge(m, 3'000));
+  auto out = apply(m, kept(3'100, 3'000, {owned("p", "a", 7)}, {node("a")}));
+  CHECK(out
+        == effects{adopt{owned("p", "a", 7)}, speak_again{},
+                   announce{{node("a")}}});
+  CHECK(may_acknowledge(m, 3'100));
+}
+
+TEST_CASE("a lease is renewed at a third") {
+  auto m = settled();
+  CHECK(apply(m, ticked{3'999, {}}).empty());
+  CHECK(apply(m, ticked{4'000, {}}) == effects{renew{"a-1"}});
+  CHECK(apply(m, ticked{4'500, {}}).empty());
+  apply(m, kept(5'000, 4'000, {owned("p", "a", 1), owned("q", "a", 4)},
+                {node("a")}));
+  CHECK(apply(m, ticked{7'999, {}}).empty());
+  CHECK(apply(m, ticked{8'000, {}}) == effects{renew{"a-1"}});
+}
+
+TEST_CASE("what age a lease has says what the node may do") {
+  auto m = settled();
+  apply(m, ticked{4'000, {}}); // asks, and hears nothing
+  CHECK(may_acknowledge(m, 5'999));
+  CHECK_FALSE(may_acknowledge(m, 6'000)); // before any tick
+  CHECK(apply(m, ticked{6'000, {}}) == effects{fall_silent{}});
+  CHECK(apply(m, ticked{7'999, {}}).empty());
+  CHECK(apply(m, ticked{8'000, {}}) == effects{stop_sandboxes{}});
+  CHECK(apply(m, ticked{9'000, {}}).empty());
+  SECTION("an answer that took too long changes nothing but the age") {
+    CHECK(apply(m, kept(10'000, 4'000, {owned("p", "a", 1), owned("q", "a", 4)},
+                        {node("a")}))
+            .empty());
+    CHECK(m.at == standing::silent);
+    CHECK_FALSE(may_acknowledge(m, 10'000));
+  }
+  SECTION("a fresh answer does") {
+    apply(m, answered{9'000, 4'000, outcome::unknown, {}, {}});
+    CHECK(apply(m, ticked{10'000, {}}) == effects{renew{"a-1"}});
+    CHECK(apply(m, kept(10'001, 10'000,
+                        {owned("p", "a", 1), owned("q", "a", 4)}, {node("a")}))
+          == effects{speak_again{}});
+    CHECK(may_acknowledge(m, 10'001));
+  }
+}
+
+TEST_CASE("a process that stood still does not speak first") {
+  auto m = settled();
+  CHECK_FALSE(may_acknowledge(m, 60'000));
+  CHECK(apply(m, ticked{60'000, {}})
+        == effects{fall_silent{}, stop_sandboxes{}, renew{"a-1"}});
+}
+
+TEST_CASE("a node that comes back keeps what is still its own") {
+  auto m = settled();
+  apply(m, ticked{60'000, {}});
+  CHECK(apply(m, answered{60'100, 60'000, outcome::lost, {}, {}}).empty());
+  CHECK(m.at == standing::joining);
+  CHECK(apply(m, ticked{60'101, "a-2"}) == effects{join{"a-2"}});
+  auto out =
+    apply(m, kept(60'200, 60'101, {owned("p", "b", 2), owned("q", "a", 4)},
+                  {node("a"), node("b")}));
+  CHECK(has(out, release{"p"}));
+  CHECK_FALSE(has(out, release{"q"}));
+  CHECK(has(out, speak_again{}));
+  // Nothing is said to anybody before what was lost is let go.
+  CHECK(out.front() == effect{release{"p"}});
+}
+
+TEST_CASE("a project that went and came back is taken up anew") {
+  auto m = settled();
+  apply(m, ticked{4'000, {}});
+  CHECK(apply(m, kept(4'001, 4'000, {owned("p", "a", 3), owned("q", "a", 4)},
+                      {node("a")}))
+        == effects{release{"p"}, adopt{owned("p", "a", 3)}});
+}
+
+TEST_CASE("a hint only makes the node look sooner") {
+  auto m = settled();
+  CHECK(apply(m, hinted{1'000}).empty());
+  CHECK(apply(m, ticked{1'000, {}}) == effects{renew{"a-1"}});
+}
+
+TEST_CASE("what nobody living owns is taken by whoever has room") {
+  const std::vector<owner_record> owners{
+    owned("p1", "gone", 5), owned("p2", "dead", 1), owned("p3", "b", 1),
+    owned("p4", "", 0), owned("p5", "dead", 2)};
+  const std::vector<node_record> nodes{node("a", lease, 1), node("b"),
+                                       node("dead", 0)};
+  // The same question everywhere: each project has one taker.
+  CHECK(share_of("a", nodes, owners)
+        == std::vector{owned("p2", "dead", 1), owned("p5", "dead", 2)});
+  CHECK(share_of("b", nodes, owners)
+        == std::vector{owned("p1", "gone", 5), owned("p4", "", 0)});
+  CHECK(share_of("dead", nodes, owners).empty());
+  auto m = settled();
+  apply(m, ticked{4'000, {}});
+  auto out = apply(m, kept(4'001, 4'000, {owned("p2", "dead", 1)},
+                           {node("a"), node("b", lease, 1), node("dead", 0)}));
+  CHECK(has(out, take_over{{owned("p2", "dead", 1)}}));
+  // It looks at once what came of it.
+  CHECK(has(apply(m, ticked{4'002, {}}), renew{"a-1"}));
+}
+
+TEST_CASE("the roomiest node has the fewest sessions") {
+  auto draining = node("0");
+  draining.state = node_state::draining;
+  CHECK(roomiest({draining, node("b", lease, 2), node("c", lease, 1),
+                  node("a", lease, 1), node("dead", 0)})
+        == "a");
+  CHECK(roomiest({draining, node("dead", 0)}).empty());
+}

@@ -1,0 +1,241 @@
+#include "tests/runtime/store/fixture.hpp"
+
+#include "runtime/store/nodes.hpp"
+#include "runtime/store/reviews.hpp"
+#include "runtime/store/sql.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <array>
+#include <barrier>
+#include <thread>
+
+using namespace greenroom;
+using namespace greenroom::store;
+using namespace greenroom::test;
+using Catch::Contains;
+
+namespace {
+
+constexpr millis lease = 60'000;
+
+node_record some_node(const std::string& name, const std::string& start = "1") {
+  node_record node;
+  node.name = name;
+  node.incarnation = name + '-' + start;
+  node.address = name + ".example:7100";
+  node.http = name + ".example:8080";
+  node.version = "1.2.3";
+  node.labels = {{"zone", "it's \"a\""}};
+  return node;
+}
+
+struct nodes_fixture : store_fixture {
+  node_record join_as(const std::string& name, const std::string& start = "1") {
+    auto node = some_node(name, start);
+    join(c, {node, "home of " + name, lease});
+    return node;
+  }
+
+  // The lease is over, as far as the database's clock tells.
+  void let_run_out(const std::string& name) {
+    in_transaction(c, [&](soci::session& sql) {
+      execute(sql,
+              "UPDATE nodes SET lease_until = " + c.self().now
+                + " - 1 WHERE name = :name",
+              soci::use(name, "name"));
+    });
+  }
+
+  owner_record owner(const std::string& project = "demo") {
+    return owner_of(c, {project, {}}).value();
+  }
+
+  // The project is this node's; its epoch.
+  std::uint64_t own(const node_record& node) {
+    const std::vector all{owner()};
+    return take_over(c, node, all).at(0).epoch;
+  }
+};
+
+} // namespace
+
+TEST_CASE_METHOD(nodes_fixture, "nodes are known while and after they live") {
+  auto b = join_as("b");
+  auto a = join_as("a");
+  own(a);
+  auto session = some_session("x");
+  session.node = "a";
+  insert(session);
+  let_run_out("b");
+  auto found = nodes(c);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].lease_left > lease / 2);
+  CHECK(found[0].lease_left <= lease);
+  a.lease_left = found[0].lease_left;
+  a.sessions = 1;
+  CHECK(found[0] == a);
+  b.state = node_state::down;
+  CHECK(found[1] == b);
+  CHECK(set_node_state(c, "a", node_state::draining));
+  CHECK_FALSE(set_node_state(c, "c", node_state::draining));
+  CHECK(nodes(c)[0].state == node_state::draining);
+}
+
+TEST_CASE_METHOD(nodes_fixture, "a name is one home's while its lease holds") {
+  auto first = join_as("a");
+  // Its own next start need not wait.
+  auto second = join_as("a", "2");
+  CHECK_FALSE(renew(c, "a", first.incarnation, lease));
+  CHECK(renew(c, "a", second.incarnation, lease));
+  const joining stranger{some_node("a", "3"), "elsewhere", lease};
+  auto what = refusal_of([&] { join(c, stranger); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Contains("\"a\"") && Contains("node.name"));
+  let_run_out("a");
+  CHECK_NOTHROW(join(c, stranger));
+  CHECK_FALSE(renew(c, "a", second.incarnation, lease));
+}
+
+TEST_CASE_METHOD(nodes_fixture, "a lease that has run out is not renewed") {
+  auto a = join_as("a");
+  let_run_out("a");
+  CHECK_FALSE(renew(c, "a", a.incarnation, lease));
+  a = join_as("a", "2");
+  leave(c, "a", "a-1");
+  CHECK(renew(c, "a", a.incarnation, lease));
+  leave(c, "a", a.incarnation);
+  CHECK_FALSE(renew(c, "a", a.incarnation, lease));
+}
+
+TEST_CASE_METHOD(nodes_fixture, "what is nobody's is taken once") {
+  auto a = join_as("a");
+  auto b = join_as("b");
+  const std::vector all{owner()};
+  CHECK(all[0] == owner_record{"demo", "", "", 0});
+  CHECK(take_over(c, a, all)
+        == std::vector{owner_record{"demo", "a", "a-1", 1}});
+  CHECK(take_over(c, b, all).empty());
+  CHECK(owner() == owner_record{"demo", "a", "a-1", 1});
+}
+
+TEST_CASE_METHOD(nodes_fixture,
+                 "a project changes hands when a lease is over") {
+  auto a = join_as("a");
+  auto b = join_as("b");
+  own(a);
+  auto session = some_session("x");
+  session.node = "a";
+  insert(session);
+  auto over = some_session("y");
+  over.node = "a";
+  over = end(insert(over));
+  const std::vector all{owner()};
+  CHECK(take_over(c, b, all).empty()); // it lives
+
+  let_run_out("a");
+  SECTION("but not to one whose own lease is over") {
+    let_run_out("b");
+    CHECK(take_over(c, b, all).empty());
+  }
+  SECTION("nor to an earlier start of a node") {
+    join_as("b", "2");
+    CHECK(take_over(c, b, all).empty());
+  }
+  SECTION("nor with an epoch that is gone") {
+    auto old = all;
+    --old[0].epoch;
+    CHECK(take_over(c, b, old).empty());
+  }
+  SECTION("and with it what lives in it") {
+    CHECK(take_over(c, b, all)
+          == std::vector{owner_record{"demo", "b", "b-1", 2}});
+    auto moved = find_session(c, session.id).value();
+    CHECK(moved.node == "b");
+    CHECK(moved.epoch == session.epoch + 1);
+    CHECK(find_session(c, over.id) == over);
+    // The lease is over for good: the old owner joins anew, and sees.
+    CHECK_FALSE(renew(c, "a", "a-1", lease));
+    CHECK(owner_of(c, {"demo", session.id})->node == "b");
+    CHECK(owner_of(c, {"", session.id})->node == "b");
+    CHECK_FALSE(owner_of(c, {"other", session.id}));
+    CHECK_FALSE(owner_of(c, {"", make_id()}));
+
+    // And its writes, begun before or after, are refused.
+    ++session.version;
+    CHECK_FALSE(update_session(c, session));
+    auto fresh = some_session("z");
+    fresh.node = "a";
+    CHECK(refusal_of([&] { insert_session(c, fresh, 9); }).code
+          == errc::unavailable);
+    CHECK(refusal_of([&] { put_project(c, some_project(), "a"); }).code
+          == errc::unavailable);
+    CHECK(refusal_of([&] { delete_project(c, "demo", "a"); }).code
+          == errc::unavailable);
+    review_record review;
+    review.id = make_id();
+    review.project_id = "demo";
+    CHECK(refusal_of([&] { put_review(c, review, "a"); }).code
+          == errc::unavailable);
+    CHECK_NOTHROW(put_review(c, review, "b"));
+    fresh.node = "b";
+    CHECK(insert_session(c, fresh, 9) == insert_result::ok);
+  }
+}
+
+TEST_CASE_METHOD(nodes_fixture, "a project is handed over by its owner") {
+  auto a = join_as("a");
+  auto b = join_as("b");
+  own(a);
+  CHECK_FALSE(hand_over(c, "b", owner(), "a"));
+  CHECK(hand_over(c, "a", owner(), "b"));
+  CHECK(owner() == owner_record{"demo", "b", "b-1", 2});
+  let_run_out("a");
+  CHECK_FALSE(hand_over(c, "b", owner(), "a"));
+}
+
+TEST_CASE_METHOD(nodes_fixture, "a project is its maker's") {
+  auto a = join_as("a");
+  put_project(c, some_project("new"), "a");
+  CHECK(owner("new") == owner_record{"new", "a", "a-1", 1});
+  auto changed = some_project("new");
+  changed.setup = "make";
+  put_project(c, changed, "a");
+  CHECK(owner("new").epoch == 1);
+  configure_project(c, changed);
+  CHECK(owner("new").node == "a");
+  auto all = owners(c);
+  REQUIRE(all.size() == 2);
+  CHECK(all[0] == owner_record{"demo", "", "", 0});
+  CHECK(all[1] == owner_record{"new", "a", "", 1});
+}
+
+TEST_CASE_METHOD(nodes_fixture, "of those who take over at once, one does") {
+  join_as("old");
+  std::array nodes{join_as("left"), join_as("right")};
+  constexpr int rounds = 50;
+  std::barrier start{2};
+  std::array<std::vector<std::uint64_t>, 2> got;
+  const std::vector first{owner()};
+  let_run_out("old");
+  auto run = [&](std::size_t side) {
+    auto mine = place.open();
+    for (int round = 0; round < rounds; ++round) {
+      // Both want it from the same owner at the same epoch.
+      auto wanted = owner_of(mine, {"demo", {}}).value();
+      wanted.node = "";
+      start.arrive_and_wait();
+      for (auto& one : take_over(mine, nodes[side], std::vector{wanted}))
+        got[side].push_back(one.epoch);
+      start.arrive_and_wait();
+      if (side == 0) // nobody's again
+        mine.self().sql << "UPDATE projects SET owner = ''";
+      start.arrive_and_wait();
+    }
+  };
+  std::thread other{run, 1};
+  run(0);
+  other.join();
+  CHECK(got[0].size() + got[1].size() == rounds);
+  CHECK(owner().epoch == rounds);
+}
