@@ -15,7 +15,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = directory_actor::stateful_pointer<directory_state>;
+using pointer = own_directory_actor::stateful_pointer<directory_state>;
 
 caf::error no_such_project() {
   return make_error(errc::not_found, "project not found");
@@ -148,6 +148,28 @@ void drop(pointer self, const std::string& id,
       });
 }
 
+// -- a cluster's --------------------------------------------------------------
+
+void adopt(pointer self, const project_record& rules) {
+  auto& entry = self->state.projects[rules.id];
+  entry.rules = rules;
+  if (entry.handle) {
+    self->send(entry.handle, project_changed{rules});
+  } else {
+    entry.handle = spawn_project(self, rules);
+    entry.number = ++self->state.last_number;
+  }
+  self->send(self->state.supervisor, adopt_project{rules});
+}
+
+void release(pointer self, const std::string& id) {
+  if (auto node = self->state.projects.extract(id)) {
+    self->demonitor(node.mapped().handle.address());
+    self->send_exit(node.mapped().handle, caf::exit_reason::user_shutdown);
+  }
+  self->send(self->state.supervisor, release_project{id});
+}
+
 } // namespace
 
 directory_state::~directory_state() {
@@ -156,9 +178,9 @@ directory_state::~directory_state() {
       caf::anon_send_exit(entry.handle, caf::exit_reason::user_shutdown);
 }
 
-directory_actor::behavior_type directory(pointer self, context_ptr context,
-                                         session_supervisor_full supervisor,
-                                         std::vector<project_record> projects) {
+own_directory_actor::behavior_type
+directory(pointer self, context_ptr context, session_supervisor_full supervisor,
+          std::vector<project_record> projects) {
   auto& state = self->state;
   state.context = std::move(context);
   state.supervisor = std::move(supervisor);
@@ -218,6 +240,8 @@ directory_actor::behavior_type directory(pointer self, context_ptr context,
                            [self, id = request.project_id](
                              const auto& promise) { drop(self, id, promise); });
     },
+    [self](const adopt_project& x) { adopt(self, x.project); },
+    [self](const release_project& x) { release(self, x.project_id); },
   };
 }
 

@@ -23,6 +23,14 @@ namespace greenroom {
 /// change is refused with overloaded.
 inline constexpr std::size_t max_waiting_changes = 64;
 
+/// The directory of what is on this node. In a cluster it hears what the node
+/// owns.
+using own_directory_actor = directory_actor::extend<
+  // A project is this node's from now on, or has other settings.
+  caf::reacts_to<adopt_project>,
+  // It is another node's.
+  caf::reacts_to<release_project>>;
+
 struct directory_state {
   static inline const char* name = "directory";
 
@@ -47,8 +55,8 @@ struct directory_state {
   std::map<std::string, std::deque<std::function<void()>>> changes;
 };
 
-directory_actor::behavior_type
-directory(directory_actor::stateful_pointer<directory_state> self,
+own_directory_actor::behavior_type
+directory(own_directory_actor::stateful_pointer<directory_state> self,
           context_ptr context, session_supervisor_full supervisor,
           std::vector<project_record> projects);
 

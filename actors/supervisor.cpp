@@ -170,6 +170,11 @@ session_supervisor(pointer self, context_ptr context,
     [self](const drop_project& gone) {
       self->state.projects.erase(gone.project_id);
     },
+    [self](const adopt_project& x) { supervisor::adopt(self, x.project); },
+    [self](const release_project& x) {
+      supervisor::release(self, x.project_id);
+    },
+    [self](stop_all_runners) { supervisor::stop_runners(self); },
     [self](const clock_tick& now) {
       // From itself it carries no time: the clock is read here, in one place.
       tick(self, now.now != 0 ? now.now : now_ms());

@@ -46,9 +46,17 @@ inline constexpr std::size_t max_reviving = 16;
 using revival_report = std::function<void(std::size_t left)>;
 
 /// The supervisor whole. Besides what messages/supervisor.hpp says, it hears
-/// from the directory which projects are gone.
+/// from the directory which projects are gone, and in a cluster which are this
+/// node's.
 using session_supervisor_full =
-  session_supervisor_core::extend<caf::reacts_to<drop_project>>;
+  session_supervisor_core::extend<caf::reacts_to<drop_project>,
+                                  // Its live sessions get actors here.
+                                  caf::reacts_to<adopt_project>,
+                                  // What is here of its sessions ends, unsaid
+                                  // and unwritten.
+                                  caf::reacts_to<release_project>,
+                                  // Nothing may run in any session.
+                                  caf::reacts_to<stop_all_runners>>;
 
 struct supervisor_state {
   static inline const char* name = "session-supervisor";

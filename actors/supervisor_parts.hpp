@@ -3,6 +3,7 @@
 //   supervisor.cpp          its behaviour, how a session is found, deadlines
 //   supervisor_revival.cpp  children: spawned, revived, brought back at a start
 //   supervisor_sweep.cpp    what was left behind: in the store, on the disk
+//   supervisor_cluster.cpp  what comes from other nodes, and goes to them
 #pragma once
 
 #include "actors/session/session.hpp"
@@ -37,6 +38,17 @@ void reconcile_all(pointer self,
 
 /// Gives actors to sessions of the store that have none.
 void look_for_stranded(pointer self, unix_ms now);
+
+/// Gives actors to the live sessions of one project that have none.
+void look_for_stranded_in(pointer self, const std::string& project_id,
+                          unix_ms created_before);
+
+/// A project is this node's, or another's, from now on.
+void adopt(pointer self, const project_record& project);
+void release(pointer self, const std::string& project_id);
+
+/// Ends what runs in all sessions; they live on.
+void stop_runners(pointer self);
 
 /// Saves and removes what ended sessions left on disk.
 void start_sweep(pointer self);

@@ -12,12 +12,12 @@
 
 namespace greenroom::supervisor {
 
-// What was stored a moment ago may still be on its way to us.
-void look_for_stranded(pointer self, unix_ms now) {
-  auto adopt = [self, now](session_rows& rows) {
+void look_for_stranded_in(pointer self, const std::string& project_id,
+                          unix_ms created_before) {
+  auto adopt_all = [self, created_before](session_rows& rows) {
     auto& state = self->state;
     for (auto& row : rows.sessions) {
-      if (row.node != state.context->node || row.created_at > now - look_period
+      if (row.node != state.context->node || row.created_at > created_before
           || state.children.contains(row.id))
         continue;
       spdlog::warn("session {} has no actor, giving it one", row.id);
@@ -25,13 +25,19 @@ void look_for_stranded(pointer self, unix_ms now) {
       revive(self, row.id);
     }
   };
+  self
+    ->request(self->state.context->reader, look_up_timeout,
+              live_sessions{project_id})
+    .then(adopt_all, [](const caf::error& e) {
+      spdlog::warn("live sessions cannot be looked at: {}",
+                   to_refusal(e).message);
+    });
+}
+
+// What was stored a moment ago may still be on its way to us.
+void look_for_stranded(pointer self, unix_ms now) {
   for (auto& [id, rules] : self->state.projects)
-    self
-      ->request(self->state.context->reader, look_up_timeout, live_sessions{id})
-      .then(adopt, [](const caf::error& e) {
-        spdlog::warn("live sessions cannot be looked at: {}",
-                     to_refusal(e).message);
-      });
+    look_for_stranded_in(self, id, now - look_period);
 }
 
 namespace {

@@ -6,7 +6,7 @@
 // truth is the row in the store, and whoever is asked refuses what is not his.
 #pragma once
 
-#include "messages/common.hpp"
+#include "messages/directory.hpp"
 
 #include <caf/typed_actor.hpp>
 
@@ -90,6 +90,26 @@ struct link_changed {
 };
 GREENROOM_INSPECT(link_changed, x.node, x.incarnation, x.up)
 
+// -- from the member to its node ----------------------------------------------
+
+/// To the directory, which tells the supervisor: a project is this node's from
+/// now on, and so is what lives in it.
+struct adopt_project {
+  project_record project;
+};
+GREENROOM_INSPECT(adopt_project, x.project)
+
+/// It is another node's now: whatever runs of it here ends, and nothing more is
+/// written of it.
+struct release_project {
+  std::string project_id;
+};
+GREENROOM_INSPECT(release_project, x.project_id)
+
+/// To the supervisor: the lease is nearly over, so nothing may run.
+struct stop_all_runners {};
+GREENROOM_INSPECT(stop_all_runners)
+
 using cluster_member_actor = caf::typed_actor<
   // The nodes, from the store.
   caf::replies_to<list_nodes>::with<node_list>,
@@ -99,5 +119,40 @@ using cluster_member_actor = caf::typed_actor<
   caf::reacts_to<watch_nodes>,
   // A hint from the links.
   caf::reacts_to<link_changed>>;
+
+// -- between the member and its connection to the store -----------------------
+
+/// Joins, or renews the lease of an incarnation.
+struct keep_lease {
+  std::string incarnation;
+  bool joins = false;
+};
+GREENROOM_INSPECT(keep_lease, x.incarnation, x.joins)
+
+struct kept_lease {
+  bool is_kept = false; // else it is lost, and there is nothing else
+  std::vector<node_record> nodes;
+  std::vector<owner_record> owners;
+};
+GREENROOM_INSPECT(kept_lease, x.is_kept, x.nodes, x.owners)
+
+struct take_projects {
+  std::string incarnation;
+  std::vector<owner_record> projects;
+};
+GREENROOM_INSPECT(take_projects, x.incarnation, x.projects)
+
+/// A blocking connection, on a thread of its own.
+using lease_store_actor = caf::typed_actor<
+  // Refused as conflict where another node has the name.
+  caf::replies_to<keep_lease>::with<kept_lease>,
+  // Takes what is free by now.
+  caf::replies_to<take_projects>::with<done>,
+  // The nodes, as they are.
+  caf::replies_to<list_nodes>::with<node_list>,
+  // Who owns a project or session.
+  caf::replies_to<find_owner>::with<owner_record>,
+  // A project's settings.
+  caf::replies_to<get_project>::with<project_record>>;
 
 } // namespace greenroom

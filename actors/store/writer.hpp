@@ -53,6 +53,6 @@ struct store_writer_state {
 store_writer_core::behavior_type
 store_writer(store_writer_core::stateful_pointer<store_writer_state> self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
-             std::string node, disk_reserve* reserve, bool shared = false);
+             std::string node, disk_reserve* reserve, bool shared);
 
 } // namespace greenroom

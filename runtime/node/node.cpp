@@ -292,7 +292,8 @@ void node::parts::start_actors() {
            store_writer,
            std::make_shared<connection_ptr::element_type>(std::move(write_to)),
            settings.node.name,
-           store::is_embedded(settings.storage.url) ? reserve.get() : nullptr));
+           store::is_embedded(settings.storage.url) ? reserve.get() : nullptr,
+           settings.cluster.listen.has_value()));
   context->reader = keep(
     "the store's reader",
     system->spawn<caf::detached>(

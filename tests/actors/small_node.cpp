@@ -108,7 +108,8 @@ void small_node::start() {
     return handle;
   };
   context->store = keep(system_->spawn<caf::detached>(
-    store_writer, write_to, "test", static_cast<disk_reserve*>(nullptr)));
+    store_writer, write_to, "test", static_cast<disk_reserve*>(nullptr),
+    false));
   context->reader =
     keep(system_->spawn<caf::detached>(store_reader, open_store(data)));
   auto host = std::make_shared<sandbox::host>();

@@ -26,11 +26,12 @@ using folders = std::set<std::string>;
 // decision: add it here only if it points down.
 const std::map<std::string, folders> allowed{
   {"actors",
-   {"actors/base", "actors/project", "actors/session", "messages",
-    "runtime/auth", "runtime/config"}},
+   {"actors/base", "actors/project", "actors/runner_link", "actors/session",
+    "messages", "runtime/auth", "runtime/config"}},
   {"actors/base", {"messages"}},
   {"actors/cluster",
-   {"actors/base", "messages", "runtime/base", "runtime/peer"}},
+   {"actors/base", "actors/cluster/machine", "messages", "runtime/base",
+    "runtime/peer", "runtime/store"}},
   {"actors/cluster/machine", {"messages"}},
   {"actors/disk", {"actors/base", "messages", "runtime/timeline"}},
   {"actors/git", {"actors/base", "messages", "runtime/git/session"}},

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -129,12 +130,21 @@ void postgres_server::stop() {
   pid_ = -1;
 }
 
+// Its processes have a group each.
+void postgres_server::signal_all(int number) {
+  auto pid = std::to_string(pid_);
+  ::kill(pid_, number);
+  std::ifstream children{"/proc/" + pid + "/task/" + pid + "/children"};
+  for (pid_t child = 0; children >> child;)
+    ::kill(child, number);
+}
+
 void postgres_server::pause() {
-  ::kill(-pid_, SIGSTOP);
+  signal_all(SIGSTOP);
 }
 
 void postgres_server::resume() {
-  ::kill(-pid_, SIGCONT);
+  signal_all(SIGCONT);
 }
 
 std::string postgres_server::make_database() {

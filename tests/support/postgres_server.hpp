@@ -40,6 +40,7 @@ public:
   void execute(const std::string& sql);
 
 private:
+  void signal_all(int number);
   std::string url_of(const std::string& database) const;
   std::string log() const;
 

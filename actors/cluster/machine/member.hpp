@@ -53,7 +53,7 @@ bool may_acknowledge(const member& m, millis now);
 /// Time has passed.
 struct ticked {
   millis now = 0;
-  std::string fresh_id; // an incarnation, where one is needed
+  std::string fresh_id; // an incarnation, where one is needed; may be the same
 };
 
 /// Something hints that a node has come or gone.

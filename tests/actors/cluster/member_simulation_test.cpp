@@ -42,10 +42,10 @@ public:
     return true;
   }
   bool renew(const std::string& name, const std::string& incarnation) {
-    auto& row = leases_[name];
-    if (row.incarnation != incarnation || row.until <= clock)
+    auto& mine = leases_[name];
+    if (mine.incarnation != incarnation || mine.until <= clock)
       return false;
-    row.until = clock + lease;
+    mine.until = clock + lease;
     return true;
   }
   void take_over(const std::string& name, const std::string& incarnation,
@@ -77,13 +77,13 @@ public:
 
   std::vector<node_record> nodes() const {
     std::vector<node_record> result;
-    for (auto& [name, row] : leases_) {
+    for (auto& [name, held] : leases_) {
       if (name.empty())
         continue;
       node_record one;
       one.name = name;
-      one.incarnation = row.incarnation;
-      one.lease_left = std::max<millis>(row.until - clock, 0);
+      one.incarnation = held.incarnation;
+      one.lease_left = std::max<millis>(held.until - clock, 0);
       one.state = one.lease_left > 0 ? node_state::ready : node_state::down;
       result.push_back(one);
     }

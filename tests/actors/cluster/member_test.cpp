@@ -16,7 +16,7 @@ node_record node(const std::string& name, std::int64_t left = lease,
                  std::uint32_t sessions = 0) {
   node_record result;
   result.name = name;
-  result.incarnation = name + "-1";
+  result.incarnation = name + '-' + '1';
   result.lease_left = left;
   result.sessions = sessions;
   if (left <= 0)
@@ -36,7 +36,7 @@ answered kept(millis now, millis begun, std::vector<owner_record> owners = {},
 
 member fresh() {
   member m;
-  m.node = "a";
+  m.node = std::string{"a"};
   m.lease = lease;
   return m;
 }

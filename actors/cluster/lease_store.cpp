@@ -1,0 +1,72 @@
+#include "actors/cluster/lease_store.hpp"
+
+#include "actors/base/error_boundary.hpp"
+#include "runtime/store/projects.hpp"
+
+#include <algorithm>
+
+namespace greenroom {
+
+namespace {
+
+kept_lease keep(store::connection& db, store::joining& node,
+                const keep_lease& x) {
+  node.node.incarnation = x.incarnation;
+  if (x.joins)
+    store::join(db, node);
+  else if (!store::renew(db, node.node.name, x.incarnation, node.lease))
+    return {};
+  return {true, store::nodes(db), store::owners(db)};
+}
+
+project_record read_project(store::connection& db, const std::string& id) {
+  auto all = store::projects(db);
+  auto found = std::ranges::find(all, id, &project_record::id);
+  if (found == all.end())
+    throw refused(errc::not_found, "project not found");
+  return std::move(*found);
+}
+
+} // namespace
+
+lease_store_actor::behavior_type
+lease_store(lease_store_actor::stateful_pointer<lease_store_state> self,
+            std::shared_ptr<std::unique_ptr<store::connection>> connection,
+            store::joining node) {
+  self->state.connection = std::move(*connection);
+  self->state.self = std::move(node);
+  auto& db = *self->state.connection;
+  return {
+    [self, &db](const keep_lease& x) {
+      return guarded("renewing the lease",
+                     [&] { return keep(db, self->state.self, x); });
+    },
+    [self, &db](const take_projects& x) {
+      return guarded("taking projects over", [&] {
+        auto taker = self->state.self.node;
+        taker.incarnation = x.incarnation;
+        store::take_over(db, taker, x.projects);
+      });
+    },
+    [&db](list_nodes) {
+      return guarded("listing nodes",
+                     [&] { return node_list{store::nodes(db)}; });
+    },
+    [&db](const find_owner& x) {
+      return guarded("finding an owner", [&] {
+        auto owner = store::owner_of(db, x);
+        if (!owner)
+          throw refused(errc::not_found, x.session_id.empty()
+                                           ? "project not found"
+                                           : "session not found");
+        return std::move(*owner);
+      });
+    },
+    [&db](const get_project& x) {
+      return guarded("reading a project",
+                     [&] { return read_project(db, x.project_id); });
+    },
+  };
+}
+
+} // namespace greenroom

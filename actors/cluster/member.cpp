@@ -1,0 +1,178 @@
+#include "actors/cluster/member.hpp"
+
+#include "messages/errors.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+namespace greenroom {
+
+namespace {
+
+using pointer = cluster_member_core::stateful_pointer<member_state>;
+
+// The finest difference of ages that matters, as a part of the lease.
+constexpr millis ticks_in_a_lease = 48;
+
+// The connection's thread may stand still for long, with the store. What comes
+// of a question is needed however late.
+constexpr std::chrono::minutes forever{24 * 60};
+
+void perform(pointer self, const cluster::effects& all);
+
+void move_gate(pointer self) {
+  auto& m = self->state.machine;
+  self->state.options.gate->open_until(
+    m.at == cluster::standing::owning ? m.kept_since + m.lease / 2 : 0);
+}
+
+void hear(pointer self, const cluster::answered& answer) {
+  auto effects = apply(self->state.machine, answer);
+  move_gate(self);
+  perform(self, effects);
+}
+
+void ask(pointer self, const std::string& incarnation, bool joins) {
+  const auto begun = steady_ms();
+  self
+    ->request(self->state.options.store, forever,
+              keep_lease{incarnation, joins})
+    .then(
+      [self, begun](kept_lease& x) {
+        hear(self, {steady_ms(), begun,
+                    x.is_kept ? cluster::outcome::kept : cluster::outcome::lost,
+                    std::move(x.nodes), std::move(x.owners)});
+      },
+      [self, begun](const caf::error& e) {
+        spdlog::error("the lease cannot be renewed: {}", to_refusal(e).message);
+        hear(self, {steady_ms(), begun, cluster::outcome::unknown, {}, {}});
+      });
+}
+
+// The store is asked for the settings, which another node may have changed.
+void adopt(pointer self, const owner_record& owner) {
+  auto& id = owner.project_id;
+  self->request(self->state.options.store, forever, get_project{id})
+    .then(
+      [self, owner](project_record& project) {
+        auto& owned = self->state.machine.owned;
+        auto now = owned.find(owner.project_id);
+        if (now == owned.end() || now->second != owner.epoch)
+          return; // gone meanwhile
+        spdlog::info("project {} is this node's, epoch {}", project.id,
+                     owner.epoch);
+        self->state.options.adopt(std::move(project));
+      },
+      [self, owner](const caf::error& e) {
+        // Seen again with the next renewal.
+        spdlog::error("project {} cannot be adopted yet: {}", owner.project_id,
+                      to_refusal(e).message);
+        self->state.machine.owned.erase(owner.project_id);
+      });
+}
+
+void announce(pointer self, const std::vector<node_record>& nodes) {
+  for (auto& node : nodes)
+    spdlog::info("node {} ({}) is {}", node.name, node.incarnation,
+                 to_string(node.state));
+  for (auto& watcher : self->state.watchers)
+    self->send(watcher, node_list{nodes});
+}
+
+struct performer {
+  pointer self;
+
+  void operator()(const cluster::join& x) const {
+    ask(self, x.incarnation, true);
+  }
+  void operator()(const cluster::renew& x) const {
+    ask(self, x.incarnation, false);
+  }
+  void operator()(const cluster::take_over& x) const {
+    for (auto& one : x.projects)
+      spdlog::info("project {} is free (was {}'s), taking it", one.project_id,
+                   one.node.empty() ? "nobody" : one.node);
+    self
+      ->request(self->state.options.store, forever,
+                take_projects{self->state.machine.incarnation, x.projects})
+      .then([](done) {},
+            [](const caf::error& e) {
+              spdlog::error("projects cannot be taken over: {}",
+                            to_refusal(e).message);
+            });
+  }
+  void operator()(const cluster::fall_silent&) const {
+    spdlog::error("the lease is half over and not renewed: nothing is "
+                  "acknowledged until it is");
+  }
+  void operator()(const cluster::speak_again&) const {
+    spdlog::info("this node has its lease");
+  }
+  void operator()(const cluster::stop_sandboxes&) const {
+    spdlog::error("the lease is nearly over: what runs in sessions is ended");
+    self->state.options.stop_runners();
+  }
+  void operator()(const cluster::adopt& x) const {
+    adopt(self, x.project);
+  }
+  void operator()(const cluster::release& x) const {
+    spdlog::warn("project {} is another node's now", x.project_id);
+    self->state.options.release(x.project_id);
+  }
+  void operator()(const cluster::announce& x) const {
+    announce(self, x.nodes);
+  }
+};
+
+void perform(pointer self, const cluster::effects& all) {
+  for (auto& one : all)
+    std::visit(performer{self}, one);
+}
+
+} // namespace
+
+cluster_member_core::behavior_type cluster_member(pointer self,
+                                                  member_options options) {
+  self->state.machine.node = options.node;
+  self->state.machine.lease = options.lease;
+  for (auto& one : options.owned)
+    self->state.machine.owned[one.project_id] = one.epoch;
+  self->state.options = std::move(options);
+  self->set_down_handler([self](const caf::down_msg& gone) {
+    std::erase_if(self->state.watchers, [&](auto& watcher) {
+      return watcher.address() == gone.source;
+    });
+  });
+  self->send(self, clock_tick{});
+  return {
+    [self](list_nodes x) {
+      return self->delegate(self->state.options.store, x);
+    },
+    [self](const find_owner& x) {
+      return self->delegate(self->state.options.store, x);
+    },
+    [self](const watch_nodes& x) {
+      self->monitor(x.watcher);
+      self->state.watchers.push_back(x.watcher);
+      if (!self->state.machine.nodes.empty())
+        self->send(x.watcher, node_list{self->state.machine.nodes});
+    },
+    [self](const link_changed&) {
+      apply(self->state.machine, cluster::hinted{steady_ms()});
+    },
+    [self](const clock_tick&) {
+      auto& m = self->state.machine;
+      self->delayed_send(self,
+                         std::chrono::milliseconds{
+                           std::max<millis>(m.lease / ticks_in_a_lease, 10)},
+                         clock_tick{});
+      auto effects =
+        apply(m, cluster::ticked{steady_ms(), self->state.options.incarnation});
+      move_gate(self);
+      perform(self, effects);
+    },
+  };
+}
+
+} // namespace greenroom

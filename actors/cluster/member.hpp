@@ -1,0 +1,52 @@
+// The cluster member: keeps this node's lease, and tells the node what it owns.
+//
+// The decisions are a function (machine/member.hpp); this performs them. What
+// it asks of the store goes to lease_store, which may block; the clock goes on
+// here.
+#pragma once
+
+#include "actors/cluster/lease_gate.hpp"
+#include "actors/cluster/machine/member.hpp"
+#include "messages/cluster.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace greenroom {
+
+struct member_options {
+  std::string node;
+  std::string incarnation; // of this process, under which it joins
+  millis lease = 10'000;
+  std::vector<owner_record> owned; // what the node has taken up already
+  lease_store_actor store;
+  std::shared_ptr<lease_gate> gate;
+  // What the node is to do; called on the actor's thread, and may not block.
+  std::function<void(project_record)> adopt;
+  std::function<void(std::string project_id)> release;
+  std::function<void()> stop_runners;
+};
+
+struct member_state {
+  static inline const char* name = "cluster-member";
+  // Not an aggregate: see findings/caf-state-from-actor-address.sh.
+  member_state() {}
+  member_options options;
+  cluster::member machine;
+  std::vector<node_watcher_actor> watchers;
+};
+
+/// The member whole; its own clock among what it hears.
+using cluster_member_core =
+  cluster_member_actor::extend<caf::reacts_to<clock_tick>>;
+
+cluster_member_core::behavior_type
+cluster_member(cluster_member_core::stateful_pointer<member_state> self,
+               member_options options);
+
+} // namespace greenroom

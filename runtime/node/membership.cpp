@@ -1,0 +1,97 @@
+#include "runtime/node/membership.hpp"
+
+#include "actors/cluster/lease_store.hpp"
+#include "messages/ids.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/base/version.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace greenroom {
+
+namespace {
+
+// By it a node is known again after a restart: who has the directory, and its
+// lock, is the node, whatever became of the process before.
+std::string home_of(const std::filesystem::path& data_dir) {
+  auto file = data_dir / "node-id";
+  if (auto known = read_file(file); known && !known->empty())
+    return *known;
+  auto fresh = make_id();
+  write_file_atomic(file, fresh, 0600, true);
+  return fresh;
+}
+
+} // namespace
+
+node_membership::node_membership(const config& settings,
+                                 const std::filesystem::path& data_dir,
+                                 const std::string& incarnation,
+                                 const std::string& address,
+                                 const std::string& http) {
+  auto& node = self_.node;
+  node.name = settings.node.name;
+  node.incarnation = incarnation;
+  node.address = address;
+  node.http = http;
+  node.version = version();
+  node.labels = settings.cluster.labels;
+  self_.home = home_of(data_dir);
+  self_.lease = settings.cluster.timeout;
+}
+
+void node_membership::join(store::connection& db) {
+  try {
+    store::join(db, self_);
+  } catch (const refused& e) {
+    throw std::runtime_error(e.what());
+  }
+  for (auto& one : store::owners(db))
+    if (one.node == self_.node.name)
+      owned_.push_back(one);
+}
+
+std::vector<project_record>
+node_membership::owned_among(const std::vector<project_record>& all) const {
+  std::vector<project_record> result;
+  for (auto& project : all)
+    if (std::ranges::find(owned_, project.id, &owner_record::project_id)
+        != owned_.end())
+      result.push_back(project);
+  return result;
+}
+
+cluster_member_actor
+node_membership::start(caf::actor_system& system,
+                       std::unique_ptr<store::connection> db,
+                       const own_directory_actor& directory,
+                       const session_supervisor_full& supervisor) {
+  using box = std::unique_ptr<store::connection>;
+  member_options options;
+  options.node = self_.node.name;
+  options.incarnation = self_.node.incarnation;
+  options.lease = self_.lease;
+  options.owned = owned_;
+  options.gate = gate_;
+  options.store = system.spawn<caf::detached>(
+    lease_store, std::make_shared<box>(std::move(db)), self_);
+  options.adopt = [directory](project_record project) {
+    caf::anon_send(directory, adopt_project{std::move(project)});
+  };
+  options.release = [directory](std::string project_id) {
+    caf::anon_send(directory, release_project{std::move(project_id)});
+  };
+  options.stop_runners = [supervisor] {
+    caf::anon_send(supervisor, stop_all_runners{});
+  };
+  parts_.push_back(caf::actor_cast<caf::actor>(options.store));
+  auto member = system.spawn(cluster_member, std::move(options));
+  parts_.push_back(caf::actor_cast<caf::actor>(member));
+  return member;
+}
+
+} // namespace greenroom

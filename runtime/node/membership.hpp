@@ -1,0 +1,59 @@
+// A node's place among others that share its store: its lease, and what it owns
+// by it.
+//
+// Owned by the composition root. Where the node is alone there is none.
+#pragma once
+
+#include "actors/cluster/member.hpp"
+#include "actors/directory.hpp"
+#include "runtime/config/config.hpp"
+#include "runtime/store/nodes.hpp"
+
+#include <caf/actor_system.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace greenroom {
+
+class node_membership {
+public:
+  /// `address` and `http` are where other nodes reach its link and its API.
+  node_membership(const config& settings, const std::filesystem::path& data_dir,
+                  const std::string& incarnation, const std::string& address,
+                  const std::string& http);
+
+  /// Begins the lease, before anything of this node's is touched. Throws
+  /// std::runtime_error, with a sentence, where another node has the name.
+  void join(store::connection& db);
+
+  /// The projects that are this node's since join().
+  std::vector<project_record>
+  owned_among(const std::vector<project_record>& all) const;
+
+  /// Keeps the lease from now on, and tells the directory what it owns. Takes
+  /// the connection over.
+  cluster_member_actor start(caf::actor_system& system,
+                             std::unique_ptr<store::connection> db,
+                             const own_directory_actor& directory,
+                             const session_supervisor_full& supervisor);
+
+  /// Both actors, in the order in which they were started.
+  const std::vector<caf::actor>& parts() const noexcept {
+    return parts_;
+  }
+
+  const lease_gate& gate() const noexcept {
+    return *gate_;
+  }
+
+private:
+  store::joining self_;
+  std::vector<owner_record> owned_;
+  std::shared_ptr<lease_gate> gate_ = std::make_shared<lease_gate>();
+  std::vector<caf::actor> parts_;
+};
+
+} // namespace greenroom

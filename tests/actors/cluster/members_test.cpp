@@ -1,0 +1,177 @@
+// Cluster members as actors, on a real store with several nodes in it.
+#include "actors/cluster/lease_store.hpp"
+#include "actors/cluster/member.hpp"
+#include "messages/errors.hpp"
+#include "messages/type_ids.hpp"
+#include "runtime/store/migrations.hpp"
+#include "runtime/store/projects.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/postgres_server.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+
+using namespace greenroom;
+using namespace greenroom::test;
+
+namespace {
+
+constexpr millis lease = 1'500;
+
+struct settings : caf::actor_system_config {
+  settings() {
+    add_message_types<caf::id_block::greenroom>();
+  }
+};
+
+struct members_fixture {
+  postgres_database database;
+  settings config;
+  caf::actor_system system{config};
+
+  members_fixture() {
+    auto db = open();
+    store::migrate(*db);
+    for (auto id : {"p", "q", "r"}) {
+      project_record project;
+      project.id = id;
+      project.repo = "/srv/x.git";
+      store::put_project(*db, project);
+    }
+  }
+
+  std::unique_ptr<store::connection> open() const {
+    return std::make_unique<store::connection>(database.url(), "/",
+                                               sync_mode::normal);
+  }
+};
+
+// One node: what its member told it to do.
+class member_node {
+public:
+  member_node(members_fixture& in, const std::string& name) : in_(in) {
+    store::joining self;
+    self.node.name = name;
+    self.node.incarnation = name + "-1";
+    self.home = name;
+    self.lease = lease;
+    member_options options;
+    options.node = name;
+    options.incarnation = self.node.incarnation;
+    options.lease = lease;
+    options.gate = gate;
+    options.store = in.system.spawn<caf::detached>(
+      lease_store,
+      std::make_shared<std::unique_ptr<store::connection>>(in.open()), self);
+    options.adopt = [this](project_record project) {
+      std::lock_guard guard{mutex_};
+      owned_.insert(project.id);
+    };
+    options.release = [this](const std::string& id) {
+      std::lock_guard guard{mutex_};
+      owned_.erase(id);
+    };
+    options.stop_runners = [this] { ++stopped; };
+    store_ = options.store;
+    member = in.system.spawn(cluster_member, std::move(options));
+  }
+  member_node(const member_node&) = delete;
+  member_node& operator=(const member_node&) = delete;
+  ~member_node() {
+    die();
+  }
+
+  void die() {
+    caf::scoped_actor self{in_.system};
+    for (auto& part : {caf::actor_cast<caf::actor>(member),
+                       caf::actor_cast<caf::actor>(store_)}) {
+      self->send_exit(part, caf::exit_reason::kill);
+      self->wait_for(part);
+    }
+  }
+
+  std::set<std::string> owned() const {
+    std::lock_guard guard{mutex_};
+    return owned_;
+  }
+
+  std::shared_ptr<lease_gate> gate = std::make_shared<lease_gate>();
+  std::atomic<int> stopped{0};
+  cluster_member_core member;
+
+private:
+  members_fixture& in_;
+  lease_store_actor store_;
+  mutable std::mutex mutex_;
+  std::set<std::string> owned_;
+};
+
+template <class Reply, class Message>
+Reply ask(members_fixture& in, const cluster_member_core& whom, Message what) {
+  caf::scoped_actor self{in.system};
+  Reply result;
+  self->request(whom, timeout, std::move(what))
+    .receive([&](Reply& x) { result = std::move(x); },
+             [&](const caf::error& e) {
+               throw std::runtime_error(to_refusal(e).message);
+             });
+  return result;
+}
+
+using names = std::set<std::string>;
+
+} // namespace
+
+TEST_CASE_METHOD(members_fixture, "nodes share what there is, and what one "
+                                  "leaves behind") {
+  member_node a{*this, "a"};
+  await("a's lease", [&] { return a.gate->is_open(); });
+  await("all projects", [&] { return a.owned() == names{"p", "q", "r"}; });
+  CHECK(ask<owner_record>(*this, a.member, find_owner{"p", {}})
+        == owner_record{"p", "a", "a-1", 1});
+
+  member_node b{*this, "b"};
+  await("b's lease", [&] { return b.gate->is_open(); });
+  CHECK(ask<node_list>(*this, b.member, list_nodes{}).nodes.size() == 2);
+  CHECK(b.owned().empty()); // nothing moves without need
+
+  a.die();
+  await("b has all", [&] { return b.owned() == names{"p", "q", "r"}; });
+  CHECK_FALSE(a.gate->is_open());
+  CHECK(ask<owner_record>(*this, b.member, find_owner{"p", {}})
+        == owner_record{"p", "b", "b-1", 2});
+  auto nodes = ask<node_list>(*this, b.member, list_nodes{}).nodes;
+  CHECK(nodes[0].state == node_state::down);
+  CHECK(nodes[1].state == node_state::ready);
+}
+
+TEST_CASE_METHOD(members_fixture, "a node without its store falls silent, and "
+                                  "comes back with what is still its own") {
+  member_node a{*this, "a"};
+  await("all projects", [&] { return a.owned().size() == 3; });
+  struct standstill {
+    standstill() {
+      postgres_server::shared().pause();
+    }
+    ~standstill() {
+      postgres_server::shared().resume();
+    }
+  };
+  std::optional<standstill> away{std::in_place};
+  await("silence", [&] { return !a.gate->is_open(); });
+  await("the end of what runs", [&] { return a.stopped == 1; });
+  CHECK(a.owned().size() == 3); // nobody says otherwise
+  away.reset();
+  await("its lease again", [&] { return a.gate->is_open(); });
+  CHECK(a.owned().size() == 3);
+  CHECK(ask<owner_record>(*this, a.member, find_owner{"p", {}}).epoch == 1);
+}
