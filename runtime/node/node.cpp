@@ -27,6 +27,7 @@
 #include "runtime/store/api_keys.hpp"
 #include "runtime/store/connection.hpp"
 #include "runtime/store/migrations.hpp"
+#include "runtime/store/nodes.hpp"
 #include "runtime/store/projects.hpp"
 #include "runtime/store/sessions.hpp"
 
@@ -165,6 +166,17 @@ std::unique_ptr<store::connection> open_store(const config& settings,
   }
 }
 
+// A store that no others are at is this node's, whatever it was called before.
+void own_everything(store::connection& db, const config& settings) {
+  for (auto& other : store::nodes(db))
+    if (other.lease_left > 0)
+      throw start_error("the store " + store::store_name(settings.storage.url)
+                        + " is in use by node \"" + other.name
+                        + "\" of a cluster; give this node another one, or "
+                          "stop that node and wait until its lease is over");
+  store::own_all_sessions(db, settings.node.name);
+}
+
 // What the file says of a project holds; what was made through the API stays.
 std::vector<project_record> merge_projects(store::connection& db,
                                            const config& settings) {
@@ -261,8 +273,8 @@ void node::parts::start_actors() {
   using connection_ptr = std::shared_ptr<std::unique_ptr<store::connection>>;
   auto write_to = open_store(settings, data_dir);
   store::migrate(*write_to);
-  // An embedded store is this node's alone, whatever it was called before.
-  store::own_all_sessions(*write_to, settings.node.name);
+  if (!settings.cluster.listen)
+    own_everything(*write_to, settings);
   auto projects = merge_projects(*write_to, settings);
   auto stored_keys = store::keys(*write_to);
   keys->replace(stored_keys);

@@ -254,6 +254,7 @@ void own_all_sessions(connection& c, const std::string& node) {
     sql << "UPDATE sessions SET node = :node WHERE node <> :same"
            " AND status IN ('creating', 'active', 'checking_in')",
       soci::use(node, "node"), soci::use(node, "same");
+    sql << "UPDATE projects SET owner = '' WHERE owner <> ''";
     return true;
   });
 }
@@ -265,7 +266,9 @@ std::optional<session_record> take_session(connection& c, const std::string& id,
   auto rows = in_transaction(c, [&](soci::session& sql) {
     return fetch_sessions(sql,
                           "UPDATE sessions SET epoch = epoch + 1, node = :node"
-                          " WHERE id = :id RETURNING "
+                          " WHERE id = :id AND NOT EXISTS (SELECT 1 FROM"
+                          " projects WHERE projects.id = project_id"
+                          " AND owner <> '' AND owner <> :node) RETURNING "
                             + session_columns(),
                           soci::use(node, "node"), soci::use(id, "id"));
   });

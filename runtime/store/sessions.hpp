@@ -33,7 +33,8 @@ insert_result insert_session(connection& c, const session_record& session,
 bool update_session(connection& c, const session_record& session);
 
 /// Takes a session, live or not, for `node`: raises its epoch, and returns it
-/// as it is then. nullopt where there is none.
+/// as it is then. nullopt where there is none, or its project is another
+/// node's.
 std::optional<session_record> take_session(connection& c, const std::string& id,
                                            const std::string& node);
 
@@ -41,7 +42,8 @@ std::optional<session_record> take_session(connection& c, const std::string& id,
 std::vector<session_record> take_live_sessions(connection& c,
                                                const std::string& node);
 
-/// Gives all live sessions to `node`, without taking them.
+/// Gives all live sessions to `node`, without taking them, for a node that has
+/// the store to itself: projects have no owner then.
 void own_all_sessions(connection& c, const std::string& node);
 
 std::optional<session_record> find_session(connection& c,

@@ -72,6 +72,9 @@ public:
   const directory_actor& directory() const {
     return context_->directory;
   }
+  const project_record& rules() const {
+    return rules_;
+  }
   const context_ptr& context() const {
     return context_;
   }

@@ -82,6 +82,21 @@ TEST_CASE_METHOD(postgres_node, "a node lives on while its store is away") {
   CHECK(output_of(seen, "long") == "before\nmiddle\nafter\n");
 }
 
+TEST_CASE_METHOD(postgres_node, "a node that is alone leaves a cluster's store "
+                                "to the cluster") {
+  node.kill9();
+  server.execute("INSERT INTO nodes VALUES ('other', '', '', '', '', '', '{}',"
+                 " 'ready', 9000000000000000)",
+                 url);
+  CHECK_THROWS_WITH(node.start(), Contains("in use by node \"other\""));
+  // Its lease is over.
+  server.execute("UPDATE nodes SET lease_until = 1", url);
+  server.execute("UPDATE projects SET owner = 'other'", url);
+  node.start();
+  session_user user{node, {{"new_branch", "work"}}};
+  CHECK(user.run("echo hello")["stdout"] == "hello\n");
+}
+
 TEST_CASE("a store that cannot be reached is named without its password") {
   node_options options;
   options.sandboxed = false;

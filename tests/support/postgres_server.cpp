@@ -159,9 +159,10 @@ void postgres_server::drop_database(const std::string& url) {
           + " WITH (FORCE)");
 }
 
-void postgres_server::execute(const std::string& sql) {
-  std::unique_ptr<PGconn, decltype(&PQfinish)> c{
-    PQconnectdb(url_of("postgres").c_str()), &PQfinish};
+void postgres_server::execute(const std::string& sql, const std::string& url) {
+  auto where = url.empty() ? url_of("postgres") : url;
+  std::unique_ptr<PGconn, decltype(&PQfinish)> c{PQconnectdb(where.c_str()),
+                                                 &PQfinish};
   std::unique_ptr<PGresult, decltype(&PQclear)> result{
     PQexec(c.get(), sql.c_str()), &PQclear};
   auto status = PQresultStatus(result.get());

@@ -36,8 +36,9 @@ public:
   std::string make_database();
   void drop_database(const std::string& url);
 
-  /// Runs SQL in the database `postgres`, as the administrator.
-  void execute(const std::string& sql);
+  /// Runs SQL as the administrator, in the database `postgres` where none is
+  /// given.
+  void execute(const std::string& sql, const std::string& url = {});
 
 private:
   void signal_all(int number);

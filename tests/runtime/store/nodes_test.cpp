@@ -164,6 +164,7 @@ TEST_CASE_METHOD(nodes_fixture,
     // And its writes, begun before or after, are refused.
     ++session.version;
     CHECK_FALSE(update_session(c, session));
+    CHECK_FALSE(take_session(c, session.id, "a"));
     auto fresh = some_session("z");
     fresh.node = "a";
     CHECK(refusal_of([&] { insert_session(c, fresh, 9); }).code
