@@ -220,7 +220,7 @@ void add_git_and_cluster(table& to) {
   add(
     to, "cluster.listen", kinds::or_null<kinds::listen_address>{},
     [](auto& c) -> auto& { return c.cluster.listen; },
-    "Where other nodes are to connect; not yet, so it has to be null.");
+    "Where other nodes connect; null: this node is alone.");
   add(
     to, "cluster.advertise",
     kinds::text_or_null{

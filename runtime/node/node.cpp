@@ -1,5 +1,6 @@
 #include "runtime/node/node.hpp"
 
+#include "actors/cluster/basp.hpp"
 #include "actors/directory.hpp"
 #include "actors/disk/log_reader.hpp"
 #include "actors/git/dispatcher.hpp"
@@ -10,7 +11,9 @@
 #include "actors/store/reader.hpp"
 #include "actors/store/writer.hpp"
 #include "actors/supervisor.hpp"
+#include "http/edge/peers.hpp"
 #include "http/server/server.hpp"
+#include "messages/ids.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/api_json/preview_address.hpp"
 #include "runtime/auth/admin_key.hpp"
@@ -20,7 +23,9 @@
 #include "runtime/base/watchdog.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
+#include "runtime/node/cluster.hpp"
 #include "runtime/node/logging.hpp"
+#include "runtime/node/membership.hpp"
 #include "runtime/node/preflight.hpp"
 #include "runtime/node/root.hpp"
 #include "runtime/sandbox/host_capabilities.hpp"
@@ -62,13 +67,15 @@ constexpr std::size_t log_threads = 2;
 constexpr std::size_t log_queue = 65'536; // one request per watcher at most
 
 struct system_config : caf::actor_system_config {
-  system_config() {
+  explicit system_config(bool in_cluster) {
     add_message_types<caf::id_block::greenroom>();
     // Sharing wakes an idle thread at once and burns nothing while there is
     // nothing to do, which stealing does.
     set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads",
         std::max<std::size_t>(2, std::thread::hardware_concurrency()));
+    if (in_cluster)
+      load_middleman(*this);
   }
 };
 
@@ -206,13 +213,16 @@ struct node::parts {
   std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<runner_link> runners;
 
-  system_config system_settings;
+  std::unique_ptr<system_config> system_settings;
   std::unique_ptr<caf::actor_system> system;
+  // Of a node that is one of several; null: it is alone.
+  std::unique_ptr<node_cluster> cluster;
+  std::unique_ptr<node_membership> membership;
   std::shared_ptr<node_context> context;
   node_root_actor root;
   session_supervisor_full supervisor;
-  directory_actor directory;
-  key_registry_actor registry;
+  own_directory_actor directory;
+  shared_registry_actor registry;
   struct kept {
     caf::actor part;
     const char* what;
@@ -231,6 +241,8 @@ struct node::parts {
   void open();
   git_settings git_settings_of() const;
   void start_actors();
+  void join(store::connection& db, std::vector<project_record>& projects);
+  void start_cluster();
   std::vector<std::string> reasons_not_ready() const;
   std::vector<std::string> warnings() const;
   void start_http();
@@ -269,19 +281,51 @@ git_settings node::parts::git_settings_of() const {
           {settings.git.credentials, helper, data_dir / "known_hosts"}};
 }
 
+// Begins the lease before anything of this node's is touched; what others own
+// is taken off `projects`.
+void node::parts::join(store::connection& db,
+                       std::vector<project_record>& projects) {
+  auto incarnation = make_id();
+  try {
+    cluster = std::make_unique<node_cluster>(settings, incarnation, *system);
+    membership = std::make_unique<node_membership>(
+      settings, data_dir, incarnation, cluster->address(),
+      to_string(settings.http.listen));
+    membership->join(db);
+  } catch (const std::runtime_error& e) {
+    throw start_error(e.what());
+  }
+  projects = membership->owned_among(projects);
+}
+
+void node::parts::start_cluster() {
+  context->cluster = membership->start(*system, open_store(settings, data_dir),
+                                       directory, supervisor);
+  for (auto& part : membership->parts())
+    keep("the cluster member", part);
+  auto db = std::make_shared<std::unique_ptr<store::connection>>(
+    open_store(settings, data_dir));
+  cluster->start({directory, registry, context->cluster,
+                  [db] { return store::projects(**db); }});
+}
+
 void node::parts::start_actors() {
   using connection_ptr = std::shared_ptr<std::unique_ptr<store::connection>>;
   auto write_to = open_store(settings, data_dir);
   store::migrate(*write_to);
   if (!settings.cluster.listen)
     own_everything(*write_to, settings);
+  system_settings =
+    std::make_unique<system_config>(settings.cluster.listen.has_value());
+  system = std::make_unique<caf::actor_system>(*system_settings);
+  root = system->spawn(node_root, [this] { broken = true; });
   auto projects = merge_projects(*write_to, settings);
+  if (settings.cluster.listen)
+    join(*write_to, projects);
   auto stored_keys = store::keys(*write_to);
   keys->replace(stored_keys);
   auto read_from = open_store(settings, data_dir);
 
-  system = std::make_unique<caf::actor_system>(system_settings);
-  root = system->spawn(node_root, [this] { broken = true; });
   context = std::make_shared<node_context>();
   context->node = settings.node.name;
   context->data_dir = data_dir;
@@ -326,16 +370,26 @@ void node::parts::start_actors() {
     keep("the directory", system->spawn(greenroom::directory, context,
                                         supervisor, std::move(projects)));
   context->directory = directory;
+  std::function<std::vector<key_record>()> read_keys;
+  if (cluster)
+    read_keys = [db = std::make_shared<std::unique_ptr<store::connection>>(
+                   open_store(settings, data_dir))] {
+      return store::keys(**db);
+    };
   registry = keep("the key registry",
                   system->spawn(key_registry, context->store, keys.get(),
-                                std::move(stored_keys),
-                                std::function<std::vector<key_record>()>{}));
+                                std::move(stored_keys), read_keys));
+  if (cluster)
+    start_cluster();
 }
 
 // Why it cannot serve, for readyz.
 std::vector<std::string> node::parts::reasons_not_ready() const {
   if (!ready)
     return {"sessions are being brought back"};
+  if (membership && !membership->gate().is_open())
+    return {"the node does not hold its lease in the store, so that others may "
+            "own its projects; it goes on once the store answers"};
   if (auto left = reviving.load(); left != 0)
     return {"sessions are being brought back, " + std::to_string(left)
             + " are still to come"};
@@ -361,15 +415,20 @@ void node::parts::start_http() {
   server = std::make_unique<http::server>(
     http::options_from(settings),
     http::server_parts{
-      *system, *keys, directory, registry, context->store,
-      [this] { return reasons_not_ready(); }, [this] { return warnings(); },
-      spdlog::default_logger(), host,
-      [this](std::uint16_t port) { preview_port = port; }, git, context->git});
+      *system, *keys,
+      cluster ? cluster->directory() : directory_actor{directory},
+      cluster ? cluster->registry() : key_registry_actor{registry},
+      context->store, [this] { return reasons_not_ready(); },
+      [this] { return warnings(); }, spdlog::default_logger(), host,
+      [this](std::uint16_t port) { preview_port = port; }, git, context->git,
+      cluster ? cluster->peers() : nullptr});
   try {
     server->start();
   } catch (const std::runtime_error& e) {
     throw start_error(e.what());
   }
+  if (cluster)
+    cluster->serve(server->port(), server->preview_port());
 }
 
 void node::parts::reconcile_sessions() {
@@ -398,6 +457,10 @@ void node::parts::start_janitor() {
 }
 
 void node::parts::stop_actors() {
+  // Links first: what is unsent to a peer that stands still would hold up the
+  // middleman.
+  if (cluster)
+    cluster->stop();
   {
     caf::scoped_actor self{*system};
     self->send_exit(root, caf::exit_reason::user_shutdown);
@@ -411,8 +474,10 @@ void node::parts::stop_actors() {
   to_stop.clear();
   root = node_root_actor{};
   supervisor = session_supervisor_full{};
-  directory = directory_actor{};
-  registry = key_registry_actor{};
+  directory = own_directory_actor{};
+  registry = shared_registry_actor{};
+  cluster.reset();
+  membership.reset();
   context.reset();
   stopping = "git commands, or reads of logs, that are under way";
   system.reset();

@@ -3,6 +3,7 @@
 #include "runtime/auth/admin_key.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/sandbox/host_capabilities.hpp"
+#include "runtime/store/connection.hpp"
 
 #include <netdb.h>
 #include <sys/socket.h>
@@ -111,9 +112,13 @@ std::vector<std::string> not_served(const config& settings) {
   if (settings.http.tls)
     result.emplace_back("http.tls is not served by this version; set it to "
                         "null and put a TLS proxy in front");
-  if (settings.cluster.listen)
-    result.emplace_back("cluster.listen: this version does not join nodes to a "
-                        "cluster; set it to null");
+  if (settings.cluster.listen && store::is_embedded(settings.storage.url))
+    result.emplace_back("cluster.listen is for nodes that share a store: set "
+                        "storage.url to postgresql://USER@HOST/DATABASE");
+  if (settings.cluster.listen && !settings.cluster.tls)
+    result.emplace_back("cluster.listen needs cluster.tls: this node's "
+                        "certificate and key and the nodes' authority, which "
+                        "config/cluster/certificates.sh makes");
   return result;
 }
 
