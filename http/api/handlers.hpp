@@ -21,6 +21,12 @@ void extend_session(const exchange_ptr& ex);
 // all_sessions.cpp
 void list_all_sessions(const exchange_ptr& ex);
 
+// console.cpp
+void index(const exchange_ptr& ex);
+void console_file(const exchange_ptr& ex);
+void log_in(const exchange_ptr& ex);
+void log_out(const exchange_ptr& ex);
+
 // git.cpp
 void rotate_token(const exchange_ptr& ex);
 void get_git_state(const exchange_ptr& ex);
@@ -77,7 +83,6 @@ void revoke_key(const exchange_ptr& ex);
 void whoami(const exchange_ptr& ex);
 
 // operations.cpp
-void index(const exchange_ptr& ex);
 void errors(const exchange_ptr& ex);
 void healthz(const exchange_ptr& ex);
 void readyz(const exchange_ptr& ex);

@@ -50,17 +50,6 @@ shown_to(const exchange& ex,
 
 } // namespace
 
-/// What somebody looks for who has only the address.
-void index(const exchange_ptr& ex) {
-  ex->reply(200, ordered_json{{"name", "greenroom"},
-                              {"version", greenroom::version()},
-                              {"openapi", "/openapi.json"},
-                              {"errors", "/docs/errors"},
-                              {"ready", "/readyz"},
-                              {"whoami", "/whoami"}}
-                   .dump());
-}
-
 void errors(const exchange_ptr& ex) {
   response answer;
   answer.content_type = "text/markdown; charset=utf-8";

@@ -9,6 +9,7 @@
 #include "messages/ids.hpp"
 #include "messages/shortage.hpp"
 #include "runtime/auth/api_keys.hpp"
+#include "runtime/auth/logins.hpp"
 #include "runtime/auth/scopes.hpp"
 
 #include <spdlog/spdlog.h>
@@ -119,6 +120,11 @@ constexpr route table[] = {
 
   {verb::get, "/whoami", any_key, no_body, handlers::whoami},
 
+  {verb::post, "/console/login", any_key, no_body, handlers::log_in,
+   never_replayed},
+  {verb::del, "/console/login", open, no_body, handlers::log_out},
+  {verb::get, "/console/{file}", open, no_body, handlers::console_file},
+
   {verb::get, "/", open, no_body, handlers::index},
   {verb::get, "/docs/errors", open, no_body, handlers::errors},
   {verb::get, "/healthz", open, no_body, handlers::healthz},
@@ -183,12 +189,27 @@ std::string_view secret_in(const request& in) noexcept {
   return secret.empty() ? secret_of_protocols(in.web_socket_protocol) : secret;
 }
 
+/// A browser sends a login by itself, whatever page made it ask; only the
+/// console's own scripts can add a header of ours to what changes something.
+void check_login(exchange& ex, std::string_view login) {
+  ex.key = ex.env.keys.logins().find(login, *ex.keys, now_ms());
+  if (ex.key == nullptr)
+    throw refused(errc::unauthorized,
+                  "the login is over, or its key was revoked: log in again");
+  if (ex.in.verb != verb::get && ex.in.console.empty())
+    throw refused(errc::forbidden,
+                  "a login changes something only by requests with the header "
+                  "X-Greenroom-Console: 1; scripts send a key instead");
+}
+
 void check_key(exchange& ex) {
   auto secret = secret_in(ex.in);
-  if (!secret.empty()) {
-    ex.keys = ex.env.keys.snapshot();
+  auto login = login_of(ex.in.cookie);
+  ex.keys = ex.env.keys.snapshot();
+  if (!secret.empty())
     ex.key = ex.keys->find(secret, now_ms());
-  }
+  else if (!login.empty())
+    check_login(ex, login);
   if (ex.key == nullptr)
     throw refused(errc::unauthorized,
                   secret.empty()

@@ -24,6 +24,7 @@ struct options {
   // How clients reach it; empty: as it listens.
   std::string public_url = "http://127.0.0.1:8080";
   std::filesystem::path data_dir; // where the logs of execs lie
+  std::filesystem::path console_dir; // the web console's files; empty: none
   unsigned threads = 2;
   std::uint64_t max_body = 1024 * 1024;
   std::size_t max_connections = 16384;

@@ -161,6 +161,18 @@ std::string_view secret_of(std::string_view authorization,
   return trimmed(api_key);
 }
 
+std::string_view login_of(std::string_view cookies) noexcept {
+  while (!cookies.empty()) {
+    auto end = cookies.find(';');
+    auto one = trimmed(cookies.substr(0, end));
+    if (one.starts_with(login_cookie) && one.size() > login_cookie.size()
+        && one[login_cookie.size()] == '=')
+      return one.substr(login_cookie.size() + 1);
+    cookies.remove_prefix(end == cookies.npos ? cookies.size() : end + 1);
+  }
+  return {};
+}
+
 namespace {
 
 /// Calls `f` with each item of a comma-separated list until it returns true.

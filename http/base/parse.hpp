@@ -71,6 +71,11 @@ private:
 std::string_view secret_of(std::string_view authorization,
                            std::string_view api_key) noexcept;
 
+/// The cookie by which the web console is logged in, and its value in a Cookie
+/// header; empty where it is not there.
+inline constexpr std::string_view login_cookie = "greenroom-login";
+std::string_view login_of(std::string_view cookies) noexcept;
+
 /// The secret that a browser's WebSocket sends as a subprotocol,
 /// `bearer.KEY`; empty where there is none. `offers` is true for a subprotocol
 /// in such a list.

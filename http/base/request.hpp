@@ -29,6 +29,9 @@ struct request {
   std::string_view idempotency_key;
   std::string_view range;
   std::string_view origin;
+  std::string_view accept;
+  std::string_view cookie;
+  std::string_view console; // X-Greenroom-Console
 
   // Of a client that wants to speak WebSocket.
   std::string_view upgrade;

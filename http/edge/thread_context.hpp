@@ -27,6 +27,7 @@ class key_ring;
 namespace greenroom::http {
 
 class bridge;
+class console_files;
 class session_subscriptions;
 class inotify_watcher;
 class loop;
@@ -59,6 +60,7 @@ struct edge {
   http::session_subscriptions& session_subscriptions;
   inotify_watcher& logs;
   proxy::preview_settings& previews;
+  const console_files& console;
 };
 
 } // namespace greenroom::http

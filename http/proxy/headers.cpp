@@ -1,5 +1,7 @@
 #include "http/proxy/headers.hpp"
 
+#include "http/base/parse.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -69,7 +71,8 @@ bool is_our_cookie(std::string_view name) {
   if (name.size() > host.size()
       && equal_caseless(name.substr(0, host.size()), host))
     name.remove_prefix(host.size());
-  return equal_caseless(name, cookie_name);
+  return equal_caseless(name, cookie_name)
+         || equal_caseless(name, login_cookie);
 }
 
 std::string without_our_cookies(std::string_view cookies) {

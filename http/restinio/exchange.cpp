@@ -184,6 +184,10 @@ library_exchange::place_of(const restinio::http_header_field_t& field) {
       return &in.range;
     case restinio::http_field::origin:
       return &in.origin;
+    case restinio::http_field::accept:
+      return &in.accept;
+    case restinio::http_field::cookie:
+      return &in.cookie;
     case restinio::http_field::upgrade:
       return &in.upgrade;
     case restinio::http_field::sec_websocket_key:
@@ -209,6 +213,8 @@ library_exchange::place_of(const restinio::http_header_field_t& field) {
     return &in.last_event_id;
   if (is("idempotency-key"))
     return &in.idempotency_key;
+  if (is("x-greenroom-console"))
+    return &in.console;
   return nullptr;
 }
 

@@ -109,6 +109,8 @@ head_refusal first_head::check_field(std::string_view line) {
   } else if (is_same_word(name, "x-api-key")) {
     if (secret_.empty())
       secret_ = value;
+  } else if (is_same_word(name, "cookie")) {
+    login_ = login_of(value);
   } else if (is_same_word(name, "x-request-id")) {
     request_id_ = value;
   }
@@ -122,10 +124,11 @@ head_refusal first_head::check_whole(const head_rules& rules) const {
   auto size = parse_count(length_).value_or(0);
   if (!chunked_ && size == 0)
     return {};
-  if (rules.knows && secret_.empty())
+  auto& sent = secret_.empty() ? login_ : secret_;
+  if (rules.knows && sent.empty())
     return {401, "an API key is needed: send it as Authorization: Bearer KEY "
                  "or X-API-Key: KEY"};
-  if (rules.knows && !rules.knows(secret_))
+  if (rules.knows && !rules.knows(sent))
     return {401, "the API key is unknown, expired or revoked"};
   if (size > rules.max_body)
     return {413, "the request body is larger than "

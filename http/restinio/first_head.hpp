@@ -26,8 +26,8 @@ struct head_refusal {
 
 /// What a first head must keep to.
 struct head_rules {
-  /// True for the secret of a key that may do anything at all. Empty: none is
-  /// asked for.
+  /// True for the secret of a key that may do anything at all, and for a login.
+  /// Empty: none is asked for.
   std::function<bool(std::string_view secret)> knows;
   std::uint64_t max_body = ~std::uint64_t{0};
 };
@@ -71,6 +71,7 @@ private:
   bool chunked_ = false;
   std::string length_; // of Content-Length; empty: none was sent
   std::string secret_;
+  std::string login_; // of the web console, where no key is sent
   std::string request_id_;
 };
 

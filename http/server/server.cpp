@@ -1,5 +1,6 @@
 #include "http/server/server.hpp"
 
+#include "http/console/files.hpp"
 #include "http/edge/peers.hpp"
 #include "http/git/listener.hpp"
 #include "http/proxy/listener.hpp"
@@ -51,6 +52,7 @@ server::server(options opts, server_parts parts)
   : options_(std::move(opts)), parts_(std::move(parts)) {
   if (!parts_.log)
     parts_.log = spdlog::default_logger();
+  console_ = std::make_unique<console_files>(options_.console_dir);
   preview_settings_ =
     std::make_unique<proxy::preview_settings>(options_.data_dir);
 }
@@ -79,8 +81,9 @@ void server::start() {
   try {
     for (unsigned i = 0; i < count; ++i) {
       made.push_back(std::make_unique<http_thread>(
-        options_, parts_, shared_parts{*files_, *shares_, *preview_settings_},
-        address, std::max<std::size_t>(connections / count, 1)));
+        options_, parts_,
+        shared_parts{*files_, *shares_, *preview_settings_, *console_}, address,
+        std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }
   } catch (const std::system_error& e) {

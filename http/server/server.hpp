@@ -29,6 +29,7 @@ class git_service;
 
 namespace greenroom::http {
 
+class console_files;
 class file_readers;
 class http_thread;
 struct peers;
@@ -99,6 +100,7 @@ private:
   std::unique_ptr<git_http::listener> git_; // null: git is not served
   std::unique_ptr<stream_shares> shares_;
   std::unique_ptr<proxy::preview_settings> preview_settings_;
+  std::unique_ptr<console_files> console_;
   std::unique_ptr<proxy::listener> previews_; // null: they are not served
   std::vector<std::unique_ptr<http_thread>> threads_;
   std::unique_ptr<file_readers> files_; // works for the threads

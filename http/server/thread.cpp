@@ -15,6 +15,7 @@
 #include "http/streams/session_subscriptions.hpp"
 #include "messages/ids.hpp"
 #include "runtime/auth/api_keys.hpp"
+#include "runtime/auth/logins.hpp"
 
 #include <caf/send.hpp>
 
@@ -56,6 +57,7 @@ struct http_thread::state {
   const options& opts;
   const server_parts parts;
   proxy::preview_settings& previews;
+  const console_files& console;
   const std::shared_ptr<http::loop> loop_owner;
   http::loop& loop = *loop_owner;
   request_log requests;
@@ -79,7 +81,7 @@ struct http_thread::state {
 
   state(const options& o, const server_parts& p, shared_parts shared,
         const std::string& where, std::size_t connections)
-    : opts(o), parts(p), previews(shared.previews),
+    : opts(o), parts(p), previews(shared.previews), console(shared.console),
       loop_owner(std::make_shared<http::loop>(p.system)), requests(p.log, loop),
       files(shared.files), streams(shared.shares, shared.files),
       front(loop, o, where, connections, p.log,
@@ -101,10 +103,11 @@ void http_thread::state::spawn_bridge() {
     parts.system, loop, opts.max_in_flight,
     [this](const std::string& key_id) { streams.end_key(key_id); });
   bridge = &http::bridge::behind(handle);
-  edge.reset(new http::edge{
-    opts, parts.system, parts.keys, parts.directory, parts.registry,
-    parts.store, parts.ready, parts.warnings, parts.log, requests, loop,
-    loop_owner, *bridge, streams, session_subscriptions, logs, previews});
+  edge.reset(new http::edge{opts, parts.system, parts.keys, parts.directory,
+                            parts.registry, parts.store, parts.ready,
+                            parts.warnings, parts.log, requests, loop,
+                            loop_owner, *bridge, streams, session_subscriptions,
+                            logs, previews, console});
   front.serve(*edge);
 }
 
@@ -125,8 +128,11 @@ void http_thread::state::serve(const exchange_ptr& ex) {
 }
 
 bool http_thread::state::knows(std::string_view secret) const {
-  return !secret.empty()
-         && parts.keys.snapshot()->find(secret, now_ms()) != nullptr;
+  if (secret.empty())
+    return false;
+  auto keys = parts.keys.snapshot();
+  return keys->find(secret, now_ms()) != nullptr
+         || parts.keys.logins().find(secret, *keys, now_ms()) != nullptr;
 }
 
 /// The allocator keeps what a flood of connections took; most of it can be

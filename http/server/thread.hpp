@@ -12,6 +12,7 @@
 
 namespace greenroom::http {
 
+class console_files;
 class file_readers;
 class stream_shares;
 struct server_parts;
@@ -25,6 +26,7 @@ struct shared_parts {
   file_readers& files;
   stream_shares& shares;
   proxy::preview_settings& previews;
+  const console_files& console;
 };
 
 class http_thread {

@@ -2,6 +2,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/auth/logins.hpp"
 #include "runtime/auth/scopes.hpp"
 
 #include <algorithm>
@@ -84,7 +85,10 @@ const key_record* key_table::find_id(const std::string& id, unix_ms now) const {
 
 // -- key_ring -----------------------------------------------------------------
 
-key_ring::key_ring(std::string_view admin_secret) {
+key_ring::~key_ring() = default;
+
+key_ring::key_ring(std::string_view admin_secret)
+  : logins_(std::make_unique<greenroom::logins>(admin_secret)) {
   admin_.id = admin_key_id;
   admin_.name = admin_key_id;
   admin_.secret_hash = sha256_hex(admin_secret);

@@ -17,6 +17,8 @@
 
 namespace greenroom {
 
+class logins;
+
 class key_table {
 public:
   /// Throws std::runtime_error for a record whose hash is none.
@@ -43,6 +45,12 @@ private:
 class key_ring {
 public:
   explicit key_ring(std::string_view admin_secret);
+  ~key_ring();
+
+  /// Makes and reads logins; from any thread.
+  const greenroom::logins& logins() const noexcept {
+    return *logins_;
+  }
 
   /// Hold it for one request: what is revoked later stays in it.
   std::shared_ptr<const key_table> snapshot() const {
@@ -56,6 +64,7 @@ public:
 
 private:
   key_record admin_;
+  std::unique_ptr<const greenroom::logins> logins_;
   // Held for the copy of a pointer. GCC 12's std::atomic<std::shared_ptr> spins
   // on a bit of its own for the same, and unlocks it in a way that is a race.
   mutable std::mutex mutex_;

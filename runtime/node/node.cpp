@@ -119,6 +119,13 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// The web console's files: beside the program, or where packages put them.
+fs::path console_dir() {
+  auto bin = fs::read_symlink("/proc/self/exe").parent_path();
+  auto beside = bin / "console";
+  return fs::exists(beside) ? beside : bin / "../share/greenroom/console";
+}
+
 fs::path program(const char* name) {
   try {
     return program_beside(name);
@@ -412,8 +419,10 @@ std::vector<std::string> node::parts::warnings() const {
 }
 
 void node::parts::start_http() {
+  auto options = http::options_from(settings);
+  options.console_dir = console_dir();
   server = std::make_unique<http::server>(
-    http::options_from(settings),
+    options,
     http::server_parts{
       *system, *keys,
       cluster ? cluster->directory() : directory_actor{directory},

@@ -1,0 +1,92 @@
+// The console: which page is shown, and to whom.
+import { call, onLoggedOut } from './api.js';
+import { failure, h, notice, replace } from './dom.js';
+import { showLogin } from './login.js';
+import { Page } from './page.js';
+import { showReview, showReviews } from './reviews.js';
+import { showSession } from './session.js';
+import { showSessions } from './sessions.js';
+
+const main = document.getElementById('main');
+
+const pages = [
+  [/^#?\/?$/, 'Sessions', (page) => showSessions(page)],
+  [/^#\/reviews$/, 'Reviews', (page) => showReviews(page)],
+  [/^#\/projects\/([^/]+)\/reviews\/([^/]+)$/, 'Review',
+    (page, project, id) => showReview(page, project, id)],
+  [/^#\/projects\/([^/]+)\/sessions\/([^/]+)(?:\/([a-z]+))?$/, 'Session',
+    (page, project, id, tab) => showSession(page, project, id, tab ?? 'commands')],
+];
+
+let key = null;
+
+function showWho() {
+  replace(document.getElementById('nav'), key && [
+    ['#/', 'Sessions'], ['#/reviews', 'Reviews'],
+  ].map(([href, name]) => h('a', { href,
+    'aria-current': (location.hash || '#/') === href ? 'page' : null }, name)));
+  replace(document.getElementById('who'), key && [
+    h('span', { title: key.scopes.join(', ') }, key.name || key.id),
+    h('button', { type: 'button', class: 'plain', onclick: logout }, 'Log out'),
+  ]);
+}
+
+async function logout() {
+  await call('DELETE', '/console/login').catch(() => {});
+  key = null;
+  show();
+}
+
+let shown = new Page();
+
+async function show() {
+  shown.leave();
+  const page = new Page();
+  shown = page;
+  replace(main, page.place);
+  showWho();
+  if (!key) {
+    document.title = 'Log in · Greenroom';
+    showLogin(page, (whose) => {
+      key = whose;
+      show();
+    });
+    return;
+  }
+  for (const [pattern, title, draw] of pages) {
+    const found = pattern.exec(location.hash);
+    if (found) {
+      document.title = `${title} · Greenroom`;
+      const parts = found.slice(1).map((x) => x && decodeURIComponent(x));
+      try {
+        await draw(page, ...parts);
+      } catch (error) {
+        replace(page.place, h('h1', {}, title), failure(error));
+      }
+      return;
+    }
+  }
+  replace(page.place, h('h1', {}, 'There is no such page'),
+    h('p', {}, h('a', { href: '#/' }, 'All sessions')));
+}
+
+onLoggedOut(() => {
+  if (key) {
+    key = null;
+    notice('The login is over: its time was up, or its key was revoked.', 'bad');
+    show();
+  }
+});
+
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault(); // the address says which page it is
+  main.focus();
+});
+
+window.addEventListener('hashchange', async () => {
+  await show();
+  main.focus({ preventScroll: true });
+});
+
+key = await call('GET', '/whoami').catch(() => null);
+show();

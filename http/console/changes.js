@@ -1,0 +1,68 @@
+// What the session has changed, and its check-in.
+import { call, reviewPath, text } from './api.js';
+import { busy, field, h, notice, replace } from './dom.js';
+import { diffLines } from './format.js';
+import { isLive } from './session.js';
+
+export async function changesTab(body, { path, session, refresh }) {
+  if (!isLive(session)) {
+    replace(body, session.review_id
+      ? h('p', {}, h('a', {
+        href: `#${reviewPath(session.project_id, session.review_id)}`,
+      }, 'What was checked in is in its review.'))
+      : h('p', { class: 'empty' }, 'The session is over.'));
+    return;
+  }
+  const shown = h('div', {});
+  const again = h('button', { type: 'button', onclick: () => busy(again, load) },
+    'Look again');
+  async function load() {
+    const [git, diff] = await Promise.all([
+      call('GET', `${path}/git`), text(`${path}/diff`)]);
+    replace(shown, gitLine(git), showDiff(diff));
+  }
+  replace(body, checkinForm(path, refresh), h('div', {}, again), shown);
+  await load();
+}
+
+function gitLine(git) {
+  const dirty = git.dirty_files?.length ?? git.dirty_files ?? 0;
+  return h('p', {}, h('span', { class: 'mono' }, git.branch ?? 'detached HEAD'),
+    git.ahead === null ? '' : ` · ${git.ahead} ahead, ${git.behind} behind`,
+    ` · ${dirty} changed file${dirty === 1 ? '' : 's'} not committed`);
+}
+
+/// A unified diff, coloured; a sign at the start of each line says the same.
+export function showDiff(diff) {
+  if (diff.trim() === '') {
+    return h('p', { class: 'empty' }, 'Nothing has been changed.');
+  }
+  return h('pre', { class: 'diff', tabindex: '0', role: 'region',
+    'aria-label': 'The changes as a diff' },
+  diffLines(diff).map(({ kind, text: line }) =>
+    h('span', { class: kind }, `${line}\n`)));
+}
+
+function checkinForm(path, refresh) {
+  const message = h('input', { name: 'message', autocomplete: 'off' });
+  const skip = h('input', { type: 'checkbox' });
+  const merge = h('input', { type: 'checkbox' });
+  const form = h('form', { class: 'grid', onsubmit: (event) => {
+    event.preventDefault();
+    busy(form, async () => {
+      const done = await call('POST', `${path}/checkin`, {
+        ...(message.value.trim() ? { commit_message: message.value.trim() } : {}),
+        skip_review: skip.checked, auto_merge: merge.checked,
+      });
+      notice(done.message);
+      await refresh();
+      location.hash = `#${path}/timeline`;
+    });
+  } },
+    field('Commit message', message, 'Of what is not committed yet.'),
+    h('label', {}, skip, ' Without a review'),
+    h('label', {}, merge, ' Merge once it is approved'),
+    h('button', { class: 'main' }, 'Check in'));
+  return h('details', { class: 'card' },
+    h('summary', {}, 'Check in and end the session'), form);
+}

@@ -1,0 +1,131 @@
+// The commands of a session: run one, and watch what it prints as it does.
+import { call, follow } from './api.js';
+import { badge, busy, field, h, replace } from './dom.js';
+import { age, bytes, commandText, outcome, plain } from './format.js';
+import { isLive } from './session.js';
+
+// More than that a person does not read here; all of it can be downloaded.
+const mostShown = 512 * 1024;
+
+export async function commandsTab(body, { page, path, session }) {
+  const list = h('div', {});
+  const output = h('div', {});
+  let execs = [];
+  let chosen = null;
+
+  function draw() {
+    replace(list, execs.length === 0
+      ? h('p', { class: 'empty' }, 'Nothing has been run yet.')
+      : h('ul', { class: 'execs' }, execs.map((exec) => h('li', {},
+        h('button', { type: 'button', class: 'plain exec',
+          'aria-pressed': String(exec.exec_id === chosen),
+          onclick: () => choose(exec.exec_id) },
+        h('span', { class: 'mono' }, commandText(exec)),
+        h('span', {}, badge(exec.status), ` ${outcome(exec)} · `
+          + `${age(exec.created_at)} ago · `
+          + bytes(exec.stdout_bytes + exec.stderr_bytes)))))));
+  }
+
+  function choose(id) {
+    chosen = id;
+    draw();
+    showOutput(page, output, path, execs.find((exec) => exec.exec_id === id),
+      isLive(session));
+  }
+
+  async function refresh() {
+    execs = (await call('GET', `${path}/execs?limit=50`)).execs;
+    draw();
+  }
+
+  const again = () => refresh().catch(() => {});
+  replace(body, isLive(session) && runForm(path, async (exec) => {
+    await refresh();
+    choose(exec.exec_id);
+  }), list, output);
+  await refresh();
+  if (isLive(session)) {
+    page.onLeave(follow(path, { types: 'exec.queued,exec.started,exec.exited' },
+      { 'exec.queued': again, 'exec.started': again, 'exec.exited': again }));
+  }
+  if (execs.length > 0) {
+    choose(execs[0].exec_id);
+  }
+}
+
+function runForm(path, done) {
+  const command = h('input', { class: 'mono', name: 'command', required: true,
+    autocomplete: 'off', spellcheck: 'false', placeholder: 'make test' });
+  const form = h('form', { class: 'row', onsubmit: (event) => {
+    event.preventDefault();
+    busy(form, async () => {
+      await done(await call('POST', `${path}/exec`, { command: command.value }));
+      command.value = '';
+    });
+  } }, field('Command', command), h('button', { class: 'main' }, 'Run'));
+  return h('div', {}, form);
+}
+
+let stop = () => {};
+
+function showOutput(page, into, path, exec, live) {
+  stop();
+  const execPath = `${path}/execs/${encodeURIComponent(exec.exec_id)}`;
+  const screen = h('pre', { class: 'output', tabindex: '0', role: 'log',
+    'aria-label': 'Output' });
+  const state = h('span', {}, badge(exec.status));
+  const running = ['queued', 'running'].includes(exec.status);
+  const interrupt = h('button', { type: 'button', onclick: () =>
+    busy(interrupt, () => call('POST', `${execPath}/signal`,
+      { signal: 'INT' })) }, 'Interrupt');
+  const cancel = h('button', { type: 'button', class: 'danger', onclick: () =>
+    busy(cancel, () => call('DELETE', execPath)) }, 'Cancel');
+  const controls = h('span', { class: 'row' }, h('span', {}, interrupt),
+    h('span', {}, cancel));
+  replace(into, h('h2', { class: 'mono' }, commandText(exec)),
+    h('div', { class: 'row' }, state,
+      exec.reason && h('span', {}, exec.reason),
+      live && running && controls,
+      h('a', { href: `${execPath}/output`, download: `${exec.exec_id}.log` },
+        'Download')), screen);
+
+  const printed = printer(screen);
+  stop = follow(path, { exec_id: exec.exec_id, from: 'earliest' }, {
+    'exec.output': (event) => printed(event),
+    'stream.gap': () => printed({ stream: 'note',
+      data: '[earlier output is not kept as events; download it]\n' }),
+    'exec.exited': (event) => {
+      replace(state, badge(event.status), ` ${outcome(event)}`);
+      controls.remove();
+      stop();
+    },
+    'session.ended': () => stop(),
+  });
+  page.onLeave(() => stop());
+}
+
+/// Appends what is printed, drops the oldest over the limit, and stays at the
+/// end where the reader is there.
+function printer(screen) {
+  let size = 0;
+  const decoders = {};
+  return (event) => {
+    const data = event.encoding === 'base64'
+      ? (decoders[event.stream] ??= new TextDecoder()).decode(
+        Uint8Array.from(atob(event.data), (c) => c.charCodeAt(0)),
+        { stream: true })
+      : event.data;
+    const atEnd =
+      screen.scrollTop + screen.clientHeight >= screen.scrollHeight - 4;
+    const text = plain(data);
+    screen.append(h('span', { class: event.stream }, text));
+    size += text.length;
+    while (size > mostShown && screen.childNodes.length > 1) {
+      size -= screen.firstChild.textContent.length;
+      screen.firstChild.remove();
+    }
+    if (atEnd) {
+      screen.scrollTop = screen.scrollHeight;
+    }
+  };
+}

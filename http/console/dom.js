@@ -1,0 +1,122 @@
+// Elements without markup: whatever a session prints or is called becomes text
+// nodes, so none of it can become a script.
+
+/// An element. Of `props`, `on…` are listeners, true and false set or leave out
+/// an attribute, `class` and all others are attributes. Children are nodes,
+/// texts, or lists of both; null and false are none.
+export function h(tag, props = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (name.startsWith('on')) {
+      element.addEventListener(name.slice(2), value);
+    } else if (value === true) {
+      element.setAttribute(name, '');
+    } else if (value !== false && value !== null && value !== undefined) {
+      element.setAttribute(name, value);
+    }
+  }
+  append(element, children);
+  return element;
+}
+
+export function append(parent, ...children) {
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined && child !== false) {
+      parent.append(child);
+    }
+  }
+}
+
+export function replace(parent, ...children) {
+  parent.replaceChildren();
+  append(parent, children);
+}
+
+/// A field with its label. `input` is the control.
+export function field(label, input, hint) {
+  const id = input.id || `f${++lastId}`;
+  input.id = id;
+  const help = hint && h('small', { id: `${id}-hint` }, hint);
+  if (help) {
+    input.setAttribute('aria-describedby', help.id);
+  }
+  return h('div', { class: 'field' }, h('label', { for: id }, label), input,
+    help);
+}
+
+let lastId = 0;
+
+/// A table that scrolls by itself where the window is narrow.
+export function table(caption, heads, rows, empty) {
+  if (rows.length === 0) {
+    return h('p', { class: 'empty' }, empty);
+  }
+  return h('div', { class: 'scroll', tabindex: '0', role: 'region',
+    'aria-label': `Table: ${caption}` },
+    h('table', {},
+      h('caption', { class: 'hidden' }, caption),
+      h('thead', {}, h('tr', {},
+        heads.map((head) => h('th', { scope: 'col' }, head)))),
+      h('tbody', {}, rows)));
+}
+
+export function cells(...values) {
+  return h('tr', {}, values.map((value) => h('td', {}, value)));
+}
+
+export function badge(text) {
+  return h('span', { class: `badge ${text}` }, text);
+}
+
+/// Says something that has happened, for a while.
+export function notice(text, kind = 'good') {
+  const line = h('p', { class: `notice ${kind}` }, text,
+    h('button', { type: 'button', class: 'plain', 'aria-label': 'Dismiss',
+      onclick: () => line.remove() }, '×'));
+  document.getElementById('notices').append(line);
+  setTimeout(() => line.remove(), 10_000);
+}
+
+/// Runs what a button or form asks for: it is busy meanwhile, and a failure is
+/// said beside it.
+export async function busy(control, work) {
+  const button = control.matches('form')
+    ? control.querySelector('button[type=submit], button:not([type])')
+    : control;
+  const said = control.parentElement?.querySelector(':scope > .failure');
+  said?.remove();
+  button.disabled = true;
+  button.setAttribute('aria-busy', 'true');
+  try {
+    await work();
+  } catch (error) {
+    control.after(failure(error));
+  } finally {
+    button.disabled = false;
+    button.removeAttribute('aria-busy');
+  }
+}
+
+/// What went wrong and what would help.
+export function failure(error) {
+  return h('p', { class: 'failure', role: 'alert' }, error.message,
+    error.remediation ? h('small', {}, ` ${error.remediation}`) : null);
+}
+
+/// Asks before something that cannot be undone.
+export function ask(question, yes) {
+  return new Promise((resolve) => {
+    const dialog = h('dialog', { 'aria-label': question,
+      onclose: () => {
+        resolve(dialog.returnValue === 'yes');
+        dialog.remove();
+      } },
+      h('form', { method: 'dialog' },
+        h('p', {}, question),
+        h('div', { class: 'row' },
+          h('button', { value: 'yes', class: 'danger' }, yes),
+          h('button', { value: 'no', autofocus: true }, 'Cancel'))));
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

@@ -1,0 +1,48 @@
+// The ports that a session listens on, and links that open them.
+import { call, follow } from './api.js';
+import { busy, cells, h, notice, replace, table } from './dom.js';
+import { isLive } from './session.js';
+
+export async function portsTab(body, { page, path, session }) {
+  async function refresh() {
+    const { ports } = isLive(session) ? await call('GET', `${path}/ports`)
+      : { ports: [] };
+    replace(body, table('Ports', ['Port', 'Process', 'Address', 'Access', 'Preview'],
+      ports.map((port) => row(path, port)),
+      'Nothing listens. Start a server in the session, and it shows here.'));
+  }
+  await refresh();
+  if (isLive(session)) {
+    const again = () => refresh().catch(() => {});
+    page.onLeave(follow(path, { types: 'port.opened,port.closed' },
+      { 'port.opened': again, 'port.closed': again }));
+  }
+}
+
+function row(path, port) {
+  const portPath = `${path}/ports/${port.port}`;
+  const open = h('button', { type: 'button', class: 'main', onclick: () =>
+    busy(open, async () => {
+      // Opened at once, for a browser blocks what comes later.
+      const page = window.open('about:blank', '_blank');
+      try {
+        const { url } = await call('POST', `${portPath}/link`,
+          { expires_in: '8h', path: '/' });
+        page.opener = null;
+        page.location.replace(url);
+      } catch (error) {
+        page?.close();
+        throw error;
+      }
+    }) }, 'Open');
+  const access = h('select', { 'aria-label': `Who may open port ${port.port}`,
+    onchange: () => busy(access, async () => {
+      await call('PUT', portPath, { access: access.value });
+      notice(`Port ${port.port} opens for: ${access.value}.`);
+    }) }, ['token', 'key', 'public'].map((name) =>
+    h('option', { value: name, selected: name === port.access }, name)));
+  return cells(
+    port.label ? `${port.port} (${port.label})` : String(port.port),
+    port.process, h('span', { class: 'mono' }, port.address),
+    h('span', {}, access), h('span', {}, port.url ? open : 'no preview is served'));
+}

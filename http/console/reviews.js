@@ -1,0 +1,83 @@
+// What waits for a decision, and one of these with its diff.
+import { call, reviewPath, text } from './api.js';
+import { showDiff } from './changes.js';
+import { badge, busy, cells, field, h, replace, table } from './dom.js';
+import { age } from './format.js';
+
+export async function showReviews(page) {
+  const list = h('div', {});
+  replace(page.place, h('h1', {}, 'Reviews'), list);
+  await page.repeat(5000, async () => {
+    const { projects } = await call('GET', '/projects');
+    const lists = await Promise.all(projects.map(({ id }) =>
+      call('GET', `/projects/${encodeURIComponent(id)}/reviews?limit=50`)));
+    const all = lists.flatMap(({ reviews }) => reviews).sort((a, b) =>
+      Date.parse(b.created_at) - Date.parse(a.created_at));
+    replace(list, table('Reviews',
+      ['Review', 'Project', 'Branch', 'Into', 'Status', 'Age'],
+      all.map((one) => cells(
+        h('a', { class: 'mono', href: `#${reviewPath(one.project_id, one.id)}` },
+          one.id),
+        one.project_id, h('span', { class: 'mono' }, one.branch),
+        h('span', { class: 'mono' }, one.target), badge(one.status),
+        age(one.created_at))),
+      'Nothing has been checked in for review.'));
+  });
+}
+
+export async function showReview(page, project, id) {
+  const path = reviewPath(project, id);
+  const review = await call('GET', path);
+  const [diff, output] = await Promise.all([
+    text(`${path}/diff`),
+    // Only a project with a review command has any.
+    review.output ? text(review.output) : '',
+  ]);
+  const again = () => showReview(page, project, id);
+  replace(page.place, h('h1', {}, 'Review ', h('span', { class: 'mono' }, id)),
+    h('section', { class: 'card', 'aria-label': 'The review' },
+      h('dl', {}, [
+        ['Status', badge(review.status)],
+        ['Why', review.status_reason],
+        ['Branch', h('span', { class: 'mono' }, `${review.branch} → ${review.target}`)],
+        ['Commit', h('span', { class: 'mono' }, review.commit)],
+        ['By', review.created_by],
+        ['Decided by', review.decided_by],
+        ['Comment', review.comment],
+        ['In conflict', review.files?.join(', ')],
+        ['Merged as', review.merge_commit],
+        ['Then', review.auto_merge ? 'it is merged' : 'nothing more is done'],
+      ].filter(([, value]) => value).map(([name, value]) =>
+        [h('dt', {}, name), h('dd', {}, value)]))),
+    ['queued', 'running', 'failed'].includes(review.status)
+      && decision(path, again),
+    review.status === 'approved' && mergeButton(path, again),
+    output && [h('h2', {}, 'What the review command printed'),
+      h('pre', { class: 'output', tabindex: '0', role: 'region',
+        'aria-label': 'Output of the review command' }, output)],
+    h('h2', {}, 'Changes'), showDiff(diff));
+}
+
+function decision(path, again) {
+  const comment = h('input', { name: 'comment', autocomplete: 'off' });
+  const button = (name, verb, kind) => {
+    const made = h('button', { type: 'button', class: kind, onclick: () =>
+      busy(made, async () => {
+        await call('POST', `${path}/${verb}`, comment.value.trim()
+          ? { comment: comment.value.trim() } : {});
+        await again();
+      }) }, name);
+    return h('span', {}, made);
+  };
+  return h('div', { class: 'card row' }, field('Comment', comment),
+    button('Approve', 'approve', 'main'), button('Reject', 'reject', 'danger'));
+}
+
+function mergeButton(path, again) {
+  const merge = h('button', { type: 'button', class: 'main', onclick: () =>
+    busy(merge, async () => {
+      await call('POST', `${path}/merge`, {});
+      await again();
+    }) }, 'Merge');
+  return h('div', { class: 'card' }, merge);
+}

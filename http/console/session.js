@@ -1,0 +1,123 @@
+// One session: what it is, and its tabs.
+import { call, follow, sessionPath } from './api.js';
+import { ask, badge, busy, field, h, notice, replace } from './dom.js';
+import { age, until } from './format.js';
+import { changesTab } from './changes.js';
+import { commandsTab } from './commands.js';
+import { portsTab } from './ports.js';
+import { terminalTab } from './terminal.js';
+import { timelineTab } from './timeline.js';
+
+const tabs = {
+  commands: ['Commands', commandsTab],
+  terminal: ['Terminal', terminalTab],
+  changes: ['Changes', changesTab],
+  ports: ['Ports', portsTab],
+  timeline: ['Timeline', timelineTab],
+};
+
+export const isLive = (session) =>
+  ['creating', 'active', 'checking_in'].includes(session.status);
+
+export async function showSession(page, project, id, tab) {
+  const path = sessionPath(project, id);
+  const head = h('section', { class: 'card', 'aria-label': 'The session' });
+  const body = h('section', { 'aria-label': tabs[tab]?.[0] ?? tab });
+  let session = await call('GET', path);
+  const draw = () => drawHead(head, session, path, refresh);
+  async function refresh() {
+    session = await call('GET', path);
+    draw();
+  }
+  draw();
+  replace(page.place,
+    h('h1', {}, 'Session ', h('span', { class: 'mono' }, id)),
+    head,
+    h('nav', { class: 'tabs', 'aria-label': 'Session' },
+      Object.entries(tabs).map(([name, [title]]) => h('a', {
+        href: `#${path}/${name}`, 'aria-current': name === tab ? 'page' : null,
+      }, title))),
+    body);
+
+  const again = () => refresh().catch(() => {});
+  if (isLive(session)) {
+    page.onLeave(follow(path, { types: 'session.extended,session.expiring,'
+      + 'session.ended,exec.started,exec.exited,checkin.started,'
+      + 'checkin.finished' },
+    { 'session.extended': again, 'session.expiring': again,
+      'session.ended': again, 'exec.started': again, 'exec.exited': again,
+      'checkin.started': again, 'checkin.finished': again }));
+    const timer = setInterval(draw, 1000);
+    page.onLeave(() => clearInterval(timer));
+  }
+  await (tabs[tab] ?? tabs.commands)[1](body, { page, path, session, refresh });
+}
+
+// The countdown runs, so this is drawn each second: forms stand apart and stay
+// as they are.
+function drawHead(head, session, path, refresh) {
+  const live = isLive(session);
+  const facts = head.querySelector('dl') ?? h('dl', {});
+  replace(facts, fact('Status', badge(session.status)),
+    session.status_reason && fact('Why', session.status_reason),
+    fact('Project', session.project_id),
+    fact('Branch', h('span', { class: 'mono' }, session.branch)),
+    fact('Age', age(session.created_at)),
+    live && fact('Ends', `in ${until(session.expires_at)}, then `
+      + (session.on_expire === 'checkin' ? 'it is checked in'
+        : 'its work is kept under rescue refs')),
+    fact('Runs', session.running_execs === 1 ? '1 command'
+      : `${session.running_execs} commands`),
+    fact('Node', session.pod_name),
+    session.commit && fact('Commit', h('span', { class: 'mono' }, session.commit)),
+    session.rescue_refs?.length > 0 && fact('Kept under', h('ul', {},
+      session.rescue_refs.map(({ ref, holds }) =>
+        h('li', {}, h('span', { class: 'mono' }, ref), ` ${holds}`)))),
+    session.rescue_note && fact('Note', session.rescue_note));
+  if (!facts.isConnected) {
+    head.append(facts);
+  }
+  const actions = head.querySelector('.actions');
+  if (live && !actions) {
+    head.append(actionRow(session, path, refresh));
+  } else if (!live) {
+    actions?.remove();
+  }
+}
+
+const fact = (name, value) => [h('dt', {}, name), h('dd', {}, value)];
+
+function actionRow(session, path, refresh) {
+  const by = h('input', { value: '24h', size: '6' });
+  const extend = h('button', { type: 'button', onclick: () => busy(extend,
+    async () => {
+      await call('POST', `${path}/extend`, { expires_in: by.value.trim() });
+      await refresh();
+    }) }, 'Extend');
+  const end = h('button', { type: 'button', class: 'danger', onclick: () =>
+    busy(end, async () => {
+      if (await ask('End the session without a check-in? Its commands are '
+        + 'killed; its work is kept under rescue refs.', 'End it')) {
+        await call('POST', `${path}/discard`, {});
+        await refresh();
+      }
+    }) }, 'End');
+  const clone = h('button', { type: 'button', onclick: () => busy(clone,
+    async () => {
+      if (!await ask('Make a new clone URL? The one before is dead then.',
+        'Make it')) {
+        return;
+      }
+      const { auth_clone_url: url } = await call('POST', `${path}/clone-token`, {});
+      const line = `git clone --branch '${session.branch}' '${url}'`;
+      const shown = h('input', { class: 'mono wide', readonly: true,
+        value: line, 'aria-label': 'How to clone' });
+      clone.after(shown);
+      shown.select();
+      await navigator.clipboard?.writeText(line).then(
+        () => notice('The command is in the clipboard.'), () => {});
+    }) }, 'Clone URL');
+  return h('div', { class: 'row actions' },
+    field('Expires in', by), h('span', {}, extend), h('span', {}, clone),
+    h('span', {}, end));
+}

@@ -1,0 +1,85 @@
+// All sessions that the key may see, and a form for a new one.
+import { call, sessionPath } from './api.js';
+import { badge, busy, cells, field, h, notice, replace, table } from './dom.js';
+import { age, until } from './format.js';
+
+const live = ['creating', 'active', 'checking_in'];
+
+export async function showSessions(page) {
+  const list = h('div', {});
+  const ended = h('input', { type: 'checkbox', onchange: () => refresh() });
+  const { projects } = await call('GET', '/projects').catch(() => ({ projects: [] }));
+  replace(page.place, h('h1', {}, 'Sessions'), createForm(projects),
+    h('div', { class: 'row' }, h('label', {}, ended, ' Show those that are over')),
+    list);
+
+  async function refresh() {
+    const { sessions, next_cursor: more } =
+      await call('GET', '/sessions?limit=200');
+    const shown = sessions.filter(
+      (one) => ended.checked || live.includes(one.status));
+    replace(list, table('Sessions',
+      ['Session', 'Project', 'Branch', 'Status', 'Runs', 'Age', 'Ends'],
+      shown.map(row), 'No session is live. Make one above.'),
+    more && h('p', { class: 'empty' },
+      'These are the newest 200; the command line lists them all.'));
+  }
+  await page.repeat(5000, refresh);
+}
+
+function row(session) {
+  const over = !live.includes(session.status);
+  return cells(
+    h('a', { class: 'mono', href: sessionLink(session) }, session.id),
+    session.project_id,
+    h('span', { class: 'mono' }, session.branch),
+    badge(session.status),
+    session.running_execs === 0 ? '–'
+      : `${session.running_execs} command${session.running_execs > 1 ? 's' : ''}`,
+    age(session.created_at),
+    over ? (session.status_reason ?? '–')
+      : `in ${until(session.expires_at)} (${session.on_expire})`);
+}
+
+export const sessionLink = (session, tab) =>
+  `#${sessionPath(session.project_id, session.id)}${tab ? `/${tab}` : ''}`;
+
+function createForm(projects) {
+  const project = projects.length > 0
+    ? h('select', { name: 'project' },
+      projects.map(({ id }) => h('option', { value: id }, id)))
+    : h('input', { name: 'project', required: true });
+  const how = h('select', { name: 'how' },
+    h('option', { value: 'new_branch' }, 'a new branch'),
+    h('option', { value: 'branch' }, 'a branch that is there'));
+  const branch = h('input', { name: 'branch', required: true,
+    autocomplete: 'off', spellcheck: 'false', placeholder: 'feature/login' });
+  const from = h('input', { name: 'from', autocomplete: 'off',
+    spellcheck: 'false', placeholder: 'the default branch' });
+  const expires = h('input', { name: 'expires', value: '24h', required: true });
+  const port = h('input', { name: 'port', type: 'number', min: '1',
+    max: '65535', value: '8080', required: true });
+  how.addEventListener('change', () => {
+    from.disabled = how.value === 'branch';
+  });
+  const form = h('form', { class: 'grid', onsubmit: (event) => {
+    event.preventDefault();
+    busy(form, async () => {
+      const made = await call('POST',
+        `/projects/${encodeURIComponent(project.value)}/sessions`, {
+          [how.value]: branch.value.trim(),
+          ...(!from.disabled && from.value.trim()
+            ? { from_ref: from.value.trim() } : {}),
+          expires_in: expires.value.trim(),
+          preview_port: Number(port.value),
+        });
+      notice(`Session ${made.id} is there.`);
+      location.hash = sessionLink(made);
+    });
+  } },
+    field('Project', project), field('On', how), field('Branch', branch),
+    field('From', from), field('Expires in', expires, '90m, 24h, 7d'),
+    field('Preview port', port),
+    h('button', { class: 'main' }, 'Create'));
+  return h('details', { class: 'card' }, h('summary', {}, 'New session'), form);
+}

@@ -1,0 +1,46 @@
+// What has happened in a session, newest first, as it goes on.
+import { follow } from './api.js';
+import { h, replace } from './dom.js';
+import { commandText, outcome } from './format.js';
+
+const types = ['session.created', 'session.extended', 'session.expiring',
+  'session.ended', 'exec.queued', 'exec.started', 'exec.exited', 'git.pushed',
+  'git.committed', 'preview.ready', 'preview.gone', 'port.opened',
+  'port.closed', 'checkin.started', 'checkin.finished', 'review.queued',
+  'review.started', 'review.finished'];
+const mostShown = 1000;
+
+export async function timelineTab(body, { page, path }) {
+  const list = h('ol', { class: 'timeline', reversed: true });
+  replace(body, list);
+  const show = (type) => (event) => {
+    list.prepend(h('li', {},
+      h('time', { datetime: event.time }, new Date(event.time).toLocaleString()),
+      h('strong', {}, type), h('span', {}, detail(type, event))));
+    while (list.childElementCount > mostShown) {
+      list.lastElementChild.remove();
+    }
+  };
+  const stop = follow(path, { types: types.join(','), from: 'earliest' }, {
+    ...Object.fromEntries(types.map((type) => [type, show(type)])),
+    'session.ended': (event) => {
+      show('session.ended')(event);
+      stop();
+    },
+  });
+  page.onLeave(() => stop());
+}
+
+function detail(type, event) {
+  if (type.startsWith('exec.')) {
+    return `${commandText(event)}${type === 'exec.exited' ? ` · ${outcome(event)}` : ''}`;
+  }
+  if (type.startsWith('git.')) {
+    return `${event.branch ?? ''} ${(event.new ?? '').slice(0, 12)}`
+      + (event.by ? ` by ${event.by}` : '');
+  }
+  if (type.startsWith('port.') || type.startsWith('preview.')) {
+    return [event.port, event.process].filter(Boolean).join(' ');
+  }
+  return event.status_reason ?? event.message ?? event.status ?? '';
+}

@@ -1,0 +1,108 @@
+// The web console as the server gives it: its files and the logins of browsers.
+// tests/clients has what a person sees of it.
+#include "tests/api/demo.hpp"
+
+#include <string>
+
+using namespace greenroom::test;
+
+namespace {
+
+/// A browser that has logged in by a key.
+class browser {
+public:
+  browser(const node_process& node, const http_client& with)
+    : nobody_(node.with_key("")) {
+    auto answer = expect(200, with.send("POST", "/console/login", "", "", {}));
+    set_cookie_ = answer.headers["set-cookie"];
+    cookie_ = set_cookie_.substr(0, set_cookie_.find(';'));
+  }
+
+  http_reply ask(const std::string& method, const std::string& path,
+                 header_list headers = {}, const std::string& body = {}) const {
+    headers.emplace_back("Cookie", "theme=dark; " + cookie_);
+    return nobody_.send(method, path, body,
+                        body.empty() ? "" : "application/json", headers);
+  }
+  const std::string& set_cookie() const noexcept {
+    return set_cookie_;
+  }
+
+private:
+  http_client nobody_;
+  std::string set_cookie_;
+  std::string cookie_;
+};
+
+const header_list by_script{{"X-Greenroom-Console", "1"}};
+
+} // namespace
+
+TEST_CASE("a browser is let in by a cookie that no script can read") {
+  node_process node;
+  browser user{node, node.admin()};
+  using Catch::Contains;
+  CHECK_THAT(user.set_cookie(), Contains("; Path=/; HttpOnly; SameSite=Strict; "
+                                         "Max-Age=43200"));
+  CHECK(user.ask("GET", "/whoami").data()["id"] == "admin");
+  // With a body, which is judged before the rest.
+  auto made = expect(201, user.ask("POST", sessions, by_script,
+                                   R"({"new_branch": "by-browser"})"));
+  CHECK(made.data()["created_by"] == "admin");
+  auto out = expect(200, user.ask("DELETE", "/console/login"));
+  CHECK_THAT(out.headers["set-cookie"],
+             Contains("greenroom-login=;") && Contains("Max-Age=0"));
+}
+
+TEST_CASE("a login changes nothing without the console's header") {
+  node_process node;
+  browser user{node, node.admin()};
+  auto refused = user.ask("POST", sessions, {}, R"({"new_branch": "x"})");
+  CHECK(refused.status == 403);
+  CHECK_THAT(refused.message(), Catch::Contains("X-Greenroom-Console: 1"));
+  CHECK(user.ask("DELETE", "/projects/demo").status == 403);
+  // Nor is one made from another.
+  CHECK(user.ask("POST", "/console/login", by_script).status == 401);
+}
+
+TEST_CASE("a login is over with its key, and holds over a restart") {
+  node_process node;
+  auto made =
+    expect(201, node.admin().post("/keys", {{"name", "ann"},
+                                            {"scopes", {"projects:read"}},
+                                            {"expires_in", "1h"}}))
+      .data();
+  browser user{node, node.with_key(made["key"])};
+  CHECK(user.ask("GET", "/projects").status == 200);
+  CHECK(user.ask("POST", sessions, by_script, "{}").status == 403);
+  auto seconds =
+    std::stoi(user.set_cookie().substr(user.set_cookie().find("Max-Age=") + 8));
+  CHECK(seconds <= 3600);
+  CHECK(seconds > 3500);
+  node.terminate();
+  node.start();
+  CHECK(user.ask("GET", "/projects").status == 200);
+  expect(200, node.admin().remove("/keys/" + made["id"].get<std::string>()));
+  auto over = user.ask("GET", "/projects");
+  CHECK(over.status == 401);
+  CHECK_THAT(over.message(), Catch::Contains("log in again"));
+}
+
+TEST_CASE("browsers get the console and programs what they always got") {
+  node_process node;
+  auto nobody = node.with_key("");
+  auto page = expect(
+    200, nobody.send("GET", "/", "", "", {{"Accept", "text/html,*/*;q=0.8"}}));
+  CHECK_THAT(page.body, Catch::Contains("<title>Greenroom</title>"));
+  CHECK_THAT(page.headers["content-security-policy"],
+             Catch::Contains("default-src 'none'; script-src 'self';"));
+  CHECK(page.headers["content-type"] == "text/html; charset=utf-8");
+  CHECK(nobody.get("/").data()["openapi"] == "/openapi.json");
+  auto script = expect(200, nobody.get("/console/app.js"));
+  CHECK(script.headers["content-type"] == "text/javascript; charset=utf-8");
+  for (auto path : {"/console/nope.js", "/console/.copied", "/console/..%2fx",
+                    "/console/%2fetc%2fpasswd"}) {
+    INFO(path);
+    CHECK(nobody.get(path).status == 404);
+  }
+}
