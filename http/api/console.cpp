@@ -67,6 +67,7 @@ void index(const exchange_ptr& ex) {
   ex->reply(200, ordered_json{{"name", "greenroom"},
                               {"version", greenroom::version()},
                               {"openapi", "/openapi.json"},
+                              {"docs", "/docs"},
                               {"errors", "/docs/errors"},
                               {"ready", "/readyz"},
                               {"whoami", "/whoami"}}

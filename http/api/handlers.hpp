@@ -84,6 +84,7 @@ void whoami(const exchange_ptr& ex);
 
 // operations.cpp
 void errors(const exchange_ptr& ex);
+void guide(const exchange_ptr& ex);
 void healthz(const exchange_ptr& ex);
 void readyz(const exchange_ptr& ex);
 void version(const exchange_ptr& ex);

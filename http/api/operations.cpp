@@ -1,5 +1,5 @@
+#include "http/api/documents.hpp"
 #include "http/api/handlers.hpp"
-#include "http/api/openapi.hpp"
 #include "http/base/error_table.hpp"
 #include "http/base/parse.hpp"
 #include "http/edge/thread_context.hpp"
@@ -54,6 +54,13 @@ void errors(const exchange_ptr& ex) {
   response answer;
   answer.content_type = "text/markdown; charset=utf-8";
   answer.body = errors_document();
+  ex->send(std::move(answer));
+}
+
+void guide(const exchange_ptr& ex) {
+  response answer;
+  answer.content_type = "text/markdown; charset=utf-8";
+  answer.body = guide_document();
   ex->send(std::move(answer));
 }
 

@@ -126,6 +126,8 @@ constexpr route table[] = {
   {verb::get, "/console/{file}", open, no_body, handlers::console_file},
 
   {verb::get, "/", open, no_body, handlers::index},
+  {verb::get, "/docs", open, no_body, handlers::guide},
+  {verb::get, "/llms.txt", open, no_body, handlers::guide},
   {verb::get, "/docs/errors", open, no_body, handlers::errors},
   {verb::get, "/healthz", open, no_body, handlers::healthz},
   {verb::get, "/readyz", open, no_body, handlers::readyz},

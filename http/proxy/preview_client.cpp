@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -338,7 +339,15 @@ asio::awaitable<void> preview_client::pass_on(const forwarding& how) {
   app_->begin(request_to_app(head, how), client_.has_body(),
               head.content_length);
   if (client_.has_body()) {
-    co_await (receive_and_stop(how) && send_body());
+    std::exception_ptr fault;
+    try {
+      co_await (receive_and_stop(how) && send_body());
+    } catch (const asio::multiple_exceptions& e) {
+      // The one that failed has cancelled the other.
+      fault = e.first_exception();
+    }
+    if (fault)
+      std::rethrow_exception(fault);
     co_return;
   }
   co_await app_->finish(each);
@@ -352,9 +361,14 @@ asio::awaitable<void> preview_client::send_body() {
   auto from_client = false;
   try {
     for (;;) {
-      from_client = true;
-      auto piece = co_await client_.read_body(each);
-      from_client = false;
+      auto piece = client_.body_at_hand();
+      if (piece.empty() && !client_.body_at_end()) {
+        // A client may wait for the app before it goes on.
+        co_await app_->flush(each);
+        from_client = true;
+        piece = co_await client_.read_body(each);
+        from_client = false;
+      }
       if (piece.empty())
         break;
       co_await app_->write(piece, each);

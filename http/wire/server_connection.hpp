@@ -48,6 +48,10 @@ public:
   /// the client to send it where that waits to be told. Throws lost or
   /// bad_message.
   asio::awaitable<std::string_view> read_body(timeout each);
+  /// A piece that is there already; empty: none is, or that was the end.
+  std::string_view body_at_hand() {
+    return reader_.body_at_hand();
+  }
   bool body_at_end() const noexcept {
     return reader_.at_end();
   }

@@ -2,6 +2,7 @@
 // tests/clients has what a person sees of it.
 #include "tests/api/demo.hpp"
 
+#include <regex>
 #include <string>
 
 using namespace greenroom::test;
@@ -11,8 +12,7 @@ namespace {
 /// A browser that has logged in by a key.
 class browser {
 public:
-  browser(const node_process& node, const http_client& with)
-    : nobody_(node.with_key("")) {
+  browser(const node_process& node, const http_client& with) : node_(node) {
     auto answer = expect(200, with.send("POST", "/console/login", "", "", {}));
     set_cookie_ = answer.headers["set-cookie"];
     cookie_ = set_cookie_.substr(0, set_cookie_.find(';'));
@@ -21,15 +21,15 @@ public:
   http_reply ask(const std::string& method, const std::string& path,
                  header_list headers = {}, const std::string& body = {}) const {
     headers.emplace_back("Cookie", "theme=dark; " + cookie_);
-    return nobody_.send(method, path, body,
-                        body.empty() ? "" : "application/json", headers);
+    return node_.with_key("").send(
+      method, path, body, body.empty() ? "" : "application/json", headers);
   }
   const std::string& set_cookie() const noexcept {
     return set_cookie_;
   }
 
 private:
-  http_client nobody_;
+  const node_process& node_;
   std::string set_cookie_;
   std::string cookie_;
 };
@@ -105,4 +105,21 @@ TEST_CASE("browsers get the console and programs what they always got") {
     INFO(path);
     CHECK(nobody.get(path).status == 404);
   }
+}
+
+TEST_CASE("the guide names only routes that there are") {
+  node_process node;
+  auto nobody = node.with_key("");
+  auto guide = expect(200, nobody.get("/llms.txt"));
+  CHECK(guide.headers["content-type"] == "text/markdown; charset=utf-8");
+  CHECK(nobody.get("/docs").body == guide.body);
+  auto paths = nobody.get("/openapi.json").all()["paths"];
+  std::regex mention{"`(GET|POST) (/[a-z]*)"};
+  auto begin =
+    std::sregex_iterator{guide.body.begin(), guide.body.end(), mention};
+  for (auto it = begin; it != std::sregex_iterator{}; ++it) {
+    INFO((*it)[2]);
+    CHECK(paths.contains((*it)[2].str()));
+  }
+  CHECK(std::distance(begin, std::sregex_iterator{}) >= 2);
 }

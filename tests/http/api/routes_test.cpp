@@ -1,4 +1,4 @@
-#include "http/api/openapi.hpp"
+#include "http/api/documents.hpp"
 #include "http/api/routes.hpp"
 #include "messages/events.hpp"
 

@@ -1,6 +1,6 @@
 #include "http/base/error_table.hpp"
 
-#include "http/api/openapi.hpp"
+#include "http/api/documents.hpp"
 #include "http/base/reply.hpp"
 
 #include <catch2/catch.hpp>

@@ -539,6 +539,39 @@ TEST_CASE("an app that hangs up or speaks no HTTP is a bad gateway") {
   CHECK(status_of(node, node.get("/odd")) == 502);
 }
 
+TEST_CASE("an app is asked before the body of a request has begun") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    of.begin(answer(200), std::nullopt);
+    co_await of.write("ready ", 5s);
+    auto piece = co_await of.read_body(5s);
+    auto text = "got " + std::string{piece};
+    co_await of.write(text, 5s);
+    co_await of.finish(5s);
+  }};
+  http_client client{node.port()};
+  client.send("POST / HTTP/1.1\r\nHost: " + node.host() + "\r\nX-API-Key: "
+              + preview_secret + "\r\nTransfer-Encoding: chunked\r\n\r\n");
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("ready");
+  client.send("3\r\nabc\r\n0\r\n\r\n");
+  CHECK(client.read_stream_to_end() == "ready got abc");
+}
+
+TEST_CASE("an app that hangs up amid a body is a bad gateway each time") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    of.close();
+    co_return;
+  }};
+  auto head = "POST / HTTP/1.1\r\nHost: " + node.host() + "\r\nX-API-Key: "
+              + preview_secret + "\r\nContent-Length: 1000000\r\n\r\n";
+  for (int i = 0; i < 200; ++i) {
+    INFO(i);
+    http_client client{node.port()};
+    client.send(head + std::string(static_cast<std::size_t>(i) * 4999, 'x'));
+    CHECK(client.receive().status == 502);
+  }
+}
+
 TEST_CASE("only the names of previews are served") {
   proxy_node node{hello};
   auto of = [&](const std::string& host, const std::string& target = "/") {
