@@ -150,10 +150,10 @@ TEST_CASE_METHOD(nodes_fixture,
   SECTION("and with it what lives in it") {
     CHECK(take_over(c, b, all)
           == std::vector{owner_record{"demo", "b", "b-1", 2}});
-    auto moved = find_session(c, session.id).value();
+    auto moved = store::find_session(c, session.id).value();
     CHECK(moved.node == "b");
     CHECK(moved.epoch == session.epoch + 1);
-    CHECK(find_session(c, over.id) == over);
+    CHECK(store::find_session(c, over.id) == over);
     // The lease is over for good: the old owner joins anew, and sees.
     CHECK_FALSE(renew(c, "a", "a-1", lease));
     CHECK(owner_of(c, {"demo", session.id})->node == "b");
@@ -171,7 +171,7 @@ TEST_CASE_METHOD(nodes_fixture,
           == errc::unavailable);
     CHECK(refusal_of([&] { put_project(c, some_project(), "a"); }).code
           == errc::unavailable);
-    CHECK(refusal_of([&] { delete_project(c, "demo", "a"); }).code
+    CHECK(refusal_of([&] { store::delete_project(c, "demo", "a"); }).code
           == errc::unavailable);
     review_record review;
     review.id = make_id();
