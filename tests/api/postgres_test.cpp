@@ -11,8 +11,8 @@ namespace {
 
 struct postgres_node {
   postgres_server server;
-  node_process node{
-    {.sandboxed = false, .set = {"storage.url=" + server.make_database()}}};
+  std::string url = server.make_database();
+  node_process node{{.sandboxed = false, .set = {"storage.url=" + url}}};
 
   bool is_ready() const {
     return node.admin().get("/readyz").status == 200;
