@@ -7,6 +7,9 @@
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
+#include <functional>
+#include <vector>
+
 using namespace greenroom;
 using greenroom::test::small_node;
 
@@ -51,7 +54,8 @@ TEST_CASE_METHOD(small_node, "a request is begun, finished and found again") {
 TEST_CASE_METHOD(small_node, "a key with a planned id is made once") {
   key_ring ring{"an-administrators-secret"};
   auto registry = system().spawn(key_registry, context()->store, &ring,
-                                 std::vector<key_record>{});
+                                 std::vector<key_record>{},
+                                 std::function<std::vector<key_record>()>{});
   auto id = make_id();
   create_key request;
   request.key_id = id;
