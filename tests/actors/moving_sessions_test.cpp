@@ -64,7 +64,7 @@ TEST_CASE_METHOD(moving_node, "what runs of a project that went away ends, and "
       auto now = store::find_session(db, session.id);
       return now->epoch > taken.epoch + 1;
     });
-    CHECK(long_is_over());
+    await("the exec's end", [&] { return long_is_over(); });
     CHECK(json_of(ask<exec_view>(find(session), shell("echo on")))["stdout"]
           == "on\n");
   }
