@@ -15,6 +15,8 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -56,6 +58,23 @@ std::string printable(std::string text) {
     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; },
     ' ');
   return text;
+}
+
+/// What git says of a request that is none, in words that its versions share.
+bool blames_request(bool advertise, std::string_view text) {
+  constexpr std::array<std::string_view, 10> marks{"protocol error",
+                                                   "bad line length",
+                                                   "unexpected line",
+                                                   "invalid command",
+                                                   "unknown capability",
+                                                   "no command requested",
+                                                   "expected ",
+                                                   "malformed",
+                                                   "hung up unexpectedly",
+                                                   "unknown object format"};
+  return !advertise && std::ranges::any_of(marks, [text](auto mark) {
+    return text.find(mark) != text.npos;
+  });
 }
 
 } // namespace
@@ -102,7 +121,9 @@ bool transfer::is_fetch() const noexcept {
 asio::awaitable<void> transfer::run() {
   using namespace asio::experimental::awaitable_operators;
   co_await (feed() && take() && hear());
-  if (exit_code_ != 0 && !gone_)
+  const auto misread = whole_ && client_.status() == 0
+                       && blames_request(plan_.route.advertise, complaints_);
+  if (exit_code_ != 0 && !gone_ && !misread)
     log_failure();
   if (client_.status() != 0)
     co_return;
@@ -110,6 +131,9 @@ asio::awaitable<void> transfer::run() {
     std::rethrow_exception(fault_);
   if (gone_)
     throw lost{};
+  if (misread)
+    throw refused{errc::bad_request,
+                  "git cannot read this request: " + printable(complaints_)};
   throw refused{errc::internal,
                 "git cannot serve this session's repository; the server's log "
                 "says why"};
@@ -131,10 +155,10 @@ asio::awaitable<void> transfer::feed() {
     fault_ = std::current_exception();
     git_.kill();
   }
+  // Whether the client is still there shows when it is sent something: one
+  // that has no more to say may have closed its half of the connection.
   error_code ignored;
   git_.in.close(ignored);
-  if (whole_ && !taken_ && co_await client_.watch())
-    client_gone();
 }
 
 /// What git does not want to read any more is dropped: its answer says why.
@@ -196,10 +220,8 @@ asio::awaitable<void> transfer::take() {
   }
   exit_code_ = co_await git_.ended();
   git_until_ = clock::time_point::max();
-  taken_ = true;
   co_await end_answer();
-  // Both may wait for what will not come any more.
-  client_.stop_watching();
+  // It may wait for what will not come any more.
   error_code ignored;
   git_.err.cancel(ignored);
 }

@@ -92,7 +92,6 @@ private:
 
   bool whole_ = false; // git has all of the body
   bool gone_ = false;  // nobody is there to be answered
-  bool taken_ = false; // git has said all
   bool announced_ = false;
   int exit_code_ = 0;
   std::string complaints_;

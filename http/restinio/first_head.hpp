@@ -53,6 +53,11 @@ public:
     return chunked_;
   }
 
+  /// What has come after the head, once `done`; valid as long as this.
+  std::string_view rest() const noexcept {
+    return std::string_view{text_}.substr(seen_);
+  }
+
   /// The X-Request-Id that was sent, valid as long as this.
   std::string_view request_id() const noexcept {
     return request_id_;

@@ -23,19 +23,24 @@
 #pragma once
 
 #include "http/base/asio.hpp"
+#include "http/restinio/chunk_scan.hpp"
 #include "http/restinio/first_head.hpp"
 
 #include <boost/asio/execution_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <sys/socket.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 namespace greenroom::http {
@@ -108,9 +113,12 @@ public:
 
   restinio_socket(restinio_socket&& other) noexcept
     : base(std::move(other)), beginning_(other.beginning_),
-      head_(std::move(other.head_)), expected_(other.expected_),
-      refused_(other.refused_), writing_(other.writing_),
-      weight_(other.weight_), taken_in_(std::exchange(other.taken_in_, 0)) {
+      head_(std::move(other.head_)), chunks_(std::move(other.chunks_)),
+      expected_(other.expected_), refused_(other.refused_),
+      writing_(other.writing_), weight_(other.weight_),
+      taken_in_(std::exchange(other.taken_in_, 0)),
+      patient_(std::exchange(other.patient_, false)),
+      at_end_(std::move(other.at_end_)) {
     // RESTinio accepts the next connection into the socket that it has moved.
     other.head_ = std::make_unique<first_head>();
   }
@@ -132,12 +140,26 @@ public:
     if (taken_in_ > 0)
       take_in(0);
     weight_ = 1;
+    patient_ = false;
     base::async_write_some(
       from, [this, handler = std::forward<Handler>(handler)](
               const error_code& error, std::size_t size) mutable {
         writing_ = false;
+        auto life = at_end_; // what is written last may end the connection
         handler(error, size);
+        if (life && *life && !writing_)
+          end_soon(life);
       });
+  }
+
+  // What waits for the end of the connection must not outlive it.
+  void close() {
+    end_now();
+    base::close();
+  }
+  void close(error_code& error) {
+    end_now();
+    base::close(error);
   }
 
 private:
@@ -151,6 +173,11 @@ private:
       into + before,
       [this, into, before, handler = std::forward<Handler>(handler)](
         error_code error, std::size_t size) mutable {
+        if (error == asio::error::eof && patient_ && taken_in_ > 0
+            && !refused_) {
+          await_answer(std::move(handler));
+          return;
+        }
         auto all = before + size;
         std::string_view read{static_cast<const char*>(into.data()), all};
         if (!error && beginning_ == beginning::unknown)
@@ -167,6 +194,7 @@ private:
           judge(read);
         if (!error && !refused_) {
           check_deadlines(read);
+          patient_ = patient_ || asks_for_one_answer(read);
           take_in(taken_in_ + all * weight_);
           if (is_too_much()) {
             // The library lets go of what it has at once.
@@ -188,6 +216,55 @@ private:
       });
   }
 
+  using end_of_input = std::function<void(const error_code&)>;
+
+  /// A client that has sent all it wants to send may still read. The end is
+  /// told when the answer has been written: once nothing more of it has come
+  /// for a while.
+  template <class Handler>
+  void await_answer(Handler&& handler) {
+    auto held =
+      std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
+    at_end_ = std::make_shared<end_of_input>(
+      [held](const error_code& why) { (*held)(why, std::size_t{0}); });
+  }
+
+  void end_soon(const std::shared_ptr<end_of_input>& what) {
+    auto timer = std::make_shared<asio::steady_timer>(get_executor(), pause);
+    // Until it is told, the library keeps this socket.
+    timer->async_wait([this, timer, what](const error_code&) {
+      if (*what && !writing_)
+        end(*what, asio::error::eof);
+    });
+  }
+
+  void end_now() {
+    if (auto what = std::exchange(at_end_, nullptr))
+      asio::post(get_executor(),
+                 [what] { end(*what, asio::error::operation_aborted); });
+  }
+
+  /// Only once.
+  static void end(end_of_input& what, const error_code& why) {
+    if (auto tell = std::exchange(what, nullptr))
+      tell(why);
+  }
+
+  /// Of streams, and of what waits for an event, the client's end is news at
+  /// once: nobody may listen any more.
+  static bool asks_for_one_answer(std::string_view read) noexcept {
+    auto line = read.substr(0, read.find('\n'));
+    if (!line.starts_with("GET ") && !line.starts_with("POST ")
+        && !line.starts_with("PUT ") && !line.starts_with("PATCH ")
+        && !line.starts_with("DELETE ") && !line.starts_with("HEAD "))
+      return false;
+    for (std::string_view stream :
+         {"/events", "/wait", "/attach", "/tunnel", "follow="})
+      if (line.find(stream) != line.npos)
+        return false;
+    return true;
+  }
+
   template <class Service>
   Service& service() {
     return asio::use_service<Service>(
@@ -201,15 +278,30 @@ private:
 
   void judge(std::string_view read) {
     auto& heads = service<first_heads>();
+    if (chunks_)
+      look_at_chunks(read);
     if (!head_ || !heads.request_id)
       return;
     auto refused = head_->add(read, heads.rules);
-    if (refused.status != 0)
+    if (refused.status != 0) {
       refuse(refused, head_->request_id());
-    else if (head_->done())
+    } else if (head_->done()) {
       weight_ = head_->chunked() ? read_budget::chunk_overhead : 1;
+      if (head_->chunked()) {
+        chunks_ = std::make_unique<chunk_scan>();
+        look_at_chunks(head_->rest());
+      }
+    }
     if (refused.status != 0 || head_->done())
       head_.reset();
+  }
+
+  void look_at_chunks(std::string_view read) {
+    if (!chunks_->add(read))
+      refuse({400, "the request's body is not in chunks, as it is said to be"},
+             {});
+    if (refused_ || chunks_->over())
+      chunks_.reset();
   }
 
   void refuse(const head_refusal& why, std::string_view sent_id) {
@@ -278,16 +370,21 @@ private:
 
   /// Of what comes after a refusal.
   static constexpr std::size_t max_dropped = std::size_t{4} << 20;
+  /// Between two parts of an answer.
+  static constexpr std::chrono::milliseconds pause{500};
 
   beginning beginning_ = beginning::unknown;
   // Of the first request, until it is whole.
   std::unique_ptr<first_head> head_ = std::make_unique<first_head>();
+  std::unique_ptr<chunk_scan> chunks_; // of its body, while that comes
   bool expected_ = false;
   bool refused_ = false;
   bool writing_ = false;
   std::size_t dropped_ = 0;
   std::size_t weight_ = 1;   // of a byte in the budget
   std::size_t taken_in_ = 0; // since the last answer began
+  bool patient_ = false;     // what is asked for has one answer, not a stream
+  std::shared_ptr<end_of_input> at_end_; // null: the client may send more
 };
 
 } // namespace greenroom::http
