@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -194,6 +195,11 @@ command_result run_command(const command& what) {
     what.own_group};
   out.close_writer();
   err.close_writer();
+  if (what.max_memory != 0) {
+    rlimit most{what.max_memory, what.max_memory};
+    // Where it has ended already it has taken little.
+    ::prlimit(program.pid(), RLIMIT_DATA, &most, nullptr);
+  }
   // glibc 2.36 declares pidfd_open for C only.
   unique_fd ended{
     static_cast<int>(::syscall(SYS_pidfd_open, program.pid(), 0))};

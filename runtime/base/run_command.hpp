@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@ struct command {
   // Bytes kept of stdout and of stderr, each from the start. What is over is
   // read and dropped, so that the program never waits for us.
   std::size_t max_output = 1024 * 1024;
+  // Bytes of memory that each of its processes may take; 0: as many as we may.
+  std::uint64_t max_memory = 0;
   // It begins a process group of its own, which a time-out kills. Otherwise it
   // stays in the caller's, and dies when that is killed.
   bool own_group = true;

@@ -42,7 +42,10 @@ std::vector<std::string> settings() {
         "core.alternateRefsCommand=true", "core.quotePath=false", "gc.auto=0",
         "maintenance.auto=false", "commit.gpgSign=false",
         "submodule.recurse=false", "advice.addEmbeddedRepo=false",
-        "i18n.commitEncoding=UTF-8", "advice.detachedHead=false"})
+        "i18n.commitEncoding=UTF-8", "advice.detachedHead=false",
+        // Larger files go through in pieces, and not for the tightest pack:
+        // somebody waits.
+        "core.bigFileThreshold=32m", "pack.compression=1"})
     argv.insert(argv.end(), {"-c", setting});
   return argv;
 }

@@ -31,6 +31,8 @@ command_result run(const server_git& call) {
                "http.lowSpeedLimit=1000",
                "-c",
                "http.lowSpeedTime=20",
+               "-c",
+               "core.bigFileThreshold=32m", // larger ones go through in pieces
                "--git-dir=" + call.mirror.string()};
   what.argv.insert(what.argv.end(), call.args.begin(), call.args.end());
   what.cwd = call.cwd.empty() ? call.mirror : call.cwd;
@@ -47,6 +49,7 @@ command_result run(const server_git& call) {
   what.stdin_fd = call.stdin_fd;
   what.timeout = call.timeout;
   what.max_output = call.max_output;
+  what.max_memory = call.max_memory;
   return run_command(what);
 }
 

@@ -1,8 +1,9 @@
 // The `git` program, run by the server in its own mirror.
 //
-// Never in a repository that a session can write: git would run what that
-// repository's configuration names. The environment is empty but for what
-// keeps git from reading any configuration other than the mirror's, from
+// Also in a session's checkout while that is being made, and nobody else has
+// written in it. Never in a repository that a session can write: git would run
+// what that repository's configuration names. The environment is empty but for
+// what keeps git from reading any configuration other than the mirror's, from
 // asking a terminal for passwords, from waiting for an upstream that sends next
 // to nothing, and from protocols other than plain files, HTTP and ssh; and for
 // the proxies that the server's own environment names.
@@ -11,6 +12,7 @@
 #include "runtime/base/run_command.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -25,6 +27,7 @@ struct server_git {
   int stdin_fd = -1;              // borrowed; -1: /dev/null
   std::chrono::milliseconds timeout{60'000};
   std::size_t max_output = 1024 * 1024; // bytes kept of what it prints
+  std::uint64_t max_memory = 0;         // bytes that it may take; 0: any
 };
 
 /// Blocks until git has ended. Throws std::system_error if there is no git.

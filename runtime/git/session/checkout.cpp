@@ -4,6 +4,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
+#include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/session/branch_position.hpp"
 
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -67,28 +70,32 @@ void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
                     0644, false);
 }
 
-// Without attributes no file is anything but its blob, and they need not be
-// looked for: libgit2 resolves the path of every file for that.
-bool has_attributes(git_repository* repo, const git_oid& commit) {
-  commit_handle found;
-  check(git_commit_lookup(receive(found), repo, &commit), failure);
-  tree_handle tree;
-  check(git_commit_tree(receive(tree), found.get()), failure);
-  auto result = false;
-  auto code = git_tree_walk(
-    tree.get(), GIT_TREEWALK_PRE,
-    [](const char*, const git_tree_entry* entry, void* out) {
-      auto& has = *static_cast<bool*>(out);
-      has = std::string_view{git_tree_entry_name(entry)} == ".gitattributes";
-      return has ? -1 : 0; // which ends the walk
-    },
-    &result);
-  if (!result)
-    check(code, failure);
-  return result;
+// What stands in the tree is whatever somebody has pushed, and of any size:
+// git writes it, in a process of its own with a bound, not this one. Nobody but
+// us has written in this repository yet, so there is nothing for git to run.
+constexpr std::uint64_t max_memory = std::uint64_t{2} << 30;
+constexpr std::chrono::minutes checkout_timeout{10};
+
+void write_files(const fs::path& top) {
+  server_git call{top / ".git", {"read-tree", "--reset", "-u", "HEAD"}};
+  call.cwd = top;
+  call.timeout = checkout_timeout;
+  call.max_memory = max_memory;
+  auto result = run(call);
+  if (result.ok())
+    return;
+  auto why = reason(result);
+  if (why.find("ut of memory") != why.npos)
+    throw refused{
+      errc::conflict,
+      std::string{failure}
+        + ": a file of the branch needs more than 2 GiB of memory "
+          "to be unpacked; have Git LFS keep it, or make it smaller"};
+  throw std::runtime_error{std::string{failure} + ": " + why};
 }
 
-void check_out(git_repository* repo, const checkout_spec& spec) {
+void check_out(git_repository* repo, const fs::path& top,
+               const checkout_spec& spec) {
   auto ref = "refs/heads/" + spec.branch;
   if (!spec.commit.empty()) {
     auto id = to_oid(spec.commit);
@@ -98,12 +105,8 @@ void check_out(git_repository* repo, const checkout_spec& spec) {
           failure);
   }
   check(git_repository_set_head(repo, ref.c_str()), failure);
-  if (spec.commit.empty())
-    return;
-  git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
-  options.checkout_strategy = GIT_CHECKOUT_FORCE;
-  options.disable_filters = has_attributes(repo, to_oid(spec.commit)) ? 0 : 1;
-  check(git_checkout_head(repo, &options), failure);
+  if (!spec.commit.empty())
+    write_files(top);
 }
 
 void set_owner(git_repository* repo, std::uint32_t owner) {
@@ -176,7 +179,7 @@ void build(const fs::path& top, const checkout_spec& spec) {
                     false);
   write_upstream_refs(git, spec);
   set_up(repo.get(), spec);
-  check_out(repo.get(), spec);
+  check_out(repo.get(), top, spec);
   if (spec.seen_owner)
     set_owner(repo.get(), *spec.seen_owner);
 }

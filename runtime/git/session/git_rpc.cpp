@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <set>
 #include <system_error>
 
@@ -219,6 +220,14 @@ std::string sandboxed_git::run(json request, seconds timeout,
     throw refused{errc::operation_in_progress, sentence(result.err)};
   if (!result.ok())
     check_there(place_.checkout); // the session may have ended meanwhile
+  // As a shell tells of a signal, where init ended it.
+  if (result.exit_code == 128 + SIGKILL || result.signal == SIGKILL)
+    throw refused{errc::conflict,
+                  "git was killed in the session's checkout, as it is where it "
+                  "needs more memory than a session may use, which is "
+                    + std::to_string(tools_.host->config.memory >> 20)
+                    + " MiB (sandbox.memory): make the largest files smaller, "
+                      "or have Git ignore them"};
   if (!result.ok())
     throw std::runtime_error("git in session " + place_.session_id + ": "
                              + how_it_ended(result));

@@ -1,0 +1,43 @@
+// What of a session's work can be kept is kept, what cannot is named, and none
+// of it is held in the node's memory.
+#include "tests/api/demo.hpp"
+
+#include <fstream>
+
+using namespace greenroom::test;
+namespace fs = std::filesystem;
+
+TEST_CASE("a large file costs the node no memory") {
+  node_process node;
+  auto work = node.upstream().parent_path() / "large";
+  run_git(node.upstream().parent_path(),
+          {"clone", "-q", node.upstream().string(), work.string()});
+  constexpr std::size_t size = 300 << 20;
+  {
+    std::ofstream file{work / "large.bin", std::ios::binary};
+    const std::string part(1 << 20, 'x');
+    for (std::size_t i = 0; i < size / part.size(); ++i)
+      file << part;
+  }
+  run_git(work, {"checkout", "-q", "-b", "large"});
+  run_git(work, {"add", "."});
+  run_git(work, {"-c", "user.name=T", "-c", "user.email=t@example.org",
+                 "commit", "-q", "-m", "large"});
+  run_git(work, {"push", "-q", "origin", "large"});
+  auto most_memory = [&] {
+    std::ifstream status{"/proc/" + std::to_string(node.pid()) + "/status"};
+    for (std::string line; std::getline(status, line);)
+      if (line.starts_with("VmHWM:"))
+        return std::stoull(line.substr(6)) * 1024;
+    return 0ULL;
+  };
+  auto before = most_memory();
+  session_user session{node, json{{"branch", "large"}}};
+  CHECK(fs::file_size(session.new_checkout() / "large.bin") == size);
+  CHECK(session.run("git status --porcelain")["stdout"] == "");
+  CHECK(session.run("cat large.bin large.bin > twice")["exit_code"] == 0);
+  expect(200, session.checkin({{"skip_review", true}}));
+  CHECK(node.git({"cat-file", "-s", "large:twice"})
+        == std::to_string(2 * size));
+  CHECK(most_memory() < before + (64 << 20));
+}
