@@ -7,6 +7,42 @@
 using namespace greenroom::test;
 namespace fs = std::filesystem;
 
+TEST_CASE("files that their user has closed are kept all the same") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto made = session.run(
+    "mkdir -p d/e && echo one > d/e/f && echo two > closed && echo three > open"
+    " && chmod 000 closed d/e && chmod 000 d");
+  REQUIRE(made["exit_code"] == 0);
+  expect(409, session.checkin());
+  auto answer = expect(200, session.remove()).data();
+  INFO(answer.dump());
+  auto tree = "refs/greenroom/rescue/" + session.id() + "/tree:";
+  CHECK(node.git({"show", tree + "d/e/f"}) == "one");
+  CHECK(node.git({"show", tree + "closed"}) == "two");
+  CHECK(node.git({"show", tree + "open"}) == "three");
+  CHECK(eventually([&] { return !fs::exists(session.checkout()); }));
+}
+
+TEST_CASE("what git cannot keep is named, and the rest is kept") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  // Deeper than a path is long.
+  auto made = session.run(
+    "echo three > open; i=0; n=$(printf '%0200d' 0); "
+    "while [ $i -lt 25 ]; do mkdir $n && cd $n || exit 1; i=$((i+1)); done; "
+    "echo deep > file");
+  REQUIRE(made["exit_code"] == 0);
+  auto answer = expect(200, session.remove()).data();
+  INFO(answer.dump());
+  CHECK(
+    node.git({"show", "refs/greenroom/rescue/" + session.id() + "/tree:open"})
+    == "three");
+  CHECK_THAT(answer["rescue_note"].get<std::string>(),
+             Catch::Contains("not kept"));
+  CHECK(eventually([&] { return !fs::exists(session.checkout()); }));
+}
+
 TEST_CASE("a large file costs the node no memory") {
   node_process node;
   auto work = node.upstream().parent_path() / "large";

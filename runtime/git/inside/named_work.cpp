@@ -151,6 +151,10 @@ named_work unpublished(const repo& in, const repo::facts& at) {
   return found;
 }
 
+void add_note(named_work& to, const std::string& text) {
+  to.note = to.note ? *to.note + "; " + text : text;
+}
+
 void add_inside(named_work& to, const repo& in, const std::string& path,
                 const author& by, const std::string& message,
                 std::set<std::string>& taken, const std::string& above,
@@ -163,14 +167,15 @@ void add_inside(named_work& to, const repo& in, const std::string& path,
   auto shown = above + path;
   auto found = unpublished(inner, at);
   add_put_aside(found, at);
-  std::vector<std::string> deeper;
+  staged_files deeper;
   if (auto tree = save_tree(inner, at, by, message, deeper))
     found.objects.push_back({"tree", *tree, "what was not committed"});
+  name_left_out(to, deeper.left_out);
   if (!found.objects.empty())
     to.stores.push_back(at.common / "objects");
   add_under(to, "nested/" + one_part(shown, taken) + '/',
             "of the repository in " + shown, std::move(found));
-  for (const auto& one : deeper)
+  for (const auto& one : deeper.embedded)
     add_inside(to, inner, one, by, message, taken, shown + '/', depth + 1);
 }
 
@@ -197,23 +202,36 @@ void add_linked(named_work& to, const fs::path& path, const author& by,
                 const std::string& message, std::set<std::string>& taken) {
   std::error_code none;
   if (!fs::exists(path / ".git", none)) {
-    to.note = "the linked work tree " + path.string()
-              + " could not be reached, and what was not committed in it is "
-                "not kept";
+    add_note(to, "the linked work tree " + path.string()
+                   + " could not be reached, and what was not committed in it "
+                     "is not kept");
     return;
   }
   repo inner{path, {}};
   auto at = inner.look();
   named_work found;
   add_detached(found, inner, at);
-  std::vector<std::string> deeper;
+  staged_files deeper;
   if (auto tree = save_tree(inner, at, by, message, deeper))
     found.objects.push_back({"tree", *tree, "what was not committed"});
+  name_left_out(to, deeper.left_out);
   add_under(to, "worktrees/" + one_part(path.filename(), taken) + '/',
             "of the linked work tree " + path.string(), std::move(found));
 }
 
 } // namespace
+
+void name_left_out(named_work& in, const std::vector<std::string>& files) {
+  constexpr std::size_t max_named = 20; // the rest does not fit a sentence
+  if (files.empty())
+    return;
+  std::string text = "what could not be read is not kept: ";
+  for (std::size_t i = 0; i < std::min(files.size(), max_named); ++i)
+    text += (i == 0 ? "" : ", ") + files[i];
+  if (files.size() > max_named)
+    text += ", and " + std::to_string(files.size() - max_named) + " more";
+  add_note(in, text);
+}
 
 named_work named_commits(const repo& in, const repo::facts& at) {
   named_work found;

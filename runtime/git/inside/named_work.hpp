@@ -29,6 +29,10 @@ struct named_work {
   std::optional<std::string> note; // what could not be looked at
 };
 
+/// Has the note say what could not be read: each with the reason, as git says
+/// it.
+void name_left_out(named_work& in, const std::vector<std::string>& files);
+
 /// What the references of the session's own repository name, and its stashes.
 named_work named_commits(const repo& in, const repo::facts& at);
 

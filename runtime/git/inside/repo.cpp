@@ -166,12 +166,24 @@ repo::facts repo::look() const {
   return found;
 }
 
+namespace {
+
+// Of a known file git says no more than perror, and goes on without it.
+bool is_about_a_file(const std::string& line) {
+  return !line.starts_with("warning: ")
+         && (line.ends_with(": Permission denied")
+             || line.ends_with(": Input/output error"));
+}
+
+} // namespace
+
 std::vector<std::string> complaints(const command_result& result) {
   std::vector<std::string> found;
   std::string last;
   for (auto& line : split(result.err, '\n')) {
     auto text = line;
-    auto counts = line.starts_with("warning: could not open directory");
+    auto counts = line.starts_with("warning: could not open directory")
+                  || is_about_a_file(line);
     for (std::string_view mark : {"error: ", "fatal: ", "warning: "})
       if (line.starts_with(mark)) {
         text = line.substr(mark.size());

@@ -101,10 +101,13 @@ savings save_work(const session_place& place, const saving& what) {
   for (const auto& one : result.named.objects)
     if (checkin && one.name == "heads/" + what.branch)
       result.tip = one.id;
-  if (!here || !done.whole)
-    if (auto tree =
-          save_tree(in, at, what.by, what.rescue_message, done.inside))
+  if (!here || !done.whole) {
+    staged_files found;
+    if (auto tree = save_tree(in, at, what.by, what.rescue_message, found))
       result.named.objects.push_back({"tree", *tree, "what was not committed"});
+    done.inside = std::move(found.embedded);
+    name_left_out(result.named, found.left_out);
+  }
   add_lfs(result, in, at, what);
   add_others(result.named, in, at, done.inside, what.by, what.rescue_message);
   return result;

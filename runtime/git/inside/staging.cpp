@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <system_error>
 
 namespace greenroom::git {
@@ -52,16 +53,89 @@ bool is_about_a_pipe(const std::string& complaint) {
   return complaint.find("can only add regular files") != complaint.npos;
 }
 
+// git tells of an embedded repository when it adds it, so only once.
 command_result add(const repo& in, stage_mode mode,
                    const std::vector<std::string>& env,
-                   const std::vector<std::string>& without) {
+                   const std::vector<std::string>& without,
+                   staged_files& staged) {
   git_call call{{"add", "--all", "--ignore-errors"}, {}, env};
   if (mode == stage_mode::rescue)
     call.args.push_back("--sparse");
   call.args.insert(call.args.end(), {"--", ":(top)"});
   for (const auto& path : without)
     call.args.push_back(":(top,exclude,literal)" + path);
-  return in.run(call);
+  auto result = in.run(call);
+  constexpr std::string_view added =
+    "warning: adding embedded git repository: ";
+  for (const auto& line : split(result.err, '\n'))
+    if (line.starts_with(added))
+      staged.embedded.push_back(line.substr(added.size()));
+  return result;
+}
+
+// What git passes over without failing, though there may be something in it.
+bool is_closed(const repo& in, const std::string& complaint) {
+  if (complaint.starts_with("could not open directory"))
+    return true;
+  // "PATH: Permission denied"; a filter may say such a thing of its own.
+  auto reason = complaint.rfind(": ");
+  struct stat info;
+  return reason != complaint.npos
+         && ::lstat((in.top() / complaint.substr(0, reason)).c_str(), &info)
+              != 0
+         && (errno == EACCES || errno == EIO);
+}
+
+bool has_closed(const repo& in, const std::vector<std::string>& complaints) {
+  return std::ranges::any_of(
+    complaints, [&](const auto& one) { return is_closed(in, one); });
+}
+
+// Lets us read what its user has closed to everybody; it is all ours inside.
+void open_up(const repo& in) {
+  command what;
+  what.argv = {"find",  ".",     "-type", "d",     "!",     "-perm",
+               "-u=rx", "-exec", "chmod", "u+rwx", "{}",    ";",
+               "-o",    "-type", "f",     "!",     "-perm", "-u=r",
+               "-exec", "chmod", "u+r",   "{}",    "+"};
+  what.cwd = in.top();
+  what.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
+  what.timeout = std::chrono::seconds{60};
+  what.own_group = false;
+  run_command(what);
+}
+
+// A directory may tell names and nothing else of what is in it. At the first of
+// them git gives up.
+std::optional<std::string> names_only(const std::vector<std::string>& all) {
+  constexpr std::string_view begin = "unable to stat '";
+  for (const auto& complaint : all) {
+    auto end = complaint.rfind("': ");
+    if (!complaint.starts_with(begin) || end == complaint.npos)
+      continue;
+    auto path = complaint.substr(begin.size(), end - begin.size());
+    if (auto dir = fs::path{path}.parent_path(); !dir.empty())
+      return dir.string();
+  }
+  return std::nullopt;
+}
+
+// Adds again, after opening what can be opened, and without what cannot.
+// Answers the last try.
+command_result add_what_can_be(const repo& in,
+                               const std::vector<std::string>& env,
+                               staged_files& staged) {
+  constexpr int max_tries = 20;
+  open_up(in);
+  auto without = staged.without_commit;
+  for (int i = 0;; ++i) {
+    auto result = add(in, stage_mode::rescue, env, without, staged);
+    auto dir = names_only(complaints(result));
+    if (!dir || i == max_tries)
+      return result;
+    staged.left_out.push_back("could not look into '" + *dir + "/'");
+    without.push_back(std::move(*dir));
+  }
 }
 
 std::vector<std::string> identity(const author& from) {
@@ -131,28 +205,31 @@ void replace_index(const repo& in, const repo::facts& at) {
 staged_files stage_all(const repo& in, stage_mode mode,
                        const std::vector<std::string>& env) {
   staged_files staged;
-  auto result = add(in, mode, env, {});
+  auto result = add(in, mode, env, {}, staged);
   if (!result.ok()) {
     staged.without_commit = without_commit(in, env);
     if (!staged.without_commit.empty())
-      result = add(in, mode, env, staged.without_commit);
+      result = add(in, mode, env, staged.without_commit, staged);
   }
-  constexpr std::string_view added =
-    "warning: adding embedded git repository: ";
-  for (const auto& line : split(result.err, '\n'))
-    if (line.starts_with(added))
-      staged.embedded.push_back(line.substr(added.size()));
   auto all = complaints(result);
-  auto closed = std::ranges::any_of(all, [](const auto& line) {
-    return line.starts_with("could not open directory");
-  });
+  if (mode == stage_mode::rescue && (!result.ok() || has_closed(in, all))) {
+    result = add_what_can_be(in, env, staged);
+    all = complaints(result);
+  }
+  auto closed = has_closed(in, all);
   // A sparse checkout has files outside: they are left, to be rescued.
   auto outside =
     mode == stage_mode::commit
     && result.err.find("outside of your sparse-checkout") != std::string::npos;
   auto passable = !all.empty() && std::ranges::all_of(all, is_about_a_pipe);
-  if ((!result.ok() && !passable && !outside) || closed)
+  if ((result.ok() || passable || outside) && !closed)
+    return staged;
+  // Where git goes on after an error it says none that is fatal.
+  if (mode == stage_mode::commit
+      || result.err.find("fatal: ") != std::string::npos)
     fail(what_staging_is, result);
+  std::erase_if(all, is_about_a_pipe);
+  staged.left_out.insert(staged.left_out.end(), all.begin(), all.end());
   return staged;
 }
 
@@ -183,7 +260,7 @@ std::string write_commit(const repo& in, const std::string& tree,
 std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
                                      const author& by,
                                      const std::string& message,
-                                     std::vector<std::string>& repositories) {
+                                     staged_files& found) {
   auto known = take_inventory(in);
   scratch_index index{in, at, known.has_value()};
   auto env = index.env();
@@ -200,9 +277,11 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
       in.ask({{"update-index", flag, "-z", "--stdin"}, paths, env},
              "look at files that it was told to overlook");
   auto added = stage_all(in, stage_mode::rescue, env);
-  repositories = std::move(known->gitlinks);
+  found.left_out = std::move(added.left_out);
+  auto& inside = found.embedded;
+  inside = std::move(known->gitlinks);
   for (auto* more : {&added.embedded, &added.without_commit})
-    repositories.insert(repositories.end(), more->begin(), more->end());
+    inside.insert(inside.end(), more->begin(), more->end());
 
   auto tree = in.ask({{"write-tree"}, {}, env},
                      "write the tree of the session's checkout");

@@ -46,14 +46,18 @@ void replace_index(const repo& in, const repo::facts& at);
 struct staged_files {
   std::vector<std::string> embedded;       // repositories that are new there
   std::vector<std::string> without_commit; // those that git cannot add
+  std::vector<std::string>
+    left_out; // what it cannot read, each with the reason
 };
 
 enum class stage_mode {
   commit, // as git does it: not what lies outside of a sparse checkout
-  rescue, // that too
+  rescue, // that too, and all that can be read where something cannot
 };
 
-/// `git add -A`. Throws checkout_fault where it cannot add something.
+/// `git add -A`. Throws checkout_fault where it cannot add something. A rescue
+/// makes readable what its user has closed, and leaves out what even then
+/// cannot be read.
 staged_files stage_all(const repo& in, stage_mode mode,
                        const std::vector<std::string>& env = {});
 
@@ -70,10 +74,11 @@ std::string write_commit(const repo& in, const std::string& tree,
 /// index, and answers its id, or nullopt if the work tree is as HEAD is. Takes
 /// more than `git add -A`, as nothing may be lost: files that git was told to
 /// overlook, files in conflict as they are, and it does without a readable
-/// index. `repositories` gets those that lie inside.
+/// index. `found` gets the repositories that lie inside, all as embedded, and
+/// what had to be left out.
 std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
                                      const author& by,
                                      const std::string& message,
-                                     std::vector<std::string>& repositories);
+                                     staged_files& found);
 
 } // namespace greenroom::git

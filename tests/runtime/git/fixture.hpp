@@ -116,14 +116,26 @@ inline commit_result commit_all(const git::session_place& place,
   return {after, after != before};
 }
 
+struct saved_result {
+  std::map<std::string, std::string> names; // to their objects
+  std::optional<std::string> note;
+};
+
+/// As rescue does it.
+inline saved_result saved_work(const git::session_place& place,
+                               const git::author& by,
+                               const std::string& message) {
+  auto made = git::save_work(place, {by, {}, {}, message, {}}).named;
+  saved_result result{{}, made.note};
+  for (const auto& one : made.objects)
+    result.names[one.name] = one.id;
+  return result;
+}
+
 inline std::map<std::string, std::string>
 saved_names(const git::session_place& place, const git::author& by,
             const std::string& message) {
-  std::map<std::string, std::string> result;
-  for (const auto& one :
-       git::save_work(place, {by, {}, {}, message, {}}).named.objects)
-    result[one.name] = one.id;
-  return result;
+  return saved_work(place, by, message).names;
 }
 
 /// As rescue does it; nullopt: there is nothing that is not committed.

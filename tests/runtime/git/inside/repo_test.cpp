@@ -34,10 +34,14 @@ std::string content(const session_place& place, const std::string& spec) {
 // Where the tests run as root, every file can be read: be somebody else.
 class as_somebody {
 public:
-  explicit as_somebody(const fs::path& top) {
+  /// `not_theirs` stays root's.
+  explicit as_somebody(const fs::path& top,
+                       const std::vector<fs::path>& not_theirs = {}) {
     if (::geteuid() != 0)
       return;
     REQUIRE(run_command({{"chown", "-R", "65534:65534", top.string()}}).ok());
+    for (const auto& path : not_theirs)
+      REQUIRE(::lchown(path.c_str(), 0, 0) == 0);
     REQUIRE(::seteuid(65534) == 0);
     changed_ = true;
     // git reads the configuration of a home, which must be theirs.
@@ -353,27 +357,18 @@ TEST_CASE("a merge with conflicts is not committed, but it can be saved") {
   CHECK_THAT(content(place, *saved + ":feature"), Catch::Contains("<<<<<<<"));
 }
 
-TEST_CASE("files that cannot be read are named") {
+TEST_CASE("a file that cannot be read is no part of a commit, and named") {
   world w;
   auto place = w.session("main");
   write(place.checkout / "secret", "secret\n");
-  fs::permissions(place.checkout / "secret", fs::perms::none);
-  fs::permissions(place.checkout / "empty", fs::perms::none);
-  fs::permissions(place.checkout / "bin", fs::perms::none);
-  auto at = head(place);
-  {
-    as_somebody other{w.dir.path()};
-    for (const auto& call : std::vector<std::function<void()>>{
-           [&] { commit_all(place, w.user, "All"); },
-           [&] { save_tree(place, w.user, "All"); }}) {
-      auto what = refusal_of(call);
-      CHECK(what.code == errc::conflict);
-      CHECK_THAT(what.message,
-                 Catch::Contains("secret") && Catch::Contains("empty"));
-      CHECK_THAT(what.message, Catch::Contains("bin/"));
-    }
-    fs::permissions(place.checkout / "bin", fs::perms{0755});
-  }
+  for (auto path : {"secret", "empty", "bin"})
+    fs::permissions(place.checkout / path, fs::perms::none);
+  as_somebody other{w.dir.path()};
+  auto what = refusal_of([&] { commit_all(place, w.user, "All"); });
+  CHECK(what.code == errc::conflict);
+  for (auto path : {"secret", "empty", "bin/"})
+    CHECK_THAT(what.message, Catch::Contains(path));
+  fs::permissions(place.checkout / "bin", fs::perms{0755});
 }
 
 TEST_CASE("a directory that cannot be looked into is named, not left out") {
@@ -386,20 +381,90 @@ TEST_CASE("a directory that cannot be looked into is named, not left out") {
   CAPTURE(mode);
   for (auto dir : {"new/closed", "build/closed"})
     fs::permissions(place.checkout / dir, fs::perms{mode});
-  {
-    as_somebody other{w.dir.path()};
-    for (const auto& call : std::vector<std::function<void()>>{
-           [&] { commit_all(place, w.user, "All"); },
-           [&] { save_tree(place, w.user, "All"); }}) {
-      auto what = refusal_of(call);
-      CHECK(what.code == errc::conflict);
-      CHECK_THAT(what.message, Catch::Contains("new/closed/"));
-      CHECK_THAT(what.message, !Catch::Contains("build"));
-    }
-    for (auto dir : {"new/closed", "build/closed"})
-      fs::permissions(place.checkout / dir, fs::perms{0755});
-    CHECK(commit_all(place, w.user, "All").created);
+  as_somebody other{w.dir.path()};
+  auto what = refusal_of([&] { commit_all(place, w.user, "All"); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("new/closed/"));
+  CHECK_THAT(what.message, !Catch::Contains("build"));
+  for (auto dir : {"new/closed", "build/closed"})
+    fs::permissions(place.checkout / dir, fs::perms{0755});
+  CHECK(commit_all(place, w.user, "All").created);
+}
+
+TEST_CASE("a changed file in a directory without a way in is not committed "
+          "without it") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / "src/part1/file1.txt", "changed\n");
+  auto mode = GENERATE(0u, 0400u);
+  CAPTURE(mode);
+  fs::permissions(place.checkout / "src/part1", fs::perms{mode});
+  as_somebody other{w.dir.path()};
+  auto what = refusal_of([&] { commit_all(place, w.user, "All"); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("src/part1/"));
+  fs::permissions(place.checkout / "src/part1", fs::perms{0755});
+}
+
+TEST_CASE("a saved tree has what its user has closed") {
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  write(top / "new/closed/file", "mine\n");
+  write(top / "src/part1/file1.txt", "changed\n");
+  write(top / "secret", "secret\n");
+  fs::create_directory(top / "nested");
+  run_git(top / "nested", {"init", "-q", "-b", "main"});
+  run_git(top / "nested", {"commit", "-q", "--allow-empty", "-m", "Inside"});
+  auto mode = GENERATE(0u, 0100u, 0400u);
+  CAPTURE(mode);
+  fs::permissions(top / "secret", fs::perms::none);
+  for (auto dir : {"new/closed", "src/part1"})
+    fs::permissions(top / dir, fs::perms{mode});
+  as_somebody other{w.dir.path()};
+  auto saved = saved_work(place, w.user, "Saved");
+  CHECK(saved.note == std::nullopt);
+  REQUIRE(saved.names.contains("tree"));
+  auto tree = saved.names["tree"];
+  CHECK(content(place, tree + ":new/closed/file") == "mine");
+  CHECK(content(place, tree + ":src/part1/file1.txt") == "changed");
+  CHECK(content(place, tree + ":secret") == "secret");
+  CHECK(saved.names.contains("nested/nested/heads/main"));
+}
+
+TEST_CASE("a saved tree has the rest where something cannot be read at all") {
+  if (::geteuid() != 0)
+    return; // whose files everything is opens it
+  world w;
+  auto place = w.session("main");
+  const auto& top = place.checkout;
+  write(top / "new/closed/file", "mine\n");
+  write(top / "new/open", "open\n");
+  write(top / "src/part1/file1.txt", "changed\n");
+  write(top / "secret", "secret\n");
+  write(top / ".gitignore", "build/\n");
+  write(top / "build/closed/file", "made\n");
+  auto mode = GENERATE(0u, 0101u, 0404u);
+  CAPTURE(mode);
+  std::vector<fs::path> closed;
+  for (auto dir : {"new/closed", "src/part1", "build/closed"}) {
+    fs::permissions(top / dir, fs::perms{mode});
+    closed.push_back(top / dir);
   }
+  fs::permissions(top / "secret", fs::perms::none);
+  closed.push_back(top / "secret");
+  as_somebody other{w.dir.path(), closed};
+  auto saved = saved_work(place, w.user, "Saved");
+  REQUIRE(saved.note);
+  INFO(*saved.note);
+  for (auto path : {"new/closed/", "src/part1/", "secret"})
+    CHECK_THAT(*saved.note, Catch::Contains(path));
+  CHECK_THAT(*saved.note, !Catch::Contains("build"));
+  REQUIRE(saved.names.contains("tree"));
+  CHECK(content(place, saved.names["tree"] + ":new/open") == "open");
+  auto names = tree_of(place, saved.names["tree"]);
+  CHECK(lists(names, "src/part1/file1.txt")); // as HEAD has it
+  CHECK_FALSE(lists(names, "new/closed/file"));
 }
 
 TEST_CASE("a lock that a killed git left holds neither commit nor rescue up") {
