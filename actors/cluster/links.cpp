@@ -88,7 +88,6 @@ void connect(pointer self, const link_up& news, unique_fd bytes) {
   auto scribe = make_scribe(self->system(), std::move(bytes));
   auto& broker = self->state.broker;
   if (!news.dialed) {
-    std::set<std::string> no_names;
     caf::anon_send(broker, caf::publish_atom_v, std::move(scribe), door_port,
                    caf::actor_cast<caf::strong_actor_ptr>(self),
                    std::set<std::string>{});

@@ -1,3 +1,4 @@
+#include "http/api/credentials.hpp"
 #include "http/api/documents.hpp"
 #include "http/api/handlers.hpp"
 #include "http/base/error_table.hpp"
@@ -40,9 +41,8 @@ std::vector<std::string>
 shown_to(const exchange& ex,
          const std::function<std::vector<std::string>()>& texts) {
   auto result = texts ? texts() : std::vector<std::string>{};
-  auto secret = secret_of(ex.in.authorization, ex.in.api_key);
   auto keys = ex.env.keys.snapshot();
-  if (secret.empty() || keys->find(secret, now_ms()) == nullptr)
+  if (find_key(credentials_of(ex.in), ex.env.keys, *keys) == nullptr)
     for (auto& text : result)
       text = without_paths(text);
   return result;

@@ -1,7 +1,9 @@
 #include "http/api/routes.hpp"
 
+#include "http/api/credentials.hpp"
 #include "http/api/handlers.hpp"
 #include "http/api/idempotency.hpp"
+#include "http/api/owner.hpp"
 #include "http/base/json_body.hpp"
 #include "http/base/parse.hpp"
 #include "http/edge/thread_context.hpp"
@@ -9,7 +11,6 @@
 #include "messages/ids.hpp"
 #include "messages/shortage.hpp"
 #include "runtime/auth/api_keys.hpp"
-#include "runtime/auth/logins.hpp"
 #include "runtime/auth/scopes.hpp"
 
 #include <spdlog/spdlog.h>
@@ -26,6 +27,7 @@ constexpr bool with_body = true;
 constexpr bool no_body = false;
 constexpr bool replayed = false;
 constexpr bool never_replayed = true;
+constexpr bool of_owner = true;
 
 constexpr route table[] = {
   {verb::get, "/sessions", read_session, no_body, handlers::list_all_sessions,
@@ -69,9 +71,9 @@ constexpr route table[] = {
   {verb::del, "/projects/{id}/sessions/{sid}/execs/{eid}", change_session,
    no_body, handlers::cancel_exec},
   {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/output", read_session,
-   no_body, handlers::get_output, replayed, "stream,from,follow"},
+   no_body, handlers::get_output, replayed, "stream,from,follow", of_owner},
   {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/attach", read_session,
-   no_body, handlers::attach},
+   no_body, handlers::attach, replayed, "", of_owner},
   // Its body is raw bytes.
   {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/stdin",
    change_session, no_body, handlers::write_stdin, replayed, "eof"},
@@ -81,15 +83,16 @@ constexpr route table[] = {
    change_session, with_body, handlers::resize_exec},
 
   {verb::get, "/projects/{id}/sessions/{sid}/ports", read_session, no_body,
-   handlers::list_ports},
+   handlers::list_ports, replayed, "", of_owner},
   {verb::put, "/projects/{id}/sessions/{sid}/ports/{port}", change_session,
-   with_body, handlers::set_port},
+   with_body, handlers::set_port, replayed, "", of_owner},
   {verb::post, "/projects/{id}/sessions/{sid}/ports/{port}/link",
-   change_session, with_body, handlers::create_port_link, never_replayed},
+   change_session, with_body, handlers::create_port_link, never_replayed, "",
+   of_owner},
   {verb::del, "/projects/{id}/sessions/{sid}/ports/{port}/links/{lid}",
-   change_session, no_body, handlers::delete_port_link},
+   change_session, no_body, handlers::delete_port_link, replayed, "", of_owner},
   {verb::get, "/projects/{id}/sessions/{sid}/ports/{port}/tunnel",
-   change_session, no_body, handlers::open_tunnel},
+   change_session, no_body, handlers::open_tunnel, replayed, "", of_owner},
 
   {verb::get, "/projects/{id}/reviews", read_session, no_body,
    handlers::list_reviews, replayed, "status,limit,cursor"},
@@ -98,7 +101,7 @@ constexpr route table[] = {
   {verb::get, "/projects/{id}/reviews/{rid}/diff", read_session, no_body,
    handlers::get_review_diff},
   {verb::get, "/projects/{id}/reviews/{rid}/output", read_session, no_body,
-   handlers::get_review_output, replayed, "stream,from,follow"},
+   handlers::get_review_output, replayed, "stream,from,follow", of_owner},
   {verb::post, "/projects/{id}/reviews/{rid}/approve", change_session,
    with_body, handlers::approve_review},
   {verb::post, "/projects/{id}/reviews/{rid}/reject", change_session, with_body,
@@ -184,40 +187,28 @@ bool in_review(const route& r) noexcept {
   return r.pattern.starts_with("/projects/{id}/reviews/{rid}");
 }
 
-/// Browsers cannot set headers on a WebSocket: they send the key as one of the
-/// subprotocols that they offer.
-std::string_view secret_in(const request& in) noexcept {
-  auto secret = secret_of(in.authorization, in.api_key);
-  return secret.empty() ? secret_of_protocols(in.web_socket_protocol) : secret;
-}
-
-/// A browser sends a login by itself, whatever page made it ask; only the
-/// console's own scripts can add a header of ours to what changes something.
-void check_login(exchange& ex, std::string_view login) {
-  ex.key = ex.env.keys.logins().find(login, *ex.keys, now_ms());
-  if (ex.key == nullptr)
-    throw refused(errc::unauthorized,
-                  "the login is over, or its key was revoked: log in again");
-  if (ex.in.verb != verb::get && ex.in.console.empty())
-    throw refused(errc::forbidden,
-                  "a login changes something only by requests with the header "
-                  "X-Greenroom-Console: 1; scripts send a key instead");
+/// Why a request whose key is not known is refused.
+std::string why_unknown(const credentials& sent) {
+  if (!sent.secret.empty())
+    return "the API key is unknown, expired or revoked";
+  return sent.login.empty()
+           ? "an API key is needed: send it as Authorization: Bearer KEY or "
+             "X-API-Key: KEY"
+           : "the login is over, or its key was revoked: log in again";
 }
 
 void check_key(exchange& ex) {
-  auto secret = secret_in(ex.in);
-  auto login = login_of(ex.in.cookie);
+  auto sent = credentials_of(ex.in);
   ex.keys = ex.env.keys.snapshot();
-  if (!secret.empty())
-    ex.key = ex.keys->find(secret, now_ms());
-  else if (!login.empty())
-    check_login(ex, login);
+  ex.key = find_key(sent, ex.env.keys, *ex.keys);
   if (ex.key == nullptr)
-    throw refused(errc::unauthorized,
-                  secret.empty()
-                    ? "an API key is needed: send it as Authorization: Bearer "
-                      "KEY or X-API-Key: KEY"
-                    : "the API key is unknown, expired or revoked");
+    throw refused(errc::unauthorized, why_unknown(sent));
+  // A browser sends a login by itself, whatever page made it ask; only the
+  // console's own scripts can add a header of ours to what changes something.
+  if (!sent.login.empty() && ex.in.verb != verb::get && ex.in.console.empty())
+    throw refused(errc::forbidden,
+                  "a login changes something only by requests with the header "
+                  "X-Greenroom-Console: 1; scripts send a key instead");
   auto scopes = scopes_for(ex.route->who);
   if (!scopes.empty() && !has_any(*ex.key, scopes)) {
     std::string list;
@@ -276,6 +267,13 @@ void check_body(exchange& ex) {
                   "application/json");
 }
 
+void handle(const exchange_ptr& ex) {
+  if (ex->route->verb == verb::post && ex->in.idempotency_key.data() != nullptr)
+    serve_once(ex);
+  else
+    ex->route->handle(ex);
+}
+
 void serve(const exchange_ptr& ex) {
   auto where = find_route(ex->in.verb, ex->in.path);
   if (where.found == nullptr) {
@@ -302,10 +300,30 @@ void serve(const exchange_ptr& ex) {
   check_project(*ex);
   check_query(*ex);
   check_body(*ex);
-  if (ex->route->verb == verb::post && ex->in.idempotency_key.data() != nullptr)
-    serve_once(ex);
+  if (ex->route->of_owner && ex->env.others)
+    handle_on_owner(ex);
   else
-    ex->route->handle(ex);
+    handle(ex);
+}
+
+/// Whatever `work` throws is answered.
+void guarded(const exchange_ptr& ex, void (*work)(const exchange_ptr&)) {
+  try {
+    work(ex);
+  } catch (const malformed_body& e) {
+    ex->send(
+      error_response({e.code(), e.what()}, ex->id, now_ms(), e.details()));
+  } catch (const refused& e) {
+    auto answer = error_response({e.code(), e.what()}, ex->id, now_ms());
+    // A stranger's connection does not stay.
+    answer.close = e.code() == errc::unauthorized;
+    ex->send(std::move(answer));
+  } catch (const std::exception& e) {
+    ex->env.log->error("{} failed: {} request={}",
+                       ex->route == nullptr ? "routing" : ex->route->pattern,
+                       e.what(), ex->id);
+    ex->refuse(refusal_of(std::current_exception()));
+  }
 }
 
 } // namespace
@@ -361,22 +379,11 @@ routed find_route(verb method, std::string_view path) {
 }
 
 void dispatch(const exchange_ptr& ex) {
-  try {
-    serve(ex);
-  } catch (const malformed_body& e) {
-    ex->send(
-      error_response({e.code(), e.what()}, ex->id, now_ms(), e.details()));
-  } catch (const refused& e) {
-    auto answer = error_response({e.code(), e.what()}, ex->id, now_ms());
-    // A stranger's connection does not stay.
-    answer.close = e.code() == errc::unauthorized;
-    ex->send(std::move(answer));
-  } catch (const std::exception& e) {
-    ex->env.log->error("{} failed: {} request={}",
-                       ex->route == nullptr ? "routing" : ex->route->pattern,
-                       e.what(), ex->id);
-    ex->refuse(refusal_of(std::current_exception()));
-  }
+  guarded(ex, serve);
+}
+
+void handle_here(const exchange_ptr& ex) {
+  guarded(ex, handle);
 }
 
 } // namespace greenroom::http

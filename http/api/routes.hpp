@@ -38,6 +38,9 @@ struct route {
   // The parameters that its query may have, with commas between. Others are
   // refused: they are most likely misspelt.
   std::string_view query = {};
+  // What it asks for lies in files and sockets of the session's node, where no
+  // message brings it from: another node of a cluster passes it on.
+  bool of_owner = false;
 };
 
 std::span<const route> routes() noexcept;
@@ -54,5 +57,8 @@ routed find_route(verb method, std::string_view path);
 /// Checks a request in the order route, key, scope, project, query, body and
 /// hands it to its handler. Whatever the handler throws is answered here.
 void dispatch(const exchange_ptr& ex);
+
+/// The rest of dispatch(), for a request that has passed all checks.
+void handle_here(const exchange_ptr& ex);
 
 } // namespace greenroom::http

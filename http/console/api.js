@@ -59,12 +59,41 @@ export const sessionPath = (project, id) =>
 export const reviewPath = (project, id) =>
   `/projects/${encodeURIComponent(project)}/reviews/${encodeURIComponent(id)}`;
 
-/// Follows a session's events; `handlers` by event type. The browser comes back
-/// by itself after a cut, and goes on where it was. Returns what ends it.
-export function follow(path, query, handlers) {
-  const source = new EventSource(`${path}/events?${new URLSearchParams(query)}`);
-  for (const [type, handle] of Object.entries(handlers)) {
-    source.addEventListener(type, (event) => handle(JSON.parse(event.data)));
-  }
-  return () => source.close();
+/// Follows a session's events; `handlers` by event type, with the event and its
+/// type. `opened` is called each time the stream begins anew. The browser comes
+/// back by itself after a cut, and goes on where it was. A browser has six
+/// connections for all of its tabs, so one that nobody looks at gives its own
+/// back until somebody does. Returns what ends it.
+export function follow(path, query, handlers, opened = () => {}) {
+  let source = null;
+  let last = '';
+  const open = () => {
+    const asked = new URLSearchParams(query);
+    if (last) {
+      asked.delete('from');
+      asked.set('last_event_id', last);
+    }
+    source = new EventSource(`${path}/events?${asked}`);
+    source.onopen = opened;
+    for (const [type, handle] of Object.entries(handlers)) {
+      source.addEventListener(type, (event) => {
+        last = event.lastEventId || last;
+        handle(JSON.parse(event.data), type);
+      });
+    }
+  };
+  const look = () => {
+    if (document.visibilityState === 'hidden') {
+      source?.close();
+      source = null;
+    } else if (!source) {
+      open();
+    }
+  };
+  document.addEventListener('visibilitychange', look);
+  look();
+  return () => {
+    document.removeEventListener('visibilitychange', look);
+    source?.close();
+  };
 }

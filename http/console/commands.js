@@ -7,11 +7,13 @@ import { isLive } from './session.js';
 // More than that a person does not read here; all of it can be downloaded.
 const mostShown = 512 * 1024;
 
-export async function commandsTab(body, { page, path, session }) {
+export async function commandsTab(body, { page, path, session, on }) {
   const list = h('div', {});
   const output = h('div', {});
   let execs = [];
   let chosen = null;
+  let stop = () => {};
+  page.onLeave(() => stop());
 
   function draw() {
     replace(list, execs.length === 0
@@ -29,7 +31,8 @@ export async function commandsTab(body, { page, path, session }) {
   function choose(id) {
     chosen = id;
     draw();
-    showOutput(page, output, path, execs.find((exec) => exec.exec_id === id),
+    stop();
+    stop = showOutput(output, path, execs.find((exec) => exec.exec_id === id),
       isLive(session));
   }
 
@@ -44,10 +47,7 @@ export async function commandsTab(body, { page, path, session }) {
     choose(exec.exec_id);
   }), list, output);
   await refresh();
-  if (isLive(session)) {
-    page.onLeave(follow(path, { types: 'exec.queued,exec.started,exec.exited' },
-      { 'exec.queued': again, 'exec.started': again, 'exec.exited': again }));
-  }
+  on(['exec.queued', 'exec.started', 'exec.exited'], again);
   if (execs.length > 0) {
     choose(execs[0].exec_id);
   }
@@ -66,10 +66,8 @@ function runForm(path, done) {
   return h('div', {}, form);
 }
 
-let stop = () => {};
-
-function showOutput(page, into, path, exec, live) {
-  stop();
+/// Returns what ends it.
+function showOutput(into, path, exec, live) {
   const execPath = `${path}/execs/${encodeURIComponent(exec.exec_id)}`;
   const screen = h('pre', { class: 'output', tabindex: '0', role: 'log',
     'aria-label': 'Output' });
@@ -90,7 +88,7 @@ function showOutput(page, into, path, exec, live) {
         'Download')), screen);
 
   const printed = printer(screen);
-  stop = follow(path, { exec_id: exec.exec_id, from: 'earliest' }, {
+  const stop = follow(path, { exec_id: exec.exec_id, from: 'earliest' }, {
     'exec.output': (event) => printed(event),
     'stream.gap': () => printed({ stream: 'note',
       data: '[earlier output is not kept as events; download it]\n' }),
@@ -101,7 +99,7 @@ function showOutput(page, into, path, exec, live) {
     },
     'session.ended': () => stop(),
   });
-  page.onLeave(() => stop());
+  return stop;
 }
 
 /// Appends what is printed, drops the oldest over the limit, and stays at the

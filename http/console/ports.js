@@ -1,9 +1,9 @@
 // The ports that a session listens on, and links that open them.
-import { call, follow } from './api.js';
+import { call } from './api.js';
 import { busy, cells, h, notice, replace, table } from './dom.js';
 import { isLive } from './session.js';
 
-export async function portsTab(body, { page, path, session }) {
+export async function portsTab(body, { path, session, on }) {
   async function refresh() {
     const { ports } = isLive(session) ? await call('GET', `${path}/ports`)
       : { ports: [] };
@@ -12,11 +12,7 @@ export async function portsTab(body, { page, path, session }) {
       'Nothing listens. Start a server in the session, and it shows here.'));
   }
   await refresh();
-  if (isLive(session)) {
-    const again = () => refresh().catch(() => {});
-    page.onLeave(follow(path, { types: 'port.opened,port.closed' },
-      { 'port.opened': again, 'port.closed': again }));
-  }
+  on(['port.opened', 'port.closed'], () => refresh().catch(() => {}));
 }
 
 function row(path, port) {

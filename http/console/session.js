@@ -6,7 +6,7 @@ import { changesTab } from './changes.js';
 import { commandsTab } from './commands.js';
 import { portsTab } from './ports.js';
 import { terminalTab } from './terminal.js';
-import { timelineTab } from './timeline.js';
+import { eventTypes, timelineTab } from './timeline.js';
 
 const tabs = {
   commands: ['Commands', commandsTab],
@@ -19,17 +19,48 @@ const tabs = {
 export const isLive = (session) =>
   ['creating', 'active', 'checking_in'].includes(session.status);
 
+/// What has happened in a session is one stream, which all of the page shares:
+/// `on(types, handle)` hears of these.
+function startStream(page, path, from, refresh) {
+  const listeners = [];
+  const hear = (event, type) => {
+    for (const [types, handle] of listeners) {
+      if (types.includes(type)) {
+        handle(event, type);
+      }
+    }
+    if (type === 'session.ended') {
+      stop();
+    }
+  };
+  const stop = follow(path, { types: eventTypes.join(','), from },
+    Object.fromEntries(eventTypes.map((type) => [type, hear])), refresh);
+  page.onLeave(() => stop());
+  return (types, handle) => listeners.push([types, handle]);
+}
+
+/// Calls `work` once where it is asked to many times in a row.
+function calmly(page, work) {
+  let timer = null;
+  page.onLeave(() => clearTimeout(timer));
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = null;
+      work().catch(() => {});
+    }, 200);
+  };
+}
+
 export async function showSession(page, project, id, tab) {
   const path = sessionPath(project, id);
   const head = h('section', { class: 'card', 'aria-label': 'The session' });
   const body = h('section', { 'aria-label': tabs[tab]?.[0] ?? tab });
   let session = await call('GET', path);
-  const draw = () => drawHead(head, session, path, refresh);
+  let tick = drawHead(head, session, path, refresh);
   async function refresh() {
     session = await call('GET', path);
-    draw();
+    tick = drawHead(head, session, path, refresh);
   }
-  draw();
   replace(page.place,
     h('h1', {}, 'Session ', h('span', { class: 'mono' }, id)),
     head,
@@ -39,33 +70,32 @@ export async function showSession(page, project, id, tab) {
       }, title))),
     body);
 
-  const again = () => refresh().catch(() => {});
-  if (isLive(session)) {
-    page.onLeave(follow(path, { types: 'session.extended,session.expiring,'
-      + 'session.ended,exec.started,exec.exited,checkin.started,'
-      + 'checkin.finished' },
-    { 'session.extended': again, 'session.expiring': again,
-      'session.ended': again, 'exec.started': again, 'exec.exited': again,
-      'checkin.started': again, 'checkin.finished': again }));
-    const timer = setInterval(draw, 1000);
+  let on = () => {};
+  if (isLive(session) || tab === 'timeline') {
+    const again = calmly(page, refresh);
+    on = startStream(page, path, tab === 'timeline' ? 'earliest' : 'now', again);
+    on(['session.extended', 'session.expiring', 'session.ended', 'exec.started',
+      'exec.exited', 'checkin.started', 'checkin.finished'], again);
+    const timer = setInterval(() => tick(), 1000);
     page.onLeave(() => clearInterval(timer));
   }
-  await (tabs[tab] ?? tabs.commands)[1](body, { page, path, session, refresh });
+  await (tabs[tab] ?? tabs.commands)[1](body, { page, path, session, refresh, on });
 }
 
-// The countdown runs, so this is drawn each second: forms stand apart and stay
-// as they are.
+// Forms stand apart and stay as they are. Returns what moves the times on.
 function drawHead(head, session, path, refresh) {
   const live = isLive(session);
   const facts = head.querySelector('dl') ?? h('dl', {});
+  const past = h('span', {});
+  const ends = h('span', {});
   replace(facts, fact('Status', badge(session.status)),
     session.status_reason && fact('Why', session.status_reason),
     fact('Project', session.project_id),
     fact('Branch', h('span', { class: 'mono' }, session.branch)),
-    fact('Age', age(session.created_at)),
-    live && fact('Ends', `in ${until(session.expires_at)}, then `
-      + (session.on_expire === 'checkin' ? 'it is checked in'
-        : 'its work is kept under rescue refs')),
+    fact('Age', past),
+    live && fact('Ends', [ends, session.on_expire === 'checkin'
+      ? ', then it is checked in'
+      : ', then its work is kept under rescue refs']),
     fact('Runs', session.running_execs === 1 ? '1 command'
       : `${session.running_execs} commands`),
     fact('Node', session.pod_name),
@@ -83,6 +113,12 @@ function drawHead(head, session, path, refresh) {
   } else if (!live) {
     actions?.remove();
   }
+  const tick = () => {
+    past.textContent = age(session.created_at);
+    ends.textContent = `in ${until(session.expires_at)}`;
+  };
+  tick();
+  return tick;
 }
 
 const fact = (name, value) => [h('dt', {}, name), h('dd', {}, value)];

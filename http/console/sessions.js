@@ -14,15 +14,18 @@ export async function showSessions(page) {
     list);
 
   async function refresh() {
-    const { sessions, next_cursor: more } =
-      await call('GET', '/sessions?limit=200');
-    const shown = sessions.filter(
-      (one) => ended.checked || live.includes(one.status));
+    // Ended ones may be many: without them each status is asked for alone.
+    const asked = ended.checked ? ['?limit=200']
+      : live.map((status) => `?limit=200&status=${status}`);
+    const pages = await Promise.all(asked.map((query) =>
+      call('GET', `/sessions${query}`)));
+    const shown = pages.flatMap(({ sessions }) => sessions).sort((a, b) =>
+      Date.parse(b.created_at) - Date.parse(a.created_at));
     replace(list, table('Sessions',
       ['Session', 'Project', 'Branch', 'Status', 'Runs', 'Age', 'Ends'],
       shown.map(row), 'No session is live. Make one above.'),
-    more && h('p', { class: 'empty' },
-      'These are the newest 200; the command line lists them all.'));
+    pages.some((one) => one.next_cursor) && h('p', { class: 'empty' },
+      'There are more; “greenroom list --all” has them.'));
   }
   await page.repeat(5000, refresh);
 }

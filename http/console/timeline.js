@@ -1,34 +1,26 @@
 // What has happened in a session, newest first, as it goes on.
-import { follow } from './api.js';
 import { h, replace } from './dom.js';
 import { commandText, outcome } from './format.js';
 
-const types = ['session.created', 'session.extended', 'session.expiring',
+/// All that a timeline holds but output.
+export const eventTypes = ['session.created', 'session.extended', 'session.expiring',
   'session.ended', 'exec.queued', 'exec.started', 'exec.exited', 'git.pushed',
   'git.committed', 'preview.ready', 'preview.gone', 'port.opened',
   'port.closed', 'checkin.started', 'checkin.finished', 'review.queued',
   'review.started', 'review.finished'];
 const mostShown = 1000;
 
-export async function timelineTab(body, { page, path }) {
+export async function timelineTab(body, { on }) {
   const list = h('ol', { class: 'timeline', reversed: true });
   replace(body, list);
-  const show = (type) => (event) => {
+  on(eventTypes, (event, type) => {
     list.prepend(h('li', {},
       h('time', { datetime: event.time }, new Date(event.time).toLocaleString()),
       h('strong', {}, type), h('span', {}, detail(type, event))));
     while (list.childElementCount > mostShown) {
       list.lastElementChild.remove();
     }
-  };
-  const stop = follow(path, { types: types.join(','), from: 'earliest' }, {
-    ...Object.fromEntries(types.map((type) => [type, show(type)])),
-    'session.ended': (event) => {
-      show('session.ended')(event);
-      stop();
-    },
   });
-  page.onLeave(() => stop());
 }
 
 function detail(type, event) {

@@ -33,6 +33,7 @@ class inotify_watcher;
 class loop;
 class request_log;
 class response_registry;
+struct peers;
 
 namespace proxy {
 class preview_settings;
@@ -61,6 +62,7 @@ struct edge {
   inotify_watcher& logs;
   proxy::preview_settings& previews;
   const console_files& console;
+  std::shared_ptr<const peers> others; // null: this node is alone
 };
 
 } // namespace greenroom::http

@@ -7,7 +7,6 @@
 #include "http/edge/peers.hpp"
 #include "http/edge/request_log.hpp"
 #include "http/restinio/front_end.hpp"
-#include "http/server/forwarding.hpp"
 #include "http/server/server.hpp"
 #include "http/streams/file_readers.hpp"
 #include "http/streams/inotify_watcher.hpp"
@@ -107,7 +106,7 @@ void http_thread::state::spawn_bridge() {
                             parts.registry, parts.store, parts.ready,
                             parts.warnings, parts.log, requests, loop,
                             loop_owner, *bridge, streams, session_subscriptions,
-                            logs, previews, console});
+                            logs, previews, console, parts.others});
   front.serve(*edge);
 }
 
@@ -123,7 +122,7 @@ void http_thread::state::serve(const exchange_ptr& ex) {
     ex->refuse(errc::unavailable, "the server is stopping, try again");
   else if (front.hands_git_over() && ex->in.path.starts_with("/git/"))
     ex->send(misdirected());
-  else if (!parts.others || !forward_to_owner(ex, parts.others))
+  else
     dispatch(ex);
 }
 

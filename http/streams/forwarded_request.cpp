@@ -61,6 +61,10 @@ wire::message_head head_for(const exchange& ex, const peers& all) {
   add("Last-Event-ID", in.last_event_id);
   add("Idempotency-Key", in.idempotency_key);
   add("Range", in.range);
+  add("X-Greenroom-Console", in.console);
+  if (auto login = login_of(in.cookie); !login.empty())
+    head.headers.add("Cookie",
+                     std::string{login_cookie}.append("=").append(login));
   add("X-Request-Id", id_by_way_of(ex.id, all.node));
   return head;
 }
@@ -68,10 +72,9 @@ wire::message_head head_for(const exchange& ex, const peers& all) {
 class forwarded final : public long_response,
                         public std::enable_shared_from_this<forwarded> {
 public:
-  forwarded(exchange_ptr ex, std::shared_ptr<const peers> all, std::string node,
-            std::string key_id)
+  forwarded(exchange_ptr ex, std::shared_ptr<const peers> all, std::string node)
     : env_(ex->env), ex_(std::move(ex)), all_(std::move(all)),
-      node_(std::move(node)), key_id_(std::move(key_id)),
+      node_(std::move(node)), key_id_(ex_->key->id),
       connection_id_(ex_->connection_id()) {}
 
   void begin() {
@@ -91,7 +94,11 @@ public:
   void tick(clock::time_point now, unix_ms) override {
     if (there_)
       there_->check_deadlines(now);
-    if (socket_ && now - pinged_ >= env_.options.heartbeat) {
+    if (!socket_)
+      return;
+    if (now - heard_ >= env_.options.write_timeout) {
+      end(ws::close_code::going_away, "no answer to pings");
+    } else if (now - pinged_ >= env_.options.heartbeat) {
       pinged_ = now;
       socket_->ping();
     }
@@ -238,12 +245,15 @@ private:
       if (auto self = weak.lock())
         self->to_there({is_text, std::move(payload)});
     };
-    events.alive = [] {};
+    events.alive = [weak] {
+      if (auto self = weak.lock())
+        self->heard_ = clock::now();
+    };
     events.closed = [weak] {
       if (auto self = weak.lock())
         self->left();
     };
-    pinged_ = clock::now();
+    heard_ = pinged_ = clock::now();
     // As the owner would: what a browser offers beside its key is agreed to.
     auto offered = ex_->in.web_socket_protocol;
     auto agreed = offers(offered, terminal_protocol) ? terminal_protocol
@@ -353,17 +363,16 @@ private:
   std::deque<wire::web_socket_payload> waiting_;
   bool writing_ = false;
   bool left_ = false;
+  clock::time_point heard_{};
   clock::time_point pinged_{};
 };
 
 } // namespace
 
 void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
-                     std::string node, std::string key_id) {
-  ex->env.streams.admit(key_id);
-  std::make_shared<forwarded>(ex, std::move(all), std::move(node),
-                              std::move(key_id))
-    ->begin();
+                     std::string node) {
+  ex->env.streams.admit(ex->key->id);
+  std::make_shared<forwarded>(ex, std::move(all), std::move(node))->begin();
 }
 
 } // namespace greenroom::http

@@ -14,9 +14,9 @@
 
 namespace greenroom::http {
 
-/// `key_id` is whose request it is. Answers the exchange, also where the node
-/// cannot be reached.
+/// Answers the exchange, whose key is known, also where the node cannot be
+/// reached. Throws refused.
 void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
-                     std::string node, std::string key_id);
+                     std::string node);
 
 } // namespace greenroom::http

@@ -1,5 +1,6 @@
 // A server that is asked for what lies with another one: the wrong node.
 #include "http/edge/peers.hpp"
+#include "runtime/auth/logins.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
@@ -269,4 +270,31 @@ TEST_CASE("a request is not passed on twice, nor without a key") {
   auto stranger = call(wrong.port(), "GET", execs_path + "e1/output", "nope");
   CHECK(stranger.status == 401);
   CHECK_FALSE(stranger.headers.contains("x-greenroom-node"));
+}
+
+TEST_CASE(
+  "a login of the console counts on the wrong node, for its own pages") {
+  fixture owner;
+  wrong_node wrong{owner};
+  exec_log log{owner, "t"};
+  log.print("x", output_stream::tty);
+  auto cookie = "Cookie: greenroom-login="
+                + owner.ring.logins().make("admin", now_ms() + 60'000) + "\r\n";
+  auto ask = [&](const std::string& path, const std::string& more) {
+    http_client client{wrong.port()};
+    client.send(
+      request_text("GET", execs_path + path, "", "", "", cookie + more));
+    return client.receive_head();
+  };
+  auto output = ask("t/output", "");
+  CHECK(output.status == 200);
+  CHECK(output.headers["x-greenroom-node"] == "b");
+  const std::string upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                              "Sec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  CHECK(ask("t/attach", upgrade).status == 101);
+  auto foreign = ask("t/attach", upgrade + "Origin: http://evil.example\r\n");
+  CHECK(foreign.status == 403);
+  CHECK_FALSE(foreign.headers.contains("x-greenroom-node"));
+  log.exit();
 }
