@@ -51,9 +51,10 @@ TEST_CASE("a fork bomb and a memory hog do not stop another session's work") {
   quiet.run("true");
   wild.run("true");
   auto usual = latency_ms(quiet);
-  // Forks for as long as it may, and what it may not it tries again.
-  wild.start("bomb", "b() { b | b & }; trap '' TERM; while :; do b; done");
   wild.start("hog", "while :; do head -c 1G /dev/zero | tail -c 1G; done");
+  // Forks for as long as it may, and what it may not it tries again; nothing
+  // else can be started beside it.
+  wild.start("bomb", "b() { b | b & }; trap '' TERM; while :; do b; done");
   auto troubled = latency_ms(quiet);
   WARN("exec true: " << usual << " ms usually, " << troubled
                      << " ms beside a fork bomb and a memory hog");
