@@ -60,15 +60,15 @@ void find(pointer self, const find_session& request, handle_promise promise) {
         auto live = is_live(record.status);
         entry.project_id = record.project_id;
         wait_for_actor(entry, std::move(promise));
+        if (entry.reviving)
+          return; // somebody else has asked before
         if (live) {
-          if (!entry.reviving) // else somebody else has asked before
-            supervisor::revive(self, id);
+          supervisor::revive(self, id);
           return;
         }
         session_args birth;
         birth.record = std::move(record);
-        birth.revived = true;
-        supervisor::spawn_child(self, entry, std::move(birth));
+        supervisor::recover_child(self, entry, std::move(birth));
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }
@@ -183,6 +183,9 @@ session_supervisor(pointer self, context_ptr context,
     },
     [self](const revive_session& request) {
       supervisor::revive(self, request.session_id);
+    },
+    [self](const session_recovered& x) {
+      supervisor::child_recovered(self, x.session_id);
     },
   };
 }

@@ -14,12 +14,15 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 namespace greenroom {
+
+struct session_args;
 
 inline constexpr std::size_t crash_limit = 5;
 inline constexpr millis crash_window = 60 * 1000;
@@ -37,7 +40,7 @@ inline constexpr std::size_t max_waiting = 1024;
 /// be removed or saved then.
 inline constexpr millis sweep_period = 60 * 60 * 1000;
 
-/// Sessions that read their timelines at a time while a node starts.
+/// Sessions whose files are read, or that begin, at a time while a node starts.
 inline constexpr std::size_t max_reviving = 16;
 
 /// Told how many sessions of those that were live when the node started have
@@ -65,7 +68,8 @@ struct supervisor_state {
 
   struct child {
     session_actor handle;  // null while it is being revived
-    bool reviving = false; // it is being taken in the store, or soon will be
+    bool reviving = false; // it is being taken in the store, or soon will be,
+                           // or its files are being read
     std::string project_id;
     std::deque<unix_ms> crashes;         // within the window, oldest first
     std::vector<handle_promise> waiting; // who asked meanwhile
@@ -85,6 +89,8 @@ struct supervisor_state {
   std::unordered_map<std::string, project_record> projects;
   std::set<std::pair<unix_ms, std::string>> deadlines;
   std::unordered_map<caf::actor_addr, std::string> ids; // of living children
+  // Sessions whose files are being read, by id: what their actors will need.
+  std::map<std::string, std::shared_ptr<session_args>> recovering;
   unix_ms next_look = 0; // 0: not before all sessions are back
   unix_ms next_sweep = 0;
   bool sweeping = false;

@@ -26,6 +26,10 @@ void set_deadline(supervisor_state& state, const std::string& id, child& entry,
 /// Gives a session an actor, and that to all who wait for it.
 session_actor spawn_child(pointer self, child& entry, session_args birth);
 
+/// Has a session's files read, and then gives it an actor.
+void recover_child(pointer self, child& entry, session_args birth);
+void child_recovered(pointer self, const std::string& id);
+
 /// Takes the session in the store and gives it a new actor. Where the store
 /// does not answer it is asked again: an outage must not end a session.
 void revive(pointer self, const std::string& id);

@@ -6,6 +6,7 @@
 
 #include <caf/actor_cast.hpp>
 #include <caf/sec.hpp>
+#include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -29,8 +30,8 @@ void begun(pointer self, const std::string& id) {
 
 void revive_more(pointer self);
 
-// A session answers once it has read its timeline and begun. One that crashes
-// meanwhile comes here again with its next actor.
+// A session answers once it has begun. One that crashes meanwhile comes here
+// again with its next actor.
 void await_begin(pointer self, const std::string& id,
                  const session_actor& handle) {
   ++self->state.reviving;
@@ -50,17 +51,16 @@ void await_begin(pointer self, const std::string& id,
       });
 }
 
-// A few at a time: each reads its whole timeline.
+// A few at a time: of each the whole timeline is read.
 void revive_more(pointer self) {
   auto& state = self->state;
   while (state.reviving < max_reviving && !state.to_revive.empty()) {
     session_args birth;
     birth.record = std::move(state.to_revive.front());
-    birth.revived = true;
     state.to_revive.pop_front();
     auto found = state.children.find(birth.record.id);
     if (found != state.children.end() && !found->second.handle)
-      spawn_child(self, found->second, std::move(birth));
+      recover_child(self, found->second, std::move(birth));
   }
 }
 
@@ -112,6 +112,71 @@ session_actor spawn_child(pointer self, child& entry, session_args birth) {
   return entry.handle;
 }
 
+namespace {
+
+// By the session's journal writer: what its last actor had asked for is done
+// then.
+void read_files(pointer self, std::shared_ptr<session_args> birth,
+                std::vector<session_event> events) {
+  auto& context = *self->state.context;
+  auto& record = birth->record;
+  birth->channel = context.journals->open(record.id);
+  birth->channel->on_results(
+    [me = caf::weak_actor_ptr{self->ctrl()}, id = record.id] {
+      if (auto there = me.lock())
+        caf::anon_send(caf::actor_cast<session_supervisor_full>(there),
+                       session_recovered{id});
+    });
+  journal::open request{
+    record, true, session::limits{}.max_finished, std::move(events), {}};
+  if (record.ended_at == 0 && context.preview_url)
+    request.preview_url = context.preview_url(record.id, record.preview_port);
+  self->state.recovering[record.id] = birth;
+  context.journals->post(record.id, birth->channel, std::move(request));
+}
+
+} // namespace
+
+void recover_child(pointer self, child& entry, session_args birth) {
+  auto& state = self->state;
+  auto args = std::make_shared<session_args>(std::move(birth));
+  auto& record = args->record;
+  entry.project_id = record.project_id;
+  entry.reviving = true;
+  ++state.reviving;
+  self->request(state.context->reader, look_up_timeout, load_outbox{record.id})
+    .then([self, args](
+            outbox& found) { read_files(self, args, std::move(found.events)); },
+          [self, args](caf::error& e) {
+            auto& id = args->record.id;
+            --self->state.reviving;
+            spdlog::error("session {}: its outbox cannot be read yet: {}", id,
+                          to_refusal(e).message);
+            if (is_live(args->record.status))
+              self->delayed_send(self, std::chrono::seconds{1},
+                                 revive_session{id});
+            else
+              forget(self, id, e);
+            revive_more(self);
+          });
+}
+
+void child_recovered(pointer self, const std::string& id) {
+  auto& state = self->state;
+  auto known = state.recovering.extract(id);
+  if (!known)
+    return;
+  --state.reviving;
+  auto& birth = *known.mapped();
+  for (auto& result : birth.channel->take())
+    if (auto* opened = std::get_if<journal::opened>(&result))
+      birth.found = std::make_shared<journal::opened>(std::move(*opened));
+  auto found = state.children.find(id);
+  if (found != state.children.end() && !found->second.handle)
+    spawn_child(self, found->second, std::move(birth));
+  revive_more(self);
+}
+
 void revive(pointer self, const std::string& id) {
   self->state.children[id].reviving = true;
   auto retry = [self, id](const caf::error& e) {
@@ -127,14 +192,13 @@ void revive(pointer self, const std::string& id) {
           return;
         session_args birth;
         birth.record = std::move(record);
-        birth.revived = true;
         auto crashes = found->second.crashes.size();
         if (crashes > crash_limit) {
           begun(self, id); // the node does not wait for what may never end
           birth.give_up = "the session's actor crashed "
                           + std::to_string(crashes) + " times within a minute";
         }
-        spawn_child(self, found->second, std::move(birth));
+        recover_child(self, found->second, std::move(birth));
         spdlog::info("session {} revived after crash {}", id, crashes);
       },
       [self, id, retry](caf::error& e) {

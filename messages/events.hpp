@@ -7,6 +7,7 @@
 #pragma once
 
 #include "messages/shared_text.hpp"
+#include "messages/time.hpp"
 
 #include <cstdint>
 #include <string>
@@ -65,6 +66,41 @@ typename Inspector::result_type inspect(Inspector& f, event_id& x) {
 
 std::string to_string(const event_id& id);
 bool parse(std::string_view text, event_id& out) noexcept;
+
+/// A field of an event of a session's life, beside those that all of its kind
+/// have.
+struct event_field {
+  enum class type : std::uint8_t { text, flag, number, list };
+  std::string name;
+  type what = type::text;
+  std::string text;
+  std::int64_t number = 0; // of a flag: 0 or 1
+  std::vector<std::string> list;
+  friend bool operator==(const event_field&, const event_field&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, event_field& x) {
+  return f(caf::meta::type_name("event_field"), x.name, x.what, x.text,
+           x.number, x.list);
+}
+
+/// An event of a session's life as the store's outbox keeps it: what was
+/// announced with a change of the session, in one transaction with that change.
+/// It becomes JSON where it goes out.
+struct session_event {
+  std::uint64_t version = 0; // of the record that the change made
+  event_kind kind = event_kind::session_created;
+  unix_ms time = 0;
+  std::vector<event_field> fields;
+  friend bool operator==(const session_event&, const session_event&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, session_event& x) {
+  return f(caf::meta::type_name("session_event"), x.version, x.kind, x.time,
+           x.fields);
+}
 
 /// What a watcher wants to see.
 struct event_filter {

@@ -194,10 +194,6 @@ struct session_record {
   std::uint64_t epoch = 0;   // grows each time an actor takes the session
   std::uint64_t version = 0; // grows with each stored change
   millis warned = 0; // the smallest expiry warning given so far, 0: none yet
-  // The events of the last stored change, for a timeline that a crash cut
-  // short: written in one transaction with the change itself.
-  std::string last_event;      // the last one's name, empty: none
-  std::string last_event_data; // JSON array of {"type", "data"}
   friend bool operator==(const session_record&,
                          const session_record&) = default;
 };
@@ -209,7 +205,7 @@ typename Inspector::result_type inspect(Inspector& f, session_record& x) {
            x.created_by, x.author, x.created_at, x.expires_at, x.ended_at,
            x.feature_slug, x.expiry, x.labels, x.preview_port, x.token_hash,
            x.commit, x.review_id, x.rescue_refs, x.rescue_note, x.epoch,
-           x.version, x.warned, x.last_event, x.last_event_data);
+           x.version, x.warned);
 }
 
 // -- execs --------------------------------------------------------------------

@@ -291,11 +291,9 @@ GREENROOM_INSPECT(wait_over, x.ticket)
 struct look_at_branch {};
 GREENROOM_INSPECT(look_at_branch)
 
-/// There is more output of this exec to announce.
-struct continue_output {
-  std::string exec_id;
-};
-GREENROOM_INSPECT(continue_output, x.exec_id)
+/// A journal writer has done something for it: the results lie in its journal.
+struct journal_ready {};
+GREENROOM_INSPECT(journal_ready)
 
 /// What could not be stored or written a moment ago is tried again.
 struct retry_later {};
@@ -308,8 +306,8 @@ GREENROOM_INSPECT(check_idle)
 using session_core = session_actor::extend<
   // The time that a request may wait is over.
   caf::reacts_to<wait_over>,
-  // More output of an exec is to be announced.
-  caf::reacts_to<continue_output>,
+  // A journal writer has answered.
+  caf::reacts_to<journal_ready>,
   // Tries again what the store or the disk did not take.
   caf::reacts_to<retry_later>,
   // Ends the actor of a session that is over and not in use.

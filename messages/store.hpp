@@ -6,6 +6,7 @@
 // a commit.
 #pragma once
 
+#include "messages/events.hpp"
 #include "messages/project.hpp"
 
 #include <caf/typed_actor.hpp>
@@ -26,12 +27,24 @@ struct insert_session {
 };
 GREENROOM_INSPECT(insert_session, x.session, x.max_active)
 
-/// Writes a session's new state and event; refused with conflict where another
-/// actor has taken the session since (a higher epoch).
+/// Writes a session's new state, and its events into the outbox; refused with
+/// conflict where another actor has taken the session since (a higher epoch).
 struct update_session {
   session_record session;
+  std::vector<session_event> events;
 };
-GREENROOM_INSPECT(update_session, x.session)
+GREENROOM_INSPECT(update_session, x.session, x.events)
+
+/// What a session has announced with its last changes.
+struct load_outbox {
+  std::string session_id;
+};
+GREENROOM_INSPECT(load_outbox, x.session_id)
+
+struct outbox {
+  std::vector<session_event> events; // oldest first
+};
+GREENROOM_INSPECT(outbox, x.events)
 
 /// Raises the epoch and answers the record: who has it owns the session.
 struct take_session {
@@ -199,6 +212,8 @@ using store_writer_core = store_writer_actor::extend<
 using store_reader_actor = caf::typed_actor<
   // One session.
   caf::replies_to<load_session>::with<session_record>,
+  // The events of its last changes.
+  caf::replies_to<load_outbox>::with<outbox>,
   // A page of a project's sessions.
   caf::replies_to<query_sessions>::with<session_rows>,
   // A project's live sessions.

@@ -59,6 +59,13 @@ struct revive_session {
 };
 GREENROOM_INSPECT(revive_session, x.session_id)
 
+/// A journal writer tells the supervisor that it has read a session's files, or
+/// that it could not: the session can be given its actor.
+struct session_recovered {
+  std::string session_id;
+};
+GREENROOM_INSPECT(session_recovered, x.session_id)
+
 /// Makes an actor of every session that the store calls live, brings each in
 /// order with what lies on disk, and answers when the node may serve.
 struct reconcile {};
@@ -89,6 +96,8 @@ using session_supervisor_core = session_supervisor_actor::extend<
   // A deadline is due.
   caf::reacts_to<clock_tick>,
   // A crashed session's back-off is over.
-  caf::reacts_to<revive_session>>;
+  caf::reacts_to<revive_session>,
+  // A session's files have been read.
+  caf::reacts_to<session_recovered>>;
 
 } // namespace greenroom

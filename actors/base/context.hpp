@@ -22,7 +22,9 @@
 namespace greenroom {
 
 class runner_link;
-class fsync_queue;
+namespace journal {
+class writers;
+}
 
 /// How long an actor waits for another one. Git work is waited for until it is
 /// known how it went, since it cannot be called back; clients have deadlines of
@@ -58,7 +60,7 @@ struct node_context {
   directory_actor directory;
   cluster_member_actor cluster; // null: this node is alone
   runner_link* runners = nullptr;
-  fsync_queue* syncer = nullptr;
+  journal::writers* journals = nullptr;
   std::shared_ptr<overdue_requests> overdue =
     std::make_shared<overdue_requests>();
 

@@ -123,9 +123,37 @@ struct session_actor_state::performer {
   }
 };
 
+namespace {
+
+// Answers that promise what has been published.
+bool is_promise(const session::any_effect& what) {
+  return std::holds_alternative<effect::answer_session>(what)
+         || std::holds_alternative<effect::answer_exec>(what)
+         || std::holds_alternative<effect::answer_checkin>(what)
+         || std::holds_alternative<effect::answer_token>(what)
+         || std::holds_alternative<effect::answer_terminated>(what)
+         || std::holds_alternative<effect::answer_refused>(what);
+}
+
+} // namespace
+
+// Events are written by the journal writer; until it has them nobody is told
+// what they say.
 void session_actor_state::perform(const session::effects& todo) {
   for (auto& what : todo)
+    if (appends_done_ < appends_asked_ && is_promise(what))
+      held_answers_.push_back({appends_asked_, what});
+    else
+      std::visit(performer{*this}, what);
+}
+
+void session_actor_state::release_answers() {
+  while (!held_answers_.empty()
+         && held_answers_.front().after <= appends_done_) {
+    auto what = std::move(held_answers_.front().what);
+    held_answers_.pop_front();
     std::visit(performer{*this}, what);
+  }
 }
 
 void session_actor_state::arm(unix_ms at) {

@@ -3,7 +3,6 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/failpoint.hpp"
-#include "runtime/disk/disk_reserve.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -107,16 +106,24 @@ void session_actor_state::save_rescue() {
       },
       [this](const caf::error& e) {
         // On a full disk there is a reserve for this.
-        if (disk_reserve{context_->data_dir}.spend()) {
-          save_rescue();
-          return;
-        }
-        auto reason = "the work could not be saved (" + to_refusal(e).message
-                      + ") and is kept in sessions/" + id()
-                      + "/checkout of node " + context_->node;
-        spdlog::error("session {}: {}", id(), reason);
-        feed(event::rescue_failed{std::move(reason), now_ms()});
+        rescue_problem_ = to_refusal(e).message;
+        post(journal::make_room{});
       });
+}
+
+void session_actor_state::operator()(const journal::room_made& x) {
+  if (x.made)
+    save_rescue();
+  else
+    rescue_failed();
+}
+
+void session_actor_state::rescue_failed() {
+  auto reason = "the work could not be saved (" + rescue_problem_
+                + ") and is kept in sessions/" + id() + "/checkout of node "
+                + context_->node;
+  spdlog::error("session {}: {}", id(), reason);
+  feed(event::rescue_failed{std::move(reason), now_ms()});
 }
 
 void session_actor_state::remove_checkout() {

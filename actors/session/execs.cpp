@@ -3,68 +3,69 @@
 
 #include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
-#include "runtime/disk/fsync_queue.hpp"
-#include "runtime/exec/outcome.hpp"
-#include "runtime/exec/output/output_log.hpp"
+#include "runtime/api_json/records.hpp"
 #include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 
-#include <spdlog/spdlog.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace greenroom {
 
-namespace fs = std::filesystem;
 namespace event = session::event;
 
-std::filesystem::path
-session_actor_state::exec_dir(const std::string& exec_id) const {
-  return dir_ / runner::exec_dir(exec_id);
-}
-
-// -- the runner ---------------------------------------------------------------
+// -- how they start -----------------------------------------------------------
 
 // The intent comes first: a revived session must know what to run.
 void session_actor_state::keep_exec(const session::effect::keep_exec& what) {
-  auto& exec_id = what.exec.spec.exec_id;
-  if (write_intent(what.exec.spec) && publish_queued(what))
-    feed(event::exec_kept{exec_id, now_ms()});
-  else
+  auto& spec = what.exec.spec;
+  live_output progress;
+  progress.queue_position = what.queue_position;
+  journal::keep_intent intent{
+    spec,
+    resolve_command(
+      spec, project_, record(),
+      {context_->shell, context_->max_output, context_->home_of(id())}),
+    exec_event(event_kind::exec_queued,
+               exec_json(record().project_id, id(), what.exec, progress))};
+  if (!post(std::move(intent)))
     feed(event::exec_unkept{
-      exec_id,
-      {errc::unavailable,
-       "the server cannot write the command down, is its disk full?"},
+      spec.exec_id,
+      {errc::overloaded,
+       "the server has too much to write down, try again in a moment"},
       now_ms()});
 }
 
-bool session_actor_state::write_intent(const exec_spec& request) {
-  auto dir = exec_dir(request.exec_id);
-  try {
-    // One that nobody knows was never admitted: the node died first.
-    if (fs::exists(dir))
-      fs::remove_all(dir);
-    greenroom::keep_exec(dir, request,
-                         resolve_command(request, project_, record(),
-                                         {context_->shell, context_->max_output,
-                                          context_->home_of(id())}));
-    context_->syncer->mark_dirty(dir.parent_path());
-    context_->syncer->mark_dirty(dir);
-    return true;
-  } catch (const std::exception& e) {
-    spdlog::error("session {}: exec {} cannot be written down: {}", id(),
-                  request.exec_id, e.what());
-    return false;
+void session_actor_state::operator()(journal::intent_kept& x) {
+  if (!x.queued) {
+    feed(event::exec_unkept{
+      x.exec_id,
+      {errc::unavailable,
+       "the server cannot write the command down, is its disk full?"},
+      now_ms()});
+    return;
   }
+  std::vector<timeline_entry> entries;
+  entries.push_back(std::move(*x.queued));
+  announce(entries);
+  feed(event::exec_kept{x.exec_id, now_ms()});
 }
 
 void session_actor_state::spawn_exec(const std::string& exec_id) {
-  live_.try_emplace(exec_id, output_event_splitter{exec_id});
-  try {
-    mark_sent(exec_dir(exec_id));
-  } catch (const std::exception& e) {
-    spdlog::error("session {}: exec {}: {}", id(), exec_id, e.what());
-    feed(event::start_refused{exec_id,
+  live_.try_emplace(exec_id);
+  marking_.emplace(exec_id, false);
+  post(journal::mark_sent{exec_id});
+}
+
+// Not of one that has been settled meanwhile, since the runner has gone.
+void session_actor_state::operator()(const journal::sent_marked& x) {
+  auto marked = marking_.extract(x.exec_id);
+  if (!marked)
+    return;
+  if (!x.marked) {
+    feed(event::start_refused{x.exec_id,
                               {errc::unavailable,
                                "the server's disk does not take that the "
                                "command is started"},
@@ -72,12 +73,19 @@ void session_actor_state::spawn_exec(const std::string& exec_id) {
     return;
   }
   // Where it does not get through, runner_down follows and settles it.
-  context_->runners->send(id(), runner::spawn{exec_id});
+  context_->runners->send(id(), runner::spawn{x.exec_id});
+  if (marked.mapped())
+    kill_exec(x.exec_id);
 }
 
 void session_actor_state::kill_exec(const std::string& exec_id) {
-  context_->runners->send(id(), runner::cancel{exec_id});
+  if (auto found = marking_.find(exec_id); found != marking_.end())
+    found->second = true; // the runner does not know it yet
+  else
+    context_->runners->send(id(), runner::cancel{exec_id});
 }
+
+// -- the runner ---------------------------------------------------------------
 
 void session_actor_state::start_runner() {
   context_->runners->attach(id(), record().project_id, handle(), true);
@@ -88,7 +96,9 @@ void session_actor_state::find_runner() {
   look_soon();
 }
 
+// What it was yet to be told of is settled once it is gone.
 void session_actor_state::stop_runner() {
+  marking_.clear();
   context_->runners->stop(id(), handle());
 }
 
@@ -106,50 +116,30 @@ void session_actor_state::on_runner_down(const runner_down& down) {
   feed(event::runner_gone{down.reason, now_ms()});
 }
 
-// Its exit record says how it ended, and where there is none nobody knows.
 void session_actor_state::settle_exec(const std::string& exec_id,
                                       const std::string& reason) {
-  auto dir = exec_dir(exec_id);
-  event::exec_exited end{exec_id, 0, {}};
-  end.outcome.status = exec_status::lost;
-  end.outcome.ended_at = now_ms();
-  end.outcome.reason = reason;
-  try {
-    if (auto record = read_exit_record(dir)) {
-      end.records = record->records;
-      end.outcome = outcome_of(*record);
-    } else {
-      end.records = recover_output_log(dir);
-      output_log_reader log{dir};
-      end.outcome.stdout_bytes =
-        log.size(output_stream::out) + log.size(output_stream::tty);
-      end.outcome.stderr_bytes = log.size(output_stream::err);
-    }
-  } catch (const std::exception& e) {
-    spdlog::error("session {}: exec {}: {}", id(), exec_id, e.what());
-  }
-  feed(std::move(end));
+  marking_.erase(exec_id);
+  post(journal::settle{exec_id, reason, now_ms()});
+}
+
+void session_actor_state::operator()(journal::settled& x) {
+  feed(event::exec_exited{x.exec_id, x.records, std::move(x.outcome)});
 }
 
 void session_actor_state::on_grown(const exec_grown& news) {
   auto found = live_.find(news.exec_id);
   if (found == live_.end() || found->second.end)
     return;
-  auto& exec = found->second;
-  exec.records = std::max(exec.records, news.records);
-  // Behind what is in the mailbox already: a turn takes all of that together.
-  go_on_soon(news.exec_id, exec);
+  found->second.records = std::max(found->second.records, news.records);
+  pump_output(news.exec_id);
 }
 
 void session_actor_state::finish_output(
   const session::effect::finish_output& what) {
-  auto& exec =
-    live_.try_emplace(what.exec_id, output_event_splitter{what.exec_id})
-      .first->second;
+  auto& exec = live_[what.exec_id];
   exec.records = std::max(exec.records, what.records);
   exec.end = what.outcome;
-  if (!exec.going_on)
-    pump_output(what.exec_id);
+  pump_output(what.exec_id);
 }
 
 void session_actor_state::report_load() {

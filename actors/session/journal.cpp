@@ -1,17 +1,13 @@
-// Timeline and watchers: every event gets its place here, and goes out once.
+// What a session asks of its journal writer, and what follows from the answers:
+// every event gets its place there, and goes out once.
 #include "actors/session/session.hpp"
 
 #include "runtime/api_json/records.hpp"
-#include "runtime/disk/disk_reserve.hpp"
-#include "runtime/disk/fsync_queue.hpp"
-#include "runtime/timeline/event_encoding.hpp"
 
-#include <caf/send.hpp>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
-#include <algorithm>
-#include <system_error>
+#include <utility>
+#include <variant>
 
 namespace greenroom {
 
@@ -21,50 +17,79 @@ constexpr std::chrono::seconds disk_pause{1};
 
 } // namespace
 
-// Numbers the entries and hands them to the kernel. False where the disk does
-// not take them; the timeline is then as it was.
-bool session_actor_state::append(std::vector<timeline_entry>& entries) {
-  auto seq = timeline_->last_id().seq;
-  for (auto& entry : entries)
-    entry.id = {record().epoch, ++seq};
-  // On a full disk what ends a session has room in the reserve.
-  auto may_spend = entries.back().kind == event_kind::session_ended;
-  for (bool again = true; again;)
-    try {
-      timeline_->append(entries);
-      again = false;
-    } catch (const std::system_error& e) {
-      if (may_spend && disk_reserve{context_->data_dir}.spend())
-        continue;
-      spdlog::error("session {}: the timeline takes no events: {}", id(),
-                    e.what());
-      return false;
-    }
-  context_->syncer->mark_dirty(dir_);
-  return true;
+bool session_actor_state::post(journal::any_request what) {
+  return context_->journals->post(id(), journal_, std::move(what));
 }
 
-// An event goes to watchers only after it is in the timeline. What the disk
-// does not take waits, in order; no new work is admitted meanwhile, so the
-// backlog holds no more than the execs at hand can bring about.
+void session_actor_state::read_journal() {
+  for (auto& result : journal_->take())
+    std::visit([this](auto& x) { (*this)(x); }, result);
+}
+
+// Of a session that is new: its directories are there.
+void session_actor_state::operator()(journal::opened& x) {
+  begin(x, {});
+}
+
+// What the files say of one that is not.
+void session_actor_state::take_over(journal::opened& found) {
+  last_ = found.last;
+  ended_published_ = found.end_published;
+  ports_ = std::move(found.ports);
+  closed_ports_ = std::move(found.closed_ports);
+  archived_ = found.archived;
+  for (auto& [exec_id, place] : found.places)
+    places_.emplace(std::move(exec_id), place);
+  for (auto& output : found.outputs) {
+    live_exec exec;
+    exec.records = exec.announced = output.records;
+    exec.printed = output.printed;
+    live_.insert_or_assign(std::move(output.exec_id), std::move(exec));
+  }
+  if (found.waiting) {
+    stuck_ = true;
+    retry_soon();
+  }
+  perform(session::recover(machine_, std::move(found.past)));
+}
+
+// -- events -------------------------------------------------------------------
+
+// An event goes to watchers only after it is in the timeline.
 void session_actor_state::publish(std::vector<timeline_entry> entries) {
   if (entries.empty())
     return;
-  auto after = timeline_->last_id().seq;
-  if (!backlog_.empty() || !append(entries)) {
-    std::ranges::move(entries, std::back_inserter(backlog_));
-    if (!std::exchange(retrying_, true))
-      self_->delayed_send(self_, disk_pause, retry_later{});
-    return;
-  }
-  event_data data{dir_, id()};
-  broadcast(data, entries, after);
-  announced(entries);
+  ++appends_asked_;
+  post(journal::append{std::move(entries)});
+}
+
+void session_actor_state::operator()(journal::appended& x) {
+  appends_done_ += x.requests;
+  auto again = std::exchange(stuck_, false);
+  announce(x.entries);
+  release_answers();
+  if (again)
+    pump_all();
+}
+
+// What the disk does not take waits, in order; no new work is admitted
+// meanwhile, so no more waits than the execs in memory can bring about. Who
+// asked is answered all the same.
+void session_actor_state::operator()(const journal::not_appended& x) {
+  appends_done_ += x.requests;
+  stuck_ = true;
+  release_answers();
+  retry_soon();
 }
 
 // What follows from an event begins once that is written down.
-void session_actor_state::announced(
-  const std::vector<timeline_entry>& entries) {
+void session_actor_state::announce(const std::vector<timeline_entry>& entries) {
+  if (entries.empty())
+    return;
+  last_ = entries.back().id;
+  if (entries.back().kind == event_kind::session_ended)
+    ended_published_ = true;
+  broadcast(entries);
   for (auto& entry : entries) {
     auto exited = entry.kind == event_kind::exec_exited;
     if (entry.kind == event_kind::exec_queued)
@@ -80,7 +105,45 @@ void session_actor_state::announced(
   }
 }
 
-void session_actor_state::try_backlog() {
+void session_actor_state::publish(const session::effect::publish& what) {
+  auto fields = nlohmann::ordered_json::object();
+  for (auto& [key, value] : what.fields)
+    std::visit([&](auto& x) { fields[key] = x; }, value);
+  timeline_entry entry;
+  entry.kind = what.kind;
+  entry.time = now_ms();
+  entry.data = event_json(entry.time, id(), fields);
+  std::vector<timeline_entry> entries;
+  entries.push_back(std::move(entry));
+  publish(std::move(entries));
+}
+
+timeline_entry
+session_actor_state::exec_event(event_kind kind,
+                                const nlohmann::ordered_json& exec) const {
+  timeline_entry entry;
+  entry.kind = kind;
+  entry.time = now_ms();
+  entry.exec_id = exec.at("exec_id").get<std::string>();
+  entry.data = event_json(entry.time, id(), exec);
+  return entry;
+}
+
+void session_actor_state::publish_exec(event_kind kind,
+                                       const std::string& exec_id) {
+  std::vector<timeline_entry> entries;
+  entries.push_back(exec_event(kind, json_of(machine_.execs.at(exec_id))));
+  publish(std::move(entries));
+}
+
+// -- once more ----------------------------------------------------------------
+
+void session_actor_state::retry_soon() {
+  if (!std::exchange(retrying_, true))
+    self_->delayed_send(self_, disk_pause, retry_later{});
+}
+
+void session_actor_state::try_again() {
   if (auto write_again = std::exchange(pending_change_, nullptr))
     write_again();
   if (std::exchange(review_waiting_, false))
@@ -91,122 +154,12 @@ void session_actor_state::try_backlog() {
     install_checkout();
   if (!std::exchange(retrying_, false))
     return;
-  publish(std::exchange(backlog_, {}));
-  if (backlog_.empty())
-    for (auto& [exec_id, exec] : live_)
-      go_on_soon(exec_id, exec);
-}
-
-void session_actor_state::broadcast(event_data& data,
-                                    const std::vector<timeline_entry>& entries,
-                                    std::uint64_t after) {
-  auto end = entries.back().kind == event_kind::session_ended;
-  ended_published_ = ended_published_ || end;
-  if (live_watchers_.empty())
-    return;
-  // Encoded once; all watchers share the one message.
-  // Where it cannot be encoded, they see at the next one that they lack it,
-  // and read it from the log.
-  try {
-    auto batch = caf::make_message(encode_batch(data, entries, after));
-    for (auto& watcher : live_watchers_)
-      caf::anon_send(watcher, batch);
-  } catch (const std::exception& e) {
-    spdlog::error("session {}: events not sent: {}", id(), e.what());
+  if (stuck_) {
+    ++appends_asked_;
+    post(journal::append{});
+  } else {
+    pump_all();
   }
-  if (end)
-    live_watchers_.clear();
-}
-
-void session_actor_state::publish(const session::effect::publish& what) {
-  auto fields = nlohmann::ordered_json::object();
-  for (auto& [key, value] : what.fields)
-    std::visit([&](auto& x) { fields[key] = x; }, value);
-  auto now = now_ms();
-  timeline_entry entry;
-  entry.kind = what.kind;
-  entry.time = now;
-  entry.data = event_json(now, id(), fields);
-  std::vector<timeline_entry> entries;
-  entries.push_back(std::move(entry));
-  publish(std::move(entries));
-}
-
-std::vector<timeline_entry>
-session_actor_state::exec_event(event_kind kind,
-                                const nlohmann::ordered_json& exec) const {
-  auto now = now_ms();
-  timeline_entry entry;
-  entry.kind = kind;
-  entry.time = now;
-  entry.exec_id = exec.at("exec_id").get<std::string>();
-  entry.data = event_json(now, id(), exec);
-  std::vector<timeline_entry> entries;
-  entries.push_back(std::move(entry));
-  return entries;
-}
-
-void session_actor_state::publish_exec(event_kind kind,
-                                       const std::string& exec_id) {
-  publish(exec_event(kind, json_of(machine_.execs.at(exec_id))));
-}
-
-// This event does not wait for the disk: what is not in the timeline would be
-// forgotten by a crash, though it runs.
-bool session_actor_state::publish_queued(
-  const session::effect::keep_exec& what) {
-  live_output progress;
-  progress.queue_position = what.queue_position;
-  auto entries =
-    exec_event(event_kind::exec_queued,
-               exec_json(record().project_id, id(), what.exec, progress));
-  auto after = timeline_->last_id().seq;
-  if (!backlog_.empty() || !append(entries)) {
-    std::error_code none;
-    std::filesystem::remove_all(exec_dir(what.exec.spec.exec_id), none);
-    return false;
-  }
-  event_data data{dir_, id()};
-  broadcast(data, entries, after);
-  announced(entries);
-  return true;
-}
-
-// -- watchers -----------------------------------------------------------------
-
-watch_reply session_actor_state::watch(const watch_session& request) {
-  auto last = timeline_->last_id();
-  if (request.at_end || request.after >= last.seq) {
-    if (ended_published_)
-      return {watch_state::over, last};
-    auto watcher = caf::actor_cast<caf::actor>(request.watcher);
-    if (request.at_end || request.after == last.seq) {
-      if (std::ranges::find(live_watchers_, watcher) == live_watchers_.end()) {
-        live_watchers_.push_back(watcher);
-        self_->monitor(watcher);
-      }
-      return {watch_state::hot, last};
-    }
-  }
-  return {watch_state::behind, last};
-}
-
-void session_actor_state::unwatch(const caf::actor_addr& watcher) {
-  auto found = std::ranges::find_if(live_watchers_, [&](const caf::actor& x) {
-    return x.address() == watcher;
-  });
-  if (found == live_watchers_.end())
-    return;
-  self_->demonitor(watcher);
-  *found = std::move(live_watchers_.back());
-  live_watchers_.pop_back();
-}
-
-session_view session_actor_state::view() {
-  if (view_.empty())
-    view_ = shared_text{to_text(
-      session_json(record(), machine_.running, preview_url_of(record())))};
-  return {view_};
 }
 
 } // namespace greenroom

@@ -48,6 +48,11 @@ struct exec { // to start, to end, or to be sent a signal
   static constexpr const char* what = "exec";
   caf::typed_response_promise<exec_view> promise;
 };
+struct page { // of execs
+  static constexpr const char* what = "list of execs";
+  caf::typed_response_promise<exec_page> promise;
+  list_execs what_to_list;
+};
 struct input { // bytes, or a terminal's size
   static constexpr const char* what = "input";
   caf::typed_response_promise<done> promise;
@@ -75,8 +80,9 @@ struct connection {
   caf::typed_response_promise<port_connection> promise;
 };
 
-using request = std::variant<created, extended, checkin, termination, exec,
-                             input, token, transfer, question, connection>;
+using request =
+  std::variant<created, extended, checkin, termination, exec, page, input,
+               token, transfer, question, connection>;
 
 } // namespace pending
 

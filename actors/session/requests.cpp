@@ -2,7 +2,6 @@
 // machine, or is answered at once.
 #include "actors/session/session.hpp"
 
-#include "actors/base/error_boundary.hpp"
 #include "actors/project/review_machine.hpp"
 #include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
@@ -55,80 +54,90 @@ session_actor_state::take(const terminate_session& x) {
   return promise;
 }
 
+// -- commands -----------------------------------------------------------------
+
 caf::result<exec_view> session_actor_state::take(start_exec& x) {
-  if (!backlog_.empty())
+  if (stuck_)
     return make_error(errc::unavailable,
                       "the server's disk takes no more events, try again "
                       "when there is room");
-  if (x.spec.exec_id.empty())
+  auto named = !x.spec.exec_id.empty();
+  if (!named)
     x.spec.exec_id = make_id();
-  else if (auto problem = recall(x.spec.exec_id))
-    return *problem;
   auto promise = self_->make_response_promise<exec_view>();
   std::chrono::milliseconds wait{x.wait};
   auto who = ask(pending::exec{promise}, ask_timeout + wait);
   if (x.wait > 0)
     self_->delayed_send(self_, wait, wait_over{who});
-  feed(event::exec_asked{who, std::move(x.spec), now_ms(), x.wait > 0});
+  auto until_end = x.wait > 0;
+  if (!named) {
+    feed(event::exec_asked{who, std::move(x.spec), now_ms(), until_end});
+    return promise;
+  }
+  auto exec_id = x.spec.exec_id;
+  with_exec(
+    exec_id, who, [this, who, spec = std::move(x.spec), until_end]() mutable {
+      feed(event::exec_asked{who, std::move(spec), now_ms(), until_end});
+    });
   return promise;
 }
 
 caf::result<exec_view> session_actor_state::take(const get_exec& x) {
-  touch();
-  if (auto problem = recall(x.exec_id))
-    return *problem;
-  auto found = machine_.execs.find(x.exec_id);
-  if (found == machine_.execs.end())
-    return make_error(errc::not_found, "exec not found");
-  return exec_view{shared_text{to_text(json_of(found->second))},
-                   is_over(found->second.status)};
+  auto promise = self_->make_response_promise<exec_view>();
+  auto who = ask(pending::exec{promise});
+  with_exec(x.exec_id, who, [this, who, exec_id = x.exec_id] {
+    auto found = machine_.execs.find(exec_id);
+    if (found == machine_.execs.end())
+      return refuse(who, {errc::not_found, "exec not found"});
+    if (auto asked = pending_.take<pending::exec>(who))
+      asked->promise.deliver(
+        exec_view{shared_text{to_text(json_of(found->second))},
+                  is_over(found->second.status)});
+  });
+  return promise;
 }
 
 caf::result<exec_page> session_actor_state::take(const list_execs& x) {
-  touch();
-  try {
-    return page_of_execs(x);
-  } catch (...) {
-    return current_error("listing execs");
-  }
+  auto promise = self_->make_response_promise<exec_page>();
+  list_page(ask(pending::page{promise, x}), x);
+  return promise;
 }
 
 caf::result<exec_view> session_actor_state::take(const cancel_exec& x) {
-  if (auto problem = recall(x.exec_id))
-    return *problem;
   auto promise = self_->make_response_promise<exec_view>();
   auto who = ask(pending::exec{promise});
   // One that takes its time to end is answered as it is then.
   self_->delayed_send(self_, cancel_timeout, wait_over{who});
-  feed(event::cancel_asked{who, x.exec_id, now_ms()});
+  with_exec(x.exec_id, who, [this, who, exec_id = x.exec_id] {
+    feed(event::cancel_asked{who, exec_id, now_ms()});
+  });
   return promise;
 }
 
 caf::result<done> session_actor_state::take(write_input& x) {
-  if (auto problem = recall(x.exec_id))
-    return *problem;
   auto promise = self_->make_response_promise<done>();
   event::input_asked asked{0, x.exec_id, x.data.size(), x.eof};
-  asked.who =
-    ask(pending::input{promise, std::move(x.exec_id), std::move(x.data)});
-  feed(std::move(asked));
+  asked.who = ask(pending::input{promise, x.exec_id, std::move(x.data)});
+  with_exec(x.exec_id, asked.who, [this, asked] { feed(asked); });
   return promise;
 }
 
 caf::result<done> session_actor_state::take(const resize_exec& x) {
-  if (auto problem = recall(x.exec_id))
-    return *problem;
   auto promise = self_->make_response_promise<done>();
   auto who = ask(pending::input{promise, x.exec_id, {}});
-  feed(event::resize_asked{who, x.exec_id, x.rows, x.cols});
+  with_exec(x.exec_id, who,
+            [this, asked = event::resize_asked{who, x.exec_id, x.rows,
+                                               x.cols}] { feed(asked); });
   return promise;
 }
 
 caf::result<exec_view> session_actor_state::take(const signal_exec& x) {
-  if (auto problem = recall(x.exec_id))
-    return *problem;
   auto promise = self_->make_response_promise<exec_view>();
-  feed(event::signal_asked{ask(pending::exec{promise}), x.exec_id, x.signal});
+  auto who = ask(pending::exec{promise});
+  with_exec(x.exec_id, who,
+            [this, asked = event::signal_asked{who, x.exec_id, x.signal}] {
+              feed(asked);
+            });
   return promise;
 }
 
@@ -173,12 +182,6 @@ caf::result<timeline_page> session_actor_state::take(read_timeline& x) {
   touch();
   return self_->delegate(context_->logs,
                          read_session_timeline{id(), std::move(x)});
-}
-
-void session_actor_state::take(const continue_output& x) {
-  if (auto found = live_.find(x.exec_id); found != live_.end())
-    found->second.going_on = false;
-  pump_output(x.exec_id);
 }
 
 // -- tickets ------------------------------------------------------------------

@@ -3,9 +3,12 @@
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
 
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 #include <cerrno>
+#include <exception>
 #include <stdexcept>
 #include <system_error>
 
@@ -36,34 +39,44 @@ session_core::behavior_type session_actor_state::start(pointer self,
     std::move(birth.record),
     {context_->max_concurrent, context_->max_queued, context_->max_lifetime},
     project_.setup);
-  dir_ = context_->session_dir(id());
   pending_.count_in(context_->overdue.get());
   self_->set_down_handler([this](caf::down_msg& down) {
     unwatch(down.source);
     forget_edge(down.source);
   });
-  // A session that cannot be revived fails here, which counts as a crash.
-  std::filesystem::create_directories(dir_ / "exec");
-  timeline_.emplace(dir_);
-  archive_.emplace(dir_);
-  if (birth.revived) {
-    try {
-      revive();
-    } catch (const std::exception& e) {
-      // What is damaged stays so: one that is to end as failed has to end.
-      if (birth.give_up.empty())
-        throw;
-      spdlog::error("session {}: {}", id(), e.what());
-    }
-  }
-  if (!birth.give_up.empty())
-    feed(event::give_up{birth.give_up});
+  journal_ =
+    birth.channel ? std::move(birth.channel) : context_->journals->open(id());
+  journal_->on_results([me = caf::weak_actor_ptr{self_->ctrl()}] {
+    if (auto there = me.lock())
+      caf::anon_send(caf::actor_cast<session_core>(there), journal_ready{});
+  });
+  if (birth.found)
+    begin(*birth.found, birth.give_up);
   else
-    feed(event::begin{});
+    post(journal::open{record(), false, machine_.bounds.max_finished});
   if (!is_live(record().status))
     check_soon();
 
   return make_behavior();
+}
+
+// A session whose files cannot be opened fails here, which counts as a crash.
+void session_actor_state::begin(journal::opened& found,
+                                const std::string& give_up) {
+  try {
+    if (found.problem)
+      std::rethrow_exception(found.problem);
+    take_over(found);
+  } catch (const std::exception& e) {
+    // What is damaged stays so: one that is to end as failed has to end.
+    if (give_up.empty())
+      throw;
+    spdlog::error("session {}: {}", id(), e.what());
+  }
+  if (give_up.empty())
+    feed(event::begin{});
+  else
+    feed(event::give_up{give_up});
 }
 
 session_core::behavior_type session_actor_state::make_behavior() {
@@ -139,8 +152,8 @@ session_core::behavior_type session_actor_state::make_behavior() {
     [this](const port_connected& x) { on_connected(x); },
     // -- what it says to itself
     [this](const wait_over& x) { feed(event::wait_ended{x.ticket}); },
-    [this](const continue_output& x) { return take(x); },
-    [this](const retry_later&) { try_backlog(); },
+    [this](const journal_ready&) { read_journal(); },
+    [this](const retry_later&) { try_again(); },
     [this](const look_at_branch&) {
       look_armed_ = false;
       feed(event::look{});
@@ -223,7 +236,8 @@ void session_actor_state::check() {
   auto live = is_live(record().status);
   auto idle =
     now_ms() - last_asked_ >= idle_time / std::chrono::milliseconds{1};
-  if (!live && idle && pending_.empty())
+  auto written = appends_done_ == appends_asked_ && !stuck_;
+  if (!live && idle && pending_.empty() && written)
     self_->quit();
   else if (!live || !pending_.empty())
     check_soon();

@@ -16,22 +16,24 @@
 //   input.cpp             what commands are fed, and connections to their ports
 //   output.cpp            what commands print
 //   replies.cpp           what clients get to see of execs
-//   journal.cpp           timeline and watchers
+//   recall.cpp            execs that are not in memory any more
+//   journal.cpp           what is asked of the journal writer, and its answers
+//   watchers.cpp          who hears of events
 //   ports.cpp             the ports that commands listen on
-//   revival.cpp           from store and timeline to a state that is whole
+//
+// It reads and writes no file: its journal writer does (journal/writers.hpp),
+// and answers in the order in which it was asked. Only then is anything
+// announced, and an answer that promises what has been published waits until
+// that is written.
 //
 // Owner: the session supervisor. Every session of the store that is live has
 // one; one that is over gets one when somebody asks, and it goes when idle.
 #pragma once
 
 #include "actors/base/context.hpp"
+#include "actors/session/journal/writers.hpp"
 #include "actors/session/machine/machine.hpp"
-#include "actors/session/machine/recover.hpp"
 #include "actors/session/pending_requests.hpp"
-#include "runtime/timeline/event_encoding.hpp"
-#include "runtime/timeline/exec_index.hpp"
-#include "runtime/timeline/output_event_splitter.hpp"
-#include "runtime/timeline/timeline.hpp"
 
 #include <caf/exit_reason.hpp>
 #include <caf/stateful_actor.hpp>
@@ -55,14 +57,15 @@ struct session_args {
   session_record record;
   project_record project;
   session_supervisor_actor supervisor;
-  bool revived = false; // there may be a timeline, execs and a runner already
-  std::string give_up;  // not empty: end it as failed, for this reason
+  // Of one that is revived: its journal, and what was found there. There may be
+  // a timeline, execs and a runner already.
+  journal::channel_ptr channel;
+  std::shared_ptr<journal::opened> found;
+  std::string give_up; // not empty: end it as failed, for this reason
 };
 
 /// How long the actor of a session that is over stays without being asked.
 inline constexpr std::chrono::seconds idle_time{60};
-/// Output that goes inline into the answer of an exec, per stream.
-inline constexpr std::size_t max_inline_output = 1024 * 1024;
 /// A list of execs that asks for all gets as many as fit.
 inline constexpr std::size_t max_exec_page = 4 * 1024 * 1024;
 
@@ -86,29 +89,28 @@ public:
   }
 
 private:
-  /// An exec that is not over, or whose last output is not announced yet.
+  /// An exec that is not over, or whose end is not announced yet.
   struct live_exec {
-    explicit live_exec(output_event_splitter position)
-      : cutter(std::move(position)) {}
-    output_event_splitter cutter;
-    std::uint64_t records = 0; // the log has at least these
+    std::uint64_t records = 0;   // the log has at least these
+    std::uint64_t announced = 0; // of them
     std::optional<exec_outcome> end;
     std::array<std::uint64_t, output_streams> printed{};
     bool truncated = false;
-    bool going_on = false; // a continue_output is on its way
+    bool reading = false;  // the journal writer is at it
+    bool finished = false; // all that it has printed is announced
   };
 
-  /// Where an exec at hand stands in the timeline.
-  struct exec_place {
-    std::uint64_t queued = 0; // seqs; 0: not yet
-    std::uint64_t exited = 0;
-    bool archived = false;
+  /// An answer that waits until what was published before it is written.
+  struct held_answer {
+    std::uint64_t after = 0; // so many appends
+    session::any_effect what;
   };
 
   // session.cpp
   session_core::behavior_type make_behavior();
   void feed(session::any_event what);
   void advance();
+  void begin(journal::opened& found, const std::string& give_up);
   void leave(const caf::error& why);
   void check_soon();
   void check_requests();
@@ -132,7 +134,6 @@ private:
   caf::result<git_answer> take(ask_git& x);
   caf::result<event_batch> take(read_events& x);
   caf::result<timeline_page> take(read_timeline& x);
-  void take(const continue_output& x);
   session::ticket ask(pending::request what,
                       std::chrono::milliseconds timeout = ask_timeout);
   void refuse(session::ticket who, const refusal& why);
@@ -151,14 +152,13 @@ private:
   void not_stored(const session_record& next, bool refusable,
                   const caf::error& e);
   void publish_stored();
-  std::vector<timeline_entry>
-  life_events(const session::effect::persist& change);
 
   // endings.cpp
   void make_checkout();
   void install_checkout();
   void save_checkin();
   void save_rescue();
+  void rescue_failed();
   void remove_checkout();
   void queue_review();
   void ask_for_review(const project_actor& project);
@@ -176,9 +176,7 @@ private:
   void look_after_exec();
 
   // execs.cpp
-  std::filesystem::path exec_dir(const std::string& exec_id) const;
   void keep_exec(const session::effect::keep_exec& what);
-  bool write_intent(const exec_spec& request);
   void start_runner();
   void find_runner();
   void stop_runner();
@@ -200,51 +198,55 @@ private:
   void on_connected(const port_connected& news);
 
   // output.cpp
-  void go_on_soon(const std::string& exec_id, live_exec& exec);
   void pump_output(const std::string& exec_id);
-  void read_once(event_data& data, const live_exec& exec,
-                 const std::vector<output_record>& records);
-  bool announce_piece(const std::string& exec_id, live_exec& exec);
+  void pump_all();
 
   // replies.cpp
   void answer_exec(const session::effect::answer_exec& what);
-  caf::result<exec_page> page_of_execs(const list_execs& request);
+  void list_page(session::ticket who, const list_execs& request);
   nlohmann::ordered_json json_of(const exec_record& exec) const;
-  std::optional<caf::error> recall(const std::string& exec_id);
-  exec_record load_exec(const archived_exec& place) const;
+  std::vector<archived_exec> execs_in_memory() const;
+
+  // recall.cpp
+  void with_exec(const std::string& exec_id, session::ticket who,
+                 std::function<void()> then);
   void archive(const std::string& exec_id);
-  std::vector<archived_exec> all_execs() const;
 
   // journal.cpp
+  bool post(journal::any_request what);
+  void read_journal();
+  void take_over(journal::opened& found);
+  void operator()(journal::opened& x);
+  void operator()(journal::appended& x);
+  void operator()(const journal::not_appended& x);
+  void operator()(journal::intent_kept& x);
+  void operator()(const journal::sent_marked& x);
+  void operator()(journal::output_announced& x);
+  void operator()(journal::settled& x);
+  void operator()(const journal::output_added& x);
+  void operator()(journal::exec_recalled& x);
+  void operator()(journal::page_listed& x);
+  void operator()(const journal::room_made& x);
   void publish(std::vector<timeline_entry> entries);
   void publish(const session::effect::publish& what);
-  void announced(const std::vector<timeline_entry>& entries);
-  std::vector<timeline_entry>
-  exec_event(event_kind kind, const nlohmann::ordered_json& exec) const;
   void publish_exec(event_kind kind, const std::string& exec_id);
-  bool publish_queued(const session::effect::keep_exec& what);
-  bool append(std::vector<timeline_entry>& entries);
-  void broadcast(event_data& data, const std::vector<timeline_entry>& entries,
-                 std::uint64_t after);
+  timeline_entry exec_event(event_kind kind,
+                            const nlohmann::ordered_json& exec) const;
+  void announce(const std::vector<timeline_entry>& entries);
+  void release_answers();
+  void retry_soon();
+  void try_again();
+
+  // watchers.cpp
+  void broadcast(const std::vector<timeline_entry>& entries);
+  void broadcast(event_batch batch);
   watch_reply watch(const watch_session& request);
   void unwatch(const caf::actor_addr& watcher);
   session_view view();
-  void try_backlog();
 
   // ports.cpp
   std::string preview_url_of(const session_record& record) const;
   void on_ports(std::vector<listening_port> now);
-  void recover_port(const timeline_entry& entry);
-  void remember_closed(const listening_port& port);
-
-  // revival.cpp
-  void revive();
-  void recover_events();
-  session::past read_past();
-  void read_entry(session::past& result, const timeline_entry& entry);
-  void forget_surplus(session::past& result);
-  void read_files(session::past& result);
-  void resume_output(const session::past& what);
 
   session_actor handle() const {
     return session_core{self_};
@@ -260,7 +262,7 @@ private:
   context_ptr context_;
   project_record project_;
   session_supervisor_actor supervisor_;
-  std::filesystem::path dir_;
+  journal::channel_ptr journal_;
 
   session::state machine_;
   std::deque<session::any_event> inbox_; // to be applied, one after the other
@@ -272,8 +274,16 @@ private:
   std::unordered_map<std::string, live_exec> live_;
   std::vector<listening_port> ports_;        // as the runner says
   std::vector<listening_port> closed_ports_; // oldest first
-  std::optional<exec_index> archive_;
-  std::unordered_map<std::string, exec_place> places_; // of execs at hand
+  std::unordered_map<std::string, journal::exec_place> places_; // of execs in
+                                                                // memory
+  std::size_t archived_ = 0; // execs that are in the timeline only
+  // Who asked for one of those, which is being looked for.
+  std::unordered_map<
+    std::string, std::vector<std::pair<session::ticket, std::function<void()>>>>
+    recalls_;
+  // Execs of which the journal writer is told that the runner is told. True:
+  // it is to be told at once to kill them.
+  std::unordered_map<std::string, bool> marking_;
   std::uint32_t reported_load_ = 0;
 
   std::vector<git_edge_actor> edges_; // whose transfers go on
@@ -284,11 +294,15 @@ private:
   bool checkout_waiting_ = false; // likewise
   bool install_waiting_ = false;  // likewise
 
-  std::optional<timeline_writer> timeline_;
-  std::vector<timeline_entry> backlog_; // the disk did not take them yet
+  event_id last_; // of the events that are announced
+  std::uint64_t appends_asked_ = 0;
+  std::uint64_t appends_done_ = 0;
+  std::deque<held_answer> held_answers_;
+  bool stuck_ = false; // the disk takes no events
   bool retrying_ = false;
-  std::vector<timeline_entry> change_events_; // of the change being stored
+  std::vector<session_event> change_events_; // of the change being stored
   std::function<void()> pending_change_; // writes what the store did not take
+  std::string rescue_problem_;           // why the last try failed
   bool ended_published_ = false;
   std::vector<caf::actor>
     live_watchers_;  // watchers that have everything so far

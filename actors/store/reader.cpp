@@ -2,6 +2,7 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
+#include "runtime/store/outbox.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
 
@@ -56,6 +57,11 @@ store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
         if (!record)
           throw refused(errc::not_found, "session not found");
         return std::move(*record);
+      });
+    },
+    [&db](const load_outbox& x) {
+      return guarded("reading a session's outbox", [&] {
+        return outbox{store::outbox_of(db, x.session_id)};
       });
     },
     [&db](const query_sessions& x) {

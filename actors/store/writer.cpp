@@ -154,7 +154,7 @@ store_writer(pointer self,
       return enqueue<done>(
         self, "storing a session",
         [x = std::move(x)](auto& db) {
-          if (!store::update_session(db, x.session))
+          if (!store::update_session(db, x.session, x.events))
             throw refused(errc::conflict,
                           "another actor has taken the session");
           return done{};

@@ -8,6 +8,7 @@
 #include "actors/key_registry.hpp"
 #include "actors/retention.hpp"
 #include "actors/runner_link/link.hpp"
+#include "actors/session/journal/writers.hpp"
 #include "actors/store/reader.hpp"
 #include "actors/store/writer.hpp"
 #include "actors/supervisor.hpp"
@@ -218,6 +219,7 @@ struct node::parts {
   std::shared_ptr<git_service> git;
   std::unique_ptr<disk_reserve> reserve;
   std::unique_ptr<fsync_queue> syncer;
+  std::unique_ptr<journal::writers> journals;
   std::unique_ptr<runner_link> runners;
 
   std::unique_ptr<system_config> system_settings;
@@ -272,6 +274,7 @@ void node::parts::open() {
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
   keys = std::make_unique<key_ring>(admin.secret);
   syncer = std::make_unique<fsync_queue>();
+  journals = std::make_unique<journal::writers>(data_dir, syncer.get());
   runner_link_options link{program("greenroom-runner"), data_dir,
                            settings.exec.kill_grace};
   link.plan = [on = host, dir = data_dir](const std::string& id,
@@ -348,7 +351,7 @@ void node::parts::start_actors() {
     return preview_url({own.domain, own.public_url, preview_port}, id, port);
   };
   context->runners = runners.get();
-  context->syncer = syncer.get();
+  context->journals = journals.get();
   context->store =
     keep("the store's writer",
          system->spawn<caf::detached>(
@@ -413,6 +416,10 @@ std::vector<std::string> node::parts::warnings() const {
                      + " ms ago is not safe from a power cut yet");
   if (!disk.problem.empty())
     result.push_back("the disk does not keep what is written: " + disk.problem);
+  if (auto lag = journals->lag(); lag > journal::writers::late)
+    result.push_back("the disk is slow: what a session has to write or read "
+                     "has waited for "
+                     + std::to_string(lag.count()) + " ms");
   for (auto& late : context->overdue->warnings())
     result.push_back(std::move(late));
   return result;
@@ -510,6 +517,7 @@ void node::parts::stop() {
   stopping = "runners to be let go of";
   runners.reset();
   stopping = "the disk";
+  journals.reset();
   syncer.reset();
 }
 

@@ -144,6 +144,23 @@ const std::vector<step>& steps() {
       "ALTER TABLE projects ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
       "ALTER TABLE projects ADD COLUMN epoch BIGINT NOT NULL DEFAULT 0",
     },
+    {
+      "CREATE TABLE outbox ("
+      " session_id TEXT NOT NULL,"
+      " version BIGINT NOT NULL," // of the session, that the change made
+      " place BIGINT NOT NULL,"   // among the events of that change
+      " kind TEXT NOT NULL,"
+      " made_at BIGINT NOT NULL,"
+      " fields TEXT NOT NULL," // JSON
+      " PRIMARY KEY (session_id, version, place))",
+      // Of those before the last change nothing was kept.
+      "INSERT INTO outbox"
+      " (session_id, version, place, kind, made_at, fields)"
+      " SELECT id, version, 0, last_event, 0, last_event_data FROM sessions"
+      " WHERE last_event <> ''",
+      "ALTER TABLE sessions DROP COLUMN last_event",
+      "ALTER TABLE sessions DROP COLUMN last_event_data",
+    },
   };
   return all;
 }

@@ -86,8 +86,6 @@ session_row to_row(const session_record& session) {
   row.epoch = static_cast<long long>(session.epoch);
   row.version = static_cast<long long>(session.version);
   row.warned = session.warned;
-  row.last_event = session.last_event;
-  row.last_event_data = session.last_event_data;
   each_column(row, [](const char* name, auto& field) {
     if constexpr (std::is_convertible_v<decltype(field), std::string_view>) {
       check_text(name, field);
@@ -134,8 +132,6 @@ session_record from_row(const session_row& row) {
   session.epoch = static_cast<std::uint64_t>(row.epoch);
   session.version = static_cast<std::uint64_t>(row.version);
   session.warned = row.warned;
-  session.last_event = row.last_event;
-  session.last_event_data = row.last_event_data;
   return session;
 }
 

@@ -37,8 +37,6 @@ struct session_row {
   long long epoch = 0;
   long long version = 0;
   long long warned = 0;
-  std::string last_event;
-  std::string last_event_data;
 };
 
 /// Calls `f(name, field)` for each column: the one list of them all.
@@ -69,8 +67,6 @@ void each_column(Row& row, F&& f) {
   f("epoch", row.epoch);
   f("version", row.version);
   f("warned", row.warned);
-  f("last_event", row.last_event);
-  f("last_event_data", row.last_event_data);
 }
 
 /// "id, project_id, …"

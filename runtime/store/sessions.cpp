@@ -1,6 +1,7 @@
 #include "runtime/store/sessions.hpp"
 
 #include "runtime/store/cursor.hpp"
+#include "runtime/store/outbox_rows.hpp"
 #include "runtime/store/project_rows.hpp"
 #include "runtime/store/session_rows.hpp"
 #include "runtime/store/session_sql.hpp"
@@ -221,7 +222,8 @@ insert_result insert_session(connection& c, const session_record& session,
   });
 }
 
-bool update_session(connection& c, const session_record& session) {
+bool update_session(connection& c, const session_record& session,
+                    const std::vector<session_event>& events) {
   auto row = to_row(session);
   const auto before = row.version - 1;
   return in_transaction(c, [&](soci::session& sql) {
@@ -237,8 +239,10 @@ bool update_session(connection& c, const session_record& session) {
     statement.prepare(update_sql(), once);
     statement.define_and_bind();
     statement.execute(true);
-    if (statement.get_affected_rows() == 1)
+    if (statement.get_affected_rows() == 1) {
+      add_to_outbox(sql, session.id, session.version, events);
       return true;
+    }
     // Perhaps it is there already: a writer that never heard of its success
     // writes the same again.
     auto stored = fetch_sessions(
@@ -372,6 +376,7 @@ dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit) {
                                     " RETURNING id",
                                     soci::use(id, "id")))
         result.reviews.push_back(std::move(review));
+      drop_outbox(sql, id);
       execute(sql, "DELETE FROM sessions WHERE id = :id", soci::use(id, "id"));
     }
     return result;

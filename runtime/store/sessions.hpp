@@ -7,6 +7,7 @@
 // nobody else's writes go in.
 #pragma once
 
+#include "messages/events.hpp"
 #include "messages/records.hpp"
 #include "runtime/store/connection.hpp"
 
@@ -29,8 +30,9 @@ insert_result insert_session(connection& c, const session_record& session,
 /// Writes the new state of a session whose version was raised by one. False,
 /// with nothing written, where the store has another epoch or has not the
 /// version before: somebody else owns the session. Writing the same state again
-/// is true: it is there.
-bool update_session(connection& c, const session_record& session);
+/// is true: it is there. What it announces goes into the outbox with it.
+bool update_session(connection& c, const session_record& session,
+                    const std::vector<session_event>& events = {});
 
 /// Takes a session, live or not, for `node`: raises its epoch, and returns it
 /// as it is then. nullopt where there is none, or its project is another

@@ -5,8 +5,8 @@
 //                 with NUL to 64 bytes, and the seqs of its exec.queued and its
 //                 exec.exited
 //
-// Holds nothing that the timeline does not: a session's actor makes the file
-// anew when it starts. Owned by that actor; for one thread at a time.
+// Holds nothing that the timeline does not: the file is made anew when a
+// session's files are opened. For the session's journal writer.
 #pragma once
 
 #include <cstdint>

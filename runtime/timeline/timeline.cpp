@@ -1,5 +1,6 @@
 #include "runtime/timeline/timeline.hpp"
 
+#include "runtime/base/injected_faults.hpp"
 #include "runtime/timeline/timeline_scan.hpp"
 
 #include <fcntl.h>
@@ -15,6 +16,10 @@ namespace {
 
 // False, with errno set, when not all of it could be written.
 bool write_at(int fd, std::uint64_t offset, std::span<const char> data) {
+  if (auto error = injected_fault("pwrite")) {
+    errno = error;
+    return false;
+  }
   while (!data.empty()) {
     auto n = ::pwrite(fd, data.data(), data.size(), static_cast<off_t>(offset));
     if (n >= 0) {

@@ -6,9 +6,9 @@
 //   timeline.index  where in it each event begins, 8 bytes little-endian each:
 //                   event seq at byte 8 * (seq - 1)
 //
-// One writer, the session's actor, and any number of readers. An event is
-// there for readers once the index has it, so that none sees an event which is
-// taken back because the disk ran full in the middle of a batch. The index
+// One writer, the session's journal writer, and any number of readers. An event
+// is there for readers once the index has it, so that none sees an event which
+// is taken back because the disk ran full in the middle of a batch. The index
 // holds nothing that the timeline does not: it is rebuilt where it is bad.
 //
 // What append has written survives the death of the process; fsync_queue comes

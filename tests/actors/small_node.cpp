@@ -92,6 +92,7 @@ void small_node::start() {
   store::put_project(**write_to, rules_);
 
   syncer_ = std::make_unique<fsync_queue>();
+  journals_ = std::make_unique<journal::writers>(data, syncer_.get());
   runners_ = std::make_unique<runner_link>(
     runner_link_options{binary_dir() / "greenroom-runner", data, 500});
   system_ = std::make_unique<caf::actor_system>(*settings_);
@@ -102,7 +103,7 @@ void small_node::start() {
   context->max_concurrent = 2;
   context->max_queued = 4;
   context->runners = runners_.get();
-  context->syncer = syncer_.get();
+  context->journals = journals_.get();
   auto keep = [this](auto handle) {
     parts_.push_back(caf::actor_cast<caf::actor>(handle));
     return handle;
@@ -138,6 +139,7 @@ void small_node::stop() {
   context_.reset();
   system_.reset();
   runners_.reset();
+  journals_.reset();
   syncer_.reset();
 }
 

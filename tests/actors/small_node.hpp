@@ -4,6 +4,7 @@
 
 #include "actors/base/context.hpp"
 #include "actors/runner_link/link.hpp"
+#include "actors/session/journal/writers.hpp"
 #include "messages/errors.hpp"
 #include "runtime/disk/fsync_queue.hpp"
 #include "tests/support/eventually.hpp"
@@ -78,6 +79,14 @@ public:
   const context_ptr& context() const {
     return context_;
   }
+  /// How long a journal writer has had to do with what it does.
+  std::chrono::milliseconds journal_lag() const {
+    return journals_->lag();
+  }
+  /// How long something has been written that is not on disk yet.
+  std::chrono::milliseconds sync_lag() const {
+    return syncer_->look().lag;
+  }
   std::filesystem::path upstream() const {
     return dir_.path() / "upstream.git";
   }
@@ -93,6 +102,7 @@ private:
   std::vector<std::string> sessions_; // to be cleaned up after
   std::unique_ptr<caf::actor_system_config> settings_;
   std::unique_ptr<fsync_queue> syncer_;
+  std::unique_ptr<journal::writers> journals_;
   std::unique_ptr<runner_link> runners_;
   std::unique_ptr<caf::actor_system> system_;
   context_ptr context_;

@@ -22,7 +22,6 @@ session_record session() {
   result.expires_at = 2000;
   result.base_commit = "never shown";
   result.token_hash = "never shown";
-  result.last_event_data = "never shown";
   return result;
 }
 

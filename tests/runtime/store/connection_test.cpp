@@ -3,6 +3,7 @@
 #include "runtime/base/files.hpp"
 #include "runtime/store/api_keys.hpp"
 #include "runtime/store/batch.hpp"
+#include "runtime/store/outbox.hpp"
 #include "runtime/store/sql.hpp"
 
 #include <catch2/catch.hpp>
@@ -109,7 +110,14 @@ TEST_CASE_METHOD(store_place,
   put_key(c, key);
   const auto latest = schema_version(c);
   // Back to what version 1 was.
-  for (const char* undo : {"DROP TABLE reviews", "DROP TABLE requests",
+  for (const char* undo : {"DROP TABLE outbox",
+                           "ALTER TABLE sessions ADD COLUMN last_event"
+                           " TEXT NOT NULL DEFAULT 'session.created'",
+                           "ALTER TABLE sessions ADD COLUMN last_event_data"
+                           " TEXT NOT NULL DEFAULT '[{\"type\":"
+                           "\"session.created\",\"time\":7,\"data\":"
+                           "{\"setup_exec_id\":\"setup\"}}]'",
+                           "DROP TABLE reviews", "DROP TABLE requests",
                            "DROP INDEX sessions_ended",
                            "ALTER TABLE sessions DROP COLUMN token_hash",
                            "ALTER TABLE sessions DROP COLUMN commit_id",
@@ -128,6 +136,13 @@ TEST_CASE_METHOD(store_place,
   migrate(c);
   CHECK(schema_version(c) == latest);
   CHECK(find_session(c, session.id) == session);
+  auto announced = outbox_of(c, session.id);
+  REQUIRE(announced.size() == 1);
+  CHECK(announced[0].kind == event_kind::session_created);
+  CHECK(announced[0].version == session.version);
+  CHECK(announced[0].time == 7);
+  REQUIRE(announced[0].fields.size() == 1);
+  CHECK(announced[0].fields[0].text == "setup");
   CHECK(keys(c) == std::vector{key});
   CHECK(projects(c) == std::vector{some_project()});
 }

@@ -35,8 +35,6 @@ session_record full_session() {
   session.epoch = 0x7fff'ffff'ffff'fff0;
   session.version = 3'000'000'000;
   session.warned = 300'000;
-  session.last_event = "session.created";
-  session.last_event_data = R"({"a": ":b"})";
   return session;
 }
 

@@ -1,0 +1,176 @@
+// What the commands of a session have printed: into events, and into answers.
+#include "actors/session/journal/session_files.hpp"
+
+#include "runtime/api_json/records.hpp"
+#include "runtime/base/utf8.hpp"
+#include "runtime/disk/fsync_queue.hpp"
+#include "runtime/exec/outcome.hpp"
+#include "runtime/runner/client/runner_client.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace greenroom::journal {
+
+namespace {
+
+// How much output one request announces before others get theirs.
+constexpr std::size_t records_at_once = 64;
+constexpr std::uint64_t bytes_at_once = 256 * 1024;
+/// Output that goes inline into the answer of an exec, per stream.
+constexpr std::size_t max_inline_output = 1024 * 1024;
+
+// What is to be cut, and then to be encoded.
+void read_once(event_data& data, const output_event_splitter& cutter,
+               const std::vector<output_record>& records) {
+  const auto& begins = cutter.progress().announced;
+  auto ends = begins;
+  for (const auto& record : records)
+    ends[index_of(record.stream)] = record.offset + record.length;
+  for (std::size_t i = 0; i < ends.size(); ++i)
+    if (ends[i] > begins[i])
+      data.bytes(cutter.exec_id(), static_cast<output_stream>(i), begins[i],
+                 ends[i] - begins[i]);
+}
+
+// No more of the records than fit.
+void cut_to(std::vector<output_record>& records, std::uint64_t bytes) {
+  std::size_t taken = 0;
+  for (std::uint64_t sum = 0;
+       taken < records.size() && (taken == 0 || sum < bytes); ++taken)
+    sum += records[taken].length;
+  records.resize(taken);
+}
+
+// As much as goes inline; what does not is said.
+void add_stream(nlohmann::ordered_json& json, const std::string& name,
+                const output_log_reader& log, output_stream stream) {
+  auto size = log.size(stream);
+  std::string text(std::min<std::uint64_t>(size, max_inline_output), '\0');
+  text.resize(log.read(stream, 0, text));
+  auto cut = size > max_inline_output;
+  // Half a character would make bytes of all the text.
+  if (cut)
+    text.resize(text.size() - incomplete_tail(text));
+  greenroom::add_output(json, name, text);
+  if (cut)
+    json[name + "_cut"] = true;
+}
+
+} // namespace
+
+std::optional<any_result> session_files::operator()(announce_output& what) {
+  output_announced result;
+  result.exec_id = what.exec_id;
+  result.asked = what.records;
+  result.finished = what.finish;
+  auto cutter =
+    cutters_.try_emplace(what.exec_id, output_event_splitter{what.exec_id})
+      .first;
+  auto before = cutter->second;
+  try {
+    if (!held_.empty())
+      throw std::runtime_error("earlier events wait for the disk");
+    announce(cutter->second, what, result);
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: output of exec {}: {}", id_, what.exec_id,
+                  e.what());
+    cutter->second = std::move(before);
+    result.failed = true;
+  }
+  result.records = cutter->second.records();
+  if (result.all && what.finish)
+    cutters_.erase(cutter);
+  return result;
+}
+
+// Throws where the logs cannot be read or the timeline takes no more; nothing
+// is announced then.
+void session_files::announce(output_event_splitter& cutter,
+                             const announce_output& what,
+                             output_announced& result) {
+  auto wanted = what.records - std::min(what.records, cutter.records());
+  event_data data{dir_, id_};
+  auto read = [&](output_stream stream, std::uint64_t offset,
+                  std::span<char> out) {
+    return data.bytes(what.exec_id, stream, offset, out.size())
+      .copy(out.data(), out.size());
+  };
+  auto records = data.log(what.exec_id)
+                   .records(cutter.records(),
+                            std::min<std::uint64_t>(wanted, records_at_once));
+  cut_to(records, bytes_at_once);
+  // A log that is shorter than it was said to be is all there will be.
+  auto all = records.size() == wanted || records.empty();
+  if (what.encode)
+    read_once(data, cutter, records);
+  std::vector<timeline_entry> entries;
+  cutter.take(records, read, entries);
+  if (all && what.finish)
+    cutter.finish(read, entries);
+  auto after = timeline_ ? timeline_->last_id().seq : 0;
+  if (!entries.empty()) {
+    if (!write(entries))
+      throw std::runtime_error("the timeline takes no events");
+    result.last = entries.back().id;
+  }
+  syncer_->mark_dirty(exec_dir(what.exec_id));
+  result.all = all;
+  for (auto& record : records) {
+    result.printed[index_of(record.stream)] += record.length + record.lost;
+    result.truncated = result.truncated || record.lost > 0;
+  }
+  // Where it cannot be encoded, those who watch see that they lack it, and
+  // read it from the log.
+  if (what.encode && !entries.empty())
+    try {
+      result.batch = encode_batch(data, entries, after);
+    } catch (const std::exception& e) {
+      spdlog::error("session {}: events not sent: {}", id_, e.what());
+    }
+}
+
+// Its exit record says how it ended, and where there is none nobody knows.
+std::optional<any_result> session_files::operator()(settle& what) {
+  auto dir = exec_dir(what.exec_id);
+  settled end{what.exec_id, 0, {}};
+  end.outcome.status = exec_status::lost;
+  end.outcome.ended_at = what.now;
+  end.outcome.reason = what.reason;
+  try {
+    if (auto record = read_exit_record(dir)) {
+      end.records = record->records;
+      end.outcome = outcome_of(*record);
+    } else {
+      end.records = recover_output_log(dir);
+      output_log_reader log{dir};
+      end.outcome.stdout_bytes =
+        log.size(output_stream::out) + log.size(output_stream::tty);
+      end.outcome.stderr_bytes = log.size(output_stream::err);
+    }
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: exec {}: {}", id_, what.exec_id, e.what());
+  }
+  return end;
+}
+
+// What a terminal shows counts as stdout.
+std::optional<any_result> session_files::operator()(add_output& what) {
+  output_added result{what.who, what.exec_id, {}};
+  try {
+    output_log_reader log{exec_dir(what.exec_id)};
+    add_stream(what.exec, "stdout", log,
+               what.terminal ? output_stream::tty : output_stream::out);
+    add_stream(what.exec, "stderr", log, output_stream::err);
+    result.json = shared_text{to_text(what.exec)};
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: output of exec {}: {}", id_, what.exec_id,
+                  e.what());
+  }
+  return result;
+}
+
+} // namespace greenroom::journal

@@ -1,0 +1,147 @@
+#include "actors/session/journal/session_files.hpp"
+
+#include "runtime/disk/disk_reserve.hpp"
+#include "runtime/disk/fsync_queue.hpp"
+#include "runtime/exec/spec.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace greenroom::journal {
+
+namespace fs = std::filesystem;
+
+session_files::session_files(fs::path data_dir, std::string session_id,
+                             fsync_queue* syncer)
+  : data_dir_(std::move(data_dir)), dir_(data_dir_ / "sessions" / session_id),
+    id_(std::move(session_id)), syncer_(syncer) {}
+
+std::optional<any_result> session_files::perform(any_request& what) {
+  return std::visit([this](auto& x) { return (*this)(x); }, what);
+}
+
+fs::path session_files::exec_dir(const std::string& exec_id) const {
+  return dir_ / runner::exec_dir(exec_id);
+}
+
+std::optional<any_result> session_files::operator()(open& what) {
+  opened result;
+  try {
+    project_id_ = what.record.project_id;
+    epoch_ = what.record.epoch;
+    fs::create_directories(dir_ / "exec");
+    timeline_.emplace(dir_);
+    archive_.emplace(dir_);
+    if (what.revived)
+      recover(what, result);
+  } catch (...) {
+    result.problem = std::current_exception();
+  }
+  if (timeline_)
+    result.last = timeline_->last_id();
+  result.waiting = !held_.empty();
+  return result;
+}
+
+// -- the timeline -------------------------------------------------------------
+
+// Numbers the entries and hands them to the kernel. False where the disk does
+// not take them; the timeline is then as it was.
+bool session_files::write(std::vector<timeline_entry>& entries) {
+  if (!timeline_)
+    return false; // it could not be opened: the session ends
+  auto seq = timeline_->last_id().seq;
+  for (auto& entry : entries)
+    entry.id = {epoch_, ++seq};
+  // On a full disk what ends a session has room in the reserve.
+  auto may_spend = entries.back().kind == event_kind::session_ended;
+  for (bool again = true; again;)
+    try {
+      timeline_->append(entries);
+      again = false;
+    } catch (const std::exception& e) {
+      if (may_spend && disk_reserve{data_dir_}.spend())
+        continue;
+      spdlog::error("session {}: the timeline takes no events: {}", id_,
+                    e.what());
+      return false;
+    }
+  syncer_->mark_dirty(dir_);
+  for (auto& entry : entries)
+    if (entry.kind == event_kind::exec_exited) // with its exit record
+      syncer_->mark_dirty(exec_dir(entry.exec_id));
+  return true;
+}
+
+void session_files::hold(append& what) {
+  std::ranges::move(what.entries, std::back_inserter(held_));
+  ++held_requests_;
+}
+
+any_result session_files::flush() {
+  auto requests = std::exchange(held_requests_, 0);
+  if (!held_.empty() && !write(held_))
+    return not_appended{requests};
+  return appended{std::exchange(held_, {}), requests};
+}
+
+std::optional<any_result> session_files::operator()(make_room&) {
+  return room_made{disk_reserve{data_dir_}.spend()};
+}
+
+std::optional<any_result> session_files::operator()(append& what) {
+  hold(what);
+  return flush();
+}
+
+// -- intents ------------------------------------------------------------------
+
+// The event does not wait for the disk: what is not in the timeline would be
+// forgotten by a crash, though it runs.
+std::optional<any_result> session_files::operator()(keep_intent& what) {
+  intent_kept result{what.spec.exec_id, std::nullopt};
+  if (!held_.empty() || !write_intent(what))
+    return result;
+  std::vector<timeline_entry> entries;
+  entries.push_back(std::move(what.queued));
+  if (write(entries)) {
+    result.queued = std::move(entries.front());
+  } else {
+    std::error_code none;
+    fs::remove_all(exec_dir(what.spec.exec_id), none);
+  }
+  return result;
+}
+
+bool session_files::write_intent(const keep_intent& what) {
+  auto dir = exec_dir(what.spec.exec_id);
+  try {
+    // One that nobody knows was never admitted: the node died first.
+    if (fs::exists(dir))
+      fs::remove_all(dir);
+    keep_exec(dir, what.spec, what.command);
+    syncer_->mark_dirty(dir.parent_path());
+    syncer_->mark_dirty(dir);
+    return true;
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: exec {} cannot be written down: {}", id_,
+                  what.spec.exec_id, e.what());
+    return false;
+  }
+}
+
+std::optional<any_result> session_files::operator()(mark_sent& what) {
+  sent_marked result{what.exec_id, false};
+  try {
+    greenroom::mark_sent(exec_dir(what.exec_id));
+    result.marked = true;
+  } catch (const std::exception& e) {
+    spdlog::error("session {}: exec {}: {}", id_, what.exec_id, e.what());
+  }
+  return result;
+}
+
+} // namespace greenroom::journal

@@ -1,0 +1,100 @@
+// One session's files, and what is done with them: timeline, intents, output
+// logs, the index of its execs.
+//
+//   session_files.cpp  the timeline: opened, appended to; intents
+//   output.cpp         what commands have printed
+//   archive.cpp        execs that are in the timeline only
+//   recovery.cpp       what lies there of a session that is taken up again
+//
+// Knows no threads and no actors: a journal writer (writers.hpp) calls it, one
+// request after the other.
+#pragma once
+
+#include "actors/session/journal/requests.hpp"
+#include "runtime/timeline/event_encoding.hpp"
+#include "runtime/timeline/output_event_splitter.hpp"
+#include "runtime/timeline/timeline.hpp"
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace greenroom {
+class fsync_queue;
+}
+
+namespace greenroom::journal {
+
+/// A page of the execs in memory and of those of the archive. `json_of` makes
+/// the JSON of an archived one; that of the others is left out. Throws what
+/// `json_of` throws.
+page_listed
+make_page(list_page& what, std::vector<archived_exec> archived,
+          const std::function<std::string(const archived_exec&)>& json_of);
+
+class session_files {
+public:
+  /// `syncer` must outlive it. Touches nothing yet.
+  session_files(std::filesystem::path data_dir, std::string session_id,
+                fsync_queue* syncer);
+
+  /// Performs a request. Throws nothing: what goes wrong is in the result.
+  std::optional<any_result> perform(any_request& what);
+
+  /// Events are only held until they are flushed together, with a result for
+  /// all of them: `appended` or `not_appended`.
+  void hold(append& what);
+  any_result flush();
+  bool has_held() const noexcept {
+    return held_requests_ > 0;
+  }
+
+private:
+  std::optional<any_result> operator()(open& what);
+  std::optional<any_result> operator()(append& what);
+  std::optional<any_result> operator()(keep_intent& what);
+  std::optional<any_result> operator()(mark_sent& what);
+  std::optional<any_result> operator()(announce_output& what);
+  std::optional<any_result> operator()(settle& what);
+  std::optional<any_result> operator()(add_output& what);
+  std::optional<any_result> operator()(archive_exec& what);
+  std::optional<any_result> operator()(recall_exec& what);
+  std::optional<any_result> operator()(list_page& what);
+  std::optional<any_result> operator()(make_room& what);
+
+  /// How many events the timeline has of the last change that it knows.
+  struct last_change {
+    std::uint64_t version = 0;
+    std::size_t events = 0;
+  };
+
+  std::filesystem::path exec_dir(const std::string& exec_id) const;
+  bool write(std::vector<timeline_entry>& entries);
+  bool write_intent(const keep_intent& what);
+  void announce(output_event_splitter& cutter, const announce_output& what,
+                output_announced& result);
+  exec_record load(const archived_exec& place) const;
+  void recover(const open& what, opened& result);
+  std::vector<timeline_entry> complete_timeline(const open& what,
+                                                const last_change& known);
+
+  std::filesystem::path data_dir_;
+  std::filesystem::path dir_;
+  std::string id_;
+  std::string project_id_;
+  std::uint64_t epoch_ = 0;
+  fsync_queue* syncer_;
+  std::optional<timeline_writer> timeline_;
+  std::optional<exec_index> archive_;
+  // What the disk has not taken yet, oldest first, and how many requests wait
+  // for an answer about it. Sessions admit no work meanwhile, so it is no more
+  // than the execs in memory can bring about.
+  std::vector<timeline_entry> held_;
+  std::size_t held_requests_ = 0;
+  std::map<std::string, output_event_splitter> cutters_; // of execs, not over
+};
+
+} // namespace greenroom::journal

@@ -1,0 +1,134 @@
+// Journal writers: a few threads that do all file work of sessions, so that a
+// disk that is slow keeps no actor from answering.
+//
+// A session is always on the same writer, which performs its requests one
+// after the other: so its events stay in order, and what is asked after a
+// crash of its actor finds what was asked before done. Events of sessions that
+// wait are written together where they wait together. A result is there when
+// the kernel has what was written; fsync_queue comes after, on a thread of its
+// own.
+//
+// Each writer has one queue. What a session must have written is always taken:
+// it is no more than the execs and requests that sessions admit. What a client
+// can ask for again is refused while `max_queued` requests wait.
+//
+// Owned by the node; outlives all actors.
+#pragma once
+
+#include "actors/session/journal/requests.hpp"
+#include "actors/session/journal/session_files.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace greenroom {
+class fsync_queue;
+}
+
+namespace greenroom::journal {
+
+/// What an actor and its writer share: the session's files, which are the
+/// writer's alone, and the results that the actor is yet to take.
+class channel {
+public:
+  explicit channel(session_files files) : files_(std::move(files)) {}
+
+  /// `notify` is called on the writer's thread when results lie there; once,
+  /// until they are taken. Where some lie there already, at once.
+  void on_results(std::function<void()> notify);
+
+  /// Takes all results, oldest first. Any thread.
+  std::vector<any_result> take();
+
+private:
+  friend class writer;
+  void put(any_result result);
+
+  session_files files_;
+  std::mutex mutex_; // guards all below
+  std::vector<any_result> results_;
+  std::function<void()> notify_;
+};
+
+using channel_ptr = std::shared_ptr<channel>;
+
+/// One thread and its queue; for writers.cpp only.
+class writer {
+public:
+  using clock = std::chrono::steady_clock;
+
+  writer();
+  writer(const writer&) = delete;
+  writer& operator=(const writer&) = delete;
+  ~writer();
+
+  bool post(const channel_ptr& from, any_request what, std::size_t max_queued);
+  std::chrono::milliseconds lag() const;
+
+private:
+  struct job {
+    channel_ptr from;
+    any_request what;
+    clock::time_point since;
+  };
+
+  void run();
+  void perform(job& one, bool more_events);
+  void flush();
+
+  std::vector<channel_ptr> appending_; // with events that are not flushed yet
+  mutable std::mutex mutex_;           // guards all below
+  std::condition_variable changed_;
+  std::deque<job> queue_;
+  clock::time_point working_since_{}; // when that was asked for which is being
+                                      // performed; 0: nothing is
+  bool stopping_ = false;
+  std::thread thread_; // last: it uses all of the above
+};
+
+class writers {
+public:
+  static constexpr std::size_t default_count = 4;
+  static constexpr std::size_t max_queued = 4096; // a writer
+  /// Later than this is worth a warning.
+  static constexpr std::chrono::milliseconds late{1000};
+
+  /// Which of `count` writers a session is on.
+  static std::size_t index_of(const std::string& session_id,
+                              std::size_t count) {
+    return std::hash<std::string>{}(session_id) % count;
+  }
+
+  /// `syncer` must outlive it.
+  writers(std::filesystem::path data_dir, fsync_queue* syncer,
+          std::size_t count = default_count);
+
+  /// Performs what was asked for before, then ends.
+  ~writers();
+
+  channel_ptr open(const std::string& session_id);
+
+  /// False where the writer has too much to do and the request can be refused
+  /// (may_be_refused); there is no result then. Any thread, though for one
+  /// session one at a time.
+  bool post(const std::string& session_id, const channel_ptr& from,
+            any_request what);
+
+  /// How long the oldest request has waited that is not performed yet.
+  std::chrono::milliseconds lag() const;
+
+private:
+  std::filesystem::path data_dir_;
+  fsync_queue* syncer_;
+  std::vector<std::unique_ptr<writer>> writers_;
+};
+
+} // namespace greenroom::journal

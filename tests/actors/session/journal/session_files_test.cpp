@@ -1,0 +1,226 @@
+// A session's files by themselves: no threads, no actors.
+#include "actors/session/journal/session_files.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/disk/fsync_queue.hpp"
+#include "runtime/exec/output/output_log.hpp"
+#include "runtime/exec/spec.hpp"
+#include "tests/support/temp_dir.hpp"
+
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+using namespace greenroom;
+namespace fs = std::filesystem;
+
+namespace {
+
+session_record some_session() {
+  session_record record;
+  record.id = "aaaaaaaaaaaaaaaaaaaa";
+  record.project_id = "demo";
+  record.status = session_status::active;
+  record.epoch = 3;
+  return record;
+}
+
+timeline_entry event_of(event_kind kind, const std::string& exec_id = {}) {
+  timeline_entry entry;
+  entry.kind = kind;
+  entry.exec_id = exec_id;
+  entry.data = exec_id.empty() ? "{}" : R"({"exec_id":")" + exec_id + "\"}";
+  return entry;
+}
+
+class files_of_a_session {
+public:
+  files_of_a_session() {
+    reopen(false);
+  }
+
+  journal::opened reopen(bool revived) {
+    files_.emplace(dir_.path(), some_session().id, &syncer_);
+    auto result =
+      ask<journal::opened>(journal::open{some_session(), revived, 2});
+    REQUIRE(result.problem == nullptr);
+    return result;
+  }
+
+  template <class Result>
+  Result ask(journal::any_request what) {
+    auto result = files_->perform(what);
+    REQUIRE(result);
+    REQUIRE(std::holds_alternative<Result>(*result));
+    return std::get<Result>(std::move(*result));
+  }
+
+  journal::any_result append(const std::vector<event_kind>& kinds) {
+    journal::append what;
+    for (auto kind : kinds)
+      what.entries.push_back(event_of(kind));
+    journal::any_request request{std::move(what)};
+    return *files_->perform(request);
+  }
+
+  journal::intent_kept keep(const std::string& exec_id) {
+    journal::keep_intent what;
+    what.spec.exec_id = exec_id;
+    what.spec.command = "echo hi";
+    what.command.argv = {"sh", "-c", "echo hi"};
+    what.queued = event_of(event_kind::exec_queued, exec_id);
+    return ask<journal::intent_kept>(std::move(what));
+  }
+
+  void print(const std::string& exec_id, std::string_view text) {
+    unique_fd dir{
+      ::open(exec_dir(exec_id).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    output_log_writer log{dir.get(), 1 << 20};
+    log.append(output_stream::out, {text.data(), text.size()}, 7);
+  }
+
+  fs::path dir() const {
+    return dir_.path() / "sessions" / some_session().id;
+  }
+  fs::path exec_dir(const std::string& exec_id) const {
+    return dir() / "exec" / exec_id;
+  }
+
+  // A disk that takes nothing more, for the timeline.
+  void fill_disk() {
+    fs::rename(dir() / "timeline", dir() / "kept");
+    fs::create_directory(dir() / "timeline");
+  }
+  void empty_disk() {
+    fs::remove(dir() / "timeline");
+    fs::rename(dir() / "kept", dir() / "timeline");
+  }
+
+private:
+  test::temp_dir dir_;
+  fsync_queue syncer_;
+  std::optional<journal::session_files> files_;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(files_of_a_session, "events get their places one after the "
+                                     "other, also after a restart") {
+  auto first = append({event_kind::session_created, event_kind::git_pushed});
+  auto& entries = std::get<journal::appended>(first).entries;
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].id == event_id{3, 1});
+  CHECK(entries[1].id == event_id{3, 2});
+  CHECK(reopen(true).last == event_id{3, 2});
+  auto next = append({event_kind::git_pushed});
+  CHECK(std::get<journal::appended>(next).entries.at(0).id == event_id{3, 3});
+}
+
+TEST_CASE_METHOD(files_of_a_session, "what the disk does not take waits in "
+                                     "order, and nothing overtakes it") {
+  append({event_kind::session_created});
+  fill_disk();
+  CHECK(std::holds_alternative<journal::not_appended>(
+    append({event_kind::git_pushed})));
+  CHECK_FALSE(keep("n1").queued);
+  CHECK_FALSE(fs::exists(exec_dir("n1")));
+  CHECK(
+    ask<journal::output_announced>(journal::announce_output{"n0", 1}).failed);
+  empty_disk();
+  // Still nothing overtakes it: it comes with the next try.
+  CHECK_FALSE(keep("n1").queued);
+  auto both = append({event_kind::session_ended});
+  auto& entries = std::get<journal::appended>(both).entries;
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0].kind == event_kind::git_pushed);
+  CHECK(entries[1].kind == event_kind::session_ended);
+  CHECK(entries[1].id.seq == 3);
+  CHECK(keep("n1").queued);
+}
+
+TEST_CASE_METHOD(files_of_a_session, "output is announced once, to the end") {
+  REQUIRE(keep("n1").queued->id.seq == 1);
+  print("n1", "hello\n");
+  journal::announce_output what{"n1", 1, false, true};
+  auto first = ask<journal::output_announced>(what);
+  CHECK_FALSE(first.failed);
+  CHECK(first.all);
+  CHECK(first.records == 1);
+  CHECK(first.printed[index_of(output_stream::out)] == 6);
+  CHECK(first.last.seq == 2);
+  REQUIRE(first.batch);
+  CHECK(first.batch->after == 1);
+  CHECK(first.batch->text.view().find("hello") != std::string_view::npos);
+  auto again = ask<journal::output_announced>(what);
+  CHECK(again.last.seq == 0);
+  // A restart knows how far it has come.
+  auto found = reopen(true);
+  REQUIRE(found.outputs.size() == 1);
+  CHECK(found.outputs[0].records == 1);
+  CHECK(found.outputs[0].printed[index_of(output_stream::out)] == 6);
+  what.finish = true;
+  auto end = ask<journal::output_announced>(what);
+  CHECK(end.last.seq == 0);
+  CHECK(end.finished);
+}
+
+TEST_CASE_METHOD(files_of_a_session, "an exec that the runner was told of is "
+                                     "found as sent") {
+  REQUIRE(keep("n1").queued);
+  REQUIRE(keep("n2").queued);
+  CHECK(ask<journal::sent_marked>(journal::mark_sent{"n2"}).marked);
+  CHECK_FALSE(ask<journal::sent_marked>(journal::mark_sent{"none"}).marked);
+  auto found = reopen(true);
+  CHECK(found.past.order == std::vector<std::string>{"n1", "n2"});
+  CHECK(found.past.sent == std::set<std::string>{"n2"});
+  CHECK(found.past.execs.at("n1").spec.command == "echo hi");
+}
+
+TEST_CASE_METHOD(files_of_a_session, "an exec without an exit record is lost, "
+                                     "with what it had printed") {
+  REQUIRE(keep("n1").queued);
+  print("n1", "hello\n");
+  auto end =
+    ask<journal::settled>(journal::settle{"n1", "the runner is gone", 9});
+  CHECK(end.records == 1);
+  CHECK(end.outcome.status == exec_status::lost);
+  CHECK(end.outcome.reason == "the runner is gone");
+  CHECK(end.outcome.stdout_bytes == 6);
+}
+
+TEST_CASE_METHOD(files_of_a_session, "execs beyond those in memory are found "
+                                     "in the archive, newest first") {
+  for (auto id : {"n1", "n2", "n3"}) {
+    REQUIRE(keep(id).queued);
+    journal::append end;
+    end.entries.push_back(event_of(event_kind::exec_exited, id));
+    journal::any_request request{std::move(end)};
+    ask<journal::appended>(std::move(request));
+  }
+  auto found = reopen(true);
+  CHECK(found.archived == 1);
+  CHECK(found.past.order == std::vector<std::string>{"n2", "n3"});
+  auto exec = ask<journal::exec_recalled>(journal::recall_exec{"n1"});
+  REQUIRE(exec.exec);
+  CHECK(exec.exec->spec.command == "echo hi");
+  CHECK(exec.place.queued == 1);
+  CHECK_FALSE(ask<journal::exec_recalled>(journal::recall_exec{"n9"}).exec);
+  journal::list_page list{5, 0, {}, 1 << 20, {{"n2", 3, 4}, {"n3", 5, 6}}};
+  auto page = ask<journal::page_listed>(list);
+  CHECK(page.who == 5);
+  REQUIRE(page.items.size() == 3);
+  CHECK(page.items[0].exec_id == "n3");
+  CHECK(page.items[0].json.empty());
+  CHECK(page.items[2].exec_id == "n1");
+  CHECK_FALSE(page.items[2].json.empty());
+  list.cursor = "n2";
+  CHECK(ask<journal::page_listed>(list).items.size() == 1);
+  list.cursor = "n9";
+  CHECK(ask<journal::page_listed>(list).problem);
+}
