@@ -370,7 +370,8 @@ TEST_CASE("eight commands run at once") {
     auto exec = session.start("e" + std::to_string(i),
                               "touch here." + std::to_string(i)
                                 + "; until [ -e here.7 ]; do sleep 0.02; done");
-    CHECK(exec["status"] == "running");
+    // The last one lets all of them go.
+    CHECK((i == 7 || exec["status"] == "running"));
   }
   for (int i = 0; i < 8; ++i)
     CHECK(session.await_status("e" + std::to_string(i), "exited")["exit_code"]
