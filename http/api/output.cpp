@@ -50,7 +50,6 @@ void get_output(const exchange_ptr& ex) {
 }
 
 void attach(const exchange_ptr& ex) {
-  check_origin(*ex);
   if (!is_web_socket(ex->in)) {
     refuse_plain(ex);
     return;

@@ -1,7 +1,6 @@
 #include "http/api/owner.hpp"
 
 #include "http/api/routes.hpp"
-#include "http/api/web_socket_request.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/peers.hpp"
 #include "http/edge/thread_context.hpp"
@@ -45,9 +44,6 @@ asio::awaitable<void> decide(exchange_ptr ex) {
 } // namespace
 
 void handle_on_owner(const exchange_ptr& ex) {
-  // The owner does not hear which page asks.
-  if (!ex->in.upgrade.empty())
-    handlers::check_origin(*ex);
   asio::co_spawn(ex->env.loop.context(), decide(ex), asio::detached);
 }
 

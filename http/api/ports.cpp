@@ -241,7 +241,6 @@ void delete_port_link(const exchange_ptr& ex) {
 }
 
 void open_tunnel(const exchange_ptr& ex) {
-  check_origin(*ex);
   auto port = port_of(*ex);
   if (!is_web_socket(ex->in)) {
     refuse_plain(ex);

@@ -5,6 +5,7 @@
 #include "http/api/idempotency.hpp"
 #include "http/api/owner.hpp"
 #include "http/base/json_body.hpp"
+#include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
 #include "http/edge/thread_context.hpp"
 #include "messages/errors.hpp"
@@ -239,6 +240,26 @@ void check_project(exchange& ex) {
     throw refused(errc::not_found, "exec not found");
 }
 
+/// Probes ask for a node's health by whatever address they have of it.
+bool is_health(std::string_view path) noexcept {
+  return path == "/healthz" || path == "/readyz";
+}
+
+/// False where the request names another server, or comes from a page of
+/// another one: it is answered then.
+bool is_for_us(const exchange_ptr& ex) {
+  auto& in = ex->in;
+  if (is_health(in.path))
+    return true;
+  auto fault = fault_of_names(
+    ex->env.options, {in.host, in.origin, in.two_names, in.needs_host});
+  if (!fault)
+    return true;
+  ex->refuse(fault->status == 403 ? errc::forbidden : errc::bad_request,
+             std::move(fault->message));
+  return false;
+}
+
 void check_query(const exchange& ex) {
   if (ex.in.query.empty())
     return;
@@ -275,6 +296,8 @@ void handle(const exchange_ptr& ex) {
 }
 
 void serve(const exchange_ptr& ex) {
+  if (!is_for_us(ex))
+    return;
   auto where = find_route(ex->in.verb, ex->in.path);
   if (where.found == nullptr) {
     if (where.allow.empty())

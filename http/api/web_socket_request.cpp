@@ -23,14 +23,4 @@ void refuse_plain(const exchange_ptr& ex) {
   ex->send(std::move(answer));
 }
 
-void check_origin(const exchange& ex) {
-  auto& ours = ex.env.options.public_url;
-  auto path = ours.find('/', ours.find("://") + 3);
-  if (!ex.in.origin.empty()
-      && !is_same_origin(ex.in.origin, std::string_view{ours}.substr(0, path)))
-    throw refused(errc::forbidden, "pages of "
-                                     + std::string{ex.in.origin.substr(0, 200)}
-                                     + " may not open WebSockets here");
-}
-
 } // namespace greenroom::http::handlers

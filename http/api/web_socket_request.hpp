@@ -11,8 +11,4 @@ bool is_web_socket(const request& in) noexcept;
 /// served.
 void refuse_plain(const exchange_ptr& ex);
 
-/// A page of another origin may be open in the browser of somebody whose key
-/// the browser sends. Throws refused.
-void check_origin(const exchange& ex);
-
 } // namespace greenroom::http::handlers

@@ -16,6 +16,9 @@ options options_from(const config& from) {
   result.threads = from.http.threads;
   result.max_body = from.http.max_body;
   result.max_connections = from.http.max_connections;
+  result.hosts = from.http.hosts;
+  result.max_streams_of_key = from.limits.open_streams;
+  result.max_connections_of_address = from.limits.connections_per_address;
   if (from.git.listen) {
     result.git_host = from.git.listen->host;
     result.git_port = from.git.listen->port;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace greenroom {
 struct config;
@@ -23,11 +24,17 @@ struct options {
   std::uint16_t port = 8080;      // 0: any free one
   // How clients reach it; empty: as it listens.
   std::string public_url = "http://127.0.0.1:8080";
-  std::filesystem::path data_dir; // where the logs of execs lie
+  std::filesystem::path data_dir;    // where the logs of execs lie
   std::filesystem::path console_dir; // the web console's files; empty: none
   unsigned threads = 2;
   std::uint64_t max_body = 1024 * 1024;
   std::size_t max_connections = 16384;
+  // More names of this server, "*.x" for all below x, "*" for any.
+  std::vector<std::string> hosts;
+  // What one key may have of streams, one address of connections; 0: half of
+  // the connections, and all but a sixteenth of them.
+  std::size_t max_streams_of_key = 0;
+  std::size_t max_connections_of_address = 0;
 
   // Requests that wait for actors, per thread; more are refused as overloaded.
   std::size_t max_in_flight = 4096;

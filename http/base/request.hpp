@@ -32,6 +32,9 @@ struct request {
   std::string_view accept;
   std::string_view cookie;
   std::string_view console; // X-Greenroom-Console
+  std::string_view host;
+  bool two_names = false;  // two of Host or Origin
+  bool needs_host = false; // HTTP/1.1
 
   // Of a client that wants to speak WebSocket.
   std::string_view upgrade;

@@ -1,5 +1,6 @@
 #include "http/git/client_connection.hpp"
 
+#include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
 #include "http/edge/pass_connection.hpp"
 #include "http/git/answer_head.hpp"
@@ -84,7 +85,22 @@ void client_connection::begin() {
                   : id_ + '-' + std::to_string(requests_++);
 }
 
+void client_connection::check_names() {
+  // Another node has looked at what it passes on, and passes on what follows.
+  if (around_->peers && is_passed_on(client_.head()))
+    of_peer_ = true;
+  if (of_peer_)
+    return;
+  auto& headers = client_.head().headers;
+  auto fault = fault_of_names(around_->options,
+                              {headers.get("Host"), headers.get("Origin"),
+                               headers.count("Origin") > 1, false});
+  if (fault)
+    throw wire::bad_message{fault->status, fault->message};
+}
+
 asio::awaitable<void> client_connection::serve() {
+  check_names();
   auto& target = client_.head().target;
   auto route = read_route(target);
   if (!route && !target.starts_with("/git/"))

@@ -41,6 +41,7 @@ private:
   asio::awaitable<void> serve() override;
   asio::awaitable<void> refuse(int status, std::string_view sentence) override;
   void done(clock::time_point since) override;
+  void check_names();
   asio::awaitable<void> serve_route(const git_route& route);
   asio::awaitable<bool> pass_on(const git_route& route);
   asio::awaitable<std::optional<authorized_session>>
@@ -63,6 +64,7 @@ private:
   std::unique_ptr<wire::byte_stream> there_; // another node that serves it
   std::string request_id_;                   // of the request at hand
   bool ended_ = false;                       // while it was idle
+  bool of_peer_ = false;                     // another node passes it on
 };
 
 } // namespace greenroom::http::git_http

@@ -109,9 +109,14 @@ library_exchange::library_exchange(http::edge& thread,
   in.path = without_origin({path.data(), path.size()});
   in.query = {query.data(), query.size()};
   in.body = request_->body();
+  in.needs_host = true; // the library does not say which version was sent
   header.for_each_field([this](const auto& field) {
-    if (auto to = place_of(field))
-      *to = field.value();
+    auto to = place_of(field);
+    if (to == nullptr)
+      return;
+    if ((to == &in.host || to == &in.origin) && to->data() != nullptr)
+      in.two_names = true;
+    *to = field.value();
   });
   // What is asked for without this is not asked for.
   if (header.connection() != restinio::http_connection_header_t::upgrade)
@@ -188,6 +193,8 @@ library_exchange::place_of(const restinio::http_header_field_t& field) {
       return &in.accept;
     case restinio::http_field::cookie:
       return &in.cookie;
+    case restinio::http_field::host:
+      return &in.host;
     case restinio::http_field::upgrade:
       return &in.upgrade;
     case restinio::http_field::sec_websocket_key:

@@ -150,6 +150,11 @@ void front_end::serve(edge& thread) {
   state_->edge = &thread;
 }
 
+void front_end::set_shares(std::shared_ptr<address_shares> shares) {
+  asio::use_service<connection_shares>(state_->loop.context()).shares =
+    std::move(shares);
+}
+
 void front_end::set_git_handoff(std::function<void(int, std::string)> take) {
   asio::use_service<git_handover>(state_->loop.context()).take =
     std::move(take);

@@ -22,6 +22,8 @@ class logger;
 
 namespace greenroom::http {
 
+class address_shares;
+
 class front_end {
 public:
   struct events {
@@ -49,6 +51,9 @@ public:
 
   /// Before the first request: the thread that exchanges belong to.
   void serve(edge& thread);
+
+  /// Before the loop runs: how many connections an address may have.
+  void set_shares(std::shared_ptr<address_shares> shares);
 
   /// Before the loop runs: who takes connections that begin with a request for
   /// git, with what has been read of them.

@@ -22,6 +22,7 @@
 // thread's together, as `read_budget` says; what is over it gets 503.
 #pragma once
 
+#include "http/base/address_shares.hpp"
 #include "http/base/asio.hpp"
 #include "http/restinio/chunk_scan.hpp"
 #include "http/restinio/first_head.hpp"
@@ -84,6 +85,24 @@ private:
   }
 };
 
+/// Counts connections by address. Set before the io_context runs; while it is
+/// not, none is refused.
+class connection_shares : public asio::execution_context::service {
+public:
+  using key_type = connection_shares;
+  inline static asio::execution_context::id id;
+
+  explicit connection_shares(asio::execution_context& context)
+    : asio::execution_context::service(context) {}
+
+  std::shared_ptr<address_shares> shares;
+
+private:
+  void shutdown() override {
+    shares = nullptr;
+  }
+};
+
 /// How much has been read of requests that are not answered yet.
 class read_budget : public asio::execution_context::service {
 public:
@@ -117,6 +136,8 @@ public:
       expected_(other.expected_), refused_(other.refused_),
       writing_(other.writing_), weight_(other.weight_),
       taken_in_(std::exchange(other.taken_in_, 0)),
+      place_(std::move(other.place_)),
+      placed_(std::exchange(other.placed_, false)),
       patient_(std::exchange(other.patient_, false)),
       at_end_(std::move(other.at_end_)) {
     // RESTinio accepts the next connection into the socket that it has moved.
@@ -131,6 +152,14 @@ public:
 
   template <class Buffer, class Handler>
   void async_read_some(const Buffer& into, Handler&& handler) {
+    if (!std::exchange(placed_, true) && !take_place()) {
+      turn_away();
+      asio::post(get_executor(),
+                 [handler = std::forward<Handler>(handler)]() mutable {
+                   handler(error_code{asio::error::eof}, std::size_t{0});
+                 });
+      return;
+    }
     read_on(into, 0, std::forward<Handler>(handler));
   }
 
@@ -271,6 +300,31 @@ private:
       asio::query(get_executor(), asio::execution::context));
   }
 
+  bool take_place() {
+    auto& shares = service<connection_shares>().shares;
+    error_code gone;
+    auto peer = shares ? base::remote_endpoint(gone) : endpoint_type{};
+    if (!shares || gone)
+      return true;
+    place_ = shares->take(peer.address().to_string());
+    return place_ != nullptr;
+  }
+
+  /// It is closed at once, for it is over its share. What has come already is
+  /// read, so that the client gets to read the answer.
+  void turn_away() {
+    std::array<char, 16384> nowhere;
+    while (::recv(native_handle(), nowhere.data(), nowhere.size(), MSG_DONTWAIT)
+           == static_cast<ssize_t>(nowhere.size()))
+      continue;
+    refuse({503, "this address has "
+                   + std::to_string(
+                     service<connection_shares>().shares->max_of_one())
+                   + " connections open, which is what one may have; try "
+                     "again when some are closed"},
+           {});
+  }
+
   void take_in(std::size_t size) {
     service<read_budget>().now += size - taken_in_;
     taken_in_ = size;
@@ -383,7 +437,9 @@ private:
   std::size_t dropped_ = 0;
   std::size_t weight_ = 1;   // of a byte in the budget
   std::size_t taken_in_ = 0; // since the last answer began
-  bool patient_ = false;     // what is asked for has one answer, not a stream
+  std::unique_ptr<address_shares::place> place_;
+  bool placed_ = false;  // it was asked for
+  bool patient_ = false; // what is asked for has one answer, not a stream
   std::shared_ptr<end_of_input> at_end_; // null: the client may send more
 };
 

@@ -1,5 +1,6 @@
 #include "http/server/server.hpp"
 
+#include "http/base/address_shares.hpp"
 #include "http/console/files.hpp"
 #include "http/edge/peers.hpp"
 #include "http/git/listener.hpp"
@@ -74,16 +75,25 @@ void server::start() {
                      options_.max_connections / 3 * 4 + 4);
   port_ = options_.port;
   // What a key's clients hold open leaves half for everybody else.
-  shares_ =
-    std::make_unique<stream_shares>(std::max<std::size_t>(connections / 2, 1));
+  auto of_key = options_.max_streams_of_key;
+  if (of_key == 0)
+    of_key = std::max<std::size_t>(connections / 2, 1);
+  shares_ = std::make_unique<stream_shares>(of_key);
+  // Many keys may be used at one address, all of them behind a proxy; some
+  // room is left for others all the same.
+  auto of_address = options_.max_connections_of_address;
+  if (of_address == 0)
+    of_address = connections - connections / 16;
+  auto addresses = std::make_shared<address_shares>(of_address);
   files_ = std::make_unique<file_readers>(reading_threads);
   std::vector<std::unique_ptr<http_thread>> made;
   try {
     for (unsigned i = 0; i < count; ++i) {
       made.push_back(std::make_unique<http_thread>(
         options_, parts_,
-        shared_parts{*files_, *shares_, *preview_settings_, *console_}, address,
-        std::max<std::size_t>(connections / count, 1)));
+        shared_parts{*files_, *shares_, *preview_settings_, *console_,
+                     addresses},
+        address, std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }
   } catch (const std::system_error& e) {

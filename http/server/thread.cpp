@@ -87,7 +87,9 @@ struct http_thread::state {
             {[this](const exchange_ptr& ex) { serve(ex); },
              [this](std::uint64_t id) { streams.connection_closed(id); },
              [this](std::string_view sent) { return request_id(sent); },
-             [this](std::string_view secret) { return knows(secret); }}) {}
+             [this](std::string_view secret) { return knows(secret); }}) {
+    front.set_shares(shared.addresses);
+  }
 
   void spawn_bridge();
   void serve(const exchange_ptr& ex);

@@ -12,6 +12,7 @@
 
 namespace greenroom::http {
 
+class address_shares;
 class console_files;
 class file_readers;
 class stream_shares;
@@ -27,6 +28,7 @@ struct shared_parts {
   stream_shares& shares;
   proxy::preview_settings& previews;
   const console_files& console;
+  std::shared_ptr<address_shares> addresses;
 };
 
 class http_thread {

@@ -50,7 +50,8 @@ wire::message_head head_for(const exchange& ex, const peers& all) {
   head.target = in.path;
   if (!in.query.empty())
     head.target.append("?").append(in.query);
-  head.headers.add("Host", "peer");
+  // What the client asked by was looked at here, and so was its page.
+  head.headers.add("Host", "localhost");
   auto add = [&](std::string_view name, std::string_view value) {
     if (!value.empty())
       head.headers.add(name, value);

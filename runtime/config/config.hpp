@@ -61,7 +61,16 @@ struct http_config {
   std::optional<tls_files> tls;
   std::uint64_t max_body = 16 << 20;
   std::uint32_t max_connections = 16384;
+  std::vector<std::string> hosts;
   friend bool operator==(const http_config&, const http_config&) = default;
+};
+
+/// What one client may have of what all share; 0: a part that leaves the rest
+/// to others.
+struct limits_config {
+  std::uint32_t open_streams = 0;
+  std::uint32_t connections_per_address = 0;
+  friend bool operator==(const limits_config&, const limits_config&) = default;
 };
 
 struct preview_config {
@@ -155,6 +164,7 @@ struct log_config {
 struct config {
   node_config node;
   http_config http;
+  limits_config limits;
   preview_config preview;
   storage_config storage;
   auth_config auth;

@@ -75,6 +75,27 @@ void add_http(table& to) {
     to, "http.max_connections", kinds::whole{1, 1'000'000},
     [](auto& c) -> auto& { return c.http.max_connections; },
     "How many connections may be open at once.");
+  add(
+    to, "http.hosts",
+    kinds::text_list{"host names without ports, *.NAME for all below one, * "
+                     "for any",
+                     kinds::is_host_pattern},
+    [](auto& c) -> auto& { return c.http.hosts; },
+    "More names by which clients may ask; those of this machine and of the "
+    "public URLs count anyhow.");
+}
+
+void add_limits(table& to) {
+  add(
+    to, "limits.open_streams", kinds::whole_or_null{1, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.open_streams; },
+    "How many streams and waits one API key may have open; null is half of "
+    "the connections.");
+  add(
+    to, "limits.connections_per_address", kinds::whole_or_null{1, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.connections_per_address; },
+    "How many connections one address may have open; null is all but a "
+    "sixteenth of them. Behind a proxy all clients are one address.");
 }
 
 void add_preview_and_storage(table& to) {
@@ -295,6 +316,7 @@ const std::vector<key<config>>& config_keys() {
     table result;
     add_node(result);
     add_http(result);
+    add_limits(result);
     add_preview_and_storage(result);
     add_auth_and_sessions(result);
     add_exec(result);

@@ -84,6 +84,18 @@ ordered_json whole::write(std::uint32_t value) const {
   return value;
 }
 
+std::string whole_or_null::expects() const {
+  return whole::expects() + ", or null";
+}
+
+std::optional<std::uint32_t> whole_or_null::read(const json& value) const {
+  return value.is_null() ? 0 : whole::read(value);
+}
+
+ordered_json whole_or_null::write(std::uint32_t value) const {
+  return value == 0 ? ordered_json{} : whole::write(value);
+}
+
 std::string flag::expects() const {
   return "true or false";
 }
@@ -399,6 +411,15 @@ bool is_domain(std::string_view text) {
          && std::ranges::all_of(text, [](char c) {
               return is_letter_or_digit(c) || c == '.' || c == '-';
             });
+}
+
+bool is_host_pattern(std::string_view text) {
+  if (text == "*" || (text.starts_with("*.") && is_domain(text.substr(2))))
+    return true;
+  // An IPv6 address has no brackets here, for there is no port.
+  return is_domain(text)
+         || (text.find(':') != std::string_view::npos
+             && parse_endpoint('[' + std::string{text} + "]:1").has_value());
 }
 
 bool is_base_url(std::string_view text) {

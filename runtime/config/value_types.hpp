@@ -35,6 +35,13 @@ struct whole {
   ordered_json write(std::uint32_t value) const;
 };
 
+/// The same, or null, which is 0 in the program.
+struct whole_or_null : whole {
+  std::string expects() const;
+  std::optional<std::uint32_t> read(const json& value) const;
+  ordered_json write(std::uint32_t value) const;
+};
+
 struct flag {
   static constexpr bool may_quote = true;
   std::string expects() const;
@@ -213,6 +220,7 @@ bool is_script(std::string_view text);
 bool is_node_name(std::string_view text);
 
 bool is_domain(std::string_view text);
+bool is_host_pattern(std::string_view text);
 
 /// http:// or https://, a host and perhaps a port, nothing more.
 bool is_base_url(std::string_view text);

@@ -26,7 +26,8 @@ std::size_t open_files(pid_t pid) {
 
 std::string get_text(const node_process& node, const std::string& path,
                      const std::string& more = {}) {
-  return "GET " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+  return "GET " + path
+         + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
          + node.admin_key() + "\r\n" + more + "\r\n";
 }
 

@@ -257,7 +257,7 @@ TEST_CASE("a watcher that stops reading delays nobody, and misses nothing") {
   session_user session{node, json{{"new_branch", "work"}}};
   auto stuck = connect_to(node.port(), 4096);
   send_all(stuck, "GET " + session.path("/events?from=earliest")
-                    + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                    + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "
                     + node.admin_key() + "\r\n\r\n");
   auto lazy = session.watch();
   auto quick = session.watch();

@@ -17,8 +17,8 @@ public:
          const std::string& key)
     : socket_(connect_to(node.port())) {
     send_all(socket_,
-             "GET " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
-               + key
+             "GET " + path
+               + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key
                + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                  "Sec-WebSocket-Version: 13\r\n"
                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");

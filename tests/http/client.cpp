@@ -162,6 +162,10 @@ bool http_client::is_closed() {
   return !fill() && in_.empty();
 }
 
+void http_client::finish_sending() {
+  ::shutdown(fd_, SHUT_WR);
+}
+
 void http_client::drop() {
   linger at_once{1, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -177,7 +181,7 @@ std::string request_text(std::string_view method, std::string_view target,
   text += method;
   text += ' ';
   text += target;
-  text += " HTTP/1.1\r\nHost: test\r\n";
+  text += " HTTP/1.1\r\nHost: localhost\r\n";
   if (!key.empty())
     text += "Authorization: Bearer " + std::string{key} + "\r\n";
   if (!body.empty() && !content_type.empty())

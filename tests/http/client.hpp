@@ -55,6 +55,9 @@ public:
   /// Closes the connection at once, as a client that crashes does.
   void drop();
 
+  /// Nothing more is sent; what comes is still read.
+  void finish_sending();
+
 private:
   bool fill();
   bool take_chunk();

@@ -25,13 +25,13 @@ std::string refs_target(const std::string& service = "git-upload-pack") {
 
 std::string get(const std::string& target, const std::string& headers = {},
                 const std::string& version = "1.1") {
-  return "GET " + target + " HTTP/" + version + "\r\nHost: h\r\n" + headers
-         + "\r\n";
+  return "GET " + target + " HTTP/" + version + "\r\nHost: localhost\r\n"
+         + headers + "\r\n";
 }
 
 std::string post_head(const std::string& service, const std::string& headers) {
   return "POST " + git_node::path() + "/git-" + service
-         + " HTTP/1.1\r\nHost: h\r\n" + bearer
+         + " HTTP/1.1\r\nHost: localhost\r\n" + bearer
          + "Content-Type: application/x-git-" + service + "-request\r\n"
          + headers + "\r\n";
 }
@@ -206,8 +206,9 @@ TEST_CASE("what is not there is not there, however it is spelt") {
   CHECK(status_of(node, get(git_node::path() + "/info/refs", bearer)) == 403);
   CHECK(status_of(node, get(git_node::path() + "/git-upload-pack", bearer))
         == 405);
-  CHECK(status_of(node, "POST " + refs_target()
-                          + " HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+  CHECK(status_of(
+          node, "POST " + refs_target()
+                  + " HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
         == 405);
   auto plain = post("upload-pack", ls_refs);
   plain.replace(plain.find("application/x-git"), 17, "application/x-got");
@@ -217,7 +218,7 @@ TEST_CASE("what is not there is not there, however it is spelt") {
 TEST_CASE("messages that are ambiguous, broken or too large are refused") {
   git_node node;
   auto start = "POST " + git_node::path()
-               + "/git-upload-pack HTTP/1.1\r\nHost: h\r\n" + bearer;
+               + "/git-upload-pack HTTP/1.1\r\nHost: localhost\r\n" + bearer;
   CHECK(status_of(node, start
                           + "Content-Length: 5\r\nTransfer-Encoding: chunked"
                             "\r\n\r\n0\r\n\r\n")
@@ -240,6 +241,41 @@ TEST_CASE("messages that are ambiguous, broken or too large are refused") {
         == 400);
   CHECK(status_of(node, post("receive-pack", "PACK")) == 400);
   CHECK(status_of(node, post("receive-pack", "00")) == 400);
+}
+
+TEST_CASE("what git cannot read is the client's fault") {
+  git_node node;
+  for (const std::string body :
+       {"", "zzzz", "0003", "hello world", "0014command=frobnicate\n0000",
+        "0032want 0123456789012345678901234567890123456789\n0000"})
+    for (const std::string version : {"", "Git-Protocol: version=2\r\n"}) {
+      INFO(body << ' ' << version);
+      auto status = status_of(node, post("upload-pack", body, version));
+      CHECK((status == 400 || status == 200)); // 200: git says it in its way
+    }
+  CHECK(status_of(node, post("upload-pack", "zzzz")) == 400);
+}
+
+TEST_CASE("a client that has said all may still listen") {
+  git_node node;
+  for (const auto& request :
+       {get(refs_target(), bearer),
+        post("upload-pack", ls_refs, "Git-Protocol: version=2\r\n")}) {
+    http_client client{node.port()};
+    client.send(request);
+    client.finish_sending();
+    CHECK(client.receive_head().status == 200);
+  }
+}
+
+TEST_CASE("git is served under the server's own names only") {
+  git_node node;
+  auto evil = get(refs_target(), bearer);
+  evil.replace(evil.find("localhost"), 9, "evil.test");
+  CHECK(status_of(node, evil) == 403);
+  CHECK(status_of(
+          node, get(refs_target(), bearer + "Origin: http://evil.example\r\n"))
+        == 403);
 }
 
 TEST_CASE("a small body that unpacks to a large one is cut off") {
@@ -314,7 +350,7 @@ TEST_CASE("the first bytes decide, in whatever pieces they come") {
   http_client client{node.port()};
   client.send("GET /gi");
   CHECK(status_of(node, get("/healthz")) == 200);
-  client.send("raffe HTTP/1.1\r\nHost: h\r\n\r\n");
+  client.send("raffe HTTP/1.1\r\nHost: localhost\r\n\r\n");
   auto answer = receive(client);
   CHECK(answer.status == 404);
   CHECK(answer.headers["content-type"].starts_with("application/json"));
@@ -323,7 +359,7 @@ TEST_CASE("the first bytes decide, in whatever pieces they come") {
 TEST_CASE("HEAD is for nothing here") {
   git_node node;
   http_client client{node.port()};
-  client.send("HEAD " + refs_target() + " HTTP/1.1\r\nHost: h\r\n" + bearer
-              + "\r\n");
+  client.send("HEAD " + refs_target() + " HTTP/1.1\r\nHost: localhost\r\n"
+              + bearer + "\r\n");
   CHECK(client.receive(true).status == 405);
 }

@@ -80,7 +80,7 @@ void await_no_git() {
 std::string request(const std::string& service, const std::string& headers,
                     const std::string& body) {
   return "POST " + git_node::path() + "/git-" + service
-         + " HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + git_token
+         + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + git_token
          + "\r\nContent-Type: application/x-git-" + service + "-request\r\n"
          + headers + "\r\n" + body;
 }

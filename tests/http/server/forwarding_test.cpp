@@ -72,6 +72,7 @@ public:
     options.port = 0;
     options.threads = 1;
     options.data_dir = empty_.path();
+    options.hosts = {"a.example"};
     auto silent = std::make_shared<spdlog::logger>(
       "none", std::make_shared<spdlog::sinks::null_sink_mt>());
     http::server_parts parts{system,
@@ -248,6 +249,31 @@ TEST_CASE("a terminal of another node's session shows and takes bytes") {
         == 1000);
   // A refusal of the owner's is an answer as any other.
   CHECK(wrong.get(execs_path + "none/attach").status != 200);
+}
+
+TEST_CASE("the owner need not know the name that the wrong node is asked by") {
+  fixture owner;
+  wrong_node wrong{owner};
+  exec_log log{owner, "t"};
+  log.print("x", output_stream::tty);
+  auto ask = [&](std::uint16_t port, const std::string& path,
+                 const std::string& headers) {
+    auto text =
+      request_text("GET", execs_path + path, admin_secret, "", "", headers);
+    text.replace(text.find("localhost"), 9, "a.example");
+    http_client client{port};
+    client.send(text);
+    return client.receive_head().status;
+  };
+  CHECK(ask(owner.port(), "t/output", "") == 403);
+  CHECK(ask(wrong.port(), "t/output", "") == 200);
+  CHECK(ask(wrong.port(), "t/attach",
+            "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Origin: http://a.example\r\n")
+        == 101);
+  log.exit();
 }
 
 TEST_CASE("a node that cannot be reached is named, with when to try again") {

@@ -270,7 +270,7 @@ TEST_CASE("a stranger's body is refused by its head, and never kept") {
        {"Content-Length: 500000\r\n", "Transfer-Encoding: chunked\r\n"}) {
     http_client client{f.port()};
     client.send("POST " + session_path
-                + "/exec HTTP/1.1\r\nHost: x\r\n"
+                + "/exec HTTP/1.1\r\nHost: localhost\r\n"
                   "X-Request-Id: mine\r\n"
                 + body + "\r\n");
     auto answer = client.receive();
@@ -817,7 +817,7 @@ TEST_CASE("a request without end is not read for ever") {
     o.max_body = 4096;
   }};
   http_client client{f.port()};
-  client.send("POST /keys HTTP/1.1\r\nHost: x\r\nX-API-Key: "
+  client.send("POST /keys HTTP/1.1\r\nHost: localhost\r\nX-API-Key: "
               + std::string{admin_secret}
               + "\r\nTransfer-Encoding: chunked\r\n\r\n");
   std::string chunks;

@@ -1,0 +1,193 @@
+#include "http/base/own_names.hpp"
+
+#include "http/base/asio.hpp"
+#include "http/base/parse.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+namespace greenroom::http {
+
+namespace {
+
+constexpr std::size_t max_shown = 200;
+
+std::string lower(std::string_view text) {
+  std::string result{text};
+  for (auto& c : result)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+  return result;
+}
+
+bool is_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'
+         || c == '.' || c == '_';
+}
+
+/// What stands between the scheme and the path.
+std::string_view authority_of(std::string_view url) {
+  auto begin = url.find("://");
+  if (begin == url.npos)
+    return {};
+  url.remove_prefix(begin + 3);
+  return url.substr(0, url.find('/'));
+}
+
+std::string machine_name() {
+  std::array<char, 256> name{};
+  ::gethostname(name.data(), name.size() - 1);
+  return lower(name.data());
+}
+
+/// The machine's addresses may change while the server runs.
+bool is_address_of_machine(const asio::ip::address& wanted) {
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0)
+    return false;
+  std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner{all, ::freeifaddrs};
+  for (auto* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr == nullptr)
+      continue;
+    asio::ip::address there;
+    if (one->ifa_addr->sa_family == AF_INET) {
+      auto* in = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+      there = asio::ip::address_v4{ntohl(in->sin_addr.s_addr)};
+    } else if (one->ifa_addr->sa_family == AF_INET6) {
+      auto* in = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr);
+      asio::ip::address_v6::bytes_type bytes;
+      std::copy_n(in->sin6_addr.s6_addr, bytes.size(), bytes.begin());
+      there = asio::ip::address_v6{bytes};
+    }
+    if (there == wanted)
+      return true;
+  }
+  return false;
+}
+
+/// "example.org", "*.example.org" for all below it, or "*" for any.
+bool is_listed(const std::vector<std::string>& list, const std::string& host) {
+  return std::ranges::any_of(list, [&](const std::string& entry) {
+    auto one = lower(entry);
+    if (one == "*" || one == host)
+      return true;
+    return one.starts_with("*.") && host.size() > one.size() - 1
+           && host.ends_with(std::string_view{one}.substr(1));
+  });
+}
+
+bool is_host_of(std::string_view url, const std::string& host) {
+  return host_of_authority(authority_of(url)) == host;
+}
+
+bool is_own(const options& opts, const std::string& host) {
+  if (host == "localhost" || host.ends_with(".localhost"))
+    return true;
+  if (host == lower(opts.host) || is_listed(opts.hosts, host)
+      || is_host_of(opts.public_url, host) || is_host_of(opts.git_url, host))
+    return true;
+  error_code no_address;
+  auto address = asio::ip::make_address(host, no_address);
+  if (!no_address)
+    return address.is_loopback() || is_address_of_machine(address);
+  static const auto own = machine_name();
+  return host == own || host == own.substr(0, own.find('.'));
+}
+
+/// A page is the server's own where it was loaded from what the request is
+/// sent to, and where an operator says so.
+bool is_own_page(const options& opts, const named_origin& sent) {
+  auto page = authority_of(sent.origin);
+  if (page.empty())
+    return false; // "null", or nothing that a browser sends
+  auto& ours = opts.public_url;
+  auto path = ours.find('/', ours.find("://") + 3);
+  if (is_same_origin(sent.origin, std::string_view{ours}.substr(0, path)))
+    return true;
+  auto scheme = sent.origin.substr(0, sent.origin.find("://"));
+  if (!is_same_word(scheme, "http") && !is_same_word(scheme, "https"))
+    return false;
+  auto same_place = std::string{scheme} + "://" + std::string{sent.host};
+  if (!sent.host.empty() && is_same_origin(sent.origin, same_place))
+    return true;
+  auto host = host_of_authority(page);
+  return host && is_listed(opts.hosts, *host);
+}
+
+std::string shown(std::string_view text) {
+  std::string result;
+  for (auto c : text.substr(0, max_shown))
+    result += c > ' ' && c < 0x7f && c != '"' ? c : '?';
+  return result;
+}
+
+} // namespace
+
+std::optional<std::string> host_of_authority(std::string_view authority) {
+  if (auto at = authority.rfind('@'); at != authority.npos)
+    return std::nullopt;
+  std::string_view host = authority;
+  std::string_view rest;
+  if (authority.starts_with('[')) {
+    auto end = authority.find(']');
+    if (end == authority.npos)
+      return std::nullopt;
+    host = authority.substr(1, end - 1);
+    rest = authority.substr(end + 1);
+  } else if (auto colon = authority.find(':'); colon != authority.npos) {
+    host = authority.substr(0, colon);
+    rest = authority.substr(colon);
+  }
+  auto is_port = [](std::string_view text) {
+    return text.starts_with(':') && text.size() <= 6
+           && (text.size() == 1 || parse_count(text.substr(1)));
+  };
+  if (host.empty() || (!rest.empty() && !is_port(rest)))
+    return std::nullopt;
+  auto result = lower(host);
+  if (authority.starts_with('[')) {
+    error_code fault;
+    asio::ip::make_address_v6(result, fault);
+    return fault ? std::nullopt : std::optional{result};
+  }
+  // A dot at the end says that the name is whole.
+  if (result.ends_with('.') && result.size() > 1)
+    result.pop_back();
+  if (!std::ranges::all_of(result, is_name_char))
+    return std::nullopt;
+  return result;
+}
+
+std::optional<name_fault> fault_of_names(const options& opts,
+                                         const named_origin& sent) {
+  if (sent.two)
+    return name_fault{400, "a request has one field Host, and one Origin at "
+                           "most"};
+  if (sent.host.empty() && sent.needs_host)
+    return name_fault{400, "the field Host is missing"};
+  if (!sent.host.empty()) {
+    auto host = host_of_authority(sent.host);
+    if (!host)
+      return name_fault{400, "the field Host is no host, with or without a "
+                             "port"};
+    if (!is_own(opts, *host))
+      return name_fault{
+        403, "\"" + shown(*host) + "\" is no name of this server: use "
+               + opts.public_url + ", or have the name added to http.hosts"};
+  }
+  if (!sent.origin.empty() && !is_own_page(opts, sent))
+    return name_fault{403, "pages of " + shown(sent.origin)
+                             + " may not ask this server: have their host "
+                               "added to http.hosts where they are to be "
+                               "trusted"};
+  return std::nullopt;
+}
+
+} // namespace greenroom::http

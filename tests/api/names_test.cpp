@@ -1,0 +1,119 @@
+// By which names a node is asked, and how much one address may have of it.
+#include "tests/api/demo.hpp"
+#include "tests/support/sockets.hpp"
+
+#include <string>
+#include <vector>
+
+using namespace greenroom::test;
+
+namespace {
+
+std::string ask(const node_process& node, const std::string& path,
+                const std::string& fields) {
+  auto socket = connect_to(node.port());
+  send_all(socket, "GET " + path + " HTTP/1.1\r\nConnection: close\r\n" + fields
+                     + "Authorization: Bearer " + node.admin_key()
+                     + "\r\n\r\n");
+  std::string answer;
+  while (receive(socket, answer, 4096))
+    continue;
+  return answer;
+}
+
+int status_of(const std::string& answer) {
+  return answer.size() < 12 ? 0 : std::stoi(answer.substr(9, 3));
+}
+
+} // namespace
+
+TEST_CASE("a node answers to its own names and pages only") {
+  node_options options;
+  options.sandboxed = false;
+  options.set = {R"(http.hosts=["rooms.example.org"])"};
+  node_process node{options};
+  session_user session{node, json{{"new_branch", "work"}}};
+  const std::string own = "Host: localhost\r\n";
+  const auto repository = "/git/demo/" + session.id() + ".git";
+  const std::vector<std::string> routes{
+    "/projects",
+    "/whoami",
+    "/version",
+    "/",
+    "/nothing",
+    session.path(),
+    session.path("/events"),
+    session.path("/execs/x/attach"),
+    repository + "/info/refs?service=git-upload-pack"};
+  for (auto& path : routes) {
+    INFO(path);
+    CHECK(status_of(ask(node, path, "Host: evil.example\r\n")) == 403);
+    CHECK(status_of(ask(node, path, own + "Origin: http://evil.example\r\n"))
+          == 403);
+    CHECK(status_of(ask(node, path, own + "Origin: null\r\n")) == 403);
+    CHECK(status_of(ask(node, path, own + own)) == 400);
+    CHECK(status_of(ask(node, path, "")) == 400);
+  }
+  CHECK_THAT(ask(node, "/projects", "Host: evil.example\r\n"),
+             Catch::Contains("evil.example") && Catch::Contains("http.hosts"));
+  for (std::string host :
+       {"localhost", "127.0.0.1:99", "rooms.example.org", "[::1]"}) {
+    INFO(host);
+    CHECK(status_of(ask(node, "/projects", "Host: " + host + "\r\n")) == 200);
+  }
+  auto port = std::to_string(node.port());
+  CHECK(status_of(ask(node, "/projects",
+                      "Host: localhost:" + port
+                        + "\r\nOrigin: http://localhost:" + port + "\r\n"))
+        == 200);
+  // Whoever probes a node's health has some address of it.
+  for (std::string path : {"/healthz", "/readyz"})
+    CHECK(status_of(ask(node, path, "Host: evil.example\r\n")) == 200);
+}
+
+TEST_CASE("one address may have its share of connections, and hears that") {
+  node_options options;
+  options.sandboxed = false;
+  options.set = {"limits.connections_per_address=10", "http.threads=2"};
+  node_process node{options};
+  std::vector<greenroom::unique_fd> held;
+  const std::string request =
+    "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  auto serves = [&] {
+    auto socket = connect_to(node.port());
+    send_all(socket, request);
+    std::string answer;
+    while (answer.find("\r\n\r\n") == std::string::npos
+           && receive(socket, answer, 4096))
+      continue;
+    auto status = status_of(answer);
+    if (status == 503)
+      CHECK(answer.find("Retry-After: ") != std::string::npos);
+    held.push_back(std::move(socket));
+    return status;
+  };
+  for (int i = 0; i < 10; ++i)
+    CHECK(serves() == 200);
+  for (int i = 0; i < 20; ++i)
+    CHECK(serves() == 503);
+  held.clear();
+  CHECK(eventually([&] { return node.admin().get("/healthz").status == 200; }));
+}
+
+TEST_CASE("one key may have its share of streams, and hears that") {
+  node_options options;
+  options.sandboxed = false;
+  options.set = {"limits.open_streams=3"};
+  node_process node{options};
+  session_user session{node, json{{"new_branch", "work"}}};
+  std::vector<sse_client> streams;
+  for (int i = 0; i < 3; ++i) {
+    streams.push_back(session.watch());
+    streams.back().until(
+      [](const sse_event& event) { return event.type == "session.created"; });
+  }
+  auto refused = node.admin().get(session.path("/events"));
+  CHECK(refused.status == 503);
+  CHECK(refused.headers.contains("retry-after"));
+  CHECK(node.admin().get(session.path()).status == 200);
+}
