@@ -131,6 +131,7 @@ void read_files(pointer self, std::shared_ptr<session_args> birth,
     record, true, session::limits{}.max_finished, std::move(events), {}};
   if (record.ended_at == 0 && context.preview_url)
     request.preview_url = context.preview_url(record.id, record.preview_port);
+  request.roams = context.cluster != nullptr;
   self->state.recovering[record.id] = birth;
   context.journals->post(record.id, birth->channel, std::move(request));
 }

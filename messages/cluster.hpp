@@ -38,10 +38,16 @@ struct node_record {
     node_state::ready;         // `down` where lease_left is not above 0
   std::int64_t lease_left = 0; // ms by the database's clock, when it was read
   std::uint32_t sessions = 0;  // that live on it
+  // Of the machine: how busy its processors have been in the last minute, as
+  // it last said. 1: all of them.
+  double load = 0;
+  // From the node that was asked.
+  bool reachable = false;
   friend bool operator==(const node_record&, const node_record&) = default;
 };
 GREENROOM_INSPECT(node_record, x.name, x.incarnation, x.address, x.http,
-                  x.version, x.labels, x.state, x.lease_left, x.sessions)
+                  x.version, x.labels, x.state, x.lease_left, x.sessions,
+                  x.load, x.reachable)
 
 /// All nodes that have a row, this one and those that are down too.
 struct list_nodes {};
@@ -51,6 +57,11 @@ struct node_list {
   std::vector<node_record> nodes; // by name
 };
 GREENROOM_INSPECT(node_list, x.nodes)
+
+/// Whoever can say which nodes there are: the cluster member, or the store's
+/// reader on a node that is alone.
+using node_lister_actor =
+  caf::typed_actor<caf::replies_to<list_nodes>::with<node_list>>;
 
 /// Which node owns a project, or a session's project. Answered from the store;
 /// not_found where there is no such project or session.
@@ -126,8 +137,9 @@ using cluster_member_actor = caf::typed_actor<
 struct keep_lease {
   std::string incarnation;
   bool joins = false;
+  double load = 0; // see node_record
 };
-GREENROOM_INSPECT(keep_lease, x.incarnation, x.joins)
+GREENROOM_INSPECT(keep_lease, x.incarnation, x.joins, x.load)
 
 struct kept_lease {
   bool is_kept = false; // else it is lost, and there is nothing else

@@ -13,6 +13,7 @@ constexpr std::array<std::string_view, event_kind_count> names{
   "git.pushed",      "git.committed",    "preview.ready",    "preview.gone",
   "checkin.started", "checkin.finished", "review.queued",    "review.started",
   "review.finished", "stream.gap",       "port.opened",      "port.closed",
+  "session.moved",
 };
 
 bool parse_number(std::string_view text, std::uint64_t& out) noexcept {

@@ -38,9 +38,10 @@ enum class event_kind : std::uint8_t {
   // Timelines keep these numbers: what is new comes last.
   port_opened,
   port_closed,
+  session_moved, // to another node
 };
 
-inline constexpr std::size_t event_kind_count = 20;
+inline constexpr std::size_t event_kind_count = 21;
 
 /// The name on the wire: `session.created`.
 std::string_view to_string(event_kind kind) noexcept;

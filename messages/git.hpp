@@ -95,6 +95,28 @@ struct saved_rescue {
 };
 GREENROOM_INSPECT(saved_rescue, x.rescued, x.note)
 
+/// Has the upstream keep a session's work as it is now, beside its running
+/// commands, so that another node can go on with it.
+struct save_checkpoint {
+  project_record project;
+  session_record session;
+};
+GREENROOM_INSPECT(save_checkpoint, x.project, x.session)
+
+/// As make_checkout, of a session that another node had: from its checkpoint,
+/// or where there is none from the commit that it began with.
+struct restore_checkout {
+  project_record project;
+  session_record session;
+};
+GREENROOM_INSPECT(restore_checkout, x.project, x.session)
+
+struct restored_checkout {
+  std::string checkpoint; // its commit; empty: there was none
+  unix_ms saved_at = 0;
+};
+GREENROOM_INSPECT(restored_checkout, x.checkpoint, x.saved_at)
+
 struct ask_checkout {
   project_record project;
   session_record session;
@@ -196,6 +218,10 @@ using git_actor = caf::typed_actor<
   caf::replies_to<save_checkin>::with<saved_checkin>,
   // Keeps a session's work under rescue refs.
   caf::replies_to<save_rescue>::with<saved_rescue>,
+  // Keeps a session's work where another node finds it.
+  caf::replies_to<save_checkpoint>::with<done>,
+  // Makes the checkout of a session that another node had.
+  caf::replies_to<restore_checkout>::with<restored_checkout>,
   // Removes a session's checkout and sockets.
   caf::replies_to<remove_checkout>::with<done>,
   // Removes all files of a session or review.

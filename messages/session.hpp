@@ -303,6 +303,12 @@ GREENROOM_INSPECT(retry_later)
 struct check_idle {};
 GREENROOM_INSPECT(check_idle)
 
+/// To itself: a checkpoint is due, unless another time was meant since.
+struct checkpoint_due {
+  std::uint64_t turn = 0;
+};
+GREENROOM_INSPECT(checkpoint_due, x.turn)
+
 using session_core = session_actor::extend<
   // The time that a request may wait is over.
   caf::reacts_to<wait_over>,
@@ -313,6 +319,8 @@ using session_core = session_actor::extend<
   // Ends the actor of a session that is over and not in use.
   caf::reacts_to<check_idle>,
   // Asks where the branch stands.
-  caf::reacts_to<look_at_branch>>;
+  caf::reacts_to<look_at_branch>,
+  // Saves the work for another node.
+  caf::reacts_to<checkpoint_due>>;
 
 } // namespace greenroom

@@ -6,6 +6,7 @@
 // a commit.
 #pragma once
 
+#include "messages/cluster.hpp"
 #include "messages/events.hpp"
 #include "messages/project.hpp"
 
@@ -221,6 +222,8 @@ using store_reader_actor = caf::typed_actor<
   // One review.
   caf::replies_to<load_review>::with<review_record>,
   // A page of a project's reviews.
-  caf::replies_to<query_reviews>::with<review_page>>;
+  caf::replies_to<query_reviews>::with<review_page>,
+  // The nodes at the store.
+  caf::replies_to<list_nodes>::with<node_list>>;
 
 } // namespace greenroom

@@ -52,6 +52,7 @@ struct node_context {
   std::function<std::string(const std::string& session_id, std::uint16_t port)>
     preview_url;
   millis max_lifetime = 30LL * 24 * 3600 * 1000;
+  millis checkpoint_every = 5LL * 60 * 1000;
 
   store_writer_actor store;
   store_reader_actor reader;

@@ -14,7 +14,7 @@ kept_lease keep(store::connection& db, store::joining& node,
   node.node.incarnation = x.incarnation;
   if (x.joins)
     store::join(db, node);
-  else if (!store::renew(db, node.node.name, x.incarnation, node.lease))
+  else if (!store::renew(db, node.node.name, x.incarnation, node.lease, x.load))
     return {};
   return {true, store::nodes(db), store::owners(db)};
 }

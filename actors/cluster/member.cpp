@@ -1,6 +1,7 @@
 #include "actors/cluster/member.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/processor_load.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -18,6 +19,9 @@ constexpr millis ticks_in_a_lease = 48;
 // The connection's thread may stand still for long, with the store. What comes
 // of a question is needed however late.
 constexpr std::chrono::minutes forever{24 * 60};
+
+/// A list is worth no longer a wait.
+constexpr std::chrono::seconds list_timeout{20};
 
 void perform(pointer self, const cluster::effects& all);
 
@@ -37,7 +41,7 @@ void ask(pointer self, const std::string& incarnation, bool joins) {
   const auto begun = steady_ms();
   self
     ->request(self->state.options.store, forever,
-              keep_lease{incarnation, joins})
+              keep_lease{incarnation, joins, processor_load()})
     .then(
       [self, begun](kept_lease& x) {
         hear(self, {steady_ms(), begun,
@@ -78,6 +82,23 @@ void announce(pointer self, const std::vector<node_record>& nodes) {
                  to_string(node.state));
   for (auto& watcher : self->state.watchers)
     self->send(watcher, node_list{nodes});
+}
+
+caf::result<node_list> list(pointer self) {
+  auto promise = self->make_response_promise<node_list>();
+  self->request(self->state.options.store, list_timeout, list_nodes{})
+    .then(
+      [self, promise](node_list& all) mutable {
+        for (auto& node : all.nodes) {
+          auto link = self->state.linked.find(node.name);
+          node.reachable =
+            node.name == self->state.options.node
+            || (link != self->state.linked.end() && link->second);
+        }
+        promise.deliver(std::move(all));
+      },
+      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+  return promise;
 }
 
 struct performer {
@@ -146,9 +167,7 @@ cluster_member_core::behavior_type cluster_member(pointer self,
   });
   self->send(self, clock_tick{});
   return {
-    [self](list_nodes x) {
-      return self->delegate(self->state.options.store, x);
-    },
+    [self](list_nodes) { return list(self); },
     [self](const find_owner& x) {
       return self->delegate(self->state.options.store, x);
     },
@@ -158,7 +177,8 @@ cluster_member_core::behavior_type cluster_member(pointer self,
       if (!self->state.machine.nodes.empty())
         self->send(x.watcher, node_list{self->state.machine.nodes});
     },
-    [self](const link_changed&) {
+    [self](const link_changed& x) {
+      self->state.linked[x.node] = x.up;
       apply(self->state.machine, cluster::hinted{steady_ms()});
     },
     [self](const clock_tick&) {

@@ -13,6 +13,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,6 +40,7 @@ struct member_state {
   member_options options;
   cluster::member machine;
   std::vector<node_watcher_actor> watchers;
+  std::map<std::string, bool> linked; // nodes, and whether the link is up
 };
 
 /// The member whole; its own clock among what it hears.

@@ -46,6 +46,9 @@ void add_review(checkin_reply& reply, const review_record& review) {
 } // namespace
 
 void session_actor_state::make_checkout() {
+  // One that has been somewhere already may have been on another node.
+  if (context_->cluster && record().status != session_status::creating)
+    return restore_checkout();
   self_
     ->request(context_->git, git_timeout,
               greenroom::make_checkout{project_, record()})
@@ -64,17 +67,22 @@ void session_actor_state::make_checkout() {
 void session_actor_state::install_checkout() {
   failpoint("create.made");
   self_->request(context_->git, git_timeout, greenroom::install_checkout{id()})
-    .then([this](done) { feed(event::checkout_installed{now_ms()}); },
-          [this](const caf::error& e) {
-            auto why = to_refusal(e);
-            if (why.code == errc::overloaded) {
-              install_waiting_ = true;
-              self_->delayed_send(self_, retry_pause, retry_later{});
-              return;
-            }
-            why.message = "the checkout cannot be put on disk: " + why.message;
-            feed(event::checkout_install_failed{std::move(why)});
-          });
+    .then(
+      [this](done) {
+        if (auto from = std::exchange(restored_, std::nullopt))
+          tell_moved(*from);
+        feed(event::checkout_installed{now_ms()});
+      },
+      [this](const caf::error& e) {
+        auto why = to_refusal(e);
+        if (why.code == errc::overloaded) {
+          install_waiting_ = true;
+          self_->delayed_send(self_, retry_pause, retry_later{});
+          return;
+        }
+        why.message = "the checkout cannot be put on disk: " + why.message;
+        feed(event::checkout_install_failed{std::move(why)});
+      });
 }
 
 void session_actor_state::save_checkin() {

@@ -91,6 +91,7 @@ void session_actor_state::announce(const std::vector<timeline_entry>& entries) {
     ended_published_ = true;
   broadcast(entries);
   for (auto& entry : entries) {
+    note_work(entry.kind);
     auto exited = entry.kind == event_kind::exec_exited;
     if (entry.kind == event_kind::exec_queued)
       places_[entry.exec_id].queued = entry.id.seq;

@@ -159,6 +159,7 @@ session_core::behavior_type session_actor_state::make_behavior() {
       feed(event::look{});
     },
     [this](const check_idle&) { check(); },
+    [this](const checkpoint_due& x) { save_checkpoint(x); },
   };
 }
 

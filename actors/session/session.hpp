@@ -12,6 +12,7 @@
 //   changes.cpp           changes of the record, into the store
 //   endings.cpp           check-in, rescue, review: what they ask of others
 //   git.cpp               tokens, transfers, and where the branch stands
+//   checkpoints.cpp       work that another node could go on with
 //   execs.cpp             the runner, and how commands start and end
 //   input.cpp             what commands are fed, and connections to their ports
 //   output.cpp            what commands print
@@ -175,6 +176,13 @@ private:
   void look_soon();
   void look_after_exec();
 
+  // checkpoints.cpp
+  void note_work(event_kind kind);
+  void checkpoint_within(std::chrono::milliseconds pause);
+  void save_checkpoint(const checkpoint_due& x);
+  void restore_checkout();
+  void tell_moved(const restored_checkout& from);
+
   // execs.cpp
   void keep_exec(const session::effect::keep_exec& what);
   void start_runner();
@@ -293,6 +301,12 @@ private:
   bool review_waiting_ = false;   // to be asked for again at the next try
   bool checkout_waiting_ = false; // likewise
   bool install_waiting_ = false;  // likewise
+  // When the next checkpoint is due, and how often that was decided.
+  std::optional<std::chrono::steady_clock::time_point> checkpoint_at_;
+  std::uint64_t checkpoint_turn_ = 0;
+  bool saving_checkpoint_ = false;
+  std::chrono::milliseconds checkpoint_took_{0};
+  std::optional<restored_checkout> restored_; // until it is in its place
 
   event_id last_; // of the events that are announced
   std::uint64_t appends_asked_ = 0;

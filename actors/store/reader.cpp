@@ -2,6 +2,8 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
+#include "runtime/base/processor_load.hpp"
+#include "runtime/store/nodes.hpp"
 #include "runtime/store/outbox.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
@@ -47,8 +49,10 @@ store::review_query to_query(const query_reviews& request) {
 
 store_reader_actor::behavior_type
 store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
-             std::shared_ptr<std::unique_ptr<store::connection>> connection) {
+             std::shared_ptr<std::unique_ptr<store::connection>> connection,
+             std::optional<node_record> alone) {
   self->state.connection = std::move(*connection);
+  self->state.alone = std::move(alone);
   auto& db = *self->state.connection;
   return {
     [&db](const load_session& x) {
@@ -89,6 +93,16 @@ store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
         auto page = store::list_reviews(db, to_query(x));
         return review_page{std::move(page.reviews),
                            std::move(page.next_cursor)};
+      });
+    },
+    [self, &db](list_nodes) {
+      return guarded("listing nodes", [&] {
+        if (!self->state.alone)
+          return node_list{store::nodes(db)};
+        auto own = *self->state.alone;
+        own.sessions = store::count_live_sessions(db);
+        own.load = processor_load();
+        return node_list{{std::move(own)}};
       });
     },
   };

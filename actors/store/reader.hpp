@@ -9,17 +9,21 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <memory>
+#include <optional>
 
 namespace greenroom {
 
 struct store_reader_state {
   static inline const char* name = "store-reader";
   std::unique_ptr<store::connection> connection;
+  std::optional<node_record> alone;
 };
 
-/// To be spawned detached. Takes the connection over.
+/// To be spawned detached. Takes the connection over. `alone`: this node, where
+/// it is alone with its store, so that no row there tells of it.
 store_reader_actor::behavior_type
 store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
-             std::shared_ptr<std::unique_ptr<store::connection>> connection);
+             std::shared_ptr<std::unique_ptr<store::connection>> connection,
+             std::optional<node_record> alone = {});
 
 } // namespace greenroom

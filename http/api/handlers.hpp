@@ -90,4 +90,7 @@ void readyz(const exchange_ptr& ex);
 void version(const exchange_ptr& ex);
 void openapi(const exchange_ptr& ex);
 
+// nodes.cpp
+void list_nodes(const exchange_ptr& ex);
+
 } // namespace greenroom::http::handlers

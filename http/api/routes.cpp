@@ -117,6 +117,8 @@ constexpr route table[] = {
   {verb::patch, "/projects/{id}", admin, with_body, handlers::change_project},
   {verb::del, "/projects/{id}", admin, no_body, handlers::delete_project},
 
+  {verb::get, "/nodes", admin, no_body, handlers::list_nodes},
+
   {verb::get, "/keys", admin, no_body, handlers::list_keys, replayed,
    "limit,cursor"},
   {verb::post, "/keys", admin, with_body, handlers::create_key},

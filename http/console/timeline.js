@@ -4,7 +4,7 @@ import { commandText, outcome } from './format.js';
 
 /// All that a timeline holds but output.
 export const eventTypes = ['session.created', 'session.extended', 'session.expiring',
-  'session.ended', 'exec.queued', 'exec.started', 'exec.exited', 'git.pushed',
+  'session.ended', 'session.moved', 'exec.queued', 'exec.started', 'exec.exited', 'git.pushed',
   'git.committed', 'preview.ready', 'preview.gone', 'port.opened',
   'port.closed', 'checkin.started', 'checkin.finished', 'review.queued',
   'review.started', 'review.finished'];

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/base/options.hpp"
+#include "messages/cluster.hpp"
 #include "messages/directory.hpp"
 #include "messages/keys.hpp"
 #include "messages/store.hpp"
@@ -63,6 +64,7 @@ struct edge {
   proxy::preview_settings& previews;
   const console_files& console;
   std::shared_ptr<const peers> others; // null: this node is alone
+  node_lister_actor nodes;
 };
 
 } // namespace greenroom::http

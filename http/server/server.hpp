@@ -59,6 +59,7 @@ struct server_parts {
   std::shared_ptr<git_service> git = nullptr; // for `origin` in sessions
   git_actor workers{}; // who know the upstream's branches
   std::shared_ptr<const peers> others = nullptr; // null: this node is alone
+  node_lister_actor nodes{};
 };
 
 class server {

@@ -108,7 +108,8 @@ void http_thread::state::spawn_bridge() {
                             parts.registry, parts.store, parts.ready,
                             parts.warnings, parts.log, requests, loop,
                             loop_owner, *bridge, streams, session_subscriptions,
-                            logs, previews, console, parts.others});
+                            logs, previews, console, parts.others,
+                            parts.nodes});
   front.serve(*edge);
 }
 

@@ -21,6 +21,7 @@
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/version.hpp"
 #include "runtime/base/watchdog.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
@@ -250,6 +251,7 @@ struct node::parts {
   void open();
   git_settings git_settings_of() const;
   void start_actors();
+  std::optional<node_record> alone() const;
   void join(store::connection& db, std::vector<project_record>& projects);
   void start_cluster();
   std::vector<std::string> reasons_not_ready() const;
@@ -289,6 +291,20 @@ git_settings node::parts::git_settings_of() const {
   return {data_dir,
           {host, helper},
           {settings.git.credentials, helper, data_dir / "known_hosts"}};
+}
+
+// What a node says of itself that nobody else has to know.
+std::optional<node_record> node::parts::alone() const {
+  if (settings.cluster.listen)
+    return std::nullopt;
+  node_record self;
+  self.name = settings.node.name;
+  self.incarnation = make_id();
+  self.http = to_string(settings.http.listen);
+  self.version = version();
+  self.labels = settings.cluster.labels;
+  self.reachable = true;
+  return self;
 }
 
 // Begins the lease before anything of this node's is touched; what others own
@@ -346,6 +362,7 @@ void node::parts::start_actors() {
   context->max_queued = settings.exec.max_queued;
   context->max_output = settings.exec.max_output;
   context->max_lifetime = settings.sessions.max_expiry;
+  context->checkpoint_every = settings.sessions.checkpoint_every;
   context->preview_url = [this](const std::string& id, std::uint16_t port) {
     auto& own = settings.preview;
     return preview_url({own.domain, own.public_url, preview_port}, id, port);
@@ -360,11 +377,12 @@ void node::parts::start_actors() {
            settings.node.name,
            store::is_embedded(settings.storage.url) ? reserve.get() : nullptr,
            settings.cluster.listen.has_value()));
-  context->reader = keep(
-    "the store's reader",
-    system->spawn<caf::detached>(
-      store_reader,
-      std::make_shared<connection_ptr::element_type>(std::move(read_from))));
+  context->reader =
+    keep("the store's reader",
+         system->spawn<caf::detached>(
+           store_reader,
+           std::make_shared<connection_ptr::element_type>(std::move(read_from)),
+           alone()));
   git = std::make_shared<git_service>(git_settings_of());
   context->git = keep("the git workers", system->spawn(git_dispatcher, git,
                                                        git_threads, git_queue));
@@ -429,15 +447,16 @@ void node::parts::start_http() {
   auto options = http::options_from(settings);
   options.console_dir = console_dir();
   server = std::make_unique<http::server>(
-    options,
-    http::server_parts{
-      *system, *keys,
-      cluster ? cluster->directory() : directory_actor{directory},
-      cluster ? cluster->registry() : key_registry_actor{registry},
-      context->store, [this] { return reasons_not_ready(); },
-      [this] { return warnings(); }, spdlog::default_logger(), host,
-      [this](std::uint16_t port) { preview_port = port; }, git, context->git,
-      cluster ? cluster->peers() : nullptr});
+    options, http::server_parts{
+               *system, *keys,
+               cluster ? cluster->directory() : directory_actor{directory},
+               cluster ? cluster->registry() : key_registry_actor{registry},
+               context->store, [this] { return reasons_not_ready(); },
+               [this] { return warnings(); }, spdlog::default_logger(), host,
+               [this](std::uint16_t port) { preview_port = port; }, git,
+               context->git, cluster ? cluster->peers() : nullptr,
+               cluster ? node_lister_actor{context->cluster}
+                       : node_lister_actor{context->reader}});
   try {
     server->start();
   } catch (const std::runtime_error& e) {

@@ -161,6 +161,9 @@ const std::vector<step>& steps() {
       "ALTER TABLE sessions DROP COLUMN last_event",
       "ALTER TABLE sessions DROP COLUMN last_event_data",
     },
+    {
+      "ALTER TABLE nodes ADD COLUMN load REAL NOT NULL DEFAULT 0",
+    },
   };
   return all;
 }

@@ -169,16 +169,17 @@ void join(connection& c, const joining& x) {
 }
 
 bool renew(connection& c, const std::string& name,
-           const std::string& incarnation, millis lease) {
+           const std::string& incarnation, millis lease, double load) {
   const long long length = lease;
   return in_transaction(c, [&](soci::session& sql) {
     return execute(sql,
-                   "UPDATE nodes SET lease_until = " + c.self().now
+                   "UPDATE nodes SET load = :load, lease_until = "
+                     + c.self().now
                      + " + :lease WHERE name = :name AND incarnation = :inc"
                        " AND lease_until > "
                      + c.self().now,
-                   soci::use(length, "lease"), soci::use(name, "name"),
-                   soci::use(incarnation, "inc"))
+                   soci::use(load, "load"), soci::use(length, "lease"),
+                   soci::use(name, "name"), soci::use(incarnation, "inc"))
            == 1;
   });
 }
@@ -216,13 +217,14 @@ std::vector<node_record> nodes(connection& c) {
       statement.exchange(soci::into(*text));
     statement.exchange(soci::into(left));
     statement.exchange(soci::into(sessions));
+    statement.exchange(soci::into(one.load));
     statement.alloc();
     statement.prepare(
       "SELECT name, incarnation, address, http, version, labels, state,"
       " lease_until - "
         + c.self().now
         + ", (SELECT COUNT(*) FROM sessions WHERE node = name AND "
-        + std::string{is_live_sql} + ") FROM nodes",
+        + std::string{is_live_sql} + "), load FROM nodes",
       once);
     statement.define_and_bind();
     statement.execute();

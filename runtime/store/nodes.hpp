@@ -37,7 +37,7 @@ void join(connection& c, const joining& x);
 /// it has run out already or is another incarnation's: then nothing that the
 /// node owned is certain any more, and it has to join again.
 bool renew(connection& c, const std::string& name,
-           const std::string& incarnation, millis lease);
+           const std::string& incarnation, millis lease, double load = 0);
 
 /// `ready` or `draining`; false where there is no such node.
 bool set_node_state(connection& c, const std::string& name, node_state state);

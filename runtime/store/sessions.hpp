@@ -55,6 +55,9 @@ std::optional<session_record> find_session(connection& c,
 std::vector<session_record> live_sessions(connection& c,
                                           const std::string& project_id);
 
+/// How many live sessions there are in the store.
+std::uint32_t count_live_sessions(connection& c);
+
 struct session_query {
   std::string project_id;
   std::optional<session_status> status; // nullopt: all

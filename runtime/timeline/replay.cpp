@@ -49,6 +49,7 @@ event_batch replay_events(const std::filesystem::path& session_dir,
                           std::string_view session_id, std::uint64_t after_seq,
                           const event_filter& filter, std::size_t max_bytes) {
   timeline_reader reader{session_dir};
+  after_seq = std::max(after_seq, reader.base());
   const auto last = std::max(reader.last_seq(), after_seq);
   const auto expected =
     std::min<std::uint64_t>(max_bytes, (last - after_seq) * max_output_event);
@@ -101,9 +102,10 @@ resume_cutters(const std::filesystem::path& session_dir,
   timeline_reader reader{session_dir};
   std::map<std::string, output_event_splitter> result;
   std::set<std::string, std::less<>> open{exec_ids.begin(), exec_ids.end()};
-  for (auto seq = reader.last_seq(); seq > 0 && !open.empty();) {
+  for (auto seq = reader.last_seq(); seq > reader.base() && !open.empty();) {
     // Backwards in parts, each read forwards in one go.
-    auto after = seq > part_entries ? seq - part_entries : 0;
+    auto after =
+      seq > reader.base() + part_entries ? seq - part_entries : reader.base();
     auto entries = reader.entries(after, seq - after, SIZE_MAX);
     for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
       const bool output = entry->kind == event_kind::exec_output;

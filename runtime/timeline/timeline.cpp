@@ -42,8 +42,9 @@ void truncate_to(int fd, std::uint64_t size,
 
 // -- writing ------------------------------------------------------------------
 
-timeline_writer::timeline_writer(std::filesystem::path session_dir)
-  : dir_(std::move(session_dir)) {
+timeline_writer::timeline_writer(std::filesystem::path session_dir,
+                                 std::uint64_t after)
+  : dir_(std::move(session_dir)), base_(after) {
   recover();
 }
 
@@ -52,11 +53,14 @@ timeline_writer::timeline_writer(std::filesystem::path session_dir)
 void timeline_writer::recover() {
   const auto path = dir_ / timeline_name;
   const auto index_path = dir_ / timeline_index_name;
-  event_id last;
+  std::uint64_t base = base_;
   std::uint64_t version = 0, end = 0, indexed = 0;
   std::vector<std::uint64_t> missing; // from the index
   auto file = open_if_there(path, O_RDWR);
   auto index = open_if_there(index_path, O_RDWR);
+  if (file)
+    base = base_of(file.get()).value_or(base);
+  event_id last{0, base};
   auto take = [&](const timeline_record& record) {
     last = record.entry.id;
     version = record.newest_version;
@@ -67,7 +71,8 @@ void timeline_writer::recover() {
     const auto count = index ? file_size(index.get()) / 8 : 0;
     if (count > 0) {
       end = *index_entry(index.get(), count);
-      if (auto found = timeline_scan{file.get(), end, count, 4096}.next()) {
+      if (auto found =
+            timeline_scan{file.get(), end, base + count, 4096}.next()) {
         take(*found);
         indexed = count;
       } else {
@@ -84,6 +89,7 @@ void timeline_writer::recover() {
   }
   if (index && file_size(index.get()) != indexed * 8)
     truncate_to(index.get(), indexed * 8, index_path);
+  base_ = base;
   last_ = last;
   last_version_ = version;
   end_ = end;
@@ -112,7 +118,7 @@ void timeline_writer::extend_index(std::span<const std::uint64_t> offsets) {
 void timeline_writer::append(std::span<const timeline_entry> entries) {
   if (entries.empty())
     return;
-  if (indexed_ != last_.seq)
+  if (base_ + indexed_ != last_.seq)
     recover();
   std::string records;
   std::vector<std::uint64_t> offsets;
@@ -148,7 +154,7 @@ void timeline_writer::append(std::span<const timeline_entry> entries) {
     errno = error;
     throw_errno("cannot append to", path);
   }
-  const bool index_is_whole = indexed_ == last_.seq;
+  const bool index_is_whole = base_ + indexed_ == last_.seq;
   last_ = last;
   last_version_ = version;
   end_ += records.size();
@@ -161,10 +167,14 @@ void timeline_writer::append(std::span<const timeline_entry> entries) {
 timeline_reader::timeline_reader(const std::filesystem::path& session_dir)
   : path_(session_dir / timeline_name),
     timeline_(open_if_there(path_, O_RDONLY)),
-    index_(open_if_there(session_dir / timeline_index_name, O_RDONLY)) {}
+    index_(open_if_there(session_dir / timeline_index_name, O_RDONLY)) {
+  if (timeline_)
+    base_ = base_of(timeline_.get()).value_or(0);
+}
 
 std::uint64_t timeline_reader::last_seq() const {
-  return timeline_ && index_ ? file_size(index_.get()) / 8 : 0;
+  const auto count = timeline_ && index_ ? file_size(index_.get()) / 8 : 0;
+  return count == 0 ? 0 : base_ + count;
 }
 
 std::vector<timeline_entry>
@@ -172,6 +182,7 @@ timeline_reader::entries(std::uint64_t after_seq, std::size_t max_entries,
                          std::size_t max_bytes) const {
   std::vector<timeline_entry> result;
   const auto last = last_seq();
+  after_seq = std::max(after_seq, base_);
   if (after_seq >= last || max_entries == 0)
     return result;
   const auto count = std::min<std::uint64_t>(last - after_seq, max_entries);
@@ -182,12 +193,12 @@ timeline_reader::entries(std::uint64_t after_seq, std::size_t max_entries,
   };
   // The index may have been damaged where its writer did not look; what it
   // says holds only if the right event is there.
-  const auto begin = index_entry(index_.get(), after_seq + 1);
+  const auto begin = index_entry(index_.get(), after_seq - base_ + 1);
   timeline_scan scan{timeline_.get(), begin.value_or(0), after_seq + 1, chunk};
   auto record = scan.next();
   if (!record) {
-    scan = timeline_scan{timeline_.get(), 0, 1};
-    for (std::uint64_t seq = 0; seq <= after_seq; ++seq)
+    scan = timeline_scan{timeline_.get(), 0, base_ + 1};
+    for (std::uint64_t seq = base_; seq <= after_seq; ++seq)
       if (!(record = scan.next()))
         throw damaged(scan);
   }

@@ -2,9 +2,10 @@
 //
 //   timeline        the events, one record each
 //   (runtime/events/timeline_record),
-//                   only ever appended to; seq 1 first, without gaps
+//                   only ever appended to, without gaps; seq 1 first, or
+//                   another one where the session was elsewhere before
 //   timeline.index  where in it each event begins, 8 bytes little-endian each:
-//                   event seq at byte 8 * (seq - 1)
+//                   the first at byte 0
 //
 // One writer, the session's journal writer, and any number of readers. An event
 // is there for readers once the index has it, so that none sees an event which
@@ -35,9 +36,11 @@ public:
   /// only the end, or all if the index is missing or bad. Throws
   /// std::system_error, and std::runtime_error on a timeline that a newer
   /// version wrote.
-  explicit timeline_writer(std::filesystem::path session_dir);
+  /// The first event of one that is empty follows seq `after`.
+  explicit timeline_writer(std::filesystem::path session_dir,
+                           std::uint64_t after = 0);
 
-  /// The newest event; seq 0 while there is none.
+  /// The newest event; while there is none, what the first will follow.
   const event_id& last_id() const noexcept {
     return last_;
   }
@@ -59,6 +62,7 @@ private:
   void extend_index(std::span<const std::uint64_t> offsets);
 
   std::filesystem::path dir_;
+  std::uint64_t base_; // the seq before the first event
   event_id last_;
   std::uint64_t last_version_ = 0;
   std::uint64_t end_ = 0;     // where the next record goes
@@ -75,10 +79,15 @@ public:
   /// The newest event, as of now; 0 while there is none.
   std::uint64_t last_seq() const;
 
-  /// The events after `after_seq`: at most `max_entries`, and not more than
-  /// `max_bytes` of records unless a single one is larger. Empty only when
-  /// nothing follows or `max_entries` is 0. Throws std::system_error, and
-  /// std::runtime_error where the timeline is damaged.
+  /// The seq before the first event.
+  std::uint64_t base() const noexcept {
+    return base_;
+  }
+
+  /// The events after `after_seq`, or from the first on: at most `max_entries`,
+  /// and not more than `max_bytes` of records unless a single one is larger.
+  /// Empty only when nothing follows or `max_entries` is 0. Throws
+  /// std::system_error, and std::runtime_error where the timeline is damaged.
   std::vector<timeline_entry> entries(std::uint64_t after_seq,
                                       std::size_t max_entries,
                                       std::size_t max_bytes) const;
@@ -87,6 +96,7 @@ private:
   std::filesystem::path path_;
   unique_fd timeline_;
   unique_fd index_;
+  std::uint64_t base_ = 0;
 };
 
 } // namespace greenroom

@@ -47,12 +47,20 @@ std::size_t read_at(int fd, std::uint64_t offset, std::span<char> out) {
   return done;
 }
 
-std::optional<std::uint64_t> index_entry(int index, std::uint64_t seq) {
+std::optional<std::uint64_t> index_entry(int index, std::uint64_t number) {
   std::uint64_t result = 0;
   std::span bytes{reinterpret_cast<char*>(&result), sizeof result};
-  if (read_at(index, (seq - 1) * sizeof result, bytes) != sizeof result)
+  if (read_at(index, (number - 1) * sizeof result, bytes) != sizeof result)
     return std::nullopt;
   return result;
+}
+
+std::optional<std::uint64_t> base_of(int timeline) {
+  constexpr std::size_t part = 4096;
+  auto first = timeline_scan{timeline, 0, 0, part}.next();
+  if (!first || first->entry.id.seq == 0)
+    return std::nullopt;
+  return first->entry.id.seq - 1;
 }
 
 std::optional<timeline_record> timeline_scan::next() {
@@ -60,9 +68,9 @@ std::optional<timeline_record> timeline_scan::next() {
   if (size == 0)
     return std::nullopt;
   auto record = read_record(fill(size));
-  if (!record || record->entry.id.seq != next_seq_)
+  if (!record || (next_seq_ != 0 && record->entry.id.seq != next_seq_))
     return std::nullopt;
-  ++next_seq_;
+  next_seq_ = record->entry.id.seq + 1;
   offset_ += record->size;
   used_ += record->size;
   return record;

@@ -28,11 +28,15 @@ std::uint64_t file_size(int fd);
 /// Fewer bytes only at the end of the file.
 std::size_t read_at(int fd, std::uint64_t offset, std::span<char> out);
 
-/// Where the index says that event `seq` begins; nullopt past its end.
-std::optional<std::uint64_t> index_entry(int index, std::uint64_t seq);
+/// Where the index says that the event of this number begins, the first being
+/// 1; nullopt past its end.
+std::optional<std::uint64_t> index_entry(int index, std::uint64_t number);
+
+/// The seq before that of the first event; nullopt where there is no event.
+std::optional<std::uint64_t> base_of(int timeline);
 
 /// Walks along the records from an offset on and stops at the first that is
-/// not whole, or not the event that comes next.
+/// not whole, or not the event that comes next (0: any may come first).
 class timeline_scan {
 public:
   timeline_scan(int fd, std::uint64_t offset, std::uint64_t next_seq,

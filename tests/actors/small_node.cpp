@@ -108,11 +108,11 @@ void small_node::start() {
     parts_.push_back(caf::actor_cast<caf::actor>(handle));
     return handle;
   };
-  context->store = keep(system_->spawn<caf::detached>(
-    store_writer, write_to, "test", static_cast<disk_reserve*>(nullptr),
-    false));
-  context->reader =
-    keep(system_->spawn<caf::detached>(store_reader, open_store(data)));
+  context->store = keep(
+    system_->spawn<caf::detached>(store_writer, write_to, "test",
+                                  static_cast<disk_reserve*>(nullptr), false));
+  context->reader = keep(system_->spawn<caf::detached>(
+    store_reader, open_store(data), std::optional<node_record>{}));
   auto host = std::make_shared<sandbox::host>();
   host->config.mode = sandbox_mode::none;
   git_settings git{data, {host, binary_dir() / "greenroom-git"}, {}};

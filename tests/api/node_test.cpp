@@ -153,6 +153,29 @@ TEST_CASE("a node is ready when the last session is back") {
   }
 }
 
+TEST_CASE("a node that is alone lists itself") {
+  node_process node{{.set = {"node.name=only"}}};
+  auto listed = [&] {
+    auto all = node.admin().get("/nodes").data().at("nodes");
+    REQUIRE(all.size() == 1);
+    return all[0];
+  };
+  auto before = listed();
+  CHECK(before["name"] == "only");
+  CHECK(before["state"] == "ready");
+  CHECK(before["reachable"] == true);
+  CHECK(before["sessions"] == 0);
+  CHECK(before["load"].get<double>() >= 0);
+  CHECK(before["version"] == node.admin().get("/version").data()["version"]);
+  session_user session{node, json{{"new_branch", "work"}}};
+  CHECK(listed()["sessions"] == 1);
+  node.kill9();
+  node.start();
+  auto after = listed();
+  CHECK(after["sessions"] == 1);
+  CHECK(after["incarnation"] != before["incarnation"]);
+}
+
 TEST_CASE("a node that is told twice to stop waits for nobody") {
   silent_upstream upstream;
   node_options options;

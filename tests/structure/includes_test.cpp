@@ -53,7 +53,7 @@ const std::map<std::string, folders> allowed{
     "runtime/runner/client", "runtime/runner/protocol", "runtime/timeline"}},
   {"actors/session/machine", {"messages"}},
   {"actors/store",
-   {"actors/base", "messages", "runtime/disk", "runtime/store"}},
+   {"actors/base", "messages", "runtime/base", "runtime/disk", "runtime/store"}},
   {"http/api",
    {"http/base", "http/console", "http/edge", "http/git", "http/proxy", "http/streams",
     "http/wire", "messages", "runtime/api_json", "runtime/auth", "runtime/base",

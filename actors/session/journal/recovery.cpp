@@ -5,6 +5,7 @@
 #include "actors/session/journal/session_files.hpp"
 
 #include "runtime/api_json/records.hpp"
+#include "runtime/base/files.hpp"
 #include "runtime/exec/outcome.hpp"
 #include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
@@ -13,6 +14,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
 #include <utility>
 
@@ -214,6 +216,7 @@ read_outputs(const fs::path& dir, const session::past& past,
 void session_files::recover(const open& what, opened& result) {
   auto& record = what.record;
   auto live = is_live(record.status);
+  result.past.elsewhere = live && elsewhere_;
   past_reader reader{dir_, what.max_finished, *archive_, result};
   reader.read();
   for (auto& entry :
@@ -231,6 +234,52 @@ void session_files::recover(const open& what, opened& result) {
   past.setup_known = past.execs.contains(session::setup_exec)
                      || archive_->find(session::setup_exec).has_value();
   past.last = change_in(record, what.outbox);
+}
+
+// Where another node has had the session, its events go on at a number that
+// none before can have reached, since each node that has it raises the epoch.
+void session_files::open_timeline(const open& what) {
+  constexpr std::uint64_t events_of_an_epoch = 1'000'000'000;
+  const auto after =
+    what.revived && what.roams ? what.record.epoch * events_of_an_epoch : 0;
+  timeline_.emplace(dir_, after);
+  if (what.revived && what.roams && was_elsewhere(what.record.epoch)) {
+    elsewhere_ = true;
+    put_aside(timeline_->last_id().epoch);
+    timeline_.emplace(dir_, after);
+  }
+  archive_.emplace(dir_);
+}
+
+// Each actor that has the session raises its epoch, and so does each change of
+// its node. Had another node had it since, both would have come to more.
+bool session_files::was_elsewhere(std::uint64_t epoch) {
+  constexpr std::uint64_t taken_back = 2;
+  const auto file = dir_ / "epoch"; // of the last actor that was here
+  std::uint64_t known = timeline_->last_id().epoch;
+  if (auto text = read_file(file)) {
+    std::uint64_t kept = 0;
+    std::from_chars(text->data(), text->data() + text->size(), kept);
+    known = std::max(known, kept);
+  }
+  write_file_atomic(file, std::to_string(epoch), 0600, false);
+  return known != 0 && epoch > known + taken_back;
+}
+
+// It may have what never got to a checkpoint, so all of it is kept.
+void session_files::put_aside(std::uint64_t epoch) {
+  spdlog::warn("session {}: another node had it since, what lay here is kept "
+               "with the ending .of-epoch-{}",
+               id_, epoch);
+  for (auto name :
+       {"checkout", "timeline", "timeline.index", "exec", "execs.index"}) {
+    auto path = dir_ / name;
+    auto aside =
+      dir_ / (name + std::string{".of-epoch-"} + std::to_string(epoch));
+    if (fs::exists(fs::symlink_status(path)))
+      fs::rename(path, aside);
+  }
+  fs::create_directories(dir_ / "exec");
 }
 
 // The store had the change, but the crash came before the timeline did; or a

@@ -38,6 +38,7 @@ struct open {
   std::size_t max_finished = 0;      // execs that are over, in memory
   std::vector<session_event> outbox; // oldest first
   std::string preview_url;
+  bool roams = false; // between the nodes of a cluster
 };
 
 /// Gives the events their places and writes them. Those that the disk did not

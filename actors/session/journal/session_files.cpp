@@ -33,8 +33,7 @@ std::optional<any_result> session_files::operator()(open& what) {
     project_id_ = what.record.project_id;
     epoch_ = what.record.epoch;
     fs::create_directories(dir_ / "exec");
-    timeline_.emplace(dir_);
-    archive_.emplace(dir_);
+    open_timeline(what);
     if (what.revived)
       recover(what, result);
   } catch (...) {

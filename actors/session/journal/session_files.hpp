@@ -78,6 +78,9 @@ private:
                 output_announced& result);
   exec_record load(const archived_exec& place) const;
   void recover(const open& what, opened& result);
+  void open_timeline(const open& what);
+  bool was_elsewhere(std::uint64_t epoch);
+  void put_aside(std::uint64_t epoch);
   std::vector<timeline_entry> complete_timeline(const open& what,
                                                 const last_change& known);
 
@@ -86,6 +89,7 @@ private:
   std::string id_;
   std::string project_id_;
   std::uint64_t epoch_ = 0;
+  bool elsewhere_ = false; // another node had it since it was here last
   fsync_queue* syncer_;
   std::optional<timeline_writer> timeline_;
   std::optional<exec_index> archive_;

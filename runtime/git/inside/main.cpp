@@ -82,6 +82,7 @@ std::string save(const session_place& place, const json& request) {
   what.message = request.value("message", "");
   what.rescue_message = request.at("rescue_message").get<std::string>();
   what.known = request.at("known").get<std::vector<std::string>>();
+  what.beside = request.value("beside", false);
   auto made = save_work(place, what);
   json answer;
   if (!what.branch.empty())

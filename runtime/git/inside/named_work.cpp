@@ -156,9 +156,8 @@ void add_note(named_work& to, const std::string& text) {
 }
 
 void add_inside(named_work& to, const repo& in, const std::string& path,
-                const author& by, const std::string& message,
-                std::set<std::string>& taken, const std::string& above,
-                int depth) {
+                const tree_saving& how, std::set<std::string>& taken,
+                const std::string& above, int depth) {
   repo inner{in.top() / path, {}};
   std::error_code none;
   if (depth > max_depth || !fs::exists(inner.top() / ".git", none))
@@ -168,7 +167,7 @@ void add_inside(named_work& to, const repo& in, const std::string& path,
   auto found = unpublished(inner, at);
   add_put_aside(found, at);
   staged_files deeper;
-  if (auto tree = save_tree(inner, at, by, message, deeper))
+  if (auto tree = save_tree(inner, at, how, deeper))
     found.objects.push_back({"tree", *tree, "what was not committed"});
   name_left_out(to, deeper.left_out);
   if (!found.objects.empty())
@@ -176,7 +175,7 @@ void add_inside(named_work& to, const repo& in, const std::string& path,
   add_under(to, "nested/" + one_part(shown, taken) + '/',
             "of the repository in " + shown, std::move(found));
   for (const auto& one : deeper.embedded)
-    add_inside(to, inner, one, by, message, taken, shown + '/', depth + 1);
+    add_inside(to, inner, one, how, taken, shown + '/', depth + 1);
 }
 
 // -- linked work trees --------------------------------------------------------
@@ -198,8 +197,8 @@ std::vector<fs::path> linked(const repo& in, const repo::facts& at) {
   return result;
 }
 
-void add_linked(named_work& to, const fs::path& path, const author& by,
-                const std::string& message, std::set<std::string>& taken) {
+void add_linked(named_work& to, const fs::path& path, const tree_saving& how,
+                std::set<std::string>& taken) {
   std::error_code none;
   if (!fs::exists(path / ".git", none)) {
     add_note(to, "the linked work tree " + path.string()
@@ -212,7 +211,7 @@ void add_linked(named_work& to, const fs::path& path, const author& by,
   named_work found;
   add_detached(found, inner, at);
   staged_files deeper;
-  if (auto tree = save_tree(inner, at, by, message, deeper))
+  if (auto tree = save_tree(inner, at, how, deeper))
     found.objects.push_back({"tree", *tree, "what was not committed"});
   name_left_out(to, deeper.left_out);
   add_under(to, "worktrees/" + one_part(path.filename(), taken) + '/',
@@ -249,17 +248,17 @@ named_work named_commits(const repo& in, const repo::facts& at) {
 }
 
 void add_others(named_work& to, const repo& in, const repo::facts& at,
-                const std::vector<std::string>& inside, const author& by,
-                const std::string& message) {
+                const std::vector<std::string>& inside,
+                const tree_saving& how) {
   std::set<std::string> taken;
   std::set<fs::path> done;
   for (const auto& path : linked(in, at)) {
-    add_linked(to, path, by, message, taken);
+    add_linked(to, path, how, taken);
     done.insert(fs::weakly_canonical(path));
   }
   for (const auto& path : inside)
     if (!done.contains(fs::weakly_canonical(in.top() / path)))
-      add_inside(to, in, path, by, message, taken, {}, 0);
+      add_inside(to, in, path, how, taken, {}, 0);
 }
 
 void write_pack(const repo& in, const named_work& work,

@@ -3,8 +3,8 @@
 // the same of every repository that lies inside (submodules too).
 #pragma once
 
-#include "runtime/git/common/author.hpp"
 #include "runtime/git/inside/repo.hpp"
+#include "runtime/git/inside/staging.hpp"
 
 #include <optional>
 #include <string>
@@ -39,8 +39,7 @@ named_work named_commits(const repo& in, const repo::facts& at);
 /// Adds what is not committed in the linked work trees, and what repositories
 /// inside have that none of their own remotes has. `inside` are paths.
 void add_others(named_work& to, const repo& in, const repo::facts& at,
-                const std::vector<std::string>& inside, const author& by,
-                const std::string& message);
+                const std::vector<std::string>& inside, const tree_saving& how);
 
 /// A pack of what the objects have and the known commits have not.
 void write_pack(const repo& in, const named_work& work,

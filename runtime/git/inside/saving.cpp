@@ -88,11 +88,14 @@ savings save_work(const session_place& place, const saving& what) {
   auto in = repo::of(place);
   auto at = in.look();
   savings result;
+  const tree_saving how{what.by, what.rescue_message,
+                        what.beside ? stage_mode::look : stage_mode::rescue};
   committed done;
   auto checkin = !what.branch.empty();
   if (checkin)
     refuse_operation(at);
-  unlock(at);
+  if (!what.beside)
+    unlock(at);
   auto name = std::string{branch_space} + what.branch;
   auto here = checkin && at.head == name;
   if (here)
@@ -103,13 +106,13 @@ savings save_work(const session_place& place, const saving& what) {
       result.tip = one.id;
   if (!here || !done.whole) {
     staged_files found;
-    if (auto tree = save_tree(in, at, what.by, what.rescue_message, found))
+    if (auto tree = save_tree(in, at, how, found))
       result.named.objects.push_back({"tree", *tree, "what was not committed"});
     done.inside = std::move(found.embedded);
     name_left_out(result.named, found.left_out);
   }
   add_lfs(result, in, at, what);
-  add_others(result.named, in, at, done.inside, what.by, what.rescue_message);
+  add_others(result.named, in, at, done.inside, how);
   return result;
 }
 

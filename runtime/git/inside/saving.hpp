@@ -19,6 +19,7 @@ struct saving {
   std::string message;
   std::string rescue_message;
   std::vector<std::string> known; // commits that the mirror has
+  bool beside = false; // commands may be at work: nothing of theirs is touched
 };
 
 struct savings {
@@ -27,8 +28,8 @@ struct savings {
   std::optional<std::string> lfs; // a file of the branch that Git LFS keeps
 };
 
-/// Nobody else may write there meanwhile: locks that lie there are taken for a
-/// killed git's, and removed.
+/// Nobody else may write there meanwhile, unless it is only a look beside them:
+/// locks that lie there are taken for a killed git's, and removed.
 savings save_work(const session_place& place, const saving& what);
 
 /// Writes all that it found and the known commits have not into `fd`, as one

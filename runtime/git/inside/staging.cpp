@@ -59,7 +59,7 @@ command_result add(const repo& in, stage_mode mode,
                    const std::vector<std::string>& without,
                    staged_files& staged) {
   git_call call{{"add", "--all", "--ignore-errors"}, {}, env};
-  if (mode == stage_mode::rescue)
+  if (mode != stage_mode::commit)
     call.args.push_back("--sparse");
   call.args.insert(call.args.end(), {"--", ":(top)"});
   for (const auto& path : without)
@@ -122,14 +122,15 @@ std::optional<std::string> names_only(const std::vector<std::string>& all) {
 
 // Adds again, after opening what can be opened, and without what cannot.
 // Answers the last try.
-command_result add_what_can_be(const repo& in,
+command_result add_what_can_be(const repo& in, stage_mode mode,
                                const std::vector<std::string>& env,
                                staged_files& staged) {
   constexpr int max_tries = 20;
-  open_up(in);
+  if (mode == stage_mode::rescue)
+    open_up(in);
   auto without = staged.without_commit;
   for (int i = 0;; ++i) {
-    auto result = add(in, stage_mode::rescue, env, without, staged);
+    auto result = add(in, mode, env, without, staged);
     auto dir = names_only(complaints(result));
     if (!dir || i == max_tries)
       return result;
@@ -212,8 +213,8 @@ staged_files stage_all(const repo& in, stage_mode mode,
       result = add(in, mode, env, staged.without_commit, staged);
   }
   auto all = complaints(result);
-  if (mode == stage_mode::rescue && (!result.ok() || has_closed(in, all))) {
-    result = add_what_can_be(in, env, staged);
+  if (mode != stage_mode::commit && (!result.ok() || has_closed(in, all))) {
+    result = add_what_can_be(in, mode, env, staged);
     all = complaints(result);
   }
   auto closed = has_closed(in, all);
@@ -258,8 +259,7 @@ std::string write_commit(const repo& in, const std::string& tree,
 }
 
 std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
-                                     const author& by,
-                                     const std::string& message,
+                                     const tree_saving& how,
                                      staged_files& found) {
   auto known = take_inventory(in);
   scratch_index index{in, at, known.has_value()};
@@ -276,7 +276,7 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
     for (auto flag : {"--no-assume-unchanged", "--no-skip-worktree"})
       in.ask({{"update-index", flag, "-z", "--stdin"}, paths, env},
              "look at files that it was told to overlook");
-  auto added = stage_all(in, stage_mode::rescue, env);
+  auto added = stage_all(in, how.mode, env);
   found.left_out = std::move(added.left_out);
   auto& inside = found.embedded;
   inside = std::move(known->gitlinks);
@@ -296,7 +296,7 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
   if (auto merging = read_file(at.dir / "MERGE_HEAD"); merging && head)
     for (const auto& parent : split(*merging, '\n'))
       parents.push_back(parent);
-  return write_commit(in, tree, parents, by, message);
+  return write_commit(in, tree, parents, how.by, how.message);
 }
 
 } // namespace greenroom::git

@@ -53,6 +53,7 @@ struct staged_files {
 enum class stage_mode {
   commit, // as git does it: not what lies outside of a sparse checkout
   rescue, // that too, and all that can be read where something cannot
+  look,   // as rescue, but what its user has closed stays closed
 };
 
 /// `git add -A`. Throws checkout_fault where it cannot add something. A rescue
@@ -70,6 +71,13 @@ std::string write_commit(const repo& in, const std::string& tree,
                          const std::vector<std::string>& parents,
                          const author& by, const std::string& message);
 
+/// How save_tree makes its commits.
+struct tree_saving {
+  author by;
+  std::string message;
+  stage_mode mode = stage_mode::rescue; // not commit
+};
+
 /// Makes a commit of what is not committed without moving HEAD or writing the
 /// index, and answers its id, or nullopt if the work tree is as HEAD is. Takes
 /// more than `git add -A`, as nothing may be lost: files that git was told to
@@ -77,8 +85,7 @@ std::string write_commit(const repo& in, const std::string& tree,
 /// index. `found` gets the repositories that lie inside, all as embedded, and
 /// what had to be left out.
 std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
-                                     const author& by,
-                                     const std::string& message,
+                                     const tree_saving& how,
                                      staged_files& found);
 
 } // namespace greenroom::git

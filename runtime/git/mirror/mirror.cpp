@@ -322,6 +322,13 @@ void mirror::set_ref(const std::string& name, const std::string& commit) const {
         "cannot write " + name);
 }
 
+void mirror::forget_ref(const std::string& name) const {
+  auto repo = open_mirror(path_);
+  if (auto code = git_reference_remove(repo.get(), name.c_str());
+      code != GIT_ENOTFOUND)
+    check(code, "cannot remove " + name);
+}
+
 void mirror::record_pushed(std::string_view branch,
                            const std::string& commit) const {
   auto held = hold_upstream_refs();

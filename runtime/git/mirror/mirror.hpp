@@ -118,6 +118,12 @@ public:
   /// Points a reference of ours to a commit, wherever it stood.
   void set_ref(const std::string& name, const std::string& commit) const;
 
+  /// Removes a reference of ours; harmless where there is none.
+  void forget_ref(const std::string& name) const;
+
+  /// Has the upstream remove a reference. Answers as push_refs does.
+  std::optional<std::string> drop_upstream_ref(const std::string& name) const;
+
   /// Pushes to the upstream's branch if it stands at `old` (nullopt: if it
   /// does not exist); the history of `commit` may then leave `old` out. After
   /// `ok` refs/upstream/heads/B and refs/heads/B are there too. Throws
@@ -135,6 +141,8 @@ private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
+  std::optional<std::string>
+  push_specs(const std::vector<std::string>& specs) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;
 

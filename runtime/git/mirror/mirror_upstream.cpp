@@ -194,15 +194,28 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
 }
 
 std::optional<std::string>
-mirror::push_refs(const std::vector<std::string>& names) const try {
+mirror::push_refs(const std::vector<std::string>& names) const {
+  std::vector<std::string> specs;
+  for (const auto& name : names)
+    specs.push_back('+' + name + ':' + name);
+  return push_specs(specs);
+}
+
+std::optional<std::string>
+mirror::drop_upstream_ref(const std::string& name) const {
+  return push_specs({':' + name});
+}
+
+std::optional<std::string>
+mirror::push_specs(const std::vector<std::string>& specs) const try {
   std::optional<std::string> failure;
-  for (std::size_t begin = 0; begin < names.size(); begin += push_batch) {
+  for (std::size_t begin = 0; begin < specs.size(); begin += push_batch) {
     server_git call{path_,
                     {"push", "--porcelain", "--no-verify",
                      "--no-recurse-submodules", "--", upstream()}};
-    auto end = std::min(begin + push_batch, names.size());
+    auto end = std::min(begin + push_batch, specs.size());
     for (auto i = begin; i < end; ++i)
-      call.args.push_back('+' + names[i] + ':' + names[i]);
+      call.args.push_back(specs[i]);
     call.timeout = push_timeout;
     auto talk = line_->run(call);
     if (talk.result.ok())

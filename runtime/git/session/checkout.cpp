@@ -18,6 +18,8 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 namespace greenroom::git {
 
@@ -76,8 +78,9 @@ void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
 constexpr std::uint64_t max_memory = std::uint64_t{2} << 30;
 constexpr std::chrono::minutes checkout_timeout{10};
 
-void write_files(const fs::path& top) {
-  server_git call{top / ".git", {"read-tree", "--reset", "-u", "HEAD"}};
+void read_tree(const fs::path& top, std::vector<std::string> args) {
+  args.insert(args.begin(), "read-tree");
+  server_git call{top / ".git", std::move(args)};
   call.cwd = top;
   call.timeout = checkout_timeout;
   call.max_memory = max_memory;
@@ -105,8 +108,26 @@ void check_out(git_repository* repo, const fs::path& top,
           failure);
   }
   check(git_repository_set_head(repo, ref.c_str()), failure);
-  if (!spec.commit.empty())
-    write_files(top);
+  if (!spec.work_tree.empty()) {
+    read_tree(top, {"--reset", "-u", spec.work_tree});
+    // The index is the branch's, as after `git reset`.
+    read_tree(top, {spec.commit.empty() ? "--empty" : "HEAD"});
+  } else if (!spec.commit.empty()) {
+    read_tree(top, {"--reset", "-u", "HEAD"});
+  }
+}
+
+// A stash needs its log to be seen, and has older ones only there.
+void write_others(git_repository* repo, const checkout_spec& spec) {
+  for (const auto& [name, commit] : spec.others) {
+    auto id = to_oid(commit);
+    auto ref = "refs/" + name;
+    check(git_reference_ensure_log(repo, ref.c_str()), failure);
+    reference_handle made;
+    check(git_reference_create(receive(made), repo, ref.c_str(), &id, 1,
+                               "greenroom: restored from a checkpoint"),
+          failure);
+  }
 }
 
 void set_owner(git_repository* repo, std::uint32_t owner) {
@@ -180,6 +201,7 @@ void build(const fs::path& top, const checkout_spec& spec) {
   write_upstream_refs(git, spec);
   set_up(repo.get(), spec);
   check_out(repo.get(), top, spec);
+  write_others(repo.get(), spec);
   if (spec.seen_owner)
     set_owner(repo.get(), *spec.seen_owner);
 }

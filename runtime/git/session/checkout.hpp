@@ -35,6 +35,11 @@ struct checkout_spec {
   // all files again to find that none has changed.
   std::optional<std::uint32_t> seen_owner = std::nullopt;
   origin_spec origin{};
+  // Of one that is made again from a checkpoint: the commit whose tree lies
+  // there, nothing of which is committed (empty: the branch's own), and what
+  // else there is below refs/ besides the branch.
+  std::string work_tree{};
+  std::map<std::string, std::string> others{};
 };
 
 /// Makes the clone, whole or not at all, with the branch checked out; it is not

@@ -300,7 +300,8 @@ saved_work sandboxed_git::save(const save_request& request) const {
                 {"name", request.by.name},
                 {"email", request.by.email},
                 {"rescue_message", request.rescue_message},
-                {"known", request.known}};
+                {"known", request.known},
+                {"beside", request.beside}};
   if (!request.branch.empty()) {
     question["branch"] = request.branch;
     question["message"] = request.message;

@@ -6,8 +6,8 @@
 // (object ids, names, sizes). In mode none it runs as the server's own user.
 //
 // Calls block, at most for the time that they name. They may run beside the
-// session's commands; save wants those stopped, or it may miss what is being
-// written.
+// session's commands; save wants those stopped unless it is told, and then it
+// may miss what is being written.
 //
 // Errors: refused(conflict) with a sentence for the user where the repository
 // is in the way, refused(operation_in_progress), refused(timeout); other
@@ -63,6 +63,7 @@ struct save_request {
   std::string branch;
   std::string message;
   std::string rescue_message;
+  bool beside = false; // commands may be at work: nothing of theirs is touched
 };
 
 struct saved_work {

@@ -334,21 +334,50 @@ std::optional<std::uint32_t> git_service::seen_owner() const {
 }
 
 done git_service::run(const make_checkout& request) {
-  const auto& session = request.session;
-  auto mirror = open(request.project);
+  make(request.project, request.session, open(request.project), {});
+  return {};
+}
+
+void git_service::make(const project_record& project,
+                       const session_record& session, const git::mirror& mirror,
+                       const std::optional<git::checkpoint>& from) {
   auto dir = session_dir(session.id);
   fs::create_directories(dir);
   usual_modes for_files_of_the_session;
   auto proxy = origin_proxy(tools_, dir);
   introduce(dir / "home", session, proxy);
-  git::make_checkout({{dir / "checkout", mirror.path()},
-                      session.branch,
-                      session.base_commit,
-                      mirror.upstream_refs(),
-                      seen_owner(),
-                      {git::origin_url(request.project.repo), proxy,
-                       default_of(request.project, mirror)}});
+  git::checkout_spec spec{
+    {dir / "checkout", mirror.path()},
+    session.branch,
+    session.base_commit,
+    mirror.upstream_refs(),
+    seen_owner(),
+    {git::origin_url(project.repo), proxy, default_of(project, mirror)}};
+  if (from) {
+    spec.commit = from->tip;
+    spec.work_tree = from->commit;
+    spec.others = from->others;
+  }
+  git::make_checkout(spec);
   sockets_.open(session.id);
+}
+
+// This node may never have seen the project, and what it has seen of the
+// session, if anything, is older than the checkpoint.
+restored_checkout git_service::run(const restore_checkout& request) {
+  const auto& session = request.session;
+  auto mirror = fetched(request.project, true);
+  auto found = git::fetch_checkpoint(mirror, session.id, session.branch);
+  make(request.project, session, mirror, found);
+  if (!found)
+    return {};
+  return {found->commit, found->saved_at * 1000};
+}
+
+done git_service::run(const save_checkpoint& request) {
+  const auto& session = request.session;
+  auto mirror = open(request.project);
+  git::save_checkpoint({mirror, in_session(session, mirror), session.branch});
   return {};
 }
 
@@ -494,6 +523,7 @@ saved_checkin git_service::run(const save_checkin& request) {
     {mirror, in_session(session, mirror), session.branch, session.base_commit,
      session.new_branch, author_of(request.by), message});
   auto note = note_of(session.id, result.rescued);
+  git::drop_checkpoint(mirror, session.id);
   return {result.commit, std::move(result.rescued.refs), std::move(note)};
 }
 
@@ -506,6 +536,8 @@ saved_rescue git_service::run(const save_rescue& request) {
   auto result =
     git::rescue({mirror, git, {"Greenroom", "rescue@greenroom.invalid"}});
   auto note = note_of(session.id, result);
+  if (!result.upstream_failure)
+    git::drop_checkpoint(mirror, session.id);
   return {std::move(result.refs), std::move(note)};
 }
 

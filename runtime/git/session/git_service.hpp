@@ -8,6 +8,7 @@
 #include "messages/session.hpp"
 #include "runtime/git/mirror/credentials.hpp"
 #include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/session/checkpoint.hpp"
 #include "runtime/git/session/git_rpc.hpp"
 #include "runtime/git/session/origin_sockets.hpp"
 
@@ -43,6 +44,8 @@ public:
   resolved_branch run(const resolve_branch& request);
   saved_checkin run(const save_checkin& request);
   saved_rescue run(const save_rescue& request);
+  done run(const save_checkpoint& request);
+  restored_checkout run(const restore_checkout& request);
   found_target run(const find_target& request);
   merge_result run(const merge_review& request);
   upstream_refs run(const list_upstream& request);
@@ -88,6 +91,9 @@ private:
     std::optional<std::chrono::steady_clock::time_point> head_fetched;
   };
 
+  void make(const project_record& project, const session_record& session,
+            const git::mirror& mirror,
+            const std::optional<git::checkpoint>& from);
   static std::string default_of(const project_record& project,
                                 const git::mirror& mirror);
   mirror_entry& entry_of(const std::string& project_id);

@@ -5,7 +5,7 @@ import { within } from './deadline.js';
 
 /// EventSource has no way to listen to all.
 export const eventNames = [
-  'session.created', 'session.extended', 'session.expiring', 'session.ended',
+  'session.created', 'session.extended', 'session.expiring', 'session.ended', 'session.moved',
   'exec.queued', 'exec.started', 'exec.output', 'exec.exited',
   'git.pushed', 'git.committed', 'preview.ready', 'preview.gone',
   'checkin.started', 'checkin.finished',

@@ -393,3 +393,35 @@ TEST_CASE("readers see whole events in order while the writer appends") {
   CHECK_FALSE(failed);
   CHECK(seen == last);
 }
+
+TEST_CASE("a timeline goes on where another one ended") {
+  constexpr std::uint64_t before = 3'000'000'000;
+  test::temp_dir dir;
+  {
+    timeline_writer writer{dir.path(), before};
+    CHECK(writer.last_id().seq == before);
+    CHECK(timeline_reader{dir.path()}.last_seq() == 0);
+    writer.append(events(before + 1, before + 600));
+  }
+  SECTION("opened again") {}
+  SECTION("without its index") {
+    fs::remove(dir.path() / "timeline.index");
+  }
+  SECTION("with a bad index") {
+    replace(dir.path() / "timeline.index", std::string(4800, 'x'));
+  }
+  // What was there counts, whatever is asked for.
+  timeline_writer writer{dir.path(), 7};
+  CHECK(writer.last_id() == event(before + 600).id);
+  writer.append(events(before + 601, before + 700));
+  CHECK(fs::file_size(dir.path() / "timeline.index") == 700 * 8);
+  timeline_reader reader{dir.path()};
+  CHECK(reader.base() == before);
+  CHECK(reader.last_seq() == before + 700);
+  auto whole = events(before + 1, before + 700);
+  CHECK(reader.entries(0, all, all) == whole);
+  CHECK(reader.entries(before, all, all) == whole);
+  CHECK(reader.entries(8, 1, all).front() == whole.front());
+  CHECK(reader.entries(before + 699, all, all).front() == whole.back());
+  CHECK(reader.entries(before + 700, all, all).empty());
+}

@@ -47,8 +47,20 @@ public:
 
   journal::opened reopen(bool revived) {
     files_.emplace(dir_.path(), some_session().id, &syncer_);
-    auto result =
-      ask<journal::opened>(journal::open{some_session(), revived, 2});
+    return open({some_session(), revived, 2});
+  }
+
+  // As a session of a cluster whose actor has this epoch.
+  journal::opened come(std::uint64_t epoch) {
+    files_.emplace(dir_.path(), some_session().id, &syncer_);
+    journal::open what{some_session(), true, 2};
+    what.record.epoch = epoch;
+    what.roams = true;
+    return open(std::move(what));
+  }
+
+  journal::opened open(journal::open what) {
+    auto result = ask<journal::opened>(std::move(what));
     REQUIRE(result.problem == nullptr);
     return result;
   }
@@ -223,4 +235,34 @@ TEST_CASE_METHOD(files_of_a_session, "execs beyond those in memory are found "
   CHECK(ask<journal::page_listed>(list).items.size() == 1);
   list.cursor = "n9";
   CHECK(ask<journal::page_listed>(list).problem);
+}
+
+TEST_CASE_METHOD(files_of_a_session, "a session that another node had since "
+                                     "leaves what lay here aside") {
+  append({event_kind::session_created, event_kind::git_pushed});
+  keep("a");
+  fs::create_directory(dir() / "checkout");
+  SECTION("revived here, and taken back after a lease that was lost") {
+    for (std::uint64_t epoch : {4, 5, 7, 9}) {
+      auto found = come(epoch);
+      CHECK_FALSE(found.past.elsewhere);
+      CHECK(found.past.checkout);
+      CHECK(found.last == event_id{3, 3});
+    }
+  }
+  SECTION("back from another node") {
+    come(4);
+    auto found = come(8);
+    CHECK(found.past.elsewhere);
+    CHECK_FALSE(found.past.checkout);
+    CHECK(found.past.execs.empty());
+    // Greater than any number that the other can have reached.
+    CHECK(found.last.seq == 8'000'000'000);
+    auto first = append({event_kind::git_pushed});
+    CHECK(std::get<journal::appended>(first).entries.front().id
+          == event_id{8, 8'000'000'001});
+    CHECK(fs::exists(dir() / "checkout.of-epoch-3"));
+    CHECK(fs::exists(dir() / "timeline.of-epoch-3"));
+    CHECK_FALSE(come(9).past.elsewhere);
+  }
 }

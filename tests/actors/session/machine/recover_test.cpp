@@ -165,3 +165,12 @@ TEST_CASE("a check-in that is taken up does what it was asked to do") {
   CHECK((s.skip_review && s.auto_merge));
   CHECK(s.tip == "tip");
 }
+
+TEST_CASE("what another node had since is made anew, whatever lies here") {
+  auto s = revived(session_status::active);
+  past what;
+  what.elsewhere = what.used = what.checkout = true;
+  recover(s, what);
+  CHECK(s.installing);
+  CHECK(find<effect::begin_checkout>(session::apply(s, event::begin{})));
+}

@@ -1,0 +1,51 @@
+// Checkpoints: a session's work as it was a moment ago, in the upstream, so
+// that another node can go on with it.
+//
+// Each is one commit under refs/greenroom/checkpoints/<sid>, over the one
+// before: its tree is what lies in the work tree, its parents are all that the
+// session has beside (its branch first), its message names them. Files that git
+// ignores are in none. A tag is kept as the commit that it names.
+//
+// Calls block, on git and on the upstream.
+#pragma once
+
+#include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/session/git_rpc.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace greenroom::git {
+
+struct checkpoint_spec {
+  git::mirror mirror;
+  sandboxed_git session;
+  std::string branch; // of the session
+};
+
+/// Saves what the session has, beside its running commands. False where the
+/// last checkpoint has all of that. Throws refused where the upstream does not
+/// take it.
+bool save_checkpoint(const checkpoint_spec& spec);
+
+/// What a checkout is to be made of.
+struct checkpoint {
+  std::string commit;     // the checkpoint's own; its tree is the work tree's
+  std::string tip;        // of the session's branch; empty: it has no commit
+  long long saved_at = 0; // seconds since 1970
+  // What else there was: `heads/x`, `tags/y`, `stash`, and the commits.
+  std::map<std::string, std::string> others;
+};
+
+/// Asks the upstream for a session's checkpoint; nullopt: there is none. Throws
+/// as mirror::fetch does.
+std::optional<checkpoint> fetch_checkpoint(const mirror& mirror,
+                                           const std::string& session_id,
+                                           const std::string& branch);
+
+/// Once the session's work is safe elsewhere. Nothing is asked of the upstream
+/// where this node has neither made nor fetched one.
+void drop_checkpoint(const mirror& mirror, const std::string& session_id);
+
+} // namespace greenroom::git
