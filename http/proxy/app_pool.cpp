@@ -2,14 +2,14 @@
 
 namespace greenroom::http::proxy {
 
-app_pool::connection_ptr app_pool::take(const place& of) {
+app_pool::connection_ptr app_pool::take(const place& of, use what) {
   auto found = idle_.find(of);
   if (found == idle_.end())
     return nullptr;
   connection_ptr result;
   auto& all = found->second;
   while (!all.empty() && !result) {
-    if (!all.back().connection->stale())
+    if (what == use::repeatable || !all.back().connection->stale())
       result = std::move(all.back().connection);
     all.pop_back();
     --size_;

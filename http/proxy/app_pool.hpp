@@ -1,8 +1,7 @@
 // Connections to apps that wait for another request.
 //
 // For the proxy's thread. Bounds: max_idle in all, max_idle_of_one a port of a
-// session, each for idle_time; beyond them connections are closed. One that the
-// app has closed meanwhile is not given out.
+// session, each for idle_time; beyond them connections are closed.
 #pragma once
 
 #include "http/wire/client_connection.hpp"
@@ -29,8 +28,13 @@ public:
   /// Less than servers keep one: five seconds in Node.
   static constexpr std::chrono::seconds idle_time{4};
 
+  /// What a connection is for. To ask whether the app has hung up meanwhile
+  /// costs a system call, and nobody needs to know before a request that can be
+  /// made again.
+  enum class use : std::uint8_t { once, repeatable };
+
   /// Null: there is none.
-  connection_ptr take(const place& of);
+  connection_ptr take(const place& of, use what);
   void put(const place& of, connection_ptr idle);
 
   /// Closes those that have waited for long.

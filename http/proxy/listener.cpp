@@ -3,6 +3,7 @@
 #include "http/edge/bridge.hpp"
 #include "http/edge/conversation.hpp"
 #include "http/edge/loop.hpp"
+#include "http/edge/request_log.hpp"
 #include "http/proxy/actor_ports.hpp"
 #include "http/proxy/preview_client.hpp"
 #include "http/wire/acceptor.hpp"
@@ -37,6 +38,7 @@ struct listener::state {
   edge_actor handle; // keeps the bridge
   http::bridge& bridge;
   actor_ports sessions;
+  request_log requests;
   std::shared_ptr<proxy_context> around;
   http::acceptor acceptor;
   std::unordered_set<std::shared_ptr<preview_client>> clients;
@@ -60,11 +62,12 @@ listener::state::state(const options& opts, listener_parts parts)
     bridge(http::bridge::behind(handle)),
     sessions(bridge, loop, std::move(parts.directory), parts.settings,
              opts.data_dir, std::move(parts.elsewhere), parts.peers),
+    requests(parts.log, *loop),
     around(new proxy_context{opts,
                              loop->context(),
                              sessions,
                              access_rules{parts.keys, parts.settings},
-                             parts.log,
+                             &requests,
                              {},
                              false,
                              parts.peers,

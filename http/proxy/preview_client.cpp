@@ -16,6 +16,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <exception>
 #include <utility>
@@ -67,6 +68,14 @@ std::string address_of(const unique_fd& socket) {
            == nullptr)
     return "unknown";
   return text.data();
+}
+
+/// What may reach an app twice without harm, by its method's definition, and is
+/// there to be sent twice.
+bool is_repeatable(const wire::message_head& head, bool has_body) {
+  constexpr std::array<std::string_view, 5> methods{"GET", "HEAD", "OPTIONS",
+                                                    "PUT", "DELETE"};
+  return !has_body && std::ranges::find(methods, head.method) != methods.end();
 }
 
 } // namespace
@@ -253,7 +262,7 @@ asio::awaitable<void> preview_client::wait_for_app() {
 /// False: nobody listens.
 asio::awaitable<bool> preview_client::try_to_connect() {
   try {
-    co_await connect();
+    co_await connect(app_pool::use::once);
   } catch (const refused& e) {
     if (e.code() != errc::unavailable)
       throw;
@@ -266,8 +275,8 @@ asio::awaitable<bool> preview_client::try_to_connect() {
 
 /// False where another request can be sent on a connection that was used
 /// before: it may be gone by now.
-asio::awaitable<bool> preview_client::connect() {
-  app_ = around_->pool.take({target_.session_id, target_.port});
+asio::awaitable<bool> preview_client::connect(app_pool::use what) {
+  app_ = around_->pool.take({target_.session_id, target_.port}, what);
   if (app_)
     co_return false;
   auto socket =
@@ -284,11 +293,14 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
                        decision.authorization_is_ours,
                        decision.api_key_is_ours,
                        session_.rules.rewrite_origin};
+  const auto use = is_repeatable(client_.head(), client_.has_body())
+                     ? app_pool::use::repeatable
+                     : app_pool::use::once;
   for (;;) {
     std::string refusal;
     auto fresh = false;
     try {
-      fresh = co_await connect();
+      fresh = co_await connect(use);
     } catch (const refused& e) {
       if (e.code() != errc::unavailable)
         throw;
@@ -313,7 +325,8 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
       throw wire::lost{};
     if (client_fault_)
       std::rethrow_exception(std::exchange(client_fault_, nullptr));
-    auto again = !fresh && !garbled && !app_->answered() && !client_.has_body();
+    auto again = !fresh && !garbled && !app_->answered()
+                 && use == app_pool::use::repeatable;
     if (again)
       continue;
     const auto* text = garbled
@@ -490,12 +503,14 @@ asio::awaitable<void> preview_client::redirect(int status,
 void preview_client::done(clock::time_point since) {
   app_.reset();
   granted_ = asking_ = false;
+  if (around_->log == nullptr || !around_->log->wanted())
+    return;
   auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);
-  around_->log->info("{} {}:{} {} {} {:.1f} ms in={} out={} preview={}",
-                     method_.empty() ? "-" : method_, target_.session_id,
-                     target_.port, loggable_path(target_.path),
-                     client_.status(), taken.count(), client_.received(),
-                     client_.sent(), id_);
+  around_->log->add(
+    fmt::format("{} {}:{} {} {} {:.1f} ms in={} out={} preview={}",
+                method_.empty() ? "-" : method_, target_.session_id,
+                target_.port, loggable_path(target_.path), client_.status(),
+                taken.count(), client_.received(), client_.sent(), id_));
 }
 
 } // namespace greenroom::http::proxy

@@ -9,6 +9,7 @@
 #include "http/base/options.hpp"
 #include "http/edge/conversation.hpp"
 #include "http/edge/peers.hpp"
+#include "http/edge/request_log.hpp"
 #include "http/proxy/access.hpp"
 #include "http/proxy/app_pool.hpp"
 #include "http/proxy/headers.hpp"
@@ -26,10 +27,6 @@
 #include <string>
 #include <string_view>
 
-namespace spdlog {
-class logger;
-}
-
 namespace greenroom::http::proxy {
 
 /// What all clients of the listener share. On its thread only.
@@ -38,7 +35,7 @@ struct proxy_context {
   asio::io_context& io;
   session_ports& sessions;
   access_rules access;
-  std::shared_ptr<spdlog::logger> log;
+  request_log* log; // null: requests are not logged
   app_pool pool;
   bool stopping = false;
   std::shared_ptr<const http::peers> peers = nullptr; // null: alone
@@ -81,7 +78,7 @@ private:
   asio::awaitable<void> wait_for_app();
   asio::awaitable<bool> try_to_connect();
   asio::awaitable<void> forward(const access_decision& decision);
-  asio::awaitable<bool> connect();
+  asio::awaitable<bool> connect(app_pool::use what);
   asio::awaitable<void> pass_on(const forwarding& how);
   asio::awaitable<void> send_body();
   asio::awaitable<void> receive_answer(const forwarding& how);

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -85,6 +86,19 @@ protected:
       asio::redirect_error(asio::use_awaitable, error));
   }
 
+  std::size_t write_now(const pieces& bytes) noexcept override {
+    std::array<iovec, 4> parts{};
+    std::ranges::transform(bytes.buffers, parts.begin(), [](auto& one) {
+      return iovec{const_cast<void*>(one.data()), one.size()};
+    });
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    auto sent =
+      ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
+
   asio::awaitable<void> do_wait(error_code& error) override {
     return socket_.async_wait(protocol::socket::wait_read,
                               asio::redirect_error(asio::use_awaitable, error));
@@ -95,6 +109,23 @@ private:
 };
 
 } // namespace
+
+std::size_t byte_stream::write_now(const pieces&) noexcept {
+  return 0;
+}
+
+void byte_stream::pieces::remove_prefix(std::size_t size) noexcept {
+  for (auto& one : buffers) {
+    const auto cut = std::min(size, one.size());
+    one += cut;
+    size -= cut;
+  }
+}
+
+bool byte_stream::pieces::empty() const noexcept {
+  return std::ranges::all_of(buffers,
+                             [](auto& one) { return one.size() == 0; });
+}
 
 asio::awaitable<std::size_t> byte_stream::read(asio::mutable_buffer into,
                                                clock::time_point until) {
@@ -108,6 +139,9 @@ asio::awaitable<std::size_t> byte_stream::read(asio::mutable_buffer into,
 }
 
 asio::awaitable<void> byte_stream::write(pieces bytes, timeout each) {
+  bytes.remove_prefix(write_now(bytes));
+  if (bytes.empty())
+    co_return;
   extend_write(each);
   error_code error;
   co_await do_write(bytes, each, error);

@@ -28,6 +28,9 @@ public:
   struct pieces {
     template <class... Buffers>
     pieces(const Buffers&... all) : buffers{asio::const_buffer(all)...} {}
+    /// Leaves out the first `size` bytes.
+    void remove_prefix(std::size_t size) noexcept;
+    bool empty() const noexcept;
     std::array<asio::const_buffer, 4> buffers;
   };
 
@@ -70,6 +73,9 @@ protected:
                                                error_code& error) = 0;
   virtual asio::awaitable<void> do_write(const pieces& bytes, timeout each,
                                          error_code& error) = 0;
+  /// How much of `bytes` is taken without waiting; do_write() is for the rest,
+  /// and meets the errors. Saves a turn of the event loop.
+  virtual std::size_t write_now(const pieces& bytes) noexcept;
   virtual asio::awaitable<void> do_wait(error_code& error) = 0;
 
   /// The peer has taken something.

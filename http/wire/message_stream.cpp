@@ -29,8 +29,17 @@ void message_reader::start(bool answers_head) {
   received_ = 0;
   if (begin_ != end_)
     return;
-  buffer_ = {};
+  if (buffer_.size() > first_head)
+    buffer_ = {};
   begin_ = end_ = 0;
+}
+
+/// One that has sent a message is likely to send another: reading it straight
+/// away costs fewer system calls than asking first whether it is there.
+asio::awaitable<bool> message_reader::wait(clock::time_point until) {
+  if (buffer_.empty())
+    return stream_.wait_readable(until);
+  return receive(until);
 }
 
 asio::awaitable<bool> message_reader::read_head(clock::time_point until) {

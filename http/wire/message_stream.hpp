@@ -1,9 +1,9 @@
 // Messages on a byte stream: a reader and a writer, of which the server's and
 // the client's side are made.
 //
-// Memory: the reader has 4 KiB for a head, which grows to max_head, 64 KiB for
-// a body, and nothing between messages; the writer has nothing but the head it
-// is about to send.
+// Memory: the reader has nothing before the first message, 4 KiB for a head,
+// which it keeps for the next and which grows to max_head, and 64 KiB for a
+// body; the writer has nothing but the head it is about to send.
 #pragma once
 
 #include "http/wire/byte_stream.hpp"
@@ -34,6 +34,10 @@ public:
 
   /// Makes ready for the next message; see message_parser.
   void start(bool answers_head = false);
+
+  /// Waits for the first byte of a message. False where none comes. Throws
+  /// lost.
+  asio::awaitable<bool> wait(clock::time_point until);
 
   /// Reads a head. False where the stream ends before a byte of it. Throws lost
   /// or bad_message.

@@ -36,9 +36,9 @@ asio::awaitable<bool> server_connection::read_head(timeout idle,
   status_ = 0;
   if (!reader_.has_bytes()) {
     idle_ = true;
-    auto readable = co_await stream_->wait_readable(clock::now() + idle);
+    auto begun = co_await reader_.wait(clock::now() + idle);
     idle_ = false;
-    if (!readable)
+    if (!begun)
       co_return false;
   }
   co_return co_await reader_.read_head(clock::now() + whole);

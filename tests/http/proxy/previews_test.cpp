@@ -529,6 +529,23 @@ TEST_CASE("an app that restarts between two requests is asked again") {
   CHECK(node.connections == 2);
 }
 
+TEST_CASE("what an app may have done already it is not asked to do again") {
+  std::atomic<int> asked = 0;
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    if (++asked == 2)
+      of.close();
+    else
+      co_await of.reply(answer(200), "done", 5s);
+  }};
+  http_client client{node.port()};
+  client.send(node.get("/"));
+  CHECK(client.receive().status == 200);
+  client.send("POST /pay HTTP/1.1\r\nHost: " + node.host() + "\r\nX-API-Key: "
+              + preview_secret + "\r\nContent-Length: 0\r\n\r\n");
+  CHECK(client.receive().status == 502);
+  CHECK(asked == 2);
+}
+
 TEST_CASE("an app that hangs up or speaks no HTTP is a bad gateway") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     if (of.head().target == "/odd")

@@ -8,7 +8,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <netinet/in.h>
-#include <spdlog/sinks/null_sink.h>
 #include <sys/socket.h>
 
 #include <stdexcept>
@@ -71,10 +70,8 @@ proxy_node::proxy_node(app_script app,
   options_.preview_port = port_;
   if (change)
     change(options_);
-  auto log = std::make_shared<spdlog::logger>(
-    "none", std::make_shared<spdlog::sinks::null_sink_mt>());
   around_.reset(new proxy::proxy_context{
-    options_, io_, *sessions_, proxy::access_rules{keys, settings}, log});
+    options_, io_, *sessions_, proxy::access_rules{keys, settings}, nullptr});
   acceptor_.start([this](unique_fd s) { take_client(std::move(s)); });
   app_acceptor_.start([this](unique_fd s) { take_for_app(std::move(s)); });
   asio::co_spawn(io_, tick(), asio::detached);
