@@ -129,6 +129,7 @@ void read_files(pointer self, std::shared_ptr<session_args> birth,
     });
   journal::open request{
     record, true, session::limits{}.max_finished, std::move(events), {}};
+  request.at_any_price = !birth->give_up.empty();
   if (record.ended_at == 0 && context.preview_url)
     request.preview_url = context.preview_url(record.id, record.preview_port);
   request.roams = context.cluster != nullptr;

@@ -2,12 +2,16 @@
 #include "actors/runner_link/loop.hpp"
 
 #include "messages/ids.hpp"
+#include "messages/shortage.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/remove_tree.hpp"
 
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
+#include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace greenroom {
@@ -21,6 +25,24 @@ constexpr std::chrono::seconds answer_time{10};
 constexpr std::chrono::seconds hello_time{60};
 // Between two tries to find out whether a runner is there.
 constexpr std::chrono::seconds retry_pause{1};
+// How many of those a runner gets that is to end in any case.
+constexpr int max_stop_tries = 10;
+
+// True for what passes.
+bool is_shortage(const std::exception& what) {
+  auto* error = dynamic_cast<const std::system_error*>(&what);
+  if (error == nullptr)
+    return false;
+  auto found = refusal_of_shortage(error->code());
+  return found && found->code == errc::overloaded;
+}
+
+std::string nonce_in(const std::filesystem::path& file) {
+  auto text = read_file(file);
+  if (!text)
+    throw std::runtime_error("runner.json is missing");
+  return runner::parse_runner_config(*text).nonce;
+}
 
 } // namespace
 
@@ -43,6 +65,8 @@ void runner_link::loop::stop(const std::string& id, runner_user_actor user) {
     tell_stop(id, entry);
   else if (entry.at == phase::idle)
     connect(id, entry);
+  else if (entry.at == phase::greeting)
+    expect_by(id, entry, answer_time);
   // Else it is on its way up, and is stopped when it gets there.
 }
 
@@ -71,7 +95,8 @@ void runner_link::loop::connect(const std::string& id, link& entry) {
 }
 
 // Who wants a runner for a new command is refused, and may ask again; who wants
-// to know what became of the commands has to wait.
+// to know what became of the commands has to wait. Who wants them ended does
+// not wait for ever: then all that was left is killed.
 void runner_link::loop::not_now(const std::string& id, link& entry,
                                 const std::string& reason) {
   if (entry.start && !entry.stopping) {
@@ -83,6 +108,10 @@ void runner_link::loop::not_now(const std::string& id, link& entry,
   if (entry.connection)
     disown(entry.connection->connection.fd());
   entry.connection.reset();
+  if (entry.stopping && ++entry.stop_tries == max_stop_tries) {
+    down(id, reason);
+    return;
+  }
   entry.at = phase::retrying;
   expect_by(id, entry, retry_pause);
 }
@@ -123,6 +152,8 @@ void runner_link::loop::start_runner(const std::string& id, link& entry) {
   config.kill_grace = options_.kill_grace;
   if (options_.plan)
     config.sandbox = options_.plan(id, entry.project_id);
+  // The last one's, or what has come into its place and is no file.
+  remove_tree(dir / runner::config_file);
   write_runner_config(dir, config);
   entry.starter.emplace(options_.binary, dir, id);
   entry.at = phase::starting;
@@ -148,15 +179,20 @@ void runner_link::loop::starter_done(const std::string& id, link& entry) {
 
 void runner_link::loop::greet(const std::string& id, link& entry,
                               runner_connection connection) {
-  auto text = read_file(dir_of(id) / runner::config_file);
-  if (!text) {
-    down(id, "runner.json is missing");
+  try {
+    entry.nonce = nonce_in(dir_of(id) / runner::config_file);
+  } catch (const std::exception& e) {
+    if (is_shortage(e))
+      throw;
+    // Nor will it be readable later: nobody can talk to that runner any more.
+    spdlog::error("session {}: {}", id, e.what());
+    down(id, "runner.json is damaged, so its commands could not be found "
+             "again");
     return;
   }
-  entry.nonce = runner::parse_runner_config(*text).nonce;
   entry.connection = std::make_shared<shared_connection>(std::move(connection));
   entry.at = phase::greeting;
-  expect_by(id, entry, hello_time);
+  expect_by(id, entry, entry.stopping ? answer_time : hello_time);
   own(entry.connection->connection.fd(), {id, {}}, EPOLLIN);
   if (!entry.connection->connection.send(runner::hello{
         runner::lowest_version, runner::highest_version, entry.nonce}))

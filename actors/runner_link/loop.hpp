@@ -72,8 +72,9 @@ private:
     runner_user_actor user;
     std::string project_id;
     phase at = phase::idle;
-    bool start = false;              // start a runner where none listens
-    bool stopping = false;           // and none is wanted any more
+    bool start = false;    // start a runner where none listens
+    bool stopping = false; // and none is wanted any more
+    int stop_tries = 0;    // to find one that is to end, which did not work
     std::optional<std::string> gone; // once swept: there is none, and why
     std::string nonce;
     connection_ptr connection;

@@ -168,10 +168,20 @@ void session_actor_state::answer_session(session::ticket who) {
     extend->promise.deliver(view());
 }
 
+// Another end than a DELETE's may have been on its way already.
 void session_actor_state::answer_terminated(session::ticket who) {
-  if (auto request = pending_.take<pending::termination>(who))
-    request->promise.deliver(
-      terminate_reply{id(), record().rescue_refs, record().rescue_note});
+  auto request = pending_.take<pending::termination>(who);
+  if (!request)
+    return;
+  terminate_reply reply{id(), record().rescue_refs, record().rescue_note};
+  if (record().status != session_status::terminated) {
+    auto how = "it had begun to end before: " + record().status_reason;
+    if (!record().commit.empty())
+      how += ", branch \"" + record().branch + "\" is at " + record().commit;
+    reply.rescue_note =
+      how + (reply.rescue_note.empty() ? "" : "; " + reply.rescue_note);
+  }
+  request->promise.deliver(std::move(reply));
 }
 
 } // namespace greenroom

@@ -19,6 +19,7 @@ namespace event = session::event;
 namespace {
 
 constexpr std::chrono::seconds cancel_timeout{10};
+constexpr std::chrono::seconds end_timeout{25};
 
 } // namespace
 
@@ -49,8 +50,10 @@ caf::result<checkin_reply> session_actor_state::take(checkin_session& x) {
 caf::result<terminate_reply>
 session_actor_state::take(const terminate_session& x) {
   auto promise = self_->make_response_promise<terminate_reply>();
-  feed(event::terminate_asked{ask(pending::termination{promise}, actor_timeout),
-                              x.repeat, x.by});
+  auto who = ask(pending::termination{promise}, actor_timeout);
+  // Who asks for an end hears in any case how far it is.
+  self_->delayed_send(self_, end_timeout, wait_over{who});
+  feed(event::terminate_asked{who, x.repeat, x.by});
   return promise;
 }
 

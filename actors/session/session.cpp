@@ -20,7 +20,7 @@ namespace {
 
 // What the machine lacks for a moment is no fault of the command's.
 bool is_shortage(const std::string& reason) {
-  for (auto lacking : {EAGAIN, EMFILE, ENFILE, ENOMEM})
+  for (auto lacking : {EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT})
     if (reason.ends_with(std::generic_category().message(lacking)))
       return true;
   return false;

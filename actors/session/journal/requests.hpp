@@ -38,7 +38,8 @@ struct open {
   std::size_t max_finished = 0;      // execs that are over, in memory
   std::vector<session_event> outbox; // oldest first
   std::string preview_url;
-  bool roams = false; // between the nodes of a cluster
+  bool roams = false;        // between the nodes of a cluster
+  bool at_any_price = false; // sets aside what cannot be opened
 };
 
 /// Gives the events their places and writes them. Those that the disk did not

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -32,8 +33,7 @@ std::optional<any_result> session_files::operator()(open& what) {
   try {
     project_id_ = what.record.project_id;
     epoch_ = what.record.epoch;
-    fs::create_directories(dir_ / "exec");
-    open_timeline(what);
+    open_files(what);
     if (what.revived)
       recover(what, result);
   } catch (...) {
@@ -43,6 +43,33 @@ std::optional<any_result> session_files::operator()(open& what) {
     result.last = timeline_->last_id();
   result.waiting = !held_.empty();
   return result;
+}
+
+// One that is to end as failed has to end: what cannot be opened is set aside,
+// for whoever can make something of it.
+void session_files::open_files(const open& what) {
+  auto try_it = [&] {
+    fs::create_directories(dir_ / "exec");
+    open_timeline(what);
+  };
+  try {
+    try_it();
+  } catch (const std::exception& e) {
+    if (!what.at_any_price)
+      throw;
+    spdlog::error("session {}: its files are set aside as *.unreadable: {}",
+                  id_, e.what());
+    timeline_.reset();
+    for (std::string_view file :
+         {"timeline", "timeline.index", "execs.index", "exec"})
+      if (file != "exec" || !fs::is_directory(dir_ / file)) {
+        std::error_code absent;
+        auto aside = dir_ / file;
+        aside += ".unreadable";
+        fs::rename(dir_ / file, aside, absent);
+      }
+    try_it();
+  }
 }
 
 // -- the timeline -------------------------------------------------------------

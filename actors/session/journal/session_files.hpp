@@ -71,6 +71,7 @@ private:
     std::size_t events = 0;
   };
 
+  void open_files(const open& what);
   std::filesystem::path exec_dir(const std::string& exec_id) const;
   bool write(std::vector<timeline_entry>& entries);
   bool write_intent(const keep_intent& what);

@@ -91,6 +91,11 @@ void machine::finish_ending(unix_ms now, std::string reason,
       next.status = session_status::failed;
       break;
   }
+  // A DELETE, or a crash, has taken its place.
+  if (s.record.status == session_status::checking_in
+      && s.why != ending::checkin)
+    events.push_back({event_kind::checkin_finished,
+                      {{"result", "failed"}, {"reason", next.status_reason}}});
   events.push_back({event_kind::session_ended, {}});
   then.push_back(effect::over{});
   // Work that could not be saved elsewhere stays where it is.
@@ -110,6 +115,8 @@ void machine::answer_askers() {
       add(effect::answer_terminated{who});
     else
       refuse(who, failure());
+  for (auto who : std::exchange(s.enders, {}))
+    add(effect::answer_terminated{who});
 }
 
 void machine::fail_checkin(const refusal& why) {
@@ -136,6 +143,48 @@ std::string machine::reason_of_ending() const {
       break;
   }
   return s.failure.message;
+}
+
+// For who has waited for the end as long as clients wait.
+std::string machine::what_is_left() const {
+  if (busy(s))
+    return "that it has ended is being stored";
+  switch (s.at) {
+    case step::idle:
+      return "its checkout is being made, which has to be whole before it is "
+             "taken away";
+    case step::stopping:
+      if (!s.stopped)
+        return "its commands are being stopped";
+      return s.transfers > 0 ? "a clone or push is coming to its end"
+                             : "the last output of its commands is being "
+                               "written down";
+    case step::checking_in:
+      return "its work is being checked in, as was asked before";
+    case step::reviewing:
+      return "its work is checked in, and the review or merge is being made";
+    case step::rescuing:
+      break;
+  }
+  return "its work is being saved under rescue refs";
+}
+
+// True if who asked has waited for the session's end.
+bool machine::stop_waiting_for_end(ticket who) {
+  auto ends = s.why == ending::terminate && std::erase(s.askers, who) > 0;
+  ends = ends || std::erase(s.enders, who) > 0;
+  ends = ends || std::erase_if(s.deferred, [who](const any_event& what) {
+                   auto* asked = std::get_if<event::terminate_asked>(&what);
+                   return asked != nullptr && asked->who == who;
+                 }) > 0;
+  if (ends)
+    refuse(who, {errc::timeout,
+                 "the session is being ended, and goes on to its end by "
+                 "itself: "
+                   + what_is_left()
+                   + "; look at its status, or send DELETE once more to wait "
+                     "for it"});
+  return ends;
 }
 
 // -- events -------------------------------------------------------------------
@@ -209,8 +258,14 @@ void machine::operator()(const event::checkin_saved& x) {
 void machine::operator()(const event::checkin_failed& x) {
   if (s.at != step::checking_in)
     return unexpected();
-  if (s.why == ending::expire) {
-    // Time is up all the same: keep the work as a rescue.
+  // It is to end all the same: keep the work as a rescue.
+  if (s.why == ending::expire || !s.enders.empty()) {
+    if (s.why == ending::checkin) {
+      refuse_all(s.askers, {x.why.code, x.why.message
+                                          + "; the session is ended by a "
+                                            "DELETE, its work is kept"});
+      s.why = ending::terminate;
+    }
     s.at = step::rescuing;
     add(effect::begin_rescue{});
     return;
@@ -240,17 +295,20 @@ void machine::operator()(const event::review_refused& x) {
 void machine::operator()(const event::terminate_asked& x) {
   if (x.repeat && s.record.status == session_status::terminated)
     return add(effect::answer_terminated{x.who});
-  if (x.repeat && s.why == ending::terminate) {
+  if (!is_live(s.record.status))
+    return refuse_inactive(x.who);
+  if (s.why == ending::terminate) {
     s.askers.push_back(x.who);
     return;
   }
-  if (!is_live(s.record.status)
-      || s.record.status == session_status::checking_in
-      || (s.why != ending::none && s.why != ending::terminate))
-    return refuse_inactive(x.who);
-  if (s.why == ending::terminate)
-    return refuse(x.who,
-                  {errc::conflict, "the session is being terminated already"});
+  // Another end is on its way. It goes on, for it keeps the work as well; but a
+  // check-in that comes to nothing does not lead back any more.
+  if (s.why != ending::none) {
+    if (s.why == ending::checkin)
+      s.terminator = x.by;
+    s.enders.push_back(x.who);
+    return;
+  }
   refuse_all(s.starters, terminated_early);
   s.askers = {x.who};
   s.terminator = x.by;

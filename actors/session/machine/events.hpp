@@ -147,7 +147,8 @@ struct signal_asked {
   std::string exec_id;
   std::int32_t signal = 0;
 };
-struct wait_ended { // who waits for an exec is to hear how it stands
+struct wait_ended { // who waits for an exec, or for the session's end, is to
+                    // hear how it stands
   ticket who = 0;
 };
 struct input_asked {

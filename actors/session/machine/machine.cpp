@@ -221,7 +221,7 @@ void machine::operator()(const event::store_refused& x) {
     return unexpected();
   auto change = *std::exchange(s.changing, std::nullopt);
   // Only a check-in changes more than the record before it is stored.
-  if (s.why == ending::checkin)
+  if (s.why == ending::checkin && is_live(s.record.status))
     return_to_active(x.why);
   else
     refuse(change.who, x.why);

@@ -158,8 +158,10 @@ struct state {
 
   // Who waits, and for what. A list is answered when what it waits for has
   // happened and is stored, never copied before: more may come meanwhile.
-  std::vector<ticket> starters;                // the session to be made, or not
-  std::vector<ticket> askers;                  // the ending that `why` names
+  std::vector<ticket> starters; // the session to be made, or not
+  std::vector<ticket> askers;   // the ending that `why` names
+  std::vector<ticket> enders; // its end, whichever that is: another one than a
+                              // DELETE's was on its way already
   std::vector<early_transfer> early_transfers; // the checkout to be on disk
   std::vector<ticket> early_questions;         // likewise
 

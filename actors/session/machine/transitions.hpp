@@ -115,6 +115,8 @@ struct machine {
   void finish_ending(unix_ms now, std::string reason, bool work_is_safe);
   void fail_checkin(const refusal& why);
   std::string reason_of_ending() const;
+  std::string what_is_left() const;
+  bool stop_waiting_for_end(ticket who);
 
   void finish(exec_record& exec, exec_outcome outcome);
   void drop_waiting(exec_status status, unix_ms now, const std::string& reason);

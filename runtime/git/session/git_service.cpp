@@ -558,8 +558,8 @@ done git_service::run(const remove_checkout& request) {
   remove_tree(dir / "home");
   remove_tree(dir / "tmp");
   remove_tree(dir / "origin");
-  fs::remove(dir / "runner.json");
-  fs::remove(dir / "runner.sock");
+  remove_tree(dir / "runner.json");
+  remove_tree(dir / "runner.sock");
   remove_groups_of(request.session_id);
   return {};
 }

@@ -176,10 +176,11 @@ void world::on(const effect::persist& x) {
 void world::on(const effect::publish_stored&) {
   using enum session_status;
   static const std::set<std::pair<session_status, session_status>> allowed{
-    {creating, creating},   {creating, active},   {creating, failed},
-    {creating, terminated}, {active, active},     {active, failed},
-    {active, terminated},   {active, expired},    {active, checking_in},
-    {checking_in, active},  {checking_in, ended}, {checking_in, failed}};
+    {creating, creating},     {creating, active},   {creating, failed},
+    {creating, terminated},   {active, active},     {active, failed},
+    {active, terminated},     {active, expired},    {active, checking_in},
+    {checking_in, active},    {checking_in, ended}, {checking_in, failed},
+    {checking_in, terminated}};
   require(!published_, "events are published twice");
   published_ = true;
   auto was = before_.status;
@@ -329,7 +330,7 @@ void world::on(const effect::answer_transfer& x) {
 }
 
 void world::on(const effect::answer_terminated& x) {
-  require(published_ && s_.record.status == session_status::terminated,
+  require(published_ && !is_live(s_.record.status),
           "an end is confirmed that has not come");
   expect(x.who, {request::terminate});
 }

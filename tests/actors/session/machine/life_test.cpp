@@ -436,7 +436,6 @@ TEST_CASE("a session that is checking in takes no other orders") {
   store(s, session::apply(s, event::checkin_asked{1, {}, ""}));
   for (any_event what : {any_event{event::extend_asked{2, hour, birth}},
                          any_event{event::checkin_asked{2}},
-                         any_event{event::terminate_asked{2}},
                          any_event{event::exec_asked{2, command("a"), birth}}})
     CHECK(refused_with(session::apply(s, what), 2, errc::bad_request,
                        "session is not active"));
@@ -518,8 +517,6 @@ TEST_CASE("a repeated end is answered like the first, at any time") {
   again.repeat = true;
   // While it goes on, it joins.
   REQUIRE(session::apply(s, again).empty());
-  CHECK(refused_with(session::apply(s, event::terminate_asked{5, true}), 5,
-                     errc::bad_request));
   session::apply(s, event::session_quiet{});
   auto then =
     store(s, session::apply(s, event::checkin_saved{"c0ffee", birth}));

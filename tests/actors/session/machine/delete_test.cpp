@@ -1,0 +1,155 @@
+// A DELETE while the session is on its way to another end, or takes long.
+#include "tests/actors/session/machine/fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <string>
+#include <vector>
+
+using namespace greenroom;
+using namespace greenroom::session;
+
+namespace {
+
+const std::vector<rescue_ref> kept{{"refs/x", "c1", "the files"}};
+
+// A check-in that `who` has asked for, at the step where its work is saved.
+state checking_in(ticket who) {
+  auto s = active_session();
+  event::checkin_asked asked;
+  asked.who = who;
+  asked.skip_review = true;
+  store(s, session::apply(s, asked));
+  REQUIRE(
+    find<effect::begin_checkin>(session::apply(s, event::session_quiet{})));
+  return s;
+}
+
+bool says(const effects& list, ticket who, const std::string& part) {
+  auto* found = find<effect::answer_refused>(list);
+  return found != nullptr && found->who == who
+         && found->why.code == errc::timeout
+         && found->why.message.find(part) != std::string::npos;
+}
+
+} // namespace
+
+TEST_CASE("a DELETE during a check-in waits for it, and is answered when the "
+          "session is over") {
+  auto s = checking_in(1);
+  REQUIRE(session::apply(s, event::terminate_asked{2}).empty());
+  auto then =
+    store(s, session::apply(s, event::checkin_saved{"c0ffee", birth}));
+  CHECK(s.record.status == session_status::ended);
+  CHECK(find<effect::answer_checkin>(then)->who == 1);
+  CHECK(find<effect::answer_terminated>(then)->who == 2);
+}
+
+TEST_CASE("a check-in that fails under a DELETE ends the session, its work "
+          "kept") {
+  auto s = checking_in(1);
+  session::apply(s, event::terminate_asked{2, false, {"k2", "Ada", ""}});
+  auto failed =
+    session::apply(s, event::checkin_failed{{errc::conflict, "it moved"}});
+  CHECK(refused_with(failed, 1, errc::conflict,
+                     "it moved; the session is ended by a DELETE, its work is "
+                     "kept"));
+  REQUIRE(find<effect::begin_rescue>(failed));
+  auto saved = session::apply(s, event::rescue_saved{kept, birth});
+  auto& events = find<effect::persist>(saved)->events;
+  REQUIRE(events.size() == 2);
+  CHECK(events.at(0).kind == event_kind::checkin_finished);
+  CHECK(std::get<std::string>(events.at(0).fields.at("result")) == "failed");
+  CHECK(events.at(1).kind == event_kind::session_ended);
+  auto then = store(s, saved);
+  CHECK(s.record.status == session_status::terminated);
+  CHECK(s.record.status_reason == "terminated by \"Ada\", an administrator");
+  CHECK(s.record.rescue_refs == kept);
+  CHECK(find<effect::answer_terminated>(then)->who == 2);
+}
+
+TEST_CASE("a DELETE while a check-in begins ends the session, also where the "
+          "store refuses that") {
+  auto s = active_session();
+  auto begun = session::apply(s, event::checkin_asked{1});
+  REQUIRE(session::apply(s, event::terminate_asked{2}).empty());
+  SECTION("it is stored") {
+    store(s, begun);
+    session::apply(s, event::session_quiet{});
+    REQUIRE(find<effect::begin_rescue>(
+      session::apply(s, event::checkin_failed{{errc::conflict, "no"}})));
+  }
+  SECTION("it is not") {
+    auto refused =
+      session::apply(s, event::store_refused{{errc::unavailable, "full"}});
+    CHECK(refused_with(refused, 1, errc::unavailable, "full"));
+    REQUIRE(
+      find<effect::begin_rescue>(session::apply(s, event::session_quiet{})));
+  }
+  auto then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+  CHECK(s.record.status == session_status::terminated);
+  CHECK(find<effect::answer_terminated>(then)->who == 2);
+}
+
+TEST_CASE("a DELETE of a session that expires or fails is answered with that "
+          "end") {
+  auto s = active_session(hour);
+  SECTION("it expires") {
+    session::apply(s, event::tick{birth + hour});
+  }
+  SECTION("its actor crashes") {
+    session::apply(s, event::give_up{"crashed 6 times"});
+  }
+  REQUIRE(session::apply(s, event::terminate_asked{2}).empty());
+  session::apply(s, event::session_quiet{});
+  auto then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+  CHECK(find<effect::answer_terminated>(then)->who == 2);
+}
+
+TEST_CASE("every DELETE of a session that ends is answered with its end") {
+  auto s = active_session();
+  session::apply(s, event::terminate_asked{1});
+  REQUIRE(session::apply(s, event::terminate_asked{2}).empty());
+  session::apply(s, event::session_quiet{});
+  auto then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+  CHECK(count<effect::answer_terminated>(then) == 2);
+}
+
+TEST_CASE("who waits too long for an end hears what is left of it") {
+  SECTION("while the checkout is made") {
+    auto s = new_session();
+    session::apply(s, event::begin{});
+    session::apply(s, event::terminate_asked{1});
+    CHECK(says(session::apply(s, event::wait_ended{1}), 1,
+               "its checkout is being made"));
+  }
+  SECTION("while the session goes to its end") {
+    auto s = active_session();
+    session::apply(s, event::terminate_asked{1});
+    CHECK(says(session::apply(s, event::wait_ended{1}), 1,
+               "its commands are being stopped"));
+    session::apply(s, event::terminate_asked{2});
+    session::apply(s, event::session_quiet{});
+    CHECK(says(session::apply(s, event::wait_ended{2}), 2,
+               "its work is being saved under rescue refs"));
+    session::apply(s, event::terminate_asked{3});
+    session::apply(s, event::terminate_asked{4});
+    auto saved = session::apply(s, event::rescue_saved{kept, birth});
+    // One that came before, and one that waits for the store.
+    CHECK(says(session::apply(s, event::wait_ended{3}), 3, "being stored"));
+    session::apply(s, event::terminate_asked{5});
+    CHECK(says(session::apply(s, event::wait_ended{5}), 5, "being stored"));
+    // It ends all the same.
+    auto then = store(s, saved);
+    CHECK(count<effect::answer_terminated>(then) == 1);
+    CHECK(s.record.status == session_status::terminated);
+  }
+  SECTION("while another end is on its way") {
+    auto s = checking_in(1);
+    session::apply(s, event::terminate_asked{2});
+    CHECK(says(session::apply(s, event::wait_ended{2}), 2,
+               "its work is being checked in"));
+    // The check-in's own asker is none of this.
+    CHECK(session::apply(s, event::wait_ended{1}).empty());
+  }
+}

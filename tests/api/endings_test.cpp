@@ -1,0 +1,143 @@
+// Every session ends, whatever stands in the way, with its work kept and named.
+#include "tests/api/demo.hpp"
+
+#include <fstream>
+#include <functional>
+#include <future>
+
+using namespace greenroom::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+/// An upstream that takes nothing into its branches until it is let.
+class gate {
+public:
+  explicit gate(const node_process& node, bool open_to_all) {
+    auto hook = node.upstream() / "hooks/pre-receive";
+    fs::create_directories(hook.parent_path());
+    let_ = node.upstream() / "let";
+    seen_ = node.upstream() / "seen";
+    std::ofstream{hook} << "#!/bin/sh\n"
+                           "while read old new ref; do case $ref in\n"
+                           "refs/heads/*) touch "
+                        << seen_.string() << "; until [ -e " << let_.string()
+                        << " ]; do sleep 0.05; done; "
+                        << (open_to_all ? "" : "echo no; exit 1")
+                        << " ;;\nesac; done\nexit 0\n";
+    fs::permissions(hook, fs::perms::owner_all);
+  }
+  void await_somebody() const {
+    await("a push", [this] { return fs::exists(seen_); });
+  }
+  void open() const {
+    std::ofstream{let_} << "";
+  }
+
+private:
+  fs::path let_;
+  fs::path seen_;
+};
+
+std::future<http_reply> beside(std::function<http_reply()> ask) {
+  return std::async(std::launch::async, std::move(ask));
+}
+
+std::string rescued(const node_process& node, const session_user& session,
+                    const std::string& file) {
+  return node.git(
+    {"show", "refs/greenroom/rescue/" + session.id() + "/" + file});
+}
+
+} // namespace
+
+TEST_CASE("a DELETE during a check-in is answered with the session's end") {
+  auto taken = GENERATE(true, false);
+  node_process node;
+  gate upstream{node, taken};
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo precious > work.txt");
+  auto checkin = beside([&] {
+    return session.checkin({{"skip_review", true}});
+  });
+  upstream.await_somebody();
+  CHECK(session.status() == "checking_in");
+  auto removed = beside([&] { return session.remove(); });
+  auto again = beside([&] { return session.remove(); });
+  CHECK(removed.wait_for(std::chrono::milliseconds{300})
+        == std::future_status::timeout);
+  upstream.open();
+  auto answer = expect(200, removed.get()).data();
+  expect(200, again.get());
+  auto events = session.watch().rest();
+  check_ids(events);
+  CHECK(events.back().type == "session.ended");
+  if (taken) {
+    expect(200, checkin.get());
+    CHECK(session.status() == "ended");
+    CHECK(node.git({"show", "work:work.txt"}) == "precious");
+    CHECK_THAT(answer["rescue_note"].get<std::string>(),
+               Catch::Contains("branch \"work\" is at"));
+    return;
+  }
+  CHECK_THAT(expect(409, checkin.get()).message(),
+             Catch::Contains("ended by a DELETE"));
+  CHECK(session.status() == "terminated");
+  REQUIRE(answer["rescue_refs"].size() == 1);
+  CHECK(rescued(node, session, "heads/work:work.txt") == "precious");
+  auto types = types_of(events);
+  CHECK(types.at(types.size() - 2) == "checkin.finished");
+}
+
+TEST_CASE("a session ends although its runner's file is broken") {
+  auto broken = GENERATE("text", "directory");
+  INFO(broken);
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo precious > work.txt");
+  session.start("runs", "sleep 1000");
+  auto file = node.data_dir() / "sessions" / session.id() / "runner.json";
+  node.kill9();
+  if (broken == std::string{"text"}) {
+    std::ofstream{file} << "x";
+  } else {
+    fs::remove(file);
+    fs::create_directory(file);
+  }
+  node.start();
+  session.await_status("runs", "lost");
+  CHECK(session.run("echo usable")["stdout"] == "usable\n");
+  expect(200, session.remove());
+  CHECK(rescued(node, session, "tree:work.txt") == "precious");
+  CHECK(session.exec("runs")["status"] != "running");
+  auto dir = node.data_dir() / "sessions" / session.id();
+  CHECK(eventually(
+    [&] { return !fs::exists(dir / "checkout") && !fs::exists(file); }));
+}
+
+TEST_CASE("a session ends although its timeline cannot be read") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session_user beside_it{node, json{{"new_branch", "other"}}};
+  session.run("echo precious > work.txt");
+  auto dir = node.data_dir() / "sessions" / session.id();
+  node.kill9();
+  fs::rename(dir / "timeline", dir / "kept");
+  fs::create_directory(dir / "timeline");
+  node.start();
+  await("the session's end", [&] {
+    auto reply = node.admin().get(session.path());
+    return reply.status == 200 && reply.data()["status"] == "failed";
+  });
+  auto shown = session.get();
+  INFO(shown.dump());
+  CHECK(rescued(node, session, "tree:work.txt") == "precious");
+  CHECK(shown["rescue_refs"].size() == 1);
+  auto events = session.watch().rest();
+  REQUIRE(!events.empty());
+  CHECK(events.back().type == "session.ended");
+  CHECK(beside_it.run("echo fine")["stdout"] == "fine\n");
+  CHECK(node.admin().get("/readyz").status == 200);
+  // What it was is kept for whoever can read it.
+  CHECK(fs::is_directory(dir / "timeline.unreadable"));
+}
