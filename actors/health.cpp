@@ -4,6 +4,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace greenroom {
@@ -42,6 +43,26 @@ void node_health::set_store(std::string problem) {
   set(store_, std::move(problem));
 }
 
+std::chrono::milliseconds node_health::store_lag() const {
+  std::lock_guard guard{mutex_};
+  if (asked_ == clock::time_point{})
+    return lag_;
+  return std::max(lag_, std::chrono::duration_cast<std::chrono::milliseconds>(
+                          clock::now() - asked_));
+}
+
+void node_health::store_asked() {
+  std::lock_guard guard{mutex_};
+  asked_ = clock::now();
+}
+
+void node_health::store_answered() {
+  std::lock_guard guard{mutex_};
+  lag_ = std::chrono::duration_cast<std::chrono::milliseconds>(clock::now()
+                                                               - asked_);
+  asked_ = {};
+}
+
 health_actor::behavior_type
 watch_health(health_actor::stateful_pointer<health_state> self,
              store_writer_actor store, std::function<std::string()> check_disk,
@@ -53,15 +74,18 @@ watch_health(health_actor::stateful_pointer<health_state> self,
       health->set_disk(check_disk());
       if (std::exchange(self->state.asking, true))
         return;
+      health->store_asked();
       // Takes the store's lock for writing, and changes nothing.
       self->request(store, store_patience, drop_ended{0, 0})
         .then(
           [=](const dropped_sessions&) {
             self->state.asking = false;
+            health->store_answered();
             health->set_store({});
           },
           [=](const caf::error& e) {
             self->state.asking = false;
+            health->store_answered();
             health->set_store("the store cannot be written: "
                               + to_refusal(e).message);
           });

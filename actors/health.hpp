@@ -9,6 +9,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -23,10 +24,20 @@ public:
   void set_disk(std::string problem); // empty: none
   void set_store(std::string problem);
 
+  /// How long the store's last change has waited: that of a probe which has
+  /// been answered, or of one that has not been.
+  std::chrono::milliseconds store_lag() const;
+  void store_asked();
+  void store_answered();
+
 private:
+  using clock = std::chrono::steady_clock;
+
   mutable std::mutex mutex_;
   std::string disk_;
   std::string store_;
+  clock::time_point asked_{}; // of the store; never: nothing is asked
+  std::chrono::milliseconds lag_{0};
 };
 
 inline constexpr std::chrono::seconds health_period{1};

@@ -100,7 +100,7 @@ void sweep(pointer self, unix_ms now) {
     finish(self);
     return;
   }
-  auto age = std::chrono::milliseconds{self->state.keep + now_ms() - now};
+  auto age = std::chrono::milliseconds{self->state.keep.ended + now_ms() - now};
   auto left = std::make_shared<std::deque<std::string>>();
   std::error_code none;
   for (auto& entry :
@@ -117,7 +117,7 @@ void sweep(pointer self, unix_ms now) {
 void drop(pointer self, unix_ms now) {
   self
     ->request(self->state.context->store, store_timeout,
-              drop_ended{now - self->state.keep, batch})
+              drop_ended{now - self->state.keep.ended, batch})
     .then(
       [self, now](dropped_sessions& dropped) {
         if (dropped.session_ids.empty()) {
@@ -136,11 +136,25 @@ void drop(pointer self, unix_ms now) {
       });
 }
 
+void drop_old_audit(pointer self, unix_ms now) {
+  auto& keep = self->state.keep;
+  if (keep.audit == 0)
+    return;
+  self
+    ->request(self->state.context->store, store_timeout,
+              drop_audit{now - keep.audit, keep.audit_entries})
+    .then([](done) {},
+          [](const caf::error& e) {
+            spdlog::warn("old entries of the audit stay for now: {}",
+                         to_refusal(e).message);
+          });
+}
+
 } // namespace
 
 janitor_actor::behavior_type retention(pointer self, context_ptr context,
                                        session_supervisor_actor supervisor,
-                                       millis keep) {
+                                       retention_rules keep) {
   self->state.context = std::move(context);
   self->state.supervisor = std::move(supervisor);
   self->state.keep = keep;
@@ -149,6 +163,7 @@ janitor_actor::behavior_type retention(pointer self, context_ptr context,
     [self](const clock_tick& tick) {
       if (tick.now == 0)
         self->delayed_send(self, janitor_period, clock_tick{});
+      drop_old_audit(self, tick.now != 0 ? tick.now : now_ms());
       if (!std::exchange(self->state.busy, true))
         drop(self, tick.now != 0 ? tick.now : now_ms());
     },

@@ -1,6 +1,6 @@
 // The janitor: once an hour, it removes sessions that ended longer ago than
 // sessions.keep_ended, from the store and from this node's disk, and forgets
-// idempotency keys that are too old.
+// idempotency keys and entries of the audit that are too old.
 //
 // What was rescued stays in the repositories; work that could be saved nowhere
 // else is never removed. Who reads a session while it goes may see its end cut
@@ -12,6 +12,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <cstdint>
 #include <deque>
 #include <string>
 
@@ -22,20 +23,27 @@ using janitor_actor = caf::typed_actor<caf::reacts_to<clock_tick>>;
 
 inline constexpr std::chrono::hours janitor_period{1};
 
+/// How long what is over is kept.
+struct retention_rules {
+  millis ended = 0;                // sessions.keep_ended
+  millis audit = 0;                // audit.keep; 0: for ever
+  std::uint64_t audit_entries = 0; // audit.max_entries
+};
+
 struct janitor_state {
   static inline const char* name = "janitor";
   context_ptr context;
   session_supervisor_actor supervisor;
-  millis keep = 0;
+  retention_rules keep;
   bool busy = false;
   bool swept = false;           // looked once for what an earlier run left
   std::deque<std::string> gone; // no longer in the store, files to be removed
 };
 
-/// `keep`: sessions.keep_ended. It begins at once.
+/// It begins at once.
 janitor_actor::behavior_type
 retention(janitor_actor::stateful_pointer<janitor_state> self,
           context_ptr context, session_supervisor_actor supervisor,
-          millis keep);
+          retention_rules keep);
 
 } // namespace greenroom

@@ -150,6 +150,15 @@ session_supervisor(pointer self, context_ptr context,
       }
       return result;
     },
+    [self](get_load) {
+      supervisor_load result;
+      for (auto& [id, entry] : self->state.children) {
+        result.actors += entry.handle ? 1 : 0;
+        result.running_execs += entry.running_execs;
+      }
+      result.mailbox = self->mailbox().count();
+      return result;
+    },
     [self](const session_load& load) {
       if (auto found = self->state.children.find(load.session_id);
           found != self->state.children.end())

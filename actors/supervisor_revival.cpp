@@ -244,6 +244,7 @@ void child_down(pointer self, const caf::down_msg& down) {
   }
   auto now = now_ms();
   entry.crashes.push_back(now);
+  self->state.context->counters->session_crashes.add();
   while (now - entry.crashes.front() > crash_window)
     entry.crashes.pop_front();
   auto shift = std::min<std::size_t>(entry.crashes.size() - 1, 6);

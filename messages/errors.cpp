@@ -51,6 +51,10 @@ std::string_view code_name(errc code) noexcept {
       return "IDEMPOTENCY_KEY_REUSED";
     case errc::operation_in_progress:
       return "OPERATION_IN_PROGRESS";
+    case errc::rate_limited:
+      return "RATE_LIMITED";
+    case errc::quota_exceeded:
+      return "QUOTA_EXCEEDED";
     case errc::internal:
       break;
   }

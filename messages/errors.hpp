@@ -35,6 +35,8 @@ enum class errc : std::uint8_t {
   internal,
   key_reused,            // an Idempotency-Key that stands for another request
   operation_in_progress, // a rebase, merge, … is under way in the checkout
+  rate_limited,          // too often within a minute
+  quota_exceeded,        // a key or project has as much as it may have
 };
 
 /// The `error.code` of API.md: UPPER_SNAKE.

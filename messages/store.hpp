@@ -6,8 +6,10 @@
 // a commit.
 #pragma once
 
+#include "messages/audit.hpp"
 #include "messages/cluster.hpp"
 #include "messages/events.hpp"
+#include "messages/operations.hpp"
 #include "messages/project.hpp"
 
 #include <caf/typed_actor.hpp>
@@ -21,12 +23,14 @@ namespace greenroom {
 // -- sessions -----------------------------------------------------------------
 
 /// Inserts a session in the lowest free slot below `max_active`; refused with
-/// session_exists or checkout_exists by the database's own constraints.
+/// session_exists or checkout_exists by the database's own constraints, and
+/// with quota_exceeded where its key has `max_of_key` that live, 0: no limit.
 struct insert_session {
   session_record session;
   std::uint32_t max_active = 1;
+  std::uint32_t max_of_key = 0;
 };
-GREENROOM_INSPECT(insert_session, x.session, x.max_active)
+GREENROOM_INSPECT(insert_session, x.session, x.max_active, x.max_of_key)
 
 /// Writes a session's new state, and its events into the outbox; refused with
 /// conflict where another actor has taken the session since (a higher epoch).
@@ -204,7 +208,11 @@ using store_writer_actor = caf::typed_actor<
   // Keeps a request's answer.
   caf::replies_to<finish_request>::with<done>,
   // Removes sessions that ended long ago.
-  caf::replies_to<drop_ended>::with<dropped_sessions>>;
+  caf::replies_to<drop_ended>::with<dropped_sessions>,
+  // Keeps entries of the audit.
+  caf::replies_to<add_audit>::with<done>,
+  // Removes old entries of the audit.
+  caf::replies_to<drop_audit>::with<done>>;
 
 using store_writer_core = store_writer_actor::extend<
   // Commits what has gathered.
@@ -224,6 +232,12 @@ using store_reader_actor = caf::typed_actor<
   // A page of a project's reviews.
   caf::replies_to<query_reviews>::with<review_page>,
   // The nodes at the store.
-  caf::replies_to<list_nodes>::with<node_list>>;
+  caf::replies_to<list_nodes>::with<node_list>,
+  // A page of the audit.
+  caf::replies_to<query_audit>::with<audit_page>,
+  // How many sessions of a node live.
+  caf::replies_to<count_sessions>::with<session_counts>,
+  // Which sessions there are to watch.
+  caf::replies_to<find_live>::with<live_list>>;
 
 } // namespace greenroom

@@ -4,6 +4,7 @@
 // back-off and a limit, and owns the one clock of all sessions' deadlines.
 #pragma once
 
+#include "messages/operations.hpp"
 #include "messages/session.hpp"
 
 #include <caf/typed_actor.hpp>
@@ -85,6 +86,8 @@ using session_supervisor_actor = caf::typed_actor<
   caf::replies_to<reconcile>::with<reconciled>,
   // How many execs run in each of some sessions.
   caf::replies_to<get_loads>::with<session_loads>,
+  // How much there is in all sessions together.
+  caf::replies_to<get_load>::with<supervisor_load>,
   // How many execs run in one session now.
   caf::reacts_to<session_load>,
   // When a session wants its next clock_tick.

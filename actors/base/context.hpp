@@ -6,11 +6,13 @@
 // actors that hold it.
 #pragma once
 
+#include "actors/base/exec_loads.hpp"
 #include "actors/base/overdue_requests.hpp"
 #include "messages/cluster.hpp"
 #include "messages/directory.hpp"
 #include "messages/store.hpp"
 #include "messages/time.hpp"
+#include "runtime/metrics/counters.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -53,6 +55,7 @@ struct node_context {
     preview_url;
   millis max_lifetime = 30LL * 24 * 3600 * 1000;
   millis checkpoint_every = 5LL * 60 * 1000;
+  std::uint32_t sessions_of_key = 0; // that live; 0: no limit
 
   store_writer_actor store;
   store_reader_actor reader;
@@ -64,6 +67,9 @@ struct node_context {
   journal::writers* journals = nullptr;
   std::shared_ptr<overdue_requests> overdue =
     std::make_shared<overdue_requests>();
+  std::shared_ptr<exec_loads> loads =
+    std::make_shared<exec_loads>(exec_loads::limits{});
+  std::shared_ptr<node_counters> counters = std::make_shared<node_counters>();
 
   std::filesystem::path session_dir(const std::string& session_id) const {
     return data_dir / "sessions" / session_id;

@@ -240,7 +240,8 @@ struct admission {
     failpoint("create.admitted");
     self
       ->request(self->state.context->store, store_timeout,
-                insert_session{session, rules.max_active_sessions})
+                insert_session{session, rules.max_active_sessions,
+                               self->state.context->sessions_of_key})
       .then([a, session](done) { a->launch(session, a); },
             [a](caf::error& e) {
               auto code = to_refusal(e).code;

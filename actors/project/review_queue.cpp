@@ -265,8 +265,10 @@ void review_queue::perform(const std::string& id, review::action what) {
   switch (what) {
     case review::action::none:
       deliver_all(found->second.over, found->second.review);
-      if (!review::is_open(found->second.review))
+      if (!review::is_open(found->second.review)) {
+        context().counters->reviews_ended[found->second.review.status].add();
         open_.erase(found);
+      }
       break;
     case review::action::run:
       // Nobody wants to wait for as long as a command may take.

@@ -195,6 +195,28 @@ void runner_link::loop::disown(int fd) {
 
 // -- from any thread ----------------------------------------------------------
 
+std::size_t runner_link::loop::connected() const {
+  std::lock_guard guard{mutex_};
+  return connections_.size();
+}
+
+std::optional<std::int32_t>
+runner_link::loop::process_of(const std::string& id) const {
+  std::lock_guard guard{mutex_};
+  auto found = connections_.find(id);
+  return found == connections_.end() ? std::nullopt
+                                     : std::optional{found->second->process};
+}
+
+std::optional<std::int32_t>
+runner_link::process_of(const std::string& id) const {
+  return loop_->process_of(id);
+}
+
+std::size_t runner_link::connected() const {
+  return loop_->connected();
+}
+
 runner_link::runner_link(runner_link_options options)
   : loop_(std::make_unique<loop>(std::move(options))) {}
 

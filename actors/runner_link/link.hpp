@@ -17,6 +17,7 @@
 #include "runtime/runner/protocol/protocol.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -79,6 +80,12 @@ public:
   /// may be called at any time, also where there is no runner.
   void connect(const std::string& id, runner_user_actor user,
                std::uint64_t ticket, std::uint16_t port);
+
+  /// How many runners are connected at the moment.
+  std::size_t connected() const;
+
+  /// The process of this user's runner, where one is connected.
+  std::optional<std::int32_t> process_of(const std::string& id) const;
 
 private:
   class loop;

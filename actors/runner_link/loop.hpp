@@ -34,6 +34,8 @@ public:
   /// Has the thread run `task`; should that fail, the link of `id` is lost.
   void post(const std::string& id, std::function<void()> task);
   bool send(const std::string& id, const runner::node_message& message);
+  std::size_t connected() const;
+  std::optional<std::int32_t> process_of(const std::string& id) const;
 
   // -- on the loop's thread ---------------------------------------------------
 
@@ -63,6 +65,7 @@ private:
       : connection(std::move(c)) {}
     std::mutex mutex;
     runner_connection connection;
+    std::int32_t process = 0; // set before others see it
   };
   using connection_ptr = std::shared_ptr<shared_connection>;
 
@@ -166,7 +169,7 @@ private:
   std::deque<connecting> connecting_;        // soonest deadline first
   bool stopped_ = false;
 
-  std::mutex mutex_; // guards what follows
+  mutable std::mutex mutex_; // guards what follows
   std::vector<posted> tasks_;
   std::unordered_map<std::string, connection_ptr> connections_;
 

@@ -89,6 +89,7 @@ void runner_link::loop::on(const std::string& id, link& entry,
   entry.at = phase::up;
   entry.version = message.version;
   timed_.erase(id);
+  entry.connection->process = message.pid;
   {
     std::lock_guard guard{mutex_};
     connections_[id] = entry.connection;

@@ -142,7 +142,32 @@ void session_actor_state::finish_output(
   pump_output(what.exec_id);
 }
 
+exec_loads::whose session_actor_state::whose() const {
+  return {id(), record().project_id, record().created_by};
+}
+
+// Whether the limits of its key and project leave room for one more.
+bool session_actor_state::admits(session::ticket who,
+                                 const std::string& exec_id) {
+  if (machine_.execs.contains(exec_id))
+    return true; // it is asked for again
+  auto why = context_->loads->admit(whose());
+  if (!why.empty()) {
+    refuse(who, {errc::quota_exceeded, std::move(why)});
+    return false;
+  }
+  admitted_ = true;
+  return true;
+}
+
 void session_actor_state::report_load() {
+  auto execs = machine_.running
+               + static_cast<std::uint32_t>(machine_.waiting.size()
+                                            + machine_.keeping.size());
+  if (std::exchange(admitted_, false) || execs != reported_execs_) {
+    reported_execs_ = execs;
+    context_->loads->set(whose(), execs);
+  }
   std::uint32_t running = machine_.running;
   if (running == reported_load_)
     return;

@@ -92,6 +92,7 @@ void session_actor_state::announce(const std::vector<timeline_entry>& entries) {
   broadcast(entries);
   for (auto& entry : entries) {
     note_work(entry.kind);
+    count(entry.kind);
     auto exited = entry.kind == event_kind::exec_exited;
     if (entry.kind == event_kind::exec_queued)
       places_[entry.exec_id].queued = entry.id.seq;
@@ -130,8 +131,18 @@ session_actor_state::exec_event(event_kind kind,
   return entry;
 }
 
+// For /metrics.
+void session_actor_state::count(event_kind kind) {
+  auto& counters = *context_->counters;
+  counters.events[kind].add();
+  if (kind == event_kind::session_ended)
+    counters.sessions_ended[record().status].add();
+}
+
 void session_actor_state::publish_exec(event_kind kind,
                                        const std::string& exec_id) {
+  if (kind == event_kind::exec_exited)
+    context_->counters->execs_ended[machine_.execs.at(exec_id).status].add();
   std::vector<timeline_entry> entries;
   entries.push_back(exec_event(kind, json_of(machine_.execs.at(exec_id))));
   publish(std::move(entries));

@@ -28,7 +28,12 @@ void session_actor_state::pump_output(const std::string& exec_id) {
 }
 
 void session_actor_state::operator()(journal::output_announced& x) {
+  auto& counters = *context_->counters;
+  for (auto bytes : x.printed)
+    counters.output_bytes.add(bytes);
   if (x.last.seq != 0) {
+    if (x.last.seq > last_.seq)
+      counters.events[event_kind::exec_output].add(x.last.seq - last_.seq);
     last_ = x.last;
     if (x.batch)
       broadcast(std::move(*x.batch));

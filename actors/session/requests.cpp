@@ -74,13 +74,15 @@ caf::result<exec_view> session_actor_state::take(start_exec& x) {
     self_->delayed_send(self_, wait, wait_over{who});
   auto until_end = x.wait > 0;
   if (!named) {
-    feed(event::exec_asked{who, std::move(x.spec), now_ms(), until_end});
+    if (admits(who, x.spec.exec_id))
+      feed(event::exec_asked{who, std::move(x.spec), now_ms(), until_end});
     return promise;
   }
   auto exec_id = x.spec.exec_id;
   with_exec(
     exec_id, who, [this, who, spec = std::move(x.spec), until_end]() mutable {
-      feed(event::exec_asked{who, std::move(spec), now_ms(), until_end});
+      if (admits(who, spec.exec_id))
+        feed(event::exec_asked{who, std::move(spec), now_ms(), until_end});
     });
   return promise;
 }

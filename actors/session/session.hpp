@@ -195,6 +195,8 @@ private:
   void on_runner_up(const runner_up& up);
   void on_runner_down(const runner_down& down);
   void on_grown(const exec_grown& news);
+  bool admits(session::ticket who, const std::string& exec_id);
+  exec_loads::whose whose() const;
   void report_load();
 
   // input.cpp
@@ -241,6 +243,7 @@ private:
   timeline_entry exec_event(event_kind kind,
                             const nlohmann::ordered_json& exec) const;
   void announce(const std::vector<timeline_entry>& entries);
+  void count(event_kind kind);
   void release_answers();
   void retry_soon();
   void try_again();
@@ -293,6 +296,8 @@ private:
   // it is to be told at once to kill them.
   std::unordered_map<std::string, bool> marking_;
   std::uint32_t reported_load_ = 0;
+  std::uint32_t reported_execs_ = 0; // that run or wait
+  bool admitted_ = false;            // another one since then
 
   std::vector<git_edge_actor> edges_; // whose transfers go on
   bool look_armed_ = false;

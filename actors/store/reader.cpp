@@ -3,6 +3,7 @@
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
 #include "runtime/base/processor_load.hpp"
+#include "runtime/store/audit.hpp"
 #include "runtime/store/nodes.hpp"
 #include "runtime/store/outbox.hpp"
 #include "runtime/store/reviews.hpp"
@@ -94,6 +95,18 @@ store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
         return review_page{std::move(page.reviews),
                            std::move(page.next_cursor)};
       });
+    },
+    [&db](const query_audit& x) {
+      return guarded("reading the audit",
+                     [&] { return store::list_audit(db, x); });
+    },
+    [&db](const find_live& x) {
+      return guarded("looking for sessions to watch",
+                     [&] { return store::find_live(db, x); });
+    },
+    [&db](const count_sessions& x) {
+      return guarded("counting sessions",
+                     [&] { return store::count_live(db, x.node); });
     },
     [self, &db](list_nodes) {
       return guarded("listing nodes", [&] {

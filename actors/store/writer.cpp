@@ -4,6 +4,7 @@
 #include "messages/errors.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/store/api_keys.hpp"
+#include "runtime/store/audit.hpp"
 #include "runtime/store/batch.hpp"
 #include "runtime/store/idempotency.hpp"
 #include "runtime/store/projects.hpp"
@@ -12,6 +13,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace greenroom {
@@ -121,12 +123,32 @@ void write(pointer self) {
     jobs[i].answer(problems[i]);
 }
 
+std::string full_key(const insert_session& request,
+                     const std::vector<std::string>& held) {
+  constexpr std::size_t max_named = 5;
+  std::string list;
+  for (std::size_t i = 0; i < std::min(held.size(), max_named); ++i)
+    list += (i == 0 ? "" : ", ") + held[i];
+  if (held.size() > max_named)
+    list += " and others";
+  return "key \"" + request.session.created_by + "\" has "
+         + std::to_string(held.size())
+         + " sessions that live, and its limit is "
+         + std::to_string(request.max_of_key)
+         + " (limits.key_sessions): " + list + "; end one of them first";
+}
+
 done insert(store::connection& db, const insert_session& request) {
-  switch (store::insert_session(db, request.session, request.max_active)) {
+  switch (store::insert_session(db, request.session, request.max_active,
+                                request.max_of_key)) {
     case store::insert_result::ok:
       return done{};
     case store::insert_result::no_slot:
       throw refused(errc::session_exists, "no slot is free");
+    case store::insert_result::key_full:
+      throw refused(
+        errc::quota_exceeded,
+        full_key(request, store::live_of_key(db, request.session.created_by)));
     case store::insert_result::branch_taken:
       break;
   }
@@ -242,6 +264,22 @@ store_writer(pointer self,
           for (auto& review : gone.reviews)
             reply.session_ids.push_back(std::move(review));
           return reply;
+        },
+        has_reserve);
+    },
+    [self](add_audit& x) {
+      return enqueue<done>(self, "storing the audit",
+                           [x = std::move(x)](auto& db) {
+                             store::add_audit(db, x.entries);
+                             return done{};
+                           });
+    },
+    [self](const drop_audit& x) {
+      return enqueue<done>(
+        self, "removing old entries of the audit",
+        [x](auto& db) {
+          store::drop_audit(db, x.before, x.max);
+          return done{};
         },
         has_reserve);
     },

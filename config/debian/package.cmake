@@ -29,6 +29,7 @@ install(DIRECTORY ${PROJECT_BINARY_DIR}/console DESTINATION /usr/lib/greenroom
   PATTERN .copied EXCLUDE)
 install(FILES ${made}/greenroom DESTINATION /usr/bin)
 install(FILES ${here}/greenroom.service DESTINATION /lib/systemd/system)
+install(FILES ${here}/grafana/greenroom.json DESTINATION /usr/share/greenroom/grafana)
 install(FILES ${here}/example.jsonc DESTINATION /etc/greenroom
   RENAME greenroom.jsonc)
 install(FILES ${made}/greenroom.1.gz DESTINATION /usr/share/man/man1)

@@ -69,6 +69,9 @@ void merge_review(const exchange_ptr& ex);
 void watch_events(const exchange_ptr& ex);
 void get_timeline(const exchange_ptr& ex);
 
+// all_events.cpp
+void watch_all_events(const exchange_ptr& ex);
+
 // projects.cpp
 void list_projects(const exchange_ptr& ex);
 void create_project(const exchange_ptr& ex);
@@ -81,6 +84,15 @@ void list_keys(const exchange_ptr& ex);
 void create_key(const exchange_ptr& ex);
 void revoke_key(const exchange_ptr& ex);
 void whoami(const exchange_ptr& ex);
+
+// metrics.cpp
+void metrics(const exchange_ptr& ex);
+
+// stats.cpp
+void get_stats(const exchange_ptr& ex);
+
+// audit.cpp
+void get_audit(const exchange_ptr& ex);
 
 // operations.cpp
 void errors(const exchange_ptr& ex);

@@ -1,6 +1,7 @@
 #include "messages/ports.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/live_session.hpp"
 #include "http/api/web_socket_request.hpp"
 #include "http/base/json_body.hpp"
 #include "http/base/parse.hpp"
@@ -99,19 +100,6 @@ void check_served(const exchange& ex) {
   if (ex.env.options.preview_host.empty())
     throw refused(errc::unavailable,
                   "this node serves no previews: set preview.listen");
-}
-
-/// Calls `f` where the session is there and not over.
-template <class F>
-void with_live_session(const exchange_ptr& ex, F f) {
-  read_in_session<session_view>(
-    ex, ex->env.options.look_up, greenroom::get_session{},
-    [ex, f = std::move(f)](const session_view& view) {
-      auto session = nlohmann::json::parse(view.json.view());
-      if (!session.value("ended_at", nlohmann::json{}).is_null())
-        throw refused(errc::bad_request, "session is not active");
-      f();
-    });
 }
 
 /// Calls `f` with the rules of the session's project.

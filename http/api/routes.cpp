@@ -33,6 +33,8 @@ constexpr bool of_owner = true;
 constexpr route table[] = {
   {verb::get, "/sessions", read_session, no_body, handlers::list_all_sessions,
    replayed, "status,feature_slug,created_by,label,limit,cursor"},
+  {verb::get, "/events", read_session, no_body, handlers::watch_all_events,
+   replayed, "project,session,types,from,last_event_id"},
   {verb::get, "/projects/{id}/sessions", read_session, no_body,
    handlers::list_sessions, replayed,
    "status,feature_slug,created_by,label,limit,cursor"},
@@ -57,6 +59,8 @@ constexpr route table[] = {
    handlers::get_diff},
   {verb::get, "/projects/{id}/sessions/{sid}/mergeability", read_session,
    no_body, handlers::get_mergeability, replayed, "target"},
+  {verb::get, "/projects/{id}/sessions/{sid}/stats", read_session, no_body,
+   handlers::get_stats, replayed, "", of_owner},
   {verb::get, "/projects/{id}/sessions/{sid}/wait", read_session, no_body,
    handlers::wait_for_event, replayed, "until,timeout"},
   {verb::get, "/projects/{id}/sessions/{sid}/events", read_session, no_body,
@@ -124,6 +128,10 @@ constexpr route table[] = {
   {verb::post, "/keys", admin, with_body, handlers::create_key},
   {verb::del, "/keys/{kid}", admin, no_body, handlers::revoke_key},
 
+  {verb::get, "/audit", admin, no_body, handlers::get_audit, replayed,
+   "project,session,key,since,format,limit,cursor"},
+  {verb::get, "/metrics", access::metrics, no_body, handlers::metrics},
+
   {verb::get, "/whoami", any_key, no_body, handlers::whoami},
 
   {verb::post, "/console/login", any_key, no_body, handlers::log_in,
@@ -147,6 +155,7 @@ constexpr std::string_view change_session_scopes[] = {
   "sessions:execute", "projects:execute", "admin"};
 constexpr std::string_view read_projects_scopes[] = {"projects:read", "admin"};
 constexpr std::string_view admin_scopes[] = {"admin"};
+constexpr std::string_view metrics_scopes[] = {"metrics:read", "admin"};
 
 /// A route's pattern, cut once.
 struct cut_route {
@@ -314,14 +323,17 @@ void serve(const exchange_ptr& ex) {
     return;
   }
   ex->route = where.found;
-  if (ex->route->who != open)
-    check_key(*ex);
+  // What they name is told of those who are refused, too.
+  auto malformed = false;
   for (std::size_t i = 0; i < where.params.size(); ++i) {
     auto decoded = percent_decode(where.params[i]);
-    if (!decoded)
-      throw refused(errc::bad_request, "the path is malformed");
-    ex->params[i] = std::move(*decoded);
+    malformed = malformed || !decoded;
+    ex->params[i] = std::move(decoded).value_or("");
   }
+  if (ex->route->who != open)
+    check_key(*ex);
+  if (malformed)
+    throw refused(errc::bad_request, "the path is malformed");
   check_project(*ex);
   check_query(*ex);
   check_body(*ex);
@@ -363,6 +375,8 @@ std::span<const std::string_view> scopes_for(access who) noexcept {
       return read_projects_scopes;
     case admin:
       return admin_scopes;
+    case access::metrics:
+      return metrics_scopes;
     case open:
     case any_key:
       break;

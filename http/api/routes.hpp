@@ -21,6 +21,7 @@ enum class access : std::uint8_t {
   change_session,
   read_projects,
   admin,
+  metrics,
 };
 
 /// The scopes of which a key needs one; empty where it needs none.

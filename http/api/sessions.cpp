@@ -3,6 +3,7 @@
 #include "http/api/routes.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
+#include "http/edge/request_rate.hpp"
 #include "http/git/clone_url.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
@@ -186,6 +187,43 @@ void terminate(const exchange_ptr& ex, std::string_view message) {
     });
 }
 
+/// A key or project has created too many.
+void refuse_create(const exchange_ptr& ex, const std::string& whose,
+                   const request_rate& rate, const char* setting,
+                   std::chrono::milliseconds pause) {
+  auto most = std::to_string(rate.most());
+  auto seconds = std::to_string((pause.count() + 999) / 1000);
+  auto answer = error_response_after(
+    {errc::rate_limited, whose + " has created " + most
+                           + " sessions within a minute, which is its limit ("
+                           + setting + "); try again in " + seconds + " s"},
+    ex->id, now_ms(), pause.count());
+  answer.headers.emplace_back("RateLimit-Limit", most);
+  answer.headers.emplace_back("RateLimit-Remaining", "0");
+  answer.headers.emplace_back("RateLimit-Reset", seconds);
+  ex->send(std::move(answer));
+}
+
+/// False where it has answered. What is asked for again has been counted.
+bool may_create(const exchange_ptr& ex) {
+  if (ex->repeated)
+    return true;
+  auto& [of_key, of_project] = ex->env.rates;
+  auto pause = of_key.take(ex->key->id);
+  if (pause.count() != 0) {
+    refuse_create(ex, "key \"" + ex->key->id + '"', of_key,
+                  "limits.key_creates", pause);
+    return false;
+  }
+  pause = of_project.take(ex->project_id());
+  if (pause.count() != 0) {
+    of_key.give_back(ex->key->id);
+    refuse_create(ex, "project \"" + ex->project_id() + '"', of_project,
+                  "limits.project_creates", pause);
+  }
+  return pause.count() == 0;
+}
+
 bool is_made_by(const session_view& view, const std::string& key_id) {
   auto session = nlohmann::json::parse(view.json.view(), nullptr, false);
   return session.is_object() && session.value("created_by", "") == key_id;
@@ -210,6 +248,8 @@ void list_sessions(const exchange_ptr& ex) {
 
 void create_session(const exchange_ptr& ex) {
   auto what = read_create(*ex);
+  if (!may_create(ex))
+    return;
   with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
     ask<created_session>(ex, project, ex->env.options.change, what,
                          [ex](const created_session& made) {

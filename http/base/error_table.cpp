@@ -63,6 +63,13 @@ constexpr error_advice table[] = {
   {errc::operation_in_progress, "",
    "End the operation in the session, or abort it, with one of the commands "
    "that the message names; then check in again."},
+  {errc::rate_limited, "",
+   "Send the request again after retry_after_ms; have an administrator raise "
+   "the limit that the message names if that is too slow.",
+   true, soon},
+  {errc::quota_exceeded, "",
+   "End what the message names and is not needed any more, or have an "
+   "administrator raise the limit."},
 
   {errc::bad_request, "session is not active",
    "Create another session; the work of one that is over is in its branch, or "

@@ -19,6 +19,8 @@ options options_from(const config& from) {
   result.hosts = from.http.hosts;
   result.max_streams_of_key = from.limits.open_streams;
   result.max_connections_of_address = from.limits.connections_per_address;
+  result.creates_of_key = from.limits.key_creates;
+  result.creates_of_project = from.limits.project_creates;
   if (from.git.listen) {
     result.git_host = from.git.listen->host;
     result.git_port = from.git.listen->port;

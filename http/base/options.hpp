@@ -36,6 +36,11 @@ struct options {
   std::size_t max_streams_of_key = 0;
   std::size_t max_connections_of_address = 0;
 
+  // Sessions that one key may create in a minute, and one project may have
+  // created in it; 0: no limit.
+  std::uint32_t creates_of_key = 0;
+  std::uint32_t creates_of_project = 0;
+
   // Requests that wait for actors, per thread; more are refused as overloaded.
   std::size_t max_in_flight = 4096;
 

@@ -67,6 +67,7 @@ int status_of(errc code) noexcept {
     case errc::unauthorized:
       return 401;
     case errc::forbidden:
+    case errc::quota_exceeded:
       return 403;
     case errc::not_found:
       return 404;
@@ -85,6 +86,8 @@ int status_of(errc code) noexcept {
       return 413;
     case errc::unsupported_media_type:
       return 415;
+    case errc::rate_limited:
+      return 429;
     case errc::overloaded:
     case errc::unavailable:
       return 503;
@@ -130,6 +133,8 @@ std::string_view reason_of(int status) noexcept {
       return "Range Not Satisfiable";
     case 426:
       return "Upgrade Required";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
     case 421:
@@ -165,8 +170,11 @@ std::string with_meta(std::string body, std::string_view request_id,
   return body;
 }
 
-response error_response(const refusal& what, std::string_view request_id,
-                        unix_ms now, std::string_view details) {
+namespace {
+
+response to_response(const refusal& what, std::string_view request_id,
+                     unix_ms now, const error_advice& advice,
+                     std::string_view details) {
   response result;
   result.status = status_of(what.code);
   result.body = R"({"error":{"code":")";
@@ -174,7 +182,6 @@ response error_response(const refusal& what, std::string_view request_id,
   result.body += R"(","message":)";
   result.body += as_json(what.message);
   result.body += R"(,"details":)";
-  auto& advice = advice_for(what);
   append_details(result.body, advice, details);
   result.body += '}';
   append_meta(result.body, request_id, now);
@@ -185,6 +192,20 @@ response error_response(const refusal& what, std::string_view request_id,
     result.headers.emplace_back(
       "Retry-After", std::to_string((advice.retry_after + 999) / 1000));
   return result;
+}
+
+} // namespace
+
+response error_response(const refusal& what, std::string_view request_id,
+                        unix_ms now, std::string_view details) {
+  return to_response(what, request_id, now, advice_for(what), details);
+}
+
+response error_response_after(const refusal& what, std::string_view request_id,
+                              unix_ms now, millis retry_after) {
+  auto advice = advice_for(what);
+  advice.retry_after = retry_after;
+  return to_response(what, request_id, now, advice, {});
 }
 
 } // namespace greenroom::http

@@ -48,4 +48,8 @@ std::string with_meta(std::string body, std::string_view request_id,
 response error_response(const refusal& what, std::string_view request_id,
                         unix_ms now, std::string_view details = {});
 
+/// The same for what goes on for longer or shorter than its code's usual time.
+response error_response_after(const refusal& what, std::string_view request_id,
+                              unix_ms now, millis retry_after);
+
 } // namespace greenroom::http

@@ -44,13 +44,15 @@ exchange::left_of(std::chrono::milliseconds whole) const {
   return std::max(whole - passed, milliseconds{1});
 }
 
-void exchange::answering(int status) {
+void exchange::answering(int status, std::string_view body) {
   status_ = status;
+  if (unobserved_)
+    return;
+  const auto taken = std::chrono::steady_clock::now() - since_;
+  env.observer->answered(*this, status, body, taken);
   if (!env.requests.wanted())
     return;
-  auto tenths =
-    std::chrono::round<tenths_of_ms>(std::chrono::steady_clock::now() - since_)
-      .count();
+  auto tenths = std::chrono::round<tenths_of_ms>(taken).count();
   env.requests.add(fmt::format(
     "{} {} {} {}.{} ms request={} key={}", in.method, printable(in.path),
     status, tenths / 10, tenths % 10, id,
@@ -80,18 +82,18 @@ void exchange::send(response answer) {
     std::exchange(record, {})->keep(shared_from_this(), std::move(answer));
     return;
   }
-  answering(answer.status);
+  answering(answer.status, answer.body);
   transmit(std::move(answer));
 }
 
 std::unique_ptr<body_writer> exchange::begin(response head) {
-  answering(head.status);
+  answering(head.status, {});
   return transmit_head(std::move(head));
 }
 
 std::shared_ptr<web_socket> exchange::upgrade(std::string_view protocol,
                                               web_socket_events events) {
-  answering(101);
+  answering(101, {});
   return transmit_upgrade(protocol, std::move(events));
 }
 

@@ -47,6 +47,18 @@ public:
 
 class exchange;
 
+/// Told of every answer as it begins, once for each request.
+class answer_observer {
+public:
+  /// `body` is empty for one that goes on. `taken` counts from the request's
+  /// arrival.
+  virtual void answered(const exchange& ex, int status, std::string_view body,
+                        std::chrono::nanoseconds taken) = 0;
+
+protected:
+  ~answer_observer() = default;
+};
+
 /// Writes an answer down before it is sent, so that a repetition of the request
 /// gets it too.
 class answer_keeper {
@@ -126,17 +138,22 @@ public:
   /// Which connection this is, for `response_registry`.
   virtual std::uint64_t connection_id() const noexcept = 0;
 
+  /// The address of who connected, without a port.
+  virtual std::string address() const = 0;
+
 protected:
   virtual void transmit(response&& answer) = 0;
   virtual std::unique_ptr<body_writer> transmit_head(response&& head) = 0;
   virtual std::shared_ptr<web_socket>
   transmit_upgrade(std::string_view protocol, web_socket_events&& events) = 0;
 
+  bool unobserved_ = false; // a part of another one, neither logged nor counted
+
   /// For the destructor of the derived class: what nobody answered.
   void abandon() noexcept;
 
 private:
-  void answering(int status);
+  void answering(int status, std::string_view body);
 
   int status_ = 0; // 0: not answered yet
   const std::chrono::steady_clock::time_point since_ =

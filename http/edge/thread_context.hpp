@@ -27,6 +27,7 @@ class key_ring;
 
 namespace greenroom::http {
 
+class answer_observer;
 class bridge;
 class console_files;
 class session_subscriptions;
@@ -34,7 +35,9 @@ class inotify_watcher;
 class loop;
 class request_log;
 class response_registry;
+struct node_monitor;
 struct peers;
+struct create_rates;
 
 namespace proxy {
 class preview_settings;
@@ -65,6 +68,9 @@ struct edge {
   const console_files& console;
   std::shared_ptr<const peers> others; // null: this node is alone
   node_lister_actor nodes;
+  node_monitor& monitor;
+  create_rates& rates;
+  answer_observer* observer = nullptr; // set before the first request
 };
 
 } // namespace greenroom::http

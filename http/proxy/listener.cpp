@@ -8,6 +8,7 @@
 #include "http/proxy/preview_client.hpp"
 #include "http/wire/acceptor.hpp"
 #include "messages/ids.hpp"
+#include "runtime/metrics/counters.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -63,15 +64,17 @@ listener::state::state(const options& opts, listener_parts parts)
     sessions(bridge, loop, std::move(parts.directory), parts.settings,
              opts.data_dir, std::move(parts.elsewhere), parts.peers),
     requests(parts.log, *loop),
-    around(new proxy_context{opts,
-                             loop->context(),
-                             sessions,
-                             access_rules{parts.keys, parts.settings},
-                             &requests,
-                             {},
-                             false,
-                             parts.peers,
-                             loop}),
+    around(new proxy_context{
+      opts,
+      loop->context(),
+      sessions,
+      access_rules{parts.keys, parts.settings},
+      &requests,
+      {},
+      false,
+      parts.peers,
+      loop,
+      parts.counters ? parts.counters : std::make_shared<node_counters>()}),
     acceptor(loop->context(), "preview.listen", parts.log) {}
 
 void listener::state::take(unique_fd socket) {
@@ -82,9 +85,12 @@ void listener::state::take(unique_fd socket) {
   auto client = std::make_shared<preview_client>(
     around, std::move(socket), id_prefix + '-' + std::to_string(next_id++));
   clients.insert(client);
-  asio::co_spawn(
-    loop->context(), preview_client::run(client),
-    [this, client](const std::exception_ptr&) { clients.erase(client); });
+  around->counters->preview_connections = std::ssize(clients);
+  asio::co_spawn(loop->context(), preview_client::run(client),
+                 [this, client](const std::exception_ptr&) {
+                   clients.erase(client);
+                   around->counters->preview_connections = std::ssize(clients);
+                 });
 }
 
 /// One that waits for nothing but another request makes room. False: there is

@@ -24,7 +24,8 @@ class logger;
 
 namespace greenroom {
 class key_ring;
-}
+struct node_counters;
+} // namespace greenroom
 
 namespace greenroom::http::proxy {
 
@@ -41,6 +42,7 @@ struct listener_parts {
   std::shared_ptr<spdlog::logger> log;
   disk_thread elsewhere;                              // until after join
   std::shared_ptr<const http::peers> peers = nullptr; // null: alone
+  std::shared_ptr<node_counters> counters = nullptr;  // null: nobody counts
 };
 
 class listener {

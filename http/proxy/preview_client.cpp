@@ -4,6 +4,7 @@
 #include "http/edge/pass_connection.hpp"
 #include "http/wire/tunnel.hpp"
 #include "messages/errors.hpp"
+#include "runtime/metrics/counters.hpp"
 
 #include <arpa/inet.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -503,6 +504,9 @@ asio::awaitable<void> preview_client::redirect(int status,
 void preview_client::done(clock::time_point since) {
   app_.reset();
   granted_ = asking_ = false;
+  auto& previews = around_->counters->previews;
+  previews[static_cast<std::size_t>(client_.status()) / 100 % previews.size()]
+    .add();
   if (around_->log == nullptr || !around_->log->wanted())
     return;
   auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);

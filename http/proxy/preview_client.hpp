@@ -18,6 +18,7 @@
 #include "http/proxy/target.hpp"
 #include "http/wire/client_connection.hpp"
 #include "http/wire/server_connection.hpp"
+#include "runtime/metrics/counters.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
@@ -40,6 +41,7 @@ struct proxy_context {
   bool stopping = false;
   std::shared_ptr<const http::peers> peers = nullptr; // null: alone
   std::weak_ptr<http::loop> home = {};                // where it runs
+  std::shared_ptr<node_counters> counters = std::make_shared<node_counters>();
 };
 
 class preview_client final : private request_server {

@@ -131,6 +131,10 @@ std::uint64_t library_exchange::connection_id() const noexcept {
   return request_->connection_id();
 }
 
+std::string library_exchange::address() const {
+  return request_->remote_endpoint().address().to_string();
+}
+
 void library_exchange::transmit(response&& answer) {
   auto self =
     std::static_pointer_cast<library_exchange>(weak_from_this().lock());

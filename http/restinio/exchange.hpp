@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace greenroom::http {
@@ -21,6 +22,7 @@ public:
   ~library_exchange() override;
 
   std::uint64_t connection_id() const noexcept override;
+  std::string address() const override;
 
 protected:
   void transmit(response&& answer) override;

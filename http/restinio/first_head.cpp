@@ -136,6 +136,12 @@ head_refusal first_head::check_whole(const head_rules& rules) const {
   return {};
 }
 
+std::string_view first_head::request_line() const noexcept {
+  auto line = std::string_view{text_};
+  line.remove_prefix(std::min(line.find_first_not_of("\r\n"), line.size()));
+  return line.substr(0, line.find_first_of("\r\n"));
+}
+
 std::string refusal_text(const head_refusal& what, std::string_view id) {
   auto code = what.status == 401   ? errc::unauthorized
               : what.status == 413 ? errc::body_too_large

@@ -58,6 +58,9 @@ public:
     return std::string_view{text_}.substr(seen_);
   }
 
+  /// The request line, or what has come of it; valid as long as this.
+  std::string_view request_line() const noexcept;
+
   /// The X-Request-Id that was sent, valid as long as this.
   std::string_view request_id() const noexcept {
     return request_id_;

@@ -138,6 +138,14 @@ std::uint16_t front_end::open(std::uint16_t port) {
   heads.rules.max_body = s.opts.max_body;
   heads.rules.knows = s.heard.knows;
   heads.request_id = s.heard.request_id;
+  heads.refused = [&s](std::string_view line, const std::string& id,
+                       const std::string& address, int status) {
+    auto blank = line.find(' ');
+    auto target = blank == line.npos ? "" : line.substr(blank + 1);
+    s.heard.refused({std::string{line.substr(0, blank)},
+                     std::string{target.substr(0, target.find(' '))}, id,
+                     address, status});
+  };
   s.watch->closed = [&s](std::uint64_t id) { s.heard.closed(id); };
   s.library = std::make_unique<library_server>(
     restinio::external_io_context(s.loop.context()),

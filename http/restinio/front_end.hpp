@@ -8,6 +8,7 @@
 #include "http/base/options.hpp"
 #include "http/edge/exchange.hpp"
 #include "http/edge/loop.hpp"
+#include "http/edge/unread_request.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -35,6 +36,8 @@ public:
     std::function<std::string(std::string_view sent)> request_id;
     /// Whether a secret is a key, so that who shows it is no stranger.
     std::function<bool(std::string_view secret)> knows;
+    /// A request was refused by its head, unread.
+    std::function<void(unread_request)> refused;
   };
 
   /// `address` is numeric. What is referred to outlives it.

@@ -77,11 +77,16 @@ public:
   head_rules rules;
   /// Turns the id that a client sent, maybe none, into the answer's.
   std::function<std::string(std::string_view sent)> request_id;
+  /// Told of what was refused so. May be empty.
+  std::function<void(std::string_view request_line, const std::string& id,
+                     const std::string& address, int status)>
+    refused;
 
 private:
   void shutdown() override {
     rules = {};
     request_id = nullptr;
+    refused = nullptr;
   }
 };
 
@@ -338,7 +343,7 @@ private:
       return;
     auto refused = head_->add(read, heads.rules);
     if (refused.status != 0) {
-      refuse(refused, head_->request_id());
+      refuse(refused, head_->request_id(), head_->request_line());
     } else if (head_->done()) {
       weight_ = head_->chunked() ? read_budget::chunk_overhead : 1;
       if (head_->chunked()) {
@@ -358,14 +363,20 @@ private:
       chunks_.reset();
   }
 
-  void refuse(const head_refusal& why, std::string_view sent_id) {
+  void refuse(const head_refusal& why, std::string_view sent_id,
+              std::string_view request_line = {}) {
     refused_ = true;
     take_in(0);
     if (writing_)
       return; // the answer to another request must stay whole
     auto& heads = service<first_heads>();
-    auto text = refusal_text(why, heads.request_id ? heads.request_id(sent_id)
-                                                   : std::string{sent_id});
+    const auto id =
+      heads.request_id ? heads.request_id(sent_id) : std::string{sent_id};
+    error_code unknown;
+    auto there = base::remote_endpoint(unknown);
+    if (heads.refused)
+      heads.refused(request_line, id, there.address().to_string(), why.status);
+    auto text = refusal_text(why, id);
     [[maybe_unused]] auto sent = ::send(
       native_handle(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
     error_code ignored;

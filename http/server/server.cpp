@@ -1,8 +1,11 @@
 #include "http/server/server.hpp"
 
+#include "http/api/routes.hpp"
 #include "http/base/address_shares.hpp"
 #include "http/console/files.hpp"
+#include "http/edge/node_monitor.hpp"
 #include "http/edge/peers.hpp"
+#include "http/edge/request_rate.hpp"
 #include "http/git/listener.hpp"
 #include "http/proxy/listener.hpp"
 #include "http/proxy/preview_settings.hpp"
@@ -56,6 +59,16 @@ server::server(options opts, server_parts parts)
   console_ = std::make_unique<console_files>(options_.console_dir);
   preview_settings_ =
     std::make_unique<proxy::preview_settings>(options_.data_dir);
+  if (!parts_.counters)
+    parts_.counters = std::make_shared<node_counters>();
+  rates_.reset(new create_rates{request_rate{options_.creates_of_key},
+                                request_rate{options_.creates_of_project}});
+  monitor_ = std::make_unique<node_monitor>();
+  monitor_->node = parts_.node;
+  monitor_->operations = parts_.operations;
+  monitor_->counters = parts_.counters;
+  monitor_->figures = parts_.figures;
+  monitor_->usage = parts_.usage;
 }
 
 server::~server() {
@@ -86,13 +99,17 @@ void server::start() {
     of_address = connections - connections / 16;
   auto addresses = std::make_shared<address_shares>(of_address);
   files_ = std::make_unique<file_readers>(reading_threads);
+  // One more route stands for what is none.
+  for (unsigned i = 0; i < count; ++i)
+    monitor_->threads.push_back(
+      std::make_unique<request_counts>(routes().size() + 1));
   std::vector<std::unique_ptr<http_thread>> made;
   try {
     for (unsigned i = 0; i < count; ++i) {
       made.push_back(std::make_unique<http_thread>(
         options_, parts_,
         shared_parts{*files_, *shares_, *preview_settings_, *console_,
-                     addresses},
+                     addresses, *monitor_, *rates_, *monitor_->threads[i]},
         address, std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }
@@ -144,7 +161,7 @@ void server::start_previews() {
                           [files = files_.get()](std::function<void()> job) {
                             files->run(std::move(job));
                           },
-                          parts_.others});
+                          parts_.others, parts_.counters});
   try {
     options_.preview_port = previews_->listen(address_of(options_.preview_host),
                                               options_.preview_port);

@@ -9,6 +9,7 @@
 
 #include "http/base/options.hpp"
 #include "http/edge/thread_context.hpp"
+#include "messages/operations.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -25,13 +26,17 @@ struct host;
 
 namespace greenroom {
 class git_service;
-}
+class metrics_page;
+struct node_counters;
+} // namespace greenroom
 
 namespace greenroom::http {
 
 class console_files;
 class file_readers;
 class http_thread;
+struct create_rates;
+struct node_monitor;
 struct peers;
 class stream_shares;
 namespace git_http {
@@ -60,6 +65,12 @@ struct server_parts {
   git_actor workers{}; // who know the upstream's branches
   std::shared_ptr<const peers> others = nullptr; // null: this node is alone
   node_lister_actor nodes{};
+  // For those who operate it: see node_monitor. Null counters: own ones.
+  std::string node = {};
+  operations_actor operations = {};
+  std::shared_ptr<node_counters> counters = nullptr;
+  std::function<void(metrics_page&)> figures = {};
+  std::function<std::string(const std::string& session_id)> usage = {};
 };
 
 class server {
@@ -102,6 +113,8 @@ private:
   std::unique_ptr<stream_shares> shares_;
   std::unique_ptr<proxy::preview_settings> preview_settings_;
   std::unique_ptr<console_files> console_;
+  std::unique_ptr<node_monitor> monitor_;
+  std::unique_ptr<create_rates> rates_;
   std::unique_ptr<proxy::listener> previews_; // null: they are not served
   std::vector<std::unique_ptr<http_thread>> threads_;
   std::unique_ptr<file_readers> files_; // works for the threads

@@ -1,9 +1,11 @@
 #include "http/server/thread.hpp"
 
+#include "http/api/request_records.hpp"
 #include "http/api/routes.hpp"
 #include "http/base/parse.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
+#include "http/edge/node_monitor.hpp"
 #include "http/edge/peers.hpp"
 #include "http/edge/request_log.hpp"
 #include "http/restinio/front_end.hpp"
@@ -57,6 +59,9 @@ struct http_thread::state {
   const server_parts parts;
   proxy::preview_settings& previews;
   const console_files& console;
+  node_monitor& monitor;
+  create_rates& rates;
+  request_counts& counts;
   const std::shared_ptr<http::loop> loop_owner;
   http::loop& loop = *loop_owner;
   request_log requests;
@@ -67,6 +72,7 @@ struct http_thread::state {
   edge_actor handle; // keeps the bridge
   http::bridge* bridge = nullptr;
   std::unique_ptr<http::edge> edge;
+  std::unique_ptr<request_records> records;
   front_end front;
   std::thread thread;
 
@@ -81,13 +87,17 @@ struct http_thread::state {
   state(const options& o, const server_parts& p, shared_parts shared,
         const std::string& where, std::size_t connections)
     : opts(o), parts(p), previews(shared.previews), console(shared.console),
+      monitor(shared.monitor), rates(shared.rates), counts(shared.counts),
       loop_owner(std::make_shared<http::loop>(p.system)), requests(p.log, loop),
       files(shared.files), streams(shared.shares, shared.files),
       front(loop, o, where, connections, p.log,
             {[this](const exchange_ptr& ex) { serve(ex); },
              [this](std::uint64_t id) { streams.connection_closed(id); },
              [this](std::string_view sent) { return request_id(sent); },
-             [this](std::string_view secret) { return knows(secret); }}) {
+             [this](std::string_view secret) { return knows(secret); },
+             [this](unread_request what) {
+               records->refused_unread(std::move(what));
+             }}) {
     front.set_shares(shared.addresses);
   }
 
@@ -104,12 +114,30 @@ void http_thread::state::spawn_bridge() {
     parts.system, loop, opts.max_in_flight,
     [this](const std::string& key_id) { streams.end_key(key_id); });
   bridge = &http::bridge::behind(handle);
-  edge.reset(new http::edge{opts, parts.system, parts.keys, parts.directory,
-                            parts.registry, parts.store, parts.ready,
-                            parts.warnings, parts.log, requests, loop,
-                            loop_owner, *bridge, streams, session_subscriptions,
-                            logs, previews, console, parts.others,
-                            parts.nodes});
+  edge.reset(new http::edge{opts,
+                            parts.system,
+                            parts.keys,
+                            parts.directory,
+                            parts.registry,
+                            parts.store,
+                            parts.ready,
+                            parts.warnings,
+                            parts.log,
+                            requests,
+                            loop,
+                            loop_owner,
+                            *bridge,
+                            streams,
+                            session_subscriptions,
+                            logs,
+                            previews,
+                            console,
+                            parts.others,
+                            parts.nodes,
+                            monitor,
+                            rates});
+  records = std::make_unique<request_records>(*edge, counts);
+  edge->observer = records.get();
   front.serve(*edge);
 }
 
@@ -150,6 +178,11 @@ void http_thread::state::trim_memory() {
 
 void http_thread::state::tick() {
   bridge->tick();
+  counts.connections = front.open_connections();
+  counts.streams = streams.size();
+  counts.waiting = bridge->pending();
+  if (stopping)
+    records->trail().flush();
   if (!stopping
       || (bridge->pending() != 0 && std::chrono::steady_clock::now() < stop_at))
     return;

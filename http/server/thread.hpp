@@ -15,6 +15,9 @@ namespace greenroom::http {
 class address_shares;
 class console_files;
 class file_readers;
+struct create_rates;
+struct node_monitor;
+class request_counts;
 class stream_shares;
 struct server_parts;
 
@@ -29,6 +32,9 @@ struct shared_parts {
   proxy::preview_settings& previews;
   const console_files& console;
   std::shared_ptr<address_shares> addresses;
+  node_monitor& monitor;
+  create_rates& rates;
+  request_counts& counts; // of the one thread
 };
 
 class http_thread {

@@ -77,6 +77,16 @@ public:
     return opened_;
   }
 
+  /// The number of the last event that it has handed to its client.
+  std::uint64_t sent() const noexcept {
+    return sent_;
+  }
+
+  /// The client has the session's last event.
+  bool complete() const noexcept {
+    return ending_ || (ended_ && sent_ >= known_);
+  }
+
   // -- for its handler --------------------------------------------------------
 
   bool over() const noexcept {

@@ -18,13 +18,14 @@ inline constexpr std::string_view sessions_read = "sessions:read";
 inline constexpr std::string_view sessions_execute = "sessions:execute";
 inline constexpr std::string_view projects_read = "projects:read";
 inline constexpr std::string_view projects_execute = "projects:execute";
+inline constexpr std::string_view metrics_read = "metrics:read";
 inline constexpr std::string_view admin = "admin";
 
 } // namespace scope
 
-inline constexpr std::array<std::string_view, 5> all_scopes{
-  scope::sessions_read, scope::sessions_execute, scope::projects_read,
-  scope::projects_execute, scope::admin};
+inline constexpr std::array<std::string_view, 6> all_scopes{
+  scope::sessions_read,    scope::sessions_execute, scope::projects_read,
+  scope::projects_execute, scope::metrics_read,     scope::admin};
 
 bool is_scope(std::string_view text) noexcept;
 

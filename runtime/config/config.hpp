@@ -65,11 +65,16 @@ struct http_config {
   friend bool operator==(const http_config&, const http_config&) = default;
 };
 
-/// What one client may have of what all share; 0: a part that leaves the rest
-/// to others.
+/// What one client, key or project may have of what all share; 0: no limit, and
+/// of the first two a part that leaves the rest to others.
 struct limits_config {
   std::uint32_t open_streams = 0;
   std::uint32_t connections_per_address = 0;
+  std::uint32_t key_sessions = 0;
+  std::uint32_t key_creates = 0; // a minute
+  std::uint32_t project_creates = 0;
+  std::uint32_t key_execs = 0; // that run or wait
+  std::uint32_t project_execs = 0;
   friend bool operator==(const limits_config&, const limits_config&) = default;
 };
 
@@ -155,6 +160,12 @@ struct cluster_config {
                          const cluster_config&) = default;
 };
 
+struct audit_config {
+  millis keep = 90 * one_day;
+  std::uint32_t max_entries = 1'000'000;
+  friend bool operator==(const audit_config&, const audit_config&) = default;
+};
+
 struct log_config {
   log_level level = log_level::info;
   log_format format = log_format::text;
@@ -173,6 +184,7 @@ struct config {
   sandbox_config sandbox;
   git_config git;
   cluster_config cluster;
+  audit_config audit;
   log_config log;
   std::vector<project_record> projects;
   friend bool operator==(const config&, const config&) = default;

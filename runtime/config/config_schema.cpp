@@ -96,6 +96,28 @@ void add_limits(table& to) {
     [](auto& c) -> auto& { return c.limits.connections_per_address; },
     "How many connections one address may have open; null is all but a "
     "sixteenth of them. Behind a proxy all clients are one address.");
+  add(
+    to, "limits.key_sessions", kinds::whole{0, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.key_sessions; },
+    "How many sessions that live one API key may have made; 0 is no limit, as "
+    "below.");
+  add(
+    to, "limits.key_creates", kinds::whole{0, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.key_creates; },
+    "How many sessions one API key may create in a minute.");
+  add(
+    to, "limits.project_creates", kinds::whole{0, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.project_creates; },
+    "How many sessions may be created in one project in a minute.");
+  add(
+    to, "limits.key_execs", kinds::whole{0, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.key_execs; },
+    "How many commands may run or wait in the sessions that one API key has "
+    "made.");
+  add(
+    to, "limits.project_execs", kinds::whole{0, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.project_execs; },
+    "How many commands may run or wait in the sessions of one project.");
 }
 
 void add_preview_and_storage(table& to) {
@@ -267,6 +289,17 @@ void add_git_and_cluster(table& to) {
     "What this node is good for, as names with texts.");
 }
 
+void add_audit(table& to) {
+  add(
+    to, "audit.keep", kinds::duration{one_day},
+    [](auto& c) -> auto& { return c.audit.keep; },
+    "How long the audit keeps what was changed and refused.");
+  add(
+    to, "audit.max_entries", kinds::whole{1000, 100'000'000},
+    [](auto& c) -> auto& { return c.audit.max_entries; },
+    "How many entries it keeps at most; the oldest go first.");
+}
+
 void add_log(table& to) {
   add(
     to, "log.level",
@@ -322,6 +355,7 @@ const std::vector<key<config>>& config_keys() {
     add_exec(result);
     add_sandbox(result);
     add_git_and_cluster(result);
+    add_audit(result);
     add_log(result);
     result.push_back({"projects", "a list of projects",
                       "Projects that exist from the start; more are made "

@@ -6,6 +6,7 @@
 #include "actors/git/dispatcher.hpp"
 #include "actors/health.hpp"
 #include "actors/key_registry.hpp"
+#include "actors/operations.hpp"
 #include "actors/retention.hpp"
 #include "actors/runner_link/link.hpp"
 #include "actors/session/journal/writers.hpp"
@@ -17,6 +18,7 @@
 #include "messages/ids.hpp"
 #include "messages/type_ids.hpp"
 #include "runtime/api_json/preview_address.hpp"
+#include "runtime/api_json/usage.hpp"
 #include "runtime/auth/admin_key.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/fd.hpp"
@@ -25,6 +27,9 @@
 #include "runtime/base/watchdog.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
+#include "runtime/metrics/page.hpp"
+#include "runtime/metrics/process.hpp"
+#include "runtime/metrics/session_meter.hpp"
 #include "runtime/node/cluster.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/membership.hpp"
@@ -43,6 +48,7 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -222,6 +228,7 @@ struct node::parts {
   std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<journal::writers> journals;
   std::unique_ptr<runner_link> runners;
+  std::unique_ptr<session_meter> meter;
 
   std::unique_ptr<system_config> system_settings;
   std::unique_ptr<caf::actor_system> system;
@@ -233,6 +240,7 @@ struct node::parts {
   session_supervisor_full supervisor;
   own_directory_actor directory;
   shared_registry_actor registry;
+  operations_actor operations;
   struct kept {
     caf::actor part;
     const char* what;
@@ -256,6 +264,8 @@ struct node::parts {
   void start_cluster();
   std::vector<std::string> reasons_not_ready() const;
   std::vector<std::string> warnings() const;
+  void add_figures(metrics_page& page) const;
+  std::string usage_of(const std::string& session_id) const;
   void start_http();
   void reconcile_sessions();
   void start_janitor();
@@ -284,6 +294,9 @@ void node::parts::open() {
     return sandbox::make_plan(*on, place_of(dir, id, project_id));
   };
   runners = std::make_unique<runner_link>(std::move(link));
+  meter = std::make_unique<session_meter>(session_meter::sources{
+    data_dir, [this](const std::string& id) { return runners->process_of(id); },
+    [this](const std::string& id) { return host->groups.directories(id); }});
 }
 
 git_settings node::parts::git_settings_of() const {
@@ -363,6 +376,9 @@ void node::parts::start_actors() {
   context->max_output = settings.exec.max_output;
   context->max_lifetime = settings.sessions.max_expiry;
   context->checkpoint_every = settings.sessions.checkpoint_every;
+  context->sessions_of_key = settings.limits.key_sessions;
+  context->loads = std::make_shared<exec_loads>(exec_loads::limits{
+    settings.limits.key_execs, settings.limits.project_execs});
   context->preview_url = [this](const std::string& id, std::uint16_t port) {
     auto& own = settings.preview;
     return preview_url({own.domain, own.public_url, preview_port}, id, port);
@@ -398,6 +414,8 @@ void node::parts::start_actors() {
     keep("the directory", system->spawn(greenroom::directory, context,
                                         supervisor, std::move(projects)));
   context->directory = directory;
+  operations = keep("what operators ask",
+                    system->spawn(greenroom::operations, context, supervisor));
   std::function<std::vector<key_record>()> read_keys;
   if (cluster)
     read_keys = [db = std::make_shared<std::unique_ptr<store::connection>>(
@@ -443,6 +461,44 @@ std::vector<std::string> node::parts::warnings() const {
   return result;
 }
 
+// What is neither an actor's nor the HTTP side's, for /metrics.
+void node::parts::add_figures(metrics_page& page) const {
+  auto seconds = [](std::chrono::milliseconds time) {
+    return std::chrono::duration<double>(time).count();
+  };
+  page.gauge("greenroom_ready", "1 where /readyz says that the node can serve.",
+             reasons_not_ready().empty() ? 1 : 0);
+  page.gauge("greenroom_runners", "Runners of sessions that are connected.",
+             static_cast<double>(runners->connected()));
+  page.gauge("greenroom_sessions_reviving",
+             "Sessions that have not come back since the node started.",
+             static_cast<double>(reviving.load()));
+  constexpr std::string_view lag = "greenroom_lag_seconds";
+  constexpr std::string_view help =
+    "How long writes wait: of the store, of sessions' journals, and for the "
+    "disk to have what journals wrote.";
+  page.gauge(lag, help, seconds(health.store_lag()), {{"of", "store"}});
+  page.gauge(lag, help, seconds(journals->lag()), {{"of", "journal"}});
+  page.gauge(lag, help, seconds(syncer->look().lag), {{"of", "fsync"}});
+  add_process(page);
+}
+
+// For …/stats. A limit that is not in force is none.
+std::string node::parts::usage_of(const std::string& session_id) const {
+  const auto& rules = host->config;
+  const auto& groups = host->groups;
+  usage_limits limits;
+  if (groups.limits_processes())
+    limits.processes = rules.pids;
+  if (groups.limits_memory())
+    limits.memory = rules.memory;
+  if (rules.mode == sandbox_mode::bubblewrap) {
+    limits.disk = rules.disk;
+    limits.files = rules.files;
+  }
+  return usage_json(session_id, meter->measure(session_id), limits).dump();
+}
+
 void node::parts::start_http() {
   auto options = http::options_from(settings);
   options.console_dir = console_dir();
@@ -456,7 +512,10 @@ void node::parts::start_http() {
                [this](std::uint16_t port) { preview_port = port; }, git,
                context->git, cluster ? cluster->peers() : nullptr,
                cluster ? node_lister_actor{context->cluster}
-                       : node_lister_actor{context->reader}});
+                       : node_lister_actor{context->reader},
+               settings.node.name, operations, context->counters,
+               [this](metrics_page& page) { add_figures(page); },
+               [this](const std::string& id) { return usage_of(id); }});
   try {
     server->start();
   } catch (const std::runtime_error& e) {
@@ -482,8 +541,11 @@ void node::parts::reconcile_sessions() {
 }
 
 void node::parts::start_janitor() {
-  keep("the janitor", system->spawn(retention, context, supervisor,
-                                    settings.sessions.keep_ended));
+  keep("the janitor",
+       system->spawn(retention, context, supervisor,
+                     retention_rules{settings.sessions.keep_ended,
+                                     settings.audit.keep,
+                                     settings.audit.max_entries}));
   keep("the health watch",
        system->spawn<caf::detached>(
          watch_health, context->store,
@@ -511,6 +573,7 @@ void node::parts::stop_actors() {
   supervisor = session_supervisor_full{};
   directory = own_directory_actor{};
   registry = shared_registry_actor{};
+  operations = operations_actor{};
   cluster.reset();
   membership.reset();
   context.reset();

@@ -164,6 +164,32 @@ const std::vector<step>& steps() {
     {
       "ALTER TABLE nodes ADD COLUMN load REAL NOT NULL DEFAULT 0",
     },
+    {
+      "CREATE TABLE audit ("
+      " id TEXT PRIMARY KEY,"
+      " created_at BIGINT NOT NULL,"
+      " node TEXT NOT NULL,"
+      " key_id TEXT NOT NULL,"
+      " key_name TEXT NOT NULL,"
+      " address TEXT NOT NULL,"
+      " request_id TEXT NOT NULL,"
+      " method TEXT NOT NULL,"
+      " route TEXT NOT NULL,"
+      " project_id TEXT NOT NULL,"
+      " session_id TEXT NOT NULL,"
+      " object TEXT NOT NULL,"
+      " status BIGINT NOT NULL,"
+      " code TEXT NOT NULL)",
+      "CREATE INDEX audit_listing ON audit (created_at DESC, id DESC)",
+      "CREATE INDEX audit_project"
+      " ON audit (project_id, created_at DESC, id DESC)",
+      "CREATE INDEX audit_session"
+      " ON audit (session_id, created_at DESC, id DESC)",
+      "CREATE INDEX audit_key ON audit (key_id, created_at DESC, id DESC)",
+      "CREATE INDEX sessions_key ON sessions (created_by)"
+      " WHERE "
+        + std::string{is_live_sql},
+    },
   };
   return all;
 }

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "messages/events.hpp"
+#include "messages/operations.hpp"
 #include "messages/records.hpp"
 #include "runtime/store/connection.hpp"
 
@@ -18,14 +19,25 @@
 
 namespace greenroom::store {
 
-enum class insert_result : std::uint8_t { ok, no_slot, branch_taken };
+enum class insert_result : std::uint8_t {
+  ok,
+  no_slot,
+  branch_taken,
+  key_full,
+};
 
 /// Adds a new session in the lowest free slot below `max_active`; no_slot goes
-/// before branch_taken where both are true. Refused: not_found without the
+/// before branch_taken where both are true, and key_full comes last: the key
+/// has made `max_of_key` that live, 0: no limit. Refused: not_found without the
 /// project, unavailable where another node than the session's owns it, conflict
 /// where the id is in use, bad_request for text with NUL.
 insert_result insert_session(connection& c, const session_record& session,
-                             std::uint32_t max_active);
+                             std::uint32_t max_active,
+                             std::uint32_t max_of_key = 0);
+
+/// The ids of the sessions that live and were made by a key, of all projects,
+/// newest first.
+std::vector<std::string> live_of_key(connection& c, const std::string& key_id);
 
 /// Writes the new state of a session whose version was raised by one. False,
 /// with nothing written, where the store has another epoch or has not the
@@ -57,6 +69,11 @@ std::vector<session_record> live_sessions(connection& c,
 
 /// How many live sessions there are in the store.
 std::uint32_t count_live_sessions(connection& c);
+/// Which sessions there are to watch, each once.
+live_list find_live(connection& c, const greenroom::find_live& what);
+
+/// How many of a node's sessions are in each state in which they live.
+session_counts count_live(connection& c, const std::string& node);
 
 struct session_query {
   std::string project_id;

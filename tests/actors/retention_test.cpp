@@ -27,8 +27,8 @@ struct janitor_node : small_node {
     caf::anon_send_exit(retention, caf::exit_reason::user_shutdown);
   }
   void begin() {
-    retention =
-      system().spawn(greenroom::retention, context(), supervisor(), day);
+    retention = system().spawn(greenroom::retention, context(), supervisor(),
+                               retention_rules{day});
   }
   /// A session that is over.
   session_record ended(const std::string& branch) {

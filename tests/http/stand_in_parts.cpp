@@ -118,7 +118,9 @@ store_writer_actor::behavior_type store_stand_in(store_writer_actor::pointer,
           [](const put_review&) { return unserved<done>(); },
           [s](const begin_request& what) { return begin(*s, what); },
           [s](const finish_request& what) { return finish(*s, what); },
-          [](const drop_ended&) { return unserved<dropped_sessions>(); }};
+          [](const drop_ended&) { return unserved<dropped_sessions>(); },
+          [](const add_audit&) { return unserved<done>(); },
+          [](const drop_audit&) { return unserved<done>(); }};
 }
 
 } // namespace greenroom::test

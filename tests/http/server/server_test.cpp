@@ -698,7 +698,8 @@ TEST_CASE("keys are made, listed without secrets, and revoked") {
   CHECK(list["next_cursor"] == "k2");
   CHECK(error_of(post(f, "/keys", R"({"name":"x","scopes":["root"]})"))
         == "BAD_REQUEST: scopes: unknown scope \"root\", use sessions:read, "
-           "sessions:execute, projects:read, projects:execute, admin");
+           "sessions:execute, projects:read, projects:execute, metrics:read, "
+           "admin");
   CHECK(post(f, "/keys", R"({"scopes":["admin"]})").status == 400);
   CHECK(post(f, "/keys", R"({"name":"x"})").status == 400);
   CHECK(error_of(post(f, "/keys",

@@ -110,14 +110,17 @@ TEST_CASE_METHOD(store_place,
   put_key(c, key);
   const auto latest = schema_version(c);
   // Back to what version 1 was.
-  for (const char* undo : {"DROP TABLE outbox",
+  for (const char* undo : {"DROP TABLE audit",
+                           "DROP INDEX sessions_key",
+                           "DROP TABLE outbox",
                            "ALTER TABLE sessions ADD COLUMN last_event"
                            " TEXT NOT NULL DEFAULT 'session.created'",
                            "ALTER TABLE sessions ADD COLUMN last_event_data"
                            " TEXT NOT NULL DEFAULT '[{\"type\":"
                            "\"session.created\",\"time\":7,\"data\":"
                            "{\"setup_exec_id\":\"setup\"}}]'",
-                           "DROP TABLE reviews", "DROP TABLE requests",
+                           "DROP TABLE reviews",
+                           "DROP TABLE requests",
                            "DROP INDEX sessions_ended",
                            "ALTER TABLE sessions DROP COLUMN token_hash",
                            "ALTER TABLE sessions DROP COLUMN commit_id",

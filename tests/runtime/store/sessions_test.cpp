@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <set>
+#include <string>
+
 using namespace greenroom;
 using namespace greenroom::store;
 using namespace greenroom::test;
@@ -253,4 +256,25 @@ TEST_CASE_METHOD(store_fixture, "text with NUL is refused by its field") {
     CHECK_THAT(refusal_of([&] { take_live_sessions(c, bad); }).message,
                Contains("node"));
   }
+}
+
+TEST_CASE_METHOD(store_fixture, "a key has made so many that live, over all "
+                                "projects") {
+  put_project(c, some_project("other"));
+  auto first = insert(some_session("a"));
+  auto second = insert(some_session("a", "other"));
+  auto third = some_session("b");
+  CHECK(insert_session(c, third, 100, 2) == insert_result::key_full);
+  auto held = live_of_key(c, "admin");
+  CHECK(std::set<std::string>(held.begin(), held.end())
+        == std::set<std::string>{first.id, second.id});
+  // What the project lacks is said before.
+  CHECK(insert_session(c, some_session("a"), 100, 2)
+        == insert_result::branch_taken);
+  CHECK(insert_session(c, third, 1, 2) == insert_result::no_slot);
+  auto of_other = some_session("c");
+  of_other.created_by = "k";
+  CHECK(insert_session(c, of_other, 100, 2) == insert_result::ok);
+  end(first);
+  CHECK(insert_session(c, third, 100, 2) == insert_result::ok);
 }

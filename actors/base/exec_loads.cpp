@@ -1,0 +1,67 @@
+#include "actors/base/exec_loads.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace greenroom {
+
+namespace {
+
+constexpr std::size_t max_named = 5;
+
+} // namespace
+
+template <class Field>
+std::string exec_loads::fault(const char* what, const std::string& id,
+                              Field field, std::uint32_t limit,
+                              const char* setting) const {
+  if (limit == 0)
+    return {};
+  std::uint64_t sum = 0;
+  std::vector<std::pair<std::uint32_t, const std::string*>> holders;
+  for (auto& [session, one] : loads_)
+    if (one.of.*field == id) {
+      sum += one.count;
+      holders.emplace_back(one.count, &session);
+    }
+  if (sum < limit)
+    return {};
+  std::ranges::stable_sort(holders, std::greater<>{},
+                           [](auto& one) { return one.first; });
+  std::string list;
+  for (std::size_t i = 0; i < std::min(holders.size(), max_named); ++i)
+    list += (i == 0 ? "" : ", ") + std::to_string(holders[i].first)
+            + " in session " + *holders[i].second;
+  if (holders.size() > max_named)
+    list += " and others";
+  return std::string{what} + " \"" + id + "\" has " + std::to_string(sum)
+         + " commands that run or wait, and its limit is "
+         + std::to_string(limit) + " (" + setting + "): " + list
+         + "; wait until one ends, or cancel one";
+}
+
+std::string exec_loads::admit(const whose& session) {
+  std::lock_guard guard{mutex_};
+  auto why = fault("project", session.project_id, &whose::project_id,
+                   limits_.of_project, "limits.project_execs");
+  if (why.empty())
+    why = fault("key", session.key_id, &whose::key_id, limits_.of_key,
+                "limits.key_execs");
+  if (why.empty()) {
+    auto& one = loads_[session.session_id];
+    one.of = session;
+    ++one.count;
+  }
+  return why;
+}
+
+void exec_loads::set(const whose& session, std::uint32_t count) {
+  std::lock_guard guard{mutex_};
+  if (count == 0)
+    loads_.erase(session.session_id);
+  else
+    loads_[session.session_id] = {session, count};
+}
+
+} // namespace greenroom

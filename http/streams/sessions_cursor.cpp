@@ -1,0 +1,84 @@
+#include "http/streams/sessions_cursor.hpp"
+
+#include "messages/errors.hpp"
+#include "messages/events.hpp"
+#include "messages/ids.hpp"
+
+#include <charconv>
+#include <optional>
+
+namespace greenroom::http {
+
+namespace {
+
+template <class Number>
+std::optional<Number> number_of(std::string_view text) {
+  Number result = 0;
+  auto end = text.data() + text.size();
+  auto read = std::from_chars(text.data(), end, result);
+  if (text.empty() || read.ec != std::errc{} || read.ptr != end)
+    return std::nullopt;
+  return result;
+}
+
+} // namespace
+
+std::string to_string(const sessions_cursor& cursor) {
+  auto result = std::to_string(cursor.time);
+  for (auto& [session, seq] : cursor.seen)
+    result += '.' + session + '-' + std::to_string(seq);
+  return result;
+}
+
+sessions_cursor parse_sessions_cursor(std::string_view name,
+                                      std::string_view text) {
+  auto bad = [&] {
+    return refused(errc::bad_request,
+                   std::string{name}
+                     + " must be the id of an event of this stream");
+  };
+  sessions_cursor result;
+  auto dot = text.find('.');
+  auto time = number_of<unix_ms>(text.substr(0, dot));
+  if (!time || *time < 0)
+    throw bad();
+  result.time = *time;
+  while (dot != text.npos) {
+    text.remove_prefix(dot + 1);
+    dot = text.find('.');
+    auto one = text.substr(0, dot);
+    auto dash = one.find('-');
+    auto session = one.substr(0, dash);
+    auto seq = dash == one.npos
+                 ? std::nullopt
+                 : number_of<std::uint64_t>(one.substr(dash + 1));
+    if (!is_id(session) || !seq || result.seen.size() == max_sessions_of_cursor)
+      throw bad();
+    result.seen[std::string{session}] = *seq;
+  }
+  return result;
+}
+
+std::string
+with_ids(std::string_view text,
+         const std::function<std::string(std::uint64_t seq)>& id_after) {
+  std::string result;
+  while (!text.empty()) {
+    auto end = text.find('\n');
+    auto line = text.substr(0, end);
+    text.remove_prefix(end == text.npos ? text.size() : end + 1);
+    if (line.starts_with(":") || line.starts_with("retry:"))
+      continue;
+    event_id id;
+    if (line.starts_with("id: ") && parse(line.substr(4), id)) {
+      result += "id: ";
+      result += id_after(id.seq);
+    } else {
+      result += line;
+    }
+    result += '\n';
+  }
+  return result;
+}
+
+} // namespace greenroom::http

@@ -1,0 +1,383 @@
+#include "http/streams/sessions_stream.hpp"
+
+#include "http/edge/ask.hpp"
+#include "http/edge/node_monitor.hpp"
+#include "http/edge/thread_context.hpp"
+#include "http/streams/session_subscriptions.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace greenroom::http {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds look_period{5};
+
+/// Events wait for so long until it is known where all sessions stand.
+constexpr seconds patience{5};
+
+/// One write, more only where a single session has written more at once.
+constexpr std::size_t max_write = 64 * 1024;
+
+/// The id of a session that is over stays in the cursor for as long as clocks
+/// of nodes may differ: it might seem to be newer than the cursor's time.
+constexpr millis ended_stays = 60'000;
+
+/// A list may lack what was created a moment before it.
+constexpr millis list_overlap = 10'000;
+
+slice whole(std::string text) {
+  auto owner = std::make_shared<const std::string>(std::move(text));
+  std::string_view view = *owner;
+  return {std::move(owner), view};
+}
+
+/// When clients come back after a lost connection, 1-3 s: not all at once.
+std::string retry_line() {
+  using namespace std::chrono;
+  auto now = steady_clock::now().time_since_epoch();
+  return "retry: "
+         + std::to_string(1000
+                          + duration_cast<microseconds>(now).count() % 2001)
+         + "\n";
+}
+
+} // namespace
+
+// -- one session's stream, as it sees its client ------------------------------
+
+class sessions_stream::member_writer final : public body_writer {
+public:
+  member_writer(std::weak_ptr<sessions_stream> to, std::string session_id)
+    : to_(std::move(to)), session_id_(std::move(session_id)) {}
+
+  void write(std::vector<slice> parts,
+             std::function<void(bool)> done) override {
+    if (auto to = to_.lock())
+      to->write(session_id_, std::move(parts), std::move(done));
+  }
+  void finish() override {
+    // What it has written before is sent all the same.
+    if (auto to = to_.lock())
+      to->left(session_id_, false);
+  }
+
+private:
+  std::weak_ptr<sessions_stream> to_;
+  std::string session_id_;
+};
+
+class sessions_stream::member_exchange final : public exchange {
+public:
+  member_exchange(std::shared_ptr<sessions_stream> of,
+                  const live_session& session)
+    : exchange(of->env_), of_(of) {
+    unobserved_ = true;
+    id = of->ex_->id;
+    keys = of->ex_->keys;
+    key = of->ex_->key;
+    route = of->ex_->route;
+    params[0] = session.project_id;
+    params[1] = session.session_id;
+  }
+  ~member_exchange() override {
+    abandon();
+  }
+  std::uint64_t connection_id() const noexcept override {
+    return 0; // none of its own
+  }
+  std::string address() const override {
+    return {};
+  }
+
+protected:
+  // It is not there, or is over and the client has all of it.
+  void transmit(response&& answer) override {
+    if (auto of = of_.lock())
+      of->left(session_id(), answer.status == 204 || answer.status == 404);
+  }
+  std::unique_ptr<body_writer> transmit_head(response&&) override {
+    if (auto of = of_.lock())
+      of->opened(session_id());
+    return std::make_unique<member_writer>(of_, session_id());
+  }
+  std::shared_ptr<web_socket> transmit_upgrade(std::string_view,
+                                               web_socket_events&&) override {
+    return nullptr;
+  }
+
+private:
+  std::weak_ptr<sessions_stream> of_;
+};
+
+// -- the whole ----------------------------------------------------------------
+
+sessions_stream::sessions_stream(exchange_ptr ex, sessions_watch what)
+  : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
+    connection_id_(ex->connection_id()), what_(std::move(what)),
+    ex_(std::move(ex)), begun_(clock::now()), last_write_(begun_) {}
+
+void sessions_stream::begin() {
+  env_.streams.add(shared_from_this());
+  if (!ex_)
+    return;
+  if (what_.resumed)
+    cursor_ = *what_.resumed;
+  look();
+}
+
+/// What happens after the head has come is seen: it is sent once all sessions
+/// have said where they stand.
+void sessions_stream::open() {
+  response head;
+  head.content_type = "text/event-stream";
+  head.headers.emplace_back("X-Accel-Buffering", "no");
+  body_ = ex_->begin(std::move(head));
+  send(retry_line());
+}
+
+void sessions_stream::close() {
+  if (!ex_)
+    return;
+  if (body_)
+    body_->finish();
+  else
+    ex_->refuse(errc::unavailable, "the server is stopping, try again");
+  done();
+}
+
+void sessions_stream::done() {
+  auto self = shared_from_this();
+  body_.reset();
+  ex_.reset();
+  queue_.clear();
+  sending_.clear();
+  // Each takes itself off its session's subscription.
+  for (auto& [session_id, one] : std::exchange(members_, {}))
+    one.of->close();
+  env_.streams.remove(*this);
+}
+
+void sessions_stream::tick(clock::time_point now, unix_ms wall) {
+  if (!ex_)
+    return;
+  if (expires_at_ != 0 && expires_at_ <= wall) {
+    close();
+    return;
+  }
+  auto created =
+    env_.monitor.counters->events[event_kind::session_created].value();
+  // Sessions of other nodes say nothing here when they are made.
+  if (first_list_ || created != created_
+      || ((lost_ || env_.others) && now - looked_ >= look_period))
+    look();
+  forget_ended(wall);
+  flush();
+  if (ex_ && body_ && !writing_
+      && now - last_write_ >= env_.options.heartbeat) {
+    last_write_ = now;
+    body_->write({whole(":\n")}, {});
+  }
+}
+
+// -- which sessions -----------------------------------------------------------
+
+void sessions_stream::look() {
+  if (looking_)
+    return;
+  looking_ = true;
+  lost_ = false;
+  looked_ = clock::now();
+  created_ = env_.monitor.counters->events[event_kind::session_created].value();
+  find_live what{what_.projects, what_.sessions, 0, {}};
+  // Those that came and went since the last look, too, or while the client was
+  // away.
+  what.created_since = std::max(begun_at_, looked_at_ - list_overlap);
+  looked_at_ = now_ms();
+  if (first_list_ && what_.resumed) {
+    what.created_since = cursor_.time - ended_stays;
+    for (auto& [session_id, seq] : cursor_.seen)
+      what.also.push_back(session_id);
+  }
+  handlers::ask<live_list>(
+    ex_, env_.monitor.operations, env_.options.ordinary, std::move(what),
+    [self = shared_from_this()](const live_list& all) { self->found(all); },
+    [self = shared_from_this()](const caf::error&) {
+      self->looking_ = false; // the next tick looks again
+    });
+}
+
+void sessions_stream::found(const live_list& all) {
+  looking_ = false;
+  if (!ex_)
+    return;
+  for (auto& session : all.sessions)
+    if (!members_.contains(session.session_id)
+        && !ended_.contains(session.session_id)
+        && members_.size() < max_sessions_of_cursor)
+      add(session);
+  first_list_ = false;
+  flush();
+}
+
+void sessions_stream::add(const live_session& session) {
+  auto of = std::make_shared<member_exchange>(shared_from_this(), session);
+  auto one = std::make_shared<stream>(of, start_of(session), what_.filter);
+  members_[session.session_id].of = one;
+  join(of, one);
+}
+
+void sessions_stream::join(const exchange_ptr& of_session,
+                           const std::shared_ptr<stream>& one) {
+  handlers::with_session(
+    of_session,
+    [of_session, one](const session_actor& session) {
+      auto& env = of_session->env;
+      if (!one->over())
+        one->join(env.session_subscriptions.of(
+          env, of_session->project_id(), of_session->session_id(), session));
+    },
+    [one](const caf::error& why) { one->refuse(to_refusal(why)); });
+}
+
+/// A session that comes later, or came while the client was away, is seen from
+/// its beginning.
+watch_start sessions_stream::start_of(const live_session& session) const {
+  using enum watch_start::kind;
+  auto known = cursor_.seen.find(session.session_id);
+  if (known != cursor_.seen.end())
+    return {resumed, {0, known->second}};
+  auto is_new = !first_list_
+                || (what_.resumed
+                    && session.created_at >= what_.resumed->time - ended_stays);
+  return what_.earliest || is_new ? watch_start{after, {}}
+                                  : watch_start{now, {}};
+}
+
+// -- what they write ----------------------------------------------------------
+
+void sessions_stream::opened(const std::string& session_id) {
+  auto found = members_.find(session_id);
+  if (found == members_.end())
+    return;
+  found->second.opened = true;
+  // Where it stands, before it has said anything.
+  cursor_.seen.try_emplace(session_id, found->second.of->sent());
+  flush_soon();
+}
+
+void sessions_stream::write(const std::string& session_id,
+                            std::vector<slice> parts,
+                            std::function<void(bool)> done) {
+  if (!ex_)
+    return;
+  queue_.push_back({session_id, std::move(parts), std::move(done)});
+  flush_soon();
+}
+
+/// Not from inside a session's stream, which does not expect to be told then.
+void sessions_stream::flush_soon() {
+  env_.loop.post([weak = weak_from_this()] {
+    if (auto self = weak.lock())
+      self->flush();
+  });
+}
+
+/// One that cannot be had for a while is found again at a later look, and goes
+/// on where it was.
+void sessions_stream::left(const std::string& session_id, bool for_good) {
+  auto found = members_.find(session_id);
+  if (found == members_.end())
+    return;
+  if (for_good || found->second.of->complete())
+    ended_[session_id] = now_ms();
+  else
+    lost_ = true;
+  // It is in the middle of something.
+  env_.loop.post([gone = std::move(found->second.of)] {});
+  members_.erase(found);
+}
+
+/// Before that an event's id could not say where all of them stand.
+bool sessions_stream::is_settled() const {
+  return !first_list_
+         && (clock::now() - begun_ > patience
+             || std::ranges::all_of(members_, [&](auto& item) {
+                  return item.second.opened
+                         || cursor_.seen.contains(item.first);
+                }));
+}
+
+void sessions_stream::flush() {
+  if (!ex_ || writing_ || !is_settled())
+    return;
+  if (!body_) {
+    open();
+    return;
+  }
+  if (queue_.empty())
+    return;
+  std::string text;
+  while (!queue_.empty() && text.size() < max_write) {
+    auto next = std::move(queue_.front());
+    queue_.pop_front();
+    std::string own;
+    for (auto& part : next.parts)
+      own += part.view;
+    text += with_ids(
+      own, [&](std::uint64_t seq) { return id_after(next.session_id, seq); });
+    if (next.done)
+      sending_.push_back(std::move(next.done));
+  }
+  send(std::move(text));
+}
+
+/// What a session's stream says of itself leaves nothing to be sent.
+void sessions_stream::send(std::string text) {
+  writing_ = true;
+  auto sent = [weak = weak_from_this()](bool taken) {
+    if (auto self = weak.lock())
+      self->written(taken);
+  };
+  if (text.empty()) {
+    env_.loop.post([sent] { sent(true); });
+    return;
+  }
+  last_write_ = clock::now();
+  body_->write({whole(std::move(text))}, sent);
+}
+
+void sessions_stream::written(bool taken) {
+  if (!ex_)
+    return;
+  writing_ = false;
+  if (!taken) {
+    close();
+    return;
+  }
+  for (auto& told : std::exchange(sending_, {}))
+    told(true);
+  flush();
+}
+
+std::string sessions_stream::id_after(const std::string& session_id,
+                                      std::uint64_t seq) {
+  cursor_.time = now_ms();
+  cursor_.seen[session_id] = seq;
+  return to_string(cursor_);
+}
+
+void sessions_stream::forget_ended(unix_ms now) {
+  std::erase_if(ended_, [&](const auto& item) {
+    if (item.second + ended_stays > now)
+      return false;
+    cursor_.seen.erase(item.first);
+    return true;
+  });
+}
+
+} // namespace greenroom::http

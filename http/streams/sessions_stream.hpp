@@ -1,0 +1,127 @@
+// The events of several sessions on one connection, with one cursor.
+//
+// Each session has a stream of its own, as if it were watched alone
+// (sse_stream.hpp), that writes into this one instead of a connection: so what
+// a slow client does not take stays on disk, per session, and gaps, filters and
+// sessions that go down are what they are there. This one gives events the
+// cursor of all as their id, and sends what its sessions have written, one
+// write at a time.
+//
+// Which sessions there are is looked up when it begins and whenever some may
+// have come. It goes on until its client leaves or its key is dead. At most
+// max_sessions_of_cursor at a time; more are left out until others have ended.
+//
+// Owned by its thread's response_registry; used on the HTTP thread only.
+#pragma once
+
+#include "http/edge/exchange.hpp"
+#include "http/streams/response_registry.hpp"
+#include "http/streams/sessions_cursor.hpp"
+#include "http/streams/sse_stream.hpp"
+#include "messages/events.hpp"
+#include "messages/operations.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace greenroom::http {
+
+/// What a client wants to see.
+struct sessions_watch {
+  std::vector<std::string> projects; // empty: all
+  std::vector<std::string> sessions; // empty: all
+  event_filter filter;
+  bool earliest = false; // of those that live, from their beginning
+  std::optional<sessions_cursor> resumed;
+};
+
+class sessions_stream final
+  : public long_response,
+    public std::enable_shared_from_this<sessions_stream> {
+public:
+  sessions_stream(exchange_ptr ex, sessions_watch what);
+
+  void begin();
+
+  // -- long_response ----------------------------------------------------------
+
+  void close() override;
+  void tick(clock::time_point now, unix_ms wall) override;
+  const std::string& key_id() const noexcept override {
+    return key_id_;
+  }
+  std::uint64_t connection_id() const noexcept override {
+    return connection_id_;
+  }
+
+private:
+  class member_exchange;
+  class member_writer;
+
+  struct member {
+    std::shared_ptr<stream> of;
+    bool opened = false;
+  };
+
+  /// What a session's stream has written, and whom to tell when it is sent.
+  struct waiting {
+    std::string session_id;
+    std::vector<slice> parts;
+    std::function<void(bool)> done;
+  };
+
+  void look();
+  void found(const live_list& all);
+  void join(const exchange_ptr& of_session, const std::shared_ptr<stream>& one);
+  void add(const live_session& session);
+  watch_start start_of(const live_session& session) const;
+
+  // From its sessions' streams.
+  void opened(const std::string& session_id);
+  void write(const std::string& session_id, std::vector<slice> parts,
+             std::function<void(bool)> done);
+  void left(const std::string& session_id, bool for_good);
+
+  bool is_settled() const;
+  void open();
+  void flush_soon();
+  void flush();
+  void send(std::string text);
+  void written(bool taken);
+  std::string id_after(const std::string& session_id, std::uint64_t seq);
+  void forget_ended(unix_ms now);
+  void done();
+
+  edge& env_;
+  const std::string key_id_;
+  const unix_ms expires_at_;
+  const std::uint64_t connection_id_;
+  const sessions_watch what_;
+
+  exchange_ptr ex_; // null: it is over
+  std::unique_ptr<body_writer> body_;
+  sessions_cursor cursor_;
+  std::unordered_map<std::string, member> members_;
+  std::unordered_map<std::string, unix_ms> ended_; // and when that was sent
+  std::deque<waiting> queue_;
+  std::vector<std::function<void(bool)>> sending_; // told when it is taken
+  bool writing_ = false;
+  bool first_list_ = true; // has not come yet
+  bool looking_ = false;
+  bool lost_ = false;         // one could not be had for now
+  std::uint64_t created_ = 0; // sessions, at the last look
+  const unix_ms begun_at_ = now_ms();
+  unix_ms looked_at_ = 0;
+  clock::time_point begun_;
+  clock::time_point looked_;
+  clock::time_point last_write_;
+};
+
+} // namespace greenroom::http

@@ -1,0 +1,190 @@
+#include "runtime/store/audit.hpp"
+
+#include "runtime/store/cursor.hpp"
+#include "runtime/store/sql.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace greenroom::store {
+
+namespace {
+
+/// The columns in the order of the table.
+template <class Row, class F>
+void each_column(Row& row, F&& f) {
+  f("id", row.id);
+  f("created_at", row.created_at);
+  f("node", row.node);
+  f("key_id", row.key_id);
+  f("key_name", row.key_name);
+  f("address", row.address);
+  f("request_id", row.request_id);
+  f("method", row.method);
+  f("route", row.route);
+  f("project_id", row.project_id);
+  f("session_id", row.session_id);
+  f("object", row.object);
+  f("status", row.status);
+  f("code", row.code);
+}
+
+struct audit_row {
+  std::string id;
+  long long created_at = 0;
+  std::string node;
+  std::string key_id;
+  std::string key_name;
+  std::string address;
+  std::string request_id;
+  std::string method;
+  std::string route;
+  std::string project_id;
+  std::string session_id;
+  std::string object;
+  long long status = 0;
+  std::string code;
+};
+
+std::string columns(std::string_view before = {}) {
+  std::string result;
+  audit_row row;
+  each_column(row, [&](const char* name, auto&) {
+    if (!result.empty())
+      result += ", ";
+    result += before;
+    result += name;
+  });
+  return result;
+}
+
+audit_row to_row(const audit_entry& entry) {
+  return {entry.id,
+          entry.time,
+          entry.node,
+          entry.key_id,
+          as_text(entry.key_name),
+          entry.address,
+          as_text(entry.request_id),
+          entry.method,
+          entry.route,
+          entry.project_id,
+          entry.session_id,
+          entry.object,
+          entry.status,
+          entry.code};
+}
+
+audit_entry from_row(const audit_row& row) {
+  return {row.id,
+          row.created_at,
+          row.node,
+          row.key_id,
+          row.key_name,
+          row.address,
+          row.request_id,
+          row.method,
+          row.route,
+          row.project_id,
+          row.session_id,
+          row.object,
+          static_cast<std::uint16_t>(row.status),
+          row.code};
+}
+
+std::string listing_sql(const query_audit& query) {
+  auto text = "SELECT " + columns() + " FROM audit WHERE created_at >= :since";
+  if (!query.projects.empty()) {
+    text += " AND project_id IN (";
+    for (std::size_t i = 0; i < query.projects.size(); ++i)
+      text += (i == 0 ? ":project" : ", :project") + std::to_string(i);
+    text += ")";
+  }
+  if (!query.session_id.empty())
+    text += " AND session_id = :session";
+  if (!query.key_id.empty())
+    text += " AND key_id = :key";
+  if (!query.cursor.empty())
+    text += " AND (created_at, id) < (:created, :id)";
+  return text + " ORDER BY created_at DESC, id DESC LIMIT :count";
+}
+
+} // namespace
+
+void add_audit(connection& c, std::span<const audit_entry> entries) {
+  in_transaction(c, [&](soci::session& sql) {
+    for (const auto& entry : entries) {
+      auto row = to_row(entry);
+      soci::statement statement{sql};
+      each_column(row, [&](const char* name, auto& field) {
+        statement.exchange(soci::use(field, name));
+      });
+      statement.alloc();
+      statement.prepare("INSERT INTO audit (" + columns() + ") VALUES ("
+                          + columns(":") + ") ON CONFLICT DO NOTHING",
+                        once);
+      statement.define_and_bind();
+      statement.execute(true);
+    }
+  });
+}
+
+audit_page list_audit(connection& c, const query_audit& query) {
+  const auto after = parse_cursor(query.cursor);
+  const auto limit = query.limit == 0 ? audit_page_size : query.limit;
+  // One more than asked for tells whether there is more.
+  const auto count = static_cast<long long>(limit) + 1;
+  const long long since = query.since;
+  audit_page result;
+  result.entries = reading(c, [&](soci::session& sql) {
+    std::vector<audit_entry> entries;
+    audit_row row;
+    soci::statement statement{sql};
+    each_column(row, [&](const char*, auto& field) {
+      statement.exchange(soci::into(field));
+    });
+    statement.exchange(soci::use(since, "since"));
+    for (std::size_t i = 0; i < query.projects.size(); ++i)
+      statement.exchange(
+        soci::use(query.projects[i], "project" + std::to_string(i)));
+    if (!query.session_id.empty())
+      statement.exchange(soci::use(query.session_id, "session"));
+    if (!query.key_id.empty())
+      statement.exchange(soci::use(query.key_id, "key"));
+    if (!query.cursor.empty()) {
+      statement.exchange(soci::use(after.created_at, "created"));
+      statement.exchange(soci::use(after.id, "id"));
+    }
+    statement.exchange(soci::use(count, "count"));
+    statement.alloc();
+    statement.prepare(listing_sql(query), once);
+    statement.define_and_bind();
+    statement.execute();
+    while (statement.fetch())
+      entries.push_back(from_row(row));
+    return entries;
+  });
+  if (result.entries.size() > limit) {
+    result.entries.pop_back();
+    const auto& last = result.entries.back();
+    result.next_cursor = make_cursor({last.time, last.id});
+  }
+  return result;
+}
+
+std::uint64_t drop_audit(connection& c, unix_ms before, std::uint64_t max) {
+  return in_transaction(c, [&](soci::session& sql) {
+    const long long time = before;
+    auto gone = execute(sql, "DELETE FROM audit WHERE created_at < :before",
+                        soci::use(time, "before"));
+    const auto kept = static_cast<long long>(max);
+    gone +=
+      execute(sql,
+              "DELETE FROM audit WHERE id IN (SELECT id FROM audit"
+              " ORDER BY created_at DESC, id DESC LIMIT 1000000 OFFSET :kept)",
+              soci::use(kept, "kept"));
+    return static_cast<std::uint64_t>(gone);
+  });
+}
+
+} // namespace greenroom::store

@@ -1,0 +1,27 @@
+// The audit: entries are added and, when they are old, removed; never changed.
+#pragma once
+
+#include "messages/audit.hpp"
+#include "runtime/store/connection.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+namespace greenroom::store {
+
+/// What a query without a limit gives at a time.
+inline constexpr std::uint32_t audit_page_size = 500;
+
+/// An entry that is there already is left as it is, so that who never heard
+/// whether it was stored may add it again.
+void add_audit(connection& c, std::span<const audit_entry> entries);
+
+/// Newest first. A cursor that is none is refused as bad_request.
+audit_page list_audit(connection& c, const query_audit& query);
+
+/// Removes entries older than `before`, and those beyond the newest `max`.
+/// Returns how many.
+std::uint64_t drop_audit(connection& c, unix_ms before, std::uint64_t max);
+
+} // namespace greenroom::store
