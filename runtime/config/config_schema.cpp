@@ -172,7 +172,9 @@ void add_auth_and_sessions(table& to) {
   add(
     to, "sessions.checkpoint_every", kinds::duration{1000, one_day},
     [](auto& c) -> auto& { return c.sessions.checkpoint_every; },
-    "How often a cluster is to save a session's work upstream; not yet.");
+    "How often a node of a cluster saves a session's work in the upstream "
+    "while "
+    "commands run in it; it does so soon after they have ended, too.");
 }
 
 void add_exec(table& to) {
