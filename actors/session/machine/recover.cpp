@@ -87,8 +87,7 @@ effects recover(state& s, past what) {
   auto status = s.record.status;
   s.installing =
     (status == session_status::active || status == session_status::checking_in)
-    && (what.elsewhere
-        || (!what.used && what.sent.empty() && !what.checkout));
+    && (what.elsewhere || (!what.used && what.sent.empty() && !what.checkout));
   return todo;
 }
 

@@ -38,11 +38,11 @@ struct past {
   // How those ended whose end was not announced, where a file says so.
   std::map<std::string, exec_outcome> outcomes;
 
-  bool listens = false;     // on ports, as last announced
-  std::string tip;          // of the branch, as last announced; empty: never
-  bool used = false;        // something was done in the checkout
-  bool checkout = false;    // which is in its place
-  bool elsewhere = false;   // another node had it since, so what lies here is old
+  bool listens = false;   // on ports, as last announced
+  std::string tip;        // of the branch, as last announced; empty: never
+  bool used = false;      // something was done in the checkout
+  bool checkout = false;  // which is in its place
+  bool elsewhere = false; // another node had it since, so what lies here is old
   bool setup_known = false; // it has been an exec of this session
   last_change last;
 };
