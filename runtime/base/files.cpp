@@ -56,7 +56,7 @@ std::optional<std::string> read_file(const fs::path& path) {
 std::optional<std::string> read_file(int dir, const fs::path& path) {
   unique_fd fd{::openat(dir, path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd) {
-    if (errno == ENOENT)
+    if (errno == ENOENT || errno == ESRCH)
       return std::nullopt;
     fail(errno, "cannot open", path);
   }
@@ -76,6 +76,8 @@ std::optional<std::string> read_file(int dir, const fs::path& path) {
       break;
     if (got > 0)
       size += static_cast<std::size_t>(got);
+    else if (errno == ESRCH)
+      return std::nullopt; // of a process that has gone meanwhile
     else if (errno != EINTR)
       fail(errno, "cannot read", path);
   }

@@ -14,7 +14,8 @@
 
 namespace greenroom {
 
-/// The whole content, or nullopt where there is no such file.
+/// The whole content, or nullopt where there is no such file; so with those in
+/// /proc of a process that is gone.
 std::optional<std::string> read_file(const std::filesystem::path& path);
 std::optional<std::string> read_file(int dir,
                                      const std::filesystem::path& path);

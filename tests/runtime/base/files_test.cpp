@@ -6,9 +6,13 @@
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <fstream>
 #include <iterator>
+#include <string>
 #include <system_error>
 
 using namespace greenroom;
@@ -89,4 +93,18 @@ TEST_CASE("a directory is made with its parents, and may exist") {
   std::ofstream{dir.path() / "file"};
   CHECK_THROWS_WITH(ensure_dir(dir.path() / "file"), Contains("file"));
   CHECK_THROWS_AS(ensure_dir(dir.path() / "file/below"), std::system_error);
+}
+
+TEST_CASE("the files of a process that is gone are not there") {
+  auto pid = ::fork();
+  if (pid == 0)
+    for (;;)
+      ::pause();
+  unique_fd dir{::open(("/proc/" + std::to_string(pid)).c_str(),
+                       O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  CHECK(read_file(dir.get(), "cmdline"));
+  ::kill(pid, SIGKILL);
+  ::waitpid(pid, nullptr, 0);
+  CHECK_FALSE(read_file(dir.get(), "cmdline"));
+  CHECK_FALSE(read_file("/proc/" + std::to_string(pid) + "/cmdline"));
 }
