@@ -11,7 +11,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
+#include <vector>
 
 namespace greenroom::http {
 
@@ -47,29 +49,40 @@ std::string machine_name() {
   return lower(name.data());
 }
 
-/// The machine's addresses may change while the server runs.
-bool is_address_of_machine(const asio::ip::address& wanted) {
+std::vector<asio::ip::address> read_addresses() {
+  std::vector<asio::ip::address> result;
   ifaddrs* all = nullptr;
   if (::getifaddrs(&all) != 0)
-    return false;
+    return result;
   std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner{all, ::freeifaddrs};
   for (auto* one = all; one != nullptr; one = one->ifa_next) {
     if (one->ifa_addr == nullptr)
       continue;
-    asio::ip::address there;
     if (one->ifa_addr->sa_family == AF_INET) {
       auto* in = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
-      there = asio::ip::address_v4{ntohl(in->sin_addr.s_addr)};
+      result.emplace_back(asio::ip::address_v4{ntohl(in->sin_addr.s_addr)});
     } else if (one->ifa_addr->sa_family == AF_INET6) {
       auto* in = reinterpret_cast<const sockaddr_in6*>(one->ifa_addr);
       asio::ip::address_v6::bytes_type bytes;
       std::copy_n(in->sin6_addr.s6_addr, bytes.size(), bytes.begin());
-      there = asio::ip::address_v6{bytes};
+      result.emplace_back(asio::ip::address_v6{bytes});
     }
-    if (there == wanted)
-      return true;
   }
-  return false;
+  return result;
+}
+
+/// They may change while the server runs; but to ask for them costs more than
+/// many a request, and strangers can have it asked.
+bool is_address_of_machine(const asio::ip::address& wanted) {
+  using clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds fresh{2};
+  thread_local std::vector<asio::ip::address> known;
+  thread_local clock::time_point until;
+  if (auto now = clock::now(); now >= until) {
+    known = read_addresses();
+    until = now + fresh;
+  }
+  return std::ranges::find(known, wanted) != known.end();
 }
 
 /// "example.org", "*.example.org" for all below it, or "*" for any.

@@ -1,5 +1,6 @@
 #include "http/proxy/target.hpp"
 
+#include "http/base/own_names.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/preview_address.hpp"
 
@@ -16,14 +17,6 @@ namespace {
 
 constexpr std::string_view path_start = "/preview/";
 
-std::string lower(std::string_view text) {
-  std::string result{text};
-  std::ranges::transform(result, result.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  });
-  return result;
-}
-
 std::optional<std::uint16_t> read_port(std::string_view text) {
   std::uint16_t port = 0;
   auto end = text.data() + text.size();
@@ -33,32 +26,10 @@ std::optional<std::uint16_t> read_port(std::string_view text) {
   return port;
 }
 
-/// The name of a Host header, in lower case, without its port; empty for what
-/// is none.
-std::string host_name(std::string_view host) {
-  std::string_view name = host;
-  std::string_view port;
-  if (auto bracket = host.find(']'); bracket != std::string_view::npos) {
-    name = host.substr(0, bracket + 1);
-    port = host.substr(bracket + 1);
-  } else if (auto colon = host.find(':'); colon != std::string_view::npos) {
-    name = host.substr(0, colon);
-    port = host.substr(colon);
-  }
-  if (!port.empty() && (port.front() != ':' || !read_port(port.substr(1))))
-    return {};
-  if (name.ends_with('.'))
-    name.remove_suffix(1);
-  return lower(name);
-}
-
 bool is_address(const std::string& name) {
   std::array<unsigned char, sizeof(in6_addr)> bytes{};
-  if (name.starts_with('[') && name.ends_with(']'))
-    return ::inet_pton(AF_INET6, name.substr(1, name.size() - 2).c_str(),
-                       bytes.data())
-           == 1;
-  return ::inet_pton(AF_INET, name.c_str(), bytes.data()) == 1;
+  return ::inet_pton(AF_INET, name.c_str(), bytes.data()) == 1
+         || ::inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
 }
 
 /// `{port}-{sid}`.
@@ -124,7 +95,7 @@ preview_target read_target(const wire::message_head& request,
   if (!target.starts_with('/'))
     throw wire::bad_message{400, "a preview is asked for by a path"};
   auto host = request.headers.get("Host");
-  auto name = host_name(host);
+  const auto name = host_of_authority(host).value_or("");
   preview_target result;
   auto label_end = name.find('.');
   if (label_end != std::string::npos

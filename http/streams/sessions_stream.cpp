@@ -4,6 +4,7 @@
 #include "http/edge/node_monitor.hpp"
 #include "http/edge/thread_context.hpp"
 #include "http/streams/session_subscriptions.hpp"
+#include "http/streams/sse_lines.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -29,22 +30,6 @@ constexpr millis ended_stays = 60'000;
 
 /// A list may lack what was created a moment before it.
 constexpr millis list_overlap = 10'000;
-
-slice whole(std::string text) {
-  auto owner = std::make_shared<const std::string>(std::move(text));
-  std::string_view view = *owner;
-  return {std::move(owner), view};
-}
-
-/// When clients come back after a lost connection, 1-3 s: not all at once.
-std::string retry_line() {
-  using namespace std::chrono;
-  auto now = steady_clock::now().time_since_epoch();
-  return "retry: "
-         + std::to_string(1000
-                          + duration_cast<microseconds>(now).count() % 2001)
-         + "\n";
-}
 
 } // namespace
 
@@ -180,7 +165,7 @@ void sessions_stream::tick(clock::time_point now, unix_ms wall) {
   if (ex_ && body_ && !writing_
       && now - last_write_ >= env_.options.heartbeat) {
     last_write_ = now;
-    body_->write({whole(":\n")}, {});
+    body_->write({heartbeat()}, {});
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include "http/edge/thread_context.hpp"
 #include "http/streams/session_subscription.hpp"
+#include "http/streams/sse_lines.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 
 #include <algorithm>
@@ -15,32 +16,6 @@ using std::chrono::milliseconds;
 
 /// A write that took less shows a quick client.
 constexpr milliseconds quick{100};
-
-slice whole(std::string text) {
-  auto owner = std::make_shared<const std::string>(std::move(text));
-  std::string_view view = *owner;
-  return {std::move(owner), view};
-}
-
-// Neither of the two lines below ends with an empty line: that would make a
-// block without data, which some clients hand on as an event. They become the
-// first lines of the next event's block.
-
-/// When clients come back after a lost connection, 1-3 s: not all at once. The
-/// time of their arrival is random enough.
-slice retry_line() {
-  using namespace std::chrono;
-  auto micros =
-    duration_cast<microseconds>(stream::clock::now().time_since_epoch())
-      .count();
-  return whole("retry: " + std::to_string(1000 + micros % 2001) + "\n");
-}
-
-/// A comment: clients ignore it, dead connections do not survive it.
-const slice& heartbeat() {
-  static const slice text = whole(":\n");
-  return text;
-}
 
 } // namespace
 
@@ -170,7 +145,7 @@ void stream::open(std::vector<slice> first) {
   head.content_type = "text/event-stream";
   head.headers.emplace_back("X-Accel-Buffering", "no");
   body_ = ex_->begin(std::move(head));
-  first.insert(first.begin(), retry_line());
+  first.insert(first.begin(), whole(retry_line()));
   put(std::move(first));
 }
 

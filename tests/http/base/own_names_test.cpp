@@ -2,6 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <array>
@@ -55,6 +58,17 @@ TEST_CASE("the machine's own name and addresses are the server's") {
   std::array<char, 256> name{};
   REQUIRE(::gethostname(name.data(), name.size() - 1) == 0);
   CHECK(status_of({name.data(), {}}) == 200);
+  ifaddrs* all = nullptr;
+  REQUIRE(::getifaddrs(&all) == 0);
+  for (auto* one = all; one != nullptr; one = one->ifa_next)
+    if (one->ifa_addr != nullptr && one->ifa_addr->sa_family == AF_INET) {
+      std::array<char, INET_ADDRSTRLEN> text{};
+      auto* in = reinterpret_cast<const sockaddr_in*>(one->ifa_addr);
+      ::inet_ntop(AF_INET, &in->sin_addr, text.data(), text.size());
+      INFO(text.data());
+      CHECK(status_of({text.data(), {}}) == 200);
+    }
+  ::freeifaddrs(all);
   options anywhere;
   anywhere.hosts = {"*"};
   CHECK(status_of({"evil.example", {}}, anywhere) == 200);
