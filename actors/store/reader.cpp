@@ -113,7 +113,9 @@ store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
         if (!self->state.alone)
           return node_list{store::nodes(db)};
         auto own = *self->state.alone;
-        own.sessions = store::count_live_sessions(db);
+        auto live = store::count_live(db, own.name);
+        own.sessions = static_cast<std::uint32_t>(live.creating + live.active
+                                                  + live.checking_in);
         own.load = processor_load();
         return node_list{{std::move(own)}};
       });

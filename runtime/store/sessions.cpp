@@ -329,15 +329,6 @@ std::optional<session_record> find_session(connection& c,
   return std::move(rows.front());
 }
 
-std::uint32_t count_live_sessions(connection& c) {
-  return reading(c, [](soci::session& sql) {
-    long long count = 0;
-    sql << "SELECT COUNT(*) FROM sessions WHERE " + std::string{is_live_sql},
-      soci::into(count);
-    return static_cast<std::uint32_t>(count);
-  });
-}
-
 std::vector<session_record> live_sessions(connection& c,
                                           const std::string& project_id) {
   auto rows = reading(c, [&](soci::session& sql) {

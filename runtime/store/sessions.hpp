@@ -67,8 +67,6 @@ std::optional<session_record> find_session(connection& c,
 std::vector<session_record> live_sessions(connection& c,
                                           const std::string& project_id);
 
-/// How many live sessions there are in the store.
-std::uint32_t count_live_sessions(connection& c);
 /// Which sessions there are to watch, each once.
 live_list find_live(connection& c, const greenroom::find_live& what);
 
