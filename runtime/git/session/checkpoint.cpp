@@ -17,17 +17,13 @@ namespace {
 
 constexpr const char* failure = "cannot write a checkpoint";
 
-std::string space() {
-  return "greenroom/checkpoints/";
-}
-
 std::string own_ref(const std::string& session_id) {
-  return "refs/" + space() + session_id;
+  return "refs/greenroom/checkpoints/" + session_id;
 }
 
 /// Where mirror::fetch_ref puts it.
 std::string fetched_ref(const std::string& session_id) {
-  return "refs/greenroom/asked/" + space() + session_id;
+  return "refs/greenroom/asked/greenroom/checkpoints/" + session_id;
 }
 
 using names = std::vector<std::pair<std::string, std::string>>;
