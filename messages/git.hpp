@@ -103,6 +103,13 @@ struct save_checkpoint {
 };
 GREENROOM_INSPECT(save_checkpoint, x.project, x.session)
 
+/// Once the session is over and its work is safe in the upstream otherwise.
+struct drop_checkpoint {
+  project_record project;
+  std::string session_id;
+};
+GREENROOM_INSPECT(drop_checkpoint, x.project, x.session_id)
+
 /// As make_checkout, of a session that another node had: from its checkpoint,
 /// or where there is none from the commit that it began with.
 struct restore_checkout {
@@ -220,6 +227,8 @@ using git_actor = caf::typed_actor<
   caf::replies_to<save_rescue>::with<saved_rescue>,
   // Keeps a session's work where another node finds it.
   caf::replies_to<save_checkpoint>::with<done>,
+  // Has the upstream forget that.
+  caf::replies_to<drop_checkpoint>::with<done>,
   // Makes the checkout of a session that another node had.
   caf::replies_to<restore_checkout>::with<restored_checkout>,
   // Removes a session's checkout and sockets.

@@ -80,6 +80,21 @@ void session_actor_state::save_checkpoint(const checkpoint_due& x) {
           });
 }
 
+// A note says that the upstream may lack some of the work: then the checkpoint
+// stays, as one more copy.
+void session_actor_state::drop_checkpoint() {
+  if (!context_->cluster || !record().rescue_note.empty())
+    return;
+  self_
+    ->request(context_->git, git_timeout,
+              greenroom::drop_checkpoint{project_, id()})
+    .then([](done) {},
+          [this](const caf::error& e) {
+            spdlog::warn("session {}: its checkpoint stays: {}", id(),
+                         to_refusal(e).message);
+          });
+}
+
 // -- on the next node ---------------------------------------------------------
 
 void session_actor_state::restore_checkout() {

@@ -135,6 +135,7 @@ void session_actor_state::rescue_failed() {
 }
 
 void session_actor_state::remove_checkout() {
+  drop_checkpoint();
   self_->request(context_->git, git_timeout, greenroom::remove_checkout{id()})
     .then([](done) {},
           [this](const caf::error& e) {

@@ -180,6 +180,7 @@ private:
   void note_work(event_kind kind);
   void checkpoint_within(std::chrono::milliseconds pause);
   void save_checkpoint(const checkpoint_due& x);
+  void drop_checkpoint();
   void restore_checkout();
   void tell_moved(const restored_checkout& from);
 

@@ -24,6 +24,9 @@ std::string_view trimmed(std::string_view text) noexcept;
 /// A number of decimal digits and nothing else.
 std::optional<std::uint64_t> parse_count(std::string_view text) noexcept;
 
+/// The value of a hex digit; -1 for what is none.
+int hex_value(char c) noexcept;
+
 /// Undoes %XX, and `+` for a space where asked. nullopt for a `%` that two hex
 /// digits do not follow.
 std::optional<std::string> percent_decode(std::string_view text,

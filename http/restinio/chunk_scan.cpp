@@ -1,22 +1,10 @@
 #include "http/restinio/chunk_scan.hpp"
 
+#include "http/base/parse.hpp"
+
 #include <algorithm>
 
 namespace greenroom::http {
-
-namespace {
-
-int digit_of(char c) noexcept {
-  if (c >= '0' && c <= '9')
-    return c - '0';
-  if (c >= 'a' && c <= 'f')
-    return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F')
-    return c - 'A' + 10;
-  return -1;
-}
-
-} // namespace
 
 bool chunk_scan::add(std::string_view bytes) noexcept {
   while (!bytes.empty() && at_ != part::over) {
@@ -62,7 +50,7 @@ bool chunk_scan::take(char c) noexcept {
 }
 
 bool chunk_scan::take_of_size(char c) noexcept {
-  if (auto digit = digit_of(c); digit >= 0) {
+  if (auto digit = hex_value(c); digit >= 0) {
     left_ = (left_ << 4) | static_cast<std::uint64_t>(digit);
     return ++digits_ <= max_digits;
   }

@@ -194,7 +194,8 @@ std::optional<checkpoint> fetch_checkpoint(const mirror& mirror,
 void drop_checkpoint(const mirror& mirror, const std::string& session_id) {
   if (!mirror.ref(own_ref(session_id)) && !mirror.ref(fetched_ref(session_id)))
     return;
-  mirror.drop_upstream_ref(own_ref(session_id));
+  if (auto why = mirror.drop_upstream_ref(own_ref(session_id)))
+    throw refused{errc::unavailable, *why};
   mirror.forget_ref(own_ref(session_id));
   mirror.forget_ref(fetched_ref(session_id));
 }

@@ -45,7 +45,8 @@ std::optional<checkpoint> fetch_checkpoint(const mirror& mirror,
                                            const std::string& branch);
 
 /// Once the session's work is safe elsewhere. Nothing is asked of the upstream
-/// where this node has neither made nor fetched one.
+/// where this node has neither made nor fetched one. Throws refused where it
+/// does not do it.
 void drop_checkpoint(const mirror& mirror, const std::string& session_id);
 
 } // namespace greenroom::git

@@ -381,6 +381,11 @@ done git_service::run(const save_checkpoint& request) {
   return {};
 }
 
+done git_service::run(const drop_checkpoint& request) {
+  git::drop_checkpoint(open(request.project), checked(request.session_id));
+  return {};
+}
+
 done git_service::run(const install_checkout& request) {
   git::install_checkout(session_dir(request.session_id) / "checkout", true);
   return {};
@@ -523,7 +528,6 @@ saved_checkin git_service::run(const save_checkin& request) {
     {mirror, in_session(session, mirror), session.branch, session.base_commit,
      session.new_branch, author_of(request.by), message});
   auto note = note_of(session.id, result.rescued);
-  git::drop_checkpoint(mirror, session.id);
   return {result.commit, std::move(result.rescued.refs), std::move(note)};
 }
 
@@ -536,8 +540,6 @@ saved_rescue git_service::run(const save_rescue& request) {
   auto result =
     git::rescue({mirror, git, {"Greenroom", "rescue@greenroom.invalid"}});
   auto note = note_of(session.id, result);
-  if (!result.upstream_failure)
-    git::drop_checkpoint(mirror, session.id);
   return {std::move(result.refs), std::move(note)};
 }
 

@@ -45,6 +45,7 @@ public:
   saved_checkin run(const save_checkin& request);
   saved_rescue run(const save_rescue& request);
   done run(const save_checkpoint& request);
+  done run(const drop_checkpoint& request);
   restored_checkout run(const restore_checkout& request);
   found_target run(const find_target& request);
   merge_result run(const merge_review& request);
