@@ -80,17 +80,17 @@ using project_promise = caf::typed_response_promise<project_record>;
 void put(pointer self, project_record rules, const project_promise& promise) {
   self->request(self->state.context->store, store_timeout, put_project{rules})
     .then(
-      [self, promise, rules](done) {
-        auto& entry = self->state.projects[rules.id];
-        entry.rules = rules;
+      [self, promise](project_record& stored) {
+        auto& entry = self->state.projects[stored.id];
+        entry.rules = stored;
         if (!entry.handle) {
-          entry.handle = spawn_project(self, rules);
+          entry.handle = spawn_project(self, stored);
           entry.number = ++self->state.last_number;
         } else {
-          self->send(entry.handle, project_changed{rules});
+          self->send(entry.handle, project_changed{stored});
         }
-        self->send(self->state.supervisor, project_changed{rules});
-        settle(self, rules.id, promise, rules);
+        self->send(self->state.supervisor, project_changed{stored});
+        settle(self, stored.id, promise, stored);
       },
       [self, promise, id = rules.id](caf::error& e) {
         settle(self, id, promise, std::move(e));

@@ -171,12 +171,16 @@ session_supervisor(pointer self, context_ptr context,
                                  request.at);
     },
     [self](const project_changed& change) {
-      self->state.projects[change.project.id] = change.project;
+      auto& known = self->state.projects[change.project.id];
+      if (known.incarnation != change.project.incarnation)
+        supervisor::retire_children(self, change.project.id);
+      known = change.project;
       for (auto& [id, entry] : self->state.children)
         if (entry.handle && entry.project_id == change.project.id)
           self->send(entry.handle, change);
     },
     [self](const drop_project& gone) {
+      supervisor::retire_children(self, gone.project_id);
       self->state.projects.erase(gone.project_id);
     },
     [self](const adopt_project& x) { supervisor::adopt(self, x.project); },

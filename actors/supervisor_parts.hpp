@@ -36,6 +36,10 @@ void revive(pointer self, const std::string& id);
 
 void child_down(pointer self, const caf::down_msg& down);
 
+/// Sessions of a project that is given up are nobody's from now on, those that
+/// are awake included.
+void retire_children(pointer self, const std::string& project_id);
+
 /// Brings all sessions back that are live in the store, a few at a time.
 void reconcile_all(pointer self,
                    caf::typed_response_promise<reconciled> promise);

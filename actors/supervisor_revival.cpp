@@ -256,6 +256,15 @@ void child_down(pointer self, const caf::down_msg& down) {
   self->delayed_send(self, pause, revive_session{id});
 }
 
+void retire_children(pointer self, const std::string& project_id) {
+  for (auto& [id, entry] : self->state.children)
+    if (entry.project_id == project_id) {
+      entry.project_id += '~';
+      if (entry.handle)
+        self->send_exit(entry.handle, caf::exit_reason::user_shutdown);
+    }
+}
+
 void reconcile_all(pointer self,
                    caf::typed_response_promise<reconciled> promise) {
   self

@@ -187,6 +187,50 @@ struct merge_result {
 };
 GREENROOM_INSPECT(merge_result, x.status, x.commit, x.files)
 
+/// Pushes what is kept under rescue refs in the project's mirror and could not
+/// be pushed before. Can be repeated: what is reported is reported again until
+/// forget_pushed.
+struct push_rescues {
+  project_record project;
+};
+GREENROOM_INSPECT(push_rescues, x.project)
+
+struct pushed_rescue {
+  std::string session_id;
+  std::string note; // what is left to say of its rescue refs, or empty
+};
+GREENROOM_INSPECT(pushed_rescue, x.session_id, x.note)
+
+struct pushed_rescues {
+  std::vector<pushed_rescue> sessions; // whose refs the upstream has now
+  std::uint32_t left = 0;              // sessions whose refs it has not
+};
+GREENROOM_INSPECT(pushed_rescues, x.sessions, x.left)
+
+/// That the session's refs are pushed is known where it has to be.
+struct forget_pushed {
+  project_record project;
+  std::string session_id;
+};
+GREENROOM_INSPECT(forget_pushed, x.project, x.session_id)
+
+/// Which of these sessions have a checkout on this node's disk.
+struct measure_kept {
+  std::vector<std::string> session_ids;
+};
+GREENROOM_INSPECT(measure_kept, x.session_ids)
+
+struct kept_files {
+  std::string session_id;
+  std::uint64_t bytes = 0; // of the disk
+};
+GREENROOM_INSPECT(kept_files, x.session_id, x.bytes)
+
+struct kept_files_list {
+  std::vector<kept_files> sessions;
+};
+GREENROOM_INSPECT(kept_files_list, x.sessions)
+
 /// Answered with a unified diff of two commits of the mirror.
 struct diff_commits {
   project_record project;
@@ -248,6 +292,12 @@ using git_actor = caf::typed_actor<
   // A diff between two commits of the mirror.
   caf::replies_to<diff_commits>::with<git_answer>,
   // A clean checkout of a review's commit.
-  caf::replies_to<make_review_checkout>::with<done>>;
+  caf::replies_to<make_review_checkout>::with<done>,
+  // Pushes rescue refs that the upstream has not yet.
+  caf::replies_to<push_rescues>::with<pushed_rescues>,
+  // They need not be reported any more.
+  caf::replies_to<forget_pushed>::with<done>,
+  // What ended sessions have kept on disk.
+  caf::replies_to<measure_kept>::with<kept_files_list>>;
 
 } // namespace greenroom

@@ -64,6 +64,25 @@ struct session_page {
 };
 GREENROOM_INSPECT(session_page, x.sessions, x.next_cursor)
 
+/// A session that is over, and whose work could not be saved elsewhere.
+struct kept_session {
+  session_record session;
+  std::uint64_t bytes = 0; // of the node's disk
+};
+GREENROOM_INSPECT(kept_session, x.session, x.bytes)
+
+struct list_kept {};
+GREENROOM_INSPECT(list_kept)
+
+struct kept_sessions {
+  std::vector<kept_session> sessions; // newest first
+};
+GREENROOM_INSPECT(kept_sessions, x.sessions)
+
+/// An end has left rescue refs that could not be pushed yet.
+struct rescue_waits {};
+GREENROOM_INSPECT(rescue_waits)
+
 // -- reviews ------------------------------------------------------------------
 
 /// A check-in asks for a review, or with `skip_review` and `auto_merge` for a
@@ -129,6 +148,10 @@ using project_actor = caf::typed_actor<
   caf::replies_to<create_session>::with<created_session>,
   // A page of its sessions.
   caf::replies_to<list_sessions>::with<session_page>,
+  // What ended sessions have kept on disk.
+  caf::replies_to<list_kept>::with<kept_sessions>,
+  // Rescue refs are to be pushed when the upstream is back.
+  caf::reacts_to<rescue_waits>,
   // A check-in asks for a review, or for a merge without one.
   caf::replies_to<queue_review>::with<review_record>,
   // A page of its reviews.

@@ -51,6 +51,12 @@ bool is_protected(const project_record& project, std::string_view branch,
                      });
 }
 
+std::string mirror_name(const project_record& project) {
+  if (project.incarnation == 0)
+    return project.id;
+  return project.id + '.' + std::to_string(project.incarnation);
+}
+
 std::string_view to_string(session_status status) noexcept {
   return session_names[static_cast<std::size_t>(status)];
 }

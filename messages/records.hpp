@@ -74,6 +74,9 @@ struct project_record {
   review_rules review;
   preview_rules preview;
   bool stopped = false; // admits no new sessions
+  // How often the id has been given up before: by deletion, or for another
+  // repo. Nothing of an earlier incarnation is this one's.
+  std::uint32_t incarnation = 0;
   friend bool operator==(const project_record&,
                          const project_record&) = default;
 };
@@ -82,8 +85,11 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, project_record& x) {
   return f(caf::meta::type_name("project_record"), x.id, x.repo,
            x.default_branch, x.protected_branches, x.max_active_sessions, x.env,
-           x.setup, x.review, x.preview, x.stopped);
+           x.setup, x.review, x.preview, x.stopped, x.incarnation);
 }
+
+/// What the project's mirror is called: another one in each incarnation.
+std::string mirror_name(const project_record& project);
 
 /// True if the branch moves by merges only. `default_branch` is the upstream's
 /// where the project does not say which.

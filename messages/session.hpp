@@ -79,6 +79,17 @@ struct terminate_reply {
 };
 GREENROOM_INSPECT(terminate_reply, x.session_id, x.rescue_refs, x.rescue_note)
 
+/// The upstream has the session's rescue refs now.
+struct rescue_pushed {
+  std::string note; // what is left to say of them, or empty
+};
+GREENROOM_INSPECT(rescue_pushed, x.note)
+
+/// Removes the checkout that the session's end has kept on disk because it
+/// could not be saved elsewhere. Refused while the session is live.
+struct drop_kept {};
+GREENROOM_INSPECT(drop_kept)
+
 /// Test only: the session's actor throws, as if it had a bug.
 struct crash_session {};
 GREENROOM_INSPECT(crash_session)
@@ -230,6 +241,10 @@ using session_actor = caf::typed_actor<
   caf::reacts_to<clock_tick>,
   // Its project's settings have changed.
   caf::reacts_to<project_changed>,
+  // The upstream has its rescue refs; answered once that is stored.
+  caf::replies_to<rescue_pushed>::with<done>,
+  // Removes what its end has kept on disk.
+  caf::replies_to<drop_kept>::with<done>,
   // Test only: throws.
   caf::reacts_to<crash_session>,
   // -- commands in it

@@ -194,7 +194,7 @@ using store_writer_actor = caf::typed_actor<
   // The same for all live sessions of this node.
   caf::replies_to<take_live_sessions>::with<session_rows>,
   // Writes a project's settings.
-  caf::replies_to<put_project>::with<done>,
+  caf::replies_to<put_project>::with<project_record>,
   // Removes a project.
   caf::replies_to<drop_project>::with<done>,
   // Writes a key.

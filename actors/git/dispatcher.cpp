@@ -46,6 +46,9 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
     blocking<git_answer, diff_commits>(work, "comparing commits"),
     blocking<upstream_refs, list_upstream>(work, "listing the upstream"),
     blocking<done, make_review_checkout>(work, "making a review's checkout"),
+    blocking<pushed_rescues, push_rescues>(work, "pushing rescue refs"),
+    blocking<done, forget_pushed>(work, "noting pushed rescue refs"),
+    blocking<kept_files_list, measure_kept>(work, "measuring kept files"),
   };
 }
 
@@ -72,7 +75,10 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
           state.handler<merge_result, merge_review>(),
           state.handler<git_answer, diff_commits>(),
           state.handler<upstream_refs, list_upstream>(),
-          state.handler<done, make_review_checkout>()};
+          state.handler<done, make_review_checkout>(),
+          state.handler<pushed_rescues, push_rescues>(),
+          state.handler<done, forget_pushed>(),
+          state.handler<kept_files_list, measure_kept>()};
 }
 
 // -- the desk -----------------------------------------------------------------
@@ -177,7 +183,10 @@ git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
           in_lane<merge_result, merge_review>(self, queue),
           at_once<git_answer, diff_commits>(self),
           in_lane<upstream_refs, list_upstream>(self, queue),
-          at_once<done, make_review_checkout>(self)};
+          at_once<done, make_review_checkout>(self),
+          in_lane<pushed_rescues, push_rescues>(self, queue),
+          at_once<done, forget_pushed>(self),
+          at_once<kept_files_list, measure_kept>(self)};
 }
 
 } // namespace greenroom

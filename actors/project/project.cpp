@@ -336,6 +336,37 @@ void list(pointer self, list_sessions request,
       fail);
 }
 
+// Sessions that are over, and whose files are there all the same.
+void list_kept_files(pointer self,
+                     caf::typed_response_promise<kept_sessions> promise) {
+  auto fail = [promise](caf::error& e) mutable {
+    promise.deliver(std::move(e));
+  };
+  self
+    ->request(self->state.context->reader, look_up_timeout,
+              query_sessions{self->state.rules.id, {}})
+    .then(
+      [self, promise, fail](session_rows& rows) mutable {
+        std::erase_if(rows.sessions,
+                      [](const auto& row) { return is_live(row.status); });
+        measure_kept which;
+        for (auto& row : rows.sessions)
+          which.session_ids.push_back(row.id);
+        self->request(self->state.context->git, git_timeout, std::move(which))
+          .then(
+            [promise, rows = std::move(rows)](kept_files_list& found) mutable {
+              kept_sessions result;
+              for (auto& row : rows.sessions)
+                for (auto& files : found.sessions)
+                  if (files.session_id == row.id)
+                    result.sessions.push_back({row, files.bytes});
+              promise.deliver(std::move(result));
+            },
+            fail);
+      },
+      fail);
+}
+
 } // namespace
 
 project_core::behavior_type project(pointer self, project_record rules,
@@ -349,6 +380,9 @@ project_core::behavior_type project(pointer self, project_record rules,
   self->set_down_handler(
     [&reviews](const caf::down_msg& down) { reviews.down(down.source); });
   reviews.recover();
+  self->state.rescues = std::make_unique<rescue_pusher>(self);
+  auto& rescues = *self->state.rescues;
+  rescues.wake();
   return {
     [self](create_session& request) -> caf::result<created_session> {
       auto promise = self->make_response_promise<created_session>();
@@ -359,6 +393,17 @@ project_core::behavior_type project(pointer self, project_record rules,
       auto promise = self->make_response_promise<session_page>();
       list(self, std::move(request), promise);
       return promise;
+    },
+    [self](const greenroom::list_kept&) -> caf::result<kept_sessions> {
+      auto promise = self->make_response_promise<kept_sessions>();
+      list_kept_files(self, promise);
+      return promise;
+    },
+    [self, &rescues](const rescue_waits&) {
+      if (self->current_sender().get() == self->ctrl())
+        rescues.look();
+      else
+        rescues.wake();
     },
     [&reviews](queue_review& request) { return reviews.queue(request); },
     [&reviews](list_reviews& request) { return reviews.list(request); },

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/base/context.hpp"
+#include "actors/project/rescue_pusher.hpp"
 #include "actors/project/review_queue.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -32,6 +33,7 @@ struct project_state {
   // repetitions that wait for how it goes.
   std::map<std::string, std::vector<waiting_create>> under_way;
   std::unique_ptr<review_queue> reviews;
+  std::unique_ptr<rescue_pusher> rescues;
 };
 
 project_core::behavior_type

@@ -73,8 +73,8 @@ void review_runner::launch() {
     ended(never_ran("the server cannot write the command down"));
     return;
   }
-  context_->runners->attach(review_.id, project_.id, runner_user_actor{self_},
-                            true);
+  context_->runners->attach(review_.id, mirror_name(project_),
+                            runner_user_actor{self_}, true);
 }
 
 void review_runner::write_down(const char* exec, const std::string& command) {

@@ -46,13 +46,12 @@ std::string nonce_in(const std::filesystem::path& file) {
 
 } // namespace
 
-void runner_link::loop::attach(const std::string& id,
-                               const std::string& project_id,
+void runner_link::loop::attach(const std::string& id, const std::string& mirror,
                                runner_user_actor user, bool start) {
   drop(id);
   auto& entry = links_[id];
   entry.user = std::move(user);
-  entry.project_id = project_id;
+  entry.mirror = mirror;
   entry.start = start;
   connect(id, entry);
 }
@@ -151,7 +150,7 @@ void runner_link::loop::start_runner(const std::string& id, link& entry) {
   config.nonce = random_hex(16);
   config.kill_grace = options_.kill_grace;
   if (options_.plan)
-    config.sandbox = options_.plan(id, entry.project_id);
+    config.sandbox = options_.plan(id, entry.mirror);
   // The last one's, or what has come into its place and is no file.
   remove_tree(dir / runner::config_file);
   write_runner_config(dir, config);

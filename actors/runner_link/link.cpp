@@ -222,10 +222,10 @@ runner_link::runner_link(runner_link_options options)
 
 runner_link::~runner_link() = default;
 
-void runner_link::attach(const std::string& id, const std::string& project_id,
+void runner_link::attach(const std::string& id, const std::string& mirror,
                          runner_user_actor user, bool start) {
-  loop_->post(id, [this, id, project_id, user = std::move(user), start] {
-    loop_->attach(id, project_id, user, start);
+  loop_->post(id, [this, id, mirror, user = std::move(user), start] {
+    loop_->attach(id, mirror, user, start);
   });
 }
 

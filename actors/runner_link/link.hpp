@@ -34,8 +34,8 @@ struct runner_link_options {
 
   /// What a session's or review's commands are shut into, asked when its
   /// runner is started; may throw. Unset or nullopt: they run as they are.
-  std::function<std::optional<runner::sandbox_plan>(
-    const std::string& id, const std::string& project_id)>
+  std::function<std::optional<runner::sandbox_plan>(const std::string& id,
+                                                    const std::string& mirror)>
     plan = {};
 };
 
@@ -52,7 +52,7 @@ public:
   /// where there is none and `start` is false, or where it could not be
   /// started; later runner_down when the connection ends. Whoever was attached
   /// under this id before hears nothing more.
-  void attach(const std::string& id, const std::string& project_id,
+  void attach(const std::string& id, const std::string& mirror,
               runner_user_actor user, bool start);
 
   /// Sends to the user's runner. False where none is connected: a runner_down

@@ -39,7 +39,7 @@ public:
 
   // -- on the loop's thread ---------------------------------------------------
 
-  void attach(const std::string& id, const std::string& project_id,
+  void attach(const std::string& id, const std::string& mirror,
               runner_user_actor user, bool start);
   void stop(const std::string& id, runner_user_actor user);
 
@@ -73,7 +73,7 @@ private:
 
   struct link {
     runner_user_actor user;
-    std::string project_id;
+    std::string mirror;
     phase at = phase::idle;
     bool start = false;    // start a runner where none listens
     bool stopping = false; // and none is wanted any more

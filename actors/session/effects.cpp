@@ -121,6 +121,9 @@ struct session_actor_state::performer {
   void operator()(const effect::answer_terminated& x) const {
     s.answer_terminated(x.who);
   }
+  void operator()(const effect::answer_noted& x) const {
+    s.answer_noted(x.who);
+  }
 };
 
 namespace {
@@ -182,6 +185,11 @@ void session_actor_state::answer_terminated(session::ticket who) {
       how + (reply.rescue_note.empty() ? "" : "; " + reply.rescue_note);
   }
   request->promise.deliver(std::move(reply));
+}
+
+void session_actor_state::answer_noted(session::ticket who) {
+  if (auto request = pending_.take<pending::noted>(who))
+    request->promise.deliver(done{});
 }
 
 } // namespace greenroom

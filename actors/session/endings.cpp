@@ -94,6 +94,7 @@ void session_actor_state::save_checkin() {
     .then(
       [this](saved_checkin& x) {
         failpoint("checkin.saved");
+        note_unpushed(x.note);
         feed(event::checkin_saved{std::move(x.commit), now_ms(),
                                   std::move(x.rescued), std::move(x.note)});
       },
@@ -109,6 +110,7 @@ void session_actor_state::save_rescue() {
     .then(
       [this](saved_rescue& x) {
         failpoint("rescue.saved");
+        note_unpushed(x.note);
         feed(event::rescue_saved{std::move(x.rescued), now_ms(),
                                  std::move(x.note)});
       },
@@ -132,6 +134,24 @@ void session_actor_state::rescue_failed() {
                 + context_->node;
   spdlog::error("session {}: {}", id(), reason);
   feed(event::rescue_failed{std::move(reason), now_ms()});
+}
+
+// Where the upstream is away the project pushes them when it is back.
+void session_actor_state::note_unpushed(const std::string& note) {
+  if (note.empty())
+    return;
+  self_
+    ->request(context_->directory, look_up_timeout,
+              find_project{record().project_id})
+    .then(
+      [this](const project_actor& project) {
+        self_->send(project, rescue_waits{});
+      },
+      [this](const caf::error& e) {
+        spdlog::warn("session {}: its rescue refs are looked at when the "
+                     "server starts again: {}",
+                     id(), to_refusal(e).message);
+      });
 }
 
 void session_actor_state::remove_checkout() {
@@ -175,7 +195,8 @@ void session_actor_state::review_refused(const refusal& why) {
   spdlog::warn("session {}: review not queued: {}", id(), why.message);
   auto later = why.code == errc::unavailable || why.code == errc::overloaded
                || why.code == errc::timeout;
-  if (later && review_tries_ < max_review_tries) {
+  auto patient = machine_.enders.empty();
+  if (later && patient && review_tries_ < max_review_tries) {
     review_waiting_ = true;
     self_->delayed_send(self_, retry_pause, retry_later{});
     return;

@@ -88,11 +88,11 @@ void session_actor_state::kill_exec(const std::string& exec_id) {
 // -- the runner ---------------------------------------------------------------
 
 void session_actor_state::start_runner() {
-  context_->runners->attach(id(), record().project_id, handle(), true);
+  context_->runners->attach(id(), mirror_name(project_), handle(), true);
 }
 
 void session_actor_state::find_runner() {
-  context_->runners->attach(id(), record().project_id, handle(), false);
+  context_->runners->attach(id(), mirror_name(project_), handle(), false);
   look_soon();
 }
 

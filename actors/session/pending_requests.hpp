@@ -80,9 +80,14 @@ struct connection {
   caf::typed_response_promise<port_connection> promise;
 };
 
+struct noted { // that the upstream has the rescue refs
+  static constexpr const char* what = "note of rescue refs";
+  caf::typed_response_promise<done> promise;
+};
+
 using request =
   std::variant<created, extended, checkin, termination, exec, page, input,
-               token, transfer, question, connection>;
+               token, transfer, question, connection, noted>;
 
 } // namespace pending
 

@@ -57,6 +57,21 @@ session_actor_state::take(const terminate_session& x) {
   return promise;
 }
 
+caf::result<done> session_actor_state::take(rescue_pushed& x) {
+  auto promise = self_->make_response_promise<done>();
+  feed(event::rescue_pushed{ask(pending::noted{promise}), std::move(x.note)});
+  return promise;
+}
+
+caf::result<done> session_actor_state::take(const drop_kept&) {
+  touch();
+  if (is_live(record().status))
+    return make_error(errc::conflict,
+                      "the session is live: what it has on disk is in use; "
+                      "have it ended first");
+  return self_->delegate(context_->git, greenroom::remove_checkout{id()});
+}
+
 // -- commands -----------------------------------------------------------------
 
 caf::result<exec_view> session_actor_state::take(start_exec& x) {

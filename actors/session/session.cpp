@@ -92,6 +92,8 @@ session_core::behavior_type session_actor_state::make_behavior() {
     [this](const terminate_session& x) { return take(x); },
     [this](const clock_tick& x) { feed(event::tick{x.now}); },
     [this](project_changed& x) { project_ = std::move(x.project); },
+    [this](rescue_pushed& x) { return take(x); },
+    [this](const drop_kept& x) { return take(x); },
     [](const crash_session&) {
       throw std::runtime_error("crash_session was sent");
     },

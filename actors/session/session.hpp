@@ -122,6 +122,8 @@ private:
   caf::result<session_view> take(const extend_session& x);
   caf::result<checkin_reply> take(checkin_session& x);
   caf::result<terminate_reply> take(const terminate_session& x);
+  caf::result<done> take(rescue_pushed& x);
+  caf::result<done> take(const drop_kept&);
   caf::result<exec_view> take(start_exec& x);
   caf::result<exec_view> take(const get_exec& x);
   caf::result<exec_page> take(const list_execs& x);
@@ -146,6 +148,7 @@ private:
   void arm(unix_ms at);
   void answer_session(session::ticket who);
   void answer_terminated(session::ticket who);
+  void answer_noted(session::ticket who);
 
   // changes.cpp
   void persist(const session::effect::persist& change);
@@ -160,6 +163,7 @@ private:
   void save_checkin();
   void save_rescue();
   void rescue_failed();
+  void note_unpushed(const std::string& note);
   void remove_checkout();
   void queue_review();
   void ask_for_review(const project_actor& project);

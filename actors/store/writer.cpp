@@ -203,11 +203,11 @@ store_writer(pointer self,
         has_reserve);
     },
     [self](put_project& x) {
-      return enqueue<done>(self, "storing a project",
-                           [x = std::move(x), as = self->state.as](auto& db) {
-                             store::put_project(db, x.project, as);
-                             return done{};
-                           });
+      return enqueue<project_record>(
+        self, "storing a project",
+        [x = std::move(x), as = self->state.as](auto& db) {
+          return store::put_project(db, x.project, as);
+        });
     },
     [self](drop_project& x) {
       return enqueue<done>(

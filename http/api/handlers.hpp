@@ -18,6 +18,10 @@ void discard_session(const exchange_ptr& ex);
 void checkin_session(const exchange_ptr& ex);
 void extend_session(const exchange_ptr& ex);
 
+// kept.cpp
+void list_kept(const exchange_ptr& ex);
+void drop_kept(const exchange_ptr& ex);
+
 // all_sessions.cpp
 void list_all_sessions(const exchange_ptr& ex);
 

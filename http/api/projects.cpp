@@ -32,7 +32,9 @@ void answer_as_made(const exchange_ptr& ex, const project_record& wanted,
   ask<project_record>(ex, ex->env.directory, ex->env.options.look_up,
                       greenroom::get_project{wanted.id},
                       [ex, wanted, why](const project_record& there) {
-                        if (there == wanted)
+                        auto same = wanted;
+                        same.incarnation = there.incarnation;
+                        if (there == same)
                           reply_with(ex, 201, there);
                         else
                           refuse_with(ex, why);

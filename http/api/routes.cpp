@@ -46,6 +46,9 @@ constexpr route table[] = {
    handlers::terminate_session},
   {verb::post, "/projects/{id}/sessions/{sid}/discard", change_session,
    with_body, handlers::discard_session},
+  {verb::get, "/projects/{id}/kept", admin, no_body, handlers::list_kept},
+  {verb::del, "/projects/{id}/sessions/{sid}/kept", admin, no_body,
+   handlers::drop_kept},
   // Its body is optional and read leniently, so its handler sees to it.
   {verb::post, "/projects/{id}/sessions/{sid}/checkin", change_session, no_body,
    handlers::checkin_session},

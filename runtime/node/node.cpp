@@ -27,6 +27,7 @@
 #include "runtime/base/watchdog.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
+#include "runtime/git/common/refs.hpp"
 #include "runtime/metrics/page.hpp"
 #include "runtime/metrics/process.hpp"
 #include "runtime/metrics/session_meter.hpp"
@@ -165,10 +166,10 @@ void make_room(disk_reserve& reserve) {
 
 // What one session's commands are shut into.
 sandbox::place place_of(const fs::path& data_dir, const std::string& session_id,
-                        const std::string& project_id) {
+                        const std::string& mirror) {
   auto directory = data_dir / "sessions" / session_id;
   return {session_id, directory, directory / "checkout",
-          data_dir / "repos" / (project_id + ".git")};
+          data_dir / "repos" / (mirror + ".git")};
 }
 
 std::unique_ptr<store::connection> open_store(const config& settings,
@@ -202,8 +203,15 @@ void own_everything(store::connection& db, const config& settings) {
 // What the file says of a project holds; what was made through the API stays.
 std::vector<project_record> merge_projects(store::connection& db,
                                            const config& settings) {
-  for (auto& project : settings.projects)
-    store::configure_project(db, project);
+  for (auto& project : settings.projects) {
+    auto taken = store::configure_project(db, project);
+    if (taken.repo != project.repo)
+      spdlog::error(
+        "project {} keeps its repo {} for now: it has live sessions "
+        "or open reviews of it; when they have ended, start the "
+        "server again",
+        project.id, git::without_credentials(taken.repo));
+  }
   return store::projects(db);
 }
 
@@ -290,8 +298,8 @@ void node::parts::open() {
   runner_link_options link{program("greenroom-runner"), data_dir,
                            settings.exec.kill_grace};
   link.plan = [on = host, dir = data_dir](const std::string& id,
-                                          const std::string& project_id) {
-    return sandbox::make_plan(*on, place_of(dir, id, project_id));
+                                          const std::string& mirror) {
+    return sandbox::make_plan(*on, place_of(dir, id, mirror));
   };
   runners = std::make_unique<runner_link>(std::move(link));
   meter = std::make_unique<session_meter>(session_meter::sources{

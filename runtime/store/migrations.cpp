@@ -190,6 +190,21 @@ const std::vector<step>& steps() {
       " WHERE "
         + std::string{is_live_sql},
     },
+    {
+      // Of each id, how many projects have had it and gave it up.
+      "CREATE TABLE former_projects ("
+      " project_id TEXT PRIMARY KEY,"
+      " incarnations BIGINT NOT NULL)",
+      "ALTER TABLE projects ADD COLUMN incarnation BIGINT NOT NULL DEFAULT 0",
+      // What deleted projects have left is not for the next of their id.
+      "INSERT INTO former_projects (project_id, incarnations)"
+      " SELECT DISTINCT project_id, 1 FROM sessions"
+      " WHERE project_id NOT IN (SELECT id FROM projects)",
+      "UPDATE reviews SET project_id = project_id || '~0'"
+      " WHERE project_id NOT IN (SELECT id FROM projects)",
+      "UPDATE sessions SET project_id = project_id || '~0'"
+      " WHERE project_id NOT IN (SELECT id FROM projects)",
+    },
   };
   return all;
 }

@@ -12,17 +12,23 @@
 
 namespace greenroom::store {
 
-/// Adds a project or replaces it, `stopped` included. Refused as bad_request
-/// where it is not one that runtime/config/projects.hpp would read.
-void put_project(connection& c, const project_record& project,
-                 const std::string& as = {});
+/// Adds a project or replaces it, `stopped` included, and gives it as it is
+/// then. Its incarnation is the store's to say: another one than that of any
+/// earlier project of the same id, or with another repo. Sessions and reviews
+/// of those stay in the store, but are nobody's any more. Refused as
+/// bad_request where it is not one that runtime/config/projects.hpp would read,
+/// and as conflict where its repo is to change while it has live sessions or
+/// open reviews.
+project_record put_project(connection& c, const project_record& project,
+                           const std::string& as = {});
 
 /// The same for projects of the configuration file, which says nothing about
-/// `stopped`: what was stopped stays so.
-void configure_project(connection& c, const project_record& project);
+/// `stopped`: what was stopped stays so. A repo that may not change yet stays
+/// as it was.
+project_record configure_project(connection& c, const project_record& project);
 
-/// False where there is none. Refused as conflict while it has live sessions;
-/// those that are over stay in the store.
+/// False where there is none. Refused as conflict while it has live sessions or
+/// open reviews; those that are over stay in the store, but are nobody's.
 bool delete_project(connection& c, const std::string& id,
                     const std::string& as = {});
 

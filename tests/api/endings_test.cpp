@@ -49,6 +49,25 @@ std::string rescued(const node_process& node, const session_user& session,
     {"show", "refs/greenroom/rescue/" + session.id() + "/" + file});
 }
 
+/// The upstream is not where it was, as long as this lives.
+class away {
+public:
+  explicit away(const node_process& node)
+    : here_(node.upstream()), there_(here_) {
+    there_ += ".away";
+    fs::rename(here_, there_);
+  }
+  away(const away&) = delete;
+  away& operator=(const away&) = delete;
+  ~away() {
+    fs::rename(there_, here_);
+  }
+
+private:
+  fs::path here_;
+  fs::path there_;
+};
+
 } // namespace
 
 TEST_CASE("a DELETE during a check-in is answered with the session's end") {
@@ -140,4 +159,40 @@ TEST_CASE("a session ends although its timeline cannot be read") {
   CHECK(node.admin().get("/readyz").status == 200);
   // What it was is kept for whoever can read it.
   CHECK(fs::is_directory(dir / "timeline.unreadable"));
+}
+
+TEST_CASE("rescued work that the upstream could not take is pushed when it is "
+          "back") {
+  auto restart = GENERATE(false, true);
+  INFO((restart ? "after a restart" : "while the node lives"));
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session_user second{node, json{{"new_branch", "more"}}};
+  session.run("echo precious > work.txt");
+  second.run("echo precious too > work.txt");
+  {
+    away from{node};
+    auto answer = expect(200, session.remove()).data();
+    CHECK_THAT(answer["rescue_note"].get<std::string>(),
+               Catch::Contains("in this node's mirror only"));
+    expect(200, second.remove());
+    CHECK_THAT(second.get()["rescue_note"].get<std::string>(),
+               Catch::Contains("in this node's mirror only"));
+    if (restart)
+      node.kill9();
+  }
+  if (restart)
+    node.start();
+  for (auto* one : {&session, &second}) {
+    await("the rescue refs to be pushed",
+          [&] { return !one->get().contains("rescue_note"); });
+    CHECK_FALSE(rescued(node, *one, "tree:work.txt").empty());
+  }
+  // Nothing is left to be pushed, and that is stored.
+  await("the list to be empty", [&] {
+    return fs::is_empty(node.data_dir() / "repos/demo.git/greenroom-unpushed");
+  });
+  node.kill9();
+  node.start();
+  CHECK_FALSE(session.get().contains("rescue_note"));
 }

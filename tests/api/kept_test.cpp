@@ -1,5 +1,6 @@
 // What of a session's work can be kept is kept, what cannot is named, and none
-// of it is held in the node's memory.
+// of it is held in the node's memory; what stays on disk can be listed and
+// dropped.
 #include "tests/api/demo.hpp"
 
 #include <fstream>
@@ -41,6 +42,31 @@ TEST_CASE("what git cannot keep is named, and the rest is kept") {
   CHECK_THAT(answer["rescue_note"].get<std::string>(),
              Catch::Contains("not kept"));
   CHECK(eventually([&] { return !fs::exists(session.checkout()); }));
+}
+
+TEST_CASE("what an ended session keeps on disk can be listed and dropped") {
+  node_process node;
+  auto admin = node.admin();
+  const std::string kept = "/projects/demo/kept";
+  session_user session{node, json{{"new_branch", "work"}}};
+  session_user live{node, json{{"new_branch", "live"}}};
+  session.run("echo precious > work.txt; rm -rf .git");
+  live.run("true");
+  expect(200, session.remove());
+  CHECK(fs::exists(session.checkout() / "work.txt"));
+  auto list = expect(200, admin.get(kept)).data()["kept"];
+  REQUIRE(list.size() == 1);
+  INFO(list.dump());
+  CHECK(list[0]["session_id"] == session.id());
+  CHECK(list[0]["bytes"] > 0);
+  CHECK_THAT(list[0]["status_reason"].get<std::string>(),
+             Catch::Contains("is kept in"));
+  expect(409, admin.remove(live.path("/kept")));
+  expect(200, admin.remove(session.path("/kept")));
+  CHECK_FALSE(fs::exists(session.checkout()));
+  CHECK(expect(200, admin.get(kept)).data()["kept"].empty());
+  CHECK(session.get()["status"] == "terminated");
+  CHECK(live.run("echo fine")["stdout"] == "fine\n");
 }
 
 TEST_CASE("a large file costs the node no memory") {

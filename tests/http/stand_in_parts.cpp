@@ -101,6 +101,8 @@ project_actor::behavior_type project_stand_in(project_actor::pointer,
           [](const get_review_diff&) {
             return git_answer{shared_text{"diff --git a/y b/y\n"}};
           },
+          [](const list_kept&) { return unserved<kept_sessions>(); },
+          [](const rescue_waits&) {},
           [](const review_ran&) {},
           [](const project_changed&) {}};
 }
@@ -111,7 +113,7 @@ store_writer_actor::behavior_type store_stand_in(store_writer_actor::pointer,
           [](const update_session&) { return unserved<done>(); },
           [](const take_session&) { return unserved<session_record>(); },
           [](take_live_sessions) { return unserved<session_rows>(); },
-          [](const put_project&) { return unserved<done>(); },
+          [](const put_project&) { return unserved<project_record>(); },
           [](const drop_project&) { return unserved<done>(); },
           [](const put_key&) { return unserved<done>(); },
           [](const drop_key&) { return unserved<done>(); },

@@ -102,6 +102,8 @@ protected:
       },
       [](clock_tick) {},
       [](const project_changed&) {},
+      [](const rescue_pushed&) { return greenroom::done{}; },
+      [](drop_kept) { return greenroom::done{}; },
       [](crash_session) {},
       [this](const start_exec& what) -> caf::result<exec_view> {
         std::lock_guard lock{script_->guard};

@@ -154,6 +154,9 @@ struct answer_transfer { // and feed `transfer_over` once it is that
 struct answer_terminated {
   ticket who = 0;
 };
+struct answer_noted {
+  ticket who = 0;
+};
 
 } // namespace effect
 
@@ -169,7 +172,7 @@ using any_effect = std::variant<
   effect::read_branch, effect::answer_refused, effect::answer_session,
   effect::answer_exec, effect::answer_input, effect::answer_question,
   effect::answer_checkin, effect::answer_token, effect::answer_transfer,
-  effect::answer_terminated>;
+  effect::answer_terminated, effect::answer_noted>;
 
 using effects = std::vector<any_effect>;
 

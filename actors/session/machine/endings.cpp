@@ -345,4 +345,14 @@ void machine::operator()(const event::rescue_failed& x) {
   finish_ending(x.now, reason_of_ending() + "; " + x.reason, false);
 }
 
+void machine::operator()(const event::rescue_pushed& x) {
+  if (is_live(s.record.status))
+    return refuse(x.who, {errc::conflict, "the session is not over"});
+  if (s.record.rescue_note == x.note)
+    return add(effect::answer_noted{x.who});
+  auto next = s.record;
+  next.rescue_note = x.note;
+  persist(std::move(next), {}, x.who, {effect::answer_noted{x.who}});
+}
+
 } // namespace greenroom::session

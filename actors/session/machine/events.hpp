@@ -88,6 +88,10 @@ struct rescue_failed {
   std::string reason; // says where the work is
   unix_ms now = 0;
 };
+struct rescue_pushed { // the upstream has what is under rescue refs
+  ticket who = 0;
+  std::string note; // what is left to say of them
+};
 struct tick {
   unix_ms now = 0;
 };
@@ -209,16 +213,16 @@ using any_event = std::variant<
   event::checkout_install_failed, event::extend_asked, event::checkin_asked,
   event::checkin_saved, event::checkin_failed, event::review_queued,
   event::review_refused, event::terminate_asked, event::give_up,
-  event::session_quiet, event::rescue_saved, event::rescue_failed, event::tick,
-  event::stored, event::store_refused, event::exec_asked, event::exec_kept,
-  event::exec_unkept, event::exec_running, event::start_refused,
-  event::exec_exited, event::exec_done, event::exec_announced,
-  event::exec_recalled, event::cancel_asked, event::signal_asked,
-  event::wait_ended, event::input_asked, event::resize_asked,
-  event::input_taken, event::runner_found, event::runner_gone,
-  event::rotate_asked, event::transfer_asked, event::transfer_over,
-  event::question_asked, event::question_answered, event::pushed, event::look,
-  event::branch_polled>;
+  event::session_quiet, event::rescue_saved, event::rescue_failed,
+  event::rescue_pushed, event::tick, event::stored, event::store_refused,
+  event::exec_asked, event::exec_kept, event::exec_unkept, event::exec_running,
+  event::start_refused, event::exec_exited, event::exec_done,
+  event::exec_announced, event::exec_recalled, event::cancel_asked,
+  event::signal_asked, event::wait_ended, event::input_asked,
+  event::resize_asked, event::input_taken, event::runner_found,
+  event::runner_gone, event::rotate_asked, event::transfer_asked,
+  event::transfer_over, event::question_asked, event::question_answered,
+  event::pushed, event::look, event::branch_polled>;
 
 /// The name of its type, for the log.
 std::string_view name_of(const any_event& what) noexcept;

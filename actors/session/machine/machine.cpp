@@ -238,7 +238,7 @@ using touching =
                event::checkin_failed, event::review_queued,
                event::review_refused, event::terminate_asked, event::give_up,
                event::session_quiet, event::rescue_saved, event::rescue_failed,
-               event::tick, event::rotate_asked>;
+               event::rescue_pushed, event::tick, event::rotate_asked>;
 
 template <class T, class Variant>
 constexpr bool is_one_of = false;

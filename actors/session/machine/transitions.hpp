@@ -46,6 +46,7 @@ struct machine {
   void operator()(const event::session_quiet& x);
   void operator()(const event::rescue_saved& x);
   void operator()(const event::rescue_failed& x);
+  void operator()(const event::rescue_pushed& x);
 
   // -- the commands in it
   void operator()(const event::exec_asked& x);

@@ -25,6 +25,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/git/mirror/upstream_client.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -133,16 +134,19 @@ public:
                     const std::optional<std::string>& old) const;
 
   /// Pushes references of ours under their own names, over what stands there.
-  /// Answers why it could not, in one line, or nullopt if all arrived.
+  /// Answers why it could not, in one line, or nullopt if all arrived. Gives
+  /// the upstream so long for each few hundred of them.
   std::optional<std::string>
-  push_refs(const std::vector<std::string>& names) const;
+  push_refs(const std::vector<std::string>& names,
+            std::chrono::seconds patience = std::chrono::seconds{100}) const;
 
 private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
   std::optional<std::string>
-  push_specs(const std::vector<std::string>& specs) const;
+  push_specs(const std::vector<std::string>& specs,
+             std::chrono::seconds patience) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;
 

@@ -194,20 +194,22 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
 }
 
 std::optional<std::string>
-mirror::push_refs(const std::vector<std::string>& names) const {
+mirror::push_refs(const std::vector<std::string>& names,
+                  std::chrono::seconds patience) const {
   std::vector<std::string> specs;
   for (const auto& name : names)
     specs.push_back('+' + name + ':' + name);
-  return push_specs(specs);
+  return push_specs(specs, patience);
 }
 
 std::optional<std::string>
 mirror::drop_upstream_ref(const std::string& name) const {
-  return push_specs({':' + name});
+  return push_specs({':' + name}, push_timeout);
 }
 
 std::optional<std::string>
-mirror::push_specs(const std::vector<std::string>& specs) const try {
+mirror::push_specs(const std::vector<std::string>& specs,
+                   std::chrono::seconds patience) const try {
   std::optional<std::string> failure;
   for (std::size_t begin = 0; begin < specs.size(); begin += push_batch) {
     server_git call{path_,
@@ -216,7 +218,7 @@ mirror::push_specs(const std::vector<std::string>& specs) const try {
     auto end = std::min(begin + push_batch, specs.size());
     for (auto i = begin; i < end; ++i)
       call.args.push_back(specs[i]);
-    call.timeout = push_timeout;
+    call.timeout = patience;
     auto talk = line_->run(call);
     if (talk.result.ok())
       continue;

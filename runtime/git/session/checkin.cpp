@@ -2,6 +2,7 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/failpoint.hpp"
+#include "runtime/git/mirror/unpushed.hpp"
 
 #include <algorithm>
 #include <map>
@@ -57,8 +58,8 @@ void take(const mirror& mirror, const saved_work& saved,
 
 // The objects are in the mirror already.
 rescue_result keep(const mirror& mirror, const std::string& session_id,
-                   const objects& work,
-                   const std::optional<std::string>& note) {
+                   const objects& work, const std::optional<std::string>& note,
+                   bool push) {
   rescue_result result;
   result.note = note;
   std::vector<std::string> refs;
@@ -67,8 +68,15 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
     mirror.set_ref(refs.back(), one.id);
     result.refs.push_back({refs.back(), one.id, one.holds});
   }
-  if (!refs.empty())
-    result.upstream_failure = mirror.push_refs(refs);
+  if (refs.empty())
+    return result;
+  unpushed_list unpushed{mirror.path()};
+  unpushed.put({session_id, note.value_or(""), refs});
+  failpoint("rescue.noted");
+  result.upstream_failure = push ? mirror.push_refs(refs, rescue_patience)
+                                 : "it did not answer a moment ago";
+  if (!result.upstream_failure)
+    unpushed.remove(session_id);
   return result;
 }
 
@@ -129,7 +137,8 @@ rescue_result rescue(const rescue_spec& spec) {
   auto saved = spec.session.save(request);
   auto work = only_here(spec.mirror, saved.named);
   take(spec.mirror, saved, tips_of(work));
-  return keep(spec.mirror, spec.session.place().session_id, work, saved.note);
+  return keep(spec.mirror, spec.session.place().session_id, work, saved.note,
+              spec.push);
 }
 
 checkin_result checkin(const checkin_spec& spec) {
@@ -155,8 +164,8 @@ checkin_result checkin(const checkin_spec& spec) {
     return tip && !one.name.starts_with("tags/")
            && spec.mirror.is_ancestor(one.id, *tip);
   });
-  result.rescued =
-    keep(spec.mirror, spec.session.place().session_id, work, saved.note);
+  result.rescued = keep(spec.mirror, spec.session.place().session_id, work,
+                        saved.note, spec.push_rescued);
   failpoint("checkin.rescued");
   if (!tip)
     return result;

@@ -9,16 +9,22 @@
 #include "runtime/git/mirror/mirror.hpp"
 #include "runtime/git/session/git_rpc.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace greenroom::git {
 
+/// How long an end waits for the upstream to take the rescue refs. They are
+/// noted (unpushed_list), and pushed later where it does not.
+inline constexpr std::chrono::seconds rescue_patience{20};
+
 struct rescue_spec {
   git::mirror mirror;
   sandboxed_git session;
   author by;
+  bool push = true; // false: the upstream is known to be away
 };
 
 struct rescue_result {
@@ -42,7 +48,8 @@ struct checkin_spec {
   std::string base_commit; // where the branch stood at creation; may be empty
   bool new_branch = false; // the upstream had none of that name then
   author by;
-  std::string message; // of the commit with what was not committed
+  std::string message;      // of the commit with what was not committed
+  bool push_rescued = true; // as rescue_spec::push; the branch is in any case
 };
 
 struct checkin_result {

@@ -4,8 +4,10 @@
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
+#include "runtime/base/run_command.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/merges.hpp"
+#include "runtime/git/mirror/unpushed.hpp"
 #include "runtime/git/session/branch_position.hpp"
 #include "runtime/git/session/checkin.hpp"
 #include "runtime/git/session/checkout.hpp"
@@ -19,12 +21,18 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace greenroom {
 
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds away_time{30};
+constexpr std::chrono::minutes late_push_timeout{10};
+constexpr std::chrono::seconds measure_timeout{10};
+
 using clock = std::chrono::steady_clock;
 using nlohmann::ordered_json;
 
@@ -54,8 +62,8 @@ std::string note_of(const std::string& session_id,
   std::string note;
   if (result.upstream_failure)
     note = "the rescue refs are in this node's mirror only, the upstream does "
-           "not have them: "
-           + *result.upstream_failure;
+           "not have them ("
+           + *result.upstream_failure + "); they are pushed when it takes them";
   if (result.note)
     note += (note.empty() ? "" : "; ") + *result.note;
   if (!note.empty())
@@ -158,10 +166,9 @@ std::string git_service::default_of(const project_record& project,
 
 // -- mirrors ------------------------------------------------------------------
 
-git_service::mirror_entry&
-git_service::entry_of(const std::string& project_id) {
+git_service::mirror_entry& git_service::entry_of(const std::string& mirror) {
   std::lock_guard guard{mutex_};
-  auto& entry = entries_[project_id];
+  auto& entry = entries_[mirror];
   if (!entry)
     entry = std::make_unique<mirror_entry>();
   return *entry;
@@ -182,21 +189,25 @@ void git_service::refuse_own(const std::string& repo) const {
                   "choose one outside of it");
 }
 
+fs::path git_service::mirror_path(const project_record& project) const {
+  return data_dir_ / "repos" / (mirror_name(project) + ".git");
+}
+
 // The project's mirror as it is.
 git::mirror git_service::open(const project_record& project) {
-  auto& entry = entry_of(project.id);
+  auto& entry = entry_of(mirror_name(project));
   std::lock_guard guard{entry.opening};
   if (!entry.mirror || entry.mirror->upstream() != project.repo) {
     refuse_own(project.repo);
-    entry.mirror = git::mirror::open_or_create(
-      data_dir_ / "repos" / (project.id + ".git"), project.repo, credentials_);
+    entry.mirror = git::mirror::open_or_create(mirror_path(project),
+                                               project.repo, credentials_);
   }
   return *entry.mirror;
 }
 
 // The same, brought up to date if it has not been just now, or if `force`.
 git::mirror git_service::fetched(const project_record& project, bool force) {
-  auto& entry = entry_of(project.id);
+  auto& entry = entry_of(mirror_name(project));
   auto mirror = open(project);
   std::lock_guard guard{entry.fetching};
   if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
@@ -524,9 +535,11 @@ saved_checkin git_service::run(const save_checkin& request) {
   auto message = request.message.empty()
                    ? "Work of session " + session.id + " on " + session.branch
                    : request.message;
+  auto& entry = entry_of(mirror_name(request.project));
   auto result = git::checkin(
     {mirror, in_session(session, mirror), session.branch, session.base_commit,
-     session.new_branch, author_of(request.by), message});
+     session.new_branch, author_of(request.by), message, answers(entry)});
+  note_answer(entry, result.rescued);
   auto note = note_of(session.id, result.rescued);
   return {result.commit, std::move(result.rescued.refs), std::move(note)};
 }
@@ -537,10 +550,77 @@ saved_rescue git_service::run(const save_rescue& request) {
   auto git = in_session(session, mirror);
   if (!fs::exists(fs::symlink_status(git.place().checkout)))
     return {}; // it was never made, or is gone since its work was saved
-  auto result =
-    git::rescue({mirror, git, {"Greenroom", "rescue@greenroom.invalid"}});
+  auto& entry = entry_of(mirror_name(request.project));
+  auto result = git::rescue(
+    {mirror, git, {"Greenroom", "rescue@greenroom.invalid"}, answers(entry)});
+  note_answer(entry, result);
   auto note = note_of(session.id, result);
   return {std::move(result.refs), std::move(note)};
+}
+
+// Of many that end while the upstream is away not each is to wait for it.
+bool git_service::answers(const mirror_entry& entry) {
+  return clock::now() >= entry.away_until.load();
+}
+
+void git_service::note_answer(mirror_entry& entry,
+                              const git::rescue_result& result) {
+  if (result.upstream_failure)
+    entry.away_until = clock::now() + away_time;
+}
+
+pushed_rescues git_service::run(const push_rescues& request) {
+  pushed_rescues result;
+  git::unpushed_list list{mirror_path(request.project)};
+  if (list.all().empty())
+    return result; // the project may not even have a mirror yet
+  auto mirror = open(request.project);
+  bool away = false;
+  for (auto& one : list.all()) {
+    std::erase_if(one.refs, [&](const auto& ref) { return !mirror.ref(ref); });
+    if (!one.pushed && !away && !one.refs.empty()) {
+      auto failure = mirror.push_refs(one.refs, late_push_timeout);
+      // What it refuses of one it may take of another.
+      away = failure && !failure->starts_with("the upstream refused");
+      if (failure)
+        spdlog::warn("session {}: its rescue refs are not pushed yet: {}",
+                     one.session_id, *failure);
+      one.pushed = !failure;
+    }
+    if (one.pushed || one.refs.empty()) {
+      list.put({one.session_id, one.note, one.refs, true});
+      result.sessions.push_back({one.session_id, one.note});
+    } else {
+      ++result.left;
+    }
+  }
+  if (!away)
+    entry_of(mirror_name(request.project)).away_until = clock::time_point{};
+  return result;
+}
+
+done git_service::run(const forget_pushed& request) {
+  git::unpushed_list{mirror_path(request.project)}.remove(
+    checked(request.session_id));
+  return {};
+}
+
+// By `du`, which copes with trees of any depth.
+kept_files_list git_service::run(const measure_kept& request) {
+  kept_files_list result;
+  for (const auto& id : request.session_ids) {
+    auto dir = session_dir(id);
+    if (!fs::exists(fs::symlink_status(dir / "checkout")))
+      continue;
+    command what;
+    what.argv = {"du", "-sx", "--block-size=1", "--", dir.string()};
+    what.env = {"LC_ALL=C"};
+    what.timeout = measure_timeout;
+    // What cannot be looked at is not counted.
+    result.sessions.push_back(
+      {id, std::strtoull(run_command(what).out.c_str(), nullptr, 10)});
+  }
+  return result;
 }
 
 // The last calls that could have made a sandbox for this id are over.

@@ -8,10 +8,12 @@
 #include "messages/session.hpp"
 #include "runtime/git/mirror/credentials.hpp"
 #include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/session/checkin.hpp"
 #include "runtime/git/session/checkpoint.hpp"
 #include "runtime/git/session/git_rpc.hpp"
 #include "runtime/git/session/origin_sockets.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -50,6 +52,7 @@ public:
   found_target run(const find_target& request);
   merge_result run(const merge_review& request);
   upstream_refs run(const list_upstream& request);
+  pushed_rescues run(const push_rescues& request);
 
   // These do not.
   done run(const make_checkout& request);
@@ -60,6 +63,8 @@ public:
   git_answer run(const diff_commits& request);
   done run(const remove_checkout& request);
   done run(const remove_session_files& request);
+  done run(const forget_pushed& request);
+  kept_files_list run(const measure_kept& request);
 
   // What git inside of a session asks of its `origin` (origin.hpp).
 
@@ -90,6 +95,8 @@ private:
     std::mutex fetching; // held while the upstream is asked, which may be long
     std::optional<std::chrono::steady_clock::time_point> fetched;
     std::optional<std::chrono::steady_clock::time_point> head_fetched;
+    // Until then it is not waited for by those who can do without.
+    std::atomic<std::chrono::steady_clock::time_point> away_until{};
   };
 
   void make(const project_record& project, const session_record& session,
@@ -97,8 +104,9 @@ private:
             const std::optional<git::checkpoint>& from);
   static std::string default_of(const project_record& project,
                                 const git::mirror& mirror);
-  mirror_entry& entry_of(const std::string& project_id);
+  mirror_entry& entry_of(const std::string& mirror);
   void refuse_own(const std::string& repo) const;
+  std::filesystem::path mirror_path(const project_record& project) const;
   git::mirror open(const project_record& project);
   git::mirror fetched(const project_record& project, bool force);
   std::filesystem::path submodule(const project_record& project,
@@ -114,6 +122,9 @@ private:
   std::string state(const ask_checkout& request);
   std::string diff(const ask_checkout& request);
   std::string mergeability(const ask_checkout& request);
+  static bool answers(const mirror_entry& entry);
+  static void note_answer(mirror_entry& entry,
+                          const git::rescue_result& result);
   void remove_groups_of(const std::string& id) const;
 
   std::filesystem::path data_dir_;

@@ -149,7 +149,7 @@ fs::path git_service::submodule(const project_record& project,
     if (!seen || !real || path_in(*seen) != trimmed(path))
       continue;
     project_record module;
-    module.id = project.id + ".modules/" + name_of(*real);
+    module.id = mirror_name(project) + ".modules/" + name_of(*real);
     module.repo = *real;
     fs::create_directories((data_dir_ / "repos" / module.id).parent_path());
     auto of_module = fetched(module, false);

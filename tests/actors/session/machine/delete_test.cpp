@@ -153,3 +153,23 @@ TEST_CASE("who waits too long for an end hears what is left of it") {
     CHECK(session::apply(s, event::wait_ended{1}).empty());
   }
 }
+
+TEST_CASE("that the upstream has the rescue refs is stored, and then said") {
+  auto s = new_session(session_status::terminated);
+  s.record.rescue_note = "here only; a file was not readable";
+  auto pushed =
+    session::apply(s, event::rescue_pushed{7, "a file was not readable"});
+  auto* change = find<effect::persist>(pushed);
+  REQUIRE(change);
+  CHECK(change->events.empty());
+  CHECK(find<effect::answer_noted>(pushed) == nullptr);
+  CHECK(find<effect::answer_noted>(store(s, pushed))->who == 7);
+  CHECK(s.record.rescue_note == "a file was not readable");
+  CHECK(find<effect::answer_noted>(
+          session::apply(s, event::rescue_pushed{8, "a file was not readable"}))
+          ->who
+        == 8);
+  auto live = active_session();
+  CHECK(refused_with(session::apply(live, event::rescue_pushed{9, ""}), 9,
+                     errc::conflict));
+}

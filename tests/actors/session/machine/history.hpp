@@ -137,6 +137,7 @@ private:
   void on(const effect::answer_token& x);
   void on(const effect::answer_transfer& x);
   void on(const effect::answer_terminated& x);
+  void on(const effect::answer_noted& x);
 
   // the model
   ticket open(request what);

@@ -335,4 +335,8 @@ void world::on(const effect::answer_terminated& x) {
   expect(x.who, {request::terminate});
 }
 
+void world::on(const effect::answer_noted&) {
+  require(false, "nobody has said that rescue refs are pushed");
+}
+
 } // namespace greenroom::session::test

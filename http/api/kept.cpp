@@ -1,0 +1,42 @@
+// What ended sessions have kept on disk, because it could not be saved
+// elsewhere: nobody but its project's administrator can say when it may go.
+#include "http/api/handlers.hpp"
+#include "http/base/json_body.hpp"
+#include "http/edge/ask.hpp"
+#include "runtime/api_json/records.hpp"
+#include "runtime/base/timestamps.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace greenroom::http::handlers {
+
+using ordered_json = nlohmann::ordered_json;
+
+void list_kept(const exchange_ptr& ex) {
+  ask_project<kept_sessions>(
+    ex, ex->env.options.ordinary, greenroom::list_kept{},
+    [ex](const kept_sessions& all) {
+      auto list = ordered_json::array();
+      for (auto& [session, bytes] : all.sessions)
+        list.push_back({{"session_id", session.id},
+                        {"node", session.node},
+                        {"path", "sessions/" + session.id},
+                        {"bytes", bytes},
+                        {"branch", session.branch},
+                        {"status", to_string(session.status)},
+                        {"status_reason", session.status_reason},
+                        {"ended_at", format_rfc3339(session.ended_at)}});
+      ex->reply(200, to_text(ordered_json{{"kept", std::move(list)}}));
+    });
+}
+
+void drop_kept(const exchange_ptr& ex) {
+  change_in_session<done>(
+    ex, ex->env.options.ordinary, greenroom::drop_kept{}, [ex](const done&) {
+      ex->reply(200, ordered_json{{"session_id", ex->session_id()},
+                                  {"status", "dropped"}}
+                       .dump());
+    });
+}
+
+} // namespace greenroom::http::handlers

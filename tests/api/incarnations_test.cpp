@@ -1,0 +1,64 @@
+// A project that is made anew, or gets another repo, sees nothing of what was
+// before it.
+#include "tests/api/demo.hpp"
+
+using namespace greenroom::test;
+namespace fs = std::filesystem;
+
+TEST_CASE("a new project of an old id sees nothing of the old one") {
+  auto how = GENERATE("deleted", "moved");
+  INFO(how);
+  node_process node{{.project = {{"review", {{"command", "true"}}}}}};
+  auto admin = node.admin();
+  session_user old{node, json{{"new_branch", "secret"}}};
+  old.run("echo secret > secret.txt");
+  expect(200, old.remove());
+  auto project = expect(200, admin.get("/projects/demo")).data();
+  auto other = expect(200, admin.get("/projects/other")).data();
+  REQUIRE(project["repo"] != other["repo"]);
+  if (how == std::string{"deleted"}) {
+    expect(200, admin.remove("/projects/demo"));
+    expect(201, admin.post("/projects", {{"id", "demo"},
+                                         {"repo", other["repo"]},
+                                         {"max_active_sessions", 5}}));
+  } else {
+    session_user live{node, json{{"new_branch", "busy"}}};
+    expect(409, admin.patch("/projects/demo", {{"repo", other["repo"]}}));
+    expect(200, live.remove());
+    expect(200, admin.patch("/projects/demo", {{"repo", other["repo"]}}));
+  }
+  auto check = [&] {
+    CHECK(expect(200, admin.get(sessions)).data()["sessions"].empty());
+    CHECK(
+      expect(200, admin.get("/sessions?limit=200")).data()["sessions"].empty());
+    CHECK(admin.get(old.path()).status == 404);
+    CHECK(admin.get(old.path("/timeline")).status == 404);
+    CHECK(admin.get(old.path("/events")).status == 404);
+    CHECK(expect(200, admin.get("/projects/demo/reviews"))
+            .data()["reviews"]
+            .empty());
+  };
+  await("the old session to be gone",
+        [&] { return admin.get(old.path()).status == 404; });
+  check();
+  auto rescue = "refs/greenroom/rescue/" + old.id() + "/tree";
+  expect(404,
+         admin.post(sessions, {{"new_branch", "thief"}, {"from_ref", rescue}}));
+  session_user next{node, json{{"new_branch", "work"}}};
+  CHECK(
+    next.run("git ls-remote origin")["stdout"].get<std::string>().find(old.id())
+    == std::string::npos);
+  // Not even by the path of the mirror that it borrows objects from.
+  CHECK(
+    next.run("git -C \"$(dirname \"$(cat .git/objects/info/alternates)\")\" "
+             "rev-parse -q --verify "
+             + rescue)["exit_code"]
+    != 0);
+  expect(200, next.checkin({{"skip_review", true}}));
+  // The configuration file names the first repo, so that is a third project.
+  node.kill9();
+  node.start();
+  for (auto& session : {old, next})
+    CHECK(node.admin().get(session.path()).status == 404);
+  CHECK(expect(200, node.admin().get(sessions)).data()["sessions"].empty());
+}
