@@ -78,9 +78,6 @@ struct node_context {
   std::filesystem::path home_of(const std::string& id) const {
     return home.empty() ? session_dir(id) / "home" : home;
   }
-  std::filesystem::path mirror_dir(const std::string& project_id) const {
-    return data_dir / "repos" / (project_id + ".git");
-  }
 };
 
 using context_ptr = std::shared_ptr<const node_context>;

@@ -44,7 +44,7 @@ command sandboxed(const git_context& around, const transfer_plan& plan) {
   auto dir = session_dir(around, session.id);
   sandbox::place place{session.id, dir, dir / "checkout",
                        around.options.data_dir / "repos"
-                         / (plan.who.grant.project.id + ".git")};
+                         / (mirror_name(plan.who.grant.project) + ".git")};
   return sandbox::run_in_sandbox(
     *around.sandbox, place,
     git_command(*plan.route.service, plan.route.advertise, session.branch,

@@ -1,6 +1,7 @@
 // A project that is made anew, or gets another repo, sees nothing of what was
 // before it.
 #include "tests/api/demo.hpp"
+#include "tests/support/temp_dir.hpp"
 
 using namespace greenroom::test;
 namespace fs = std::filesystem;
@@ -54,6 +55,12 @@ TEST_CASE("a new project of an old id sees nothing of the old one") {
              "rev-parse -q --verify "
              + rescue)["exit_code"]
     != 0);
+  // It is served from its own mirror, by git as well.
+  auto token = expect(200, next.post("/clone-token", json::object())).data();
+  temp_dir home;
+  run_git(home.path(),
+          {"clone", "-q", token["auth_clone_url"].get<std::string>(), "mine"});
+  run_git(home.path() / "mine", {"log", "-1"});
   expect(200, next.checkin({{"skip_review", true}}));
   // The configuration file names the first repo, so that is a third project.
   node.kill9();
