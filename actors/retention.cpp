@@ -1,30 +1,20 @@
 #include "actors/retention.hpp"
 
 #include "messages/errors.hpp"
-#include "messages/ids.hpp"
 
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
-#include <filesystem>
+#include <iterator>
 #include <memory>
 
 namespace greenroom {
-
-namespace fs = std::filesystem;
 
 namespace {
 
 using pointer = janitor_actor::stateful_pointer<janitor_state>;
 
 constexpr std::uint32_t batch = 100;
-
-// A checkout goes once its work is saved; one that is still there holds the
-// only copy.
-bool has_work(const fs::path& dir) {
-  std::error_code none;
-  return fs::exists(fs::symlink_status(dir / "checkout", none));
-}
 
 void finish(pointer self) {
   self->state.busy = false;
@@ -36,19 +26,11 @@ void remove_next(pointer self, const std::function<void()>& then);
 
 void remove_files(pointer self, const std::string& id,
                   const std::function<void()>& then) {
-  auto dir = self->state.context->session_dir(id);
-  if (has_work(dir)) {
-    spdlog::warn("session {} is forgotten, but work that could not be saved "
-                 "stays in {}",
-                 id, dir.string());
-    remove_next(self, then);
-    return;
-  }
   self->request(self->state.context->git, git_timeout, remove_session_files{id})
     .then([self, then](done) { remove_next(self, then); },
           [self, id, then](const caf::error& e) {
             // Found again by the sweep at the next start.
-            spdlog::warn("files of session {} not removed yet: {}", id,
+            spdlog::warn("session {} is forgotten, but not its files: {}", id,
                          to_refusal(e).message);
             remove_next(self, then);
           });
@@ -100,16 +82,20 @@ void sweep(pointer self, unix_ms now) {
     finish(self);
     return;
   }
-  auto age = std::chrono::milliseconds{self->state.keep.ended + now_ms() - now};
-  auto left = std::make_shared<std::deque<std::string>>();
-  std::error_code none;
-  for (auto& entry :
-       fs::directory_iterator{self->state.context->data_dir / "sessions", none})
-    if (auto id = entry.path().filename().string();
-        is_id(id)
-        && entry.last_write_time(none) < fs::file_time_type::clock::now() - age)
-      left->push_back(std::move(id));
-  look_up_next(self, left);
+  list_directories old;
+  old.unchanged_since = now - self->state.keep.ended;
+  self->request(self->state.context->git, git_timeout, old)
+    .then(
+      [self](directory_list& found) {
+        look_up_next(self, std::make_shared<std::deque<std::string>>(
+                             std::make_move_iterator(found.ids.begin()),
+                             std::make_move_iterator(found.ids.end())));
+      },
+      [self](const caf::error& e) {
+        spdlog::warn("old directories are not looked for: {}",
+                     to_refusal(e).message);
+        finish(self);
+      });
 }
 
 // -- rows ---------------------------------------------------------------------

@@ -6,7 +6,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -98,22 +97,24 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
 } // namespace
 
 void start_sweep(pointer self) {
-  namespace fs = std::filesystem;
   if (std::exchange(self->state.sweeping, true))
     return;
-  auto left = std::make_shared<std::vector<std::string>>();
-  std::error_code none;
-  for (auto& entry :
-       fs::directory_iterator{self->state.context->data_dir / "sessions", none})
-    if (auto id = entry.path().filename().string();
-        !self->state.children.contains(id))
-      for (auto name : {"checkout", "checkout.removed", "checkout.partial",
-                        "home", "tmp", "runner.json"})
-        if (fs::exists(fs::symlink_status(entry.path() / name, none))) {
-          left->push_back(std::move(id));
-          break;
-        }
-  sweep(self, std::move(left));
+  list_directories in_use;
+  in_use.in_use = true;
+  self->request(self->state.context->git, git_timeout, in_use)
+    .then(
+      [self](directory_list& found) {
+        std::erase_if(found.ids, [self](const auto& id) {
+          return self->state.children.contains(id);
+        });
+        sweep(self,
+              std::make_shared<std::vector<std::string>>(std::move(found.ids)));
+      },
+      [self](const caf::error& e) {
+        spdlog::warn("what ended sessions have on disk stays for now: {}",
+                     to_refusal(e).message);
+        self->state.sweeping = false;
+      });
 }
 
 } // namespace greenroom::supervisor

@@ -231,6 +231,18 @@ struct kept_files_list {
 };
 GREENROOM_INSPECT(kept_files_list, x.sessions)
 
+/// Which sessions and reviews have a directory on this node's disk.
+struct list_directories {
+  bool in_use = false;         // only those with what belongs to a live session
+  unix_ms unchanged_since = 0; // only those; 0: all
+};
+GREENROOM_INSPECT(list_directories, x.in_use, x.unchanged_since)
+
+struct directory_list {
+  std::vector<std::string> ids; // in no order
+};
+GREENROOM_INSPECT(directory_list, x.ids)
+
 /// Answered with a unified diff of two commits of the mirror.
 struct diff_commits {
   project_record project;
@@ -246,7 +258,8 @@ struct make_review_checkout {
 };
 GREENROOM_INSPECT(make_review_checkout, x.project, x.review)
 
-/// Removes all that a session or review left on this node's disk.
+/// Removes all that a session or review left on this node's disk. Refused as
+/// conflict while its checkout is there: that goes once its work is saved.
 struct remove_session_files {
   std::string session_id;
 };
@@ -298,6 +311,8 @@ using git_actor = caf::typed_actor<
   // They need not be reported any more.
   caf::replies_to<forget_pushed>::with<done>,
   // What ended sessions have kept on disk.
-  caf::replies_to<measure_kept>::with<kept_files_list>>;
+  caf::replies_to<measure_kept>::with<kept_files_list>,
+  // Which sessions and reviews have a directory.
+  caf::replies_to<list_directories>::with<directory_list>>;
 
 } // namespace greenroom

@@ -49,6 +49,7 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
     blocking<pushed_rescues, push_rescues>(work, "pushing rescue refs"),
     blocking<done, forget_pushed>(work, "noting pushed rescue refs"),
     blocking<kept_files_list, measure_kept>(work, "measuring kept files"),
+    blocking<directory_list, list_directories>(work, "listing directories"),
   };
 }
 
@@ -78,7 +79,8 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
           state.handler<done, make_review_checkout>(),
           state.handler<pushed_rescues, push_rescues>(),
           state.handler<done, forget_pushed>(),
-          state.handler<kept_files_list, measure_kept>()};
+          state.handler<kept_files_list, measure_kept>(),
+          state.handler<directory_list, list_directories>()};
 }
 
 // -- the desk -----------------------------------------------------------------
@@ -186,7 +188,8 @@ git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
           at_once<done, make_review_checkout>(self),
           in_lane<pushed_rescues, push_rescues>(self, queue),
           at_once<done, forget_pushed>(self),
-          at_once<kept_files_list, measure_kept>(self)};
+          at_once<kept_files_list, measure_kept>(self),
+          at_once<directory_list, list_directories>(self)};
 }
 
 } // namespace greenroom

@@ -7,6 +7,8 @@
 // Both find in their environment what is reviewed: GREENROOM_REVIEW_ID, _BRANCH
 // and _COMMIT, and what it is for: _TARGET and _BASE, where the target stood.
 //
+// Has a thread of its own while it lives, since it writes the commands down.
+//
 // Lies on disk where a session of the review's id would lie, so that what
 // finds, confines and cleans up sessions finds it too; the output is in
 // exec/review there, that of the setup in

@@ -286,8 +286,9 @@ void review_queue::perform(const std::string& id, review::action what) {
 }
 
 void review_queue::run(const open_review& what) {
-  auto runner = self_->spawn(review_run, self_->state.context, rules(),
-                             what.review, project_actor{self_});
+  auto runner =
+    self_->spawn<caf::detached>(review_run, self_->state.context, rules(),
+                                what.review, project_actor{self_});
   self_->monitor(runner);
   runs_.emplace(runner.address(), what.review.id);
 }

@@ -1,10 +1,8 @@
 #include "runtime/git/session/git_service.hpp"
 
 #include "messages/errors.hpp"
-#include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
-#include "runtime/base/run_command.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/merges.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
@@ -21,7 +19,6 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <cstdlib>
 
 namespace greenroom {
 
@@ -31,17 +28,9 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds away_time{30};
 constexpr std::chrono::minutes late_push_timeout{10};
-constexpr std::chrono::seconds measure_timeout{10};
 
 using clock = std::chrono::steady_clock;
 using nlohmann::ordered_json;
-
-// An id that becomes a directory's name.
-const std::string& checked(const std::string& id) {
-  if (!is_id(id))
-    throw refused(errc::bad_request, "\"" + id + "\" is not an id");
-  return id;
-}
 
 // `Name <mail>` where the key has one.
 git::author author_of(const caller& by) {
@@ -91,17 +80,6 @@ const char* word_for(git::merge_answer answer) {
       return "fast_forward";
   }
   return "";
-}
-
-// What is taken away first gets another name, so that a crash half-way leaves
-// nothing that could be mistaken for the whole.
-void take_away(const fs::path& path) {
-  auto doomed = path;
-  doomed += ".removed";
-  remove_tree(doomed);
-  std::error_code absent;
-  fs::rename(path, doomed, absent);
-  remove_tree(doomed);
 }
 
 // What a session is given has the modes that programs expect, whatever mask the
@@ -327,10 +305,6 @@ upstream_refs git_service::run(const list_upstream& request) {
 }
 
 // -- checkouts ----------------------------------------------------------------
-
-fs::path git_service::session_dir(const std::string& session_id) const {
-  return data_dir_ / "sessions" / checked(session_id);
-}
 
 git::sandboxed_git git_service::in_session(const session_record& session,
                                            const git::mirror& mirror) const {
@@ -602,54 +576,6 @@ pushed_rescues git_service::run(const push_rescues& request) {
 done git_service::run(const forget_pushed& request) {
   git::unpushed_list{mirror_path(request.project)}.remove(
     checked(request.session_id));
-  return {};
-}
-
-// By `du`, which copes with trees of any depth.
-kept_files_list git_service::run(const measure_kept& request) {
-  kept_files_list result;
-  for (const auto& id : request.session_ids) {
-    auto dir = session_dir(id);
-    if (!fs::exists(fs::symlink_status(dir / "checkout")))
-      continue;
-    command what;
-    what.argv = {"du", "-sx", "--block-size=1", "--", dir.string()};
-    what.env = {"LC_ALL=C"};
-    what.timeout = measure_timeout;
-    // What cannot be looked at is not counted.
-    result.sessions.push_back(
-      {id, std::strtoull(run_command(what).out.c_str(), nullptr, 10)});
-  }
-  return result;
-}
-
-// The last calls that could have made a sandbox for this id are over.
-void git_service::remove_groups_of(const std::string& id) const {
-  const auto& host = *tools_.host;
-  if (host.config.mode != sandbox_mode::none
-      && !sandbox::remove_groups(host.groups.open(id)))
-    spdlog::warn("session {}: a process in its control group does not end", id);
-}
-
-done git_service::run(const remove_checkout& request) {
-  auto dir = session_dir(request.session_id);
-  sockets_.close(request.session_id);
-  // First, for it may come into its place until then.
-  git::discard_unplaced(dir / "checkout");
-  take_away(dir / "checkout");
-  remove_tree(dir / "home");
-  remove_tree(dir / "tmp");
-  remove_tree(dir / "origin");
-  remove_tree(dir / "runner.json");
-  remove_tree(dir / "runner.sock");
-  remove_groups_of(request.session_id);
-  return {};
-}
-
-done git_service::run(const remove_session_files& request) {
-  sockets_.close(request.session_id);
-  take_away(session_dir(request.session_id));
-  remove_groups_of(request.session_id);
   return {};
 }
 

@@ -65,6 +65,7 @@ public:
   done run(const remove_session_files& request);
   done run(const forget_pushed& request);
   kept_files_list run(const measure_kept& request);
+  directory_list run(const list_directories& request);
 
   // What git inside of a session asks of its `origin` (origin.hpp).
 
@@ -111,6 +112,8 @@ private:
   git::mirror fetched(const project_record& project, bool force);
   std::filesystem::path submodule(const project_record& project,
                                   const std::string& path);
+  // An id that becomes a directory's name, or refused(bad_request).
+  static const std::string& checked(const std::string& id);
   std::filesystem::path session_dir(const std::string& session_id) const;
   static void refuse_beside(const std::string& branch,
                             const git::mirror& mirror);

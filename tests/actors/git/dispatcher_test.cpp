@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 
 #include <fstream>
+#include <set>
 
 using namespace greenroom;
 
@@ -306,8 +307,21 @@ TEST_CASE("a check-in is by its key's author, and merged by the approver") {
   // Closed directories do not keep what is to go.
   fs::create_directories(dir / "checkout/closed/below");
   fs::permissions(dir / "checkout/closed", fs::perms::none);
-  d.ask<done>(remove_session_files{session.id});
-  d.ask<done>(remove_session_files{review.id});
+  auto listed = [&](bool in_use, unix_ms unchanged_since) {
+    auto ids =
+      d.ask<directory_list>(list_directories{in_use, unchanged_since}).ids;
+    return std::set<std::string>{ids.begin(), ids.end()};
+  };
+  CHECK(listed(true, 0) == std::set<std::string>{session.id, review.id});
+  CHECK(listed(false, 1).empty());
+  CHECK(d.refused_by<done>(remove_session_files{session.id}).code
+        == errc::conflict);
+  for (const auto& id : {session.id, review.id})
+    d.ask<done>(remove_checkout{id});
+  CHECK(listed(true, 0).empty());
+  CHECK(listed(false, 0) == std::set<std::string>{session.id, review.id});
+  for (const auto& id : {session.id, review.id})
+    d.ask<done>(remove_session_files{id});
   CHECK_FALSE(fs::exists(dir));
   CHECK(fs::is_empty(d.dir.path() / "data/sessions"));
   d.ask<done>(remove_session_files{session.id});
