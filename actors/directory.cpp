@@ -77,10 +77,11 @@ void settle(pointer self, const std::string& id, Promise promise,
 
 using project_promise = caf::typed_response_promise<project_record>;
 
-void put(pointer self, project_record rules, const project_promise& promise) {
+void put(pointer self, project_record rules, const caller& by,
+         const project_promise& promise) {
   self->request(self->state.context->store, store_timeout, put_project{rules})
     .then(
-      [self, promise](project_record& stored) {
+      [self, promise, by](project_record& stored) {
         auto& entry = self->state.projects[stored.id];
         entry.rules = stored;
         if (!entry.handle) {
@@ -90,6 +91,7 @@ void put(pointer self, project_record rules, const project_promise& promise) {
           self->send(entry.handle, project_changed{stored});
         }
         self->send(self->state.supervisor, project_changed{stored});
+        spdlog::info("project {} is set by {}", stored.id, to_words(by));
         settle(self, stored.id, promise, stored);
       },
       [self, promise, id = rules.id](caf::error& e) {
@@ -97,15 +99,16 @@ void put(pointer self, project_record rules, const project_promise& promise) {
       });
 }
 
-void create(pointer self, const project_record& rules,
+void create(pointer self, const create_project& request,
             const project_promise& promise) {
+  auto& rules = request.project;
   if (self->state.projects.contains(rules.id))
     settle(self, rules.id, promise,
            make_error(errc::project_exists,
                       "project \"" + rules.id
                         + "\" exists already; PATCH changes it"));
   else
-    put(self, rules, promise);
+    put(self, rules, request.by, promise);
 }
 
 void alter(pointer self, const change_project& request,
@@ -123,18 +126,20 @@ void alter(pointer self, const change_project& request,
     settle(self, id, promise, current_error("changing a project"));
     return;
   }
-  put(self, std::move(rules), promise);
+  put(self, std::move(rules), request.by, promise);
 }
 
-void drop(pointer self, const std::string& id,
+void drop(pointer self, const delete_project& request,
           const caf::typed_response_promise<done>& promise) {
+  auto& id = request.project_id;
   if (!self->state.projects.contains(id)) {
     settle(self, id, promise, no_such_project());
     return;
   }
   self->request(self->state.context->store, store_timeout, drop_project{id})
     .then(
-      [self, promise, id](done) {
+      [self, promise, id, by = request.by](done) {
+        spdlog::info("project {} is deleted by {}", id, to_words(by));
         if (auto node = self->state.projects.extract(id)) {
           self->demonitor(node.mapped().handle.address());
           self->send_exit(node.mapped().handle,
@@ -223,9 +228,8 @@ directory(pointer self, context_ptr context, session_supervisor_full supervisor,
     [self](create_project& request) {
       auto id = request.project.id;
       return in_turn<project_record>(
-        self, id,
-        [self, rules = std::move(request.project)](const auto& promise) {
-          create(self, rules, promise);
+        self, id, [self, request = std::move(request)](const auto& promise) {
+          create(self, request, promise);
         });
     },
     [self](change_project& request) {
@@ -236,9 +240,9 @@ directory(pointer self, context_ptr context, session_supervisor_full supervisor,
         });
     },
     [self](const delete_project& request) {
-      return in_turn<done>(self, request.project_id,
-                           [self, id = request.project_id](
-                             const auto& promise) { drop(self, id, promise); });
+      return in_turn<done>(
+        self, request.project_id,
+        [self, request](const auto& promise) { drop(self, request, promise); });
     },
     [self](const adopt_project& x) { adopt(self, x.project); },
     [self](const release_project& x) { release(self, x.project_id); },

@@ -4,6 +4,7 @@
 #include "messages/errors.hpp"
 
 #include <caf/send.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
@@ -44,11 +45,13 @@ void kill(pointer self, const std::string& id) {
 // A key is dead before its row is: a store that takes no change, as on a full
 // disk, must not keep it alive. Its row is removed as soon as that can be done,
 // whether anybody asks again or not.
-caf::result<done> revoke(pointer self, const std::string& id) {
+caf::result<done> revoke(pointer self, const revoke_key& request) {
+  auto& id = request.key_id;
   auto& state = self->state;
   if (std::ranges::find(state.keys, id, &key_record::id) == state.keys.end())
     return make_error(errc::not_found, "key not found");
   kill(self, id);
+  spdlog::info("key {} is revoked by {}", id, to_words(request.by));
   auto promise = self->make_response_promise<done>();
   self->request(state.store, store_timeout, drop_key{id})
     .then(
@@ -60,7 +63,7 @@ caf::result<done> revoke(pointer self, const std::string& id) {
       },
       [self, promise, id](const caf::error& e) mutable {
         caf::delayed_anon_send(key_registry_actor{self}, revoke_retry,
-                               revoke_key{id});
+                               revoke_key{id, {}});
         promise.deliver(make_error(
           to_refusal(e).code,
           "the key is dead from now on, but the store does not take that at "
@@ -143,7 +146,8 @@ key_registry(pointer self, store_writer_actor store, key_ring* ring,
       auto promise = self->make_response_promise<key_created>();
       self->request(self->state.store, store_timeout, put_key{made.record})
         .then(
-          [self, promise, made](done) mutable {
+          [self, promise, made, by = request.by](done) mutable {
+            spdlog::info("key {} is made by {}", made.record.id, to_words(by));
             auto& all = self->state.keys;
             std::erase_if(all, [&](const key_record& key) {
               return key.id == made.record.id;
@@ -163,7 +167,7 @@ key_registry(pointer self, store_writer_actor store, key_ring* ring,
       return result;
     },
     [self](const revoke_key& request) -> caf::result<done> {
-      return revoke(self, request.key_id);
+      return revoke(self, request);
     },
     [self](const join_edge& request) {
       self->state.edges.push_back(request.edge);

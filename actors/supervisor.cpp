@@ -128,6 +128,7 @@ session_supervisor(pointer self, context_ptr context,
       }
       session_args birth;
       birth.record = std::move(request.session);
+      birth.by = std::move(request.by);
       return supervisor::spawn_child(self, entry, std::move(birth));
     },
     [self](find_session& request) -> caf::result<session_actor> {

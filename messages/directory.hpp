@@ -36,22 +36,25 @@ GREENROOM_INSPECT(get_project, x.project_id)
 /// Refused with project_exists where the id is taken.
 struct create_project {
   project_record project;
+  caller by = {};
 };
-GREENROOM_INSPECT(create_project, x.project)
+GREENROOM_INSPECT(create_project, x.project, x.by)
 
 /// `fields` is a JSON object with the fields to change, in the form of the
 /// configuration file plus `status`.
 struct change_project {
   std::string project_id;
   std::string fields;
+  caller by = {};
 };
-GREENROOM_INSPECT(change_project, x.project_id, x.fields)
+GREENROOM_INSPECT(change_project, x.project_id, x.fields, x.by)
 
 /// Refused with conflict while the project has live sessions.
 struct delete_project {
   std::string project_id;
+  caller by = {};
 };
-GREENROOM_INSPECT(delete_project, x.project_id)
+GREENROOM_INSPECT(delete_project, x.project_id, x.by)
 
 using directory_actor = caf::typed_actor<
   // A project's handle.

@@ -21,9 +21,10 @@ struct create_key {
   std::vector<std::string> scopes;
   std::vector<std::string> projects; // empty: all
   millis expires_in = 0;             // 0: never
+  caller by = {};
 };
 GREENROOM_INSPECT(create_key, x.key_id, x.name, x.author, x.scopes, x.projects,
-                  x.expires_in)
+                  x.expires_in, x.by)
 
 struct key_created {
   key_record key;
@@ -42,8 +43,9 @@ GREENROOM_INSPECT(key_list, x.keys)
 /// Answered once no request can pass with the key any more.
 struct revoke_key {
   std::string key_id;
+  caller by = {};
 };
-GREENROOM_INSPECT(revoke_key, x.key_id)
+GREENROOM_INSPECT(revoke_key, x.key_id, x.by)
 
 /// Tells the key registry about an edge.
 struct join_edge {

@@ -51,6 +51,14 @@ bool is_protected(const project_record& project, std::string_view branch,
                      });
 }
 
+std::string to_words(const caller& by) {
+  auto name = by.key_name.empty() ? by.key_id : by.key_name;
+  auto text = name.empty() ? std::string{"a request"} : '"' + name + '"';
+  if (!by.request_id.empty())
+    text += " (request " + by.request_id + ')';
+  return text;
+}
+
 std::string mirror_name(const project_record& project) {
   if (project.incarnation == 0)
     return project.id;

@@ -119,15 +119,21 @@ typename Inspector::result_type inspect(Inspector& f, key_record& x) {
 
 /// Who asks: what handlers below the edge need to know of a key.
 struct caller {
-  std::string key_id;
-  std::string key_name;
-  std::string author; // `Name <mail>`, or empty
+  std::string key_id = {};
+  std::string key_name = {};
+  std::string author = {};     // `Name <mail>`, or empty
+  std::string request_id = {}; // of the request; empty: nobody made one
+  friend bool operator==(const caller&, const caller&) = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, caller& x) {
-  return f(caf::meta::type_name("caller"), x.key_id, x.key_name, x.author);
+  return f(caf::meta::type_name("caller"), x.key_id, x.key_name, x.author,
+           x.request_id);
 }
+
+/// `"NAME" (request ID)`, for sentences; `a request` where neither is known.
+std::string to_words(const caller& by);
 
 // -- sessions -----------------------------------------------------------------
 
@@ -281,13 +287,14 @@ struct exec_record {
   unix_ms created_at = 0;
   unix_ms started_at = 0; // 0: not yet
   exec_outcome outcome;   // valid once is_over(status)
+  caller by = {};         // who asked for it; empty: the session itself
   friend bool operator==(const exec_record&, const exec_record&) = default;
 };
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, exec_record& x) {
   return f(caf::meta::type_name("exec_record"), x.spec, x.status, x.created_at,
-           x.started_at, x.outcome);
+           x.started_at, x.outcome, x.by);
 }
 
 // -- reviews ------------------------------------------------------------------

@@ -35,8 +35,9 @@ GREENROOM_INSPECT(session_view, x.json)
 
 struct extend_session {
   millis expires_in = 0; // from now
+  caller by = {};
 };
-GREENROOM_INSPECT(extend_session, x.expires_in)
+GREENROOM_INSPECT(extend_session, x.expires_in, x.by)
 
 struct checkin_session {
   caller by;
@@ -87,8 +88,10 @@ GREENROOM_INSPECT(rescue_pushed, x.note)
 
 /// Removes the checkout that the session's end has kept on disk because it
 /// could not be saved elsewhere. Refused while the session is live.
-struct drop_kept {};
-GREENROOM_INSPECT(drop_kept)
+struct drop_kept {
+  caller by = {};
+};
+GREENROOM_INSPECT(drop_kept, x.by)
 
 /// Test only: the session's actor throws, as if it had a bug.
 struct crash_session {};
@@ -130,8 +133,9 @@ GREENROOM_INSPECT(exec_page, x.json, x.next_cursor)
 
 struct cancel_exec {
   std::string exec_id;
+  caller by = {};
 };
-GREENROOM_INSPECT(cancel_exec, x.exec_id)
+GREENROOM_INSPECT(cancel_exec, x.exec_id, x.by)
 
 /// Bytes for an exec's standard input, answered when the kernel has them all.
 /// Refused where the exec does not run or its input is closed, and with
@@ -140,27 +144,32 @@ struct write_input {
   std::string exec_id;
   shared_text data;
   bool eof = false; // nothing more will follow
+  caller by = {};
 };
-GREENROOM_INSPECT(write_input, x.exec_id, x.data, x.eof)
+GREENROOM_INSPECT(write_input, x.exec_id, x.data, x.eof, x.by)
 
 struct resize_exec {
   std::string exec_id;
   std::uint16_t rows = 0;
   std::uint16_t cols = 0;
+  caller by = {};
 };
-GREENROOM_INSPECT(resize_exec, x.exec_id, x.rows, x.cols)
+GREENROOM_INSPECT(resize_exec, x.exec_id, x.rows, x.cols, x.by)
 
 struct signal_exec {
   std::string exec_id;
   std::int32_t signal = 0;
+  caller by = {};
 };
-GREENROOM_INSPECT(signal_exec, x.exec_id, x.signal)
+GREENROOM_INSPECT(signal_exec, x.exec_id, x.signal, x.by)
 
 // -- git in it ----------------------------------------------------------------
 
 /// Makes a new clone token; the old one is dead when the answer comes.
-struct rotate_token {};
-GREENROOM_INSPECT(rotate_token)
+struct rotate_token {
+  caller by = {};
+};
+GREENROOM_INSPECT(rotate_token, x.by)
 
 struct session_token {
   std::string token;
@@ -191,8 +200,9 @@ struct branch_pushed {
   std::string old_commit; // empty: the branch had none
   std::string new_commit;
   bool applied = true; // the checkout follows
+  caller by = {};
 };
-GREENROOM_INSPECT(branch_pushed, x.old_commit, x.new_commit, x.applied)
+GREENROOM_INSPECT(branch_pushed, x.old_commit, x.new_commit, x.applied, x.by)
 
 // -- its events ---------------------------------------------------------------
 

@@ -27,8 +27,9 @@ GREENROOM_INSPECT(find_session, x.project_id, x.session_id)
 struct launch_session {
   session_record session;
   project_record project;
+  caller by = {};
 };
-GREENROOM_INSPECT(launch_session, x.session, x.project)
+GREENROOM_INSPECT(launch_session, x.session, x.project, x.by)
 
 /// A session asks to be sent a clock_tick at a time; 0: never.
 struct arm_deadline {

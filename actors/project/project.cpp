@@ -159,7 +159,7 @@ struct admission {
       answer(created_session{std::move(record), {}});
       return;
     }
-    self->request(handle, store_timeout, rotate_token{})
+    self->request(handle, store_timeout, rotate_token{request.by})
       .then(
         [a, record = std::move(record)](session_token& made) mutable {
           a->answer(created_session{std::move(record), std::move(made.token)});
@@ -256,7 +256,7 @@ struct admission {
     failpoint("create.inserted");
     self
       ->request(self->state.supervisor, look_up_timeout,
-                launch_session{session, self->state.rules})
+                launch_session{session, self->state.rules, request.by})
       .then(
         [a, id = session.id](session_actor& handle) {
           failpoint("create.launched");

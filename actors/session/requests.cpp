@@ -32,7 +32,7 @@ caf::result<session_record> session_actor_state::take(start_session) {
 caf::result<session_view> session_actor_state::take(const extend_session& x) {
   auto promise = self_->make_response_promise<session_view>();
   feed(event::extend_asked{ask(pending::extended{promise}), x.expires_in,
-                           now_ms()});
+                           now_ms(), x.by});
   return promise;
 }
 
@@ -90,15 +90,18 @@ caf::result<exec_view> session_actor_state::take(start_exec& x) {
   auto until_end = x.wait > 0;
   if (!named) {
     if (admits(who, x.spec.exec_id))
-      feed(event::exec_asked{who, std::move(x.spec), now_ms(), until_end});
+      feed(event::exec_asked{who, std::move(x.spec), now_ms(), until_end,
+                             std::move(x.by)});
     return promise;
   }
   auto exec_id = x.spec.exec_id;
-  with_exec(
-    exec_id, who, [this, who, spec = std::move(x.spec), until_end]() mutable {
-      if (admits(who, spec.exec_id))
-        feed(event::exec_asked{who, std::move(spec), now_ms(), until_end});
-    });
+  with_exec(exec_id, who,
+            [this, who, spec = std::move(x.spec), until_end,
+             by = std::move(x.by)]() mutable {
+              if (admits(who, spec.exec_id))
+                feed(event::exec_asked{who, std::move(spec), now_ms(),
+                                       until_end, std::move(by)});
+            });
   return promise;
 }
 
@@ -128,8 +131,8 @@ caf::result<exec_view> session_actor_state::take(const cancel_exec& x) {
   auto who = ask(pending::exec{promise});
   // One that takes its time to end is answered as it is then.
   self_->delayed_send(self_, cancel_timeout, wait_over{who});
-  with_exec(x.exec_id, who, [this, who, exec_id = x.exec_id] {
-    feed(event::cancel_asked{who, exec_id, now_ms()});
+  with_exec(x.exec_id, who, [this, who, exec_id = x.exec_id, by = x.by] {
+    feed(event::cancel_asked{who, exec_id, now_ms(), by});
   });
   return promise;
 }
@@ -155,9 +158,8 @@ caf::result<exec_view> session_actor_state::take(const signal_exec& x) {
   auto promise = self_->make_response_promise<exec_view>();
   auto who = ask(pending::exec{promise});
   with_exec(x.exec_id, who,
-            [this, asked = event::signal_asked{who, x.exec_id, x.signal}] {
-              feed(asked);
-            });
+            [this, asked = event::signal_asked{who, x.exec_id, x.signal,
+                                               x.by}] { feed(asked); });
   return promise;
 }
 

@@ -39,6 +39,7 @@ session_core::behavior_type session_actor_state::start(pointer self,
     std::move(birth.record),
     {context_->max_concurrent, context_->max_queued, context_->max_lifetime},
     project_.setup);
+  machine_.creator = std::move(birth.by);
   pending_.count_in(context_->overdue.get());
   self_->set_down_handler([this](caf::down_msg& down) {
     unwatch(down.source);
@@ -121,7 +122,7 @@ session_core::behavior_type session_actor_state::make_behavior() {
     },
     [this](branch_pushed& x) {
       feed(event::pushed{std::move(x.old_commit), std::move(x.new_commit),
-                         x.applied});
+                         x.applied, std::move(x.by)});
     },
     [this](ask_git& x) { return take(x); },
     // -- its events

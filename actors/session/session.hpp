@@ -58,6 +58,7 @@ struct session_args {
   session_record record;
   project_record project;
   session_supervisor_actor supervisor;
+  caller by = {}; // of one that is new: who asked for it
   // Of one that is revived: its journal, and what was found there. There may be
   // a timeline, execs and a runner already.
   journal::channel_ptr channel;

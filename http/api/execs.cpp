@@ -112,7 +112,6 @@ exec_request read_exec(const exchange& ex) {
   object_reader fields{body};
   exec_request request;
   auto& result = request.start;
-  result.by = ex.by();
   auto& spec = result.spec;
   auto command = fields.text("command");
   auto argv = fields.text_list("argv");

@@ -79,8 +79,8 @@ verdict read_verdict(const exchange& ex, bool approve) {
 void decide(const exchange_ptr& ex, bool approve, const verdict& what) {
   ask_project<review_record>(
     ex, ex->env.options.change,
-    decide_review{review_id(*ex), ex->by(), approve, what.comment, ex->repeated,
-                  what.merge},
+    decide_review{
+      review_id(*ex), {}, approve, what.comment, ex->repeated, what.merge},
     [ex](const review_record& review) { reply_with(ex, review); });
 }
 

@@ -60,7 +60,6 @@ greenroom::create_session read_create(const exchange& ex) {
   object_reader fields{body};
   greenroom::create_session result;
   result.session_id = ex.planned_id;
-  result.by = ex.by();
   result.branch = fields.text("branch").value_or("");
   result.new_branch = fields.text("new_branch").value_or("");
   result.from_ref = fields.text("from_ref").value_or("");
@@ -127,7 +126,6 @@ std::string created_json(const exchange& ex, const created_session& made) {
 /// The body of a check-in. What is no JSON object counts as none.
 greenroom::checkin_session read_checkin(const exchange& ex) {
   greenroom::checkin_session result;
-  result.by = ex.by();
   result.repeat = ex.repeated;
   nlohmann::json body = nlohmann::json::object();
   if (is_json_type(ex.in.content_type))
@@ -175,7 +173,8 @@ std::string checkin_json(const checkin_reply& done, bool skip_review) {
 }
 
 void terminate(const exchange_ptr& ex, std::string_view message) {
-  greenroom::terminate_session what{ex->by(), ex->repeated};
+  greenroom::terminate_session what;
+  what.repeat = ex->repeated;
   change_in_session<terminate_reply>(
     ex, ex->env.options.change, std::move(what),
     [ex, message](const terminate_reply& done) {

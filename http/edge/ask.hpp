@@ -11,6 +11,8 @@
 #include "messages/directory.hpp"
 
 #include <chrono>
+#include <concepts>
+#include <type_traits>
 #include <utility>
 
 namespace greenroom::http::handlers {
@@ -39,6 +41,18 @@ void answering(const exchange_ptr& ex, F&& f) {
 /// The error of a request that is not made because too many wait already.
 caf::error too_many();
 
+/// A message that changes something says who asked for that, and by which
+/// request.
+template <class Message>
+std::decay_t<Message> with_caller(const exchange& ex, Message&& message) {
+  std::decay_t<Message> result{std::forward<Message>(message)};
+  if constexpr (requires {
+                  { result.by } -> std::same_as<caller&>;
+                })
+    result.by = ex.by();
+  return result;
+}
+
 /// Asks an actor whose handle is known. What goes wrong is `failed`'s. The
 /// patience counts from the request's arrival, whatever has been asked before.
 template <class Reply, class Handle, class Message, class Ok, class Failed>
@@ -50,7 +64,8 @@ void ask(const exchange_ptr& ex, const Handle& whom,
     return;
   }
   ex->env.bridge.template ask<Reply>(
-    whom, ex->left_of(timeout), std::forward<Message>(message),
+    whom, ex->left_of(timeout),
+    with_caller(*ex, std::forward<Message>(message)),
     [ex, ok = std::move(ok)](const Reply& reply) mutable {
       answering(ex, [&] { ok(reply); });
     },

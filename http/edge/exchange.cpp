@@ -31,7 +31,9 @@ exchange::exchange(http::edge& thread) : env(thread) {}
 exchange::~exchange() = default;
 
 caller exchange::by() const {
-  return key == nullptr ? caller{} : caller{key->id, key->name, key->author};
+  if (key == nullptr)
+    return {{}, {}, {}, id};
+  return {key->id, key->name, key->author, id};
 }
 
 std::chrono::milliseconds

@@ -95,6 +95,7 @@ public:
   const std::string& exec_id() const noexcept {
     return params[2];
   }
+  /// Whose key it has, and the request's id.
   caller by() const;
 
   // Set where the client sent an Idempotency-Key.

@@ -277,7 +277,9 @@ void transfer::announce_push() {
   caf::anon_send(
     plan_.who.session,
     branch_pushed{is_null_id(command.old_id) ? std::string{} : command.old_id,
-                  command.new_id, position.checked_out});
+                  command.new_id,
+                  position.checked_out,
+                  {{}, {}, {}, plan_.request_id}});
 }
 
 // -- what git complains about -------------------------------------------------

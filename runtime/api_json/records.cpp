@@ -144,6 +144,9 @@ ordered_json exec_json(std::string_view project_id, std::string_view session_id,
   if (over && exec.outcome.signal != 0)
     out["signal"] = signal_name(exec.outcome.signal);
   out["created_at"] = format_rfc3339(exec.created_at);
+  put_text(out, "created_by", exec.by.key_id);
+  put_text(out, "created_by_name", exec.by.key_name);
+  put_text(out, "request_id", exec.by.request_id);
   put_time(out, "started_at", exec.started_at);
   if (over) {
     put_time(out, "ended_at", exec.outcome.ended_at);
@@ -221,6 +224,9 @@ void read_exec_json(std::string_view text, exec_record& exec) {
       exec.started_at = *time;
     if (auto time = parse_rfc3339(json.value("ended_at", "")))
       outcome.ended_at = *time;
+    exec.by.key_id = json.value("created_by", exec.by.key_id);
+    exec.by.key_name = json.value("created_by_name", exec.by.key_name);
+    exec.by.request_id = json.value("request_id", exec.by.request_id);
     outcome.status = exec.status;
     outcome.exit_code = json.value("exit_code", outcome.exit_code);
     if (auto signal = json.find("signal"); signal != json.end())

@@ -96,7 +96,12 @@ void machine::finish_ending(unix_ms now, std::string reason,
       && s.why != ending::checkin)
     events.push_back({event_kind::checkin_finished,
                       {{"result", "failed"}, {"reason", next.status_reason}}});
-  events.push_back({event_kind::session_ended, {}});
+  event_fields cause;
+  if (s.why == ending::terminate)
+    add_caller(cause, s.terminator);
+  else if (s.why == ending::checkin)
+    add_caller(cause, s.author);
+  events.push_back({event_kind::session_ended, std::move(cause)});
   then.push_back(effect::over{});
   // Work that could not be saved elsewhere stays where it is.
   if (work_is_safe)
@@ -211,14 +216,12 @@ void machine::operator()(const event::checkin_asked& x) {
   auto next = s.record;
   next.status = session_status::checking_in;
   // All that the check-in is to do, for one that a crash cuts short.
-  persist(std::move(next),
-          {{event_kind::checkin_started,
-            {{"by", x.by.key_id},
-             {"by_name", x.by.key_name},
-             {"author", x.by.author},
-             {"message", x.message},
-             {"skip_review", x.skip_review},
-             {"auto_merge", x.auto_merge}}}},
+  event_fields fields{{"author", x.by.author},
+                      {"message", x.message},
+                      {"skip_review", x.skip_review},
+                      {"auto_merge", x.auto_merge}};
+  add_caller(fields, x.by);
+  persist(std::move(next), {{event_kind::checkin_started, std::move(fields)}},
           x.who, {effect::end_transfers{}, effect::stop_runner{}});
   s.at = step::stopping;
 }

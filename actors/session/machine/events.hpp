@@ -42,6 +42,7 @@ struct extend_asked {
   ticket who = 0;
   millis expires_in = 0;
   unix_ms now = 0;
+  caller by = {};
 };
 struct checkin_asked {
   ticket who = 0;
@@ -105,6 +106,7 @@ struct exec_asked {
   exec_spec spec; // with its exec_id
   unix_ms now = 0;
   bool until_end = false; // the answer is to wait for its end
+  caller by = {};
 };
 struct exec_kept { // what was admitted is written down, and announced
   std::string exec_id;
@@ -145,11 +147,13 @@ struct cancel_asked {
   ticket who = 0;
   std::string exec_id;
   unix_ms now = 0;
+  caller by = {};
 };
 struct signal_asked {
   ticket who = 0;
   std::string exec_id;
   std::int32_t signal = 0;
+  caller by = {};
 };
 struct wait_ended { // who waits for an exec, or for the session's end, is to
                     // hear how it stands
@@ -199,6 +203,7 @@ struct pushed {
   std::string old_commit; // empty: the branch had none
   std::string new_commit;
   bool applied = true;
+  caller by = {};
 };
 struct look {}; // somebody may have committed
 struct branch_polled {

@@ -142,6 +142,7 @@ void machine::operator()(const event::exec_asked& x) {
   exec_record exec;
   exec.spec = x.spec;
   exec.created_at = x.now;
+  exec.by = x.by;
   add(effect::keep_exec{exec, before < places ? 0 : before - places + 1});
   s.keeping.emplace(id, new_exec{std::move(exec), asker, {}});
 }
@@ -195,10 +196,10 @@ void machine::operator()(const event::cancel_asked& x) {
       exec_outcome outcome;
       outcome.status = exec_status::canceled;
       outcome.ended_at = x.now;
-      outcome.reason = "it was canceled by a request before it began";
+      outcome.reason = canceled_early(x.by);
       finish(exec, std::move(outcome));
     } else {
-      kill(x.exec_id, x.now);
+      kill(x.exec_id, x.by, x.now);
     }
   }
   wait_for({x.who, true}, x.exec_id);

@@ -89,12 +89,14 @@ void machine::operator()(const event::pushed& x) {
     return;
   s.tip = x.new_commit;
   s.outdated = s.looking;
-  add(effect::publish{event_kind::git_pushed,
-                      {{"branch", s.record.branch},
-                       {"old", x.old_commit},
-                       {"new", x.new_commit},
-                       {"by", "push"},
-                       {"applied", x.applied}}});
+  event_fields fields{{"branch", s.record.branch},
+                      {"old", x.old_commit},
+                      {"new", x.new_commit},
+                      {"by", "push"},
+                      {"applied", x.applied}};
+  if (!x.by.request_id.empty())
+    fields["request_id"] = x.by.request_id;
+  add(effect::publish{event_kind::git_pushed, std::move(fields)});
 }
 
 // One question at a time: what happens while it is being answered is asked

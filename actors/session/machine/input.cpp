@@ -68,6 +68,9 @@ void machine::operator()(const event::signal_asked& x) {
   };
   if (std::ranges::none_of(s.held, same))
     pass(effect::pass_signal{x.exec_id, x.signal});
+  auto& run = s.runs.at(x.exec_id);
+  run.signal = x.signal;
+  run.signaler = x.by;
   wait_for({x.who}, x.exec_id);
 }
 

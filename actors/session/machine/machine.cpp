@@ -102,6 +102,7 @@ void machine::operator()(const event::checkout_made&) {
   auto next = s.record;
   next.status = session_status::active;
   event_fields fields;
+  add_caller(fields, s.creator);
   s.installing = true;
   effects then{effect::finish_checkout{}, effect::arm{next_deadline(next)}};
   if (!s.setup.empty()) {
@@ -165,8 +166,10 @@ void machine::operator()(const event::extend_asked& x) {
     std::min(x.now + x.expires_in, s.record.created_at + s.bounds.max_lifetime);
   next.warned = first_warning(next.expires_at - x.now);
   effects then{effect::answer_session{x.who}, effect::arm{next_deadline(next)}};
-  persist(std::move(next), {{event_kind::session_extended, {}}}, x.who,
-          std::move(then));
+  event_fields fields;
+  add_caller(fields, x.by);
+  persist(std::move(next), {{event_kind::session_extended, std::move(fields)}},
+          x.who, std::move(then));
 }
 
 void machine::operator()(const event::tick& x) {

@@ -10,6 +10,7 @@ namespace {
 constexpr const char* runner_is_gone = "the session's runner is gone";
 // As a runner says it, which does not know why.
 const std::string without_why = "the session ended";
+const std::string canceled_by_somebody = "it was canceled by a request";
 
 exec_outcome never_ran(unix_ms now, std::string reason) {
   exec_outcome outcome;
@@ -19,7 +20,21 @@ exec_outcome never_ran(unix_ms now, std::string reason) {
   return outcome;
 }
 
+// Of one that somebody ended; else as it was.
+std::string by_whom(const run& what, const exec_outcome& outcome) {
+  if (outcome.status == exec_status::canceled && what.canceled)
+    return "it was canceled by " + to_words(what.canceler);
+  if (outcome.status == exec_status::signaled && what.signal != 0
+      && what.signal == outcome.signal)
+    return "the signal was sent by " + to_words(what.signaler);
+  return outcome.reason;
+}
+
 } // namespace
+
+std::string canceled_early(const caller& by) {
+  return "it was canceled by " + to_words(by) + " before it began";
+}
 
 void machine::spawn(const std::string& exec_id) {
   ++s.running;
@@ -47,12 +62,13 @@ void machine::launch_unsent() {
     launch(exec_id);
 }
 
-void machine::kill(const std::string& exec_id, unix_ms now) {
+void machine::kill(const std::string& exec_id, const caller& by, unix_ms now) {
   if (std::erase(s.unsent, exec_id) > 0)
-    return end_unstarted(
-      exec_id, never_ran(now, "it was canceled by a request before it began"));
+    return end_unstarted(exec_id, never_ran(now, canceled_early(by)));
   // A runner that is yet to be found is told when it is.
-  s.runs.at(exec_id).canceled = true;
+  auto& run = s.runs.at(exec_id);
+  if (!std::exchange(run.canceled, true))
+    run.canceler = by;
   if (s.runner == runner_state::up)
     add(effect::kill_exec{exec_id});
 }
@@ -178,6 +194,10 @@ void machine::operator()(const event::exec_done& x) {
   auto outcome = x.outcome;
   if (outcome.reason == without_why && s.why != ending::none)
     outcome.reason += ": " + reason_of_ending();
+  auto run = s.runs.find(x.exec_id);
+  if (run != s.runs.end()
+      && (outcome.reason.empty() || outcome.reason == canceled_by_somebody))
+    outcome.reason = by_whom(run->second, outcome);
   finish(found->second, std::move(outcome));
   start_waiting();
 }

@@ -52,9 +52,12 @@ enum class runner_state : std::uint8_t {
 
 /// An exec that takes one of the places, until its end is announced.
 struct run {
-  bool sent = false;     // the runner was told of it
-  bool canceled = false; // the runner is, or is to be, told to kill it
-  bool ended = false;    // its end is known
+  bool sent = false;       // the runner was told of it
+  bool canceled = false;   // the runner is, or is to be, told to kill it
+  bool ended = false;      // its end is known
+  caller canceler = {};    // who asked for that
+  caller signaler = {};    // who sent the last signal
+  std::int32_t signal = 0; // which it was, 0: none
 };
 
 /// Somebody who waits for an exec to start or to end.
@@ -137,6 +140,7 @@ struct state {
   ending why = ending::none;
   step at = step::idle;
   refusal failure; // why the session failed, or is to
+  caller creator;  // as long as its actor is the first
   caller terminator;
   caller author;            // of the check-in commit
   std::string message;      // of the check-in commit

@@ -16,6 +16,19 @@
 
 namespace greenroom::session {
 
+/// Puts into an event by whom and by which request it came about.
+inline void add_caller(event_fields& fields, const caller& by) {
+  if (!by.key_id.empty()) {
+    fields["by"] = by.key_id;
+    fields["by_name"] = by.key_name;
+  }
+  if (!by.request_id.empty())
+    fields["request_id"] = by.request_id;
+}
+
+/// Why an exec never ran that `by` has canceled.
+std::string canceled_early(const caller& by);
+
 inline const refusal terminated_early{
   errc::conflict, "the session was terminated before it was ready"};
 
@@ -133,7 +146,7 @@ struct machine {
   void spawn(const std::string& exec_id);
   void launch(const std::string& exec_id);
   void launch_unsent();
-  void kill(const std::string& exec_id, unix_ms now);
+  void kill(const std::string& exec_id, const caller& by, unix_ms now);
   void end_unstarted(const std::string& exec_id, exec_outcome outcome);
   void settle(const std::map<std::string, unix_ms>& known,
               const std::string& reason);

@@ -219,3 +219,36 @@ TEST_CASE("an ending that takes the place of another waits for its own stop") {
     find<effect::begin_rescue>(session::apply(s, event::runner_gone{"", 4})));
   CHECK(s.unexpected == 0);
 }
+
+TEST_CASE("an exec that somebody ended says who") {
+  const caller ada{"k1", "Ada", {}, "r-1"};
+  const caller ben{"k2", "Ben", {}, "r-2"};
+  auto s = looking_for_runner();
+  session::apply(s, event::runner_found{{{"a", 5}}});
+  exec_outcome outcome;
+  SECTION("by a cancel, whoever came next") {
+    session::apply(s, event::cancel_asked{2, "a", 1, ada});
+    session::apply(s, event::cancel_asked{3, "a", 2, ben});
+    outcome.status = exec_status::canceled;
+    outcome.reason = "it was canceled by a request"; // as the runner says it
+    end_exec(s, "a", outcome);
+    CHECK(s.execs.at("a").outcome.reason
+          == "it was canceled by \"Ada\" (request r-1)");
+  }
+  SECTION("by a signal") {
+    session::apply(s, event::signal_asked{2, "a", 10, ada});
+    session::apply(s, event::signal_asked{3, "a", 9, ben});
+    outcome.status = exec_status::signaled;
+    outcome.signal = 9;
+    end_exec(s, "a", outcome);
+    CHECK(s.execs.at("a").outcome.reason
+          == "the signal was sent by \"Ben\" (request r-2)");
+  }
+  SECTION("by another signal than that, nobody knows who") {
+    session::apply(s, event::signal_asked{2, "a", 10, ada});
+    outcome.status = exec_status::signaled;
+    outcome.signal = 11;
+    end_exec(s, "a", outcome);
+    CHECK(s.execs.at("a").outcome.reason.empty());
+  }
+}
