@@ -1,8 +1,6 @@
 // What happens to a session says by whom and by which request.
 #include "tests/api/demo.hpp"
 
-#include <optional>
-
 using namespace greenroom::test;
 
 namespace {
@@ -10,16 +8,16 @@ namespace {
 /// Asks with a key named `ci`, each time under a request id of its own.
 class ci {
 public:
-  explicit ci(const node_process& node) {
+  explicit ci(const node_process& node) : node_(node) {
     auto made = expect(
       201, node.admin().post("/keys", {{"name", "ci"}, {"scopes", {"admin"}}}));
     id_ = made.data()["id"];
-    client_.emplace(node.port(), made.data()["key"].get<std::string>());
+    key_ = made.data()["key"];
   }
 
   json ask(int status, const std::string& request_id, const std::string& method,
            const std::string& path, const json& body = nullptr) const {
-    return expect(status, client_->send(
+    return expect(status, node_.with_key(key_).send(
                             method, path, body.is_null() ? "" : body.dump(),
                             "application/json", {{"X-Request-Id", request_id}}))
       .data();
@@ -39,8 +37,9 @@ public:
   }
 
 private:
+  const node_process& node_;
   std::string id_;
-  std::optional<http_client> client_;
+  std::string key_;
 };
 
 json only(const session_user& session, const std::string& type) {

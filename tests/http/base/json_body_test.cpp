@@ -1,7 +1,11 @@
 #include "http/base/json_body.hpp"
 #include "messages/errors.hpp"
+#include "tests/support/fuzz_effort.hpp"
+#include "tests/support/mutations.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <random>
 
 using namespace greenroom;
 using namespace greenroom::http;
@@ -88,4 +92,35 @@ TEST_CASE("an unknown field is refused by name") {
   object_reader fields{body};
   fields.text("a");
   CHECK(refusal_of([&] { fields.done(); }) == "unknown field \"bogus\"");
+}
+
+TEST_CASE("no bytes make the reader of bodies do more than refuse") {
+  test::fuzz_effort effort{5'000};
+  std::mt19937 random{effort.seed()};
+  const std::vector<std::string> seeds{
+    R"({"new_branch":"a","expires_in":"1h","labels":{"a":"b"},"n":12})",
+    R"({"argv":["a","\u00e9\ud83d\ude00"],"x":-1.5e+3,"y":null,"z":true})",
+    R"({"a":{"a":{"a":{"a":[[[[{"a":"\"\\\n"}]]]]}}}})", "{}"};
+  const std::string_view alphabet = "{}[]\",:\\u0129eE+-. \n\x01\x80\xc3\xff";
+  int read = 0;
+  while (effort.next()) {
+    auto bytes =
+      test::mutated(seeds[random() % seeds.size()], random, alphabet);
+    try {
+      auto body = parse_object(bytes);
+      ++read;
+      REQUIRE(body.is_object());
+      REQUIRE(parse_object(body.dump()) == body);
+      object_reader fields{body};
+      static_cast<void>(fields.text("new_branch"));
+      static_cast<void>(fields.text_map("labels"));
+      static_cast<void>(fields.text_list("argv"));
+      static_cast<void>(fields.whole_number("n", 0, 100));
+      fields.done();
+    } catch (const refused& e) {
+      REQUIRE(e.code() == errc::bad_request);
+      REQUIRE(std::string_view{e.what()}.size() < 500);
+    }
+  }
+  CHECK(read > 0);
 }

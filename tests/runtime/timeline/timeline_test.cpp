@@ -1,6 +1,8 @@
 #include "runtime/timeline/timeline.hpp"
 
 #include "runtime/base/files.hpp"
+#include "tests/support/fuzz_effort.hpp"
+#include "tests/support/mutations.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -424,4 +426,38 @@ TEST_CASE("a timeline goes on where another one ended") {
   CHECK(reader.entries(8, 1, all).front() == whole.front());
   CHECK(reader.entries(before + 699, all, all).front() == whole.back());
   CHECK(reader.entries(before + 700, all, all).empty());
+}
+
+TEST_CASE("whatever has happened to a timeline, what is read was written") {
+  test::fuzz_effort effort{300};
+  std::mt19937 random{effort.seed()};
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte)
+    bytes += static_cast<char>(byte);
+  int whole = 0;
+  int refused = 0;
+  int rounds = 0;
+  for (; effort.next(); ++rounds) {
+    INFO("round " << rounds);
+    test::temp_dir dir;
+    const auto count = 1 + random() % 60;
+    write(dir.path(), count);
+    for (auto* file : {"timeline", "timeline.index"})
+      if (auto path = dir.path() / file; random() % 2 == 0)
+        replace(path, test::mutated(content(path), random, bytes));
+    try {
+      timeline_writer writer{dir.path()};
+      const auto last = writer.last_id().seq;
+      for (auto& entry : read_all(dir.path()))
+        REQUIRE(entry == event(entry.id.seq));
+      writer.append(events(last + 1, last + 1));
+      REQUIRE(timeline_writer{dir.path()}.last_id() == event(last + 1).id);
+      whole += last == count;
+    } catch (const std::runtime_error&) {
+      ++refused; // it says that the timeline is damaged
+    }
+  }
+  CHECK(whole > rounds / 10);
+  CHECK(refused > 0);
+  CHECK(refused < rounds);
 }
