@@ -121,6 +121,10 @@ void start_logging(const log_config& rules) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void set_log_level(log_level level) {
+  spdlog::set_level(level_of(level));
+}
+
 void stop_logging() {
   spdlog::shutdown();
 }

@@ -10,6 +10,9 @@ namespace greenroom {
 /// than any request held up.
 void start_logging(const log_config& rules);
 
+/// From now on.
+void set_log_level(log_level level);
+
 /// Writes what is waiting.
 void stop_logging();
 

@@ -15,10 +15,12 @@
 #include <spdlog/spdlog.h>
 
 #include <malloc.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 #include <iostream>
 #include <optional>
@@ -79,9 +81,19 @@ sigset_t block_signals() {
   ::sigemptyset(&set);
   ::sigaddset(&set, SIGINT);
   ::sigaddset(&set, SIGTERM);
+  ::sigaddset(&set, SIGHUP);
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   return set;
+}
+
+// What is wrong in it changes nothing.
+void reload(node& running, const arguments& args) {
+  try {
+    running.reload(load(args));
+  } catch (const std::exception& e) {
+    spdlog::error("the configuration is not taken over: {}", e.what());
+  }
 }
 
 int serve(const arguments& args) {
@@ -100,12 +112,15 @@ int serve(const arguments& args) {
       std::cout << welcome(settings, running.port(), running.admin_key_file())
                 << std::flush;
     int signal = 0;
-    ::sigwait(&signals, &signal);
+    // At a terminal it says that this is gone.
+    while (::sigwait(&signals, &signal) != 0
+           || (signal == SIGHUP && ::isatty(STDIN_FILENO) == 0))
+      reload(running, args);
     if (running.broken())
       result = exit_failed;
     else
-      spdlog::info("{} received, stopping; commands in sessions live on",
-                   signal == SIGINT ? "SIGINT" : "SIGTERM");
+      spdlog::info("SIG{} received, stopping; commands in sessions live on",
+                   ::sigabbrev_np(signal));
     // A second one does not wait for anybody.
     ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   } catch (const std::exception& e) {

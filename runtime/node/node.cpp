@@ -35,6 +35,7 @@
 #include "runtime/node/logging.hpp"
 #include "runtime/node/membership.hpp"
 #include "runtime/node/preflight.hpp"
+#include "runtime/node/reload.hpp"
 #include "runtime/node/root.hpp"
 #include "runtime/sandbox/host_capabilities.hpp"
 #include "runtime/store/api_keys.hpp"
@@ -638,6 +639,12 @@ std::filesystem::path node::admin_key_file() const {
   return parts_->admin.source == "GREENROOM_ADMIN_KEY"
            ? fs::path{}
            : fs::path{parts_->admin.source};
+}
+
+void node::reload(config settings) {
+  apply_changes(*parts_->system, parts_->context->directory, parts_->settings,
+                settings);
+  parts_->settings.projects = std::move(settings.projects);
 }
 
 bool node::broken() const {

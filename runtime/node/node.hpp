@@ -40,6 +40,11 @@ public:
   /// Where the administrator's key lies, empty if it came by the environment.
   std::filesystem::path admin_key_file() const;
 
+  /// Takes over what of a configuration that is read anew holds at once:
+  /// projects that it has new or in another form, and the log's level. Of all
+  /// other keys that differ the log says that they wait for the next start.
+  void reload(config settings);
+
   /// True once a part that the node cannot do without has died for good.
   bool broken() const;
 

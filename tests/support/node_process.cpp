@@ -97,15 +97,13 @@ node_process::node_process(node_options options)
   auto demo = project("demo", upstream(), options.max_active_sessions);
   demo.update(options.project);
   json projects{demo, project("other", dir_.path() / "other.git", 50)};
-  arguments_ = {binary_dir() / "greenroom", "serve"};
+  write(config_file(),
+        json{{"projects", projects}, {"log", {{"level", "debug"}}}}.dump(2));
+  arguments_ = {binary_dir() / "greenroom", "serve", "--config", config_file()};
   std::vector<std::string> settings{
-    "node.data_dir=" + data_dir().string(),
-    "node.name=test-node",
-    "http.listen=127.0.0.1:0",
-    "preview.listen=127.0.0.1:0",
-    "sandbox.mode=" + std::string{options.sandboxed ? "bubblewrap" : "none"},
-    "log.level=debug",
-    "projects=" + projects.dump()};
+    "node.data_dir=" + data_dir().string(), "node.name=test-node",
+    "http.listen=127.0.0.1:0", "preview.listen=127.0.0.1:0",
+    "sandbox.mode=" + std::string{options.sandboxed ? "bubblewrap" : "none"}};
   settings.insert(settings.end(), options.set.begin(), options.set.end());
   for (auto& setting : settings) {
     arguments_.push_back("--set");

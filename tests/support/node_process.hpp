@@ -68,6 +68,10 @@ public:
     return {port_, std::move(key)};
   }
 
+  /// Has the projects and the log's level.
+  std::filesystem::path config_file() const {
+    return dir_.path() / "greenroom.jsonc";
+  }
   std::filesystem::path data_dir() const {
     return dir_.path() / "data";
   }

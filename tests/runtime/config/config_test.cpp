@@ -1,6 +1,7 @@
 #include "runtime/config/config.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/config/changes.hpp"
 #include "runtime/config/config_schema.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -365,4 +366,23 @@ TEST_CASE("each key is explained, and no project's environment is shown") {
   CHECK_THAT(text, Contains("projects = [\"demo\"]"));
   CHECK_THAT(text, Contains("http.threads = 2  // Threads that"));
   CHECK_THAT(text, !Contains("hidden"));
+}
+
+TEST_CASE("what differs in a configuration that is read again is named") {
+  const auto before = load_set({R"(projects=[{"id":"a","repo":"/a"}])"});
+  CHECK(changes_that_wait(before, before).empty());
+  CHECK(changed_projects(before, before).empty());
+  const auto now =
+    load_set({R"(projects=[{"id":"a","repo":"/a"},{"id":"b","repo":"/b"}])",
+              "log.level=debug", "log.format=json", "http.listen=127.0.0.1:9",
+              "exec.kill_grace=7s"});
+  CHECK(changes_that_wait(before, now)
+        == std::vector<std::string>{"http.listen", "exec.kill_grace",
+                                    "log.format"});
+  auto changed = changed_projects(before, now);
+  REQUIRE(changed.size() == 1);
+  CHECK(changed[0].id == "b");
+  const auto other = load_set({R"(projects=[{"id":"a","repo":"/z"}])"});
+  REQUIRE(changed_projects(before, other).size() == 1);
+  CHECK(changed_projects(before, other)[0].repo == "/z");
 }

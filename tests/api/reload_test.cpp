@@ -1,0 +1,70 @@
+// A node that reads its configuration again.
+#include "tests/api/demo.hpp"
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+using namespace greenroom::test;
+
+namespace {
+
+json configuration(const node_process& node) {
+  std::ifstream file{node.config_file()};
+  return json::parse(std::string{std::istreambuf_iterator<char>{file}, {}});
+}
+
+/// Writes it, and waits until the node has looked.
+void reload(const node_process& node, const std::string& text,
+            const std::string& said) {
+  std::ofstream{node.config_file(), std::ios::trunc} << text;
+  auto before = node.log().size();
+  REQUIRE(::kill(node.pid(), SIGHUP) == 0);
+  await("\"" + said + "\" in the log",
+        [&] { return node.log().find(said, before) != std::string::npos; });
+}
+
+} // namespace
+
+TEST_CASE("SIGHUP takes over changed projects and the log's level") {
+  node_process node;
+  auto admin = node.admin();
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto settings = configuration(node);
+  settings["projects"][0]["max_active_sessions"] = 7;
+  auto third = settings["projects"][1];
+  third["id"] = "third";
+  settings["projects"].push_back(third);
+  settings["log"]["level"] = "info";
+  settings["exec"]["max_queued"] = 3;
+  // What was changed by the API stays where the file says what it said.
+  expect(200, admin.patch("/projects/other", {{"max_active_sessions", 9}}));
+  reload(node, settings.dump(), "the configuration is read again");
+  auto limit_of = [&](const std::string& project) {
+    return expect(200, admin.get("/projects/" + project))
+      .data()["max_active_sessions"]
+      .get<int>();
+  };
+  CHECK(limit_of("demo") == 7);
+  CHECK(limit_of("other") == 9);
+  CHECK(limit_of("third") == third["max_active_sessions"]);
+  CHECK(node.log().find("exec.max_queued has changed, which holds once the "
+                        "node is started again")
+        != std::string::npos);
+  CHECK(session.run("echo still here")["stdout"] == "still here\n");
+}
+
+TEST_CASE("SIGHUP with a configuration that is wrong changes nothing") {
+  node_process node;
+  auto settings = configuration(node);
+  settings["projects"][0]["max_active_sessions"] = "many";
+  reload(node, settings.dump(), "the configuration is not taken over: ");
+  CHECK(expect(200, node.admin().get("/projects/demo"))
+          .data()["max_active_sessions"]
+        == 50);
+  settings["projects"][0]["max_active_sessions"] = 7;
+  reload(node, settings.dump(), "the configuration is read again");
+  CHECK(expect(200, node.admin().get("/projects/demo"))
+          .data()["max_active_sessions"]
+        == 7);
+}
