@@ -5,6 +5,7 @@
 #include "http/client/command_line.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/config/config.hpp"
+#include "runtime/node/backup.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/preflight.hpp"
@@ -40,6 +41,7 @@ struct arguments {
   std::vector<std::string> overrides;
   bool json = false;
   bool welcome = false;
+  std::string archive;
 };
 
 void add_config_options(CLI::App& app, arguments& args) {
@@ -158,6 +160,31 @@ int check(const arguments& args) {
   return faults.empty() ? 0 : exit_usage;
 }
 
+int back_up(const arguments& args) {
+  auto made = make_backup(load(args), args.archive);
+  if (args.json) {
+    std::cout << nlohmann::ordered_json{{"archive", made.archive.string()},
+                                        {"bytes", made.bytes},
+                                        {"left_out", made.left_out}}
+                   .dump(2)
+              << '\n';
+    return 0;
+  }
+  for (auto& line : made.left_out)
+    std::cerr << "greenroom: left out: " << line << '\n';
+  std::cerr << "greenroom: " << made.archive.string() << " has " << made.bytes
+            << " bytes, and the administrator's key: keep it safe\n";
+  return 0;
+}
+
+int restore(const arguments& args) {
+  auto settings = load(args);
+  restore_backup(settings, args.archive);
+  std::cerr << "greenroom: restored; start the node with the same "
+               "configuration\n";
+  return 0;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -185,6 +212,18 @@ int main(int argc, char** argv) {
     "check", "Print what holds, and all that would keep a node from starting");
   add_config_options(*check_command, args);
   check_command->add_flag("--json", args.json, "Print it as JSON");
+  auto* backup_command = app.add_subcommand(
+    "backup", "Write a node's data to an archive, while the node runs");
+  add_config_options(*backup_command, args);
+  backup_command
+    ->add_option("file", args.archive, "The archive to make: a tar file")
+    ->required();
+  backup_command->add_flag("--json", args.json, "Print what was made as JSON");
+  auto* restore_command =
+    app.add_subcommand("restore", "Fill an empty data directory from a backup");
+  add_config_options(*restore_command, args);
+  restore_command->add_option("file", args.archive, "What backup has made")
+    ->required();
   http::client::command_line client{app};
   auto words = split_words(argc, argv);
   if (words.ours.empty() || words.ours[0] != "config")
@@ -204,6 +243,10 @@ int main(int argc, char** argv) {
   if (client.chosen())
     return client.run(std::move(words.of_session));
   try {
+    if (*backup_command)
+      return back_up(args);
+    if (*restore_command)
+      return restore(args);
     return *serve_command ? serve(args) : check(args);
   } catch (const config_error& e) {
     std::cerr << "greenroom: " << e.what() << '\n';

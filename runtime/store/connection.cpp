@@ -26,19 +26,6 @@ constexpr std::string_view server_prefix = "postgresql://";
 // it meanwhile is told at once.
 constexpr std::chrono::milliseconds pause{500};
 
-std::filesystem::path database_path(const std::string& url,
-                                    const std::filesystem::path& data_dir) {
-  if (!url.starts_with(sqlite_prefix) || url.size() == sqlite_prefix.size())
-    throw std::runtime_error("storage.url must be sqlite3://PATH or "
-                             "postgresql://USER@HOST/DATABASE");
-  auto path = data_dir / url.substr(sqlite_prefix.size());
-  // SOCI's connection text knows no escapes.
-  if (path.string().find('"') != std::string::npos)
-    throw std::runtime_error("storage.url: the path " + path.string()
-                             + " must not hold a quotation mark");
-  return path;
-}
-
 // SQLite gives the files beside the database the mode of the database.
 void make_private_file(const std::filesystem::path& path) {
   if (path.has_parent_path())
@@ -105,6 +92,19 @@ std::string store_name(const std::string& url) {
   return is_embedded(url) ? url : postgresql::place_of(url);
 }
 
+std::filesystem::path store_file(const std::string& url,
+                                 const std::filesystem::path& data_dir) {
+  if (!url.starts_with(sqlite_prefix) || url.size() == sqlite_prefix.size())
+    throw std::runtime_error("storage.url must be sqlite3://PATH or "
+                             "postgresql://USER@HOST/DATABASE");
+  auto path = data_dir / url.substr(sqlite_prefix.size());
+  // SOCI's connection text knows no escapes.
+  if (path.string().find('"') != std::string::npos)
+    throw std::runtime_error("storage.url: the path " + path.string()
+                             + " must not hold a quotation mark");
+  return path;
+}
+
 bool is_embedded(const std::string& url) {
   return !url.starts_with(server_prefix);
 }
@@ -115,7 +115,7 @@ connection::connection(const std::string& url,
   : state_(std::make_unique<state>()) {
   translated(*this, [&] {
     if (is_embedded(url)) {
-      open_file(*state_, database_path(url, data_dir), sync, patience);
+      open_file(*state_, store_file(url, data_dir), sync, patience);
     } else {
       state_->name = postgresql::place_of(url);
       postgresql::prepare(*state_, url, patience);
@@ -127,6 +127,13 @@ connection::connection(const std::string& url,
 connection::connection(connection&&) noexcept = default;
 connection& connection::operator=(connection&&) noexcept = default;
 connection::~connection() = default;
+
+void copy_to(connection& c, const std::filesystem::path& file) {
+  translated(c, [&] {
+    const auto path = file.string();
+    c.self().sql << "VACUUM INTO :file", soci::use(path, "file");
+  });
+}
 
 // -- what the folder shares ---------------------------------------------------
 

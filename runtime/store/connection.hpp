@@ -62,6 +62,10 @@ std::string store_name(const std::string& url);
 /// The store is a file of this node's alone, and not a server's.
 bool is_embedded(const std::string& url);
 
+/// The file of an embedded store; a relative path is below `data_dir`.
+std::filesystem::path store_file(const std::string& url,
+                                 const std::filesystem::path& data_dir);
+
 class connection {
 public:
   /// `url` is sqlite3://PATH, where a relative path is below `data_dir`; the
@@ -86,5 +90,9 @@ public:
 private:
   std::unique_ptr<state> state_;
 };
+
+/// Writes an embedded store as it is at this moment to a file that is not there
+/// yet, while others work on it.
+void copy_to(connection& c, const std::filesystem::path& file);
 
 } // namespace greenroom::store
