@@ -22,7 +22,7 @@ constexpr const char* store_member = "greenroom.db";
 constexpr const char* label_member = "backup.json";
 constexpr std::chrono::hours tar_timeout{24};
 
-fs::path absolute(const fs::path& path) {
+fs::path absolute_path(const fs::path& path) {
   return fs::absolute(path).lexically_normal();
 }
 
@@ -137,8 +137,8 @@ nlohmann::json label_of(const fs::path& archive) {
 } // namespace
 
 backup_report make_backup(const config& settings, const fs::path& archive) {
-  const auto data_dir = absolute(settings.node.data_dir);
-  const auto target = absolute(archive);
+  const auto data_dir = absolute_path(settings.node.data_dir);
+  const auto target = absolute_path(archive);
   check_source(settings, data_dir);
   if (fs::exists(fs::symlink_status(target)))
     throw std::runtime_error(target.string()
@@ -162,8 +162,8 @@ backup_report make_backup(const config& settings, const fs::path& archive) {
 }
 
 void restore_backup(const config& settings, const fs::path& archive) {
-  const auto data_dir = absolute(settings.node.data_dir);
-  const auto source = absolute(archive);
+  const auto data_dir = absolute_path(settings.node.data_dir);
+  const auto source = absolute_path(archive);
   const auto label = label_of(source);
   if (const auto from = label.value("data_dir", ""); from != data_dir)
     throw std::runtime_error(
