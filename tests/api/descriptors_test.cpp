@@ -1,6 +1,7 @@
 // A node that has few descriptors: who takes many gets no more than a share,
 // nobody ends the node, and what a session has built deep is removed.
 #include "tests/api/demo.hpp"
+#include "tests/support/process_figures.hpp"
 #include "tests/support/sockets.hpp"
 
 #include <algorithm>
@@ -15,14 +16,6 @@ using namespace greenroom::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-std::size_t open_files(pid_t pid) {
-  std::size_t count = 0;
-  for ([[maybe_unused]] auto& one :
-       fs::directory_iterator{"/proc/" + std::to_string(pid) + "/fd"})
-    ++count;
-  return count;
-}
 
 std::string get_text(const node_process& node, const std::string& path,
                      const std::string& more = {}) {

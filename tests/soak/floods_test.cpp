@@ -1,6 +1,7 @@
 // Much output, and output in awkward shapes.
 #include "tests/api/demo.hpp"
 #include "tests/soak/size.hpp"
+#include "tests/support/process_figures.hpp"
 #include "tests/support/sockets.hpp"
 
 #include <sys/resource.h>
@@ -10,22 +11,6 @@
 #include <vector>
 
 using namespace greenroom::test;
-
-namespace {
-
-std::uint64_t resident_kib(pid_t pid) {
-  std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
-  std::string word;
-  while (status >> word)
-    if (word == "VmRSS:") {
-      std::uint64_t kib = 0;
-      status >> kib;
-      return kib;
-    }
-  return 0;
-}
-
-} // namespace
 
 TEST_CASE("a flood of bytes is announced whole and costs bounded memory") {
   const std::uint64_t size = how_many<std::uint64_t>(16, 1024) << 20;

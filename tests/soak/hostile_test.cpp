@@ -4,6 +4,7 @@
 // GREENROOM_HOSTILE_SEED=N plays the same attacks again.
 #include "tests/api/demo.hpp"
 #include "tests/soak/size.hpp"
+#include "tests/support/process_figures.hpp"
 #include "tests/support/sockets.hpp"
 
 #include <sys/socket.h>
@@ -26,22 +27,6 @@ namespace fs = std::filesystem;
 namespace {
 
 using timer = std::chrono::steady_clock;
-
-std::size_t open_files(pid_t pid) {
-  std::size_t count = 0;
-  for ([[maybe_unused]] auto& one :
-       fs::directory_iterator{"/proc/" + std::to_string(pid) + "/fd"})
-    ++count;
-  return count;
-}
-
-std::uint64_t resident_kib(pid_t pid) {
-  std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:"))
-      return std::stoull(line.substr(6));
-  return 0;
-}
 
 /// Runners and what they started.
 std::size_t session_processes(const node_process& node) {

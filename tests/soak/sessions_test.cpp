@@ -4,6 +4,7 @@
 #include "runtime/store/sessions.hpp"
 #include "tests/api/demo.hpp"
 #include "tests/soak/size.hpp"
+#include "tests/support/process_figures.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -43,13 +44,6 @@ void insert_sessions(const node_process& node, int count) {
   }
 }
 
-std::uint64_t resident_mib(pid_t pid) {
-  std::ifstream file{"/proc/" + std::to_string(pid) + "/statm"};
-  std::uint64_t pages = 0;
-  file >> pages >> pages;
-  return pages * 4096 >> 20;
-}
-
 std::chrono::milliseconds since(timer::time_point then) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(timer::now()
                                                                - then);
@@ -86,7 +80,7 @@ TEST_CASE("a node with thousands of live sessions is soon ready, and small") {
   } while (!cursor.empty());
   CHECK(seen == static_cast<std::size_t>(count));
   std::ranges::sort(pages);
-  auto mib = resident_mib(node.pid());
+  auto mib = resident_kib(node.pid()) / 1024;
   WARN(count << " sessions: ready in " << ready.count() << " ms, a page in "
              << pages[pages.size() / 2].count() << " ms, " << mib << " MiB");
   // Generous in time, for a machine that does something else meanwhile.

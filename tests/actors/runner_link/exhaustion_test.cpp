@@ -2,11 +2,11 @@
 #include "runtime/base/fd.hpp"
 #include "tests/actors/runner_link/linked_session.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/process_figures.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>
 
-#include <iterator>
 
 using namespace greenroom;
 
@@ -15,8 +15,6 @@ using greenroom::test::news;
 using greenroom::test::patience;
 using greenroom::test::runner_user;
 using greenroom::test::told;
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -40,11 +38,6 @@ private:
   rlimit normal_{};
 };
 
-std::size_t open_descriptors() {
-  fs::directory_iterator all{"/proc/self/fd"};
-  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
-
 } // namespace
 
 TEST_CASE("without descriptors a runner's start is refused, and the link "
@@ -57,7 +50,7 @@ TEST_CASE("without descriptors a runner's start is refused, and the link "
   REQUIRE(up);
   REQUIRE(std::holds_alternative<runner_up>(*up));
   REQUIRE(neighbour->next(patience)); // its ports
-  auto before = open_descriptors();
+  auto before = test::open_files();
   // Each step of a start that needs a descriptor finds none, one time.
   for (unsigned left = 0; left < 8; ++left) {
     INFO(left << " descriptors left");
@@ -77,7 +70,7 @@ TEST_CASE("without descriptors a runner's start is refused, and the link "
     CHECK_FALSE(std::get<runner_down>(*next).reason.empty());
   }
   test::await("all descriptors are closed",
-              [before] { return open_descriptors() <= before; });
+              [before] { return test::open_files() <= before; });
   s.attach(true);
   s.hear<runner_up>();
   CHECK(s.run("x", "true").outcome.status == exec_status::exited);

@@ -2,6 +2,7 @@
 
 #include "runtime/base/files.hpp"
 #include "runtime/exec/output/output_index.hpp"
+#include "tests/support/process_figures.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -22,11 +23,6 @@ namespace {
 constexpr auto no_cap = std::numeric_limits<std::uint64_t>::max();
 constexpr auto out = output_stream::out;
 constexpr auto err = output_stream::err;
-
-std::size_t open_files() {
-  std::filesystem::directory_iterator all{"/proc/self/fd"};
-  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
 
 // A log and its directory.
 struct fixture {
@@ -341,11 +337,11 @@ TEST_CASE("a reader that is closed holds no file, and reads on") {
   fixture log;
   log.append(out, "one");
   auto reader = log.reader();
-  auto before = open_files();
+  auto before = test::open_files();
   CHECK(reader.records(0, 10).size() == 1);
-  CHECK(open_files() > before);
+  CHECK(test::open_files() > before);
   reader.close();
-  CHECK(open_files() == before);
+  CHECK(test::open_files() == before);
   log.append(out, "two");
   CHECK(reader.records(0, 10).size() == 2);
 }

@@ -1,5 +1,6 @@
 // Descriptors in datagrams: as many as the sender likes.
 #include "runtime/runner/protocol/fd_passing.hpp"
+#include "tests/support/process_figures.hpp"
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
@@ -24,12 +25,6 @@ namespace {
 
 // What the kernel takes in one datagram.
 constexpr std::size_t kernel_limit = 253;
-
-std::size_t open_descriptors() {
-  namespace fs = std::filesystem;
-  fs::directory_iterator all{"/proc/self/fd"};
-  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
-}
 
 std::pair<unique_fd, unique_fd> socket_pair() {
   int ends[2];
@@ -84,7 +79,7 @@ void check_any_number(bool with_credentials) {
     std::vector<int> numbers;
     for (std::size_t i = 0; i < count; ++i)
       numbers.push_back(files[i].get());
-    auto before = open_descriptors();
+    auto before = test::open_files();
     send_all(there.get(), "text", numbers);
     // What is written past the buffer shows.
     struct {
@@ -103,9 +98,9 @@ void check_any_number(bool with_credentials) {
       CHECK(inode_of(got.fds[i].get()) == inode_of(numbers[i]));
       CHECK((::fcntl(got.fds[i].get(), F_GETFD) & FD_CLOEXEC) != 0);
     }
-    CHECK(open_descriptors() == before + kept);
+    CHECK(test::open_files() == before + kept);
     got.fds.clear();
-    CHECK(open_descriptors() == before);
+    CHECK(test::open_files() == before);
   }
 }
 
