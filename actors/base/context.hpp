@@ -7,6 +7,7 @@
 #pragma once
 
 #include "actors/base/exec_loads.hpp"
+#include "actors/base/lease_gate.hpp"
 #include "actors/base/overdue_requests.hpp"
 #include "messages/cluster.hpp"
 #include "messages/directory.hpp"
@@ -63,6 +64,9 @@ struct node_context {
   log_reader_actor logs;
   directory_actor directory;
   cluster_member_actor cluster; // null: this node is alone
+  // Shut while another node may have taken over what is this one's; null: this
+  // node is alone.
+  std::shared_ptr<const lease_gate> gate;
   runner_link* runners = nullptr;
   journal::writers* journals = nullptr;
   std::shared_ptr<overdue_requests> overdue =
@@ -71,6 +75,10 @@ struct node_context {
     std::make_shared<exec_loads>(exec_loads::limits{});
   std::shared_ptr<node_counters> counters = std::make_shared<node_counters>();
 
+  /// Clients may be told that something is so.
+  bool may_acknowledge() const noexcept {
+    return !gate || gate->is_open();
+  }
   std::filesystem::path session_dir(const std::string& session_id) const {
     return data_dir / "sessions" / session_id;
   }

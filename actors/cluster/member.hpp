@@ -5,7 +5,7 @@
 // here.
 #pragma once
 
-#include "actors/cluster/lease_gate.hpp"
+#include "actors/base/lease_gate.hpp"
 #include "actors/cluster/machine/member.hpp"
 #include "messages/cluster.hpp"
 

@@ -1,6 +1,7 @@
 // Performs what the machine decides.
 #include "actors/session/session.hpp"
 
+#include <type_traits>
 #include <variant>
 
 namespace greenroom {
@@ -138,7 +139,40 @@ bool is_promise(const session::any_effect& what) {
          || std::holds_alternative<effect::answer_refused>(what);
 }
 
+using telling = std::variant<effect::answer_session, effect::answer_exec,
+                             effect::answer_input, effect::answer_checkin,
+                             effect::answer_token, effect::answer_transfer,
+                             effect::answer_terminated, effect::answer_noted>;
+
+// Whom it tells that something is so; 0: nobody.
+session::ticket told(const session::any_effect& what) noexcept {
+  return std::visit(
+    [](const auto& x) -> session::ticket {
+      if constexpr (std::is_constructible_v<telling, decltype(x)>)
+        return x.who;
+      else
+        return 0;
+    },
+    what);
+}
+
+const refusal out_of_touch{
+  errc::unavailable,
+  "the node that has this session has lost touch with the others, so one of "
+  "them may have it by now: whether the request took effect is not known; look "
+  "at the session, or try again"};
+
 } // namespace
+
+// A node that stood still, or was cut off, must not promise what another one
+// does not know of.
+void session_actor_state::perform(const session::any_effect& what) {
+  auto who = told(what);
+  if (who != 0 && !context_->may_acknowledge())
+    refuse(who, out_of_touch);
+  else
+    std::visit(performer{*this}, what);
+}
 
 // Events are written by the journal writer; until it has them nobody is told
 // what they say.
@@ -147,7 +181,7 @@ void session_actor_state::perform(const session::effects& todo) {
     if (appends_done_ < appends_asked_ && is_promise(what))
       held_answers_.push_back({appends_asked_, what});
     else
-      std::visit(performer{*this}, what);
+      perform(what);
 }
 
 void session_actor_state::release_answers() {
@@ -155,7 +189,7 @@ void session_actor_state::release_answers() {
          && held_answers_.front().after <= appends_done_) {
     auto what = std::move(held_answers_.front().what);
     held_answers_.pop_front();
-    std::visit(performer{*this}, what);
+    perform(what);
   }
 }
 

@@ -145,6 +145,7 @@ private:
 
   // effects.cpp
   void perform(const session::effects& todo);
+  void perform(const session::any_effect& what);
   struct performer;
   void arm(unix_ms at);
   void answer_session(session::ticket who);

@@ -45,8 +45,8 @@ public:
     return parts_;
   }
 
-  const lease_gate& gate() const noexcept {
-    return *gate_;
+  std::shared_ptr<const lease_gate> gate() const noexcept {
+    return gate_;
   }
 
 private:

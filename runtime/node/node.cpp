@@ -376,6 +376,8 @@ void node::parts::start_actors() {
 
   context = std::make_shared<node_context>();
   context->node = settings.node.name;
+  if (membership)
+    context->gate = membership->gate();
   context->data_dir = data_dir;
   if (settings.sandbox.mode == sandbox_mode::bubblewrap)
     context->home = sandbox::home_inside;
@@ -442,7 +444,7 @@ void node::parts::start_actors() {
 std::vector<std::string> node::parts::reasons_not_ready() const {
   if (!ready)
     return {"sessions are being brought back"};
-  if (membership && !membership->gate().is_open())
+  if (membership && !membership->gate()->is_open())
     return {"the node does not hold its lease in the store, so that others may "
             "own its projects; it goes on once the store answers"};
   if (auto left = reviving.load(); left != 0)

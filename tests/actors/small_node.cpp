@@ -19,6 +19,7 @@
 #include <catch2/catch.hpp>
 
 #include <fstream>
+#include <limits>
 #include <stdexcept>
 
 namespace greenroom::test {
@@ -98,6 +99,8 @@ void small_node::start() {
   system_ = std::make_unique<caf::actor_system>(*settings_);
   auto context = std::make_shared<node_context>();
   context->node = "test";
+  gate_->open_until(std::numeric_limits<millis>::max());
+  context->gate = gate_;
   context->data_dir = data;
   context->shell = {"/bin/sh", "-c"};
   context->max_concurrent = 2;

@@ -79,6 +79,10 @@ public:
   const context_ptr& context() const {
     return context_;
   }
+  /// Open; shut, it is as if the node had not renewed its lease.
+  lease_gate& gate() {
+    return *gate_;
+  }
   /// How long a journal writer has had to do with what it does.
   std::chrono::milliseconds journal_lag() const {
     return journals_->lag();
@@ -105,6 +109,7 @@ private:
   std::unique_ptr<journal::writers> journals_;
   std::unique_ptr<runner_link> runners_;
   std::unique_ptr<caf::actor_system> system_;
+  std::shared_ptr<lease_gate> gate_ = std::make_shared<lease_gate>();
   context_ptr context_;
   project_record rules_;
   session_supervisor_actor supervisor_;

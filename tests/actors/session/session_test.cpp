@@ -468,3 +468,28 @@ TEST_CASE("admission is refused in the words of the contract") {
   CHECK(refused(from_nowhere) == refusal{errc::not_found, "branch not found"});
   CHECK(refused(on_branch("topic")).code == errc::checkout_exists);
 }
+
+TEST_CASE("a node that may have lost its sessions promises nothing") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  auto handle = node.find(session);
+  auto run = [&] {
+    auto request = shell("true");
+    request.wait = 20'000;
+    return request;
+  };
+  CHECK(node.ask<exec_view>(handle, run()).ended);
+  node.gate().open_until(0);
+  auto refused_now = [&](auto request, auto reply) {
+    auto why = node.refused_by<decltype(reply)>(handle, std::move(request));
+    INFO(why.message);
+    CHECK(why.code == errc::unavailable);
+    CHECK(why.message.find("lost touch") != std::string::npos);
+  };
+  refused_now(run(), exec_view{});
+  refused_now(extend_session{3'600'000}, session_view{});
+  refused_now(rotate_token{}, session_token{});
+  refused_now(terminate_session{}, terminate_reply{});
+  // What it knows it says, as of when it knew it.
+  CHECK(node.ask<session_view>(handle, get_session{}).json.size() > 0);
+}
