@@ -8,6 +8,7 @@
 #include "messages/links.hpp"
 #include "messages/node.hpp"
 #include "messages/store.hpp"
+#include "messages/webhooks.hpp"
 
 #include <caf/type_id.hpp>
 
@@ -235,4 +236,26 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::kept_sessions))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::rescue_waits))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::list_directories))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::directory_list))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::webhook_record))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::delivery_record))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::create_webhook))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::created_webhook))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::list_webhooks))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::webhook_list))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::change_webhook))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::delete_webhook))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::list_deliveries))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::delivery_page))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::redeliver))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::test_webhook))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::due_delivery))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::queue_test))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::find_due))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::due_list))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::end_attempt))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::trim_deliveries))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::deliveries_due))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::deliveries_watcher_actor))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::watch_deliveries))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::attempt_ended))
 CAF_END_TYPE_ID_BLOCK(greenroom)

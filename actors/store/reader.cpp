@@ -8,6 +8,7 @@
 #include "runtime/store/outbox.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
+#include "runtime/store/webhooks.hpp"
 
 namespace greenroom {
 
@@ -48,8 +49,8 @@ store::review_query to_query(const query_reviews& request) {
 
 } // namespace
 
-store_reader_actor::behavior_type
-store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
+full_store_reader::behavior_type
+store_reader(full_store_reader::stateful_pointer<store_reader_state> self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
              std::optional<node_record> alone) {
   self->state.connection = std::move(*connection);
@@ -107,6 +108,19 @@ store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
     [&db](const count_sessions& x) {
       return guarded("counting sessions",
                      [&] { return store::count_live(db, x.node); });
+    },
+    [&db](const list_webhooks& x) {
+      return guarded("listing webhooks", [&] {
+        return webhook_list{store::webhooks_of(db, x.project_id)};
+      });
+    },
+    [&db](const list_deliveries& x) {
+      return guarded("listing deliveries",
+                     [&] { return store::deliveries_of(db, x); });
+    },
+    [&db](const find_due& x) {
+      return guarded("looking for deliveries",
+                     [&] { return due_list{store::find_due(db, x)}; });
     },
     [self, &db](list_nodes) {
       return guarded("listing nodes", [&] {

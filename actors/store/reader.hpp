@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/store.hpp"
+#include "messages/webhooks.hpp"
 #include "runtime/store/connection.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -13,6 +14,9 @@
 
 namespace greenroom {
 
+/// With what the deliverer of webhooks asks of it.
+using full_store_reader = store_reader_actor::extend_with<webhook_reader_actor>;
+
 struct store_reader_state {
   static inline const char* name = "store-reader";
   std::unique_ptr<store::connection> connection;
@@ -21,8 +25,8 @@ struct store_reader_state {
 
 /// To be spawned detached. Takes the connection over. `alone`: this node, where
 /// it is alone with its store, so that no row there tells of it.
-store_reader_actor::behavior_type
-store_reader(store_reader_actor::stateful_pointer<store_reader_state> self,
+full_store_reader::behavior_type
+store_reader(full_store_reader::stateful_pointer<store_reader_state> self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
              std::optional<node_record> alone = {});
 

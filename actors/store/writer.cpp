@@ -10,6 +10,7 @@
 #include "runtime/store/projects.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
+#include "runtime/store/webhooks.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -20,7 +21,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = store_writer_core::stateful_pointer<store_writer_state>;
+using pointer = full_store_writer::stateful_pointer<store_writer_state>;
 
 void schedule(pointer self) {
   // Its own message comes after all that are in the mailbox already.
@@ -121,6 +122,8 @@ void write(pointer self) {
   write_from_reserve(state, jobs, writes, problems);
   for (std::size_t i = 0; i < jobs.size(); ++i)
     jobs[i].answer(problems[i]);
+  if (std::exchange(state.has_news, false) && state.deliverer)
+    self->send(state.deliverer, deliveries_due{});
 }
 
 std::string full_key(const insert_session& request,
@@ -157,7 +160,7 @@ done insert(store::connection& db, const insert_session& request) {
 
 } // namespace
 
-store_writer_core::behavior_type
+full_store_writer::behavior_type
 store_writer(pointer self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
              std::string node, disk_reserve* reserve, bool shared) {
@@ -175,10 +178,11 @@ store_writer(pointer self,
     [self](update_session& x) {
       return enqueue<done>(
         self, "storing a session",
-        [x = std::move(x)](auto& db) {
+        [self, x = std::move(x)](auto& db) {
           if (!store::update_session(db, x.session, x.events))
             throw refused(errc::conflict,
                           "another actor has taken the session");
+          self->state.has_news = self->state.has_news || !x.events.empty();
           return done{};
         },
         has_reserve);
@@ -282,6 +286,57 @@ store_writer(pointer self,
           return done{};
         },
         has_reserve);
+    },
+    [self](create_webhook& x) {
+      return enqueue<created_webhook>(
+        self, "storing a webhook",
+        [x = std::move(x)](auto& db) { return store::add_webhook(db, x); });
+    },
+    [self](change_webhook& x) {
+      return enqueue<webhook_record>(
+        self, "changing a webhook", [x = std::move(x)](auto& db) {
+          return store::alter_webhook(db, x, now_ms());
+        });
+    },
+    [self](delete_webhook& x) {
+      return enqueue<done>(
+        self, "removing a webhook",
+        [x = std::move(x)](auto& db) {
+          store::remove_webhook(db, x.project_id, x.webhook_id);
+          return done{};
+        },
+        has_reserve);
+    },
+    [self](redeliver& x) {
+      return enqueue<delivery_page>(
+        self, "queueing deliveries", [x = std::move(x)](auto& db) {
+          return delivery_page{store::queue_again(db, x, now_ms()), {}};
+        });
+    },
+    [self](queue_test& x) {
+      return enqueue<due_delivery>(self, "queueing a test",
+                                   [x = std::move(x)](auto& db) {
+                                     return store::add_test(db, x, now_ms());
+                                   });
+    },
+    [self](end_attempt& x) {
+      return enqueue<done>(self, "storing an attempt to deliver",
+                           [x = std::move(x), as = self->state.as](auto& db) {
+                             store::keep_attempt(db, x, as);
+                             return done{};
+                           });
+    },
+    [self](const trim_deliveries& x) {
+      return enqueue<done>(
+        self, "removing old deliveries",
+        [x](auto& db) {
+          store::trim(db, x);
+          return done{};
+        },
+        has_reserve);
+    },
+    [self](watch_deliveries& x) {
+      self->state.deliverer = std::move(x.watcher);
     },
     [self](write_batch) { write(self); },
   };

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "messages/store.hpp"
+#include "messages/webhooks.hpp"
 #include "runtime/store/batch.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -30,6 +31,9 @@ inline constexpr std::size_t max_batch = 512;
 /// overloaded. Above what the edge lets in, so only a fault gets there.
 inline constexpr std::size_t max_store_jobs = 16'384;
 
+/// With what the deliverer of webhooks asks of it.
+using full_store_writer = store_writer_core::extend_with<webhook_writer_actor>;
+
 struct store_writer_state {
   static inline const char* name = "store-writer";
 
@@ -45,13 +49,15 @@ struct store_writer_state {
   disk_reserve* reserve = nullptr;
   std::vector<job> jobs;
   bool scheduled = false;
+  deliveries_watcher_actor deliverer; // of webhooks; null: there is none
+  bool has_news = false;              // for it, in the batch at hand
 };
 
 /// To be spawned detached. Takes the connection over; `reserve` outlives it,
 /// null: there is none. Where the store is `shared` with other nodes, it writes
 /// only to projects that `node` owns.
-store_writer_core::behavior_type
-store_writer(store_writer_core::stateful_pointer<store_writer_state> self,
+full_store_writer::behavior_type
+store_writer(full_store_writer::stateful_pointer<store_writer_state> self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
              std::string node, disk_reserve* reserve, bool shared);
 

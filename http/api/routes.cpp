@@ -4,6 +4,7 @@
 #include "http/api/handlers.hpp"
 #include "http/api/idempotency.hpp"
 #include "http/api/owner.hpp"
+#include "http/api/webhooks.hpp"
 #include "http/base/json_body.hpp"
 #include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
@@ -123,6 +124,23 @@ constexpr route table[] = {
   {verb::get, "/projects/{id}", read_projects, no_body, handlers::get_project},
   {verb::patch, "/projects/{id}", admin, with_body, handlers::change_project},
   {verb::del, "/projects/{id}", admin, no_body, handlers::delete_project},
+
+  {verb::get, "/projects/{id}/webhooks", admin, no_body,
+   handlers::list_webhooks, replayed, "limit,cursor", of_owner},
+  {verb::post, "/projects/{id}/webhooks", admin, with_body,
+   handlers::create_webhook, replayed, "", of_owner},
+  {verb::get, "/projects/{id}/webhooks/{wid}", admin, no_body,
+   handlers::get_webhook, replayed, "", of_owner},
+  {verb::patch, "/projects/{id}/webhooks/{wid}", admin, with_body,
+   handlers::change_webhook, replayed, "", of_owner},
+  {verb::del, "/projects/{id}/webhooks/{wid}", admin, no_body,
+   handlers::delete_webhook, replayed, "", of_owner},
+  {verb::get, "/projects/{id}/webhooks/{wid}/deliveries", admin, no_body,
+   handlers::list_deliveries, replayed, "status,limit,cursor", of_owner},
+  {verb::post, "/projects/{id}/webhooks/{wid}/redeliver", admin, with_body,
+   handlers::redeliver, replayed, "", of_owner},
+  {verb::post, "/projects/{id}/webhooks/{wid}/test", admin, with_body,
+   handlers::test_webhook, replayed, "", of_owner},
 
   {verb::get, "/nodes", admin, no_body, handlers::list_nodes},
 

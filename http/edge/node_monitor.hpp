@@ -6,6 +6,7 @@
 
 #include "http/edge/request_counts.hpp"
 #include "messages/operations.hpp"
+#include "messages/webhooks.hpp"
 #include "runtime/metrics/counters.hpp"
 #include "runtime/metrics/page.hpp"
 
@@ -20,6 +21,7 @@ struct node_monitor {
   std::string node; // its name
   // Null: nobody keeps an audit, nor knows the node's figures.
   operations_actor operations;
+  webhooks_actor webhooks;                 // null: nobody delivers any
   std::shared_ptr<node_counters> counters; // never null
   // Adds what the rest of the node has to tell; empty: nothing. Any thread,
   // quick.

@@ -69,6 +69,7 @@ server::server(options opts, server_parts parts)
   monitor_->counters = parts_.counters;
   monitor_->figures = parts_.figures;
   monitor_->usage = parts_.usage;
+  monitor_->webhooks = parts_.webhooks;
 }
 
 server::~server() {

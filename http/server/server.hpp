@@ -10,6 +10,7 @@
 #include "http/base/options.hpp"
 #include "http/edge/thread_context.hpp"
 #include "messages/operations.hpp"
+#include "messages/webhooks.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -71,6 +72,7 @@ struct server_parts {
   std::shared_ptr<node_counters> counters = nullptr;
   std::function<void(metrics_page&)> figures = {};
   std::function<std::string(const std::string& session_id)> usage = {};
+  webhooks_actor webhooks = {};
 };
 
 class server {

@@ -36,21 +36,45 @@ ordered_json value_of(const event_field& field) {
   return field.text;
 }
 
+// The session, unless the event is about a review, which is a thing of its own
+// with a status of its own.
+ordered_json base_of(const session_record& session, event_kind kind,
+                     std::size_t running_execs, std::string_view preview_url) {
+  if (kind == event_kind::review_queued || kind == event_kind::review_finished)
+    return ordered_json::object();
+  auto result = session_json(session, running_execs, preview_url);
+  limit_rescue_refs(result);
+  return result;
+}
+
 } // namespace
+
+void add_fields(ordered_json& to, const std::vector<event_field>& fields) {
+  for (auto& field : fields)
+    to[field.name] = value_of(field);
+}
 
 std::string session_event_json(const session_record& session,
                                const session_event& event,
                                std::size_t running_execs,
                                std::string_view preview_url) {
-  // A review is a thing of its own, with a status of its own.
-  auto of_review = event.kind == event_kind::review_queued
-                   || event.kind == event_kind::review_finished;
-  auto fields = of_review ? ordered_json::object()
-                          : session_json(session, running_execs, preview_url);
-  limit_rescue_refs(fields);
-  for (auto& field : event.fields)
-    fields[field.name] = value_of(field);
+  auto fields = base_of(session, event.kind, running_execs, preview_url);
+  add_fields(fields, event.fields);
   return event_json(event.time, session.id, fields);
+}
+
+ordered_json session_event_fields(const session_record& session,
+                                  std::string_view type,
+                                  const std::vector<event_field>& fields,
+                                  std::string_view preview_url) {
+  auto kind = event_kind::session_created;
+  static_cast<void>(parse(type, kind));
+  ordered_json result{{"session_id", session.id},
+                      {"project_id", session.project_id}};
+  result.update(base_of(session, kind, 0, preview_url));
+  result.erase("running_execs");
+  add_fields(result, fields);
+  return result;
 }
 
 } // namespace greenroom

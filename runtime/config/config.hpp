@@ -166,6 +166,18 @@ struct audit_config {
   friend bool operator==(const audit_config&, const audit_config&) = default;
 };
 
+/// Which events leave by HTTP, to whom, and for how long that is tried.
+struct webhooks_config {
+  std::vector<std::string> allow_networks; // beside the public ones
+  std::string ca_file;                     // empty: the system's authorities
+  millis timeout = 15'000;                 // of one attempt
+  millis give_up_after = one_day;
+  millis keep = 7 * one_day;
+  std::uint32_t max_deliveries = 1000; // that are over, of one webhook
+  friend bool operator==(const webhooks_config&,
+                         const webhooks_config&) = default;
+};
+
 struct log_config {
   log_level level = log_level::info;
   log_format format = log_format::text;
@@ -185,6 +197,7 @@ struct config {
   git_config git;
   cluster_config cluster;
   audit_config audit;
+  webhooks_config webhooks;
   log_config log;
   std::vector<project_record> projects;
   friend bool operator==(const config&, const config&) = default;

@@ -302,6 +302,38 @@ void add_audit(table& to) {
     "How many entries it keeps at most; the oldest go first.");
 }
 
+void add_webhooks(table& to) {
+  add(
+    to, "webhooks.allow_networks",
+    kinds::text_list{"networks such as 10.0.0.0/8 or fd00::/8, or addresses",
+                     kinds::is_network},
+    [](auto& c) -> auto& { return c.webhooks.allow_networks; },
+    "Where webhooks may lead beside public addresses: private, loopback, "
+    "link-local and other special ones are refused.");
+  add(
+    to, "webhooks.ca_file", kinds::text_or_null{path()},
+    [](auto& c) -> auto& { return c.webhooks.ca_file; },
+    "The authorities that receivers' certificates are held to, a PEM file; "
+    "null: the system's.");
+  add(
+    to, "webhooks.timeout", kinds::duration{100, 25'000},
+    [](auto& c) -> auto& { return c.webhooks.timeout; },
+    "How long one attempt to deliver may take, the name's look-up included.");
+  add(
+    to, "webhooks.give_up_after", kinds::duration{1000, 7 * one_day},
+    [](auto& c) -> auto& { return c.webhooks.give_up_after; },
+    "How long a delivery is tried; a receiver that took none meanwhile is "
+    "disabled then.");
+  add(
+    to, "webhooks.keep", kinds::duration{60'000},
+    [](auto& c) -> auto& { return c.webhooks.keep; },
+    "How long deliveries that are over are listed, and can be sent again.");
+  add(
+    to, "webhooks.max_deliveries", kinds::whole{10, 1'000'000},
+    [](auto& c) -> auto& { return c.webhooks.max_deliveries; },
+    "How many of them are kept of one webhook; the oldest go first.");
+}
+
 void add_log(table& to) {
   add(
     to, "log.level",
@@ -358,6 +390,7 @@ const std::vector<key<config>>& config_keys() {
     add_sandbox(result);
     add_git_and_cluster(result);
     add_audit(result);
+    add_webhooks(result);
     add_log(result);
     result.push_back({"projects", "a list of projects",
                       "Projects that exist from the start; more are made "

@@ -1,5 +1,7 @@
 #include "runtime/config/value_types.hpp"
 
+#include "runtime/base/ip_networks.hpp"
+
 #include "runtime/base/sizes.hpp"
 
 #include <algorithm>
@@ -435,6 +437,10 @@ bool is_base_url(std::string_view text) {
 bool is_address(std::string_view text) {
   auto where = parse_endpoint(text);
   return where && where->port != 0;
+}
+
+bool is_network(std::string_view text) {
+  return parse_network(text).has_value();
 }
 
 bool is_store_url(std::string_view text) {

@@ -230,6 +230,9 @@ bool is_address(std::string_view text);
 
 bool is_store_url(std::string_view text);
 
+/// An address, or a network in CIDR's form.
+bool is_network(std::string_view text);
+
 bool is_absolute_path(std::string_view text);
 
 /// What git may call a branch, as far as a name alone can tell.

@@ -13,7 +13,9 @@
 #include "actors/store/reader.hpp"
 #include "actors/store/writer.hpp"
 #include "actors/supervisor.hpp"
+#include "actors/webhooks/deliverer.hpp"
 #include "http/edge/peers.hpp"
+#include "http/outgoing/sender.hpp"
 #include "http/server/server.hpp"
 #include "messages/ids.hpp"
 #include "messages/type_ids.hpp"
@@ -23,6 +25,7 @@
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/ip_networks.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/base/watchdog.hpp"
 #include "runtime/disk/disk_reserve.hpp"
@@ -238,6 +241,7 @@ struct node::parts {
   std::unique_ptr<journal::writers> journals;
   std::unique_ptr<runner_link> runners;
   std::unique_ptr<session_meter> meter;
+  std::unique_ptr<http::outgoing_sender> sender; // of webhooks
 
   std::unique_ptr<system_config> system_settings;
   std::unique_ptr<caf::actor_system> system;
@@ -250,6 +254,7 @@ struct node::parts {
   own_directory_actor directory;
   shared_registry_actor registry;
   operations_actor operations;
+  webhooks_actor webhooks;
   struct kept {
     caf::actor part;
     const char* what;
@@ -271,6 +276,7 @@ struct node::parts {
   std::optional<node_record> alone() const;
   void join(store::connection& db, std::vector<project_record>& projects);
   void start_cluster();
+  void start_webhooks();
   std::vector<std::string> reasons_not_ready() const;
   std::vector<std::string> warnings() const;
   void add_figures(metrics_page& page) const;
@@ -438,6 +444,32 @@ void node::parts::start_actors() {
                                 std::move(stored_keys), read_keys));
   if (cluster)
     start_cluster();
+  start_webhooks();
+}
+
+void node::parts::start_webhooks() {
+  const auto& own = settings.webhooks;
+  http::outgoing_sender::options options;
+  for (auto& network : own.allow_networks)
+    options.allowed.push_back(*parse_network(network));
+  options.ca_file = own.ca_file;
+  options.timeout = std::chrono::milliseconds{own.timeout};
+  sender = std::make_unique<http::outgoing_sender>(std::move(options));
+  deliverer_rules rules;
+  // Both are the full ones, see start_actors().
+  rules.store = caf::actor_cast<webhook_writer_actor>(context->store);
+  rules.reader = caf::actor_cast<webhook_reader_actor>(context->reader);
+  if (cluster)
+    rules.owner = settings.node.name;
+  rules.post = [to = sender.get()](outgoing_request what, auto done) {
+    to->post(std::move(what), std::move(done));
+  };
+  rules.give_up_after = own.give_up_after;
+  rules.keep = own.keep;
+  rules.max_ended = own.max_deliveries;
+  webhooks = caf::actor_cast<webhooks_actor>(
+    keep("the deliverer of webhooks",
+         system->spawn(deliverer, context, std::move(rules))));
 }
 
 // Why it cannot serve, for readyz.
@@ -515,18 +547,27 @@ void node::parts::start_http() {
   options.console_dir = console_dir();
   server = std::make_unique<http::server>(
     options, http::server_parts{
-               *system, *keys,
+               *system,
+               *keys,
                cluster ? cluster->directory() : directory_actor{directory},
                cluster ? cluster->registry() : key_registry_actor{registry},
-               context->store, [this] { return reasons_not_ready(); },
-               [this] { return warnings(); }, spdlog::default_logger(), host,
-               [this](std::uint16_t port) { preview_port = port; }, git,
-               context->git, cluster ? cluster->peers() : nullptr,
+               context->store,
+               [this] { return reasons_not_ready(); },
+               [this] { return warnings(); },
+               spdlog::default_logger(),
+               host,
+               [this](std::uint16_t port) { preview_port = port; },
+               git,
+               context->git,
+               cluster ? cluster->peers() : nullptr,
                cluster ? node_lister_actor{context->cluster}
                        : node_lister_actor{context->reader},
-               settings.node.name, operations, context->counters,
+               settings.node.name,
+               operations,
+               context->counters,
                [this](metrics_page& page) { add_figures(page); },
-               [this](const std::string& id) { return usage_of(id); }});
+               [this](const std::string& id) { return usage_of(id); },
+               webhooks});
   try {
     server->start();
   } catch (const std::runtime_error& e) {
@@ -585,6 +626,7 @@ void node::parts::stop_actors() {
   directory = own_directory_actor{};
   registry = shared_registry_actor{};
   operations = operations_actor{};
+  webhooks = webhooks_actor{};
   cluster.reset();
   membership.reset();
   context.reset();
@@ -605,6 +647,8 @@ void node::parts::stop() {
   if (server)
     server->stop();
   server.reset();
+  if (sender)
+    sender->stop();
   if (system)
     stop_actors();
   stopping = "runners to be let go of";

@@ -205,6 +205,54 @@ const std::vector<step>& steps() {
       "UPDATE sessions SET project_id = project_id || '~0'"
       " WHERE project_id NOT IN (SELECT id FROM projects)",
     },
+    {
+      "CREATE TABLE webhooks ("
+      " id TEXT PRIMARY KEY,"
+      " project_id TEXT NOT NULL,"
+      " url TEXT NOT NULL,"
+      " description TEXT NOT NULL,"
+      " types TEXT NOT NULL," // each between commas; '': all
+      " secret TEXT NOT NULL,"
+      " enabled BIGINT NOT NULL,"
+      " disabled_reason TEXT NOT NULL,"
+      " disabled_at BIGINT NOT NULL,"
+      " created_by TEXT NOT NULL,"
+      " created_at BIGINT NOT NULL,"
+      " failing_since BIGINT NOT NULL,"
+      " delivered_at BIGINT NOT NULL,"
+      " last_error TEXT NOT NULL)",
+      "CREATE INDEX webhooks_project ON webhooks (project_id)",
+
+      "CREATE TABLE webhook_deliveries ("
+      " id TEXT PRIMARY KEY,"
+      " webhook_id TEXT NOT NULL,"
+      " project_id TEXT NOT NULL,"
+      " session_id TEXT NOT NULL," // '': it is about the webhook
+      " version BIGINT NOT NULL,"  // as in the outbox
+      " place BIGINT NOT NULL,"
+      " type TEXT NOT NULL,"
+      " created_at BIGINT NOT NULL,"
+      " session TEXT NOT NULL," // JSON of its row then
+      " fields TEXT NOT NULL,"  // JSON
+      " state TEXT NOT NULL,"
+      " attempts BIGINT NOT NULL,"
+      " first_attempt_at BIGINT NOT NULL,"
+      " last_attempt_at BIGINT NOT NULL,"
+      " next_attempt_at BIGINT NOT NULL,"
+      " status BIGINT NOT NULL,"
+      " error TEXT NOT NULL,"
+      " took BIGINT NOT NULL)",
+      "CREATE INDEX deliveries_listing"
+      " ON webhook_deliveries (webhook_id, created_at DESC, id DESC)",
+      "CREATE INDEX deliveries_project ON webhook_deliveries (project_id)",
+      "CREATE INDEX deliveries_due ON webhook_deliveries (next_attempt_at)"
+      " WHERE state = 'pending'",
+      "CREATE INDEX deliveries_order"
+      " ON webhook_deliveries (webhook_id, session_id, version, place)"
+      " WHERE state = 'pending'",
+      "CREATE INDEX deliveries_over ON webhook_deliveries (created_at)"
+      " WHERE state <> 'pending'",
+    },
   };
   return all;
 }

@@ -27,14 +27,6 @@ ordered_json value_of(const event_field& field) {
   return field.text;
 }
 
-// What users write need not be UTF-8.
-std::string to_text(const std::vector<event_field>& fields) {
-  auto object = ordered_json::object();
-  for (const auto& field : fields)
-    object[field.name] = value_of(field);
-  return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-}
-
 // What is of no type that a field can have is left out.
 std::vector<event_field> fields_of(const ordered_json& object) {
   std::vector<event_field> result;
@@ -88,6 +80,19 @@ void add_earlier(std::vector<session_event>& result, std::uint64_t version,
 
 } // namespace
 
+// What users write need not be UTF-8.
+std::string fields_to_text(const std::vector<event_field>& fields) {
+  auto object = ordered_json::object();
+  for (const auto& field : fields)
+    object[field.name] = value_of(field);
+  return object.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::vector<event_field> fields_from_text(const std::string& text) {
+  auto object = ordered_json::parse(text, nullptr, false);
+  return object.is_object() ? fields_of(object) : std::vector<event_field>{};
+}
+
 void add_to_outbox(soci::session& sql, const std::string& session_id,
                    std::uint64_t version,
                    const std::vector<session_event>& events) {
@@ -96,7 +101,7 @@ void add_to_outbox(soci::session& sql, const std::string& session_id,
   for (const auto& event : events) {
     const std::string kind{to_string(event.kind)};
     const long long time = event.time;
-    const auto fields = to_text(event.fields);
+    const auto fields = fields_to_text(event.fields);
     execute(sql,
             "INSERT INTO outbox"
             " (session_id, version, place, kind, made_at, fields)"

@@ -9,6 +9,11 @@
 
 namespace greenroom::store {
 
+/// An event's fields as a column: a JSON object. What is of no type that a
+/// field can have is left out when it is read.
+std::string fields_to_text(const std::vector<event_field>& fields);
+std::vector<event_field> fields_from_text(const std::string& text);
+
 /// Adds the events of one change, and removes those of changes long ago.
 void add_to_outbox(soci::session& sql, const std::string& session_id,
                    std::uint64_t version,

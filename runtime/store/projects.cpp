@@ -3,6 +3,7 @@
 #include "runtime/config/projects.hpp"
 #include "runtime/store/project_rows.hpp"
 #include "runtime/store/session_sql.hpp"
+#include "runtime/store/webhook_rows.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -172,6 +173,7 @@ bool delete_project(connection& c, const std::string& id,
     if (auto held = holder(sql, id))
       throw refused(errc::conflict, *held);
     retire(sql, *project);
+    drop_webhooks(sql, id);
     return execute(sql, "DELETE FROM projects WHERE id = :id",
                    soci::use(id, "id"))
            > 0;

@@ -5,6 +5,7 @@
 #include "runtime/store/project_rows.hpp"
 #include "runtime/store/session_rows.hpp"
 #include "runtime/store/session_sql.hpp"
+#include "runtime/store/webhook_rows.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -265,6 +266,7 @@ bool update_session(connection& c, const session_record& session,
     statement.execute(true);
     if (statement.get_affected_rows() == 1) {
       add_to_outbox(sql, session.id, session.version, events);
+      queue_deliveries(sql, session, events);
       return true;
     }
     // Perhaps it is there already: a writer that never heard of its success

@@ -19,10 +19,10 @@ const binary = fileURLToPath(
   new URL('../../../build/release/greenroom', import.meta.url));
 
 /// Starts a node with the project `demo`; it ends with the test `t`.
-/// `sandbox` is the node's sandbox.mode.
-export async function startNode(t, { sandbox = 'none' } = {}) {
+/// `sandbox` is the node's sandbox.mode, `set` has more of its settings.
+export async function startNode(t, { sandbox = 'none', set = [] } = {}) {
   const dir = await mkdtemp(join(tmpdir(), 'greenroom-clients-'));
-  const node = new Node(dir, sandbox);
+  const node = new Node(dir, sandbox, set);
   t.after(() => node.remove());
   makeRepository(node.repository);
   await node.start();
@@ -47,9 +47,10 @@ class Node {
   #process = null;
   #sessions = [];
 
-  constructor(dir, sandbox) {
+  constructor(dir, sandbox, set) {
     this.dir = dir;
     this.sandbox = sandbox;
+    this.set = set;
     this.repository = join(dir, 'demo.git');
   }
 
@@ -74,6 +75,7 @@ class Node {
       'preview.listen=127.0.0.1:0',
       `sandbox.mode=${this.sandbox}`,
       `projects=${JSON.stringify([project])}`,
+      ...this.set,
     ];
     const child = spawn(binary,
       ['serve', ...settings.flatMap((setting) => ['--set', setting])],

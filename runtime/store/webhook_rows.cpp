@@ -1,0 +1,187 @@
+#include "runtime/store/webhook_rows.hpp"
+
+#include "messages/ids.hpp"
+#include "runtime/store/outbox_rows.hpp"
+#include "runtime/store/session_rows.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <stdexcept>
+
+namespace greenroom::store {
+
+namespace {
+
+using nlohmann::json;
+
+std::string session_to_text(session_record session) {
+  session.token_hash.clear();
+  auto row = to_row(session);
+  auto object = json::object();
+  each_column(row,
+              [&](const char* name, auto& field) { object[name] = field; });
+  return object.dump();
+}
+
+std::vector<std::string> types_of(const std::string& column) {
+  std::vector<std::string> result;
+  for (std::size_t at = 1; at < column.size();) {
+    const auto end = column.find(',', at);
+    result.push_back(column.substr(at, end - at));
+    at = end == std::string::npos ? end : end + 1;
+  }
+  return result;
+}
+
+bool wants(const webhook_row& webhook, std::string_view type) {
+  return webhook.types.empty()
+         || webhook.types.find(',' + std::string{type} + ',')
+              != std::string::npos;
+}
+
+std::vector<webhook_row> enabled_of(soci::session& sql,
+                                    const std::string& project_id) {
+  return fetch_rows<webhook_row>(
+    sql,
+    "SELECT " + columns_of<webhook_row>()
+      + " FROM webhooks WHERE project_id = :project AND enabled = 1",
+    soci::use(project_id, "project"));
+}
+
+delivery_row delivery_for(const webhook_row& webhook, std::string_view type,
+                          unix_ms now) {
+  delivery_row row;
+  row.id = make_id();
+  row.webhook_id = webhook.id;
+  row.project_id = webhook.project_id;
+  row.type = type;
+  row.created_at = row.next_attempt_at = now;
+  row.state = to_string(delivery_state::pending);
+  return row;
+}
+
+event_field text_field(std::string name, std::string text) {
+  event_field result;
+  result.name = std::move(name);
+  result.text = std::move(text);
+  return result;
+}
+
+} // namespace
+
+webhook_record from_row(const webhook_row& row) {
+  webhook_record result;
+  result.id = row.id;
+  result.project_id = row.project_id;
+  result.url = row.url;
+  result.description = row.description;
+  result.types = types_of(row.types);
+  result.enabled = row.enabled != 0;
+  result.disabled_reason = row.disabled_reason;
+  result.disabled_at = row.disabled_at;
+  result.created_by = row.created_by;
+  result.created_at = row.created_at;
+  result.failing_since = row.failing_since;
+  result.delivered_at = row.delivered_at;
+  result.last_error = row.last_error;
+  return result;
+}
+
+delivery_record from_row(const delivery_row& row) {
+  delivery_record result;
+  result.id = row.id;
+  result.webhook_id = row.webhook_id;
+  result.project_id = row.project_id;
+  result.session_id = row.session_id;
+  result.type = row.type;
+  result.created_at = row.created_at;
+  if (row.state == to_string(delivery_state::pending))
+    result.state = delivery_state::pending;
+  else if (row.state == to_string(delivery_state::delivered))
+    result.state = delivery_state::delivered;
+  else
+    result.state = delivery_state::failed;
+  result.attempts = static_cast<std::uint32_t>(row.attempts);
+  result.first_attempt_at = row.first_attempt_at;
+  result.last_attempt_at = row.last_attempt_at;
+  result.next_attempt_at = row.next_attempt_at;
+  result.status = static_cast<std::uint16_t>(row.status);
+  result.error = row.error;
+  result.took = row.took;
+  return result;
+}
+
+webhook_row webhook_by_id(soci::session& sql, const std::string& project_id,
+                          const std::string& webhook_id) {
+  auto rows = fetch_rows<webhook_row>(
+    sql,
+    "SELECT " + columns_of<webhook_row>()
+      + " FROM webhooks WHERE id = :id AND project_id = :project",
+    soci::use(webhook_id, "id"), soci::use(project_id, "project"));
+  if (rows.empty())
+    throw refused(errc::not_found, "webhook not found");
+  return std::move(rows.front());
+}
+
+void queue_deliveries(soci::session& sql, const session_record& session,
+                      const std::vector<session_event>& events) {
+  if (events.empty())
+    return;
+  const auto webhooks = enabled_of(sql, session.project_id);
+  if (webhooks.empty())
+    return;
+  const auto as_it_is = session_to_text(session);
+  long long place = 0;
+  for (const auto& event : events) {
+    const auto type = to_string(event.kind);
+    for (const auto& webhook : webhooks)
+      if (wants(webhook, type)) {
+        auto row = delivery_for(webhook, type, event.time);
+        row.session_id = session.id;
+        row.version = static_cast<long long>(session.version);
+        row.place = place;
+        row.session = as_it_is;
+        row.fields = fields_to_text(event.fields);
+        insert_row(sql, "webhook_deliveries", row);
+      }
+    ++place;
+  }
+}
+
+void disable_webhook(soci::session& sql, const std::string& webhook_id,
+                     const std::string& reason, unix_ms now) {
+  const long long time = now;
+  auto disabled = fetch_rows<webhook_row>(
+    sql,
+    "UPDATE webhooks SET enabled = 0, disabled_reason = :reason,"
+    " disabled_at = :now WHERE id = :id AND enabled = 1 RETURNING "
+      + columns_of<webhook_row>(),
+    soci::use(reason, "reason"), soci::use(time, "now"),
+    soci::use(webhook_id, "id"));
+  if (disabled.empty())
+    return;
+  execute(sql,
+          "UPDATE webhook_deliveries SET state = 'failed', next_attempt_at = 0,"
+          " error = CASE WHEN error = '' THEN 'the webhook was disabled' ELSE"
+          " error END WHERE webhook_id = :id AND state = 'pending'",
+          soci::use(webhook_id, "id"));
+  const auto& gone = disabled.front();
+  const auto fields =
+    fields_to_text({text_field("webhook_id", gone.id),
+                    text_field("url", gone.url), text_field("reason", reason)});
+  for (const auto& other : enabled_of(sql, gone.project_id))
+    if (wants(other, webhook_disabled)) {
+      auto row = delivery_for(other, webhook_disabled, now);
+      row.fields = fields;
+      insert_row(sql, "webhook_deliveries", row);
+    }
+}
+
+void drop_webhooks(soci::session& sql, const std::string& project_id) {
+  execute(sql, "DELETE FROM webhook_deliveries WHERE project_id = :project",
+          soci::use(project_id, "project"));
+  execute(sql, "DELETE FROM webhooks WHERE project_id = :project",
+          soci::use(project_id, "project"));
+}
+
+} // namespace greenroom::store

@@ -1,0 +1,157 @@
+// Webhooks and deliveries as rows; for sources of this folder.
+#pragma once
+
+#include "messages/webhooks.hpp"
+#include "runtime/store/sql.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace greenroom::store {
+
+struct webhook_row {
+  std::string id;
+  std::string project_id;
+  std::string url;
+  std::string description;
+  std::string types; // each between commas; empty: all
+  std::string secret;
+  long long enabled = 1;
+  std::string disabled_reason;
+  long long disabled_at = 0;
+  std::string created_by;
+  long long created_at = 0;
+  long long failing_since = 0;
+  long long delivered_at = 0;
+  std::string last_error;
+};
+
+/// Calls `f(name, field)` for each column: the one list of them all.
+template <class F>
+void each_column(webhook_row& row, F&& f) {
+  f("id", row.id);
+  f("project_id", row.project_id);
+  f("url", row.url);
+  f("description", row.description);
+  f("types", row.types);
+  f("secret", row.secret);
+  f("enabled", row.enabled);
+  f("disabled_reason", row.disabled_reason);
+  f("disabled_at", row.disabled_at);
+  f("created_by", row.created_by);
+  f("created_at", row.created_at);
+  f("failing_since", row.failing_since);
+  f("delivered_at", row.delivered_at);
+  f("last_error", row.last_error);
+}
+
+struct delivery_row {
+  std::string id;
+  std::string webhook_id;
+  std::string project_id;
+  std::string session_id;
+  long long version = 0; // of the session, and the event's place in that
+  long long place = 0;   // change: the order in which a session's are sent
+  std::string type;
+  long long created_at = 0;
+  std::string session; // JSON of a session_row; empty: of none
+  std::string fields;  // JSON
+  std::string state;
+  long long attempts = 0;
+  long long first_attempt_at = 0;
+  long long last_attempt_at = 0;
+  long long next_attempt_at = 0;
+  long long status = 0;
+  std::string error;
+  long long took = 0;
+};
+
+template <class F>
+void each_column(delivery_row& row, F&& f) {
+  f("id", row.id);
+  f("webhook_id", row.webhook_id);
+  f("project_id", row.project_id);
+  f("session_id", row.session_id);
+  f("version", row.version);
+  f("place", row.place);
+  f("type", row.type);
+  f("created_at", row.created_at);
+  f("session", row.session);
+  f("fields", row.fields);
+  f("state", row.state);
+  f("attempts", row.attempts);
+  f("first_attempt_at", row.first_attempt_at);
+  f("last_attempt_at", row.last_attempt_at);
+  f("next_attempt_at", row.next_attempt_at);
+  f("status", row.status);
+  f("error", row.error);
+  f("took", row.took);
+}
+
+/// The columns of a row, each with `before` in front.
+template <class Row>
+std::string columns_of(std::string_view before = {}) {
+  std::string result;
+  Row row;
+  each_column(row, [&](const char* name, auto&) {
+    result.append(result.empty() ? "" : ", ").append(before).append(name);
+  });
+  return result;
+}
+
+template <class Row>
+void insert_row(soci::session& sql, const std::string& table, Row& row,
+                const std::string& on_conflict = {}) {
+  soci::statement statement{sql};
+  each_column(row, [&](const char* name, auto& field) {
+    statement.exchange(soci::use(field, name));
+  });
+  statement.alloc();
+  statement.prepare("INSERT INTO " + table + " (" + columns_of<Row>()
+                      + ") VALUES (" + columns_of<Row>(":") + ")" + on_conflict,
+                    once);
+  statement.define_and_bind();
+  statement.execute(true);
+}
+
+/// The rows of a statement that returns columns_of<Row>().
+template <class Row, class... Uses>
+std::vector<Row> fetch_rows(soci::session& sql, const std::string& text,
+                            const Uses&... uses) {
+  std::vector<Row> result;
+  Row row;
+  soci::statement statement{sql};
+  each_column(row, [&](const char*, auto& field) {
+    statement.exchange(soci::into(field));
+  });
+  (statement.exchange(uses), ...);
+  statement.alloc();
+  statement.prepare(text, once);
+  statement.define_and_bind();
+  statement.execute();
+  while (statement.fetch())
+    result.push_back(row);
+  return result;
+}
+
+webhook_record from_row(const webhook_row& row);
+delivery_record from_row(const delivery_row& row);
+
+/// The webhook as it is; refused as not_found where there is none.
+webhook_row webhook_by_id(soci::session& sql, const std::string& project_id,
+                          const std::string& webhook_id);
+
+/// Queues the events of a change for the webhooks of the session's project.
+void queue_deliveries(soci::session& sql, const session_record& session,
+                      const std::vector<session_event>& events);
+
+/// Disables a webhook and gives up what waits for it; the project's other
+/// webhooks are told.
+void disable_webhook(soci::session& sql, const std::string& webhook_id,
+                     const std::string& reason, unix_ms now);
+
+/// Removes all webhooks of a project, with their deliveries.
+void drop_webhooks(soci::session& sql, const std::string& project_id);
+
+} // namespace greenroom::store

@@ -1,0 +1,138 @@
+#include "runtime/store/webhooks.hpp"
+
+#include "runtime/store/webhook_rows.hpp"
+
+#include <algorithm>
+
+namespace greenroom::store {
+
+namespace {
+
+std::string types_column(const std::vector<std::string>& types) {
+  std::string result = types.empty() ? "" : ",";
+  for (const auto& one : types)
+    result += one + ',';
+  return result;
+}
+
+void check_texts(webhook_row& row) {
+  each_column(row, [](const char* name, auto& field) {
+    if constexpr (std::is_convertible_v<decltype(field), std::string_view>) {
+      check_text(name, field);
+      field = as_text(std::move(field));
+    }
+  });
+}
+
+webhook_row to_row(const create_webhook& what) {
+  webhook_row row;
+  row.id = what.webhook.id;
+  row.project_id = what.webhook.project_id;
+  row.url = what.webhook.url;
+  row.description = what.webhook.description;
+  row.types = types_column(what.webhook.types);
+  row.secret = what.secret;
+  row.enabled = what.webhook.enabled ? 1 : 0;
+  row.created_by = what.webhook.created_by;
+  row.created_at = what.webhook.created_at;
+  check_texts(row);
+  return row;
+}
+
+// The project stays as it is meanwhile, so that two at once are counted.
+void check_room(connection& c, soci::session& sql, const std::string& project) {
+  std::string found;
+  sql << "SELECT id FROM projects WHERE id = :id" + c.self().for_update,
+    soci::into(found), soci::use(project, "id");
+  if (!sql.got_data())
+    throw refused(errc::not_found, "project not found");
+  int count = 0;
+  sql << "SELECT COUNT(*) FROM webhooks WHERE project_id = :id",
+    soci::into(count), soci::use(project, "id");
+  if (static_cast<std::size_t>(count) >= max_webhooks_of_project)
+    throw refused(errc::quota_exceeded,
+                  "project \"" + project + "\" has " + std::to_string(count)
+                    + " webhooks, and may have no more; remove one first");
+}
+
+} // namespace
+
+created_webhook add_webhook(connection& c, const create_webhook& what) {
+  auto row = to_row(what);
+  return in_transaction(c, [&](soci::session& sql) {
+    auto there = fetch_rows<webhook_row>(sql,
+                                         "SELECT " + columns_of<webhook_row>()
+                                           + " FROM webhooks WHERE id = :id",
+                                         soci::use(row.id, "id"));
+    if (!there.empty())
+      return created_webhook{from_row(there.front()), false};
+    check_room(c, sql, row.project_id);
+    insert_row(sql, "webhooks", row);
+    return created_webhook{from_row(row), true};
+  });
+}
+
+std::vector<webhook_record> webhooks_of(connection& c,
+                                        const std::string& project_id) {
+  return reading(c, [&](soci::session& sql) {
+    std::vector<webhook_record> result;
+    for (const auto& row : fetch_rows<webhook_row>(
+           sql,
+           "SELECT " + columns_of<webhook_row>()
+             + " FROM webhooks WHERE project_id = :project"
+               " ORDER BY created_at DESC, id DESC",
+           soci::use(project_id, "project")))
+      result.push_back(from_row(row));
+    return result;
+  });
+}
+
+webhook_record alter_webhook(connection& c, const change_webhook& what,
+                             unix_ms now) {
+  return in_transaction(c, [&](soci::session& sql) {
+    auto row = webhook_by_id(sql, what.project_id, what.webhook_id);
+    if (what.has_enabled && !what.enabled && row.enabled != 0) {
+      disable_webhook(sql, row.id, {}, now);
+      row = webhook_by_id(sql, what.project_id, what.webhook_id);
+    }
+    if (what.has_url)
+      row.url = what.url;
+    if (what.has_description)
+      row.description = what.description;
+    if (what.has_types)
+      row.types = types_column(what.types);
+    if (what.has_enabled && what.enabled && row.enabled == 0) {
+      row.enabled = 1;
+      row.disabled_reason.clear();
+      row.last_error.clear();
+      row.disabled_at = row.failing_since = 0;
+    }
+    check_texts(row);
+    execute(sql,
+            "UPDATE webhooks SET url = :url, description = :description,"
+            " types = :types, enabled = :enabled, disabled_reason = :reason,"
+            " disabled_at = :disabled_at, failing_since = :failing_since,"
+            " last_error = :last_error WHERE id = :id",
+            soci::use(row.url, "url"),
+            soci::use(row.description, "description"),
+            soci::use(row.types, "types"), soci::use(row.enabled, "enabled"),
+            soci::use(row.disabled_reason, "reason"),
+            soci::use(row.disabled_at, "disabled_at"),
+            soci::use(row.failing_since, "failing_since"),
+            soci::use(row.last_error, "last_error"), soci::use(row.id, "id"));
+    return from_row(row);
+  });
+}
+
+void remove_webhook(connection& c, const std::string& project_id,
+                    const std::string& webhook_id) {
+  in_transaction(c, [&](soci::session& sql) {
+    const auto row = webhook_by_id(sql, project_id, webhook_id);
+    execute(sql, "DELETE FROM webhook_deliveries WHERE webhook_id = :id",
+            soci::use(row.id, "id"));
+    execute(sql, "DELETE FROM webhooks WHERE id = :id",
+            soci::use(row.id, "id"));
+  });
+}
+
+} // namespace greenroom::store

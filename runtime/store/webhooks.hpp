@@ -1,0 +1,50 @@
+// Webhooks and their deliveries in the store.
+//
+// Deliveries are queued by the transactions that write sessions
+// (webhook_rows.hpp). `as` is the node that asks, where several share the
+// store: of another one's projects nothing is due, and no attempt is kept.
+#pragma once
+
+#include "messages/webhooks.hpp"
+#include "runtime/store/connection.hpp"
+
+#include <string>
+#include <vector>
+
+namespace greenroom::store {
+
+inline constexpr std::size_t max_webhooks_of_project = 20;
+
+/// A list gives at most so many.
+inline constexpr std::uint32_t delivery_page_size = 200;
+
+/// Adds one; where the id is in use, answers with the one that has it.
+created_webhook add_webhook(connection& c, const create_webhook& what);
+
+std::vector<webhook_record> webhooks_of(connection& c,
+                                        const std::string& project_id);
+
+/// Refused as not_found "webhook not found", as are those below.
+webhook_record alter_webhook(connection& c, const change_webhook& what,
+                             unix_ms now);
+
+void remove_webhook(connection& c, const std::string& project_id,
+                    const std::string& webhook_id);
+
+delivery_page deliveries_of(connection& c, const list_deliveries& query);
+
+/// At most delivery_page_size of those that failed, the oldest first.
+std::vector<delivery_record> queue_again(connection& c, const redeliver& what,
+                                         unix_ms now);
+
+due_delivery add_test(connection& c, const queue_test& what, unix_ms now);
+
+std::vector<due_delivery> find_due(connection& c,
+                                   const greenroom::find_due& what);
+
+void keep_attempt(connection& c, const end_attempt& what,
+                  const std::string& as);
+
+void trim(connection& c, const trim_deliveries& what);
+
+} // namespace greenroom::store

@@ -1,0 +1,337 @@
+// Webhooks as their receivers see them: real requests over real sockets.
+#include "tests/api/demo.hpp"
+#include "tests/support/http_receiver.hpp"
+#include "tests/support/sockets.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <set>
+
+using namespace greenroom::test;
+using Catch::Contains;
+
+namespace {
+
+const std::string hooks = "/projects/demo/webhooks";
+
+node_options with_loopback(std::vector<std::string> more = {}) {
+  node_options options{.sandboxed = false};
+  options.set = {R"(webhooks.allow_networks=["127.0.0.0/8"])"};
+  options.set.insert(options.set.end(), more.begin(), more.end());
+  return options;
+}
+
+http_receiver::answering always(int status) {
+  return
+    [status](const received_request&) { return http_receiver::answer(status); };
+}
+
+json add(const node_process& node, const std::string& url,
+         const json& more = json::object()) {
+  json body{{"url", url}};
+  body.update(more);
+  return expect(201, node.admin().post(hooks, body)).data();
+}
+
+std::string path_of(const json& hook, const std::string& more = "") {
+  return hooks + '/' + hook["id"].get<std::string>() + more;
+}
+
+json deliveries(const node_process& node, const json& hook,
+                const std::string& query = "") {
+  return expect(200, node.admin().get(path_of(hook, "/deliveries?" + query)))
+    .data()["deliveries"];
+}
+
+/// The types that came, in their order; those that came again under their id
+/// count once.
+std::vector<std::string> types_in(const http_receiver& receiver) {
+  std::vector<std::string> result;
+  std::set<std::string> seen;
+  for (auto& one : receiver.requests())
+    if (seen.insert(one.headers.at("webhook-id")).second)
+      result.push_back(json::parse(one.body)["type"]);
+  return result;
+}
+
+using texts = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("a session's life is told to its project's webhook, in order") {
+  node_process node{with_loopback()};
+  http_receiver receiver{always(200)};
+  auto hook = add(node, receiver.url("/in?k=v"), {{"description", "ours"}});
+  auto secret = hook["secret"].get<std::string>();
+  CHECK(secret.starts_with("whsec_"));
+  session_user session{node, json{{"new_branch", "work"}}};
+  expect(200, session.post("/extend", {{"expires_in", "2h"}}));
+  expect(200, session.checkin({{"skip_review", true}}));
+  const texts expected{"session.created", "session.extended", "checkin.started",
+                       "checkin.finished", "session.ended"};
+  CHECK(eventually([&] { return types_in(receiver) == expected; }));
+  auto last = receiver.requests().back();
+  CHECK(last.line == "POST /in?k=v HTTP/1.1");
+  auto body = json::parse(last.body);
+  CHECK(body["data"]["id"] == session.id());
+  CHECK(body["data"]["status"] == "ended");
+  CHECK(body["data"]["branch"] == "work");
+  CHECK_FALSE(body["data"].contains("running_execs"));
+  CHECK_FALSE(body["timestamp"].get<std::string>().empty());
+  CHECK(eventually([&] {
+    return deliveries(node, hook, "status=delivered").size() == expected.size();
+  }));
+  auto oldest = deliveries(node, hook).back();
+  CHECK(oldest["type"] == "session.created");
+  CHECK(oldest["response_status"] == 200);
+  CHECK(oldest["attempts"] == 1);
+  // Its secret is shown once, and nowhere else.
+  for (auto path : {hooks, path_of(hook), path_of(hook, "/deliveries"),
+                    std::string{"/audit"}, session.path("/timeline")})
+    CHECK(node.admin().get(path).body.find(secret) == std::string::npos);
+  CHECK(node.log().find(secret) == std::string::npos);
+}
+
+TEST_CASE("a webhook gets the types that it asks for") {
+  node_process node{with_loopback()};
+  http_receiver receiver{always(204)};
+  auto hook = add(node, receiver.url(), {{"types", {"session.ended"}}});
+  session_user session{node, json{{"new_branch", "work"}}};
+  expect(200, session.remove());
+  CHECK(
+    eventually([&] { return types_in(receiver) == texts{"session.ended"}; }));
+  auto changed =
+    expect(200, node.admin().patch(path_of(hook), {{"enabled", false}})).data();
+  CHECK(changed["enabled"] == false);
+  session_user second{node, json{{"new_branch", "more"}}};
+  expect(200, second.remove());
+  expect(200, node.admin().patch(path_of(hook), {{"enabled", true}}));
+  session_user third{node, json{{"new_branch", "third"}}};
+  expect(200, third.remove());
+  CHECK(eventually([&] { return types_in(receiver).size() == 2; }));
+  CHECK(json::parse(receiver.requests().back().body)["data"]["id"]
+        == third.id());
+}
+
+TEST_CASE("what is wrong with a webhook is said") {
+  node_process node{with_loopback()};
+  auto refused = [&](const json& body, const std::string& message) {
+    expect_refusal(node.admin().post(hooks, body), 400, "BAD_REQUEST", message);
+  };
+  refused(json::object(), "url is required: where deliveries are sent");
+  refused({{"url", "ftp://a"}}, "url must begin with https:// or http://");
+  refused({{"url", "http://a"}, {"types", {"exec.output"}}},
+          "types: \"exec.output\" is no type that is delivered, use "
+          "session.created, session.extended, session.expiring, session.ended, "
+          "checkin.started, checkin.finished, review.queued, review.finished, "
+          "webhook.disabled");
+  refused({{"url", "http://a"}, {"secret", "x"}}, "unknown field \"secret\"");
+  expect_refusal(
+    node.admin().post("/projects/none/webhooks", {{"url", "http://a"}}), 404,
+    "NOT_FOUND", "project not found");
+  for (auto id : {"none", "aaaaaaaaaaaaaaaaaaaa"}) {
+    auto path = hooks + '/' + id;
+    for (auto& reply : {node.admin().get(path), node.admin().remove(path),
+                        node.admin().patch(path, {{"enabled", true}}),
+                        node.admin().get(path + "/deliveries"),
+                        node.admin().post(path + "/test", json::object()),
+                        node.admin().post(path + "/redeliver", json::object())})
+      expect_refusal(reply, 404, "NOT_FOUND", "webhook not found");
+  }
+  auto user =
+    expect(201, node.admin().post(
+                  "/keys", {{"name", "u"}, {"scopes", {"sessions:execute"}}}))
+      .data()["key"]
+      .get<std::string>();
+  CHECK(node.with_key(user).get(hooks).status == 403);
+  auto limited =
+    expect(201, node.admin().post("/keys", {{"name", "l"},
+                                            {"scopes", {"admin"}},
+                                            {"projects", {"other"}}}))
+      .data()["key"]
+      .get<std::string>();
+  CHECK(node.with_key(limited).get(hooks).status == 404);
+}
+
+TEST_CASE("what only the server can reach is refused to webhooks, unless it is "
+          "allowed by name") {
+  node_process node{{.sandboxed = false}};
+  http_receiver receiver{always(200)};
+  auto port = std::to_string(receiver.port());
+  for (std::string host : {"127.0.0.1", "localhost", "[::1]", "0.0.0.0",
+                           "2130706433", "169.254.169.254", "10.1.2.3"}) {
+    INFO(host);
+    auto hook = add(node, "http://" + host + ":" + port + "/");
+    auto sent =
+      expect(200, node.admin().post(path_of(hook, "/test"), json::object()))
+        .data();
+    CHECK(sent["status"] == "failed");
+    CHECK_THAT(sent["error"].get<std::string>(),
+               Contains("where webhooks may not lead"));
+  }
+  CHECK(receiver.connections() == 0);
+}
+
+TEST_CASE("a webhook can be tried, and tells how that went") {
+  node_process node{with_loopback()};
+  std::atomic<int> status{500};
+  http_receiver receiver{
+    [&](const received_request&) { return http_receiver::answer(status); }};
+  auto hook = add(node, receiver.url());
+  auto try_it = [&] {
+    return expect(200,
+                  node.admin().post(path_of(hook, "/test"), json::object()))
+      .data();
+  };
+  auto failed = try_it();
+  CHECK(failed["status"] == "failed");
+  CHECK(failed["response_status"] == 500);
+  CHECK(failed["error"] == "the receiver answered 500");
+  status = 200;
+  auto good = try_it();
+  CHECK(good["status"] == "delivered");
+  CHECK(good["type"] == "webhook.test");
+  CHECK(receiver.requests().back().headers.at("webhook-id") == good["id"]);
+}
+
+TEST_CASE(
+  "a receiver that is dead or slow harms no other, and is tried again") {
+  node_process node{with_loopback({"webhooks.timeout=2s"})};
+  http_receiver quick{always(200)};
+  http_receiver silent{
+    [](const received_request&) { return http_receiver::never; }};
+  std::atomic<bool> works{false};
+  http_receiver broken{[&](const received_request&) {
+    return works ? http_receiver::answer(200) : std::string{};
+  }};
+  http_receiver redirecting{[&](const received_request&) {
+    return http_receiver::answer(307, "Location: " + quick.url() + "\r\n");
+  }};
+  auto dead = add(node, "http://127.0.0.1:" + std::to_string(unused_port()));
+  add(node, silent.url());
+  auto closing = add(node, broken.url());
+  add(node, redirecting.url());
+  add(node, quick.url());
+  for (int i = 0; i < 8; ++i) {
+    session_user session{node, json{{"new_branch", "b" + std::to_string(i)}}};
+    expect(200, session.remove());
+  }
+  CHECK(eventually([&] { return types_in(quick).size() == 16; }));
+  CHECK(deliveries(node, dead, "status=delivered").empty());
+  auto shown = expect(200, node.admin().get(path_of(dead))).data();
+  CHECK(shown["last_error"] == "Connection refused");
+  CHECK(shown.contains("failing_since"));
+  works = true;
+  CHECK(eventually([&] {
+    return deliveries(node, closing, "status=delivered").size() == 16;
+  }));
+  // Of each session in order, whatever failed between.
+  std::set<std::string> begun;
+  for (auto& one : broken.requests()) {
+    auto body = json::parse(one.body);
+    auto id = body["data"]["id"].get<std::string>();
+    if (body["type"] == "session.created")
+      begun.insert(id);
+    else
+      CHECK(begun.contains(id));
+  }
+}
+
+TEST_CASE("a receiver that takes nothing for too long is disabled, and can be "
+          "enabled again") {
+  node_process node{with_loopback({"webhooks.give_up_after=2s"})};
+  std::atomic<int> status{503};
+  http_receiver receiver{
+    [&](const received_request&) { return http_receiver::answer(status); }};
+  http_receiver other{always(200)};
+  auto hook = add(node, receiver.url());
+  add(node, other.url(), {{"types", {"webhook.disabled"}}});
+  session_user session{node, json{{"new_branch", "work"}}};
+  CHECK(eventually([&] { return !other.requests().empty(); }));
+  auto told = json::parse(other.requests().front().body);
+  CHECK(told["type"] == "webhook.disabled");
+  CHECK(told["data"]["webhook_id"] == hook["id"]);
+  auto shown = expect(200, node.admin().get(path_of(hook))).data();
+  CHECK(shown["enabled"] == false);
+  CHECK(shown["disabled_reason"]
+        == "nothing was delivered for too long; at last: the receiver answered "
+           "503");
+  expect_refusal(node.admin().post(path_of(hook, "/redeliver"), json::object()),
+                 409, "CONFLICT",
+                 "the webhook is disabled; enable it first with PATCH "
+                 "{\"enabled\": true}");
+  status = 200;
+  expect(200, node.admin().patch(path_of(hook), {{"enabled", true}}));
+  auto queued =
+    expect(202, node.admin().post(path_of(hook, "/redeliver"), json::object()))
+      .data()["deliveries"];
+  CHECK(queued.size() == 1);
+  CHECK(eventually(
+    [&] { return deliveries(node, hook, "status=delivered").size() == 1; }));
+}
+
+TEST_CASE("a kill -9 neither loses nor reorders what a webhook gets") {
+  node_process node{with_loopback()};
+  std::mutex mutex;
+  std::set<std::string> known;
+  // Of what comes for the first time the answer is lost.
+  http_receiver receiver{[&](const received_request& what) {
+    std::lock_guard guard{mutex};
+    return known.insert(what.headers.at("webhook-id")).second
+             ? std::string{}
+             : http_receiver::answer(200);
+  }};
+  auto hook = add(node, receiver.url());
+  std::vector<std::string> ids;
+  for (int i = 0; i < 6; ++i) {
+    session_user session{node, json{{"new_branch", "b" + std::to_string(i)}}};
+    ids.push_back(session.id());
+    expect(200, session.post("/extend", {{"expires_in", "2h"}}));
+    expect(200, session.remove());
+    if (i % 2 == 1) {
+      node.kill9();
+      node.start();
+    }
+  }
+  CHECK(eventually([&] {
+    return deliveries(node, hook, "status=delivered").size() == 3 * ids.size();
+  }));
+  // By session: each type for the first time after all before it.
+  std::map<std::string, texts> by_session;
+  std::map<std::string, std::string> names;
+  for (auto& one : receiver.requests()) {
+    auto body = json::parse(one.body);
+    auto& types = by_session[body["data"]["id"]];
+    auto type = body["type"].get<std::string>();
+    auto key = body["data"]["id"].get<std::string>() + type;
+    auto id = one.headers.at("webhook-id");
+    // Whatever comes again comes under the id that it had.
+    CHECK((names.emplace(key, id).first->second == id));
+    if (std::ranges::find(types, type) == types.end())
+      types.push_back(type);
+    else
+      CHECK(types.back() == type);
+  }
+  for (auto& id : ids)
+    CHECK(by_session[id]
+          == texts{"session.created", "session.extended", "session.ended"});
+}
+
+TEST_CASE("a repeated create makes one webhook, and shows no second secret") {
+  node_process node{with_loopback()};
+  auto make = [&] {
+    return expect(201, node.admin().send(
+                         "POST", hooks, R"({"url": "https://example.org/"})",
+                         "application/json", {{"Idempotency-Key", "one"}}))
+      .data();
+  };
+  auto first = make();
+  auto second = make();
+  CHECK(second["id"] == first["id"]);
+  CHECK_FALSE(second.contains("secret"));
+  CHECK(second.contains("secret_note"));
+  CHECK(expect(200, node.admin().get(hooks)).data()["webhooks"].size() == 1);
+  expect(200, node.admin().remove(path_of(first)));
+  CHECK(expect(200, node.admin().get(hooks)).data()["webhooks"].empty());
+}

@@ -1,0 +1,350 @@
+#include "runtime/store/webhooks.hpp"
+
+#include "runtime/store/sessions.hpp"
+#include "tests/runtime/store/fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace greenroom;
+using namespace greenroom::test;
+
+namespace {
+
+constexpr unix_ms start = 1'000'000'000'000;
+const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+session_event event_of(const session_record& session, event_kind kind,
+                       unix_ms time = start) {
+  session_event event;
+  event.version = session.version;
+  event.kind = kind;
+  event.time = time;
+  return event;
+}
+
+struct webhook_fixture : store_fixture {
+  webhook_record add(std::vector<std::string> types = {},
+                     const std::string& project = "demo") {
+    create_webhook what;
+    what.webhook.id = make_id();
+    what.webhook.project_id = project;
+    what.webhook.url = "https://example.org/hook";
+    what.webhook.types = std::move(types);
+    what.webhook.created_by = "admin";
+    what.webhook.created_at = start;
+    what.secret = secret;
+    return store::add_webhook(c, what).webhook;
+  }
+
+  /// One more change of the session, which announces these.
+  void change(session_record& session, std::vector<event_kind> kinds,
+              unix_ms time = start) {
+    ++session.version;
+    std::vector<session_event> events;
+    for (auto kind : kinds)
+      events.push_back(event_of(session, kind, time));
+    REQUIRE(store::update_session(c, session, events));
+  }
+
+  std::vector<due_delivery> due(unix_ms now = start, std::uint32_t of_each = 10,
+                                const std::string& owner = "") {
+    return store::find_due(c, {owner, now, of_each});
+  }
+
+  /// As the deliverer would keep it.
+  void end(const due_delivery& what, delivery_state state, unix_ms now = start,
+           unix_ms next = 0, const std::string& disable = "",
+           const std::string& as = "") {
+    end_attempt result{what.delivery, disable, now};
+    auto& delivery = result.delivery;
+    ++delivery.attempts;
+    delivery.state = state;
+    delivery.first_attempt_at = start;
+    delivery.last_attempt_at = now;
+    delivery.next_attempt_at = next;
+    delivery.status = state == delivery_state::delivered ? 200 : 500;
+    delivery.error = state == delivery_state::delivered ? "" : "no luck";
+    delivery.took = 7;
+    store::keep_attempt(c, result, as);
+  }
+
+  webhook_record only() {
+    auto all = store::webhooks_of(c, "demo");
+    REQUIRE(all.size() == 1);
+    return all.front();
+  }
+  std::vector<delivery_record> listed(const webhook_record& webhook,
+                                      const std::string& state = "") {
+    return store::deliveries_of(c, {"demo", webhook.id, state, 0, ""})
+      .deliveries;
+  }
+};
+
+std::vector<std::string> types_of(const std::vector<due_delivery>& due) {
+  std::vector<std::string> result;
+  for (auto& one : due)
+    result.push_back(one.delivery.type);
+  return result;
+}
+
+using texts = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE_METHOD(webhook_fixture, "a webhook is kept, changed and removed") {
+  auto made = add({"session.created", "session.ended"});
+  CHECK(only() == made);
+  CHECK(made.types == texts{"session.created", "session.ended"});
+  change_webhook change;
+  change.project_id = "demo";
+  change.webhook_id = made.id;
+  change.has_url = change.has_types = true;
+  change.url = "http://example.org/other";
+  auto changed = store::alter_webhook(c, change, start);
+  CHECK(changed.url == change.url);
+  CHECK(changed.types.empty());
+  CHECK(only() == changed);
+  const refusal missing{errc::not_found, "webhook not found"};
+  change.project_id = "other";
+  CHECK(refusal_of([&] { store::alter_webhook(c, change, start); }) == missing);
+  CHECK(refusal_of([&] { store::remove_webhook(c, "other", made.id); })
+        == missing);
+  store::remove_webhook(c, "demo", made.id);
+  CHECK(store::webhooks_of(c, "demo").empty());
+  CHECK(refusal_of([&] { store::remove_webhook(c, "demo", made.id); })
+        == missing);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "the same webhook is made once, and a "
+                                  "project has only so many") {
+  create_webhook what;
+  what.webhook.id = make_id();
+  what.webhook.project_id = "demo";
+  what.secret = secret;
+  CHECK(store::add_webhook(c, what).fresh);
+  CHECK_FALSE(store::add_webhook(c, what).fresh);
+  for (std::size_t i = 1; i < store::max_webhooks_of_project; ++i)
+    add();
+  CHECK(refusal_of([&] { add(); })
+        == refusal{errc::quota_exceeded,
+                   "project \"demo\" has 20 webhooks, and may have no more; "
+                   "remove one first"});
+  CHECK(refusal_of([&] { add({}, "none"); })
+        == refusal{errc::not_found, "project not found"});
+}
+
+TEST_CASE_METHOD(webhook_fixture, "what a session announces is queued with the "
+                                  "change, for whoever wants it") {
+  auto all = add();
+  auto ends = add({"session.ended"});
+  auto session = insert(some_session("a"));
+  session.token_hash = std::string(64, 'f');
+  change(session, {event_kind::checkin_finished, event_kind::session_ended});
+  // The same write once more queues nothing.
+  CHECK(store::update_session(c, session,
+                              {event_of(session, event_kind::session_ended)}));
+  CHECK(listed(all).size() == 2);
+  CHECK(listed(ends).size() == 1);
+  auto found = due();
+  REQUIRE(found.size() == 2); // of each the oldest
+  for (auto& one : found) {
+    CHECK(one.secret == secret);
+    CHECK(one.delivery.session_id == session.id);
+    auto expected = session;
+    expected.token_hash.clear();
+    CHECK(one.session == expected);
+  }
+  // Another project's are another's.
+  store::put_project(c, some_project("other"));
+  auto foreign = insert(some_session("a", "other"));
+  change(foreign, {event_kind::session_extended});
+  CHECK(due().size() == 2);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "what is not written is not queued") {
+  add();
+  auto session = insert(some_session("a"));
+  auto stale = session;
+  stale.epoch += 1;
+  ++stale.version;
+  CHECK_FALSE(store::update_session(
+    c, stale, {event_of(stale, event_kind::session_extended)}));
+  CHECK(due().empty());
+}
+
+TEST_CASE_METHOD(webhook_fixture, "a session's deliveries are due one after "
+                                  "the other, sessions' beside each other") {
+  auto webhook = add();
+  auto one = insert(some_session("a"));
+  auto other = insert(some_session("b"));
+  change(one, {event_kind::session_created});
+  change(one, {event_kind::checkin_started, event_kind::checkin_finished});
+  change(other, {event_kind::session_extended}, start - 10);
+  CHECK(types_of(due()) == texts{"session.extended", "session.created"});
+  CHECK(due(start, 1).size() == 1);
+  CHECK(due(start - 11).empty());
+  auto first = due().back();
+  // One that failed holds back what comes after it, and nobody else.
+  end(first, delivery_state::pending, start, start + 1000);
+  CHECK(types_of(due()) == texts{"session.extended"});
+  CHECK(only().failing_since == start);
+  CHECK(only().last_error == "no luck");
+  CHECK(due(start + 1000).size() == 2);
+  auto again = due(start + 1000);
+  end(again.back(), delivery_state::delivered, start + 1000);
+  CHECK(again.back().delivery.id == first.delivery.id);
+  CHECK(again.back().delivery.attempts == 1);
+  CHECK(only().failing_since == 0);
+  CHECK(only().delivered_at == start + 1000);
+  CHECK(types_of(due()) == texts{"session.extended", "checkin.started"});
+  end(due().back(), delivery_state::failed);
+  CHECK(types_of(due()) == texts{"session.extended", "checkin.finished"});
+  // A result that comes late changes nothing any more.
+  end(first, delivery_state::pending, start, start + 1000);
+  CHECK(listed(webhook, "delivered").size() == 1);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "a list has pages, newest first") {
+  auto webhook = add();
+  auto session = insert(some_session("a"));
+  for (int i = 0; i < 5; ++i)
+    change(session, {event_kind::session_extended}, start + i);
+  texts seen;
+  list_deliveries query{"demo", webhook.id, "", 2, ""};
+  do {
+    auto page = store::deliveries_of(c, query);
+    for (auto& one : page.deliveries)
+      seen.push_back(std::to_string(one.created_at - start));
+    query.cursor = page.next_cursor;
+  } while (!query.cursor.empty());
+  CHECK(seen == texts{"4", "3", "2", "1", "0"});
+  CHECK(listed(webhook, "failed").empty());
+  CHECK(refusal_of([&] {
+          store::deliveries_of(c, {"other", webhook.id, "", 0, ""});
+        }).message
+        == "webhook not found");
+}
+
+TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
+                                  "others are told") {
+  auto broken = add();
+  auto other = add({"webhook.disabled", "session.ended"});
+  auto deaf = add({"session.ended"});
+  auto session = insert(some_session("a"));
+  change(session, {event_kind::session_created});
+  change(session, {event_kind::session_extended});
+  end(due().front(), delivery_state::failed, start, 0, "it is broken");
+  auto failed = listed(broken);
+  REQUIRE(failed.size() == 2);
+  for (auto& one : failed) {
+    CHECK(one.state == delivery_state::failed);
+    CHECK(one.error
+          == (one.attempts == 0 ? "the webhook was disabled" : "no luck"));
+  }
+  CHECK(types_of(due()) == texts{"webhook.disabled"});
+  CHECK(due().front().webhook.id == other.id);
+  CHECK(due().front().fields.size() == 3);
+  change(session, {event_kind::session_extended});
+  CHECK(listed(broken).size() == 2);
+  CHECK(refusal_of([&] {
+          store::queue_again(c, {"demo", broken.id, ""}, start);
+        }).code
+        == errc::conflict);
+  change_webhook enable;
+  enable.project_id = "demo";
+  enable.webhook_id = broken.id;
+  enable.has_enabled = enable.enabled = true;
+  auto enabled = store::alter_webhook(c, enable, start);
+  CHECK(enabled.enabled);
+  CHECK(enabled.disabled_reason.empty());
+  // What failed can be sent again, in its order and with its ids.
+  auto queued = store::queue_again(c, {"demo", broken.id, ""}, start + 5);
+  CHECK(queued.size() == 2);
+  auto found = due(start + 5);
+  REQUIRE(types_of(found) == texts{"webhook.disabled", "session.created"});
+  CHECK(found.back().delivery.attempts == 0);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "one delivery is sent again, whatever became "
+                                  "of it") {
+  auto webhook = add();
+  auto session = insert(some_session("a"));
+  change(session, {event_kind::session_created});
+  auto first = due().front();
+  end(first, delivery_state::delivered);
+  CHECK(due().empty());
+  auto queued =
+    store::queue_again(c, {"demo", webhook.id, first.delivery.id}, start + 5);
+  REQUIRE(queued.size() == 1);
+  CHECK(queued.front().id == first.delivery.id);
+  CHECK(due(start + 5).front().delivery.id == first.delivery.id);
+  CHECK(refusal_of([&] {
+          store::queue_again(c, {"demo", webhook.id, make_id()}, start);
+        })
+        == refusal{errc::not_found, "delivery not found"});
+}
+
+TEST_CASE_METHOD(webhook_fixture, "a test holds nothing up, and is due only "
+                                  "when nobody has sent it") {
+  auto webhook = add();
+  auto test = store::add_test(c, {"demo", webhook.id, start + 100}, start);
+  CHECK(test.delivery.type == "webhook.test");
+  CHECK(test.secret == secret);
+  auto session = insert(some_session("a"));
+  change(session, {event_kind::session_created});
+  CHECK(types_of(due()) == texts{"session.created"});
+  CHECK(due(start + 100).size() == 2);
+  end(test, delivery_state::failed);
+  CHECK(types_of(due(start + 100)) == texts{"session.created"});
+}
+
+TEST_CASE_METHOD(webhook_fixture, "what is over is kept for a while, and only "
+                                  "so much of it") {
+  auto webhook = add();
+  auto other = add();
+  auto session = insert(some_session("a"));
+  for (int i = 0; i < 6; ++i) {
+    change(session, {event_kind::session_extended}, start + i);
+    for (auto& one : due(start + 10))
+      end(one, i < 4 ? delivery_state::delivered : delivery_state::pending,
+          start + i, start + 1000);
+  }
+  REQUIRE(listed(webhook).size() == 6);
+  store::trim(c, {start + 2, 100, 100, start + 10});
+  CHECK(listed(webhook).size() == 4); // two are too old
+  store::trim(c, {start, 1, 100, start + 10});
+  CHECK(listed(webhook, "delivered").size() == 1);
+  CHECK(listed(webhook, "delivered").front().created_at == start + 3);
+  CHECK(listed(webhook, "pending").size() == 2); // they wait as long as need be
+  // But not any number of them.
+  store::trim(c, {start, 100, 1, start + 10});
+  CHECK(store::webhooks_of(c, "demo").front().disabled_reason
+        == "more than 1 deliveries wait for the receiver");
+  CHECK(listed(webhook, "pending").empty());
+  CHECK(listed(other, "pending").empty());
+}
+
+TEST_CASE_METHOD(webhook_fixture, "only a project's owner delivers") {
+  store::put_project(c, some_project("mine"), "here");
+  add({}, "mine");
+  auto session = some_session("a", "mine");
+  insert(session);
+  change(session, {event_kind::session_created});
+  CHECK(due(start, 10, "there").empty());
+  auto found = due(start, 10, "here");
+  REQUIRE(found.size() == 1);
+  end(found.front(), delivery_state::delivered, start, 0, "", "there");
+  CHECK(due(start, 10, "here").size() == 1);
+  end(found.front(), delivery_state::delivered, start, 0, "", "here");
+  CHECK(due(start, 10, "here").empty());
+}
+
+TEST_CASE_METHOD(webhook_fixture, "the webhooks of a project go with it") {
+  auto webhook = add();
+  auto session = insert(some_session("a"));
+  change(session, {event_kind::session_created});
+  store_fixture::end(session);
+  CHECK(store::delete_project(c, "demo"));
+  CHECK(store::webhooks_of(c, "demo").empty());
+  CHECK(due().empty());
+}
