@@ -163,6 +163,8 @@ command_line::command_line(CLI::App& root)
   add_work_commands(state_->set);
   add_port_commands(state_->set);
   add_review_commands(state_->set);
+  add_event_commands(state_->set);
+  add_webhook_commands(state_->set);
   add_admin_commands(state_->set);
   add_help_commands(state_->set);
 }

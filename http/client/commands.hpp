@@ -75,6 +75,8 @@ void add_work_commands(command_set& set);
 void add_exec_commands(command_set& set);
 void add_port_commands(command_set& set);
 void add_review_commands(command_set& set);
+void add_webhook_commands(command_set& set);
+void add_event_commands(command_set& set);
 void add_admin_commands(command_set& set);
 void add_help_commands(command_set& set);
 

@@ -5,6 +5,7 @@
 #include "tests/api/demo.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/cutting_proxy.hpp"
+#include "tests/support/http_receiver.hpp"
 #include "tests/support/sockets.hpp"
 
 #include <fcntl.h>
@@ -231,4 +232,43 @@ TEST_CASE("a network that breaks every connection costs exec no byte") {
     CHECK(result.err == err);
   }
   CHECK(network.cuts() > 0);
+}
+
+TEST_CASE("webhooks are managed, and events watched, by commands") {
+  node_process node{
+    {.sandboxed = false, .set = {R"(webhooks.allow_networks=["127.0.0.1"])"}}};
+  http_receiver receiver{
+    [](const received_request&) { return http_receiver::answer(200); }};
+  terminal_user user{node};
+  auto secret = user.out({"webhooks", "-p", "demo", "add", receiver.url(),
+                          "--type", "session.ended"});
+  CHECK(secret.starts_with("whsec_"));
+  auto id = user.out({"webhooks", "-p", "demo", "-q"});
+  id.erase(id.find('\n'));
+  CHECK(user.out({"webhooks", "-p", "demo", "test", id}).find("delivered")
+        != std::string::npos);
+  CHECK(user.out({"webhooks", "-p", "demo", "disable", id}).find("disabled")
+        != std::string::npos);
+  user.out({"webhooks", "-p", "demo", "enable", id});
+  auto session = user.out({"create", "work", "-p", "demo", "-q"});
+  session.erase(session.find('\n'));
+  user.out({"end", "-y", session});
+  CHECK(eventually([&] { return receiver.requests().size() == 2; }));
+  auto sent = user.out({"webhooks", "-p", "demo", "deliveries", id, "-q"});
+  user.out({"webhooks", "-p", "demo", "redeliver", id,
+            sent.substr(0, sent.find('\n'))});
+  CHECK(eventually([&] { return receiver.requests().size() == 3; }));
+  user.out({"webhooks", "-p", "demo", "-y", "remove", id});
+  CHECK(user.run({"webhooks", "-p", "demo", "test", id}).exit_code == 3);
+
+  auto events = user.out({"events", "--session", session, "--earliest", "-n",
+                          "2", "--json=type,session_id"});
+  CHECK(events.find("\"session.created\"") != std::string::npos);
+  CHECK(events.find("\"session.ended\"") != std::string::npos);
+  auto first =
+    user.out({"events", "--session", session, "--earliest", "-n", "1", "-q"});
+  first.erase(first.find('\n'));
+  CHECK(user.out({"events", "--session", session, "--after", first, "-n", "1"})
+          .find("session.ended")
+        != std::string::npos);
 }
