@@ -115,6 +115,10 @@ session_supervisor(pointer self, context_ptr context,
   self->delayed_send(self, tick_period, clock_tick{});
   return {
     [self](launch_session& request) -> caf::result<session_actor> {
+      if (self->state.packed.contains(request.project.id))
+        return make_error(errc::unavailable,
+                          "the project is being moved to another node, try "
+                          "again in a moment");
       self->state.projects[request.project.id] = std::move(request.project);
       auto [place, fresh] =
         self->state.children.try_emplace(request.session.id);
@@ -189,6 +193,11 @@ session_supervisor(pointer self, context_ptr context,
       supervisor::release(self, x.project_id);
     },
     [self](stop_all_runners) { supervisor::stop_runners(self); },
+    [self](const look_at_sessions& x) {
+      return supervisor::look_at(self, x.project_id);
+    },
+    [self](const pack_project& x) { return supervisor::pack(self, x); },
+    [self](const unpack_project& x) { supervisor::unpack(self, x.project_id); },
     [self](const clock_tick& now) {
       // From itself it carries no time: the clock is read here, in one place.
       tick(self, now.now != 0 ? now.now : now_ms());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "actors/base/context.hpp"
+#include "messages/moving.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -51,15 +52,22 @@ using revival_report = std::function<void(std::size_t left)>;
 /// The supervisor whole. Besides what messages/supervisor.hpp says, it hears
 /// from the directory which projects are gone, and in a cluster which are this
 /// node's.
-using session_supervisor_full =
-  session_supervisor_core::extend<caf::reacts_to<drop_project>,
-                                  // Its live sessions get actors here.
-                                  caf::reacts_to<adopt_project>,
-                                  // What is here of its sessions ends, unsaid
-                                  // and unwritten.
-                                  caf::reacts_to<release_project>,
-                                  // Nothing may run in any session.
-                                  caf::reacts_to<stop_all_runners>>;
+using session_supervisor_full = session_supervisor_core::extend<
+  caf::reacts_to<drop_project>,
+  // Its live sessions get actors here.
+  caf::reacts_to<adopt_project>,
+  // What is here of its sessions ends, unsaid
+  // and unwritten.
+  caf::reacts_to<release_project>,
+  // Nothing may run in any session.
+  caf::reacts_to<stop_all_runners>,
+  // -- as packer_actor
+  // How a project's sessions stand.
+  caf::replies_to<look_at_sessions>::with<project_sessions>,
+  // They make ready to go to another node.
+  caf::replies_to<pack_project>::with<project_sessions>,
+  // They stay.
+  caf::reacts_to<unpack_project>>;
 
 struct supervisor_state {
   static inline const char* name = "session-supervisor";
@@ -87,6 +95,9 @@ struct supervisor_state {
   context_ptr context;
   std::unordered_map<std::string, child> children; // by session id
   std::unordered_map<std::string, project_record> projects;
+  // Projects that go to another node, with what was asked of their sessions:
+  // those that get an actor meanwhile are asked too.
+  std::map<std::string, pack_project> packed;
   std::set<std::pair<unix_ms, std::string>> deadlines;
   std::unordered_map<caf::actor_addr, std::string> ids; // of living children
   // Sessions whose files are being read, by id: what their actors will need.

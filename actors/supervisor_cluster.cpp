@@ -2,11 +2,16 @@
 #include "actors/supervisor_parts.hpp"
 
 #include "actors/runner_link/link.hpp"
+#include "messages/errors.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace greenroom::supervisor {
@@ -22,6 +27,7 @@ void adopt(pointer self, const project_record& project) {
 void release(pointer self, const std::string& project_id) {
   auto& state = self->state;
   state.projects.erase(project_id);
+  state.packed.erase(project_id);
   for (auto& [id, entry] : state.children) {
     if (entry.project_id != project_id)
       continue;
@@ -31,6 +37,87 @@ void release(pointer self, const std::string& project_id) {
     if (state.context->runners != nullptr)
       state.context->runners->stop(id, runner_user_actor{});
   }
+}
+
+// -- a project that is to go --------------------------------------------------
+
+namespace {
+
+constexpr const char* being_revived = "it is being brought back";
+
+// Gathers what the sessions of a project say of themselves.
+struct gathering {
+  caf::typed_response_promise<project_sessions> promise;
+  project_sessions found;
+  std::size_t left = 1; // one for who asks them all
+  bool only_waiting = false;
+
+  void add(const std::string& id, const session_rest& rest) {
+    if (rest.is_live && (!only_waiting || !rest.waits_for.empty()))
+      found.sessions.push_back({id, rest.running_execs, rest.waits_for});
+  }
+  void done() {
+    if (--left > 0)
+      return;
+    std::ranges::sort(found.sessions, {}, &moving_session::id);
+    promise.deliver(std::move(found));
+  }
+};
+
+template <class Message>
+caf::result<project_sessions>
+ask_all(pointer self, const std::string& project_id, const Message& message,
+        std::chrono::milliseconds timeout, bool only_waiting) {
+  auto all = std::make_shared<gathering>();
+  all->promise = self->make_response_promise<project_sessions>();
+  all->only_waiting = only_waiting;
+  for (auto& [id, entry] : self->state.children) {
+    if (entry.project_id != project_id)
+      continue;
+    if (!entry.handle) {
+      all->add(id, {true, 0, being_revived});
+      continue;
+    }
+    ++all->left;
+    self
+      ->request(caf::actor_cast<full_session_actor>(entry.handle), timeout,
+                message)
+      .then(
+        [all, id = id](const session_rest& rest) {
+          all->add(id, rest);
+          all->done();
+        },
+        [all, id = id](const caf::error& e) {
+          all->add(id,
+                   {true, 0, "it does not answer: " + to_refusal(e).message});
+          all->done();
+        });
+  }
+  auto promise = all->promise;
+  all->done();
+  return promise;
+}
+
+} // namespace
+
+caf::result<project_sessions> look_at(pointer self,
+                                      const std::string& project_id) {
+  return ask_all(self, project_id, look_at_session{}, look_up_timeout, false);
+}
+
+caf::result<project_sessions> pack(pointer self, const pack_project& what) {
+  self->state.packed[what.project_id] = what;
+  return ask_all(self, what.project_id, pack_session{what.at_once, what.reason},
+                 git_timeout, true);
+}
+
+void unpack(pointer self, const std::string& project_id) {
+  if (self->state.packed.erase(project_id) == 0)
+    return;
+  for (auto& [id, entry] : self->state.children)
+    if (entry.handle && entry.project_id == project_id)
+      self->send(caf::actor_cast<full_session_actor>(entry.handle),
+                 unpack_session{});
 }
 
 void stop_runners(pointer self) {

@@ -55,6 +55,14 @@ void look_for_stranded_in(pointer self, const std::string& project_id,
 void adopt(pointer self, const project_record& project);
 void release(pointer self, const std::string& project_id);
 
+/// How the live sessions of a project stand.
+caf::result<project_sessions> look_at(pointer self,
+                                      const std::string& project_id);
+
+/// Has them make ready to go; answered with those that cannot yet.
+caf::result<project_sessions> pack(pointer self, const pack_project& what);
+void unpack(pointer self, const std::string& project_id);
+
 /// Ends what runs in all sessions; they live on.
 void stop_runners(pointer self);
 

@@ -99,6 +99,8 @@ session_actor spawn_child(pointer self, child& entry, session_args birth) {
     birth.project = found->second;
   birth.supervisor =
     caf::actor_cast<session_supervisor_actor>(session_supervisor_full{self});
+  // What it had is saved, or else the project is about to be told to stay.
+  birth.leaving = self->state.packed.contains(entry.project_id);
   auto core = self->spawn(session_body, self->state.context, std::move(birth));
   self->monitor(core);
   self->state.ids[core.address()] = id;
@@ -137,6 +139,20 @@ void read_files(pointer self, std::shared_ptr<session_args> birth,
   context.journals->post(record.id, birth->channel, std::move(request));
 }
 
+// Another node may have had it, whose files are not here.
+template <class F>
+void read_notes(pointer self, std::shared_ptr<session_args> birth,
+                std::vector<session_event> events, F failed) {
+  auto reader = caf::actor_cast<noted_execs_actor>(self->state.context->reader);
+  self->request(reader, look_up_timeout, load_notes{birth->record.id})
+    .then(
+      [self, birth, events = std::move(events)](exec_notes& found) mutable {
+        birth->noted = std::move(found.execs);
+        read_files(self, birth, std::move(events));
+      },
+      failed);
+}
+
 } // namespace
 
 void recover_child(pointer self, child& entry, session_args birth) {
@@ -146,21 +162,26 @@ void recover_child(pointer self, child& entry, session_args birth) {
   entry.project_id = record.project_id;
   entry.reviving = true;
   ++state.reviving;
+  auto failed = [self, args](caf::error& e) {
+    auto& id = args->record.id;
+    --self->state.reviving;
+    spdlog::error("session {}: its outbox cannot be read yet: {}", id,
+                  to_refusal(e).message);
+    if (is_live(args->record.status))
+      self->delayed_send(self, std::chrono::seconds{1}, revive_session{id});
+    else
+      forget(self, id, e);
+    revive_more(self);
+  };
   self->request(state.context->reader, look_up_timeout, load_outbox{record.id})
-    .then([self, args](
-            outbox& found) { read_files(self, args, std::move(found.events)); },
-          [self, args](caf::error& e) {
-            auto& id = args->record.id;
-            --self->state.reviving;
-            spdlog::error("session {}: its outbox cannot be read yet: {}", id,
-                          to_refusal(e).message);
-            if (is_live(args->record.status))
-              self->delayed_send(self, std::chrono::seconds{1},
-                                 revive_session{id});
-            else
-              forget(self, id, e);
-            revive_more(self);
-          });
+    .then(
+      [self, args, failed](outbox& found) {
+        if (!self->state.context->cluster)
+          read_files(self, args, std::move(found.events));
+        else
+          read_notes(self, args, std::move(found.events), failed);
+      },
+      failed);
 }
 
 void child_recovered(pointer self, const std::string& id) {

@@ -6,6 +6,7 @@
 #include "messages/directory.hpp"
 #include "messages/keys.hpp"
 #include "messages/links.hpp"
+#include "messages/moving.hpp"
 #include "messages/node.hpp"
 #include "messages/store.hpp"
 #include "messages/webhooks.hpp"
@@ -258,4 +259,26 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::deliveries_due))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::deliveries_watcher_actor))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::watch_deliveries))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::attempt_ended))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::owners_changed))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::moving_session))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::moving_project))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::drain_node))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::resume_node))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::drain_plan))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::look_at_sessions))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::project_sessions))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::pack_project))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::unpack_project))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::list_owners))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::owner_list))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::declare_state))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::give_project))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::given_project))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::look_at_session))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::pack_session))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::unpack_session))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::session_rest))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::note_exec))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::load_notes))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::exec_notes))
 CAF_END_TYPE_ID_BLOCK(greenroom)

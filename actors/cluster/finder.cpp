@@ -1,6 +1,7 @@
 #include "actors/cluster/finder.hpp"
 
 #include "actors/base/error_boundary.hpp"
+#include "actors/cluster/machine/drain.hpp"
 #include "actors/cluster/remote_session.hpp"
 #include "messages/errors.hpp"
 
@@ -42,29 +43,46 @@ caf::error of_node(const std::string& node, caf::error why) {
                     "node " + node + " does not answer");
 }
 
+// The store has the project, whose new owner has not taken it up yet.
+caf::error of_owner(const std::string& project, const std::string& node,
+                    caf::error why) {
+  if (to_refusal(why).message != "project not found")
+    return why;
+  return make_error(errc::unavailable, "project \"" + project
+                                         + "\" is on its way to node " + node
+                                         + ", try again in a moment");
+}
+
 // Asks the directory of a node that is not this one.
 template <class Reply, class Message>
-void ask_node(pointer self, const std::string& node, Message message,
+void ask_node(pointer self, const owner_record& owner, Message message,
               caf::typed_response_promise<Reply> promise) {
-  self->request(self->state.options.links, owner_timeout, find_node{node})
+  self->request(self->state.options.links, owner_timeout, find_node{owner.node})
     .then(
-      [self, node, message, promise](const linked_node& there) mutable {
+      [self, owner, message, promise](const linked_node& there) mutable {
         self->request(there.directory, find_timeout, std::move(message))
           .then([promise](Reply& reply) mutable { promise.deliver(reply); },
-                [promise, node](caf::error& why) mutable {
-                  promise.deliver(of_node(node, std::move(why)));
+                [promise, owner](caf::error& why) mutable {
+                  promise.deliver(
+                    of_owner(owner.project_id, owner.node,
+                             of_node(owner.node, std::move(why))));
                 });
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
 }
 
 template <class Reply, class Message>
-void ask_own(pointer self, Message message,
+void ask_own(pointer self, const owner_record& owner, Message message,
              caf::typed_response_promise<Reply> promise) {
   self->request(self->state.options.own, find_timeout, std::move(message))
-    .then(
-      [promise](Reply& reply) mutable { promise.deliver(reply); },
-      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+    .then([promise](Reply& reply) mutable { promise.deliver(reply); },
+          [promise, owner](caf::error& why) mutable {
+            // Nobody's project is not on its way.
+            promise.deliver(
+              owner.node.empty()
+                ? std::move(why)
+                : of_owner(owner.project_id, owner.node, std::move(why)));
+          });
 }
 
 // Asks the directory of whoever owns the project or session.
@@ -76,9 +94,9 @@ caf::result<Reply> ask_owner(pointer self, find_owner what, Message message) {
       [self, message = std::move(message),
        promise](const owner_record& owner) mutable {
         if (owner.node.empty() || owner.node == self->state.options.node)
-          ask_own<Reply>(self, std::move(message), promise);
+          ask_own<Reply>(self, owner, std::move(message), promise);
         else
-          ask_node<Reply>(self, owner.node, std::move(message), promise);
+          ask_node<Reply>(self, owner, std::move(message), promise);
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
   return promise;
@@ -113,8 +131,9 @@ void ask_there(pointer self, const owner_record& owner, find_session asked,
             [self, owner, asked, promise](const session_actor& found) mutable {
               promise.deliver(stand_in(self, asked, owner.project_id, found));
             },
-            [promise, node = owner.node](caf::error& why) mutable {
-              promise.deliver(of_node(node, std::move(why)));
+            [promise, owner](caf::error& why) mutable {
+              promise.deliver(of_owner(owner.project_id, owner.node,
+                                       of_node(owner.node, std::move(why))));
             });
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
@@ -135,7 +154,7 @@ caf::result<session_actor> find(pointer self, const find_session& asked) {
     .then(
       [self, asked, promise](const owner_record& owner) mutable {
         if (owner.node.empty() || owner.node == self->state.options.node)
-          ask_own<session_actor>(self, std::move(asked), promise);
+          ask_own<session_actor>(self, owner, std::move(asked), promise);
         else
           ask_there(self, owner, std::move(asked), promise);
       },
@@ -143,7 +162,28 @@ caf::result<session_actor> find(pointer self, const find_session& asked) {
   return promise;
 }
 
-// A new project is this node's, unless it is somebody's.
+// A new project goes where there is most room, here if there is as much.
+void place(pointer self, const create_project& request,
+           caf::typed_response_promise<project_record> promise) {
+  self->request(self->state.options.member, owner_timeout, list_nodes{})
+    .then(
+      [self, request, promise](const node_list& all) mutable {
+        auto& here = self->state.options.node;
+        owner_record home;
+        home.project_id = request.project.id;
+        home.node = cluster::home_of_new(here, all.nodes);
+        if (home.node.empty())
+          promise.deliver(make_error(
+            errc::unavailable, "no node takes new projects: none is ready "
+                               "(GET /nodes says how they are), try again"));
+        else if (home.node == here)
+          ask_own<project_record>(self, {}, std::move(request), promise);
+        else
+          ask_node<project_record>(self, home, std::move(request), promise);
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
 caf::result<project_record> create(pointer self, create_project request) {
   auto promise = self->make_response_promise<project_record>();
   auto id = request.project.id;
@@ -156,7 +196,7 @@ caf::result<project_record> create(pointer self, create_project request) {
       },
       [self, promise, request = std::move(request)](caf::error& why) mutable {
         if (to_refusal(why).code == errc::not_found)
-          ask_own<project_record>(self, std::move(request), promise);
+          place(self, request, promise);
         else
           promise.deliver(std::move(why));
       });

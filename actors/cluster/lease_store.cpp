@@ -2,6 +2,7 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "runtime/store/projects.hpp"
+#include "runtime/store/sessions.hpp"
 
 #include <algorithm>
 
@@ -19,6 +20,14 @@ kept_lease keep(store::connection& db, store::joining& node,
   return {true, store::nodes(db), store::owners(db)};
 }
 
+// It also holds where the lease is lost and begun anew.
+void declare(store::connection& db, node_record& self, node_state state) {
+  if (!store::set_node_state(db, self.name, state))
+    throw refused(errc::unavailable,
+                  "node " + self.name + " is not in the store, try again");
+  self.state = state;
+}
+
 project_record read_project(store::connection& db, const std::string& id) {
   auto all = store::projects(db);
   auto found = std::ranges::find(all, id, &project_record::id);
@@ -29,8 +38,8 @@ project_record read_project(store::connection& db, const std::string& id) {
 
 } // namespace
 
-lease_store_actor::behavior_type
-lease_store(lease_store_actor::stateful_pointer<lease_store_state> self,
+full_lease_store_actor::behavior_type
+lease_store(full_lease_store_actor::stateful_pointer<lease_store_state> self,
             std::shared_ptr<std::unique_ptr<store::connection>> connection,
             store::joining node) {
   self->state.connection = std::move(*connection);
@@ -60,6 +69,30 @@ lease_store(lease_store_actor::stateful_pointer<lease_store_state> self,
                                            ? "project not found"
                                            : "session not found");
         return std::move(*owner);
+      });
+    },
+    [&db](list_owners) {
+      return guarded("listing owners",
+                     [&] { return owner_list{store::owners(db)}; });
+    },
+    [self, &db](const declare_state& x) {
+      return guarded("saying what the node takes", [&] {
+        declare(db, self->state.self.node, x.state);
+        return done{};
+      });
+    },
+    [self, &db](const give_project& x) {
+      return guarded("giving a project away", [&] {
+        auto& name = self->state.self.node.name;
+        return given_project{store::hand_over(db, name, x.project, x.to)};
+      });
+    },
+    [&db](const load_session& x) {
+      return guarded("reading a session", [&] {
+        auto found = store::find_session(db, x.session_id);
+        if (!found)
+          throw refused(errc::not_found, "session not found");
+        return std::move(*found);
       });
     },
     [&db](const get_project& x) {

@@ -2,7 +2,7 @@
 // does not answer must not keep the member from looking at the clock.
 #pragma once
 
-#include "messages/cluster.hpp"
+#include "messages/moving.hpp"
 #include "runtime/store/nodes.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -19,8 +19,8 @@ struct lease_store_state {
 };
 
 /// To be spawned detached. Takes the connection over.
-lease_store_actor::behavior_type
-lease_store(lease_store_actor::stateful_pointer<lease_store_state> self,
+full_lease_store_actor::behavior_type
+lease_store(full_lease_store_actor::stateful_pointer<lease_store_state> self,
             std::shared_ptr<std::unique_ptr<store::connection>> connection,
             store::joining node);
 

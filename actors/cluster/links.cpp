@@ -15,7 +15,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = links_core::stateful_pointer<links_state>;
+using pointer = full_links_actor::stateful_pointer<links_state>;
 using link = links_state::link;
 
 caf::error unreachable(const std::string& node, const std::string& trouble) {
@@ -189,15 +189,27 @@ link_list list(const links_state& state) {
   return result;
 }
 
+// From this node's member to the other's, by way of both links.
+void pass_on(pointer self, const owners_changed& x) {
+  if (x.node == self->state.options.node) {
+    if (auto& member = self->state.options.member)
+      self->send(caf::actor_cast<full_member_actor>(member), x);
+  } else if (auto found = self->state.links.find(x.node);
+             found != self->state.links.end() && found->second.directory) {
+    self->send(caf::actor_cast<full_links_actor>(found->second.door), x);
+  }
+}
+
 } // namespace
 
-links_core::behavior_type links(pointer self, links_options options) {
+full_links_actor::behavior_type links(pointer self, links_options options) {
   self->state.options = std::move(options);
   self->state.broker = basp_broker(self->system());
   self->set_down_handler(
     [self](const caf::down_msg& message) { door_down(self, message); });
   return {
     [self](const node_list& all) { meet(self, all); },
+    [self](const owners_changed& x) { pass_on(self, x); },
     [self](const find_node& request) -> caf::result<linked_node> {
       auto found = self->state.links.find(request.node);
       if (found == self->state.links.end())

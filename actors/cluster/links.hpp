@@ -11,7 +11,7 @@
 // this actor but greetings.
 #pragma once
 
-#include "messages/links.hpp"
+#include "messages/moving.hpp"
 #include "runtime/peer/mesh.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -56,8 +56,9 @@ struct links_state {
   std::map<std::string, link> links; // by node
 };
 
-links_core::behavior_type links(links_core::stateful_pointer<links_state> self,
-                                links_options options);
+full_links_actor::behavior_type
+links(full_links_actor::stateful_pointer<links_state> self,
+      links_options options);
 
 /// What the mesh is started with: it tells `whom`, for as long as that lives.
 /// `serve` is called on the mesh's thread, see mesh_listener.

@@ -151,6 +151,15 @@ void perform(pointer self, const cluster::effects& all) {
     std::visit(performer{self}, one);
 }
 
+// Who has been given something learns of it by its own look into the store. Of
+// those that watch, the links pass it on.
+void look_now(pointer self, const owners_changed& x) {
+  apply(self->state.machine, cluster::hinted{steady_ms()});
+  if (x.node != self->state.options.node)
+    for (auto& watcher : self->state.watchers)
+      self->send(caf::actor_cast<full_links_actor>(watcher), x);
+}
+
 } // namespace
 
 cluster_member_core::behavior_type cluster_member(pointer self,
@@ -160,6 +169,10 @@ cluster_member_core::behavior_type cluster_member(pointer self,
   for (auto& one : options.owned)
     self->state.machine.owned[one.project_id] = one.epoch;
   self->state.options = std::move(options);
+  auto& own = self->state.options;
+  self->state.drainer = self->spawn<caf::linked>(
+    drainer, drainer_options{own.node, own.store, own.packer,
+                             full_member_actor{cluster_member_core{self}}});
   self->set_down_handler([self](const caf::down_msg& gone) {
     std::erase_if(self->state.watchers, [&](auto& watcher) {
       return watcher.address() == gone.source;
@@ -180,6 +193,14 @@ cluster_member_core::behavior_type cluster_member(pointer self,
     [self](const link_changed& x) {
       self->state.linked[x.node] = x.up;
       apply(self->state.machine, cluster::hinted{steady_ms()});
+    },
+    [self](const owners_changed& x) { look_now(self, x); },
+    [self](const drain_node& x) {
+      return self->delegate(self->state.drainer, x);
+    },
+    [self](resume_node x) { return self->delegate(self->state.drainer, x); },
+    [self](const load_session& x) {
+      return self->delegate(self->state.options.store, x);
     },
     [self](const clock_tick&) {
       auto& m = self->state.machine;

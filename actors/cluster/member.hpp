@@ -6,8 +6,9 @@
 #pragma once
 
 #include "actors/base/lease_gate.hpp"
+#include "actors/cluster/drainer.hpp"
 #include "actors/cluster/machine/member.hpp"
-#include "messages/cluster.hpp"
+#include "messages/moving.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -25,7 +26,8 @@ struct member_options {
   std::string incarnation; // of this process, under which it joins
   millis lease = 10'000;
   std::vector<owner_record> owned; // what the node has taken up already
-  lease_store_actor store;
+  full_lease_store_actor store;
+  packer_actor packer; // of this node's sessions
   std::shared_ptr<lease_gate> gate;
   // What the node is to do; called on the actor's thread, and may not block.
   std::function<void(project_record)> adopt;
@@ -41,11 +43,12 @@ struct member_state {
   cluster::member machine;
   std::vector<node_watcher_actor> watchers;
   std::map<std::string, bool> linked; // nodes, and whether the link is up
+  drainer_actor drainer;
 };
 
 /// The member whole; its own clock among what it hears.
 using cluster_member_core =
-  cluster_member_actor::extend<caf::reacts_to<clock_tick>>;
+  full_member_actor::extend<caf::reacts_to<clock_tick>>;
 
 cluster_member_core::behavior_type
 cluster_member(cluster_member_core::stateful_pointer<member_state> self,

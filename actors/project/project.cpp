@@ -266,7 +266,29 @@ struct admission {
               a->answer(created_session{std::move(made), std::move(a->token)});
             });
         },
-        refusing(a));
+        [a, session](caf::error& e) { a->withdraw(session, std::move(e), a); });
+  }
+
+  // Nobody has begun to make it. Where its client can ask for the same once
+  // more, whoever has the project then makes it; else its place is free again.
+  void withdraw(session_record session, caf::error why, const ptr& a) {
+    if (!request.session_id.empty()
+        || to_refusal(why).code != errc::unavailable) {
+      answer(std::move(why));
+      return;
+    }
+    session.status = session_status::failed;
+    session.status_reason = to_refusal(why).message;
+    session.ended_at = now_ms();
+    session_event end;
+    end.kind = event_kind::session_ended;
+    end.version = ++session.version;
+    end.time = session.ended_at;
+    self
+      ->request(self->state.context->store, store_timeout,
+                update_session{std::move(session), {std::move(end)}})
+      .then([a, why](done) mutable { a->answer(std::move(why)); },
+            [a, why](const caf::error&) mutable { a->answer(std::move(why)); });
   }
 
   // Until the session is there or has failed. One whose actor crashes meanwhile

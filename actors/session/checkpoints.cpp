@@ -147,6 +147,7 @@ void session_actor_state::tell_moved(const restored_checkout& from) {
   entries.push_back(journal::entry_of(record(), moved, machine_.running,
                                       preview_url_of(record())));
   publish(std::move(entries));
+  tell_missed();
 }
 
 } // namespace greenroom

@@ -70,6 +70,7 @@ void session_actor_state::operator()(journal::appended& x) {
   release_answers();
   if (again)
     pump_all();
+  pack_on();
 }
 
 // What the disk does not take waits, in order; no new work is admitted
@@ -92,6 +93,7 @@ void session_actor_state::announce(const std::vector<timeline_entry>& entries) {
   broadcast(entries);
   for (auto& entry : entries) {
     note_work(entry.kind);
+    note(entry);
     count(entry.kind);
     auto exited = entry.kind == event_kind::exec_exited;
     if (entry.kind == event_kind::exec_queued)

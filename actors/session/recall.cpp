@@ -54,6 +54,7 @@ void session_actor_state::operator()(journal::exec_recalled& x) {
 }
 
 void session_actor_state::archive(const std::string& exec_id) {
+  forget_note(exec_id);
   auto place = places_.extract(exec_id);
   if (!place || place.mapped().archived)
     return;

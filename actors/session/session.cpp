@@ -28,9 +28,9 @@ bool is_shortage(const std::string& reason) {
 
 } // namespace
 
-session_core::behavior_type session_actor_state::start(pointer self,
-                                                       context_ptr context,
-                                                       session_args birth) {
+full_session_actor::behavior_type
+session_actor_state::start(pointer self, context_ptr context,
+                           session_args birth) {
   self_ = self;
   context_ = std::move(context);
   project_ = std::move(birth.project);
@@ -40,6 +40,7 @@ session_core::behavior_type session_actor_state::start(pointer self,
     {context_->max_concurrent, context_->max_queued, context_->max_lifetime},
     project_.setup);
   machine_.creator = std::move(birth.by);
+  machine_.leaving = birth.leaving;
   pending_.count_in(context_->overdue.get());
   self_->set_down_handler([this](caf::down_msg& down) {
     unwatch(down.source);
@@ -49,10 +50,11 @@ session_core::behavior_type session_actor_state::start(pointer self,
     birth.channel ? std::move(birth.channel) : context_->journals->open(id());
   journal_->on_results([me = caf::weak_actor_ptr{self_->ctrl()}] {
     if (auto there = me.lock())
-      caf::anon_send(caf::actor_cast<session_core>(there), journal_ready{});
+      caf::anon_send(caf::actor_cast<full_session_actor>(there),
+                     journal_ready{});
   });
   if (birth.found)
-    begin(*birth.found, birth.give_up);
+    begin(*birth.found, birth.give_up, birth.noted);
   else
     post(journal::open{record(), false, machine_.bounds.max_finished});
   if (!is_live(record().status))
@@ -63,11 +65,13 @@ session_core::behavior_type session_actor_state::start(pointer self,
 
 // A session whose files cannot be opened fails here, which counts as a crash.
 void session_actor_state::begin(journal::opened& found,
-                                const std::string& give_up) {
+                                const std::string& give_up,
+                                const std::vector<std::string>& noted) {
   try {
     if (found.problem)
       std::rethrow_exception(found.problem);
     take_over(found);
+    take_noted(noted);
   } catch (const std::exception& e) {
     // What is damaged stays so: one that is to end as failed has to end.
     if (give_up.empty())
@@ -80,7 +84,7 @@ void session_actor_state::begin(journal::opened& found,
     feed(event::give_up{give_up});
 }
 
-session_core::behavior_type session_actor_state::make_behavior() {
+full_session_actor::behavior_type session_actor_state::make_behavior() {
   return {
     // -- its life
     [this](start_session x) { return take(x); },
@@ -163,12 +167,16 @@ session_core::behavior_type session_actor_state::make_behavior() {
     },
     [this](const check_idle&) { check(); },
     [this](const checkpoint_due& x) { save_checkpoint(x); },
+    // -- what its supervisor says
+    [this](const look_at_session&) { return rest(); },
+    [this](const pack_session& x) { return take(x); },
+    [this](const unpack_session&) { unpack(); },
   };
 }
 
-session_core::behavior_type session_body(session_actor_state::pointer self,
-                                         context_ptr context,
-                                         session_args birth) {
+full_session_actor::behavior_type
+session_body(session_actor_state::pointer self, context_ptr context,
+             session_args birth) {
   // Its supervisor tells by the error what is a crash and what is not.
   self->set_exception_handler([self](std::exception_ptr& what) {
     self->state.crashed();
@@ -201,6 +209,7 @@ void session_actor_state::advance() {
   }
   advancing_ = false;
   report_load();
+  pack_on();
 }
 
 // -- its end ------------------------------------------------------------------

@@ -13,11 +13,13 @@
 //   endings.cpp           check-in, rescue, review: what they ask of others
 //   git.cpp               tokens, transfers, and where the branch stands
 //   checkpoints.cpp       work that another node could go on with
+//   leaving.cpp           how it goes to another node
 //   execs.cpp             the runner, and how commands start and end
 //   input.cpp             what commands are fed, and connections to their ports
 //   output.cpp            what commands print
 //   replies.cpp           what clients get to see of execs
 //   recall.cpp            execs that are not in memory any more
+//   noted_execs.cpp       execs that another node has had
 //   journal.cpp           what is asked of the journal writer, and its answers
 //   watchers.cpp          who hears of events
 //   ports.cpp             the ports that commands listen on
@@ -35,6 +37,7 @@
 #include "actors/session/journal/writers.hpp"
 #include "actors/session/machine/machine.hpp"
 #include "actors/session/pending_requests.hpp"
+#include "messages/moving.hpp"
 
 #include <caf/exit_reason.hpp>
 #include <caf/stateful_actor.hpp>
@@ -63,7 +66,9 @@ struct session_args {
   // a timeline, execs and a runner already.
   journal::channel_ptr channel;
   std::shared_ptr<journal::opened> found;
-  std::string give_up; // not empty: end it as failed, for this reason
+  std::vector<std::string> noted; // what the store has of its execs, as JSON
+  std::string give_up;  // not empty: end it as failed, for this reason
+  bool leaving = false; // its project is on its way to another node
 };
 
 /// How long the actor of a session that is over stays without being asked.
@@ -79,11 +84,11 @@ inline constexpr std::chrono::seconds check_period{30};
 
 class session_actor_state {
 public:
-  using pointer = session_core::stateful_pointer<session_actor_state>;
+  using pointer = full_session_actor::stateful_pointer<session_actor_state>;
   static inline const char* name = "session";
 
-  session_core::behavior_type start(pointer self, context_ptr context,
-                                    session_args birth);
+  full_session_actor::behavior_type start(pointer self, context_ptr context,
+                                          session_args birth);
 
   /// The actor ends because of an exception: all who wait are told.
   void crashed() {
@@ -109,10 +114,11 @@ private:
   };
 
   // session.cpp
-  session_core::behavior_type make_behavior();
+  full_session_actor::behavior_type make_behavior();
   void feed(session::any_event what);
   void advance();
-  void begin(journal::opened& found, const std::string& give_up);
+  void begin(journal::opened& found, const std::string& give_up,
+             const std::vector<std::string>& noted = {});
   void leave(const caf::error& why);
   void check_soon();
   void check_requests();
@@ -190,6 +196,14 @@ private:
   void restore_checkout();
   void tell_moved(const restored_checkout& from);
 
+  // leaving.cpp
+  session_rest rest() const;
+  caf::result<session_rest> take(const pack_session& x);
+  void unpack();
+  void save_work(std::function<void(std::string problem)> then);
+  void pack_on();
+  void packed(session_rest how);
+
   // execs.cpp
   void keep_exec(const session::effect::keep_exec& what);
   void start_runner();
@@ -229,6 +243,13 @@ private:
                  std::function<void()> then);
   void archive(const std::string& exec_id);
 
+  // noted_execs.cpp
+  void note(const timeline_entry& entry);
+  void forget_note(const std::string& exec_id);
+  void send_note(note_exec what);
+  void take_noted(const std::vector<std::string>& noted);
+  void tell_missed();
+
   // journal.cpp
   bool post(journal::any_request what);
   void read_journal();
@@ -267,7 +288,7 @@ private:
   void on_ports(std::vector<listening_port> now);
 
   session_actor handle() const {
-    return session_core{self_};
+    return full_session_actor{self_};
   }
   const session_record& record() const noexcept {
     return machine_.record;
@@ -320,6 +341,14 @@ private:
   std::chrono::milliseconds checkpoint_took_{0};
   std::optional<restored_checkout> restored_; // until it is in its place
 
+  std::vector<exec_record> missed_; // that ran on a node which is lost
+  std::size_t notes_ = 0;           // on their way to the store
+
+  // Who wants it to go to another node, until it can.
+  std::vector<caf::typed_response_promise<session_rest>> packers_;
+  bool packing_ = false;        // the last checkpoint is being saved
+  std::uint64_t pack_turn_ = 0; // what was saved before is not the last one
+
   event_id last_; // of the events that are announced
   std::uint64_t appends_asked_ = 0;
   std::uint64_t appends_done_ = 0;
@@ -336,8 +365,8 @@ private:
   unix_ms last_asked_ = 0;
 };
 
-session_core::behavior_type session_body(session_actor_state::pointer self,
-                                         context_ptr context,
-                                         session_args birth);
+full_session_actor::behavior_type
+session_body(session_actor_state::pointer self, context_ptr context,
+             session_args birth);
 
 } // namespace greenroom

@@ -4,6 +4,7 @@
 #include "messages/errors.hpp"
 #include "runtime/base/processor_load.hpp"
 #include "runtime/store/audit.hpp"
+#include "runtime/store/execs.hpp"
 #include "runtime/store/nodes.hpp"
 #include "runtime/store/outbox.hpp"
 #include "runtime/store/reviews.hpp"
@@ -68,6 +69,11 @@ store_reader(full_store_reader::stateful_pointer<store_reader_state> self,
     [&db](const load_outbox& x) {
       return guarded("reading a session's outbox", [&] {
         return outbox{store::outbox_of(db, x.session_id)};
+      });
+    },
+    [&db](const load_notes& x) {
+      return guarded("reading what is noted of execs", [&] {
+        return exec_notes{store::noted_execs(db, x.session_id)};
       });
     },
     [&db](const query_sessions& x) {

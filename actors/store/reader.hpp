@@ -2,7 +2,7 @@
 // own, so that a list never waits for a commit.
 #pragma once
 
-#include "messages/store.hpp"
+#include "messages/moving.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/store/connection.hpp"
 
@@ -14,8 +14,9 @@
 
 namespace greenroom {
 
-/// With what the deliverer of webhooks asks of it.
-using full_store_reader = store_reader_actor::extend_with<webhook_reader_actor>;
+/// With what the deliverer of webhooks asks of it, and what is noted of execs.
+using full_store_reader = store_reader_actor::extend_with<
+  webhook_reader_actor>::extend_with<noted_execs_actor>;
 
 struct store_reader_state {
   static inline const char* name = "store-reader";

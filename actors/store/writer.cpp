@@ -6,6 +6,7 @@
 #include "runtime/store/api_keys.hpp"
 #include "runtime/store/audit.hpp"
 #include "runtime/store/batch.hpp"
+#include "runtime/store/execs.hpp"
 #include "runtime/store/idempotency.hpp"
 #include "runtime/store/projects.hpp"
 #include "runtime/store/reviews.hpp"
@@ -186,6 +187,13 @@ store_writer(pointer self,
           return done{};
         },
         has_reserve);
+    },
+    [self](note_exec& x) {
+      return enqueue<done>(self, "noting an exec",
+                           [x = std::move(x)](auto& db) {
+                             store::note_exec(db, x);
+                             return done{};
+                           });
     },
     [self](take_session& x) {
       return enqueue<session_record>(

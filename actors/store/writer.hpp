@@ -7,7 +7,7 @@
 // disk is full, changes of sessions and revocations get room from the reserve.
 #pragma once
 
-#include "messages/store.hpp"
+#include "messages/moving.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/store/batch.hpp"
 
@@ -31,8 +31,9 @@ inline constexpr std::size_t max_batch = 512;
 /// overloaded. Above what the edge lets in, so only a fault gets there.
 inline constexpr std::size_t max_store_jobs = 16'384;
 
-/// With what the deliverer of webhooks asks of it.
-using full_store_writer = store_writer_core::extend_with<webhook_writer_actor>;
+/// With what the deliverer of webhooks asks of it, and what is noted of execs.
+using full_store_writer = store_writer_core::extend_with<
+  webhook_writer_actor>::extend_with<exec_notes_actor>;
 
 struct store_writer_state {
   static inline const char* name = "store-writer";

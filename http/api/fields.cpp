@@ -143,7 +143,9 @@ nlohmann::ordered_json shown_session(const exchange& ex,
     session.ended_at != 0
       ? std::string{}
       : proxy::preview_url(ex.env.options, session.id, session.preview_port);
-  return session_json(session, running_execs, url);
+  auto result = session_json(session, running_execs, url);
+  result["reachable"] = true;
+  return result;
 }
 
 } // namespace greenroom::http::handlers

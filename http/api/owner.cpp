@@ -1,6 +1,7 @@
 #include "http/api/owner.hpp"
 
 #include "http/api/routes.hpp"
+#include "http/edge/find_peer.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/peers.hpp"
 #include "http/edge/thread_context.hpp"
@@ -19,13 +20,19 @@ namespace {
 
 asio::awaitable<void> decide(exchange_ptr ex) {
   auto all = ex->env.others;
+  auto of_node = ex->route->pattern.starts_with("/nodes/{name}");
   auto of_session = ex->route->pattern.find("/{sid}") != std::string_view::npos;
+  const auto first = ex->params[0]; // a project, or the node itself
   const auto session_id = of_session ? ex->session_id() : std::string{};
+  const auto patience = ex->env.options.look_up;
   std::string owner;
   refusal why;
   try {
-    owner = co_await other_owner(ex->env.bridge, *all, ex->project_id(),
-                                 session_id, ex->env.options.look_up);
+    if (of_node)
+      owner = co_await other_node(ex->env.bridge, *all, first, patience);
+    else
+      owner =
+        co_await other_owner(ex->env.bridge, *all, first, session_id, patience);
     if (!owner.empty() && came_from_peer(ex->id))
       refuse_moved(owner);
     if (!owner.empty())

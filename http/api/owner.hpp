@@ -1,6 +1,7 @@
-// Requests of the API that only the owner of a session can answer (a route's
-// of_owner), on a node that may be another one of a cluster. All others are
-// answered by any node, by messages to the owner's actors.
+// Requests of the API that only the owner of a session, or the node that they
+// name, can answer (a route's of_owner), on a node that may be another one of a
+// cluster. All others are answered by any node, by messages to the owner's
+// actors.
 #pragma once
 
 #include "http/edge/exchange.hpp"

@@ -3,6 +3,7 @@
 #include "http/api/credentials.hpp"
 #include "http/api/handlers.hpp"
 #include "http/api/idempotency.hpp"
+#include "http/api/node_handlers.hpp"
 #include "http/api/owner.hpp"
 #include "http/api/webhooks.hpp"
 #include "http/base/json_body.hpp"
@@ -143,6 +144,10 @@ constexpr route table[] = {
    handlers::test_webhook, replayed, "", of_owner},
 
   {verb::get, "/nodes", admin, no_body, handlers::list_nodes},
+  {verb::post, "/nodes/{name}/drain", admin, with_body, handlers::drain_node,
+   replayed, "", of_owner},
+  {verb::del, "/nodes/{name}/drain", admin, no_body, handlers::resume_node,
+   replayed, "", of_owner},
 
   {verb::get, "/keys", admin, no_body, handlers::list_keys, replayed,
    "limit,cursor"},

@@ -3,12 +3,15 @@
 #include "http/api/routes.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
+#include "http/edge/peers.hpp"
 #include "http/edge/request_rate.hpp"
 #include "http/git/clone_url.hpp"
+#include "messages/moving.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
 #include "runtime/git/common/refs.hpp"
 
+#include <caf/actor_cast.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -223,6 +226,31 @@ bool may_create(const exchange_ptr& ex) {
   return pause.count() == 0;
 }
 
+/// A session's JSON as its actor has it: an object, to which a field is added.
+std::string shown_view(const session_view& view) {
+  std::string text{view.json.view()};
+  if (text.ends_with('}'))
+    text.insert(text.size() - 1, R"(,"reachable":true)");
+  return text;
+}
+
+/// What the store has of a session whose node cannot be asked: that does not
+/// mean that it has failed.
+void show_unreachable(const exchange_ptr& ex, const caf::error& why) {
+  auto& others = ex->env.others;
+  if (to_refusal(why).code != errc::unavailable || !others)
+    return refuse_with(ex, why);
+  ask<session_record>(ex, caf::actor_cast<full_member_actor>(others->member),
+                      ex->env.options.look_up, load_session{ex->session_id()},
+                      [ex](const session_record& session) {
+                        if (session.project_id != ex->project_id())
+                          throw refused(errc::not_found, "session not found");
+                        auto json = shown_session(*ex, session, 0);
+                        json["reachable"] = false;
+                        ex->reply(200, to_text(json));
+                      });
+}
+
 bool is_made_by(const session_view& view, const std::string& key_id) {
   auto session = nlohmann::json::parse(view.json.view(), nullptr, false);
   return session.is_object() && session.value("created_by", "") == key_id;
@@ -258,9 +286,10 @@ void create_session(const exchange_ptr& ex) {
 }
 
 void get_session(const exchange_ptr& ex) {
-  read_in_session<session_view>(
-    ex, ex->env.options.look_up, greenroom::get_session{},
-    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
+  ask_session<session_view>(
+    ex, ex->env.options.look_up, retry::always, greenroom::get_session{},
+    [ex](const session_view& view) { ex->reply(200, shown_view(view)); },
+    [ex](const caf::error& why) { show_unreachable(ex, why); });
 }
 
 void extend_session(const exchange_ptr& ex) {
@@ -272,7 +301,7 @@ void extend_session(const exchange_ptr& ex) {
     read_expiry(text.value_or(""), ex->env.options.max_expiry)};
   change_in_session<session_view>(
     ex, ex->env.options.ordinary, what,
-    [ex](const session_view& view) { ex->reply(200, view.json.view()); });
+    [ex](const session_view& view) { ex->reply(200, shown_view(view)); });
 }
 
 void checkin_session(const exchange_ptr& ex) {

@@ -209,6 +209,23 @@ void add_output(ordered_json& exec, std::string_view stream,
   exec[name + "_encoding"] = "base64";
 }
 
+namespace {
+
+void read_command(const nlohmann::json& json, exec_spec& spec) {
+  if (!spec.command.empty() || !spec.argv.empty())
+    return;
+  spec.command = json.value("command", "");
+  if (auto argv = json.find("argv"); argv != json.end())
+    spec.argv = argv->get<std::vector<std::string>>();
+  spec.stdin_open = json.value("stdin", "") == "open";
+  if (auto tty = json.find("tty"); tty != json.end()) {
+    spec.rows = tty->value("rows", spec.rows);
+    spec.cols = tty->value("cols", spec.cols);
+  }
+}
+
+} // namespace
+
 void read_exec_json(std::string_view text, exec_record& exec) {
   auto json = nlohmann::json::parse(text, nullptr, false);
   if (!json.is_object())
@@ -235,6 +252,7 @@ void read_exec_json(std::string_view text, exec_record& exec) {
     outcome.stderr_bytes = json.value("stderr_bytes", outcome.stderr_bytes);
     outcome.truncated = json.value("truncated", outcome.truncated);
     outcome.reason = json.value("reason", outcome.reason);
+    read_command(json, exec.spec);
   } catch (const nlohmann::json::exception&) {
     // A field of another type: what was read so far is what there is.
   }

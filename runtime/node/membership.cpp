@@ -76,6 +76,7 @@ node_membership::start(caf::actor_system& system,
   options.incarnation = self_.node.incarnation;
   options.lease = self_.lease;
   options.owned = owned_;
+  options.packer = caf::actor_cast<packer_actor>(supervisor);
   options.gate = gate_;
   options.store = system.spawn<caf::detached>(
     lease_store, std::make_shared<box>(std::move(db)), self_);

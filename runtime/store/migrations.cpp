@@ -253,6 +253,14 @@ const std::vector<step>& steps() {
       "CREATE INDEX deliveries_over ON webhook_deliveries (created_at)"
       " WHERE state <> 'pending'",
     },
+    {
+      "CREATE TABLE session_execs ("
+      " session_id TEXT NOT NULL,"
+      " exec_id TEXT NOT NULL,"
+      " noted_at BIGINT NOT NULL," // at first
+      " json TEXT NOT NULL,"
+      " PRIMARY KEY (session_id, exec_id))",
+    },
   };
   return all;
 }

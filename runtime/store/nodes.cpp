@@ -20,6 +20,7 @@ using nlohmann::json;
 struct held_node {
   std::string incarnation;
   std::string home;
+  std::string state;
   bool has_lease = false;
 };
 
@@ -27,10 +28,10 @@ std::optional<held_node> hold(connection& c, soci::session& sql,
                               const std::string& name) {
   held_node found;
   long long left = 0;
-  sql << "SELECT incarnation, home, lease_until - " + c.self().now
+  sql << "SELECT incarnation, home, state, lease_until - " + c.self().now
            + " FROM nodes WHERE name = :name" + c.self().for_update,
-    soci::into(found.incarnation), soci::into(found.home), soci::into(left),
-    soci::use(name, "name");
+    soci::into(found.incarnation), soci::into(found.home),
+    soci::into(found.state), soci::into(left), soci::use(name, "name");
   if (!sql.got_data())
     return std::nullopt;
   found.has_lease = left > 0;
@@ -300,6 +301,7 @@ bool hand_over(connection& c, const std::string& as,
   return in_transaction(c, [&](soci::session& sql) {
     auto other = hold(c, sql, to);
     return project.node == as && other && other->has_lease
+           && other->state == to_string(node_state::ready)
            && give(sql, project, to);
   });
 }

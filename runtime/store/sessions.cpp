@@ -1,6 +1,7 @@
 #include "runtime/store/sessions.hpp"
 
 #include "runtime/store/cursor.hpp"
+#include "runtime/store/exec_rows.hpp"
 #include "runtime/store/outbox_rows.hpp"
 #include "runtime/store/project_rows.hpp"
 #include "runtime/store/session_rows.hpp"
@@ -488,6 +489,7 @@ dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit) {
                                     soci::use(id, "id")))
         result.reviews.push_back(std::move(review));
       drop_outbox(sql, id);
+      drop_execs(sql, id);
       execute(sql, "DELETE FROM sessions WHERE id = :id", soci::use(id, "id"));
     }
     return result;

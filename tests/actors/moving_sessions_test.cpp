@@ -4,6 +4,7 @@
 #include "tests/actors/small_node.hpp"
 
 #include "actors/directory.hpp"
+#include "messages/moving.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/store/sessions.hpp"
 
@@ -83,6 +84,60 @@ TEST_CASE_METHOD(moving_node, "what runs ends when the lease is nearly over, "
   await_end(process);
   await("the exec's end", [&] { return long_is_over(); });
   await_command();
+}
+
+TEST_CASE_METHOD(moving_node, "a session that rests is packed with its work, "
+                              "and works on if it stays") {
+  auto handle = find(session);
+  ask<exec_view>(handle, shell("echo kept > kept.txt"));
+  CHECK(ask<project_sessions>(whole, pack_project{"demo", false, "drained"})
+          .sessions.empty());
+  CHECK(git({"-C", upstream(), "cat-file", "-p",
+             "refs/greenroom/checkpoints/" + session.id + ":kept.txt"})
+          .starts_with("kept"));
+  auto why = refused_by<exec_view>(handle, shell("true"));
+  CHECK(why.code == errc::unavailable);
+  CHECK(why.message.find("is being moved to another node") != why.message.npos);
+  // Nor does a new one begin.
+  CHECK(refused_by<created_session>(project(), on_branch("other")).code
+        == errc::unavailable);
+  CHECK(store::live_sessions(db, "demo").size() == 1);
+  // Reads go on, and so does the next actor of one that crashes.
+  ask<session_view>(handle, get_session{});
+  auto next = crash(*this, session);
+  CHECK(refused_by<exec_view>(next, shell("true")).code == errc::unavailable);
+
+  caf::anon_send(whole, unpack_project{"demo"});
+  await_command();
+}
+
+TEST_CASE_METHOD(moving_node, "a session in which something runs is packed at "
+                              "once only") {
+  auto process = start_long();
+  auto looked = ask<project_sessions>(whole, look_at_sessions{"demo"}).sessions;
+  REQUIRE(looked.size() == 1);
+  CHECK(looked[0].id == session.id);
+  CHECK(looked[0].running_execs == 1);
+  CHECK(looked[0].waits_for == "a command runs");
+  CHECK(
+    ask<project_sessions>(whole, look_at_sessions{"none"}).sessions.empty());
+  auto waiting =
+    ask<project_sessions>(whole, pack_project{"demo", false, "drained"});
+  REQUIRE(waiting.sessions.size() == 1);
+  CHECK(waiting.sessions[0].waits_for == "a command runs");
+  caf::anon_send(whole, unpack_project{"demo"});
+  await_command(); // beside it
+
+  CHECK(ask<project_sessions>(whole, pack_project{"demo", true, "drained"})
+          .sessions.empty());
+  CHECK_FALSE(std::filesystem::exists(process));
+  auto exec = json_of(ask<exec_view>(find(session), get_exec{"long"}));
+  CHECK(exec["status"] == "lost");
+  CHECK(exec["reason"] == "drained");
+  // With what it wrote before it was ended.
+  CHECK_FALSE(git({"-C", upstream(), "cat-file", "-p",
+                   "refs/greenroom/checkpoints/" + session.id + ":pid"})
+                .empty());
 }
 
 TEST_CASE_METHOD(small_node, "a directory has the projects that it was given "

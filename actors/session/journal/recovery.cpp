@@ -138,6 +138,10 @@ private:
 
   void change(const timeline_entry& entry) {
     auto& past = result_.past;
+    // One that another node has had is known by its end only.
+    if (entry.kind == event_kind::exec_exited
+        && !past.execs.contains(entry.exec_id))
+      add(entry);
     auto found = past.execs.find(entry.exec_id);
     if (found == past.execs.end())
       return;

@@ -298,7 +298,7 @@ void machine::operator()(const event::review_refused& x) {
 void machine::operator()(const event::terminate_asked& x) {
   if (x.repeat && s.record.status == session_status::terminated)
     return add(effect::answer_terminated{x.who});
-  if (!is_live(s.record.status))
+  if (!is_live(s.record.status) || s.leaving)
     return refuse_inactive(x.who);
   if (s.why == ending::terminate) {
     s.askers.push_back(x.who);

@@ -143,6 +143,10 @@ struct exec_announced { // the timeline has its exec.started or exec.exited
 struct exec_recalled { // from the timeline: one that is over
   exec_record exec;
 };
+struct exec_noted { // one that is over, which another node has had
+  exec_record exec;
+  bool announce = false; // nobody has heard of its end
+};
 struct cancel_asked {
   ticket who = 0;
   std::string exec_id;
@@ -210,6 +214,12 @@ struct branch_polled {
   std::string commit; // empty: unknown, or there is none
 };
 
+struct leave_asked {  // it is to go to another node, and takes no more work
+  std::string reason; // not empty: what runs is ended, for this reason
+  unix_ms now = 0;
+};
+struct stay_asked {}; // it does not go
+
 } // namespace event
 
 using any_event = std::variant<
@@ -222,12 +232,13 @@ using any_event = std::variant<
   event::rescue_pushed, event::tick, event::stored, event::store_refused,
   event::exec_asked, event::exec_kept, event::exec_unkept, event::exec_running,
   event::start_refused, event::exec_exited, event::exec_done,
-  event::exec_announced, event::exec_recalled, event::cancel_asked,
-  event::signal_asked, event::wait_ended, event::input_asked,
-  event::resize_asked, event::input_taken, event::runner_found,
-  event::runner_gone, event::rotate_asked, event::transfer_asked,
-  event::transfer_over, event::question_asked, event::question_answered,
-  event::pushed, event::look, event::branch_polled>;
+  event::exec_announced, event::exec_recalled, event::exec_noted,
+  event::cancel_asked, event::signal_asked, event::wait_ended,
+  event::input_asked, event::resize_asked, event::input_taken,
+  event::runner_found, event::runner_gone, event::rotate_asked,
+  event::transfer_asked, event::transfer_over, event::question_asked,
+  event::question_answered, event::pushed, event::look, event::branch_polled,
+  event::leave_asked, event::stay_asked>;
 
 /// The name of its type, for the log.
 std::string_view name_of(const any_event& what) noexcept;

@@ -156,6 +156,7 @@ void machine::operator()(const event::exec_kept& x) {
   s.order.push_back(x.exec_id);
   s.waiting.push_back(x.exec_id);
   start_waiting();
+  evict_waiting(x.now);
   wait_for(asker, x.exec_id);
   for (auto& what : later)
     std::visit(*this, what);
@@ -178,6 +179,17 @@ void machine::operator()(const event::exec_recalled& x) {
   auto& id = x.exec.spec.exec_id;
   if (!s.execs.emplace(id, x.exec).second)
     return;
+  s.finalized.push_back(id);
+  forget_surplus();
+}
+
+void machine::operator()(const event::exec_noted& x) {
+  auto& id = x.exec.spec.exec_id;
+  if (!s.execs.emplace(id, x.exec).second)
+    return;
+  s.order.push_back(id);
+  if (x.announce)
+    return add(effect::publish_exec{event_kind::exec_exited, id});
   s.finalized.push_back(id);
   forget_surplus();
 }

@@ -27,7 +27,7 @@ bool same_token(const std::string& a, const std::string& b) noexcept {
 void machine::operator()(const event::rotate_asked& x) {
   if (s.record.status == session_status::checking_in)
     return refuse(x.who, checking_in);
-  if (!is_live(s.record.status) || s.why != ending::none)
+  if (!is_live(s.record.status) || s.why != ending::none || s.leaving)
     return refuse_inactive(x.who);
   auto next = s.record;
   next.token_hash = x.token_hash;
@@ -43,6 +43,8 @@ void machine::operator()(const event::transfer_asked& x) {
     return refuse(x.who, checking_in);
   if (s.why != ending::none)
     return refuse(x.who, wrong_token);
+  if (s.leaving)
+    return refuse(x.who, on_its_way);
   if (s.record.status == session_status::creating)
     return refuse(x.who, {errc::conflict, "the session is being made"});
   if (!s.installing) {

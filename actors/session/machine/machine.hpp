@@ -36,6 +36,10 @@ namespace greenroom::session {
 /// What is to be done about `what`, in this order.
 effects apply(state& s, const any_event& what);
 
+/// What has to end before the session can go to another node, in words; empty:
+/// nothing. Of one that is over nothing ever goes.
+std::string what_goes_on(const state& s);
+
 /// The next time at which the session needs a tick: a warning or its end.
 /// 0 where it needs none.
 unix_ms next_deadline(const session_record& record) noexcept;

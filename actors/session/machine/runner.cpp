@@ -192,9 +192,15 @@ void machine::operator()(const event::exec_done& x) {
     return unexpected();
   --s.running;
   auto outcome = x.outcome;
+  auto run = s.runs.find(x.exec_id);
+  // One that has come to its own end meanwhile has that.
+  if (run != s.runs.end() && run->second.evicted
+      && outcome.status != exec_status::exited) {
+    outcome.status = exec_status::lost;
+    outcome.reason = s.leave_reason;
+  }
   if (outcome.reason == without_why && s.why != ending::none)
     outcome.reason += ": " + reason_of_ending();
-  auto run = s.runs.find(x.exec_id);
   if (run != s.runs.end()
       && (outcome.reason.empty() || outcome.reason == canceled_by_somebody))
     outcome.reason = by_whom(run->second, outcome);

@@ -58,6 +58,7 @@ struct run {
   caller canceler = {};    // who asked for that
   caller signaler = {};    // who sent the last signal
   std::int32_t signal = 0; // which it was, 0: none
+  bool evicted = false;    // the session goes to another node, and it cannot
 };
 
 /// Somebody who waits for an exec to start or to end.
@@ -168,6 +169,9 @@ struct state {
                               // DELETE's was on its way already
   std::vector<early_transfer> early_transfers; // the checkout to be on disk
   std::vector<ticket> early_questions;         // likewise
+
+  bool leaving = false;     // it is to go to another node: takes no more work
+  std::string leave_reason; // not empty: what runs is being ended for that
 
   std::uint64_t unexpected = 0; // events that nothing has led to
 

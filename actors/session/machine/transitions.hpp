@@ -7,6 +7,7 @@
 //   runner.cpp   the runner, and the execs that it runs
 //   input.cpp    what they are fed
 //   waiters.cpp  who waits for them
+//   leaving.cpp  how it goes to another node
 //   git.cpp      tokens, pushes, questions, and where the branch stands
 #pragma once
 
@@ -28,6 +29,10 @@ inline void add_caller(event_fields& fields, const caller& by) {
 
 /// Why an exec never ran that `by` has canceled.
 std::string canceled_early(const caller& by);
+
+inline const refusal on_its_way{
+  errc::unavailable,
+  "the session is being moved to another node, try again in a moment"};
 
 inline const refusal terminated_early{
   errc::conflict, "the session was terminated before it was ready"};
@@ -66,6 +71,7 @@ struct machine {
   void operator()(const event::exec_kept& x);
   void operator()(const event::exec_unkept& x);
   void operator()(const event::exec_recalled& x);
+  void operator()(const event::exec_noted& x);
   void operator()(const event::cancel_asked& x);
 
   // -- the runner
@@ -86,6 +92,10 @@ struct machine {
   void operator()(const event::exec_announced& x);
   void operator()(const event::wait_ended& x);
 
+  // -- how it goes to another node
+  void operator()(const event::leave_asked& x);
+  void operator()(const event::stay_asked&);
+
   // -- git in it
   void operator()(const event::rotate_asked& x);
   void operator()(const event::transfer_asked& x);
@@ -98,7 +108,8 @@ struct machine {
 
   // -- what they share
   bool accepts_work() const noexcept {
-    return s.record.status == session_status::active && s.why == ending::none;
+    return s.record.status == session_status::active && s.why == ending::none
+           && !s.leaving;
   }
   // What nothing has led to: a mistake of whoever feeds the machine.
   void unexpected() noexcept {
@@ -115,6 +126,8 @@ struct machine {
       refuse(who, why);
   }
   void refuse_inactive(ticket who) {
+    if (s.leaving && is_live(s.record.status))
+      return refuse(who, on_its_way);
     refuse(who, {errc::bad_request, "session is not active"});
   }
   void persist(session_record next, std::vector<effect::life_event> events,
@@ -136,6 +149,8 @@ struct machine {
   void drop_waiting(exec_status status, unix_ms now, const std::string& reason);
   void start_waiting();
   void forget_surplus();
+  void evict(const std::string& exec_id, run& what, unix_ms now);
+  void evict_waiting(unix_ms now);
   exec_record* unfinished(ticket who, const std::string& exec_id);
   bool held_back(const any_event& what, ticket who, const std::string& exec_id);
   template <class Event>

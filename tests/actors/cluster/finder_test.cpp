@@ -17,12 +17,24 @@ namespace {
 struct owners {
   std::mutex mutex;
   std::map<std::string, std::string> nodes; // by project
+  std::vector<node_record> all{ready("a"), ready("b")};
+
+  static node_record ready(const std::string& name) {
+    node_record node;
+    node.name = name;
+    node.lease_left = 1'000;
+    node.reachable = true;
+    return node;
+  }
 };
 
 cluster_member_actor::behavior_type stub_member(cluster_member_actor::pointer,
                                                 std::shared_ptr<owners> known) {
   return {
-    [](list_nodes) { return node_list{}; },
+    [known](list_nodes) {
+      std::lock_guard lock{known->mutex};
+      return node_list{known->all};
+    },
     [known](const find_owner& x) -> caf::result<owner_record> {
       std::lock_guard lock{known->mutex};
       auto project = x.project_id.empty() ? "p" : x.project_id;
@@ -154,6 +166,42 @@ TEST_CASE("projects are asked of their owner, and of the store") {
   fresh.id = "fresh";
   CHECK(nodes.ask<project_record>(nodes.directory, create_project{fresh}).id
         == "fresh");
+}
+
+TEST_CASE("a new project goes where there is most room, and to no node that "
+          "drains") {
+  two_nodes nodes;
+  project_record fresh;
+  fresh.id = "fresh";
+  auto made_by = [&] {
+    return nodes.ask<project_record>(nodes.directory, create_project{fresh})
+      .repo;
+  };
+  CHECK(made_by() == "made by a"); // as much here as there
+  auto set = [&](auto change) {
+    std::lock_guard lock{nodes.known->mutex};
+    change(nodes.known->all);
+  };
+  set([](auto& all) { all[0].sessions = 1; });
+  CHECK(made_by() == "made by b");
+  set([](auto& all) { all[1].state = node_state::draining; });
+  CHECK(made_by() == "made by a");
+  set([](auto& all) { all[0].state = node_state::draining; });
+  made_by();
+  CHECK(nodes.why.code == errc::unavailable);
+  CHECK_THAT(nodes.why.message, Catch::Contains("no node takes new projects"));
+}
+
+TEST_CASE("a project that its owner has not taken up yet is on its way") {
+  two_nodes nodes;
+  nodes.ask<project_actor>(nodes.directory, find_project{"p"});
+  CHECK(nodes.why
+        == refusal{errc::unavailable, "project \"p\" is on its way to node b, "
+                                      "try again in a moment"});
+  nodes.ask<project_actor>(nodes.directory, find_project{"mine"});
+  CHECK(nodes.why.code == errc::unavailable);
+  nodes.ask<project_actor>(nodes.directory, find_project{"none"});
+  CHECK(nodes.why.code == errc::not_found);
 }
 
 TEST_CASE("an owner that is not reachable is named") {

@@ -93,7 +93,10 @@ named_directory(directory_actor::pointer self, std::string node,
   project_record own;
   own.id = node;
   return {
-    [](const find_project&) -> caf::result<project_actor> { return no_such(); },
+    // It has taken up none.
+    [](const find_project&) -> caf::result<project_actor> {
+      return make_error(errc::not_found, "project not found");
+    },
     [home](const find_session& x) -> caf::result<session_actor> {
       std::lock_guard lock{home->mutex};
       auto found = home->sessions.find(x.session_id);
@@ -103,7 +106,11 @@ named_directory(directory_actor::pointer self, std::string node,
     },
     [own](list_projects) { return project_list{{own}}; },
     [own](const get_project&) { return own; },
-    [](const create_project& x) { return x.project; },
+    [node](const create_project& x) {
+      auto made = x.project;
+      made.repo = "made by " + node;
+      return made;
+    },
     [own](const change_project& x) {
       auto result = own;
       result.repo = std::to_string(x.fields.size());

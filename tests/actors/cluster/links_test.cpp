@@ -66,7 +66,7 @@ TEST_CASE("a refusal keeps its code and sentence on the way") {
   self->request(a.await("b").directory, timeout, find_project{"x"})
     .receive([](const project_actor&) {},
              [&](const caf::error& e) { why = to_refusal(e); });
-  CHECK(why == refusal{errc::not_found, "there is none"});
+  CHECK(why == refusal{errc::not_found, "project not found"});
 }
 
 TEST_CASE("an actor that ends is down on the other node, the link is not") {

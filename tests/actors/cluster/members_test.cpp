@@ -55,6 +55,16 @@ struct members_fixture {
   }
 };
 
+// Sessions that are always ready to go.
+packer_actor::behavior_type ready_packer(packer_actor::pointer,
+                                         const project_sessions& waiting) {
+  return {
+    [](const look_at_sessions&) { return project_sessions{}; },
+    [waiting](const pack_project&) { return waiting; },
+    [](const unpack_project&) {},
+  };
+}
+
 // One node: what its member told it to do.
 class member_node {
 public:
@@ -69,6 +79,8 @@ public:
     options.incarnation = self.node.incarnation;
     options.lease = lease;
     options.gate = gate;
+    packer_ = in.system.spawn(ready_packer, project_sessions{});
+    options.packer = packer_;
     options.store = in.system.spawn<caf::detached>(
       lease_store,
       std::make_shared<std::unique_ptr<store::connection>>(in.open()), self);
@@ -93,6 +105,7 @@ public:
   void die() {
     caf::scoped_actor self{in_.system};
     for (auto& part : {caf::actor_cast<caf::actor>(member),
+                       caf::actor_cast<caf::actor>(packer_),
                        caf::actor_cast<caf::actor>(store_)}) {
       self->send_exit(part, caf::exit_reason::kill);
       self->wait_for(part);
@@ -110,7 +123,8 @@ public:
 
 private:
   members_fixture& in_;
-  lease_store_actor store_;
+  full_lease_store_actor store_;
+  packer_actor packer_;
   mutable std::mutex mutex_;
   std::set<std::string> owned_;
 };
@@ -174,4 +188,41 @@ TEST_CASE_METHOD(members_fixture, "a node without its store falls silent, and "
   await("its lease again", [&] { return a.gate->is_open(); });
   CHECK(a.owned().size() == 3);
   CHECK(ask<owner_record>(*this, a.member, find_owner{"p", {}}).epoch == 1);
+}
+
+TEST_CASE_METHOD(members_fixture,
+                 "a node that is drained gives away what it "
+                 "has, and takes nothing until it is resumed") {
+  member_node a{*this, "a"};
+  await("all projects", [&] { return a.owned().size() == 3; });
+  caf::scoped_actor self{system};
+  refusal why;
+  self->request(a.member, timeout, drain_node{})
+    .receive([](const drain_plan&) {},
+             [&](const caf::error& e) { why = to_refusal(e); });
+  CHECK(why.code == errc::conflict);
+
+  member_node b{*this, "b"};
+  await("b's lease", [&] { return b.gate->is_open(); });
+  caf::anon_send(a.member, link_changed{"b", "b-1", true});
+  caf::anon_send(b.member, link_changed{"a", "a-1", true});
+  CHECK(ask<drain_plan>(*this, a.member, drain_node{true, 0}).projects.size()
+        == 3);
+  CHECK(ask<drain_plan>(*this, a.member, drain_node{}).state
+        == node_state::draining);
+  await("b has all", [&] { return b.owned().size() == 3; });
+  await("a has none", [&] { return a.owned().empty(); });
+  CHECK(a.gate->is_open());
+  CHECK(ask<node_list>(*this, b.member, list_nodes{}).nodes[0].state
+        == node_state::draining);
+  // What is nobody's is not for it either.
+  self->request(b.member, timeout, drain_node{})
+    .receive([](const drain_plan&) {},
+             [&](const caf::error& e) { why = to_refusal(e); });
+  CHECK(why.message.find("no other node is ready") == 0);
+
+  ask<drain_plan>(*this, a.member, resume_node{});
+  CHECK(ask<node_list>(*this, b.member, list_nodes{}).nodes[0].state
+        == node_state::ready);
+  CHECK(a.owned().empty());
 }

@@ -163,6 +163,30 @@ TEST_CASE("signals have the names that a client sends") {
   CHECK(name(999) == "999");
 }
 
+TEST_CASE("an exec is read back from what it shows") {
+  exec_record exec;
+  exec.spec.exec_id = "e";
+  exec.spec.argv = {"ls", "-l"};
+  exec.spec.stdin_open = true;
+  exec.spec.rows = 24;
+  exec.spec.cols = 80;
+  exec.created_at = 1'000'000'000'000;
+  exec.started_at = 1'000'000'001'000;
+  exec.status = exec.outcome.status = exec_status::exited;
+  exec.outcome.exit_code = 3;
+  exec.outcome.ended_at = 1'000'000'002'000;
+  exec.outcome.stdout_bytes = 7;
+  exec_record read;
+  read.spec.exec_id = "e";
+  read_exec_json(to_text(exec_json("p", "s", exec, {})), read);
+  CHECK(read == exec);
+  // What is known of the request counts more.
+  read.spec = {};
+  read.spec.command = "true";
+  read_exec_json(to_text(exec_json("p", "s", exec, {})), read);
+  CHECK(read.spec.argv.empty());
+}
+
 TEST_CASE("a key shows nothing of its secret") {
   key_record key;
   key.id = "k1";

@@ -189,8 +189,20 @@ TEST_CASE_METHOD(nodes_fixture, "a project is handed over by its owner") {
   auto b = join_as("b");
   own(a);
   CHECK_FALSE(hand_over(c, "b", owner(), "a"));
+  CHECK_FALSE(hand_over(c, "a", owner(), "c"));
+  // One that drains takes nothing.
+  set_node_state(c, "b", node_state::draining);
+  CHECK_FALSE(hand_over(c, "a", owner(), "b"));
+  set_node_state(c, "b", node_state::ready);
+  auto session = some_session("x");
+  session.node = "a";
+  insert(session);
   CHECK(hand_over(c, "a", owner(), "b"));
   CHECK(owner() == owner_record{"demo", "b", "b-1", 2});
+  auto moved = find_session(c, session.id).value();
+  CHECK(moved.node == "b");
+  CHECK(moved.epoch == session.epoch + 1);
+  CHECK_FALSE(hand_over(c, "a", {"demo", "a", {}, 1}, "b")); // once only
   let_run_out("a");
   CHECK_FALSE(hand_over(c, "b", owner(), "a"));
 }

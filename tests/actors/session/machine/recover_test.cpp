@@ -174,3 +174,28 @@ TEST_CASE("what another node had since is made anew, whatever lies here") {
   CHECK(s.installing);
   CHECK(find<effect::begin_checkout>(session::apply(s, event::begin{})));
 }
+
+TEST_CASE("an exec that another node has had is there as it ended; of one that "
+          "ran there the end is announced") {
+  auto s = active_session();
+  exec_record before;
+  before.spec = command("before");
+  before.status = before.outcome.status = exec_status::exited;
+  CHECK(session::apply(s, event::exec_noted{before, false}).empty());
+  exec_record ran;
+  ran.spec = command("ran");
+  ran.status = ran.outcome.status = exec_status::lost;
+  auto noted = session::apply(s, event::exec_noted{ran, true});
+  auto* told = find<effect::publish_exec>(noted);
+  REQUIRE(told);
+  CHECK(told->kind == event_kind::exec_exited);
+  CHECK(told->exec_id == "ran");
+  session::apply(s, event::exec_announced{"ran", true, 1});
+  CHECK(s.order == std::vector<std::string>{"before", "ran"});
+  // Asked for by the same name once more it is the same.
+  CHECK(find<effect::answer_exec>(ask(s, 3, command("before")))->exec_id
+        == "before");
+  CHECK(session::apply(s, event::exec_noted{before, true}).empty());
+  CHECK(s.running == 0);
+  CHECK(s.unexpected == 0);
+}

@@ -1,0 +1,65 @@
+#include "actors/cluster/machine/drain.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace greenroom::cluster {
+
+namespace {
+
+auto by_room(const node_record& node) {
+  return std::tie(node.sessions, node.load, node.name);
+}
+
+} // namespace
+
+bool can_take(const node_record& node) {
+  return node.state == node_state::ready && node.lease_left > 0
+         && node.reachable;
+}
+
+std::map<std::string, std::string>
+destinations(const std::string& leaving, std::vector<node_record> nodes,
+             std::vector<project_load> projects) {
+  std::erase_if(nodes, [&](const node_record& node) {
+    return node.name == leaving || !can_take(node);
+  });
+  std::map<std::string, std::string> result;
+  if (nodes.empty())
+    return result;
+  std::ranges::sort(projects, [](const project_load& a, const project_load& b) {
+    return std::tie(b.sessions, a.project_id)
+           < std::tie(a.sessions, b.project_id);
+  });
+  for (auto& project : projects) {
+    auto& next = *std::ranges::min_element(nodes, {}, by_room);
+    next.sessions += static_cast<std::uint32_t>(project.sessions);
+    result[project.project_id] = next.name;
+  }
+  return result;
+}
+
+std::string home_of_new(const std::string& here,
+                        const std::vector<node_record>& nodes) {
+  const node_record* best = nullptr;
+  for (auto& node : nodes) {
+    if (!can_take(node))
+      continue;
+    auto better = best == nullptr || node.sessions < best->sessions
+                  || (node.sessions == best->sessions && node.name == here);
+    if (better)
+      best = &node;
+  }
+  return best == nullptr ? std::string{} : best->name;
+}
+
+packing packing_of(const std::vector<moving_session>& sessions, bool is_late) {
+  auto waits = std::ranges::any_of(
+    sessions, [](const auto& one) { return !one.waits_for.empty(); });
+  if (!waits)
+    return packing::in_turn;
+  return is_late ? packing::at_once : packing::wait;
+}
+
+} // namespace greenroom::cluster

@@ -1,0 +1,331 @@
+// Where the projects of a node go that gives them away, and how they go.
+#include "actors/cluster/drainer.hpp"
+#include "actors/cluster/machine/drain.hpp"
+#include "messages/errors.hpp"
+#include "messages/type_ids.hpp"
+#include "tests/support/eventually.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace greenroom;
+using namespace greenroom::cluster;
+using namespace greenroom::test;
+
+namespace {
+
+node_record node(const std::string& name, std::uint32_t sessions = 0,
+                 node_state state = node_state::ready, bool reachable = true,
+                 double load = 0) {
+  node_record result;
+  result.name = name;
+  result.state = state;
+  result.lease_left = state == node_state::down ? 0 : 1'000;
+  result.sessions = sessions;
+  result.reachable = reachable;
+  result.load = load;
+  return result;
+}
+
+using places = std::map<std::string, std::string>;
+
+struct placing {
+  const char* what;
+  std::vector<node_record> nodes; // beside "leaving"
+  std::vector<project_load> projects;
+  places expected;
+};
+
+const std::vector<placing> table{
+  {"nobody else is there", {}, {{"p", 1}}, {}},
+  {"others are down, drain or cannot be reached",
+   {node("a", 0, node_state::down), node("b", 0, node_state::draining),
+    node("c", 0, node_state::ready, false)},
+   {{"p", 1}},
+   {}},
+  {"to the one with the fewest sessions",
+   {node("a", 3), node("b", 2)},
+   {{"p", 0}},
+   {{"p", "b"}}},
+  {"what goes there counts: the fullest project first",
+   {node("a", 1), node("b", 2)},
+   {{"p", 1}, {"q", 5}, {"r", 3}},
+   {{"q", "a"}, {"r", "b"}, {"p", "b"}}},
+  {"as many sessions: the less busy one",
+   {node("a", 1, node_state::ready, true, 0.9),
+    node("b", 1, node_state::ready, true, 0.2)},
+   {{"p", 1}},
+   {{"p", "b"}}},
+  {"all alike: the first by name, and by id",
+   {node("b"), node("a")},
+   {{"q", 1}, {"p", 1}},
+   {{"p", "a"}, {"q", "b"}}},
+  {"no projects", {node("a")}, {}, {}},
+};
+
+moving_session idle(const std::string& id = "s") {
+  return {id, 0, {}};
+}
+moving_session busy(const std::string& id = "s") {
+  return {id, 1, "a command runs"};
+}
+
+} // namespace
+
+TEST_CASE("where the projects of a node go that gives them away") {
+  for (auto row : table) {
+    INFO(row.what);
+    row.nodes.push_back(node("leaving"));
+    CHECK(destinations("leaving", row.nodes, row.projects) == row.expected);
+  }
+}
+
+TEST_CASE("where a new project goes") {
+  CHECK(home_of_new("b", {node("a", 2), node("b", 2), node("c", 3)}) == "b");
+  CHECK(home_of_new("b", {node("a", 1), node("b", 2)}) == "a");
+  CHECK(home_of_new("a", {node("a", 0, node_state::draining), node("b", 9)})
+        == "b");
+  CHECK(home_of_new("a", {node("a"), node("b", 0, node_state::ready, false)})
+        == "a");
+  CHECK(home_of_new("a", {node("a", 0, node_state::draining)}).empty());
+}
+
+TEST_CASE("a project goes once its sessions rest, or at the deadline") {
+  CHECK(packing_of({}, false) == packing::in_turn);
+  CHECK(packing_of({idle()}, false) == packing::in_turn);
+  CHECK(packing_of({idle(), busy()}, false) == packing::wait);
+  CHECK(packing_of({idle(), busy()}, true) == packing::at_once);
+  CHECK(packing_of({idle()}, true) == packing::in_turn);
+}
+
+// -- the drainer --------------------------------------------------------------
+
+namespace {
+
+struct settings : caf::actor_system_config {
+  settings() {
+    add_message_types<caf::id_block::greenroom>();
+  }
+};
+
+// What the stand-ins around a drainer know and have heard.
+struct world {
+  std::mutex mutex;
+  std::vector<node_record> nodes{node("a"), node("b", 1), node("c", 2)};
+  std::vector<owner_record> owners{
+    {"p", "a", {}, 4}, {"q", "a", {}, 7}, {"theirs", "b", {}, 1}};
+  std::map<std::string, std::vector<moving_session>> sessions{
+    {"p", {idle("s1")}}, {"q", {busy("s2")}}};
+  node_state state = node_state::ready;
+  std::vector<std::string> heard;
+  bool store_is_lost = false; // it does what it is asked, and does not say so
+
+  void hear(const std::string& what) {
+    heard.push_back(what);
+  }
+};
+
+using world_ptr = std::shared_ptr<world>;
+
+full_lease_store_actor::behavior_type
+stub_store(full_lease_store_actor::pointer, world_ptr w) {
+  return {
+    [](const keep_lease&) { return kept_lease{}; },
+    [](const take_projects&) { return done{}; },
+    [](list_nodes) { return node_list{}; },
+    [](const find_owner&) { return owner_record{}; },
+    [w](list_owners) {
+      std::lock_guard lock{w->mutex};
+      return owner_list{w->owners};
+    },
+    [w](const declare_state& x) {
+      std::lock_guard lock{w->mutex};
+      w->state = x.state;
+      return done{};
+    },
+    [w](const give_project& x) -> caf::result<given_project> {
+      std::lock_guard lock{w->mutex};
+      auto mine = std::ranges::find(w->owners, x.project);
+      if (mine == w->owners.end())
+        return given_project{false};
+      mine->node = x.to;
+      ++mine->epoch;
+      w->hear("gave " + x.project.project_id + " to " + x.to);
+      if (w->store_is_lost)
+        return make_error(errc::unavailable, "the connection broke");
+      return given_project{true};
+    },
+    [](const get_project&) { return project_record{}; },
+    [](const load_session&) { return session_record{}; },
+  };
+}
+
+packer_actor::behavior_type stub_packer(packer_actor::pointer, world_ptr w) {
+  return {
+    [w](const look_at_sessions& x) {
+      std::lock_guard lock{w->mutex};
+      return project_sessions{w->sessions[x.project_id]};
+    },
+    [w](const pack_project& x) {
+      std::lock_guard lock{w->mutex};
+      w->hear("packed " + x.project_id + (x.at_once ? " at once" : ""));
+      project_sessions waiting;
+      if (!x.at_once)
+        for (auto& one : w->sessions[x.project_id])
+          if (!one.waits_for.empty())
+            waiting.sessions.push_back(one);
+      return waiting;
+    },
+    [w](const unpack_project& x) {
+      std::lock_guard lock{w->mutex};
+      w->hear("unpacked " + x.project_id);
+    },
+  };
+}
+
+full_member_actor::behavior_type stub_member(full_member_actor::pointer,
+                                             world_ptr w) {
+  return {
+    [w](list_nodes) {
+      std::lock_guard lock{w->mutex};
+      return node_list{w->nodes};
+    },
+    [](const find_owner&) { return owner_record{}; },
+    [](const watch_nodes&) {},
+    [](const link_changed&) {},
+    [w](const owners_changed& x) {
+      std::lock_guard lock{w->mutex};
+      w->hear("told " + x.node);
+    },
+    [](const drain_node&) { return drain_plan{}; },
+    [](resume_node) { return drain_plan{}; },
+    [](const load_session&) { return session_record{}; },
+  };
+}
+
+struct drain_fixture {
+  settings config;
+  caf::actor_system system{config};
+  world_ptr w = std::make_shared<world>();
+  std::vector<caf::actor> parts;
+  drainer_actor it;
+
+  drain_fixture() {
+    drainer_options options{"a", keep(system.spawn(stub_store, w)),
+                            keep(system.spawn(stub_packer, w)),
+                            keep(system.spawn(stub_member, w))};
+    it = keep(system.spawn(drainer, std::move(options)));
+  }
+  ~drain_fixture() {
+    for (auto& part : parts)
+      caf::anon_send_exit(part, caf::exit_reason::user_shutdown);
+  }
+  template <class Handle>
+  Handle keep(Handle handle) {
+    parts.push_back(caf::actor_cast<caf::actor>(handle));
+    return handle;
+  }
+
+  template <class Message>
+  drain_plan ask(Message what) {
+    caf::scoped_actor self{system};
+    drain_plan result;
+    why = {};
+    self->request(it, timeout, what)
+      .receive([&](drain_plan& x) { result = std::move(x); },
+               [&](const caf::error& e) { why = to_refusal(e); });
+    return result;
+  }
+  bool has_heard(const std::string& what) {
+    std::lock_guard lock{w->mutex};
+    return std::ranges::find(w->heard, what) != w->heard.end();
+  }
+  void await_heard(const std::string& what) {
+    await(what.c_str(), [&] { return has_heard(what); });
+  }
+
+  refusal why;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(drain_fixture, "a dry run says what would go where, and what "
+                                "waits") {
+  auto plan = ask(drain_node{true, 0});
+  CHECK(plan.state == node_state::ready);
+  REQUIRE(plan.projects.size() == 2);
+  CHECK(plan.projects[0].project_id == "p");
+  CHECK(plan.projects[0].to == "b");
+  CHECK(plan.projects[0].sessions.at(0).waits_for.empty());
+  CHECK(plan.projects[1].sessions.at(0).waits_for == "a command runs");
+  CHECK(w->state == node_state::ready);
+  CHECK(w->heard.empty());
+}
+
+TEST_CASE_METHOD(drain_fixture, "no other node is ready: nothing is drained") {
+  w->nodes = {node("a"), node("b", 0, node_state::draining)};
+  ask(drain_node{false, 0});
+  CHECK(why.code == errc::conflict);
+  CHECK(why.message.find("no other node is ready") == 0);
+  CHECK(w->state == node_state::ready);
+}
+
+TEST_CASE_METHOD(drain_fixture, "what rests goes, what runs is waited for") {
+  auto plan = ask(drain_node{false, 0});
+  CHECK(plan.state == node_state::draining);
+  CHECK(plan.deadline == 0);
+  await_heard("gave p to b");
+  await_heard("told b");
+  CHECK(w->state == node_state::draining);
+  CHECK_FALSE(has_heard("packed q"));
+  {
+    std::lock_guard lock{w->mutex};
+    w->sessions["q"] = {idle("s2")};
+  }
+  await("the other one",
+        [&] { return has_heard("gave q to b") || has_heard("gave q to c"); });
+  await("nothing left", [&] {
+    return ask(drain_node{true, 0}).projects.empty();
+  });
+}
+
+TEST_CASE_METHOD(drain_fixture, "at the deadline what runs is ended") {
+  CHECK(ask(drain_node{false, 1}).deadline != 0);
+  await_heard("packed q at once");
+  await("it",
+        [&] { return has_heard("gave q to b") || has_heard("gave q to c"); });
+}
+
+TEST_CASE_METHOD(drain_fixture, "a node that is resumed keeps what is left") {
+  ask(drain_node{false, 0});
+  await_heard("gave p to b");
+  CHECK(ask(resume_node{}).state == node_state::ready);
+  CHECK(w->state == node_state::ready);
+  {
+    std::lock_guard lock{w->mutex};
+    w->sessions["q"] = {idle("s2")};
+  }
+  auto plan = ask(drain_node{true, 0});
+  CHECK(plan.projects.size() == 1);
+  CHECK_FALSE(has_heard("packed q"));
+}
+
+TEST_CASE_METHOD(drain_fixture, "a store that does not say whether it gave a "
+                                "project away is looked at") {
+  w->store_is_lost = true;
+  ask(drain_node{false, 0});
+  await_heard("gave p to b");
+  await_heard("told b"); // once it is seen that it did
+  CHECK_FALSE(has_heard("unpacked p"));
+}

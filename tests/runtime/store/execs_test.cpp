@@ -1,0 +1,44 @@
+#include "runtime/store/execs.hpp"
+#include "runtime/store/sessions.hpp"
+#include "tests/runtime/store/fixture.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace greenroom;
+using namespace greenroom::store;
+using namespace greenroom::test;
+
+namespace {
+
+using texts = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE_METHOD(store_fixture, "what is noted of execs is a session's, by "
+                                "whoever has it") {
+  auto session = insert(some_session("x"));
+  auto other = insert(some_session("y"));
+  auto note = [&](const session_record& of, const std::string& exec,
+                  const std::string& json) {
+    store::note_exec(c, {of.id, of.epoch, exec, json});
+  };
+  note(session, "a", "{\"status\":\"running\"}");
+  note(session, "b", "b");
+  note(other, "a", "other");
+  note(session, "a", "{\"status\":\"exited\"}");
+  CHECK(noted_execs(c, session.id) == texts{"{\"status\":\"exited\"}", "b"});
+  note(session, "b", "");
+  CHECK(noted_execs(c, session.id).size() == 1);
+  // Of an actor that has not the session any more nothing is taken.
+  auto taken = take_session(c, session.id, session.node).value();
+  note(session, "c", "late");
+  note(session, "a", "");
+  CHECK(noted_execs(c, session.id).size() == 1);
+  note(taken, "c", "in time");
+  CHECK(noted_execs(c, session.id).size() == 2);
+
+  end(taken);
+  drop_ended(c, now_ms(), 10);
+  CHECK(noted_execs(c, session.id).empty());
+  CHECK(noted_execs(c, other.id) == texts{"other"});
+}
