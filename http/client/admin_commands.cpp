@@ -2,6 +2,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/node_commands.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -281,6 +282,7 @@ void add_admin_commands(command_set& set) {
   add_login(set);
   add_projects(set);
   add_keys(set);
+  add_node_commands(set);
   auto options = std::make_shared<api_options>();
   auto* made =
     set.add(set.root, "api", "Send any request, and print the answer",

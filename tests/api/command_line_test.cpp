@@ -208,6 +208,37 @@ TEST_CASE("a key is made, used from a login, and revoked by commands") {
   CHECK(bob.run({"whoami"}).exit_code == 4);
 }
 
+TEST_CASE("nodes are listed, and one that is alone is not drained") {
+  node_process node;
+  terminal_user admin{node};
+  auto all = json::parse(admin.out({"nodes", "-o", "json"}));
+  REQUIRE(all.size() == 1);
+  CHECK(all[0]["state"] == "ready");
+  const std::string name = all[0]["name"];
+  CHECK(admin.out({"nodes", "-q"}) == name + "\n");
+  CHECK(admin.out({"nodes"}).find("REACHABLE") != std::string::npos);
+
+  auto check = [&](std::vector<std::string> words, int code,
+                   const std::string& part) {
+    auto result = admin.run(std::move(words));
+    INFO(result.err);
+    CHECK(result.exit_code == code);
+    CHECK(result.out.empty());
+    CHECK(result.err.find(part) != std::string::npos);
+  };
+  check({"nodes", "drain", name}, 2, "--yes");
+  check({"nodes", "drain", name, "--yes"}, 5, "is alone");
+  check({"nodes", "drain", name, "--dry-run"}, 5, "is alone");
+  check({"nodes", "resume", name}, 5, "is alone");
+  check({"nodes", "drain", "nobody", "--yes"}, 3, "node not found");
+  check({"nodes", "drain", name, "--yes", "--deadline", "soon"}, 1,
+        "deadline must be a valid duration");
+  CHECK(admin.out({"nodes", "drain", "--help"}).find("--dry-run")
+        != std::string::npos);
+  CHECK(admin.out({"completion", "bash"}).find("drain resume")
+        != std::string::npos);
+}
+
 TEST_CASE("a network that breaks every connection costs exec no byte") {
   const auto runs = std::getenv("GREENROOM_SOAK") != nullptr ? 200 : 5;
   node_process node;
