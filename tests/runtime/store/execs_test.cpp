@@ -30,15 +30,16 @@ TEST_CASE_METHOD(store_fixture, "what is noted of execs is a session's, by "
   note(session, "b", "");
   CHECK(noted_execs(c, session.id).size() == 1);
   // Of an actor that has not the session any more nothing is taken.
-  auto taken = take_session(c, session.id, session.node).value();
+  auto taken = store::take_session(c, session.id, session.node).value();
   note(session, "c", "late");
   note(session, "a", "");
   CHECK(noted_execs(c, session.id).size() == 1);
   note(taken, "c", "in time");
   CHECK(noted_execs(c, session.id).size() == 2);
 
+  taken.ended_at = 3'000;
   end(taken);
-  drop_ended(c, now_ms(), 10);
+  store::drop_ended(c, now_ms(), 10);
   CHECK(noted_execs(c, session.id).empty());
   CHECK(noted_execs(c, other.id) == texts{"other"});
 }

@@ -199,7 +199,7 @@ TEST_CASE_METHOD(nodes_fixture, "a project is handed over by its owner") {
   insert(session);
   CHECK(hand_over(c, "a", owner(), "b"));
   CHECK(owner() == owner_record{"demo", "b", "b-1", 2});
-  auto moved = find_session(c, session.id).value();
+  auto moved = store::find_session(c, session.id).value();
   CHECK(moved.node == "b");
   CHECK(moved.epoch == session.epoch + 1);
   CHECK_FALSE(hand_over(c, "a", {"demo", "a", {}, 1}, "b")); // once only
