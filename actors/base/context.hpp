@@ -13,6 +13,7 @@
 #include "messages/directory.hpp"
 #include "messages/store.hpp"
 #include "messages/time.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/metrics/counters.hpp"
 
 #include <cstdint>
@@ -80,7 +81,7 @@ struct node_context {
     return !gate || gate->is_open();
   }
   std::filesystem::path session_dir(const std::string& session_id) const {
-    return data_dir / "sessions" / session_id;
+    return greenroom::session_dir(data_dir, session_id);
   }
   /// HOME as the commands of a session or review see it.
   std::filesystem::path home_of(const std::string& id) const {

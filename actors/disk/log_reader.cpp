@@ -1,6 +1,7 @@
 #include "actors/disk/log_reader.hpp"
 
 #include "actors/base/error_boundary.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/timeline/replay.hpp"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ constexpr std::size_t max_batch_bytes = 1024 * 1024;
 log_reader_actor::behavior_type worker(log_reader_actor::pointer,
                                        const std::filesystem::path& data_dir) {
   auto dir = [data_dir](const std::string& session_id) {
-    return data_dir / "sessions" / session_id;
+    return session_dir(data_dir, session_id);
   };
   return {
     [dir](const read_session_events& x) {

@@ -5,6 +5,7 @@
 #include "messages/shortage.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
+#include "runtime/base/session_paths.hpp"
 
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
@@ -70,7 +71,7 @@ void runner_link::loop::stop(const std::string& id, runner_user_actor user) {
 }
 
 std::filesystem::path runner_link::loop::dir_of(const std::string& id) const {
-  return options_.data_dir / "sessions" / id;
+  return session_dir(options_.data_dir, id);
 }
 
 // Dials; where nobody listens, starts a runner or says that there is none.

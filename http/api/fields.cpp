@@ -7,6 +7,7 @@
 #include "messages/ids.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/base/durations.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
 #include <nlohmann/json.hpp>
@@ -100,7 +101,7 @@ void send_text(const exchange_ptr& ex, std::string_view text) {
 }
 
 std::filesystem::path exec_log(const exchange& ex) {
-  return ex.env.options.data_dir / "sessions" / ex.session_id()
+  return session_dir(ex.env.options.data_dir, ex.session_id())
          / runner::exec_dir(ex.exec_id());
 }
 

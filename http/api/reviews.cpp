@@ -7,6 +7,7 @@
 #include "http/streams/output_download.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
 #include <nlohmann/json.hpp>
@@ -28,7 +29,7 @@ const std::string& review_id(const exchange& ex) {
 }
 
 std::filesystem::path review_log(const exchange& ex) {
-  return ex.env.options.data_dir / "sessions" / review_id(ex)
+  return session_dir(ex.env.options.data_dir, review_id(ex))
          / runner::exec_dir(review_exec);
 }
 

@@ -4,6 +4,7 @@
 #include "http/git/git_command.hpp"
 #include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/git/session/branch_position.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
 
@@ -34,19 +35,12 @@ constexpr std::chrono::minutes git_timeout{10};
 /// For git to clean up after a push that was cut short.
 constexpr std::chrono::seconds last_words{10};
 
-std::filesystem::path session_dir(const git_context& around,
-                                  const std::string& session_id) {
-  return around.options.data_dir / "sessions" / session_id;
-}
-
 command sandboxed(const git_context& around, const transfer_plan& plan) {
   auto& session = plan.who.grant.session;
-  auto dir = session_dir(around, session.id);
-  sandbox::place place{session.id, dir, dir / "checkout",
-                       around.options.data_dir / "repos"
-                         / (mirror_name(plan.who.grant.project) + ".git")};
   return sandbox::run_in_sandbox(
-    *around.sandbox, place,
+    *around.sandbox,
+    paths_of(around.options.data_dir, session.id,
+             mirror_name(plan.who.grant.project)),
     git_command(*plan.route.service, plan.route.advertise, session.branch,
                 around.options.max_push, plan.protocol));
 }
@@ -106,7 +100,8 @@ transfer_slot::~transfer_slot() {
 transfer::transfer(git_context& around, wire::server_connection& client,
                    transfer_plan plan)
   : around_(around), client_(client), plan_(std::move(plan)),
-    checkout_(session_dir(around, plan_.who.grant.session.id) / "checkout"),
+    checkout_(session_dir(around.options.data_dir, plan_.who.grant.session.id)
+              / "checkout"),
     slot_(around, plan_.who.grant.session.id),
     git_(around.loop->context(), sandboxed(around, plan_)) {
   if (plan_.push)

@@ -4,6 +4,7 @@
 #include "http/proxy/preview_settings.hpp"
 #include "messages/errors.hpp"
 #include "messages/ports.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
 #include <boost/asio/async_result.hpp>
@@ -188,7 +189,7 @@ asio::awaitable<printed_last> actor_ports::last_output(std::string session_id,
     co_await ask<exec_view>(bridge_, session, wanted, look_up_timeout);
   result.status = nlohmann::json::parse(view.json.view()).at("status");
   auto dir =
-    data_dir_ / "sessions" / session_id / runner::exec_dir(result.exec_id);
+    session_dir(data_dir_, session_id) / runner::exec_dir(result.exec_id);
   std::function<std::string()> read = [dir] { return proxy::last_output(dir); };
   result.text = co_await on_disk(std::move(read));
   co_return result;

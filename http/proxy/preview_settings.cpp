@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "runtime/auth/sha256.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/session_paths.hpp"
 
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
@@ -182,7 +183,7 @@ bool preview_settings::remove_link(const std::string& session_id,
 
 std::filesystem::path
 preview_settings::path_of(const std::string& session_id) const {
-  return data_dir_ / "sessions" / session_id / file_name;
+  return session_dir(data_dir_, session_id) / file_name;
 }
 
 preview_settings::session

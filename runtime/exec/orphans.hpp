@@ -1,4 +1,4 @@
-// What a runner left behind that was killed together with its keepers.
+// What a runner left behind that was killed together with its supervisors.
 //
 // Everything that runs for a session has GREENROOM_SESSION_ID in its
 // environment, unless it took care not to. This finds such processes; in a

@@ -1,5 +1,7 @@
 #include "runtime/metrics/session_meter.hpp"
 
+#include "runtime/base/session_paths.hpp"
+
 #include <fts.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -196,7 +198,7 @@ disk_usage session_meter::disk_of(const std::string& session_id) {
     found->second.walking = true;
     found->second.disk.complete = false; // who asks meanwhile
   }
-  auto disk = size_below(from_.data_dir / "sessions" / session_id, walk_time);
+  auto disk = size_below(session_dir(from_.data_dir, session_id), walk_time);
   std::lock_guard guard{mutex_};
   disks_[session_id] = {clock::now(), disk, false};
   return disk;

@@ -26,6 +26,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/ip_networks.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/base/watchdog.hpp"
 #include "runtime/disk/disk_reserve.hpp"
@@ -97,7 +98,7 @@ fs::path prepare_data_dir(const config& settings) {
   try {
     ensure_dir(dir);
     ensure_dir(dir / "repos");
-    ensure_dir(dir / "sessions");
+    ensure_dir(sessions_dir(dir));
   } catch (const std::system_error& e) {
     throw start_error("node.data_dir " + dir.string() + " cannot be used ("
                       + e.code().message()
@@ -166,14 +167,6 @@ void make_room(disk_reserve& reserve) {
   auto problem = reserve.check();
   if (!problem.empty() && !reserve.spend())
     spdlog::error("{}, and no reserve is left to start with", problem);
-}
-
-// What one session's commands are shut into.
-sandbox::place place_of(const fs::path& data_dir, const std::string& session_id,
-                        const std::string& mirror) {
-  auto directory = data_dir / "sessions" / session_id;
-  return {session_id, directory, directory / "checkout",
-          data_dir / "repos" / (mirror + ".git")};
 }
 
 std::unique_ptr<store::connection> open_store(const config& settings,
@@ -306,7 +299,7 @@ void node::parts::open() {
                            settings.exec.kill_grace};
   link.plan = [on = host, dir = data_dir](const std::string& id,
                                           const std::string& mirror) {
-    return sandbox::make_plan(*on, place_of(dir, id, mirror));
+    return sandbox::make_plan(*on, paths_of(dir, id, mirror));
   };
   runners = std::make_unique<runner_link>(std::move(link));
   meter = std::make_unique<session_meter>(session_meter::sources{

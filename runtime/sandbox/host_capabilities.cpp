@@ -133,7 +133,7 @@ public:
     fs::remove_all(top_, ignored);
   }
 
-  place where() const {
+  session_paths where() const {
     return {"trial-" + std::to_string(::getpid()), top_, top_ / "checkout",
             top_ / "mirror"};
   }

@@ -200,7 +200,8 @@ void hold_in_place(options& to, const std::vector<fs::path>& mounted) {
 
 } // namespace
 
-std::vector<std::string> bwrap_argv(const host& on, const place& session,
+std::vector<std::string> bwrap_argv(const host& on,
+                                    const session_paths& session,
                                     network_mode network,
                                     const std::vector<fs::path>& read_only) {
   auto home = session.directory / "home";
@@ -252,7 +253,7 @@ std::vector<std::string> bwrap_argv(const host& on, const place& session,
 }
 
 std::optional<runner::sandbox_plan> make_plan(const host& on,
-                                              const place& session) {
+                                              const session_paths& session) {
   if (on.config.mode == sandbox_mode::none)
     return std::nullopt;
   if (on.etc)

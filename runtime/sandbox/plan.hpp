@@ -13,6 +13,7 @@
 #pragma once
 
 #include "runtime/base/home_environment.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/sandbox/cgroups.hpp"
@@ -41,14 +42,6 @@ struct host {
   std::vector<std::string> not_in_force;
 };
 
-/// What one session's sandbox is about.
-struct place {
-  std::string session_id;
-  std::filesystem::path directory; // the session's; home and tmp are below
-  std::filesystem::path checkout;
-  std::filesystem::path mirror;
-};
-
 /// Where things are inside.
 inline constexpr const char* checkout_inside = "/workspace";
 inline constexpr const char* home_inside = home_in_sandbox;
@@ -65,13 +58,13 @@ inline constexpr const char* origin_inside = "/run/greenroom/origin";
 /// no control group limits processes, must be set inside, where it counts the
 /// session's processes and not all of the user's. Throws std::system_error.
 std::optional<runner::sandbox_plan> make_plan(const host& on,
-                                              const place& session);
+                                              const session_paths& session);
 
 /// bwrap and its options up to and without "--", for a program that is not
 /// pid 1 and of which nothing is limited yet. `read_only` are more paths of the
 /// host that it sees at the same place. Makes the session's home.
 std::vector<std::string>
-bwrap_argv(const host& on, const place& session, network_mode network,
+bwrap_argv(const host& on, const session_paths& session, network_mode network,
            const std::vector<std::filesystem::path>& read_only);
 
 } // namespace greenroom::sandbox

@@ -25,7 +25,8 @@ exec "$@")";
 
 } // namespace
 
-command run_in_sandbox(const host& on, const place& session, command what,
+command run_in_sandbox(const host& on, const session_paths& session,
+                       command what,
                        const std::vector<std::filesystem::path>& read_only) {
   if (on.config.mode == sandbox_mode::none) {
     what.cwd =

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "runtime/base/run_command.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/sandbox/plan.hpp"
 
 #include <filesystem>
@@ -34,7 +35,7 @@ namespace greenroom::sandbox {
 /// groups where they are missing, so remove_groups comes after the last call.
 /// Throws std::system_error.
 command
-run_in_sandbox(const host& on, const place& session, command what,
+run_in_sandbox(const host& on, const session_paths& session, command what,
                const std::vector<std::filesystem::path>& read_only = {});
 
 } // namespace greenroom::sandbox

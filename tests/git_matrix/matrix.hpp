@@ -103,7 +103,7 @@ public:
 
   world w;
   std::string base;
-  git::session_place place;
+  git::checkout_paths place;
   fs::path plain;
 
 private:

@@ -1,5 +1,6 @@
 #include "actors/session/journal/session_files.hpp"
 
+#include "runtime/base/session_paths.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/exec/spec.hpp"
@@ -17,7 +18,7 @@ namespace fs = std::filesystem;
 
 session_files::session_files(fs::path data_dir, std::string session_id,
                              fsync_queue* syncer)
-  : data_dir_(std::move(data_dir)), dir_(data_dir_ / "sessions" / session_id),
+  : data_dir_(std::move(data_dir)), dir_(session_dir(data_dir_, session_id)),
     id_(std::move(session_id)), syncer_(syncer) {}
 
 std::optional<any_result> session_files::perform(any_request& what) {

@@ -75,17 +75,17 @@ private:
 
 } // namespace
 
-merge_preview preview_merge(const session_place& place,
+merge_preview preview_merge(const checkout_paths& paths,
                             const std::string& branch,
                             const std::string& target) {
   merge_preview result;
-  auto tip = branch_tip(place, branch);
+  auto tip = branch_tip(paths, branch);
   if (!tip)
     return result;
   result.commit = *tip;
-  auto in = repo::of(place);
+  auto in = repo::of(paths);
   scratch_repository scratch{
-    {in.look().common / "objects", place.mirror / "objects"}};
+    {in.look().common / "objects", paths.mirror / "objects"}};
   result.trial = try_merge(
     {[&](const repository_git::call& call) { return scratch.run(call); }},
     target, *tip);

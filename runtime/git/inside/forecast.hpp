@@ -16,7 +16,7 @@ struct merge_preview {
 /// What merging the branch, as committed, into a commit would do: as a merge
 /// in the mirror, which knows nothing of the session's configuration. Nothing
 /// is written in the checkout.
-merge_preview preview_merge(const session_place& place,
+merge_preview preview_merge(const checkout_paths& paths,
                             const std::string& branch,
                             const std::string& target);
 

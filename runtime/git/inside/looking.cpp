@@ -88,8 +88,8 @@ std::string diff_from(const repo& in, const std::string& base,
 
 } // namespace
 
-checkout_status status(const session_place& place) {
-  auto in = repo::of(place);
+checkout_status status(const checkout_paths& paths) {
+  auto in = repo::of(paths);
   auto result = with_some_index(
     in, {{"status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all",
           "--no-renames", "--no-ahead-behind", "--ignore-submodules=none"}});
@@ -111,8 +111,9 @@ checkout_status status(const session_place& place) {
   return found;
 }
 
-divergence compare_head(const session_place& place, const std::string& commit) {
-  auto text = repo::of(place).ask(
+divergence compare_head(const checkout_paths& paths,
+                        const std::string& commit) {
+  auto text = repo::of(paths).ask(
     {{"rev-list", "--left-right", "--count", "HEAD..." + commit, "--"}},
     "compare HEAD with the upstream");
   auto tab = std::min(text.find('\t'), text.size());
@@ -121,9 +122,9 @@ divergence compare_head(const session_place& place, const std::string& commit) {
     number(std::string_view{text}.substr(std::min(tab + 1, text.size())))};
 }
 
-std::string diff_work(const session_place& place,
+std::string diff_work(const checkout_paths& paths,
                       const std::vector<std::string>& bases) {
-  auto in = repo::of(place);
+  auto in = repo::of(paths);
   auto at = in.look();
   scratch_index index{in, at, take_inventory(in).has_value()};
   note_untracked(in, index.env());
@@ -138,10 +139,10 @@ std::string diff_work(const session_place& place,
   return text;
 }
 
-std::optional<std::string> branch_tip(const session_place& place,
+std::optional<std::string> branch_tip(const checkout_paths& paths,
                                       std::string_view branch) {
   auto name = std::string{branch_space} + std::string{branch};
-  return repo::of(place).find(
+  return repo::of(paths).find(
     {{"rev-parse", "-q", "--verify", "--end-of-options", name + "^{commit}"}});
 }
 

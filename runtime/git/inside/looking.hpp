@@ -18,7 +18,7 @@ struct checkout_status {
   std::size_t dirty_files = 0;
 };
 
-checkout_status status(const session_place& place);
+checkout_status status(const checkout_paths& paths);
 
 struct divergence {
   std::size_t ahead = 0;  // commits that only HEAD has
@@ -26,7 +26,7 @@ struct divergence {
 };
 
 /// HEAD, which must have a commit, beside another commit.
-divergence compare_head(const session_place& place, const std::string& commit);
+divergence compare_head(const checkout_paths& paths, const std::string& commit);
 
 /// How much of a diff is shown.
 inline constexpr std::size_t max_diff = std::size_t{4} << 20;
@@ -34,11 +34,11 @@ inline constexpr std::size_t max_diff = std::size_t{4} << 20;
 /// The unified diff to the work tree, untracked files included, ignored ones
 /// not, from where HEAD left `bases` (commits; none: from nothing). What is
 /// over max_diff is left out at a line's end, and a last line says so.
-std::string diff_work(const session_place& place,
+std::string diff_work(const checkout_paths& paths,
                       const std::vector<std::string>& bases);
 
 /// Where a local branch stands; nullopt if there is none of that name.
-std::optional<std::string> branch_tip(const session_place& place,
+std::optional<std::string> branch_tip(const checkout_paths& paths,
                                       std::string_view branch);
 
 } // namespace greenroom::git

@@ -45,26 +45,26 @@ std::string dump(const json& answer) {
   return answer.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string state(const session_place& place, const json& request) {
-  auto now = status(place);
+std::string state(const checkout_paths& paths, const json& request) {
+  auto now = status(paths);
   json answer{{"head", or_null(now.head)},
               {"branch", or_null(now.branch)},
               {"dirty_files", now.dirty_files}};
   if (now.head && request.contains("upstream")) {
     auto beside =
-      compare_head(place, request.at("upstream").get<std::string>());
+      compare_head(paths, request.at("upstream").get<std::string>());
     answer["ahead"] = beside.ahead;
     answer["behind"] = beside.behind;
   }
   return dump(answer);
 }
 
-std::string diff(const session_place& place, const json& request) {
-  return diff_work(place, request.at("bases").get<std::vector<std::string>>());
+std::string diff(const checkout_paths& paths, const json& request) {
+  return diff_work(paths, request.at("bases").get<std::vector<std::string>>());
 }
 
-std::string preview(const session_place& place, const json& request) {
-  auto found = preview_merge(place, request.at("branch").get<std::string>(),
+std::string preview(const checkout_paths& paths, const json& request) {
+  auto found = preview_merge(paths, request.at("branch").get<std::string>(),
                              request.at("target").get<std::string>());
   return dump({{"commit", found.commit},
                {"kind", static_cast<int>(found.trial.kind)},
@@ -74,7 +74,7 @@ std::string preview(const session_place& place, const json& request) {
 }
 
 // A line of JSON, and after it the pack.
-std::string save(const session_place& place, const json& request) {
+std::string save(const checkout_paths& paths, const json& request) {
   saving what;
   what.by = {request.at("name").get<std::string>(),
              request.at("email").get<std::string>()};
@@ -83,7 +83,7 @@ std::string save(const session_place& place, const json& request) {
   what.rescue_message = request.at("rescue_message").get<std::string>();
   what.known = request.at("known").get<std::vector<std::string>>();
   what.beside = request.value("beside", false);
-  auto made = save_work(place, what);
+  auto made = save_work(paths, what);
   json answer;
   if (!what.branch.empty())
     answer["tip"] = or_null(made.tip);
@@ -97,20 +97,20 @@ std::string save(const session_place& place, const json& request) {
     answer["note"] = *made.named.note;
   std::cout << dump(answer) << '\n';
   std::cout.flush();
-  pack_work(place, what, made, STDOUT_FILENO);
+  pack_work(paths, what, made, STDOUT_FILENO);
   return {};
 }
 
 int serve() {
   const std::map<std::string,
-                 std::string (*)(const session_place&, const json&)>
+                 std::string (*)(const checkout_paths&, const json&)>
     operations{
       {"state", state}, {"diff", diff}, {"preview", preview}, {"save", save}};
   try {
     auto request = json::parse(std::cin);
-    session_place place{std::filesystem::current_path(),
-                        request.at("mirror").get<std::string>()};
-    std::cout << operations.at(request.at("op").get<std::string>())(place,
+    checkout_paths paths{std::filesystem::current_path(),
+                         request.at("mirror").get<std::string>()};
+    std::cout << operations.at(request.at("op").get<std::string>())(paths,
                                                                     request);
     std::cout.flush();
     return std::cout.good() ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -94,12 +94,12 @@ void refuse_odd_files(const fs::path& directory, const std::string& shown,
 
 } // namespace
 
-repo repo::of(const session_place& place) {
-  const auto git = place.checkout / ".git";
+repo repo::of(const checkout_paths& paths) {
+  const auto git = paths.checkout / ".git";
   refuse_odd_files(git, ".git", false);
   refuse_odd_files(git / "info", ".git/info", false);
   refuse_odd_files(git / "refs", ".git/refs", true);
-  return {place.checkout, {place.mirror / "objects"}};
+  return {paths.checkout, {paths.mirror / "objects"}};
 }
 
 repo repo::with(std::vector<fs::path> lent) const {

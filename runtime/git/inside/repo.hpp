@@ -22,7 +22,7 @@
 
 namespace greenroom::git {
 
-struct session_place {
+struct checkout_paths {
   std::filesystem::path checkout; // absolute
   std::filesystem::path mirror;   // absolute; where objects are borrowed from
 };
@@ -57,7 +57,7 @@ public:
     : top_(std::move(top)), lent_(std::move(lent)) {}
 
   /// The session's own. Throws checkout_fault where it is no repository.
-  static repo of(const session_place& place);
+  static repo of(const checkout_paths& paths);
 
   const std::filesystem::path& top() const noexcept {
     return top_;

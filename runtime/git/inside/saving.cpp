@@ -84,8 +84,8 @@ void add_lfs(savings& to, const repo& in, const repo::facts& at,
 
 } // namespace
 
-savings save_work(const session_place& place, const saving& what) {
-  auto in = repo::of(place);
+savings save_work(const checkout_paths& paths, const saving& what) {
+  auto in = repo::of(paths);
   auto at = in.look();
   savings result;
   const tree_saving how{what.by, what.rescue_message,
@@ -116,14 +116,14 @@ savings save_work(const session_place& place, const saving& what) {
   return result;
 }
 
-void pack_work(const session_place& place, const saving& what,
+void pack_work(const checkout_paths& paths, const saving& what,
                const savings& made, int fd) {
   auto tips = tips_of(made);
   auto all_known = std::ranges::all_of(tips, [&](const auto& id) {
     return std::ranges::binary_search(what.known, id);
   });
   if (!all_known)
-    write_pack(repo::of(place), made.named, tips, what.known, fd);
+    write_pack(repo::of(paths), made.named, tips, what.known, fd);
 }
 
 } // namespace greenroom::git

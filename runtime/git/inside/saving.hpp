@@ -30,11 +30,11 @@ struct savings {
 
 /// Nobody else may write there meanwhile, unless it is only a look beside them:
 /// locks that lie there are taken for a killed git's, and removed.
-savings save_work(const session_place& place, const saving& what);
+savings save_work(const checkout_paths& paths, const saving& what);
 
 /// Writes all that it found and the known commits have not into `fd`, as one
 /// pack; nothing where they have all.
-void pack_work(const session_place& place, const saving& what,
+void pack_work(const checkout_paths& paths, const saving& what,
                const savings& made, int fd);
 
 } // namespace greenroom::git

@@ -18,7 +18,7 @@ using objects = std::vector<named_object>;
 constexpr int max_pushes = 3;
 
 std::string rescue_message(const sandboxed_git& session) {
-  return "Work that was not committed in session " + session.place().session_id;
+  return "Work that was not committed in session " + session.paths().session_id;
 }
 
 // What is nowhere in the upstream, as far as the mirror knows. A tag is more
@@ -95,7 +95,7 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
 }
 
 [[noreturn]] void refuse_gone(const checkin_spec& spec) {
-  auto kept = "refs/greenroom/rescue/" + spec.session.place().session_id
+  auto kept = "refs/greenroom/rescue/" + spec.session.paths().session_id
               + "/heads/" + spec.branch;
   throw refused{errc::conflict,
                 "branch \"" + spec.branch
@@ -137,7 +137,7 @@ rescue_result rescue(const rescue_spec& spec) {
   auto saved = spec.session.save(request);
   auto work = only_here(spec.mirror, saved.named);
   take(spec.mirror, saved, tips_of(work));
-  return keep(spec.mirror, spec.session.place().session_id, work, saved.note,
+  return keep(spec.mirror, spec.session.paths().session_id, work, saved.note,
               spec.push);
 }
 
@@ -164,7 +164,7 @@ checkin_result checkin(const checkin_spec& spec) {
     return tip && !one.name.starts_with("tags/")
            && spec.mirror.is_ancestor(one.id, *tip);
   });
-  result.rescued = keep(spec.mirror, spec.session.place().session_id, work,
+  result.rescued = keep(spec.mirror, spec.session.paths().session_id, work,
                         saved.note, spec.push_rescued);
   failpoint("checkin.rescued");
   if (!tip)

@@ -196,7 +196,7 @@ void build(const fs::path& top, const checkout_spec& spec) {
   fs::remove_all(git / "hooks");
   fs::create_directory(git / "hooks");
   write_file_atomic(git / "objects/info/alternates",
-                    (spec.place.mirror / "objects").string() + '\n', 0644,
+                    (spec.paths.mirror / "objects").string() + '\n', 0644,
                     false);
   write_upstream_refs(git, spec);
   set_up(repo.get(), spec);
@@ -216,7 +216,7 @@ fs::path unplaced(const fs::path& checkout) {
 
 void make_checkout(const checkout_spec& spec) {
   start_library();
-  const auto& target = spec.place.checkout;
+  const auto& target = spec.paths.checkout;
   fs::create_directories(target.parent_path());
   place_lock lock{target};
   if (fs::exists(fs::symlink_status(target))) {

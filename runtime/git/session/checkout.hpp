@@ -24,7 +24,7 @@ struct origin_spec {
 };
 
 struct checkout_spec {
-  session_place place;
+  checkout_paths paths;
   std::string branch;
   std::string commit; // empty: the branch has no commit yet
   // The upstream's branches and tags as mirror::upstream_refs gives them; they

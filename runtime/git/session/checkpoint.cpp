@@ -141,7 +141,7 @@ std::vector<std::string> ids_of(const std::vector<named_object>& work) {
 } // namespace
 
 bool save_checkpoint(const checkpoint_spec& spec) {
-  const auto& id = spec.session.place().session_id;
+  const auto& id = spec.session.paths().session_id;
   save_request request;
   request.by = {"Greenroom", "checkpoint@greenroom.invalid"};
   request.known = spec.mirror.tips();

@@ -189,7 +189,7 @@ std::string how_it_ended(const command_result& result) {
 // As the session's commands have it, so that its filters are found.
 std::vector<std::string> sandboxed_git::environment() const {
   auto home = tools_.host->config.mode == sandbox_mode::none
-                ? (place_.directory / "home").string()
+                ? (paths_.directory / "home").string()
                 : std::string{sandbox::home_inside};
   std::vector<std::string> result{"LANG=C.UTF-8"};
   for (const auto& [name, value] : home_environment(home))
@@ -199,8 +199,8 @@ std::vector<std::string> sandboxed_git::environment() const {
 
 std::string sandboxed_git::run(json request, seconds timeout,
                                int stdout_fd) const {
-  check_there(place_.checkout);
-  request["mirror"] = place_.mirror.string();
+  check_there(paths_.checkout);
+  request["mirror"] = paths_.mirror.string();
   auto input = memfd(request.dump());
   command what;
   what.argv = {tools_.program.string(), "session"};
@@ -210,7 +210,7 @@ std::string sandboxed_git::run(json request, seconds timeout,
   what.timeout = timeout;
   what.max_output = max_answer;
   auto result = run_command(
-    sandbox::run_in_sandbox(*tools_.host, place_, what, {tools_.program}));
+    sandbox::run_in_sandbox(*tools_.host, paths_, what, {tools_.program}));
   if (result.timed_out)
     throw refused{errc::timeout,
                   "git took too long in the session's checkout, try again"};
@@ -219,7 +219,7 @@ std::string sandboxed_git::run(json request, seconds timeout,
   if (result.exit_code == under_way)
     throw refused{errc::operation_in_progress, sentence(result.err)};
   if (!result.ok())
-    check_there(place_.checkout); // the session may have ended meanwhile
+    check_there(paths_.checkout); // the session may have ended meanwhile
   // As a shell tells of a signal, where init ended it.
   if (result.exit_code == 128 + SIGKILL || result.signal == SIGKILL)
     throw refused{errc::conflict,
@@ -229,7 +229,7 @@ std::string sandboxed_git::run(json request, seconds timeout,
                     + " MiB (sandbox.memory): make the largest files smaller, "
                       "or have Git ignore them"};
   if (!result.ok())
-    throw std::runtime_error("git in session " + place_.session_id + ": "
+    throw std::runtime_error("git in session " + paths_.session_id + ": "
                              + how_it_ended(result));
   if (result.truncated)
     bad_answer("it is too long");
@@ -307,7 +307,7 @@ saved_work sandboxed_git::save(const save_request& request) const {
     question["message"] = request.message;
   }
   // A line of JSON, and the pack after it. It may not fit in memory.
-  auto file = nameless_file(place_.directory);
+  auto file = nameless_file(paths_.directory);
   run(std::move(question), seconds{100}, file.get());
   auto line = first_line(file.get());
   auto answer = parse(line);

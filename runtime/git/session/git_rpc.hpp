@@ -79,11 +79,11 @@ struct saved_work {
 
 class sandboxed_git {
 public:
-  sandboxed_git(session_tools tools, sandbox::place place)
-    : tools_(std::move(tools)), place_(std::move(place)) {}
+  sandboxed_git(session_tools tools, session_paths paths)
+    : tools_(std::move(tools)), paths_(std::move(paths)) {}
 
-  const sandbox::place& place() const noexcept {
-    return place_;
+  const session_paths& paths() const noexcept {
+    return paths_;
   }
 
   /// `beside`: a commit of the mirror, or empty. 20 s.
@@ -107,7 +107,7 @@ private:
                      std::chrono::seconds timeout) const;
 
   session_tools tools_;
-  sandbox::place place_;
+  session_paths paths_;
 };
 
 } // namespace greenroom::git

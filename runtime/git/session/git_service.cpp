@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/merges.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
@@ -134,7 +135,7 @@ git_service::git_service(git_settings settings)
   : data_dir_(std::move(settings.data_dir)), tools_(std::move(settings.tools)),
     credentials_(std::make_shared<const git::credentials>(
       std::move(settings.credentials))),
-    sockets_(data_dir_ / "sessions") {}
+    sockets_(sessions_dir(data_dir_)) {}
 
 std::string git_service::default_of(const project_record& project,
                                     const git::mirror& mirror) {
@@ -168,7 +169,7 @@ void git_service::refuse_own(const std::string& repo) const {
 }
 
 fs::path git_service::mirror_path(const project_record& project) const {
-  return data_dir_ / "repos" / (mirror_name(project) + ".git");
+  return mirror_dir(data_dir_, mirror_name(project));
 }
 
 // The project's mirror as it is.
@@ -522,7 +523,7 @@ saved_rescue git_service::run(const save_rescue& request) {
   const auto& session = request.session;
   auto mirror = open(request.project);
   auto git = in_session(session, mirror);
-  if (!fs::exists(fs::symlink_status(git.place().checkout)))
+  if (!fs::exists(fs::symlink_status(git.paths().checkout)))
     return {}; // it was never made, or is gone since its work was saved
   auto& entry = entry_of(mirror_name(request.project));
   auto result = git::rescue(

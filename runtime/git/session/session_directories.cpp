@@ -6,6 +6,7 @@
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/base/run_command.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/git/session/checkout.hpp"
 
 #include <spdlog/spdlog.h>
@@ -63,13 +64,13 @@ const std::string& git_service::checked(const std::string& id) {
 }
 
 fs::path git_service::session_dir(const std::string& session_id) const {
-  return data_dir_ / "sessions" / checked(session_id);
+  return greenroom::session_dir(data_dir_, checked(session_id));
 }
 
 directory_list git_service::run(const list_directories& request) {
   directory_list result;
   std::error_code none;
-  for (auto& entry : fs::directory_iterator{data_dir_ / "sessions", none}) {
+  for (auto& entry : fs::directory_iterator{sessions_dir(data_dir_), none}) {
     auto id = entry.path().filename().string();
     if (is_id(id) && (!request.in_use || is_in_use(entry.path()))
         && (request.unchanged_since == 0

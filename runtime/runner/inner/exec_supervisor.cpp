@@ -133,7 +133,7 @@ void allow_long_arguments() {
 
 class exec_supervisor {
 public:
-  explicit exec_supervisor(const keeper_place& place) : place_(place) {}
+  explicit exec_supervisor(const supervisor_place& place) : place_(place) {}
 
   void run() {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -160,10 +160,10 @@ private:
       return connect(job->port);
     auto failure = start(*job);
     if (failure)
-      report({keeper_report::kind::failed, failure->error, failure->step});
+      report({supervisor_report::kind::failed, failure->error, failure->step});
     else
-      report({keeper_report::kind::started}, job->master.get());
-    // Only now, so that the next keeper's fork delays no command.
+      report({supervisor_report::kind::started}, job->master.get());
+    // Only now, so that the next supervisor's fork delays no command.
     std::uint64_t one = 1;
     if (::write(place_.taken, &one, sizeof one) < 0)
       return false;
@@ -175,7 +175,7 @@ private:
     return true;
   }
 
-  // False as above. Another keeper may take the next job meanwhile.
+  // False as above. Another supervisor may take the next job meanwhile.
   bool connect(std::uint16_t port) {
     std::uint64_t one = 1;
     if (::write(place_.taken, &one, sizeof one) < 0)
@@ -183,9 +183,9 @@ private:
     auto socket = connect_to_local_port(port);
     auto error = errno;
     if (socket)
-      report({keeper_report::kind::connected}, socket.get());
+      report({supervisor_report::kind::connected}, socket.get());
     else
-      report({keeper_report::kind::failed, error, start_step::connect});
+      report({supervisor_report::kind::failed, error, start_step::connect});
     orders_.reset();
     return true;
   }
@@ -309,22 +309,22 @@ private:
   }
 
   void obey() {
-    keeper_order order;
+    supervisor_order order;
     auto size = ::recv(orders_.get(), &order, sizeof order, MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
       return;
     if (size != sizeof order)
-      order = {keeper_order::kind::kill_all};
+      order = {supervisor_order::kind::kill_all};
     switch (order.what) {
-      case keeper_order::kind::signal_group:
+      case supervisor_order::kind::signal_group:
         // Until it is reaped, the group's number is the command's alone.
         if (command_ != 0)
           ::kill(-command_, order.signal);
         break;
-      case keeper_order::kind::signal_all:
+      case supervisor_order::kind::signal_all:
         signal_descendants(order.signal);
         break;
-      case keeper_order::kind::kill_all:
+      case supervisor_order::kind::kill_all:
         kill_descendants([this](pid_t pid, int status) { note(pid, status); });
         empty_ = true;
         break;
@@ -335,16 +335,16 @@ private:
     if (pid != command_)
       return;
     command_ = 0;
-    report({keeper_report::kind::ended, status});
+    report({supervisor_report::kind::ended, status});
   }
 
-  void report(const keeper_report& what, int with = -1) {
+  void report(const supervisor_report& what, int with = -1) {
     std::span fds{&with, with < 0 ? 0u : 1u};
     send_with_fds(orders_.get(),
                   {reinterpret_cast<const char*>(&what), sizeof what}, fds, 0);
   }
 
-  const keeper_place& place_;
+  const supervisor_place& place_;
   unique_fd orders_;
   unique_fd children_; // readable when a child has ended
   pid_t command_ = 0;  // 0: not started, or reaped
@@ -357,11 +357,12 @@ void refuse_job(int jobs, int error) noexcept {
   auto job = receive_job(jobs, MSG_DONTWAIT);
   if (!job)
     return;
-  keeper_report report{keeper_report::kind::failed, error, start_step::process};
+  supervisor_report report{supervisor_report::kind::failed, error,
+                           start_step::process};
   ::send(job->orders.get(), &report, sizeof report, MSG_NOSIGNAL);
 }
 
-void run_keeper(const keeper_place& place) noexcept {
+void run_supervisor(const supervisor_place& place) noexcept {
   exec_supervisor{place}.run();
   ::_exit(0);
 }

@@ -7,12 +7,12 @@
 // that starting a command costs no more than the command. One waits at a time:
 // one that finds another waiting ends.
 //
-//   init ── keeper ── command ── …
+//   init ── supervisor ── command ── …
 //             └────── what lost its parent
 //
 // It and the shim talk over a SOCK_SEQPACKET pair in the structs below; they
 // are one program, so the structs are their own format. End of file means, to
-// the shim: nothing of the exec is left; to the keeper: the shim is dead.
+// the shim: nothing of the exec is left; to the supervisor: the shim is dead.
 #pragma once
 
 #include <sys/types.h>
@@ -32,7 +32,7 @@ enum class start_step : std::int32_t {
   connect, // to a port, for a job that is no command
 };
 
-struct keeper_report {
+struct supervisor_report {
   enum class kind : std::int32_t {
     started,   // with the terminal's master, where there is one
     failed,    // at `step`, with the errno in `value`
@@ -44,7 +44,7 @@ struct keeper_report {
   start_step step = start_step::command;
 };
 
-struct keeper_order {
+struct supervisor_order {
   enum class kind : std::int32_t {
     signal_group, // the command's process group, while the command lives
     signal_all,   // all of the exec
@@ -54,15 +54,15 @@ struct keeper_order {
   std::int32_t signal = 0;
 };
 
-/// Who waits for the next job. In memory that init and its keepers share.
-using waiting_keeper = std::atomic<pid_t>;
+/// Who waits for the next job. In memory that init and its supervisors share.
+using waiting_supervisor = std::atomic<pid_t>;
 constexpr pid_t nobody_waits = 0;
 constexpr pid_t being_forked = -1;
 
-struct keeper_place {
+struct supervisor_place {
   int jobs;  // where its jobs come from
   int taken; // an eventfd that is told when it has one
-  waiting_keeper* waiting;
+  waiting_supervisor* waiting;
   const char* checkout;
 };
 
@@ -74,6 +74,6 @@ void refuse_job(int jobs, int error) noexcept;
 /// All signals are blocked when it is called and have their default actions,
 /// all descriptors above 2 are closed on exec, and *place.waiting is
 /// being_forked.
-[[noreturn]] void run_keeper(const keeper_place& place) noexcept;
+[[noreturn]] void run_supervisor(const supervisor_place& place) noexcept;
 
 } // namespace greenroom::runner

@@ -52,15 +52,16 @@ constexpr std::array<limit_name, 10> limit_names{
 }
 
 // How long nobody may wait for a job while none is there.
-constexpr int next_keeper_after = 10; // milliseconds
+constexpr int next_supervisor_after = 10; // milliseconds
 
-waiting_keeper& share_waiting() {
-  static_assert(waiting_keeper::is_always_lock_free);
-  auto* memory = ::mmap(nullptr, sizeof(waiting_keeper), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+waiting_supervisor& share_waiting() {
+  static_assert(waiting_supervisor::is_always_lock_free);
+  auto* memory =
+    ::mmap(nullptr, sizeof(waiting_supervisor), PROT_READ | PROT_WRITE,
+           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
-    fail("cannot share memory with keepers");
-  return *new (memory) waiting_keeper{nobody_waits};
+    fail("cannot share memory with supervisors");
+  return *new (memory) waiting_supervisor{nobody_waits};
 }
 
 class init {
@@ -80,7 +81,7 @@ public:
   }
 
   void run() {
-    prepare_keeper();
+    prepare_supervisor();
     char ready = 1;
     if (::send(jobs_.get(), &ready, sizeof ready, MSG_NOSIGNAL) < 0)
       return;
@@ -91,7 +92,7 @@ public:
       auto nobody = waiting_.load() == nobody_waits;
       fds[0].events = nobody ? POLLIN : 0;
       auto ready_count =
-        ::poll(fds.data(), fds.size(), nobody ? next_keeper_after : -1);
+        ::poll(fds.data(), fds.size(), nobody ? next_supervisor_after : -1);
       if ((fds[0].revents & (POLLHUP | POLLERR)) != 0)
         return;
       if (fds[1].revents != 0)
@@ -101,26 +102,26 @@ public:
       auto job_waits = (fds[0].revents & POLLIN) != 0;
       // Without one, because there was no process to be had, whoever waits for
       // it is told.
-      if ((ready_count == 0 || job_waits) && !prepare_keeper() && job_waits)
+      if ((ready_count == 0 || job_waits) && !prepare_supervisor() && job_waits)
         refuse_job(jobs_.get(), errno);
     }
   }
 
 private:
   // False, and errno, where there is no process to be had.
-  bool prepare_keeper() {
+  bool prepare_supervisor() {
     auto nobody = nobody_waits;
     if (!waiting_.compare_exchange_strong(nobody, being_forked))
       return true; // one is done meanwhile
     auto pid = ::fork();
     if (pid == 0) {
       children_.reset();
-      run_keeper({jobs_.get(), taken_.get(), &waiting_, checkout_});
+      run_supervisor({jobs_.get(), taken_.get(), &waiting_, checkout_});
     }
     if (pid < 0)
       waiting_ = nobody_waits;
     else
-      keepers_.push_back(forked_ = pid);
+      supervisors_.push_back(forked_ = pid);
     return pid > 0;
   }
 
@@ -136,25 +137,26 @@ private:
     bool orphans = false;
     int status = 0;
     for (pid_t pid; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
-      orphans = orphans || std::erase(keepers_, pid) == 0 || status != 0;
+      orphans = orphans || std::erase(supervisors_, pid) == 0 || status != 0;
       auto was = pid;
       waiting_.compare_exchange_strong(was, nobody_waits);
       was = being_forked;
       if (pid == forked_)
         waiting_.compare_exchange_strong(was, nobody_waits);
     }
-    // A child that is no keeper has lost its own, which somebody has killed.
+    // A child that is no supervisor has lost its own, which somebody has
+    // killed.
     if (orphans)
-      stop_and_kill_descendants(keepers_);
+      stop_and_kill_descendants(supervisors_);
   }
 
   unique_fd jobs_;
   const char* checkout_;
   unique_fd children_; // readable when a child has ended
-  unique_fd taken_;    // readable when the waiting keeper has a job
-  waiting_keeper& waiting_;
-  pid_t forked_ = 0;           // the last keeper that was made
-  std::vector<pid_t> keepers_; // not reaped yet
+  unique_fd taken_;    // readable when the waiting supervisor has a job
+  waiting_supervisor& waiting_;
+  pid_t forked_ = 0;               // the last supervisor that was made
+  std::vector<pid_t> supervisors_; // not reaped yet
 };
 
 } // namespace

@@ -1,13 +1,13 @@
-// The inner half: the process above all keepers, pid 1 of the sandbox where
+// The inner half: the process above all supervisors, pid 1 of the sandbox where
 // there is one.
 //
-// It has one keeper waiting for the next job. When that is taken it makes
+// It has one supervisor waiting for the next job. When that is taken it makes
 // another: not before the next job is there or a moment has passed, for a
-// keeper that is done waits again, and short commands one after another then
-// cost no fork. It reaps what is left to it. Jobs go past it, from the shim to
-// the waiting keeper, over a socket that they share. When the other end of that
-// is closed (the shim is dead, or wants it so) it kills everything below it and
-// ends.
+// supervisor that is done waits again, and short commands one after another
+// then cost no fork. It reaps what is left to it. Jobs go past it, from the
+// shim to the waiting supervisor, over a socket that they share. When the other
+// end of that is closed (the shim is dead, or wants it so) it kills everything
+// below it and ends.
 #pragma once
 
 #include <cstdint>

@@ -28,8 +28,8 @@ constexpr std::chrono::seconds save_again{1};
 // Between two HUPs to a terminal's command that is to end.
 constexpr std::chrono::milliseconds hang_up_again{200};
 
-// How long a keeper may take to start a command, and at least to kill one, on
-// a machine that is busy.
+// How long a supervisor may take to start a command, and at least to kill one,
+// on a machine that is busy.
 constexpr std::chrono::seconds start_timeout{10};
 constexpr std::chrono::seconds kill_timeout{1};
 
@@ -101,8 +101,8 @@ supervised_exec::supervised_exec(event_loop& loop, exec_observer& observer,
 
 supervised_exec::~supervised_exec() {
   close_all();
-  if (keeper_)
-    loop_.unwatch(keeper_.get());
+  if (supervisor_)
+    loop_.unwatch(supervisor_.get());
 }
 
 void supervised_exec::start(sandbox_handle& inner) {
@@ -110,7 +110,7 @@ void supervised_exec::start(sandbox_handle& inner) {
   pipe_ends out;
   pipe_ends err;
   unique_fd orders;
-  std::tie(keeper_, orders) = make_socket_pair();
+  std::tie(supervisor_, orders) = make_socket_pair();
   if (has_tty()) {
     spec_.env.try_emplace("TERM", "xterm-256color");
   } else {
@@ -121,9 +121,9 @@ void supervised_exec::start(sandbox_handle& inner) {
   }
   // So the kernel tells which process it is.
   int on = 1;
-  ::setsockopt(keeper_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  ::setsockopt(supervisor_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   // All is ready before the command can run.
-  loop_.watch(keeper_.get(), [this] { hear_keeper(); });
+  loop_.watch(supervisor_.get(), [this] { hear_supervisor(); });
   if (!has_tty()) {
     out_.end = std::move(out.read);
     err_.end = std::move(err.read);
@@ -142,30 +142,31 @@ void supervised_exec::start(sandbox_handle& inner) {
   started_by_ = steady::now() + start_timeout;
 }
 
-// -- what the keeper says -----------------------------------------------------
+// -- what the supervisor says
+// -----------------------------------------------------
 
-void supervised_exec::hear_keeper() {
-  while (keeper_) {
-    keeper_report report;
+void supervised_exec::hear_supervisor() {
+  while (supervisor_) {
+    supervisor_report report;
     auto got = receive_with_fds(
-      keeper_.get(), {reinterpret_cast<char*>(&report), sizeof report},
+      supervisor_.get(), {reinterpret_cast<char*>(&report), sizeof report},
       MSG_DONTWAIT);
     if (got.size < 0 && (errno == EAGAIN || errno == EINTR))
       return;
     if (got.size == sizeof report) {
-      keeper_pid_ = got.sender;
+      supervisor_pid_ = got.sender;
       obey(report, got.fds.empty() ? unique_fd{} : std::move(got.fds[0]));
       continue;
     }
-    keeper_gone();
+    supervisor_gone();
   }
 }
 
 // That it goes before its command has ended is not to be: then somebody has
 // killed it.
-void supervised_exec::keeper_gone() {
-  loop_.unwatch(keeper_.get());
-  keeper_.reset();
+void supervised_exec::supervisor_gone() {
+  loop_.unwatch(supervisor_.get());
+  supervisor_.reset();
   kill_at_.reset();
   gone_by_.reset();
   if (phase_ == phase::starting) {
@@ -177,15 +178,15 @@ void supervised_exec::keeper_gone() {
   }
 }
 
-void supervised_exec::obey(const keeper_report& report, unique_fd master) {
+void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
   // Whatever was refused here can run on for a moment there.
   if (phase_
-      != (report.what == keeper_report::kind::ended ? phase::running
-                                                    : phase::starting))
+      != (report.what == supervisor_report::kind::ended ? phase::running
+                                                        : phase::starting))
     return;
   started_by_.reset();
   switch (report.what) {
-    case keeper_report::kind::started:
+    case supervisor_report::kind::started:
       if (has_tty() && !master) {
         refuse("no descriptor is left for the command's terminal");
         kill_all();
@@ -201,12 +202,12 @@ void supervised_exec::obey(const keeper_report& report, unique_fd master) {
         timeout_at_ = steady::now() + std::chrono::milliseconds{spec_.timeout};
       observer_.on_started(*this);
       break;
-    case keeper_report::kind::failed:
+    case supervisor_report::kind::failed:
       refuse(why_not_started(report.step, report.value, spec_));
       break;
-    case keeper_report::kind::connected:
+    case supervisor_report::kind::connected:
       break;
-    case keeper_report::kind::ended:
+    case supervisor_report::kind::ended:
       end(forced_.value_or(WIFEXITED(report.value) ? exit_status::exited
                                                    : exit_status::signaled),
           report.value);
@@ -295,14 +296,14 @@ void supervised_exec::growth_told() noexcept {
 
 // -- what ends it -------------------------------------------------------------
 
-void supervised_exec::order(const keeper_order& what) {
-  // A keeper that cannot be told is dead, and its end of file on the way.
-  if (keeper_)
-    ::send(keeper_.get(), &what, sizeof what, MSG_NOSIGNAL | MSG_DONTWAIT);
+void supervised_exec::order(const supervisor_order& what) {
+  // A supervisor that cannot be told is dead, and its end of file on the way.
+  if (supervisor_)
+    ::send(supervisor_.get(), &what, sizeof what, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void supervised_exec::kill_all() {
-  order({keeper_order::kind::kill_all});
+  order({supervisor_order::kind::kill_all});
   gone_by_ = steady::now()
              + std::max(kill_grace_, std::chrono::milliseconds{kill_timeout});
 }
@@ -313,7 +314,7 @@ void supervised_exec::lost_reason(std::string reason) {
 
 void supervised_exec::signal(int number) {
   if (active())
-    order({keeper_order::kind::signal_group, number});
+    order({supervisor_order::kind::signal_group, number});
 }
 
 int supervised_exec::input(std::string& why_not) const {
@@ -350,7 +351,7 @@ void supervised_exec::cancel(std::string reason) {
 void supervised_exec::hang_up() {
   if (!has_tty())
     return;
-  order({keeper_order::kind::signal_group, SIGHUP});
+  order({supervisor_order::kind::signal_group, SIGHUP});
   hang_up_at_ = steady::now() + hang_up_again;
 }
 
@@ -361,7 +362,7 @@ void supervised_exec::finish_by_force(exit_status status, std::string reason) {
   forced_why_ = std::move(reason);
   timeout_at_.reset();
   hang_up();
-  order({keeper_order::kind::signal_group, SIGTERM});
+  order({supervisor_order::kind::signal_group, SIGTERM});
   kill_at_ = steady::now() + kill_grace_;
 }
 
@@ -372,8 +373,8 @@ void supervised_exec::stop(const std::string& reason) {
   }
   timeout_at_.reset();
   hang_up();
-  order({keeper_order::kind::signal_all, SIGTERM});
-  if (keeper_ && !kill_at_ && !gone_by_)
+  order({supervisor_order::kind::signal_all, SIGTERM});
+  if (supervisor_ && !kill_at_ && !gone_by_)
     kill_at_ = steady::now() + kill_grace_;
 }
 
@@ -401,7 +402,7 @@ void supervised_exec::on_deadline(steady::time_point now) {
   if (due(kill_at_))
     kill_all();
   if (due(started_by_)) {
-    hear_keeper(); // lest it was only we who were slow
+    hear_supervisor(); // lest it was only we who were slow
     if (phase_ == phase::starting) {
       refuse("the command could not be started within "
              + std::to_string(start_timeout.count()) + " s");
@@ -409,8 +410,8 @@ void supervised_exec::on_deadline(steady::time_point now) {
     }
   }
   if (due(gone_by_)) {
-    hear_keeper();
-    if (keeper_)
+    hear_supervisor();
+    if (supervisor_)
       observer_.on_stuck(*this);
   }
   if (due(drain_at_))

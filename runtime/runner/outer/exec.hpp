@@ -4,15 +4,16 @@
 //          └─→ refused ────────→ gone
 //
 // It owns what the command prints to and reads from (pipes, or the master of
-// its terminal), the output log and the exit record, and the link to the keeper
-// that holds the processes. It ends when
-// the command's first process does; what is in the pipes then is logged, what
-// comes later is read and dropped, slowly, so that background processes can
-// print on. It is gone when no process of it is left.
+// its terminal), the output log and the exit record, and the link to the
+// supervisor that holds the processes. It ends when the command's first process
+// does; what is in the pipes then is logged, what comes later is read and
+// dropped, slowly, so that background processes can print on. It is gone when
+// no process of it is left.
 //
-// A keeper is within reach of what it looks after, which has its user and can
-// stop it or take its descriptors. So none is relied on for an end: one that
-// has not done in time what it was told is reported to the observer as stuck.
+// A supervisor is within reach of what it looks after, which has its user and
+// can stop it or take its descriptors. So none is relied on for an end: one
+// that has not done in time what it was told is reported to the observer as
+// stuck.
 //
 // Deadlines are on the monotonic clock and kept by the shim's loop, which asks
 // for the next one and calls back when it is due.
@@ -42,7 +43,7 @@ public:
   virtual void on_refused(const supervised_exec& exec, std::string reason) = 0;
   virtual void on_exited(const supervised_exec& exec) = 0;
 
-  /// Its keeper does not do its work: only the end of the whole inner half
+  /// Its supervisor does not do its work: only the end of the whole inner half
   /// helps.
   virtual void on_stuck(const supervised_exec& exec) = 0;
 
@@ -91,13 +92,13 @@ public:
 
   /// True when no process of it is left.
   bool empty() const noexcept {
-    return !keeper_;
+    return !supervisor_;
   }
 
   /// The process that all of it is below, as this process numbers it; 0: not
   /// known yet, or gone.
   pid_t top_process() const noexcept {
-    return keeper_ ? keeper_pid_ : 0;
+    return supervisor_ ? supervisor_pid_ : 0;
   }
 
   /// True when nothing is left to do either.
@@ -126,7 +127,7 @@ public:
   /// Ends the command's input as far as this process is concerned.
   void close_input();
 
-  /// Why it is lost, should its keeper's end come before its own.
+  /// Why it is lost, should its supervisor's end come before its own.
   void lost_reason(std::string reason);
 
   /// TERM to all that is left, background processes too; later KILL. What runs
@@ -148,9 +149,9 @@ private:
     return spec_.rows > 0;
   }
 
-  void hear_keeper();
-  void keeper_gone();
-  void obey(const keeper_report& report, unique_fd master);
+  void hear_supervisor();
+  void supervisor_gone();
+  void obey(const supervisor_report& report, unique_fd master);
   void watch_output(pipe& from);
   void close_all();
   void drop(pipe& from);
@@ -163,7 +164,7 @@ private:
   void finish_by_force(exit_status status, std::string reason);
   void hang_up();
   std::string why_ended() const;
-  void order(const keeper_order& what);
+  void order(const supervisor_order& what);
   void kill_all();
 
   event_loop& loop_;
@@ -174,8 +175,8 @@ private:
   std::chrono::milliseconds kill_grace_;
   phase phase_ = phase::starting;
   unix_ms started_at_ = 0;
-  unique_fd keeper_;
-  pid_t keeper_pid_ = 0;
+  unique_fd supervisor_;
+  pid_t supervisor_pid_ = 0;
   unique_fd input_;                  // of a command without a terminal
   pipe out_{output_stream::out, {}}; // or the terminal's master
   pipe err_{output_stream::err, {}};
@@ -188,11 +189,11 @@ private:
   exit_record outcome_;
   bool unsaved_ = false;
   std::string blame_ = "the process that looked after the command was killed";
-  std::optional<steady::time_point> started_by_; // or its keeper is stuck
+  std::optional<steady::time_point> started_by_; // or its supervisor is stuck
   std::optional<steady::time_point> timeout_at_;
   std::optional<steady::time_point> hang_up_at_; // again
   std::optional<steady::time_point> kill_at_;
-  std::optional<steady::time_point> gone_by_; // or its keeper is stuck
+  std::optional<steady::time_point> gone_by_; // or its supervisor is stuck
   std::optional<steady::time_point> save_at_;
   std::optional<steady::time_point> drain_at_;
 };

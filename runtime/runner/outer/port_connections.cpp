@@ -100,7 +100,7 @@ void port_connections::hear(int fd) {
   auto found = pending_.find(fd);
   if (found == pending_.end())
     return;
-  keeper_report report{};
+  supervisor_report report{};
   auto got = receive_with_fds(
     fd, {reinterpret_cast<char*>(&report), sizeof report}, MSG_DONTWAIT);
   if (got.size < 0 && (errno == EAGAIN || errno == EINTR))
@@ -108,7 +108,7 @@ void port_connections::hear(int fd) {
   const auto& what = found->second.what;
   if (got.size != sizeof report)
     return give_up(fd, why_not(what, ECONNABORTED));
-  if (report.what == keeper_report::kind::failed)
+  if (report.what == supervisor_report::kind::failed)
     return give_up(fd, why_not(what, report.value));
   if (got.fds.size() != 1 || !is_tcp(got.fds[0].get()))
     return give_up(fd, "no descriptor is left for the connection");

@@ -1,5 +1,5 @@
 // Connections to the session's own ports that are being made: asked for by the
-// node, made by a keeper inside, answered once each.
+// node, made by a supervisor inside, answered once each.
 //
 // What comes from inside is the session's and not to be believed: only a TCP
 // socket is handed on, and one that is not made in time is given up.
@@ -37,7 +37,7 @@ public:
 private:
   struct pending {
     runner::connect what;
-    unique_fd socket; // to the keeper that makes it
+    unique_fd socket; // to the supervisor that makes it
     steady::time_point deadline;
   };
 

@@ -1,9 +1,9 @@
 // The inner half as the shim holds it: how init comes to live in the session's
 // sandbox, gets the commands, and is seen to end.
 //
-//   shim ── bwrap ── init ── keepers …      with a sandbox
+//   shim ── bwrap ── init ── supervisors …      with a sandbox
 //      └─── slirp4netns                     and a network of its own
-//   shim ── init ── keepers …               without
+//   shim ── init ── supervisors …               without
 //
 // It is started with the first command; when it has ended everything inside is
 // gone, and the next command starts another. bwrap dies with the shim, init
@@ -51,7 +51,7 @@ public:
   std::vector<std::string> try_out();
 
   /// Kills the outermost process, with which all inside dies, whatever code in
-  /// there has done to the keepers; its end is told as always. Without a
+  /// there has done to the supervisors; its end is told as always. Without a
   /// sandbox what is below it is left to the caller.
   void kill() noexcept;
 

@@ -66,7 +66,8 @@ void shim::run() {
     loop_.run_once(next_deadline());
     attend();
   }
-  // The inner half is left, and whoever has lost its keeper in the last moment.
+  // The inner half is left, and whoever has lost its supervisor in the last
+  // moment.
   auto note = [this](pid_t pid, int) { inner_.note_end(pid); };
   const auto network = inner_.network_process();
   kill_descendants(note, {&network, network == 0 ? 0u : 1u});
@@ -287,7 +288,8 @@ void shim::on_exited(const supervised_exec& exec) {
 
 // The second rung, which trusts nothing inside.
 void shim::on_stuck(const supervised_exec& unresponsive) {
-  std::fprintf(stderr, "exec %s: its keeper does not answer: all is killed\n",
+  std::fprintf(stderr,
+               "exec %s: its supervisor does not answer: all is killed\n",
                unresponsive.id().c_str());
   for (auto& [id, exec] : execs_)
     exec->lost_reason(
@@ -316,7 +318,7 @@ void shim::reap() {
     kill_what_is_left();
 }
 
-// Its execs' keepers go too, and by that the execs are lost.
+// Its execs' supervisors go too, and by that the execs are lost.
 void shim::kill_what_is_left() {
   kill_descendants([this](pid_t pid, int) { inner_.note_end(pid); });
 }

@@ -1,7 +1,7 @@
-// One job's way from the shim to the keeper that does it: a command to be run,
-// or a port inside the sandbox to be connected to.
+// One job's way from the shim to the supervisor that does it: a command to be
+// run, or a port inside the sandbox to be connected to.
 //
-// A job is one datagram: a header, and descriptors (the keeper's end of its
+// A job is one datagram: a header, and descriptors (the supervisor's end of its
 // pair with the shim; for a command its texts, its pipes). The texts lie in
 // a memfd, for they may be megabytes: the directory, the arguments and the
 // environment, each ended by NUL. Both ends are one program, so the structs
@@ -17,8 +17,8 @@
 
 namespace greenroom::runner {
 
-/// The ends that are for the keeper and its command; borrowed. A command with
-/// a terminal has no pipes, one with its input closed has no `in`.
+/// The ends that are for the supervisor and its command; borrowed. A command
+/// with a terminal has no pipes, one with its input closed has no `in`.
 struct job_files {
   int orders = -1;
   int in = -1;
@@ -39,7 +39,7 @@ struct job {
   unique_fd in;
   unique_fd out;
   unique_fd err;
-  unique_fd master;       // of the terminal that the keeper makes
+  unique_fd master;       // of the terminal that the supervisor makes
   std::uint16_t rows = 0; // above 0: it gets a terminal
   std::uint16_t cols = 0;
   std::vector<char> texts; // what the following point into

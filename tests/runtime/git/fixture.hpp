@@ -106,7 +106,7 @@ inline std::string head_of(const fs::path& top) {
 }
 
 /// As check-in does it, on the branch that is checked out.
-inline commit_result commit_all(const git::session_place& place,
+inline commit_result commit_all(const git::checkout_paths& place,
                                 const git::author& by,
                                 const std::string& message) {
   auto before = head_of(place.checkout);
@@ -122,7 +122,7 @@ struct saved_result {
 };
 
 /// As rescue does it.
-inline saved_result saved_work(const git::session_place& place,
+inline saved_result saved_work(const git::checkout_paths& place,
                                const git::author& by,
                                const std::string& message) {
   auto made = git::save_work(place, {by, {}, {}, message, {}}).named;
@@ -133,13 +133,13 @@ inline saved_result saved_work(const git::session_place& place,
 }
 
 inline std::map<std::string, std::string>
-saved_names(const git::session_place& place, const git::author& by,
+saved_names(const git::checkout_paths& place, const git::author& by,
             const std::string& message) {
   return saved_work(place, by, message).names;
 }
 
 /// As rescue does it; nullopt: there is nothing that is not committed.
-inline std::optional<std::string> save_tree(const git::session_place& place,
+inline std::optional<std::string> save_tree(const git::checkout_paths& place,
                                             const git::author& by,
                                             const std::string& message) {
   auto all = saved_names(place, by, message);
@@ -241,17 +241,17 @@ public:
   }
 
   /// A session's checkout of a branch that the upstream has.
-  git::session_place session(const std::string& branch) {
+  git::checkout_paths session(const std::string& branch) {
     auto commit = mirror.resolve_branch(branch);
     REQUIRE(commit);
     return checkout(branch, *commit);
   }
 
   /// A session's checkout, the branch standing at `commit`.
-  git::session_place checkout(const std::string& branch,
-                              const std::string& commit) {
+  git::checkout_paths checkout(const std::string& branch,
+                               const std::string& commit) {
     git::checkout_spec spec;
-    spec.place = {dir.path() / "sessions" / make_id() / "checkout",
+    spec.paths = {dir.path() / "sessions" / make_id() / "checkout",
                   mirror.path()};
     spec.branch = branch;
     spec.commit = commit;
@@ -260,23 +260,23 @@ public:
     if (tools.host->config.mode != sandbox_mode::none)
       spec.seen_owner = sandbox::user_id;
     git::make_checkout(spec);
-    git::install_checkout(spec.place.checkout, false);
-    return spec.place;
+    git::install_checkout(spec.paths.checkout, false);
+    return spec.paths;
   }
 
-  git::checkin_spec checkin_of(const git::session_place& place,
+  git::checkin_spec checkin_of(const git::checkout_paths& place,
                                const std::string& branch,
                                const std::string& base) const {
     return {
       mirror, in(place), branch, base, false, user, "Check in from a session"};
   }
 
-  git::rescue_spec rescue_of(const git::session_place& place) const {
+  git::rescue_spec rescue_of(const git::checkout_paths& place) const {
     return {mirror, in(place), user};
   }
 
   /// Git in the session as the server has it.
-  git::sandboxed_git in(const git::session_place& place) const {
+  git::sandboxed_git in(const git::checkout_paths& place) const {
     return {tools,
             {sid, place.checkout.parent_path(), place.checkout, place.mirror}};
   }

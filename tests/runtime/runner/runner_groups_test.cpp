@@ -21,7 +21,7 @@ TEST_CASE("the first command of a sandbox is in the session's groups") {
   s.start("x", s.shell("echo 0; sleep 1000"));
   s.printed_pids("x", 1);
   auto all = test::descendants_of(s.runner_pid);
-  CHECK(all.size() >= 4); // bwrap, init, keeper, bash
+  CHECK(all.size() >= 4); // bwrap, init, supervisor, bash
   for (auto pid : all)
     CHECK(groups.hold(pid));
 }
@@ -57,7 +57,7 @@ TEST_CASE("a bomb of processes that adopt each other ends at its cancel") {
   limited.cgroups = groups.directories();
   session s{limited, 5'000};
   s.start("other", s.shell("exec sleep 1000"));
-  constexpr std::size_t quiet = 5; // bwrap, init, two keepers, sleep
+  constexpr std::size_t quiet = 5; // bwrap, init, two supervisors, sleep
   // Each makes itself a subreaper and its children leaders of sessions.
   s.start("x", s.shell("exec perl -MPOSIX -e '$SIG{CHLD} = $SIG{TERM} = "
                        "\"IGNORE\"; for (;;) { syscall "
@@ -68,8 +68,8 @@ TEST_CASE("a bomb of processes that adopt each other ends at its cancel") {
               [&] { return test::descendants_of(s.runner_pid).size() > 120; });
   s.node->say(runner::cancel{"x"});
   CHECK(s.end_of("x").status == exit_status::canceled);
-  // By its keeper, without the second rung that would end all of the session,
-  // "other" too.
+  // By its supervisor, without the second rung that would end all of the
+  // session, "other" too.
   test::await("it is gone", [&] {
     return test::descendants_of(s.runner_pid).size() <= quiet;
   });

@@ -187,6 +187,6 @@ TEST_CASE("execs leave no descriptor behind") {
     s.node->say(runner::close_input{"p" + number});
     s.end_of("p" + number);
   }
-  // A keeper's end is heard a little after its command's.
+  // A supervisor's end is heard a little after its command's.
   test::await("all descriptors are closed", [&] { return count() <= before; });
 }

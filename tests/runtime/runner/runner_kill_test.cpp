@@ -30,12 +30,13 @@ pid_t init_of(const session& s) {
   return children[0];
 }
 
-// The keeper of the only exec that runs: the other waits and has no children.
-pid_t keeper_of(const session& s) {
+// The supervisor of the only exec that runs: the other waits and has no
+// children.
+pid_t supervisor_of(const session& s) {
   for (auto exec_supervisor : test::children_of(init_of(s)))
     if (!test::children_of(exec_supervisor).empty())
       return exec_supervisor;
-  FAIL("no keeper");
+  FAIL("no supervisor");
   return 0;
 }
 
@@ -97,23 +98,23 @@ TEST_CASE("an exec's processes are reaped when they end") {
   session s;
   s.run("x", "(sleep 0.01 &) ; sleep 0.01 & true");
   s.run("y", "true");
-  // The keepers' ends are heard at some time after. What stays is init and the
-  // keeper that waits for the next command.
-  test::await("only init and a keeper are left",
+  // The supervisors' ends are heard at some time after. What stays is init and
+  // the supervisor that waits for the next command.
+  test::await("only init and a supervisor are left",
               [&s] { return test::descendants_of(s.runner_pid).size() == 2; });
   CHECK(test::children_of(init_of(s)).size() == 1);
 }
 
-TEST_CASE("a keeper that is done waits for the next command") {
+TEST_CASE("a supervisor that is done waits for the next command") {
   session s;
-  std::set<std::string> keepers;
+  std::set<std::string> supervisors;
   for (int i = 0; i < 20; ++i) {
     auto id = "x" + std::to_string(i);
     s.run(id, "echo $PPID");
-    keepers.insert(s.output(id));
+    supervisors.insert(s.output(id));
   }
   // Each time that the next command comes first there is another.
-  CHECK(keepers.size() < 20);
+  CHECK(supervisors.size() < 20);
 }
 
 TEST_CASE(
@@ -225,18 +226,18 @@ TEST_CASE("kill -9 of the runner kills all that it ran") {
 }
 
 TEST_CASE(
-  "an exec whose keeper is killed is lost, and nothing of it lives on") {
+  "an exec whose supervisor is killed is lost, and nothing of it lives on") {
   session s;
   s.start("x", s.shell(stubborn + "wait"));
   auto pids = s.printed_pids("x", 3);
-  ::kill(keeper_of(s), SIGKILL);
+  ::kill(supervisor_of(s), SIGKILL);
   CHECK(s.end_of("x").status == exit_status::lost);
   for (auto pid : pids)
     CHECK(ends(pid));
   CHECK(s.run("y", "echo fine").status == exit_status::exited);
 }
 
-TEST_CASE("the waiting keeper can be killed, and another takes its place") {
+TEST_CASE("the waiting supervisor can be killed, and another takes its place") {
   session s;
   s.run("x", "true");
   for (auto exec_supervisor : test::children_of(init_of(s)))
@@ -266,7 +267,7 @@ TEST_CASE("leftovers are found by their environment and killed") {
   auto pids = s.printed_pids("x", 1);
   // All of the runner at once, as a machine out of memory may do it.
   auto init = init_of(s);
-  auto exec_supervisor = keeper_of(s);
+  auto exec_supervisor = supervisor_of(s);
   ::kill(s.runner_pid, SIGSTOP);
   ::kill(init, SIGSTOP);
   for (auto pid : {exec_supervisor, s.runner_pid, init}) {

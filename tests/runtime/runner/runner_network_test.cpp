@@ -103,7 +103,7 @@ TEST_CASE("with nat the sandbox has a network, but not the host's localhost") {
   CHECK(text.starts_with("1\n"));
   CHECK(text.find("reached") == std::string::npos);
   auto below = test::descendants_of(s.runner_pid);
-  CHECK(below.size() >= 4); // bwrap, slirp4netns, init, keeper
+  CHECK(below.size() >= 4); // bwrap, slirp4netns, init, supervisor
   ::kill(s.runner_pid, SIGKILL);
   for (auto pid : below)
     CHECK(ends(pid));

@@ -42,14 +42,14 @@ void start_saboteur(session& s, runner::command_spec spec) {
   s.printed("x", "done");
 }
 
-// The keepers can open nothing any more.
+// The supervisors can open nothing any more.
 const std::string cripple_all =
   "read; for p in /proc/[0-9]*; do grep -q init $p/cmdline && "
   "prlimit --pid ${p#/proc/} --nofile=3; done; ";
 
-// The only keeper there is when nothing runs.
-pid_t waiting_keeper(pid_t init) {
-  test::await("only the waiting keeper is left",
+// The only supervisor there is when nothing runs.
+pid_t waiting_supervisor(pid_t init) {
+  test::await("only the waiting supervisor is left",
               [init] { return test::children_of(init).size() == 1; });
   return test::children_of(init)[0];
 }
@@ -65,7 +65,7 @@ rlim_t limit_files(pid_t pid, rlim_t to) {
 
 } // namespace
 
-TEST_CASE("stopped keepers do not keep a time-out from ending the exec") {
+TEST_CASE("stopped supervisors do not keep a time-out from ending the exec") {
   if (!can_sandbox())
     return;
   session s{plan(), 50};
@@ -86,8 +86,9 @@ TEST_CASE("stopped keepers do not keep a time-out from ending the exec") {
   CHECK(s.output("z") == "fine\n");
 }
 
-TEST_CASE("keepers without descriptors do not keep a cancel from ending the "
-          "exec") {
+TEST_CASE(
+  "supervisors without descriptors do not keep a cancel from ending the "
+  "exec") {
   if (!can_sandbox())
     return;
   session s{plan(), 50};
@@ -102,7 +103,7 @@ TEST_CASE("keepers without descriptors do not keep a cancel from ending the "
   CHECK(s.run("z", "true").status == exit_status::exited);
 }
 
-TEST_CASE("stopped keepers do not keep a session from being stopped") {
+TEST_CASE("stopped supervisors do not keep a session from being stopped") {
   if (!can_sandbox())
     return;
   session s{plan(), 50};
@@ -116,7 +117,8 @@ TEST_CASE("stopped keepers do not keep a session from being stopped") {
   CHECK(ends(s.runner_pid));
 }
 
-TEST_CASE("without a sandbox a stopped keeper's exec is ended by the runner") {
+TEST_CASE(
+  "without a sandbox a stopped supervisor's exec is ended by the runner") {
   session s{50};
   start_saboteur(s, s.shell("read; kill -STOP $PPID; trap '' TERM; "
                             "(setsid sleep 1000 &); echo done; "
@@ -129,12 +131,12 @@ TEST_CASE("without a sandbox a stopped keeper's exec is ended by the runner") {
   CHECK(s.run("z", "true").status == exit_status::exited);
 }
 
-TEST_CASE("a command that no keeper takes is refused, and the next starts "
+TEST_CASE("a command that no supervisor takes is refused, and the next starts "
           "anew") {
   session s{50};
   s.run("w", "true");
   auto init = test::children_of(s.runner_pid).at(0);
-  waiting_keeper(init);
+  waiting_supervisor(init);
   // The one that has run the first command may wait again, beside the next.
   auto stopped = test::children_of(init);
   for (auto pid : stopped)
@@ -151,7 +153,8 @@ TEST_CASE("a terminal that the runner has no descriptor for is refused, and "
           "nothing else ends") {
   session s{50};
   s.run("w", "true");
-  auto exec_supervisor = waiting_keeper(test::children_of(s.runner_pid).at(0));
+  auto exec_supervisor =
+    waiting_supervisor(test::children_of(s.runner_pid).at(0));
   ::kill(exec_supervisor, SIGSTOP);
   auto spec = s.shell("trap '' HUP; sleep 1000");
   spec.rows = 24;

@@ -84,7 +84,7 @@ TEST_CASE("init cannot be traced or ended from inside") {
   auto record = s.run("x", "kill -KILL 1; kill -TERM 1; "
                            "cat /proc/1/environ /proc/1/maps && echo read; "
                            "readlink /proc/1/fd/3 && echo followed; "
-                           "readlink /proc/$PPID/fd/3 && echo keeper; "
+                           "readlink /proc/$PPID/fd/3 && echo supervisor; "
                            "readlink /proc/1/root && echo root; "
                            "echo alive");
   CHECK(record.exit_code == 0);
@@ -119,7 +119,7 @@ TEST_CASE("kill -9 of the runner ends everything in the sandbox") {
                        "(setsid sleep 1000 &); echo 0; wait"));
   s.printed_pids("x", 1);
   auto below = test::descendants_of(s.runner_pid);
-  CHECK(below.size() >= 6); // bwrap, init, two keepers, bash, sleep
+  CHECK(below.size() >= 6); // bwrap, init, two supervisors, bash, sleep
   ::kill(s.runner_pid, SIGKILL);
   for (auto pid : below)
     CHECK(ends(pid));
@@ -233,10 +233,10 @@ TEST_CASE("a session's runner is small") {
   test::await("only what always stands there is left",
               [&s] { return test::descendants_of(s.runner_pid).size() == 3; });
   auto init = sandboxed_init(s);
-  auto keepers = test::children_of(init);
-  REQUIRE(keepers.size() == 1);
+  auto supervisors = test::children_of(init);
+  REQUIRE(supervisors.size() == 1);
   auto total = proportional_kib(s.runner_pid) + proportional_kib(init)
-               + proportional_kib(keepers[0]);
+               + proportional_kib(supervisors[0]);
   INFO("KiB: " << total);
 #ifdef __SANITIZE_ADDRESS__
   CHECK(total > 0); // the sanitizer's own memory is many times that

@@ -155,7 +155,7 @@ TEST_CASE("no mount, no namespace, no way into another's") {
 TEST_CASE("user namespaces are refused by the kernel's own limit too") {
   sandbox_session s;
   // The filter aside: bwrap leaves one, its own, and none below it.
-  auto argv = sandbox::bwrap_argv(s.host, s.place(), network_mode::none, {});
+  auto argv = sandbox::bwrap_argv(s.host, s.paths(), network_mode::none, {});
   argv.insert(argv.end(), {"--", "/usr/bin/unshare", "-U", "true"});
   auto result = run_command(s.program(argv));
   CHECK_FALSE(result.ok());

@@ -197,11 +197,11 @@ TEST_CASE("the plan names what the runner has to do") {
   auto settings = sandbox_settings(".");
   settings.sandbox.network = network_mode::nat;
   sandbox_session s{settings};
-  auto plan = sandbox::make_plan(s.host, s.place());
+  auto plan = sandbox::make_plan(s.host, s.paths());
   REQUIRE(plan);
   CHECK(plan->nat);
   CHECK(plan->checkout == "/workspace");
-  CHECK(plan->cgroups == s.host.groups.open(s.place().session_id));
+  CHECK(plan->cgroups == s.host.groups.open(s.paths().session_id));
   CHECK(fs::file_size(plan->seccomp_file) % 8 == 0);
   CHECK(fs::is_directory(s.mine() / "home"));
 

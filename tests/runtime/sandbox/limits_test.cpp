@@ -68,8 +68,8 @@ TEST_CASE("two sessions do not share their limits") {
   sandbox_session other;
   if (!in_force(one.host.groups.limits_processes(), one))
     return;
-  auto mine = one.host.groups.open(one.place().session_id);
-  auto theirs = other.host.groups.open(other.place().session_id);
+  auto mine = one.host.groups.open(one.paths().session_id);
+  auto theirs = other.host.groups.open(other.paths().session_id);
   REQUIRE_FALSE(mine.empty());
   for (std::size_t i = 0; i < mine.size(); ++i)
     CHECK(mine[i] != theirs[i]);
@@ -77,7 +77,7 @@ TEST_CASE("two sessions do not share their limits") {
 
 TEST_CASE("opening a session's groups again is the same") {
   sandbox_session s;
-  auto id = s.place().session_id;
+  auto id = s.paths().session_id;
   CHECK(s.host.groups.open(id) == s.host.groups.open(id));
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("removing groups kills what is left in them") {
   sandbox_session s;
   if (!in_force(s.host.groups.limits_processes(), s))
     return;
-  auto groups = s.host.groups.open(s.place().session_id);
+  auto groups = s.host.groups.open(s.paths().session_id);
   temp_dir dir;
   auto started = dir.path() / "started";
   // Daemons that ended their parent, one deaf to everything but KILL.
@@ -110,7 +110,7 @@ TEST_CASE("removing groups kills what is left in them") {
 
 TEST_CASE("the node itself is in no group of a session") {
   sandbox_session s;
-  auto groups = s.host.groups.open(s.place().session_id);
+  auto groups = s.host.groups.open(s.paths().session_id);
   for (const auto& group : groups)
     CHECK(content(fs::path{group} / "cgroup.procs") == "");
   CHECK_THAT(content("/proc/self/cgroup"), !Catch::Contains("greenroom"));
@@ -119,7 +119,7 @@ TEST_CASE("the node itself is in no group of a session") {
 TEST_CASE("no core is dumped") {
   sandbox_session s;
   CHECK(s.shell("ulimit -c").out == "0\n");
-  auto plan = sandbox::make_plan(s.host, s.place());
+  auto plan = sandbox::make_plan(s.host, s.paths());
   REQUIRE(plan);
   CHECK(plan->rlimits.at("core") == 0);
 }

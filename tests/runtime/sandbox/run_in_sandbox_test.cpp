@@ -126,7 +126,7 @@ TEST_CASE("more of the host is seen where the server wants it, read-only") {
   std::filesystem::permissions(tool, std::filesystem::perms::owner_all);
   auto script = tool.string() + "; echo more >> " + tool.string();
   auto result = run_command(sandbox::run_in_sandbox(
-    s.host, s.place(), s.program({"/bin/bash", "-c", script}), {tool}));
+    s.host, s.paths(), s.program({"/bin/bash", "-c", script}), {tool}));
   CHECK(result.out == "helper\n");
   CHECK_THAT(result.err, Catch::Contains("Read-only file system"));
 }
@@ -159,7 +159,7 @@ TEST_CASE("git finds the objects that a checkout borrows") {
   std::filesystem::remove(s.checkout());
   git({"clone", "-q", "--shared", mirror, s.checkout().string()});
 
-  auto where = s.place();
+  auto where = s.paths();
   where.mirror = mirror;
   auto log = s.program({"git", "log", "--format=%s"});
   auto result = run_command(sandbox::run_in_sandbox(s.host, where, log));
@@ -178,5 +178,5 @@ TEST_CASE("in mode none the program runs as it is, in the checkout") {
   auto what = s.program({"/usr/bin/env"});
   what.env = {"A=1"};
   CHECK(s.run(what).out == "A=1\n");
-  CHECK(sandbox::make_plan(s.host, s.place()) == std::nullopt);
+  CHECK(sandbox::make_plan(s.host, s.paths()) == std::nullopt);
 }

@@ -51,7 +51,7 @@ public:
     host = sandbox::check_host(settings, runner_binary);
   }
   ~sandbox_session() {
-    sandbox::remove_groups(host.groups.directories(place().session_id));
+    sandbox::remove_groups(host.groups.directories(paths().session_id));
   }
   sandbox_session(const sandbox_session&) = delete;
   sandbox_session& operator=(const sandbox_session&) = delete;
@@ -71,7 +71,7 @@ public:
   std::filesystem::path mirror() const {
     return data_dir() / "repos/demo.git";
   }
-  sandbox::place place() const {
+  session_paths paths() const {
     return {"mine-" + dir_.path().filename().string(), mine(), checkout(),
             mirror()};
   }
@@ -85,7 +85,7 @@ public:
     return result;
   }
   command_result run(command what) const {
-    return run_command(sandbox::run_in_sandbox(host, place(), std::move(what)));
+    return run_command(sandbox::run_in_sandbox(host, paths(), std::move(what)));
   }
   command_result shell(const std::string& script) const {
     return run(program({"/bin/bash", "-c", script}));

@@ -7,18 +7,18 @@
 using namespace greenroom;
 using namespace greenroom::test;
 using greenroom::git::branch_tip;
+using greenroom::git::checkout_paths;
 using greenroom::git::install_checkout;
 using greenroom::git::make_checkout;
-using greenroom::git::session_place;
 using greenroom::git::status;
 
 namespace {
 
-std::string head(const session_place& place) {
+std::string head(const checkout_paths& place) {
   return run_git(place.checkout, {"rev-parse", "HEAD"});
 }
 
-std::string tree_of(const session_place& place, const std::string& commit) {
+std::string tree_of(const checkout_paths& place, const std::string& commit) {
   return run_git(place.checkout,
                  {"ls-tree", "-r", "--name-only", "-z", commit});
 }
@@ -27,7 +27,7 @@ bool lists(const std::string& names, const std::string& name) {
   return ('\0' + names).find('\0' + name + '\0') != std::string::npos;
 }
 
-std::string content(const session_place& place, const std::string& spec) {
+std::string content(const checkout_paths& place, const std::string& spec) {
   return run_git(place.checkout, {"cat-file", "-p", spec});
 }
 
@@ -157,7 +157,7 @@ TEST_CASE("making a checkout again accepts the one that is there") {
 
 TEST_CASE("a checkout half made by a crash is made again") {
   world w;
-  session_place place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
+  checkout_paths place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
   auto partial = greenroom::git::unplaced(place.checkout);
   write(partial / ".git/HEAD", "rubbish");
   greenroom::git::checkout_spec spec{
@@ -180,7 +180,7 @@ TEST_CASE("a checkout half made by a crash is made again") {
 
 TEST_CASE("of a checkout that cannot be made nothing is left to be placed") {
   world w;
-  session_place place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
+  checkout_paths place{w.dir.path() / "sessions/s/checkout", w.mirror.path()};
   CHECK_THROWS(make_checkout({place, "main", std::string(40, 'e'), {}}));
   CHECK_FALSE(fs::exists(greenroom::git::unplaced(place.checkout)));
   CHECK_THROWS(install_checkout(place.checkout, true));

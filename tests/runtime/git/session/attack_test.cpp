@@ -5,7 +5,7 @@
 
 using namespace greenroom;
 using namespace greenroom::test;
-using greenroom::git::session_place;
+using greenroom::git::checkout_paths;
 
 namespace {
 
@@ -60,7 +60,7 @@ struct attacked {
   }
 
   world w;
-  session_place place;
+  checkout_paths place;
   fs::path canary;
 };
 

@@ -156,7 +156,7 @@ TEST_CASE("check-in into an empty upstream makes its first branch") {
   run_git(w.dir.path(), {"init", "-q", "--bare", empty.string()});
   auto m = mirror::open_or_create(w.dir.path() / "repos/e.git", empty.string());
   m.fetch();
-  greenroom::git::session_place place{w.dir.path() / "s/checkout", m.path()};
+  greenroom::git::checkout_paths place{w.dir.path() / "s/checkout", m.path()};
   make_checkout({place, "main", "", {}});
   install_checkout(place.checkout, false);
   greenroom::git::checkin_spec spec{m,    w.in(place), "main", "",

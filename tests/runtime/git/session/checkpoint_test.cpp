@@ -11,7 +11,7 @@ namespace {
 
 // A second node: its own mirror of the same upstream.
 struct two_nodes : world {
-  git::session_place place = session("main");
+  git::checkout_paths place = session("main");
   git::mirror there = git::mirror::open_or_create(
     dir.path() / "there" / "demo.git", upstream.string());
 
@@ -29,7 +29,7 @@ struct two_nodes : world {
     auto found = fetched();
     REQUIRE(found);
     git::checkout_spec spec;
-    spec.place = {dir.path() / "moved" / "checkout", there.path()};
+    spec.paths = {dir.path() / "moved" / "checkout", there.path()};
     spec.branch = "main";
     spec.commit = found->tip;
     spec.work_tree = found->commit;
@@ -37,8 +37,8 @@ struct two_nodes : world {
     spec.upstream_refs = there.upstream_refs();
     spec.origin = {upstream.string(), {}, "main"};
     git::make_checkout(spec);
-    git::install_checkout(spec.place.checkout, false);
-    return spec.place.checkout;
+    git::install_checkout(spec.paths.checkout, false);
+    return spec.paths.checkout;
   }
 
   static std::string status(const fs::path& top) {

@@ -6,10 +6,10 @@
 
 using namespace greenroom;
 using namespace greenroom::test;
+using greenroom::git::checkout_paths;
 using greenroom::git::find_branch;
 using greenroom::git::merge_answer;
 using greenroom::git::sandboxed_git;
-using greenroom::git::session_place;
 
 namespace {
 
@@ -32,7 +32,7 @@ struct liar {
   }
 
   world w;
-  session_place place = w.session("main");
+  checkout_paths place = w.session("main");
   std::optional<sandboxed_git> git;
 };
 
