@@ -681,9 +681,9 @@ std::filesystem::path node::admin_key_file() const {
 }
 
 void node::reload(config settings) {
-  apply_changes(*parts_->system, parts_->context->directory, parts_->settings,
-                settings);
-  parts_->settings.projects = std::move(settings.projects);
+  if (apply_changes(*parts_->system, parts_->context->directory,
+                    parts_->settings, settings))
+    parts_->settings.projects = std::move(settings.projects);
 }
 
 bool node::broken() const {

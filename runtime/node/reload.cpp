@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::chrono::seconds store_timeout{10};
 
-void set_project(caf::actor_system& system, const directory_actor& directory,
+bool set_project(caf::actor_system& system, const directory_actor& directory,
                  const project_record& project) {
   const caller by{{}, "the configuration file"};
   std::optional<refusal> why;
@@ -34,19 +34,22 @@ void set_project(caf::actor_system& system, const directory_actor& directory,
       .receive(done, failed);
   if (why)
     spdlog::error("project {} stays as it is: {}", project.id, why->message);
+  return !why;
 }
 
 } // namespace
 
-void apply_changes(caf::actor_system& system, const directory_actor& directory,
+bool apply_changes(caf::actor_system& system, const directory_actor& directory,
                    const config& before, const config& now) {
   set_log_level(now.log.level);
+  bool all = true;
   for (auto& project : changed_projects(before, now))
-    set_project(system, directory, project);
+    all = set_project(system, directory, project) && all;
   for (auto& key : changes_that_wait(before, now))
     spdlog::warn("{} has changed, which holds once the node is started again",
                  key);
   spdlog::info("the configuration is read again");
+  return all;
 }
 
 } // namespace greenroom
