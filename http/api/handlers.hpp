@@ -33,6 +33,7 @@ void log_out(const exchange_ptr& ex);
 
 // git.cpp
 void rotate_token(const exchange_ptr& ex);
+void create_stream_ticket(const exchange_ptr& ex);
 void get_git_state(const exchange_ptr& ex);
 void get_diff(const exchange_ptr& ex);
 void get_mergeability(const exchange_ptr& ex);

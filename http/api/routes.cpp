@@ -9,12 +9,14 @@
 #include "http/base/json_body.hpp"
 #include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
+#include "http/base/ticket.hpp"
 #include "http/edge/thread_context.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/shortage.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/scopes.hpp"
+#include "runtime/auth/stream_tickets.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -58,6 +60,8 @@ constexpr route table[] = {
    with_body, handlers::extend_session},
   {verb::post, "/projects/{id}/sessions/{sid}/clone-token", change_session,
    with_body, handlers::rotate_token, never_replayed},
+  {verb::post, "/projects/{id}/sessions/{sid}/stream-ticket", read_session,
+   with_body, handlers::create_stream_ticket, never_replayed},
   {verb::get, "/projects/{id}/sessions/{sid}/git", read_session, no_body,
    handlers::get_git_state},
   {verb::get, "/projects/{id}/sessions/{sid}/diff", read_session, no_body,
@@ -69,7 +73,7 @@ constexpr route table[] = {
   {verb::get, "/projects/{id}/sessions/{sid}/wait", read_session, no_body,
    handlers::wait_for_event, replayed, "until,timeout"},
   {verb::get, "/projects/{id}/sessions/{sid}/events", read_session, no_body,
-   handlers::watch_events, replayed, "from,exec_id,types,last_event_id"},
+   handlers::watch_events, replayed, "from,exec_id,types,last_event_id,ticket"},
   {verb::get, "/projects/{id}/sessions/{sid}/timeline", read_session, no_body,
    handlers::get_timeline, replayed, "types,exec_id,limit,cursor"},
   {verb::post, "/projects/{id}/sessions/{sid}/exec", change_session, with_body,
@@ -81,9 +85,10 @@ constexpr route table[] = {
   {verb::del, "/projects/{id}/sessions/{sid}/execs/{eid}", change_session,
    no_body, handlers::cancel_exec},
   {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/output", read_session,
-   no_body, handlers::get_output, replayed, "stream,from,follow", of_owner},
+   no_body, handlers::get_output, replayed, "stream,from,follow,ticket",
+   of_owner},
   {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/attach", read_session,
-   no_body, handlers::attach, replayed, "", of_owner},
+   no_body, handlers::attach, replayed, "ticket", of_owner},
   // Its body is raw bytes.
   {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/stdin",
    change_session, no_body, handlers::write_stdin, replayed, "eof"},
@@ -102,7 +107,8 @@ constexpr route table[] = {
   {verb::del, "/projects/{id}/sessions/{sid}/ports/{port}/links/{lid}",
    change_session, no_body, handlers::delete_port_link, replayed, "", of_owner},
   {verb::get, "/projects/{id}/sessions/{sid}/ports/{port}/tunnel",
-   change_session, no_body, handlers::open_tunnel, replayed, "", of_owner},
+   change_session, no_body, handlers::open_tunnel, replayed, "ticket",
+   of_owner},
 
   {verb::get, "/projects/{id}/reviews", read_session, no_body,
    handlers::list_reviews, replayed, "status,limit,cursor"},
@@ -225,8 +231,18 @@ bool in_review(const route& r) noexcept {
   return r.pattern.starts_with("/projects/{id}/reviews/{rid}");
 }
 
+/// The request's ticket, where its route can be opened by one. It counts alone:
+/// no key and no cookie beside it does.
+std::string_view usable_ticket(const request& in, const route* to) noexcept {
+  auto takes_one = to != nullptr && to->query.ends_with("ticket");
+  return takes_one ? ticket_of(in) : std::string_view{};
+}
+
 /// Why a request whose key is not known is refused.
-std::string why_unknown(const credentials& sent) {
+std::string why_unknown(const credentials& sent, bool by_ticket) {
+  if (by_ticket)
+    return "the ticket is over, spent, of another session or of a key that was "
+           "revoked: make another one with POST …/stream-ticket";
   if (!sent.secret.empty())
     return "the API key is unknown, expired or revoked";
   return sent.login.empty()
@@ -238,9 +254,14 @@ std::string why_unknown(const credentials& sent) {
 void check_key(exchange& ex) {
   auto sent = credentials_of(ex.in);
   ex.keys = ex.env.keys.snapshot();
-  ex.key = find_key(sent, ex.env.keys, *ex.keys);
+  auto ticket = usable_ticket(ex.in, ex.route);
+  if (ticket.empty())
+    ex.key = find_key(sent, ex.env.keys, *ex.keys);
+  else
+    ex.key =
+      ex.env.keys.tickets().spend(ticket, ex.session_id(), *ex.keys, now_ms());
   if (ex.key == nullptr)
-    throw refused(errc::unauthorized, why_unknown(sent));
+    throw refused(errc::unauthorized, why_unknown(sent, !ticket.empty()));
   // A browser sends a login by itself, whatever page made it ask; only the
   // console's own scripts can add a header of ours to what changes something.
   if (!sent.login.empty() && ex.in.verb != verb::get && ex.in.console.empty())
@@ -283,13 +304,15 @@ bool is_health(std::string_view path) noexcept {
 }
 
 /// False where the request names another server, or comes from a page of
-/// another one: it is answered then.
-bool is_for_us(const exchange_ptr& ex) {
+/// another one: it is answered then. A page that was given a ticket may be
+/// anybody's.
+bool is_for_us(const exchange_ptr& ex, const route* to) {
   auto& in = ex->in;
   if (is_health(in.path))
     return true;
-  auto fault = fault_of_names(
-    ex->env.options, {in.host, in.origin, in.two_names, in.needs_host});
+  auto origin = usable_ticket(in, to).empty() ? in.origin : std::string_view{};
+  auto fault = fault_of_names(ex->env.options,
+                              {in.host, origin, in.two_names, in.needs_host});
   if (!fault)
     return true;
   ex->refuse(fault->status == 403 ? errc::forbidden : errc::bad_request,
@@ -333,9 +356,9 @@ void handle(const exchange_ptr& ex) {
 }
 
 void serve(const exchange_ptr& ex) {
-  if (!is_for_us(ex))
-    return;
   auto where = find_route(ex->in.verb, ex->in.path);
+  if (!is_for_us(ex, where.found))
+    return;
   if (where.found == nullptr) {
     if (where.allow.empty())
       throw refused(errc::not_found, "route not found");

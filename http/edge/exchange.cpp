@@ -1,5 +1,6 @@
 #include "http/edge/exchange.hpp"
 
+#include "http/base/ticket.hpp"
 #include "http/edge/request_log.hpp"
 #include "http/edge/thread_context.hpp"
 #include "http/wire/web_socket.hpp"
@@ -22,6 +23,13 @@ std::string printable(std::string_view path) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
       c = '?';
   return result;
+}
+
+/// Pages of any origin may read what a ticket lets in: it says all about who
+/// asks, and no cookie counts beside it.
+void allow_origin(response& answer, const request& in) {
+  if (!in.origin.empty() && !ticket_of(in).empty())
+    answer.headers.emplace_back("Access-Control-Allow-Origin", "*");
 }
 
 } // namespace
@@ -84,11 +92,13 @@ void exchange::send(response answer) {
     std::exchange(record, {})->keep(shared_from_this(), std::move(answer));
     return;
   }
+  allow_origin(answer, in);
   answering(answer.status, answer.body);
   transmit(std::move(answer));
 }
 
 std::unique_ptr<body_writer> exchange::begin(response head) {
+  allow_origin(head, in);
   answering(head.status, {});
   return transmit_head(std::move(head));
 }

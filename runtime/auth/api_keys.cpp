@@ -4,6 +4,7 @@
 #include "messages/ids.hpp"
 #include "runtime/auth/logins.hpp"
 #include "runtime/auth/scopes.hpp"
+#include "runtime/auth/stream_tickets.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -88,7 +89,8 @@ const key_record* key_table::find_id(const std::string& id, unix_ms now) const {
 key_ring::~key_ring() = default;
 
 key_ring::key_ring(std::string_view admin_secret)
-  : logins_(std::make_unique<greenroom::logins>(admin_secret)) {
+  : logins_(std::make_unique<greenroom::logins>(admin_secret)),
+    tickets_(std::make_unique<stream_tickets>(admin_secret)) {
   admin_.id = admin_key_id;
   admin_.name = admin_key_id;
   admin_.secret_hash = sha256_hex(admin_secret);

@@ -18,6 +18,7 @@
 namespace greenroom {
 
 class logins;
+class stream_tickets;
 
 class key_table {
 public:
@@ -52,6 +53,11 @@ public:
     return *logins_;
   }
 
+  /// Makes and spends tickets for streams; from any thread.
+  stream_tickets& tickets() const noexcept {
+    return *tickets_;
+  }
+
   /// Hold it for one request: what is revoked later stays in it.
   std::shared_ptr<const key_table> snapshot() const {
     std::lock_guard guard{mutex_};
@@ -65,6 +71,7 @@ public:
 private:
   key_record admin_;
   std::unique_ptr<const greenroom::logins> logins_;
+  std::unique_ptr<stream_tickets> tickets_;
   // Held for the copy of a pointer. GCC 12's std::atomic<std::shared_ptr> spins
   // on a bit of its own for the same, and unlocks it in a way that is a race.
   mutable std::mutex mutex_;

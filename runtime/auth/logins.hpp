@@ -8,6 +8,7 @@
 #pragma once
 
 #include "runtime/auth/api_keys.hpp"
+#include "runtime/auth/signed_text.hpp"
 
 #include <string>
 #include <string_view>
@@ -31,9 +32,7 @@ public:
                          unix_ms now) const;
 
 private:
-  std::string code_of(std::string_view text) const;
-
-  std::string secret_; // bytes
+  text_signer signer_;
 };
 
 } // namespace greenroom

@@ -1,0 +1,65 @@
+#include "runtime/auth/stream_tickets.hpp"
+
+#include "messages/ids.hpp"
+
+#include <charconv>
+
+namespace greenroom {
+
+namespace {
+
+constexpr std::string_view purpose = "greenroom stream tickets, version 1\n";
+
+/// Takes what stands behind the last dot off `text`.
+std::string_view take_last(std::string_view& text) {
+  auto at = text.rfind('.');
+  if (at == text.npos)
+    return {};
+  auto last = text.substr(at + 1);
+  text = text.substr(0, at);
+  return last;
+}
+
+} // namespace
+
+stream_tickets::stream_tickets(std::string_view admin_secret)
+  : signer_(purpose, admin_secret) {}
+
+std::string stream_tickets::make(const std::string& key_id,
+                                 const std::string& session_id,
+                                 unix_ms expires_at) const {
+  // The last part makes two of the same moment different.
+  return signer_.sign(key_id + '.' + session_id + '.'
+                      + std::to_string(expires_at) + '.' + make_id());
+}
+
+const key_record* stream_tickets::spend(std::string_view ticket,
+                                        std::string_view session_id,
+                                        const key_table& keys, unix_ms now) {
+  auto text = signer_.open(ticket);
+  if (!text)
+    return nullptr;
+  auto rest = *text;
+  auto unique = take_last(rest);
+  auto time = take_last(rest);
+  auto session = take_last(rest);
+  unix_ms until = 0;
+  std::from_chars(time.data(), time.data() + time.size(), until);
+  if (unique.empty() || session != session_id || now >= until)
+    return nullptr;
+  const auto* key = keys.find_id(std::string{rest}, now);
+  if (key == nullptr || !note_spent(until, std::string{unique}, now))
+    return nullptr;
+  return key;
+}
+
+bool stream_tickets::note_spent(unix_ms until, std::string ticket,
+                                unix_ms now) {
+  std::lock_guard guard{mutex_};
+  while (!spent_.empty() && spent_.begin()->first <= now)
+    spent_.erase(spent_.begin());
+  return spent_.size() < max_spent
+         && spent_.emplace(until, std::move(ticket)).second;
+}
+
+} // namespace greenroom
