@@ -2,10 +2,12 @@
 import { call, onLoggedOut } from './api.js';
 import { failure, h, notice, replace } from './dom.js';
 import { showLogin } from './login.js';
+import { showNodes } from './nodes.js';
 import { Page } from './page.js';
 import { showReview, showReviews } from './reviews.js';
 import { showSession } from './session.js';
 import { showSessions } from './sessions.js';
+import { showWebhook, showWebhooks } from './webhooks.js';
 
 const main = document.getElementById('main');
 
@@ -16,15 +18,22 @@ const pages = [
     (page, project, id) => showReview(page, project, id)],
   [/^#\/projects\/([^/]+)\/sessions\/([^/]+)(?:\/([a-z]+))?$/, 'Session',
     (page, project, id, tab) => showSession(page, project, id, tab ?? 'commands')],
+  [/^#\/webhooks$/, 'Webhooks', (page) => showWebhooks(page)],
+  [/^#\/projects\/([^/]+)\/webhooks\/([^/]+)$/, 'Webhook',
+    (page, project, id) => showWebhook(page, project, id)],
+  [/^#\/nodes$/, 'Nodes', (page) => showNodes(page)],
 ];
+
+const links = [['#/', 'Sessions'], ['#/reviews', 'Reviews']];
+const adminLinks = [['#/webhooks', 'Webhooks'], ['#/nodes', 'Nodes']];
 
 let key = null;
 
 function showWho() {
-  replace(document.getElementById('nav'), key && [
-    ['#/', 'Sessions'], ['#/reviews', 'Reviews'],
-  ].map(([href, name]) => h('a', { href,
-    'aria-current': (location.hash || '#/') === href ? 'page' : null }, name)));
+  const all = key?.scopes.includes('admin') ? [...links, ...adminLinks] : links;
+  replace(document.getElementById('nav'), key && all.map(([href, name]) =>
+    h('a', { href,
+      'aria-current': (location.hash || '#/') === href ? 'page' : null }, name)));
   replace(document.getElementById('who'), key && [
     h('span', { title: key.scopes.join(', ') }, key.name || key.id),
     h('button', { type: 'button', class: 'plain', onclick: logout }, 'Log out'),

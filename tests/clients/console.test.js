@@ -5,6 +5,7 @@
 // as wide as a telephone.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -141,6 +142,64 @@ test('a person works from the login to the merge', { timeout: 120_000 }, async (
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
   assert.deepEqual(faults, []);
 });
+
+test('an administrator sees the nodes, and what webhooks were sent',
+  { timeout: 90_000 }, async (t) => {
+    const node = await startNode(t,
+      { set: ['webhooks.allow_networks=["127.0.0.1"]', 'node.name=first'] });
+    let status = 500;
+    const receiver = createServer((request, answer) => {
+      request.resume();
+      answer.writeHead(status).end();
+    });
+    await new Promise((done) => receiver.listen(0, '127.0.0.1', done));
+    t.after(() => receiver.close());
+    const page = await openPage(t, node.url);
+    await logIn(page, node);
+
+    await page.getByRole('link', { name: 'Nodes' }).click();
+    await page.getByRole('cell', { name: 'first', exact: true }).waitFor();
+    await page.getByText('ready', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Plan first' }).click();
+    await page.getByText(/is alone/).waitFor();
+    await check(page, 'nodes');
+
+    await page.getByRole('link', { name: 'Webhooks' }).click();
+    await page.getByText('No project has any.').waitFor();
+    await page.getByText('New webhook').click();
+    await page.getByLabel('Receiver').fill(
+      `http://127.0.0.1:${receiver.address().port}/hook`);
+    await page.getByLabel('Events').fill('session.created, session.ended');
+    await page.getByRole('button', { name: 'Add' }).click();
+    assert.match(await page.getByLabel('Secret').inputValue(), /^whsec_/);
+    await check(page, 'webhooks');
+    await page.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
+    await page.getByText('Nothing was sent yet.').waitFor();
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.getByText(/^It was not taken: /).waitFor();
+    status = 204;
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.getByText('The receiver took it (204).').waitFor();
+    await node.makeSession();
+    const row = page.getByRole('row').filter({ hasText: 'session.created' });
+    await row.getByText('delivered').waitFor();
+    await row.getByRole('button', { name: 'Send again' }).click();
+    await row.getByText('delivered').waitFor();
+    await check(page, 'webhook');
+    await page.getByRole('button', { name: 'Disable' }).click();
+    await page.getByText('disabled', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Remove' }).click();
+    await page.getByRole('button', { name: 'Remove it' }).click();
+    await page.getByText('No project has any.').waitFor();
+
+    // Others have no use for these pages.
+    const made = await node.call('POST', '/keys',
+      { name: 'ann', scopes: ['sessions:execute', 'projects:read'] });
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await logIn(page, node, made.key);
+    await page.getByRole('link', { name: 'Reviews' }).waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Nodes' }).count(), 0);
+  });
 
 test('a terminal comes back after a cut, and a login ends with its key',
   { timeout: 60_000 }, async (t) => {
