@@ -48,7 +48,7 @@ void add_common_options(CLI::App& root, common_options& to) {
     ->group(group);
   root.add_option("-o,--output", to.format, "How results are shown")
     ->check(CLI::IsMember({"table", "json", "name"}))
-    ->type_name("table|json|name")
+    ->type_name("FORMAT")
     ->group(group);
   root
     .add_option_function<std::string>(
@@ -140,6 +140,7 @@ CLI::App* command_set::add(CLI::App& parent, const std::string& name,
                            const std::string& help, action run) {
   auto* made = parent.add_subcommand(name, help);
   made->fallthrough();
+  made->footer(""); // else the whole program's
   if (run)
     made->callback([this, made, run = std::move(run)] {
       if (made->get_subcommands().empty())
@@ -161,6 +162,7 @@ command_line::command_line(CLI::App& root)
   add_session_commands(state_->set);
   add_exec_commands(state_->set);
   add_work_commands(state_->set);
+  add_clone_commands(state_->set);
   add_port_commands(state_->set);
   add_review_commands(state_->set);
   add_event_commands(state_->set);

@@ -72,6 +72,7 @@ struct command_set {
 
 void add_session_commands(command_set& set);
 void add_work_commands(command_set& set);
+void add_clone_commands(command_set& set);
 void add_exec_commands(command_set& set);
 void add_port_commands(command_set& set);
 void add_review_commands(command_set& set);

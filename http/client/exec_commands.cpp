@@ -4,6 +4,7 @@
 #include "http/client/errors.hpp"
 #include "http/client/event_parser.hpp"
 #include "http/client/follow_exec.hpp"
+#include "http/client/live_list.hpp"
 #include "http/client/terminal_client.hpp"
 #include "http/wire/message.hpp"
 #include "messages/ids.hpp"
@@ -262,17 +263,27 @@ std::vector<column> exec_columns() {
           what};
 }
 
-asio::awaitable<int> ps(invocation& now, const std::string& word, bool all) {
-  auto session = co_await now.session(word);
-  auto target = session.path() + "/execs";
-  auto execs = co_await get_all(now.api, std::move(target), "execs");
-  if (!all)
-    std::erase_if(execs.get_ref<json::array_t&>(), [](const json& one) {
+struct ps_options {
+  std::string session;
+  bool all = false;
+  bool watch = false;
+};
+
+asio::awaitable<int> ps(invocation& now, const ps_options& options) {
+  auto session = co_await now.session(options.session);
+  live_list what;
+  what.columns = exec_columns();
+  what.name_field = "exec_id";
+  what.ask = [&now, target = session.path() + "/execs"]() {
+    return get_all(now.api, target, "execs");
+  };
+  if (!options.all)
+    what.wanted = [](const json& one) {
       auto status = one.value("status", "");
-      return status != "running" && status != "queued";
-    });
-  now.show(execs, exec_columns(), "exec_id");
-  co_return exit_code::done;
+      return status == "running" || status == "queued";
+    };
+  auto code = co_await show_list(now, std::move(what), options.watch);
+  co_return code;
 }
 
 struct logs_options {
@@ -412,16 +423,17 @@ void add_exec_commands(command_set& set) {
   made->add_option("session", *word, what_session)->required();
   made->add_option("exec", *exec_id, "The command's id")->required();
 
-  word = std::make_shared<std::string>();
-  auto all = std::make_shared<bool>();
+  auto ps_of = std::make_shared<ps_options>();
   made = set.add(set.root, "ps", "The commands that run in a session",
-                 [=](auto& now) { return ps(now, *word, *all); });
-  made->add_option("session", *word, what_session);
-  made->add_flag("-a,--all", *all, "Also those that have ended");
+                 [=](auto& now) { return ps(now, *ps_of); });
+  made->add_option("session", ps_of->session, what_session);
+  made->add_flag("-a,--all", ps_of->all, "Also those that have ended");
+  made->add_flag("-w,--watch", ps_of->watch, "Go on, and show what changes");
 
   auto logs_of = std::make_shared<logs_options>();
   made = set.add(set.root, "logs", "What a command has printed",
                  [=](auto& now) { return logs(now, *logs_of); });
+  made->alias("output");
   made->add_option("session", logs_of->session, what_session);
   made->add_option("exec", logs_of->exec_id, "The command's id; else the last");
   made->add_flag("-f,--follow", logs_of->follow, "Until it has ended");

@@ -4,6 +4,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/live_list.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -23,11 +24,19 @@ std::vector<column> node_columns() {
           field_column("VERSION", "version")};
 }
 
-asio::awaitable<int> list(invocation& now) {
+asio::awaitable<json> ask_nodes(api_client& api) {
   std::string target = "/nodes";
-  auto answer = co_await now.api.get(std::move(target));
-  now.show(answer["nodes"], node_columns(), "name");
-  co_return exit_code::done;
+  auto answer = co_await api.get(std::move(target));
+  co_return answer["nodes"];
+}
+
+asio::awaitable<int> list(invocation& now, bool watch) {
+  live_list what;
+  what.columns = node_columns();
+  what.name_field = "name";
+  what.ask = [&now]() { return ask_nodes(now.api); };
+  auto code = co_await show_list(now, std::move(what), watch);
+  co_return code;
 }
 
 std::vector<column> plan_columns() {
@@ -107,9 +116,11 @@ asio::awaitable<int> resume(invocation& now, const std::string& node) {
 } // namespace
 
 void add_node_commands(command_set& set) {
+  auto watch = std::make_shared<bool>();
   auto* nodes = set.add(set.root, "nodes",
                         "The nodes (administrators): list, drain, resume",
-                        [](invocation& now) { return list(now); });
+                        [watch](invocation& now) { return list(now, *watch); });
+  nodes->add_flag("-w,--watch", *watch, "Go on, and show what changes");
   auto options = std::make_shared<drain_options>();
   auto* made =
     set.add(*nodes, "drain", "Have a node give away what it has",

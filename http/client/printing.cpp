@@ -77,6 +77,11 @@ column age_column(const std::string& title, const std::string& field) {
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
+  return table(rows, widths);
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows,
+                  std::vector<std::size_t>& widths) {
   for (auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (i == widths.size())
@@ -131,15 +136,19 @@ std::string age(const std::string& time,
     std::chrono::duration_cast<std::chrono::seconds>(now - *at).count();
   auto ahead = seconds < 0;
   seconds = std::abs(seconds);
+  // What is 24h when it is set is not to be 23h at once.
+  auto in_units = [&](long long unit) {
+    return std::to_string((seconds + (ahead ? unit / 2 : 0)) / unit);
+  };
   std::string text;
   if (seconds < 120)
-    text = std::to_string(seconds) + "s";
+    text = in_units(1) + "s";
   else if (seconds < 120 * 60)
-    text = std::to_string(seconds / 60) + "m";
+    text = in_units(60) + "m";
   else if (seconds < 48 * 3600)
-    text = std::to_string(seconds / 3600) + "h";
+    text = in_units(3600) + "h";
   else
-    text = std::to_string(seconds / 86400) + "d";
+    text = in_units(86400) + "d";
   return ahead ? "in " + text : text;
 }
 

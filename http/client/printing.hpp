@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,11 @@ column age_column(const std::string& title, const std::string& field);
 
 /// Rows of cells below each other, two blanks apart.
 std::string table(const std::vector<std::vector<std::string>>& rows);
+
+/// The same for rows that go on a table: columns are at least as wide as
+/// `widths`, which are then those of all rows so far.
+std::string table(const std::vector<std::vector<std::string>>& rows,
+                  std::vector<std::size_t>& widths);
 
 /// A list of objects, or one object, as `how` says, with its last newline.
 std::string shown(const json& what, const std::vector<column>& columns,

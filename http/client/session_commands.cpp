@@ -2,6 +2,8 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/live_list.hpp"
+#include "http/client/plan.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/durations.hpp"
 
@@ -117,7 +119,13 @@ struct list_options {
   bool all = false;
   std::string status;
   std::vector<std::string> labels;
+  bool watch = false;
 };
+
+bool is_live(const json& session) {
+  auto status = session.value("status", "");
+  return status == "creating" || status == "active" || status == "checking_in";
+}
 
 asio::awaitable<int> list(invocation& now, const list_options& options) {
   std::string target = "/sessions";
@@ -132,15 +140,13 @@ asio::awaitable<int> list(invocation& now, const list_options& options) {
     narrow("status", options.status);
   for (auto& label : options.labels)
     narrow("label", label);
-  auto sessions = co_await get_all(now.api, std::move(target), "sessions");
+  live_list what;
+  what.columns = session_columns();
+  what.ask = [&now, target]() { return get_all(now.api, target, "sessions"); };
   if (!options.all && options.status.empty())
-    std::erase_if(sessions.get_ref<json::array_t&>(), [](const json& one) {
-      auto status = one.value("status", "");
-      return status != "creating" && status != "active"
-             && status != "checking_in";
-    });
-  now.show(sessions, session_columns());
-  co_return exit_code::done;
+    what.wanted = is_live;
+  auto code = co_await show_list(now, std::move(what), options.watch);
+  co_return code;
 }
 
 void add_list(command_set& set) {
@@ -150,6 +156,7 @@ void add_list(command_set& set) {
             [options](invocation& now) { return list(now, *options); });
   made->alias("ls");
   made->add_flag("-a,--all", options->all, "Also those that are over");
+  made->add_flag("-w,--watch", options->watch, "Go on, and show what changes");
   made->add_option("--status", options->status, "Only those of this status");
   made->add_option("-l,--label", options->labels, "Only those with NAME=VALUE")
     ->allow_extra_args(false);
@@ -181,13 +188,46 @@ asio::awaitable<int> extend(invocation& now, const std::string& word,
   co_return exit_code::done;
 }
 
-asio::awaitable<int> end(invocation& now, const std::string& word, bool force) {
-  auto session = co_await now.session(word);
+/// One that is over expires no more.
+std::string expiry_text(const json& session) {
+  return is_live(session) ? age_column({}, "expires_at").text(session) : "-";
+}
+
+struct end_options {
+  std::string session;
+  bool force = false;
+  bool dry_run = false;
+};
+
+/// What an ending without a check-in would do with the work as it is now.
+asio::awaitable<json> plan_of_end(invocation& now, session_ref session) {
+  plan all;
+  co_await plan_running(now.api, session, all);
+  auto target = session.path() + "/git";
+  auto state = co_await now.api.get(std::move(target));
+  auto place = "under refs/greenroom/rescue/" + session.id;
+  if (auto dirty = number_field(state, "dirty_files"); dirty > 0)
+    all.add("keep", std::to_string(dirty) + " changed files " + place);
+  if (auto ahead = number_field(state, "ahead"); ahead > 0)
+    all.add("keep", std::to_string(ahead) + " commits of "
+                      + text_field(state, "branch", "the checkout") + ' '
+                      + place);
+  all.add("end", "session " + session.id);
+  co_return std::move(all.steps);
+}
+
+asio::awaitable<int> end(invocation& now, const end_options& options) {
+  auto session = co_await now.session(options.session);
+  if (options.dry_run) {
+    auto steps = co_await plan_of_end(now, session);
+    show_plan(now, steps);
+    co_return exit_code::done;
+  }
   now.confirm("Session " + session.id
               + " ends without a check-in; its work is kept under rescue refs. "
                 "End it?");
   json result;
-  if (force) {
+  if (options.force) {
     std::string method = "DELETE";
     json none;
     result =
@@ -247,13 +287,27 @@ asio::awaitable<int> rescue(invocation& now, const std::string& word) {
   co_return exit_code::done;
 }
 
-asio::awaitable<int> restore(invocation& now, const std::string& ref,
-                             const std::string& name) {
-  create_options options;
-  options.name = name;
-  options.from = ref;
-  auto code = co_await create(now, options);
-  co_return code;
+struct restore_options {
+  std::string ref;
+  std::string name;
+  bool dry_run = false;
+};
+
+asio::awaitable<int> restore(invocation& now, const restore_options& options) {
+  create_options wanted;
+  wanted.name = options.name;
+  wanted.from = options.ref;
+  if (!options.dry_run) {
+    auto code = co_await create(now, wanted);
+    co_return code;
+  }
+  auto project = co_await choose_project(now.api, now.options.project);
+  plan all;
+  all.add("create", "a session of " + project + " on the new branch "
+                      + (options.name.empty() ? "work-…" : options.name)
+                      + " from " + options.ref);
+  show_plan(now, all.steps);
+  co_return exit_code::done;
 }
 
 CLI::Option* add_session_word(CLI::App& to, std::string& word) {
@@ -270,12 +324,13 @@ void add_rescue(command_set& set) {
   auto* made = set.add(*all, "list", "Those of a session",
                        [word](invocation& now) { return rescue(now, *word); });
   add_session_word(*made, *word);
-  auto ref = std::make_shared<std::string>();
-  auto name = std::make_shared<std::string>();
+  auto options = std::make_shared<restore_options>();
   made = set.add(*all, "restore", "A session on a new branch that begins there",
-                 [=](invocation& now) { return restore(now, *ref, *name); });
-  made->add_option("ref", *ref, "As the list names it")->required();
-  made->add_option("name", *name, "The new branch; else one is made up");
+                 [options](auto& now) { return restore(now, *options); });
+  made->add_option("ref", options->ref, "As the list names it")->required();
+  made->add_option("name", options->name,
+                   "The new branch; else one is made up");
+  made->add_flag("--dry-run", options->dry_run, "Only say what it would do");
 }
 
 } // namespace
@@ -287,7 +342,7 @@ std::vector<column> session_columns() {
           field_column("STATUS", "status"),
           field_column("EXECS", "running_execs"),
           age_column("AGE", "created_at"),
-          age_column("EXPIRES", "expires_at"),
+          {"EXPIRES", expiry_text},
           field_column("BY", "created_by")};
 }
 
@@ -316,12 +371,13 @@ void add_session_commands(command_set& set) {
     ->required();
   made->add_option("duration", *by, "From now, e.g. 8h or 7d")->required();
 
-  word = std::make_shared<std::string>();
-  auto force = std::make_shared<bool>();
+  auto ends = std::make_shared<end_options>();
   made = set.add(set.root, "end", "End a session without a check-in",
-                 [=](auto& now) { return end(now, *word, *force); });
-  add_session_word(*made, *word);
-  made->add_flag("--force", *force, "As an administrator, whoever made it");
+                 [ends](auto& now) { return end(now, *ends); });
+  add_session_word(*made, ends->session);
+  made->add_flag("--force", ends->force,
+                 "As an administrator, whoever made it");
+  made->add_flag("--dry-run", ends->dry_run, "Only say what it would do");
 
   auto waits = std::make_shared<wait_options>();
   made = set.add(set.root, "wait", "Wait until something has happened",

@@ -2,115 +2,15 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
-#include "runtime/base/run_command.hpp"
-
+#include "http/client/plan.hpp"
 #include <CLI/CLI.hpp>
 
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
-#include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <utility>
-
-extern char** environ;
 
 namespace greenroom::http::client {
 
 namespace {
-
-namespace fs = std::filesystem;
-
-/// Runs git with our own environment; it asks for nothing.
-void run_git(std::vector<std::string> words) {
-  command what;
-  what.argv = {"git"};
-  what.argv.insert(what.argv.end(), words.begin(), words.end());
-  what.cwd = fs::current_path();
-  for (auto** one = environ; *one != nullptr; ++one)
-    what.env.emplace_back(*one);
-  what.env.push_back("GIT_TERMINAL_PROMPT=0");
-  auto pid = start_command(what, STDOUT_FILENO, STDERR_FILENO);
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    throw command_failed(exit_code::failed, "git " + words.front() + " failed");
-}
-
-std::string shell_quoted(const std::string& text) {
-  std::string result = "'";
-  for (auto c : text)
-    if (c == '\'')
-      result += "'\\''";
-    else
-      result += c;
-  return result + '\'';
-}
-
-void write_secret(const fs::path& file, const std::string& text) {
-  auto fd =
-    ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  auto wrote = fd < 0 ? -1 : ::write(fd, text.data(), text.size());
-  if (fd >= 0)
-    ::close(fd);
-  if (wrote != static_cast<ssize_t>(text.size()))
-    throw command_failed(exit_code::failed,
-                         file.string()
-                           + " cannot be written: " + std::strerror(errno));
-}
-
-// The token must not be seen in the list of processes, so git reads it from a
-// file of the clone that is its user's alone.
-asio::awaitable<int> clone(invocation& now, const std::string& word,
-                           std::string directory) {
-  auto session = co_await now.session(word);
-  auto one = co_await now.api.get(session.path());
-  auto target = session.path() + "/clone-token";
-  json body = json::object();
-  auto token = co_await now.api.post(std::move(target), std::move(body));
-  auto url = token.value("auth_clone_url", "");
-  auto scheme = url.find("://");
-  auto at = url.find('@');
-  if (scheme == std::string::npos || at == std::string::npos)
-    throw command_failed(exit_code::failed,
-                         "the server gave no clone URL: set http.public_url");
-  auto credentials = url.substr(0, url.find('/', at)) + "\n";
-  auto plain = url.substr(0, scheme + 3) + url.substr(at + 1);
-  auto branch = one.value("branch", "");
-  if (directory.empty())
-    directory = session.project + '-' + session.id.substr(0, 6);
-  if (fs::exists(directory) && !fs::is_empty(directory))
-    throw usage_error(directory
-                      + " is there and not empty: name another "
-                        "directory");
-  auto secret = fs::absolute(directory) / ".git" / "greenroom-credentials";
-  run_git({"init", "--quiet", "-b", branch, directory});
-  write_secret(secret, credentials);
-  // Ours alone: the user's other helpers are not to learn this token, nor to
-  // answer with an old one.
-  run_git({"-C", directory, "config", "credential.helper", ""});
-  run_git({"-C", directory, "config", "--add", "credential.helper",
-           "store --file=" + shell_quoted(secret.string())});
-  run_git({"-C", directory, "remote", "add", "origin", plain});
-  run_git({"-C", directory, "fetch", "--quiet", "origin"});
-  run_git({"-C", directory, "checkout", "--quiet", "-B", branch, "--track",
-           "origin/" + branch});
-  save_directory_choice(
-    directory, {now.api.server().at.url(), session.project, session.id});
-  auto info = fs::path{directory} / ".git" / "info";
-  fs::create_directories(info);
-  std::ofstream{info / "exclude", std::ios::app} << ".greenroom\n";
-  if (now.options.how_to_print().format == output_format::as_table)
-    say("cloned into " + directory
-        + "; git pull and git push work while the session lives");
-  else
-    print(directory + "\n");
-  co_return exit_code::done;
-}
 
 asio::awaitable<int> status(invocation& now, const std::string& word) {
   auto session = co_await now.session(word);
@@ -156,10 +56,41 @@ struct checkin_options {
   std::string message;
   bool skip_review = false;
   bool auto_merge = false;
+  bool dry_run = false;
 };
+
+/// What a check-in would do with the work as it is now.
+asio::awaitable<json> plan_of(invocation& now, session_ref session,
+                              const checkin_options& options) {
+  plan all;
+  co_await plan_running(now.api, session, all);
+  auto git_at = session.path() + "/git";
+  auto state = co_await now.api.get(std::move(git_at));
+  auto branch = text_field(state, "branch", "the checkout's commit");
+  if (auto dirty = number_field(state, "dirty_files"); dirty > 0)
+    all.add("commit", std::to_string(dirty) + " changed files");
+  all.add("push", branch);
+  auto merge_at = session.path() + "/mergeability";
+  auto merge = co_await now.api.get(std::move(merge_at));
+  auto forecast =
+    text_field(merge, "target", "?") + ": " + text_field(merge, "status", "?");
+  for (auto& file : merge.value("files", json::array()))
+    forecast += ' ' + file.get<std::string>();
+  if (!options.skip_review)
+    all.add("review", "against " + forecast);
+  if (options.auto_merge)
+    all.add("merge", "into " + forecast);
+  all.add("end", "session " + session.id);
+  co_return std::move(all.steps);
+}
 
 asio::awaitable<int> checkin(invocation& now, const checkin_options& options) {
   auto session = co_await now.session(options.session);
+  if (options.dry_run) {
+    auto steps = co_await plan_of(now, session, options);
+    show_plan(now, steps);
+    co_return exit_code::done;
+  }
   auto target = session.path() + "/checkin";
   json body{{"skip_review", options.skip_review},
             {"auto_merge", options.auto_merge}};
@@ -189,18 +120,8 @@ void add_work_commands(command_set& set) {
   constexpr auto* what_session = "Id, a prefix of it, or branch; else the one "
                                  "that this directory stands for";
   auto word = std::make_shared<std::string>();
-  auto directory = std::make_shared<std::string>();
-  auto* made =
-    set.add(set.root, "clone", "Clone a session's branch with git",
-            [=](auto& now) { return clone(now, *word, *directory); });
-  made->add_option("session", *word, what_session);
-  made->add_option("directory", *directory, "Where to; else PROJECT-ID");
-  made->footer("A clone makes a new token: an older clone of that session can "
-               "then no longer push.");
-
-  word = std::make_shared<std::string>();
-  made = set.add(set.root, "status", "Where a session's checkout stands",
-                 [word](auto& now) { return status(now, *word); });
+  auto* made = set.add(set.root, "status", "Where a session's checkout stands",
+                       [word](auto& now) { return status(now, *word); });
   made->add_option("session", *word, what_session);
 
   word = std::make_shared<std::string>();
@@ -222,6 +143,7 @@ void add_work_commands(command_set& set) {
   made->add_flag("--skip-review", options->skip_review, "No review task");
   made->add_flag("--merge", options->auto_merge,
                  "Merge it when the review approves, or at once without one");
+  made->add_flag("--dry-run", options->dry_run, "Only say what it would do");
 }
 
 } // namespace greenroom::http::client

@@ -14,4 +14,10 @@ std::string address_of(const std::string& host);
 void check_free(const std::string& address, const std::string& host,
                 std::uint16_t port);
 
+/// The limit of open files that so many connections need: a quarter of it is
+/// for everything else.
+constexpr std::uint64_t descriptors_for(std::uint64_t connections) noexcept {
+  return connections / 3 * 4 + 4;
+}
+
 } // namespace greenroom::http

@@ -86,7 +86,7 @@ void server::start() {
     parts_.log->warn("only {} of http.max_connections = {} are served: raise "
                      "the limit of open files to {} for all",
                      connections, options_.max_connections,
-                     options_.max_connections / 3 * 4 + 4);
+                     descriptors_for(options_.max_connections));
   port_ = options_.port;
   // What a key's clients hold open leaves half for everybody else.
   auto of_key = options_.max_streams_of_key;

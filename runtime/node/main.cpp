@@ -6,6 +6,7 @@
 #include "runtime/base/version.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/node/backup.hpp"
+#include "runtime/node/doctor.hpp"
 #include "runtime/node/logging.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/preflight.hpp"
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -149,6 +151,13 @@ split split_words(int argc, char** argv) {
   return result;
 }
 
+/// Commands that work on this host; the others ask a server.
+bool is_of_host(const std::string& command) {
+  constexpr std::array<std::string_view, 5> all{"serve", "config", "doctor",
+                                                "backup", "restore"};
+  return std::ranges::find(all, command) != all.end();
+}
+
 int check(const arguments& args) {
   auto settings = load(args);
   std::cout << (args.json ? to_json(settings).dump(2) + "\n"
@@ -158,6 +167,13 @@ int check(const arguments& args) {
   for (auto& fault : faults)
     std::cerr << "greenroom: " << fault << '\n';
   return faults.empty() ? 0 : exit_usage;
+}
+
+int examine(const arguments& args) {
+  auto checks = examine_host(load(args));
+  std::cout << (args.json ? to_json(checks).dump(2) + "\n" : to_text(checks))
+            << std::flush;
+  return has_fault(checks) ? exit_failed : 0;
 }
 
 int back_up(const arguments& args) {
@@ -212,6 +228,16 @@ int main(int argc, char** argv) {
     "check", "Print what holds, and all that would keep a node from starting");
   add_config_options(*check_command, args);
   check_command->add_flag("--json", args.json, "Print it as JSON");
+  auto* doctor_command = app.add_subcommand(
+    "doctor", "Try what this host can and cannot do for a node, and say what "
+              "to change");
+  add_config_options(*doctor_command, args);
+  doctor_command->add_flag("--json", args.json, "Print it as JSON");
+  doctor_command->footer(
+    "Run it as the user that the node runs as, with the node's configuration."
+    "\nExit codes: 0 a node does its work here, 1 it does not, 2 bad usage or "
+    "configuration.\nExample:\n  sudo -u greenroom greenroom doctor --config "
+    "/etc/greenroom/greenroom.jsonc");
   auto* backup_command = app.add_subcommand(
     "backup", "Write a node's data to an archive, while the node runs");
   add_config_options(*backup_command, args);
@@ -226,7 +252,7 @@ int main(int argc, char** argv) {
     ->required();
   http::client::command_line client{app};
   auto words = split_words(argc, argv);
-  if (words.ours.empty() || words.ours[0] != "config")
+  if (!words.ours.empty() && !is_of_host(words.ours[0]))
     http::client::command_line::prepare(words.ours);
   try {
     // CLI11 takes them from the back.
@@ -243,6 +269,8 @@ int main(int argc, char** argv) {
   if (client.chosen())
     return client.run(std::move(words.of_session));
   try {
+    if (*doctor_command)
+      return examine(args);
     if (*backup_command)
       return back_up(args);
     if (*restore_command)

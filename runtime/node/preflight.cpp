@@ -9,41 +9,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace greenroom {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-/// For checks that write: gone with this.
-class scratch_dir {
-public:
-  scratch_dir() {
-    auto pattern = (fs::temp_directory_path() / "greenroom-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr)
-      throw std::system_error(errno, std::generic_category(),
-                              "cannot make a directory like " + pattern);
-    path_ = pattern;
-  }
-  scratch_dir(const scratch_dir&) = delete;
-  scratch_dir& operator=(const scratch_dir&) = delete;
-  ~scratch_dir() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const fs::path& path() const noexcept {
-    return path_;
-  }
-
-private:
-  fs::path path_;
-};
 
 /// 0, or the error with which nothing can be made in a directory. Tried out,
 /// for permissions do not tell all: root has them on what is read-only.
@@ -95,14 +73,70 @@ std::string address_fault(const char* key, const endpoint& where) {
   return begin + std::generic_category().message(errno);
 }
 
-/// Runs a check that throws its fault.
-template <class F>
-void gather(std::vector<std::string>& faults, F&& check) {
-  try {
-    check();
-  } catch (const std::exception& e) {
-    faults.emplace_back(e.what());
+class check_list {
+public:
+  /// `fault` empty: all is well, which `well` says.
+  void add(const char* name, std::string fault, std::string well) {
+    auto state = fault.empty() ? check_state::fine : check_state::fault;
+    done.push_back(
+      {name, state, fault.empty() ? std::move(well) : std::move(fault), {}});
   }
+
+  /// `check` returns what is well, or throws its fault.
+  template <class F>
+  void attempt(const char* name, F&& check) {
+    try {
+      add(name, {}, check());
+    } catch (const std::exception& e) {
+      add(name, e.what(), {});
+    }
+  }
+
+  void warn(const char* name, std::string text) {
+    done.push_back({name, check_state::warning, std::move(text), {}});
+  }
+
+  std::vector<host_check> done;
+};
+
+void check_addresses(check_list& to, const config& settings) {
+  auto check = [&](const char* key, const endpoint& where) {
+    to.add(key, address_fault(key, where), to_string(where));
+  };
+  check("http.listen", settings.http.listen);
+  if (settings.git.listen)
+    check("git.listen", *settings.git.listen);
+  if (settings.preview.listen)
+    check("preview.listen", *settings.preview.listen);
+}
+
+std::string tried_out(const config& settings) {
+  if (settings.sandbox.mode == sandbox_mode::none)
+    return "none: sessions are not shut in";
+  constexpr std::array<const char*, 3> networks{"nat", "none", "host"};
+  return std::string{"a program ran in one, with network "}
+         + networks[static_cast<std::size_t>(settings.sandbox.network)];
+}
+
+/// As sessions would have it, in a directory of its own.
+void check_sandbox(check_list& to, config settings) {
+  sandbox::host found;
+  to.attempt("sandbox", [&] {
+    scratch_dir scratch;
+    settings.node.data_dir = scratch.path();
+    found = sandbox::check_host(settings, program_beside("greenroom-runner"));
+    return tried_out(settings);
+  });
+  // Those of the control groups are told first.
+  auto of_groups = found.groups.missing().size();
+  if (of_groups == 0 && found.groups.limits_memory())
+    to.add("control groups", {},
+           "memory and processes of sessions are limited");
+  for (auto& limit : found.not_in_force)
+    if (std::exchange(of_groups, of_groups == 0 ? 0 : of_groups - 1) > 0)
+      to.warn("control groups", std::move(limit));
+    else
+      to.warn("limits", std::move(limit));
 }
 
 } // namespace
@@ -130,26 +164,46 @@ fs::path program_beside(const char* name) {
   return path;
 }
 
-std::vector<std::string> start_faults(const config& settings) {
-  auto faults = not_served(settings);
-  auto add = [&](std::string fault) {
-    if (!fault.empty())
-      faults.push_back(std::move(fault));
-  };
-  add(data_dir_fault(settings.node.data_dir));
-  add(address_fault("http.listen", settings.http.listen));
-  if (settings.git.listen)
-    add(address_fault("git.listen", *settings.git.listen));
-  gather(faults, [] { program_beside("greenroom-git"); });
-  gather(faults, [&] {
-    scratch_dir scratch;
-    auto elsewhere = settings;
-    elsewhere.node.data_dir = scratch.path();
-    gather(faults, [&] {
-      load_admin_key(settings.auth.admin_key_file, scratch.path());
-    });
-    sandbox::check_host(elsewhere, program_beside("greenroom-runner"));
+scratch_dir::scratch_dir() {
+  auto pattern = (fs::temp_directory_path() / "greenroom-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make a directory like " + pattern);
+  path_ = pattern;
+}
+
+scratch_dir::~scratch_dir() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+std::vector<host_check> start_checks(const config& settings) {
+  check_list list;
+  for (auto& fault : not_served(settings))
+    list.add("configuration", std::move(fault), {});
+  list.add("data directory", data_dir_fault(settings.node.data_dir),
+           fs::absolute(settings.node.data_dir).lexically_normal());
+  check_addresses(list, settings);
+  list.attempt("programs", [] {
+    program_beside("greenroom-git");
+    return program_beside("greenroom-runner").parent_path().string();
   });
+  list.attempt("administrator's key", [&] {
+    scratch_dir scratch;
+    load_admin_key(settings.auth.admin_key_file, scratch.path());
+    return settings.auth.admin_key_file.empty()
+             ? std::string{"admin.key in the data directory"}
+             : settings.auth.admin_key_file;
+  });
+  check_sandbox(list, settings);
+  return std::move(list.done);
+}
+
+std::vector<std::string> start_faults(const config& settings) {
+  std::vector<std::string> faults;
+  for (auto& one : start_checks(settings))
+    if (one.state == check_state::fault)
+      faults.push_back(std::move(one.text));
   return faults;
 }
 

@@ -105,6 +105,68 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
         != std::string::npos);
 }
 
+TEST_CASE("a clone of one's own is switched to sessions' branches") {
+  node_process node;
+  terminal_user user{node};
+  auto made = [&](const std::string& name) {
+    auto id = user.out({"create", name, "-p", "demo", "-q"});
+    return id.substr(0, id.find('\n'));
+  };
+  auto first = made("first");
+  auto second = made("second");
+  CHECK(user.run({"checkout", "first"}).exit_code == 2); // no clone here
+  run_git(user.home.path(), {"clone", "-q", node.upstream().string(), "."});
+  user.out(
+    {"exec", first, "-c", "echo 1 > one; git add .; git commit -qm One"});
+  CHECK(user.out({"checkout", "-q", first}) == "first\n");
+  CHECK(read_file(user.home.path() / "one") == "1\n");
+  // What is in the clone goes there, and the branch is what commands mean.
+  run_git(user.home.path(), {"commit", "-q", "--allow-empty", "-m", "Two"});
+  run_git(user.home.path(), {"push", "-q"});
+  CHECK(user.out({"exec", "-c", "git log -1 --format=%s"}) == "Two\n");
+
+  user.out({"checkout", second});
+  CHECK_FALSE(std::filesystem::exists(user.home.path() / "one"));
+  user.out({"exec", first, "-c", "git commit -q --allow-empty -m Three"});
+  user.out({"checkout", "first"});
+  CHECK(run_git(user.home.path(), {"log", "-1", "--format=%s"}) == "Three");
+  // The token is in no configuration and no remote's URL.
+  CHECK(run_git(user.home.path(), {"config", "--list"}).find("session:")
+        == std::string::npos);
+}
+
+TEST_CASE("what a command would do is told, and not done") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "plan", "-p", "demo", "--use", "-q"});
+  user.out({"exec", "-c", "echo new > new.txt"});
+  auto started = user.out({"exec", "-d", "-q", "-c", "sleep 600"});
+  started.erase(started.find('\n'));
+  auto steps = [&](std::vector<std::string> words) {
+    words.insert(words.end(), {"--dry-run", "-o", "json"});
+    return json::parse(user.out(std::move(words)));
+  };
+  auto actions = [](const json& of) {
+    std::string result;
+    for (auto& one : of)
+      result += one["action"].get<std::string>() + ' ';
+    return result;
+  };
+  auto ending = steps({"end"});
+  CHECK(actions(ending) == "cancel keep end ");
+  CHECK(ending[0]["what"] == "command " + started);
+  CHECK(ending[1]["what"].get<std::string>().starts_with("1 changed files"));
+  auto checkin = steps({"checkin", "--merge"});
+  CHECK(actions(checkin) == "cancel commit push review merge end ");
+  CHECK(checkin[2]["what"] == "plan");
+  CHECK(steps({"rescue", "restore", "refs/tags/v1", "again", "-p",
+               "demo"})[0]["what"]
+        == "a session of demo on the new branch again from refs/tags/v1");
+  CHECK(user.out({"show", "--json=status"}).find("active")
+        != std::string::npos);
+  CHECK(user.out({"ps", "-q"}) == started + '\n');
+}
+
 TEST_CASE("the client's commands of the README work as they are pasted") {
   node_process node;
   terminal_user user{node};
@@ -147,7 +209,7 @@ TEST_CASE("programs and shells are told all commands") {
   auto tried = run_command(
     {.argv = {"bash", "-c",
               bash
-                + "COMP_WORDS=(greenroom check); COMP_CWORD=1; _greenroom; "
+                + "COMP_WORDS=(greenroom checki); COMP_CWORD=1; _greenroom; "
                   "echo \"${COMPREPLY[@]}\""},
      .env = {"PATH=/usr/bin:/bin"}});
   CHECK(tried.out == "checkin\n");

@@ -56,5 +56,7 @@ TEST_CASE("times are said as ages") {
   CHECK(age("2001-09-09T01:41:40Z", now) == "5m");
   CHECK(age("2001-09-08T01:46:40Z", now) == "24h");
   CHECK(age("2001-09-09T03:46:40Z", now) == "in 2h");
+  CHECK(age("2001-09-10T01:46:39Z", now) == "in 24h");
+  CHECK(age("2001-09-08T01:46:41Z", now) == "23h");
   CHECK(age("never", now) == "never");
 }

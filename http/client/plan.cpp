@@ -1,0 +1,36 @@
+#include "http/client/plan.hpp"
+
+#include <utility>
+
+namespace greenroom::http::client {
+
+asio::awaitable<void> plan_running(api_client& api, session_ref session,
+                                   plan& to) {
+  auto target = session.path() + "/execs";
+  auto execs = co_await get_all(api, std::move(target), "execs");
+  for (auto& one : execs) {
+    auto status = text_field(one, "status", "");
+    if (status == "running" || status == "queued")
+      to.add("cancel", "command " + text_field(one, "exec_id", "?"));
+  }
+}
+
+std::string text_field(const json& of, const char* name,
+                       const std::string& otherwise) {
+  auto found = of.find(name);
+  return found != of.end() && found->is_string() ? found->get<std::string>()
+                                                 : otherwise;
+}
+
+long long number_field(const json& of, const char* name) {
+  auto found = of.find(name);
+  return found != of.end() && found->is_number() ? found->get<long long>() : 0;
+}
+
+void show_plan(const invocation& now, const json& steps) {
+  now.show(steps,
+           {field_column("WOULD", "action"), field_column("WHAT", "what")},
+           "what");
+}
+
+} // namespace greenroom::http::client
