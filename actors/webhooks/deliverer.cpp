@@ -111,6 +111,23 @@ void log_end(const end_attempt& result) {
                  delivery.type, delivery.webhook_id, delivery.error);
 }
 
+void count(webhook_counters* counters, const end_attempt& result) {
+  if (counters == nullptr)
+    return;
+  switch (result.delivery.state) {
+    case delivery_state::delivered:
+      counters->delivered.add();
+      break;
+    case delivery_state::pending:
+      counters->retried.add();
+      break;
+    case delivery_state::failed:
+      counters->failed.add();
+  }
+  if (!result.disable.empty())
+    counters->disabled.add();
+}
+
 end_attempt result_of(deliverer_state& state,
                       const deliverer_state::attempt& attempt,
                       const attempt_ended& x) {
@@ -146,6 +163,7 @@ void ended(pointer self, const attempt_ended& x) {
   if (!attempt.result) { // else the store is offered it once more
     attempt.result = result_of(self->state, attempt, x);
     log_end(*attempt.result);
+    count(self->state.rules.counters, *attempt.result);
   }
   keep(self, x.delivery_id);
 }

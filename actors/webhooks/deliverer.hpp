@@ -10,6 +10,7 @@
 
 #include "actors/base/context.hpp"
 #include "messages/webhooks.hpp"
+#include "runtime/metrics/webhook_counters.hpp"
 #include "runtime/webhooks/outgoing.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -40,6 +41,7 @@ struct deliverer_rules {
   millis give_up_after = 0;
   millis keep = 0;
   std::uint32_t max_ended = 1000;
+  webhook_counters* counters = nullptr; // outlives the actor; may be null
 };
 
 struct deliverer_state {

@@ -235,6 +235,7 @@ struct node::parts {
   std::unique_ptr<runner_link> runners;
   std::unique_ptr<session_meter> meter;
   std::unique_ptr<http::outgoing_sender> sender; // of webhooks
+  webhook_counters webhook_counts;
 
   std::unique_ptr<system_config> system_settings;
   std::unique_ptr<caf::actor_system> system;
@@ -460,6 +461,7 @@ void node::parts::start_webhooks() {
   rules.give_up_after = own.give_up_after;
   rules.keep = own.keep;
   rules.max_ended = own.max_deliveries;
+  rules.counters = &webhook_counts;
   webhooks = caf::actor_cast<webhooks_actor>(
     keep("the deliverer of webhooks",
          system->spawn(deliverer, context, std::move(rules))));
@@ -516,6 +518,7 @@ void node::parts::add_figures(metrics_page& page) const {
   page.gauge(lag, help, seconds(health.store_lag()), {{"of", "store"}});
   page.gauge(lag, help, seconds(journals->lag()), {{"of", "journal"}});
   page.gauge(lag, help, seconds(syncer->look().lag), {{"of", "fsync"}});
+  add_counters(page, webhook_counts);
   add_process(page);
 }
 

@@ -13,6 +13,10 @@ namespace greenroom::store {
 /// What a query without a limit gives at a time.
 inline constexpr std::uint32_t audit_page_size = 500;
 
+/// What an entry has as its key's name, and no key's id, where the server does
+/// something by itself.
+inline constexpr const char* own_name_in_audit = "greenroom";
+
 /// An entry that is there already is left as it is, so that who never heard
 /// whether it was stored may add it again.
 void add_audit(connection& c, std::span<const audit_entry> entries);

@@ -2,6 +2,7 @@
 
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/project_rows.hpp"
+#include "runtime/store/webhook_rows.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -181,6 +182,15 @@ std::vector<review_record> fetch(soci::session& sql, const std::string& text,
   return result;
 }
 
+/// The review is there and not over. One that is over as it is made, and one
+/// that is merged without being judged, are told of by their session.
+bool is_open_and_judged(soci::session& sql, const review_record& review) {
+  long long ended_at = 1;
+  sql << "SELECT ended_at FROM reviews WHERE id = :id", soci::into(ended_at),
+    soci::use(review.id, "id");
+  return sql.got_data() && ended_at == 0 && !review.skipped;
+}
+
 } // namespace
 
 void put_review(connection& c, const review_record& review,
@@ -189,6 +199,7 @@ void put_review(connection& c, const review_record& review,
   in_transaction(c, [&](soci::session& sql) {
     if (!as.empty())
       hold_project(c, sql, review.project_id, as);
+    const auto ends = review.ended_at != 0 && is_open_and_judged(sql, review);
     soci::statement statement{sql};
     each_column(row, [&](const char* name, auto& field) {
       statement.exchange(soci::use(field, name));
@@ -197,6 +208,8 @@ void put_review(connection& c, const review_record& review,
     statement.prepare(put_sql(), once);
     statement.define_and_bind();
     statement.execute(true);
+    if (ends)
+      queue_review_finished(sql, review);
   });
 }
 

@@ -1,4 +1,5 @@
 #include "messages/ids.hpp"
+#include "runtime/store/audit.hpp"
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/outbox_rows.hpp"
 #include "runtime/store/session_rows.hpp"
@@ -261,6 +262,27 @@ std::vector<due_delivery> find_due(connection& c,
   });
 }
 
+namespace {
+
+/// That the server itself has changed a webhook; `delivery` made it do so.
+audit_entry audit_of_disabling(const delivery_record& delivery,
+                               const std::string& node, unix_ms now) {
+  audit_entry entry;
+  entry.id = make_id();
+  entry.time = now;
+  entry.node = node;
+  entry.key_name = own_name_in_audit;
+  entry.request_id = delivery.id;
+  entry.method = "PATCH";
+  entry.route = "/projects/{id}/webhooks/{wid}";
+  entry.project_id = delivery.project_id;
+  entry.object = delivery.webhook_id;
+  entry.status = 200;
+  return entry;
+}
+
+} // namespace
+
 void keep_attempt(connection& c, const end_attempt& what,
                   const std::string& as) {
   in_transaction(c, [&](soci::session& sql) {
@@ -268,9 +290,11 @@ void keep_attempt(connection& c, const end_attempt& what,
     if (!is_ours(sql, delivery.project_id, as) || !write_attempt(sql, delivery))
       return;
     write_health(sql, delivery);
-    if (!what.disable.empty())
-      disable_webhook(sql, delivery.webhook_id, as_text(what.disable),
-                      what.now);
+    if (what.disable.empty())
+      return;
+    disable_webhook(sql, delivery.webhook_id, as_text(what.disable), what.now);
+    const auto entry = audit_of_disabling(delivery, as, what.now);
+    add_audit(c, {&entry, 1});
   });
 }
 

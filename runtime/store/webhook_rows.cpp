@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <limits>
 #include <stdexcept>
 
 namespace greenroom::store {
@@ -64,6 +65,30 @@ event_field text_field(std::string name, std::string text) {
   event_field result;
   result.name = std::move(name);
   result.text = std::move(text);
+  return result;
+}
+
+/// As the event of a session that ends with its review has them.
+std::vector<event_field> fields_of(const review_record& review) {
+  std::vector<event_field> result{
+    text_field("review_id", review.id),
+    text_field("status", std::string{to_string(review.status)}),
+    text_field("branch", review.branch),
+    text_field("target", review.target),
+    text_field("commit", review.commit),
+    text_field("base", review.base)};
+  auto& merge = result.emplace_back();
+  merge.name = "auto_merge";
+  merge.what = event_field::type::flag;
+  merge.number = review.auto_merge ? 1 : 0;
+  auto add = [&](const char* name, const std::string& text) {
+    if (!text.empty())
+      result.push_back(text_field(name, text));
+  };
+  add("status_reason", review.status_reason);
+  add("decided_by", review.decided_by);
+  add("comment", review.comment);
+  add("merge_commit", review.merge_commit);
   return result;
 }
 
@@ -146,6 +171,31 @@ void queue_deliveries(soci::session& sql, const session_record& session,
       }
     ++place;
   }
+}
+
+void queue_review_finished(soci::session& sql, const review_record& review) {
+  const auto type = to_string(event_kind::review_finished);
+  // After all that the session itself has announced, each after the one before.
+  const auto after_session = std::numeric_limits<long long>::max();
+  long long place = 0;
+  sql << "SELECT COALESCE(MAX(place), 0) + 1 FROM webhook_deliveries"
+         " WHERE session_id = :session AND version = :version",
+    soci::into(place), soci::use(review.session_id, "session"),
+    soci::use(after_session, "version");
+  session_record session;
+  session.id = review.session_id;
+  session.project_id = review.project_id;
+  const auto fields = fields_to_text(fields_of(review));
+  for (const auto& webhook : enabled_of(sql, review.project_id))
+    if (wants(webhook, type)) {
+      auto row = delivery_for(webhook, type, review.ended_at);
+      row.session_id = review.session_id;
+      row.version = after_session;
+      row.place = place;
+      row.session = session_to_text(session);
+      row.fields = fields;
+      insert_row(sql, "webhook_deliveries", row);
+    }
 }
 
 void disable_webhook(soci::session& sql, const std::string& webhook_id,

@@ -146,6 +146,9 @@ webhook_row webhook_by_id(soci::session& sql, const std::string& project_id,
 void queue_deliveries(soci::session& sql, const session_record& session,
                       const std::vector<session_event>& events);
 
+/// Queues that a review is over, which may be long after its session is.
+void queue_review_finished(soci::session& sql, const review_record& review);
+
 /// Disables a webhook and gives up what waits for it; the project's other
 /// webhooks are told.
 void disable_webhook(soci::session& sql, const std::string& webhook_id,

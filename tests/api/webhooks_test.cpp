@@ -93,6 +93,29 @@ TEST_CASE("a session's life is told to its project's webhook, in order") {
   CHECK(node.log().find(secret) == std::string::npos);
 }
 
+TEST_CASE("a person's decision is told after the session has ended") {
+  node_process node{with_loopback()};
+  http_receiver receiver{always(200)};
+  add(node, receiver.url(), {{"types", {"session.ended", "review.finished"}}});
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo new > new.txt");
+  auto review = expect(200, session.post("/checkin", json::object()))
+                  .data()["review_task_id"]
+                  .get<std::string>();
+  CHECK(eventually([&] { return types_in(receiver).size() == 1; }));
+  expect(200, node.admin().post("/projects/demo/reviews/" + review + "/approve",
+                                {{"merge", true}, {"comment", "Well done"}}));
+  CHECK(eventually([&] { return types_in(receiver).size() == 2; }));
+  CHECK(types_in(receiver) == texts{"session.ended", "review.finished"});
+  auto told = json::parse(receiver.requests().back().body)["data"];
+  CHECK(told["session_id"] == session.id());
+  CHECK(told["review_id"] == review);
+  CHECK(told["status"] == "merged");
+  CHECK(told["decided_by"] == "admin");
+  CHECK(told["comment"] == "Well done");
+  CHECK(told["merge_commit"] == node.git({"rev-parse", "main"}));
+}
+
 TEST_CASE("a webhook gets the types that it asks for") {
   node_process node{with_loopback()};
   http_receiver receiver{always(204)};
@@ -254,6 +277,17 @@ TEST_CASE("a receiver that takes nothing for too long is disabled, and can be "
   CHECK(told["data"]["webhook_id"] == hook["id"]);
   auto shown = expect(200, node.admin().get(path_of(hook))).data();
   CHECK(shown["enabled"] == false);
+  auto audit = expect(200, node.admin().get("/audit?project=demo")).data();
+  auto own = std::ranges::find(audit["entries"], "greenroom", [](auto& one) {
+    return one.value("key_name", "");
+  });
+  REQUIRE(own != audit["entries"].end());
+  CHECK((*own)["object"] == hook["id"]);
+  auto figures = expect(200, node.admin().get("/metrics")).body;
+  CHECK(figures.find("greenroom_webhooks_disabled_total 1\n")
+        != std::string::npos);
+  CHECK(figures.find("greenroom_webhook_attempts_total{result=\"retried\"} 0")
+        == std::string::npos);
   CHECK(shown["disabled_reason"]
         == "nothing was delivered for too long; at last: the receiver answered "
            "503");

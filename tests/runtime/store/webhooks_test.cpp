@@ -1,5 +1,7 @@
 #include "runtime/store/webhooks.hpp"
 
+#include "runtime/store/audit.hpp"
+#include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
 #include "tests/runtime/store/fixture.hpp"
 
@@ -243,6 +245,11 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   }
   CHECK(types_of(due()) == texts{"webhook.disabled"});
   CHECK(due().front().webhook.id == other.id);
+  auto audit = store::list_audit(c, {}).entries;
+  REQUIRE(audit.size() == 1);
+  CHECK(audit[0].key_name == "greenroom");
+  CHECK(audit[0].object == broken.id);
+  CHECK(audit[0].project_id == "demo");
   CHECK(due().front().fields.size() == 3);
   change(session, {event_kind::session_extended});
   CHECK(listed(broken).size() == 2);
@@ -263,6 +270,45 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   auto found = due(start + 5);
   REQUIRE(types_of(found) == texts{"webhook.disabled", "session.created"});
   CHECK(found.back().delivery.attempts == 0);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "a review that is decided after its session "
+                                  "ended is told once") {
+  auto hook = add({"review.finished"});
+  auto session = insert(some_session("a"));
+  review_record review;
+  review.id = make_id();
+  review.project_id = "demo";
+  review.session_id = session.id;
+  review.branch = "work";
+  review.target = "main";
+  review.status = review_status::queued;
+  review.created_at = start;
+  auto is_now = [&](review_status status, unix_ms ended_at) {
+    review.status = status;
+    review.ended_at = ended_at;
+    store::put_review(c, review);
+  };
+  is_now(review_status::queued, 0);
+  CHECK(due().empty());
+  is_now(review_status::approved, start);
+  is_now(review_status::approved, start); // as one that is not sure
+  REQUIRE(types_of(due()) == texts{"review.finished"});
+  CHECK(due().front().session.id == session.id);
+  CHECK(due().front().fields[1].text == "approved");
+  // Merged later: that is told after it.
+  is_now(review_status::running, 0);
+  is_now(review_status::merged, start);
+  REQUIRE(listed(hook).size() == 2);
+  REQUIRE(due().size() == 1);
+  end(due().front(), delivery_state::delivered);
+  CHECK(due().front().fields[1].text == "merged");
+  // What needs no judgement is told of by the session that ends.
+  review.id = make_id();
+  review.skipped = true;
+  is_now(review_status::running, 0);
+  is_now(review_status::merged, start);
+  CHECK(listed(hook).size() == 2);
 }
 
 TEST_CASE_METHOD(webhook_fixture, "one delivery is sent again, whatever became "
