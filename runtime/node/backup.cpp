@@ -1,5 +1,6 @@
 #include "runtime/node/backup.hpp"
 
+#include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/base/run_command.hpp"
@@ -8,8 +9,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <sstream>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 namespace greenroom {
@@ -124,6 +130,14 @@ void check_source(const config& settings, const fs::path& data_dir) {
                              + data_dir.string());
 }
 
+/// A file, or a directory with its names.
+void sync_to_disk(const fs::path& path) {
+  unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd || ::fsync(fd.get()) != 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot sync " + path.string());
+}
+
 /// What the backup says of itself.
 nlohmann::json label_of(const fs::path& archive) {
   auto label =
@@ -157,7 +171,10 @@ backup_report make_backup(const config& settings, const fs::path& archive) {
   if (fs::exists(data_dir / "admin.key"))
     rest.emplace_back("admin.key");
   out.add(data_dir, std::move(rest));
+  // Whoever then takes the node's disk away has the backup.
+  sync_to_disk(unfinished);
   fs::rename(unfinished, target);
+  sync_to_disk(target.parent_path());
   return {target, fs::file_size(target), std::move(out).left_out()};
 }
 

@@ -68,3 +68,36 @@ TEST_CASE("SIGHUP with a configuration that is wrong changes nothing") {
           .data()["max_active_sessions"]
         == 7);
 }
+
+TEST_CASE("SIGHUP with another repo waits for what lives of the one before") {
+  node_process node;
+  auto admin = node.admin();
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo kept > kept.txt");
+  auto repo_of = [&] {
+    return expect(200, admin.get("/projects/demo"))
+      .data()["repo"]
+      .get<std::string>();
+  };
+  const auto before = repo_of();
+  const auto moved = node.upstream().parent_path() / "moved.git";
+  run_git(node.upstream(), {"clone", "-q", "--bare", ".", moved.string()});
+  auto settings = configuration(node);
+  settings["projects"][0]["repo"] = moved.string();
+  settings["projects"][0]["max_active_sessions"] = 7;
+  reload(node, settings.dump(), "project demo stays as it is: ");
+  CHECK(repo_of() == before);
+  // The session goes on, and its work goes where it came from.
+  CHECK(session.run("cat kept.txt")["stdout"] == "kept\n");
+  expect(200, session.post("/checkin", {{"skip_review", true}}));
+  CHECK(node.git({"show", "work:kept.txt"}) == "kept");
+  // The same file again, once nothing of the one before lives.
+  await("the other repo", [&] {
+    reload(node, settings.dump(), "the configuration is read again");
+    return repo_of() == moved.string();
+  });
+  session_user later{node, json{{"new_branch", "later"}}};
+  later.run("echo there > there.txt");
+  expect(200, later.post("/checkin", {{"skip_review", true}}));
+  CHECK(run_git(moved, {"branch", "--list", "later"}) == "  later");
+}
