@@ -80,6 +80,9 @@ constexpr error_advice table[] = {
   {errc::bad_request, "cannot checkout protected branch",
    "Take a branch of your own: new_branch with a new name, and from_ref with "
    "the protected branch."},
+  {errc::bad_request, "expires_in must be a valid duration (e.g., 24h, 7d)",
+   "Give whole days from 1d to 30d, or a duration like 90s, 90m or 1h30m; 0 "
+   "and less is none."},
   {errc::bad_request, "expires_in cannot exceed 30 days",
    "Take at most 30d, counted from now, and extend the session later; from "
    "its creation on it lives 30 days at most."},

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -168,6 +169,9 @@ void write_all(int fd, std::string_view bytes) {
       bytes.remove_prefix(static_cast<std::size_t>(wrote));
       continue;
     }
+    // Who reads has seen enough: nothing to tell anybody.
+    if (errno == EPIPE)
+      ::_exit(128 + SIGPIPE);
     pollfd ready{fd, POLLOUT, 0};
     if (errno == EAGAIN && ::poll(&ready, 1, -1) > 0)
       continue;

@@ -59,7 +59,8 @@ bool may_colour();
 void say(const std::string& line);
 
 /// All of it, waiting where the descriptor takes no more now: others may have
-/// made it non-blocking. Throws command_failed where it cannot be written.
+/// made it non-blocking. Throws command_failed where it cannot be written; ends
+/// the program where nobody reads any more, as SIGPIPE would.
 void write_all(int fd, std::string_view bytes);
 
 /// All of it on standard output.

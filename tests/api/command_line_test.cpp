@@ -91,6 +91,16 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
 
   CHECK(user.run({"wait", "--for", "ended", "--timeout", "10ms"}).exit_code
         == 124);
+  // A reader that has seen enough ends what writes, without a word.
+  auto piped =
+    run_command({.argv = {"bash", "-c",
+                          "\"$0\" exec fix -- seq 200000 | head -n 1; echo "
+                          "${PIPESTATUS[0]}",
+                          binary_dir() / "greenroom"},
+                 .env = {"PATH=/usr/bin:/bin", "GREENROOM_URL=" + user.url,
+                         "GREENROOM_KEY=" + user.key}});
+  CHECK(piped.out == "1\n141\n");
+  CHECK(piped.err.empty());
   // git finds its token in the clone, not in arguments.
   user.out({"clone", "fix", "work"});
   auto work = user.home.path() / "work";
