@@ -23,6 +23,13 @@ namespace {
 /// What --json stands for where it names no fields.
 constexpr std::string_view all_fields = "*";
 
+/// Names with commas between; one alone may be a session as well.
+bool is_field_list(std::string_view word) {
+  return word.find(',') != word.npos && word.front() != ','
+         && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_,")
+              == word.npos;
+}
+
 void add_common_options(CLI::App& root, common_options& to) {
   constexpr auto* group = "Options of the client's commands";
   root
@@ -178,9 +185,14 @@ bool command_line::chosen() const noexcept {
 }
 
 void command_line::prepare(std::vector<std::string>& words) {
-  for (auto& word : words)
-    if (word == "--json")
-      word += '=' + std::string{all_fields};
+  for (auto word = words.begin(); word != words.end(); ++word)
+    if (*word == "--json") {
+      auto next = word + 1;
+      auto named = next != words.end() && is_field_list(*next);
+      *word += '=' + (named ? *next : std::string{all_fields});
+      if (named)
+        words.erase(next);
+    }
 }
 
 int command_line::run(std::vector<std::string> words) {

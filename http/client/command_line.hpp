@@ -20,7 +20,7 @@ public:
   ~command_line();
 
   /// Words as CLI11 reads them: by itself it would take the word after a bare
-  /// --json for its fields.
+  /// --json for its fields, whatever that is. Several with commas between are.
   static void prepare(std::vector<std::string>& words);
 
   /// Whether one of them has been parsed.

@@ -2,6 +2,7 @@
 #include "http/client/commands.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/live_list.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -22,14 +23,17 @@ std::vector<column> review_columns() {
           field_column("REASON", "status_reason")};
 }
 
-asio::awaitable<int> list(invocation& now, const std::string& status) {
+asio::awaitable<int> list(invocation& now, const std::string& status,
+                          bool watch) {
   auto project = co_await choose_project(now.api, now.options.project);
   auto target = "/projects/" + escaped(project) + "/reviews";
   if (!status.empty())
     target += "?status=" + escaped(status);
-  auto all = co_await get_all(now.api, std::move(target), "reviews");
-  now.show(all, review_columns());
-  co_return exit_code::done;
+  live_list what;
+  what.columns = review_columns();
+  what.ask = [&now, target]() { return get_all(now.api, target, "reviews"); };
+  auto code = co_await show_list(now, std::move(what), watch);
+  co_return code;
 }
 
 asio::awaitable<std::string> path_of(invocation& now, std::string id) {
@@ -66,10 +70,12 @@ asio::awaitable<int> decide(invocation& now, const std::string& id,
 
 void add_review_commands(command_set& set) {
   auto status = std::make_shared<std::string>();
+  auto watch = std::make_shared<bool>();
   auto* reviews =
     set.add(set.root, "reviews", "Reviews of a project: list, diff, approve",
-            [status](auto& now) { return list(now, *status); });
+            [=](auto& now) { return list(now, *status, *watch); });
   reviews->add_option("--status", *status, "Only those of this status");
+  reviews->add_flag("-w,--watch", *watch, "Go on, and show what changes");
 
   auto add = [&](const char* name, const char* help, auto run) {
     auto id = std::make_shared<std::string>();
@@ -88,12 +94,18 @@ void add_review_commands(command_set& set) {
         return text(now, id, "/output");
       });
   auto merge = std::make_shared<bool>();
-  add("approve", "Approve it", [merge](invocation& now, const std::string& id) {
-    json body = json::object();
-    if (*merge)
-      body["merge"] = true;
-    return decide(now, id, "/approve", std::move(body));
-  })->add_flag("--merge", *merge, "And merge it");
+  auto praise = std::make_shared<std::string>();
+  auto* approve =
+    add("approve", "Approve it", [=](invocation& now, const std::string& id) {
+      json body = json::object();
+      if (*merge)
+        body["merge"] = true;
+      if (!praise->empty())
+        body["comment"] = *praise;
+      return decide(now, id, "/approve", std::move(body));
+    });
+  approve->add_flag("--merge", *merge, "And merge it");
+  approve->add_option("-m,--comment", *praise, "Why");
   add("merge", "Merge what is approved",
       [](invocation& now, const std::string& id) {
         return decide(now, id, "/merge", json::object());

@@ -10,7 +10,7 @@ export async function showNodes(page) {
   const deadline = h('input', { placeholder: 'none', autocomplete: 'off',
     size: '8' });
   replace(page.place, h('h1', {}, 'Nodes'), list,
-    h('div', { class: 'row actions' }, field('Deadline of a drain', deadline,
+    h('div', { class: 'grid' }, field('Deadline of a drain', deadline,
       'What still runs then is ended: 10m, 1h. None: it is waited for.')),
     plan);
 
