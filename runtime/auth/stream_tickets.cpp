@@ -3,6 +3,7 @@
 #include "messages/ids.hpp"
 
 #include <charconv>
+#include <utility>
 
 namespace greenroom {
 
@@ -48,18 +49,27 @@ const key_record* stream_tickets::spend(std::string_view ticket,
   if (unique.empty() || session != session_id || now >= until)
     return nullptr;
   const auto* key = keys.find_id(std::string{rest}, now);
-  if (key == nullptr || !note_spent(until, std::string{unique}, now))
+  if (key == nullptr || !note_spent({until, std::string{unique}, key->id}, now))
     return nullptr;
   return key;
 }
 
-bool stream_tickets::note_spent(unix_ms until, std::string ticket,
-                                unix_ms now) {
+bool stream_tickets::note_spent(spent_ticket ticket, unix_ms now) {
   std::lock_guard guard{mutex_};
-  while (!spent_.empty() && spent_.begin()->first <= now)
+  while (!spent_.empty() && spent_.begin()->until <= now) {
+    auto count = spent_by_.find(spent_.begin()->key_id);
+    if (--count->second == 0)
+      spent_by_.erase(count);
     spent_.erase(spent_.begin());
-  return spent_.size() < max_spent
-         && spent_.emplace(until, std::move(ticket)).second;
+  }
+  auto found = spent_by_.find(ticket.key_id);
+  if (found != spent_by_.end() && found->second == max_spent)
+    return false;
+  auto key_id = ticket.key_id;
+  if (!spent_.insert(std::move(ticket)).second)
+    return false;
+  ++spent_by_[std::move(key_id)];
+  return true;
 }
 
 } // namespace greenroom

@@ -12,11 +12,13 @@
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/signed_text.hpp"
 
+#include <compare>
+#include <cstddef>
+#include <map>
 #include <mutex>
 #include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace greenroom {
 
@@ -32,19 +34,28 @@ public:
                    unix_ms expires_at) const;
 
   /// The key that it stands for, this once; nullptr where it is none of the
-  /// session's, spent or over, and while more were spent in their time than
-  /// can be remembered. Lives as long as `keys`. From any thread.
+  /// session's, spent or over, and where the key has spent max_spent that would
+  /// not be over yet. Lives as long as `keys`. From any thread.
   const key_record* spend(std::string_view ticket, std::string_view session_id,
                           const key_table& keys, unix_ms now);
 
-  static constexpr std::size_t max_spent = 65'536;
+  /// Of one key at a time, so that none can use up what others have.
+  static constexpr std::size_t max_spent = 4096;
 
 private:
-  bool note_spent(unix_ms until, std::string ticket, unix_ms now);
+  struct spent_ticket {
+    unix_ms until;
+    std::string unique;
+    std::string key_id;
+    auto operator<=>(const spent_ticket&) const = default;
+  };
+
+  bool note_spent(spent_ticket ticket, unix_ms now);
 
   const text_signer signer_;
   std::mutex mutex_;
-  std::set<std::pair<unix_ms, std::string>> spent_; // by when they are over
+  std::set<spent_ticket> spent_;                // by when they are over
+  std::map<std::string, std::size_t> spent_by_; // keys, how many of them
 };
 
 } // namespace greenroom

@@ -211,7 +211,10 @@ std::vector<project_record> examine_store(std::vector<host_check>& to,
         result.push_back(std::move(stored));
     to.push_back({"store", fine, store::store_name(url), {}});
   } catch (const store::unavailable& e) {
-    to.push_back({"store", fault, store::store_name(url) + ": " + e.detail(),
+    // libpq says it in several lines.
+    auto why = e.detail();
+    std::ranges::replace(why, '\n', ' ');
+    to.push_back({"store", fault, store::store_name(url) + ": " + why,
                   "see storage.url, and whether the database runs and lets "
                   "this user in"});
   } catch (const std::exception& e) {

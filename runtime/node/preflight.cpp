@@ -92,8 +92,8 @@ public:
     }
   }
 
-  void warn(const char* name, std::string text) {
-    done.push_back({name, check_state::warning, std::move(text), {}});
+  void warn(const char* name, std::string text, const char* help = "") {
+    done.push_back({name, check_state::warning, std::move(text), help});
   }
 
   std::vector<host_check> done;
@@ -134,7 +134,9 @@ void check_sandbox(check_list& to, config settings) {
            "memory and processes of sessions are limited");
   for (auto& limit : found.not_in_force)
     if (std::exchange(of_groups, of_groups == 0 ? 0 : of_groups - 1) > 0)
-      to.warn("control groups", std::move(limit));
+      to.warn("control groups", std::move(limit),
+              "give the node a control group of its own: Delegate=yes in its "
+              "unit, as config/greenroom.service has it");
     else
       to.warn("limits", std::move(limit));
 }

@@ -90,6 +90,11 @@ TEST_CASE("doctor says what to change") {
   }
   CHECK(named(report, "upstream of demo")["help"]
         == "see the project's repo, and git.credentials");
+  auto away = named(
+    host.examine(1, {"storage.url=postgresql://nobody@127.0.0.1:1/nothing"}),
+    "store");
+  CHECK(away["status"] == "fault");
+  CHECK(away["text"].get<std::string>().find('\n') == std::string::npos);
   auto checked = host.run(
     {"config", "check"},
     host.settings({R"(sandbox.read_only=["/usr", ")" + missing + R"("])"}));

@@ -11,7 +11,8 @@ const std::string session = "aaaaaaaaaaaaaaaaaaaa";
 
 struct fixture {
   key_record key = make_key("ann", {"sessions:read"}, {}, 0).record;
-  key_table keys{{key}};
+  key_record other = make_key("bob", {"sessions:read"}, {}, 0).record;
+  key_table keys{{key, other}};
   stream_tickets of{"an-administrator's-key"};
   std::string ticket = of.make(key.id, session, now + ticket_time);
 
@@ -65,6 +66,7 @@ TEST_CASE("spent tickets are remembered no longer than they last") {
   for (std::size_t i = 0; i < stream_tickets::max_spent; ++i)
     REQUIRE(f.opens(f.of.make(f.key.id, session, now + ticket_time)));
   CHECK_FALSE(f.opens(f.ticket));
+  CHECK(f.opens(f.of.make(f.other.id, session, now + ticket_time)));
   auto later = f.of.make(f.key.id, session, now + 2 * ticket_time);
   CHECK(f.opens(later, now + ticket_time));
 }
