@@ -3,9 +3,13 @@
 
 #include "http/client/errors.hpp"
 #include "http/client/live_list.hpp"
+#include "runtime/base/durations.hpp"
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -48,6 +52,42 @@ asio::awaitable<int> show(invocation& now, const std::string& id) {
   co_return exit_code::done;
 }
 
+bool is_open(const json& review) {
+  auto status = review.value("status", "");
+  return status == "queued" || status == "running";
+}
+
+bool went_well(const json& review) {
+  auto status = review.value("status", "");
+  return status == "approved" || status == "merged";
+}
+
+// Nothing tells of a review once its session has ended, so it is asked for.
+asio::awaitable<int> wait(invocation& now, const std::string& id,
+                          const std::string& timeout) {
+  auto left = parse_duration(timeout);
+  if (!left)
+    throw usage_error("--timeout is a duration like 90s or 1h, not \"" + timeout
+                      + '"');
+  const auto path = co_await path_of(now, id);
+  const auto end =
+    std::chrono::steady_clock::now() + std::chrono::milliseconds{*left};
+  asio::steady_timer timer{now.io};
+  while (true) {
+    auto target = path;
+    auto review = co_await now.api.get(std::move(target));
+    auto over = !is_open(review);
+    if (over || std::chrono::steady_clock::now() >= end) {
+      now.show(review, review_columns());
+      co_return !over     ? exit_code::timed_out
+      : went_well(review) ? exit_code::done
+                          : exit_code::failed;
+    }
+    timer.expires_after(std::chrono::seconds{1});
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
 asio::awaitable<int> text(invocation& now, const std::string& id,
                           const char* what) {
   auto path = co_await path_of(now, id);
@@ -86,6 +126,15 @@ void add_review_commands(command_set& set) {
   };
   add("show", "One review",
       [](invocation& now, const std::string& id) { return show(now, id); });
+  auto timeout = std::make_shared<std::string>("30m");
+  auto* waits = add("wait", "Wait until it is decided",
+                    [timeout](invocation& now, const std::string& id) {
+                      return wait(now, id, *timeout);
+                    });
+  waits->add_option("--timeout", *timeout, "How long, e.g. 90s; else 30m");
+  waits->footer(
+    "Exit code 0: approved or merged; 1: anything else; 124: it was "
+    "not decided in time.");
   add("diff", "What is reviewed", [](invocation& now, const std::string& id) {
     return text(now, id, "/diff");
   });

@@ -147,6 +147,32 @@ TEST_CASE("a clone of one's own is switched to sessions' branches") {
         == std::string::npos);
 }
 
+TEST_CASE("a review is waited for, decided and merged by commands") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "work", "-p", "demo", "--use", "-q"});
+  user.out({"exec", "-c", "echo new > new.txt"});
+  auto id = json::parse(
+              user.out({"checkin", "--json=review_task_id"}))["review_task_id"]
+              .get<std::string>();
+  auto waited = [&](const std::string& timeout) {
+    return user.run({"reviews", "-p", "demo", "wait", id, "--timeout", timeout})
+      .exit_code;
+  };
+  CHECK(user.out({"reviews", "-p", "demo", "-q"}) == id + '\n');
+  CHECK(waited("10ms") == 124);
+  user.out({"reviews", "-p", "demo", "approve", id, "--merge", "-m", "Fine"});
+  CHECK(waited("1m") == 0);
+  CHECK(node.git({"show", "main:new.txt"}) == "new");
+
+  user.out({"create", "more", "-p", "demo", "--use", "-q"});
+  user.out({"exec", "-c", "echo more > more.txt"});
+  id = json::parse(
+    user.out({"checkin", "--json=review_task_id"}))["review_task_id"];
+  user.out({"reviews", "-p", "demo", "reject", id, "-m", "No"});
+  CHECK(waited("1m") == 1);
+}
+
 TEST_CASE("what a command would do is told, and not done") {
   node_process node;
   terminal_user user{node};
