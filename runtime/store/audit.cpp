@@ -1,7 +1,7 @@
 #include "runtime/store/audit.hpp"
 
 #include "runtime/store/cursor.hpp"
-#include "runtime/store/sql.hpp"
+#include "runtime/store/rows.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -9,25 +9,6 @@
 namespace greenroom::store {
 
 namespace {
-
-/// The columns in the order of the table.
-template <class Row, class F>
-void each_column(Row& row, F&& f) {
-  f("id", row.id);
-  f("created_at", row.created_at);
-  f("node", row.node);
-  f("key_id", row.key_id);
-  f("key_name", row.key_name);
-  f("address", row.address);
-  f("request_id", row.request_id);
-  f("method", row.method);
-  f("route", row.route);
-  f("project_id", row.project_id);
-  f("session_id", row.session_id);
-  f("object", row.object);
-  f("status", row.status);
-  f("code", row.code);
-}
 
 struct audit_row {
   std::string id;
@@ -46,16 +27,23 @@ struct audit_row {
   std::string code;
 };
 
-std::string columns(std::string_view before = {}) {
-  std::string result;
-  audit_row row;
-  each_column(row, [&](const char* name, auto&) {
-    if (!result.empty())
-      result += ", ";
-    result += before;
-    result += name;
-  });
-  return result;
+/// The columns in the order of the table.
+template <class F>
+void each_column(audit_row& row, F&& f) {
+  f("id", row.id);
+  f("created_at", row.created_at);
+  f("node", row.node);
+  f("key_id", row.key_id);
+  f("key_name", row.key_name);
+  f("address", row.address);
+  f("request_id", row.request_id);
+  f("method", row.method);
+  f("route", row.route);
+  f("project_id", row.project_id);
+  f("session_id", row.session_id);
+  f("object", row.object);
+  f("status", row.status);
+  f("code", row.code);
 }
 
 audit_row to_row(const audit_entry& entry) {
@@ -93,7 +81,8 @@ audit_entry from_row(const audit_row& row) {
 }
 
 std::string listing_sql(const query_audit& query) {
-  auto text = "SELECT " + columns() + " FROM audit WHERE created_at >= :since";
+  auto text = "SELECT " + columns_of<audit_row>()
+              + " FROM audit WHERE created_at >= :since";
   if (!query.projects.empty()) {
     text += " AND project_id IN (";
     for (std::size_t i = 0; i < query.projects.size(); ++i)
@@ -115,16 +104,7 @@ void add_audit(connection& c, std::span<const audit_entry> entries) {
   in_transaction(c, [&](soci::session& sql) {
     for (const auto& entry : entries) {
       auto row = to_row(entry);
-      soci::statement statement{sql};
-      each_column(row, [&](const char* name, auto& field) {
-        statement.exchange(soci::use(field, name));
-      });
-      statement.alloc();
-      statement.prepare("INSERT INTO audit (" + columns() + ") VALUES ("
-                          + columns(":") + ") ON CONFLICT DO NOTHING",
-                        once);
-      statement.define_and_bind();
-      statement.execute(true);
+      insert_row(sql, "audit", row, " ON CONFLICT DO NOTHING");
     }
   });
 }
@@ -138,30 +118,26 @@ audit_page list_audit(connection& c, const query_audit& query) {
   audit_page result;
   result.entries = reading(c, [&](soci::session& sql) {
     std::vector<audit_entry> entries;
-    audit_row row;
-    soci::statement statement{sql};
-    each_column(row, [&](const char*, auto& field) {
-      statement.exchange(soci::into(field));
-    });
-    statement.exchange(soci::use(since, "since"));
-    for (std::size_t i = 0; i < query.projects.size(); ++i)
-      statement.exchange(
-        soci::use(query.projects[i], "project" + std::to_string(i)));
-    if (!query.session_id.empty())
-      statement.exchange(soci::use(query.session_id, "session"));
-    if (!query.key_id.empty())
-      statement.exchange(soci::use(query.key_id, "key"));
-    if (!query.cursor.empty()) {
-      statement.exchange(soci::use(after.created_at, "created"));
-      statement.exchange(soci::use(after.id, "id"));
-    }
-    statement.exchange(soci::use(count, "count"));
-    statement.alloc();
-    statement.prepare(listing_sql(query), once);
-    statement.define_and_bind();
-    statement.execute();
-    while (statement.fetch())
-      entries.push_back(from_row(row));
+    auto bind = [&](soci::statement& statement) {
+      statement.exchange(soci::use(since, "since"));
+      for (std::size_t i = 0; i < query.projects.size(); ++i)
+        statement.exchange(
+          soci::use(query.projects[i], "project" + std::to_string(i)));
+      if (!query.session_id.empty())
+        statement.exchange(soci::use(query.session_id, "session"));
+      if (!query.key_id.empty())
+        statement.exchange(soci::use(query.key_id, "key"));
+      if (!query.cursor.empty()) {
+        statement.exchange(soci::use(after.created_at, "created"));
+        statement.exchange(soci::use(after.id, "id"));
+      }
+      statement.exchange(soci::use(count, "count"));
+    };
+    each_row<audit_row>(sql, listing_sql(query), bind,
+                        [&](const audit_row& row) {
+                          entries.push_back(from_row(row));
+                          return true;
+                        });
     return entries;
   });
   if (result.entries.size() > limit) {

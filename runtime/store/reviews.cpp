@@ -2,6 +2,7 @@
 
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/project_rows.hpp"
+#include "runtime/store/rows.hpp"
 #include "runtime/store/webhook_rows.hpp"
 
 #include <nlohmann/json.hpp>
@@ -41,8 +42,8 @@ struct review_row {
 };
 
 // Calls `f(name, field)` for each column: the one list of them all.
-template <class Row, class F>
-void each_column(Row& row, F&& f) {
+template <class F>
+void each_column(review_row& row, F&& f) {
   f("id", row.id);
   f("project_id", row.project_id);
   f("session_id", row.session_id);
@@ -67,27 +68,15 @@ void each_column(Row& row, F&& f) {
   f("ended_at", row.ended_at);
 }
 
-std::string columns() {
-  std::string result;
-  review_row row;
-  each_column(row, [&](const char* name, auto&) {
-    result.append(result.empty() ? "" : ", ").append(name);
-  });
-  return result;
-}
-
-std::string put_sql() {
-  std::string values;
+std::string changing_sql() {
   std::string changes;
   review_row row;
   each_column(row, [&](const std::string& name, auto&) {
-    values.append(values.empty() ? ":" : ", :").append(name);
     if (name != "id")
       changes.append(changes.empty() ? "" : ", ")
         .append(name + " = excluded." + name);
   });
-  return "INSERT INTO reviews (" + columns() + ") VALUES (" + values
-         + ") ON CONFLICT (id) DO UPDATE SET " + changes;
+  return " ON CONFLICT (id) DO UPDATE SET " + changes;
 }
 
 review_row to_row(const review_record& review) {
@@ -116,12 +105,7 @@ review_row to_row(const review_record& review) {
   row.attempt = review.attempt;
   row.created_at = review.created_at;
   row.ended_at = review.ended_at;
-  each_column(row, [](const char* name, auto& field) {
-    if constexpr (std::is_convertible_v<decltype(field), std::string_view>) {
-      check_text(name, field);
-      field = as_text(std::move(field));
-    }
-  });
+  check_texts(row);
   return row;
 }
 
@@ -162,23 +146,15 @@ review_record from_row(const review_row& row) {
   return review;
 }
 
-// The rows of a statement that returns columns(); `bind` adds what it uses.
+// The rows of a statement that returns them; `bind` adds what it uses.
 template <class Bind>
 std::vector<review_record> fetch(soci::session& sql, const std::string& text,
                                  Bind&& bind) {
   std::vector<review_record> result;
-  review_row row;
-  soci::statement statement{sql};
-  each_column(row, [&](const char*, auto& field) {
-    statement.exchange(soci::into(field));
-  });
-  bind(statement);
-  statement.alloc();
-  statement.prepare(text, once);
-  statement.define_and_bind();
-  statement.execute();
-  while (statement.fetch())
+  each_row<review_row>(sql, text, bind, [&](const review_row& row) {
     result.push_back(from_row(row));
+    return true;
+  });
   return result;
 }
 
@@ -200,14 +176,7 @@ void put_review(connection& c, const review_record& review,
     if (!as.empty())
       hold_project(c, sql, review.project_id, as);
     const auto ends = review.ended_at != 0 && is_open_and_judged(sql, review);
-    soci::statement statement{sql};
-    each_column(row, [&](const char* name, auto& field) {
-      statement.exchange(soci::use(field, name));
-    });
-    statement.alloc();
-    statement.prepare(put_sql(), once);
-    statement.define_and_bind();
-    statement.execute(true);
+    insert_row(sql, "reviews", row, changing_sql());
     if (ends)
       queue_review_finished(sql, review);
   });
@@ -217,7 +186,9 @@ std::optional<review_record> find_review(connection& c,
                                          const std::string& project_id,
                                          const std::string& id) {
   auto rows = reading(c, [&](soci::session& sql) {
-    return fetch(sql, "SELECT " + columns() + " FROM reviews WHERE id = :id",
+    return fetch(sql,
+                 "SELECT " + columns_of<review_row>()
+                   + " FROM reviews WHERE id = :id",
                  [&](soci::statement& statement) {
                    statement.exchange(soci::use(id, "id"));
                  });
@@ -229,8 +200,8 @@ std::optional<review_record> find_review(connection& c,
 }
 
 std::string review_listing_sql(const review_query& query) {
-  auto text =
-    "SELECT " + columns() + " FROM reviews WHERE project_id = :project";
+  auto text = "SELECT " + columns_of<review_row>()
+              + " FROM reviews WHERE project_id = :project";
   if (query.status)
     text += " AND status = :status";
   if (!query.cursor.empty())

@@ -47,18 +47,6 @@ std::vector<rescue_ref> refs_from_json(const std::string& text) {
 
 } // namespace
 
-const std::string& session_columns() {
-  static const std::string columns = [] {
-    std::string result;
-    session_row row;
-    each_column(row, [&](const char* name, auto&) {
-      result.append(result.empty() ? "" : ", ").append(name);
-    });
-    return result;
-  }();
-  return columns;
-}
-
 session_row to_row(const session_record& session) {
   session_row row;
   row.id = session.id;
@@ -86,12 +74,7 @@ session_row to_row(const session_record& session) {
   row.epoch = static_cast<long long>(session.epoch);
   row.version = static_cast<long long>(session.version);
   row.warned = session.warned;
-  each_column(row, [](const char* name, auto& field) {
-    if constexpr (std::is_convertible_v<decltype(field), std::string_view>) {
-      check_text(name, field);
-      field = as_text(std::move(field));
-    }
-  });
+  check_texts(row);
   return row;
 }
 

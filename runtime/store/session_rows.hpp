@@ -2,7 +2,7 @@
 #pragma once
 
 #include "messages/records.hpp"
-#include "runtime/store/sql.hpp"
+#include "runtime/store/rows.hpp"
 
 #include <string>
 #include <vector>
@@ -40,8 +40,8 @@ struct session_row {
 };
 
 /// Calls `f(name, field)` for each column: the one list of them all.
-template <class Row, class F>
-void each_column(Row& row, F&& f) {
+template <class F>
+void each_column(session_row& row, F&& f) {
   f("id", row.id);
   f("project_id", row.project_id);
   f("node", row.node);
@@ -69,9 +69,6 @@ void each_column(Row& row, F&& f) {
   f("warned", row.warned);
 }
 
-/// "id, project_id, …"
-const std::string& session_columns();
-
 /// Refuses text with NUL.
 session_row to_row(const session_record& session);
 
@@ -84,17 +81,7 @@ std::vector<session_record> fetch_sessions(soci::session& sql,
                                            const std::string& text,
                                            const Uses&... uses) {
   std::vector<session_record> result;
-  session_row row;
-  soci::statement statement{sql};
-  each_column(row, [&](const char*, auto& field) {
-    statement.exchange(soci::into(field));
-  });
-  (statement.exchange(uses), ...);
-  statement.alloc();
-  statement.prepare(text, once);
-  statement.define_and_bind();
-  statement.execute();
-  while (statement.fetch())
+  for (const auto& row : fetch_rows<session_row>(sql, text, uses...))
     result.push_back(from_row(row));
   return result;
 }

@@ -19,16 +19,10 @@ namespace {
 
 const std::string& insert_sql() {
   static const std::string text = [] {
-    std::string names = "slot";
-    std::string values = ":slot";
-    session_row row;
-    each_column(row, [&](const char* name, auto&) {
-      names.append(", ").append(name);
-      values.append(", :").append(name);
-    });
     // Equal branches are for the index; that git could not keep this branch and
     // a live one as files and directories, a beside a/b, is for this condition.
-    return "INSERT INTO sessions (" + names + ") SELECT " + values
+    return "INSERT INTO sessions (slot, " + columns_of<session_row>()
+           + ") SELECT :slot, " + columns_of<session_row>(":")
            + " WHERE NOT EXISTS (SELECT 1 FROM sessions"
              " WHERE project_id = :project_id AND "
            + std::string{is_live_sql}
@@ -109,14 +103,8 @@ occupancy look(soci::session& sql, const std::string& project_id,
 bool insert_in_slot(soci::session& sql, session_row& row, long long slot) {
   soci::statement statement{sql};
   statement.exchange(soci::use(slot, "slot"));
-  each_column(row, [&](const char* name, auto& field) {
-    statement.exchange(soci::use(field, name));
-  });
-  statement.alloc();
-  statement.prepare(insert_sql(), once);
-  statement.define_and_bind();
-  statement.execute(true);
-  return statement.get_affected_rows() == 1;
+  use_row(statement, row);
+  return execute_bound(statement, insert_sql()) == 1;
 }
 
 /// Whether a row goes into the page is not always for the database to say.
@@ -172,7 +160,7 @@ std::vector<std::string> made_by(connection& c, soci::session& sql,
 // -- SQL ----------------------------------------------------------------------
 
 std::string listing_sql(const session_query& query) {
-  auto text = "SELECT " + session_columns()
+  auto text = "SELECT " + columns_of<session_row>()
               + " FROM sessions WHERE project_id = :project";
   if (query.status)
     text += " AND status = :status";
@@ -191,14 +179,14 @@ std::string listing_sql(const session_query& query) {
 std::string live_sql() {
   // Not ordered: for an order the database would rather walk through all that
   // ever were in the project than sort the few that live.
-  return "SELECT " + session_columns()
+  return "SELECT " + columns_of<session_row>()
          + " FROM sessions WHERE project_id = :project AND "
          + std::string{is_live_sql};
 }
 
 std::string take_live_sql() {
   return "UPDATE sessions SET epoch = epoch + 1 WHERE node = :node AND "
-         + std::string{is_live_sql} + " RETURNING " + session_columns();
+         + std::string{is_live_sql} + " RETURNING " + columns_of<session_row>();
 }
 
 std::string ended_before_sql() {
@@ -261,20 +249,17 @@ bool update_session(connection& c, const session_record& session,
     statement.exchange(soci::use(row.id, "this_id"));
     statement.exchange(soci::use(row.epoch, "this_epoch"));
     statement.exchange(soci::use(before, "version_before"));
-    statement.alloc();
-    statement.prepare(update_sql(), once);
-    statement.define_and_bind();
-    statement.execute(true);
-    if (statement.get_affected_rows() == 1) {
+    if (execute_bound(statement, update_sql()) == 1) {
       add_to_outbox(sql, session.id, session.version, events);
       queue_deliveries(sql, session, events);
       return true;
     }
     // Perhaps it is there already: a writer that never heard of its success
     // writes the same again.
-    auto stored = fetch_sessions(
-      sql, "SELECT " + session_columns() + " FROM sessions WHERE id = :id",
-      soci::use(row.id, "id"));
+    auto stored = fetch_sessions(sql,
+                                 "SELECT " + columns_of<session_row>()
+                                   + " FROM sessions WHERE id = :id",
+                                 soci::use(row.id, "id"));
     return !stored.empty() && stored.front() == from_row(row);
   });
 }
@@ -300,7 +285,7 @@ std::optional<session_record> take_session(connection& c, const std::string& id,
                           " WHERE id = :id AND NOT EXISTS (SELECT 1 FROM"
                           " projects WHERE projects.id = project_id"
                           " AND owner <> '' AND owner <> :node) RETURNING "
-                            + session_columns(),
+                            + columns_of<session_row>(),
                           soci::use(node, "node"), soci::use(id, "id"));
   });
   if (rows.empty())
@@ -323,9 +308,10 @@ std::vector<session_record> take_live_sessions(connection& c,
 std::optional<session_record> find_session(connection& c,
                                            const std::string& id) {
   auto rows = reading(c, [&](soci::session& sql) {
-    return fetch_sessions(
-      sql, "SELECT " + session_columns() + " FROM sessions WHERE id = :id",
-      soci::use(id, "id"));
+    return fetch_sessions(sql,
+                          "SELECT " + columns_of<session_row>()
+                            + " FROM sessions WHERE id = :id",
+                          soci::use(id, "id"));
   });
   if (rows.empty())
     return std::nullopt;
@@ -434,34 +420,28 @@ session_list list_sessions(connection& c, const session_query& query) {
   session_list result;
   result.sessions = reading(c, [&](soci::session& sql) {
     std::vector<session_record> rows;
-    session_row row;
-    soci::statement statement{sql};
-    each_column(row, [&](const char*, auto& field) {
-      statement.exchange(soci::into(field));
-    });
-    statement.exchange(soci::use(query.project_id, "project"));
-    if (query.status)
-      statement.exchange(soci::use(status, "status"));
-    if (!query.feature_slug.empty())
-      statement.exchange(soci::use(query.feature_slug, "slug"));
-    if (!query.created_by.empty())
-      statement.exchange(soci::use(query.created_by, "creator"));
-    if (!query.cursor.empty()) {
-      statement.exchange(soci::use(after.created_at, "created"));
-      statement.exchange(soci::use(after.id, "id"));
-    }
-    if (has_count(query))
-      statement.exchange(soci::use(count, "count"));
-    statement.alloc();
-    statement.prepare(listing_sql(query), once);
-    statement.define_and_bind();
-    statement.execute();
-    while ((query.limit == 0 || rows.size() <= query.limit)
-           && statement.fetch()) {
-      auto session = from_row(row);
-      if (query.label.empty() || has_label(session, query.label))
-        rows.push_back(std::move(session));
-    }
+    auto bind = [&](soci::statement& statement) {
+      statement.exchange(soci::use(query.project_id, "project"));
+      if (query.status)
+        statement.exchange(soci::use(status, "status"));
+      if (!query.feature_slug.empty())
+        statement.exchange(soci::use(query.feature_slug, "slug"));
+      if (!query.created_by.empty())
+        statement.exchange(soci::use(query.created_by, "creator"));
+      if (!query.cursor.empty()) {
+        statement.exchange(soci::use(after.created_at, "created"));
+        statement.exchange(soci::use(after.id, "id"));
+      }
+      if (has_count(query))
+        statement.exchange(soci::use(count, "count"));
+    };
+    each_row<session_row>(
+      sql, listing_sql(query), bind, [&](const session_row& row) {
+        auto session = from_row(row);
+        if (query.label.empty() || has_label(session, query.label))
+          rows.push_back(std::move(session));
+        return query.limit == 0 || rows.size() <= query.limit;
+      });
     return rows;
   });
   if (query.limit > 0 && result.sessions.size() > query.limit) {

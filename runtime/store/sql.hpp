@@ -132,17 +132,24 @@ std::string as_text(std::string text);
 /// a server three round trips.
 inline constexpr auto once = soci::details::st_one_time_query;
 
+/// Executes a statement whose values are bound; the number of rows that it
+/// changed.
+inline long long execute_bound(soci::statement& statement,
+                               const std::string& text) {
+  statement.alloc();
+  statement.prepare(text, once);
+  statement.define_and_bind();
+  statement.execute(true);
+  return statement.get_affected_rows();
+}
+
 /// Executes a statement and returns how many rows it changed.
 template <class... Uses>
 long long execute(soci::session& sql, const std::string& text,
                   const Uses&... uses) {
   soci::statement statement{sql};
   (statement.exchange(uses), ...);
-  statement.alloc();
-  statement.prepare(text, once);
-  statement.define_and_bind();
-  statement.execute(true);
-  return statement.get_affected_rows();
+  return execute_bound(statement, text);
 }
 
 } // namespace greenroom::store

@@ -54,25 +54,22 @@ std::vector<delivery_row>
 fetch_page(soci::session& sql, const list_deliveries& query, long long count) {
   const auto after = parse_cursor(query.cursor);
   std::vector<delivery_row> result;
-  delivery_row row;
-  soci::statement statement{sql};
-  each_column(row, [&](const char*, auto& field) {
-    statement.exchange(soci::into(field));
-  });
-  statement.exchange(soci::use(query.webhook_id, "webhook"));
-  if (!query.state.empty())
-    statement.exchange(soci::use(query.state, "state"));
-  if (!query.cursor.empty()) {
-    statement.exchange(soci::use(after.created_at, "created"));
-    statement.exchange(soci::use(after.id, "id"));
-  }
-  statement.exchange(soci::use(count, "count"));
-  statement.alloc();
-  statement.prepare(listing_sql(query), once);
-  statement.define_and_bind();
-  statement.execute();
-  while (statement.fetch())
-    result.push_back(row);
+  each_row<delivery_row>(
+    sql, listing_sql(query),
+    [&](soci::statement& statement) {
+      statement.exchange(soci::use(query.webhook_id, "webhook"));
+      if (!query.state.empty())
+        statement.exchange(soci::use(query.state, "state"));
+      if (!query.cursor.empty()) {
+        statement.exchange(soci::use(after.created_at, "created"));
+        statement.exchange(soci::use(after.id, "id"));
+      }
+      statement.exchange(soci::use(count, "count"));
+    },
+    [&](const delivery_row& row) {
+      result.push_back(row);
+      return true;
+    });
   return result;
 }
 

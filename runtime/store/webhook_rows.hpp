@@ -2,10 +2,9 @@
 #pragma once
 
 #include "messages/webhooks.hpp"
-#include "runtime/store/sql.hpp"
+#include "runtime/store/rows.hpp"
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace greenroom::store {
@@ -87,52 +86,6 @@ void each_column(delivery_row& row, F&& f) {
   f("status", row.status);
   f("error", row.error);
   f("took", row.took);
-}
-
-/// The columns of a row, each with `before` in front.
-template <class Row>
-std::string columns_of(std::string_view before = {}) {
-  std::string result;
-  Row row;
-  each_column(row, [&](const char* name, auto&) {
-    result.append(result.empty() ? "" : ", ").append(before).append(name);
-  });
-  return result;
-}
-
-template <class Row>
-void insert_row(soci::session& sql, const std::string& table, Row& row,
-                const std::string& on_conflict = {}) {
-  soci::statement statement{sql};
-  each_column(row, [&](const char* name, auto& field) {
-    statement.exchange(soci::use(field, name));
-  });
-  statement.alloc();
-  statement.prepare("INSERT INTO " + table + " (" + columns_of<Row>()
-                      + ") VALUES (" + columns_of<Row>(":") + ")" + on_conflict,
-                    once);
-  statement.define_and_bind();
-  statement.execute(true);
-}
-
-/// The rows of a statement that returns columns_of<Row>().
-template <class Row, class... Uses>
-std::vector<Row> fetch_rows(soci::session& sql, const std::string& text,
-                            const Uses&... uses) {
-  std::vector<Row> result;
-  Row row;
-  soci::statement statement{sql};
-  each_column(row, [&](const char*, auto& field) {
-    statement.exchange(soci::into(field));
-  });
-  (statement.exchange(uses), ...);
-  statement.alloc();
-  statement.prepare(text, once);
-  statement.define_and_bind();
-  statement.execute();
-  while (statement.fetch())
-    result.push_back(row);
-  return result;
 }
 
 webhook_record from_row(const webhook_row& row);

@@ -15,15 +15,6 @@ std::string types_column(const std::vector<std::string>& types) {
   return result;
 }
 
-void check_texts(webhook_row& row) {
-  each_column(row, [](const char* name, auto& field) {
-    if constexpr (std::is_convertible_v<decltype(field), std::string_view>) {
-      check_text(name, field);
-      field = as_text(std::move(field));
-    }
-  });
-}
-
 webhook_row to_row(const create_webhook& what) {
   webhook_row row;
   row.id = what.webhook.id;
