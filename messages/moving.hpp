@@ -49,12 +49,15 @@ GREENROOM_INSPECT(moving_project, x.project_id, x.to, x.sessions)
 struct drain_node {
   bool dry_run = false; // only the plan
   millis deadline = 0;  // from now; 0: whatever runs is waited for
+  caller by = {};
 };
-GREENROOM_INSPECT(drain_node, x.dry_run, x.deadline)
+GREENROOM_INSPECT(drain_node, x.dry_run, x.deadline, x.by)
 
 /// What is here stays, and new projects come again.
-struct resume_node {};
-GREENROOM_INSPECT(resume_node)
+struct resume_node {
+  caller by = {};
+};
+GREENROOM_INSPECT(resume_node, x.by)
 
 /// What a node that drains has yet to give away.
 struct drain_plan {

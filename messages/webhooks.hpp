@@ -37,7 +37,7 @@ struct webhook_record {
   std::string description;
   std::vector<std::string> types; // empty: all
   bool enabled = true;
-  std::string disabled_reason; // why we disabled it; empty: somebody did
+  std::string disabled_reason; // why, or by whom; empty: it is enabled
   unix_ms disabled_at = 0;
   std::string created_by; // key id
   unix_ms created_at = 0;
@@ -97,8 +97,9 @@ GREENROOM_INSPECT(delivery_record, x.id, x.webhook_id, x.project_id,
 struct create_webhook {
   webhook_record webhook;
   std::string secret; // see runtime/webhooks/signature.hpp
+  caller by = {};
 };
-GREENROOM_INSPECT(create_webhook, x.webhook, x.secret)
+GREENROOM_INSPECT(create_webhook, x.webhook, x.secret, x.by)
 
 struct created_webhook {
   webhook_record webhook;
@@ -117,7 +118,8 @@ struct webhook_list {
 GREENROOM_INSPECT(webhook_list, x.webhooks)
 
 /// A field is changed where its flag is set. What is disabled has its pending
-/// deliveries given up; to enable it forgets why it was disabled.
+/// deliveries given up, and says in its reason by whom; to enable it forgets
+/// why it was disabled.
 struct change_webhook {
   std::string project_id;
   std::string webhook_id;
@@ -129,17 +131,19 @@ struct change_webhook {
   std::vector<std::string> types;
   bool has_enabled = false;
   bool enabled = true;
+  caller by = {};
 };
 GREENROOM_INSPECT(change_webhook, x.project_id, x.webhook_id, x.has_url, x.url,
                   x.has_description, x.description, x.has_types, x.types,
-                  x.has_enabled, x.enabled)
+                  x.has_enabled, x.enabled, x.by)
 
 /// With its deliveries.
 struct delete_webhook {
   std::string project_id;
   std::string webhook_id;
+  caller by = {};
 };
-GREENROOM_INSPECT(delete_webhook, x.project_id, x.webhook_id)
+GREENROOM_INSPECT(delete_webhook, x.project_id, x.webhook_id, x.by)
 
 struct list_deliveries {
   std::string project_id;
@@ -163,16 +167,18 @@ struct redeliver {
   std::string project_id;
   std::string webhook_id;
   std::string delivery_id; // empty: all that failed
+  caller by = {};
 };
-GREENROOM_INSPECT(redeliver, x.project_id, x.webhook_id, x.delivery_id)
+GREENROOM_INSPECT(redeliver, x.project_id, x.webhook_id, x.delivery_id, x.by)
 
 /// Sends a webhook.test at once, once, also to one that is disabled. Answered
 /// with what came of it.
 struct test_webhook {
   std::string project_id;
   std::string webhook_id;
+  caller by = {};
 };
-GREENROOM_INSPECT(test_webhook, x.project_id, x.webhook_id)
+GREENROOM_INSPECT(test_webhook, x.project_id, x.webhook_id, x.by)
 
 // -- between the deliverer and the store --------------------------------------
 

@@ -93,8 +93,8 @@ drain_plan plan_of(const drainer_state& state, const survey& found) {
 // -- a project goes -----------------------------------------------------------
 
 std::string reason_of(const drainer_state& state) {
-  return "node " + state.options.node
-         + " was drained, and the deadline for that was over";
+  return "node " + state.options.node + " was drained by "
+         + to_words(state.drained_by) + ", and the deadline for that was over";
 }
 
 void unpack(pointer self, const std::string& project, const std::string& why) {
@@ -243,6 +243,7 @@ void begin(pointer self, const drain_node& x, const survey_ptr& found,
       [self, x, found, promise](done) mutable {
         auto& state = self->state;
         state.draining = true;
+        state.drained_by = x.by;
         state.told_done = false;
         state.due.reset();
         state.deadline = 0;
@@ -250,8 +251,8 @@ void begin(pointer self, const drain_node& x, const survey_ptr& found,
           state.due = steady::now() + std::chrono::milliseconds{x.deadline};
           state.deadline = now_ms() + x.deadline;
         }
-        spdlog::warn("the node gives away its {} projects",
-                     found->owned.size());
+        spdlog::warn("the node gives away its {} projects, as asked by {}",
+                     found->owned.size(), to_words(x.by));
         self->send(state.options.member, owners_changed{state.options.node});
         promise.deliver(plan_of(state, *found));
       },
@@ -281,16 +282,17 @@ caf::result<drain_plan> drain(pointer self, const drain_node& x) {
   return promise;
 }
 
-caf::result<drain_plan> resume(pointer self) {
+caf::result<drain_plan> resume(pointer self, const resume_node& x) {
   auto promise = self->make_response_promise<drain_plan>();
   self
     ->request(self->state.options.store, store_timeout,
               declare_state{node_state::ready})
     .then(
-      [self, promise](done) mutable {
+      [self, promise, by = x.by](done) mutable {
         auto& state = self->state;
         if (std::exchange(state.draining, false))
-          spdlog::info("the node keeps what it has");
+          spdlog::info("the node keeps what it has, as asked by {}",
+                       to_words(by));
         state.due.reset();
         state.deadline = 0;
         self->send(state.options.member, owners_changed{state.options.node});
@@ -307,7 +309,7 @@ drainer_actor::behavior_type drainer(pointer self, drainer_options options) {
   self->delayed_send(self, drain_period, clock_tick{});
   return {
     [self](const drain_node& x) { return drain(self, x); },
-    [self](resume_node) { return resume(self); },
+    [self](const resume_node& x) { return resume(self, x); },
     [self](const clock_tick&) { tick(self); },
   };
 }

@@ -64,6 +64,7 @@ struct drainer_state {
 
   drainer_options options;
   bool draining = false;
+  caller drained_by; // the last time
   std::optional<std::chrono::steady_clock::time_point> due;
   unix_ms deadline = 0; // the same, for people
   bool looking = false;

@@ -198,7 +198,9 @@ cluster_member_core::behavior_type cluster_member(pointer self,
     [self](const drain_node& x) {
       return self->delegate(self->state.drainer, x);
     },
-    [self](resume_node x) { return self->delegate(self->state.drainer, x); },
+    [self](const resume_node& x) {
+      return self->delegate(self->state.drainer, x);
+    },
     [self](const load_session& x) {
       return self->delegate(self->state.options.store, x);
     },

@@ -233,7 +233,15 @@ void trim(pointer self, unix_ms now) {
 
 // -- requests -----------------------------------------------------------------
 
+// What the store keeps nothing of.
+template <class Request>
+void tell(const char* what, const Request& x) {
+  spdlog::info("{} webhook {} of project {}, as asked by {}", what,
+               x.webhook_id, x.project_id, to_words(x.by));
+}
+
 caf::result<delivery_record> test(pointer self, const test_webhook& x) {
+  tell("testing", x);
   auto& state = self->state;
   if (state.under_way.size() >= max_attempts_at_once)
     return make_error(errc::overloaded,
@@ -252,6 +260,7 @@ caf::result<delivery_record> test(pointer self, const test_webhook& x) {
 
 // Queues it, and looks at once.
 caf::result<delivery_page> queue_again(pointer self, const redeliver& x) {
+  tell("delivering again to", x);
   auto promise = self->make_response_promise<delivery_page>();
   self->request(self->state.rules.store, store_timeout, x)
     .then(
@@ -282,9 +291,11 @@ webhooks_core::behavior_type deliverer(pointer self, context_ptr context,
       return self->delegate(self->state.rules.reader, std::move(x));
     },
     [self](change_webhook& x) {
+      tell("changing", x);
       return self->delegate(self->state.rules.store, std::move(x));
     },
     [self](delete_webhook& x) {
+      tell("removing", x);
       return self->delegate(self->state.rules.store, std::move(x));
     },
     [self](list_deliveries& x) {

@@ -83,7 +83,7 @@ webhook_record alter_webhook(connection& c, const change_webhook& what,
   return in_transaction(c, [&](soci::session& sql) {
     auto row = webhook_by_id(sql, what.project_id, what.webhook_id);
     if (what.has_enabled && !what.enabled && row.enabled != 0) {
-      disable_webhook(sql, row.id, {}, now);
+      disable_webhook(sql, row.id, "disabled by " + to_words(what.by), now);
       row = webhook_by_id(sql, what.project_id, what.webhook_id);
     }
     if (what.has_url)

@@ -10,6 +10,7 @@
 
 using namespace greenroom::test;
 using Catch::Contains;
+using Catch::StartsWith;
 
 namespace {
 
@@ -296,6 +297,11 @@ TEST_CASE("a receiver that takes nothing for too long is disabled, and can be "
                  "the webhook is disabled; enable it first with PATCH "
                  "{\"enabled\": true}");
   status = 200;
+  expect(200, node.admin().patch(path_of(hook), {{"enabled", true}}));
+  auto stopped =
+    expect(200, node.admin().patch(path_of(hook), {{"enabled", false}}));
+  CHECK_THAT(stopped.data()["disabled_reason"].get<std::string>(),
+             StartsWith("disabled by \"admin\" (request "));
   expect(200, node.admin().patch(path_of(hook), {{"enabled", true}}));
   auto queued =
     expect(202, node.admin().post(path_of(hook, "/redeliver"), json::object()))

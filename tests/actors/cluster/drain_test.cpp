@@ -180,6 +180,7 @@ packer_actor::behavior_type stub_packer(packer_actor::pointer, world_ptr w) {
     [w](const pack_project& x) {
       std::lock_guard lock{w->mutex};
       w->hear("packed " + x.project_id + (x.at_once ? " at once" : ""));
+      w->hear(x.reason);
       project_sessions waiting;
       if (!x.at_once)
         for (auto& one : w->sessions[x.project_id])
@@ -209,7 +210,7 @@ full_member_actor::behavior_type stub_member(full_member_actor::pointer,
       w->hear("told " + x.node);
     },
     [](const drain_node&) { return drain_plan{}; },
-    [](resume_node) { return drain_plan{}; },
+    [](const resume_node&) { return drain_plan{}; },
     [](const load_session&) { return session_record{}; },
   };
 }
@@ -301,8 +302,11 @@ TEST_CASE_METHOD(drain_fixture, "what rests goes, what runs is waited for") {
 }
 
 TEST_CASE_METHOD(drain_fixture, "at the deadline what runs is ended") {
-  CHECK(ask(drain_node{false, 1}).deadline != 0);
+  CHECK(ask(drain_node{false, 1, {"k1", "Ada", "", "r1"}}).deadline != 0);
   await_heard("packed q at once");
+  await_heard(
+    "node a was drained by \"Ada\" (request r1), and the deadline for "
+    "that was over");
   await("it",
         [&] { return has_heard("gave q to b") || has_heard("gave q to c"); });
 }

@@ -270,6 +270,11 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   auto found = due(start + 5);
   REQUIRE(types_of(found) == texts{"webhook.disabled", "session.created"});
   CHECK(found.back().delivery.attempts == 0);
+  auto disable = enable;
+  disable.enabled = false;
+  disable.by = {"k1", "Ada", "", "r1"};
+  CHECK(store::alter_webhook(c, disable, start).disabled_reason
+        == "disabled by \"Ada\" (request r1)");
 }
 
 TEST_CASE_METHOD(webhook_fixture, "a review that is decided after its session "
