@@ -10,19 +10,27 @@ namespace {
 
 /// Not to be felt by who reads along, and long enough for many lines.
 constexpr std::chrono::milliseconds pause{5};
+constexpr std::size_t most = 32 * 1024;
 
 } // namespace
 
-void request_log::add(std::string line) {
-  waiting_.push_back({spdlog::log_clock::now(), std::move(line)});
-  if (waiting_.size() == 1)
-    home_.after(pause, [this] { flush(); });
+void request_log::add(std::string_view line) {
+  if (!waiting_.empty())
+    waiting_.push_back('\n');
+  waiting_.append(line);
+  if (waiting_.size() >= most)
+    flush();
+  else if (!std::exchange(timed_, true))
+    home_.after(pause, [this] {
+      timed_ = false;
+      flush();
+    });
 }
 
 void request_log::flush() noexcept {
-  for (auto& one : waiting_)
-    to_->log(one.time, spdlog::source_loc{}, spdlog::level::info,
-             spdlog::string_view_t{one.line});
+  if (waiting_.empty())
+    return;
+  to_->log(spdlog::level::info, spdlog::string_view_t{waiting_});
   waiting_.clear();
 }
 

@@ -1,16 +1,17 @@
 // The log lines of one HTTP thread's requests.
 //
-// Those of some milliseconds are handed to the logger together: then its thread
-// is woken once for all of them. Each keeps its own time, so lines of several
-// threads may lie in another order. Belongs to the HTTP thread.
+// Those of some milliseconds are handed to the logger as one message: then its
+// thread is woken, and writes, once for all of them. They are lines of their
+// own in the log, see runtime/node/logging.cpp; all have the time at which they
+// were handed over. Belongs to the HTTP thread.
 #pragma once
 
 #include <spdlog/spdlog.h>
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <vector>
 
 namespace greenroom::http {
 
@@ -31,19 +32,15 @@ public:
     return to_->should_log(spdlog::level::info);
   }
 
-  void add(std::string line);
+  void add(std::string_view line);
 
 private:
   void flush() noexcept;
 
-  struct entry {
-    spdlog::log_clock::time_point time;
-    std::string line;
-  };
-
   std::shared_ptr<spdlog::logger> to_;
   loop& home_;
-  std::vector<entry> waiting_;
+  std::string waiting_; // lines with '\n' between them
+  bool timed_ = false;  // a flush is to come
 };
 
 } // namespace greenroom::http

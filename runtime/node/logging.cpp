@@ -1,8 +1,8 @@
 #include "runtime/node/logging.hpp"
 
 #include <spdlog/async.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "runtime/base/timestamps.hpp"
@@ -13,6 +13,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -45,9 +46,83 @@ public:
   }
 };
 
-constexpr std::size_t waiting_lines = 8192;
+// Formats each line of a message apart, all with the message's time and level:
+// what was handed over together, to wake the log's thread once, reads as if it
+// had been logged line by line, and nothing that a message cites can pass for
+// another line.
+class line_by_line final : public spdlog::formatter {
+public:
+  explicit line_by_line(std::unique_ptr<spdlog::formatter> line)
+    : line_(std::move(line)) {}
 
-// Standard error where it is no terminal. Lines that wait together are written
+  void format(const spdlog::details::log_msg& message,
+              spdlog::memory_buf_t& out) override {
+    std::string_view left{message.payload.data(), message.payload.size()};
+    auto one = message;
+    for (;;) {
+      auto end = left.find('\n');
+      auto text = left.substr(0, end);
+      one.payload = {text.data(), text.size()};
+      line_->format(one, out);
+      if (end == std::string_view::npos)
+        return;
+      left.remove_prefix(end + 1);
+    }
+  }
+
+  std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<line_by_line>(line_->clone());
+  }
+
+private:
+  std::unique_ptr<spdlog::formatter> line_;
+};
+
+// A line's level, coloured on a terminal.
+class level_word final : public spdlog::custom_flag_formatter {
+public:
+  explicit level_word(bool coloured) : coloured_(coloured) {}
+
+  void format(const spdlog::details::log_msg& line, const std::tm&,
+              spdlog::memory_buf_t& out) override {
+    auto add = [&](std::string_view text) {
+      out.append(text.data(), text.data() + text.size());
+    };
+    auto word = spdlog::level::to_string_view(line.level);
+    if (coloured_)
+      add(colour_of(line.level));
+    add({word.data(), word.size()});
+    if (coloured_)
+      add("\033[0m");
+  }
+
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<level_word>(coloured_);
+  }
+
+private:
+  static std::string_view colour_of(spdlog::level::level_enum level) {
+    if (level >= spdlog::level::err)
+      return "\033[31m";
+    if (level == spdlog::level::warn)
+      return "\033[33m";
+    return level == spdlog::level::info ? "\033[32m" : "\033[36m";
+  }
+
+  bool coloured_;
+};
+
+std::unique_ptr<spdlog::formatter> text_formatter(bool coloured) {
+  auto result =
+    std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
+  result->add_flag<level_word>('*', coloured);
+  result->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %* %v");
+  return result;
+}
+
+constexpr std::size_t waiting_messages = 8192;
+
+// Standard error. Lines that wait together are written
 // together: a busy server's log is many short lines. It is the pool's thread
 // that calls, so the pool is there.
 class stderr_lines final : public spdlog::sinks::base_sink<std::mutex> {
@@ -102,22 +177,21 @@ spdlog::level::level_enum level_of(log_level level) {
 } // namespace
 
 void start_logging(const log_config& rules) {
-  spdlog::init_thread_pool(waiting_lines, 1);
-  spdlog::sink_ptr sink;
-  if (::isatty(STDERR_FILENO) != 0)
-    sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
-  else
-    sink = std::make_shared<stderr_lines>(*spdlog::thread_pool());
+  spdlog::init_thread_pool(waiting_messages, 1);
+  spdlog::sink_ptr sink =
+    std::make_shared<stderr_lines>(*spdlog::thread_pool());
   auto logger = std::make_shared<spdlog::async_logger>(
     "greenroom", std::move(sink), spdlog::thread_pool(),
     spdlog::async_overflow_policy::overrun_oldest);
   logger->set_level(level_of(rules.level));
   logger->flush_on(spdlog::level::warn);
+  std::unique_ptr<spdlog::formatter> line;
   if (rules.format == log_format::json)
-    logger->set_formatter(std::make_unique<json_formatter>());
+    line = std::make_unique<json_formatter>();
   else
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v",
-                        spdlog::pattern_time_type::utc);
+    line = text_formatter(::isatty(STDERR_FILENO) != 0
+                          && std::getenv("NO_COLOR") == nullptr);
+  logger->set_formatter(std::make_unique<line_by_line>(std::move(line)));
   spdlog::set_default_logger(std::move(logger));
 }
 

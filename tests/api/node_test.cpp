@@ -10,6 +10,8 @@
 
 #include <csignal>
 #include <future>
+#include <regex>
+#include <sstream>
 
 using namespace greenroom::test;
 using Catch::Contains;
@@ -200,4 +202,24 @@ TEST_CASE("a node that stops in order exits with 0") {
   node_process node;
   session_user session{node, json{{"branch", "topic"}}};
   CHECK(node.terminate() == 0);
+}
+
+TEST_CASE("requests of the same moment are lines of their own in the log") {
+  node_process node;
+  constexpr int requests = 100;
+  auto client = node.admin();
+  for (int i = 0; i < requests; ++i)
+    client.send("GET", sessions, "", "",
+                {{"X-Request-Id", "r" + std::to_string(i) + "."}});
+  CHECK(node.terminate() == 0);
+  const std::regex line{
+    R"(\d{4}-\d\d-\d\dT[0-9:.]+Z info GET \S+ 200 \S+ ms request=r\d+\. key=\S+)"};
+  int found = 0;
+  std::istringstream log{node.log()};
+  for (std::string one; std::getline(log, one);)
+    if (one.find("request=r") != std::string::npos) {
+      CHECK(std::regex_match(one, line));
+      ++found;
+    }
+  CHECK(found == requests);
 }
