@@ -107,8 +107,7 @@ answer answer_reader::take() {
   return result;
 }
 
-answer connection::ask(std::string_view request) {
-  send_all(socket_, request);
+answer connection::receive() {
   std::array<char, 64 * 1024> buffer;
   for (;;) {
     auto got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);

@@ -46,7 +46,16 @@ private:
 class connection {
 public:
   explicit connection(std::uint16_t port) : socket_(connect_to(port)) {}
-  answer ask(std::string_view request);
+
+  void send(std::string_view request) {
+    send_all(socket_, request);
+  }
+  answer receive();
+
+  answer ask(std::string_view request) {
+    send(request);
+    return receive();
+  }
 
 private:
   unique_fd socket_;

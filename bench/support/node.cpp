@@ -26,28 +26,32 @@ constexpr std::chrono::seconds timeout{20};
 node::node(const node_options& options)
   : port_(free_port()), preview_port_(options.previews ? free_port() : 0) {
   make_repository(upstream(), options.upstream);
-  json project{{"id", "demo"},
-               {"repo", upstream().string()},
-               {"default_branch", "main"},
-               {"max_active_sessions", 1000}};
+  auto projects = json::array();
+  for (auto id : {"demo", "crowd"})
+    projects.push_back({{"id", id},
+                        {"repo", upstream().string()},
+                        {"default_branch", "main"},
+                        {"max_active_sessions", 10'000}});
   auto here = "127.0.0.1:" + std::to_string(port_);
-  std::vector<std::string> argv{program("greenroom"), "serve"};
-  for (auto& setting :
-       {"node.data_dir=" + (dir_.path() / "data").string(),
-        "http.listen=" + here,
-        "preview.listen="
-          + (preview_port_ == 0 ? std::string{"null"}
-                                : "127.0.0.1:" + std::to_string(preview_port_)),
-        "http.public_url=http://" + here,
-        "http.threads=" + std::to_string(options.http_threads),
-        "log.level=" + options.log_level, "sandbox.mode=" + options.sandbox,
-        "projects=" + json{project}.dump()}) {
-    argv.push_back("--set");
-    argv.push_back(setting);
+  std::vector<std::string> settings{
+    "node.data_dir=" + data_dir().string(),
+    "http.listen=" + here,
+    "preview.listen="
+      + (preview_port_ == 0 ? std::string{"null"}
+                            : "127.0.0.1:" + std::to_string(preview_port_)),
+    "http.public_url=http://" + here,
+    "http.threads=" + std::to_string(options.http_threads),
+    "log.level=" + options.log_level,
+    "sandbox.mode=" + options.sandbox,
+    "projects=" + projects.dump()};
+  settings.insert(settings.end(), options.more.begin(), options.more.end());
+  argv_ = {program("greenroom"), "serve"};
+  for (auto& setting : settings) {
+    argv_.push_back("--set");
+    argv_.push_back(setting);
   }
-  process_ = std::make_unique<child>(argv, dir_.path() / "log");
-  await_serving();
-  key_ = read_file(dir_.path() / "data/admin.key").value_or("");
+  start();
+  key_ = read_file(data_dir() / "admin.key").value_or("");
   key_.erase(key_.find_last_not_of('\n') + 1);
 }
 
@@ -56,13 +60,21 @@ node::~node() {
     process_->terminate();
     std::error_code none;
     std::vector<std::string> sessions;
-    for (auto& session :
-         fs::directory_iterator{dir_.path() / "data/sessions", none})
+    for (auto& session : fs::directory_iterator{data_dir() / "sessions", none})
       sessions.push_back(session.path().filename());
     kill_orphans(sessions);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "clearing up after a node: %s\n", e.what());
   }
+}
+
+void node::start() {
+  process_ = std::make_unique<child>(argv_, dir_.path() / "log");
+  await_serving();
+}
+
+void node::stop() {
+  process_->terminate();
 }
 
 void node::await_serving() {

@@ -1,6 +1,6 @@
 // A node for a benchmark: the program itself, with a fresh data directory, a
-// git upstream and the project `demo`, of which a thousand sessions may be
-// active.
+// git upstream and two projects of it, `demo` and `crowd`, of each of which
+// 10,000 sessions may be active.
 //
 // Everything that it and its sessions started is gone when this is. For one
 // main thread. Throws std::runtime_error with the node's log if it does not
@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace greenroom::bench {
 
@@ -27,6 +28,7 @@ struct node_options {
   std::string sandbox = "none"; // or "bubblewrap"
   repository_size upstream{};
   bool previews = false;
+  std::vector<std::string> more{}; // settings, as for --set
 };
 
 struct made_session {
@@ -42,6 +44,11 @@ public:
   node(const node&) = delete;
   node& operator=(const node&) = delete;
   ~node();
+
+  /// Ends it in order; start() begins it again, with the same data and port.
+  void stop();
+  /// Returns once it serves.
+  void start();
 
   /// Makes a session on a branch of its own, from `main`.
   made_session make_session();
@@ -76,6 +83,9 @@ public:
   const std::filesystem::path& dir() const noexcept {
     return dir_.path();
   }
+  std::filesystem::path data_dir() const {
+    return dir_.path() / "data";
+  }
   std::filesystem::path upstream() const {
     return dir_.path() / "demo.git";
   }
@@ -88,6 +98,7 @@ private:
   std::uint16_t port_ = 0;
   std::uint16_t preview_port_ = 0;
   std::string key_;
+  std::vector<std::string> argv_;
   std::unique_ptr<child> process_;
 };
 
