@@ -2,6 +2,7 @@
 
 #include "bench/support/spawn.hpp"
 
+#include <filesystem>
 #include <string>
 
 namespace greenroom::bench {
@@ -11,6 +12,11 @@ namespace {
 void sqlite(const node& of, const std::string& sql) {
   spawn({installed("sqlite3"), "-bail",
          (of.data_dir() / "greenroom.db").string(), sql});
+}
+
+std::string id_of(char kind, int number) {
+  auto digits = std::to_string(number);
+  return kind + std::string(19 - digits.size(), '0') + digits;
 }
 
 // All columns are those of a session that is there, but for what makes it
@@ -41,6 +47,10 @@ void add_crowd(const node& to, const crowd& what) {
     sql +=
       copies(what.ended, "e", "status = 'ended', ended_at = created_at + 1000");
   sqlite(to, sql + "COMMIT;");
+  // A checkout that is missing would be made anew.
+  for (int number = 1; number <= what.live; ++number)
+    std::filesystem::create_directories(to.data_dir() / "sessions"
+                                        / id_of('l', number) / "checkout");
 }
 
 void read_all_rows(const node& of) {

@@ -13,7 +13,7 @@ struct crowd {
 
 /// Writes the sessions into the store of a node that is stopped, with sqlite3.
 /// They are of the project `crowd`, like one that the node has made there;
-/// those that live have no checkout yet, as after a crash. Throws
+/// those that live have an empty checkout. Throws
 /// std::runtime_error where sqlite3 is not installed.
 void add_crowd(const node& to, const crowd& what);
 

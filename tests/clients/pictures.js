@@ -1,6 +1,6 @@
-// Makes the pictures of the README with a real node: docs/console.png, a page
-// of the web console, and docs/terminal.svg, commands with what they print, as
-// they come. `./dev pictures` runs it.
+// Makes the pictures of the README with a real node, below config/pictures:
+// console.png, a page of the web console, and terminal.svg, commands with what
+// they print, as they come. `./dev pictures` runs it.
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -112,7 +112,7 @@ async function drawTerminal(node) {
   } finally {
     await rm(home, { recursive: true });
   }
-  await writeFile(join(root, 'docs/terminal.svg'), drawn(lines));
+  await writeFile(join(root, 'config/pictures/terminal.svg'), drawn(lines));
 }
 
 async function drawConsole(t, node) {
@@ -131,7 +131,7 @@ async function drawConsole(t, node) {
   await page.getByRole('button', { name: 'Log in' }).click();
   await page.getByRole('link', { name: session.id }).click();
   await page.getByRole('log').getByText('ok  forms').waitFor();
-  await page.screenshot({ path: join(root, 'docs/console.png') });
+  await page.screenshot({ path: join(root, 'config/pictures/console.png') });
 }
 
 await withEnds(async (t) => {
