@@ -1,6 +1,7 @@
 // The console: which page is shown, and to whom.
 import { call, onLoggedOut } from './api.js';
 import { failure, h, notice, replace } from './dom.js';
+import { showKeys } from './keys.js';
 import { showLogin } from './login.js';
 import { showNodes } from './nodes.js';
 import { Page } from './page.js';
@@ -21,11 +22,13 @@ const pages = [
   [/^#\/webhooks$/, 'Webhooks', (page) => showWebhooks(page)],
   [/^#\/projects\/([^/]+)\/webhooks\/([^/]+)$/, 'Webhook',
     (page, project, id) => showWebhook(page, project, id)],
+  [/^#\/keys$/, 'Keys', (page) => showKeys(page)],
   [/^#\/nodes$/, 'Nodes', (page) => showNodes(page)],
 ];
 
 const links = [['#/', 'Sessions'], ['#/reviews', 'Reviews']];
-const adminLinks = [['#/webhooks', 'Webhooks'], ['#/nodes', 'Nodes']];
+const adminLinks = [['#/keys', 'Keys'], ['#/webhooks', 'Webhooks'],
+  ['#/nodes', 'Nodes']];
 
 let key = null;
 

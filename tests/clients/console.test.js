@@ -143,6 +143,35 @@ test('a person works from the login to the merge', { timeout: 120_000 }, async (
   assert.deepEqual(faults, []);
 });
 
+test('an administrator makes keys, and revokes them', { timeout: 90_000 },
+  async (t) => {
+    const node = await startNode(t, {});
+    const page = await openPage(t, node.url);
+    await logIn(page, node);
+    await page.getByRole('link', { name: 'Keys' }).click();
+    await page.getByText('There is no key but').waitFor();
+    await page.getByText('New key').click();
+    await page.getByLabel('Name').fill('Ann');
+    await page.getByLabel('May').selectOption('Work in sessions and review');
+    await page.getByLabel('Author').fill('Ann');
+    await page.getByRole('button', { name: 'Make a key' }).click();
+    await page.getByText('author must have the form').waitFor();
+    await page.getByLabel('Author').fill('Ann <ann@example.org>');
+    await page.getByRole('button', { name: 'Make a key' }).click();
+    const secret = await page.getByLabel('Secret').inputValue();
+    await page.getByRole('cell', { name: 'Ann', exact: true }).waitFor();
+    await check(page, 'keys');
+
+    // Ann logs in, in a browser of her own, until her key is revoked.
+    const hers = await openPage(t, node.url);
+    await logIn(hers, node, secret);
+    await hers.getByRole('heading', { name: 'Sessions' }).waitFor();
+    await page.getByRole('button', { name: 'Revoke Ann' }).click();
+    await page.getByRole('button', { name: 'Revoke it' }).click();
+    await page.getByText('There is no key but').waitFor();
+    await hers.getByRole('heading', { name: 'Log in' }).waitFor();
+  });
+
 test('an administrator sees the nodes, and what webhooks were sent',
   { timeout: 90_000 }, async (t) => {
     const node = await startNode(t,
