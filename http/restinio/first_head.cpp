@@ -11,6 +11,7 @@ namespace greenroom::http {
 namespace {
 
 constexpr std::size_t max_method = 32;
+constexpr std::size_t max_name = 256; // as front_end.cpp tells RESTinio
 
 constexpr std::array<std::string_view, 9> methods{
   "GET",   "HEAD",    "POST",   "PUT",    "PATCH",
@@ -22,6 +23,12 @@ bool is_token(std::string_view text) noexcept {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
            || (c >= 'a' && c <= 'z') || others.find(c) != others.npos;
   });
+}
+
+// Of controls a field may have tabs.
+bool has_controls(std::string_view text) noexcept {
+  return std::ranges::any_of(
+    text, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
 }
 
 head_refusal bad(std::string message) {
@@ -86,6 +93,12 @@ head_refusal first_head::check_request_line(std::string_view line) const {
     return bad("this is no HTTP request");
   if (std::ranges::find(methods, method) == methods.end())
     return {501, "the method " + std::string{method} + " is not known here"};
+  // Two blanks at most, and nothing that is none of ours to guess about.
+  auto target = line.substr(std::min(method.size() + 1, line.size()));
+  target = target.substr(0, target.rfind(' '));
+  if (has_controls(line) || target.find(' ') != target.npos)
+    return bad("the request's first line is malformed: send blanks in a URL as "
+               "%20");
   return {};
 }
 
@@ -94,9 +107,14 @@ head_refusal first_head::check_field(std::string_view line) {
   auto name = line.substr(0, colon);
   if (colon == line.npos || !is_token(name))
     return bad("a field of the request's head is malformed");
+  if (name.size() > max_name)
+    return {431, "a field of the request's head has a name of more than "
+                   + std::to_string(max_name) + " characters"};
   auto value = trimmed(line.substr(colon + 1));
+  if (has_controls(value))
+    return bad("a field of the request's head has a control character");
   if (is_same_word(name, "content-length")) {
-    if (!parse_count(value) || (!length_.empty() && length_ != value))
+    if (!parse_count(value) || !length_.empty())
       return bad("Content-Length must be one number");
     length_ = value;
   } else if (is_same_word(name, "transfer-encoding")) {

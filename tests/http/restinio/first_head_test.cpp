@@ -81,6 +81,12 @@ TEST_CASE("what RESTinio would close without a word has a status") {
   CHECK(with_fields(key + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n")
         == 400);
   CHECK(with_fields(key + "Transfer-Encoding: gzip, chunked\r\n") == 501);
+  CHECK(with_fields(std::string(257, 'x') + ": y\r\n") == 431);
+  CHECK(with_fields("Content-Length: 5\r\nContent-Length: 5\r\n") == 400);
+  CHECK(with_fields(std::string{"X: a\0b\r\n", 8}) == 400);
+  CHECK(with_fields("X: a\tb\r\n") == 0);
+  CHECK(status_of("GET /a b HTTP/1.1\r\n\r\n") == 400);
+  CHECK(status_of(std::string{"GET /a\0 HTTP/1.1\r\n\r\n", 20}) == 400);
 }
 
 TEST_CASE("a refusal is a whole answer") {
