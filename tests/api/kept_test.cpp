@@ -44,6 +44,21 @@ TEST_CASE("what git cannot keep is named, and the rest is kept") {
   CHECK(eventually([&] { return !fs::exists(session.checkout()); }));
 }
 
+TEST_CASE("a file too large for git is named, and the rest is kept") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo small > open; truncate -s 100G 'a hole'; git add open");
+  auto refused = expect(409, session.checkin());
+  CHECK_THAT(refused.message(), Catch::Contains("'a hole' has 100 GiB"));
+  auto answer = expect(200, session.remove()).data();
+  INFO(answer.dump());
+  CHECK(
+    node.git({"show", "refs/greenroom/rescue/" + session.id() + "/tree:open"})
+    == "small");
+  CHECK_THAT(answer["rescue_note"].get<std::string>(),
+             Catch::Contains("'a hole' has 100 GiB"));
+}
+
 TEST_CASE("what an ended session keeps on disk can be listed and dropped") {
   node_process node;
   auto admin = node.admin();

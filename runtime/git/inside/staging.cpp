@@ -48,6 +48,49 @@ std::vector<std::string> without_commit(const repo& in,
   return result;
 }
 
+// What git would work on for longer than anybody waits, such as a file of
+// holes.
+constexpr off_t max_file = off_t{4} << 30;
+
+struct large_file {
+  std::string path;
+  off_t size = 0;
+
+  std::string described() const {
+    return '\'' + path + "' has " + std::to_string(size >> 30)
+           + " GiB, and git keeps no file of more than "
+           + std::to_string(max_file >> 30);
+  }
+};
+
+// Of those that git would add.
+std::vector<large_file> too_large(const repo& in,
+                                  const std::vector<std::string>& env) {
+  command look;
+  look.argv = {"find",   ".",
+               "-path",  "./.git",
+               "-prune", "-o",
+               "-type",  "f",
+               "-size",  '+' + std::to_string(max_file >> 30) + 'G',
+               "-print", "-quit"};
+  look.cwd = in.top();
+  look.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
+  look.own_group = false;
+  std::vector<large_file> result;
+  if (run_command(look).out.empty())
+    return result;
+  auto changed =
+    in.ask({{"ls-files", "-o", "-m", "--exclude-standard", "-z"}, {}, env},
+           what_staging_is);
+  for (auto& path : split(changed, '\0')) {
+    struct stat info;
+    if (::lstat((in.top() / path).c_str(), &info) == 0 && S_ISREG(info.st_mode)
+        && info.st_size > max_file)
+      result.push_back({std::move(path), info.st_size});
+  }
+  return result;
+}
+
 // What is neither file nor link has nothing that could be kept.
 bool is_about_a_pipe(const std::string& complaint) {
   return complaint.find("can only add regular files") != complaint.npos;
@@ -129,6 +172,8 @@ command_result add_what_can_be(const repo& in, stage_mode mode,
   if (mode == stage_mode::rescue)
     open_up(in);
   auto without = staged.without_commit;
+  for (auto& file : too_large(in, env))
+    without.push_back(std::move(file.path));
   for (int i = 0;; ++i) {
     auto result = add(in, mode, env, without, staged);
     auto dir = names_only(complaints(result));
@@ -206,11 +251,21 @@ void replace_index(const repo& in, const repo::facts& at) {
 staged_files stage_all(const repo& in, stage_mode mode,
                        const std::vector<std::string>& env) {
   staged_files staged;
-  auto result = add(in, mode, env, {}, staged);
+  std::vector<std::string> without;
+  for (const auto& file : too_large(in, env)) {
+    if (mode == stage_mode::commit)
+      throw checkout_fault{"the file " + file.described()
+                           + ": make it smaller, or have git ignore it"};
+    staged.left_out.push_back(file.described());
+    without.push_back(file.path);
+  }
+  auto result = add(in, mode, env, without, staged);
   if (!result.ok()) {
     staged.without_commit = without_commit(in, env);
+    without.insert(without.end(), staged.without_commit.begin(),
+                   staged.without_commit.end());
     if (!staged.without_commit.empty())
-      result = add(in, mode, env, staged.without_commit, staged);
+      result = add(in, mode, env, without, staged);
   }
   auto all = complaints(result);
   if (mode != stage_mode::commit && (!result.ok() || has_closed(in, all))) {
