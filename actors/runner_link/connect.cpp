@@ -145,13 +145,14 @@ void runner_link::loop::start_runner(const std::string& id, link& entry) {
     return;
   }
   auto dir = dir_of(id);
-  ensure_dir(dir / "home");
   runner::runner_config config;
   config.session_id = id;
   config.nonce = random_hex(16);
   config.kill_grace = options_.kill_grace;
   if (options_.plan)
     config.sandbox = options_.plan(id, entry.mirror);
+  if (!config.sandbox)
+    ensure_dir(dir / "home");
   // The last one's, or what has come into its place and is no file.
   remove_tree(dir / runner::config_file);
   write_runner_config(dir, config);

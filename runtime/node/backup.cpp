@@ -4,7 +4,10 @@
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/base/run_command.hpp"
+#include "runtime/base/session_paths.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/node/preflight.hpp"
+#include "runtime/sandbox/session_users.hpp"
 #include "runtime/store/connection.hpp"
 
 #include <nlohmann/json.hpp>
@@ -32,9 +35,22 @@ fs::path absolute_path(const fs::path& path) {
   return fs::absolute(path).lexically_normal();
 }
 
-command_result tar(std::vector<std::string> args) {
+// How tar reaches files of sessions that have users of their own; empty: as it
+// is, which is enough for root. In the archive these are numbers as `reach` has
+// them then.
+using reach = std::vector<std::string>;
+
+reach to_all_sessions(const fs::path& data_dir) {
+  std::string why_not;
+  auto users = sandbox::session_users::find(
+    sessions_dir(data_dir), program_beside("greenroom-runner"), why_not);
+  return users ? users->reaching_all() : reach{};
+}
+
+command_result tar(std::vector<std::string> args, const reach& by = {}) {
   command what;
-  what.argv = {"tar"};
+  what.argv = by;
+  what.argv.emplace_back("tar");
   what.argv.insert(what.argv.end(), std::make_move_iterator(args.begin()),
                    std::make_move_iterator(args.end()));
   what.env = {"LC_ALL=C", "PATH=/usr/bin:/bin"};
@@ -78,7 +94,8 @@ private:
 /// sessions meanwhile, so files change and go.
 class archive_writer {
 public:
-  explicit archive_writer(fs::path file) : file_(std::move(file)) {
+  archive_writer(fs::path file, reach by)
+    : file_(std::move(file)), by_(std::move(by)) {
     write_file_atomic(file_, {}, 0600, false);
     if (auto made =
           tar({"--create", "--file", file_, "--files-from=/dev/null"});
@@ -89,6 +106,7 @@ public:
   void add(const fs::path& dir, std::vector<std::string> names) {
     std::vector<std::string> args{"--append",
                                   "--sparse",
+                                  "--numeric-owner",
                                   "--ignore-failed-read",
                                   "--warning=no-file-changed",
                                   "--warning=no-file-removed",
@@ -100,7 +118,7 @@ public:
                                   "--"};
     args.insert(args.end(), std::make_move_iterator(names.begin()),
                 std::make_move_iterator(names.end()));
-    auto added = tar(std::move(args));
+    auto added = tar(std::move(args), by_);
     // 1: something has changed or gone meanwhile.
     if (!added.exit_code || *added.exit_code > 1)
       fail("cannot write " + file_.string(), added);
@@ -115,6 +133,7 @@ public:
 
 private:
   fs::path file_;
+  reach by_;
   std::vector<std::string> left_out_;
 };
 
@@ -159,12 +178,14 @@ backup_report make_backup(const config& settings, const fs::path& archive) {
                              + " is there already; name another file");
   const scratch beside{target.string() + ".partial"};
   const auto unfinished = beside / "archive";
-  archive_writer out{unfinished};
+  const auto by = ::geteuid() == 0 ? reach{} : to_all_sessions(data_dir);
+  archive_writer out{unfinished, by};
   out.add(data_dir, {"sessions"});
   store::connection db{settings.storage.url, data_dir, settings.storage.sync};
   store::copy_to(db, beside / store_member);
   const nlohmann::json label{{"data_dir", data_dir.string()},
-                             {"version", version()}};
+                             {"version", version()},
+                             {"own_users", !by.empty()}};
   write_file_atomic(beside / label_member, label.dump(2) + '\n', 0600, false);
   out.add(beside.path(), {store_member, label_member});
   std::vector<std::string> rest{"repos"};
@@ -191,8 +212,12 @@ void restore_backup(const config& settings, const fs::path& archive) {
     throw std::runtime_error("node.data_dir " + data_dir.string()
                              + " is not empty; move what is in it away");
   ensure_dir(data_dir);
-  auto extracted = tar({"--extract", "--preserve-permissions", "--file", source,
-                        "--directory", data_dir});
+  const auto by =
+    label.value("own_users", false) ? to_all_sessions(data_dir) : reach{};
+  auto extracted =
+    tar({"--extract", "--preserve-permissions", "--numeric-owner", "--file",
+         source, "--directory", data_dir},
+        by);
   if (!extracted.ok())
     fail("cannot restore " + source.string(), extracted);
   fs::remove(data_dir / label_member);

@@ -6,6 +6,8 @@
 // is opened. A running session keeps those that it began with.
 #pragma once
 
+#include "runtime/base/session_user.hpp"
+
 #include <array>
 #include <filesystem>
 #include <string>
@@ -14,7 +16,7 @@
 namespace greenroom::sandbox {
 
 /// Who sessions' programs take themselves for, user and group alike.
-inline constexpr int user_id = 1000;
+inline constexpr int user_id = user_inside;
 inline constexpr const char* host_name_inside = "greenroom";
 
 /// `files` is data_dir/sandbox. Throws std::system_error.

@@ -3,10 +3,12 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/paths.hpp"
+#include "runtime/base/remove_tree.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/sandbox/assets.hpp"
 #include "runtime/sandbox/etc_copy.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
+#include "runtime/sandbox/session_users.hpp"
 
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -121,16 +123,24 @@ std::string advice() {
 // A directory that is gone when the trial is over.
 class trial_session {
 public:
-  explicit trial_session(const fs::path& files) : top_(files / "trial") {
-    fs::remove_all(top_);
+  explicit trial_session(const host& on)
+    : users_(on.users), top_(on.files / "trial") {
+    remove();
+    ensure_dir(top_);
+    auto own = settle(users_.get(), top_);
     ensure_dir(top_ / "checkout");
+    if (own)
+      users_->give({top_ / "checkout"}, *own);
     ensure_dir(top_ / "mirror/objects");
   }
   trial_session(const trial_session&) = delete;
   trial_session& operator=(const trial_session&) = delete;
   ~trial_session() {
-    std::error_code ignored;
-    fs::remove_all(top_, ignored);
+    try {
+      remove();
+    } catch (const std::exception&) {
+      // It is tried again at the next start.
+    }
   }
 
   session_paths where() const {
@@ -139,11 +149,17 @@ public:
   }
 
 private:
+  void remove() {
+    take_back(users_.get(), {top_ / "home", top_ / "tmp", top_ / "checkout"});
+    remove_tree(top_);
+  }
+
+  std::shared_ptr<session_users> users_;
   fs::path top_;
 };
 
 void try_out(const host& on) {
-  trial_session session{on.files};
+  trial_session session{on};
   auto where = session.where();
   command program;
   program.argv = {runner_inside, "--version"};
@@ -163,7 +179,7 @@ void try_out(const host& on) {
 // sentences for what does not hold; throws std::runtime_error with its reason
 // where it cannot.
 std::vector<std::string> try_out_runner(const host& on) {
-  trial_session session{on.files};
+  trial_session session{on};
   auto where = session.where();
   runner::runner_config config{where.session_id, "trial"};
   config.sandbox = make_plan(on, where);
@@ -213,15 +229,38 @@ void try_out_nat(host& on) {
                            + "): set sandbox.network to \"none\" or \"host\"");
 }
 
-// What no sandbox of this kind limits, on any machine.
-void add_unlimited(std::vector<std::string>& to) {
-  to.push_back("what sessions hold on disk is measured, and limited some "
-               "seconds late: give node.data_dir a file system of its own");
-  to.push_back("the kernel's limits on inotify and epoll hold for all of the "
-               "node's user together, so a session can use up those of the "
-               "others and of the node: raise the sysctls "
-               "fs.inotify.max_user_instances, fs.inotify.max_user_watches and "
-               "fs.epoll.max_user_watches");
+// A user for each session where they can be had, else the node's own for all.
+void try_out_users(host& on, const fs::path& sessions) {
+  std::string why_not;
+  on.users = session_users::find(sessions, on.runner, why_not);
+  if (on.users) {
+    try {
+      try_out(on);
+      return;
+    } catch (const std::runtime_error& problem) {
+      why_not = problem.what();
+      on.users.reset();
+    }
+  }
+  try_out(on);
+  on.not_in_force.push_back(
+    "all sessions are the node's user to the kernel (" + why_not
+    + "), so what it limits by user, as epoll and inotify, one session can use "
+      "up for the others and the node: "
+    + (::geteuid() == 0
+         ? "run the node where root can make user namespaces"
+         : "install uidmap and give the node's user a range (usermod "
+           "--add-subuids 200000-265535 --add-subgids 200000-265535 USER)"));
+}
+
+// What root's programs may do to the host's files without any capability.
+void add_one_user(host& to) {
+  if (::geteuid() == 0)
+    to.not_in_force.push_back(
+      std::string{"the node runs as root, so to the host's files the programs "
+                  "of sessions are root without its capabilities"}
+      + (has_devices(to.files) ? "" : ", and can change the mode of /dev/null")
+      + ": run it as an ordinary user");
 }
 
 } // namespace
@@ -255,15 +294,12 @@ host check_host(const config& settings, const fs::path& runner) {
   result.groups =
     control_groups::find({settings.sandbox.memory, settings.sandbox.pids});
   result.not_in_force = result.groups.missing();
-  if (::geteuid() == 0)
-    result.not_in_force.push_back(
-      std::string{"the node runs as root, so to the host's files the programs "
-                  "of sessions are root without its capabilities"}
-      + (has_devices(result.files) ? ""
-                                   : ", and can change the mode of /dev/null")
-      + ": run it as an ordinary user");
-  add_unlimited(result.not_in_force);
-  try_out(result);
+  try_out_users(result, sessions_dir(data_dir));
+  if (!result.users)
+    add_one_user(result);
+  result.not_in_force.push_back(
+    "what sessions hold on disk is measured, and limited some seconds late: "
+    "give node.data_dir a file system of its own");
   if (settings.sandbox.network == network_mode::nat)
     try_out_nat(result);
   return result;

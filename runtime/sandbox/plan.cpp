@@ -4,6 +4,7 @@
 #include "runtime/base/paths.hpp"
 #include "runtime/sandbox/assets.hpp"
 #include "runtime/sandbox/etc_copy.hpp"
+#include "runtime/sandbox/session_users.hpp"
 
 #include <glob.h>
 #include <sys/resource.h>
@@ -26,22 +27,33 @@ constexpr std::uint64_t runtime_dir_size = std::uint64_t{64} << 20;
 
 class options {
 public:
-  explicit options(const fs::path& program) : argv_{program.string()} {}
-
   void add(std::initializer_list<std::string> words) {
     argv_.insert(argv_.end(), words);
   }
+  /// From now on all directories that mounts need are open to everybody. bwrap
+  /// makes some for its own user only.
+  void open_parents() {
+    opens_parents_ = true;
+  }
   void read_only(const fs::path& from, const fs::path& to) {
+    make_parents(to);
     add({"--ro-bind", from.string(), to.string()});
   }
   void read_only_if_there(const fs::path& path) {
-    add({"--ro-bind-try", path.string(), path.string()});
+    read_only_if_there(path, path);
+  }
+  void read_only_if_there(const fs::path& from, const fs::path& to) {
+    make_parents(to);
+    add({"--ro-bind-try", from.string(), to.string()});
   }
   void writable(const fs::path& from, const fs::path& to) {
+    make_parents(to);
     add({"--bind", from.string(), to.string()});
   }
-  void memory(const fs::path& at, std::uint64_t size) {
-    add({"--perms", "1777", "--size", std::to_string(size), "--tmpfs",
+  void memory(const fs::path& at, std::uint64_t size,
+              const char* mode = "1777") {
+    make_parents(at);
+    add({"--perms", mode, "--size", std::to_string(size), "--tmpfs",
          at.string()});
   }
 
@@ -50,17 +62,56 @@ public:
   }
 
 private:
+  void make_parents(const fs::path& of) {
+    if (!opens_parents_)
+      return;
+    auto parent = of.parent_path();
+    if (parent == parent.root_path() || !made_.insert(parent).second)
+      return;
+    make_parents(parent);
+    add({"--perms", "0755", "--dir", parent.string()});
+  }
+
   std::vector<std::string> argv_;
+  bool opens_parents_ = false;
+  std::set<fs::path> made_;
 };
 
+// Who runs it: the node's user under another number, or the session's own, for
+// whom the namespaces are made before.
+void add_user(options& to, const host& on,
+              const std::optional<session_user>& own) {
+  if (own) {
+    to.open_parents();
+    to.add({on.runner.string(), as_user_option,
+            std::to_string(own->user) + ':' + std::to_string(own->group),
+            on.bwrap.string(), "--cap-drop", "ALL"});
+    for (auto capability : {"CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"})
+      to.add({"--cap-add", capability});
+    return;
+  }
+  auto id = std::to_string(user_id);
+  to.add({on.bwrap.string(), "--unshare-user", "--disable-userns", "--uid", id,
+          "--gid", id, "--cap-drop", "ALL"});
+}
+
 void add_isolation(options& to, network_mode network) {
-  to.add({"--unshare-user", "--disable-userns", "--unshare-ipc",
-          "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"});
+  to.add({"--unshare-ipc", "--unshare-pid", "--unshare-uts",
+          "--unshare-cgroup-try"});
   if (network != network_mode::host)
     to.add({"--unshare-net"});
-  to.add({"--uid", std::to_string(user_id), "--gid", std::to_string(user_id),
-          "--hostname", host_name_inside, "--cap-drop", "ALL", "--new-session",
-          "--die-with-parent", "--clearenv"});
+  to.add({"--hostname", host_name_inside, "--new-session", "--die-with-parent",
+          "--clearenv"});
+}
+
+// In memory that bwrap has made for the node's user a session's own one makes
+// its directory itself.
+void add_runtime_dir(options& to, bool own_user) {
+  const fs::path place = runtime_dir_inside;
+  if (own_user)
+    to.memory(place.parent_path(), runtime_dir_size);
+  else
+    to.memory(place, runtime_dir_size, "0700");
 }
 
 std::vector<fs::path> matches(const std::string& pattern) {
@@ -149,7 +200,7 @@ void add_machine(options& to, const control_groups& groups,
                  const std::string& session_id) {
   to.read_only_if_there("/sys/devices/system");
   for (const auto& view : groups.views(session_id))
-    to.add({"--ro-bind-try", view.from.string(), view.at.string()});
+    to.read_only_if_there(view.from, view.at);
 }
 
 // What a node that is root could read there without any capability, its
@@ -195,7 +246,7 @@ void hold_in_place(options& to, const std::vector<fs::path>& mounted) {
           !below.empty() && *below.begin() != ".." && below.has_parent_path())
         held.insert(top / *below.begin());
   for (const auto& path : held)
-    to.add({"--perms", "0755", "--size", "1048576", "--tmpfs", path.string()});
+    to.memory(path, std::uint64_t{1} << 20, "0755");
 }
 
 } // namespace
@@ -204,11 +255,7 @@ std::vector<std::string> bwrap_argv(const host& on,
                                     const session_paths& session,
                                     network_mode network,
                                     const std::vector<fs::path>& read_only) {
-  auto home = session.directory / "home";
-  auto temporary = session.directory / "tmp";
-  ensure_dir(home);
-  ensure_dir(temporary);
-  ::chmod(temporary.c_str(), 01777); // as programs expect it
+  auto own = settle(on.users.get(), session.directory);
   auto listed = in_order(on.config.read_only);
   auto is_temporary = [](const fs::path& path) {
     return is_below(path, "/tmp");
@@ -217,7 +264,8 @@ std::vector<std::string> bwrap_argv(const host& on,
   later.insert(later.end(), read_only.begin(), read_only.end());
   std::ranges::copy_if(listed, std::back_inserter(later), is_temporary);
 
-  options result{on.bwrap};
+  options result;
+  add_user(result, on, own);
   add_isolation(result, network);
   // Below it the host's, where that is listed.
   add_etc(result, on, network);
@@ -228,11 +276,10 @@ std::vector<std::string> bwrap_argv(const host& on,
   add_state(result, on.config.read_only);
   add_machine(result, on.groups, session.session_id);
   add_kernel(result, on.files, on.config.memory / 2);
-  result.add({"--perms", "0700", "--size", std::to_string(runtime_dir_size),
-              "--tmpfs", runtime_dir_inside});
-  result.writable(temporary, "/tmp");
+  add_runtime_dir(result, own.has_value());
+  result.writable(session.directory / "tmp", "/tmp");
   result.add({"--symlink", "/tmp", "/var/tmp"});
-  result.writable(home, home_inside);
+  result.writable(session.directory / "home", home_inside);
   result.writable(session.checkout, checkout_inside);
   hold_in_place(result, later);
   for (const auto& path : listed)
@@ -241,14 +288,16 @@ std::vector<std::string> bwrap_argv(const host& on,
   result.read_only(session.mirror, session.mirror);
   result.read_only(on.runner, runner_inside);
   auto origin = session.directory / "origin";
-  ensure_dir(origin);
+  ensure_dir(origin, 0755);
   result.read_only(origin, origin_inside);
-  result.add({"--ro-bind-try",
-              (on.runner.parent_path() / "greenroom-git").string(),
-              git_connect_inside});
+  result.read_only_if_there(on.runner.parent_path() / "greenroom-git",
+                            git_connect_inside);
   for (const auto& path : read_only)
     result.read_only(path, path);
-  result.add({"--remount-ro", "/", "--chdir", checkout_inside});
+  result.add({"--remount-ro", "/"});
+  // The node's user may have no way into what the session has closed.
+  if (!own)
+    result.add({"--chdir", checkout_inside});
   return result.take();
 }
 
@@ -272,7 +321,8 @@ std::optional<runner::sandbox_plan> make_plan(const host& on,
                     {"disk_tmp", on.config.tmp},
                     {"disk_all", on.config.disk},
                     {"disk_files", on.config.files}};
-  if (!on.groups.limits_processes() && ::geteuid() != 0)
+  // The kernel counts nothing of root's.
+  if (!on.groups.limits_processes() && (on.users || ::geteuid() != 0))
     result.rlimits["nproc"] = on.config.pids;
   return result;
 }

@@ -27,6 +27,10 @@
 namespace greenroom::sandbox {
 
 class etc_copy;
+class session_users;
+
+/// By which argv of those with a user of their own is known: its second word.
+inline constexpr const char* as_user_option = "--as-user";
 
 /// What all sandboxes of a node have in common.
 struct host {
@@ -36,6 +40,7 @@ struct host {
   std::filesystem::path bwrap;   // empty in mode none, like all below
   std::filesystem::path runner;  // greenroom-runner
   control_groups groups;
+  std::shared_ptr<session_users> users; // null: sessions are the node's user
   std::vector<std::string> nat_options; // by which slirp4netns shuts itself in
   // What is configured but does not hold here, a sentence each: for the log
   // and readyz.
@@ -61,8 +66,11 @@ std::optional<runner::sandbox_plan> make_plan(const host& on,
                                               const session_paths& session);
 
 /// bwrap and its options up to and without "--", for a program that is not
-/// pid 1 and of which nothing is limited yet. `read_only` are more paths of the
-/// host that it sees at the same place. Makes the session's home.
+/// pid 1 and of which nothing is limited yet. Where the session has a user of
+/// its own it begins with what makes that, and ends as nobody with the
+/// capabilities to be that user: the program that runs then has to begin with
+/// runner::become_session_user. `read_only` are more paths of the host that it
+/// sees at the same place. Makes the session's home.
 std::vector<std::string>
 bwrap_argv(const host& on, const session_paths& session, network_mode network,
            const std::vector<std::filesystem::path>& read_only);

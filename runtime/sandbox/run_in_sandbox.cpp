@@ -40,15 +40,21 @@ command run_in_sandbox(const host& on, const session_paths& session,
   };
   add(on.groups.open(session.session_id));
   add({"--"});
-  add(bwrap_argv(on, session, network_mode::none, read_only));
+  auto enclosed = bwrap_argv(on, session, network_mode::none, read_only);
+  add(enclosed);
   for (const auto& entry : what.env) {
     auto equals = entry.find('=');
     add({"--setenv", entry.substr(0, equals), entry.substr(equals + 1)});
   }
+  std::filesystem::path cwd = checkout_inside;
   if (!what.cwd.empty())
-    add({"--chdir",
-         (std::filesystem::path{checkout_inside} / what.cwd).string()});
+    cwd /= what.cwd;
+  auto own_user = enclosed[1] == as_user_option;
+  if (!own_user && !what.cwd.empty())
+    add({"--chdir", cwd.string()});
   add({"--seccomp", "3", "--"});
+  if (own_user)
+    add({runner_inside, "--become", cwd.string()});
   add(what.argv);
   what.argv = std::move(argv);
   what.env.clear();

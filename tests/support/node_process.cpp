@@ -72,14 +72,13 @@ std::string run_git(const fs::path& cwd, const std::vector<std::string>& args) {
   what.argv = {"git"};
   what.argv.insert(what.argv.end(), args.begin(), args.end());
   what.cwd = cwd;
-  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
-              "HOME=/nonexistent",
-              "LC_ALL=C",
-              "GIT_CONFIG_NOSYSTEM=1",
+  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent",
+              "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
               "GIT_CONFIG_GLOBAL=/dev/null",
-              "GIT_AUTHOR_NAME=Ada",
-              "GIT_AUTHOR_EMAIL=ada@example.org",
-              "GIT_COMMITTER_NAME=Ada",
+              // A session's checkout may be another user's.
+              "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory",
+              "GIT_CONFIG_VALUE_0=*", "GIT_AUTHOR_NAME=Ada",
+              "GIT_AUTHOR_EMAIL=ada@example.org", "GIT_COMMITTER_NAME=Ada",
               "GIT_COMMITTER_EMAIL=ada@example.org"};
   auto result = run_command(what);
   if (!result.ok())

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -130,13 +131,25 @@ void write_others(git_repository* repo, const checkout_spec& spec) {
   }
 }
 
-void set_owner(git_repository* repo, std::uint32_t owner) {
+// When the file was changed last, which giving it away has done.
+git_index_time changed(const fs::path& file, const git_index_time& before) {
+  struct stat info;
+  if (::lstat(file.c_str(), &info) != 0)
+    return before;
+  return {static_cast<std::int32_t>(info.st_ctim.tv_sec),
+          static_cast<std::uint32_t>(info.st_ctim.tv_nsec)};
+}
+
+void set_owner(git_repository* repo, const fs::path& top,
+               const checkout_spec& spec) {
   index_handle index;
   check(git_repository_index(receive(index), repo), failure);
   for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
     auto entry = *git_index_get_byindex(index.get(), i);
-    entry.uid = owner;
-    entry.gid = owner;
+    entry.uid = *spec.seen_owner;
+    entry.gid = *spec.seen_owner;
+    if (spec.owner)
+      entry.ctime = changed(top / entry.path, entry.ctime);
     check(git_index_add(index.get(), &entry), failure);
   }
   // Notes in the index which trees there are. Without that the first commit
@@ -202,8 +215,14 @@ void build(const fs::path& top, const checkout_spec& spec) {
   set_up(repo.get(), spec);
   check_out(repo.get(), top, spec);
   write_others(repo.get(), spec);
-  if (spec.seen_owner)
-    set_owner(repo.get(), *spec.seen_owner);
+  auto note_owner = [&] {
+    if (spec.seen_owner)
+      set_owner(repo.get(), top, spec);
+  };
+  if (spec.owner)
+    spec.users->give_checkout(top, *spec.owner, note_owner);
+  else
+    note_owner();
 }
 
 } // namespace
@@ -228,11 +247,13 @@ void make_checkout(const checkout_spec& spec) {
     return;
   }
   const auto partial = unplaced(target);
+  sandbox::take_back(spec.users.get(), {partial});
   remove_tree(partial);
   try {
     build(partial, spec);
   } catch (...) {
     // What lies there is taken for whole.
+    sandbox::take_back(spec.users.get(), {partial});
     std::error_code none;
     fs::remove_all(partial, none);
     throw;

@@ -8,9 +8,11 @@
 #pragma once
 
 #include "runtime/git/inside/repo.hpp"
+#include "runtime/sandbox/session_users.hpp"
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -40,6 +42,10 @@ struct checkout_spec {
   // else there is below refs/ besides the branch.
   std::string work_tree{};
   std::map<std::string, std::string> others{};
+  // Whose the files will be here, where that is not the node's user, and who
+  // gives them away then.
+  std::optional<sandbox::session_user> owner = std::nullopt;
+  std::shared_ptr<sandbox::session_users> users = nullptr;
 };
 
 /// Makes the clone, whole or not at all, with the branch checked out; it is not

@@ -83,35 +83,38 @@ const char* word_for(git::merge_answer answer) {
   return "";
 }
 
-// What a session is given has the modes that programs expect, whatever mask the
-// node has. Of this thread only, or others' secrets would be open meanwhile.
-class usual_modes {
-public:
-  usual_modes() {
-    own_ = ::unshare(CLONE_FS) == 0;
-    if (own_)
-      before_ = ::umask(022);
-  }
-  usual_modes(const usual_modes&) = delete;
-  usual_modes& operator=(const usual_modes&) = delete;
-  ~usual_modes() {
-    if (own_)
-      ::umask(before_);
-  }
+// What a session is given, and the objects that it borrows, have the modes that
+// programs expect, whatever mask the node has. Of this thread only, which is
+// one that works for git: others' secrets have the node's.
+void use_usual_modes() {
+  if (::unshare(CLONE_FS) == 0)
+    ::umask(022);
+}
 
-private:
-  bool own_ = false;
-  mode_t before_ = 0;
-};
+// Mirrors that were made under a narrow mask, before sessions had users of
+// their own. The top comes last, so that who is interrupted begins again.
+void open_to_sessions(const fs::path& objects) {
+  constexpr auto readable = fs::perms{0444};
+  constexpr auto passable = fs::perms{0555};
+  auto is_open = [](const fs::path& path) {
+    return (fs::status(path).permissions() & passable) == passable;
+  };
+  if (!fs::exists(objects) || is_open(objects))
+    return;
+  for (const auto& entry : fs::recursive_directory_iterator{objects})
+    fs::permissions(entry.path(), entry.is_directory() ? passable : readable,
+                    fs::perm_options::add);
+  fs::permissions(objects, passable, fs::perm_options::add);
+}
 
 // Without a name git makes no commit; whoever works in the session may choose
 // another.
 void introduce(const fs::path& home, const session_record& session,
                const std::string& proxy) {
-  ensure_dir(home);
+  auto file = home / ".gitconfig";
   auto by = git::as_git_takes_it(
     author_of({session.created_by, session.created_by, session.author}));
-  write_file_atomic(home / ".gitconfig",
+  write_file_atomic(file,
                     "[user]\n\tname = " + git::quoted_setting(by.name)
                       + "\n\temail = " + git::quoted_setting(by.email)
                       + "\n[core]\n\tgitProxy = " + git::quoted_setting(proxy)
@@ -174,12 +177,15 @@ fs::path git_service::mirror_path(const project_record& project) const {
 
 // The project's mirror as it is.
 git::mirror git_service::open(const project_record& project) {
+  use_usual_modes();
   auto& entry = entry_of(mirror_name(project));
   std::lock_guard guard{entry.opening};
   if (!entry.mirror || entry.mirror->upstream() != project.repo) {
     refuse_own(project.repo);
     entry.mirror = git::mirror::open_or_create(mirror_path(project),
                                                project.repo, credentials_);
+    if (tools_.host->users)
+      open_to_sessions(entry.mirror->path() / "objects");
   }
   return *entry.mirror;
 }
@@ -329,9 +335,12 @@ void git_service::make(const project_record& project,
                        const std::optional<git::checkpoint>& from) {
   auto dir = session_dir(session.id);
   fs::create_directories(dir);
-  usual_modes for_files_of_the_session;
+  use_usual_modes();
   auto proxy = origin_proxy(tools_, dir);
-  introduce(dir / "home", session, proxy);
+  auto users = tools_.host->users;
+  auto owner = sandbox::settle(users.get(), dir, [&](const fs::path& home) {
+    introduce(home, session, proxy);
+  });
   git::checkout_spec spec{
     {dir / "checkout", mirror.path()},
     session.branch,
@@ -339,6 +348,8 @@ void git_service::make(const project_record& project,
     mirror.upstream_refs(),
     seen_owner(),
     {git::origin_url(project.repo), proxy, default_of(project, mirror)}};
+  spec.owner = owner;
+  spec.users = users;
   if (from) {
     spec.commit = from->tip;
     spec.work_tree = from->commit;
@@ -400,16 +411,21 @@ done git_service::run(const make_review_checkout& request) {
   auto mirror = open(request.project);
   auto dir = session_dir(review.id);
   fs::create_directories(dir);
+  auto users = tools_.host->users;
   // A command that was cut short may have left it anyhow.
+  sandbox::take_back(users.get(), {dir / "checkout"});
   remove_tree(dir / "checkout");
-  git::make_checkout(
-    {{dir / "checkout", mirror.path()},
-     review.branch,
-     commit_to_review(request, mirror),
-     mirror.upstream_refs(),
-     seen_owner(),
-     {git::origin_url(request.project.repo), origin_proxy(tools_, dir),
-      default_of(request.project, mirror)}});
+  git::checkout_spec spec{{dir / "checkout", mirror.path()},
+                          review.branch,
+                          commit_to_review(request, mirror),
+                          mirror.upstream_refs(),
+                          seen_owner(),
+                          {git::origin_url(request.project.repo),
+                           origin_proxy(tools_, dir),
+                           default_of(request.project, mirror)}};
+  spec.owner = sandbox::settle(users.get(), dir);
+  spec.users = users;
+  git::make_checkout(spec);
   // After a power cut it is made anew.
   git::install_checkout(dir / "checkout", false);
   return {};

@@ -129,6 +129,7 @@ private:
   static void note_answer(mirror_entry& entry,
                           const git::rescue_result& result);
   void remove_groups_of(const std::string& id) const;
+  void take_back(const std::filesystem::path& session_dir) const;
 
   std::filesystem::path data_dir_;
   git::session_tools tools_;

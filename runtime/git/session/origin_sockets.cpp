@@ -36,7 +36,9 @@ constexpr std::chrono::milliseconds rest{100};
 
 // By a short path, since that of a socket may only have 107 bytes.
 unique_fd listen_in(const fs::path& where) {
-  ensure_dir(where);
+  ensure_dir(where, 0755);
+  // Whatever mask we have: a session of another user has to come in.
+  ::chmod(where.c_str(), 0755);
   unique_fd home{::open(where.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   unique_fd made{
     ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
@@ -45,11 +47,13 @@ unique_fd listen_in(const fs::path& where) {
   ::unlinkat(home.get(), "socket", 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
+  // The session may be another user to the host than we are; who else can come
+  // here is us.
   auto path = "/proc/self/fd/" + std::to_string(home.get()) + "/socket";
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   if (::bind(made.get(), reinterpret_cast<sockaddr*>(&address), sizeof address)
         != 0
-      || ::fchmodat(home.get(), "socket", 0600, 0) != 0
+      || ::fchmodat(home.get(), "socket", 0666, 0) != 0
       || ::listen(made.get(), backlog) != 0)
     fail("cannot open the origin of a session");
   return made;

@@ -106,9 +106,19 @@ void git_service::remove_groups_of(const std::string& id) const {
     spdlog::warn("session {}: a process in its control group does not end", id);
 }
 
+// What a session's own user has made is ours to remove only after that.
+void git_service::take_back(const fs::path& dir) const {
+  std::vector<fs::path> all;
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator{dir, none})
+    all.push_back(entry.path());
+  sandbox::take_back(tools_.host->users.get(), all);
+}
+
 done git_service::run(const remove_checkout& request) {
   auto dir = session_dir(request.session_id);
   sockets_.close(request.session_id);
+  take_back(dir);
   // First, for it may come into its place until then.
   git::discard_unplaced(dir / "checkout");
   take_away(dir / "checkout");
@@ -127,6 +137,7 @@ done git_service::run(const remove_session_files& request) {
     throw refused(errc::conflict,
                   "work that could not be saved is still in " + dir.string());
   sockets_.close(request.session_id);
+  take_back(dir);
   take_away(dir);
   remove_groups_of(request.session_id);
   return {};

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
+#include <sstream>
 #include <string>
 #include <tuple>
 
@@ -17,12 +17,17 @@ namespace greenroom::runner {
 namespace {
 
 // Numbers are those of whoever writes them: inside, the session's group is the
-// only one that there is.
+// last of those that there are.
 std::string own_group() {
   unique_fd file{::open("/proc/self/gid_map", O_RDONLY | O_CLOEXEC)};
-  std::array<char, 64> text{};
+  std::array<char, 128> text{};
   std::ignore = ::read(file.get(), text.data(), text.size() - 1);
-  return std::to_string(std::strtoul(text.data(), nullptr, 10));
+  std::istringstream lines{text.data()};
+  std::string group = "0";
+  for (std::string first, others;
+       lines >> first && std::getline(lines, others);)
+    group = first;
+  return group;
 }
 
 void set_from_within(int network, int users) {

@@ -70,9 +70,9 @@ disk_limits take_disk_limits(std::map<std::string, std::uint64_t>& from) {
 }
 
 disk_watch::disk_watch(event_loop& loop, int session_dir, disk_limits limits,
-                       over_limit told)
+                       std::function<void()> prepare, over_limit told)
   : loop_(loop), session_dir_(session_dir), limits_(limits),
-    told_(std::move(told)) {}
+    prepare_(std::move(prepare)), told_(std::move(told)) {}
 
 disk_watch::~disk_watch() {
   if (answer_)
@@ -101,6 +101,7 @@ void disk_watch::look() {
   if (::fork() == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::setpriority(PRIO_PROCESS, 0, 19);
+    prepare_();
     auto found = measure(session_dir_);
     std::ignore = ::write(theirs.get(), &found, sizeof found);
     ::_exit(0);

@@ -37,8 +37,9 @@ public:
   using over_limit = std::function<void(const std::string& reason)>;
 
   /// `session_dir` is borrowed. Nothing is measured where nothing is limited.
+  /// `prepare` is called in the process that measures, before it does.
   disk_watch(event_loop& loop, int session_dir, disk_limits limits,
-             over_limit told);
+             std::function<void()> prepare, over_limit told);
   disk_watch(const disk_watch&) = delete;
   disk_watch& operator=(const disk_watch&) = delete;
   ~disk_watch();
@@ -65,6 +66,7 @@ private:
   event_loop& loop_;
   int session_dir_;
   disk_limits limits_;
+  std::function<void()> prepare_;
   over_limit told_;
   unique_fd answer_; // of the look that is under way
   steady::time_point began_;

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +47,9 @@ pipe_ends make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     fail("cannot make a pipe");
+  // So that a command of another user than ours can open /dev/stdout; who else
+  // could has the pipe already.
+  ::fchmod(ends[0], 0666);
   return {unique_fd{ends[0]}, unique_fd{ends[1]}};
 }
 

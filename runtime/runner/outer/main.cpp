@@ -1,7 +1,9 @@
 // greenroom-runner: runs a session's commands, and stays when the server goes.
 #include "runtime/base/version.hpp"
+#include "runtime/runner/inner/become.hpp"
 #include "runtime/runner/inner/init.hpp"
 #include "runtime/runner/outer/start.hpp"
+#include "runtime/runner/outer/user_namespaces.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -62,6 +64,7 @@ resource_limits parse_limits(std::span<char*> arguments) {
 // What the outer half starts inside the sandbox: `--init CHECKOUT
 // [LIMIT=VALUE]...`, with its socket for standard input.
 [[noreturn]] void be_init(std::span<char*> arguments) {
+  greenroom::runner::become_session_user();
   // Else the sandbox's programs could trace it, and be it.
   ::prctl(PR_SET_DUMPABLE, 0);
   auto jobs = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
@@ -72,10 +75,32 @@ resource_limits parse_limits(std::span<char*> arguments) {
   greenroom::runner::run_init(jobs, arguments[0]);
 }
 
+// Around bwrap and inside of it, where sessions have users of their own:
+// `--as-user UID:GID BWRAP [OPTION]...` and `--become DIRECTORY PROGRAM
+// [ARGUMENT]...`. For the files of all such users of a node:
+// `--over-users FIRST_UID:FIRST_GID:COUNT PROGRAM [ARGUMENT]...`.
+[[noreturn]] void be_other_user(std::string_view option, char** arguments) {
+  if (option == "--become")
+    greenroom::runner::become_session_user_and_run(arguments[0], arguments + 1);
+  if (option == "--over-users")
+    greenroom::runner::run_over_users(arguments[0], arguments + 1);
+  try {
+    greenroom::runner::run_with_own_user(
+      greenroom::runner::parse_own_user(arguments[0]), arguments + 1);
+  } catch (const std::exception& problem) {
+    std::fprintf(stderr, "greenroom-runner: %s\n", problem.what());
+    ::_exit(2);
+  }
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
   std::string_view option = argc > 1 ? argv[1] : "";
+  if (argc >= 4
+      && (option == "--become" || option == "--as-user"
+          || option == "--over-users"))
+    be_other_user(option, argv + 2);
   if (argc == 2 && option == "--help") {
     std::fputs(usage, stdout);
     return 0;

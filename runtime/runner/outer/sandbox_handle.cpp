@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -49,6 +50,10 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 void kill_and_reap(pid_t child) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+}
+
+bool has_own_user(const sandbox_plan& plan) {
+  return plan.argv.size() > 1 && plan.argv[1] == "--as-user";
 }
 
 // Sessions before the node, their runners and everything else of the machine.
@@ -118,6 +123,17 @@ bool sandbox_handle::note_end(pid_t child) {
     return false;
   give_up();
   return true;
+}
+
+void sandbox_handle::enter_users() const noexcept {
+  if (outermost_ == 0 || !config_.sandbox || !has_own_user(*config_.sandbox)
+      || ::geteuid() == 0)
+    return;
+  auto path = "/proc/" + std::to_string(init_) + "/ns/user";
+  unique_fd inner{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  unique_fd outer{inner ? ::ioctl(inner.get(), NS_GET_PARENT) : -1};
+  if (outer)
+    ::setns(outer.get(), CLONE_NEWUSER);
 }
 
 void sandbox_handle::give_up() {

@@ -64,6 +64,11 @@ public:
     return slirp_;
   }
 
+  /// Where the session has a user of its own, whom this process is not: gives
+  /// it, for all its life, what the owner of the session's files may do there.
+  /// Best effort.
+  void enter_users() const noexcept;
+
 private:
   void start();
   [[noreturn]] void be_without_sandbox(int jobs);

@@ -53,10 +53,12 @@ shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
                    link_.send(message, std::move(fd));
                  }),
     ports_(config_.sandbox.has_value()),
-    disk_(loop_, session_dir_.get(),
-          config_.sandbox ? take_disk_limits(config_.sandbox->rlimits)
-                          : disk_limits{},
-          [this](const std::string& reason) { end_all(reason); }) {
+    disk_(
+      loop_, session_dir_.get(),
+      config_.sandbox ? take_disk_limits(config_.sandbox->rlimits)
+                      : disk_limits{},
+      [this] { inner_.enter_users(); },
+      [this](const std::string& reason) { end_all(reason); }) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   loop_.watch(signals_.get(), [this] { hear_signals(); });
 }

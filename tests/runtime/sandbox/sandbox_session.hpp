@@ -4,11 +4,13 @@
 
 #include "runtime/sandbox/host_capabilities.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
+#include "runtime/sandbox/session_users.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,14 +45,21 @@ public:
 
   explicit sandbox_session(config settings) {
     std::filesystem::create_directories(theirs() / "checkout");
-    std::filesystem::create_directories(mine() / "checkout");
+    std::filesystem::create_directories(mine());
     write(mirror() / "objects/ab/cdef", "an object");
     write(data_dir() / "admin.key", "the admin key");
     write(theirs() / "checkout/theirs.txt", "theirs");
     settings.node.data_dir = data_dir().string();
     host = sandbox::check_host(settings, runner_binary);
+    own = sandbox::settle(host.users.get(), mine());
+    std::filesystem::create_directories(checkout());
+    give_checkout();
   }
   ~sandbox_session() {
+    sandbox::take_back(host.users.get(),
+                       {mine() / "home", mine() / "tmp", checkout(),
+                        theirs() / "home", theirs() / "tmp",
+                        theirs() / "checkout"});
     sandbox::remove_groups(host.groups.directories(paths().session_id));
   }
   sandbox_session(const sandbox_session&) = delete;
@@ -76,6 +85,12 @@ public:
             mirror()};
   }
 
+  /// What a test has written there becomes the session's.
+  void give_checkout() const {
+    if (own)
+      host.users->give({checkout()}, *own);
+  }
+
   /// How a program in the sandbox is started and limited, for tests to change.
   command program(std::vector<std::string> argv) const {
     command result;
@@ -96,6 +111,7 @@ private:
 
 public:
   sandbox::host host;
+  std::optional<sandbox::session_user> own; // of `mine`
 };
 
 } // namespace greenroom::test
