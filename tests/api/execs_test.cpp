@@ -120,6 +120,38 @@ TEST_CASE("argv runs without a shell") {
   CHECK(exec["stdout"] == "a b|$HOME||");
   CHECK(exec["argv"] == json{"printf", "%s|", "a b", "$HOME", ""});
   CHECK(!exec.contains("command"));
+  // What the kernel passes to no program it is not given in another form.
+  auto odd =
+    session.post("/exec", {{"argv", {"/usr/bin/printf", "%s|", "-c", "text"}},
+                           {"env", {{"BIG", std::string(200'000, 'x')}}},
+                           {"wait", "30s"}});
+  CHECK(odd.status == 400);
+  CHECK_THAT(odd.body, Catch::Contains("too long"));
+}
+
+TEST_CASE("an environment may be as large as programs can be given it") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  json env = json::object();
+  for (int i = 0; i < 520; ++i)
+    env["V" + std::to_string(i)] = std::string(10'000, 'z');
+  auto seen =
+    expect(200, session.post("/exec", {{"command", "env | grep -c ^V"},
+                                       {"env", env},
+                                       {"wait", "60s"}}))
+      .data();
+  CHECK(seen["stdout"] == "520\n");
+  // Beyond that a shell has them, but the programs that it starts have not.
+  for (int i = 520; i < 800; ++i)
+    env["V" + std::to_string(i)] = std::string(10'000, 'z');
+  env["BIG"] = std::string(200'000, 'x');
+  seen = expect(200, session.post("/exec",
+                                  {{"command", "compgen -v | grep -c ^V; echo "
+                                               "${#V799} ${#BIG}"},
+                                   {"env", env},
+                                   {"wait", "60s"}}))
+           .data();
+  CHECK(seen["stdout"] == "800\n10000 200000\n");
 }
 
 TEST_CASE("a command has its own environment and the session's") {

@@ -27,6 +27,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -64,21 +65,22 @@ std::optional<terminal> open_terminal(std::uint16_t rows, std::uint16_t cols) {
 // The kernel gives no program an argument of this size, its NUL included.
 constexpr std::size_t longest_argument = 128 * 1024;
 
-// And none more than this together, its arguments included.
-constexpr std::size_t longest_environment = 4 << 20;
+// And none more than 6 MiB together, each with a pointer to it: this leaves
+// room for arguments.
+constexpr std::size_t longest_environment = 5632 << 10;
 
 // Takes out of `env` what no program can be given, as assignments for a shell.
 std::string assignments(std::vector<char*>& env) {
   std::size_t total = 0;
   for (auto* entry : env)
-    total += entry ? std::strlen(entry) + 1 : 0;
+    total += entry ? std::strlen(entry) + 1 + sizeof entry : 0;
   std::string result;
   std::erase_if(env, [&](const char* entry) {
     auto size = entry ? std::strlen(entry) + 1 : 0;
     if (size < longest_argument
         && (total <= longest_environment || size < 4096))
       return false;
-    total -= size;
+    total -= size + sizeof entry;
     const auto* value = std::strchr(entry, '=') + 1;
     result.append(entry, value).append(1, '\'');
     for (; *value != '\0'; ++value)
@@ -92,14 +94,24 @@ std::string assignments(std::vector<char*>& env) {
   return result;
 }
 
-// A script that is too long to be an argument, made into one: `-c SCRIPT`
-// becomes `-c '. FILE'`, and the command gets the file. Variables that are too
+// Whether a program understands what long_script makes of its script.
+bool is_shell(std::string_view program) {
+  auto name = program.substr(program.rfind('/') + 1);
+  constexpr std::array<std::string_view, 7> shells{"sh",  "bash", "dash", "ash",
+                                                   "ksh", "mksh", "zsh"};
+  return std::ranges::find(shells, name) != shells.end();
+}
+
+// A script that is too long to be an argument, made into one: `-c SCRIPT` of a
+// shell becomes `-c '. FILE'`, and it gets the file. Variables that are too
 // long for the kernel become the shell's own there.
 class long_script {
 public:
   /// Changes `argv`, which points into `texts` of its own afterwards, and
   /// `env`. Throws std::system_error.
   long_script(std::vector<char*>& argv, std::vector<char*>& env) {
+    if (argv.empty() || !argv[0] || !is_shell(argv[0]))
+      return;
     for (std::size_t i = 2; i < argv.size() && argv[i]; ++i) {
       if (std::strcmp(argv[i - 1], "-c") != 0)
         continue;
