@@ -169,6 +169,36 @@ bool lost_something(const repository_git& git, const std::string& target,
   });
 }
 
+// What a conflict that leaves no file behind is about, such as a directory
+// whose files went to several: git says so in a message only. After the tree
+// and an empty word: a number of paths, these, the kind, the sentence, and so
+// on.
+void explain_conflict(const repository_git& git, const std::string& target,
+                      const std::string& branch, const fs::path& attributes,
+                      merge_trial& trial) {
+  auto result = git.run({{"merge-tree", "--write-tree", "-z", "--name-only",
+                          "--messages", target, branch},
+                         {},
+                         attributes});
+  auto words = parts(result.out, '\0');
+  std::set<std::string> paths;
+  for (std::size_t at = 2; at + 2 < words.size();) {
+    auto count = std::strtoul(words[at].c_str(), nullptr, 10);
+    auto kind = at + count + 1;
+    if (kind + 1 >= words.size())
+      break;
+    if (words[kind].find("CONFLICT") != std::string::npos
+        || words[kind + 1].find("CONFLICT") != std::string::npos) {
+      paths.insert(words.begin() + static_cast<std::ptrdiff_t>(at) + 1,
+                   words.begin() + static_cast<std::ptrdiff_t>(kind));
+    }
+    at = kind + 2;
+  }
+  trial.conflicts.assign(paths.begin(), paths.end());
+  if (paths.empty())
+    trial.reason = "git cannot merge the two, but does not say why";
+}
+
 void merge(const repository_git& git, const std::vector<std::string>& bases,
            const std::string& target, const std::string& branch,
            merge_trial& trial) {
@@ -191,7 +221,7 @@ void merge(const repository_git& git, const std::vector<std::string>& bases,
     trial.conflicts.assign(paths.begin(), paths.end());
     trial.conflicts.resize(std::min(trial.conflicts.size(), max_conflicts));
     if (trial.conflicts.empty())
-      trial.reason = "git cannot merge the two, but does not say why";
+      explain_conflict(git, target, branch, attributes.top(), trial);
     return;
   }
   trial.tree = words.front();

@@ -5,6 +5,7 @@
 #include "runtime/git/inside/staging.hpp"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace greenroom::git {
@@ -33,24 +34,73 @@ bool is_work(std::string_view ref) {
   return ref != "refs/stash";
 }
 
-std::vector<reference> references(const repo& in,
-                                  std::vector<std::string> more) {
-  git_call call{{"for-each-ref", "--format=%(objectname) %(objecttype) "
-                                 "%(refname)"}};
-  call.args.insert(call.args.end(), more.begin(), more.end());
-  auto result = in.run(call);
-  if (!result.ok() || result.err.find("broken ref") != std::string::npos)
+struct listing {
+  std::vector<reference> all;
+  std::vector<std::string> broken; // names that lead to nothing
+};
+
+// Of the objects those that are there, with their kinds.
+std::map<std::string, std::string> kinds_of(const repo& in,
+                                            const std::string& ids) {
+  std::map<std::string, std::string> result;
+  auto told =
+    in.ask({{"cat-file", "--batch-check=%(objectname) %(objecttype)"}, ids},
+           what_listing_is);
+  for (const auto& line : split(told, '\n'))
+    if (auto space = line.find(' '); !line.ends_with(" missing"))
+      result.emplace(line.substr(0, space), line.substr(space + 1));
+  return result;
+}
+
+// git lists none at all with their kinds where an object is missing.
+void look_up_kinds(const repo& in, listing& to) {
+  std::string ids;
+  for (const auto& ref : to.all)
+    ids += ref.id + '\n';
+  auto kinds = kinds_of(in, ids);
+  std::vector<reference> sound;
+  for (auto& ref : to.all) {
+    if (auto found = kinds.find(ref.id); found != kinds.end())
+      sound.push_back({ref.id, found->second, std::move(ref.name)});
+    else
+      to.broken.push_back(std::move(ref.name));
+  }
+  to.all = std::move(sound);
+}
+
+void add_broken(listing& to, const std::string& complaints) {
+  constexpr std::string_view mark = "ignoring broken ref ";
+  for (const auto& line : split(complaints, '\n'))
+    if (auto at = line.find(mark); at != line.npos)
+      to.broken.push_back(line.substr(at + mark.size()));
+}
+
+listing references(const repo& in, const std::vector<std::string>& more) {
+  auto list = [&](const std::string& kind) {
+    git_call call{
+      {"for-each-ref", "--format=%(objectname) " + kind + " %(refname)"}};
+    call.args.insert(call.args.end(), more.begin(), more.end());
+    return in.run(call);
+  };
+  auto result = list("%(objecttype)");
+  auto incomplete = !result.ok();
+  if (incomplete)
+    result = list("-");
+  if (!result.ok())
     fail(what_listing_is, result);
-  std::vector<reference> found;
+  listing found;
   for (const auto& line : split(result.out, '\n')) {
     auto first = line.find(' ');
     auto second = line.find(' ', first + 1);
     if (first == line.npos || second == line.npos)
       continue;
-    found.push_back({line.substr(0, first),
-                     line.substr(first + 1, second - first - 1),
-                     line.substr(second + 1)});
+    found.all.push_back({line.substr(0, first),
+                         line.substr(first + 1, second - first - 1),
+                         line.substr(second + 1)});
   }
+  add_broken(found, result.err);
+  if (incomplete)
+    look_up_kinds(in, found);
   return found;
 }
 
@@ -119,8 +169,14 @@ std::string one_part(const std::string& path, std::set<std::string>& taken) {
   return result;
 }
 
+void add_note(named_work& to, const std::string& text) {
+  to.note = to.note ? *to.note + "; " + text : text;
+}
+
 void add_under(named_work& to, const std::string& prefix,
                const std::string& whose, named_work found) {
+  if (found.note)
+    add_note(to, *found.note + ' ' + whose);
   for (auto& one : found.objects) {
     auto name = prefix + one.name;
     to.objects.push_back(
@@ -130,17 +186,25 @@ void add_under(named_work& to, const std::string& prefix,
 
 // -- repositories inside ------------------------------------------------------
 
+void name_broken(named_work& to, const listing& refs) {
+  for (const auto& name : refs.broken)
+    if (is_work(name))
+      add_note(to, name + " is broken, and nothing is kept of it");
+}
+
 // What none of its remotes is known to have.
 named_work unpublished(const repo& in, const repo::facts& at) {
   std::vector<std::string> filter;
-  for (auto& ref : references(in, {"refs/remotes/"}))
+  for (auto& ref : references(in, {"refs/remotes/"}).all)
     if (ref.kind == "commit")
       filter.push_back("--no-merged=" + ref.id);
   auto published = !filter.empty();
   named_work found;
-  for (auto& ref : references(in, filter))
+  auto own = references(in, filter);
+  for (auto& ref : own.all)
     if (is_work(ref.name))
       found.objects.push_back(describe(ref));
+  name_broken(found, own);
   add_stashes(found, in);
   named_work head;
   add_detached(head, in, at);
@@ -149,10 +213,6 @@ named_work unpublished(const repo& in, const repo::facts& at) {
         || in.find({{"rev-list", "-1", one.id, "--not", "--remotes"}}) != "")
       found.objects.push_back(std::move(one));
   return found;
-}
-
-void add_note(named_work& to, const std::string& text) {
-  to.note = to.note ? *to.note + "; " + text : text;
 }
 
 void add_inside(named_work& to, const repo& in, const std::string& path,
@@ -235,11 +295,13 @@ void name_left_out(named_work& in, const std::vector<std::string>& files) {
 named_work named_commits(const repo& in, const repo::facts& at) {
   named_work found;
   auto stashed = false;
-  for (auto& ref : references(in, {})) {
+  auto own = references(in, {});
+  for (auto& ref : own.all) {
     if (is_work(ref.name))
       found.objects.push_back(describe(ref));
     stashed = stashed || ref.name == "refs/stash";
   }
+  name_broken(found, own);
   if (stashed)
     add_stashes(found, in);
   add_put_aside(found, at);

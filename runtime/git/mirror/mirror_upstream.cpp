@@ -98,6 +98,23 @@ std::map<std::string, std::string> parse_refs(std::string_view text) {
   return result;
 }
 
+// One that has nothing yet looks alike in any format, until it is pushed to.
+void refuse_other_hash(const mirror& m) {
+  constexpr std::string_view scheme = "file://";
+  auto place = m.upstream();
+  if (place.starts_with(scheme))
+    place.erase(0, scheme.size());
+  if (!place.starts_with('/'))
+    return;
+  for (const std::string config : {"/config", "/.git/config"}) {
+    server_git call{
+      m.path(),
+      {"config", "--file", place + config, "--get", "extensions.objectformat"}};
+    if (auto told = git::run(call); told.out.starts_with("sha256"))
+      throw refused{errc::conflict, upstream_client::other_hash};
+  }
+}
+
 } // namespace
 
 void mirror::fetch() const {
@@ -110,6 +127,8 @@ void mirror::fetch() const {
   auto seen = line_->run(look);
   if (!seen.result.ok())
     line_->fail(seen);
+  if (seen.result.out.empty())
+    refuse_other_hash(*this);
   if (!seen.result.truncated && parse_refs(seen.result.out) == upstream_refs())
     return;
   // Only these two name spaces are pruned; refs/greenroom is in neither.

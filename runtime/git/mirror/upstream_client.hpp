@@ -17,6 +17,11 @@ namespace greenroom::git {
 
 class upstream_client {
 public:
+  /// Why an upstream with SHA-256 is refused.
+  static constexpr const char* other_hash =
+    "the upstream keeps its objects by SHA-256, and this server reads SHA-1 "
+    "only; use a repository made with --object-format=sha1";
+
   upstream_client(std::string url, std::shared_ptr<const credentials> keys)
     : url_(std::move(url)), keys_(std::move(keys)) {}
 
