@@ -110,7 +110,8 @@ void node::exec(const made_session& in, const std::string& shell_command) {
 
 json node::ask(std::string_view method, std::string_view path,
                const json& body) {
-  auto answer = connection{port_}.ask(request(method, path, body.dump()));
+  auto answer = connection{port_}.ask(
+    request(method, path, body.is_null() ? "" : body.dump()));
   if (answer.status < 200 || answer.status > 202)
     throw std::runtime_error(std::string{method} + ' ' + std::string{path}
                              + ": " + answer.body + '\n' + log());

@@ -57,6 +57,7 @@ public:
   void exec(const made_session& in, const std::string& shell_command);
 
   /// The `data` of an answer that must have one of the statuses 200 to 202.
+  /// Null is no body.
   nlohmann::json ask(std::string_view method, std::string_view path,
                      const nlohmann::json& body);
 
