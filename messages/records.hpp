@@ -58,6 +58,28 @@ typename Inspector::result_type inspect(Inspector& f, preview_rules& x) {
            x.preflights);
 }
 
+/// What becomes of a project whose node is lost.
+enum class node_loss : std::uint8_t {
+  replace, // another node goes on with it
+  wait,    // it stays that node's, and comes back with it
+  stop,    // another node ends its sessions, and keeps their work
+};
+
+/// Which nodes may have a project.
+struct placement_rules {
+  node_loss on_loss = node_loss::replace;
+  millis delay = 0;  // from the end of the lost node's lease until then
+  string_map labels; // that a node has to have
+  friend bool operator==(const placement_rules&,
+                         const placement_rules&) = default;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, placement_rules& x) {
+  return f(caf::meta::type_name("placement_rules"), x.on_loss, x.delay,
+           x.labels);
+}
+
 /// Among protected branches it stands for the default branch, whichever that
 /// is. No branch has this name.
 inline constexpr const char* default_branch_mark = "HEAD";
@@ -77,6 +99,9 @@ struct project_record {
   // How often the id has been given up before: by deletion, or for another
   // repo. Nothing of an earlier incarnation is this one's.
   std::uint32_t incarnation = 0;
+  // Does not travel between nodes, of which an older one would misread the
+  // rest: whoever goes by it has it from the store.
+  placement_rules placement;
   friend bool operator==(const project_record&,
                          const project_record&) = default;
 };

@@ -121,6 +121,7 @@ struct sandbox_config {
   network_mode network = network_mode::nat;
   std::uint64_t memory = std::uint64_t{2} << 30;
   std::uint32_t pids = 512;
+  std::uint32_t processors = 0; // 0: all of the node's
   std::uint64_t tmp = std::uint64_t{8} << 30;
   std::uint64_t disk = std::uint64_t{32} << 30;
   std::uint32_t files = 4'000'000;
@@ -145,6 +146,7 @@ struct git_config {
   std::optional<endpoint> listen; // nullopt: beside the API
   std::string public_url;         // empty: as it listens
   std::uint64_t max_push = std::uint64_t{256} << 20;
+  std::string proxy; // to upstreams; empty: as the environment says
   std::vector<git_credential> credentials;
   friend bool operator==(const git_config&, const git_config&) = default;
 };

@@ -224,6 +224,10 @@ void add_sandbox(table& to) {
     [](auto& c) -> auto& { return c.sandbox.pids; },
     "How many processes a session may have.");
   add(
+    to, "sandbox.processors", kinds::whole_or_null{{1, 4096}},
+    [](auto& c) -> auto& { return c.sandbox.processors; },
+    "How many processors a session may use, and its programs see; null: all.");
+  add(
     to, "sandbox.tmp", kinds::size{1 << 20},
     [](auto& c) -> auto& { return c.sandbox.tmp; },
     "How much a session's /tmp may hold; beyond it its commands are ended.");
@@ -257,6 +261,15 @@ void add_git_and_cluster(table& to) {
   add(
     to, "git.max_push", kinds::size{1},
     [](auto& c) -> auto& { return c.git.max_push; }, "The largest push.");
+  add(
+    to, "git.proxy",
+    kinds::text_or_null{{"a URL of http://, https://, socks5:// or "
+                         "socks5h:// with a host and perhaps a port, without "
+                         "credentials",
+                         kinds::is_proxy_url}},
+    [](auto& c) -> auto& { return c.git.proxy; },
+    "The proxy by which upstreams of HTTP are reached, except hosts of the "
+    "environment's no_proxy; null: the environment's.");
   add(
     to, "git.credentials", kinds::credential_list{},
     [](auto& c) -> auto& { return c.git.credentials; },

@@ -92,6 +92,23 @@ const std::vector<key<project_record>>& project_keys() {
       "preview.preflights", flag{},
       [](auto& p) -> auto& { return p.preview.preflights; },
       "Whether CORS preflights, which carry no key, reach the apps."),
+    describe<project_record>(
+      "on_node_loss",
+      one_of<node_loss>{{{"replace", node_loss::replace},
+                         {"wait", node_loss::wait},
+                         {"stop", node_loss::stop}}},
+      [](auto& p) -> auto& { return p.placement.on_loss; },
+      "Whether another node goes on with sessions whose node is lost, they "
+      "wait for that node, or another ends them and keeps their work."),
+    describe<project_record>(
+      "node_loss_delay", duration_or_null{{1000, one_day}},
+      [](auto& p) -> auto& { return p.placement.delay; },
+      "How long a lost node may take to come back before that; null: no "
+      "longer than its lease."),
+    describe<project_record>(
+      "node_labels", labels{},
+      [](auto& p) -> auto& { return p.placement.labels; },
+      "What a node has to have in cluster.labels to be given the project."),
   };
   return table;
 }

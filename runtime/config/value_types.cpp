@@ -130,6 +130,18 @@ ordered_json duration::write(millis value) const {
   return format_duration(value);
 }
 
+std::string duration_or_null::expects() const {
+  return duration::expects() + ", or null";
+}
+
+std::optional<millis> duration_or_null::read(const json& value) const {
+  return value.is_null() ? std::optional<millis>{0} : duration::read(value);
+}
+
+ordered_json duration_or_null::write(millis value) const {
+  return value == 0 ? ordered_json{} : duration::write(value);
+}
+
 std::string size::expects() const {
   return "a size such as 512KiB, 1MiB or 2GiB, at least " + format_size(least);
 }
@@ -432,6 +444,13 @@ bool is_base_url(std::string_view text) {
   else
     return false;
   return is_domain(text) || parse_endpoint(text).has_value();
+}
+
+bool is_proxy_url(std::string_view text) {
+  for (std::string_view scheme : {"socks5://", "socks5h://"})
+    if (text.starts_with(scheme))
+      return is_base_url("http://" + std::string{text.substr(scheme.size())});
+  return is_base_url(text);
 }
 
 bool is_address(std::string_view text) {

@@ -60,6 +60,13 @@ struct duration {
   ordered_json write(millis value) const;
 };
 
+/// The same, or null for none, which is 0 in the program.
+struct duration_or_null : duration {
+  std::string expects() const;
+  std::optional<millis> read(const json& value) const;
+  ordered_json write(millis value) const;
+};
+
 /// A number of bytes.
 struct size {
   static constexpr bool may_quote = true;
@@ -224,6 +231,9 @@ bool is_host_pattern(std::string_view text);
 
 /// http:// or https://, a host and perhaps a port, nothing more.
 bool is_base_url(std::string_view text);
+
+/// The same of a proxy, which may also be one of SOCKS.
+bool is_proxy_url(std::string_view text);
 
 /// HOST:PORT with a port that one can connect to.
 bool is_address(std::string_view text);

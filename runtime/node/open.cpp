@@ -118,7 +118,8 @@ git_settings node::parts::git_settings_of() const {
   auto helper = program("greenroom-git");
   return {data_dir,
           {host, helper},
-          {settings.git.credentials, helper, data_dir / "known_hosts"}};
+          {settings.git.credentials, helper, data_dir / "known_hosts",
+           settings.git.proxy}};
 }
 
 } // namespace greenroom

@@ -92,11 +92,13 @@ public:
     find_v1("memory", {{"memory.limit_in_bytes", memory()},
                        {"memory.memsw.limit_in_bytes", memory(), true}});
     find_v1("pids", {{"pids.max", processes()}});
-    find_v1("cpu", {});
+    find_v1("cpu", {{"cpu.cfs_quota_us", quota("-1"), true}});
     show_other("cpuset");
     show_other("cpuacct");
     complain("memory", "sandbox.memory");
     complain("pids", "sandbox.pids");
+    if (each_.processors > 0)
+      complain("cpu", "sandbox.processors, beyond what programs see,");
   }
 
   control_groups take() {
@@ -119,6 +121,12 @@ private:
   }
   std::string processes() const {
     return std::to_string(each_.processes);
+  }
+  // Microseconds in each tenth of a second.
+  std::string quota(const char* all) const {
+    return each_.processors == 0
+             ? all
+             : std::to_string(each_.processors * 100'000ULL);
   }
 
   // 36 35 98:0 /root /point rw,… tags… - type source rw,memory
@@ -194,6 +202,8 @@ private:
         found.settings.push_back({"memory.swap.max", "0", true});
       } else if (name == "pids") {
         found.settings.push_back({"pids.max", processes()});
+      } else {
+        found.settings.push_back({"cpu.max", quota("max"), true});
       }
     }
     if (found.controllers.empty())

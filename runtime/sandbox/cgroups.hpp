@@ -1,4 +1,5 @@
-// Control groups: how much memory and how many processes a session may use.
+// Control groups: how much memory, how many processes and how much time of
+// processors a session may use.
 //
 // Below the group that the node itself is in, each session has one of its own,
 // `greenroom/<session id>`, in every hierarchy that serves: cgroups v2 where
@@ -23,6 +24,7 @@ public:
   struct limits {
     std::uint64_t memory; // bytes
     std::uint32_t processes;
+    std::uint32_t processors = 0; // 0: all
   };
 
   /// None at all.

@@ -292,8 +292,15 @@ host check_host(const config& settings, const fs::path& runner) {
   result.etc->refresh();
   make_mount_points(result);
   result.groups =
-    control_groups::find({settings.sandbox.memory, settings.sandbox.pids});
+    control_groups::find({settings.sandbox.memory, settings.sandbox.pids,
+                          settings.sandbox.processors});
   result.not_in_force = result.groups.missing();
+  if (settings.sandbox.processors > 0) {
+    result.taskset = find_program("taskset");
+    if (result.taskset.empty())
+      result.not_in_force.push_back("sandbox.processors is not what programs "
+                                    "see: install util-linux's taskset");
+  }
   try_out_users(result, sessions_dir(data_dir));
   if (!result.users)
     add_one_user(result);

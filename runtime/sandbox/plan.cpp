@@ -4,6 +4,7 @@
 #include "runtime/base/paths.hpp"
 #include "runtime/sandbox/assets.hpp"
 #include "runtime/sandbox/etc_copy.hpp"
+#include "runtime/sandbox/processors.hpp"
 #include "runtime/sandbox/session_users.hpp"
 
 #include <glob.h>
@@ -24,6 +25,7 @@ namespace {
 
 // For sockets and the like.
 constexpr std::uint64_t runtime_dir_size = std::uint64_t{64} << 20;
+constexpr std::uint64_t shared_run_size = std::uint64_t{1} << 20;
 
 class options {
 public:
@@ -203,6 +205,13 @@ void add_machine(options& to, const control_groups& groups,
     to.read_only_if_there(view.from, view.at);
 }
 
+// Which of the node's the session uses; empty: all.
+std::string processors_of(const host& on, const std::string& session_id) {
+  if (on.taskset.empty())
+    return {};
+  return processors_for(session_id, on.config.processors, own_processors());
+}
+
 // What a node that is root could read there without any capability, its
 // sessions could too: it is covered by a file that cannot be opened.
 void cover_proc(options& to) {
@@ -275,8 +284,13 @@ std::vector<std::string> bwrap_argv(const host& on,
   add_top_level(result, on.config.read_only);
   add_state(result, on.config.read_only);
   add_machine(result, on.groups, session.session_id);
+  if (auto list = processors_of(on, session.session_id); !list.empty())
+    result.read_only(made_processors(on.files, list), online_processors);
   add_kernel(result, on.files, on.config.memory / 2);
   add_runtime_dir(result, own.has_value());
+  // Where programs of all users keep locks and sockets.
+  for (const auto* shared : {"/run/lock", "/run/screen"})
+    result.memory(shared, shared_run_size);
   result.writable(session.directory / "tmp", "/tmp");
   result.add({"--symlink", "/tmp", "/var/tmp"});
   result.writable(session.directory / "home", home_inside);
@@ -310,6 +324,9 @@ std::optional<runner::sandbox_plan> make_plan(const host& on,
   runner::sandbox_plan result;
   result.argv = bwrap_argv(on, session, on.config.network, {});
   result.argv.push_back("--as-pid-1");
+  if (auto list = processors_of(on, session.session_id); !list.empty())
+    result.argv.insert(result.argv.begin(),
+                       {on.taskset.string(), "--cpu-list", list});
   result.seccomp_file = made_seccomp(on.files).string();
   result.runner = runner_inside;
   result.checkout = checkout_inside;

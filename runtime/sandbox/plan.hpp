@@ -39,6 +39,7 @@ struct host {
   std::shared_ptr<etc_copy> etc; // in there; it alone changes
   std::filesystem::path bwrap;   // empty in mode none, like all below
   std::filesystem::path runner;  // greenroom-runner
+  std::filesystem::path taskset; // empty: sessions use all processors
   control_groups groups;
   std::shared_ptr<session_users> users; // null: sessions are the node's user
   std::vector<std::string> nat_options; // by which slirp4netns shuts itself in

@@ -58,8 +58,9 @@ void check_readable(const std::string& where, const std::string& file) {
 
 credentials::credentials(std::vector<git_credential> all,
                          std::filesystem::path program,
-                         std::filesystem::path known_hosts)
-  : program_(std::move(program)), known_hosts_(std::move(known_hosts)) {
+                         std::filesystem::path known_hosts, std::string proxy)
+  : program_(std::move(program)), known_hosts_(std::move(known_hosts)),
+    proxy_(std::move(proxy)) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     auto where = "git.credentials[" + std::to_string(i) + "].";
     entry made{std::move(all[i]), {}};
@@ -95,9 +96,22 @@ credentials::access credentials::to(std::string_view upstream) const {
                     "git.credentials is for it"};
     return with_key(*found);
   }
-  if (found == nullptr || !upstream.starts_with("http"))
-    return {};
-  return with_password(*found, upstream);
+  access result;
+  if (!upstream.starts_with("http"))
+    return result;
+  if (found != nullptr)
+    result = with_password(*found, upstream);
+  add_proxy(result);
+  return result;
+}
+
+// As configuration it goes before what the environment names; no_proxy holds
+// for it, too.
+void credentials::add_proxy(access& to) const {
+  if (!proxy_.empty())
+    to.env.insert(to.env.end(),
+                  {"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=http.proxy",
+                   "GIT_CONFIG_VALUE_0=" + proxy_});
 }
 
 credentials::access

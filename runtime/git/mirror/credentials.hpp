@@ -1,9 +1,9 @@
-// How the server proves to upstreams who it is.
+// How the server gets to upstreams, and proves to them who it is.
 //
-// Made once at start from `git.credentials`; immutable, any thread may use it.
-// No secret is ever in a command line, an environment, a log or an error: git
-// gets a password from greenroom-git (askpass.hpp), which reads it from
-// a file in our memory, and a key by its file's name.
+// Made once at start from `git.credentials` and `git.proxy`; immutable, any
+// thread may use it. No secret is ever in a command line, an environment, a log
+// or an error: git gets a password from greenroom-git (askpass.hpp), which
+// reads it from a file in our memory, and a key by its file's name.
 #pragma once
 
 #include "runtime/base/fd.hpp"
@@ -24,9 +24,10 @@ public:
   /// `program` is greenroom-git, absolute; `known_hosts` the file in which ssh
   /// keeps the keys of hosts, each as it is first seen. Throws
   /// std::runtime_error that names the key of the configuration where a
-  /// variable is not set or a file cannot be read.
+  /// variable is not set or a file cannot be read. `proxy` is for http:// and
+  /// https://; empty: the one that the server's environment names.
   credentials(std::vector<git_credential> all, std::filesystem::path program,
-              std::filesystem::path known_hosts);
+              std::filesystem::path known_hosts, std::string proxy = {});
 
   /// What git needs to reach one upstream, while it runs.
   struct access {
@@ -48,10 +49,12 @@ private:
   const entry* find(std::string_view upstream) const;
   access with_password(const entry& found, std::string_view upstream) const;
   access with_key(const entry& found) const;
+  void add_proxy(access& to) const;
 
   std::vector<entry> entries_;
   std::filesystem::path program_;
   std::filesystem::path known_hosts_;
+  std::string proxy_;
 };
 
 } // namespace greenroom::git

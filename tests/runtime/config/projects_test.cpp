@@ -75,7 +75,8 @@ TEST_CASE("a project's JSON reads back as the project") {
            R"("env":{"A":"1","B":""},"setup":"make deps",)"
            R"("review":{"command":null,"timeout":"30m","required":true},)"
            R"("preview":{"access":"token","rewrite_origin":false,)"
-           R"("preflights":false}})");
+           R"("preflights":false},"on_node_loss":"replace",)"
+           R"("node_loss_delay":null,"node_labels":{}})");
 }
 
 TEST_CASE("bad fields of a project are refused by name") {

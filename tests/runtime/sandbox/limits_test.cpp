@@ -1,9 +1,12 @@
 // What a session may use of the machine, where control groups can be had.
+#include "runtime/sandbox/processors.hpp"
 #include "tests/runtime/sandbox/sandbox_session.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <signal.h>
+
+#include <set>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -61,6 +64,43 @@ TEST_CASE("a fork bomb stays within the session's processes") {
   settings.sandbox.memory = std::uint64_t{1} << 30;
   sandbox_session larger{settings};
   CHECK(bomb(larger) == "all are there");
+}
+
+TEST_CASE("a session has as many processors as it may, and sees no more") {
+  auto all = sandbox::own_processors();
+  auto settings = sandbox_settings(".");
+  settings.sandbox.processors = 1;
+  sandbox_session s{settings};
+  auto list = sandbox::processors_for(s.paths().session_id, 1, all);
+  if (all.size() < 2 || s.host.taskset.empty()) {
+    WARN("there are no two processors, or no taskset, to try this with");
+    return;
+  }
+  CHECK(s.shell("cat /sys/devices/system/cpu/online").out == list + '\n');
+  auto plan = sandbox::make_plan(s.host, s.paths());
+  REQUIRE(plan);
+  // As the runner begins the sandbox.
+  command what;
+  what.argv = {plan->argv.begin(), plan->argv.begin() + 3};
+  what.argv.insert(what.argv.end(), {"/usr/bin/nproc"});
+  CHECK(run_command(what).out == "1\n");
+  std::string quotas;
+  for (const auto& group : plan->cgroups)
+    for (const auto* file : {"cpu.cfs_quota_us", "cpu.max"})
+      quotas += content(fs::path{group} / file);
+  if (in_force(!quotas.empty(), s))
+    CHECK((quotas == "100000\n" || quotas == "100000 100000\n"));
+}
+
+TEST_CASE("sessions are spread over the processors") {
+  using sandbox::processors_for;
+  CHECK(processors_for("s", 0, {0, 1, 2, 3}).empty());
+  CHECK(processors_for("s", 4, {0, 1, 2, 3}).empty());
+  CHECK(processors_for("s", 9, {0, 1}).empty());
+  std::set<std::string> seen;
+  for (int i = 0; i < 200; ++i)
+    seen.insert(processors_for(std::to_string(i), 2, {0, 1, 4, 5}));
+  CHECK(seen == std::set<std::string>{"0-1", "1,4", "4-5", "0,5"});
 }
 
 TEST_CASE("two sessions do not share their limits") {

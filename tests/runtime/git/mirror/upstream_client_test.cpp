@@ -5,7 +5,12 @@
 #include "tests/runtime/git/fixture.hpp"
 #include "tests/runtime/git/upstream_servers.hpp"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <mutex>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -183,6 +188,82 @@ TEST_CASE("an upstream over ssh is read and written with a key") {
   what = refusal_of([&] { nobody.fetch(); });
   CHECK(what.code == errc::unavailable);
   CHECK_THAT(what.message, Catch::Contains("ssh_key_file"));
+}
+
+namespace {
+
+/// Takes one request at a time, keeps what its first line says, and hangs up.
+class proxy_server : public listener {
+public:
+  proxy_server() {
+    open();
+  }
+  ~proxy_server() override {
+    close();
+  }
+  std::string url() const {
+    return "http://127.0.0.1:" + std::to_string(port());
+  }
+  std::string seen() {
+    std::lock_guard guard{mutex_};
+    return seen_;
+  }
+
+private:
+  void take(unique_fd connection) override {
+    std::array<char, 4096> text{};
+    auto got = ::read(connection.get(), text.data(), text.size());
+    std::string line{text.data(), static_cast<std::size_t>(std::max(got, 0L))};
+    std::lock_guard guard{mutex_};
+    seen_ += line.substr(0, line.find('\r')) + '\n';
+  }
+  std::mutex mutex_;
+  std::string seen_;
+};
+
+} // namespace
+
+TEST_CASE("an upstream is reached by the proxy that is configured") {
+  world w;
+  proxy_server proxy;
+  auto through = [&](const std::string& url) {
+    auto line = std::make_shared<const credentials>(
+      std::vector<git_credential>{}, sandboxed().program,
+      w.dir.path() / "known_hosts", proxy.url());
+    auto m = mirror::open_or_create(
+      w.dir.path() / ("repos/" + make_id() + ".git"), url, line);
+    return refusal_of([&] { m.fetch(); }).code;
+  };
+  CHECK(through("http://upstream.invalid/up.git") == errc::unavailable);
+  CHECK_THAT(proxy.seen(),
+             Catch::StartsWith("GET http://upstream.invalid/up.git/"));
+  CHECK(through("https://upstream.invalid/up.git") == errc::unavailable);
+  CHECK_THAT(proxy.seen(), Catch::Contains("CONNECT upstream.invalid:443 "));
+}
+
+TEST_CASE("an upstream in a format that git here cannot read is named so") {
+  world w;
+  auto refused_at = [&](const std::string& name) {
+    auto m = mirror::open_or_create(w.dir.path() / "repos/odd.git",
+                                    (w.dir.path() / name).string());
+    return refusal_of([&] { m.fetch(); });
+  };
+  run_git(w.dir.path(), {"init", "-q", "--bare", "odd.git"});
+  run_git(w.dir.path() / "odd.git",
+          {"config", "core.repositoryformatversion", "1"});
+  run_git(w.dir.path() / "odd.git",
+          {"config", "extensions.refstorage", "somethingnew"});
+  auto what = refused_at("odd.git");
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("--ref-format=files"));
+  // Also where there is nothing in it yet that would show it.
+  run_git(w.dir.path(),
+          {"init", "-q", "--bare", "--object-format=sha256", "sha.git"});
+  auto m = mirror::open_or_create(w.dir.path() / "repos/sha.git",
+                                  (w.dir.path() / "sha.git").string());
+  what = refusal_of([&] { m.fetch(); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("SHA-256"));
 }
 
 TEST_CASE("an upstream that kept one waiting is left alone for a while") {
