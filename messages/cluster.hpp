@@ -145,8 +145,9 @@ struct kept_lease {
   bool is_kept = false; // else it is lost, and there is nothing else
   std::vector<node_record> nodes;
   std::vector<owner_record> owners;
+  std::map<std::string, placement_rules> rules; // by project
 };
-GREENROOM_INSPECT(kept_lease, x.is_kept, x.nodes, x.owners)
+GREENROOM_INSPECT(kept_lease, x.is_kept, x.nodes, x.owners, x.rules)
 
 struct take_projects {
   std::string incarnation;

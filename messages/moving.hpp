@@ -160,9 +160,10 @@ struct list_owners {};
 GREENROOM_INSPECT(list_owners)
 
 struct owner_list {
-  std::vector<owner_record> owners; // of all projects, by id
+  std::vector<owner_record> owners;             // of all projects, by id
+  std::map<std::string, placement_rules> rules; // by project
 };
-GREENROOM_INSPECT(owner_list, x.owners)
+GREENROOM_INSPECT(owner_list, x.owners, x.rules)
 
 /// `ready` or `draining`.
 struct declare_state {

@@ -24,13 +24,18 @@ using steady = std::chrono::steady_clock;
 struct survey {
   std::vector<node_record> nodes;
   std::vector<owner_record> owned;                             // by this node
+  std::map<std::string, placement_rules> rules;                // by project
   std::map<std::string, std::vector<moving_session>> sessions; // by project
 
   std::map<std::string, std::string>
   destinations(const std::string& node) const {
     std::vector<cluster::project_load> loads;
-    for (auto& [project, all] : sessions)
-      loads.push_back({project, all.size()});
+    for (auto& [project, all] : sessions) {
+      auto rule = rules.find(project);
+      loads.push_back(
+        {project, all.size(),
+         rule == rules.end() ? string_map{} : rule->second.labels});
+    }
     return cluster::destinations(node, nodes, std::move(loads));
   }
 };
@@ -38,6 +43,32 @@ struct survey {
 using survey_ptr = std::shared_ptr<survey>;
 using on_survey = std::function<void(const survey_ptr&)>;
 using on_failure = std::function<void(const caf::error&)>;
+
+// A review runs for a session that is over: the project waits for it as for one
+// that lives.
+void add_reviews(pointer self, const std::string& project,
+                 std::vector<moving_session> sessions,
+                 const std::function<void(std::vector<moving_session>)>& then) {
+  auto& reviews = self->state.options.reviews;
+  if (!reviews)
+    return then(std::move(sessions));
+  query_reviews running{project, {"running", 0, {}}};
+  self->request(reviews, look_up_timeout, std::move(running))
+    .then(
+      [sessions, then](const review_page& page) {
+        auto all = sessions;
+        for (const auto& one : page.reviews)
+          all.push_back({one.session_id, 0, "review " + one.id + " runs"});
+        then(std::move(all));
+      },
+      [sessions, then](const caf::error& e) {
+        auto all = sessions;
+        all.push_back(
+          {"", 0,
+           "whether a review runs is not known: " + to_refusal(e).message});
+        then(std::move(all));
+      });
+}
 
 void look_at_sessions_of(pointer self, const survey_ptr& found,
                          const on_survey& then) {
@@ -54,11 +85,14 @@ void look_at_sessions_of(pointer self, const survey_ptr& found,
     self
       ->request(self->state.options.packer, look_up_timeout,
                 look_at_sessions{project.project_id})
-      .then([got](project_sessions& x) { got(std::move(x.sessions)); },
-            [got](const caf::error& e) {
-              got({{"", 0,
-                    "its sessions do not answer: " + to_refusal(e).message}});
-            });
+      .then(
+        [self, got, id = project.project_id](project_sessions& x) {
+          add_reviews(self, id, std::move(x.sessions), got);
+        },
+        [got](const caf::error& e) {
+          got(
+            {{"", 0, "its sessions do not answer: " + to_refusal(e).message}});
+        });
   }
 }
 
@@ -68,6 +102,7 @@ void look(pointer self, on_survey then, const on_failure& failed) {
     for (auto& one : all.owners)
       if (one.node == self->state.options.node)
         found->owned.push_back(std::move(one));
+    found->rules = std::move(all.rules);
     look_at_sessions_of(self, found, then);
   };
   self->request(self->state.options.member, store_timeout, list_nodes{})

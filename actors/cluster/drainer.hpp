@@ -35,11 +35,16 @@ inline constexpr std::chrono::seconds drain_pause{2};
 /// Projects that are on their way at a time.
 inline constexpr std::size_t max_moving = 8;
 
+/// The store's reader, as far as it is needed here.
+using review_reader_actor =
+  caf::typed_actor<caf::replies_to<query_reviews>::with<review_page>>;
+
 struct drainer_options {
   std::string node;
   full_lease_store_actor store;
   packer_actor packer;
   full_member_actor member; // knows the nodes, and is told of what changed
+  review_reader_actor reviews = {}; // none: running reviews are not waited for
 };
 
 using drainer_actor = caf::typed_actor<

@@ -171,11 +171,16 @@ void place(pointer self, const create_project& request,
         auto& here = self->state.options.node;
         owner_record home;
         home.project_id = request.project.id;
-        home.node = cluster::home_of_new(here, all.nodes);
+        auto& labels = request.project.placement.labels;
+        home.node = cluster::home_of_new(here, all.nodes, labels);
         if (home.node.empty())
           promise.deliver(make_error(
-            errc::unavailable, "no node takes new projects: none is ready "
-                               "(GET /nodes says how they are), try again"));
+            errc::unavailable,
+            labels.empty()
+              ? "no node takes new projects: none is ready (GET /nodes says "
+                "how they are), try again"
+              : "no node takes this project: none is ready that has its "
+                "node_labels in cluster.labels; start one, or leave them out"));
         else if (home.node == here)
           ask_own<project_record>(self, {}, std::move(request), promise);
         else

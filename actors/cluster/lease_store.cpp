@@ -1,6 +1,7 @@
 #include "actors/cluster/lease_store.hpp"
 
 #include "actors/base/error_boundary.hpp"
+#include "actors/cluster/machine/member.hpp"
 #include "runtime/store/projects.hpp"
 #include "runtime/store/sessions.hpp"
 
@@ -10,6 +11,33 @@ namespace greenroom {
 
 namespace {
 
+std::map<std::string, placement_rules> rules(store::connection& db) {
+  std::map<std::string, placement_rules> result;
+  for (auto& project : store::projects(db))
+    result[project.id] = std::move(project.placement);
+  return result;
+}
+
+// Without what waits for a lost node that owns it.
+kept_lease look(store::connection& db) {
+  kept_lease result{true, store::nodes(db), store::owners(db), {}};
+  auto lost = store::lost_nodes(db);
+  auto is_free = [&](const owner_record& owner) {
+    auto node = std::ranges::find(result.nodes, owner.node, &node_record::name);
+    return node == result.nodes.end() || node->lease_left <= 0;
+  };
+  // Mostly there is none, and nobody needs the rules.
+  if (std::ranges::any_of(result.owners, is_free)) {
+    result.rules = rules(db);
+    std::erase_if(result.owners, [&](const owner_record& owner) {
+      return is_free(owner)
+             && cluster::waits_for_owner(owner, result.rules[owner.project_id],
+                                         lost);
+    });
+  }
+  return result;
+}
+
 kept_lease keep(store::connection& db, store::joining& node,
                 const keep_lease& x) {
   node.node.incarnation = x.incarnation;
@@ -17,7 +45,7 @@ kept_lease keep(store::connection& db, store::joining& node,
     store::join(db, node);
   else if (!store::renew(db, node.node.name, x.incarnation, node.lease, x.load))
     return {};
-  return {true, store::nodes(db), store::owners(db)};
+  return look(db);
 }
 
 // It also holds where the lease is lost and begun anew.
@@ -72,8 +100,9 @@ lease_store(full_lease_store_actor::stateful_pointer<lease_store_state> self,
       });
     },
     [&db](list_owners) {
-      return guarded("listing owners",
-                     [&] { return owner_list{store::owners(db)}; });
+      return guarded("listing owners", [&] {
+        return owner_list{store::owners(db), rules(db)};
+      });
     },
     [self, &db](const declare_state& x) {
       return guarded("saying what the node takes", [&] {

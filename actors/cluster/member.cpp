@@ -57,16 +57,22 @@ void ask(pointer self, const std::string& incarnation, bool joins) {
 // The store is asked for the settings, which another node may have changed.
 void adopt(pointer self, const owner_record& owner) {
   auto& id = owner.project_id;
+  auto taken = self->state.taking.extract(id);
+  auto lost = taken ? taken.mapped() : std::string{};
   self->request(self->state.options.store, forever, get_project{id})
     .then(
-      [self, owner](project_record& project) {
+      [self, owner, lost](project_record& project) {
         auto& owned = self->state.machine.owned;
         auto now = owned.find(owner.project_id);
         if (now == owned.end() || now->second != owner.epoch)
           return; // gone meanwhile
         spdlog::info("project {} is this node's, epoch {}", project.id,
                      owner.epoch);
+        auto ends =
+          !lost.empty() && project.placement.on_loss == node_loss::stop;
         self->state.options.adopt(std::move(project));
+        if (ends)
+          self->state.options.end_sessions(owner.project_id, lost);
       },
       [self, owner](const caf::error& e) {
         // Seen again with the next renewal.
@@ -111,9 +117,13 @@ struct performer {
     ask(self, x.incarnation, false);
   }
   void operator()(const cluster::take_over& x) const {
-    for (auto& one : x.projects)
+    self->state.taking.clear(); // of those that others were quicker with
+    for (auto& one : x.projects) {
       spdlog::info("project {} is free (was {}'s), taking it", one.project_id,
                    one.node.empty() ? "nobody" : one.node);
+      if (!one.node.empty())
+        self->state.taking[one.project_id] = one.node;
+    }
     self
       ->request(self->state.options.store, forever,
                 take_projects{self->state.machine.incarnation, x.projects})
@@ -171,8 +181,9 @@ cluster_member_core::behavior_type cluster_member(pointer self,
   self->state.options = std::move(options);
   auto& own = self->state.options;
   self->state.drainer = self->spawn<caf::linked>(
-    drainer, drainer_options{own.node, own.store, own.packer,
-                             full_member_actor{cluster_member_core{self}}});
+    drainer,
+    drainer_options{own.node, own.store, own.packer,
+                    full_member_actor{cluster_member_core{self}}, own.reviews});
   self->set_down_handler([self](const caf::down_msg& gone) {
     std::erase_if(self->state.watchers, [&](auto& watcher) {
       return watcher.address() == gone.source;

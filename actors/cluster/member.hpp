@@ -27,12 +27,16 @@ struct member_options {
   millis lease = 10'000;
   std::vector<owner_record> owned; // what the node has taken up already
   full_lease_store_actor store;
-  packer_actor packer; // of this node's sessions
+  packer_actor packer;              // of this node's sessions
+  review_reader_actor reviews = {}; // see drainer_options
   std::shared_ptr<lease_gate> gate;
   // What the node is to do; called on the actor's thread, and may not block.
   std::function<void(project_record)> adopt;
   std::function<void(std::string project_id)> release;
   std::function<void()> stop_runners;
+  // After adopt, where the project's node was lost and it asks for that.
+  std::function<void(std::string project_id, std::string lost_node)>
+    end_sessions = [](const std::string&, const std::string&) {};
 };
 
 struct member_state {
@@ -43,6 +47,8 @@ struct member_state {
   cluster::member machine;
   std::vector<node_watcher_actor> watchers;
   std::map<std::string, bool> linked; // nodes, and whether the link is up
+  // Projects that are being taken over, with the nodes that were lost.
+  std::map<std::string, std::string> taking;
   drainer_actor drainer;
 };
 

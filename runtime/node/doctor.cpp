@@ -242,7 +242,7 @@ void examine_upstreams(std::vector<host_check>& to, const config& settings,
   git::credentials keys;
   try {
     keys = {settings.git.credentials, program_beside("greenroom-git"),
-            scratch.path() / "known_hosts"};
+            scratch.path() / "known_hosts", settings.git.proxy};
     git::run({scratch.path(), {"init", "--quiet", "--bare"}});
   } catch (const std::exception& e) {
     to.push_back({"upstreams", fault, e.what(), {}});

@@ -1,6 +1,7 @@
 #include "runtime/node/membership.hpp"
 
 #include "actors/cluster/lease_store.hpp"
+#include "actors/cluster/lost_sessions.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/version.hpp"
@@ -65,11 +66,10 @@ node_membership::owned_among(const std::vector<project_record>& all) const {
   return result;
 }
 
-cluster_member_actor
-node_membership::start(caf::actor_system& system,
-                       std::unique_ptr<store::connection> db,
-                       const own_directory_actor& directory,
-                       const session_supervisor_full& supervisor) {
+cluster_member_actor node_membership::start(
+  caf::actor_system& system, std::unique_ptr<store::connection> db,
+  const own_directory_actor& directory,
+  const session_supervisor_full& supervisor, const store_reader_actor& reader) {
   using box = std::unique_ptr<store::connection>;
   member_options options;
   options.node = self_.node.name;
@@ -77,6 +77,7 @@ node_membership::start(caf::actor_system& system,
   options.lease = self_.lease;
   options.owned = owned_;
   options.packer = caf::actor_cast<packer_actor>(supervisor);
+  options.reviews = caf::actor_cast<review_reader_actor>(reader);
   options.gate = gate_;
   options.store = system.spawn<caf::detached>(
     lease_store, std::make_shared<box>(std::move(db)), self_);
@@ -89,6 +90,12 @@ node_membership::start(caf::actor_system& system,
   options.stop_runners = [supervisor] {
     caf::anon_send(supervisor, stop_all_runners{});
   };
+  options.end_sessions =
+    [&system, reader,
+     supervisor = caf::actor_cast<session_finder_actor>(supervisor)](
+      const std::string& project_id, const std::string& lost_node) {
+      end_lost_sessions(system, supervisor, reader, project_id, lost_node);
+    };
   parts_.push_back(caf::actor_cast<caf::actor>(options.store));
   auto member = system.spawn(cluster_member, std::move(options));
   parts_.push_back(caf::actor_cast<caf::actor>(member));

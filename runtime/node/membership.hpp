@@ -38,7 +38,8 @@ public:
   cluster_member_actor start(caf::actor_system& system,
                              std::unique_ptr<store::connection> db,
                              const own_directory_actor& directory,
-                             const session_supervisor_full& supervisor);
+                             const session_supervisor_full& supervisor,
+                             const store_reader_actor& reader);
 
   /// Both actors, in the order in which they were started.
   const std::vector<caf::actor>& parts() const noexcept {

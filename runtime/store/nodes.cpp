@@ -88,9 +88,11 @@ bool give(soci::session& sql, const owner_record& project,
 }
 
 // A lease that has run out is ended for good: a renewal that waits for this
-// row looks at it again, and finds it changed.
+// row looks at it again, and finds it changed. When it ended can still be seen.
 void end_lease(soci::session& sql, const std::string& name) {
-  execute(sql, "UPDATE nodes SET lease_until = 0 WHERE name = :name",
+  execute(sql,
+          "UPDATE nodes SET lease_until = -ABS(lease_until)"
+          " WHERE name = :name",
           soci::use(name, "name"));
 }
 
@@ -198,8 +200,8 @@ void leave(connection& c, const std::string& name,
            const std::string& incarnation) {
   in_transaction(c, [&](soci::session& sql) {
     execute(sql,
-            "UPDATE nodes SET lease_until = 0 WHERE name = :name"
-            " AND incarnation = :inc",
+            "UPDATE nodes SET lease_until = -(" + c.self().now
+              + ") WHERE name = :name AND incarnation = :inc",
             soci::use(name, "name"), soci::use(incarnation, "inc"));
   });
 }
@@ -246,6 +248,27 @@ std::vector<node_record> nodes(connection& c) {
       result.push_back(one);
     }
     std::ranges::sort(result, {}, &node_record::name);
+    return result;
+  });
+}
+
+std::map<std::string, millis> lost_nodes(connection& c) {
+  return reading(c, [&](soci::session& sql) {
+    std::map<std::string, millis> result;
+    std::string name;
+    long long since = 0;
+    soci::statement statement{sql};
+    statement.exchange(soci::into(name));
+    statement.exchange(soci::into(since));
+    statement.alloc();
+    statement.prepare("SELECT name, " + c.self().now
+                        + " - ABS(lease_until) FROM nodes WHERE lease_until <= "
+                        + c.self().now,
+                      once);
+    statement.define_and_bind();
+    statement.execute();
+    while (statement.fetch())
+      result[name] = since;
     return result;
   });
 }

@@ -14,6 +14,7 @@
 #include "messages/cluster.hpp"
 #include "runtime/store/connection.hpp"
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -48,6 +49,10 @@ void leave(connection& c, const std::string& name,
 
 /// All nodes, by name.
 std::vector<node_record> nodes(connection& c);
+
+/// By node, for how many milliseconds it has had no lease: since that ran out,
+/// or since the node left. Those with a lease are not in it.
+std::map<std::string, millis> lost_nodes(connection& c);
 
 /// All projects with their owners, by id. `incarnation` is left empty.
 std::vector<owner_record> owners(connection& c);

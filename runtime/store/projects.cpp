@@ -28,6 +28,16 @@ project_record read(const std::string& id, const std::string& text,
   }
 }
 
+// A node that is older than a rule reads projects that do not use it.
+std::string stored_form(const project_record& project) {
+  auto fields = project_to_json(project);
+  const auto usual = project_to_json(project_record{});
+  for (const char* rule : {"on_node_loss", "node_loss_delay", "node_labels"})
+    if (fields.at(rule) == usual.at(rule))
+      fields.erase(rule);
+  return fields.dump();
+}
+
 // As it is in the store, and held: against sessions that begin meanwhile.
 std::optional<project_record> find(connection& c, soci::session& sql,
                                    const std::string& id,
@@ -121,7 +131,7 @@ project_record write(connection& c, const project_record& wanted,
   return in_transaction(c, [&](soci::session& sql) {
     auto project = wanted;
     take_place(c, sql, project, from_file, as);
-    const auto text = project_to_json(project).dump();
+    const auto text = stored_form(project);
     const int stopped = project.stopped ? 1 : 0;
     const long long incarnation = project.incarnation;
     execute(sql,
@@ -188,9 +198,8 @@ std::vector<project_record> projects(connection& c) {
     int stopped = 0;
     long long incarnation = 0;
     soci::statement statement =
-      (sql.prepare
-         << "SELECT id, json, stopped, incarnation FROM projects"
-            " ORDER BY created_at, id",
+      (sql.prepare << "SELECT id, json, stopped, incarnation FROM projects"
+                      " ORDER BY created_at, id",
        soci::into(id), soci::into(text), soci::into(stopped),
        soci::into(incarnation));
     statement.execute();

@@ -1,5 +1,7 @@
 #include "actors/cluster/machine/drain.hpp"
 
+#include "actors/cluster/machine/member.hpp"
+
 #include <algorithm>
 #include <tuple>
 #include <utility>
@@ -33,18 +35,25 @@ destinations(const std::string& leaving, std::vector<node_record> nodes,
            < std::tie(a.sessions, b.project_id);
   });
   for (auto& project : projects) {
-    auto& next = *std::ranges::min_element(nodes, {}, by_room);
-    next.sessions += static_cast<std::uint32_t>(project.sessions);
-    result[project.project_id] = next.name;
+    node_record* next = nullptr;
+    for (auto& node : nodes)
+      if (has_labels(node, project.labels)
+          && (next == nullptr || by_room(node) < by_room(*next)))
+        next = &node;
+    if (next == nullptr)
+      continue; // it stays where it is
+    next->sessions += static_cast<std::uint32_t>(project.sessions);
+    result[project.project_id] = next->name;
   }
   return result;
 }
 
 std::string home_of_new(const std::string& here,
-                        const std::vector<node_record>& nodes) {
+                        const std::vector<node_record>& nodes,
+                        const string_map& labels) {
   const node_record* best = nullptr;
   for (auto& node : nodes) {
-    if (!can_take(node))
+    if (!can_take(node) || !has_labels(node, labels))
       continue;
     auto better = best == nullptr || node.sessions < best->sessions
                   || (node.sessions == best->sessions && node.name == here);

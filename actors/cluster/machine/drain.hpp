@@ -18,20 +18,23 @@ bool can_take(const node_record& node);
 struct project_load {
   std::string project_id;
   std::size_t sessions = 0; // that live
+  string_map labels = {};   // that its node has to have
 };
 
 /// The node that each project goes to, by project: the fullest first, each to
 /// the node that then has the fewest live sessions, of those alike the one
-/// whose processors are less busy, then the first by name. Empty where no node
-/// but `leaving` can take any.
+/// whose processors are less busy, then the first by name. Those that no node
+/// but `leaving` can take are not in it.
 std::map<std::string, std::string>
 destinations(const std::string& leaving, std::vector<node_record> nodes,
              std::vector<project_load> projects);
 
 /// The node for a project that is new, asked for at `here`: the one that a
-/// project would go to; `here` itself where it is as good. Empty: none.
+/// project with these labels would go to; `here` itself where it is as good.
+/// Empty: none.
 std::string home_of_new(const std::string& here,
-                        const std::vector<node_record>& nodes);
+                        const std::vector<node_record>& nodes,
+                        const string_map& labels = {});
 
 enum class packing : std::uint8_t {
   wait,    // something runs in it

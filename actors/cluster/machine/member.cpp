@@ -132,32 +132,54 @@ effects apply(member& m, const answered& x) {
   move_to(m, standing_at(m, x.now), out);
   compare_nodes(m, x.nodes, out);
   if (m.at == standing::owning)
-    if (auto share = share_of(m.node, x.nodes, x.owners); !share.empty()) {
+    if (auto share = share_of(m.node, x.nodes, x.owners, x.rules);
+        !share.empty()) {
       out.push_back(take_over{std::move(share)});
       m.next_ask = x.now; // to see what came of it
     }
   return out;
 }
 
-std::string roomiest(const std::vector<node_record>& nodes) {
+bool has_labels(const node_record& node, const string_map& wanted) {
+  return std::ranges::all_of(wanted, [&](const auto& label) {
+    auto found = node.labels.find(label.first);
+    return found != node.labels.end() && found->second == label.second;
+  });
+}
+
+bool waits_for_owner(const owner_record& owner, const placement_rules& rules,
+                     const std::map<std::string, millis>& lost) {
+  auto found = lost.find(owner.node);
+  if (found == lost.end())
+    return false;
+  return rules.on_loss == node_loss::wait || found->second < rules.delay;
+}
+
+std::string roomiest(const std::vector<node_record>& nodes,
+                     const string_map& labels) {
   const node_record* best = nullptr;
   for (auto& node : nodes)
-    if (is_ready(node) && (best == nullptr || by_room(node) < by_room(*best)))
+    if (is_ready(node) && has_labels(node, labels)
+        && (best == nullptr || by_room(node) < by_room(*best)))
       best = &node;
   return best == nullptr ? std::string{} : best->name;
 }
 
-std::vector<owner_record> share_of(const std::string& node,
-                                   std::vector<node_record> nodes,
-                                   const std::vector<owner_record>& owners) {
+std::vector<owner_record>
+share_of(const std::string& node, std::vector<node_record> nodes,
+         const std::vector<owner_record>& owners,
+         const std::map<std::string, placement_rules>& rules) {
   std::vector<owner_record> share;
   for (auto& project : owners) {
     auto owner = std::ranges::find(nodes, project.node, &node_record::name);
     if (owner != nodes.end() && owner->lease_left > 0)
       continue;
-    auto next = std::ranges::find(nodes, roomiest(nodes), &node_record::name);
+    auto rule = rules.find(project.project_id);
+    auto wanted = rule == rules.end() ? string_map{} : rule->second.labels;
+    auto next =
+      std::ranges::find(nodes, roomiest(nodes, wanted), &node_record::name);
     if (next == nodes.end())
-      break;
+      continue;       // none has what it asks for
     ++next->sessions; // as if it were one
     if (next->name == node)
       share.push_back(project);

@@ -72,8 +72,10 @@ struct answered {
   millis now = 0;
   millis begun = 0; // when it was asked
   outcome result = outcome::unknown;
-  std::vector<node_record> nodes;   // where there is a lease
-  std::vector<owner_record> owners; // of all projects, likewise
+  std::vector<node_record> nodes; // where there is a lease
+  // Of all projects but those that wait for a lost node, likewise.
+  std::vector<owner_record> owners;
+  std::map<std::string, placement_rules> rules; // by project
 };
 
 // -- what is to be done -------------------------------------------------------
@@ -128,14 +130,25 @@ effects apply(member& m, const answered& x);
 
 // -- placement ----------------------------------------------------------------
 
-/// The ready node with the fewest live sessions, the first by name of those
-/// alike; empty: none is ready.
-std::string roomiest(const std::vector<node_record>& nodes);
+/// Whether a node has all labels that a project asks for.
+bool has_labels(const node_record& node, const string_map& wanted);
+
+/// The ready node with these labels and the fewest live sessions, the first by
+/// name of those alike; empty: none is ready.
+std::string roomiest(const std::vector<node_record>& nodes,
+                     const string_map& labels = {});
+
+/// Whether a project that was `owner`'s stays that node's although its lease is
+/// over. `lost` has those without one, with the time since; who is not among
+/// them and in no list is gone for good.
+bool waits_for_owner(const owner_record& owner, const placement_rules& rules,
+                     const std::map<std::string, millis>& lost);
 
 /// What of the projects that nobody living owns is for `node` to take. All who
 /// have the same lists come to the same shares.
-std::vector<owner_record> share_of(const std::string& node,
-                                   std::vector<node_record> nodes,
-                                   const std::vector<owner_record>& owners);
+std::vector<owner_record>
+share_of(const std::string& node, std::vector<node_record> nodes,
+         const std::vector<owner_record>& owners,
+         const std::map<std::string, placement_rules>& rules = {});
 
 } // namespace greenroom::cluster

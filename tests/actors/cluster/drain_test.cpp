@@ -101,6 +101,19 @@ TEST_CASE("where a new project goes") {
   CHECK(home_of_new("a", {node("a", 0, node_state::draining)}).empty());
 }
 
+TEST_CASE("labels choose among the nodes that could take a project") {
+  auto gpu = node("b", 7);
+  gpu.labels = {{"gpu", "yes"}};
+  const string_map wanted{{"gpu", "yes"}};
+  CHECK(home_of_new("a", {node("a"), gpu}, wanted) == "b");
+  CHECK(home_of_new("a", {node("a")}, wanted).empty());
+  CHECK(destinations("leaving", {node("a"), gpu}, {{"p", 1, wanted}, {"q", 1}})
+        == places{{"p", "b"}, {"q", "a"}});
+  // One that nobody else can have stays.
+  CHECK(destinations("leaving", {node("a")}, {{"p", 1, wanted}, {"q", 1}})
+        == places{{"q", "a"}});
+}
+
 TEST_CASE("a project goes once its sessions rest, or at the deadline") {
   CHECK(packing_of({}, false) == packing::in_turn);
   CHECK(packing_of({idle()}, false) == packing::in_turn);
@@ -127,6 +140,7 @@ struct world {
     {"p", "a", {}, 4}, {"q", "a", {}, 7}, {"theirs", "b", {}, 1}};
   std::map<std::string, std::vector<moving_session>> sessions{
     {"p", {idle("s1")}}, {"q", {busy("s2")}}};
+  std::map<std::string, std::vector<review_record>> running; // reviews
   node_state state = node_state::ready;
   std::vector<std::string> heard;
   bool store_is_lost = false; // it does what it is asked, and does not say so
@@ -215,6 +229,18 @@ full_member_actor::behavior_type stub_member(full_member_actor::pointer,
   };
 }
 
+review_reader_actor::behavior_type stub_reviews(review_reader_actor::pointer,
+                                                world_ptr w) {
+  return {
+    [w](const query_reviews& x) -> caf::result<review_page> {
+      std::lock_guard lock{w->mutex};
+      if (x.query.status != "running")
+        return make_error(errc::bad_request, "others are not asked for");
+      return review_page{w->running[x.project_id], {}};
+    },
+  };
+}
+
 struct drain_fixture {
   settings config;
   caf::actor_system system{config};
@@ -225,7 +251,8 @@ struct drain_fixture {
   drain_fixture() {
     drainer_options options{"a", keep(system.spawn(stub_store, w)),
                             keep(system.spawn(stub_packer, w)),
-                            keep(system.spawn(stub_member, w))};
+                            keep(system.spawn(stub_member, w)),
+                            keep(system.spawn(stub_reviews, w))};
     it = keep(system.spawn(drainer, std::move(options)));
   }
   ~drain_fixture() {
@@ -299,6 +326,28 @@ TEST_CASE_METHOD(drain_fixture, "what rests goes, what runs is waited for") {
   await("nothing left", [&] {
     return ask(drain_node{true, 0}).projects.empty();
   });
+}
+
+TEST_CASE_METHOD(drain_fixture, "a review that runs is waited for") {
+  review_record review;
+  review.id = "r1";
+  review.session_id = "over";
+  w->running["p"] = {review};
+  auto plan = ask(drain_node{true, 0});
+  REQUIRE(plan.projects.at(0).sessions.size() == 2);
+  CHECK(plan.projects[0].sessions[1].id == "over");
+  CHECK(plan.projects[0].sessions[1].waits_for == "review r1 runs");
+  w->sessions["q"] = {idle("s2")};
+  ask(drain_node{false, 0});
+  await("the other project",
+        [&] { return has_heard("gave q to b") || has_heard("gave q to c"); });
+  CHECK_FALSE(has_heard("packed p"));
+  {
+    std::lock_guard lock{w->mutex};
+    w->running.clear();
+  }
+  await("the project whose review is over",
+        [&] { return has_heard("gave p to b") || has_heard("gave p to c"); });
 }
 
 TEST_CASE_METHOD(drain_fixture, "at the deadline what runs is ended") {

@@ -167,6 +167,39 @@ TEST_CASE("what nobody living owns is taken by whoever has room") {
   CHECK(has(apply(m, ticked{4'002, {}}), renew{"a-1"}));
 }
 
+TEST_CASE("a project goes only where its labels are") {
+  auto gpu = node("b", lease, 9);
+  gpu.labels = {{"gpu", "a100"}, {"disk", "fast"}};
+  auto other = node("a");
+  other.labels = {{"gpu", "none"}};
+  std::map<std::string, placement_rules> rules;
+  rules["p"].labels = {{"gpu", "a100"}};
+  rules["q"].labels = {{"gpu", "h100"}};
+  const std::vector<owner_record> owners{
+    owned("p", "dead", 1), owned("q", "dead", 1), owned("r", "dead", 1)};
+  CHECK(share_of("a", {other, gpu}, owners, rules)
+        == std::vector{owned("r", "dead", 1)});
+  CHECK(share_of("b", {other, gpu}, owners, rules)
+        == std::vector{owned("p", "dead", 1)});
+}
+
+TEST_CASE("a project may wait for the node that was lost") {
+  const std::map<std::string, millis> lost{{"dead", 30'000}};
+  placement_rules rules;
+  CHECK_FALSE(waits_for_owner(owned("p", "dead", 1), rules, lost));
+  rules.delay = 30'000;
+  CHECK_FALSE(waits_for_owner(owned("p", "dead", 1), rules, lost));
+  rules.delay = 30'001;
+  CHECK(waits_for_owner(owned("p", "dead", 1), rules, lost));
+  rules = {node_loss::wait, 0, {}};
+  CHECK(waits_for_owner(owned("p", "dead", 1), rules, lost));
+  rules = {node_loss::stop, 60'000, {}};
+  CHECK(waits_for_owner(owned("p", "dead", 1), rules, lost));
+  // There is no such node any more, and nobody to wait for.
+  CHECK_FALSE(waits_for_owner(owned("p", "gone", 1), rules, lost));
+  CHECK_FALSE(waits_for_owner(owned("p", "", 0), rules, lost));
+}
+
 TEST_CASE("the roomiest node has the fewest sessions") {
   auto draining = node("0");
   draining.state = node_state::draining;

@@ -108,6 +108,32 @@ TEST_CASE_METHOD(nodes_fixture, "a lease that has run out is not renewed") {
   CHECK_FALSE(renew(c, "a", a.incarnation, lease));
 }
 
+TEST_CASE_METHOD(nodes_fixture, "how long a node has been lost is known") {
+  auto a = join_as("a");
+  auto b = join_as("b");
+  join_as("c");
+  CHECK(lost_nodes(c).empty());
+  own(a);
+  in_transaction(c, [&](soci::session& sql) {
+    execute(sql, "UPDATE nodes SET lease_until = " + c.self().now
+                   + " - 5000 WHERE name = 'a'");
+  });
+  leave(c, "c", "c-1");
+  auto lost = lost_nodes(c);
+  CHECK(lost.size() == 2);
+  CHECK(lost.at("a") >= 5'000);
+  CHECK(lost.at("a") < 65'000);
+  CHECK(lost.at("c") < 60'000);
+  // Also once something of it has been taken over.
+  const std::vector all{owner()};
+  REQUIRE(take_over(c, b, all).size() == 1);
+  CHECK_FALSE(renew(c, "a", a.incarnation, lease));
+  CHECK(lost_nodes(c).at("a") >= 5'000);
+  CHECK(lost_nodes(c).at("a") < 65'000);
+  join_as("a", "2");
+  CHECK_FALSE(lost_nodes(c).contains("a"));
+}
+
 TEST_CASE_METHOD(nodes_fixture, "what is nobody's is taken once") {
   auto a = join_as("a");
   auto b = join_as("b");

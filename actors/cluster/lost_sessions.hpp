@@ -1,0 +1,28 @@
+// Ends the sessions of a project whose node was lost, where the project asks
+// for that (on_node_loss: stop): each comes back first, from what was last
+// saved of it, so that its work is kept as any session's that is terminated.
+#pragma once
+
+#include "messages/directory.hpp"
+#include "messages/store.hpp"
+
+#include <caf/fwd.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <string>
+
+namespace greenroom {
+
+/// The session supervisor, as far as it is needed here.
+using session_finder_actor =
+  caf::typed_actor<caf::replies_to<find_session>::with<session_actor>>;
+
+/// Does so by itself, and tells the log of those that cannot be ended: they
+/// live on, and anybody can end them.
+void end_lost_sessions(caf::actor_system& system,
+                       const session_finder_actor& supervisor,
+                       const store_reader_actor& reader,
+                       const std::string& project_id,
+                       const std::string& lost_node);
+
+} // namespace greenroom
