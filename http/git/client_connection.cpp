@@ -4,7 +4,7 @@
 #include "http/base/parse.hpp"
 #include "http/edge/pass_connection.hpp"
 #include "http/git/answer_head.hpp"
-#include "http/git/lfs_answer.hpp"
+#include "http/git/lfs_request.hpp"
 #include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
 
@@ -108,8 +108,8 @@ asio::awaitable<void> client_connection::serve() {
                             "this connection is for git, open another one"};
   if (!route)
     throw refused{errc::not_found, "there is no such repository"};
-  if (route->lfs) {
-    co_await refuse_lfs(*route);
+  if (!route->lfs.empty()) {
+    co_await serve_lfs(*route);
     co_return;
   }
   check_method(client_.head(), *route);
@@ -199,14 +199,19 @@ asio::awaitable<void> client_connection::look_for_list(transfer_plan& plan) {
   plan.refs.emplace(std::move(heads), std::move(prefixes));
 }
 
-/// In the form in which git-lfs shows it to its user.
-asio::awaitable<void> client_connection::refuse_lfs(const git_route& route) {
+asio::awaitable<void> client_connection::serve_lfs(const git_route& route) {
+  auto elsewhere = false;
+  if (around_->peers)
+    elsewhere = co_await pass_on(route);
+  if (elsewhere)
+    co_return;
   token_revocation watch{*around_};
   std::string none;
   auto entered = co_await enter(route, watch, none);
-  auto text = lfs_refusal(entered->grant.project.repo, request_id_);
-  auto head = answer_head(501, "application/vnd.git-lfs+json", request_id_);
-  co_await client_.reply(head, text, around_->options.git_timeout);
+  transfer_slot slot{*around_, route.session_id};
+  lfs_request request{*around_, client_, entered->grant.project, route,
+                      request_id_};
+  co_await request.serve();
 }
 
 /// Why a session takes no push now can be said so that git shows it; that is

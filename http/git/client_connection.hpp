@@ -48,7 +48,7 @@ private:
   enter(const git_route& route, token_revocation& watch,
         std::string& push_rejection);
   asio::awaitable<void> look_for_list(transfer_plan& plan);
-  asio::awaitable<void> refuse_lfs(const git_route& route);
+  asio::awaitable<void> serve_lfs(const git_route& route);
   asio::awaitable<push_request> read_commands(request_body& body,
                                               std::string& begun);
   asio::awaitable<void> refuse_push(request_body& body,

@@ -5,6 +5,7 @@
 // to try again.
 #pragma once
 
+#include "http/base/asio.hpp"
 #include "http/base/options.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
@@ -13,6 +14,7 @@
 #include "messages/git.hpp"
 #include "runtime/sandbox/plan.hpp"
 
+#include <boost/asio/thread_pool.hpp>
 #include <spdlog/logger.h>
 
 #include <cstddef>
@@ -20,6 +22,10 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+
+namespace greenroom {
+class git_service;
+}
 
 namespace greenroom::http::git_http {
 
@@ -36,6 +42,8 @@ struct git_context {
   http::bridge& bridge;
   git_actor workers; // null: the upstream's branches are not shown
   std::shared_ptr<const http::peers> peers; // null: this node is alone
+  std::shared_ptr<git_service> git; // null: no contents of Git LFS are served
+  std::shared_ptr<asio::thread_pool> waiting; // for what waits for upstreams
 
   std::size_t transfers = 0;
   std::unordered_map<std::string, std::size_t> of_session;

@@ -25,6 +25,9 @@ namespace {
 
 constexpr std::size_t max_pending = 4096;
 
+/// Threads that wait for upstreams' contents of Git LFS.
+constexpr std::size_t max_waiting = 8;
+
 /// How often deadlines are looked at.
 constexpr std::chrono::milliseconds watch_period{100};
 
@@ -57,10 +60,11 @@ listener::state::state(const options& opts, listener_parts parts)
   : loop(std::make_shared<http::loop>(parts.system)),
     handle(http::bridge::spawn(parts.system, *loop, max_pending,
                                [](const std::string&) {})),
-    around(new git_context{opts, parts.system, std::move(parts.directory),
-                           std::move(parts.sandbox), std::move(parts.log), loop,
-                           http::bridge::behind(handle),
-                           std::move(parts.workers), std::move(parts.peers)}) {
+    around(new git_context{
+      opts, parts.system, std::move(parts.directory), std::move(parts.sandbox),
+      std::move(parts.log), loop, http::bridge::behind(handle),
+      std::move(parts.workers), std::move(parts.peers), parts.git,
+      std::make_shared<asio::thread_pool>(max_waiting)}) {
   if (parts.git)
     origin = std::make_unique<origin_server>(
       origin_parts{around->system, around->directory, std::move(parts.git),
@@ -168,6 +172,7 @@ void listener::join() {
     s.origin->stop();
   if (s.thread.joinable())
     s.thread.join();
+  s.around->waiting->join();
   s.clients.clear();
   s.loop->drop_all();
   s.acceptor.reset();

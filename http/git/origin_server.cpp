@@ -5,20 +5,26 @@
 #include "http/git/route.hpp"
 #include "messages/errors.hpp"
 #include "runtime/base/run_command.hpp"
+#include "runtime/base/sizes.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include <fcntl.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -93,8 +99,10 @@ void hang_up(int socket) {
 
 // -- what is asked for --------------------------------------------------------
 
+enum class verb : std::uint8_t { fetch, push, get_contents, bring_contents };
+
 struct wish {
-  service what = service::upload_pack;
+  verb what = verb::fetch;
   std::string path;
   std::string protocol; // of Git-Protocol's form
 };
@@ -110,10 +118,14 @@ wish read_wish(int socket) {
     return part;
   };
   wish result;
-  auto verb = next(' ');
-  if (verb == "git-receive-pack")
-    result.what = service::receive_pack;
-  else if (verb != "git-upload-pack")
+  auto word = next(' ');
+  if (word == "git-receive-pack")
+    result.what = verb::push;
+  else if (word == "lfs-download")
+    result.what = verb::get_contents;
+  else if (word == "lfs-upload")
+    result.what = verb::bring_contents;
+  else if (word != "git-upload-pack")
     throw gone{};
   result.path = without_line_break(next('\0'));
   next('\0'); // the host
@@ -131,6 +143,54 @@ std::string sentence_of(const std::exception_ptr& fault, spdlog::logger& log) {
     log.error("origin of a session: {}", e.what());
     return "internal error";
   }
+}
+
+// -- Git LFS ------------------------------------------------------------------
+
+// "OID SIZE"
+git::lfs_object read_object(const std::string& text) {
+  auto space = std::min(text.find(' '), text.size());
+  git::lfs_object result{text.substr(0, space), 0};
+  auto digits = std::string_view{text}.substr(std::min(space + 1, text.size()));
+  auto [end, fault] =
+    std::from_chars(digits.data(), digits.data() + digits.size(), result.size);
+  if (!git::is_lfs_oid(result.oid) || fault != std::errc{}
+      || end != digits.data() + digits.size())
+    throw gone{};
+  return result;
+}
+
+void send_file(int socket, int file, std::uint64_t left) {
+  while (left > 0) {
+    auto sent =
+      ::sendfile(socket, file, nullptr, std::min<std::uint64_t>(left, 1 << 30));
+    if (sent < 0 && errno == EINTR)
+      continue;
+    if (sent <= 0)
+      throw gone{};
+    left -= static_cast<std::uint64_t>(sent);
+  }
+}
+
+// Into a file without a name, which stands at its start then.
+unique_fd receive_file(int socket, std::uint64_t left,
+                       const std::filesystem::path& directory) {
+  unique_fd file{
+    ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+  if (!file)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make a file for contents of Git LFS");
+  constexpr std::uint64_t piece = 65536;
+  while (left > 0) {
+    auto bytes = read_exactly(socket, std::min(left, piece));
+    if (::write(file.get(), bytes.data(), bytes.size())
+        != static_cast<ssize_t>(bytes.size()))
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot keep contents of Git LFS");
+    left -= bytes.size();
+  }
+  ::lseek(file.get(), 0, SEEK_SET);
+  return file;
 }
 
 // -- pushes -------------------------------------------------------------------
@@ -239,10 +299,14 @@ void origin_server::talk(const std::string& session_id, int socket) {
     std::exception_ptr fault;
     try {
       auto who = admit(session_id);
-      if (asked.what == service::upload_pack)
+      if (asked.what == verb::fetch)
         serve_fetch(who, asked.path, asked.protocol, socket);
-      else
+      else if (asked.what == verb::push)
         serve_push(who, asked.path, socket);
+      else if (asked.what == verb::get_contents)
+        serve_contents(who, asked.path, socket);
+      else
+        take_contents(who, asked.path, socket);
     } catch (const std::exception&) {
       fault = std::current_exception();
     }
@@ -300,6 +364,30 @@ void origin_server::serve_fetch(const transfer_grant& who,
   auto result = run_command(what);
   if (!result.ok())
     parts_.log->debug("origin of session {}: {}", who.session.id, result.err);
+}
+
+void origin_server::serve_contents(const transfer_grant& who,
+                                   const std::string& what, int socket) {
+  auto object = read_object(what);
+  auto place = parts_.git->fetch_lfs(who.project, object);
+  unique_fd file{::open(place.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file)
+    throw refused{errc::unavailable, "the contents cannot be read, try again"};
+  write_all(socket, make_packet("ok\n"));
+  send_file(socket, file.get(), object.size);
+}
+
+void origin_server::take_contents(const transfer_grant& who,
+                                  const std::string& what, int socket) {
+  auto object = read_object(what);
+  if (object.size > parts_.max_push)
+    throw refused{errc::body_too_large,
+                  "a file of Git LFS may have " + format_size(parts_.max_push)
+                    + " here (git.max_push in the server's configuration)"};
+  write_all(socket, make_packet("ok\n"));
+  auto file = receive_file(socket, object.size, parts_.git->scratch());
+  parts_.git->deliver_lfs(who.project, object, file.get());
+  write_all(socket, make_packet("ok\n"));
 }
 
 void origin_server::serve_push(const transfer_grant& who,

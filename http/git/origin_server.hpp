@@ -3,7 +3,8 @@
 //
 // A fetch is `git upload-pack` on a view of the mirror, which is brought up to
 // date first. A push may move the session's branch and nothing else; it reaches
-// the upstream before it is answered.
+// the upstream before it is answered. git-lfs asks for contents, and brings
+// them, by verbs of our own (runtime/git/inside/lfs_agent.hpp).
 //
 // Owned by git's listener. A thread for each conversation: they wait for the
 // upstream. Bounds: max_origin_talks at a time, max_origin_per_session of them
@@ -59,6 +60,10 @@ private:
                    const std::string& protocol, int socket);
   void serve_push(const transfer_grant& who, const std::string& path,
                   int socket);
+  void serve_contents(const transfer_grant& who, const std::string& what,
+                      int socket);
+  void take_contents(const transfer_grant& who, const std::string& what,
+                     int socket);
 
   origin_parts parts_;
   std::mutex mutex_;

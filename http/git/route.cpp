@@ -106,15 +106,15 @@ std::optional<git_route> read_route(std::string_view target) {
   auto session = cut(path, ".git/");
   if (!project || !session || !is_project_id(*project) || !is_id(*session))
     return std::nullopt;
-  git_route result{
-    std::string{*project}, std::string{*session}, false, {}, false};
+  git_route result{std::string{*project}, std::string{*session}, false, {}, {}};
   if (path == "info/refs") {
     result.advertise = true;
     result.service = service_in(query);
     return result;
   }
-  if (path.starts_with("info/lfs/")) {
-    result.lfs = true;
+  constexpr std::string_view lfs = "info/lfs/";
+  if (path.starts_with(lfs) && path.size() > lfs.size()) {
+    result.lfs = path.substr(lfs.size());
     result.advertise = true;
     result.service = service::upload_pack;
     return result;

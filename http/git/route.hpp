@@ -22,7 +22,7 @@ struct git_route {
   bool advertise = false; // …/info/refs
   // nullopt: …/info/refs without one that we know, the dumb protocol
   std::optional<git_http::service> service;
-  bool lfs = false; // …/info/lfs/…, of Git LFS
+  std::string lfs; // what follows …/info/lfs/, of Git LFS; empty: nothing
 };
 
 /// nullopt: there is nothing of that name.

@@ -392,8 +392,8 @@ private:
   beginning beginning_of(std::string_view read) {
     if (!handover().take)
       return beginning::other;
-    constexpr std::array<std::string_view, 3> marks{"GET /git/", "POST /git/",
-                                                    "HEAD /git/"};
+    constexpr std::array<std::string_view, 4> marks{"GET /git/", "POST /git/",
+                                                    "HEAD /git/", "PUT /git/"};
     for (auto mark : marks)
       if (read.starts_with(mark))
         return beginning::git;

@@ -233,16 +233,141 @@ TEST_CASE("a clone of a session has the upstream's branches as they are now") {
   }
 }
 
-TEST_CASE("Git LFS is told where the contents are") {
+namespace {
+
+bool has_lfs() {
+  auto found = fs::exists("/usr/bin/git-lfs");
+  if (!found)
+    WARN("there is no git-lfs on this machine: nothing to try this with");
+  return found;
+}
+
+/// Has git keep *.bin by git-lfs, in a clone or in a session.
+constexpr const char* use_lfs =
+  "git config filter.lfs.clean 'git-lfs clean -- %f'\n"
+  "git config filter.lfs.smudge 'git-lfs smudge -- %f'\n"
+  "git config filter.lfs.process 'git-lfs filter-process'\n"
+  "git config filter.lfs.required true\n"
+  "echo '*.bin filter=lfs diff=lfs merge=lfs -text' >.gitattributes\n";
+
+greenroom::command_result script_in(const fs::path& cwd,
+                                    const std::string& script) {
+  greenroom::command what;
+  what.argv = {"/bin/bash", "-c", "set -e\n" + script};
+  what.cwd = cwd;
+  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
+              "HOME=/nonexistent",
+              "GIT_CONFIG_NOSYSTEM=1",
+              "GIT_CONFIG_GLOBAL=/dev/null",
+              "GIT_AUTHOR_NAME=Ada",
+              "GIT_AUTHOR_EMAIL=ada@example.org",
+              "GIT_COMMITTER_NAME=Ada",
+              "GIT_COMMITTER_EMAIL=ada@example.org",
+              "GIT_TERMINAL_PROMPT=0"};
+  return greenroom::run_command(what);
+}
+
+/// How many contents the upstream, a directory, keeps by Git LFS.
+std::size_t contents_in(const fs::path& upstream) {
+  std::size_t count = 0;
+  if (fs::exists(upstream / "lfs/objects"))
+    for (const auto& one :
+         fs::recursive_directory_iterator(upstream / "lfs/objects"))
+      count += one.is_regular_file() ? 1 : 0;
+  return count;
+}
+
+} // namespace
+
+TEST_CASE("Git LFS answers in its own form") {
   node_process node{with_git()};
   git_session session{node, {{"new_branch", "work"}}};
-  auto path = session.url().substr(session.url().find("/git/"))
-              + "/info/lfs/objects/batch";
-  auto reply = http_client{node.port(), token_of(session.url())}.post(
-    path, {{"operation", "download"}, {"objects", json::array()}});
-  CHECK(reply.status == 501);
-  CHECK_THAT(reply.body, Catch::Contains("lfs.url"));
-  CHECK(json::parse(reply.body).contains("message"));
-  CHECK(http_client{node.port(), "wrong"}.post(path, json::object()).status
+  auto top = session.url().substr(session.url().find("/git/")) + "/info/lfs/";
+  http_client client{node.port(), token_of(session.url())};
+  const std::string oid(64, 'a');
+  auto reply = client.post(
+    top + "objects/batch",
+    {{"operation", "download"}, {"objects", {{{"oid", oid}, {"size", 7}}}}});
+  CHECK(http_client{node.port(), "wrong"}
+          .post(top + "objects/batch", json::object())
+          .status
         == 401);
+  if (!has_lfs()) {
+    CHECK(reply.status == 501);
+    CHECK_THAT(reply.body, Catch::Contains("lfs.url"));
+    CHECK(json::parse(reply.body).contains("message"));
+    return;
+  }
+  REQUIRE(reply.status == 200);
+  auto one = json::parse(reply.body)["objects"][0];
+  CHECK(one["oid"] == oid);
+  std::string href = one["actions"]["download"]["href"];
+  CHECK_THAT(href, Catch::EndsWith("/info/lfs/objects/" + oid + "?size=7"));
+  // The upstream has no such contents, and git-lfs says so.
+  reply = client.get(href.substr(href.find("/git/")));
+  CHECK(reply.status == 404);
+  CHECK_THAT(json::parse(reply.body)["message"].get<std::string>(),
+             Catch::Contains(oid));
+  for (const auto& bad :
+       {json::object(), json{{"operation", "x"}, {"objects", json::array()}},
+        json{{"operation", "upload"}, {"objects", {{{"oid", "../x"}}}}}})
+    CHECK(client.post(top + "objects/batch", bad).status == 400);
+  CHECK(client.post(top + "locks/verify", json::object()).status == 404);
+}
+
+TEST_CASE("files of Git LFS come and go with git") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  temp_dir home;
+  auto made = script_in(
+    home.path(), "git clone -q '" + node.upstream().string()
+                   + "' seed; cd seed\n" + use_lfs
+                   + "seq 9000 >old.bin; git add -A; git commit -qm Old\n"
+                     "git push -q origin main\n"
+                     "git lfs push -q --all origin main");
+  INFO(made.err);
+  REQUIRE(made.ok());
+  REQUIRE(contents_in(node.upstream()) == 1);
+  git_session session{node, {{"new_branch", "work"}}};
+
+  // In the session.
+  auto inside = session.user.run(std::string{"set -e\n"} + use_lfs
+                                 + "git lfs pull; tail -1 old.bin\n"
+                                   "seq 8000 >new.bin; git add -A\n"
+                                   "git commit -qm New; git status --short\n"
+                                   "git lfs push origin work\n");
+  INFO(inside.dump());
+  CHECK(inside["exit_code"] == 0);
+  CHECK_THAT(inside["stdout"].get<std::string>(), Catch::StartsWith("9000\n"));
+  CHECK(contents_in(node.upstream()) == 2);
+
+  // In a clone of it.
+  auto clone = script_in(
+    home.path(), "export GIT_LFS_SKIP_SMUDGE=1; git clone -q '" + session.url()
+                   + "' mine; unset GIT_LFS_SKIP_SMUDGE; cd mine\n" + use_lfs
+                   + "git lfs pull; tail -qn1 old.bin new.bin\n"
+                     "seq 7000 >third.bin; git add -A; git commit -qm Third\n"
+                     "git lfs push origin work; git push -q origin work\n");
+  INFO(clone.out << clone.err);
+  CHECK(clone.ok());
+  CHECK_THAT(clone.out, Catch::Contains("9000\n8000\n"));
+  CHECK(contents_in(node.upstream()) == 3);
+
+  // And at check-in, for whoever has not pushed them.
+  auto last = session.user.run("set -e\nseq 6000 >last.bin; git add -A\n"
+                               "git commit -qm Last\n");
+  INFO(last.dump());
+  CHECK(last["exit_code"] == 0);
+  auto checked_in = session.user.checkin({{"skip_review", true}});
+  INFO(checked_in.body);
+  REQUIRE(checked_in.status == 200);
+  CHECK(checked_in.data()["rescue_refs"] == json::array());
+  CHECK(contents_in(node.upstream()) == 4);
+  auto whole =
+    script_in(home.path(), "git clone -q -b work '" + node.upstream().string()
+                             + "' whole; cd whole\n" + use_lfs
+                             + "git lfs pull; tail -qn1 *.bin");
+  INFO(whole.err);
+  CHECK(whole.out == "6000\n8000\n9000\n7000\n");
 }

@@ -1,7 +1,6 @@
 #include "runtime/git/inside/connect.hpp"
 
-#include "runtime/base/fd.hpp"
-
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
@@ -45,13 +45,18 @@ bool carry(int from, int to) {
   }
 }
 
-// From the directory itself, since the path of a socket must be short.
-unique_fd dial(const std::filesystem::path& directory) {
+} // namespace
+
+// Through a descriptor of the directory, since the path of a socket must be
+// short.
+unique_fd dial_origin(const std::filesystem::path& directory) {
+  unique_fd top{::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   unique_fd socket{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, "origin/socket");
-  if (::chdir(directory.c_str()) != 0
+  std::snprintf(address.sun_path, sizeof address.sun_path,
+                "/proc/self/fd/%d/origin/socket", top.get());
+  if (!top
       || ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address),
                    sizeof address)
            != 0)
@@ -59,11 +64,9 @@ unique_fd dial(const std::filesystem::path& directory) {
   return socket;
 }
 
-} // namespace
-
 int connect_origin(const std::filesystem::path& directory) {
   std::signal(SIGPIPE, SIG_IGN);
-  auto socket = dial(directory);
+  auto socket = dial_origin(directory);
   if (!socket) {
     std::cerr << "greenroom: origin cannot be reached: " << std::strerror(errno)
               << '\n';

@@ -28,6 +28,15 @@ std::string oid_of(std::string_view pointer) {
            : std::string{};
 }
 
+std::uint64_t size_of(std::string_view pointer) {
+  constexpr std::string_view mark = "\nsize ";
+  auto at = pointer.find(mark);
+  if (at == pointer.npos)
+    return 0;
+  return std::strtoull(
+    std::string{pointer.substr(at + mark.size(), 20)}.c_str(), nullptr, 10);
+}
+
 // Paths by the ids of objects that may be pointers.
 std::map<std::string, std::string>
 small_files(const repo& in, const std::vector<std::string>& tips,
@@ -69,13 +78,14 @@ std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
     return {};
   std::vector<lfs_file> result;
   for (const auto& [id, path] : small_files(in, tips, known)) {
-    auto oid = oid_of(in.find({{"cat-file", "blob", id}}).value_or(""));
+    auto pointer = in.find({{"cat-file", "blob", id}}).value_or("") + '\n';
+    auto oid = oid_of(pointer);
     if (oid.empty())
       continue;
     auto contents = store / oid.substr(0, 2) / oid.substr(2, 2) / oid;
     if (!fs::is_regular_file(contents, none))
       contents.clear();
-    result.push_back({path, oid, std::move(contents)});
+    result.push_back({path, oid, size_of(pointer), std::move(contents)});
   }
   return result;
 }

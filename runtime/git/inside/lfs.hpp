@@ -5,6 +5,7 @@
 #include "runtime/git/common/author.hpp"
 #include "runtime/git/inside/repo.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ namespace greenroom::git {
 struct lfs_file {
   std::string path;
   std::string oid;                // SHA-256 of the contents, 64 hex digits
+  std::uint64_t size = 0;         // of the contents, as the pointer says
   std::filesystem::path contents; // empty: they are not here
 };
 

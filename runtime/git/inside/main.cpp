@@ -5,6 +5,7 @@
 //   greenroom-git "Password for 'https://host': "
 //                            answers git's question as its GIT_ASKPASS
 //   git-connect HOST PORT    called so, it is git's way to the session's origin
+//   git-connect lfs          git-lfs's
 //
 // A request is a JSON object on stdin with "op" and "mirror"; see below and
 // git_rpc.cpp, which asks. It runs `git`, some times, and gathers what that
@@ -15,6 +16,7 @@
 #include "runtime/git/common/askpass.hpp"
 #include "runtime/git/inside/connect.hpp"
 #include "runtime/git/inside/forecast.hpp"
+#include "runtime/git/inside/lfs_agent.hpp"
 #include "runtime/git/inside/looking.hpp"
 #include "runtime/git/inside/saving.hpp"
 
@@ -87,8 +89,11 @@ std::string save(const checkout_paths& paths, const json& request) {
   json answer;
   if (!what.branch.empty())
     answer["tip"] = or_null(made.tip);
-  if (made.lfs)
-    answer["lfs"] = *made.lfs;
+  for (const auto& file : made.lfs)
+    answer["lfs"].push_back({{"path", file.path},
+                             {"oid", file.oid},
+                             {"size", file.size},
+                             {"is_here", !file.contents.empty()}});
   answer["named"] = json::array();
   for (const auto& one : made.named.objects)
     answer["named"].push_back(
@@ -133,9 +138,11 @@ int serve() {
 int main(int argc, char** argv) {
   std::ios::sync_with_stdio(false);
   std::filesystem::path self = argc > 0 ? argv[0] : "";
+  std::string what = argc == 2 ? argv[1] : "";
+  if (self.filename() == "git-connect" && what == "lfs")
+    return greenroom::git::serve_lfs(self.parent_path());
   if (self.filename() == "git-connect")
     return greenroom::git::connect_origin(self.parent_path());
-  std::string what = argc == 2 ? argv[1] : "";
   if (what == "session")
     return greenroom::git::serve();
   if (auto answer = greenroom::git::answer_prompt(what)) {

@@ -74,8 +74,7 @@ void add_lfs(savings& to, const repo& in, const repo::facts& at,
   if (files.empty())
     return;
   if (to.tip)
-    if (auto own = lfs_files(in, at, {*to.tip}, what.known); !own.empty())
-      to.lfs = own.front().path;
+    to.lfs = lfs_files(in, at, {*to.tip}, what.known);
   if (auto contents = save_contents(in, at, files, what.by))
     to.named.objects.push_back({"lfs", *contents,
                                 "contents of files that Git LFS keeps, each "

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/git/common/author.hpp"
+#include "runtime/git/inside/lfs.hpp"
 #include "runtime/git/inside/named_work.hpp"
 #include "runtime/git/inside/repo.hpp"
 
@@ -25,7 +26,7 @@ struct saving {
 struct savings {
   std::optional<std::string> tip; // of saving::branch
   named_work named;
-  std::optional<std::string> lfs; // a file of the branch that Git LFS keeps
+  std::vector<lfs_file> lfs; // files that are new on the branch
 };
 
 /// Nobody else may write there meanwhile, unless it is only a look beside them:

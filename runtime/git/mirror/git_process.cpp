@@ -32,8 +32,9 @@ command_result run(const server_git& call) {
                "-c",
                "http.lowSpeedTime=20",
                "-c",
-               "core.bigFileThreshold=32m", // larger ones go through in pieces
-               "--git-dir=" + call.mirror.string()};
+               "core.bigFileThreshold=32m"}; // larger go through in pieces
+  if (!call.mirror.empty())
+    what.argv.push_back("--git-dir=" + call.mirror.string());
   what.argv.insert(what.argv.end(), call.args.begin(), call.args.end());
   what.cwd = call.cwd.empty() ? call.mirror : call.cwd;
   what.env = {"GIT_CONFIG_NOSYSTEM=1",
@@ -47,6 +48,7 @@ command_result run(const server_git& call) {
   add_proxies(what.env);
   what.env.insert(what.env.end(), call.env.begin(), call.env.end());
   what.stdin_fd = call.stdin_fd;
+  what.stdout_fd = call.stdout_fd;
   what.timeout = call.timeout;
   what.max_output = call.max_output;
   what.max_memory = call.max_memory;

@@ -20,7 +20,8 @@
 namespace greenroom::git {
 
 struct server_git {
-  std::filesystem::path mirror;
+  std::filesystem::path mirror;   // empty: git looks for it from `cwd`, as for
+                                  // what is run beside it (git-lfs)
   std::vector<std::string> args;  // "fetch", …
   std::vector<std::string> env{}; // beyond what every call has
   std::filesystem::path cwd{};    // empty: the mirror
@@ -28,6 +29,7 @@ struct server_git {
   std::chrono::milliseconds timeout{60'000};
   std::size_t max_output = 1024 * 1024; // bytes kept of what it prints
   std::uint64_t max_memory = 0;         // bytes that it may take; 0: any
+  int stdout_fd = -1;                   // borrowed; -1: kept in the result
 };
 
 /// Blocks until git has ended. Throws std::system_error if there is no git.

@@ -2,11 +2,16 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/failpoint.hpp"
+#include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <map>
 #include <set>
+#include <system_error>
 
 namespace greenroom::git {
 
@@ -84,14 +89,66 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
   throw refused{errc::conflict, "branch \"" + branch + "\" " + what};
 }
 
-[[noreturn]] void refuse_lfs(const std::string& file) {
+[[noreturn]] void refuse_lfs(const std::string& file, const std::string& why) {
   throw refused{errc::conflict,
                 "`" + file
-                  + "` is kept by Git LFS, whose contents this server cannot "
-                    "deliver to the upstream; take it out of Git LFS (`git lfs "
-                    "untrack`, then `git add --renormalize .` and amend), or "
-                    "end the session by DELETE, which keeps the contents under "
-                    "a rescue ref"};
+                  + "` is kept by Git LFS, and its contents cannot be "
+                    "delivered to the upstream: "
+                  + why
+                  + "; take it out of Git LFS (`git lfs untrack`, then `git "
+                    "add --renormalize .` and amend), or end the session by "
+                    "DELETE, which keeps the contents under a rescue ref"};
+}
+
+// The contents that came with the work: blobs in the tree of its `lfs`.
+unique_fd contents_of(const mirror& mirror, const std::string& commit,
+                      const lfs_object& what) {
+  auto top = mirror.path();
+  unique_fd file{::open(top.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+  if (!file)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make a file in " + top.string());
+  server_git call{top, {"cat-file", "blob", commit + ':' + what.oid}};
+  call.stdout_fd = file.get();
+  auto result = git::run(call);
+  if (!result.ok() || ::lseek(file.get(), 0, SEEK_SET) != 0)
+    throw std::runtime_error("cannot read contents of Git LFS: "
+                             + reason(result));
+  return file;
+}
+
+// Before the branch names them. Those that are not in the session the upstream
+// has to have. Of what was delivered nothing needs to be rescued.
+void deliver_lfs(const checkin_spec& spec, const saved_work& saved,
+                 objects& work) {
+  auto kept = std::ranges::find(work, "lfs", &named_object::name);
+  std::set<std::string> delivered;
+  for (const auto& file : saved.lfs) {
+    try {
+      if (spec.lfs == nullptr)
+        throw refused{errc::conflict, "there is no way to"};
+      if (file.is_here && kept != work.end()) {
+        auto contents = contents_of(spec.mirror, kept->id, file.contents);
+        spec.lfs->deliver(file.contents, contents.get());
+      } else {
+        spec.lfs->fetch(file.contents);
+      }
+    } catch (const refused& fault) {
+      refuse_lfs(file.path, fault.what());
+    }
+    delivered.insert(file.contents.oid);
+  }
+  if (kept == work.end())
+    return;
+  server_git list{spec.mirror.path(), {"ls-tree", "--name-only", kept->id}};
+  list.max_output = std::size_t{64} << 20;
+  auto names = git::run(list);
+  auto all = split(names.out, '\n');
+  if (names.ok() && !names.truncated
+      && std::ranges::all_of(all, [&](const auto& name) {
+           return name.empty() || delivered.contains(name);
+         }))
+    work.erase(kept);
 }
 
 [[noreturn]] void refuse_gone(const checkin_spec& spec) {
@@ -145,8 +202,6 @@ checkin_result checkin(const checkin_spec& spec) {
   auto saved = spec.session.save({spec.by, spec.mirror.tips(), spec.branch,
                                   spec.message, rescue_message(spec.session)});
   failpoint("checkin.committed");
-  if (saved.lfs)
-    refuse_lfs(*saved.lfs);
   const auto& tip = saved.tip;
   if (!tip && !spec.base_commit.empty())
     refuse(spec.branch, "is gone from the session's repository; make it "
@@ -157,6 +212,8 @@ checkin_result checkin(const checkin_spec& spec) {
     tips.push_back(*tip);
   take(spec.mirror, saved, tips);
   failpoint("checkin.imported");
+  if (!saved.lfs.empty())
+    deliver_lfs(spec, saved, work);
 
   checkin_result result;
   // Before the push: after it there is no way back.

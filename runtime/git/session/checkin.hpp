@@ -50,6 +50,8 @@ struct checkin_spec {
   author by;
   std::string message;      // of the commit with what was not committed
   bool push_rescued = true; // as rescue_spec::push; the branch is in any case
+  // Delivers what Git LFS keeps; null: a branch with such files is refused.
+  const lfs_store* lfs = nullptr;
 };
 
 struct checkin_result {

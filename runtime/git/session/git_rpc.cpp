@@ -116,6 +116,26 @@ std::vector<named_object> named_objects(const json& value) {
   return result;
 }
 
+std::vector<lfs_change> lfs_changes(const json& answer) {
+  std::vector<lfs_change> result;
+  if (!answer.contains("lfs"))
+    return result;
+  const auto& all = answer.at("lfs");
+  if (all.size() > max_named)
+    throw refused{errc::conflict, "too many files of Git LFS are new; push "
+                                  "them with git in the session"};
+  for (const auto& one : all) {
+    lfs_change made{
+      sentence(one.at("path").get<std::string>()),
+      {one.at("oid").get<std::string>(), one.at("size").get<std::uint64_t>()},
+      one.at("is_here").get<bool>()};
+    if (!is_lfs_oid(made.contents.oid))
+      bad_answer("an id of Git LFS");
+    result.push_back(std::move(made));
+  }
+  return result;
+}
+
 // A branch that a person checked out: shown, never used as a name.
 std::optional<std::string> shown_name(const json& value) {
   if (value.is_null())
@@ -314,7 +334,7 @@ saved_work sandboxed_git::save(const save_request& request) const {
   saved_work result;
   result.named = named_objects(answer.at("named"));
   result.note = optional_sentence(answer, "note");
-  result.lfs = optional_sentence(answer, "lfs");
+  result.lfs = lfs_changes(answer);
   if (!request.branch.empty())
     result.tip = commit_or_null(answer.at("tip"));
   auto begin = static_cast<off_t>(line.size() + 1);

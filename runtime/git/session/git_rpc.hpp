@@ -18,6 +18,7 @@
 #include "runtime/git/common/author.hpp"
 #include "runtime/git/inside/named_work.hpp"
 #include "runtime/git/inside/repo.hpp"
+#include "runtime/git/mirror/lfs_store.hpp"
 #include "runtime/sandbox/plan.hpp"
 
 #include <nlohmann/json_fwd.hpp>
@@ -66,12 +67,19 @@ struct save_request {
   bool beside = false; // commands may be at work: nothing of theirs is touched
 };
 
+/// A file that Git LFS keeps.
+struct lfs_change {
+  std::string path; // fit for users
+  lfs_object contents;
+  bool is_here = false; // the work's `lfs` has the contents
+};
+
 struct saved_work {
   std::optional<std::string> tip; // of save_request::branch
   // Each name once. Names and what they hold are fit for references and users.
   std::vector<named_object> named;
   std::optional<std::string> note; // what could not be looked at
-  std::optional<std::string> lfs;  // a file of the branch that Git LFS keeps
+  std::vector<lfs_change> lfs;     // files that are new on the branch
   // What all of these have and the known commits have not, as one pack: a file
   // without a name that stands where the pack begins. nullopt: nothing.
   std::optional<unique_fd> pack;

@@ -118,7 +118,7 @@ void introduce(const fs::path& home, const session_record& session,
                     "[user]\n\tname = " + git::quoted_setting(by.name)
                       + "\n\temail = " + git::quoted_setting(by.email)
                       + "\n[core]\n\tgitProxy = " + git::quoted_setting(proxy)
-                      + "\n",
+                      + '\n' + git::lfs_settings(proxy),
                     0644, false);
 }
 
@@ -527,9 +527,10 @@ saved_checkin git_service::run(const save_checkin& request) {
                    ? "Work of session " + session.id + " on " + session.branch
                    : request.message;
   auto& entry = entry_of(mirror_name(request.project));
+  auto lfs = lfs_of(request.project, mirror);
   auto result = git::checkin(
     {mirror, in_session(session, mirror), session.branch, session.base_commit,
-     session.new_branch, author_of(request.by), message, answers(entry)});
+     session.new_branch, author_of(request.by), message, answers(entry), &lfs});
   note_answer(entry, result.rescued);
   auto note = note_of(session.id, result.rescued);
   return {result.commit, std::move(result.rescued.refs), std::move(note)};

@@ -84,6 +84,18 @@ public:
   void push(const transfer_grant& who, const std::string& old,
             const std::string& commit, int pack_fd, std::uint64_t max_size);
 
+  /// Contents of the project's files that Git LFS keeps (lfs_store.hpp). Block
+  /// while the upstream is asked.
+  std::filesystem::path fetch_lfs(const project_record& project,
+                                  const git::lfs_object& what);
+  void deliver_lfs(const project_record& project, const git::lfs_object& what,
+                   int fd);
+
+  /// For files without a name that are to become part of a mirror.
+  std::filesystem::path scratch() const {
+    return data_dir_ / "repos";
+  }
+
   origin_sockets& sockets() noexcept {
     return sockets_;
   }
@@ -109,6 +121,8 @@ private:
   void refuse_own(const std::string& repo) const;
   std::filesystem::path mirror_path(const project_record& project) const;
   git::mirror open(const project_record& project);
+  git::lfs_store lfs_of(const project_record& project,
+                        const git::mirror& mirror) const;
   git::mirror fetched(const project_record& project, bool force);
   std::filesystem::path submodule(const project_record& project,
                                   const std::string& path);

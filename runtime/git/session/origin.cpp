@@ -64,6 +64,16 @@ std::string quoted_setting(const std::string& value) {
   return result + '"';
 }
 
+std::string lfs_settings(const std::string& proxy) {
+  auto program = proxy.substr(0, proxy.find(" for "));
+  // git-lfs takes git:// for https://.
+  return "[lfs \"https://greenroom\"]\n"
+         "\tstandalonetransferagent = greenroom\n"
+         "\tlocksverify = false\n"
+         "[lfs \"customtransfer.greenroom\"]\n\tpath = "
+         + quoted_setting(program) + "\n\targs = lfs\n\tconcurrent = false\n";
+}
+
 } // namespace greenroom::git
 
 namespace greenroom {
@@ -160,6 +170,21 @@ fs::path git_service::submodule(const project_record& project,
                   + "\"; origin serves the upstream, and submodules that "
                     "branch \""
                   + branch + "\" has by a relative URL");
+}
+
+git::lfs_store git_service::lfs_of(const project_record& project,
+                                   const git::mirror& mirror) const {
+  return {mirror, default_of(project, mirror), credentials_};
+}
+
+fs::path git_service::fetch_lfs(const project_record& project,
+                                const git::lfs_object& what) {
+  return lfs_of(project, open(project)).fetch(what);
+}
+
+void git_service::deliver_lfs(const project_record& project,
+                              const git::lfs_object& what, int fd) {
+  lfs_of(project, open(project)).deliver(what, fd);
 }
 
 void git_service::push(const transfer_grant& who, const std::string& old,

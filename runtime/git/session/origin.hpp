@@ -28,6 +28,10 @@ std::optional<std::string> resolve_relative(std::string_view url,
 /// As a value in a configuration file of git's.
 std::string quoted_setting(const std::string& value);
 
+/// How git-lfs gets contents by way of origin: lines of a configuration file.
+/// `proxy` is the value of core.gitProxy.
+std::string lfs_settings(const std::string& proxy);
+
 } // namespace greenroom::git
 
 namespace greenroom {

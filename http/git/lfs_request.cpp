@@ -1,0 +1,243 @@
+#include "http/git/lfs_request.hpp"
+
+#include "http/base/reply.hpp"
+#include "http/git/answer_head.hpp"
+#include "http/git/clone_url.hpp"
+#include "http/git/request_body.hpp"
+#include "messages/errors.hpp"
+#include "runtime/git/session/git_service.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <optional>
+#include <system_error>
+#include <type_traits>
+
+namespace greenroom::http::git_http {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t max_batch = std::uint64_t{4} << 20;
+constexpr std::size_t max_objects = 10'000;
+constexpr const char* media_type = "application/vnd.git-lfs+json";
+
+/// What blocks goes to threads of its own; the loop goes on meanwhile.
+template <class F>
+asio::awaitable<std::invoke_result_t<F>> in_background(git_context& around,
+                                                       F what) {
+  using result = std::invoke_result_t<F>;
+  auto work = [&what]() -> asio::awaitable<result> { co_return what(); };
+  co_return co_await asio::co_spawn(*around.waiting, work, asio::use_awaitable);
+}
+
+void append(int file, std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto done = ::write(file, bytes.data(), bytes.size());
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot keep contents of Git LFS");
+    bytes.remove_prefix(static_cast<std::size_t>(done));
+  }
+}
+
+// As git-lfs itself finds it from a repository's URL.
+std::string lfs_url_of(std::string_view upstream) {
+  if (!upstream.starts_with("http://") && !upstream.starts_with("https://"))
+    return {};
+  std::string result{upstream.substr(0, upstream.find_last_not_of('/') + 1)};
+  if (!result.ends_with(".git"))
+    result += ".git";
+  return result + "/info/lfs";
+}
+
+} // namespace
+
+std::string lfs_advice(std::string_view upstream) {
+  auto url = lfs_url_of(upstream);
+  return "the server has no git-lfs, by which it would pass on contents of Git "
+         "LFS: have it installed there, or "
+         + (url.empty()
+              ? "set lfs.url to the server that has them: git config "
+                "lfs.url URL"
+              : "get them from the upstream: git config lfs.url " + url);
+}
+
+lfs_request::lfs_request(git_context& around, wire::server_connection& client,
+                         const project_record& project, const git_route& route,
+                         std::string_view request_id)
+  : around_(around), client_(client), project_(project), route_(route),
+    request_id_(request_id) {}
+
+asio::awaitable<void> lfs_request::serve() {
+  std::optional<refusal> fault;
+  try {
+    co_await dispatch();
+  } catch (const refused& e) {
+    fault = refusal{e.code(), e.what()};
+  }
+  if (!fault)
+    co_return;
+  auto status = status_of(fault->code);
+  if (fault->code == errc::conflict)
+    status = 422; // git-lfs tries again after 409
+  co_await refuse(status, fault->message);
+}
+
+asio::awaitable<void> lfs_request::dispatch() {
+  auto available = false;
+  if (around_.git) {
+    auto look = [] { return git::lfs_store::available(); };
+    available = co_await in_background(around_, look);
+  }
+  if (!available) {
+    auto advice = lfs_advice(project_.repo);
+    co_await refuse(501, advice);
+    co_return;
+  }
+  constexpr std::string_view objects = "objects/";
+  const std::string_view what = route_.lfs;
+  const auto& method = client_.head().method;
+  auto oid = what.starts_with(objects)
+               ? std::string{what.substr(objects.size())}
+               : std::string{};
+  if (method == "POST" && oid == "batch")
+    co_await batch();
+  else if (method == "GET" && git::is_lfs_oid(oid))
+    co_await send(oid);
+  else if (method == "PUT" && git::is_lfs_oid(oid))
+    co_await take(oid);
+  else
+    co_await refuse(404, "of the Git LFS API this server has batches and "
+                         "basic transfers; there are no locks");
+}
+
+std::string lfs_request::place_of(const std::string& oid,
+                                  std::uint64_t size) const {
+  return clone_url(around_.options, route_.project_id, route_.session_id, {})
+         + "/info/lfs/objects/" + oid + "?size=" + std::to_string(size);
+}
+
+asio::awaitable<void> lfs_request::batch() {
+  std::string text;
+  request_body body{client_, max_batch, around_.options.git_timeout};
+  for (;;) {
+    auto piece = co_await body.next();
+    if (piece.empty())
+      break;
+    text += piece;
+  }
+  auto asked = json::parse(text, nullptr, false);
+  if (!asked.is_object() || !asked.contains("objects")
+      || !asked["objects"].is_array() || asked["objects"].size() > max_objects)
+    throw refused{errc::bad_request, "this is no batch of Git LFS"};
+  auto verb = asked.value("operation", "");
+  if (verb != "download" && verb != "upload")
+    throw refused{errc::bad_request,
+                  "operation must be \"download\" or \"upload\""};
+  json answer{
+    {"transfer", "basic"}, {"hash_algo", "sha256"}, {"objects", json::array()}};
+  json header = json::object();
+  if (auto sent = client_.head().headers.get("Authorization"); !sent.empty())
+    header["Authorization"] = sent;
+  for (const auto& one : asked["objects"]) {
+    auto oid = one.is_object() ? one.value("oid", "") : "";
+    if (!git::is_lfs_oid(oid) || !one.contains("size")
+        || !one["size"].is_number_unsigned())
+      throw refused{errc::bad_request, "an object needs oid and size"};
+    auto size = one["size"].get<std::uint64_t>();
+    json told{{"oid", oid}, {"size", size}, {"authenticated", true}};
+    told["actions"][verb] = {{"href", place_of(oid, size)}, {"header", header}};
+    answer["objects"].push_back(std::move(told));
+  }
+  const auto told = answer.dump();
+  co_await reply(200, told);
+}
+
+std::uint64_t lfs_request::size_asked() const {
+  constexpr std::string_view mark = "?size=";
+  std::string_view target = client_.head().target;
+  auto at = target.rfind(mark);
+  std::uint64_t size = 0;
+  if (at == target.npos)
+    throw refused{errc::bad_request, "size is missing: ask for a batch first"};
+  auto digits = target.substr(at + mark.size());
+  auto [end, fault] =
+    std::from_chars(digits.data(), digits.data() + digits.size(), size);
+  if (fault != std::errc{} || end != digits.data() + digits.size())
+    throw refused{errc::bad_request, "size must be a number of bytes"};
+  return size;
+}
+
+asio::awaitable<void> lfs_request::send(const std::string& oid) {
+  git::lfs_object what{oid, size_asked()};
+  auto get = [this, &what] { return around_.git->fetch_lfs(project_, what); };
+  auto place = co_await in_background(around_, get);
+  unique_fd file{::open(place.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!file)
+    throw refused{errc::unavailable, "the contents cannot be read, try again"};
+  auto each = around_.options.git_timeout;
+  auto head = answer_head(200, "application/octet-stream", request_id_);
+  client_.begin(head, what.size);
+  std::array<char, 65536> buffer;
+  for (auto left = what.size; left > 0;) {
+    auto got = ::read(file.get(), buffer.data(),
+                      std::min<std::uint64_t>(buffer.size(), left));
+    if (got <= 0)
+      throw wire::lost{};
+    left -= static_cast<std::uint64_t>(got);
+    std::string_view piece{buffer.data(), static_cast<std::size_t>(got)};
+    co_await client_.write(piece, each);
+  }
+  co_await client_.finish(each);
+}
+
+asio::awaitable<void> lfs_request::take(const std::string& oid) {
+  git::lfs_object what{oid, size_asked()};
+  auto place = around_.git->scratch();
+  unique_fd file{::open(place.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
+  if (!file)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make a file for contents of Git LFS");
+  request_body body{client_, around_.options.max_push,
+                    around_.options.git_timeout};
+  for (;;) {
+    auto piece = co_await body.next();
+    if (piece.empty())
+      break;
+    append(file.get(), piece);
+  }
+  ::lseek(file.get(), 0, SEEK_SET);
+  auto put = [this, &what, fd = file.get()] {
+    around_.git->deliver_lfs(project_, what, fd);
+    return true;
+  };
+  co_await in_background(around_, put);
+  co_await reply(200, "{}");
+}
+
+asio::awaitable<void> lfs_request::reply(int status, std::string_view body) {
+  auto head = answer_head(status, media_type, request_id_);
+  co_await client_.reply(head, body, around_.options.git_timeout);
+}
+
+asio::awaitable<void> lfs_request::refuse(int status,
+                                          std::string_view sentence) {
+  json body{{"message", "greenroom: " + std::string{sentence}},
+            {"documentation_url", "/docs/errors"},
+            {"request_id", request_id_}};
+  co_await reply(status,
+                 body.dump(-1, ' ', false, json::error_handler_t::replace));
+}
+
+} // namespace greenroom::http::git_http

@@ -1,0 +1,166 @@
+#include "runtime/git/mirror/lfs_store.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/base/files.hpp"
+#include "runtime/base/memfd.hpp"
+#include "runtime/git/common/refs.hpp"
+#include "runtime/git/mirror/git_process.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::chrono::minutes transfer_timeout{10};
+
+// What a pointer says, which stands for the contents in commits.
+std::string pointer_to(const lfs_object& what) {
+  return "version https://git-lfs.github.com/spec/v1\noid sha256:" + what.oid
+         + "\nsize " + std::to_string(what.size) + '\n';
+}
+
+std::string settings_for(const std::string& upstream) {
+  std::string url = "\"";
+  for (auto c : upstream) {
+    if (c == '"' || c == '\\')
+      url += '\\';
+    url += c;
+  }
+  return "[core]\n\trepositoryformatversion = 0\n\tbare = true\n"
+         "[remote \"origin\"]\n\turl = "
+         + url
+         + "\"\n[lfs]\n\tlocksverify = false\n\tactivitytimeout = 20\n"
+           "\tdialtimeout = 10\n";
+}
+
+// git-lfs says what failed before what it has done about it: of "Error
+// downloading object: contents (…): Smudge error: …: why" the why.
+std::string reason_of(const command_result& result) {
+  if (result.timed_out)
+    return "it took too long";
+  constexpr std::string_view mark = "Smudge error: ";
+  std::string_view text = result.err;
+  if (auto at = text.find(mark); at != text.npos) {
+    text.remove_prefix(at + mark.size());
+    if (auto inner = text.find("): "); inner != text.npos)
+      text.remove_prefix(inner + 3);
+  }
+  auto begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
+  text.remove_prefix(begin);
+  text = text.substr(0, text.find_first_of("\r\n"));
+  return text.empty() ? "git-lfs does not say why"
+                      : without_credentials(std::string{text});
+}
+
+void need_program() {
+  if (!lfs_store::available())
+    throw refused{errc::unavailable,
+                  "contents of Git LFS need the program git-lfs, which the "
+                  "server does not have: install it on the node"};
+}
+
+} // namespace
+
+bool is_lfs_oid(std::string_view text) noexcept {
+  return text.size() == 64
+         && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
+lfs_store::lfs_store(const mirror& of, const std::string& default_branch,
+                     std::shared_ptr<const credentials> keys)
+  : top_(of.path() / "lfs.git"), upstream_(of.upstream()),
+    keys_(std::move(keys)) {
+  auto put = [](const fs::path& file, const std::string& text) {
+    if (read_file(file) != text)
+      write_file_atomic(file, text, 0644, false);
+  };
+  ensure_dir(top_ / "objects/info");
+  ensure_dir(top_ / "refs/heads");
+  put(top_ / "objects/info/alternates",
+      (of.path() / "objects").string() + '\n');
+  // git-lfs adds to it.
+  auto settings = settings_for(upstream_);
+  if (!read_file(top_ / "config").value_or("").starts_with(settings))
+    write_file_atomic(top_ / "config", settings, 0644, false);
+  auto tip = of.resolve_branch(default_branch);
+  put(top_ / "HEAD", tip ? *tip + '\n' : "ref: refs/heads/none\n");
+}
+
+bool lfs_store::available() {
+  command what{{"git-lfs", "version"}, {}, {"HOME=/nonexistent"}};
+  try {
+    return run_command(what).ok();
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+fs::path lfs_store::place_of(const lfs_object& what) const {
+  if (!is_lfs_oid(what.oid))
+    throw refused{errc::bad_request, "an id of Git LFS has 64 hex digits"};
+  return top_ / "lfs/objects" / what.oid.substr(0, 2) / what.oid.substr(2, 2)
+         / what.oid;
+}
+
+std::optional<fs::path> lfs_store::find(const lfs_object& what) const {
+  auto place = place_of(what);
+  std::error_code none;
+  if (fs::is_regular_file(place, none)
+      && fs::file_size(place, none) == what.size)
+    return place;
+  return std::nullopt;
+}
+
+command_result lfs_store::run(std::vector<std::string> args,
+                              int stdin_fd) const {
+  auto access = keys_->to(upstream_);
+  server_git call{{}, std::move(args)};
+  call.args.insert(call.args.begin(), "lfs");
+  call.env = std::move(access.env);
+  call.cwd = top_;
+  call.stdin_fd = stdin_fd;
+  call.timeout = transfer_timeout;
+  call.max_output = 64 * 1024;
+  return git::run(call);
+}
+
+fs::path lfs_store::fetch(const lfs_object& what) const {
+  if (auto there = find(what))
+    return *there;
+  need_program();
+  auto pointer = memfd(pointer_to(what));
+  auto result = run({"smudge", "--", "contents"}, pointer.get());
+  if (auto there = find(what))
+    return *there;
+  throw refused{errc::not_found,
+                "the upstream does not give the contents of Git LFS " + what.oid
+                  + ": " + reason_of(result)};
+}
+
+void lfs_store::deliver(const lfs_object& what, int fd) const {
+  if (find(what))
+    return; // from the upstream, or delivered before
+  need_program();
+  auto taken = run({"clean", "--", "contents"}, fd);
+  if (!taken.ok())
+    throw refused{errc::conflict,
+                  "git-lfs cannot take contents: " + reason_of(taken)};
+  if (taken.out != pointer_to(what))
+    throw refused{errc::bad_request,
+                  "these are not the contents of Git LFS " + what.oid};
+  auto sent = run({"push", "--object-id", "origin", what.oid}, -1);
+  if (sent.ok())
+    return;
+  // What is here counts as delivered.
+  std::error_code none;
+  fs::remove(place_of(what), none);
+  throw refused{errc::conflict, "the upstream does not take contents of Git "
+                                "LFS: "
+                                  + reason_of(sent)};
+}
+
+} // namespace greenroom::git
