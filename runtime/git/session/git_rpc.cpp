@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <set>
 #include <system_error>
@@ -292,7 +293,7 @@ merge_forecast sandboxed_git::forecast_merge(const std::string& branch,
     return result;
   result.commit = commit_id(answer.at("commit"));
   for (const auto& path : answer.at("conflicts"))
-    result.files.push_back(sentence(path.get<std::string>()));
+    result.files.push_back(path.get<std::string>().substr(0, PATH_MAX));
   switch (answer.at("kind").get<int>()) {
     case static_cast<int>(merge_kind::up_to_date):
       result.answer = merge_answer::up_to_date;
