@@ -90,7 +90,7 @@ asio::awaitable<void> lfs_request::serve() {
     co_return;
   auto status = status_of(fault->code);
   if (fault->code == errc::conflict)
-    status = 422; // git-lfs tries again after 409
+    status = 404; // git-lfs tries again after 409, and goes on after 422
   co_await refuse(status, fault->message);
 }
 

@@ -325,7 +325,7 @@ TEST_CASE("files of Git LFS come and go with git") {
                    + "' seed; cd seed\n" + use_lfs
                    + "seq 9000 >old.bin; git add -A; git commit -qm Old\n"
                      "git push -q origin main\n"
-                     "git lfs push -q --all origin main");
+                     "git lfs push --all origin main");
   INFO(made.err);
   REQUIRE(made.ok());
   REQUIRE(contents_in(node.upstream()) == 1);
