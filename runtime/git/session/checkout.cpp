@@ -40,8 +40,17 @@ void set_up(git_repository* repo, const checkout_spec& spec) {
   // git_remote_create would write the same, but it leaks memory (1.5.1).
   set("remote.origin.url", spec.origin.url);
   set("remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
-  if (!spec.origin.proxy.empty())
+  if (!spec.origin.proxy.empty()) {
     set("core.gitProxy", spec.origin.proxy);
+    // As lfs_settings has it in the home, which pushes to here do not read.
+    const auto& proxy = spec.origin.proxy;
+    set("lfs.https://greenroom.standalonetransferagent", "greenroom");
+    set("lfs.https://greenroom.locksverify", "false");
+    set("lfs.customtransfer.greenroom.path",
+        proxy.substr(0, proxy.find(" for ")));
+    set("lfs.customtransfer.greenroom.args", "lfs");
+    set("lfs.customtransfer.greenroom.concurrent", "false");
+  }
   // A plain `git push` is enough for a branch that the upstream has not yet.
   set("push.autoSetupRemote", "true");
   // So that a plain `git pull` knows what to pull.
