@@ -4,10 +4,14 @@
 #include "actors/cluster/machine/drain.hpp"
 #include "actors/cluster/remote_session.hpp"
 #include "messages/errors.hpp"
+#include "runtime/base/durations.hpp"
 
 #include <caf/send.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
+#include <type_traits>
 #include <utility>
 
 namespace greenroom {
@@ -53,6 +57,28 @@ caf::error of_owner(const std::string& project, const std::string& node,
                                          + ", try again in a moment");
 }
 
+// What is in the store: of a project's record not all travels (records.hpp).
+void deliver_whole(pointer self, const project_record& told,
+                   caf::typed_response_promise<project_record> promise) {
+  self->request(self->state.reader, owner_timeout, list_projects{})
+    .then(
+      [promise, told](const project_list& all) mutable {
+        auto found =
+          std::ranges::find(all.projects, told.id, &project_record::id);
+        promise.deliver(found == all.projects.end() ? told : *found);
+      },
+      [promise, told](const caf::error&) mutable { promise.deliver(told); });
+}
+
+template <class Reply>
+void deliver_answer(pointer self, Reply& reply,
+                    caf::typed_response_promise<Reply> promise) {
+  if constexpr (std::is_same_v<Reply, project_record>)
+    deliver_whole(self, reply, promise);
+  else
+    promise.deliver(reply);
+}
+
 // Asks the directory of a node that is not this one.
 template <class Reply, class Message>
 void ask_node(pointer self, const owner_record& owner, Message message,
@@ -61,12 +87,14 @@ void ask_node(pointer self, const owner_record& owner, Message message,
     .then(
       [self, owner, message, promise](const linked_node& there) mutable {
         self->request(there.directory, find_timeout, std::move(message))
-          .then([promise](Reply& reply) mutable { promise.deliver(reply); },
-                [promise, owner](caf::error& why) mutable {
-                  promise.deliver(
-                    of_owner(owner.project_id, owner.node,
-                             of_node(owner.node, std::move(why))));
-                });
+          .then(
+            [self, promise](Reply& reply) mutable {
+              deliver_answer<Reply>(self, reply, promise);
+            },
+            [promise, owner](caf::error& why) mutable {
+              promise.deliver(of_owner(owner.project_id, owner.node,
+                                       of_node(owner.node, std::move(why))));
+            });
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
 }
@@ -162,6 +190,39 @@ caf::result<session_actor> find(pointer self, const find_session& asked) {
   return promise;
 }
 
+// What a new project's record does not carry to another node, as a change.
+std::string fields_of(const placement_rules& rules) {
+  constexpr std::array words{"replace", "wait", "stop"};
+  nlohmann::json fields{
+    {"on_node_loss", words.at(static_cast<std::size_t>(rules.on_loss))},
+    {"node_labels", rules.labels}};
+  if (rules.delay != 0)
+    fields["node_loss_delay"] = format_duration(rules.delay);
+  return fields.dump();
+}
+
+void create_there(pointer self, const owner_record& home,
+                  const create_project& request,
+                  caf::typed_response_promise<project_record> promise) {
+  const auto& rules = request.project.placement;
+  if (rules == placement_rules{})
+    return ask_node<project_record>(self, home, request, promise);
+  change_project then{request.project.id, fields_of(rules), request.by};
+  auto set_rules = [self, home, then, promise](const project_record&) {
+    ask_node<project_record>(self, home, then, promise);
+  };
+  auto failed = [promise](caf::error& why) mutable {
+    promise.deliver(std::move(why));
+  };
+  self->request(self->state.options.links, owner_timeout, find_node{home.node})
+    .then(
+      [self, request, set_rules, failed](const linked_node& there) {
+        self->request(there.directory, find_timeout, request)
+          .then(set_rules, failed);
+      },
+      failed);
+}
+
 // A new project goes where there is most room, here if there is as much.
 void place(pointer self, const create_project& request,
            caf::typed_response_promise<project_record> promise) {
@@ -184,7 +245,7 @@ void place(pointer self, const create_project& request,
         else if (home.node == here)
           ask_own<project_record>(self, {}, std::move(request), promise);
         else
-          ask_node<project_record>(self, home, std::move(request), promise);
+          create_there(self, home, request, promise);
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
 }

@@ -37,6 +37,23 @@ void end(caf::event_based_actor* self, const session_finder_actor& supervisor,
       [id = row.id](const caf::error& why) { complain(id, why); });
 }
 
+void end_all(caf::event_based_actor* self,
+             const session_finder_actor& supervisor,
+             const store_reader_actor& reader, const std::string& project_id,
+             const std::string& lost_node) {
+  self->request(reader, look_timeout, live_sessions{project_id})
+    .then(
+      [self, supervisor, lost_node](const session_rows& rows) {
+        for (const auto& row : rows.sessions)
+          end(self, supervisor, row, lost_node);
+      },
+      [project_id](const caf::error& why) {
+        spdlog::error("the sessions of project {} cannot be ended after its "
+                      "node was lost: {}",
+                      project_id, to_refusal(why).message);
+      });
+}
+
 } // namespace
 
 void end_lost_sessions(caf::actor_system& system,
@@ -44,19 +61,8 @@ void end_lost_sessions(caf::actor_system& system,
                        const store_reader_actor& reader,
                        const std::string& project_id,
                        const std::string& lost_node) {
-  system.spawn([=](caf::event_based_actor* self) {
-    self->request(reader, look_timeout, live_sessions{project_id})
-      .then(
-        [self, supervisor, lost_node](const session_rows& rows) {
-          for (const auto& row : rows.sessions)
-            end(self, supervisor, row, lost_node);
-        },
-        [project_id](const caf::error& why) {
-          spdlog::error("the sessions of project {} cannot be ended after its "
-                        "node was lost: {}",
-                        project_id, to_refusal(why).message);
-        });
-  });
+  // A function with arguments: of one without CAF dereferences what is null.
+  system.spawn(end_all, supervisor, reader, project_id, lost_node);
 }
 
 } // namespace greenroom
