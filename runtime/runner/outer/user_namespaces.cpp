@@ -308,10 +308,6 @@ user_namespaces make_user_namespaces(const own_user& whose) {
   if (pid < 0)
     fail("no process can be started");
   talk.childs.reset();
-  auto reap = [pid] {
-    ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
-  };
   try {
     await(talk.parents.get());
     map_with_node(pid, {inside, whose.user}, {inside, whose.group});
@@ -320,10 +316,13 @@ user_namespaces make_user_namespaces(const own_user& whose) {
     auto answer = receive_with_fds(talk.parents.get(), {&ready, 1}, 0);
     if (answer.fds.size() != 2)
       throw std::runtime_error("no user namespaces were made");
-    reap();
+    // It ends by itself, once its own child has: killed it would leave that to
+    // be reaped by init, and until then to count as one of the session's.
+    ::waitpid(pid, nullptr, 0);
     return {std::move(answer.fds[0]), std::move(answer.fds[1])};
   } catch (...) {
-    reap();
+    ::kill(pid, SIGKILL);
+    ::waitpid(pid, nullptr, 0);
     throw;
   }
 }

@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -181,4 +183,18 @@ TEST_CASE("in mode none the program runs as it is, in the checkout") {
   what.env = {"A=1"};
   CHECK(s.run(what).out == "A=1\n");
   CHECK(sandbox::make_plan(s.host, s.paths()) == std::nullopt);
+}
+
+TEST_CASE("little is left for init to reap, which counts until then") {
+  constexpr int runs = 5;
+  sandbox_session s;
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  for (int i = 0; i < runs; ++i)
+    CHECK(s.run(s.program({"true"})).ok());
+  int left = 0;
+  while (::waitpid(-1, nullptr, 0) > 0)
+    ++left;
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+  CHECK(left
+        <= runs); // the sandboxes' first processes, for bwrap waits for none
 }
