@@ -53,7 +53,7 @@ set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION devel)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "adduser, git, bubblewrap, ca-certificates, passwd, procps, uidmap")
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "slirp4netns")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "slirp4netns, git-lfs")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${here}/debian/conffiles
   ${here}/debian/postinst ${here}/debian/prerm ${here}/debian/postrm)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
