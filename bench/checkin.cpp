@@ -19,7 +19,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int rounds = 9;
-constexpr double aim_ms = 100;
+// More than the push, in milliseconds.
+constexpr double aim = 15;
+constexpr double aim_sandboxed = 20;
 
 /// Pushes a new branch with a commit of one changed file, and times the push.
 double push(const fs::path& work, int round) {
@@ -49,14 +51,15 @@ void measure_mode(const std::string& sandbox, report& to) {
   git(server.dir(), {"clone", "-q", "bare.git", "work"});
   std::string mode = sandbox == "none" ? "no sandbox" : "sandboxed";
   comparison all{mode, "ms", "", {}, {}};
-  comparison rest{mode + ", less the push; of 100 ms", "ms", "<= 1", {}, {}};
+  const auto most = sandbox == "none" ? aim : aim_sandboxed;
+  comparison rest{mode + ", less the push", "ms", "<= 1", {}, {}};
   check_in(server);
   for (int i = 0; i < rounds; ++i) {
     auto pushed = push(server.dir() / "work", i);
     auto checked_in = check_in(server);
     all.baseline.push_back(pushed);
     all.subject.push_back(checked_in);
-    rest.baseline.push_back(aim_ms);
+    rest.baseline.push_back(most);
     rest.subject.push_back(checked_in - pushed);
   }
   to.rows.push_back(std::move(all));
@@ -70,7 +73,7 @@ report measure() {
                 "POST .../checkin of a session of 1,500 files",
                 {},
                 {"\"Less the push\" is the difference of the two, against the "
-                 "aim of 100 ms."}};
+                 "aim: 15 ms, sandboxed 20."}};
   measure_mode("none", result);
   measure_mode("bubblewrap", result);
   return result;

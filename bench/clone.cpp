@@ -34,8 +34,8 @@ void measure_mode(const std::string& sandbox, report& to) {
   auto session = server.make_session();
   auto file = "file://" + server.upstream().string();
   std::string mode = sandbox == "none" ? "no sandbox" : "sandboxed";
-  comparison whole{mode, "ms", "<= 1.5", {}, {}};
-  comparison bare{mode + ", --bare", "ms", "", {}, {}};
+  comparison whole{mode, "ms", "<= 1.15", {}, {}};
+  comparison bare{mode + ", --bare", "ms", "<= 1.15", {}, {}};
   clone(server.dir(), session.clone_url, true); // starts what runs there
   for (int i = 0; i < rounds; ++i) {
     whole.baseline.push_back(clone(server.dir(), file, true));

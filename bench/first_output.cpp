@@ -63,7 +63,8 @@ public:
     auto ended =
       ask(client, path + "/exec", {{"argv", command_}, {"wait", "60s"}});
     auto output = client.ask(server_.request(
-      "GET", path + "/execs/" + ended["exec_id"].get<std::string>() + "/output"));
+      "GET",
+      path + "/execs/" + ended["exec_id"].get<std::string>() + "/output"));
     if (ended["exit_code"] != 0 || output.status != 200 || output.body.empty())
       throw std::runtime_error("an exec: " + ended.dump());
   }

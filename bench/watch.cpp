@@ -31,7 +31,7 @@ struct load {
 // A thousand lines a second offer 500,000 events: a server that keeps up comes
 // close to the aim and cannot exceed it.
 constexpr load loads[] = {{"1,000 lines/s", 1500, 1000, ""},
-                          {"4,000 lines/s", 3000, 4000, "> 500,000/s"},
+                          {"4,000 lines/s", 3000, 4000, ">= 0.8"},
                           {"flat out", 6000, 0, ""}};
 
 struct outcome {
