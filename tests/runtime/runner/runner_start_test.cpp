@@ -2,6 +2,7 @@
 #include "runtime/base/files.hpp"
 #include "tests/runtime/runner/session_fixture.hpp"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mount.h>
@@ -9,6 +10,7 @@
 #include <sys/un.h>
 
 #include <array>
+#include <cstring>
 #include <fstream>
 
 using namespace greenroom;
@@ -20,7 +22,30 @@ std::optional<std::string> try_start(const std::filesystem::path& dir) {
   return runner_start{session::binary(), dir, "none"}.finish();
 }
 
+// True where another program has to load the libraries that it needs.
+bool has_interpreter(const std::filesystem::path& program) {
+  auto text = read_file(program).value();
+  Elf64_Ehdr head;
+  REQUIRE(text.size() > sizeof head);
+  std::memcpy(&head, text.data(), sizeof head);
+  for (std::size_t i = 0; i < head.e_phnum; ++i) {
+    Elf64_Phdr part;
+    auto at = head.e_phoff + i * head.e_phentsize;
+    REQUIRE(text.size() >= at + sizeof part);
+    std::memcpy(&part, text.data() + at, sizeof part);
+    if (part.p_type == PT_INTERP)
+      return true;
+  }
+  return false;
+}
+
 } // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("a runner waits for no library to be loaded") {
+  CHECK_FALSE(has_interpreter(session::binary()));
+}
+#endif
 
 TEST_CASE("a second start finds the living runner") {
   session s;
