@@ -7,6 +7,7 @@
 #include "runtime/runner/outer/memory_events.hpp"
 #include "runtime/runner/outer/slirp.hpp"
 #include "runtime/runner/outer/stderr_capture.hpp"
+#include "runtime/runner/outer/user_namespaces.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
 
 #include <fcntl.h>
@@ -19,6 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -52,8 +54,20 @@ void kill_and_reap(pid_t child) {
   ::waitpid(child, nullptr, 0);
 }
 
+constexpr const char* as_user_option = "--as-user";
+
 bool has_own_user(const sandbox_plan& plan) {
-  return plan.argv.size() > 1 && plan.argv[1] == "--as-user";
+  return std::ranges::find(plan.argv, as_user_option) != plan.argv.end();
+}
+
+// What this program would be run for is done at once. Throws std::system_error
+// where there is no such program.
+[[noreturn]] void execute(std::vector<std::string>& argv) {
+  auto pointers = pointers_to(argv);
+  if (argv[1] == as_user_option)
+    run_with_own_user(parse_own_user(argv[2]), pointers.data() + 3);
+  ::execvp(pointers[0], pointers.data());
+  fail(argv[0] + " cannot be run");
 }
 
 // Sessions before the node, their runners and everything else of the machine.
@@ -186,33 +200,25 @@ void sandbox_handle::be_sandbox(int jobs, int stderr_capture) {
   go_first_when_memory_ends();
   try {
     enter_groups(plan.cgroups);
+    auto argv = plan.argv;
+    if (!plan.seccomp_file.empty()) {
+      unique_fd filter{::open(plan.seccomp_file.c_str(), O_RDONLY | O_CLOEXEC)};
+      if (!filter)
+        fail("cannot open \"" + plan.seccomp_file + '"');
+      // Without O_CLOEXEC, which the copy does not have.
+      argv.insert(argv.end(),
+                  {"--seccomp", std::to_string(::dup(filter.get()))});
+    }
+    argv.insert(argv.end(), {"--", plan.runner, "--init", plan.checkout});
+    for (const auto& [name, value] : plan.rlimits)
+      argv.push_back(name + '=' + std::to_string(value));
+    ::dup2(jobs, STDIN_FILENO);
+    ::dup2(stderr_capture, STDERR_FILENO);
+    execute(argv);
   } catch (const std::exception& problem) {
     ::dprintf(stderr_capture, "%s", problem.what());
     ::_exit(1);
   }
-  auto argv = plan.argv;
-  unique_fd filter;
-  if (!plan.seccomp_file.empty()) {
-    filter.reset(::open(plan.seccomp_file.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!filter) {
-      ::dprintf(stderr_capture, "cannot open \"%s\"",
-                plan.seccomp_file.c_str());
-      ::_exit(1);
-    }
-    // Without O_CLOEXEC, which the copy does not have.
-    argv.insert(argv.end(), {"--seccomp", std::to_string(::dup(filter.get()))});
-  }
-  argv.insert(argv.end(), {"--", plan.runner, "--init", plan.checkout});
-  for (const auto& [name, value] : plan.rlimits)
-    argv.push_back(name + '=' + std::to_string(value));
-  ::dup2(jobs, STDIN_FILENO);
-  ::dup2(stderr_capture, STDERR_FILENO);
-  auto pointers = pointers_to(argv);
-  ::execvp(pointers[0], pointers.data());
-  auto error = errno;
-  ::dprintf(stderr_capture, "%s cannot be run: %s", pointers[0],
-            std::generic_category().message(error).c_str());
-  ::_exit(1);
 }
 
 // Returns its pid when it is ready.

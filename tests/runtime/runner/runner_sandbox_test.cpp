@@ -213,7 +213,8 @@ TEST_CASE("a sandbox that cannot be made refuses the command and says why") {
   bad = plan();
   bad.seccomp_file = "/no/such.bpf";
   CHECK(refusal(bad)
-        == "the sandbox cannot be made: cannot open \"/no/such.bpf\"");
+        == "the sandbox cannot be made: cannot open \"/no/such.bpf\": No such "
+           "file or directory");
   bad = plan();
   bad.rlimits = {{"wishes", 3}};
   CHECK(refusal(bad)
