@@ -21,10 +21,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -78,6 +82,31 @@ void go_first_when_memory_ends() {
     std::ignore = ::write(file.get(), "500", 3);
 }
 
+std::pair<unique_fd, unique_fd> make_pair(int type) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0)
+    fail("cannot make a socket pair");
+  return {unique_fd{ends[0]}, unique_fd{ends[1]}};
+}
+
+// The one that bwrap says it has made, { "child-pid": 123, ...: in namespaces
+// that are there already, though nothing is mounted in them yet.
+pid_t first_process(int news) {
+  constexpr std::string_view name = "\"child-pid\": ";
+  std::string text;
+  std::array<char, 512> buffer;
+  pollfd item{news, POLLIN, 0};
+  while (text.find(',') == text.npos) {
+    auto told = ::poll(&item, 1, patience_ms) > 0;
+    auto size = told ? ::read(news, buffer.data(), buffer.size()) : -1;
+    if (size <= 0)
+      break;
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+  auto at = text.find(name);
+  return at == text.npos ? 0 : std::atoi(text.c_str() + at + name.size());
+}
+
 // Not the network that this process is in.
 bool is_own(int network) {
   struct stat theirs;
@@ -97,7 +126,7 @@ void sandbox_handle::give(const command_spec& spec, const job_files& files) {
   if (outermost_ == 0)
     start();
   else if (network_ && slirp_ == 0)
-    attach_network(); // it has died, and was only that
+    slirp_ = attach_network().finish(); // it has died, and was only that
   send_job(jobs_.get(), spec, files);
 }
 
@@ -158,34 +187,49 @@ void sandbox_handle::give_up() {
 }
 
 void sandbox_handle::start() {
-  int ends[2];
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
-    fail("cannot make a socket pair");
-  jobs_.reset(ends[0]);
-  unique_fd theirs{ends[1]};
+  auto [ours, theirs] = make_pair(SOCK_SEQPACKET);
+  auto [news, teller] = make_pair(SOCK_STREAM);
+  jobs_ = std::move(ours);
   // So the kernel tells who it is that answers, in our numbers.
   int on = 1;
-  ::setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  ::setsockopt(jobs_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   auto stderr_capture = make_complaints();
   auto pid = ::fork();
   if (pid < 0)
     fail("no process can be started");
   if (pid == 0) {
     if (config_.sandbox)
-      be_sandbox(theirs.get(), stderr_capture.get());
+      be_sandbox(theirs.get(), stderr_capture.get(), teller.get());
     be_without_sandbox(theirs.get());
   }
   theirs.reset();
+  teller.reset();
   outermost_ = pid;
   try {
-    init_ = await_init(stderr_capture.get());
-    if (config_.sandbox)
-      open_network(init_);
+    await_ready(stderr_capture.get(), news.get());
   } catch (...) {
     kill_and_reap(pid);
     give_up();
     throw;
   }
+}
+
+// The network is made while the rest is. Where neither can be, it is the rest
+// that says why.
+void sandbox_handle::await_ready(int stderr_capture, int news) {
+  std::optional<slirp_start> slirp;
+  std::exception_ptr no_network;
+  if (config_.sandbox)
+    try {
+      slirp = open_network(news);
+    } catch (const std::exception&) {
+      no_network = std::current_exception();
+    }
+  init_ = await_init(stderr_capture);
+  if (no_network)
+    std::rethrow_exception(no_network);
+  if (slirp)
+    slirp_ = slirp->finish();
 }
 
 void sandbox_handle::be_without_sandbox(int jobs) {
@@ -195,7 +239,7 @@ void sandbox_handle::be_without_sandbox(int jobs) {
   run_init(jobs, config_.checkout.c_str());
 }
 
-void sandbox_handle::be_sandbox(int jobs, int stderr_capture) {
+void sandbox_handle::be_sandbox(int jobs, int stderr_capture, int news) {
   const auto& plan = *config_.sandbox;
   go_first_when_memory_ends();
   try {
@@ -209,7 +253,8 @@ void sandbox_handle::be_sandbox(int jobs, int stderr_capture) {
       argv.insert(argv.end(),
                   {"--seccomp", std::to_string(::dup(filter.get()))});
     }
-    argv.insert(argv.end(), {"--", plan.runner, "--init", plan.checkout});
+    argv.insert(argv.end(), {"--info-fd", std::to_string(::dup(news)), "--",
+                             plan.runner, "--init", plan.checkout});
     for (const auto& [name, value] : plan.rlimits)
       argv.push_back(name + '=' + std::to_string(value));
     ::dup2(jobs, STDIN_FILENO);
@@ -235,26 +280,28 @@ pid_t sandbox_handle::await_init(int stderr_capture) {
                            + (why.empty() ? "it does not answer" : why));
 }
 
-void sandbox_handle::open_network(pid_t init) {
-  auto path = "/proc/" + std::to_string(init) + "/ns/net";
+// Nothing where nothing is to be attached to it.
+std::optional<slirp_start> sandbox_handle::open_network(int news) {
+  auto path = "/proc/" + std::to_string(first_process(news)) + "/ns/net";
   network_.reset(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (network_)
     users_.reset(::ioctl(network_.get(), NS_GET_USERNS));
   auto found = network_ && users_ && is_own(network_.get());
   if (found)
     allow_ping(network_.get(), users_.get());
-  if (!config_.sandbox->nat)
-    network_.reset(); // nothing is to be attached to it
-  else if (found)
-    attach_network();
-  else
+  if (!config_.sandbox->nat) {
+    network_.reset();
+    return std::nullopt;
+  }
+  if (!found)
     fail("the sandbox's network cannot be found");
+  return attach_network();
 }
 
-void sandbox_handle::attach_network() {
+slirp_start sandbox_handle::attach_network() {
   // First, and each time, for the host's addresses change.
   host_hidden_ = block_host_routes(network_.get(), users_.get());
-  slirp_ = start_slirp(network_.get(), users_.get(), *config_.sandbox);
+  return {network_.get(), users_.get(), *config_.sandbox};
 }
 
 } // namespace greenroom::runner

@@ -11,12 +11,14 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
+#include "runtime/runner/outer/slirp.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/runner/protocol/spawn_request.hpp"
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,10 +74,11 @@ public:
 private:
   void start();
   [[noreturn]] void be_without_sandbox(int jobs);
-  [[noreturn]] void be_sandbox(int jobs, int stderr_capture);
+  [[noreturn]] void be_sandbox(int jobs, int stderr_capture, int news);
+  void await_ready(int stderr_capture, int news);
   pid_t await_init(int stderr_capture);
-  void open_network(pid_t init);
-  void attach_network();
+  std::optional<slirp_start> open_network(int news);
+  slirp_start attach_network();
   void give_up();
 
   const runner_config& config_;

@@ -16,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace greenroom::runner {
@@ -60,31 +61,50 @@ std::string kept(int fd) {
 
 } // namespace
 
-pid_t start_slirp(int network, int users, const sandbox_plan& plan) {
+slirp_start::slirp_start(int network, int users, const sandbox_plan& plan)
+  : complaints_(make_complaints()) {
   int ends[2];
-  auto stderr_capture = make_complaints();
   if (::pipe2(ends, O_CLOEXEC) != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot make a pipe");
-  unique_fd answer{ends[0]};
+  answer_.reset(ends[0]);
   unique_fd ready{ends[1]};
   auto self = ::getpid();
   auto pid = ::fork();
   if (pid == 0)
-    be_slirp(network, users, plan, ready.get(), stderr_capture.get(), self);
+    be_slirp(network, users, plan, ready.get(), complaints_.get(), self);
   if (pid < 0)
     throw std::system_error(errno, std::generic_category(),
                             "no process can be started");
-  ready.reset();
-  pollfd item{answer.get(), POLLIN, 0};
+  pid_ = pid;
+}
+
+slirp_start::slirp_start(slirp_start&& other) noexcept
+  : pid_(std::exchange(other.pid_, 0)), answer_(std::move(other.answer_)),
+    complaints_(std::move(other.complaints_)) {}
+
+slirp_start& slirp_start::operator=(slirp_start&& other) noexcept {
+  std::swap(pid_, other.pid_);
+  std::swap(answer_, other.answer_);
+  std::swap(complaints_, other.complaints_);
+  return *this;
+}
+
+slirp_start::~slirp_start() {
+  if (pid_ == 0)
+    return;
+  ::kill(pid_, SIGKILL);
+  ::waitpid(pid_, nullptr, 0);
+}
+
+pid_t slirp_start::finish() {
+  pollfd item{answer_.get(), POLLIN, 0};
   char one = 0;
   if (::poll(&item, 1, patience_ms) > 0
-      && ::read(answer.get(), &one, sizeof one) == 1)
-    return pid;
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
+      && ::read(answer_.get(), &one, sizeof one) == 1)
+    return std::exchange(pid_, 0);
   throw std::runtime_error("the sandbox's network cannot be made: "
-                           + last_complaint(stderr_capture.get()));
+                           + last_complaint(complaints_.get()));
 }
 
 } // namespace greenroom::runner

@@ -2,17 +2,35 @@
 // as an ordinary program's connections, without the host's loopback.
 #pragma once
 
+#include "runtime/base/fd.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
 #include <sys/types.h>
 
 namespace greenroom::runner {
 
-/// Attaches slirp4netns to the network namespace that `network` is open on and
-/// that belongs to the user namespace `users`, in the plan's control groups.
-/// Returns its pid when packets pass: a child that dies with this process, and
-/// is the caller's to reap. Throws std::runtime_error, whose text is a sentence
-/// for the user.
-pid_t start_slirp(int network, int users, const sandbox_plan& plan);
+/// slirp4netns on its way: attached to the network namespace that `network` is
+/// open on and that belongs to the user namespace `users`, in the plan's
+/// control groups. Errors are std::runtime_error, whose text is a sentence for
+/// the user.
+class slirp_start {
+public:
+  slirp_start(int network, int users, const sandbox_plan& plan);
+
+  slirp_start(slirp_start&& other) noexcept;
+  slirp_start& operator=(slirp_start&& other) noexcept;
+
+  /// Kills it, unless it was waited for.
+  ~slirp_start();
+
+  /// Waits until packets pass. Returns its pid: a child that dies with this
+  /// process, and is the caller's to reap.
+  pid_t finish();
+
+private:
+  pid_t pid_ = 0;
+  unique_fd answer_;
+  unique_fd complaints_;
+};
 
 } // namespace greenroom::runner
