@@ -1,6 +1,7 @@
 #include "runtime/runner/outer/block_host_routes.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/runner/outer/await_loopback.hpp"
 #include "runtime/runner/outer/stderr_capture.hpp"
 
 #include <arpa/inet.h>
@@ -155,6 +156,7 @@ bool hide_from_within(int network, int users) {
   auto ranges = hidden_ranges(); // while the network is still the host's
   if (::setns(users, CLONE_NEWUSER) != 0 || ::setns(network, CLONE_NEWNET) != 0)
     fail("it cannot be entered", errno);
+  await_loopback();
   unique_fd socket{
     ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
   if (!socket)

@@ -15,10 +15,10 @@
 namespace greenroom::runner {
 
 /// Makes these routes in the network namespace that `network` is open on and
-/// that belongs to the user namespace `users`; those that are there stay. To be
-/// called before anybody can send. False where this kernel cannot tell ports
-/// apart, so that all of the name server's are reached. Throws
-/// std::runtime_error, whose text is a sentence for the user.
+/// that belongs to the user namespace `users`, once its loopback is up; those
+/// that are there stay. To be called before anybody can send. False where this
+/// kernel cannot tell ports apart, so that all of the name server's are
+/// reached. Throws std::runtime_error, whose text is a sentence for the user.
 bool block_host_routes(int network, int users);
 
 } // namespace greenroom::runner
