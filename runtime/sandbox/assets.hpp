@@ -26,8 +26,8 @@ void write_made_files(const std::filesystem::path& files);
 std::vector<std::string> made_names();
 
 /// The devices of /dev, except terminals. A node that runs as root makes them
-/// anew, for the host's would be its sessions' own, to change the modes of;
-/// these belong to nobody.
+/// anew for sessions that have no user of their own: the host's would be
+/// theirs, to change the modes of; these belong to nobody.
 inline constexpr std::array device_names{"null",   "zero",    "full",
                                          "random", "urandom", "tty"};
 

@@ -223,14 +223,16 @@ void cover_proc(options& to) {
   }
 }
 
-void add_kernel(options& to, const fs::path& files, std::uint64_t memory) {
+void add_kernel(options& to, const fs::path& files, std::uint64_t memory,
+                bool own_user) {
   to.add({"--proc", "/proc"});
   // These settings are the host's, and root may write them as their owner.
   to.read_only("/proc/sys", "/proc/sys");
-  if (::geteuid() == 0)
+  // What is root's is not another user's.
+  if (::geteuid() == 0 && !own_user)
     cover_proc(to);
   to.add({"--dev", "/dev"});
-  if (has_devices(files))
+  if (has_devices(files) && !own_user)
     for (auto name : device_names)
       to.add({"--dev-bind", (made_devices(files) / name).string(),
               (fs::path{"/dev"} / name).string()});
@@ -286,7 +288,7 @@ std::vector<std::string> bwrap_argv(const host& on,
   add_machine(result, on.groups, session.session_id);
   if (auto list = processors_of(on, session.session_id); !list.empty())
     result.read_only(made_processors(on.files, list), online_processors);
-  add_kernel(result, on.files, on.config.memory / 2);
+  add_kernel(result, on.files, on.config.memory / 2, own.has_value());
   add_runtime_dir(result, own.has_value());
   // Where programs of all users keep locks and sockets.
   for (const auto* shared : {"/run/lock", "/run/screen"})
