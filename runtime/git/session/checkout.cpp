@@ -13,9 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -140,25 +142,52 @@ void write_others(git_repository* repo, const checkout_spec& spec) {
   }
 }
 
-// When the file was changed last, which giving it away has done.
-git_index_time changed(const fs::path& file, const git_index_time& before) {
-  struct stat info;
-  if (::lstat(file.c_str(), &info) != 0)
-    return before;
-  return {static_cast<std::int32_t>(info.st_ctim.tv_sec),
-          static_cast<std::uint32_t>(info.st_ctim.tv_nsec)};
+// git compares whole seconds, and reads every file again whose time lies in the
+// second in which the index was written: of a new checkout all of them, at each
+// `git status` until something writes the index anew. So they are a little
+// older than the index. What is changed later has a time of its own then.
+constexpr time_t age = 2;
+
+bool was_checked_out(const git_index_entry& entry) {
+  return entry.mtime.seconds != 0
+         && (S_ISREG(entry.mode) || S_ISLNK(entry.mode));
 }
 
-void set_owner(git_repository* repo, const fs::path& top,
-               const checkout_spec& spec) {
+void make_older(git_repository* repo, const fs::path& top) {
+  index_handle index;
+  check(git_repository_index(receive(index), repo), failure);
+  const std::array<timespec, 2> times{timespec{0, UTIME_OMIT},
+                                      timespec{::time(nullptr) - age, 0}};
+  for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
+    const auto* entry = git_index_get_byindex(index.get(), i);
+    if (was_checked_out(*entry))
+      // Of one that cannot be set the note stays true: git reads it again.
+      static_cast<void>(::utimensat(AT_FDCWD, (top / entry->path).c_str(),
+                                    times.data(), AT_SYMLINK_NOFOLLOW));
+  }
+}
+
+git_index_time note(const timespec& time) {
+  return {static_cast<std::int32_t>(time.tv_sec),
+          static_cast<std::uint32_t>(time.tv_nsec)};
+}
+
+// Notes in the index whose the files are and when they were changed, which
+// giving them away has done too.
+void note_files(git_repository* repo, const fs::path& top,
+                const std::optional<std::uint32_t>& seen_owner) {
   index_handle index;
   check(git_repository_index(receive(index), repo), failure);
   for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
     auto entry = *git_index_get_byindex(index.get(), i);
-    entry.uid = *spec.seen_owner;
-    entry.gid = *spec.seen_owner;
-    if (spec.owner)
-      entry.ctime = changed(top / entry.path, entry.ctime);
+    struct stat info;
+    if (was_checked_out(entry)
+        && ::lstat((top / entry.path).c_str(), &info) == 0) {
+      entry.mtime = note(info.st_mtim);
+      entry.ctime = note(info.st_ctim);
+    }
+    if (seen_owner)
+      entry.uid = entry.gid = *seen_owner;
     check(git_index_add(index.get(), &entry), failure);
   }
   // Notes in the index which trees there are. Without that the first commit
@@ -224,14 +253,12 @@ void build(const fs::path& top, const checkout_spec& spec) {
   set_up(repo.get(), spec);
   check_out(repo.get(), top, spec);
   write_others(repo.get(), spec);
-  auto note_owner = [&] {
-    if (spec.seen_owner)
-      set_owner(repo.get(), top, spec);
-  };
+  make_older(repo.get(), top);
+  auto note = [&] { note_files(repo.get(), top, spec.seen_owner); };
   if (spec.owner)
-    spec.users->give_checkout(top, *spec.owner, note_owner);
+    spec.users->give_checkout(top, *spec.owner, note);
   else
-    note_owner();
+    note();
 }
 
 } // namespace
