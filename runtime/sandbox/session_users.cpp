@@ -3,8 +3,9 @@
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/base/run_command.hpp"
+#include "runtime/base/walk_tree.hpp"
 
-#include <fts.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -131,18 +132,14 @@ void make_directories_of_node(const fs::path& session,
 
 void change_owner_here(const fs::path& path, uid_t user, gid_t group,
                        bool deep) {
-  auto text = path.string();
-  std::array<char*, 2> tops{text.data(), nullptr};
-  std::unique_ptr<FTS, int (*)(FTS*)> walk{
-    ::fts_open(tops.data(), FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, nullptr),
-    ::fts_close};
-  while (auto* entry = walk ? ::fts_read(walk.get()) : nullptr) {
-    if (!deep)
-      ::fts_set(walk.get(), entry, FTS_SKIP);
-    if (entry->fts_info != FTS_DP
-        && ::lchown(entry->fts_accpath, user, group) != 0 && errno != ENOENT)
-      fail("cannot give away " + std::string{entry->fts_path});
-  }
+  auto give = [&](int dir, const char* name) {
+    if (::fchownat(dir, name, user, group, AT_SYMLINK_NOFOLLOW) != 0
+        && errno != ENOENT)
+      fail("cannot give away " + std::string{name} + " of " + path.string());
+  };
+  give(AT_FDCWD, path.c_str());
+  if (deep && fs::is_directory(fs::symlink_status(path)))
+    walk_tree(path, [&](const visited& it) { give(it.directory, it.name); });
 }
 
 bool has_newuidmap() {

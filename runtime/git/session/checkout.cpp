@@ -4,10 +4,12 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
+#include "runtime/base/walk_tree.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/session/branch_position.hpp"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -153,17 +155,33 @@ bool was_checked_out(const git_index_entry& entry) {
          && (S_ISREG(entry.mode) || S_ISLNK(entry.mode));
 }
 
+struct entry_place {
+  int directory;
+  const char* name;
+};
+
+entry_place place_of(opened_directory& top, const git_index_entry& entry) {
+  std::string_view path{entry.path};
+  auto slash = path.rfind('/');
+  if (slash == path.npos)
+    return {top.at({}), entry.path};
+  return {top.at(path.substr(0, slash)), entry.path + slash + 1};
+}
+
 void make_older(git_repository* repo, const fs::path& top) {
   index_handle index;
   check(git_repository_index(receive(index), repo), failure);
+  opened_directory opened{top};
   const std::array<timespec, 2> times{timespec{0, UTIME_OMIT},
                                       timespec{::time(nullptr) - age, 0}};
   for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
     const auto* entry = git_index_get_byindex(index.get(), i);
-    if (was_checked_out(*entry))
-      // Of one that cannot be set the note stays true: git reads it again.
-      static_cast<void>(::utimensat(AT_FDCWD, (top / entry->path).c_str(),
-                                    times.data(), AT_SYMLINK_NOFOLLOW));
+    if (!was_checked_out(*entry))
+      continue;
+    auto [dir, name] = place_of(opened, *entry);
+    // Of one that cannot be set the note stays true: git reads it again.
+    static_cast<void>(
+      ::utimensat(dir, name, times.data(), AT_SYMLINK_NOFOLLOW));
   }
 }
 
@@ -178,11 +196,13 @@ void note_files(git_repository* repo, const fs::path& top,
                 const std::optional<std::uint32_t>& seen_owner) {
   index_handle index;
   check(git_repository_index(receive(index), repo), failure);
+  opened_directory opened{top};
   for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
     auto entry = *git_index_get_byindex(index.get(), i);
+    auto [dir, name] = place_of(opened, entry);
     struct stat info;
     if (was_checked_out(entry)
-        && ::lstat((top / entry.path).c_str(), &info) == 0) {
+        && ::fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
       entry.mtime = note(info.st_mtim);
       entry.ctime = note(info.st_ctim);
     }
@@ -205,16 +225,18 @@ void sync_below(const fs::path& top) {
   for (auto flags : {SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_BEFORE
                                               | SYNC_FILE_RANGE_WRITE
                                               | SYNC_FILE_RANGE_WAIT_AFTER})
-    for (const auto& entry : fs::recursive_directory_iterator{top}) {
-      if (entry.symlink_status().type() != fs::file_type::regular)
-        continue;
-      unique_fd fd{::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC)};
+    walk_tree(top, [&](const visited& it) {
+      if (it.type != DT_REG)
+        return;
+      unique_fd fd{
+        ::openat(it.directory, it.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
       if (!fd
           || ::sync_file_range(fd.get(), 0, 0, static_cast<unsigned>(flags))
                != 0)
         throw std::system_error(errno, std::generic_category(),
-                                "cannot sync " + entry.path().string());
-    }
+                                "cannot sync " + std::string{it.name} + " of "
+                                  + top.string());
+    });
   sync_directory(top);
 }
 
