@@ -5,6 +5,7 @@
 #include "http/edge/thread_context.hpp"
 #include "http/streams/response_registry.hpp"
 #include "http/streams/terminal.hpp"
+#include "http/streams/web_socket_heartbeat.hpp"
 #include "http/wire/client_connection.hpp"
 #include "http/wire/web_socket.hpp"
 #include "http/wire/web_socket_client.hpp"
@@ -97,12 +98,8 @@ public:
       there_->check_deadlines(now);
     if (!socket_)
       return;
-    if (now - heard_ >= env_.options.write_timeout) {
-      end(ws::close_code::going_away, "no answer to pings");
-    } else if (now - pinged_ >= env_.options.heartbeat) {
-      pinged_ = now;
-      socket_->ping();
-    }
+    if (!heartbeat_.beat(*socket_, env_.options, now))
+      end(ws::close_code::going_away, web_socket_heartbeat::lost);
   }
 
   const std::string& key_id() const noexcept override {
@@ -248,13 +245,13 @@ private:
     };
     events.alive = [weak] {
       if (auto self = weak.lock())
-        self->heard_ = clock::now();
+        self->heartbeat_.heard();
     };
     events.closed = [weak] {
       if (auto self = weak.lock())
         self->left();
     };
-    heard_ = pinged_ = clock::now();
+    heartbeat_.heard();
     // As the owner would: what a browser offers beside its key is agreed to.
     auto offered = ex_->in.web_socket_protocol;
     auto agreed = offers(offered, terminal_protocol) ? terminal_protocol
@@ -364,8 +361,7 @@ private:
   std::deque<wire::web_socket_payload> waiting_;
   bool writing_ = false;
   bool left_ = false;
-  clock::time_point heard_{};
-  clock::time_point pinged_{};
+  web_socket_heartbeat heartbeat_;
 };
 
 } // namespace

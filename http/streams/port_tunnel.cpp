@@ -3,6 +3,7 @@
 #include "http/edge/loop.hpp"
 #include "http/edge/thread_context.hpp"
 #include "http/streams/response_registry.hpp"
+#include "http/streams/web_socket_heartbeat.hpp"
 #include "http/wire/byte_stream.hpp"
 #include "http/wire/message.hpp"
 #include "http/wire/web_socket.hpp"
@@ -38,7 +39,7 @@ public:
     env_.streams.add(shared_from_this());
     if (!ex_)
       return;
-    heard_ = pinged_ = clock::now();
+    heartbeat_.heard();
     std::weak_ptr<port_tunnel> weak = weak_from_this();
     web_socket_events events;
     events.message = [weak](bool, std::string payload) {
@@ -47,7 +48,7 @@ public:
     };
     events.alive = [weak] {
       if (auto self = weak.lock())
-        self->heard_ = clock::now();
+        self->heartbeat_.heard();
     };
     events.closed = [weak] {
       if (auto self = weak.lock())
@@ -70,14 +71,10 @@ public:
     stream_->check_deadlines(now);
     if (!socket_)
       return;
-    if (expires_at_ != 0 && expires_at_ <= wall) {
+    if (expires_at_ != 0 && expires_at_ <= wall)
       end(close_code::policy, "the API key has expired");
-    } else if (now - heard_ >= env_.options.write_timeout) {
-      end(close_code::going_away, "no answer to pings");
-    } else if (now - pinged_ >= env_.options.heartbeat) {
-      pinged_ = now;
-      socket_->ping();
-    }
+    else if (!heartbeat_.beat(*socket_, env_.options, now))
+      end(close_code::going_away, web_socket_heartbeat::lost);
   }
 
   const std::string& key_id() const noexcept override {
@@ -183,8 +180,7 @@ private:
   std::shared_ptr<web_socket> socket_;
   std::deque<std::string> waiting_; // for the session to take
   bool writing_ = false;
-  clock::time_point heard_;
-  clock::time_point pinged_;
+  web_socket_heartbeat heartbeat_;
 };
 
 } // namespace

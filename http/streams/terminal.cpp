@@ -8,6 +8,7 @@
 #include "http/streams/file_readers.hpp"
 #include "http/streams/output_pump.hpp"
 #include "http/streams/response_registry.hpp"
+#include "http/streams/web_socket_heartbeat.hpp"
 #include "http/wire/web_socket.hpp"
 #include "messages/shortage.hpp"
 #include "runtime/runner/client/runner_client.hpp"
@@ -79,14 +80,10 @@ public:
     if (!socket_)
       return;
     follower_->tick(now);
-    if (expires_at_ != 0 && expires_at_ <= wall) {
+    if (expires_at_ != 0 && expires_at_ <= wall)
       end(close_code::policy, "the API key has expired");
-    } else if (now - heard_ >= env_.options.write_timeout) {
-      end(close_code::going_away, "no answer to pings");
-    } else if (now - pinged_ >= env_.options.heartbeat) {
-      pinged_ = now;
-      socket_->ping();
-    }
+    else if (!heartbeat_.beat(*socket_, env_.options, now))
+      end(close_code::going_away, web_socket_heartbeat::lost);
   }
 
   const std::string& key_id() const noexcept override {
@@ -175,7 +172,7 @@ private:
   }
 
   void open(std::uint64_t start) {
-    heard_ = pinged_ = clock::now();
+    heartbeat_.heard();
     std::weak_ptr<terminal> weak = weak_from_this();
     web_socket_events events;
     events.message = [weak](bool is_text, std::string payload) {
@@ -184,7 +181,7 @@ private:
     };
     events.alive = [weak] {
       if (auto self = weak.lock())
-        self->heard_ = clock::now();
+        self->heartbeat_.heard();
     };
     events.closed = [weak] {
       if (auto self = weak.lock())
@@ -360,8 +357,7 @@ private:
   bool over_ = false;       // the exec has ended
   clock::time_point over_at_;
   std::string reason_; // how
-  clock::time_point heard_;
-  clock::time_point pinged_;
+  web_socket_heartbeat heartbeat_;
 };
 
 } // namespace
