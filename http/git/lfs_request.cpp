@@ -14,7 +14,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <system_error>
@@ -28,6 +28,8 @@ using nlohmann::json;
 
 constexpr std::uint64_t max_batch = std::uint64_t{4} << 20;
 constexpr std::size_t max_objects = 10'000;
+// What of contents is in memory at a time.
+constexpr std::size_t piece_size = std::size_t{256} << 10;
 constexpr const char* media_type = "application/vnd.git-lfs+json";
 
 /// What blocks goes to threads of its own; the loop goes on meanwhile.
@@ -95,12 +97,7 @@ asio::awaitable<void> lfs_request::serve() {
 }
 
 asio::awaitable<void> lfs_request::dispatch() {
-  auto available = false;
-  if (around_.git) {
-    auto look = [] { return git::lfs_store::available(); };
-    available = co_await in_background(around_, look);
-  }
-  if (!available) {
+  if (!around_.git || !git::lfs_store::available()) {
     auto advice = lfs_advice(project_.repo);
     co_await refuse(501, advice);
     co_return;
@@ -189,10 +186,13 @@ asio::awaitable<void> lfs_request::send(const std::string& oid) {
   auto each = around_.options.git_timeout;
   auto head = answer_head(200, "application/octet-stream", request_id_);
   client_.begin(head, what.size);
-  std::array<char, 65536> buffer;
+  std::string buffer(piece_size, '\0');
   for (auto left = what.size; left > 0;) {
-    auto got = ::read(file.get(), buffer.data(),
-                      std::min<std::uint64_t>(buffer.size(), left));
+    auto next = [&buffer, left, fd = file.get()] {
+      return ::read(fd, buffer.data(),
+                    std::min<std::uint64_t>(buffer.size(), left));
+    };
+    auto got = co_await in_background(around_, next);
     if (got <= 0)
       throw wire::lost{};
     left -= static_cast<std::uint64_t>(got);
@@ -211,11 +211,19 @@ asio::awaitable<void> lfs_request::take(const std::string& oid) {
                             "cannot make a file for contents of Git LFS");
   request_body body{client_, around_.options.max_push,
                     around_.options.git_timeout};
+  std::string buffer;
+  auto keep = [&buffer, fd = file.get()] {
+    append(fd, buffer);
+    buffer.clear();
+    return true;
+  };
   for (;;) {
     auto piece = co_await body.next();
+    buffer += piece;
+    if (buffer.size() >= piece_size || piece.empty())
+      co_await in_background(around_, keep);
     if (piece.empty())
       break;
-    append(file.get(), piece);
   }
   ::lseek(file.get(), 0, SEEK_SET);
   auto put = [this, &what, fd = file.get()] {

@@ -2,6 +2,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/find_program.hpp"
 #include "runtime/base/paths.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
@@ -25,20 +26,6 @@ namespace greenroom::sandbox {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* or_none =
-  ", or set sandbox.mode to \"none\" if all code of all sessions is trusted";
-
-fs::path find_program(const std::string& name) {
-  const auto* path = std::getenv("PATH");
-  std::istringstream places{path != nullptr ? path : "/usr/bin:/bin"};
-  for (std::string place; std::getline(places, place, ':');) {
-    auto candidate = fs::path{place} / name;
-    if (candidate.is_absolute() && ::access(candidate.c_str(), X_OK) == 0)
-      return candidate;
-  }
-  return {};
-}
 
 // /etc as a whole, and what no session may see of it.
 bool holds_accounts(const fs::path& real) {
@@ -172,7 +159,7 @@ void try_out(const host& on) {
   if (said.empty())
     said = result.timed_out ? "it took too long" : "it gave no reason";
   throw std::runtime_error("sessions cannot be put into a sandbox here (" + said
-                           + "): " + advice() + or_none);
+                           + "): " + advice());
 }
 
 // Has the runner make a whole sandbox, its network included. Returns its
@@ -279,9 +266,8 @@ host check_host(const config& settings, const fs::path& runner) {
   result.runner = fs::canonical(runner);
   result.bwrap = find_program("bwrap");
   if (result.bwrap.empty())
-    throw std::runtime_error(std::string{"there is no bwrap to put sessions "
-                                         "into a sandbox: install bubblewrap"}
-                             + or_none);
+    throw std::runtime_error("there is no bwrap to put sessions into a "
+                             "sandbox: install bubblewrap");
   check_listed(settings.sandbox, data_dir);
   if (settings.sandbox.network == network_mode::nat)
     check_nat();

@@ -1,6 +1,7 @@
 #include "runtime/sandbox/session_users.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/base/find_program.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/base/walk_tree.hpp"
@@ -142,14 +143,6 @@ void change_owner_here(const fs::path& path, uid_t user, gid_t group,
     walk_tree(path, [&](const visited& it) { give(it.directory, it.name); });
 }
 
-bool has_newuidmap() {
-  for (auto path :
-       {"/usr/bin/newuidmap", "/bin/newuidmap", "/usr/local/bin/newuidmap"})
-    if (::access(path, X_OK) == 0)
-      return true;
-  return false;
-}
-
 } // namespace
 
 std::optional<std::pair<std::uint32_t, std::uint32_t>>
@@ -183,7 +176,7 @@ session_users::find(fs::path sessions, fs::path runner, std::string& why_not) {
     why_not = "its user has no range in /etc/subuid and /etc/subgid";
     return nullptr;
   }
-  if (user != 0 && !has_newuidmap()) {
+  if (user != 0 && find_program("newuidmap").empty()) {
     why_not = "there is no newuidmap: install uidmap";
     return nullptr;
   }

@@ -2,6 +2,7 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/find_program.hpp"
 #include "runtime/base/memfd.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/git_process.hpp"
@@ -91,12 +92,7 @@ lfs_store::lfs_store(const mirror& of, const std::string& default_branch,
 }
 
 bool lfs_store::available() {
-  command what{{"git-lfs", "version"}, {}, {"HOME=/nonexistent"}};
-  try {
-    return run_command(what).ok();
-  } catch (const std::exception&) {
-    return false;
-  }
+  return !find_program("git-lfs").empty();
 }
 
 fs::path lfs_store::place_of(const lfs_object& what) const {
