@@ -106,7 +106,7 @@ TEST_CASE("what is not installed is named, with what to do") {
     path_variable nothing{dir.path().string()};
     auto text = refusal(settings);
     CHECK_THAT(text, Contains("install bubblewrap"));
-    CHECK_THAT(text, Contains("sandbox.mode to \"none\""));
+    CHECK_THAT(text, !Contains("none")); // advice that gives the wall up
   }
   auto host = sandbox::check_host(settings, runner_binary);
   settings.sandbox.network = network_mode::nat;
@@ -160,7 +160,7 @@ TEST_CASE("a sandbox that cannot be made is an error that says why") {
   path_variable broken{bin.string() + ":/usr/bin:/bin"};
   auto text = refusal(sandbox_settings(dir.path()));
   CHECK_THAT(text, Contains("(bwrap: no permission)"));
-  CHECK_THAT(text, Contains("sandbox.mode to \"none\""));
+  CHECK_THAT(text, !Contains("none")); // advice that gives the wall up
 }
 
 TEST_CASE("with nat slirp4netns shuts itself in as far as it can") {
