@@ -11,13 +11,13 @@
 #include <caf/scoped_actor.hpp>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdlib>
@@ -32,19 +32,34 @@ namespace greenroom::http::git_http {
 
 namespace {
 
+using clock = std::chrono::steady_clock;
+using peer = origin_peer;
+
 constexpr std::chrono::seconds look_up{30};
-constexpr std::chrono::minutes fetch_timeout{10};
-constexpr int silence = 60; // seconds that git inside may say nothing
+constexpr std::chrono::seconds begin_timeout{60}; // to say what is wanted
+constexpr std::chrono::minutes transfer_timeout{10};
+constexpr std::chrono::seconds end_timeout{5}; // to hear why it is refused
+constexpr std::chrono::seconds silence{60};    // of git inside
 
 /// Nobody is there any more, or does not speak git's protocol.
 struct gone {};
 
 // -- the wire -----------------------------------------------------------------
 
-void write_all(int socket, std::string_view text) {
+void await(const peer& with, short what) {
+  auto left = std::min<clock::duration>(with.end - clock::now(), silence);
+  pollfd item{with.socket, what, 0};
+  auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+  if (ms <= 0 || ::poll(&item, 1, static_cast<int>(ms)) == 0)
+    throw gone{};
+}
+
+void write_all(const peer& to, std::string_view text) {
   while (!text.empty()) {
-    auto sent = ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR)
+    await(to, POLLOUT);
+    auto sent =
+      ::send(to.socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (sent <= 0)
       throw gone{};
@@ -53,11 +68,13 @@ void write_all(int socket, std::string_view text) {
 }
 
 // No byte more: what follows may be for git.
-std::string read_exactly(int socket, std::size_t size) {
+std::string read_exactly(const peer& from, std::size_t size) {
   std::string result(size, '\0');
   for (std::size_t done = 0; done < size;) {
-    auto got = ::recv(socket, result.data() + done, size - done, 0);
-    if (got < 0 && errno == EINTR)
+    await(from, POLLIN);
+    auto got =
+      ::recv(from.socket, result.data() + done, size - done, MSG_DONTWAIT);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (got <= 0)
       throw gone{};
@@ -67,13 +84,13 @@ std::string read_exactly(int socket, std::size_t size) {
 }
 
 /// One packet as it is on the wire.
-std::string read_packet(int socket) {
-  auto text = read_exactly(socket, 4);
+std::string read_packet(const peer& from) {
+  auto text = read_exactly(from, 4);
   std::size_t size = 0;
   try {
     size = std::stoul(text, nullptr, 16);
     if (size > 4 && size <= max_packet)
-      text += read_exactly(socket, size - 4);
+      text += read_exactly(from, size - 4);
     static_cast<void>(first_packet(text));
   } catch (const std::exception&) {
     throw gone{};
@@ -82,18 +99,19 @@ std::string read_packet(int socket) {
 }
 
 /// How git shows a sentence to its user instead of an answer.
-void send_error(int socket, const std::string& sentence) {
-  write_all(socket, make_packet("ERR greenroom: " + sentence));
+void send_error(const peer& to, const std::string& sentence) {
+  write_all(to, make_packet("ERR greenroom: " + sentence));
 }
 
 /// Lets a client that still sends hear what was said.
 void hang_up(int socket) {
   ::shutdown(socket, SHUT_WR);
-  std::array<char, 65536> buffer;
-  for (;;) {
-    auto got = ::recv(socket, buffer.data(), buffer.size(), 0);
-    if (got == 0 || (got < 0 && errno != EINTR))
-      return;
+  const peer with{socket, clock::now() + end_timeout};
+  try {
+    for (;;)
+      read_exactly(with, 1024);
+  } catch (const gone&) {
+    // It has heard it, or does not listen.
   }
 }
 
@@ -108,8 +126,8 @@ struct wish {
 };
 
 // "git-upload-pack /up.git\0host=greenroom\0\0version=2\0"
-wish read_wish(int socket) {
-  auto text = read_packet(socket);
+wish read_wish(const peer& from) {
+  auto text = read_packet(from);
   auto packet = first_packet(text);
   std::string_view rest = packet->payload;
   auto next = [&](char end) {
@@ -160,10 +178,12 @@ git::lfs_object read_object(const std::string& text) {
   return result;
 }
 
-void send_file(int socket, int file, std::uint64_t left) {
+constexpr std::uint64_t piece = 65536;
+
+void send_file(const peer& to, int file, std::uint64_t left) {
   while (left > 0) {
-    auto sent =
-      ::sendfile(socket, file, nullptr, std::min<std::uint64_t>(left, 1 << 30));
+    await(to, POLLOUT);
+    auto sent = ::sendfile(to.socket, file, nullptr, std::min(left, piece));
     if (sent < 0 && errno == EINTR)
       continue;
     if (sent <= 0)
@@ -173,16 +193,15 @@ void send_file(int socket, int file, std::uint64_t left) {
 }
 
 // Into a file without a name, which stands at its start then.
-unique_fd receive_file(int socket, std::uint64_t left,
+unique_fd receive_file(const peer& from, std::uint64_t left,
                        const std::filesystem::path& directory) {
   unique_fd file{
     ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
   if (!file)
     throw std::system_error(errno, std::generic_category(),
                             "cannot make a file for contents of Git LFS");
-  constexpr std::uint64_t piece = 65536;
   while (left > 0) {
-    auto bytes = read_exactly(socket, std::min(left, piece));
+    auto bytes = read_exactly(from, std::min(left, piece));
     if (::write(file.get(), bytes.data(), bytes.size())
         != static_cast<ssize_t>(bytes.size()))
       throw std::system_error(errno, std::generic_category(),
@@ -214,10 +233,10 @@ std::string advertisement(const string_map& ids) {
   return result.append(flush_packet);
 }
 
-push_request read_commands(int socket) {
+push_request read_commands(const peer& from) {
   std::string begun;
   for (;;) {
-    begun += read_packet(socket);
+    begun += read_packet(from);
     if (auto push = read_push(begun))
       return std::move(*push);
   }
@@ -273,45 +292,64 @@ void origin_server::stop() {
 }
 
 void origin_server::visit(const std::string& session_id, unique_fd socket) {
-  timeval limit{silence, 0};
+  // For who reads and writes without a deadline of its own: git.
+  timeval limit{silence.count(), 0};
   for (auto side : {SO_RCVTIMEO, SO_SNDTIMEO})
     ::setsockopt(socket.get(), SOL_SOCKET, side, &limit, sizeof limit);
+  if (begin(session_id, socket.get())) {
+    socket.release();
+    return;
+  }
+  constexpr std::string_view busy =
+    "0045ERR greenroom: too many transfers by git are going on, try again\n";
+  ::send(socket.get(), busy.data(), busy.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+// False: there is no room for another conversation, here or on the machine.
+bool origin_server::begin(const std::string& session_id, int socket) {
   std::lock_guard guard{mutex_};
   auto mine = std::count_if(talks_.begin(), talks_.end(), [&](auto& other) {
     return other.second == session_id;
   });
   if (stopping_ || talks_.size() >= max_origin_talks
-      || static_cast<std::size_t>(mine) >= max_origin_per_session) {
-    constexpr std::string_view busy =
-      "0045ERR greenroom: too many transfers by git are going on, try again\n";
-    ::send(socket.get(), busy.data(), busy.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    return;
+      || static_cast<std::size_t>(mine) >= max_origin_per_session)
+    return false;
+  auto place = talks_.emplace(socket, session_id).first;
+  try {
+    std::thread{[this, session_id, socket] {
+      talk(session_id, socket);
+    }}.detach();
+    return true;
+  } catch (const std::system_error& e) {
+    talks_.erase(place);
+    parts_.log->warn("origin of session {}: no thread: {}", session_id,
+                     e.what());
+    return false;
   }
-  auto fd = socket.get();
-  std::thread{[this, session_id, fd] { talk(session_id, fd); }}.detach();
-  talks_.emplace(socket.release(), session_id);
 }
 
 void origin_server::talk(const std::string& session_id, int socket) {
   talk_slot slot{*this, socket};
+  const peer with{socket, clock::now() + transfer_timeout};
   try {
-    auto asked = read_wish(socket);
+    auto asked = read_wish({socket, clock::now() + begin_timeout});
     std::exception_ptr fault;
     try {
       auto who = admit(session_id);
       if (asked.what == verb::fetch)
         serve_fetch(who, asked.path, asked.protocol, socket);
       else if (asked.what == verb::push)
-        serve_push(who, asked.path, socket);
+        serve_push(who, asked.path, with);
       else if (asked.what == verb::get_contents)
-        serve_contents(who, asked.path, socket);
+        serve_contents(who, asked.path, with);
       else
-        take_contents(who, asked.path, socket);
+        take_contents(who, asked.path, with);
     } catch (const std::exception&) {
       fault = std::current_exception();
     }
     if (fault)
-      send_error(socket, sentence_of(fault, *parts_.log));
+      send_error({socket, clock::now() + end_timeout},
+                 sentence_of(fault, *parts_.log));
     hang_up(socket);
   } catch (const gone&) {
     // There is nobody to tell.
@@ -351,7 +389,8 @@ void origin_server::serve_fetch(const transfer_grant& who,
     what.argv.insert(what.argv.end(), {"-c", setting});
   what.argv.insert(what.argv.end(),
                    {"upload-pack", "--strict",
-                    "--timeout=" + std::to_string(silence), view.string()});
+                    "--timeout=" + std::to_string(silence.count()),
+                    view.string()});
   what.env = {"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
               "HOME=/nonexistent", "LC_ALL=C",
               std::string{"PATH="}
@@ -360,44 +399,44 @@ void origin_server::serve_fetch(const transfer_grant& who,
     what.env.push_back("GIT_PROTOCOL=" + protocol);
   what.stdin_fd = socket;
   what.stdout_fd = socket;
-  what.timeout = fetch_timeout;
+  what.timeout = transfer_timeout;
   auto result = run_command(what);
   if (!result.ok())
     parts_.log->debug("origin of session {}: {}", who.session.id, result.err);
 }
 
 void origin_server::serve_contents(const transfer_grant& who,
-                                   const std::string& what, int socket) {
+                                   const std::string& what, const peer& to) {
   auto object = read_object(what);
   auto place = parts_.git->fetch_lfs(who.project, object);
   unique_fd file{::open(place.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!file)
     throw refused{errc::unavailable, "the contents cannot be read, try again"};
-  write_all(socket, make_packet("ok\n"));
-  send_file(socket, file.get(), object.size);
+  write_all(to, make_packet("ok\n"));
+  send_file(to, file.get(), object.size);
 }
 
 void origin_server::take_contents(const transfer_grant& who,
-                                  const std::string& what, int socket) {
+                                  const std::string& what, const peer& from) {
   auto object = read_object(what);
   if (object.size > parts_.max_push)
     throw refused{errc::body_too_large,
                   "a file of Git LFS may have " + format_size(parts_.max_push)
                     + " here (git.max_push in the server's configuration)"};
-  write_all(socket, make_packet("ok\n"));
-  auto file = receive_file(socket, object.size, parts_.git->scratch());
+  write_all(from, make_packet("ok\n"));
+  auto file = receive_file(from, object.size, parts_.git->scratch());
   parts_.git->deliver_lfs(who.project, object, file.get());
-  write_all(socket, make_packet("ok\n"));
+  write_all({from.socket, clock::now() + end_timeout}, make_packet("ok\n"));
 }
 
 void origin_server::serve_push(const transfer_grant& who,
-                               const std::string& path, int socket) {
+                               const std::string& path, const peer& with) {
   if (!git_service::is_upstream(who.project, path))
     throw refused{errc::bad_request,
                   "only the upstream itself can be pushed to from here"};
   list_upstream all{who.project};
-  write_all(socket, advertisement(parts_.git->run(all).ids));
-  auto push = read_commands(socket);
+  write_all(with, advertisement(parts_.git->run(all).ids));
+  auto push = read_commands(with);
   if (push.commands.empty())
     return;
   std::string fault;
@@ -406,11 +445,11 @@ void origin_server::serve_push(const transfer_grant& who,
     const auto& wanted = push.commands.front();
     if (fault.empty())
       parts_.git->push(who, is_null_id(wanted.old_id) ? "" : wanted.old_id,
-                       wanted.new_id, socket, parts_.max_push);
+                       wanted.new_id, with.socket, parts_.max_push);
   } catch (const std::exception&) {
     fault = sentence_of(std::current_exception(), *parts_.log);
   }
-  write_all(socket,
+  write_all({with.socket, clock::now() + end_timeout},
             fault.empty() ? acceptance_of(push) : refusal_of(push, fault));
 }
 

@@ -18,6 +18,7 @@
 #include <caf/fwd.hpp>
 #include <spdlog/logger.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +40,13 @@ struct origin_parts {
   std::uint64_t max_push = 0;
 };
 
+/// Git inside, and until when it is talked with, however little it says at a
+/// time.
+struct origin_peer {
+  int socket;
+  std::chrono::steady_clock::time_point end;
+};
+
 class origin_server {
 public:
   explicit origin_server(origin_parts parts);
@@ -54,16 +62,17 @@ public:
 private:
   struct talk_slot;
   void visit(const std::string& session_id, unique_fd socket);
+  bool begin(const std::string& session_id, int socket);
   void talk(const std::string& session_id, int socket);
   transfer_grant admit(const std::string& session_id);
   void serve_fetch(const transfer_grant& who, const std::string& path,
                    const std::string& protocol, int socket);
   void serve_push(const transfer_grant& who, const std::string& path,
-                  int socket);
+                  const origin_peer& with);
   void serve_contents(const transfer_grant& who, const std::string& what,
-                      int socket);
+                      const origin_peer& to);
   void take_contents(const transfer_grant& who, const std::string& what,
-                     int socket);
+                     const origin_peer& from);
 
   origin_parts parts_;
   std::mutex mutex_;

@@ -1,6 +1,7 @@
 #include "runtime/git/session/origin_sockets.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/base/guarded.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -83,12 +84,12 @@ origin_sockets::~origin_sockets() {
 
 void origin_sockets::open(const std::string& session_id) {
   std::lock_guard guard{mutex_};
-  auto& mine = listeners_[session_id];
-  if (mine)
+  if (listeners_.contains(session_id))
     return;
-  mine = listen_in(sessions_ / session_id / directory);
-  ids_[mine.get()] = session_id;
-  add(events_.get(), mine.get());
+  auto made = listen_in(sessions_ / session_id / directory);
+  add(events_.get(), made.get()); // epoll forgets what is closed
+  ids_[made.get()] = session_id;
+  listeners_[session_id] = std::move(made);
 }
 
 void origin_sockets::close(const std::string& session_id) {
@@ -97,7 +98,7 @@ void origin_sockets::close(const std::string& session_id) {
   if (found == listeners_.end())
     return;
   ids_.erase(found->second.get());
-  listeners_.erase(found); // epoll forgets what is closed
+  listeners_.erase(found);
 }
 
 void origin_sockets::serve(visitor visit) {
@@ -122,16 +123,19 @@ void origin_sockets::stop() {
 }
 
 void origin_sockets::run(const visitor& visit) {
+  auto report = [](const char* why) {
+    spdlog::error("git of a session is not served: {}", why);
+  };
   for (;;) {
     epoll_event ready{};
     auto count = ::epoll_wait(events_.get(), &ready, 1, -1);
-    if (count < 0 && errno != EINTR)
-      return;
-    if (count <= 0)
+    if (count < 0 && errno == EINTR)
       continue;
+    if (count < 0)
+      return report(std::strerror(errno));
     if (ready.data.fd == wake_.get())
       return;
-    accept_from(ready.data.fd, visit);
+    run_guarded([&] { accept_from(ready.data.fd, visit); }, report);
   }
 }
 
