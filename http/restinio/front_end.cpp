@@ -201,6 +201,10 @@ std::size_t front_end::open_connections() const noexcept {
   return state_->watch->open;
 }
 
+void front_end::abandon() {
+  asio::use_service<half_closed>(state_->loop.context()).let_go();
+}
+
 void front_end::close() {
   state_->library->close_sync();
 }

@@ -72,6 +72,10 @@ public:
   /// Accepts nothing more.
   void close();
 
+  /// When the loop has stopped: lets go of connections whose requests were not
+  /// answered.
+  void abandon();
+
 private:
   struct state;
   std::unique_ptr<state> state_;

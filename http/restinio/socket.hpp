@@ -43,6 +43,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace greenroom::http {
 
@@ -128,6 +129,41 @@ public:
 
 private:
   void shutdown() override {}
+};
+
+/// Tells RESTinio that a client sends nothing more.
+using end_of_input = std::function<void(const error_code&)>;
+
+/// Of clients that have sent all they want to send, and wait for an answer.
+/// Such a function holds the connection by which it is held, until it is told;
+/// where a loop stops before that, they are let go of here.
+class half_closed : public asio::execution_context::service {
+public:
+  using key_type = half_closed;
+  inline static asio::execution_context::id id;
+
+  explicit half_closed(asio::execution_context& context)
+    : asio::execution_context::service(context) {}
+
+  void add(const std::shared_ptr<end_of_input>& what) {
+    if (all_.size() >= next_look_) {
+      std::erase_if(all_, [](const auto& one) { return one.expired(); });
+      next_look_ = 2 * all_.size() + 16;
+    }
+    all_.push_back(what);
+  }
+
+  void let_go() {
+    for (const auto& one : std::exchange(all_, {}))
+      if (auto what = one.lock())
+        *what = nullptr;
+  }
+
+private:
+  void shutdown() override {}
+
+  std::vector<std::weak_ptr<end_of_input>> all_;
+  std::size_t next_look_ = 0;
 };
 
 class restinio_socket : public asio::ip::tcp::socket {
@@ -250,8 +286,6 @@ private:
       });
   }
 
-  using end_of_input = std::function<void(const error_code&)>;
-
   /// A client that has sent all it wants to send may still read. The end is
   /// told when the answer has been written: once nothing more of it has come
   /// for a while.
@@ -261,6 +295,7 @@ private:
       std::make_shared<std::decay_t<Handler>>(std::forward<Handler>(handler));
     at_end_ = std::make_shared<end_of_input>(
       [held](const error_code& why) { (*held)(why, std::size_t{0}); });
+    service<half_closed>().add(at_end_);
   }
 
   void end_soon(const std::shared_ptr<end_of_input>& what) {

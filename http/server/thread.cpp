@@ -242,6 +242,7 @@ void http_thread::join() {
   if (s.thread.joinable())
     s.thread.join();
   // Connections refer to RESTinio's acceptor, so they go first.
+  s.front.abandon();
   s.loop.drop_all();
 }
 
