@@ -243,18 +243,23 @@ void tell(const char* what, const Request& x) {
 caf::result<delivery_record> test(pointer self, const test_webhook& x) {
   tell("testing", x);
   auto& state = self->state;
-  if (state.under_way.size() >= max_attempts_at_once)
+  if (state.under_way.size() + state.tests_to_begin >= max_attempts_at_once)
     return make_error(errc::overloaded,
                       "too many deliveries are under way, try again");
   auto promise = self->make_response_promise<delivery_record>();
+  ++state.tests_to_begin;
   self
     ->request(state.rules.store, store_timeout,
               queue_test{x.project_id, x.webhook_id, now_ms() + test_patience})
     .then(
       [self, promise](due_delivery& what) {
+        --self->state.tests_to_begin;
         send(self, {std::move(what), 0, {}, promise});
       },
-      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+      [self, promise](caf::error& why) mutable {
+        --self->state.tests_to_begin;
+        promise.deliver(std::move(why));
+      });
   return promise;
 }
 

@@ -61,6 +61,7 @@ struct deliverer_state {
   deliverer_rules rules;
   // From when it is sent until its result is in the store, by delivery.
   std::map<std::string, attempt> under_way;
+  std::size_t tests_to_begin = 0; // the store was asked to note them
   std::map<std::string, std::size_t> of_webhook;
   bool looking = false;
   bool look_again = false;

@@ -3,6 +3,7 @@
 #include "http/outgoing/name_lookups.hpp"
 #include "http/wire/client_connection.hpp"
 #include "http/wire/dial_addresses.hpp"
+#include "runtime/base/guarded.hpp"
 #include "runtime/base/version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -12,12 +13,14 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <charconv>
 #include <list>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -32,6 +35,7 @@ constexpr unsigned lookup_threads = 8;
 constexpr milliseconds look_period{100};
 
 /// Of an answer's body so much is read, for so long; the rest is cut off.
+constexpr int max_interim = 8; // answers before the answer
 constexpr std::size_t max_body = 64 * 1024;
 constexpr milliseconds body_limit{2000};
 
@@ -171,9 +175,13 @@ outgoing_sender::state::exchange(const outgoing_request& what,
   on->begin(head, true, what.body.size());
   co_await on->write(what.body, left_until(end));
   co_await on->finish(left_until(end));
-  do
+  for (int interim = 0;; ++interim) {
+    if (interim > max_interim)
+      throw std::runtime_error("the receiver sends interim answers only");
     co_await on->read_head(left_until(end));
-  while (on->head().status < 200);
+    if (on->head().status >= 200)
+      break;
+  }
   attempt_outcome result;
   result.status = static_cast<std::uint16_t>(on->head().status);
   result.retry_after = retry_after_of(on->head().headers.get("Retry-After"));
@@ -220,7 +228,11 @@ outgoing_sender::state::attempt(outgoing_request what,
 outgoing_sender::outgoing_sender(options opts)
   : state_(std::make_unique<state>(std::move(opts))) {
   asio::co_spawn(state_->io, state_->watch_deadlines(), asio::detached);
-  state_->thread = std::thread{[s = state_.get()] { s->io.run(); }};
+  state_->thread = std::thread{[s = state_.get()] {
+    run_guarded_loop(
+      [s] { s->io.run(); },
+      [](const char* why) { spdlog::error("sending webhooks: {}", why); });
+  }};
 }
 
 outgoing_sender::~outgoing_sender() {

@@ -100,6 +100,21 @@ TEST_CASE("of several addresses only those that are allowed are used") {
                     Contains("an address of one link"));
 }
 
+TEST_CASE("interim answers do not take the place of one") {
+  std::string interim;
+  for (int i = 0; i < 3; ++i)
+    interim += "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+  outgoing_sender sender{loopback()};
+  http_receiver some{always(interim + http_receiver::answer(200))};
+  CHECK(outcome(sender, some.url()).status == 200);
+  for (int i = 0; i < 6; ++i)
+    interim += interim;
+  http_receiver endless{always(interim)};
+  auto result = outcome(sender, endless.url());
+  CHECK(result.status == 0);
+  CHECK_THAT(result.error, Contains("interim answers only"));
+}
+
 TEST_CASE("no redirect is followed") {
   http_receiver inner{always(http_receiver::answer(200))};
   http_receiver receiver{
