@@ -297,7 +297,8 @@ void world::runner_does_something() {
 }
 
 // It begins, or ends, perhaps before anybody has heard that it began.
-void world::run_exec(const std::string& exec_id) {
+// A copy: its entry goes meanwhile.
+void world::run_exec(std::string exec_id) {
   auto& begun = runs_.at(exec_id);
   if (!begun && !one_in(4)) {
     begun = true;

@@ -89,7 +89,7 @@ private:
   void runner_is_there(bool fails);
   void runner_is_gone(const std::string& reason);
   void runner_does_something();
-  void run_exec(const std::string& exec_id);
+  void run_exec(std::string exec_id);
   void answer_keeping();
   void announce();
   void finish_some_output();
