@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -37,6 +38,48 @@ unsigned char type_of(int dir, const dirent& entry) {
   return static_cast<unsigned char>(IFTODT(info.st_mode));
 }
 
+bool is_on_device_of(int top, int dir) {
+  struct stat one;
+  struct stat other;
+  return ::fstat(top, &one) == 0 && ::fstat(dir, &other) == 0
+         && one.st_dev == other.st_dev;
+}
+
+unique_fd out_of_reach() {
+  errno = EXDEV;
+  return {};
+}
+
+// Name by name, for kernels and containers that have no openat2.
+unique_fd open_step_by_step(int top, std::string_view path) {
+  unique_fd result;
+  while (!path.empty()) {
+    std::string name{path.substr(0, path.find('/'))};
+    path.remove_prefix(std::min(path.size(), name.size() + 1));
+    if (name == "..")
+      return out_of_reach();
+    auto from = result ? result.get() : top;
+    unique_fd next{::openat(from, name.c_str(), directory_flags | O_NOFOLLOW)};
+    if (!next)
+      return next;
+    if (!is_on_device_of(top, next.get()))
+      return out_of_reach();
+    result = std::move(next);
+  }
+  return result;
+}
+
+unique_fd open_below(int top, const std::string& path) {
+  open_how how{};
+  how.flags = directory_flags;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+  unique_fd result{static_cast<int>(
+    ::syscall(SYS_openat2, top, path.c_str(), &how, sizeof how))};
+  if (!result && (errno == ENOSYS || errno == EPERM))
+    return open_step_by_step(top, path);
+  return result;
+}
+
 std::system_error unreadable(const fs::path& path) {
   return {errno, std::generic_category(),
           "cannot read the directory \"" + path.string() + '"'};
@@ -56,11 +99,7 @@ int opened_directory::at(std::string_view path) {
   if (opened_ && path_ == path)
     return opened_.get();
   path_ = path;
-  open_how how{};
-  how.flags = directory_flags;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-  opened_.reset(static_cast<int>(
-    ::syscall(SYS_openat2, top_.get(), path_.c_str(), &how, sizeof how)));
+  opened_ = open_below(top_.get(), path_);
   return opened_.get();
 }
 
