@@ -39,7 +39,7 @@ enum class errc : std::uint8_t {
   quota_exceeded,        // a key or project has as much as it may have
 };
 
-/// The `error.code` of API.md: UPPER_SNAKE.
+/// The `error.code` of openapi.json: UPPER_SNAKE.
 std::string_view code_name(errc code) noexcept;
 
 /// A refusal as a value: what actors answer and the edge prints.

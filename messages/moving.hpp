@@ -200,7 +200,7 @@ struct note_exec {
   std::string session_id;
   std::uint64_t epoch = 0;
   std::string exec_id;
-  std::string json; // API.md's Exec; empty: it is forgotten
+  std::string json; // openapi.json's Exec; empty: it is forgotten
 };
 GREENROOM_INSPECT(note_exec, x.session_id, x.epoch, x.exec_id, x.json)
 

@@ -56,7 +56,7 @@ struct checkin_reply {
   std::string commit; // 40 hex digits
   std::string branch;
   std::string review_id;               // empty: none was queued
-  std::string merge = "not_requested"; // as API.md has it
+  std::string merge = "not_requested"; // as openapi.json has it
   std::string merge_reason; // why it is not merged, where there is one
   std::string merge_commit;
   std::vector<std::string> files;      // in conflict
@@ -117,7 +117,7 @@ struct list_execs {
 };
 GREENROOM_INSPECT(list_execs, x.limit, x.cursor)
 
-/// An exec as clients see it. `json` is the Exec object of API.md; after a
+/// An exec as clients see it. `json` is openapi.json's Exec; after a
 /// `wait` in which it ended it has `stdout` and `stderr` too.
 struct exec_view {
   shared_text json;

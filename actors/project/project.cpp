@@ -64,7 +64,7 @@ bool is_crash(const caf::error& why) {
 // More than a session survives, so that its failure is what is answered.
 constexpr std::size_t max_crashes = 8;
 
-// One admission, step by step. The refusals come in the order of API.md; the
+// One admission, step by step. The refusals come in the order of the API; the
 // database has the last word on slot and branch. A crash after any step leaves
 // what a repetition with the same session id finds again.
 struct admission {

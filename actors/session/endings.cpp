@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint32_t max_review_tries = 60;
 constexpr std::chrono::seconds retry_pause{1};
 
-// What became of the wish to merge, in the words of API.md.
+// What became of the wish to merge, in the API's words.
 std::string merge_state(const review_record& review) {
   switch (review.status) {
     case review_status::merged:

@@ -1,6 +1,6 @@
 // Fields and parameters that several routes have, read and checked.
 //
-// What is wrong is thrown as refused bad_request with the sentence of API.md.
+// What is wrong is thrown as refused bad_request with the sentence of the API.
 #pragma once
 
 #include "http/base/parse.hpp"

@@ -57,7 +57,7 @@ void check_labels(const string_map& labels) {
              + " bytes");
 }
 
-/// The body of a create. Types first, then API.md's refusals in their order.
+/// The body of a create. Types first, then the API's refusals in their order.
 greenroom::create_session read_create(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};

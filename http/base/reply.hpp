@@ -1,4 +1,4 @@
-// Answers: the envelope of API.md, and the one place where an error code
+// Answers: the envelope of openapi.json, and the one place where an error code
 // becomes an HTTP status.
 #pragma once
 

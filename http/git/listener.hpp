@@ -3,7 +3,7 @@
 //
 // Owned by the server. Takes over connections from the API's port that begin
 // with a request for git, and listens on git.listen where that is set. Bounds:
-// max_connections (more are told to try again), and those in surroundings.hpp;
+// max_connections (more are told to try again), and those in git_context.hpp;
 // with 64 KiB for what a connection reads and 192 KiB for a transfer, memory
 // stays below 64 MiB whatever is transferred.
 #pragma once

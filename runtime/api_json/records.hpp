@@ -1,6 +1,6 @@
-// Records as JSON for clients: the one place where API.md's shapes are made.
+// Records as JSON for clients: the one place where its shapes are made.
 //
-// Fields that API.md marks with `?` are left out while they are empty. Field
+// Fields that openapi.json does not require are left out while empty. Field
 // order is the page's. No secret and no hash of one is in any of them. Projects
 // are not here: their JSON is the configuration's, runtime/config.
 #pragma once
@@ -29,7 +29,7 @@ struct live_output {
 /// A list of `ref`, `commit` and `holds`.
 nlohmann::ordered_json rescue_refs_json(const std::vector<rescue_ref>& refs);
 
-/// API.md's Session, without what only a create answers.
+/// openapi.json's Session, without what only a create answers.
 nlohmann::ordered_json session_json(const session_record& session,
                                     std::size_t running_execs,
                                     std::string_view preview_url = {});
@@ -37,7 +37,7 @@ nlohmann::ordered_json session_json(const session_record& session,
 /// A port as its events have it: `port`, `address`, `process`, `exec_id`.
 nlohmann::ordered_json port_json(const listening_port& port);
 
-/// API.md's Exec. `live` counts only until the exec is over.
+/// openapi.json's Exec. `live` counts only until the exec is over.
 nlohmann::ordered_json exec_json(std::string_view project_id,
                                  std::string_view session_id,
                                  const exec_record& exec,

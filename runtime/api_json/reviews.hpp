@@ -1,4 +1,4 @@
-// Reviews as JSON for clients, in API.md's shape; see views.hpp.
+// Reviews as JSON for clients, in openapi.json's shape; see records.hpp.
 #pragma once
 
 #include "messages/records.hpp"

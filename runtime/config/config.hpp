@@ -3,7 +3,7 @@
 // One struct a section of the configuration file; the defaults are here and
 // nowhere else. Lengths of time are milliseconds, sizes bytes. Made once at
 // start by load_config and never changed after that. The table in
-// config_keys.cpp says what each key is for and what it may hold.
+// config_schema.cpp says what each key is for and what it may hold.
 #pragma once
 
 #include "messages/records.hpp"

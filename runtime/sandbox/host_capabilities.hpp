@@ -8,7 +8,7 @@
 
 namespace greenroom::sandbox {
 
-/// Writes the made files (sandbox_assets.hpp), finds the programs and the
+/// Writes the made files (assets.hpp), finds the programs and the
 /// control groups, and runs a program in a sandbox like that of a session.
 /// `runner` is greenroom-runner; both it and node.data_dir, which must exist,
 /// may be relative. Throws std::runtime_error with a sentence that says what is

@@ -8,7 +8,7 @@
 // /var that belong to programs, and the objects that its checkout borrows from
 // the mirror, at the path where the checkout looks for them.
 //
-// A `host` is made by check_host (host.hpp) once per node and does not change
+// A `host` is made once per node (host_capabilities.hpp) and does not change
 // after that; any thread may use it. Paths are absolute.
 #pragma once
 
