@@ -3,36 +3,57 @@
 #include "runtime/base/fd.hpp"
 
 #include <fcntl.h>
+#include <linux/sched.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <cstdint>
 #include <system_error>
 
 namespace greenroom::runner {
 
 namespace {
 
-// A whole process goes in by cgroup.procs, for which the kernel waits until it
-// has been through every processor: 5 to 20 ms. One thread, and this process
-// has no more, goes in by v1's other file at once.
-unique_fd open_door(const std::string& group) {
-  for (const auto* name : {"/tasks", "/cgroup.procs"}) {
-    unique_fd file{::open((group + name).c_str(), O_WRONLY | O_CLOEXEC)};
-    if (file || errno != ENOENT)
-      return file;
-  }
-  return {};
+bool is_v2(const std::string& group) {
+  return ::access((group + "/tasks").c_str(), F_OK) != 0;
+}
+
+// -1 where this kernel, or whoever confines us, does not have it.
+pid_t fork_into(const std::string& group) {
+  unique_fd directory{
+    ::open(group.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!directory)
+    return -1;
+  clone_args how{};
+  how.flags = CLONE_INTO_CGROUP;
+  how.exit_signal = SIGCHLD;
+  how.cgroup = static_cast<std::uint64_t>(directory.get());
+  return static_cast<pid_t>(::syscall(SYS_clone3, &how, sizeof how));
 }
 
 } // namespace
 
-void enter_groups(const std::vector<std::string>& directories) {
-  for (const auto& directory : directories) {
-    auto file = open_door(directory);
+group_child fork_for_groups(const control_group_list& groups) {
+  if (auto v2 = std::ranges::find_if(groups, is_v2); v2 != groups.end())
+    if (auto pid = fork_into(*v2); pid >= 0)
+      return {pid, true};
+  return {::fork(), false};
+}
+
+void enter_groups(const control_group_list& groups, bool in_v2) {
+  for (const auto& group : groups) {
+    auto v2 = is_v2(group);
+    if (v2 && in_v2)
+      continue;
+    auto door = group + (v2 ? "/cgroup.procs" : "/tasks");
+    unique_fd file{::open(door.c_str(), O_WRONLY | O_CLOEXEC)};
     // 0 is whoever writes it.
     if (!file || ::write(file.get(), "0", 1) < 0)
       throw std::system_error(errno, std::generic_category(),
-                              "cannot enter \"" + directory + '"');
+                              "cannot enter \"" + group + '"');
   }
 }
 

@@ -194,12 +194,13 @@ void sandbox_handle::start() {
   int on = 1;
   ::setsockopt(jobs_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   auto stderr_capture = make_complaints();
-  auto pid = ::fork();
+  auto [pid, in_v2] = fork_for_groups(config_.sandbox ? config_.sandbox->cgroups
+                                                      : control_group_list{});
   if (pid < 0)
     fail("no process can be started");
   if (pid == 0) {
     if (config_.sandbox)
-      be_sandbox(theirs.get(), stderr_capture.get(), teller.get());
+      be_sandbox(theirs.get(), in_v2, stderr_capture.get(), teller.get());
     be_without_sandbox(theirs.get());
   }
   theirs.reset();
@@ -239,11 +240,12 @@ void sandbox_handle::be_without_sandbox(int jobs) {
   run_init(jobs, config_.checkout.c_str());
 }
 
-void sandbox_handle::be_sandbox(int jobs, int stderr_capture, int news) {
+void sandbox_handle::be_sandbox(int jobs, bool in_v2, int stderr_capture,
+                                int news) {
   const auto& plan = *config_.sandbox;
   go_first_when_memory_ends();
   try {
-    enter_groups(plan.cgroups);
+    enter_groups(plan.cgroups, in_v2);
     auto argv = plan.argv;
     if (!plan.seccomp_file.empty()) {
       unique_fd filter{::open(plan.seccomp_file.c_str(), O_RDONLY | O_CLOEXEC)};

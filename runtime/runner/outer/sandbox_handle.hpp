@@ -74,7 +74,8 @@ public:
 private:
   void start();
   [[noreturn]] void be_without_sandbox(int jobs);
-  [[noreturn]] void be_sandbox(int jobs, int stderr_capture, int news);
+  [[noreturn]] void be_sandbox(int jobs, bool in_v2, int stderr_capture,
+                               int news);
   void await_ready(int stderr_capture, int news);
   pid_t await_init(int stderr_capture);
   std::optional<slirp_start> open_network(int news);

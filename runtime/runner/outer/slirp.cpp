@@ -31,9 +31,10 @@ std::string kept(int fd) {
 }
 
 [[noreturn]] void be_slirp(int network, int users, const sandbox_plan& plan,
-                           int ready, int stderr_capture, pid_t parent) {
+                           bool in_v2, int ready, int stderr_capture,
+                           pid_t parent) {
   try {
-    enter_groups(plan.cgroups);
+    enter_groups(plan.cgroups, in_v2);
   } catch (const std::exception& problem) {
     ::dprintf(stderr_capture, "%s", problem.what());
     ::_exit(1);
@@ -70,9 +71,9 @@ slirp_start::slirp_start(int network, int users, const sandbox_plan& plan)
   answer_.reset(ends[0]);
   unique_fd ready{ends[1]};
   auto self = ::getpid();
-  auto pid = ::fork();
+  auto [pid, in_v2] = fork_for_groups(plan.cgroups);
   if (pid == 0)
-    be_slirp(network, users, plan, ready.get(), complaints_.get(), self);
+    be_slirp(network, users, plan, in_v2, ready.get(), complaints_.get(), self);
   if (pid < 0)
     throw std::system_error(errno, std::generic_category(),
                             "no process can be started");
