@@ -79,13 +79,15 @@ void node::stop() {
 
 void node::await_serving() {
   auto end = std::chrono::steady_clock::now() + timeout;
-  while (process_->running() && std::chrono::steady_clock::now() < end)
+  while (process_->running() && std::chrono::steady_clock::now() < end) {
     try {
       if (connection{port_}.ask(request("GET", "/readyz")).status == 200)
         return;
     } catch (const std::system_error&) {
-      ::poll(nullptr, 0, 20); // it does not listen yet
+      // It does not listen yet.
     }
+    ::poll(nullptr, 0, 5); // asked without a pause it would be kept from it
+  }
   throw std::runtime_error("the node does not serve: " + log());
 }
 
