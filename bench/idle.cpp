@@ -3,10 +3,13 @@
 // A hundred sessions that have each run a command and are left alone: how much
 // more the node itself has in memory for each, and how much all processes have
 // that were started for them. Against a shell that waits for input, which is
-// the least that keeps a place to work in.
+// the least that keeps a place to work in. Then of ten that rest, and what the
+// first command costs in one of these.
 #include "bench/support/child.hpp"
+#include "bench/support/clock.hpp"
 #include "bench/support/node.hpp"
 #include "bench/support/report.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/process_figures.hpp"
 
 #include <unistd.h>
@@ -24,6 +27,7 @@ namespace fs = std::filesystem;
 
 constexpr int rounds = 3;
 constexpr int sessions = 100;
+constexpr int rested = 10;
 
 /// The memory of a process, what it shares with others divided among them, in
 /// KiB; nothing where it is gone.
@@ -63,6 +67,38 @@ double shell_kib() {
   return proportional_kib(shell.pid());
 }
 
+/// What is left of them once nothing has run in them for sandbox.idle, and what
+/// the first command after that takes, against the one after it.
+void measure_rest(const std::string& sandbox, const std::string& mode,
+                  report& to) {
+  node_options options;
+  options.sandbox = sandbox;
+  options.more = {"sandbox.idle=1s"};
+  comparison helpers{mode + ", processes at rest", "KiB", "0", {}, {}};
+  comparison wake{mode + ", the first command after", "ms", "+ 10 ms", {}, {}};
+  for (int round = 0; round < rounds; ++round) {
+    node server{options};
+    const auto before = processes();
+    std::vector<made_session> made;
+    for (int i = 0; i < rested; ++i)
+      server.exec(made.emplace_back(server.make_session()), "true");
+    greenroom::test::eventually(
+      [&] { return helpers_kib(server, before) == 0; });
+    helpers.baseline.push_back(shell_kib());
+    helpers.subject.push_back(helpers_kib(server, before) / rested);
+    std::vector<double> first;
+    std::vector<double> second;
+    for (const auto& one : made) {
+      first.push_back(milliseconds_of([&] { server.exec(one, "true"); }));
+      second.push_back(milliseconds_of([&] { server.exec(one, "true"); }));
+    }
+    wake.baseline.push_back(median(second));
+    wake.subject.push_back(median(first));
+  }
+  to.rows.push_back(std::move(helpers));
+  to.rows.push_back(std::move(wake));
+}
+
 void measure_mode(const std::string& sandbox, report& to) {
   node_options options;
   options.sandbox = sandbox;
@@ -87,6 +123,7 @@ void measure_mode(const std::string& sandbox, report& to) {
   }
   to.rows.push_back(std::move(own));
   to.rows.push_back(std::move(helpers));
+  measure_rest(sandbox, mode, to);
 }
 
 report measure() {

@@ -63,6 +63,8 @@ void runner_link::loop::stop(const std::string& id, runner_user_actor user) {
   entry.stopping = true;
   if (entry.at == phase::up)
     tell_stop(id, entry);
+  else if (entry.at == phase::asleep)
+    fall_asleep(id, entry);
   else if (entry.at == phase::idle)
     connect(id, entry);
   else if (entry.at == phase::greeting)
@@ -149,6 +151,7 @@ void runner_link::loop::start_runner(const std::string& id, link& entry) {
   config.session_id = id;
   config.nonce = random_hex(16);
   config.kill_grace = options_.kill_grace;
+  config.idle = options_.idle;
   if (options_.plan)
     config.sandbox = options_.plan(id, entry.mirror);
   if (!config.sandbox)
@@ -191,7 +194,14 @@ void runner_link::loop::greet(const std::string& id, link& entry,
              "again");
     return;
   }
-  entry.connection = std::make_shared<shared_connection>(std::move(connection));
+  if (entry.dormant) {
+    std::lock_guard guard{entry.dormant->mutex};
+    entry.dormant->connection = std::move(connection);
+    entry.connection = std::exchange(entry.dormant, nullptr);
+  } else {
+    entry.connection =
+      std::make_shared<shared_connection>(std::move(connection));
+  }
   entry.at = phase::greeting;
   expect_by(id, entry, entry.stopping ? answer_time : hello_time);
   own(entry.connection->connection.fd(), {id, {}}, EPOLLIN);
@@ -235,6 +245,7 @@ void runner_link::loop::down(const std::string& id, const std::string& reason) {
   auto found = links_.find(id);
   if (found == links_.end())
     return;
+  refuse_held(found->second, reason);
   auto user = found->second.user;
   auto stopping = found->second.stopping;
   // One that ended as told has left nothing but its network, which goes too.

@@ -197,15 +197,17 @@ void runner_link::loop::disown(int fd) {
 
 std::size_t runner_link::loop::connected() const {
   std::lock_guard guard{mutex_};
-  return connections_.size();
+  return static_cast<std::size_t>(std::ranges::count_if(
+    connections_, [](const auto& item) { return item.second->process != 0; }));
 }
 
 std::optional<std::int32_t>
 runner_link::loop::process_of(const std::string& id) const {
   std::lock_guard guard{mutex_};
   auto found = connections_.find(id);
-  return found == connections_.end() ? std::nullopt
-                                     : std::optional{found->second->process};
+  auto process =
+    found == connections_.end() ? 0 : found->second->process.load();
+  return process == 0 ? std::nullopt : std::optional{process};
 }
 
 std::optional<std::int32_t>

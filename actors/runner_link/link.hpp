@@ -6,6 +6,11 @@
 // commands' standard input. Users write to their runner directly. Killing what
 // a dead runner left blocks, and has a thread of its own.
 //
+// A runner that has nothing to do any more is ended after a time, and started
+// again with the next that is sent to it. Its user does not notice: what is
+// sent meanwhile waits, and where there can be none again it gets exec_refused
+// for what it wanted to run, and runner_down.
+//
 // A user is known by an id, its files lie in data_dir/sessions/<id>.
 //
 // Owned by the composition root; outlives all users. All functions may be
@@ -31,6 +36,7 @@ struct runner_link_options {
   std::filesystem::path binary; // greenroom-runner
   std::filesystem::path data_dir;
   millis kill_grace = 5000;
+  millis idle = 0; // a runner with nothing to do for so long ends; 0: never
 
   /// What a session's or review's commands are shut into, asked when its
   /// runner is started; may throw. Unset or nullopt: they run as they are.
@@ -81,7 +87,7 @@ public:
   void connect(const std::string& id, runner_user_actor user,
                std::uint64_t ticket, std::uint16_t port);
 
-  /// How many runners are connected at the moment.
+  /// How many runners are connected at the moment; those that rest are not.
   std::size_t connected() const;
 
   /// The process of this user's runner, where one is connected.

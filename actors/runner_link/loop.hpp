@@ -2,6 +2,7 @@
 //
 //   link.cpp     what is called from any thread, the loop itself
 //   connect.cpp  how a runner is found, started, lost and stopped
+//   rest.cpp     how one that has nothing to do ends, and comes back
 //   talk.cpp     what a runner says, what its commands are fed
 #pragma once
 
@@ -11,6 +12,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -65,11 +67,23 @@ private:
       : connection(std::move(c)) {}
     std::mutex mutex;
     runner_connection connection;
-    std::int32_t process = 0; // set before others see it
+    std::atomic<std::int32_t> process = 0; // 0: none
+    // While its runner rests, what was sent meanwhile, for the next one.
+    bool resting = false;
+    std::vector<runner::node_message> held;
   };
   using connection_ptr = std::shared_ptr<shared_connection>;
 
-  enum class phase { idle, retrying, sweeping, starting, greeting, up };
+  enum class phase {
+    idle,
+    retrying,
+    sweeping,
+    starting,
+    greeting,
+    up,
+    resting, // it was told to
+    asleep,  // and has ended, for the time being
+  };
 
   struct link {
     runner_user_actor user;
@@ -81,6 +95,7 @@ private:
     std::optional<std::string> gone; // once swept: there is none, and why
     std::string nonce;
     connection_ptr connection;
+    connection_ptr dormant; // without a runner, until there is another one
     std::optional<runner_start> starter;
     clock::time_point deadline; // valid while it is in `timed_`
     std::unordered_map<std::string, input_channel> inputs; // by exec id
@@ -133,6 +148,13 @@ private:
   void sweep(const std::string& id, link& entry);
   void swept(const std::string& id);
 
+  // rest.cpp
+  void let_rest(const std::string& id, link& entry);
+  void go_on(const std::string& id, link& entry);
+  void fall_asleep(const std::string& id, link& entry);
+  void wake(const std::string& id);
+  void refuse_held(link& entry, const std::string& problem);
+
   // talk.cpp
   connection_ptr connection_of(const std::string& id);
   void watch_for_writing(const connection_ptr& to);
@@ -151,6 +173,8 @@ private:
   void on(const std::string& id, link& entry, runner::not_connected& message);
   void on(const std::string& id, link& entry, runner::ports& message);
   void on(const std::string& id, link& entry, runner::unsupported& message);
+  void on(const std::string& id, link& entry, runner::idle& message);
+  void on(const std::string& id, link& entry, runner::awake& message);
   static void refuse_connect(const runner_user_actor& user,
                              std::uint64_t ticket, const std::string& problem);
   void end_connect(link& entry, std::uint64_t ticket, std::string problem,

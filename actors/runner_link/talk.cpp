@@ -25,6 +25,13 @@ bool runner_link::loop::send(const std::string& id,
   if (!to)
     return false;
   std::lock_guard guard{to->mutex};
+  if (to->resting) {
+    if (to->held.size() == runner_connection::max_queued)
+      return false;
+    to->held.push_back(message);
+    post(id, [this, id] { wake(id); });
+    return true;
+  }
   auto sent = to->connection.send(message);
   if (sent && to->connection.wants_write())
     post(id, [this, to] { watch_for_writing(to); });
@@ -67,7 +74,10 @@ void runner_link::loop::receive(const std::string& id) {
     if (std::holds_alternative<runner_connection::nothing>(news))
       return;
     if (std::holds_alternative<runner_connection::closed>(news)) {
-      down(id, found->second.stopping ? "" : "the session's runner has died");
+      if (found->second.at == phase::resting)
+        fall_asleep(id, found->second);
+      else
+        down(id, found->second.stopping ? "" : "the session's runner has died");
       return;
     }
     std::visit([&](auto& message) { on(id, found->second, message); },
@@ -86,10 +96,14 @@ void runner_link::loop::on(const std::string& id, link& entry,
     down(id, "the session's runner speaks another version of the protocol");
     return;
   }
-  entry.at = phase::up;
   entry.version = message.version;
-  timed_.erase(id);
   entry.connection->process = message.pid;
+  if (entry.connection->resting) {
+    go_on(id, entry); // its user has never known it to be gone
+    return;
+  }
+  entry.at = phase::up;
+  timed_.erase(id);
   {
     std::lock_guard guard{mutex_};
     connections_[id] = entry.connection;

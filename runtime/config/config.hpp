@@ -126,6 +126,7 @@ struct sandbox_config {
   std::uint64_t disk = std::uint64_t{32} << 30;
   std::uint32_t files = 4'000'000;
   std::vector<std::string> read_only{"/usr"};
+  millis idle = 10 * 60 * 1000; // 0: never
   friend bool operator==(const sandbox_config&,
                          const sandbox_config&) = default;
 };

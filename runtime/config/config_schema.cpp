@@ -244,6 +244,11 @@ void add_sandbox(table& to) {
     kinds::text_list{"absolute paths", kinds::is_absolute_path},
     [](auto& c) -> auto& { return c.sandbox.read_only; },
     "What sessions see of the host, beside its settings in /etc.");
+  add(
+    to, "sandbox.idle", kinds::duration_or_null{{1000}},
+    [](auto& c) -> auto& { return c.sandbox.idle; },
+    "How long nothing runs in a session until its processes are given back; "
+    "null: never.");
 }
 
 void add_git_and_cluster(table& to) {

@@ -103,7 +103,7 @@ void node::parts::open() {
   syncer = std::make_unique<fsync_queue>();
   journals = std::make_unique<journal::writers>(data_dir, syncer.get());
   runner_link_options link{program("greenroom-runner"), data_dir,
-                           settings.exec.kill_grace};
+                           settings.exec.kill_grace, settings.sandbox.idle};
   link.plan = [on = host, dir = data_dir](const std::string& id,
                                           const std::string& mirror) {
     return sandbox::make_plan(*on, paths_of(dir, id, mirror));

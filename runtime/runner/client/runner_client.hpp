@@ -15,8 +15,8 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <deque>
 #include <filesystem>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,6 +44,11 @@ public:
   /// To be watched for reading, and for writing while wants_write().
   int fd() const noexcept {
     return fd_.get();
+  }
+
+  /// Ends it, for whoever is at the other end.
+  void hang_up() noexcept {
+    fd_.reset();
   }
 
   /// Sends, or queues where the runner is slow. False when the connection is
@@ -81,7 +86,7 @@ private:
   unique_fd fd_;
   unique_fd passed_;
   std::uint64_t unknown_ = 0;
-  std::deque<std::string> queue_;
+  std::list<std::string> queue_;
 };
 
 /// A runner that is being started: the process that has to end before the

@@ -94,6 +94,7 @@ void shim::attend() {
   connections_.on_deadline(now);
   look_at_ports(now);
   disk_.attend(now, busy());
+  tell_idle(now);
 }
 
 // True while processes of any exec are left.
@@ -108,10 +109,38 @@ std::optional<steady::time_point> shim::next_deadline() const {
     if (auto own = exec->deadline(); own && (!result || *own < *result))
       result = own;
   for (const auto& other :
-       {connections_.deadline(), ports_at_, disk_.deadline()})
+       {connections_.deadline(), ports_at_, disk_.deadline(), idle_at_})
     if (other && (!result || *other < *result))
       result = other;
   return result;
+}
+
+// Nothing that has to be remembered, either: ends that the disk has not taken.
+bool shim::has_nothing_to_do() const {
+  return execs_.empty() && !connections_.deadline();
+}
+
+// Again and again, for a node that had something in mind.
+void shim::tell_idle(steady::time_point now) {
+  constexpr auto version_that_skips = version_with_ports;
+  if (config_.idle == 0 || stopping_ || !has_nothing_to_do()
+      || !link_.node_speaks(version_that_skips)) {
+    idle_at_.reset();
+    return;
+  }
+  if (idle_at_ && now >= *idle_at_) {
+    link_.try_send(idle{});
+    idle_at_.reset();
+  }
+  if (!idle_at_)
+    idle_at_ = now + std::chrono::milliseconds{config_.idle};
+}
+
+void shim::rest() {
+  if (has_nothing_to_do())
+    stop();
+  else
+    link_.send(awake{});
 }
 
 // -- what the node says -------------------------------------------------------
@@ -167,6 +196,8 @@ void shim::on_message(const node_message& message) {
     on_connect(*u);
   else if (std::holds_alternative<runner::stop>(message))
     stop();
+  else if (std::holds_alternative<runner::rest>(message))
+    rest();
 }
 
 void shim::on_open_input(const std::string& id) {

@@ -52,6 +52,9 @@ private:
   void on_connect(const runner::connect& what);
   std::vector<exec_processes> processes() const;
   bool busy() const;
+  bool has_nothing_to_do() const;
+  void tell_idle(steady::time_point now);
+  void rest();
   void look_at_ports(steady::time_point now);
   void tell_ports();
   std::string start(const std::string& id);
@@ -76,6 +79,7 @@ private:
   session_ports ports_;
   disk_watch disk_;
   std::optional<steady::time_point> ports_at_; // when they are looked at
+  std::optional<steady::time_point> idle_at_;  // when it says that it is
   exec_map execs_;
   bool stopping_ = false;
 };

@@ -77,6 +77,10 @@ json to_object(const connect& x) {
   return {{"op", "connect"}, {"ask", x.ask}, {"port", x.port}};
 }
 
+json to_object(const rest&) {
+  return {{"op", "rest"}};
+}
+
 json to_object(const hello_reply& x) {
   auto execs = json::array();
   for (const auto& item : x.execs)
@@ -141,6 +145,14 @@ json to_object(const unsupported& x) {
   return {{"op", "unsupported"}, {"request", x.request}};
 }
 
+json to_object(const idle&) {
+  return {{"op", "idle"}};
+}
+
+json to_object(const awake&) {
+  return {{"op", "awake"}};
+}
+
 hello to_hello(const json& object) {
   hello result;
   result.lowest = version_field(object, "version");
@@ -174,6 +186,8 @@ node_message to_node_message(const json& object) {
     return stop{};
   if (op == "connect")
     return connect{count_field(object, "ask"), port_field(object)};
+  if (op == "rest")
+    return rest{};
   throw unknown_message{op};
 }
 
@@ -239,6 +253,10 @@ runner_message to_runner_message(const json& object) {
     return to_ports(object);
   if (op == "unsupported")
     return unsupported{string_field(object, "request")};
+  if (op == "idle")
+    return idle{};
+  if (op == "awake")
+    return awake{};
   throw unknown_message{op};
 }
 

@@ -20,6 +20,8 @@
 //                                     not_connected  ask, reason
 //                                     ports          ports
 //                                     unsupported    request
+//   rest                              idle
+//                                     awake
 //
 // Versions. The two are of different releases after every upgrade, for runners
 // outlive the node. The node's hello has the lowest version that it speaks in
@@ -61,6 +63,13 @@
 // else to ::1), non-blocking, or by `not_connected`. `ask` is the node's own
 // number. `ports` names all TCP ports that the session listens on; it comes
 // after a hello, and within a second of each change while commands run.
+//
+// A runner that has had nothing to do for runner_config::idle, with no process
+// left of any exec and all exit records on disk, says `idle`, and after that
+// time again. A node may answer `rest`: where there is still nothing to do the
+// runner ends as by `stop`, else it says `awake` and goes on. A node that knows
+// neither skips `idle`, and only to who has said it a node says `rest`: so both
+// need no version of their own.
 #pragma once
 
 #include "messages/time.hpp"
@@ -132,8 +141,11 @@ struct connect {
   std::uint16_t port = 0; // not 0
 };
 
+/// End, unless there is something to do.
+struct rest {};
+
 using node_message = std::variant<hello, spawn, send_signal, cancel, open_input,
-                                  close_input, stop, connect>;
+                                  close_input, stop, connect, rest>;
 
 // -- runner → node ------------------------------------------------------------
 
@@ -212,9 +224,16 @@ struct unsupported {
   std::string request;
 };
 
+/// It has had nothing to do for some time.
+struct idle {};
+
+/// It does not rest.
+struct awake {};
+
 using runner_message =
   std::variant<hello_reply, started, refused, output_available, exited, input,
-               no_input, error, connected, not_connected, ports, unsupported>;
+               no_input, error, connected, not_connected, ports, unsupported,
+               idle, awake>;
 
 // -- text ---------------------------------------------------------------------
 

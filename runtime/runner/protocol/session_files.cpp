@@ -90,6 +90,8 @@ std::string to_json(const runner_config& config) {
               {"checkout", config.checkout}};
   if (config.sandbox)
     object["sandbox"] = to_object(*config.sandbox);
+  if (config.idle > 0)
+    object["idle_ms"] = config.idle;
   return to_text(object);
 }
 
@@ -121,6 +123,8 @@ runner_config parse_runner_config(std::string_view text) {
   result.checkout = path_field(object, "checkout");
   if (object.contains("sandbox"))
     result.sandbox = to_sandbox_plan(object_field(object, "sandbox"));
+  if (object.contains("idle_ms"))
+    result.idle = integer_field(object, "idle_ms", 0, longest);
   return result;
 }
 

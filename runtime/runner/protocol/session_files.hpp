@@ -53,6 +53,7 @@ struct runner_config {
   millis kill_grace = 5000;          // between TERM and KILL; "kill_grace_ms"
   std::string checkout = "checkout"; // absolute, or below the session directory
   std::optional<sandbox_plan> sandbox = std::nullopt; // absent: mode none
+  millis idle = 0; // with nothing to do, until it says so; 0: never; "idle_ms"
 };
 
 struct command_spec {

@@ -96,9 +96,10 @@ struct linked_session {
 
   /// Another link, as after a restart of the server; runners live on.
   void open_link(const std::filesystem::path& binary = binary_dir()
-                                                       / "greenroom-runner") {
+                                                       / "greenroom-runner",
+                 millis idle = 0) {
     link.reset();
-    link.emplace(runner_link_options{binary, dir.path()});
+    link.emplace(runner_link_options{binary, dir.path(), 5000, idle});
   }
 
   void attach(bool start) {

@@ -146,7 +146,8 @@ TEST_CASE("a file changes what it names and nothing else") {
               "tls": {"cert": "c.pem", "key": "k.pem"} },
     "sessions": { "default_expiry": "90m" },
     "storage": { "sync": "normal" },
-    "sandbox": { "mode": "none", "network": "host", "read_only": [] },
+    "sandbox": { "mode": "none", "network": "host", "read_only": [],
+                 "idle": null },
     "git": { "listen": "0.0.0.0:9418" },
     "log": { "level": "warn", "format": "json" }
   })"};
@@ -160,6 +161,7 @@ TEST_CASE("a file changes what it names and nothing else") {
   expected.sandbox.mode = sandbox_mode::none;
   expected.sandbox.network = network_mode::host;
   expected.sandbox.read_only.clear();
+  expected.sandbox.idle = 0;
   expected.git.listen = endpoint{"0.0.0.0", 9418};
   expected.log.level = log_level::warn;
   expected.log.format = log_format::json;

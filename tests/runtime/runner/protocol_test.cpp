@@ -52,6 +52,7 @@ TEST_CASE("every message of the node reads back as it was written") {
   CHECK(again(open_input{"e"}) == R"({"exec":"e","op":"open_input"})");
   CHECK(again(close_input{"e"}) == R"({"exec":"e","op":"close_input"})");
   CHECK(again(stop{}) == R"({"op":"stop"})");
+  CHECK(again(rest{}) == R"({"op":"rest"})");
 }
 
 TEST_CASE("every message of the runner reads back as it was written") {
@@ -73,6 +74,8 @@ TEST_CASE("every message of the runner reads back as it was written") {
            R"("process":"nginx"}]})");
   again(ports{});
   again(unsupported{"dance"});
+  CHECK(again(runner::idle{}) == R"({"op":"idle"})");
+  CHECK(again(awake{}) == R"({"op":"awake"})");
 }
 
 TEST_CASE("a reason that is no UTF-8 can be told all the same") {
@@ -140,8 +143,11 @@ TEST_CASE("a runner's configuration reads back as it was written") {
                                 {"--enable-seccomp"},
                                 {"/sys/fs/cgroup/a"},
                                 {{"nofile", 1024}}};
+  CHECK(parse_runner_config(to_json(config)).idle == 0);
+  config.idle = 8;
   auto back = parse_runner_config(to_json(config));
   CHECK(back.kill_grace == 7);
+  CHECK(back.idle == 8);
   REQUIRE(back.sandbox);
   CHECK(back.sandbox->argv == config.sandbox->argv);
   CHECK(back.sandbox->seccomp_file == "/seccomp");

@@ -88,7 +88,8 @@ public:
         return std::move(*wanted);
       INFO("not what was waited for: " << runner::encode(*message));
       REQUIRE((std::holds_alternative<runner::output_available>(*message)
-               || std::holds_alternative<runner::ports>(*message)));
+               || std::holds_alternative<runner::ports>(*message)
+               || std::holds_alternative<runner::idle>(*message)));
     }
   }
 
@@ -143,6 +144,14 @@ class session {
 public:
   explicit session(millis kill_grace = 10'000) {
     start_runner({id, nonce, kill_grace, "checkout"});
+  }
+
+  /// Says that it is idle when nothing has run for this time.
+  struct idle_after {
+    millis time;
+  };
+  explicit session(idle_after idle) {
+    start_runner({id, nonce, 10'000, "checkout", std::nullopt, idle.time});
   }
 
   explicit session(runner::sandbox_plan plan, millis kill_grace = 10'000) {
