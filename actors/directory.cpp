@@ -111,6 +111,15 @@ void create(pointer self, const create_project& request,
     put(self, rules, request.by, promise);
 }
 
+caf::result<project_record> create_in_turn(pointer self,
+                                           create_project request) {
+  auto id = request.project.id;
+  return in_turn<project_record>(
+    self, id, [self, request = std::move(request)](const auto& promise) {
+      create(self, request, promise);
+    });
+}
+
 void alter(pointer self, const change_project& request,
            const project_promise& promise) {
   auto& id = request.project_id;
@@ -226,11 +235,7 @@ directory(pointer self, context_ptr context, session_supervisor_full supervisor,
       return found->second.rules;
     },
     [self](create_project& request) {
-      auto id = request.project.id;
-      return in_turn<project_record>(
-        self, id, [self, request = std::move(request)](const auto& promise) {
-          create(self, request, promise);
-        });
+      return create_in_turn(self, std::move(request));
     },
     [self](change_project& request) {
       auto id = request.project_id;
@@ -246,6 +251,10 @@ directory(pointer self, context_ptr context, session_supervisor_full supervisor,
     },
     [self](const adopt_project& x) { adopt(self, x.project); },
     [self](const release_project& x) { release(self, x.project_id); },
+    [self](place_project& x) {
+      x.project.placement = std::move(x.placement);
+      return create_in_turn(self, {std::move(x.project), std::move(x.by)});
+    },
   };
 }
 

@@ -7,6 +7,7 @@
 
 #include "actors/base/context.hpp"
 #include "actors/supervisor.hpp"
+#include "messages/placing.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -29,7 +30,9 @@ using own_directory_actor = directory_actor::extend<
   // A project is this node's from now on, or has other settings.
   caf::reacts_to<adopt_project>,
   // It is another node's.
-  caf::reacts_to<release_project>>;
+  caf::reacts_to<release_project>,
+  // Another node has chosen this one for a project.
+  caf::replies_to<place_project>::with<project_record>>;
 
 struct directory_state {
   static inline const char* name = "directory";

@@ -8,6 +8,7 @@
 #include "messages/links.hpp"
 #include "messages/moving.hpp"
 #include "messages/node.hpp"
+#include "messages/placing.hpp"
 #include "messages/store.hpp"
 #include "messages/webhooks.hpp"
 
@@ -281,4 +282,5 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::session_rest))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::note_exec))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::load_notes))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::exec_notes))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::place_project))
 CAF_END_TYPE_ID_BLOCK(greenroom)

@@ -4,13 +4,11 @@
 #include "actors/cluster/machine/drain.hpp"
 #include "actors/cluster/remote_session.hpp"
 #include "messages/errors.hpp"
-#include "runtime/base/durations.hpp"
+#include "messages/placing.hpp"
 
 #include <caf/send.hpp>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <array>
 #include <type_traits>
 #include <utility>
 
@@ -79,6 +77,15 @@ void deliver_answer(pointer self, Reply& reply,
     promise.deliver(reply);
 }
 
+// The directory, by the interface that has the message.
+template <class Message>
+auto taker(const directory_actor& directory) {
+  if constexpr (std::is_same_v<Message, place_project>)
+    return caf::actor_cast<placing_actor>(directory);
+  else
+    return directory;
+}
+
 // Asks the directory of a node that is not this one.
 template <class Reply, class Message>
 void ask_node(pointer self, const owner_record& owner, Message message,
@@ -86,7 +93,9 @@ void ask_node(pointer self, const owner_record& owner, Message message,
   self->request(self->state.options.links, owner_timeout, find_node{owner.node})
     .then(
       [self, owner, message, promise](const linked_node& there) mutable {
-        self->request(there.directory, find_timeout, std::move(message))
+        self
+          ->request(taker<Message>(there.directory), find_timeout,
+                    std::move(message))
           .then(
             [self, promise](Reply& reply) mutable {
               deliver_answer<Reply>(self, reply, promise);
@@ -190,39 +199,6 @@ caf::result<session_actor> find(pointer self, const find_session& asked) {
   return promise;
 }
 
-// What a new project's record does not carry to another node, as a change.
-std::string fields_of(const placement_rules& rules) {
-  constexpr std::array words{"replace", "wait", "stop"};
-  nlohmann::json fields{
-    {"on_node_loss", words.at(static_cast<std::size_t>(rules.on_loss))},
-    {"node_labels", rules.labels}};
-  if (rules.delay != 0)
-    fields["node_loss_delay"] = format_duration(rules.delay);
-  return fields.dump();
-}
-
-void create_there(pointer self, const owner_record& home,
-                  const create_project& request,
-                  caf::typed_response_promise<project_record> promise) {
-  const auto& rules = request.project.placement;
-  if (rules == placement_rules{})
-    return ask_node<project_record>(self, home, request, promise);
-  change_project then{request.project.id, fields_of(rules), request.by};
-  auto set_rules = [self, home, then, promise](const project_record&) {
-    ask_node<project_record>(self, home, then, promise);
-  };
-  auto failed = [promise](caf::error& why) mutable {
-    promise.deliver(std::move(why));
-  };
-  self->request(self->state.options.links, owner_timeout, find_node{home.node})
-    .then(
-      [self, request, set_rules, failed](const linked_node& there) {
-        self->request(there.directory, find_timeout, request)
-          .then(set_rules, failed);
-      },
-      failed);
-}
-
 // A new project goes where there is most room, here if there is as much.
 void place(pointer self, const create_project& request,
            caf::typed_response_promise<project_record> promise) {
@@ -245,7 +221,11 @@ void place(pointer self, const create_project& request,
         else if (home.node == here)
           ask_own<project_record>(self, {}, std::move(request), promise);
         else
-          create_there(self, home, request, promise);
+          ask_node<project_record>(self, home,
+                                   place_project{request.project,
+                                                 request.project.placement,
+                                                 request.by},
+                                   promise);
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
 }

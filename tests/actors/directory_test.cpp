@@ -94,6 +94,20 @@ TEST_CASE_METHOD(directory_node, "projects are listed newest first") {
   CHECK(all[1].id == "zeta");
 }
 
+TEST_CASE_METHOD(directory_node,
+                 "a project that another node places here has its rules") {
+  auto project = some_project("placed");
+  placement_rules rules{node_loss::wait, 5'000, {{"disk", "fast"}}};
+  auto made = ask<project_record>(caf::actor_cast<placing_actor>(directory),
+                                  place_project{project, rules});
+  CHECK(made.placement == rules);
+  CHECK(ask<project_record>(directory, get_project{"placed"}).placement
+        == rules);
+  auto again = refused_by<project_record>(
+    caf::actor_cast<placing_actor>(directory), place_project{project, rules});
+  CHECK(again.code == errc::project_exists);
+}
+
 TEST_CASE_METHOD(directory_node, "of two that make one project, one does") {
   caf::scoped_actor self{system()};
   auto mine = some_project("two");

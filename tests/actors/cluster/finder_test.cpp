@@ -183,13 +183,29 @@ TEST_CASE("a new project goes where there is most room, and to no node that "
     change(nodes.known->all);
   };
   set([](auto& all) { all[0].sessions = 1; });
-  CHECK(made_by() == "made by b");
+  made_by();
+  CHECK(nodes.b->hosted().placed.contains("fresh"));
   set([](auto& all) { all[1].state = node_state::draining; });
   CHECK(made_by() == "made by a");
   set([](auto& all) { all[0].state = node_state::draining; });
   made_by();
   CHECK(nodes.why.code == errc::unavailable);
   CHECK_THAT(nodes.why.message, Catch::Contains("no node takes new projects"));
+}
+
+TEST_CASE("a new project's rules of placement go with it, in one message") {
+  two_nodes nodes;
+  nodes.known->all[0].sessions = 1;
+  nodes.known->all[1].labels = {{"disk", "fast"}};
+  project_record fresh;
+  fresh.id = "fresh";
+  fresh.placement = {node_loss::stop, 60'000, {{"disk", "fast"}}};
+  auto made = nodes.ask<project_record>(nodes.directory, create_project{fresh});
+  CHECK(made.id == "fresh");
+  auto& there = nodes.b->hosted();
+  std::lock_guard lock{there.mutex};
+  CHECK(there.placed["fresh"] == fresh.placement);
+  CHECK(there.changes == 0);
 }
 
 TEST_CASE("a project that its owner has not taken up yet is on its way") {

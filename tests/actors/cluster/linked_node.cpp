@@ -87,8 +87,11 @@ stub_registry(shared_registry_actor::pointer,
 }
 
 // Answers with its node's name; `change_project` with how much it was sent.
-directory_actor::behavior_type
-named_directory(directory_actor::pointer self, std::string node,
+using stub_directory =
+  directory_actor::extend<caf::replies_to<place_project>::with<project_record>>;
+
+stub_directory::behavior_type
+named_directory(stub_directory::pointer self, std::string node,
                 std::shared_ptr<linked_node::hosting> home) {
   project_record own;
   own.id = node;
@@ -111,7 +114,14 @@ named_directory(directory_actor::pointer self, std::string node,
       made.repo = "made by " + node;
       return made;
     },
-    [own](const change_project& x) {
+    [home](const place_project& x) {
+      std::lock_guard lock{home->mutex};
+      home->placed[x.project.id] = x.placement;
+      return x.project;
+    },
+    [own, home](const change_project& x) {
+      std::lock_guard lock{home->mutex};
+      ++home->changes;
       auto result = own;
       result.repo = std::to_string(x.fields.size());
       return result;

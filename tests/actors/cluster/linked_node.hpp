@@ -52,9 +52,14 @@ public:
   struct hosting {
     std::mutex mutex;
     std::map<std::string, session_actor> sessions;
-    int watchers = 0;                // registered at sessions
-    std::vector<std::string> shared; // what share_keys named
+    int watchers = 0;                              // registered at sessions
+    std::vector<std::string> shared;               // what share_keys named
+    std::map<std::string, placement_rules> placed; // by project
+    int changes = 0;                               // of projects
   };
+  hosting& hosted() {
+    return *hosted_;
+  }
   int watchers();
   std::vector<std::string> shared();
   shared_registry_actor registry() const {
