@@ -19,6 +19,7 @@
 
 namespace greenroom::http::handlers {
 
+using greenroom::to_text;
 using ordered_json = nlohmann::ordered_json;
 
 namespace {

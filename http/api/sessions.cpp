@@ -20,6 +20,7 @@ namespace greenroom::http::handlers {
 
 namespace {
 
+using greenroom::to_text;
 using ordered_json = nlohmann::ordered_json;
 
 constexpr std::size_t max_slug = 200;

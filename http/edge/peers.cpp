@@ -18,8 +18,6 @@ namespace greenroom::http {
 
 namespace {
 
-constexpr std::string_view mark = ".via-";
-
 /// Connecting and greeting have deadlines of their own, which are shorter.
 constexpr std::chrono::seconds open_limit{10};
 
@@ -50,7 +48,7 @@ ask_owner(http::bridge& bridge, const peers& all, find_owner what,
 
 } // namespace
 
-asio::awaitable<std::string> other_owner(http::bridge& bridge, const peers& all,
+asio::awaitable<whereabouts> other_owner(http::bridge& bridge, const peers& all,
                                          std::string project_id,
                                          std::string session_id,
                                          std::chrono::milliseconds patience) {
@@ -62,9 +60,8 @@ asio::awaitable<std::string> other_owner(http::bridge& bridge, const peers& all,
     auto why = to_refusal(owner.error());
     throw refused{why.code, why.message};
   }
-  if (owner->node == all.node)
-    co_return std::string{};
-  co_return owner->node;
+  co_return whereabouts{owner->node == all.node ? "" : owner->node,
+                        owner->epoch};
 }
 
 asio::awaitable<unique_fd> open_peer(std::shared_ptr<http::loop> home,
@@ -98,19 +95,6 @@ asio::awaitable<unique_fd> open_peer(std::shared_ptr<http::loop> home,
   if (!box->socket)
     throw refused{errc::unavailable, box->why};
   co_return std::move(box->socket);
-}
-
-std::string id_by_way_of(std::string_view request_id, const std::string& node) {
-  return std::string{request_id}.append(mark).append(node);
-}
-
-bool came_from_peer(std::string_view request_id) noexcept {
-  return request_id.find(mark) != std::string_view::npos;
-}
-
-void refuse_moved(const std::string& owner) {
-  throw refused{errc::unavailable,
-                "the session has moved to node " + owner + ", try again"};
 }
 
 } // namespace greenroom::http

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/base/asio.hpp"
+#include "http/edge/passage.hpp"
 #include "messages/cluster.hpp"
 #include "runtime/base/fd.hpp"
 
@@ -14,7 +15,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 
 namespace greenroom::http {
 
@@ -40,9 +40,9 @@ struct peers {
     open;
 };
 
-/// Who owns a session, as one that is found at `home`: a node's name, or empty
-/// where it is this one or nobody. Throws refused.
-asio::awaitable<std::string> other_owner(http::bridge& bridge, const peers& all,
+/// Who owns a session, or where `session_id` is empty the project. Throws
+/// refused.
+asio::awaitable<whereabouts> other_owner(http::bridge& bridge, const peers& all,
                                          std::string project_id,
                                          std::string session_id,
                                          std::chrono::milliseconds patience);
@@ -51,16 +51,5 @@ asio::awaitable<std::string> other_owner(http::bridge& bridge, const peers& all,
 asio::awaitable<unique_fd> open_peer(std::shared_ptr<http::loop> home,
                                      const peers& all, std::string node,
                                      std::string service);
-
-// A request that was passed on says so at the end of its request id, which both
-// nodes log; it is not passed on again.
-
-/// The id for a request that goes on to another node.
-std::string id_by_way_of(std::string_view request_id, const std::string& node);
-bool came_from_peer(std::string_view request_id) noexcept;
-
-/// What is said where a request was passed on to a node that is not the owner
-/// any more. Throws refused.
-[[noreturn]] void refuse_moved(const std::string& owner);
 
 } // namespace greenroom::http

@@ -54,6 +54,8 @@ void client_connection::check_deadlines(
     transfer_->check_deadlines(now);
   if (there_)
     there_->check_deadlines(now);
+  if (there_ && asks_peer_ && client_.stream().peer_gone())
+    there_->close();
 }
 
 bool client_connection::stop_if_idle() {
@@ -79,6 +81,7 @@ client_connection::run(std::shared_ptr<client_connection> self) {
 }
 
 void client_connection::begin() {
+  asks_peer_ = false;
   auto sent = client_.head().headers.get("X-Request-Id");
   request_id_ = is_sane_request_id(sent)
                   ? std::string{sent}
@@ -87,7 +90,7 @@ void client_connection::begin() {
 
 void client_connection::check_names() {
   // Another node has looked at what it passes on, and passes on what follows.
-  if (around_->peers && is_passed_on(client_.head()))
+  if (around_->peers && passage_of(client_.head()))
     of_peer_ = true;
   if (of_peer_)
     return;
@@ -116,29 +119,46 @@ asio::awaitable<void> client_connection::serve() {
   co_await serve_route(*route);
 }
 
-/// True: another node owns the session, and has served what there was.
-asio::awaitable<bool> client_connection::pass_on(const git_route& route) {
-  auto& all = *around_->peers;
-  std::string owner;
+asio::awaitable<whereabouts>
+client_connection::look_up(const git_route& route) {
   try {
-    owner = co_await other_owner(around_->bridge, all, route.project_id,
-                                 route.session_id, around_->options.look_up);
+    co_return co_await other_owner(around_->bridge, *around_->peers,
+                                   route.project_id, route.session_id,
+                                   around_->options.look_up);
   } catch (const refused& e) {
     // That there is none is for who checks the token to say.
     if (e.code() != errc::not_found)
       throw;
   }
-  if (owner.empty())
-    co_return false;
-  if (is_passed_on(client_.head()))
-    refuse_moved(owner);
-  const std::string to = http::service::api;
-  auto socket = co_await open_peer(around_->loop, all, owner, to);
-  there_ = wire::plain_stream(around_->loop->context(), std::move(socket));
-  co_await pass_connection(client_, *there_, all.node,
-                           around_->options.git_timeout);
-  there_.reset();
-  co_return true;
+  co_return whereabouts{};
+}
+
+/// True: another node owns the session, and has served what there was.
+asio::awaitable<bool> client_connection::pass_on(const git_route& route) {
+  const auto by = passage_of(client_.head());
+  const auto each = around_->options.git_timeout;
+  for (auto again = false;; again = true) {
+    auto owner = co_await look_up(route);
+    if (by && is_misled(*by, owner)) {
+      co_await refuse_misled(client_, owner, each);
+      co_return true;
+    }
+    if (owner.elsewhere.empty())
+      co_return false;
+    const std::string to = http::service::api;
+    auto socket =
+      co_await open_peer(around_->loop, *around_->peers, owner.elsewhere, to);
+    there_ = wire::plain_stream(around_->loop->context(), std::move(socket));
+    const passage mark{around_->peers->node, owner.epoch};
+    asks_peer_ = true;
+    auto answer = co_await ask_peer(client_, *there_, mark, each);
+    asks_peer_ = false;
+    if (answer.moved && !again)
+      continue;
+    co_await pass_connection(client_, *there_, std::move(answer.bytes), each);
+    there_.reset();
+    co_return true;
+  }
 }
 
 asio::awaitable<void> client_connection::serve_route(const git_route& route) {

@@ -43,6 +43,7 @@ private:
   void done(clock::time_point since) override;
   void check_names();
   asio::awaitable<void> serve_route(const git_route& route);
+  asio::awaitable<whereabouts> look_up(const git_route& route);
   asio::awaitable<bool> pass_on(const git_route& route);
   asio::awaitable<std::optional<authorized_session>>
   enter(const git_route& route, token_revocation& watch,
@@ -62,6 +63,7 @@ private:
   std::uint64_t requests_ = 0;
   transfer* transfer_ = nullptr;             // the one that goes on
   std::unique_ptr<wire::byte_stream> there_; // another node that serves it
+  bool asks_peer_ = false;                   // that has said nothing yet
   std::string request_id_;                   // of the request at hand
   bool ended_ = false;                       // while it was idle
   bool of_peer_ = false;                     // another node passes it on

@@ -94,18 +94,24 @@ asio::awaitable<session_actor> actor_ports::find(std::string session_id) {
   co_return found;
 }
 
-asio::awaitable<session_info> actor_ports::look_up(std::string session_id) {
+asio::awaitable<session_info> actor_ports::look_up(std::string session_id,
+                                                   std::uint64_t epoch) {
   const auto now = std::chrono::steady_clock::now();
   auto known = known_.find(session_id);
-  if (known != known_.end() && now - known->second.asked < fresh)
+  if (known != known_.end() && now - known->second.asked < fresh
+      && (epoch == 0 || epoch == known->second.info.epoch))
     co_return known->second.info;
+  whereabouts owner;
   if (peers_) {
-    session_info there;
     const std::string any_project;
-    there.elsewhere = co_await other_owner(bridge_, *peers_, any_project,
-                                           session_id, look_up_timeout);
-    if (!there.elsewhere.empty())
+    owner = co_await other_owner(bridge_, *peers_, any_project, session_id,
+                                 look_up_timeout);
+    if (!owner.elsewhere.empty()) {
+      session_info there;
+      there.elsewhere = owner.elsewhere;
+      there.epoch = owner.epoch;
       co_return there;
+    }
   }
   // By the directory each time: a session that has crashed, or gone to sleep,
   // has another actor.
@@ -128,6 +134,7 @@ asio::awaitable<session_info> actor_ports::look_up(std::string session_id) {
   }
   if (known_.size() >= max_known)
     known_.clear();
+  info.epoch = owner.epoch;
   known_[session_id] = {handle, info, now};
   co_return info;
 }

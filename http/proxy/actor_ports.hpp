@@ -32,7 +32,8 @@ public:
       settings_(settings), data_dir_(std::move(data_dir)),
       elsewhere_(std::move(elsewhere)), peers_(std::move(peers)) {}
 
-  asio::awaitable<session_info> look_up(std::string session_id) override;
+  asio::awaitable<session_info> look_up(std::string session_id,
+                                        std::uint64_t epoch) override;
   asio::awaitable<unique_fd> connect(std::string session_id,
                                      std::uint16_t port) override;
   asio::awaitable<printed_last> last_output(std::string session_id,

@@ -1,6 +1,7 @@
 #include "http/proxy/headers.hpp"
 
 #include "http/base/parse.hpp"
+#include "http/edge/passage.hpp"
 
 #include <algorithm>
 #include <array>
@@ -205,7 +206,9 @@ wire::message_head answer_from_app(const wire::message_head& answer,
   result.status = answer.status;
   result.reason = answer.reason;
   for (auto& one : answer.headers) {
-    if (belongs_to_connection(answer, one.name))
+    // That a node is not the owner is for the node to say.
+    if (belongs_to_connection(answer, one.name)
+        || equal_caseless(one.name, moved_header))
       continue;
     if (equal_caseless(one.name, "Set-Cookie")) {
       auto cookie = confined_cookie(one.value, how.target);

@@ -93,6 +93,8 @@ void preview_client::check_deadlines(clock::time_point now) {
     app_->check_deadlines(now);
   if (there_)
     there_->check_deadlines(now);
+  if (there_ && asks_peer_ && client_.stream().peer_gone())
+    there_->close();
 }
 
 void preview_client::check_access(unix_ms now) {
@@ -127,6 +129,7 @@ preview_client::run(std::shared_ptr<preview_client> self) {
 
 void preview_client::begin() {
   target_ = {};
+  asks_peer_ = false;
   method_ = client_.head().method;
 }
 
@@ -144,11 +147,9 @@ asio::awaitable<void> preview_client::serve() {
     co_await redirect(308, where, no_cookie);
     co_return;
   }
-  session_ = co_await around_->sessions.look_up(target_.session_id);
-  if (!session_.elsewhere.empty()) {
-    co_await pass_on();
+  auto elsewhere = co_await pass_on();
+  if (elsewhere)
     co_return;
-  }
   auto decision =
     around_->access.decide(client_.head(), target_, session_,
                            preview_scheme(around_->options), now_ms());
@@ -161,18 +162,38 @@ asio::awaitable<void> preview_client::serve() {
   co_await enter(decision);
 }
 
-/// The owner checks access, and serves all that follows on the connection.
-asio::awaitable<void> preview_client::pass_on() {
-  if (is_passed_on(client_.head()))
-    refuse_moved(session_.elsewhere);
-  auto home = around_->home.lock();
-  const std::string to = service::previews;
-  auto socket =
-    co_await open_peer(home, *around_->peers, session_.elsewhere, to);
-  there_ = wire::plain_stream(around_->io, std::move(socket));
-  co_await pass_connection(client_, *there_, around_->peers->node,
-                           around_->options.preview_timeout);
-  there_.reset();
+/// True: another node owns the session; it checks access, and serves all that
+/// follows on the connection.
+asio::awaitable<bool> preview_client::pass_on() {
+  auto by = passage_of(client_.head());
+  if (!around_->peers)
+    by.reset();
+  const auto epoch = by ? by->epoch : 0;
+  const auto each = around_->options.preview_timeout;
+  for (auto again = false;; again = true) {
+    session_ = co_await around_->sessions.look_up(target_.session_id, epoch);
+    const whereabouts owner{session_.elsewhere, session_.epoch};
+    if (by && is_misled(*by, owner)) {
+      co_await refuse_misled(client_, owner, each);
+      co_return true;
+    }
+    if (owner.elsewhere.empty())
+      co_return false;
+    auto home = around_->home.lock();
+    const std::string to = service::previews;
+    auto socket =
+      co_await open_peer(home, *around_->peers, owner.elsewhere, to);
+    there_ = wire::plain_stream(around_->io, std::move(socket));
+    const passage mark{around_->peers->node, owner.epoch};
+    asks_peer_ = true;
+    auto answer = co_await ask_peer(client_, *there_, mark, each);
+    asks_peer_ = false;
+    if (answer.moved && !again)
+      continue;
+    co_await pass_connection(client_, *there_, std::move(answer.bytes), each);
+    there_.reset();
+    co_return true;
+  }
 }
 
 asio::awaitable<void> preview_client::enter(const access_decision& decision) {

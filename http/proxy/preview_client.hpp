@@ -73,7 +73,7 @@ private:
   asio::awaitable<void> refuse(int status, std::string_view sentence) override;
   void done(clock::time_point since) override;
 
-  asio::awaitable<void> pass_on();
+  asio::awaitable<bool> pass_on();
   asio::awaitable<void> enter(const access_decision& decision);
   asio::awaitable<printed_last> output();
   asio::awaitable<void> say_waiting(std::string why);
@@ -110,6 +110,7 @@ private:
   std::exception_ptr client_fault_; // of the request's body
   app_pool::connection_ptr app_;
   std::unique_ptr<wire::byte_stream> there_; // another node that serves it
+  bool asks_peer_ = false;                   // that has said nothing yet
 };
 
 } // namespace greenroom::http::proxy

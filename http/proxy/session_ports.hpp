@@ -17,9 +17,10 @@ namespace greenroom::http::proxy {
 struct session_info {
   std::string project_id;
   std::string over; // its last status: "ended", "expired", …; empty: it is not
-  preview_rules rules;   // of its project
-  std::string elsewhere; // the node that owns it, of which nothing else is
-                         // known then; empty: this one
+  preview_rules rules;     // of its project
+  std::string elsewhere;   // the node that owns it, of which nothing else is
+                           // known then; empty: this one
+  std::uint64_t epoch = 0; // of its project; 0: this node is alone
 };
 
 struct printed_last {
@@ -32,8 +33,10 @@ class session_ports {
 public:
   virtual ~session_ports() = default;
 
-  /// Throws refused: not_found, or unavailable where nobody can say now.
-  virtual asio::awaitable<session_info> look_up(std::string session_id) = 0;
+  /// What was known at another epoch does not count, if one is given. Throws
+  /// refused: not_found, or unavailable where nobody can say now.
+  virtual asio::awaitable<session_info> look_up(std::string session_id,
+                                                std::uint64_t epoch) = 0;
 
   /// A TCP connection to that port of that session's loopback. Throws refused;
   /// unavailable where nothing listens there.

@@ -44,7 +44,7 @@ constexpr std::array<std::string_view, 8> not_passed{
   "Content-Length", "Content-Type", "Date",
   "Server",         "X-Request-Id"};
 
-wire::message_head head_for(const exchange& ex, const peers& all) {
+wire::message_head head_for(const exchange& ex, const passage& by) {
   auto& in = ex.in;
   wire::message_head head;
   head.method = in.method;
@@ -67,17 +67,21 @@ wire::message_head head_for(const exchange& ex, const peers& all) {
   if (auto login = login_of(in.cookie); !login.empty())
     head.headers.add("Cookie",
                      std::string{login_cookie}.append("=").append(login));
-  add("X-Request-Id", id_by_way_of(ex.id, all.node));
+  add("X-Request-Id", id_by_way_of(ex.id, by));
   return head;
 }
 
 class forwarded final : public long_response,
                         public std::enable_shared_from_this<forwarded> {
 public:
-  forwarded(exchange_ptr ex, std::shared_ptr<const peers> all, std::string node)
+  using continuation = std::function<void(const exchange_ptr&)>;
+
+  forwarded(exchange_ptr ex, std::shared_ptr<const peers> all,
+            const whereabouts& owner, continuation moved)
     : env_(ex->env), ex_(std::move(ex)), all_(std::move(all)),
-      node_(std::move(node)), key_id_(ex_->key->id),
-      connection_id_(ex_->connection_id()) {}
+      node_(owner.elsewhere), by_{all_->node, owner.epoch},
+      key_id_(ex_->key->id), connection_id_(ex_->connection_id()),
+      moved_(std::move(moved)) {}
 
   void begin() {
     env_.streams.add(shared_from_this());
@@ -122,6 +126,8 @@ private:
     if (!why.message.empty() && self->ex_)
       self->ex_->refuse(why);
     self->end(ws::close_code::going_away, "the connection is broken");
+    if (self->misled_)
+      self->moved_(self->misled_);
   }
 
   asio::awaitable<void> serve() {
@@ -136,12 +142,20 @@ private:
       co_await pass_socket(std::move(socket));
   }
 
+  /// True: the node is not the owner, and who is will be looked up.
+  bool hand_back(const wire::header_list& headers) {
+    if (!moved_ || headers.count(moved_header) == 0)
+      return false;
+    misled_ = std::exchange(ex_, nullptr);
+    return true;
+  }
+
   // -- an answer --------------------------------------------------------------
 
   asio::awaitable<void> pass_answer(unique_fd socket) {
     there_ = std::make_unique<wire::client_connection>(
       wire::plain_stream(env_.loop.context(), std::move(socket)));
-    auto head = head_for(*ex_, *all_);
+    auto head = head_for(*ex_, by_);
     head.headers.add("Connection", "close");
     const auto body = std::string{ex_->in.body};
     there_->begin(head, !body.empty(), body.size());
@@ -151,7 +165,7 @@ private:
     do
       co_await there_->read_head(answer_limit);
     while (there_->head().status < 200);
-    if (!ex_)
+    if (!ex_ || hand_back(there_->head().headers))
       co_return;
     auto answer = answer_of(there_->head());
     const auto bodiless = ex_->in.head || answer.status == 204;
@@ -211,7 +225,7 @@ private:
   // -- a WebSocket ------------------------------------------------------------
 
   asio::awaitable<void> pass_socket(unique_fd socket) {
-    auto head = head_for(*ex_, *all_);
+    auto head = head_for(*ex_, by_);
     // A browser's key is among its subprotocols.
     auto offered = ex_->in.web_socket_protocol;
     auto secret = secret_of_protocols(offered);
@@ -221,7 +235,7 @@ private:
       far_ = co_await wire::open_web_socket(
         env_.loop.context(), std::move(socket), std::nullopt, std::move(head));
     } catch (const wire::upgrade_refused& e) {
-      if (!ex_)
+      if (!ex_ || hand_back(e.headers()))
         co_return;
       response answer;
       answer.status = e.status();
@@ -350,8 +364,11 @@ private:
   exchange_ptr ex_; // until it is answered
   const std::shared_ptr<const peers> all_;
   const std::string node_;
+  const passage by_;
   const std::string key_id_;
   const std::uint64_t connection_id_;
+  const continuation moved_; // may be empty
+  exchange_ptr misled_;      // the node does not own it
 
   std::unique_ptr<wire::client_connection> there_;
   std::unique_ptr<body_writer> writer_; // null: over, or not begun
@@ -367,9 +384,11 @@ private:
 } // namespace
 
 void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
-                     std::string node) {
+                     const whereabouts& owner,
+                     std::function<void(const exchange_ptr&)> moved) {
   ex->env.streams.admit(ex->key->id);
-  std::make_shared<forwarded>(ex, std::move(all), std::move(node))->begin();
+  std::make_shared<forwarded>(ex, std::move(all), owner, std::move(moved))
+    ->begin();
 }
 
 } // namespace greenroom::http

@@ -9,14 +9,17 @@
 #include "http/edge/exchange.hpp"
 #include "http/edge/peers.hpp"
 
+#include <functional>
 #include <memory>
-#include <string>
 
 namespace greenroom::http {
 
 /// Answers the exchange, whose key is known, also where the node cannot be
-/// reached. Throws refused.
+/// reached. Where the node says that it is not the owner by that epoch, `moved`
+/// is called with the exchange instead; without it, that is the answer. Throws
+/// refused.
 void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
-                     std::string node);
+                     const whereabouts& owner,
+                     std::function<void(const exchange_ptr&)> moved);
 
 } // namespace greenroom::http

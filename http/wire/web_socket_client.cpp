@@ -55,9 +55,14 @@ public:
     websocket::response_type answer;
     error_code error;
     co_await ws_.async_handshake(answer, host, head.target, into(error));
-    if (error == websocket::error::upgrade_declined)
+    if (error == websocket::error::upgrade_declined) {
+      header_list headers;
+      for (auto& one : answer)
+        headers.add(std::string_view{one.name_string()},
+                    std::string_view{one.value()});
       throw upgrade_refused(static_cast<int>(answer.result_int()),
-                            answer.body());
+                            std::move(headers), answer.body());
+    }
     if (error)
       throw unreachable(error.message());
     ws_.auto_fragment(false);

@@ -22,12 +22,15 @@ namespace greenroom::http::wire {
 /// The server answered the handshake with something else.
 class upgrade_refused : public std::runtime_error {
 public:
-  upgrade_refused(int status, std::string body)
+  upgrade_refused(int status, header_list headers, std::string body)
     : std::runtime_error("no WebSocket: status " + std::to_string(status)),
-      status_(status), body_(std::move(body)) {}
+      status_(status), headers_(std::move(headers)), body_(std::move(body)) {}
 
   int status() const noexcept {
     return status_;
+  }
+  const header_list& headers() const noexcept {
+    return headers_;
   }
   const std::string& body() const noexcept {
     return body_;
@@ -35,6 +38,7 @@ public:
 
 private:
   int status_;
+  header_list headers_;
   std::string body_;
 };
 

@@ -22,7 +22,8 @@ class proxy_node::sessions final : public proxy::session_ports {
 public:
   explicit sessions(proxy_node& of) : of_(of) {}
 
-  asio::awaitable<proxy::session_info> look_up(std::string id) override {
+  asio::awaitable<proxy::session_info> look_up(std::string id,
+                                               std::uint64_t) override {
     if (id != preview_sid)
       throw refused{errc::not_found, "session not found"};
     proxy::session_info result;

@@ -20,6 +20,10 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
+#include <deque>
+#include <map>
+#include <mutex>
+
 using namespace greenroom;
 using namespace greenroom::test;
 
@@ -41,10 +45,12 @@ unique_fd connected(std::uint16_t port) {
   return result;
 }
 
-/// A node that owns nothing: all is node b's, which is the fixture.
+/// A node that owns nothing: all is node b's, which is the fixture, but for
+/// what a test says.
 class wrong_node {
 public:
-  explicit wrong_node(fixture& owner) : owner_(owner) {
+  explicit wrong_node(fixture& owner, const std::string& name = "a")
+    : owner_(owner) {
     auto& system = *owner.system;
     nobody_ = system.spawn(
       [](caf::event_based_actor*, int) -> caf::behavior {
@@ -52,18 +58,25 @@ public:
       },
       0);
     member_ = system.spawn(
-      [](caf::event_based_actor*, int) -> caf::behavior {
-        return {[](const find_owner& x) {
-          return owner_record{x.project_id, "b", "", 1};
+      [](caf::event_based_actor*,
+         std::shared_ptr<belief> all) -> caf::behavior {
+        return {[all](const find_owner& x) {
+          std::lock_guard lock{all->mutex};
+          auto now = all->owners.front();
+          if (all->owners.size() > 1)
+            all->owners.pop_front();
+          return owner_record{x.project_id, now.node, "", now.epoch};
         }};
       },
-      0);
+      believed_);
     auto others = std::make_shared<http::peers>();
-    others->node = "a";
+    others->node = name;
     others->member = caf::actor_cast<cluster_member_actor>(member_);
     others->open = [this](const std::string& node, const std::string&,
                           const http::peers::opened& then) {
-      if (reachable)
+      if (ports.contains(node))
+        then(connected(ports.at(node)), "");
+      else if (reachable)
         then(connected(owner_.port()), "");
       else
         then(unique_fd{}, "node " + node + " cannot be reached: a test");
@@ -102,10 +115,27 @@ public:
     return client.receive();
   }
 
+  /// What it finds in the store next; the last stays.
+  void believe(std::deque<http::passage> owners) {
+    std::lock_guard lock{believed_->mutex};
+    believed_->owners = std::move(owners);
+  }
+  std::size_t beliefs() {
+    std::lock_guard lock{believed_->mutex};
+    return believed_->owners.size();
+  }
+
   std::atomic<bool> reachable = true;
+  std::map<std::string, std::uint16_t> ports; // of nodes; others: the fixture
 
 private:
+  struct belief {
+    std::mutex mutex;
+    std::deque<http::passage> owners{{"b", 1}};
+  };
+
   fixture& owner_;
+  std::shared_ptr<belief> believed_ = std::make_shared<belief>();
   temp_dir empty_;
   caf::actor nobody_;
   caf::actor member_;
@@ -296,6 +326,55 @@ TEST_CASE("a request is not passed on twice, nor without a key") {
   auto stranger = call(wrong.port(), "GET", execs_path + "e1/output", "nope");
   CHECK(stranger.status == 401);
   CHECK_FALSE(stranger.headers.contains("x-greenroom-node"));
+}
+
+TEST_CASE("who was the owner refuses what is passed on, and the client notices "
+          "nothing") {
+  fixture owner;
+  wrong_node stale{owner};
+  wrong_node left{owner, "b"};
+  stale.ports["b"] = left.port();
+  left.believe({{"c", 2}});
+  exec_log log{owner, "e1"};
+  log.print("x", output_stream::tty);
+  const std::string upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                              "Sec-WebSocket-Version: 13\r\n"
+                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+  stale.believe({{"b", 1}, {"c", 2}});
+  auto answer = stale.get(execs_path + "e1/output");
+  CHECK(answer.status == 200);
+  CHECK(answer.body == "x");
+  CHECK(answer.headers["x-greenroom-node"] == "c");
+  CHECK(stale.beliefs() == 1);
+  stale.believe({{"b", 1}, {"c", 2}});
+  http_client client{stale.port()};
+  client.send(request_text("GET", execs_path + "e1/attach", admin_secret, "",
+                           "", upgrade));
+  CHECK(client.receive_head().status == 101);
+  CHECK(client.receive_bytes(3) == "\x82\x01x");
+  // Once: who is wrong again says so.
+  stale.believe({{"b", 1}});
+  answer = stale.get(execs_path + "e1/output");
+  CHECK(answer.status == 503);
+  CHECK_THAT(answer.body, Catch::Contains("the session has moved to node c"));
+  log.exit();
+}
+
+TEST_CASE("an owner refuses what is meant for the owner of another epoch") {
+  fixture owner;
+  wrong_node node{owner, "b"};
+  node.believe({{"b", 3}});
+  auto ask = [&](const std::string& mark) {
+    return node.get(execs_path + "e1/output", "X-Request-Id: r1.via-" + mark);
+  };
+  for (auto stale : {"a@2\r\n", "a@4\r\n"}) {
+    auto answer = ask(stale);
+    CHECK(answer.status == 503);
+    CHECK(answer.headers.contains("x-greenroom-moved"));
+    CHECK_THAT(answer.body, Catch::Contains("has moved meanwhile"));
+  }
+  for (auto served : {"a@3\r\n", "a\r\n"})
+    CHECK_FALSE(ask(served).headers.contains("x-greenroom-moved"));
 }
 
 TEST_CASE(

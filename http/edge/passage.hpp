@@ -1,0 +1,58 @@
+// What a request says that one node passes on to another, and what the other
+// says where it is not the one to serve it.
+//
+// Such a request is marked with the node that it comes from and with the epoch
+// by which that node took the other for the owner. Who is not the owner at that
+// epoch refuses it before anything is done: with 503 and the header
+// moved_header. The node that it comes from looks up the owner anew then, once;
+// the client hears of it only where that does not help. What is marked is not
+// passed on again.
+//
+// A request of the API has its mark at the end of its request id, which both
+// nodes log; a connection of git's or of a preview in a header of its first
+// request. What follows on such a connection is not marked, and the node that
+// has it passes it on as if it were the client's.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace greenroom::http {
+
+/// Where a session is, as the store says.
+struct whereabouts {
+  std::string elsewhere;   // the node that owns it; empty: this one, or nobody
+  std::uint64_t epoch = 0; // of its project; grows with each owner
+};
+
+struct passage {
+  std::string node;        // that passes it on
+  std::uint64_t epoch = 0; // that it knows; 0: it does not say
+  friend bool operator==(const passage&, const passage&) = default;
+};
+
+/// `NODE@EPOCH`, or `NODE`.
+std::string to_text(const passage& by);
+passage read_passage(std::string_view text);
+
+/// The id for a request that goes on to another node: one that may be echoed,
+/// as the id that it is made of.
+std::string id_by_way_of(std::string_view request_id, const passage& by);
+
+/// nullopt: it comes from a client.
+std::optional<passage> passage_of_id(std::string_view request_id);
+
+/// Whether a request that was passed on is to be refused by a node that finds
+/// the session there.
+bool is_misled(const passage& by, const whereabouts& now) noexcept;
+
+/// What is said then.
+std::string moved_sentence(const whereabouts& now);
+
+/// In the answer then: this says who it is meant for.
+inline constexpr std::string_view moved_header = "X-Greenroom-Moved";
+inline constexpr std::string_view moved_value = "look up the owner again";
+
+} // namespace greenroom::http

@@ -1,0 +1,149 @@
+// A client's connection that another node serves, which may refuse it.
+#include "http/edge/pass_connection.hpp"
+
+#include "tests/http/wire/wire_pair.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <catch2/catch.hpp>
+
+using namespace greenroom;
+using namespace greenroom::http;
+using namespace greenroom::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A client, this node, and another node, on one loop.
+struct three : wire_pair {
+  three() {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+      throw std::runtime_error("socketpair");
+    near = wire::plain_stream(io, unique_fd{ends[0]});
+    far = wire::plain_stream(io, unique_fd{ends[1]});
+    front = std::make_unique<wire::server_connection>(std::move(b), "");
+  }
+
+  asio::awaitable<void> say(wire::byte_stream& by, std::string_view text) {
+    wire::byte_stream::pieces pieces{asio::buffer(text)};
+    co_await by.write(pieces, 5s);
+  }
+
+  asio::awaitable<std::string> hear(wire::byte_stream& by,
+                                    std::string_view last) {
+    std::string result;
+    std::array<char, 1000> room{};
+    while (!result.ends_with(last)) {
+      auto size =
+        co_await by.read(asio::buffer(room), wire::byte_stream::never);
+      if (size == 0)
+        break;
+      result.append(room.data(), size);
+    }
+    co_return result;
+  }
+
+  std::unique_ptr<wire::byte_stream> near; // of this node, to the other
+  std::unique_ptr<wire::byte_stream> far;
+  std::unique_ptr<wire::server_connection> front;
+};
+
+asio::awaitable<void> pass(three& all, peer_answer& answer) {
+  co_await all.front->read_head(5s, 5s);
+  const passage by{"a", 7};
+  answer = co_await ask_peer(*all.front, *all.near, by, 5s);
+  if (answer.moved)
+    all.near->close();
+  else
+    co_await pass_connection(*all.front, *all.near, answer.bytes, 5s);
+}
+
+} // namespace
+
+TEST_CASE("a body is not taken from the client before the owner wants it") {
+  three all;
+  peer_answer answer;
+  std::string asked;
+  std::string body;
+  std::string heard;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a, "POST /git/x HTTP/1.1\r\nHost: h\r\n"
+                             "Content-Length: 4\r\n\r\nbody");
+    heard = co_await all.hear(*all.a, "ok");
+    all.a->close();
+  };
+  auto owner = [&]() -> asio::awaitable<void> {
+    asked = co_await all.hear(*all.far, "\r\n\r\n");
+    co_await all.say(*all.far, "HTTP/1.1 100 Continue\r\n\r\n");
+    body = co_await all.hear(*all.far, "body");
+    co_await all.say(*all.far,
+                     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    all.far->close();
+  };
+  all.add(client());
+  all.add(owner());
+  all.add(pass(all, answer));
+  all.run();
+  CHECK_THAT(asked, Catch::Contains("\r\nX-Greenroom-Via: a@7\r\n"));
+  CHECK_THAT(asked, Catch::Contains("\r\nExpect: 100-continue\r\n"));
+  CHECK(asked.ends_with("\r\n\r\n"));
+  CHECK(body == "body");
+  CHECK_FALSE(answer.moved);
+  CHECK(heard == "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+}
+
+TEST_CASE("who is not the owner says so, and the client's body is untouched") {
+  three all;
+  peer_answer answer;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a, "POST /git/x HTTP/1.1\r\nHost: h\r\n"
+                             "Content-Length: 4\r\n\r\nbody");
+  };
+  auto other = [&]() -> asio::awaitable<void> {
+    wire::server_connection served{std::move(all.far), ""};
+    co_await served.read_head(5s, 5s);
+    auto by = passage_of(served.head());
+    CHECK(by == passage{"a", 7});
+    const whereabouts now{"c", 8};
+    CHECK(is_misled(*by, now));
+    co_await refuse_misled(served, now, 5s);
+    served.close();
+  };
+  all.add(client());
+  all.add(other());
+  all.add(pass(all, answer));
+  all.run();
+  CHECK(answer.moved);
+  CHECK_THAT(answer.bytes, Catch::Contains("has moved to node c"));
+  auto read = [&]() -> asio::awaitable<void> {
+    auto body = co_await all.front->read_body(5s);
+    CHECK(body == "body");
+  };
+  all.add(read());
+  all.run();
+}
+
+TEST_CASE("what a client waits to be told, the owner tells it") {
+  three all;
+  peer_answer answer;
+  std::string asked;
+  std::string told;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a,
+                     "PUT /x HTTP/1.1\r\nHost: h\r\n"
+                     "Expect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+    told = co_await all.hear(*all.a, "\r\n\r\n");
+    all.a->close();
+  };
+  auto owner = [&]() -> asio::awaitable<void> {
+    asked = co_await all.hear(*all.far, "\r\n\r\n");
+    co_await all.say(*all.far, "HTTP/1.1 100 Continue\r\n\r\n");
+    all.far->close();
+  };
+  all.add(client());
+  all.add(owner());
+  all.add(pass(all, answer));
+  all.run();
+  CHECK(asked.find("Expect") == asked.rfind("Expect"));
+  CHECK(told == "HTTP/1.1 100 Continue\r\n\r\n");
+}
