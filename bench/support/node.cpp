@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <system_error>
 
@@ -51,13 +52,16 @@ node::node(const node_options& options)
     argv_.push_back(setting);
   }
   start();
-  key_ = read_file(data_dir() / "admin.key").value_or("");
+  auto* given = std::getenv("GREENROOM_ADMIN_KEY");
+  key_ =
+    given != nullptr ? given : read_file(data_dir() / "admin.key").value_or("");
   key_.erase(key_.find_last_not_of('\n') + 1);
 }
 
 node::~node() {
   try {
-    process_->terminate();
+    if (process_)
+      process_->terminate();
     std::error_code none;
     std::vector<std::string> sessions;
     for (auto& session : fs::directory_iterator{data_dir() / "sessions", none})
@@ -75,6 +79,10 @@ void node::start() {
 
 void node::stop() {
   process_->terminate();
+}
+
+void node::kill() {
+  process_.reset();
 }
 
 void node::await_serving() {

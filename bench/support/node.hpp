@@ -49,6 +49,8 @@ public:
   void stop();
   /// Returns once it serves.
   void start();
+  /// Ends it as a power cut would, but for its sessions' runners.
+  void kill();
 
   /// Makes a session on a branch of its own, from `main`.
   made_session make_session();

@@ -81,7 +81,7 @@ pid_t spawn(const std::vector<std::string>& arguments,
 
 } // namespace
 
-postgres_server::postgres_server() {
+postgres_server::postgres_server(bool durable) : durable_(durable) {
   auto data = dir_.path() / "data";
   fs::create_directory(data);
   if (auto* user = other_user())
@@ -108,10 +108,11 @@ postgres_server& postgres_server::shared() {
 }
 
 void postgres_server::start() {
+  const std::string safely = durable_ ? "on" : "off";
   pid_ = spawn({programs() / "postgres", "-D", dir_.path() / "data", "-k",
-                dir_.path(), "-c", "listen_addresses=", "-c", "fsync=off", "-c",
-                "full_page_writes=off", "-c", "autovacuum=off", "-c",
-                "shared_buffers=32MB", "-c", "log_min_messages=fatal"},
+                dir_.path(), "-c", "listen_addresses=", "-c", "fsync=" + safely,
+                "-c", "full_page_writes=" + safely, "-c", "autovacuum=off",
+                "-c", "shared_buffers=32MB", "-c", "log_min_messages=fatal"},
                dir_.path() / "log");
   if (!eventually([this] {
         return ::waitpid(pid_, nullptr, WNOHANG) != 0

@@ -1,8 +1,8 @@
 // A PostgreSQL server of the tests' own: Debian's program on a directory and a
 // Unix socket that are gone when this is.
 //
-// Not durable, which makes it quick: that commits survive a power cut is
-// PostgreSQL's business. As root it runs as the user `postgres`.
+// Not durable if not told so, which makes it quick: that commits survive a
+// power cut is PostgreSQL's business. As root it runs as the user `postgres`.
 #pragma once
 
 #include "tests/support/temp_dir.hpp"
@@ -17,7 +17,7 @@ class postgres_server {
 public:
   /// Makes a cluster, starts it, and waits until it answers. Throws
   /// std::runtime_error, with the server's log, where that fails.
-  postgres_server();
+  explicit postgres_server(bool durable = false);
   postgres_server(const postgres_server&) = delete;
   postgres_server& operator=(const postgres_server&) = delete;
   ~postgres_server();
@@ -46,6 +46,7 @@ private:
   std::string log() const;
 
   temp_dir dir_;
+  const bool durable_;
   pid_t pid_ = -1;
   int made_ = 0; // databases
 };
