@@ -9,6 +9,7 @@
 #include "messages/moving.hpp"
 #include "messages/node.hpp"
 #include "messages/placing.hpp"
+#include "messages/relay.hpp"
 #include "messages/store.hpp"
 #include "messages/webhooks.hpp"
 
@@ -283,4 +284,5 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::note_exec))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::load_notes))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::exec_notes))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::place_project))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::taken_events))
 CAF_END_TYPE_ID_BLOCK(greenroom)

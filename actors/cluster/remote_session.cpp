@@ -1,5 +1,7 @@
 #include "actors/cluster/remote_session.hpp"
 
+#include "messages/relay.hpp"
+
 #include <caf/message_view.hpp>
 
 #include <algorithm>
@@ -30,6 +32,20 @@ void leave(pointer self, const caf::actor_addr& watcher) {
                unwatch_session{caf::actor_cast<watcher_actor>(self)});
 }
 
+void say_taken(pointer self, std::uint64_t seq) {
+  self->state.untold = 0;
+  self->send(caf::actor_cast<relayed_actor>(self->state.session),
+             taken_events{caf::actor_cast<watcher_actor>(self), seq});
+}
+
+void hand_out(pointer self, const event_batch& events) {
+  for (auto& watcher : self->state.watchers)
+    self->send(watcher, events);
+  self->state.untold += weight_of(events);
+  if (self->state.untold >= relay_step)
+    say_taken(self, events.last);
+}
+
 // The session answers after the batches that it has sent, and before those
 // that follow: so the watcher gets all of these and none of the others.
 caf::result<watch_reply> watch(pointer self, watch_session request) {
@@ -40,6 +56,8 @@ caf::result<watch_reply> watch(pointer self, watch_session request) {
     .then(
       [self, promise, watcher](const watch_reply& reply) mutable {
         auto& all = self->state.watchers;
+        if (reply.state == watch_state::hot)
+          say_taken(self, reply.last.seq);
         if (reply.state == watch_state::hot
             && std::ranges::find(all, watcher) == all.end()) {
           all.push_back(watcher);
@@ -68,10 +86,7 @@ caf::behavior remote_session(pointer self, session_actor session) {
     [self](const unwatch_session& request) {
       leave(self, request.watcher.address());
     },
-    [self](const event_batch& events) {
-      for (auto& watcher : self->state.watchers)
-        self->send(watcher, events);
-    },
+    [self](const event_batch& events) { hand_out(self, events); },
   };
 }
 

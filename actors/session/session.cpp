@@ -28,7 +28,7 @@ bool is_shortage(const std::string& reason) {
 
 } // namespace
 
-full_session_actor::behavior_type
+relayed_session_actor::behavior_type
 session_actor_state::start(pointer self, context_ptr context,
                            session_args birth) {
   self_ = self;
@@ -84,7 +84,7 @@ void session_actor_state::begin(journal::opened& found,
     feed(event::give_up{give_up});
 }
 
-full_session_actor::behavior_type session_actor_state::make_behavior() {
+relayed_session_actor::behavior_type session_actor_state::make_behavior() {
   return {
     // -- its life
     [this](start_session x) { return take(x); },
@@ -135,6 +135,7 @@ full_session_actor::behavior_type session_actor_state::make_behavior() {
       return watch(x);
     },
     [this](const unwatch_session& x) { unwatch(x.watcher.address()); },
+    [this](const taken_events& x) { taken(x); },
     [this](read_events& x) { return take(x); },
     [this](read_timeline& x) { return take(x); },
     // -- what its runner says
@@ -174,7 +175,7 @@ full_session_actor::behavior_type session_actor_state::make_behavior() {
   };
 }
 
-full_session_actor::behavior_type
+relayed_session_actor::behavior_type
 session_body(session_actor_state::pointer self, context_ptr context,
              session_args birth) {
   // Its supervisor tells by the error what is a crash and what is not.

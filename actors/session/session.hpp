@@ -34,10 +34,12 @@
 #pragma once
 
 #include "actors/base/context.hpp"
+#include "actors/session/event_window.hpp"
 #include "actors/session/journal/writers.hpp"
 #include "actors/session/machine/machine.hpp"
 #include "actors/session/pending_requests.hpp"
 #include "messages/moving.hpp"
+#include "messages/relay.hpp"
 
 #include <caf/exit_reason.hpp>
 #include <caf/stateful_actor.hpp>
@@ -82,13 +84,18 @@ inline constexpr std::chrono::seconds ask_timeout{30};
 /// How often requests are looked at that have not been answered.
 inline constexpr std::chrono::seconds check_period{30};
 
+/// A session whole, for other nodes too.
+using relayed_session_actor = full_session_actor::extend<
+  // A watcher of another node has taken what it was sent.
+  caf::reacts_to<taken_events>>;
+
 class session_actor_state {
 public:
-  using pointer = full_session_actor::stateful_pointer<session_actor_state>;
+  using pointer = relayed_session_actor::stateful_pointer<session_actor_state>;
   static inline const char* name = "session";
 
-  full_session_actor::behavior_type start(pointer self, context_ptr context,
-                                          session_args birth);
+  relayed_session_actor::behavior_type start(pointer self, context_ptr context,
+                                             session_args birth);
 
   /// The actor ends because of an exception: all who wait are told.
   void crashed() {
@@ -107,6 +114,12 @@ private:
     bool finished = false; // all that it has printed is announced
   };
 
+  /// One that has everything so far, or will be told that it lacks something.
+  struct live_watcher {
+    caf::actor handle;
+    std::optional<event_window> window; // one that says what it has taken
+  };
+
   /// An answer that waits until what was published before it is written.
   struct held_answer {
     std::uint64_t after = 0; // so many appends
@@ -114,7 +127,7 @@ private:
   };
 
   // session.cpp
-  full_session_actor::behavior_type make_behavior();
+  relayed_session_actor::behavior_type make_behavior();
   void feed(session::any_event what);
   void advance();
   void begin(journal::opened& found, const std::string& give_up,
@@ -281,6 +294,7 @@ private:
   void broadcast(event_batch batch);
   watch_reply watch(const watch_session& request);
   void unwatch(const caf::actor_addr& watcher);
+  void taken(const taken_events& x);
   session_view view();
 
   // ports.cpp
@@ -359,13 +373,12 @@ private:
   std::function<void()> pending_change_; // writes what the store did not take
   std::string rescue_problem_;           // why the last try failed
   bool ended_published_ = false;
-  std::vector<caf::actor>
-    live_watchers_;  // watchers that have everything so far
+  std::vector<live_watcher> live_watchers_;
   shared_text view_; // empty: to be encoded anew
   unix_ms last_asked_ = 0;
 };
 
-full_session_actor::behavior_type
+relayed_session_actor::behavior_type
 session_body(session_actor_state::pointer self, context_ptr context,
              session_args birth);
 

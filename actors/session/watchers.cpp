@@ -28,14 +28,18 @@ void session_actor_state::broadcast(
   }
 }
 
-// Encoded once; all watchers share the one message.
+// Encoded once; all watchers share the one message. The end is small, and
+// nothing would follow it.
 void session_actor_state::broadcast(event_batch batch) {
   if (live_watchers_.empty())
     return;
-  auto end = batch.end;
+  const auto end = batch.end;
+  const auto last = batch.last;
+  const auto weight = weight_of(batch);
   auto message = caf::make_message(std::move(batch));
-  for (auto& watcher : live_watchers_)
-    caf::anon_send(watcher, message);
+  for (auto& [watcher, window] : live_watchers_)
+    if (!window || window->admit(last, weight) || end)
+      caf::anon_send(watcher, message);
   if (end)
     live_watchers_.clear();
 }
@@ -47,22 +51,38 @@ watch_reply session_actor_state::watch(const watch_session& request) {
   if (ended_published_)
     return {watch_state::over, last_};
   auto watcher = caf::actor_cast<caf::actor>(request.watcher);
-  if (std::ranges::find(live_watchers_, watcher) == live_watchers_.end()) {
-    live_watchers_.push_back(watcher);
+  if (std::ranges::find(live_watchers_, watcher, &live_watcher::handle)
+      == live_watchers_.end()) {
+    live_watchers_.push_back({watcher, std::nullopt});
     self_->monitor(watcher);
   }
   return {watch_state::hot, last_};
 }
 
 void session_actor_state::unwatch(const caf::actor_addr& watcher) {
-  auto found = std::ranges::find_if(live_watchers_, [&](const caf::actor& x) {
-    return x.address() == watcher;
-  });
+  auto found = std::ranges::find_if(
+    live_watchers_, [&](auto& x) { return x.handle.address() == watcher; });
   if (found == live_watchers_.end())
     return;
   self_->demonitor(watcher);
   *found = std::move(live_watchers_.back());
   live_watchers_.pop_back();
+}
+
+void session_actor_state::taken(const taken_events& x) {
+  auto watcher = caf::actor_cast<caf::actor>(x.watcher);
+  auto found =
+    std::ranges::find(live_watchers_, watcher, &live_watcher::handle);
+  if (found == live_watchers_.end())
+    return;
+  auto& window = found->window;
+  if (!window)
+    window.emplace(relay_window);
+  if (!window->taken(x.seq))
+    return;
+  event_batch where{last_.seq, last_.seq, false, {}, {}};
+  window->admit(where.last, weight_of(where));
+  caf::anon_send(watcher, std::move(where));
 }
 
 session_view session_actor_state::view() {

@@ -2,6 +2,7 @@
 #include "actors/cluster/finder.hpp"
 
 #include "messages/errors.hpp"
+#include "messages/relay.hpp"
 #include "tests/actors/cluster/linked_node.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -271,6 +272,26 @@ TEST_CASE("a session that crashed there has another actor at the next look") {
     auto next = nodes.find();
     return next && next != session
            && nodes.ask<session_view>(next, get_session{}).json.view() == "b";
+  });
+}
+
+TEST_CASE("the watcher of a node says what it has taken") {
+  two_nodes nodes;
+  auto session = nodes.find();
+  stub_watcher watcher{nodes.a.system()};
+  nodes.ask<watch_reply>(session, watch_session{watcher.handle, 0, true});
+  auto& there = nodes.b->hosted();
+  auto taken = [&] {
+    std::lock_guard lock{there.mutex};
+    return there.taken;
+  };
+  await("a first word", [&] { return taken().size() == 1; });
+  there.padding = relay_step / 2;
+  for (int i = 1; i <= 5; ++i)
+    nodes.self->send(session, clock_tick{i});
+  await("all events", [&] { return watcher.got().size() == 5; });
+  await("what was taken", [&] {
+    return taken() == std::vector<std::uint64_t>{0, 2, 4};
   });
 }
 

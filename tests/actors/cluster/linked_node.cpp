@@ -51,11 +51,17 @@ caf::behavior stub_session(caf::stateful_actor<stub_state>* self,
       std::erase(self->state.watchers, x.watcher);
       count();
     },
-    [self](const clock_tick& x) {
+    [self, home](const clock_tick& x) {
       event_batch batch;
-      batch.text = shared_text{std::to_string(x.now)};
+      batch.last = static_cast<std::uint64_t>(x.now);
+      batch.text =
+        shared_text{std::to_string(x.now) + std::string(home->padding, ' ')};
       for (auto& watcher : self->state.watchers)
         self->send(watcher, batch);
+    },
+    [home](const taken_events& x) {
+      std::lock_guard lock{home->mutex};
+      home->taken.push_back(x.seq);
     },
     [self](crash_session) { self->quit(caf::exit_reason::kill); },
   };

@@ -11,6 +11,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -55,6 +56,8 @@ public:
     int watchers = 0;                              // registered at sessions
     std::vector<std::string> shared;               // what share_keys named
     std::map<std::string, placement_rules> placed; // by project
+    std::vector<std::uint64_t> taken;              // by watchers, as they say
+    std::atomic<std::size_t> padding = 0;          // of the text of events
     int changes = 0;                               // of projects
   };
   hosting& hosted() {
