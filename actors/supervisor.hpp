@@ -14,6 +14,7 @@
 
 #include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <set>
@@ -79,7 +80,7 @@ struct supervisor_state {
     bool reviving = false; // it is being taken in the store, or soon will be,
                            // or its files are being read
     std::string project_id;
-    std::deque<unix_ms> crashes;         // within the window, oldest first
+    std::list<unix_ms> crashes;          // within the window, oldest first
     std::vector<handle_promise> waiting; // who asked meanwhile
     std::uint32_t running_execs = 0;
     unix_ms deadline = 0; // 0: none

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace greenroom {
@@ -72,8 +73,8 @@ session_actor_state::json_of(const exec_record& exec) const {
   if (exec.status == exec_status::queued) {
     auto place = std::ranges::find(machine_.waiting, exec_id);
     if (place != machine_.waiting.end())
-      progress.queue_position =
-        static_cast<std::size_t>(place - machine_.waiting.begin()) + 1;
+      progress.queue_position = static_cast<std::size_t>(
+        std::distance(machine_.waiting.begin(), place) + 1);
   }
   return exec_json(record().project_id, id(), exec, progress);
 }

@@ -49,8 +49,8 @@
 
 #include <array>
 #include <chrono>
-#include <deque>
 #include <functional>
+#include <list>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -318,7 +318,7 @@ private:
   journal::channel_ptr journal_;
 
   session::state machine_;
-  std::deque<session::any_event> inbox_; // to be applied, one after the other
+  std::list<session::any_event> inbox_; // to be applied, one after the other
   bool advancing_ = false;
 
   pending_requests pending_;
@@ -366,7 +366,7 @@ private:
   event_id last_; // of the events that are announced
   std::uint64_t appends_asked_ = 0;
   std::uint64_t appends_done_ = 0;
-  std::deque<held_answer> held_answers_;
+  std::list<held_answer> held_answers_;
   bool stuck_ = false; // the disk takes no events
   bool retrying_ = false;
   std::vector<session_event> change_events_; // of the change being stored

@@ -49,8 +49,8 @@ archived_exec from_record(std::string_view bytes) {
 
 } // namespace
 
-exec_index::exec_index(std::filesystem::path session_dir)
-  : path_(std::move(session_dir) / "execs.index") {}
+exec_index::exec_index(const std::filesystem::path& session_dir)
+  : path_((session_dir / "execs.index").string()) {}
 
 void exec_index::add(archived_exec exec) {
   unwritten_.push_back(std::move(exec));

@@ -31,7 +31,7 @@ struct archived_exec {
 class exec_index {
 public:
   /// Begins empty, whatever was there.
-  explicit exec_index(std::filesystem::path session_dir);
+  explicit exec_index(const std::filesystem::path& session_dir);
 
   /// Remembers an exec. What the disk does not take is kept in memory and
   /// tried again with the next one.
@@ -48,7 +48,7 @@ public:
   std::optional<archived_exec> find(std::string_view exec_id) const;
 
 private:
-  std::filesystem::path path_;
+  std::string path_; // a path of ten parts takes half a KiB
   // Of each record in the file that counts, so that one is found without
   // reading all of them.
   std::vector<std::uint32_t> marks_;

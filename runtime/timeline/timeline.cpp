@@ -42,17 +42,21 @@ void truncate_to(int fd, std::uint64_t size,
 
 // -- writing ------------------------------------------------------------------
 
-timeline_writer::timeline_writer(std::filesystem::path session_dir,
+timeline_writer::timeline_writer(const std::filesystem::path& session_dir,
                                  std::uint64_t after)
-  : dir_(std::move(session_dir)), base_(after) {
+  : dir_(session_dir.string()), base_(after) {
   recover();
+}
+
+std::filesystem::path timeline_writer::path_of(const char* name) const {
+  return std::filesystem::path{dir_} / name;
 }
 
 // Finds the last good record, cuts off what follows it, and brings the index
 // up to it. Changes nothing in memory if it throws.
 void timeline_writer::recover() {
-  const auto path = dir_ / timeline_name;
-  const auto index_path = dir_ / timeline_index_name;
+  const auto path = path_of(timeline_name);
+  const auto index_path = path_of(timeline_index_name);
   std::uint64_t base = base_;
   std::uint64_t version = 0, end = 0, indexed = 0;
   std::vector<std::uint64_t> missing; // from the index
@@ -103,7 +107,7 @@ void timeline_writer::recover() {
 void timeline_writer::extend_index(std::span<const std::uint64_t> offsets) {
   if (offsets.empty())
     return;
-  unique_fd index{::open((dir_ / timeline_index_name).c_str(),
+  unique_fd index{::open(path_of(timeline_index_name).c_str(),
                          O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
   // A shorter file is not the one that was written before.
   const auto size = index ? ::lseek(index.get(), 0, SEEK_END) : -1;
@@ -134,7 +138,7 @@ void timeline_writer::append(std::span<const timeline_entry> entries) {
     offsets.push_back(end_ + records.size());
     append_record(records, entry, version);
   }
-  const auto path = dir_ / timeline_name;
+  const auto path = path_of(timeline_name);
   unique_fd file{::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
   if (!file)
     throw_errno("cannot open", path);

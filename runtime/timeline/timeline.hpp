@@ -37,7 +37,7 @@ public:
   /// std::system_error, and std::runtime_error on a timeline that a newer
   /// version wrote.
   /// The first event of one that is empty follows seq `after`.
-  explicit timeline_writer(std::filesystem::path session_dir,
+  explicit timeline_writer(const std::filesystem::path& session_dir,
                            std::uint64_t after = 0);
 
   /// The newest event; while there is none, what the first will follow.
@@ -61,7 +61,9 @@ private:
   void recover();
   void extend_index(std::span<const std::uint64_t> offsets);
 
-  std::filesystem::path dir_;
+  std::filesystem::path path_of(const char* name) const;
+
+  std::string dir_;    // a path of ten parts takes half a KiB
   std::uint64_t base_; // the seq before the first event
   event_id last_;
   std::uint64_t last_version_ = 0;

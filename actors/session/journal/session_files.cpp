@@ -16,9 +16,9 @@ namespace greenroom::journal {
 
 namespace fs = std::filesystem;
 
-session_files::session_files(fs::path data_dir, std::string session_id,
+session_files::session_files(const fs::path& data_dir, std::string session_id,
                              fsync_queue* syncer)
-  : data_dir_(std::move(data_dir)), dir_(session_dir(data_dir_, session_id)),
+  : data_dir_(data_dir.string()), dir_(session_dir(data_dir_, session_id)),
     id_(std::move(session_id)), syncer_(syncer) {}
 
 std::optional<any_result> session_files::perform(any_request& what) {

@@ -38,7 +38,7 @@ make_page(list_page& what, std::vector<archived_exec> archived,
 class session_files {
 public:
   /// `syncer` must outlive it. Touches nothing yet.
-  session_files(std::filesystem::path data_dir, std::string session_id,
+  session_files(const std::filesystem::path& data_dir, std::string session_id,
                 fsync_queue* syncer);
 
   /// Performs a request. Throws nothing: what goes wrong is in the result.
@@ -85,7 +85,7 @@ private:
   std::vector<timeline_entry> complete_timeline(const open& what,
                                                 const last_change& known);
 
-  std::filesystem::path data_dir_;
+  std::string data_dir_;
   std::filesystem::path dir_;
   std::string id_;
   std::string project_id_;

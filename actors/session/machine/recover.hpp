@@ -9,7 +9,7 @@
 #include "actors/session/machine/state.hpp"
 
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <map>
 #include <set>
 #include <string>
@@ -32,9 +32,9 @@ struct past {
   // Execs as their last event has them: all that are not over, and of the
   // others no more than a session keeps.
   std::map<std::string, exec_record> execs;
-  std::vector<std::string> order;    // their ids, oldest first
-  std::deque<std::string> finalized; // those that are over, likewise
-  std::set<std::string> sent;        // not over, and the runner was told of it
+  std::vector<std::string> order;   // their ids, oldest first
+  std::list<std::string> finalized; // those that are over, likewise
+  std::set<std::string> sent;       // not over, and the runner was told of it
   // How those ended whose end was not announced, where a file says so.
   std::map<std::string, exec_outcome> outcomes;
 

@@ -8,7 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <string>
@@ -113,6 +113,8 @@ struct stored_change {
   effects then;   // once it is stored, its events are published
 };
 
+// There are thousands of these, and their queues are mostly empty: a deque
+// takes 600 bytes then, a list none.
 struct state {
   session_record record;
   limits bounds;
@@ -122,9 +124,9 @@ struct state {
   std::map<std::string, exec_record> execs; // those at hand
   std::map<std::string, new_exec> keeping;  // being written down
   std::vector<std::string> order;           // exec ids, oldest first
-  std::deque<std::string> waiting;   // queued execs, first come first served
-  std::deque<std::string> finalized; // over, the timeline has it all
-  std::uint32_t running = 0;         // started or about to be
+  std::list<std::string> waiting;   // queued execs, first come first served
+  std::list<std::string> finalized; // over, the timeline has it all
+  std::uint32_t running = 0;        // started or about to be
   std::map<std::string, run> runs;
   std::map<std::string, std::vector<waiter>> waiters; // by exec id
 
@@ -176,7 +178,7 @@ struct state {
   std::uint64_t unexpected = 0; // events that nothing has led to
 
   std::optional<stored_change> changing;
-  std::deque<any_event> deferred; // may change the record: until that is stored
+  std::list<any_event> deferred; // may change the record: until that is stored
 };
 
 /// True while a change is on its way to the store.
