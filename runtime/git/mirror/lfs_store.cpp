@@ -1,9 +1,11 @@
 #include "runtime/git/mirror/lfs_store.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/failpoint.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/find_program.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/base/remove_tree.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 
@@ -57,6 +59,11 @@ std::string reason_of(const command_result& result) {
                       : without_credentials(std::string{text});
 }
 
+// Where git-lfs keeps contents.
+fs::path place_in_repository(const std::string& oid) {
+  return fs::path{"lfs/objects"} / oid.substr(0, 2) / oid.substr(2, 2) / oid;
+}
+
 void need_program() {
   if (!lfs_store::available())
     throw refused{errc::unavailable,
@@ -72,23 +79,29 @@ bool is_lfs_oid(std::string_view text) noexcept {
 }
 
 lfs_store::lfs_store(const mirror& of, const std::string& default_branch,
-                     std::shared_ptr<const credentials> keys)
-  : top_(of.path() / "lfs.git"), upstream_(of.upstream()),
-    keys_(std::move(keys)) {
+                     std::shared_ptr<const credentials> keys,
+                     std::shared_ptr<lfs_calls> calls)
+  : top_(of.path() / "lfs.git"), objects_(of.path() / "objects"),
+    upstream_(of.upstream()), keys_(std::move(keys)), calls_(std::move(calls)) {
+  auto tip = of.resolve_branch(default_branch);
+  head_ = tip ? *tip + '\n' : "ref: refs/heads/none\n";
+  make_repository(top_);
+}
+
+// Or brings it up to date.
+void lfs_store::make_repository(const fs::path& at) const {
   auto put = [](const fs::path& file, const std::string& text) {
     if (read_file(file) != text)
       write_file_atomic(file, text, 0644, false);
   };
-  ensure_dir(top_ / "objects/info");
-  ensure_dir(top_ / "refs/heads");
-  put(top_ / "objects/info/alternates",
-      (of.path() / "objects").string() + '\n');
+  ensure_dir(at / "objects/info");
+  ensure_dir(at / "refs/heads");
+  put(at / "objects/info/alternates", objects_.string() + '\n');
   // git-lfs adds to it.
   auto settings = settings_for(upstream_);
-  if (!read_file(top_ / "config").value_or("").starts_with(settings))
-    write_file_atomic(top_ / "config", settings, 0644, false);
-  auto tip = of.resolve_branch(default_branch);
-  put(top_ / "HEAD", tip ? *tip + '\n' : "ref: refs/heads/none\n");
+  if (!read_file(at / "config").value_or("").starts_with(settings))
+    write_file_atomic(at / "config", settings, 0644, false);
+  put(at / "HEAD", head_);
 }
 
 bool lfs_store::available() {
@@ -98,8 +111,7 @@ bool lfs_store::available() {
 fs::path lfs_store::place_of(const lfs_object& what) const {
   if (!is_lfs_oid(what.oid))
     throw refused{errc::bad_request, "an id of Git LFS has 64 hex digits"};
-  return top_ / "lfs/objects" / what.oid.substr(0, 2) / what.oid.substr(2, 2)
-         / what.oid;
+  return top_ / place_in_repository(what.oid);
 }
 
 std::optional<fs::path> lfs_store::find(const lfs_object& what) const {
@@ -111,13 +123,14 @@ std::optional<fs::path> lfs_store::find(const lfs_object& what) const {
   return std::nullopt;
 }
 
-command_result lfs_store::run(std::vector<std::string> args,
+command_result lfs_store::run(const fs::path& repository,
+                              std::vector<std::string> args,
                               int stdin_fd) const {
   auto access = keys_->to(upstream_);
   server_git call{{}, std::move(args)};
   call.args.insert(call.args.begin(), "lfs");
   call.env = std::move(access.env);
-  call.cwd = top_;
+  call.cwd = repository;
   call.stdin_fd = stdin_fd;
   call.timeout = transfer_timeout;
   call.max_output = 64 * 1024;
@@ -125,11 +138,12 @@ command_result lfs_store::run(std::vector<std::string> args,
 }
 
 fs::path lfs_store::fetch(const lfs_object& what) const {
+  auto turn = calls_->only(place_of(what));
   if (auto there = find(what))
     return *there;
   need_program();
   auto pointer = memfd(pointer_to(what));
-  auto result = run({"smudge", "--", "contents"}, pointer.get());
+  auto result = run(top_, {"smudge", "--", "contents"}, pointer.get());
   if (auto there = find(what))
     return *there;
   throw refused{errc::not_found,
@@ -138,25 +152,40 @@ fs::path lfs_store::fetch(const lfs_object& what) const {
 }
 
 void lfs_store::deliver(const lfs_object& what, int fd) const {
+  auto place = place_of(what);
+  auto turn = calls_->only(place);
   if (find(what))
     return; // from the upstream, or delivered before
   need_program();
-  auto taken = run({"clean", "--", "contents"}, fd);
+  struct incoming {
+    fs::path at;
+    ~incoming() {
+      std::error_code none; // the next one to bring the same removes the rest
+      fs::remove_all(at, none);
+    }
+  } own{top_ / "incoming" / what.oid};
+  remove_tree(own.at);
+  make_repository(own.at);
+  send_from(own.at, what, fd);
+  ensure_dir(place.parent_path());
+  fs::rename(own.at / place_in_repository(what.oid), place);
+}
+
+void lfs_store::send_from(const fs::path& repository, const lfs_object& what,
+                          int fd) const {
+  auto taken = run(repository, {"clean", "--", "contents"}, fd);
   if (!taken.ok())
     throw refused{errc::conflict,
                   "git-lfs cannot take contents: " + reason_of(taken)};
   if (taken.out != pointer_to(what))
     throw refused{errc::bad_request,
                   "these are not the contents of Git LFS " + what.oid};
-  auto sent = run({"push", "--object-id", "origin", what.oid}, -1);
-  if (sent.ok())
-    return;
-  // What is here counts as delivered.
-  std::error_code none;
-  fs::remove(place_of(what), none);
-  throw refused{errc::conflict, "the upstream does not take contents of Git "
-                                "LFS: "
-                                  + reason_of(sent)};
+  failpoint("lfs.taken");
+  auto sent = run(repository, {"push", "--object-id", "origin", what.oid}, -1);
+  if (!sent.ok())
+    throw refused{errc::conflict, "the upstream does not take contents of Git "
+                                  "LFS: "
+                                    + reason_of(sent)};
 }
 
 } // namespace greenroom::git

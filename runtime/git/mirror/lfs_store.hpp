@@ -7,10 +7,16 @@
 // Which server that is it finds from the upstream's URL, or from a .lfsconfig
 // in the default branch. Nothing is ever taken away but with the mirror.
 //
+// What lies in `lfs/objects` the upstream has, or had: it was fetched from
+// there or has been delivered. Until then it is in a repository of its own,
+// `incoming/OID`, so that a crash amid a delivery leaves nothing that would
+// count as delivered.
+//
 // Blocks; any thread.
 #pragma once
 
 #include "runtime/git/mirror/credentials.hpp"
+#include "runtime/git/mirror/lfs_calls.hpp"
 #include "runtime/git/mirror/mirror.hpp"
 
 #include <cstdint>
@@ -33,8 +39,10 @@ bool is_lfs_oid(std::string_view text) noexcept;
 
 class lfs_store {
 public:
+  /// `calls` is the node's.
   lfs_store(const mirror& of, const std::string& default_branch,
-            std::shared_ptr<const credentials> keys);
+            std::shared_ptr<const credentials> keys,
+            std::shared_ptr<lfs_calls> calls);
 
   /// False where git-lfs is not installed: then all below is refused.
   static bool available();
@@ -46,18 +54,26 @@ public:
   /// with git-lfs's reason.
   std::filesystem::path fetch(const lfs_object& what) const;
 
-  /// Takes contents that are read from `fd` and delivers them to the upstream.
-  /// Throws refused: bad_request where they are not those of that id, conflict
-  /// with git-lfs's reason where the upstream does not take them.
+  /// Takes contents that are read from `fd` and delivers them to the upstream,
+  /// which has them when this returns. Throws refused: bad_request where they
+  /// are not those of that id, conflict with git-lfs's reason where the
+  /// upstream does not take them.
   void deliver(const lfs_object& what, int fd) const;
 
 private:
   std::filesystem::path place_of(const lfs_object& what) const;
-  command_result run(std::vector<std::string> args, int stdin_fd) const;
+  void make_repository(const std::filesystem::path& at) const;
+  void send_from(const std::filesystem::path& repository,
+                 const lfs_object& what, int fd) const;
+  command_result run(const std::filesystem::path& repository,
+                     std::vector<std::string> args, int stdin_fd) const;
 
-  std::filesystem::path top_; // lfs.git
+  std::filesystem::path top_;     // lfs.git
+  std::filesystem::path objects_; // the mirror's
+  std::string head_;              // the default branch's tip, as HEAD has it
   std::string upstream_;
   std::shared_ptr<const credentials> keys_;
+  std::shared_ptr<lfs_calls> calls_;
 };
 
 } // namespace greenroom::git

@@ -1,6 +1,7 @@
 #include "runtime/git/mirror/mirror.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/remove_tree.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/common/stale_locks.hpp"
 #include "runtime/git/mirror/handles.hpp"
@@ -153,6 +154,7 @@ mirror mirror::open_or_create(fs::path path, std::string upstream,
   open_mirror(path);
   quarantine::remove_leftovers(path);
   remove_ref_locks(path, "refs");
+  remove_tree(path / "lfs.git/incoming");
   return mirror{std::move(path), std::make_shared<upstream_client>(
                                    std::move(upstream), std::move(keys))};
 }

@@ -148,6 +148,8 @@ private:
   std::filesystem::path data_dir_;
   git::session_tools tools_;
   std::shared_ptr<const git::credentials> credentials_;
+  std::shared_ptr<git::lfs_calls> lfs_calls_ =
+    std::make_shared<git::lfs_calls>();
   origin_sockets sockets_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<mirror_entry>> entries_;

@@ -174,7 +174,7 @@ fs::path git_service::submodule(const project_record& project,
 
 git::lfs_store git_service::lfs_of(const project_record& project,
                                    const git::mirror& mirror) const {
-  return {mirror, default_of(project, mirror), credentials_};
+  return {mirror, default_of(project, mirror), credentials_, lfs_calls_};
 }
 
 fs::path git_service::fetch_lfs(const project_record& project,

@@ -1,0 +1,196 @@
+// Contents of Git LFS on their way to the upstream, by git-lfs itself: what
+// counts as delivered is there.
+#include "runtime/auth/sha256.hpp"
+#include "runtime/base/find_program.hpp"
+#include "runtime/base/memfd.hpp"
+#include "runtime/git/mirror/lfs_store.hpp"
+#include "tests/runtime/git/fixture.hpp"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <future>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using git::lfs_object;
+using git::lfs_store;
+
+namespace {
+
+bool has_lfs() {
+  if (!lfs_store::available())
+    WARN("there is no git-lfs on this machine: nothing to try this with");
+  return lfs_store::available();
+}
+
+lfs_object object_of(const std::string& contents) {
+  return {sha256_hex(contents), contents.size()};
+}
+
+fs::path place_in(const fs::path& repository, const lfs_object& what) {
+  return repository / "lfs/objects" / what.oid.substr(0, 2)
+         / what.oid.substr(2, 2) / what.oid;
+}
+
+struct lfs_world : world {
+  std::shared_ptr<git::lfs_calls> calls = std::make_shared<git::lfs_calls>();
+
+  lfs_store store() const {
+    return {mirror, "main", std::make_shared<const git::credentials>(), calls};
+  }
+
+  void deliver(const lfs_object& what, const std::string& contents) const {
+    auto file = memfd(contents);
+    store().deliver(what, file.get());
+  }
+
+  bool upstream_has(const lfs_object& what) const {
+    return fs::exists(place_in(upstream, what));
+  }
+
+  /// Nothing of it is left on this node.
+  bool forgotten(const lfs_object& what) const {
+    for (const auto& entry :
+         fs::recursive_directory_iterator{mirror.path() / "lfs.git"})
+      if (entry.path().filename() == what.oid)
+        return false;
+    return true;
+  }
+};
+
+/// While it lives, each push of git-lfs says so in `begun`, and ends with
+/// failure or goes on as a line in `go_on` says.
+struct held_pushes {
+  explicit held_pushes(const fs::path& dir)
+    : begun(dir / "begun"), go_on(dir / "go_on"),
+      path_before(std::getenv("PATH")) {
+    REQUIRE(::mkfifo(begun.c_str(), 0600) == 0);
+    REQUIRE(::mkfifo(go_on.c_str(), 0600) == 0);
+    auto real = find_program("git-lfs").string();
+    write(dir / "bin/git-lfs",
+          "#!/bin/sh\n[ \"$1\" != push ] || {\necho >'" + begun.string()
+            + "'\nread how <'" + go_on.string()
+            + "'\n[ $how = on ] || exit 2\n}\nexec " + real + " \"$@\"\n");
+    fs::permissions(dir / "bin/git-lfs", fs::perms{0755});
+    ::setenv("PATH", ((dir / "bin").string() + ':' + path_before).c_str(), 1);
+  }
+  held_pushes(const held_pushes&) = delete;
+  held_pushes& operator=(const held_pushes&) = delete;
+  ~held_pushes() {
+    ::setenv("PATH", path_before.c_str(), 1);
+  }
+
+  void await() const {
+    read(begun);
+  }
+  void let(const std::string& how) const {
+    write(go_on, how + '\n');
+  }
+
+  fs::path begun;
+  fs::path go_on;
+  std::string path_before;
+};
+
+} // namespace
+
+TEST_CASE("contents of Git LFS are delivered, and found from then on") {
+  if (!has_lfs())
+    return;
+  lfs_world w;
+  const std::string text = "some contents\n";
+  auto what = object_of(text);
+  CHECK_FALSE(w.store().find(what));
+  w.deliver(what, text);
+  CHECK(read(place_in(w.upstream, what)) == text);
+  CHECK(read(w.store().find(what).value()) == text);
+  w.deliver(what, text);
+  CHECK(fs::is_empty(w.mirror.path() / "lfs.git/incoming"));
+}
+
+TEST_CASE("contents that were refused do not count as delivered") {
+  if (!has_lfs())
+    return;
+  lfs_world w;
+  const std::string text = "some contents\n";
+  auto what = object_of(text);
+  SECTION("because they came under another id") {
+    auto other = object_of("other contents");
+    auto why = refusal_of([&] { w.deliver(other, text); });
+    CHECK(why.code == errc::bad_request);
+    CHECK(w.forgotten(other));
+  }
+  SECTION("because they came with another size") {
+    auto other = what;
+    ++other.size;
+    auto why = refusal_of([&] { w.deliver(other, text); });
+    CHECK(why.code == errc::bad_request);
+  }
+  SECTION("because the upstream did not take them") {
+    write(w.upstream / "lfs", "in the way\n");
+    auto why = refusal_of([&] { w.deliver(what, text); });
+    CHECK(why.code == errc::conflict);
+    fs::remove(w.upstream / "lfs");
+  }
+  CHECK(w.forgotten(what));
+  w.deliver(what, text);
+  CHECK(w.upstream_has(what));
+}
+
+TEST_CASE("child: deliver", "[.]") {
+  git::mirror mirror = git::mirror::open_or_create(
+    std::getenv("TEST_MIRROR"), std::getenv("TEST_UPSTREAM"));
+  const std::string text = "some contents\n";
+  auto file = memfd(text);
+  lfs_store{mirror, "main", std::make_shared<const git::credentials>(),
+            std::make_shared<git::lfs_calls>()}
+    .deliver(object_of(text), file.get());
+}
+
+TEST_CASE("what a crash left of a delivery does not count as delivered") {
+  if (!has_lfs())
+    return;
+  lfs_world w;
+  const std::string text = "some contents\n";
+  auto what = object_of(text);
+  die_at("lfs.taken", "child: deliver",
+         {"TEST_MIRROR=" + w.mirror.path().string(),
+          "TEST_UPSTREAM=" + w.upstream.string()});
+  CHECK_FALSE(w.upstream_has(what));
+  CHECK_FALSE(w.store().find(what));
+  SECTION("and is brought again") {
+    w.deliver(what, text);
+    CHECK(w.upstream_has(what));
+  }
+  SECTION("and goes when the mirror is opened") {
+    git::mirror::open_or_create(w.mirror.path(), w.upstream.string());
+    CHECK(w.forgotten(what));
+  }
+}
+
+TEST_CASE("who brings contents that are on their way waits for what comes of "
+          "it") {
+  if (!has_lfs())
+    return;
+  lfs_world w;
+  const std::string text = "some contents\n";
+  auto what = object_of(text);
+  held_pushes held{w.dir.path()};
+  auto deliver = [&] {
+    return std::async(std::launch::async, [&] {
+      auto file = memfd(text);
+      w.store().deliver(what, file.get());
+    });
+  };
+  auto first = deliver();
+  held.await();
+  CHECK_FALSE(w.store().find(what));
+  auto second = deliver();
+  held.let("fail");
+  CHECK_THROWS_AS(first.get(), refused);
+  held.await(); // the second has nothing that it could rely on
+  held.let("on");
+  second.get();
+  CHECK(w.upstream_has(what));
+}
