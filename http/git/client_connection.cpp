@@ -229,8 +229,15 @@ asio::awaitable<void> client_connection::serve_lfs(const git_route& route) {
   std::string none;
   auto entered = co_await enter(route, watch, none);
   transfer_slot slot{*around_, route.session_id};
-  lfs_request request{*around_, client_, entered->grant.project, route,
-                      request_id_};
+  struct until_served {
+    token_revocation& watch;
+    ~until_served() {
+      watch.on_death({});
+    }
+  } guard{watch};
+  watch.on_death([this] { client_.close(); });
+  lfs_request request{*around_, client_, entered->grant.project,
+                      route,    watch,   request_id_};
   co_await request.serve();
 }
 

@@ -19,6 +19,8 @@
 #include <optional>
 #include <system_error>
 #include <type_traits>
+#include <utility>
+#include <vector>
 
 namespace greenroom::http::git_http {
 
@@ -77,9 +79,10 @@ std::string lfs_advice(std::string_view upstream) {
 
 lfs_request::lfs_request(git_context& around, wire::server_connection& client,
                          const project_record& project, const git_route& route,
+                         const token_revocation& watch,
                          std::string_view request_id)
   : around_(around), client_(client), project_(project), route_(route),
-    request_id_(request_id) {}
+    watch_(watch), request_id_(request_id) {}
 
 asio::awaitable<void> lfs_request::serve() {
   std::optional<refusal> fault;
@@ -96,7 +99,13 @@ asio::awaitable<void> lfs_request::serve() {
   co_await refuse(status, fault->message);
 }
 
+void lfs_request::check_token() const {
+  if (watch_.dead())
+    throw refused{errc::unauthorized, "the clone token is not valid any more"};
+}
+
 asio::awaitable<void> lfs_request::dispatch() {
+  check_token();
   if (!around_.git || !git::lfs_store::available()) {
     auto advice = lfs_advice(project_.repo);
     co_await refuse(501, advice);
@@ -225,6 +234,7 @@ asio::awaitable<void> lfs_request::take(const std::string& oid) {
     if (piece.empty())
       break;
   }
+  check_token();
   ::lseek(file.get(), 0, SEEK_SET);
   auto put = [this, &what, fd = file.get()] {
     around_.git->deliver_lfs(project_, what, fd);

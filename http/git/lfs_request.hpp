@@ -9,6 +9,7 @@
 #include "http/base/asio.hpp"
 #include "http/git/git_context.hpp"
 #include "http/git/route.hpp"
+#include "http/git/session_auth.hpp"
 #include "http/wire/server_connection.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -24,9 +25,10 @@ public:
   /// All must outlive it.
   lfs_request(git_context& around, wire::server_connection& client,
               const project_record& project, const git_route& route,
-              std::string_view request_id);
+              const token_revocation& watch, std::string_view request_id);
 
-  /// Throws wire::lost where the client goes.
+  /// Throws wire::lost where the client goes. That the token dies meanwhile is
+  /// for the owner to notice, who closes the connection then.
   asio::awaitable<void> serve();
 
 private:
@@ -36,6 +38,7 @@ private:
   asio::awaitable<void> take(const std::string& oid);
   asio::awaitable<void> reply(int status, std::string_view body);
   asio::awaitable<void> refuse(int status, std::string_view sentence);
+  void check_token() const;
   std::uint64_t size_asked() const;
   std::string place_of(const std::string& oid, std::uint64_t size) const;
 
@@ -43,6 +46,7 @@ private:
   wire::server_connection& client_;
   const project_record& project_;
   const git_route& route_;
+  const token_revocation& watch_;
   std::string_view request_id_;
 };
 

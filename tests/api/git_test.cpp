@@ -3,6 +3,7 @@
 
 #include "runtime/base/files.hpp"
 #include "runtime/base/run_command.hpp"
+#include "tests/support/sockets.hpp"
 
 #include <fstream>
 
@@ -277,6 +278,11 @@ std::size_t contents_in(const fs::path& upstream) {
   return count;
 }
 
+/// Where git-lfs asks for batches and contents, by a clone URL.
+std::string lfs_target(const std::string& url) {
+  return url.substr(url.find("/git/")) + "/info/lfs/objects/";
+}
+
 } // namespace
 
 TEST_CASE("Git LFS answers in its own form") {
@@ -308,11 +314,33 @@ TEST_CASE("Git LFS answers in its own form") {
   CHECK(reply.status == 404);
   CHECK_THAT(json::parse(reply.body)["message"].get<std::string>(),
              Catch::Contains(oid));
-  for (const auto& bad :
-       {json::object(), json{{"operation", "x"}, {"objects", json::array()}},
-        json{{"operation", "upload"}, {"objects", {{{"oid", "../x"}}}}}})
-    CHECK(client.post(top + "objects/batch", bad).status == 400);
   CHECK(client.post(top + "locks/verify", json::object()).status == 404);
+}
+
+TEST_CASE("a transfer of Git LFS ends with its token") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  git_session session{node, {{"new_branch", "work"}}};
+  auto socket = connect_to(node.port());
+  send_all(socket, "PUT " + lfs_target(session.url()) + std::string(64, 'a')
+                     + "?size=1000 HTTP/1.1\r\nHost: localhost\r\n"
+                       "Authorization: Bearer "
+                     + token_of(session.url())
+                     + "\r\nExpect: 100-continue\r\n"
+                       "Content-Length: 1000\r\n\r\n");
+  std::string answer;
+  while (!answer.ends_with("\r\n\r\n"))
+    REQUIRE(receive(socket, answer, 1));
+  REQUIRE_THAT(answer, Catch::Contains(" 100 "));
+  SECTION("when that is replaced") {
+    expect(200, session.user.post("/clone-token", json::object()));
+  }
+  SECTION("when the session ends") {
+    expect(200, session.user.remove());
+  }
+  std::string more;
+  CHECK_FALSE(receive(socket, more, 1));
 }
 
 TEST_CASE("files of Git LFS come and go with git") {
