@@ -29,7 +29,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t max_batch = std::uint64_t{4} << 20;
-constexpr std::size_t max_objects = 10'000;
+// git-lfs itself asks for a hundred.
+constexpr std::size_t max_objects = 1000;
 // What of contents is in memory at a time.
 constexpr std::size_t piece_size = std::size_t{256} << 10;
 constexpr const char* media_type = "application/vnd.git-lfs+json";
@@ -53,6 +54,42 @@ void append(int file, std::string_view bytes) {
                               "cannot keep contents of Git LFS");
     bytes.remove_prefix(static_cast<std::size_t>(done));
   }
+}
+
+struct batch_wish {
+  std::string verb;
+  std::vector<git::lfs_object> objects;
+};
+
+// Empty where there is no text of that name.
+std::string text_at(const json& of, const char* name) {
+  auto at = of.find(name);
+  return at != of.end() && at->is_string() ? at->get<std::string>()
+                                           : std::string{};
+}
+
+batch_wish read_batch(const std::string& text) {
+  auto asked = json::parse(text, nullptr, false);
+  auto all = asked.find("objects");
+  if (all == asked.end() || !all->is_array())
+    throw refused{errc::bad_request, "this is no batch of Git LFS"};
+  if (all->size() > max_objects)
+    throw refused{errc::bad_request, "a batch of Git LFS may have "
+                                       + std::to_string(max_objects)
+                                       + " objects: ask for them in several"};
+  batch_wish result{text_at(asked, "operation"), {}};
+  if (result.verb != "download" && result.verb != "upload")
+    throw refused{errc::bad_request,
+                  "operation must be \"download\" or \"upload\""};
+  for (const auto& one : *all) {
+    auto oid = text_at(one, "oid");
+    auto size = one.find("size");
+    if (!git::is_lfs_oid(oid) || size == one.end()
+        || !size->is_number_unsigned())
+      throw refused{errc::bad_request, "an object needs oid and size"};
+    result.objects.push_back({std::move(oid), size->get<std::uint64_t>()});
+  }
+  return result;
 }
 
 // As git-lfs itself finds it from a repository's URL.
@@ -143,27 +180,16 @@ asio::awaitable<void> lfs_request::batch() {
       break;
     text += piece;
   }
-  auto asked = json::parse(text, nullptr, false);
-  if (!asked.is_object() || !asked.contains("objects")
-      || !asked["objects"].is_array() || asked["objects"].size() > max_objects)
-    throw refused{errc::bad_request, "this is no batch of Git LFS"};
-  auto verb = asked.value("operation", "");
-  if (verb != "download" && verb != "upload")
-    throw refused{errc::bad_request,
-                  "operation must be \"download\" or \"upload\""};
+  auto wish = read_batch(text);
   json answer{
     {"transfer", "basic"}, {"hash_algo", "sha256"}, {"objects", json::array()}};
-  json header = json::object();
-  if (auto sent = client_.head().headers.get("Authorization"); !sent.empty())
-    header["Authorization"] = sent;
-  for (const auto& one : asked["objects"]) {
-    auto oid = one.is_object() ? one.value("oid", "") : "";
-    if (!git::is_lfs_oid(oid) || !one.contains("size")
-        || !one["size"].is_number_unsigned())
-      throw refused{errc::bad_request, "an object needs oid and size"};
-    auto size = one["size"].get<std::uint64_t>();
+  // What was sent stands in each answer: as short as it can be.
+  auto token = token_of(client_.head().headers.get("Authorization"));
+  json header{{"Authorization", "Bearer " + token}};
+  for (const auto& [oid, size] : wish.objects) {
     json told{{"oid", oid}, {"size", size}, {"authenticated", true}};
-    told["actions"][verb] = {{"href", place_of(oid, size)}, {"header", header}};
+    told["actions"][wish.verb] = {{"href", place_of(oid, size)},
+                                  {"header", header}};
     answer["objects"].push_back(std::move(told));
   }
   const auto told = answer.dump();

@@ -317,6 +317,62 @@ TEST_CASE("Git LFS answers in its own form") {
   CHECK(client.post(top + "locks/verify", json::object()).status == 404);
 }
 
+TEST_CASE("what is no batch of Git LFS is refused and says so") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  git_session session{node, {{"new_branch", "work"}}};
+  http_client client{node.port(), token_of(session.url())};
+  auto place = lfs_target(session.url()) + "batch";
+  const json good{{"oid", std::string(64, 'a')}, {"size", 7}};
+  auto batch = [](json operation, json objects) {
+    return json{{"operation", std::move(operation)},
+                {"objects", std::move(objects)}};
+  };
+  json many = json::array();
+  for (int i = 0; i < 1000; ++i)
+    many.push_back(good);
+  CHECK(client.post(place, batch("upload", many)).status == 200);
+  many.push_back(good);
+  for (const auto& bad :
+       {json::object(), json::array(), json(7), json{{"operation", "upload"}},
+        batch("x", json::array()), batch(7, json::array({good})),
+        batch(nullptr, json::array({good})), batch("upload", {{"a", good}}),
+        batch("upload", {7}), batch("upload", {"text"}),
+        batch("upload", {{{"oid", "../x"}}}),
+        batch("upload", {{{"oid", 7}, {"size", 7}}}),
+        batch("upload", {{{"oid", good["oid"]}, {"size", "7"}}}),
+        batch("upload", {{{"oid", good["oid"]}, {"size", -7}}}),
+        batch("upload", {{{"oid", good["oid"]}}}), batch("upload", many)}) {
+    auto reply = client.post(place, bad);
+    INFO(bad.dump().substr(0, 100) << " -> " << reply.body);
+    CHECK(reply.status == 400);
+    CHECK(json::parse(reply.body).contains("message"));
+  }
+  CHECK(client.send("POST", place, "{\"operation\": \"\xff\xfe\"}").status
+        == 400);
+}
+
+TEST_CASE("a batch of Git LFS repeats no more of a request than its token") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  git_session session{node, {{"new_branch", "work"}}};
+  auto token = token_of(session.url());
+  const json batch{{"operation", "download"},
+                   {"objects", {{{"oid", std::string(64, 'a')}, {"size", 7}}}}};
+  for (const auto& sent :
+       {"Bearer" + std::string(3000, ' ') + token, "bearer " + token}) {
+    auto reply = http_client{node.port(), ""}.send(
+      "POST", lfs_target(session.url()) + "batch", batch.dump(),
+      "application/vnd.git-lfs+json", {{"Authorization", sent}});
+    REQUIRE(reply.status == 200);
+    auto one = json::parse(reply.body)["objects"][0];
+    CHECK(one["actions"]["download"]["header"]
+          == json{{"Authorization", "Bearer " + token}});
+  }
+}
+
 TEST_CASE("a transfer of Git LFS ends with its token") {
   if (!has_lfs())
     return;
