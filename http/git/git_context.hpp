@@ -10,6 +10,7 @@
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/peers.hpp"
+#include "http/git/upstream_turns.hpp"
 #include "messages/directory.hpp"
 #include "messages/git.hpp"
 #include "runtime/sandbox/plan.hpp"
@@ -17,6 +18,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <spdlog/logger.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -32,6 +34,11 @@ namespace greenroom::http::git_http {
 inline constexpr std::size_t max_transfers = 64;
 inline constexpr std::size_t max_per_session = 16;
 
+/// How many contents of Git LFS a project's upstream is asked for, or brought,
+/// at a time, and how long others wait for that.
+inline constexpr std::size_t max_upstream_calls = 2;
+inline constexpr std::chrono::seconds upstream_patience{30};
+
 struct git_context {
   const http::options& options;
   caf::actor_system& system;
@@ -44,6 +51,8 @@ struct git_context {
   std::shared_ptr<const http::peers> peers; // null: this node is alone
   std::shared_ptr<git_service> git; // null: no contents of Git LFS are served
   std::shared_ptr<asio::thread_pool> waiting; // for what waits for upstreams
+  std::shared_ptr<asio::thread_pool> disk;    // for what waits for files only
+  upstream_turns turns{max_upstream_calls, upstream_patience};
 
   std::size_t transfers = 0;
   std::unordered_map<std::string, std::size_t> of_session;

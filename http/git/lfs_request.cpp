@@ -35,13 +35,13 @@ constexpr std::size_t max_objects = 1000;
 constexpr std::size_t piece_size = std::size_t{256} << 10;
 constexpr const char* media_type = "application/vnd.git-lfs+json";
 
-/// What blocks goes to threads of its own; the loop goes on meanwhile.
+/// What blocks goes to other threads; the loop goes on meanwhile.
 template <class F>
-asio::awaitable<std::invoke_result_t<F>> in_background(git_context& around,
+asio::awaitable<std::invoke_result_t<F>> in_background(asio::thread_pool& where,
                                                        F what) {
   using result = std::invoke_result_t<F>;
   auto work = [&what]() -> asio::awaitable<result> { co_return what(); };
-  co_return co_await asio::co_spawn(*around.waiting, work, asio::use_awaitable);
+  co_return co_await asio::co_spawn(where, work, asio::use_awaitable);
 }
 
 void append(int file, std::string_view bytes) {
@@ -213,11 +213,14 @@ std::uint64_t lfs_request::size_asked() const {
 
 asio::awaitable<void> lfs_request::send(const std::string& oid) {
   git::lfs_object what{oid, size_asked()};
-  auto get = [this, &what] { return around_.git->fetch_lfs(project_, what); };
-  auto place = co_await in_background(around_, get);
-  unique_fd file{::open(place.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file)
-    throw refused{errc::unavailable, "the contents cannot be read, try again"};
+  auto look = [this, &what] { return around_.git->find_lfs(project_, what); };
+  auto file = co_await in_background(*around_.disk, look);
+  if (!file) {
+    auto turn =
+      co_await around_.turns.wait(around_.loop->context(), project_.id);
+    auto get = [this, &what] { return around_.git->fetch_lfs(project_, what); };
+    file = co_await in_background(*around_.waiting, get);
+  }
   auto each = around_.options.git_timeout;
   auto head = answer_head(200, "application/octet-stream", request_id_);
   client_.begin(head, what.size);
@@ -227,7 +230,7 @@ asio::awaitable<void> lfs_request::send(const std::string& oid) {
       return ::read(fd, buffer.data(),
                     std::min<std::uint64_t>(buffer.size(), left));
     };
-    auto got = co_await in_background(around_, next);
+    auto got = co_await in_background(*around_.disk, next);
     if (got <= 0)
       throw wire::lost{};
     left -= static_cast<std::uint64_t>(got);
@@ -256,17 +259,18 @@ asio::awaitable<void> lfs_request::take(const std::string& oid) {
     auto piece = co_await body.next();
     buffer += piece;
     if (buffer.size() >= piece_size || piece.empty())
-      co_await in_background(around_, keep);
+      co_await in_background(*around_.disk, keep);
     if (piece.empty())
       break;
   }
+  auto turn = co_await around_.turns.wait(around_.loop->context(), project_.id);
   check_token();
   ::lseek(file.get(), 0, SEEK_SET);
   auto put = [this, &what, fd = file.get()] {
     around_.git->deliver_lfs(project_, what, fd);
     return true;
   };
-  co_await in_background(around_, put);
+  co_await in_background(*around_.waiting, put);
   co_await reply(200, "{}");
 }
 

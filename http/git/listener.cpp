@@ -6,6 +6,7 @@
 #include "http/git/origin_server.hpp"
 #include "http/wire/acceptor.hpp"
 #include "messages/ids.hpp"
+#include "runtime/git/session/git_service.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <spdlog/spdlog.h>
@@ -26,7 +27,10 @@ namespace {
 constexpr std::size_t max_pending = 4096;
 
 /// Threads that wait for upstreams' contents of Git LFS.
-constexpr std::size_t max_waiting = 8;
+constexpr std::size_t max_waiting = 16;
+
+/// Threads that read and write such contents.
+constexpr std::size_t disk_threads = 2;
 
 /// How often deadlines are looked at.
 constexpr std::chrono::milliseconds watch_period{100};
@@ -54,6 +58,7 @@ struct listener::state {
   bool evict_idle();
   void tick();
   void begin_to_stop(std::chrono::milliseconds grace);
+  void end_upstream_calls();
 };
 
 listener::state::state(const options& opts, listener_parts parts)
@@ -64,7 +69,8 @@ listener::state::state(const options& opts, listener_parts parts)
       opts, parts.system, std::move(parts.directory), std::move(parts.sandbox),
       std::move(parts.log), loop, http::bridge::behind(handle),
       std::move(parts.workers), std::move(parts.peers), parts.git,
-      std::make_shared<asio::thread_pool>(max_waiting)}) {
+      std::make_shared<asio::thread_pool>(max_waiting),
+      std::make_shared<asio::thread_pool>(disk_threads)}) {
   if (parts.git)
     origin = std::make_unique<origin_server>(
       origin_parts{around->system, around->directory, std::move(parts.git),
@@ -102,14 +108,24 @@ void listener::state::tick() {
     client->check_deadlines(now);
   if (!around->stopping || ended)
     return;
-  if (now >= stop_at)
+  if (now >= stop_at) {
+    end_upstream_calls();
     for (auto& client : clients)
       client->stop();
+  }
   if (!clients.empty() && now < stop_at + std::chrono::seconds{5})
     return;
   ended = true;
+  end_upstream_calls(); // of sessions, too
   around->bridge.end();
   loop->post([this] { loop->stop(); });
+}
+
+// Those for contents of Git LFS; each may take minutes.
+void listener::state::end_upstream_calls() {
+  around->turns.close();
+  if (around->git)
+    around->git->stop_lfs();
 }
 
 void listener::state::begin_to_stop(std::chrono::milliseconds grace) {
@@ -173,6 +189,7 @@ void listener::join() {
   if (s.thread.joinable())
     s.thread.join();
   s.around->waiting->join();
+  s.around->disk->join();
   s.clients.clear();
   s.loop->drop_all();
   s.acceptor.reset();

@@ -408,10 +408,7 @@ void origin_server::serve_fetch(const transfer_grant& who,
 void origin_server::serve_contents(const transfer_grant& who,
                                    const std::string& what, const peer& to) {
   auto object = read_object(what);
-  auto place = parts_.git->fetch_lfs(who.project, object);
-  unique_fd file{::open(place.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!file)
-    throw refused{errc::unavailable, "the contents cannot be read, try again"};
+  auto file = parts_.git->fetch_lfs(who.project, object);
   write_all(to, make_packet("ok\n"));
   send_file(to, file.get(), object.size);
 }

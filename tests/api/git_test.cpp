@@ -5,6 +5,11 @@
 #include "runtime/base/run_command.hpp"
 #include "tests/support/sockets.hpp"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <fstream>
 
 using namespace greenroom::test;
@@ -283,6 +288,39 @@ std::string lfs_target(const std::string& url) {
   return url.substr(url.find("/git/")) + "/info/lfs/objects/";
 }
 
+/// Takes connections, and answers nothing.
+class silent_server {
+public:
+  silent_server() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* address = reinterpret_cast<sockaddr*>(&at);
+    socklen_t size = sizeof at;
+    REQUIRE(::bind(socket_.get(), address, size) == 0);
+    REQUIRE(::listen(socket_.get(), 64) == 0);
+    REQUIRE(::getsockname(socket_.get(), address, &size) == 0);
+    port_ = ntohs(at.sin_port);
+  }
+
+  std::uint16_t port() const {
+    return port_;
+  }
+
+  /// Waits for the next one to come.
+  void await_client() {
+    pollfd comes{socket_.get(), POLLIN, 0};
+    REQUIRE(::poll(&comes, 1, 60'000) == 1);
+    clients_.emplace_back(
+      ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  }
+
+private:
+  greenroom::unique_fd socket_;
+  std::uint16_t port_ = 0;
+  std::vector<greenroom::unique_fd> clients_;
+};
+
 } // namespace
 
 TEST_CASE("Git LFS answers in its own form") {
@@ -454,4 +492,44 @@ TEST_CASE("files of Git LFS come and go with git") {
                              + "git lfs pull; tail -qn1 *.bin");
   INFO(whole.err);
   CHECK(whole.out == "6000\n8000\n9000\n7000\n");
+}
+
+TEST_CASE("an upstream of Git LFS that hangs holds up nothing else") {
+  if (!has_lfs())
+    return;
+  silent_server silent;
+  node_process node{with_git()};
+  temp_dir home;
+  auto made = script_in(home.path(),
+                        "git clone -q '" + node.upstream().string()
+                          + "' seed; cd seed\n"
+                            "git config -f .lfsconfig lfs.url http://127.0.0.1:"
+                          + std::to_string(silent.port())
+                          + "\ngit add .lfsconfig; git commit -qm Silent\n"
+                            "git push -q origin main");
+  INFO(made.err);
+  REQUIRE(made.ok());
+  git_session session{node, {{"new_branch", "work"}}};
+  const auto target = lfs_target(session.url());
+  const auto token = token_of(session.url());
+  std::vector<greenroom::unique_fd> waiting;
+  for (int i = 0; i < 12; ++i) {
+    waiting.push_back(connect_to(node.port()));
+    send_all(waiting.back(), "GET " + target + std::string(62, 'b')
+                               + std::to_string(10 + i)
+                               + "?size=9 HTTP/1.1\r\nHost: localhost\r\n"
+                                 "Authorization: Bearer "
+                               + token + "\r\n\r\n");
+  }
+  silent.await_client();
+  silent.await_client();
+
+  // What is on the node is given meanwhile.
+  const std::string here(64, 'a');
+  auto place = node.data_dir() / "repos/demo.git/lfs.git/lfs/objects/aa/aa";
+  fs::create_directories(place);
+  std::ofstream{place / here} << "some contents\n";
+  auto reply = http_client{node.port(), token}.get(target + here + "?size=14");
+  CHECK(reply.status == 200);
+  CHECK(reply.body == "some contents\n");
 }

@@ -9,6 +9,9 @@
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -79,10 +82,10 @@ bool is_lfs_oid(std::string_view text) noexcept {
 }
 
 lfs_store::lfs_store(const mirror& of, const std::string& default_branch,
-                     std::shared_ptr<const credentials> keys,
-                     std::shared_ptr<lfs_calls> calls)
+                     std::shared_ptr<const credentials> keys, lfs_limits limits)
   : top_(of.path() / "lfs.git"), objects_(of.path() / "objects"),
-    upstream_(of.upstream()), keys_(std::move(keys)), calls_(std::move(calls)) {
+    upstream_(of.upstream()), keys_(std::move(keys)),
+    limits_(std::move(limits)) {
   auto tip = of.resolve_branch(default_branch);
   head_ = tip ? *tip + '\n' : "ref: refs/heads/none\n";
   make_repository(top_);
@@ -114,13 +117,14 @@ fs::path lfs_store::place_of(const lfs_object& what) const {
   return top_ / place_in_repository(what.oid);
 }
 
-std::optional<fs::path> lfs_store::find(const lfs_object& what) const {
-  auto place = place_of(what);
-  std::error_code none;
-  if (fs::is_regular_file(place, none)
-      && fs::file_size(place, none) == what.size)
-    return place;
-  return std::nullopt;
+unique_fd lfs_store::find(const lfs_object& what) const {
+  unique_fd file{::open(place_of(what).c_str(), O_RDONLY | O_CLOEXEC)};
+  struct stat kept {};
+  if (!file || ::fstat(file.get(), &kept) != 0 || !S_ISREG(kept.st_mode)
+      || static_cast<std::uint64_t>(kept.st_size) != what.size)
+    return {};
+  ::futimens(file.get(), nullptr);
+  return file;
 }
 
 command_result lfs_store::run(const fs::path& repository,
@@ -137,15 +141,18 @@ command_result lfs_store::run(const fs::path& repository,
   return git::run(call);
 }
 
-fs::path lfs_store::fetch(const lfs_object& what) const {
-  auto turn = calls_->only(place_of(what));
-  if (auto there = find(what))
-    return *there;
+unique_fd lfs_store::fetch(const lfs_object& what) const {
+  auto place = place_of(what);
+  auto turn = limits_.calls->only(place, limits_.until_stop);
+  if (auto file = find(what))
+    return file;
   need_program();
   auto pointer = memfd(pointer_to(what));
   auto result = run(top_, {"smudge", "--", "contents"}, pointer.get());
-  if (auto there = find(what))
-    return *there;
+  if (auto file = find(what)) {
+    limits_.space->added(place);
+    return file;
+  }
   throw refused{errc::not_found,
                 "the upstream does not give the contents of Git LFS " + what.oid
                   + ": " + reason_of(result)};
@@ -153,7 +160,7 @@ fs::path lfs_store::fetch(const lfs_object& what) const {
 
 void lfs_store::deliver(const lfs_object& what, int fd) const {
   auto place = place_of(what);
-  auto turn = calls_->only(place);
+  auto turn = limits_.calls->only(place, limits_.until_stop);
   if (find(what))
     return; // from the upstream, or delivered before
   need_program();
@@ -169,6 +176,7 @@ void lfs_store::deliver(const lfs_object& what, int fd) const {
   send_from(own.at, what, fd);
   ensure_dir(place.parent_path());
   fs::rename(own.at / place_in_repository(what.oid), place);
+  limits_.space->added(place);
 }
 
 void lfs_store::send_from(const fs::path& repository, const lfs_object& what,

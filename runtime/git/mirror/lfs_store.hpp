@@ -5,24 +5,27 @@
 // which has to be installed for that, brings them from the upstream's LFS
 // server (or directory, where the upstream is a path) and delivers them there.
 // Which server that is it finds from the upstream's URL, or from a .lfsconfig
-// in the default branch. Nothing is ever taken away but with the mirror.
+// in the default branch.
 //
 // What lies in `lfs/objects` the upstream has, or had: it was fetched from
 // there or has been delivered. Until then it is in a repository of its own,
 // `incoming/OID`, so that a crash amid a delivery leaves nothing that would
-// count as delivered.
+// count as delivered. All of it can be fetched again, and what was not used for
+// long goes (lfs_space.hpp): files say when they were used by when they were
+// changed.
 //
 // Blocks; any thread.
 #pragma once
 
+#include "runtime/base/fd.hpp"
 #include "runtime/git/mirror/credentials.hpp"
 #include "runtime/git/mirror/lfs_calls.hpp"
+#include "runtime/git/mirror/lfs_space.hpp"
 #include "runtime/git/mirror/mirror.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,22 +40,28 @@ struct lfs_object {
 /// True for 64 lower-case hex digits.
 bool is_lfs_oid(std::string_view text) noexcept;
 
+/// What the stores of a node share.
+struct lfs_limits {
+  std::shared_ptr<lfs_calls> calls;
+  std::shared_ptr<lfs_space> space;
+  // Ends what goes on when the node stops: refused(unavailable).
+  bool until_stop = false;
+};
+
 class lfs_store {
 public:
-  /// `calls` is the node's.
   lfs_store(const mirror& of, const std::string& default_branch,
-            std::shared_ptr<const credentials> keys,
-            std::shared_ptr<lfs_calls> calls);
+            std::shared_ptr<const credentials> keys, lfs_limits limits);
 
   /// False where git-lfs is not installed: then all below is refused.
   static bool available();
 
-  /// Where the contents are, if they are here.
-  std::optional<std::filesystem::path> find(const lfs_object& what) const;
+  /// The contents, to be read; empty where they are not here.
+  unique_fd find(const lfs_object& what) const;
 
-  /// The same, from the upstream where they are not. Throws refused(not_found)
-  /// with git-lfs's reason.
-  std::filesystem::path fetch(const lfs_object& what) const;
+  /// The same, from the upstream where they are not here. Throws
+  /// refused(not_found) with git-lfs's reason.
+  unique_fd fetch(const lfs_object& what) const;
 
   /// Takes contents that are read from `fd` and delivers them to the upstream,
   /// which has them when this returns. Throws refused: bad_request where they
@@ -73,7 +82,7 @@ private:
   std::string head_;              // the default branch's tip, as HEAD has it
   std::string upstream_;
   std::shared_ptr<const credentials> keys_;
-  std::shared_ptr<lfs_calls> calls_;
+  lfs_limits limits_;
 };
 
 } // namespace greenroom::git

@@ -138,6 +138,9 @@ git_service::git_service(git_settings settings)
   : data_dir_(std::move(settings.data_dir)), tools_(std::move(settings.tools)),
     credentials_(std::make_shared<const git::credentials>(
       std::move(settings.credentials))),
+    lfs_calls_(std::make_shared<git::lfs_calls>()),
+    lfs_space_(std::make_shared<git::lfs_space>(data_dir_ / "repos",
+                                                settings.lfs_cache)),
     sockets_(sessions_dir(data_dir_)) {}
 
 std::string git_service::default_of(const project_record& project,
@@ -527,7 +530,7 @@ saved_checkin git_service::run(const save_checkin& request) {
                    ? "Work of session " + session.id + " on " + session.branch
                    : request.message;
   auto& entry = entry_of(mirror_name(request.project));
-  auto lfs = lfs_of(request.project, mirror);
+  auto lfs = lfs_of(request.project, mirror, false);
   auto result = git::checkin(
     {mirror, in_session(session, mirror), session.branch, session.base_commit,
      session.new_branch, author_of(request.by), message, answers(entry), &lfs});

@@ -36,6 +36,7 @@ struct git_settings {
   std::filesystem::path data_dir; // absolute
   git::session_tools tools;
   git::credentials credentials;
+  std::uint64_t lfs_cache = std::uint64_t{20} << 30; // bytes
 };
 
 class git_service {
@@ -84,12 +85,18 @@ public:
   void push(const transfer_grant& who, const std::string& old,
             const std::string& commit, int pack_fd, std::uint64_t max_size);
 
-  /// Contents of the project's files that Git LFS keeps (lfs_store.hpp). Block
-  /// while the upstream is asked.
-  std::filesystem::path fetch_lfs(const project_record& project,
-                                  const git::lfs_object& what);
+  /// Contents of the project's files that Git LFS keeps (lfs_store.hpp):
+  /// those that are on the node (empty: they are not), and those that the
+  /// upstream is asked for, or given, which may take minutes.
+  unique_fd find_lfs(const project_record& project,
+                     const git::lfs_object& what);
+  unique_fd fetch_lfs(const project_record& project,
+                      const git::lfs_object& what);
   void deliver_lfs(const project_record& project, const git::lfs_object& what,
                    int fd);
+
+  /// Ends those that go on, for good. Check-ins go on.
+  void stop_lfs();
 
   /// For files without a name that are to become part of a mirror.
   std::filesystem::path scratch() const {
@@ -122,7 +129,7 @@ private:
   std::filesystem::path mirror_path(const project_record& project) const;
   git::mirror open(const project_record& project);
   git::lfs_store lfs_of(const project_record& project,
-                        const git::mirror& mirror) const;
+                        const git::mirror& mirror, bool until_stop) const;
   git::mirror fetched(const project_record& project, bool force);
   std::filesystem::path submodule(const project_record& project,
                                   const std::string& path);
@@ -148,8 +155,8 @@ private:
   std::filesystem::path data_dir_;
   git::session_tools tools_;
   std::shared_ptr<const git::credentials> credentials_;
-  std::shared_ptr<git::lfs_calls> lfs_calls_ =
-    std::make_shared<git::lfs_calls>();
+  std::shared_ptr<git::lfs_calls> lfs_calls_;
+  std::shared_ptr<git::lfs_space> lfs_space_;
   origin_sockets sockets_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<mirror_entry>> entries_;

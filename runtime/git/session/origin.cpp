@@ -173,18 +173,31 @@ fs::path git_service::submodule(const project_record& project,
 }
 
 git::lfs_store git_service::lfs_of(const project_record& project,
-                                   const git::mirror& mirror) const {
-  return {mirror, default_of(project, mirror), credentials_, lfs_calls_};
+                                   const git::mirror& mirror,
+                                   bool until_stop) const {
+  return {mirror,
+          default_of(project, mirror),
+          credentials_,
+          {lfs_calls_, lfs_space_, until_stop}};
 }
 
-fs::path git_service::fetch_lfs(const project_record& project,
+unique_fd git_service::find_lfs(const project_record& project,
                                 const git::lfs_object& what) {
-  return lfs_of(project, open(project)).fetch(what);
+  return lfs_of(project, open(project), true).find(what);
+}
+
+unique_fd git_service::fetch_lfs(const project_record& project,
+                                 const git::lfs_object& what) {
+  return lfs_of(project, open(project), true).fetch(what);
 }
 
 void git_service::deliver_lfs(const project_record& project,
                               const git::lfs_object& what, int fd) {
-  lfs_of(project, open(project)).deliver(what, fd);
+  lfs_of(project, open(project), true).deliver(what, fd);
+}
+
+void git_service::stop_lfs() {
+  lfs_calls_->stop();
 }
 
 void git_service::push(const transfer_grant& who, const std::string& old,

@@ -7,6 +7,7 @@
 #include "tests/runtime/git/fixture.hpp"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <future>
@@ -15,6 +16,7 @@ using namespace greenroom;
 using namespace greenroom::test;
 using git::lfs_object;
 using git::lfs_store;
+using git::memfd;
 
 namespace {
 
@@ -35,9 +37,16 @@ fs::path place_in(const fs::path& repository, const lfs_object& what) {
 
 struct lfs_world : world {
   std::shared_ptr<git::lfs_calls> calls = std::make_shared<git::lfs_calls>();
+  std::shared_ptr<git::lfs_space> space;
+
+  explicit lfs_world(std::uint64_t limit = std::uint64_t{1} << 30)
+    : space(std::make_shared<git::lfs_space>(dir.path() / "repos", limit)) {}
 
   lfs_store store() const {
-    return {mirror, "main", std::make_shared<const git::credentials>(), calls};
+    return {mirror,
+            "main",
+            std::make_shared<const git::credentials>(),
+            {calls, space, true}};
   }
 
   void deliver(const lfs_object& what, const std::string& contents) const {
@@ -104,7 +113,12 @@ TEST_CASE("contents of Git LFS are delivered, and found from then on") {
   CHECK_FALSE(w.store().find(what));
   w.deliver(what, text);
   CHECK(read(place_in(w.upstream, what)) == text);
-  CHECK(read(w.store().find(what).value()) == text);
+  auto kept = w.store().find(what);
+  REQUIRE(kept);
+  std::string found(text.size() + 1, '\0');
+  REQUIRE(::read(kept.get(), found.data(), found.size())
+          == static_cast<ssize_t>(text.size()));
+  CHECK(found.starts_with(text));
   w.deliver(what, text);
   CHECK(fs::is_empty(w.mirror.path() / "lfs.git/incoming"));
 }
@@ -143,8 +157,12 @@ TEST_CASE("child: deliver", "[.]") {
     std::getenv("TEST_MIRROR"), std::getenv("TEST_UPSTREAM"));
   const std::string text = "some contents\n";
   auto file = memfd(text);
-  lfs_store{mirror, "main", std::make_shared<const git::credentials>(),
-            std::make_shared<git::lfs_calls>()}
+  lfs_store{
+    mirror,
+    "main",
+    std::make_shared<const git::credentials>(),
+    {std::make_shared<git::lfs_calls>(),
+     std::make_shared<git::lfs_space>(mirror.path().parent_path(), 1 << 20)}}
     .deliver(object_of(text), file.get());
 }
 
@@ -193,4 +211,40 @@ TEST_CASE("who brings contents that are on their way waits for what comes of "
   held.let("on");
   second.get();
   CHECK(w.upstream_has(what));
+}
+
+TEST_CASE("what was used least recently goes where the node keeps too much of "
+          "Git LFS") {
+  if (!has_lfs())
+    return;
+  lfs_world w{1000};
+  std::vector<lfs_object> all;
+  for (char c = 'a'; c < 'e'; ++c) {
+    std::string text(240, c);
+    all.push_back(object_of(text));
+    w.deliver(all.back(), text);
+    // The clock of files is coarse.
+    fs::last_write_time(place_in(w.mirror.path() / "lfs.git", all.back()),
+                        fs::file_time_type::clock::now()
+                          - std::chrono::hours{'z' - c});
+  }
+  for (const auto& one : all)
+    CHECK(fs::exists(place_in(w.mirror.path() / "lfs.git", one)));
+  CHECK(w.store().find(all[0])); // which uses it
+  const std::string last(240, 'x');
+  w.deliver(object_of(last), last);
+  CHECK(w.store().find(all[0]));
+  CHECK_FALSE(w.store().find(all[1]));
+  CHECK_FALSE(w.store().find(all[2]));
+  CHECK(w.store().find(all[3]));
+  CHECK(w.store().find(object_of(last)));
+
+  // Nothing is lost by that.
+  CHECK(w.store().fetch(all[1]));
+  SECTION("and what is larger than all that may be kept still comes through") {
+    const std::string large(5000, 'y');
+    w.deliver(object_of(large), large);
+    CHECK(w.store().find(object_of(large)));
+    CHECK_FALSE(w.store().find(all[1]));
+  }
 }
