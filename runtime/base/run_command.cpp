@@ -1,6 +1,7 @@
 #include "runtime/base/run_command.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/base/run_until.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -183,6 +184,10 @@ pid_t start_command(const command& what, int stdout_fd, int stderr_fd) {
 }
 
 command_result run_command(const command& what) {
+  return *run_until(what, -1);
+}
+
+std::optional<command_result> run_until(const command& what, int stop_fd) {
   if (what.argv.empty())
     throw std::invalid_argument("a command needs a program to run");
   command_result result;
@@ -209,9 +214,10 @@ command_result run_command(const command& what) {
   // The end of the program counts, not that of its output: something that it
   // left behind may hold the pipes for ever.
   for (;;) {
-    std::array<pollfd, 3> waits{{{ended.get(), POLLIN, 0},
+    std::array<pollfd, 4> waits{{{ended.get(), POLLIN, 0},
                                  {out.reader(), POLLIN, 0},
-                                 {err.reader(), POLLIN, 0}}};
+                                 {err.reader(), POLLIN, 0},
+                                 {stop_fd, POLLIN, 0}}};
     auto wait = result.timed_out ? -1 : until(deadline);
     auto ready = ::poll(waits.data(), waits.size(), wait);
     if (ready < 0 && errno != EINTR)
@@ -220,6 +226,8 @@ command_result run_command(const command& what) {
     err.drain();
     if (ready > 0 && waits[0].revents != 0)
       break;
+    if (ready > 0 && waits[3].revents != 0)
+      return std::nullopt; // `program` kills it
     if (!result.timed_out && steady::now() >= deadline) {
       result.timed_out = true;
       program.kill();

@@ -532,4 +532,7 @@ TEST_CASE("an upstream of Git LFS that hangs holds up nothing else") {
   auto reply = http_client{node.port(), token}.get(target + here + "?size=14");
   CHECK(reply.status == 200);
   CHECK(reply.body == "some contents\n");
+
+  // And a node that is to stop does.
+  CHECK(node.terminate() == 0);
 }

@@ -1,6 +1,8 @@
 #include "runtime/git/mirror/git_process.hpp"
 
+#include "runtime/base/run_until.hpp"
 #include "runtime/git/common/refs.hpp"
+#include "runtime/git/mirror/stoppable_git.hpp"
 
 #include <cstdlib>
 #include <string_view>
@@ -20,6 +22,10 @@ void add_proxies(std::vector<std::string>& env) {
 } // namespace
 
 command_result run(const server_git& call) {
+  return *run_until(call, -1);
+}
+
+std::optional<command_result> run_until(const server_git& call, int stop_fd) {
   const auto* path = std::getenv("PATH");
   command what;
   what.argv = {"git",
@@ -52,7 +58,7 @@ command_result run(const server_git& call) {
   what.timeout = call.timeout;
   what.max_output = call.max_output;
   what.max_memory = call.max_memory;
-  return run_command(what);
+  return greenroom::run_until(what, stop_fd);
 }
 
 std::string reason(const command_result& result) {

@@ -8,12 +8,14 @@
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/stoppable_git.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace greenroom::git {
 
@@ -138,7 +140,11 @@ command_result lfs_store::run(const fs::path& repository,
   call.stdin_fd = stdin_fd;
   call.timeout = transfer_timeout;
   call.max_output = 64 * 1024;
-  return git::run(call);
+  auto result =
+    run_until(call, limits_.until_stop ? limits_.calls->stop_fd() : -1);
+  if (!result)
+    throw refused{errc::unavailable, "the server stops, try again in a moment"};
+  return std::move(*result);
 }
 
 unique_fd lfs_store::fetch(const lfs_object& what) const {

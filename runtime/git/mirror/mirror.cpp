@@ -154,7 +154,8 @@ mirror mirror::open_or_create(fs::path path, std::string upstream,
   open_mirror(path);
   quarantine::remove_leftovers(path);
   remove_ref_locks(path, "refs");
-  remove_tree(path / "lfs.git/incoming");
+  for (auto cut_short : {"incoming", "lfs/incomplete", "lfs/tmp"})
+    remove_tree(path / "lfs.git" / cut_short);
   return mirror{std::move(path), std::make_shared<upstream_client>(
                                    std::move(upstream), std::move(keys))};
 }

@@ -1,6 +1,7 @@
 #include "runtime/base/run_command.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/base/run_until.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -9,11 +10,13 @@
 #include <signal.h>
 #include <sys/file.h>
 
+#include <array>
 #include <fstream>
 #include <system_error>
 
 using greenroom::command;
 using greenroom::run_command;
+using greenroom::run_until;
 using greenroom::unique_fd;
 using greenroom::test::temp_dir;
 
@@ -125,6 +128,22 @@ TEST_CASE("at the time-out the whole process group dies") {
   // Blocks until the background process has let go of the lock.
   unique_fd file{::open(lock.c_str(), O_RDONLY | O_CLOEXEC)};
   CHECK(::flock(file.get(), LOCK_EX) == 0);
+}
+
+TEST_CASE("a command ends when its caller has to stop") {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  unique_fd stop{ends[0]};
+  unique_fd teller{ends[1]};
+  auto what = shell("sleep 600 & wait");
+  SECTION("before they have begun") {
+    teller.reset();
+  }
+  SECTION("while they run") {
+    what = shell("echo now >&0; sleep 600 & wait");
+    what.stdin_fd = teller.get();
+  }
+  CHECK_FALSE(run_until(what, stop.get()));
 }
 
 TEST_CASE("what a command leaves in the background is not waited for") {

@@ -213,6 +213,28 @@ TEST_CASE("who brings contents that are on their way waits for what comes of "
   CHECK(w.upstream_has(what));
 }
 
+TEST_CASE("a node that stops ends deliveries to upstreams, and takes none") {
+  if (!has_lfs())
+    return;
+  lfs_world w;
+  const std::string text = "some contents\n";
+  auto what = object_of(text);
+  held_pushes held{w.dir.path()};
+  auto deliver = [&] {
+    return std::async(std::launch::async, [&] {
+      return refusal_of([&] { w.deliver(what, text); }).code;
+    });
+  };
+  auto one = deliver();
+  held.await();
+  auto waits = deliver();
+  w.calls->stop();
+  CHECK(one.get() == errc::unavailable);
+  CHECK(waits.get() == errc::unavailable);
+  CHECK(w.forgotten(what));
+  CHECK(deliver().get() == errc::unavailable);
+}
+
 TEST_CASE("what was used least recently goes where the node keeps too much of "
           "Git LFS") {
   if (!has_lfs())
