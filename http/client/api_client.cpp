@@ -206,7 +206,7 @@ asio::awaitable<reply> api_client::send(request what) {
   // Once it may have arrived, only what does no harm twice goes again.
   const auto repeatable =
     what.method == "POST" || what.method == "GET" || what.method == "HEAD";
-  const auto until = clock::now() + patience_;
+  const auto until = clock::now() + reconnect_timeout;
   backoff pause{io_};
   for (bool fresh = false;; fresh = true) {
     bool connected = false;

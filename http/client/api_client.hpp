@@ -93,12 +93,10 @@ public:
   asio::awaitable<std::unique_ptr<wire::web_socket_client>>
   open_socket(std::string target);
 
-  /// How long a server that was there is waited for.
-  void set_patience(std::chrono::milliseconds limit) noexcept {
-    patience_ = limit;
-  }
-
 private:
+  // How long a server that was there is waited for.
+  static constexpr std::chrono::seconds reconnect_timeout{30};
+
   using connection_ptr = std::shared_ptr<wire::client_connection>;
 
   asio::awaitable<unique_fd> dial();
@@ -113,7 +111,6 @@ private:
   server_choice server_;
   std::vector<connection_ptr> idle_;
   std::vector<std::weak_ptr<wire::client_connection>> all_;
-  std::chrono::milliseconds patience_{30'000};
   bool answered_ = false;
 };
 

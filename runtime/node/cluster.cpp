@@ -3,6 +3,7 @@
 #include "actors/cluster/finder.hpp"
 #include "actors/cluster/shared_keys.hpp"
 #include "http/edge/peers.hpp"
+#include "runtime/metrics/page.hpp"
 
 #include <caf/send.hpp>
 #include <netdb.h>
@@ -121,6 +122,18 @@ unique_fd node_cluster::connect(const std::string& service) const {
       || ::connect(result.get(), found->ai_addr, found->ai_addrlen) != 0)
     return {};
   return result;
+}
+
+void node_cluster::add_figures(metrics_page& page) const {
+  auto now = mesh_->counters();
+  page.counter("greenroom_peer_strangers_total",
+               "Connections to cluster.listen that were refused, for no node "
+               "of this cluster made them or it was too slow to say so.",
+               static_cast<double>(now.strangers));
+  page.counter("greenroom_peer_refused_nodes_total",
+               "Nodes of this cluster that were refused, for their version or "
+               "settings do not fit.",
+               static_cast<double>(now.objected));
 }
 
 void node_cluster::stop() {

@@ -26,6 +26,8 @@ struct peers;
 
 namespace greenroom {
 
+class metrics_page;
+
 class node_cluster {
 public:
   /// Reads the certificates and binds cluster.listen. Throws
@@ -63,6 +65,9 @@ public:
     return peers_;
   }
   links_actor links() const;
+
+  /// Of those who asked to be let in, for /metrics.
+  void add_figures(metrics_page& page) const;
 
   /// Other nodes' requests are served from now on, at these ports of this
   /// node's http.listen and preview.listen; 0: there is none.

@@ -60,6 +60,8 @@ void node::parts::add_figures(metrics_page& page) const {
   page.gauge(lag, help, seconds(journals->lag()), {{"of", "journal"}});
   page.gauge(lag, help, seconds(syncer->look().lag), {{"of", "fsync"}});
   add_counters(page, webhook_counts);
+  if (cluster)
+    cluster->add_figures(page);
   add_process(page);
 }
 

@@ -32,14 +32,8 @@ using object_handle = handle<git_object, git_object_free>;
 using commit_handle = handle<git_commit, git_commit_free>;
 using tree_handle = handle<git_tree, git_tree_free>;
 using index_handle = handle<git_index, git_index_free>;
-using conflicts_handle =
-  handle<git_index_conflict_iterator, git_index_conflict_iterator_free>;
 using diff_handle = handle<git_diff, git_diff_free>;
-using status_handle = handle<git_status_list, git_status_list_free>;
-using revwalk_handle = handle<git_revwalk, git_revwalk_free>;
-using pack_handle = handle<git_packbuilder, git_packbuilder_free>;
 using config_handle = handle<::git_config, git_config_free>;
-using odb_handle = handle<git_odb, git_odb_free>;
 using signature_handle = handle<git_signature, git_signature_free>;
 
 /// What libgit2 could not do, in its words; `code` is a git_error_code.

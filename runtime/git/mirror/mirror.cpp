@@ -293,29 +293,6 @@ bool mirror::in_upstream(std::string_view commit) const {
   return code == 1;
 }
 
-bool mirror::move_ref(const std::string& name,
-                      const std::optional<std::string>& old,
-                      const std::string& commit) const {
-  auto repo = open_mirror(path_);
-  auto target = to_oid(commit);
-  reference_handle made;
-  int code = 0;
-  if (old) {
-    auto expected = to_oid(*old);
-    code =
-      git_reference_create_matching(receive(made), repo.get(), name.c_str(),
-                                    &target, 1, &expected, "greenroom: move");
-  } else {
-    code = git_reference_create(receive(made), repo.get(), name.c_str(),
-                                &target, 0, "greenroom: move");
-  }
-  for (auto lost : {GIT_EMODIFIED, GIT_EEXISTS, GIT_ENOTFOUND, GIT_ELOCKED})
-    if (code == lost)
-      return false;
-  check(code, "cannot move " + name);
-  return true;
-}
-
 void mirror::set_ref(const std::string& name, const std::string& commit) const {
   auto repo = open_mirror(path_);
   auto id = to_oid(commit);

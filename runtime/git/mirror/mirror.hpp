@@ -111,11 +111,6 @@ public:
   void import_pack(int pack_fd, const std::vector<std::string>& tips,
                    std::uint64_t max_size = 0) const;
 
-  /// Moves a full reference name from `old` (nullopt: it must not exist) to
-  /// `commit`. False if it is not there, or another is moving it right now.
-  bool move_ref(const std::string& name, const std::optional<std::string>& old,
-                const std::string& commit) const;
-
   /// Points a reference of ours to a commit, wherever it stood.
   void set_ref(const std::string& name, const std::string& commit) const;
 
@@ -144,9 +139,8 @@ private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
-  std::optional<std::string>
-  push_specs(const std::vector<std::string>& specs,
-             std::chrono::seconds patience) const;
+  std::optional<std::string> push_specs(const std::vector<std::string>& specs,
+                                        std::chrono::seconds patience) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;
 
