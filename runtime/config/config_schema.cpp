@@ -265,7 +265,8 @@ void add_git_and_cluster(table& to) {
     "How clients reach git; null: as it listens, or as the API.");
   add(
     to, "git.max_push", kinds::size{1},
-    [](auto& c) -> auto& { return c.git.max_push; }, "The largest push.");
+    [](auto& c) -> auto& { return c.git.max_push; },
+    "The largest push, and the largest file of Git LFS.");
   add(
     to, "git.proxy",
     kinds::text_or_null{{"a URL of http://, https://, socks5:// or "
