@@ -147,6 +147,7 @@ struct git_config {
   std::optional<endpoint> listen; // nullopt: beside the API
   std::string public_url;         // empty: as it listens
   std::uint64_t max_push = std::uint64_t{256} << 20;
+  std::uint64_t lfs_cache = std::uint64_t{20} << 30;
   std::string proxy; // to upstreams; empty: as the environment says
   std::vector<git_credential> credentials;
   friend bool operator==(const git_config&, const git_config&) = default;

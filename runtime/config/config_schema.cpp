@@ -268,6 +268,11 @@ void add_git_and_cluster(table& to) {
     [](auto& c) -> auto& { return c.git.max_push; },
     "The largest push, and the largest file of Git LFS.");
   add(
+    to, "git.lfs_cache", kinds::size{1},
+    [](auto& c) -> auto& { return c.git.lfs_cache; },
+    "What the node keeps of upstreams' Git LFS, for all projects together; "
+    "what was used least recently goes.");
+  add(
     to, "git.proxy",
     kinds::text_or_null{{"a URL of http://, https://, socks5:// or "
                          "socks5h:// with a host and perhaps a port, without "

@@ -119,7 +119,8 @@ git_settings node::parts::git_settings_of() const {
   return {data_dir,
           {host, helper},
           {settings.git.credentials, helper, data_dir / "known_hosts",
-           settings.git.proxy}};
+           settings.git.proxy},
+          settings.git.lfs_cache};
 }
 
 } // namespace greenroom
