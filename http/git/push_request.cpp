@@ -44,7 +44,7 @@ push_command read_command(std::string_view text) {
   auto old_id = next_word(text);
   auto new_id = next_word(text);
   if (!is_object_id(old_id) || !is_object_id(new_id)
-      || !text.starts_with("refs/"))
+      || old_id.size() != new_id.size() || !text.starts_with("refs/"))
     refuse();
   return {std::string{old_id}, std::string{new_id}, std::string{text}};
 }

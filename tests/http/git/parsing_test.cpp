@@ -139,7 +139,9 @@ TEST_CASE("what git does not send is no push") {
   for (auto& text : {std::string{"push-cert"}, "push-cert" + std::string{'\0'},
                      some_id + ' ' + other_id, std::string{"shallow nothing"},
                      some_id + ' ' + other_id + " HEAD",
-                     "x" + some_id.substr(1) + ' ' + other_id + " refs/x"})
+                     "x" + some_id.substr(1) + ' ' + other_id + " refs/x",
+                     // One of SHA-1, one of SHA-256.
+                     some_id + ' ' + std::string(64, 'a') + " refs/x"})
     CHECK_THROWS_AS(read_push(make_packet(text) + "0000"), refused);
   CHECK_THROWS_AS(read_push("PACK"), bad_packet);
 }
