@@ -156,6 +156,18 @@ TEST_CASE("ambiguous and broken requests are refused") {
   CHECK(status_of_fault("GET /" + std::string(2 * max_head, 'x')) == 414);
 }
 
+TEST_CASE(
+  "a chunked body ends that comes byte by byte, whatever it begins with") {
+  for (std::string body : {"0\r\n\r\n", "00\r\n\r\n", "0\r\nA: b\r\n\r\n",
+                           "1\r\n0\r\n0\r\n\r\n", "01\r\n0\r\n0\r\n\r\n"}) {
+    INFO(body);
+    auto whole =
+      parse(start + "Transfer-Encoding: chunked\r\n\r\n" + body + "rest", 1);
+    CHECK(whole.ended);
+    CHECK(whole.body == (body.find('1') == body.npos ? "" : "0"));
+  }
+}
+
 TEST_CASE("no bytes make the parser of HTTP do more than refuse") {
   fuzz_effort effort{5'000};
   std::mt19937 random{effort.seed()};
