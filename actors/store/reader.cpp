@@ -48,6 +48,85 @@ store::review_query to_query(const query_reviews& request) {
   return query;
 }
 
+session_record answer(store::connection& db, const load_session& x) {
+  auto record = store::find_session(db, x.session_id);
+  if (!record)
+    throw refused(errc::not_found, "session not found");
+  return std::move(*record);
+}
+
+outbox answer(store::connection& db, const load_outbox& x) {
+  return {store::outbox_of(db, x.session_id)};
+}
+
+exec_notes answer(store::connection& db, const load_notes& x) {
+  return {store::noted_execs(db, x.session_id)};
+}
+
+session_rows answer(store::connection& db, const query_sessions& x) {
+  auto page = store::list_sessions(db, to_query(x));
+  return {std::move(page.sessions), std::move(page.next_cursor)};
+}
+
+session_rows answer(store::connection& db, const live_sessions& x) {
+  return {store::live_sessions(db, x.project_id), {}};
+}
+
+review_record answer(store::connection& db, const load_review& x) {
+  auto record = store::find_review(db, x.project_id, x.review_id);
+  if (!record)
+    throw refused(errc::not_found, "review not found");
+  return std::move(*record);
+}
+
+review_page answer(store::connection& db, const query_reviews& x) {
+  auto page = store::list_reviews(db, to_query(x));
+  return {std::move(page.reviews), std::move(page.next_cursor)};
+}
+
+audit_page answer(store::connection& db, const query_audit& x) {
+  return store::list_audit(db, x);
+}
+
+auto answer(store::connection& db, const find_live& x) {
+  return store::find_live(db, x);
+}
+
+auto answer(store::connection& db, const count_sessions& x) {
+  return store::count_live(db, x.node);
+}
+
+webhook_list answer(store::connection& db, const list_webhooks& x) {
+  return {store::webhooks_of(db, x.project_id)};
+}
+
+auto answer(store::connection& db, const list_deliveries& x) {
+  return store::deliveries_of(db, x);
+}
+
+due_list answer(store::connection& db, const find_due& x) {
+  return {store::find_due(db, x)};
+}
+
+// All nodes of the store; `alone` is the one that shares it with none.
+node_list all_nodes(store::connection& db,
+                    const std::optional<node_record>& alone) {
+  if (!alone)
+    return {store::nodes(db)};
+  auto own = *alone;
+  auto live = store::count_live(db, own.name);
+  own.sessions =
+    static_cast<std::uint32_t>(live.creating + live.active + live.checking_in);
+  own.load = processor_load();
+  return {{std::move(own)}};
+}
+
+// What the request asks for, or why it cannot be read.
+template <class Request>
+auto read(store::connection& db, const Request& x, const char* what) {
+  return guarded(what, [&] { return answer(db, x); });
+}
+
 } // namespace
 
 full_store_reader::behavior_type
@@ -58,87 +137,32 @@ store_reader(full_store_reader::stateful_pointer<store_reader_state> self,
   self->state.alone = std::move(alone);
   auto& db = *self->state.connection;
   return {
-    [&db](const load_session& x) {
-      return guarded("reading a session", [&] {
-        auto record = store::find_session(db, x.session_id);
-        if (!record)
-          throw refused(errc::not_found, "session not found");
-        return std::move(*record);
-      });
-    },
+    [&db](const load_session& x) { return read(db, x, "reading a session"); },
     [&db](const load_outbox& x) {
-      return guarded("reading a session's outbox", [&] {
-        return outbox{store::outbox_of(db, x.session_id)};
-      });
+      return read(db, x, "reading a session's outbox");
     },
     [&db](const load_notes& x) {
-      return guarded("reading what is noted of execs", [&] {
-        return exec_notes{store::noted_execs(db, x.session_id)};
-      });
+      return read(db, x, "reading what is noted of execs");
     },
-    [&db](const query_sessions& x) {
-      return guarded("listing sessions", [&] {
-        auto page = store::list_sessions(db, to_query(x));
-        return session_rows{std::move(page.sessions),
-                            std::move(page.next_cursor)};
-      });
-    },
+    [&db](const query_sessions& x) { return read(db, x, "listing sessions"); },
     [&db](const live_sessions& x) {
-      return guarded("listing live sessions", [&] {
-        return session_rows{store::live_sessions(db, x.project_id), {}};
-      });
+      return read(db, x, "listing live sessions");
     },
-    [&db](const load_review& x) {
-      return guarded("reading a review", [&] {
-        auto record = store::find_review(db, x.project_id, x.review_id);
-        if (!record)
-          throw refused(errc::not_found, "review not found");
-        return std::move(*record);
-      });
-    },
-    [&db](const query_reviews& x) {
-      return guarded("listing reviews", [&] {
-        auto page = store::list_reviews(db, to_query(x));
-        return review_page{std::move(page.reviews),
-                           std::move(page.next_cursor)};
-      });
-    },
-    [&db](const query_audit& x) {
-      return guarded("reading the audit",
-                     [&] { return store::list_audit(db, x); });
-    },
+    [&db](const load_review& x) { return read(db, x, "reading a review"); },
+    [&db](const query_reviews& x) { return read(db, x, "listing reviews"); },
+    [&db](const query_audit& x) { return read(db, x, "reading the audit"); },
     [&db](const find_live& x) {
-      return guarded("looking for sessions to watch",
-                     [&] { return store::find_live(db, x); });
+      return read(db, x, "looking for sessions to watch");
     },
-    [&db](const count_sessions& x) {
-      return guarded("counting sessions",
-                     [&] { return store::count_live(db, x.node); });
-    },
-    [&db](const list_webhooks& x) {
-      return guarded("listing webhooks", [&] {
-        return webhook_list{store::webhooks_of(db, x.project_id)};
-      });
-    },
+    [&db](const count_sessions& x) { return read(db, x, "counting sessions"); },
+    [&db](const list_webhooks& x) { return read(db, x, "listing webhooks"); },
     [&db](const list_deliveries& x) {
-      return guarded("listing deliveries",
-                     [&] { return store::deliveries_of(db, x); });
+      return read(db, x, "listing deliveries");
     },
-    [&db](const find_due& x) {
-      return guarded("looking for deliveries",
-                     [&] { return due_list{store::find_due(db, x)}; });
-    },
+    [&db](const find_due& x) { return read(db, x, "looking for deliveries"); },
     [self, &db](list_nodes) {
-      return guarded("listing nodes", [&] {
-        if (!self->state.alone)
-          return node_list{store::nodes(db)};
-        auto own = *self->state.alone;
-        auto live = store::count_live(db, own.name);
-        own.sessions = static_cast<std::uint32_t>(live.creating + live.active
-                                                  + live.checking_in);
-        own.load = processor_load();
-        return node_list{{std::move(own)}};
-      });
+      return guarded("listing nodes",
+                     [&] { return all_nodes(db, self->state.alone); });
     },
   };
 }

@@ -3,15 +3,7 @@
 #include "actors/base/error_boundary.hpp"
 #include "messages/errors.hpp"
 #include "runtime/disk/disk_reserve.hpp"
-#include "runtime/store/api_keys.hpp"
-#include "runtime/store/audit.hpp"
 #include "runtime/store/batch.hpp"
-#include "runtime/store/execs.hpp"
-#include "runtime/store/idempotency.hpp"
-#include "runtime/store/projects.hpp"
-#include "runtime/store/reviews.hpp"
-#include "runtime/store/sessions.hpp"
-#include "runtime/store/webhooks.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -30,42 +22,47 @@ void schedule(pointer self) {
     self->send(self, write_batch{});
 }
 
-// What must be possible on a full disk.
-constexpr bool has_reserve = true;
+// Tells why a change is not in the store.
+caf::error problem_of(const std::exception_ptr& problem, const char* what) {
+  try {
+    std::rethrow_exception(problem);
+  } catch (const store::unavailable& e) {
+    spdlog::error("{}: {}", what, e.detail());
+    return make_error(e.code(), e.what());
+  } catch (const store::uncertain& e) {
+    spdlog::error("{}: {}", what, e.detail());
+    return make_error(e.code(), e.what());
+  } catch (...) {
+    return current_error(what);
+  }
+}
 
-// Adds a job whose answer is what `write` returns.
-template <class Reply, class Write>
-caf::result<Reply> enqueue(pointer self, const char* what, Write write,
-                           bool from_reserve = false) {
-  if (self->state.jobs.size() >= max_store_jobs)
-    return make_error(errc::overloaded,
-                      "the store has too much to write, try again");
-  auto promise = self->make_response_promise<Reply>();
-  auto reply = std::make_shared<Reply>();
-  self->state.jobs.push_back(
-    {[reply, write = std::move(write)](store::connection& db) {
-       *reply = write(db);
+// Adds a job whose answer is what the request's change returns.
+template <class Request>
+auto enqueue(pointer self, Request& request, const char* what) {
+  using reply_type = decltype(self->state.changes.run(
+    std::declval<store::connection&>(), request));
+  using result_type = caf::result<reply_type>;
+  auto& state = self->state;
+  if (state.jobs.size() >= max_store_jobs)
+    return result_type{make_error(errc::overloaded,
+                                  "the store has too much to write, try "
+                                  "again")};
+  auto promise = self->template make_response_promise<reply_type>();
+  auto reply = std::make_shared<reply_type>();
+  state.jobs.push_back(
+    {[reply, &state, x = std::move(request)](store::connection& db) {
+       *reply = state.changes.run(db, x);
      },
      [promise, reply, what](const std::exception_ptr& problem) mutable {
-       if (!problem) {
+       if (problem)
+         promise.deliver(problem_of(problem, what));
+       else
          promise.deliver(std::move(*reply));
-         return;
-       }
-       try {
-         std::rethrow_exception(problem);
-       } catch (const store::unavailable& e) {
-         spdlog::error("{}: {}", what, e.detail());
-         promise.deliver(make_error(e.code(), e.what()));
-       } catch (const store::uncertain& e) {
-         spdlog::error("{}: {}", what, e.detail());
-         promise.deliver(make_error(e.code(), e.what()));
-       } catch (...) {
-         promise.deliver(current_error(what));
-       }
      },
-     from_reserve});
+     may_use_reserve<Request>});
   schedule(self);
-  return promise;
+  return result_type{promise};
 }
 
 bool is_unavailable(const std::exception_ptr& problem) {
@@ -123,40 +120,8 @@ void write(pointer self) {
   write_from_reserve(state, jobs, writes, problems);
   for (std::size_t i = 0; i < jobs.size(); ++i)
     jobs[i].answer(problems[i]);
-  if (std::exchange(state.has_news, false) && state.deliverer)
+  if (std::exchange(state.changes.has_news, false) && state.deliverer)
     self->send(state.deliverer, deliveries_due{});
-}
-
-std::string full_key(const insert_session& request,
-                     const std::vector<std::string>& held) {
-  constexpr std::size_t max_named = 5;
-  std::string list;
-  for (std::size_t i = 0; i < std::min(held.size(), max_named); ++i)
-    list += (i == 0 ? "" : ", ") + held[i];
-  if (held.size() > max_named)
-    list += " and others";
-  return "key \"" + request.session.created_by + "\" has "
-         + std::to_string(held.size())
-         + " sessions that live, and its limit is "
-         + std::to_string(request.max_of_key)
-         + " (limits.key_sessions): " + list + "; end one of them first";
-}
-
-done insert(store::connection& db, const insert_session& request) {
-  switch (store::insert_session(db, request.session, request.max_active,
-                                request.max_of_key)) {
-    case store::insert_result::ok:
-      return done{};
-    case store::insert_result::no_slot:
-      throw refused(errc::session_exists, "no slot is free");
-    case store::insert_result::key_full:
-      throw refused(
-        errc::quota_exceeded,
-        full_key(request, store::live_of_key(db, request.session.created_by)));
-    case store::insert_result::branch_taken:
-      break;
-  }
-  throw refused(errc::checkout_exists, "the branch is taken");
 }
 
 } // namespace
@@ -167,181 +132,49 @@ store_writer(pointer self,
              std::string node, disk_reserve* reserve, bool shared) {
   self->state.connection = std::move(*connection);
   self->state.reserve = reserve;
-  self->state.node = std::move(node);
   if (shared)
-    self->state.as = self->state.node;
+    self->state.changes.as = node;
+  self->state.changes.node = std::move(node);
   return {
-    [self](insert_session& x) {
-      return enqueue<done>(
-        self, "storing a session",
-        [x = std::move(x)](auto& db) { return insert(db, x); });
+    [self](insert_session& x) { return enqueue(self, x, "storing a session"); },
+    [self](update_session& x) { return enqueue(self, x, "storing a session"); },
+    [self](note_exec& x) { return enqueue(self, x, "noting an exec"); },
+    [self](take_session& x) { return enqueue(self, x, "taking a session"); },
+    [self](take_live_sessions& x) {
+      return enqueue(self, x, "taking all sessions");
     },
-    [self](update_session& x) {
-      return enqueue<done>(
-        self, "storing a session",
-        [self, x = std::move(x)](auto& db) {
-          if (!store::update_session(db, x.session, x.events))
-            throw refused(errc::conflict,
-                          "another actor has taken the session");
-          self->state.has_news = self->state.has_news || !x.events.empty();
-          return done{};
-        },
-        has_reserve);
-    },
-    [self](note_exec& x) {
-      return enqueue<done>(self, "noting an exec",
-                           [x = std::move(x)](auto& db) {
-                             store::note_exec(db, x);
-                             return done{};
-                           });
-    },
-    [self](take_session& x) {
-      return enqueue<session_record>(
-        self, "taking a session",
-        [x = std::move(x), node = self->state.node](auto& db) {
-          auto record = store::take_session(db, x.session_id, node);
-          if (!record)
-            throw refused(errc::not_found, "session not found");
-          return std::move(*record);
-        },
-        has_reserve);
-    },
-    [self](take_live_sessions) {
-      return enqueue<session_rows>(
-        self, "taking all sessions",
-        [node = self->state.node](auto& db) {
-          return session_rows{store::take_live_sessions(db, node), {}};
-        },
-        has_reserve);
-    },
-    [self](put_project& x) {
-      return enqueue<project_record>(
-        self, "storing a project",
-        [x = std::move(x), as = self->state.as](auto& db) {
-          return store::put_project(db, x.project, as);
-        });
-    },
-    [self](drop_project& x) {
-      return enqueue<done>(
-        self, "deleting a project",
-        [x = std::move(x), as = self->state.as](auto& db) {
-          store::delete_project(db, x.project_id, as);
-          return done{};
-        },
-        has_reserve);
-    },
-    [self](put_key& x) {
-      return enqueue<done>(self, "storing a key", [x = std::move(x)](auto& db) {
-        store::put_key(db, x.key);
-        return done{};
-      });
-    },
-    [self](drop_key& x) {
-      return enqueue<done>(
-        self, "deleting a key",
-        [x = std::move(x)](auto& db) {
-          store::delete_key(db, x.key_id);
-          return done{};
-        },
-        has_reserve);
-    },
-    [self](put_review& x) {
-      return enqueue<done>(self, "storing a review",
-                           [x = std::move(x), as = self->state.as](auto& db) {
-                             store::put_review(db, x.review, as);
-                             return done{};
-                           });
-    },
+    [self](put_project& x) { return enqueue(self, x, "storing a project"); },
+    [self](drop_project& x) { return enqueue(self, x, "deleting a project"); },
+    [self](put_key& x) { return enqueue(self, x, "storing a key"); },
+    [self](drop_key& x) { return enqueue(self, x, "deleting a key"); },
+    [self](put_review& x) { return enqueue(self, x, "storing a review"); },
     [self](begin_request& x) {
-      return enqueue<begun_request>(
-        self, "beginning a request",
-        [x = std::move(x)](auto& db) { return store::begin_request(db, x); });
+      return enqueue(self, x, "beginning a request");
     },
     [self](finish_request& x) {
-      return enqueue<done>(self, "finishing a request",
-                           [x = std::move(x)](auto& db) {
-                             store::finish_request(db, x);
-                             return done{};
-                           });
+      return enqueue(self, x, "finishing a request");
     },
-    [self](const drop_ended& x) {
-      return enqueue<dropped_sessions>(
-        self, "removing ended sessions",
-        [x](auto& db) {
-          if (x.limit == 0) // only to see whether the store can be written
-            return dropped_sessions{};
-          store::drop_old_requests(db, now_ms());
-          auto gone = store::drop_ended(db, x.before, x.limit);
-          dropped_sessions reply{std::move(gone.sessions)};
-          for (auto& review : gone.reviews)
-            reply.session_ids.push_back(std::move(review));
-          return reply;
-        },
-        has_reserve);
+    [self](drop_ended& x) {
+      return enqueue(self, x, "removing ended sessions");
     },
-    [self](add_audit& x) {
-      return enqueue<done>(self, "storing the audit",
-                           [x = std::move(x)](auto& db) {
-                             store::add_audit(db, x.entries);
-                             return done{};
-                           });
+    [self](add_audit& x) { return enqueue(self, x, "storing the audit"); },
+    [self](drop_audit& x) {
+      return enqueue(self, x, "removing old entries of the audit");
     },
-    [self](const drop_audit& x) {
-      return enqueue<done>(
-        self, "removing old entries of the audit",
-        [x](auto& db) {
-          store::drop_audit(db, x.before, x.max);
-          return done{};
-        },
-        has_reserve);
-    },
-    [self](create_webhook& x) {
-      return enqueue<created_webhook>(
-        self, "storing a webhook",
-        [x = std::move(x)](auto& db) { return store::add_webhook(db, x); });
-    },
+    [self](create_webhook& x) { return enqueue(self, x, "storing a webhook"); },
     [self](change_webhook& x) {
-      return enqueue<webhook_record>(
-        self, "changing a webhook", [x = std::move(x)](auto& db) {
-          return store::alter_webhook(db, x, now_ms());
-        });
+      return enqueue(self, x, "changing a webhook");
     },
     [self](delete_webhook& x) {
-      return enqueue<done>(
-        self, "removing a webhook",
-        [x = std::move(x)](auto& db) {
-          store::remove_webhook(db, x.project_id, x.webhook_id);
-          return done{};
-        },
-        has_reserve);
+      return enqueue(self, x, "removing a webhook");
     },
-    [self](redeliver& x) {
-      return enqueue<delivery_page>(
-        self, "queueing deliveries", [x = std::move(x)](auto& db) {
-          return delivery_page{store::queue_again(db, x, now_ms()), {}};
-        });
-    },
-    [self](queue_test& x) {
-      return enqueue<due_delivery>(self, "queueing a test",
-                                   [x = std::move(x)](auto& db) {
-                                     return store::add_test(db, x, now_ms());
-                                   });
-    },
+    [self](redeliver& x) { return enqueue(self, x, "queueing deliveries"); },
+    [self](queue_test& x) { return enqueue(self, x, "queueing a test"); },
     [self](end_attempt& x) {
-      return enqueue<done>(self, "storing an attempt to deliver",
-                           [x = std::move(x), as = self->state.as](auto& db) {
-                             store::keep_attempt(db, x, as);
-                             return done{};
-                           });
+      return enqueue(self, x, "storing an attempt to deliver");
     },
-    [self](const trim_deliveries& x) {
-      return enqueue<done>(
-        self, "removing old deliveries",
-        [x](auto& db) {
-          store::trim(db, x);
-          return done{};
-        },
-        has_reserve);
+    [self](trim_deliveries& x) {
+      return enqueue(self, x, "removing old deliveries");
     },
     [self](watch_deliveries& x) {
       self->state.deliverer = std::move(x.watcher);

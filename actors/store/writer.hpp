@@ -7,6 +7,7 @@
 // disk is full, changes of sessions and revocations get room from the reserve.
 #pragma once
 
+#include "actors/store/changes.hpp"
 #include "messages/moving.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/store/batch.hpp"
@@ -45,13 +46,11 @@ struct store_writer_state {
   };
 
   std::unique_ptr<store::connection> connection;
-  std::string node;
-  std::string as; // the same where other nodes share the store
+  store_changes changes;
   disk_reserve* reserve = nullptr;
   std::vector<job> jobs;
   bool scheduled = false;
   deliveries_watcher_actor deliverer; // of webhooks; null: there is none
-  bool has_news = false;              // for it, in the batch at hand
 };
 
 /// To be spawned detached. Takes the connection over; `reserve` outlives it,
