@@ -184,6 +184,38 @@ void release(pointer self, const std::string& id) {
   self->send(self->state.supervisor, release_project{id});
 }
 
+caf::result<project_actor> find(pointer self, const find_project& request) {
+  auto found = self->state.projects.find(request.project_id);
+  if (found == self->state.projects.end())
+    return no_such_project();
+  return found->second.handle;
+}
+
+caf::result<session_actor> find_in(pointer self, find_session& request) {
+  auto& project = request.project_id;
+  if (!project.empty() && !self->state.projects.contains(project))
+    return no_such_project();
+  return self->delegate(self->state.supervisor, std::move(request));
+}
+
+project_list newest_first(const directory_state& state) {
+  project_list result;
+  std::vector<const directory_state::kept*> all;
+  for (auto& [id, entry] : state.projects)
+    all.push_back(&entry);
+  std::ranges::sort(all, std::greater{}, &directory_state::kept::number);
+  for (auto* entry : all)
+    result.projects.push_back(entry->rules);
+  return result;
+}
+
+caf::result<project_record> rules_of(pointer self, const get_project& request) {
+  auto found = self->state.projects.find(request.project_id);
+  if (found == self->state.projects.end())
+    return no_such_project();
+  return found->second.rules;
+}
+
 } // namespace
 
 directory_state::~directory_state() {
@@ -204,36 +236,10 @@ directory(pointer self, context_ptr context, session_supervisor_full supervisor,
     state.projects[rules.id] = {rules, spawn_project(self, rules),
                                 ++state.last_number};
   return {
-    [self](const find_project& request) -> caf::result<project_actor> {
-      auto found = self->state.projects.find(request.project_id);
-      if (found == self->state.projects.end())
-        return no_such_project();
-      return found->second.handle;
-    },
-    [self](find_session& request) -> caf::result<session_actor> {
-      auto& project = request.project_id;
-      if (!project.empty() && !self->state.projects.contains(project))
-        return no_such_project();
-      return self->delegate(self->state.supervisor, std::move(request));
-    },
-    [self](list_projects) {
-      project_list result;
-      auto& all = self->state.projects;
-      std::vector<const directory_state::kept*> newest_first;
-      for (auto& [id, entry] : all)
-        newest_first.push_back(&entry);
-      std::ranges::sort(newest_first, std::greater{},
-                        &directory_state::kept::number);
-      for (auto* entry : newest_first)
-        result.projects.push_back(entry->rules);
-      return result;
-    },
-    [self](const get_project& request) -> caf::result<project_record> {
-      auto found = self->state.projects.find(request.project_id);
-      if (found == self->state.projects.end())
-        return no_such_project();
-      return found->second.rules;
-    },
+    [self](const find_project& x) { return find(self, x); },
+    [self](find_session& x) { return find_in(self, x); },
+    [self](list_projects) { return newest_first(self->state); },
+    [self](const get_project& x) { return rules_of(self, x); },
     [self](create_project& request) {
       return create_in_turn(self, std::move(request));
     },

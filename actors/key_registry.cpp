@@ -108,6 +108,45 @@ caf::result<done> share(pointer self, const share_keys& news) {
   return promise;
 }
 
+caf::result<key_created> create(pointer self, const create_key& request) {
+  auto& known = self->state.keys;
+  if (auto first = std::ranges::find(known, request.key_id, &key_record::id);
+      !request.key_id.empty() && first != known.end())
+    return key_created{*first, {}}; // its secret is kept nowhere
+  made_key made;
+  try {
+    made = make_key(request.name, request.scopes, request.projects,
+                    request.expires_in == 0 ? 0 : now_ms() + request.expires_in,
+                    request.author);
+  } catch (...) {
+    return current_error("making a key");
+  }
+  if (!request.key_id.empty())
+    made.record.id = request.key_id;
+  auto promise = self->make_response_promise<key_created>();
+  self->request(self->state.store, store_timeout, put_key{made.record})
+    .then(
+      [self, promise, made, by = request.by](done) mutable {
+        spdlog::info("key {} is made by {}", made.record.id, to_words(by));
+        auto& all = self->state.keys;
+        std::erase_if(
+          all, [&](const key_record& key) { return key.id == made.record.id; });
+        all.push_back(made.record);
+        publish(self->state);
+        promise.deliver(key_created{made.record, made.secret});
+      },
+      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+  return promise;
+}
+
+key_list newest_first(const key_registry_state& state) {
+  key_list result{state.keys};
+  std::ranges::sort(result.keys, [](const auto& a, const auto& b) {
+    return std::tie(a.created_at, a.id) > std::tie(b.created_at, b.id);
+  });
+  return result;
+}
+
 } // namespace
 
 key_registry_state::~key_registry_state() {
@@ -126,46 +165,8 @@ key_registry(pointer self, store_writer_actor store, key_ring* ring,
   state.ring = ring;
   state.keys = std::move(keys);
   return {
-    [self](create_key& request) -> caf::result<key_created> {
-      auto& known = self->state.keys;
-      if (auto first =
-            std::ranges::find(known, request.key_id, &key_record::id);
-          !request.key_id.empty() && first != known.end())
-        return key_created{*first, {}}; // its secret is kept nowhere
-      made_key made;
-      try {
-        made =
-          make_key(request.name, request.scopes, request.projects,
-                   request.expires_in == 0 ? 0 : now_ms() + request.expires_in,
-                   request.author);
-      } catch (...) {
-        return current_error("making a key");
-      }
-      if (!request.key_id.empty())
-        made.record.id = request.key_id;
-      auto promise = self->make_response_promise<key_created>();
-      self->request(self->state.store, store_timeout, put_key{made.record})
-        .then(
-          [self, promise, made, by = request.by](done) mutable {
-            spdlog::info("key {} is made by {}", made.record.id, to_words(by));
-            auto& all = self->state.keys;
-            std::erase_if(all, [&](const key_record& key) {
-              return key.id == made.record.id;
-            });
-            all.push_back(made.record);
-            publish(self->state);
-            promise.deliver(key_created{made.record, made.secret});
-          },
-          [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
-      return promise;
-    },
-    [self](list_keys) {
-      key_list result{self->state.keys};
-      std::ranges::sort(result.keys, [](const auto& a, const auto& b) {
-        return std::tie(a.created_at, a.id) > std::tie(b.created_at, b.id);
-      });
-      return result;
-    },
+    [self](create_key& request) { return create(self, request); },
+    [self](list_keys) { return newest_first(self->state); },
     [self](const revoke_key& request) -> caf::result<done> {
       return revoke(self, request);
     },

@@ -73,6 +73,72 @@ void find(pointer self, const find_session& request, handle_promise promise) {
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }
 
+caf::result<session_actor> launch(pointer self, launch_session& request) {
+  auto& state = self->state;
+  if (state.packed.contains(request.project.id))
+    return make_error(errc::unavailable,
+                      "the project is being moved to another node, try "
+                      "again in a moment");
+  state.projects[request.project.id] = std::move(request.project);
+  auto [place, fresh] = state.children.try_emplace(request.session.id);
+  auto& entry = place->second;
+  if (!fresh) {
+    // Somebody found it in the store and asked for it before us.
+    if (entry.handle)
+      return entry.handle;
+    entry.waiting.push_back(self->make_response_promise<session_actor>());
+    return entry.waiting.back();
+  }
+  session_args birth;
+  birth.record = std::move(request.session);
+  birth.by = std::move(request.by);
+  return supervisor::spawn_child(self, entry, std::move(birth));
+}
+
+session_loads loads_of(const supervisor_state& state,
+                       const get_loads& request) {
+  session_loads result;
+  for (auto& id : request.session_ids) {
+    auto found = state.children.find(id);
+    result.running_execs.push_back(
+      found == state.children.end() ? 0 : found->second.running_execs);
+  }
+  return result;
+}
+
+supervisor_load total_load(pointer self) {
+  supervisor_load result;
+  for (auto& [id, entry] : self->state.children) {
+    result.actors += entry.handle ? 1 : 0;
+    result.running_execs += entry.running_execs;
+  }
+  result.mailbox = self->mailbox().count();
+  return result;
+}
+
+void note_load(supervisor_state& state, const session_load& load) {
+  if (auto found = state.children.find(load.session_id);
+      found != state.children.end())
+    found->second.running_execs = load.running_execs;
+}
+
+void arm(supervisor_state& state, const arm_deadline& request) {
+  if (auto found = state.children.find(request.session_id);
+      found != state.children.end())
+    supervisor::set_deadline(state, request.session_id, found->second,
+                             request.at);
+}
+
+void take_rules(pointer self, const project_changed& change) {
+  auto& known = self->state.projects[change.project.id];
+  if (known.incarnation != change.project.incarnation)
+    supervisor::retire_children(self, change.project.id);
+  known = change.project;
+  for (auto& [id, entry] : self->state.children)
+    if (entry.handle && entry.project_id == change.project.id)
+      self->send(entry.handle, change);
+}
+
 void tick(pointer self, unix_ms now) {
   auto& state = self->state;
   if (state.next_sweep != 0 && state.next_sweep <= now) {
@@ -114,76 +180,22 @@ session_supervisor(pointer self, context_ptr context,
     [self](caf::down_msg& down) { supervisor::child_down(self, down); });
   self->delayed_send(self, tick_period, clock_tick{});
   return {
-    [self](launch_session& request) -> caf::result<session_actor> {
-      if (self->state.packed.contains(request.project.id))
-        return make_error(errc::unavailable,
-                          "the project is being moved to another node, try "
-                          "again in a moment");
-      self->state.projects[request.project.id] = std::move(request.project);
-      auto [place, fresh] =
-        self->state.children.try_emplace(request.session.id);
-      auto& entry = place->second;
-      if (!fresh) {
-        // Somebody found it in the store and asked for it before us.
-        if (entry.handle)
-          return entry.handle;
-        entry.waiting.push_back(self->make_response_promise<session_actor>());
-        return entry.waiting.back();
-      }
-      session_args birth;
-      birth.record = std::move(request.session);
-      birth.by = std::move(request.by);
-      return supervisor::spawn_child(self, entry, std::move(birth));
-    },
-    [self](find_session& request) -> caf::result<session_actor> {
+    [self](launch_session& request) { return launch(self, request); },
+    [self](find_session& request) {
       auto promise = self->make_response_promise<session_actor>();
       find(self, request, promise);
       return promise;
     },
-    [self](reconcile) -> caf::result<reconciled> {
+    [self](reconcile) {
       auto promise = self->make_response_promise<reconciled>();
       supervisor::reconcile_all(self, promise);
       return promise;
     },
-    [self](const get_loads& request) {
-      session_loads result;
-      for (auto& id : request.session_ids) {
-        auto found = self->state.children.find(id);
-        result.running_execs.push_back(found == self->state.children.end()
-                                         ? 0
-                                         : found->second.running_execs);
-      }
-      return result;
-    },
-    [self](get_load) {
-      supervisor_load result;
-      for (auto& [id, entry] : self->state.children) {
-        result.actors += entry.handle ? 1 : 0;
-        result.running_execs += entry.running_execs;
-      }
-      result.mailbox = self->mailbox().count();
-      return result;
-    },
-    [self](const session_load& load) {
-      if (auto found = self->state.children.find(load.session_id);
-          found != self->state.children.end())
-        found->second.running_execs = load.running_execs;
-    },
-    [self](const arm_deadline& request) {
-      if (auto found = self->state.children.find(request.session_id);
-          found != self->state.children.end())
-        supervisor::set_deadline(self->state, request.session_id, found->second,
-                                 request.at);
-    },
-    [self](const project_changed& change) {
-      auto& known = self->state.projects[change.project.id];
-      if (known.incarnation != change.project.incarnation)
-        supervisor::retire_children(self, change.project.id);
-      known = change.project;
-      for (auto& [id, entry] : self->state.children)
-        if (entry.handle && entry.project_id == change.project.id)
-          self->send(entry.handle, change);
-    },
+    [self](const get_loads& x) { return loads_of(self->state, x); },
+    [self](get_load) { return total_load(self); },
+    [self](const session_load& x) { note_load(self->state, x); },
+    [self](const arm_deadline& x) { arm(self->state, x); },
+    [self](const project_changed& x) { take_rules(self, x); },
     [self](const drop_project& gone) {
       supervisor::retire_children(self, gone.project_id);
       self->state.projects.erase(gone.project_id);

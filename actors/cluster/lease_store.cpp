@@ -64,6 +64,26 @@ project_record read_project(store::connection& db, const std::string& id) {
   return std::move(*found);
 }
 
+session_record read_session(store::connection& db, const std::string& id) {
+  auto found = store::find_session(db, id);
+  if (!found)
+    throw refused(errc::not_found, "session not found");
+  return std::move(*found);
+}
+
+void take(store::connection& db, node_record taker, const take_projects& x) {
+  taker.incarnation = x.incarnation;
+  store::take_over(db, taker, x.projects);
+}
+
+auto read_owner(store::connection& db, const find_owner& x) {
+  auto owner = store::owner_of(db, x);
+  if (!owner)
+    throw refused(errc::not_found, x.session_id.empty() ? "project not found"
+                                                        : "session not found");
+  return std::move(*owner);
+}
+
 } // namespace
 
 full_lease_store_actor::behavior_type
@@ -79,25 +99,15 @@ lease_store(full_lease_store_actor::stateful_pointer<lease_store_state> self,
                      [&] { return keep(db, self->state.self, x); });
     },
     [self, &db](const take_projects& x) {
-      return guarded("taking projects over", [&] {
-        auto taker = self->state.self.node;
-        taker.incarnation = x.incarnation;
-        store::take_over(db, taker, x.projects);
-      });
+      return guarded("taking projects over",
+                     [&] { take(db, self->state.self.node, x); });
     },
     [&db](list_nodes) {
       return guarded("listing nodes",
                      [&] { return node_list{store::nodes(db)}; });
     },
     [&db](const find_owner& x) {
-      return guarded("finding an owner", [&] {
-        auto owner = store::owner_of(db, x);
-        if (!owner)
-          throw refused(errc::not_found, x.session_id.empty()
-                                           ? "project not found"
-                                           : "session not found");
-        return std::move(*owner);
-      });
+      return guarded("finding an owner", [&] { return read_owner(db, x); });
     },
     [&db](list_owners) {
       return guarded("listing owners", [&] {
@@ -117,12 +127,8 @@ lease_store(full_lease_store_actor::stateful_pointer<lease_store_state> self,
       });
     },
     [&db](const load_session& x) {
-      return guarded("reading a session", [&] {
-        auto found = store::find_session(db, x.session_id);
-        if (!found)
-          throw refused(errc::not_found, "session not found");
-        return std::move(*found);
-      });
+      return guarded("reading a session",
+                     [&] { return read_session(db, x.session_id); });
     },
     [&db](const get_project& x) {
       return guarded("reading a project",
