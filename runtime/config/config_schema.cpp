@@ -251,7 +251,7 @@ void add_sandbox(table& to) {
     "null: never.");
 }
 
-void add_git_and_cluster(table& to) {
+void add_git(table& to) {
   add(
     to, "git.listen", kinds::or_null<kinds::listen_address>{},
     [](auto& c) -> auto& { return c.git.listen; },
@@ -286,6 +286,9 @@ void add_git_and_cluster(table& to) {
     [](auto& c) -> auto& { return c.git.credentials; },
     "How upstreams let us in, by the beginning of their URL: a password from "
     "a variable or a file, or a key for ssh.");
+}
+
+void add_cluster(table& to) {
   add(
     to, "cluster.listen", kinds::or_null<kinds::listen_address>{},
     [](auto& c) -> auto& { return c.cluster.listen; },
@@ -412,7 +415,8 @@ const std::vector<key<config>>& config_keys() {
     add_auth_and_sessions(result);
     add_exec(result);
     add_sandbox(result);
-    add_git_and_cluster(result);
+    add_git(result);
+    add_cluster(result);
     add_audit(result);
     add_webhooks(result);
     add_log(result);

@@ -10,9 +10,10 @@ namespace greenroom {
 namespace {
 
 using nlohmann::json;
+using project_table = std::vector<key<project_record>>;
 
 // What a PATCH may name: `status` stands for the record's `stopped`.
-const std::vector<key<project_record>>& change_keys() {
+const project_table& change_keys() {
   static const auto table = [] {
     auto result = project_keys();
     result.push_back(describe<project_record>(
@@ -24,15 +25,10 @@ const std::vector<key<project_record>>& change_keys() {
   return table;
 }
 
-[[noreturn]] void refuse(const std::string& sentence) {
-  throw refused(errc::bad_request, sentence);
-}
-
-} // namespace
-
-const std::vector<key<project_record>>& project_keys() {
+// What it is, and how its sessions begin.
+project_table basic_keys() {
   using namespace kinds;
-  static const std::vector<key<project_record>> table{
+  return {
     describe<project_record>(
       "id",
       text{"a project id: 1 to 63 lower-case letters, digits and inner "
@@ -63,19 +59,30 @@ const std::vector<key<project_record>>& project_keys() {
     describe<project_record>(
       "setup", text_or_null{{"a shell command", is_script}},
       [](auto& p) -> auto& { return p.setup; },
-      "Run as the first command of a new session, under the exec id setup."),
-    describe<project_record>(
-      "review.command", text_or_null{{"a shell command", is_script}},
-      [](auto& p) -> auto& { return p.review.command; },
-      "Reviews what is checked in; null: a person decides."),
-    describe<project_record>(
-      "review.timeout", duration{1000, one_day},
-      [](auto& p) -> auto& { return p.review.timeout; },
-      "How long a review may take."),
-    describe<project_record>(
-      "review.required", flag{},
-      [](auto& p) -> auto& { return p.review.required; },
-      "Whether a protected branch moves only to what was reviewed."),
+      "Run as the first command of a new session, under the exec id setup.")};
+}
+
+// How its check-ins are reviewed.
+project_table review_keys() {
+  using namespace kinds;
+  return {describe<project_record>(
+            "review.command", text_or_null{{"a shell command", is_script}},
+            [](auto& p) -> auto& { return p.review.command; },
+            "Reviews what is checked in; null: a person decides."),
+          describe<project_record>(
+            "review.timeout", duration{1000, one_day},
+            [](auto& p) -> auto& { return p.review.timeout; },
+            "How long a review may take."),
+          describe<project_record>(
+            "review.required", flag{},
+            [](auto& p) -> auto& { return p.review.required; },
+            "Whether a protected branch moves only to what was reviewed.")};
+}
+
+// Who sees what runs in its sessions.
+project_table preview_keys() {
+  using namespace kinds;
+  return {
     describe<project_record>(
       "preview.access",
       one_of<preview_access>{{{"token", preview_access::token},
@@ -91,7 +98,13 @@ const std::vector<key<project_record>>& project_keys() {
     describe<project_record>(
       "preview.preflights", flag{},
       [](auto& p) -> auto& { return p.preview.preflights; },
-      "Whether CORS preflights, which carry no key, reach the apps."),
+      "Whether CORS preflights, which carry no key, reach the apps.")};
+}
+
+// Which nodes have its sessions.
+project_table placement_keys() {
+  using namespace kinds;
+  return {
     describe<project_record>(
       "on_node_loss",
       one_of<node_loss>{{{"replace", node_loss::replace},
@@ -108,8 +121,23 @@ const std::vector<key<project_record>>& project_keys() {
     describe<project_record>(
       "node_labels", labels{},
       [](auto& p) -> auto& { return p.placement.labels; },
-      "What a node has to have in cluster.labels to be given the project."),
-  };
+      "What a node has to have in cluster.labels to be given the project.")};
+}
+
+[[noreturn]] void refuse(const std::string& sentence) {
+  throw refused(errc::bad_request, sentence);
+}
+
+} // namespace
+
+const std::vector<key<project_record>>& project_keys() {
+  static const auto table = [] {
+    project_table all;
+    for (auto& part :
+         {basic_keys(), review_keys(), preview_keys(), placement_keys()})
+      all.insert(all.end(), part.begin(), part.end());
+    return all;
+  }();
   return table;
 }
 

@@ -201,11 +201,16 @@ int restore(const arguments& args) {
   return 0;
 }
 
-} // namespace
+// The commands of the host; those of sessions are the client's.
+struct host_commands {
+  CLI::App* serve = nullptr;
+  CLI::App* check = nullptr;
+  CLI::App* doctor = nullptr;
+  CLI::App* backup = nullptr;
+  CLI::App* restore = nullptr;
+};
 
-int main(int argc, char** argv) {
-  CLI::App app{"Greenroom hosts remote development sessions: a git branch "
-               "checked out, commands run in it, their output live."};
+void describe(CLI::App& app) {
   app.name("greenroom");
   app.set_version_flag("--version", std::string{"greenroom "} + version());
   app.require_subcommand(1);
@@ -216,40 +221,72 @@ int main(int argc, char** argv) {
              "Of the client: 0 done, 1 failed, 2 bad usage, 3 not found, 4 not "
              "allowed, 5 conflict, 69 no answer, 124 time-out; of exec and run "
              "the command's own.");
-  arguments args;
-  auto* serve_command = app.add_subcommand("serve", "Run a node");
-  add_config_options(*serve_command, args);
-  serve_command->add_flag("--welcome", args.welcome,
-                          "Once it serves, print commands to try it with");
-  auto* config_command =
-    app.add_subcommand("config", "Work with configuration files");
-  config_command->require_subcommand(1);
-  auto* check_command = config_command->add_subcommand(
+}
+
+host_commands add_host_commands(CLI::App& app, arguments& args) {
+  host_commands made;
+  made.serve = app.add_subcommand("serve", "Run a node");
+  add_config_options(*made.serve, args);
+  made.serve->add_flag("--welcome", args.welcome,
+                       "Once it serves, print commands to try it with");
+  auto* config = app.add_subcommand("config", "Work with configuration files");
+  config->require_subcommand(1);
+  made.check = config->add_subcommand(
     "check", "Print what holds, and all that would keep a node from starting");
-  add_config_options(*check_command, args);
-  check_command->add_flag("--json", args.json, "Print it as JSON");
-  auto* doctor_command = app.add_subcommand(
+  add_config_options(*made.check, args);
+  made.check->add_flag("--json", args.json, "Print it as JSON");
+  made.doctor = app.add_subcommand(
     "doctor", "Try what this host can and cannot do for a node, and say what "
               "to change");
-  add_config_options(*doctor_command, args);
-  doctor_command->add_flag("--json", args.json, "Print it as JSON");
-  doctor_command->footer(
+  add_config_options(*made.doctor, args);
+  made.doctor->add_flag("--json", args.json, "Print it as JSON");
+  made.doctor->footer(
     "Run it as the user that the node runs as, with the node's configuration."
     "\nExit codes: 0 a node does its work here, 1 it does not, 2 bad usage or "
     "configuration.\nExample:\n  sudo -u greenroom greenroom doctor --config "
     "/etc/greenroom/greenroom.jsonc");
-  auto* backup_command = app.add_subcommand(
+  made.backup = app.add_subcommand(
     "backup", "Write a node's data to an archive, while the node runs");
-  add_config_options(*backup_command, args);
-  backup_command
+  add_config_options(*made.backup, args);
+  made.backup
     ->add_option("file", args.archive, "The archive to make: a tar file")
     ->required();
-  backup_command->add_flag("--json", args.json, "Print what was made as JSON");
-  auto* restore_command =
+  made.backup->add_flag("--json", args.json, "Print what was made as JSON");
+  made.restore =
     app.add_subcommand("restore", "Fill an empty data directory from a backup");
-  add_config_options(*restore_command, args);
-  restore_command->add_option("file", args.archive, "What backup has made")
+  add_config_options(*made.restore, args);
+  made.restore->add_option("file", args.archive, "What backup has made")
     ->required();
+  return made;
+}
+
+// One of the host's commands, to its end.
+int run(const host_commands& chosen, const arguments& args) {
+  try {
+    if (*chosen.doctor)
+      return examine(args);
+    if (*chosen.backup)
+      return back_up(args);
+    if (*chosen.restore)
+      return restore(args);
+    return *chosen.serve ? serve(args) : check(args);
+  } catch (const config_error& e) {
+    std::cerr << "greenroom: " << e.what() << '\n';
+    return exit_usage;
+  } catch (const std::exception& e) {
+    std::cerr << "greenroom: " << e.what() << '\n';
+    return exit_failed;
+  }
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Greenroom hosts remote development sessions: a git branch "
+               "checked out, commands run in it, their output live."};
+  describe(app);
+  arguments args;
+  auto commands = add_host_commands(app, args);
   http::client::command_line client{app};
   auto words = split_words(argc, argv);
   if (!words.ours.empty() && !is_of_host(words.ours[0]))
@@ -268,19 +305,5 @@ int main(int argc, char** argv) {
   }
   if (client.chosen())
     return client.run(std::move(words.of_session));
-  try {
-    if (*doctor_command)
-      return examine(args);
-    if (*backup_command)
-      return back_up(args);
-    if (*restore_command)
-      return restore(args);
-    return *serve_command ? serve(args) : check(args);
-  } catch (const config_error& e) {
-    std::cerr << "greenroom: " << e.what() << '\n';
-    return exit_usage;
-  } catch (const std::exception& e) {
-    std::cerr << "greenroom: " << e.what() << '\n';
-    return exit_failed;
-  }
+  return run(commands, args);
 }
