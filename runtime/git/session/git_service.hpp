@@ -3,6 +3,13 @@
 // One for all workers of a node; thread-safe. Throws as the functions of
 // runtime/git do; names and ids in requests are checked here again before they
 // become paths or arguments.
+//
+//   git_service.cpp          the projects' mirrors, and what is asked of them
+//   session_checkouts.cpp    checkouts of sessions and reviews, checkpoints
+//   checkout_questions.cpp   state, diff and mergeability of a checkout
+//   session_endings.cpp      check-ins and rescue refs
+//   session_directories.cpp  what lies on the node's disk
+//   origin.cpp               what git inside of a session asks of its origin
 #pragma once
 
 #include "messages/session.hpp"

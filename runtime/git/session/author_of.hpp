@@ -1,0 +1,13 @@
+// Who is the author of what a caller commits.
+#pragma once
+
+#include "messages/records.hpp"
+#include "runtime/git/common/author.hpp"
+
+namespace greenroom {
+
+/// `Name <mail>` where the caller's key has one; else the key's name, and a
+/// mail that is nobody's.
+git::author author_of(const caller& by);
+
+} // namespace greenroom

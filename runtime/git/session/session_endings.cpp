@@ -1,0 +1,131 @@
+// How a session's work is kept when it ends: in a check-in, in rescue refs, and
+// those in the upstream as soon as it takes them.
+#include "runtime/git/session/git_service.hpp"
+
+#include "messages/errors.hpp"
+#include "runtime/base/session_paths.hpp"
+#include "runtime/git/mirror/unpushed.hpp"
+#include "runtime/git/session/author_of.hpp"
+#include "runtime/git/session/checkin.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace greenroom {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds away_time{30};
+constexpr std::chrono::minutes late_push_timeout{10};
+
+using clock = std::chrono::steady_clock;
+
+// What the user has to know of rescued work; for the log too.
+std::string note_of(const std::string& session_id,
+                    const git::rescue_result& result) {
+  std::string note;
+  if (result.upstream_failure)
+    note = "the rescue refs are in this node's mirror only, the upstream does "
+           "not have them ("
+           + *result.upstream_failure + "); they are pushed when it takes them";
+  if (result.note)
+    note += (note.empty() ? "" : "; ") + *result.note;
+  if (!note.empty())
+    spdlog::warn("session {}: {}", session_id, note);
+  return note;
+}
+
+void refuse_protected(const project_record& project, const std::string& branch,
+                      const std::string& default_branch) {
+  if (is_protected(project, branch, default_branch))
+    throw refused(errc::conflict,
+                  "branch \"" + branch
+                    + "\" is protected now, it moves by reviewed merges only; "
+                      "ask for its protection to be lifted, or have the "
+                      "session ended, which keeps its work");
+}
+
+} // namespace
+
+saved_checkin git_service::run(const save_checkin& request) {
+  const auto& session = request.session;
+  // It may have become so since the session was made.
+  auto mirror = open(request.project);
+  refuse_protected(request.project, session.branch,
+                   default_of(request.project, mirror));
+  auto message = request.message.empty()
+                   ? "Work of session " + session.id + " on " + session.branch
+                   : request.message;
+  auto& entry = entry_of(mirror_name(request.project));
+  auto lfs = lfs_of(request.project, mirror, false);
+  auto result = git::checkin(
+    {mirror, in_session(session, mirror), session.branch, session.base_commit,
+     session.new_branch, author_of(request.by), message, answers(entry), &lfs});
+  note_answer(entry, result.rescued);
+  auto note = note_of(session.id, result.rescued);
+  return {result.commit, std::move(result.rescued.refs), std::move(note)};
+}
+
+saved_rescue git_service::run(const save_rescue& request) {
+  const auto& session = request.session;
+  auto mirror = open(request.project);
+  auto git = in_session(session, mirror);
+  if (!fs::exists(fs::symlink_status(git.paths().checkout)))
+    return {}; // it was never made, or is gone since its work was saved
+  auto& entry = entry_of(mirror_name(request.project));
+  auto result = git::rescue(
+    {mirror, git, {"Greenroom", "rescue@greenroom.invalid"}, answers(entry)});
+  note_answer(entry, result);
+  auto note = note_of(session.id, result);
+  return {std::move(result.refs), std::move(note)};
+}
+
+// Of many that end while the upstream is away not each is to wait for it.
+bool git_service::answers(const mirror_entry& entry) {
+  return clock::now() >= entry.away_until.load();
+}
+
+void git_service::note_answer(mirror_entry& entry,
+                              const git::rescue_result& result) {
+  if (result.upstream_failure)
+    entry.away_until = clock::now() + away_time;
+}
+
+pushed_rescues git_service::run(const push_rescues& request) {
+  pushed_rescues result;
+  git::unpushed_list list{mirror_path(request.project)};
+  if (list.all().empty())
+    return result; // the project may not even have a mirror yet
+  auto mirror = open(request.project);
+  bool away = false;
+  for (auto& one : list.all()) {
+    std::erase_if(one.refs, [&](const auto& ref) { return !mirror.ref(ref); });
+    if (!one.pushed && !away && !one.refs.empty()) {
+      auto failure = mirror.push_refs(one.refs, late_push_timeout);
+      // What it refuses of one it may take of another.
+      away = failure && !failure->starts_with("the upstream refused");
+      if (failure)
+        spdlog::warn("session {}: its rescue refs are not pushed yet: {}",
+                     one.session_id, *failure);
+      one.pushed = !failure;
+    }
+    if (one.pushed || one.refs.empty()) {
+      list.put({one.session_id, one.note, one.refs, true});
+      result.sessions.push_back({one.session_id, one.note});
+    } else {
+      ++result.left;
+    }
+  }
+  if (!away)
+    entry_of(mirror_name(request.project)).away_until = clock::time_point{};
+  return result;
+}
+
+done git_service::run(const forget_pushed& request) {
+  git::unpushed_list{mirror_path(request.project)}.remove(
+    checked(request.session_id));
+  return {};
+}
+
+} // namespace greenroom
