@@ -195,13 +195,14 @@ session_users::session_users(user_range range, fs::path sessions,
                              fs::path runner)
   : range_(range), sessions_(std::move(sessions)), runner_(std::move(runner)) {}
 
-std::optional<session_user> session_users::settle(const fs::path& session,
-                                                  const furnish_home& furnish) {
+std::optional<session_user>
+session_users::settle(const fs::path& session, const furnish_home& furnish,
+                      const std::optional<session_user>& kept) {
   std::lock_guard guard{mutex_};
   auto found = owner_of(session / "home");
   if (!found.there)
     found = owner_of(session / "checkout");
-  auto whose = found.there ? found.other : std::optional{next()};
+  auto whose = found.there ? found.other : kept ? kept : std::optional{next()};
   if (whose)
     make_directories(session, *whose, furnish);
   else
@@ -278,6 +279,11 @@ void session_users::give_checkout(
       files.push_back(entry.path());
   change_owner(files, whose.user, whose.group, true);
   in_between();
+  give_top(top, whose);
+}
+
+void session_users::give_top(const fs::path& top,
+                             const session_user& whose) const {
   change_owner({top / ".git"}, whose.user, whose.group, true);
   change_owner({top}, whose.user, whose.group, false);
 }
@@ -325,9 +331,10 @@ void session_users::change_owner(const std::vector<fs::path>& paths, uid_t user,
 
 std::optional<session_user> settle(session_users* users,
                                    const fs::path& session,
-                                   const furnish_home& furnish) {
+                                   const furnish_home& furnish,
+                                   const std::optional<session_user>& kept) {
   if (users)
-    return users->settle(session, furnish);
+    return users->settle(session, furnish, kept);
   make_directories_of_node(session, furnish);
   return std::nullopt;
 }

@@ -65,11 +65,18 @@ public:
 
   /// Makes the session's home and /tmp where they are missing, of a user of its
   /// own; those that are there decide, and a checkout without them does.
-  /// `furnish` puts into a new home what belongs there. nullopt: the session's
+  /// `furnish` puts into a new home what belongs there. `kept` is a user whom
+  /// the caller has for the session, if it has none yet. nullopt: the session's
   /// files are the node's. Throws std::runtime_error when there are more
   /// sessions than users.
-  std::optional<session_user> settle(const std::filesystem::path& session,
-                                     const furnish_home& furnish = {});
+  std::optional<session_user>
+  settle(const std::filesystem::path& session, const furnish_home& furnish = {},
+         const std::optional<session_user>& kept = std::nullopt);
+
+  /// How many sessions may have users of their own.
+  std::uint32_t count() const noexcept {
+    return range_.count;
+  }
 
   /// Makes what lies there the user's, directories with all that is in them;
   /// nobody may write there meanwhile. Throws std::system_error or
@@ -82,6 +89,11 @@ public:
   void give_checkout(const std::filesystem::path& top,
                      const session_user& whose,
                      const std::function<void()>& in_between) const;
+
+  /// Of that the last part, where the files are the user's already: `.git` and
+  /// the directory itself.
+  void give_top(const std::filesystem::path& top,
+                const session_user& whose) const;
 
   /// Makes what lies there the node's, so that it can be removed: nothing to do
   /// for root, nor where it is so. Throws as give().
@@ -110,9 +122,10 @@ private:
 
 /// Makes the session's home and /tmp. The user whose they are, unless it is the
 /// node's own.
-std::optional<session_user> settle(session_users* users,
-                                   const std::filesystem::path& session,
-                                   const furnish_home& furnish = {});
+std::optional<session_user>
+settle(session_users* users, const std::filesystem::path& session,
+       const furnish_home& furnish = {},
+       const std::optional<session_user>& kept = std::nullopt);
 
 /// As session_users::take_back, where there are any.
 void take_back(const session_users* users,

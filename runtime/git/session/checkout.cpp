@@ -1,26 +1,22 @@
 #include "runtime/git/session/checkout.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/failpoint.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/remove_tree.hpp"
-#include "runtime/base/walk_tree.hpp"
-#include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/session/branch_position.hpp"
+#include "runtime/git/session/checkout_files.hpp"
 
-#include <dirent.h>
+#include <spdlog/spdlog.h>
+
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
-#include <chrono>
-#include <cstdint>
-#include <ctime>
-#include <stdexcept>
+#include <exception>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -32,14 +28,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* failure = "cannot make the session's checkout";
-
 void set_up(git_repository* repo, const checkout_spec& spec) {
   config_handle config;
-  check(git_repository_config(receive(config), repo), failure);
+  check(git_repository_config(receive(config), repo), checkout_failure);
   auto set = [&](const std::string& key, const std::string& value) {
     check(git_config_set_string(config.get(), key.c_str(), value.c_str()),
-          failure);
+          checkout_failure);
   };
   // git_remote_create would write the same, but it leaks memory (1.5.1).
   set("remote.origin.url", spec.origin.url);
@@ -86,158 +80,38 @@ void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
                     0644, false);
 }
 
-// What stands in the tree is whatever somebody has pushed, and of any size:
-// git writes it, in a process of its own with a bound, not this one. Nobody but
-// us has written in this repository yet, so there is nothing for git to run.
-constexpr std::uint64_t max_memory = std::uint64_t{2} << 30;
-constexpr std::chrono::minutes checkout_timeout{10};
-
-void read_tree(const fs::path& top, std::vector<std::string> args) {
-  args.insert(args.begin(), "read-tree");
-  server_git call{top / ".git", std::move(args)};
-  call.cwd = top;
-  call.timeout = checkout_timeout;
-  call.max_memory = max_memory;
-  auto result = run(call);
-  if (result.ok())
-    return;
-  auto why = reason(result);
-  if (why.find("ut of memory") != why.npos)
-    throw refused{
-      errc::conflict,
-      std::string{failure}
-        + ": a file of the branch needs more than 2 GiB of memory "
-          "to be unpacked; have Git LFS keep it, or make it smaller"};
-  throw std::runtime_error{std::string{failure} + ": " + why};
+// The branch, at its commit, and what else the session has had. A stash needs
+// its log to be seen, and has older ones only there.
+void write_own_refs(git_repository* repo, const checkout_spec& spec) {
+  auto point = [&](const std::string& ref, const std::string& commit,
+                   bool force, const char* why) {
+    auto id = to_oid(commit);
+    reference_handle made;
+    check(git_reference_create(receive(made), repo, ref.c_str(), &id,
+                               force ? 1 : 0, why),
+          checkout_failure);
+  };
+  auto branch = "refs/heads/" + spec.branch;
+  if (!spec.commit.empty())
+    point(branch, spec.commit, false, "greenroom: create");
+  check(git_repository_set_head(repo, branch.c_str()), checkout_failure);
+  for (const auto& [name, commit] : spec.others) {
+    auto ref = "refs/" + name;
+    check(git_reference_ensure_log(repo, ref.c_str()), checkout_failure);
+    point(ref, commit, true, "greenroom: restored from a checkpoint");
+  }
 }
 
-void check_out(git_repository* repo, const fs::path& top,
-               const checkout_spec& spec) {
-  auto ref = "refs/heads/" + spec.branch;
-  if (!spec.commit.empty()) {
-    auto id = to_oid(spec.commit);
-    reference_handle made;
-    check(git_reference_create(receive(made), repo, ref.c_str(), &id, 0,
-                               "greenroom: create"),
-          failure);
-  }
-  check(git_repository_set_head(repo, ref.c_str()), failure);
+void check_out(const fs::path& top, const checkout_spec& spec) {
   if (!spec.work_tree.empty()) {
     read_tree(top, {"--reset", "-u", spec.work_tree});
     // The index is the branch's, as after `git reset`.
     read_tree(top, {spec.commit.empty() ? "--empty" : "HEAD"});
+  } else if (spec.warm) {
+    read_tree(top, {"-m", "-u", spec.warm->commit, "HEAD"});
   } else if (!spec.commit.empty()) {
     read_tree(top, {"--reset", "-u", "HEAD"});
   }
-}
-
-// A stash needs its log to be seen, and has older ones only there.
-void write_others(git_repository* repo, const checkout_spec& spec) {
-  for (const auto& [name, commit] : spec.others) {
-    auto id = to_oid(commit);
-    auto ref = "refs/" + name;
-    check(git_reference_ensure_log(repo, ref.c_str()), failure);
-    reference_handle made;
-    check(git_reference_create(receive(made), repo, ref.c_str(), &id, 1,
-                               "greenroom: restored from a checkpoint"),
-          failure);
-  }
-}
-
-// git compares whole seconds, and reads every file again whose time lies in the
-// second in which the index was written: of a new checkout all of them, at each
-// `git status` until something writes the index anew. So they are a little
-// older than the index. What is changed later has a time of its own then.
-constexpr time_t age = 2;
-
-bool was_checked_out(const git_index_entry& entry) {
-  return entry.mtime.seconds != 0
-         && (S_ISREG(entry.mode) || S_ISLNK(entry.mode));
-}
-
-struct entry_place {
-  int directory;
-  const char* name;
-};
-
-entry_place place_of(opened_directory& top, const git_index_entry& entry) {
-  std::string_view path{entry.path};
-  auto slash = path.rfind('/');
-  if (slash == path.npos)
-    return {top.at({}), entry.path};
-  return {top.at(path.substr(0, slash)), entry.path + slash + 1};
-}
-
-void make_older(git_repository* repo, const fs::path& top) {
-  index_handle index;
-  check(git_repository_index(receive(index), repo), failure);
-  opened_directory opened{top};
-  const std::array<timespec, 2> times{timespec{0, UTIME_OMIT},
-                                      timespec{::time(nullptr) - age, 0}};
-  for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
-    const auto* entry = git_index_get_byindex(index.get(), i);
-    if (!was_checked_out(*entry))
-      continue;
-    auto [dir, name] = place_of(opened, *entry);
-    // Of one that cannot be set the note stays true: git reads it again.
-    static_cast<void>(
-      ::utimensat(dir, name, times.data(), AT_SYMLINK_NOFOLLOW));
-  }
-}
-
-git_index_time note(const timespec& time) {
-  return {static_cast<std::int32_t>(time.tv_sec),
-          static_cast<std::uint32_t>(time.tv_nsec)};
-}
-
-// Notes in the index whose the files are and when they were changed, which
-// giving them away has done too.
-void note_files(git_repository* repo, const fs::path& top,
-                const std::optional<std::uint32_t>& seen_owner) {
-  index_handle index;
-  check(git_repository_index(receive(index), repo), failure);
-  opened_directory opened{top};
-  for (std::size_t i = 0; i < git_index_entrycount(index.get()); ++i) {
-    auto entry = *git_index_get_byindex(index.get(), i);
-    auto [dir, name] = place_of(opened, entry);
-    struct stat info;
-    if (was_checked_out(entry)
-        && ::fstatat(dir, name, &info, AT_SYMLINK_NOFOLLOW) == 0) {
-      entry.mtime = note(info.st_mtim);
-      entry.ctime = note(info.st_ctim);
-    }
-    if (seen_owner)
-      entry.uid = entry.gid = *seen_owner;
-    check(git_index_add(index.get(), &entry), failure);
-  }
-  // Notes in the index which trees there are. Without that the first commit
-  // would write all of them again: inside, where the mirror's objects cannot be
-  // touched, none of them counts as there.
-  git_oid tree;
-  check(git_index_write_tree_to(&tree, index.get(), repo), failure);
-  check(git_index_write(index.get()), failure);
-}
-
-// Puts thousands of files on disk with a single fsync, as git does in its
-// "batch" mode: first all are on their way, then all have arrived, then one
-// fsync commits what the file system knows of them.
-void sync_below(const fs::path& top) {
-  for (auto flags : {SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_BEFORE
-                                              | SYNC_FILE_RANGE_WRITE
-                                              | SYNC_FILE_RANGE_WAIT_AFTER})
-    walk_tree(top, [&](const visited& it) {
-      if (it.type != DT_REG)
-        return;
-      unique_fd fd{
-        ::openat(it.directory, it.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
-      if (!fd
-          || ::sync_file_range(fd.get(), 0, 0, static_cast<unsigned>(flags))
-               != 0)
-        throw std::system_error(errno, std::generic_category(),
-                                "cannot sync " + std::string{it.name} + " of "
-                                  + top.string());
-    });
-  sync_directory(top);
 }
 
 // One at a time makes or places a checkout: the one whom it was made for may
@@ -260,27 +134,85 @@ private:
   unique_fd fd_;
 };
 
-void build(const fs::path& top, const checkout_spec& spec) {
-  git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
-  options.flags = GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
-  repository_handle repo;
-  check(git_repository_init_ext(receive(repo), top.c_str(), &options), failure);
-  auto git = top / ".git";
-  fs::remove_all(git / "hooks");
-  fs::create_directory(git / "hooks");
-  write_file_atomic(git / "objects/info/alternates",
-                    (spec.paths.mirror / "objects").string() + '\n', 0644,
-                    false);
-  write_upstream_refs(git, spec);
-  set_up(repo.get(), spec);
-  check_out(repo.get(), top, spec);
-  write_others(repo.get(), spec);
-  make_older(repo.get(), top);
-  auto note = [&] { note_files(repo.get(), top, spec.seen_owner); };
+// True where two commits have the same files.
+bool is_same(git_repository* repo, const std::string& one,
+             const std::string& other) {
+  auto tree_of = [&](const std::string& commit) {
+    auto id = to_oid(commit);
+    commit_handle found;
+    check(git_commit_lookup(receive(found), repo, &id), checkout_failure);
+    return *git_commit_tree_id(found.get());
+  };
+  auto first = tree_of(one);
+  auto second = tree_of(other);
+  return git_oid_equal(&first, &second) != 0;
+}
+
+// Makes the files, and gives them to whom they are to belong to.
+tree_size fill(git_repository* repo, const fs::path& top,
+               const checkout_spec& spec) {
+  check_out(top, spec);
+  make_older(repo, top);
+  tree_size result;
+  auto note = [&] { result = note_files(repo, top, spec.seen_owner); };
   if (spec.owner)
     spec.users->give_checkout(top, *spec.owner, note);
   else
     note();
+  return result;
+}
+
+// The same of files that were made ahead: where they are those that are wanted,
+// and of whom they are to be, there is nothing left to do with them.
+tree_size adapt(git_repository* repo, const fs::path& top,
+                const checkout_spec& spec) {
+  fs::rename(spec.warm->dir / "index", top / ".git/index");
+  failpoint("checkout.warm");
+  if (!is_same(repo, spec.warm->commit, spec.commit)
+      || spec.warm->owner != spec.owner) {
+    sandbox::take_back(spec.users.get(), entries_of(top));
+    return fill(repo, top, spec);
+  }
+  if (spec.owner)
+    spec.users->give_top(top, *spec.owner);
+  return spec.warm->size;
+}
+
+tree_size build(const fs::path& top, const checkout_spec& spec) {
+  if (spec.warm)
+    fs::rename(spec.warm->dir / "tree", top);
+  auto repo = make_repository(top, spec.paths.mirror);
+  write_upstream_refs(top / ".git", spec);
+  set_up(repo.get(), spec);
+  write_own_refs(repo.get(), spec);
+  return spec.warm ? adapt(repo.get(), top, spec) : fill(repo.get(), top, spec);
+}
+
+// What lies there may be another user's in part, if giving it away was cut
+// short.
+void clear(const fs::path& partial, const sandbox::session_users* users) {
+  sandbox::take_back(users, {partial});
+  std::error_code none;
+  std::vector<fs::path> parts;
+  for (const auto& entry : fs::directory_iterator{partial, none})
+    parts.push_back(entry.path());
+  sandbox::take_back(users, parts);
+  remove_tree(partial);
+}
+
+// Whole or not at all: what lies there is taken for whole.
+tree_size build_anew(const fs::path& partial, const checkout_spec& spec) {
+  clear(partial, spec.users.get());
+  try {
+    return build(partial, spec);
+  } catch (...) {
+    try {
+      clear(partial, spec.users.get());
+    } catch (const std::exception&) {
+      // Why it could not be made says more.
+    }
+    throw;
+  }
 }
 
 } // namespace
@@ -291,7 +223,7 @@ fs::path unplaced(const fs::path& checkout) {
   return result;
 }
 
-void make_checkout(const checkout_spec& spec) {
+tree_size make_checkout(const checkout_spec& spec) {
   start_library();
   const auto& target = spec.paths.checkout;
   fs::create_directories(target.parent_path());
@@ -302,20 +234,19 @@ void make_checkout(const checkout_spec& spec) {
                     "the session's checkout is there already, and not on "
                     "branch \""
                       + spec.branch + '"'};
-    return;
+    return {};
   }
   const auto partial = unplaced(target);
-  sandbox::take_back(spec.users.get(), {partial});
-  remove_tree(partial);
-  try {
-    build(partial, spec);
-  } catch (...) {
-    // What lies there is taken for whole.
-    sandbox::take_back(spec.users.get(), {partial});
-    std::error_code none;
-    fs::remove_all(partial, none);
-    throw;
-  }
+  if (spec.warm)
+    try {
+      return build_anew(partial, spec);
+    } catch (const std::exception& e) {
+      spdlog::warn("{} is made without the one that was ready: {}",
+                   target.string(), e.what());
+    }
+  auto fresh = spec;
+  fresh.warm = nullptr;
+  return build_anew(partial, fresh);
 }
 
 void discard_unplaced(const fs::path& checkout) {
@@ -331,7 +262,7 @@ void install_checkout(const fs::path& checkout, bool durable) {
     return;
   const auto partial = unplaced(checkout);
   if (durable)
-    sync_below(partial);
+    put_on_disk(partial);
   fs::rename(partial, checkout);
   if (durable)
     sync_directory(checkout.parent_path());

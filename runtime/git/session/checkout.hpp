@@ -8,6 +8,7 @@
 #pragma once
 
 #include "runtime/git/inside/repo.hpp"
+#include "runtime/git/session/warm_tree.hpp"
 #include "runtime/sandbox/session_users.hpp"
 
 #include <cstdint>
@@ -46,12 +47,16 @@ struct checkout_spec {
   // gives them away then.
   std::optional<sandbox::session_user> owner = std::nullopt;
   std::shared_ptr<sandbox::session_users> users = nullptr;
+  // A work tree to begin with, of a commit with a near tree (warm_tree.hpp);
+  // it is used up. Of no use, the checkout is made without it.
+  std::shared_ptr<const warm_tree> warm = nullptr;
 };
 
 /// Makes the clone, whole or not at all, with the branch checked out; it is not
 /// in its place yet. Where a checkout is in place already and stands on the
 /// branch, nothing is done; throws refused(conflict) if it stands elsewhere.
-void make_checkout(const checkout_spec& spec);
+/// Answers how much it has made.
+tree_size make_checkout(const checkout_spec& spec);
 
 /// Puts what make_checkout has made into its place; nothing is done where that
 /// has been done. With `durable` all of it is on disk before.
