@@ -71,10 +71,10 @@ listener::state::state(const options& opts, listener_parts parts)
       std::move(parts.workers), std::move(parts.peers), parts.git,
       std::make_shared<asio::thread_pool>(max_waiting),
       std::make_shared<asio::thread_pool>(disk_threads)}) {
-  if (parts.git)
+  if (parts.git && parts.keys != nullptr)
     origin = std::make_unique<origin_server>(
-      origin_parts{around->system, around->directory, std::move(parts.git),
-                   around->log, opts.max_push});
+      origin_parts{around->system, around->directory, *parts.keys,
+                   std::move(parts.git), around->log, opts.max_push});
 }
 
 void listener::state::take(unique_fd socket, std::string_view first) {

@@ -28,7 +28,8 @@ class logger;
 
 namespace greenroom {
 class git_service;
-}
+class key_ring;
+} // namespace greenroom
 
 namespace greenroom::http {
 struct peers;
@@ -46,7 +47,9 @@ struct listener_parts {
   directory_actor directory;
   std::shared_ptr<const sandbox::host> sandbox;
   std::shared_ptr<spdlog::logger> log;
-  std::shared_ptr<git_service> git = nullptr; // null: `origin` is not served
+  // Null, one of the two: `origin` is not served.
+  std::shared_ptr<git_service> git = nullptr;
+  const key_ring* keys = nullptr;
   git_actor workers{}; // null: upstream's branches are not shown
   std::shared_ptr<const http::peers> peers = nullptr; // null: alone
 };

@@ -4,8 +4,10 @@
 #include "http/git/push_request.hpp"
 #include "http/git/route.hpp"
 #include "messages/errors.hpp"
+#include "runtime/auth/api_keys.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/base/sizes.hpp"
+#include "runtime/git/common/repository_name.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
@@ -376,10 +378,35 @@ transfer_grant origin_server::admit(const std::string& session_id) {
   return grant;
 }
 
+/// Who may change a project's default branch names its submodules, and is
+/// shown no other project by that.
+bool origin_server::may_show(const project_record& project,
+                             const std::string& repo) {
+  caf::scoped_actor self{parts_.system};
+  std::optional<caf::error> failure;
+  project_list all;
+  self->request(parts_.directory, look_up, list_projects{})
+    .receive([&](project_list& found) { all = std::move(found); },
+             [&](caf::error& e) { failure = std::move(e); });
+  if (failure) {
+    auto why = to_refusal(*failure);
+    throw refused{why.code, why.message};
+  }
+  const auto name = git::repository_name(repo);
+  const auto keys = parts_.keys.snapshot();
+  return std::ranges::all_of(all.projects, [&](const auto& other) {
+    return git::repository_name(other.repo) != name
+           || keys->all_reach(project.id, other.id, now_ms());
+  });
+}
+
 void origin_server::serve_fetch(const transfer_grant& who,
                                 const std::string& path,
                                 const std::string& protocol, int socket) {
-  auto view = parts_.git->origin(who.project, path);
+  auto view =
+    parts_.git->origin(who.project, path, [&](const std::string& repo) {
+      return may_show(who.project, repo);
+    });
   const auto* programs = std::getenv("PATH");
   command what;
   what.argv = {"git"};

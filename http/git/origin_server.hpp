@@ -27,6 +27,10 @@
 #include <mutex>
 #include <string>
 
+namespace greenroom {
+class key_ring;
+}
+
 namespace greenroom::http::git_http {
 
 inline constexpr std::size_t max_origin_talks = 64;
@@ -35,6 +39,7 @@ inline constexpr std::size_t max_origin_per_session = 8;
 struct origin_parts {
   caf::actor_system& system;
   directory_actor directory;
+  const key_ring& keys;
   std::shared_ptr<git_service> git;
   std::shared_ptr<spdlog::logger> log;
   std::uint64_t max_push = 0;
@@ -65,6 +70,7 @@ private:
   bool begin(const std::string& session_id, int socket);
   void talk(const std::string& session_id, int socket);
   transfer_grant admit(const std::string& session_id);
+  bool may_show(const project_record& project, const std::string& repo);
   void serve_fetch(const transfer_grant& who, const std::string& path,
                    const std::string& protocol, int socket);
   void serve_push(const transfer_grant& who, const std::string& path,

@@ -137,9 +137,9 @@ void server::start_git() {
   if (!parts_.sandbox)
     return;
   git_ = std::make_unique<git_http::listener>(
-    options_, git_http::listener_parts{parts_.system, parts_.directory,
-                                       parts_.sandbox, parts_.log, parts_.git,
-                                       parts_.workers, parts_.others});
+    options_, git_http::listener_parts{
+                parts_.system, parts_.directory, parts_.sandbox, parts_.log,
+                parts_.git, &parts_.keys, parts_.workers, parts_.others});
   if (!options_.git_host.empty())
     try {
       options_.git_port =

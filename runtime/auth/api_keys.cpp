@@ -84,6 +84,15 @@ const key_record* key_table::find_id(const std::string& id, unix_ms now) const {
                                                              : nullptr;
 }
 
+bool key_table::all_reach(std::string_view one, std::string_view other,
+                          unix_ms now) const {
+  return std::ranges::all_of(keys_, [&](const auto& entry) {
+    auto& key = entry.second;
+    return !lasts(key, now) || !allows_project(key, one)
+           || allows_project(key, other);
+  });
+}
+
 // -- key_ring -----------------------------------------------------------------
 
 key_ring::~key_ring() = default;

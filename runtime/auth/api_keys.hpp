@@ -32,6 +32,10 @@ public:
   /// The same for a key's id.
   const key_record* find_id(const std::string& id, unix_ms now) const;
 
+  /// Whether all keys of `now` that may use project `one` may use `other` too.
+  bool all_reach(std::string_view one, std::string_view other,
+                 unix_ms now) const;
+
 private:
   struct digest_hash {
     std::size_t operator()(const sha256_digest& digest) const noexcept;

@@ -171,6 +171,35 @@ TEST_CASE("submodules by relative URL are those beside the upstream") {
   CHECK(pushed["exit_code"] != 0);
 }
 
+TEST_CASE("a submodule shows no project that not all may use") {
+  node_process node;
+  auto home = node.upstream().parent_path();
+  run_git(home, {"clone", "-q", "--bare", "demo.git", "lib.git"});
+  other_clone other{node};
+  run_git(other.path(), {"-c", "protocol.file.allow=always", "submodule", "add",
+                         "-q", "../lib.git", "vendor/lib"});
+  other.push("main", "with.txt", "a submodule\n");
+  expect(201,
+         node.admin().post(
+           "/projects",
+           {{"id", "lib"}, {"repo", "file://" + (home / "lib.git").string()}}));
+  session_user session{node, json{{"new_branch", "work"}}};
+  const std::string look = "git ls-remote git://greenroom/lib.git";
+  output(session.run(look));
+  // From now on there is somebody who may not see it.
+  auto key =
+    expect(201, node.admin().post("/keys", {{"name", "guest"},
+                                            {"scopes", {"sessions:execute"}},
+                                            {"projects", {"demo"}}}))
+      .data()["id"]
+      .get<std::string>();
+  auto refused = session.run(look);
+  CHECK(refused["exit_code"] != 0);
+  CHECK_THAT(refused["stderr"], Catch::Contains("of another project"));
+  expect(200, node.admin().remove("/keys/" + key));
+  output(session.run(look));
+}
+
 TEST_CASE("commits of a session are its key's author's") {
   node_process node;
   auto key =

@@ -24,6 +24,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -77,11 +78,16 @@ public:
 
   // What git inside of a session asks of its `origin` (origin.hpp).
 
+  /// Whether a repository, as the node reaches it, may be shown in a project's
+  /// sessions as a submodule.
+  using module_rule = std::function<bool(const std::string& repo)>;
+
   /// The repository that is `path` there: the upstream as it is now, or a
-  /// submodule that the default branch names relative to it. Throws
-  /// refused(not_found).
+  /// submodule that the default branch names relative to it and `may_show`
+  /// allows. Throws refused(not_found).
   std::filesystem::path origin(const project_record& project,
-                               const std::string& path);
+                               const std::string& path,
+                               const module_rule& may_show);
 
   /// True where `path` is the upstream and no submodule.
   static bool is_upstream(const project_record& project,
@@ -139,7 +145,8 @@ private:
                         const git::mirror& mirror, bool until_stop) const;
   git::mirror fetched(const project_record& project, bool force);
   std::filesystem::path submodule(const project_record& project,
-                                  const std::string& path);
+                                  const std::string& path,
+                                  const module_rule& may_show);
   // An id that becomes a directory's name, or refused(bad_request).
   static const std::string& checked(const std::string& id);
   std::filesystem::path session_dir(const std::string& session_id) const;

@@ -139,17 +139,20 @@ bool git_service::is_upstream(const project_record& project,
 }
 
 fs::path git_service::origin(const project_record& project,
-                             const std::string& path) {
+                             const std::string& path,
+                             const module_rule& may_show) {
   if (!is_upstream(project, path))
-    return submodule(project, path);
+    return submodule(project, path, may_show);
   auto mirror = fetched(project, true);
   return git::refresh_view(mirror, default_of(project, mirror));
 }
 
-// The node's own right to read goes no further than what the default branch,
-// which is protected, names: a session could name anything.
+// The node's own right to read goes no further than what the default branch
+// names: a session could name anything. And since check-ins get there too,
+// `may_show` has a say.
 fs::path git_service::submodule(const project_record& project,
-                                const std::string& path) {
+                                const std::string& path,
+                                const module_rule& may_show) {
   auto mirror = fetched(project, false);
   auto branch = default_of(project, mirror);
   auto shown = git::origin_url(project.repo);
@@ -158,6 +161,12 @@ fs::path git_service::submodule(const project_record& project,
     auto real = git::resolve_relative(project.repo, url);
     if (!seen || !real || path_in(*seen) != trimmed(path))
       continue;
+    if (!may_show(*real))
+      throw refused(errc::not_found,
+                    "\"" + path
+                      + "\" is the repository of another project, which not "
+                        "all who may use this one may use: it is served there "
+                        "only");
     project_record module;
     module.id = mirror_name(project) + ".modules/" + name_of(*real);
     module.repo = *real;
