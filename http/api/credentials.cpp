@@ -1,6 +1,7 @@
 #include "http/api/credentials.hpp"
 
 #include "http/base/parse.hpp"
+#include "messages/errors.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/logins.hpp"
 
@@ -16,6 +17,13 @@ credentials credentials_of(const request& in) noexcept {
   if (result.secret.empty())
     result.login = login_of(in.cookie);
   return result;
+}
+
+void check_unlimited(const key_record& key, std::string_view what) {
+  if (!key.projects.empty())
+    throw refused(errc::forbidden,
+                  std::string{what}
+                    + " needs an API key that is not limited to projects");
 }
 
 const key_record* find_key(const credentials& sent, const key_ring& ring,

@@ -22,6 +22,10 @@ struct credentials {
 
 credentials credentials_of(const request& in) noexcept;
 
+/// Throws refused forbidden where the request's key is limited to projects:
+/// `what`, as in "managing keys", would reach beyond them.
+void check_unlimited(const key_record& key, std::string_view what);
+
 /// The key that they stand for at this moment; nullptr: none that is known.
 /// Lives as long as `keys`, which is a table of `ring`.
 const key_record* find_key(const credentials& sent, const key_ring& ring,

@@ -1,4 +1,5 @@
 // The nodes that serve together.
+#include "http/api/credentials.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/api/node_handlers.hpp"
@@ -99,6 +100,9 @@ void refuse_stranger(const exchange_ptr& ex, const std::string& alone) {
                  });
 }
 
+/// Where sessions of all projects go is told, and decided, here.
+constexpr std::string_view draining = "draining a node";
+
 /// Asks this node's own member; requests for another have gone there.
 template <class Message>
 void ask_member(const exchange_ptr& ex, const Message& what,
@@ -115,6 +119,7 @@ void ask_member(const exchange_ptr& ex, const Message& what,
 } // namespace
 
 void drain_node(const exchange_ptr& ex) {
+  check_unlimited(*ex->key, draining);
   ask_member(ex, read_drain(*ex),
              "node " + ex->params[0]
                + " is alone, so there is no other to take what it has; see "
@@ -122,6 +127,7 @@ void drain_node(const exchange_ptr& ex) {
 }
 
 void resume_node(const exchange_ptr& ex) {
+  check_unlimited(*ex->key, draining);
   ask_member(ex, greenroom::resume_node{},
              "node " + ex->params[0] + " is alone, so it is never drained");
 }

@@ -28,14 +28,14 @@ awaitable<whereabouts> find(const exchange_ptr& ex) {
   auto of_session = ex->route->pattern.find("/{sid}") != std::string_view::npos;
   const auto first = ex->params[0]; // a project, or the node itself
   const auto session_id = of_session ? ex->session_id() : std::string{};
-  const auto patience = ex->env.options.look_up;
+  const auto timeout = ex->env.options.look_up;
   whereabouts result;
   if (ex->route->pattern.starts_with("/nodes/{name}"))
     result.elsewhere =
-      co_await other_node(ex->env.bridge, *all, first, patience);
+      co_await other_node(ex->env.bridge, *all, first, timeout);
   else
     result =
-      co_await other_owner(ex->env.bridge, *all, first, session_id, patience);
+      co_await other_owner(ex->env.bridge, *all, first, session_id, timeout);
   co_return result;
 }
 

@@ -1,4 +1,5 @@
 #include "runtime/config/projects.hpp"
+#include "http/api/credentials.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/base/json_body.hpp"
@@ -54,10 +55,7 @@ void check_repo(const std::string& repo) {
 /// Whoever names a repository has the server read and write it as itself: that
 /// is more than a limit to projects allows.
 void check_may_name_repo(const exchange& ex) {
-  if (!ex.key->projects.empty())
-    throw refused(errc::forbidden,
-                  "setting a project's repo needs an API key that is not "
-                  "limited to projects");
+  check_unlimited(*ex.key, "setting a project's repo");
 }
 
 } // namespace

@@ -290,6 +290,18 @@ TEST_CASE("a key that is limited to projects names no repository") {
   expect(200, limited.patch("/projects/demo", {{"setup", "true"}}));
 }
 
+TEST_CASE("a key that is limited to projects drains no node") {
+  node_process node;
+  auto key = make_key(node, {"admin"}, {{"projects", {"demo"}}});
+  auto limited = node.with_key(key.secret);
+  const std::string why =
+    "draining a node needs an API key that is not limited to projects";
+  for (auto plan : {json{{"dry_run", true}}, json{{"deadline", "1s"}}})
+    expect_refusal(limited.post("/nodes/node/drain", plan), 403, "FORBIDDEN",
+                   why);
+  CHECK(limited.remove("/nodes/node/drain").status == 403);
+}
+
 TEST_CASE("no project's repository lies in the data directory") {
   node_process node;
   expect(201, node.admin().post(sessions, {{"new_branch", "work"}}));
