@@ -40,10 +40,11 @@ export function bytes(count) {
 
 /// A command as one line.
 export function commandText(exec) {
-  return exec.command ?? (exec.argv ?? []).map(quoted).join(' ');
+  return exec.command ?? (exec.argv ?? []).map(shellQuoted).join(' ');
 }
 
-function quoted(word) {
+/// As a shell takes it for one word, whatever is in it.
+export function shellQuoted(word) {
   return /^[\w@%+=:,./-]+$/.test(word) ? word
     : `'${word.replaceAll("'", "'\\''")}'`;
 }

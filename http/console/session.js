@@ -1,7 +1,7 @@
 // One session: what it is, and its tabs.
 import { call, follow, sessionPath } from './api.js';
 import { ask, badge, busy, field, h, notice, replace } from './dom.js';
-import { age, until } from './format.js';
+import { age, shellQuoted, until } from './format.js';
 import { changesTab } from './changes.js';
 import { commandsTab } from './commands.js';
 import { portsTab } from './ports.js';
@@ -145,7 +145,8 @@ function actionRow(session, path, refresh) {
         return;
       }
       const { auth_clone_url: url } = await call('POST', `${path}/clone-token`, {});
-      const line = `git clone --branch '${session.branch}' '${url}'`;
+      const line = ['git', 'clone', '--branch', session.branch, url]
+        .map(shellQuoted).join(' ');
       const shown = h('input', { class: 'mono wide', readonly: true,
         value: line, 'aria-label': 'How to clone' });
       clone.after(shown);
