@@ -334,6 +334,7 @@ std::optional<runner::sandbox_plan> make_plan(const host& on,
   result.checkout = checkout_inside;
   result.nat = on.config.network == network_mode::nat;
   result.nat_options = on.nat_options;
+  result.host_network = on.config.network == network_mode::host;
   result.cgroups = on.groups.open(session.session_id);
   result.rlimits = {{"core", 0},
                     {"nofile", open_files()},

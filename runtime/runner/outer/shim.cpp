@@ -42,6 +42,10 @@ bool exists(int dir, const char* name) {
   return ::faccessat(dir, name, F_OK, 0) == 0;
 }
 
+bool has_own_network(const runner_config& config) {
+  return config.sandbox && !config.sandbox->host_network;
+}
+
 } // namespace
 
 shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
@@ -52,7 +56,7 @@ shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
                  [this](const runner_message& message, unique_fd fd) {
                    link_.send(message, std::move(fd));
                  }),
-    ports_(config_.sandbox.has_value()),
+    ports_(has_own_network(config_)),
     disk_(
       loop_, session_dir_.get(),
       config_.sandbox ? take_disk_limits(config_.sandbox->rlimits)
@@ -214,7 +218,7 @@ void shim::on_open_input(const std::string& id) {
 // Without a network of its own the session has only what it listens on itself:
 // the other ports are the host's.
 void shim::on_connect(const runner::connect& what) {
-  if (config_.sandbox
+  if (has_own_network(config_)
       || ports_.contain(inner_.network_member(), processes(), what.port))
     connections_.connect(what);
   else

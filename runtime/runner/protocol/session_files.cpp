@@ -29,10 +29,15 @@ std::string exec_dir(std::string_view exec) {
 namespace {
 
 json to_object(const sandbox_plan& plan) {
-  return {{"argv", plan.argv},       {"seccomp_file", plan.seccomp_file},
-          {"runner", plan.runner},   {"checkout", plan.checkout},
-          {"nat", plan.nat},         {"nat_options", plan.nat_options},
-          {"cgroups", plan.cgroups}, {"rlimits", plan.rlimits}};
+  return {{"argv", plan.argv},
+          {"seccomp_file", plan.seccomp_file},
+          {"runner", plan.runner},
+          {"checkout", plan.checkout},
+          {"nat", plan.nat},
+          {"nat_options", plan.nat_options},
+          {"cgroups", plan.cgroups},
+          {"rlimits", plan.rlimits},
+          {"host_network", plan.host_network}};
 }
 
 std::vector<std::string> strings_field(const json& object, const char* name) {
@@ -73,6 +78,9 @@ sandbox_plan to_sandbox_plan(const json& object) {
   const auto& rlimits = object_field(object, "rlimits");
   for (const auto& [name, value] : rlimits.items())
     result.rlimits.emplace(name, count_field(rlimits, name.c_str()));
+  // What an older node has written is without.
+  if (object.contains("host_network"))
+    result.host_network = bool_field(object, "host_network");
   return result;
 }
 

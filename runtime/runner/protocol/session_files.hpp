@@ -45,6 +45,7 @@ struct sandbox_plan {
   std::vector<std::string> cgroups; // directories whose cgroup.procs takes the
                                     // sandbox's processes
   std::map<std::string, std::uint64_t> rlimits; // nofile, core, nproc, ...
+  bool host_network = false; // the host's, with all that listens there
 };
 
 struct runner_config {

@@ -142,11 +142,13 @@ TEST_CASE("a runner's configuration reads back as it was written") {
                                 true,
                                 {"--enable-seccomp"},
                                 {"/sys/fs/cgroup/a"},
-                                {{"nofile", 1024}}};
+                                {{"nofile", 1024}},
+                                true};
   CHECK(parse_runner_config(to_json(config)).idle == 0);
   config.idle = 8;
   auto back = parse_runner_config(to_json(config));
   CHECK(back.kill_grace == 7);
+  CHECK(back.sandbox->host_network);
   CHECK(back.idle == 8);
   REQUIRE(back.sandbox);
   CHECK(back.sandbox->argv == config.sandbox->argv);

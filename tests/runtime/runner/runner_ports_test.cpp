@@ -156,6 +156,17 @@ TEST_CASE("the ports inside a sandbox are told, and can be connected to") {
   check_ports(s);
 }
 
+TEST_CASE("in a sandbox with the host's network only a session's own ports are "
+          "its") {
+  if (!test::can_sandbox())
+    return;
+  auto plan = test::plan();
+  plan.argv.insert(plan.argv.begin() + 2, "--share-net");
+  plan.host_network = true;
+  session s{plan};
+  check_ports(s);
+}
+
 TEST_CASE("a port that accepts nobody is given up in time, and holds nobody "
           "up") {
   session s;
