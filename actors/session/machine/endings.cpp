@@ -174,22 +174,36 @@ std::string machine::what_is_left() const {
   return "its work is being saved under rescue refs";
 }
 
+// So that it ends after a restart too: whoever has it then finds it expired.
+void machine::note_wanted_end(unix_ms now) {
+  auto& record = s.record;
+  if (busy(s) || record.expires_at <= now
+      || (record.status != session_status::active
+          && record.status != session_status::checking_in))
+    return;
+  auto next = record;
+  next.expires_at = now;
+  next.expiry = on_expire::rescue;
+  persist(std::move(next), {}, 0, {});
+}
+
 // True if who asked has waited for the session's end.
-bool machine::stop_waiting_for_end(ticket who) {
+bool machine::stop_waiting_for_end(ticket who, unix_ms now) {
   auto ends = s.why == ending::terminate && std::erase(s.askers, who) > 0;
   ends = ends || std::erase(s.enders, who) > 0;
   ends = ends || std::erase_if(s.deferred, [who](const any_event& what) {
                    auto* asked = std::get_if<event::terminate_asked>(&what);
                    return asked != nullptr && asked->who == who;
                  }) > 0;
-  if (ends)
-    refuse(who, {errc::timeout,
-                 "the session is being ended, and goes on to its end by "
-                 "itself: "
-                   + what_is_left()
-                   + "; look at its status, or send DELETE once more to wait "
-                     "for it"});
-  return ends;
+  if (!ends)
+    return false;
+  refuse(who,
+         {errc::timeout,
+          "the session is being ended, and goes on to its end by itself: "
+            + what_is_left()
+            + "; look at its status, or send DELETE once more to wait for it"});
+  note_wanted_end(now);
+  return true;
 }
 
 // -- events -------------------------------------------------------------------
@@ -262,7 +276,7 @@ void machine::operator()(const event::checkin_failed& x) {
   if (s.at != step::checking_in)
     return unexpected();
   // It is to end all the same: keep the work as a rescue.
-  if (s.why == ending::expire || !s.enders.empty()) {
+  if (s.why == ending::expire || s.end_wanted) {
     if (s.why == ending::checkin) {
       refuse_all(s.askers, {x.why.code, x.why.message
                                           + "; the session is ended by a "
@@ -309,6 +323,7 @@ void machine::operator()(const event::terminate_asked& x) {
   if (s.why != ending::none) {
     if (s.why == ending::checkin)
       s.terminator = x.by;
+    s.end_wanted = true;
     s.enders.push_back(x.who);
     return;
   }

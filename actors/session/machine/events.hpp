@@ -162,6 +162,7 @@ struct signal_asked {
 struct wait_ended { // who waits for an exec, or for the session's end, is to
                     // hear how it stands
   ticket who = 0;
+  unix_ms now = 0;
 };
 struct input_asked {
   ticket who = 0;

@@ -169,6 +169,7 @@ struct state {
   std::vector<ticket> askers;   // the ending that `why` names
   std::vector<ticket> enders; // its end, whichever that is: another one than a
                               // DELETE's was on its way already
+  bool end_wanted = false;    // by one of them, whether they wait or not
   std::vector<early_transfer> early_transfers; // the checkout to be on disk
   std::vector<ticket> early_questions;         // likewise
 

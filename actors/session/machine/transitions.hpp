@@ -143,7 +143,8 @@ struct machine {
   void fail_checkin(const refusal& why);
   std::string reason_of_ending() const;
   std::string what_is_left() const;
-  bool stop_waiting_for_end(ticket who);
+  bool stop_waiting_for_end(ticket who, unix_ms now);
+  void note_wanted_end(unix_ms now);
 
   void finish(exec_record& exec, exec_outcome outcome);
   void drop_waiting(exec_status status, unix_ms now, const std::string& reason);

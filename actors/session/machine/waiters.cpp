@@ -70,7 +70,7 @@ void machine::operator()(const event::exec_announced& x) {
 }
 
 void machine::operator()(const event::wait_ended& x) {
-  if (stop_waiting_for_end(x.who))
+  if (stop_waiting_for_end(x.who, x.now))
     return;
   for (auto& [exec_id, list] : s.waiters) {
     auto found = std::ranges::find(list, x.who, &waiter::who);

@@ -126,11 +126,12 @@ TEST_CASE("who waits too long for an end hears what is left of it") {
   SECTION("while the session goes to its end") {
     auto s = active_session();
     session::apply(s, event::terminate_asked{1});
-    CHECK(says(session::apply(s, event::wait_ended{1}), 1,
-               "its commands are being stopped"));
+    auto told = session::apply(s, event::wait_ended{1, birth + 1});
+    CHECK(says(told, 1, "its commands are being stopped"));
+    store(s, told);
     session::apply(s, event::terminate_asked{2});
     session::apply(s, event::session_quiet{});
-    CHECK(says(session::apply(s, event::wait_ended{2}), 2,
+    CHECK(says(session::apply(s, event::wait_ended{2, birth + 1}), 2,
                "its work is being saved under rescue refs"));
     session::apply(s, event::terminate_asked{3});
     session::apply(s, event::terminate_asked{4});
@@ -151,6 +152,34 @@ TEST_CASE("who waits too long for an end hears what is left of it") {
                "its work is being checked in"));
     // The check-in's own asker is none of this.
     CHECK(session::apply(s, event::wait_ended{1}).empty());
+  }
+}
+
+TEST_CASE("a DELETE holds when who asked has stopped waiting for the end") {
+  const auto later = birth + 1;
+  SECTION("and the check-in that it waited for comes to nothing") {
+    auto s = checking_in(1);
+    session::apply(s, event::terminate_asked{2});
+    store(s, session::apply(s, event::wait_ended{2, later}));
+    session::apply(s, event::session_quiet{});
+    auto then =
+      session::apply(s, event::checkin_failed{{errc::conflict, "no"}});
+    CHECK(count<effect::begin_rescue>(then) == 1);
+    then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+    CHECK(s.record.status == session_status::terminated);
+  }
+  SECTION("and the node is started anew before it") {
+    auto s = GENERATE(active_session(), checking_in(1));
+    session::apply(s, event::terminate_asked{2});
+    store(s, session::apply(s, event::wait_ended{2, later}));
+    CHECK(is_live(s.record.status));
+    CHECK(s.record.expires_at == later);
+    CHECK(s.record.expiry == on_expire::rescue);
+    // Once is enough.
+    session::apply(s, event::terminate_asked{3});
+    CHECK(
+      count<effect::persist>(session::apply(s, event::wait_ended{3, later + 1}))
+      == 0);
   }
 }
 

@@ -141,7 +141,7 @@ void world::ask() {
 void world::wait_is_over() {
   auto who = 1 + below(last_ticket_ + 1);
   until_end_.erase(who);
-  feed(event::wait_ended{who});
+  feed(event::wait_ended{who, now_});
 }
 
 void world::ask_exec(request what) {

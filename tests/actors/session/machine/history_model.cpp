@@ -176,11 +176,11 @@ void world::on(const effect::persist& x) {
 void world::on(const effect::publish_stored&) {
   using enum session_status;
   static const std::set<std::pair<session_status, session_status>> allowed{
-    {creating, creating},     {creating, active},   {creating, failed},
-    {creating, terminated},   {active, active},     {active, failed},
-    {active, terminated},     {active, expired},    {active, checking_in},
-    {checking_in, active},    {checking_in, ended}, {checking_in, failed},
-    {checking_in, terminated}};
+    {creating, creating},      {creating, active},        {creating, failed},
+    {creating, terminated},    {active, active},          {active, failed},
+    {active, terminated},      {active, expired},         {active, checking_in},
+    {checking_in, active},     {checking_in, ended},      {checking_in, failed},
+    {checking_in, terminated}, {checking_in, checking_in}};
   require(!published_, "events are published twice");
   published_ = true;
   auto was = before_.status;
