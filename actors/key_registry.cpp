@@ -59,6 +59,7 @@ caf::result<done> revoke(pointer self, const revoke_key& request) {
         std::erase_if(self->state.keys,
                       [&](const key_record& key) { return key.id == id; });
         self->state.revoked.erase(id);
+        ++self->state.changes;
         promise.deliver(done{});
       },
       [self, promise, id](const caf::error& e) mutable {
@@ -91,20 +92,28 @@ void take_over(pointer self, std::vector<key_record> stored) {
       self->send(edge, key_revoked{id});
 }
 
-caf::result<done> share(pointer self, const share_keys& news) {
+void read_all(pointer self, caf::typed_response_promise<done> promise) {
   auto& state = self->state;
-  if (!news.revoked.empty())
-    kill(self, news.revoked);
-  if (!state.reader)
-    return done{};
-  auto promise = self->make_response_promise<done>();
   self->request(state.reader, store_timeout, list_keys{})
     .then(
-      [self, promise](key_list& all) mutable {
+      [self, promise, as_of = state.changes](key_list& all) mutable {
+        if (as_of != self->state.changes) {
+          read_all(self, promise);
+          return;
+        }
         take_over(self, std::move(all.keys));
         promise.deliver(done{});
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+}
+
+caf::result<done> share(pointer self, const share_keys& news) {
+  if (!news.revoked.empty())
+    kill(self, news.revoked);
+  if (!self->state.reader)
+    return done{};
+  auto promise = self->make_response_promise<done>();
+  read_all(self, promise);
   return promise;
 }
 
@@ -132,6 +141,7 @@ caf::result<key_created> create(pointer self, const create_key& request) {
         std::erase_if(
           all, [&](const key_record& key) { return key.id == made.record.id; });
         all.push_back(made.record);
+        ++self->state.changes;
         publish(self->state);
         promise.deliver(key_created{made.record, made.secret});
       },

@@ -8,6 +8,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <set>
 #include <string>
@@ -24,6 +25,9 @@ struct key_registry_state {
   // Revoked, and dead for all who would use them; their rows are still there,
   // since the store does not take the change.
   std::set<std::string> revoked;
+  // How often `keys` has changed by what was done here: a list that was asked
+  // for before is not the newest.
+  std::uint64_t changes = 0;
   std::vector<edge_actor> edges;
   store_writer_actor store;
   key_ring* ring = nullptr;

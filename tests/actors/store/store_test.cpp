@@ -2,12 +2,20 @@
 #include "tests/actors/small_node.hpp"
 
 #include "actors/key_registry.hpp"
+#include "messages/edge.hpp"
 #include "messages/ids.hpp"
+#include "messages/links.hpp"
+#include "runtime/auth/api_keys.hpp"
+#include "tests/support/eventually.hpp"
 
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
 #include <functional>
+#include <future>
+#include <mutex>
+#include <string>
+#include <utility>
 #include <vector>
 
 using namespace greenroom;
@@ -73,5 +81,75 @@ TEST_CASE_METHOD(small_node, "a key with a planned id is made once") {
   auto* found = ring.snapshot()->find(first.secret, now_ms());
   REQUIRE(found != nullptr);
   CHECK(found->id == id);
+  caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
+}
+
+namespace {
+
+/// What edges are told of keys.
+struct told_edges {
+  static edge_actor::behavior_type behavior(edge_actor::pointer,
+                                            told_edges* to) {
+    return {[to](const key_revoked& x) {
+      std::lock_guard guard{to->mutex};
+      to->ids.push_back(x.key_id);
+    }};
+  }
+  std::vector<std::string> all() {
+    std::lock_guard guard{mutex};
+    return ids;
+  }
+
+  std::mutex mutex;
+  std::vector<std::string> ids;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(small_node, "a list of keys that is older than a change of "
+                             "theirs takes nothing back") {
+  key_ring ring{"an-administrators-secret"};
+  auto other = make_key("other", {"admin"}, {}, 0).record;
+  ask<done>(context()->store, put_key{other});
+  std::mutex mutex;
+  std::vector<key_record> stored{other};
+  std::promise<void> asked;
+  std::promise<void> gate;
+  auto opened = gate.get_future().share();
+  auto first = true;
+  auto read = [&] {
+    std::unique_lock guard{mutex};
+    auto list = stored;
+    auto waits = std::exchange(first, false);
+    guard.unlock();
+    if (waits) {
+      asked.set_value();
+      opened.wait();
+    }
+    return list;
+  };
+  auto registry = system().spawn(
+    key_registry, context()->store, &ring, std::vector<key_record>{other},
+    std::function<std::vector<key_record>()>{read});
+  told_edges told;
+  auto edge = system().spawn(told_edges::behavior, &told);
+  caf::anon_send(registry, join_edge{edge});
+  caf::anon_send(registry, share_keys{});
+  asked.get_future().wait();
+  create_key request;
+  request.name = "ci";
+  request.scopes = {"admin"};
+  auto made = ask<key_created>(registry, request);
+  {
+    std::lock_guard guard{mutex};
+    stored.push_back(made.key);
+  }
+  gate.set_value();
+  ask<done>(registry, share_keys{});
+  CHECK(ring.snapshot()->find(made.secret, now_ms()) != nullptr);
+  ask<done>(registry, revoke_key{other.id, {}});
+  CHECK(test::eventually([&] { return !told.all().empty(); }));
+  CHECK(told.all() == std::vector{other.id});
+  caf::anon_send_exit(edge, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(registry, caf::exit_reason::user_shutdown);
 }
