@@ -212,9 +212,10 @@ void review_queue::recover() {
           }
         },
         [this](caf::error& e) {
-          spdlog::error("project {}: its open reviews cannot be read: {}",
+          spdlog::error("project {}: its open reviews cannot be read yet: {}",
                         rules().id, to_refusal(e).message);
-          self_->quit(std::move(e)); // who restarts it tries again
+          recovery_waits_ = true;
+          self_->delayed_send(self_, store_again, retry_later{});
         });
   }
 }
@@ -254,6 +255,8 @@ void review_queue::again() {
       store(id);
     else if (std::exchange(found.retarget_waits, false))
       retarget(id);
+  if (std::exchange(recovery_waits_, false))
+    recover();
   if (std::exchange(merge_waits_, false)) {
     merging_ = false;
     merge_next();

@@ -82,6 +82,7 @@ private:
   std::deque<std::string> merges_;              // the first one is being merged
   bool merging_ = false;
   bool merge_waits_ = false; // for an upstream that does not answer
+  bool recovery_waits_ = false; // for a store that does not answer
 };
 
 } // namespace greenroom

@@ -1,11 +1,13 @@
 // The project: a create that is sent again, and what a crash leaves of one.
 #include "tests/actors/small_node.hpp"
 
+#include "actors/project/project.hpp"
 #include "actors/supervisor.hpp"
 #include "messages/ids.hpp"
 #include "runtime/auth/sha256.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
@@ -185,4 +187,19 @@ TEST_CASE_METHOD(project_node, "a session that was stored a moment ago is left "
     [&] { return stored(old.id).status == session_status::active; }));
   CHECK(stored(young.id).status == session_status::creating);
   CHECK(stored(young.id).epoch == young.epoch);
+}
+
+TEST_CASE_METHOD(small_node, "a project whose reviews cannot be read waits, "
+                             "and does not die of it") {
+  caf::anon_send_exit(context()->reader, caf::exit_reason::kill);
+  auto handle =
+    system().spawn(greenroom::project, rules(), context(), supervisor());
+  caf::scoped_actor self{system()};
+  self->monitor(handle);
+  // Answered after all that it hears of its own look at its reviews.
+  refused_by<review_record>(handle, get_review{make_id()});
+  caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+  self->receive([](const caf::down_msg& x) {
+    CHECK(x.reason == caf::exit_reason::user_shutdown);
+  });
 }
