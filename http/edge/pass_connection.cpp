@@ -1,5 +1,6 @@
 #include "http/edge/pass_connection.hpp"
 
+#include "http/edge/loop.hpp"
 #include "http/wire/message_stream.hpp"
 #include "http/wire/tunnel.hpp"
 
@@ -39,46 +40,7 @@ bool says_moved(std::string_view answer) {
               != std::string_view::npos;
 }
 
-} // namespace
-
-std::optional<passage> passage_of(const wire::message_head& head) {
-  if (head.headers.count(via_header) == 0)
-    return std::nullopt;
-  return read_passage(head.headers.get(via_header));
-}
-
-asio::awaitable<peer_answer> ask_peer(const wire::server_connection& client,
-                                      wire::byte_stream& there,
-                                      const passage& by,
-                                      wire::byte_stream::timeout each) {
-  auto head = client.head();
-  const auto asks_leave =
-    client.has_body() && !head.old && !head.expects_continue();
-  head.headers.add(via_header, to_text(by));
-  if (asks_leave)
-    head.headers.add("Expect", "100-continue");
-  auto text = head.method + ' ' + head.target
-              + (head.old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n")
-              + wire::headers_text(head.headers) + "\r\n";
-  wire::byte_stream::pieces pieces{asio::buffer(text)};
-  co_await there.write(pieces, each);
-  peer_answer result;
-  result.bytes = co_await first_head(there);
-  result.moved = says_moved(result.bytes);
-  if (asks_leave && result.bytes.starts_with(go_on))
-    result.bytes.erase(0, result.bytes.find(head_end) + head_end.size());
-  co_return result;
-}
-
-asio::awaitable<void> pass_connection(wire::server_connection& client,
-                                      wire::byte_stream& there,
-                                      std::string answered,
-                                      wire::byte_stream::timeout each) {
-  wire::tunnel_end near_end{client.stream(), client.take_rest()};
-  wire::tunnel_end far_end{there, std::move(answered)};
-  co_await wire::run_tunnel(std::move(near_end), std::move(far_end), each);
-}
-
+/// Answers a request that was passed on by mistake.
 asio::awaitable<void> refuse_misled(wire::server_connection& client,
                                     const whereabouts& now,
                                     wire::byte_stream::timeout each) {
@@ -91,6 +53,94 @@ asio::awaitable<void> refuse_misled(wire::server_connection& client,
   auto text = "greenroom: " + moved_sentence(now) + '\n';
   client.close_after();
   co_await client.reply(head, text, each);
+}
+
+} // namespace
+
+std::optional<passage> passage_of(const wire::message_head& head) {
+  if (head.headers.count(via_header) == 0)
+    return std::nullopt;
+  return read_passage(head.headers.get(via_header));
+}
+
+/// What the other node has said so far.
+struct peer_relay::first_answer {
+  bool moved = false; // it is not the owner, and has done nothing
+  std::string bytes;
+};
+
+connect_node connection_to(std::shared_ptr<loop> home, const peers& all,
+                           std::string service) {
+  return
+    [home = std::move(home), &all, service = std::move(service)](
+      std::string node) -> asio::awaitable<std::unique_ptr<wire::byte_stream>> {
+      auto socket = co_await open_peer(home, all, std::move(node), service);
+      co_return wire::plain_stream(home->context(), std::move(socket));
+    };
+}
+
+peer_relay::peer_relay(std::string own_name, wire::byte_stream::timeout each)
+  : own_name_(std::move(own_name)), each_(each) {}
+
+/// Sends the head of the request at hand, and waits until it is answered, or
+/// the other node asks for a body: nothing of that is taken from the client
+/// before.
+asio::awaitable<peer_relay::first_answer>
+peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
+  auto head = client.head();
+  const auto asks_leave =
+    client.has_body() && !head.old && !head.expects_continue();
+  head.headers.add(via_header, to_text({own_name_, epoch}));
+  if (asks_leave)
+    head.headers.add("Expect", "100-continue");
+  auto text = head.method + ' ' + head.target
+              + (head.old ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  wire::append_headers(text, head.headers);
+  text += "\r\n";
+  wire::byte_stream::pieces pieces{asio::buffer(text)};
+  asking_ = true;
+  co_await there_->write(pieces, each_);
+  first_answer result;
+  result.bytes = co_await first_head(*there_);
+  asking_ = false;
+  result.moved = says_moved(result.bytes);
+  if (asks_leave && result.bytes.starts_with(go_on))
+    result.bytes.erase(0, result.bytes.find(head_end) + head_end.size());
+  co_return result;
+}
+
+asio::awaitable<bool> peer_relay::pass_on(wire::server_connection& client,
+                                          look_up_owner look_up,
+                                          connect_node connect) {
+  const auto by = passage_of(client.head());
+  for (auto again = false;; again = true) {
+    auto owner = co_await look_up();
+    if (by && is_misled(*by, owner)) {
+      co_await refuse_misled(client, owner, each_);
+      co_return true;
+    }
+    if (owner.elsewhere.empty())
+      co_return false;
+    there_ = co_await connect(owner.elsewhere);
+    asking_ = false;
+    auto answer = co_await ask(client, owner.epoch);
+    if (answer.moved && !again)
+      continue;
+    wire::tunnel_end near_end{client.stream(), client.take_rest()};
+    wire::tunnel_end far_end{*there_, std::move(answer.bytes)};
+    co_await wire::run_tunnel(std::move(near_end), std::move(far_end), each_);
+    there_.reset();
+    co_return true;
+  }
+}
+
+void peer_relay::check_deadlines(wire::byte_stream::clock::time_point now,
+                                 wire::server_connection& client) {
+  if (!there_)
+    return;
+  there_->check_deadlines(now);
+  if (asking_ && client.stream().peer_gone())
+    there_->close();
 }
 
 } // namespace greenroom::http

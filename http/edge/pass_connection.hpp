@@ -7,6 +7,9 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,32 +22,50 @@ inline constexpr std::string_view via_header = "X-Greenroom-Via";
 /// The mark of the request at hand; nullopt: it comes from a client.
 std::optional<passage> passage_of(const wire::message_head& head);
 
-/// What the other node has said so far.
-struct peer_answer {
-  bool moved = false; // it is not the owner, and has done nothing
-  std::string bytes;
+/// Looks up who owns what a connection is about. Throws refused.
+using look_up_owner = std::function<asio::awaitable<whereabouts>()>;
+
+/// Connects to a node. Throws refused unavailable.
+using connect_node =
+  std::function<asio::awaitable<std::unique_ptr<wire::byte_stream>>(
+    std::string node)>;
+
+/// By `all`, to one of its services, for the thread of `home`; `all` outlives
+/// it.
+connect_node connection_to(std::shared_ptr<loop> home, const peers& all,
+                           std::string service);
+
+/// The way of one connection to the node that owns what it is about. Used on
+/// one loop's thread only.
+class peer_relay {
+public:
+  /// `own_name` is this node's; `each` bounds a write, and a silence of both
+  /// sides.
+  peer_relay(std::string own_name, wire::byte_stream::timeout each);
+
+  /// True: the request at hand was another node's, and so was all that followed
+  /// on the connection; both are closed. False: this node is to serve it, and
+  /// nothing has been said to anybody. Where the other node is the owner no
+  /// more the owner is looked up anew, once. How long the first answer takes
+  /// is for its maker to say: what the client has sent after its head is not
+  /// read before, and a client that goes ends the call. Throws lost, and
+  /// what the two calls throw.
+  asio::awaitable<bool> pass_on(wire::server_connection& client,
+                                look_up_owner look_up, connect_node connect);
+
+  /// To be called as a connection's own.
+  void check_deadlines(wire::byte_stream::clock::time_point now,
+                       wire::server_connection& client);
+
+private:
+  struct first_answer;
+  asio::awaitable<first_answer> ask(const wire::server_connection& client,
+                                    std::uint64_t epoch);
+
+  std::string own_name_;
+  wire::byte_stream::timeout each_;
+  std::unique_ptr<wire::byte_stream> there_; // the other node, while it serves
+  bool asking_ = false;                      // it has said nothing yet
 };
-
-/// Sends the head of the request at hand to `there`, where nothing has been
-/// said yet, and waits until it answers, or has been told to go on with a body;
-/// nothing of that is taken from the client before. How long that takes is for
-/// the answer's maker to say: the owner of `there` closes it where the client
-/// has gone. Throws lost.
-asio::awaitable<peer_answer> ask_peer(const wire::server_connection& client,
-                                      wire::byte_stream& there,
-                                      const passage& by,
-                                      wire::byte_stream::timeout each);
-
-/// Passes that on to the client, and then what either side says, until both are
-/// done. The owner of `there` looks at its deadlines. Closes both.
-asio::awaitable<void> pass_connection(wire::server_connection& client,
-                                      wire::byte_stream& there,
-                                      std::string answered,
-                                      wire::byte_stream::timeout each);
-
-/// Answers a request that was passed on by mistake.
-asio::awaitable<void> refuse_misled(wire::server_connection& client,
-                                    const whereabouts& now,
-                                    wire::byte_stream::timeout each);
 
 } // namespace greenroom::http

@@ -2,8 +2,8 @@
 
 #include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
-#include "http/edge/pass_connection.hpp"
 #include "http/git/answer_head.hpp"
+#include "http/git/in_background.hpp"
 #include "http/git/lfs_request.hpp"
 #include "http/git/pkt_line.hpp"
 #include "messages/errors.hpp"
@@ -45,17 +45,18 @@ client_connection::client_connection(std::shared_ptr<git_context> around,
   : around_(std::move(around)),
     client_(wire::plain_stream(around_->loop->context(), std::move(socket)),
             first),
-    id_(std::move(id)) {}
+    id_(std::move(id)) {
+  if (around_->peers)
+    owner_.emplace(around_->peers->node, around_->options.git_timeout);
+}
 
 void client_connection::check_deadlines(
   wire::server_connection::clock::time_point now) {
   client_.check_deadlines(now);
   if (transfer_ != nullptr)
     transfer_->check_deadlines(now);
-  if (there_)
-    there_->check_deadlines(now);
-  if (there_ && asks_peer_ && client_.stream().peer_gone())
-    there_->close();
+  if (owner_)
+    owner_->check_deadlines(now, client_);
 }
 
 bool client_connection::stop_if_idle() {
@@ -81,7 +82,6 @@ client_connection::run(std::shared_ptr<client_connection> self) {
 }
 
 void client_connection::begin() {
-  asks_peer_ = false;
   auto sent = client_.head().headers.get("X-Request-Id");
   request_id_ = is_sane_request_id(sent)
                   ? std::string{sent}
@@ -119,6 +119,7 @@ asio::awaitable<void> client_connection::serve() {
   co_await serve_route(*route);
 }
 
+/// That there is none is for who checks the token to say.
 asio::awaitable<whereabouts>
 client_connection::look_up(const git_route& route) {
   try {
@@ -126,7 +127,6 @@ client_connection::look_up(const git_route& route) {
                                    route.project_id, route.session_id,
                                    around_->options.look_up);
   } catch (const refused& e) {
-    // That there is none is for who checks the token to say.
     if (e.code() != errc::not_found)
       throw;
   }
@@ -135,36 +135,16 @@ client_connection::look_up(const git_route& route) {
 
 /// True: another node owns the session, and has served what there was.
 asio::awaitable<bool> client_connection::pass_on(const git_route& route) {
-  const auto by = passage_of(client_.head());
-  const auto each = around_->options.git_timeout;
-  for (auto again = false;; again = true) {
-    auto owner = co_await look_up(route);
-    if (by && is_misled(*by, owner)) {
-      co_await refuse_misled(client_, owner, each);
-      co_return true;
-    }
-    if (owner.elsewhere.empty())
-      co_return false;
-    const std::string to = http::service::api;
-    auto socket =
-      co_await open_peer(around_->loop, *around_->peers, owner.elsewhere, to);
-    there_ = wire::plain_stream(around_->loop->context(), std::move(socket));
-    const passage mark{around_->peers->node, owner.epoch};
-    asks_peer_ = true;
-    auto answer = co_await ask_peer(client_, *there_, mark, each);
-    asks_peer_ = false;
-    if (answer.moved && !again)
-      continue;
-    co_await pass_connection(client_, *there_, std::move(answer.bytes), each);
-    there_.reset();
-    co_return true;
-  }
+  if (!owner_)
+    co_return false;
+  const look_up_owner find = [this, &route] { return look_up(route); };
+  const auto connect =
+    connection_to(around_->loop, *around_->peers, http::service::api);
+  co_return co_await owner_->pass_on(client_, find, connect);
 }
 
 asio::awaitable<void> client_connection::serve_route(const git_route& route) {
-  auto elsewhere = false;
-  if (around_->peers)
-    elsewhere = co_await pass_on(route);
+  auto elsewhere = co_await pass_on(route);
   if (elsewhere)
     co_return;
   auto& options = around_->options;
@@ -220,9 +200,7 @@ asio::awaitable<void> client_connection::look_for_list(transfer_plan& plan) {
 }
 
 asio::awaitable<void> client_connection::serve_lfs(const git_route& route) {
-  auto elsewhere = false;
-  if (around_->peers)
-    elsewhere = co_await pass_on(route);
+  auto elsewhere = co_await pass_on(route);
   if (elsewhere)
     co_return;
   token_revocation watch{*around_};
@@ -299,7 +277,12 @@ asio::awaitable<void> client_connection::transmit(transfer_plan plan,
                                                   token_revocation& watch) {
   if (watch.dead())
     throw refused{errc::unauthorized, "the clone token is not valid any more"};
-  transfer one{*around_, client_, std::move(plan)};
+  transfer_slot slot{*around_, plan.who.grant.session.id};
+  const auto prepare = [this, &plan] { return git_of(*around_, plan); };
+  const auto git = co_await in_background(*around_->disk, prepare);
+  if (watch.dead())
+    throw refused{errc::unauthorized, "the clone token is not valid any more"};
+  transfer one{*around_, client_, std::move(plan), git};
   struct current {
     transfer*& place;
     token_revocation& watch;

@@ -6,6 +6,7 @@
 
 #include "http/base/asio.hpp"
 #include "http/edge/conversation.hpp"
+#include "http/edge/pass_connection.hpp"
 #include "http/git/transfer.hpp"
 #include "http/wire/server_connection.hpp"
 
@@ -61,12 +62,11 @@ private:
   wire::server_connection client_;
   const std::string id_;
   std::uint64_t requests_ = 0;
-  transfer* transfer_ = nullptr;             // the one that goes on
-  std::unique_ptr<wire::byte_stream> there_; // another node that serves it
-  bool asks_peer_ = false;                   // that has said nothing yet
-  std::string request_id_;                   // of the request at hand
-  bool ended_ = false;                       // while it was idle
-  bool of_peer_ = false;                     // another node passes it on
+  transfer* transfer_ = nullptr;    // the one that goes on
+  std::optional<peer_relay> owner_; // none: this node is alone
+  std::string request_id_;          // of the request at hand
+  bool ended_ = false;              // while it was idle
+  bool of_peer_ = false;            // another node passes it on
 };
 
 } // namespace greenroom::http::git_http

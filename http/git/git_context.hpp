@@ -37,7 +37,7 @@ inline constexpr std::size_t max_per_session = 16;
 /// How many contents of Git LFS a project's upstream is asked for, or brought,
 /// at a time, and how long others wait for that.
 inline constexpr std::size_t max_upstream_calls = 2;
-inline constexpr std::chrono::seconds upstream_patience{30};
+inline constexpr std::chrono::seconds upstream_timeout{30};
 
 struct git_context {
   const http::options& options;
@@ -52,7 +52,7 @@ struct git_context {
   std::shared_ptr<git_service> git; // null: no contents of Git LFS are served
   std::shared_ptr<asio::thread_pool> waiting; // for what waits for upstreams
   std::shared_ptr<asio::thread_pool> disk;    // for what waits for files only
-  upstream_turns turns{max_upstream_calls, upstream_patience};
+  upstream_turns turns{max_upstream_calls, upstream_timeout};
 
   std::size_t transfers = 0;
   std::unordered_map<std::string, std::size_t> of_session;

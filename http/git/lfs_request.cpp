@@ -3,12 +3,11 @@
 #include "http/base/reply.hpp"
 #include "http/git/answer_head.hpp"
 #include "http/git/clone_url.hpp"
+#include "http/git/in_background.hpp"
 #include "http/git/request_body.hpp"
 #include "messages/errors.hpp"
 #include "runtime/git/session/git_service.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
@@ -18,7 +17,6 @@
 #include <charconv>
 #include <optional>
 #include <system_error>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -34,15 +32,6 @@ constexpr std::size_t max_objects = 1000;
 // What of contents is in memory at a time.
 constexpr std::size_t piece_size = std::size_t{256} << 10;
 constexpr const char* media_type = "application/vnd.git-lfs+json";
-
-/// What blocks goes to other threads; the loop goes on meanwhile.
-template <class F>
-asio::awaitable<std::invoke_result_t<F>> in_background(asio::thread_pool& where,
-                                                       F what) {
-  using result = std::invoke_result_t<F>;
-  auto work = [&what]() -> asio::awaitable<result> { co_return what(); };
-  co_return co_await asio::co_spawn(where, work, asio::use_awaitable);
-}
 
 void append(int file, std::string_view bytes) {
   while (!bytes.empty()) {

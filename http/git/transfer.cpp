@@ -35,16 +35,6 @@ constexpr std::chrono::minutes git_timeout{10};
 /// For git to clean up after a push that was cut short.
 constexpr std::chrono::seconds last_words{10};
 
-command sandboxed(const git_context& around, const transfer_plan& plan) {
-  auto& session = plan.who.grant.session;
-  return sandbox::run_in_sandbox(
-    *around.sandbox,
-    paths_of(around.options.data_dir, session.id,
-             mirror_name(plan.who.grant.project)),
-    git_command(*plan.route.service, plan.route.advertise, session.branch,
-                around.options.max_push, plan.protocol));
-}
-
 /// Fit for a line of the log.
 std::string printable(std::string text) {
   std::replace_if(
@@ -73,6 +63,16 @@ bool blames_request(bool advertise, std::string_view text) {
 
 } // namespace
 
+command git_of(const git_context& around, const transfer_plan& plan) {
+  auto& session = plan.who.grant.session;
+  return sandbox::run_in_sandbox(
+    *around.sandbox,
+    paths_of(around.options.data_dir, session.id,
+             mirror_name(plan.who.grant.project)),
+    git_command(*plan.route.service, plan.route.advertise, session.branch,
+                around.options.max_push, plan.protocol));
+}
+
 transfer_slot::transfer_slot(git_context& around, std::string session_id)
   : around_(around), session_id_(std::move(session_id)) {
   auto& of_session = around.of_session[session_id_];
@@ -98,12 +98,11 @@ transfer_slot::~transfer_slot() {
 }
 
 transfer::transfer(git_context& around, wire::server_connection& client,
-                   transfer_plan plan)
+                   transfer_plan plan, const command& git)
   : around_(around), client_(client), plan_(std::move(plan)),
     checkout_(session_dir(around.options.data_dir, plan_.who.grant.session.id)
               / "checkout"),
-    slot_(around, plan_.who.grant.session.id),
-    git_(around.loop->context(), sandboxed(around, plan_)) {
+    git_(around.loop->context(), git) {
   if (plan_.push)
     answer_.emplace(plan_.push->commands.front().ref,
                     plan_.push->side_band() != 0);

@@ -52,13 +52,16 @@ struct transfer_plan {
   std::optional<ref_list> refs;     // where references are listed
 };
 
+/// git for one transfer, in the session's sandbox. Reads files.
+command git_of(const git_context& around, const transfer_plan& plan);
+
 class transfer {
 public:
   using clock = wire::server_connection::clock;
 
-  /// Starts git. Throws std::system_error.
+  /// Starts git, as git_of says. Throws std::system_error.
   transfer(git_context& around, wire::server_connection& client,
-           transfer_plan plan);
+           transfer_plan plan, const command& git);
 
   /// Answers the request, as far as there is somebody to answer. Throws
   /// refused, bad_message or lost where no answer has begun.
@@ -86,7 +89,6 @@ private:
   wire::server_connection& client_;
   transfer_plan plan_;
   const std::filesystem::path checkout_;
-  transfer_slot slot_;
   child git_;
   std::optional<push_answer> answer_;
 

@@ -19,7 +19,7 @@ struct upstream_turns::waiter {
   bool granted = false;
 
   waiter(upstream_turns& all, const std::string& whose, asio::io_context& loop)
-    : of(all), project(whose), timer(loop, all.patience_) {
+    : of(all), project(whose), timer(loop, all.timeout_) {
     of.projects_[project].queue.push_back(this);
   }
   waiter(const waiter&) = delete;

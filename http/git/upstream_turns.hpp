@@ -22,10 +22,10 @@ namespace greenroom::http::git_http {
 
 class upstream_turns {
 public:
-  /// `each` at a time for one project; who waits for longer than `patience` is
+  /// `each` at a time for one project; who waits for longer than `timeout` is
   /// told to try again.
-  upstream_turns(std::size_t each, std::chrono::milliseconds patience)
-    : each_(each), patience_(patience) {}
+  upstream_turns(std::size_t each, std::chrono::milliseconds timeout)
+    : each_(each), timeout_(timeout) {}
   upstream_turns(const upstream_turns&) = delete;
   upstream_turns& operator=(const upstream_turns&) = delete;
 
@@ -64,7 +64,7 @@ private:
   void drop_unused(const std::string& project);
 
   const std::size_t each_;
-  const std::chrono::milliseconds patience_;
+  const std::chrono::milliseconds timeout_;
   bool closed_ = false;
   std::unordered_map<std::string, project_turns> projects_;
 };

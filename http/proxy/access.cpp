@@ -77,7 +77,9 @@ access_decision access_rules::decide(const wire::message_head& request,
       result.what = kind::granted;
       result.grant.key_secret = secret;
     }
-  if (auto token = query_value(target.path, token_parameter))
+  const auto access = access_to(target, session);
+  if (auto token = query_value(target.path, token_parameter);
+      token && access != preview_access::key)
     if (auto link = find_link(*token)) {
       result.what = kind::linked;
       result.grant.link = std::move(link);
@@ -86,7 +88,6 @@ access_decision access_rules::decide(const wire::message_head& request,
     }
   if (result.what == kind::granted)
     return result;
-  auto access = access_to(target, session);
   if (session.rules.preflights && is_preflight(request)) {
     result.what = kind::granted;
     result.grant.preflight = true;

@@ -101,6 +101,13 @@ asio::awaitable<session_info> actor_ports::look_up(std::string session_id,
   if (known != known_.end() && now - known->second.asked < fresh
       && (epoch == 0 || epoch == known->second.info.epoch))
     co_return known->second.info;
+  co_return co_await look_up_anew(std::move(session_id));
+}
+
+/// Apart, since its frame is large, and most requests do without.
+asio::awaitable<session_info>
+actor_ports::look_up_anew(std::string session_id) {
+  const auto now = std::chrono::steady_clock::now();
   whereabouts owner;
   if (peers_) {
     const std::string any_project;

@@ -46,6 +46,7 @@ private:
     std::chrono::steady_clock::time_point asked;
   };
 
+  asio::awaitable<session_info> look_up_anew(std::string session_id);
   asio::awaitable<session_actor> find(std::string session_id);
   asio::awaitable<std::string> exec_of(session_actor session,
                                        std::uint16_t port);

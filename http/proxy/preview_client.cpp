@@ -1,7 +1,6 @@
 #include "http/proxy/preview_client.hpp"
 
 #include "http/edge/loop.hpp"
-#include "http/edge/pass_connection.hpp"
 #include "http/wire/tunnel.hpp"
 #include "messages/errors.hpp"
 #include "runtime/metrics/counters.hpp"
@@ -85,16 +84,17 @@ preview_client::preview_client(std::shared_ptr<proxy_context> around,
                                unique_fd socket, std::string id)
   : around_(std::move(around)), peer_(address_of(socket)),
     client_(wire::plain_stream(around_->io, std::move(socket)), {}),
-    id_(std::move(id)) {}
+    id_(std::move(id)) {
+  if (around_->peers)
+    owner_.emplace(around_->peers->node, around_->options.preview_timeout);
+}
 
 void preview_client::check_deadlines(clock::time_point now) {
   client_.check_deadlines(now);
   if (app_)
     app_->check_deadlines(now);
-  if (there_)
-    there_->check_deadlines(now);
-  if (there_ && asks_peer_ && client_.stream().peer_gone())
-    there_->close();
+  if (owner_)
+    owner_->check_deadlines(now, client_);
 }
 
 void preview_client::check_access(unix_ms now) {
@@ -129,7 +129,6 @@ preview_client::run(std::shared_ptr<preview_client> self) {
 
 void preview_client::begin() {
   target_ = {};
-  asks_peer_ = false;
   method_ = client_.head().method;
 }
 
@@ -162,52 +161,39 @@ asio::awaitable<void> preview_client::serve() {
   co_await enter(decision);
 }
 
+asio::awaitable<whereabouts> preview_client::look_up() {
+  const auto by = owner_ ? passage_of(client_.head()) : std::nullopt;
+  const auto epoch = by ? by->epoch : 0;
+  session_ = co_await around_->sessions.look_up(target_.session_id, epoch);
+  co_return whereabouts{session_.elsewhere, session_.epoch};
+}
+
 /// True: another node owns the session; it checks access, and serves all that
 /// follows on the connection.
 asio::awaitable<bool> preview_client::pass_on() {
-  auto by = passage_of(client_.head());
-  if (!around_->peers)
-    by.reset();
-  const auto epoch = by ? by->epoch : 0;
-  const auto each = around_->options.preview_timeout;
-  for (auto again = false;; again = true) {
-    session_ = co_await around_->sessions.look_up(target_.session_id, epoch);
-    const whereabouts owner{session_.elsewhere, session_.epoch};
-    if (by && is_misled(*by, owner)) {
-      co_await refuse_misled(client_, owner, each);
-      co_return true;
-    }
-    if (owner.elsewhere.empty())
-      co_return false;
-    auto home = around_->home.lock();
-    const std::string to = service::previews;
-    auto socket =
-      co_await open_peer(home, *around_->peers, owner.elsewhere, to);
-    there_ = wire::plain_stream(around_->io, std::move(socket));
-    const passage mark{around_->peers->node, owner.epoch};
-    asks_peer_ = true;
-    auto answer = co_await ask_peer(client_, *there_, mark, each);
-    asks_peer_ = false;
-    if (answer.moved && !again)
-      continue;
-    co_await pass_connection(client_, *there_, std::move(answer.bytes), each);
-    there_.reset();
-    co_return true;
+  if (!owner_) {
+    co_await look_up();
+    co_return false;
   }
+  const look_up_owner find = [this] { return look_up(); };
+  const auto connect =
+    connection_to(around_->home.lock(), *around_->peers, service::previews);
+  co_return co_await owner_->pass_on(client_, find, connect);
 }
 
 asio::awaitable<void> preview_client::enter(const access_decision& decision) {
   using kind = access_decision::kind;
   auto plain =
     client_.head().method == "GET" || client_.head().method == "HEAD";
+  // Whether it opens anything or not, no token of ours reaches an app.
+  target_.path = without_query_value(target_.path, token_parameter);
   if (decision.what == kind::linked) {
     auto& link = *decision.grant.link;
-    auto clean = without_query_value(target_.path, token_parameter);
-    target_.path = clean;
     auto seconds = std::max<long long>((link.expires_at - now_ms()) / 1000, 1);
     if (plain && client_.head().upgrade().empty()) {
       // Two slashes would name another host.
-      auto where = clean.starts_with("//") ? "/." + clean : clean;
+      auto where =
+        target_.path.starts_with("//") ? "/." + target_.path : target_.path;
       const auto to = target_.prefix + where;
       const auto cookie = make_cookie(target_, preview_scheme(around_->options),
                                       decision.token, seconds);

@@ -8,7 +8,7 @@
 #include "http/base/asio.hpp"
 #include "http/base/options.hpp"
 #include "http/edge/conversation.hpp"
-#include "http/edge/peers.hpp"
+#include "http/edge/pass_connection.hpp"
 #include "http/edge/request_log.hpp"
 #include "http/proxy/access.hpp"
 #include "http/proxy/app_pool.hpp"
@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -73,6 +74,7 @@ private:
   asio::awaitable<void> refuse(int status, std::string_view sentence) override;
   void done(clock::time_point since) override;
 
+  asio::awaitable<whereabouts> look_up();
   asio::awaitable<bool> pass_on();
   asio::awaitable<void> enter(const access_decision& decision);
   asio::awaitable<printed_last> output();
@@ -109,8 +111,7 @@ private:
   bool asking_ = false;             // the app has all of the request
   std::exception_ptr client_fault_; // of the request's body
   app_pool::connection_ptr app_;
-  std::unique_ptr<wire::byte_stream> there_; // another node that serves it
-  bool asks_peer_ = false;                   // that has said nothing yet
+  std::optional<peer_relay> owner_; // none: this node is alone
 };
 
 } // namespace greenroom::http::proxy

@@ -11,7 +11,7 @@ client_connection::client_connection(std::unique_ptr<byte_stream> stream)
 void client_connection::begin(const message_head& head, bool has_body,
                               std::optional<std::uint64_t> length) {
   auto text = head.method + ' ' + head.target + " HTTP/1.1\r\n";
-  text += headers_text(head.headers);
+  append_headers(text, head.headers);
   auto how = framing::none;
   if (length)
     how = framing::length;

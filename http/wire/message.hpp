@@ -22,6 +22,8 @@ struct header {
 class header_list {
 public:
   void add(std::string_view name, std::string_view value) {
+    if (all_.empty())
+      all_.reserve(usual);
     all_.push_back({std::string{name}, std::string{value}});
   }
 
@@ -50,6 +52,7 @@ public:
   }
 
 private:
+  static constexpr std::size_t usual = 12;
   std::vector<header> all_;
 };
 

@@ -167,23 +167,29 @@ asio::awaitable<void> message_writer::write(std::string_view piece,
 asio::awaitable<void> message_writer::finish(const header_list& trailers,
                                              timeout each) {
   auto last = std::exchange(head_, {});
-  if (how_ == framing::chunks)
-    last += "0\r\n" + headers_text(trailers) + "\r\n";
+  if (how_ == framing::chunks) {
+    last += "0\r\n";
+    append_headers(last, trailers);
+    last += "\r\n";
+  }
   if (!last.empty())
     co_await stream_.write(asio::buffer(last), each);
 }
 
-std::string headers_text(const header_list& headers) {
+void append_headers(std::string& to, const header_list& headers) {
+  // For what a writer adds to say how the body comes.
+  auto size = to.size() + 64;
+  for (auto& [name, value] : headers)
+    size += name.size() + value.size() + 4;
+  to.reserve(size);
   auto breaks = [](char c) {
     return static_cast<unsigned char>(c) < 0x20 && c != '\t';
   };
-  std::string result;
   for (auto& [name, value] : headers) {
     if (std::ranges::any_of(name, breaks) || std::ranges::any_of(value, breaks))
       throw bad_message{500, "a header holds a line break"};
-    result.append(name).append(": ").append(value).append("\r\n");
+    to.append(name).append(": ").append(value).append("\r\n");
   }
-  return result;
 }
 
 } // namespace greenroom::http::wire

@@ -117,8 +117,8 @@ private:
   std::uint64_t sent_ = 0;
 };
 
-/// Headers as they are sent, each with its line's end. Throws bad_message (500)
-/// for what would end the head: no byte of a header's is below a blank.
-std::string headers_text(const header_list& headers);
+/// Adds headers as they are sent, each with its line's end. Throws bad_message
+/// (500) for what would end the head: no byte of a header's is below a blank.
+void append_headers(std::string& to, const header_list& headers);
 
 } // namespace greenroom::http::wire

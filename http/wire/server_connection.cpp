@@ -19,7 +19,8 @@ std::string head_text(const message_head& head) {
                                     : std::string_view{head.reason};
   auto result = "HTTP/1.1 " + std::to_string(head.status) + ' ';
   result.append(reason).append("\r\n");
-  return result + headers_text(head.headers);
+  append_headers(result, head.headers);
+  return result;
 }
 
 } // namespace

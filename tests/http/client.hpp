@@ -28,7 +28,7 @@ public:
 
   void send(std::string_view bytes);
 
-  /// True once bytes of an answer have come, false after `patience`.
+  /// True once bytes of an answer have come, false after `timeout`.
   bool has_answer(std::chrono::milliseconds timeout);
 
   /// The next answer. Throws std::runtime_error if the connection ends or

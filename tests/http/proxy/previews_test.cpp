@@ -270,6 +270,24 @@ TEST_CASE("a link becomes a cookie of its host and the page comes without it") {
   CHECK(status_of(node, request_to(node.host(), "/a", with)) == 401);
 }
 
+TEST_CASE("a link opens nothing of a port that is for keys") {
+  proxy_node node{hello};
+  const auto target = "/a?greenroom_token=" + node.add_link();
+  node.settings.change(preview_sid, node.app_port(), preview_access::key, {});
+  for (std::string method : {"GET", "HEAD", "POST", "PUT", "OPTIONS"})
+    CHECK(status_of(node, method + request_to(node.host(), target).substr(3))
+          == 401);
+  CHECK(status_of(node, request_to(node.host(), target,
+                                   "Connection: Upgrade\r\nUpgrade: "
+                                   "websocket\r\n"))
+        == 401);
+  CHECK(node.connections == 0);
+  const auto key =
+    std::string{"X-API-Key: "} + preview_secret + std::string{"\r\n"};
+  CHECK(status_of(node, request_to(node.host(), target, key)) == 200);
+  CHECK_THAT(node.seen().at(0), !Contains("greenroom_token"));
+}
+
 TEST_CASE("over https the cookie can be set by no other host") {
   proxy_node node{hello,
                   [](auto& o) { o.preview_url = "https://preview.localhost"; }};
@@ -401,7 +419,8 @@ TEST_CASE("what belongs in a head is not said behind the body") {
     while (!(co_await of.read_body(5s)).empty())
       continue;
     of.begin(answer(200), std::nullopt);
-    auto text = headers_text(of.trailers());
+    std::string text;
+    append_headers(text, of.trailers());
     co_await of.write("got " + text, 5s);
     header_list trailers;
     trailers.add("Set-Cookie", "greenroom-preview=evil");

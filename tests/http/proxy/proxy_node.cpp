@@ -125,9 +125,10 @@ proxy_node::run_app(std::shared_ptr<wire::server_connection> of) {
       break;
     {
       auto& head = of->head();
+      auto text = head.method + ' ' + head.target + "\r\n";
+      wire::append_headers(text, head.headers);
       std::lock_guard lock{guard_};
-      seen_.push_back(head.method + ' ' + head.target + "\r\n"
-                      + wire::headers_text(head.headers));
+      seen_.push_back(std::move(text));
     }
     co_await app_(*of);
     if (!of->reusable())
