@@ -76,7 +76,7 @@ watch_health(health_actor::stateful_pointer<health_state> self,
         return;
       health->store_asked();
       // Takes the store's lock for writing, and changes nothing.
-      self->request(store, store_patience, drop_ended{0, 0})
+      self->request(store, store_check_timeout, drop_ended{0, 0})
         .then(
           [=](const dropped_sessions&) {
             self->state.asking = false;

@@ -44,7 +44,7 @@ inline constexpr std::chrono::seconds health_period{1};
 
 /// A store that has not answered for so long counts as one that cannot be
 /// written.
-inline constexpr std::chrono::seconds store_patience{3};
+inline constexpr std::chrono::seconds store_check_timeout{3};
 
 using health_actor = caf::typed_actor<caf::reacts_to<clock_tick>>;
 

@@ -19,7 +19,7 @@ using pointer = webhooks_core::stateful_pointer<deliverer_state>;
 constexpr std::chrono::seconds again_after{5};
 
 /// A test that its asker's node did not end is sent by whoever looks then.
-constexpr millis test_patience = 5 * 60 * 1000;
+constexpr millis test_timeout = 5 * 60 * 1000;
 
 void look(pointer self);
 
@@ -250,7 +250,7 @@ caf::result<delivery_record> test(pointer self, const test_webhook& x) {
   ++state.tests_to_begin;
   self
     ->request(state.rules.store, store_timeout,
-              queue_test{x.project_id, x.webhook_id, now_ms() + test_patience})
+              queue_test{x.project_id, x.webhook_id, now_ms() + test_timeout})
     .then(
       [self, promise](due_delivery& what) {
         --self->state.tests_to_begin;

@@ -14,7 +14,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr int patience_ms = 10'000;
+constexpr int timeout_ms = 10'000;
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -49,7 +49,7 @@ double http_load::run(std::chrono::milliseconds time) {
   std::array<::epoll_event, 64> events;
   while (waiting > 0) {
     auto count =
-      ::epoll_wait(poll_.get(), events.data(), events.size(), patience_ms);
+      ::epoll_wait(poll_.get(), events.data(), events.size(), timeout_ms);
     if (count < 0 && errno != EINTR)
       fail("epoll_wait");
     if (count == 0)

@@ -17,7 +17,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr int patience_ms = 10'000;
+constexpr int timeout_ms = 10'000;
 constexpr std::size_t buffer_size = 256 * 1024;
 
 [[noreturn]] void fail(const char* what) {
@@ -77,7 +77,7 @@ void watchers::read_until(Done done) {
   std::array<::epoll_event, 512> events;
   while (!done()) {
     auto count =
-      ::epoll_wait(poll_.get(), events.data(), events.size(), patience_ms);
+      ::epoll_wait(poll_.get(), events.data(), events.size(), timeout_ms);
     if (count < 0 && errno != EINTR)
       fail("epoll_wait");
     if (count == 0)

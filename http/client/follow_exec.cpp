@@ -33,7 +33,7 @@ using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
 /// How long nothing may come where something should.
-constexpr std::chrono::seconds patience{30};
+constexpr std::chrono::seconds retry_timeout{30};
 
 /// The server sends a sign of life every 5 s.
 constexpr milliseconds silence{20'000};
@@ -98,7 +98,7 @@ asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
                                 output_part& part) {
   const auto path = session.path() + "/execs/" + escaped(exec_id);
   backoff pause{io};
-  auto until = clock::now() + patience;
+  auto until = clock::now() + retry_timeout;
   while (true) {
     const auto before = part.from;
     std::exception_ptr problem;
@@ -112,7 +112,7 @@ asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
     }
     if (part.from > before) {
       pause.reset();
-      until = clock::now() + patience;
+      until = clock::now() + retry_timeout;
       continue;
     }
     if (clock::now() > until)

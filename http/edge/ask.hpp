@@ -54,7 +54,7 @@ std::decay_t<Message> with_caller(const exchange& ex, Message&& message) {
 }
 
 /// Asks an actor whose handle is known. What goes wrong is `failed`'s. The
-/// patience counts from the request's arrival, whatever has been asked before.
+/// timeout counts from the request's arrival, whatever has been asked before.
 template <class Reply, class Handle, class Message, class Ok, class Failed>
 void ask(const exchange_ptr& ex, const Handle& whom,
          std::chrono::milliseconds timeout, Message&& message, Ok ok,

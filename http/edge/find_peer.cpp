@@ -18,11 +18,11 @@ namespace {
 using answer = caf::expected<node_list>;
 
 asio::awaitable<answer> ask_nodes(http::bridge& bridge, const peers& all,
-                                  std::chrono::milliseconds patience) {
+                                  std::chrono::milliseconds timeout) {
   auto start = [&](auto handler) {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     bridge.ask<node_list>(
-      all.member, patience, list_nodes{},
+      all.member, timeout, list_nodes{},
       [shared](const node_list& nodes) { (*shared)(answer{nodes}); },
       [shared](const caf::error& error) { (*shared)(answer{error}); });
   };
@@ -35,12 +35,12 @@ asio::awaitable<answer> ask_nodes(http::bridge& bridge, const peers& all,
 
 asio::awaitable<std::string> other_node(http::bridge& bridge, const peers& all,
                                         std::string name,
-                                        std::chrono::milliseconds patience) {
+                                        std::chrono::milliseconds timeout) {
   if (name == all.node)
     co_return std::string{};
   if (bridge.full())
     throw refused{errc::overloaded, "too much is going on, try again"};
-  auto nodes = co_await ask_nodes(bridge, all, patience);
+  auto nodes = co_await ask_nodes(bridge, all, timeout);
   if (!nodes) {
     auto why = to_refusal(nodes.error());
     throw refused{why.code, why.message};

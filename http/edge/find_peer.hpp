@@ -12,6 +12,6 @@ namespace greenroom::http {
 /// where it is this one or there is none. Throws refused where it is down.
 asio::awaitable<std::string> other_node(http::bridge& bridge, const peers& all,
                                         std::string name,
-                                        std::chrono::milliseconds patience);
+                                        std::chrono::milliseconds timeout);
 
 } // namespace greenroom::http

@@ -32,12 +32,12 @@ struct delivery {
 
 asio::awaitable<caf::expected<owner_record>>
 ask_owner(http::bridge& bridge, const peers& all, find_owner what,
-          std::chrono::milliseconds patience) {
+          std::chrono::milliseconds timeout) {
   using reply = caf::expected<owner_record>;
   auto start = [&](auto handler) {
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
     bridge.ask<owner_record>(
-      all.member, patience, std::move(what),
+      all.member, timeout, std::move(what),
       [shared](const owner_record& owner) { (*shared)(reply{owner}); },
       [shared](const caf::error& error) { (*shared)(reply{error}); });
   };
@@ -51,11 +51,11 @@ ask_owner(http::bridge& bridge, const peers& all, find_owner what,
 asio::awaitable<whereabouts> other_owner(http::bridge& bridge, const peers& all,
                                          std::string project_id,
                                          std::string session_id,
-                                         std::chrono::milliseconds patience) {
+                                         std::chrono::milliseconds timeout) {
   if (bridge.full())
     throw refused{errc::overloaded, "too much is going on, try again"};
   find_owner what{std::move(project_id), std::move(session_id)};
-  auto owner = co_await ask_owner(bridge, all, std::move(what), patience);
+  auto owner = co_await ask_owner(bridge, all, std::move(what), timeout);
   if (!owner) {
     auto why = to_refusal(owner.error());
     throw refused{why.code, why.message};

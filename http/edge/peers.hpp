@@ -45,7 +45,7 @@ struct peers {
 asio::awaitable<whereabouts> other_owner(http::bridge& bridge, const peers& all,
                                          std::string project_id,
                                          std::string session_id,
-                                         std::chrono::milliseconds patience);
+                                         std::chrono::milliseconds timeout);
 
 /// A connection to a service of a node. Throws refused unavailable.
 asio::awaitable<unique_fd> open_peer(std::shared_ptr<http::loop> home,

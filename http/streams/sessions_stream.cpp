@@ -19,7 +19,7 @@ using std::chrono::seconds;
 constexpr seconds look_period{5};
 
 /// Events wait for so long until it is known where all sessions stand.
-constexpr seconds patience{5};
+constexpr seconds state_timeout{5};
 
 /// One write, more only where a single session has written more at once.
 constexpr std::size_t max_write = 64 * 1024;
@@ -290,7 +290,7 @@ void sessions_stream::left(const std::string& session_id, bool for_good) {
 /// Before that an event's id could not say where all of them stand.
 bool sessions_stream::is_settled() const {
   return !first_list_
-         && (clock::now() - begun_ > patience
+         && (clock::now() - begun_ > state_timeout
              || std::ranges::all_of(members_, [&](auto& item) {
                   return item.second.opened
                          || cursor_.seen.contains(item.first);

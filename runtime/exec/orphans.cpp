@@ -26,7 +26,7 @@ namespace {
 constexpr int max_rounds = 100;
 
 // How long a killed process may take to end.
-constexpr int patience_ms = 1000;
+constexpr int timeout_ms = 1000;
 
 bool has_marker(const std::string& proc_dir,
                 std::span<const std::string> session_ids) {
@@ -85,7 +85,7 @@ std::size_t kill_orphans(std::span<const std::string> session_ids) {
         ++count;
     for (const auto& process : found) {
       pollfd ended{process.get(), POLLIN, 0};
-      ::poll(&ended, 1, patience_ms);
+      ::poll(&ended, 1, timeout_ms);
     }
   }
   return count;

@@ -71,7 +71,7 @@ bool may_pass(const soci::soci_error& error) {
 }
 
 void open_file(connection::state& state, const std::filesystem::path& path,
-               sync_mode sync, millis patience) {
+               sync_mode sync, millis timeout) {
   make_private_file(path);
   state.name = path.string();
   // A transaction that begins by reading may find at its first write that
@@ -81,7 +81,7 @@ void open_file(connection::state& state, const std::filesystem::path& path,
               " + CAST(substr(strftime('%f', 'now'), 4) AS INTEGER))";
   state.may_pass = may_pass;
   state.sql.open(soci::sqlite3, "dbname=\"" + path.string() + '"');
-  set_up(state.sql, state.name, sync, patience);
+  set_up(state.sql, state.name, sync, timeout);
 }
 
 } // namespace
@@ -111,14 +111,14 @@ bool is_embedded(const std::string& url) {
 
 connection::connection(const std::string& url,
                        const std::filesystem::path& data_dir, sync_mode sync,
-                       millis patience)
+                       millis timeout)
   : state_(std::make_unique<state>()) {
   translated(*this, [&] {
     if (is_embedded(url)) {
-      open_file(*state_, store_file(url, data_dir), sync, patience);
+      open_file(*state_, store_file(url, data_dir), sync, timeout);
     } else {
       state_->name = postgresql::place_of(url);
-      postgresql::prepare(*state_, url, patience);
+      postgresql::prepare(*state_, url, timeout);
       state_->open();
     }
   });

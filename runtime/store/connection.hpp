@@ -73,9 +73,9 @@ public:
   /// PostgreSQL's library takes, postgresql://USER@HOST/DATABASE; then how
   /// durable a commit is, is for the server's settings to say, and a connection
   /// that is lost is made anew when it is next used. A statement waits up to
-  /// `patience` for other connections' locks.
+  /// `timeout` for other connections' locks.
   connection(const std::string& url, const std::filesystem::path& data_dir,
-             sync_mode sync, millis patience = 5000);
+             sync_mode sync, millis timeout = 5000);
   connection(connection&&) noexcept;
   connection& operator=(connection&&) noexcept;
   ~connection();

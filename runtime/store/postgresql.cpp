@@ -96,10 +96,9 @@ std::string place_of(const std::string& url) {
          + (host.empty() ? "the local socket" : host) + port;
 }
 
-void prepare(connection::state& state, const std::string& url,
-             millis patience) {
+void prepare(connection::state& state, const std::string& url, millis timeout) {
   const auto text = connection_text(parse(url));
-  const auto limits = "SET lock_timeout = " + std::to_string(patience)
+  const auto limits = "SET lock_timeout = " + std::to_string(timeout)
                       + "; SET statement_timeout = 30000;"
                         " SET idle_in_transaction_session_timeout = 60000";
   state.begin = "BEGIN";

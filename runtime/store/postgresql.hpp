@@ -15,7 +15,7 @@ namespace greenroom::store::postgresql {
 std::string place_of(const std::string& url);
 
 /// Sets a connection up for `url` without opening it.
-void prepare(connection::state& state, const std::string& url, millis patience);
+void prepare(connection::state& state, const std::string& url, millis timeout);
 
 /// The server, or the way to it, is gone, and with it the session there.
 bool is_lost(connection::state& state);

@@ -30,7 +30,7 @@ millis retry_pause(std::uint32_t attempts) noexcept {
 
 next_step after_attempt(const attempt_facts& facts,
                         const attempt_outcome& outcome, unix_ms now,
-                        millis patience, double jitter) {
+                        millis timeout, double jitter) {
   if (outcome.status >= 200 && outcome.status < 300)
     return {attempt_verdict::delivered, 0, {}};
   if (facts.is_test)
@@ -38,7 +38,7 @@ next_step after_attempt(const attempt_facts& facts,
   if (outcome.status == gone)
     return {attempt_verdict::disable, 0,
             "the receiver answered 410: it takes no more"};
-  const auto end = facts.first_attempt_at + patience;
+  const auto end = facts.first_attempt_at + timeout;
   if (now >= end) {
     if (facts.webhook_delivered_at > facts.first_attempt_at)
       return {attempt_verdict::give_up, 0, {}};

@@ -41,12 +41,12 @@ struct next_step {
 /// at first, four hours in the end.
 millis retry_pause(std::uint32_t attempts) noexcept;
 
-/// `patience` is for how long a delivery is tried; `jitter` is in [0, 1) and
+/// `timeout` is for how long a delivery is tried; `jitter` is in [0, 1) and
 /// spreads what failed together. A receiver that took others meanwhile is not
 /// disabled for one that it does not take; one that answers 410 is at once.
 next_step after_attempt(const attempt_facts& facts,
                         const attempt_outcome& outcome, unix_ms now,
-                        millis patience, double jitter);
+                        millis timeout, double jitter);
 
 /// How many deliveries may be on their way: to all, and to one receiver, which
 /// gets one at a time while it fails, or while half of all places are taken. So

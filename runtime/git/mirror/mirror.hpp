@@ -133,14 +133,14 @@ public:
   /// the upstream so long for each few hundred of them.
   std::optional<std::string>
   push_refs(const std::vector<std::string>& names,
-            std::chrono::seconds patience = std::chrono::seconds{100}) const;
+            std::chrono::seconds timeout = std::chrono::seconds{100}) const;
 
 private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
   std::optional<std::string> push_specs(const std::vector<std::string>& specs,
-                                        std::chrono::seconds patience) const;
+                                        std::chrono::seconds timeout) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;
 

@@ -214,11 +214,11 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
 
 std::optional<std::string>
 mirror::push_refs(const std::vector<std::string>& names,
-                  std::chrono::seconds patience) const {
+                  std::chrono::seconds timeout) const {
   std::vector<std::string> specs;
   for (const auto& name : names)
     specs.push_back('+' + name + ':' + name);
-  return push_specs(specs, patience);
+  return push_specs(specs, timeout);
 }
 
 std::optional<std::string>
@@ -228,7 +228,7 @@ mirror::drop_upstream_ref(const std::string& name) const {
 
 std::optional<std::string>
 mirror::push_specs(const std::vector<std::string>& specs,
-                   std::chrono::seconds patience) const try {
+                   std::chrono::seconds timeout) const try {
   std::optional<std::string> failure;
   for (std::size_t begin = 0; begin < specs.size(); begin += push_batch) {
     server_git call{path_,
@@ -237,7 +237,7 @@ mirror::push_specs(const std::vector<std::string>& specs,
     auto end = std::min(begin + push_batch, specs.size());
     for (auto i = begin; i < end; ++i)
       call.args.push_back(specs[i]);
-    call.timeout = patience;
+    call.timeout = timeout;
     auto talk = line_->run(call);
     if (talk.result.ok())
       continue;

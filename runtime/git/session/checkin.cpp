@@ -78,7 +78,7 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
   unpushed_list unpushed{mirror.path()};
   unpushed.put({session_id, note.value_or(""), refs});
   failpoint("rescue.noted");
-  result.upstream_failure = push ? mirror.push_refs(refs, rescue_patience)
+  result.upstream_failure = push ? mirror.push_refs(refs, rescue_push_timeout)
                                  : "it did not answer a moment ago";
   if (!result.upstream_failure)
     unpushed.remove(session_id);

@@ -18,7 +18,7 @@ namespace greenroom::git {
 
 /// How long an end waits for the upstream to take the rescue refs. They are
 /// noted (unpushed_list), and pushed later where it does not.
-inline constexpr std::chrono::seconds rescue_patience{20};
+inline constexpr std::chrono::seconds rescue_push_timeout{20};
 
 struct rescue_spec {
   git::mirror mirror;

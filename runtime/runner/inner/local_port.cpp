@@ -14,7 +14,7 @@ namespace {
 
 using steady = std::chrono::steady_clock;
 
-constexpr std::chrono::seconds patience{3};
+constexpr std::chrono::seconds timeout{3};
 
 // Waits for the connection to be made; false, and errno, where it is not.
 bool becomes_connected(int fd, steady::time_point deadline) {
@@ -59,7 +59,7 @@ unique_fd connect_to(const Address& address, int family,
 } // namespace
 
 unique_fd connect_to_local_port(std::uint16_t port) {
-  auto deadline = steady::now() + patience;
+  auto deadline = steady::now() + timeout;
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
   v4.sin_port = htons(port);

@@ -39,7 +39,7 @@ namespace greenroom::runner {
 namespace {
 
 // More than any machine needs; the runner does nothing else meanwhile.
-constexpr int patience_ms = 10'000;
+constexpr int timeout_ms = 10'000;
 
 [[noreturn]] void fail(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
@@ -97,7 +97,7 @@ pid_t first_process(int news) {
   std::array<char, 512> buffer;
   pollfd item{news, POLLIN, 0};
   while (text.find(',') == text.npos) {
-    auto told = ::poll(&item, 1, patience_ms) > 0;
+    auto told = ::poll(&item, 1, timeout_ms) > 0;
     auto size = told ? ::read(news, buffer.data(), buffer.size()) : -1;
     if (size <= 0)
       break;
@@ -272,7 +272,7 @@ void sandbox_handle::be_sandbox(int jobs, bool in_v2, int stderr_capture,
 pid_t sandbox_handle::await_init(int stderr_capture) {
   pollfd item{jobs_.get(), POLLIN, 0};
   char ready = 0;
-  if (::poll(&item, 1, patience_ms) > 0)
+  if (::poll(&item, 1, timeout_ms) > 0)
     if (auto answer = receive_with_fds(jobs_.get(), {&ready, 1}, MSG_DONTWAIT);
         answer.size == 1 && answer.sender > 0)
       return answer.sender;

@@ -7,13 +7,12 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 
-
 using namespace greenroom;
 
 using greenroom::test::linked_session;
 using greenroom::test::news;
-using greenroom::test::patience;
 using greenroom::test::runner_user;
+using greenroom::test::timeout;
 using greenroom::test::told;
 
 namespace {
@@ -46,10 +45,10 @@ TEST_CASE("without descriptors a runner's start is refused, and the link "
   // A neighbour that is up, and stays so.
   auto neighbour = std::make_shared<told>();
   s.link->attach(s.other, "demo", s.system.spawn(runner_user, neighbour), true);
-  auto up = neighbour->next(patience);
+  auto up = neighbour->next(timeout);
   REQUIRE(up);
   REQUIRE(std::holds_alternative<runner_up>(*up));
-  REQUIRE(neighbour->next(patience)); // its ports
+  REQUIRE(neighbour->next(timeout)); // its ports
   auto before = test::open_files();
   // Each step of a start that needs a descriptor finds none, one time.
   for (unsigned left = 0; left < 8; ++left) {
@@ -58,7 +57,7 @@ TEST_CASE("without descriptors a runner's start is refused, and the link "
     {
       few_descriptors scarce{left};
       s.attach(true);
-      next = s.heard->next(patience);
+      next = s.heard->next(timeout);
     }
     REQUIRE(next);
     if (std::holds_alternative<runner_up>(*next)) {

@@ -8,6 +8,7 @@
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 #include "tests/support/build_paths.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <caf/actor_system.hpp>
@@ -43,9 +44,9 @@ public:
   }
 
   // Nothing where it takes too long.
-  std::optional<news> next(std::chrono::milliseconds patience) {
+  std::optional<news> next(std::chrono::milliseconds longest) {
     std::unique_lock lock{mutex_};
-    if (!changed_.wait_for(lock, patience, [this] { return !all_.empty(); }))
+    if (!changed_.wait_for(lock, longest, [this] { return !all_.empty(); }))
       return std::nullopt;
     auto result = std::move(all_.front());
     all_.pop_front();
@@ -80,8 +81,6 @@ struct link_config : caf::actor_system_config {
   }
 };
 
-inline constexpr std::chrono::seconds patience{30};
-
 struct linked_session {
   linked_session() {
     make_files(id);
@@ -110,7 +109,7 @@ struct linked_session {
   template <class News>
   News hear() {
     for (;;) {
-      auto next = heard->next(patience);
+      auto next = heard->next(timeout);
       REQUIRE(next);
       if (auto* wanted = std::get_if<News>(&*next))
         return std::move(*wanted);

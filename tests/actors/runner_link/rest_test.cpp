@@ -33,9 +33,9 @@ struct resting_session : linked_session {
 TEST_CASE("a runner that rests is there again, and nobody notices") {
   resting_session s;
   s.spawn("second", "echo back; read x");
-  auto first = s.heard->next(test::patience);
+  auto first = s.heard->next(test::timeout);
   while (first && std::holds_alternative<ports_changed>(*first))
-    first = s.heard->next(test::patience);
+    first = s.heard->next(test::timeout);
   REQUIRE(first);
   REQUIRE(std::holds_alternative<exec_started>(*first));
   CHECK(s.hear<exec_ended>().outcome.exit_code == 1);

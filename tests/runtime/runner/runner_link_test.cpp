@@ -172,7 +172,7 @@ TEST_CASE("a node that never reads holds up nothing and is closed at last") {
     open = deaf->send(runner::spawn{"none"}) && deaf->flush();
     if (deaf->wants_write()) {
       pollfd item{deaf->fd(), POLLOUT, 0};
-      REQUIRE(::poll(&item, 1, test::patience_ms) == 1);
+      REQUIRE(::poll(&item, 1, test::max_wait_ms) == 1);
     }
   }
   CHECK_FALSE(open);

@@ -29,9 +29,9 @@
 namespace greenroom::test {
 
 // Long enough for any machine, short enough to end a test that waits in vain.
-inline constexpr int patience_ms = 20'000;
+inline constexpr int max_wait_ms = 20'000;
 
-inline bool becomes_readable(int fd, int timeout_ms = patience_ms) {
+inline bool becomes_readable(int fd, int timeout_ms = max_wait_ms) {
   pollfd item{fd, POLLIN, 0};
   return ::poll(&item, 1, timeout_ms) == 1;
 }
@@ -47,7 +47,7 @@ inline bool lives(pid_t pid) {
   return process && !becomes_readable(process.get(), 0);
 }
 
-/// One connection to the runner, with patience.
+/// One connection to the runner; waits are bounded.
 class client {
 public:
   client(const std::filesystem::path& session_dir, std::string nonce)

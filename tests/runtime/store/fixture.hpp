@@ -28,9 +28,9 @@ public:
       database_.emplace();
   }
 
-  store::connection open(millis patience = 5000) const {
+  store::connection open(millis timeout = 5000) const {
     try {
-      return {url(), dir_.path(), sync_mode::normal, patience};
+      return {url(), dir_.path(), sync_mode::normal, timeout};
     } catch (const store::unavailable& e) {
       throw std::runtime_error(e.detail());
     }
