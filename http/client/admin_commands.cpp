@@ -73,12 +73,11 @@ asio::awaitable<int> log_in(invocation& now) {
   co_return exit_code::done;
 }
 
-asio::awaitable<int> log_out(invocation& now) {
-  static_cast<void>(now);
+int log_out() {
   std::error_code none;
   auto there = std::filesystem::remove(login_file(process_environment), none);
   say(there ? "the login is forgotten" : "there was no login");
-  co_return exit_code::done;
+  return exit_code::done;
 }
 
 std::vector<column> project_columns() {
@@ -227,8 +226,8 @@ void add_login(command_set& set) {
     "The key is asked for, or read from --key-file, GREENROOM_KEY or "
     "GREENROOM_KEY_FILE.\nExample:\n  greenroom login "
     "https://greenroom.example.org");
-  set.add(set.root, "logout", "Forget them",
-          [](invocation& now) { return log_out(now); });
+  made = set.add(set.root, "logout", "Forget them", {});
+  made->callback([&set] { set.chosen_local = log_out; });
   set.add(set.root, "whoami", "The key that is used, and what it may do",
           [](invocation& now) { return whoami(now); });
 }

@@ -2,6 +2,7 @@
 
 #include "http/client/commands.hpp"
 #include "http/client/errors.hpp"
+#include "http/client/printable.hpp"
 #include "http/wire/message.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -9,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include <csignal>
+#include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -79,10 +81,9 @@ void add_common_options(CLI::App& root, common_options& to) {
 }
 
 void say_error(const std::string& text) {
-  if (may_colour())
-    say("\033[31mgreenroom:\033[0m " + text);
-  else
-    say("greenroom: " + text);
+  auto colour = may_colour();
+  std::fputs(colour ? "\033[31mgreenroom:\033[0m " : "greenroom: ", stderr);
+  say(text);
 }
 
 // What went wrong in one sentence, and what would help.
@@ -136,7 +137,7 @@ void invocation::confirm(const std::string& question) const {
     return;
   if (::isatty(STDIN_FILENO) != 1)
     throw usage_error(question + " Say --yes where nobody can be asked.");
-  std::cerr << question << " [y/N] " << std::flush;
+  std::cerr << printable(question, "\n") << " [y/N] " << std::flush;
   std::string answer;
   std::getline(std::cin, answer);
   if (answer != "y" && answer != "Y" && answer != "yes")

@@ -4,6 +4,7 @@
 #include "http/client/backoff.hpp"
 #include "http/client/errors.hpp"
 #include "http/client/event_parser.hpp"
+#include "http/client/printable.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -64,7 +65,7 @@ void show(const server_event& event, const printing& how) {
               + "  " + type;
   if (auto detail = detail_of(data); !detail.empty())
     text += "  " + detail;
-  print(text + '\n');
+  print(printable(text) + '\n');
 }
 
 class events_reader {

@@ -5,6 +5,7 @@
 #include "http/client/event_parser.hpp"
 #include "http/client/follow_exec.hpp"
 #include "http/client/live_list.hpp"
+#include "http/client/printable.hpp"
 #include "http/client/terminal_client.hpp"
 #include "http/wire/message.hpp"
 #include "messages/ids.hpp"
@@ -91,8 +92,9 @@ int say_left(const session_ref& session, const std::string& exec_id) {
   return exit_code::done;
 }
 
+// `stays` is set where the terminal is left and the command runs on.
 asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
-                            exec_options options) {
+                            exec_options options, bool& stays) {
   // Without a terminal of our own there is none to lend.
   if (options.terminal && ::isatty(STDIN_FILENO) != 1)
     throw usage_error("-t needs a terminal; use -i for input from elsewhere");
@@ -113,6 +115,7 @@ asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
     } catch (const left_terminal&) {
       left = true;
     }
+    stays = left;
     if (left)
       co_return say_left(session, exec_id);
   } else {
@@ -126,7 +129,8 @@ asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
 asio::awaitable<int> exec(invocation& now, const exec_options& options) {
   auto body = exec_body(options, now.options.words);
   auto session = co_await now.session(options.session);
-  auto code = co_await run_in(now, session, std::move(body), options);
+  auto stays = false;
+  auto code = co_await run_in(now, session, std::move(body), options, stays);
   co_return code;
 }
 
@@ -191,13 +195,18 @@ asio::awaitable<int> run(invocation& now, const run_options& options) {
   session_ref session{project, made.value("id", "")};
   std::exception_ptr failure;
   auto code = 128 + told;
+  auto stays = false;
   try {
     if (told == 0)
-      code = co_await run_in(now, session, std::move(body), options.exec);
+      code =
+        co_await run_in(now, session, std::move(body), options.exec, stays);
   } catch (...) {
     failure = std::current_exception();
   }
-  if (options.keep)
+  if (stays)
+    say("greenroom: the session stays, too; end it by `greenroom end "
+        + session.id + '`');
+  else if (options.keep)
     say("greenroom: the session is " + session.id);
   else
     co_await discard(now, session);
@@ -226,8 +235,9 @@ asio::awaitable<int> shell(invocation& now, const std::string& word) {
   options.terminal = true;
   std::vector<std::string> words{"bash", "-l"};
   auto body = exec_body(options, words);
+  auto stays = false;
   auto code =
-    co_await run_in(now, std::move(session), std::move(body), options);
+    co_await run_in(now, std::move(session), std::move(body), options, stays);
   co_return code;
 }
 
@@ -336,7 +346,8 @@ asio::awaitable<int> stop(invocation& now, const std::string& word,
   co_return exit_code::done;
 }
 
-// One line an event; output as it is, in front of each line whose it is.
+// One line an event, and output below it as it comes, but for what would steer
+// the terminal: `logs` shows that as it is.
 void show_event(const invocation& now, const server_event& event) {
   if (now.options.how_to_print().format == output_format::as_json) {
     auto data = json::parse(event.data, nullptr, false);
@@ -355,7 +366,8 @@ void show_event(const invocation& now, const server_event& event) {
         found->is_string() ? found->get<std::string>() : found->dump();
       while (text.ends_with('\n'))
         text.pop_back();
-      line += "  " + text;
+      auto is_output = std::string_view{field} == "data";
+      line += "  " + printable(text, is_output ? "\n\t" : "");
     }
   print(line + "\n");
 }

@@ -64,11 +64,23 @@ std::string for_bash(const CLI::App& root) {
            "}\ncomplete -F _greenroom greenroom\n";
 }
 
+// Between single quotes fish takes all as it is but these two.
+std::string quoted_for_fish(const std::string& text) {
+  std::string result = "'";
+  for (char c : text) {
+    if (c == '\'' || c == '\\')
+      result += '\\';
+    result += c;
+  }
+  return result + '\'';
+}
+
 std::string for_fish(const CLI::App& root) {
   std::string result = "complete -c greenroom -f\n";
   for (const auto* sub : root.get_subcommands(nullptr)) {
     result += "complete -c greenroom -n __fish_use_subcommand -a "
-              + sub->get_name() + " -d '" + sub->get_description() + "'\n";
+              + sub->get_name() + " -d "
+              + quoted_for_fish(sub->get_description()) + '\n';
     for (const auto* option : sub->get_options())
       for (auto& name : option->get_lnames())
         result += "complete -c greenroom -n '__fish_seen_subcommand_from "

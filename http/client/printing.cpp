@@ -1,6 +1,7 @@
 #include "http/client/printing.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/printable.hpp"
 
 #include <poll.h>
 #include <unistd.h>
@@ -48,6 +49,15 @@ std::size_t width_of(const std::string& text) {
   }));
 }
 
+std::vector<std::vector<std::string>>
+printable_cells(const std::vector<std::vector<std::string>>& rows) {
+  auto result = rows;
+  for (auto& row : result)
+    for (auto& cell : row)
+      cell = printable(cell);
+  return result;
+}
+
 std::optional<std::chrono::system_clock::time_point>
 parse_time(const std::string& text) {
   std::tm parts{};
@@ -81,8 +91,9 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   return table(rows, widths);
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows,
+std::string table(const std::vector<std::vector<std::string>>& raw,
                   std::vector<std::size_t>& widths) {
+  const auto rows = printable_cells(raw);
   for (auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) {
       if (i == widths.size())
@@ -159,7 +170,7 @@ bool may_colour() {
 }
 
 void say(const std::string& line) {
-  std::fprintf(stderr, "%s\n", line.c_str());
+  std::fprintf(stderr, "%s\n", printable(line, "\n\t\r").c_str());
 }
 
 void write_all(int fd, std::string_view bytes) {

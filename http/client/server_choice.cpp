@@ -1,12 +1,10 @@
 #include "http/client/server_choice.hpp"
 
 #include "http/client/errors.hpp"
+#include "http/client/printing.hpp"
+#include "runtime/base/files.hpp"
 
 #include <nlohmann/json.hpp>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -16,6 +14,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <system_error>
 
 namespace greenroom::http::client {
 
@@ -69,19 +68,13 @@ std::string field(const json& all, const char* name) {
 }
 
 void write_file(const fs::path& file, const json& what, mode_t mode) {
-  auto text = what.dump(2) + "\n";
-  auto temporary = file.string() + ".new";
-  ::unlink(temporary.c_str());
-  auto fd =
-    ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-  auto written = fd < 0 ? -1 : ::write(fd, text.data(), text.size());
-  if (fd >= 0)
-    ::close(fd);
-  if (written != static_cast<ssize_t>(text.size())
-      || ::rename(temporary.c_str(), file.c_str()) != 0)
+  try {
+    write_file_atomic(file, what.dump(2) + "\n", mode, true);
+  } catch (const std::system_error& e) {
     throw command_failed(exit_code::failed,
                          file.string()
-                           + " cannot be written: " + std::strerror(errno));
+                           + " cannot be written: " + e.code().message());
+  }
 }
 
 } // namespace
@@ -199,16 +192,37 @@ fs::path login_file(const environment& env) {
   return fs::path{base} / "greenroom" / "login.json";
 }
 
+namespace {
+
+// Read only where it is needed, for it may be damaged.
+std::optional<login> kept_login(const environment& env) {
+  if (env("HOME").empty() && env("XDG_CONFIG_HOME").empty())
+    return std::nullopt;
+  return load_login(login_file(env));
+}
+
+// Where there is none the server says what would help, if it wants one.
+std::string kept_key(const environment& env, const endpoint& at) {
+  try {
+    auto before = kept_login(env);
+    if (before && parse_endpoint(before->url).url() == at.url())
+      return before->key;
+  } catch (const usage_error& e) {
+    say(std::string{"greenroom: no key is taken from the login: "} + e.what());
+  }
+  return {};
+}
+
+} // namespace
+
 server_choice choose_server(const choice_options& options,
                             const environment& env, const fs::path& directory) {
-  std::optional<login> kept;
-  if (!env("HOME").empty() || !env("XDG_CONFIG_HOME").empty())
-    kept = load_login(login_file(env));
   auto url = options.url;
   if (url.empty())
     url = env("GREENROOM_URL");
-  if (url.empty() && kept)
-    url = kept->url;
+  if (url.empty())
+    if (auto before = kept_login(env))
+      url = before->url;
   if (url.empty()) {
     auto here = find_directory_choice(directory);
     throw usage_error("no server is chosen: run `greenroom login "
@@ -224,8 +238,8 @@ server_choice choose_server(const choice_options& options,
     result.key = trimmed(key);
   else if (auto file = env("GREENROOM_KEY_FILE"); !file.empty())
     result.key = read_key(file);
-  else if (kept && parse_endpoint(kept->url).url() == result.at.url())
-    result.key = kept->key;
+  else
+    result.key = kept_key(env, result.at);
   return result;
 }
 

@@ -117,6 +117,96 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
         != std::string::npos);
 }
 
+TEST_CASE("completions are good words of their shells") {
+  node_process node;
+  terminal_user user{node};
+  auto fish = user.out({"completion", "fish"});
+  // Outside of quotes there is no other one, and each that is begun ends.
+  std::size_t line = 1;
+  auto quoted = false;
+  for (std::size_t at = 0; at < fish.size(); ++at) {
+    if (quoted && fish[at] == '\\')
+      ++at;
+    else if (fish[at] == '\'')
+      quoted = !quoted;
+    else if (fish[at] == '\n' && ++line > 0)
+      REQUIRE_FALSE(quoted);
+  }
+  CHECK(line > 50);
+  for (auto shell : {"bash", "zsh", "fish"}) {
+    std::ofstream{user.home.path() / shell} << user.out({"completion", shell});
+    if (std::filesystem::exists(std::filesystem::path{"/usr/bin"} / shell)) {
+      auto read = run_command(
+        {.argv = {shell, "-n", user.home.path() / shell},
+         .env = {"PATH=/usr/bin:/bin", "HOME=" + user.home.path().string()}});
+      INFO(shell << read.err);
+      CHECK(read.exit_code == 0);
+    }
+  }
+}
+
+TEST_CASE("what runs on a terminal that is left keeps its session") {
+  node_process node;
+  terminal_user user{node};
+  auto left =
+    run_command({.argv = {"python3", "-c", R"(
+import os, pty, sys, time
+pid, master = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "run", "-p", "demo", "-t", "--",
+                           "sh", "-c", "echo ready; read x"])
+seen = b""
+typed = False
+while True:
+    try:
+        got = os.read(master, 4096)
+    except OSError:
+        break
+    if not got:
+        break
+    seen += got
+    if not typed and b"ready" in seen:
+        typed = True
+        os.write(master, b"~.")
+sys.stdout.write(seen.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+)",
+                          binary_dir() / "greenroom"},
+                 .env = {"PATH=/usr/bin:/bin", "GREENROOM_URL=" + user.url,
+                         "GREENROOM_KEY=" + user.key}});
+  INFO(left.out << left.err);
+  CHECK(left.exit_code == 0);
+  CHECK_THAT(left.out, Catch::Contains("the command runs on"));
+  auto live = json::parse(user.out({"list", "--json"}));
+  REQUIRE(live.size() == 1);
+  CHECK_THAT(left.out, Catch::Contains(live[0]["id"].get<std::string>()));
+  CHECK(live[0]["running_execs"] == 1);
+}
+
+TEST_CASE("a login that is damaged is written anew, or forgotten") {
+  node_process node;
+  terminal_user user{node};
+  auto file = user.home.path() / ".config/greenroom/login.json";
+  std::filesystem::create_directories(file.parent_path());
+  std::ofstream{file} << "{\"url\"";
+  CHECK(user.out({"whoami", "--json"}).find("admin") != std::string::npos);
+  terminal_user stranger{node, node.port(), ""};
+  std::filesystem::create_directories(stranger.home.path()
+                                      / ".config/greenroom");
+  std::filesystem::copy_file(file, stranger.home.path()
+                                     / ".config/greenroom/login.json");
+  stranger.out({"login", stranger.url, "--key-file", "-"}, node.admin_key());
+  CHECK(stranger.out({"whoami", "--json"}).find("admin") != std::string::npos);
+  // Without a server, too.
+  for (int i = 0; i < 2; ++i) {
+    auto forgotten =
+      run_command({.argv = {binary_dir() / "greenroom", "logout"},
+                   .env = {"HOME=" + user.home.path().string()}});
+    CHECK(forgotten.exit_code == 0);
+    CHECK_FALSE(std::filesystem::exists(file));
+  }
+}
+
 TEST_CASE("a clone of one's own is switched to sessions' branches") {
   node_process node;
   terminal_user user{node};

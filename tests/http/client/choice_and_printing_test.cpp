@@ -1,5 +1,6 @@
 // Sessions by a word, and results as tables, JSON and names.
 #include "http/client/errors.hpp"
+#include "http/client/printable.hpp"
 #include "http/client/printing.hpp"
 #include "http/client/session_choice.hpp"
 
@@ -48,6 +49,23 @@ TEST_CASE("tables line up, and nothing is cut") {
   CHECK(json::parse(shown(all, columns, how))
         == json::array({{{"status", "active"}, {"none", nullptr}}}));
   CHECK(json::parse(shown(all[0], columns, how)).is_object());
+}
+
+TEST_CASE("what others have written does not steer the terminal") {
+  CHECK(printable("\x1b]52;c;cm0=\x07") == "\\x1b]52;c;cm0=\\x07");
+  CHECK(printable("a\nb\tc\rd\x7f") == "a\\nb\\tc\\x0dd\\x7f");
+  CHECK(printable("a\nb\tc\x1b", "\n\t") == "a\nb\tc\\x1b");
+  // Control characters and turns of direction beyond ASCII; letters stay.
+  CHECK(printable("\u009b31m \u202e \u2066")
+        == "\\xc2\\x9b31m "
+           "\\xe2\\x80\\xae "
+           "\\xe2\\x81\\xa6");
+  CHECK(printable("\u00a0ü 中 \u2029\xc2") == "\u00a0ü 中 \u2029\xc2");
+  CHECK(table({{"A", "B"}, {"\x1b[2J", "x"}}) == "A        B\n\\x1b[2J  x\n");
+  auto all = json::array({session("abc1", "fix", "active")});
+  all[0]["status_reason"] = "by \"\x1b[8m\"";
+  CHECK(shown(all, {field_column("WHY", "status_reason")}, {})
+        == "WHY\nby \"\\x1b[8m\"\n");
 }
 
 TEST_CASE("times are said as ages") {

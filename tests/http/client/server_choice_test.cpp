@@ -106,3 +106,31 @@ TEST_CASE(
   CHECK_THROWS_WITH(choose_server(options, env, dir.path()),
                     Catch::Contains("none cannot be read"));
 }
+
+TEST_CASE("a damaged login is in the way only of who needs it") {
+  temp_dir dir;
+  auto home = dir.path().string();
+  auto file = login_file(env_of({{"HOME", home}}));
+  std::filesystem::create_directories(file.parent_path());
+  for (auto text : {"", "{", "[]", "\"x\""}) {
+    INFO(text);
+    std::ofstream{file} << text;
+    CHECK_THROWS_WITH(choose_server({}, env_of({{"HOME", home}}), dir.path()),
+                      Catch::Contains("login.json is no JSON object"));
+    auto chosen = choose_server({},
+                                env_of({{"HOME", home},
+                                        {"GREENROOM_URL", "http://env:3"},
+                                        {"GREENROOM_KEY", "key"}}),
+                                dir.path());
+    CHECK(chosen.at.host == "env");
+    CHECK(chosen.key == "key");
+    // Who logs in anew writes another one.
+    choice_options anew;
+    anew.url = "http://new";
+    chosen = choose_server(anew, env_of({{"HOME", home}}), dir.path());
+    CHECK(chosen.at.host == "new");
+    CHECK(chosen.key.empty());
+    save_login(file, {"http://new", "key"});
+    CHECK(load_login(file)->url == "http://new");
+  }
+}
