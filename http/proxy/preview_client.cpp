@@ -146,9 +146,13 @@ asio::awaitable<void> preview_client::serve() {
     co_await redirect(308, where, no_cookie);
     co_return;
   }
-  auto elsewhere = co_await pass_on();
-  if (elsewhere)
-    co_return;
+  if (owner_) {
+    auto elsewhere = co_await pass_on();
+    if (elsewhere)
+      co_return;
+  } else {
+    session_ = co_await around_->sessions.look_up(target_.session_id, 0);
+  }
   auto decision =
     around_->access.decide(client_.head(), target_, session_,
                            preview_scheme(around_->options), now_ms());
@@ -162,7 +166,7 @@ asio::awaitable<void> preview_client::serve() {
 }
 
 asio::awaitable<whereabouts> preview_client::look_up() {
-  const auto by = owner_ ? passage_of(client_.head()) : std::nullopt;
+  const auto by = passage_of(client_.head());
   const auto epoch = by ? by->epoch : 0;
   session_ = co_await around_->sessions.look_up(target_.session_id, epoch);
   co_return whereabouts{session_.elsewhere, session_.epoch};
@@ -171,10 +175,6 @@ asio::awaitable<whereabouts> preview_client::look_up() {
 /// True: another node owns the session; it checks access, and serves all that
 /// follows on the connection.
 asio::awaitable<bool> preview_client::pass_on() {
-  if (!owner_) {
-    co_await look_up();
-    co_return false;
-  }
   const look_up_owner find = [this] { return look_up(); };
   const auto connect =
     connection_to(around_->home.lock(), *around_->peers, service::previews);
