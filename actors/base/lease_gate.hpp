@@ -8,15 +8,16 @@
 #include "messages/time.hpp"
 
 #include <atomic>
-#include <chrono>
+#include <ctime>
 
 namespace greenroom {
 
-/// Milliseconds of a clock that only goes forward.
+/// Milliseconds of a clock that only goes forward, also while the machine
+/// sleeps: others do not wait for it then.
 inline millis steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-           std::chrono::steady_clock::now().time_since_epoch())
-    .count();
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return static_cast<millis>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
 }
 
 class lease_gate {

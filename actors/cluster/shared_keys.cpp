@@ -1,5 +1,8 @@
 #include "actors/cluster/shared_keys.hpp"
 
+#include "messages/errors.hpp"
+
+#include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 #include <functional>
@@ -10,7 +13,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = key_registry_actor::stateful_pointer<shared_keys_state>;
+using pointer = shared_keys_core::stateful_pointer<shared_keys_state>;
 
 /// The own registry writes to the store first.
 constexpr std::chrono::seconds change_timeout{25};
@@ -36,41 +39,72 @@ void spread(pointer self, const std::string& revoked,
       [all](const caf::error&) {});
 }
 
-template <class Reply, class Message>
-caf::result<Reply> change(pointer self, Message message,
-                          const std::string& revoked) {
-  auto promise = self->make_response_promise<Reply>();
-  self->request(self->state.own, change_timeout, std::move(message))
+caf::result<key_created> create(pointer self, const create_key& what) {
+  auto promise = self->make_response_promise<key_created>();
+  self->request(self->state.own, change_timeout, what)
     .then(
-      [self, promise, revoked](const Reply& reply) {
-        spread(self, revoked,
-               [promise, reply]() mutable { promise.deliver(reply); });
+      [self, promise](const key_created& made) {
+        const std::string none;
+        spread(self, none,
+               [promise, made]() mutable { promise.deliver(made); });
       },
-      // A key that the store still has is dead all the same.
-      [self, promise, revoked](const caf::error& why) {
-        spread(self, revoked,
-               [promise, why]() mutable { promise.deliver(why); });
-      });
+      [promise](const caf::error& why) mutable { promise.deliver(why); });
   return promise;
+}
+
+// A key that is not known may have been made at a node that could not say so:
+// then the store is asked, once.
+void revoke(pointer self, const revoke_key& what, bool look_again,
+            caf::typed_response_promise<done> promise) {
+  auto fail = [promise](const caf::error& why) mutable {
+    promise.deliver(why);
+  };
+  auto refused = [=](const caf::error& why) mutable {
+    auto unknown = to_refusal(why).code == errc::not_found;
+    if (unknown && look_again)
+      self->request(self->state.own, share_timeout, share_keys{})
+        .then([=](done) { revoke(self, what, false, promise); }, fail);
+    else if (unknown)
+      fail(why);
+    else // one that the store still has is dead all the same
+      spread(self, what.key_id, [=]() mutable { fail(why); });
+  };
+  self->request(self->state.own, change_timeout, what)
+    .then(
+      [=](done) {
+        spread(self, what.key_id,
+               [promise]() mutable { promise.deliver(done{}); });
+      },
+      refused);
 }
 
 } // namespace
 
-key_registry_actor::behavior_type
-shared_keys(pointer self, shared_registry_actor own, links_actor links) {
+shared_keys_core::behavior_type shared_keys(pointer self,
+                                            shared_registry_actor own,
+                                            links_actor links,
+                                            std::chrono::milliseconds period) {
   self->state.own = std::move(own);
   self->state.links = std::move(links);
+  self->state.period = period;
+  self->delayed_send(self, period, clock_tick{});
   return {
-    [self](const create_key& x) {
-      return change<key_created>(self, x, std::string{});
-    },
+    [self](const create_key& x) { return create(self, x); },
     [self](list_keys x) {
       return self->delegate(
         caf::actor_cast<key_registry_actor>(self->state.own), x);
     },
-    [self](const revoke_key& x) { return change<done>(self, x, x.key_id); },
+    [self](const revoke_key& x) -> caf::result<done> {
+      auto promise = self->make_response_promise<done>();
+      revoke(self, x, true, promise);
+      return promise;
+    },
     [self](const join_edge& x) {
       self->send(caf::actor_cast<key_registry_actor>(self->state.own), x);
+    },
+    [self](const clock_tick&) {
+      caf::anon_send(self->state.own, share_keys{});
+      self->delayed_send(self, self->state.period, clock_tick{});
     },
   };
 }

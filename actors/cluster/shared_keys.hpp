@@ -4,7 +4,8 @@
 // It stands before the node's own registry, with the same interface. After a
 // key was made or revoked it tells the registries of all nodes that are
 // reachable, and waits for them, a few seconds at most. One that cannot be
-// reached reads the keys when it is linked with again.
+// reached reads the keys when it is linked with again, and each reads them at
+// regular times: two nodes may reach the store and not each other.
 #pragma once
 
 #include "messages/links.hpp"
@@ -25,10 +26,16 @@ struct shared_keys_state {
   shared_keys_state() {}
   shared_registry_actor own;
   links_actor links;
+  std::chrono::milliseconds period{0};
 };
 
-key_registry_actor::behavior_type
-shared_keys(key_registry_actor::stateful_pointer<shared_keys_state> self,
-            shared_registry_actor own, links_actor links);
+/// What it also hears, from itself.
+using shared_keys_core = key_registry_actor::extend<caf::reacts_to<clock_tick>>;
+
+/// `period` is the time between two looks into the store.
+shared_keys_core::behavior_type
+shared_keys(shared_keys_core::stateful_pointer<shared_keys_state> self,
+            shared_registry_actor own, links_actor links,
+            std::chrono::milliseconds period);
 
 } // namespace greenroom

@@ -81,6 +81,8 @@ stub_registry(shared_registry_actor::pointer,
     [](const revoke_key& x) -> caf::result<done> {
       if (x.key_id == "stuck")
         return make_error(errc::unavailable, "the store does not take that");
+      if (x.key_id == "unknown")
+        return make_error(errc::not_found, "key not found");
       return done{};
     },
     [](const join_edge&) {},

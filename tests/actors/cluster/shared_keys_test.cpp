@@ -12,6 +12,8 @@ namespace greenroom::test {
 
 namespace {
 
+constexpr std::chrono::milliseconds seldom{3'600'000};
+
 template <class Reply, class Handle, class Message>
 refusal outcome(linked_node& node, const Handle& whom, const Message& message) {
   caf::scoped_actor self{node.system()};
@@ -36,13 +38,20 @@ TEST_CASE("a key that is revoked is dead on all nodes when that is answered") {
   linked_node b{certificates, "b"};
   linked_node c{certificates, "c"};
   link_all({&a, &b, &c});
-  auto keys = a.system().spawn(shared_keys, a.registry(), a.links_handle());
+  auto keys =
+    a.system().spawn(shared_keys, a.registry(), a.links_handle(), seldom);
   CHECK(outcome<done>(a, keys, revoke_key{"k1"}).message == "done");
   CHECK(knows(b, "k1"));
   CHECK(knows(c, "k1"));
   // Even where the store does not take it yet.
   CHECK(outcome<done>(a, keys, revoke_key{"stuck"}).code == errc::unavailable);
   CHECK(knows(b, "stuck"));
+  // One that nobody has is looked for in the store, and is no news.
+  auto looked = a.shared().size();
+  auto heard = b.shared().size();
+  CHECK(outcome<done>(a, keys, revoke_key{"unknown"}).code == errc::not_found);
+  CHECK(a.shared().size() == looked + 1);
+  CHECK(b.shared().size() == heard);
   // One that is made is read by all.
   auto before = b.shared().size();
   create_key fresh;
@@ -60,7 +69,8 @@ TEST_CASE("a node that is linked with reads the keys anew") {
   link_all({&a, b.get()});
   await("a to read", [&] { return a.shared().size() == 1; });
   b.reset();
-  auto keys = a.system().spawn(shared_keys, a.registry(), a.links_handle());
+  auto keys =
+    a.system().spawn(shared_keys, a.registry(), a.links_handle(), seldom);
   await("b to be gone", [&] { return !a.find("b"); });
   // Nobody is waited for who cannot be reached.
   CHECK(outcome<done>(a, keys, revoke_key{"k1"}).message == "done");
@@ -68,6 +78,15 @@ TEST_CASE("a node that is linked with reads the keys anew") {
   link_all({&a, &again});
   await("both to read",
         [&] { return a.shared().size() == 2 && again.shared().size() == 1; });
+  caf::anon_send_exit(keys, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("a node that nobody can reach reads the keys by itself") {
+  cluster_certificates certificates{{"a"}};
+  linked_node a{certificates, "a"};
+  auto keys = a.system().spawn(shared_keys, a.registry(), a.links_handle(),
+                               std::chrono::milliseconds{1});
+  await("it to read again and again", [&] { return a.shared().size() > 2; });
   caf::anon_send_exit(keys, caf::exit_reason::user_shutdown);
 }
 
