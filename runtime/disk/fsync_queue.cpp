@@ -54,8 +54,12 @@ public:
       auto error = injected_fault("fdatasync");
       if (error == 0 && ::fdatasync(one.fd.get()) != 0)
         error = errno;
-      if (error != 0)
-        fail(one.dir, std::generic_category().message(error));
+      if (error == 0)
+        continue;
+      auto why = std::generic_category().message(error);
+      if (refused_.empty())
+        refused_ = one.path + ": " + why;
+      fail(one.dir, std::move(why));
     }
     files_.clear();
   }
@@ -66,11 +70,15 @@ public:
   const std::string& problem() const noexcept {
     return problem_;
   }
+  const std::string& refused() const noexcept {
+    return refused_;
+  }
 
 private:
   struct file {
     unique_fd fd;
     const std::string& dir;
+    std::string path;
   };
 
   void open(const std::string& dir, const fs::path& path) {
@@ -78,7 +86,7 @@ private:
       finish();
     unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)};
     if (fd)
-      files_.push_back({std::move(fd), dir});
+      files_.push_back({std::move(fd), dir, path.string()});
     else if (errno != ENOENT) // else gone with its session
       throw std::system_error(errno, std::generic_category());
   }
@@ -92,6 +100,7 @@ private:
   std::vector<file> files_;
   std::set<std::string> failed_;
   std::string problem_;
+  std::string refused_;
 };
 
 } // namespace
@@ -117,7 +126,7 @@ void fsync_queue::mark_dirty(const fs::path& dir) {
 
 fsync_queue::status fsync_queue::look() const {
   std::lock_guard guard{mutex_};
-  return {lag(), problem_};
+  return {lag(), problem_, refused_};
 }
 
 std::chrono::milliseconds fsync_queue::lag() const {
@@ -186,6 +195,12 @@ void fsync_queue::sync(changes work) {
   }
   std::lock_guard guard{mutex_};
   problem_ = std::move(problem);
+  if (refused_.empty() && !group.refused().empty()) {
+    refused_ = group.refused();
+    spdlog::critical("the disk has refused to keep {}: a power cut may lose "
+                     "what was written, whatever is said later",
+                     refused_);
+  }
   if (all_failed)
     failed_ = std::move(work);
   else

@@ -9,7 +9,8 @@
 // The promise can be broken by a slow or failing disk. The queue knows how late
 // it is, and says so: in the log, and by `look` for whom the node reports to.
 // A directory that cannot be synced is tried again every second for as long as
-// it is there; the thread lives on whatever happens.
+// it is there; the thread lives on whatever happens. What the disk has refused
+// once may be lost although it takes it then, and is told until the end.
 #pragma once
 
 #include <chrono>
@@ -34,6 +35,9 @@ public:
     std::chrono::milliseconds lag{0};
     /// Why the last try to sync some directory failed; empty: none has.
     std::string problem;
+    /// The file that the disk refused first; empty: none. It stays so: the
+    /// kernel reports that once, and counts the file as written from then on.
+    std::string refused;
   };
 
   fsync_queue();
@@ -64,6 +68,7 @@ private:
   changes dirty_;
   changes failed_; // to be tried again
   std::string problem_;
+  std::string refused_;
   clock::time_point syncing_since_{}; // the oldest change being synced; 0: none
   clock::time_point warned_{};
   bool stopping_ = false;

@@ -31,6 +31,11 @@ std::vector<std::string> node::parts::warnings() const {
                      + " ms ago is not safe from a power cut yet");
   if (!disk.problem.empty())
     result.push_back("the disk does not keep what is written: " + disk.problem);
+  if (!disk.refused.empty())
+    result.push_back("the disk has refused to keep a file since the node was "
+                     "started, and a power cut may lose what was written ("
+                     + disk.refused
+                     + "); look after the disk, then start the node again");
   if (auto lag = journals->lag(); lag > journal::writers::late)
     result.push_back("the disk is slow: what a session has to write or read "
                      "has waited for "
