@@ -12,6 +12,7 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
+#include <utility>
 
 namespace greenroom {
 
@@ -190,17 +191,28 @@ disk_usage session_meter::disk_of(const std::string& session_id) {
     std::lock_guard guard{mutex_};
     const auto now = clock::now();
     std::erase_if(disks_, [&](const auto& item) {
-      return !item.second.walking && now - item.second.at >= disk_age;
+      return now - item.second.at >= kept_for && item.first != session_id;
     });
-    auto [found, fresh] = disks_.try_emplace(session_id);
-    if (!fresh)
-      return found->second.disk;
-    found->second.walking = true;
-    found->second.disk.complete = false; // who asks meanwhile
+    auto& known = disks_.try_emplace(session_id).first->second;
+    if (now - known.at < disk_age)
+      return known.disk;
+    if (std::exchange(walking_, true)) {
+      auto last = known.disk;
+      last.complete = false;
+      return last;
+    }
   }
-  auto disk = size_below(session_dir(from_.data_dir, session_id), walk_time);
+  disk_usage disk;
+  try {
+    disk = size_below(session_dir(from_.data_dir, session_id), walk_time);
+  } catch (...) {
+    std::lock_guard guard{mutex_};
+    walking_ = false;
+    throw;
+  }
   std::lock_guard guard{mutex_};
-  disks_[session_id] = {clock::now(), disk, false};
+  walking_ = false;
+  disks_[session_id] = {clock::now(), disk};
   return disk;
 }
 

@@ -3,7 +3,8 @@
 // Processes are those below the session's runner. Memory and time are the
 // control groups' numbers where the session has groups, which also know what
 // has ended; else the sum of the processes. What lies on disk is walked
-// through, for a bounded time and not again within disk_age.
+// through, for a bounded time, of one session at a time, and not again within
+// disk_age; who asks meanwhile hears what was seen last, as not complete.
 //
 // One for all sessions, owned by the composition root; thread-safe. Blocks for
 // as long as the walk takes.
@@ -43,6 +44,7 @@ class session_meter {
 public:
   static constexpr std::chrono::seconds disk_age{10};
   static constexpr std::chrono::seconds walk_time{2};
+  static constexpr std::chrono::minutes kept_for{10};
 
   struct sources {
     std::filesystem::path data_dir;
@@ -62,9 +64,8 @@ private:
   using clock = std::chrono::steady_clock;
 
   struct measured {
-    clock::time_point at;
+    clock::time_point at{}; // of the walk; never yet
     disk_usage disk;
-    bool walking = false;
   };
 
   disk_usage disk_of(const std::string& session_id);
@@ -72,6 +73,7 @@ private:
   sources from_;
   std::mutex mutex_;
   std::unordered_map<std::string, measured> disks_; // under mutex_
+  bool walking_ = false;                            // likewise
 };
 
 } // namespace greenroom
