@@ -2,6 +2,7 @@
 
 #include "runtime/auth/admin_key.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/peer/certificates.hpp"
 #include "runtime/sandbox/host_capabilities.hpp"
 #include "runtime/store/connection.hpp"
 
@@ -108,6 +109,8 @@ void check_addresses(check_list& to, const config& settings) {
     check("git.listen", *settings.git.listen);
   if (settings.preview.listen)
     check("preview.listen", *settings.preview.listen);
+  if (settings.cluster.listen)
+    check("cluster.listen", *settings.cluster.listen);
 }
 
 std::string tried_out(const config& settings) {
@@ -198,6 +201,12 @@ std::vector<host_check> start_checks(const config& settings) {
              : settings.auth.admin_key_file;
   });
   check_sandbox(list, settings);
+  if (settings.cluster.listen && settings.cluster.tls)
+    list.attempt("cluster.tls.cert", [&] {
+      auto& files = *settings.cluster.tls;
+      peer::make_context({files.cert, files.key, files.ca}, settings.node.name);
+      return "other nodes take it for that of node " + settings.node.name;
+    });
   return std::move(list.done);
 }
 

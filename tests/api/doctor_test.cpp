@@ -134,4 +134,14 @@ TEST_CASE("doctor looks at a cluster's certificates") {
   };
   CHECK_THAT(text(judged("a", "b", "a", 1)), Catch::Contains("is not the key"));
   CHECK_THAT(text(judged("a", "a", "b", 1)), Catch::Contains("does not pass"));
+  // What would keep it from starting `config check` says too.
+  json files{
+    {"cert", file("a.pem")}, {"key", file("a.key")}, {"ca", file("a.pem")}};
+  auto checked =
+    host.run({"config", "check"},
+             host.settings({"node.name=z", "cluster.listen=127.0.0.1:0",
+                            "storage.url=postgresql://nowhere.invalid/x",
+                            "cluster.tls=" + files.dump()}));
+  CHECK(checked.exit_code == 2);
+  CHECK_THAT(checked.err, Catch::Contains("and not for z"));
 }

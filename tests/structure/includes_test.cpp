@@ -126,6 +126,7 @@ const std::map<std::string, folders> allowed{
     "runtime/git/common",
     "runtime/git/mirror",
     "runtime/metrics",
+    "runtime/peer",
     "runtime/sandbox",
     "runtime/store",
     "runtime/webhooks"}},
