@@ -189,8 +189,10 @@ backup_report make_backup(const config& settings, const fs::path& archive) {
   write_file_atomic(beside / label_member, label.dump(2) + '\n', 0600, false);
   out.add(beside.path(), {store_member, label_member});
   std::vector<std::string> rest{"repos"};
-  if (fs::exists(data_dir / "admin.key"))
-    rest.emplace_back("admin.key");
+  // With the keys of hosts that it has met by ssh: they are not trusted anew.
+  for (auto name : {"admin.key", "known_hosts"})
+    if (fs::exists(data_dir / name))
+      rest.emplace_back(name);
   out.add(data_dir, std::move(rest));
   // Whoever then takes the node's disk away has the backup.
   sync_to_disk(unfinished);

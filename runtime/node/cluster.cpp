@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace greenroom {
@@ -19,6 +20,10 @@ namespace {
 // Nodes of another cluster have other certificates; this tells apart those that
 // have not.
 constexpr const char* cluster_name = "greenroom";
+
+// How often a node looks whether keys were changed by one that could not say
+// so.
+constexpr millis reads_in_a_lease = 3;
 
 peer::mesh_options options_for(const config& settings,
                                const std::string& incarnation,
@@ -73,7 +78,9 @@ void node_cluster::start(own_parts own) {
   directory_ = system_.spawn(
     finder, finder_options{node, own.directory, own.member, links(),
                            std::move(own.read_projects)});
-  registry_ = system_.spawn(shared_keys, own.registry, links());
+  registry_ = system_.spawn(
+    shared_keys, own.registry, links(),
+    std::chrono::milliseconds{settings_.cluster.timeout / reads_in_a_lease});
   auto others = std::make_shared<http::peers>();
   others->node = node;
   others->member = own.member;
@@ -116,10 +123,13 @@ unique_fd node_cluster::connect(const std::string& service) const {
       != 0)
     return {};
   std::unique_ptr<addrinfo, void (*)(addrinfo*)> held{found, ::freeaddrinfo};
-  // An own listener: it is there at once, or not at all.
-  unique_fd result{::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  // An own listener, which may have too much to do: it is not waited for, since
+  // all links with other nodes are this thread's.
+  unique_fd result{
+    ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!result
-      || ::connect(result.get(), found->ai_addr, found->ai_addrlen) != 0)
+      || (::connect(result.get(), found->ai_addr, found->ai_addrlen) != 0
+          && errno != EINPROGRESS))
     return {};
   return result;
 }
