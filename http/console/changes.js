@@ -43,6 +43,16 @@ export function showDiff(diff) {
     h('span', { class: kind }, `${line}\n`)));
 }
 
+/// What a check-in's answer says beside that it is done.
+function whatBecame({ merge, rescue_note: note }) {
+  const files = merge?.files?.length ? ` (${merge.files.join(', ')})` : '';
+  return [
+    merge?.reason && `Merge: ${merge.status}, ${merge.reason}${files}.`,
+    merge?.commit && `Merged as ${merge.commit.slice(0, 12)}.`,
+    note && `${note}.`,
+  ].filter(Boolean);
+}
+
 function checkinForm(path, refresh) {
   const message = h('input', { name: 'message', autocomplete: 'off' });
   const skip = h('input', { type: 'checkbox' });
@@ -54,7 +64,7 @@ function checkinForm(path, refresh) {
         ...(message.value.trim() ? { commit_message: message.value.trim() } : {}),
         skip_review: skip.checked, auto_merge: merge.checked,
       });
-      notice(done.message);
+      notice([done.message, ...whatBecame(done)].join(' '));
       await refresh();
       location.hash = `#${path}/timeline`;
     });

@@ -77,6 +77,13 @@ export function notice(text, kind = 'good') {
   setTimeout(() => line.remove(), 10_000);
 }
 
+/// Whether something in it is being asked or done, or has failed, so that it is
+/// not to be drawn anew: what becomes of it is said there.
+export function isBusy(place) {
+  return document.querySelector('dialog[open]') !== null
+    || place.querySelector('[aria-busy], .failure') !== null;
+}
+
 /// Runs what a button or form asks for: it is busy meanwhile, and a failure is
 /// said beside it.
 export async function busy(control, work) {

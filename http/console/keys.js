@@ -1,6 +1,6 @@
 // API keys: who may do what. For administrators.
 import { call } from './api.js';
-import { ask, busy, cells, field, h, replace, table } from './dom.js';
+import { ask, busy, cells, field, h, isBusy, replace, table } from './dom.js';
 import { age } from './format.js';
 
 // What people and programs are given, by what they do.
@@ -16,7 +16,7 @@ export async function showKeys(page) {
   const { projects } = await call('GET', '/projects');
   const refresh = async () => {
     const { keys, next_cursor: more } = await call('GET', '/keys?limit=200');
-    if (list.querySelector('[aria-busy]')) {
+    if (isBusy(list)) {
       return;
     }
     replace(list, table('Keys',
@@ -39,10 +39,14 @@ function revokeButton(key, refresh) {
     'aria-label': `Revoke ${key.name}`, onclick: async () => {
       if (await ask(`Revoke the key “${key.name}”? Whoever uses it is logged out.`,
         'Revoke it')) {
+        let gone = false;
         await busy(button, async () => {
           await call('DELETE', `/keys/${encodeURIComponent(key.id)}`);
+          gone = true;
         });
-        await refresh();
+        if (gone) {
+          await refresh();
+        }
       }
     } }, 'Revoke');
   return h('span', {}, button);

@@ -1,6 +1,6 @@
 // The nodes, and having one give away what it has. For administrators.
 import { call } from './api.js';
-import { ask, badge, busy, cells, failure, field, h, replace, table } from './dom.js';
+import { ask, badge, busy, cells, failure, field, h, isBusy, replace, table } from './dom.js';
 
 const path = (name) => `/nodes/${encodeURIComponent(name)}/drain`;
 
@@ -17,7 +17,7 @@ export async function showNodes(page) {
   async function refresh() {
     const { nodes } = await call('GET', '/nodes');
     // Buttons that are just used stay.
-    if (list.querySelector('[aria-busy]')) {
+    if (isBusy(list)) {
       return;
     }
     replace(list, table('Nodes',

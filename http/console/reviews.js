@@ -49,8 +49,7 @@ export async function showReview(page, project, id) {
         ['Then', review.auto_merge ? 'it is merged' : 'nothing more is done'],
       ].filter(([, value]) => value).map(([name, value]) =>
         [h('dt', {}, name), h('dd', {}, value)]))),
-    ['queued', 'running', 'failed'].includes(review.status)
-      && decision(path, again),
+    review.status === 'queued' && decision(path, again),
     review.status === 'approved' && mergeButton(path, again),
     output && [h('h2', {}, 'What the review command printed'),
       h('pre', { class: 'output', tabindex: '0', role: 'region',
@@ -61,12 +60,18 @@ export async function showReview(page, project, id) {
 function decision(path, again) {
   const comment = h('input', { name: 'comment', autocomplete: 'off' });
   const button = (name, verb, kind) => {
-    const made = h('button', { type: 'button', class: kind, onclick: () =>
+    const made = h('button', { type: 'button', class: kind, onclick: () => {
+      // Whoever is refused is to know why.
+      comment.required = verb === 'reject';
+      if (!comment.reportValidity()) {
+        return;
+      }
       busy(made, async () => {
         await call('POST', `${path}/${verb}`, comment.value.trim()
           ? { comment: comment.value.trim() } : {});
         await again();
-      }) }, name);
+      });
+    } }, name);
     return h('span', {}, made);
   };
   return h('div', { class: 'card row' }, field('Comment', comment),

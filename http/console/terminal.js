@@ -25,14 +25,21 @@ export async function terminalTab(body, { page, path, session }) {
       show(exec.exec_id);
     }) }, 'New shell');
   function show(id) {
+    if (left) {
+      return;
+    }
     shown?.();
     shown = attach(library, place, path, id);
   }
   let shown = null;
+  let left = false;
+  page.onLeave(() => {
+    left = true;
+    shown?.();
+  });
   replace(body, h('div', { class: 'row' }, h('span', {}, open),
     there.map((exec) => h('button', { type: 'button', class: 'mono',
       onclick: () => show(exec.exec_id) }, commandText(exec)))), place);
-  page.onLeave(() => shown?.());
   if (there.length > 0) {
     show(there[0].exec_id);
   }

@@ -1,6 +1,6 @@
 // Webhooks of the projects, and what was sent to them. For administrators.
 import { call } from './api.js';
-import { ask, badge, busy, cells, field, h, notice, replace, table } from './dom.js';
+import { ask, badge, busy, cells, field, h, isBusy, notice, replace, table } from './dom.js';
 import { age } from './format.js';
 
 const webhooksOf = (project) =>
@@ -119,7 +119,7 @@ export async function showWebhook(page, project, id) {
     ].filter(([, value]) => value).map(([name, value]) =>
       [h('dt', {}, name), h('dd', {}, value)]));
     showActions(webhook);
-    if (list.querySelector('[aria-busy]')) {
+    if (isBusy(list)) {
       return;
     }
     replace(list, table('Deliveries',
