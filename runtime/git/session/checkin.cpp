@@ -198,6 +198,12 @@ rescue_result rescue(const rescue_spec& spec) {
               spec.push);
 }
 
+rescue_result rescue_objects(const mirror& mirror,
+                             const std::string& session_id,
+                             const std::vector<named_object>& work, bool push) {
+  return keep(mirror, session_id, only_here(mirror, work), {}, push);
+}
+
 checkin_result checkin(const checkin_spec& spec) {
   auto saved = spec.session.save({spec.by, spec.mirror.tips(), spec.branch,
                                   spec.message, rescue_message(spec.session)});

@@ -41,6 +41,12 @@ struct rescue_result {
 /// of it could not be saved: the caller then keeps the directory.
 rescue_result rescue(const rescue_spec& spec);
 
+/// The same of a session whose work is in the mirror already, and not in a
+/// checkout: `work` has the names of named_object.
+rescue_result rescue_objects(const mirror& mirror,
+                             const std::string& session_id,
+                             const std::vector<named_object>& work, bool push);
+
 struct checkin_spec {
   git::mirror mirror;
   sandboxed_git session;

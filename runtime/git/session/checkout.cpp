@@ -80,26 +80,17 @@ void write_upstream_refs(const fs::path& git, const checkout_spec& spec) {
                     0644, false);
 }
 
-// The branch, at its commit, and what else the session has had. A stash needs
-// its log to be seen, and has older ones only there.
-void write_own_refs(git_repository* repo, const checkout_spec& spec) {
-  auto point = [&](const std::string& ref, const std::string& commit,
-                   bool force, const char* why) {
-    auto id = to_oid(commit);
-    reference_handle made;
-    check(git_reference_create(receive(made), repo, ref.c_str(), &id,
-                               force ? 1 : 0, why),
-          checkout_failure);
-  };
+// The branch, at its commit.
+void write_branch(git_repository* repo, const checkout_spec& spec) {
   auto branch = "refs/heads/" + spec.branch;
-  if (!spec.commit.empty())
-    point(branch, spec.commit, false, "greenroom: create");
-  check(git_repository_set_head(repo, branch.c_str()), checkout_failure);
-  for (const auto& [name, commit] : spec.others) {
-    auto ref = "refs/" + name;
-    check(git_reference_ensure_log(repo, ref.c_str()), checkout_failure);
-    point(ref, commit, true, "greenroom: restored from a checkpoint");
+  if (!spec.commit.empty()) {
+    auto id = to_oid(spec.commit);
+    reference_handle made;
+    check(git_reference_create(receive(made), repo, branch.c_str(), &id, 0,
+                               "greenroom: create"),
+          checkout_failure);
   }
+  check(git_repository_set_head(repo, branch.c_str()), checkout_failure);
 }
 
 void check_out(const fs::path& top, const checkout_spec& spec) {
@@ -184,7 +175,9 @@ tree_size build(const fs::path& top, const checkout_spec& spec) {
   auto repo = make_repository(top, spec.paths.mirror);
   write_upstream_refs(top / ".git", spec);
   set_up(repo.get(), spec);
-  write_own_refs(repo.get(), spec);
+  write_branch(repo.get(), spec);
+  if (!spec.work_tree.empty())
+    write_others(top, spec.paths.mirror, spec.others);
   return spec.warm ? adapt(repo.get(), top, spec) : fill(repo.get(), top, spec);
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "runtime/git/inside/repo.hpp"
+#include "runtime/git/session/other_work.hpp"
 #include "runtime/git/session/warm_tree.hpp"
 #include "runtime/sandbox/session_users.hpp"
 
@@ -40,9 +41,9 @@ struct checkout_spec {
   origin_spec origin{};
   // Of one that is made again from a checkpoint: the commit whose tree lies
   // there, nothing of which is committed (empty: the branch's own), and what
-  // else there is below refs/ besides the branch.
+  // there is besides the branch.
   std::string work_tree{};
-  std::map<std::string, std::string> others{};
+  other_work others{};
   // Whose the files will be here, where that is not the node's user, and who
   // gives them away then.
   std::optional<sandbox::session_user> owner = std::nullopt;

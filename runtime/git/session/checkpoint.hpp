@@ -2,19 +2,19 @@
 // that another node can go on with it.
 //
 // Each is one commit under refs/greenroom/checkpoints/<sid>, over the one
-// before: its tree is what lies in the work tree, its parents are all that the
-// session has beside (its branch first), its message names them. Files that git
-// ignores are in none. A tag is kept as the commit that it names.
+// before (checkpoint_commit.hpp), and has whatever a rescue would have. Files
+// that git ignores are in none, nor those that nobody may read.
 //
 // Calls block, on git and on the upstream.
 #pragma once
 
 #include "runtime/git/mirror/mirror.hpp"
 #include "runtime/git/session/git_rpc.hpp"
+#include "runtime/git/session/other_work.hpp"
 
-#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace greenroom::git {
 
@@ -34,8 +34,7 @@ struct checkpoint {
   std::string commit;     // the checkpoint's own; its tree is the work tree's
   std::string tip;        // of the session's branch; empty: it has no commit
   long long saved_at = 0; // seconds since 1970
-  // What else there was: `heads/x`, `tags/y`, `stash`, and the commits.
-  std::map<std::string, std::string> others;
+  other_work others;      // what else there was
 };
 
 /// Asks the upstream for a session's checkpoint; nullopt: there is none. Throws
@@ -43,6 +42,11 @@ struct checkpoint {
 std::optional<checkpoint> fetch_checkpoint(const mirror& mirror,
                                            const std::string& session_id,
                                            const std::string& branch);
+
+/// What the last checkpoint has that this node has made or fetched, by the
+/// names of a rescue; empty: it knows none. The upstream is not asked.
+std::vector<named_object> last_checkpoint(const mirror& mirror,
+                                          const std::string& session_id);
 
 /// Once the session's work is safe elsewhere. Nothing is asked of the upstream
 /// where this node has neither made nor fetched one. Throws refused where it

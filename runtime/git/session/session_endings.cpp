@@ -36,6 +36,26 @@ std::string note_of(const std::string& session_id,
   return note;
 }
 
+// Of one without a checkout: that was never made, or could not be made again
+// from the session's checkpoint, which is all there is of its work then.
+git::rescue_result rescue_unmade(const session_record& session,
+                                 const git::mirror& mirror, bool push) {
+  auto work = git::last_checkpoint(mirror, session.id);
+  if (work.empty() && session.status != session_status::creating) {
+    try {
+      git::fetch_checkpoint(mirror, session.id, session.branch);
+    } catch (const refused& away) {
+      git::rescue_result unknown;
+      unknown.note = "what the upstream has of its work stays there under "
+                     "refs/greenroom/checkpoints/"
+                     + session.id + " (" + away.what() + ')';
+      return unknown;
+    }
+    work = git::last_checkpoint(mirror, session.id);
+  }
+  return git::rescue_objects(mirror, session.id, work, push);
+}
+
 void refuse_protected(const project_record& project, const std::string& branch,
                       const std::string& default_branch) {
   if (is_protected(project, branch, default_branch))
@@ -71,11 +91,14 @@ saved_rescue git_service::run(const save_rescue& request) {
   const auto& session = request.session;
   auto mirror = open(request.project);
   auto git = in_session(session, mirror);
-  if (!fs::exists(fs::symlink_status(git.paths().checkout)))
-    return {}; // it was never made, or is gone since its work was saved
   auto& entry = entry_of(mirror_name(request.project));
-  auto result = git::rescue(
-    {mirror, git, {"Greenroom", "rescue@greenroom.invalid"}, answers(entry)});
+  git::rescue_result result;
+  if (fs::exists(fs::symlink_status(git.paths().checkout))) {
+    result = git::rescue(
+      {mirror, git, {"Greenroom", "rescue@greenroom.invalid"}, answers(entry)});
+  } else if (is_live(session.status)) {
+    result = rescue_unmade(session, mirror, answers(entry));
+  }
   note_answer(entry, result);
   auto note = note_of(session.id, result);
   return {std::move(result.refs), std::move(note)};

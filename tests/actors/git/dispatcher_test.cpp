@@ -327,6 +327,51 @@ TEST_CASE("a check-in is by its key's author, and merged by the approver") {
   d.ask<done>(remove_session_files{session.id});
 }
 
+TEST_CASE("a checkpoint is the work of a session whose checkout cannot be made "
+          "of it") {
+  desk d{1};
+  auto session = d.session("topic");
+  session.status = session_status::active;
+  auto top = d.dir.path() / "data/sessions" / session.id / "checkout";
+  std::ofstream{top / "new"} << "new\n";
+  d.ask<done>(save_checkpoint{d.good(), session});
+  fs::remove_all(top);
+  auto upstream = d.dir.path() / "upstream.git";
+  auto has = [&](const std::string& ref) {
+    return !d.git({"-C", upstream, "for-each-ref", ref}).empty();
+  };
+  auto checkpoint = "refs/greenroom/checkpoints/" + session.id;
+  auto rescued = "refs/greenroom/rescue/" + session.id + "/tree";
+  SECTION("one that this node knows") {}
+  SECTION("one that it has to ask for") {
+    fs::remove_all(d.dir.path() / "data/repos/good.git/refs/greenroom");
+  }
+  SECTION("one that it cannot ask for stays") {
+    fs::remove_all(d.dir.path() / "data/repos/good.git/refs/greenroom");
+    auto away = d.dir.path() / "away.git";
+    fs::rename(upstream, away);
+    auto saved = d.ask<saved_rescue>(save_rescue{d.good(), session});
+    CHECK(saved.rescued.empty());
+    CHECK_THAT(saved.note, Catch::Contains(checkpoint));
+    fs::rename(away, upstream);
+    d.ask<done>(drop_checkpoint{d.good(), session.id});
+    CHECK(has(checkpoint));
+    return;
+  }
+  SECTION("one of a session that is over has been saved already") {
+    session.status = session_status::ended;
+    CHECK(d.ask<saved_rescue>(save_rescue{d.good(), session}).rescued.empty());
+    return;
+  }
+  auto saved = d.ask<saved_rescue>(save_rescue{d.good(), session});
+  REQUIRE(saved.rescued.size() == 1);
+  CHECK(saved.rescued[0].ref == rescued);
+  CHECK(saved.note.empty());
+  d.ask<done>(drop_checkpoint{d.good(), session.id});
+  CHECK_FALSE(has(checkpoint));
+  CHECK(d.git({"-C", upstream, "show", rescued + ":new"}) == "new");
+}
+
 TEST_CASE("ids that lead elsewhere are refused") {
   desk d{1};
   auto kept = d.dir.path() / "data/repos";
