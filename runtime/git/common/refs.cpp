@@ -1,6 +1,7 @@
 #include "runtime/git/common/refs.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace greenroom::git {
 
@@ -123,6 +124,12 @@ std::optional<std::string> ref_fault(std::string_view name) {
   if (name.find('/') == name.npos)
     return "must name what is below \"refs/" + std::string{name} + '"';
   return std::nullopt;
+}
+
+bool are_beside(std::string_view a, std::string_view b) {
+  if (a.size() > b.size())
+    std::swap(a, b);
+  return a.size() < b.size() && b.starts_with(a) && b[a.size()] == '/';
 }
 
 std::optional<std::string> upstream_fault(std::string_view upstream) {

@@ -22,6 +22,10 @@ std::optional<std::string> name_fault(std::string_view name);
 /// For `from_ref`: what name_fault takes, and full names, refs/…/….
 std::optional<std::string> ref_fault(std::string_view name);
 
+/// True for two references of which git keeps only one, a beside a/b: each is a
+/// file, and what is before a slash a directory. Not for equal ones.
+bool are_beside(std::string_view a, std::string_view b);
+
 /// For a project's `repo`: an absolute path, file://, http://, https:// or
 /// ssh://, without password and, but for ssh, without user name.
 std::optional<std::string> upstream_fault(std::string_view upstream);

@@ -124,19 +124,16 @@ void for_each_ref(git_repository* repo, F&& visit) {
   }
 }
 
-// Points `name` to `id`. A reference that stands in the way (a/b for a, a for
-// a/b) goes: this is for names that the upstream itself has just accepted.
-void replace_ref(git_repository* repo, const std::string& name,
-                 const git_oid& id) {
+// Points `name` to `id`. A reference that stands in the way goes.
+void replace(git_repository* repo, const std::string& name, const git_oid& id,
+             const char* why) {
   for_each_ref(repo, [&](git_reference* other) {
-    std::string in_the_way = git_reference_name(other);
-    if (in_the_way.starts_with(name + '/')
-        || name.starts_with(in_the_way + '/'))
+    if (std::string in_the_way = git_reference_name(other);
+        are_beside(in_the_way, name))
       check(git_reference_delete(other), "cannot remove " + in_the_way);
   });
   reference_handle made;
-  check(git_reference_create(receive(made), repo, name.c_str(), &id, 1,
-                             "greenroom: push"),
+  check(git_reference_create(receive(made), repo, name.c_str(), &id, 1, why),
         "cannot write " + name);
 }
 
@@ -302,6 +299,17 @@ void mirror::set_ref(const std::string& name, const std::string& commit) const {
         "cannot write " + name);
 }
 
+void mirror::replace_ref(const std::string& name,
+                         const std::string& commit) const {
+  constexpr const char* why = "greenroom: set";
+  auto repo = open_mirror(path_);
+  auto id = to_oid(commit);
+  reference_handle made;
+  if (git_reference_create(receive(made), repo.get(), name.c_str(), &id, 1, why)
+      != 0)
+    replace(repo.get(), name, id, why);
+}
+
 void mirror::forget_ref(const std::string& name) const {
   auto repo = open_mirror(path_);
   if (auto code = git_reference_remove(repo.get(), name.c_str());
@@ -315,7 +323,7 @@ void mirror::record_pushed(std::string_view branch,
   auto repo = open_mirror(path_);
   auto id = to_oid(commit);
   for (const auto* space : {"refs/upstream/heads/", "refs/heads/"})
-    replace_ref(repo.get(), space + std::string{branch}, id);
+    replace(repo.get(), space + std::string{branch}, id, "greenroom: push");
 }
 
 unique_fd mirror::hold_upstream_refs() const {

@@ -114,6 +114,9 @@ public:
   /// Points a reference of ours to a commit, wherever it stood.
   void set_ref(const std::string& name, const std::string& commit) const;
 
+  /// The same, and those go that stand in its way: a/b for a, a for a/b.
+  void replace_ref(const std::string& name, const std::string& commit) const;
+
   /// Removes a reference of ours; harmless where there is none.
   void forget_ref(const std::string& name) const;
 
@@ -135,12 +138,23 @@ public:
   push_refs(const std::vector<std::string>& names,
             std::chrono::seconds timeout = std::chrono::seconds{100}) const;
 
+  /// The same of references below `space` (refs/…/), where those go that stand
+  /// in their way: a/b for a, a for a/b.
+  std::optional<std::string> push_over(const std::string& space,
+                                       const std::vector<std::string>& names,
+                                       std::chrono::seconds timeout) const;
+
+  /// How a failure begins that is the upstream's own word.
+  static constexpr const char* upstream_refused = "the upstream refused: ";
+
 private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
   std::optional<std::string> push_specs(const std::vector<std::string>& specs,
                                         std::chrono::seconds timeout) const;
+  bool clear_upstream(const std::string& space,
+                      const std::vector<std::string>& names) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;
 

@@ -227,6 +227,37 @@ mirror::drop_upstream_ref(const std::string& name) const {
 }
 
 std::optional<std::string>
+mirror::push_over(const std::string& space,
+                  const std::vector<std::string>& names,
+                  std::chrono::seconds timeout) const {
+  auto failure = push_refs(names, timeout);
+  if (failure && failure->starts_with(upstream_refused)
+      && clear_upstream(space, names))
+    failure = push_refs(names, timeout);
+  return failure;
+}
+
+// True if something stood in their way, and is gone.
+bool mirror::clear_upstream(const std::string& space,
+                            const std::vector<std::string>& names) const try {
+  server_git look{path_,
+                  {"ls-remote", "--quiet", "--", upstream(), space + '*'}};
+  look.timeout = look_timeout;
+  look.max_output = max_refs;
+  auto seen = line_->run(look);
+  if (!seen.result.ok())
+    return false;
+  std::vector<std::string> specs;
+  for (const auto& [rest, id] : parse_refs(seen.result.out))
+    if (auto there = "refs/" + rest; std::ranges::any_of(
+          names, [&](const auto& name) { return are_beside(there, name); }))
+      specs.push_back(':' + there);
+  return !specs.empty() && !push_specs(specs, push_timeout);
+} catch (const refused&) {
+  return false;
+}
+
+std::optional<std::string>
 mirror::push_specs(const std::vector<std::string>& specs,
                    std::chrono::seconds timeout) const try {
   std::optional<std::string> failure;
@@ -246,7 +277,7 @@ mirror::push_specs(const std::vector<std::string>& specs,
                             [](const auto& ref) { return ref.flag == '!'; });
     if (bad == refs.end())
       line_->fail(talk);
-    failure = "the upstream refused: " + refusal_of(*bad, talk.result);
+    failure = upstream_refused + refusal_of(*bad, talk.result);
   }
   return failure;
 } catch (const refused& away) {

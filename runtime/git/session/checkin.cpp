@@ -67,10 +67,12 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
                    bool push) {
   rescue_result result;
   result.note = note;
+  const auto space = rescue_space(session_id);
   std::vector<std::string> refs;
   for (const auto& one : work) {
-    refs.push_back("refs/greenroom/rescue/" + session_id + '/' + one.name);
-    mirror.set_ref(refs.back(), one.id);
+    refs.push_back(space + one.name);
+    // An earlier try may have kept what the user has renamed since.
+    mirror.replace_ref(refs.back(), one.id);
     result.refs.push_back({refs.back(), one.id, one.holds});
   }
   if (refs.empty())
@@ -78,8 +80,9 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
   unpushed_list unpushed{mirror.path()};
   unpushed.put({session_id, note.value_or(""), refs});
   failpoint("rescue.noted");
-  result.upstream_failure = push ? mirror.push_refs(refs, rescue_push_timeout)
-                                 : "it did not answer a moment ago";
+  result.upstream_failure =
+    push ? mirror.push_over(space, refs, rescue_push_timeout)
+         : "it did not answer a moment ago";
   if (!result.upstream_failure)
     unpushed.remove(session_id);
   return result;
@@ -152,8 +155,8 @@ void deliver_lfs(const checkin_spec& spec, const saved_work& saved,
 }
 
 [[noreturn]] void refuse_gone(const checkin_spec& spec) {
-  auto kept = "refs/greenroom/rescue/" + spec.session.paths().session_id
-              + "/heads/" + spec.branch;
+  auto kept =
+    rescue_space(spec.session.paths().session_id) + "heads/" + spec.branch;
   throw refused{errc::conflict,
                 "branch \"" + spec.branch
                   + "\" is gone from the upstream; end this session by DELETE, "
@@ -185,6 +188,10 @@ void push(const checkin_spec& spec, const std::string& tip) {
 }
 
 } // namespace
+
+std::string rescue_space(const std::string& session_id) {
+  return "refs/greenroom/rescue/" + session_id + '/';
+}
 
 rescue_result rescue(const rescue_spec& spec) {
   save_request request;

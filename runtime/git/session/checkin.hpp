@@ -20,6 +20,9 @@ namespace greenroom::git {
 /// noted (unpushed_list), and pushed later where it does not.
 inline constexpr std::chrono::seconds rescue_push_timeout{20};
 
+/// Below which a session's rescue refs are.
+std::string rescue_space(const std::string& session_id);
+
 struct rescue_spec {
   git::mirror mirror;
   sandboxed_git session;

@@ -125,9 +125,10 @@ pushed_rescues git_service::run(const push_rescues& request) {
   for (auto& one : list.all()) {
     std::erase_if(one.refs, [&](const auto& ref) { return !mirror.ref(ref); });
     if (!one.pushed && !away && !one.refs.empty()) {
-      auto failure = mirror.push_refs(one.refs, late_push_timeout);
+      auto failure = mirror.push_over(git::rescue_space(one.session_id),
+                                      one.refs, late_push_timeout);
       // What it refuses of one it may take of another.
-      away = failure && !failure->starts_with("the upstream refused");
+      away = failure && !failure->starts_with(git::mirror::upstream_refused);
       if (failure)
         spdlog::warn("session {}: its rescue refs are not pushed yet: {}",
                      one.session_id, *failure);

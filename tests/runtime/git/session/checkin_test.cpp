@@ -333,6 +333,47 @@ TEST_CASE("rescue can be run again") {
   CHECK(content(w.upstream, w.rescue_ref("tree") + ":dirty") == "2");
 }
 
+TEST_CASE("what an earlier try has kept does not stand in the way") {
+  world w;
+  auto place = w.session("main");
+  auto& top = place.checkout;
+  auto kept = [&](const std::string& name) {
+    return w.upstream_at(w.rescue_ref(name));
+  };
+  run_git(top, {"checkout", "-qb", "side"});
+  auto mine = commit(top, "mine");
+  run_git(top, {"checkout", "-q", "main"});
+  commit(top, "ours");
+  auto spec = w.checkin_of(place, "main", w.upstream_at("refs/heads/main"));
+  w.move_upstream("main", "theirs");
+  CHECK(refusal_of([&] { checkin(spec); }).code == errc::conflict);
+  REQUIRE(kept("heads/side") == mine);
+  auto rename = [&](const std::string& from, const std::string& to) {
+    run_git(top, {"branch", "-m", from, "between"});
+    run_git(top, {"branch", "-m", "between", to});
+  };
+  auto check = [&](const std::string& name, const std::string& before) {
+    CHECK(kept("heads/" + name) == mine);
+    CHECK(kept("heads/" + before).empty());
+    CHECK(w.mirror.ref(w.rescue_ref("heads/" + name)) == mine);
+  };
+  // A directory where a file was, and the other way round.
+  SECTION("here and in the upstream") {
+    rename("side", "side/x");
+    CHECK(refusal_of([&] { checkin(spec); }).code == errc::conflict);
+    check("side/x", "side");
+    rename("side/x", "side");
+    CHECK_FALSE(rescue(w.rescue_of(place)).upstream_failure);
+    check("side", "side/x");
+  }
+  SECTION("in the upstream only, where another node has put it") {
+    w.mirror.forget_ref(w.rescue_ref("heads/side"));
+    rename("side", "side/x");
+    CHECK_FALSE(rescue(w.rescue_of(place)).upstream_failure);
+    check("side/x", "side");
+  }
+}
+
 TEST_CASE("rescue saves in the mirror where the upstream is out of reach") {
   world w;
   auto place = w.session("main");
