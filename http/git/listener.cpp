@@ -54,7 +54,7 @@ struct listener::state {
   std::thread thread;
 
   state(const options& opts, listener_parts parts);
-  void take(unique_fd socket, std::string_view first);
+  void take(handed_connection what);
   bool evict_idle();
   void tick();
   void begin_to_stop(std::chrono::milliseconds grace);
@@ -77,19 +77,18 @@ listener::state::state(const options& opts, listener_parts parts)
                    std::move(parts.git), around->log, opts.max_push});
 }
 
-void listener::state::take(unique_fd socket, std::string_view first) {
+void listener::state::take(handed_connection what) {
   if (around->stopping
       || (clients.size() >= max_connections && !evict_idle())) {
-    turn_away(socket, too_many);
+    turn_away(what.socket, too_many);
     return;
   }
   auto id = id_prefix + "-g" + std::to_string(next_id++);
-  auto client = std::make_shared<client_connection>(around, std::move(socket),
-                                                    first, std::move(id));
+  auto client = std::make_shared<client_connection>(
+    around, std::move(what.socket), what.first, std::move(id));
   clients.insert(client);
-  auto done = [this, client](const std::exception_ptr&) {
-    clients.erase(client);
-  };
+  auto done = [this, client, place = std::move(what.place)](
+                const std::exception_ptr&) { clients.erase(client); };
   asio::co_spawn(loop->context(), client_connection::run(client), done);
 }
 
@@ -158,8 +157,9 @@ void listener::start() {
   if (s.origin)
     s.origin->start();
   if (s.acceptor)
-    s.acceptor->start(
-      [&s](unique_fd socket) { s.take(std::move(socket), {}); });
+    s.acceptor->start([&s](unique_fd socket) {
+      s.take({std::move(socket), {}, nullptr});
+    });
   s.thread = std::thread{[&s] {
     ::pthread_setname_np(::pthread_self(), "git");
     // git may end before it has read all that is written to it.
@@ -171,11 +171,9 @@ void listener::start() {
   }};
 }
 
-void listener::adopt(unique_fd socket, std::string first) {
-  auto held = std::make_shared<unique_fd>(std::move(socket));
-  state_->loop->post([s = state_.get(), held, first = std::move(first)] {
-    s->take(std::move(*held), first);
-  });
+void listener::adopt(handed_connection what) {
+  auto held = std::make_shared<handed_connection>(std::move(what));
+  state_->loop->post([s = state_.get(), held] { s->take(std::move(*held)); });
 }
 
 void listener::stop(std::chrono::milliseconds grace) {

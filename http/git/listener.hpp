@@ -8,6 +8,7 @@
 // stays below 64 MiB whatever is transferred.
 #pragma once
 
+#include "http/base/handed_connection.hpp"
 #include "http/base/options.hpp"
 #include "messages/directory.hpp"
 #include "messages/git.hpp"
@@ -68,8 +69,8 @@ public:
 
   void start();
 
-  /// Takes over a connection of which `first` has been read. Any thread.
-  void adopt(unique_fd socket, std::string first);
+  /// Takes over a connection. Any thread.
+  void adopt(handed_connection what);
 
   /// Begins to stop: transfers have `grace` to end; `join` waits for it.
   void stop(std::chrono::milliseconds grace);

@@ -163,7 +163,7 @@ void front_end::set_shares(std::shared_ptr<address_shares> shares) {
     std::move(shares);
 }
 
-void front_end::set_git_handoff(std::function<void(int, std::string)> take) {
+void front_end::set_git_handoff(connection_taker take) {
   asio::use_service<git_handover>(state_->loop.context()).take =
     std::move(take);
 }

@@ -5,6 +5,7 @@
 // a type of RESTinio's.
 #pragma once
 
+#include "http/base/handed_connection.hpp"
 #include "http/base/options.hpp"
 #include "http/edge/exchange.hpp"
 #include "http/edge/loop.hpp"
@@ -60,7 +61,7 @@ public:
 
   /// Before the loop runs: who takes connections that begin with a request for
   /// git, with what has been read of them.
-  void set_git_handoff(std::function<void(int socket, std::string first)> take);
+  void set_git_handoff(connection_taker take);
   bool hands_git_over() const;
 
   /// Opens the port again where RESTinio has given up accepting, as it does

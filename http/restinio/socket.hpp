@@ -24,6 +24,7 @@
 
 #include "http/base/address_shares.hpp"
 #include "http/base/asio.hpp"
+#include "http/base/handed_connection.hpp"
 #include "http/restinio/chunk_scan.hpp"
 #include "http/restinio/first_head.hpp"
 
@@ -57,7 +58,7 @@ public:
   explicit git_handover(asio::execution_context& context)
     : asio::execution_context::service(context) {}
 
-  std::function<void(int socket, std::string first)> take;
+  connection_taker take;
 
 private:
   void shutdown() override {
@@ -220,6 +221,12 @@ public:
         if (life && *life && !writing_)
           end_soon(life);
       });
+  }
+
+  /// The connection's place among those of its address, for whoever goes on
+  /// with it: it is given back with what is returned.
+  std::shared_ptr<void> leave_place() {
+    return std::move(place_);
   }
 
   // What waits for the end of the connection must not outlive it.
@@ -447,7 +454,7 @@ private:
     auto socket = base::release(error);
     if (error)
       return false;
-    handover().take(socket, std::string{read});
+    handover().take({unique_fd{socket}, std::string{read}, leave_place()});
     return true;
   }
 

@@ -28,9 +28,14 @@ upgrade_connection(restinio::request_t& request, std::string_view protocol,
   using connection = restinio::impl::connection_t<Traits>;
   auto held = std::move(restinio::impl::access_req_connection(request));
   auto taken = dynamic_cast<connection&>(*held).move_upgrade_internals();
-  // Counts the connection among those that are open.
+  // Count the connection among those that are open, and those of its address.
   using monitor = decltype(taken.m_lifetime_monitor);
-  auto counted = std::make_shared<monitor>(std::move(taken.m_lifetime_monitor));
+  struct counts {
+    monitor open;
+    std::shared_ptr<void> place;
+  };
+  auto counted = std::make_shared<counts>(
+    counts{std::move(taken.m_lifetime_monitor), taken.m_socket.leave_place()});
 
   web_socket_handshake handshake;
   handshake.key =

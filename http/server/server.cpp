@@ -126,8 +126,8 @@ void server::start() {
   threads_ = std::move(made);
   for (auto& one : threads_) {
     if (git_)
-      one->set_git_handoff([git = git_.get()](int socket, std::string first) {
-        git->adopt(unique_fd{socket}, std::move(first));
+      one->set_git_handoff([git = git_.get()](handed_connection what) {
+        git->adopt(std::move(what));
       });
     one->start();
   }

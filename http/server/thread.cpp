@@ -204,7 +204,7 @@ std::uint16_t http_thread::listen(std::uint16_t port) {
   return state_->front.open(port);
 }
 
-void http_thread::set_git_handoff(std::function<void(int, std::string)> take) {
+void http_thread::set_git_handoff(connection_taker take) {
   state_->front.set_git_handoff(std::move(take));
 }
 

@@ -1,6 +1,7 @@
 // One thread of the server with everything that lives on it.
 #pragma once
 
+#include "http/base/handed_connection.hpp"
 #include "http/edge/thread_context.hpp"
 
 #include <atomic>
@@ -49,7 +50,7 @@ public:
 
   /// Before start(): who takes connections that begin with a request for git,
   /// with what has been read of them.
-  void set_git_handoff(std::function<void(int socket, std::string first)> take);
+  void set_git_handoff(connection_taker take);
 
   /// Starts the thread and makes its bridge known to the key registry.
   void start();

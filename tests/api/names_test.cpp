@@ -100,6 +100,34 @@ TEST_CASE("one address may have its share of connections, and hears that") {
   CHECK(eventually([&] { return node.admin().get("/healthz").status == 200; }));
 }
 
+TEST_CASE("connections of git count among those of their address") {
+  node_options options;
+  options.set = {"limits.connections_per_address=10", "http.threads=2"};
+  node_process node{options};
+  std::vector<greenroom::unique_fd> held;
+  auto health = [&] {
+    auto socket = connect_to(node.port());
+    send_all(socket, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    std::string answer;
+    while (answer.find("\r\n\r\n") == std::string::npos
+           && receive(socket, answer, 4096))
+      continue;
+    return status_of(answer);
+  };
+  for (int i = 0; i < 10; ++i) {
+    held.push_back(connect_to(node.port()));
+    send_all(held.back(), "GET /git/demo/x HTTP/1.1\r\nHost: localhost\r\n"
+                          "\r\n");
+    std::string answer;
+    CHECK(receive(held.back(), answer, 4096));
+    // It may be used for more.
+    CHECK(answer.find("onnection: close") == std::string::npos);
+  }
+  CHECK(health() == 503);
+  held.clear();
+  CHECK(eventually([&] { return health() == 200; }));
+}
+
 TEST_CASE("one key may have its share of streams, and hears that") {
   node_options options;
   options.sandboxed = false;
