@@ -190,18 +190,15 @@ void create_port_link(const exchange_ptr& ex) {
   with_live_session(ex, [ex, port, path, lasts] {
     auto token = make_secret();
     auto now = now_ms();
-    proxy::preview_link link{make_id(), port, sha256_hex(token), ex->key->id,
-                             now + lasts};
+    // A request that is repeated has one link, with a new token.
+    proxy::preview_link link{ex->planned_id.empty() ? make_id()
+                                                    : ex->planned_id,
+                             port, sha256_hex(token), ex->key->id, now + lasts};
     auto write = [&all = ex->env.previews, id = ex->session_id(), link, now] {
       all.add_link(id, link, now);
       return true;
     };
     with_disk(ex, write, [ex, path, token, link](bool) {
-      // What is kept for a repetition holds no secret.
-      ordered_json kept{{"id", link.id},
-                        {"url", nullptr},
-                        {"expires_at", format_rfc3339(link.expires_at)}};
-      ex->kept_data = kept.dump();
       ex->reply(201,
                 ordered_json{{"id", link.id},
                              {"url", link_url(*ex, link.port, path, token)},

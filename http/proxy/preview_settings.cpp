@@ -147,8 +147,9 @@ void preview_settings::add_link(const std::string& session_id,
   std::lock_guard alone{writing_};
   load_alone(session_id);
   auto changed = *loaded(session_id);
-  std::erase_if(changed.links,
-                [now](auto& one) { return one.expires_at <= now; });
+  std::erase_if(changed.links, [&](auto& one) {
+    return one.expires_at <= now || one.id == link.id;
+  });
   if (changed.links.size() >= max_links)
     throw refused{errc::overloaded,
                   "a session may have " + std::to_string(max_links)

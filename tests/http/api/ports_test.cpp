@@ -1,5 +1,6 @@
 // The ports of a session: settings, links, and tunnels into it.
 #include "http/wire/acceptor.hpp"
+#include "runtime/base/files.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -21,8 +22,11 @@ const std::string ports_path =
   "/projects/demo/sessions/" + std::string{demo_session} + "/ports";
 
 struct preview_fixture : fixture {
-  preview_fixture()
-    : fixture([](http::options& o) { o.preview_host = "127.0.0.1"; }) {
+  explicit preview_fixture(std::size_t connections_of_address = 0)
+    : fixture([=](http::options& o) {
+        o.preview_host = "127.0.0.1";
+        o.max_connections_of_address = connections_of_address;
+      }) {
     // Where settings are kept.
     std::filesystem::create_directories(files.path() / "sessions"
                                         / demo_session);
@@ -135,6 +139,38 @@ TEST_CASE("a link leads to a path of the app and can be deleted once") {
   f.ask("DELETE", "/" + port + "/links/" + id, nullptr, 404);
 }
 
+TEST_CASE("a link that is asked for again is one link, with a new token") {
+  preview_fixture f;
+  echo_program app;
+  auto port = std::to_string(app.port);
+  auto make = [&] {
+    http_client client{f.port()};
+    client.send(request_text("POST", ports_path + "/" + port + "/link",
+                             admin_secret, "{}", "application/json",
+                             "Idempotency-Key: once\r\n"));
+    auto answer = client.receive();
+    CHECK(answer.status == 201);
+    return json::parse(answer.body)["data"];
+  };
+  auto kept = [&] {
+    auto text =
+      read_file(f.files.path() / "sessions" / demo_session / "previews.json");
+    REQUIRE(text);
+    return json::parse(*text)["links"];
+  };
+  auto first = make();
+  auto before = kept();
+  auto second = make();
+  CHECK(second["id"] == first["id"]);
+  CHECK(second["url"] != first["url"]);
+  // The first token opens nothing any more, the second one until this.
+  auto now = kept();
+  REQUIRE(now.size() == 1);
+  CHECK(now != before);
+  f.ask("DELETE", "/" + port + "/links/" + first["id"].get<std::string>());
+  CHECK(kept().empty());
+}
+
 TEST_CASE("a tunnel is one connection to a port of the session") {
   preview_fixture f;
   std::optional<echo_program> app{std::in_place};
@@ -164,4 +200,21 @@ TEST_CASE("a tunnel to a port where nothing listens is refused") {
   CHECK(client.receive().status == 503);
   CHECK(call(f.port(), "GET", ports_path + "/3000/tunnel", admin_secret).status
         == 426);
+}
+
+TEST_CASE("a tunnel counts among the connections of its address") {
+  preview_fixture f{2};
+  echo_program app;
+  auto path = ports_path + "/" + std::to_string(app.port) + "/tunnel";
+  std::vector<std::unique_ptr<http_client>> tunnels;
+  for (int i = 0; i < 2; ++i) {
+    tunnels.push_back(std::make_unique<http_client>(f.port()));
+    tunnels.back()->send(
+      request_text("GET", path, admin_secret, "", "", handshake));
+    CHECK(tunnels.back()->receive_head().status == 101);
+  }
+  CHECK(call(f.port(), "GET", "/healthz").status == 503);
+  tunnels.clear();
+  fixture::wait_until(
+    [&] { return call(f.port(), "GET", "/healthz").status == 200; });
 }
