@@ -1,5 +1,6 @@
 // What ended sessions have kept on disk, because it could not be saved
 // elsewhere: nobody but its project's administrator can say when it may go.
+#include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
@@ -13,11 +14,16 @@ namespace greenroom::http::handlers {
 using ordered_json = nlohmann::ordered_json;
 
 void list_kept(const exchange_ptr& ex) {
+  query_params query{ex->in.query};
   ask_project<kept_sessions>(
     ex, ex->env.options.ordinary, greenroom::list_kept{},
-    [ex](const kept_sessions& all) {
+    [ex, query = std::move(query)](const kept_sessions& all) {
+      std::string next;
+      auto shown = page_of(
+        all.sessions, query,
+        [](const kept_session& one) { return one.session.id; }, next);
       auto list = ordered_json::array();
-      for (auto& [session, bytes] : all.sessions)
+      for (auto& [session, bytes] : shown)
         list.push_back({{"session_id", session.id},
                         {"node", session.node},
                         {"path", "sessions/" + session.id},
@@ -26,7 +32,7 @@ void list_kept(const exchange_ptr& ex) {
                         {"status", to_string(session.status)},
                         {"status_reason", session.status_reason},
                         {"ended_at", format_rfc3339(session.ended_at)}});
-      ex->reply(200, to_text(ordered_json{{"kept", std::move(list)}}));
+      ex->reply(200, list_json("kept", to_text(list), next));
     });
 }
 

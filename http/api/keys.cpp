@@ -5,6 +5,7 @@
 #include "http/edge/ask.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/auth/key_names.hpp"
 #include "runtime/auth/scopes.hpp"
 #include "runtime/base/durations.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 
 using ordered_json = nlohmann::ordered_json;
 
-constexpr std::size_t max_name = 200;
+constexpr std::size_t max_author = 200;
 
 [[noreturn]] void refuse(const std::string& message) {
   throw refused(errc::bad_request, message);
@@ -46,7 +47,7 @@ void check_author(const std::string& text) {
   auto open = text.find('<');
   auto is_plain = std::ranges::none_of(
     text, [](unsigned char c) { return c < ' ' || c == 0x7f; });
-  auto good = is_plain && text.size() <= max_name && open != std::string::npos
+  auto good = is_plain && text.size() <= max_author && open != std::string::npos
               && open >= 2 && text[open - 1] == ' ' && text.back() == '>'
               && text.find_first_of("<>", open + 1) == text.size() - 1
               && text.find('>') == text.size() - 1;
@@ -72,8 +73,8 @@ greenroom::create_key read_create(const exchange& ex) {
   fields.done();
 
   check_author(result.author);
-  if (result.name.empty() || result.name.size() > max_name)
-    refuse("name must have 1-" + std::to_string(max_name) + " bytes");
+  if (!is_key_name(result.name))
+    refuse(key_name_rule());
   check_scopes(result.scopes);
   if (limited && result.projects.empty())
     refuse(

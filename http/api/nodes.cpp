@@ -133,13 +133,18 @@ void resume_node(const exchange_ptr& ex) {
 }
 
 void list_nodes(const exchange_ptr& ex) {
-  ask<node_list>(ex, ex->env.nodes, ex->env.options.ordinary,
-                 greenroom::list_nodes{}, [ex](const node_list& all) {
-                   auto list = ordered_json::array();
-                   for (auto& node : all.nodes)
-                     list.push_back(node_json(node));
-                   ex->reply(200, list_json("nodes", list.dump(), {}));
-                 });
+  query_params query{ex->in.query};
+  ask<node_list>(
+    ex, ex->env.nodes, ex->env.options.ordinary, greenroom::list_nodes{},
+    [ex, query = std::move(query)](const node_list& all) {
+      std::string next;
+      auto shown = page_of(
+        all.nodes, query, [](const node_record& n) { return n.name; }, next);
+      auto list = ordered_json::array();
+      for (auto& node : shown)
+        list.push_back(node_json(node));
+      ex->reply(200, list_json("nodes", list.dump(), next));
+    });
 }
 
 } // namespace greenroom::http::handlers

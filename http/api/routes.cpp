@@ -50,7 +50,8 @@ constexpr route table[] = {
    handlers::terminate_session},
   {verb::post, "/projects/{id}/sessions/{sid}/discard", change_session,
    with_body, handlers::discard_session},
-  {verb::get, "/projects/{id}/kept", admin, no_body, handlers::list_kept},
+  {verb::get, "/projects/{id}/kept", admin, no_body, handlers::list_kept,
+   replayed, "limit,cursor"},
   {verb::del, "/projects/{id}/sessions/{sid}/kept", admin, no_body,
    handlers::drop_kept},
   // Its body is optional and read leniently, so its handler sees to it.
@@ -149,7 +150,8 @@ constexpr route table[] = {
   {verb::post, "/projects/{id}/webhooks/{wid}/test", admin, with_body,
    handlers::test_webhook, replayed, "", of_owner},
 
-  {verb::get, "/nodes", admin, no_body, handlers::list_nodes},
+  {verb::get, "/nodes", admin, no_body, handlers::list_nodes, replayed,
+   "limit,cursor"},
   {verb::post, "/nodes/{name}/drain", admin, with_body, handlers::drain_node,
    replayed, "", of_owner},
   {verb::del, "/nodes/{name}/drain", admin, no_body, handlers::resume_node,

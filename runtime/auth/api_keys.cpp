@@ -2,6 +2,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/auth/key_names.hpp"
 #include "runtime/auth/logins.hpp"
 #include "runtime/auth/scopes.hpp"
 #include "runtime/auth/stream_tickets.hpp"
@@ -24,13 +25,6 @@ bool is_author(std::string_view text) {
          && std::ranges::none_of(text, [](char c) {
               auto byte = static_cast<unsigned char>(c);
               return byte < 0x20 || byte == 0x7f;
-            });
-}
-
-bool is_name(std::string_view text) {
-  return !text.empty() && text.size() <= 100
-         && std::ranges::none_of(text, [](char c) {
-              return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
             });
 }
 
@@ -126,9 +120,8 @@ made_key make_key(std::string name, std::vector<std::string> scopes,
                   std::vector<std::string> projects, unix_ms expires_at,
                   std::string author) {
   const auto now = now_ms();
-  if (!is_name(name))
-    refuse("name must have 1 to 100 characters, none of them control "
-           "characters");
+  if (!is_key_name(name))
+    refuse(key_name_rule());
   if (!author.empty() && !is_author(author))
     refuse("author must have the form \"Name <mail@example.org>\"");
   if (scopes.empty())

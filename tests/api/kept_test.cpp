@@ -76,6 +76,11 @@ TEST_CASE("what an ended session keeps on disk can be listed and dropped") {
   CHECK(list[0]["bytes"] > 0);
   CHECK_THAT(list[0]["status_reason"].get<std::string>(),
              Catch::Contains("is kept in"));
+  CHECK(expect(200, admin.get(kept + "?limit=1")).data()["kept"] == list);
+  auto next = expect(200, admin.get(kept + "?cursor=" + session.id())).data();
+  CHECK(next["kept"].empty());
+  CHECK_FALSE(next.contains("next_cursor"));
+  expect(400, admin.get(kept + "?cursor=none"));
   expect(409, admin.remove(live.path("/kept")));
   expect(200, admin.remove(session.path("/kept")));
   CHECK_FALSE(fs::exists(session.checkout()));

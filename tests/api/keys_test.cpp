@@ -79,6 +79,22 @@ http_reply ask(const http_client& client, const route_case& route) {
 
 } // namespace
 
+TEST_CASE("a key's name has one limit") {
+  node_process node;
+  for (auto length : {1, 100})
+    make_key(node, {"sessions:read"}, {{"name", std::string(length, 'x')}});
+  for (auto& name :
+       {std::string{}, std::string(101, 'x'), std::string(150, 'x'),
+        std::string(201, 'x'), std::string{"a\nb"}}) {
+    auto refused = node.admin().post(
+      "/keys", {{"name", name}, {"scopes", {"sessions:read"}}});
+    CHECK(refused.status == 400);
+    CHECK_THAT(refused.body,
+               Catch::Contains("name must have 1 to 100 bytes, none of them "
+                               "control characters"));
+  }
+}
+
 TEST_CASE("each scope opens the routes of the contract, and no others") {
   node_process node;
   for (std::string scope : {"sessions:read", "sessions:execute",

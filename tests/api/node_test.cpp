@@ -164,6 +164,12 @@ TEST_CASE("a node that is alone lists itself") {
   };
   auto before = listed();
   CHECK(before["name"] == "only");
+  auto admin = node.admin();
+  auto page = expect(200, admin.get("/nodes?limit=1")).data();
+  CHECK(page["nodes"].size() == 1);
+  CHECK_FALSE(page.contains("next_cursor"));
+  CHECK(expect(200, admin.get("/nodes?cursor=only")).data()["nodes"].empty());
+  expect(400, admin.get("/nodes?cursor=other"));
   CHECK(before["state"] == "ready");
   CHECK(before["reachable"] == true);
   CHECK(before["sessions"] == 0);
