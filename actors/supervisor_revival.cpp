@@ -3,6 +3,7 @@
 #include "actors/supervisor_parts.hpp"
 
 #include "messages/errors.hpp"
+#include "messages/upkeep.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/sec.hpp>
@@ -119,7 +120,7 @@ namespace {
 // By the session's journal writer: what its last actor had asked for is done
 // then.
 void read_files(pointer self, std::shared_ptr<session_args> birth,
-                std::vector<session_event> events) {
+                std::vector<session_event> events, std::uint64_t home_epoch) {
   auto& context = *self->state.context;
   auto& record = birth->record;
   birth->channel = context.journals->open(record.id);
@@ -135,22 +136,32 @@ void read_files(pointer self, std::shared_ptr<session_args> birth,
   if (record.ended_at == 0 && context.preview_url)
     request.preview_url = context.preview_url(record.id, record.preview_port);
   request.roams = context.cluster != nullptr;
+  request.home_epoch = home_epoch;
   self->state.recovering[record.id] = birth;
   context.journals->post(record.id, birth->channel, std::move(request));
 }
 
-// Another node may have had it, whose files are not here.
+// Another node may have had it, whose files are not here, or may have had it
+// since.
 template <class F>
 void read_notes(pointer self, std::shared_ptr<session_args> birth,
                 std::vector<session_event> events, F failed) {
-  auto reader = caf::actor_cast<noted_execs_actor>(self->state.context->reader);
-  self->request(reader, look_up_timeout, load_notes{birth->record.id})
-    .then(
-      [self, birth, events = std::move(events)](exec_notes& found) mutable {
-        birth->noted = std::move(found.execs);
-        read_files(self, birth, std::move(events));
-      },
-      failed);
+  auto& reader = self->state.context->reader;
+  auto homes = caf::actor_cast<homes_actor>(reader);
+  auto notes = caf::actor_cast<noted_execs_actor>(reader);
+  auto found = [self, birth, events = std::move(events), notes,
+                failed](const session_home& home) mutable {
+    self->request(notes, look_up_timeout, load_notes{birth->record.id})
+      .then(
+        [self, birth, home,
+         events = std::move(events)](exec_notes& known) mutable {
+          birth->noted = std::move(known.execs);
+          read_files(self, birth, std::move(events), home.epoch);
+        },
+        failed);
+  };
+  self->request(homes, look_up_timeout, load_home{birth->record.id})
+    .then(std::move(found), failed);
 }
 
 } // namespace
@@ -177,7 +188,7 @@ void recover_child(pointer self, child& entry, session_args birth) {
     .then(
       [self, args, failed](outbox& found) {
         if (!self->state.context->cluster)
-          read_files(self, args, std::move(found.events));
+          read_files(self, args, std::move(found.events), 0);
         else
           read_notes(self, args, std::move(found.events), failed);
       },

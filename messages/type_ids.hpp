@@ -11,6 +11,7 @@
 #include "messages/placing.hpp"
 #include "messages/relay.hpp"
 #include "messages/store.hpp"
+#include "messages/upkeep.hpp"
 #include "messages/webhooks.hpp"
 
 #include <caf/type_id.hpp>
@@ -285,4 +286,7 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::load_notes))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::exec_notes))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::place_project))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::taken_events))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::load_home))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::session_home))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::drop_old))
 CAF_END_TYPE_ID_BLOCK(greenroom)

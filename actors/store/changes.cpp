@@ -113,11 +113,17 @@ done store_changes::run(store::connection& db, const finish_request& x) {
 }
 
 dropped_sessions store_changes::run(store::connection& db,
-                                    const drop_ended& x) {
+                                    const drop_ended& x) const {
   if (x.limit == 0) // only to see whether the store can be written
     return {};
+  return run(db, drop_old{x.before, x.limit, {}});
+}
+
+dropped_sessions store_changes::run(store::connection& db,
+                                    const drop_old& x) const {
   store::drop_old_requests(db, now_ms());
-  auto gone = store::drop_ended(db, x.before, x.limit);
+  auto gone = store::drop_ended(db, x.before, x.limit,
+                                {node, {x.except.begin(), x.except.end()}});
   dropped_sessions reply{std::move(gone.sessions)};
   for (auto& review : gone.reviews)
     reply.session_ids.push_back(std::move(review));

@@ -7,6 +7,7 @@
 
 #include "messages/moving.hpp"
 #include "messages/store.hpp"
+#include "messages/upkeep.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/store/connection.hpp"
 
@@ -31,6 +32,8 @@ inline constexpr bool may_use_reserve<drop_key> = true;
 template <>
 inline constexpr bool may_use_reserve<drop_ended> = true;
 template <>
+inline constexpr bool may_use_reserve<drop_old> = true;
+template <>
 inline constexpr bool may_use_reserve<drop_audit> = true;
 template <>
 inline constexpr bool may_use_reserve<delete_webhook> = true;
@@ -54,7 +57,8 @@ struct store_changes {
   done run(store::connection& db, const put_review& x) const;
   static begun_request run(store::connection& db, const begin_request& x);
   static done run(store::connection& db, const finish_request& x);
-  static dropped_sessions run(store::connection& db, const drop_ended& x);
+  dropped_sessions run(store::connection& db, const drop_ended& x) const;
+  dropped_sessions run(store::connection& db, const drop_old& x) const;
   static done run(store::connection& db, const add_audit& x);
   static done run(store::connection& db, const drop_audit& x);
   static created_webhook run(store::connection& db, const create_webhook& x);

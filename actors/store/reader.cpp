@@ -63,6 +63,10 @@ exec_notes answer(store::connection& db, const load_notes& x) {
   return {store::noted_execs(db, x.session_id)};
 }
 
+session_home answer(store::connection& db, const load_home& x) {
+  return {store::home_epoch(db, x.session_id)};
+}
+
 session_rows answer(store::connection& db, const query_sessions& x) {
   auto page = store::list_sessions(db, to_query(x));
   return {std::move(page.sessions), std::move(page.next_cursor)};
@@ -143,6 +147,9 @@ store_reader(full_store_reader::stateful_pointer<store_reader_state> self,
     },
     [&db](const load_notes& x) {
       return read(db, x, "reading what is noted of execs");
+    },
+    [&db](const load_home& x) {
+      return read(db, x, "reading since when a session is here");
     },
     [&db](const query_sessions& x) { return read(db, x, "listing sessions"); },
     [&db](const live_sessions& x) {

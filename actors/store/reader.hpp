@@ -3,6 +3,7 @@
 #pragma once
 
 #include "messages/moving.hpp"
+#include "messages/upkeep.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/store/connection.hpp"
 
@@ -14,9 +15,11 @@
 
 namespace greenroom {
 
-/// With what the deliverer of webhooks asks of it, and what is noted of execs.
-using full_store_reader = store_reader_actor::extend_with<
-  webhook_reader_actor>::extend_with<noted_execs_actor>;
+/// With what the deliverer of webhooks asks of it, what is noted of execs, and
+/// since when sessions are where they are.
+using full_store_reader =
+  store_reader_actor::extend_with<webhook_reader_actor>::extend_with<
+    noted_execs_actor>::extend_with<homes_actor>;
 
 struct store_reader_state {
   static inline const char* name = "store-reader";

@@ -157,6 +157,7 @@ store_writer(pointer self,
     [self](drop_ended& x) {
       return enqueue(self, x, "removing ended sessions");
     },
+    [self](drop_old& x) { return enqueue(self, x, "removing ended sessions"); },
     [self](add_audit& x) { return enqueue(self, x, "storing the audit"); },
     [self](drop_audit& x) {
       return enqueue(self, x, "removing old entries of the audit");

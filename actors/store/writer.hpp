@@ -32,9 +32,11 @@ inline constexpr std::size_t max_batch = 512;
 /// overloaded. Above what the edge lets in, so only a fault gets there.
 inline constexpr std::size_t max_store_jobs = 16'384;
 
-/// With what the deliverer of webhooks asks of it, and what is noted of execs.
-using full_store_writer = store_writer_core::extend_with<
-  webhook_writer_actor>::extend_with<exec_notes_actor>;
+/// With what the deliverer of webhooks asks of it, what is noted of execs, and
+/// what the janitor asks.
+using full_store_writer =
+  store_writer_core::extend_with<webhook_writer_actor>::extend_with<
+    exec_notes_actor>::extend_with<old_rows_actor>;
 
 struct store_writer_state {
   static inline const char* name = "store-writer";

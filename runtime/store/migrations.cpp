@@ -261,6 +261,11 @@ const std::vector<step>& steps() {
       " json TEXT NOT NULL,"
       " PRIMARY KEY (session_id, exec_id))",
     },
+    {
+      // What its epoch was when it came to its node. 0: one of before that was
+      // known, or one that a program of then has made.
+      "ALTER TABLE sessions ADD COLUMN home_epoch BIGINT NOT NULL DEFAULT 0",
+    },
   };
   return all;
 }

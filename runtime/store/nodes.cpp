@@ -80,10 +80,9 @@ bool give(soci::session& sql, const owner_record& project,
       != 1)
     return false;
   execute(sql,
-          "UPDATE sessions SET node = :new, epoch = epoch + 1"
-          " WHERE project_id = :id AND "
-            + std::string{is_live_sql},
-          soci::use(to, "new"), soci::use(project.project_id, "id"));
+          "UPDATE sessions SET " + std::string{to_node_sql}
+            + " WHERE project_id = :id AND " + std::string{is_live_sql},
+          soci::use(to, "node"), soci::use(project.project_id, "id"));
   return true;
 }
 

@@ -13,6 +13,11 @@ namespace greenroom::store {
 inline constexpr std::string_view is_live_sql =
   "status IN ('creating', 'active', 'checking_in')";
 
+/// Part of the statements that give sessions to `node` and raise their epoch.
+inline constexpr std::string_view to_node_sql =
+  "epoch = epoch + 1, node = :node, home_epoch ="
+  " CASE WHEN node = :node THEN home_epoch ELSE epoch + 1 END";
+
 /// The statement behind list_sessions; its parameters are `project`, and as the
 /// query has them `status`, `slug`, `creator`, `created` with `id`, and
 /// `count`. Labels are for whoever reads the rows, and then there is no
@@ -25,7 +30,8 @@ std::string live_sql();
 /// The statement behind take_live_sessions, with parameter `node`.
 std::string take_live_sql();
 
-/// Finds what drop_ended removes; parameters `before` and `count`.
+/// Finds what drop_ended removes; parameters `before`, `node` and
+/// `count`.
 std::string ended_before_sql();
 
 } // namespace greenroom::store

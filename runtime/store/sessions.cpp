@@ -21,8 +21,9 @@ const std::string& insert_sql() {
   static const std::string text = [] {
     // Equal branches are for the index; that git could not keep this branch and
     // a live one as files and directories, a beside a/b, is for this condition.
-    return "INSERT INTO sessions (slot, " + columns_of<session_row>()
-           + ") SELECT :slot, " + columns_of<session_row>(":")
+    return "INSERT INTO sessions (slot, home_epoch, "
+           + columns_of<session_row>() + ") SELECT :slot, :epoch, "
+           + columns_of<session_row>(":")
            + " WHERE NOT EXISTS (SELECT 1 FROM sessions"
              " WHERE project_id = :project_id AND "
            + std::string{is_live_sql}
@@ -196,6 +197,8 @@ std::string ended_before_sql() {
          + ") AND NOT EXISTS (SELECT 1 FROM reviews"
            " WHERE session_id = sessions.id"
            " AND reviews.status IN ('queued', 'running'))"
+           " AND (node = :node OR NOT EXISTS (SELECT 1 FROM nodes"
+           " WHERE name = sessions.node AND ABS(lease_until) > :before))"
            " ORDER BY ended_at LIMIT :count";
 }
 
@@ -267,7 +270,8 @@ bool update_session(connection& c, const session_record& session,
 void own_all_sessions(connection& c, const std::string& node) {
   check_text("node", node);
   in_transaction(c, [&](soci::session& sql) {
-    sql << "UPDATE sessions SET node = :node WHERE node <> :same"
+    sql << "UPDATE sessions SET node = :node, home_epoch = epoch + 1"
+           " WHERE node <> :same"
            " AND status IN ('creating', 'active', 'checking_in')",
       soci::use(node, "node"), soci::use(node, "same");
     sql << "UPDATE projects SET owner = '' WHERE owner <> ''";
@@ -281,10 +285,10 @@ std::optional<session_record> take_session(connection& c, const std::string& id,
   check_text("node", node);
   auto rows = in_transaction(c, [&](soci::session& sql) {
     return fetch_sessions(sql,
-                          "UPDATE sessions SET epoch = epoch + 1, node = :node"
-                          " WHERE id = :id AND NOT EXISTS (SELECT 1 FROM"
-                          " projects WHERE projects.id = project_id"
-                          " AND owner <> '' AND owner <> :node) RETURNING "
+                          "UPDATE sessions SET " + std::string{to_node_sql}
+                            + " WHERE id = :id AND NOT EXISTS (SELECT 1 FROM"
+                              " projects WHERE projects.id = project_id"
+                              " AND owner <> '' AND owner <> :node) RETURNING "
                             + columns_of<session_row>(),
                           soci::use(node, "node"), soci::use(id, "id"));
   });
@@ -316,6 +320,15 @@ std::optional<session_record> find_session(connection& c,
   if (rows.empty())
     return std::nullopt;
   return std::move(rows.front());
+}
+
+std::uint64_t home_epoch(connection& c, const std::string& id) {
+  return reading(c, [&](soci::session& sql) {
+    long long result = 0;
+    sql << "SELECT home_epoch FROM sessions WHERE id = :id", soci::into(result),
+      soci::use(id, "id");
+    return static_cast<std::uint64_t>(result);
+  });
 }
 
 std::vector<session_record> live_sessions(connection& c,
@@ -454,14 +467,20 @@ session_list list_sessions(connection& c, const session_query& query) {
 
 // -- the end ------------------------------------------------------------------
 
-dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit) {
+dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
+                   const drop_rules& rules) {
+  check_text("node", rules.node);
   return in_transaction(c, [&](soci::session& sql) {
     dropped result;
     const long long time = before;
-    const long long count = limit;
+    const auto count = static_cast<long long>(limit + rules.except.size());
     result.sessions =
       fetch_ids(sql, ended_before_sql(), soci::use(time, "before"),
-                soci::use(count, "count"));
+                soci::use(rules.node, "node"), soci::use(count, "count"));
+    std::erase_if(result.sessions,
+                  [&](const auto& id) { return rules.except.contains(id); });
+    if (result.sessions.size() > limit)
+      result.sessions.resize(limit);
     for (const auto& id : result.sessions) {
       for (auto& review : fetch_ids(sql,
                                     "DELETE FROM reviews WHERE session_id = :id"

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,11 @@ void own_all_sessions(connection& c, const std::string& node);
 std::optional<session_record> find_session(connection& c,
                                            const std::string& id);
 
+/// The epoch with which the session came to the node that has it, be it by
+/// being made there: whoever had an epoch below that had it on another node, or
+/// before it was on another one. 0: nobody knows.
+std::uint64_t home_epoch(connection& c, const std::string& id);
+
 /// The sessions of a project that hold a slot and a branch, newest first.
 std::vector<session_record> live_sessions(connection& c,
                                           const std::string& project_id);
@@ -98,8 +104,16 @@ struct dropped {
   std::vector<std::string> reviews;
 };
 
+/// Whose sessions go. What others have on their disks only they know: theirs
+/// go where they are gone themselves, for as long.
+struct drop_rules {
+  std::string node;
+  std::set<std::string> except; // they have work on that node's disk
+};
+
 /// Removes at most `limit` sessions that ended before a time, the longest ended
 /// first, and their reviews; a session whose review still waits stays.
-dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit);
+dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
+                   const drop_rules& rules = {});
 
 } // namespace greenroom::store

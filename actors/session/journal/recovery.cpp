@@ -27,6 +27,12 @@ namespace {
 constexpr std::size_t entries_at_once = 4096;
 constexpr std::size_t bytes_at_once = 1024 * 1024;
 
+constexpr const char* epoch_file = "epoch"; // of the last actor that was here
+
+bool is_there(const fs::path& path) {
+  return fs::exists(fs::symlink_status(path));
+}
+
 const event_field* field_of(const session_event& event, std::string_view name) {
   auto found = std::ranges::find(event.fields, name, &event_field::name);
   return found == event.fields.end() ? nullptr : &*found;
@@ -247,27 +253,34 @@ void session_files::open_timeline(const open& what) {
   const auto after =
     what.revived && what.roams ? what.record.epoch * events_of_an_epoch : 0;
   timeline_.emplace(dir_, after);
-  if (what.revived && what.roams && was_elsewhere(what.record.epoch)) {
-    elsewhere_ = true;
-    put_aside(timeline_->last_id().epoch);
-    timeline_.emplace(dir_, after);
+  if (what.revived && what.roams) {
+    if (was_elsewhere(what)) {
+      elsewhere_ = true;
+      put_aside(timeline_->last_id().epoch);
+      timeline_.emplace(dir_, after);
+    }
+    write_file_atomic(dir_ / epoch_file, std::to_string(what.record.epoch),
+                      0600, false);
   }
   archive_.emplace(dir_);
 }
 
 // Each actor that has the session raises its epoch, and so does each change of
-// its node. Had another node had it since, both would have come to more.
-bool session_files::was_elsewhere(std::uint64_t epoch) {
+// its node. How often actors tried in vain says nothing: what counts is whether
+// the last that was here had it before it came here. Where that is not known,
+// more than a node that takes it back can have raised it has to be another's.
+bool session_files::was_elsewhere(const open& what) const {
   constexpr std::uint64_t taken_back = 2;
-  const auto file = dir_ / "epoch"; // of the last actor that was here
   std::uint64_t known = timeline_->last_id().epoch;
-  if (auto text = read_file(file)) {
+  if (auto text = read_file(dir_ / epoch_file)) {
     std::uint64_t kept = 0;
     std::from_chars(text->data(), text->data() + text->size(), kept);
     known = std::max(known, kept);
   }
-  write_file_atomic(file, std::to_string(epoch), 0600, false);
-  return known != 0 && epoch > known + taken_back;
+  if (known == 0)
+    return false;
+  return what.home_epoch != 0 ? known < what.home_epoch
+                              : known + taken_back < what.record.epoch;
 }
 
 // It may have what never got to a checkpoint, so all of it is kept.
@@ -278,9 +291,13 @@ void session_files::put_aside(std::uint64_t epoch) {
   for (auto name :
        {"checkout", "timeline", "timeline.index", "exec", "execs.index"}) {
     auto path = dir_ / name;
-    auto aside =
+    auto place =
       dir_ / (name + std::string{".of-epoch-"} + std::to_string(epoch));
-    if (fs::exists(fs::symlink_status(path)))
+    // One of a try that was cut short may be there.
+    auto aside = place;
+    for (int i = 2; is_there(aside); ++i)
+      aside = place.string() + '.' + std::to_string(i);
+    if (is_there(path))
       fs::rename(path, aside);
   }
   fs::create_directories(dir_ / "exec");

@@ -40,6 +40,8 @@ struct open {
   std::string preview_url;
   bool roams = false;        // between the nodes of a cluster
   bool at_any_price = false; // sets aside what cannot be opened
+  // With which it came to this node; 0: that is not known.
+  std::uint64_t home_epoch = 0;
 };
 
 /// Gives the events their places and writes them. Those that the disk did not

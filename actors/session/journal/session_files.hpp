@@ -80,7 +80,7 @@ private:
   exec_record load(const archived_exec& place) const;
   void recover(const open& what, opened& result);
   void open_timeline(const open& what);
-  bool was_elsewhere(std::uint64_t epoch);
+  bool was_elsewhere(const open& what) const;
   void put_aside(std::uint64_t epoch);
   std::vector<timeline_entry> complete_timeline(const open& what,
                                                 const last_change& known);

@@ -233,6 +233,60 @@ TEST_CASE_METHOD(nodes_fixture, "a project is handed over by its owner") {
   CHECK_FALSE(hand_over(c, "b", owner(), "a"));
 }
 
+TEST_CASE_METHOD(nodes_fixture,
+                 "with which epoch a session came to its node is "
+                 "known") {
+  auto a = join_as("a");
+  join_as("b");
+  own(a);
+  auto session = some_session("x");
+  session.node = "a";
+  insert(session);
+  CHECK(store::home_epoch(c, session.id) == session.epoch);
+  // However often it is tried there.
+  for (int i = 0; i < 3; ++i)
+    store::take_session(c, session.id, "a");
+  store::take_live_sessions(c, "a");
+  CHECK(store::home_epoch(c, session.id) == session.epoch);
+  REQUIRE(hand_over(c, "a", owner(), "b"));
+  auto moved = store::find_session(c, session.id).value();
+  CHECK(store::home_epoch(c, session.id) == moved.epoch);
+  store::take_session(c, session.id, "b");
+  store::take_live_sessions(c, "b");
+  CHECK(store::home_epoch(c, session.id) == moved.epoch);
+  store::own_all_sessions(c, "alone");
+  CHECK(store::home_epoch(c, session.id)
+        == store::find_session(c, session.id)->epoch + 1);
+}
+
+TEST_CASE_METHOD(nodes_fixture, "what a session that is over has on a node's "
+                                "disk is that node's to know") {
+  auto a = join_as("a");
+  join_as("b");
+  own(a);
+  auto add = [&](const std::string& branch) {
+    auto session = some_session(branch);
+    session.node = "a";
+    session = insert(session);
+    session.status = session_status::ended;
+    session.ended_at = 7;
+    ++session.version;
+    REQUIRE(store::update_session(c, session));
+    return session.id;
+  };
+  using ids = std::vector<std::string>;
+  auto first = add("x");
+  auto second = add("y");
+  CHECK(store::drop_ended(c, 100, 10, {"b", {}}).sessions.empty());
+  CHECK(store::drop_ended(c, 100, 1, {"a", {first}}).sessions == ids{second});
+  CHECK(store::drop_ended(c, 100, 1, {"a", {first}}).sessions.empty());
+  // Of a node that is gone for as long nobody else knows.
+  let_run_out("a");
+  CHECK(store::drop_ended(c, 100, 10, {"b", {}}).sessions.empty());
+  CHECK(store::drop_ended(c, now_ms() + 60'000, 10, {"b", {}}).sessions
+        == ids{first});
+}
+
 TEST_CASE_METHOD(nodes_fixture, "a project is its maker's") {
   auto a = join_as("a");
   put_project(c, some_project("new"), "a");

@@ -51,12 +51,18 @@ public:
   }
 
   // As a session of a cluster whose actor has this epoch.
-  journal::opened come(std::uint64_t epoch) {
+  journal::opened come(std::uint64_t epoch, std::uint64_t home_epoch = 0) {
+    auto result = try_to_come(epoch, home_epoch);
+    REQUIRE(result.problem == nullptr);
+    return result;
+  }
+  journal::opened try_to_come(std::uint64_t epoch, std::uint64_t home_epoch) {
     files_.emplace(dir_.path(), some_session().id, &syncer_);
     journal::open what{some_session(), true, 2};
     what.record.epoch = epoch;
     what.roams = true;
-    return open(std::move(what));
+    what.home_epoch = home_epoch;
+    return ask<journal::opened>(std::move(what));
   }
 
   journal::opened open(journal::open what) {
@@ -264,5 +270,35 @@ TEST_CASE_METHOD(files_of_a_session, "a session that another node had since "
     CHECK(fs::exists(dir() / "checkout.of-epoch-3"));
     CHECK(fs::exists(dir() / "timeline.of-epoch-3"));
     CHECK_FALSE(come(9).past.elsewhere);
+  }
+  SECTION("tried here in vain, again and again") {
+    come(4, 1);
+    fill_disk();
+    for (std::uint64_t epoch : {6, 7, 8, 9})
+      CHECK(try_to_come(epoch, 1).problem);
+    empty_disk();
+    auto found = come(10, 1);
+    CHECK_FALSE(found.past.elsewhere);
+    CHECK(found.past.checkout);
+    CHECK(fs::exists(dir() / "checkout"));
+    CHECK(found.past.execs.contains("a"));
+  }
+  SECTION("back at once from another node, after tries in vain") {
+    come(4, 1);
+    fill_disk();
+    CHECK(try_to_come(7, 6).problem);
+    empty_disk();
+    auto found = come(8, 6);
+    CHECK(found.past.elsewhere);
+    CHECK_FALSE(found.past.checkout);
+    CHECK(fs::exists(dir() / "checkout.of-epoch-3"));
+    CHECK_FALSE(come(9, 6).past.elsewhere);
+  }
+  SECTION("while what lay here was put aside, the node died") {
+    come(4, 1);
+    fs::create_directories(dir() / "exec.of-epoch-3");
+    CHECK(come(8, 6).past.elsewhere);
+    CHECK(fs::exists(dir() / "exec.of-epoch-3.2/a"));
+    CHECK(fs::exists(dir() / "checkout.of-epoch-3"));
   }
 }

@@ -1,0 +1,45 @@
+// What the store is asked by those who look after sessions: who brings them
+// back, and who removes what is over. On one node only.
+#pragma once
+
+#include "messages/common.hpp"
+#include "messages/store.hpp"
+
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace greenroom {
+
+/// With which epoch a session came to the node that has it.
+struct load_home {
+  std::string session_id;
+};
+GREENROOM_INSPECT(load_home, x.session_id)
+
+struct session_home {
+  std::uint64_t epoch = 0; // 0: that is not known
+};
+GREENROOM_INSPECT(session_home, x.epoch)
+
+/// The store's reader, as whoever brings sessions back sees it.
+using homes_actor =
+  caf::typed_actor<caf::replies_to<load_home>::with<session_home>>;
+
+/// Removes sessions of this node that ended before a time, and those of nodes
+/// that are gone for as long, and their reviews; answered with the ids, at most
+/// `limit`.
+struct drop_old {
+  unix_ms before = 0;
+  std::uint32_t limit = 100;
+  std::vector<std::string> except; // they have work on this node's disk
+};
+GREENROOM_INSPECT(drop_old, x.before, x.limit, x.except)
+
+/// The store's writer, as the janitor sees it.
+using old_rows_actor =
+  caf::typed_actor<caf::replies_to<drop_old>::with<dropped_sessions>>;
+
+} // namespace greenroom
