@@ -178,6 +178,7 @@ struct machine {
   void answer(const waiter& w, const std::string& exec_id);
   void wait_for(const waiter& w, const std::string& exec_id);
   void wake(const std::string& exec_id, bool exited);
+  bool waits_to_be_kept(const event::wait_ended& x);
   void wake_early();
 };
 

@@ -51,6 +51,27 @@ void machine::wake_early() {
     wake(exec_id, false);
 }
 
+// Of an exec that is being written down there is nothing to say yet: whoever
+// has waited long enough for it hears so once there is.
+bool machine::waits_to_be_kept(const event::wait_ended& x) {
+  auto asked_by = [&](const any_event& what) {
+    return std::visit(
+      [&](const auto& e) {
+        if constexpr (requires { e.who; })
+          return e.who == x.who;
+        else
+          return false;
+      },
+      what);
+  };
+  for (auto& [exec_id, kept] : s.keeping)
+    if (kept.asker.who == x.who || std::ranges::any_of(kept.later, asked_by)) {
+      kept.later.push_back(x);
+      return true;
+    }
+  return false;
+}
+
 // -- events -------------------------------------------------------------------
 
 // Who waits hears of it once it is written down.
@@ -70,7 +91,7 @@ void machine::operator()(const event::exec_announced& x) {
 }
 
 void machine::operator()(const event::wait_ended& x) {
-  if (stop_waiting_for_end(x.who, x.now))
+  if (stop_waiting_for_end(x.who, x.now) || waits_to_be_kept(x))
     return;
   for (auto& [exec_id, list] : s.waiters) {
     auto found = std::ranges::find(list, x.who, &waiter::who);

@@ -296,3 +296,38 @@ TEST_CASE("input for an exec that has not started waits for it, in order") {
   auto ended = session::apply(s, event::exec_done{"b", exec_outcome{}});
   CHECK(refused_with(ended, 5, errc::conflict, "the exec has ended"));
 }
+
+TEST_CASE("a wait that is over before its exec is written down is over then") {
+  auto s = active_session();
+  auto kept = [&s](const std::string& id) {
+    return session::apply(s, event::exec_kept{id, 1});
+  };
+  session::apply(s, event::exec_asked{1, command("a"), 1, true});
+  CHECK(session::apply(s, event::wait_ended{1}).empty());
+  kept("a");
+  auto begun = begin_exec(s, "a");
+  REQUIRE(find<effect::answer_exec>(begun));
+  CHECK(find<effect::answer_exec>(begun)->who == 1);
+  // Likewise who asks for the same meanwhile, or cancels it.
+  session::apply(s, event::exec_asked{2, command("b"), 1, true});
+  session::apply(s, event::exec_asked{3, command("b"), 1, true});
+  CHECK(session::apply(s, event::wait_ended{3}).empty());
+  session::apply(s, event::cancel_asked{4, "b", 1});
+  CHECK(session::apply(s, event::wait_ended{4}).empty());
+  auto answers = kept("b");
+  auto more = begin_exec(s, "b");
+  answers.insert(answers.end(), more.begin(), more.end());
+  std::vector<ticket> answered;
+  for (auto& what : answers)
+    if (auto* answer = std::get_if<effect::answer_exec>(&what))
+      answered.push_back(answer->who);
+  std::ranges::sort(answered);
+  CHECK(answered == std::vector<ticket>{3, 4});
+  // Of one that is never written down all are told so.
+  session::apply(s, event::exec_asked{5, command("c"), 1, true});
+  session::apply(s, event::wait_ended{5});
+  auto unkept = session::apply(
+    s, event::exec_unkept{"c", {errc::unavailable, "disk full"}, 1});
+  CHECK(refused_with(unkept, 5, errc::unavailable));
+  CHECK(unkept.size() == 1);
+}
