@@ -2,7 +2,8 @@
 //
 // POST of a session on a repository of 50,000 files, until the first command in
 // it has seen them all. Against git's own time for the same: a clone that
-// borrows the objects, its files written, and a look at its state.
+// borrows the objects, its files written, and a look at its state. Nothing is
+// kept ready meanwhile: that is `create`'s question.
 #include "bench/support/clock.hpp"
 #include "bench/support/node.hpp"
 #include "bench/support/report.hpp"
@@ -26,6 +27,7 @@ void measure_mode(const std::string& sandbox, report& to) {
   node_options options;
   options.sandbox = sandbox;
   options.upstream = {files, 1};
+  options.more = {"sessions.warm_checkouts=0"};
   node server{options};
   git(server.dir(), {"clone", "-q", "--bare", server.upstream(), "base.git"});
   auto made = 0;

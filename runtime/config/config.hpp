@@ -103,6 +103,7 @@ struct sessions_config {
   millis max_expiry = 30 * one_day;
   millis keep_ended = 30 * one_day;
   millis checkpoint_every = 5 * 60 * 1000;
+  std::uint32_t warm_checkouts = 4; // projects; 0: none
   friend bool operator==(const sessions_config&,
                          const sessions_config&) = default;
 };

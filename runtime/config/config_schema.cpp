@@ -175,6 +175,11 @@ void add_auth_and_sessions(table& to) {
     "How often a node of a cluster saves a session's work in the upstream "
     "while "
     "commands run in it; it does so soon after they have ended, too.");
+  add(
+    to, "sessions.warm_checkouts", kinds::whole{0, 1000},
+    [](auto& c) -> auto& { return c.sessions.warm_checkouts; },
+    "For how many projects, those with many files that were used last, the "
+    "node keeps a checkout ready for the next session; 0: none.");
 }
 
 void add_exec(table& to) {

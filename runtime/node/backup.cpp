@@ -111,6 +111,8 @@ public:
                                   "--warning=no-file-changed",
                                   "--warning=no-file-removed",
                                   "--warning=no-file-ignored",
+                                  // What is kept ready for new sessions.
+                                  "--exclude=sessions/warm.*",
                                   "--file",
                                   file_,
                                   "--directory",

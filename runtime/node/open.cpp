@@ -120,7 +120,8 @@ git_settings node::parts::git_settings_of() const {
           {host, helper},
           {settings.git.credentials, helper, data_dir / "known_hosts",
            settings.git.proxy},
-          settings.git.lfs_cache};
+          settings.git.lfs_cache,
+          {settings.sessions.warm_checkouts}};
 }
 
 } // namespace greenroom

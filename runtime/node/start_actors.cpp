@@ -22,6 +22,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <thread>
 
 namespace greenroom {
@@ -160,7 +161,14 @@ void node::parts::start_store(std::unique_ptr<store::connection> write_to) {
 }
 
 void node::parts::start_workers() {
-  git = std::make_shared<git_service>(git_settings_of());
+  auto options = git_settings_of();
+  options.warm.is_wanted =
+    [db = share(open_store(settings, data_dir))](const std::string& mirror) {
+      return std::ranges::any_of(store::projects(**db), [&](const auto& one) {
+        return mirror_name(one) == mirror;
+      });
+    };
+  git = std::make_shared<git_service>(std::move(options));
   context->git = keep("the git workers", system->spawn(git_dispatcher, git,
                                                        git_threads, git_queue));
   context->logs =

@@ -6,9 +6,7 @@
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/merges.hpp"
 #include "runtime/git/session/author_of.hpp"
-
-#include <sched.h>
-#include <sys/stat.h>
+#include "runtime/git/session/usual_modes.hpp"
 
 #include <algorithm>
 
@@ -19,14 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using clock = std::chrono::steady_clock;
-
-// What a session is given, and the objects that it borrows, have the modes that
-// programs expect, whatever mask the node has. Of this thread only, which is
-// one that works for git: others' secrets have the node's.
-void use_usual_modes() {
-  if (::unshare(CLONE_FS) == 0)
-    ::umask(022);
-}
 
 // Mirrors that were made under a narrow mask, before sessions had users of
 // their own. The top comes last, so that who is interrupted begins again.
@@ -53,7 +43,9 @@ git_service::git_service(git_settings settings)
     lfs_calls_(std::make_shared<git::lfs_calls>()),
     lfs_space_(std::make_shared<git::lfs_space>(data_dir_ / "repos",
                                                 settings.lfs_cache)),
-    sockets_(sessions_dir(data_dir_)) {}
+    sockets_(sessions_dir(data_dir_)),
+    warm_(std::move(settings.warm),
+          {sessions_dir(data_dir_), seen_owner(), tools_.host->users}) {}
 
 std::string git_service::default_of(const project_record& project,
                                     const git::mirror& mirror) {

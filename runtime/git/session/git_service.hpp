@@ -19,6 +19,7 @@
 #include "runtime/git/session/checkpoint.hpp"
 #include "runtime/git/session/git_rpc.hpp"
 #include "runtime/git/session/origin_sockets.hpp"
+#include "runtime/git/session/warm_checkouts.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -45,6 +46,7 @@ struct git_settings {
   git::session_tools tools;
   git::credentials credentials;
   std::uint64_t lfs_cache = std::uint64_t{20} << 30; // bytes
+  git::warm_limits warm{};
 };
 
 class git_service {
@@ -120,6 +122,10 @@ public:
     return sockets_;
   }
 
+  git::warm_checkouts& warm() noexcept {
+    return warm_;
+  }
+
 private:
   // What is known of one project's mirror.
   struct mirror_entry {
@@ -172,6 +178,7 @@ private:
   std::shared_ptr<git::lfs_calls> lfs_calls_;
   std::shared_ptr<git::lfs_space> lfs_space_;
   origin_sockets sockets_;
+  git::warm_checkouts warm_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<mirror_entry>> entries_;
 };

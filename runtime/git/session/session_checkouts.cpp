@@ -57,9 +57,13 @@ void git_service::make(const project_record& project,
   fs::create_directories(dir);
   auto proxy = origin_proxy(tools_, dir);
   auto users = tools_.host->users;
-  auto owner = sandbox::settle(users.get(), dir, [&](const fs::path& home) {
-    introduce(home, session, proxy);
-  });
+  git::warm_checkouts::tree_ptr warm;
+  if (!from && !session.base_commit.empty())
+    warm = warm_.take(mirror, session.base_commit);
+  auto owner = sandbox::settle(
+    users.get(), dir,
+    [&](const fs::path& home) { introduce(home, session, proxy); },
+    warm ? warm->owner : std::nullopt);
   git::checkout_spec spec{
     {dir / "checkout", mirror.path()},
     session.branch,
@@ -74,8 +78,10 @@ void git_service::make(const project_record& project,
     spec.work_tree = from->commit;
     spec.others = from->others;
   }
-  git::make_checkout(spec);
+  spec.warm = std::move(warm);
+  auto made = git::make_checkout(spec);
   sockets_.open(session.id);
+  warm_.want(mirror, spec.origin.default_branch, made);
 }
 
 // This node may never have seen the project, and what it has seen of the

@@ -92,7 +92,6 @@ warm_tree make_warm_tree(const warm_spec& spec) {
   repo.reset();
   fs::rename(top / ".git/index", spec.dir / "index");
   remove_tree(top / ".git");
-  put_on_disk(top);
   return {spec.dir, spec.commit, spec.owner, size};
 }
 

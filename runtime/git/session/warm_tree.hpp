@@ -58,8 +58,7 @@ struct warm_spec {
   int stop_fd = -1; // borrowed: readable, git is ended, and it throws
 };
 
-/// Checks a commit out ahead; blocks until all of it is on disk. What it has
-/// made by then stays where it throws.
+/// Checks a commit out ahead. What it has made by then stays where it throws.
 warm_tree make_warm_tree(const warm_spec& spec);
 
 /// Removes what is left of one.
