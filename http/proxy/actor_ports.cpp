@@ -132,6 +132,10 @@ actor_ports::look_up_anew(std::string session_id) {
                                                 look_up_timeout);
     info.rules = project.preview;
   }
+  if (auto before = known_.find(session_id);
+      peers_
+      && (before == known_.end() || before->second.info.epoch != owner.epoch))
+    settings_.forget(session_id);
   if (!settings_.is_loaded(session_id)) {
     std::function<std::string()> load = [this, session_id] {
       settings_.load(session_id);

@@ -52,8 +52,26 @@ json port_json(std::uint16_t port, const port_settings& settings) {
 
 } // namespace
 
+preview_store preview_files(std::filesystem::path data_dir) {
+  auto path_of = [top = std::move(data_dir)](const std::string& session_id) {
+    return session_dir(top, session_id) / file_name;
+  };
+  preview_store result;
+  result.read = [path_of](const std::string& session_id) {
+    return read_file(path_of(session_id));
+  };
+  result.write = [path_of](const std::string& session_id,
+                           const std::string& text) {
+    write_file_atomic(path_of(session_id), text, 0600, true);
+  };
+  return result;
+}
+
+preview_settings::preview_settings(preview_store place)
+  : place_(std::move(place)) {}
+
 preview_settings::preview_settings(std::filesystem::path data_dir)
-  : data_dir_(std::move(data_dir)) {}
+  : preview_settings(preview_files(std::move(data_dir))) {}
 
 // -- what is kept in memory ---------------------------------------------------
 
@@ -73,6 +91,23 @@ void preview_settings::load(const std::string& session_id) {
 void preview_settings::load_alone(const std::string& session_id) {
   if (!is_loaded(session_id))
     put(session_id, read(session_id));
+}
+
+/// For who changes it, under `writing_`.
+preview_settings::session
+preview_settings::newest(const std::string& session_id) {
+  if (place_.shared)
+    forget(session_id);
+  load_alone(session_id);
+  return *loaded(session_id);
+}
+
+void preview_settings::forget(const std::string& session_id) {
+  std::lock_guard lock{guard_};
+  // What is dead stays so until that is kept.
+  if (auto found = sessions_.find(session_id);
+      found != sessions_.end() && !found->second->unsaved)
+    sessions_.erase(found);
 }
 
 void preview_settings::put(const std::string& session_id, session what) {
@@ -127,8 +162,7 @@ port_settings preview_settings::change(const std::string& session_id,
                                        std::optional<preview_access> access,
                                        std::optional<std::string> label) {
   std::lock_guard alone{writing_};
-  load_alone(session_id);
-  auto changed = *loaded(session_id);
+  auto changed = newest(session_id);
   auto& one = changed.ports[port];
   one.access = access ? access : one.access;
   one.label = label.value_or(one.label);
@@ -145,8 +179,7 @@ port_settings preview_settings::change(const std::string& session_id,
 void preview_settings::add_link(const std::string& session_id,
                                 preview_link link, unix_ms now) {
   std::lock_guard alone{writing_};
-  load_alone(session_id);
-  auto changed = *loaded(session_id);
+  auto changed = newest(session_id);
   std::erase_if(changed.links, [&](auto& one) {
     return one.expires_at <= now || one.id == link.id;
   });
@@ -165,8 +198,7 @@ bool preview_settings::remove_link(const std::string& session_id,
                                    std::uint16_t port,
                                    std::string_view link_id) {
   std::lock_guard alone{writing_};
-  load_alone(session_id);
-  auto changed = *loaded(session_id);
+  auto changed = newest(session_id);
   auto gone = std::erase_if(changed.links, [&](auto& one) {
     return one.port == port && one.id == link_id;
   });
@@ -182,16 +214,10 @@ bool preview_settings::remove_link(const std::string& session_id,
 
 // -- on disk ------------------------------------------------------------------
 
-std::filesystem::path
-preview_settings::path_of(const std::string& session_id) const {
-  return session_dir(data_dir_, session_id) / file_name;
-}
-
 preview_settings::session
 preview_settings::read(const std::string& session_id) const {
   session result;
-  auto path = path_of(session_id);
-  if (auto text = read_file(path))
+  if (auto text = place_.read(session_id))
     try {
       auto all = json::parse(*text);
       for (auto& one : all.at("ports"))
@@ -199,8 +225,9 @@ preview_settings::read(const std::string& session_id) const {
       for (auto& one : all.at("links"))
         result.links.push_back(link_from(one));
     } catch (const json::exception& e) {
-      spdlog::error("{} is not what it was written as and counts as empty: {}",
-                    path.string(), e.what());
+      spdlog::error("session {}: the settings of its previews are not what was "
+                    "written and count as empty: {}",
+                    session_id, e.what());
       result = {};
     }
   return result;
@@ -214,9 +241,7 @@ void preview_settings::save(const std::string& session_id,
   auto links = json::array();
   for (auto& one : what.links)
     links.push_back(link_json(one));
-  write_file_atomic(path_of(session_id),
-                    json{{"ports", ports}, {"links", links}}.dump(), 0600,
-                    true);
+  place_.write(session_id, json{{"ports", ports}, {"links", links}}.dump());
 }
 
 } // namespace greenroom::http::proxy

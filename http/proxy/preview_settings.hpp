@@ -2,14 +2,16 @@
 // the links that were given out.
 //
 // Owned by the server, shared by its threads. Kept in `previews.json` in the
-// session's directory, and on disk before a change returns. Of a link only the
-// hash of its token is kept. Bounds: max_ports and max_links a session,
-// max_sessions in memory.
+// session's directory, or where nodes share a store in that, for they go where
+// the session goes; on disk before a change returns. Of a link only the hash of
+// its token is kept. Bounds: max_ports and max_links a session, max_sessions in
+// memory.
 //
 // What changes or loads waits for the disk, and is for threads that may. The
 // rest does not, for a session that is loaded.
 #pragma once
 
+#include "http/proxy/preview_store.hpp"
 #include "messages/records.hpp"
 
 #include <cstddef>
@@ -45,6 +47,7 @@ inline constexpr std::size_t max_sessions = 4096;
 
 class preview_settings {
 public:
+  explicit preview_settings(preview_store place);
   explicit preview_settings(std::filesystem::path data_dir);
 
   bool is_loaded(const std::string& session_id) const;
@@ -52,6 +55,10 @@ public:
   /// Reads what is kept of the session, unless it is loaded. Throws
   /// std::system_error.
   void load(const std::string& session_id);
+
+  /// The session may have been at another node since: it is not loaded any
+  /// more.
+  void forget(const std::string& session_id);
 
   port_settings of(const std::string& session_id, std::uint16_t port);
 
@@ -84,15 +91,15 @@ private:
     bool unsaved = false; // the disk has links that are none any more
   };
 
-  std::filesystem::path path_of(const std::string& session_id) const;
   session read(const std::string& session_id) const;
   std::shared_ptr<const session> loaded(const std::string& session_id);
   void put(const std::string& session_id, session what);
   void save(const std::string& session_id, const session& what) const;
   void load_alone(const std::string& session_id);
+  session newest(const std::string& session_id);
 
-  const std::filesystem::path data_dir_;
-  std::mutex writing_; // one reads or writes files at a time
+  const preview_store place_;
+  std::mutex writing_; // one reads or writes there at a time
   mutable std::mutex guard_;
   std::unordered_map<std::string, std::shared_ptr<const session>>
     sessions_; // under guard

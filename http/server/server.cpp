@@ -57,8 +57,10 @@ server::server(options opts, server_parts parts)
   if (!parts_.log)
     parts_.log = spdlog::default_logger();
   console_ = std::make_unique<console_files>(options_.console_dir);
+  if (!parts_.previews.read)
+    parts_.previews = proxy::preview_files(options_.data_dir);
   preview_settings_ =
-    std::make_unique<proxy::preview_settings>(options_.data_dir);
+    std::make_unique<proxy::preview_settings>(parts_.previews);
   if (!parts_.counters)
     parts_.counters = std::make_shared<node_counters>();
   rates_.reset(new create_rates{request_rate{options_.creates_of_key},

@@ -9,6 +9,7 @@
 
 #include "http/base/options.hpp"
 #include "http/edge/thread_context.hpp"
+#include "http/proxy/preview_store.hpp"
 #include "messages/operations.hpp"
 #include "messages/webhooks.hpp"
 
@@ -73,6 +74,8 @@ struct server_parts {
   std::function<void(metrics_page&)> figures = {};
   std::function<std::string(const std::string& session_id)> usage = {};
   webhooks_actor webhooks = {};
+  // Where the settings of previews are kept; empty: in files.
+  proxy::preview_store previews = {};
 };
 
 class server {

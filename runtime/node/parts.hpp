@@ -108,6 +108,7 @@ struct node::parts {
   std::vector<std::string> warnings() const;
   void add_figures(metrics_page& page) const;
   std::string usage_of(const std::string& session_id) const;
+  http::proxy::preview_store shared_previews() const;
   void start_http();
   void reconcile_sessions();
   void start_janitor();

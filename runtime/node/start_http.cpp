@@ -2,7 +2,9 @@
 
 #include "http/edge/peers.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/node/open_store.hpp"
 #include "runtime/node/parts.hpp"
+#include "runtime/store/previews.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -20,6 +22,25 @@ fs::path console_dir() {
 }
 
 } // namespace
+
+http::proxy::preview_store node::parts::shared_previews() const {
+  http::proxy::preview_store result;
+  if (!cluster)
+    return result;
+  std::shared_ptr<store::connection> db = open_store(settings, data_dir);
+  result.shared = true;
+  // An older program has written files.
+  result.read = [db, before = http::proxy::preview_files(data_dir)](
+                  const std::string& session_id) {
+    auto stored = store::previews_of(*db, session_id);
+    return stored ? stored : before.read(session_id);
+  };
+  result.write = [db, node = settings.node.name](const std::string& session_id,
+                                                 const std::string& text) {
+    store::keep_previews(*db, session_id, text, node);
+  };
+  return result;
+}
 
 void node::parts::start_http() {
   auto options = http::options_from(settings);
@@ -46,7 +67,8 @@ void node::parts::start_http() {
                context->counters,
                [this](metrics_page& page) { add_figures(page); },
                [this](const std::string& id) { return usage_of(id); },
-               webhooks});
+               webhooks,
+               shared_previews()});
   try {
     server->start();
   } catch (const std::runtime_error& e) {

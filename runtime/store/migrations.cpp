@@ -266,6 +266,12 @@ const std::vector<step>& steps() {
       // known, or one that a program of then has made.
       "ALTER TABLE sessions ADD COLUMN home_epoch BIGINT NOT NULL DEFAULT 0",
     },
+    {
+      // Where several nodes share the store; one that is alone has files.
+      "CREATE TABLE session_previews ("
+      " session_id TEXT PRIMARY KEY,"
+      " json TEXT NOT NULL)",
+    },
   };
   return all;
 }

@@ -3,6 +3,7 @@
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/exec_rows.hpp"
 #include "runtime/store/outbox_rows.hpp"
+#include "runtime/store/preview_rows.hpp"
 #include "runtime/store/project_rows.hpp"
 #include "runtime/store/session_rows.hpp"
 #include "runtime/store/session_sql.hpp"
@@ -489,6 +490,7 @@ dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
         result.reviews.push_back(std::move(review));
       drop_outbox(sql, id);
       drop_execs(sql, id);
+      drop_previews(sql, id);
       execute(sql, "DELETE FROM sessions WHERE id = :id", soci::use(id, "id"));
     }
     return result;

@@ -110,7 +110,8 @@ TEST_CASE_METHOD(store_place,
   put_key(c, key);
   const auto latest = schema_version(c);
   // Back to what version 1 was.
-  for (const char* undo : {"ALTER TABLE sessions DROP COLUMN home_epoch",
+  for (const char* undo : {"DROP TABLE session_previews",
+                           "ALTER TABLE sessions DROP COLUMN home_epoch",
                            "DROP TABLE session_execs",
                            "DROP TABLE webhook_deliveries",
                            "DROP TABLE webhooks",
