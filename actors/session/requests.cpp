@@ -12,6 +12,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <optional>
+
 namespace greenroom {
 
 namespace event = session::event;
@@ -20,6 +22,21 @@ namespace {
 
 constexpr std::chrono::seconds cancel_timeout{10};
 constexpr std::chrono::seconds end_timeout{25};
+
+// The project's setup, where the session is to run it and that is not written
+// down yet: queued.
+std::optional<exec_record> setup_to_come(const session::state& s,
+                                         const std::string& exec_id) {
+  if (exec_id != session::setup_exec || s.setup.empty()
+      || (s.record.status != session_status::creating
+          && !s.keeping.contains(exec_id)))
+    return std::nullopt;
+  exec_record exec;
+  exec.spec.exec_id = exec_id;
+  exec.spec.command = s.setup;
+  exec.created_at = s.record.created_at;
+  return exec;
+}
 
 } // namespace
 
@@ -109,13 +126,19 @@ caf::result<exec_view> session_actor_state::take(const get_exec& x) {
   auto promise = self_->make_response_promise<exec_view>();
   auto who = ask(pending::exec{promise});
   with_exec(x.exec_id, who, [this, who, exec_id = x.exec_id] {
+    auto deliver = [&](const exec_record& exec) {
+      if (auto asked = pending_.take<pending::exec>(who))
+        asked->promise.deliver(
+          exec_view{shared_text{to_text(json_of(exec))}, is_over(exec.status)});
+    };
     auto found = machine_.execs.find(exec_id);
-    if (found == machine_.execs.end())
-      return refuse(who, {errc::not_found, "exec not found"});
-    if (auto asked = pending_.take<pending::exec>(who))
-      asked->promise.deliver(
-        exec_view{shared_text{to_text(json_of(found->second))},
-                  is_over(found->second.status)});
+    auto to_come = setup_to_come(machine_, exec_id);
+    if (found != machine_.execs.end())
+      deliver(found->second);
+    else if (to_come)
+      deliver(*to_come);
+    else
+      refuse(who, {errc::not_found, "exec not found"});
   });
   return promise;
 }

@@ -28,12 +28,15 @@ constexpr millis max_timeout = 3 * 60'000;
 struct wait_request {
   std::string until;
   std::string exec_id;    // empty: for no exec
+  bool setup = false;     // that exec is the project's setup, if there is one
   std::uint16_t port = 0; // 0: for none, or the preview's, which is yet to be
                           // looked up. Without either: for the session's end
   millis timeout = default_timeout;
 };
 
 constexpr std::string_view preview_ready = "preview:ready";
+constexpr std::string_view setup_done = "setup:done";
+constexpr const char* setup_exec = "setup";
 
 /// What is left of `text` between the two, or nullopt.
 std::optional<std::string_view>
@@ -51,8 +54,12 @@ void read_until(std::string_view until, wait_request& to) {
     to.exec_id = *exec;
   } else if (auto port = between("port:", until, "")) {
     to.port = read_port(*port);
+  } else if (until == setup_done) {
+    to.exec_id = setup_exec;
+    to.setup = true;
   } else if (until != "ended" && until != preview_ready) {
-    refuse("until must be exec:EID:exited, port:N, preview:ready or ended");
+    refuse("until must be exec:EID:exited, setup:done, port:N, preview:ready "
+           "or ended");
   }
 }
 
@@ -88,6 +95,7 @@ public:
     session_watch_task task{ex_->project_id(),
                             ex_->session_id(),
                             what_.exec_id,
+                            what_.setup,
                             what_.port,
                             session,
                             env_.directory,
@@ -127,31 +135,54 @@ private:
     auto ex = ex_;
     done();
     ex->start_over();
-    auto timeout = env_.options.look_up;
     if (what_.port != 0)
-      read_in_session<port_list>(ex, timeout, greenroom::list_ports{},
-                                 [ex, what = what_](const port_list& found) {
-                                   // A session that has ended listens on none.
-                                   auto list = nlohmann::ordered_json::array();
-                                   for (auto& port : found.ports)
-                                     list.push_back(port_json(port));
-                                   // A session that has ended listens on none.
-                                   tell(*ex, what.until,
-                                        is_served(found.ports, what.port),
-                                        "ports", list.dump());
-                                 });
+      tell_ports(ex);
     else if (what_.exec_id.empty())
-      read_in_session<session_view>(
-        ex, timeout, greenroom::get_session{},
-        [ex, reached, until = what_.until](const session_view& v) {
-          tell(*ex, until, reached, "session", v.json.view());
-        });
+      tell_session(ex, env_.options.look_up, what_.until, reached);
     else
-      read_in_session<exec_view>(
-        ex, timeout, greenroom::get_exec{what_.exec_id},
-        [ex, reached, until = what_.until](const exec_view& v) {
-          tell(*ex, until, reached, "exec", v.json.view());
-        });
+      tell_exec(ex, reached);
+  }
+
+  void tell_ports(const exchange_ptr& ex) const {
+    read_in_session<port_list>(
+      ex, env_.options.look_up, greenroom::list_ports{},
+      [ex, what = what_](const port_list& found) {
+        // A session that has ended listens on none.
+        auto list = nlohmann::ordered_json::array();
+        for (auto& port : found.ports)
+          list.push_back(port_json(port));
+        tell(*ex, what.until, is_served(found.ports, what.port), "ports",
+             list.dump());
+      });
+  }
+
+  static void tell_session(const exchange_ptr& ex,
+                           std::chrono::milliseconds timeout,
+                           const std::string& until, bool reached) {
+    read_in_session<session_view>(ex, timeout, greenroom::get_session{},
+                                  [ex, until, reached](const session_view& v) {
+                                    tell(*ex, until, reached, "session",
+                                         v.json.view());
+                                  });
+  }
+
+  // Where there is no setup, nothing has to be waited for.
+  void tell_exec(const exchange_ptr& ex, bool reached) const {
+    auto timeout = env_.options.look_up;
+    auto is_none = [setup = what_.setup](const caf::error& why) {
+      return setup && to_refusal(why).code == errc::not_found;
+    };
+    ask_session<exec_view>(
+      ex, timeout, retry::always, greenroom::get_exec{what_.exec_id},
+      [ex, reached, until = what_.until](const exec_view& v) {
+        tell(*ex, until, reached, "exec", v.json.view());
+      },
+      [ex, timeout, is_none, until = what_.until](const caf::error& why) {
+        if (is_none(why))
+          tell_session(ex, timeout, until, true);
+        else
+          refuse_with(ex, why);
+      });
   }
 
   static void tell(exchange& ex, const std::string& until, bool reached,

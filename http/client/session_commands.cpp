@@ -383,8 +383,9 @@ void add_session_commands(command_set& set) {
   made = set.add(set.root, "wait", "Wait until something has happened",
                  [waits](auto& now) { return wait(now, *waits); });
   add_session_word(*made, waits->session);
-  made->add_option("--for", waits->until,
-                   "exec:ID:exited, port:N, preview:ready or ended");
+  made->add_option(
+    "--for", waits->until,
+    "exec:ID:exited, setup:done, port:N, preview:ready or ended");
   made->add_option("--timeout", waits->timeout, "How long, e.g. 90s");
   made->footer("Exit code 124: it did not happen in time.");
 

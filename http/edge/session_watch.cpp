@@ -114,7 +114,11 @@ void session_watch::ask_exec() {
           end();
       },
       [this, g = generation_](const caf::error& why) {
-        if (g == generation_)
+        if (g != generation_)
+          return;
+        if (task_.may_be_none && to_refusal(why).code == errc::not_found)
+          end();
+        else
           fail(why);
       });
 }

@@ -42,7 +42,8 @@ public:
 struct session_watch_task {
   std::string project_id;
   std::string session_id;
-  std::string exec_id;    // whose end is waited for; empty: none's
+  std::string exec_id;      // whose end is waited for; empty: none's
+  bool may_be_none = false; // where there is no such exec it counts as ended
   std::uint16_t port = 0; // that is to be listened on; 0: none. Without either
                           // only the end of the session counts
   session_actor session;

@@ -94,6 +94,21 @@ TEST_CASE("a command is fed with its start, and may be long") {
   CHECK(longest["command_bytes"] > 8'000'000);
 }
 
+TEST_CASE("a wait for the setup ends with it") {
+  node_process node{{.project = {{"setup", "until [ -e go ]; do sleep 0.02; "
+                                           "done"}}}};
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto admin = node.admin();
+  auto wait = session.path("/wait?until=setup:done");
+  auto late = expect(200, admin.get(wait + "&timeout=50ms")).data();
+  CHECK(late["reached"] == false);
+  CHECK(late["exec"]["exec_id"] == "setup");
+  touch(session, "go");
+  auto over = expect(200, admin.get(wait)).data();
+  CHECK(over["reached"] == true);
+  CHECK(over["exec"]["status"] == "exited");
+}
+
 TEST_CASE("the room of a command is as programs expect it") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};

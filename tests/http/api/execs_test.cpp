@@ -301,6 +301,28 @@ TEST_CASE("a wait ends with its time, or with the session") {
   CHECK(data_of(get(f, session_path + "/wait?until=ended"))["reached"] == true);
 }
 
+TEST_CASE("a wait for the setup ends with it, at once where there is none") {
+  fixture f;
+  auto none = data_of(get(f, session_path + "/wait?until=setup:done"));
+  CHECK(none["until"] == "setup:done");
+  CHECK(none["reached"] == true);
+  CHECK(none["session"]["id"] == std::string{demo_session});
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->running.insert("setup");
+  }
+  auto late =
+    data_of(get(f, session_path + "/wait?until=setup:done&timeout=50ms"));
+  CHECK(late["reached"] == false);
+  CHECK(late.contains("exec"));
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", session_path + "/wait?until=setup:done", admin_secret));
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  caf::anon_send(f.session, publish{event_kind::exec_exited, "setup", "{}"});
+  CHECK(data_of(client.receive())["reached"] == true);
+}
+
 TEST_CASE("a wait for a port ends when it is listened on") {
   fixture f;
   auto listens = [&](std::vector<listening_port> ports) {
@@ -346,9 +368,11 @@ TEST_CASE("a wait for what cannot come is refused") {
     return message_of(answer);
   };
   CHECK(message("")
-        == "until must be exec:EID:exited, port:N, preview:ready or ended");
+        == "until must be exec:EID:exited, setup:done, port:N, preview:ready "
+           "or ended");
   CHECK(message("until=exec::exited")
-        == "until must be exec:EID:exited, port:N, preview:ready or ended");
+        == "until must be exec:EID:exited, setup:done, port:N, preview:ready "
+           "or ended");
   CHECK(message("until=port:0") == "a port is a number from 1 to 65535");
   CHECK(message("until=port:http") == "a port is a number from 1 to 65535");
   CHECK(message("until=ended&timeout=0")
