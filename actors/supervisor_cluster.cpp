@@ -120,14 +120,15 @@ void unpack(pointer self, const std::string& project_id) {
                  unpack_session{});
 }
 
+// What one has that is being revived runs too.
 void stop_runners(pointer self) {
   auto& state = self->state;
   if (state.context->runners == nullptr)
     return;
   for (auto& [id, entry] : state.children)
-    if (entry.handle)
-      state.context->runners->stop(
-        id, caf::actor_cast<runner_user_actor>(entry.handle));
+    state.context->runners->stop(
+      id, entry.handle ? caf::actor_cast<runner_user_actor>(entry.handle)
+                       : runner_user_actor{});
 }
 
 } // namespace greenroom::supervisor

@@ -1,6 +1,8 @@
 // Performs what the machine decides.
 #include "actors/session/session.hpp"
 
+#include <algorithm>
+#include <list>
 #include <type_traits>
 #include <variant>
 
@@ -156,6 +158,12 @@ session::ticket told(const session::any_effect& what) noexcept {
     what);
 }
 
+// Nothing starts where another node may have started the same.
+bool is_start(const session::any_effect& what) {
+  return std::holds_alternative<effect::start_runner>(what)
+         || std::holds_alternative<effect::spawn_exec>(what);
+}
+
 const refusal out_of_touch{
   errc::unavailable,
   "the node that has this session has lost touch with the others, so one of "
@@ -165,13 +173,19 @@ const refusal out_of_touch{
 } // namespace
 
 // A node that stood still, or was cut off, must not promise what another one
-// does not know of.
+// does not know of, and not do what that one may be doing: this waits until the
+// node has its lease, or the session's actor goes.
 void session_actor_state::perform(const session::any_effect& what) {
   auto who = told(what);
-  if (who != 0 && !context_->may_acknowledge())
+  auto silent = !context_->may_acknowledge();
+  if (silent && is_start(what)) {
+    held_answers_.push_back({appends_asked_, what});
+    retry_soon();
+  } else if (silent && who != 0) {
     refuse(who, out_of_touch);
-  else
+  } else {
     std::visit(performer{*this}, what);
+  }
 }
 
 // Events are written by the journal writer; until it has them nobody is told
@@ -185,12 +199,14 @@ void session_actor_state::perform(const session::effects& todo) {
 }
 
 void session_actor_state::release_answers() {
-  while (!held_answers_.empty()
-         && held_answers_.front().after <= appends_done_) {
-    auto what = std::move(held_answers_.front().what);
-    held_answers_.pop_front();
-    perform(what);
-  }
+  // What cannot begin yet is held anew meanwhile.
+  auto ready = std::ranges::find_if(held_answers_, [this](const auto& held) {
+    return held.after > appends_done_;
+  });
+  std::list<held_answer> now;
+  now.splice(now.begin(), held_answers_, held_answers_.begin(), ready);
+  for (auto& held : now)
+    perform(held.what);
 }
 
 void session_actor_state::arm(unix_ms at) {

@@ -16,6 +16,25 @@ namespace greenroom {
 
 namespace event = session::event;
 
+namespace {
+
+const refusal not_begun{
+  errc::unavailable,
+  "the node that has this session has lost touch with the others, so one of "
+  "them may have it by now: nothing was started, try again"};
+
+// What is held until the node has its lease (effects.cpp).
+bool is_spawn_of(const session::any_effect& what, const std::string& exec_id) {
+  auto* spawn = std::get_if<session::effect::spawn_exec>(&what);
+  return spawn != nullptr && spawn->exec_id == exec_id;
+}
+
+bool starts_runner(const session::any_effect& what) {
+  return std::holds_alternative<session::effect::start_runner>(what);
+}
+
+} // namespace
+
 // -- how they start -----------------------------------------------------------
 
 // The intent comes first: a revived session must know what to run.
@@ -72,6 +91,11 @@ void session_actor_state::operator()(const journal::sent_marked& x) {
                               now_ms()});
     return;
   }
+  // Whoever stood still meanwhile has marked what it may not start any more.
+  if (!context_->may_acknowledge()) {
+    feed(event::start_refused{x.exec_id, not_begun, now_ms()});
+    return;
+  }
   // Where it does not get through, runner_down follows and settles it.
   context_->runners->send(id(), runner::spawn{x.exec_id});
   if (marked.mapped())
@@ -79,7 +103,17 @@ void session_actor_state::operator()(const journal::sent_marked& x) {
 }
 
 void session_actor_state::kill_exec(const std::string& exec_id) {
-  if (auto found = marking_.find(exec_id); found != marking_.end())
+  auto held = std::erase_if(held_answers_, [&](const held_answer& x) {
+    return is_spawn_of(x.what, exec_id);
+  });
+  if (held > 0)
+    feed(event::start_refused{
+      exec_id,
+      {errc::conflict, "it was canceled by "
+                         + to_words(machine_.runs.at(exec_id).canceler)
+                         + " before it began"},
+      now_ms()});
+  else if (auto found = marking_.find(exec_id); found != marking_.end())
     found->second = true; // the runner does not know it yet
   else
     context_->runners->send(id(), runner::cancel{exec_id});
@@ -99,6 +133,8 @@ void session_actor_state::find_runner() {
 // What it was yet to be told of is settled once it is gone.
 void session_actor_state::stop_runner() {
   marking_.clear();
+  std::erase_if(held_answers_,
+                [](const held_answer& x) { return starts_runner(x.what); });
   context_->runners->stop(id(), handle());
 }
 
@@ -113,11 +149,22 @@ void session_actor_state::on_runner_up(const runner_up& up) {
 
 void session_actor_state::on_runner_down(const runner_down& down) {
   on_ports({});
+  // Nothing has failed that is yet to begin.
+  if (std::ranges::any_of(held_answers_, starts_runner, &held_answer::what))
+    return;
+  // It was being started when the node fell silent, and was stopped for that.
+  if (machine_.starting && !machine_.stopping && !context_->may_acknowledge())
+    return perform(session::effect::start_runner{});
   feed(event::runner_gone{down.reason, now_ms()});
 }
 
 void session_actor_state::settle_exec(const std::string& exec_id,
                                       const std::string& reason) {
+  auto held = std::erase_if(held_answers_, [&](const held_answer& x) {
+    return is_spawn_of(x.what, exec_id);
+  });
+  if (held > 0)
+    return feed(event::start_refused{exec_id, not_begun, now_ms()});
   marking_.erase(exec_id);
   post(journal::settle{exec_id, reason, now_ms()});
 }
@@ -151,6 +198,10 @@ bool session_actor_state::admits(session::ticket who,
                                  const std::string& exec_id) {
   if (machine_.execs.contains(exec_id))
     return true; // it is asked for again
+  if (!context_->may_acknowledge()) {
+    refuse(who, not_begun);
+    return false;
+  }
   auto why = context_->loads->admit(whose());
   if (!why.empty()) {
     refuse(who, {errc::quota_exceeded, std::move(why)});

@@ -168,6 +168,7 @@ void session_actor_state::try_again() {
     install_checkout();
   if (!std::exchange(retrying_, false))
     return;
+  release_answers();
   if (stuck_) {
     ++appends_asked_;
     post(journal::append{});

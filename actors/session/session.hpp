@@ -120,7 +120,7 @@ private:
     std::optional<event_window> window; // one that says what it has taken
   };
 
-  /// An answer that waits until what was published before it is written.
+  /// Waits until what was published before it is written, or it may begin.
   struct held_answer {
     std::uint64_t after = 0; // so many appends
     session::any_effect what;

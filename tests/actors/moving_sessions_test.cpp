@@ -13,6 +13,8 @@
 #include <catch2/catch.hpp>
 
 #include <filesystem>
+#include <fstream>
+#include <limits>
 #include <string>
 
 using namespace greenroom;
@@ -84,6 +86,38 @@ TEST_CASE_METHOD(moving_node, "what runs ends when the lease is nearly over, "
   await_end(process);
   await("the exec's end", [&] { return long_is_over(); });
   await_command();
+}
+
+TEST_CASE_METHOD(moving_node, "what waits for its turn does not begin while "
+                              "another node may have the session") {
+  auto handle = find(session);
+  auto process = start_long();
+  auto request = shell("sleep 1000", 0);
+  request.spec.exec_id = "second";
+  ask<exec_view>(handle, request);
+  // There are two places.
+  request = shell("[ -e open ] && echo on time || touch early", 0);
+  request.spec.exec_id = "queued";
+  ask<exec_view>(handle, request);
+  gate().open_until(0);
+  caf::anon_send(whole, stop_all_runners{});
+  await_end(process);
+  await("the ends of both", [&] {
+    return events_of(*this, handle, event_kind::exec_exited).size() >= 2;
+  });
+  CHECK(refused_by<exec_view>(handle, shell("touch late", 0)).code
+        == errc::unavailable);
+  CHECK_FALSE(context()->runners->process_of(session.id));
+  std::ofstream{context()->session_dir(session.id) / "checkout" / "open"};
+  gate().open_until(std::numeric_limits<millis>::max());
+  request.wait = 10'000;
+  // One whose turn came before its runner was gone never begins.
+  auto queued = json_of(ask<exec_view>(handle, request));
+  CHECK((queued["status"] == "canceled" || queued["stdout"] == "on time\n"));
+  CHECK_FALSE(std::filesystem::exists(context()->session_dir(session.id)
+                                      / "checkout" / "early"));
+  auto all = ask<exec_page>(handle, list_execs{});
+  CHECK(nlohmann::json::parse(all.json.view()).size() == 3);
 }
 
 TEST_CASE_METHOD(moving_node, "a session that rests is packed with its work, "

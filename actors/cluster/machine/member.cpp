@@ -114,6 +114,9 @@ effects apply(member& m, const answered& x) {
   m.asking = false;
   if (x.result == outcome::unknown) {
     m.next_ask = x.now + m.lease / 3 / asks_in_a_third;
+    // Again: what stood still may have begun something meanwhile.
+    if (m.at == standing::stopped)
+      out.push_back(stop_sandboxes{});
     move_to(m, standing_at(m, x.now), out);
     return out;
   }

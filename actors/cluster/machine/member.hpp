@@ -99,7 +99,7 @@ struct fall_silent {
 struct speak_again {
   friend bool operator==(const speak_again&, const speak_again&) = default;
 };
-/// Ends all that runs in sessions.
+/// Ends all that runs in sessions. Comes more than once while nothing may.
 struct stop_sandboxes {
   friend bool operator==(const stop_sandboxes&,
                          const stop_sandboxes&) = default;

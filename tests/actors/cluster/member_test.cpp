@@ -92,6 +92,10 @@ TEST_CASE("what age a lease has says what the node may do") {
   CHECK(apply(m, ticked{7'999, {}}).empty());
   CHECK(apply(m, ticked{8'000, {}}) == effects{stop_sandboxes{}});
   CHECK(apply(m, ticked{9'000, {}}).empty());
+  SECTION("what began in spite of that ends too") {
+    CHECK(apply(m, answered{9'000, 4'000, outcome::unknown, {}, {}})
+          == effects{stop_sandboxes{}});
+  }
   SECTION("an answer that took too long changes nothing but the age") {
     CHECK(apply(m, kept(10'000, 4'000, {owned("p", "a", 1), owned("q", "a", 4)},
                         {node("a")}))

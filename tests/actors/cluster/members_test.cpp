@@ -182,7 +182,7 @@ TEST_CASE_METHOD(members_fixture, "a node without its store falls silent, and "
   };
   std::optional<standstill> away{std::in_place};
   await("silence", [&] { return !a.gate->is_open(); });
-  await("the end of what runs", [&] { return a.stopped == 1; });
+  await("the end of what runs", [&] { return a.stopped >= 1; });
   CHECK(a.owned().size() == 3); // nobody says otherwise
   away.reset();
   await("its lease again", [&] { return a.gate->is_open(); });
