@@ -217,7 +217,10 @@ session_supervisor(pointer self, context_ptr context,
         self->delayed_send(self, tick_period, clock_tick{});
     },
     [self](const revive_session& request) {
-      supervisor::revive(self, request.session_id);
+      // It may have gone with its project during the pause.
+      auto found = self->state.children.find(request.session_id);
+      if (found != self->state.children.end() && !found->second.handle)
+        supervisor::revive(self, request.session_id);
     },
     [self](const session_recovered& x) {
       supervisor::child_recovered(self, x.session_id);

@@ -23,7 +23,7 @@ void adopt(pointer self, const project_record& project) {
 }
 
 // Whoever owns them now has their records: these actors only go, and what they
-// started goes with them.
+// started goes with them. Nor may one come whose epoch is over.
 void release(pointer self, const std::string& project_id) {
   auto& state = self->state;
   state.projects.erase(project_id);
@@ -34,9 +34,13 @@ void release(pointer self, const std::string& project_id) {
     spdlog::warn("session {} is another node's now, it ends here", id);
     if (entry.handle)
       self->send_exit(entry.handle, caf::exit_reason::user_shutdown);
+    entry.reviving = true; // if it comes back: once this actor is gone
     if (state.context->runners != nullptr)
       state.context->runners->stop(id, runner_user_actor{});
   }
+  stop_reviving(self, project_id,
+                make_error(errc::unavailable,
+                           "the session is another node's now, try again"));
 }
 
 // -- a project that is to go --------------------------------------------------

@@ -36,6 +36,10 @@ void revive(pointer self, const std::string& id);
 
 void child_down(pointer self, const caf::down_msg& down);
 
+/// Those of a project that have no actor get none, whatever of it is under way.
+void stop_reviving(pointer self, const std::string& project_id,
+                   const caf::error& why);
+
 /// Sessions of a project that is given up are nobody's from now on, those that
 /// are awake included.
 void retire_children(pointer self, const std::string& project_id);

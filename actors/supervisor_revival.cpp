@@ -117,10 +117,19 @@ session_actor spawn_child(pointer self, child& entry, session_args birth) {
 
 namespace {
 
+// Meanwhile the session may have gone with its project, and come back.
+bool is_current(pointer self, const std::shared_ptr<session_args>& birth) {
+  auto& all = self->state.recovering;
+  auto found = all.find(birth->record.id);
+  return found != all.end() && found->second == birth;
+}
+
 // By the session's journal writer: what its last actor had asked for is done
 // then.
 void read_files(pointer self, std::shared_ptr<session_args> birth,
                 std::vector<session_event> events, std::uint64_t home_epoch) {
+  if (!is_current(self, birth))
+    return;
   auto& context = *self->state.context;
   auto& record = birth->record;
   birth->channel = context.journals->open(record.id);
@@ -137,7 +146,6 @@ void read_files(pointer self, std::shared_ptr<session_args> birth,
     request.preview_url = context.preview_url(record.id, record.preview_port);
   request.roams = context.cluster != nullptr;
   request.home_epoch = home_epoch;
-  self->state.recovering[record.id] = birth;
   context.journals->post(record.id, birth->channel, std::move(request));
 }
 
@@ -172,9 +180,13 @@ void recover_child(pointer self, child& entry, session_args birth) {
   auto& record = args->record;
   entry.project_id = record.project_id;
   entry.reviving = true;
-  ++state.reviving;
+  if (!std::exchange(state.recovering[record.id], args))
+    ++state.reviving;
   auto failed = [self, args](caf::error& e) {
+    if (!is_current(self, args))
+      return;
     auto& id = args->record.id;
+    self->state.recovering.erase(id);
     --self->state.reviving;
     spdlog::error("session {}: its outbox cannot be read yet: {}", id,
                   to_refusal(e).message);
@@ -197,17 +209,39 @@ void recover_child(pointer self, child& entry, session_args birth) {
 
 void child_recovered(pointer self, const std::string& id) {
   auto& state = self->state;
-  auto known = state.recovering.extract(id);
-  if (!known)
+  auto known = state.recovering.find(id);
+  if (known == state.recovering.end() || !known->second->channel)
     return;
+  auto args = known->second;
+  auto& birth = *args;
+  auto results = birth.channel->take();
+  if (results.empty())
+    return; // what was read is of one before
+  state.recovering.erase(known);
   --state.reviving;
-  auto& birth = *known.mapped();
-  for (auto& result : birth.channel->take())
+  for (auto& result : results)
     if (auto* opened = std::get_if<journal::opened>(&result))
       birth.found = std::make_shared<journal::opened>(std::move(*opened));
   auto found = state.children.find(id);
   if (found != state.children.end() && !found->second.handle)
     spawn_child(self, found->second, std::move(birth));
+  revive_more(self);
+}
+
+void stop_reviving(pointer self, const std::string& project_id,
+                   const caf::error& why) {
+  auto& state = self->state;
+  std::erase_if(state.to_revive, [&](const session_record& record) {
+    return record.project_id == project_id;
+  });
+  std::vector<std::string> left;
+  for (auto& [id, entry] : state.children)
+    if (entry.project_id == project_id && !entry.handle)
+      left.push_back(id);
+  for (auto& id : left) {
+    state.reviving -= state.recovering.erase(id);
+    forget(self, id, why);
+  }
   revive_more(self);
 }
 
@@ -257,15 +291,20 @@ void child_down(pointer self, const caf::down_msg& down) {
     return; // another one has taken its place
   entry.handle = session_actor{};
   entry.running_execs = 0;
-  entry.reviving = true; // nobody else is to do it during the pause
+  auto released = entry.reviving; // see release()
+  entry.reviving = true;          // nobody else is to do it during the pause
   if (!down.reason || down.reason == caf::exit_reason::normal
       || down.reason == caf::exit_reason::user_shutdown) {
     // Over and idle, or the node stops. Who asked in between asks the store.
     auto waiting = std::move(entry.waiting);
+    auto project = entry.project_id;
     forget(self, id, no_such_session());
     for (auto& promise : waiting)
       promise.deliver(make_error(errc::unavailable,
                                  "the session was put to rest, try again"));
+    // It may have come back meanwhile.
+    if (released && self->state.projects.contains(project))
+      look_for_stranded_in(self, project, now_ms());
     return;
   }
   // What the machine lacks for a while is no fault of the session.

@@ -194,7 +194,7 @@ using full_lease_store_actor = lease_store_actor::extend<
   // A session as it is there.
   caf::replies_to<load_session>::with<session_record>>;
 
-/// Notes where all nodes see it how an exec stands; nothing happens where
+/// Notes where all nodes see it how an exec stands. Refused as conflict where
 /// another actor has taken the session since.
 struct note_exec {
   std::string session_id;

@@ -71,6 +71,9 @@ void session_actor_state::send_note(note_exec what) {
             spdlog::warn("session {}: an exec is not noted: {}", id(),
                          to_refusal(e).message);
             over();
+            // As with any other change: this one must not go on.
+            if (to_refusal(e).code == errc::conflict)
+              leave(e);
           });
 }
 

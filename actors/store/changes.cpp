@@ -60,7 +60,8 @@ done store_changes::run(store::connection& db, const update_session& x) {
 }
 
 done store_changes::run(store::connection& db, const note_exec& x) {
-  store::note_exec(db, x);
+  if (!store::note_exec(db, x))
+    throw refused(errc::conflict, "another actor has taken the session");
   return {};
 }
 

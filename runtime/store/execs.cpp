@@ -3,26 +3,32 @@
 #include "runtime/store/exec_rows.hpp"
 #include "runtime/store/sql.hpp"
 
+#include <optional>
+
 namespace greenroom::store {
 
 namespace {
 
-bool is_at(soci::session& sql, const std::string& session_id,
-           std::uint64_t epoch) {
+// None where there is no such session any more.
+std::optional<std::uint64_t> epoch_of(soci::session& sql,
+                                      const std::string& session_id) {
   long long now = 0;
   sql << "SELECT epoch FROM sessions WHERE id = :id", soci::into(now),
     soci::use(session_id, "id");
-  return sql.got_data() && static_cast<std::uint64_t>(now) == epoch;
+  if (!sql.got_data())
+    return std::nullopt;
+  return static_cast<std::uint64_t>(now);
 }
 
 } // namespace
 
-void note_exec(connection& c, const greenroom::note_exec& what) {
+bool note_exec(connection& c, const greenroom::note_exec& what) {
   check_text("exec", what.json);
   const long long time = now_ms();
-  in_transaction(c, [&](soci::session& sql) {
-    if (!is_at(sql, what.session_id, what.epoch))
-      return;
+  return in_transaction(c, [&](soci::session& sql) {
+    auto epoch = epoch_of(sql, what.session_id);
+    if (epoch != what.epoch)
+      return !epoch;
     if (what.json.empty())
       execute(sql,
               "DELETE FROM session_execs WHERE session_id = :id AND"
@@ -37,6 +43,7 @@ void note_exec(connection& c, const greenroom::note_exec& what) {
               " json = excluded.json",
               soci::use(what.session_id, "id"), soci::use(what.exec_id, "exec"),
               soci::use(time, "now"), soci::use(what.json, "json"));
+    return true;
   });
 }
 

@@ -13,9 +13,9 @@
 
 namespace greenroom::store {
 
-/// Notes how an exec stands, or forgets it. Nothing happens where another actor
-/// has taken the session since.
-void note_exec(connection& c, const greenroom::note_exec& what);
+/// Notes how an exec stands, or forgets it. False, and nothing happens, where
+/// another actor has taken the session since.
+bool note_exec(connection& c, const greenroom::note_exec& what);
 
 /// What is noted of a session's execs, oldest first.
 std::vector<std::string> noted_execs(connection& c,

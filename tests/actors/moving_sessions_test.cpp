@@ -6,12 +6,14 @@
 #include "actors/directory.hpp"
 #include "messages/moving.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/injected_faults.hpp"
 #include "runtime/store/sessions.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <limits>
@@ -19,6 +21,7 @@
 
 using namespace greenroom;
 using namespace greenroom::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -28,6 +31,10 @@ struct moving_node : small_node {
     caf::actor_cast<session_supervisor_full>(supervisor());
   store::connection db{"sqlite3://greenroom.db", context()->data_dir,
                        sync_mode::normal};
+
+  ~moving_node() {
+    clear_faults();
+  }
 
   // Starts a command that does not end; its directory in /proc.
   std::filesystem::path start_long() {
@@ -75,6 +82,38 @@ TEST_CASE_METHOD(moving_node, "what runs of a project that went away ends, and "
       return now->epoch > taken.epoch + 1;
     });
     await("the exec's end", [&] { return long_is_over(); });
+    await_command();
+  }
+}
+
+TEST_CASE_METHOD(moving_node, "a session that is being revived while its "
+                              "project goes away gets no actor") {
+  auto handle = find(session);
+  // Its files are read behind what is being written.
+  inject_fault("pwrite", {3s, 0});
+  caf::anon_send(caf::actor_cast<caf::actor>(handle), shell("true", 0));
+  await("a slow disk", [&] { return journal_lag() >= 50ms; });
+  caf::anon_send(handle, crash_session{});
+  await("it to be revived", [&] {
+    return store::find_session(db, session.id)->epoch > session.epoch;
+  });
+  auto taken = store::take_session(db, session.id, "other").value();
+  caf::scoped_actor self{system()};
+  auto waiting =
+    self->request(supervisor(), timeout, find_session{"demo", session.id});
+  caf::anon_send(whole, release_project{"demo"});
+  refusal why;
+  waiting.receive([](const session_actor&) {},
+                  [&](const caf::error& e) { why = to_refusal(e); });
+  CHECK(why.code == errc::unavailable);
+  clear_faults();
+  await("the files", [&] { return journal_lag() == 0ms; });
+  CHECK(ask<supervisor_load>(supervisor(), get_load{}).actors == 0);
+  CHECK(store::find_session(db, session.id) == taken);
+
+  SECTION("and one when it comes back") {
+    store::take_session(db, session.id, context()->node);
+    caf::anon_send(whole, adopt_project{rules()});
     await_command();
   }
 }

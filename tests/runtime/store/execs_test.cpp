@@ -20,7 +20,7 @@ TEST_CASE_METHOD(store_fixture, "what is noted of execs is a session's, by "
   auto other = insert(some_session("y"));
   auto note = [&](const session_record& of, const std::string& exec,
                   const std::string& json) {
-    store::note_exec(c, {of.id, of.epoch, exec, json});
+    return store::note_exec(c, {of.id, of.epoch, exec, json});
   };
   note(session, "a", "{\"status\":\"running\"}");
   note(session, "b", "b");
@@ -31,15 +31,16 @@ TEST_CASE_METHOD(store_fixture, "what is noted of execs is a session's, by "
   CHECK(noted_execs(c, session.id).size() == 1);
   // Of an actor that has not the session any more nothing is taken.
   auto taken = store::take_session(c, session.id, session.node).value();
-  note(session, "c", "late");
-  note(session, "a", "");
+  CHECK_FALSE(note(session, "c", "late"));
+  CHECK_FALSE(note(session, "a", ""));
   CHECK(noted_execs(c, session.id).size() == 1);
-  note(taken, "c", "in time");
+  CHECK(note(taken, "c", "in time"));
   CHECK(noted_execs(c, session.id).size() == 2);
 
   taken.ended_at = 3'000;
   end(taken);
   store::drop_ended(c, now_ms(), 10);
   CHECK(noted_execs(c, session.id).empty());
+  CHECK(note(taken, "c", "of one that is gone")); // nobody else has it
   CHECK(noted_execs(c, other.id) == texts{"other"});
 }
