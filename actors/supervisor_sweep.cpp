@@ -2,6 +2,7 @@
 // sessions have on disk.
 #include "actors/supervisor_parts.hpp"
 
+#include "actors/session/kept_work.hpp"
 #include "messages/errors.hpp"
 
 #include <spdlog/spdlog.h>
@@ -41,8 +42,46 @@ void look_for_stranded(pointer self, unix_ms now) {
 
 namespace {
 
-// Sessions that are over but whose end a crash cut short: their work is saved
-// once more, which does no harm, and their checkout goes.
+// Rescue refs that the upstream did not take are the project's to push.
+void wake_project(pointer self, const std::string& project_id) {
+  self
+    ->request(self->state.context->directory, look_up_timeout,
+              find_project{project_id})
+    .then(
+      [self](const project_actor& project) {
+        self->send(project, rescue_waits{});
+      },
+      [project_id](const caf::error& e) {
+        spdlog::warn("project {}: rescue refs that the upstream lacks are "
+                     "looked at when the server starts again: {}",
+                     project_id, to_refusal(e).message);
+      });
+}
+
+// The record names what was saved before that is all there is of the work.
+template <class Then, class Fail>
+void store_rescue(pointer self, const session_record& known,
+                  saved_rescue& saved, Then then, Fail fail) {
+  auto waits = !saved.note.empty();
+  auto record = rescued_later(known, std::move(saved));
+  if (record == known)
+    return then();
+  ++record.version;
+  self
+    ->request(self->state.context->store, store_timeout,
+              update_session{record, {}})
+    .then(
+      [self, waits, project_id = record.project_id, then](done) {
+        if (waits)
+          wake_project(self, project_id);
+        then();
+      },
+      fail);
+}
+
+// Sessions that are over but whose end a crash cut short, or whose work could
+// not be saved: it is saved once more, which does no harm, and their checkout
+// goes. What lies here of one that has ended on another node was saved there.
 void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
   if (left->empty()) {
     self->state.sweeping = false;
@@ -56,7 +95,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
                  to_refusal(e).message);
     next();
   };
-  auto remove = [self, id, next, skip](const saved_rescue&) {
+  auto remove = [self, id, next, skip] {
     self->request(self->state.context->git, git_timeout, remove_checkout{id})
       .then([next](done) { next(); }, skip);
   };
@@ -74,7 +113,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
           if (review.ended_at == 0)
             next(); // it is being run anew
           else
-            remove(saved_rescue{});
+            remove();
         },
         skip);
   };
@@ -82,14 +121,21 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
     .then(
       [self, next, skip, remove](session_record& record) {
         auto project = self->state.projects.find(record.project_id);
-        if (is_live(record.status) || project == self->state.projects.end()) {
+        auto& context = *self->state.context;
+        auto other = context.cluster != nullptr && record.node != context.node;
+        if (is_live(record.status) || project == self->state.projects.end()
+            || other) {
           next();
           return;
         }
         self
           ->request(self->state.context->git, git_timeout,
-                    save_rescue{project->second, std::move(record)})
-          .then(remove, skip);
+                    save_rescue{project->second, record})
+          .then(
+            [self, record, remove, skip](saved_rescue& saved) {
+              store_rescue(self, record, saved, remove, skip);
+            },
+            skip);
       },
       is_review);
 }

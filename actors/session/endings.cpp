@@ -1,6 +1,7 @@
 // Checkout, check-in, rescue and review: what they ask of others.
 #include "actors/session/session.hpp"
 
+#include "actors/session/kept_work.hpp"
 #include "messages/errors.hpp"
 #include "runtime/base/failpoint.hpp"
 
@@ -129,9 +130,7 @@ void session_actor_state::operator()(const journal::room_made& x) {
 }
 
 void session_actor_state::rescue_failed() {
-  auto reason = "the work could not be saved (" + rescue_problem_
-                + ") and is kept in sessions/" + id() + "/checkout of node "
-                + context_->node;
+  auto reason = kept_reason(rescue_problem_, id(), context_->node);
   spdlog::error("session {}: {}", id(), reason);
   feed(event::rescue_failed{std::move(reason), now_ms()});
 }

@@ -1,0 +1,45 @@
+#include "actors/session/kept_work.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace greenroom {
+
+namespace {
+
+std::string place_of(const std::string& session_id, const std::string& node) {
+  return " and is kept in sessions/" + session_id + "/checkout of node " + node;
+}
+
+// git keeps only one of two such references.
+bool collide(const std::string& a, const std::string& b) {
+  return a == b || a.starts_with(b + '/') || b.starts_with(a + '/');
+}
+
+} // namespace
+
+std::string kept_reason(const std::string& problem,
+                        const std::string& session_id,
+                        const std::string& node) {
+  return "the work could not be saved (" + problem + ')'
+         + place_of(session_id, node);
+}
+
+session_record rescued_later(session_record record, saved_rescue saved) {
+  auto& refs = record.rescue_refs;
+  std::erase_if(refs, [&](const auto& old) {
+    return std::ranges::any_of(saved.rescued, [&](const auto& one) {
+      return collide(old.ref, one.ref);
+    });
+  });
+  std::ranges::move(saved.rescued, std::back_inserter(refs));
+  record.rescue_note = std::move(saved.note);
+  auto place = place_of(record.id, record.node);
+  auto& reason = record.status_reason;
+  if (auto at = reason.find(place); at != reason.npos)
+    reason.replace(at, place.size(), ", and was saved later");
+  return record;
+}
+
+} // namespace greenroom

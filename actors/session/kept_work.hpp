@@ -1,0 +1,20 @@
+// What the record of a session says whose work could not be saved when it
+// ended, and lies on its node's disk; and what it says once it is saved.
+#pragma once
+
+#include "messages/git.hpp"
+#include "messages/records.hpp"
+
+#include <string>
+
+namespace greenroom {
+
+/// For status_reason: why, and where the work is.
+std::string kept_reason(const std::string& problem,
+                        const std::string& session_id, const std::string& node);
+
+/// The record with what was saved later, on the same node. Earlier refs stay,
+/// but for those that a new one has taken the place of.
+session_record rescued_later(session_record record, saved_rescue saved);
+
+} // namespace greenroom
