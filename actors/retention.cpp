@@ -1,7 +1,9 @@
 #include "actors/retention.hpp"
 
 #include "messages/errors.hpp"
+#include "messages/upkeep.hpp"
 
+#include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
@@ -101,9 +103,10 @@ void sweep(pointer self, unix_ms now) {
 // -- rows ---------------------------------------------------------------------
 
 void drop(pointer self, unix_ms now) {
+  auto store = caf::actor_cast<old_rows_actor>(self->state.context->store);
   self
-    ->request(self->state.context->store, store_timeout,
-              drop_ended{now - self->state.keep.ended, batch})
+    ->request(store, store_timeout,
+              drop_old{now - self->state.keep.ended, batch, self->state.kept})
     .then(
       [self, now](dropped_sessions& dropped) {
         if (dropped.session_ids.empty()) {
@@ -115,6 +118,22 @@ void drop(pointer self, unix_ms now) {
         for (auto& id : dropped.session_ids)
           self->state.gone.push_back(std::move(id));
         remove_next(self, [self, now] { drop(self, now); });
+      },
+      [self](const caf::error& e) {
+        spdlog::warn("ended sessions stay for now: {}", to_refusal(e).message);
+        finish(self);
+      });
+}
+
+// What a session that is over still has here could not be saved.
+void drop_but_kept(pointer self, unix_ms now) {
+  list_directories in_use;
+  in_use.in_use = true;
+  self->request(self->state.context->git, git_timeout, in_use)
+    .then(
+      [self, now](directory_list& found) {
+        self->state.kept = std::move(found.ids);
+        drop(self, now);
       },
       [self](const caf::error& e) {
         spdlog::warn("ended sessions stay for now: {}", to_refusal(e).message);
@@ -151,7 +170,7 @@ janitor_actor::behavior_type retention(pointer self, context_ptr context,
         self->delayed_send(self, janitor_period, clock_tick{});
       drop_old_audit(self, tick.now != 0 ? tick.now : now_ms());
       if (!std::exchange(self->state.busy, true))
-        drop(self, tick.now != 0 ? tick.now : now_ms());
+        drop_but_kept(self, tick.now != 0 ? tick.now : now_ms());
     },
   };
 }

@@ -3,8 +3,8 @@
 // idempotency keys and entries of the audit that are too old.
 //
 // What was rescued stays in the repositories; work that could be saved nowhere
-// else is never removed. Who reads a session while it goes may see its end cut
-// off; after that it is not found.
+// else is never removed, and its session stays listed. Who reads a session
+// while it goes may see its end cut off; after that it is not found.
 #pragma once
 
 #include "actors/base/context.hpp"
@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 namespace greenroom {
 
@@ -36,8 +37,9 @@ struct janitor_state {
   session_supervisor_actor supervisor;
   retention_rules keep;
   bool busy = false;
-  bool swept = false;           // looked once for what an earlier run left
-  std::deque<std::string> gone; // no longer in the store, files to be removed
+  bool swept = false;            // looked once for what an earlier run left
+  std::deque<std::string> gone;  // no longer in the store, files to be removed
+  std::vector<std::string> kept; // they have something here that is not saved
 };
 
 /// It begins at once.
