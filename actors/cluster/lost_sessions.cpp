@@ -7,6 +7,8 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <cstddef>
+#include <memory>
 
 namespace greenroom {
 
@@ -15,42 +17,84 @@ namespace {
 constexpr std::chrono::seconds look_timeout{30};
 constexpr std::chrono::minutes end_timeout{10}; // it comes back before it ends
 
-void complain(const std::string& id, const caf::error& why) {
-  spdlog::error("session {} cannot be ended after its node was lost: {}", id,
-                to_refusal(why).message);
+constexpr std::chrono::seconds pause{1};
+
+using pointer = caf::event_based_actor*;
+
+/// What is to end, and who sees to that.
+struct task {
+  session_finder_actor supervisor;
+  store_reader_actor reader;
+  std::string project_id;
+  std::string lost_node;
+  unix_ms since = 0;    // what began later was not there
+  std::size_t left = 0; // questions that are not answered
+  bool again = false;   // some were not to be answered now
+};
+
+using task_ptr = std::shared_ptr<task>;
+
+void look(pointer self, const task_ptr& all);
+
+void answered(pointer self, const task_ptr& all) {
+  if (--all->left > 0 || !all->again)
+    return;
+  self->become([self, all](clock_tick) {
+    self->unbecome();
+    look(self, all);
+  });
+  self->delayed_send(self, pause, clock_tick{});
 }
 
-void end(caf::event_based_actor* self, const session_finder_actor& supervisor,
-         const session_record& row, const std::string& node) {
+// The sessions were to end with their node, however long the store is away.
+void failed(pointer self, const task_ptr& all, const std::string& what,
+            const caf::error& why) {
+  auto refusal = to_refusal(why);
+  auto again = refusal.code == errc::unavailable
+               || refusal.code == errc::overloaded
+               || refusal.code == errc::timeout;
+  spdlog::error("{} cannot be ended{} after its node was lost: {}", what,
+                again ? " yet" : "", refusal.message);
+  all->again = all->again || again;
+  answered(self, all);
+}
+
+void end(pointer self, const task_ptr& all, const session_record& row) {
   caller by;
-  by.key_name = "on_node_loss: stop, node " + node + " was lost";
-  self->request(supervisor, end_timeout, find_session{row.project_id, row.id})
+  by.key_name = "on_node_loss: stop, node " + all->lost_node + " was lost";
+  auto refused = [self, all, id = row.id](const caf::error& why) {
+    failed(self, all, "session " + id, why);
+  };
+  ++all->left;
+  self
+    ->request(all->supervisor, end_timeout,
+              find_session{row.project_id, row.id})
     .then(
-      [self, by, id = row.id](const session_actor& session) {
+      [self, all, by, refused, id = row.id](const session_actor& session) {
         self->request(session, end_timeout, terminate_session{by})
           .then(
-            [id](const terminate_reply&) {
+            [self, all, id](const terminate_reply&) {
               spdlog::warn("session {} is ended: its node was lost", id);
+              answered(self, all);
             },
-            [id](const caf::error& why) { complain(id, why); });
+            refused);
       },
-      [id = row.id](const caf::error& why) { complain(id, why); });
+      refused);
 }
 
-void end_all(caf::event_based_actor* self,
-             const session_finder_actor& supervisor,
-             const store_reader_actor& reader, const std::string& project_id,
-             const std::string& lost_node) {
-  self->request(reader, look_timeout, live_sessions{project_id})
+void look(pointer self, const task_ptr& all) {
+  all->left = 1;
+  all->again = false;
+  self->request(all->reader, look_timeout, live_sessions{all->project_id})
     .then(
-      [self, supervisor, lost_node](const session_rows& rows) {
+      [self, all](const session_rows& rows) {
         for (const auto& row : rows.sessions)
-          end(self, supervisor, row, lost_node);
+          if (row.created_at <= all->since)
+            end(self, all, row);
+        answered(self, all);
       },
-      [project_id](const caf::error& why) {
-        spdlog::error("the sessions of project {} cannot be ended after its "
-                      "node was lost: {}",
-                      project_id, to_refusal(why).message);
+      [self, all](const caf::error& why) {
+        failed(self, all, "project " + all->project_id, why);
       });
 }
 
@@ -61,8 +105,14 @@ void end_lost_sessions(caf::actor_system& system,
                        const store_reader_actor& reader,
                        const std::string& project_id,
                        const std::string& lost_node) {
+  auto all = std::make_shared<task>();
+  all->supervisor = supervisor;
+  all->reader = reader;
+  all->project_id = project_id;
+  all->lost_node = lost_node;
+  all->since = now_ms();
   // A function with arguments: of one without CAF dereferences what is null.
-  system.spawn(end_all, supervisor, reader, project_id, lost_node);
+  system.spawn(look, all);
 }
 
 } // namespace greenroom

@@ -17,8 +17,9 @@ namespace greenroom {
 using session_finder_actor =
   caf::typed_actor<caf::replies_to<find_session>::with<session_actor>>;
 
-/// Does so by itself, and tells the log of those that cannot be ended: they
-/// live on, and anybody can end them.
+/// Does so by itself, with those that live by now; again and again where
+/// somebody cannot answer yet. It tells the log of those that cannot be ended:
+/// they live on, and anybody can end them.
 void end_lost_sessions(caf::actor_system& system,
                        const session_finder_actor& supervisor,
                        const store_reader_actor& reader,

@@ -33,6 +33,11 @@ void move_gate(pointer self) {
 
 void hear(pointer self, const cluster::answered& answer) {
   auto effects = apply(self->state.machine, answer);
+  // Others were quicker with the rest, or have it by now.
+  if (answer.result == cluster::outcome::kept)
+    std::erase_if(self->state.taking, [&](const auto& one) {
+      return !self->state.machine.owned.contains(one.first);
+    });
   move_gate(self);
   perform(self, effects);
 }
@@ -56,18 +61,19 @@ void ask(pointer self, const std::string& incarnation, bool joins) {
 
 // The store is asked for the settings, which another node may have changed.
 void adopt(pointer self, const owner_record& owner) {
-  auto& id = owner.project_id;
-  auto taken = self->state.taking.extract(id);
-  auto lost = taken ? taken.mapped() : std::string{};
-  self->request(self->state.options.store, forever, get_project{id})
+  self
+    ->request(self->state.options.store, forever, get_project{owner.project_id})
     .then(
-      [self, owner, lost](project_record& project) {
+      [self, owner](project_record& project) {
         auto& owned = self->state.machine.owned;
         auto now = owned.find(owner.project_id);
         if (now == owned.end() || now->second != owner.epoch)
           return; // gone meanwhile
         spdlog::info("project {} is this node's, epoch {}", project.id,
                      owner.epoch);
+        // Kept until now: where the store did not answer it is asked again.
+        auto taken = self->state.taking.extract(owner.project_id);
+        auto lost = taken ? taken.mapped() : std::string{};
         auto ends =
           !lost.empty() && project.placement.on_loss == node_loss::stop;
         self->state.options.adopt(std::move(project));
@@ -117,7 +123,6 @@ struct performer {
     ask(self, x.incarnation, false);
   }
   void operator()(const cluster::take_over& x) const {
-    self->state.taking.clear(); // of those that others were quicker with
     for (auto& one : x.projects) {
       spdlog::info("project {} is free (was {}'s), taking it", one.project_id,
                    one.node.empty() ? "nobody" : one.node);
@@ -214,6 +219,9 @@ cluster_member_core::behavior_type cluster_member(pointer self,
     },
     [self](const load_session& x) {
       return self->delegate(self->state.options.store, x);
+    },
+    [self](list_owners) {
+      return owner_list{self->state.owners, {}};
     },
     [self](const clock_tick&) {
       auto& m = self->state.machine;

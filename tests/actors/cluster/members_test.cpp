@@ -65,6 +65,29 @@ packer_actor::behavior_type ready_packer(packer_actor::pointer,
   };
 }
 
+// A connection that is cut right when a project is asked for, so many times.
+full_lease_store_actor::behavior_type
+cut_store(full_lease_store_actor::pointer self, full_lease_store_actor whole,
+          std::shared_ptr<std::atomic<int>> cuts) {
+  return {
+    [=](const keep_lease& x) { return self->delegate(whole, x); },
+    [=](const take_projects& x) { return self->delegate(whole, x); },
+    [=](list_nodes x) { return self->delegate(whole, x); },
+    [=](const find_owner& x) { return self->delegate(whole, x); },
+    [=](const get_project& x) -> caf::result<project_record> {
+      if (cuts->load() > 0) {
+        --*cuts;
+        return make_error(errc::unavailable, "the store is away");
+      }
+      return self->delegate(whole, x);
+    },
+    [=](list_owners x) { return self->delegate(whole, x); },
+    [=](const declare_state& x) { return self->delegate(whole, x); },
+    [=](const give_project& x) { return self->delegate(whole, x); },
+    [=](const load_session& x) { return self->delegate(whole, x); },
+  };
+}
+
 // One node: what its member told it to do.
 class member_node {
 public:
@@ -93,7 +116,13 @@ public:
       owned_.erase(id);
     };
     options.stop_runners = [this] { ++stopped; };
+    options.end_sessions = [this](const std::string& id, const std::string&) {
+      std::lock_guard guard{mutex_};
+      ended_.insert(id);
+    };
     store_ = options.store;
+    cut_ = in.system.spawn(cut_store, store_, cuts);
+    options.store = cut_;
     member = in.system.spawn(cluster_member, std::move(options));
   }
   member_node(const member_node&) = delete;
@@ -106,6 +135,7 @@ public:
     caf::scoped_actor self{in_.system};
     for (auto& part : {caf::actor_cast<caf::actor>(member),
                        caf::actor_cast<caf::actor>(packer_),
+                       caf::actor_cast<caf::actor>(cut_),
                        caf::actor_cast<caf::actor>(store_)}) {
       self->send_exit(part, caf::exit_reason::kill);
       self->wait_for(part);
@@ -117,6 +147,14 @@ public:
     return owned_;
   }
 
+  // Projects whose sessions it was to end.
+  std::set<std::string> ended() const {
+    std::lock_guard guard{mutex_};
+    return ended_;
+  }
+
+  std::shared_ptr<std::atomic<int>> cuts =
+    std::make_shared<std::atomic<int>>(0);
   std::shared_ptr<lease_gate> gate = std::make_shared<lease_gate>();
   std::atomic<int> stopped{0};
   cluster_member_core member;
@@ -124,9 +162,11 @@ public:
 private:
   members_fixture& in_;
   full_lease_store_actor store_;
+  full_lease_store_actor cut_;
   packer_actor packer_;
   mutable std::mutex mutex_;
   std::set<std::string> owned_;
+  std::set<std::string> ended_;
 };
 
 template <class Reply, class Message>
@@ -166,6 +206,28 @@ TEST_CASE_METHOD(members_fixture, "nodes share what there is, and what one "
   auto nodes = ask<node_list>(*this, b.member, list_nodes{}).nodes;
   CHECK(nodes[0].state == node_state::down);
   CHECK(nodes[1].state == node_state::ready);
+}
+
+TEST_CASE_METHOD(members_fixture, "what is to end with its node ends, though "
+                                  "the store is away when it is taken up") {
+  auto db = open();
+  for (auto id : {"p", "q"}) {
+    project_record project;
+    project.id = id;
+    project.repo = "/srv/x.git";
+    project.placement.on_loss = node_loss::stop;
+    store::put_project(*db, project);
+  }
+  member_node a{*this, "a"};
+  await("all projects", [&] { return a.owned().size() == 3; });
+  CHECK(a.ended().empty()); // they were nobody's
+  member_node b{*this, "b"};
+  await("b's lease", [&] { return b.gate->is_open(); });
+  *b.cuts = 4; // each once, and one of them twice
+  a.die();
+  await("b has all", [&] { return b.owned().size() == 3; });
+  await("both to end", [&] { return b.ended() == names{"p", "q"}; });
+  CHECK(*b.cuts == 0);
 }
 
 TEST_CASE_METHOD(members_fixture, "a node without its store falls silent, and "
