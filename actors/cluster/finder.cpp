@@ -4,9 +4,12 @@
 #include "actors/cluster/machine/drain.hpp"
 #include "actors/cluster/remote_session.hpp"
 #include "messages/errors.hpp"
+#include "messages/moving.hpp"
 #include "messages/placing.hpp"
 
+#include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <type_traits>
@@ -16,7 +19,9 @@ namespace greenroom {
 
 namespace {
 
-using pointer = directory_actor::stateful_pointer<finder_state>;
+using pointer = finder_actor::stateful_pointer<finder_state>;
+using owner_lister =
+  caf::typed_actor<caf::replies_to<list_owners>::with<owner_list>>;
 using reader_actor =
   caf::typed_actor<caf::replies_to<list_projects>::with<project_list>>;
 
@@ -145,16 +150,46 @@ caf::error no_such_session() {
 
 // The actor that stands for a session of another node.
 session_actor stand_in(pointer self, const find_session& asked,
-                       const std::string& project_id,
-                       const session_actor& there) {
+                       const owner_record& owner, const session_actor& there) {
   auto& entry = self->state.sessions[asked.session_id];
   if (entry.handle)
     return entry.handle;
-  entry.project_id = project_id;
+  entry.project_id = owner.project_id;
+  entry.epoch = owner.epoch;
   entry.handle =
     caf::actor_cast<session_actor>(self->spawn(remote_session, there));
   self->monitor(entry.handle);
   return entry.handle;
+}
+
+// Those that were found at a node which is not the owner any more. What the
+// member knows may be older than what was found.
+void compare(pointer self, const owner_list& now) {
+  std::unordered_map<std::string, std::uint64_t> epochs;
+  for (auto& owner : now.owners)
+    epochs[owner.project_id] = owner.epoch;
+  std::erase_if(self->state.sessions, [&](const auto& entry) {
+    auto& [id, kept] = entry;
+    auto epoch = epochs.find(kept.project_id);
+    if (epoch == epochs.end() || epoch->second <= kept.epoch)
+      return false;
+    self->send_exit(kept.handle, caf::exit_reason::user_shutdown);
+    return true;
+  });
+}
+
+void look_at_owners(pointer self) {
+  self->delayed_send(self, owners_period, clock_tick{});
+  if (self->state.sessions.empty())
+    return;
+  self
+    ->request(caf::actor_cast<owner_lister>(self->state.options.member),
+              owner_timeout, list_owners{})
+    .then([self](const owner_list& now) { compare(self, now); },
+          [](const caf::error& e) {
+            spdlog::warn("it is not known whose sessions are: {}",
+                         to_refusal(e).message);
+          });
 }
 
 void ask_there(pointer self, const owner_record& owner, find_session asked,
@@ -166,7 +201,7 @@ void ask_there(pointer self, const owner_record& owner, find_session asked,
         self->request(there.directory, find_timeout, asked)
           .then(
             [self, owner, asked, promise](const session_actor& found) mutable {
-              promise.deliver(stand_in(self, asked, owner.project_id, found));
+              promise.deliver(stand_in(self, asked, owner, found));
             },
             [promise, owner](caf::error& why) mutable {
               promise.deliver(of_owner(owner.project_id, owner.node,
@@ -272,7 +307,7 @@ finder_state::~finder_state() {
   caf::anon_send_exit(reader, caf::exit_reason::user_shutdown);
 }
 
-directory_actor::behavior_type finder(pointer self, finder_options options) {
+finder_actor::behavior_type finder(pointer self, finder_options options) {
   self->state.options = std::move(options);
   self->state.reader = self->spawn<caf::detached>(
     projects_reader, self->state.options.read_projects);
@@ -281,6 +316,7 @@ directory_actor::behavior_type finder(pointer self, finder_options options) {
       return entry.second.handle.address() == message.source;
     });
   });
+  self->delayed_send(self, owners_period, clock_tick{});
   return {
     [self](const find_project& x) {
       return ask_owner<project_actor>(self, {x.project_id, {}}, x);
@@ -295,6 +331,7 @@ directory_actor::behavior_type finder(pointer self, finder_options options) {
     [self](const delete_project& x) {
       return ask_owner<done>(self, {x.project_id, {}}, x);
     },
+    [self](clock_tick) { look_at_owners(self); },
   };
 }
 

@@ -6,6 +6,10 @@
 // is the own directory's to answer, all else the owner's. A session of another
 // node has one actor here (remote_session.hpp), a project's handle is of the
 // actor there; who keeps them watches them, and asks again when they are down.
+// A session's actor here goes down with the one there, or once the project is
+// another node's: a node that is cut off from the store keeps its links, and
+// may not know that it has lost what it had.
+//
 // An owner that is not reachable is refused as unavailable, by name: that it
 // has failed is for the member to find.
 //
@@ -25,6 +29,10 @@
 #include <vector>
 
 namespace greenroom {
+
+/// How often it is looked whose the sessions are that it keeps; the member
+/// knows as of the last renewal of the lease.
+inline constexpr std::chrono::seconds owners_period{1};
 
 /// How long another node may take to find one of its actors. It may have to be
 /// revived for that.
@@ -50,7 +58,8 @@ struct finder_state {
 
   struct kept {
     std::string project_id;
-    session_actor handle; // a remote_session
+    std::uint64_t epoch = 0; // of the project, when it was found
+    session_actor handle;    // a remote_session
   };
 
   finder_options options;
@@ -58,8 +67,11 @@ struct finder_state {
   caf::typed_actor<caf::replies_to<list_projects>::with<project_list>> reader;
 };
 
-directory_actor::behavior_type
-finder(directory_actor::stateful_pointer<finder_state> self,
+/// The finder whole; its own clock among what it hears.
+using finder_actor = directory_actor::extend<caf::reacts_to<clock_tick>>;
+
+finder_actor::behavior_type
+finder(finder_actor::stateful_pointer<finder_state> self,
        finder_options options);
 
 } // namespace greenroom

@@ -33,6 +33,8 @@ void move_gate(pointer self) {
 
 void hear(pointer self, const cluster::answered& answer) {
   auto effects = apply(self->state.machine, answer);
+  if (answer.result == cluster::outcome::kept)
+    self->state.owners = answer.owners;
   // Others were quicker with the rest, or have it by now.
   if (answer.result == cluster::outcome::kept)
     std::erase_if(self->state.taking, [&](const auto& one) {

@@ -46,6 +46,7 @@ struct member_state {
   member_options options;
   cluster::member machine;
   std::vector<node_watcher_actor> watchers;
+  std::vector<owner_record> owners;   // as of the last renewal
   std::map<std::string, bool> linked; // nodes, and whether the link is up
   // Projects that are being taken over, with the nodes that were lost.
   std::map<std::string, std::string> taking;
@@ -54,7 +55,10 @@ struct member_state {
 
 /// The member whole; its own clock among what it hears.
 using cluster_member_core =
-  full_member_actor::extend<caf::reacts_to<clock_tick>>;
+  full_member_actor::extend<caf::reacts_to<clock_tick>,
+                            // Who owns each project, as of the last renewal;
+                            // the store is not asked.
+                            caf::replies_to<list_owners>::with<owner_list>>;
 
 cluster_member_core::behavior_type
 cluster_member(cluster_member_core::stateful_pointer<member_state> self,

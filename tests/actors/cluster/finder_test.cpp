@@ -18,6 +18,7 @@ namespace {
 struct owners {
   std::mutex mutex;
   std::map<std::string, std::string> nodes; // by project
+  std::uint64_t epoch = 1;                  // of each
   std::vector<node_record> all{ready("a"), ready("b")};
 
   static node_record ready(const std::string& name) {
@@ -29,8 +30,11 @@ struct owners {
   }
 };
 
-cluster_member_actor::behavior_type stub_member(cluster_member_actor::pointer,
-                                                std::shared_ptr<owners> known) {
+using stub_member_actor =
+  cluster_member_actor::extend<caf::replies_to<list_owners>::with<owner_list>>;
+
+stub_member_actor::behavior_type stub_member(stub_member_actor::pointer,
+                                             std::shared_ptr<owners> known) {
   return {
     [known](list_nodes) {
       std::lock_guard lock{known->mutex};
@@ -42,10 +46,17 @@ cluster_member_actor::behavior_type stub_member(cluster_member_actor::pointer,
       auto found = known->nodes.find(project);
       if (found == known->nodes.end())
         return make_error(errc::not_found, "project not found");
-      return owner_record{project, found->second, "", 1};
+      return owner_record{project, found->second, "", known->epoch};
     },
     [](const watch_nodes&) {},
     [](const link_changed&) {},
+    [known](list_owners) {
+      std::lock_guard lock{known->mutex};
+      owner_list all;
+      for (auto& [project, node] : known->nodes)
+        all.owners.push_back({project, node, "", known->epoch});
+      return all;
+    },
   };
 }
 
@@ -256,6 +267,30 @@ TEST_CASE("a session whose node is lost is down at once, and found where it "
     std::lock_guard lock{nodes.known->mutex};
     nodes.known->nodes["p"] = "a";
   }
+  CHECK(nodes.ask<session_view>(nodes.find(), get_session{}).json.view()
+        == "a");
+}
+
+TEST_CASE("a session is looked for anew once its project is another node's, "
+          "though the one before is still there") {
+  two_nodes nodes;
+  auto session = nodes.find();
+  nodes.self->monitor(session);
+  caf::anon_send(caf::actor_cast<finder_actor>(nodes.directory), clock_tick{});
+  CHECK(nodes.find() == session);
+  nodes.a.host("s1");
+  {
+    std::lock_guard lock{nodes.known->mutex};
+    nodes.known->nodes["p"] = "a";
+    nodes.known->epoch = 2;
+  }
+  bool down = false;
+  nodes.self->receive(
+    [&](const caf::down_msg& message) {
+      down = message.source == session.address();
+    },
+    caf::after(timeout) >> [] {});
+  CHECK(down); // whoever keeps it asks again
   CHECK(nodes.ask<session_view>(nodes.find(), get_session{}).json.view()
         == "a");
 }
