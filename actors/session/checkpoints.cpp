@@ -59,6 +59,9 @@ void session_actor_state::save_checkpoint(const checkpoint_due& x) {
   if (record().status != session_status::active || machine_.installing
       || machine_.why != session::ending::none)
     return;
+  // Another node may have saved what was done there.
+  if (!context_->may_acknowledge())
+    return checkpoint_within(after_work);
   if (std::exchange(saving_checkpoint_, true))
     return checkpoint_within(after_work);
   using std::chrono::steady_clock;
@@ -77,6 +80,10 @@ void session_actor_state::save_checkpoint(const checkpoint_due& x) {
             spdlog::warn("session {}: no checkpoint: {}", id(),
                          to_refusal(e).message);
             again(true);
+            // It was not this node's, which is known now. Where the session is
+            // another's by now there is no next time.
+            if (to_refusal(e).code == errc::conflict)
+              checkpoint_within(after_work);
           });
 }
 

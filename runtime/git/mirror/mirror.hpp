@@ -131,9 +131,9 @@ public:
   push_outcome push(std::string_view branch, const std::string& commit,
                     const std::optional<std::string>& old) const;
 
-  /// Pushes references of ours under their own names, over what stands there.
-  /// Answers why it could not, in one line, or nullopt if all arrived. Gives
-  /// the upstream so long for each few hundred of them.
+  /// Pushes references of ours under their own names, over what stands there:
+  /// of a checkpoint if that is what fetch_ref found. Answers why it could not,
+  /// in one line, or nullopt. Gives the upstream so long for a few hundred.
   std::optional<std::string>
   push_refs(const std::vector<std::string>& names,
             std::chrono::seconds timeout = std::chrono::seconds{100}) const;

@@ -54,6 +54,17 @@ std::string rejection(std::string_view summary) {
   return std::string{summary.substr(begin + 1, end - begin - 1)};
 }
 
+// Where what the upstream has under a name is noted.
+std::string asked_ref(const std::string& name) {
+  return "refs/greenroom/asked/" + name.substr(5);
+}
+
+// Replaced only where the upstream still has what was noted, or nothing where
+// nothing was.
+bool is_leased(std::string_view name) {
+  return name.starts_with("refs/greenroom/checkpoints/");
+}
+
 // What the upstream's own hooks say, on one line; empty: nothing.
 std::string words_of_hook(std::string_view text) {
   constexpr std::string_view mark = "remote:";
@@ -180,8 +191,7 @@ bool mirror::fetch_ref(const std::string& name) const {
   server_git call{path_,
                   {"fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
                    "--no-auto-maintenance", "--no-recurse-submodules", "--",
-                   upstream(),
-                   '+' + name + ":refs/greenroom/asked/" + name.substr(5)}};
+                   upstream(), '+' + name + ':' + asked_ref(name)}};
   call.timeout = fetch_timeout;
   if (auto talk = line_->run(call); !talk.result.ok())
     line_->fail(talk);
@@ -212,12 +222,14 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
                   + "\": " + refusal_of(refs.front(), talk.result)};
 }
 
+// A push that stalls, or comes late from a node that does not have the session
+// any more, must not replace what the next node has saved.
 std::optional<std::string>
 mirror::push_refs(const std::vector<std::string>& names,
                   std::chrono::seconds timeout) const {
   std::vector<std::string> specs;
   for (const auto& name : names)
-    specs.push_back('+' + name + ':' + name);
+    specs.push_back((is_leased(name) ? "" : "+") + name + ':' + name);
   return push_specs(specs, timeout);
 }
 
@@ -266,8 +278,14 @@ mirror::push_specs(const std::vector<std::string>& specs,
                     {"push", "--porcelain", "--no-verify",
                      "--no-recurse-submodules", "--", upstream()}};
     auto end = std::min(begin + push_batch, specs.size());
-    for (auto i = begin; i < end; ++i)
+    for (auto i = begin; i < end; ++i) {
+      auto name = specs[i].substr(0, specs[i].find(':'));
+      if (is_leased(name))
+        call.args.insert(call.args.begin() + 1,
+                         "--force-with-lease=" + name + ':'
+                           + ref(asked_ref(name)).value_or(""));
       call.args.push_back(specs[i]);
+    }
     call.timeout = timeout;
     auto talk = line_->run(call);
     if (talk.result.ok())

@@ -28,6 +28,25 @@ std::vector<std::string> ids_of(const std::vector<named_object>& work) {
   return {ids.begin(), ids.end()};
 }
 
+// What an earlier version has pushed is under its own name only.
+void note_known(const mirror& mirror, const std::string& session_id) {
+  auto own = mirror.ref(own_ref(session_id));
+  if (own && !mirror.ref(fetched_ref(session_id)))
+    mirror.set_ref(fetched_ref(session_id), *own);
+}
+
+// Whether another node has the session now is for the caller to find out. Where
+// it has not, this one goes on from what is there.
+[[noreturn]] void fail(const mirror& mirror, const std::string& session_id,
+                       const std::string& why) {
+  if (why.find("stale info") == why.npos)
+    throw refused{errc::unavailable, why};
+  if (!mirror.fetch_ref(own_ref(session_id)))
+    mirror.forget_ref(fetched_ref(session_id));
+  throw refused{errc::conflict, "the upstream has another checkpoint than this "
+                                "node has saved or gone on from"};
+}
+
 } // namespace
 
 bool save_checkpoint(const checkpoint_spec& spec) {
@@ -48,11 +67,13 @@ bool save_checkpoint(const checkpoint_spec& spec) {
                      spec.mirror.ref(own_ref(id)));
   if (!commit)
     return false;
+  note_known(spec.mirror, id);
   spec.mirror.set_ref(own_ref(id), *commit);
   if (auto why = spec.mirror.push_refs({own_ref(id)})) {
     spec.mirror.forget_ref(own_ref(id)); // so that it is tried again
-    throw refused{errc::unavailable, *why};
+    fail(spec.mirror, id, *why);
   }
+  spec.mirror.set_ref(fetched_ref(id), *commit);
   return true;
 }
 

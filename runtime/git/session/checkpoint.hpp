@@ -25,8 +25,8 @@ struct checkpoint_spec {
 };
 
 /// Saves what the session has, beside its running commands. False where the
-/// last checkpoint has all of that. Throws refused where the upstream does not
-/// take it.
+/// last checkpoint has all of that. Throws refused: `conflict` where another
+/// node has saved one meanwhile, which stays, until it is tried again.
 bool save_checkpoint(const checkpoint_spec& spec);
 
 /// What a checkout is to be made of.

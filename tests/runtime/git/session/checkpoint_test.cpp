@@ -285,6 +285,41 @@ TEST_CASE_METHOD(two_nodes, "a checkpoint that the upstream did not take is "
   CHECK(fs::exists(restore() / "a"));
 }
 
+TEST_CASE_METHOD(two_nodes,
+                 "what the next node has saved stays, whatever comes "
+                 "late from the one before") {
+  const auto ref = "refs/greenroom/checkpoints/" + sid;
+  write(place.checkout / "a", "a\n");
+  SECTION("which had saved before") {
+    REQUIRE(save());
+    restore();
+  }
+  SECTION("which had saved nothing") {
+    there.fetch();
+  }
+  auto moved = session("main");
+  auto save_there = [&] {
+    return git::save_checkpoint({there, in(moved), "main"});
+  };
+  write(moved.checkout / "b", "b\n");
+  REQUIRE(save_there());
+  auto second = upstream_at(ref);
+  write(place.checkout / "late", "late\n");
+  try {
+    save();
+    FAIL("it has replaced what the next node has saved");
+  } catch (const refused& e) {
+    CHECK(e.code() == errc::conflict);
+  }
+  CHECK(upstream_at(ref) == second);
+  CHECK_FALSE(save_there()); // it is still there
+  // One that has lost nothing goes on from what is there.
+  CHECK(save());
+  write(moved.checkout / "c", "c\n");
+  CHECK_THROWS_AS(save_there(), refused);
+  CHECK(save_there());
+}
+
 TEST_CASE_METHOD(two_nodes, "checkpoints go with their session") {
   CHECK_FALSE(fetched());
   git::drop_checkpoint(mirror, sid);
