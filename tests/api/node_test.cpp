@@ -111,19 +111,24 @@ TEST_CASE("a ready node says which limits are not in force") {
   CHECK_THAT(warnings.at(0).get<std::string>(), Contains("sandbox.mode"));
 }
 
-TEST_CASE("a node whose disk is late says so for as long as it is") {
+TEST_CASE("a node whose disk is late says so for as long as it is, and of one "
+          "that has refused to the end") {
   node_process node{{.sandboxed = false}};
-  auto warning = [&] {
-    return expect(200, node.admin().get("/readyz")).body.find("disk")
+  auto says = [&](const char* what) {
+    return expect(200, node.admin().get("/readyz")).body.find(what)
            != std::string::npos;
   };
+  auto warning = [&] {
+    return says("the disk is slow") || says("the disk does not keep");
+  };
   session_user session{node, json{{"branch", "topic"}}};
-  auto what = GENERATE("fdatasync 3000 0", "fdatasync 0 5");
+  const std::string what = GENERATE("fdatasync 3000 0", "fdatasync 0 5");
   node.inject_faults(what);
   session.run("echo this is written");
   CHECK(eventually(warning));
   node.inject_faults({});
   CHECK(eventually([&] { return !warning(); }));
+  CHECK(says("the disk has refused to keep") == what.ends_with(" 5"));
   CHECK(session.run("echo well")["stdout"] == "well\n");
 }
 
