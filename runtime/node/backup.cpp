@@ -104,20 +104,13 @@ public:
   }
 
   void add(const fs::path& dir, std::vector<std::string> names) {
-    std::vector<std::string> args{"--append",
-                                  "--sparse",
-                                  "--numeric-owner",
-                                  "--ignore-failed-read",
-                                  "--warning=no-file-changed",
-                                  "--warning=no-file-removed",
-                                  "--warning=no-file-ignored",
-                                  // What is kept ready for new sessions.
-                                  "--exclude=sessions/warm.*",
-                                  "--file",
-                                  file_,
-                                  "--directory",
-                                  dir,
-                                  "--"};
+    std::vector<std::string> args{
+      "--append", "--sparse", "--numeric-owner", "--ignore-failed-read",
+      "--warning=no-file-changed", "--warning=no-file-removed",
+      "--warning=no-file-ignored",
+      // What is kept ready for new sessions.
+      "--anchored", "--exclude=sessions/warm.*", "--file", file_, "--directory",
+      dir, "--"};
     args.insert(args.end(), std::make_move_iterator(names.begin()),
                 std::make_move_iterator(names.end()));
     auto added = tar(std::move(args), by_);

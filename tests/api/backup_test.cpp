@@ -36,7 +36,8 @@ TEST_CASE("a node goes on from a backup that was made while it worked") {
   session_user session{node, json{{"new_branch", "work"}}};
   session.run("echo committed > a && git add a && git -c user.name=Ada "
               "-c user.email=ada@example.org commit -qm Mine");
-  session.run("echo dirty > b; mkdir closed; touch closed/c; chmod 0 closed");
+  session.run("echo dirty > b; mkdir closed; touch closed/c; chmod 0 closed; "
+              "mkdir sessions; echo mine > sessions/warm.txt");
   session_user ended{node, json{{"new_branch", "over"}}};
   ended.run("echo kept > c");
   expect(200, ended.remove());
@@ -74,9 +75,9 @@ TEST_CASE("a node goes on from a backup that was made while it worked") {
   CHECK(ended.status() == "terminated");
   CHECK(node.admin().get(later.path()).status == 404);
   session.await_status("busy", "lost");
-  CHECK(
-    session.run("chmod 700 closed; cat a b; git log -1 --format=%s")["stdout"]
-    == "committed\ndirty\nMine\n");
+  CHECK(session.run("chmod 700 closed; cat a b sessions/warm.txt; "
+                    "git log -1 --format=%s")["stdout"]
+        == "committed\ndirty\nmine\nMine\n");
   auto events = session.timeline("limit=200");
   for (std::size_t i = 1; i < events.size(); ++i) {
     auto seq_of = [&](std::size_t at) {
