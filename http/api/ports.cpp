@@ -142,7 +142,7 @@ void list_ports(const exchange_ptr& ex) {
     [ex](const port_list& found) {
       with_rules(ex, [ex, found](const preview_rules& rules) {
         auto load = [&all = ex->env.previews, id = ex->session_id()] {
-          all.load(id);
+          all.refresh(id);
           return true;
         };
         with_disk(ex, load, [ex, found, rules](bool) {

@@ -132,13 +132,13 @@ actor_ports::look_up_anew(std::string session_id) {
                                                 look_up_timeout);
     info.rules = project.preview;
   }
-  if (auto before = known_.find(session_id);
-      peers_
-      && (before == known_.end() || before->second.info.epoch != owner.epoch))
-    settings_.forget(session_id);
-  if (!settings_.is_loaded(session_id)) {
+  const auto before = known_.find(session_id);
+  const auto may_have_moved =
+    peers_
+    && (before == known_.end() || before->second.info.epoch != owner.epoch);
+  if (may_have_moved || !settings_.is_loaded(session_id)) {
     std::function<std::string()> load = [this, session_id] {
-      settings_.load(session_id);
+      settings_.refresh(session_id);
       return std::string{};
     };
     co_await on_disk(std::move(load));

@@ -93,21 +93,25 @@ void preview_settings::load_alone(const std::string& session_id) {
     put(session_id, read(session_id));
 }
 
+void preview_settings::refresh(const std::string& session_id) {
+  std::lock_guard alone{writing_};
+  refresh_alone(session_id);
+}
+
+/// Under `writing_`. What is known stays until what is newer is: who asks
+/// meanwhile waits for nothing. What is dead stays so until that is kept.
+void preview_settings::refresh_alone(const std::string& session_id) {
+  if (!place_.shared || !is_loaded(session_id))
+    load_alone(session_id);
+  else if (!loaded(session_id)->unsaved)
+    put(session_id, read(session_id));
+}
+
 /// For who changes it, under `writing_`.
 preview_settings::session
 preview_settings::newest(const std::string& session_id) {
-  if (place_.shared)
-    forget(session_id);
-  load_alone(session_id);
+  refresh_alone(session_id);
   return *loaded(session_id);
-}
-
-void preview_settings::forget(const std::string& session_id) {
-  std::lock_guard lock{guard_};
-  // What is dead stays so until that is kept.
-  if (auto found = sessions_.find(session_id);
-      found != sessions_.end() && !found->second->unsaved)
-    sessions_.erase(found);
 }
 
 void preview_settings::put(const std::string& session_id, session what) {

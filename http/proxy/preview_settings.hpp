@@ -56,9 +56,8 @@ public:
   /// std::system_error.
   void load(const std::string& session_id);
 
-  /// The session may have been at another node since: it is not loaded any
-  /// more.
-  void forget(const std::string& session_id);
+  /// The same, also where it is loaded, if other nodes may have changed it.
+  void refresh(const std::string& session_id);
 
   port_settings of(const std::string& session_id, std::uint16_t port);
 
@@ -96,6 +95,7 @@ private:
   void put(const std::string& session_id, session what);
   void save(const std::string& session_id, const session& what) const;
   void load_alone(const std::string& session_id);
+  void refresh_alone(const std::string& session_id);
   session newest(const std::string& session_id);
 
   const preview_store place_;

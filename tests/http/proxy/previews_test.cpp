@@ -473,13 +473,13 @@ TEST_CASE("settings go with a session that moves, and come back with it") {
   CHECK(b.of(id, 3000).access == preview_access::key);
   CHECK(b.remove_link(id, 3000, "l1"));
   // What a has is of before, until it has the session again.
-  a.forget(id);
+  a.refresh(id);
   CHECK_FALSE(a.find_link(id, 3000, "t", 0));
   // Nor does a change bring back what is not there any more.
   a.add_link(id, {"l2", 3000, sha256_hex("u"), "k", 1000}, 0);
   CHECK(b.remove_link(id, 3000, "l2"));
   a.change(id, 3000, {}, "name");
-  a.forget(id);
+  a.refresh(id);
   CHECK_FALSE(a.find_link(id, 3000, "u", 0));
   CHECK(a.of(id, 3000).access == preview_access::key);
 }
