@@ -2,7 +2,6 @@
 
 #include "messages/errors.hpp"
 
-#include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 #include <functional>
@@ -78,6 +77,15 @@ void revoke(pointer self, const revoke_key& what, bool look_again,
       refused);
 }
 
+// One look at a time: a store that is away must not find a queue of them.
+void look_into_store(pointer self) {
+  auto again = [self] {
+    self->delayed_send(self, self->state.period, clock_tick{});
+  };
+  self->request(self->state.own, change_timeout, share_keys{})
+    .then([again](done) { again(); }, [again](const caf::error&) { again(); });
+}
+
 } // namespace
 
 shared_keys_core::behavior_type shared_keys(pointer self,
@@ -102,10 +110,7 @@ shared_keys_core::behavior_type shared_keys(pointer self,
     [self](const join_edge& x) {
       self->send(caf::actor_cast<key_registry_actor>(self->state.own), x);
     },
-    [self](const clock_tick&) {
-      caf::anon_send(self->state.own, share_keys{});
-      self->delayed_send(self, self->state.period, clock_tick{});
-    },
+    [self](const clock_tick&) { look_into_store(self); },
   };
 }
 
