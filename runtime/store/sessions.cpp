@@ -474,12 +474,17 @@ dropped drop_ended(connection& c, unix_ms before, std::uint32_t limit,
   return in_transaction(c, [&](soci::session& sql) {
     dropped result;
     const long long time = before;
-    const auto count = static_cast<long long>(limit + rules.except.size());
-    result.sessions =
-      fetch_ids(sql, ended_before_sql(), soci::use(time, "before"),
-                soci::use(rules.node, "node"), soci::use(count, "count"));
-    std::erase_if(result.sessions,
-                  [&](const auto& id) { return rules.except.contains(id); });
+    // Those that stay come first again each time, and are few.
+    for (long long count = std::max<long long>(limit, 1);; count *= 2) {
+      result.sessions =
+        fetch_ids(sql, ended_before_sql(), soci::use(time, "before"),
+                  soci::use(rules.node, "node"), soci::use(count, "count"));
+      const auto all = static_cast<long long>(result.sessions.size());
+      std::erase_if(result.sessions,
+                    [&](const auto& id) { return rules.except.contains(id); });
+      if (!result.sessions.empty() || all < count)
+        break;
+    }
     if (result.sessions.size() > limit)
       result.sessions.resize(limit);
     for (const auto& id : result.sessions) {
