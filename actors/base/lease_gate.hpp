@@ -5,20 +5,11 @@
 // goes on. Thread-safe; outlives all who look.
 #pragma once
 
-#include "messages/time.hpp"
+#include "runtime/base/steady_ms.hpp"
 
 #include <atomic>
-#include <ctime>
 
 namespace greenroom {
-
-/// Milliseconds of a clock that only goes forward, also while the machine
-/// sleeps: others do not wait for it then.
-inline millis steady_ms() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return static_cast<millis>(now.tv_sec) * 1000 + now.tv_nsec / 1'000'000;
-}
 
 class lease_gate {
 public:

@@ -2,6 +2,7 @@
 
 #include "actors/base/error_boundary.hpp"
 #include "actors/cluster/machine/member.hpp"
+#include "runtime/base/steady_ms.hpp"
 #include "runtime/store/projects.hpp"
 #include "runtime/store/sessions.hpp"
 
@@ -19,33 +20,35 @@ std::map<std::string, placement_rules> rules(store::connection& db) {
 }
 
 // Without what waits for a lost node that owns it.
-kept_lease look(store::connection& db) {
-  kept_lease result{true, store::nodes(db), store::owners(db), {}};
+kept_lease look(store::connection& db, const std::string& self) {
+  kept_lease result{true, store::nodes(db), store::owners(db), rules(db)};
+  result.delay = cluster::delay_of(self, result.owners, result.rules);
   auto lost = store::lost_nodes(db);
   auto is_free = [&](const owner_record& owner) {
     auto node = std::ranges::find(result.nodes, owner.node, &node_record::name);
     return node == result.nodes.end() || node->lease_left <= 0;
   };
-  // Mostly there is none, and nobody needs the rules.
-  if (std::ranges::any_of(result.owners, is_free)) {
-    result.rules = rules(db);
-    std::erase_if(result.owners, [&](const owner_record& owner) {
-      return is_free(owner)
-             && cluster::waits_for_owner(owner, result.rules[owner.project_id],
-                                         lost);
-    });
-  }
+  std::erase_if(result.owners, [&](const owner_record& owner) {
+    return is_free(owner)
+           && cluster::waits_for_owner(owner, result.rules[owner.project_id],
+                                       lost);
+  });
   return result;
 }
 
-kept_lease keep(store::connection& db, store::joining& node,
-                const keep_lease& x) {
+kept_lease keep(lease_store_state& state, const keep_lease& x) {
+  auto& db = *state.connection;
+  auto& node = state.self;
+  const auto begun = steady_ms();
   node.node.incarnation = x.incarnation;
   if (x.joins)
     store::join(db, node);
   else if (!store::renew(db, node.node.name, x.incarnation, node.lease, x.load))
     return {};
-  return look(db);
+  auto result = look(db, node.node.name);
+  state.run_lease->write(
+    runner::run_lease_of(begun, node.lease, result.delay));
+  return result;
 }
 
 // It also holds where the lease is lost and begun anew.
@@ -89,14 +92,15 @@ auto read_owner(store::connection& db, const find_owner& x) {
 full_lease_store_actor::behavior_type
 lease_store(full_lease_store_actor::stateful_pointer<lease_store_state> self,
             std::shared_ptr<std::unique_ptr<store::connection>> connection,
-            store::joining node) {
+            store::joining node, const std::filesystem::path& data_dir) {
   self->state.connection = std::move(*connection);
   self->state.self = std::move(node);
+  self->state.run_lease = std::make_unique<runner::run_lease_writer>(data_dir);
   auto& db = *self->state.connection;
   return {
-    [self, &db](const keep_lease& x) {
+    [self](const keep_lease& x) {
       return guarded("renewing the lease",
-                     [&] { return keep(db, self->state.self, x); });
+                     [&] { return keep(self->state, x); });
     },
     [self, &db](const take_projects& x) {
       return guarded("taking projects over",

@@ -53,7 +53,8 @@ void ask(pointer self, const std::string& incarnation, bool joins) {
       [self, begun](kept_lease& x) {
         hear(self, {steady_ms(), begun,
                     x.is_kept ? cluster::outcome::kept : cluster::outcome::lost,
-                    std::move(x.nodes), std::move(x.owners)});
+                    std::move(x.nodes), std::move(x.owners),
+                    std::move(x.rules), x.delay});
       },
       [self, begun](const caf::error& e) {
         spdlog::error("the lease cannot be renewed: {}", to_refusal(e).message);

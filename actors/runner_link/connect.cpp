@@ -152,6 +152,7 @@ void runner_link::loop::start_runner(const std::string& id, link& entry) {
   config.nonce = random_hex(16);
   config.kill_grace = options_.kill_grace;
   config.idle = options_.idle;
+  config.lease = options_.lease.string();
   if (options_.plan)
     config.sandbox = options_.plan(id, entry.mirror);
   if (!config.sandbox)

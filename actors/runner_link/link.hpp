@@ -37,6 +37,9 @@ struct runner_link_options {
   std::filesystem::path data_dir;
   millis kill_grace = 5000;
   millis idle = 0; // a runner with nothing to do for so long ends; 0: never
+  // What runs ends by itself when this says so (runner/protocol/run_lease.hpp);
+  // empty: never.
+  std::filesystem::path lease = {};
 
   /// What a session's or review's commands are shut into, asked when its
   /// runner is started; may throw. Unset or nullopt: they run as they are.

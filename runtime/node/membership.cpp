@@ -33,7 +33,8 @@ node_membership::node_membership(const config& settings,
                                  const std::filesystem::path& data_dir,
                                  const std::string& incarnation,
                                  const std::string& address,
-                                 const std::string& http) {
+                                 const std::string& http)
+  : data_dir_(data_dir) {
   auto& node = self_.node;
   node.name = settings.node.name;
   node.incarnation = incarnation;
@@ -80,7 +81,8 @@ cluster_member_actor node_membership::start(
   options.reviews = caf::actor_cast<review_reader_actor>(reader);
   options.gate = gate_;
   options.store = system.spawn<caf::detached>(
-    lease_store, std::make_shared<box>(std::move(db)), self_);
+    lease_store, std::make_shared<box>(std::move(db)), self_,
+    data_dir_);
   options.adopt = [directory](project_record project) {
     caf::anon_send(directory, adopt_project{std::move(project)});
   };

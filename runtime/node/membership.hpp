@@ -51,6 +51,7 @@ public:
   }
 
 private:
+  std::filesystem::path data_dir_;
   store::joining self_;
   std::vector<owner_record> owned_;
   std::shared_ptr<lease_gate> gate_ = std::make_shared<lease_gate>();

@@ -104,6 +104,8 @@ void node::parts::open() {
   journals = std::make_unique<journal::writers>(data_dir, syncer.get());
   runner_link_options link{program("greenroom-runner"), data_dir,
                            settings.exec.kill_grace, settings.sandbox.idle};
+  if (settings.cluster.listen)
+    link.lease = data_dir / runner::run_lease_file;
   link.plan = [on = host, dir = data_dir](const std::string& id,
                                           const std::string& mirror) {
     return sandbox::make_plan(*on, paths_of(dir, id, mirror));

@@ -31,7 +31,7 @@ const std::map<std::string, folders> allowed{
   {"actors/base", {"messages", "runtime/base", "runtime/metrics"}},
   {"actors/cluster",
    {"actors/base", "actors/cluster/machine", "messages", "runtime/base",
-    "runtime/peer", "runtime/store"}},
+    "runtime/peer", "runtime/runner/protocol", "runtime/store"}},
   {"actors/cluster/machine", {"messages"}},
   {"actors/disk",
    {"actors/base", "messages", "runtime/base", "runtime/timeline"}},

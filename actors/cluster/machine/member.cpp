@@ -17,7 +17,7 @@ millis age(const member& m, millis now) {
 standing standing_at(const member& m, millis now) {
   if (m.at == standing::joining)
     return standing::joining;
-  if (age(m, now) >= m.lease * 2 / 3)
+  if (age(m, now) >= m.lease * 2 / 3 + m.delay)
     return standing::stopped;
   return age(m, now) >= m.lease / 2 ? standing::silent : standing::owning;
 }
@@ -127,6 +127,7 @@ effects apply(member& m, const answered& x) {
     return out;
   }
   m.kept_since = x.begun;
+  m.delay = x.delay;
   m.next_ask = x.begun + m.lease / 3;
   // Before anybody may be told anything, what is another's by now is let go.
   compare_owned(m, x.owners, out);
@@ -156,6 +157,24 @@ bool waits_for_owner(const owner_record& owner, const placement_rules& rules,
   if (found == lost.end())
     return false;
   return rules.on_loss == node_loss::wait || found->second < rules.delay;
+}
+
+millis delay_of(const std::string& node,
+                const std::vector<owner_record>& owners,
+                const std::map<std::string, placement_rules>& rules) {
+  auto result = longest_delay;
+  bool owns = false;
+  for (auto& owner : owners) {
+    if (owner.node != node)
+      continue;
+    owns = true;
+    auto rule = rules.find(owner.project_id);
+    if (rule == rules.end())
+      return 0;
+    if (rule->second.on_loss != node_loss::wait)
+      result = std::min(result, rule->second.delay);
+  }
+  return owns ? result : 0;
 }
 
 std::string roomiest(const std::vector<node_record>& nodes,

@@ -5,6 +5,8 @@
 //      ↑          a half of the lease ↑   ↑ two thirds
 //      └──────── lost: the store has it no longer
 //
+// What runs may go on for longer where others wait beyond the lease.
+//
 // A lease is renewed at a third of its length. It counts from when the renewal
 // that succeeded was begun, by this machine's monotonic clock; the store counts
 // it from later, by its own. So whoever waits for the store's word takes
@@ -37,6 +39,7 @@ struct member {
   standing at = standing::joining;
   std::string incarnation; // of the lease, or the one that is asked for
   millis kept_since = 0;   // when the renewal that holds was begun
+  millis delay = 0;        // that others wait beyond it, as of then
   bool asking = false;     // the store has not answered yet
   millis next_ask = 0;
   std::map<std::string, std::uint64_t> owned; // projects, with their epochs
@@ -76,6 +79,7 @@ struct answered {
   // Of all projects but those that wait for a lost node, likewise.
   std::vector<owner_record> owners;
   std::map<std::string, placement_rules> rules; // by project
+  millis delay = 0;                             // see kept_lease
 };
 
 // -- what is to be done -------------------------------------------------------
@@ -143,6 +147,13 @@ std::string roomiest(const std::vector<node_record>& nodes,
 /// them and in no list is gone for good.
 bool waits_for_owner(const owner_record& owner, const placement_rules& rules,
                      const std::map<std::string, millis>& lost);
+
+/// How long others wait beyond the node's lease before they take the first of
+/// what it owns: 0 for one that owns nothing, longest_delay where all is to wait
+/// for it.
+millis delay_of(const std::string& node,
+                const std::vector<owner_record>& owners,
+                const std::map<std::string, placement_rules>& rules);
 
 /// What of the projects that nobody living owns is for `node` to take. All who
 /// have the same lists come to the same shares.

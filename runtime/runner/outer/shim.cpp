@@ -1,6 +1,7 @@
 #include "runtime/runner/outer/shim.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/base/steady_ms.hpp"
 #include "runtime/runner/inner/process_tree.hpp"
 #include "runtime/runner/protocol/json_fields.hpp"
 
@@ -38,6 +39,14 @@ unique_fd watch_signals() {
 // Between two looks at the ports that running commands listen on.
 constexpr std::chrono::milliseconds ports_pause{500};
 
+// Between two looks at the lease while commands run: the machine may have slept
+// meanwhile, which the loop's clock does not count.
+constexpr std::chrono::milliseconds lease_pause{500};
+
+constexpr const char* lease_is_over =
+  "its node had no connection to the cluster any more, so that another one may "
+  "go on with the session";
+
 bool exists(int dir, const char* name) {
   return ::faccessat(dir, name, F_OK, 0) == 0;
 }
@@ -63,6 +72,8 @@ shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
                       : disk_limits{},
       [this] { inner_.enter_users(); },
       [this](const std::string& reason) { end_all(reason); }) {
+  if (!config_.lease.empty())
+    lease_.emplace(config_.lease);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   loop_.watch(signals_.get(), [this] { hear_signals(); });
 }
@@ -99,6 +110,7 @@ void shim::attend() {
   look_at_ports(now);
   disk_.attend(now, busy());
   tell_idle(now);
+  look_at_lease(now);
 }
 
 // True while processes of any exec are left.
@@ -113,7 +125,8 @@ std::optional<steady::time_point> shim::next_deadline() const {
     if (auto own = exec->deadline(); own && (!result || *own < *result))
       result = own;
   for (const auto& other :
-       {connections_.deadline(), ports_at_, disk_.deadline(), idle_at_})
+       {connections_.deadline(), ports_at_, disk_.deadline(), idle_at_,
+        lease_at_})
     if (other && (!result || *other < *result))
       result = other;
   return result;
@@ -142,7 +155,7 @@ void shim::tell_idle(steady::time_point now) {
 
 void shim::rest() {
   if (has_nothing_to_do())
-    stop();
+    stop("the session ended");
   else
     link_.send(awake{});
 }
@@ -199,7 +212,7 @@ void shim::on_message(const node_message& message) {
   else if (auto* u = std::get_if<runner::connect>(&message))
     on_connect(*u);
   else if (std::holds_alternative<runner::stop>(message))
-    stop();
+    stop("the session ended");
   else if (std::holds_alternative<runner::rest>(message))
     rest();
 }
@@ -265,8 +278,8 @@ void shim::on_spawn(const std::string& id) {
 
 // Returns why it cannot be started, if so.
 std::string shim::start(const std::string& id) {
-  if (stopping_)
-    return "the session is being stopped";
+  if (auto problem = why_not_now(); !problem.empty())
+    return problem;
   auto running = std::ranges::count_if(
     execs_, [](const auto& item) { return item.second->active(); });
   if (static_cast<std::size_t>(running) >= max_running)
@@ -294,13 +307,38 @@ std::string shim::start(const std::string& id) {
   return {};
 }
 
-void shim::stop() {
+// Where nothing is to be started any more.
+std::string shim::why_not_now() const {
+  if (stopping_)
+    return "the session is being stopped";
+  if (lease_ && lease_->read().stop_at <= steady_ms())
+    return lease_is_over;
+  return {};
+}
+
+// Whatever the node says, or does not say: others may have taken the session.
+void shim::look_at_lease(steady::time_point now) {
+  if (!lease_ || !busy()) {
+    lease_at_.reset();
+    return;
+  }
+  if (lease_at_ && now < *lease_at_)
+    return;
+  lease_at_ = now + lease_pause;
+  const auto lease = lease_->read();
+  if (lease.stop_at <= steady_ms())
+    stop(lease_is_over);
+  if (lease.kill_at <= steady_ms())
+    kill_all(lease_is_over);
+}
+
+void shim::stop(const std::string& reason) {
   if (std::exchange(stopping_, true))
     return;
   // First of all, so that nobody takes this runner for a living one.
   ::unlinkat(session_dir_.get(), socket_file, 0);
   link_.stop_listening();
-  end_all("the session ended");
+  end_all(reason);
 }
 
 // With all that they have left in the background.
@@ -328,10 +366,13 @@ void shim::on_stuck(const supervised_exec& unresponsive) {
   std::fprintf(stderr,
                "exec %s: its supervisor does not answer: all is killed\n",
                unresponsive.id().c_str());
+  kill_all("another command's processes could be ended only together with all "
+           "of the session's");
+}
+
+void shim::kill_all(const std::string& reason) {
   for (auto& [id, exec] : execs_)
-    exec->lost_reason(
-      "another command's processes could be ended only together with "
-      "all of the session's");
+    exec->lost_reason(reason);
   inner_.kill();
   kill_what_is_left();
 }
@@ -342,7 +383,7 @@ void shim::hear_signals() {
   signalfd_siginfo info;
   while (::read(signals_.get(), &info, sizeof info) == sizeof info)
     if (info.ssi_signo != SIGCHLD)
-      stop();
+      stop("the session ended");
   reap();
 }
 

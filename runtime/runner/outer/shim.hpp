@@ -14,6 +14,7 @@
 #include "runtime/runner/outer/port_connections.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"
 #include "runtime/runner/outer/session_ports.hpp"
+#include "runtime/runner/protocol/run_lease.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
 #include <functional>
@@ -58,7 +59,10 @@ private:
   void look_at_ports(steady::time_point now);
   void tell_ports();
   std::string start(const std::string& id);
-  void stop();
+  void stop(const std::string& reason);
+  void kill_all(const std::string& reason);
+  void look_at_lease(steady::time_point now);
+  std::string why_not_now() const;
   void hear_signals();
   void reap();
   void kill_what_is_left();
@@ -80,6 +84,8 @@ private:
   disk_watch disk_;
   std::optional<steady::time_point> ports_at_; // when they are looked at
   std::optional<steady::time_point> idle_at_;  // when it says that it is
+  std::optional<run_lease_reader> lease_;
+  std::optional<steady::time_point> lease_at_; // when it is looked at
   exec_map execs_;
   bool stopping_ = false;
 };

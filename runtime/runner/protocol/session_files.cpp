@@ -100,6 +100,8 @@ std::string to_json(const runner_config& config) {
     object["sandbox"] = to_object(*config.sandbox);
   if (config.idle > 0)
     object["idle_ms"] = config.idle;
+  if (!config.lease.empty())
+    object["lease"] = config.lease;
   return to_text(object);
 }
 
@@ -133,6 +135,8 @@ runner_config parse_runner_config(std::string_view text) {
     result.sandbox = to_sandbox_plan(object_field(object, "sandbox"));
   if (object.contains("idle_ms"))
     result.idle = integer_field(object, "idle_ms", 0, longest);
+  if (object.contains("lease"))
+    result.lease = path_field(object, "lease");
   return result;
 }
 

@@ -55,6 +55,7 @@ struct runner_config {
   std::string checkout = "checkout"; // absolute, or below the session directory
   std::optional<sandbox_plan> sandbox = std::nullopt; // absent: mode none
   millis idle = 0; // with nothing to do, until it says so; 0: never; "idle_ms"
+  std::string lease; // path of the file of run_lease.hpp; empty: for ever
 };
 
 struct command_spec {

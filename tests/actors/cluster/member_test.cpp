@@ -113,6 +113,38 @@ TEST_CASE("what age a lease has says what the node may do") {
   }
 }
 
+TEST_CASE("what runs may go on while others wait for this node") {
+  auto m = settled();
+  auto renewal = kept(4'001, 4'000, {owned("p", "a", 1), owned("q", "a", 4)},
+                      {node("a")});
+  renewal.delay = 60'000;
+  apply(m, ticked{4'000, {}});
+  apply(m, renewal);
+  CHECK_FALSE(may_acknowledge(m, 10'000)); // as ever
+  apply(m, ticked{10'000, {}});
+  CHECK(m.at == standing::silent);
+  apply(m, ticked{71'999, {}});
+  CHECK(m.at == standing::silent);
+  CHECK(apply(m, ticked{72'000, {}}) == effects{stop_sandboxes{}});
+}
+
+TEST_CASE("others wait as long as the first of a node's projects says") {
+  const std::vector<owner_record> owners{owned("p", "a", 1), owned("q", "a", 1),
+                                         owned("r", "b", 1)};
+  std::map<std::string, placement_rules> rules;
+  rules["p"].delay = 60'000;
+  rules["q"].delay = 30'000;
+  rules["r"].delay = 0;
+  CHECK(delay_of("a", owners, rules) == 30'000);
+  rules["q"].on_loss = node_loss::wait;
+  CHECK(delay_of("a", owners, rules) == 60'000);
+  rules["p"].on_loss = node_loss::wait;
+  CHECK(delay_of("a", owners, rules) == longest_delay);
+  CHECK(delay_of("c", owners, rules) == 0); // it may get one at any time
+  rules.erase("q");
+  CHECK(delay_of("a", owners, rules) == 0);
+}
+
 TEST_CASE("a process that stood still does not speak first") {
   auto m = settled();
   CHECK_FALSE(may_acknowledge(m, 60'000));

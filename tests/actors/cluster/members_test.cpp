@@ -7,6 +7,7 @@
 #include "runtime/store/projects.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/postgres_server.hpp"
+#include "tests/support/temp_dir.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -91,10 +92,13 @@ cut_store(full_lease_store_actor::pointer self, full_lease_store_actor whole,
 // One node: what its member told it to do.
 class member_node {
 public:
-  member_node(members_fixture& in, const std::string& name) : in_(in) {
+  member_node(members_fixture& in, const std::string& name,
+              string_map labels = {})
+    : in_(in) {
     store::joining self;
     self.node.name = name;
     self.node.incarnation = name + "-1";
+    self.node.labels = std::move(labels);
     self.home = name;
     self.lease = lease;
     member_options options;
@@ -106,7 +110,8 @@ public:
     options.packer = packer_;
     options.store = in.system.spawn<caf::detached>(
       lease_store,
-      std::make_shared<std::unique_ptr<store::connection>>(in.open()), self);
+      std::make_shared<std::unique_ptr<store::connection>>(in.open()), self,
+      home_.path());
     options.adopt = [this](project_record project) {
       std::lock_guard guard{mutex_};
       owned_.insert(project.id);
@@ -147,6 +152,12 @@ public:
     return owned_;
   }
 
+  // What runners read by themselves.
+  bool commands_are_over() const {
+    auto file = (home_.path() / runner::run_lease_file).string();
+    return runner::run_lease_reader{file}.read().stop_at <= steady_ms();
+  }
+
   // Projects whose sessions it was to end.
   std::set<std::string> ended() const {
     std::lock_guard guard{mutex_};
@@ -161,6 +172,7 @@ public:
 
 private:
   members_fixture& in_;
+  temp_dir home_;
   full_lease_store_actor store_;
   full_lease_store_actor cut_;
   packer_actor packer_;
@@ -208,6 +220,21 @@ TEST_CASE_METHOD(members_fixture, "nodes share what there is, and what one "
   CHECK(nodes[1].state == node_state::ready);
 }
 
+TEST_CASE_METHOD(members_fixture, "what nobody owns is taken by a node that "
+                                  "has its labels") {
+  auto db = open();
+  project_record project;
+  project.id = "q";
+  project.repo = "/srv/x.git";
+  project.placement.labels = {{"gpu", "yes"}};
+  store::put_project(*db, project);
+  member_node a{*this, "a"};
+  await("what a may have", [&] { return a.owned() == names{"p", "r"}; });
+  member_node b{*this, "b", {{"gpu", "yes"}}};
+  await("what only b may have", [&] { return b.owned() == names{"q"}; });
+  CHECK(a.owned() == names{"p", "r"});
+}
+
 TEST_CASE_METHOD(members_fixture, "what is to end with its node ends, though "
                                   "the store is away when it is taken up") {
   auto db = open();
@@ -245,9 +272,11 @@ TEST_CASE_METHOD(members_fixture, "a node without its store falls silent, and "
   std::optional<standstill> away{std::in_place};
   await("silence", [&] { return !a.gate->is_open(); });
   await("the end of what runs", [&] { return a.stopped >= 1; });
+  CHECK(a.commands_are_over()); // whatever runners heard
   CHECK(a.owned().size() == 3); // nobody says otherwise
   away.reset();
   await("its lease again", [&] { return a.gate->is_open(); });
+  CHECK_FALSE(a.commands_are_over());
   CHECK(a.owned().size() == 3);
   CHECK(ask<owner_record>(*this, a.member, find_owner{"p", {}}).epoch == 1);
 }

@@ -154,6 +154,16 @@ public:
     start_runner({id, nonce, 10'000, "checkout", std::nullopt, idle.time});
   }
 
+  /// What runs ends when this says so, a file of run_lease.hpp.
+  struct leased {
+    std::filesystem::path file;
+    millis kill_grace = 60'000;
+  };
+  explicit session(const leased& lease) {
+    start_runner({id, nonce, lease.kill_grace, "checkout", std::nullopt, 0,
+                  lease.file.string()});
+  }
+
   explicit session(runner::sandbox_plan plan, millis kill_grace = 10'000) {
     start_runner({id, nonce, kill_grace, "checkout", std::move(plan)});
   }
