@@ -31,7 +31,7 @@ void remove_files(pointer self, const std::string& id,
   self->request(self->state.context->git, git_timeout, remove_session_files{id})
     .then([self, then](done) { remove_next(self, then); },
           [self, id, then](const caf::error& e) {
-            // Found again by the sweep at the next start.
+            // Found again by the sweep, in an hour.
             spdlog::warn("session {} is forgotten, but not its files: {}", id,
                          to_refusal(e).message);
             remove_next(self, then);
@@ -57,7 +57,7 @@ void remove_next(pointer self, const std::function<void()>& then) {
       [self, id, then](const caf::error&) { remove_files(self, id, then); });
 }
 
-// -- what an earlier run did not get done -------------------------------------
+// -- what has files here and no row -------------------------------------------
 
 using names = std::shared_ptr<std::deque<std::string>>;
 
@@ -77,13 +77,10 @@ void look_up_next(pointer self, const names& left) {
           });
 }
 
-// Directories that the store knows nothing of. Those that are young may belong
-// to a store that is not the right one.
+// Directories that the store knows nothing of: of sessions that went on at
+// another node, which has removed their rows, and what a crash has left. Those
+// that are young may belong to a store that is not the right one.
 void sweep(pointer self, unix_ms now) {
-  if (std::exchange(self->state.swept, true)) {
-    finish(self);
-    return;
-  }
   list_directories old;
   old.unchanged_since = now - self->state.keep.ended;
   self->request(self->state.context->git, git_timeout, old)

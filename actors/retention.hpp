@@ -1,6 +1,7 @@
 // The janitor: once an hour, it removes sessions that ended longer ago than
-// sessions.keep_ended, from the store and from this node's disk, and forgets
-// idempotency keys and entries of the audit that are too old.
+// sessions.keep_ended, from the store and from this node's disk, what else lies
+// there of sessions that are not in the store any more, and forgets idempotency
+// keys and entries of the audit that are too old.
 //
 // What was rescued stays in the repositories; work that could be saved nowhere
 // else is never removed, and its session stays listed. Who reads a session
@@ -37,7 +38,6 @@ struct janitor_state {
   session_supervisor_actor supervisor;
   retention_rules keep;
   bool busy = false;
-  bool swept = false;            // looked once for what an earlier run left
   std::deque<std::string> gone;  // no longer in the store, files to be removed
   std::vector<std::string> kept; // they have something here that is not saved
 };
