@@ -146,11 +146,8 @@ struct kept_lease {
   std::vector<node_record> nodes;
   std::vector<owner_record> owners;
   std::map<std::string, placement_rules> rules; // by project
-  // How long others wait beyond the lease before they take anything of what
-  // this node owns; longest_delay: for ever.
-  millis delay = 0;
 };
-GREENROOM_INSPECT(kept_lease, x.is_kept, x.nodes, x.owners, x.rules, x.delay)
+GREENROOM_INSPECT(kept_lease, x.is_kept, x.nodes, x.owners, x.rules)
 
 struct take_projects {
   std::string incarnation;

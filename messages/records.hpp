@@ -66,9 +66,6 @@ enum class node_loss : std::uint8_t {
 };
 
 /// Which nodes may have a project.
-/// As good as for ever: sums of times do not overflow.
-inline constexpr millis longest_delay = 10ll * 366 * 24 * 60 * 60 * 1000;
-
 struct placement_rules {
   node_loss on_loss = node_loss::replace;
   millis delay = 0;  // from the end of the lost node's lease until then

@@ -20,9 +20,8 @@ std::map<std::string, placement_rules> rules(store::connection& db) {
 }
 
 // Without what waits for a lost node that owns it.
-kept_lease look(store::connection& db, const std::string& self) {
+kept_lease look(store::connection& db) {
   kept_lease result{true, store::nodes(db), store::owners(db), rules(db)};
-  result.delay = cluster::delay_of(self, result.owners, result.rules);
   auto lost = store::lost_nodes(db);
   auto is_free = [&](const owner_record& owner) {
     auto node = std::ranges::find(result.nodes, owner.node, &node_record::name);
@@ -45,9 +44,9 @@ kept_lease keep(lease_store_state& state, const keep_lease& x) {
     store::join(db, node);
   else if (!store::renew(db, node.node.name, x.incarnation, node.lease, x.load))
     return {};
-  auto result = look(db, node.node.name);
-  state.run_lease->write(
-    runner::run_lease_of(begun, node.lease, result.delay));
+  auto result = look(db);
+  auto delay = cluster::delay_of(node.node.name, result.owners, result.rules);
+  state.run_lease->write(runner::run_lease_of(begun, node.lease, delay));
   return result;
 }
 

@@ -1,6 +1,7 @@
 // The member's connection to the store, on a thread of its own: a store that
 // does not answer must not keep the member from looking at the clock. Whenever
-// the lease is renewed, what runs in this node's sessions may run on for longer.
+// the lease is renewed, what runs in this node's sessions may run on for
+// longer.
 #pragma once
 
 #include "messages/moving.hpp"

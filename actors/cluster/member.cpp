@@ -51,10 +51,12 @@ void ask(pointer self, const std::string& incarnation, bool joins) {
               keep_lease{incarnation, joins, processor_load()})
     .then(
       [self, begun](kept_lease& x) {
+        auto delay =
+          cluster::delay_of(self->state.options.node, x.owners, x.rules);
         hear(self, {steady_ms(), begun,
                     x.is_kept ? cluster::outcome::kept : cluster::outcome::lost,
-                    std::move(x.nodes), std::move(x.owners),
-                    std::move(x.rules), x.delay});
+                    std::move(x.nodes), std::move(x.owners), std::move(x.rules),
+                    delay});
       },
       [self, begun](const caf::error& e) {
         spdlog::error("the lease cannot be renewed: {}", to_refusal(e).message);

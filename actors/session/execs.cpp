@@ -170,6 +170,10 @@ void session_actor_state::settle_exec(const std::string& exec_id,
 }
 
 void session_actor_state::operator()(journal::settled& x) {
+  if (x.failed) {
+    unsettled_.emplace(x.exec_id, std::move(x.reason));
+    return retry_soon();
+  }
   feed(event::exec_exited{x.exec_id, x.records, std::move(x.outcome)});
 }
 

@@ -169,6 +169,8 @@ void session_actor_state::try_again() {
   if (!std::exchange(retrying_, false))
     return;
   release_answers();
+  for (auto& [exec_id, reason] : std::exchange(unsettled_, {}))
+    post(journal::settle{exec_id, reason, now_ms()});
   if (stuck_) {
     ++appends_asked_;
     post(journal::append{});

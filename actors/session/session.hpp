@@ -51,6 +51,7 @@
 #include <chrono>
 #include <functional>
 #include <list>
+#include <map>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -369,6 +370,8 @@ private:
   std::list<held_answer> held_answers_;
   bool stuck_ = false; // the disk takes no events
   bool retrying_ = false;
+  // Execs whose ends could not be read, and why they were looked for.
+  std::map<std::string, std::string> unsettled_;
   std::vector<session_event> change_events_; // of the change being stored
   std::function<void()> pending_change_; // writes what the store did not take
   std::string rescue_problem_;           // why the last try failed

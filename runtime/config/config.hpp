@@ -113,6 +113,7 @@ struct exec_config {
   std::uint32_t max_concurrent = 8;
   std::uint32_t max_queued = 64;
   std::uint64_t max_output = std::uint64_t{1} << 30;
+  std::uint64_t max_session_output = std::uint64_t{20} << 30;
   millis kill_grace = 5000;
   friend bool operator==(const exec_config&, const exec_config&) = default;
 };

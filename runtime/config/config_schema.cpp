@@ -200,6 +200,11 @@ void add_exec(table& to) {
     [](auto& c) -> auto& { return c.exec.max_output; },
     "How much output of one exec is kept.");
   add(
+    to, "exec.max_session_output", kinds::size{1},
+    [](auto& c) -> auto& { return c.exec.max_session_output; },
+    "How much output of all execs of a session is kept; then only the first "
+    "64 KiB of each that follows.");
+  add(
     to, "exec.kill_grace", kinds::duration{1, 600'000},
     [](auto& c) -> auto& { return c.exec.kill_grace; },
     "How long a canceled command has between TERM and KILL.");

@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <utility>
 
@@ -127,39 +125,18 @@ std::optional<std::uint64_t> cpu_ms_of_group(const fs::path& dir) {
 /// link names.
 disk_usage size_below(const fs::path& session_dir,
                       std::chrono::steady_clock::duration time) {
-  constexpr std::uint64_t block = 512;
-  constexpr std::uint64_t look_at_clock = 1024;
+  // A descriptor each, of this node's.
+  constexpr std::size_t max_depth = 200;
   auto until = std::chrono::steady_clock::now() + time;
-  std::array<std::string, 3> names;
-  std::array<char*, 4> tops{};
-  std::size_t count = 0;
+  auto go_on = [until] { return std::chrono::steady_clock::now() < until; };
+  tree_size found;
+  unique_fd dir{::open(session_dir.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
   for (auto name : {"checkout", "home", "tmp"})
-    if (std::error_code none; fs::exists(session_dir / name, none)) {
-      names[count] = (session_dir / name).string();
-      tops[count] = names[count].data();
-      ++count;
-    }
-  disk_usage result;
-  if (count == 0)
-    return result;
-  std::unique_ptr<FTS, int (*)(FTS*)> walk{
-    ::fts_open(tops.data(), FTS_PHYSICAL | FTS_XDEV | FTS_NOCHDIR, nullptr),
-    ::fts_close};
-  while (auto* entry = walk ? ::fts_read(walk.get()) : nullptr) {
-    if (entry->fts_info == FTS_DP || entry->fts_info == FTS_NS)
-      continue;
-    const auto& info = *entry->fts_statp;
-    // Of many names of one file each counts its part.
-    auto links = std::max<std::uint64_t>(info.st_nlink, 1);
-    auto bytes = static_cast<std::uint64_t>(info.st_blocks) * block;
-    result.bytes += S_ISDIR(info.st_mode) ? bytes : bytes / links;
-    if (++result.files % look_at_clock == 0
-        && std::chrono::steady_clock::now() > until) {
-      result.complete = false;
-      break;
-    }
-  }
-  return result;
+    if (dir && go_on())
+      add_tree(found, dir.get(), name, max_depth, go_on);
+    else
+      found.whole = found.whole && !dir;
+  return {found.bytes, found.files, found.whole};
 }
 
 } // namespace

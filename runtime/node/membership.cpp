@@ -81,8 +81,7 @@ cluster_member_actor node_membership::start(
   options.reviews = caf::actor_cast<review_reader_actor>(reader);
   options.gate = gate_;
   options.store = system.spawn<caf::detached>(
-    lease_store, std::make_shared<box>(std::move(db)), self_,
-    data_dir_);
+    lease_store, std::make_shared<box>(std::move(db)), self_, data_dir_);
   options.adopt = [directory](project_record project) {
     caf::anon_send(directory, adopt_project{std::move(project)});
   };

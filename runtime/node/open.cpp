@@ -101,7 +101,9 @@ void node::parts::open() {
   admin = load_admin_key(settings.auth.admin_key_file, data_dir);
   keys = std::make_unique<key_ring>(admin.secret);
   syncer = std::make_unique<fsync_queue>();
-  journals = std::make_unique<journal::writers>(data_dir, syncer.get());
+  journals = std::make_unique<journal::writers>(
+    data_dir, syncer.get(), journal::writers::default_count,
+    settings.exec.max_session_output);
   runner_link_options link{program("greenroom-runner"), data_dir,
                            settings.exec.kill_grace, settings.sandbox.idle};
   if (settings.cluster.listen)

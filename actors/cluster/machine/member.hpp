@@ -79,7 +79,7 @@ struct answered {
   // Of all projects but those that wait for a lost node, likewise.
   std::vector<owner_record> owners;
   std::map<std::string, placement_rules> rules; // by project
-  millis delay = 0;                             // see kept_lease
+  millis delay = 0;                             // see delay_of
 };
 
 // -- what is to be done -------------------------------------------------------
@@ -148,9 +148,12 @@ std::string roomiest(const std::vector<node_record>& nodes,
 bool waits_for_owner(const owner_record& owner, const placement_rules& rules,
                      const std::map<std::string, millis>& lost);
 
+/// As good as for ever: sums of times do not overflow.
+inline constexpr millis longest_delay = 10ll * 366 * 24 * 60 * 60 * 1000;
+
 /// How long others wait beyond the node's lease before they take the first of
-/// what it owns: 0 for one that owns nothing, longest_delay where all is to wait
-/// for it.
+/// what it owns: 0 for one that owns nothing, longest_delay where all is to
+/// wait for it.
 millis delay_of(const std::string& node,
                 const std::vector<owner_record>& owners,
                 const std::map<std::string, placement_rules>& rules);

@@ -121,6 +121,8 @@ void session_files::announce(output_event_splitter& cutter,
   result.all = all;
   for (auto& record : records) {
     result.printed[index_of(record.stream)] += record.length + record.lost;
+    if (output_bytes_)
+      *output_bytes_ += record.length;
     result.truncated = result.truncated || record.lost > 0;
   }
   // Where it cannot be encoded, those who watch see that they lack it, and
@@ -133,10 +135,11 @@ void session_files::announce(output_event_splitter& cutter,
     }
 }
 
-// Its exit record says how it ended, and where there is none nobody knows.
+// Its exit record says how it ended, and where there is none nobody knows. One
+// that cannot be read is another matter.
 std::optional<any_result> session_files::operator()(settle& what) {
   auto dir = exec_dir(what.exec_id);
-  settled end{what.exec_id, 0, {}};
+  settled end{what.exec_id, what.reason};
   end.outcome.status = exec_status::lost;
   end.outcome.ended_at = what.now;
   end.outcome.reason = what.reason;
@@ -152,7 +155,9 @@ std::optional<any_result> session_files::operator()(settle& what) {
       end.outcome.stderr_bytes = log.size(output_stream::err);
     }
   } catch (const std::exception& e) {
-    spdlog::error("session {}: exec {}: {}", id_, what.exec_id, e.what());
+    spdlog::error("session {}: how exec {} ended cannot be read yet: {}", id_,
+                  what.exec_id, e.what());
+    end.failed = true;
   }
   return end;
 }

@@ -7,6 +7,7 @@
 #include "runtime/api_json/records.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/exec/outcome.hpp"
+#include "runtime/exec/output/output_log.hpp"
 #include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 #include "runtime/timeline/replay.hpp"
@@ -185,13 +186,22 @@ private:
   std::size_t events_ = 0;    // of that change
 };
 
+// As the runner judges it.
+bool has_run(const fs::path& exec_dir) {
+  return fs::exists(exec_dir / runner::exit_file)
+         || fs::exists(exec_dir / output_index_file);
+}
+
 // Of execs that are not over.
 void read_files(const fs::path& dir, bool live, session::past& past) {
   for (auto& [id, exec] : past.execs) {
     if (is_over(exec.status))
       continue;
     auto place = dir / runner::exec_dir(id);
-    if (live && was_sent(place))
+    // What has run was sent, whatever became of the mark.
+    if (live
+        && (was_sent(place) || exec.status == exec_status::running
+            || has_run(place)))
       past.sent.insert(id);
     if (auto end = live ? std::nullopt : read_exit_record(place))
       past.outcomes.emplace(id, outcome_of(*end));

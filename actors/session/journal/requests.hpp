@@ -187,6 +187,8 @@ struct output_announced {
 
 struct settled {
   std::string exec_id;
+  std::string reason;  // as it was asked
+  bool failed = false; // nobody can tell now; it is to be asked again
   std::uint64_t records = 0;
   exec_outcome outcome;
 };

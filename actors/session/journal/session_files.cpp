@@ -1,10 +1,12 @@
 #include "actors/session/journal/session_files.hpp"
 
 #include "runtime/base/session_paths.hpp"
+#include "runtime/base/tree_size.hpp"
 #include "runtime/disk/disk_reserve.hpp"
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/exec/spec.hpp"
 
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -17,9 +19,9 @@ namespace greenroom::journal {
 namespace fs = std::filesystem;
 
 session_files::session_files(const fs::path& data_dir, std::string session_id,
-                             fsync_queue* syncer)
+                             fsync_queue* syncer, std::uint64_t max_output)
   : data_dir_(data_dir.string()), dir_(session_dir(data_dir_, session_id)),
-    id_(std::move(session_id)), syncer_(syncer) {}
+    id_(std::move(session_id)), syncer_(syncer), max_output_(max_output) {}
 
 std::optional<any_result> session_files::perform(any_request& what) {
   return std::visit([this](auto& x) { return (*this)(x); }, what);
@@ -143,12 +145,29 @@ std::optional<any_result> session_files::operator()(keep_intent& what) {
   return result;
 }
 
-bool session_files::write_intent(const keep_intent& what) {
+// Of a session that has printed too much a later command still says something.
+void session_files::limit_output(keep_intent& what) {
+  constexpr std::uint64_t least = 64 << 10;
+  constexpr std::size_t max_depth = 3;
+  if (max_output_ == 0)
+    return;
+  if (!output_bytes_) {
+    tree_size logs;
+    add_tree(logs, AT_FDCWD, (dir_ / "exec").c_str(), max_depth);
+    output_bytes_ = logs.bytes;
+  }
+  auto left = max_output_ - std::min(max_output_, *output_bytes_);
+  what.command.max_output =
+    std::min(what.command.max_output, std::max(left, least));
+}
+
+bool session_files::write_intent(keep_intent& what) {
   auto dir = exec_dir(what.spec.exec_id);
   try {
     // One that nobody knows was never admitted: the node died first.
     if (fs::exists(dir))
       fs::remove_all(dir);
+    limit_output(what);
     keep_exec(dir, what.spec, what.command);
     syncer_->mark_dirty(dir.parent_path());
     syncer_->mark_dirty(dir);
@@ -164,6 +183,7 @@ std::optional<any_result> session_files::operator()(mark_sent& what) {
   sent_marked result{what.exec_id, false};
   try {
     greenroom::mark_sent(exec_dir(what.exec_id));
+    syncer_->mark_dirty(exec_dir(what.exec_id));
     result.marked = true;
   } catch (const std::exception& e) {
     spdlog::error("session {}: exec {}: {}", id_, what.exec_id, e.what());

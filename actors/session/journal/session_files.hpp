@@ -37,9 +37,11 @@ make_page(list_page& what, std::vector<archived_exec> archived,
 
 class session_files {
 public:
-  /// `syncer` must outlive it. Touches nothing yet.
+  /// `syncer` must outlive it. Of the output of all execs `max_output` bytes
+  /// are kept, 0 for all: each gets what is left of it for its own limit.
+  /// Touches nothing yet.
   session_files(const std::filesystem::path& data_dir, std::string session_id,
-                fsync_queue* syncer);
+                fsync_queue* syncer, std::uint64_t max_output = 0);
 
   /// Performs a request. Throws nothing: what goes wrong is in the result.
   std::optional<any_result> perform(any_request& what);
@@ -74,7 +76,8 @@ private:
   void open_files(const open& what);
   std::filesystem::path exec_dir(const std::string& exec_id) const;
   bool write(std::vector<timeline_entry>& entries);
-  bool write_intent(const keep_intent& what);
+  bool write_intent(keep_intent& what);
+  void limit_output(keep_intent& what);
   void announce(output_event_splitter& cutter, const announce_output& what,
                 output_announced& result);
   exec_record load(const archived_exec& place) const;
@@ -92,6 +95,7 @@ private:
   std::uint64_t epoch_ = 0;
   bool elsewhere_ = false; // another node had it since it was here last
   fsync_queue* syncer_;
+  std::uint64_t max_output_;
   std::optional<timeline_writer> timeline_;
   std::optional<exec_index> archive_;
   // What the disk has not taken yet, oldest first, and how many requests wait
@@ -100,6 +104,9 @@ private:
   std::vector<timeline_entry> held_;
   std::size_t held_requests_ = 0;
   std::map<std::string, output_event_splitter> cutters_; // of execs, not over
+  // What the logs of all execs hold, as far as it is announced; looked up when
+  // the first command comes.
+  std::optional<std::uint64_t> output_bytes_;
 };
 
 } // namespace greenroom::journal

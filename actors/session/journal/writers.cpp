@@ -123,8 +123,8 @@ void writer::flush() {
 // -- all of them --------------------------------------------------------------
 
 writers::writers(std::filesystem::path data_dir, fsync_queue* syncer,
-                 std::size_t count)
-  : data_dir_(std::move(data_dir)), syncer_(syncer) {
+                 std::size_t count, std::uint64_t max_output)
+  : data_dir_(std::move(data_dir)), syncer_(syncer), max_output_(max_output) {
   for (std::size_t i = 0; i < std::max<std::size_t>(count, 1); ++i)
     writers_.push_back(std::make_unique<writer>());
 }
@@ -133,7 +133,7 @@ writers::~writers() = default;
 
 channel_ptr writers::open(const std::string& session_id) {
   return std::make_shared<channel>(
-    session_files{data_dir_, session_id, syncer_});
+    session_files{data_dir_, session_id, syncer_, max_output_});
 }
 
 bool writers::post(const std::string& session_id, const channel_ptr& from,

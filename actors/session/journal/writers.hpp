@@ -107,9 +107,10 @@ public:
     return std::hash<std::string>{}(session_id) % count;
   }
 
-  /// `syncer` must outlive it.
+  /// `syncer` must outlive it. `max_output` is of each session, as
+  /// session_files has it.
   writers(std::filesystem::path data_dir, fsync_queue* syncer,
-          std::size_t count = default_count);
+          std::size_t count = default_count, std::uint64_t max_output = 0);
 
   /// Performs what was asked for before, then ends.
   ~writers();
@@ -128,6 +129,7 @@ public:
 private:
   std::filesystem::path data_dir_;
   fsync_queue* syncer_;
+  std::uint64_t max_output_;
   std::vector<std::unique_ptr<writer>> writers_;
 };
 

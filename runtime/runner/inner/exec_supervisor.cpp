@@ -174,7 +174,7 @@ private:
     if (failure)
       report({supervisor_report::kind::failed, failure->error, failure->step});
     else
-      report({supervisor_report::kind::started}, job->master.get());
+      failure = report_started(job->master.get());
     // Only now, so that the next supervisor's fork delays no command.
     std::uint64_t one = 1;
     if (::write(place_.taken, &one, sizeof one) < 0)
@@ -337,6 +337,8 @@ private:
         signal_descendants(order.signal);
         break;
       case supervisor_order::kind::kill_all:
+        stop_and_kill_descendants();
+        report({supervisor_report::kind::killing});
         kill_descendants([this](pid_t pid, int status) { note(pid, status); });
         empty_ = true;
         break;
@@ -350,10 +352,25 @@ private:
     report({supervisor_report::kind::ended, status});
   }
 
-  void report(const supervisor_report& what, int with = -1) {
+  // Where the kernel passes no descriptor just now, a command with a terminal
+  // cannot be used.
+  std::optional<start_failure> report_started(int master) {
+    if (report({supervisor_report::kind::started}, master))
+      return std::nullopt;
+    const start_failure failure{start_step::tty, errno};
+    kill_descendants([](pid_t, int) {});
+    command_ = 0;
+    empty_ = true;
+    report({supervisor_report::kind::failed, failure.error, failure.step});
+    return failure;
+  }
+
+  bool report(const supervisor_report& what, int with = -1) {
     std::span fds{&with, with < 0 ? 0u : 1u};
-    send_with_fds(orders_.get(),
-                  {reinterpret_cast<const char*>(&what), sizeof what}, fds, 0);
+    return send_with_fds(orders_.get(),
+                         {reinterpret_cast<const char*>(&what), sizeof what},
+                         fds, 0)
+           >= 0;
   }
 
   const supervisor_place& place_;

@@ -11,8 +11,10 @@
 //             └────── what lost its parent
 //
 // It and the shim talk over a SOCK_SEQPACKET pair in the structs below; they
-// are one program, so the structs are their own format. End of file means, to
-// the shim: nothing of the exec is left; to the supervisor: the shim is dead.
+// are one program, so the structs are their own format; only kinds are added to
+// them, for after an upgrade an older shim may make a sandbox with a newer
+// supervisor in it, and skips what it does not know. End of file means, to the
+// shim: nothing of the exec is left; to the supervisor: the shim is dead.
 #pragma once
 
 #include <sys/types.h>
@@ -38,6 +40,7 @@ struct supervisor_report {
     failed,    // at `step`, with the errno in `value`
     ended,     // the command; its wait status is in `value`
     connected, // with the socket
+    killing,   // kill_all is obeyed: what is left has been sent KILL
   };
   kind what;
   std::int32_t value = 0;

@@ -19,6 +19,18 @@ unique_fd open_spare() {
   return unique_fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
 }
 
+// What is said in place of a message whose descriptor cannot be passed.
+runner_message without_descriptor(const std::string& text) {
+  constexpr const char* reason =
+    "the kernel passes no descriptor now: too many are on their way";
+  auto message = decode_runner_message(text).message;
+  if (message)
+    if (auto* x = std::get_if<connected>(&*message))
+      return not_connected{x->ask, reason};
+  auto* x = message ? std::get_if<input>(&*message) : nullptr;
+  return no_input{x ? x->exec : std::string{}, reason};
+}
+
 bool is_our_user(int fd) {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -56,10 +68,15 @@ void control_server::accept_one() {
   if (!fd && (errno == EMFILE || errno == ENFILE)) {
     // A connection that is left in the queue would wake us for ever.
     spare_.reset();
-    accept();
+    auto turned_away = accept();
+    turned_away.reset();
     spare_ = open_spare();
+    if (!spare_)
+      pause_accepting();
     return;
   }
+  if (!fd && (errno == ENOMEM || errno == ENOBUFS))
+    return pause_accepting();
   if (!fd || !is_our_user(fd.get()))
     return;
   if (strangers_.size() == max_strangers)
@@ -71,6 +88,23 @@ void control_server::accept_one() {
   } catch (const std::exception&) {
     // No memory to watch it: it is turned away.
   }
+}
+
+// Until there is something to accept with.
+void control_server::pause_accepting() {
+  constexpr std::chrono::milliseconds pause{100};
+  loop_.want_read(listener_.get(), false);
+  accept_again_ = steady::now() + pause;
+}
+
+void control_server::on_deadline(steady::time_point now) {
+  if (!accept_again_ || now < *accept_again_)
+    return;
+  accept_again_.reset();
+  if (!spare_)
+    spare_ = open_spare();
+  if (listener_)
+    loop_.want_read(listener_.get(), true);
 }
 
 void control_server::hear(int fd) {
@@ -149,24 +183,39 @@ void control_server::close(int fd) {
   }
 }
 
-// False where the socket is full. One that is broken takes everything: its
-// end is heard by the loop.
-bool control_server::write(int to, const outgoing& what) {
+// One that is broken takes everything: its end is heard by the loop.
+control_server::written control_server::write(int to, const outgoing& what) {
   auto number = what.fd.get();
   std::span fds{&number, number < 0 ? 0u : 1u};
   for (;;) {
     if (send_with_fds(to, what.text, fds, MSG_DONTWAIT) >= 0)
-      return true;
+      return written::all;
+    if (errno == ETOOMANYREFS)
+      return written::no_descriptor;
+    if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+      return written::nothing_now;
     if (errno != EINTR)
-      return errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM;
+      return written::all;
   }
+}
+
+// False where the node's socket is full. Of a user who has too many descriptors
+// under way none is passed: then what goes says so, as where there is none
+// left.
+bool control_server::pass(outgoing& what) {
+  auto result = write(node_.get(), what);
+  if (result == written::no_descriptor) {
+    what = {encode(without_descriptor(what.text)), {}};
+    result = write(node_.get(), what);
+  }
+  return result == written::all;
 }
 
 void control_server::send(const runner_message& message, unique_fd fd) {
   if (!node_)
     return;
   outgoing what{encode(message), std::move(fd)};
-  if (!full_ && write(node_.get(), what))
+  if (!full_ && pass(what))
     return;
   if (queue_.size() == max_queued)
     return close(node_.get());
@@ -177,7 +226,7 @@ void control_server::send(const runner_message& message, unique_fd fd) {
 bool control_server::try_send(const runner_message& message) {
   if (!node_ || full_)
     return false;
-  if (write(node_.get(), {encode(message), {}}))
+  if (write(node_.get(), {encode(message), {}}) == written::all)
     return true;
   wait_for_room();
   return false;
@@ -189,7 +238,7 @@ void control_server::wait_for_room() {
 }
 
 void control_server::flush() {
-  while (!queue_.empty() && write(node_.get(), queue_.front()))
+  while (!queue_.empty() && pass(queue_.front()))
     queue_.pop_front();
   full_ = !queue_.empty();
   loop_.want_write(node_.get(), full_);

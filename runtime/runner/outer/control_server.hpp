@@ -60,8 +60,15 @@ public:
   /// Ends the node's connection, after the last that is said.
   void hang_up();
 
+  /// When on_deadline() is to be called; nothing: it need not be.
+  std::optional<steady::time_point> deadline() const noexcept {
+    return accept_again_;
+  }
+  void on_deadline(steady::time_point now);
+
 private:
   void accept_one();
+  void pause_accepting();
   void hear(int fd);
   void hear_hello(int fd, const hello& message);
   void hear_unknown(int fd, std::string op);
@@ -72,7 +79,10 @@ private:
     unique_fd fd;
   };
 
-  bool write(int to, const outgoing& what);
+  enum class written { all, nothing_now, no_descriptor };
+
+  written write(int to, const outgoing& what);
+  bool pass(outgoing& what);
   void wait_for_room();
   void flush();
 
@@ -81,6 +91,7 @@ private:
   std::string nonce_;
   node_handler& handler_;
   unique_fd spare_; // given up to accept, and turn away, when out of others
+  std::optional<steady::time_point> accept_again_;
   std::vector<unique_fd> strangers_; // oldest first
   unique_fd node_;
   std::uint32_t version_ = 0; // that the node's connection has

@@ -1,16 +1,16 @@
 #include "runtime/runner/outer/disk_watch.hpp"
 
+#include "runtime/base/tree_size.hpp"
+
 #include <fcntl.h>
-#include <fts.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <memory>
+#include <exception>
 #include <tuple>
 #include <utility>
 
@@ -24,30 +24,22 @@ constexpr std::chrono::seconds least_pause{5};
 // A look may cost this part of the time.
 constexpr int share = 50;
 
-constexpr std::uint64_t block = 512;
+// Deeper than anything that is meant to be used.
+constexpr std::size_t max_depth = 2000;
 
-struct size {
-  std::uint64_t bytes = 0;
-  std::uint64_t files = 0;
-};
+// Besides its standard files.
+constexpr int answer_fd = 3;
+constexpr int session_fd = 4;
 
-// Best effort: what is closed to us counts for nothing, and so does a link.
-size size_below(const char* name) {
-  std::array<char*, 2> tops{const_cast<char*>(name), nullptr};
-  std::unique_ptr<FTS, int (*)(FTS*)> walk{
-    ::fts_open(tops.data(), FTS_PHYSICAL | FTS_XDEV, nullptr), ::fts_close};
-  size result;
-  while (auto* entry = walk ? ::fts_read(walk.get()) : nullptr) {
-    if (entry->fts_info == FTS_DP || entry->fts_info == FTS_NS)
-      continue;
-    const auto& info = *entry->fts_statp;
-    // Of many names of one file each counts its part.
-    auto names = std::max<std::uint64_t>(info.st_nlink, 1);
-    auto bytes = static_cast<std::uint64_t>(info.st_blocks) * block;
-    result.bytes += S_ISDIR(info.st_mode) ? bytes : bytes / names;
-    ++result.files;
-  }
-  return result;
+// What was copied by fork stays open for as long as the look takes: whoever
+// waits for the end of a command's input or terminal would wait too.
+void keep_only(int answer, int session_dir) {
+  auto high = [](int fd) { return ::fcntl(fd, F_DUPFD, session_fd + 1); };
+  auto answer_copy = high(answer);
+  auto session_copy = high(session_dir);
+  ::dup2(answer_copy, answer_fd);
+  ::dup2(session_copy, session_fd);
+  ::close_range(session_fd + 1, ~0u, 0);
 }
 
 // "8.5 GiB", or in MiB what is less than one
@@ -101,22 +93,31 @@ void disk_watch::look() {
   if (::fork() == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::setpriority(PRIO_PROCESS, 0, 19);
+    keep_only(theirs.get(), session_dir_);
     prepare_();
-    auto found = measure(session_dir_);
-    std::ignore = ::write(theirs.get(), &found, sizeof found);
+    rlimit descriptors{max_depth + 64, max_depth + 64};
+    ::setrlimit(RLIMIT_NOFILE, &descriptors);
+    auto found = measure(session_fd);
+    std::ignore = ::write(answer_fd, &found, sizeof found);
     ::_exit(0);
   }
-  loop_.watch(answer_.get(), [this] { hear(); });
+  try {
+    loop_.watch(answer_.get(), [this] { hear(); });
+  } catch (const std::exception&) {
+    // No room to watch it: the next look will be.
+    answer_.reset();
+    next_ = began_ + least_pause;
+  }
 }
 
 disk_watch::usage disk_watch::measure(int session_dir) {
   usage result;
   for (auto name : {"checkout", "home", "tmp"}) {
-    if (::fchdir(session_dir) != 0)
-      return {};
-    auto found = size_below(name);
+    tree_size found;
+    add_tree(found, session_dir, name, max_depth);
     result.all += found.bytes;
     result.files += found.files;
+    result.whole = result.whole && found.whole;
     if (name == std::string_view{"tmp"})
       result.temporary = found.bytes;
   }
@@ -155,6 +156,10 @@ void disk_watch::judge(const usage& now) {
     told_("the session held " + std::to_string(now.files)
           + " files, which is over its limit of "
           + std::to_string(limits_.files) + what_helps);
+  else if (!now.whole)
+    told_(std::string{"the session has directories that lie too deep to be "
+                      "measured"}
+          + what_helps);
 }
 
 } // namespace greenroom::runner

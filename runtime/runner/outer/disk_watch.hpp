@@ -56,6 +56,7 @@ private:
     std::uint64_t temporary = 0; // bytes in /tmp
     std::uint64_t all = 0;       // bytes
     std::uint64_t files = 0;
+    bool whole = true;
   };
 
   void look();

@@ -183,6 +183,10 @@ void supervised_exec::supervisor_gone() {
 }
 
 void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
+  // What is left ends as soon as the kernel can end it. Whoever waits for a
+  // disk takes longer, and is no reason to end anything else.
+  if (report.what == supervisor_report::kind::killing)
+    gone_by_.reset();
   // Whatever was refused here can run on for a moment there.
   if (phase_
       != (report.what == supervisor_report::kind::ended ? phase::running
@@ -197,9 +201,10 @@ void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
         break;
       }
       phase_ = phase::running;
-      if (has_tty()) {
-        out_ = {output_stream::tty, std::move(master)};
-        watch_output(out_);
+      if (has_tty() && !watch_terminal(std::move(master))) {
+        refuse("no room is left to watch the command's terminal");
+        kill_all();
+        break;
       }
       started_at_ = now_ms();
       if (spec_.timeout > 0)
@@ -210,12 +215,24 @@ void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
       refuse(why_not_started(report.step, report.value, spec_));
       break;
     case supervisor_report::kind::connected:
+    case supervisor_report::kind::killing:
       break;
     case supervisor_report::kind::ended:
       end(forced_.value_or(WIFEXITED(report.value) ? exit_status::exited
                                                    : exit_status::signaled),
           report.value);
       break;
+  }
+}
+
+bool supervised_exec::watch_terminal(unique_fd master) {
+  out_ = {output_stream::tty, std::move(master)};
+  try {
+    watch_output(out_);
+    return true;
+  } catch (const std::system_error&) {
+    out_.end.reset();
+    return false;
   }
 }
 

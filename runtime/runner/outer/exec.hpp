@@ -153,6 +153,7 @@ private:
   void supervisor_gone();
   void obey(const supervisor_report& report, unique_fd master);
   void watch_output(pipe& from);
+  bool watch_terminal(unique_fd master);
   void close_all();
   void drop(pipe& from);
   void read_some(pipe& from);

@@ -107,6 +107,7 @@ void shim::attend() {
     i = exec.gone() ? execs_.erase(i) : std::next(i);
   }
   connections_.on_deadline(now);
+  link_.on_deadline(now);
   look_at_ports(now);
   disk_.attend(now, busy());
   tell_idle(now);
@@ -124,9 +125,8 @@ std::optional<steady::time_point> shim::next_deadline() const {
   for (const auto& [id, exec] : execs_)
     if (auto own = exec->deadline(); own && (!result || *own < *result))
       result = own;
-  for (const auto& other :
-       {connections_.deadline(), ports_at_, disk_.deadline(), idle_at_,
-        lease_at_})
+  for (const auto& other : {connections_.deadline(), link_.deadline(),
+                            ports_at_, disk_.deadline(), idle_at_, lease_at_})
     if (other && (!result || *other < *result))
       result = other;
   return result;
@@ -373,8 +373,7 @@ void shim::on_stuck(const supervised_exec& unresponsive) {
 void shim::kill_all(const std::string& reason) {
   for (auto& [id, exec] : execs_)
     exec->lost_reason(reason);
-  inner_.kill();
-  kill_what_is_left();
+  inner_.kill(); // reap() kills what that leaves
 }
 
 // -- what the kernel says -----------------------------------------------------

@@ -115,8 +115,8 @@ TEST_CASE("what age a lease has says what the node may do") {
 
 TEST_CASE("what runs may go on while others wait for this node") {
   auto m = settled();
-  auto renewal = kept(4'001, 4'000, {owned("p", "a", 1), owned("q", "a", 4)},
-                      {node("a")});
+  auto renewal =
+    kept(4'001, 4'000, {owned("p", "a", 1), owned("q", "a", 4)}, {node("a")});
   renewal.delay = 60'000;
   apply(m, ticked{4'000, {}});
   apply(m, renewal);

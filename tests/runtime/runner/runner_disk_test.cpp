@@ -1,5 +1,9 @@
 // What a session holds on disk is looked at while commands run.
+#include "runtime/base/remove_tree.hpp"
 #include "tests/runtime/runner/sandboxed.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
@@ -44,6 +48,22 @@ TEST_CASE("all that a session can write counts for its limits") {
   CHECK_THAT(s.run("fills", "sleep 1000").reason,
              Catch::StartsWith("the session held 6")
                && Catch::Contains("over its limit of 5 MiB"));
+}
+
+TEST_CASE("what lies too deep to be measured is told") {
+  if (!test::can_sandbox())
+    return;
+  auto limited = test::plan();
+  limited.rlimits["disk_files"] = 1'000'000;
+  session s{limited};
+  unique_fd at{::open((s.dir() / "checkout").c_str(), O_RDONLY | O_DIRECTORY)};
+  for (int i = 0; i < 2'100; ++i) {
+    REQUIRE(::mkdirat(at.get(), "d", 0700) == 0);
+    at.reset(::openat(at.get(), "d", O_RDONLY | O_DIRECTORY));
+  }
+  CHECK_THAT(s.run("fills", "sleep 1000").reason,
+             Catch::Contains("too deep to be measured"));
+  remove_tree(s.dir() / "checkout");
 }
 
 TEST_CASE("files count for a session's limits, however small") {

@@ -46,7 +46,7 @@ public:
   }
 
   journal::opened reopen(bool revived) {
-    files_.emplace(dir_.path(), some_session().id, &syncer_);
+    files_.emplace(dir_.path(), some_session().id, &syncer_, max_output);
     return open({some_session(), revived, 2});
   }
 
@@ -120,6 +120,8 @@ public:
     fs::rename(dir() / "kept", dir() / "timeline");
   }
 
+  std::uint64_t max_output = 0;
+
 private:
   test::temp_dir dir_;
   fsync_queue syncer_;
@@ -188,6 +190,39 @@ TEST_CASE_METHOD(files_of_a_session, "output is announced once, to the end") {
   CHECK(end.finished);
 }
 
+TEST_CASE_METHOD(files_of_a_session, "what all commands print has a limit") {
+  constexpr std::uint64_t least = 64 << 10;
+  max_output = 1 << 20;
+  reopen(false);
+  auto limit_of = [this](const std::string& id) {
+    journal::keep_intent what;
+    what.spec.exec_id = id;
+    what.command.argv = {"true"};
+    what.command.max_output = 1 << 20;
+    what.queued = event_of(event_kind::exec_queued, id);
+    REQUIRE(ask<journal::intent_kept>(std::move(what)).queued);
+    return runner::parse_command_spec(*read_file(exec_dir(id) / "spec.json"))
+      .max_output;
+  };
+  auto announce = [this](const std::string& id) {
+    print(id, std::string(600'000, 'x'));
+    output_log_reader log{exec_dir(id)};
+    while (!ask<journal::output_announced>(
+              journal::announce_output{id, log.count(), true})
+              .all) {
+    }
+  };
+  CHECK(limit_of("n1") == 1 << 20);
+  announce("n1");
+  auto second = limit_of("n2");
+  CHECK(second <= (1 << 20) - 600'000);
+  CHECK(second > 300'000);
+  announce("n2"); // more than it was let, by a command that was told late
+  CHECK(limit_of("n3") == least);
+  reopen(true);
+  CHECK(limit_of("n4") == least);
+}
+
 TEST_CASE_METHOD(files_of_a_session, "an exec that the runner was told of is "
                                      "found as sent") {
   REQUIRE(keep("n1").queued);
@@ -198,6 +233,33 @@ TEST_CASE_METHOD(files_of_a_session, "an exec that the runner was told of is "
   CHECK(found.past.order == std::vector<std::string>{"n1", "n2"});
   CHECK(found.past.sent == std::set<std::string>{"n2"});
   CHECK(found.past.execs.at("n1").spec.command == "echo hi");
+}
+
+TEST_CASE_METHOD(files_of_a_session, "what has run was sent, though the mark "
+                                     "that says so was lost") {
+  for (auto id : {"waits", "printed", "ended"})
+    REQUIRE(keep(id).queued);
+  print("printed", "hello\n");
+  write_file_atomic(exec_dir("ended") / "exit.json",
+                    to_json(exit_record{exit_status::exited}), 0600, false);
+  CHECK(reopen(true).past.sent == std::set<std::string>{"ended", "printed"});
+}
+
+TEST_CASE_METHOD(files_of_a_session,
+                 "how an exec ended is asked again where it "
+                 "cannot be read for the moment") {
+  REQUIRE(keep("n1").queued);
+  auto record = exec_dir("n1") / "exit.json";
+  fs::create_directory(record); // reading fails, as without descriptors
+  auto end = ask<journal::settled>(journal::settle{"n1", "it is gone", 9});
+  CHECK(end.failed);
+  CHECK(end.reason == "it is gone");
+  fs::remove(record);
+  write_file_atomic(record, to_json(exit_record{exit_status::exited}), 0600,
+                    false);
+  end = ask<journal::settled>(journal::settle{"n1", "it is gone", 9});
+  CHECK_FALSE(end.failed);
+  CHECK(end.outcome.status == exec_status::exited);
 }
 
 TEST_CASE_METHOD(files_of_a_session, "an exec without an exit record is lost, "
