@@ -265,6 +265,10 @@ constexpr bool is_over(exec_status status) noexcept {
   return status > exec_status::running;
 }
 
+/// Stands for the first input of an exec of which only a part of what was asked
+/// is known, as where an older release has written it down.
+inline constexpr std::string_view unknown_input = "?";
+
 /// What a client asked to run. Exactly one of `command` and `argv` is set.
 struct exec_spec {
   std::string exec_id;
@@ -276,6 +280,12 @@ struct exec_spec {
   bool stdin_open = false; // clients can write to its standard input
   std::uint16_t rows = 0;  // of its terminal; 0: it has none
   std::uint16_t cols = 0;
+  // What its standard input gets first, by SHA-256 (64 lower-case hex digits;
+  // empty: nothing), and whether it ends behind that. They do not travel
+  // between nodes, of which an older one would misread the rest: where there
+  // is a first input start_fed_exec has them.
+  std::string first_input;
+  bool input_ends = false;
   friend bool operator==(const exec_spec&, const exec_spec&) = default;
 };
 

@@ -9,6 +9,7 @@
 #include "messages/git.hpp"
 #include "messages/log_reader.hpp"
 #include "messages/runner.hpp"
+#include "messages/shared_text.hpp"
 
 #include <caf/typed_actor.hpp>
 
@@ -105,6 +106,21 @@ struct start_exec {
   millis wait = 0; // how long the answer may wait for the end, 0: not at all
 };
 GREENROOM_INSPECT(start_exec, x.by, x.spec, x.wait)
+
+/// The same for a command whose standard input gets something first. That is
+/// part of what is asked for: it is written down with the exec and fed once,
+/// whatever crashes, and however often this is sent with the same exec_id. A
+/// node of an older release does not know this message.
+struct start_fed_exec {
+  caller by;
+  exec_spec spec; // with its exec_id
+  millis wait = 0;
+  shared_text input;      // not empty
+  std::string input_hash; // its SHA-256, 64 lower-case hex digits
+  bool input_ends = true; // nothing follows it
+};
+GREENROOM_INSPECT(start_fed_exec, x.by, x.spec, x.wait, x.input, x.input_hash,
+                  x.input_ends)
 
 struct get_exec {
   std::string exec_id;
@@ -261,6 +277,8 @@ using session_actor = caf::typed_actor<
   // Runs a command; answers once it runs, waits in the queue or, with `wait`,
   // has ended.
   caf::replies_to<start_exec>::with<exec_view>,
+  // Likewise, and feeds it first.
+  caf::replies_to<start_fed_exec>::with<exec_view>,
   // One command.
   caf::replies_to<get_exec>::with<exec_view>,
   // A page of its commands.

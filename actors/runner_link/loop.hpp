@@ -4,6 +4,8 @@
 //   connect.cpp  how a runner is found, started, lost and stopped
 //   rest.cpp     how one that has nothing to do ends, and comes back
 //   talk.cpp     what a runner says, what its commands are fed
+//   first_input.cpp  what they are fed at first, where their runner does not
+//                    know of that
 #pragma once
 
 #include "actors/runner_link/input.hpp"
@@ -182,6 +184,10 @@ private:
   void pump_input(const std::string& id, const std::string& exec_id);
   void close_input(link& entry, const std::string& exec_id,
                    const std::string& problem);
+
+  // first_input.cpp
+  void feed_first(const std::string& id, link& entry,
+                  const std::string& exec_id);
 
   runner_link_options options_;
   unique_fd poll_;

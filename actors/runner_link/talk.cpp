@@ -112,14 +112,18 @@ void runner_link::loop::on(const std::string& id, link& entry,
     tell_stop(id, entry);
     return;
   }
+  for (auto& exec : message.execs)
+    if (exec.time != 0)
+      feed_first(id, entry, exec.exec);
   runner_up up;
   for (auto& exec : message.execs)
     up.execs.push_back({std::move(exec.exec), exec.records, exec.time});
   caf::anon_send(entry.user, std::move(up));
 }
 
-void runner_link::loop::on(const std::string&, link& entry,
+void runner_link::loop::on(const std::string& id, link& entry,
                            runner::started& message) {
+  feed_first(id, entry, message.exec);
   caf::anon_send(entry.user,
                  exec_started{std::move(message.exec), message.time});
 }

@@ -65,7 +65,7 @@ struct session_actor_state::performer {
     s.publish_exec(x.kind, x.exec_id);
   }
   void operator()(const effect::run_setup& x) const {
-    s.feed(event::exec_asked{0, x.spec, now_ms()});
+    s.run_setup(x);
   }
   void operator()(const effect::keep_exec& x) const {
     s.keep_exec(x);

@@ -4,6 +4,7 @@
 #include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/base/failpoint.hpp"
 #include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 
@@ -37,6 +38,14 @@ bool starts_runner(const session::any_effect& what) {
 
 // -- how they start -----------------------------------------------------------
 
+// Nobody would ask for it again, so it is not lost by a disk that is full.
+void session_actor_state::run_setup(const session::effect::run_setup& what) {
+  if (!what.later)
+    return feed(event::exec_asked{0, what.spec, now_ms()});
+  setup_waiting_ = what.spec;
+  retry_soon();
+}
+
 // The intent comes first: a revived session must know what to run.
 void session_actor_state::keep_exec(const session::effect::keep_exec& what) {
   auto& spec = what.exec.spec;
@@ -47,6 +56,7 @@ void session_actor_state::keep_exec(const session::effect::keep_exec& what) {
     resolve_command(
       spec, project_, record(),
       {context_->shell, context_->max_output, context_->home_of(id())}),
+    what.input,
     exec_event(event_kind::exec_queued,
                exec_json(record().project_id, id(), what.exec, progress))};
   if (!post(std::move(intent)))
@@ -68,6 +78,7 @@ void session_actor_state::operator()(journal::intent_kept& x) {
   }
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(*x.queued));
+  failpoint("exec.kept");
   announce(entries);
   feed(event::exec_kept{x.exec_id, now_ms()});
 }

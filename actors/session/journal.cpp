@@ -177,6 +177,8 @@ void session_actor_state::try_again() {
   } else {
     pump_all();
   }
+  if (auto setup = std::exchange(setup_waiting_, std::nullopt))
+    feed(session::event::exec_asked{0, std::move(*setup), now_ms()});
 }
 
 } // namespace greenroom

@@ -28,7 +28,7 @@ constexpr std::chrono::seconds end_timeout{25};
 std::optional<exec_record> setup_to_come(const session::state& s,
                                          const std::string& exec_id) {
   if (exec_id != session::setup_exec || s.setup.empty()
-      || (s.record.status != session_status::creating
+      || (s.record.status != session_status::creating && !s.setup_waits
           && !s.keeping.contains(exec_id)))
     return std::nullopt;
   exec_record exec;
@@ -92,6 +92,18 @@ caf::result<done> session_actor_state::take(const drop_kept&) {
 // -- commands -----------------------------------------------------------------
 
 caf::result<exec_view> session_actor_state::take(start_exec& x) {
+  return begin_exec(x, {});
+}
+
+caf::result<exec_view> session_actor_state::take(start_fed_exec& x) {
+  start_exec plain{std::move(x.by), std::move(x.spec), x.wait};
+  plain.spec.first_input = std::move(x.input_hash);
+  plain.spec.input_ends = x.input_ends;
+  return begin_exec(plain, std::move(x.input));
+}
+
+caf::result<exec_view> session_actor_state::begin_exec(start_exec& x,
+                                                       shared_text input) {
   if (stuck_)
     return make_error(errc::unavailable,
                       "the server's disk takes no more events, try again "
@@ -108,16 +120,17 @@ caf::result<exec_view> session_actor_state::take(start_exec& x) {
   if (!named) {
     if (admits(who, x.spec.exec_id))
       feed(event::exec_asked{who, std::move(x.spec), now_ms(), until_end,
-                             std::move(x.by)});
+                             std::move(x.by), std::move(input)});
     return promise;
   }
   auto exec_id = x.spec.exec_id;
   with_exec(exec_id, who,
             [this, who, spec = std::move(x.spec), until_end,
-             by = std::move(x.by)]() mutable {
+             by = std::move(x.by), input = std::move(input)]() mutable {
               if (admits(who, spec.exec_id))
                 feed(event::exec_asked{who, std::move(spec), now_ms(),
-                                       until_end, std::move(by)});
+                                       until_end, std::move(by),
+                                       std::move(input)});
             });
   return promise;
 }

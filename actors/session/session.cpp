@@ -104,6 +104,7 @@ relayed_session_actor::behavior_type session_actor_state::make_behavior() {
     },
     // -- commands in it
     [this](start_exec& x) { return take(x); },
+    [this](start_fed_exec& x) { return take(x); },
     [this](const get_exec& x) { return take(x); },
     [this](const list_execs& x) { return take(x); },
     [this](const cancel_exec& x) { return take(x); },
@@ -159,7 +160,9 @@ relayed_session_actor::behavior_type session_actor_state::make_behavior() {
     [this](ports_changed& x) { on_ports(std::move(x.ports)); },
     [this](const port_connected& x) { on_connected(x); },
     // -- what it says to itself
-    [this](const wait_over& x) { feed(event::wait_ended{x.ticket, now_ms()}); },
+    [this](const wait_over& x) {
+      feed(event::wait_ended{x.ticket, now_ms()});
+    },
     [this](const journal_ready&) { read_journal(); },
     [this](const retry_later&) { try_again(); },
     [this](const look_at_branch&) {

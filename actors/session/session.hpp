@@ -146,6 +146,8 @@ private:
   caf::result<done> take(rescue_pushed& x);
   caf::result<done> take(const drop_kept&);
   caf::result<exec_view> take(start_exec& x);
+  caf::result<exec_view> take(start_fed_exec& x);
+  caf::result<exec_view> begin_exec(start_exec& x, shared_text input);
   caf::result<exec_view> take(const get_exec& x);
   caf::result<exec_page> take(const list_execs& x);
   caf::result<exec_view> take(const cancel_exec& x);
@@ -219,6 +221,7 @@ private:
   void packed(session_rest how);
 
   // execs.cpp
+  void run_setup(const session::effect::run_setup& what);
   void keep_exec(const session::effect::keep_exec& what);
   void start_runner();
   void find_runner();
@@ -349,6 +352,7 @@ private:
   bool review_waiting_ = false;   // to be asked for again at the next try
   bool checkout_waiting_ = false; // likewise
   bool install_waiting_ = false;  // likewise
+  std::optional<exec_spec> setup_waiting_; // likewise
   // When the next checkpoint is due, and how often that was decided.
   std::optional<std::chrono::steady_clock::time_point> checkpoint_at_;
   std::uint64_t checkpoint_turn_ = 0;

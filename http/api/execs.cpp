@@ -4,6 +4,7 @@
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
 #include "messages/ids.hpp"
+#include "runtime/auth/sha256.hpp"
 #include "runtime/base/durations.hpp"
 
 #include <nlohmann/json.hpp>
@@ -159,41 +160,64 @@ void reply_with(const exchange_ptr& ex, int status, const exec_view& view) {
   ex->reply(status, view.json.view());
 }
 
-void start_and_reply(const exchange_ptr& ex, greenroom::start_exec what) {
-  auto& options = ex->env.options;
-  auto timeout = what.wait == 0
-                   ? options.ordinary
-                   : std::chrono::milliseconds{what.wait} + options.wait_slack;
-  change_in_session<exec_view>(ex, timeout, std::move(what),
-                               [ex](const exec_view& view) {
-                                 reply_with(ex, view.ended ? 200 : 202, view);
-                               });
+void reply_begun(const exchange_ptr& ex, const exec_view& view) {
+  reply_with(ex, view.ended ? 200 : 202, view);
 }
 
-/// Asks for the exec, feeds it, and where its end is waited for asks once more,
-/// which starts nothing. An input that has been ended refuses what is fed
-/// again; one that stays open would take it twice.
-void start_and_feed(const exchange_ptr& ex, exec_request request) {
-  if (request.start.spec.exec_id.empty())
-    request.start.spec.exec_id = make_id();
-  auto first = request.start;
-  first.wait = 0;
-  auto fed = std::make_shared<exec_request>(std::move(request));
+std::chrono::milliseconds time_for(const exchange& ex, millis wait) {
+  auto& options = ex.env.options;
+  return wait == 0 ? options.ordinary
+                   : std::chrono::milliseconds{wait} + options.wait_slack;
+}
+
+void start_and_reply(const exchange_ptr& ex, greenroom::start_exec what) {
+  auto timeout = time_for(*ex, what.wait);
+  change_in_session<exec_view>(
+    ex, timeout, std::move(what),
+    [ex](const exec_view& view) { reply_begun(ex, view); });
+}
+
+/// For a session on a node of an older release, which feeds no command by
+/// itself: starts it, feeds it, and where its end is waited for asks once more,
+/// which starts nothing. A repetition is not fed where that might be twice.
+void start_then_feed(const exchange_ptr& ex, greenroom::start_fed_exec what) {
+  greenroom::start_exec first{{}, what.spec, 0};
+  auto asked = std::make_shared<greenroom::start_fed_exec>(std::move(what));
   change_in_session<exec_view>(
     ex, ex->env.options.ordinary, std::move(first),
-    [ex, fed](const exec_view& view) {
+    [ex, asked](const exec_view& view) {
       // Nobody waits until all of it is read; why it is not, the exec says.
-      if (!view.ended && !(ex->repeated && fed->stays_open))
+      if (!view.ended && (!ex->repeated || asked->input_ends))
         ask_session<done>(
           ex, ex->env.options.ordinary, retry::unhandled,
-          write_input{fed->start.spec.exec_id,
-                      shared_text{std::move(fed->stdin_text)},
-                      !fed->stays_open},
+          write_input{asked->spec.exec_id, asked->input, asked->input_ends},
           [](const done&) {}, [](const caf::error&) {});
-      if (fed->start.wait == 0)
-        reply_with(ex, view.ended ? 200 : 202, view);
+      if (asked->wait == 0)
+        reply_begun(ex, view);
       else
-        start_and_reply(ex, std::move(fed->start));
+        start_and_reply(ex,
+                        greenroom::start_exec{{}, asked->spec, asked->wait});
+    });
+}
+
+void start_fed(const exchange_ptr& ex, exec_request request) {
+  auto& start = request.start;
+  auto hash = sha256_hex(request.stdin_text);
+  greenroom::start_fed_exec what{
+    {},         std::move(start.spec),
+    start.wait, shared_text{std::move(request.stdin_text)},
+    hash,       !request.stays_open};
+  if (what.spec.exec_id.empty())
+    what.spec.exec_id = make_id();
+  auto timeout = time_for(*ex, what.wait);
+  ask_session<exec_view>(
+    ex, timeout, retry::unhandled, what,
+    [ex](const exec_view& view) { reply_begun(ex, view); },
+    [ex, what](const caf::error& why) {
+      if (is_unknown(why))
+        start_then_feed(ex, what);
+      else
+        refuse_with(ex, why);
     });
 }
 
@@ -204,7 +228,7 @@ void start_exec(const exchange_ptr& ex) {
   if (request.stdin_text.empty())
     start_and_reply(ex, std::move(request.start));
   else
-    start_and_feed(ex, std::move(request));
+    start_fed(ex, std::move(request));
 }
 
 void list_execs(const exchange_ptr& ex) {

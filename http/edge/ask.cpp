@@ -1,5 +1,8 @@
 #include "http/edge/ask.hpp"
 
+#include "http/base/json_body.hpp"
+#include "http/base/reply.hpp"
+
 #include <caf/atom.hpp>
 
 namespace greenroom::http::handlers {
@@ -16,6 +19,10 @@ bool is_unread(const caf::error& why) {
   return why == caf::sec::request_receiver_down;
 }
 
+bool is_unknown(const caf::error& why) {
+  return why == caf::sec::unexpected_message;
+}
+
 void refuse_with(const exchange_ptr& ex, const caf::error& why) {
   // A handle that does not answer any more must not be used again.
   if (is_gone(why)) {
@@ -23,6 +30,14 @@ void refuse_with(const exchange_ptr& ex, const caf::error& why) {
     ex->env.bridge.projects.erase(ex->project_id());
   }
   ex->refuse(to_refusal(why));
+}
+
+void refuse_with(const exchange_ptr& ex, const refused& why) {
+  const refusal what{why.code(), why.what()};
+  if (auto* malformed = dynamic_cast<const malformed_body*>(&why))
+    ex->send(error_response(what, ex->id, now_ms(), malformed->details()));
+  else
+    ex->refuse(what);
 }
 
 } // namespace greenroom::http::handlers

@@ -24,8 +24,15 @@ bool is_gone(const caf::error& why);
 /// ended, or came after: nobody has seen it.
 bool is_unread(const caf::error& why);
 
+/// True for the error of a message that the actor does not know: its node is of
+/// an older release.
+bool is_unknown(const caf::error& why);
+
 /// Answers with an actor's refusal.
 void refuse_with(const exchange_ptr& ex, const caf::error& why);
+
+/// Answers with what was thrown, with all that it says.
+void refuse_with(const exchange_ptr& ex, const refused& why);
 
 /// Runs `f` and answers with what it refuses. Any other exception is the
 /// bridge's to log; the exchange then says 500 when it is let go.
@@ -34,7 +41,7 @@ void answering(const exchange_ptr& ex, F&& f) {
   try {
     std::forward<F>(f)();
   } catch (const refused& e) {
-    ex->refuse(e.code(), e.what());
+    refuse_with(ex, e);
   }
 }
 

@@ -214,6 +214,7 @@ namespace {
 void read_command(const nlohmann::json& json, exec_spec& spec) {
   if (!spec.command.empty() || !spec.argv.empty())
     return;
+  spec.first_input = unknown_input;
   spec.command = json.value("command", "");
   if (auto argv = json.find("argv"); argv != json.end())
     spec.argv = argv->get<std::vector<std::string>>();

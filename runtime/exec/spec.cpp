@@ -31,11 +31,29 @@ nlohmann::json to_object(const exec_spec& request) {
           {"timeout_ms", request.timeout},
           {"stdin_open", request.stdin_open},
           {"rows", request.rows},
-          {"cols", request.cols}};
+          {"cols", request.cols},
+          {"first_input", request.first_input},
+          {"input_ends", request.input_ends}};
 }
 
 fs::path spec_of(const fs::path& exec_dir) {
   return exec_dir / runner::spec_file;
+}
+
+// A file that nobody else has made, in one go.
+void write_new(const fs::path& path, std::string_view text) {
+  unique_fd file{::open(path.c_str(),
+                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                        waiting)};
+  auto size = file ? ::write(file.get(), text.data(), text.size()) : -1;
+  if (size >= 0 && static_cast<std::size_t>(size) == text.size())
+    return;
+  auto error = size < 0 ? errno : ENOSPC;
+  // Another's file is not ours to remove.
+  if (file)
+    ::unlink(path.c_str());
+  throw std::system_error(error, std::generic_category(),
+                          "cannot write \"" + path.string() + '"');
 }
 
 } // namespace
@@ -54,6 +72,8 @@ runner::command_spec resolve_command(const exec_spec& request,
   spec.cwd = request.cwd;
   spec.timeout = request.timeout;
   spec.stdin_open = request.stdin_open;
+  spec.first_input = !request.first_input.empty();
+  spec.input_ends = request.input_ends;
   spec.rows = request.rows;
   spec.cols = request.cols;
   spec.max_output = rules.max_output;
@@ -70,24 +90,22 @@ runner::command_spec resolve_command(const exec_spec& request,
 }
 
 void keep_exec(const fs::path& exec_dir, const exec_spec& request,
-               const runner::command_spec& command) {
+               const runner::command_spec& command, std::string_view input) {
   auto object = nlohmann::json::object();
   runner::put_command_fields(object, command);
   object["request"] = to_object(request);
   auto text = runner::to_text(object);
   ensure_dir(exec_dir);
-  unique_fd file{::open(spec_of(exec_dir).c_str(),
-                        O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-                        waiting)};
-  auto size = file ? ::write(file.get(), text.data(), text.size()) : -1;
-  if (size >= 0 && static_cast<std::size_t>(size) == text.size())
-    return;
-  auto error = size < 0 ? errno : ENOSPC;
-  // Another's file is not ours to remove.
-  if (file)
-    ::unlink(spec_of(exec_dir).c_str());
-  throw std::system_error(error, std::generic_category(),
-                          "cannot write \"" + spec_of(exec_dir).string() + '"');
+  auto fed = exec_dir / runner::input_file;
+  if (!input.empty())
+    write_new(fed, input);
+  try {
+    write_new(spec_of(exec_dir), text);
+  } catch (const std::system_error&) {
+    if (!input.empty())
+      ::unlink(fed.c_str());
+    throw;
+  }
 }
 
 void mark_sent(const fs::path& exec_dir) {
@@ -122,6 +140,9 @@ std::optional<exec_spec> kept_request(const fs::path& exec_dir) {
     json.at("stdin_open").get_to(request.stdin_open);
     json.at("rows").get_to(request.rows);
     json.at("cols").get_to(request.cols);
+    // An older release has not said.
+    request.first_input = json.value("first_input", std::string{unknown_input});
+    request.input_ends = json.value("input_ends", false);
     return request;
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;

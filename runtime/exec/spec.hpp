@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace greenroom {
@@ -30,9 +31,13 @@ runner::command_spec resolve_command(const exec_spec& request,
 /// the runner, and what the client asked, which has no place in the events,
 /// since `env` may hold secrets, and is needed to know a repeated request
 /// again. Written once and in one go: an exec whose file is cut has never been
-/// admitted. Throws std::system_error, also where there is one already.
+/// admitted. Before it `input`, what the command is to be fed at first, if
+/// anything: that lies beside it until then, as
+/// runtime/runner/protocol/first_input.hpp says. Throws std::system_error, also
+/// where there is one already.
 void keep_exec(const std::filesystem::path& exec_dir, const exec_spec& request,
-               const runner::command_spec& command);
+               const runner::command_spec& command,
+               std::string_view input = {});
 
 /// What the client asked; nothing where there is none.
 std::optional<exec_spec> kept_request(const std::filesystem::path& exec_dir);

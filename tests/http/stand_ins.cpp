@@ -112,6 +112,13 @@ protected:
           return make_response_promise<exec_view>();
         return exec_view{shared_text{R"({"exec_id":"e1"})"}, what.wait > 0};
       },
+      [this](const start_fed_exec& what) -> caf::result<exec_view> {
+        std::lock_guard lock{script_->guard};
+        if (script_->outdated)
+          return caf::make_error(caf::sec::unexpected_message);
+        script_->fed.push_back(what);
+        return exec_view{shared_text{R"({"exec_id":"e1"})"}, what.wait > 0};
+      },
       [this](const get_exec& what) -> caf::result<exec_view> {
         std::lock_guard lock{script_->guard};
         if (what.exec_id != "e1" && script_->running.count(what.exec_id) == 0

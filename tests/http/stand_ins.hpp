@@ -65,6 +65,7 @@ struct script {
   std::map<std::string, session_actor> sessions; // by "project/session"
   std::map<std::string, project_record> projects;
   std::vector<start_exec> execs;
+  std::vector<start_fed_exec> fed;
   std::vector<create_session> creates;
   std::vector<checkin_session> checkins;
   std::optional<checkin_reply> checked_in; // the answer to them
@@ -86,13 +87,14 @@ struct script {
   };
   std::map<std::string, kept_request> requests; // by "key/name"
 
-  std::atomic<bool> silent = false;  // the session answers nothing
-  std::atomic<bool> deaf = false;    // nobody reads what is typed
-  std::atomic<bool> crashed = false; // what was begun was begun by another run
-  std::atomic<bool> full = false;    // the store keeps no answers
-  std::atomic<int> reads = 0;        // of the log
-  std::atomic<int> look_ups = 0;     // of a session
-  std::atomic<int> watchers = 0;     // registered now
+  std::atomic<bool> outdated = false; // the session is on an older node
+  std::atomic<bool> silent = false;   // the session answers nothing
+  std::atomic<bool> deaf = false;     // nobody reads what is typed
+  std::atomic<bool> crashed = false;  // what was begun was begun by another run
+  std::atomic<bool> full = false;     // the store keeps no answers
+  std::atomic<int> reads = 0;         // of the log
+  std::atomic<int> look_ups = 0;      // of a session
+  std::atomic<int> watchers = 0;      // registered now
 };
 
 using script_ptr = std::shared_ptr<script>;

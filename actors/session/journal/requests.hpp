@@ -10,6 +10,7 @@
 #include "messages/events.hpp"
 #include "messages/ports.hpp"
 #include "messages/records.hpp"
+#include "messages/shared_text.hpp"
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 #include "runtime/timeline/exec_index.hpp"
@@ -50,10 +51,12 @@ struct append {
   std::vector<timeline_entry> entries; // ids are given by the writer
 };
 
-/// Writes an exec down, then its exec.queued: both or nothing.
+/// Writes an exec down with its first input, then its exec.queued: all or
+/// nothing.
 struct keep_intent {
   exec_spec spec;
   runner::command_spec command;
+  shared_text input;
   timeline_entry queued;
 };
 

@@ -168,7 +168,7 @@ bool session_files::write_intent(keep_intent& what) {
     if (fs::exists(dir))
       fs::remove_all(dir);
     limit_output(what);
-    keep_exec(dir, what.spec, what.command);
+    keep_exec(dir, what.spec, what.command, what.input.view());
     syncer_->mark_dirty(dir.parent_path());
     syncer_->mark_dirty(dir);
     return true;

@@ -9,6 +9,7 @@
 #include "messages/errors.hpp"
 #include "messages/events.hpp"
 #include "messages/records.hpp"
+#include "messages/shared_text.hpp"
 #include "messages/time.hpp"
 
 #include <cstddef>
@@ -75,11 +76,13 @@ struct publish_exec {
 /// Start one that nobody asked for: the project's setup.
 struct run_setup {
   exec_spec spec;
+  bool later = false; // it could not be begun: try in a moment
 };
 /// Write the request down and publish exec.queued, so that a revived session
 /// knows the exec; then feed `exec_kept` or `exec_unkept`.
 struct keep_exec {
   exec_record exec;
+  shared_text input;              // what it is fed at first
   std::size_t queue_position = 0; // 0: it can start at once
 };
 /// Tell the runner, which is there. If that fails feed `start_refused`.

@@ -7,6 +7,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/records.hpp"
+#include "messages/shared_text.hpp"
 #include "messages/time.hpp"
 
 #include <cstdint>
@@ -107,6 +108,7 @@ struct exec_asked {
   unix_ms now = 0;
   bool until_end = false; // the answer is to wait for its end
   caller by = {};
+  shared_text input = {}; // the one that spec.first_input names
 };
 struct exec_kept { // what was admitted is written down, and announced
   std::string exec_id;

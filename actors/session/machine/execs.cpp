@@ -25,6 +25,16 @@ std::uint64_t text_of(const exec_spec& spec) {
   return result;
 }
 
+// Whether a request asks for the exec that is there.
+bool is_same(const exec_spec& kept, const exec_spec& asked) {
+  if (kept.first_input != unknown_input)
+    return kept == asked;
+  auto known = kept;
+  known.first_input = asked.first_input;
+  known.input_ends = asked.input_ends;
+  return known == asked;
+}
+
 } // namespace
 
 void machine::finish(exec_record& exec, exec_outcome outcome) {
@@ -58,6 +68,16 @@ void machine::start_waiting() {
   }
 }
 
+// What a command is fed at first lies on disk once that is written down.
+std::uint64_t machine::text_in_line() const {
+  std::uint64_t sum = 0;
+  for (const auto& waiting : s.waiting)
+    sum += text_of(s.execs.at(waiting).spec);
+  for (const auto& [name, kept] : s.keeping)
+    sum += text_of(kept.exec.spec) + kept.input;
+  return sum;
+}
+
 // Those that ended first go first: a long-lived one stays at hand while it
 // lives.
 void machine::forget_surplus() {
@@ -87,6 +107,16 @@ exec_record* machine::unfinished(ticket who, const std::string& exec_id) {
   return nullptr;
 }
 
+// The project's setup, which nobody asks for again, is put off instead, as long
+// as it can have its turn.
+void machine::refuse_exec(ticket who, const exec_spec& spec,
+                          const refusal& why) {
+  if (who != 0 || spec.exec_id != setup_exec || !is_live(s.record.status))
+    return refuse(who, why);
+  s.setup_waits = true;
+  add(effect::run_setup{spec, true});
+}
+
 // True where it has to wait until the exec that it names is written down.
 bool machine::held_back(const any_event& what, ticket who,
                         const std::string& exec_id) {
@@ -107,12 +137,14 @@ bool machine::held_back(const any_event& what, ticket who,
 
 void machine::operator()(const event::exec_asked& x) {
   auto& id = x.spec.exec_id;
+  if (x.who == 0 && id == setup_exec)
+    s.setup_waits = false;
   if (held_back(x, x.who, id))
     return;
   waiter asker{x.who, x.until_end, x.until_end};
   if (auto found = s.execs.find(id); found != s.execs.end()) {
     // The same name with the same body is the same exec, also after the end.
-    if (found->second.spec == x.spec)
+    if (is_same(found->second.spec, x.spec))
       wait_for(asker, id);
     else
       refuse(x.who, {errc::exec_exists,
@@ -122,36 +154,35 @@ void machine::operator()(const event::exec_asked& x) {
     return;
   }
   if (!accepts_work())
-    return refuse_inactive(x.who);
+    return refuse_exec(x.who, x.spec, why_inactive());
   auto before = s.waiting.size() + s.keeping.size();
   auto places =
     s.bounds.max_concurrent - std::min(s.running, s.bounds.max_concurrent);
   if (before >= std::size_t{places} + s.bounds.max_queued)
-    return refuse(x.who, {errc::overloaded,
-                          "too many execs are waiting in this session; try "
-                          "again when some have ended"});
-  auto text = text_of(x.spec);
-  for (const auto& waiting : s.waiting)
-    text += text_of(s.execs.at(waiting).spec);
-  for (const auto& [name, kept] : s.keeping)
-    text += text_of(kept.exec.spec);
-  if (before > 0 && text > max_text)
-    return refuse(x.who, {errc::overloaded,
-                          "the execs that wait in this session have too long "
-                          "commands; try again when some have ended"});
+    return refuse_exec(x.who, x.spec,
+                       {errc::overloaded,
+                        "too many execs are waiting in this session; try "
+                        "again when some have ended"});
+  if (before > 0
+      && text_of(x.spec) + x.input.size() + text_in_line() > max_text)
+    return refuse_exec(x.who, x.spec,
+                       {errc::overloaded,
+                        "the execs that wait in this session have too long "
+                        "commands; try again when some have ended"});
   exec_record exec;
   exec.spec = x.spec;
   exec.created_at = x.now;
   exec.by = x.by;
-  add(effect::keep_exec{exec, before < places ? 0 : before - places + 1});
-  s.keeping.emplace(id, new_exec{std::move(exec), asker, {}});
+  add(effect::keep_exec{exec, x.input,
+                        before < places ? 0 : before - places + 1});
+  s.keeping.emplace(id, new_exec{std::move(exec), x.input.size(), asker, {}});
 }
 
 void machine::operator()(const event::exec_kept& x) {
   auto kept = s.keeping.extract(x.exec_id);
   if (!kept)
     return unexpected();
-  auto& [exec, asker, later] = kept.mapped();
+  auto& [exec, input, asker, later] = kept.mapped();
   s.execs.emplace(x.exec_id, std::move(exec));
   s.order.push_back(x.exec_id);
   s.waiting.push_back(x.exec_id);
@@ -168,8 +199,8 @@ void machine::operator()(const event::exec_unkept& x) {
   auto unkept = s.keeping.extract(x.exec_id);
   if (!unkept)
     return unexpected();
-  auto& [exec, asker, later] = unkept.mapped();
-  refuse(asker.who, x.why);
+  auto& [exec, input, asker, later] = unkept.mapped();
+  refuse_exec(asker.who, exec.spec, x.why);
   for (auto& what : later)
     std::visit(*this, what);
   report_quiet(x.now);

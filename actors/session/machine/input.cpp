@@ -86,7 +86,7 @@ void machine::operator()(const event::input_asked& x) {
                           "the exec's standard input is closed; start it with "
                           "\"stdin\": \"open\" to write to it"});
   auto& fed = s.inputs[x.exec_id];
-  if (fed.closed)
+  if (fed.closed || exec->spec.input_ends)
     return refuse(
       x.who, {errc::conflict, "the exec's standard input is closed already"});
   if ((fed.waiting > 0 && fed.waiting + x.size > max_waiting_input)

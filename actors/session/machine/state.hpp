@@ -72,6 +72,7 @@ struct waiter {
 /// it meanwhile waits.
 struct new_exec {
   exec_record exec;
+  std::uint64_t input = 0; // bytes that it is to be fed at first
   waiter asker;
   std::vector<any_event> later;
 };
@@ -120,6 +121,7 @@ struct state {
   limits bounds;
 
   std::string setup; // to be run when the session becomes active, or empty
+  bool setup_waits = false; // it could not be begun, and is tried again
 
   std::map<std::string, exec_record> execs; // those at hand
   std::map<std::string, new_exec> keeping;  // being written down

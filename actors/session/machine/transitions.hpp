@@ -125,10 +125,13 @@ struct machine {
     for (auto who : std::exchange(list, {}))
       refuse(who, why);
   }
-  void refuse_inactive(ticket who) {
+  refusal why_inactive() const {
     if (s.leaving && is_live(s.record.status))
-      return refuse(who, on_its_way);
-    refuse(who, {errc::bad_request, "session is not active"});
+      return on_its_way;
+    return {errc::bad_request, "session is not active"};
+  }
+  void refuse_inactive(ticket who) {
+    refuse(who, why_inactive());
   }
   void persist(session_record next, std::vector<effect::life_event> events,
                ticket who, effects then);
@@ -149,6 +152,8 @@ struct machine {
   void finish(exec_record& exec, exec_outcome outcome);
   void drop_waiting(exec_status status, unix_ms now, const std::string& reason);
   void start_waiting();
+  std::uint64_t text_in_line() const;
+  void refuse_exec(ticket who, const exec_spec& spec, const refusal& why);
   void forget_surplus();
   void evict(const std::string& exec_id, run& what, unix_ms now);
   void evict_waiting(unix_ms now);

@@ -2,6 +2,7 @@
 
 #include "runtime/runner/outer/refusal.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
+#include "runtime/runner/protocol/first_input.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -110,6 +111,12 @@ supervised_exec::~supervised_exec() {
 }
 
 void supervised_exec::start(sandbox_handle& inner) {
+  if (spec_.first_input) {
+    auto text = take_first_input(dir_.get());
+    if (!text)
+      throw std::runtime_error("what the command was to be fed is gone");
+    feeder_.emplace(std::move(text));
+  }
   pipe_ends in;
   pipe_ends out;
   pipe_ends err;
@@ -120,7 +127,7 @@ void supervised_exec::start(sandbox_handle& inner) {
   } else {
     out = make_pipe();
     err = make_pipe();
-    if (spec_.stdin_open)
+    if (spec_.stdin_open || spec_.first_input)
       in = make_pipe();
   }
   // So the kernel tells which process it is.
@@ -210,6 +217,7 @@ void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
       if (spec_.timeout > 0)
         timeout_at_ = steady::now() + std::chrono::milliseconds{spec_.timeout};
       observer_.on_started(*this);
+      begin_feeding();
       break;
     case supervisor_report::kind::failed:
       refuse(why_not_started(report.step, report.value, spec_));
@@ -249,7 +257,7 @@ void supervised_exec::refuse(std::string reason) {
 void supervised_exec::end(exit_status status, int wait_status) {
   read_rest(out_);
   read_rest(err_);
-  input_.reset();
+  drop_input();
   // The kernel has hung it up when the command ended.
   if (has_tty())
     drop(out_);
@@ -268,6 +276,7 @@ void supervised_exec::end(exit_status status, int wait_status) {
   outcome_.records = log_->records();
   log_.reset();
   phase_ = phase::ended;
+  answer_for_input();
   timeout_at_.reset();
   hang_up_at_.reset();
   save();
@@ -353,6 +362,10 @@ int supervised_exec::input(std::string& why_not) const {
 }
 
 void supervised_exec::close_input() {
+  if (feeder_) {
+    spec_.input_ends = true;
+    return;
+  }
   input_.reset();
   // What a terminal's user would type. Best effort: where the terminal is full,
   // its program does not read.

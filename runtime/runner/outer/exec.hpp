@@ -24,6 +24,7 @@
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/inner/exec_supervisor.hpp"
 #include "runtime/runner/outer/event_loop.hpp"
+#include "runtime/runner/outer/input_feeder.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
@@ -42,6 +43,10 @@ public:
   virtual void on_started(const supervised_exec& exec) = 0;
   virtual void on_refused(const supervised_exec& exec, std::string reason) = 0;
   virtual void on_exited(const supervised_exec& exec) = 0;
+
+  /// Its first input is written, or never will be: somebody who has asked for
+  /// input() meanwhile is to ask again.
+  virtual void on_fed(const supervised_exec& exec) = 0;
 
   /// Its supervisor does not do its work: only the end of the whole inner half
   /// helps.
@@ -124,7 +129,12 @@ public:
   /// in `why_not`, where there is none.
   int input(std::string& why_not) const;
 
-  /// Ends the command's input as far as this process is concerned.
+  /// True while its first input is being written, before which nothing else
+  /// may be: on_fed() says when that is over.
+  bool keeps_input() noexcept;
+
+  /// Ends the command's input as far as this process is concerned, behind the
+  /// first.
   void close_input();
 
   /// Why it is lost, should its supervisor's end come before its own.
@@ -149,6 +159,11 @@ private:
     return spec_.rows > 0;
   }
 
+  void begin_feeding();
+  void feed();
+  void end_feeding();
+  void answer_for_input();
+  void drop_input();
   void hear_supervisor();
   void supervisor_gone();
   void obey(const supervisor_report& report, unique_fd master);
@@ -178,8 +193,10 @@ private:
   unix_ms started_at_ = 0;
   unique_fd supervisor_;
   pid_t supervisor_pid_ = 0;
-  unique_fd input_;                  // of a command without a terminal
-  pipe out_{output_stream::out, {}}; // or the terminal's master
+  unique_fd input_;                    // of a command without a terminal
+  std::optional<input_feeder> feeder_; // until its first input is written
+  bool input_asked_ = false;           // by somebody who waits for that
+  pipe out_{output_stream::out, {}};   // or the terminal's master
   pipe err_{output_stream::err, {}};
   std::optional<output_log_writer> log_; // until the end
   std::uint64_t told_ = 0;               // records that the node knows of

@@ -31,13 +31,17 @@ std::span<char> read_buffer() {
 
 void supervised_exec::watch_output(pipe& from) {
   ::fcntl(from.end.get(), F_SETFL, O_NONBLOCK);
-  loop_.watch(from.end.get(), [this, &from] { read_some(from); });
+  loop_.watch(from.end.get(), [this, &from] {
+    if (has_tty())
+      feed();
+    read_some(from);
+  });
 }
 
 void supervised_exec::close_all() {
   drop(out_);
   drop(err_);
-  input_.reset();
+  drop_input();
 }
 
 void supervised_exec::drop(pipe& from) {
@@ -59,6 +63,8 @@ void supervised_exec::read_some(pipe& from) {
       drain_at_ = steady::now() + drain_pause;
   } else if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
     drop(from);
+    if (has_tty() && feeder_)
+      end_feeding();
   }
 }
 

@@ -219,6 +219,8 @@ void shim::on_message(const node_message& message) {
 
 void shim::on_open_input(const std::string& id) {
   auto i = execs_.find(id);
+  if (i != execs_.end() && i->second->keeps_input())
+    return; // on_fed
   std::string why_not = "exec " + id + " does not run";
   auto end = i == execs_.end() ? -1 : i->second->input(why_not);
   unique_fd copy{end < 0 ? -1 : ::fcntl(end, F_DUPFD_CLOEXEC, 0)};
@@ -359,6 +361,10 @@ void shim::on_refused(const supervised_exec& exec, std::string reason) {
 
 void shim::on_exited(const supervised_exec& exec) {
   link_.send(exited{exec.id(), exec.outcome()});
+}
+
+void shim::on_fed(const supervised_exec& exec) {
+  on_open_input(exec.id());
 }
 
 // The second rung, which trusts nothing inside.

@@ -46,6 +46,7 @@ private:
   void on_started(const supervised_exec& exec) override;
   void on_refused(const supervised_exec& exec, std::string reason) override;
   void on_exited(const supervised_exec& exec) override;
+  void on_fed(const supervised_exec& exec) override;
   void on_stuck(const supervised_exec& exec) override;
 
   void on_spawn(const std::string& id);

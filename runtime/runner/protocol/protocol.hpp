@@ -51,7 +51,8 @@
 //
 // A cancel, signal or close_input for an exec that does not run does nothing:
 // its end is on the way or known. Every `open_input` is answered by `input`,
-// with the writing end of the command's input as SCM_RIGHTS, or by `no_input`.
+// with the writing end of the command's input as SCM_RIGHTS, or by `no_input`;
+// where the command has a first input, not before that is written.
 // That end is non-blocking; the input ends when the runner and whoever got a
 // copy have closed it. Of a command with a terminal it is the terminal's
 // master: bytes are what is typed, TIOCSWINSZ resizes, and only the runner

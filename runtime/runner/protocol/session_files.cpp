@@ -114,6 +114,8 @@ void put_command_fields(json& object, const command_spec& spec) {
   object["stdin_open"] = spec.stdin_open;
   object["rows"] = spec.rows;
   object["cols"] = spec.cols;
+  if (spec.first_input)
+    object["first_input"] = {{"ends", spec.input_ends}};
 }
 
 std::string to_json(const command_spec& spec) {
@@ -158,6 +160,10 @@ command_spec parse_command_spec(std::string_view text) {
   result.stdin_open = bool_field(object, "stdin_open");
   result.rows = cells_field(object, "rows");
   result.cols = cells_field(object, "cols");
+  if (object.contains("first_input")) {
+    result.first_input = true;
+    result.input_ends = bool_field(object_field(object, "first_input"), "ends");
+  }
   return result;
 }
 

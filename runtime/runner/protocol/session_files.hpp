@@ -6,6 +6,8 @@
 //   runner.log            what the runner has to complain about
 //   exec/<eid>/spec.json  command_spec, written before `spawn` is sent; other
 //                         fields in it are the node's own
+//   exec/<eid>/stdin      what the command is fed at first, where spec.json
+//   says so, until that is taken; first_input.hpp
 //   exec/<eid>/stdout …   what the command printed;
 //   runtime/exec/output/output_log.hpp exec/<eid>/exit.json  how it ended;
 //   exit_record.hpp
@@ -26,6 +28,7 @@ inline constexpr const char* config_file = "runner.json";
 inline constexpr const char* socket_file = "runner.sock";
 inline constexpr const char* log_file = "runner.log";
 inline constexpr const char* spec_file = "spec.json";
+inline constexpr const char* input_file = "stdin";
 inline constexpr const char* exit_file = "exit.json";
 
 /// The directory of one exec below the session's.
@@ -67,6 +70,8 @@ struct command_spec {
   bool stdin_open = false;                // false, and no tty: /dev/null
   std::uint16_t rows = 0;                 // above 0: it gets a terminal
   std::uint16_t cols = 0;
+  bool first_input = false; // input_file holds what it gets first
+  bool input_ends = false;  // and behind that its input ends
 };
 
 std::string to_json(const runner_config& config);

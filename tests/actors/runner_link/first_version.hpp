@@ -2,21 +2,26 @@
 // closes on any other version and any request that it does not know.
 //
 // It runs nothing: a spawn is answered by `started`, `grown` and, once it is
-// told to cancel, by `exited`. On a thread of its own.
+// told to cancel, by `exited`; what is written to its input the test reads. On
+// a thread of its own.
 #pragma once
 
 #include "runtime/base/fd.hpp"
 #include "runtime/runner/client/runner_client.hpp"
+#include "runtime/runner/protocol/fd_passing.hpp"
 #include "runtime/runner/protocol/session_socket.hpp"
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
-#include <set>
+#include <map>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,7 +50,37 @@ public:
     thread_.join();
   }
 
+  /// As a node has asked for that is gone.
+  void start(const std::string& exec) {
+    std::lock_guard guard{mutex_};
+    begin(exec);
+  }
+
+  /// All that the exec is fed, up to the end of its input.
+  std::string fed(const std::string& exec) {
+    int reader = -1;
+    {
+      std::lock_guard guard{mutex_};
+      reader = running_.at(exec).reader.get();
+    }
+    std::string result;
+    for (char buffer[4096];;) {
+      pollfd item{reader, POLLIN, 0};
+      REQUIRE(::poll(&item, 1, 10'000) == 1);
+      auto size = ::read(reader, buffer, sizeof buffer);
+      REQUIRE(size >= 0);
+      if (size == 0)
+        return result;
+      result.append(buffer, static_cast<std::size_t>(size));
+    }
+  }
+
 private:
+  struct pipe {
+    unique_fd reader;
+    unique_fd writer;
+  };
+
   using json = nlohmann::json;
 
   void run() {
@@ -66,7 +101,15 @@ private:
     }
   }
 
+  void begin(const std::string& exec) {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    ::fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    running_[exec] = {unique_fd{ends[0]}, unique_fd{ends[1]}};
+  }
+
   bool obey(int node, const json& message) {
+    std::lock_guard guard{mutex_};
     std::string op = message.at("op");
     if (op == "hello") {
       if (message.at("version") != 1) {
@@ -75,7 +118,7 @@ private:
         return false;
       }
       auto execs = json::array();
-      for (auto& exec : running_)
+      for (auto& [exec, input] : running_)
         execs.push_back({{"exec", exec}, {"time", 1}, {"records", 1}});
       say(node, {{"op", "hello"},
                  {"version", 1},
@@ -84,7 +127,7 @@ private:
                  {"execs", execs}});
     } else if (op == "spawn") {
       std::string exec = message.at("exec");
-      running_.insert(exec);
+      begin(exec);
       say(node, {{"op", "started"}, {"exec", exec}, {"time", 1}});
       say(node, {{"op", "grown"}, {"exec", exec}, {"records", 1}});
     } else if (op == "cancel") {
@@ -100,6 +143,13 @@ private:
                    {"stderr_bytes", 0},
                    {"truncated", false},
                    {"records", 1}});
+    } else if (op == "open_input") {
+      auto writer = running_.at(message.at("exec")).writer.get();
+      auto text = json{{"op", "input"}, {"exec", message.at("exec")}}.dump();
+      runner::send_with_fds(node, {text.data(), text.size()}, {&writer, 1},
+                            MSG_NOSIGNAL);
+    } else if (op == "close_input") {
+      running_.at(message.at("exec")).writer.reset();
     } else {
       say(node, {{"op", "error"}, {"reason", "op is unknown: " + op}});
       return false;
@@ -113,7 +163,8 @@ private:
   }
 
   unique_fd listener_;
-  std::set<std::string> running_;
+  std::mutex mutex_;
+  std::map<std::string, pipe> running_; // by exec; under mutex_
   std::atomic<int> node_ = -1;
   std::atomic<bool> stopped_ = false;
   std::thread thread_;

@@ -5,14 +5,19 @@
 
 #include "actors/session/machine/machine.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/injected_faults.hpp"
+#include "tests/support/eventually.hpp"
 
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <chrono>
 #include <string>
 #include <vector>
 
 using namespace greenroom;
+using namespace std::chrono_literals;
 using greenroom::test::crash;
 using greenroom::test::json_of;
 using greenroom::test::on_branch;
@@ -115,4 +120,22 @@ TEST_CASE("what a crash left of an exec that nobody heard of is no obstacle") {
   write_file_atomic(dir / "spec.json", "{\"argv\": [\"fal", 0600, false);
   CHECK(json_of(node.ask<exec_view>(handle, numbered(0, "echo hi")))["stdout"]
         == "hi\n");
+}
+
+TEST_CASE("a setup that the disk does not take is run when it does") {
+  small_node node{
+    [](project_record& rules) { rules.setup = "echo made >> made"; }};
+  inject_fault("pwrite", {0ms, ENOSPC});
+  auto session = node.create(on_branch("work"));
+  auto handle = node.find(session);
+  // It was asked to be written down before the answer came.
+  test::await("the journal", [&] { return node.journal_lag() == 0ms; });
+  auto setup = [&] {
+    return json_of(node.ask<exec_view>(handle, get_exec{"setup"}))["status"];
+  };
+  CHECK(setup() == "queued");
+  clear_faults();
+  test::await("the setup", [&] { return setup() == "exited"; });
+  CHECK(json_of(node.ask<exec_view>(handle, shell("cat made")))["stdout"]
+        == "made\n");
 }

@@ -2,6 +2,7 @@
 #include "tests/actors/session/requests.hpp"
 #include "tests/actors/small_node.hpp"
 
+#include "runtime/auth/sha256.hpp"
 #include "runtime/base/files.hpp"
 
 #include <catch2/catch.hpp>
@@ -28,6 +29,15 @@ write_input bytes(std::string id, std::string text, bool eof = false) {
   return {std::move(id), shared_text{std::move(text)}, eof};
 }
 
+// With a first input; the kind that ends behind it, where that `ends`.
+start_fed_exec fed(std::string id, std::string command, std::string text,
+                   bool ends = false) {
+  auto plain = reading(std::move(id), std::move(command));
+  auto hash = sha256_hex(text);
+  return {{},  std::move(plain.spec), 0, shared_text{std::move(text)}, hash,
+          ends};
+}
+
 struct fed_session {
   small_node node;
   session_record session = node.create(on_branch("work"));
@@ -36,10 +46,19 @@ struct fed_session {
   nlohmann::json exec(const start_exec& request) {
     return json_of(node.ask<exec_view>(handle, request));
   }
+  nlohmann::json exec(const start_fed_exec& request) {
+    return json_of(node.ask<exec_view>(handle, request));
+  }
   // The same request is the same exec: this one waits for its end.
-  nlohmann::json end_of(start_exec request) {
+  template <class Request>
+  nlohmann::json end_of(Request request) {
     request.wait = 10'000;
     return exec(request);
+  }
+  void let_go() {
+    write_file_atomic(node.context()->session_dir(session.id) / "checkout"
+                        / "go",
+                      "", 0600, false);
   }
   void feed(const write_input& what) {
     node.ask<done>(handle, what);
@@ -197,4 +216,96 @@ TEST_CASE_METHOD(fed_session, "a signal reaches a command that runs") {
   CHECK(end_of(request)["exit_code"] == 7);
   CHECK(node.refused_by<exec_view>(handle, signal_exec{"a", SIGINT}).code
         == errc::conflict);
+}
+
+TEST_CASE_METHOD(fed_session, "a first input is fed once, however often it is "
+                              "asked for") {
+  auto request = fed("a", "cat; echo end", "text\n");
+  for (int i = 0; i < 3; ++i)
+    CHECK(exec(request)["status"] == "running");
+  handle = test::crash(node, session);
+  exec(request);
+  node.restart();
+  handle = node.find(session);
+  exec(request);
+  feed(bytes("a", "more\n", true));
+  auto end = end_of(request);
+  CHECK(end["stdout"] == "text\nmore\nend\n");
+  CHECK(exec(request)["status"] == "exited");
+  auto all = fed("b", "cat; echo end", "all\n", true);
+  exec(all);
+  CHECK(end_of(all)["stdout"] == "all\nend\n");
+}
+
+TEST_CASE_METHOD(fed_session, "another first input makes another exec") {
+  auto request = fed("a", "cat", "text\n");
+  exec(request);
+  for (bool crashed : {false, true}) {
+    if (crashed)
+      handle = test::crash(node, session);
+    for (auto& other :
+         {fed("a", "cat", "other\n"), fed("a", "cat", "text\n", true)})
+      CHECK(node.refused_by<exec_view>(handle, other).code
+            == errc::exec_exists);
+    CHECK(node.refused_by<exec_view>(handle, reading("a", "cat")).code
+          == errc::exec_exists);
+    CHECK(exec(request)["exec_id"] == "a");
+  }
+  feed(bytes("a", "", true));
+  CHECK(end_of(request)["stdout"] == "text\n");
+}
+
+TEST_CASE_METHOD(fed_session, "what is sent behind a first input comes behind "
+                              "it") {
+  auto request =
+    fed("a",
+        "until [ -e go ]; do sleep 0.01; done; head -c 3000000 >/dev/null; cat",
+        std::string(3'000'000, 'x'));
+  exec(request);
+  caf::scoped_actor self{node.system()};
+  auto written =
+    self->request(handle, test::timeout, bytes("a", "behind", true));
+  let_go();
+  bool was_written = false;
+  written.receive([&](done) { was_written = true; }, [](const caf::error&) {});
+  CHECK(was_written);
+  CHECK(end_of(request)["stdout"] == "behind");
+  auto all = fed("b", "until [ -e stop ]; do sleep 0.01; done", "all", true);
+  exec(all);
+  CHECK(node.refused_by<done>(handle, bytes("b", "more")).code
+        == errc::conflict);
+}
+
+TEST_CASE_METHOD(fed_session, "a first input waits in line with its command, "
+                              "over restarts") {
+  for (auto id : {"x", "y"}) // all that may run at once
+    exec(reading(id, "cat"));
+  auto request = fed("late", "cat", std::string(300'000, 'x') + "one\n");
+  CHECK(exec(request)["status"] == "queued");
+  node.restart();
+  handle = node.find(session);
+  CHECK(exec(request)["status"] == "queued");
+  auto file = node.context()->session_dir(session.id) / "exec/late/stdin";
+  CHECK(std::filesystem::file_size(file) == 300'004);
+  feed(bytes("x", "", true));
+  test::await("the command",
+              [&] { return exec(request)["status"] == "running"; });
+  CHECK_FALSE(std::filesystem::exists(file));
+  feed(bytes("late", "two\n", true));
+  auto shown = end_of(request)["stdout"].get<std::string>();
+  CHECK(shown == std::string(300'000, 'x') + "one\ntwo\n");
+}
+
+TEST_CASE_METHOD(fed_session, "a first input is typed at a terminal, which "
+                              "stays open") {
+  auto request =
+    fed("tty", "read x; echo got $x; read y; echo more $y", "hi\n");
+  request.spec.stdin_open = false;
+  request.spec.rows = 24;
+  request.spec.cols = 80;
+  exec(request);
+  feed(bytes("tty", "ho\n"));
+  auto shown = end_of(request)["stdout"].get<std::string>();
+  CHECK(shown.find("got hi") != std::string::npos);
+  CHECK(shown.find("more ho") != std::string::npos);
 }

@@ -1,4 +1,5 @@
 // What is done to execs and asked about sessions, over real sockets.
+#include "runtime/auth/sha256.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -77,18 +78,47 @@ TEST_CASE("an exec may be given its input with its start") {
   auto start = [&](const char* body) {
     CHECK(post(f, path, body).status == 202);
     std::lock_guard lock{f.script->guard};
-    return f.script->execs.back().spec;
+    return f.script->fed.back();
   };
   auto fed = start(R"({"command":"sort","stdin_text":"b\na\n"})");
-  CHECK(fed.stdin_open);
-  start(R"({"command":"sort","stdin_text":"b","stdin":"open"})");
+  CHECK(fed.by.key_id == "admin");
+  CHECK(fed.spec.command == "sort");
+  CHECK(fed.spec.exec_id.size() == 20);
+  CHECK(fed.spec.stdin_open);
+  CHECK(fed.input.view() == "b\na\n");
+  CHECK(fed.input_hash == sha256_hex("b\na\n"));
+  CHECK(fed.input_ends);
+  auto open = start(R"({"command":"sort","stdin_text":"b","stdin":"open"})");
+  CHECK(open.spec.stdin_open);
+  CHECK_FALSE(open.input_ends);
   auto typed = start(
     R"({"command":"sh","stdin_text":"ls\r","tty":{"rows":24,"cols":80}})");
-  CHECK_FALSE(typed.stdin_open);
-  CHECK_FALSE(start(R"({"command":"sort","stdin_text":""})").stdin_open);
+  CHECK_FALSE(typed.spec.stdin_open);
+  CHECK(typed.input.view() == "ls\r");
+  CHECK_FALSE(typed.input_ends);
+  auto waited =
+    post(f, path, R"({"command":"cat","stdin_text":"x","wait":"5s"})");
+  CHECK(waited.status == 200);
+  CHECK(f.script->fed.back().wait == 5'000);
+  // Nothing is nothing.
+  CHECK(post(f, path, R"({"command":"sort","stdin_text":""})").status == 202);
+  CHECK(f.script->fed.size() == 4);
+  CHECK(f.script->execs.size() == 1);
+  CHECK_FALSE(f.script->execs.back().spec.stdin_open);
+}
+
+TEST_CASE("a session on an older node gets the input behind its exec") {
+  fixture f;
+  f.script->outdated = true;
+  auto path = session_path + "/exec";
+  auto start = [&](const char* body) {
+    CHECK(post(f, path, body).status == 202);
+  };
+  start(R"({"command":"sort","stdin_text":"b\na\n"})");
+  start(R"({"command":"sort","stdin_text":"b","stdin":"open"})");
   fixture::wait_until([&] {
     std::lock_guard lock{f.script->guard};
-    return f.script->inputs.size() == 3;
+    return f.script->inputs.size() == 2;
   });
   const auto& inputs = f.script->inputs;
   CHECK(inputs[0].data.view() == "b\na\n");
@@ -96,8 +126,6 @@ TEST_CASE("an exec may be given its input with its start") {
   CHECK(inputs[0].exec_id == f.script->execs[0].spec.exec_id);
   CHECK(inputs[0].eof);
   CHECK_FALSE(inputs[1].eof);
-  CHECK(inputs[2].data.view() == "ls\r");
-  CHECK_FALSE(inputs[2].eof);
 }
 
 TEST_CASE("commands and environments have at most 8 MiB") {

@@ -118,6 +118,35 @@ TEST_CASE("what a crash cut short is served again with the same id") {
   CHECK(f.script->execs[0].spec.exec_id == f.script->execs[1].spec.exec_id);
 }
 
+TEST_CASE("a repetition has its input with it, also where that stays open") {
+  fixture f;
+  const std::string body = R"({"command":"x","stdin":"open","stdin_text":"y"})";
+  f.script->full = true;
+  CHECK(post(f, one + "/exec", "a", body).status == 503);
+  f.script->full = false;
+  f.script->crashed = true;
+  CHECK(post(f, one + "/exec", "a", body).status == 202);
+  REQUIRE(f.script->fed.size() == 2);
+  CHECK(f.script->fed[1].input.view() == "y");
+  CHECK(f.script->fed[0].spec.exec_id == f.script->fed[1].spec.exec_id);
+  // A node of an older release would feed it twice.
+  f.script->outdated = true;
+  f.script->full = true;
+  CHECK(post(f, one + "/exec", "b", body).status == 503);
+  f.script->full = false;
+  CHECK(post(f, one + "/exec", "b", body).status == 202);
+  std::lock_guard lock{f.script->guard};
+  CHECK(f.script->inputs.size() == 1);
+}
+
+TEST_CASE("a body that is no JSON is told where, with a key as without") {
+  fixture f;
+  auto answer = post(f, one + "/exec", "a", "{\n  \"command\": nothing}");
+  CHECK(answer.status == 400);
+  CHECK(json::parse(answer.body)["error"]["details"]["position"]
+        == json{{"line", 2}, {"column", 15}});
+}
+
 TEST_CASE("a check-in whose answer was lost is asked about as a repetition") {
   fixture f;
   f.script->full = true;

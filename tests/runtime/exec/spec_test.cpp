@@ -1,9 +1,13 @@
 // What is written down of an exec before it runs.
 #include "runtime/base/files.hpp"
 #include "runtime/exec/spec.hpp"
+#include "runtime/runner/protocol/first_input.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
 
 #include <system_error>
 
@@ -86,4 +90,57 @@ TEST_CASE("a file that is cut anywhere holds no request") {
     std::filesystem::resize_file(file, size);
     REQUIRE_FALSE(kept_request(dir.path()));
   }
+}
+
+TEST_CASE("what a command is fed at first lies beside it") {
+  test::temp_dir dir;
+  auto fed = request();
+  fed.first_input = std::string(64, 'a');
+  fed.input_ends = true;
+  auto place = dir.path() / "e";
+  keep_exec(place, fed, command(fed), "first");
+  CHECK(read_file(place / "stdin") == "first");
+  CHECK(kept_request(place) == fed);
+  auto spec = runner::parse_command_spec(*read_file(place / "spec.json"));
+  CHECK(spec.first_input);
+  CHECK(spec.input_ends);
+  // All or nothing.
+  auto other = dir.path() / "other";
+  ensure_dir(other / "spec.json");
+  CHECK_THROWS_AS(keep_exec(other, fed, command(fed), "first"),
+                  std::system_error);
+  CHECK_FALSE(std::filesystem::exists(other / "stdin"));
+  CHECK_THROWS_AS(keep_exec(place, fed, command(fed), "second"),
+                  std::system_error);
+  CHECK(read_file(place / "stdin") == "first");
+}
+
+TEST_CASE("a first input is taken once") {
+  test::temp_dir dir;
+  unique_fd place{::open(dir.path().c_str(), O_RDONLY | O_DIRECTORY)};
+  CHECK_FALSE(runner::take_first_input(place.get()));
+  write_file_atomic(dir.path() / "stdin", "text", 0600, false);
+  auto file = runner::take_first_input(place.get());
+  REQUIRE(file);
+  char text[8];
+  CHECK(::read(file.get(), text, sizeof text) == 4);
+  CHECK_FALSE(runner::take_first_input(place.get()));
+  // Nothing of somebody else's is.
+  std::filesystem::create_symlink("/etc/passwd", dir.path() / "stdin");
+  CHECK_THROWS_AS(runner::take_first_input(place.get()), std::system_error);
+}
+
+TEST_CASE("a request that an older release wrote does not say what it fed") {
+  test::temp_dir dir;
+  keep_exec(dir.path(), request(), command(request()));
+  auto file = dir.path() / "spec.json";
+  auto object = nlohmann::json::parse(*read_file(file));
+  object["request"].erase("first_input");
+  object["request"].erase("input_ends");
+  write_file_atomic(file, object.dump(), 0600, false);
+  auto kept = kept_request(dir.path());
+  REQUIRE(kept);
+  CHECK(kept->first_input == unknown_input);
+  kept->first_input.clear();
+  CHECK(kept == request());
 }

@@ -126,6 +126,14 @@ TEST_CASE("a command's spec reads back as it was written") {
   CHECK(back.stdin_open);
   CHECK(back.rows == 24);
   CHECK(back.cols == 80);
+  CHECK_FALSE(back.first_input);
+  for (auto ends : {false, true}) {
+    spec.first_input = true;
+    spec.input_ends = ends;
+    back = parse_command_spec(to_json(spec));
+    CHECK(back.first_input);
+    CHECK(back.input_ends == ends);
+  }
   spec.env = {{"A=B", "x"}};
   CHECK_THROWS_AS(parse_command_spec(to_json(spec)), bad_field);
   spec.env = {{"A", std::string{"x\0y", 3}}};

@@ -27,6 +27,22 @@ runner::command_spec with_tty(runner::command_spec spec) {
   return spec;
 }
 
+// Which the runner is to feed it at first, and nothing more if that `ends`.
+void put_input(const session& s, const std::string& exec,
+               runner::command_spec& spec, std::string_view text, bool ends) {
+  spec.stdin_open = spec.rows == 0;
+  spec.first_input = true;
+  spec.input_ends = ends;
+  ensure_dir(s.exec_dir(exec));
+  write_file_atomic(s.exec_dir(exec) / runner::input_file, text, 0600, false);
+}
+
+void let_go(const session& s) {
+  write_file_atomic(s.dir() / "checkout/go", "", 0600, false);
+}
+
+const std::string until_go = "until [ -e go ]; do sleep 0.01; done; ";
+
 std::string why_no_input(session& s, const std::string& exec) {
   s.node->say(runner::open_input{exec});
   return s.node->wait_for<runner::no_input>().reason;
@@ -168,6 +184,92 @@ TEST_CASE("a terminal's session ends with its first process") {
   CHECK(test::ends(std::stoi(s.output("x", tty))));
 }
 
+TEST_CASE("a first input is fed with the start, and not kept") {
+  session s;
+  auto spec = s.shell("cat; echo end");
+  put_input(s, "x", spec, "one\ntwo", true);
+  CHECK(s.run("x", spec).exit_code == 0);
+  CHECK(s.output("x") == "one\ntwoend\n");
+  CHECK_FALSE(std::filesystem::exists(s.exec_dir("x") / runner::input_file));
+  s.node->say(runner::spawn{"x"});
+  CHECK(s.node->wait_for<runner::refused>().reason == "exec x has run before");
+}
+
+TEST_CASE("a long first input is written as it is read, whoever listens") {
+  session s;
+  auto spec = s.shell(until_go + "cat");
+  std::string text;
+  while (text.size() < std::size_t{8} << 20)
+    text += std::to_string(text.size()) + '\n';
+  put_input(s, "x", spec, text, true);
+  s.start("x", spec);
+  s.node->say(runner::open_input{"x"});
+  s.node.emplace(s.dir(), s.nonce);
+  CHECK(s.node->greet().execs.size() == 1);
+  let_go(s);
+  // Who has asked is answered, also where another one has.
+  CHECK(s.node->wait_for<runner::no_input>().reason
+        == "the stdin of exec x has been closed");
+  CHECK(s.end_of("x").exit_code == 0);
+  CHECK(s.output("x") == text);
+}
+
+TEST_CASE("what comes behind a first input is written behind it") {
+  session s;
+  auto spec = s.shell(until_go + "head -c 1000000 >/dev/null; cat");
+  put_input(s, "x", spec, std::string(1'000'000, 'x'), false);
+  s.start("x", spec);
+  s.node->say(runner::open_input{"x"});
+  let_go(s);
+  CHECK(s.node->wait_for<runner::input>().exec == "x");
+  auto input = s.node->take_fd();
+  type(input, "behind");
+  input.reset();
+  s.node->say(runner::close_input{"x"});
+  CHECK(s.end_of("x").exit_code == 0);
+  CHECK(s.output("x") == "behind");
+}
+
+TEST_CASE("a first input that is not read is no obstacle") {
+  session s;
+  auto spec = s.shell(until_go + "exit 3");
+  put_input(s, "x", spec, std::string(1'000'000, 'x'), false);
+  s.start("x", spec);
+  s.node->say(runner::open_input{"x"});
+  // The end of an input that is being fed comes behind that.
+  s.node->say(runner::close_input{"x"});
+  let_go(s);
+  // That nobody reads may be seen before the command's end, or after.
+  CHECK(s.node->wait_for<runner::no_input>().exec == "x");
+  CHECK(s.end_of("x").exit_code == 3);
+  // Nor is one that is closed unread.
+  auto deaf = s.shell("exec <&-; echo closed; sleep 1000");
+  put_input(s, "y", deaf, std::string(1'000'000, 'x'), true);
+  s.start("y", deaf);
+  s.printed("y", "closed");
+  CHECK(why_no_input(s, "y") == "the stdin of exec y has been closed");
+}
+
+TEST_CASE("a first input is typed at a terminal, which stays open") {
+  session s;
+  auto spec = with_tty(s.shell("stty -echo; read x; echo got $x; read y; "
+                               "echo more $y"));
+  put_input(s, "x", spec, "one\n", false);
+  s.start("x", spec);
+  s.printed("x", "got one", tty);
+  type(s.node->input_of("x"), "two\n");
+  CHECK(s.end_of("x").exit_code == 0);
+  CHECK(s.output("x", tty).ends_with("got one\r\nmore two\r\n"));
+}
+
+TEST_CASE("a command whose first input is gone does not start") {
+  session s;
+  auto spec = s.shell("cat");
+  put_input(s, "x", spec, "text", true);
+  std::filesystem::remove(s.exec_dir("x") / runner::input_file);
+  CHECK(s.refusal("x", spec) == "what the command was to be fed is gone");
+}
+
 TEST_CASE("execs leave no descriptor behind") {
   session s;
   auto count = [&s] {
@@ -186,6 +288,9 @@ TEST_CASE("execs leave no descriptor behind") {
     s.node->input_of("p" + number);
     s.node->say(runner::close_input{"p" + number});
     s.end_of("p" + number);
+    auto fed = s.shell("cat");
+    put_input(s, "f" + number, fed, "text", true);
+    s.run("f" + number, fed);
   }
   // A supervisor's end is heard a little after its command's.
   test::await("all descriptors are closed", [&] { return count() <= before; });

@@ -118,6 +118,111 @@ TEST_CASE("a project's setup is started once, when the session becomes "
   CHECK(s.record.status == session_status::active);
 }
 
+TEST_CASE("a setup that cannot be begun is begun later") {
+  auto s = active_session();
+  auto setup = command("setup", "make deps");
+  const refusal full{errc::unavailable, "disk full"};
+  auto put_off = [&](const effects& list) {
+    auto* later = find<effect::run_setup>(list);
+    REQUIRE(later);
+    CHECK(later->later);
+    CHECK(later->spec == setup);
+    CHECK(find<effect::answer_refused>(list) == nullptr);
+    CHECK(s.setup_waits);
+  };
+  auto again = [&] {
+    return session::apply(s, event::exec_asked{0, setup, 1});
+  };
+  again();
+  CHECK_FALSE(s.setup_waits);
+  put_off(session::apply(s, event::exec_unkept{"setup", full, 1}));
+  CHECK(find<effect::keep_exec>(again()));
+  put_off(session::apply(s, event::exec_unkept{"setup", full, 1}));
+  // Clients have filled the line meanwhile, or the session is about to go.
+  for (auto id : {"a", "b", "c", "d"})
+    ask(s, 1, command(id));
+  put_off(again());
+  s.leaving = true;
+  put_off(again());
+  s.leaving = false;
+  for (auto id : {"a", "b"})
+    session::apply(s, event::start_refused{id, full, 1});
+  CHECK(find<effect::keep_exec>(again()));
+  session::apply(s, event::exec_kept{"setup", 1});
+  CHECK_FALSE(s.setup_waits);
+  CHECK(s.execs.contains("setup"));
+  // A client's exec of that name is only refused.
+  auto other = active_session();
+  session::apply(other, event::exec_asked{7, setup, 1});
+  auto unkept = session::apply(other, event::exec_unkept{"setup", full, 1});
+  CHECK(refused_with(unkept, 7, errc::unavailable));
+  CHECK(find<effect::run_setup>(unkept) == nullptr);
+  // One that is over has none.
+  auto over = new_session(session_status::ended);
+  CHECK(find<effect::run_setup>(
+          session::apply(over, event::exec_asked{0, setup, 1}))
+        == nullptr);
+}
+
+TEST_CASE("what an exec is fed at first is a part of what is asked for") {
+  auto s = active_session();
+  auto fed = [](std::string hash, bool ends = true) {
+    auto spec = reader("a");
+    spec.first_input = std::move(hash);
+    spec.input_ends = ends;
+    return spec;
+  };
+  auto asked = [&](ticket who, exec_spec spec) {
+    return session::apply(
+      s, event::exec_asked{
+           who, std::move(spec), 1, false, {}, shared_text{"text"}});
+  };
+  auto first = asked(1, fed("hash"));
+  auto* kept = find<effect::keep_exec>(first);
+  REQUIRE(kept);
+  CHECK(kept->input.view() == "text");
+  CHECK(kept->exec.spec == fed("hash"));
+  session::apply(s, event::exec_kept{"a", 1});
+  begin_exec(s, "a");
+  auto same = asked(2, fed("hash"));
+  CHECK(same.size() == 1);
+  CHECK(find<effect::answer_exec>(same));
+  for (auto& other : {fed("other"), fed("hash", false), fed("", false)})
+    CHECK(refused_with(asked(3, other), 3, errc::exec_exists));
+  // Nothing comes behind one that is all.
+  CHECK(refused_with(session::apply(s, event::input_asked{4, "a", 1}), 4,
+                     errc::conflict,
+                     "the exec's standard input is closed already"));
+  // What an older release has written down does not say.
+  s.execs.at("a").spec.first_input = unknown_input;
+  s.execs.at("a").spec.input_ends = false;
+  CHECK(find<effect::answer_exec>(asked(5, fed("hash"))));
+  CHECK(find<effect::answer_exec>(asked(6, fed("", false))));
+  CHECK(refused_with(asked(7, command("a")), 7, errc::exec_exists));
+}
+
+TEST_CASE("what execs are fed at first counts until it is on disk") {
+  auto s = active_session();
+  s.bounds.max_queued = 100;
+  auto asked = [&](const std::string& id) {
+    auto spec = reader(id);
+    spec.first_input = "hash";
+    return session::apply(
+      s,
+      event::exec_asked{1,
+                        spec,
+                        1,
+                        false,
+                        {},
+                        shared_text{std::string(std::size_t{8} << 20, 'x')}});
+  };
+  for (int i = 0; i < 7; ++i)
+    CHECK(find<effect::keep_exec>(asked("a" + std::to_string(i))));
+  CHECK(refused_with(asked("b"), 1, errc::overloaded));
+  session::apply(s, event::exec_kept{"a0", 1});
+  CHECK(find<effect::keep_exec>(asked("b")));
+}
+
 TEST_CASE("a session without a setup starts nothing by itself") {
   auto s = new_session();
   session::apply(s, event::begin{});

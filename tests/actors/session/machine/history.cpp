@@ -71,6 +71,8 @@ void world::step() {
       break;
     case 7:
       answer_keeping();
+      if (one_in(2))
+        try_setup_again();
       break;
     default:
       ask();
@@ -335,6 +337,11 @@ void world::answer_keeping() {
   feed(event::exec_kept{id, now_});
 }
 
+void world::try_setup_again() {
+  if (auto spec = std::exchange(setup_, std::nullopt))
+    feed(event::exec_asked{0, *spec, now_});
+}
+
 void world::announce() {
   if (announcements_.empty())
     return;
@@ -374,6 +381,8 @@ bool world::something_goes_on() {
     runner_does_something();
   else if (up_ && !runs_.empty())
     run_exec(runs_.begin()->first);
+  else if (setup_)
+    try_setup_again();
   else
     return false;
   return true;

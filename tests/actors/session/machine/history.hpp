@@ -91,6 +91,7 @@ private:
   void runner_does_something();
   void run_exec(std::string exec_id);
   void answer_keeping();
+  void try_setup_again();
   void announce();
   void finish_some_output();
   void take_input();
@@ -175,6 +176,7 @@ private:
   session_record before_;                 // the last one that was stored
   bool published_ = true;                 // the events of that
   std::vector<std::string> keeping_;      // execs that are being written down
+  std::optional<exec_spec> setup_;        // to be tried again
   std::map<std::string, phase> execs_;
   bool up_ = false;                   // the runner
   std::map<std::string, bool> runs_;  // what is in it, and whether it has begun

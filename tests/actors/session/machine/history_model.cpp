@@ -209,7 +209,10 @@ void world::on(const effect::publish_exec& x) {
 }
 
 void world::on(const effect::run_setup& x) {
-  feed(event::exec_asked{0, x.spec, now_});
+  if (x.later)
+    setup_ = x.spec;
+  else
+    feed(event::exec_asked{0, x.spec, now_});
 }
 
 void world::on(const effect::keep_exec& x) {

@@ -1,0 +1,68 @@
+// What the command is fed at first, before anybody else can write to it.
+#include "runtime/runner/outer/exec.hpp"
+
+#include <cstdio>
+#include <utility>
+
+namespace greenroom::runner {
+
+// A terminal's one descriptor is watched for what its command prints, too.
+void supervised_exec::begin_feeding() {
+  if (!feeder_)
+    return;
+  if (!has_tty())
+    loop_.watch(input_.get(), [this] { feed(); });
+  loop_.want_write(has_tty() ? out_.end.get() : input_.get(), true);
+  feed();
+}
+
+void supervised_exec::feed() {
+  if (!feeder_)
+    return;
+  switch (feeder_->write_some(has_tty() ? out_.end.get() : input_.get())) {
+    case input_feeder::progress::more:
+      break;
+    case input_feeder::progress::done:
+      end_feeding();
+      break;
+    case input_feeder::progress::lost:
+      std::fprintf(stderr, "exec %s: its first input cannot be read\n",
+                   id_.c_str());
+      // It must not take a part for the whole.
+      spec_.input_ends = false;
+      end_feeding();
+      cancel("what it was to be fed could not be read");
+  }
+}
+
+void supervised_exec::end_feeding() {
+  feeder_.reset();
+  if (!has_tty())
+    loop_.unwatch(input_.get());
+  else if (out_.end)
+    loop_.want_write(out_.end.get(), false);
+  if (spec_.input_ends)
+    close_input();
+  answer_for_input();
+}
+
+// Who has asked for it meanwhile asks again.
+void supervised_exec::answer_for_input() {
+  if (std::exchange(input_asked_, false))
+    observer_.on_fed(*this);
+}
+
+bool supervised_exec::keeps_input() noexcept {
+  auto kept = phase_ == phase::running && feeder_;
+  input_asked_ = input_asked_ || kept;
+  return kept;
+}
+
+void supervised_exec::drop_input() {
+  feeder_.reset();
+  if (input_)
+    loop_.unwatch(input_.get());
+  input_.reset();
+}
+
+} // namespace greenroom::runner
