@@ -104,12 +104,12 @@ done store_changes::run(store::connection& db, const put_review& x) const {
 }
 
 begun_request store_changes::run(store::connection& db,
-                                 const begin_request& x) {
-  return store::begin_request(db, x);
+                                 const begin_request& x) const {
+  return store::begin_request(db, x, as);
 }
 
-done store_changes::run(store::connection& db, const finish_request& x) {
-  store::finish_request(db, x);
+done store_changes::run(store::connection& db, const finish_request& x) const {
+  store::finish_request(db, x, as);
   return {};
 }
 

@@ -55,8 +55,8 @@ struct store_changes {
   static done run(store::connection& db, const put_key& x);
   static done run(store::connection& db, const drop_key& x);
   done run(store::connection& db, const put_review& x) const;
-  static begun_request run(store::connection& db, const begin_request& x);
-  static done run(store::connection& db, const finish_request& x);
+  begun_request run(store::connection& db, const begin_request& x) const;
+  done run(store::connection& db, const finish_request& x) const;
   dropped_sessions run(store::connection& db, const drop_ended& x) const;
   dropped_sessions run(store::connection& db, const drop_old& x) const;
   static done run(store::connection& db, const add_audit& x);

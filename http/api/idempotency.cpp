@@ -14,8 +14,8 @@ namespace {
 
 constexpr std::size_t max_name = 255;
 
-/// This run of the server, so that a request which was begun by another one is
-/// known to be served no more.
+/// This run of the server, so that a request which was begun by an earlier one,
+/// or by another node that has lost its lease, is known to be served no more.
 const std::string& this_run() {
   static const auto id = make_id();
   return id;

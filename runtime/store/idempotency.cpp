@@ -2,9 +2,50 @@
 
 #include "runtime/store/sql.hpp"
 
+#include <string_view>
+
 namespace greenroom::store {
 
 namespace {
+
+// What `run` holds: the process that serves, and where it is a node among
+// others "/" and the incarnation by which its lease is known.
+constexpr char before_incarnation = '/';
+
+std::string_view process_of(std::string_view run) {
+  return run.substr(0, run.find(before_incarnation));
+}
+
+std::string incarnation_of(std::string_view run) {
+  auto at = run.find(before_incarnation);
+  return std::string{at == run.npos ? std::string_view{} : run.substr(at + 1)};
+}
+
+// A process that has lost its lease goes on under another incarnation, so it is
+// looked up each time.
+std::string run_of(soci::session& sql, const std::string& process,
+                   const std::string& node) {
+  if (node.empty())
+    return process;
+  std::string incarnation;
+  sql << "SELECT incarnation FROM nodes WHERE name = :name",
+    soci::into(incarnation), soci::use(node, "name");
+  return process + before_incarnation + incarnation;
+}
+
+// Whether a node other than `node` serves it, and may still acknowledge that.
+bool is_served_elsewhere(connection& c, soci::session& sql,
+                         const std::string& run, const std::string& node) {
+  auto incarnation = incarnation_of(run);
+  if (incarnation.empty())
+    return false;
+  int living = 0;
+  sql << "SELECT COUNT(*) FROM nodes WHERE incarnation = :inc AND name <> :name"
+         " AND lease_until > "
+           + c.self().now,
+    soci::into(living), soci::use(incarnation, "inc"), soci::use(node, "name");
+  return living > 0;
+}
 
 bool insert(soci::session& sql, const greenroom::begin_request& x) {
   const long long now = x.now;
@@ -44,11 +85,23 @@ void drop_expired(soci::session& sql, const greenroom::begin_request& x) {
           soci::use(before, "before"));
 }
 
+// Whether it is left to others: not where one of them has taken it over.
+bool may_release(connection& c, soci::session& sql,
+                 const greenroom::finish_request& x, const std::string& node) {
+  std::string run;
+  sql << "SELECT run FROM requests WHERE key_id = :key AND name = :name",
+    soci::into(run), soci::use(x.key_id, "key"), soci::use(x.name, "name");
+  return sql.got_data() && !is_served_elsewhere(c, sql, run, node);
+}
+
 } // namespace
 
-begun_request begin_request(connection& c, const greenroom::begin_request& x) {
+begun_request begin_request(connection& c, greenroom::begin_request x,
+                            const std::string& node) {
   check_text("Idempotency-Key", x.name);
+  const auto process = x.run;
   return in_transaction(c, [&](soci::session& sql) {
+    x.run = run_of(sql, process, node);
     drop_expired(sql, x);
     begun_request result;
     if (insert(sql, x)) {
@@ -71,7 +124,9 @@ begun_request begin_request(connection& c, const greenroom::begin_request& x) {
     result.status = static_cast<std::uint16_t>(status);
     if (status != 0)
       result.state = request_state::done;
-    else if (run != x.run && take_over(sql, x, run))
+    else if (process_of(run) != process
+             && !is_served_elsewhere(c, sql, run, node)
+             && take_over(sql, x, run))
       result.state = request_state::repeat;
     else
       result.state = request_state::busy;
@@ -79,24 +134,27 @@ begun_request begin_request(connection& c, const greenroom::begin_request& x) {
   });
 }
 
-void finish_request(connection& c, const greenroom::finish_request& x) {
+void finish_request(connection& c, const greenroom::finish_request& x,
+                    const std::string& node) {
   check_text("body", x.body);
   const int status = x.status;
   const long long now = x.now;
   in_transaction(c, [&](soci::session& sql) {
-    if (status >= 500 || x.body.size() > max_kept_body)
-      execute(sql,
-              "UPDATE requests SET run = '', touched_at = :now"
-              " WHERE key_id = :key AND name = :name",
-              soci::use(now, "now"), soci::use(x.key_id, "key"),
-              soci::use(x.name, "name"));
-    else
+    if (status >= 500 || x.body.size() > max_kept_body) {
+      if (may_release(c, sql, x, node))
+        execute(sql,
+                "UPDATE requests SET run = '', touched_at = :now"
+                " WHERE key_id = :key AND name = :name",
+                soci::use(now, "now"), soci::use(x.key_id, "key"),
+                soci::use(x.name, "name"));
+    } else {
       execute(sql,
               "UPDATE requests SET status = :status, body = :body,"
               " touched_at = :now WHERE key_id = :key AND name = :name",
               soci::use(status, "status"), soci::use(x.body, "body"),
               soci::use(now, "now"), soci::use(x.key_id, "key"),
               soci::use(x.name, "name"));
+    }
   });
 }
 

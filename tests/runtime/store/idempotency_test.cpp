@@ -1,6 +1,7 @@
 #include "tests/runtime/store/fixture.hpp"
 
 #include "runtime/store/idempotency.hpp"
+#include "runtime/store/nodes.hpp"
 #include "runtime/store/sql.hpp"
 
 #include <catch2/catch.hpp>
@@ -26,6 +27,34 @@ struct requests_fixture : store_fixture {
 };
 
 constexpr millis day = 24 * 3600 * 1000;
+
+// Nodes at one store, each with one process.
+struct nodes_requests_fixture : store_fixture {
+  void join(const std::string& node, const std::string& incarnation) {
+    node_record one;
+    one.name = node;
+    one.incarnation = incarnation;
+    store::join(c, {one, "home of " + node, 60'000});
+  }
+  // The lease is over, as far as the database's clock tells.
+  void let_run_out(const std::string& node) {
+    store::in_transaction(c, [&](soci::session& sql) {
+      store::execute(sql,
+                     "UPDATE nodes SET lease_until = " + c.self().now
+                       + " - 1 WHERE name = :name",
+                     soci::use(node, "name"));
+    });
+  }
+  begun_request begin(const std::string& node, const std::string& process,
+                      const std::string& planned) {
+    return store::begin_request(
+      c, {"key", "name", "f", process, planned, 0}, node);
+  }
+  void finish(const std::string& node, std::uint16_t status,
+              const std::string& body) {
+    store::finish_request(c, {"key", "name", status, body, 0}, node);
+  }
+};
 
 } // namespace
 
@@ -68,7 +97,8 @@ TEST_CASE_METHOD(requests_fixture, "each key has names of its own") {
 }
 
 TEST_CASE_METHOD(requests_fixture, "what a crash cut off is repeated with the "
-                                   "id of the first time, by one") {
+                                   "id of the first time, by one, where the "
+                                   "node is alone") {
   begin("a", "1");
   auto again = begin("b", "2");
   CHECK(again.state == request_state::repeat);
@@ -76,6 +106,73 @@ TEST_CASE_METHOD(requests_fixture, "what a crash cut off is repeated with the "
   CHECK(begin("c", "2").state == request_state::busy);
   finish(200, "{}");
   CHECK(begin("c", "2").state == request_state::done);
+}
+
+TEST_CASE_METHOD(nodes_requests_fixture,
+                 "what another node still serves is not taken over") {
+  join("a", "a-1");
+  join("b", "b-1");
+  CHECK(begin("a", "p", "first").state == request_state::fresh);
+  auto there = begin("b", "q", "second");
+  CHECK(there.state == request_state::busy);
+  CHECK(there.planned_id == "first");
+  SECTION("its answer is that of both") {
+    finish("a", 201, "{}");
+    auto again = begin("b", "q", "second");
+    CHECK(again.state == request_state::done);
+    CHECK(again.status == 201);
+  }
+  SECTION("what failed there is repeated here at once") {
+    finish("a", 503, "");
+    auto again = begin("b", "q", "second");
+    CHECK(again.state == request_state::repeat);
+    CHECK(again.planned_id == "first");
+    CHECK(begin("a", "p", "third").state == request_state::busy);
+  }
+  SECTION("a process that lost its lease and has another serves it on") {
+    let_run_out("a");
+    join("a", "a-2");
+    CHECK(begin("a", "p", "second").state == request_state::busy);
+  }
+}
+
+TEST_CASE_METHOD(nodes_requests_fixture,
+                 "what a node began that is gone is repeated by another") {
+  join("a", "a-1");
+  join("b", "b-1");
+  begin("a", "p", "first");
+  SECTION("its lease is over") {
+    let_run_out("a");
+  }
+  SECTION("it has left") {
+    store::leave(c, "a", "a-1");
+  }
+  SECTION("it has been started again") {
+    join("a", "a-2");
+  }
+  auto again = begin("b", "q", "second");
+  CHECK(again.state == request_state::repeat);
+  CHECK(again.planned_id == "first");
+  CHECK(begin("b", "q", "third").state == request_state::busy);
+  // From now on it is this node's.
+  join("a", "a-3");
+  CHECK(begin("a", "p2", "third").state == request_state::busy);
+  // The first one's end comes late, and lets nobody else in.
+  finish("a", 503, "");
+  CHECK(begin("a", "p2", "third").state == request_state::busy);
+  finish("b", 200, "{}");
+  CHECK(begin("a", "p2", "third").state == request_state::done);
+}
+
+TEST_CASE_METHOD(nodes_requests_fixture,
+                 "what a node began before its restart it repeats itself") {
+  join("a", "a-1");
+  begin("a", "p", "first");
+  join("a", "a-2");
+  auto again = begin("a", "p2", "second");
+  CHECK(again.state == request_state::repeat);
+  CHECK(again.planned_id == "first");
+  CHECK(begin("a", "p2", "third").state == request_state::busy);
 }
 
 TEST_CASE_METHOD(requests_fixture, "what failed on our side is repeated") {
