@@ -36,6 +36,11 @@ void rescue_pusher::arm() {
 
 void rescue_pusher::look() {
   auto& state = self_->state;
+  if (!state.context->may_acknowledge()) {
+    // Another node may have the project; the pause does not grow for that.
+    self_->delayed_send(self_, first_pause, rescue_waits{});
+    return;
+  }
   again_ = false;
   self_->request(state.context->git, git_timeout, push_rescues{state.rules})
     .then([this](pushed_rescues& result) { pushed(std::move(result)); },

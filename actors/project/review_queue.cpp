@@ -317,11 +317,30 @@ void review_queue::ran(const review_ran& news) {
        review::ran(found->second.review, news.outcome, now_ms()));
 }
 
+// Nothing is merged while another node may have the project, and the store
+// takes the review only where none has it.
 void review_queue::merge_next() {
   if (merging_ || merges_.empty())
     return;
   merging_ = true;
   auto id = merges_.front();
+  if (!context().may_acknowledge()) {
+    merge_later(id, "its node has lost touch with the others", store_again);
+    return;
+  }
+  if (!context().gate) {
+    merge(id);
+    return;
+  }
+  self_
+    ->request(context().store, store_timeout, put_review{open_.at(id).review})
+    .then([this, id](done) { merge(id); },
+          [this, id](const caf::error& e) {
+            merge_later(id, to_refusal(e).message, store_again);
+          });
+}
+
+void review_queue::merge(const std::string& id) {
   auto& review = open_.at(id).review;
   caller by{review.decided_by.empty() ? review.created_by : review.decided_by,
             review.by_name, review.by_author};
@@ -332,18 +351,23 @@ void review_queue::merge_next() {
       },
       [this, id](caf::error& e) {
         auto why = to_refusal(e);
-        auto& waiting = open_.at(id);
-        if (!is_passing(why)) {
-          merged(id, review::failed(waiting.review, why.message, now_ms()));
-          return;
-        }
-        // The approval holds; whoever waits is told how it stands.
-        waiting.review.status_reason =
-          "approved, to be merged when that is possible: " + why.message;
-        deliver_all(waiting.over, waiting.review);
-        merge_waits_ = true;
-        self_->delayed_send(self_, merge_again, retry_later{});
+        if (is_passing(why))
+          merge_later(id, why.message, merge_again);
+        else
+          merged(id,
+                 review::failed(open_.at(id).review, why.message, now_ms()));
       });
+}
+
+// The approval holds; whoever waits is told how it stands.
+void review_queue::merge_later(const std::string& id, const std::string& why,
+                               std::chrono::seconds pause) {
+  auto& waiting = open_.at(id);
+  waiting.review.status_reason =
+    "approved, to be merged when that is possible: " + why;
+  deliver_all(waiting.over, waiting.review);
+  merge_waits_ = true;
+  self_->delayed_send(self_, pause, retry_later{});
 }
 
 void review_queue::merged(const std::string& id, review::step step) {

@@ -14,6 +14,7 @@
 #include <caf/result.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <chrono>
 #include <deque>
 #include <map>
 #include <optional>
@@ -70,6 +71,9 @@ private:
   void perform(const std::string& id, review::action what);
   void run(const open_review& what);
   void merge_next();
+  void merge(const std::string& id);
+  void merge_later(const std::string& id, const std::string& why,
+                   std::chrono::seconds pause);
   void merged(const std::string& id, review::step step);
   void retarget(const std::string& id);
 
@@ -81,7 +85,7 @@ private:
   std::map<caf::actor_addr, std::string> runs_; // review commands
   std::deque<std::string> merges_;              // the first one is being merged
   bool merging_ = false;
-  bool merge_waits_ = false; // for an upstream that does not answer
+  bool merge_waits_ = false; // for an upstream that does not answer, or a lease
   bool recovery_waits_ = false; // for a store that does not answer
 };
 

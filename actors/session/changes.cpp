@@ -66,16 +66,18 @@ void session_actor_state::write(const session_record& next, bool refusable) {
           });
 }
 
+// Another actor has taken the session: this one must not go on.
+void session_actor_state::fenced_off(const caf::error& why) {
+  spdlog::error("session {}: fenced off, epoch {} is over", id(),
+                record().epoch);
+  leave(why);
+}
+
 void session_actor_state::not_stored(const session_record& next, bool refusable,
                                      const caf::error& e) {
   auto why = to_refusal(e);
-  if (why.code == errc::conflict) {
-    // Another actor has taken the session: this one must not go on.
-    spdlog::error("session {}: fenced off, epoch {} is over", id(),
-                  record().epoch);
-    leave(e);
-    return;
-  }
+  if (why.code == errc::conflict)
+    return fenced_off(e);
   spdlog::error("session {}: change not stored: {}", id(), why.message);
   // After a time-out nobody knows whether it is stored: the same write is
   // tried until that is known, and only then somebody is answered.

@@ -1,7 +1,12 @@
 // Performs what the machine decides.
 #include "actors/session/session.hpp"
 
+#include "messages/errors.hpp"
+
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
+#include <functional>
 #include <list>
 #include <type_traits>
 #include <variant>
@@ -30,11 +35,11 @@ struct session_actor_state::performer {
   void operator()(const effect::stop_runner&) const {
     s.stop_runner();
   }
-  void operator()(const effect::begin_checkin&) const {
-    s.save_checkin();
+  void operator()(const effect::begin_checkin& x) const {
+    s.once_owned(x, [&s = s] { s.save_checkin(); });
   }
-  void operator()(const effect::begin_rescue&) const {
-    s.save_rescue();
+  void operator()(const effect::begin_rescue& x) const {
+    s.once_owned(x, [&s = s] { s.save_rescue(); });
   }
   void operator()(const effect::request_review&) const {
     s.queue_review();
@@ -164,6 +169,12 @@ bool is_start(const session::any_effect& what) {
          || std::holds_alternative<effect::spawn_exec>(what);
 }
 
+// Nor does it move references in the upstream, where it would be seen.
+bool moves_refs(const session::any_effect& what) {
+  return std::holds_alternative<effect::begin_checkin>(what)
+         || std::holds_alternative<effect::begin_rescue>(what);
+}
+
 const refusal out_of_touch{
   errc::unavailable,
   "the node that has this session has lost touch with the others, so one of "
@@ -172,20 +183,53 @@ const refusal out_of_touch{
 
 } // namespace
 
+const refusal not_begun{
+  errc::unavailable,
+  "the node that has this session has lost touch with the others, so one of "
+  "them may have it by now: nothing was started, try again"};
+
 // A node that stood still, or was cut off, must not promise what another one
 // does not know of, and not do what that one may be doing: this waits until the
 // node has its lease, or the session's actor goes.
 void session_actor_state::perform(const session::any_effect& what) {
   auto who = told(what);
   auto silent = !context_->may_acknowledge();
-  if (silent && is_start(what)) {
-    held_answers_.push_back({appends_asked_, what});
-    retry_soon();
+  if (silent && (is_start(what) || moves_refs(what))) {
+    hold(what);
   } else if (silent && who != 0) {
     refuse(who, out_of_touch);
   } else {
     std::visit(performer{*this}, what);
   }
+}
+
+void session_actor_state::hold(const session::any_effect& what) {
+  held_answers_.push_back({appends_asked_, what});
+  retry_soon();
+}
+
+// A node that has its lease again may have lost the session meanwhile, and not
+// have heard of it yet: the store knows.
+void session_actor_state::once_owned(const session::any_effect& what,
+                                     std::function<void()> then) {
+  if (!context_->gate)
+    return then();
+  self_->request(context_->reader, look_up_timeout, load_session{id()})
+    .then(
+      [this, what, then](const session_record& there) {
+        if (there.epoch != record().epoch)
+          return fenced_off(
+            make_error(errc::conflict, "another actor has taken the session"));
+        if (!context_->may_acknowledge())
+          return hold(what);
+        then();
+      },
+      [this, what](const caf::error& e) {
+        spdlog::warn("session {}: whether it is still this node's is not "
+                     "known: {}",
+                     id(), to_refusal(e).message);
+        hold(what);
+      });
 }
 
 // Events are written by the journal writer; until it has them nobody is told

@@ -124,7 +124,7 @@ void session_actor_state::save_rescue() {
 
 void session_actor_state::operator()(const journal::room_made& x) {
   if (x.made)
-    save_rescue();
+    perform(session::effect::begin_rescue{});
   else
     rescue_failed();
 }

@@ -19,11 +19,6 @@ namespace event = session::event;
 
 namespace {
 
-const refusal not_begun{
-  errc::unavailable,
-  "the node that has this session has lost touch with the others, so one of "
-  "them may have it by now: nothing was started, try again"};
-
 // What is held until the node has its lease (effects.cpp).
 bool is_spawn_of(const session::any_effect& what, const std::string& exec_id) {
   auto* spawn = std::get_if<session::effect::spawn_exec>(&what);

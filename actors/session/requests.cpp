@@ -54,6 +54,8 @@ caf::result<session_view> session_actor_state::take(const extend_session& x) {
 }
 
 caf::result<checkin_reply> session_actor_state::take(checkin_session& x) {
+  if (!context_->may_acknowledge())
+    return to_error(not_begun);
   if (record().status == session_status::active)
     if (auto why = review::fault(project_, x.skip_review, x.auto_merge))
       return to_error(*why);
@@ -66,6 +68,8 @@ caf::result<checkin_reply> session_actor_state::take(checkin_session& x) {
 
 caf::result<terminate_reply>
 session_actor_state::take(const terminate_session& x) {
+  if (!context_->may_acknowledge())
+    return to_error(not_begun);
   auto promise = self_->make_response_promise<terminate_reply>();
   auto who = ask(pending::termination{promise}, actor_timeout);
   // Who asks for an end hears in any case how far it is.

@@ -18,6 +18,9 @@ namespace event = session::event;
 
 namespace {
 
+// How long a deadline waits for the node's lease.
+constexpr millis tick_again = 1'000;
+
 // What the machine lacks for a moment is no fault of the command's.
 bool is_shortage(const std::string& reason) {
   for (auto lacking : {EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT})
@@ -95,7 +98,7 @@ relayed_session_actor::behavior_type session_actor_state::make_behavior() {
     [this](const extend_session& x) { return take(x); },
     [this](checkin_session& x) { return take(x); },
     [this](const terminate_session& x) { return take(x); },
-    [this](const clock_tick& x) { feed(event::tick{x.now}); },
+    [this](const clock_tick& x) { tick(x.now); },
     [this](project_changed& x) { project_ = std::move(x.project); },
     [this](rescue_pushed& x) { return take(x); },
     [this](const drop_kept& x) { return take(x); },
@@ -194,6 +197,14 @@ session_body(session_actor_state::pointer self, context_ptr context,
 void session_actor_state::feed(session::any_event what) {
   inbox_.push_back(std::move(what));
   advance();
+}
+
+// Nothing expires while another node may have it.
+void session_actor_state::tick(unix_ms now) {
+  if (context_->may_acknowledge())
+    feed(event::tick{now});
+  else
+    arm(now + tick_again);
 }
 
 // Inputs are applied one after the other, also those that come up while an

@@ -82,6 +82,8 @@ inline constexpr std::size_t max_exec_page = 4 * 1024 * 1024;
 /// How long a request is worth an answer: about as long as clients wait. One
 /// that makes or ends a session is waited for longer (actor_timeout).
 inline constexpr std::chrono::seconds ask_timeout{30};
+/// What a node says that may have lost the session, of what it has not begun.
+extern const refusal not_begun;
 /// How often requests are looked at that have not been answered.
 inline constexpr std::chrono::seconds check_period{30};
 
@@ -134,6 +136,7 @@ private:
   void begin(journal::opened& found, const std::string& give_up,
              const std::vector<std::string>& noted = {});
   void leave(const caf::error& why);
+  void tick(unix_ms now);
   void check_soon();
   void check_requests();
   void check();
@@ -169,6 +172,8 @@ private:
   void perform(const session::effects& todo);
   void perform(const session::any_effect& what);
   struct performer;
+  void hold(const session::any_effect& what);
+  void once_owned(const session::any_effect& what, std::function<void()> then);
   void arm(unix_ms at);
   void answer_session(session::ticket who);
   void answer_terminated(session::ticket who);
@@ -179,6 +184,7 @@ private:
   void write(const session_record& next, bool refusable);
   void not_stored(const session_record& next, bool refusable,
                   const caf::error& e);
+  void fenced_off(const caf::error& why);
   void publish_stored();
 
   // endings.cpp

@@ -159,6 +159,55 @@ TEST_CASE_METHOD(moving_node, "what waits for its turn does not begin while "
   CHECK(nlohmann::json::parse(all.json.view()).size() == 3);
 }
 
+TEST_CASE_METHOD(moving_node, "nothing ends, expires or is checked in while "
+                              "another node may have the session") {
+  auto handle = find(session);
+  ask<exec_view>(handle, shell("echo mine > mine.txt"));
+  auto rescued = [&] {
+    return git({"-C", upstream(), "for-each-ref",
+                "refs/greenroom/rescue/" + session.id});
+  };
+  auto expire = [&] {
+    caf::anon_send(whole, clock_tick{now_ms() + 2 * 24 * 3600 * 1000});
+    return nlohmann::json::parse(
+      ask<session_view>(handle, get_session{}).json.view())["status"];
+  };
+  gate().open_until(0);
+  CHECK(refused_by<checkin_reply>(handle, checkin_session{}).code
+        == errc::unavailable);
+  CHECK(refused_by<terminate_reply>(handle, terminate_session{}).code
+        == errc::unavailable);
+  CHECK(expire() == "active");
+  CHECK(expire() == "active");
+  CHECK(rescued().empty());
+  gate().open_until(std::numeric_limits<millis>::max());
+  await("its end", [&] { return expire() == "expired"; });
+  CHECK_FALSE(rescued().empty());
+}
+
+TEST_CASE_METHOD(moving_node, "nothing is merged while another node may have "
+                              "the project") {
+  auto handle = find(session);
+  ask<exec_view>(handle, shell("echo mine > mine.txt"));
+  checkin_session request;
+  request.by = {"key", "Ada", "Ada <ada@example.org>"};
+  request.skip_review = true;
+  session.commit = ask<checkin_reply>(handle, request).commit;
+  auto merged = [&] {
+    return git({"-C", upstream(), "branch", "--contains", session.commit})
+             .find("main")
+           != std::string::npos;
+  };
+  gate().open_until(0);
+  auto review = ask<review_record>(
+    project(), queue_review{session, request.by, true, true});
+  CHECK(review.status == review_status::running);
+  CHECK(review.status_reason.find("lost touch") != std::string::npos);
+  CHECK_FALSE(merged());
+  gate().open_until(std::numeric_limits<millis>::max());
+  await("the merge", merged);
+}
+
 TEST_CASE_METHOD(moving_node, "a session that rests is packed with its work, "
                               "and works on if it stays") {
   auto handle = find(session);

@@ -3,12 +3,14 @@
 #include "tests/actors/small_node.hpp"
 
 #include "runtime/auth/sha256.hpp"
+#include "runtime/store/sessions.hpp"
 
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <catch2/catch.hpp>
 
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <string>
 
@@ -282,4 +284,38 @@ TEST_CASE_METHOD(git_session, "a check-in that a crash cuts short does what it "
   CHECK(
     node.ask<session_record>(node.context()->reader, load_session{session.id})
       .review_id.empty());
+}
+
+TEST_CASE_METHOD(git_session, "an ending waits for the lease, and for the "
+                              "store's word on whose the session is") {
+  exec("echo mine > mine.txt");
+  auto rescued = [this] {
+    return node.git(
+      {"-C", "upstream.git", "for-each-ref", "refs/greenroom/rescue"});
+  };
+  edge push{node, false};
+  auto token = node.ask<session_token>(handle, rotate_token{}).token;
+  node.ask<transfer_grant>(handle,
+                           open_transfer{sha256_hex(token), push.handle});
+  caf::scoped_actor self{node.system()};
+  auto ending = self->request(handle, test::timeout, terminate_session{});
+  CHECK(push.wait() == session.id);
+  node.gate().open_until(0);
+  push.end();
+  SECTION("it goes on where nobody has taken it") {
+    node.gate().open_until(std::numeric_limits<millis>::max());
+    ending.receive(
+      [&](const terminate_reply& x) { CHECK(x.rescue_refs.size() == 1); },
+      [](const caf::error& e) { FAIL(to_refusal(e).message); });
+    CHECK_FALSE(rescued().empty());
+  }
+  SECTION("it is dropped where another node has it") {
+    store::connection db{"sqlite3://greenroom.db", node.context()->data_dir,
+                         sync_mode::normal};
+    store::take_session(db, session.id, "other").value();
+    node.gate().open_until(std::numeric_limits<millis>::max());
+    ending.receive([](const terminate_reply&) { FAIL("it has ended"); },
+                   [](const caf::error&) {});
+    CHECK(rescued().empty());
+  }
 }
