@@ -222,12 +222,20 @@ std::optional<std::string> mirror::ref(const std::string& name) const {
 
 std::map<std::string, std::string> mirror::upstream_refs() const {
   std::map<std::string, std::string> result;
+  for (auto& [name, id] : refs_below(upstream_space))
+    result.emplace(name.substr(upstream_space.size()), id);
+  return result;
+}
+
+std::map<std::string, std::string>
+mirror::refs_below(std::string_view space) const {
+  std::map<std::string, std::string> result;
   auto repo = open_mirror(path_);
   for_each_ref(repo.get(), [&](git_reference* ref) {
     std::string_view name = git_reference_name(ref);
     const auto* target = git_reference_target(ref);
-    if (name.starts_with(upstream_space) && target != nullptr)
-      result.emplace(name.substr(upstream_space.size()), to_hex(*target));
+    if (name.starts_with(space) && target != nullptr)
+      result.emplace(name, to_hex(*target));
   });
   return result;
 }

@@ -31,6 +31,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,6 +42,22 @@ enum class push_outcome {
   ok,    // the upstream has it; it may have had it before
   moved, // the upstream's branch is not where it was expected: nothing done
 };
+
+/// A reference on its way to the upstream, on the condition that what is there
+/// is still what is expected.
+struct leased_push {
+  std::string name;     // here; empty: the one there is to go
+  std::string to;       // there
+  std::string expected; // the object that it has there; empty: there is none
+};
+
+struct push_results {
+  std::optional<std::string> failure; // of one that was not taken, in one line
+  std::set<std::string> there;        // what is so now, as it is called there
+  std::set<std::string> made;         // of them those that were not so before
+};
+
+struct server_git;
 
 class mirror {
 public:
@@ -131,18 +148,26 @@ public:
   push_outcome push(std::string_view branch, const std::string& commit,
                     const std::optional<std::string>& old) const;
 
-  /// Pushes references of ours under their own names, over what stands there:
-  /// of a checkpoint if that is what fetch_ref found. Answers why it could not,
-  /// in one line, or nullopt. Gives the upstream so long for a few hundred.
+  /// Pushes references of ours under their own names, each where the upstream
+  /// has what fetch_ref found last, or nothing where it found nothing. Answers
+  /// why it could not, in one line, or nullopt. Gives the upstream so long for
+  /// a few hundred.
   std::optional<std::string>
   push_refs(const std::vector<std::string>& names,
             std::chrono::seconds timeout = std::chrono::seconds{100}) const;
 
-  /// The same of references below `space` (refs/…/), where those go that stand
-  /// in their way: a/b for a, a for a/b.
-  std::optional<std::string> push_over(const std::string& space,
-                                       const std::vector<std::string>& names,
-                                       std::chrono::seconds timeout) const;
+  /// Pushes each on its condition; what the upstream has already is taken
+  /// whatever was expected. Gives the upstream so long for a few hundred.
+  push_results push_leased(const std::vector<leased_push>& all,
+                           std::chrono::seconds timeout) const;
+
+  /// The upstream's references below `space` (refs/…/) now, by their full
+  /// names, and the objects that they name. Throws as fetch does.
+  std::map<std::string, std::string>
+  ask_upstream(const std::string& space) const;
+
+  /// The same of this mirror.
+  std::map<std::string, std::string> refs_below(std::string_view space) const;
 
   /// How a failure begins that is the upstream's own word.
   static constexpr const char* upstream_refused = "the upstream refused: ";
@@ -151,10 +176,7 @@ private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
-  std::optional<std::string> push_specs(const std::vector<std::string>& specs,
-                                        std::chrono::seconds timeout) const;
-  bool clear_upstream(const std::string& space,
-                      const std::vector<std::string>& names) const;
+  push_results push_some(server_git& call, std::chrono::seconds timeout) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;
 

@@ -29,6 +29,7 @@ constexpr std::size_t max_refs = std::size_t{64} << 20;
 // "<flag>\t<from>:<to>\t<summary>".
 struct pushed_ref {
   char flag = '!';
+  std::string_view to;
   std::string_view summary;
 };
 
@@ -39,8 +40,11 @@ std::vector<pushed_ref> parse_porcelain(std::string_view text) {
     auto line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     auto last = line.rfind('\t');
-    if (line.size() > 1 && line[1] == '\t' && last > 1)
-      result.push_back({line.front(), line.substr(last + 1)});
+    if (line.size() < 2 || line[1] != '\t' || last < 2)
+      continue;
+    auto names = line.substr(2, last - 2);
+    result.push_back(
+      {line.front(), names.substr(names.find(':') + 1), line.substr(last + 1)});
   }
   return result;
 }
@@ -57,12 +61,6 @@ std::string rejection(std::string_view summary) {
 // Where what the upstream has under a name is noted.
 std::string asked_ref(const std::string& name) {
   return "refs/greenroom/asked/" + name.substr(5);
-}
-
-// Replaced only where the upstream still has what was noted, or nothing where
-// nothing was.
-bool is_leased(std::string_view name) {
-  return name.starts_with("refs/greenroom/checkpoints/");
 }
 
 // What the upstream's own hooks say, on one line; empty: nothing.
@@ -222,84 +220,86 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
                   + "\": " + refusal_of(refs.front(), talk.result)};
 }
 
-// A push that stalls, or comes late from a node that does not have the session
-// any more, must not replace what the next node has saved.
 std::optional<std::string>
 mirror::push_refs(const std::vector<std::string>& names,
                   std::chrono::seconds timeout) const {
-  std::vector<std::string> specs;
+  std::vector<leased_push> all;
   for (const auto& name : names)
-    specs.push_back((is_leased(name) ? "" : "+") + name + ':' + name);
-  return push_specs(specs, timeout);
+    all.push_back({name, name, ref(asked_ref(name)).value_or("")});
+  return push_leased(all, timeout).failure;
 }
 
 std::optional<std::string>
 mirror::drop_upstream_ref(const std::string& name) const {
-  return push_specs({':' + name}, push_timeout);
+  server_git call{path_,
+                  {"push", "--porcelain", "--no-verify",
+                   "--no-recurse-submodules", "--", upstream(), ':' + name}};
+  return push_some(call, push_timeout).failure;
 }
 
-std::optional<std::string>
-mirror::push_over(const std::string& space,
-                  const std::vector<std::string>& names,
-                  std::chrono::seconds timeout) const {
-  auto failure = push_refs(names, timeout);
-  if (failure && failure->starts_with(upstream_refused)
-      && clear_upstream(space, names))
-    failure = push_refs(names, timeout);
-  return failure;
-}
-
-// True if something stood in their way, and is gone.
-bool mirror::clear_upstream(const std::string& space,
-                            const std::vector<std::string>& names) const try {
+std::map<std::string, std::string>
+mirror::ask_upstream(const std::string& space) const {
   server_git look{path_,
                   {"ls-remote", "--quiet", "--", upstream(), space + '*'}};
   look.timeout = look_timeout;
   look.max_output = max_refs;
   auto seen = line_->run(look);
   if (!seen.result.ok())
-    return false;
-  std::vector<std::string> specs;
-  for (const auto& [rest, id] : parse_refs(seen.result.out))
-    if (auto there = "refs/" + rest; std::ranges::any_of(
-          names, [&](const auto& name) { return are_beside(there, name); }))
-      specs.push_back(':' + there);
-  return !specs.empty() && !push_specs(specs, push_timeout);
-} catch (const refused&) {
-  return false;
+    line_->fail(seen);
+  std::map<std::string, std::string> result;
+  for (auto& [rest, id] : parse_refs(seen.result.out))
+    if (auto name = "refs/" + rest; name.starts_with(space))
+      result.emplace(std::move(name), id);
+  return result;
 }
 
-std::optional<std::string>
-mirror::push_specs(const std::vector<std::string>& specs,
-                   std::chrono::seconds timeout) const try {
-  std::optional<std::string> failure;
-  for (std::size_t begin = 0; begin < specs.size(); begin += push_batch) {
-    server_git call{path_,
-                    {"push", "--porcelain", "--no-verify",
-                     "--no-recurse-submodules", "--", upstream()}};
-    auto end = std::min(begin + push_batch, specs.size());
-    for (auto i = begin; i < end; ++i) {
-      auto name = specs[i].substr(0, specs[i].find(':'));
-      if (is_leased(name))
-        call.args.insert(call.args.begin() + 1,
-                         "--force-with-lease=" + name + ':'
-                           + ref(asked_ref(name)).value_or(""));
-      call.args.push_back(specs[i]);
-    }
-    call.timeout = timeout;
-    auto talk = line_->run(call);
-    if (talk.result.ok())
-      continue;
-    auto refs = parse_porcelain(talk.result.out);
-    auto bad = std::find_if(refs.begin(), refs.end(),
-                            [](const auto& ref) { return ref.flag == '!'; });
-    if (bad == refs.end())
-      line_->fail(talk);
-    failure = upstream_refused + refusal_of(*bad, talk.result);
+// A push that stalls, or comes late from a node that does not have the session
+// any more, must not replace what the next node has saved.
+push_results mirror::push_leased(const std::vector<leased_push>& all,
+                                 std::chrono::seconds timeout) const {
+  push_results results;
+  for (std::size_t begin = 0; begin < all.size(); begin += push_batch) {
+    auto end = std::min(begin + push_batch, all.size());
+    server_git call{
+      path_, {"push", "--porcelain", "--no-verify", "--no-recurse-submodules"}};
+    for (auto i = begin; i < end; ++i)
+      call.args.push_back("--force-with-lease=" + all[i].to + ':'
+                          + all[i].expected);
+    call.args.insert(call.args.end(), {"--", upstream()});
+    for (auto i = begin; i < end; ++i)
+      call.args.push_back(all[i].name + ':' + all[i].to);
+    auto some = push_some(call, timeout);
+    if (some.failure)
+      results.failure = std::move(some.failure);
+    results.there.merge(some.there);
+    results.made.merge(some.made);
+    if (results.failure && !results.failure->starts_with(upstream_refused))
+      break; // it is away
   }
-  return failure;
+  return results;
+}
+
+push_results mirror::push_some(server_git& call,
+                               std::chrono::seconds timeout) const try {
+  push_results results;
+  call.timeout = timeout;
+  auto talk = line_->run(call);
+  auto refs = parse_porcelain(talk.result.out);
+  for (const auto& ref : refs) {
+    if (ref.flag == '!') {
+      if (!results.failure)
+        results.failure = upstream_refused + refusal_of(ref, talk.result);
+      continue;
+    }
+    results.there.emplace(ref.to);
+    if (ref.flag != '=')
+      results.made.emplace(ref.to);
+  }
+  if (!talk.result.ok() && !results.failure)
+    line_->fail(talk);
+  return results;
 } catch (const refused& away) {
-  return away.what();
+  return {away.what(), {}, {}};
 }
 
 } // namespace greenroom::git

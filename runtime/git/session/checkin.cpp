@@ -61,6 +61,13 @@ void take(const mirror& mirror, const saved_work& saved,
     mirror.import_pack(saved.pack->get(), tips);
 }
 
+std::vector<std::string> names_of(const std::vector<rescue_ref>& refs) {
+  std::vector<std::string> result;
+  for (const auto& one : refs)
+    result.push_back(one.ref);
+  return result;
+}
+
 // The objects are in the mirror already.
 rescue_result keep(const mirror& mirror, const std::string& session_id,
                    const objects& work, const std::optional<std::string>& note,
@@ -80,11 +87,20 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
   unpushed_list unpushed{mirror.path()};
   unpushed.put({session_id, note.value_or(""), refs});
   failpoint("rescue.noted");
-  result.upstream_failure =
-    push ? mirror.push_over(space, refs, rescue_push_timeout)
-         : "it did not answer a moment ago";
+  if (!push) {
+    result.upstream_failure = "it did not answer a moment ago";
+    return result;
+  }
+  auto pushed = push_rescue_refs(mirror, session_id, refs, rescue_push_timeout);
+  for (auto& one : result.refs)
+    if (auto found = pushed.renamed.find(one.ref);
+        found != pushed.renamed.end())
+      one.ref = found->second;
+  result.upstream_failure = std::move(pushed.failure);
   if (!result.upstream_failure)
     unpushed.remove(session_id);
+  else if (!pushed.renamed.empty())
+    unpushed.put({session_id, note.value_or(""), names_of(result.refs)});
   return result;
 }
 
@@ -188,10 +204,6 @@ void push(const checkin_spec& spec, const std::string& tip) {
 }
 
 } // namespace
-
-std::string rescue_space(const std::string& session_id) {
-  return "refs/greenroom/rescue/" + session_id + '/';
-}
 
 rescue_result rescue(const rescue_spec& spec) {
   save_request request;

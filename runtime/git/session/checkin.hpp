@@ -7,6 +7,7 @@
 
 #include "messages/records.hpp"
 #include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/mirror/rescue_push.hpp"
 #include "runtime/git/session/git_rpc.hpp"
 
 #include <chrono>
@@ -20,9 +21,6 @@ namespace greenroom::git {
 /// noted (unpushed_list), and pushed later where it does not.
 inline constexpr std::chrono::seconds rescue_push_timeout{20};
 
-/// Below which a session's rescue refs are.
-std::string rescue_space(const std::string& session_id);
-
 struct rescue_spec {
   git::mirror mirror;
   sandboxed_git session;
@@ -32,8 +30,9 @@ struct rescue_spec {
 
 struct rescue_result {
   // In the mirror: refs/greenroom/rescue/<sid>/tree (what was not committed),
-  // and the names of named_object. Empty: all that was written is in the
-  // upstream.
+  // and the names of named_object; below 2/ where another node has kept
+  // something under the same name (rescue_push.hpp). Empty: all that was
+  // written is in the upstream.
   std::vector<rescue_ref> refs;
   // Why they are not in the upstream too. The work is safe all the same.
   std::optional<std::string> upstream_failure;

@@ -10,6 +10,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 namespace greenroom {
 
 namespace {
@@ -54,6 +56,21 @@ git::rescue_result rescue_unmade(const session_record& session,
     work = git::last_checkpoint(mirror, session.id);
   }
   return git::rescue_objects(mirror, session.id, work, push);
+}
+
+// Where another node has kept something under one of the names, the record has
+// that name and the note says what it stands for.
+std::optional<std::string> push_late(const git::mirror& mirror,
+                                     git::unpushed_rescue& what) {
+  auto done = git::push_rescue_refs(mirror, what.session_id, what.refs,
+                                    late_push_timeout);
+  for (const auto& [name, to] : done.renamed) {
+    std::ranges::replace(what.refs, name, to);
+    what.note += (what.note.empty() ? "" : "; ") + name + " is " + to
+                 + " in the upstream, which has another node's under the first "
+                   "name";
+  }
+  return std::move(done.failure);
 }
 
 void refuse_protected(const project_record& project, const std::string& branch,
@@ -125,8 +142,7 @@ pushed_rescues git_service::run(const push_rescues& request) {
   for (auto& one : list.all()) {
     std::erase_if(one.refs, [&](const auto& ref) { return !mirror.ref(ref); });
     if (!one.pushed && !away && !one.refs.empty()) {
-      auto failure = mirror.push_over(git::rescue_space(one.session_id),
-                                      one.refs, late_push_timeout);
+      auto failure = push_late(mirror, one);
       // What it refuses of one it may take of another.
       away = failure && !failure->starts_with(git::mirror::upstream_refused);
       if (failure)
@@ -138,6 +154,7 @@ pushed_rescues git_service::run(const push_rescues& request) {
       list.put({one.session_id, one.note, one.refs, true});
       result.sessions.push_back({one.session_id, one.note});
     } else {
+      list.put(one);
       ++result.left;
     }
   }

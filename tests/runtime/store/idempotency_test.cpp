@@ -47,8 +47,8 @@ struct nodes_requests_fixture : store_fixture {
   }
   begun_request begin(const std::string& node, const std::string& process,
                       const std::string& planned) {
-    return store::begin_request(
-      c, {"key", "name", "f", process, planned, 0}, node);
+    return store::begin_request(c, {"key", "name", "f", process, planned, 0},
+                                node);
   }
   void finish(const std::string& node, std::uint16_t status,
               const std::string& body) {

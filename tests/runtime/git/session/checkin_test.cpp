@@ -366,11 +366,75 @@ TEST_CASE("what an earlier try has kept does not stand in the way") {
     CHECK_FALSE(rescue(w.rescue_of(place)).upstream_failure);
     check("side", "side/x");
   }
-  SECTION("in the upstream only, where another node has put it") {
+  SECTION("in the upstream only") {
     w.mirror.forget_ref(w.rescue_ref("heads/side"));
     rename("side", "side/x");
     CHECK_FALSE(rescue(w.rescue_of(place)).upstream_failure);
     check("side/x", "side");
+  }
+}
+
+TEST_CASE("what another node has rescued stays, and this one's is beside it") {
+  world w;
+  auto place = w.session("main");
+  auto theirs = w.move_upstream("feature/x", "theirs");
+  auto put = [&](const std::string& name) {
+    run_git(w.upstream, {"update-ref", w.rescue_ref(name), theirs});
+  };
+  run_git(place.checkout, {"branch", "plain"});
+  run_git(place.checkout, {"checkout", "-qb", "side"});
+  commit(place.checkout, "mine");
+  run_git(place.checkout, {"branch", "-f", "plain"});
+  write(place.checkout / "dirty", "1\n");
+  auto check = [&](const std::vector<std::string>& names) {
+    std::vector<std::string> wanted;
+    for (const auto& name : names)
+      wanted.push_back(w.rescue_ref(name));
+    auto saved = rescue(w.rescue_of(place));
+    CHECK_FALSE(saved.upstream_failure);
+    CHECK(names_of(saved) == wanted);
+    for (const auto& one : saved.refs) {
+      CHECK(w.upstream_at(one.ref) == one.commit);
+      CHECK(w.mirror.ref(one.ref) == one.commit);
+    }
+  };
+  SECTION("under the same name") {
+    put("tree");
+    put("heads/side");
+    const std::vector<std::string> names{"heads/plain", "2/heads/side",
+                                         "2/tree"};
+    check(names);
+    CHECK(w.upstream_at(w.rescue_ref("tree")) == theirs);
+    CHECK(w.upstream_at(w.rescue_ref("heads/side")) == theirs);
+    // Under the first name is the other's, here too.
+    CHECK_FALSE(w.mirror.ref(w.rescue_ref("tree")));
+    // The same once more, and what has changed since.
+    check(names);
+    write(place.checkout / "dirty", "2\n");
+    check(names);
+    CHECK(content(w.upstream, w.rescue_ref("2/tree") + ":dirty") == "2");
+    CHECK(w.upstream_at(w.rescue_ref("3/tree")).empty());
+  }
+  SECTION("under names that exclude this one's") {
+    put("heads/side/x");
+    put("heads/plain/x");
+    put("2/heads/plain");
+    check({"3/heads/plain", "2/heads/side", "tree"});
+    CHECK(w.upstream_at(w.rescue_ref("heads/side/x")) == theirs);
+    CHECK(w.upstream_at(w.rescue_ref("2/heads/plain")) == theirs);
+  }
+  SECTION("after this one's") {
+    check({"heads/plain", "heads/side", "tree"});
+    put("tree");
+    write(place.checkout / "dirty", "2\n");
+    check({"heads/plain", "heads/side", "2/tree"});
+    CHECK(w.upstream_at(w.rescue_ref("tree")) == theirs);
+  }
+  SECTION("and is gone again") {
+    check({"heads/plain", "heads/side", "tree"});
+    run_git(w.upstream, {"update-ref", "-d", w.rescue_ref("tree")});
+    write(place.checkout / "dirty", "2\n");
+    check({"heads/plain", "heads/side", "tree"});
   }
 }
 
