@@ -135,6 +135,8 @@ private:
     if (!ex_)
       return;
     auto self = shared_from_this();
+    if (body_)
+      body_->abort(); // unless it is finished
     body_.reset();
     ex_.reset();
     env_.streams.remove(*this);

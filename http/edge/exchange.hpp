@@ -43,6 +43,10 @@ public:
 
   /// The end of the body. Nothing may follow.
   virtual void finish() = 0;
+
+  /// There will be no more, although there should be: the connection ends
+  /// without the body's end, so that its client sees that it is not whole.
+  virtual void abort() = 0;
 };
 
 class exchange;

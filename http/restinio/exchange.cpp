@@ -31,6 +31,21 @@ void add_headers(Builder& to, const response& answer, std::string_view id) {
     to.append_header(std::string{name}, value);
 }
 
+/// The connection of an answer that has begun.
+struct answering_connection {
+  restinio::impl::connection_handle_t connection;
+  restinio::request_id_t request = 0;
+
+  /// Ends it after what was written.
+  void hang_up() const {
+    connection->write_response_parts(
+      request,
+      {restinio::response_parts_attr_t::final_parts,
+       restinio::response_connection_attr_t::connection_close},
+      restinio::write_group_t{restinio::writable_items_container_t{}});
+  }
+};
+
 /// A body in chunks (`chunked_output_t`) or of known length
 /// (`user_controlled_output_t`).
 template <class Output>
@@ -38,7 +53,8 @@ class body_in_parts final : public body_writer {
 public:
   using builder = restinio::response_builder_t<Output>;
 
-  explicit body_in_parts(builder to) : to_(std::move(to)) {}
+  body_in_parts(builder to, answering_connection on, loop& thread)
+    : to_(std::move(to)), on_(std::move(on)), thread_(thread) {}
 
   void write(std::vector<slice> parts,
              std::function<void(bool)> done) override {
@@ -56,6 +72,13 @@ public:
       to_.done();
   }
 
+  // Not by the builder, which would write the last chunk. Later, since whoever
+  // hears of the connection's end is in the middle of something.
+  void abort() override {
+    if (!std::exchange(finished_, true))
+      thread_.post([on = on_] { on.hang_up(); });
+  }
+
 private:
   void append(restinio::writable_item_t part) {
     if constexpr (std::is_same_v<Output, restinio::chunked_output_t>)
@@ -65,6 +88,8 @@ private:
   }
 
   builder to_;
+  const answering_connection on_;
+  loop& thread_;
   bool finished_ = false;
 };
 
@@ -147,17 +172,22 @@ void library_exchange::transmit(response&& answer) {
 }
 
 std::unique_ptr<body_writer> library_exchange::transmit_head(response&& head) {
+  // The builder takes it from the request.
+  answering_connection on{restinio::impl::access_req_connection(*request_),
+                          request_->request_id()};
   if (head.content_length) {
     using output = restinio::user_controlled_output_t;
     auto to = request_->create_response<output>(status_line(head.status));
     to.set_content_length(*head.content_length);
     add_headers(to, head, id);
-    return std::make_unique<body_in_parts<output>>(std::move(to));
+    return std::make_unique<body_in_parts<output>>(std::move(to), std::move(on),
+                                                   env.loop);
   }
   using output = restinio::chunked_output_t;
   auto to = request_->create_response<output>(status_line(head.status));
   add_headers(to, head, id);
-  return std::make_unique<body_in_parts<output>>(std::move(to));
+  return std::make_unique<body_in_parts<output>>(std::move(to), std::move(on),
+                                                 env.loop);
 }
 
 std::shared_ptr<web_socket>

@@ -350,7 +350,8 @@ private:
   void end(ws::close_code code, std::string_view reason) {
     auto self = shared_from_this();
     ex_.reset();
-    writer_.reset();
+    if (auto writer = std::exchange(writer_, nullptr))
+      writer->abort();
     if (there_)
       there_->close();
     if (auto socket = std::exchange(socket_, nullptr))

@@ -51,10 +51,10 @@ public:
   void close() override {
     if (!ex_)
       return;
-    // A body of known length that ends early must not look whole.
-    if (body_ && what_.follow)
-      body_->finish();
-    else if (!body_)
+    // What ends early must not look whole.
+    if (body_)
+      body_->abort();
+    else
       ex_->refuse(errc::unavailable, "the server is stopping, try again");
     done();
   }
@@ -182,8 +182,10 @@ private:
       },
       [this](output_pump::outcome how) {
         auto self = shared_from_this();
-        if (how == output_pump::outcome::done || what_.follow)
+        if (how == output_pump::outcome::done)
           body_->finish();
+        else
+          body_->abort();
         done();
       });
   }
@@ -220,18 +222,19 @@ private:
   clock::time_point has_activity_;
 };
 
-std::uint64_t read_from(const query_params& query) {
+} // namespace
+
+std::optional<std::uint64_t> read_first_byte(const exchange& ex) {
+  query_params query{ex.in.query};
   auto text = query.get("from");
   if (!text)
-    return 0;
+    return std::nullopt;
   auto value = parse_count(*text);
   if (!value)
     throw refused(errc::bad_request,
                   "from must be the number of a byte, counted from 0");
-  return *value;
+  return value;
 }
-
-} // namespace
 
 output_request read_output_request(const exchange& ex) {
   query_params query{ex.in.query};
@@ -243,7 +246,7 @@ output_request read_output_request(const exchange& ex) {
                     "stream must be stdout, stderr, both or tty");
     result.stream = *known;
   }
-  result.from = read_from(query);
+  result.from = read_first_byte(ex).value_or(0);
   result.follow = query.flag("follow");
   return result;
 }

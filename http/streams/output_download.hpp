@@ -2,6 +2,8 @@
 //
 // The body is raw bytes. What there is goes out with its length, and Range
 // works on it; what is followed goes out in chunks until the exec has ended.
+// A body that ends early, as where the server stops, has no end: no last chunk,
+// or less than its length.
 #pragma once
 
 #include "http/edge/exchange.hpp"
@@ -10,6 +12,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 namespace greenroom::http {
 
@@ -19,6 +22,9 @@ struct output_request {
   std::uint64_t from = 0; // the first byte
   bool follow = false;
 };
+
+/// Reads `from`; nullopt: it is not there. Throws refused bad_request.
+std::optional<std::uint64_t> read_first_byte(const exchange& ex);
 
 /// Reads `stream`, `from` and `follow`. Throws refused bad_request.
 output_request read_output_request(const exchange& ex);

@@ -50,6 +50,9 @@ public:
     if (auto to = to_.lock())
       to->left(session_id_, false);
   }
+  void abort() override {
+    finish();
+  }
 
 private:
   std::weak_ptr<sessions_stream> to_;

@@ -325,7 +325,24 @@ TEST_CASE("following ends when the key is revoked") {
   client.send(request_text("GET", execs_path + "live/output?follow=1", secret));
   CHECK(client.receive_head().status == 200);
   call(f.port(), "DELETE", "/keys/" + f.last_key_id(), admin_secret);
-  CHECK(client.read_stream_to_end().empty());
+  // Without the body's end: it is not that of the exec.
+  CHECK_THROWS_WITH(client.read_stream_to_end(),
+                    Catch::Contains("the connection ended inside a stream"));
+}
+
+TEST_CASE("what is followed has no end where the server stops before") {
+  fixture f;
+  start(f, "live");
+  exec_log log{f.exec_dir("live")};
+  log.print(output_stream::out, "one\n");
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", execs_path + "live/output?follow=1", admin_secret));
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("one\n");
+  f.server->stop();
+  CHECK_THROWS_WITH(client.read_stream_to_end(),
+                    Catch::Contains("the connection ended inside a stream"));
 }
 
 TEST_CASE("followers whose clients have left are let go") {
