@@ -54,12 +54,14 @@ void attach(const exchange_ptr& ex) {
     refuse_plain(ex);
     return;
   }
+  terminal_request what;
+  what.from = read_first_byte(*ex);
+  what.can_type = has_any(*ex->key, scopes_for(access::change_session));
   read_in_session<exec_view>(
     ex, ex->env.options.look_up, greenroom::get_exec{ex->exec_id()},
-    [ex](const exec_view& view) {
+    [ex, what](const exec_view& view) {
       check_terminal(view);
-      auto can_type = has_any(*ex->key, scopes_for(access::change_session));
-      attach_terminal(ex, exec_log(*ex), ask_whether_over(ex), can_type);
+      attach_terminal(ex, exec_log(*ex), ask_whether_over(ex), what);
     });
 }
 

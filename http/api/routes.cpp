@@ -89,7 +89,7 @@ constexpr route table[] = {
    no_body, handlers::get_output, replayed, "stream,from,follow,ticket",
    of_owner},
   {verb::get, "/projects/{id}/sessions/{sid}/execs/{eid}/attach", read_session,
-   no_body, handlers::attach, replayed, "ticket", of_owner},
+   no_body, handlers::attach, replayed, "from,ticket", of_owner},
   // Its body is raw bytes.
   {verb::post, "/projects/{id}/sessions/{sid}/execs/{eid}/stdin",
    change_session, no_body, handlers::write_stdin, replayed, "eof"},

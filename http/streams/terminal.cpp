@@ -55,14 +55,19 @@ class terminal final : public long_response,
                        public std::enable_shared_from_this<terminal> {
 public:
   terminal(exchange_ptr ex, std::filesystem::path dir,
-           output_tail::question ask, bool can_type)
+           output_tail::question ask, const terminal_request& what)
     : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
       connection_id_(ex->connection_id()), dir_(std::move(dir)),
-      ask_(std::move(ask)), can_type_(can_type), ex_(std::move(ex)) {}
+      ask_(std::move(ask)), what_(what), ex_(std::move(ex)) {}
 
   void begin() {
     env_.streams.add(shared_from_this());
-    measure(std::make_shared<output_reader>(dir_, output_choice::tty));
+    if (!ex_) // the server stops
+      return;
+    if (what_.from)
+      open(*what_.from);
+    else
+      measure(std::make_shared<output_reader>(dir_, output_choice::tty));
   }
 
   // -- long_response
@@ -246,7 +251,7 @@ private:
                    : nlohmann::json{};
     if (order.is_object()) {
       obey(order);
-    } else if (!can_type_) {
+    } else if (!what_.can_type) {
       end(close_code::policy, "the API key may watch this terminal only");
     } else {
       type(std::move(payload));
@@ -261,7 +266,7 @@ private:
     }
     // Who watches has a window of his own, and its size changes nothing.
     auto size = any_size(order);
-    if (!size || !can_type_)
+    if (!size || !what_.can_type)
       return;
     size->exec_id = ex_->exec_id();
     tell(std::move(*size), 0);
@@ -347,7 +352,7 @@ private:
   const std::uint64_t connection_id_;
   const std::filesystem::path dir_;
   output_tail::question ask_;
-  const bool can_type_;
+  const terminal_request what_;
   exchange_ptr ex_; // null: over
   std::shared_ptr<web_socket> socket_;
   std::shared_ptr<output_pump> pump_;
@@ -363,10 +368,9 @@ private:
 } // namespace
 
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
-                     output_tail::question ask, bool can_type) {
+                     output_tail::question ask, const terminal_request& what) {
   ex->env.streams.admit(ex->key->id);
-  std::make_shared<terminal>(ex, std::move(dir), std::move(ask), can_type)
-    ->begin();
+  std::make_shared<terminal>(ex, std::move(dir), std::move(ask), what)->begin();
 }
 
 } // namespace greenroom::http

@@ -1,7 +1,8 @@
 // Attaches a client to the terminal of an exec, by WebSocket.
 //
-// Binary messages out are what the terminal prints: the last screenful, then
-// what comes. Messages in are typed into it, binary or text; but a text message
+// Binary messages out are what the terminal prints: the last screenful, or all
+// from a byte on, then what comes. Messages in are typed into it, binary or
+// text; but a text message
 // `{"rows": R, "cols": C}` changes its size, and any other object is answered
 // by a text message that says what is taken. None of that closes it. Any number
 // of clients may be attached; each has a cursor of its own into the log, so a
@@ -12,7 +13,9 @@
 #include "http/edge/exchange.hpp"
 #include "http/streams/output_tail.hpp"
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 
 namespace greenroom::http {
 
@@ -22,9 +25,15 @@ inline constexpr std::string_view terminal_protocol = "greenroom";
 /// What is sent at the beginning of what was printed before, at most.
 inline constexpr std::uint64_t screenful = 64 * 1024;
 
+struct terminal_request {
+  /// The first byte of what is sent, counted from the beginning, for one who
+  /// has seen what is before; it may be still to come. None: the screenful.
+  std::optional<std::uint64_t> from;
+  bool can_type = false; // else the client may only watch
+};
+
 /// The log of the terminal lies in `dir`; `ask` asks whether the exec is over.
-/// Without `can_type` the client may only watch.
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
-                     output_tail::question ask, bool can_type);
+                     output_tail::question ask, const terminal_request& what);
 
 } // namespace greenroom::http

@@ -43,10 +43,11 @@ constexpr unsigned pong_frame = 10;
 class viewer {
 public:
   explicit viewer(const fixture& f, std::string_view key = admin_secret,
-                  const std::string& headers = {}, int receive_buffer = 0)
+                  const std::string& headers = {}, int receive_buffer = 0,
+                  const std::string& query = {})
     : client_(f.port(), receive_buffer) {
-    client_.send(
-      request_text("GET", attach_path, key, "", "", handshake + headers));
+    client_.send(request_text("GET", attach_path + query, key, "", "",
+                              handshake + headers));
     head = client_.receive_head();
   }
 
@@ -221,6 +222,24 @@ TEST_CASE("a viewer that comes late sees the last screenful, from a line on") {
   CHECK(seen.size() <= 65'536);
   CHECK(seen.substr(0, 5) == "line ");
   CHECK(all.ends_with(seen));
+}
+
+TEST_CASE("a viewer goes on at the byte that it names") {
+  fixture f;
+  terminal t{f};
+  const std::string all(200'000, 'x');
+  t.print(all + "the end");
+  viewer whole{f, admin_secret, {}, 0, "?from=0"};
+  CHECK(whole.printed(200'007) == all + "the end");
+  viewer rest{f, admin_secret, {}, 0, "?from=200004"};
+  CHECK(rest.printed(3) == "end");
+  // Also where that byte is still to come.
+  viewer ahead{f, admin_secret, {}, 0, "?from=200009"};
+  t.print("....more");
+  CHECK(ahead.printed(6) == "..more");
+  CHECK(rest.printed(11) == "end....more");
+  viewer wrong{f, admin_secret, {}, 0, "?from=-1"};
+  CHECK(wrong.head.status == 400);
 }
 
 TEST_CASE("what a viewer types goes to the exec, in order") {
