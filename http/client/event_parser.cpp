@@ -45,6 +45,9 @@ void event_parser::take_line(std::string_view line) {
     event_.type = value;
   } else if (name == "id") {
     pending_id_ = value;
+    // Before an event it is not that event's: our events end with theirs.
+    if (!has_data_ && event_.type.empty())
+      last_id_ = pending_id_;
   }
 }
 

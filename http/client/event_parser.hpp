@@ -21,7 +21,8 @@ public:
   /// The next whole event. One without data is none, as the standard says.
   std::optional<server_event> next();
 
-  /// What a reconnect resumes after.
+  /// What a reconnect resumes after: the id of the last whole event, or one
+  /// that came by itself.
   const std::string& last_id() const noexcept {
     return last_id_;
   }
@@ -36,7 +37,7 @@ private:
   server_event event_;
   bool has_data_ = false;
   std::string pending_id_;
-  std::string last_id_; // of the last whole event
+  std::string last_id_;
   std::deque<server_event> ready_;
 };
 

@@ -63,6 +63,7 @@ std::string
 with_ids(std::string_view text,
          const std::function<std::string(std::uint64_t seq)>& id_after) {
   std::string result;
+  auto in_event = false;
   while (!text.empty()) {
     auto end = text.find('\n');
     auto line = text.substr(0, end);
@@ -71,12 +72,15 @@ with_ids(std::string_view text,
       continue;
     event_id id;
     if (line.starts_with("id: ") && parse(line.substr(4), id)) {
+      if (!in_event)
+        continue;
       result += "id: ";
       result += id_after(id.seq);
     } else {
       result += line;
     }
     result += '\n';
+    in_event = !line.empty();
   }
   return result;
 }

@@ -35,8 +35,8 @@ sessions_cursor parse_sessions_cursor(std::string_view name,
                                       std::string_view text);
 
 /// The events of one session's stream, with other ids: `id_after` is told the
-/// number of each, in order, and says which id it is to have. Comments and
-/// `retry` lines are left out.
+/// number of each, in order, and says which id it is to have. Comments, `retry`
+/// lines and the id that a stream begins with are left out.
 std::string
 with_ids(std::string_view text,
          const std::function<std::string(std::uint64_t seq)>& id_after);

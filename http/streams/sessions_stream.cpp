@@ -125,7 +125,10 @@ void sessions_stream::open() {
   head.content_type = "text/event-stream";
   head.headers.emplace_back("X-Accel-Buffering", "no");
   body_ = ex_->begin(std::move(head));
-  send(retry_line());
+  // What has come since then is newer than the cursor.
+  if (!what_.resumed)
+    cursor_.time = begun_at_;
+  send(retry_line() + opening_id(to_string(cursor_)));
 }
 
 void sessions_stream::close() {

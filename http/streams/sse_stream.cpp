@@ -35,6 +35,7 @@ void stream::standing(const event_id& last, bool ended) {
   if (over())
     return;
   known_ = std::max(known_, last.seq);
+  epoch_ = last.epoch;
   ended_ = ended;
   if (std::exchange(begun_, true) || decide(last))
     go_on();
@@ -145,7 +146,10 @@ void stream::open(std::vector<slice> first) {
   head.content_type = "text/event-stream";
   head.headers.emplace_back("X-Accel-Buffering", "no");
   body_ = ex_->begin(std::move(head));
-  first.insert(first.begin(), whole(retry_line()));
+  auto begin = retry_line();
+  if (first.empty())
+    begin += opening_id(to_string(event_id{epoch_, sent_}));
+  first.insert(first.begin(), whole(std::move(begin)));
   put(std::move(first));
 }
 

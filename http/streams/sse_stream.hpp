@@ -150,6 +150,7 @@ private:
   bool ending_ = false;     // session.ended is sent or queued
   std::uint64_t sent_ = 0;  // the last event handed to the connection
   std::uint64_t known_ = 0; // the last event that is known to exist
+  std::uint64_t epoch_ = 0; // of its session's actor
   std::deque<waiting> queue_;
   std::size_t queued_ = 0; // bytes of text that it keeps
   std::uint32_t chunk_ = min_read;

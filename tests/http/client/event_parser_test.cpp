@@ -39,6 +39,20 @@ TEST_CASE("the client reads events, however they are cut") {
   }
 }
 
+TEST_CASE("an id that comes before any event counts at once") {
+  event_parser parser;
+  parser.feed("retry: 1000\nid: 1-5\n");
+  CHECK(parser.last_id() == "1-5");
+  // An event's own does when it is whole.
+  parser.feed(":\nevent: a\ndata: one\nid: 1-6\n");
+  CHECK(parser.last_id() == "1-5");
+  parser.restart();
+  CHECK(parser.last_id() == "1-5");
+  parser.feed("id: 1-5\nevent: a\ndata: one\nid: 1-6\n\n");
+  CHECK(parser.last_id() == "1-6");
+  CHECK(all_of(parser)[0].id == "1-6");
+}
+
 TEST_CASE("what a broken connection left half is forgotten by the client") {
   event_parser parser;
   parser.feed("data: one\nid: 1-1\n\ndata: two\nid: 1-2\n");

@@ -35,12 +35,13 @@ TEST_CASE("what is no cursor is refused, by name") {
 
 TEST_CASE("events get other ids, and nothing between them is kept") {
   std::string seen;
-  auto text = with_ids("retry: 1000\n:\nevent: exec.output\ndata: {\"id\": 1}\n"
-                       "id: 3-17\n\nevent: x\ndata: id: 4-4\nid: 3-18\n\n",
-                       [&](std::uint64_t seq) {
-                         seen += std::to_string(seq) + ' ';
-                         return "c" + std::to_string(seq);
-                       });
+  auto text =
+    with_ids("retry: 1000\nid: 3-16\n:\nevent: exec.output\ndata: {\"id\": 1}\n"
+             "id: 3-17\n\nevent: x\ndata: id: 4-4\nid: 3-18\n\n",
+             [&](std::uint64_t seq) {
+               seen += std::to_string(seq) + ' ';
+               return "c" + std::to_string(seq);
+             });
   CHECK(seen == "17 18 ");
   CHECK(text
         == "event: exec.output\ndata: {\"id\": 1}\nid: c17\n\n"

@@ -57,13 +57,16 @@ void wait_for_watchers(const fixture& f, int count) {
   fixture::wait_until([&] { return f.script->watchers == count; });
 }
 
-/// The ids in a stream, in their order.
+/// The ids of the events in a stream, in their order.
 std::vector<int> ids_of(const std::string& stream) {
   std::vector<int> result;
   std::istringstream lines{stream};
-  for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("id: 3-"))
+  auto has_data = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (has_data && line.starts_with("id: 3-"))
       result.push_back(std::stoi(line.substr(6)));
+    has_data = line.starts_with("data: ") || (has_data && !line.empty());
+  }
   return result;
 }
 
@@ -136,6 +139,19 @@ TEST_CASE("a stream from now is preceded by nothing") {
   auto& text = client->read_stream_until("after");
   CHECK(ids_of(text) == std::vector<int>{2});
   CHECK(text.find("event: exec.output\n") != std::string::npos);
+}
+
+TEST_CASE("a stream says where it begins before anything has happened") {
+  fixture f;
+  tell(f, output("e1", "before"));
+  http_client client{f.port()};
+  client.send(stream_request("?from=now"));
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("\nid: 3-1\n");
+  client.drop();
+  tell(f, output("e1", "meanwhile"));
+  auto again = long_response(f, "?from=now", "3-1");
+  CHECK(ids_of(again->read_stream_until("meanwhile")) == std::vector<int>{2});
 }
 
 TEST_CASE("a stream from the earliest has the replay, then what comes") {
