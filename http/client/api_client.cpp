@@ -2,8 +2,10 @@
 
 #include "http/client/backoff.hpp"
 #include "http/client/errors.hpp"
+#include "http/client/printable.hpp"
 #include "http/wire/dial.hpp"
 #include "messages/ids.hpp"
+#include "runtime/base/utf8.hpp"
 #include "runtime/base/version.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -49,20 +51,62 @@ std::optional<milliseconds> retry_after(const reply& answer) {
 
 } // namespace
 
+json data_of(const reply& answer) {
+  if (answer.status >= 400)
+    throw_refusal(answer.status, answer.body);
+  auto all = json::parse(answer.body, nullptr, false);
+  if (all.is_discarded())
+    throw_refusal(answer.status, {});
+  if (all.is_object() && all.contains("data"))
+    return std::move(all["data"]);
+  return all;
+}
+
 void throw_refusal(int status, const std::string& body) {
   auto all = json::parse(body, nullptr, false);
   if (all.is_object() && all.contains("error") && all["error"].is_object()) {
     auto& error = all["error"];
     std::string help;
-    if (error.contains("details") && error["details"].is_object())
+    milliseconds wait{0};
+    if (error.contains("details") && error["details"].is_object()) {
       help = error["details"].value("remediation", "");
+      wait = milliseconds{error["details"].value("retry_after_ms", 0)};
+    }
     throw api_error(status, error.value("code", ""), error.value("message", ""),
-                    help);
+                    help, wait);
   }
   throw api_error(status, "",
                   "the server answered " + std::to_string(status) + " "
                     + std::string{wire::reason_of(status)},
                   "check that the URL is a Greenroom server's");
+}
+
+namespace {
+
+// Which of a body's texts cannot be sent.
+void find_bad_text(const json& in, const std::string& name) {
+  auto check = [&](const std::string& text) {
+    if (!is_utf8(text))
+      throw usage_error((name.empty() ? "an argument" : name)
+                        + " is not UTF-8: " + printable(text));
+  };
+  if (in.is_string())
+    check(in.get_ref<const std::string&>());
+  else if (in.is_array())
+    for (auto& one : in)
+      find_bad_text(one, name);
+  else if (in.is_object())
+    for (auto& [field, value] : in.items()) {
+      check(field);
+      find_bad_text(value, name.empty() ? field : name + '.' + field);
+    }
+}
+
+} // namespace
+
+std::string body_text(const json& body) {
+  find_bad_text(body, {});
+  return body.dump();
 }
 
 std::string escaped(std::string_view text) {
@@ -204,8 +248,8 @@ asio::awaitable<reply> api_client::send(request what) {
   if (what.method == "POST")
     what.headers.add("Idempotency-Key", make_id());
   // Once it may have arrived, only what does no harm twice goes again.
-  const auto repeatable =
-    what.method == "POST" || what.method == "GET" || what.method == "HEAD";
+  const auto repeatable = what.repeatable || what.method == "POST"
+                          || what.method == "GET" || what.method == "HEAD";
   const auto until = clock::now() + reconnect_timeout;
   backoff pause{io_};
   for (bool fresh = false;; fresh = true) {
@@ -242,18 +286,17 @@ asio::awaitable<json> api_client::call(std::string method, std::string target,
                                        json body) {
   request what{std::move(method), std::move(target), {}, {}, {}};
   if (!body.is_null()) {
-    what.body = body.dump();
+    what.body = body_text(body);
     what.content_type = "application/json";
   }
   auto answer = co_await send(std::move(what));
-  if (answer.status >= 400)
-    throw_refusal(answer.status, answer.body);
-  auto all = json::parse(answer.body, nullptr, false);
-  if (all.is_discarded())
-    throw_refusal(answer.status, {});
-  if (all.is_object() && all.contains("data"))
-    co_return std::move(all["data"]);
-  co_return all;
+  co_return data_of(answer);
+}
+
+asio::awaitable<json> api_client::remove_again(std::string target) {
+  request what{"DELETE", std::move(target), {}, {}, {}, true};
+  auto answer = co_await send(std::move(what));
+  co_return data_of(answer);
 }
 
 asio::awaitable<json> api_client::get(std::string target) {

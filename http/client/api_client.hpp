@@ -2,9 +2,10 @@
 //
 // A request whose connection broke, or that the server says to try again, is
 // sent again: reads are harmless twice, and each POST has an Idempotency-Key,
-// by which the server does it once. What cannot be repeated by that (DELETE,
-// PUT, PATCH) is only sent again where no connection came about. A server that
-// has answered once is waited for; one that never did is reported at once.
+// by which the server does it once. What cannot be repeated by that (PUT,
+// PATCH, most of DELETE) is only sent again where no connection came about. A
+// server that has answered once is waited for; one that never did is reported
+// at once.
 //
 // Owned by the command that runs; for its event loop's thread.
 #pragma once
@@ -33,6 +34,7 @@ struct request {
   std::string body;
   std::string content_type; // empty: no body
   wire::header_list headers;
+  bool repeatable = false; // does no harm twice, although its method may
 };
 
 struct reply {
@@ -82,6 +84,9 @@ public:
   asio::awaitable<json> post(std::string target, json body);
   asio::awaitable<json> call(std::string method, std::string target, json body);
 
+  /// A DELETE of what may be gone already: a second one changes nothing.
+  asio::awaitable<json> remove_again(std::string target);
+
   /// The body of the answer as it is. Throws as above.
   asio::awaitable<std::string> text(std::string target);
 
@@ -116,6 +121,13 @@ private:
 
 /// The refusal that an answer is. `body` is its envelope, if it has one.
 [[noreturn]] void throw_refusal(int status, const std::string& body);
+
+/// `data` of an answer, or what it has instead. Throws api_error where it is a
+/// refusal.
+json data_of(const reply& answer);
+
+/// A body as it is sent. Throws usage_error naming the text that is no UTF-8.
+std::string body_text(const json& body);
 
 /// A value as a part of a target.
 std::string escaped(std::string_view text);

@@ -109,7 +109,8 @@ int tell(const std::exception_ptr& what) {
       "names another");
     return exit_code::unavailable;
   } catch (const command_failed& e) {
-    say_error(e.what());
+    if (*e.what() != '\0')
+      say_error(e.what());
     return e.exit_code();
   } catch (const wire::lost& e) {
     say_error(std::string{"the connection broke: "} + e.what());
@@ -169,11 +170,12 @@ command_line::command_line(CLI::App& root)
   add_common_options(root, state_->options);
   add_session_commands(state_->set);
   add_exec_commands(state_->set);
+  add_exec_list_commands(state_->set);
+  add_event_commands(state_->set);
   add_work_commands(state_->set);
   add_clone_commands(state_->set);
   add_port_commands(state_->set);
   add_review_commands(state_->set);
-  add_event_commands(state_->set);
   add_webhook_commands(state_->set);
   add_admin_commands(state_->set);
   add_help_commands(state_->set);

@@ -74,6 +74,7 @@ void add_session_commands(command_set& set);
 void add_work_commands(command_set& set);
 void add_clone_commands(command_set& set);
 void add_exec_commands(command_set& set);
+void add_exec_list_commands(command_set& set);
 void add_port_commands(command_set& set);
 void add_review_commands(command_set& set);
 void add_webhook_commands(command_set& set);

@@ -1,6 +1,8 @@
 // What ends a command of the command line, and with which exit code.
 #pragma once
 
+#include <chrono>
+#include <csignal>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -31,9 +33,9 @@ public:
 class api_error : public std::runtime_error {
 public:
   api_error(int status, std::string code, const std::string& message,
-            std::string remediation)
+            std::string remediation, std::chrono::milliseconds retry_after = {})
     : std::runtime_error(message), status_(status), code_(std::move(code)),
-      remediation_(std::move(remediation)) {}
+      remediation_(std::move(remediation)), retry_after_(retry_after) {}
 
   int status() const noexcept {
     return status_;
@@ -44,6 +46,10 @@ public:
   /// What would help, in one sentence; may be empty.
   const std::string& remediation() const noexcept {
     return remediation_;
+  }
+  /// How long the server asks to wait before a next try; 0: it does not say.
+  std::chrono::milliseconds retry_after() const noexcept {
+    return retry_after_;
   }
   int exit_code() const noexcept;
 
@@ -56,6 +62,7 @@ private:
   int status_;
   std::string code_;
   std::string remediation_;
+  std::chrono::milliseconds retry_after_;
 };
 
 /// Nothing that speaks HTTP answers there, or it stopped to.
@@ -70,7 +77,8 @@ public:
   using std::runtime_error::runtime_error;
 };
 
-/// Something else has failed, with an exit code of its own.
+/// Something else has failed, with an exit code of its own; said in words
+/// unless they are empty.
 class command_failed : public std::runtime_error {
 public:
   command_failed(int exit_code, const std::string& message)
@@ -82,6 +90,19 @@ public:
 
 private:
   int exit_code_;
+};
+
+/// Nobody reads any more what is printed, as `| head` that has seen enough. The
+/// command line then ends as SIGPIPE would end it, without a word.
+class unread_output : public command_failed {
+public:
+  unread_output() : command_failed(128 + SIGPIPE, "") {}
+};
+
+/// Our terminal is gone, or we are told to end, while it is a command's.
+class terminal_lost : public command_failed {
+public:
+  using command_failed::command_failed;
 };
 
 } // namespace greenroom::http::client

@@ -1,13 +1,14 @@
-// The events of all sessions that a key sees, live.
+// Events as they happen: of all sessions that a key sees, or of one.
 #include "http/client/commands.hpp"
 
-#include "http/client/backoff.hpp"
 #include "http/client/errors.hpp"
-#include "http/client/event_parser.hpp"
+#include "http/client/event_stream.hpp"
 #include "http/client/printable.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -15,9 +16,6 @@
 namespace greenroom::http::client {
 
 namespace {
-
-// The server breaks a silence every 5 s.
-constexpr std::chrono::seconds longest_silence{20};
 
 struct events_options {
   std::string types;
@@ -48,8 +46,10 @@ void show(const server_event& event, const printing& how) {
     return;
   }
   if (how.format == output_format::as_json) {
-    json line{{"id", event.id}, {"type", event.type}};
-    line.update(data);
+    // A session's own `id` is in `session_id`, too.
+    auto line = data;
+    line["id"] = event.id;
+    line["type"] = event.type;
     if (!how.fields.empty()) {
       json chosen;
       for (auto& field : how.fields)
@@ -68,97 +68,90 @@ void show(const server_event& event, const printing& how) {
   print(printable(text) + '\n');
 }
 
-class events_reader {
-public:
-  events_reader(invocation& now, const events_options& options)
-    : now_(now), options_(options), how_(now.options.how_to_print()) {}
-
-  asio::awaitable<int> run();
-
-private:
-  request next_request() const;
-  asio::awaitable<void> read_once();
-  bool enough() const noexcept {
-    return options_.count != 0 && shown_ >= options_.count;
-  }
-
-  invocation& now_;
-  const events_options& options_;
-  const printing how_;
-  event_parser events_;
-  std::uint64_t shown_ = 0;
-  bool was_there_ = false;
-};
-
-request events_reader::next_request() const {
-  request what;
-  what.target = "/events?from=";
-  what.target += options_.earliest ? "earliest" : "now";
-  if (!now_.options.project.empty())
-    what.target += "&project=" + escaped(now_.options.project);
-  if (!options_.sessions.empty())
-    what.target += "&session=" + escaped(options_.sessions);
-  if (!options_.types.empty())
-    what.target += "&types=" + escaped(options_.types);
-  auto& after = events_.last_id().empty() ? options_.after : events_.last_id();
-  if (!after.empty())
-    what.headers.add("Last-Event-ID", after);
-  return what;
-}
-
-asio::awaitable<void> events_reader::read_once() {
-  auto what = next_request();
-  auto stream = co_await now_.api.open(std::move(what));
-  was_there_ = true;
-  events_.restart();
-  while (!enough()) {
-    auto bytes = co_await stream->read(longest_silence);
-    if (bytes.empty())
-      break;
-    events_.feed(bytes);
-    while (!enough()) {
-      auto event = events_.next();
-      if (!event)
-        break;
-      show(*event, how_);
-      ++shown_;
-    }
-  }
-  stream->close();
-}
-
-asio::awaitable<int> events_reader::run() {
-  backoff pause{now_.io};
-  while (!enough()) {
-    const auto before = shown_;
-    try {
-      co_await read_once();
-    } catch (const api_error& e) {
-      if (!e.worth_retrying())
-        throw;
-    } catch (const unreachable_server&) {
-      if (!was_there_)
-        throw;
-    } catch (const wire::lost&) {
-      // Goes on after the last event.
-    }
-    if (shown_ != before)
-      pause.reset();
-    if (!enough())
-      co_await pause.wait();
-  }
-  co_return exit_code::done;
+std::string target_of(const invocation& now, const events_options& options) {
+  std::string target = "/events?from=";
+  target += options.earliest ? "earliest" : "now";
+  if (!now.options.project.empty())
+    target += "&project=" + escaped(now.options.project);
+  if (!options.sessions.empty())
+    target += "&session=" + escaped(options.sessions);
+  if (!options.types.empty())
+    target += "&types=" + escaped(options.types);
+  return target;
 }
 
 asio::awaitable<int> events(invocation& now, const events_options& options) {
-  events_reader reader{now, options};
-  auto code = co_await reader.run();
-  co_return code;
+  const auto how = now.options.how_to_print();
+  std::uint64_t shown = 0;
+  std::function<bool(const server_event&)> take =
+    [&](const server_event& event) {
+      show(event, how);
+      ++shown;
+      return shown != options.count;
+    };
+  auto target = target_of(now, options);
+  co_await read_events(now.io, now.api, std::move(target), options.after,
+                       std::move(take));
+  co_return exit_code::done;
+}
+
+// One line an event, and output below it as it comes, but for what would steer
+// the terminal: `logs` shows that as it is.
+void show_event(const invocation& now, const server_event& event) {
+  if (now.options.how_to_print().format == output_format::as_json) {
+    auto data = json::parse(event.data, nullptr, false);
+    print(json{{"id", event.id}, {"type", event.type}, {"data", data}}.dump()
+          + "\n");
+    return;
+  }
+  auto data = json::parse(event.data, nullptr, false);
+  if (!data.is_object())
+    data = json::object();
+  auto line = data.value("time", "") + "  " + event.type;
+  constexpr std::array<const char*, 9> telling{
+    "exec_id", "status", "exit_code", "command",      "stream",
+    "data",    "branch", "commit",    "status_reason"};
+  for (const auto* field : telling)
+    if (auto found = data.find(field); found != data.end()) {
+      auto text =
+        found->is_string() ? found->get<std::string>() : found->dump();
+      while (text.ends_with('\n'))
+        text.pop_back();
+      auto is_output = std::string_view{field} == "data";
+      line += "  " + printable(text, is_output ? "\n\t" : "");
+    }
+  print(line + "\n");
+}
+
+asio::awaitable<int> watch(invocation& now, const std::string& word,
+                           const std::string& from) {
+  auto session = co_await now.session(word);
+  auto target = session.path() + "/events?from=" + escaped(from);
+  std::function<bool(const server_event&)> take =
+    [&](const server_event& event) {
+      show_event(now, event);
+      return event.type != "session.ended";
+    };
+  std::string after;
+  co_await read_events(now.io, now.api, std::move(target), std::move(after),
+                       std::move(take));
+  co_return exit_code::done;
+}
+
+void add_watch(command_set& set) {
+  auto word = std::make_shared<std::string>();
+  auto from = std::make_shared<std::string>("now");
+  auto* made =
+    set.add(set.root, "watch", "The events of a session, as they happen",
+            [=](auto& now) { return watch(now, *word, *from); });
+  made->add_option("session", *word, "Id, a prefix of it, or branch");
+  made->add_option("--from", *from, "earliest, now, or an event's id");
 }
 
 } // namespace
 
 void add_event_commands(command_set& set) {
+  add_watch(set);
   auto options = std::make_shared<events_options>();
   auto* made =
     set.add(set.root, "events", "Events of all sessions, as they happen",

@@ -18,9 +18,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -68,8 +71,9 @@ bool worth_retrying() {
 struct output_part {
   std::string stream;
   std::uint64_t from = 0;
-  std::uint64_t end = 0;
+  std::uint64_t end = std::numeric_limits<std::uint64_t>::max();
   bool follow = false;
+  bool answered = false; // the last try was
 };
 
 asio::awaitable<void> copy_once(api_client& api, const std::string& exec_path,
@@ -78,7 +82,9 @@ asio::awaitable<void> copy_once(api_client& api, const std::string& exec_path,
   what.target = exec_path + "/output?stream=" + part.stream
                 + "&from=" + std::to_string(part.from)
                 + (part.follow ? "&follow=true" : "");
+  part.answered = false;
   auto from = co_await api.open(std::move(what));
+  part.answered = true;
   // One that follows may be silent for as long as the command is.
   const auto limit = part.follow ? milliseconds{24h} : silence;
   while (part.from < part.end) {
@@ -92,19 +98,36 @@ asio::awaitable<void> copy_once(api_client& api, const std::string& exec_path,
   from->close();
 }
 
+// An answer that ends may have been the server's last, or that of a proxy: what
+// is followed goes on until the exec is over, and then what there is by then.
+asio::awaitable<void> copy_and_look(api_client& api,
+                                    const std::string& exec_path,
+                                    output_part& part) {
+  co_await copy_once(api, exec_path, part);
+  if (!part.follow)
+    co_return;
+  auto target = exec_path;
+  auto now = co_await api.get(std::move(target));
+  if (!is_over(now))
+    co_return;
+  part.follow = false;
+  co_await copy_once(api, exec_path, part);
+}
+
 // Shows the part. A connection that breaks has shown what came by it.
 asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
                                 session_ref session, std::string exec_id,
                                 output_part& part) {
   const auto path = session.path() + "/execs/" + escaped(exec_id);
   backoff pause{io};
-  auto until = clock::now() + retry_timeout;
+  std::optional<clock::time_point> until; // since when nothing comes
   while (true) {
     const auto before = part.from;
     std::exception_ptr problem;
     try {
-      co_await copy_once(api, path, part);
-      co_return;
+      co_await copy_and_look(api, path, part);
+      if (!part.follow)
+        co_return;
     } catch (...) {
       if (!worth_retrying())
         throw;
@@ -112,10 +135,12 @@ asio::awaitable<void> copy_part(asio::io_context& io, api_client& api,
     }
     if (part.from > before) {
       pause.reset();
-      until = clock::now() + retry_timeout;
+      until.reset();
       continue;
     }
-    if (clock::now() > until)
+    if (!until || (part.follow && part.answered))
+      until = clock::now() + retry_timeout;
+    if (problem && clock::now() > *until)
       std::rethrow_exception(problem);
     co_await pause.wait();
   }
@@ -201,7 +226,7 @@ private:
 
   // What no event has shown, up to `end` or as far as it is kept.
   asio::awaitable<void> fetch(std::string stream, std::uint64_t end) {
-    output_part wanted{stream, output_.seen(stream), end, false};
+    output_part wanted{stream, output_.seen(stream), end};
     co_await copy_part(io_, api_, session_, exec_id_, wanted);
     output_.fetched(stream, wanted.from - output_.seen(stream));
   }
@@ -251,11 +276,11 @@ asio::awaitable<void> send_input(asio::io_context& io, api_client& api,
     while (true) {
       auto bytes = co_await input.read();
       auto end = bytes.empty();
-      request what{"POST",
-                   target + (end ? "true" : "false"),
-                   std::move(bytes),
-                   "application/octet-stream",
-                   {}};
+      request what;
+      what.method = "POST";
+      what.target = target + (end ? "true" : "false");
+      what.body = std::move(bytes);
+      what.content_type = "application/octet-stream";
       auto answer = co_await api.send(std::move(what));
       // A command that does not read yet has it: the server keeps what it took
       // (504). One that has ended, or closed its input, takes no more.
@@ -273,11 +298,9 @@ asio::awaitable<void> send_input(asio::io_context& io, api_client& api,
         + e.what());
   }
   // It would wait for the rest for ever.
-  std::string method = "DELETE";
   auto path = session.path() + "/execs/" + escaped(exec_id);
-  json none;
   try {
-    co_await api.call(std::move(method), std::move(path), std::move(none));
+    co_await api.remove_again(std::move(path));
   } catch (const std::exception&) {
     // How it ends is told by who follows it.
   }
@@ -288,9 +311,7 @@ asio::awaitable<void> interrupt(api_client& api, std::string path,
                                 bool cancel) {
   try {
     if (cancel) {
-      std::string method = "DELETE";
-      json none;
-      co_await api.call(std::move(method), std::move(path), std::move(none));
+      co_await api.remove_again(std::move(path));
     } else {
       json body{{"signal", "INT"}};
       path += "/signal";
@@ -301,22 +322,56 @@ asio::awaitable<void> interrupt(api_client& api, std::string path,
   }
 }
 
-asio::awaitable<void> pass_signals(asio::io_context& io, api_client& api,
-                                   session_ref session, std::string exec_id) {
-  asio::signal_set signals{io, SIGINT, SIGTERM, SIGHUP};
+void say_running(const session_ref& session, const std::string& exec_id) {
+  say("greenroom: the command runs on; see it again with `greenroom logs -f "
+      + session.id + ' ' + exec_id + '`');
+}
+
+asio::awaitable<void> pass_signals(asio::signal_set& signals, api_client& api,
+                                   session_ref session, std::string exec_id,
+                                   bool owns_session) {
   const auto path = session.path() + "/execs/" + escaped(exec_id);
-  for (int interrupts = 1;; ++interrupts) {
+  for (int told = 0;;) { // 1: it got INT, 2: it is canceled
     auto signal = co_await signals.async_wait(asio::use_awaitable);
-    if (signal != SIGINT || interrupts > 2) {
-      say(
-        "greenroom: the command runs on; see it again with `greenroom logs -f "
-        + session.id + ' ' + exec_id + '`');
+    const auto to_end = signal != SIGINT;
+    if (told == 2 || (to_end && !owns_session)) {
+      say_running(session, exec_id);
+      if (owns_session)
+        say("greenroom: its session stays, too; end it with `greenroom end "
+            + session.id + '`');
       ::_exit(128 + signal);
     }
-    say(interrupts == 1 ? "greenroom: sent INT; once more cancels the command"
-                        : "greenroom: canceling; once more leaves it alone");
-    asio::co_spawn(io, interrupt(api, path, interrupts == 2), asio::detached);
+    told = to_end ? 2 : told + 1;
+    say(told == 1 ? "greenroom: sent INT; once more cancels the command"
+                  : "greenroom: canceling; once more leaves it alone");
+    asio::co_spawn(signals.get_executor(), interrupt(api, path, told == 2),
+                   asio::detached);
   }
+}
+
+// "INT", "SIGINT", "RTMIN+3" or a number; 0: none that we know.
+int signal_number(std::string name) {
+  if (name.starts_with("SIG"))
+    name.erase(0, 3);
+  for (int number = 1; number < SIGRTMIN; ++number)
+    if (const auto* known = ::sigabbrev_np(number); known && name == known)
+      return number;
+  constexpr std::string_view first = "RTMIN";
+  const auto real_time = name.starts_with(first);
+  if (real_time)
+    name.erase(0, first.size());
+  if (real_time && name.empty())
+    return SIGRTMIN;
+  if (real_time && name.front() == '+')
+    name.erase(0, 1);
+  int number = 0;
+  const auto* end = name.data() + name.size();
+  auto [stop, error] = std::from_chars(name.data(), end, number);
+  if (error != std::errc{} || stop != end || number < 0)
+    return 0;
+  if (real_time)
+    number += SIGRTMIN;
+  return number <= SIGRTMAX ? number : 0;
 }
 
 } // namespace
@@ -335,27 +390,60 @@ int exit_code_of(const json& exec) {
   if (found->is_number_integer())
     return 128 + found->get<int>();
   auto name = found->is_string() ? found->get<std::string>() : "";
-  if (name.starts_with("SIG"))
-    name.erase(0, 3);
-  for (int number = 1; number < 65; ++number)
-    if (const auto* known = ::sigabbrev_np(number); known && name == known)
-      return 128 + number;
-  return 128 + SIGTERM;
+  auto number = signal_number(std::move(name));
+  return 128 + (number == 0 ? SIGTERM : number);
+}
+
+void tell_end(const json& exec) {
+  auto status = exec.value("status", "");
+  if (status == "exited" || status == "signaled")
+    return;
+  auto why = exec.value("reason", "");
+  say("greenroom: " + status + (why.empty() ? "" : ": " + why));
+}
+
+asio::awaitable<void> signal_unread(api_client& api, session_ref session,
+                                    std::string exec_id) {
+  try {
+    auto target = session.path() + "/execs/" + escaped(exec_id) + "/signal";
+    json body{{"signal", "PIPE"}};
+    co_await api.post(std::move(target), std::move(body));
+    target = session.path() + "/wait?until="
+             + escaped("exec:" + exec_id + ":exited") + "&timeout=2s";
+    auto waited = co_await api.get(std::move(target));
+    if (waited.value("reached", false))
+      co_return;
+  } catch (const api_error& e) {
+    // It may have ended by itself.
+    if (e.status() == 409 || e.status() == 400 || e.status() == 404)
+      co_return;
+  } catch (const std::exception&) {
+    // It is told below.
+  }
+  say_running(session, exec_id);
 }
 
 asio::awaitable<void> copy_output(asio::io_context& io, api_client& api,
                                   session_ref session, std::string exec_id,
-                                  std::string stream, bool follow) {
-  output_part all{std::move(stream), 0,
-                  std::numeric_limits<std::uint64_t>::max(), follow};
+                                  output_choice what) {
+  output_part all;
+  all.stream = std::move(what.stream);
+  all.from = what.from;
+  all.follow = what.follow;
   co_await copy_part(io, api, std::move(session), std::move(exec_id), all);
 }
 
 asio::awaitable<json> follow_exec(asio::io_context& io, api_client& api,
                                   session_ref session, std::string exec_id,
                                   follow_options options) {
-  if (options.pass_signals)
-    asio::co_spawn(io, pass_signals(io, api, session, exec_id), asio::detached);
+  asio::signal_set signals{io};
+  if (options.pass_signals) {
+    for (auto one : {SIGINT, SIGTERM, SIGHUP})
+      signals.add(one);
+    asio::co_spawn(
+      io, pass_signals(signals, api, session, exec_id, options.owns_session),
+      asio::detached);
+  }
   if (options.send_input)
     asio::co_spawn(io, send_input(io, api, session, exec_id), asio::detached);
   follower one{io, api, std::move(session), std::move(exec_id)};

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -83,6 +82,14 @@ column age_column(const std::string& title, const std::string& field) {
               return std::string{"-"};
             return age(found->get<std::string>(),
                        std::chrono::system_clock::now());
+          }};
+}
+
+column past_column(const std::string& title, const std::string& field) {
+  return {title, [all = age_column(title, field).text](const json& one) {
+            auto text = all(one);
+            // Our clock is behind the server's.
+            return text.starts_with("in ") ? std::string{"0s"} : text;
           }};
 }
 
@@ -180,9 +187,8 @@ void write_all(int fd, std::string_view bytes) {
       bytes.remove_prefix(static_cast<std::size_t>(wrote));
       continue;
     }
-    // Who reads has seen enough: nothing to tell anybody.
     if (errno == EPIPE)
-      ::_exit(128 + SIGPIPE);
+      throw unread_output();
     pollfd ready{fd, POLLOUT, 0};
     if (errno == EAGAIN && ::poll(&ready, 1, -1) > 0)
       continue;

@@ -32,7 +32,10 @@ struct printing {
 
 /// The column that shows a field; one that is missing or null is "-".
 column field_column(const std::string& title, const std::string& field);
+/// The field is a time: how long ago, or ahead.
 column age_column(const std::string& title, const std::string& field);
+/// The same of a time that is never ahead, but for clocks that differ.
+column past_column(const std::string& title, const std::string& field);
 
 /// Rows of cells below each other, two blanks apart.
 std::string table(const std::vector<std::vector<std::string>>& rows);
@@ -59,8 +62,8 @@ bool may_colour();
 void say(const std::string& line);
 
 /// All of it, waiting where the descriptor takes no more now: others may have
-/// made it non-blocking. Throws command_failed where it cannot be written; ends
-/// the program where nobody reads any more, as SIGPIPE would.
+/// made it non-blocking. Throws unread_output where nobody reads any more, and
+/// command_failed where it cannot be written otherwise.
 void write_all(int fd, std::string_view bytes);
 
 /// All of it on standard output.

@@ -4,6 +4,7 @@
 #include "http/client/errors.hpp"
 #include "http/client/escape_keys.hpp"
 #include "http/client/first_of.hpp"
+#include "http/client/follow_exec.hpp"
 #include "http/client/printing.hpp"
 #include "http/client/standard_input.hpp"
 
@@ -16,9 +17,12 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 namespace greenroom::http::client {
@@ -26,6 +30,13 @@ namespace greenroom::http::client {
 namespace {
 
 using namespace asio::experimental::awaitable_operators;
+
+/// As much as the server shows to who comes late, from a line on.
+constexpr std::uint64_t screenful = 64 * 1024;
+constexpr std::size_t longest_line = 4096;
+
+/// The close code of a WebSocket whose exec has ended.
+constexpr std::uint16_t normal_closure = 1000;
 
 /// The terminal passes each key on as it is, until this goes.
 class raw_mode {
@@ -53,18 +64,23 @@ class attachment {
 public:
   attachment(asio::io_context& io, api_client& api, session_ref session,
              std::string exec_id)
-    : io_(io), api_(api), path_(session.path() + "/execs/" + escaped(exec_id)),
-      keys_(io) {}
+    : io_(io), api_(api), session_(std::move(session)),
+      exec_id_(std::move(exec_id)),
+      path_(session_.path() + "/execs/" + escaped(exec_id_)), keys_(io) {}
 
-  asio::awaitable<json> run() {
+  asio::awaitable<json> run(attach_from from) {
+    if (from == attach_from::screenful)
+      co_await find_screenful();
     backoff pause{io_};
     while (true) {
       std::exception_ptr refused;
+      auto whole = false;
       try {
-        auto target = path_ + "/attach";
+        auto target = path_ + "/attach?from=" + std::to_string(seen_);
         socket_ = co_await api_.open_socket(std::move(target));
         pause.reset();
         co_await converse();
+        whole = socket_->close_code() == normal_closure;
       } catch (const wire::lost&) {
       } catch (const unreachable_server&) {
       } catch (const api_error& e) {
@@ -75,8 +91,11 @@ public:
       socket_.reset();
       auto now = co_await api_.get(path_);
       auto status = now.value("status", "");
-      if (status != "running" && status != "queued")
+      if (status != "running" && status != "queued") {
+        if (!whole)
+          co_await show_rest();
         co_return now;
+      }
       if (refused)
         std::rethrow_exception(refused);
       co_await pause.wait();
@@ -84,6 +103,40 @@ public:
   }
 
 private:
+  // Where the last screenful begins.
+  asio::awaitable<void> find_screenful() {
+    request what;
+    what.method = "HEAD";
+    what.target = path_ + "/output?stream=tty";
+    auto answer = co_await api_.send(std::move(what));
+    if (answer.status >= 400) {
+      auto target = path_;
+      co_await api_.get(std::move(target)); // its refusal has words
+      co_return;
+    }
+    std::uint64_t total = 0;
+    auto text = answer.headers.get("Content-Length");
+    std::from_chars(text.data(), text.data() + text.size(), total);
+    seen_ = total - std::min(total, screenful);
+    inside_line_ = seen_ > 0;
+  }
+
+  // What came while there was no connection.
+  asio::awaitable<void> show_rest() {
+    output_choice rest{"tty", seen_, false};
+    co_await copy_output(io_, api_, session_, exec_id_, std::move(rest));
+  }
+
+  void show(std::string_view bytes) {
+    seen_ += bytes.size();
+    if (std::exchange(inside_line_, false)) {
+      auto line = bytes.substr(0, longest_line).find('\n');
+      if (line != std::string_view::npos)
+        bytes.remove_prefix(line + 1);
+    }
+    print(bytes);
+  }
+
   // The terminal is ours only while there is somebody to type to: in between
   // Ctrl-C ends us as it does others.
   asio::awaitable<void> converse() {
@@ -105,7 +158,7 @@ private:
       if (!message)
         co_return;
       if (!message->is_text)
-        print(message->bytes);
+        show(message->bytes);
     }
   }
 
@@ -113,8 +166,7 @@ private:
     while (true) {
       auto keys = co_await keys_.read();
       if (keys.empty())
-        throw command_failed(exit_code::failed, "the terminal is gone; the "
-                                                "command runs on");
+        throw terminal_lost(exit_code::failed, "the terminal is gone");
       auto typed = escape_.take(keys);
       if (!typed.bytes.empty())
         co_await socket_->write(typed.bytes, false);
@@ -127,7 +179,7 @@ private:
   asio::awaitable<void> be_told() {
     asio::signal_set ends{io_, SIGTERM, SIGHUP};
     auto signal = co_await ends.async_wait(asio::use_awaitable);
-    throw command_failed(128 + signal, "the command runs on");
+    throw terminal_lost(128 + signal, "");
   }
 
   // By requests of its own: a WebSocket has one writer, who types.
@@ -148,7 +200,11 @@ private:
 
   asio::io_context& io_;
   api_client& api_;
+  const session_ref session_;
+  const std::string exec_id_;
   const std::string path_;
+  std::uint64_t seen_ = 0;   // bytes of its output
+  bool inside_line_ = false; // what comes next may begin there
   standard_input keys_;
   std::unique_ptr<wire::web_socket_client> socket_;
   escape_keys escape_;
@@ -165,9 +221,10 @@ terminal_size own_size() {
 }
 
 asio::awaitable<json> attach(asio::io_context& io, api_client& api,
-                             session_ref session, std::string exec_id) {
+                             session_ref session, std::string exec_id,
+                             attach_from from) {
   attachment one{io, api, std::move(session), std::move(exec_id)};
-  auto record = co_await one.run();
+  auto record = co_await one.run(from);
   co_return record;
 }
 

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
 #include <stdexcept>
 
 using namespace greenroom::http::client;
@@ -51,6 +52,14 @@ TEST_CASE("the exit code of an exec is the command's, and never made up") {
   CHECK(exit_code_of({{"status", "signaled"}, {"signal", "KILL"}}) == 137);
   CHECK(exit_code_of({{"status", "signaled"}, {"signal", 2}}) == 130);
   CHECK(exit_code_of({{"status", "canceled"}, {"signal", "SIGTERM"}}) == 143);
+  auto by = [](const char* name) {
+    return exit_code_of({{"status", "signaled"}, {"signal", name}});
+  };
+  CHECK(by("RTMIN") == 128 + SIGRTMIN);
+  CHECK(by("RTMIN+3") == 128 + SIGRTMIN + 3);
+  CHECK(by("32") == 160);
+  for (auto unknown : {"RTMIN+", "RTMIN+99", "RTMINX", "65", "-1", "X", ""})
+    CHECK(by(unknown) == 143);
   CHECK(exit_code_of({{"status", "timed_out"}}) == 124);
   CHECK(exit_code_of({{"status", "lost"}}) == 125);
   CHECK(exit_code_of({{"status", "exited"}}) == 125);
