@@ -29,6 +29,9 @@ struct session_ref {
 std::optional<session_ref> match_session(const json& sessions,
                                          const std::string& word);
 
+/// Whether a session is not over.
+bool is_live(const json& session);
+
 /// Asks the server. `project` narrows it; may be empty. Throws usage_error,
 /// command_failed (not found) and what api_client throws.
 asio::awaitable<session_ref>
@@ -37,6 +40,10 @@ choose_session(api_client& api, std::string project, std::string word);
 /// All pages of a list, `field` of each. Throws what api_client throws.
 asio::awaitable<json> get_all(api_client& api, std::string target,
                               const char* field);
+
+/// The live ones of a list of sessions, newest first, without a look at those
+/// that are over. Throws what api_client throws.
+asio::awaitable<json> get_live_sessions(api_client& api, std::string target);
 
 /// The project that is meant where only one can be: `project`, else
 /// GREENROOM_PROJECT, else that of `.greenroom`, else the only one that the key

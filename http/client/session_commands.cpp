@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -122,9 +123,31 @@ struct list_options {
   bool watch = false;
 };
 
-bool is_live(const json& session) {
-  auto status = session.value("status", "");
-  return status == "creating" || status == "active" || status == "checking_in";
+/// The live ones, and a last time each that was there at the last look and is
+/// over now. `before` is what that look found.
+asio::awaitable<json>
+live_and_gone(api_client& api, std::string target,
+              std::map<std::string, session_ref>& before) {
+  auto rows = co_await get_live_sessions(api, std::move(target));
+  std::map<std::string, session_ref> found;
+  for (auto& one : rows)
+    found[one.value("id", "")] = {one.value("project_id", ""),
+                                  one.value("id", "")};
+  for (auto& [id, session] : before) {
+    if (found.contains(id))
+      continue;
+    try {
+      auto one = co_await api.get(session.path());
+      if (is_live(one))
+        found[id] = session;
+      rows.push_back(std::move(one));
+    } catch (const api_error& e) {
+      if (e.status() != 404)
+        throw;
+    }
+  }
+  before = std::move(found);
+  co_return rows;
 }
 
 asio::awaitable<int> list(invocation& now, const list_options& options) {
@@ -142,9 +165,14 @@ asio::awaitable<int> list(invocation& now, const list_options& options) {
     narrow("label", label);
   live_list what;
   what.columns = session_columns();
-  what.ask = [&now, target]() { return get_all(now.api, target, "sessions"); };
-  if (!options.all && options.status.empty())
+  const auto only_live = !options.all && options.status.empty();
+  std::map<std::string, session_ref> before;
+  if (only_live) {
     what.wanted = is_live;
+    what.ask = [&]() { return live_and_gone(now.api, target, before); };
+  } else {
+    what.ask = [&]() { return get_all(now.api, target, "sessions"); };
+  }
   auto code = co_await show_list(now, std::move(what), options.watch);
   co_return code;
 }
@@ -341,7 +369,7 @@ std::vector<column> session_columns() {
           field_column("BRANCH", "branch"),
           field_column("STATUS", "status"),
           field_column("EXECS", "running_execs"),
-          age_column("AGE", "created_at"),
+          past_column("AGE", "created_at"),
           {"EXPIRES", expiry_text},
           field_column("BY", "created_by")};
 }

@@ -22,13 +22,14 @@ TEST_CASE("a session is meant by id, prefix or branch") {
   auto all = json::array(
     {session("abc1", "fix", "active"), session("abd2", "fix", "ended"),
      session("xyz3", "other", "ended"), session("q", "twice", "active"),
-     session("r", "twice", "active")});
+     session("r", "twice", "active"), session("xyw4", "other", "expired")});
   CHECK(match_session(all, "abc1")->id == "abc1");
   CHECK(match_session(all, "fix")->id == "abc1"); // the live one
   CHECK(match_session(all, "other")->id == "xyz3");
-  CHECK(match_session(all, "x")->id == "xyz3");
+  CHECK(match_session(all, "xyz")->id == "xyz3");
+  CHECK(match_session(all, "ab")->id == "abc1"); // the live one here, too
   CHECK_FALSE(match_session(all, "none"));
-  CHECK_THROWS_WITH(match_session(all, "ab"), Catch::Contains("abd2"));
+  CHECK_THROWS_WITH(match_session(all, "xy"), Catch::Contains("xyw4"));
   CHECK_THROWS_AS(match_session(all, "twice"), usage_error);
 }
 
@@ -77,4 +78,13 @@ TEST_CASE("times are said as ages") {
   CHECK(age("2001-09-10T01:46:39Z", now) == "in 24h");
   CHECK(age("2001-09-08T01:46:41Z", now) == "23h");
   CHECK(age("never", now) == "never");
+
+  // What has happened is never ahead, whatever the clocks say.
+  json later{{"at", "2999-01-01T00:00:00Z"}};
+  CHECK(past_column("AGE", "at").text(later) == "0s");
+  CHECK(age_column("EXPIRES", "at").text(later).starts_with("in "));
+  json before{{"at", "2001-01-01T00:00:00Z"}};
+  CHECK(past_column("AGE", "at").text(before)
+        == age_column("AGE", "at").text(before));
+  CHECK(past_column("AGE", "none").text(before) == "-");
 }
