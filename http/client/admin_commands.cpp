@@ -74,8 +74,13 @@ asio::awaitable<int> log_in(invocation& now) {
 }
 
 int log_out() {
-  std::error_code none;
-  auto there = std::filesystem::remove(login_file(process_environment), none);
+  std::error_code error;
+  const auto file = login_file(process_environment);
+  auto there = std::filesystem::remove(file, error);
+  if (error)
+    throw command_failed(exit_code::failed, "the login is still in "
+                                              + file.string() + ": "
+                                              + error.message());
   say(there ? "the login is forgotten" : "there was no login");
   return exit_code::done;
 }
@@ -125,7 +130,9 @@ struct key_options {
   std::string name;
   std::string author;
   std::string expires_in;
-  std::vector<std::string> scopes{"sessions:read", "sessions:execute"};
+  // The last so that its user's commands find their project.
+  std::vector<std::string> scopes{"sessions:read", "sessions:execute",
+                                  "projects:read"};
   std::vector<std::string> projects;
 };
 
@@ -235,6 +242,8 @@ void add_login(command_set& set) {
 void add_projects(command_set& set) {
   auto* made = set.add(set.root, "projects", "The projects: list, add",
                        [](invocation& now) { return projects(now); });
+  set.add(*made, "list", "Those that the key sees",
+          [](invocation& now) { return projects(now); });
   auto options = std::make_shared<project_options>();
   auto* added =
     set.add(*made, "add", "Add a project (administrators)",
@@ -251,6 +260,8 @@ void add_keys(command_set& set) {
   auto* made =
     set.add(set.root, "keys", "API keys (administrators): list, create, revoke",
             [](invocation& now) { return keys(now); });
+  set.add(*made, "list", "All that are not revoked",
+          [](invocation& now) { return keys(now); });
   auto options = std::make_shared<key_options>();
   auto* added =
     set.add(*made, "create", "Create a key, and print it",
@@ -258,7 +269,8 @@ void add_keys(command_set& set) {
   added->add_option("name", options->name, "Whose it is")->required();
   added
     ->add_option("--scope", options->scopes,
-                 "May be repeated; else sessions:read and sessions:execute")
+                 "May be repeated; else sessions:read, sessions:execute and "
+                 "projects:read")
     ->allow_extra_args(false);
   added
     ->add_option("--for-project", options->projects,

@@ -78,6 +78,46 @@ void write_secret(const fs::path& file, const std::string& text) {
                            + " cannot be written: " + std::strerror(errno));
 }
 
+/// Takes away what a clone that fails has made: its directory, or what is in
+/// one that was there, and empty.
+class half_made {
+public:
+  explicit half_made(fs::path directory)
+    : directory_(std::move(directory)), was_there_(fs::exists(directory_)) {}
+  half_made(const half_made&) = delete;
+  half_made& operator=(const half_made&) = delete;
+  ~half_made() {
+    std::error_code left; // is what the failure's words are not about
+    if (done_)
+      return;
+    if (!was_there_)
+      fs::remove_all(directory_, left);
+    else
+      for (auto& one : fs::directory_iterator{directory_, left})
+        fs::remove_all(one.path(), left);
+  }
+
+  void done() noexcept {
+    done_ = true;
+  }
+
+private:
+  const fs::path directory_;
+  const bool was_there_;
+  bool done_ = false;
+};
+
+/// git believes the authorities that we do, there and no further.
+void pass_authorities(const api_client& api, const std::string& url,
+                      std::vector<std::string> git) {
+  const auto& file = api.server().ca_file;
+  if (file.empty())
+    return;
+  git.insert(git.end(), {"config", "http." + url + ".sslCAInfo",
+                         fs::absolute(file).string()});
+  run_git(std::move(git));
+}
+
 /// How git gets at a session's branch.
 struct way_in {
   std::string url;         // without the token
@@ -117,6 +157,7 @@ asio::awaitable<int> clone(invocation& now, const std::string& word,
                         "directory");
   auto in = co_await ask_way_in(now.api, session);
   auto secret = fs::absolute(directory) / ".git" / "greenroom-credentials";
+  half_made clone_of{directory};
   run_git({"init", "--quiet", "-b", in.branch, directory});
   write_secret(secret, in.credentials);
   // Ours alone: the user's other helpers are not to learn this token, nor to
@@ -124,6 +165,7 @@ asio::awaitable<int> clone(invocation& now, const std::string& word,
   run_git({"-C", directory, "config", "credential.helper", ""});
   run_git({"-C", directory, "config", "--add", "credential.helper",
            "store --file=" + shell_quoted(secret.string())});
+  pass_authorities(now.api, in.url, {"-C", directory});
   run_git({"-C", directory, "remote", "add", "origin", in.url});
   run_git({"-C", directory, "fetch", "--quiet", "origin"});
   run_git({"-C", directory, "checkout", "--quiet", "-B", in.branch, "--track",
@@ -133,6 +175,7 @@ asio::awaitable<int> clone(invocation& now, const std::string& word,
   auto info = fs::path{directory} / ".git" / "info";
   fs::create_directories(info);
   std::ofstream{info / "exclude", std::ios::app} << ".greenroom\n";
+  clone_of.done();
   if (now.options.how_to_print().format == output_format::as_table)
     say("cloned into " + directory
         + "; git pull and git push work while the session lives");
@@ -143,7 +186,8 @@ asio::awaitable<int> clone(invocation& now, const std::string& word,
 
 /// Makes the session a remote of this clone, whose other remotes keep their
 /// own credentials. Returns the remote's name.
-std::string add_remote(const way_in& in, const session_ref& session) {
+std::string add_remote(const api_client& api, const way_in& in,
+                       const session_ref& session) {
   const auto common = ask_git({"rev-parse", "--git-common-dir"});
   const auto name = "greenroom-" + session.id.substr(0, 6);
   const auto secret = fs::absolute(common.value_or(".git"))
@@ -153,6 +197,7 @@ std::string add_remote(const way_in& in, const session_ref& session) {
   run_git({"config", "--replace-all", helper, ""});
   run_git({"config", "--add", helper,
            "store --file=" + shell_quoted(secret.string())});
+  pass_authorities(api, in.url, {});
   if (ask_git({"remote", "get-url", name}))
     run_git({"remote", "set-url", name, in.url});
   else
@@ -180,7 +225,7 @@ asio::awaitable<int> checkout(invocation& now, const std::string& word) {
     throw usage_error("this is no git checkout; `greenroom clone` makes one");
   auto session = co_await now.session(word);
   auto in = co_await ask_way_in(now.api, session);
-  auto remote = add_remote(in, session);
+  auto remote = add_remote(now.api, in, session);
   run_git(
     {"fetch", "--quiet", remote,
      "+refs/heads/" + in.branch + ":refs/remotes/" + remote + '/' + in.branch});

@@ -121,6 +121,8 @@ void add_node_commands(command_set& set) {
                         "The nodes (administrators): list, drain, resume",
                         [watch](invocation& now) { return list(now, *watch); });
   nodes->add_flag("-w,--watch", *watch, "Go on, and show what changes");
+  set.add(*nodes, "list", "All that the cluster knows",
+          [watch](invocation& now) { return list(now, *watch); });
   auto options = std::make_shared<drain_options>();
   auto* made =
     set.add(*nodes, "drain", "Have a node give away what it has",

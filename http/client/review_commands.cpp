@@ -23,7 +23,7 @@ std::vector<column> review_columns() {
           field_column("BRANCH", "branch"),
           field_column("TARGET", "target"),
           field_column("BY", "created_by"),
-          age_column("AGE", "created_at"),
+          past_column("AGE", "created_at"),
           field_column("REASON", "status_reason")};
 }
 
@@ -124,6 +124,8 @@ void add_review_commands(command_set& set) {
     made->add_option("review", *id, "The review's id")->required();
     return made;
   };
+  set.add(*reviews, "list", "The project's, newest first",
+          [=](auto& now) { return list(now, *status, *watch); });
   add("show", "One review",
       [](invocation& now, const std::string& id) { return show(now, id); });
   auto timeout = std::make_shared<std::string>("30m");
@@ -160,12 +162,13 @@ void add_review_commands(command_set& set) {
         return decide(now, id, "/merge", json::object());
       });
   auto comment = std::make_shared<std::string>();
-  add("reject", "Reject it", [comment](invocation& now, const std::string& id) {
-    json body = json::object();
-    if (!comment->empty())
-      body["comment"] = *comment;
-    return decide(now, id, "/reject", std::move(body));
-  })->add_option("-m,--comment", *comment, "Why");
+  add("reject", "Reject it",
+      [comment](invocation& now, const std::string& id) {
+        json body{{"comment", *comment}};
+        return decide(now, id, "/reject", std::move(body));
+      })
+    ->add_option("-m,--comment", *comment, "Why")
+    ->required();
 }
 
 } // namespace greenroom::http::client

@@ -30,7 +30,7 @@ std::vector<column> webhook_columns() {
           {"STATE", state_text},
           field_column("URL", "url"),
           {"TYPES", types_text},
-          age_column("DELIVERED", "delivered_at"),
+          past_column("DELIVERED", "delivered_at"),
           {"PROBLEM", [](const json& webhook) {
              auto why = webhook.value("disabled_reason", "");
              if (why.empty())
@@ -46,7 +46,7 @@ std::vector<column> delivery_columns() {
           field_column("STATUS", "status"),
           field_column("ANSWER", "response_status"),
           field_column("ATTEMPTS", "attempts"),
-          age_column("AGE", "created_at"),
+          past_column("AGE", "created_at"),
           field_column("ERROR", "error")};
 }
 
@@ -158,6 +158,8 @@ void add_webhook_commands(command_set& set) {
                         "Receivers of a project's events (administrators): "
                         "list, add, test, deliveries",
                         [](invocation& now) { return list(now); });
+  set.add(*hooks, "list", "The project's",
+          [](invocation& now) { return list(now); });
   auto options = std::make_shared<webhook_options>();
   auto* added =
     set.add(*hooks, "add", "Have events sent to a URL, and print the secret",
