@@ -2,66 +2,17 @@
 // against a real node.
 #include "runtime/base/files.hpp"
 #include "runtime/base/run_command.hpp"
-#include "tests/api/demo.hpp"
+#include "tests/api/terminal_user.hpp"
 #include "tests/support/build_paths.hpp"
-#include "tests/support/cutting_proxy.hpp"
 #include "tests/support/http_receiver.hpp"
 #include "tests/support/sockets.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <vector>
 
 using namespace greenroom::test;
 using namespace greenroom;
-
-namespace {
-
-struct terminal_user {
-  explicit terminal_user(const node_process& node)
-    : terminal_user(node, node.port(), node.admin_key()) {}
-  terminal_user(const node_process&, std::uint16_t port, std::string key_used)
-    : url("http://127.0.0.1:" + std::to_string(port)),
-      key(std::move(key_used)) {}
-
-  command_result run(std::vector<std::string> words,
-                     const std::string& input = {}) const {
-    command what;
-    what.argv = {binary_dir() / "greenroom"};
-    what.argv.insert(what.argv.end(), words.begin(), words.end());
-    what.cwd = home.path();
-    what.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
-                "HOME=" + home.path().string(), "GREENROOM_URL=" + url};
-    if (!key.empty())
-      what.env.push_back("GREENROOM_KEY=" + key);
-    unique_fd in;
-    if (!input.empty()) {
-      std::ofstream{home.path() / "input"} << input;
-      in.reset(::open((home.path() / "input").c_str(), O_RDONLY | O_CLOEXEC));
-      what.stdin_fd = in.get();
-    }
-    return run_command(what);
-  }
-
-  // Must succeed.
-  std::string out(std::vector<std::string> words,
-                  const std::string& input = {}) const {
-    auto result = run(std::move(words), input);
-    INFO(result.out << result.err);
-    REQUIRE(result.exit_code == 0);
-    return result.out;
-  }
-
-  std::string url;
-  std::string key;
-  temp_dir home;
-};
-
-} // namespace
 
 TEST_CASE("a user goes from a session to its check-in by commands alone") {
   node_process node;
@@ -197,6 +148,13 @@ TEST_CASE("a login that is damaged is written anew, or forgotten") {
                                      / ".config/greenroom/login.json");
   stranger.out({"login", stranger.url, "--key-file", "-"}, node.admin_key());
   CHECK(stranger.out({"whoami", "--json"}).find("admin") != std::string::npos);
+  // One that cannot be forgotten is not said to be.
+  std::filesystem::create_directories(file / "in the way");
+  auto kept = user.run({"logout"});
+  CHECK(kept.exit_code == 1);
+  CHECK_THAT(kept.err, Catch::Contains("the login is still in"));
+  std::filesystem::remove_all(file);
+  std::ofstream{file} << "{}";
   // Without a server, too.
   for (int i = 0; i < 2; ++i) {
     auto forgotten =
@@ -237,6 +195,47 @@ TEST_CASE("a clone of one's own is switched to sessions' branches") {
         == std::string::npos);
 }
 
+TEST_CASE("a clone that fails leaves nothing, and is made by a next try") {
+  node_process node{{.set = {"http.public_url=\"http://127.0.0.1:"
+                             + std::to_string(unused_port()) + "\""}}};
+  terminal_user user{node};
+  user.out({"create", "fix", "-p", "demo"});
+  auto made = user.home.path() / "made";
+  auto there = user.home.path() / "there";
+  std::filesystem::create_directories(there);
+  for (int i = 0; i < 2; ++i) {
+    auto failed = user.run({"clone", "fix", "made"});
+    CHECK(failed.exit_code == 1);
+    CHECK_THAT(failed.err, Catch::Contains("git fetch failed"));
+    CHECK_FALSE(std::filesystem::exists(made));
+    CHECK(user.run({"clone", "fix", "there"}).exit_code == 1);
+    CHECK(std::filesystem::is_empty(there));
+  }
+}
+
+TEST_CASE("git believes the authorities that the client does") {
+  node_process node;
+  terminal_user user{node};
+  user.out({"create", "fix", "-p", "demo"});
+  std::ofstream{user.home.path() / "ca.pem"} << "for https only\n";
+  auto trusted = [&](const std::filesystem::path& clone) {
+    auto remote = run_git(clone, {"remote"});
+    auto url = run_git(clone, {"remote", "get-url", remote});
+    return run_git(clone, {"config", "--get-urlmatch", "http.sslCAInfo", url});
+  };
+  user.out({"clone", "fix", "cloned", "--ca-file", "ca.pem"});
+  CHECK(trusted(user.home.path() / "cloned") == user.home.path() / "ca.pem");
+  user.out({"clone", "fix", "plain"});
+  auto plain = user.home.path() / "plain";
+  CHECK(run_git(plain, {"config", "--list"}).find("sslcainfo")
+        == std::string::npos);
+
+  auto own = user.home.path() / "own";
+  run_git(user.home.path(), {"init", "-q", "own"});
+  CHECK(user.run_in(own, {"checkout", "fix", "--ca-file", "../ca.pem"}).ok());
+  CHECK(std::filesystem::equivalent(trusted(own), user.home.path() / "ca.pem"));
+}
+
 TEST_CASE("a review is waited for, decided and merged by commands") {
   node_process node;
   terminal_user user{node};
@@ -259,6 +258,9 @@ TEST_CASE("a review is waited for, decided and merged by commands") {
   user.out({"exec", "-c", "echo more > more.txt"});
   id = json::parse(
     user.out({"checkin", "--json=review_task_id"}))["review_task_id"];
+  auto silent = user.run({"reviews", "-p", "demo", "reject", id});
+  CHECK(silent.exit_code == 2);
+  CHECK_THAT(silent.err, Catch::Contains("--comment is required"));
   user.out({"reviews", "-p", "demo", "reject", id, "-m", "No"});
   CHECK(waited("1m") == 1);
 }
@@ -377,6 +379,12 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   auto plain = user.out({"exec", "-d", "-q", "x", "-c", "tail -f README.md"});
   plain.erase(plain.find('\n'));
   check(user, {"attach", "x", plain}, 5, "has no terminal");
+  check(user, {"exec", "x", "--", "caf\xe9"}, 2, "not UTF-8: caf\\xe9");
+  check(user, {"exec", "x", "-e", "A=\xff", "-c", "ls"}, 2, "env.A");
+  check(user, {"run", "-p", "demo", "-t", "--", "ls"}, 2, "needs a terminal");
+  check(user, {"run", "-p", "demo", "--", "\xff"}, 2, "not UTF-8");
+  check(user, {"checkin", "x", "-m", "\xff"}, 2, "commit_message");
+  CHECK(json::parse(user.out({"list", "--all", "--json"})).size() == 1);
   check(user, {"end", "x"}, 2, "--yes");
   user.out({"end", "x", "--yes"});
   check(terminal_user{node, node.port(), "wrong"}, {"list"}, 4,
@@ -396,6 +404,36 @@ TEST_CASE("a key is made, used from a login, and revoked by commands") {
   auto keys = json::parse(admin.out({"keys", "-o", "json"}));
   admin.out({"keys", "revoke", "-y", keys[0]["id"]});
   CHECK(bob.run({"whoami"}).exit_code == 4);
+}
+
+TEST_CASE("a new key's user needs no word for the only project") {
+  node_process node;
+  terminal_user admin{node};
+  auto key = admin.out({"keys", "create", "ada", "--for-project", "demo"});
+  terminal_user ada{node, node.port(), key};
+  ada.out({"create", "work"});
+  CHECK(ada.out({"projects", "list", "-q"}) == "demo\n");
+  // Also where it may not list them.
+  key = admin.out({"keys", "create", "bob", "--for-project", "demo", "--scope",
+                   "sessions:read", "--scope", "sessions:execute"});
+  terminal_user bob{node, node.port(), key};
+  CHECK(bob.out({"run", "--", "cat", "README.md"}) == "# Demo\n");
+  auto all = admin.out({"keys", "create", "cy", "--scope", "sessions:execute"});
+  auto lost = terminal_user{node, node.port(), all}.run({"create", "x"});
+  CHECK(lost.exit_code == 2);
+  CHECK_THAT(lost.err, Catch::Contains("--project"));
+}
+
+TEST_CASE("what a command's help names is there") {
+  node_process node;
+  terminal_user user{node};
+  for (const char* noun : {"projects", "keys", "nodes"}) {
+    INFO(noun);
+    CHECK(user.out({noun, "list", "-q"}) == user.out({noun, "-q"}));
+  }
+  CHECK(user.out({"reviews", "list", "-p", "demo", "--status", "queued"})
+        == user.out({"reviews", "-p", "demo", "--status", "queued"}));
+  CHECK(user.out({"webhooks", "list", "-p", "demo", "-q"}).empty());
 }
 
 TEST_CASE("nodes are listed, and one that is alone is not drained") {
@@ -427,28 +465,6 @@ TEST_CASE("nodes are listed, and one that is alone is not drained") {
         != std::string::npos);
   CHECK(admin.out({"completion", "bash"}).find("drain resume")
         != std::string::npos);
-}
-
-TEST_CASE("a network that breaks every connection costs exec no byte") {
-  const auto runs = std::getenv("GREENROOM_SOAK") != nullptr ? 200 : 5;
-  node_process node;
-  session_user session{node, {{"new_branch", "cut"}}};
-  const std::string script = "i=0; while [ $i -lt 2000 ]; do echo out $i; "
-                             "[ $((i % 3)) = 0 ] && echo err $i >&2; "
-                             "i=$((i+1)); done; printf 'no line\\0'; exit 9";
-  const auto local = run_command(
-    {.argv = {"/bin/bash", "-c", script}, .env = {"PATH=/usr/bin:/bin"}});
-  cutting_proxy network{node.port(), 500, 20'000, 4711};
-  terminal_user user{node, network.port(), node.admin_key()};
-  for (int i = 0; i < runs; ++i) {
-    auto result = user.run({"exec", session.id(), "-c", script});
-    INFO(i << ": " << result.err.substr(0, 300));
-    REQUIRE(local.exit_code == 9);
-    REQUIRE(result.exit_code == local.exit_code);
-    CHECK(result.out == local.out);
-    CHECK(result.err == local.err);
-  }
-  CHECK(network.cuts() > 0);
 }
 
 TEST_CASE("webhooks are managed, and events watched, by commands") {
@@ -485,6 +501,10 @@ TEST_CASE("webhooks are managed, and events watched, by commands") {
   auto first =
     user.out({"events", "--session", session, "--earliest", "-n", "1", "-q"});
   first.erase(first.find('\n'));
+  auto as_json = json::parse(user.out(
+    {"events", "--session", session, "--earliest", "-n", "1", "-o", "json"}));
+  CHECK(as_json["id"] == first);
+  CHECK(as_json["session_id"] == session);
   CHECK(user.out({"events", "--session", session, "--after", first, "-n", "1"})
           .find("session.ended")
         != std::string::npos);
