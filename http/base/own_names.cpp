@@ -114,6 +114,42 @@ bool is_own(const options& opts, const std::string& host) {
   return host == own || host == own.substr(0, own.find('.'));
 }
 
+std::string_view port_of_authority(std::string_view authority) {
+  auto colon = authority.rfind(':');
+  return colon == authority.npos || authority.find(']', colon) != authority.npos
+           ? std::string_view{}
+           : authority.substr(colon + 1);
+}
+
+/// The port that a page of this scheme and authority was loaded from.
+std::uint64_t port_of_page(std::string_view scheme, std::string_view page) {
+  auto port = parse_count(port_of_authority(page));
+  return port.value_or(is_same_word(scheme, "https") ? 443 : 80);
+}
+
+/// Where previews are seen, pages of users' programs are loaded from: they are
+/// never the server's own, whatever is listed. Where previews are behind a
+/// proxy, what else it serves at their port is told apart by its name.
+bool may_be_preview(const options& opts, std::string_view scheme,
+                    std::string_view page, const std::string& host) {
+  if (opts.preview_host.empty())
+    return false;
+  auto domain = lower(opts.preview_domain);
+  if (host == domain || host.ends_with('.' + domain))
+    return true;
+  auto port = port_of_page(scheme, page);
+  if (port == opts.preview_port)
+    return true;
+  error_code no_address;
+  asio::ip::make_address(host, no_address);
+  if (opts.preview_url.empty() || (host != "localhost" && no_address))
+    return false;
+  auto seen_by = std::string_view{opts.preview_url};
+  return port
+         == port_of_page(seen_by.substr(0, seen_by.find("://")),
+                         authority_of(seen_by));
+}
+
 /// A page is the server's own where it was loaded from what the request is
 /// sent to, and where an operator says so.
 bool is_own_page(const options& opts, const named_origin& sent) {
@@ -131,7 +167,8 @@ bool is_own_page(const options& opts, const named_origin& sent) {
   if (!sent.host.empty() && is_same_origin(sent.origin, same_place))
     return true;
   auto host = host_of_authority(page);
-  return host && is_listed(opts.hosts, *host);
+  return host && !may_be_preview(opts, scheme, page, *host)
+         && is_listed(opts.hosts, *host);
 }
 
 std::string shown(std::string_view text) {

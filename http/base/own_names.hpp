@@ -3,7 +3,7 @@
 // A page of a stranger's can have a browser ask any address, also by a name of
 // its own that leads there (DNS rebinding). So a request must name the server
 // by one of its names, and one that comes from a page must come from a page of
-// the server's.
+// the server's. Pages of previews, which are users' programs, are none.
 //
 // Its names: loopback addresses and localhost, the addresses and the name of
 // this machine, the host that it listens at, those of `http.public_url` and

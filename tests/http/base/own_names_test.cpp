@@ -94,3 +94,31 @@ TEST_CASE("only pages of the server's may ask it") {
     CHECK(status_of({"localhost:8080", foreign}) == 403);
   }
 }
+
+TEST_CASE("pages of previews are not the server's, whatever is listed") {
+  auto opts = some_options();
+  opts.hosts = {"localhost", "127.0.0.1", "::1", "*.localhost", "*"};
+  opts.preview_host = "127.0.0.1";
+  opts.preview_port = 8081;
+  for (auto page :
+       {"http://localhost:8081", "http://127.0.0.1:8081", "http://[::1]:8081",
+        "http://preview.localhost:8081", "http://preview.localhost:9",
+        "http://3000-x.preview.localhost:8081",
+        "http://3000-x.Preview.localhost", "http://alias.example.org:8081"}) {
+    INFO(page);
+    CHECK(status_of({"localhost:8080", page}, opts) == 403);
+  }
+  for (auto page : {"http://localhost:3000", "http://[::1]",
+                    "http://xpreview.localhost:3000"}) {
+    INFO(page);
+    CHECK(status_of({"localhost:8080", page}, opts) == 200);
+  }
+  // Behind a proxy, what else is served at the same port has other names.
+  opts.preview_url = "https://preview.localhost";
+  CHECK(status_of({"localhost:8080", "https://localhost"}, opts) == 403);
+  CHECK(status_of({"localhost:8080", "https://127.0.0.1"}, opts) == 403);
+  CHECK(status_of({"localhost:8080", "https://alias.example.org"}, opts)
+        == 200);
+  opts.preview_host.clear();
+  CHECK(status_of({"localhost:8080", "http://localhost:8081"}, opts) == 200);
+}
