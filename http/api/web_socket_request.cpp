@@ -1,16 +1,9 @@
 #include "http/api/web_socket_request.hpp"
 
-#include "http/base/parse.hpp"
 #include "http/base/reply.hpp"
 #include "http/edge/thread_context.hpp"
-#include "http/wire/web_socket.hpp"
 
 namespace greenroom::http::handlers {
-
-bool is_web_socket(const request& in) noexcept {
-  return is_same_word(in.upgrade, "websocket") && in.web_socket_version == "13"
-         && ws::is_key(in.web_socket_key);
-}
 
 void refuse_plain(const exchange_ptr& ex) {
   auto answer = error_response(

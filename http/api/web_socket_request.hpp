@@ -2,10 +2,9 @@
 #pragma once
 
 #include "http/edge/exchange.hpp"
+#include "http/wire/web_socket.hpp"
 
 namespace greenroom::http::handlers {
-
-bool is_web_socket(const request& in) noexcept;
 
 /// Answers 426 to a request that asks for no WebSocket where only one is
 /// served.

@@ -136,10 +136,12 @@ private:
     auto socket = co_await open_peer(home, *all_, node_, to);
     if (!ex_)
       co_return;
-    if (ex_->in.upgrade.empty())
-      co_await pass_answer(std::move(socket));
-    else
+    // What asks for another protocol (h2c, as many clients do by default) is
+    // answered in this one.
+    if (is_web_socket(ex_->in))
       co_await pass_socket(std::move(socket));
+    else
+      co_await pass_answer(std::move(socket));
   }
 
   /// True: the node is not the owner, and who is will be looked up.

@@ -7,6 +7,7 @@
 // is compressed.
 #pragma once
 
+#include "http/base/request.hpp"
 #include "http/base/slice.hpp"
 
 #include <cstdint>
@@ -34,6 +35,10 @@ enum class close_code : std::uint16_t {
 bool is_key(std::string_view text) noexcept;
 
 } // namespace ws
+
+/// True for a request that a WebSocket can be made of, false for what asks for
+/// another protocol, or badly.
+bool is_web_socket(const request& in) noexcept;
 
 /// What the owner hears, on the HTTP thread; never from inside a call.
 struct web_socket_events {

@@ -1,5 +1,6 @@
 #include "http/wire/web_socket_server.hpp"
 
+#include "http/base/parse.hpp"
 #include "runtime/base/utf8.hpp"
 
 #include <boost/asio/post.hpp>
@@ -274,6 +275,12 @@ bool ws::is_key(std::string_view text) noexcept {
   };
   return text.size() == 24 && text.ends_with("==")
          && std::ranges::all_of(text.substr(0, 22), in_alphabet);
+}
+
+bool is_web_socket(const request& in) noexcept {
+  return in.verb == verb::get && !in.head
+         && is_same_word(in.upgrade, "websocket")
+         && in.web_socket_version == "13" && ws::is_key(in.web_socket_key);
 }
 
 std::shared_ptr<web_socket>

@@ -23,6 +23,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <tuple>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -279,6 +280,43 @@ TEST_CASE("a terminal of another node's session shows and takes bytes") {
         == 1000);
   // A refusal of the owner's is an answer as any other.
   CHECK(wrong.get(execs_path + "none/attach").status != 200);
+}
+
+TEST_CASE("a request that offers another protocol is passed on as it is") {
+  fixture owner;
+  wrong_node wrong{owner};
+  exec_log log{owner, "t"};
+  log.print("x", output_stream::tty);
+  const std::string h2c = "Connection: Upgrade, HTTP2-Settings\r\n"
+                          "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
+  auto ask = [&](std::uint16_t port, std::string_view method,
+                 const std::string& path, std::string_view body,
+                 const std::string& headers) {
+    http_client client{port};
+    client.send(request_text(method, session_path + path, admin_secret, body,
+                             "application/json", headers));
+    return client.receive();
+  };
+  CHECK(ask(wrong.port(), "GET", "/execs/t/output", "", h2c).body == "x");
+  const std::string port = "/ports/3000";
+  for (auto& [method, path, body] :
+       {std::tuple{"PUT", port, R"({"label":"web"})"},
+        std::tuple{"PUT", port, R"({"bogus":1})"},
+        std::tuple{"DELETE", port + "/links/none", ""}}) {
+    INFO(method << ' ' << path << ' ' << body);
+    auto plain = ask(owner.port(), method, path, body, "");
+    auto passed = ask(wrong.port(), method, path, body, h2c);
+    CHECK(passed.status == plain.status);
+    CHECK(passed.body.substr(0, passed.body.find("\"meta\""))
+          == plain.body.substr(0, plain.body.find("\"meta\"")));
+  }
+  // Nor is a WebSocket opened there that none can be made of here.
+  auto bad = ask(wrong.port(), "GET", "/execs/t/attach", "",
+                 "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n");
+  CHECK(bad.status == 426);
+  CHECK(bad.headers["x-greenroom-node"] == "b");
+  log.exit();
 }
 
 TEST_CASE("the owner need not know the name that the wrong node is asked by") {
