@@ -179,7 +179,7 @@ void front_end::watch_accepting() {
   auto& s = *state_;
   if (s.listener >= 0) {
     pollfd waiting{s.listener, POLLIN, 0};
-    auto has_room = s.watch->open < s.max_connections; // else they wait for it
+    auto has_room = s.watch->open.size() < s.max_connections; // else they wait for it
     auto stuck = has_room && s.watch->accepted == s.accepted_before
                  && ::poll(&waiting, 1, 0) > 0;
     s.accepted_before = s.watch->accepted;
@@ -198,7 +198,7 @@ void front_end::watch_accepting() {
 }
 
 std::size_t front_end::open_connections() const noexcept {
-  return state_->watch->open;
+  return state_->watch->open.size();
 }
 
 void front_end::abandon() {

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <unordered_set>
 #include <utility>
 
 namespace greenroom::http {
@@ -43,20 +44,22 @@ private:
   std::shared_ptr<spdlog::logger> to_;
 };
 
-/// Counts connections, and says which have been closed.
+/// Counts connections, and says which have been closed. WebSockets count until
+/// they end, of which the library says nothing; of others it may say twice that
+/// they have ended.
 struct connection_watch {
   std::function<void(std::uint64_t)> closed;
   std::uint64_t accepted = 0;
-  std::uint64_t open = 0;
+  std::unordered_set<std::uint64_t> open; // their ids
 
   void
   state_changed(const restinio::connection_state::notice_t& notice) noexcept {
     using namespace restinio::connection_state;
     if (restinio::holds_alternative<accepted_t>(notice.cause())) {
       ++accepted;
-      ++open;
+      open.insert(notice.connection_id());
     } else if (restinio::holds_alternative<closed_t>(notice.cause())) {
-      --open;
+      open.erase(notice.connection_id());
       closed(notice.connection_id());
     }
   }

@@ -773,6 +773,37 @@ TEST_CASE("a server without descriptors serves again once there are some") {
   });
 }
 
+TEST_CASE("WebSockets that have ended do not count as open connections") {
+  fixture f{[](http::options& o) {
+    o.threads = 1;
+    o.max_connections = 4;
+  }};
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->running.insert("t");
+    f.script->terminals.insert("t");
+  }
+  f.exec_dir("t");
+  for (int i = 0; i < 4; ++i) {
+    http_client client{f.port()};
+    client.send(request_text(
+      "GET", session_path + "/execs/t/attach", admin_secret, "", "",
+      "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+      "Sec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+    REQUIRE(client.receive_head().status == 101);
+  }
+  auto open_now = [&] {
+    auto page = get(f, "/metrics").body;
+    auto at = page.find("\ngreenroom_http_connections");
+    REQUIRE(at != page.npos);
+    auto line = page.substr(at + 1, page.find('\n', at + 1) - at - 1);
+    return std::stoi(line.substr(line.rfind(' ') + 1));
+  };
+  // The one that asks.
+  fixture::wait_until([&] { return open_now() <= 1; });
+}
+
 TEST_CASE("clients that reset their connections at once use up no room") {
   fixture f{[](http::options& o) {
     o.threads = 1;
