@@ -105,6 +105,7 @@ private:
     if (!body_) {
       response head;
       head.content_type = lines;
+      head.ends_by_itself = true;
       body_ = ex_->begin(std::move(head));
     }
     auto text = std::make_shared<std::string>();

@@ -26,6 +26,9 @@ struct response {
   // Of a body that is not in `body`: one that follows in pieces, or what a HEAD
   // asks about.
   std::optional<std::uint64_t> content_length;
+  // Of one that follows in pieces, of unknown length: it does not go on until
+  // its client leaves.
+  bool ends_by_itself = false;
 };
 
 int status_of(errc code) noexcept;

@@ -6,7 +6,8 @@
 
 namespace greenroom::http {
 
-bool chunk_scan::add(std::string_view bytes) noexcept {
+std::optional<std::size_t> chunk_scan::add(std::string_view bytes) noexcept {
+  const auto all = bytes.size();
   while (!bytes.empty() && at_ != part::over) {
     if (at_ == part::data) {
       auto taken = std::min<std::uint64_t>(left_, bytes.size());
@@ -17,10 +18,10 @@ bool chunk_scan::add(std::string_view bytes) noexcept {
       continue;
     }
     if (!take(bytes.front()))
-      return false;
+      return std::nullopt;
     bytes.remove_prefix(1);
   }
-  return true;
+  return all - bytes.size();
 }
 
 bool chunk_scan::take(char c) noexcept {

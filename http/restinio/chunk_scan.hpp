@@ -1,20 +1,21 @@
 // Whether a body in chunks is one. RESTinio closes without a word where it is
-// not, so the first body of a connection is looked at here, too.
+// not, so bodies are looked at here, too.
 //
 // Takes what strangers send, in any pieces; keeps none of it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace greenroom::http {
 
 class chunk_scan {
 public:
-  /// Takes what was read next; false where that is no body in chunks. Not to be
-  /// called after that, nor once it is over.
-  bool add(std::string_view bytes) noexcept;
+  /// How much of what was read next belongs to the body; nullopt where that is
+  /// no body in chunks. Not to be called after that, nor once it is over.
+  std::optional<std::size_t> add(std::string_view bytes) noexcept;
 
   /// All of the body has come; what follows is another request.
   bool over() const noexcept {

@@ -31,33 +31,25 @@ void add_headers(Builder& to, const response& answer, std::string_view id) {
     to.append_header(std::string{name}, value);
 }
 
-/// The connection of an answer that has begun.
-struct answering_connection {
-  restinio::impl::connection_handle_t connection;
-  restinio::request_id_t request = 0;
-
-  /// Ends it after what was written.
-  void hang_up() const {
-    connection->write_response_parts(
-      request,
-      {restinio::response_parts_attr_t::final_parts,
-       restinio::response_connection_attr_t::connection_close},
-      restinio::write_group_t{restinio::writable_items_container_t{}});
-  }
-};
-
 /// A body in chunks (`chunked_output_t`) or of known length
-/// (`user_controlled_output_t`).
+/// (`user_controlled_output_t`). One that is given up must not look whole, nor
+/// keep its client waiting for the rest: its connection is cut.
 template <class Output>
 class body_in_parts final : public body_writer {
 public:
   using builder = restinio::response_builder_t<Output>;
 
-  body_in_parts(builder to, answering_connection on, loop& thread)
-    : to_(std::move(to)), on_(std::move(on)), thread_(thread) {}
+  body_in_parts(builder to, std::shared_ptr<connection_progress> progress,
+                answer_kind kind)
+    : to_(std::move(to)), progress_(std::move(progress)), kind_(kind) {}
+  ~body_in_parts() override {
+    if (!finished_)
+      progress_->cut();
+  }
 
   void write(std::vector<slice> parts,
              std::function<void(bool)> done) override {
+    connection_progress::scope of{progress_};
     for (auto& part : parts)
       append(restinio::writable_item_t{std::move(part)});
     if (done)
@@ -68,15 +60,17 @@ public:
   }
 
   void finish() override {
-    if (!std::exchange(finished_, true))
-      to_.done();
+    if (std::exchange(finished_, true))
+      return;
+    connection_progress::scope of{progress_};
+    to_.done();
+    progress_->answer_ends(kind_);
   }
 
-  // Not by the builder, which would write the last chunk. Later, since whoever
-  // hears of the connection's end is in the middle of something.
+  // Not by the builder, which would write the last chunk.
   void abort() override {
     if (!std::exchange(finished_, true))
-      thread_.post([on = on_] { on.hang_up(); });
+      progress_->cut();
   }
 
 private:
@@ -88,8 +82,8 @@ private:
   }
 
   builder to_;
-  const answering_connection on_;
-  loop& thread_;
+  const std::shared_ptr<connection_progress> progress_;
+  const answer_kind kind_;
   bool finished_ = false;
 };
 
@@ -124,7 +118,8 @@ std::string_view without_origin(std::string_view target) {
 library_exchange::library_exchange(http::edge& thread,
                                    restinio::request_handle_t request,
                                    const bool& inside)
-  : exchange(thread), request_(std::move(request)), inside_(inside) {
+  : exchange(thread), request_(std::move(request)), inside_(inside),
+    progress_(connection_progress::current()) {
   auto& header = request_->header();
   in.verb = verb_of(header.method());
   in.head = header.method() == restinio::http_method_head();
@@ -172,22 +167,27 @@ void library_exchange::transmit(response&& answer) {
 }
 
 std::unique_ptr<body_writer> library_exchange::transmit_head(response&& head) {
-  // The builder takes it from the request.
-  answering_connection on{restinio::impl::access_req_connection(*request_),
-                          request_->request_id()};
+  auto kind = head.content_length || head.ends_by_itself ? answer_kind::whole
+                                                         : answer_kind::stream;
+  progress_->answer_begins(kind);
+  return begin_body(std::move(head), kind);
+}
+
+std::unique_ptr<body_writer> library_exchange::begin_body(response&& head,
+                                                          answer_kind kind) {
   if (head.content_length) {
     using output = restinio::user_controlled_output_t;
     auto to = request_->create_response<output>(status_line(head.status));
     to.set_content_length(*head.content_length);
     add_headers(to, head, id);
-    return std::make_unique<body_in_parts<output>>(std::move(to), std::move(on),
-                                                   env.loop);
+    return std::make_unique<body_in_parts<output>>(std::move(to), progress_,
+                                                   kind);
   }
   using output = restinio::chunked_output_t;
   auto to = request_->create_response<output>(status_line(head.status));
   add_headers(to, head, id);
-  return std::make_unique<body_in_parts<output>>(std::move(to), std::move(on),
-                                                 env.loop);
+  return std::make_unique<body_in_parts<output>>(std::move(to), progress_,
+                                                 kind);
 }
 
 std::shared_ptr<web_socket>
@@ -198,6 +198,13 @@ library_exchange::transmit_upgrade(std::string_view protocol,
 }
 
 void library_exchange::write(response&& answer) {
+  connection_progress::scope of{progress_};
+  progress_->answer_begins(answer_kind::whole);
+  write_whole(std::move(answer));
+  progress_->answer_ends(answer_kind::whole);
+}
+
+void library_exchange::write_whole(response&& answer) {
   if (in.head || answer.status == 204) {
     auto to = request_->create_response<restinio::user_controlled_output_t>(
       status_line(answer.status));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "http/edge/exchange.hpp"
+#include "http/restinio/connection_progress.hpp"
 #include "http/restinio/traits.hpp"
 
 #include <cstdint>
@@ -33,11 +34,14 @@ protected:
 
 private:
   void write(response&& answer);
+  void write_whole(response&& answer);
+  std::unique_ptr<body_writer> begin_body(response&& head, answer_kind kind);
   std::string_view* place_of(const restinio::http_header_field_t& field);
 
   restinio::request_handle_t request_;
   const bool& inside_;
   response waiting_;
+  const std::shared_ptr<connection_progress> progress_;
 };
 
 } // namespace greenroom::http

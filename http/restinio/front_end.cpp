@@ -48,6 +48,7 @@ struct front_end::state {
   std::shared_ptr<spdlog::logger> log;
   events heard;
   http::edge* edge = nullptr;
+  front_desk& desk = asio::use_service<front_desk>(loop.context());
 
   std::unique_ptr<library_server> library;
   std::shared_ptr<connection_watch> watch =
@@ -132,14 +133,12 @@ std::uint16_t front_end::open(std::uint16_t port) {
   share_port(chosen);
   chosen.bind({s.address, port});
   s.port = chosen.local_endpoint().port();
-  asio::use_service<read_budget>(s.loop.context()).max_of_one =
-    s.opts.max_body * max_body_factor + max_heads;
-  auto& heads = asio::use_service<first_heads>(s.loop.context());
-  heads.rules.max_body = s.opts.max_body;
-  heads.rules.knows = s.heard.knows;
-  heads.request_id = s.heard.request_id;
-  heads.refused = [&s](std::string_view line, const std::string& id,
-                       const std::string& address, int status) {
+  s.desk.memory.set_max_of_one(s.opts.max_body * max_body_factor + max_heads);
+  s.desk.rules.max_body = s.opts.max_body;
+  s.desk.rules.knows = s.heard.knows;
+  s.desk.request_id = s.heard.request_id;
+  s.desk.refused = [&s](std::string_view line, const std::string& id,
+                        const std::string& address, int status) {
     auto blank = line.find(' ');
     auto target = blank == line.npos ? "" : line.substr(blank + 1);
     s.heard.refused({std::string{line.substr(0, blank)},
@@ -159,18 +158,15 @@ void front_end::serve(edge& thread) {
 }
 
 void front_end::set_shares(std::shared_ptr<address_shares> shares) {
-  asio::use_service<connection_shares>(state_->loop.context()).shares =
-    std::move(shares);
+  state_->desk.shares = std::move(shares);
 }
 
 void front_end::set_git_handoff(connection_taker take) {
-  asio::use_service<git_handover>(state_->loop.context()).take =
-    std::move(take);
+  state_->desk.take_git = std::move(take);
 }
 
 bool front_end::hands_git_over() const {
-  return asio::use_service<git_handover>(state_->loop.context()).take
-         != nullptr;
+  return state_->desk.take_git != nullptr;
 }
 
 /// RESTinio gives up accepting when an accept fails. Connections that wait for
@@ -179,7 +175,8 @@ void front_end::watch_accepting() {
   auto& s = *state_;
   if (s.listener >= 0) {
     pollfd waiting{s.listener, POLLIN, 0};
-    auto has_room = s.watch->open.size() < s.max_connections; // else they wait for it
+    auto has_room =
+      s.watch->open.size() < s.max_connections; // else they wait for it
     auto stuck = has_room && s.watch->accepted == s.accepted_before
                  && ::poll(&waiting, 1, 0) > 0;
     s.accepted_before = s.watch->accepted;
@@ -202,7 +199,7 @@ std::size_t front_end::open_connections() const noexcept {
 }
 
 void front_end::abandon() {
-  asio::use_service<half_closed>(state_->loop.context()).let_go();
+  state_->desk.waiting.let_go();
 }
 
 void front_end::close() {

@@ -8,6 +8,7 @@
 #include "tests/http/client.hpp"
 #include "tests/http/stand_in_parts.hpp"
 #include "tests/http/stand_ins.hpp"
+#include "tests/support/http_receiver.hpp"
 
 #include <arpa/inet.h>
 #include <caf/event_based_actor.hpp>
@@ -217,6 +218,25 @@ TEST_CASE("a connection serves what is here and what is elsewhere") {
     CHECK(client.receive().body == "x");
     client.send(request_text("GET", "/healthz"));
     CHECK(client.receive().status == 200);
+  }
+}
+
+TEST_CASE("an answer that breaks at the other node breaks here, too") {
+  fixture owner;
+  wrong_node wrong{owner};
+  const std::string kind = "Content-Type: application/octet-stream\r\n";
+  for (const auto& head :
+       {kind + "Transfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n",
+        kind + "Content-Length: 100\r\n\r\nbegun"}) {
+    INFO(head);
+    http_receiver breaks{
+      [&](const received_request&) { return "HTTP/1.1 200 OK\r\n" + head; }};
+    wrong.ports["b"] = breaks.port();
+    http_client client{wrong.port()};
+    client.send(request_text("GET", execs_path + "e1/output", admin_secret));
+    CHECK(client.receive_head().status == 200);
+    // Neither whole nor waited for.
+    CHECK_THROWS_WITH(client.read_stream_to_end(), Catch::Contains("ended"));
   }
 }
 

@@ -1,10 +1,11 @@
-#include "http/restinio/first_head.hpp"
+#include "http/restinio/request_head.hpp"
 
 #include "http/base/parse.hpp"
 #include "http/base/reply.hpp"
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace greenroom::http {
 
@@ -17,11 +18,18 @@ constexpr std::array<std::string_view, 9> methods{
   "GET",   "HEAD",    "POST",   "PUT",    "PATCH",
   "TRACE", "OPTIONS", "DELETE", "CONNECT"};
 
+constexpr auto token_characters = [] {
+  std::array<bool, 256> result{};
+  for (unsigned char c :
+       std::string_view{"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+    result[c] = true;
+  return result;
+}();
+
 bool is_token(std::string_view text) noexcept {
-  constexpr std::string_view others = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::ranges::all_of(text, [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
-           || (c >= 'a' && c <= 'z') || others.find(c) != others.npos;
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+    return token_characters[c];
   });
 }
 
@@ -37,18 +45,51 @@ head_refusal bad(std::string message) {
 
 head_refusal head_too_large() {
   return {431, "the request's head is too large: at most "
-                 + std::to_string(first_head::max_fields) + " fields of "
-                 + std::to_string(first_head::max_line / 1024) + " KiB, "
-                 + std::to_string(first_head::max_size / 1024) + " KiB in all"};
+                 + std::to_string(request_head::max_fields) + " fields of "
+                 + std::to_string(request_head::max_line / 1024) + " KiB, "
+                 + std::to_string(request_head::max_size / 1024)
+                 + " KiB in all"};
 }
 
 } // namespace
 
-head_refusal first_head::add(std::string_view bytes, const head_rules& rules) {
-  text_ += bytes;
+request_head::result request_head::add(std::string_view bytes,
+                                       const head_rules& rules) {
+  const auto before = kept_.size();
+  text_ = bytes;
+  if (before > 0) {
+    kept_ += bytes;
+    text_ = kept_;
+  }
+  begun_ = begun_ || !bytes.empty();
+  result found;
+  found.refused = parse(rules);
+  found.taken = done_ ? seen_ - before : bytes.size();
+  // Most heads come whole, and are never copied.
+  if (!done_ && before == 0)
+    kept_ = bytes;
+  return found;
+}
+
+void request_head::start() {
+  constexpr std::size_t kept_for_the_next = 1024;
+  if (kept_.capacity() > kept_for_the_next)
+    kept_ = {};
+  kept_.clear();
+  secret_.clear();
+  login_.clear();
+  request_id_.clear();
+  text_ = {};
+  seen_ = lines_ = 0;
+  length_ = 0;
+  begun_ = done_ = chunked_ = has_length_ = expects_continue_ = tunnels_ =
+    false;
+}
+
+head_refusal request_head::parse(const head_rules& rules) {
   for (;;) {
     auto end = text_.find('\n', seen_);
-    auto line = std::string_view{text_}.substr(seen_, end - seen_);
+    auto line = text_.substr(seen_, end - seen_);
     if (line.ends_with('\r'))
       line.remove_suffix(1);
     // Nor is what begins with no method a request, however much follows.
@@ -60,7 +101,7 @@ head_refusal first_head::add(std::string_view bytes, const head_rules& rules) {
                          : head_too_large();
     if (seen_ + line.size() > max_size)
       return head_too_large();
-    if (end == std::string::npos) {
+    if (end == text_.npos) {
       // An unknown method is known before its line is whole.
       auto blank = line.find(' ');
       return lines_ == 0 && blank != line.npos ? check_request_line(line)
@@ -79,15 +120,17 @@ head_refusal first_head::add(std::string_view bytes, const head_rules& rules) {
   }
 }
 
-head_refusal first_head::check_line(std::string_view line) {
-  if (lines_++ == 0)
+head_refusal request_head::check_line(std::string_view line) {
+  if (lines_++ == 0) {
+    tunnels_ = line.starts_with("CONNECT ");
     return check_request_line(line);
+  }
   if (lines_ > max_fields + 1)
     return head_too_large();
   return check_field(line);
 }
 
-head_refusal first_head::check_request_line(std::string_view line) const {
+head_refusal request_head::check_request_line(std::string_view line) const {
   auto method = line.substr(0, line.find(' '));
   if (!is_token(method) || method.size() > max_method)
     return bad("this is no HTTP request");
@@ -102,7 +145,7 @@ head_refusal first_head::check_request_line(std::string_view line) const {
   return {};
 }
 
-head_refusal first_head::check_field(std::string_view line) {
+head_refusal request_head::check_field(std::string_view line) {
   auto colon = line.find(':');
   auto name = line.substr(0, colon);
   if (colon == line.npos || !is_token(name))
@@ -113,10 +156,16 @@ head_refusal first_head::check_field(std::string_view line) {
   auto value = trimmed(line.substr(colon + 1));
   if (has_controls(value))
     return bad("a field of the request's head has a control character");
+  return note_field(name, value);
+}
+
+head_refusal request_head::note_field(std::string_view name,
+                                      std::string_view value) {
   if (is_same_word(name, "content-length")) {
-    if (!parse_count(value) || !length_.empty())
+    auto length = parse_count(value);
+    if (!length || std::exchange(has_length_, true))
       return bad("Content-Length must be one number");
-    length_ = value;
+    length_ = *length;
   } else if (is_same_word(name, "transfer-encoding")) {
     if (!is_same_word(value, "chunked") || chunked_)
       return {501, "the only Transfer-Encoding that is read is chunked"};
@@ -131,31 +180,34 @@ head_refusal first_head::check_field(std::string_view line) {
     login_ = login_of(value);
   } else if (is_same_word(name, "x-request-id")) {
     request_id_ = value;
+  } else if (is_same_word(name, "expect")) {
+    expects_continue_ = is_same_word(value, "100-continue");
   }
   return {};
 }
 
-head_refusal first_head::check_whole(const head_rules& rules) const {
-  if (chunked_ && !length_.empty())
+head_refusal request_head::check_whole(const head_rules& rules) const {
+  if (chunked_ && has_length_)
     return bad("a request has a Content-Length or a Transfer-Encoding, not "
                "both");
-  auto size = parse_count(length_).value_or(0);
-  if (!chunked_ && size == 0)
+  if (!chunked_ && length_ == 0)
     return {};
-  auto& sent = secret_.empty() ? login_ : secret_;
-  if (rules.knows && sent.empty())
+  // Nor does RESTinio take for a body what follows it.
+  if (tunnels_)
+    return bad("a CONNECT has no body");
+  if (rules.knows && credential().empty())
     return {401, "an API key is needed: send it as Authorization: Bearer KEY "
                  "or X-API-Key: KEY"};
-  if (rules.knows && !rules.knows(sent))
+  if (rules.knows && !rules.knows(credential()))
     return {401, "the API key is unknown, expired or revoked"};
-  if (size > rules.max_body)
+  if (length_ > rules.max_body)
     return {413, "the request body is larger than "
                    + std::to_string(rules.max_body) + " bytes"};
   return {};
 }
 
-std::string_view first_head::request_line() const noexcept {
-  auto line = std::string_view{text_};
+std::string_view request_head::request_line() const noexcept {
+  auto line = text_;
   line.remove_prefix(std::min(line.find_first_not_of("\r\n"), line.size()));
   return line.substr(0, line.find_first_of("\r\n"));
 }

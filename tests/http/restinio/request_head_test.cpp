@@ -1,4 +1,4 @@
-#include "http/restinio/first_head.hpp"
+#include "http/restinio/request_head.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -13,11 +13,11 @@ const head_rules rules{[](std::string_view secret) { return secret == "good"; },
 
 // The status for a head that comes in pieces of `size` bytes; 0: it is fine.
 int status_of(const std::string& text, std::size_t size) {
-  first_head head;
+  request_head head;
   for (std::size_t at = 0; at < text.size() && !head.done(); at += size)
-    if (auto refused = head.add(std::string_view{text}.substr(at, size), rules);
-        refused.status != 0)
-      return refused.status;
+    if (auto found = head.add(std::string_view{text}.substr(at, size), rules);
+        found.refused.status != 0)
+      return found.refused.status;
   return head.done() ? 0 : -1;
 }
 
@@ -36,7 +36,7 @@ const std::string key = "Authorization: Bearer good\r\n";
 
 } // namespace
 
-TEST_CASE("a first head that is in order passes") {
+TEST_CASE("a head that is in order passes") {
   CHECK(status_of("GET / HTTP/1.1\r\nHost: x\r\n\r\n") == 0);
   CHECK(status_of("\r\nGET / HTTP/1.0\n\n") == 0);
   CHECK(with_fields(key + "Content-Length: 5\r\n") == 0);
@@ -87,6 +87,29 @@ TEST_CASE("what RESTinio would close without a word has a status") {
   CHECK(with_fields("X: a\tb\r\n") == 0);
   CHECK(status_of("GET /a b HTTP/1.1\r\n\r\n") == 400);
   CHECK(status_of(std::string{"GET /a\0 HTTP/1.1\r\n\r\n", 20}) == 400);
+}
+
+TEST_CASE("a head says what of the bytes is its own, and what it expects") {
+  request_head head;
+  const std::string text = "POST /x HTTP/1.1\r\nEXPECT: 100-Continue\r\n"
+                           "X-API-Key: good\r\nContent-Length: 5\r\n\r\n";
+  for (std::size_t cut = 0; cut < text.size(); ++cut) {
+    INFO(cut);
+    head.start();
+    CHECK(head.add(std::string_view{text}.substr(0, cut), rules).taken == cut);
+    CHECK(head.begun() == (cut > 0));
+    CHECK_FALSE(head.done());
+    auto rest = text.substr(cut) + "hello";
+    CHECK(head.add(rest, rules).taken == text.size() - cut);
+    CHECK(head.done());
+    CHECK(head.expects_continue());
+    CHECK(head.length() == 5);
+    CHECK(head.credential() == "good");
+  }
+  CHECK(with_fields("Expect: nothing\r\n") == 0);
+  CHECK(
+    status_of("CONNECT x:1 HTTP/1.1\r\n" + key + "Content-Length: 5\r\n\r\n")
+    == 400);
 }
 
 TEST_CASE("a refusal is a whole answer") {

@@ -1,0 +1,87 @@
+// What all connections of a thread's front end have in common, found by its
+// io_context.
+//
+// Set before that runs. While something is not set, it is not looked at.
+#pragma once
+
+#include "http/base/address_shares.hpp"
+#include "http/base/asio.hpp"
+#include "http/base/handed_connection.hpp"
+#include "http/restinio/read_budget.hpp"
+#include "http/restinio/request_head.hpp"
+
+#include <boost/asio/execution_context.hpp>
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace greenroom::http {
+
+/// Tells RESTinio that a client sends nothing more.
+using end_of_input = std::function<void(const error_code&)>;
+
+/// Clients that have sent all they want to send, and wait for an answer. Such a
+/// function holds the connection by which it is held, until it is told; where a
+/// loop stops before that, they are let go of here.
+class half_closed {
+public:
+  void add(const std::shared_ptr<end_of_input>& what) {
+    if (all_.size() >= next_look_) {
+      std::erase_if(all_, [](const auto& one) { return one.expired(); });
+      next_look_ = 2 * all_.size() + 16;
+    }
+    all_.push_back(what);
+  }
+
+  void let_go() {
+    for (const auto& one : std::exchange(all_, {}))
+      if (auto what = one.lock())
+        *what = nullptr;
+  }
+
+private:
+  std::vector<std::weak_ptr<end_of_input>> all_;
+  std::size_t next_look_ = 0;
+};
+
+class front_desk : public asio::execution_context::service {
+public:
+  using key_type = front_desk;
+  inline static asio::execution_context::id id;
+
+  explicit front_desk(asio::execution_context& context)
+    : asio::execution_context::service(context) {}
+
+  /// Who takes connections for git, with what has been read of them.
+  connection_taker take_git;
+
+  head_rules rules;
+  /// Turns the id that a client sent, maybe none, into the answer's.
+  std::function<std::string(std::string_view sent)> request_id;
+  /// Told of what was refused so. May be empty.
+  std::function<void(std::string_view request_line, const std::string& id,
+                     const std::string& address, int status)>
+    refused;
+
+  /// Counts connections by address.
+  std::shared_ptr<address_shares> shares;
+
+  read_budget memory;
+  half_closed waiting;
+
+private:
+  void shutdown() override {
+    take_git = nullptr;
+    rules = {};
+    request_id = nullptr;
+    refused = nullptr;
+    shares = nullptr;
+  }
+};
+
+} // namespace greenroom::http

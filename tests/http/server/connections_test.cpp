@@ -1,0 +1,218 @@
+// What a client does with one connection, over raw sockets: one request after
+// the other, good ones and bad ones, whole and by halves.
+#include "runtime/base/files.hpp"
+#include "runtime/exec/output/output_log.hpp"
+#include "runtime/runner/protocol/exit_record.hpp"
+#include "runtime/runner/protocol/session_files.hpp"
+#include "tests/http/client.hpp"
+#include "tests/http/stand_ins.hpp"
+
+#include <catch2/catch.hpp>
+#include <fcntl.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace greenroom;
+using namespace greenroom::test;
+using std::chrono::milliseconds;
+
+namespace {
+
+const std::string session_path =
+  "/projects/demo/sessions/" + std::string{demo_session};
+
+std::string with_key(const std::string& line, const std::string& fields = {}) {
+  return line + " HTTP/1.1\r\nHost: localhost\r\nX-API-Key: "
+         + std::string{admin_secret} + "\r\n" + fields + "\r\n";
+}
+
+const std::string healthz = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// What is refused by its head, or by its first chunk.
+struct bad_request {
+  std::string text;
+  int status = 0;
+};
+
+std::vector<bad_request> bad_requests() {
+  const std::string much(100'000, 'a');
+  std::string many;
+  for (int i = 0; i < 120; ++i)
+    many += "X-" + std::to_string(i) + ": y\r\n";
+  return {
+    {"POST /projects HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n"
+     "\r\n",
+     401},
+    {"POST /projects HTTP/1.1\r\nHost: localhost\r\n"
+     "Transfer-Encoding: chunked\r\n\r\n",
+     401},
+    {with_key("POST /projects", "Content-Length: 99999999\r\n"), 413},
+    {"GET /" + much + " HTTP/1.1\r\n\r\n", 414},
+    {with_key("GET /version", "X: " + much + "\r\n"), 431},
+    {with_key("GET /version", many), 431},
+    {"BREW /pot HTTP/1.1\r\n\r\n", 501},
+    {with_key("POST /projects", "Transfer-Encoding: chunked\r\n") + "zz\r\n",
+     400}};
+}
+
+/// An exec that has printed `size` bytes.
+void print(fixture& f, const std::string& exec_id, std::size_t size) {
+  unique_fd dir{
+    ::open(f.exec_dir(exec_id).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  output_log_writer writer{dir.get(), std::uint64_t{1} << 30};
+  const std::string block(1 << 16, 'b');
+  for (std::size_t done = 0; done < size; done += block.size())
+    writer.append(output_stream::out, {block.data(), block.size()}, 1);
+  write_file_atomic(dir.get(), runner::exit_file,
+                    to_json(exit_record{exit_status::exited}), 0600, false);
+  std::lock_guard lock{f.script->guard};
+  f.script->running.insert(exec_id);
+}
+
+} // namespace
+
+TEST_CASE("a connection's later requests are refused as its first is") {
+  fixture f;
+  for (auto& [text, status] : bad_requests()) {
+    INFO(text.substr(0, 60));
+    http_client client{f.port()};
+    client.send(healthz);
+    CHECK(client.receive().status == 200);
+    client.send(text);
+    auto answer = client.receive();
+    CHECK(answer.status == status);
+    CHECK(answer.headers["connection"] == "close");
+    CHECK(client.is_closed());
+  }
+}
+
+TEST_CASE("what is refused is answered after the requests before it") {
+  fixture f{[](http::options& o) { o.ordinary = milliseconds{300}; }};
+  for (auto& [text, status] : bad_requests()) {
+    INFO(text.substr(0, 60));
+    http_client client{f.port()};
+    client.send(healthz + with_key("GET " + session_path) + healthz + text);
+    for (int i = 0; i < 3; ++i)
+      CHECK(client.receive().status == 200);
+    CHECK(client.receive().status == status);
+    CHECK(client.is_closed());
+  }
+  // Also where that takes its time.
+  REQUIRE(call(f.port(), "GET", session_path, admin_secret).status == 200);
+  f.script->silent = true;
+  http_client client{f.port()};
+  client.send(with_key("GET " + session_path) + "BREW /pot HTTP/1.1\r\n\r\n");
+  CHECK(client.receive().status == 504);
+  CHECK(client.receive().status == 501);
+  CHECK(client.is_closed());
+}
+
+TEST_CASE("bodies come one after the other on one connection") {
+  fixture f;
+  http_client client{f.port()};
+  const std::string body = R"({"command":"true"})";
+  const std::string type = "Content-Type: application/json\r\n";
+  auto known =
+    with_key("POST " + session_path + "/exec",
+             type + "Content-Length: " + std::to_string(body.size()) + "\r\n")
+    + body;
+  auto chunked = with_key("POST " + session_path + "/exec",
+                          type + "Transfer-Encoding: chunked\r\n")
+                 + "5;x=y\r\n" + body.substr(0, 5) + "\r\nd\r\n"
+                 + body.substr(5) + "\r\n0\r\nX: y\r\n\r\n";
+  std::string all;
+  for (int i = 0; i < 20; ++i)
+    all += known + chunked + healthz;
+  // However it is cut.
+  for (std::size_t at = 0, size = 1; at < all.size(); at += size) {
+    size = 1 + at * 7 % 1500;
+    client.send(std::string_view{all}.substr(at, size));
+  }
+  for (int i = 0; i < 20; ++i) {
+    CHECK(client.receive().status == 202);
+    CHECK(client.receive().status == 202);
+    CHECK(client.receive().status == 200);
+  }
+}
+
+TEST_CASE("one key's bodies do not take all memory for bodies") {
+  fixture f{[](http::options& o) {
+    o.threads = 1;
+    o.max_body = 4 << 20;
+  }};
+  const std::string part((4 << 20) - 1, ' ');
+  auto head = with_key("POST " + session_path + "/exec",
+                       "Content-Type: application/json\r\nContent-Length: "
+                         + std::to_string(part.size() + 1) + "\r\n");
+  std::vector<std::unique_ptr<http_client>> clients;
+  auto refused = 0;
+  for (int i = 0; i < 8; ++i) {
+    clients.push_back(std::make_unique<http_client>(f.port()));
+    clients.back()->send(healthz);
+    CHECK(clients.back()->receive().status == 200);
+    clients.back()->send(head + part);
+  }
+  fixture::wait_until([&] {
+    refused = 0;
+    for (auto& one : clients)
+      refused += one->has_answer(milliseconds{0});
+    return refused >= 4;
+  });
+  CHECK(refused < 8);
+  // Others have their room.
+  auto other = f.add_key({"admin"});
+  auto served = call(f.port(), "POST", session_path + "/exec", other,
+                     R"({"command":"true"})" + std::string(3 << 20, ' '));
+  CHECK(served.status == 202);
+}
+
+TEST_CASE("who waits for 100 Continue gets it however the head comes") {
+  fixture f;
+  const std::string body = R"({"command":"true"})";
+  auto head = with_key("POST " + session_path + "/exec",
+                       "EXPECT: 100-Continue\r\nContent-Type: application/json"
+                       "\r\nContent-Length: "
+                         + std::to_string(body.size()) + "\r\n");
+  http_client client{f.port()};
+  for (auto cut : {head.find("Continue"), std::size_t{3}, head.size() - 1}) {
+    client.send(head.substr(0, cut));
+    CHECK_FALSE(client.has_answer(milliseconds{50}));
+    client.send(head.substr(cut));
+    CHECK(client.receive_head().status == 100);
+    client.send(body);
+    CHECK(client.receive().status == 202);
+  }
+}
+
+TEST_CASE("a client that sends no more gets its answer, whatever it asks") {
+  fixture f;
+  print(f, "e1", 8 << 20);
+  auto of = [&](const std::string& target) {
+    http_client client{f.port()};
+    client.send(with_key("GET " + target));
+    client.finish_sending();
+    auto answer = client.receive();
+    CHECK(client.is_closed());
+    return answer;
+  };
+  CHECK(of(session_path + "/wait?until=ended&timeout=300ms").status == 200);
+  CHECK(of("/projects/events-of-x").status == 404);
+  CHECK(of("/projects/wait/sessions").status == 404);
+  CHECK(of(session_path + "/execs/e1/output").body.size() == 8 << 20);
+  http_client several{f.port()};
+  several.send(healthz + with_key("GET " + session_path) + healthz);
+  several.finish_sending();
+  for (int i = 0; i < 3; ++i)
+    CHECK(several.receive().status == 200);
+  CHECK(several.is_closed());
+  // But a stream has no end, so nobody may listen any more.
+  http_client stream{f.port()};
+  stream.send(with_key("GET " + session_path + "/events"));
+  CHECK(stream.receive_head().status == 200);
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  stream.finish_sending();
+  fixture::wait_until([&] { return f.script->watchers == 0; });
+}
