@@ -4,14 +4,17 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace greenroom::http {
 
-namespace {
-
-std::string client_of(const std::string& text) {
+std::string address_shares::client_of(const std::string& text) {
   error_code fault;
   auto address = asio::ip::make_address(text, fault);
   if (fault || !address.is_v6())
@@ -24,8 +27,6 @@ std::string client_of(const std::string& text) {
   return asio::ip::address_v6{bytes}.to_string();
 }
 
-} // namespace
-
 address_shares::place::place(std::shared_ptr<address_shares> of,
                              std::string address) noexcept
   : of_(std::move(of)), address_(std::move(address)) {}
@@ -36,10 +37,20 @@ address_shares::place::~place() {
 
 std::unique_ptr<address_shares::place>
 address_shares::take(const std::string& address) {
+  return take(address, false);
+}
+
+std::unique_ptr<address_shares::place>
+address_shares::take_over(const std::string& address) {
+  return take(address, true);
+}
+
+std::unique_ptr<address_shares::place>
+address_shares::take(const std::string& address, bool in_any_case) {
   auto client = client_of(address);
   std::lock_guard lock{mutex_};
   auto& open = open_[client];
-  if (open >= max_of_one_)
+  if (open >= max_of_one_ && !in_any_case)
     return nullptr;
   auto result = std::make_unique<place>(shared_from_this(), client);
   ++open;
@@ -51,6 +62,25 @@ void address_shares::give_back(const std::string& address) noexcept {
   auto found = open_.find(address);
   if (found != open_.end() && --found->second == 0)
     open_.erase(found);
+}
+
+std::string address_of(const unique_fd& socket) {
+  sockaddr_storage there{};
+  socklen_t size = sizeof there;
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&there), &size)
+      != 0)
+    return "unknown";
+  const void* address = nullptr;
+  if (there.ss_family == AF_INET)
+    address = &reinterpret_cast<sockaddr_in&>(there).sin_addr;
+  else if (there.ss_family == AF_INET6)
+    address = &reinterpret_cast<sockaddr_in6&>(there).sin6_addr;
+  if (address == nullptr
+      || ::inet_ntop(there.ss_family, address, text.data(), text.size())
+           == nullptr)
+    return "unknown";
+  return text.data();
 }
 
 } // namespace greenroom::http

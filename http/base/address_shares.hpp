@@ -1,8 +1,10 @@
-// How many connections each address has open, over all threads and listeners
-// of the API. No address may have all of them.
+// How many connections each address has open, over all threads that share it.
+// No address may have all of them.
 //
 // Thread-safe.
 #pragma once
+
+#include "runtime/base/fd.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -33,16 +35,26 @@ public:
   /// network (64 bits) are one: a client has all of it.
   std::unique_ptr<place> take(const std::string& address);
 
+  /// In any case, for one that replaces another one of the same client's.
+  std::unique_ptr<place> take_over(const std::string& address);
+
+  /// What is counted of an address.
+  static std::string client_of(const std::string& address);
+
   std::size_t max_of_one() const noexcept {
     return max_of_one_;
   }
 
 private:
+  std::unique_ptr<place> take(const std::string& address, bool in_any_case);
   void give_back(const std::string& address) noexcept;
 
   const std::size_t max_of_one_;
   std::mutex mutex_;
   std::unordered_map<std::string, std::size_t> open_; // under mutex_
 };
+
+/// The other end's address without a port; "unknown" where it has none.
+std::string address_of(const unique_fd& socket);
 
 } // namespace greenroom::http

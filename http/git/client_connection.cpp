@@ -1,5 +1,6 @@
 #include "http/git/client_connection.hpp"
 
+#include "http/base/address_shares.hpp"
 #include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
 #include "http/git/answer_head.hpp"
@@ -42,7 +43,7 @@ void check_method(const wire::message_head& head, const git_route& route) {
 client_connection::client_connection(std::shared_ptr<git_context> around,
                                      unique_fd socket, std::string_view first,
                                      std::string id)
-  : around_(std::move(around)),
+  : around_(std::move(around)), peer_(address_of(socket)),
     client_(wire::plain_stream(around_->loop->context(), std::move(socket)),
             first),
     id_(std::move(id)) {
@@ -57,6 +58,10 @@ void client_connection::check_deadlines(
     transfer_->check_deadlines(now);
   if (owner_)
     owner_->check_deadlines(now, client_);
+}
+
+bool client_connection::is_of(const std::string& client) const {
+  return address_shares::client_of(peer_) == client;
 }
 
 bool client_connection::stop_if_idle() {

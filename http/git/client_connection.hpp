@@ -31,7 +31,11 @@ public:
   /// Enforces the deadlines.
   void check_deadlines(wire::server_connection::clock::time_point now);
 
-  /// Ends it where it only waits for another request. False: it does not.
+  /// Whether its address counts as this; see address_shares.
+  bool is_of(const std::string& client) const;
+
+  /// Ends it where it only waits for another request, or for all of one's head.
+  /// False: it does not.
   bool stop_if_idle();
 
   /// Ends it now, with what is going on.
@@ -59,6 +63,7 @@ private:
   asio::awaitable<void> transmit(transfer_plan plan, token_revocation& watch);
 
   std::shared_ptr<git_context> around_;
+  const std::string peer_; // the client's address
   wire::server_connection client_;
   const std::string id_;
   std::uint64_t requests_ = 0;

@@ -1,6 +1,7 @@
 #include "http/git/listener.hpp"
 
 #include "http/base/asio.hpp"
+#include "http/edge/client_room.hpp"
 #include "http/edge/conversation.hpp"
 #include "http/git/client_connection.hpp"
 #include "http/git/origin_server.hpp"
@@ -13,7 +14,6 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <csignal>
 #include <optional>
 #include <thread>
@@ -47,6 +47,7 @@ struct listener::state {
   std::optional<http::acceptor> acceptor; // of git.listen
   std::unique_ptr<origin_server> origin;  // null: it is not served
   std::unordered_set<std::shared_ptr<client_connection>> clients;
+  client_room room;
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
   std::chrono::steady_clock::time_point stop_at;
@@ -55,7 +56,6 @@ struct listener::state {
 
   state(const options& opts, listener_parts parts);
   void take(handed_connection what);
-  bool evict_idle();
   void tick();
   void begin_to_stop(std::chrono::milliseconds grace);
   void end_upstream_calls();
@@ -70,7 +70,8 @@ listener::state::state(const options& opts, listener_parts parts)
       std::move(parts.log), loop, http::bridge::behind(handle),
       std::move(parts.workers), std::move(parts.peers), parts.git,
       std::make_shared<asio::thread_pool>(max_waiting),
-      std::make_shared<asio::thread_pool>(disk_threads)}) {
+      std::make_shared<asio::thread_pool>(disk_threads)}),
+    room(parts.max_connections, opts.max_connections_of_address) {
   if (parts.git && parts.keys != nullptr)
     origin = std::make_unique<origin_server>(
       origin_parts{around->system, around->directory, *parts.keys,
@@ -78,8 +79,9 @@ listener::state::state(const options& opts, listener_parts parts)
 }
 
 void listener::state::take(handed_connection what) {
-  if (around->stopping
-      || (clients.size() >= max_connections && !evict_idle())) {
+  auto room_taken =
+    around->stopping ? nullptr : room.take(what.socket, clients);
+  if (!room_taken) {
     turn_away(what.socket, too_many);
     return;
   }
@@ -87,17 +89,9 @@ void listener::state::take(handed_connection what) {
   auto client = std::make_shared<client_connection>(
     around, std::move(what.socket), what.first, std::move(id));
   clients.insert(client);
-  auto done = [this, client, place = std::move(what.place)](
+  auto done = [this, client, room_taken, place = std::move(what.place)](
                 const std::exception_ptr&) { clients.erase(client); };
   asio::co_spawn(loop->context(), client_connection::run(client), done);
-}
-
-/// One that waits for nothing but another request makes room. False: there is
-/// none.
-bool listener::state::evict_idle() {
-  auto idle = std::ranges::find_if(
-    clients, [](auto& client) { return client->stop_if_idle(); });
-  return idle != clients.end();
 }
 
 void listener::state::tick() {

@@ -3,7 +3,8 @@
 //
 // Owned by the server. Takes over connections from the API's port that begin
 // with a request for git, and listens on git.listen where that is set. Bounds:
-// max_connections (more are told to try again), and those in git_context.hpp;
+// max_connections, not all of one address (more are told to try again; those
+// that only wait make room first), and those in git_context.hpp;
 // with 64 KiB for what a connection reads and 192 KiB for a transfer, memory
 // stays below 64 MiB whatever is transferred.
 #pragma once
@@ -53,6 +54,7 @@ struct listener_parts {
   const key_ring* keys = nullptr;
   git_actor workers{}; // null: upstream's branches are not shown
   std::shared_ptr<const http::peers> peers = nullptr; // null: alone
+  std::size_t max_connections = git_http::max_connections;
 };
 
 class listener {

@@ -1,6 +1,7 @@
 #include "http/proxy/listener.hpp"
 
 #include "http/edge/bridge.hpp"
+#include "http/edge/client_room.hpp"
 #include "http/edge/conversation.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/request_log.hpp"
@@ -15,7 +16,6 @@
 
 #include <pthread.h>
 
-#include <algorithm>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -43,6 +43,7 @@ struct listener::state {
   std::shared_ptr<proxy_context> around;
   http::acceptor acceptor;
   std::unordered_set<std::shared_ptr<preview_client>> clients;
+  client_room room;
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
   bool ended = false;
@@ -50,7 +51,6 @@ struct listener::state {
 
   state(const options& opts, listener_parts parts);
   void take(unique_fd socket);
-  bool evict_idle();
   void check_deadlines();
   void check_access();
   void begin_to_stop();
@@ -75,10 +75,12 @@ listener::state::state(const options& opts, listener_parts parts)
       parts.peers,
       loop,
       parts.counters ? parts.counters : std::make_shared<node_counters>()}),
-    acceptor(loop->context(), "preview.listen", parts.log) {}
+    acceptor(loop->context(), "preview.listen", parts.log),
+    room(parts.max_clients, opts.max_connections_of_address) {}
 
 void listener::state::take(unique_fd socket) {
-  if (around->stopping || (clients.size() >= max_clients && !evict_idle())) {
+  auto place = around->stopping ? nullptr : room.take(socket, clients);
+  if (!place) {
     turn_away(socket, too_many);
     return;
   }
@@ -87,17 +89,10 @@ void listener::state::take(unique_fd socket) {
   clients.insert(client);
   around->counters->preview_connections = std::ssize(clients);
   asio::co_spawn(loop->context(), preview_client::run(client),
-                 [this, client](const std::exception_ptr&) {
+                 [this, client, place](const std::exception_ptr&) {
                    clients.erase(client);
                    around->counters->preview_connections = std::ssize(clients);
                  });
-}
-
-/// One that waits for nothing but another request makes room. False: there is
-/// none.
-bool listener::state::evict_idle() {
-  return std::ranges::any_of(
-    clients, [](auto& client) { return client->stop_if_idle(); });
 }
 
 void listener::state::check_deadlines() {

@@ -2,9 +2,9 @@
 // streams to the programs that run in sessions.
 //
 // Owned by the server. Pages that it serves never share an origin with the API.
-// Bounds: max_clients connections (more are told to try again; idle ones make
-// room first), 64 KiB for each body that is under way, nothing for a tunnel
-// that is silent.
+// Bounds: max_clients connections, not all of one address (more are told to try
+// again; idle ones make room first), 64 KiB for each body that is under way,
+// nothing for a tunnel that is silent.
 #pragma once
 
 #include "http/base/options.hpp"
@@ -43,6 +43,7 @@ struct listener_parts {
   disk_thread elsewhere;                              // until after join
   std::shared_ptr<const http::peers> peers = nullptr; // null: alone
   std::shared_ptr<node_counters> counters = nullptr;  // null: nobody counts
+  std::size_t max_clients = proxy::max_clients;
 };
 
 class listener {

@@ -1,20 +1,18 @@
 #include "http/proxy/preview_client.hpp"
 
+#include "http/base/address_shares.hpp"
 #include "http/edge/loop.hpp"
 #include "http/wire/tunnel.hpp"
 #include "messages/errors.hpp"
 #include "runtime/metrics/counters.hpp"
 
-#include <arpa/inet.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <netinet/in.h>
 #include <spdlog/spdlog.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -51,25 +49,6 @@ constexpr std::string_view no_access =
   "/projects/{project}/sessions/{session}/ports/{port}/link and open its url, "
   "or send an API key as X-API-Key.";
 
-std::string address_of(const unique_fd& socket) {
-  sockaddr_storage there{};
-  socklen_t size = sizeof there;
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&there), &size)
-      != 0)
-    return "unknown";
-  const void* address = nullptr;
-  if (there.ss_family == AF_INET)
-    address = &reinterpret_cast<sockaddr_in&>(there).sin_addr;
-  else if (there.ss_family == AF_INET6)
-    address = &reinterpret_cast<sockaddr_in6&>(there).sin6_addr;
-  if (address == nullptr
-      || ::inet_ntop(there.ss_family, address, text.data(), text.size())
-           == nullptr)
-    return "unknown";
-  return text.data();
-}
-
 /// What may reach an app twice without harm, by its method's definition, and is
 /// there to be sent twice.
 bool is_repeatable(const wire::message_head& head, bool has_body) {
@@ -103,6 +82,10 @@ void preview_client::check_access(unix_ms now) {
       && (!around_->access.still_holds(grant_, target_, session_, now)
           || (asking_ && client_.stream().peer_gone())))
     stop();
+}
+
+bool preview_client::is_of(const std::string& client) const {
+  return address_shares::client_of(peer_) == client;
 }
 
 bool preview_client::stop_if_idle() {

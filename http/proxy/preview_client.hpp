@@ -62,7 +62,11 @@ public:
   /// Ends it where what let it in does so no more.
   void check_access(unix_ms now);
 
-  /// Ends it where it only waits for another request. False: it does not.
+  /// Whether its address counts as this; see address_shares.
+  bool is_of(const std::string& client) const;
+
+  /// Ends it where it only waits for another request, or for all of one's head.
+  /// False: it does not.
   bool stop_if_idle();
 
   /// Ends it now, with what is under way.

@@ -14,6 +14,16 @@ constexpr std::uint64_t max_skipped = 64 * 1024;
 
 constexpr std::chrono::seconds lingering{2};
 
+struct idle_until_left {
+  bool& idle;
+  explicit idle_until_left(bool& what) : idle(what) {}
+  idle_until_left(const idle_until_left&) = delete;
+  idle_until_left& operator=(const idle_until_left&) = delete;
+  ~idle_until_left() {
+    idle = false;
+  }
+};
+
 std::string head_text(const message_head& head) {
   auto reason = head.reason.empty() ? reason_of(head.status)
                                     : std::string_view{head.reason};
@@ -35,10 +45,10 @@ asio::awaitable<bool> server_connection::read_head(timeout idle,
   reader_.start();
   continued_ = bodiless_ = finished_ = close_after_ = false;
   status_ = 0;
+  idle_ = true;
+  const idle_until_left over{idle_};
   if (!reader_.has_bytes()) {
-    idle_ = true;
     auto begun = co_await reader_.wait(clock::now() + idle);
-    idle_ = false;
     if (!begun)
       co_return false;
   }

@@ -112,7 +112,7 @@ public:
     stream_->check_deadlines(now);
   }
 
-  /// True while it waits for a request.
+  /// True while it waits for a request, or for the rest of its head.
   bool idle() const noexcept {
     return idle_;
   }

@@ -6,9 +6,13 @@
 #include "tests/support/eventually.hpp"
 
 #include <catch2/catch.hpp>
+#include <sys/resource.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -191,6 +195,31 @@ TEST_CASE("HTTP/1.0 is answered until the end of the connection") {
   CHECK(head.status == 200);
   CHECK(head.headers["connection"] == "close");
   CHECK(!head.headers.contains("transfer-encoding"));
+}
+
+TEST_CASE("heads that do not come to an end keep nobody out") {
+  rlimit normal{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &normal) == 0);
+  auto wide = normal;
+  wide.rlim_cur = std::min<rlim_t>(normal.rlim_max, 8192);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &wide) == 0);
+  {
+    git_node node;
+    std::vector<std::unique_ptr<http_client>> halves;
+    for (std::size_t i = 0; i < max_connections + 8; ++i) {
+      halves.push_back(std::make_unique<http_client>(node.port()));
+      halves.back()->send("GET /git/");
+    }
+    // And one that has been served, and waits.
+    http_client client{node.port()};
+    for (int i = 0; i < 3; ++i) {
+      client.send(get(refs_target(), bearer));
+      REQUIRE(receive(client).status == 200);
+    }
+    for (int i = 0; i < 5; ++i)
+      CHECK(status_of(node, get(refs_target(), bearer)) == 200);
+  }
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &normal) == 0);
 }
 
 TEST_CASE("what is not there is not there, however it is spelt") {

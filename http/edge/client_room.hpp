@@ -1,0 +1,49 @@
+// Who of those that connect is served: so many at a time, and not all of one
+// address. Where there is no room, one that only waits makes some.
+//
+// Owned by a listener, used on its thread.
+#pragma once
+
+#include "http/base/address_shares.hpp"
+#include "runtime/base/fd.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace greenroom::http {
+
+class client_room {
+public:
+  /// `of_address` 0: all but a sixteenth of them.
+  client_room(std::size_t max, std::size_t of_address)
+    : max_(max), shares_(std::make_shared<address_shares>(
+                   of_address == 0 ? max - max / 16 : of_address)) {}
+
+  /// A place that is held while it is served; null: there is none. `clients`
+  /// are served now.
+  template <class Clients>
+  std::shared_ptr<void> take(const unique_fd& socket, const Clients& clients) {
+    const auto address = address_of(socket);
+    if (std::shared_ptr<void> place = shares_->take(address))
+      return clients.size() < max_ || evict(clients, {}) ? place : nullptr;
+    if (evict(clients, address_shares::client_of(address)))
+      return shares_->take_over(address);
+    return nullptr;
+  }
+
+private:
+  /// Empty `of`: anybody's.
+  template <class Clients>
+  static bool evict(const Clients& clients, const std::string& of) {
+    for (auto& one : clients)
+      if ((of.empty() || one->is_of(of)) && one->stop_if_idle())
+        return true;
+    return false;
+  }
+
+  const std::size_t max_;
+  const std::shared_ptr<address_shares> shares_;
+};
+
+} // namespace greenroom::http
