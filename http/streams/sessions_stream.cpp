@@ -7,6 +7,8 @@
 #include "http/streams/sse_lines.hpp"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 namespace greenroom::http {
@@ -166,6 +168,11 @@ void sessions_stream::tick(clock::time_point now, unix_ms wall) {
   if (first_list_ || created != created_
       || ((lost_ || env_.others) && now - looked_ >= look_period))
     look();
+  if (first_list_ && now - begun_ > state_timeout) {
+    refuse(
+      {errc::unavailable, "the list of sessions cannot be read, try again"});
+    return;
+  }
   forget_ended(wall);
   flush();
   if (ex_ && body_ && !writing_
@@ -197,22 +204,69 @@ void sessions_stream::look() {
   handlers::ask<live_list>(
     ex_, env_.monitor.operations, env_.options.ordinary, std::move(what),
     [self = shared_from_this()](const live_list& all) { self->found(all); },
-    [self = shared_from_this()](const caf::error&) {
-      self->looking_ = false; // the next tick looks again
+    [self = shared_from_this()](const caf::error& why) {
+      self->not_found(to_refusal(why));
     });
+}
+
+/// The next tick looks again, unless that is known to be of no use now.
+void sessions_stream::not_found(const refusal& why) {
+  looking_ = false;
+  if (first_list_
+      && (why.code == errc::unavailable || why.code == errc::overloaded))
+    refuse(why);
+}
+
+void sessions_stream::refuse(const refusal& why) {
+  if (!ex_ || body_)
+    return;
+  ex_->refuse(why);
+  done();
 }
 
 void sessions_stream::found(const live_list& all) {
   looking_ = false;
   if (!ex_)
     return;
+  if (first_list_)
+    forget_unlisted(all);
+  // Those of the cursor have their place in it already.
   for (auto& session : all.sessions)
-    if (!members_.contains(session.session_id)
-        && !ended_.contains(session.session_id)
-        && members_.size() < max_sessions_of_cursor)
+    if (cursor_.seen.contains(session.session_id) && !is_known(session))
       add(session);
+  left_out_ = 0;
+  for (auto& session : all.sessions)
+    if (is_known(session))
+      continue;
+    else if (places_taken() < max_sessions_of_cursor)
+      add(session);
+    else
+      ++left_out_;
   first_list_ = false;
   flush();
+}
+
+bool sessions_stream::is_known(const live_session& session) const {
+  return members_.contains(session.session_id)
+         || ended_.contains(session.session_id);
+}
+
+/// What an old cursor says of sessions that are gone would fill it in time.
+void sessions_stream::forget_unlisted(const live_list& all) {
+  std::unordered_set<std::string_view> listed;
+  for (auto& session : all.sessions)
+    listed.insert(session.session_id);
+  std::erase_if(cursor_.seen,
+                [&](auto& item) { return !listed.contains(item.first); });
+}
+
+/// Of the cursor, by sessions that are in it and by those that come into it.
+std::size_t sessions_stream::places_taken() const {
+  return cursor_.seen.size()
+         + static_cast<std::size_t>(
+           std::ranges::count_if(members_, [&](auto& item) {
+             return !cursor_.seen.contains(item.first);
+           }));
 }
 
 void sessions_stream::add(const live_session& session) {
@@ -284,10 +338,14 @@ void sessions_stream::left(const std::string& session_id, bool for_good) {
   auto found = members_.find(session_id);
   if (found == members_.end())
     return;
-  if (for_good || found->second.of->complete())
+  if (for_good || found->second.of->complete()) {
     ended_[session_id] = now_ms();
-  else
+  } else {
     lost_ = true;
+    // It goes on after what was sent, not after what waits here.
+    std::erase_if(queue_,
+                  [&](auto& item) { return item.session_id == session_id; });
+  }
   // It is in the middle of something.
   env_.loop.post([gone = std::move(found->second.of)] {});
   members_.erase(found);
@@ -310,9 +368,12 @@ void sessions_stream::flush() {
     open();
     return;
   }
-  if (queue_.empty())
-    return;
   std::string text;
+  if (std::exchange(said_left_out_, left_out_) != left_out_)
+    text = ": " + std::to_string(left_out_)
+           + " sessions are left out, choose with project or session\n";
+  if (queue_.empty() && text.empty())
+    return;
   while (!queue_.empty() && text.size() < max_write) {
     auto next = std::move(queue_.front());
     queue_.pop_front();

@@ -8,8 +8,10 @@
 // write at a time.
 //
 // Which sessions there are is looked up when it begins and whenever some may
-// have come. It goes on until its client leaves or its key is dead. At most
-// max_sessions_of_cursor at a time; more are left out until others have ended.
+// have come. It goes on until its client leaves or its key is dead; where the
+// first list does not come, the client is told to try again. At most
+// max_sessions_of_cursor at a time; more are left out until others have ended,
+// and how many is said in a comment.
 //
 // Owned by its thread's response_registry; used on the HTTP thread only.
 #pragma once
@@ -79,6 +81,11 @@ private:
 
   void look();
   void found(const live_list& all);
+  void not_found(const refusal& why);
+  void refuse(const refusal& why);
+  bool is_known(const live_session& session) const;
+  void forget_unlisted(const live_list& all);
+  std::size_t places_taken() const;
   void join(const exchange_ptr& of_session, const std::shared_ptr<stream>& one);
   void add(const live_session& session);
   watch_start start_of(const live_session& session) const;
@@ -113,6 +120,8 @@ private:
   std::deque<waiting> queue_;
   std::vector<std::function<void(bool)>> sending_; // told when it is taken
   bool writing_ = false;
+  std::size_t left_out_ = 0; // sessions, at the last look
+  std::size_t said_left_out_ = 0;
   bool first_list_ = true; // has not come yet
   bool looking_ = false;
   bool lost_ = false;         // one could not be had for now
