@@ -1,6 +1,7 @@
 #include "http/wire/byte_stream.hpp"
 
 #include "http/wire/message.hpp"
+#include "http/wire/tcp_socket.hpp"
 
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
@@ -37,9 +38,8 @@ public:
     socket_.assign(protocol{family, 0}, fd.get());
     static_cast<void>(fd.release());
     socket_.non_blocking(true);
-    int on = 1; // of no use to a Unix socket, nor a fault
-    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on,
-                 sizeof on);
+    if (family == AF_INET || family == AF_INET6)
+      watch_peer(socket_.native_handle());
   }
 
   void stop_waiting() noexcept override {

@@ -142,8 +142,13 @@ tcp::socket tcp_socket(asio::io_context& io, unique_fd fd) {
     known == 0 && address.ss_family == AF_INET6 ? tcp::v6() : tcp::v4();
   tcp::socket result{io, version, fd.get()};
   static_cast<void>(fd.release());
+  watch_peer(result.native_handle());
+  return result;
+}
+
+void watch_peer(int socket) noexcept {
   auto set = [&](int level, int option, int value) {
-    ::setsockopt(result.native_handle(), level, option, &value, sizeof value);
+    ::setsockopt(socket, level, option, &value, sizeof value);
   };
   set(IPPROTO_TCP, TCP_NODELAY, 1);
   set(SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -151,7 +156,6 @@ tcp::socket tcp_socket(asio::io_context& io, unique_fd fd) {
   set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
   set(IPPROTO_TCP, TCP_KEEPCNT, 4);
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 60'000);
-  return result;
 }
 
 asio::awaitable<std::unique_ptr<byte_stream>>

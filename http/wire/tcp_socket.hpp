@@ -12,6 +12,10 @@
 
 namespace greenroom::http::wire {
 
+/// Has a TCP connection send at once, and break where the peer is not reached
+/// for a minute, also while nothing is sent.
+void watch_peer(int socket) noexcept;
+
 /// Takes the descriptor. A peer that TCP does not reach for a minute breaks the
 /// connection. Throws boost::system::system_error.
 asio::ip::tcp::socket tcp_socket(asio::io_context& io, unique_fd fd);

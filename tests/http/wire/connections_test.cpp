@@ -7,6 +7,8 @@
 
 #include <boost/asio/buffer.hpp>
 #include <catch2/catch.hpp>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <random>
 
@@ -317,5 +319,26 @@ TEST_CASE("whatever a client sends is answered or ends, and costs no more") {
     pair.add(serve(server));
     pair.add(talk(*pair.b, bytes, 1 + random() % 100));
     pair.run();
+  }
+}
+
+TEST_CASE("a peer that is gone without a word is noticed") {
+  for (auto family : {AF_INET, AF_INET6}) {
+    asio::io_context io;
+    unique_fd socket{::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    if (!socket)
+      continue; // no IPv6
+    auto fd = socket.get();
+    auto stream = plain_stream(io, std::move(socket));
+    auto option = [&](int level, int name) {
+      int value = 0;
+      socklen_t size = sizeof value;
+      REQUIRE(::getsockopt(fd, level, name, &value, &size) == 0);
+      return value;
+    };
+    CHECK(option(SOL_SOCKET, SO_KEEPALIVE) == 1);
+    CHECK(option(IPPROTO_TCP, TCP_KEEPIDLE) <= 60);
+    CHECK(option(IPPROTO_TCP, TCP_USER_TIMEOUT) == 60'000);
+    CHECK(option(IPPROTO_TCP, TCP_NODELAY) == 1);
   }
 }
