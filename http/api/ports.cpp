@@ -11,6 +11,7 @@
 #include "http/proxy/target.hpp"
 #include "http/streams/file_readers.hpp"
 #include "http/streams/port_tunnel.hpp"
+#include "http/streams/response_registry.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/api_keys.hpp"
@@ -231,6 +232,7 @@ void open_tunnel(const exchange_ptr& ex) {
     refuse_plain(ex);
     return;
   }
+  ex->env.streams.admit(ex->key->id);
   read_in_session<port_connection>(
     ex, std::chrono::milliseconds{connect_port_timeout + connect_slack},
     greenroom::connect_port{port}, [ex](const port_connection& made) {

@@ -100,6 +100,8 @@ public:
   void tick(clock::time_point now, unix_ms) override {
     if (there_)
       there_->check_deadlines(now);
+    if (now >= write_until_)
+      far_->drop(); // what waits for it hears of that
     if (!socket_)
       return;
     if (!heartbeat_.beat(*socket_, env_.options, now))
@@ -314,7 +316,7 @@ private:
   void to_there(wire::web_socket_payload payload) {
     waiting_.push_back(std::move(payload));
     if (std::exchange(writing_, true))
-      socket_->pause(true); // until what waits has been taken
+      heartbeat_.pause(*socket_, true); // until what waits has been taken
     else
       asio::co_spawn(env_.loop.context(), write_all(shared_from_this()),
                      asio::detached);
@@ -325,16 +327,25 @@ private:
       while (!self->waiting_.empty()) {
         auto payload = std::move(self->waiting_.front());
         self->waiting_.pop_front();
+        self->extend_write();
         co_await self->far_->write(payload.bytes, payload.is_text);
       }
+      self->extend_write();
       if (self->left_)
         co_await self->far_->say_goodbye();
     } catch (const std::exception&) {
       self->end(ws::close_code::going_away, "the connection is broken");
     }
     self->writing_ = false;
-    if (self->socket_)
-      self->socket_->pause(false);
+    self->write_until_ = clock::time_point::max();
+    if (self->left_)
+      self->env_.streams.remove(*self);
+    else if (self->socket_)
+      self->heartbeat_.pause(*self->socket_, false);
+  }
+
+  void extend_write() {
+    write_until_ = clock::now() + env_.options.write_timeout;
   }
 
   // The client has gone; what it said still goes there.
@@ -344,7 +355,6 @@ private:
     if (!std::exchange(writing_, true))
       asio::co_spawn(env_.loop.context(), write_all(shared_from_this()),
                      asio::detached);
-    env_.streams.remove(*this);
   }
 
   // ---------------------------------------------------------------------------
@@ -380,6 +390,7 @@ private:
   std::shared_ptr<web_socket> socket_; // null: over, or not begun
   std::deque<wire::web_socket_payload> waiting_;
   bool writing_ = false;
+  clock::time_point write_until_ = clock::time_point::max();
   bool left_ = false;
   web_socket_heartbeat heartbeat_;
 };

@@ -52,7 +52,7 @@ public:
     };
     events.closed = [weak] {
       if (auto self = weak.lock())
-        self->done();
+        self->left();
     };
     socket_ = ex_->upgrade({}, std::move(events));
     asio::co_spawn(env_.loop.context(), from_port(shared_from_this()),
@@ -90,7 +90,8 @@ private:
   static asio::awaitable<void> from_port(std::shared_ptr<port_tunnel> self) {
     auto ended = false;
     try {
-      while (self->socket_ && co_await self->stream_->wait_readable()) {
+      // Also while nobody listens: else the session might stop to read.
+      while (co_await self->stream_->wait_readable()) {
         auto buffer = std::make_shared<std::string>(piece_size, '\0');
         auto size = co_await self->stream_->read(asio::buffer(*buffer),
                                                  wire::byte_stream::never);
@@ -98,13 +99,18 @@ private:
           ended = true;
           break;
         }
+        if (self->left_)
+          continue;
         slice piece{buffer, std::string_view{*buffer}.substr(0, size)};
-        if (!co_await self->send(std::move(piece)))
+        auto taken = co_await self->send(std::move(piece));
+        if (!taken && !self->left_)
           break;
       }
     } catch (const wire::lost&) {
       // Said below.
     }
+    if (self->left_)
+      co_return; // that has its own end
     self->end(ended ? close_code::normal : close_code::going_away,
               ended ? "the connection has ended" : "the connection is broken");
   }
@@ -130,7 +136,7 @@ private:
       return;
     waiting_.push_back(std::move(payload));
     if (std::exchange(writing_, true))
-      socket_->pause(true); // until what waits has been taken
+      heartbeat_.pause(*socket_, true); // until what waits has been taken
     else
       asio::co_spawn(env_.loop.context(), write_all(shared_from_this()),
                      asio::detached);
@@ -149,8 +155,19 @@ private:
       co_return;
     }
     self->writing_ = false;
-    if (self->socket_)
-      self->socket_->pause(false);
+    if (self->left_)
+      self->done();
+    else if (self->socket_)
+      self->heartbeat_.pause(*self->socket_, false);
+  }
+
+  // The client has gone; what it said still goes there, each piece within the
+  // time that it has.
+  void left() {
+    left_ = true;
+    socket_.reset();
+    if (!writing_)
+      done();
   }
 
   void end(close_code why, std::string_view reason) {
@@ -180,6 +197,7 @@ private:
   std::shared_ptr<web_socket> socket_;
   std::deque<std::string> waiting_; // for the session to take
   bool writing_ = false;
+  bool left_ = false; // the client
   web_socket_heartbeat heartbeat_;
 };
 

@@ -23,10 +23,19 @@ public:
       pinged_ = heard_;
   }
 
+  /// Stops reading what the client sends, or goes on: meanwhile nothing can be
+  /// heard of it.
+  void pause(web_socket& to, bool stop) {
+    if (paused_ && !stop)
+      heard();
+    paused_ = stop;
+    to.pause(stop);
+  }
+
   /// Pings the client each options::heartbeat. False: nothing has come from it
   /// for options::write_timeout.
   bool beat(web_socket& to, const options& bounds, clock::time_point now) {
-    if (now - heard_ >= bounds.write_timeout)
+    if (!paused_ && now - heard_ >= bounds.write_timeout)
       return false;
     if (now - pinged_ >= bounds.heartbeat) {
       pinged_ = now;
@@ -38,6 +47,7 @@ public:
 private:
   clock::time_point heard_{};
   clock::time_point pinged_{};
+  bool paused_ = false;
 };
 
 } // namespace greenroom::http

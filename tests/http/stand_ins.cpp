@@ -53,6 +53,8 @@ event_batch batch_after(const script& all, std::uint64_t after,
 /// To this machine's own loopback, as a session without a sandbox does it.
 unique_fd connect_to(std::uint16_t port) {
   unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  int small = 16 * 1024; // who does not read shows soon
+  ::setsockopt(result.get(), SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
   sockaddr_in there{};
   there.sin_family = AF_INET;
   there.sin_port = htons(port);

@@ -6,10 +6,13 @@
 
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
+#include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
+#include <array>
 #include <thread>
 
 using namespace greenroom;
@@ -200,6 +203,66 @@ TEST_CASE("a tunnel to a port where nothing listens is refused") {
   CHECK(client.receive().status == 503);
   CHECK(call(f.port(), "GET", ports_path + "/3000/tunnel", admin_secret).status
         == 426);
+}
+
+TEST_CASE("what a client says last goes through its tunnel") {
+  preview_fixture f;
+  unique_fd listener{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  int small = 8 * 1024;
+  ::setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&at), size) == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&at), &size)
+          == 0);
+  http_client client{f.port()};
+  auto path = ports_path + '/' + std::to_string(ntohs(at.sin_port)) + "/tunnel";
+  client.send(request_text("GET", path, admin_secret, "", "", handshake));
+  CHECK(client.receive_head().status == 101);
+  const std::string much(1'000'000, 'x');
+  std::string frame{"\x82\xff\0\0\0\0", 6};
+  for (int shift : {24, 16, 8, 0})
+    frame += static_cast<char>(much.size() >> shift & 0xff);
+  client.send(frame + std::string(4, '\0') + much + masked(8, "\x03\xe8"));
+  // It has gone before anybody reads.
+  CHECK(client.receive_bytes(4) == "\x88\x02\x03\xe8");
+  unique_fd app{::accept(listener.get(), nullptr, nullptr)};
+  timeval patience{10, 0};
+  ::setsockopt(app.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  std::size_t got = 0;
+  std::array<char, 10'000> buffer{};
+  ssize_t more = 0;
+  while ((more = ::recv(app.get(), buffer.data(), buffer.size(), 0)) > 0)
+    got += static_cast<std::size_t>(more);
+  CHECK(more == 0);
+  CHECK(got == much.size());
+}
+
+TEST_CASE("a tunnel counts among the streams of its key") {
+  fixture f{[](http::options& o) {
+    o.preview_host = "127.0.0.1";
+    o.max_streams_of_key = 1;
+  }};
+  echo_program app;
+  auto ask = [&](http_client& client) {
+    client.send(request_text(
+      "GET", ports_path + "/" + std::to_string(app.port) + "/tunnel",
+      admin_secret, "", "", handshake));
+    return client.receive_head().status;
+  };
+  {
+    http_client first{f.port()};
+    CHECK(ask(first) == 101);
+    http_client second{f.port()};
+    CHECK(ask(second) == 503);
+  }
+  fixture::wait_until([&] {
+    http_client third{f.port()};
+    return ask(third) == 101;
+  });
 }
 
 TEST_CASE("a tunnel counts among the connections of its address") {
