@@ -17,7 +17,9 @@
 #include <spdlog/spdlog.h>
 
 #include <cstring>
+#include <deque>
 #include <utility>
+#include <variant>
 
 namespace greenroom::http {
 
@@ -287,20 +289,40 @@ private:
     auto size = payload.size();
     unread_ += size;
     if (unread_ > max_unread)
-      socket_->pause(true);
+      heartbeat_.pause(*socket_, true);
     tell(write_input{ex_->exec_id(), shared_text{std::move(payload)}, false},
          size);
   }
 
+  void tell(std::variant<write_input, resize_exec> order, std::size_t size) {
+    orders_.emplace_back(std::move(order), size);
+    tell_next();
+  }
+
+  /// One after the other: where the session's actor has to be found first,
+  /// another one might come to it before.
+  void tell_next() {
+    if (!socket_ || orders_.empty() || std::exchange(telling_, true))
+      return;
+    auto [order, size] = std::move(orders_.front());
+    orders_.pop_front();
+    std::visit([this, size = size](auto& what) { ask(std::move(what), size); },
+               order);
+  }
+
   template <class Message>
-  void tell(Message message, std::size_t size) {
+  void ask(Message message, std::size_t size) {
     handlers::ask_session<greenroom::done>(
       ex_, env_.options.ordinary, retry::unhandled, std::move(message),
       [self = shared_from_this(), size](const greenroom::done&) {
+        self->telling_ = false;
         self->taken(size);
+        self->tell_next();
       },
       [self = shared_from_this()](const caf::error& why) {
+        self->telling_ = false;
         self->not_taken(to_refusal(why));
+        self->tell_next();
       });
   }
 
@@ -310,7 +332,7 @@ private:
     auto was_paused = unread_ > max_unread;
     unread_ -= size;
     if (was_paused && unread_ <= max_unread)
-      socket_->pause(false);
+      heartbeat_.pause(*socket_, false);
   }
 
   void not_taken(const refusal& why) {
@@ -357,7 +379,10 @@ private:
   std::shared_ptr<web_socket> socket_;
   std::shared_ptr<output_pump> pump_;
   std::shared_ptr<output_tail> follower_;
-  std::size_t unread_ = 0;  // typed bytes that the session has not taken
+  std::size_t unread_ = 0; // typed bytes that the session has not taken
+  std::deque<std::pair<std::variant<write_input, resize_exec>, std::size_t>>
+    orders_;                // to the session; the typed bytes of each
+  bool telling_ = false;    // one is under way
   bool explaining_ = false; // what we take, and that is being sent
   bool over_ = false;       // the exec has ended
   clock::time_point over_at_;

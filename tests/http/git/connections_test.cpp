@@ -1,5 +1,6 @@
 // Raw connections to the git listener: what HTTP allows, and what strangers
 // try.
+#include "http/git/listener.hpp"
 #include "http/git/pkt_line.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/git/git_node.hpp"
