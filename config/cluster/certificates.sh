@@ -8,6 +8,10 @@
 # node.name, DIRECTORY/NODE.pem and NODE.key. A node gets these two and ca.pem
 # (cluster.tls: cert, key, ca). What is there already is kept, but a node's
 # certificate is made anew: to renew it, run this again and restart the node.
+#
+# Keys are for their owner only: give NODE.key to the user that the node runs
+# as. Certificates are no secret and for everybody, as is a DIRECTORY that this
+# makes.
 set -eu
 umask 077
 if [ $# -lt 2 ]; then
@@ -16,7 +20,7 @@ if [ $# -lt 2 ]; then
 fi
 dir=$1
 shift
-mkdir -p "$dir"
+(umask 022 && mkdir -p "$dir")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -38,6 +42,7 @@ if [ ! -e "$dir/ca.key" ]; then
     -keyout "$dir/ca.key" -out "$dir/ca.pem" 2>"$work/log" ||
     { cat "$work/log" >&2; exit 1; }
 fi
+chmod 644 "$dir/ca.pem"
 
 for node; do
   case $node in
@@ -67,4 +72,5 @@ EOF
         -CAserial "$work/serial" \
         -extfile "$work/node.cnf" -extensions node -out "$dir/$node.pem"
   } 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
+  chmod 644 "$dir/$node.pem"
 done
