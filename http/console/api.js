@@ -8,6 +8,8 @@ export class Refused extends Error {
     this.status = status;
     this.code = error?.code ?? '';
     this.remediation = error?.details?.remediation ?? '';
+    /// Milliseconds, where the server names any.
+    this.retryAfter = error?.details?.retry_after_ms ?? 0;
   }
 }
 
@@ -17,8 +19,8 @@ export function onLoggedOut(what) {
   loggedOut = what;
 }
 
-async function ask(method, path, body, headers = {}) {
-  const init = { method, headers: { ...headers } };
+async function ask(method, path, body, headers = {}, signal = undefined) {
+  const init = { method, headers: { ...headers }, signal };
   if (method !== 'GET') {
     init.headers['X-Greenroom-Console'] = '1';
   }
@@ -59,22 +61,86 @@ export const sessionPath = (project, id) =>
 export const reviewPath = (project, id) =>
   `/projects/${encodeURIComponent(project)}/reviews/${encodeURIComponent(id)}`;
 
+/// What has lost the server and tries to find it again; `told` hears whether
+/// there is any.
+const lost = new Set();
+let told = () => {};
+export function onLost(what) {
+  told = what;
+}
+export function setLost(who, is) {
+  const before = lost.size > 0;
+  if (is) {
+    lost.add(who);
+  } else {
+    lost.delete(who);
+  }
+  if (before !== lost.size > 0) {
+    told(!before);
+  }
+}
+
+/// The pauses between attempts: longer each time, and no two browsers' alike,
+/// so that those of many do not all come at once.
+export class Backoff {
+  #next = 500;
+
+  reset() {
+    this.#next = 500;
+  }
+
+  next() {
+    const pause = this.#next * (0.5 + Math.random() / 2);
+    this.#next = Math.min(this.#next * 2, 15_000);
+    return pause;
+  }
+}
+
+/// Whether a refusal is for now only.
+export const passes = ({ status }) =>
+  status === 0 || status === 429 || status >= 500;
+
+// A stream that is away for longer is said to be.
+const unnoticed = 2000;
+
 /// Follows a session's events; `handlers` by event type, with the event and its
-/// type. `opened` is called each time the stream begins anew. The browser comes
-/// back by itself after a cut, and goes on where it was. A browser has six
-/// connections for all of its tabs, so one that nobody looks at gives its own
-/// back until somebody does. Returns what ends it.
+/// type. `opened` is called each time the stream begins anew. It comes back
+/// after a cut, and goes on where it was: by itself where the connection broke;
+/// after any answer but 200 a browser gives up, and what it was is asked here.
+/// A browser has six connections for all of its tabs, so one that nobody looks
+/// at gives its own back until somebody does. Returns what ends it.
 export function follow(path, query, handlers, opened = () => {}) {
   let source = null;
   let last = '';
-  const open = () => {
+  let over = false;
+  let timer = null;
+  let late = null;
+  let probe = null;
+  const pauses = new Backoff();
+  const me = {};
+
+  const address = () => {
     const asked = new URLSearchParams(query);
     if (last) {
       asked.delete('from');
       asked.set('last_event_id', last);
     }
-    source = new EventSource(`${path}/events?${asked}`);
-    source.onopen = opened;
+    return `${path}/events?${asked}`;
+  };
+  const open = () => {
+    source = new EventSource(address());
+    source.onopen = () => {
+      pauses.reset();
+      found();
+      opened();
+    };
+    source.onerror = () => {
+      late ??= setTimeout(() => setLost(me, true), unnoticed);
+      if (source?.readyState === EventSource.CLOSED) {
+        source = null;
+        timer = setTimeout(again, pauses.next());
+      }
+    };
     for (const [type, handle] of Object.entries(handlers)) {
       source.addEventListener(type, (event) => {
         last = event.lastEventId || last;
@@ -82,18 +148,60 @@ export function follow(path, query, handlers, opened = () => {}) {
       });
     }
   };
+  // An EventSource does not tell what it was answered.
+  const again = async () => {
+    timer = null;
+    const mine = new AbortController();
+    probe = mine;
+    try {
+      const { status } = await ask('GET', address(), undefined, {}, mine.signal);
+      if (mine.signal.aborted) {
+        return;
+      }
+      if (status === 200) {
+        open();
+      } else {
+        end(); // no content: the session is over, and all of it was here
+      }
+    } catch (error) {
+      if (mine.signal.aborted) {
+        return;
+      }
+      if (passes(error)) {
+        timer = setTimeout(again, Math.max(pauses.next(), error.retryAfter));
+      } else {
+        end();
+      }
+    } finally {
+      mine.abort(); // its body is not read
+    }
+  };
+  const found = () => {
+    clearTimeout(late);
+    late = null;
+    setLost(me, false);
+  };
+  const close = () => {
+    clearTimeout(timer);
+    timer = null;
+    found();
+    probe?.abort();
+    source?.close();
+    source = null;
+  };
   const look = () => {
     if (document.visibilityState === 'hidden') {
-      source?.close();
-      source = null;
-    } else if (!source) {
+      close();
+    } else if (!over && !source && !timer) {
       open();
     }
   };
+  const end = () => {
+    over = true;
+    document.removeEventListener('visibilitychange', look);
+    close();
+  };
   document.addEventListener('visibilitychange', look);
   look();
-  return () => {
-    document.removeEventListener('visibilitychange', look);
-    source?.close();
-  };
+  return end;
 }

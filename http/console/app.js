@@ -1,6 +1,6 @@
 // The console: which page is shown, and to whom.
-import { call, onLoggedOut } from './api.js';
-import { failure, h, notice, replace } from './dom.js';
+import { call, onLoggedOut, onLost, passes } from './api.js';
+import { badge, busy, failure, h, notice, replace } from './dom.js';
 import { showKeys } from './keys.js';
 import { showLogin } from './login.js';
 import { showNodes } from './nodes.js';
@@ -37,14 +37,22 @@ function showWho() {
   replace(document.getElementById('nav'), key && all.map(([href, name]) =>
     h('a', { href,
       'aria-current': (location.hash || '#/') === href ? 'page' : null }, name)));
+  const out = h('button', { type: 'button', class: 'plain', onclick: () =>
+    busy(out, logout) }, 'Log out');
   replace(document.getElementById('who'), key && [
-    h('span', { title: key.scopes.join(', ') }, key.name || key.id),
-    h('button', { type: 'button', class: 'plain', onclick: logout }, 'Log out'),
+    h('span', { title: key.scopes.join(', ') }, key.name || key.id), out,
   ]);
 }
 
+// The cookie is the server's to take back: until it has, the login is there.
 async function logout() {
-  await call('DELETE', '/console/login').catch(() => {});
+  try {
+    await call('DELETE', '/console/login');
+  } catch (error) {
+    if (error.status !== 401) {
+      throw error;
+    }
+  }
   key = null;
   show();
 }
@@ -74,6 +82,7 @@ async function show() {
         await draw(page, ...parts);
       } catch (error) {
         replace(page.place, h('h1', {}, title), failure(error));
+        later(page, error, show);
       }
       return;
     }
@@ -95,10 +104,32 @@ document.querySelector('.skip').addEventListener('click', (event) => {
   main.focus();
 });
 
-window.addEventListener('hashchange', async () => {
-  await show();
-  main.focus({ preventScroll: true });
-});
+// Tries again what only fails for now, as long as its failure is shown.
+function later(page, error, work) {
+  if (passes(error)) {
+    const timer = setTimeout(work, Math.max(3000, error.retryAfter));
+    page.onLeave(() => clearTimeout(timer));
+  }
+}
 
-key = await call('GET', '/whoami').catch(() => null);
-show();
+onLost((lost) => replace(document.getElementById('state'), lost
+  && [badge('reconnecting'), h('span', {}, ' What is shown may be old.')]));
+
+async function begin() {
+  try {
+    key = await call('GET', '/whoami');
+  } catch (error) {
+    if (error.status !== 401) {
+      // Whether there is a login is not known.
+      replace(main, failure(error));
+      later(shown, error, begin);
+      return;
+    }
+  }
+  window.addEventListener('hashchange', async () => {
+    await show();
+    main.focus({ preventScroll: true });
+  });
+  show();
+}
+begin();

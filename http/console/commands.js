@@ -2,7 +2,7 @@
 import { call, follow } from './api.js';
 import { badge, busy, field, h, replace } from './dom.js';
 import { age, bytes, commandText, outcome, plain } from './format.js';
-import { isLive } from './session.js';
+import { isLive, streamOpened } from './session.js';
 
 // More than that a person does not read here; all of it can be downloaded.
 const mostShown = 512 * 1024;
@@ -41,13 +41,13 @@ export async function commandsTab(body, { page, path, session, on }) {
     draw();
   }
 
-  const again = () => refresh().catch(() => {});
   replace(body, isLive(session) && runForm(path, async (exec) => {
     await refresh();
     choose(exec.exec_id);
   }), list, output);
   await refresh();
-  on(['exec.queued', 'exec.started', 'exec.exited'], again);
+  on([streamOpened, 'exec.queued', 'exec.started', 'exec.exited'],
+    page.calmly(refresh));
   if (execs.length > 0) {
     choose(execs[0].exec_id);
   }

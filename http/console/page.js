@@ -1,6 +1,7 @@
 // A page: its place in the window, and what ends with it. Timers, streams and
 // terminals are over when another page is shown; what an answer that comes
 // late still draws goes to a place that nobody sees any more.
+import { passes, setLost } from './api.js';
 import { h } from './dom.js';
 
 export class Page {
@@ -26,16 +27,41 @@ export class Page {
     }
   }
 
-  /// Calls `work` now and then, while the page is looked at. Only the first
-  /// failure counts.
+  /// Calls `work` now and then, while the page is looked at. The first failure
+  /// is the caller's; of later ones it is said that what is shown is old.
   async repeat(milliseconds, work) {
-    const again = () => {
-      if (document.visibilityState === 'visible') {
-        work().catch(() => {});
+    let working = true;
+    const again = async () => {
+      if (working || document.visibilityState !== 'visible') {
+        return;
       }
+      working = true;
+      try {
+        await work();
+        setLost(this, false);
+      } catch (error) {
+        setLost(this, !this.#left && passes(error));
+      }
+      working = false;
     };
     const timer = setInterval(again, milliseconds);
-    this.onLeave(() => clearInterval(timer));
+    this.onLeave(() => {
+      clearInterval(timer);
+      setLost(this, false);
+    });
     await work();
+    working = false;
+  }
+
+  /// What calls `work` once where it is called many times in a row.
+  calmly(work) {
+    let timer = null;
+    this.onLeave(() => clearTimeout(timer));
+    return () => {
+      timer ??= setTimeout(() => {
+        timer = null;
+        work().catch(() => {});
+      }, 200);
+    };
   }
 }

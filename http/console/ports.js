@@ -1,21 +1,21 @@
 // The ports that a session listens on, and links that open them.
 import { call } from './api.js';
 import { busy, cells, h, notice, replace, table } from './dom.js';
-import { isLive } from './session.js';
+import { isLive, streamOpened } from './session.js';
 
-export async function portsTab(body, { path, session, on }) {
+export async function portsTab(body, { page, path, session, on }) {
   async function refresh() {
     const { ports } = isLive(session) ? await call('GET', `${path}/ports`)
       : { ports: [] };
     replace(body, table('Ports', ['Port', 'Process', 'Address', 'Access', 'Preview'],
-      ports.map((port) => row(path, port)),
+      ports.map((port) => portRow(path, port)),
       'Nothing listens. Start a server in the session, and it shows here.'));
   }
   await refresh();
-  on(['port.opened', 'port.closed'], () => refresh().catch(() => {}));
+  on([streamOpened, 'port.opened', 'port.closed'], page.calmly(refresh));
 }
 
-function row(path, port) {
+function portRow(path, port) {
   const portPath = `${path}/ports/${port.port}`;
   const open = h('button', { type: 'button', class: 'main', onclick: () =>
     busy(open, async () => {

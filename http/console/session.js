@@ -19,9 +19,13 @@ const tabs = {
 export const isLive = (session) =>
   ['creating', 'active', 'checking_in'].includes(session.status);
 
+/// In place of an event's type: the stream has begun anew, so something may have
+/// been missed.
+export const streamOpened = 'opened';
+
 /// What has happened in a session is one stream, which all of the page shares:
 /// `on(types, handle)` hears of these.
-function startStream(page, path, from, refresh) {
+function startStream(page, path, from) {
   const listeners = [];
   const hear = (event, type) => {
     for (const [types, handle] of listeners) {
@@ -34,21 +38,10 @@ function startStream(page, path, from, refresh) {
     }
   };
   const stop = follow(path, { types: eventTypes.join(','), from },
-    Object.fromEntries(eventTypes.map((type) => [type, hear])), refresh);
+    Object.fromEntries(eventTypes.map((type) => [type, hear])),
+    () => hear({}, streamOpened));
   page.onLeave(() => stop());
   return (types, handle) => listeners.push([types, handle]);
-}
-
-/// Calls `work` once where it is asked to many times in a row.
-function calmly(page, work) {
-  let timer = null;
-  page.onLeave(() => clearTimeout(timer));
-  return () => {
-    timer ??= setTimeout(() => {
-      timer = null;
-      work().catch(() => {});
-    }, 200);
-  };
 }
 
 export async function showSession(page, project, id, tab) {
@@ -72,10 +65,10 @@ export async function showSession(page, project, id, tab) {
 
   let on = () => {};
   if (isLive(session) || tab === 'timeline') {
-    const again = calmly(page, refresh);
-    on = startStream(page, path, tab === 'timeline' ? 'earliest' : 'now', again);
-    on(['session.extended', 'session.expiring', 'session.ended', 'exec.started',
-      'exec.exited', 'checkin.started', 'checkin.finished'], again);
+    on = startStream(page, path, tab === 'timeline' ? 'earliest' : 'now');
+    on([streamOpened, 'session.extended', 'session.expiring', 'session.ended',
+      'exec.started', 'exec.exited', 'checkin.started', 'checkin.finished'],
+    page.calmly(refresh));
     const timer = setInterval(() => tick(), 1000);
     page.onLeave(() => clearInterval(timer));
   }

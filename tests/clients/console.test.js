@@ -1,53 +1,16 @@
 // The web console as a person uses it: from the login by a key to a review
 // that is merged, by clicks and by typing, beside what axe-core finds.
-//
-// With SCREENSHOTS=DIR it leaves pictures of the pages there, light, dark and
-// as wide as a telephone.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { openPage } from './lib/browser.js';
+import { check, logIn } from './lib/console.js';
 import { startNode } from './lib/node.js';
 
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const server = 'python3 -u -c "import http.server as h;'
   + 's=h.HTTPServer((\'127.0.0.1\',0),h.SimpleHTTPRequestHandler);'
   + 'print(\'port\',s.server_port);s.serve_forever()"';
-
-/// Nothing that axe-core knows of keeps anybody out, in either theme and on a
-/// telephone; and nothing is wider than that.
-async function check(page, name) {
-  const looks = [['light', 1200], ['dark', 1200], ['light', 375]];
-  for (const [colorScheme, width] of looks) {
-    await page.emulateMedia({ colorScheme });
-    await page.setViewportSize({ width, height: 900 });
-    if (process.env.SCREENSHOTS) {
-      await page.screenshot({ fullPage: true,
-        path: join(process.env.SCREENSHOTS, `${name}-${colorScheme}-${width}.png`) });
-    }
-    // By the debugger's door, since the console's policy loads no scripts.
-    await page.evaluate(await readFile(axe, 'utf8'));
-    const { violations } = await page.evaluate(() => window.axe.run());
-    const said = violations.map(({ id, nodes }) =>
-      `${id}: ${nodes.map(({ html }) => html).join('\n')}`);
-    assert.deepEqual(said, [], `${name} ${colorScheme} ${width}`);
-    const wide = await page.evaluate(() =>
-      document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(wide <= 0, `${name} is ${wide} pixels too wide`);
-  }
-  await page.emulateMedia({ colorScheme: 'light' });
-  await page.setViewportSize({ width: 1200, height: 900 });
-}
-
-async function logIn(page, node, key = node.key) {
-  await page.goto(`${node.url}/`);
-  await page.getByLabel('API key').fill(key);
-  await page.getByRole('button', { name: 'Log in' }).click();
-}
 
 test('a person works from the login to the merge', { timeout: 120_000 }, async (t) => {
   const node = await startNode(t, { sandbox: 'bubblewrap' });
@@ -69,7 +32,7 @@ test('a person works from the login to the merge', { timeout: 120_000 }, async (
   await page.goto(`${node.url}/`);
   await page.getByRole('heading', { name: 'Log in' }).waitFor();
   await check(page, 'login');
-  await logIn(page, node);
+  await logIn(page, node.url, node.key);
   await page.getByRole('heading', { name: 'Sessions' }).waitFor();
 
   await page.getByText('New session').click();
@@ -147,7 +110,7 @@ test('an administrator makes keys, and revokes them', { timeout: 90_000 },
   async (t) => {
     const node = await startNode(t, {});
     const page = await openPage(t, node.url);
-    await logIn(page, node);
+    await logIn(page, node.url, node.key);
     await page.getByRole('link', { name: 'Keys' }).click();
     await page.getByText('There is no key but').waitFor();
     await page.getByText('New key').click();
@@ -164,7 +127,7 @@ test('an administrator makes keys, and revokes them', { timeout: 90_000 },
 
     // Ann logs in, in a browser of her own, until her key is revoked.
     const hers = await openPage(t, node.url);
-    await logIn(hers, node, secret);
+    await logIn(hers, node.url, secret);
     await hers.getByRole('heading', { name: 'Sessions' }).waitFor();
     await page.getByRole('button', { name: 'Revoke Ann' }).click();
     await page.getByRole('button', { name: 'Revoke it' }).click();
@@ -184,7 +147,7 @@ test('an administrator sees the nodes, and what webhooks were sent',
     await new Promise((done) => receiver.listen(0, '127.0.0.1', done));
     t.after(() => receiver.close());
     const page = await openPage(t, node.url);
-    await logIn(page, node);
+    await logIn(page, node.url, node.key);
 
     await page.getByRole('link', { name: 'Nodes' }).click();
     await page.getByRole('cell', { name: 'first', exact: true }).waitFor();
@@ -225,7 +188,7 @@ test('an administrator sees the nodes, and what webhooks were sent',
     const made = await node.call('POST', '/keys',
       { name: 'ann', scopes: ['sessions:execute', 'projects:read'] });
     await page.getByRole('button', { name: 'Log out' }).click();
-    await logIn(page, node, made.key);
+    await logIn(page, node.url, made.key);
     await page.getByRole('link', { name: 'Reviews' }).waitFor();
     assert.equal(await page.getByRole('link', { name: 'Nodes' }).count(), 0);
   });
@@ -237,7 +200,7 @@ test('a terminal comes back after a cut, and a login ends with its key',
       { name: 'ann', scopes: ['sessions:execute', 'projects:read'] });
     const session = await node.makeSession();
     const page = await openPage(t, node.url);
-    await logIn(page, node, made.key);
+    await logIn(page, node.url, made.key);
     await page.getByRole('link', { name: session.id }).click();
     await page.getByRole('link', { name: 'Terminal' }).click();
     await page.getByRole('button', { name: 'New shell' }).click();
@@ -265,7 +228,7 @@ test('what a session prints and is called stays text', async (t) => {
   const script = '<img src=x onerror="window.harm=1"><script>window.harm=1</script>';
   await node.call('POST', `${path}/exec`,
     { argv: ['printf', '%s', script], wait: '10s' });
-  await logIn(page, node);
+  await logIn(page, node.url, node.key);
   await page.goto(`${node.url}/#${path}/commands`);
   await page.getByRole('log').getByText(script).waitFor();
   assert.equal(await page.evaluate(() => window.harm), undefined);

@@ -1,0 +1,113 @@
+// The web console where things go wrong, and for those who use it by keyboard.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { check, logIn } from './lib/console.js';
+import { openPage } from './lib/browser.js';
+import { startNode } from './lib/node.js';
+import { startProxy } from './lib/http_proxy.js';
+
+async function startBehindProxy(t) {
+  const proxy = await startProxy(t);
+  const node = await startNode(t, { set: [`http.public_url=${proxy.url}`] });
+  proxy.to = node;
+  return { node, proxy };
+}
+
+test('pages go on by themselves after a proxy has answered for the node',
+  { timeout: 90_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByRole('link', { name: session.id }).click();
+    await page.getByText('Nothing has been run yet.').waitFor();
+
+    // The node is away for a while: 502.
+    const lost = page.getByRole('status').getByText('reconnecting');
+    await node.kill();
+    await lost.waitFor();
+    await check(page, 'reconnecting');
+    await node.start();
+    await lost.waitFor({ state: 'hidden' });
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'echo first', wait: '10s' });
+    await page.getByRole('button', { name: 'echo first' }).click();
+    await page.getByRole('log').getByText('first').waitFor();
+
+    // The proxy's own refusals. What happens meanwhile is no event of a stream
+    // that begins with what is to come.
+    for (const status of [503, 429]) {
+      const name = `echo during ${status}`;
+      proxy.refuse = (url) => (url.includes('/events') ? status : 0);
+      proxy.cut();
+      await lost.waitFor();
+      await node.call('POST', `${session.path}/exec`,
+        { command: name, wait: '10s' });
+      assert.equal(await page.getByRole('button', { name }).count(), 0);
+      proxy.refuse = () => 0;
+      await page.getByRole('button', { name }).waitFor();
+      await lost.waitFor({ state: 'hidden' });
+    }
+  });
+
+test('output that a command prints during a cut is all there after it',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByRole('link', { name: session.id }).click();
+    await page.getByLabel('Command', { exact: true })
+      .fill('echo 1; until [ -e go ]; do sleep 0.1; done; echo 2; echo 3');
+    await page.getByRole('button', { name: 'Run' }).click();
+    const log = page.getByRole('log');
+    await log.getByText('1').waitFor();
+    proxy.refuse = (url) => (url.includes('/events') ? 502 : 0);
+    proxy.cut();
+    await page.getByText('reconnecting').waitFor();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'touch go', wait: '10s' });
+    proxy.refuse = () => 0;
+    await log.getByText('3').waitFor();
+    assert.equal(await log.textContent(), '1\n2\n3\n');
+    await page.getByText('exit 0').first().waitFor();
+    // The stream is over and asks for no more.
+    await page.getByText('reconnecting').waitFor({ state: 'hidden' });
+  });
+
+test('a page that could not be shown is shown as soon as it can be',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+    // Whoever is logged in is not asked to log in.
+    proxy.refuse = (url) => (url === '/whoami' ? 502 : 0);
+    await page.reload();
+    await page.getByText('the server answered 502').waitFor();
+    assert.equal(await page.getByLabel('API key').count(), 0);
+    proxy.refuse = (url) => (url.startsWith('/sessions') ? 502 : 0);
+    await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+    await page.getByText('the server answered 502').waitFor();
+    proxy.refuse = () => 0;
+    await page.getByText('No session is live.').waitFor();
+  });
+
+test('a logout that fails says so, and the login stays',
+  { timeout: 60_000 }, async (t) => {
+    const { node, proxy } = await startBehindProxy(t);
+    const page = await openPage(t, proxy.url);
+    await logIn(page, proxy.url, node.key);
+    await page.getByRole('heading', { name: 'Sessions' }).waitFor();
+    proxy.refuse = (url) => (url === '/console/login' ? 503 : 0);
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByRole('alert').getByText('the server answered 503').waitFor();
+    await check(page, 'logout-failed');
+    assert.equal(await page.getByLabel('API key').count(), 0);
+    proxy.refuse = () => 0;
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.getByLabel('API key').waitFor();
+    await page.reload();
+    await page.getByLabel('API key').waitFor();
+  });
