@@ -3,6 +3,7 @@ import { call, follow } from './api.js';
 import { badge, busy, field, h, replace } from './dom.js';
 import { age, bytes, commandText, outcome, plain } from './format.js';
 import { isLive, streamOpened } from './session.js';
+import { update } from './update.js';
 
 // More than that a person does not read here; all of it can be downloaded.
 const mostShown = 512 * 1024;
@@ -16,10 +17,12 @@ export async function commandsTab(body, { page, path, session, on }) {
   page.onLeave(() => stop());
 
   function draw() {
-    replace(list, execs.length === 0
+    update(list, execs.length === 0
       ? h('p', { class: 'empty' }, 'Nothing has been run yet.')
-      : h('ul', { class: 'execs' }, execs.map((exec) => h('li', {},
+      : h('ul', { class: 'execs' }, execs.map((exec) => h('li',
+        { 'data-key': exec.exec_id },
         h('button', { type: 'button', class: 'plain exec',
+          'data-key': exec.exec_id,
           'aria-pressed': String(exec.exec_id === chosen),
           onclick: () => choose(exec.exec_id) },
         h('span', { class: 'mono' }, commandText(exec)),

@@ -1,6 +1,9 @@
 // Elements without markup: whatever a session prints or is called becomes text
 // nodes, so none of it can become a script.
 
+/// Elements that have listeners of their own.
+export const listens = new WeakSet();
+
 /// An element. Of `props`, `on…` are listeners, true and false set or leave out
 /// an attribute, `class` and all others are attributes. Children are nodes,
 /// texts, or lists of both; null and false are none.
@@ -9,6 +12,7 @@ export function h(tag, props = {}, ...children) {
   for (const [name, value] of Object.entries(props)) {
     if (name.startsWith('on')) {
       element.addEventListener(name.slice(2), value);
+      listens.add(element);
     } else if (value === true) {
       element.setAttribute(name, '');
     } else if (value !== false && value !== null && value !== undefined) {
@@ -27,9 +31,15 @@ export function append(parent, ...children) {
   }
 }
 
+/// What had the focus may go with it: then the page's content has it, so that
+/// whoever uses the keyboard does not begin at the top again.
 export function replace(parent, ...children) {
+  const focused = parent.contains(document.activeElement);
   parent.replaceChildren();
   append(parent, children);
+  if (focused) {
+    document.getElementById('main').focus({ preventScroll: true });
+  }
 }
 
 /// A field with its label. `input` is the control.
@@ -64,6 +74,13 @@ export function cells(...values) {
   return h('tr', {}, values.map((value) => h('td', {}, value)));
 }
 
+/// A row that update.js finds again by its key.
+export function row(key, ...values) {
+  const made = cells(...values);
+  made.dataset.key = key;
+  return made;
+}
+
 export function badge(text) {
   return h('span', { class: `badge ${text}` }, text);
 }
@@ -92,7 +109,8 @@ export async function busy(control, work) {
     : control;
   const said = control.parentElement?.querySelector(':scope > .failure');
   said?.remove();
-  button.disabled = true;
+  const focused = document.activeElement === button;
+  button.disabled = true; // which takes the focus from it
   button.setAttribute('aria-busy', 'true');
   try {
     await work();
@@ -101,6 +119,10 @@ export async function busy(control, work) {
   } finally {
     button.disabled = false;
     button.removeAttribute('aria-busy');
+    const nowhere = [null, document.body].includes(document.activeElement);
+    if (focused && nowhere && button.isConnected) {
+      button.focus({ preventScroll: true });
+    }
   }
 }
 

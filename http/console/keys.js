@@ -1,7 +1,8 @@
 // API keys: who may do what. For administrators.
 import { call } from './api.js';
-import { ask, busy, cells, field, h, isBusy, replace, table } from './dom.js';
+import { ask, busy, field, h, isBusy, replace, row, table } from './dom.js';
 import { age } from './format.js';
+import { update } from './update.js';
 
 // What people and programs are given, by what they do.
 const roles = {
@@ -19,9 +20,9 @@ export async function showKeys(page) {
     if (isBusy(list)) {
       return;
     }
-    replace(list, table('Keys',
+    update(list, table('Keys',
       ['Name', 'Key', 'Scopes', 'Projects', 'Age', 'Expires', 'Do'],
-      keys.map((key) => cells(key.name, h('span', { class: 'mono' }, key.id),
+      keys.map((key) => row(key.id, key.name, h('span', { class: 'mono' }, key.id),
         key.scopes.join(', '), key.projects?.join(', ') ?? 'all',
         age(key.created_at),
         key.expires_at ? new Date(key.expires_at).toLocaleString() : 'never',

@@ -1,6 +1,7 @@
 // The nodes, and having one give away what it has. For administrators.
 import { call } from './api.js';
-import { ask, badge, busy, cells, failure, field, h, isBusy, replace, table } from './dom.js';
+import { ask, badge, busy, cells, failure, field, h, isBusy, replace, row, table } from './dom.js';
+import { update } from './update.js';
 
 const path = (name) => `/nodes/${encodeURIComponent(name)}/drain`;
 
@@ -20,9 +21,9 @@ export async function showNodes(page) {
     if (isBusy(list)) {
       return;
     }
-    replace(list, table('Nodes',
+    update(list, table('Nodes',
       ['Node', 'State', 'Sessions', 'Load', 'Version', 'Drain'],
-      nodes.map((node) => row(node)), 'There is no node.'));
+      nodes.map(nodeRow), 'There is no node.'));
   }
 
   const body = (dry) => ({ dry_run: dry,
@@ -37,7 +38,7 @@ export async function showNodes(page) {
     await refresh().catch(() => {});
   }
 
-  function row(node) {
+  function nodeRow(node) {
     const button = (name, kind, work) => {
       const made = h('button', { type: 'button', class: kind,
         'aria-label': `${name} ${node.name}`,
@@ -56,7 +57,7 @@ export async function showNodes(page) {
             await drain(node, false);
           }
         })];
-    return cells(node.name,
+    return row(node.name, node.name,
       [badge(node.state), !node.reachable && badge('unreachable')],
       String(node.sessions), node.load.toFixed(2), node.version,
       h('div', { class: 'row' }, actions));

@@ -1,13 +1,14 @@
 // The ports that a session listens on, and links that open them.
 import { call } from './api.js';
-import { busy, cells, h, notice, replace, table } from './dom.js';
+import { busy, h, notice, row, table } from './dom.js';
 import { isLive, streamOpened } from './session.js';
+import { update } from './update.js';
 
 export async function portsTab(body, { page, path, session, on }) {
   async function refresh() {
     const { ports } = isLive(session) ? await call('GET', `${path}/ports`)
       : { ports: [] };
-    replace(body, table('Ports', ['Port', 'Process', 'Address', 'Access', 'Preview'],
+    update(body, table('Ports', ['Port', 'Process', 'Address', 'Access', 'Preview'],
       ports.map((port) => portRow(path, port)),
       'Nothing listens. Start a server in the session, and it shows here.'));
   }
@@ -33,11 +34,14 @@ function portRow(path, port) {
     }) }, 'Open');
   const access = h('select', { 'aria-label': `Who may open port ${port.port}`,
     onchange: () => busy(access, async () => {
-      await call('PUT', portPath, { access: access.value });
+      const { value } = access;
+      access.value = port.access; // until it is so
+      await call('PUT', portPath, { access: value });
+      access.value = value;
       notice(`Port ${port.port} opens for: ${access.value}.`);
     }) }, ['token', 'key', 'public'].map((name) =>
     h('option', { value: name, selected: name === port.access }, name)));
-  return cells(
+  return row(`${port.port} ${port.address}`,
     port.label ? `${port.port} (${port.label})` : String(port.port),
     port.process, h('span', { class: 'mono' }, port.address),
     h('span', {}, access), h('span', {}, port.url ? open : 'no preview is served'));

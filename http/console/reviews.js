@@ -1,8 +1,9 @@
 // What waits for a decision, and one of these with its diff.
 import { call, reviewPath, text } from './api.js';
 import { showDiff } from './changes.js';
-import { badge, busy, cells, field, h, replace, table } from './dom.js';
+import { badge, busy, field, h, replace, row, table } from './dom.js';
 import { age } from './format.js';
+import { update } from './update.js';
 
 export async function showReviews(page) {
   const list = h('div', {});
@@ -13,9 +14,9 @@ export async function showReviews(page) {
       call('GET', `/projects/${encodeURIComponent(id)}/reviews?limit=50`)));
     const all = lists.flatMap(({ reviews }) => reviews).sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
-    replace(list, table('Reviews',
+    update(list, table('Reviews',
       ['Review', 'Project', 'Branch', 'Into', 'Status', 'Age'],
-      all.map((one) => cells(
+      all.map((one) => row(reviewPath(one.project_id, one.id),
         h('a', { class: 'mono', href: `#${reviewPath(one.project_id, one.id)}` },
           one.id),
         one.project_id, h('span', { class: 'mono' }, one.branch),

@@ -7,6 +7,7 @@ import { commandsTab } from './commands.js';
 import { portsTab } from './ports.js';
 import { terminalTab } from './terminal.js';
 import { eventTypes, timelineTab } from './timeline.js';
+import { update } from './update.js';
 
 const tabs = {
   commands: ['Commands', commandsTab],
@@ -79,9 +80,9 @@ export async function showSession(page, project, id, tab) {
 function drawHead(head, session, path, refresh) {
   const live = isLive(session);
   const facts = head.querySelector('dl') ?? h('dl', {});
-  const past = h('span', {});
-  const ends = h('span', {});
-  replace(facts, fact('Status', badge(session.status)),
+  const past = h('span', { class: 'past' });
+  const ends = h('span', { class: 'ends' });
+  update(facts, fact('Status', badge(session.status)),
     session.status_reason && fact('Why', session.status_reason),
     fact('Project', session.project_id),
     fact('Branch', h('span', { class: 'mono' }, session.branch)),
@@ -107,8 +108,14 @@ function drawHead(head, session, path, refresh) {
     actions?.remove();
   }
   const tick = () => {
-    past.textContent = age(session.created_at);
-    ends.textContent = `in ${until(session.expires_at)}`;
+    const say = (name, text) => {
+      const shown = facts.querySelector(name);
+      if (shown) {
+        shown.textContent = text;
+      }
+    };
+    say('.past', age(session.created_at));
+    say('.ends', `in ${until(session.expires_at)}`);
   };
   tick();
   return tick;

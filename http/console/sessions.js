@@ -1,7 +1,8 @@
 // All sessions that the key may see, and a form for a new one.
 import { call, sessionPath } from './api.js';
-import { badge, busy, cells, field, h, notice, replace, table } from './dom.js';
+import { badge, busy, field, h, notice, replace, row, table } from './dom.js';
 import { age, until } from './format.js';
+import { update } from './update.js';
 
 const live = ['creating', 'active', 'checking_in'];
 
@@ -21,18 +22,18 @@ export async function showSessions(page) {
       call('GET', `/sessions${query}`)));
     const shown = pages.flatMap(({ sessions }) => sessions).sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
-    replace(list, table('Sessions',
+    update(list, table('Sessions',
       ['Session', 'Project', 'Branch', 'Status', 'Runs', 'Age', 'Ends'],
-      shown.map(row), 'No session is live. Make one above.'),
+      shown.map(sessionRow), 'No session is live. Make one above.'),
     pages.some((one) => one.next_cursor) && h('p', { class: 'empty' },
       'There are more; “greenroom list --all” has them.'));
   }
   await page.repeat(5000, refresh);
 }
 
-function row(session) {
+function sessionRow(session) {
   const over = !live.includes(session.status);
-  return cells(
+  return row(session.id,
     h('a', { class: 'mono', href: sessionLink(session) }, session.id),
     session.project_id,
     h('span', { class: 'mono' }, session.branch),

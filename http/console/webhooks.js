@@ -1,7 +1,8 @@
 // Webhooks of the projects, and what was sent to them. For administrators.
 import { call } from './api.js';
-import { ask, badge, busy, cells, field, h, isBusy, notice, replace, table } from './dom.js';
+import { ask, badge, busy, field, h, isBusy, notice, replace, row, table } from './dom.js';
 import { age } from './format.js';
+import { update } from './update.js';
 
 const webhooksOf = (project) =>
   `/projects/${encodeURIComponent(project)}/webhooks`;
@@ -17,9 +18,9 @@ export async function showWebhooks(page) {
     const lists = await Promise.all(projects.map(({ id }) =>
       call('GET', webhooksOf(id))));
     const all = lists.flatMap(({ webhooks }) => webhooks);
-    replace(list, table('Webhooks',
+    update(list, table('Webhooks',
       ['Webhook', 'Project', 'State', 'Receiver', 'Events', 'Delivered'],
-      all.map((one) => cells(
+      all.map((one) => row(one.id,
         h('a', { class: 'mono', href: `#${pathOf(one.project_id, one.id)}` },
           one.id),
         one.project_id, badge(state(one)), one.url,
@@ -106,7 +107,7 @@ export async function showWebhook(page, project, id) {
   async function refresh() {
     const [webhook, { deliveries, next_cursor: more }] = await Promise.all([
       call('GET', path), call('GET', `${path}/deliveries?limit=50`)]);
-    replace(facts, [
+    update(facts, [
       ['State', badge(state(webhook))],
       ['Why', webhook.disabled_reason],
       ['Receiver', webhook.url],
@@ -122,9 +123,9 @@ export async function showWebhook(page, project, id) {
     if (isBusy(list)) {
       return;
     }
-    replace(list, table('Deliveries',
+    update(list, table('Deliveries',
       ['Delivery', 'Event', 'Session', 'Status', 'Attempts', 'Answer', 'Age', 'Do'],
-      deliveries.map((one) => cells(
+      deliveries.map((one) => row(one.id,
         h('span', { class: 'mono' }, one.id), one.type,
         h('span', { class: 'mono' }, one.session_id ?? '–'),
         badge(one.status), String(one.attempts),

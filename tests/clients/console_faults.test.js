@@ -14,6 +14,21 @@ async function startBehindProxy(t) {
   return { node, proxy };
 }
 
+/// Presses Tab until `target` has the focus.
+async function tabTo(page, target, key = 'Tab') {
+  for (let i = 0; i < 60; ++i) {
+    if (await hasFocus(target)) {
+      return;
+    }
+    await page.keyboard.press(key);
+  }
+  const at = await page.evaluate(() => document.activeElement.outerHTML);
+  assert.fail(`Tab does not lead to ${target}; it is at ${at}`);
+}
+
+const hasFocus = async (target) => await target.count() > 0
+  && target.first().evaluate((element) => element === document.activeElement);
+
 test('pages go on by themselves after a proxy has answered for the node',
   { timeout: 90_000 }, async (t) => {
     const { node, proxy } = await startBehindProxy(t);
@@ -110,4 +125,61 @@ test('a logout that fails says so, and the login stays',
     await page.getByLabel('API key').waitFor();
     await page.reload();
     await page.getByLabel('API key').waitFor();
+  });
+
+test('a keyboard is enough, and keeps its place while pages are drawn anew',
+  { timeout: 120_000 }, async (t) => {
+    const node = await startNode(t);
+    const first = await node.makeSession();
+    const page = await openPage(t, node.url);
+    await page.goto(`${node.url}/`);
+    await tabTo(page, page.getByLabel('API key'));
+    await page.keyboard.type(node.key);
+    await page.keyboard.press('Enter');
+    const link = page.getByRole('link', { name: first.id });
+    await link.waitFor();
+    await tabTo(page, link);
+    // A row above it, and later ages in its own.
+    const second = await node.makeSession();
+    await page.getByRole('link', { name: second.id }).waitFor();
+    assert.ok(await hasFocus(link), 'the list took the focus away');
+    await node.call('POST', `${second.path}/discard`, {});
+    await page.getByRole('link', { name: second.id }).waitFor({ state: 'detached' });
+    assert.ok(await hasFocus(link), 'the list took the focus away');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: `Session ${first.id}` }).waitFor();
+
+    // The list of commands, which each event draws anew.
+    await tabTo(page, page.getByLabel('Command', { exact: true }));
+    await page.keyboard.type('until [ -e go ]; do sleep 0.1; done');
+    await page.keyboard.press('Enter');
+    const waiting = page.getByRole('button', { name: /^until/ });
+    await waiting.waitFor();
+    await tabTo(page, waiting);
+    await node.call('POST', `${first.path}/exec`, { command: 'touch go', wait: '10s' });
+    await waiting.getByText('exit 0').waitFor();
+    assert.ok(await hasFocus(waiting), 'the list took the focus away');
+    const other = page.getByRole('button', { name: /^touch go/ });
+    await tabTo(page, other, 'Shift+Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'touch go' }).waitFor();
+    assert.ok(await hasFocus(other), 'a choice took the focus away');
+
+    // A button that is gone with its row hands on to its neighbour.
+    for (const name of ['ann', 'bob']) {
+      await node.call('POST', '/keys', { name, scopes: ['sessions:read'] });
+    }
+    await tabTo(page, page.getByRole('link', { name: 'Keys' }), 'Shift+Tab');
+    await page.keyboard.press('Enter');
+    const revoke = page.getByRole('button', { name: /^Revoke / });
+    await revoke.first().waitFor();
+    await tabTo(page, revoke.first());
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await tabTo(page, page.getByRole('button', { name: 'Revoke it' }),
+      'Shift+Tab');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() =>
+      document.querySelectorAll('button[aria-label^="Revoke "]').length === 1);
+    assert.ok(await hasFocus(revoke.first()), 'the focus went with the row');
   });

@@ -6,8 +6,8 @@ import { chromium } from 'playwright-core';
 
 const libraries = fileURLToPath(new URL('../node_modules', import.meta.url));
 
-/// Opens a page whose origin is `origin`; browser and page end with the test.
-export async function openPage(t, origin, headers = {}) {
+/// Starts a browser, which ends with the test.
+export async function openBrowser(t) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
@@ -17,6 +17,12 @@ export async function openPage(t, origin, headers = {}) {
     ],
   });
   t.after(() => browser.close());
+  return browser;
+}
+
+/// Opens a page whose origin is `origin`; browser and page end with the test.
+export async function openPage(t, origin, headers = {}) {
+  const browser = await openBrowser(t);
   const context = await browser.newContext({ extraHTTPHeaders: headers });
   const page = await context.newPage();
   await page.goto(`${origin}/healthz`);
