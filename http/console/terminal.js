@@ -1,8 +1,8 @@
 // An interactive terminal: a shell of the session on a screen of xterm.js. The
 // shell lives in the session; what ends here is only the view of it.
-import { call } from './api.js';
+import { Backoff, call, passes } from './api.js';
 import { badge, busy, h, replace } from './dom.js';
-import { commandText } from './format.js';
+import { commandText, outcome } from './format.js';
 import { isLive } from './session.js';
 
 export async function terminalTab(body, { page, path, session }) {
@@ -12,7 +12,10 @@ export async function terminalTab(body, { page, path, session }) {
     return;
   }
   const library = await load();
-  const { execs } = await call('GET', `${path}/execs?limit=200`);
+  const [{ execs }, { scopes }] = await Promise.all([
+    call('GET', `${path}/execs?limit=200`), call('GET', '/whoami')]);
+  const mayType = ['admin', 'sessions:execute', 'projects:execute']
+    .some((one) => scopes.includes(one));
   const there = execs.filter((exec) => exec.tty && exec.status === 'running');
   const place = h('div', {});
   const open = h('button', { type: 'button', class: 'main', onclick: () =>
@@ -22,14 +25,15 @@ export async function terminalTab(body, { page, path, session }) {
         env: { TERM: 'xterm-256color', COLORTERM: 'truecolor' },
         tty: { rows: 24, cols: 80 }, stdin: 'open',
       });
-      show(exec.exec_id);
+      show(exec.exec_id, true);
     }) }, 'New shell');
-  function show(id) {
+  function show(id, focus) {
     if (left) {
       return;
     }
     shown?.();
-    shown = attach(library, place, path, id);
+    shown = attach(library, place, `${path}/execs/${encodeURIComponent(id)}`,
+      { mayType, focus });
   }
   let shown = null;
   let left = false;
@@ -37,15 +41,20 @@ export async function terminalTab(body, { page, path, session }) {
     left = true;
     shown?.();
   });
-  replace(body, h('div', { class: 'row' }, h('span', {}, open),
+  replace(body, h('div', { class: 'row' }, mayType && h('span', {}, open),
     there.map((exec) => h('button', { type: 'button', class: 'mono',
-      onclick: () => show(exec.exec_id) }, commandText(exec)))), place);
+      onclick: () => show(exec.exec_id, true) }, commandText(exec)))), place);
   if (there.length > 0) {
-    show(there[0].exec_id);
+    show(there[0].exec_id, false);
+  } else if (!mayType) {
+    replace(place, h('p', { class: 'empty' },
+      'No terminal is open, and the key may only watch.'));
   }
 }
 
-const longestPause = 10_000;
+// Programs cannot tell it from Ctrl+L, so no program misses it.
+const isLeaveKey = (event) => event.ctrlKey && event.shiftKey && !event.altKey
+  && !event.metaKey && (event.key.toLowerCase() === 'l' || event.code === 'KeyL');
 
 /// xterm.js and its style, which only this page needs.
 async function load() {
@@ -64,12 +73,14 @@ async function load() {
 }
 
 /// Shows an exec's terminal and what becomes of the connection; comes back
-/// after a cut, for then the terminal tells its last screenful again. Returns
-/// what ends it.
-function attach({ Terminal, FitAddon }, place, path, id) {
+/// after a cut, for then the terminal tells its last screenful again. With
+/// `focus` it has that once it is there, and later only if somebody gives it.
+/// Returns what ends it.
+function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
   const dark = matchMedia('(prefers-color-scheme: dark)').matches;
   const terminal = new Terminal({
     cursorBlink: true, scrollback: 5000, screenReaderMode: false,
+    disableStdin: !mayType,
     fontFamily: 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace',
     theme: dark ? {} : { background: '#ffffff', foreground: '#1b1f23',
       cursor: '#1b1f23', selectionBackground: '#b4d5fe' },
@@ -78,14 +89,33 @@ function attach({ Terminal, FitAddon }, place, path, id) {
   terminal.loadAddon(fit);
   const state = h('p', { class: 'row', role: 'status' }, badge('connecting'));
   const screen = h('div', { class: 'screen' });
-  replace(place, state, screen);
+  // Behind the terminal, so that who leaves it goes on with Tab from there.
+  const leave = h('p', { class: 'empty', tabindex: '-1' }, mayType
+    ? ['Keys go to the shell, Tab too. ', h('kbd', {}, 'Ctrl+Shift+L'),
+      ' leaves it.']
+    : 'The key may only watch this terminal.');
+  replace(place, state, screen, leave);
   terminal.open(screen);
+  terminal.textarea.setAttribute('aria-label', mayType
+    ? 'Terminal. Tab goes to the shell. Control Shift L leaves it.'
+    : 'Terminal, to watch only');
+  terminal.attachCustomKeyEventHandler((event) => {
+    if (mayType && !over && !isLeaveKey(event)) {
+      return true;
+    }
+    if (event.type === 'keydown' && isLeaveKey(event)) {
+      event.preventDefault();
+      leave.focus();
+    }
+    return false;
+  });
 
   let socket = null;
   let over = false;
-  let pause = 250;
-  const url = new URL(`${path}/execs/${encodeURIComponent(id)}/attach`,
-    location.href);
+  let toFocus = focus;
+  let timer = null;
+  const pauses = new Backoff();
+  const url = new URL(`${path}/attach`, location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   const say = (text) => {
     if (socket?.readyState === WebSocket.OPEN) {
@@ -102,11 +132,14 @@ function attach({ Terminal, FitAddon }, place, path, id) {
     socket = new WebSocket(url, 'greenroom');
     socket.binaryType = 'arraybuffer';
     socket.onopen = () => {
-      pause = 250;
+      pauses.reset();
       terminal.reset();
       replace(state, badge('connected'));
       resized();
-      terminal.focus();
+      if (toFocus) {
+        terminal.focus();
+        toFocus = false;
+      }
     };
     socket.onmessage = ({ data }) => {
       if (data instanceof ArrayBuffer) {
@@ -118,14 +151,44 @@ function attach({ Terminal, FitAddon }, place, path, id) {
         return;
       }
       if (code === 1000) {
-        over = true;
-        replace(state, badge('ended'), reason ? ` ${reason}` : ' The shell has ended.');
+        stop('ended', reason || 'The shell has ended.');
+      } else if (code === 1008) { // the server's policy, which stays as it is
+        stop('closed', reason || 'The server has closed it.');
+      } else {
+        replace(state, badge('reconnecting'));
+        timer = setTimeout(again, pauses.next());
+      }
+    };
+  }
+
+  function stop(how, why) {
+    over = true;
+    leave.textContent = 'It takes no more keys.';
+    replace(state, badge(how), h('span', {}, ` ${why}`));
+  }
+
+  // What an upgrade was answered a browser does not tell.
+  async function again() {
+    try {
+      const exec = await call('GET', path);
+      if (over) {
         return;
       }
-      replace(state, badge('reconnecting'));
-      setTimeout(() => over || connect(), pause);
-      pause = Math.min(pause * 2, longestPause);
-    };
+      if (['running', 'queued'].includes(exec.status)) {
+        connect();
+      } else {
+        stop('ended', exec.reason ?? outcome(exec));
+      }
+    } catch (error) {
+      if (over) {
+        return;
+      }
+      if (passes(error)) {
+        timer = setTimeout(again, Math.max(pauses.next(), error.retryAfter));
+      } else {
+        stop('closed', error.message);
+      }
+    }
   }
 
   terminal.onData((data) => say(typed.encode(data)));
@@ -136,6 +199,7 @@ function attach({ Terminal, FitAddon }, place, path, id) {
   connect();
   return () => {
     over = true;
+    clearTimeout(timer);
     watcher.disconnect();
     socket.close();
     terminal.dispose();

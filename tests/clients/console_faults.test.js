@@ -183,3 +183,86 @@ test('a keyboard is enough, and keeps its place while pages are drawn anew',
       document.querySelectorAll('button[aria-label^="Revoke "]').length === 1);
     assert.ok(await hasFocus(revoke.first()), 'the focus went with the row');
   });
+
+test('a terminal is left by keyboard, and takes the focus only when asked to',
+  { timeout: 90_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    const page = await openPage(t, node.url);
+    await logIn(page, node.url, node.key);
+    await page.goto(`${node.url}/#${session.path}/terminal`);
+    const open = page.getByRole('button', { name: 'New shell' });
+    await open.waitFor();
+    await tabTo(page, open);
+    await page.keyboard.press('Enter');
+    const typing = page.getByRole('textbox', { name: /Control Shift L leaves/ });
+    await page.getByText('connected').waitFor();
+    assert.ok(await hasFocus(typing));
+    // Tab is the shell's, which completes by it.
+    await page.keyboard.type('touch completed-file\nls comple');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.locator('.xterm-rows').getByText(/ls completed-file/).first().waitFor();
+    assert.ok(await hasFocus(typing));
+
+    await page.keyboard.press('Control+Shift+L');
+    assert.ok(!await hasFocus(typing), 'the terminal keeps the keyboard');
+    await page.keyboard.press('Tab');
+    assert.ok(!await hasFocus(typing), 'the way on leads back');
+    const extend = page.getByRole('button', { name: 'Extend' });
+    await tabTo(page, extend);
+    await node.kill();
+    await page.getByText('reconnecting').first().waitFor();
+    await node.start();
+    await page.getByText('connected').waitFor();
+    assert.ok(await hasFocus(extend), 'the terminal took the focus');
+
+    // Nor does one that is there already when the page is opened.
+    await page.reload();
+    await page.getByText('connected').waitFor();
+    assert.ok(!await hasFocus(typing), 'the terminal took the focus');
+    await check(page, 'terminal-left');
+  });
+
+test('a key that may only watch does so, and is told why it is cut off',
+  { timeout: 60_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    const { exec_id: id } = await node.call('POST', `${session.path}/exec`,
+      { command: 'echo "watch $((40+2))"; exec cat', tty: { rows: 24, cols: 80 },
+        stdin: 'open' });
+    const made = await node.call('POST', '/keys',
+      { name: 'ann', scopes: ['sessions:read'] });
+    const page = await openPage(t, node.url);
+    const sockets = [];
+    page.on('websocket', (socket) => sockets.push(socket));
+    await logIn(page, node.url, made.key);
+    await page.getByRole('link', { name: session.id }).waitFor();
+    await page.goto(`${node.url}/#${session.path}/terminal`);
+    const screen = page.locator('.xterm-rows');
+    await screen.getByText('watch 42').first().waitFor();
+    assert.equal(await page.getByRole('button', { name: 'New shell' }).count(), 0);
+    const sent = [];
+    sockets[0].on('framesent', ({ payload }) => sent.push(payload));
+    await page.locator('.screen').click();
+    await page.keyboard.type('typed');
+    await page.keyboard.press('Tab');
+    // Nothing of that went out: what another types shows behind it.
+    await fetch(`${node.url}${session.path}/execs/${id}/stdin`,
+      { method: 'POST', headers: node.authorization, body: 'from another\n' });
+    await screen.getByText('from another').first().waitFor();
+    assert.deepEqual(sent.filter((one) => typeof one !== 'string'), []);
+    await page.getByText('may only watch').waitFor();
+
+    // What a server refuses for good is not asked for again and again.
+    let asked = 0;
+    await page.routeWebSocket(/\/attach$/, (socket) => {
+      ++asked;
+      socket.close({ code: 1008, reason: 'the API key has expired' });
+    });
+    await page.reload();
+    await page.getByText('the API key has expired').waitFor();
+    await page.getByText('closed', { exact: true }).waitFor();
+    await page.evaluate(() => new Promise((done) => { setTimeout(done, 1500); }));
+    assert.equal(asked, 1);
+  });
