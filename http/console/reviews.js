@@ -3,16 +3,16 @@ import { call, reviewPath, text } from './api.js';
 import { showDiff } from './changes.js';
 import { badge, busy, field, h, replace, row, table } from './dom.js';
 import { age } from './format.js';
+import { knownProjects } from './projects.js';
 import { update } from './update.js';
 
 export async function showReviews(page) {
   const list = h('div', {});
   replace(page.place, h('h1', {}, 'Reviews'), list);
   await page.repeat(5000, async () => {
-    const { projects } = await call('GET', '/projects');
-    const lists = await Promise.all(projects.map(({ id }) =>
-      call('GET', `/projects/${encodeURIComponent(id)}/reviews?limit=50`)));
-    const all = lists.flatMap(({ reviews }) => reviews).sort((a, b) =>
+    const { ids, all: whole } = await knownProjects();
+    const lists = await Promise.all(ids.map(reviewsOf));
+    const all = lists.flat().sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
     update(list, table('Reviews',
       ['Review', 'Project', 'Branch', 'Into', 'Status', 'Age'],
@@ -22,8 +22,23 @@ export async function showReviews(page) {
         one.project_id, h('span', { class: 'mono' }, one.branch),
         h('span', { class: 'mono' }, one.target), badge(one.status),
         age(one.created_at))),
-      'Nothing has been checked in for review.'));
+      'Nothing has been checked in for review.'),
+    !whole && h('p', { class: 'empty' }, 'The key may not list projects '
+      + '(projects:read): these are of the projects of the sessions that it '
+      + 'sees.'));
   });
+}
+
+async function reviewsOf(project) {
+  try {
+    return (await call('GET',
+      `/projects/${encodeURIComponent(project)}/reviews?limit=50`)).reviews;
+  } catch (error) {
+    if (error.status === 404) {
+      return []; // a key may be limited to a project that is gone
+    }
+    throw error;
+  }
 }
 
 export async function showReview(page, project, id) {

@@ -2,6 +2,7 @@
 import { call, sessionPath } from './api.js';
 import { badge, busy, field, h, notice, replace, row, table } from './dom.js';
 import { age, until } from './format.js';
+import { projectControl } from './projects.js';
 import { update } from './update.js';
 
 const live = ['creating', 'active', 'checking_in'];
@@ -9,8 +10,8 @@ const live = ['creating', 'active', 'checking_in'];
 export async function showSessions(page) {
   const list = h('div', {});
   const ended = h('input', { type: 'checkbox', onchange: () => refresh() });
-  const { projects } = await call('GET', '/projects').catch(() => ({ projects: [] }));
-  replace(page.place, h('h1', {}, 'Sessions'), createForm(projects),
+  replace(page.place, h('h1', {}, 'Sessions'),
+    createForm(await projectControl()),
     h('div', { class: 'row' }, h('label', {}, ended, ' Show those that are over')),
     list);
 
@@ -48,11 +49,7 @@ function sessionRow(session) {
 export const sessionLink = (session, tab) =>
   `#${sessionPath(session.project_id, session.id)}${tab ? `/${tab}` : ''}`;
 
-function createForm(projects) {
-  const project = projects.length > 0
-    ? h('select', { name: 'project' },
-      projects.map(({ id }) => h('option', { value: id }, id)))
-    : h('input', { name: 'project', required: true });
+function createForm({ control: project, hint }) {
   const how = h('select', { name: 'how' },
     h('option', { value: 'new_branch' }, 'a new branch'),
     h('option', { value: 'branch' }, 'a branch that is there'));
@@ -70,7 +67,7 @@ function createForm(projects) {
     event.preventDefault();
     busy(form, async () => {
       const made = await call('POST',
-        `/projects/${encodeURIComponent(project.value)}/sessions`, {
+        `/projects/${encodeURIComponent(project.value.trim())}/sessions`, {
           [how.value]: branch.value.trim(),
           ...(!from.disabled && from.value.trim()
             ? { from_ref: from.value.trim() } : {}),
@@ -81,7 +78,7 @@ function createForm(projects) {
       location.hash = sessionLink(made);
     });
   } },
-    field('Project', project), field('On', how), field('Branch', branch),
+    field('Project', project, hint), field('On', how), field('Branch', branch),
     field('From', from), field('Expires in', expires, '90m, 24h, 7d'),
     field('Preview port', port),
     h('button', { class: 'main' }, 'Create'));

@@ -266,3 +266,27 @@ test('a key that may only watch does so, and is told why it is cut off',
     await page.evaluate(() => new Promise((done) => { setTimeout(done, 1500); }));
     assert.equal(asked, 1);
   });
+
+test('who may not list projects has sessions and reviews all the same',
+  { timeout: 90_000 }, async (t) => {
+    const node = await startNode(t);
+    const session = await node.makeSession();
+    await node.call('POST', `${session.path}/exec`,
+      { command: 'echo new > new.txt', wait: '10s' });
+    await node.call('POST', `${session.path}/checkin`, { commit_message: 'Add' });
+    const limited = await node.call('POST', '/keys', { name: 'ann',
+      scopes: ['sessions:execute', 'sessions:read'], projects: ['demo'] });
+    const everywhere = await node.call('POST', '/keys',
+      { name: 'bob', scopes: ['sessions:execute', 'sessions:read'] });
+    for (const { key } of [limited, everywhere]) {
+      const page = await openPage(t, node.url);
+      await logIn(page, node.url, key);
+      await page.getByText('New session').click();
+      const project = page.getByLabel('Project', { exact: true });
+      assert.equal(await project.inputValue(), 'demo');
+      await check(page, 'sessions-few-scopes');
+      await page.getByRole('link', { name: 'Reviews' }).click();
+      await page.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
+      await page.getByText('+new').waitFor();
+    }
+  });
