@@ -40,7 +40,7 @@ std::string names_of(const CLI::App& of) {
   return result;
 }
 
-// Words of bash's own completion; zsh reads the same by bashcompinit.
+// Words of bash's own completion.
 std::string for_bash(const CLI::App& root) {
   std::string cases;
   for (const auto* sub : root.get_subcommands(nullptr))
@@ -62,6 +62,55 @@ std::string for_bash(const CLI::App& root) {
            "  esac\n"
            "  COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n"
            "}\ncomplete -F _greenroom greenroom\n";
+}
+
+// Between single quotes zsh takes all as it is but another.
+std::string quoted_for_zsh(const std::string& text) {
+  std::string result = "'";
+  for (char c : text)
+    result += c == '\'' ? std::string{"'\\''"} : std::string{c};
+  return result + '\'';
+}
+
+// A file of zsh's fpath, where the first line says what it completes and the
+// file is the function; or read by `source`, where it has to say so itself.
+std::string for_zsh(const CLI::App& root) {
+  std::string commands;
+  std::string cases;
+  for (const auto* sub : root.get_subcommands(nullptr)) {
+    commands += "    "
+                + quoted_for_zsh(sub->get_name() + ':' + sub->get_description())
+                + '\n';
+    cases += "    " + sub->get_name() + ") subs=(" + names_of(*sub)
+             + ") flags=(" + long_options(*sub) + ") ;;\n";
+  }
+  return "#compdef greenroom\n"
+         "_greenroom() {\n"
+         "  local -a known subs flags\n"
+         "  known=(\n"
+         + commands
+         + "  )\n"
+           "  (( CURRENT > 2 )) && case ${words[2]} in\n"
+         + cases
+         + "  esac\n"
+           "  if [[ ${words[CURRENT]} == -* ]]; then\n"
+           "    compadd -- $flags "
+         + long_options(root)
+         + "\n"
+           "  elif (( CURRENT == 2 )); then\n"
+           "    _describe command known\n"
+           "  else\n"
+           "    compadd -- $subs ${(f)\"$(greenroom list -q 2>/dev/null)\"}\n"
+           "    _files\n"
+           "  fi\n"
+           "}\n"
+           "if [[ ${funcstack[1]} == _greenroom ]]; then\n"
+           "  _greenroom \"$@\"\n"
+           "else\n"
+           "  (( $+functions[compdef] )) || { autoload -Uz compinit && "
+           "compinit }\n"
+           "  compdef _greenroom greenroom\n"
+           "fi\n";
 }
 
 // Between single quotes fish takes all as it is but these two.
@@ -114,16 +163,14 @@ void add_help_commands(command_set& set) {
     ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   made->callback([&set, shell] {
     set.chosen_local = [&set, shell] {
-      if (*shell == "fish")
-        print(for_fish(set.root));
-      else
-        print((*shell == "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n"
-                               : "")
-              + for_bash(set.root));
+      print(*shell == "fish"  ? for_fish(set.root)
+            : *shell == "zsh" ? for_zsh(set.root)
+                              : for_bash(set.root));
       return exit_code::done;
     };
   });
-  made->footer("Example, in ~/.bashrc:\n  source <(greenroom completion bash)");
+  made->footer("Example, in ~/.bashrc or ~/.zshrc:\n  source <(greenroom "
+               "completion bash)\n  source <(greenroom completion zsh)");
 }
 
 } // namespace greenroom::http::client

@@ -96,6 +96,38 @@ TEST_CASE("completions are good words of their shells") {
   }
 }
 
+TEST_CASE("zsh completes from a file of its path and from what it reads") {
+  if (!std::filesystem::exists("/usr/bin/zsh"))
+    return;
+  node_process node;
+  terminal_user user{node};
+  auto& home = user.home.path();
+  std::filesystem::create_directory(home / "functions");
+  std::ofstream{home / "functions/_greenroom"}
+    << user.out({"completion", "zsh"});
+  // Instead of the menu the words are printed.
+  const std::string said = R"(
+compadd() { shift; print -l -- $@ }
+_describe() { print -l -- ${(P)2} }
+_files() {}
+greenroom() { print s1 }
+words=(greenroom '') CURRENT=2; $_comps[greenroom] | grep '^checkin:'
+words=(greenroom checkin --m) CURRENT=3; $_comps[greenroom] | grep -x -e --message
+words=(greenroom webhooks '') CURRENT=3; $_comps[greenroom] | grep -x -e add -e s1
+)";
+  for (const std::string load :
+       {"fpath=(~/functions $fpath); autoload -Uz compinit; compinit -u",
+        "source <(cat ~/functions/_greenroom)"}) {
+    auto ran =
+      run_command({.argv = {"zsh", "-fc", load + '\n' + said},
+                   .env = {"PATH=/usr/bin:/bin", "HOME=" + home.string()}});
+    INFO(load << '\n' << ran.out << ran.err);
+    CHECK(ran.err.empty());
+    CHECK(ran.out.starts_with("checkin:"));
+    CHECK(ran.out.ends_with("\n--message\nadd\ns1\n"));
+  }
+}
+
 TEST_CASE("what runs on a terminal that is left keeps its session") {
   node_process node;
   terminal_user user{node};
