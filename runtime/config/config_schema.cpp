@@ -66,7 +66,8 @@ void add_http(table& to) {
   add(
     to, "http.tls", kinds::or_null<kinds::tls>{},
     [](auto& c) -> auto& { return c.http.tls; },
-    "Certificate and key for HTTPS; null is plain HTTP.");
+    "Certificate and key for HTTPS. This version refuses to start with them: "
+    "leave it null and put a TLS proxy in front, as README.md shows.");
   add(
     to, "http.max_body", kinds::size{1},
     [](auto& c) -> auto& { return c.http.max_body; },
