@@ -40,7 +40,7 @@ install(FILES ${made}/completion.zsh RENAME _greenroom
 install(FILES ${made}/completion.fish RENAME greenroom.fish
   DESTINATION /usr/share/fish/vendor_completions.d)
 install(FILES ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
-  DESTINATION /usr/share/doc/greenroom)
+  ${here}/debian/copyright DESTINATION /usr/share/doc/greenroom)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME greenroom)
