@@ -219,8 +219,9 @@ rescue_result rescue(const rescue_spec& spec) {
 
 rescue_result rescue_objects(const mirror& mirror,
                              const std::string& session_id,
-                             const std::vector<named_object>& work, bool push) {
-  return keep(mirror, session_id, only_here(mirror, work), {}, push);
+                             const std::vector<named_object>& work, bool push,
+                             const std::optional<std::string>& note) {
+  return keep(mirror, session_id, only_here(mirror, work), note, push);
 }
 
 checkin_result checkin(const checkin_spec& spec) {

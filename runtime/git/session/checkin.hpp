@@ -44,10 +44,11 @@ struct rescue_result {
 rescue_result rescue(const rescue_spec& spec);
 
 /// The same of a session whose work is in the mirror already, and not in a
-/// checkout: `work` has the names of named_object.
+/// checkout: `work` has the names of named_object. The note says what it lacks.
 rescue_result rescue_objects(const mirror& mirror,
                              const std::string& session_id,
-                             const std::vector<named_object>& work, bool push);
+                             const std::vector<named_object>& work, bool push,
+                             const std::optional<std::string>& note = {});
 
 struct checkin_spec {
   git::mirror mirror;

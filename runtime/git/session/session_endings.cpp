@@ -11,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <functional>
 
 namespace greenroom {
 
@@ -38,24 +39,36 @@ std::string note_of(const std::string& session_id,
   return note;
 }
 
-// Of one without a checkout: that was never made, or could not be made again
-// from the session's checkpoint, which is all there is of its work then.
-git::rescue_result rescue_unmade(const session_record& session,
-                                 const git::mirror& mirror, bool push) {
-  auto work = git::last_checkpoint(mirror, session.id);
-  if (work.empty() && session.status != session_status::creating) {
-    try {
-      git::fetch_checkpoint(mirror, session.id, session.branch);
-    } catch (const refused& away) {
-      git::rescue_result unknown;
-      unknown.note = "what the upstream has of its work stays there under "
-                     "refs/greenroom/checkpoints/"
-                     + session.id + " (" + away.what() + ')';
-      return unknown;
-    }
-    work = git::last_checkpoint(mirror, session.id);
+// Why the upstream's checkpoint is not known; nullopt: it is.
+std::optional<std::string> problem_of(const std::function<void()>& ask,
+                                      bool answers) {
+  if (!answers)
+    return "the upstream does not answer";
+  try {
+    ask();
+    return std::nullopt;
+  } catch (const refused& away) {
+    return away.what();
   }
-  return git::rescue_objects(mirror, session.id, work, push);
+}
+
+// Of one without a checkout: that was never made, or was not made again from
+// the session's checkpoint, which is all there is of its work then. One that
+// this node knows may be older than the upstream's: that stays, then, where the
+// upstream cannot be asked, which `ask` does.
+git::rescue_result rescue_unmade(const session_record& session,
+                                 const git::mirror& mirror, bool answers,
+                                 const std::function<void()>& ask) {
+  std::optional<std::string> unknown;
+  if (session.status != session_status::creating)
+    unknown = problem_of(ask, answers);
+  if (unknown)
+    unknown = "what the upstream has of its work stays there under "
+              "refs/greenroom/checkpoints/"
+              + session.id + " (" + *unknown + ')';
+  return git::rescue_objects(mirror, session.id,
+                             git::last_checkpoint(mirror, session.id),
+                             answers && !unknown, unknown);
 }
 
 // Where another node has kept something under one of the names, the record has
@@ -114,7 +127,10 @@ saved_rescue git_service::run(const save_rescue& request) {
     result = git::rescue(
       {mirror, git, {"Greenroom", "rescue@greenroom.invalid"}, answers(entry)});
   } else if (is_live(session.status)) {
-    result = rescue_unmade(session, mirror, answers(entry));
+    result = rescue_unmade(session, mirror, answers(entry), [&] {
+      git::fetch_checkpoint(fetched(request.project, false), session.id,
+                            session.branch);
+    });
   }
   note_answer(entry, result);
   auto note = note_of(session.id, result);

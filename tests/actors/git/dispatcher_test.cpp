@@ -372,6 +372,44 @@ TEST_CASE("a checkpoint is the work of a session whose checkout cannot be made "
   CHECK(d.git({"-C", upstream, "show", rescued + ":new"}) == "new");
 }
 
+TEST_CASE("work that another node has saved since is what is kept of a session "
+          "without a checkout") {
+  desk d{1};
+  auto session = d.session("topic");
+  session.status = session_status::active;
+  auto top = d.dir.path() / "data/sessions" / session.id / "checkout";
+  auto upstream = d.dir.path() / "upstream.git";
+  auto mirror = d.dir.path() / "data/repos/good.git";
+  auto checkpoint = "refs/greenroom/checkpoints/" + session.id;
+  std::ofstream{top / "new"} << "old\n";
+  d.ask<done>(save_checkpoint{d.good(), session});
+  auto old = d.git({"-C", upstream, "rev-parse", checkpoint});
+  std::ofstream{top / "new"} << "newer\n";
+  d.ask<done>(save_checkpoint{d.good(), session});
+  auto newer = d.git({"-C", upstream, "rev-parse", checkpoint});
+  REQUIRE(newer != old);
+  // As if this node had never seen the second.
+  d.git({"-C", mirror, "update-ref", checkpoint, old});
+  fs::remove_all(top);
+  auto rescued = "refs/greenroom/rescue/" + session.id + "/tree";
+  SECTION("the upstream can be asked") {
+    auto saved = d.ask<saved_rescue>(save_rescue{d.good(), session});
+    REQUIRE(saved.rescued.size() == 1);
+    CHECK(saved.note.empty());
+    CHECK(d.git({"-C", upstream, "show", rescued + ":new"}) == "newer");
+  }
+  SECTION("else it stays there, beside what is known here") {
+    auto away = d.dir.path() / "away.git";
+    fs::rename(upstream, away);
+    auto saved = d.ask<saved_rescue>(save_rescue{d.good(), session});
+    CHECK_THAT(saved.note, Catch::Contains(checkpoint));
+    REQUIRE(saved.rescued.size() == 1);
+    CHECK(d.git({"-C", mirror, "show", rescued + ":new"}) == "old");
+    fs::rename(away, upstream);
+    CHECK(d.git({"-C", upstream, "rev-parse", checkpoint}) == newer);
+  }
+}
+
 TEST_CASE("ids that lead elsewhere are refused") {
   desk d{1};
   auto kept = d.dir.path() / "data/repos";
