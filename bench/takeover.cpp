@@ -1,8 +1,8 @@
 // How long until another node goes on with the sessions of one that was killed?
 //
 // Each has a file that is not committed, saved in a checkpoint. From the kill
-// until every session is another node's and reachable there, and until the
-// first of them and the last have their file. Against the lease,
+// until every session is another node's and reachable there, and until a
+// command in one of them, and in each, has found its file. Against the lease,
 // cluster.timeout, which nobody may shorten, and five seconds.
 #include "bench/support/clock.hpp"
 #include "bench/support/cluster.hpp"
@@ -12,6 +12,7 @@
 #include <poll.h>
 
 #include <filesystem>
+#include <future>
 #include <iterator>
 #include <stdexcept>
 #include <string_view>
@@ -38,7 +39,7 @@ public:
 
   void measure(report& to) {
     comparison reachable{"all sessions reachable", "s", "<= 1", {most}, {}};
-    comparison first{"a command in the first of them", "s", "<= 1", {most}, {}};
+    comparison first{"a command in one of them", "s", "<= 1", {most}, {}};
     comparison last{"a command in each of them", "s", "", {most}, {}};
     auto begun = std::chrono::steady_clock::now();
     auto since = [&] {
@@ -47,11 +48,16 @@ public:
         .count();
     };
     nodes_.owner().kill();
-    await("the first session", [&] { return has_file(all_.front()); });
+    // Beside the commands, as other clients are.
+    auto looker = std::async(std::launch::async, [&] {
+      for (auto& one : all_)
+        await("all sessions", [&] { return is_reachable(one); });
+      return since();
+    });
+    auto& some = all_[all_.size() / 2];
+    await("a session", [&] { return has_file(some); });
     first.subject.push_back(since());
-    for (auto& one : all_)
-      await("all sessions", [&] { return is_reachable(one); });
-    reachable.subject.push_back(since());
+    reachable.subject.push_back(looker.get());
     for (auto& one : all_)
       await("a session", [&] { return has_file(one); });
     last.subject.push_back(since());
