@@ -7,6 +7,7 @@
 #pragma once
 
 #include "actors/base/context.hpp"
+#include "actors/base/restore_turns.hpp"
 #include "messages/moving.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -103,6 +104,9 @@ struct supervisor_state {
   std::unordered_map<caf::actor_addr, std::string> ids; // of living children
   // Sessions whose files are being read, by id: what their actors will need.
   std::map<std::string, std::shared_ptr<session_args>> recovering;
+  // Whose checkout is made again. Sessions get their actors first.
+  std::shared_ptr<restore_turns> turns =
+    std::make_shared<restore_turns>(restore_turns::limits{});
   unix_ms next_look = 0; // 0: not before all sessions are back
   unix_ms next_sweep = 0;
   bool sweeping = false;

@@ -102,6 +102,7 @@ session_actor spawn_child(pointer self, child& entry, session_args birth) {
     caf::actor_cast<session_supervisor_actor>(session_supervisor_full{self});
   // What it had is saved, or else the project is about to be told to stay.
   birth.leaving = self->state.packed.contains(entry.project_id);
+  birth.turns = self->state.turns;
   auto core = self->spawn(session_body, self->state.context, std::move(birth));
   self->monitor(core);
   self->state.ids[core.address()] = id;
@@ -182,11 +183,13 @@ void recover_child(pointer self, child& entry, session_args birth) {
   entry.reviving = true;
   if (!std::exchange(state.recovering[record.id], args))
     ++state.reviving;
+  state.turns->set_busy(true);
   auto failed = [self, args](caf::error& e) {
     if (!is_current(self, args))
       return;
     auto& id = args->record.id;
     self->state.recovering.erase(id);
+    self->state.turns->set_busy(!self->state.recovering.empty());
     --self->state.reviving;
     spdlog::error("session {}: its outbox cannot be read yet: {}", id,
                   to_refusal(e).message);
@@ -218,6 +221,7 @@ void child_recovered(pointer self, const std::string& id) {
   if (results.empty())
     return; // what was read is of one before
   state.recovering.erase(known);
+  state.turns->set_busy(!state.recovering.empty());
   --state.reviving;
   for (auto& result : results)
     if (auto* opened = std::get_if<journal::opened>(&result))
@@ -242,6 +246,7 @@ void stop_reviving(pointer self, const std::string& project_id,
     state.reviving -= state.recovering.erase(id);
     forget(self, id, why);
   }
+  state.turns->set_busy(!state.recovering.empty());
   revive_more(self);
 }
 

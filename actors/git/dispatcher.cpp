@@ -176,7 +176,10 @@ git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
           in_lane<saved_rescue, save_rescue>(self, queue),
           in_lane<done, save_checkpoint>(self, queue),
           in_lane<done, drop_checkpoint>(self, queue),
-          in_lane<restored_checkout, restore_checkout>(self, queue),
+          // These are few at a time (actors/base/restore_turns.hpp).
+          [self](restore_checkout& x) -> caf::result<restored_checkout> {
+            return self->delegate(self->state.upstream, std::move(x));
+          },
           at_once<done, remove_checkout>(self),
           at_once<done, remove_session_files>(self),
           [self](ask_checkout& request) { return ask(self, request); },

@@ -5,7 +5,8 @@
 // or needs a checkout. Of one project a single request at a time speaks to its
 // upstream, in order of arrival; the others wait without a thread. So a dead
 // upstream costs one thread, for the time-outs of runtime/git, and merges never
-// meet.
+// meet. Only checkouts that are restored do not wait for one another: their
+// sessions ask for a few at a time.
 //
 // Upstreams are asked at most once in a few seconds per project, however many
 // sessions are created.

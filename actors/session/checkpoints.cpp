@@ -2,7 +2,6 @@
 // finds it: soon after something was done, and now and then while commands run.
 #include "actors/session/session.hpp"
 
-#include "actors/session/journal/life_entry.hpp"
 #include "messages/errors.hpp"
 
 #include <spdlog/spdlog.h>
@@ -11,8 +10,6 @@
 #include <utility>
 
 namespace greenroom {
-
-namespace event = session::event;
 
 namespace {
 
@@ -100,61 +97,6 @@ void session_actor_state::drop_checkpoint() {
             spdlog::warn("session {}: its checkpoint stays: {}", id(),
                          to_refusal(e).message);
           });
-}
-
-// -- on the next node ---------------------------------------------------------
-
-void session_actor_state::restore_checkout() {
-  self_
-    ->request(context_->git, git_timeout,
-              greenroom::restore_checkout{project_, record()})
-    .then(
-      [this](restored_checkout& x) {
-        restored_ = std::move(x);
-        feed(event::checkout_made{});
-      },
-      [this](const caf::error& e) {
-        auto why = to_refusal(e);
-        // Nothing is given up because the upstream is away.
-        if (why.code == errc::overloaded || why.code == errc::unavailable) {
-          spdlog::warn("session {}: not restored yet: {}", id(), why.message);
-          checkout_waiting_ = true;
-          self_->delayed_send(self_, retry_pause, retry_later{});
-          return;
-        }
-        feed(event::checkout_failed{std::move(why), now_ms()});
-      });
-}
-
-void session_actor_state::tell_moved(const restored_checkout& from) {
-  session_event moved;
-  moved.kind = event_kind::session_moved;
-  moved.time = now_ms();
-  auto say = [&](const char* field, std::string text) {
-    moved.fields.push_back(
-      {field, event_field::type::text, std::move(text), 0, {}});
-  };
-  say("node", context_->node);
-  std::string missing = "everything since the session began";
-  if (!from.checkpoint.empty()) {
-    auto age = std::max<std::int64_t>((now_ms() - from.saved_at) / 1000, 0);
-    say("checkpoint", from.checkpoint);
-    moved.fields.push_back(
-      {"checkpoint_age_seconds", event_field::type::number, {}, age, {}});
-    missing = "what was done in the " + std::to_string(age)
-              + " seconds since the checkpoint, files that git ignores, and "
-                "all that ran";
-  }
-  say("reason", "its node was lost, or has given it up");
-  say("missing", std::move(missing));
-  spdlog::warn("session {}: goes on here, from {}", id(),
-               from.checkpoint.empty() ? "its first commit"
-                                       : "checkpoint " + from.checkpoint);
-  std::vector<timeline_entry> entries;
-  entries.push_back(journal::entry_of(record(), moved, machine_.running,
-                                      preview_url_of(record())));
-  publish(std::move(entries));
-  tell_missed();
 }
 
 } // namespace greenroom

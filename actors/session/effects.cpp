@@ -26,6 +26,18 @@ struct session_actor_state::performer {
   void operator()(const effect::finish_checkout&) const {
     s.install_checkout();
   }
+  void operator()(const effect::await_turn& x) const {
+    s.await_turn(x.urgent);
+  }
+  void operator()(const effect::end_turn&) const {
+    s.turn_.reset();
+  }
+  void operator()(const effect::pause_restore& x) const {
+    s.pause_restore(std::chrono::milliseconds{x.pause});
+  }
+  void operator()(const effect::limit_wait& x) const {
+    s.limit_wait(x.who);
+  }
   void operator()(const effect::start_runner&) const {
     s.start_runner();
   }

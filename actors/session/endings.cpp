@@ -71,7 +71,7 @@ void session_actor_state::install_checkout() {
     .then(
       [this](done) {
         if (auto from = std::exchange(restored_, std::nullopt))
-          tell_moved(*from);
+          tell_restored(*from);
         feed(event::checkout_installed{now_ms()});
       },
       [this](const caf::error& e) {
@@ -82,7 +82,7 @@ void session_actor_state::install_checkout() {
           return;
         }
         why.message = "the checkout cannot be put on disk: " + why.message;
-        feed(event::checkout_install_failed{std::move(why)});
+        feed(event::checkout_install_failed{std::move(why), now_ms()});
       });
 }
 

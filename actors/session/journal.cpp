@@ -50,6 +50,7 @@ void session_actor_state::take_over(journal::opened& found) {
     stuck_ = true;
     retry_soon();
   }
+  arriving_ = found.arriving;
   perform(session::recover(machine_, std::move(found.past)));
 }
 
@@ -166,6 +167,7 @@ void session_actor_state::try_again() {
     make_checkout();
   if (std::exchange(install_waiting_, false))
     install_checkout();
+  look_at_turn();
   if (!std::exchange(retrying_, false))
     return;
   release_answers();

@@ -26,6 +26,9 @@ session_rest session_actor_state::rest() const {
 
 void session_actor_state::save_work(
   std::function<void(std::string problem)> then) {
+  // Nothing was done here: what it has is its last checkpoint.
+  if (machine_.installing)
+    return then({});
   self_
     ->request(context_->git, git_timeout,
               greenroom::save_checkpoint{project_, record()})

@@ -98,9 +98,7 @@ void session_actor_state::take_noted(const std::vector<std::string>& noted) {
       lose(*exec);
     feed(event::exec_noted{std::move(*exec), false});
   }
-  // Else that comes after what has become of the session.
-  if (!machine_.installing)
-    tell_missed();
+  tell_missed();
 }
 
 void session_actor_state::tell_missed() {

@@ -47,6 +47,7 @@ struct termination {
 struct exec { // to start, to end, or to be sent a signal
   static constexpr const char* what = "exec";
   caf::typed_response_promise<exec_view> promise;
+  std::chrono::milliseconds wait{0}; // for its end
 };
 struct page { // of execs
   static constexpr const char* what = "list of execs";

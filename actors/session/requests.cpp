@@ -74,7 +74,7 @@ session_actor_state::take(const terminate_session& x) {
   auto who = ask(pending::termination{promise}, actor_timeout);
   // Who asks for an end hears in any case how far it is.
   self_->delayed_send(self_, end_timeout, wait_over{who});
-  feed(event::terminate_asked{who, x.repeat, x.by});
+  feed(event::terminate_asked{who, x.repeat, x.by, now_ms()});
   return promise;
 }
 
@@ -117,7 +117,7 @@ caf::result<exec_view> session_actor_state::begin_exec(start_exec& x,
     x.spec.exec_id = make_id();
   auto promise = self_->make_response_promise<exec_view>();
   std::chrono::milliseconds wait{x.wait};
-  auto who = ask(pending::exec{promise}, ask_timeout + wait);
+  auto who = ask(pending::exec{promise, wait}, ask_timeout + wait);
   if (x.wait > 0)
     self_->delayed_send(self_, wait, wait_over{who});
   auto until_end = x.wait > 0;

@@ -44,6 +44,8 @@ session_actor_state::start(pointer self, context_ptr context,
     project_.setup);
   machine_.creator = std::move(birth.by);
   machine_.leaving = birth.leaving;
+  machine_.roams = context_->cluster != nullptr;
+  turns_ = std::move(birth.turns);
   pending_.count_in(context_->overdue.get());
   self_->set_down_handler([this](caf::down_msg& down) {
     unwatch(down.source);
@@ -74,6 +76,8 @@ void session_actor_state::begin(journal::opened& found,
     if (found.problem)
       std::rethrow_exception(found.problem);
     take_over(found);
+    if (found.moved)
+      tell_moved();
     take_noted(noted);
   } catch (const std::exception& e) {
     // What is damaged stays so: one that is to end as failed has to end.
@@ -163,9 +167,7 @@ relayed_session_actor::behavior_type session_actor_state::make_behavior() {
     [this](ports_changed& x) { on_ports(std::move(x.ports)); },
     [this](const port_connected& x) { on_connected(x); },
     // -- what it says to itself
-    [this](const wait_over& x) {
-      feed(event::wait_ended{x.ticket, now_ms()});
-    },
+    [this](const wait_over& x) { wait_over_of(x.ticket); },
     [this](const journal_ready&) { read_journal(); },
     [this](const retry_later&) { try_again(); },
     [this](const look_at_branch&) {

@@ -13,6 +13,7 @@
 //   endings.cpp           check-in, rescue, review: what they ask of others
 //   git.cpp               tokens, transfers, and where the branch stands
 //   checkpoints.cpp       work that another node could go on with
+//   restoring.cpp         how it goes on with that work itself
 //   leaving.cpp           how it goes to another node
 //   execs.cpp             the runner, and how commands start and end
 //   input.cpp             what commands are fed, and connections to their ports
@@ -34,6 +35,7 @@
 #pragma once
 
 #include "actors/base/context.hpp"
+#include "actors/base/restore_turns.hpp"
 #include "actors/session/event_window.hpp"
 #include "actors/session/journal/writers.hpp"
 #include "actors/session/machine/machine.hpp"
@@ -52,6 +54,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -72,6 +75,7 @@ struct session_args {
   std::vector<std::string> noted; // what the store has of its execs, as JSON
   std::string give_up;  // not empty: end it as failed, for this reason
   bool leaving = false; // its project is on its way to another node
+  std::shared_ptr<restore_turns> turns; // of the node
 };
 
 /// How long the actor of a session that is over stays without being asked.
@@ -215,8 +219,16 @@ private:
   void checkpoint_within(std::chrono::milliseconds pause);
   void save_checkpoint(const checkpoint_due& x);
   void drop_checkpoint();
+
+  // restoring.cpp
+  void await_turn(bool urgent);
+  void look_at_turn();
+  void pause_restore(std::chrono::milliseconds pause);
+  void limit_wait(session::ticket who);
+  void wait_over_of(session::ticket who);
   void restore_checkout();
-  void tell_moved(const restored_checkout& from);
+  void tell_moved();
+  void tell_restored(const restored_checkout& from);
 
   // leaving.cpp
   session_rest rest() const;
@@ -364,6 +376,14 @@ private:
   std::uint64_t checkpoint_turn_ = 0;
   bool saving_checkpoint_ = false;
   std::chrono::milliseconds checkpoint_took_{0};
+
+  std::shared_ptr<restore_turns> turns_;
+  std::unique_ptr<restore_turns::place> turn_; // in line, or that has come
+  bool turn_taken_ = false;                    // the machine knows of it
+  std::optional<std::chrono::steady_clock::time_point> restore_again_at_;
+  // Until when requests wait for the checkout.
+  std::map<session::ticket, std::chrono::steady_clock::time_point> patience_;
+  bool arriving_ = false; // watchers are to hear that it is restored
   std::optional<restored_checkout> restored_; // until it is in its place
 
   std::vector<exec_record> missed_; // that ran on a node which is lost

@@ -85,10 +85,29 @@ void session_actor_state::taken(const taken_events& x) {
   caf::anon_send(watcher, std::move(where));
 }
 
+namespace {
+
+std::string where_it_stands(const session::state& s) {
+  if (s.restore == session::restoring::making)
+    return "its checkout is being made of its last checkpoint";
+  if (!s.restore_problem.empty())
+    return "it is tried again, the last try failed: " + s.restore_problem;
+  return "its turn has not come; whoever needs the checkout has it made next";
+}
+
+} // namespace
+
 session_view session_actor_state::view() {
+  auto encode = [this] {
+    return session_json(record(), machine_.running, preview_url_of(record()));
+  };
+  if (machine_.restore != session::restoring::no) {
+    auto json = encode();
+    json["restoring"] = where_it_stands(machine_);
+    return {shared_text{to_text(json)}};
+  }
   if (view_.empty())
-    view_ = shared_text{to_text(
-      session_json(record(), machine_.running, preview_url_of(record())))};
+    view_ = shared_text{to_text(encode())};
   return {view_};
 }
 

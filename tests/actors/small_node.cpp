@@ -15,6 +15,7 @@
 #include "runtime/store/projects.hpp"
 #include "tests/support/build_paths.hpp"
 
+#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
@@ -37,6 +38,11 @@ struct test_config : caf::actor_system_config {
 };
 
 using connection_box = std::unique_ptr<store::connection>;
+
+// Stands for the member of a cluster, whom sessions ask nothing.
+caf::behavior nobody(caf::event_based_actor*, int) {
+  return {[](clock_tick) {}};
+}
 
 std::shared_ptr<connection_box> open_store(const fs::path& dir) {
   return std::make_shared<connection_box>(std::make_unique<store::connection>(
@@ -62,8 +68,9 @@ std::string small_node::git(const std::vector<std::string>& args) const {
   return done.out;
 }
 
-small_node::small_node(std::function<void(project_record&)> change)
-  : settings_(std::make_unique<test_config>()) {
+small_node::small_node(std::function<void(project_record&)> change,
+                       bool clustered)
+  : clustered_(clustered), settings_(std::make_unique<test_config>()) {
   rules_.id = "demo";
   rules_.repo = upstream().string();
   rules_.protected_branches = {"main"};
@@ -116,6 +123,9 @@ void small_node::start() {
                                   static_cast<disk_reserve*>(nullptr), false));
   context->reader = keep(system_->spawn<caf::detached>(
     store_reader, open_store(data), std::optional<node_record>{}));
+  if (clustered_)
+    context->cluster =
+      caf::actor_cast<cluster_member_actor>(keep(system_->spawn(nobody, 0)));
   auto host = std::make_shared<sandbox::host>();
   host->config.mode = sandbox_mode::none;
   git_settings git{data, {host, binary_dir() / "greenroom-git"}, {}};

@@ -26,8 +26,10 @@ namespace greenroom::test {
 class small_node {
 public:
   /// With a project `demo` whose upstream has the branches main and topic, its
-  /// rules as `change` leaves them.
-  explicit small_node(std::function<void(project_record&)> change = {});
+  /// rules as `change` leaves them. One that is `clustered` keeps checkpoints,
+  /// and knows that others may have had its sessions.
+  explicit small_node(std::function<void(project_record&)> change = {},
+                      bool clustered = false);
   ~small_node();
 
   /// Stops the actors and starts new ones on the same directory, as a restart
@@ -103,6 +105,7 @@ private:
   void stop();
 
   temp_dir dir_;
+  bool clustered_;
   std::vector<std::string> sessions_; // to be cleaned up after
   std::unique_ptr<caf::actor_system_config> settings_;
   std::unique_ptr<fsync_queue> syncer_;

@@ -82,6 +82,8 @@ public:
       auto entries = reader.entries(after, entries_at_once, bytes_at_once);
       if (entries.empty())
         break;
+      if (first_epoch_ == 0)
+        first_epoch_ = entries.front().id.epoch;
       after = entries.back().id.seq;
       for (auto& entry : entries)
         take(entry);
@@ -98,6 +100,12 @@ public:
       case event_kind::session_ended:
         result_.end_published = true;
         return;
+      case event_kind::session_moved: {
+        moved_ = true;
+        auto data = nlohmann::json::parse(entry.data, nullptr, false);
+        result_.arriving = data.is_object() && data.value("restoring", false);
+        return;
+      }
       case event_kind::port_opened:
       case event_kind::port_closed:
         return take_port(entry, result_.ports, result_.closed_ports);
@@ -123,6 +131,12 @@ public:
       result_.places.emplace_back(exec_id, place);
   }
 
+  /// True if the session came with this epoch from another node, and nobody was
+  /// told of that.
+  bool is_untold(std::uint64_t home_epoch) const noexcept {
+    return home_epoch > 1 && !moved_
+           && (first_epoch_ == 0 || first_epoch_ >= home_epoch);
+  }
   std::uint64_t version() const noexcept {
     return version_;
   }
@@ -182,6 +196,8 @@ private:
   exec_index& archive_;
   opened& result_;
   std::map<std::string, exec_place> places_;
+  std::uint64_t first_epoch_ = 0; // of the timeline; 0: it is empty
+  bool moved_ = false;
   std::uint64_t version_ = 0; // of the last change that was announced
   std::size_t events_ = 0;    // of that change
 };
@@ -239,6 +255,7 @@ void session_files::recover(const open& what, opened& result) {
   result.past.elsewhere = live && elsewhere_;
   past_reader reader{dir_, what.max_finished, *archive_, result};
   reader.read();
+  result.moved = live && what.roams && reader.is_untold(what.home_epoch);
   for (auto& entry :
        complete_timeline(what, {reader.version(), reader.events()}))
     reader.take(entry);

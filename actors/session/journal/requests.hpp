@@ -151,6 +151,10 @@ struct opened {
   std::vector<open_output> outputs;
   std::size_t archived = 0; // execs that are in the timeline only
   bool waiting = false;     // the disk does not take what the timeline lacked
+  // It came from another node; nobody was told of that, or not of the end of
+  // it: that its checkout is restored.
+  bool moved = false;
+  bool arriving = false;
 };
 
 /// The kernel has these events, all that were waiting, with their ids.

@@ -30,6 +30,22 @@ namespace effect {
 
 struct begin_checkout {};
 struct finish_checkout {};
+/// Line up to have the checkout restored, and feed `turn_came`; where it waits
+/// in line already and it is `urgent` now, others let it pass.
+struct await_turn {
+  bool urgent = false;
+};
+/// The turn is over, or is not wanted any more.
+struct end_turn {};
+/// Feed `pause_over` after that time.
+struct pause_restore {
+  millis pause = 0;
+};
+/// Feed `patience_over` where `who` has no answer after as long as clients wait
+/// for what they asked.
+struct limit_wait {
+  ticket who = 0;
+};
 struct start_runner {};
 struct find_runner {}; // one may have survived
 struct stop_runner {};
@@ -164,18 +180,20 @@ struct answer_noted {
 } // namespace effect
 
 using any_effect = std::variant<
-  effect::begin_checkout, effect::finish_checkout, effect::start_runner,
-  effect::find_runner, effect::stop_runner, effect::begin_checkin,
-  effect::begin_rescue, effect::request_review, effect::end_transfers,
-  effect::discard_checkout, effect::over, effect::arm, effect::persist,
-  effect::publish_stored, effect::publish, effect::publish_exec,
-  effect::run_setup, effect::keep_exec, effect::spawn_exec, effect::kill_exec,
-  effect::settle_exec, effect::finish_output, effect::pass_signal,
-  effect::pass_input, effect::pass_resize, effect::archive_exec,
-  effect::read_branch, effect::answer_refused, effect::answer_session,
-  effect::answer_exec, effect::answer_input, effect::answer_question,
-  effect::answer_checkin, effect::answer_token, effect::answer_transfer,
-  effect::answer_terminated, effect::answer_noted>;
+  effect::begin_checkout, effect::finish_checkout, effect::await_turn,
+  effect::end_turn, effect::pause_restore, effect::limit_wait,
+  effect::start_runner, effect::find_runner, effect::stop_runner,
+  effect::begin_checkin, effect::begin_rescue, effect::request_review,
+  effect::end_transfers, effect::discard_checkout, effect::over, effect::arm,
+  effect::persist, effect::publish_stored, effect::publish,
+  effect::publish_exec, effect::run_setup, effect::keep_exec,
+  effect::spawn_exec, effect::kill_exec, effect::settle_exec,
+  effect::finish_output, effect::pass_signal, effect::pass_input,
+  effect::pass_resize, effect::archive_exec, effect::read_branch,
+  effect::answer_refused, effect::answer_session, effect::answer_exec,
+  effect::answer_input, effect::answer_question, effect::answer_checkin,
+  effect::answer_token, effect::answer_transfer, effect::answer_terminated,
+  effect::answer_noted>;
 
 using effects = std::vector<any_effect>;
 

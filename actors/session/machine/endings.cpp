@@ -38,6 +38,7 @@ void machine::start_ending(ending why) {
   s.commit.clear();
   s.review = {};
   s.at = step::stopping;
+  restore_for_ending(0);
   add(effect::end_transfers{});
   stop_runner();
 }
@@ -159,6 +160,9 @@ std::string machine::what_is_left() const {
       return "its checkout is being made, which has to be whole before it is "
              "taken away";
     case step::stopping:
+      if (s.stopped_early)
+        return "its checkout is being put on disk, for its work is saved from "
+               "there";
       if (!s.stopped)
         return "its commands are being stopped";
       return s.transfers > 0 ? "a clone or push is coming to its end"
@@ -217,6 +221,8 @@ void machine::operator()(const event::checkin_asked& x) {
   }
   if (!accepts_work())
     return refuse_inactive(x.who);
+  if (comes_early(x))
+    return;
   s.author = x.by;
   s.message = x.message;
   s.skip_review = x.skip_review;
@@ -247,10 +253,19 @@ void machine::operator()(const event::session_quiet& x) {
     s.stopped_early = true;
     return;
   }
+  if (s.unmade && s.why == ending::checkin) {
+    refuse_all(s.askers,
+               {errc::unavailable,
+                "the session is ended by a DELETE before its checkout "
+                "was restored, its work is kept"});
+    s.why = ending::terminate;
+  }
   drop_waiting(exec_status::canceled, x.now,
                "the session ended: " + reason_of_ending());
-  if (s.why == ending::checkin
-      || (s.why == ending::expire && s.record.expiry == on_expire::checkin)) {
+  if (!s.unmade
+      && (s.why == ending::checkin
+          || (s.why == ending::expire
+              && s.record.expiry == on_expire::checkin))) {
     s.at = step::checking_in;
     add(effect::begin_checkin{});
   } else {
@@ -325,6 +340,7 @@ void machine::operator()(const event::terminate_asked& x) {
       s.terminator = x.by;
     s.end_wanted = true;
     s.enders.push_back(x.who);
+    restore_for_ending(x.now);
     return;
   }
   refuse_all(s.starters, terminated_early);
@@ -342,8 +358,8 @@ void machine::operator()(const event::give_up& x) {
     return;
   s.failure = {errc::unavailable, x.reason};
   refuse_all(s.askers, s.failure);
-  for (auto& early : std::exchange(s.early_transfers, {}))
-    refuse(early.who, s.failure);
+  refuse_early(s.failure);
+  end_restoring();
   s.installing = false; // then there is nothing in it
   s.stopped_early = false;
   start_ending(ending::fail);

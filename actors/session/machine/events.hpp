@@ -38,6 +38,16 @@ struct checkout_installed { // it is on disk
 };
 struct checkout_install_failed { // it cannot be put there
   refusal why;
+  unix_ms now = 0;
+};
+struct turn_came {};    // the checkout may be restored now
+struct restore_failed { // for now: it is tried again
+  refusal why;
+  unix_ms now = 0;
+};
+struct pause_over {};  // since that failed
+struct patience_over { // who waits for the checkout waits no longer
+  ticket who = 0;
 };
 struct extend_asked {
   ticket who = 0;
@@ -74,6 +84,7 @@ struct terminate_asked {
   ticket who = 0;
   bool repeat = false;
   caller by;
+  unix_ms now = 0;
 };
 struct give_up { // the actor crashes again and again
   std::string reason;
@@ -228,20 +239,21 @@ struct stay_asked {}; // it does not go
 using any_event = std::variant<
   event::begin, event::start_asked, event::checkout_made,
   event::checkout_failed, event::checkout_installed,
-  event::checkout_install_failed, event::extend_asked, event::checkin_asked,
-  event::checkin_saved, event::checkin_failed, event::review_queued,
-  event::review_refused, event::terminate_asked, event::give_up,
-  event::session_quiet, event::rescue_saved, event::rescue_failed,
-  event::rescue_pushed, event::tick, event::stored, event::store_refused,
-  event::exec_asked, event::exec_kept, event::exec_unkept, event::exec_running,
-  event::start_refused, event::exec_exited, event::exec_done,
-  event::exec_announced, event::exec_recalled, event::exec_noted,
-  event::cancel_asked, event::signal_asked, event::wait_ended,
-  event::input_asked, event::resize_asked, event::input_taken,
-  event::runner_found, event::runner_gone, event::rotate_asked,
-  event::transfer_asked, event::transfer_over, event::question_asked,
-  event::question_answered, event::pushed, event::look, event::branch_polled,
-  event::leave_asked, event::stay_asked>;
+  event::checkout_install_failed, event::turn_came, event::restore_failed,
+  event::pause_over, event::patience_over, event::extend_asked,
+  event::checkin_asked, event::checkin_saved, event::checkin_failed,
+  event::review_queued, event::review_refused, event::terminate_asked,
+  event::give_up, event::session_quiet, event::rescue_saved,
+  event::rescue_failed, event::rescue_pushed, event::tick, event::stored,
+  event::store_refused, event::exec_asked, event::exec_kept, event::exec_unkept,
+  event::exec_running, event::start_refused, event::exec_exited,
+  event::exec_done, event::exec_announced, event::exec_recalled,
+  event::exec_noted, event::cancel_asked, event::signal_asked,
+  event::wait_ended, event::input_asked, event::resize_asked,
+  event::input_taken, event::runner_found, event::runner_gone,
+  event::rotate_asked, event::transfer_asked, event::transfer_over,
+  event::question_asked, event::question_answered, event::pushed, event::look,
+  event::branch_polled, event::leave_asked, event::stay_asked>;
 
 /// The name of its type, for the log.
 std::string_view name_of(const any_event& what) noexcept;

@@ -16,6 +16,8 @@ constexpr std::size_t max_held_back = 256;
 // and of those that are over.
 constexpr std::uint64_t max_text = std::uint64_t{64} << 20;
 
+} // namespace
+
 std::uint64_t text_of(const exec_spec& spec) {
   std::uint64_t result = spec.command.size();
   for (const auto& argument : spec.argv)
@@ -24,6 +26,8 @@ std::uint64_t text_of(const exec_spec& spec) {
     result += name.size() + value.size();
   return result;
 }
+
+namespace {
 
 // Whether a request asks for the exec that is there.
 bool is_same(const exec_spec& kept, const exec_spec& asked) {
@@ -155,6 +159,8 @@ void machine::operator()(const event::exec_asked& x) {
   }
   if (!accepts_work())
     return refuse_exec(x.who, x.spec, why_inactive());
+  if (comes_early(x))
+    return;
   auto before = s.waiting.size() + s.keeping.size();
   auto places =
     s.bounds.max_concurrent - std::min(s.running, s.bounds.max_concurrent);

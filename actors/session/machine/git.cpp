@@ -55,6 +55,7 @@ void machine::operator()(const event::transfer_asked& x) {
     return refuse(
       x.who, {errc::overloaded, "the session is being put on disk, try again"});
   s.early_transfers.push_back({x.who, x.token_hash});
+  wait_for_checkout(x.who);
 }
 
 void machine::operator()(const event::transfer_over& x) {
@@ -68,16 +69,18 @@ void machine::operator()(const event::question_asked& x) {
   if (s.record.status != session_status::active
       && s.record.status != session_status::checking_in)
     return refuse_inactive(x.who);
+  if (s.restore != restoring::no && !may_restore())
+    return refuse(x.who, on_its_way);
   if (s.questions >= max_questions)
     return refuse(x.who, {errc::overloaded,
                           "too many questions to git are being answered in "
                           "this session, try again"});
   ++s.questions;
   (*this)(event::look{});
-  if (s.installing)
-    s.early_questions.push_back(x.who);
-  else
-    add(effect::answer_question{x.who});
+  if (!s.installing)
+    return add(effect::answer_question{x.who});
+  s.early_questions.push_back(x.who);
+  wait_for_checkout(x.who);
 }
 
 void machine::operator()(const event::question_answered&) {

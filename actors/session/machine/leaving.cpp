@@ -20,7 +20,9 @@ std::string what_goes_on(const state& s) {
     return "it is being made";
   if (s.why != ending::none || status == session_status::checking_in)
     return "it is being ended";
-  if (s.installing)
+  if (s.restore == restoring::making || is_needed(s))
+    return "its checkout is being restored";
+  if (s.installing && s.restore == restoring::no)
     return "its checkout is being put on disk";
   if (auto execs = s.runs.size() + s.waiting.size() + s.keeping.size();
       execs > 0)
@@ -57,6 +59,13 @@ void machine::evict_waiting(unix_ms now) {
 
 void machine::operator()(const event::leave_asked& x) {
   s.leaving = true;
+  // The next node has the checkpoint as well.
+  if (s.why == ending::none && s.restore != restoring::no
+      && s.restore != restoring::making) {
+    s.restore = restoring::waiting;
+    add(effect::end_turn{});
+    refuse_early(on_its_way);
+  }
   if (x.reason.empty() || s.why != ending::none)
     return;
   s.leave_reason = x.reason;
@@ -71,6 +80,8 @@ void machine::operator()(const event::stay_asked&) {
   if (!std::exchange(s.leaving, false))
     return;
   s.leave_reason.clear();
+  if (s.restore == restoring::waiting)
+    line_up();
   launch_unsent();
   start_waiting();
   add(effect::arm{next_deadline(s.record)});

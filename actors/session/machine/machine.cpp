@@ -64,7 +64,7 @@ void machine::operator()(const event::begin&) {
       return;
     case session_status::active:
       if (s.installing)
-        add(effect::begin_checkout{});
+        begin_install();
       add(effect::arm{next_deadline(s.record)});
       if (!s.setup.empty())
         add(effect::run_setup{setup_of(s)});
@@ -74,8 +74,9 @@ void machine::operator()(const event::begin&) {
       // Cut off in the middle: every step can be taken again.
       s.why = ending::checkin;
       s.at = step::stopping;
+      s.urgent = s.restore != restoring::no;
       if (s.installing)
-        add(effect::begin_checkout{});
+        begin_install();
       stop_runner();
       return;
     default:
@@ -116,9 +117,11 @@ void machine::operator()(const event::checkout_made&) {
 void machine::operator()(const event::checkout_installed& x) {
   if (!std::exchange(s.installing, false))
     return unexpected();
+  end_restoring();
   start_waiting();
   for (auto& early : std::exchange(s.early_transfers, {}))
     (*this)(event::transfer_asked{early.who, early.token_hash});
+  take_up_early();
   if (std::exchange(s.stopped_early, false))
     (*this)(event::session_quiet{x.now});
 }
@@ -127,8 +130,10 @@ void machine::operator()(const event::checkout_installed& x) {
 void machine::operator()(const event::checkout_install_failed& x) {
   if (!std::exchange(s.installing, false))
     return unexpected();
-  for (auto& early : std::exchange(s.early_transfers, {}))
-    refuse(early.who, x.why);
+  if (s.why != ending::none && !needs_checkout())
+    return end_without_checkout(x.now);
+  end_restoring();
+  refuse_early(x.why);
   for (auto who : std::exchange(s.askers, {}))
     refuse(who, x.why);
   s.stopped_early = false;
@@ -138,7 +143,7 @@ void machine::operator()(const event::checkout_install_failed& x) {
 
 void machine::operator()(const event::checkout_failed& x) {
   if (s.installing)
-    return (*this)(event::checkout_install_failed{x.why});
+    return (*this)(event::checkout_install_failed{x.why, x.now});
   if (s.record.status != session_status::creating)
     return unexpected();
   if (s.why != ending::none)
@@ -237,11 +242,12 @@ namespace {
 using touching =
   std::variant<event::begin, event::checkout_made, event::checkout_failed,
                event::checkout_installed, event::checkout_install_failed,
-               event::extend_asked, event::checkin_asked, event::checkin_saved,
-               event::checkin_failed, event::review_queued,
-               event::review_refused, event::terminate_asked, event::give_up,
-               event::session_quiet, event::rescue_saved, event::rescue_failed,
-               event::rescue_pushed, event::tick, event::rotate_asked>;
+               event::restore_failed, event::extend_asked, event::checkin_asked,
+               event::checkin_saved, event::checkin_failed,
+               event::review_queued, event::review_refused,
+               event::terminate_asked, event::give_up, event::session_quiet,
+               event::rescue_saved, event::rescue_failed, event::rescue_pushed,
+               event::tick, event::rotate_asked>;
 
 template <class T, class Variant>
 constexpr bool is_one_of = false;

@@ -88,6 +88,8 @@ effects recover(state& s, past what) {
   s.installing =
     (status == session_status::active || status == session_status::checking_in)
     && (what.elsewhere || (!what.used && what.sent.empty() && !what.checkout));
+  if (s.installing && s.roams)
+    s.restore = restoring::waiting;
   return todo;
 }
 

@@ -84,7 +84,11 @@ void machine::end_unstarted(const std::string& exec_id, exec_outcome outcome) {
 void machine::stop_runner() {
   s.runner = runner_state::asked;
   s.stopping = true;
-  s.stopped = false; // where one ending takes the place of another
+  // Where one ending takes the place of another.
+  s.stopped = false;
+  std::erase_if(s.deferred, [](const any_event& what) {
+    return std::holds_alternative<event::session_quiet>(what);
+  });
   add(effect::stop_runner{});
 }
 

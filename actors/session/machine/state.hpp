@@ -50,6 +50,15 @@ enum class runner_state : std::uint8_t {
   up,
 };
 
+/// How far a checkout is that is made again from the session's checkpoint,
+/// where another node has had the session.
+enum class restoring : std::uint8_t {
+  no,      // it is there, or is not made of a checkpoint
+  waiting, // for its turn
+  making,  // git is at it
+  pausing, // it failed, and is tried again after a while
+};
+
 /// An exec that takes one of the places, until its end is announced.
 struct run {
   bool sent = false;       // the runner was told of it
@@ -163,6 +172,12 @@ struct state {
   std::size_t questions = 0; // to git, that are not answered yet
 
   bool installing = false; // the checkout is not on disk yet: nobody may use it
+  bool roams = false;      // another node may have had the session
+  restoring restore = restoring::no; // else it is `installing` too
+  bool urgent = false;               // somebody waits for that
+  std::uint32_t restore_tries = 0;   // that failed
+  std::string restore_problem;       // of the last of them
+  bool unmade = false; // it ends without a checkout: its checkpoint is kept
   bool stopped_early = false; // an ending goes on once the checkout is there
 
   // Who waits, and for what. A list is answered when what it waits for has
@@ -174,6 +189,8 @@ struct state {
   bool end_wanted = false;    // by one of them, whether they wait or not
   std::vector<early_transfer> early_transfers; // the checkout to be on disk
   std::vector<ticket> early_questions;         // likewise
+  std::vector<event::exec_asked> early_execs;  // to be restored
+  std::vector<event::checkin_asked> early_checkins; // likewise
 
   bool leaving = false;     // it is to go to another node: takes no more work
   std::string leave_reason; // not empty: what runs is being ended for that
@@ -183,6 +200,13 @@ struct state {
   std::optional<stored_change> changing;
   std::list<any_event> deferred; // may change the record: until that is stored
 };
+
+/// True while requests wait for the checkout to be restored.
+inline bool is_needed(const state& s) noexcept {
+  return s.restore != restoring::no
+         && !(s.early_transfers.empty() && s.early_questions.empty()
+              && s.early_execs.empty() && s.early_checkins.empty());
+}
 
 /// True while a change is on its way to the store.
 inline bool busy(const state& s) noexcept {

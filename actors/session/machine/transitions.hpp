@@ -8,11 +8,13 @@
 //   input.cpp    what they are fed
 //   waiters.cpp  who waits for them
 //   leaving.cpp  how it goes to another node
+//   restoring.cpp  how it gets its checkout again on the next one
 //   git.cpp      tokens, pushes, questions, and where the branch stands
 #pragma once
 
 #include "actors/session/machine/machine.hpp"
 
+#include <cstdint>
 #include <utility>
 
 namespace greenroom::session {
@@ -26,6 +28,9 @@ inline void add_caller(event_fields& fields, const caller& by) {
   if (!by.request_id.empty())
     fields["request_id"] = by.request_id;
 }
+
+/// Bytes of its command, arguments and environment.
+std::uint64_t text_of(const exec_spec& spec);
 
 /// Why an exec never ran that `by` has canceled.
 std::string canceled_early(const caller& by);
@@ -96,6 +101,12 @@ struct machine {
   void operator()(const event::leave_asked& x);
   void operator()(const event::stay_asked&);
 
+  // -- how it gets its checkout again
+  void operator()(const event::turn_came&);
+  void operator()(const event::restore_failed& x);
+  void operator()(const event::pause_over&);
+  void operator()(const event::patience_over& x);
+
   // -- git in it
   void operator()(const event::rotate_asked& x);
   void operator()(const event::transfer_asked& x);
@@ -133,6 +144,10 @@ struct machine {
   void refuse_inactive(ticket who) {
     refuse(who, why_inactive());
   }
+  // One that goes away takes no turn, but for its end.
+  bool may_restore() const noexcept {
+    return !s.leaving || s.why != ending::none;
+  }
   void persist(session_record next, std::vector<effect::life_event> events,
                ticket who, effects then);
 
@@ -163,6 +178,21 @@ struct machine {
   bool held_back(const Event& x) {
     return held_back(x, x.who, x.exec_id);
   }
+
+  refusal not_restored() const;
+  void begin_install();
+  void line_up();
+  void hurry();
+  bool comes_early(const event::exec_asked& x);
+  bool comes_early(const event::checkin_asked& x);
+  void wait_for_checkout(ticket who);
+  bool take_early(ticket who);
+  void refuse_early(const refusal& why);
+  void take_up_early();
+  void end_restoring();
+  void end_without_checkout(unix_ms now);
+  bool needs_checkout() const noexcept;
+  void restore_for_ending(unix_ms now);
 
   void spawn(const std::string& exec_id);
   void launch(const std::string& exec_id);

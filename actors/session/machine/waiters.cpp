@@ -93,6 +93,13 @@ void machine::operator()(const event::exec_announced& x) {
 void machine::operator()(const event::wait_ended& x) {
   if (stop_waiting_for_end(x.who, x.now) || waits_to_be_kept(x))
     return;
+  // Of one that has not even been admitted there is nothing to say yet.
+  if (auto early =
+        std::ranges::find(s.early_execs, x.who, &event::exec_asked::who);
+      early != s.early_execs.end()) {
+    early->until_end = false;
+    return;
+  }
   for (auto& [exec_id, list] : s.waiters) {
     auto found = std::ranges::find(list, x.who, &waiter::who);
     if (found == list.end())

@@ -88,7 +88,7 @@ void git_service::make(const project_record& project,
 // session, if anything, is older than the checkpoint.
 restored_checkout git_service::run(const restore_checkout& request) {
   const auto& session = request.session;
-  auto mirror = fetched(request.project, true);
+  auto mirror = fetched(request.project, false);
   auto found = git::fetch_checkpoint(mirror, session.id, session.branch);
   make(request.project, session, mirror, found);
   if (!found)

@@ -38,6 +38,9 @@ world::world(std::uint64_t seed, bool trace)
   s_.bounds.max_lifetime = 3 * day;
   s_.setup = one_in(3) ? "make deps" : "";
   s_.installing = s_.record.status != session_status::creating && one_in(2);
+  s_.roams = one_in(2);
+  if (s_.installing && s_.roams)
+    s_.restore = restoring::waiting;
   ending_ = s_.record.status == session_status::checking_in;
   if (one_in(16))
     feed(event::give_up{"crashed 6 times"});
@@ -93,10 +96,21 @@ void world::jump() {
     armed_ = 0;
     feed(event::tick{now_});
   }
+  if (one_in(8))
+    leave_or_stay();
   if (one_in(3))
     feed(event::look{});
   if (one_in(6))
     feed(event::pushed{"", std::to_string(below(9)), one_in(2)});
+}
+
+// As the actor does: it leaves when it has come to rest, or is made to.
+void world::leave_or_stay() {
+  if (s_.leaving)
+    return feed(event::stay_asked{});
+  auto at_once = one_in(4);
+  if (is_live(s_.record.status) && (at_once || what_goes_on(s_).empty()))
+    feed(event::leave_asked{at_once ? "drained" : "", now_});
 }
 
 void world::ask() {
@@ -144,6 +158,8 @@ void world::wait_is_over() {
   auto who = 1 + below(last_ticket_ + 1);
   until_end_.erase(who);
   feed(event::wait_ended{who, now_});
+  if (limited_.contains(who) && one_in(2))
+    feed(event::patience_over{who});
 }
 
 void world::ask_exec(request what) {
@@ -193,10 +209,19 @@ void world::answer_job() {
   refusal why{errc::unavailable, "no luck"};
   switch (which) {
     case job::checkout:
-      if (fails)
+      if (fails && has_turn_ && !one_in(8))
+        feed(event::restore_failed{why, now_});
+      else if (fails)
         feed(event::checkout_failed{why, now_});
       else
         feed(event::checkout_made{});
+      break;
+    case job::turn:
+      has_turn_ = true;
+      feed(event::turn_came{});
+      break;
+    case job::pause:
+      feed(event::pause_over{});
       break;
     case job::install:
       if (fails)
@@ -390,6 +415,7 @@ bool world::something_goes_on() {
 
 void world::settle() {
   settling_ = true;
+  feed(event::stay_asked{});
   for (int rounds = 0; something_goes_on(); ++rounds) {
     require(rounds < 2000, "the session does not settle");
     check();

@@ -63,6 +63,8 @@ private:
   enum class job : std::uint8_t {
     checkout,
     install,
+    turn,
+    pause,
     start_runner,
     find_runner,
     stop_runner,
@@ -96,6 +98,7 @@ private:
   void finish_some_output();
   void take_input();
   void wait_is_over();
+  void leave_or_stay();
   bool something_goes_on();
 
   // what the machine decides
@@ -104,6 +107,10 @@ private:
   void perform(const effects& list);
   void on(const effect::begin_checkout&);
   void on(const effect::finish_checkout&);
+  void on(const effect::await_turn&);
+  void on(const effect::end_turn&);
+  void on(const effect::pause_restore&);
+  void on(const effect::limit_wait& x);
   void on(const effect::start_runner&);
   void on(const effect::find_runner&);
   void on(const effect::stop_runner&);
@@ -158,7 +165,9 @@ private:
   std::mt19937_64 random_;
   std::uint64_t seed_;
   bool trace_;
-  bool settling_ = false; // what is asked of others succeeds from now on
+  bool has_turn_ = false;    // to restore the checkout
+  std::set<ticket> limited_; // who does not wait for it for ever
+  bool settling_ = false;    // what is asked of others succeeds from now on
   std::uint64_t steps_ = 0;
   unix_ms now_ = 1'000'000'000'000;
 

@@ -100,7 +100,31 @@ void world::add(job which) {
 }
 
 void world::on(const effect::begin_checkout&) {
+  require((s_.restore != restoring::no) == has_turn_,
+          "a checkout is restored out of turn");
   add(job::checkout);
+}
+
+void world::on(const effect::await_turn&) {
+  require(!has_turn_, "a turn is waited for that is there");
+  add(job::turn);
+}
+
+void world::on(const effect::end_turn&) {
+  require(std::ranges::find(jobs_, job::checkout) == jobs_.end()
+            && std::ranges::find(jobs_, job::install) == jobs_.end(),
+          "a turn is given back while git is at it");
+  std::erase(jobs_, job::turn);
+  has_turn_ = false;
+}
+
+void world::on(const effect::pause_restore&) {
+  add(job::pause);
+}
+
+void world::on(const effect::limit_wait& x) {
+  require(open_.contains(x.who), "a wait is limited that is over");
+  limited_.insert(x.who);
 }
 
 void world::on(const effect::finish_checkout&) {
@@ -128,11 +152,13 @@ void world::on(const effect::stop_runner&) {
 
 void world::on(const effect::begin_checkin&) {
   require_quiet();
+  require(!s_.installing && !s_.unmade, "what is not there is checked in");
   add(job::save_checkin);
 }
 
 void world::on(const effect::begin_rescue&) {
   require_quiet();
+  require(!s_.installing, "work is kept of a checkout that is being made");
   add(job::save_rescue);
 }
 
