@@ -4,6 +4,7 @@
 
 #include "actors/session/kept_work.hpp"
 #include "messages/errors.hpp"
+#include "messages/left_work.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -132,8 +133,11 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
           ->request(self->state.context->git, git_timeout,
                     save_rescue{project->second, record})
           .then(
-            [self, record, remove, skip](saved_rescue& saved) {
-              store_rescue(self, record, saved, remove, skip);
+            [self, record, next, remove, skip](saved_rescue& saved) {
+              if (leaves_work(saved.note))
+                store_rescue(self, record, saved, next, skip);
+              else
+                store_rescue(self, record, saved, remove, skip);
             },
             skip);
       },

@@ -1,5 +1,7 @@
 #include "actors/session/kept_work.hpp"
 
+#include "messages/left_work.hpp"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -7,10 +9,6 @@
 namespace greenroom {
 
 namespace {
-
-std::string place_of(const std::string& session_id, const std::string& node) {
-  return " and is kept in sessions/" + session_id + "/checkout of node " + node;
-}
 
 // git keeps only one of two such references.
 bool collide(const std::string& a, const std::string& b) {
@@ -23,7 +21,7 @@ std::string kept_reason(const std::string& problem,
                         const std::string& session_id,
                         const std::string& node) {
   return "the work could not be saved (" + problem + ')'
-         + place_of(session_id, node);
+         + place_of_work(session_id, node);
 }
 
 session_record rescued_later(session_record record, saved_rescue saved) {
@@ -34,10 +32,11 @@ session_record rescued_later(session_record record, saved_rescue saved) {
     });
   });
   std::ranges::move(saved.rescued, std::back_inserter(refs));
+  auto whole = !leaves_work(saved.note);
   record.rescue_note = std::move(saved.note);
-  auto place = place_of(record.id, record.node);
+  auto place = place_of_work(record.id, record.node);
   auto& reason = record.status_reason;
-  if (auto at = reason.find(place); at != reason.npos)
+  if (auto at = reason.find(place); whole && at != reason.npos)
     reason.replace(at, place.size(), ", and was saved later");
   return record;
 }

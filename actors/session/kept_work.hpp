@@ -14,7 +14,8 @@ std::string kept_reason(const std::string& problem,
                         const std::string& session_id, const std::string& node);
 
 /// The record with what was saved later, on the same node. Earlier refs stay,
-/// but for those that a new one has taken the place of.
+/// but for those that a new one has taken the place of. While something could
+/// not be saved (leaves_work), it says on where that is.
 session_record rescued_later(session_record record, saved_rescue saved);
 
 } // namespace greenroom

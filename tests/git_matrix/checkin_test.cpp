@@ -291,6 +291,4 @@ TEST_CASE("what git refuses to commit is refused with its words") {
   CHECK(what.code == errc::conflict);
   CHECK_THAT(what.message, Catch::Contains(one.words));
   CHECK(at.committed().empty());
-  // Nor does it go anywhere raw at the end.
-  CHECK(refusal_of([&] { at.rescue(); }).code == errc::conflict);
 }

@@ -1,6 +1,8 @@
 // How a session ends: each step in order, and what it leaves.
 #include "actors/session/machine/transitions.hpp"
 
+#include "messages/left_work.hpp"
+
 namespace greenroom::session {
 
 namespace {
@@ -59,6 +61,12 @@ void machine::return_to_active(const refusal& why) {
 void machine::finish_ending(unix_ms now, std::string reason,
                             bool work_is_safe) {
   auto next = s.record;
+  // What the note names is nowhere else.
+  if (work_is_safe && leaves_work(s.rescue_note)) {
+    reason += "; a part of the work could not be saved (rescue_note says what)"
+              + place_of_work(s.record.id, s.record.node);
+    work_is_safe = false;
+  }
   next.ended_at = now;
   next.status_reason = std::move(reason);
   next.commit = s.commit;

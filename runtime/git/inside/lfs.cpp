@@ -41,7 +41,8 @@ std::uint64_t size_of(std::string_view pointer) {
 std::map<std::string, std::string>
 small_files(const repo& in, const std::vector<std::string>& tips,
             const std::vector<std::string>& known) {
-  git_call list{{"rev-list", "--objects", "--stdin"}};
+  // Of a partial clone not all is here, and no more of it is fetched.
+  git_call list{{"rev-list", "--objects", "--missing=allow-any", "--stdin"}};
   for (const auto& tip : tips)
     list.input += tip + '\n';
   for (const auto& commit : known)
@@ -67,14 +68,21 @@ small_files(const repo& in, const std::vector<std::string>& tips,
   return result;
 }
 
+// As git-lfs finds it.
+fs::path lfs_store_of(const repo& in, const repo::facts& at) {
+  auto storage =
+    in.find({{"config", "--type=path", "--get", "lfs.storage"}}).value_or("");
+  return at.common / (storage.empty() ? "lfs" : storage) / "objects";
+}
+
 } // namespace
 
 std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
                                 const std::vector<std::string>& tips,
                                 const std::vector<std::string>& known) {
-  auto store = at.common / "lfs/objects";
+  auto store = lfs_store_of(in, at);
   std::error_code none;
-  if (!fs::exists(store, none))
+  if (tips.empty() || !fs::exists(store, none))
     return {};
   std::vector<lfs_file> result;
   for (const auto& [id, path] : small_files(in, tips, known)) {
@@ -90,12 +98,10 @@ std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
   return result;
 }
 
-std::optional<std::string> save_contents(const repo& in, const repo::facts& at,
+std::optional<std::string> save_contents(const repo& in,
                                          const std::vector<lfs_file>& files,
                                          const author& by) {
-  repo::facts nothing = at;
-  nothing.index = "/nonexistent";
-  scratch_index index{in, nothing, true};
+  scratch_index index;
   std::string entries;
   for (const auto& file : files)
     if (!file.contents.empty())

@@ -1,5 +1,6 @@
 // Files whose contents Git LFS keeps outside of git: in commits there is a
-// pointer, and the contents lie in `.git/lfs` until they are delivered.
+// pointer, and the contents lie in `.git/lfs`, or where `lfs.storage` says,
+// until they are delivered.
 #pragma once
 
 #include "runtime/git/common/author.hpp"
@@ -25,9 +26,13 @@ std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
                                 const std::vector<std::string>& tips,
                                 const std::vector<std::string>& known);
 
+/// What such a commit holds, for users.
+inline constexpr const char* lfs_contents =
+  "contents of files that Git LFS keeps, each under its SHA-256";
+
 /// A commit with the contents that are here, each under its oid; nullopt:
 /// there are none.
-std::optional<std::string> save_contents(const repo& in, const repo::facts& at,
+std::optional<std::string> save_contents(const repo& in,
                                          const std::vector<lfs_file>& files,
                                          const author& by);
 

@@ -75,17 +75,7 @@ std::string preview(const checkout_paths& paths, const json& request) {
                {"reason", found.trial.reason}});
 }
 
-// A line of JSON, and after it the pack.
-std::string save(const checkout_paths& paths, const json& request) {
-  saving what;
-  what.by = {request.at("name").get<std::string>(),
-             request.at("email").get<std::string>()};
-  what.branch = request.value("branch", "");
-  what.message = request.value("message", "");
-  what.rescue_message = request.at("rescue_message").get<std::string>();
-  what.known = request.at("known").get<std::vector<std::string>>();
-  what.beside = request.value("beside", false);
-  auto made = save_work(paths, what);
+std::string answer_of(const saving& what, const savings& made) {
   json answer;
   if (!what.branch.empty())
     answer["tip"] = or_null(made.tip);
@@ -100,10 +90,36 @@ std::string save(const checkout_paths& paths, const json& request) {
       {{"name", one.name}, {"id", one.id}, {"holds", one.holds}});
   if (made.named.note)
     answer["note"] = *made.named.note;
-  std::cout << dump(answer) << '\n';
-  std::cout.flush();
-  pack_work(paths, what, made, STDOUT_FILENO);
-  return {};
+  answer["complete"] = made.named.complete;
+  return dump(answer);
+}
+
+// A line of JSON, and after it the pack. stdout is a file: what turns out not
+// to be packed is taken back.
+std::string save(const checkout_paths& paths, const json& request) {
+  saving what;
+  what.by = {request.at("name").get<std::string>(),
+             request.at("email").get<std::string>()};
+  what.branch = request.value("branch", "");
+  what.message = request.value("message", "");
+  what.rescue_message = request.at("rescue_message").get<std::string>();
+  what.known = request.at("known").get<std::vector<std::string>>();
+  what.beside = request.value("beside", false);
+  what.own_only = request.value("own_only", false);
+  auto made = save_work(paths, what);
+  for (;;) {
+    std::cout << answer_of(what, made) << '\n';
+    std::cout.flush();
+    try {
+      pack_work(paths, what, made, STDOUT_FILENO);
+      return {};
+    } catch (const checkout_fault&) {
+      if (::lseek(STDOUT_FILENO, 0, SEEK_SET) != 0
+          || ::ftruncate(STDOUT_FILENO, 0) != 0
+          || !drop_unpackable(paths, what, made))
+        throw;
+    }
+  }
 }
 
 int serve() {

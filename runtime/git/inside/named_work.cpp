@@ -1,10 +1,13 @@
 #include "runtime/git/inside/named_work.hpp"
 
+#include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/git/common/refs.hpp"
-#include "runtime/git/inside/staging.hpp"
+
+#include <fcntl.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <set>
 
@@ -14,7 +17,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int max_depth = 16; // of repositories in repositories
+constexpr std::size_t id_size = 40; // hex digits
 
 constexpr const char* what_listing_is = "list the session's branches and tags";
 
@@ -105,8 +108,8 @@ listing references(const repo& in, const std::vector<std::string>& more) {
 }
 
 // git takes names that we do not: then the object is what counts.
-std::string usable(std::string name, std::string_view checked,
-                   const std::string& id) {
+std::string usable_ref(std::string name, std::string_view checked,
+                       const std::string& id) {
   return name_fault(checked) ? "odd/" + id : std::move(name);
 }
 
@@ -115,13 +118,13 @@ named_object describe(const reference& ref) {
   auto name = ref.name.substr(refs.size());
   auto rest = name.substr(std::min(name.find('/') + 1, name.size()));
   if (name.starts_with("heads/"))
-    return {usable(name, rest, ref.id), ref.id, "branch " + rest};
+    return {usable_ref(name, rest, ref.id), ref.id, "branch " + rest};
   if (name.starts_with("tags/"))
-    return {usable(name, rest, ref.id), ref.id,
+    return {usable_ref(name, rest, ref.id), ref.id,
             (ref.kind == "tag" ? "annotated tag " : "tag ") + rest};
   if (name.starts_with("notes/"))
-    return {usable(name, rest, ref.id), ref.id, "notes, refs/" + name};
-  return {usable("other/" + name, name, ref.id), ref.id,
+    return {usable_ref(name, rest, ref.id), ref.id, "notes, refs/" + name};
+  return {usable_ref("other/" + name, name, ref.id), ref.id,
           "reference " + ref.name};
 }
 
@@ -137,7 +140,62 @@ void add_stashes(named_work& to, const repo& in) {
                           ids[i], "stash@{" + std::to_string(i) + '}'});
 }
 
-// Changes that a rebase or merge has put aside: nothing else names them.
+void name_broken(named_work& to, const listing& refs) {
+  for (const auto& name : refs.broken)
+    if (is_work(name))
+      add_note(to, name + " is broken, and nothing is kept of it");
+}
+
+// -- what is published --------------------------------------------------------
+
+void add_ids(std::vector<std::string>& to, const fs::path& file) {
+  if (auto text = read_file(file))
+    for (const auto& line : split(*text, '\n'))
+      if (line.size() >= id_size)
+        to.push_back(line.substr(0, id_size));
+}
+
+// HEAD's log begins with them: "<old> <new> <who>\tclone: from <url>".
+void add_cloned(std::vector<std::string>& to, const repo::facts& at) {
+  if (auto text = read_file(at.dir / "logs/HEAD"))
+    for (const auto& line : split(*text, '\n'))
+      if (line.find("\tclone: from ") != line.npos)
+        to.push_back(line.substr(id_size + 1, id_size));
+}
+
+std::vector<std::string> published_by(const repo& in, const repo::facts& at) {
+  std::vector<std::string> ids;
+  for (auto& ref : references(in, {"refs/remotes/"}).all)
+    ids.push_back(std::move(ref.id));
+  add_cloned(ids, at);
+  std::error_code none;
+  if (fs::exists(at.common / "shallow", none)) {
+    add_ids(ids, at.common / "shallow");
+    add_ids(ids, at.dir / "FETCH_HEAD");
+  }
+  auto commits = commits_behind(in, ids);
+  std::ranges::sort(commits);
+  auto twice = std::ranges::unique(commits);
+  commits.erase(twice.begin(), twice.end());
+  std::erase(commits, "");
+  return commits;
+}
+
+} // namespace
+
+void add_note(named_work& to, const std::string& text) {
+  to.note = to.note ? *to.note + "; " + text : text;
+}
+
+void add_left(named_work& to, const std::string& what, const std::string& why) {
+  add_note(to, what + " could not be saved (" + why + ')');
+  to.complete = false;
+}
+
+std::string usable(std::string name, const std::string& id) {
+  return name_fault(name) ? "odd/" + id : std::move(name);
+}
+
 void add_put_aside(named_work& to, const repo::facts& at) {
   for (const auto* file :
        {"rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH"})
@@ -153,143 +211,30 @@ void add_detached(named_work& to, const repo& in, const repo::facts& at) {
     to.objects.push_back({"detached", *id, "HEAD, which was on no branch"});
 }
 
-// As a part of a name that needs no directory.
-std::string one_part(const std::string& path, std::set<std::string>& taken) {
-  std::string part;
-  for (auto c : path.substr(0, 100))
-    part += (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
-                || (c >= 'A' && c <= 'Z') || c == '_'
-              ? c
-              : '-';
-  if (part.starts_with('-'))
-    part.front() = '_';
-  auto result = part;
-  for (int i = 2; !taken.insert(result).second; ++i)
-    result = part + '-' + std::to_string(i);
-  return result;
-}
-
-void add_note(named_work& to, const std::string& text) {
-  to.note = to.note ? *to.note + "; " + text : text;
-}
-
 void add_under(named_work& to, const std::string& prefix,
                const std::string& whose, named_work found) {
   if (found.note)
     add_note(to, *found.note + ' ' + whose);
-  for (auto& one : found.objects) {
-    auto name = prefix + one.name;
-    to.objects.push_back(
-      {usable(name, name, one.id), std::move(one.id), one.holds + ' ' + whose});
-  }
+  to.complete = to.complete && found.complete;
+  for (auto& one : found.objects)
+    to.objects.push_back({usable(prefix + one.name, one.id), std::move(one.id),
+                          one.holds + ' ' + whose});
+  to.stores.insert(to.stores.end(), found.stores.begin(), found.stores.end());
 }
 
-// -- repositories inside ------------------------------------------------------
-
-void name_broken(named_work& to, const listing& refs) {
-  for (const auto& name : refs.broken)
-    if (is_work(name))
-      add_note(to, name + " is broken, and nothing is kept of it");
-}
-
-// What none of its remotes is known to have.
-named_work unpublished(const repo& in, const repo::facts& at) {
-  std::vector<std::string> filter;
-  for (auto& ref : references(in, {"refs/remotes/"}).all)
-    if (ref.kind == "commit")
-      filter.push_back("--no-merged=" + ref.id);
-  auto published = !filter.empty();
-  named_work found;
-  auto own = references(in, filter);
-  for (auto& ref : own.all)
-    if (is_work(ref.name))
-      found.objects.push_back(describe(ref));
-  name_broken(found, own);
-  add_stashes(found, in);
-  named_work head;
-  add_detached(head, in, at);
-  for (auto& one : head.objects)
-    if (!published
-        || in.find({{"rev-list", "-1", one.id, "--not", "--remotes"}}) != "")
-      found.objects.push_back(std::move(one));
-  return found;
-}
-
-void add_inside(named_work& to, const repo& in, const std::string& path,
-                const tree_saving& how, std::set<std::string>& taken,
-                const std::string& above, int depth) {
-  repo inner{in.top() / path, {}};
-  std::error_code none;
-  if (depth > max_depth || !fs::exists(inner.top() / ".git", none))
-    return; // a submodule that is not checked out
-  auto at = inner.look();
-  auto shown = above + path;
-  auto found = unpublished(inner, at);
-  add_put_aside(found, at);
-  staged_files deeper;
-  if (auto tree = save_tree(inner, at, how, deeper))
-    found.objects.push_back({"tree", *tree, "what was not committed"});
-  name_left_out(to, deeper.left_out);
-  if (!found.objects.empty())
-    to.stores.push_back(at.common / "objects");
-  add_under(to, "nested/" + one_part(shown, taken) + '/',
-            "of the repository in " + shown, std::move(found));
-  for (const auto& one : deeper.embedded)
-    add_inside(to, inner, one, how, taken, shown + '/', depth + 1);
-}
-
-// -- linked work trees --------------------------------------------------------
-
-std::vector<fs::path> linked(const repo& in, const repo::facts& at) {
-  std::error_code none;
-  if (!fs::exists(at.common / "worktrees", none))
+std::vector<std::string> commits_behind(const repo& in,
+                                        const std::vector<std::string>& ids) {
+  if (ids.empty())
     return {};
-  auto text = in.ask({{"worktree", "list", "--porcelain", "-z"}},
-                     "list linked work trees");
-  constexpr std::string_view mark = "worktree ";
-  std::vector<fs::path> result;
-  auto main = fs::weakly_canonical(in.top());
-  for (const auto& line : split(text, '\0'))
-    if (line.starts_with(mark))
-      if (fs::path path = line.substr(mark.size());
-          fs::weakly_canonical(path) != main)
-        result.push_back(std::move(path));
-  return result;
-}
-
-void add_linked(named_work& to, const fs::path& path, const tree_saving& how,
-                std::set<std::string>& taken) {
-  std::error_code none;
-  if (!fs::exists(path / ".git", none)) {
-    add_note(to, "the linked work tree " + path.string()
-                   + " could not be reached, and what was not committed in it "
-                     "is not kept");
-    return;
-  }
-  repo inner{path, {}};
-  auto at = inner.look();
-  named_work found;
-  add_detached(found, inner, at);
-  staged_files deeper;
-  if (auto tree = save_tree(inner, at, how, deeper))
-    found.objects.push_back({"tree", *tree, "what was not committed"});
-  name_left_out(to, deeper.left_out);
-  add_under(to, "worktrees/" + one_part(path.filename(), taken) + '/',
-            "of the linked work tree " + path.string(), std::move(found));
-}
-
-} // namespace
-
-void name_left_out(named_work& in, const std::vector<std::string>& files) {
-  constexpr std::size_t max_named = 20; // the rest does not fit a sentence
-  if (files.empty())
-    return;
-  std::string text = "what could not be read is not kept: ";
-  for (std::size_t i = 0; i < std::min(files.size(), max_named); ++i)
-    text += (i == 0 ? "" : ", ") + files[i];
-  if (files.size() > max_named)
-    text += ", and " + std::to_string(files.size() - max_named) + " more";
-  add_note(in, text);
+  git_call call{{"cat-file", "--batch-check=%(objectname)"}};
+  for (const auto& id : ids)
+    call.input += id + "^{commit}\n";
+  auto told = split(in.ask(call, what_listing_is), '\n');
+  told.resize(ids.size());
+  for (auto& line : told)
+    if (line.size() != id_size || line.find(' ') != line.npos)
+      line.clear(); // "<what was asked> missing"
+  return told;
 }
 
 named_work named_commits(const repo& in, const repo::facts& at) {
@@ -309,18 +254,38 @@ named_work named_commits(const repo& in, const repo::facts& at) {
   return found;
 }
 
-void add_others(named_work& to, const repo& in, const repo::facts& at,
-                const std::vector<std::string>& inside,
-                const tree_saving& how) {
-  std::set<std::string> taken;
-  std::set<fs::path> done;
-  for (const auto& path : linked(in, at)) {
-    add_linked(to, path, how, taken);
-    done.insert(fs::weakly_canonical(path));
+unpublished_work unpublished(const repo& in, const repo::facts& at,
+                             named_work own) {
+  unpublished_work result;
+  result.published = published_by(in, at);
+  result.own = std::move(own);
+  if (result.published.empty())
+    return result;
+  std::vector<std::string> ids;
+  for (const auto& one : result.own.objects)
+    ids.push_back(one.id);
+  auto commits = commits_behind(in, ids);
+  git_call list{{"rev-list", "--boundary", "--stdin"}};
+  for (const auto& id : commits)
+    list.input += id.empty() ? "" : id + '\n';
+  if (list.input.empty()) {
+    result.own.objects.clear();
+    return result;
   }
-  for (const auto& path : inside)
-    if (!done.contains(fs::weakly_canonical(in.top() / path)))
-      add_inside(to, in, path, how, taken, {}, 0);
+  for (const auto& id : result.published)
+    list.input += '^' + id + '\n';
+  std::set<std::string> unknown;
+  for (auto& line : split(in.ask(list, "list the commits of its own"), '\n'))
+    if (line.starts_with('-'))
+      result.boundary.push_back(line.substr(1));
+    else
+      unknown.insert(std::move(line));
+  std::vector<named_object> kept;
+  for (std::size_t i = 0; i < commits.size(); ++i)
+    if (unknown.contains(commits[i]))
+      kept.push_back(std::move(result.own.objects[i]));
+  result.own.objects = std::move(kept);
+  return result;
 }
 
 void write_pack(const repo& in, const named_work& work,
@@ -334,6 +299,27 @@ void write_pack(const repo& in, const named_work& work,
     call.input += '^' + commit + '\n';
   call.stdout_fd = fd;
   in.with(work.stores).ask(call, "pack the session's objects");
+}
+
+std::map<std::string, std::string>
+unpackable(const repo& in, const named_work& work,
+           const std::vector<std::string>& tips,
+           const std::vector<std::string>& known) {
+  if (tips.empty())
+    return {};
+  unique_fd nowhere{::open("/dev/null", O_WRONLY | O_CLOEXEC)};
+  try {
+    write_pack(in, work, tips, known, nowhere.get());
+    return {};
+  } catch (const checkout_fault& fault) {
+    if (tips.size() == 1)
+      return {{tips.front(), fault.what()}};
+  }
+  // Mostly it is one of many.
+  auto middle = tips.begin() + static_cast<std::ptrdiff_t>(tips.size() / 2);
+  auto result = unpackable(in, work, {tips.begin(), middle}, known);
+  result.merge(unpackable(in, work, {middle, tips.end()}, known));
+  return result;
 }
 
 } // namespace greenroom::git

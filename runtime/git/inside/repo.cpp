@@ -1,6 +1,7 @@
 #include "runtime/git/inside/repo.hpp"
 
 #include "runtime/base/memfd.hpp"
+#include "runtime/git/inside/finding.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -76,35 +77,31 @@ std::vector<std::string> environment(const fs::path& top,
   return result;
 }
 
-// A FIFO in the place of a file would hold git up for as long as it may run.
-void refuse_odd_files(const fs::path& directory, const std::string& shown,
-                      bool deep) {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator{directory, error}) {
-    auto path = shown + '/' + entry.path().filename().string();
-    auto kind = entry.symlink_status(error).type();
-    if (kind == fs::file_type::directory && deep)
-      refuse_odd_files(entry.path(), path, true);
-    else if (kind == fs::file_type::fifo || kind == fs::file_type::character
-             || kind == fs::file_type::block)
-      throw checkout_fault{"the session's repository cannot be used: `" + path
-                           + "` is neither a file nor a directory"};
-  }
-}
-
 } // namespace
 
 repo repo::of(const checkout_paths& paths) {
-  const auto git = paths.checkout / ".git";
-  refuse_odd_files(git, ".git", false);
-  refuse_odd_files(git / "info", ".git/info", false);
-  refuse_odd_files(git / "refs", ".git/refs", true);
+  clear_odd_files(paths.checkout, false);
   return {paths.checkout, {paths.mirror / "objects"}};
 }
 
 repo repo::with(std::vector<fs::path> lent) const {
   lent.insert(lent.end(), lent_.begin(), lent_.end());
-  return {top_, std::move(lent)};
+  auto result = *this;
+  result.lent_ = std::move(lent);
+  return result;
+}
+
+repo repo::at(fs::path top) const {
+  auto result = *this;
+  result.top_ = std::move(top);
+  return result;
+}
+
+repo repo::without_files(const fs::path& git_dir) {
+  repo result{git_dir, {}};
+  result.env_ = {"GIT_DIR=" + git_dir.string(),
+                 "GIT_WORK_TREE=" + git_dir.string()};
+  return result;
 }
 
 command_result repo::run(const git_call& call) const {
@@ -113,6 +110,7 @@ command_result repo::run(const git_call& call) const {
   what.argv.insert(what.argv.end(), call.args.begin(), call.args.end());
   what.cwd = top_;
   what.env = environment(top_, lent_);
+  what.env.insert(what.env.end(), env_.begin(), env_.end());
   what.env.insert(what.env.end(), call.env.begin(), call.env.end());
   unique_fd input;
   if (!call.input.empty()) {

@@ -59,6 +59,9 @@ public:
   /// The session's own. Throws checkout_fault where it is no repository.
   static repo of(const checkout_paths& paths);
 
+  /// One whose work tree is gone, by its git directory.
+  static repo without_files(const std::filesystem::path& git_dir);
+
   const std::filesystem::path& top() const noexcept {
     return top_;
   }
@@ -75,6 +78,9 @@ public:
   /// Of the same repository with more objects to read.
   repo with(std::vector<std::filesystem::path> lent) const;
 
+  /// The same with another work tree.
+  repo at(std::filesystem::path top) const;
+
   struct facts {
     std::filesystem::path dir;    // its git directory; absolute, as the others
     std::filesystem::path common; // of linked work trees, the shared one
@@ -88,6 +94,7 @@ public:
 private:
   std::filesystem::path top_;
   std::vector<std::filesystem::path> lent_;
+  std::vector<std::string> env_; // beyond what every repository has
 };
 
 /// Throws "git cannot <what>: <its words>".

@@ -1,7 +1,9 @@
 #include "runtime/git/inside/saving.hpp"
 
 #include "runtime/git/common/stale_locks.hpp"
+#include "runtime/git/inside/finding.hpp"
 #include "runtime/git/inside/lfs.hpp"
+#include "runtime/git/inside/nested_work.hpp"
 #include "runtime/git/inside/operation.hpp"
 #include "runtime/git/inside/staging.hpp"
 
@@ -59,38 +61,76 @@ committed commit_all(const repo& in, const repo::facts& at,
   return result;
 }
 
-std::vector<std::string> tips_of(const savings& made) {
+std::vector<std::string> tips_of(const std::vector<named_object>& objects,
+                                 const std::optional<std::string>& tip) {
   std::set<std::string> tips;
-  for (const auto& one : made.named.objects)
+  for (const auto& one : objects)
     tips.insert(one.id);
-  if (made.tip)
-    tips.insert(*made.tip);
+  if (tip)
+    tips.insert(*tip);
   return {tips.begin(), tips.end()};
 }
 
+// Repositories inside have theirs.
 void add_lfs(savings& to, const repo& in, const repo::facts& at,
              const saving& what) {
-  auto files = lfs_files(in, at, tips_of(to), what.known);
+  auto own = to.named.objects;
+  std::erase_if(
+    own, [](const auto& one) { return one.name.starts_with("nested/"); });
+  auto files = lfs_files(in, at, tips_of(own, to.tip), what.known);
   if (files.empty())
     return;
   if (to.tip)
     to.lfs = lfs_files(in, at, {*to.tip}, what.known);
-  if (auto contents = save_contents(in, at, files, what.by))
-    to.named.objects.push_back({"lfs", *contents,
-                                "contents of files that Git LFS keeps, each "
-                                "under its SHA-256"});
+  if (auto contents = save_contents(in, files, what.by))
+    to.named.objects.push_back({"lfs", *contents, lfs_contents});
+}
+
+// What fails of a rescue stays where it is, and holds nothing else up.
+template <class F>
+void guard(savings& to, const std::string& part, F&& save) {
+  try {
+    save();
+  } catch (const std::exception& fault) {
+    add_left(to.named, part, fault.what());
+  }
+}
+
+// What is not committed. Answers the repositories that lie there.
+std::vector<std::string> add_tree(savings& to, const repo& in,
+                                  const repo::facts& at,
+                                  const tree_saving& how) {
+  constexpr const char* words = "what was not committed";
+  staged_files found;
+  try {
+    if (auto tree = save_tree(in, at, how, found))
+      to.named.objects.push_back({"tree", *tree, words});
+  } catch (const checkout_fault& fault) {
+    // Then without the index, and what the repository's configuration says.
+    auto head = in.find({{"rev-parse", "-q", "--verify", "HEAD^{commit}"}});
+    auto tree = save_files(
+      in, in.top(), head ? std::vector{*head} : std::vector<std::string>{}, how,
+      found);
+    to.named.objects.push_back({"tree", tree, words});
+    add_note(to.named, std::string{"all files are kept as they are, since "}
+                         + fault.what());
+  }
+  add_remarks(to.named, found);
+  return std::move(found.embedded);
 }
 
 } // namespace
 
 savings save_work(const checkout_paths& paths, const saving& what) {
+  auto checkin = !what.branch.empty();
+  auto rescue = !checkin && !what.beside;
+  clear_odd_files(paths.checkout, rescue);
   auto in = repo::of(paths);
   auto at = in.look();
   savings result;
   const tree_saving how{what.by, what.rescue_message,
                         what.beside ? stage_mode::look : stage_mode::rescue};
   committed done;
-  auto checkin = !what.branch.empty();
   if (checkin)
     refuse_operation(at);
   if (!what.beside)
@@ -99,30 +139,46 @@ savings save_work(const checkout_paths& paths, const saving& what) {
   auto here = checkin && at.head == name;
   if (here)
     done = commit_all(in, at, what);
-  result.named = named_commits(in, at);
+  if (checkin)
+    result.named = named_commits(in, at);
+  else
+    guard(result, "branches and tags",
+          [&] { result.named = named_commits(in, at); });
   for (const auto& one : result.named.objects)
     if (checkin && one.name == "heads/" + what.branch)
       result.tip = one.id;
-  if (!here || !done.whole) {
-    staged_files found;
-    if (auto tree = save_tree(in, at, how, found))
-      result.named.objects.push_back({"tree", *tree, "what was not committed"});
-    done.inside = std::move(found.embedded);
-    name_left_out(result.named, found.left_out);
-  }
-  add_lfs(result, in, at, what);
-  add_others(result.named, in, at, done.inside, how);
+  if (!here || !done.whole)
+    guard(result, "what was not committed",
+          [&] { done.inside = add_tree(result, in, at, how); });
+  if (!what.own_only)
+    guard(result, "repositories inside",
+          [&] { add_others(result.named, in, at, done.inside, how); });
+  guard(result, "contents of Git LFS", [&] { add_lfs(result, in, at, what); });
   return result;
 }
 
 void pack_work(const checkout_paths& paths, const saving& what,
                const savings& made, int fd) {
-  auto tips = tips_of(made);
+  auto tips = tips_of(made.named.objects, made.tip);
   auto all_known = std::ranges::all_of(tips, [&](const auto& id) {
     return std::ranges::binary_search(what.known, id);
   });
   if (!all_known)
     write_pack(repo::of(paths), made.named, tips, what.known, fd);
+}
+
+bool drop_unpackable(const checkout_paths& paths, const saving& what,
+                     savings& made) {
+  auto tips = tips_of(made.named.objects, {});
+  auto bad = unpackable(repo::of(paths), made.named, tips, what.known);
+  std::vector<named_object> kept;
+  for (auto& one : made.named.objects)
+    if (auto found = bad.find(one.id); found == bad.end())
+      kept.push_back(std::move(one));
+    else
+      add_left(made.named, one.name + ", " + one.holds + ',', found->second);
+  made.named.objects = std::move(kept);
+  return !bad.empty() && (!made.tip || !bad.contains(*made.tip));
 }
 
 } // namespace greenroom::git

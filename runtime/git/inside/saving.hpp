@@ -21,6 +21,7 @@ struct saving {
   std::string rescue_message;
   std::vector<std::string> known; // commits that the mirror has
   bool beside = false; // commands may be at work: nothing of theirs is touched
+  bool own_only = false; // repositories inside are not looked at
 };
 
 struct savings {
@@ -29,6 +30,9 @@ struct savings {
   std::vector<lfs_file> lfs; // files that are new on the branch
 };
 
+/// Each part is saved by itself, and what cannot be is named in the note. A
+/// check-in throws where its branch cannot be saved.
+///
 /// Nobody else may write there meanwhile, unless it is only a look beside them:
 /// locks that lie there are taken for a killed git's, and removed.
 savings save_work(const checkout_paths& paths, const saving& what);
@@ -37,5 +41,11 @@ savings save_work(const checkout_paths& paths, const saving& what);
 /// pack; nothing where they have all.
 void pack_work(const checkout_paths& paths, const saving& what,
                const savings& made, int fd);
+
+/// After pack_work has failed: leaves out what cannot be packed, and has the
+/// note say so. False: that is nothing, or the branch, and it is no use trying
+/// again.
+bool drop_unpackable(const checkout_paths& paths, const saving& what,
+                     savings& made);
 
 } // namespace greenroom::git

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
-#include <chrono>
 #include <system_error>
 
 namespace greenroom::git {
@@ -16,8 +15,6 @@ namespace greenroom::git {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* what_staging_is = "stage the files of the checkout";
 
 bool is_there(const fs::path& path) {
   struct stat info;
@@ -29,159 +26,6 @@ std::string with_zeros(const std::vector<std::string>& paths) {
   for (const auto& path : paths)
     result += path + '\0';
   return result;
-}
-
-// Repositories below that are not in the index yet and have no commit.
-std::vector<std::string> without_commit(const repo& in,
-                                        const std::vector<std::string>& env) {
-  std::vector<std::string> result;
-  auto others = in.ask(
-    {{"ls-files", "-o", "--exclude-standard", "-z"}, {}, env}, what_staging_is);
-  for (auto& path : split(others, '\0')) {
-    if (!path.ends_with('/'))
-      continue;
-    path.pop_back();
-    if (!repo{in.top() / path, {}}.find(
-          {{"rev-parse", "-q", "--verify", "HEAD"}}))
-      result.push_back(std::move(path));
-  }
-  return result;
-}
-
-// What git would work on for longer than anybody waits, such as a file of
-// holes.
-constexpr off_t max_file = off_t{4} << 30;
-
-struct large_file {
-  std::string path;
-  off_t size = 0;
-
-  std::string described() const {
-    return '\'' + path + "' has " + std::to_string(size >> 30)
-           + " GiB, and git keeps no file of more than "
-           + std::to_string(max_file >> 30);
-  }
-};
-
-// Of those that git would add.
-std::vector<large_file> too_large(const repo& in,
-                                  const std::vector<std::string>& env) {
-  command look;
-  look.argv = {"find",   ".",
-               "-path",  "./.git",
-               "-prune", "-o",
-               "-type",  "f",
-               "-size",  '+' + std::to_string(max_file >> 30) + 'G',
-               "-print", "-quit"};
-  look.cwd = in.top();
-  look.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
-  look.own_group = false;
-  std::vector<large_file> result;
-  if (run_command(look).out.empty())
-    return result;
-  auto changed =
-    in.ask({{"ls-files", "-o", "-m", "--exclude-standard", "-z"}, {}, env},
-           what_staging_is);
-  for (auto& path : split(changed, '\0')) {
-    struct stat info;
-    if (::lstat((in.top() / path).c_str(), &info) == 0 && S_ISREG(info.st_mode)
-        && info.st_size > max_file)
-      result.push_back({std::move(path), info.st_size});
-  }
-  return result;
-}
-
-// What is neither file nor link has nothing that could be kept.
-bool is_about_a_pipe(const std::string& complaint) {
-  return complaint.find("can only add regular files") != complaint.npos;
-}
-
-// git tells of an embedded repository when it adds it, so only once.
-command_result add(const repo& in, stage_mode mode,
-                   const std::vector<std::string>& env,
-                   const std::vector<std::string>& without,
-                   staged_files& staged) {
-  git_call call{{"add", "--all", "--ignore-errors"}, {}, env};
-  if (mode != stage_mode::commit)
-    call.args.push_back("--sparse");
-  call.args.insert(call.args.end(), {"--", ":(top)"});
-  for (const auto& path : without)
-    call.args.push_back(":(top,exclude,literal)" + path);
-  auto result = in.run(call);
-  constexpr std::string_view added =
-    "warning: adding embedded git repository: ";
-  for (const auto& line : split(result.err, '\n'))
-    if (line.starts_with(added))
-      staged.embedded.push_back(line.substr(added.size()));
-  return result;
-}
-
-// What git passes over without failing, though there may be something in it.
-bool is_closed(const repo& in, const std::string& complaint) {
-  if (complaint.starts_with("could not open directory"))
-    return true;
-  // "PATH: Permission denied"; a filter may say such a thing of its own.
-  auto reason = complaint.rfind(": ");
-  struct stat info;
-  return reason != complaint.npos
-         && ::lstat((in.top() / complaint.substr(0, reason)).c_str(), &info)
-              != 0
-         && (errno == EACCES || errno == EIO);
-}
-
-bool has_closed(const repo& in, const std::vector<std::string>& complaints) {
-  return std::ranges::any_of(
-    complaints, [&](const auto& one) { return is_closed(in, one); });
-}
-
-// Lets us read what its user has closed to everybody; it is all ours inside.
-void open_up(const repo& in) {
-  command what;
-  what.argv = {"find",  ".",     "-type", "d",     "!",     "-perm",
-               "-u=rx", "-exec", "chmod", "u+rwx", "{}",    ";",
-               "-o",    "-type", "f",     "!",     "-perm", "-u=r",
-               "-exec", "chmod", "u+r",   "{}",    "+"};
-  what.cwd = in.top();
-  what.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
-  what.timeout = std::chrono::seconds{60};
-  what.own_group = false;
-  run_command(what);
-}
-
-// A directory may tell names and nothing else of what is in it. At the first of
-// them git gives up.
-std::optional<std::string> names_only(const std::vector<std::string>& all) {
-  constexpr std::string_view begin = "unable to stat '";
-  for (const auto& complaint : all) {
-    auto end = complaint.rfind("': ");
-    if (!complaint.starts_with(begin) || end == complaint.npos)
-      continue;
-    auto path = complaint.substr(begin.size(), end - begin.size());
-    if (auto dir = fs::path{path}.parent_path(); !dir.empty())
-      return dir.string();
-  }
-  return std::nullopt;
-}
-
-// Adds again, after opening what can be opened, and without what cannot.
-// Answers the last try.
-command_result add_what_can_be(const repo& in, stage_mode mode,
-                               const std::vector<std::string>& env,
-                               staged_files& staged) {
-  constexpr int max_tries = 20;
-  if (mode == stage_mode::rescue)
-    open_up(in);
-  auto without = staged.without_commit;
-  for (auto& file : too_large(in, env))
-    without.push_back(std::move(file.path));
-  for (int i = 0;; ++i) {
-    auto result = add(in, mode, env, without, staged);
-    auto dir = names_only(complaints(result));
-    if (!dir || i == max_tries)
-      return result;
-    staged.left_out.push_back("could not look into '" + *dir + "/'");
-    without.push_back(std::move(*dir));
-  }
 }
 
 std::vector<std::string> identity(const author& from) {
@@ -216,13 +60,17 @@ std::optional<inventory> take_inventory(const repo& in,
   return result;
 }
 
-scratch_index::scratch_index(const repo& in, const repo::facts& at,
-                             bool readable) {
+scratch_index::scratch_index() {
   auto name = (fs::temp_directory_path() / "greenroom-index-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr)
     throw std::system_error(errno, std::generic_category(),
                             "cannot make a temporary directory");
   dir_ = name;
+}
+
+scratch_index::scratch_index(const repo& in, const repo::facts& at,
+                             bool readable)
+  : scratch_index() {
   if (readable && fs::exists(at.index))
     fs::copy_file(at.index, dir_ / "index");
   else if (!readable
@@ -246,47 +94,6 @@ void replace_index(const repo& in, const repo::facts& at) {
   fs::rename(at.index, aside, ignored);
   if (in.find({{"rev-parse", "-q", "--verify", "HEAD^{tree}"}}))
     in.ask({{"read-tree", "HEAD"}}, "read the tree of HEAD");
-}
-
-staged_files stage_all(const repo& in, stage_mode mode,
-                       const std::vector<std::string>& env) {
-  staged_files staged;
-  std::vector<std::string> without;
-  for (const auto& file : too_large(in, env)) {
-    if (mode == stage_mode::commit)
-      throw checkout_fault{"the file " + file.described()
-                           + ": make it smaller, or have git ignore it"};
-    staged.left_out.push_back(file.described());
-    without.push_back(file.path);
-  }
-  auto result = add(in, mode, env, without, staged);
-  if (!result.ok()) {
-    staged.without_commit = without_commit(in, env);
-    without.insert(without.end(), staged.without_commit.begin(),
-                   staged.without_commit.end());
-    if (!staged.without_commit.empty())
-      result = add(in, mode, env, without, staged);
-  }
-  auto all = complaints(result);
-  if (mode != stage_mode::commit && (!result.ok() || has_closed(in, all))) {
-    result = add_what_can_be(in, mode, env, staged);
-    all = complaints(result);
-  }
-  auto closed = has_closed(in, all);
-  // A sparse checkout has files outside: they are left, to be rescued.
-  auto outside =
-    mode == stage_mode::commit
-    && result.err.find("outside of your sparse-checkout") != std::string::npos;
-  auto passable = !all.empty() && std::ranges::all_of(all, is_about_a_pipe);
-  if ((result.ok() || passable || outside) && !closed)
-    return staged;
-  // Where git goes on after an error it says none that is fatal.
-  if (mode == stage_mode::commit
-      || result.err.find("fatal: ") != std::string::npos)
-    fail(what_staging_is, result);
-  std::erase_if(all, is_about_a_pipe);
-  staged.left_out.insert(staged.left_out.end(), all.begin(), all.end());
-  return staged;
 }
 
 void commit_staged(const repo& in, const author& by,
@@ -333,9 +140,10 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
              "look at files that it was told to overlook");
   auto added = stage_all(in, how.mode, env);
   found.left_out = std::move(added.left_out);
+  found.unfiltered = std::move(added.unfiltered);
   auto& inside = found.embedded;
   inside = std::move(known->gitlinks);
-  for (auto* more : {&added.embedded, &added.without_commit})
+  for (auto* more : {&added.embedded, &added.without_commit, &added.unusable})
     inside.insert(inside.end(), more->begin(), more->end());
 
   auto tree = in.ask({{"write-tree"}, {}, env},
@@ -352,6 +160,29 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
     for (const auto& parent : split(*merging, '\n'))
       parents.push_back(parent);
   return write_commit(in, tree, parents, how.by, how.message);
+}
+
+std::string save_files(const repo& session, const fs::path& top,
+                       const std::vector<std::string>& parents,
+                       const tree_saving& how, staged_files& found) {
+  // A repository without a setting, whose objects are the session's.
+  scratch_index index;
+  auto git = index.directory() / "git";
+  for (const auto* part : {"objects", "refs"})
+    fs::create_directories(git / part);
+  write_file_atomic(git / "HEAD", "ref: refs/heads/none\n", 0600, false);
+  auto env = index.env();
+  env.push_back("GIT_DIR=" + git.string());
+  env.push_back("GIT_WORK_TREE=" + top.string());
+  env.push_back("GIT_OBJECT_DIRECTORY="
+                + (session.look().common / "objects").string());
+  auto in = session.at(top);
+  auto staged = stage_all(in, how.mode, env);
+  auto tree =
+    in.ask({{"write-tree"}, {}, env}, "write the tree of a directory");
+  found.left_out = std::move(staged.left_out);
+  found.unfiltered = std::move(staged.unfiltered);
+  return write_commit(session, tree, parents, how.by, how.message);
 }
 
 } // namespace greenroom::git

@@ -28,6 +28,7 @@ take_inventory(const repo& in, const std::vector<std::string>& env = {});
 /// index cannot be read.
 class scratch_index {
 public:
+  scratch_index(); // an empty one
   scratch_index(const repo& in, const repo::facts& at, bool readable);
   scratch_index(const scratch_index&) = delete;
   scratch_index& operator=(const scratch_index&) = delete;
@@ -35,6 +36,11 @@ public:
 
   /// For git_call::env.
   std::vector<std::string> env() const;
+
+  /// Where there is room for more that goes with it.
+  const std::filesystem::path& directory() const noexcept {
+    return dir_;
+  }
 
 private:
   std::filesystem::path dir_;
@@ -46,19 +52,24 @@ void replace_index(const repo& in, const repo::facts& at);
 struct staged_files {
   std::vector<std::string> embedded;       // repositories that are new there
   std::vector<std::string> without_commit; // those that git cannot add
+  std::vector<std::string> unusable;       // those that are none
   std::vector<std::string>
     left_out; // what it cannot read, each with the reason
+  // What is as it lies there since it could not be converted: files, or all of
+  // a filter.
+  std::vector<std::string> unfiltered;
 };
 
 enum class stage_mode {
   commit, // as git does it: not what lies outside of a sparse checkout
-  rescue, // that too, and all that can be read where something cannot
+  rescue, // that too, and all that can be read where something cannot,
+          // unfiltered where a filter fails
   look,   // as rescue, but what its user has closed stays closed
 };
 
 /// `git add -A`. Throws checkout_fault where it cannot add something. A rescue
-/// makes readable what its user has closed, and leaves out what even then
-/// cannot be read.
+/// makes readable what its user has closed, adds as it is what a filter cannot
+/// convert, and leaves out what cannot be read, and repositories that are none.
 staged_files stage_all(const repo& in, stage_mode mode,
                        const std::vector<std::string>& env = {});
 
@@ -87,5 +98,12 @@ struct tree_saving {
 std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
                                      const tree_saving& how,
                                      staged_files& found);
+
+/// Makes a commit of the files in a directory whose own repository cannot be
+/// used, or is none, in the session's repository, without any setting but the
+/// home's; `found` gets what had to be left out. Answers its id.
+std::string save_files(const repo& session, const std::filesystem::path& top,
+                       const std::vector<std::string>& parents,
+                       const tree_saving& how, staged_files& found);
 
 } // namespace greenroom::git

@@ -1,6 +1,7 @@
 #include "runtime/git/session/checkin.hpp"
 
 #include "messages/errors.hpp"
+#include "messages/left_work.hpp"
 #include "runtime/base/failpoint.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/unpushed.hpp"
@@ -66,6 +67,12 @@ std::vector<std::string> names_of(const std::vector<rescue_ref>& refs) {
   for (const auto& one : refs)
     result.push_back(one.ref);
   return result;
+}
+
+std::optional<std::string> note_of(const saved_work& saved) {
+  if (saved.complete)
+    return saved.note;
+  return std::string{left_work_note} + saved.note.value_or("");
 }
 
 // The objects are in the mirror already.
@@ -203,17 +210,47 @@ void push(const checkin_spec& spec, const std::string& tip) {
                       "session, then check in again");
 }
 
-} // namespace
+struct taken_work {
+  objects work; // what is only here
+  std::optional<std::string> note;
+};
 
-rescue_result rescue(const rescue_spec& spec) {
+taken_work save_and_take(const rescue_spec& spec, const save_request& request) {
+  auto saved = spec.session.save(request);
+  taken_work result{only_here(spec.mirror, saved.named), note_of(saved)};
+  take(spec.mirror, saved, tips_of(result.work));
+  return result;
+}
+
+// Repositories inside may take too long, or have what the mirror does not take:
+// then what is the session's own is saved without them.
+taken_work save_what_can_be(const rescue_spec& spec) {
   save_request request;
   request.by = spec.by;
   request.known = spec.mirror.tips();
   request.rescue_message = rescue_message(spec.session);
-  auto saved = spec.session.save(request);
-  auto work = only_here(spec.mirror, saved.named);
-  take(spec.mirror, saved, tips_of(work));
-  return keep(spec.mirror, spec.session.paths().session_id, work, saved.note,
+  try {
+    return save_and_take(spec, request);
+  } catch (const refused& fault) {
+    request.own_only = true;
+    auto result = save_and_take(spec, request);
+    auto note = std::string{left_work_note}
+                + "repositories inside of the checkout could not be saved ("
+                + fault.what() + ')';
+    if (result.note)
+      note += "; " + result.note->substr(leaves_work(*result.note)
+                                           ? left_work_note.size()
+                                           : 0);
+    result.note = note;
+    return result;
+  }
+}
+
+} // namespace
+
+rescue_result rescue(const rescue_spec& spec) {
+  auto [work, note] = save_what_can_be(spec);
+  return keep(spec.mirror, spec.session.paths().session_id, work, note,
               spec.push);
 }
 
@@ -248,7 +285,7 @@ checkin_result checkin(const checkin_spec& spec) {
            && spec.mirror.is_ancestor(one.id, *tip);
   });
   result.rescued = keep(spec.mirror, spec.session.paths().session_id, work,
-                        saved.note, spec.push_rescued);
+                        note_of(saved), spec.push_rescued);
   failpoint("checkin.rescued");
   if (!tip)
     return result;

@@ -36,11 +36,13 @@ struct rescue_result {
   std::vector<rescue_ref> refs;
   // Why they are not in the upstream too. The work is safe all the same.
   std::optional<std::string> upstream_failure;
-  std::optional<std::string> note; // what could not be looked at
+  // What could not be looked at, or saved. Where leaves_work(*note), the caller
+  // keeps the directory.
+  std::optional<std::string> note;
 };
 
-/// Saves what the session wrote and the upstream has not. Throws if anything
-/// of it could not be saved: the caller then keeps the directory.
+/// Saves what the session wrote and the upstream has not, each part by itself.
+/// Throws if nothing of it could be saved: the caller then keeps the directory.
 rescue_result rescue(const rescue_spec& spec);
 
 /// The same of a session whose work is in the mirror already, and not in a

@@ -322,7 +322,8 @@ saved_work sandboxed_git::save(const save_request& request) const {
                 {"email", request.by.email},
                 {"rescue_message", request.rescue_message},
                 {"known", request.known},
-                {"beside", request.beside}};
+                {"beside", request.beside},
+                {"own_only", request.own_only}};
   if (!request.branch.empty()) {
     question["branch"] = request.branch;
     question["message"] = request.message;
@@ -335,6 +336,7 @@ saved_work sandboxed_git::save(const save_request& request) const {
   saved_work result;
   result.named = named_objects(answer.at("named"));
   result.note = optional_sentence(answer, "note");
+  result.complete = answer.at("complete").get<bool>();
   result.lfs = lfs_changes(answer);
   if (!request.branch.empty())
     result.tip = commit_or_null(answer.at("tip"));

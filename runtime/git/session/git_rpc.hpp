@@ -65,6 +65,7 @@ struct save_request {
   std::string message;
   std::string rescue_message;
   bool beside = false; // commands may be at work: nothing of theirs is touched
+  bool own_only = false; // repositories inside are not looked at
 };
 
 /// A file that Git LFS keeps.
@@ -78,7 +79,8 @@ struct saved_work {
   std::optional<std::string> tip; // of save_request::branch
   // Each name once. Names and what they hold are fit for references and users.
   std::vector<named_object> named;
-  std::optional<std::string> note; // what could not be looked at
+  std::optional<std::string> note; // what could not be looked at, or saved
+  bool complete = true; // false: what the note names is in the checkout only
   std::vector<lfs_change> lfs;     // files that are new on the branch
   // What all of these have and the known commits have not, as one pack: a file
   // without a name that stands where the pack begins. nullopt: nothing.

@@ -27,13 +27,14 @@ using clock = std::chrono::steady_clock;
 // What the user has to know of rescued work; for the log too.
 std::string note_of(const std::string& session_id,
                     const git::rescue_result& result) {
-  std::string note;
+  // First what could not be saved: left_work_note begins it.
+  auto note = result.note.value_or("");
   if (result.upstream_failure)
-    note = "the rescue refs are in this node's mirror only, the upstream does "
-           "not have them ("
-           + *result.upstream_failure + "); they are pushed when it takes them";
-  if (result.note)
-    note += (note.empty() ? "" : "; ") + *result.note;
+    note += (note.empty() ? "" : "; ")
+            + std::string{"the rescue refs are in this node's mirror only, the "
+                          "upstream does not have them ("}
+            + *result.upstream_failure
+            + "); they are pushed when it takes them";
   if (!note.empty())
     spdlog::warn("session {}: {}", session_id, note);
   return note;

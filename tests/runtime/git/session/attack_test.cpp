@@ -1,4 +1,5 @@
 // What a session may have done to its own repository must never act.
+#include "messages/left_work.hpp"
 #include "tests/runtime/git/fixture.hpp"
 
 #include <sys/stat.h>
@@ -24,16 +25,22 @@ struct attacked {
 
   // Everything that opens the repository refuses, with this in the sentence.
   void refuses(const std::string& sentence) {
-    for (const auto& call : std::vector<std::function<void()>>{
-           [&] { w.in(place).state(""); }, [&] { rescue(w.rescue_of(place)); },
-           [&] {
-             checkin(
-               w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
-           }}) {
-      auto what = refusal_of(call);
-      CHECK(what.code == errc::conflict);
-      CHECK_THAT(what.message, Catch::Contains(sentence));
-    }
+    refuses_while_active(sentence);
+    refuses(sentence, [&] { rescue(w.rescue_of(place)); });
+  }
+
+  void refuses_while_active(const std::string& sentence) {
+    refuses(sentence, [&] { w.in(place).state(""); });
+    refuses(sentence, [&] {
+      checkin(w.checkin_of(place, "main", w.upstream_at("refs/heads/main")));
+    });
+  }
+
+  static void refuses(const std::string& sentence,
+                      const std::function<void()>& call) {
+    auto what = refusal_of(call);
+    CHECK(what.code == errc::conflict);
+    CHECK_THAT(what.message, Catch::Contains(sentence));
   }
 
   // What the session has may work or not: it gets nowhere else.
@@ -191,8 +198,15 @@ TEST_CASE("a FIFO in .git holds nobody up") {
     auto before = read(path);
     fs::remove(path);
     REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
-    a.refuses("`.git/" + name + "` is neither a file nor a directory");
-    fs::remove(path);
+    a.refuses_while_active("`.git/" + name
+                           + "` is neither a file nor a directory");
+    // At the end it goes: there is nothing in it.
+    if (name == "HEAD")
+      attacked::refuses("not a git repository",
+                        [&] { rescue(a.w.rescue_of(a.place)); });
+    else
+      CHECK_FALSE(rescue(a.w.rescue_of(a.place)).refs.empty());
+    CHECK_FALSE(fs::exists(fs::symlink_status(path)));
     write(path, before);
   }
 }
@@ -230,11 +244,13 @@ TEST_CASE("whatever a session borrows, it gets nowhere else") {
   CHECK(snapshot(a.w.work()) == before);
 }
 
-TEST_CASE("corrupt repositories fail with a sentence and change nothing") {
+TEST_CASE("of corrupt repositories is saved what can be, and nothing changed") {
   attacked a;
   auto base = a.w.upstream_at("refs/heads/main");
+  auto usable = true;
   SECTION("HEAD is rubbish") {
     write(a.git_dir() / "HEAD", "rubbish\n");
+    usable = false;
   }
   SECTION("the branch is rubbish") {
     write(a.git_dir() / "refs/heads/main", "rubbish\n");
@@ -258,7 +274,14 @@ TEST_CASE("corrupt repositories fail with a sentence and change nothing") {
   }
   CHECK_THROWS_AS(checkin(a.w.checkin_of(a.place, "main", base)),
                   std::runtime_error);
-  CHECK_THROWS_AS(rescue(a.w.rescue_of(a.place)), std::runtime_error);
+  if (usable) {
+    // The file, or that it is there only.
+    auto result = rescue(a.w.rescue_of(a.place));
+    CHECK((a.w.upstream_at(a.w.rescue_ref("tree:work")) != ""
+           || leaves_work(result.note.value_or(""))));
+  } else {
+    CHECK_THROWS_AS(rescue(a.w.rescue_of(a.place)), std::runtime_error);
+  }
   CHECK(a.w.upstream_at("refs/heads/main") == base);
   CHECK(read(a.place.checkout / "work") == "work\n");
 }

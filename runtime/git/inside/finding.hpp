@@ -1,0 +1,41 @@
+// Repositories that git itself does not tell of: below paths that it ignores,
+// of submodules that are not checked out, and what stands in git's way.
+#pragma once
+
+#include "runtime/git/inside/repo.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace greenroom::git {
+
+struct found_repositories {
+  std::vector<std::string> paths; // below the work tree
+  bool all = true;                // false: there was too much to look at
+};
+
+/// Work trees with a repository below paths that git ignores: not deeper than
+/// `max_depth` directories below each of them, and after `max_directories`
+/// directories no further.
+found_repositories ignored_repositories(const repo& in, int max_depth,
+                                        std::size_t max_directories);
+
+/// Git directories below `modules` of a git directory, where git keeps those of
+/// submodules. Not those in one another.
+std::vector<std::filesystem::path>
+module_directories(const std::filesystem::path& git_dir);
+
+/// Paths below the work tree with a `.git` that is no repository. Looks at all
+/// directories.
+std::vector<std::string> unusable_repositories(const repo& in);
+
+/// Where a work tree's `.git` leads; empty: nowhere.
+std::filesystem::path git_directory(const std::filesystem::path& top);
+
+/// Of what is neither file nor directory in the git directory of a work tree,
+/// such as a FIFO: git would wait for it for as long as it may run. Removes it
+/// if `remove`, else throws checkout_fault.
+void clear_odd_files(const std::filesystem::path& top, bool remove);
+
+} // namespace greenroom::git

@@ -1,0 +1,271 @@
+#include "runtime/git/inside/nested_work.hpp"
+
+#include "runtime/git/inside/cloned_work.hpp"
+#include "runtime/git/inside/finding.hpp"
+#include "runtime/git/inside/lfs.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace greenroom::git {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr int max_depth = 16; // of repositories in repositories
+
+// As a part of a name that needs no directory.
+std::string one_part(const std::string& path, std::set<std::string>& taken) {
+  std::string part;
+  for (auto c : path.substr(0, 100))
+    part += (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
+                || (c >= 'A' && c <= 'Z') || c == '_'
+              ? c
+              : '-';
+  if (part.starts_with('-'))
+    part.front() = '_';
+  auto result = part;
+  for (int i = 2; !taken.insert(result).second; ++i)
+    result = part + '-' + std::to_string(i);
+  return result;
+}
+
+std::vector<fs::path> linked(const repo& in, const repo::facts& at) {
+  std::error_code none;
+  if (!fs::exists(at.common / "worktrees", none))
+    return {};
+  auto text = in.ask({{"worktree", "list", "--porcelain", "-z"}},
+                     "list linked work trees");
+  constexpr std::string_view mark = "worktree ";
+  std::vector<fs::path> result;
+  auto main = fs::weakly_canonical(in.top());
+  for (const auto& line : split(text, '\0'))
+    if (line.starts_with(mark))
+      if (fs::path path = line.substr(mark.size());
+          fs::weakly_canonical(path) != main)
+        result.push_back(std::move(path));
+  return result;
+}
+
+std::string enumerated(const std::vector<std::string>& all) {
+  constexpr std::size_t max_named = 20; // the rest does not fit a sentence
+  std::string text;
+  for (std::size_t i = 0; i < std::min(all.size(), max_named); ++i)
+    text += (i == 0 ? "" : ", ") + all[i];
+  if (all.size() > max_named)
+    text += ", and " + std::to_string(all.size() - max_named) + " more";
+  return text;
+}
+
+void append(std::vector<std::string>& to, std::vector<std::string> more) {
+  to.insert(to.end(), std::make_move_iterator(more.begin()),
+            std::make_move_iterator(more.end()));
+}
+
+class gatherer {
+public:
+  gatherer(named_work& to, const repo& session, const tree_saving& how)
+    : to_(to), session_(session), how_(how) {}
+
+  void skip(const repo::facts& at, const fs::path& top) {
+    mark_done(top);
+    mark_done(at.dir);
+  }
+
+  // What is no part of the repository itself: `shown` and `/`, or nothing,
+  // stand before the paths.
+  void around(const repo& in, const repo::facts& at,
+              std::vector<std::string> inside, const std::string& shown,
+              int depth) {
+    guard("linked work trees", [&] {
+      for (const auto& path : linked(in, at))
+        if (mark_done(path))
+          guard("the linked work tree " + path.string(),
+                [&] { add_linked(path, depth); });
+    });
+    beside(in, at, std::move(inside), shown, depth);
+  }
+
+private:
+  // Of a work tree: the repositories in it.
+  void beside(const repo& in, const repo::facts& at,
+              std::vector<std::string> inside, const std::string& shown,
+              int depth) {
+    guard("repositories below ignored paths", [&] {
+      auto found =
+        ignored_repositories(in, max_ignored_depth, max_ignored_directories);
+      append(inside, std::move(found.paths));
+      if (!found.all)
+        add_note(to_, "below ignored paths not all was looked at for "
+                      "repositories");
+    });
+    for (const auto& path : inside)
+      if (mark_done(in.top() / path))
+        guard("the repository in " + shown + path,
+              [&] { add_inside(in.top() / path, shown + path, depth); });
+    add_modules(at.dir, shown, depth);
+    if (at.common != at.dir)
+      add_modules(at.common, shown, depth);
+  }
+
+  // One part that fails does not hold the others up.
+  template <class F>
+  void guard(const std::string& what, F&& part) {
+    try {
+      part();
+    } catch (const std::exception& fault) {
+      add_left(to_, what, fault.what());
+    }
+  }
+
+  bool mark_done(const fs::path& path) {
+    return done_.insert(fs::weakly_canonical(path)).second;
+  }
+
+  void add_linked(const fs::path& path, int depth) {
+    std::error_code none;
+    if (!fs::exists(path / ".git", none)) {
+      add_note(to_, "the linked work tree " + path.string()
+                      + " could not be reached, and what was not committed in "
+                        "it is not kept");
+      return;
+    }
+    clear_odd_files(path, how_.mode == stage_mode::rescue);
+    repo inner{path, {}};
+    auto at = inner.look();
+    named_work found;
+    add_detached(found, inner, at);
+    add_put_aside(found, at);
+    auto inside = add_tree(found, inner, at);
+    auto part = one_part(path.filename(), taken_);
+    add_under(to_, "worktrees/" + part + '/',
+              "of the linked work tree " + path.string(), std::move(found));
+    beside(inner, at, std::move(inside), path.filename().string() + '/',
+           depth + 1);
+  }
+
+  // Answers the repositories in it.
+  std::vector<std::string> add_tree(named_work& to, const repo& in,
+                                    const repo::facts& at) const {
+    staged_files found;
+    if (auto tree = save_tree(in, at, how_, found))
+      to.objects.push_back({"tree", *tree, "what was not committed"});
+    add_remarks(to, found);
+    return std::move(found.embedded);
+  }
+
+  void add_inside(const fs::path& top, const std::string& shown, int depth) {
+    std::error_code none;
+    if (depth > max_depth || !fs::exists(top / ".git", none))
+      return; // a submodule that is not checked out
+    auto name = one_part(shown, taken_);
+    repo inner{top, {}};
+    repo::facts at;
+    try {
+      clear_odd_files(top, how_.mode == stage_mode::rescue);
+      at = inner.look();
+    } catch (const std::exception& fault) {
+      return add_files(top, name, shown, fault.what());
+    }
+    mark_done(at.dir);
+    std::vector<std::string> deeper;
+    try {
+      auto own = named_commits(inner, at);
+      deeper = add_tree(own, inner, at);
+      add_found(inner, at, std::move(own), name, shown);
+    } catch (const std::exception& fault) {
+      add_files(top, name, shown, fault.what());
+    }
+    around(inner, at, std::move(deeper), shown + '/', depth + 1);
+  }
+
+  void add_found(const repo& inner, const repo::facts& at, named_work own,
+                 const std::string& name, const std::string& shown) {
+    auto found = unpublished(inner, at, std::move(own));
+    std::vector<std::string> ids;
+    for (const auto& one : found.own.objects)
+      ids.push_back(one.id);
+    auto contents =
+      save_contents(inner, lfs_files(inner, at, ids, found.published), how_.by);
+    auto work = is_known(found.boundary)
+                  ? std::move(found.own)
+                  : work_of_clone(inner, std::move(found), shown, how_.by);
+    if (contents)
+      work.objects.push_back({"lfs", *contents, lfs_contents});
+    if (!work.objects.empty())
+      work.stores.push_back(at.common / "objects");
+    add_under(to_, "nested/" + name + '/', "of the repository in " + shown,
+              std::move(work));
+  }
+
+  // Then its history is kept anyway, and it can have it.
+  bool is_known(const std::vector<std::string>& boundary) const {
+    auto commits = commits_behind(session_, boundary);
+    return std::ranges::find(commits, "") == commits.end();
+  }
+
+  // Of a repository that cannot be used. What a `.git` that leads nowhere had
+  // is not there any more.
+  void add_files(const fs::path& top, const std::string& name,
+                 const std::string& shown, const std::string& why) {
+    named_work found;
+    staged_files remarks;
+    auto tree = save_files(session_, top, {}, how_, remarks);
+    found.objects.push_back({"tree", tree, "the files"});
+    add_remarks(found, remarks);
+    if (git_directory(top).empty())
+      add_note(found, "no commits are there");
+    else
+      add_left(found, "commits", why);
+    add_under(to_, "nested/" + name + '/', "of the repository in " + shown,
+              std::move(found));
+  }
+
+  void add_modules(const fs::path& git_dir, const std::string& shown,
+                   int depth) {
+    if (depth > max_depth)
+      return;
+    for (const auto& dir : module_directories(git_dir))
+      if (mark_done(dir)) {
+        auto path =
+          shown + dir.lexically_relative(git_dir / "modules").string();
+        guard("the submodule " + path + ", which is not checked out", [&] {
+          auto inner = repo::without_files(dir);
+          auto at = inner.look();
+          add_found(inner, at, named_commits(inner, at), one_part(path, taken_),
+                    path);
+          add_modules(dir, path + '/', depth + 1);
+        });
+      }
+  }
+
+  named_work& to_;
+  const repo& session_;
+  const tree_saving& how_;
+  std::set<std::string> taken_; // names
+  std::set<fs::path> done_;     // work trees and git directories
+};
+
+} // namespace
+
+void add_others(named_work& to, const repo& in, const repo::facts& at,
+                const std::vector<std::string>& inside,
+                const tree_saving& how) {
+  gatherer all{to, in, how};
+  all.skip(at, in.top());
+  all.around(in, at, inside, {}, 0);
+}
+
+void add_remarks(named_work& to, const staged_files& found) {
+  if (!found.unfiltered.empty())
+    add_note(to, "kept as it is, since git could not convert it: "
+                   + enumerated(found.unfiltered));
+  if (found.left_out.empty())
+    return;
+  add_note(to,
+           "what could not be read is not kept: " + enumerated(found.left_out));
+  to.complete = false;
+}
+
+} // namespace greenroom::git
