@@ -177,13 +177,36 @@ void deliver_lfs(const checkin_spec& spec, const saved_work& saved,
     work.erase(kept);
 }
 
-[[noreturn]] void refuse_gone(const checkin_spec& spec) {
+// A branch of the upstream that has all of it, the default one if it does.
+std::optional<std::string> merged_into(const mirror& mirror,
+                                       const std::string& tip) {
+  constexpr std::string_view heads = "heads/";
+  std::optional<std::string> result;
+  auto usual = mirror.default_branch();
+  for (const auto& [name, id] : mirror.upstream_refs())
+    if (name.starts_with(heads) && mirror.is_ancestor(tip, id)) {
+      auto branch = name.substr(heads.size());
+      if (!result || branch == usual)
+        result = branch;
+    }
+  return result;
+}
+
+[[noreturn]] void refuse_gone(const checkin_spec& spec,
+                              const std::string& tip) {
   auto kept =
     rescue_space(spec.session.paths().session_id) + "heads/" + spec.branch;
+  auto words = "branch \"" + spec.branch + "\" is gone from the upstream";
+  if (auto into = merged_into(spec.mirror, tip))
+    throw refused{errc::conflict,
+                  words + ", and branch \"" + *into
+                    + "\" has all of its commits: nothing is left to check "
+                      "in; end this session by DELETE, and start another one "
+                      "with from_ref \""
+                    + *into + "\" and any new_branch"};
   throw refused{errc::conflict,
-                "branch \"" + spec.branch
-                  + "\" is gone from the upstream; end this session by DELETE, "
-                    "which keeps its work as "
+                words
+                  + "; end this session by DELETE, which keeps its work as "
                   + kept
                   + ", and start another one with that as from_ref and any "
                     "new_branch"};
@@ -199,7 +222,7 @@ void push(const checkin_spec& spec, const std::string& tip) {
     spec.mirror.fetch();
     auto now = spec.mirror.resolve_branch(spec.branch);
     if (!now)
-      refuse_gone(spec);
+      refuse_gone(spec, tip);
     if (spec.mirror.is_ancestor(tip, *now))
       return; // it got there before, and may have been built upon
     if (!spec.mirror.is_ancestor(*now, tip))

@@ -246,6 +246,24 @@ TEST_CASE("a branch that is gone is not made again by check-in") {
   }
 }
 
+TEST_CASE("of a branch that was merged and is gone nothing is left to check in") {
+  world w;
+  auto place = w.session("feature/x");
+  auto spec =
+    w.checkin_of(place, "feature/x", w.upstream_at("refs/heads/feature/x"));
+  commit(place.checkout, "mine");
+  auto tip = head_of(place.checkout);
+  run_git(place.checkout, {"push", "-q", w.upstream.string(), "feature/x"});
+  run_git(w.upstream, {"update-ref", "refs/heads/main", tip});
+  run_git(w.upstream, {"branch", "-D", "feature/x"});
+  auto what = refusal_of([&] { checkin(spec); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains("from_ref \"main\"")
+                             && !Catch::Contains("refs/greenroom"));
+  CHECK(rescue(w.rescue_of(place)).refs.empty());
+  CHECK(w.mirror.resolve_ref("main") == tip);
+}
+
 TEST_CASE("check-in takes the session's branch and rescues the rest") {
   world w;
   auto place = w.session("main");
