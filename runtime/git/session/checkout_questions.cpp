@@ -99,17 +99,22 @@ std::string git_service::mergeability(const ask_checkout& request) {
     return text_of({{"mergeable", false},
                     {"status", "no_target"},
                     {"files", ordered_json::array()},
+                    {"reason", nullptr},
                     {"target", target},
                     {"target_commit", nullptr},
                     {"commit", or_null(own.commit)}});
   }
   auto forecast = in_session(request.session, mirror)
                     .forecast_merge(request.session.branch, *tip);
-  auto commit =
-    forecast.commit.empty() ? ordered_json() : ordered_json(forecast.commit);
+  auto text_or_null = [](const std::string& text) {
+    return text.empty() ? ordered_json() : ordered_json(text);
+  };
+  auto commit = text_or_null(forecast.commit);
+  auto reason = text_or_null(forecast.reason);
   return text_of({{"mergeable", forecast.answer != git::merge_answer::conflict},
                   {"status", word_for(forecast.answer)},
                   {"files", forecast.files},
+                  {"reason", reason},
                   {"target", target},
                   {"target_commit", *tip},
                   {"commit", commit}});

@@ -309,6 +309,7 @@ merge_forecast sandboxed_git::forecast_merge(const std::string& branch,
       break;
     case static_cast<int>(merge_kind::unrelated):
       result.answer = merge_answer::conflict;
+      result.reason = "the two have no history in common";
       break;
     default:
       bad_answer("a kind of merge");

@@ -209,6 +209,7 @@ TEST_CASE("questions are answered while the upstream is away") {
         == json{{"mergeable", true},
                 {"status", "up_to_date"},
                 {"files", json::array()},
+                {"reason", nullptr},
                 {"target", "main"},
                 {"target_commit", session.base_commit},
                 {"commit", session.base_commit}});
@@ -216,6 +217,7 @@ TEST_CASE("questions are answered while the upstream is away") {
         == json{{"mergeable", false},
                 {"status", "no_target"},
                 {"files", json::array()},
+                {"reason", nullptr},
                 {"target", "nope"},
                 {"target_commit", nullptr},
                 {"commit", session.base_commit}});
@@ -250,6 +252,22 @@ TEST_CASE("a merge is foretold for the target as the upstream has it") {
   CHECK(answer.at("status") == "conflict");
   CHECK(answer.at("files") == json{"file"});
   CHECK(answer.at("target_commit") == theirs);
+}
+
+TEST_CASE("why there can be no merge is told where no file says it") {
+  desk d{2};
+  auto session = d.session("topic");
+  d.git({"-C", "seed", "checkout", "-q", "--orphan", "other"});
+  d.git({"-C", "seed", "commit", "-q", "--allow-empty", "-m", "other"});
+  d.git({"-C", "seed", "push", "-q", "../upstream.git", "other"});
+  d.ask<resolved_branch>(resolve_branch{d.good(), "other"});
+  auto answer = json::parse(
+    d.ask<git_answer>(
+       ask_checkout{d.good(), session, {git_question::mergeability, "other"}})
+      .text.view());
+  CHECK(answer.at("mergeable") == false);
+  CHECK_THAT(answer.at("reason").get<std::string>(),
+             Catch::Contains("no history in common"));
 }
 
 TEST_CASE("a check-in is by its key's author, and merged by the approver") {
