@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <system_error>
 
 namespace greenroom::git {
@@ -251,6 +252,13 @@ std::vector<std::string> mirror::tips() const {
   std::sort(result.begin(), result.end());
   result.erase(std::unique(result.begin(), result.end()), result.end());
   return result;
+}
+
+std::vector<std::string> mirror::upstream_tips() const {
+  std::set<std::string> result;
+  for (const auto& [name, id] : upstream_refs())
+    result.insert(id);
+  return {result.begin(), result.end()};
 }
 
 bool mirror::is_ancestor(std::string_view ancestor,

@@ -103,12 +103,19 @@ public:
   /// fetch does.
   bool fetch_ref(const std::string& name) const;
 
+  /// The same of one commit, by its id in full, which need not be at a
+  /// reference; false too where the upstream does not give it.
+  bool fetch_commit(const std::string& id) const;
+
   /// The upstream's branches and tags as `heads/x` and `tags/y`, and the
   /// objects that they name.
   std::map<std::string, std::string> upstream_refs() const;
 
   /// The commits at all references: what a session need not send again.
   std::vector<std::string> tips() const;
+
+  /// Those of them that the upstream has, as far as fetched.
+  std::vector<std::string> upstream_tips() const;
 
   /// Where a full reference name leads.
   std::optional<std::string> ref(const std::string& name) const;

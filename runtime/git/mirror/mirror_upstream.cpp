@@ -196,6 +196,25 @@ bool mirror::fetch_ref(const std::string& name) const {
   return true;
 }
 
+bool mirror::fetch_commit(const std::string& id) const {
+  server_git call{path_,
+                  {"fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
+                   "--no-auto-maintenance", "--no-recurse-submodules", "--",
+                   upstream(),
+                   '+' + id + ':' + asked_ref("refs/greenroom/commits/" + id)}};
+  call.timeout = fetch_timeout;
+  auto talk = line_->run(call);
+  if (talk.result.ok())
+    return true;
+  // How servers of all ages say that they have none, or do not give it.
+  for (std::string_view mark :
+       {"not our ref", "unadvertised object", "no such remote ref",
+        "couldn't find remote ref"})
+    if (talk.result.err.find(mark) != std::string::npos)
+      return false;
+  line_->fail(talk);
+}
+
 push_outcome mirror::push(std::string_view branch, const std::string& commit,
                           const std::optional<std::string>& old) const {
   auto target = "refs/heads/" + std::string{branch};

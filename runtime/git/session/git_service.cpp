@@ -34,6 +34,11 @@ void open_to_sessions(const fs::path& objects) {
   fs::permissions(objects, passable, fs::perm_options::add);
 }
 
+bool is_commit_id(const std::string& text) {
+  return text.size() == 40
+         && text.find_first_not_of("0123456789abcdef") == text.npos;
+}
+
 } // namespace
 
 git_service::git_service(git_settings settings)
@@ -162,6 +167,10 @@ resolved_branch git_service::run(const resolve_branch& request) {
   auto found = look(false);
   if (!found)
     found = look(true);
+  // One that is at no branch or tag is not fetched with them.
+  if (!found && request.new_branch && is_commit_id(request.from_ref)
+      && mirror.fetch_commit(request.from_ref))
+    found = mirror.resolve_ref(request.from_ref);
   if (found)
     return {*found, default_of(project, mirror)};
   // A repository without any commit has no default branch yet.

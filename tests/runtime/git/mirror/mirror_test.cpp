@@ -340,6 +340,17 @@ TEST_CASE("full names and names as in a clone lead to commits") {
   CHECK(w.mirror.resolve_ref("refs/heads/none") == std::nullopt);
 }
 
+TEST_CASE("a commit that no branch leads to is fetched by its id") {
+  world w;
+  auto apart = run_git(
+    w.upstream, {"commit-tree", "-m", "Apart", "refs/heads/main^{tree}"});
+  CHECK(w.mirror.resolve_ref(apart) == std::nullopt);
+  // git serves any by the protocol's second version.
+  CHECK(w.mirror.fetch_commit(apart));
+  CHECK(w.mirror.resolve_ref(apart) == apart);
+  CHECK_FALSE(w.mirror.fetch_commit(std::string(40, '1')));
+}
+
 TEST_CASE("an upstream's refusal has the words of its hook") {
   world w;
   auto hook = w.upstream / "hooks/pre-receive";
