@@ -106,6 +106,7 @@ std::string save(const checkout_paths& paths, const json& request) {
   what.known = request.at("known").get<std::vector<std::string>>();
   what.beside = request.value("beside", false);
   what.own_only = request.value("own_only", false);
+  what.upstream = request.at("upstream").get<std::vector<std::string>>();
   auto made = save_work(paths, what);
   for (;;) {
     std::cout << answer_of(what, made) << '\n';

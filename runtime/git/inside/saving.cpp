@@ -77,11 +77,11 @@ void add_lfs(savings& to, const repo& in, const repo::facts& at,
   auto own = to.named.objects;
   std::erase_if(
     own, [](const auto& one) { return one.name.starts_with("nested/"); });
-  auto files = lfs_files(in, at, tips_of(own, to.tip), what.known);
+  auto files = lfs_files(in, at, tips_of(own, to.tip), what.upstream);
   if (files.empty())
     return;
   if (to.tip)
-    to.lfs = lfs_files(in, at, {*to.tip}, what.known);
+    to.lfs = lfs_files(in, at, {*to.tip}, what.upstream);
   if (auto contents = save_contents(in, files, what.by))
     to.named.objects.push_back({"lfs", *contents, lfs_contents});
 }

@@ -22,6 +22,8 @@ struct saving {
   std::vector<std::string> known; // commits that the mirror has
   bool beside = false; // commands may be at work: nothing of theirs is touched
   bool own_only = false; // repositories inside are not looked at
+  // Of the known those that the upstream has, with what Git LFS keeps of them.
+  std::vector<std::string> upstream{};
 };
 
 struct savings {

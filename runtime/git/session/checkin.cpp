@@ -205,8 +205,7 @@ std::optional<std::string> merged_into(const mirror& mirror,
                       "with from_ref \""
                     + *into + "\" and any new_branch"};
   throw refused{errc::conflict,
-                words
-                  + "; end this session by DELETE, which keeps its work as "
+                words + "; end this session by DELETE, which keeps its work as "
                   + kept
                   + ", and start another one with that as from_ref and any "
                     "new_branch"};
@@ -251,6 +250,7 @@ taken_work save_what_can_be(const rescue_spec& spec) {
   save_request request;
   request.by = spec.by;
   request.known = spec.mirror.tips();
+  request.upstream = spec.mirror.upstream_tips();
   request.rescue_message = rescue_message(spec.session);
   try {
     return save_and_take(spec, request);
@@ -261,9 +261,9 @@ taken_work save_what_can_be(const rescue_spec& spec) {
                 + "repositories inside of the checkout could not be saved ("
                 + fault.what() + ')';
     if (result.note)
-      note += "; " + result.note->substr(leaves_work(*result.note)
-                                           ? left_work_note.size()
-                                           : 0);
+      note += "; "
+              + result.note->substr(
+                leaves_work(*result.note) ? left_work_note.size() : 0);
     result.note = note;
     return result;
   }
@@ -285,8 +285,10 @@ rescue_result rescue_objects(const mirror& mirror,
 }
 
 checkin_result checkin(const checkin_spec& spec) {
-  auto saved = spec.session.save({spec.by, spec.mirror.tips(), spec.branch,
-                                  spec.message, rescue_message(spec.session)});
+  save_request request{spec.by, spec.mirror.tips(), spec.branch, spec.message,
+                       rescue_message(spec.session)};
+  request.upstream = spec.mirror.upstream_tips();
+  auto saved = spec.session.save(request);
   failpoint("checkin.committed");
   const auto& tip = saved.tip;
   if (!tip && !spec.base_commit.empty())

@@ -54,6 +54,7 @@ bool save_checkpoint(const checkpoint_spec& spec) {
   save_request request;
   request.by = {"Greenroom", "checkpoint@greenroom.invalid"};
   request.known = spec.mirror.tips();
+  request.upstream = spec.mirror.upstream_tips();
   request.rescue_message = "Work that was not committed in session " + id;
   request.beside = true;
   auto saved = spec.session.save(request);

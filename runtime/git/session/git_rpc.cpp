@@ -324,7 +324,8 @@ saved_work sandboxed_git::save(const save_request& request) const {
                 {"rescue_message", request.rescue_message},
                 {"known", request.known},
                 {"beside", request.beside},
-                {"own_only", request.own_only}};
+                {"own_only", request.own_only},
+                {"upstream", request.upstream}};
   if (!request.branch.empty()) {
     question["branch"] = request.branch;
     question["message"] = request.message;

@@ -66,6 +66,8 @@ struct save_request {
   std::string rescue_message;
   bool beside = false; // commands may be at work: nothing of theirs is touched
   bool own_only = false; // repositories inside are not looked at
+  // Of the known those that the upstream has, with what Git LFS keeps of them.
+  std::vector<std::string> upstream{};
 };
 
 /// A file that Git LFS keeps.

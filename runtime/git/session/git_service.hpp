@@ -91,6 +91,10 @@ public:
                                const std::string& path,
                                const module_rule& may_show);
 
+  /// The project of a review that runs here, which may read from `origin` as
+  /// its sessions do; nullopt where the id is no such one's.
+  std::optional<project_record> project_of_review(const std::string& id);
+
   /// True where `path` is the upstream and no submodule.
   static bool is_upstream(const project_record& project,
                           const std::string& path);
@@ -149,6 +153,9 @@ private:
   git::mirror open(const project_record& project);
   git::lfs_store lfs_of(const project_record& project,
                         const git::mirror& mirror, bool until_stop) const;
+  void refuse_without_contents(const project_record& project,
+                               const git::mirror& mirror,
+                               const std::string& commit);
   git::mirror fetched(const project_record& project, bool force);
   std::filesystem::path submodule(const project_record& project,
                                   const std::string& path,
@@ -170,6 +177,7 @@ private:
   static void note_answer(mirror_entry& entry,
                           const git::rescue_result& result);
   void remove_groups_of(const std::string& id) const;
+  void close_origin(const std::string& id);
   void take_back(const std::filesystem::path& session_dir) const;
 
   std::filesystem::path data_dir_;
@@ -181,6 +189,7 @@ private:
   git::warm_checkouts warm_;
   std::mutex mutex_;
   std::map<std::string, std::unique_ptr<mirror_entry>> entries_;
+  std::map<std::string, project_record> reviews_; // that run
 };
 
 } // namespace greenroom

@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
+#include "runtime/git/mirror/lfs_pointers.hpp"
 #include "runtime/git/mirror/view.hpp"
 #include "runtime/git/session/git_service.hpp"
 
@@ -138,6 +139,15 @@ bool git_service::is_upstream(const project_record& project,
   return trimmed(path) == path_in(git::origin_url(project.repo));
 }
 
+std::optional<project_record>
+git_service::project_of_review(const std::string& id) {
+  std::lock_guard guard{mutex_};
+  auto found = reviews_.find(id);
+  if (found == reviews_.end())
+    return std::nullopt;
+  return found->second;
+}
+
 fs::path git_service::origin(const project_record& project,
                              const std::string& path,
                              const module_rule& may_show) {
@@ -209,6 +219,28 @@ void git_service::stop_lfs() {
   lfs_calls_->stop();
 }
 
+// Once the upstream has a commit nobody asks again whether it has the contents
+// of its files too. git-lfs brings them before it pushes, unless it is not
+// asked to.
+void git_service::refuse_without_contents(const project_record& project,
+                                          const git::mirror& mirror,
+                                          const std::string& commit) {
+  if (!git::lfs_store::available())
+    return;
+  auto store = lfs_of(project, mirror, true);
+  for (const auto& [path, object] : git::new_pointers(mirror.path(), commit))
+    try {
+      store.fetch(object);
+    } catch (const refused& why) {
+      throw refused(errc::conflict,
+                    "`" + path
+                      + "` is kept by Git LFS, and the upstream has not got "
+                        "its contents: push without --no-verify, or first `git "
+                        "lfs push --all origin`, or take it out of Git LFS ("
+                      + why.what() + ')');
+    }
+}
+
 void git_service::push(const transfer_grant& who, const std::string& old,
                        const std::string& commit, int pack_fd,
                        std::uint64_t max_size) {
@@ -218,6 +250,7 @@ void git_service::push(const transfer_grant& who, const std::string& old,
   if (is_protected(who.project, branch, default_of(who.project, mirror)))
     throw refused(errc::conflict,
                   "it is protected now, and moves by reviewed merges only");
+  refuse_without_contents(who.project, mirror, commit);
   auto expected = old.empty() ? std::nullopt : std::optional{old};
   if (mirror.push(branch, commit, expected) == git::push_outcome::moved)
     throw refused(errc::conflict, "it has moved in the upstream; fetch and "

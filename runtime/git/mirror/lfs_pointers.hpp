@@ -1,0 +1,23 @@
+// Files of Git LFS as commits of a mirror have them: pointers to contents.
+#pragma once
+
+#include "runtime/git/mirror/lfs_store.hpp"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace greenroom::git {
+
+/// What a small file points to, if it is a pointer of Git LFS.
+std::optional<lfs_object> read_pointer(std::string_view file);
+
+/// Those that commits behind `commit` have and none of the upstream, as far as
+/// fetched, with their paths. Throws std::runtime_error.
+std::vector<std::pair<std::string, lfs_object>>
+new_pointers(const std::filesystem::path& mirror, const std::string& commit);
+
+} // namespace greenroom::git
