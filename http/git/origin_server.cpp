@@ -271,6 +271,16 @@ struct origin_server::talk_slot {
   }
 };
 
+namespace {
+
+// It looks at what was checked in, and moves nothing.
+void refuse_review(const transfer_grant& who) {
+  if (who.session.id.empty())
+    throw refused{errc::forbidden, "a review cannot push"};
+}
+
+} // namespace
+
 origin_server::origin_server(origin_parts parts) : parts_(std::move(parts)) {}
 
 origin_server::~origin_server() {
@@ -361,6 +371,8 @@ void origin_server::talk(const std::string& session_id, int socket) {
 }
 
 transfer_grant origin_server::admit(const std::string& session_id) {
+  if (auto project = parts_.git->project_of_review(session_id))
+    return {{}, std::move(*project)};
   caf::scoped_actor self{parts_.system};
   std::optional<caf::error> failure;
   auto fail = [&](caf::error& e) { failure = std::move(e); };
@@ -442,6 +454,7 @@ void origin_server::serve_contents(const transfer_grant& who,
 
 void origin_server::take_contents(const transfer_grant& who,
                                   const std::string& what, const peer& from) {
+  refuse_review(who);
   auto object = read_object(what);
   if (object.size > parts_.max_push)
     throw refused{errc::body_too_large,
@@ -455,6 +468,7 @@ void origin_server::take_contents(const transfer_grant& who,
 
 void origin_server::serve_push(const transfer_grant& who,
                                const std::string& path, const peer& with) {
+  refuse_review(who);
   if (!git_service::is_upstream(who.project, path))
     throw refused{errc::bad_request,
                   "only the upstream itself can be pushed to from here"};

@@ -89,8 +89,12 @@ TEST_CASE("a command that is not content rejects, and main stays") {
 
 TEST_CASE("a review is set up as a session, and knows what it is about") {
   auto options =
-    with_command("cat ~/installed; env | grep GREENROOM_REVIEW | sort");
-  options.project["setup"] = "test ! -e stop || exit 4; echo tool >~/installed";
+    with_command("! git push -q origin HEAD:more 2>/dev/null && cat ~/installed; "
+                 "env | grep GREENROOM_REVIEW | sort");
+  // A commit needs a name, a fetch the origin.
+  options.project["setup"] = "test ! -e stop || exit 4; git fetch -q origin && "
+                             "git commit -q --allow-empty -m setup && "
+                             "echo tool >~/installed";
   node_process node{options};
   auto main = node.git({"rev-parse", "main"});
   auto done = check_in(node, "work", "a.txt", "a", json::object());

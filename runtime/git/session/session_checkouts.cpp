@@ -18,11 +18,10 @@ namespace fs = std::filesystem;
 
 // Without a name git makes no commit; whoever works in the session may choose
 // another.
-void introduce(const fs::path& home, const session_record& session,
+void introduce(const fs::path& home, const caller& who,
                const std::string& proxy) {
   auto file = home / ".gitconfig";
-  auto by = git::as_git_takes_it(
-    author_of({session.created_by, session.created_by, session.author}));
+  auto by = git::as_git_takes_it(author_of(who));
   write_file_atomic(file,
                     "[user]\n\tname = " + git::quoted_setting(by.name)
                       + "\n\temail = " + git::quoted_setting(by.email)
@@ -62,7 +61,10 @@ void git_service::make(const project_record& project,
     warm = warm_.take(mirror, session.base_commit);
   auto owner = sandbox::settle(
     users.get(), dir,
-    [&](const fs::path& home) { introduce(home, session, proxy); },
+    [&](const fs::path& home) {
+      introduce(home, {session.created_by, session.created_by, session.author},
+                proxy);
+    },
     warm ? warm->owner : std::nullopt);
   git::checkout_spec spec{
     {dir / "checkout", mirror.path()},
@@ -140,17 +142,26 @@ done git_service::run(const make_review_checkout& request) {
   // A command that was cut short may have left it anyhow.
   sandbox::take_back(users.get(), {dir / "checkout"});
   remove_tree(dir / "checkout");
+  auto proxy = origin_proxy(tools_, dir);
   git::checkout_spec spec{{dir / "checkout", mirror.path()},
                           review.branch,
                           commit_to_review(request, mirror),
                           mirror.upstream_refs(),
                           seen_owner(),
-                          {git::origin_url(request.project.repo),
-                           origin_proxy(tools_, dir),
+                          {git::origin_url(request.project.repo), proxy,
                            default_of(request.project, mirror)}};
-  spec.owner = sandbox::settle(users.get(), dir);
+  // As a session's: what its setup does there it does here.
+  spec.owner = sandbox::settle(users.get(), dir, [&](const fs::path& home) {
+    introduce(home, {review.created_by, review.by_name, review.by_author},
+              proxy);
+  });
   spec.users = users;
   git::make_checkout(spec);
+  {
+    std::lock_guard guard{mutex_};
+    reviews_[review.id] = request.project;
+  }
+  sockets_.open(review.id);
   // After a power cut it is made anew.
   git::install_checkout(dir / "checkout", false);
   return {};

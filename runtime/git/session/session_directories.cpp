@@ -115,9 +115,15 @@ void git_service::take_back(const fs::path& dir) const {
   sandbox::take_back(tools_.host->users.get(), all);
 }
 
+void git_service::close_origin(const std::string& id) {
+  sockets_.close(id);
+  std::lock_guard guard{mutex_};
+  reviews_.erase(id);
+}
+
 done git_service::run(const remove_checkout& request) {
   auto dir = session_dir(request.session_id);
-  sockets_.close(request.session_id);
+  close_origin(request.session_id);
   take_back(dir);
   // First, for it may come into its place until then.
   git::discard_unplaced(dir / "checkout");
@@ -136,7 +142,7 @@ done git_service::run(const remove_session_files& request) {
   if (is_there(dir / "checkout"))
     throw refused(errc::conflict,
                   "work that could not be saved is still in " + dir.string());
-  sockets_.close(request.session_id);
+  close_origin(request.session_id);
   take_back(dir);
   take_away(dir);
   remove_groups_of(request.session_id);

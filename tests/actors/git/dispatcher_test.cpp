@@ -290,6 +290,9 @@ TEST_CASE("a check-in is by its key's author, and merged by the approver") {
   review.target = "main";
   review.commit = saved.commit;
   d.ask<done>(make_review_checkout{d.good(), review});
+  auto home = d.dir.path() / "data/sessions" / review.id / "home";
+  CHECK(fs::exists(home / ".gitconfig")); // as sessions have it
+  CHECK(fs::is_socket(home.parent_path() / "origin/socket"));
   auto clean = d.dir.path() / "data/sessions" / review.id / "checkout";
   CHECK(fs::exists(clean / "mine"));
   // Again, whatever the command did there.
