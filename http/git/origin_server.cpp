@@ -1,5 +1,7 @@
 #include "http/git/origin_server.hpp"
 
+#include "http/git/fetch_relay.hpp"
+#include "http/git/first_request.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_request.hpp"
 #include "http/git/route.hpp"
@@ -439,6 +441,16 @@ void origin_server::serve_fetch(const transfer_grant& who,
   what.stdin_fd = socket;
   what.stdout_fd = socket;
   what.timeout = transfer_timeout;
+  // Who names references before git lists them can have any that there is.
+  std::optional<fetch_relay> between;
+  if (protocol.find("version=2") != protocol.npos
+      && git_service::is_upstream(who.project, path)) {
+    between.emplace(socket, [&](const std::string& request) {
+      if (auto names = unusual_refs(request); !names.empty())
+        parts_.git->show_refs(who.project, names);
+    });
+    what.stdin_fd = between->reader();
+  }
   auto result = run_command(what);
   if (!result.ok())
     parts_.log->debug("origin of session {}: {}", who.session.id, result.err);

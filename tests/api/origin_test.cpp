@@ -54,6 +54,26 @@ std::string output(const json& exec) {
 
 } // namespace
 
+TEST_CASE("origin has what the upstream has beside branches and tags") {
+  node_process node{with_project(json::object())};
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto pull = node.git({"commit-tree", "-p", "main", "-m", "P", "main^{tree}"});
+  auto other = node.git({"commit-tree", "-m", "O", "main^{tree}"});
+  auto ours = node.git({"commit-tree", "-m", "Ours", "main^{tree}"});
+  node.git({"update-ref", "refs/pull/7/head", pull});
+  node.git({"update-ref", "refs/notes/commits", other});
+  node.git({"update-ref", "refs/greenroom/rescue/x/tree", ours});
+  output(session.run("git fetch -q origin refs/pull/7/head"));
+  CHECK(output(session.run("git rev-parse FETCH_HEAD")) == pull);
+  output(session.run("git fetch -q origin '+refs/notes/*:refs/notes/*'"));
+  CHECK(output(session.run("git rev-parse refs/notes/commits")) == other);
+  // What is gone there is gone here.
+  node.git({"update-ref", "-d", "refs/pull/7/head"});
+  for (auto name : {"refs/pull/7/head", "refs/greenroom/rescue/x/tree"})
+    CHECK(session.run(std::string{"git fetch -q origin "} + name)["exit_code"]
+          != 0);
+}
+
 TEST_CASE("origin is the upstream as it is now") {
   node_process node{with_project(json::object(), GENERATE(true, false))};
   session_user session{node, json{{"new_branch", "work"}}};

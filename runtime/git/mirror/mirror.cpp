@@ -241,6 +241,25 @@ mirror::refs_below(std::string_view space) const {
   return result;
 }
 
+std::map<std::string, std::string> mirror::asked_refs() const {
+  constexpr std::string_view asked = "refs/greenroom/asked/";
+  std::map<std::string, std::string> result;
+  auto repo = open_mirror(path_);
+  for_each_ref(repo.get(), [&](git_reference* ref) {
+    std::string_view name = git_reference_name(ref);
+    const auto* target = git_reference_target(ref);
+    if (!name.starts_with(asked) || target == nullptr)
+      return;
+    name.remove_prefix(asked.size());
+    // Ours, and what the mirror has under names of its own.
+    for (std::string_view other : {"greenroom/", "heads/", "tags/", "remotes/"})
+      if (name.starts_with(other))
+        return;
+    result.emplace(name, to_hex(*target));
+  });
+  return result;
+}
+
 std::vector<std::string> mirror::tips() const {
   std::vector<std::string> result;
   auto repo = open_mirror(path_);

@@ -103,6 +103,14 @@ public:
   /// fetch does.
   bool fetch_ref(const std::string& name) const;
 
+  /// The same without looking first whether it has it, or of all references
+  /// below a name that ends in `/`.
+  bool fetch_asked(const std::string& name) const;
+
+  /// What fetch_ref and fetch_asked have found, by names below refs/ and the
+  /// objects: what the upstream has beside branches and tags.
+  std::map<std::string, std::string> asked_refs() const;
+
   /// The same of one commit, by its id in full, which need not be at a
   /// reference; false too where the upstream does not give it.
   bool fetch_commit(const std::string& id) const;
@@ -183,6 +191,7 @@ private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
+  bool fetch_spec(const std::string& spec) const;
   push_results push_some(server_git& call, std::chrono::seconds timeout) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;

@@ -196,12 +196,25 @@ bool mirror::fetch_ref(const std::string& name) const {
   return true;
 }
 
+bool mirror::fetch_asked(const std::string& name) const {
+  if (name.ends_with('/'))
+    return fetch_spec('+' + name + "*:" + asked_ref(name) + '*');
+  auto there = fetch_spec('+' + name + ':' + asked_ref(name));
+  if (!there)
+    forget_ref(asked_ref(name));
+  return there;
+}
+
 bool mirror::fetch_commit(const std::string& id) const {
+  return fetch_spec('+' + id + ':' + asked_ref("refs/greenroom/commits/" + id));
+}
+
+// False where the upstream has no such thing.
+bool mirror::fetch_spec(const std::string& spec) const {
   server_git call{path_,
-                  {"fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
-                   "--no-auto-maintenance", "--no-recurse-submodules", "--",
-                   upstream(),
-                   '+' + id + ':' + asked_ref("refs/greenroom/commits/" + id)}};
+                  {"fetch", "--quiet", "--prune", "--no-tags",
+                   "--no-write-fetch-head", "--no-auto-maintenance",
+                   "--no-recurse-submodules", "--", upstream(), spec}};
   call.timeout = fetch_timeout;
   auto talk = line_->run(call);
   if (talk.result.ok())

@@ -26,6 +26,8 @@ fs::path refresh_view(const mirror& of, const std::string& default_branch) {
   std::string refs;
   for (const auto& [name, id] : of.upstream_refs())
     refs += id + " refs/" + name + '\n';
+  for (const auto& [name, id] : of.asked_refs())
+    refs += id + " refs/" + name + '\n';
   put(view / "objects/info/alternates",
       (of.path() / "objects").string() + '\n');
   put(view / "config", settings);

@@ -1,6 +1,7 @@
 // The upstream as sessions see it: a bare repository beside the mirror's own
 // references that has the upstream's branches, tags and HEAD under their own
-// names, and borrows the mirror's objects.
+// names, and what else of it was asked for by name (refs/pull/7/head), and
+// borrows the mirror's objects.
 //
 // Only `git upload-pack` reads it. Cheap where nothing has moved; may be
 // refreshed by several threads at once, and while somebody reads it.

@@ -91,6 +91,12 @@ public:
                                const std::string& path,
                                const module_rule& may_show);
 
+  /// Brings what the upstream has under these full names, or below those that
+  /// end in `/`, into the project's view: what no fetch brings by itself, such
+  /// as refs/pull/7/head. Never ours. What it does not have is not there then.
+  void show_refs(const project_record& project,
+                 const std::vector<std::string>& names);
+
   /// The project of a review that runs here, which may read from `origin` as
   /// its sessions do; nullopt where the id is no such one's.
   std::optional<project_record> project_of_review(const std::string& id);

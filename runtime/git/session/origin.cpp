@@ -157,6 +157,14 @@ fs::path git_service::origin(const project_record& project,
   return git::refresh_view(mirror, default_of(project, mirror));
 }
 
+void git_service::show_refs(const project_record& project,
+                            const std::vector<std::string>& names) {
+  auto mirror = open(project);
+  for (const auto& name : names)
+    mirror.fetch_asked(name);
+  git::refresh_view(mirror, default_of(project, mirror));
+}
+
 // The node's own right to read goes no further than what the default branch
 // names: a session could name anything. And since check-ins get there too,
 // `may_show` has a say.

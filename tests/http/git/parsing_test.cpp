@@ -1,6 +1,7 @@
 // What strangers send to the git listener, taken apart: no sockets here.
 #include "http/base/options.hpp"
 #include "http/git/clone_url.hpp"
+#include "http/git/first_request.hpp"
 #include "http/git/gunzip.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_answer.hpp"
@@ -337,4 +338,20 @@ TEST_CASE("no bytes make the parsers do more than refuse") {
     static_cast<void>(read_route(bytes));
     static_cast<void>(token_of(bytes));
   }
+}
+
+TEST_CASE("of a first request only what is unusual in an upstream is looked at") {
+  auto request = make_packet("command=ls-refs\n") + "0001";
+  for (auto name :
+       {"HEAD", "main", "refs/main", "refs/heads/main", "refs/tags/main",
+        "refs/remotes/main/HEAD", "refs/pull/7/head", "refs/pull/7/head",
+        "refs/refs/pull/7/head", "refs/notes/", "refs/greenroom/rescue/x",
+        "refs/greenroom/", "refs/", "refs/a/../b"})
+    request += make_packet("ref-prefix " + std::string{name} + '\n');
+  CHECK(request_size(request) == std::nullopt);
+  request += flush_packet;
+  CHECK(request_size(request + "0014more") == request.size());
+  CHECK(unusual_refs(request)
+        == std::vector<std::string>{"refs/pull/7/head", "refs/notes/"});
+  CHECK(unusual_refs(make_packet("command=fetch\n")).empty());
 }

@@ -1,0 +1,90 @@
+#include "http/git/fetch_relay.hpp"
+
+#include "http/git/first_request.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string_view>
+#include <system_error>
+
+namespace greenroom::http::git_http {
+
+fetch_relay::fetch_relay(int socket, look first)
+  : socket_(socket), first_(std::move(first)) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot make a pipe");
+  reader_.reset(ends[0]);
+  writer_.reset(ends[1]);
+  thread_ = std::thread{[this] { run(); }};
+}
+
+fetch_relay::~fetch_relay() {
+  reader_.reset(); // then writing to it fails
+  ::shutdown(socket_, SHUT_RD);
+  thread_.join();
+}
+
+// At the end of what it reads git ends too.
+void fetch_relay::run() noexcept {
+  try {
+    carry();
+  } catch (const std::exception&) {
+    // What is no protocol of git's is nobody's loss.
+  }
+  writer_.reset();
+}
+
+void fetch_relay::carry() {
+  std::string begun;
+  std::optional<std::size_t> size;
+  while (!size && begun.size() < max_first_request) {
+    if (!receive(begun))
+      return;
+    size = request_size(begun);
+  }
+  if (size)
+    try {
+      first_(begun.substr(0, *size));
+    } catch (const std::exception&) {
+      // What it would have brought is not there then.
+    }
+  while (send(begun)) {
+    begun.clear();
+    if (!receive(begun))
+      return;
+  }
+}
+
+// A client that is being served may be silent for long; git sees to that.
+bool fetch_relay::receive(std::string& to) const {
+  std::array<char, 65536> buffer;
+  ssize_t got = 0;
+  do
+    got = ::recv(socket_, buffer.data(), buffer.size(), 0);
+  while (got < 0 && (errno == EINTR || errno == EAGAIN));
+  if (got <= 0)
+    return false;
+  to.append(buffer.data(), static_cast<std::size_t>(got));
+  return true;
+}
+
+bool fetch_relay::send(std::string_view text) const {
+  while (!text.empty()) {
+    auto done = ::write(writer_.get(), text.data(), text.size());
+    if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      return false;
+    text.remove_prefix(static_cast<std::size_t>(done));
+  }
+  return true;
+}
+
+} // namespace greenroom::http::git_http

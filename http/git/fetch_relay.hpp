@@ -1,0 +1,48 @@
+// Carries what a client of `git upload-pack` sends to git by a pipe, and shows
+// its first request to somebody before git has it.
+//
+// A thread of its own, which ends with it. The socket is borrowed, and nobody
+// else reads from it; git's answer does not come this way.
+#pragma once
+
+#include "runtime/base/fd.hpp"
+
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace greenroom::http::git_http {
+
+class fetch_relay {
+public:
+  /// Called once at most, on the relay's thread; what it throws is forgotten.
+  /// A request of more than max_first_request is not shown.
+  using look = std::function<void(const std::string& request)>;
+
+  /// Throws std::system_error.
+  fetch_relay(int socket, look first);
+  fetch_relay(const fetch_relay&) = delete;
+  fetch_relay& operator=(const fetch_relay&) = delete;
+
+  /// Once git has ended: nothing more is read from the socket.
+  ~fetch_relay();
+
+  /// Where git reads.
+  int reader() const noexcept {
+    return reader_.get();
+  }
+
+private:
+  void run() noexcept;
+  void carry();
+  bool receive(std::string& to) const;
+  bool send(std::string_view text) const;
+
+  int socket_;
+  look first_;
+  unique_fd reader_;
+  unique_fd writer_;
+  std::thread thread_;
+};
+
+} // namespace greenroom::http::git_http

@@ -1,0 +1,27 @@
+// What a client of `git upload-pack` asks first, by the second version of git's
+// protocol: it has been told what the server can do, and lists references.
+//
+// Its bytes go on to git as they are; here is only looked what they name.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace greenroom::http::git_http {
+
+/// How large a first request may be that is looked at.
+inline constexpr std::size_t max_first_request = 64 * 1024;
+
+/// The length of the request that `bytes` begin with; nullopt where more of it
+/// has to come. Throws bad_packet.
+std::optional<std::size_t> request_size(std::string_view bytes);
+
+/// The names of references in it that an upstream has beside branches and tags:
+/// in full, or the beginning of several, which ends in `/`. A few at most.
+/// Without those of ours, and without what git only tries, as refs/remotes/x
+/// for x.
+std::vector<std::string> unusual_refs(std::string_view request);
+
+} // namespace greenroom::http::git_http
