@@ -1,10 +1,13 @@
 #include "http/server/listening.hpp"
 
 #include "http/base/asio.hpp"
+#include "http/git/listener.hpp"
+#include "http/proxy/listener.hpp"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace greenroom::http {
@@ -48,6 +51,32 @@ void check_free(const std::string& address, const std::string& host,
   if (error)
     throw std::runtime_error("cannot listen on http.listen " + text + ": "
                              + error.message());
+}
+
+connection_budget budget_of(std::uint64_t descriptors,
+                            std::size_t wanted) noexcept {
+  constexpr std::uint64_t each = 2;
+  const auto all = descriptors - descriptors / 4;
+  connection_budget result;
+  result.git =
+    std::clamp<std::uint64_t>(all / 32, 1, git_http::max_connections);
+  result.previews = std::clamp<std::uint64_t>(all / 16, 1, proxy::max_clients);
+  auto left = all - std::min(all, each * (result.git + result.previews));
+  result.api = std::clamp<std::uint64_t>(left, 1, wanted);
+  left -= std::min<std::uint64_t>(left, result.api);
+  result.previews =
+    std::min<std::uint64_t>(result.previews + left / each, proxy::max_clients);
+  return result;
+}
+
+std::uint64_t descriptors_for(std::size_t wanted) noexcept {
+  std::uint64_t few = 0;
+  std::uint64_t enough = 2 * std::uint64_t{wanted} + 64;
+  while (enough - few > 1) {
+    auto middle = few + (enough - few) / 2;
+    (budget_of(middle, wanted).api < wanted ? few : enough) = middle;
+  }
+  return enough;
 }
 
 } // namespace greenroom::http

@@ -1,6 +1,7 @@
 // Where the server listens.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -14,10 +15,21 @@ std::string address_of(const std::string& host);
 void check_free(const std::string& address, const std::string& host,
                 std::uint16_t port);
 
-/// The limit of open files that so many connections need: a quarter of it is
-/// for everything else.
-constexpr std::uint64_t descriptors_for(std::uint64_t connections) noexcept {
-  return connections / 3 * 4 + 4;
-}
+/// How many connections there may be of each kind. Those of previews need two
+/// descriptors, and so do those of git; what they do not need is the API's.
+struct connection_budget {
+  std::size_t api = 0;
+  std::size_t previews = 0;
+  std::size_t git = 0;
+};
+
+/// What so many descriptors are good for: a quarter of them is for everything
+/// else. The API has at most as many as it wants, the others what of their
+/// bounds there is room for.
+connection_budget budget_of(std::uint64_t descriptors,
+                            std::size_t wanted) noexcept;
+
+/// The limit of open files with which the API has as many as it wants.
+std::uint64_t descriptors_for(std::size_t wanted) noexcept;
 
 } // namespace greenroom::http

@@ -29,15 +29,12 @@ namespace {
 /// Threads that read logs: as many reads as a disk is given at a time.
 constexpr unsigned reading_threads = 4;
 
-/// How many connections the process has descriptors for. A quarter is kept for
-/// files, pipes and sockets of the rest of the program.
-std::size_t affordable_connections(std::size_t wanted) {
+/// What the process has descriptors for.
+connection_budget affordable_connections(std::size_t wanted) {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0
-      || limit.rlim_cur == RLIM_INFINITY)
-    return wanted;
-  auto all = static_cast<std::size_t>(limit.rlim_cur);
-  return std::clamp<std::size_t>(all - all / 4, 1, wanted);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    limit.rlim_cur = RLIM_INFINITY;
+  return budget_of(limit.rlim_cur, wanted);
 }
 
 // An address for all of the machine's is none to connect to.
@@ -83,7 +80,8 @@ void server::start() {
   if (options_.port != 0)
     check_free(address, options_.host, options_.port);
   auto count = std::max(options_.threads, 1u);
-  auto connections = affordable_connections(options_.max_connections);
+  const auto budget = affordable_connections(options_.max_connections);
+  const auto connections = budget.api;
   if (connections < options_.max_connections)
     parts_.log->warn("only {} of http.max_connections = {} are served: raise "
                      "the limit of open files to {} for all",
@@ -123,8 +121,8 @@ void server::start() {
   }
   if (options_.public_url.empty())
     options_.public_url = "http://" + where(reachable(options_.host), port_);
-  start_git();
-  start_previews();
+  start_git(budget.git);
+  start_previews(budget.previews);
   threads_ = std::move(made);
   for (auto& one : threads_) {
     if (git_)
@@ -135,13 +133,14 @@ void server::start() {
   }
 }
 
-void server::start_git() {
+void server::start_git(std::size_t connections) {
   if (!parts_.sandbox)
     return;
   git_ = std::make_unique<git_http::listener>(
-    options_, git_http::listener_parts{
-                parts_.system, parts_.directory, parts_.sandbox, parts_.log,
-                parts_.git, &parts_.keys, parts_.workers, parts_.others});
+    options_,
+    git_http::listener_parts{parts_.system, parts_.directory, parts_.sandbox,
+                             parts_.log, parts_.git, &parts_.keys,
+                             parts_.workers, parts_.others, connections});
   if (!options_.git_host.empty())
     try {
       options_.git_port =
@@ -154,7 +153,7 @@ void server::start_git() {
   git_->start();
 }
 
-void server::start_previews() {
+void server::start_previews(std::size_t connections) {
   if (options_.preview_host.empty())
     return;
   previews_ = std::make_unique<proxy::listener>(
@@ -164,7 +163,7 @@ void server::start_previews() {
                           [files = files_.get()](std::function<void()> job) {
                             files->run(std::move(job));
                           },
-                          parts_.others, parts_.counters});
+                          parts_.others, parts_.counters, connections});
   try {
     options_.preview_port = previews_->listen(address_of(options_.preview_host),
                                               options_.preview_port);

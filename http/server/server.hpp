@@ -4,7 +4,8 @@
 // Owned by the composition root; start and stop are for one thread. Bounds:
 // connections (beyond them nobody is accepted), requests that wait for actors,
 // bodies, URLs and headers, and the time that each step of a client may take.
-// With too few descriptors for the configured connections it takes fewer.
+// With too few descriptors for the configured connections it takes fewer; those
+// of git and of previews have their part of the descriptors.
 #pragma once
 
 #include "http/base/options.hpp"
@@ -14,6 +15,7 @@
 #include "messages/webhooks.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -109,8 +111,8 @@ public:
   void stop(std::chrono::milliseconds grace = std::chrono::seconds{5});
 
 private:
-  void start_git();
-  void start_previews();
+  void start_git(std::size_t connections);
+  void start_previews(std::size_t connections);
 
   options options_; // not changed once threads run
   server_parts parts_;
