@@ -93,6 +93,12 @@ TEST_CASE("the OpenAPI document says which scopes and parameters there are") {
       CHECK(std::find(parameters.begin(), parameters.end(), wanted)
             != parameters.end());
     }
+    // What is refused before any handler, and faults of the server's.
+    auto& answers = operation["responses"];
+    CHECK(answers.contains("default"));
+    auto is_probe = one.pattern == "/healthz" || one.pattern == "/readyz";
+    for (auto status : {"400", "403"})
+      CHECK(answers.contains(status) != is_probe);
     CHECK((!one.takes_body || operation.contains("requestBody")));
     std::string query;
     for (auto named : operation.value("parameters", json::array())) {
