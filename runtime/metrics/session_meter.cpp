@@ -1,9 +1,10 @@
 #include "runtime/metrics/session_meter.hpp"
 
+#include "runtime/base/fd.hpp"
 #include "runtime/base/session_paths.hpp"
+#include "runtime/base/tree_size.hpp"
 
-#include <fts.h>
-#include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
