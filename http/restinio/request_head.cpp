@@ -104,8 +104,9 @@ head_refusal request_head::parse(const head_rules& rules) {
     if (end == text_.npos) {
       // An unknown method is known before its line is whole.
       auto blank = line.find(' ');
-      return lines_ == 0 && blank != line.npos ? check_request_line(line)
-                                               : head_refusal{};
+      return lines_ == 0 && blank != line.npos
+               ? check_method(line.substr(0, blank))
+               : head_refusal{};
     }
     seen_ = end + 1;
     if (line.empty() && lines_ == 0)
@@ -130,12 +131,18 @@ head_refusal request_head::check_line(std::string_view line) {
   return check_field(line);
 }
 
-head_refusal request_head::check_request_line(std::string_view line) const {
-  auto method = line.substr(0, line.find(' '));
+head_refusal request_head::check_method(std::string_view method) const {
   if (!is_token(method) || method.size() > max_method)
     return bad("this is no HTTP request");
   if (std::ranges::find(methods, method) == methods.end())
     return {501, "the method " + std::string{method} + " is not known here"};
+  return {};
+}
+
+head_refusal request_head::check_request_line(std::string_view line) const {
+  auto method = line.substr(0, line.find(' '));
+  if (auto refused = check_method(method); refused.status != 0)
+    return refused;
   // Two blanks at most, and nothing that is none of ours to guess about.
   auto target = line.substr(std::min(method.size() + 1, line.size()));
   target = target.substr(0, target.rfind(' '));

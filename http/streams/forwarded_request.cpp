@@ -94,6 +94,8 @@ public:
   void close() override {
     if (ex_)
       ex_->refuse(errc::unavailable, "the server is stopping, try again");
+    if (left_)
+      far_->drop(); // nor does what the client said last go there
     end(ws::close_code::going_away, "the key is revoked or the server stops");
   }
 
@@ -370,7 +372,9 @@ private:
       socket->close(code, reason);
     if (far_ && !left_)
       far_->drop();
-    env_.streams.remove(*this);
+    // What the client said last has a deadline to go there.
+    if (!left_ || !writing_)
+      env_.streams.remove(*this);
   }
 
   http::edge& env_;
