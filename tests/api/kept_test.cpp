@@ -41,7 +41,12 @@ TEST_CASE("what git cannot keep is named, and the rest is kept") {
     == "three");
   CHECK_THAT(answer["rescue_note"].get<std::string>(),
              Catch::Contains("not kept"));
-  CHECK(eventually([&] { return !fs::exists(session.checkout()); }));
+  // It is there only.
+  CHECK(fs::exists(session.checkout() / "open"));
+  auto list = expect(200, node.admin().get("/projects/demo/kept")).data();
+  REQUIRE(list["kept"].size() == 1);
+  CHECK_THAT(list["kept"][0]["status_reason"].get<std::string>(),
+             Catch::Contains("a part of the work could not be saved"));
 }
 
 TEST_CASE("a file too large for git is named, and the rest is kept") {

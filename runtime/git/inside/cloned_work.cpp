@@ -132,7 +132,7 @@ std::string changes_only(const repo& in, const std::string& commit,
                  + "\nof " + remote_of(in) + '\n';
   if (!found.removed.empty())
     message += "\nRemoved:\n" + listed(found.removed);
-  return write_commit(in, tree_of(in, found.entries), {}, by, message);
+  return write_commit(in, tree_of(in, found.entries), {}, by, message, true);
 }
 
 std::string bundle(const repo& in, const unpublished_work& found,
@@ -164,7 +164,8 @@ std::string bundle(const repo& in, const unpublished_work& found,
     "What only the repository in " + shown + " has\n\nInto a clone of "
       + remote_of(in)
       + ":\n  git fetch work.bundle 'refs/*:refs/rescued/*'\n\nIt has:\n"
-      + listed(names) + "\nand begins with:\n" + listed(found.boundary));
+      + listed(names) + "\nand begins with:\n" + listed(found.boundary),
+    true);
 }
 
 } // namespace

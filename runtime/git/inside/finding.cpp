@@ -3,6 +3,7 @@
 #include "runtime/base/files.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <deque>
 
 namespace greenroom::git {
@@ -58,16 +59,42 @@ void clear_odd_in(const fs::path& directory, const std::string& shown,
   }
 }
 
+// Its own is not among them.
+std::vector<std::string> repositories_below(const repo& in) {
+  command look;
+  look.argv = {"find",  ".",    "-mindepth", "2",
+               "-name", ".git", "-prune",    "-print0"};
+  look.cwd = in.top();
+  look.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
+  look.own_group = false;
+  look.max_output = std::size_t{16} << 20;
+  std::vector<std::string> result;
+  for (const auto& found : split(run_command(look).out, '\0'))
+    if (found.size() < PATH_MAX / 2) // deeper nobody gets by a path
+      result.push_back(
+        fs::path{found}.parent_path().lexically_normal().string());
+  return result;
+}
+
+// Where a repository below cannot be read git lists nothing at all.
+std::string list_ignored(const repo& in) {
+  git_call list{{"ls-files", "--others", "--ignored", "--exclude-standard",
+                 "--directory", "-z"}};
+  if (auto listed = in.find(list))
+    return *listed;
+  list.args.insert(list.args.end(), {"--", ":(top)"});
+  for (const auto& path : unusable_repositories(in))
+    list.args.push_back(":(top,exclude,literal)" + path);
+  return in.ask(list, "list what it ignores");
+}
+
 } // namespace
 
 found_repositories ignored_repositories(const repo& in, int max_depth,
                                         std::size_t max_directories) {
   found_repositories result;
   std::deque<place> left; // the nearest first
-  auto listed = in.ask({{"ls-files", "--others", "--ignored",
-                         "--exclude-standard", "--directory", "-z"}},
-                       "list what it ignores");
-  for (auto& path : split(listed, '\0'))
+  for (auto& path : split(list_ignored(in), '\0'))
     if (path.ends_with('/')) {
       path.pop_back();
       left.push_back({in.top() / path, 0});
@@ -108,19 +135,10 @@ std::vector<fs::path> module_directories(const fs::path& git_dir) {
 }
 
 std::vector<std::string> unusable_repositories(const repo& in) {
-  command look;
-  look.argv = {"find",  ".",    "-mindepth", "2",
-               "-name", ".git", "-prune",    "-print0"};
-  look.cwd = in.top();
-  look.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
-  look.own_group = false;
-  look.max_output = std::size_t{16} << 20;
-  std::vector<std::string> result;
-  for (const auto& found : split(run_command(look).out, '\0')) {
-    auto path = fs::path{found}.parent_path().lexically_normal();
-    if (!repo{in.top() / path, {}}.find({{"rev-parse", "--git-dir"}}))
-      result.push_back(path.string());
-  }
+  auto result = repositories_below(in);
+  std::erase_if(result, [&](const auto& path) {
+    return repo{in.top() / path, {}}.find({{"rev-parse", "--git-dir"}});
+  });
   return result;
 }
 
@@ -147,6 +165,16 @@ void clear_odd_files(const fs::path& top, bool remove) {
   clear_odd_in(git, ".git", false, remove);
   clear_odd_in(git / "info", ".git/info", false, remove);
   clear_odd_in(git / "refs", ".git/refs", true, remove);
+}
+
+void remove_odd_files(const fs::path& top) {
+  clear_odd_files(top, true);
+  for (const auto& path : repositories_below({top, {}}))
+    try {
+      clear_odd_files(top / path, true);
+    } catch (const checkout_fault&) {
+      // It is named when the repository is looked at.
+    }
 }
 
 } // namespace greenroom::git

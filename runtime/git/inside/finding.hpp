@@ -38,4 +38,7 @@ std::filesystem::path git_directory(const std::filesystem::path& top);
 /// if `remove`, else throws checkout_fault.
 void clear_odd_files(const std::filesystem::path& top, bool remove);
 
+/// Removes them there, and in all repositories below, at which git looks too.
+void remove_odd_files(const std::filesystem::path& top);
+
 } // namespace greenroom::git

@@ -115,7 +115,7 @@ std::optional<std::string> save_contents(const repo& in,
   in.ask({{"update-index", "--add", "--index-info"}, entries, index.env()},
          "keep files of Git LFS");
   auto tree = in.ask({{"write-tree"}, {}, index.env()}, "write a tree");
-  return write_commit(in, tree, {}, by, "Contents of files of Git LFS\n");
+  return write_commit(in, tree, {}, by, "Contents of files of Git LFS\n", true);
 }
 
 } // namespace greenroom::git

@@ -105,8 +105,6 @@ private:
         guard("the repository in " + shown + path,
               [&] { add_inside(in.top() / path, shown + path, depth); });
     add_modules(at.dir, shown, depth);
-    if (at.common != at.dir)
-      add_modules(at.common, shown, depth);
   }
 
   // One part that fails does not hold the others up.
@@ -166,7 +164,10 @@ private:
       clear_odd_files(top, how_.mode == stage_mode::rescue);
       at = inner.look();
     } catch (const std::exception& fault) {
-      return add_files(top, name, shown, fault.what());
+      for (const auto& path : add_files(top, name, shown, fault.what()))
+        guard("the repository in " + shown + '/' + path,
+              [&] { add_inside(top / path, shown + '/' + path, depth + 1); });
+      return;
     }
     mark_done(at.dir);
     std::vector<std::string> deeper;
@@ -175,7 +176,7 @@ private:
       deeper = add_tree(own, inner, at);
       add_found(inner, at, std::move(own), name, shown);
     } catch (const std::exception& fault) {
-      add_files(top, name, shown, fault.what());
+      deeper = add_files(top, name, shown, fault.what());
     }
     around(inner, at, std::move(deeper), shown + '/', depth + 1);
   }
@@ -206,9 +207,11 @@ private:
   }
 
   // Of a repository that cannot be used. What a `.git` that leads nowhere had
-  // is not there any more.
-  void add_files(const fs::path& top, const std::string& name,
-                 const std::string& shown, const std::string& why) {
+  // is not there any more. Answers the repositories in it.
+  std::vector<std::string> add_files(const fs::path& top,
+                                     const std::string& name,
+                                     const std::string& shown,
+                                     const std::string& why) {
     named_work found;
     staged_files remarks;
     auto tree = save_files(session_, top, {}, how_, remarks);
@@ -220,6 +223,7 @@ private:
       add_left(found, "commits", why);
     add_under(to_, "nested/" + name + '/', "of the repository in " + shown,
               std::move(found));
+    return std::move(remarks.embedded);
   }
 
   void add_modules(const fs::path& git_dir, const std::string& shown,
@@ -263,8 +267,8 @@ void add_remarks(named_work& to, const staged_files& found) {
                    + enumerated(found.unfiltered));
   if (found.left_out.empty())
     return;
-  add_note(to,
-           "what could not be read is not kept: " + enumerated(found.left_out));
+  add_note(to, "what could not be read is not kept elsewhere: "
+                 + enumerated(found.left_out));
   to.complete = false;
 }
 

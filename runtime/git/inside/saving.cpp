@@ -123,8 +123,8 @@ std::vector<std::string> add_tree(savings& to, const repo& in,
 
 savings save_work(const checkout_paths& paths, const saving& what) {
   auto checkin = !what.branch.empty();
-  auto rescue = !checkin && !what.beside;
-  clear_odd_files(paths.checkout, rescue);
+  if (!checkin && !what.beside)
+    remove_odd_files(paths.checkout);
   auto in = repo::of(paths);
   auto at = in.look();
   savings result;

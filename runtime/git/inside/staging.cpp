@@ -110,10 +110,14 @@ void commit_staged(const repo& in, const author& by,
 
 std::string write_commit(const repo& in, const std::string& tree,
                          const std::vector<std::string>& parents,
-                         const author& by, const std::string& message) {
+                         const author& by, const std::string& message,
+                         bool timeless) {
   git_call call{{"commit-tree", "--no-gpg-sign"},
                 message.ends_with('\n') ? message : message + '\n',
                 identity(by)};
+  if (timeless)
+    call.env.insert(call.env.end(), {"GIT_AUTHOR_DATE=@0 +0000",
+                                     "GIT_COMMITTER_DATE=@0 +0000"});
   for (const auto& parent : parents)
     call.args.insert(call.args.end(), {"-p", parent});
   call.args.push_back(tree);
@@ -159,7 +163,8 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
   if (auto merging = read_file(at.dir / "MERGE_HEAD"); merging && head)
     for (const auto& parent : split(*merging, '\n'))
       parents.push_back(parent);
-  return write_commit(in, tree, parents, how.by, how.message);
+  return write_commit(in, tree, parents, how.by, how.message,
+                      how.mode == stage_mode::look);
 }
 
 std::string save_files(const repo& session, const fs::path& top,
@@ -182,7 +187,11 @@ std::string save_files(const repo& session, const fs::path& top,
     in.ask({{"write-tree"}, {}, env}, "write the tree of a directory");
   found.left_out = std::move(staged.left_out);
   found.unfiltered = std::move(staged.unfiltered);
-  return write_commit(session, tree, parents, how.by, how.message);
+  for (auto* more :
+       {&staged.embedded, &staged.without_commit, &staged.unusable})
+    found.embedded.insert(found.embedded.end(), more->begin(), more->end());
+  return write_commit(session, tree, parents, how.by, how.message,
+                      how.mode == stage_mode::look);
 }
 
 } // namespace greenroom::git

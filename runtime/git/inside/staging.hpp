@@ -77,10 +77,12 @@ staged_files stage_all(const repo& in, stage_mode mode,
 void commit_staged(const repo& in, const author& by,
                    const std::string& message);
 
-/// A commit of a tree that moves nothing.
+/// A commit of a tree that moves nothing; `timeless`: the same for the same, as
+/// it bears no date.
 std::string write_commit(const repo& in, const std::string& tree,
                          const std::vector<std::string>& parents,
-                         const author& by, const std::string& message);
+                         const author& by, const std::string& message,
+                         bool timeless = false);
 
 /// How save_tree makes its commits.
 struct tree_saving {
