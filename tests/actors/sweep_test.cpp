@@ -3,6 +3,7 @@
 
 #include "actors/session/kept_work.hpp"
 #include "actors/supervisor.hpp"
+#include "messages/left_work.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -86,6 +87,17 @@ TEST_CASE_METHOD(swept_node, "work that could not be saved is saved later, and "
     CHECK(eventually([&] { return stored(session.id).rescue_note.empty(); }));
     CHECK(git({"-C", upstream().string(), "show", saved + ":work"}) == "mine");
   }
+}
+
+TEST_CASE("while a part cannot be saved later either it says on where it is") {
+  session_record known;
+  known.id = "a";
+  known.node = "n";
+  known.status_reason = "terminated; " + kept_reason("it is full", "a", "n");
+  auto record = rescued_later(
+    known, {{{"r/tree", "2", "tree"}}, std::string{left_work_note} + "x"});
+  CHECK(record.status_reason == known.status_reason);
+  CHECK(record.rescue_refs.size() == 1);
 }
 
 TEST_CASE("what is saved later takes the place of what stood there") {

@@ -149,7 +149,7 @@ private:
     staged_files found;
     if (auto tree = save_tree(in, at, how_, found))
       to.objects.push_back({"tree", *tree, "what was not committed"});
-    add_remarks(to, found);
+    add_remarks(to, found, how_.mode);
     return std::move(found.embedded);
   }
 
@@ -216,7 +216,7 @@ private:
     staged_files remarks;
     auto tree = save_files(session_, top, {}, how_, remarks);
     found.objects.push_back({"tree", tree, "the files"});
-    add_remarks(found, remarks);
+    add_remarks(found, remarks, how_.mode);
     if (git_directory(top).empty())
       add_note(found, "no commits are there");
     else
@@ -261,7 +261,7 @@ void add_others(named_work& to, const repo& in, const repo::facts& at,
   all.around(in, at, inside, {}, 0);
 }
 
-void add_remarks(named_work& to, const staged_files& found) {
+void add_remarks(named_work& to, const staged_files& found, stage_mode mode) {
   if (!found.unfiltered.empty())
     add_note(to, "kept as it is, since git could not convert it: "
                    + enumerated(found.unfiltered));
@@ -269,7 +269,8 @@ void add_remarks(named_work& to, const staged_files& found) {
     return;
   add_note(to, "what could not be read is not kept elsewhere: "
                  + enumerated(found.left_out));
-  to.complete = false;
+  // A checkpoint is without what its user has closed.
+  to.complete = to.complete && mode == stage_mode::look;
 }
 
 } // namespace greenroom::git

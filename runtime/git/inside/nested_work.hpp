@@ -35,6 +35,6 @@ void add_others(named_work& to, const repo& in, const repo::facts& at,
 
 /// Has the note say what of a tree is left out, which then stays where it is,
 /// or kept unfiltered.
-void add_remarks(named_work& to, const staged_files& found);
+void add_remarks(named_work& to, const staged_files& found, stage_mode mode);
 
 } // namespace greenroom::git

@@ -115,7 +115,7 @@ std::vector<std::string> add_tree(savings& to, const repo& in,
     add_note(to.named, std::string{"all files are kept as they are, since "}
                          + fault.what());
   }
-  add_remarks(to.named, found);
+  add_remarks(to.named, found, how.mode);
   return std::move(found.embedded);
 }
 

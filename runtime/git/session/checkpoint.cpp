@@ -49,15 +49,10 @@ void note_known(const mirror& mirror, const std::string& session_id) {
 
 } // namespace
 
-bool save_checkpoint(const checkpoint_spec& spec) {
+namespace {
+
+bool keep(const checkpoint_spec& spec, saved_work saved) {
   const auto& id = spec.session.paths().session_id;
-  save_request request;
-  request.by = {"Greenroom", "checkpoint@greenroom.invalid"};
-  request.known = spec.mirror.tips();
-  request.upstream = spec.mirror.upstream_tips();
-  request.rescue_message = "Work that was not committed in session " + id;
-  request.beside = true;
-  auto saved = spec.session.save(request);
   if (saved.named.empty())
     return false; // not even a commit
   if (saved.pack)
@@ -76,6 +71,26 @@ bool save_checkpoint(const checkpoint_spec& spec) {
   }
   spec.mirror.set_ref(fetched_ref(id), *commit);
   return true;
+}
+
+} // namespace
+
+bool save_checkpoint(const checkpoint_spec& spec) {
+  save_request request;
+  request.by = {"Greenroom", "checkpoint@greenroom.invalid"};
+  request.known = spec.mirror.tips();
+  request.upstream = spec.mirror.upstream_tips();
+  request.rescue_message =
+    "Work that was not committed in session " + spec.session.paths().session_id;
+  request.beside = true;
+  auto saved = spec.session.save(request);
+  auto complete = saved.complete;
+  auto note = saved.note.value_or("");
+  auto made = keep(spec, std::move(saved));
+  // The session must not leave the rest behind.
+  if (!complete)
+    throw refused{errc::unavailable, note};
+  return made;
 }
 
 std::optional<checkpoint> fetch_checkpoint(const mirror& mirror,

@@ -26,7 +26,8 @@ struct checkpoint_spec {
 
 /// Saves what the session has, beside its running commands. False where the
 /// last checkpoint has all of that. Throws refused: `conflict` where another
-/// node has saved one meanwhile, which stays, until it is tried again.
+/// node has saved one meanwhile, which stays, until it is tried again;
+/// `unavailable` where a part could not be saved, after the rest was.
 bool save_checkpoint(const checkpoint_spec& spec);
 
 /// What a checkout is to be made of.

@@ -1,4 +1,5 @@
 // The life of a session, from its making to each of its ends.
+#include "messages/left_work.hpp"
 #include "tests/actors/session/machine/fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -563,6 +564,32 @@ TEST_CASE("every ending keeps where the work is that no branch has") {
   CHECK_FALSE(is_live(s.record.status));
   CHECK(s.record.rescue_refs == kept);
   CHECK(s.record.rescue_note == "here only");
+}
+
+TEST_CASE("what could not be saved stays where it is while the rest is kept") {
+  auto s = active_session();
+  const auto note = std::string{left_work_note} + "x";
+  effects then;
+  SECTION("a termination") {
+    session::apply(s, event::terminate_asked{3});
+    session::apply(s, event::session_quiet{});
+    then = store(s, session::apply(s, event::rescue_saved{kept, birth, note}));
+  }
+  SECTION("a check-in") {
+    event::checkin_asked asked;
+    asked.who = 3;
+    asked.skip_review = true;
+    store(s, session::apply(s, asked));
+    session::apply(s, event::session_quiet{});
+    then = store(
+      s, session::apply(s, event::checkin_saved{"c0ffee", birth, kept, note}));
+  }
+  CHECK_FALSE(is_live(s.record.status));
+  CHECK(s.record.rescue_refs == kept);
+  CHECK(s.record.rescue_note == note);
+  CHECK_THAT(s.record.status_reason, Catch::Contains("is kept in sessions/"));
+  CHECK(find<effect::discard_checkout>(then) == nullptr);
+  CHECK(find<effect::over>(then));
 }
 
 TEST_CASE("a warning says how long is left, as a number") {
