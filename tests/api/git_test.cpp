@@ -494,6 +494,28 @@ TEST_CASE("files of Git LFS come and go with git") {
   CHECK(whole.out == "6000\n8000\n9000\n7000\n");
 }
 
+TEST_CASE("a push of files of Git LFS without their contents is refused") {
+  if (!has_lfs())
+    return;
+  node_process node{with_git()};
+  git_session session{node, {{"new_branch", "work"}}};
+  // As with --no-verify: git-lfs is not asked to bring them.
+  auto pushed = session.user.run(std::string{"set -e\n"} + use_lfs
+                                 + "seq 9000 >new.bin; git add -A\n"
+                                   "git commit -qm New\n"
+                                   "! git push -q origin work 2>&1\n");
+  INFO(pushed.dump());
+  CHECK(pushed["exit_code"] == 0);
+  CHECK_THAT(pushed["stdout"].get<std::string>(),
+             Catch::Contains("`new.bin` is kept by Git LFS"));
+  CHECK(contents_in(node.upstream()) == 0);
+  auto again = session.user.run("git lfs push origin work && git push -q "
+                                "origin work");
+  INFO(again.dump());
+  CHECK(again["exit_code"] == 0);
+  CHECK(contents_in(node.upstream()) == 1);
+}
+
 TEST_CASE("an upstream of Git LFS that hangs holds up nothing else") {
   if (!has_lfs())
     return;

@@ -118,7 +118,9 @@ private:
   }
 
   bool mark_done(const fs::path& path) {
-    return done_.insert(fs::weakly_canonical(path)).second;
+    std::error_code none;
+    auto real = fs::weakly_canonical(path, none);
+    return done_.insert(none ? path.lexically_normal() : real).second;
   }
 
   void add_linked(const fs::path& path, int depth) {
@@ -137,8 +139,11 @@ private:
     add_put_aside(found, at);
     auto inside = add_tree(found, inner, at);
     auto part = one_part(path.filename(), taken_);
-    add_under(to_, "worktrees/" + part + '/',
-              "of the linked work tree " + path.string(), std::move(found));
+    if (depth > 0) // of a repository inside
+      add_found(inner, at, std::move(found), part, path.string());
+    else
+      add_under(to_, "worktrees/" + part + '/',
+                "of the linked work tree " + path.string(), std::move(found));
     beside(inner, at, std::move(inside), path.filename().string() + '/',
            depth + 1);
   }

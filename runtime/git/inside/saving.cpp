@@ -78,10 +78,6 @@ void add_lfs(savings& to, const repo& in, const repo::facts& at,
   std::erase_if(
     own, [](const auto& one) { return one.name.starts_with("nested/"); });
   auto files = lfs_files(in, at, tips_of(own, to.tip), what.upstream);
-  if (files.empty())
-    return;
-  if (to.tip)
-    to.lfs = lfs_files(in, at, {*to.tip}, what.upstream);
   if (auto contents = save_contents(in, files, what.by))
     to.named.objects.push_back({"lfs", *contents, lfs_contents});
 }
@@ -153,6 +149,9 @@ savings save_work(const checkout_paths& paths, const saving& what) {
   if (!what.own_only)
     guard(result, "repositories inside",
           [&] { add_others(result.named, in, at, done.inside, how); });
+  // Without them the branch must not go anywhere.
+  if (result.tip)
+    result.lfs = lfs_files(in, at, {*result.tip}, what.upstream);
   guard(result, "contents of Git LFS", [&] { add_lfs(result, in, at, what); });
   return result;
 }

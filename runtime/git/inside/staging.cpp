@@ -176,11 +176,15 @@ std::string save_files(const repo& session, const fs::path& top,
   for (const auto* part : {"objects", "refs"})
     fs::create_directories(git / part);
   write_file_atomic(git / "HEAD", "ref: refs/heads/none\n", 0600, false);
+  auto common = session.look().common;
+  if (std::error_code none; top == session.top()) {
+    fs::create_directories(git / "info");
+    fs::copy_file(common / "info/exclude", git / "info/exclude", none);
+  }
   auto env = index.env();
   env.push_back("GIT_DIR=" + git.string());
   env.push_back("GIT_WORK_TREE=" + top.string());
-  env.push_back("GIT_OBJECT_DIRECTORY="
-                + (session.look().common / "objects").string());
+  env.push_back("GIT_OBJECT_DIRECTORY=" + (common / "objects").string());
   auto in = session.at(top);
   auto staged = stage_all(in, how.mode, env);
   auto tree =
