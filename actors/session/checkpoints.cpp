@@ -19,7 +19,6 @@ using std::chrono::milliseconds;
 /// until the next one, so that no more than a part of the time goes into them.
 constexpr milliseconds after_work{3'000};
 constexpr int pauses_for_each = 10;
-constexpr std::chrono::seconds retry_pause{1};
 
 } // namespace
 
