@@ -34,9 +34,13 @@ struct next_node : small_node {
     return git({"-C", upstream(), "for-each-ref", "--format=%(objectname)",
                 "refs/greenroom/checkpoints/" + session.id});
   }
+  bool is_packed() {
+    return ask<project_sessions>(whole(),
+                                 pack_project{"demo", false, "drained"})
+      .sessions.empty();
+  }
   void save() {
-    CHECK(ask<project_sessions>(whole(), pack_project{"demo", false, "drained"})
-            .sessions.empty());
+    await("a checkpoint", [&] { return is_packed(); });
     caf::anon_send(whole(), unpack_project{"demo"});
   }
   // It was on another node, and comes from there.
@@ -163,8 +167,7 @@ TEST_CASE_METHOD(next_node, "a session that was never restored goes on to yet "
   auto looked = ask<project_sessions>(whole(), look_at_sessions{"demo"});
   REQUIRE(looked.sessions.size() == 1);
   CHECK(looked.sessions[0].waits_for.empty());
-  CHECK(ask<project_sessions>(whole(), pack_project{"demo", false, "drained"})
-          .sessions.empty());
+  await("it to be packed", [&] { return is_packed(); });
   CHECK(refused_by<exec_view>(find(session), shell("true")).code
         == errc::unavailable);
   SECTION("or stays") {

@@ -186,6 +186,10 @@ void machine::operator()(const event::restore_failed& x) {
     restore_for_ending(x.now);
   if (s.restore == restoring::no)
     return;
+  if (!may_restore()) {
+    s.restore = restoring::waiting; // for whether it stays
+    return refuse_early(on_its_way);
+  }
   auto needed = is_needed(s) || s.why != ending::none;
   s.urgent = s.urgent && s.why != ending::none;
   add(effect::pause_restore{pause_after(s.restore_tries, needed)});

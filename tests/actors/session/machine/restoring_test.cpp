@@ -269,10 +269,14 @@ TEST_CASE("a session that is not restored goes on to another node as it is") {
   }
   SECTION("or is being made") {
     session::apply(s, event::turn_came{});
+    session::apply(s, event::exec_asked{1, command("a"), 1});
     CHECK(what_goes_on(s) == "its checkout is being restored");
     session::apply(s, event::leave_asked{"drained", birth});
-    session::apply(s, event::restore_failed{away, birth});
+    auto failed = session::apply(s, event::restore_failed{away, birth});
+    CHECK(refused_with(failed, 1, errc::unavailable));
+    CHECK_FALSE(find<effect::pause_restore>(failed));
     CHECK(what_goes_on(s).empty());
+    CHECK(find<effect::await_turn>(session::apply(s, event::stay_asked{})));
     return;
   }
   SECTION("or is not tried again yet") {
