@@ -337,8 +337,8 @@ private:
         signal_descendants(order.signal);
         break;
       case supervisor_order::kind::kill_all:
-        stop_and_kill_descendants();
-        report({supervisor_report::kind::killing});
+        if (stop_and_kill_descendants() > 0)
+          report({supervisor_report::kind::killing});
         kill_descendants([this](pid_t pid, int status) { note(pid, status); });
         empty_ = true;
         break;

@@ -183,15 +183,18 @@ std::vector<pid_t> descendants_of(pid_t top) {
   return result;
 }
 
-void signal_descendants(int signal, std::span<const pid_t> excluded) {
-  visit_descendants(excluded, [signal](pid_t, const unique_fd& pinned, char) {
+std::size_t signal_descendants(int signal, std::span<const pid_t> excluded) {
+  std::size_t signalled = 0;
+  visit_descendants(excluded, [&](pid_t, const unique_fd& pinned, char) {
     signal_pidfd(pinned, signal);
+    ++signalled;
   });
+  return signalled;
 }
 
-void stop_and_kill_descendants(std::span<const pid_t> excluded) {
+std::size_t stop_and_kill_descendants(std::span<const pid_t> excluded) {
   stop_descendants(excluded);
-  signal_descendants(SIGKILL, excluded);
+  return signal_descendants(SIGKILL, excluded);
 }
 
 void kill_descendants(const std::function<void(pid_t, int)>& reaped,

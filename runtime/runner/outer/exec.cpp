@@ -35,6 +35,10 @@ constexpr std::chrono::milliseconds hang_up_again{200};
 constexpr std::chrono::seconds start_timeout{10};
 constexpr std::chrono::seconds kill_timeout{1};
 
+// And a process to end that has been sent KILL: the kernel ends none that waits
+// for a disk.
+constexpr std::chrono::seconds uninterruptible_wait{60};
+
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
 }
@@ -191,9 +195,11 @@ void supervised_exec::supervisor_gone() {
 
 void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
   // What is left ends as soon as the kernel can end it. Whoever waits for a
-  // disk takes longer, and is no reason to end anything else.
-  if (report.what == supervisor_report::kind::killing)
-    gone_by_.reset();
+  // disk takes longer, and is no reason to end anything else soon.
+  if (report.what == supervisor_report::kind::killing) {
+    gone_by_ = steady::now() + uninterruptible_wait;
+    return;
+  }
   // Whatever was refused here can run on for a moment there.
   if (phase_
       != (report.what == supervisor_report::kind::ended ? phase::running
@@ -223,7 +229,7 @@ void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
       refuse(why_not_started(report.step, report.value, spec_));
       break;
     case supervisor_report::kind::connected:
-    case supervisor_report::kind::killing:
+    case supervisor_report::kind::killing: // above
       break;
     case supervisor_report::kind::ended:
       end(forced_.value_or(WIFEXITED(report.value) ? exit_status::exited

@@ -141,10 +141,10 @@ TEST_CASE("a repetition has its input with it, also where that stays open") {
 
 TEST_CASE("a body that is no JSON is told where, with a key as without") {
   fixture f;
-  auto answer = post(f, one + "/exec", "a", "{\n  \"command\": nothing}");
+  auto answer = post(f, one + "/exec", "a", "{\n  \"command\": oops}");
   CHECK(answer.status == 400);
   CHECK(json::parse(answer.body)["error"]["details"]["position"]
-        == json{{"line", 2}, {"column", 15}});
+        == json{{"line", 2}, {"column", 14}});
 }
 
 TEST_CASE("a check-in whose answer was lost is asked about as a repetition") {
