@@ -5,6 +5,7 @@
 #include "runtime/base/session_paths.hpp"
 #include "runtime/node/parts.hpp"
 #include "runtime/node/preflight.hpp"
+#include "runtime/runner/protocol/run_lease.hpp"
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
