@@ -127,6 +127,7 @@ const std::map<std::string, folders> allowed{
     "runtime/git/mirror",
     "runtime/metrics",
     "runtime/peer",
+    "runtime/runner/protocol",
     "runtime/sandbox",
     "runtime/store",
     "runtime/webhooks"}},
