@@ -93,16 +93,13 @@ bool is_about_a_pipe(const std::string& complaint) {
 struct attempt {
   stage_mode mode;
   std::vector<std::string> env{};
-  std::vector<std::string> without{};  // paths
-  std::vector<std::string> settings{}; // KEY=VALUE
-  std::vector<std::string> raw{};      // of `without`, to be added as they are
+  std::vector<std::string> without{}; // paths
+  std::vector<std::string> raw{};     // of `without`, to be added as they are
 };
 
 // git tells of an embedded repository when it adds it, so only once.
 command_result add(const repo& in, const attempt& how, staged_files& staged) {
   git_call call{{}, {}, how.env};
-  for (const auto& setting : how.settings)
-    call.args.insert(call.args.end(), {"-c", setting});
   call.args.insert(call.args.end(), {"add", "--all", "--ignore-errors"});
   if (how.mode != stage_mode::commit)
     call.args.push_back("--sparse");
@@ -213,19 +210,29 @@ void leave_unusable(const repo& in, attempt& next, staged_files& staged) {
                       staged.unusable.end());
 }
 
+// Whoever has a filter may have it so that the contents go nowhere else.
+void leave_filtered(const repo& in, const std::string& filter, attempt& next,
+                    staged_files& staged) {
+  auto is_its = [&](std::string_view value) { return value == filter; };
+  for (auto& path : files_with_filter(in, is_its, next.env)) {
+    staged.left_out.push_back('\'' + path + "', whose filter '" + filter
+                              + "' fails");
+    next.without.push_back(std::move(path));
+  }
+}
+
 // Changes what stood in the way; false: there is nothing that it knows of.
-bool get_around(const std::vector<std::string>& all, attempt& next,
-                staged_files& staged) {
+bool get_around(const repo& in, const std::vector<std::string>& all,
+                attempt& next, staged_files& staged) {
   if (auto dir = names_only(all)) {
     staged.left_out.push_back("could not look into '" + *dir + "/'");
     next.without.push_back(std::move(*dir));
     return true;
   }
   if (auto name = between(all, "clean filter '", "' failed")) {
-    staged.unfiltered.push_back("all of filter '" + *name + '\'');
-    for (auto off : {".required=false", ".clean=", ".process="})
-      next.settings.push_back("filter." + *name + off);
-    return std::ranges::count(staged.unfiltered, staged.unfiltered.back()) == 1;
+    const auto before = next.without.size();
+    leave_filtered(in, *name, next, staged);
+    return next.without.size() > before;
   }
   if (auto path = damaged_submodule(all)) {
     next.without.push_back(*path);
@@ -269,7 +276,7 @@ command_result add_what_can_be(const repo& in, attempt next,
       next.without.push_back(std::move(file.path));
   for (int i = 0;; ++i) {
     auto result = add(in, next, staged);
-    if (i < max_tries && get_around(complaints(result), next, staged))
+    if (i < max_tries && get_around(in, complaints(result), next, staged))
       continue;
     for (const auto& path : next.raw)
       add_raw(in, path, next.env);
@@ -279,10 +286,29 @@ command_result add_what_can_be(const repo& in, attempt next,
 
 } // namespace
 
+std::vector<std::string>
+files_with_filter(const repo& in,
+                  const std::function<bool(std::string_view)>& which,
+                  const std::vector<std::string>& env) {
+  auto names =
+    in.ask({{"ls-files", "-c", "-o", "--exclude-standard", "-z"}, {}, env},
+           what_staging_is);
+  auto told =
+    split(in.ask({{"check-attr", "-z", "--stdin", "filter"}, names, env},
+                 what_staging_is),
+          '\0');
+  std::vector<std::string> result;
+  for (std::size_t i = 0; i + 2 < told.size(); i += 3) // path, "filter", value
+    if (which(told[i + 2]))
+      result.push_back(std::move(told[i]));
+  return result;
+}
+
 staged_files stage_all(const repo& in, stage_mode mode,
-                       const std::vector<std::string>& env) {
+                       const std::vector<std::string>& env,
+                       std::vector<std::string> without) {
   staged_files staged;
-  attempt first{mode, env};
+  attempt first{mode, env, std::move(without)};
   for (const auto& file : too_large(in, env)) {
     if (mode == stage_mode::commit)
       throw checkout_fault{"the file " + file.described()

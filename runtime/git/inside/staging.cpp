@@ -167,6 +167,17 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
                       how.mode == stage_mode::look);
 }
 
+namespace {
+
+// A value of the attribute `filter`. What a cipher has in clear belongs to
+// nobody else; of Git LFS the contents are as good as the pointers.
+bool may_hide_something(std::string_view filter) {
+  return filter != "unspecified" && filter != "unset" && filter != "set"
+         && filter != "lfs";
+}
+
+} // namespace
+
 std::string save_files(const repo& session, const fs::path& top,
                        const std::vector<std::string>& parents,
                        const tree_saving& how, staged_files& found) {
@@ -186,10 +197,13 @@ std::string save_files(const repo& session, const fs::path& top,
   env.push_back("GIT_WORK_TREE=" + top.string());
   env.push_back("GIT_OBJECT_DIRECTORY=" + (common / "objects").string());
   auto in = session.at(top);
-  auto staged = stage_all(in, how.mode, env);
+  auto filtered = files_with_filter(in, may_hide_something, env);
+  auto staged = stage_all(in, how.mode, env, filtered);
   auto tree =
     in.ask({{"write-tree"}, {}, env}, "write the tree of a directory");
   found.left_out = std::move(staged.left_out);
+  for (const auto& path : filtered)
+    found.left_out.push_back('\'' + path + "', whose filter could not be used");
   found.unfiltered = std::move(staged.unfiltered);
   for (auto* more :
        {&staged.embedded, &staged.without_commit, &staged.unusable})

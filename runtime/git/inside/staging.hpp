@@ -7,8 +7,10 @@
 #include "runtime/git/common/author.hpp"
 #include "runtime/git/inside/repo.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace greenroom::git {
@@ -55,23 +57,31 @@ struct staged_files {
   std::vector<std::string> unusable;       // those that are none
   std::vector<std::string>
     left_out; // what it cannot read, each with the reason
-  // What is as it lies there since it could not be converted: files, or all of
-  // a filter.
+  // Files that are as they lie there since git could not convert their line
+  // ends or encoding.
   std::vector<std::string> unfiltered;
 };
 
 enum class stage_mode {
   commit, // as git does it: not what lies outside of a sparse checkout
   rescue, // that too, and all that can be read where something cannot,
-          // unfiltered where a filter fails
   look,   // as rescue, but what its user has closed stays closed
 };
 
-/// `git add -A`. Throws checkout_fault where it cannot add something. A rescue
-/// makes readable what its user has closed, adds as it is what a filter cannot
-/// convert, and leaves out what cannot be read, and repositories that are none.
+/// `git add -A` but for `without`. Throws checkout_fault where it cannot add
+/// something. A rescue makes readable what its user has closed, adds as it is
+/// what git cannot convert, and leaves out what cannot be read, files whose
+/// filter fails, and repositories that are none.
 staged_files stage_all(const repo& in, stage_mode mode,
-                       const std::vector<std::string>& env = {});
+                       const std::vector<std::string>& env = {},
+                       std::vector<std::string> without = {});
+
+/// The files, known to git or not, whose attribute `filter` has such a value:
+/// the name of a filter, or "unspecified", "unset" or "set".
+std::vector<std::string>
+files_with_filter(const repo& in,
+                  const std::function<bool(std::string_view)>& which,
+                  const std::vector<std::string>& env);
 
 /// `git commit` of what is staged; nothing where nothing is.
 void commit_staged(const repo& in, const author& by,
@@ -103,7 +113,8 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
 
 /// Makes a commit of the files in a directory whose own repository cannot be
 /// used, or is none, in the session's repository, without any setting but the
-/// home's; `found` gets what had to be left out. Answers its id.
+/// home's; `found` gets what had to be left out: files with a filter too, which
+/// is not known there, but for those of Git LFS. Answers its id.
 std::string save_files(const repo& session, const std::filesystem::path& top,
                        const std::vector<std::string>& parents,
                        const tree_saving& how, staged_files& found);
