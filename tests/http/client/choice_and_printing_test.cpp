@@ -80,7 +80,7 @@ TEST_CASE("times are said as ages") {
   CHECK(age("never", now) == "never");
 
   // What has happened is never ahead, whatever the clocks say.
-  json later{{"at", "2999-01-01T00:00:00Z"}};
+  json later{{"at", "2199-01-01T00:00:00Z"}};
   CHECK(past_column("AGE", "at").text(later) == "0s");
   CHECK(age_column("EXPIRES", "at").text(later).starts_with("in "));
   json before{{"at", "2001-01-01T00:00:00Z"}};
