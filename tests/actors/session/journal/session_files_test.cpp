@@ -4,6 +4,7 @@
 #include "runtime/disk/fsync_queue.hpp"
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/exec/spec.hpp"
+#include "runtime/runner/client/runner_client.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
