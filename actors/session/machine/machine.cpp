@@ -130,7 +130,7 @@ void machine::operator()(const event::checkout_installed& x) {
 void machine::operator()(const event::checkout_install_failed& x) {
   if (!std::exchange(s.installing, false))
     return unexpected();
-  if (s.why != ending::none && !needs_checkout())
+  if (s.restore != restoring::no && s.why != ending::none && !needs_checkout())
     return end_without_checkout(x.now);
   end_restoring();
   refuse_early(x.why);
