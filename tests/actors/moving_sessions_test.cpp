@@ -50,6 +50,11 @@ struct moving_node : small_node {
     await("its end", [&] { return !std::filesystem::exists(process); });
   }
   // A command that meets the end of the runner before ends with that.
+  void await_runner_end() {
+    await("the runner's end",
+          [&] { return !context()->runners->process_of(session.id); });
+  }
+
   void await_command() {
     await("a command", [&] {
       auto exec = ask<exec_view>(find(session), shell("echo on"));
@@ -124,6 +129,7 @@ TEST_CASE_METHOD(moving_node, "what runs ends when the lease is nearly over, "
   caf::anon_send(whole, stop_all_runners{});
   await_end(process);
   await("the exec's end", [&] { return long_is_over(); });
+  await_runner_end();
   await_command();
 }
 
@@ -146,7 +152,7 @@ TEST_CASE_METHOD(moving_node, "what waits for its turn does not begin while "
   });
   CHECK(refused_by<exec_view>(handle, shell("touch late", 0)).code
         == errc::unavailable);
-  CHECK_FALSE(context()->runners->process_of(session.id));
+  await_runner_end();
   std::ofstream{context()->session_dir(session.id) / "checkout" / "open"};
   gate().open_until(std::numeric_limits<millis>::max());
   request.wait = 10'000;
