@@ -49,12 +49,11 @@ struct moving_node : small_node {
   void await_end(const std::filesystem::path& process) {
     await("its end", [&] { return !std::filesystem::exists(process); });
   }
-  // A command that meets the end of the runner before ends with that.
   void await_runner_end() {
     await("the runner's end",
           [&] { return !context()->runners->process_of(session.id); });
   }
-
+  // A command that meets the end of the runner before ends with that.
   void await_command() {
     await("a command", [&] {
       auto exec = ask<exec_view>(find(session), shell("echo on"));
