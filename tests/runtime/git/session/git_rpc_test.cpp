@@ -258,7 +258,8 @@ TEST_CASE("answers that are no answers are not believed") {
 }
 
 TEST_CASE("a good answer in the form of those above is believed") {
-  liar l{"echo '{\"tip\":null,\"named\":[{\"name\":\"stash-1\",\"id\":\""
+  liar l{"echo '{\"tip\":null,\"complete\":true,"
+         "\"named\":[{\"name\":\"stash-1\",\"id\":\""
          + std::string(40, 'a') + "\",\"holds\":\"\"}]}'"};
   auto saved = l.git->save({l.w.user, {}, "main", "Message", "Rescue"});
   CHECK(saved.named.size() == 1);
@@ -270,8 +271,8 @@ TEST_CASE("a sentence from a session is one plain line") {
 }
 
 TEST_CASE("a pack that is no pack stays out of the mirror") {
-  liar l{"echo '{\"named\":[{\"name\":\"tree\",\"id\":\"" + std::string(40, 'a')
-         + "\",\"holds\":\"\"}]}'; head -c 100000 /dev/urandom"};
+  liar l{"echo '{\"complete\":true,\"named\":[{\"name\":\"tree\",\"id\":\""
+         + std::string(40, 'a') + "\",\"holds\":\"\"}]}'; head -c 100000 /dev/urandom"};
   auto what = refusal_of([&] { rescue(l.w.rescue_of(l.place)); });
   CHECK(what.code == errc::conflict);
   CHECK_THAT(what.message, Catch::Contains("not sound"));
