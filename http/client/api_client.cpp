@@ -83,12 +83,24 @@ void throw_refusal(int status, const std::string& body) {
 
 namespace {
 
+// With what is no ASCII as a shell takes it in $'…'.
+std::string in_ascii(const std::string& text) {
+  constexpr const char* digits = "0123456789abcdef";
+  std::string result;
+  for (unsigned char c : text)
+    if (c < 0x80)
+      result += static_cast<char>(c);
+    else
+      result += std::string{"\\x"} + digits[c >> 4] + digits[c & 15];
+  return printable(result);
+}
+
 // Which of a body's texts cannot be sent.
 void find_bad_text(const json& in, const std::string& name) {
   auto check = [&](const std::string& text) {
     if (!is_utf8(text))
       throw usage_error((name.empty() ? "an argument" : name)
-                        + " is not UTF-8: " + printable(text));
+                        + " is not UTF-8: " + in_ascii(text));
   };
   if (in.is_string())
     check(in.get_ref<const std::string&>());

@@ -4,6 +4,7 @@
 #include "tests/api/terminal_user.hpp"
 #include "tests/support/cutting_proxy.hpp"
 #include "tests/support/http_receiver.hpp"
+#include "tests/support/sockets.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -68,6 +69,11 @@ const std::string some_session = "abcdefghij0123456789";
 
 bool asks_for(const received_request& request, const std::string& what) {
   return request.line.find(what) != std::string::npos;
+}
+
+// A node that is started again is found where it was.
+std::string kept_address() {
+  return "http.listen=127.0.0.1:" + std::to_string(unused_port());
 }
 
 } // namespace
@@ -147,7 +153,7 @@ TEST_CASE("a terminal that is attached later shows its last lines, once") {
 }
 
 TEST_CASE("one stream that is followed goes on when its node does") {
-  node_process node;
+  node_process node{{.set = {kept_address()}}};
   session_user session{node, {{"new_branch", "follow"}}};
   session.start("e", "echo one; while [ ! -e go ]; do sleep 0.05; done; echo "
                      "two");
@@ -163,7 +169,7 @@ TEST_CASE("one stream that is followed goes on when its node does") {
 }
 
 TEST_CASE("events that come while a watcher is away are not lost") {
-  node_process node{{.sandboxed = false}};
+  node_process node{{.sandboxed = false, .set = {kept_address()}}};
   session_user session{node, {{"new_branch", "away"}}};
   terminal_user all_user{node};
   terminal_user one_user{node};

@@ -181,6 +181,7 @@ TEST_CASE("a login that is damaged is written anew, or forgotten") {
   stranger.out({"login", stranger.url, "--key-file", "-"}, node.admin_key());
   CHECK(stranger.out({"whoami", "--json"}).find("admin") != std::string::npos);
   // One that cannot be forgotten is not said to be.
+  std::filesystem::remove(file);
   std::filesystem::create_directories(file / "in the way");
   auto kept = user.run({"logout"});
   CHECK(kept.exit_code == 1);
@@ -535,7 +536,9 @@ TEST_CASE("webhooks are managed, and events watched, by commands") {
   first.erase(first.find('\n'));
   auto as_json = json::parse(user.out(
     {"events", "--session", session, "--earliest", "-n", "1", "-o", "json"}));
-  CHECK(as_json["id"] == first);
+  // Before the point is when it was asked.
+  auto place = [](const std::string& id) { return id.substr(id.find('.')); };
+  CHECK(place(as_json["id"]) == place(first));
   CHECK(as_json["session_id"] == session);
   CHECK(user.out({"events", "--session", session, "--after", first, "-n", "1"})
           .find("session.ended")
