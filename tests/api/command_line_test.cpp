@@ -537,7 +537,9 @@ TEST_CASE("webhooks are managed, and events watched, by commands") {
   auto as_json = json::parse(user.out(
     {"events", "--session", session, "--earliest", "-n", "1", "-o", "json"}));
   // Before the point is when it was asked.
-  auto place = [](const std::string& id) { return id.substr(id.find('.')); };
+  auto place = [](const std::string& cursor) {
+    return cursor.substr(cursor.find('.'));
+  };
   CHECK(place(as_json["id"]) == place(first));
   CHECK(as_json["session_id"] == session);
   CHECK(user.out({"events", "--session", session, "--after", first, "-n", "1"})
