@@ -150,12 +150,6 @@ TEST_CASE("repositories below ignored paths are kept") {
                  "nested/ignored-deep-er-svc/tree"});
 }
 
-TEST_CASE("more below an ignored path than is looked at is named") {
-  matrix_row at{"echo 'ignored/' >>.gitignore; mkdir ignored; cd ignored\n"
-                "for i in $(seq 30); do mkdir -p $i/{1..900}; done"};
-  check_note(at.rescue(), "below ignored paths");
-}
-
 TEST_CASE("commits of submodules that are not checked out are kept") {
   auto gone =
     GENERATE(as<std::string>{}, "git submodule --quiet deinit -f vendor/x",
