@@ -240,12 +240,6 @@ TEST_CASE("what cannot be saved holds nothing else up and stays") {
      false,
      {"nested/vendor-x/tree"},
      "vendor/x"},
-    {"an untracked repository whose .git leads nowhere",
-     "rm -r vendor/x/.git; echo gitdir: /nowhere >vendor/x/.git\n"
-     "git rm -q --cached vendor/x",
-     false,
-     {"nested/vendor-x/tree"},
-     "vendor/x"},
     {"a HEAD that is rubbish",
      "echo rubbish >vendor/x/.git/HEAD",
      true,
