@@ -19,6 +19,10 @@ namespace event = session::event;
 
 namespace {
 
+// A second apart. What cannot be read for longer is lost: nothing else ends
+// before it.
+constexpr int max_settle_tries = 10;
+
 // What is held until the node has its lease (effects.cpp).
 bool is_spawn_of(const session::any_effect& what, const std::string& exec_id) {
   auto* spawn = std::get_if<session::effect::spawn_exec>(&what);
@@ -177,9 +181,13 @@ void session_actor_state::settle_exec(const std::string& exec_id,
 
 void session_actor_state::operator()(journal::settled& x) {
   if (x.failed) {
-    unsettled_.emplace(x.exec_id, std::move(x.reason));
-    return retry_soon();
+    auto& known = unsettled_[x.exec_id];
+    known.reason = std::move(x.reason);
+    known.waits = ++known.tries < max_settle_tries;
+    if (known.waits)
+      return retry_soon();
   }
+  unsettled_.erase(x.exec_id);
   feed(event::exec_exited{x.exec_id, x.records, std::move(x.outcome)});
 }
 

@@ -171,8 +171,9 @@ void session_actor_state::try_again() {
   if (!std::exchange(retrying_, false))
     return;
   release_answers();
-  for (auto& [exec_id, reason] : std::exchange(unsettled_, {}))
-    post(journal::settle{exec_id, reason, now_ms()});
+  for (auto& [exec_id, known] : unsettled_)
+    if (std::exchange(known.waits, false))
+      post(journal::settle{exec_id, known.reason, now_ms()});
   if (stuck_) {
     ++appends_asked_;
     post(journal::append{});

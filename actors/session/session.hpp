@@ -400,8 +400,13 @@ private:
   std::list<held_answer> held_answers_;
   bool stuck_ = false; // the disk takes no events
   bool retrying_ = false;
-  // Execs whose ends could not be read, and why they were looked for.
-  std::map<std::string, std::string> unsettled_;
+  // Execs whose ends could not be read yet.
+  struct unsettled {
+    std::string reason; // why they were looked for
+    int tries = 0;
+    bool waits = false; // for the next one
+  };
+  std::map<std::string, unsettled> unsettled_;
   std::vector<session_event> change_events_; // of the change being stored
   std::function<void()> pending_change_; // writes what the store did not take
   std::string rescue_problem_;           // why the last try failed

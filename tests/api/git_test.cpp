@@ -500,10 +500,11 @@ TEST_CASE("a push of files of Git LFS without their contents is refused") {
   node_process node{with_git()};
   git_session session{node, {{"new_branch", "work"}}};
   // git-lfs is not asked to bring them.
-  auto pushed = session.user.run(std::string{"set -e\n"} + use_lfs
-                                 + "seq 9000 >new.bin; git add -A\n"
-                                   "git commit -qm New\n"
-                                   "! git push -q --no-verify origin work 2>&1\n");
+  auto pushed =
+    session.user.run(std::string{"set -e\n"} + use_lfs
+                     + "seq 9000 >new.bin; git add -A\n"
+                       "git commit -qm New\n"
+                       "! git push -q --no-verify origin work 2>&1\n");
   INFO(pushed.dump());
   CHECK(pushed["exit_code"] == 0);
   CHECK_THAT(pushed["stdout"].get<std::string>(),

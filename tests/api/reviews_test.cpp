@@ -88,9 +88,9 @@ TEST_CASE("a command that is not content rejects, and main stays") {
 }
 
 TEST_CASE("a review is set up as a session, and knows what it is about") {
-  auto options =
-    with_command("! git push -q origin HEAD:more 2>/dev/null && cat ~/installed; "
-                 "env | grep GREENROOM_REVIEW | sort");
+  auto options = with_command(
+    "! git push -q origin HEAD:more 2>/dev/null && cat ~/installed; "
+    "env | grep GREENROOM_REVIEW | sort");
   // A commit needs a name, a fetch the origin.
   options.project["setup"] = "test ! -e stop || exit 4; git fetch -q origin && "
                              "git commit -q --allow-empty -m setup && "

@@ -83,7 +83,7 @@ struct saved_work {
   std::vector<named_object> named;
   std::optional<std::string> note; // what could not be looked at, or saved
   bool complete = true; // false: what the note names is in the checkout only
-  std::vector<lfs_change> lfs;     // files that are new on the branch
+  std::vector<lfs_change> lfs; // files that are new on the branch
   // What all of these have and the known commits have not, as one pack: a file
   // without a name that stands where the pack begins. nullopt: nothing.
   std::optional<unique_fd> pack;

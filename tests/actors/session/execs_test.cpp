@@ -3,9 +3,11 @@
 #include "tests/actors/session/requests.hpp"
 #include "tests/actors/small_node.hpp"
 
+#include "actors/runner_link/link.hpp"
 #include "actors/session/machine/machine.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/injected_faults.hpp"
+#include "runtime/runner/protocol/exit_record.hpp"
 #include "tests/support/eventually.hpp"
 
 #include <catch2/catch.hpp>
@@ -13,6 +15,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -138,4 +142,33 @@ TEST_CASE("a setup that the disk does not take is run when it does") {
   test::await("the setup", [&] { return setup() == "exited"; });
   CHECK(json_of(node.ask<exec_view>(handle, shell("cat made")))["stdout"]
         == "made\n");
+}
+
+TEST_CASE("how a command ended is asked again where it cannot be read, but not "
+          "for ever") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  auto handle = node.find(session);
+  auto command = shell("sleep 1000", 0);
+  command.spec.exec_id = "long";
+  node.ask<exec_view>(handle, command);
+  auto status = [&] {
+    return json_of(node.ask<exec_view>(handle, get_exec{"long"}))["status"];
+  };
+  test::await("it to run", [&] { return status() == "running"; });
+  // Reading it fails, as where no descriptor is left.
+  auto record = node.context()->session_dir(session.id) / "exec/long/exit.json";
+  std::filesystem::create_directory(record);
+  ::kill(node.context()->runners->process_of(session.id).value(), SIGKILL);
+  SECTION("it can be read later") {
+    CHECK_FALSE(
+      test::eventually([&] { return status() != "running"; }, 1500ms));
+    std::filesystem::remove(record);
+    write_file_atomic(record, to_json(exit_record{exit_status::exited, 3}),
+                      0600, false);
+    test::await("its end", [&] { return status() == "exited"; });
+  }
+  SECTION("it never can") {
+    test::await("its end", [&] { return status() == "lost"; });
+  }
 }

@@ -340,7 +340,8 @@ TEST_CASE("no bytes make the parsers do more than refuse") {
   }
 }
 
-TEST_CASE("of a first request only what is unusual in an upstream is looked at") {
+TEST_CASE(
+  "of a first request only what is unusual in an upstream is looked at") {
   auto request = make_packet("command=ls-refs\n") + "0001";
   for (auto name :
        {"HEAD", "main", "refs/main", "refs/heads/main", "refs/tags/main",

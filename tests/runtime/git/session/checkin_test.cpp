@@ -246,7 +246,8 @@ TEST_CASE("a branch that is gone is not made again by check-in") {
   }
 }
 
-TEST_CASE("of a branch that was merged and is gone nothing is left to check in") {
+TEST_CASE(
+  "of a branch that was merged and is gone nothing is left to check in") {
   world w;
   auto place = w.session("feature/x");
   auto spec =

@@ -272,7 +272,8 @@ TEST_CASE("a sentence from a session is one plain line") {
 
 TEST_CASE("a pack that is no pack stays out of the mirror") {
   liar l{"echo '{\"complete\":true,\"named\":[{\"name\":\"tree\",\"id\":\""
-         + std::string(40, 'a') + "\",\"holds\":\"\"}]}'; head -c 100000 /dev/urandom"};
+         + std::string(40, 'a')
+         + "\",\"holds\":\"\"}]}'; head -c 100000 /dev/urandom"};
   auto what = refusal_of([&] { rescue(l.w.rescue_of(l.place)); });
   CHECK(what.code == errc::conflict);
   CHECK_THAT(what.message, Catch::Contains("not sound"));
