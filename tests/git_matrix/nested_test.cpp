@@ -150,6 +150,17 @@ TEST_CASE("repositories below ignored paths are kept") {
                  "nested/ignored-deep-er-svc/tree"});
 }
 
+TEST_CASE("a repository that is a package of npm's is kept") {
+  auto name = GENERATE(as<std::string>{}, "own", "@scope/own");
+  matrix_row at{"echo node_modules >>.gitignore; mkdir -p node_modules/" + name
+                + "; cd node_modules/" + name
+                + "; git init -q -b main .; echo 1 >f; git add f\n"
+                  "git commit -qm 1"};
+  auto kept = at.kept(at.check_in().rescued);
+  CHECK(kept.size() == 1);
+  CHECK_THAT(*kept.begin(), Catch::EndsWith("own/heads/main"));
+}
+
 TEST_CASE("commits of submodules that are not checked out are kept") {
   auto gone =
     GENERATE(as<std::string>{}, "git submodule --quiet deinit -f vendor/x",
@@ -214,6 +225,11 @@ TEST_CASE(
     "git config filter.bad.required true\n"
     "printf '*.sec filter=a\\n*.key filter=bad\\n' >.gitattributes\n"
     "echo secret >note.sec; echo key >k.key",
+    // whose names no command line takes
+    "git config filter.bad.clean false; git config filter.bad.required true\n"
+    "echo '*.sec filter=bad' >.gitattributes\n"
+    "in=$(printf 'd%.0s' {1..240}); mkdir $in\n"
+    "for i in {1..9000}; do >$in/$i.sec; done",
   };
   auto which = GENERATE_COPY(range(std::size_t{0}, std::size(scripts)));
   INFO(scripts[which]);

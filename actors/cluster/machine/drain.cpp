@@ -3,6 +3,7 @@
 #include "actors/cluster/machine/member.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -10,8 +11,10 @@ namespace greenroom::cluster {
 
 namespace {
 
-auto by_room(const node_record& node) {
-  return std::tie(node.sessions, node.load, node.name);
+// Of those alike, the one whose processors are less busy.
+bool is_emptier(const node_record& a, const node_record& b) {
+  return std::tuple{fullness_of(a), a.load, std::string_view{a.name}}
+         < std::tuple{fullness_of(b), b.load, std::string_view{b.name}};
 }
 
 } // namespace
@@ -38,7 +41,7 @@ destinations(const std::string& leaving, std::vector<node_record> nodes,
     node_record* next = nullptr;
     for (auto& node : nodes)
       if (has_labels(node, project.labels)
-          && (next == nullptr || by_room(node) < by_room(*next)))
+          && (next == nullptr || is_emptier(node, *next)))
         next = &node;
     if (next == nullptr)
       continue; // it stays where it is
@@ -55,8 +58,9 @@ std::string home_of_new(const std::string& here,
   for (auto& node : nodes) {
     if (!can_take(node) || !has_labels(node, labels))
       continue;
-    auto better = best == nullptr || node.sessions < best->sessions
-                  || (node.sessions == best->sessions && node.name == here);
+    auto better =
+      best == nullptr || fullness_of(node) < fullness_of(*best)
+      || (fullness_of(node) == fullness_of(*best) && node.name == here);
     if (better)
       best = &node;
   }

@@ -22,7 +22,7 @@ struct project_load {
 };
 
 /// The node that each project goes to, by project: the fullest first, each to
-/// the node that then has the fewest live sessions, of those alike the one
+/// the node that then is the emptiest (see fullness_of), of those alike the one
 /// whose processors are less busy, then the first by name. Those that no node
 /// but `leaving` can take are not in it.
 std::map<std::string, std::string>

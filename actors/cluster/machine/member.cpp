@@ -1,7 +1,9 @@
 #include "actors/cluster/machine/member.hpp"
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace greenroom::cluster {
 
@@ -87,8 +89,9 @@ bool is_ready(const node_record& node) {
   return node.state == node_state::ready && node.lease_left > 0;
 }
 
-auto by_room(const node_record& node) {
-  return std::tie(node.sessions, node.name);
+bool is_emptier(const node_record& a, const node_record& b) {
+  return std::pair{fullness_of(a), std::string_view{a.name}}
+         < std::pair{fullness_of(b), std::string_view{b.name}};
 }
 
 } // namespace
@@ -177,12 +180,16 @@ millis delay_of(const std::string& node,
   return owns ? result : 0;
 }
 
+fullness fullness_of(const node_record& node) {
+  return {node.load >= busy_load, node.sessions};
+}
+
 std::string roomiest(const std::vector<node_record>& nodes,
                      const string_map& labels) {
   const node_record* best = nullptr;
   for (auto& node : nodes)
     if (is_ready(node) && has_labels(node, labels)
-        && (best == nullptr || by_room(node) < by_room(*best)))
+        && (best == nullptr || is_emptier(node, *best)))
       best = &node;
   return best == nullptr ? std::string{} : best->name;
 }

@@ -17,6 +17,7 @@
 #include "messages/cluster.hpp"
 #include "messages/time.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -137,8 +138,22 @@ effects apply(member& m, const answered& x);
 /// Whether a node has all labels that a project asks for.
 bool has_labels(const node_record& node, const string_map& wanted);
 
-/// The ready node with these labels and the fewest live sessions, the first by
-/// name of those alike; empty: none is ready.
+/// How full a node is: the emptier compares less. A machine whose processors
+/// have been busy for the last minute comes after those that are not, then the
+/// live sessions count.
+struct fullness {
+  bool is_busy = false;
+  std::uint32_t sessions = 0;
+  friend auto operator<=>(const fullness&, const fullness&) = default;
+};
+
+/// From this on a machine is busy; see node_record::load.
+inline constexpr double busy_load = 0.9;
+
+fullness fullness_of(const node_record& node);
+
+/// The emptiest ready node with these labels, the first by name of those alike;
+/// empty: none is ready.
 std::string roomiest(const std::vector<node_record>& nodes,
                      const string_map& labels = {});
 

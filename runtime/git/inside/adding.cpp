@@ -16,19 +16,14 @@ namespace {
 
 constexpr const char* what_staging_is = "stage the files of the checkout";
 
-void add_pathspecs(git_call& to, const std::vector<std::string>& without) {
-  to.args.insert(to.args.end(), {"--", ":(top)"});
-  for (const auto& path : without)
-    to.args.push_back(":(top,exclude,literal)" + path);
-}
-
 // Repositories below that are not in the index yet and have no commit.
 std::vector<std::string>
 without_commit(const repo& in, const std::vector<std::string>& env,
                const std::vector<std::string>& without) {
   std::vector<std::string> result;
-  git_call list{{"ls-files", "-o", "--exclude-standard", "-z"}, {}, env};
-  add_pathspecs(list, without);
+  git_call list{{"ls-files", "-o", "--exclude-standard", "-z", "--"}, {}, env};
+  auto paths = all_but(without);
+  list.args.insert(list.args.end(), paths.begin(), paths.end());
   auto others = in.ask(list, what_staging_is);
   for (auto& path : split(others, '\0')) {
     if (!path.ends_with('/'))
@@ -97,13 +92,17 @@ struct attempt {
   std::vector<std::string> raw{};     // of `without`, to be added as they are
 };
 
-// git tells of an embedded repository when it adds it, so only once.
+// git tells of an embedded repository when it adds it, so only once. What is
+// left out goes by its input: there may be more than a command line takes.
 command_result add(const repo& in, const attempt& how, staged_files& staged) {
-  git_call call{{}, {}, how.env};
-  call.args.insert(call.args.end(), {"add", "--all", "--ignore-errors"});
+  git_call call{{"add", "--all", "--ignore-errors", "--pathspec-from-file=-",
+                 "--pathspec-file-nul"},
+                {},
+                how.env};
   if (how.mode != stage_mode::commit)
     call.args.push_back("--sparse");
-  add_pathspecs(call, how.without);
+  for (const auto& pathspec : all_but(how.without))
+    call.input += pathspec + '\0';
   auto result = in.run(call);
   constexpr std::string_view added =
     "warning: adding embedded git repository: ";

@@ -1,10 +1,9 @@
 #include "runtime/git/inside/cloned_work.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/base/files.hpp"
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,49 +16,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t max_listed = 1000; // paths and ids in a message
-
-// A file that goes with it.
-class temporary_file {
-public:
-  temporary_file() {
-    auto name =
-      (fs::temp_directory_path() / "greenroom-bundle-XXXXXX").string();
-    fd_ = unique_fd{::mkostemp(name.data(), O_CLOEXEC)};
-    if (!fd_)
-      throw std::system_error(errno, std::generic_category(),
-                              "cannot make a temporary file");
-    path_ = name;
-  }
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
-  ~temporary_file() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-  }
-
-  const fs::path& path() const noexcept {
-    return path_;
-  }
-  int fd() const noexcept {
-    return fd_.get();
-  }
-
-  void write(std::string_view text) const {
-    while (!text.empty()) {
-      auto done = ::write(fd_.get(), text.data(), text.size());
-      if (done < 0 && errno == EINTR)
-        continue;
-      if (done <= 0)
-        throw std::system_error(errno, std::generic_category(),
-                                "cannot write " + path_.string());
-      text.remove_prefix(static_cast<std::size_t>(done));
-    }
-  }
-
-private:
-  fs::path path_;
-  unique_fd fd_;
-};
 
 // Where it comes from, without a name or password, or what follows a `?`.
 std::string remote_of(const repo& in) {
@@ -137,7 +93,8 @@ std::string changes_only(const repo& in, const std::string& commit,
 
 std::string bundle(const repo& in, const unpublished_work& found,
                    const std::string& shown, const author& by) {
-  temporary_file file;
+  scratch_index scratch;
+  const auto file = scratch.directory() / "work.bundle";
   std::string header = "# v2 git bundle\n";
   for (const auto& id : found.boundary)
     header += '-' + id + " \n";
@@ -152,11 +109,15 @@ std::string bundle(const repo& in, const unpublished_work& found,
   }
   for (const auto& id : found.published)
     pack.input += '^' + id + '\n';
-  file.write(header + '\n');
-  pack.stdout_fd = file.fd();
+  write_file_atomic(file, header + '\n', 0600, false);
+  unique_fd rest{::open(file.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC)};
+  if (!rest)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot write " + file.string());
+  pack.stdout_fd = rest.get();
   in.ask(pack, "pack its own commits");
   auto blob =
-    in.ask({{"hash-object", "-w", "--no-filters", "--", file.path().string()}},
+    in.ask({{"hash-object", "-w", "--no-filters", "--", file.string()}},
            "keep a bundle");
   auto tree = tree_of(in, "100644 " + blob + "\twork.bundle" + '\0');
   return write_commit(

@@ -37,6 +37,16 @@ std::string below(const fs::path& top, const fs::path& path) {
   return path.lexically_relative(top).string();
 }
 
+// A package of npm's, `node_modules/NAME` or `node_modules/@SCOPE/NAME`.
+bool is_package(const fs::path& path) {
+  auto in = path.parent_path();
+  if (in.filename().string().starts_with('@'))
+    in = in.parent_path();
+  else if (path.filename().string().starts_with('@'))
+    return false;
+  return in.filename() == "node_modules";
+}
+
 struct place {
   fs::path path;
   int depth;
@@ -82,9 +92,9 @@ std::string list_ignored(const repo& in) {
                  "--directory", "-z"}};
   if (auto listed = in.find(list))
     return *listed;
-  list.args.insert(list.args.end(), {"--", ":(top)"});
-  for (const auto& path : unusable_repositories(in))
-    list.args.push_back(":(top,exclude,literal)" + path);
+  list.args.push_back("--");
+  auto paths = all_but(unusable_repositories(in));
+  list.args.insert(list.args.end(), paths.begin(), paths.end());
   return in.ask(list, "list what it ignores");
 }
 
@@ -110,7 +120,7 @@ found_repositories ignored_repositories(const repo& in, int max_depth,
       result.paths.push_back(below(in.top(), path));
       continue;
     }
-    if (depth == max_depth)
+    if (depth == max_depth || is_package(path))
       continue;
     for (auto& each : directories_in(path))
       left.push_back({std::move(each), depth + 1});
@@ -131,6 +141,13 @@ std::vector<fs::path> module_directories(const fs::path& git_dir) {
       else if (at < depth)
         left.push_back({std::move(each), at + 1});
   }
+  return result;
+}
+
+std::vector<std::string> all_but(const std::vector<std::string>& without) {
+  std::vector<std::string> result{":(top)"};
+  for (const auto& path : without)
+    result.push_back(":(top,exclude,literal)" + path);
   return result;
 }
 

@@ -17,7 +17,9 @@ struct found_repositories {
 
 /// Work trees with a repository below paths that git ignores: not deeper than
 /// `max_depth` directories below each of them, and after `max_directories`
-/// directories no further.
+/// directories no further. Packages in a `node_modules` are looked at, and not
+/// what is below them: there are tens of thousands of directories, and this is
+/// asked at each check-in.
 found_repositories ignored_repositories(const repo& in, int max_depth,
                                         std::size_t max_directories);
 
@@ -29,6 +31,9 @@ module_directories(const std::filesystem::path& git_dir);
 /// Paths below the work tree with a `.git` that is no repository. Looks at all
 /// directories.
 std::vector<std::string> unusable_repositories(const repo& in);
+
+/// Pathspecs of the whole work tree but these paths below it.
+std::vector<std::string> all_but(const std::vector<std::string>& without);
 
 /// Where a work tree's `.git` leads; empty: nowhere.
 std::filesystem::path git_directory(const std::filesystem::path& top);

@@ -99,6 +99,9 @@ TEST_CASE("where a new project goes") {
   CHECK(home_of_new("a", {node("a"), node("b", 0, node_state::ready, false)})
         == "a");
   CHECK(home_of_new("a", {node("a", 0, node_state::draining)}).empty());
+  auto busy = node("a");
+  busy.load = 0.95;
+  CHECK(home_of_new("a", {busy, node("b", 9)}) == "b");
 }
 
 TEST_CASE("labels choose among the nodes that could take a project") {

@@ -244,3 +244,10 @@ TEST_CASE("the roomiest node has the fewest sessions") {
         == "a");
   CHECK(roomiest({draining, node("dead", 0)}).empty());
 }
+
+TEST_CASE("a node whose processors are busy comes after the others") {
+  auto busy = node("a");
+  busy.load = 1;
+  CHECK(roomiest({busy, node("b", lease, 7)}) == "b");
+  CHECK(roomiest({busy, node("dead", 0)}) == "a");
+}
