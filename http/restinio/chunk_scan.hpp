@@ -1,5 +1,6 @@
 // Whether a body in chunks is one. RESTinio closes without a word where it is
-// not, so bodies are looked at here, too.
+// not, and its parser is lenient about what ends a line, so bodies are looked
+// at here, too: lines end with CR LF, and nothing else is a CR.
 //
 // Takes what strangers send, in any pieces; keeps none of it.
 #pragma once
@@ -23,11 +24,20 @@ public:
   }
 
 private:
-  enum class part { size, extension, data, data_end, trailer, over };
+  enum class part : std::uint8_t {
+    size,
+    extension,
+    data,
+    data_end,
+    trailer_name,
+    trailer_value,
+    over
+  };
 
   bool take(char c) noexcept;
   bool take_of_size(char c) noexcept;
-  void size_ends() noexcept;
+  bool take_of_trailer(char c) noexcept;
+  void line_ends() noexcept;
 
   static constexpr std::size_t max_digits = 15;
   static constexpr std::size_t max_extra =
@@ -38,6 +48,7 @@ private:
   std::size_t digits_ = 0; // of its size
   std::size_t extra_ = 0;  // since the last size, or of the trailer
   bool in_line_ = false;   // a line of the trailer has begun
+  bool after_cr_ = false;
 };
 
 } // namespace greenroom::http

@@ -2,6 +2,9 @@
 
 #include "http/base/parse.hpp"
 #include "http/base/reply.hpp"
+#include "http/restinio/characters.hpp"
+
+#include <http_parser.h>
 
 #include <algorithm>
 #include <array>
@@ -18,25 +21,21 @@ constexpr std::array<std::string_view, 9> methods{
   "GET",   "HEAD",    "POST",   "PUT",    "PATCH",
   "TRACE", "OPTIONS", "DELETE", "CONNECT"};
 
-constexpr auto token_characters = [] {
-  std::array<bool, 256> result{};
-  for (unsigned char c :
-       std::string_view{"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
-    result[c] = true;
-  return result;
-}();
-
 bool is_token(std::string_view text) noexcept {
-  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
-    return token_characters[c];
-  });
+  return !text.empty() && std::ranges::all_of(text, is_token_character);
 }
 
-// Of controls a field may have tabs.
 bool has_controls(std::string_view text) noexcept {
-  return std::ranges::any_of(
-    text, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+  return std::ranges::any_of(text, is_control);
+}
+
+// As RESTinio's parser reads it.
+bool is_target(std::string_view method, std::string_view text) noexcept {
+  http_parser_url parts;
+  http_parser_url_init(&parts);
+  return http_parser_parse_url(text.data(), text.size(), method == "CONNECT",
+                               &parts)
+         == 0;
 }
 
 head_refusal bad(std::string message) {
@@ -90,6 +89,9 @@ head_refusal request_head::parse(const head_rules& rules) {
   for (;;) {
     auto end = text_.find('\n', seen_);
     auto line = text_.substr(seen_, end - seen_);
+    // RESTinio takes some of these for a line's end, and some for a head's.
+    if (auto cr = line.find('\r'); cr != line.npos && cr + 1 < line.size())
+      return bad("the request's head has a carriage return that ends no line");
     if (line.ends_with('\r'))
       line.remove_suffix(1);
     // Nor is what begins with no method a request, however much follows.
@@ -143,12 +145,17 @@ head_refusal request_head::check_request_line(std::string_view line) const {
   auto method = line.substr(0, line.find(' '));
   if (auto refused = check_method(method); refused.status != 0)
     return refused;
-  // Two blanks at most, and nothing that is none of ours to guess about.
+  // Two blanks, and nothing that is none of ours to guess about.
   auto target = line.substr(std::min(method.size() + 1, line.size()));
-  target = target.substr(0, target.rfind(' '));
+  auto version = target.substr(std::min(target.rfind(' '), target.size()));
+  target.remove_suffix(version.size());
   if (has_controls(line) || target.find(' ') != target.npos)
     return bad("the request's first line is malformed: send blanks in a URL as "
                "%20");
+  if (!is_target(method, target))
+    return bad("the request's URL is malformed: it is to begin with /");
+  if (version != " HTTP/1.1" && version != " HTTP/1.0")
+    return bad("the request's first line must end with HTTP/1.1 or HTTP/1.0");
   return {};
 }
 
@@ -161,6 +168,11 @@ head_refusal request_head::check_field(std::string_view line) {
     return {431, "a field of the request's head has a name of more than "
                    + std::to_string(max_name) + " characters"};
   auto value = trimmed(line.substr(colon + 1));
+  // Where RESTinio's parser takes blanks only.
+  if (line.find('\t') != line.npos
+      && (is_same_word(name, "transfer-encoding")
+          || is_same_word(name, "content-length")))
+    return bad("the field " + std::string{name} + " has a tab");
   if (has_controls(value))
     return bad("a field of the request's head has a control character");
   return note_field(name, value);
@@ -177,6 +189,9 @@ head_refusal request_head::note_field(std::string_view name,
     if (!is_same_word(value, "chunked") || chunked_)
       return {501, "the only Transfer-Encoding that is read is chunked"};
     chunked_ = true;
+  } else if (is_same_word(name.substr(0, 17), "transfer-encoding")) {
+    // RESTinio's parser takes it for the one above.
+    return bad("the field " + std::string{name} + " is not known here");
   } else if (is_same_word(name, "authorization")) {
     if (auto secret = secret_of(value, {}); !secret.empty())
       secret_ = secret;
