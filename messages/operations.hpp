@@ -4,6 +4,7 @@
 
 #include "messages/audit.hpp"
 #include "messages/common.hpp"
+#include "messages/events.hpp"
 
 #include <caf/typed_actor.hpp>
 
@@ -29,14 +30,32 @@ GREENROOM_INSPECT(session_counts, x.creating, x.active, x.checking_in)
 
 /// Which sessions there are to watch: those that live, those that were created
 /// since, and `also` these; or, where some are named, those. All of `projects`,
-/// where some are named.
+/// where some are named. With them, what no session tells of.
 struct find_live {
   std::vector<std::string> projects;
   std::vector<std::string> sessions;
   unix_ms created_since = 0; // 0: never
   std::vector<std::string> also;
+  std::uint64_t events_after = no_project_events;
+
+  static constexpr std::uint64_t no_project_events = INT64_MAX;
 };
-GREENROOM_INSPECT(find_live, x.projects, x.sessions, x.created_since, x.also)
+GREENROOM_INSPECT(find_live, x.projects, x.sessions, x.created_since, x.also,
+                  x.events_after)
+
+/// What happened in a project outside the life of a session; see
+/// runtime/store/project_events.hpp.
+struct project_event {
+  std::uint64_t number = 0; // grows, over all projects
+  std::string project_id;
+  std::string session_id; // empty: it is about none
+  std::string type;       // as `review.finished`
+  unix_ms time = 0;
+  std::vector<event_field> fields;
+  friend bool operator==(const project_event&, const project_event&) = default;
+};
+GREENROOM_INSPECT(project_event, x.number, x.project_id, x.session_id, x.type,
+                  x.time, x.fields)
 
 struct live_session {
   std::string project_id;
@@ -47,8 +66,10 @@ GREENROOM_INSPECT(live_session, x.project_id, x.session_id, x.created_at)
 
 struct live_list {
   std::vector<live_session> sessions; // each once
+  std::vector<project_event> events;  // oldest first, a page of them
+  std::uint64_t last_event = 0;       // the newest number; not younger than these
 };
-GREENROOM_INSPECT(live_list, x.sessions)
+GREENROOM_INSPECT(live_list, x.sessions, x.events, x.last_event)
 
 /// What the supervisor has at the moment.
 struct get_load {};

@@ -27,7 +27,8 @@ inline constexpr std::string_view webhook_disabled = "webhook.disabled";
 inline constexpr std::string_view webhook_types[] = {
   "session.created", "session.extended", "session.expiring",
   "session.ended",   "checkin.started",  "checkin.finished",
-  "review.queued",   "review.finished",  webhook_disabled};
+  "review.queued",   "review.started",   "review.finished",
+  webhook_disabled};
 
 /// A receiver, without its secret.
 struct webhook_record {

@@ -233,9 +233,11 @@ void review_queue::store(const std::string& id) {
       [this, id](done) {
         auto& found = open_.at(id);
         auto step = std::move(*found.pending);
-        if (found.review.status != step.next.status)
+        if (found.review.status != step.next.status) {
           spdlog::info("project {}: review {} is {}", rules().id, id,
                        to_string(step.next.status));
+          count(step.next);
+        }
         found.pending.reset();
         found.review = std::move(step.next);
         deliver_all(found.stored, found.review);
@@ -247,6 +249,16 @@ void review_queue::store(const std::string& id) {
         open_.at(id).refused = true;
         self_->delayed_send(self_, store_again, retry_later{});
       });
+}
+
+// As the store announces it, so that who watches looks there.
+void review_queue::count(const review_record& review) const {
+  if (review.skipped)
+    return; // that is told by the session
+  if (review.ended_at != 0)
+    context().counters->events[event_kind::review_finished].add();
+  else if (review.status == review_status::running)
+    context().counters->events[event_kind::review_started].add();
 }
 
 void review_queue::again() {

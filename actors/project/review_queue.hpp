@@ -68,6 +68,7 @@ private:
   void reopen(review_record there, const decide_review& request, promise asked);
   void take(const std::string& id, review::step step);
   void store(const std::string& id);
+  void count(const review_record& review) const;
   void perform(const std::string& id, review::action what);
   void run(const open_review& what);
   void merge_next();

@@ -98,8 +98,9 @@ done store_changes::run(store::connection& db, const drop_key& x) {
   return {};
 }
 
-done store_changes::run(store::connection& db, const put_review& x) const {
+done store_changes::run(store::connection& db, const put_review& x) {
   store::put_review(db, x.review, as);
+  has_news = true;
   return {};
 }
 

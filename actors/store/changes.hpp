@@ -54,7 +54,7 @@ struct store_changes {
   done run(store::connection& db, const drop_project& x) const;
   static done run(store::connection& db, const put_key& x);
   static done run(store::connection& db, const drop_key& x);
-  done run(store::connection& db, const put_review& x) const;
+  done run(store::connection& db, const put_review& x);
   begun_request run(store::connection& db, const begin_request& x) const;
   done run(store::connection& db, const finish_request& x) const;
   dropped_sessions run(store::connection& db, const drop_ended& x) const;

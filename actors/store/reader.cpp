@@ -7,6 +7,7 @@
 #include "runtime/store/execs.hpp"
 #include "runtime/store/nodes.hpp"
 #include "runtime/store/outbox.hpp"
+#include "runtime/store/project_events.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
 #include "runtime/store/webhooks.hpp"
@@ -92,8 +93,14 @@ audit_page answer(store::connection& db, const query_audit& x) {
   return store::list_audit(db, x);
 }
 
-auto answer(store::connection& db, const find_live& x) {
-  return store::find_live(db, x);
+live_list answer(store::connection& db, const find_live& x) {
+  // Before the sessions and the events: what comes meanwhile is newer.
+  const auto last = store::last_project_event(db);
+  auto result = store::find_live(db, x);
+  if (x.events_after < last)
+    result.events = store::project_events_after(db, x);
+  result.last_event = last;
+  return result;
 }
 
 auto answer(store::connection& db, const count_sessions& x) {

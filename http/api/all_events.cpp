@@ -6,6 +6,7 @@
 #include "http/edge/thread_context.hpp"
 #include "http/streams/sessions_stream.hpp"
 #include "messages/ids.hpp"
+#include "messages/webhooks.hpp"
 #include "runtime/auth/scopes.hpp"
 
 #include <memory>
@@ -58,7 +59,8 @@ sessions_watch read_watch(const exchange& ex) {
   sessions_watch result;
   result.projects = read_projects(ex, query);
   result.sessions = read_sessions(query);
-  result.filter = read_filter(query);
+  result.filter =
+    read_filter(query, webhook_disabled, sessions_watch::of_webhooks);
   if (auto from = query.text("from"); from == "earliest")
     result.earliest = true;
   else if (!from.empty() && from != "now")

@@ -56,7 +56,8 @@ greenroom::list_sessions read_listing(const query_params& query) {
   return what;
 }
 
-event_filter read_filter(const query_params& query) {
+event_filter read_filter(const query_params& query, std::string_view more_type,
+                         kind_set more_bit) {
   event_filter result;
   auto types = query.get("types").value_or(std::string_view{});
   while (!types.empty()) {
@@ -65,6 +66,10 @@ event_filter read_filter(const query_params& query) {
     types.remove_prefix(comma == std::string_view::npos ? types.size()
                                                         : comma + 1);
     event_kind kind{};
+    if (!more_type.empty() && name == more_type) {
+      result.kinds |= more_bit;
+      continue;
+    }
     if (!parse(name, kind))
       refuse("types: unknown event \"" + std::string{name} + "\"");
     result.kinds |= bit(kind);

@@ -11,6 +11,9 @@ namespace greenroom::http {
 
 namespace {
 
+/// No session's id is that short.
+constexpr std::string_view of_projects = "p";
+
 template <class Number>
 std::optional<Number> number_of(std::string_view text) {
   Number result = 0;
@@ -25,6 +28,9 @@ std::optional<Number> number_of(std::string_view text) {
 
 std::string to_string(const sessions_cursor& cursor) {
   auto result = std::to_string(cursor.time);
+  if (cursor.project_event)
+    result += '.' + std::string{of_projects} + '-'
+              + std::to_string(*cursor.project_event);
   for (auto& [session, seq] : cursor.seen)
     result += '.' + session + '-' + std::to_string(seq);
   return result;
@@ -52,6 +58,10 @@ sessions_cursor parse_sessions_cursor(std::string_view name,
     auto seq = dash == one.npos
                  ? std::nullopt
                  : number_of<std::uint64_t>(one.substr(dash + 1));
+    if (session == of_projects && seq && !result.project_event) {
+      result.project_event = *seq;
+      continue;
+    }
     if (!is_id(session) || !seq || result.seen.size() == max_sessions_of_cursor)
       throw bad();
     result.seen[std::string{session}] = *seq;

@@ -2,7 +2,8 @@
 //
 // Clients get it as the id of every event, and give it back to go on: a time,
 // then for each session its id and the number of its last event. Sessions that
-// are not in it are newer than its time.
+// are not in it are newer than its time. Of what no session tells it has the
+// number of the last, too.
 #pragma once
 
 #include "messages/time.hpp"
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,7 @@ namespace greenroom::http {
 struct sessions_cursor {
   unix_ms time = 0;
   std::map<std::string, std::uint64_t> seen; // by session id
+  std::optional<std::uint64_t> project_event = {}; // nullopt: unknown
   friend bool operator==(const sessions_cursor&,
                          const sessions_cursor&) = default;
 };

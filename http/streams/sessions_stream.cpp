@@ -5,6 +5,7 @@
 #include "http/edge/thread_context.hpp"
 #include "http/streams/session_subscriptions.hpp"
 #include "http/streams/sse_lines.hpp"
+#include "runtime/api_json/project_events.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -32,6 +33,10 @@ constexpr millis ended_stays = 60'000;
 
 /// A list may lack what was created a moment before it.
 constexpr millis list_overlap = 10'000;
+
+/// Nothing more is taken while so much waits for a slow client: the store has
+/// it. Each session's stream has one write waiting at most.
+constexpr std::size_t max_queue = 1024;
 
 } // namespace
 
@@ -162,11 +167,8 @@ void sessions_stream::tick(clock::time_point now, unix_ms wall) {
     close();
     return;
   }
-  auto created =
-    env_.monitor.counters->events[event_kind::session_created].value();
-  // Sessions of other nodes say nothing here when they are made.
-  if (first_list_ || created != created_
-      || ((lost_ || env_.others) && now - looked_ >= look_period))
+  // Other nodes say nothing here of what happens there.
+  if (first_list_ || news() != news_ || now - looked_ >= look_period)
     look();
   if (first_list_ && now - begun_ > state_timeout) {
     refuse(
@@ -184,18 +186,32 @@ void sessions_stream::tick(clock::time_point now, unix_ms wall) {
 
 // -- which sessions -----------------------------------------------------------
 
+/// How much has happened on this node that a look would find.
+std::uint64_t sessions_stream::news() const {
+  auto& events = env_.monitor.counters->events;
+  return events[event_kind::session_created].value()
+         + events[event_kind::review_started].value()
+         + events[event_kind::review_finished].value();
+}
+
 void sessions_stream::look() {
   if (looking_)
     return;
   looking_ = true;
   lost_ = false;
   looked_ = clock::now();
-  created_ = env_.monitor.counters->events[event_kind::session_created].value();
+  news_ = news();
   find_live what{what_.projects, what_.sessions, 0, {}};
   // Those that came and went since the last look, too, or while the client was
   // away.
   what.created_since = std::max(begun_at_, looked_at_ - list_overlap);
   looked_at_ = now_ms();
+  if (!first_list_)
+    what.events_after = taken_;
+  else if (cursor_.project_event)
+    what.events_after = *cursor_.project_event;
+  else if (what_.earliest)
+    what.events_after = 0;
   if (first_list_ && what_.resumed) {
     what.created_since = cursor_.time - ended_stays;
     for (auto& [session_id, seq] : cursor_.seen)
@@ -242,8 +258,41 @@ void sessions_stream::found(const live_list& all) {
       add(session);
     else
       ++left_out_;
+  take(all);
   first_list_ = false;
   flush();
+}
+
+bool sessions_stream::wants(const project_event& event) const {
+  auto kind = event_kind::session_created;
+  auto& filter = what_.filter;
+  if (parse(event.type, kind))
+    return filter.accepts(kind, {});
+  return filter.exec_id.empty()
+         && (filter.kinds == 0 || (filter.kinds & sessions_watch::of_webhooks));
+}
+
+/// What no session tells. A page that is full may not be the last.
+void sessions_stream::take(const live_list& all) {
+  if (first_list_) {
+    taken_ = cursor_.project_event.value_or(what_.earliest ? 0 : all.last_event);
+    cursor_.project_event = taken_;
+  }
+  for (auto& event : all.events) {
+    if (queue_.size() >= max_queue)
+      return;
+    if (event.number <= taken_)
+      continue;
+    taken_ = event.number;
+    if (!wants(event))
+      continue;
+    auto text = "event: " + event.type + "\ndata: " + project_event_json(event)
+                + '\n';
+    queue_.push_back(
+      {event.session_id, {whole(std::move(text))}, {}, event.number});
+  }
+  if (!all.events.empty())
+    looked_ = {}; // once more at the next tick
 }
 
 bool sessions_stream::is_known(const live_session& session) const {
@@ -343,8 +392,9 @@ void sessions_stream::left(const std::string& session_id, bool for_good) {
   } else {
     lost_ = true;
     // It goes on after what was sent, not after what waits here.
-    std::erase_if(queue_,
-                  [&](auto& item) { return item.session_id == session_id; });
+    std::erase_if(queue_, [&](auto& item) {
+      return item.project_event == 0 && item.session_id == session_id;
+    });
   }
   // It is in the middle of something.
   env_.loop.post([gone = std::move(found->second.of)] {});
@@ -377,6 +427,13 @@ void sessions_stream::flush() {
   while (!queue_.empty() && text.size() < max_write) {
     auto next = std::move(queue_.front());
     queue_.pop_front();
+    if (next.project_event != 0) {
+      cursor_.time = now_ms();
+      cursor_.project_event = next.project_event;
+      text.append(next.parts.front().view)
+        .append("id: " + to_string(cursor_) + "\n\n");
+      continue;
+    }
     std::string own;
     for (auto& part : next.parts)
       own += part.view;

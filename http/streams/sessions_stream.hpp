@@ -11,7 +11,10 @@
 // have come. It goes on until its client leaves or its key is dead; where the
 // first list does not come, the client is told to try again. At most
 // max_sessions_of_cursor at a time; more are left out until others have ended,
-// and how many is said in a comment.
+// and how many is said in a comment. With that list comes what happened outside
+// the life of any session (runtime/store/project_events.hpp), which is sent
+// among the rest; what happens on this node is looked for at once, the rest every
+// look_period.
 //
 // Owned by its thread's response_registry; used on the HTTP thread only.
 #pragma once
@@ -37,6 +40,9 @@ namespace greenroom::http {
 
 /// What a client wants to see.
 struct sessions_watch {
+  /// Of a filter: what is an event of no session, as webhook.disabled.
+  static constexpr kind_set of_webhooks = kind_set{1} << 31;
+
   std::vector<std::string> projects; // empty: all
   std::vector<std::string> sessions; // empty: all
   event_filter filter;
@@ -77,12 +83,16 @@ private:
     std::string session_id;
     std::vector<slice> parts;
     std::function<void(bool)> done;
+    std::uint64_t project_event = 0; // not 0: it is this one, of no stream
   };
 
   void look();
   void found(const live_list& all);
   void not_found(const refusal& why);
   void refuse(const refusal& why);
+  void take(const live_list& all);
+  bool wants(const project_event& event) const;
+  std::uint64_t news() const;
   bool is_known(const live_session& session) const;
   void forget_unlisted(const live_list& all);
   std::size_t places_taken() const;
@@ -125,7 +135,8 @@ private:
   bool first_list_ = true; // has not come yet
   bool looking_ = false;
   bool lost_ = false;         // one could not be had for now
-  std::uint64_t created_ = 0; // sessions, at the last look
+  std::uint64_t news_ = 0;    // at the last look
+  std::uint64_t taken_ = 0;   // the last of what no session tells
   const unix_ms begun_at_ = now_ms();
   unix_ms looked_at_ = 0;
   clock::time_point begun_;

@@ -40,7 +40,8 @@ ordered_json value_of(const event_field& field) {
 // with a status of its own.
 ordered_json base_of(const session_record& session, event_kind kind,
                      std::size_t running_execs, std::string_view preview_url) {
-  if (kind == event_kind::review_queued || kind == event_kind::review_finished)
+  if (kind == event_kind::review_queued || kind == event_kind::review_started
+      || kind == event_kind::review_finished)
     return ordered_json::object();
   auto result = session_json(session, running_execs, preview_url);
   limit_rescue_refs(result);

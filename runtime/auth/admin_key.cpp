@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 namespace greenroom {
 
@@ -51,24 +53,44 @@ void check_mode(const std::filesystem::path& path) {
                                "600 it, or better change it too");
 }
 
+std::filesystem::path place_of(const std::filesystem::path& key_file,
+                               const std::filesystem::path& data_dir) {
+  return key_file.empty() ? data_dir / "admin.key" : key_file;
+}
+
+// nullopt: nobody has set one.
+std::optional<admin_key> find_admin_key(const std::filesystem::path& path) {
+  if (const char* text = std::getenv("GREENROOM_ADMIN_KEY"))
+    return checked(text, "GREENROOM_ADMIN_KEY");
+  check_mode(path);
+  if (auto text = read_file(path))
+    return checked(*text, path.string());
+  return std::nullopt;
+}
+
 } // namespace
 
 admin_key load_admin_key(const std::filesystem::path& key_file,
                          const std::filesystem::path& data_dir) {
-  if (const char* text = std::getenv("GREENROOM_ADMIN_KEY"))
-    return checked(text, "GREENROOM_ADMIN_KEY");
-  const bool configured = !key_file.empty();
-  const auto path = configured ? key_file : data_dir / "admin.key";
-  check_mode(path);
-  if (auto text = read_file(path))
-    return checked(*text, path.string());
-  if (configured)
+  const auto path = place_of(key_file, data_dir);
+  if (auto found = find_admin_key(path))
+    return std::move(*found);
+  if (!key_file.empty())
     throw std::runtime_error("auth.admin_key_file names " + path.string()
                              + ", which does not exist");
   admin_key result{make_secret(), path.string(), true};
   ensure_dir(data_dir);
   write_file_atomic(path, result.secret + '\n', 0600, true);
   return result;
+}
+
+admin_key read_admin_key(const std::filesystem::path& key_file,
+                         const std::filesystem::path& data_dir) {
+  const auto path = place_of(key_file, data_dir);
+  if (auto found = find_admin_key(path))
+    return std::move(*found);
+  throw std::runtime_error("the administrator's key in " + path.string()
+                           + " is gone: there is no such file");
 }
 
 } // namespace greenroom

@@ -23,4 +23,9 @@ struct admin_key {
 admin_key load_admin_key(const std::filesystem::path& key_file,
                          const std::filesystem::path& data_dir);
 
+/// The same for a node that runs: makes none, so a file that is missing is
+/// another reason to throw.
+admin_key read_admin_key(const std::filesystem::path& key_file,
+                         const std::filesystem::path& data_dir);
+
 } // namespace greenroom

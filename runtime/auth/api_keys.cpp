@@ -89,22 +89,55 @@ bool key_table::all_reach(std::string_view one, std::string_view other,
 
 // -- key_ring -----------------------------------------------------------------
 
+// What is signed with a key made of the administrator's.
+struct key_ring::signers {
+  explicit signers(std::string_view admin_secret)
+    : of_logins(admin_secret), of_tickets(admin_secret) {}
+
+  const greenroom::logins of_logins;
+  stream_tickets of_tickets;
+};
+
 key_ring::~key_ring() = default;
 
-key_ring::key_ring(std::string_view admin_secret)
-  : logins_(std::make_unique<greenroom::logins>(admin_secret)),
-    tickets_(std::make_unique<stream_tickets>(admin_secret)) {
+key_ring::key_ring(std::string_view admin_secret) {
   admin_.id = admin_key_id;
   admin_.name = admin_key_id;
-  admin_.secret_hash = sha256_hex(admin_secret);
   admin_.scopes = {std::string{scope::admin}};
-  replace({});
+  replace_admin(admin_secret);
+}
+
+const greenroom::logins& key_ring::logins() const noexcept {
+  return signers_.load()->of_logins;
+}
+
+stream_tickets& key_ring::tickets() const noexcept {
+  return signers_.load()->of_tickets;
 }
 
 void key_ring::replace(std::vector<key_record> keys) {
+  std::lock_guard changing{change_};
+  keys_ = std::move(keys);
+  publish();
+}
+
+bool key_ring::replace_admin(std::string_view secret) {
+  std::lock_guard changing{change_};
+  auto hash = sha256_hex(secret);
+  if (hash == admin_.secret_hash)
+    return false;
+  all_signers_.push_back(std::make_unique<signers>(secret));
+  signers_ = all_signers_.back().get();
+  admin_.secret_hash = std::move(hash);
+  publish();
+  return true;
+}
+
+void key_ring::publish() {
   // First, so that no stored key can take the administrator's place.
-  keys.insert(keys.begin(), admin_);
-  auto table = std::make_shared<const key_table>(std::move(keys));
+  std::vector<key_record> all{admin_};
+  all.insert(all.end(), keys_.begin(), keys_.end());
+  auto table = std::make_shared<const key_table>(std::move(all));
   // The old one is freed after the lock, not under it.
   std::lock_guard guard{mutex_};
   table_.swap(table);

@@ -8,6 +8,7 @@
 #include "messages/records.hpp"
 #include "runtime/auth/sha256.hpp"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -52,15 +53,11 @@ public:
   explicit key_ring(std::string_view admin_secret);
   ~key_ring();
 
-  /// Makes and reads logins; from any thread.
-  const greenroom::logins& logins() const noexcept {
-    return *logins_;
-  }
+  /// Makes and reads logins; from any thread. Good for as long as the ring.
+  const greenroom::logins& logins() const noexcept;
 
-  /// Makes and spends tickets for streams; from any thread.
-  stream_tickets& tickets() const noexcept {
-    return *tickets_;
-  }
+  /// Makes and spends tickets for streams; as logins().
+  stream_tickets& tickets() const noexcept;
 
   /// Hold it for one request: what is revoked later stays in it.
   std::shared_ptr<const key_table> snapshot() const {
@@ -72,10 +69,23 @@ public:
   /// anywhere has the new ones.
   void replace(std::vector<key_record> keys);
 
+  /// Gives the administrator another key; the one before, and all logins and
+  /// tickets, open nothing when it returns. False: it is the same, and nothing
+  /// has changed.
+  bool replace_admin(std::string_view secret);
+
 private:
+  struct signers;
+
+  void publish();
+
+  std::mutex change_; // held by who changes what follows
   key_record admin_;
-  std::unique_ptr<const greenroom::logins> logins_;
-  std::unique_ptr<stream_tickets> tickets_;
+  std::vector<key_record> keys_; // all but the administrator's
+  // Those of former secrets stay, since somebody may be at them; there are as
+  // many as somebody has changed the secret of a running node.
+  std::vector<std::unique_ptr<signers>> all_signers_;
+  std::atomic<signers*> signers_{nullptr}; // the last of them
   // Held for the copy of a pointer. GCC 12's std::atomic<std::shared_ptr> spins
   // on a bit of its own for the same, and unlocks it in a way that is a race.
   mutable std::mutex mutex_;

@@ -16,6 +16,7 @@ ordered_json comparable(const config& settings) {
   auto result = to_json(settings);
   result.erase("projects");
   result.at("log").erase("level");
+  result.at("auth").erase("admin_key_file");
   return result;
 }
 

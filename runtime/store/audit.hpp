@@ -17,6 +17,14 @@ inline constexpr std::uint32_t audit_page_size = 500;
 /// something by itself.
 inline constexpr const char* own_name_in_audit = "greenroom";
 
+/// The same for what nobody asked for at that moment: what was due by the
+/// clock, what a configuration that was read again says, what a review command
+/// has decided, and what a session's clone token has let in.
+inline constexpr const char* clock_in_audit = "clock";
+inline constexpr const char* configuration_in_audit = "configuration";
+inline constexpr const char* reviewer_in_audit = "reviewer";
+inline constexpr const char* clone_token_in_audit = "clone token";
+
 /// An entry that is there already is left as it is, so that who never heard
 /// whether it was stored may add it again.
 void add_audit(connection& c, std::span<const audit_entry> entries);

@@ -272,6 +272,20 @@ const std::vector<step>& steps() {
       " session_id TEXT PRIMARY KEY,"
       " json TEXT NOT NULL)",
     },
+    {
+      "CREATE TABLE project_events ("
+      " number BIGINT PRIMARY KEY,"
+      " project_id TEXT NOT NULL,"
+      " session_id TEXT NOT NULL," // '': it is about none
+      " type TEXT NOT NULL,"
+      " made_at BIGINT NOT NULL,"
+      " fields TEXT NOT NULL)", // JSON
+      // One row: its lock makes numbers grow as they become visible.
+      "CREATE TABLE project_event_number (number BIGINT NOT NULL)",
+      "INSERT INTO project_event_number (number) VALUES (0)",
+      // '': the project's; else of this session alone, with which it ends.
+      "ALTER TABLE webhooks ADD COLUMN session_id TEXT NOT NULL DEFAULT ''",
+    },
   };
   return all;
 }

@@ -1,6 +1,7 @@
 #include "runtime/store/projects.hpp"
 
 #include "runtime/config/projects.hpp"
+#include "runtime/store/project_event_rows.hpp"
 #include "runtime/store/project_rows.hpp"
 #include "runtime/store/session_sql.hpp"
 #include "runtime/store/webhook_rows.hpp"
@@ -184,6 +185,7 @@ bool delete_project(connection& c, const std::string& id,
       throw refused(errc::conflict, *held);
     retire(sql, *project);
     drop_webhooks(sql, id);
+    drop_project_events(sql, id);
     return execute(sql, "DELETE FROM projects WHERE id = :id",
                    soci::use(id, "id"))
            > 0;

@@ -158,13 +158,22 @@ std::vector<review_record> fetch(soci::session& sql, const std::string& text,
   return result;
 }
 
-/// The review is there and not over. One that is over as it is made, and one
-/// that is merged without being judged, are told of by their session.
-bool is_open_and_judged(soci::session& sql, const review_record& review) {
-  long long ended_at = 1;
-  sql << "SELECT ended_at FROM reviews WHERE id = :id", soci::into(ended_at),
+/// What this step of a review has to announce by itself. How a review begins is
+/// told by the session that it is of, and so is a merge that nobody judges.
+std::optional<event_kind> announcement_of(soci::session& sql,
+                                          const review_record& review) {
+  std::string status;
+  sql << "SELECT status FROM reviews WHERE id = :id", soci::into(status),
     soci::use(review.id, "id");
-  return sql.got_data() && ended_at == 0 && !review.skipped;
+  auto before = review_status::queued;
+  if (!sql.got_data() || !parse(status, before) || review.skipped
+      || before == review.status)
+    return std::nullopt;
+  if (review.ended_at != 0)
+    return event_kind::review_finished;
+  if (review.status == review_status::running)
+    return event_kind::review_started;
+  return std::nullopt;
 }
 
 } // namespace
@@ -175,10 +184,12 @@ void put_review(connection& c, const review_record& review,
   in_transaction(c, [&](soci::session& sql) {
     if (!as.empty())
       hold_project(c, sql, review.project_id, as);
-    const auto ends = review.ended_at != 0 && is_open_and_judged(sql, review);
+    const auto news = announcement_of(sql, review);
     insert_row(sql, "reviews", row, changing_sql());
-    if (ends)
-      queue_review_finished(sql, review);
+    if (!news)
+      return;
+    const auto ends = *news == event_kind::review_finished;
+    announce_review(sql, *news, review, ends ? review.ended_at : now_ms());
   });
 }
 

@@ -11,8 +11,8 @@
 
 namespace greenroom::store {
 
-/// Adds a review or replaces the one with its id. That it is over is queued for
-/// webhooks with it, where its session has not told of that. A project's one
+/// Adds a review or replaces the one with its id. That it is under way, or over,
+/// is announced with it where its session does not tell of that. A project's one
 /// actor writes its reviews; `as` is the node that it is on, as in
 /// projects.hpp. Refused as bad_request for text with NUL.
 void put_review(connection& c, const review_record& review,

@@ -2,6 +2,7 @@
 #include "runtime/store/audit.hpp"
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/outbox_rows.hpp"
+#include "runtime/store/project_events.hpp"
 #include "runtime/store/session_rows.hpp"
 #include "runtime/store/webhook_rows.hpp"
 #include "runtime/store/webhooks.hpp"
@@ -321,6 +322,7 @@ void trim(connection& c, const trim_deliveries& what) {
                       "more than " + std::to_string(what.max_pending)
                         + " deliveries wait for the receiver",
                       what.now);
+    trim_project_events(c);
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include "messages/ids.hpp"
 #include "runtime/store/outbox_rows.hpp"
+#include "runtime/store/project_event_rows.hpp"
 #include "runtime/store/session_rows.hpp"
 
 #include <nlohmann/json.hpp>
@@ -173,8 +174,12 @@ void queue_deliveries(soci::session& sql, const session_record& session,
   }
 }
 
-void queue_review_finished(soci::session& sql, const review_record& review) {
-  const auto type = to_string(event_kind::review_finished);
+void announce_review(soci::session& sql, event_kind kind,
+                     const review_record& review, unix_ms now) {
+  const std::string type{to_string(kind)};
+  add_project_event(
+    sql, {0, review.project_id, review.session_id, type, now,
+          fields_of(review)});
   // After all that the session itself has announced, each after the one before.
   const auto after_session = std::numeric_limits<long long>::max();
   long long place = 0;
@@ -188,7 +193,7 @@ void queue_review_finished(soci::session& sql, const review_record& review) {
   const auto fields = fields_to_text(fields_of(review));
   for (const auto& webhook : enabled_of(sql, review.project_id))
     if (wants(webhook, type)) {
-      auto row = delivery_for(webhook, type, review.ended_at);
+      auto row = delivery_for(webhook, type, now);
       row.session_id = review.session_id;
       row.version = after_session;
       row.place = place;
@@ -216,6 +221,11 @@ void disable_webhook(soci::session& sql, const std::string& webhook_id,
           " error END WHERE webhook_id = :id AND state = 'pending'",
           soci::use(webhook_id, "id"));
   const auto& gone = disabled.front();
+  // Who may watch a project need not know its receivers' URLs.
+  add_project_event(sql, {0, gone.project_id, {}, std::string{webhook_disabled},
+                          now,
+                          {text_field("webhook_id", gone.id),
+                           text_field("reason", reason)}});
   const auto fields =
     fields_to_text({text_field("webhook_id", gone.id),
                     text_field("url", gone.url), text_field("reason", reason)});

@@ -99,11 +99,13 @@ webhook_row webhook_by_id(soci::session& sql, const std::string& project_id,
 void queue_deliveries(soci::session& sql, const session_record& session,
                       const std::vector<session_event>& events);
 
-/// Queues that a review is over, which may be long after its session is.
-void queue_review_finished(soci::session& sql, const review_record& review);
+/// Announces what has become of a review, which may be long after its session
+/// is over: to webhooks, and among the events of its project.
+void announce_review(soci::session& sql, event_kind kind,
+                     const review_record& review, unix_ms now);
 
 /// Disables a webhook and gives up what waits for it; the project's other
-/// webhooks are told.
+/// webhooks and who watches the project are told.
 void disable_webhook(soci::session& sql, const std::string& webhook_id,
                      const std::string& reason, unix_ms now);
 

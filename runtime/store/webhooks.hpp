@@ -45,6 +45,7 @@ std::vector<due_delivery> find_due(connection& c,
 void keep_attempt(connection& c, const end_attempt& what,
                   const std::string& as);
 
+/// Also of the events of projects what is too much.
 void trim(connection& c, const trim_deliveries& what);
 
 } // namespace greenroom::store

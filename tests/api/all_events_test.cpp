@@ -1,6 +1,8 @@
 // Several sessions on one event stream.
 #include "tests/api/demo.hpp"
+#include "tests/support/temp_dir.hpp"
 
+#include <fstream>
 #include <map>
 
 using namespace greenroom::test;
@@ -175,4 +177,46 @@ TEST_CASE("what makes no sense to such a stream is refused") {
   CHECK(refused.status == 400);
   CHECK_THAT(refused.message(), Contains("last_event_id must be"));
   CHECK(http_client(node.port(), "").get("/events").status == 401);
+}
+
+TEST_CASE("a review is told of from its beginning to its end") {
+  node_options options;
+  options.sandboxed = false;
+  // It goes on until the test says so, after the session's end.
+  temp_dir dir;
+  const auto go = (dir.path() / "go").string();
+  options.project = {
+    {"review",
+     {{"command", "while [ ! -e " + go + " ]; do sleep 0.1; done"}}}};
+  node_process node{options};
+  auto all = watch(node);
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo new > new.txt");
+  auto review =
+    expect(200, session.checkin()).data()["review_task_id"].get<std::string>();
+  std::vector<std::string> own;
+  for (auto& event : session.timeline())
+    own.push_back(event["type"]);
+  REQUIRE(own.size() > 4);
+  CHECK(std::vector<std::string>{own.end() - 4, own.end()}
+        == std::vector<std::string>{"review.queued", "review.started",
+                                    "checkin.finished", "session.ended"});
+  auto events = until(all, "session.ended", session.id());
+  auto cursor = events.back().id;
+  std::ofstream{go};
+  auto last = until(all, "review.finished", session.id()).back();
+  CHECK(last.data["review_id"] == review);
+  CHECK(last.data["status"] == "approved");
+  // Also for who was away, and for who asks for no more than that.
+  auto again = watch(node, "types=review.finished", cursor);
+  auto first = again.next();
+  REQUIRE(first);
+  CHECK(first->data == last.data);
+  // A merge that is asked for later is another beginning and end.
+  expect(200, node.admin().post("/projects/demo/reviews/" + review + "/merge",
+                                json::object()));
+  auto more = until(all, "review.finished", session.id());
+  REQUIRE(more.size() == 2);
+  CHECK(more[0].type == "review.started");
+  CHECK(more[1].data["status"] == "merged");
 }

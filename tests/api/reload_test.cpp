@@ -54,6 +54,52 @@ TEST_CASE("SIGHUP takes over changed projects and the log's level") {
   CHECK(session.run("echo still here")["stdout"] == "still here\n");
 }
 
+TEST_CASE("SIGHUP reads the administrator's key again") {
+  node_process node;
+  auto settings = configuration(node);
+  const auto file = node.config_file().parent_path() / "another.key";
+  auto write = [&](const std::string& text) {
+    std::ofstream{file, std::ios::trunc} << text;
+    std::filesystem::permissions(file, std::filesystem::perms::owner_read
+                                         | std::filesystem::perms::owner_write);
+  };
+  const std::string other = "another-key-of-the-admin";
+  write(other + '\n');
+  settings["auth"]["admin_key_file"] = file.string();
+  reload(node, settings.dump(), "the administrator's key is another one");
+  CHECK(node.admin().get("/keys").status == 401);
+  const http_client admin{node.port(), other};
+  expect(200, admin.get("/keys"));
+  // One that is none changes nothing, and is said in a line.
+  write("\n");
+  reload(node, settings.dump(), "the administrator's key stays as it was: ");
+  expect(200, admin.get("/keys"));
+  auto entry = expect(200, admin.get("/audit?limit=1")).data()["entries"][0];
+  CHECK(entry["key_name"] == "configuration");
+  CHECK(entry["route"] == "auth.admin_key_file");
+  CHECK(entry["object"] == "admin");
+}
+
+TEST_CASE("what SIGHUP has changed and what it could not is in the audit") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto settings = configuration(node);
+  settings["projects"][0]["repo"] = "/nowhere.git";
+  settings["projects"][1]["max_active_sessions"] = 7;
+  reload(node, settings.dump(), "the configuration is read again");
+  auto result_of = [&](const std::string& project) {
+    for (auto& one : expect(200, node.admin().get("/audit?project=" + project))
+                       .data()["entries"])
+      if (one.value("key_name", "") == "configuration")
+        return one;
+    return json::object();
+  };
+  CHECK(result_of("other")["status"] == 200);
+  CHECK(result_of("other")["route"] == "/projects/{id}");
+  CHECK(result_of("demo")["status"] == 409);
+  CHECK(result_of("demo")["code"] == "CONFLICT");
+}
+
 TEST_CASE("SIGHUP with a configuration that is wrong changes nothing") {
   node_process node;
   auto settings = configuration(node);

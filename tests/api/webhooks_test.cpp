@@ -148,8 +148,8 @@ TEST_CASE("what is wrong with a webhook is said") {
   refused({{"url", "http://a"}, {"types", {"exec.output"}}},
           "types: \"exec.output\" is no type that is delivered, use "
           "session.created, session.extended, session.expiring, session.ended, "
-          "checkin.started, checkin.finished, review.queued, review.finished, "
-          "webhook.disabled");
+          "checkin.started, checkin.finished, review.queued, review.started, "
+          "review.finished, webhook.disabled");
   refused({{"url", "http://a"}, {"secret", "x"}}, "unknown field \"secret\"");
   expect_refusal(
     node.admin().post("/projects/none/webhooks", {{"url", "http://a"}}), 404,
@@ -271,11 +271,19 @@ TEST_CASE("a receiver that takes nothing for too long is disabled, and can be "
   http_receiver other{always(200)};
   auto hook = add(node, receiver.url());
   add(node, other.url(), {{"types", {"webhook.disabled"}}});
+  sse_client watcher{node.port(), "/events?types=webhook.disabled",
+                     node.admin_key(), ""};
   session_user session{node, json{{"new_branch", "work"}}};
   CHECK(eventually([&] { return !other.requests().empty(); }));
   auto told = json::parse(other.requests().front().body);
   CHECK(told["type"] == "webhook.disabled");
   CHECK(told["data"]["webhook_id"] == hook["id"]);
+  auto seen = watcher.next();
+  REQUIRE(seen);
+  CHECK(seen->type == "webhook.disabled");
+  CHECK(seen->data["webhook_id"] == hook["id"]);
+  CHECK(seen->data["project_id"] == "demo");
+  CHECK_FALSE(seen->data.contains("url"));
   auto shown = expect(200, node.admin().get(path_of(hook))).data();
   CHECK(shown["enabled"] == false);
   auto audit = expect(200, node.admin().get("/audit?project=demo")).data();

@@ -113,6 +113,7 @@ const std::map<std::string, folders> allowed{
     "actors/session/journal",
     "actors/store",
     "actors/webhooks",
+    "http/base",
     "http/client",
     "http/edge",
     "http/outgoing",

@@ -77,6 +77,9 @@ void machine::finish_ending(unix_ms now, std::string reason,
   effects then;
   if (!s.review.id.empty())
     events.push_back(about(event_kind::review_queued, s.review));
+  // What becomes of it later is for the project to tell.
+  if (s.review.status == review_status::running && !s.review.skipped)
+    events.push_back(about(event_kind::review_started, s.review));
   // A merge without a review has been waited for.
   if (s.review.ended_at != 0)
     events.push_back(about(event_kind::review_finished, s.review));

@@ -20,6 +20,12 @@ TEST_CASE("a cursor of several sessions comes back as it was") {
   CHECK(text == "17." + a + "-3." + b + "-0");
   CHECK(parse_sessions_cursor("x", text) == cursor);
   CHECK(parse_sessions_cursor("x", "17") == sessions_cursor{17, {}});
+  cursor.project_event = 9;
+  text = to_string(cursor);
+  CHECK(text == "17.p-9." + a + "-3." + b + "-0");
+  CHECK(parse_sessions_cursor("x", text) == cursor);
+  CHECK_THROWS(parse_sessions_cursor("x", "17.p-9.p-9"));
+  CHECK_THROWS(parse_sessions_cursor("x", "17.p-x"));
 }
 
 TEST_CASE("what is no cursor is refused, by name") {

@@ -13,6 +13,7 @@
 #include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -133,4 +134,47 @@ TEST_CASE("a cursor keeps no place for sessions that are gone") {
   CHECK(client.receive_head().status == 200);
   CHECK(client.read_stream_until("retry: ").find("left out")
         == std::string::npos);
+}
+
+TEST_CASE("what no session tells is sent in order, and resumed after") {
+  fixture f;
+  std::atomic<std::uint64_t> newest{7};
+  listing_server server{
+    f, [&](const find_live& what) -> caf::result<live_list> {
+      live_list result;
+      result.last_event = newest;
+      for (auto number = what.events_after + 1; number <= newest; ++number) {
+        project_event event{number, "demo", std::string(20, 'a'),
+                            number % 2 == 0 ? "review.started"
+                                            : "webhook.disabled",
+                            1'000, {}};
+        result.events.push_back(std::move(event));
+      }
+      return result;
+    }};
+  auto watch = [&](const std::string& query, const std::string& cursor = {}) {
+    auto client = std::make_unique<http_client>(server.port());
+    client->send(request_text("GET", "/events?" + query, admin_secret, "", "",
+                              cursor.empty()
+                                ? ""
+                                : "Last-Event-ID: " + cursor + "\r\n"));
+    CHECK(client->receive_head().status == 200);
+    return client;
+  };
+  auto live = watch("");
+  live->read_stream_until("retry: ");
+  // Those of before are of before.
+  newest = 9;
+  auto text = live->read_stream_until(".p-9");
+  CHECK(text.find("event: review.started\ndata: {\"time\":"
+                  "\"1970-01-01T00:00:01Z\",\"session_id\":\"aaaa")
+        != std::string::npos);
+  CHECK(text.find(".p-7\n\n") == std::string::npos);
+  CHECK(text.find(".p-8\n\n") < text.find("event: webhook.disabled"));
+  // Who comes back misses none, and sees only what it asked for.
+  text = watch("types=webhook.disabled", "5.p-5")->read_stream_until(".p-9");
+  CHECK(text.find("review.started") == std::string::npos);
+  CHECK(text.find(".p-7\n\n") != std::string::npos);
+  text = watch("types=review.started", "5.p-5")->read_stream_until(".p-8\n");
+  CHECK(text.find("webhook.disabled") == std::string::npos);
 }

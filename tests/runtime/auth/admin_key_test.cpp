@@ -99,3 +99,18 @@ TEST_CASE_METHOD(without_variable, "a weak or unprintable key is refused by "
   ::setenv("GREENROOM_ADMIN_KEY", bad, 1);
   CHECK_THAT(error_of({}, dir.path()), Contains("GREENROOM_ADMIN_KEY"));
 }
+
+TEST_CASE_METHOD(without_variable,
+                 "the key of a node that runs is read and never made") {
+  test::temp_dir dir;
+  auto first = load_admin_key({}, dir.path());
+  CHECK(read_admin_key({}, dir.path()).secret == first.secret);
+  const auto file = dir.path() / "admin.key";
+  write_file_atomic(file, "another-key-of-1234\n", 0600, true);
+  CHECK(read_admin_key({}, dir.path()).secret == "another-key-of-1234");
+  write_file_atomic(file, "\n", 0600, true);
+  CHECK_THROWS_WITH(read_admin_key({}, dir.path()), Contains("is empty"));
+  std::filesystem::remove(file);
+  CHECK_THROWS_WITH(read_admin_key({}, dir.path()), Contains("is gone"));
+  CHECK_FALSE(std::filesystem::exists(file));
+}

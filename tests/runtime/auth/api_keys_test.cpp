@@ -1,6 +1,7 @@
 #include "runtime/auth/api_keys.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/auth/logins.hpp"
 #include "runtime/auth/scopes.hpp"
 
 #include <catch2/catch.hpp>
@@ -156,4 +157,23 @@ TEST_CASE("bad keys are refused by the field that is bad") {
   CHECK_THAT(error("x", list{"root"}, list{}, 0), Contains("\"root\""));
   CHECK_THAT(error("x", good, list{"../a"}, 0), Contains("\"../a\""));
   CHECK_THAT(error("x", good, list{}, 1), Contains("expires_in"));
+}
+
+TEST_CASE("another administrator's key ends the one before and what it signed") {
+  key_ring ring{admin_secret};
+  auto made = some_key();
+  ring.replace({made.record});
+  const auto& before = ring.logins();
+  const auto login = before.make("admin", now_ms() + 60'000);
+  CHECK_FALSE(ring.replace_admin(admin_secret));
+  CHECK(ring.logins().find(login, *ring.snapshot(), now_ms()) != nullptr);
+  CHECK(ring.replace_admin("another-administrator's-key"));
+  const auto keys = ring.snapshot();
+  CHECK(keys->find(admin_secret, now_ms()) == nullptr);
+  REQUIRE(keys->find("another-administrator's-key", now_ms()) != nullptr);
+  CHECK(keys->find("another-administrator's-key", now_ms())->id == admin_key_id);
+  CHECK(keys->find(made.secret, now_ms()) != nullptr);
+  CHECK(ring.logins().find(login, *keys, now_ms()) == nullptr);
+  // Whoever is at the former one may go on with it.
+  CHECK(before.find(login, *keys, now_ms()) != nullptr);
 }

@@ -377,7 +377,7 @@ TEST_CASE("what differs in a configuration that is read again is named") {
   const auto now =
     load_set({R"(projects=[{"id":"a","repo":"/a"},{"id":"b","repo":"/b"}])",
               "log.level=debug", "log.format=json", "http.listen=127.0.0.1:9",
-              "exec.kill_grace=7s"});
+              "exec.kill_grace=7s", "auth.admin_key_file=/another"});
   CHECK(changes_that_wait(before, now)
         == std::vector<std::string>{"http.listen", "exec.kill_grace",
                                     "log.format"});

@@ -110,7 +110,9 @@ TEST_CASE_METHOD(store_place,
   put_key(c, key);
   const auto latest = schema_version(c);
   // Back to what version 1 was.
-  for (const char* undo : {"DROP TABLE session_previews",
+  for (const char* undo : {"DROP TABLE project_events",
+                           "DROP TABLE project_event_number",
+                           "DROP TABLE session_previews",
                            "ALTER TABLE sessions DROP COLUMN home_epoch",
                            "DROP TABLE session_execs",
                            "DROP TABLE webhook_deliveries",

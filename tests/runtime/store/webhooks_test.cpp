@@ -1,6 +1,7 @@
 #include "runtime/store/webhooks.hpp"
 
 #include "runtime/store/audit.hpp"
+#include "runtime/store/project_events.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
 #include "tests/runtime/store/fixture.hpp"
@@ -251,6 +252,15 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   CHECK(audit[0].object == broken.id);
   CHECK(audit[0].project_id == "demo");
   CHECK(due().front().fields.size() == 3);
+  find_live after;
+  after.events_after = 0;
+  auto told = store::project_events_after(c, after);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].type == "webhook.disabled");
+  CHECK(told[0].session_id.empty());
+  REQUIRE(told[0].fields.size() == 2); // not its URL
+  CHECK(told[0].fields[0].text == broken.id);
+  CHECK(told[0].fields[1].text == "it is broken");
   change(session, {event_kind::session_extended});
   CHECK(listed(broken).size() == 2);
   CHECK(refusal_of([&] {
@@ -308,6 +318,28 @@ TEST_CASE_METHOD(webhook_fixture, "a review that is decided after its session "
   REQUIRE(due().size() == 1);
   end(due().front(), delivery_state::delivered);
   CHECK(due().front().fields[1].text == "merged");
+  // Who watches the project is told of each step, once.
+  auto told = [&](std::uint64_t after) {
+    find_live what;
+    what.events_after = after;
+    texts result;
+    for (auto& one : store::project_events_after(c, what))
+      result.push_back(one.type);
+    return result;
+  };
+  CHECK(told(0)
+        == texts{"review.finished", "review.started", "review.finished"});
+  CHECK(told(2) == texts{"review.finished"});
+  CHECK(store::last_project_event(c) == 3);
+  find_live elsewhere;
+  elsewhere.events_after = 0;
+  elsewhere.projects = {"other", "none"};
+  CHECK(store::project_events_after(c, elsewhere).empty());
+  elsewhere = {{"demo"}, {session.id}, 0, {}, 0};
+  auto all = store::project_events_after(c, elsewhere);
+  REQUIRE(all.size() == 3);
+  CHECK(all.back().session_id == session.id);
+  CHECK(all.back().fields[1].text == "merged");
   // What needs no judgement is told of by the session that ends.
   review.id = make_id();
   review.skipped = true;

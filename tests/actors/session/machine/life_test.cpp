@@ -218,6 +218,32 @@ TEST_CASE("a check-in goes through its steps in order") {
   CHECK(find<effect::discard_checkout>(then));
 }
 
+TEST_CASE("a review that has begun as its session ends is told by that") {
+  auto events_with = [](review_record review) {
+    auto s = active_session();
+    store(s, session::apply(s, event::checkin_asked{3, {"key", "Ada"}, ""}));
+    session::apply(s, event::session_quiet{});
+    session::apply(s, event::checkin_saved{"c0ffee", birth + 4});
+    auto queued = session::apply(s, event::review_queued{review, birth + 5});
+    std::vector<event_kind> kinds;
+    auto* change = find<effect::persist>(queued);
+    REQUIRE(change);
+    for (auto& one : change->events)
+      kinds.push_back(one.kind);
+    return kinds;
+  };
+  using kinds = std::vector<event_kind>;
+  auto review = some_review(review_status::running);
+  CHECK(events_with(review)
+        == kinds{event_kind::review_queued, event_kind::review_started,
+                 event_kind::checkin_finished, event_kind::session_ended});
+  // Nobody reviews what is merged without that.
+  review.skipped = true;
+  CHECK(events_with(review)
+        == kinds{event_kind::review_queued, event_kind::checkin_finished,
+                 event_kind::session_ended});
+}
+
 TEST_CASE("a check-in that cannot be saved leaves the session active") {
   auto s = active_session();
   store(s, session::apply(s, event::checkin_asked{3, {}, ""}));
