@@ -99,6 +99,12 @@ void see_a_program(bool sandboxed) {
   CHECK(shown.get(cookie).starts_with("HTTP/1.1 200"));
   expect(200, user.remove());
   await("the end", [&] { return shown.get(key).starts_with("HTTP/1.1 410"); });
+  const auto ended = user.get();
+  const auto page = shown.get(key + "Accept: text/html\r\n");
+  INFO(page);
+  CHECK(page.find(" since " + ended["ended_at"].get<std::string>() + ": ")
+        != std::string::npos);
+  CHECK(page.find(": terminated by") != std::string::npos);
 }
 
 } // namespace

@@ -555,7 +555,18 @@ TEST_CASE("a session that is over says so") {
   client.send(node.get("/", navigation));
   auto page = client.receive();
   CHECK(page.status == 410);
-  CHECK_THAT(page.body, Contains("expired"));
+  CHECK_THAT(page.body, Contains("Its status is &quot;expired&quot; since "
+                                 "2031-02-03T04:05:06Z: its time &lt;was&gt; "
+                                 "over. What ran"));
+  client.send(node.get("/app.js"));
+  auto script = client.receive();
+  CHECK(script.status == 410);
+  CHECK(script.body.empty());
+  // Who may not look into the session is not told why.
+  client.send(request_to(node.host(), "/", navigation));
+  auto stranger = client.receive();
+  CHECK(stranger.status == 410);
+  CHECK_THAT(stranger.body, Contains("since 2031-02-03T04:05:06Z. What ran"));
   auto other = node.host();
   other.replace(other.find("cccc"), 4, "dddd");
   CHECK(status_of(node, request_to(other)) == 404);
