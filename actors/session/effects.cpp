@@ -2,6 +2,7 @@
 #include "actors/session/session.hpp"
 
 #include "messages/errors.hpp"
+#include "messages/uncertain.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -190,8 +191,8 @@ bool moves_refs(const session::any_effect& what) {
 const refusal out_of_touch{
   errc::unavailable,
   "the node that has this session has lost touch with the others, so one of "
-  "them may have it by now: whether the request took effect is not known; look "
-  "at the session, or try again"};
+  "them may have it by now: "
+    + std::string{effect_unknown} + "; look at the session, or try again"};
 
 } // namespace
 

@@ -4,6 +4,7 @@
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
 #include "messages/ids.hpp"
+#include "messages/uncertain.hpp"
 #include "runtime/auth/sha256.hpp"
 #include "runtime/base/durations.hpp"
 
@@ -156,6 +157,28 @@ exec_request read_exec(const exchange& ex) {
   return request;
 }
 
+/// Whether the session may have done what it did not answer. One that is too
+/// busy, or not there, has done nothing.
+bool may_have_acted(const caf::error& why) {
+  if (is_unread(why))
+    return false;
+  const auto what = to_refusal(why);
+  return is_gone(why) || is_uncertain(what)
+         || (what.code != errc::overloaded && what.code != errc::unavailable);
+}
+
+/// For what must not be done twice: who is refused before it is done may ask
+/// again with the same Idempotency-Key.
+template <class Reply, class Message, class Ok>
+void do_once(const exchange_ptr& ex, Message message, Ok ok) {
+  ask_session<Reply>(ex, ex->env.options.ordinary, retry::unhandled,
+                     std::move(message), std::move(ok),
+                     [ex](const caf::error& why) {
+                       ex->untouched = !may_have_acted(why);
+                       refuse_with(ex, why);
+                     });
+}
+
 void reply_with(const exchange_ptr& ex, int status, const exec_view& view) {
   ex->reply(status, view.json.view());
 }
@@ -259,9 +282,8 @@ void write_stdin(const exchange_ptr& ex) {
                    query.flag("eof")};
   auto answer =
     ordered_json{{"written", ex->in.body.size()}, {"eof", what.eof}}.dump();
-  change_in_session<done>(
-    ex, ex->env.options.ordinary, std::move(what),
-    [ex, answer](const done&) { ex->reply(200, answer); });
+  do_once<done>(ex, std::move(what),
+                [ex, answer](const done&) { ex->reply(200, answer); });
 }
 
 void signal_exec(const exchange_ptr& ex) {
@@ -274,8 +296,8 @@ void signal_exec(const exchange_ptr& ex) {
   object_reader fields{body};
   auto signal = read_signal(fields.value("signal"));
   fields.done();
-  change_in_session<exec_view>(
-    ex, ex->env.options.ordinary, greenroom::signal_exec{ex->exec_id(), signal},
+  do_once<exec_view>(
+    ex, greenroom::signal_exec{ex->exec_id(), signal},
     [ex](const exec_view& view) { reply_with(ex, 200, view); });
 }
 

@@ -14,6 +14,9 @@ namespace {
 
 constexpr std::size_t max_name = 255;
 
+/// The status by which the store forgets a request.
+constexpr std::uint16_t refused_unbegun = 429;
+
 /// This run of the server, so that a request which was begun by an earlier one,
 /// or by another node that has lost its lease, is known to be served no more.
 const std::string& this_run() {
@@ -99,7 +102,8 @@ request_record::~request_record() {
     // A status that is not kept: whoever asks again is served.
     env_.bridge.ask<done>(
       env_.store, env_.options.ordinary,
-      finish_request{key_id_, name_, 500, {}, now_ms()}, [](const done&) {},
+      finish_request{key_id_, name_, left_as_, {}, now_ms()},
+      [](const done&) {},
       [log = env_.log](const caf::error& why) {
         log->warn("an Idempotency-Key stays taken: {}",
                   to_refusal(why).message);
@@ -110,7 +114,11 @@ request_record::~request_record() {
 }
 
 void request_record::keep(const exchange_ptr& ex, response answer) {
-  if (answer.status >= 500) {
+  const auto untouched = ex->untouched || answer.status == refused_unbegun;
+  if (answer.status >= 500 || untouched) {
+    // What an earlier try has done is as unknown as before.
+    if (untouched && !ex->repeated)
+      left_as_ = refused_unbegun;
     ex->send(std::move(answer));
     return;
   }

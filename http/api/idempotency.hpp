@@ -5,11 +5,14 @@
 // gets the kept answer, or, where the answer holds a secret, is served again
 // with the same planned id. What the server could not answer (5xx) is not kept:
 // its effect is unknown, so a repetition is served again with the planned id
-// too. Names belong to the API key and are forgotten after 24 hours.
+// too. One that was refused before anything was done (429, or the handler says
+// so) has never been. Names belong to the API key and are forgotten after 24
+// hours.
 #pragma once
 
 #include "http/edge/exchange.hpp"
 
+#include <cstdint>
 #include <string>
 
 namespace greenroom::http {
@@ -33,6 +36,7 @@ private:
   const std::string key_id_;
   const std::string name_;
   bool kept_ = false;
+  std::uint16_t left_as_ = 500; // where it is not kept
 };
 
 } // namespace greenroom::http

@@ -74,10 +74,10 @@ struct options {
   // Previews, on a listener of their own so that their pages share no origin
   // with the API; no host: there are none.
   std::string preview_host;
-  std::uint16_t preview_port = 0; // 0: any free one
-  std::string preview_domain = "preview.localhost";
-  // How browsers reach the listener: scheme and port of it count; empty: http,
-  // as it listens.
+  std::uint16_t preview_port = 0;                   // 0: any free one
+  std::string preview_domain = "preview.localhost"; // empty: they are paths
+  // How browsers reach the listener; empty: http, as it listens. Of names its
+  // scheme and port count, of paths all of it.
   std::string preview_url;
   // How long one step of a preview's client or app may take.
   std::chrono::milliseconds preview_timeout{60'000};

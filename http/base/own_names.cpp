@@ -135,14 +135,17 @@ bool may_be_preview(const options& opts, std::string_view scheme,
   if (opts.preview_host.empty())
     return false;
   auto domain = lower(opts.preview_domain);
-  if (host == domain || host.ends_with('.' + domain))
+  if (!domain.empty() && (host == domain || host.ends_with('.' + domain)))
     return true;
   auto port = port_of_page(scheme, page);
   if (port == opts.preview_port)
     return true;
   error_code no_address;
   asio::ip::make_address(host, no_address);
-  if (opts.preview_url.empty() || (host != "localhost" && no_address))
+  const auto has_paths =
+    host == "localhost" || !no_address
+    || (domain.empty() && is_host_of(opts.preview_url, host));
+  if (opts.preview_url.empty() || !has_paths)
     return false;
   auto seen_by = std::string_view{opts.preview_url};
   return port

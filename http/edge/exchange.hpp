@@ -106,6 +106,8 @@ public:
   std::unique_ptr<answer_keeper> record;
   std::string planned_id; // of what the request makes
   bool repeated = false;  // it may have been served before, in whole or in part
+  // Nothing of it was done: whoever repeats it is served as for the first time.
+  bool untouched = false;
   // What is kept of the answer's data for repetitions, where that holds a
   // secret.
   std::string kept_data;

@@ -82,6 +82,10 @@ session_info info_from(std::string_view text) {
   for (auto last : {"ended", "expired", "terminated", "failed"})
     if (status == last)
       result.over = status;
+  if (!result.over.empty()) {
+    result.reason = all.value("status_reason", "");
+    result.ended_at = all.value("ended_at", "");
+  }
   return result;
 }
 

@@ -108,6 +108,18 @@ page make_page(int status, std::string_view title, std::string_view text,
   return result;
 }
 
+page make_over_page(const session_info& session, bool may_know,
+                    bool to_person) {
+  auto text = "Its status is \"" + session.over + '"';
+  if (!session.ended_at.empty())
+    text += " since " + session.ended_at;
+  if (may_know && !session.reason.empty())
+    text += ": " + session.reason;
+  text += text.ends_with('.') ? "" : ".";
+  return make_page(410, "This session is over",
+                   text + " What ran in it has ended with it.", to_person);
+}
+
 std::string output_text(const printed_last& output) {
   if (output.exec_id.empty())
     return {};

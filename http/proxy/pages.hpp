@@ -24,6 +24,10 @@ struct page {
 page make_page(int status, std::string_view title, std::string_view text,
                bool to_person);
 
+/// Of a session that is over: how, when, and to who `may_know`, why. A reason
+/// names keys, branches and what an operator has said.
+page make_over_page(const session_info& session, bool may_know, bool to_person);
+
 /// The header by which a page of ours asks whether the app is there by now.
 inline constexpr std::string_view waiting_header = "Greenroom-Waiting";
 

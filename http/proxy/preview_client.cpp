@@ -140,9 +140,10 @@ asio::awaitable<void> preview_client::serve() {
     around_->access.decide(client_.head(), target_, session_,
                            preview_scheme(around_->options), now_ms());
   if (!session_.over.empty()) {
-    const auto why = "Its status is \"" + session_.over
-                     + "\", and what ran in it has ended with it.";
-    co_await say(410, "This session is over", why);
+    const auto may_know = decision.what != access_decision::kind::denied;
+    const auto what =
+      make_over_page(session_, may_know, is_navigation(client_.head()));
+    co_await say(what);
     co_return;
   }
   co_await enter(decision);

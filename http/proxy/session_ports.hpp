@@ -17,6 +17,8 @@ namespace greenroom::http::proxy {
 struct session_info {
   std::string project_id;
   std::string over; // its last status: "ended", "expired", …; empty: it is not
+  std::string reason;      // why it is over, if anything is known; and when, as
+  std::string ended_at;    // the API says it
   preview_rules rules;     // of its project
   std::string elsewhere;   // the node that owns it, of which nothing else is
                            // known then; empty: this one

@@ -32,6 +32,25 @@ bool is_address(const std::string& name) {
          || ::inet_pton(AF_INET6, name.c_str(), bytes.data()) == 1;
 }
 
+bool same_host(std::string_view authority, const std::string& name) {
+  return host_of_authority(authority) == name;
+}
+
+/// Without a domain also by the names that its URLs have.
+bool serves_paths(const std::string& name, const options& opts) {
+  if (name.empty())
+    return false;
+  if (name == opts.preview_domain || name == "localhost" || is_address(name))
+    return true;
+  if (!opts.preview_domain.empty())
+    return false;
+  auto start = opts.preview_url.find("://");
+  return same_host(opts.preview_host, name)
+         || (start != std::string::npos
+             && same_host(std::string_view{opts.preview_url}.substr(start + 3),
+                          name));
+}
+
 /// `{port}-{sid}`.
 std::optional<std::pair<std::uint16_t, std::string>>
 read_label(std::string_view label) {
@@ -98,15 +117,14 @@ preview_target read_target(const wire::message_head& request,
   const auto name = host_of_authority(host).value_or("");
   preview_target result;
   auto label_end = name.find('.');
-  if (label_end != std::string::npos
+  if (!opts.preview_domain.empty() && label_end != std::string::npos
       && name.substr(label_end + 1) == opts.preview_domain) {
     auto label = read_label(std::string_view{name}.substr(0, label_end));
     if (!label)
       throw wire::bad_message{404, "there is no preview of that name"};
     std::tie(result.port, result.session_id) = *label;
     result.path = target;
-  } else if (name == opts.preview_domain || name == "localhost"
-             || is_address(name)) {
+  } else if (serves_paths(name, opts)) {
     result = by_path(target);
   } else {
     throw wire::bad_message{403, "no previews are served by that name"};
@@ -124,7 +142,8 @@ std::string preview_url(const options& opts, std::string_view session_id,
   auto listens =
     opts.preview_host.empty() ? std::uint16_t{0} : opts.preview_port;
   return greenroom::preview_url(
-    {opts.preview_domain, opts.preview_url, listens}, session_id, port);
+    {opts.preview_domain, opts.preview_url, listens, opts.preview_host},
+    session_id, port);
 }
 
 std::optional<std::string_view> query_value(std::string_view target,

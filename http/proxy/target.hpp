@@ -2,8 +2,9 @@
 //
 // By name: `{port}-{sid}.{preview.domain}`; by path where there is no wildcard
 // name: `/preview/{sid}/{port}/…` at the domain itself, localhost or a numeric
-// address. Any other Host is refused, so that no page elsewhere can make its
-// own name stand for a preview.
+// address, and without a domain at the hosts of preview.public_url and
+// preview.listen. Any other Host is refused, so that no page elsewhere can make
+// its own name stand for a preview.
 #pragma once
 
 #include "http/base/options.hpp"
@@ -35,8 +36,9 @@ preview_target read_target(const wire::message_head& request,
 /// "http" or "https", as browsers see previews.
 std::string_view preview_scheme(const options& opts) noexcept;
 
-/// Where a port is seen: `http(s)://{port}-{sid}.{domain}[:PORT]/`; empty where
-/// no previews are served.
+/// Where a port is seen: `http(s)://{port}-{sid}.{domain}[:PORT]/`, without a
+/// domain `http(s)://{host}[:PORT]/preview/{sid}/{port}/`; empty where no
+/// previews are served.
 std::string preview_url(const options& opts, std::string_view session_id,
                         std::uint16_t port);
 

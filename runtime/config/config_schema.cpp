@@ -127,16 +127,19 @@ void add_preview_and_storage(table& to) {
     [](auto& c) -> auto& { return c.preview.listen; },
     "Where previews are served, on an origin of their own; null: nowhere.");
   add(
-    to, "preview.domain", kinds::text{"a domain name", kinds::is_domain},
+    to, "preview.domain",
+    kinds::text_or_null{{"a domain name", kinds::is_domain}},
     [](auto& c) -> auto& { return c.preview.domain; },
-    "Each preview is a subdomain of it: PORT-SESSION.DOMAIN.");
+    "Each preview is a subdomain of it: PORT-SESSION.DOMAIN; null, where there "
+    "is no wildcard name: each is a path, /preview/SESSION/PORT/.");
   add(
     to, "preview.public_url",
     kinds::text_or_null{{"http:// or https:// with a host and perhaps a port, "
                          "without a path",
                          kinds::is_base_url}},
     [](auto& c) -> auto& { return c.preview.public_url; },
-    "Scheme and port that browsers reach previews by; null: as it listens.");
+    "Scheme and port that browsers reach previews by, of paths the host, too; "
+    "null: as it listens.");
   add(
     to, "storage.url",
     kinds::private_text{{"sqlite3://PATH or postgresql://USER@HOST/DATABASE",

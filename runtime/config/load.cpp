@@ -116,6 +116,12 @@ void check_together(const config& c) {
                        + format_duration(c.cluster.heartbeat)
                        + ", but must be below cluster.timeout, which is "
                        + format_duration(c.cluster.timeout));
+  // Pages of sessions' programs would be the API's own to a browser.
+  if (c.preview.domain.empty() && !c.preview.public_url.empty()
+      && c.preview.public_url == c.http.public_url)
+    throw config_error("preview.public_url is " + c.preview.public_url
+                       + ", but must not be http.public_url where "
+                         "preview.domain is null");
 }
 
 } // namespace

@@ -141,7 +141,9 @@ void node::parts::make_context() {
     settings.limits.key_execs, settings.limits.project_execs});
   context->preview_url = [this](const std::string& id, std::uint16_t port) {
     auto& own = settings.preview;
-    return preview_url({own.domain, own.public_url, preview_port}, id, port);
+    return preview_url({own.domain, own.public_url, preview_port,
+                        own.listen ? own.listen->host : std::string_view{}},
+                       id, port);
   };
   context->runners = runners.get();
   context->journals = journals.get();

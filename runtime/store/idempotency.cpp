@@ -12,6 +12,9 @@ namespace {
 // others "/" and the incarnation by which its lease is known.
 constexpr char before_incarnation = '/';
 
+// Too many requests: nothing was done.
+constexpr int refused_unbegun = 429;
+
 std::string_view process_of(std::string_view run) {
   return run.substr(0, run.find(before_incarnation));
 }
@@ -140,7 +143,12 @@ void finish_request(connection& c, const greenroom::finish_request& x,
   const int status = x.status;
   const long long now = x.now;
   in_transaction(c, [&](soci::session& sql) {
-    if (status >= 500 || x.body.size() > max_kept_body) {
+    if (status == refused_unbegun) {
+      if (may_release(c, sql, x, node))
+        execute(sql,
+                "DELETE FROM requests WHERE key_id = :key AND name = :name",
+                soci::use(x.key_id, "key"), soci::use(x.name, "name"));
+    } else if (status >= 500 || x.body.size() > max_kept_body) {
       if (may_release(c, sql, x, node))
         execute(sql,
                 "UPDATE requests SET run = '', touched_at = :now"

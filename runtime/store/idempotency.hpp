@@ -2,6 +2,7 @@
 // answered.
 //
 //   fresh ─→ busy ─→ done                 one run of one node serves it
+//              ├───→ fresh                it was refused before it began (429)
 //              └───→ repeat ─→ busy …     that run is over, or its answer was
 //                                         too long to be kept, or that it
 //                                         failed on our side (5xx)
@@ -34,7 +35,8 @@ begun_request begin_request(connection& c, greenroom::begin_request x,
 
 /// Keeps the answer. Where its status is 500 or above, or its body longer than
 /// max_kept_body, the next one repeats the request, unless another node than
-/// `node` has begun that already.
+/// `node` has begun that already; where it is 429 the request is forgotten,
+/// unless the same.
 void finish_request(connection& c, const greenroom::finish_request& x,
                     const std::string& node = {});
 

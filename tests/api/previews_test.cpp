@@ -31,6 +31,13 @@ struct preview {
       static_cast<std::uint16_t>(std::stoul(host.substr(host.find(':') + 1)));
   }
 
+  /// The same place at another path of the server's.
+  preview at(const std::string& other) const {
+    auto result = *this;
+    result.path = other;
+    return result;
+  }
+
   /// The whole answer as text.
   std::string get(const std::string& headers) const {
     auto socket = connect_to(listener);
@@ -92,6 +99,12 @@ void see_a_program(bool sandboxed) {
   CHECK(shown.get(cookie).starts_with("HTTP/1.1 200"));
   expect(200, user.remove());
   await("the end", [&] { return shown.get(key).starts_with("HTTP/1.1 410"); });
+  const auto ended = user.get();
+  const auto page = shown.get(key + "Accept: text/html\r\n");
+  INFO(page);
+  CHECK(page.find(" since " + ended["ended_at"].get<std::string>() + ": ")
+        != std::string::npos);
+  CHECK(page.find(": terminated by") != std::string::npos);
 }
 
 } // namespace
@@ -173,4 +186,48 @@ TEST_CASE("without a sandbox only a session's own ports are seen") {
   user.run("true");
   preview shown{user.get()["preview_url"].get<std::string>()};
   CHECK(shown.get(key_of(node)).starts_with("HTTP/1.1 503"));
+}
+
+TEST_CASE("without a wildcard name previews are paths, and links lead there") {
+  node_options options;
+  options.sandboxed = false;
+  options.set = {"preview.domain=null"};
+  node_process node{options};
+  const auto port = unused_port();
+  session_user user{node, {{"new_branch", "p"}, {"preview_port", port}}};
+  const auto number = std::to_string(port);
+  const auto url = user.get()["preview_url"].get<std::string>();
+  const auto prefix = "/preview/" + user.id() + '/' + number + '/';
+  INFO(url);
+  preview shown{url};
+  CHECK(shown.path == prefix);
+  CHECK(user.timeline()[0]["data"]["preview_url"] == url);
+  const auto key = key_of(node);
+  user.start("web", program(port));
+  await("the program",
+        [&] { return shown.get(key).starts_with("HTTP/1.1 200"); });
+  json ports;
+  await("the list of ports", [&] {
+    ports = expect(200, node.admin().get(user.path("/ports"))).data()["ports"];
+    return !ports.empty();
+  });
+  CHECK(ports[0]["url"] == url);
+  auto made =
+    expect(201, user.post("/ports/" + number + "/link", {{"path", "/a?b=c"}}));
+  preview link{made.data()["url"].get<std::string>()};
+  CHECK(link.path.starts_with(prefix + "a?b=c&"));
+  auto opened = link.get("");
+  INFO(opened);
+  CHECK(opened.starts_with("HTTP/1.1 303"));
+  CHECK(opened.find("\r\nLocation: " + prefix + "a?b=c\r\n")
+        != std::string::npos);
+  auto cookie = opened.substr(opened.find("greenroom-preview="));
+  CHECK(cookie.find("; Path=" + prefix + ";") != std::string::npos);
+  cookie = "Cookie: " + cookie.substr(0, cookie.find(';')) + "\r\n";
+  auto answer = shown.at(prefix + "a?b=c").get(cookie);
+  CHECK(answer.starts_with("HTTP/1.1 200"));
+  CHECK(
+    answer.find("X-Forwarded-Prefix: " + prefix.substr(0, prefix.size() - 1))
+    != std::string::npos);
+  CHECK(shown.get("").starts_with("HTTP/1.1 401"));
 }

@@ -62,7 +62,11 @@ caf::result<done> finish(script& s, const finish_request& what) {
   std::lock_guard lock{s.guard};
   if (s.full && what.status < 500)
     return make_error(errc::unavailable, "the store is full");
-  s.requests.at(what.key_id + '/' + what.name).finished = what;
+  const auto name = what.key_id + '/' + what.name;
+  if (what.status == 429)
+    s.requests.erase(name);
+  else
+    s.requests.at(name).finished = what;
   return done{};
 }
 

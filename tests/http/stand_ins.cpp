@@ -227,6 +227,8 @@ private:
     std::lock_guard lock{script_->guard};
     if (what.exec_id == "closed")
       return make_error(errc::conflict, "the exec's input is closed");
+    if (script_->no_input != errc{})
+      return make_error(script_->no_input, script_->why_no_input);
     script_->inputs.push_back(what);
     if (script_->deaf)
       return make_response_promise<greenroom::done>();

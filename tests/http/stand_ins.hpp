@@ -6,6 +6,7 @@
 #pragma once
 
 #include "http/server/server.hpp"
+#include "messages/errors.hpp"
 #include "messages/session.hpp"
 #include "messages/store.hpp"
 #include "runtime/auth/api_keys.hpp"
@@ -74,6 +75,7 @@ struct script {
   std::set<std::string> running;   // execs; "e1" is there even when it is over
   std::set<std::string> terminals; // execs that have one
   std::vector<write_input> inputs;
+  std::string why_no_input = "try again";
   std::vector<resize_exec> resizes;
   std::vector<signal_exec> signals;
   std::vector<ask_git> questions;
@@ -91,6 +93,7 @@ struct script {
   std::atomic<bool> silent = false;   // the session answers nothing
   std::atomic<bool> deaf = false;     // nobody reads what is typed
   std::atomic<bool> crashed = false;  // what was begun was begun by another run
+  std::atomic<errc> no_input{};       // why nothing typed is taken
   std::atomic<bool> full = false;     // the store keeps no answers
   std::atomic<int> reads = 0;         // of the log
   std::atomic<int> look_ups = 0;      // of a session

@@ -120,6 +120,30 @@ std::string socket_counts(pid_t member) {
   return result;
 }
 
+std::string connection_counts(pid_t member) {
+  std::string text;
+  try {
+    text =
+      read_file("/proc/" + std::to_string(member) + "/net/snmp").value_or("");
+  } catch (const std::system_error&) {
+    return {}; // it is gone
+  }
+  // "Tcp: RtoAlgorithm …", then the numbers: four that are set, then
+  // ActiveOpens, PassiveOpens, AttemptFails, EstabResets, CurrEstab; behind
+  // them what each packet changes.
+  constexpr std::string_view line = "\nTcp: ";
+  auto at = text.find(line);
+  if (at == std::string::npos || (at = text.find(line, at + 1)) == text.npos)
+    return {};
+  auto numbers = std::string_view{text}.substr(at + line.size());
+  numbers = numbers.substr(0, numbers.find('\n'));
+  auto rest = numbers;
+  constexpr int wanted = 9;
+  for (int i = 0; i < wanted; ++i)
+    next_word(rest);
+  return std::string{numbers.substr(0, numbers.size() - rest.size())};
+}
+
 std::vector<listening_socket> listening_sockets(pid_t member) {
   auto dir = "/proc/" + std::to_string(member) + "/net/";
   std::vector<listening_socket> result;

@@ -29,6 +29,11 @@ std::optional<listening_socket> parse_listening(std::string_view line);
 /// 24 GB of memory.
 std::string socket_counts(pid_t member);
 
+/// What changes when a connection begins or ends in the process's network: one
+/// that ends as a socket begins to listen leaves the counts above as they are.
+/// Empty where it cannot be told.
+std::string connection_counts(pid_t member);
+
 /// Those of the network that the process is in; none where it is gone, or 0.
 std::vector<listening_socket> listening_sockets(pid_t member);
 

@@ -4,6 +4,7 @@
 #include "runtime/runner/inner/process_tree.hpp"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,12 +21,14 @@ namespace greenroom::runner {
 
 namespace {
 
-// For one socket that comes as another goes, which no count tells.
+// For what neither the counts nor the descriptors tell: a socket that nobody
+// was found with goes as another comes, say.
 constexpr std::chrono::seconds longest_between_looks{5};
 
 struct holder {
   std::string process;
   std::string exec;
+  std::string link; // its descriptor, /proc/PID/fd/NUMBER
 };
 
 // By the inodes of the sockets that are asked for; empty until it is found.
@@ -40,7 +43,8 @@ std::string name_of(pid_t pid) {
   }
 }
 
-// The inode, where it is a link to a socket; else 0.
+// The inode, where it is a link to a socket; else 0. `name`: below `dir`, or
+// whole.
 std::uint64_t socket_inode(int dir, const char* name) {
   constexpr std::string_view prefix = "socket:[";
   std::array<char, 64> buffer;
@@ -63,7 +67,7 @@ std::size_t look_into(pid_t pid, const std::string& exec, holders& sockets) {
     auto socket = sockets.find(socket_inode(::dirfd(dir.get()), entry->d_name));
     if (socket == sockets.end() || socket->second)
       continue;
-    socket->second = holder{name_of(pid), exec};
+    socket->second = holder{name_of(pid), exec, path + '/' + entry->d_name};
     ++found;
   }
   return found;
@@ -84,49 +88,27 @@ holders find_holders(const std::vector<listening_socket>& sockets,
   return result;
 }
 
-} // namespace
-
-std::optional<std::vector<open_port>>
-session_ports::changed(pid_t member, const std::vector<exec_processes>& execs) {
-  auto now = std::chrono::steady_clock::now();
-  auto counts = socket_counts(member);
-  if (sockets_ && counts == counts_ && now < look_again_)
-    return std::nullopt;
-  counts_ = std::move(counts);
-  look_again_ = now + longest_between_looks;
-  auto sockets = listening_sockets(member);
-  if (sockets == sockets_)
-    return std::nullopt;
-  auto ports = find(sockets, execs);
-  sockets_ = std::move(sockets);
-  if (ports == told_)
-    return std::nullopt;
-  told_ = ports;
-  return ports;
+bool is_held(const held_socket& socket) {
+  return socket_inode(AT_FDCWD, socket.link.c_str()) == socket.inode;
 }
 
-void session_ports::forget() noexcept {
-  sockets_.reset();
-  told_.reset();
+std::vector<held_socket> held_by(const holders& whose) {
+  std::vector<held_socket> result;
+  for (const auto& [inode, by] : whose)
+    if (by && result.size() < max_ports)
+      result.push_back({by->link, inode});
+  return result;
 }
 
-bool session_ports::contain(pid_t member,
-                            const std::vector<exec_processes>& execs,
-                            std::uint16_t port) const {
-  auto ports = find(listening_sockets(member), execs);
-  return std::ranges::find(ports, port, &open_port::port) != ports.end();
-}
-
-std::vector<open_port>
-session_ports::find(const std::vector<listening_socket>& sockets,
-                    const std::vector<exec_processes>& execs) const {
+// Those of nobody only where the network is the session's alone.
+std::vector<open_port> ports_of(const std::vector<listening_socket>& sockets,
+                                const holders& whose, bool own_network) {
   std::vector<open_port> result;
-  auto whose = find_holders(sockets, execs);
   for (const auto& socket : sockets) {
-    auto& by = whose[socket.inode];
+    auto& by = whose.at(socket.inode);
     if (by)
       result.push_back({socket.port, socket.address, by->process, by->exec});
-    else if (own_network_)
+    else if (own_network)
       result.push_back({socket.port, socket.address, {}, {}});
   }
   auto place = [](const open_port& x) { return std::tie(x.port, x.address); };
@@ -136,6 +118,53 @@ session_ports::find(const std::vector<listening_socket>& sockets,
   result.erase(same.begin(), same.end());
   result.resize(std::min(result.size(), max_ports));
   return result;
+}
+
+} // namespace
+
+bool session_ports::may_have_changed(pid_t member) {
+  auto now = std::chrono::steady_clock::now();
+  auto counts = socket_counts(member);
+  if (own_network_)
+    counts += connection_counts(member);
+  const auto same = counts == counts_ && std::ranges::all_of(held_, is_held);
+  if (sockets_ && same && now < look_again_)
+    return false;
+  counts_ = std::move(counts);
+  look_again_ = now + longest_between_looks;
+  return true;
+}
+
+std::optional<std::vector<open_port>>
+session_ports::changed(pid_t member, const std::vector<exec_processes>& execs) {
+  if (!may_have_changed(member))
+    return std::nullopt;
+  auto sockets = listening_sockets(member);
+  // One may have gone from the process that it was found with to another's.
+  if (sockets == sockets_ && std::ranges::all_of(held_, is_held))
+    return std::nullopt;
+  const auto whose = find_holders(sockets, execs);
+  held_ = held_by(whose);
+  auto ports = ports_of(sockets, whose, own_network_);
+  sockets_ = std::move(sockets);
+  if (ports == told_)
+    return std::nullopt;
+  told_ = ports;
+  return ports;
+}
+
+void session_ports::forget() noexcept {
+  sockets_.reset();
+  held_.clear();
+  told_.reset();
+}
+
+bool session_ports::contain(pid_t member,
+                            const std::vector<exec_processes>& execs,
+                            std::uint16_t port) const {
+  auto sockets = listening_sockets(member);
+  auto ports = ports_of(sockets, find_holders(sockets, execs), own_network_);
+  return std::ranges::find(ports, port, &open_port::port) != ports.end();
 }
 
 } // namespace greenroom::runner

@@ -1,8 +1,9 @@
 // Which TCP ports a session's commands listen on, and whose they are.
 //
 // In a sandbox all of its own network's; without one, those of the host's that
-// a process of the session has open. The number of sockets is looked at each
-// time; the sockets themselves when that has changed, or seconds have passed;
+// a process of the session has open. Each time it is looked at the number of
+// sockets, and whether those that listened are still where they were found; at
+// the sockets themselves when either has changed, or seconds have passed; at
 // processes, to tell their names, when the sockets have.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +24,12 @@ namespace greenroom::runner {
 struct exec_processes {
   std::string exec;
   pid_t top = 0;
+};
+
+/// A listening socket, and the descriptor that it was found at.
+struct held_socket {
+  std::string link; // /proc/PID/fd/NUMBER
+  std::uint64_t inode = 0;
 };
 
 class session_ports {
@@ -43,13 +51,13 @@ public:
                std::uint16_t port) const;
 
 private:
-  std::vector<open_port> find(const std::vector<listening_socket>& sockets,
-                              const std::vector<exec_processes>& execs) const;
+  bool may_have_changed(pid_t member);
 
   bool own_network_;
   std::string counts_; // at the last look at the sockets
   std::chrono::steady_clock::time_point look_again_{};
   std::optional<std::vector<listening_socket>> sockets_; // as seen last
+  std::vector<held_socket> held_; // of them, where a process was found
   std::optional<std::vector<open_port>> told_;
 };
 

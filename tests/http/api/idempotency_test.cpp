@@ -1,4 +1,5 @@
 // Requests that are sent again with the same Idempotency-Key.
+#include "messages/uncertain.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -229,6 +230,50 @@ TEST_CASE("bytes whose first try is uncertain are not written again") {
   f.script->deaf = false;
   CHECK(post(f, target, "a", "yes\n").status == 409);
   CHECK(f.script->inputs.size() == 1);
+}
+
+TEST_CASE("bytes that were refused are written when they come again") {
+  fixture f;
+  const auto target = one + "/execs/e1/stdin";
+  // What a request with the name is answered once its first try is let go of.
+  auto again = [&](const std::string& name) {
+    http_answer answer;
+    fixture::wait_until([&] {
+      answer = post(f, target, name, "yes\n");
+      return answer.body.find("being served right now") == std::string::npos;
+    });
+    return answer.status;
+  };
+  for (auto why : {errc::overloaded, errc::unavailable}) {
+    const auto name = std::to_string(static_cast<int>(why));
+    f.script->no_input = why;
+    CHECK(post(f, target, name, "yes\n").status == 503);
+    CHECK(again(name) == 503);
+    f.script->no_input = errc{};
+    CHECK(again(name) == 200);
+    CHECK(again(name) == 200); // replayed
+  }
+  CHECK(f.script->inputs.size() == 2);
+  // They may have been written by a node that has lost touch.
+  f.script->why_no_input = std::string{effect_unknown};
+  f.script->no_input = errc::unavailable;
+  CHECK(post(f, target, "c", "yes\n").status == 503);
+  f.script->no_input = errc{};
+  CHECK(again("c") == 409);
+  CHECK(f.script->inputs.size() == 2);
+}
+
+TEST_CASE("what came too often is served when it comes again") {
+  fixture f{[](http::options& o) { o.creates_of_key = 1; }};
+  CHECK(post(f, sessions, "a", R"({"branch":"topic"})").status == 201);
+  auto refused = post(f, sessions, "b", R"({"branch":"topic"})");
+  CHECK(refused.status == 429);
+  CHECK(refused.headers.contains("retry-after"));
+  fixture::wait_until([&] {
+    std::lock_guard lock{f.script->guard};
+    return f.script->requests.size() == 1;
+  });
+  CHECK(post(f, sessions, "a", R"({"branch":"topic"})").status == 201);
 }
 
 TEST_CASE("an Idempotency-Key must be short and visible") {

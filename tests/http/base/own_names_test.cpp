@@ -119,6 +119,13 @@ TEST_CASE("pages of previews are not the server's, whatever is listed") {
   CHECK(status_of({"localhost:8080", "https://127.0.0.1"}, opts) == 403);
   CHECK(status_of({"localhost:8080", "https://alias.example.org"}, opts)
         == 200);
+  // Without a domain they are seen at that name itself.
+  opts.preview_domain.clear();
+  opts.preview_url = "https://alias.example.org";
+  CHECK(status_of({"localhost:8080", "https://alias.example.org"}, opts)
+        == 403);
+  CHECK(status_of({"localhost:8080", "https://other.example.org"}, opts)
+        == 200);
   opts.preview_host.clear();
   CHECK(status_of({"localhost:8080", "http://localhost:8081"}, opts) == 200);
 }

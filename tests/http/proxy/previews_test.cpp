@@ -555,7 +555,18 @@ TEST_CASE("a session that is over says so") {
   client.send(node.get("/", navigation));
   auto page = client.receive();
   CHECK(page.status == 410);
-  CHECK_THAT(page.body, Contains("expired"));
+  CHECK_THAT(page.body, Contains("Its status is &quot;expired&quot; since "
+                                 "2031-02-03T04:05:06Z: its time &lt;was&gt; "
+                                 "over. What ran"));
+  client.send(node.get("/app.js"));
+  auto script = client.receive();
+  CHECK(script.status == 410);
+  CHECK(script.body.empty());
+  // Who may not look into the session is not told why.
+  client.send(request_to(node.host(), "/", navigation));
+  auto stranger = client.receive();
+  CHECK(stranger.status == 410);
+  CHECK_THAT(stranger.body, Contains("since 2031-02-03T04:05:06Z. What ran"));
   auto other = node.host();
   other.replace(other.find("cccc"), 4, "dddd");
   CHECK(status_of(node, request_to(other)) == 404);
@@ -732,6 +743,68 @@ TEST_CASE("a preview by path is told its prefix and kept below it") {
   CHECK_THAT(node.seen().at(0), Contains("GET /a?b\r\n"));
   CHECK_THAT(node.seen().at(0),
              Contains("X-Forwarded-Prefix: " + prefix + "\r\n"));
+}
+
+TEST_CASE("without a domain a link by path opens what its cookie then does") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+                    if (of.head().upgrade().empty()) {
+                      co_await of.reply(answer(200), "hello", 5s);
+                      co_return;
+                    }
+                    auto head = answer(101, "");
+                    head.headers.add("Connection", "Upgrade");
+                    head.headers.add("Upgrade", of.head().upgrade());
+                    co_await of.switch_protocols(head, 5s);
+                    co_await of.stream().write(asio::buffer("hi", 2), 5s);
+                    of.close();
+                  },
+                  [](auto& o) { o.preview_domain.clear(); }};
+  const auto host = "127.0.0.1:" + std::to_string(node.port());
+  const auto below = [](const std::string& port) {
+    return "/preview/" + preview_sid + '/' + port;
+  };
+  const auto prefix = below(std::to_string(node.app_port()));
+  auto token = node.add_link();
+  http_client client{node.port()};
+  client.send(request_to(host, prefix + "/a?x=1&greenroom_token=" + token));
+  auto opened = client.receive_head();
+  CHECK(opened.status == 303);
+  CHECK(opened.headers["location"] == prefix + "/a?x=1");
+  auto cookie = opened.headers["set-cookie"];
+  CHECK_THAT(cookie, Contains("Path=" + prefix + "/; "));
+  auto with = "Cookie: " + cookie.substr(0, cookie.find(';')) + "\r\n";
+  CHECK(status_of(node, request_to(host, prefix + "/a?x=1", with)) == 200);
+  CHECK(status_of(node, request_to(host, prefix + "/a")) == 401);
+  CHECK(status_of(node, request_to(host, below("9") + "/a", with)) == 401);
+  http_client socket{node.port()};
+  socket.send(
+    request_to(host, prefix + "/ws",
+               with + "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+  CHECK(socket.receive_head().status == 101);
+  CHECK(socket.receive_bytes(2) == "hi");
+  CHECK_THAT(node.seen().back(), Contains("GET /ws\r\n"));
+  CHECK_THAT(node.seen().back(), !Contains(token));
+}
+
+TEST_CASE("without a domain no host stands for a port") {
+  proxy_node node{hello, [](auto& o) {
+                    o.preview_domain.clear();
+                    o.preview_url = "https://apps.example.org:8443";
+                  }};
+  const auto prefix =
+    "/preview/" + preview_sid + '/' + std::to_string(node.app_port()) + '/';
+  const auto key = "X-API-Key: " + preview_secret + "\r\n";
+  auto of = [&](const std::string& host, const std::string& target) {
+    return status_of(node, request_to(host, target, key));
+  };
+  CHECK(of("apps.example.org:8443", prefix) == 200);
+  CHECK(of("Apps.example.org", prefix) == 200);
+  CHECK(of("localhost", prefix) == 200);
+  CHECK(of(node.host(), "/") == 403);
+  CHECK(of("other.example.org", prefix) == 403);
+  auto label = std::to_string(node.app_port()) + '-' + preview_sid;
+  CHECK(of(label + '.', "/") == 403);
+  CHECK(of(label + ".apps.example.org", "/") == 403);
 }
 
 TEST_CASE("an app that redirects to its local name means its public one") {

@@ -28,7 +28,11 @@ public:
       throw refused{errc::not_found, "session not found"};
     proxy::session_info result;
     result.project_id = "demo";
-    result.over = of_.over ? "expired" : "";
+    if (of_.over) {
+      result.over = "expired";
+      result.reason = "its time <was> over";
+      result.ended_at = "2031-02-03T04:05:06Z";
+    }
     std::lock_guard lock{of_.guard_};
     result.rules = of_.rules_;
     co_return result;

@@ -1,12 +1,16 @@
 // The ports that commands listen on, and connections to them.
 #include "runtime/runner/outer/listening_sockets.hpp"
+#include "runtime/runner/outer/session_ports.hpp"
 #include "tests/runtime/runner/sandboxed.hpp"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <string>
+#include <vector>
 
 using namespace greenroom;
 using runner::listening_socket;
@@ -165,6 +169,57 @@ TEST_CASE("in a sandbox with the host's network only a session's own ports are "
   plan.host_network = true;
   session s{plan};
   check_ports(s);
+}
+
+TEST_CASE("a port that opens as another closes is told at the next look") {
+  // The test is below its parent as a command is below its runner.
+  const std::vector<runner::exec_processes> execs{{"x", ::getppid()}};
+  runner::session_ports ports{false};
+  auto is_told = [&](std::uint16_t port) {
+    auto all = ports.changed(::getpid(), execs);
+    REQUIRE(all);
+    return std::ranges::find(*all, port, &runner::open_port::port)
+           != all->end();
+  };
+  auto first = std::make_unique<foreign_listener>();
+  CHECK(is_told(first->port));
+  for (int i = 0; i < 10; ++i) {
+    // The same number of sockets, and mostly the same descriptor.
+    const auto before = first->port;
+    first.reset();
+    first = std::make_unique<foreign_listener>();
+    if (first->port != before)
+      CHECK(is_told(first->port));
+  }
+}
+
+TEST_CASE("a port that opens as a connection ends is told at the next look") {
+  const std::vector<runner::exec_processes> execs{{"x", ::getppid()}};
+  runner::session_ports ports{true};
+  foreign_listener server;
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(server.port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  unique_fd near{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  REQUIRE(
+    ::connect(near.get(), reinterpret_cast<sockaddr*>(&address), sizeof address)
+    == 0);
+  unique_fd far{::accept(server.fd.get(), nullptr, nullptr)};
+  REQUIRE(far);
+  CHECK(ports.changed(::getpid(), execs));
+  // Resets, which leave nothing behind.
+  linger at_once{1, 0};
+  ::setsockopt(near.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+  near.reset();
+  far.reset();
+  foreign_listener one;
+  foreign_listener two;
+  auto all = ports.changed(::getpid(), execs);
+  REQUIRE(all);
+  for (auto port : {one.port, two.port})
+    CHECK(std::ranges::find(*all, port, &runner::open_port::port)
+          != all->end());
 }
 
 TEST_CASE("a port that accepts nobody is given up in time, and holds nobody "

@@ -188,6 +188,14 @@ TEST_CASE_METHOD(requests_fixture, "what failed on our side is repeated") {
   CHECK(begin("b").status == 400);
 }
 
+TEST_CASE_METHOD(requests_fixture, "what was refused unbegun has never been") {
+  begin("a");
+  finish(429, "");
+  auto again = begin("b");
+  CHECK(again.state == request_state::fresh);
+  CHECK(again.planned_id == "b");
+}
+
 TEST_CASE_METHOD(requests_fixture, "an answer that is too long is made anew") {
   begin("a");
   SECTION("one that just fits is kept") {
