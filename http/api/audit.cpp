@@ -90,7 +90,7 @@ private:
     ask<audit_page>(
       ex_, env_.monitor.operations, env_.options.ordinary, what_,
       [self](const audit_page& page) { self->write(page); },
-      [self](const caf::error& why) {
+      [self](const ask_error& why) {
         if (!self->ex_)
           return;
         if (!self->body_)

@@ -61,7 +61,7 @@ void audit_trail::flush() {
       if (!waiting_.empty())
         flush_after(pause);
     },
-    [this, batch](const caf::error& why) {
+    [this, batch](const ask_error& why) {
       not_stored(batch, to_refusal(why).message);
     });
 }

@@ -1,8 +1,8 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/edge/ask.hpp"
+#include "http/edge/session_subscriptions.hpp"
 #include "http/streams/response_registry.hpp"
-#include "http/streams/session_subscriptions.hpp"
 #include "runtime/auth/api_keys.hpp"
 
 #include <charconv>

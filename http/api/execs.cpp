@@ -214,7 +214,7 @@ void start_then_feed(const exchange_ptr& ex, greenroom::start_fed_exec what) {
         ask_session<done>(
           ex, ex->env.options.ordinary, retry::unhandled,
           write_input{asked->spec.exec_id, asked->input, asked->input_ends},
-          [](const done&) {}, [](const caf::error&) {});
+          [](const done&) {}, [](const ask_error&) {});
       if (asked->wait == 0)
         reply_begun(ex, view);
       else
@@ -236,8 +236,8 @@ void start_fed(const exchange_ptr& ex, exec_request request) {
   ask_session<exec_view>(
     ex, timeout, retry::unhandled, what,
     [ex](const exec_view& view) { reply_begun(ex, view); },
-    [ex, what](const caf::error& why) {
-      if (is_unknown(why))
+    [ex, what](const ask_error& why) {
+      if (why.is_unknown())
         start_then_feed(ex, what);
       else
         refuse_with(ex, why);

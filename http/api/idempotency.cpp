@@ -104,7 +104,7 @@ request_record::~request_record() {
       env_.store, env_.options.ordinary,
       finish_request{key_id_, name_, left_as_, {}, now_ms()},
       [](const done&) {},
-      [log = env_.log](const caf::error& why) {
+      [log = env_.log](const ask_error& why) {
         log->warn("an Idempotency-Key stays taken: {}",
                   to_refusal(why).message);
       });
@@ -134,7 +134,7 @@ void request_record::keep(const exchange_ptr& ex, response answer) {
     [ex, answer = std::move(answer)](const done&) mutable {
       ex->send(std::move(answer));
     },
-    [ex](const caf::error& why) {
+    [ex](const ask_error& why) {
       ex->env.log->error("an answer could not be kept for its "
                          "Idempotency-Key: {} request={}",
                          to_refusal(why).message, ex->id);

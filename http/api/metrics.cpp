@@ -141,7 +141,7 @@ void metrics(const exchange_ptr& ex) {
   ask<node_figures>(
     ex, ex->env.monitor.operations, ex->env.options.look_up, get_figures{},
     [ex](const node_figures& found) { send_page(ex, found); },
-    [ex](const caf::error&) { send_page(ex, {}); });
+    [ex](const ask_error&) { send_page(ex, {}); });
 }
 
 } // namespace greenroom::http::handlers

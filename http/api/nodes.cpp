@@ -11,7 +11,6 @@
 #include "runtime/base/durations.hpp"
 #include "runtime/base/timestamps.hpp"
 
-#include <caf/actor_cast.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -110,8 +109,8 @@ void ask_member(const exchange_ptr& ex, const Message& what,
   auto& others = ex->env.others;
   if (!others || others->node != ex->params[0])
     return refuse_stranger(ex, alone);
-  ask<drain_plan>(ex, caf::actor_cast<full_member_actor>(others->member),
-                  ex->env.options.ordinary, what, [ex](const drain_plan& plan) {
+  ask<drain_plan>(ex, full_member(*others), ex->env.options.ordinary, what,
+                  [ex](const drain_plan& plan) {
                     ex->reply(200, plan_json(ex->params[0], plan));
                   });
 }

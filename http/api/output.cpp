@@ -29,7 +29,7 @@ output_tail::question ask_whether_over(const exchange_ptr& ex) {
       ex, ex->env.options.look_up, retry::always,
       greenroom::get_exec{ex->exec_id()},
       [tell](const exec_view& view) { tell(view.ended); },
-      [tell](const caf::error& why) {
+      [tell](const ask_error& why) {
         tell(to_refusal(why).code == errc::not_found);
       });
   };

@@ -29,7 +29,7 @@ void reply_with(const exchange_ptr& ex, int status,
 
 /// A create that is repeated finds what its first try made.
 void answer_as_made(const exchange_ptr& ex, const project_record& wanted,
-                    const caf::error& why) {
+                    const ask_error& why) {
   ask<project_record>(ex, ex->env.directory, ex->env.options.look_up,
                       greenroom::get_project{wanted.id},
                       [ex, wanted, why](const project_record& there) {
@@ -88,7 +88,7 @@ void create_project(const exchange_ptr& ex) {
     ex, ex->env.directory, ex->env.options.ordinary,
     greenroom::create_project{project},
     [ex](const project_record& made) { reply_with(ex, 201, made); },
-    [ex, project](const caf::error& why) {
+    [ex, project](const ask_error& why) {
       if (ex->repeated && to_refusal(why).code == errc::project_exists)
         answer_as_made(ex, project, why);
       else

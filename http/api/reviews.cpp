@@ -105,9 +105,9 @@ void follow(const exchange_ptr& ex, const output_request& what) {
             ex, project, ex->env.options.look_up,
             greenroom::get_review{review_id(*ex)},
             [tell](const review_record& r) { tell(!is_being_reviewed(r)); },
-            [tell](const caf::error&) { tell(false); });
+            [tell](const ask_error&) { tell(false); });
         },
-        [tell](const caf::error&) { tell(false); });
+        [tell](const ask_error&) { tell(false); });
     });
 }
 

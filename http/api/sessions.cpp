@@ -11,7 +11,6 @@
 #include "runtime/auth/scopes.hpp"
 #include "runtime/git/common/refs.hpp"
 
-#include <caf/actor_cast.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -237,12 +236,12 @@ std::string shown_view(const session_view& view) {
 
 /// What the store has of a session whose node cannot be asked: that does not
 /// mean that it has failed.
-void show_unreachable(const exchange_ptr& ex, const caf::error& why) {
+void show_unreachable(const exchange_ptr& ex, const ask_error& why) {
   auto& others = ex->env.others;
   if (to_refusal(why).code != errc::unavailable || !others)
     return refuse_with(ex, why);
-  ask<session_record>(ex, caf::actor_cast<full_member_actor>(others->member),
-                      ex->env.options.look_up, load_session{ex->session_id()},
+  ask<session_record>(ex, full_member(*others), ex->env.options.look_up,
+                      load_session{ex->session_id()},
                       [ex](const session_record& session) {
                         if (session.project_id != ex->project_id())
                           throw refused(errc::not_found, "session not found");
@@ -290,7 +289,7 @@ void get_session(const exchange_ptr& ex) {
   ask_session<session_view>(
     ex, ex->env.options.look_up, retry::always, greenroom::get_session{},
     [ex](const session_view& view) { ex->reply(200, shown_view(view)); },
-    [ex](const caf::error& why) { show_unreachable(ex, why); });
+    [ex](const ask_error& why) { show_unreachable(ex, why); });
 }
 
 void extend_session(const exchange_ptr& ex) {

@@ -9,9 +9,6 @@
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/durations.hpp"
 
-#include <caf/actor_system.hpp>
-#include <caf/exit_reason.hpp>
-#include <caf/send.hpp>
 #include <nlohmann/json.hpp>
 
 namespace greenroom::http::handlers {
@@ -101,8 +98,8 @@ public:
                             env_.directory,
                             env_.options.look_up,
                             std::chrono::milliseconds{what_.timeout}};
-    bell_ = env_.system.spawn<session_watch>(env_.life, weak_from_this(),
-                                             std::move(task));
+    bell_ =
+      spawn_watch(env_.system, env_.life, weak_from_this(), std::move(task));
   }
 
   void close() override {
@@ -169,7 +166,7 @@ private:
   // Where there is no setup, nothing has to be waited for.
   void tell_exec(const exchange_ptr& ex, bool reached) const {
     auto timeout = env_.options.look_up;
-    auto is_none = [setup = what_.setup](const caf::error& why) {
+    auto is_none = [setup = what_.setup](const ask_error& why) {
       return setup && to_refusal(why).code == errc::not_found;
     };
     ask_session<exec_view>(
@@ -177,7 +174,7 @@ private:
       [ex, reached, until = what_.until](const exec_view& v) {
         tell(*ex, until, reached, "exec", v.json.view());
       },
-      [ex, timeout, is_none, until = what_.until](const caf::error& why) {
+      [ex, timeout, is_none, until = what_.until](const ask_error& why) {
         if (is_none(why))
           tell_session(ex, timeout, until, true);
         else
@@ -200,7 +197,7 @@ private:
     auto self = shared_from_this();
     ex_.reset();
     if (bell_)
-      caf::anon_send_exit(bell_, caf::exit_reason::user_shutdown);
+      stop_watch(bell_);
     bell_ = nullptr;
     env_.streams.remove(*this);
   }

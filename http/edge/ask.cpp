@@ -3,29 +3,15 @@
 #include "http/base/json_body.hpp"
 #include "http/base/reply.hpp"
 
-#include <caf/atom.hpp>
-
 namespace greenroom::http::handlers {
 
-caf::error too_many() {
-  return make_error(errc::overloaded, "too many requests are being worked on");
+ask_error too_many() {
+  return ask_error{{errc::overloaded, "too many requests are being worked on"}};
 }
 
-bool is_gone(const caf::error& why) {
-  return is_unread(why) || why.category() == caf::atom("exit");
-}
-
-bool is_unread(const caf::error& why) {
-  return why == caf::sec::request_receiver_down;
-}
-
-bool is_unknown(const caf::error& why) {
-  return why == caf::sec::unexpected_message;
-}
-
-void refuse_with(const exchange_ptr& ex, const caf::error& why) {
+void refuse_with(const exchange_ptr& ex, const ask_error& why) {
   // A handle that does not answer any more must not be used again.
-  if (is_gone(why)) {
+  if (why.is_gone()) {
     ex->env.bridge.sessions.erase(ex->session_id());
     ex->env.bridge.projects.erase(ex->project_id());
   }

@@ -5,6 +5,7 @@
 // as a handler's own exceptions are.
 #pragma once
 
+#include "http/edge/ask_error.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/exchange.hpp"
 #include "http/edge/thread_context.hpp"
@@ -17,19 +18,8 @@
 
 namespace greenroom::http::handlers {
 
-/// True for an error that says that the actor is gone, not what it thinks.
-bool is_gone(const caf::error& why);
-
-/// True for the error of a message that lay in the mailbox of an actor that
-/// ended, or came after: nobody has seen it.
-bool is_unread(const caf::error& why);
-
-/// True for the error of a message that the actor does not know: its node is of
-/// an older release.
-bool is_unknown(const caf::error& why);
-
 /// Answers with an actor's refusal.
-void refuse_with(const exchange_ptr& ex, const caf::error& why);
+void refuse_with(const exchange_ptr& ex, const ask_error& why);
 
 /// Answers with what was thrown, with all that it says.
 void refuse_with(const exchange_ptr& ex, const refused& why);
@@ -46,7 +36,7 @@ void answering(const exchange_ptr& ex, F&& f) {
 }
 
 /// The error of a request that is not made because too many wait already.
-caf::error too_many();
+ask_error too_many();
 
 /// A message that changes something says who asked for that, and by which
 /// request.
@@ -83,7 +73,7 @@ template <class Reply, class Handle, class Message, class Ok>
 void ask(const exchange_ptr& ex, const Handle& whom,
          std::chrono::milliseconds timeout, Message&& message, Ok ok) {
   ask<Reply>(ex, whom, timeout, std::forward<Message>(message), std::move(ok),
-             [ex](const caf::error& why) { refuse_with(ex, why); });
+             [ex](const ask_error& why) { refuse_with(ex, why); });
 }
 
 /// Calls `f(const session_actor&)` with the exchange's session.
@@ -92,7 +82,7 @@ void with_session(const exchange_ptr& ex, F f, Failed failed) {
   auto& cache = ex->env.bridge.sessions;
   if (auto known = cache.find(ex->session_id())) {
     if (known->project_id != ex->project_id())
-      failed(make_error(errc::not_found, "session not found"));
+      failed(ask_error{{errc::not_found, "session not found"}});
     else
       f(known->handle);
     return;
@@ -112,7 +102,7 @@ void with_session(const exchange_ptr& ex, F f, Failed failed) {
 template <class F>
 void with_session(const exchange_ptr& ex, F f) {
   with_session(ex, std::move(f),
-               [ex](const caf::error& why) { refuse_with(ex, why); });
+               [ex](const ask_error& why) { refuse_with(ex, why); });
 }
 
 /// Calls `f(const project_actor&)` with the exchange's project.
@@ -137,7 +127,7 @@ void with_project(const exchange_ptr& ex, F f, Failed failed) {
 template <class F>
 void with_project(const exchange_ptr& ex, F f) {
   with_project(ex, std::move(f),
-               [ex](const caf::error& why) { refuse_with(ex, why); });
+               [ex](const ask_error& why) { refuse_with(ex, why); });
 }
 
 /// What may be done where a session's actor goes down meanwhile.
@@ -154,8 +144,8 @@ void ask_session(const exchange_ptr& ex, std::chrono::milliseconds timeout,
                  bool again = true) {
   auto ask_it = [=](const session_actor& session) {
     ask<Reply>(
-      ex, session, timeout, message, ok, [=](const caf::error& why) mutable {
-        if (again && (how == retry::always ? is_gone(why) : is_unread(why))) {
+      ex, session, timeout, message, ok, [=](const ask_error& why) mutable {
+        if (again && (how == retry::always ? why.is_gone() : why.is_unread())) {
           ex->env.bridge.sessions.erase(ex->session_id());
           ask_session<Reply>(ex, timeout, how, message, ok, failed, false);
         } else {
@@ -172,7 +162,7 @@ void change_in_session(const exchange_ptr& ex,
                        Ok ok) {
   ask_session<Reply>(ex, timeout, retry::unhandled, std::move(message),
                      std::move(ok),
-                     [ex](const caf::error& why) { refuse_with(ex, why); });
+                     [ex](const ask_error& why) { refuse_with(ex, why); });
 }
 
 template <class Reply, class Message, class Ok>
@@ -180,7 +170,7 @@ void read_in_session(const exchange_ptr& ex, std::chrono::milliseconds timeout,
                      Message message, Ok ok) {
   ask_session<Reply>(ex, timeout, retry::always, std::move(message),
                      std::move(ok),
-                     [ex](const caf::error& why) { refuse_with(ex, why); });
+                     [ex](const ask_error& why) { refuse_with(ex, why); });
 }
 
 /// Asks the exchange's project.

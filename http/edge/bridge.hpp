@@ -11,6 +11,7 @@
 // later: answers that it sent before are still on their way then.
 #pragma once
 
+#include "http/edge/ask_error.hpp"
 #include "http/edge/handle_cache.hpp"
 #include "http/edge/on_loop.hpp"
 #include "messages/errors.hpp"
@@ -49,7 +50,7 @@ public:
   static bridge& behind(const edge_actor& handle);
 
   /// Asks `whom` and calls either `ok(const Reply&)` or
-  /// `failed(const caf::error&)` on this thread, exactly once and never from
+  /// `failed(const ask_error&)` on this thread, exactly once and never from
   /// inside.
   template <class Reply, class Handle, class Message, class Ok, class Failed>
   void ask(const Handle& whom, std::chrono::milliseconds timeout,
@@ -102,14 +103,14 @@ private:
     typed_call(Ok&& a, Failed&& b) : ok_(std::move(a)), failed_(std::move(b)) {}
     void answered(caf::type_erased_tuple& content) override {
       if (content.match_elements<caf::error>())
-        failed_(content.get_as<caf::error>(0));
+        failed(content.get_as<caf::error>(0));
       else if (content.match_elements<Reply>())
         ok_(content.get_as<Reply>(0));
       else
-        failed_(caf::make_error(caf::sec::unexpected_response));
+        failed(caf::make_error(caf::sec::unexpected_response));
     }
     void failed(const caf::error& why) override {
-      failed_(why);
+      failed_(ask_error{why});
     }
     Ok ok_;
     Failed failed_;

@@ -1,15 +1,14 @@
 #include "http/edge/peers.hpp"
 
-#include "http/edge/bridge.hpp"
+#include "http/edge/await_answer.hpp"
 #include "http/edge/loop.hpp"
 #include "messages/errors.hpp"
 
-#include <boost/asio/async_result.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <caf/expected.hpp>
+#include <caf/actor_cast.hpp>
 
 #include <mutex>
 #include <utility>
@@ -30,38 +29,20 @@ struct delivery {
   asio::steady_timer* timer = nullptr; // on the loop's thread only
 };
 
-asio::awaitable<caf::expected<owner_record>>
-ask_owner(http::bridge& bridge, const peers& all, find_owner what,
-          std::chrono::milliseconds timeout) {
-  using reply = caf::expected<owner_record>;
-  auto start = [&](auto handler) {
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    bridge.ask<owner_record>(
-      all.member, timeout, std::move(what),
-      [shared](const owner_record& owner) { (*shared)(reply{owner}); },
-      [shared](const caf::error& error) { (*shared)(reply{error}); });
-  };
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&,
-                                          void(reply)>(start,
-                                                       asio::use_awaitable);
-}
-
 } // namespace
+
+full_member_actor full_member(const peers& all) {
+  return caf::actor_cast<full_member_actor>(all.member);
+}
 
 asio::awaitable<whereabouts> other_owner(http::bridge& bridge, const peers& all,
                                          std::string project_id,
                                          std::string session_id,
                                          std::chrono::milliseconds timeout) {
-  if (bridge.full())
-    throw refused{errc::overloaded, "too much is going on, try again"};
   find_owner what{std::move(project_id), std::move(session_id)};
-  auto owner = co_await ask_owner(bridge, all, std::move(what), timeout);
-  if (!owner) {
-    auto why = to_refusal(owner.error());
-    throw refused{why.code, why.message};
-  }
-  co_return whereabouts{owner->node == all.node ? "" : owner->node,
-                        owner->epoch};
+  auto owner =
+    co_await await_answer<owner_record>(bridge, all.member, what, timeout);
+  co_return whereabouts{owner.node == all.node ? "" : owner.node, owner.epoch};
 }
 
 asio::awaitable<unique_fd> open_peer(std::shared_ptr<http::loop> home,

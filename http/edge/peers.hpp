@@ -7,6 +7,7 @@
 #include "http/base/asio.hpp"
 #include "http/edge/passage.hpp"
 #include "messages/cluster.hpp"
+#include "messages/moving.hpp"
 #include "runtime/base/fd.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -39,6 +40,9 @@ struct peers {
                      opened then)>
     open;
 };
+
+/// This node's member with all that it takes.
+full_member_actor full_member(const peers& all);
 
 /// Who owns a session, or where `session_id` is empty the project. Throws
 /// refused.

@@ -2,8 +2,11 @@
 
 #include "http/edge/loop.hpp"
 
+#include <caf/actor_system.hpp>
 #include <caf/atom.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/sec.hpp>
+#include <caf/send.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -26,6 +29,18 @@ bool is_passing(const caf::error& why) {
 }
 
 } // namespace
+
+session_watch_actor spawn_watch(actor_system& system,
+                                std::weak_ptr<http::loop> home,
+                                std::weak_ptr<session_watch_listener> listener,
+                                session_watch_task task) {
+  return system.spawn<session_watch>(std::move(home), std::move(listener),
+                                     std::move(task));
+}
+
+void stop_watch(const session_watch_actor& watch) {
+  caf::anon_send_exit(watch, caf::exit_reason::user_shutdown);
+}
 
 session_watch::session_watch(caf::actor_config& config,
                              std::weak_ptr<http::loop> home,

@@ -9,6 +9,7 @@
 // listener something, or is sent an exit.
 #pragma once
 
+#include "http/edge/actor_system.hpp"
 #include "messages/directory.hpp"
 #include "messages/errors.hpp"
 
@@ -62,6 +63,14 @@ GREENROOM_INSPECT(watch_time_up)
 using session_watch_actor =
   watcher_actor::extend<caf::reacts_to<watch_look_again>,
                         caf::reacts_to<watch_time_up>>;
+
+session_watch_actor spawn_watch(actor_system& system,
+                                std::weak_ptr<http::loop> home,
+                                std::weak_ptr<session_watch_listener> listener,
+                                session_watch_task task);
+
+/// It tells its listener nothing any more.
+void stop_watch(const session_watch_actor& watch);
 
 class session_watch final : public session_watch_actor::base {
 public:

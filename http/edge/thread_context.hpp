@@ -5,12 +5,11 @@
 #pragma once
 
 #include "http/base/options.hpp"
+#include "http/edge/actor_system.hpp"
 #include "messages/cluster.hpp"
 #include "messages/directory.hpp"
 #include "messages/keys.hpp"
 #include "messages/store.hpp"
-
-#include <caf/fwd.hpp>
 
 #include <functional>
 #include <memory>
@@ -49,7 +48,7 @@ using readiness = std::function<std::vector<std::string>()>;
 
 struct edge {
   const http::options& options;
-  caf::actor_system& system;
+  actor_system& system;
   const key_ring& keys;
   directory_actor directory;
   key_registry_actor registry;

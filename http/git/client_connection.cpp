@@ -155,7 +155,7 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
   auto& options = around_->options;
   const auto is_push =
     *route.service == service::receive_pack && !route.advertise;
-  token_revocation watch{*around_};
+  token_revocation watch{around_->system, around_->loop};
   std::string push_rejection;
   auto entered = co_await enter(route, watch, push_rejection);
   request_body body{client_,
@@ -208,7 +208,7 @@ asio::awaitable<void> client_connection::serve_lfs(const git_route& route) {
   auto elsewhere = co_await pass_on(route);
   if (elsewhere)
     co_return;
-  token_revocation watch{*around_};
+  token_revocation watch{around_->system, around_->loop};
   std::string none;
   auto entered = co_await enter(route, watch, none);
   transfer_slot slot{*around_, route.session_id};

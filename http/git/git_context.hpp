@@ -7,6 +7,7 @@
 
 #include "http/base/asio.hpp"
 #include "http/base/options.hpp"
+#include "http/edge/actor_system.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/peers.hpp"
@@ -41,7 +42,7 @@ inline constexpr std::chrono::seconds upstream_timeout{30};
 
 struct git_context {
   const http::options& options;
-  caf::actor_system& system;
+  http::actor_system& system;
   directory_actor directory;
   std::shared_ptr<const sandbox::host> sandbox;
   std::shared_ptr<spdlog::logger> log;

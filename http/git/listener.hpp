@@ -11,12 +11,11 @@
 
 #include "http/base/handed_connection.hpp"
 #include "http/base/options.hpp"
+#include "http/edge/actor_system.hpp"
 #include "messages/directory.hpp"
 #include "messages/git.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/sandbox/plan.hpp"
-
-#include <caf/fwd.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -45,7 +44,7 @@ inline constexpr std::size_t max_connections = 512;
 
 /// What of the node it needs. All must outlive it but the handles.
 struct listener_parts {
-  caf::actor_system& system;
+  http::actor_system& system;
   directory_actor directory;
   std::shared_ptr<const sandbox::host> sandbox;
   std::shared_ptr<spdlog::logger> log;

@@ -1,5 +1,6 @@
 #include "http/git/origin_server.hpp"
 
+#include "http/edge/blocking_ask.hpp"
 #include "http/git/fetch_relay.hpp"
 #include "http/git/first_request.hpp"
 #include "http/git/pkt_line.hpp"
@@ -10,9 +11,6 @@
 #include "runtime/base/run_command.hpp"
 #include "runtime/base/sizes.hpp"
 #include "runtime/git/common/repository_name.hpp"
-
-#include <caf/actor_system.hpp>
-#include <caf/scoped_actor.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -375,37 +373,18 @@ void origin_server::talk(const std::string& session_id, int socket) {
 transfer_grant origin_server::admit(const std::string& session_id) {
   if (auto project = parts_.git->project_of_review(session_id))
     return {{}, std::move(*project)};
-  caf::scoped_actor self{parts_.system};
-  std::optional<caf::error> failure;
-  auto fail = [&](caf::error& e) { failure = std::move(e); };
-  session_actor session;
-  self->request(parts_.directory, look_up, find_session{{}, session_id})
-    .receive([&](session_actor& found) { session = std::move(found); }, fail);
-  transfer_grant grant;
-  if (!failure)
-    self->request(session, look_up, open_origin{})
-      .receive([&](transfer_grant& x) { grant = std::move(x); }, fail);
-  if (failure) {
-    auto why = to_refusal(*failure);
-    throw refused{why.code, why.message};
-  }
-  return grant;
+  auto session = blocking_ask<session_actor>(
+    parts_.system, parts_.directory, look_up, find_session{{}, session_id});
+  return blocking_ask<transfer_grant>(parts_.system, session, look_up,
+                                      open_origin{});
 }
 
 /// Who may change a project's default branch names its submodules, and is
 /// shown no other project by that.
 bool origin_server::may_show(const project_record& project,
                              const std::string& repo) {
-  caf::scoped_actor self{parts_.system};
-  std::optional<caf::error> failure;
-  project_list all;
-  self->request(parts_.directory, look_up, list_projects{})
-    .receive([&](project_list& found) { all = std::move(found); },
-             [&](caf::error& e) { failure = std::move(e); });
-  if (failure) {
-    auto why = to_refusal(*failure);
-    throw refused{why.code, why.message};
-  }
+  const auto all = blocking_ask<project_list>(parts_.system, parts_.directory,
+                                              look_up, list_projects{});
   const auto name = git::repository_name(repo);
   const auto keys = parts_.keys.snapshot();
   return std::ranges::all_of(all.projects, [&](const auto& other) {

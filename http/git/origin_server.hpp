@@ -11,11 +11,11 @@
 // for one session; more are told to try again.
 #pragma once
 
+#include "http/edge/actor_system.hpp"
 #include "messages/directory.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/git/session/git_service.hpp"
 
-#include <caf/fwd.hpp>
 #include <spdlog/logger.h>
 
 #include <chrono>
@@ -37,7 +37,7 @@ inline constexpr std::size_t max_origin_talks = 64;
 inline constexpr std::size_t max_origin_per_session = 8;
 
 struct origin_parts {
-  caf::actor_system& system;
+  http::actor_system& system;
   directory_actor directory;
   const key_ring& keys;
   std::shared_ptr<git_service> git;

@@ -1,5 +1,6 @@
 #include "http/git/transfer.hpp"
 
+#include "http/edge/notify.hpp"
 #include "http/git/answer_head.hpp"
 #include "http/git/git_command.hpp"
 #include "http/git/pkt_line.hpp"
@@ -13,7 +14,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <caf/send.hpp>
 
 #include <algorithm>
 #include <array>
@@ -268,7 +268,7 @@ void transfer::announce_push() {
     return;
   auto& command = plan_.push->commands.front();
   auto position = git::find_branch(checkout_, plan_.who.grant.session.branch);
-  caf::anon_send(
+  notify(
     plan_.who.session,
     branch_pushed{is_null_id(command.old_id) ? std::string{} : command.old_id,
                   command.new_id,

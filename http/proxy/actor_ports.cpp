@@ -1,5 +1,6 @@
 #include "http/proxy/actor_ports.hpp"
 
+#include "http/edge/await_answer.hpp"
 #include "http/proxy/last_output.hpp"
 #include "http/proxy/preview_settings.hpp"
 #include "messages/errors.hpp"
@@ -9,7 +10,6 @@
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <caf/expected.hpp>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
@@ -32,31 +32,6 @@ constexpr milliseconds connect_slack{1'500};
 constexpr milliseconds fresh{1'000};
 
 constexpr std::size_t max_known = 4096;
-
-/// The bridge's question as something to wait for. Throws refused.
-template <class Reply, class Handle, class Message>
-asio::awaitable<Reply> ask(http::bridge& bridge, Handle whom, Message message,
-                           milliseconds timeout) {
-  if (bridge.full())
-    throw refused{errc::overloaded, "too much is going on, try again"};
-  auto start = [&](auto handler) {
-    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
-    bridge.ask<Reply>(
-      whom, timeout, std::move(message),
-      [shared](const Reply& reply) { (*shared)(caf::expected<Reply>{reply}); },
-      [shared](const caf::error& error) {
-        (*shared)(caf::expected<Reply>{error});
-      });
-  };
-  auto reply = co_await asio::async_initiate<const asio::use_awaitable_t<>&,
-                                             void(caf::expected<Reply>)>(
-    start, asio::use_awaitable);
-  if (!reply) {
-    auto why = to_refusal(reply.error());
-    throw refused{why.code, why.message};
-  }
-  co_return std::move(*reply);
-}
 
 struct disk_result {
   std::string made;
@@ -93,8 +68,8 @@ session_info info_from(std::string_view text) {
 
 asio::awaitable<session_actor> actor_ports::find(std::string session_id) {
   find_session wanted{{}, std::move(session_id)};
-  auto found =
-    co_await ask<session_actor>(bridge_, directory_, wanted, look_up_timeout);
+  auto found = co_await await_answer<session_actor>(bridge_, directory_, wanted,
+                                                    look_up_timeout);
   co_return found;
 }
 
@@ -127,13 +102,13 @@ actor_ports::look_up_anew(std::string session_id) {
   // By the directory each time: a session that has crashed, or gone to sleep,
   // has another actor.
   auto handle = co_await find(session_id);
-  auto view =
-    co_await ask<session_view>(bridge_, handle, get_session{}, look_up_timeout);
+  auto view = co_await await_answer<session_view>(
+    bridge_, handle, get_session{}, look_up_timeout);
   auto info = info_from(view.json.view());
   if (info.over.empty()) {
     get_project wanted{info.project_id};
-    auto project = co_await ask<project_record>(bridge_, directory_, wanted,
-                                                look_up_timeout);
+    auto project = co_await await_answer<project_record>(
+      bridge_, directory_, wanted, look_up_timeout);
     info.rules = project.preview;
   }
   const auto before = known_.find(session_id);
@@ -188,14 +163,15 @@ actor_ports::on_disk(std::function<std::string()> work) {
 asio::awaitable<std::string> actor_ports::exec_of(session_actor session,
                                                   std::uint16_t port) {
   list_ports all;
-  auto known = co_await ask<port_list>(bridge_, session, all, look_up_timeout);
+  auto known =
+    co_await await_answer<port_list>(bridge_, session, all, look_up_timeout);
   for (auto* list : {&known.ports, &known.closed})
     for (auto& one : *list)
       if (one.port == port && !one.exec_id.empty())
         co_return one.exec_id;
   list_execs newest{looked_at, {}};
   auto page =
-    co_await ask<exec_page>(bridge_, session, newest, look_up_timeout);
+    co_await await_answer<exec_page>(bridge_, session, newest, look_up_timeout);
   co_return likely_exec(page.json.view());
 }
 
@@ -208,7 +184,7 @@ asio::awaitable<printed_last> actor_ports::last_output(std::string session_id,
     co_return result;
   get_exec wanted{result.exec_id};
   auto view =
-    co_await ask<exec_view>(bridge_, session, wanted, look_up_timeout);
+    co_await await_answer<exec_view>(bridge_, session, wanted, look_up_timeout);
   result.status = nlohmann::json::parse(view.json.view()).at("status");
   auto dir =
     session_dir(data_dir_, session_id) / runner::exec_dir(result.exec_id);
@@ -229,9 +205,9 @@ asio::awaitable<unique_fd> actor_ports::connect(std::string session_id,
   connect_port wanted{port};
   port_connection made;
   try {
-    made = co_await ask<port_connection>(bridge_, handle, wanted,
-                                         milliseconds{connect_port_timeout}
-                                           + connect_slack);
+    made = co_await await_answer<port_connection>(
+      bridge_, handle, wanted,
+      milliseconds{connect_port_timeout} + connect_slack);
   } catch (const refused&) {
     known_.erase(session_id); // it may have another actor by now
     throw;

@@ -8,10 +8,9 @@
 #pragma once
 
 #include "http/base/options.hpp"
+#include "http/edge/actor_system.hpp"
 #include "http/proxy/actor_ports.hpp"
 #include "messages/directory.hpp"
-
-#include <caf/fwd.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +34,7 @@ inline constexpr std::size_t max_clients = 8192;
 
 /// What of the node it needs. All must outlive it but the handles.
 struct listener_parts {
-  caf::actor_system& system;
+  http::actor_system& system;
   const key_ring& keys;
   directory_actor directory;
   preview_settings& settings;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "http/base/options.hpp"
+#include "http/edge/actor_system.hpp"
 #include "http/edge/thread_context.hpp"
 #include "http/proxy/preview_store.hpp"
 #include "messages/operations.hpp"
@@ -53,7 +54,7 @@ class preview_settings;
 
 /// Whom the server talks to. All must outlive it but the handles.
 struct server_parts {
-  caf::actor_system& system;
+  http::actor_system& system;
   const key_ring& keys;
   directory_actor directory;
   key_registry_actor registry;

@@ -6,19 +6,18 @@
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/node_monitor.hpp"
+#include "http/edge/notify.hpp"
 #include "http/edge/peers.hpp"
 #include "http/edge/request_log.hpp"
+#include "http/edge/session_subscriptions.hpp"
 #include "http/restinio/front_end.hpp"
 #include "http/server/server.hpp"
 #include "http/streams/file_readers.hpp"
 #include "http/streams/inotify_watcher.hpp"
 #include "http/streams/response_registry.hpp"
-#include "http/streams/session_subscriptions.hpp"
 #include "messages/ids.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/logins.hpp"
-
-#include <caf/send.hpp>
 
 #include <malloc.h>
 #include <pthread.h>
@@ -221,7 +220,7 @@ void http_thread::start() {
     s.front.watch_accepting();
     s.trim_memory();
   });
-  caf::anon_send(s.parts.registry, join_edge{s.handle});
+  notify(s.parts.registry, join_edge{s.handle});
   s.thread = std::thread{[&s] {
     ::pthread_setname_np(::pthread_self(), "http");
     s.loop.run();

@@ -2,8 +2,8 @@
 
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
+#include "http/edge/session_subscriptions.hpp"
 #include "http/edge/thread_context.hpp"
-#include "http/streams/session_subscriptions.hpp"
 #include "http/streams/sse_lines.hpp"
 #include "runtime/api_json/project_events.hpp"
 
@@ -220,7 +220,7 @@ void sessions_stream::look() {
   handlers::ask<live_list>(
     ex_, env_.monitor.operations, env_.options.ordinary, std::move(what),
     [self = shared_from_this()](const live_list& all) { self->found(all); },
-    [self = shared_from_this()](const caf::error& why) {
+    [self = shared_from_this()](const ask_error& why) {
       self->not_found(to_refusal(why));
     });
 }
@@ -335,7 +335,7 @@ void sessions_stream::join(const exchange_ptr& of_session,
         one->join(env.session_subscriptions.of(
           env, of_session->project_id(), of_session->session_id(), session));
     },
-    [one](const caf::error& why) { one->refuse(to_refusal(why)); });
+    [one](const ask_error& why) { one->refuse(to_refusal(why)); });
 }
 
 /// A session that comes later, or came while the client was away, is seen from

@@ -1,7 +1,7 @@
 #include "http/streams/sse_stream.hpp"
 
+#include "http/edge/session_subscription.hpp"
 #include "http/edge/thread_context.hpp"
-#include "http/streams/session_subscription.hpp"
 #include "http/streams/sse_lines.hpp"
 #include "runtime/timeline/event_encoding.hpp"
 
@@ -220,7 +220,8 @@ void stream::go_on() {
     following_ = true;
   } else {
     following_ = false;
-    reading_ = fan_->read(*this, read_events{sent_, filter_, chunk_});
+    reading_ =
+      fan_->read(weak_from_this(), read_events{sent_, filter_, chunk_});
   }
 }
 

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "http/edge/exchange.hpp"
+#include "http/edge/session_subscriber.hpp"
 #include "http/streams/response_registry.hpp"
 #include "messages/events.hpp"
 
@@ -45,6 +46,7 @@ struct watch_start {
 };
 
 class stream final : public long_response,
+                     public session_subscriber,
                      public std::enable_shared_from_this<stream> {
 public:
   /// Text of batches that may wait behind a write.
@@ -60,20 +62,12 @@ public:
 
   // -- for its subscription ---------------------------------------------------
 
-  /// How far the session's events go; `ended`: nothing will follow them.
-  void standing(const event_id& last, bool ended);
-
-  /// Events as they come.
-  void live(const event_batch& batch);
-
-  /// What it asked the subscription for.
-  void read_answer(const event_batch& batch);
-  void read_failed();
-
-  /// The session cannot be had.
-  void refuse(const refusal& why);
-
-  bool opened() const noexcept {
+  void standing(const event_id& last, bool ended) override;
+  void live(const event_batch& batch) override;
+  void read_answer(const event_batch& batch) override;
+  void read_failed() override;
+  void refuse(const refusal& why) override;
+  bool opened() const noexcept override {
     return opened_;
   }
 

@@ -319,7 +319,7 @@ private:
         self->taken(size);
         self->tell_next();
       },
-      [self = shared_from_this()](const caf::error& why) {
+      [self = shared_from_this()](const ask_error& why) {
         self->telling_ = false;
         self->not_taken(to_refusal(why));
         self->tell_next();

@@ -268,6 +268,16 @@ TEST_CASE("nothing but http/restinio names a type of RESTinio's") {
   }
 }
 
+TEST_CASE("of http/, nothing but http/edge names a type of CAF's") {
+  for (auto& path : sources()) {
+    auto folder = folder_of(path);
+    if (!folder.starts_with("http/") || folder == "http/edge")
+      continue;
+    INFO(path);
+    CHECK_FALSE(contains(path, "caf::"));
+  }
+}
+
 TEST_CASE("libraries are included where they are at home") {
   for (auto& path : sources())
     for (auto& other : includes_of(path, true)) {
@@ -275,6 +285,8 @@ TEST_CASE("libraries are included where they are at home") {
       auto folder = folder_of(path);
       if (small_programs.contains(folder))
         CHECK_FALSE(other.starts_with("caf/"));
+      if (other.starts_with("caf/") && folder.starts_with("http/"))
+        CHECK(folder == "http/edge");
       if (other == "git2.h")
         CHECK(folder == "runtime/git/mirror");
       if (other.starts_with("soci/"))

@@ -1,7 +1,7 @@
-#include "http/streams/session_subscription.hpp"
+#include "http/edge/session_subscription.hpp"
 
+#include "http/edge/session_subscriptions.hpp"
 #include "http/edge/thread_context.hpp"
-#include "http/streams/session_subscriptions.hpp"
 #include "messages/errors.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -104,7 +104,7 @@ session_subscription::behavior_type session_subscription::make_behavior() {
   ask();
   return {[this](const event_batch& batch) { receive(batch); },
           [this](look_again) { look(); },
-          [this](stream_left) {
+          [this](subscriber_left) {
             if (size_ != 0)
               return;
             env_.session_subscriptions.remove(session_id_, *this);
@@ -136,7 +136,7 @@ void session_subscription::standing(const watch_reply& reply) {
   last_ = reply.last;
   ended_ = reply.state == watch_state::over;
   joining_.clear();
-  for_each([this](stream& one) { one.standing(last_, ended_); });
+  for_each([this](session_subscriber& one) { one.standing(last_, ended_); });
 }
 
 void session_subscription::greet() {
@@ -166,7 +166,7 @@ void session_subscription::lose() {
     return;
   }
   if (tries_ >= max_tries_unopened)
-    for_each([&](stream& one) {
+    for_each([&](session_subscriber& one) {
       if (!one.opened())
         one.refuse(why);
     });
@@ -197,38 +197,38 @@ void session_subscription::found(const session_actor& session) {
   ask();
 }
 
-// -- its streams --------------------------------------------------------------
+// -- its subscribers ----------------------------------------------------------
 
-void session_subscription::add(std::shared_ptr<stream> added) {
+void session_subscription::add(std::shared_ptr<session_subscriber> added) {
   joining_.push_back(added);
-  streams_.push_back(std::move(added));
+  all_.push_back(std::move(added));
   ++size_;
   // Not from inside: the request is still being handled.
   if (!std::exchange(greeting_, true))
     env_.loop.post([self = subscription_actor{this}] { behind(self).greet(); });
 }
 
-void session_subscription::remove(const stream& left) {
+void session_subscription::remove(const session_subscriber& left) {
   auto found =
-    std::ranges::find(streams_, &left, &std::shared_ptr<stream>::get);
-  if (found == streams_.end())
+    std::ranges::find(all_, &left, &std::shared_ptr<session_subscriber>::get);
+  if (found == all_.end())
     return;
   --size_;
   found->reset();
   if (!in_loop_)
-    std::erase(streams_, nullptr);
+    std::erase(all_, nullptr);
   if (size_ == 0)
-    caf::anon_send(subscription_actor{this}, stream_left{});
+    caf::anon_send(subscription_actor{this}, subscriber_left{});
 }
 
-bool session_subscription::read(stream& reader, read_events what) {
+bool session_subscription::read(std::weak_ptr<session_subscriber> reader,
+                                read_events what) {
   if (state_ != state::up)
     return false;
   request(session_, env_.options.ordinary, std::move(what))
     .then(
-      [this, g = generation_,
-       weak = reader.weak_from_this()](const event_batch& batch) {
-        auto self = weak.lock();
+      [this, g = generation_, reader](const event_batch& batch) {
+        auto self = reader.lock();
         if (!self)
           return;
         if (g == generation_) {
@@ -238,9 +238,8 @@ bool session_subscription::read(stream& reader, read_events what) {
           self->read_failed();
         }
       },
-      [this, g = generation_,
-       weak = reader.weak_from_this()](const caf::error& why) {
-        auto self = weak.lock();
+      [this, g = generation_, reader](const caf::error& why) {
+        auto self = reader.lock();
         if (!self)
           return;
         if (!is_passing(why)) {
@@ -254,22 +253,22 @@ bool session_subscription::read(stream& reader, read_events what) {
   return true;
 }
 
-/// Streams may leave meanwhile.
+/// Subscribers may leave meanwhile.
 template <class F>
 void session_subscription::for_each(F f) {
   auto outer = std::exchange(in_loop_, true);
-  for (std::size_t i = 0; i < streams_.size(); ++i)
-    if (auto one = streams_[i].get())
+  for (std::size_t i = 0; i < all_.size(); ++i)
+    if (auto one = all_[i].get())
       f(*one);
   in_loop_ = outer;
   if (!outer)
-    std::erase(streams_, nullptr);
+    std::erase(all_, nullptr);
 }
 
 /// Gives the session up. Who asks for it from now on gets a new subscription.
 void session_subscription::refuse(const refusal& why) {
   env_.session_subscriptions.remove(session_id_, *this);
-  for_each([&](stream& one) { one.refuse(why); });
+  for_each([&](session_subscriber& one) { one.refuse(why); });
 }
 
 // -- events -------------------------------------------------------------------
@@ -278,7 +277,7 @@ void session_subscription::receive(const event_batch& batch) {
   if (batch.last <= last_.seq)
     return;
   if (batch.after != last_.seq)
-    deliver(); // the streams see that they lack something
+    deliver(); // they see that they lack something
   last_.seq = batch.last;
   ended_ = ended_ || batch.end;
   held_bytes_ += batch.text.size();
@@ -303,7 +302,7 @@ void session_subscription::deliver() {
   delivered_at_ = clock::now();
   held_bytes_ = 0;
   auto batch = joined(std::exchange(held_, {}));
-  for_each([&](stream& one) { one.live(batch); });
+  for_each([&](session_subscriber& one) { one.live(batch); });
 }
 
 } // namespace greenroom::http

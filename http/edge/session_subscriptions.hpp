@@ -4,7 +4,7 @@
 // Belongs to that thread and keeps them; one that ends takes itself off.
 #pragma once
 
-#include "http/streams/session_subscription.hpp"
+#include "http/edge/session_subscription.hpp"
 
 #include <string>
 #include <unordered_map>

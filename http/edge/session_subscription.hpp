@@ -1,5 +1,5 @@
 // The one receiver of a session's events on an HTTP thread: it hands each batch
-// to all of the thread's streams that follow the session.
+// to all of the thread's subscribers that follow the session.
 //
 //   asking ──→ up      lost (the session went down) ──→ asking
 //
@@ -8,12 +8,12 @@
 // out at once, the next ones wait until the time that the writes took has been
 // made up for, 5 ms at most. A lost session is looked for once for all.
 //
-// Kept by the thread's `session_subscriptions`; it ends when its last stream
-// has left. Used on the HTTP thread only.
+// Kept by the thread's `session_subscriptions`; it ends when its last
+// subscriber has left. Used on the HTTP thread only.
 #pragma once
 
 #include "http/edge/on_loop.hpp"
-#include "http/streams/sse_stream.hpp"
+#include "http/edge/session_subscriber.hpp"
 #include "messages/session.hpp"
 
 #include <chrono>
@@ -30,12 +30,13 @@ struct edge;
 struct look_again {};
 GREENROOM_INSPECT(look_again)
 
-/// A stream has left a subscription, which may have been the last.
-struct stream_left {};
-GREENROOM_INSPECT(stream_left)
+/// A subscriber has left, which may have been the last.
+struct subscriber_left {};
+GREENROOM_INSPECT(subscriber_left)
 
-using subscription_actor = watcher_actor::extend<caf::reacts_to<look_again>,
-                                                 caf::reacts_to<stream_left>>;
+using subscription_actor =
+  watcher_actor::extend<caf::reacts_to<look_again>,
+                        caf::reacts_to<subscriber_left>>;
 
 class session_subscription final : public on_loop<subscription_actor> {
 public:
@@ -54,15 +55,15 @@ public:
 
   const char* name() const override;
 
-  // -- for its streams --------------------------------------------------------
+  // -- for its subscribers ----------------------------------------------------
 
-  /// Tells the stream how the session stands, soon.
-  void add(std::shared_ptr<stream> joined);
-  void remove(const stream& left);
+  /// Tells the subscriber how the session stands, soon.
+  void add(std::shared_ptr<session_subscriber> joined);
+  void remove(const session_subscriber& left);
 
-  /// Reads the log for a stream. False while the session is not there; it hears
-  /// how the session stands once it is.
-  bool read(stream& reader, read_events what);
+  /// Reads the log for a subscriber. False while the session is not there; it
+  /// hears how the session stands once it is.
+  bool read(std::weak_ptr<session_subscriber> reader, read_events what);
 
   /// Looks for the session's actor again.
   void lose();
@@ -99,11 +100,11 @@ private:
   event_id last_; // the last event that has come
   bool ended_ = false;
 
-  std::vector<std::shared_ptr<stream>> streams_; // null: has left
+  std::vector<std::shared_ptr<session_subscriber>> all_; // null: has left
   std::size_t size_ = 0;
   bool in_loop_ = false;
   bool greeting_ = false;
-  std::vector<std::weak_ptr<stream>> joining_;
+  std::vector<std::weak_ptr<session_subscriber>> joining_;
 
   std::vector<event_batch> held_; // one continues the other
   std::size_t held_bytes_ = 0;
