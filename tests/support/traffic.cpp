@@ -9,6 +9,7 @@ namespace greenroom::test {
 namespace {
 
 std::atomic<traffic_observer*> current = nullptr;
+std::atomic<int> asides = 0;
 
 struct port_set {
   std::mutex mutex;
@@ -22,7 +23,7 @@ port_set& ports() {
 
 traffic_observer* observer_at(std::uint16_t port) {
   auto* result = current.load();
-  if (result == nullptr)
+  if (result == nullptr || asides > 0)
     return nullptr;
   std::lock_guard lock{ports().mutex};
   return ports().all.contains(port) ? result : nullptr;
@@ -32,6 +33,14 @@ traffic_observer* observer_at(std::uint16_t port) {
 
 void observe_traffic(traffic_observer* observer) {
   current = observer;
+}
+
+beside_the_document::beside_the_document() {
+  ++asides;
+}
+
+beside_the_document::~beside_the_document() {
+  --asides;
 }
 
 void api_port_opened(std::uint16_t port) {

@@ -38,6 +38,16 @@ public:
 /// From now on this one is told; null: nobody is. It must outlive the clients.
 void observe_traffic(traffic_observer* observer);
 
+/// While one lives nobody is told: for tests that ask in a way that no document
+/// promises anything about.
+class beside_the_document {
+public:
+  beside_the_document();
+  beside_the_document(const beside_the_document&) = delete;
+  beside_the_document& operator=(const beside_the_document&) = delete;
+  ~beside_the_document();
+};
+
 /// A node serves its API on this port of 127.0.0.1, or no longer.
 void api_port_opened(std::uint16_t port);
 void api_port_closed(std::uint16_t port);
