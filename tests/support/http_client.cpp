@@ -1,5 +1,7 @@
 #include "tests/support/http_client.hpp"
 
+#include "tests/support/traffic.hpp"
+
 // A server that hangs up is an error here, and no signal.
 #define CPPHTTPLIB_SEND_FLAGS MSG_NOSIGNAL
 #include <httplib.h>
@@ -96,6 +98,7 @@ http_reply http_client::send(const std::string& method, const std::string& path,
   http_reply result{answer->status, {}, answer->body};
   for (auto& [name, value] : answer->headers)
     result.headers[lower(name)] = value;
+  tell_answered(port_, {method, path, content_type, body, result});
   return result;
 }
 

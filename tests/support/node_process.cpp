@@ -6,6 +6,7 @@
 #include "runtime/exec/orphans.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/traffic.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -166,6 +167,7 @@ void node_process::await_serving() {
   auto up = eventually([&] {
     if (auto port = logged_port()) {
       port_ = *port;
+      api_port_opened(port_);
       return true;
     }
     int status = 0;
@@ -228,6 +230,7 @@ int node_process::wait() {
   ::waitpid(pid_, &status, 0);
   pid_ = -1;
   process_.reset();
+  api_port_closed(port_);
   return status;
 }
 

@@ -1,6 +1,7 @@
 #include "tests/support/sse_client.hpp"
 
 #include "tests/support/sockets.hpp"
+#include "tests/support/traffic.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -29,7 +30,7 @@ std::uint64_t sse_event::seq() const {
 
 sse_client::sse_client(std::uint16_t port, const std::string& path,
                        const std::string& key, const std::string& last_event_id)
-  : socket_(connect_to(port)) {
+  : socket_(connect_to(port)), port_(port), path_(path) {
   auto request = "GET " + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n"
                  + "Accept: text/event-stream\r\nAuthorization: Bearer " + key
                  + "\r\n";
@@ -54,6 +55,9 @@ sse_client::sse_client(std::uint16_t port, const std::string& path,
   chunked_ = header("transfer-encoding") == "chunked";
   if (!chunked_)
     ended_ = whole_ = true; // an answer with a length is no stream
+  tell_answered(
+    port_,
+    {"GET", path_, {}, {}, {status_, headers_, {}}, /* whole = */ false});
   take_chunks();
 }
 
@@ -156,6 +160,7 @@ void sse_client::take_line(const std::string& line) {
   if (line.empty()) {
     if (!data_.empty()) {
       event_.data = nlohmann::json::parse(data_);
+      tell_streamed(port_, path_, event_);
       events_.push_back(event_);
     }
     event_ = {};

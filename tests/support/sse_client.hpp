@@ -73,6 +73,8 @@ private:
   void take_line(const std::string& line);
 
   unique_fd socket_;
+  std::uint16_t port_;
+  std::string path_;
   int status_ = 0;
   std::map<std::string, std::string> headers_;
   std::string raw_;  // as it came, chunked
