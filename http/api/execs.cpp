@@ -159,11 +159,11 @@ exec_request read_exec(const exchange& ex) {
 
 /// Whether the session may have done what it did not answer. One that is too
 /// busy, or not there, has done nothing.
-bool may_have_acted(const caf::error& why) {
-  if (is_unread(why))
+bool may_have_acted(const ask_error& why) {
+  if (why.is_unread())
     return false;
-  const auto what = to_refusal(why);
-  return is_gone(why) || is_uncertain(what)
+  const auto& what = to_refusal(why);
+  return why.is_gone() || is_uncertain(what)
          || (what.code != errc::overloaded && what.code != errc::unavailable);
 }
 
@@ -173,7 +173,7 @@ template <class Reply, class Message, class Ok>
 void do_once(const exchange_ptr& ex, Message message, Ok ok) {
   ask_session<Reply>(ex, ex->env.options.ordinary, retry::unhandled,
                      std::move(message), std::move(ok),
-                     [ex](const caf::error& why) {
+                     [ex](const ask_error& why) {
                        ex->untouched = !may_have_acted(why);
                        refuse_with(ex, why);
                      });

@@ -155,9 +155,10 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
   auto& options = around_->options;
   const auto is_push =
     *route.service == service::receive_pack && !route.advertise;
-  token_revocation watch{around_->system, around_->loop};
+  std::optional<token_revocation> watch{std::in_place, around_->system,
+                                        around_->loop};
   std::string push_rejection;
-  auto entered = co_await enter(route, watch, push_rejection);
+  auto entered = co_await enter(route, *watch, push_rejection);
   request_body body{client_,
                     is_push ? options.max_push + push_extra : max_wishes,
                     options.git_timeout};
@@ -278,27 +279,41 @@ asio::awaitable<void> client_connection::refuse_push(request_body& body,
   co_await client_.reply(head, text, around_->options.git_timeout);
 }
 
-asio::awaitable<void> client_connection::transmit(transfer_plan plan,
-                                                  token_revocation& watch) {
-  if (watch.dead())
-    throw refused{errc::unauthorized, "the clone token is not valid any more"};
+/// Has it done. `watch` goes before the client has been told all, so that who
+/// waits for it does not wait for what the client still sends.
+asio::awaitable<void>
+client_connection::transmit(transfer_plan plan,
+                            std::optional<token_revocation>& watch) {
   transfer_slot slot{*around_, plan.who.grant.session.id};
   const auto prepare = [this, &plan] { return git_of(*around_, plan); };
   const auto git = co_await in_background(*around_->disk, prepare);
-  if (watch.dead())
-    throw refused{errc::unauthorized, "the clone token is not valid any more"};
+  if (watch->dead()) {
+    co_await come_too_late(plan, watch);
+    co_return;
+  }
+  plan.let_go = [&watch] { watch.reset(); };
   transfer one{*around_, client_, std::move(plan), git};
   struct current {
     transfer*& place;
-    token_revocation& watch;
+    std::optional<token_revocation>& watch;
     ~current() {
       place = nullptr;
-      watch.on_death({});
+      if (watch)
+        watch->on_death({});
     }
   } guard{transfer_, watch};
   transfer_ = &one;
-  watch.on_death([&one] { one.stop(); });
+  watch->on_death([&one] { one.revoke(); });
   co_await one.run();
+}
+
+asio::awaitable<void>
+client_connection::come_too_late(const transfer_plan& plan,
+                                 std::optional<token_revocation>& watch) {
+  watch.reset();
+  if (!plan.push)
+    throw refused{errc::conflict, std::string{token_is_over}};
+  co_await refuse_push(*plan.body, *plan.push, token_is_over);
 }
 
 asio::awaitable<void> client_connection::refuse(int status,

@@ -60,7 +60,10 @@ private:
   asio::awaitable<void> refuse_push(request_body& body,
                                     const push_request& push,
                                     std::string_view why);
-  asio::awaitable<void> transmit(transfer_plan plan, token_revocation& watch);
+  asio::awaitable<void> transmit(transfer_plan plan,
+                                 std::optional<token_revocation>& watch);
+  asio::awaitable<void> come_too_late(const transfer_plan& plan,
+                                      std::optional<token_revocation>& watch);
 
   std::shared_ptr<git_context> around_;
   const std::string peer_; // the client's address

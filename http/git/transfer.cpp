@@ -32,6 +32,9 @@ constexpr std::size_t max_complaints = 2048;
 /// in silence (bringing a large checkout to another commit) is over by then.
 constexpr std::chrono::minutes git_timeout{10};
 
+/// Of an answer that waits until the client has sent all.
+constexpr std::size_t max_held = 64 * 1024;
+
 /// For git to clean up after a push that was cut short.
 constexpr std::chrono::seconds last_words{10};
 
@@ -62,6 +65,9 @@ bool blames_request(bool advertise, std::string_view text) {
 }
 
 } // namespace
+
+const std::string_view token_is_over =
+  "the session is being checked in or ended, or its clone token was replaced";
 
 command git_of(const git_context& around, const transfer_plan& plan) {
   auto& session = plan.who.grant.session;
@@ -115,6 +121,10 @@ bool transfer::is_fetch() const noexcept {
 asio::awaitable<void> transfer::run() {
   using namespace asio::experimental::awaitable_operators;
   co_await (feed() && take() && hear());
+  if (revoked_ && !gone_ && !fault_) {
+    co_await answer_revoked();
+    co_return;
+  }
   const auto misread = whole_ && client_.status() == 0
                        && blames_request(plan_.route.advertise, complaints_);
   if (exit_code_ != 0 && !gone_ && !misread)
@@ -142,7 +152,7 @@ asio::awaitable<void> transfer::feed() {
       co_await give(piece);
       piece = co_await plan_.body->next();
     } while (!piece.empty());
-    whole_ = true;
+    whole_ = !revoked_;
   } catch (const lost&) {
     client_gone();
   } catch (const bad_message&) {
@@ -179,6 +189,22 @@ void transfer::stop() {
   client_gone();
 }
 
+void transfer::revoke() {
+  if (is_fetch())
+    return stop();
+  if (over_) {
+    if (plan_.let_go)
+      plan_.let_go();
+    return;
+  }
+  if (whole_)
+    return;
+  revoked_ = true;
+  error_code ignored;
+  git_.in.close(ignored);
+  git_until_ = std::min(git_until_, clock::now() + last_words);
+}
+
 void transfer::check_deadlines(clock::time_point now) {
   if (now >= git_until_)
     git_.kill();
@@ -190,8 +216,9 @@ asio::awaitable<void> transfer::take() {
   std::vector<char> buffer(buffer_size);
   for (;;) {
     git_until_ = clock::now()
-                 + (gone_ && !whole_ ? clock::duration{last_words}
-                                     : clock::duration{git_timeout});
+                 + ((gone_ || revoked_) && !whole_
+                      ? clock::duration{last_words}
+                      : clock::duration{git_timeout});
     error_code error;
     auto size = co_await git_.out.async_read_some(
       asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
@@ -214,7 +241,11 @@ asio::awaitable<void> transfer::take() {
   }
   exit_code_ = co_await git_.ended();
   git_until_ = clock::time_point::max();
-  co_await end_answer();
+  over_ = true;
+  if (revoked_ && plan_.let_go)
+    plan_.let_go();
+  if (!revoked_)
+    co_await end_answer();
   // It may wait for what will not come any more.
   error_code ignored;
   git_.err.cancel(ignored);
@@ -223,9 +254,17 @@ asio::awaitable<void> transfer::take() {
 asio::awaitable<void> transfer::put(std::string_view piece) {
   if (gone_ || piece.empty())
     co_return;
+  if (revoked_ && client_.status() == 0
+      && held_.size() + piece.size() <= max_held) {
+    held_ += piece;
+    co_return;
+  }
   try {
     if (client_.status() == 0)
       co_await begin();
+    const auto before = std::exchange(held_, {});
+    if (!before.empty())
+      co_await client_.write(before, around_.options.git_timeout);
     co_await client_.write(piece, around_.options.git_timeout);
   } catch (const lost&) {
     client_gone();
@@ -245,6 +284,25 @@ asio::awaitable<void> transfer::end_answer() {
   } catch (const lost&) {
     client_gone();
   }
+}
+
+/// git may have had all that it needed although we did not see the end of it:
+/// then its own report is the truth. Else that it was cut short is for us to
+/// say, since git can only tell that its input ended.
+asio::awaitable<void> transfer::answer_revoked() {
+  const auto timeout = around_.options.git_timeout;
+  if (client_.status() == 0 && !answer_->moved()) {
+    const auto head = answer_head(
+      200, "application/x-git-receive-pack-result", plan_.request_id);
+    const auto text = refusal_of(*plan_.push, token_is_over);
+    co_await client_.reply(head, text, timeout);
+    co_return;
+  }
+  if (client_.status() == 0)
+    co_await begin();
+  if (!held_.empty())
+    co_await client_.write(held_, timeout);
+  co_await client_.finish(timeout);
 }
 
 asio::awaitable<void> transfer::begin() {

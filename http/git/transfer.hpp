@@ -4,9 +4,11 @@
 // Lives as long as the request, on the loop's thread. A fetch is killed when
 // its client goes, its token dies or git falls silent. A push that is cut short
 // is not killed in the middle of a write: git sees that its input has ended and
-// cleans up; one whose body is whole is let run to its end.
+// cleans up; one whose body is whole is let run to its end. Of both the client
+// is told how they went, where it was the token that died.
 //
-// Memory: two buffers of 64 KiB besides the connection's.
+// Memory: two buffers of 64 KiB besides the connection's; one more in a push
+// that is revoked.
 #pragma once
 
 #include "http/base/asio.hpp"
@@ -23,8 +25,10 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace greenroom::http::git_http {
 
@@ -50,7 +54,11 @@ struct transfer_plan {
   std::string begun;                // what was read of it already
   std::optional<push_request> push; // in a push
   std::optional<ref_list> refs;     // where references are listed
+  std::function<void()> let_go; // git has ended, what is left is to be told
 };
+
+/// Why what a clone token has opened goes on no more.
+extern const std::string_view token_is_over;
 
 /// git for one transfer, in the session's sandbox. Reads files.
 command git_of(const git_context& around, const transfer_plan& plan);
@@ -70,6 +78,10 @@ public:
   /// The client counts as gone.
   void stop();
 
+  /// The token that it was opened with is not good any more. A push that is not
+  /// whole is refused once the client has sent what it sends.
+  void revoke();
+
   void check_deadlines(clock::time_point now);
 
 private:
@@ -80,6 +92,7 @@ private:
   asio::awaitable<void> end_answer();
   asio::awaitable<void> hear();
   asio::awaitable<void> begin();
+  asio::awaitable<void> answer_revoked();
   void client_gone();
   void announce_push();
   void log_failure();
@@ -93,7 +106,10 @@ private:
   std::optional<push_answer> answer_;
 
   bool whole_ = false; // git has all of the body
+  bool over_ = false;  // git has ended
   bool gone_ = false;  // nobody is there to be answered
+  bool revoked_ = false; // before it was whole
+  std::string held_;     // of git's answer, in a push that is revoked
   bool announced_ = false;
   int exit_code_ = 0;
   std::string complaints_;

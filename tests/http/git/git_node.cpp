@@ -18,15 +18,21 @@ namespace greenroom::test {
 
 namespace {
 
-caf::behavior session(caf::event_based_actor*,
+caf::behavior session(caf::event_based_actor* self,
                       std::shared_ptr<git_script> script) {
-  return {[script](const open_transfer& what) -> caf::result<transfer_grant> {
+  self->set_down_handler([script](const caf::down_msg&) {
+    std::lock_guard lock{script->guard};
+    --script->open;
+  });
+  return {[self, script](const open_transfer& what) -> caf::result<transfer_grant> {
             std::lock_guard lock{script->guard};
             if (what.token_hash != sha256_hex(git_token))
               return make_error(errc::unauthorized, "the token is wrong");
             if (!script->refuse_with.empty())
               return make_error(errc::conflict, script->refuse_with);
             script->edges.push_back(what.edge);
+            self->monitor(what.edge);
+            ++script->open;
             transfer_grant grant;
             grant.session.id = git_sid;
             grant.session.project_id = "demo";
@@ -209,6 +215,11 @@ void git_node::kill_token() {
 void git_node::refuse_transfers(std::string why) {
   std::lock_guard lock{script_->guard};
   script_->refuse_with = std::move(why);
+}
+
+std::size_t git_node::open_transfers() {
+  std::lock_guard lock{script_->guard};
+  return script_->open;
 }
 
 std::vector<branch_pushed> git_node::pushes() {

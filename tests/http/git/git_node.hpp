@@ -37,6 +37,7 @@ struct git_script {
   std::string refuse_with; // a conflict, where it is not empty
   std::vector<branch_pushed> pushes;
   std::vector<git_edge_actor> edges; // of all transfers so far
+  std::size_t open = 0;              // transfers that go on
 };
 
 struct git_node_options {
@@ -74,6 +75,8 @@ public:
   void kill_token();
   void refuse_transfers(std::string why);
   std::vector<branch_pushed> pushes();
+  /// Transfers that an ending of the session would wait for.
+  std::size_t open_transfers();
 
   /// All that the server has logged.
   std::string log() const {

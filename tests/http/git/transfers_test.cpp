@@ -7,6 +7,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <csignal>
 #include <unistd.h>
 
 #include <chrono>
@@ -58,8 +59,8 @@ void forget_peak() {
   std::ofstream{"/proc/self/clear_refs"} << "5";
 }
 
-/// True while a git that this process has started works for a client.
-bool git_runs() {
+/// A git that this process has started and that works for a client; 0: none.
+pid_t working_git() {
   for (auto& task : fs::directory_iterator{"/proc/self/task"}) {
     std::istringstream children{
       read_file(task.path() / "children").value_or("")};
@@ -68,9 +69,23 @@ bool git_runs() {
             .value_or("")
             .find("--stateless-rpc")
           != std::string::npos)
-        return true;
+        return std::stoi(pid);
   }
-  return false;
+  return 0;
+}
+
+bool git_runs() {
+  return working_git() != 0;
+}
+
+/// True once nobody in this process can write to the program any more.
+bool has_all_input(pid_t pid) {
+  auto input = fs::read_symlink("/proc/" + std::to_string(pid) + "/fd/0");
+  std::error_code gone;
+  for (auto& one : fs::directory_iterator{"/proc/self/fd"})
+    if (fs::read_symlink(one.path(), gone) == input)
+      return false;
+  return true;
 }
 
 void await_no_git() {
@@ -96,6 +111,28 @@ std::string fetch_request(const git_node& node) {
                  "Git-Protocol: version=2\r\nContent-Length: "
                    + std::to_string(body.size()) + "\r\n",
                  body);
+}
+
+/// A push of a new commit, in two pieces.
+std::pair<std::string, std::string> push_in_two(const git_node& node) {
+  auto mine = node.home() / "mine";
+  must_git(node.home(), {"clone", "-q", node.url(), "mine"});
+  auto old_id = must_git(mine, {"rev-parse", "HEAD"});
+  commit_file(mine, "new.txt", "new\n");
+  auto new_id = must_git(mine, {"rev-parse", "HEAD"});
+  must_git(mine, {"bundle", "create", "-q", "../new.bundle", old_id + "..work"});
+  auto bundle = read_text(node.home() / "new.bundle");
+  auto pack = bundle.substr(bundle.find("\n\n") + 2);
+  REQUIRE(pack.starts_with("PACK"));
+  auto commands = make_packet(old_id + ' ' + new_id + " refs/heads/work" + '\0'
+                              + " report-status side-band-64k")
+                  + "0000";
+  auto first = request("receive-pack",
+                       "Content-Length: "
+                         + std::to_string(commands.size() + pack.size())
+                         + "\r\n",
+                       commands + pack.substr(0, 20));
+  return {std::move(first), pack.substr(20)};
 }
 
 /// A push that stops in the middle of its pack.
@@ -209,6 +246,55 @@ TEST_CASE("a push that is cut short leaves nothing behind") {
     CHECK_FALSE(name.starts_with("tmp_objdir"));
   }
   CHECK(node.pushes().empty());
+}
+
+TEST_CASE("a push that was whole when its token died tells how it went") {
+  git_node node;
+  commit_noise(node.checkout(), 8 * mib);
+  auto [first, rest] = push_in_two(node);
+  http_client client{node.port()};
+  client.send(first);
+  await("git", git_runs);
+  const auto git = working_git();
+  REQUIRE(::kill(git, SIGSTOP) == 0);
+  client.send(rest);
+  await("git to be sent all", [git] { return has_all_input(git); });
+  // Shows when the server has heard of the token.
+  http_client fetch{node.port(), 4096};
+  fetch.send(fetch_request(node));
+  CHECK(fetch.receive_head().status == 200);
+  node.kill_token();
+  CHECK_THROWS(fetch.read_stream_until("there is no such text"));
+  REQUIRE(::kill(git, SIGCONT) == 0);
+  auto answer = client.receive();
+  CHECK(answer.status == 200);
+  CHECK(answer.body.find("ok refs/heads/work") != std::string::npos);
+  CHECK(fs::exists(node.checkout() / "new.txt"));
+  await("the session to hear of it", [&] { return node.pushes().size() == 1; });
+}
+
+TEST_CASE("a push that is cut short when its token dies is refused in words") {
+  git_node node;
+  auto before = must_git(node.checkout(), {"show-ref"});
+  auto [first, rest] = push_in_two(node);
+  http_client client{node.port()};
+  client.send(first);
+  await("git", git_runs);
+  node.kill_token();
+  await_no_git();
+  // What the client still sends is waited for by nobody but us.
+  await("the transfer to end", [&] { return node.open_transfers() == 0; });
+  client.send(rest);
+  auto answer = client.receive();
+  CHECK(answer.status == 200);
+  CHECK(answer.body.find("ng refs/heads/work greenroom: the session is being "
+                         "checked in or ended")
+        != std::string::npos);
+  CHECK(must_git(node.checkout(), {"show-ref"}) == before);
+  CHECK(node.pushes().empty());
+  // The connection is as good as before.
+  client.send(fetch_request(node));
+  CHECK(client.receive_head().status == 200);
 }
 
 TEST_CASE("one session may have so many transfers and no more") {
