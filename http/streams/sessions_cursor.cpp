@@ -55,14 +55,16 @@ sessions_cursor parse_sessions_cursor(std::string_view name,
     auto one = text.substr(0, dot);
     auto dash = one.find('-');
     auto session = one.substr(0, dash);
-    auto seq = dash == one.npos
-                 ? std::nullopt
-                 : number_of<std::uint64_t>(one.substr(dash + 1));
-    if (session == of_projects && seq && !result.project_event) {
+    if (dash == one.npos)
+      throw bad();
+    auto seq = number_of<std::uint64_t>(one.substr(dash + 1));
+    if (!seq)
+      throw bad();
+    if (session == of_projects && !result.project_event) {
       result.project_event = *seq;
       continue;
     }
-    if (!is_id(session) || !seq || result.seen.size() == max_sessions_of_cursor)
+    if (!is_id(session) || result.seen.size() == max_sessions_of_cursor)
       throw bad();
     result.seen[std::string{session}] = *seq;
   }
