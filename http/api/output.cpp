@@ -22,7 +22,7 @@ void check_terminal(const exec_view& view) {
                   "to it");
 }
 
-/// How followers of the exchange's exec ask about it.
+/// How those who follow the exchange's exec's output ask about it.
 output_tail::question ask_whether_over(const exchange_ptr& ex) {
   return [ex](const std::function<void(bool)>& tell) {
     ask_session<exec_view>(
@@ -61,7 +61,9 @@ void attach(const exchange_ptr& ex) {
     ex, ex->env.options.look_up, greenroom::get_exec{ex->exec_id()},
     [ex, what](const exec_view& view) {
       check_terminal(view);
-      attach_terminal(ex, exec_log(*ex), ask_whether_over(ex), what);
+      with_session(ex, [ex, what](const session_actor& session) {
+        attach_terminal(ex, exec_log(*ex), session, what);
+      });
     });
 }
 

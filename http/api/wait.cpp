@@ -1,6 +1,7 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/edge/ask.hpp"
+#include "http/edge/loop.hpp"
 #include "http/edge/session_watch.hpp"
 #include "http/streams/response_registry.hpp"
 #include "messages/ids.hpp"
@@ -9,7 +10,13 @@
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/durations.hpp"
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <memory>
+#include <utility>
 
 namespace greenroom::http::handlers {
 
@@ -76,36 +83,43 @@ wait_request read_wait(const exchange& ex) {
   return result;
 }
 
-/// A request that waits, until the watch says over or late.
+/// A request that waits, until the watch says over or its time is.
 class waiting final : public long_response,
                       public session_watch_listener,
                       public std::enable_shared_from_this<waiting> {
 public:
   waiting(exchange_ptr ex, wait_request what)
     : env_(ex->env), key_id_(ex->key->id), connection_id_(ex->connection_id()),
-      what_(std::move(what)), ex_(std::move(ex)) {}
+      what_(std::move(what)), timer_(env_.loop.context()), ex_(std::move(ex)) {}
 
   void begin(const session_actor& session) {
     env_.streams.add(shared_from_this());
     if (!ex_)
       return;
-    session_watch_task task{ex_->project_id(),
-                            ex_->session_id(),
-                            what_.exec_id,
-                            what_.setup,
-                            what_.port,
-                            session,
-                            env_.directory,
-                            env_.options.look_up,
-                            std::chrono::milliseconds{what_.timeout}};
-    bell_ =
-      spawn_watch(env_.system, env_.life, weak_from_this(), std::move(task));
+    watch_ = std::make_shared<session_watch>(
+      ex_, session_watch_task{what_.exec_id, what_.setup, what_.port, false},
+      weak_from_this());
+    timer_.expires_after(std::chrono::milliseconds{what_.timeout});
+    timer_.async_wait([weak = weak_from_this()](const error_code& error) {
+      if (auto self = weak.lock(); self && !error)
+        self->answer(false);
+    });
+    ex_->on_input_end([weak = weak_from_this()] {
+      if (auto self = weak.lock())
+        self->hurry();
+    });
+    watch_->begin(session);
   }
 
   void close() override {
     failed({errc::unavailable, "the wait was broken off, try again"});
   }
-  void tick(clock::time_point, unix_ms) override {}
+  void tick(clock::time_point, unix_ms) override {
+    if (auto watch = watch_)
+      watch->tick();
+    if (hurried_)
+      hurry();
+  }
   const std::string& key_id() const noexcept override {
     return key_id_;
   }
@@ -116,9 +130,6 @@ public:
   void over() override {
     answer(true);
   }
-  void late() override {
-    answer(false);
-  }
   void failed(const refusal& why) override {
     if (ex_)
       ex_->refuse(why);
@@ -126,6 +137,14 @@ public:
   }
 
 private:
+  /// Who sends no more may listen no more: he gets his answer now, and holds no
+  /// place for minutes.
+  void hurry() {
+    hurried_ = true;
+    if (watch_ && watch_->has_looked())
+      answer(false);
+  }
+
   void answer(bool reached) {
     if (!ex_)
       return;
@@ -195,10 +214,10 @@ private:
     if (!ex_)
       return;
     auto self = shared_from_this();
-    ex_.reset();
-    if (bell_)
-      stop_watch(bell_);
-    bell_ = nullptr;
+    std::exchange(ex_, nullptr)->on_input_end({});
+    timer_.cancel();
+    if (auto watch = std::exchange(watch_, nullptr))
+      watch->stop();
     env_.streams.remove(*this);
   }
 
@@ -206,8 +225,10 @@ private:
   const std::string key_id_;
   const std::uint64_t connection_id_;
   const wait_request what_;
+  asio::steady_timer timer_;
   exchange_ptr ex_; // null: over
-  session_watch_actor bell_;
+  std::shared_ptr<session_watch> watch_;
+  bool hurried_ = false; // as soon as it is known how things are
 };
 
 } // namespace

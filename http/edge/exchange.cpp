@@ -54,6 +54,8 @@ exchange::left_of(std::chrono::milliseconds whole) const {
   return std::max(whole - passed, milliseconds{1});
 }
 
+void exchange::on_input_end(std::function<void()>) {}
+
 void exchange::answering(int status, std::string_view body) {
   status_ = status;
   if (unobserved_)

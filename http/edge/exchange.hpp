@@ -138,6 +138,12 @@ public:
     begun_ = std::chrono::steady_clock::now();
   }
 
+  /// Has `told` called, once and never from inside, when the client has ended
+  /// its side of the connection: it sends nothing more, and may not read
+  /// either. Empty: nobody is told any more. Where that cannot be seen nobody
+  /// ever is.
+  virtual void on_input_end(std::function<void()> told);
+
   bool answered() const noexcept {
     return status_ != 0;
   }

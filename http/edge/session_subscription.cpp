@@ -149,10 +149,11 @@ void session_subscription::greet() {
 }
 
 void session_subscription::failed(const caf::error& why) {
-  if (is_passing(why))
+  const auto what = to_refusal(why);
+  if (is_passing(why) || what.code == errc::unavailable)
     lose();
   else
-    refuse(to_refusal(why));
+    refuse(what);
 }
 
 void session_subscription::lose() {
@@ -183,10 +184,7 @@ void session_subscription::look() {
     .then([this](const session_actor& session) { found(session); },
           [this](const caf::error& why) {
             state_ = state::asking;
-            if (to_refusal(why).code == errc::unavailable)
-              lose();
-            else
-              failed(why);
+            failed(why);
           });
 }
 

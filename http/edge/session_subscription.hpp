@@ -1,5 +1,6 @@
 // The one receiver of a session's events on an HTTP thread: it hands each batch
-// to all of the thread's subscribers that follow the session.
+// to all of the thread's subscribers that follow the session: event streams,
+// waits and terminals.
 //
 //   asking ──→ up      lost (the session went down) ──→ asking
 //

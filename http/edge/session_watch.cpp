@@ -1,218 +1,189 @@
 #include "http/edge/session_watch.hpp"
 
-#include "http/edge/loop.hpp"
-
-#include <caf/actor_system.hpp>
-#include <caf/atom.hpp>
-#include <caf/exit_reason.hpp>
-#include <caf/sec.hpp>
-#include <caf/send.hpp>
+#include "http/edge/ask.hpp"
+#include "http/edge/session_subscriptions.hpp"
+#include "messages/ports.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace greenroom::http::handlers {
+namespace greenroom::http {
 
 namespace {
 
-/// The first pause before a lost session is looked for; each next one is twice
-/// as long. Together they last about 12 s.
-constexpr std::chrono::milliseconds first_pause{100};
-constexpr unsigned max_tries = 7;
+using handlers::retry;
 
-/// True for an error that a revived session would not give.
-bool is_passing(const caf::error& why) {
-  return why == caf::sec::request_receiver_down
-         || why == caf::sec::request_timeout
-         || why.category() == caf::atom("exit")
-         || to_refusal(why).code == errc::unavailable;
+/// True for what another try, in a moment, may find otherwise.
+bool is_passing(errc code) noexcept {
+  return code == errc::timeout || code == errc::unavailable
+         || code == errc::overloaded;
 }
 
 } // namespace
 
-session_watch_actor spawn_watch(actor_system& system,
-                                std::weak_ptr<http::loop> home,
-                                std::weak_ptr<session_watch_listener> listener,
-                                session_watch_task task) {
-  return system.spawn<session_watch>(std::move(home), std::move(listener),
-                                     std::move(task));
+session_watch::session_watch(exchange_ptr ex, session_watch_task task,
+                             std::weak_ptr<session_watch_listener> listener)
+  : ex_(std::move(ex)), task_(std::move(task)), listener_(std::move(listener)) {
 }
 
-void stop_watch(const session_watch_actor& watch) {
-  caf::anon_send_exit(watch, caf::exit_reason::user_shutdown);
+void session_watch::begin(const session_actor& session) {
+  auto& env = ex_->env;
+  of_ = &env.session_subscriptions.of(env, ex_->project_id(), ex_->session_id(),
+                                      session);
+  of_->add(shared_from_this());
 }
 
-session_watch::session_watch(caf::actor_config& config,
-                             std::weak_ptr<http::loop> home,
-                             std::weak_ptr<session_watch_listener> listener,
-                             session_watch_task task)
-  : session_watch_actor::base(config), loop_(std::move(home)),
-    listener_(std::move(listener)), task_(std::move(task)) {
-  set_down_handler([this](caf::down_msg& message) {
-    if (message.source == task_.session.address())
-      lose();
-  });
+void session_watch::tick() {
+  if (!ex_)
+    return;
+  if (std::exchange(lost_, false))
+    rejoin();
+  else if (std::exchange(owed_, false))
+    look();
 }
 
-const char* session_watch::name() const {
-  return "greenroom.http.session_watch";
+void session_watch::stop() {
+  auto self = shared_from_this(); // leaving may let go of it
+  ex_.reset();
+  if (auto left = std::exchange(of_, nullptr))
+    left->remove(*this);
 }
 
-/// The clock keeps the object until the reminders are due; what it holds goes
-/// now.
-void session_watch::on_exit() {
-  listener_.reset();
-  task_ = {};
+// -- what the session says ----------------------------------------------------
+
+void session_watch::standing(const event_id& last, bool ended) {
+  if (!ex_)
+    return;
+  stood_ = true;
+  known_ = last.seq;
+  if (ended)
+    end();
+  else
+    look();
 }
 
-session_watch::behavior_type session_watch::make_behavior() {
-  monitor(task_.session);
-  delayed_send(session_watch_actor{this}, task_.limit, watch_time_up{});
-  ask();
-  return {[this](const event_batch& events) { batch(events); },
-          [this](watch_look_again) { look(); },
-          [this](watch_time_up) {
-            tell(&session_watch_listener::late);
-            quit();
-          }};
+void session_watch::live(const event_batch& batch) {
+  if (!ex_)
+    return;
+  const auto missed = batch.after > known_;
+  known_ = std::max(known_, batch.last);
+  const auto is_end = [this](const event_slice& one) {
+    return one.kind == event_kind::exec_exited && one.exec_id == task_.exec_id;
+  };
+  const auto opens_port = [this](const event_slice& one) {
+    return one.kind == event_kind::port_opened && task_.port != 0;
+  };
+  if (batch.end || std::ranges::any_of(batch.slices, is_end))
+    end();
+  else if (missed || std::ranges::any_of(batch.slices, opens_port))
+    look();
 }
 
-void session_watch::ask() {
-  request(task_.session, task_.look_up,
-          watch_session{watcher_actor{session_watch_actor{this}}, 0, true})
-    .then(
-      [this, g = generation_](const watch_reply& reply) {
-        if (g != generation_)
-          return;
-        tries_ = 0;
-        if (reply.state == watch_state::over)
-          end();
-        else if (reply.state == watch_state::behind)
-          lose();
-        else
-          look_at_it();
-      },
-      [this, g = generation_](const caf::error& why) {
-        if (g == generation_)
-          fail(why);
-      });
+void session_watch::refuse(const refusal& why) {
+  if (!ex_)
+    return;
+  if (!task_.patient || !is_passing(why.code)) {
+    fail(why);
+    return;
+  }
+  lost_ = true;
+  if (auto left = std::exchange(of_, nullptr))
+    left->remove(*this);
 }
 
-/// What happened before the session knew of this watch.
-void session_watch::look_at_it() {
-  if (!task_.exec_id.empty())
-    ask_exec();
-  else if (task_.port != 0)
+/// By the directory: the handle that it had may be of an actor that is gone.
+void session_watch::rejoin() {
+  ex_->start_over();
+  handlers::with_session(
+    ex_,
+    [self = shared_from_this()](const session_actor& session) {
+      if (self->ex_)
+        self->begin(session);
+    },
+    [self = shared_from_this()](const ask_error& why) {
+      if (self->ex_)
+        self->refuse(to_refusal(why));
+    });
+}
+
+// -- what it asks -------------------------------------------------------------
+
+/// What happened before the session knew of this watch, or was missed.
+void session_watch::look() {
+  if (task_.exec_id.empty() && task_.port == 0)
+    return;
+  if (looking_) {
+    again_ = true;
+    return;
+  }
+  looking_ = true;
+  again_ = false;
+  ex_->start_over();
+  if (task_.port != 0)
     ask_ports();
+  else
+    ask_exec();
 }
 
 void session_watch::ask_ports() {
-  request(task_.session, task_.look_up, greenroom::list_ports{})
-    .then(
-      [this, g = generation_](const port_list& found) {
-        if (g == generation_ && is_served(found.ports, task_.port))
-          end();
-      },
-      [this, g = generation_](const caf::error& why) {
-        if (g == generation_)
-          fail(why);
-      });
+  handlers::ask_session<port_list>(
+    ex_, ex_->env.options.look_up, retry::always, list_ports{},
+    [self = shared_from_this()](const port_list& found) {
+      self->looked(is_served(found.ports, self->task_.port));
+    },
+    [self = shared_from_this()](const ask_error& why) {
+      self->not_looked(why);
+    });
 }
 
 void session_watch::ask_exec() {
-  request(task_.session, task_.look_up, greenroom::get_exec{task_.exec_id})
-    .then(
-      [this, g = generation_](const exec_view& view) {
-        if (g != generation_)
-          return;
-        if (view.ended)
-          end();
-      },
-      [this, g = generation_](const caf::error& why) {
-        if (g != generation_)
-          return;
-        if (task_.may_be_none && to_refusal(why).code == errc::not_found)
-          end();
-        else
-          fail(why);
-      });
-}
-
-void session_watch::batch(const event_batch& events) {
-  auto is_end = [&](const event_slice& one) {
-    return one.kind == event_kind::exec_exited && one.exec_id == task_.exec_id;
-  };
-  if (events.end || std::ranges::any_of(events.slices, is_end))
-    end();
-  else if (task_.port != 0
-           && std::ranges::find(events.slices, event_kind::port_opened,
-                                &event_slice::kind)
-                != events.slices.end())
-    ask_ports();
-}
-
-void session_watch::lose() {
-  if (std::exchange(reminded_, true))
-    return;
-  ++generation_;
-  if (tries_ == max_tries) {
-    post([](session_watch_listener& listener) {
-      listener.failed(
-        {errc::unavailable, "the session is restarting, try again"});
+  handlers::ask_session<exec_view>(
+    ex_, ex_->env.options.look_up, retry::always, get_exec{task_.exec_id},
+    [self = shared_from_this()](const exec_view& view) {
+      self->looked(view.ended);
+    },
+    [self = shared_from_this()](const ask_error& why) {
+      self->not_looked(why);
     });
-    quit();
-    return;
-  }
-  delayed_send(session_watch_actor{this}, first_pause * (1u << tries_),
-               watch_look_again{});
-  ++tries_;
 }
 
-void session_watch::look() {
-  reminded_ = false;
-  request(task_.directory, task_.look_up,
-          find_session{task_.project_id, task_.session_id})
-    .then(
-      [this, g = generation_](const session_actor& found) {
-        if (g != generation_)
-          return;
-        demonitor(task_.session.address());
-        task_.session = found;
-        monitor(found);
-        ask();
-      },
-      [this, g = generation_](const caf::error& why) {
-        if (g == generation_)
-          fail(why);
-      });
+void session_watch::looked(bool reached) {
+  looking_ = false;
+  if (!ex_)
+    return;
+  if (reached)
+    end();
+  else if (again_)
+    look();
 }
 
-void session_watch::fail(const caf::error& why) {
-  if (is_passing(why)) {
-    lose();
+void session_watch::not_looked(const ask_error& error) {
+  looking_ = false;
+  if (!ex_)
     return;
-  }
-  post([what = to_refusal(why)](session_watch_listener& listener) {
-    listener.failed(what);
-  });
-  quit();
+  const auto& why = to_refusal(error);
+  if (task_.may_be_none && why.code == errc::not_found)
+    end();
+  else if (is_passing(why.code))
+    owed_ = true;
+  else
+    fail(why);
 }
+
+// -- what it tells ------------------------------------------------------------
 
 void session_watch::end() {
-  tell(&session_watch_listener::over);
-  quit();
+  auto self = shared_from_this();
+  stop();
+  if (auto listener = listener_.lock())
+    listener->over();
 }
 
-void session_watch::tell(void (session_watch_listener::*what)()) {
-  post([what](session_watch_listener& listener) { (listener.*what)(); });
+void session_watch::fail(const refusal& why) {
+  auto self = shared_from_this();
+  stop();
+  if (auto listener = listener_.lock())
+    listener->failed(why);
 }
 
-void session_watch::post(std::function<void(session_watch_listener&)> what) {
-  if (auto home = loop_.lock())
-    home->post([to = listener_, what = std::move(what)] {
-      if (auto listener = to.lock())
-        what(*listener);
-    });
-}
-
-} // namespace greenroom::http::handlers
+} // namespace greenroom::http

@@ -1,13 +1,15 @@
 // What the socket of a connection and the exchanges of its requests tell each
-// other, past RESTinio: how many answers have begun and ended, and that one
-// cannot be completed.
+// other, past RESTinio: how many answers have begun and ended, that one cannot
+// be completed, and that the client sends nothing more.
 //
 // Shared by both; used on the connection's thread only.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace greenroom::http {
 
@@ -59,6 +61,21 @@ public:
     return streams_ > 0;
   }
 
+  /// Calls `told`, if it is still there, when the client has ended its input;
+  /// at once where it has.
+  void await_input_end(const std::shared_ptr<std::function<void()>>& told) {
+    if (input_ended_)
+      (*told)();
+    else
+      at_input_end_.push_back(told);
+  }
+  void input_ends() {
+    input_ended_ = true;
+    for (auto& one : std::exchange(at_input_end_, {}))
+      if (auto told = one.lock())
+        (*told)();
+  }
+
   /// While it lives, requests that RESTinio hands out on this thread are of
   /// that connection.
   class scope {
@@ -94,6 +111,8 @@ private:
   std::uint64_t begun_ = 0;
   std::uint64_t ended_ = 0;
   int streams_ = 0;
+  bool input_ended_ = false;
+  std::vector<std::weak_ptr<std::function<void()>>> at_input_end_;
 };
 
 } // namespace greenroom::http

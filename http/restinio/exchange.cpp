@@ -155,6 +155,17 @@ std::string library_exchange::address() const {
   return request_->remote_endpoint().address().to_string();
 }
 
+void library_exchange::on_input_end(std::function<void()> told) {
+  at_input_end_.reset();
+  if (!told)
+    return;
+  // The socket tells of it from inside its own work.
+  auto& home = env.loop;
+  at_input_end_ = std::make_shared<std::function<void()>>(
+    [&home, told = std::move(told)] { home.post(told); });
+  progress_->await_input_end(at_input_end_);
+}
+
 void library_exchange::transmit(response&& answer) {
   auto self =
     std::static_pointer_cast<library_exchange>(weak_from_this().lock());

@@ -6,6 +6,7 @@
 #include "http/restinio/traits.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@ public:
 
   std::uint64_t connection_id() const noexcept override;
   std::string address() const override;
+  void on_input_end(std::function<void()> told) override;
 
 protected:
   void transmit(response&& answer) override;
@@ -42,6 +44,7 @@ private:
   const bool& inside_;
   response waiting_;
   const std::shared_ptr<connection_progress> progress_;
+  std::shared_ptr<std::function<void()>> at_input_end_; // null: nobody is told
 };
 
 } // namespace greenroom::http

@@ -20,7 +20,8 @@
 // over it gets 503.
 //
 // And it lets clients that send nothing more have their answers, unless they
-// are streams: nobody may listen to those any more.
+// are streams: nobody may listen to those any more. Requests that wait for an
+// event are told of it, and answer then.
 #pragma once
 
 #include "http/base/asio.hpp"
@@ -217,6 +218,7 @@ private:
     at_end_ = std::make_shared<end_of_input>(
       [held](const error_code& why) { (*held)(why, std::size_t{0}); });
     desk_->waiting.add(at_end_);
+    progress_->input_ends();
   }
 
   void end_input(const error_code& why) {

@@ -22,7 +22,7 @@ void output_tail::tick(clock::time_point now) {
   if (!watching_)
     watching_ = logs_.add(dir_, weak_from_this());
   rang();
-  if (!look_ || pending_ || now - asked_at_ < pause_)
+  if (!look_ || !ask_ || pending_ || now - asked_at_ < pause_)
     return;
   pending_ = true;
   asked_at_ = now;
@@ -56,7 +56,7 @@ bool output_tail::is_over() const {
   try {
     return read_exit_record(dir_).has_value();
   } catch (const std::exception&) {
-    return false; // such as no descriptors: the session is asked
+    return false; // such as no descriptors: the next tick looks again
   }
 }
 

@@ -2,8 +2,13 @@
 // when there will be no more.
 //
 // An exec is over when its exit record is there, which its runner writes after
-// the last byte. An exec that was lost has none, so the follower also asks,
-// every now and then. For one HTTP thread.
+// the last byte. An exec that was lost has none. Who owns a terminal's tail
+// hears of that by the session's subscription and says so; one of followed
+// output asks every now and then instead. It does without a subscription with
+// good reason: for a subscriber the session renders all that is printed as
+// events, and what is followed may be far more than any terminal shows.
+//
+// For one HTTP thread.
 #pragma once
 
 #include "http/streams/inotify_watcher.hpp"
@@ -24,7 +29,7 @@ public:
   using question = std::function<void(std::function<void(bool)>)>;
 
   /// `look` is called when there may be more, `over` once, after which nothing
-  /// is called any more.
+  /// is called any more. An empty `ask`: who owns it calls `end`.
   output_tail(inotify_watcher& logs, std::filesystem::path dir, question ask,
               std::chrono::milliseconds pause, std::function<void()> look,
               std::function<void()> over);
@@ -32,13 +37,15 @@ public:
   /// Comes every second or so, and once at the beginning.
   void tick(clock::time_point now);
 
+  /// The exec is known to be over.
+  void end();
+
   void stop() noexcept;
 
   void rang() override;
 
 private:
   bool is_over() const;
-  void end();
 
   inotify_watcher& logs_;
   const std::filesystem::path dir_;

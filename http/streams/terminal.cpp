@@ -4,9 +4,11 @@
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/loop.hpp"
+#include "http/edge/session_watch.hpp"
 #include "http/edge/thread_context.hpp"
 #include "http/streams/file_readers.hpp"
 #include "http/streams/output_pump.hpp"
+#include "http/streams/output_tail.hpp"
 #include "http/streams/response_registry.hpp"
 #include "http/streams/web_socket_heartbeat.hpp"
 #include "http/wire/web_socket.hpp"
@@ -54,13 +56,14 @@ std::string ending(const std::filesystem::path& dir) {
 }
 
 class terminal final : public long_response,
+                       public session_watch_listener,
                        public std::enable_shared_from_this<terminal> {
 public:
-  terminal(exchange_ptr ex, std::filesystem::path dir,
-           output_tail::question ask, const terminal_request& what)
+  terminal(exchange_ptr ex, std::filesystem::path dir, session_actor session,
+           const terminal_request& what)
     : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
       connection_id_(ex->connection_id()), dir_(std::move(dir)),
-      ask_(std::move(ask)), what_(what), ex_(std::move(ex)) {}
+      session_(std::move(session)), what_(what), ex_(std::move(ex)) {}
 
   void begin() {
     env_.streams.add(shared_from_this());
@@ -87,6 +90,10 @@ public:
     if (!socket_)
       return;
     follower_->tick(now);
+    if (auto watch = watch_)
+      watch->tick();
+    if (!socket_)
+      return;
     if (expires_at_ != 0 && expires_at_ <= wall)
       end(close_code::policy, "the API key has expired");
     else if (!heartbeat_.beat(*socket_, env_.options, now))
@@ -98,6 +105,17 @@ public:
   }
   std::uint64_t connection_id() const noexcept override {
     return connection_id_;
+  }
+
+  // -- session_watch_listener -------------------------------------------------
+
+  void over() override {
+    if (follower_)
+      follower_->end();
+  }
+  /// There is no such session any more.
+  void failed(const refusal&) override {
+    over();
   }
 
 private:
@@ -207,9 +225,14 @@ private:
       },
       [this](output_pump::outcome how) { pumped(how); });
     pump_->look();
+    if (!ex_)
+      return;
     follower_ = std::make_shared<output_tail>(
-      env_.logs, dir_, std::move(ask_), env_.options.heartbeat,
+      env_.logs, dir_, nullptr, env_.options.heartbeat,
       [this] { pump_->look(); }, [this] { finish(); });
+    watch_ = std::make_shared<session_watch>(
+      ex_, session_watch_task{ex_->exec_id(), true, 0, true}, weak_from_this());
+    watch_->begin(session_);
     follower_->tick(clock::now());
   }
 
@@ -363,6 +386,8 @@ private:
       pump_->stop();
     if (follower_)
       follower_->stop();
+    if (auto watch = std::exchange(watch_, nullptr))
+      watch->stop();
     socket_.reset();
     ex_.reset();
     env_.streams.remove(*this);
@@ -373,12 +398,13 @@ private:
   const unix_ms expires_at_;
   const std::uint64_t connection_id_;
   const std::filesystem::path dir_;
-  output_tail::question ask_;
+  const session_actor session_;
   const terminal_request what_;
   exchange_ptr ex_; // null: over
   std::shared_ptr<web_socket> socket_;
   std::shared_ptr<output_pump> pump_;
   std::shared_ptr<output_tail> follower_;
+  std::shared_ptr<session_watch> watch_;
   std::size_t unread_ = 0; // typed bytes that the session has not taken
   std::deque<std::pair<std::variant<write_input, resize_exec>, std::size_t>>
     orders_;                // to the session; the typed bytes of each
@@ -393,9 +419,10 @@ private:
 } // namespace
 
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
-                     output_tail::question ask, const terminal_request& what) {
+                     session_actor session, const terminal_request& what) {
   ex->env.streams.admit(ex->key->id);
-  std::make_shared<terminal>(ex, std::move(dir), std::move(ask), what)->begin();
+  std::make_shared<terminal>(ex, std::move(dir), std::move(session), what)
+    ->begin();
 }
 
 } // namespace greenroom::http

@@ -7,11 +7,13 @@
 // by a text message that says what is taken. None of that closes it. Any number
 // of clients may be attached; each has a cursor of its own into the log, so a
 // slow one slows nobody. The connection closes with 1000 when the exec has
-// ended.
+// ended: its exit record says so, or else, of one that was lost, the thread's
+// subscription of the session. What is typed goes to the session by messages of
+// its own, each once the one before is answered, for its order counts.
 #pragma once
 
 #include "http/edge/exchange.hpp"
-#include "http/streams/output_tail.hpp"
+#include "messages/session.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -32,8 +34,8 @@ struct terminal_request {
   bool can_type = false; // else the client may only watch
 };
 
-/// The log of the terminal lies in `dir`; `ask` asks whether the exec is over.
+/// The log of the terminal of the exchange's exec lies in `dir`.
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
-                     output_tail::question ask, const terminal_request& what);
+                     session_actor session, const terminal_request& what);
 
 } // namespace greenroom::http

@@ -441,6 +441,11 @@ std::string fixture::add_key(std::vector<std::string> scopes,
   return made.secret;
 }
 
+void fixture::forget(const std::string& exec_id) {
+  std::lock_guard lock{script->guard};
+  script->running.erase(exec_id);
+}
+
 std::filesystem::path fixture::exec_dir(const std::string& exec_id) const {
   auto dir = files.path() / "sessions" / demo_session / "exec" / exec_id;
   std::filesystem::create_directories(dir);

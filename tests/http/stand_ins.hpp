@@ -126,6 +126,9 @@ public:
     return keys_.back().id;
   }
 
+  /// The exec runs no more; no event says so.
+  void forget(const std::string& exec_id);
+
   /// The directory of an exec's log, made if need be.
   std::filesystem::path exec_dir(const std::string& exec_id) const;
 

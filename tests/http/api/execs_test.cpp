@@ -8,6 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include <csignal>
+#include <memory>
+#include <string>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -306,6 +309,58 @@ TEST_CASE("a wait ends when the exec has exited") {
   auto answer = data_of(client.receive());
   CHECK(answer["reached"] == true);
   CHECK(answer["exec"]["exec_id"] == "e1");
+  fixture::wait_until([&] { return f.script->watchers == 0; });
+}
+
+TEST_CASE("a wait misses no end while its session crashes") {
+  fixture f;
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->running.insert("e1");
+  }
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", session_path + "/wait?until=exec:e1:exited&timeout=1m",
+                 admin_secret));
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  auto old = f.session;
+  f.forget("e1"); // and nobody hears of it
+  f.make_session();
+  caf::anon_send(old, quit_now{});
+  CHECK(data_of(client.receive())["reached"] == true);
+}
+
+TEST_CASE("waits, terminals and event streams of a session share one watcher") {
+  fixture f;
+  {
+    std::lock_guard lock{f.script->guard};
+    f.script->running = {"e1", "t"};
+    f.script->terminals.insert("t");
+  }
+  f.exec_dir("t");
+  auto send = [&](const std::string& what, const std::string& headers = {}) {
+    auto client = std::make_unique<http_client>(f.port());
+    client->send(
+      request_text("GET", session_path + what, admin_secret, "", "", headers));
+    return client;
+  };
+  auto stream = send("/events");
+  CHECK(stream->receive_head().status == 200);
+  auto terminal =
+    send("/execs/t/attach", "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+                            "Sec-WebSocket-Version: 13\r\n"
+                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
+  CHECK(terminal->receive_head().status == 101);
+  std::vector<std::unique_ptr<http_client>> waits;
+  for (auto what : {"exec:e1:exited", "port:3000", "ended"})
+    waits.push_back(send("/wait?timeout=1m&until=" + std::string{what}));
+  for (auto& one : waits)
+    CHECK_FALSE(one->has_answer(std::chrono::milliseconds{20}));
+  CHECK(f.script->watchers == 1);
+  caf::anon_send(f.session, publish{event_kind::session_ended, "", "{}"});
+  for (auto& one : waits)
+    CHECK(one->receive().status == 200);
+  stream->read_stream_until("session.ended");
   fixture::wait_until([&] { return f.script->watchers == 0; });
 }
 

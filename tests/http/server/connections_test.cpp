@@ -208,7 +208,20 @@ TEST_CASE("a client that sends no more gets its answer, whatever it asks") {
   for (int i = 0; i < 3; ++i)
     CHECK(several.receive().status == 200);
   CHECK(several.is_closed());
-  // But a stream has no end, so nobody may listen any more.
+  // It does not wait for what is to come: nobody may listen any more.
+  http_client waits{f.port()};
+  waits.send(with_key("GET " + session_path + "/wait?until=ended&timeout=3m"));
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  waits.finish_sending();
+  CHECK_THAT(waits.receive().body, Catch::Contains(R"("reached":false)"));
+  CHECK(waits.is_closed());
+  fixture::wait_until([&] { return f.script->watchers == 0; });
+  // But what has come is told.
+  http_client over{f.port()};
+  over.send(with_key("GET " + session_path + "/wait?until=exec:e1:exited"));
+  over.finish_sending();
+  CHECK_THAT(over.receive().body, Catch::Contains(R"("reached":true)"));
+  // And a stream has no end, so nobody may listen any more.
   http_client stream{f.port()};
   stream.send(with_key("GET " + session_path + "/events"));
   CHECK(stream.receive_head().status == 200);

@@ -7,6 +7,7 @@
 #include "tests/http/stand_ins.hpp"
 #include "tests/support/no_descriptors.hpp"
 
+#include <caf/send.hpp>
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
@@ -196,17 +197,41 @@ TEST_CASE("a terminal is not over while its exit record is being written") {
   CHECK(v.closing() == "1000 exited 7");
 }
 
-TEST_CASE("a terminal that was lost says so") {
-  fixture f{
-    [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};
+TEST_CASE("a terminal that was lost says so as soon as its session does") {
+  // By no other way: the next heartbeat is far away.
+  fixture f{[](http::options& o) { o.heartbeat = std::chrono::hours{1}; }};
   terminal t{f};
   viewer v{f};
   t.print("x");
   CHECK(v.printed(1) == "x");
-  {
-    std::lock_guard lock{f.script->guard};
-    f.script->running.erase("t");
-  }
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  f.forget("t");
+  caf::anon_send(f.session, publish{event_kind::exec_exited, "t", "{}"});
+  CHECK(v.closing() == "1000 lost");
+  fixture::wait_until([&] { return f.script->watchers == 0; });
+}
+
+TEST_CASE("a terminal that was lost before it was attached to says so") {
+  fixture f;
+  terminal t{f};
+  t.print("x");
+  f.forget("t");
+  viewer v{f};
+  CHECK(v.closing() == "1000 lost");
+}
+
+TEST_CASE("a terminal hears of its end from the actor that revives a session") {
+  fixture f;
+  terminal t{f};
+  viewer v{f};
+  t.print("x");
+  CHECK(v.printed(1) == "x");
+  fixture::wait_until([&] { return f.script->watchers == 1; });
+  // It is lost while nobody can say so.
+  auto old = f.session;
+  f.forget("t");
+  f.make_session();
+  caf::anon_send(old, quit_now{});
   CHECK(v.closing() == "1000 lost");
 }
 
