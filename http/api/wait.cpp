@@ -1,5 +1,6 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/review_wait.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/session_watch.hpp"
@@ -61,9 +62,10 @@ void read_until(std::string_view until, wait_request& to) {
   } else if (until == setup_done) {
     to.exec_id = setup_exec;
     to.setup = true;
-  } else if (until != "ended" && until != preview_ready) {
-    refuse("until must be exec:EID:exited, setup:done, port:N, preview:ready "
-           "or ended");
+  } else if (until != "ended" && until != preview_ready
+             && until != review_finished) {
+    refuse("until must be exec:EID:exited, setup:done, port:N, preview:ready, "
+           "review:finished or ended");
   }
 }
 
@@ -236,6 +238,10 @@ private:
 void wait_for_event(const exchange_ptr& ex) {
   auto what = read_wait(*ex);
   ex->env.streams.admit(ex->key->id);
+  if (what.until == review_finished) {
+    wait_for_review(ex, std::chrono::milliseconds{what.timeout});
+    return;
+  }
   if (what.until != preview_ready) {
     with_session(ex, [ex, what](const session_actor& session) {
       std::make_shared<waiting>(ex, what)->begin(session);

@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -62,29 +63,52 @@ bool went_well(const json& review) {
   return status == "approved" || status == "merged";
 }
 
-// Nothing tells of a review once its session has ended, so it is asked for.
+/// Until the review is over, or for a while. A server that does not know how
+/// to wait for that, or has no such session any more, is asked again later.
+asio::awaitable<void> wait_a_while(invocation& now, const json& review,
+                                   std::chrono::milliseconds left) {
+  constexpr std::chrono::milliseconds longest{50'000};
+  const auto time = std::clamp(left, std::chrono::milliseconds{1}, longest);
+  auto target = "/projects/" + escaped(review.value("project_id", ""))
+                + "/sessions/" + escaped(review.value("session_id", ""))
+                + "/wait?until=review:finished&timeout="
+                + std::to_string(time.count()) + "ms";
+  auto can_wait = true;
+  try {
+    co_await now.api.get(std::move(target));
+  } catch (const api_error& e) {
+    if (e.status() != 404 && e.status() != 400)
+      throw;
+    can_wait = false;
+  }
+  if (can_wait)
+    co_return;
+  asio::steady_timer timer{now.io, std::chrono::seconds{1}};
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
 asio::awaitable<int> wait(invocation& now, const std::string& id,
                           const std::string& timeout) {
-  auto left = parse_duration(timeout);
-  if (!left)
+  using std::chrono::milliseconds;
+  auto length = parse_duration(timeout);
+  if (!length)
     throw usage_error("--timeout is a duration like 90s or 1h, not \"" + timeout
                       + '"');
   const auto path = co_await path_of(now, id);
-  const auto end =
-    std::chrono::steady_clock::now() + std::chrono::milliseconds{*left};
-  asio::steady_timer timer{now.io};
+  const auto end = std::chrono::steady_clock::now() + milliseconds{*length};
   while (true) {
     auto target = path;
     auto review = co_await now.api.get(std::move(target));
     auto over = !is_open(review);
-    if (over || std::chrono::steady_clock::now() >= end) {
+    auto left = std::chrono::duration_cast<milliseconds>(
+      end - std::chrono::steady_clock::now());
+    if (over || left <= milliseconds{0}) {
       now.show(review, review_columns());
       co_return !over     ? exit_code::timed_out
       : went_well(review) ? exit_code::done
                           : exit_code::failed;
     }
-    timer.expires_after(std::chrono::seconds{1});
-    co_await timer.async_wait(asio::use_awaitable);
+    co_await wait_a_while(now, review, left);
   }
 }
 

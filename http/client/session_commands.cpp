@@ -413,7 +413,8 @@ void add_session_commands(command_set& set) {
   add_session_word(*made, waits->session);
   made->add_option(
     "--for", waits->until,
-    "exec:ID:exited, setup:done, port:N, preview:ready or ended");
+    "exec:ID:exited, setup:done, port:N, preview:ready, review:finished or "
+    "ended");
   made->add_option("--timeout", waits->timeout, "How long, e.g. 90s");
   made->footer("Exit code 124: it did not happen in time.");
 

@@ -2,7 +2,6 @@
 
 #include "http/base/reply.hpp"
 #include "messages/errors.hpp"
-#include "messages/ids.hpp"
 #include "runtime/auth/admin_key.hpp"
 #include "runtime/config/changes.hpp"
 #include "runtime/config/projects.hpp"
@@ -26,13 +25,8 @@ constexpr std::chrono::seconds store_timeout{10};
 
 audit_entry entry_of(const reload_parts& to, const char* method,
                      const char* route, int status) {
-  audit_entry entry;
-  entry.id = make_id();
-  entry.time = now_ms();
-  entry.node = to.node;
-  entry.key_name = store::configuration_in_audit;
-  entry.method = method;
-  entry.route = route;
+  auto entry = store::unasked_entry(store::configuration_in_audit, to.node,
+                                    method, route, now_ms());
   entry.status = static_cast<std::uint16_t>(status);
   return entry;
 }

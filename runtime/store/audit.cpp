@@ -1,5 +1,6 @@
 #include "runtime/store/audit.hpp"
 
+#include "messages/ids.hpp"
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/rows.hpp"
 
@@ -99,6 +100,19 @@ std::string listing_sql(const query_audit& query) {
 }
 
 } // namespace
+
+audit_entry unasked_entry(const char* who, const std::string& node,
+                          const char* method, const char* route, unix_ms now) {
+  audit_entry entry;
+  entry.id = make_id();
+  entry.time = now;
+  entry.node = node;
+  entry.key_name = who;
+  entry.method = method;
+  entry.route = route;
+  entry.status = 200;
+  return entry;
+}
 
 void add_audit(connection& c, std::span<const audit_entry> entries) {
   in_transaction(c, [&](soci::session& sql) {

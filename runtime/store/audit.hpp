@@ -25,6 +25,11 @@ inline constexpr const char* configuration_in_audit = "configuration";
 inline constexpr const char* reviewer_in_audit = "reviewer";
 inline constexpr const char* clone_token_in_audit = "clone token";
 
+/// An entry of now for what no request asked for; `status` and what it is about
+/// are for the caller to add.
+audit_entry unasked_entry(const char* who, const std::string& node,
+                          const char* method, const char* route, unix_ms now);
+
 /// An entry that is there already is left as it is, so that who never heard
 /// whether it was stored may add it again.
 void add_audit(connection& c, std::span<const audit_entry> entries);

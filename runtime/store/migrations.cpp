@@ -283,8 +283,6 @@ const std::vector<step>& steps() {
       // One row: its lock makes numbers grow as they become visible.
       "CREATE TABLE project_event_number (number BIGINT NOT NULL)",
       "INSERT INTO project_event_number (number) VALUES (0)",
-      // '': the project's; else of this session alone, with which it ends.
-      "ALTER TABLE webhooks ADD COLUMN session_id TEXT NOT NULL DEFAULT ''",
     },
   };
   return all;

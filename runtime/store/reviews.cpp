@@ -1,5 +1,7 @@
 #include "runtime/store/reviews.hpp"
 
+#include "messages/errors.hpp"
+#include "runtime/store/audit.hpp"
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/project_rows.hpp"
 #include "runtime/store/rows.hpp"
@@ -176,6 +178,27 @@ std::optional<event_kind> announcement_of(soci::session& sql,
   return std::nullopt;
 }
 
+/// What the review's command has decided, and what came of the merge that it
+/// let through. A person who decides has an entry of the request.
+void add_audit_of_review(connection& c, const review_record& review,
+                         const std::string& node) {
+  using enum review_status;
+  auto status = review.status;
+  auto route = status == approved   ? "/projects/{id}/reviews/{rid}/approve"
+               : status == rejected ? "/projects/{id}/reviews/{rid}/reject"
+                                    : "/projects/{id}/reviews/{rid}/merge";
+  auto entry =
+    unasked_entry(reviewer_in_audit, node, "POST", route, review.ended_at);
+  entry.project_id = review.project_id;
+  entry.session_id = review.session_id;
+  entry.object = review.id;
+  if (status == conflict || status == stale || status == failed) {
+    entry.status = status == failed ? 500 : 409;
+    entry.code = code_name(status == failed ? errc::internal : errc::conflict);
+  }
+  add_audit(c, {&entry, 1});
+}
+
 } // namespace
 
 void put_review(connection& c, const review_record& review,
@@ -190,6 +213,8 @@ void put_review(connection& c, const review_record& review,
       return;
     const auto ends = *news == event_kind::review_finished;
     announce_review(sql, *news, review, ends ? review.ended_at : now_ms());
+    if (ends && review.decided_by.empty())
+      add_audit_of_review(c, review, as);
   });
 }
 

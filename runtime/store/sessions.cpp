@@ -1,5 +1,6 @@
 #include "runtime/store/sessions.hpp"
 
+#include "runtime/store/audit.hpp"
 #include "runtime/store/cursor.hpp"
 #include "runtime/store/exec_rows.hpp"
 #include "runtime/store/outbox_rows.hpp"
@@ -157,6 +158,21 @@ std::vector<std::string> made_by(connection& c, soci::session& sql,
                    soci::use(key_id, "key"));
 }
 
+bool ends(const std::vector<session_event>& events) {
+  return std::ranges::find(events, event_kind::session_ended,
+                           &session_event::kind)
+         != events.end();
+}
+
+/// Nobody asked for it: it was due.
+void add_audit_of_expiry(connection& c, const session_record& session) {
+  auto entry = unasked_entry(clock_in_audit, session.node, "DELETE",
+                             "/projects/{id}/sessions/{sid}", session.ended_at);
+  entry.project_id = session.project_id;
+  entry.session_id = session.id;
+  add_audit(c, {&entry, 1});
+}
+
 } // namespace
 
 // -- SQL ----------------------------------------------------------------------
@@ -256,6 +272,8 @@ bool update_session(connection& c, const session_record& session,
     if (execute_bound(statement, update_sql()) == 1) {
       add_to_outbox(sql, session.id, session.version, events);
       queue_deliveries(sql, session, events);
+      if (session.status == session_status::expired && ends(events))
+        add_audit_of_expiry(c, session);
       return true;
     }
     // Perhaps it is there already: a writer that never heard of its success

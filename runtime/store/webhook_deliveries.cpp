@@ -265,17 +265,11 @@ namespace {
 /// That the server itself has changed a webhook; `delivery` made it do so.
 audit_entry audit_of_disabling(const delivery_record& delivery,
                                const std::string& node, unix_ms now) {
-  audit_entry entry;
-  entry.id = make_id();
-  entry.time = now;
-  entry.node = node;
-  entry.key_name = own_name_in_audit;
+  auto entry = unasked_entry(own_name_in_audit, node, "PATCH",
+                             "/projects/{id}/webhooks/{wid}", now);
   entry.request_id = delivery.id;
-  entry.method = "PATCH";
-  entry.route = "/projects/{id}/webhooks/{wid}";
   entry.project_id = delivery.project_id;
   entry.object = delivery.webhook_id;
-  entry.status = 200;
   return entry;
 }
 

@@ -203,7 +203,18 @@ TEST_CASE("a review is told of from its beginning to its end") {
                                     "checkin.finished", "session.ended"});
   auto events = until(all, "session.ended", session.id());
   auto cursor = events.back().id;
+  auto wait = [&](const std::string& timeout) {
+    return expect(200, node.admin().get(session.path(
+                         "/wait?until=review:finished&timeout=" + timeout)))
+      .data();
+  };
+  auto early = wait("10ms");
+  CHECK(early["reached"] == false);
+  CHECK(early["review"]["status"] == "running");
   std::ofstream{go};
+  auto waited = wait("60s");
+  CHECK(waited["reached"] == true);
+  CHECK(waited["review"]["id"] == review);
   auto last = until(all, "review.finished", session.id()).back();
   CHECK(last.data["review_id"] == review);
   CHECK(last.data["status"] == "approved");

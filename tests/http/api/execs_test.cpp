@@ -451,11 +451,11 @@ TEST_CASE("a wait for what cannot come is refused") {
     return message_of(answer);
   };
   CHECK(message("")
-        == "until must be exec:EID:exited, setup:done, port:N, preview:ready "
-           "or ended");
+        == "until must be exec:EID:exited, setup:done, port:N, preview:ready, "
+           "review:finished or ended");
   CHECK(message("until=exec::exited")
-        == "until must be exec:EID:exited, setup:done, port:N, preview:ready "
-           "or ended");
+        == "until must be exec:EID:exited, setup:done, port:N, preview:ready, "
+           "review:finished or ended");
   CHECK(message("until=port:0") == "a port is a number from 1 to 65535");
   CHECK(message("until=port:http") == "a port is a number from 1 to 65535");
   CHECK(message("until=ended&timeout=0")

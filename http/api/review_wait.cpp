@@ -1,0 +1,163 @@
+#include "http/api/review_wait.hpp"
+
+#include "http/edge/ask.hpp"
+#include "http/edge/node_monitor.hpp"
+#include "http/streams/response_registry.hpp"
+#include "messages/project.hpp"
+#include "messages/session.hpp"
+#include "runtime/api_json/records.hpp"
+#include "runtime/api_json/reviews.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace greenroom::http::handlers {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+/// What happens at other nodes is looked for so often; here, at once.
+constexpr std::chrono::seconds look_period{2};
+
+class review_wait final : public long_response,
+                          public std::enable_shared_from_this<review_wait> {
+public:
+  review_wait(exchange_ptr ex, std::chrono::milliseconds timeout)
+    : env_(ex->env), key_id_(ex->key->id), connection_id_(ex->connection_id()),
+      until_(clock::now() + timeout), ex_(std::move(ex)) {}
+
+  void begin() {
+    env_.streams.add(shared_from_this());
+    look();
+  }
+
+  // -- long_response ----------------------------------------------------------
+
+  void close() override {
+    failed({errc::unavailable, "the wait was broken off, try again"});
+  }
+  void tick(clock::time_point now, unix_ms) override {
+    if (!ex_ || looking_)
+      return;
+    if (now >= until_)
+      answer(false);
+    else if (news() != news_ || now - looked_ >= look_period)
+      look();
+  }
+  const std::string& key_id() const noexcept override {
+    return key_id_;
+  }
+  std::uint64_t connection_id() const noexcept override {
+    return connection_id_;
+  }
+
+private:
+  std::uint64_t news() const {
+    auto& events = env_.monitor.counters->events;
+    return events[event_kind::session_ended].value()
+           + events[event_kind::review_finished].value();
+  }
+
+  /// The review, or first which one that is.
+  void look() {
+    if (!ex_)
+      return;
+    looking_ = true;
+    looked_ = clock::now();
+    news_ = news();
+    ex_->start_over();
+    if (review_id_.empty())
+      look_at_session();
+    else
+      look_at_review();
+  }
+
+  void look_at_session() {
+    auto self = shared_from_this();
+    ask_session<session_view>(
+      ex_, env_.options.look_up, retry::always, greenroom::get_session{},
+      [self](const session_view& view) { self->found(view); },
+      [self](const caf::error& why) { self->failed(to_refusal(why)); });
+  }
+
+  void look_at_review() {
+    auto self = shared_from_this();
+    with_project(
+      ex_,
+      [self](const project_actor& project) {
+        ask<review_record>(
+          self->ex_, project, self->env_.options.look_up,
+          greenroom::get_review{self->review_id_},
+          [self](const review_record& review) { self->found(review); },
+          [self](const caf::error& why) { self->failed(to_refusal(why)); });
+      },
+      [self](const caf::error& why) { self->failed(to_refusal(why)); });
+  }
+
+  void found(const session_view& view) {
+    looking_ = false;
+    if (!ex_)
+      return;
+    shown_ = {"session", ordered_json::parse(view.json.view())};
+    review_id_ = shown_.second.value("review_id", "");
+    if (!review_id_.empty())
+      look();
+    else if (shown_.second.contains("ended_at"))
+      answer(false);
+  }
+
+  void found(const review_record& review) {
+    looking_ = false;
+    shown_ = {"review", review_json(review)};
+    if (review.ended_at != 0)
+      answer(true);
+  }
+
+  void answer(bool reached) {
+    if (!ex_)
+      return;
+    ordered_json result{{"until", review_finished}, {"reached", reached}};
+    if (!shown_.first.empty())
+      result[shown_.first] = std::move(shown_.second);
+    ex_->reply(200, to_text(result));
+    done();
+  }
+
+  void failed(const refusal& why) {
+    if (ex_)
+      ex_->refuse(why);
+    done();
+  }
+
+  void done() {
+    if (!ex_)
+      return;
+    auto self = shared_from_this();
+    ex_.reset();
+    env_.streams.remove(*this);
+  }
+
+  http::edge& env_;
+  const std::string key_id_;
+  const std::uint64_t connection_id_;
+  const clock::time_point until_;
+  exchange_ptr ex_; // null: over
+  std::string review_id_;
+  std::pair<std::string, ordered_json> shown_; // what was seen last
+  bool looking_ = false;
+  std::uint64_t news_ = 0; // at the last look
+  clock::time_point looked_;
+};
+
+} // namespace
+
+void wait_for_review(const exchange_ptr& ex,
+                     std::chrono::milliseconds timeout) {
+  std::make_shared<review_wait>(ex, timeout)->begin();
+}
+
+} // namespace greenroom::http::handlers
