@@ -198,16 +198,19 @@ struct admission {
       ->request(self->state.context->git, git_timeout,
                 resolve_branch{rules, branch(), request.branch.empty(),
                                request.from_ref})
-      .then([a, taken](
-              resolved_branch& found) { a->admit(std::move(found), taken, a); },
-            [a, taken](caf::error& e) {
-              // A branch that a session is just making exists nowhere else yet:
-              // "held" is the better answer than "there already".
-              if (to_refusal(e).code != errc::branch_exists)
-                a->answer(std::move(e));
-              else
-                a->refuse_existing(taken, std::move(e), a);
-            });
+      .then(
+        [a, taken](resolved_branch& found) {
+          a->self->state.rescues->upstream_answers();
+          a->admit(std::move(found), taken, a);
+        },
+        [a, taken](caf::error& e) {
+          // A branch that a session is just making exists nowhere else yet:
+          // "held" is the better answer than "there already".
+          if (to_refusal(e).code != errc::branch_exists)
+            a->answer(std::move(e));
+          else
+            a->refuse_existing(taken, std::move(e), a);
+        });
   }
 
   void refuse_existing(bool taken, caf::error why, const ptr& a) {

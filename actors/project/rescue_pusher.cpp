@@ -1,64 +1,91 @@
 #include "actors/project/rescue_pusher.hpp"
 
 #include "actors/project/project.hpp"
+#include "actors/project/rescue_pause.hpp"
 #include "messages/errors.hpp"
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
+#include <random>
 #include <utility>
 
 namespace greenroom {
 
 namespace {
 
-constexpr std::chrono::seconds first_pause{2};
-constexpr std::chrono::seconds longest_pause{3600};
+/// That the upstream answers to something else cuts no pause below this.
+constexpr std::chrono::seconds after_failure{30};
+
+double any_chance() {
+  thread_local std::minstd_rand engine{std::random_device{}()};
+  return std::uniform_real_distribution<double>{0, 1}(engine);
+}
 
 } // namespace
 
 void rescue_pusher::wake() {
   // One that has just failed says nothing of when the upstream is back; but it
   // is worth a look soon.
-  pause_ = std::chrono::seconds{0};
-  if (armed_)
+  failures_ = 0;
+  if (looking_)
     again_ = true;
-  else
+  else if (!armed_ || due_ > clock::now() + rescue_pause(0, 0))
     arm();
+}
+
+void rescue_pusher::upstream_answers() {
+  // One that answers may refuse pushes all the same.
+  if (failures_ > 0 && clock::now() >= failed_at_ + after_failure)
+    wake();
 }
 
 void rescue_pusher::arm() {
   armed_ = true;
-  pause_ =
-    pause_.count() == 0 ? first_pause : std::min(2 * pause_, longest_pause);
+  pause_ = rescue_pause(failures_, any_chance());
+  due_ = clock::now() + pause_;
   self_->delayed_send(self_, pause_, rescue_waits{});
 }
 
 void rescue_pusher::look() {
+  // A pause that was cut short ends all the same, later.
+  if (!armed_ || looking_ || clock::now() < due_)
+    return;
   auto& state = self_->state;
   if (!state.context->may_acknowledge()) {
     // Another node may have the project; the pause does not grow for that.
-    self_->delayed_send(self_, first_pause, rescue_waits{});
+    arm();
     return;
   }
   again_ = false;
+  looking_ = true;
   self_->request(state.context->git, git_timeout, push_rescues{state.rules})
     .then([this](pushed_rescues& result) { pushed(std::move(result)); },
           [this](const caf::error& e) {
-            spdlog::warn("project {}: rescue refs are not pushed yet: {}",
-                         self_->state.rules.id, to_refusal(e).message);
-            arm();
+            looking_ = false;
+            failed(to_refusal(e).message);
           });
 }
 
+void rescue_pusher::failed(const std::string& why) {
+  ++failures_;
+  failed_at_ = clock::now();
+  arm();
+  spdlog::warn("project {}: rescue refs are not pushed yet, the next try is in "
+               "{} s: {}",
+               self_->state.rules.id,
+               std::chrono::ceil<std::chrono::seconds>(pause_).count(), why);
+}
+
 void rescue_pusher::pushed(pushed_rescues result) {
-  armed_ = false;
+  armed_ = looking_ = false;
   for (auto& session : result.sessions)
     tell(session);
-  if (result.left > 0 || again_)
+  if (result.left > 0 && !again_)
+    return failed("those of " + std::to_string(result.left)
+                  + " sessions are left");
+  failures_ = 0;
+  if (again_)
     arm();
-  else
-    pause_ = std::chrono::seconds{0};
 }
 
 // Its record says until then that they are in the mirror only.

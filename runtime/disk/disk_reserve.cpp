@@ -22,6 +22,9 @@ namespace {
 constexpr std::size_t probe_size = 64 * 1024;
 constexpr std::uint64_t parts = 4;
 
+// Of a session that begins, without its checkout: what ends others needs fewer.
+constexpr std::uint64_t min_inodes = 64;
+
 std::uint64_t size_of(const std::filesystem::path& file) {
   struct stat info {};
   return ::stat(file.c_str(), &info) == 0
@@ -65,6 +68,15 @@ std::uint64_t disk_reserve::room() const {
            : 0;
 }
 
+bool disk_reserve::lacks_inodes() const {
+  if (injected_fault("inodes") != 0)
+    return true;
+  struct statvfs info {};
+  // Some file systems make them as they go, and count none.
+  return ::statvfs(dir_.c_str(), &info) == 0 && info.f_files != 0
+         && info.f_favail < min_inodes;
+}
+
 bool disk_reserve::spend() const {
   auto part = wanted_size() / parts;
   auto left = size_of(file_);
@@ -84,6 +96,8 @@ std::string disk_reserve::check() const {
              : "the disk cannot be written ("
                  + std::generic_category().message(error) + ')';
   fill();
+  if (lacks_inodes())
+    return "the disk has no room for more files: its inodes are used up";
   // What was given up is no room for anything else.
   auto wanted = wanted_size();
   auto has = size_of(file_);

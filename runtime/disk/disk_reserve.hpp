@@ -28,13 +28,14 @@ public:
 
   /// Tries to write a little, and fills the reserve again where there is room.
   /// Returns why the disk takes nothing, in a few words without a path; empty:
-  /// it does. A disk with no more room than was given up is full. May wait for
-  /// the disk.
+  /// it does. A disk with no more room than was given up is full, as is one
+  /// with too few inodes for another session. May wait for the disk.
   std::string check() const;
 
 private:
   std::uint64_t wanted_size() const;
   std::uint64_t room() const;
+  bool lacks_inodes() const;
   void fill() const;
 
   const std::filesystem::path dir_;
