@@ -113,8 +113,9 @@ void node::parts::join(store::connection& db,
 }
 
 void node::parts::start_cluster() {
-  context->cluster = membership->start(*system, open_store(settings, data_dir),
-                                       directory, supervisor, context->reader);
+  context->cluster = membership->start(
+    *system, open_store(settings, data_dir), open_store(settings, data_dir),
+    directory, supervisor, context->reader);
   for (auto& part : membership->parts())
     keep("the cluster member", part);
   auto db = share(open_store(settings, data_dir));
