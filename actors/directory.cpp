@@ -176,12 +176,13 @@ void adopt(pointer self, const project_record& rules) {
   self->send(self->state.supervisor, adopt_project{rules});
 }
 
-void release(pointer self, const std::string& id) {
+caf::result<done> release(pointer self, const release_project& x) {
+  auto& id = x.project_id;
   if (auto node = self->state.projects.extract(id)) {
     self->demonitor(node.mapped().handle.address());
     self->send_exit(node.mapped().handle, caf::exit_reason::user_shutdown);
   }
-  self->send(self->state.supervisor, release_project{id});
+  return self->delegate(self->state.supervisor, x);
 }
 
 caf::result<project_actor> find(pointer self, const find_project& request) {
@@ -256,7 +257,7 @@ directory(pointer self, context_ptr context, session_supervisor_full supervisor,
         [self, request](const auto& promise) { drop(self, request, promise); });
     },
     [self](const adopt_project& x) { adopt(self, x.project); },
-    [self](const release_project& x) { release(self, x.project_id); },
+    [self](const release_project& x) { return release(self, x); },
     [self](place_project& x) {
       x.project.placement = std::move(x.placement);
       return create_in_turn(self, {std::move(x.project), std::move(x.by)});

@@ -29,8 +29,8 @@ inline constexpr std::size_t max_waiting_changes = 64;
 using own_directory_actor = directory_actor::extend<
   // A project is this node's from now on, or has other settings.
   caf::reacts_to<adopt_project>,
-  // It is another node's.
-  caf::reacts_to<release_project>,
+  // It is another node's. Answered when what is here of it is told to go.
+  caf::replies_to<release_project>::with<done>,
   // Another node has chosen this one for a project.
   caf::replies_to<place_project>::with<project_record>>;
 

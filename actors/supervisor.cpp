@@ -203,6 +203,7 @@ session_supervisor(pointer self, context_ptr context,
     [self](const adopt_project& x) { supervisor::adopt(self, x.project); },
     [self](const release_project& x) {
       supervisor::release(self, x.project_id);
+      return done{};
     },
     [self](stop_all_runners) { supervisor::stop_runners(self); },
     [self](const look_at_sessions& x) {

@@ -59,8 +59,8 @@ using session_supervisor_full = session_supervisor_core::extend<
   // Its live sessions get actors here.
   caf::reacts_to<adopt_project>,
   // What is here of its sessions ends, unsaid
-  // and unwritten.
-  caf::reacts_to<release_project>,
+  // and unwritten. Answered when they are told.
+  caf::replies_to<release_project>::with<done>,
   // Nothing may run in any session.
   caf::reacts_to<stop_all_runners>,
   // -- as packer_actor

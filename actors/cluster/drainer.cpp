@@ -22,6 +22,7 @@ using steady = std::chrono::steady_clock;
 // -- how things stand ---------------------------------------------------------
 
 struct survey {
+  std::uint64_t number = 0; // of its look; 0: of no look that settles doubts
   std::vector<node_record> nodes;
   std::vector<owner_record> owned;                             // by this node
   std::map<std::string, placement_rules> rules;                // by project
@@ -145,8 +146,16 @@ void gone(pointer self, const std::string& project, const std::string& to) {
   self->send(self->state.options.member, owners_changed{to});
 }
 
+// What was looked up before does not say whether the store did.
+void doubt(pointer self, const std::string& project) {
+  auto& way = self->state.on_their_way.at(project);
+  way.in_doubt = true;
+  way.doubted_at = self->state.looks;
+}
+
 void give(pointer self, const std::string& project) {
   auto& way = self->state.on_their_way.at(project);
+  way.given = true;
   owner_record mine{project, self->state.options.node, {}, way.epoch};
   self
     ->request(self->state.options.store, store_timeout,
@@ -156,12 +165,12 @@ void give(pointer self, const std::string& project) {
         if (x.given)
           gone(self, project, to);
         else // or an earlier try did, and was not heard of
-          self->state.on_their_way.at(project).in_doubt = true;
+          doubt(self, project);
       },
       [self, project](const caf::error& e) {
         spdlog::error("whether project {} is given away is not known yet: {}",
                       project, to_refusal(e).message);
-        self->state.on_their_way.at(project).in_doubt = true;
+        doubt(self, project);
       });
 }
 
@@ -177,13 +186,13 @@ void pack(pointer self, const owner_record& project, const std::string& to,
   auto& id = project.project_id;
   spdlog::info("project {} goes to node {}{}", id, to,
                at_once ? ", whatever runs in it" : "");
-  state.on_their_way[id] = {project.epoch, to, false};
+  state.on_their_way[id] = {.epoch = project.epoch, .to = to};
   self
     ->request(state.options.packer, git_timeout,
               pack_project{id, at_once, reason_of(state)})
     .then(
       [self, id](const project_sessions& waiting) {
-        if (!self->state.draining)
+        if (!self->state.draining || self->state.on_their_way.at(id).stays)
           unpack(self, id, "the node is not drained any more");
         else if (!waiting.sessions.empty())
           unpack(self, id, first_of(waiting.sessions));
@@ -201,7 +210,7 @@ void pack(pointer self, const owner_record& project, const std::string& to,
 void settle_doubts(pointer self, const survey& found) {
   auto way = self->state.on_their_way; // it changes
   for (auto& [id, one] : way) {
-    if (!one.in_doubt)
+    if (!one.in_doubt || found.number <= one.doubted_at)
       continue;
     auto mine = std::ranges::find(found.owned, id, &owner_record::project_id);
     if (mine != found.owned.end() && mine->epoch == one.epoch)
@@ -250,8 +259,9 @@ void tick(pointer self) {
     return;
   look(
     self,
-    [self](const survey_ptr& found) {
+    [self, number = ++state.looks](const survey_ptr& found) {
       self->state.looking = false;
+      found->number = number;
       go_on(self, *found);
     },
     [self](const caf::error& e) {
@@ -317,6 +327,13 @@ caf::result<drain_plan> drain(pointer self, const drain_node& x) {
   return promise;
 }
 
+// Sessions whose work is still being saved need not wait for that.
+void keep_packed(pointer self) {
+  for (auto& [id, one] : self->state.on_their_way)
+    if (!one.given && !std::exchange(one.stays, true))
+      self->send(self->state.options.packer, unpack_project{id});
+}
+
 caf::result<drain_plan> resume(pointer self, const resume_node& x) {
   auto promise = self->make_response_promise<drain_plan>();
   self
@@ -330,6 +347,7 @@ caf::result<drain_plan> resume(pointer self, const resume_node& x) {
                        to_words(by));
         state.due.reset();
         state.deadline = 0;
+        keep_packed(self);
         self->send(state.options.member, owners_changed{state.options.node});
         promise.deliver(drain_plan{});
       },

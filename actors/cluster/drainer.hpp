@@ -64,7 +64,10 @@ struct drainer_state {
   struct moving {
     std::uint64_t epoch = 0; // as this node owns it
     std::string to;
-    bool in_doubt = false; // whether the store has given it away
+    bool given = false;    // the store is asked to give it away
+    bool in_doubt = false; // whether it did
+    std::uint64_t doubted_at = 0; // the last look that was begun before that
+    bool stays = false;           // its sessions were told so meanwhile
   };
 
   drainer_options options;
@@ -73,6 +76,7 @@ struct drainer_state {
   std::optional<std::chrono::steady_clock::time_point> due;
   unix_ms deadline = 0; // the same, for people
   bool looking = false;
+  std::uint64_t looks = 0; // that were begun
   bool told_done = false;
   std::map<std::string, moving> on_their_way; // by project
   std::map<std::string, std::chrono::steady_clock::time_point> not_before;

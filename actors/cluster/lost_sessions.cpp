@@ -27,7 +27,6 @@ struct task {
   store_reader_actor reader;
   std::string project_id;
   std::string lost_node;
-  unix_ms since = 0;    // what began later was not there
   std::size_t left = 0; // questions that are not answered
   bool again = false;   // some were not to be answered now
 };
@@ -82,6 +81,12 @@ void end(pointer self, const task_ptr& all, const session_record& row) {
       refused);
 }
 
+// What began here was not there. The nodes' clocks would not tell: the lost one
+// may have been ahead.
+bool has_moved(const session_record& row) {
+  return row.epoch > 1;
+}
+
 void look(pointer self, const task_ptr& all) {
   all->left = 1;
   all->again = false;
@@ -89,7 +94,7 @@ void look(pointer self, const task_ptr& all) {
     .then(
       [self, all](const session_rows& rows) {
         for (const auto& row : rows.sessions)
-          if (row.created_at <= all->since)
+          if (has_moved(row))
             end(self, all, row);
         answered(self, all);
       },
@@ -110,7 +115,6 @@ void end_lost_sessions(caf::actor_system& system,
   all->reader = reader;
   all->project_id = project_id;
   all->lost_node = lost_node;
-  all->since = now_ms();
   // A function with arguments: of one without CAF dereferences what is null.
   system.spawn(look, all);
 }

@@ -25,9 +25,13 @@ constexpr std::chrono::seconds list_timeout{20};
 
 void perform(pointer self, const cluster::effects& all);
 
+// It is not opened again before what was lost meanwhile is let go.
 void move_gate(pointer self) {
   auto& m = self->state.machine;
-  self->state.options.gate->open_until(
+  auto& gate = *self->state.options.gate;
+  if (self->state.releasing > 0 && !gate.is_open())
+    return;
+  gate.open_until(
     m.at == cluster::standing::owning ? m.kept_since + m.lease / 2 : 0);
 }
 
@@ -40,8 +44,8 @@ void hear(pointer self, const cluster::answered& answer) {
     std::erase_if(self->state.taking, [&](const auto& one) {
       return !self->state.machine.owned.contains(one.first);
     });
-  move_gate(self);
   perform(self, effects);
+  move_gate(self);
 }
 
 void ask(pointer self, const std::string& incarnation, bool joins) {
@@ -93,6 +97,23 @@ void adopt(pointer self, const owner_record& owner) {
       });
 }
 
+void release(pointer self, const std::string& project_id) {
+  auto over = [self] {
+    --self->state.releasing;
+    move_gate(self);
+  };
+  ++self->state.releasing;
+  self
+    ->request(self->state.options.releaser, caf::infinite,
+              release_project{project_id})
+    .then([over](done) { over(); },
+          [over, project_id](const caf::error& e) {
+            spdlog::error("project {} is let go without an answer: {}",
+                          project_id, to_refusal(e).message);
+            over();
+          });
+}
+
 void announce(pointer self, const std::vector<node_record>& nodes) {
   for (auto& node : nodes)
     spdlog::info("node {} ({}) is {}", node.name, node.incarnation,
@@ -103,7 +124,7 @@ void announce(pointer self, const std::vector<node_record>& nodes) {
 
 caf::result<node_list> list(pointer self) {
   auto promise = self->make_response_promise<node_list>();
-  self->request(self->state.options.store, list_timeout, list_nodes{})
+  self->request(self->state.options.look_ups, list_timeout, list_nodes{})
     .then(
       [self, promise](node_list& all) mutable {
         for (auto& node : all.nodes) {
@@ -159,7 +180,7 @@ struct performer {
   }
   void operator()(const cluster::release& x) const {
     spdlog::warn("project {} is another node's now", x.project_id);
-    self->state.options.release(x.project_id);
+    release(self, x.project_id);
   }
   void operator()(const cluster::announce& x) const {
     announce(self, x.nodes);
@@ -190,6 +211,8 @@ cluster_member_core::behavior_type cluster_member(pointer self,
     self->state.machine.owned[one.project_id] = one.epoch;
   self->state.options = std::move(options);
   auto& own = self->state.options;
+  if (!own.look_ups)
+    own.look_ups = own.store;
   self->state.drainer = self->spawn<caf::linked>(
     drainer,
     drainer_options{own.node, own.store, own.packer,
@@ -203,7 +226,7 @@ cluster_member_core::behavior_type cluster_member(pointer self,
   return {
     [self](list_nodes) { return list(self); },
     [self](const find_owner& x) {
-      return self->delegate(self->state.options.store, x);
+      return self->delegate(self->state.options.look_ups, x);
     },
     [self](const watch_nodes& x) {
       self->monitor(x.watcher);
@@ -223,7 +246,7 @@ cluster_member_core::behavior_type cluster_member(pointer self,
       return self->delegate(self->state.drainer, x);
     },
     [self](const load_session& x) {
-      return self->delegate(self->state.options.store, x);
+      return self->delegate(self->state.options.look_ups, x);
     },
     [self](list_owners) {
       return owner_list{self->state.owners, {}};

@@ -21,18 +21,26 @@
 
 namespace greenroom {
 
+/// The node's directory, as far as it is needed here: answers when nothing of
+/// the project says anything any more.
+using releaser_actor =
+  caf::typed_actor<caf::replies_to<release_project>::with<done>>;
+
 struct member_options {
   std::string node;
   std::string incarnation; // of this process, under which it joins
   millis lease = 10'000;
   std::vector<owner_record> owned; // what the node has taken up already
   full_lease_store_actor store;
+  // What is asked on behalf of clients, so that no renewal waits behind it;
+  // none: `store` is.
+  full_lease_store_actor look_ups = {};
+  releaser_actor releaser; // of what is this node's no longer
   packer_actor packer;              // of this node's sessions
   review_reader_actor reviews = {}; // see drainer_options
   std::shared_ptr<lease_gate> gate;
   // What the node is to do; called on the actor's thread, and may not block.
   std::function<void(project_record)> adopt;
-  std::function<void(std::string project_id)> release;
   std::function<void()> stop_runners;
   // After adopt, where the project's node was lost and it asks for that.
   std::function<void(std::string project_id, std::string lost_node)>
@@ -50,6 +58,7 @@ struct member_state {
   std::map<std::string, bool> linked; // nodes, and whether the link is up
   // Projects that are being taken over, with the nodes that were lost.
   std::map<std::string, std::string> taking;
+  std::size_t releasing = 0; // projects that are being let go
   drainer_actor drainer;
 };
 

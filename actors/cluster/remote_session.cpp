@@ -20,6 +20,17 @@ caf::result<caf::message> hand_on(caf::scheduled_actor* base,
                         what.move_content_to_message());
 }
 
+// Not while somebody is about to watch: the session would do that first, and
+// then stop telling this one anything.
+void unwatch_if_alone(pointer self) {
+  auto& state = self->state;
+  if (state.joining > 0 || !std::exchange(state.left, false)
+      || !state.watchers.empty())
+    return;
+  self->send(state.session,
+             unwatch_session{caf::actor_cast<watcher_actor>(self)});
+}
+
 void leave(pointer self, const caf::actor_addr& watcher) {
   auto& all = self->state.watchers;
   auto gone = std::erase_if(
@@ -27,9 +38,8 @@ void leave(pointer self, const caf::actor_addr& watcher) {
   if (gone == 0)
     return;
   self->demonitor(watcher);
-  if (all.empty())
-    self->send(self->state.session,
-               unwatch_session{caf::actor_cast<watcher_actor>(self)});
+  self->state.left = all.empty();
+  unwatch_if_alone(self);
 }
 
 void say_taken(pointer self, std::uint64_t seq) {
@@ -52,6 +62,7 @@ caf::result<watch_reply> watch(pointer self, watch_session request) {
   auto promise = self->make_response_promise<watch_reply>();
   auto watcher = request.watcher;
   request.watcher = caf::actor_cast<watcher_actor>(self);
+  ++self->state.joining;
   self->request(self->state.session, caf::infinite, std::move(request))
     .then(
       [self, promise, watcher](const watch_reply& reply) mutable {
@@ -63,9 +74,15 @@ caf::result<watch_reply> watch(pointer self, watch_session request) {
           all.push_back(watcher);
           self->monitor(watcher);
         }
+        --self->state.joining;
+        unwatch_if_alone(self);
         promise.deliver(reply);
       },
-      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+      [self, promise](caf::error& why) mutable {
+        --self->state.joining;
+        unwatch_if_alone(self);
+        promise.deliver(std::move(why));
+      });
   return promise;
 }
 

@@ -30,6 +30,8 @@ struct remote_session_state {
   remote_session_state() {}
   session_actor session;
   std::vector<watcher_actor> watchers;
+  std::size_t joining = 0; // those of whom the session has yet to answer
+  bool left = false;       // meanwhile the last of the others has
   std::size_t untold = 0; // taken, and not said yet; as weight_of counts
 };
 

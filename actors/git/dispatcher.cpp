@@ -3,6 +3,9 @@
 #include "actors/base/error_boundary.hpp"
 #include "actors/base/worker_pool.hpp"
 
+#include <optional>
+#include <type_traits>
+
 namespace greenroom {
 
 namespace {
@@ -99,40 +102,101 @@ void next_in(desk_pointer self, const std::string& project_id) {
   job.run(std::chrono::steady_clock::now() - job.since > lane_timeout);
 }
 
+// What a request may do, and may be refused for, beside others.
+template <class Request>
+inline constexpr bool moves_refs = false;
+template <>
+inline constexpr bool moves_refs<save_checkin> = true;
+template <>
+inline constexpr bool moves_refs<save_rescue> = true;
+template <>
+inline constexpr bool moves_refs<merge_review> = true;
+
+// True where it is tried however long the lane is: nobody tries it again.
+template <class Request>
+inline constexpr bool is_last_chance = std::is_same_v<Request, save_rescue>;
+
+// Why a job whose turn has come is not to begin any more.
+template <class Request>
+std::optional<refusal> fault(const git_desk& desk, bool late, millis since) {
+  if (late && !is_last_chance<Request>)
+    return refusal{errc::unavailable,
+                   "this project's upstream was too slow, try again"};
+  if (moves_refs<Request> && desk.gate && !desk.gate->was_open_since(since))
+    return refusal{errc::unavailable, lost_touch_meanwhile};
+  return std::nullopt;
+}
+
+// Has the request worked on when its turn has come. `answer` takes the reply or
+// an error.
+template <class Reply, class Request, class Answer>
+void line_up(desk_pointer self, Request& request, Answer answer) {
+  auto project_id = request.project.id;
+  auto run = [self, project_id, answer, since = steady_ms(),
+              request = std::move(request)](bool late) mutable {
+    if (auto why = fault<Request>(self->state, late, since)) {
+      answer(to_error(*why));
+      next_in(self, project_id);
+      return;
+    }
+    self->request(self->state.upstream, timeout, std::move(request))
+      .then(
+        [self, project_id, answer](Reply& reply) mutable {
+          answer(std::move(reply));
+          next_in(self, project_id);
+        },
+        [self, project_id, answer](caf::error& error) mutable {
+          answer(std::move(error));
+          next_in(self, project_id);
+        });
+  };
+  auto& lane = self->state.lanes[project_id];
+  lane.waiting.push_back({std::move(run), std::chrono::steady_clock::now()});
+  if (!lane.busy)
+    next_in(self, project_id);
+}
+
 template <class Reply, class Request>
 auto in_lane(desk_pointer self, std::size_t limit) {
   return [self, limit](Request& request) -> caf::result<Reply> {
-    auto project_id = request.project.id;
-    auto& lane = self->state.lanes[project_id];
-    if (lane.waiting.size() >= limit)
+    auto& waiting = self->state.lanes[request.project.id].waiting;
+    if (waiting.size() >= limit && !is_last_chance<Request>)
       return make_error(errc::overloaded,
                         "too much is waiting for this project's upstream, "
                         "try again");
     auto promise = self->make_response_promise<Reply>();
-    auto run = [self, project_id, promise,
-                request = std::move(request)](bool late) mutable {
-      if (late) {
-        promise.deliver(make_error(errc::unavailable,
-                                   "this project's upstream was too slow, "
-                                   "try again"));
-        next_in(self, project_id);
-        return;
-      }
-      self->request(self->state.upstream, timeout, std::move(request))
-        .then(
-          [self, project_id, promise](Reply& reply) mutable {
-            promise.deliver(std::move(reply));
-            next_in(self, project_id);
-          },
-          [self, project_id, promise](caf::error& error) mutable {
-            promise.deliver(std::move(error));
-            next_in(self, project_id);
-          });
-    };
-    lane.waiting.push_back({std::move(run), std::chrono::steady_clock::now()});
-    if (!lane.busy)
-      next_in(self, project_id);
+    line_up<Reply>(self, request, [promise](auto what) mutable {
+      promise.deliver(std::move(what));
+    });
     return promise;
+  };
+}
+
+// What a question asks for: the upstream as it is now. All that come while one
+// looks there hear what that one does.
+caf::result<found_target> news(desk_pointer self, find_target& request,
+                               std::size_t limit) {
+  auto id = request.project.id;
+  auto& waiting = self->state.news[id];
+  if (waiting.size() >= limit)
+    return make_error(errc::overloaded, "too many wait for the upstream");
+  auto promise = self->make_response_promise<found_target>();
+  waiting.push_back(promise);
+  if (waiting.size() == 1)
+    line_up<found_target>(self, request, [self, id](const auto& what) {
+      if (auto all = self->state.news.extract(id))
+        for (auto& one : all.mapped())
+          one.deliver(what);
+    });
+  return promise;
+}
+
+auto find(desk_pointer self, std::size_t limit) {
+  return [self, limit, all = in_lane<found_target, find_target>(self, limit)](
+           find_target& request) -> caf::result<found_target> {
+    if (self->current_sender().get() == self->ctrl())
+      return news(self, request, limit);
+    return all(request);
   };
 }
 
@@ -162,9 +226,11 @@ caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
 
 } // namespace
 
-git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
-                                        std::size_t workers,
-                                        std::size_t queue) {
+git_actor::behavior_type
+git_dispatcher(desk_pointer self, const work_ptr& work, std::size_t workers,
+               std::size_t queue,
+               const std::shared_ptr<const lease_gate>& gate) {
+  self->state.gate = gate;
   self->state.upstream = self->spawn<caf::linked>(
     pool, work, pool_limits{workers, queue, "git-upstream"});
   self->state.local = self->spawn<caf::linked>(
@@ -176,15 +242,20 @@ git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
           in_lane<saved_rescue, save_rescue>(self, queue),
           in_lane<done, save_checkpoint>(self, queue),
           in_lane<done, drop_checkpoint>(self, queue),
-          // These are few at a time (actors/base/restore_turns.hpp).
-          [self](restore_checkout& x) -> caf::result<restored_checkout> {
-            return self->delegate(self->state.upstream, std::move(x));
+          // These are few at a time (actors/base/restore_turns.hpp), and many
+          // nodes never see one.
+          [self, work, limits = pool_limits{workers, queue, "git-restores"}](
+            restore_checkout& x) -> caf::result<restored_checkout> {
+            auto& restores = self->state.restores;
+            if (!restores)
+              restores = self->spawn<caf::linked>(pool, work, limits);
+            return self->delegate(restores, std::move(x));
           },
           at_once<done, remove_checkout>(self),
           at_once<done, remove_session_files>(self),
           [self](ask_checkout& request) { return ask(self, request); },
           at_once<checkout_tip, poll_branch>(self),
-          in_lane<found_target, find_target>(self, queue),
+          find(self, queue),
           in_lane<merge_result, merge_review>(self, queue),
           at_once<git_answer, diff_commits>(self),
           in_lane<upstream_refs, list_upstream>(self, queue),

@@ -6,16 +6,24 @@
 // upstream, in order of arrival; the others wait without a thread. So a dead
 // upstream costs one thread, for the time-outs of runtime/git, and merges never
 // meet. Only checkouts that are restored do not wait for one another: their
-// sessions ask for a few at a time.
+// sessions ask for a few at a time, and have threads of their own, so that they
+// take none of those that all projects share.
+//
+// Of questions about sessions one at a time has the upstream looked at for all
+// that come meanwhile. Work that must not be lost because of others, a rescue,
+// always gets its place. What moves references of the upstream begins only
+// where the node has had its lease all the time since it was asked for it.
 //
 // Upstreams are asked at most once in a few seconds per project, however many
 // sessions are created.
 #pragma once
 
+#include "actors/base/lease_gate.hpp"
 #include "messages/git.hpp"
 #include "runtime/git/session/git_service.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -23,11 +31,17 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace greenroom {
 
-/// The state of the actor that hands requests to the two pools.
+/// The state of the actor that hands requests to the pools.
 struct git_desk {
+  git_desk() = default;
+  git_desk(const git_desk&) = delete;
+  git_desk& operator=(const git_desk&) = delete;
+
   struct job {
     std::function<void(bool late)> run; // late: only to be answered
     std::chrono::steady_clock::time_point since;
@@ -38,18 +52,26 @@ struct git_desk {
     std::deque<job> waiting;
   };
 
+  using news_promise = caf::typed_response_promise<found_target>;
+
   git_actor upstream;
   git_actor local;
+  git_actor restores; // null before the first
+  std::shared_ptr<const lease_gate> gate;
   std::map<std::string, lane> lanes; // by project id
+  // Likewise: who waits for the look at the upstream that is under way.
+  std::map<std::string, std::vector<news_promise>> news;
   const char* name = "git-workers";
 };
 
-/// `workers` threads in each pool. `queue` requests may wait for a thread that
+/// `workers` threads in each pool. Where the node has a `gate`, what moves
+/// references looks at it. `queue` requests may wait for a thread that
 /// does without upstreams, and as many for each project's upstream; what is
 /// more is refused with `overloaded`.
 git_actor::behavior_type
 git_dispatcher(git_actor::stateful_pointer<git_desk> self,
                const std::shared_ptr<git_service>& work, std::size_t workers,
-               std::size_t queue);
+               std::size_t queue,
+               const std::shared_ptr<const lease_gate>& gate);
 
 } // namespace greenroom

@@ -86,8 +86,9 @@ void session_actor_state::not_stored(const session_record& next, bool refusable,
       {errc::unavailable, "the store does not take changes, try again"}});
     return;
   }
-  // With the very same record: the store knows a repeated write by it.
-  pending_change_ = [this, next, refusable] { write(next, refusable); };
+  // With the very same record: the store knows a repeated write by it. What may
+  // be stored can be refused no more.
+  pending_change_ = [this, next] { write(next, false); };
   self_->delayed_send(self_, retry_pause, retry_later{});
 }
 

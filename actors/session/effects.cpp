@@ -211,6 +211,9 @@ void session_actor_state::perform(const session::any_effect& what) {
     hold(what);
   } else if (silent && who != 0) {
     refuse(who, out_of_touch);
+    // It was let in, and an ending waits for it.
+    if (std::holds_alternative<effect::answer_transfer>(what))
+      feed(event::transfer_over{now_ms()});
   } else {
     std::visit(performer{*this}, what);
   }

@@ -100,7 +100,10 @@ void session_actor_state::save_checkin() {
                                   std::move(x.rescued), std::move(x.note)});
       },
       [this](const caf::error& e) {
-        feed(event::checkin_failed{to_refusal(e)});
+        auto why = to_refusal(e);
+        if (why.message == lost_touch_meanwhile)
+          return perform(session::effect::begin_checkin{});
+        feed(event::checkin_failed{std::move(why)});
       });
 }
 
@@ -116,8 +119,10 @@ void session_actor_state::save_rescue() {
                                  std::move(x.note)});
       },
       [this](const caf::error& e) {
-        // On a full disk there is a reserve for this.
         rescue_problem_ = to_refusal(e).message;
+        if (rescue_problem_ == lost_touch_meanwhile)
+          return perform(session::effect::begin_rescue{});
+        // On a full disk there is a reserve for this.
         post(journal::make_room{});
       });
 }

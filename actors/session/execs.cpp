@@ -232,7 +232,8 @@ bool session_actor_state::admits(session::ticket who,
 void session_actor_state::report_load() {
   auto execs = machine_.running
                + static_cast<std::uint32_t>(machine_.waiting.size()
-                                            + machine_.keeping.size());
+                                            + machine_.keeping.size()
+                                            + machine_.early_execs.size());
   if (std::exchange(admitted_, false) || execs != reported_execs_) {
     reported_execs_ = execs;
     context_->loads->set(whose(), execs);

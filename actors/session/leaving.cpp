@@ -45,26 +45,33 @@ caf::result<session_rest> session_actor_state::take(const pack_session& x) {
   if (!now.is_live || (!now.waits_for.empty() && !x.at_once))
     return now;
   auto promise = self_->make_response_promise<session_rest>();
-  save_work([this, x, promise,
-             turn = pack_turn_](const std::string& problem) mutable {
+  auto asker = std::make_shared<packer>(promise);
+  savers_.push_back(asker);
+  // Not held by this: what an actor has asked for may outlive it.
+  save_work([this, x, there = std::weak_ptr{asker}](const std::string& problem) {
+    auto one = there.lock();
+    if (!one)
+      return; // it has heard that the session stays
+    std::erase(savers_, one);
     auto how = rest();
-    if (turn != pack_turn_)
-      how.waits_for = "it stays";
-    else if (!problem.empty())
+    if (!problem.empty())
       how.waits_for = problem;
     else if (how.is_live && (how.waits_for.empty() || x.at_once)) {
-      packers_.push_back(promise);
+      packers_.push_back(one);
       feed(event::leave_asked{x.at_once ? x.reason : std::string{}, now_ms()});
       return;
     }
-    promise.deliver(std::move(how));
+    one->answer(how);
   });
   return promise;
 }
 
 void session_actor_state::unpack() {
   ++pack_turn_;
-  packed({true, machine_.running, "it stays"});
+  const session_rest stays{true, machine_.running, "it stays"};
+  for (auto& one : std::exchange(savers_, {}))
+    one->answer(stays);
+  packed(stays);
   feed(event::stay_asked{});
 }
 
@@ -89,9 +96,20 @@ void session_actor_state::pack_on() {
   });
 }
 
-void session_actor_state::packed(session_rest how) {
-  for (auto& promise : std::exchange(packers_, {}))
-    promise.deliver(how);
+void session_actor_state::packed(const session_rest& how) {
+  for (auto& one : std::exchange(packers_, {}))
+    one->answer(how);
+}
+
+session_actor_state::packer::~packer() {
+  if (!answered_)
+    promise_.deliver(
+      make_error(errc::unavailable, "the session's actor is gone"));
+}
+
+void session_actor_state::packer::answer(const session_rest& how) {
+  answered_ = true;
+  promise_.deliver(how);
 }
 
 } // namespace greenroom

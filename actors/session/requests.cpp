@@ -128,13 +128,15 @@ caf::result<exec_view> session_actor_state::begin_exec(start_exec& x,
     return promise;
   }
   auto exec_id = x.spec.exec_id;
+  // The wait may be over before it is found, and is not announced again.
   with_exec(exec_id, who,
             [this, who, spec = std::move(x.spec), until_end,
+             end = std::chrono::steady_clock::now() + wait,
              by = std::move(x.by), input = std::move(input)]() mutable {
+              auto waits = until_end && std::chrono::steady_clock::now() < end;
               if (admits(who, spec.exec_id))
-                feed(event::exec_asked{who, std::move(spec), now_ms(),
-                                       until_end, std::move(by),
-                                       std::move(input)});
+                feed(event::exec_asked{who, std::move(spec), now_ms(), waits,
+                                       std::move(by), std::move(input)});
             });
   return promise;
 }

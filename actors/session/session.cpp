@@ -234,7 +234,7 @@ void session_actor_state::advance() {
 // Not a quiet end: the supervisor has to look who owns the session now. All who
 // wait are told to ask that one.
 void session_actor_state::leave(const caf::error& why) {
-  pending_.refuse_all(make_error(caf::exit_reason::unknown));
+  crashed();
   self_->quit(why);
 }
 

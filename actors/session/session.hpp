@@ -107,6 +107,8 @@ public:
   /// The actor ends because of an exception: all who wait are told.
   void crashed() {
     pending_.refuse_all(make_error(caf::exit_reason::unknown));
+    savers_.clear();
+    packers_.clear();
   }
 
 private:
@@ -126,6 +128,24 @@ private:
     caf::actor handle;
     std::optional<event_window> window; // one that says what it has taken
   };
+
+  /// Who wants it to go to another node: hears of it, also where the actor ends
+  /// before it can.
+  class packer {
+  public:
+    explicit packer(caf::typed_response_promise<session_rest> asked)
+      : promise_(std::move(asked)) {}
+    packer(const packer&) = delete;
+    packer& operator=(const packer&) = delete;
+    ~packer();
+
+    void answer(const session_rest& how);
+
+  private:
+    caf::typed_response_promise<session_rest> promise_;
+    bool answered_ = false;
+  };
+  using packer_list = std::vector<std::shared_ptr<packer>>;
 
   /// Waits until what was published before it is written, or it may begin.
   struct held_answer {
@@ -236,7 +256,7 @@ private:
   void unpack();
   void save_work(std::function<void(std::string problem)> then);
   void pack_on();
-  void packed(session_rest how);
+  void packed(const session_rest& how);
 
   // execs.cpp
   void run_setup(const session::effect::run_setup& what);
@@ -389,8 +409,10 @@ private:
   std::vector<exec_record> missed_; // that ran on a node which is lost
   std::size_t notes_ = 0;           // on their way to the store
 
-  // Who wants it to go to another node, until it can.
-  std::vector<caf::typed_response_promise<session_rest>> packers_;
+  // Who wants it to go to another node, until it can. For the first of these
+  // its work is still being saved while it goes on.
+  packer_list savers_;
+  packer_list packers_;
   bool packing_ = false;        // the last checkpoint is being saved
   std::uint64_t pack_turn_ = 0; // what was saved before is not the last one
 

@@ -69,7 +69,7 @@ node_membership::owned_among(const std::vector<project_record>& all) const {
 
 cluster_member_actor node_membership::start(
   caf::actor_system& system, std::unique_ptr<store::connection> db,
-  const own_directory_actor& directory,
+  std::unique_ptr<store::connection> look_up_db, const own_directory_actor& directory,
   const session_supervisor_full& supervisor, const store_reader_actor& reader) {
   using box = std::unique_ptr<store::connection>;
   member_options options;
@@ -77,16 +77,17 @@ cluster_member_actor node_membership::start(
   options.incarnation = self_.node.incarnation;
   options.lease = self_.lease;
   options.owned = owned_;
+  options.releaser = caf::actor_cast<releaser_actor>(directory);
   options.packer = caf::actor_cast<packer_actor>(supervisor);
   options.reviews = caf::actor_cast<review_reader_actor>(reader);
   options.gate = gate_;
   options.store = system.spawn<caf::detached>(
     lease_store, std::make_shared<box>(std::move(db)), self_, data_dir_);
+  options.look_ups = system.spawn<caf::detached>(
+    lease_store, std::make_shared<box>(std::move(look_up_db)), self_,
+    data_dir_);
   options.adopt = [directory](project_record project) {
     caf::anon_send(directory, adopt_project{std::move(project)});
-  };
-  options.release = [directory](std::string project_id) {
-    caf::anon_send(directory, release_project{std::move(project_id)});
   };
   options.stop_runners = [supervisor] {
     caf::anon_send(supervisor, stop_all_runners{});
@@ -98,6 +99,7 @@ cluster_member_actor node_membership::start(
       end_lost_sessions(system, supervisor, reader, project_id, lost_node);
     };
   parts_.push_back(caf::actor_cast<caf::actor>(options.store));
+  parts_.push_back(caf::actor_cast<caf::actor>(options.look_ups));
   auto member = system.spawn(cluster_member, std::move(options));
   parts_.push_back(caf::actor_cast<caf::actor>(member));
   return member;

@@ -34,14 +34,15 @@ public:
   owned_among(const std::vector<project_record>& all) const;
 
   /// Keeps the lease from now on, and tells the directory what it owns. Takes
-  /// the connection over.
+  /// both connections over: that of the lease, and that of what clients ask for.
   cluster_member_actor start(caf::actor_system& system,
                              std::unique_ptr<store::connection> db,
+                             std::unique_ptr<store::connection> look_up_db,
                              const own_directory_actor& directory,
                              const session_supervisor_full& supervisor,
                              const store_reader_actor& reader);
 
-  /// Both actors, in the order in which they were started.
+  /// Its actors, in the order in which they were started.
   const std::vector<caf::actor>& parts() const noexcept {
     return parts_;
   }

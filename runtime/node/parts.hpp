@@ -101,7 +101,7 @@ struct node::parts {
   void start_sessions(std::vector<project_record> projects);
   void start_registry(std::vector<key_record> stored_keys);
   std::optional<node_record> alone() const;
-  void join(store::connection& db, std::vector<project_record>& projects);
+  void join(store::connection& db);
   void start_cluster();
   void start_webhooks();
   std::vector<std::string> reasons_not_ready() const;

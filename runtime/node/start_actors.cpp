@@ -64,18 +64,34 @@ void own_everything(store::connection& db, const config& settings) {
   store::own_all_sessions(db, settings.node.name);
 }
 
-// What the file says of a project holds; what was made through the API stays.
+// What the file says of a project holds.
+void configure(store::connection& db, const project_record& project,
+               const std::string& as) {
+  auto taken = store::configure_project(db, project, as);
+  if (taken.repo != project.repo)
+    spdlog::error("project {} keeps its repo {} for now: it has live sessions "
+                  "or open reviews of it; when they have ended, start the "
+                  "server again",
+                  project.id, git::without_credentials(taken.repo));
+}
+
+// What was made through the API stays, and what another node has, which would
+// not hear of it: `as` is this one where there are others.
 std::vector<project_record> merge_projects(store::connection& db,
-                                           const config& settings) {
-  for (auto& project : settings.projects) {
-    auto taken = store::configure_project(db, project);
-    if (taken.repo != project.repo)
-      spdlog::error(
-        "project {} keeps its repo {} for now: it has live sessions "
-        "or open reviews of it; when they have ended, start the "
-        "server again",
-        project.id, git::without_credentials(taken.repo));
-  }
+                                           const config& settings,
+                                           const std::string& as) {
+  for (auto& project : settings.projects)
+    try {
+      configure(db, project, as);
+    } catch (const store::unavailable&) {
+      throw;
+    } catch (const refused& e) {
+      if (as.empty() || e.code() != errc::unavailable)
+        throw;
+      spdlog::info("what the configuration file says of project {} is left to "
+                   "the node that has it, at its start: {}",
+                   project.id, e.what());
+    }
   return store::projects(db);
 }
 
@@ -95,10 +111,8 @@ std::optional<node_record> node::parts::alone() const {
   return self;
 }
 
-// Begins the lease before anything of this node's is touched; what others own
-// is taken off `projects`.
-void node::parts::join(store::connection& db,
-                       std::vector<project_record>& projects) {
+// Begins the lease before anything of this node's is touched.
+void node::parts::join(store::connection& db) {
   auto incarnation = make_id();
   try {
     cluster = std::make_unique<node_cluster>(settings, incarnation, *system);
@@ -109,12 +123,12 @@ void node::parts::join(store::connection& db,
   } catch (const std::runtime_error& e) {
     throw start_error(e.what());
   }
-  projects = membership->owned_among(projects);
 }
 
 void node::parts::start_cluster() {
-  context->cluster = membership->start(*system, open_store(settings, data_dir),
-                                       directory, supervisor, context->reader);
+  context->cluster = membership->start(
+    *system, open_store(settings, data_dir), open_store(settings, data_dir),
+    directory, supervisor, context->reader);
   for (auto& part : membership->parts())
     keep("the cluster member", part);
   auto db = share(open_store(settings, data_dir));
@@ -171,8 +185,9 @@ void node::parts::start_workers() {
       });
     };
   git = std::make_shared<git_service>(std::move(options));
-  context->git = keep("the git workers", system->spawn(git_dispatcher, git,
-                                                       git_threads, git_queue));
+  context->git = keep("the git workers",
+                      system->spawn(git_dispatcher, git, git_threads, git_queue,
+                                    context->gate));
   context->logs =
     keep("the log readers",
          system->spawn(log_reader, data_dir, log_threads, log_queue));
@@ -238,9 +253,12 @@ void node::parts::start_actors() {
   system_settings = std::make_unique<system_config>(in_cluster);
   system = std::make_unique<caf::actor_system>(*system_settings);
   root = system->spawn(node_root, [this] { broken = true; });
-  auto projects = merge_projects(*write_to, settings);
   if (in_cluster)
-    join(*write_to, projects);
+    join(*write_to);
+  auto projects = merge_projects(*write_to, settings,
+                                 in_cluster ? settings.node.name : "");
+  if (membership)
+    projects = membership->owned_among(projects);
   auto stored_keys = store::keys(*write_to);
   keys->replace(stored_keys);
   make_context();

@@ -9,12 +9,13 @@ namespace greenroom::store {
 
 namespace {
 
-// None where there is no such session any more.
-std::optional<std::uint64_t> epoch_of(soci::session& sql,
+// None where there is no such session any more. It stays so until the
+// transaction ends.
+std::optional<std::uint64_t> epoch_of(connection& c, soci::session& sql,
                                       const std::string& session_id) {
   long long now = 0;
-  sql << "SELECT epoch FROM sessions WHERE id = :id", soci::into(now),
-    soci::use(session_id, "id");
+  sql << "SELECT epoch FROM sessions WHERE id = :id" + c.self().for_update,
+    soci::into(now), soci::use(session_id, "id");
   if (!sql.got_data())
     return std::nullopt;
   return static_cast<std::uint64_t>(now);
@@ -26,7 +27,7 @@ bool note_exec(connection& c, const greenroom::note_exec& what) {
   check_text("exec", what.json);
   const long long time = now_ms();
   return in_transaction(c, [&](soci::session& sql) {
-    auto epoch = epoch_of(sql, what.session_id);
+    auto epoch = epoch_of(c, sql, what.session_id);
     if (epoch != what.epoch)
       return !epoch;
     if (what.json.empty())

@@ -88,8 +88,8 @@ void drop_expired(soci::session& sql, const greenroom::begin_request& x) {
           soci::use(before, "before"));
 }
 
-// Whether it is left to others: not where one of them has taken it over.
-bool may_release(connection& c, soci::session& sql,
+// Whether it is `node`'s to end: not where another one has taken it over.
+bool may_end(connection& c, soci::session& sql,
                  const greenroom::finish_request& x, const std::string& node) {
   std::string run;
   sql << "SELECT run FROM requests WHERE key_id = :key AND name = :name",
@@ -144,21 +144,22 @@ void finish_request(connection& c, const greenroom::finish_request& x,
   const long long now = x.now;
   in_transaction(c, [&](soci::session& sql) {
     if (status == refused_unbegun) {
-      if (may_release(c, sql, x, node))
+      if (may_end(c, sql, x, node))
         execute(sql,
                 "DELETE FROM requests WHERE key_id = :key AND name = :name",
                 soci::use(x.key_id, "key"), soci::use(x.name, "name"));
     } else if (status >= 500 || x.body.size() > max_kept_body) {
-      if (may_release(c, sql, x, node))
+      if (may_end(c, sql, x, node))
         execute(sql,
                 "UPDATE requests SET run = '', touched_at = :now"
                 " WHERE key_id = :key AND name = :name",
                 soci::use(now, "now"), soci::use(x.key_id, "key"),
                 soci::use(x.name, "name"));
-    } else {
+    } else if (may_end(c, sql, x, node)) {
       execute(sql,
               "UPDATE requests SET status = :status, body = :body,"
-              " touched_at = :now WHERE key_id = :key AND name = :name",
+              " touched_at = :now WHERE key_id = :key AND name = :name"
+              " AND status = 0",
               soci::use(status, "status"), soci::use(x.body, "body"),
               soci::use(now, "now"), soci::use(x.key_id, "key"),
               soci::use(x.name, "name"));

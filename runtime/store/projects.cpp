@@ -127,8 +127,9 @@ project_record write(connection& c, const project_record& wanted,
   // What could not be read again must not get in.
   static_cast<void>(project_from_json(project_to_json(wanted)));
   const long long now = now_ms();
-  // What is new is its maker's.
-  const long long epoch = as.empty() ? 0 : 1;
+  // What is new is its maker's, and of the file nobody's yet.
+  const auto owner = from_file ? std::string{} : as;
+  const long long epoch = owner.empty() ? 0 : 1;
   return in_transaction(c, [&](soci::session& sql) {
     auto project = wanted;
     take_place(c, sql, project, from_file, as);
@@ -145,7 +146,7 @@ project_record write(connection& c, const project_record& wanted,
             soci::use(project.id, "id"), soci::use(text, "json"),
             soci::use(stopped, "stopped"),
             soci::use(incarnation, "incarnation"), soci::use(now, "made"),
-            soci::use(now, "now"), soci::use(as, "owner"),
+            soci::use(now, "now"), soci::use(owner, "owner"),
             soci::use(epoch, "epoch"));
     return project;
   });
@@ -171,8 +172,9 @@ project_record put_project(connection& c, const project_record& project,
   return write(c, project, false, as);
 }
 
-project_record configure_project(connection& c, const project_record& project) {
-  return write(c, project, true, {});
+project_record configure_project(connection& c, const project_record& project,
+                                 const std::string& as) {
+  return write(c, project, true, as);
 }
 
 bool delete_project(connection& c, const std::string& id,

@@ -24,8 +24,9 @@ project_record put_project(connection& c, const project_record& project,
 
 /// The same for projects of the configuration file, which says nothing about
 /// `stopped`: what was stopped stays so. A repo that may not change yet stays
-/// as it was.
-project_record configure_project(connection& c, const project_record& project);
+/// as it was. What is new is nobody's until a node takes it.
+project_record configure_project(connection& c, const project_record& project,
+                                 const std::string& as = {});
 
 /// False where there is none. Refused as conflict while it has live sessions or
 /// open reviews; those that are over stay in the store, but are nobody's.

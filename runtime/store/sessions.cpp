@@ -173,6 +173,19 @@ void add_audit_of_expiry(connection& c, const session_record& session) {
   add_audit(c, {&entry, 1});
 }
 
+/// Whether `node` may have the session. Its project is held for that: a
+/// condition of the statement that takes the session would see the owner as it
+/// was when that began to wait for the row.
+bool may_have(connection& c, soci::session& sql, const std::string& id,
+              const std::string& node) {
+  std::string owner;
+  sql << "SELECT owner FROM projects WHERE id ="
+         " (SELECT project_id FROM sessions WHERE id = :id)"
+           + c.self().for_update,
+    soci::into(owner), soci::use(id, "id");
+  return !sql.got_data() || owner.empty() || owner == node;
+}
+
 } // namespace
 
 // -- SQL ----------------------------------------------------------------------
@@ -303,11 +316,11 @@ std::optional<session_record> take_session(connection& c, const std::string& id,
   check_text("id", id);
   check_text("node", node);
   auto rows = in_transaction(c, [&](soci::session& sql) {
+    if (!may_have(c, sql, id, node))
+      return std::vector<session_record>{};
     return fetch_sessions(sql,
                           "UPDATE sessions SET " + std::string{to_node_sql}
-                            + " WHERE id = :id AND NOT EXISTS (SELECT 1 FROM"
-                              " projects WHERE projects.id = project_id"
-                              " AND owner <> '' AND owner <> :node) RETURNING "
+                            + " WHERE id = :id RETURNING "
                             + columns_of<session_row>(),
                           soci::use(node, "node"), soci::use(id, "id"));
   });

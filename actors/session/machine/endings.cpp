@@ -192,9 +192,7 @@ std::string machine::what_is_left() const {
 // So that it ends after a restart too: whoever has it then finds it expired.
 void machine::note_wanted_end(unix_ms now) {
   auto& record = s.record;
-  if (busy(s) || record.expires_at <= now
-      || (record.status != session_status::active
-          && record.status != session_status::checking_in))
+  if (busy(s) || record.expires_at <= now || !is_live(record.status))
     return;
   auto next = record;
   next.expires_at = now;
@@ -206,10 +204,13 @@ void machine::note_wanted_end(unix_ms now) {
 bool machine::stop_waiting_for_end(ticket who, unix_ms now) {
   auto ends = s.why == ending::terminate && std::erase(s.askers, who) > 0;
   ends = ends || std::erase(s.enders, who) > 0;
-  ends = ends || std::erase_if(s.deferred, [who](const any_event& what) {
-                   auto* asked = std::get_if<event::terminate_asked>(&what);
-                   return asked != nullptr && asked->who == who;
-                 }) > 0;
+  // One that waits for a change to be stored stays in line, as nobody's.
+  for (auto& what : s.deferred)
+    if (auto* asked = std::get_if<event::terminate_asked>(&what);
+        asked != nullptr && asked->who == who) {
+      asked->who = 0;
+      ends = true;
+    }
   if (!ends)
     return false;
   refuse(who,
@@ -341,7 +342,8 @@ void machine::operator()(const event::terminate_asked& x) {
   if (!is_live(s.record.status) || s.leaving)
     return refuse_inactive(x.who);
   if (s.why == ending::terminate) {
-    s.askers.push_back(x.who);
+    if (x.who != 0)
+      s.askers.push_back(x.who);
     return;
   }
   // Another end is on its way. It goes on, for it keeps the work as well; but a
@@ -350,18 +352,26 @@ void machine::operator()(const event::terminate_asked& x) {
     if (s.why == ending::checkin)
       s.terminator = x.by;
     s.end_wanted = true;
-    s.enders.push_back(x.who);
+    if (x.who != 0)
+      s.enders.push_back(x.who);
     restore_for_ending(x.now);
+    if (x.who == 0)
+      note_wanted_end(x.now);
     return;
   }
   refuse_all(s.starters, terminated_early);
-  s.askers = {x.who};
+  s.askers.clear();
+  if (x.who != 0)
+    s.askers.push_back(x.who);
   s.terminator = x.by;
   // What the git worker is making must be whole before it is taken away.
   if (s.record.status == session_status::creating)
     s.why = ending::terminate;
   else
     start_ending(ending::terminate);
+  // Its client has heard that the session goes on to its end by itself.
+  if (x.who == 0)
+    note_wanted_end(x.now);
 }
 
 void machine::operator()(const event::give_up& x) {

@@ -42,11 +42,13 @@ caf::error not_now() {
 
 session_rows two_rows() {
   session_rows result;
-  for (auto created_at : {now_ms() - 1'000, now_ms() + 60'000}) {
+  // Made on the lost node, whose clock was ahead, and here since.
+  for (std::uint64_t epoch : {2, 1}) {
     session_record row;
     row.id = "s" + std::to_string(result.sessions.size());
     row.project_id = "p";
-    row.created_at = created_at;
+    row.created_at = now_ms() + (epoch == 2 ? 60'000 : 0);
+    row.epoch = epoch;
     result.sessions.push_back(row);
   }
   return result;

@@ -16,6 +16,8 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -66,18 +68,27 @@ packer_actor::behavior_type ready_packer(packer_actor::pointer,
   };
 }
 
-// A connection that is cut right when a project is asked for, so many times.
+// What is wrong with a node's connection.
+struct faults {
+  std::atomic<int> cuts{0}; // right when a project is asked for, so many times
+  std::atomic<bool> away{false}; // no renewal gets through
+};
+
 full_lease_store_actor::behavior_type
 cut_store(full_lease_store_actor::pointer self, full_lease_store_actor whole,
-          std::shared_ptr<std::atomic<int>> cuts) {
+          std::shared_ptr<faults> all) {
   return {
-    [=](const keep_lease& x) { return self->delegate(whole, x); },
+    [=](const keep_lease& x) -> caf::result<kept_lease> {
+      if (all->away)
+        return make_error(errc::unavailable, "the store is away");
+      return self->delegate(whole, x);
+    },
     [=](const take_projects& x) { return self->delegate(whole, x); },
     [=](list_nodes x) { return self->delegate(whole, x); },
     [=](const find_owner& x) { return self->delegate(whole, x); },
     [=](const get_project& x) -> caf::result<project_record> {
-      if (cuts->load() > 0) {
-        --*cuts;
+      if (all->cuts > 0) {
+        --all->cuts;
         return make_error(errc::unavailable, "the store is away");
       }
       return self->delegate(whole, x);
@@ -89,11 +100,50 @@ cut_store(full_lease_store_actor::pointer self, full_lease_store_actor whole,
   };
 }
 
+// A connection for what clients ask, which says little of it.
+full_lease_store_actor::behavior_type
+silent_store(full_lease_store_actor::pointer self) {
+  return {
+    [](const keep_lease&) { return kept_lease{}; },
+    [](const take_projects&) { return done{}; },
+    [self](list_nodes) -> caf::result<node_list> {
+      return self->make_response_promise<node_list>();
+    },
+    [](const find_owner&) {
+      return owner_record{"p", "asked", {}, 1};
+    },
+    [](const get_project&) { return project_record{}; },
+    [](list_owners) { return owner_list{}; },
+    [](const declare_state&) { return done{}; },
+    [](const give_project&) { return given_project{}; },
+    [](const load_session&) { return session_record{}; },
+  };
+}
+
+// The directory of a node, which may be busy with what it lets go.
+struct releases {
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool held = false;
+  std::function<void(const std::string&)> done_with;
+};
+
+releaser_actor::behavior_type slow_directory(releaser_actor::pointer,
+                                             std::shared_ptr<releases> all) {
+  return {[all](const release_project& x) {
+    std::unique_lock lock{all->mutex};
+    all->changed.wait(lock, [&] { return !all->held; });
+    if (all->done_with)
+      all->done_with(x.project_id);
+    return done{};
+  }};
+}
+
 // One node: what its member told it to do.
 class member_node {
 public:
   member_node(members_fixture& in, const std::string& name,
-              string_map labels = {})
+              string_map labels = {}, full_lease_store_actor look_ups = {})
     : in_(in) {
     store::joining self;
     self.node.name = name;
@@ -116,16 +166,19 @@ public:
       std::lock_guard guard{mutex_};
       owned_.insert(project.id);
     };
-    options.release = [this](const std::string& id) {
+    letting_go->done_with = [this](const std::string& id) {
       std::lock_guard guard{mutex_};
       owned_.erase(id);
     };
+    releaser_ = in.system.spawn<caf::detached>(slow_directory, letting_go);
+    options.releaser = releaser_;
     options.stop_runners = [this] { ++stopped; };
     options.end_sessions = [this](const std::string& id, const std::string&) {
       std::lock_guard guard{mutex_};
       ended_.insert(id);
     };
     store_ = options.store;
+    options.look_ups = look_ups ? std::move(look_ups) : store_;
     cut_ = in.system.spawn(cut_store, store_, cuts);
     options.store = cut_;
     member = in.system.spawn(cluster_member, std::move(options));
@@ -137,9 +190,11 @@ public:
   }
 
   void die() {
+    hold_releases(false);
     caf::scoped_actor self{in_.system};
     for (auto& part : {caf::actor_cast<caf::actor>(member),
                        caf::actor_cast<caf::actor>(packer_),
+                       caf::actor_cast<caf::actor>(releaser_),
                        caf::actor_cast<caf::actor>(cut_),
                        caf::actor_cast<caf::actor>(store_)}) {
       self->send_exit(part, caf::exit_reason::kill);
@@ -164,8 +219,15 @@ public:
     return ended_;
   }
 
-  std::shared_ptr<std::atomic<int>> cuts =
-    std::make_shared<std::atomic<int>>(0);
+  // What it has to let go is not let go meanwhile.
+  void hold_releases(bool held) {
+    std::lock_guard guard{letting_go->mutex};
+    letting_go->held = held;
+    letting_go->changed.notify_all();
+  }
+
+  std::shared_ptr<faults> cuts = std::make_shared<faults>();
+  std::shared_ptr<releases> letting_go = std::make_shared<releases>();
   std::shared_ptr<lease_gate> gate = std::make_shared<lease_gate>();
   std::atomic<int> stopped{0};
   cluster_member_core member;
@@ -175,6 +237,7 @@ private:
   temp_dir home_;
   full_lease_store_actor store_;
   full_lease_store_actor cut_;
+  releaser_actor releaser_;
   packer_actor packer_;
   mutable std::mutex mutex_;
   std::set<std::string> owned_;
@@ -250,11 +313,44 @@ TEST_CASE_METHOD(members_fixture, "what is to end with its node ends, though "
   CHECK(a.ended().empty()); // they were nobody's
   member_node b{*this, "b"};
   await("b's lease", [&] { return b.gate->is_open(); });
-  *b.cuts = 4; // each once, and one of them twice
+  b.cuts->cuts = 4; // each once, and one of them twice
   a.die();
   await("b has all", [&] { return b.owned().size() == 3; });
   await("both to end", [&] { return b.ended() == names{"p", "q"}; });
-  CHECK(*b.cuts == 0);
+  CHECK(b.cuts->cuts == 0);
+}
+
+TEST_CASE_METHOD(members_fixture, "a node says nothing before it has let go of "
+                                  "what it lost meanwhile") {
+  member_node a{*this, "a"};
+  await("all projects", [&] { return a.owned().size() == 3; });
+  member_node b{*this, "b"};
+  await("b's lease", [&] { return b.gate->is_open(); });
+  a.hold_releases(true);
+  a.cuts->away = true;
+  await("b has all", [&] { return b.owned() == names{"p", "q", "r"}; });
+  CHECK_FALSE(a.gate->is_open());
+  a.cuts->away = false;
+  await("a to be back", [&] {
+    auto nodes = ask<node_list>(*this, b.member, list_nodes{}).nodes;
+    return nodes[0].state == node_state::ready
+           && ask<owner_list>(*this, a.member, list_owners{}).owners[0].node
+                == "b";
+  });
+  CHECK_FALSE(a.gate->is_open());
+  a.hold_releases(false);
+  await("a's lease", [&] { return a.gate->is_open(); });
+  CHECK(a.owned().empty());
+}
+
+TEST_CASE_METHOD(members_fixture, "no renewal waits behind what clients ask") {
+  auto silent = system.spawn(silent_store);
+  member_node a{*this, "a", {}, silent};
+  await("a's lease", [&] { return a.gate->is_open(); });
+  CHECK(ask<owner_record>(*this, a.member, find_owner{"p", {}}).node
+        == "asked");
+  await("all projects", [&] { return a.owned().size() == 3; });
+  caf::anon_send_exit(silent, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE_METHOD(members_fixture, "a node without its store falls silent, and "

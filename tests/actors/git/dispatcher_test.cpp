@@ -6,6 +6,7 @@
 #include "runtime/base/fd.hpp"
 #include "runtime/base/run_command.hpp"
 #include "tests/support/build_paths.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <arpa/inet.h>
@@ -18,7 +19,10 @@
 #include <sys/socket.h>
 
 #include <fstream>
+#include <limits>
+#include <memory>
 #include <set>
+#include <vector>
 
 using namespace greenroom;
 
@@ -72,6 +76,7 @@ private:
 
 struct desk {
   explicit desk(std::size_t workers, std::size_t queue = 16) {
+    gate->open_until(std::numeric_limits<millis>::max());
     git({"init", "-q", "-b", "main", "seed"});
     std::ofstream{dir.path() / "seed/file"} << "first\n";
     git({"-C", "seed", "add", "."});
@@ -85,7 +90,8 @@ struct desk {
       {}};
     fs::create_directories(settings.data_dir / "repos");
     actor = system.spawn(
-      git_dispatcher, std::make_shared<git_service>(settings), workers, queue);
+      git_dispatcher, std::make_shared<git_service>(settings), workers, queue,
+      std::shared_ptr<const lease_gate>{gate});
   }
   ~desk() {
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
@@ -146,6 +152,12 @@ struct desk {
     return result;
   }
 
+  template <class Request>
+  auto send(Request request) {
+    return self->request(actor, std::chrono::seconds{60}, std::move(request));
+  }
+
+  std::shared_ptr<lease_gate> gate = std::make_shared<lease_gate>();
   test::temp_dir dir;
   test_config config;
   caf::actor_system system{config};
@@ -178,6 +190,106 @@ TEST_CASE("a dead upstream holds up its own project only") {
                 [](const caf::error& error) {
                   CHECK(to_refusal(error).code == errc::unavailable);
                 });
+}
+
+TEST_CASE("checkouts that are restored take no thread that others need") {
+  desk d{2};
+  black_hole dead;
+  session_record lost;
+  lost.id = make_id();
+  lost.project_id = "lost";
+  lost.branch = "main";
+  restore_checkout request{d.project("lost", dead.url() + "x.git"), lost};
+  auto first = d.send(request);
+  auto second = d.send(request);
+  dead.wait_for_somebody();
+  auto session = d.session("topic");
+  CHECK_FALSE(session.base_commit.empty());
+  dead.go();
+  for (auto* one : {&first, &second})
+    one->receive([](const restored_checkout&) { FAIL("nobody is there"); },
+                 [](const caf::error&) {});
+}
+
+TEST_CASE("questions leave room for others while the upstream says nothing") {
+  desk d{2, 1};
+  auto session = d.session("topic");
+  black_hole dead;
+  auto project = d.project("lost", dead.url() + "x.git");
+  ask_checkout question{project, session, {git_question::state, {}}};
+  std::vector<decltype(d.send(question))> asked;
+  for (int i = 0; i < 4; ++i)
+    asked.push_back(d.send(question));
+  for (auto& one : asked)
+    one.receive([](const git_answer&) {},
+                [](const caf::error& e) {
+                  CHECK(to_refusal(e).code != errc::overloaded);
+                });
+  // One of them still has the upstream looked at, and nobody waits behind it.
+  auto other = d.send(resolve_branch{project, "main", false, {}});
+  dead.go();
+  other.receive([](const resolved_branch&) { FAIL("nobody is there"); },
+                [](const caf::error& e) {
+                  CHECK(to_refusal(e).code == errc::unavailable);
+                });
+}
+
+TEST_CASE("a rescue gets its place however much waits for the upstream") {
+  desk d{2, 1};
+  auto session = d.session("topic");
+  black_hole dead;
+  auto project = d.project("lost", dead.url() + "x.git");
+  resolve_branch request{project, "main", false, {}};
+  auto first = d.send(request);
+  auto second = d.send(request);
+  dead.wait_for_somebody();
+  CHECK(d.refused_by<resolved_branch>(request).code == errc::overloaded);
+  auto rescue = d.send(save_rescue{project, session});
+  dead.go();
+  for (auto* one : {&first, &second})
+    one->receive([](const resolved_branch&) { FAIL("nobody is there"); },
+                 [](const caf::error&) {});
+  // Whatever becomes of it without an upstream.
+  rescue.receive([](const saved_rescue&) {},
+                 [](const caf::error& e) {
+                   CHECK(to_refusal(e).code != errc::overloaded);
+                 });
+}
+
+TEST_CASE("nothing moves references that has waited while another node may "
+          "have had the project") {
+  desk d{2};
+  auto session = d.session("topic");
+  caller by{"key", "Ada", ""};
+  auto lost = refusal{errc::unavailable, lost_touch_meanwhile};
+  SECTION("and may have it yet") {
+    d.gate->open_until(0);
+    CHECK(d.refused_by<saved_rescue>(save_rescue{d.good(), session}) == lost);
+  }
+  SECTION("though it has not any more") {
+    black_hole dead;
+    auto project = d.project("lost", dead.url() + "x.git");
+    auto busy = d.send(resolve_branch{project, "main", false, {}});
+    dead.wait_for_somebody();
+    auto waiting = d.send(save_checkin{project, session, by, "Mine"});
+    // Asked after it, and so answered after it has got into the line.
+    d.ask<checkout_tip>(poll_branch{d.good(), session});
+    d.gate->open_until(0);
+    d.gate->open_until(std::numeric_limits<millis>::max());
+    dead.go();
+    busy.receive([](const resolved_branch&) { FAIL("nobody is there"); },
+                 [](const caf::error&) {});
+    waiting.receive([](const saved_checkin&) { FAIL("it was not to begin"); },
+                    [&](const caf::error& e) { CHECK(to_refusal(e) == lost); });
+  }
+  d.gate->open_until(std::numeric_limits<millis>::max());
+  test::await("the check-in", [&] {
+    bool done = false;
+    d.send(save_checkin{d.good(), session, by, "Mine"})
+      .receive([&](const saved_checkin&) { done = true; },
+               [&](const caf::error& e) { CHECK(to_refusal(e) == lost); });
+    return done;
+  });
 }
 
 TEST_CASE("questions are answered while the upstream is away") {

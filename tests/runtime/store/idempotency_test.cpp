@@ -175,6 +175,28 @@ TEST_CASE_METHOD(nodes_requests_fixture,
   CHECK(begin("a", "p2", "third").state == request_state::busy);
 }
 
+TEST_CASE_METHOD(nodes_requests_fixture, "the answer of a node that has lost a "
+                                         "request comes too late") {
+  join("a", "a-1");
+  join("b", "b-1");
+  begin("a", "p", "first");
+  let_run_out("a");
+  REQUIRE(begin("b", "q", "second").state == request_state::repeat);
+  SECTION("while another one serves it") {
+    finish("a", 409, "late");
+    CHECK(begin("b", "q", "third").state == request_state::busy);
+    finish("b", 201, "{}");
+  }
+  SECTION("and when it has an answer") {
+    finish("b", 201, "{}");
+    let_run_out("b");
+    finish("a", 409, "late");
+  }
+  auto kept = begin("b", "q", "third");
+  CHECK(kept.status == 201);
+  CHECK(kept.body == "{}");
+}
+
 TEST_CASE_METHOD(requests_fixture, "what failed on our side is repeated") {
   begin("a");
   finish(503, "");

@@ -295,12 +295,26 @@ TEST_CASE_METHOD(nodes_fixture, "a project is its maker's") {
   changed.setup = "make";
   put_project(c, changed, "a");
   CHECK(owner("new").epoch == 1);
-  configure_project(c, changed);
+  configure_project(c, changed, "a");
   CHECK(owner("new").node == "a");
   auto all = owners(c);
   REQUIRE(all.size() == 2);
   CHECK(all[0] == owner_record{"demo", "", "", 0});
   CHECK(all[1] == owner_record{"new", "a", "", 1});
+}
+
+TEST_CASE_METHOD(nodes_fixture, "a configuration file says nothing of what "
+                                "another node has") {
+  auto a = join_as("a");
+  own(a);
+  auto changed = some_project();
+  changed.setup = "make";
+  CHECK(refusal_of([&] { configure_project(c, changed, "b"); }).code
+        == errc::unavailable);
+  CHECK(projects(c).at(0).setup.empty());
+  CHECK(configure_project(c, changed, "a").setup == "make");
+  configure_project(c, some_project("new"), "b");
+  CHECK(owner("new") == owner_record{"new", "", "", 0});
 }
 
 TEST_CASE_METHOD(nodes_fixture, "of those who take over at once, one does") {
