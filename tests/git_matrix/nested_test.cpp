@@ -184,6 +184,28 @@ TEST_CASE("repositories in a linked work tree are kept") {
   CHECK(kept.contains("nested/_wt-svc/heads/main"));
 }
 
+TEST_CASE("files where a repository should be and none is are kept") {
+  matrix_row at{"git update-index --add --cacheinfo "
+                "160000,$(git rev-parse HEAD),sub; git commit -qm s\n"
+                "mkdir -p sub/deep; echo f >sub/f; echo g >sub/deep/g\n"
+                "git init -q -b main sub/svc; echo h >sub/svc/h"};
+  auto result = GENERATE(true, false) ? at.check_in().rescued : at.rescue();
+  CHECK_FALSE(leaves(result));
+  auto kept = at.kept(result);
+  CHECK(kept.contains("nested/sub/tree"));
+  CHECK(at.in_rescue("nested/sub/tree:f") == "f");
+  CHECK(at.in_rescue("nested/sub/tree:deep/g") == "g");
+  CHECK(kept.contains("nested/sub-svc/tree"));
+}
+
+TEST_CASE("a repository that lies too deep in others is named and stays") {
+  matrix_row at{"d=.; for i in $(seq 19); do d=$d/a; git init -q $d; done\n"
+                "echo 1 >$d/f"};
+  auto result = at.rescue();
+  CHECK(leaves(result));
+  check_note(result, "it lies in too many others");
+}
+
 TEST_CASE("what git cannot convert is rescued as it is") {
   struct row {
     const char* script;

@@ -14,6 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int max_depth = 16; // of repositories in repositories
+constexpr const char* too_deep = "it lies in too many others";
 
 // As a part of a name that needs no directory.
 std::string one_part(const std::string& path, std::set<std::string>& taken) {
@@ -56,6 +57,18 @@ std::string enumerated(const std::vector<std::string>& all) {
   if (all.size() > max_named)
     text += ", and " + std::to_string(all.size() - max_named) + " more";
   return text;
+}
+
+// Of a directory that is there. What cannot be looked into may have some.
+bool has_files(const fs::path& top) {
+  std::error_code error;
+  if (!fs::is_directory(fs::symlink_status(top, error)))
+    return false;
+  for (fs::recursive_directory_iterator each{top, error}, end;
+       !error && each != end; each.increment(error))
+    if (std::error_code odd; !fs::is_directory(each->symlink_status(odd)))
+      return true;
+  return static_cast<bool>(error);
 }
 
 void append(std::vector<std::string>& to, std::vector<std::string> more) {
@@ -160,18 +173,25 @@ private:
 
   void add_inside(const fs::path& top, const std::string& shown, int depth) {
     std::error_code none;
-    if (depth > max_depth || !fs::exists(top / ".git", none))
+    const auto is_repository = fs::exists(top / ".git", none);
+    if (!is_repository && !has_files(top))
       return; // a submodule that is not checked out
+    if (depth > max_depth) {
+      add_left(to_, "the repository in " + shown, too_deep);
+      return;
+    }
     auto name = one_part(shown, taken_);
+    if (!is_repository) { // where git looks at nothing all the same
+      add_only_files(top, name, shown, {}, depth);
+      return;
+    }
     repo inner{top, {}};
     repo::facts at;
     try {
       clear_odd_files(top, how_.mode == stage_mode::rescue);
       at = inner.look();
     } catch (const std::exception& fault) {
-      for (const auto& path : add_files(top, name, shown, fault.what()))
-        guard("the repository in " + shown + '/' + path,
-              [&] { add_inside(top / path, shown + '/' + path, depth + 1); });
+      add_only_files(top, name, shown, fault.what(), depth);
       return;
     }
     mark_done(at.dir);
@@ -211,6 +231,15 @@ private:
     return std::ranges::find(commits, "") == commits.end();
   }
 
+  // And the repositories in it.
+  void add_only_files(const fs::path& top, const std::string& name,
+                      const std::string& shown, const std::string& why,
+                      int depth) {
+    for (const auto& path : add_files(top, name, shown, why))
+      guard("the repository in " + shown + '/' + path,
+            [&] { add_inside(top / path, shown + '/' + path, depth + 1); });
+  }
+
   // Of a repository that cannot be used. What a `.git` that leads nowhere had
   // is not there any more. Answers the repositories in it.
   std::vector<std::string> add_files(const fs::path& top,
@@ -233,12 +262,14 @@ private:
 
   void add_modules(const fs::path& git_dir, const std::string& shown,
                    int depth) {
-    if (depth > max_depth)
-      return;
     for (const auto& dir : module_directories(git_dir))
       if (mark_done(dir)) {
         auto path =
           shown + dir.lexically_relative(git_dir / "modules").string();
+        if (depth > max_depth) {
+          add_left(to_, "the submodule " + path, too_deep);
+          continue;
+        }
         guard("the submodule " + path + ", which is not checked out", [&] {
           auto inner = repo::without_files(dir);
           auto at = inner.look();
