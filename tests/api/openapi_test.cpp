@@ -6,6 +6,7 @@
 // as in all of these tests; see traffic_check.cpp.
 #include "runtime/base/files.hpp"
 #include "tests/api/demo.hpp"
+#include "tests/support/api_contract.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/http_receiver.hpp"
 #include "tests/support/json_schema.hpp"
@@ -301,6 +302,22 @@ TEST_CASE("the examples of the OpenAPI document are as its schemas say") {
         check(schemas.resolved(response).value("content", json::object()));
     }
   CHECK(checked > 25);
+}
+
+TEST_CASE("a session that moves can be told as the OpenAPI document says") {
+  auto& shown = document()["paths"]["/projects/{id}/sessions/{sid}"]["get"];
+  auto data =
+    shown["responses"]["200"]["content"]["application/json"]["example"]["data"];
+  data.erase("reachable");
+  data.update({{"time", "2026-03-01T09:00:00Z"},
+               {"session_id", data["id"]},
+               {"node", "node-2"},
+               {"restoring", true},
+               {"reason", "its node was lost"},
+               {"missing", "all that ran"}});
+  api_contract contract{document()};
+  CHECK(contract.faults_of("/", {"1-2", "session.moved", data})
+        == std::vector<std::string>{});
 }
 
 TEST_CASE("answers about what goes wrong or is unusual are as described") {
