@@ -1,6 +1,7 @@
 #include "http/edge/ask.hpp"
 
 #include "http/base/json_body.hpp"
+#include "http/base/limit_reached.hpp"
 #include "http/base/reply.hpp"
 
 namespace greenroom::http::handlers {
@@ -22,7 +23,14 @@ void refuse_with(const exchange_ptr& ex, const refused& why) {
   const refusal what{why.code(), why.what()};
   if (auto* malformed = dynamic_cast<const malformed_body*>(&why))
     ex->send(error_response(what, ex->id, now_ms(), malformed->details()));
-  else
+  else if (auto* reached = dynamic_cast<const limit_reached*>(&why)) {
+    auto answer = error_response(what, ex->id, now_ms());
+    answer.headers.emplace_back("RateLimit-Limit",
+                                std::to_string(reached->limit()));
+    answer.headers.emplace_back("RateLimit-Remaining", "0");
+    answer.headers.emplace_back("RateLimit-Reset", "1");
+    ex->send(std::move(answer));
+  } else
     ex->refuse(what);
 }
 

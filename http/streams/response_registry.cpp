@@ -1,10 +1,13 @@
 #include "http/streams/response_registry.hpp"
 
-#include "messages/errors.hpp"
+#include "http/base/limit_reached.hpp"
 #include "runtime/base/guarded.hpp"
 
 #include <spdlog/spdlog.h>
 
+#include <array>
+#include <numeric>
+#include <string>
 #include <vector>
 
 namespace greenroom::http {
@@ -14,36 +17,61 @@ namespace {
 /// A request takes seconds from its key to its stream, so the last ones do.
 constexpr std::size_t max_dead_keys = 4096;
 
+std::size_t sum_of(const stream_counts& open) {
+  return std::accumulate(open.begin(), open.end(), std::size_t{0});
+}
+
+/// "2 event streams, 1 tunnels": of whom there are any.
+std::string shown(const stream_counts& open) {
+  constexpr std::array<std::string_view, 5> names{"event streams", "outputs",
+                                                  "terminals", "tunnels",
+                                                  "waits and other answers"};
+  std::string result;
+  for (std::size_t i = 0; i < open.size(); ++i)
+    if (open[i] != 0)
+      result += (result.empty() ? "" : ", ") + std::to_string(open[i]) + ' '
+                + std::string{names[i]};
+  return result;
+}
+
 void report(const char* why) {
   spdlog::error("a stream or terminal failed: {}", why);
 }
 
 } // namespace
 
-bool stream_shares::has_room(const std::string& key_id) const {
+stream_counts stream_shares::open_of(const std::string& key_id) const {
   std::lock_guard guard{mutex_};
   auto found = open_.find(key_id);
-  return found == open_.end() || found->second < max_of_key_;
+  return found == open_.end() ? stream_counts{} : found->second;
 }
 
-void stream_shares::add(const std::string& key_id) {
+void stream_shares::add(const std::string& key_id, stream_kind kind) {
   std::lock_guard guard{mutex_};
-  ++open_[key_id];
+  ++open_[key_id][static_cast<std::size_t>(kind)];
 }
 
-void stream_shares::remove(const std::string& key_id) {
+void stream_shares::remove(const std::string& key_id, stream_kind kind) {
   std::lock_guard guard{mutex_};
-  if (auto found = open_.find(key_id);
-      found != open_.end() && --found->second == 0)
+  auto found = open_.find(key_id);
+  if (found == open_.end())
+    return;
+  --found->second[static_cast<std::size_t>(kind)];
+  if (sum_of(found->second) == 0)
     open_.erase(found);
 }
 
 void response_registry::admit(const std::string& key_id) const {
-  if (!shares_.has_room(key_id))
-    throw refused(errc::overloaded,
-                  "this API key has " + std::to_string(shares_.max_of_key())
-                    + " streams, outputs, terminals and waits open, which is "
-                      "all that one key may have; close some of them");
+  const auto open = shares_.open_of(key_id);
+  const auto all = sum_of(open);
+  if (all < shares_.max_of_key())
+    return;
+  throw limit_reached("key \"" + key_id + "\" has " + std::to_string(all)
+                        + " streams open (" + shown(open)
+                        + "), and its limit is "
+                        + std::to_string(shares_.max_of_key())
+                        + " (limits.open_streams); close some of them",
+                      shares_.max_of_key());
 }
 
 void response_registry::add(std::shared_ptr<long_response> stream) {
@@ -52,7 +80,7 @@ void response_registry::add(std::shared_ptr<long_response> stream) {
     return;
   }
   auto id = stream->connection_id();
-  shares_.add(stream->key_id());
+  shares_.add(stream->key_id(), stream->kind());
   streams_.emplace(id, std::move(stream));
 }
 
@@ -60,7 +88,7 @@ void response_registry::remove(const long_response& stream) {
   auto [begin, end] = streams_.equal_range(stream.connection_id());
   for (auto i = begin; i != end; ++i)
     if (i->second.get() == &stream) {
-      shares_.remove(stream.key_id());
+      shares_.remove(stream.key_id(), stream.kind());
       streams_.erase(i);
       return;
     }

@@ -6,6 +6,7 @@
 
 #include "messages/time.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -18,6 +19,18 @@
 namespace greenroom::http {
 
 class file_readers;
+
+/// What it is to its client.
+enum class stream_kind : std::uint8_t {
+  events,
+  output,
+  terminal,
+  tunnel,
+  other
+};
+
+/// How many of each kind, in the order of stream_kind.
+using stream_counts = std::array<std::size_t, 5>;
 
 /// One of them. All is called on the HTTP thread.
 class long_response {
@@ -35,6 +48,9 @@ public:
 
   /// The key that it was opened with.
   virtual const std::string& key_id() const noexcept = 0;
+  virtual stream_kind kind() const noexcept {
+    return stream_kind::other;
+  }
   virtual std::uint64_t connection_id() const noexcept = 0;
 };
 
@@ -48,14 +64,15 @@ public:
   std::size_t max_of_key() const noexcept {
     return max_of_key_;
   }
-  bool has_room(const std::string& key_id) const;
-  void add(const std::string& key_id);
-  void remove(const std::string& key_id);
+  /// What the key has open.
+  stream_counts open_of(const std::string& key_id) const;
+  void add(const std::string& key_id, stream_kind kind);
+  void remove(const std::string& key_id, stream_kind kind);
 
 private:
   const std::size_t max_of_key_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::size_t> open_; // under mutex_
+  std::unordered_map<std::string, stream_counts> open_; // under mutex_
 };
 
 class response_registry {
@@ -68,7 +85,7 @@ public:
     return files_;
   }
 
-  /// Before a stream is made: throws refused overloaded where the key has as
+  /// Before a stream is made: throws limit_reached where the key has as
   /// many as it may. Those that ask at the same moment may all be let in.
   void admit(const std::string& key_id) const;
 

@@ -103,6 +103,9 @@ public:
   const std::string& key_id() const noexcept override {
     return key_id_;
   }
+  stream_kind kind() const noexcept override {
+    return stream_kind::terminal;
+  }
   std::uint64_t connection_id() const noexcept override {
     return connection_id_;
   }

@@ -141,7 +141,12 @@ TEST_CASE("one key may have its share of streams, and hears that") {
       [](const sse_event& event) { return event.type == "session.created"; });
   }
   auto refused = node.admin().get(session.path("/events"));
-  CHECK(refused.status == 503);
+  CHECK(refused.status == 429);
   CHECK(refused.headers.contains("retry-after"));
+  CHECK(refused.headers["ratelimit-limit"] == "3");
+  CHECK(refused.code() == "RATE_LIMITED");
+  CHECK(refused.message()
+        == "key \"admin\" has 3 streams open (3 event streams), and its limit "
+           "is 3 (limits.open_streams); close some of them");
   CHECK(node.admin().get(session.path()).status == 200);
 }

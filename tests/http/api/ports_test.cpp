@@ -257,7 +257,7 @@ TEST_CASE("a tunnel counts among the streams of its key") {
     http_client first{f.port()};
     CHECK(ask(first) == 101);
     http_client second{f.port()};
-    CHECK(ask(second) == 503);
+    CHECK(ask(second) == 429);
   }
   fixture::wait_until([&] {
     http_client third{f.port()};
