@@ -87,6 +87,7 @@ client_connection::run(std::shared_ptr<client_connection> self) {
 }
 
 void client_connection::begin() {
+  change_.reset();
   auto sent = client_.head().headers.get("X-Request-Id");
   request_id_ = is_sane_request_id(sent)
                   ? std::string{sent}
@@ -155,6 +156,8 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
   auto& options = around_->options;
   const auto is_push =
     *route.service == service::receive_pack && !route.advertise;
+  if (is_push)
+    change_ = audit_of_push(route);
   std::optional<token_revocation> watch{std::in_place, around_->system,
                                         around_->loop};
   std::string push_rejection;
@@ -173,6 +176,8 @@ asio::awaitable<void> client_connection::serve_route(const git_route& route) {
     if (entered && !push.commands.empty())
       push_rejection =
         fault_of(push, entered->grant.session.branch).value_or("");
+    if (push.commands.empty())
+      change_.reset();
     if (!push_rejection.empty() || push.commands.empty()) {
       co_await refuse_push(body, push, push_rejection);
       co_return;
@@ -209,6 +214,8 @@ asio::awaitable<void> client_connection::serve_lfs(const git_route& route) {
   auto elsewhere = co_await pass_on(route);
   if (elsewhere)
     co_return;
+  if (client_.head().method == "PUT")
+    change_ = audit_of_upload(route);
   token_revocation watch{around_->system, around_->loop};
   std::string none;
   auto entered = co_await enter(route, watch, none);
@@ -270,6 +277,8 @@ client_connection::read_commands(request_body& body, std::string& begun) {
 asio::awaitable<void> client_connection::refuse_push(request_body& body,
                                                      const push_request& push,
                                                      std::string_view why) {
+  if (change_)
+    set_result(*change_, 409);
   // Clients listen when they have sent all.
   while (!(co_await body.next()).empty())
     continue;
@@ -296,15 +305,22 @@ client_connection::transmit(transfer_plan plan,
   struct current {
     transfer*& place;
     std::optional<token_revocation>& watch;
+    std::optional<audit_entry>& change;
     ~current() {
+      if (change && place->moved())
+        set_result(*change, 200);
       place = nullptr;
       if (watch)
         watch->on_death({});
     }
-  } guard{transfer_, watch};
+  };
   transfer_ = &one;
+  current guard{transfer_, watch, change_};
   watch->on_death([&one] { one.revoke(); });
   co_await one.run();
+  // git says in an answer of 200 that it has refused.
+  if (change_ && !one.moved())
+    set_result(*change_, 409);
 }
 
 asio::awaitable<void>
@@ -338,6 +354,13 @@ void client_connection::done(clock::time_point since) {
                      loggable_path(head.target), client_.status(),
                      taken.count(), client_.received(), client_.sent(),
                      request_id_);
+  if (!change_)
+    return;
+  if (change_->status == 0)
+    set_result(*change_, client_.status());
+  change_->address = peer_;
+  change_->request_id = request_id_;
+  around_->audit->add(*std::exchange(change_, {}));
 }
 
 } // namespace greenroom::http::git_http

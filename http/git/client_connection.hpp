@@ -75,6 +75,7 @@ private:
   std::string request_id_;          // of the request at hand
   bool ended_ = false;              // while it was idle
   bool of_peer_ = false;            // another node passes it on
+  std::optional<audit_entry> change_; // what the request at hand would change
 };
 
 } // namespace greenroom::http::git_http

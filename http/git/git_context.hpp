@@ -11,6 +11,7 @@
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/peers.hpp"
+#include "http/git/change_audit.hpp"
 #include "http/git/upstream_turns.hpp"
 #include "messages/directory.hpp"
 #include "messages/git.hpp"
@@ -23,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -58,6 +60,7 @@ struct git_context {
   std::size_t transfers = 0;
   std::unordered_map<std::string, std::size_t> of_session;
   bool stopping = false;
+  std::optional<change_audit> audit; // set by the listener
 };
 
 } // namespace greenroom::http::git_http

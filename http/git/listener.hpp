@@ -54,6 +54,8 @@ struct listener_parts {
   git_actor workers{}; // null: upstream's branches are not shown
   std::shared_ptr<const http::peers> peers = nullptr; // null: alone
   std::size_t max_connections = git_http::max_connections;
+  operations_actor operations = {}; // null: nobody keeps an audit
+  std::string node = {};
 };
 
 class listener {

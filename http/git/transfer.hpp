@@ -75,6 +75,11 @@ public:
   /// refused, bad_message or lost where no answer has begun.
   asio::awaitable<void> run();
 
+  /// A push has moved the branch, whether its client has heard that or not.
+  bool moved() const noexcept {
+    return announced_;
+  }
+
   /// The client counts as gone.
   void stop();
 

@@ -76,7 +76,7 @@ std::uint64_t last_project_event(connection& c) {
 }
 
 std::vector<project_event> project_events_after(connection& c,
-                                                const find_live& what) {
+                                                const greenroom::find_live& what) {
   const auto after = static_cast<long long>(what.events_after);
   const auto count = static_cast<long long>(project_event_page);
   auto text = "SELECT " + columns_of<project_event_row>()

@@ -146,6 +146,38 @@ TEST_CASE("a push to a dirty checkout changes nothing and says what to do") {
   CHECK(session.user.run("tail -1 README.md")["stdout"] == "dirty\n");
 }
 
+TEST_CASE("the audit has pushes, those that were refused too") {
+  node_process node{with_git(false)};
+  git_session session{node, {{"new_branch", "work"}}};
+  temp_dir home;
+  run_git(home.path(), {"clone", "-q", session.url(), "mine"});
+  auto mine = home.path() / "mine";
+  commit(mine, "new.txt", "new\n");
+  CHECK(try_git(mine, {"push"}).ok());
+  CHECK_FALSE(try_git(mine, {"push", "origin", "HEAD:refs/heads/other"}).ok());
+  json pushes;
+  await("two pushes in the audit", [&] {
+    pushes = json::array();
+    for (auto& one : expect(200, node.admin().get("/audit?session="
+                                                  + session.user.id()))
+                       .data()["entries"])
+      if (one["route"] == "/git/{id}/{sid}.git/git-receive-pack")
+        pushes.push_back(one);
+    return pushes.size() == 2;
+  });
+  // Newest first.
+  CHECK(pushes[0]["status"] == 409);
+  CHECK(pushes[0]["code"] == "CONFLICT");
+  CHECK(pushes[1]["status"] == 200);
+  for (auto& one : pushes) {
+    CHECK(one["key_name"] == "clone token");
+    CHECK_FALSE(one.contains("key_id"));
+    CHECK(one["address"] == "127.0.0.1");
+    CHECK(one["project_id"] == "demo");
+    CHECK_FALSE(one["request_id"].get<std::string>().empty());
+  }
+}
+
 TEST_CASE("a token is dead once it is rotated, and at the session's end") {
   node_process node{with_git()};
   git_session session{node, {{"new_branch", "work"}}};

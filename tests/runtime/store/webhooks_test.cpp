@@ -431,3 +431,37 @@ TEST_CASE_METHOD(webhook_fixture, "the webhooks of a project go with it") {
   CHECK(store::webhooks_of(c, "demo").empty());
   CHECK(due().empty());
 }
+
+TEST_CASE_METHOD(webhook_fixture, "the audit has what nobody asked for") {
+  auto session = insert(some_session("a"));
+  session.status = session_status::expired;
+  session.ended_at = start;
+  change(session, {event_kind::session_ended});
+  change(session, {}); // as a later change of one that is over
+  review_record review;
+  review.id = make_id();
+  review.project_id = "demo";
+  review.session_id = session.id;
+  auto is_now = [&](review_status status, unix_ms ended_at) {
+    review.status = status;
+    review.ended_at = ended_at;
+    store::put_review(c, review);
+  };
+  is_now(review_status::running, 0);
+  is_now(review_status::conflict, start + 1);
+  // What a person decides is a request of his.
+  review.id = make_id();
+  is_now(review_status::queued, 0);
+  review.decided_by = "k1";
+  is_now(review_status::approved, start + 2);
+  auto audit = store::list_audit(c, {}).entries;
+  REQUIRE(audit.size() == 2);
+  CHECK(audit[0].key_name == "reviewer");
+  CHECK(audit[0].route == "/projects/{id}/reviews/{rid}/merge");
+  CHECK(audit[0].status == 409);
+  CHECK(audit[0].code == "CONFLICT");
+  CHECK(audit[1].key_name == "clock");
+  CHECK(audit[1].session_id == session.id);
+  CHECK(audit[1].node == "here");
+  CHECK(audit[1].status == 200);
+}
