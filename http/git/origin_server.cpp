@@ -13,6 +13,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -478,6 +479,26 @@ void origin_server::take_contents(const transfer_grant& who,
   write_all({from.socket, clock::now() + end_timeout}, make_packet("ok\n"));
 }
 
+/// Nobody to tell is no fault of the push.
+void origin_server::announce_push(const transfer_grant& who,
+                                  const std::string& old_commit,
+                                  const std::string& commit) {
+  caf::scoped_actor self{parts_.system};
+  self
+    ->request(parts_.directory, look_up, find_session{{}, who.session.id})
+    .receive(
+      [&](const session_actor& found) {
+        caf::anon_send(found, branch_pushed{old_commit,
+                                            commit,
+                                            true,
+                                            {who.session.id, {}, {}, {}}});
+      },
+      [&](const caf::error& e) {
+        parts_.log->debug("session {} is not told of its push: {}",
+                          who.session.id, to_refusal(e).message);
+      });
+}
+
 void origin_server::serve_push(const transfer_grant& who,
                                const std::string& path, const peer& with) {
   refuse_review(who);
@@ -493,9 +514,11 @@ void origin_server::serve_push(const transfer_grant& who,
   try {
     fault = fault_of(push, who.session.branch).value_or("");
     const auto& wanted = push.commands.front();
-    if (fault.empty())
-      parts_.git->push(who, is_null_id(wanted.old_id) ? "" : wanted.old_id,
-                       wanted.new_id, with.socket, parts_.max_push);
+    const auto old = is_null_id(wanted.old_id) ? std::string{} : wanted.old_id;
+    if (fault.empty()) {
+      parts_.git->push(who, old, wanted.new_id, with.socket, parts_.max_push);
+      announce_push(who, old, wanted.new_id);
+    }
   } catch (const std::exception&) {
     fault = sentence_of(std::current_exception(), *parts_.log);
   }
