@@ -61,6 +61,10 @@ struct options {
   // How long a client may take to send a request, idle time included.
   std::chrono::milliseconds read_timeout{60'000};
 
+  // How long a connection of git or to a preview may wait for a request from
+  // who has been granted nothing yet.
+  std::chrono::milliseconds idle_of_strangers{10'000};
+
   // Git over HTTP: beside the API, and where a host is named there too.
   std::string git_host;
   std::uint16_t git_port = 0; // 0: any free one

@@ -54,14 +54,24 @@ asio::awaitable<void> answer(wire::server_connection& client,
     co_await with.refuse(why.status, why.sentence);
 }
 
+bool stays_known(bool known, int status) {
+  constexpr int unauthorized = 401;
+  constexpr int first_refusal = 400;
+  if (status == 0 || status == unauthorized)
+    return false;
+  return known || status < first_refusal;
+}
+
 asio::awaitable<void> answer_all(wire::server_connection& client,
                                  request_server& with,
                                  const conversation& how) {
+  auto known = false;
   for (;;) {
+    const auto idle = known ? how.idle : std::min(how.idle, how.stranger);
     auto more = false;
     std::exception_ptr fault;
     try {
-      more = co_await client.read_head(how.idle, how.head);
+      more = co_await client.read_head(idle, how.head);
     } catch (const wire::bad_message&) {
       fault = std::current_exception();
     }
@@ -71,6 +81,7 @@ asio::awaitable<void> answer_all(wire::server_connection& client,
     with.begin();
     co_await answer(client, with, fault, how.name);
     with.done(since);
+    known = stays_known(known, client.status());
     if (!client.reusable() || how.stopping)
       break;
   }

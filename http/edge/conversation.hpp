@@ -37,7 +37,9 @@ protected:
 
 struct conversation {
   const char* name; // for the log
-  std::chrono::milliseconds idle;
+  std::chrono::milliseconds idle; // for the next request
+  // The same of who has been granted nothing yet, or was asked who it is.
+  std::chrono::milliseconds stranger;
   std::chrono::milliseconds head;
   const bool& stopping; // no further request is served then
 };

@@ -82,7 +82,8 @@ asio::awaitable<void>
 client_connection::run(std::shared_ptr<client_connection> self) {
   auto& options = self->around_->options;
   conversation how{"git over HTTP", options.git_timeout,
-                   options.git_head_timeout, self->around_->stopping};
+                   options.idle_of_strangers, options.git_head_timeout,
+                   self->around_->stopping};
   co_await converse(self->client_, *self, how);
 }
 

@@ -1,6 +1,7 @@
 #include "http/git/origin_server.hpp"
 
 #include "http/edge/blocking_ask.hpp"
+#include "http/edge/notify.hpp"
 #include "http/git/fetch_relay.hpp"
 #include "http/git/first_request.hpp"
 #include "http/git/pkt_line.hpp"
@@ -457,6 +458,22 @@ void origin_server::take_contents(const transfer_grant& who,
   write_all({from.socket, clock::now() + end_timeout}, make_packet("ok\n"));
 }
 
+/// Nobody to tell is no fault of the push.
+void origin_server::announce_push(const transfer_grant& who,
+                                  const std::string& old_commit,
+                                  const std::string& commit) {
+  try {
+    auto session =
+      blocking_ask<session_actor>(parts_.system, parts_.directory, look_up,
+                                  find_session{{}, who.session.id});
+    notify(session, branch_pushed{
+                      old_commit, commit, true, {who.session.id, {}, {}, {}}});
+  } catch (const refused& why) {
+    parts_.log->debug("session {} is not told of its push: {}", who.session.id,
+                      why.what());
+  }
+}
+
 void origin_server::serve_push(const transfer_grant& who,
                                const std::string& path, const peer& with) {
   refuse_review(who);
@@ -472,9 +489,11 @@ void origin_server::serve_push(const transfer_grant& who,
   try {
     fault = fault_of(push, who.session.branch).value_or("");
     const auto& wanted = push.commands.front();
-    if (fault.empty())
-      parts_.git->push(who, is_null_id(wanted.old_id) ? "" : wanted.old_id,
-                       wanted.new_id, with.socket, parts_.max_push);
+    const auto old = is_null_id(wanted.old_id) ? std::string{} : wanted.old_id;
+    if (fault.empty()) {
+      parts_.git->push(who, old, wanted.new_id, with.socket, parts_.max_push);
+      announce_push(who, old, wanted.new_id);
+    }
   } catch (const std::exception&) {
     fault = sentence_of(std::current_exception(), *parts_.log);
   }

@@ -75,6 +75,8 @@ private:
                    const std::string& protocol, int socket);
   void serve_push(const transfer_grant& who, const std::string& path,
                   const origin_peer& with);
+  void announce_push(const transfer_grant& who, const std::string& old_commit,
+                     const std::string& commit);
   void serve_contents(const transfer_grant& who, const std::string& what,
                       const origin_peer& to);
   void take_contents(const transfer_grant& who, const std::string& what,

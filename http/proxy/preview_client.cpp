@@ -105,7 +105,9 @@ void preview_client::stop() {
 
 asio::awaitable<void>
 preview_client::run(std::shared_ptr<preview_client> self) {
-  conversation how{"previews", idle_time, head_time, self->around_->stopping};
+  conversation how{"previews", idle_time,
+                   self->around_->options.idle_of_strangers, head_time,
+                   self->around_->stopping};
   co_await converse(self->client_, *self, how);
   self->stop();
 }

@@ -52,6 +52,17 @@ std::string output(const json& exec) {
   return text;
 }
 
+json pushed_by_session(const session_user& user) {
+  json found;
+  await("a push", [&] {
+    for (auto& event : user.timeline())
+      if (event["type"] == "git.pushed" && event["data"]["by"] == "session")
+        found = event;
+    return !found.is_null();
+  });
+  return found;
+}
+
 } // namespace
 
 TEST_CASE("origin has what the upstream has beside branches and tags") {
@@ -112,6 +123,9 @@ TEST_CASE("a push from inside moves the session's branch upstream") {
   session_user session{node, json{{"new_branch", "work"}}};
   output(session.run("echo 1 >1.txt; git add .; git commit -qm One"));
   output(session.run("git push -q"));
+  auto event = pushed_by_session(session);
+  CHECK(event["data"]["branch"] == "work");
+  CHECK(event["data"]["new"] == output(session.run("git rev-parse HEAD")));
   auto head = output(session.run("git rev-parse HEAD"));
   CHECK(node.git({"rev-parse", "work"}) == head);
   CHECK(output(session.run("git rev-parse @{upstream}")) == head);

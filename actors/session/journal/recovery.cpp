@@ -113,7 +113,10 @@ public:
       case event_kind::git_committed: {
         past.used = true;
         auto data = nlohmann::json::parse(entry.data, nullptr, false);
-        past.tip = data.is_object() ? data.value("new", "") : "";
+        // A push from inside moves the upstream's branch.
+        if (entry.kind == event_kind::git_committed || !data.is_object()
+            || data.value("by", "") != "session")
+          past.tip = data.is_object() ? data.value("new", "") : "";
         return;
       }
       case event_kind::exec_queued:

@@ -29,13 +29,18 @@ std::uint64_t text_of(const exec_spec& spec) {
 
 namespace {
 
-// Whether a request asks for the exec that is there.
+// Whether a request asks for the exec that is there. Of its terminal it has the
+// size that was set last, which need not be the one it was asked for with.
 bool is_same(const exec_spec& kept, const exec_spec& asked) {
-  if (kept.first_input != unknown_input)
-    return kept == asked;
   auto known = kept;
-  known.first_input = asked.first_input;
-  known.input_ends = asked.input_ends;
+  if (kept.first_input == unknown_input) {
+    known.first_input = asked.first_input;
+    known.input_ends = asked.input_ends;
+  }
+  if (kept.rows > 0 && asked.rows > 0) {
+    known.rows = asked.rows;
+    known.cols = asked.cols;
+  }
   return known == asked;
 }
 

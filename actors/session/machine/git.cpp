@@ -92,13 +92,18 @@ void machine::operator()(const event::question_answered&) {
 void machine::operator()(const event::pushed& x) {
   if (!is_live(s.record.status))
     return;
-  s.tip = x.new_commit;
-  s.outdated = s.looking;
   event_fields fields{{"branch", s.record.branch},
                       {"old", x.old_commit},
-                      {"new", x.new_commit},
-                      {"by", "push"},
-                      {"applied", x.applied}};
+                      {"new", x.new_commit}};
+  // What the session itself pushes moves the upstream's branch and not its own.
+  if (x.by.key_id == s.record.id) {
+    fields["by"] = "session";
+  } else {
+    s.tip = x.new_commit;
+    s.outdated = s.looking;
+    fields["by"] = "push";
+    fields["applied"] = x.applied;
+  }
   if (!x.by.request_id.empty())
     fields["request_id"] = x.by.request_id;
   add(effect::publish{event_kind::git_pushed, std::move(fields)});

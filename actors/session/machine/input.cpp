@@ -13,6 +13,12 @@ const refusal too_much{errc::overloaded,
 // Requests of one exec that may wait to be written, or for it to start.
 constexpr std::size_t max_waiting_requests = 256;
 
+// So that who looks at the exec sees the terminal as it is.
+void show_size(exec_record& exec, const event::resize_asked& x) {
+  exec.spec.rows = x.rows;
+  exec.spec.cols = x.cols;
+}
+
 } // namespace
 
 // A runner that lives, but is yet to be found again, gets it when it is.
@@ -114,11 +120,14 @@ void machine::operator()(const event::resize_asked& x) {
                           "the exec has no terminal; start it with \"tty\" to "
                           "give it one"});
   sent_input sent{x.who, 0, false, x.rows, x.cols};
-  if (exec->status == exec_status::running)
+  if (exec->status == exec_status::running) {
+    show_size(*exec, x);
     return pass_input(x.exec_id, sent);
+  }
   auto& early = s.inputs[x.exec_id].early;
   if (early.size() >= max_waiting_requests)
     return refuse(x.who, too_much);
+  show_size(*exec, x);
   early.push_back(sent);
 }
 

@@ -72,7 +72,8 @@ std::string preview(const checkout_paths& paths, const json& request) {
                {"kind", static_cast<int>(found.trial.kind)},
                {"tree", found.trial.tree},
                {"conflicts", found.trial.conflicts},
-               {"reason", found.trial.reason}});
+               {"reason", found.trial.reason},
+               {"dirty_files", status(paths).dirty_files}});
 }
 
 std::string answer_of(const saving& what, const savings& made) {

@@ -8,6 +8,7 @@
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/session/branch_position.hpp"
 #include "runtime/git/session/checkout_files.hpp"
+#include "runtime/git/session/tree_bound.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -94,13 +95,16 @@ void write_branch(git_repository* repo, const checkout_spec& spec) {
 }
 
 void check_out(const fs::path& top, const checkout_spec& spec) {
+  const auto git = top / ".git";
   if (!spec.work_tree.empty()) {
+    check_tree(git, spec.work_tree, spec.limits);
     read_tree(top, {"--reset", "-u", spec.work_tree});
     // The index is the branch's, as after `git reset`.
     read_tree(top, {spec.commit.empty() ? "--empty" : "HEAD"});
-  } else if (spec.warm) {
+  } else if (spec.warm) { // which was looked at, and is near
     read_tree(top, {"-m", "-u", spec.warm->commit, "HEAD"});
   } else if (!spec.commit.empty()) {
+    check_tree(git, "HEAD", spec.limits);
     read_tree(top, {"--reset", "-u", "HEAD"});
   }
 }

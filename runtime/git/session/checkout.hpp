@@ -51,11 +51,13 @@ struct checkout_spec {
   // A work tree to begin with, of a commit with a near tree (warm_tree.hpp);
   // it is used up. Of no use, the checkout is made without it.
   std::shared_ptr<const warm_tree> warm = nullptr;
+  tree_limits limits{};
 };
 
 /// Makes the clone, whole or not at all, with the branch checked out; it is not
 /// in its place yet. Where a checkout is in place already and stands on the
-/// branch, nothing is done; throws refused(conflict) if it stands elsewhere.
+/// branch, nothing is done; throws refused(conflict) if it stands elsewhere, or
+/// for more files than `limits`.
 /// Answers how much it has made.
 tree_size make_checkout(const checkout_spec& spec);
 

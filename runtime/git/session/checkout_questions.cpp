@@ -102,7 +102,8 @@ std::string git_service::mergeability(const ask_checkout& request) {
                     {"reason", nullptr},
                     {"target", target},
                     {"target_commit", nullptr},
-                    {"commit", or_null(own.commit)}});
+                    {"commit", or_null(own.commit)},
+                    {"dirty_files", nullptr}});
   }
   auto forecast = in_session(request.session, mirror)
                     .forecast_merge(request.session.branch, *tip);
@@ -117,7 +118,8 @@ std::string git_service::mergeability(const ask_checkout& request) {
                   {"reason", reason},
                   {"target", target},
                   {"target_commit", *tip},
-                  {"commit", commit}});
+                  {"commit", commit},
+                  {"dirty_files", forecast.dirty_files}});
 }
 
 checkout_tip git_service::run(const poll_branch& request) {

@@ -288,6 +288,7 @@ merge_forecast sandboxed_git::forecast_merge(const std::string& branch,
   auto answer = ask({{"op", "preview"}, {"branch", branch}, {"target", target}},
                     seconds{25});
   merge_forecast result;
+  result.dirty_files = answer.at("dirty_files").get<std::size_t>();
   result.commit = answer.at("commit").get<std::string>();
   if (result.commit.empty())
     return result;

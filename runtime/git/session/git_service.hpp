@@ -176,6 +176,7 @@ private:
   git::sandboxed_git in_session(const session_record& session,
                                 const git::mirror& mirror) const;
   std::optional<std::uint32_t> seen_owner() const;
+  git::tree_limits tree_bound() const;
   std::string state(const ask_checkout& request);
   std::string diff(const ask_checkout& request);
   std::string mergeability(const ask_checkout& request);

@@ -44,6 +44,14 @@ std::optional<std::uint32_t> git_service::seen_owner() const {
   return sandbox::user_id;
 }
 
+// As of commands, which count what they add to it.
+git::tree_limits git_service::tree_bound() const {
+  const auto& settings = tools_.host->config;
+  if (settings.mode == sandbox_mode::none)
+    return {};
+  return {settings.files, settings.disk};
+}
+
 done git_service::run(const make_checkout& request) {
   make(request.project, request.session, open(request.project), {});
   return {};
@@ -75,6 +83,7 @@ void git_service::make(const project_record& project,
     {git::origin_url(project.repo), proxy, default_of(project, mirror)}};
   spec.owner = owner;
   spec.users = users;
+  spec.limits = tree_bound();
   if (from) {
     spec.commit = from->tip;
     spec.work_tree = from->commit;
@@ -156,6 +165,7 @@ done git_service::run(const make_review_checkout& request) {
               proxy);
   });
   spec.users = users;
+  spec.limits = tree_bound();
   git::make_checkout(spec);
   {
     std::lock_guard guard{mutex_};

@@ -11,4 +11,10 @@ struct tree_size {
   std::uint64_t bytes = 0; // of their contents
 };
 
+/// What of them one checkout may have; 0: as much as there is room for.
+struct tree_limits {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+};
+
 } // namespace greenroom::git

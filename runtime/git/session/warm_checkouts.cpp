@@ -237,6 +237,7 @@ warm_checkouts::tree_ptr warm_checkouts::make(const wish& what,
   warm_spec spec{where_.sessions / (prefix + std::to_string(++made_)),
                  what.of.path(), tip, where_.seen_owner};
   spec.users = where_.users;
+  spec.limits = where_.limits;
   spec.stop_fd = stop_.get();
   use_usual_modes();
   fs::create_directory(spec.dir);

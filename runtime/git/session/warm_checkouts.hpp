@@ -45,6 +45,7 @@ struct warm_place {
   std::filesystem::path sessions; // they lie in here, as warm.1, warm.2, …
   std::optional<std::uint32_t> seen_owner = std::nullopt;
   std::shared_ptr<sandbox::session_users> users = nullptr;
+  tree_limits limits{};
 };
 
 class warm_checkouts {

@@ -2,6 +2,7 @@
 
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/git/session/checkout_files.hpp"
+#include "runtime/git/session/tree_bound.hpp"
 
 #include <string_view>
 
@@ -17,6 +18,9 @@ constexpr const char* failure = "cannot compare two commits";
 std::size_t most_that_differ(std::size_t files) {
   return files / 8;
 }
+
+// A few files can be of any size: then all of the tree is looked at.
+constexpr std::uint64_t most_bytes = std::uint64_t{256} << 20;
 
 bool is_special(const git_diff_file& file) {
   constexpr std::string_view attributes = ".gitattributes";
@@ -40,7 +44,14 @@ tree_handle tree_of(git_repository* repo, const std::string& commit) {
 struct counting {
   tree_distance found;
   std::size_t most = 0;
+  git_odb* objects = nullptr;
 };
+
+std::uint64_t size_of(git_odb* objects, const git_oid& id) {
+  std::size_t size = 0;
+  git_object_t type = GIT_OBJECT_INVALID;
+  return git_odb_read_header(&size, &type, objects, &id) == 0 ? size : 0;
+}
 
 // Ends the comparison, by a code that nothing else answers, as soon as more is
 // of no interest.
@@ -52,13 +63,19 @@ int count(const git_diff*, const git_diff_delta* delta, const char*,
   ++to.found.files;
   if (is_special(delta->old_file) || is_special(delta->new_file))
     to.found.special = true;
-  return to.found.special || to.found.files > to.most ? enough : 0;
+  if (delta->status != GIT_DELTA_DELETED)
+    to.found.bytes += size_of(to.objects, delta->new_file.id);
+  return to.found.special || to.found.files > to.most
+             || to.found.bytes > most_bytes
+           ? enough
+           : 0;
 }
 
 } // namespace
 
 bool is_near(const tree_distance& between, std::size_t files) {
-  return !between.special && between.files <= most_that_differ(files);
+  return !between.special && between.files <= most_that_differ(files)
+         && between.bytes <= most_bytes;
 }
 
 tree_distance distance(const fs::path& mirror, const std::string& from,
@@ -70,7 +87,9 @@ tree_distance distance(const fs::path& mirror, const std::string& from,
   auto other = tree_of(repo.get(), to);
   git_diff_options options = GIT_DIFF_OPTIONS_INIT;
   options.flags = GIT_DIFF_INCLUDE_TYPECHANGE;
-  counting counted{{}, most_that_differ(files)};
+  handle<git_odb, git_odb_free> objects;
+  check(git_repository_odb(receive(objects), repo.get()), failure);
+  counting counted{{}, most_that_differ(files), objects.get()};
   options.notify_cb = count;
   options.payload = &counted;
   diff_handle diff;
@@ -84,6 +103,7 @@ tree_distance distance(const fs::path& mirror, const std::string& from,
 warm_tree make_warm_tree(const warm_spec& spec) {
   const auto top = spec.dir / "tree";
   auto repo = make_repository(top, spec.mirror);
+  check_tree(top / ".git", spec.commit, spec.limits);
   read_tree(top, {"--reset", "-u", spec.commit}, spec.stop_fd);
   make_older(repo.get(), top);
   if (spec.owner)

@@ -34,6 +34,7 @@ struct warm_tree {
 /// What differs between two commits' trees, as far as it matters here.
 struct tree_distance {
   std::size_t files = 0; // added, removed or changed; counted to a bound
+  std::uint64_t bytes = 0; // of what was added or changed
   // Attributes are among it, by which git may write files otherwise that do
   // not differ themselves, or submodules.
   bool special = false;
@@ -56,6 +57,7 @@ struct warm_spec {
   std::optional<sandbox::session_user> owner = std::nullopt;
   std::shared_ptr<sandbox::session_users> users = nullptr;
   int stop_fd = -1; // borrowed: readable, git is ended, and it throws
+  tree_limits limits{};
 };
 
 /// Checks a commit out ahead. What it has made by then stays where it throws.

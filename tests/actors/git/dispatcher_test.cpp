@@ -324,7 +324,8 @@ TEST_CASE("questions are answered while the upstream is away") {
                 {"reason", nullptr},
                 {"target", "main"},
                 {"target_commit", session.base_commit},
-                {"commit", session.base_commit}});
+                {"commit", session.base_commit},
+                {"dirty_files", 1}});
   CHECK(json::parse(ask(git_question::mergeability, "nope"))
         == json{{"mergeable", false},
                 {"status", "no_target"},
@@ -332,7 +333,8 @@ TEST_CASE("questions are answered while the upstream is away") {
                 {"reason", nullptr},
                 {"target", "nope"},
                 {"target_commit", nullptr},
-                {"commit", session.base_commit}});
+                {"commit", session.base_commit},
+                {"dirty_files", nullptr}});
   CHECK(d
           .refused_by<git_answer>(ask_checkout{
             d.good(), session, {git_question::mergeability, "--upload-pack=x"}})
@@ -364,6 +366,7 @@ TEST_CASE("a merge is foretold for the target as the upstream has it") {
   CHECK(answer.at("status") == "conflict");
   CHECK(answer.at("files") == json{"file"});
   CHECK(answer.at("target_commit") == theirs);
+  CHECK(answer.at("dirty_files") == 0);
 }
 
 TEST_CASE("why there can be no merge is told where no file says it") {

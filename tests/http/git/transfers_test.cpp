@@ -297,6 +297,25 @@ TEST_CASE("a push that is cut short when its token dies is refused in words") {
   CHECK(client.receive_head().status == 200);
 }
 
+TEST_CASE("a connection that has shown no token does not wait for long") {
+  git_node node{{[](auto& o) { o.idle_of_strangers = milliseconds{200}; }, {}}};
+  http_client known{node.port()};
+  http_client stranger{node.port()};
+  auto list = [](const std::string& token) {
+    return "GET " + git_node::path()
+           + "/info/refs?service=git-upload-pack HTTP/1.1\r\n"
+             "Host: localhost\r\nAuthorization: Bearer "
+           + token + "\r\n\r\n";
+  };
+  known.send(list(git_token));
+  CHECK(known.receive().status == 200);
+  stranger.send(list("gr_guessed"));
+  CHECK(stranger.receive().status == 401);
+  CHECK(stranger.is_closed());
+  known.send(list(git_token));
+  CHECK(known.receive().status == 200);
+}
+
 TEST_CASE("one session may have so many transfers and no more") {
   git_node node;
   commit_noise(node.checkout(), 8 * mib);

@@ -357,6 +357,11 @@ TEST_CASE("a terminal stays open after an end of file") {
       session::apply(s, event::input_asked{who, "a", 1, true})));
   auto sized = session::apply(s, event::resize_asked{4, "a", 50, 100});
   CHECK(find<effect::pass_resize>(sized)->cols == 100);
+  CHECK(s.execs.at("a").spec.rows == 50);
+  CHECK(s.execs.at("a").spec.cols == 100);
+  // Asked for again as before, it is still the same.
+  CHECK_FALSE(
+    refused_with(ask(s, 40, reader("a", true)), 40, errc::exec_exists));
 }
 
 TEST_CASE("input for a command that does not read is bounded") {

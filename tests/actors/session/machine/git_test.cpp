@@ -110,6 +110,24 @@ TEST_CASE("a push is announced as a push, whatever was being looked at") {
   CHECK(session::apply(s, event::branch_polled{"two"}).empty());
 }
 
+TEST_CASE("a push from inside is announced, and is no news of the branch") {
+  auto s = active_session();
+  s.tip = "one";
+  auto pushed = session::apply(
+    s, event::pushed{"", "two", true, {s.record.id, {}, {}, {}}});
+  auto* event = find<effect::publish>(pushed);
+  REQUIRE(event);
+  CHECK(event->kind == event_kind::git_pushed);
+  CHECK(std::get<std::string>(event->fields.at("by")) == "session");
+  CHECK(std::get<std::string>(event->fields.at("new")) == "two");
+  CHECK_FALSE(event->fields.contains("applied"));
+  CHECK(s.tip == "one");
+  session::apply(s, event::look{});
+  auto seen = session::apply(s, event::branch_polled{"two"});
+  REQUIRE(find<effect::publish>(seen));
+  CHECK(find<effect::publish>(seen)->kind == event_kind::git_committed);
+}
+
 TEST_CASE("nobody looks at a branch whose session is on its way out") {
   auto s = active_session();
   session::apply(s, event::terminate_asked{1});
