@@ -260,12 +260,11 @@ struct admission {
       .then([a, session](done) { a->launch(session, a); },
             [a, session, again](caf::error& e) {
               auto code = to_refusal(e).code;
-              auto silent = code == errc::timeout
-                            || (again && code == errc::unavailable);
+              auto silent =
+                code == errc::timeout || (again && code == errc::unavailable);
               if (silent && a->is_patient())
-                in_a_moment(a->self, [a, session] {
-                  a->insert(session, a, true);
-                });
+                in_a_moment(a->self,
+                            [a, session] { a->insert(session, a, true); });
               else if (again && !silent)
                 a->look_for_inserted(session, std::move(e), a);
               else
@@ -335,12 +334,10 @@ struct admission {
       .then([a, why](done) { a->answer(why); },
             [a, why, change](const caf::error& e) {
               auto code = to_refusal(e).code;
-              auto silent =
-                code == errc::timeout || code == errc::unavailable;
+              auto silent = code == errc::timeout || code == errc::unavailable;
               if (silent && a->is_patient())
-                in_a_moment(a->self, [a, why, change] {
-                  a->write_off(change, why, a);
-                });
+                in_a_moment(a->self,
+                            [a, why, change] { a->write_off(change, why, a); });
               else
                 a->answer(why);
             });
@@ -374,8 +371,7 @@ struct admission {
       last_crashed = crashed;
       ++crashes;
     }
-    return crashes > max_crashes
-           || !is_patient();
+    return crashes > max_crashes || !is_patient();
   }
 };
 

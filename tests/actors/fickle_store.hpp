@@ -26,12 +26,12 @@ template <class Request>
 caf::behavior fickle_store(caf::event_based_actor* self,
                            store_writer_actor whole,
                            std::vector<fickle_answer> script) {
-  self->set_default_handler([whole](caf::scheduled_actor* base,
-                                    caf::message_view& what) {
-    return caf::result<caf::message>{
-      static_cast<caf::event_based_actor*>(base)->delegate(
-        caf::actor_cast<caf::actor>(whole), what.move_content_to_message())};
-  });
+  self->set_default_handler(
+    [whole](caf::scheduled_actor* base, caf::message_view& what) {
+      return caf::result<caf::message>{
+        static_cast<caf::event_based_actor*>(base)->delegate(
+          caf::actor_cast<caf::actor>(whole), what.move_content_to_message())};
+    });
   auto next = std::make_shared<std::size_t>(0);
   return {[self, whole, script, next](Request& x) -> caf::result<done> {
     if (*next == script.size())
@@ -42,8 +42,9 @@ caf::behavior fickle_store(caf::event_based_actor* self,
       return why;
     auto promise = self->make_response_promise<done>();
     self->request(whole, caf::infinite, std::move(x))
-      .then([promise, why](done) mutable { promise.deliver(why); },
-            [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+      .then(
+        [promise, why](done) mutable { promise.deliver(why); },
+        [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
     return promise;
   }};
 }

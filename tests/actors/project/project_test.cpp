@@ -206,9 +206,8 @@ struct doubtful_project {
                                 node.context()->store, std::move(script))) {
     auto changed = std::make_shared<node_context>(*node.context());
     changed->store = caf::actor_cast<store_writer_actor>(store);
-    handle =
-      caf::actor_cast<project_actor>(node.system().spawn(
-        greenroom::project, node.rules(), changed, node.supervisor()));
+    handle = caf::actor_cast<project_actor>(node.system().spawn(
+      greenroom::project, node.rules(), changed, node.supervisor()));
   }
   doubtful_project(const doubtful_project&) = delete;
   doubtful_project& operator=(const doubtful_project&) = delete;
@@ -239,7 +238,8 @@ TEST_CASE_METHOD(project_node, "a session that nobody has begun to make leaves "
   auto is_done = GENERATE(true, false);
   CAPTURE(is_done);
   doubtful_project<update_session> it{*this, {{errc::timeout, is_done}}};
-  ask<project_sessions>(whole_supervisor(), pack_project{"demo", false, "gone"});
+  ask<project_sessions>(whole_supervisor(),
+                        pack_project{"demo", false, "gone"});
   CHECK(refused_by<created_session>(it.handle, planned({})).code
         == errc::unavailable);
   CHECK(live() == 0);

@@ -511,9 +511,9 @@ struct next_supervisor {
     caf::scoped_actor self{node.system()};
     caf::anon_send_exit(node.supervisor(), caf::exit_reason::user_shutdown);
     self->wait_for(node.supervisor());
-    whole = node.system().spawn(
-      session_supervisor, context,
-      std::vector<project_record>{node.rules()}, revival_report{});
+    whole = node.system().spawn(session_supervisor, context,
+                                std::vector<project_record>{node.rules()},
+                                revival_report{});
   }
   next_supervisor(const next_supervisor&) = delete;
   next_supervisor& operator=(const next_supervisor&) = delete;
@@ -527,12 +527,12 @@ struct next_supervisor {
 
 // Git that never comes back from saving a checkpoint.
 caf::behavior endless_git(caf::event_based_actor* self, git_actor whole) {
-  self->set_default_handler([whole](caf::scheduled_actor* base,
-                                    caf::message_view& what) {
-    return caf::result<caf::message>{
-      static_cast<caf::event_based_actor*>(base)->delegate(
-        caf::actor_cast<caf::actor>(whole), what.move_content_to_message())};
-  });
+  self->set_default_handler(
+    [whole](caf::scheduled_actor* base, caf::message_view& what) {
+      return caf::result<caf::message>{
+        static_cast<caf::event_based_actor*>(base)->delegate(
+          caf::actor_cast<caf::actor>(whole), what.move_content_to_message())};
+    });
   return {[self](const save_checkpoint&) -> caf::result<done> {
     return self->make_response_promise<done>();
   }};
@@ -549,10 +549,11 @@ TEST_CASE("a change that may be stored is refused to nobody") {
                                      {errc::unavailable, false}});
   {
     next_supervisor next{node, [&](node_context& context) {
-      context.store = caf::actor_cast<store_writer_actor>(fickle);
-    }};
-    auto handle = node.ask<session_actor>(next.whole,
-                                          find_session{"demo", session.id});
+                           context.store =
+                             caf::actor_cast<store_writer_actor>(fickle);
+                         }};
+    auto handle =
+      node.ask<session_actor>(next.whole, find_session{"demo", session.id});
     // The time-out is not known to be a refusal, whatever comes after it.
     CHECK(node.ask<session_view>(handle, extend_session{3'600'000}).json.size()
           > 0);
@@ -567,10 +568,10 @@ TEST_CASE("who asks a session to make ready to go hears of it when its actor "
   auto git = node.system().spawn(endless_git, node.context()->git);
   {
     next_supervisor next{node, [&](node_context& context) {
-      context.git = caf::actor_cast<git_actor>(git);
-    }};
-    auto handle = node.ask<session_actor>(next.whole,
-                                          find_session{"demo", session.id});
+                           context.git = caf::actor_cast<git_actor>(git);
+                         }};
+    auto handle =
+      node.ask<session_actor>(next.whole, find_session{"demo", session.id});
     test::await("it to rest", [&] {
       return node.ask<project_sessions>(next.whole, look_at_sessions{"demo"})
         .sessions.at(0)
@@ -599,9 +600,9 @@ TEST_CASE("commands of a session that is another node's count here no more") {
   small_node node;
   auto session = node.create(on_branch("work"));
   next_supervisor next{node, [](node_context& context) {
-    context.loads =
-      std::make_shared<exec_loads>(exec_loads::limits{.of_project = 1});
-  }};
+                         context.loads = std::make_shared<exec_loads>(
+                           exec_loads::limits{.of_project = 1});
+                       }};
   auto handle =
     node.ask<session_actor>(next.whole, find_session{"demo", session.id});
   node.ask<exec_view>(handle, shell("sleep 1000", 0));

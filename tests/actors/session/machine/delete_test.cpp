@@ -187,8 +187,8 @@ TEST_CASE("a DELETE holds when who asked has stopped waiting for the end") {
     event::terminate_asked asked{2};
     asked.now = later;
     REQUIRE(session::apply(s, asked).empty());
-    CHECK(says(session::apply(s, event::wait_ended{2, later}), 2,
-               "being stored"));
+    CHECK(
+      says(session::apply(s, event::wait_ended{2, later}), 2, "being stored"));
     auto then = session::apply(s, event::stored{});
     CHECK(find<effect::end_transfers>(then));
     // Nobody waits for it, and a restart must not forget it.
