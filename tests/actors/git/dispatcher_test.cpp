@@ -283,11 +283,11 @@ TEST_CASE("nothing moves references that has waited while another node may "
   }
   d.gate->open_until(std::numeric_limits<millis>::max());
   test::await("the check-in", [&] {
-    bool done = false;
+    bool is_saved = false;
     d.send(save_checkin{d.good(), session, by, "Mine"})
-      .receive([&](const saved_checkin&) { done = true; },
+      .receive([&](const saved_checkin&) { is_saved = true; },
                [&](const caf::error& e) { CHECK(to_refusal(e) == lost); });
-    return done;
+    return is_saved;
   });
 }
 
