@@ -91,7 +91,7 @@ TEST_CASE("who begins to watch just as the last one leaves is told what "
   self->send(here, unwatch_session{first});
   // Every actor answers this, behind what it has been sent before.
   self
-    ->request(here, timeout, caf::sys_atom::value, caf::get_atom::value,
+    ->request(here, timeout, caf::sys_atom_v, caf::get_atom_v,
               std::string{"info"})
     .receive([](caf::ok_atom, const std::string&, const caf::strong_actor_ptr&,
                 const std::string&) {},
