@@ -3,8 +3,10 @@
 #include "actors/base/error_boundary.hpp"
 #include "actors/project/project.hpp"
 #include "messages/errors.hpp"
+#include "messages/moving.hpp"
 #include "runtime/config/projects.hpp"
 
+#include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
@@ -75,6 +77,16 @@ void settle(pointer self, const std::string& id, Promise promise,
   next();
 }
 
+// How long others wait for this node, and so how long its commands may run
+// without it, is what the project says now: the member is not to wait for its
+// next renewal.
+void look_at_rules(pointer self) {
+  auto& context = *self->state.context;
+  if (context.cluster)
+    self->send(caf::actor_cast<full_member_actor>(context.cluster),
+               owners_changed{context.node});
+}
+
 using project_promise = caf::typed_response_promise<project_record>;
 
 void put(pointer self, project_record rules, const caller& by,
@@ -91,6 +103,7 @@ void put(pointer self, project_record rules, const caller& by,
           self->send(entry.handle, project_changed{stored});
         }
         self->send(self->state.supervisor, project_changed{stored});
+        look_at_rules(self);
         spdlog::info("project {} is set by {}", stored.id, to_words(by));
         settle(self, stored.id, promise, stored);
       },

@@ -2,8 +2,8 @@
 //
 // The member moves it with every renewal; whoever is about to acknowledge looks
 // at the clock again, since a process that stood still gets no tick before it
-// goes on. Thread-safe but for open_until(), which is one thread's; outlives all
-// who look.
+// goes on. Thread-safe but for open_until(), which is one thread's; outlives
+// all who look.
 #pragma once
 
 #include "runtime/base/steady_ms.hpp"

@@ -64,8 +64,8 @@ struct drainer_state {
   struct moving {
     std::uint64_t epoch = 0; // as this node owns it
     std::string to;
-    bool given = false;    // the store is asked to give it away
-    bool in_doubt = false; // whether it did
+    bool given = false;           // the store is asked to give it away
+    bool in_doubt = false;        // whether it did
     std::uint64_t doubted_at = 0; // the last look that was begun before that
     bool stays = false;           // its sessions were told so meanwhile
   };

@@ -31,8 +31,8 @@ void move_gate(pointer self) {
   auto& gate = *self->state.options.gate;
   if (self->state.releasing > 0 && !gate.is_open())
     return;
-  gate.open_until(
-    m.at == cluster::standing::owning ? m.kept_since + m.lease / 2 : 0);
+  gate.open_until(m.at == cluster::standing::owning ? m.kept_since + m.lease / 2
+                                                    : 0);
 }
 
 void hear(pointer self, const cluster::answered& answer) {

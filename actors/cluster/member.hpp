@@ -35,7 +35,7 @@ struct member_options {
   // What is asked on behalf of clients, so that no renewal waits behind it;
   // none: `store` is.
   full_lease_store_actor look_ups = {};
-  releaser_actor releaser; // of what is this node's no longer
+  releaser_actor releaser;          // of what is this node's no longer
   packer_actor packer;              // of this node's sessions
   review_reader_actor reviews = {}; // see drainer_options
   std::shared_ptr<lease_gate> gate;

@@ -32,7 +32,7 @@ struct remote_session_state {
   std::vector<watcher_actor> watchers;
   std::size_t joining = 0; // those of whom the session has yet to answer
   bool left = false;       // meanwhile the last of the others has
-  std::size_t untold = 0; // taken, and not said yet; as weight_of counts
+  std::size_t untold = 0;  // taken, and not said yet; as weight_of counts
 };
 
 caf::behavior remote_session(caf::stateful_actor<remote_session_state>* self,

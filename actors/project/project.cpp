@@ -12,7 +12,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <utility>
 
 namespace greenroom {
 
@@ -59,6 +61,14 @@ session_record new_session(const node_context& context,
 bool is_crash(const caf::error& why) {
   return why == caf::exit_reason::unknown
          || why == caf::sec::request_receiver_down;
+}
+
+// How long it waits for a store that does not answer, or does not say.
+constexpr std::chrono::seconds store_pause{1};
+
+void in_a_moment(pointer self, std::function<void()> what) {
+  self->state.later.push_back(std::move(what));
+  self->delayed_send(self, store_pause, retry_later{});
 }
 
 // More than a session survives, so that its failure is what is answered.
@@ -241,18 +251,49 @@ struct admission {
     auto session = new_session(*self->state.context, rules, request,
                                std::move(found.commit), sha256_hex(token));
     failpoint("create.admitted");
+    insert(session, a);
+  }
+
+  // `again`: it is not known whether an earlier try did it.
+  void insert(const session_record& session, const ptr& a, bool again = false) {
     self
       ->request(self->state.context->store, store_timeout,
-                insert_session{session, rules.max_active_sessions,
+                insert_session{session, self->state.rules.max_active_sessions,
                                self->state.context->sessions_of_key})
       .then([a, session](done) { a->launch(session, a); },
-            [a](caf::error& e) {
+            [a, session, again](caf::error& e) {
               auto code = to_refusal(e).code;
-              a->answer(code == errc::session_exists
-                            || code == errc::checkout_exists
-                          ? held(code)
-                          : std::move(e));
+              auto silent =
+                code == errc::timeout || (again && code == errc::unavailable);
+              if (silent && a->is_patient())
+                in_a_moment(a->self,
+                            [a, session] { a->insert(session, a, true); });
+              else if (again && !silent)
+                a->look_for_inserted(session, std::move(e), a);
+              else
+                a->refuse_insert(std::move(e));
             });
+  }
+
+  void refuse_insert(caf::error why) {
+    auto code = to_refusal(why).code;
+    answer(code == errc::session_exists || code == errc::checkout_exists
+             ? held(code)
+             : std::move(why));
+  }
+
+  // What is in the way of another try may be what an earlier one did.
+  void look_for_inserted(const session_record& session, caf::error why,
+                         const ptr& a) {
+    self
+      ->request(self->state.context->reader, look_up_timeout,
+                load_session{session.id})
+      .then([a, session](const session_record&) { a->launch(session, a); },
+            [a, why](const caf::error&) { a->refuse_insert(why); });
+  }
+
+  bool is_patient() const {
+    return std::chrono::steady_clock::now() - begun < actor_timeout;
   }
 
   void launch(const session_record& session, const ptr& a) {
@@ -287,11 +328,22 @@ struct admission {
     end.kind = event_kind::session_ended;
     end.version = ++session.version;
     end.time = session.ended_at;
-    self
-      ->request(self->state.context->store, store_timeout,
-                update_session{std::move(session), {std::move(end)}})
-      .then([a, why](done) mutable { a->answer(std::move(why)); },
-            [a, why](const caf::error&) mutable { a->answer(std::move(why)); });
+    write_off({std::move(session), {std::move(end)}}, std::move(why), a);
+  }
+
+  // The same write again does no harm where the store has it already.
+  void write_off(const update_session& change, caf::error why, const ptr& a) {
+    self->request(self->state.context->store, store_timeout, change)
+      .then([a, why](done) { a->answer(why); },
+            [a, why, change](const caf::error& e) {
+              auto code = to_refusal(e).code;
+              auto silent = code == errc::timeout || code == errc::unavailable;
+              if (silent && a->is_patient())
+                in_a_moment(a->self,
+                            [a, why, change] { a->write_off(change, why, a); });
+              else
+                a->answer(why);
+            });
   }
 
   // Until the session is there or has failed. One whose actor crashes meanwhile
@@ -322,8 +374,7 @@ struct admission {
       last_crashed = crashed;
       ++crashes;
     }
-    return crashes > max_crashes
-           || std::chrono::steady_clock::now() - begun > actor_timeout;
+    return crashes > max_crashes || !is_patient();
   }
 };
 
@@ -438,7 +489,11 @@ project_core::behavior_type project(pointer self, project_record rules,
       return reviews.diff(request);
     },
     [&reviews](const review_ran& news) { reviews.ran(news); },
-    [&reviews](const retry_later&) { reviews.again(); },
+    [self, &reviews](const retry_later&) {
+      reviews.again();
+      for (auto& what : std::exchange(self->state.later, {}))
+        what();
+    },
     [self](project_changed& change) {
       self->state.rules = std::move(change.project);
     },

@@ -8,6 +8,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,6 +33,7 @@ struct project_state {
   // Creates with a planned session id that are being served, each with the
   // repetitions that wait for how it goes.
   std::map<std::string, std::vector<waiting_create>> under_way;
+  std::vector<std::function<void()>> later; // what is tried again in a moment
   std::unique_ptr<review_queue> reviews;
   std::unique_ptr<rescue_pusher> rescues;
 };

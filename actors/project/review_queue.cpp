@@ -2,8 +2,11 @@
 
 #include "actors/project/project.hpp"
 #include "actors/project/review_job.hpp"
+#include "actors/runner_link/link.hpp"
 #include "messages/errors.hpp"
 
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -31,6 +34,14 @@ void deliver_all(Promises& promises, const review_record& review) {
 }
 
 } // namespace
+
+review_queue::~review_queue() {
+  for (auto& [runner, review_id] : runs_) {
+    caf::anon_send_exit(runner, caf::exit_reason::user_shutdown);
+    if (context().runners != nullptr)
+      context().runners->stop(review_id, runner_user_actor{});
+  }
+}
 
 const project_record& review_queue::rules() const {
   return self_->state.rules;

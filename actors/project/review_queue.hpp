@@ -37,6 +37,10 @@ public:
   review_queue(const review_queue&) = delete;
   review_queue& operator=(const review_queue&) = delete;
 
+  /// Review commands end with the project's actor: the next one, here or on
+  /// another node, runs them anew.
+  ~review_queue();
+
   /// Takes up what the store says is open.
   void recover();
 

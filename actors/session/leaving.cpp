@@ -48,7 +48,8 @@ caf::result<session_rest> session_actor_state::take(const pack_session& x) {
   auto asker = std::make_shared<packer>(promise);
   savers_.push_back(asker);
   // Not held by this: what an actor has asked for may outlive it.
-  save_work([this, x, there = std::weak_ptr{asker}](const std::string& problem) {
+  save_work([this, x,
+             there = std::weak_ptr{asker}](const std::string& problem) {
     auto one = there.lock();
     if (!one)
       return; // it has heard that the session stays

@@ -69,7 +69,8 @@ node_membership::owned_among(const std::vector<project_record>& all) const {
 
 cluster_member_actor node_membership::start(
   caf::actor_system& system, std::unique_ptr<store::connection> db,
-  std::unique_ptr<store::connection> look_up_db, const own_directory_actor& directory,
+  std::unique_ptr<store::connection> look_up_db,
+  const own_directory_actor& directory,
   const session_supervisor_full& supervisor, const store_reader_actor& reader) {
   using box = std::unique_ptr<store::connection>;
   member_options options;

@@ -34,7 +34,8 @@ public:
   owned_among(const std::vector<project_record>& all) const;
 
   /// Keeps the lease from now on, and tells the directory what it owns. Takes
-  /// both connections over: that of the lease, and that of what clients ask for.
+  /// both connections over: that of the lease, and that of what clients ask
+  /// for.
   cluster_member_actor start(caf::actor_system& system,
                              std::unique_ptr<store::connection> db,
                              std::unique_ptr<store::connection> look_up_db,

@@ -126,9 +126,9 @@ void node::parts::join(store::connection& db) {
 }
 
 void node::parts::start_cluster() {
-  context->cluster = membership->start(
-    *system, open_store(settings, data_dir), open_store(settings, data_dir),
-    directory, supervisor, context->reader);
+  context->cluster = membership->start(*system, open_store(settings, data_dir),
+                                       open_store(settings, data_dir),
+                                       directory, supervisor, context->reader);
   for (auto& part : membership->parts())
     keep("the cluster member", part);
   auto db = share(open_store(settings, data_dir));
@@ -185,9 +185,9 @@ void node::parts::start_workers() {
       });
     };
   git = std::make_shared<git_service>(std::move(options));
-  context->git = keep("the git workers",
-                      system->spawn(git_dispatcher, git, git_threads, git_queue,
-                                    context->gate));
+  context->git =
+    keep("the git workers", system->spawn(git_dispatcher, git, git_threads,
+                                          git_queue, context->gate));
   context->logs =
     keep("the log readers",
          system->spawn(log_reader, data_dir, log_threads, log_queue));
@@ -255,8 +255,8 @@ void node::parts::start_actors() {
   root = system->spawn(node_root, [this] { broken = true; });
   if (in_cluster)
     join(*write_to);
-  auto projects = merge_projects(*write_to, settings,
-                                 in_cluster ? settings.node.name : "");
+  auto projects =
+    merge_projects(*write_to, settings, in_cluster ? settings.node.name : "");
   if (membership)
     projects = membership->owned_among(projects);
   auto stored_keys = store::keys(*write_to);

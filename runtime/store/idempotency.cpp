@@ -90,7 +90,7 @@ void drop_expired(soci::session& sql, const greenroom::begin_request& x) {
 
 // Whether it is `node`'s to end: not where another one has taken it over.
 bool may_end(connection& c, soci::session& sql,
-                 const greenroom::finish_request& x, const std::string& node) {
+             const greenroom::finish_request& x, const std::string& node) {
   std::string run;
   sql << "SELECT run FROM requests WHERE key_id = :key AND name = :name",
     soci::into(run), soci::use(x.key_id, "key"), soci::use(x.name, "name");

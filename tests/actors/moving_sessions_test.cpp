@@ -10,14 +10,18 @@
 #include "runtime/store/sessions.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <memory>
 #include <string>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -284,4 +288,24 @@ TEST_CASE_METHOD(small_node, "a directory has the projects that it was given "
   CHECK(refused_by<project_actor>(own, find_project{"demo"}).code
         == errc::not_found);
   caf::anon_send_exit(own, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE_METHOD(small_node, "rules that have changed are looked at before the "
+                             "next renewal of the lease") {
+  auto looks = std::make_shared<std::atomic<int>>(0);
+  auto member =
+    system().spawn([looks](caf::event_based_actor*) -> caf::behavior {
+      return {[looks](const owners_changed&) { ++*looks; }};
+    });
+  auto changed = std::make_shared<node_context>(*context());
+  changed->cluster = caf::actor_cast<cluster_member_actor>(member);
+  auto own =
+    system().spawn(greenroom::directory, context_ptr{changed},
+                   caf::actor_cast<session_supervisor_full>(supervisor()),
+                   std::vector<project_record>{rules()});
+  ask<project_record>(own,
+                      change_project{"demo", R"({"on_node_loss": "wait"})"});
+  await("a look", [&] { return *looks == 1; });
+  caf::anon_send_exit(own, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(member, caf::exit_reason::user_shutdown);
 }

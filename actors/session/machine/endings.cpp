@@ -337,6 +337,8 @@ void machine::operator()(const event::review_refused& x) {
 }
 
 void machine::operator()(const event::terminate_asked& x) {
+  if (x.who == 0 && !is_live(s.record.status))
+    return; // it has ended, and nobody waits to hear of it
   if (x.repeat && s.record.status == session_status::terminated)
     return add(effect::answer_terminated{x.who});
   if (!is_live(s.record.status) || s.leaving)
@@ -344,6 +346,8 @@ void machine::operator()(const event::terminate_asked& x) {
   if (s.why == ending::terminate) {
     if (x.who != 0)
       s.askers.push_back(x.who);
+    else
+      note_wanted_end(x.now);
     return;
   }
   // Another end is on its way. It goes on, for it keeps the work as well; but a

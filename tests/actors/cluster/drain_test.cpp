@@ -12,6 +12,8 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <condition_variable>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -147,6 +149,12 @@ struct world {
   node_state state = node_state::ready;
   std::vector<std::string> heard;
   bool store_is_lost = false; // it does what it is asked, and does not say so
+  bool packs_for_ever = false;
+  // What is asked while it is so is answered afterwards.
+  std::condition_variable freed;
+  bool packing_is_held = false;
+  bool looks_are_held = false;
+  std::size_t owners_listed = 0;
 
   void hear(const std::string& what) {
     heard.push_back(what);
@@ -164,6 +172,7 @@ stub_store(full_lease_store_actor::pointer, world_ptr w) {
     [](const find_owner&) { return owner_record{}; },
     [w](list_owners) {
       std::lock_guard lock{w->mutex};
+      ++w->owners_listed;
       return owner_list{w->owners};
     },
     [w](const declare_state& x) {
@@ -188,16 +197,21 @@ stub_store(full_lease_store_actor::pointer, world_ptr w) {
   };
 }
 
-packer_actor::behavior_type stub_packer(packer_actor::pointer, world_ptr w) {
+packer_actor::behavior_type stub_packer(packer_actor::pointer self,
+                                        world_ptr w) {
   return {
     [w](const look_at_sessions& x) {
-      std::lock_guard lock{w->mutex};
+      std::unique_lock lock{w->mutex};
+      w->freed.wait(lock, [&] { return !w->looks_are_held; });
       return project_sessions{w->sessions[x.project_id]};
     },
-    [w](const pack_project& x) {
-      std::lock_guard lock{w->mutex};
+    [self, w](const pack_project& x) -> caf::result<project_sessions> {
+      std::unique_lock lock{w->mutex};
       w->hear("packed " + x.project_id + (x.at_once ? " at once" : ""));
       w->hear(x.reason);
+      if (w->packs_for_ever)
+        return self->make_response_promise<project_sessions>();
+      w->freed.wait(lock, [&] { return !w->packing_is_held; });
       project_sessions waiting;
       if (!x.at_once)
         for (auto& one : w->sessions[x.project_id])
@@ -253,12 +267,13 @@ struct drain_fixture {
 
   drain_fixture() {
     drainer_options options{"a", keep(system.spawn(stub_store, w)),
-                            keep(system.spawn(stub_packer, w)),
+                            keep(system.spawn<caf::detached>(stub_packer, w)),
                             keep(system.spawn(stub_member, w)),
                             keep(system.spawn(stub_reviews, w))};
     it = keep(system.spawn(drainer, std::move(options)));
   }
   ~drain_fixture() {
+    hold(false, false);
     for (auto& part : parts)
       caf::anon_send_exit(part, caf::exit_reason::user_shutdown);
   }
@@ -281,6 +296,16 @@ struct drain_fixture {
   bool has_heard(const std::string& what) {
     std::lock_guard lock{w->mutex};
     return std::ranges::find(w->heard, what) != w->heard.end();
+  }
+  void hold(bool packing, bool looks) {
+    std::lock_guard lock{w->mutex};
+    w->packing_is_held = packing;
+    w->looks_are_held = looks;
+    w->freed.notify_all();
+  }
+  std::size_t owners_listed() {
+    std::lock_guard lock{w->mutex};
+    return w->owners_listed;
   }
   void await_heard(const std::string& what) {
     await(what.c_str(), [&] { return has_heard(what); });
@@ -384,4 +409,31 @@ TEST_CASE_METHOD(drain_fixture, "a store that does not say whether it gave a "
   await_heard("gave p to b");
   await_heard("told b"); // once it is seen that it did
   CHECK_FALSE(has_heard("unpacked p"));
+}
+
+TEST_CASE_METHOD(drain_fixture, "what was looked up before the store did not "
+                                "say so does not settle it") {
+  w->store_is_lost = true;
+  hold(true, false);
+  ask(drain_node{false, 0});
+  await_heard("packed p");
+  // The next look knows whose the projects are, and waits for their sessions.
+  auto listed = owners_listed();
+  await("the next look", [&] { return owners_listed() > listed; });
+  hold(false, true);
+  await_heard("gave p to b");
+  // Answered by the store behind that, and heard of behind it.
+  ask(resume_node{});
+  hold(false, false);
+  await_heard("told b");
+  CHECK_FALSE(has_heard("unpacked p"));
+}
+
+TEST_CASE_METHOD(drain_fixture, "a node that is resumed does not wait for what "
+                                "is being made ready to go") {
+  w->packs_for_ever = true;
+  ask(drain_node{false, 0});
+  await_heard("packed p");
+  ask(resume_node{});
+  await_heard("unpacked p");
 }

@@ -89,9 +89,9 @@ struct desk {
       {host, greenroom::test::binary_dir() / "greenroom-git"},
       {}};
     fs::create_directories(settings.data_dir / "repos");
-    actor = system.spawn(
-      git_dispatcher, std::make_shared<git_service>(settings), workers, queue,
-      std::shared_ptr<const lease_gate>{gate});
+    actor =
+      system.spawn(git_dispatcher, std::make_shared<git_service>(settings),
+                   workers, queue, std::shared_ptr<const lease_gate>{gate});
   }
   ~desk() {
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
@@ -250,10 +250,9 @@ TEST_CASE("a rescue gets its place however much waits for the upstream") {
     one->receive([](const resolved_branch&) { FAIL("nobody is there"); },
                  [](const caf::error&) {});
   // Whatever becomes of it without an upstream.
-  rescue.receive([](const saved_rescue&) {},
-                 [](const caf::error& e) {
-                   CHECK(to_refusal(e).code != errc::overloaded);
-                 });
+  rescue.receive(
+    [](const saved_rescue&) {},
+    [](const caf::error& e) { CHECK(to_refusal(e).code != errc::overloaded); });
 }
 
 TEST_CASE("nothing moves references that has waited while another node may "
@@ -284,11 +283,11 @@ TEST_CASE("nothing moves references that has waited while another node may "
   }
   d.gate->open_until(std::numeric_limits<millis>::max());
   test::await("the check-in", [&] {
-    bool done = false;
+    bool is_saved = false;
     d.send(save_checkin{d.good(), session, by, "Mine"})
-      .receive([&](const saved_checkin&) { done = true; },
+      .receive([&](const saved_checkin&) { is_saved = true; },
                [&](const caf::error& e) { CHECK(to_refusal(e) == lost); });
-    return done;
+    return is_saved;
   });
 }
 

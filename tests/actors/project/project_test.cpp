@@ -1,10 +1,13 @@
 // The project: a create that is sent again, and what a crash leaves of one.
+#include "tests/actors/fickle_store.hpp"
 #include "tests/actors/small_node.hpp"
 
+#include "actors/directory.hpp"
 #include "actors/project/project.hpp"
 #include "actors/supervisor.hpp"
 #include "messages/ids.hpp"
 #include "runtime/auth/sha256.hpp"
+#include "runtime/base/files.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/scoped_actor.hpp>
@@ -12,7 +15,11 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 using namespace greenroom;
 using greenroom::test::eventually;
@@ -187,6 +194,78 @@ TEST_CASE_METHOD(project_node, "a session that was stored a moment ago is left "
     [&] { return stored(old.id).status == session_status::active; }));
   CHECK(stored(young.id).status == session_status::creating);
   CHECK(stored(young.id).epoch == young.epoch);
+}
+
+namespace {
+
+// A project whose store answers the first requests of one kind as it likes.
+template <class Request>
+struct doubtful_project {
+  doubtful_project(project_node& node, std::vector<test::fickle_answer> script)
+    : store(node.system().spawn(test::fickle_store<Request>,
+                                node.context()->store, std::move(script))) {
+    auto changed = std::make_shared<node_context>(*node.context());
+    changed->store = caf::actor_cast<store_writer_actor>(store);
+    handle = caf::actor_cast<project_actor>(node.system().spawn(
+      greenroom::project, node.rules(), changed, node.supervisor()));
+  }
+  doubtful_project(const doubtful_project&) = delete;
+  doubtful_project& operator=(const doubtful_project&) = delete;
+  ~doubtful_project() {
+    caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(store, caf::exit_reason::user_shutdown);
+  }
+
+  caf::actor store;
+  project_actor handle;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(project_node, "a store that does not say whether it has taken "
+                               "a session is asked until it does") {
+  auto is_done = GENERATE(true, false);
+  CAPTURE(is_done);
+  doubtful_project<insert_session> it{
+    *this, {{errc::timeout, is_done}, {errc::unavailable, false}}};
+  auto made = ask<created_session>(it.handle, planned({})).session;
+  CHECK(made.status == session_status::active);
+  CHECK(live() == 1);
+}
+
+TEST_CASE_METHOD(project_node, "a session that nobody has begun to make leaves "
+                               "its place, whatever the store says first") {
+  auto is_done = GENERATE(true, false);
+  CAPTURE(is_done);
+  doubtful_project<update_session> it{*this, {{errc::timeout, is_done}}};
+  ask<project_sessions>(whole_supervisor(),
+                        pack_project{"demo", false, "gone"});
+  CHECK(refused_by<created_session>(it.handle, planned({})).code
+        == errc::unavailable);
+  CHECK(live() == 0);
+}
+
+TEST_CASE("a review command ends with its project on this node") {
+  small_node node{[](project_record& rules) {
+    rules.review.command = "echo $$ > pid.new; mv pid.new pid; sleep 1000";
+  }};
+  auto session = node.create(planned({}));
+  auto handle = node.find(session);
+  start_exec change;
+  change.spec.command = "echo mine > mine.txt";
+  change.wait = 10'000;
+  node.ask<exec_view>(handle, change);
+  checkin_session request;
+  request.by = {"key", "Ada", "Ada <ada@example.org>"};
+  auto review = node.ask<checkin_reply>(handle, request).review_id;
+  auto file = node.context()->session_dir(review) / "checkout" / "pid";
+  REQUIRE(eventually([&] { return std::filesystem::exists(file); }));
+  auto pid = read_file(file).value();
+  auto process = "/proc/" + pid.substr(0, pid.find('\n'));
+  REQUIRE(std::filesystem::exists(process));
+  caf::anon_send(caf::actor_cast<own_directory_actor>(node.directory()),
+                 release_project{"demo"});
+  CHECK(eventually([&] { return !std::filesystem::exists(process); }));
 }
 
 TEST_CASE_METHOD(small_node, "a project whose reviews cannot be read waits, "

@@ -286,6 +286,20 @@ TEST_CASE_METHOD(git_session, "a check-in that a crash cuts short does what it "
       .review_id.empty());
 }
 
+TEST_CASE_METHOD(git_session, "a transfer that was let in and could not be "
+                              "told so holds up no ending") {
+  auto token = node.ask<session_token>(handle, rotate_token{}).token;
+  edge push{node};
+  node.gate().open_until(0);
+  CHECK(node
+          .refused_by<transfer_grant>(
+            handle, open_transfer{sha256_hex(token), push.handle})
+          .code
+        == errc::unavailable);
+  node.gate().open_until(std::numeric_limits<millis>::max());
+  node.ask<terminate_reply>(handle, terminate_session{});
+}
+
 TEST_CASE_METHOD(git_session, "an ending waits for the lease, and for the "
                               "store's word on whose the session is") {
   exec("echo mine > mine.txt");

@@ -1,4 +1,5 @@
 // Sessions as actors, on a real store, real git and real runners.
+#include "tests/actors/fickle_store.hpp"
 #include "tests/actors/session/requests.hpp"
 #include "tests/actors/small_node.hpp"
 
@@ -6,6 +7,9 @@
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
 
+#include <caf/actor_cast.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/message_view.hpp>
 #include <caf/send.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <catch2/catch.hpp>
@@ -17,6 +21,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -492,4 +497,119 @@ TEST_CASE("a node that may have lost its sessions promises nothing") {
   refused_now(terminate_session{}, terminate_reply{});
   // What it knows it says, as of when it knew it.
   CHECK(node.ask<session_view>(handle, get_session{}).json.size() > 0);
+}
+
+namespace {
+
+// Another supervisor of a node's sessions, once the first is gone, with
+// something else in its context.
+struct next_supervisor {
+  next_supervisor(small_node& node,
+                  const std::function<void(node_context&)>& change)
+    : context(std::make_shared<node_context>(*node.context())) {
+    change(*context);
+    caf::scoped_actor self{node.system()};
+    caf::anon_send_exit(node.supervisor(), caf::exit_reason::user_shutdown);
+    self->wait_for(node.supervisor());
+    whole = node.system().spawn(session_supervisor, context,
+                                std::vector<project_record>{node.rules()},
+                                revival_report{});
+  }
+  next_supervisor(const next_supervisor&) = delete;
+  next_supervisor& operator=(const next_supervisor&) = delete;
+  ~next_supervisor() {
+    caf::anon_send_exit(whole, caf::exit_reason::user_shutdown);
+  }
+
+  std::shared_ptr<node_context> context;
+  session_supervisor_full whole;
+};
+
+// Git that never comes back from saving a checkpoint.
+caf::behavior endless_git(caf::event_based_actor* self, git_actor whole) {
+  self->set_default_handler(
+    [whole](caf::scheduled_actor* base, caf::message_view& what) {
+      return caf::result<caf::message>{
+        static_cast<caf::event_based_actor*>(base)->delegate(
+          caf::actor_cast<caf::actor>(whole), what.move_content_to_message())};
+    });
+  return {[self](const save_checkpoint&) -> caf::result<done> {
+    return self->make_response_promise<done>();
+  }};
+}
+
+} // namespace
+
+TEST_CASE("a change that may be stored is refused to nobody") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  auto fickle = node.system().spawn(
+    test::fickle_store<update_session>, node.context()->store,
+    std::vector<test::fickle_answer>{{errc::timeout, true},
+                                     {errc::unavailable, false}});
+  {
+    next_supervisor next{node, [&](node_context& context) {
+                           context.store =
+                             caf::actor_cast<store_writer_actor>(fickle);
+                         }};
+    auto handle =
+      node.ask<session_actor>(next.whole, find_session{"demo", session.id});
+    // The time-out is not known to be a refusal, whatever comes after it.
+    CHECK(node.ask<session_view>(handle, extend_session{3'600'000}).json.size()
+          > 0);
+  }
+  caf::anon_send_exit(fickle, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("who asks a session to make ready to go hears of it when its actor "
+          "ends, or when it stays") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  auto git = node.system().spawn(endless_git, node.context()->git);
+  {
+    next_supervisor next{node, [&](node_context& context) {
+                           context.git = caf::actor_cast<git_actor>(git);
+                         }};
+    auto handle =
+      node.ask<session_actor>(next.whole, find_session{"demo", session.id});
+    test::await("it to rest", [&] {
+      return node.ask<project_sessions>(next.whole, look_at_sessions{"demo"})
+        .sessions.at(0)
+        .waits_for.empty();
+    });
+    caf::scoped_actor self{node.system()};
+    auto asked = self->request(next.whole, test::timeout,
+                               pack_project{"demo", false, "drained"});
+    SECTION("it is another node's") {
+      caf::anon_send(next.whole, release_project{"demo"});
+    }
+    SECTION("it crashes") {
+      caf::anon_send(handle, crash_session{});
+    }
+    SECTION("it stays") {
+      caf::anon_send(next.whole, unpack_project{"demo"});
+    }
+    asked.receive(
+      [](const project_sessions& x) { CHECK(x.sessions.size() == 1); },
+      [](const caf::error& e) { FAIL(to_refusal(e).message); });
+  }
+  caf::anon_send_exit(git, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("commands of a session that is another node's count here no more") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  next_supervisor next{node, [](node_context& context) {
+                         context.loads = std::make_shared<exec_loads>(
+                           exec_loads::limits{.of_project = 1});
+                       }};
+  auto handle =
+    node.ask<session_actor>(next.whole, find_session{"demo", session.id});
+  node.ask<exec_view>(handle, shell("sleep 1000", 0));
+  CHECK(node.refused_by<exec_view>(handle, shell("true", 0)).code
+        == errc::quota_exceeded);
+  caf::anon_send(next.whole, release_project{"demo"});
+  test::await("room for another", [&] {
+    return next.context->loads->admit({"other", "demo", "key"}).empty();
+  });
 }

@@ -181,6 +181,38 @@ TEST_CASE("a DELETE holds when who asked has stopped waiting for the end") {
       count<effect::persist>(session::apply(s, event::wait_ended{3, later + 1}))
       == 0);
   }
+  SECTION("and it has waited for a change to be stored") {
+    auto s = active_session();
+    session::apply(s, event::extend_asked{1, hour, birth});
+    event::terminate_asked asked{2};
+    asked.now = later;
+    REQUIRE(session::apply(s, asked).empty());
+    CHECK(
+      says(session::apply(s, event::wait_ended{2, later}), 2, "being stored"));
+    auto then = session::apply(s, event::stored{});
+    CHECK(find<effect::end_transfers>(then));
+    // Nobody waits for it, and a restart must not forget it.
+    CHECK(find<effect::persist>(then)->next.expires_at == later);
+    session::apply(s, event::stored{});
+    session::apply(s, event::session_quiet{});
+    then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+    CHECK(s.record.status == session_status::terminated);
+    CHECK(count<effect::answer_terminated>(then) == 0);
+  }
+  SECTION("and the node is started anew while the checkout is made") {
+    auto s = new_session();
+    session::apply(s, event::begin{});
+    session::apply(s, event::terminate_asked{1});
+    store(s, session::apply(s, event::wait_ended{1, later}));
+    auto next = new_session();
+    next.record = s.record;
+    session::apply(next, event::begin{});
+    store(next, session::apply(next, event::checkout_made{}));
+    session::apply(next, event::checkout_installed{later});
+    session::apply(next, event::tick{later});
+    CHECK(next.why == ending::expire);
+    CHECK(next.record.expiry == on_expire::rescue);
+  }
 }
 
 TEST_CASE("that the upstream has the rescue refs is stored, and then said") {
