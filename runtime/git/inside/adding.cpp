@@ -112,6 +112,16 @@ command_result add(const repo& in, const attempt& how, staged_files& staged) {
   return result;
 }
 
+bool is_denied(const std::string& complaint) {
+  return complaint.ends_with(": Permission denied");
+}
+
+// Another look would not find it either, or not until its user opens it.
+bool is_the_users_doing(const std::string& complaint) {
+  return is_denied(complaint)
+         || complaint.ends_with(": No such file or directory");
+}
+
 // What git passes over without failing, though there may be something in it.
 bool is_closed(const repo& in, const std::string& complaint) {
   if (complaint.starts_with("could not open directory"))
@@ -224,7 +234,9 @@ void leave_filtered(const repo& in, const std::string& filter, attempt& next,
 bool get_around(const repo& in, const std::vector<std::string>& all,
                 attempt& next, staged_files& staged) {
   if (auto dir = names_only(all)) {
-    staged.left_out.push_back("could not look into '" + *dir + "/'");
+    auto& left =
+      std::ranges::any_of(all, is_denied) ? staged.closed : staged.left_out;
+    left.push_back("could not look into '" + *dir + "/'");
     next.without.push_back(std::move(*dir));
     return true;
   }
@@ -346,7 +358,9 @@ staged_files stage_all(const repo& in, stage_mode mode,
       || result.err.find("fatal: ") != std::string::npos)
     fail(what_staging_is, result);
   std::erase_if(all, is_about_a_pipe);
-  staged.left_out.insert(staged.left_out.end(), all.begin(), all.end());
+  for (auto& one : all)
+    (is_the_users_doing(one) ? staged.closed : staged.left_out)
+      .push_back(std::move(one));
   return staged;
 }
 

@@ -55,8 +55,10 @@ struct staged_files {
   std::vector<std::string> embedded;       // repositories that are new there
   std::vector<std::string> without_commit; // those that git cannot add
   std::vector<std::string> unusable;       // those that are none
-  std::vector<std::string>
-    left_out; // what it cannot read, each with the reason
+  // What it cannot read or does not take, each with the reason.
+  std::vector<std::string> left_out;
+  // The same of what its user has closed, or has removed meanwhile.
+  std::vector<std::string> closed;
   // Files that are as they lie there since git could not convert their line
   // ends or encoding.
   std::vector<std::string> unfiltered;
