@@ -218,3 +218,12 @@ TEST_CASE("what lies outside of a sparse checkout is kept beside the branch") {
   CHECK(at.in_rescue("tree:src/part2/new") == "n");
   CHECK(at.in_rescue("tree:src/part2/file2.txt") == "back");
 }
+
+TEST_CASE("what is new outside of a sparse checkout is kept where all that git "
+          "knows lies inside") {
+  matrix_row at{"git sparse-checkout set bin src Grüße; mkdir apart\n"
+                "echo n >apart/new; echo more >>empty"};
+  CHECK(at.kept(at.check_in().rescued) == names{"tree"});
+  CHECK(at.in_rescue("tree:apart/new") == "n");
+  CHECK(at.in_rescue("tree:empty") == "more");
+}

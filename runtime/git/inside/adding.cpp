@@ -347,11 +347,11 @@ staged_files stage_all(const repo& in, stage_mode mode,
   }
   auto closed = has_closed(in, all);
   // A sparse checkout has files outside: they are left, to be rescued.
-  auto outside =
+  staged.outside =
     mode == stage_mode::commit
     && result.err.find("outside of your sparse-checkout") != std::string::npos;
   auto passable = !all.empty() && std::ranges::all_of(all, is_about_a_pipe);
-  if ((result.ok() || passable || outside) && !closed)
+  if ((result.ok() || passable || staged.outside) && !closed)
     return staged;
   // Where git goes on after an error it says none that is fatal.
   if (mode == stage_mode::commit

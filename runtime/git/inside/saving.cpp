@@ -51,7 +51,7 @@ committed commit_all(const repo& in, const repo::facts& at,
   refuse_conflicts(*index);
   committed result;
   auto staged = stage_all(in, stage_mode::commit);
-  result.whole = index->overlooked.empty();
+  result.whole = index->overlooked.empty() && !staged.outside;
   result.inside = std::move(index->gitlinks);
   result.inside.insert(result.inside.end(), staged.without_commit.begin(),
                        staged.without_commit.end());

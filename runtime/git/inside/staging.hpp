@@ -62,6 +62,7 @@ struct staged_files {
   // Files that are as they lie there since git could not convert their line
   // ends or encoding.
   std::vector<std::string> unfiltered;
+  bool outside = false; // there is more outside of a sparse checkout
 };
 
 enum class stage_mode {
