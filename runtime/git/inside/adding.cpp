@@ -283,8 +283,10 @@ command_result add_what_can_be(const repo& in, attempt next,
     open_up(in);
   // There may be more to see now.
   for (auto& file : too_large(in, next.env))
-    if (std::ranges::find(next.without, file.path) == next.without.end())
+    if (std::ranges::find(next.without, file.path) == next.without.end()) {
+      staged.left_out.push_back(file.described());
       next.without.push_back(std::move(file.path));
+    }
   for (int i = 0;; ++i) {
     auto result = add(in, next, staged);
     if (i < max_tries && get_around(in, complaints(result), next, staged))

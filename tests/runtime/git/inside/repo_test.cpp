@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -430,6 +431,22 @@ TEST_CASE("a saved tree has what its user has closed") {
   CHECK(content(place, tree + ":src/part1/file1.txt") == "changed");
   CHECK(content(place, tree + ":secret") == "secret");
   CHECK(saved.names.contains("nested/nested/heads/main"));
+}
+
+TEST_CASE("what is too large in a directory that was closed is named") {
+  world w;
+  auto place = w.session("main");
+  const auto closed = place.checkout / "new/closed";
+  write(closed / "large", "");
+  fs::resize_file(closed / "large", std::uintmax_t{5} << 30);
+  write(closed / "file", "mine\n");
+  fs::permissions(closed, fs::perms::none);
+  as_somebody other{w.dir.path()};
+  auto saved = saved_work(place, w.user, "Saved");
+  REQUIRE(saved.note);
+  CHECK_THAT(*saved.note, Catch::Contains("'new/closed/large' has 5 GiB"));
+  REQUIRE(saved.names.contains("tree"));
+  CHECK(content(place, saved.names["tree"] + ":new/closed/file") == "mine");
 }
 
 TEST_CASE("a saved tree has the rest where something cannot be read at all") {
