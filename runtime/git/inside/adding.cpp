@@ -219,11 +219,25 @@ void leave_unusable(const repo& in, attempt& next, staged_files& staged) {
                       staged.unusable.end());
 }
 
+// git looks by a filter at what may have changed, and fails where that does.
+std::vector<std::string> without_filter(const std::string& name,
+                                        std::vector<std::string> env) {
+  const auto key = "filter." + name + '.';
+  env.insert(env.end(),
+             {"GIT_CONFIG_COUNT=3",
+              "GIT_CONFIG_VALUE_0=", "GIT_CONFIG_KEY_0=" + key + "clean",
+              "GIT_CONFIG_VALUE_1=", "GIT_CONFIG_KEY_1=" + key + "process",
+              "GIT_CONFIG_VALUE_2=false",
+              "GIT_CONFIG_KEY_2=" + key + "required"});
+  return env;
+}
+
 // Whoever has a filter may have it so that the contents go nowhere else.
 void leave_filtered(const repo& in, const std::string& filter, attempt& next,
                     staged_files& staged) {
   auto is_its = [&](std::string_view value) { return value == filter; };
-  for (auto& path : files_with_filter(in, is_its, next.env)) {
+  for (auto& path :
+       files_with_filter(in, is_its, without_filter(filter, next.env))) {
     staged.left_out.push_back('\'' + path + "', whose filter '" + filter
                               + "' fails");
     next.without.push_back(std::move(path));
@@ -303,11 +317,18 @@ std::vector<std::string>
 files_with_filter(const repo& in,
                   const std::function<bool(std::string_view)>& which,
                   const std::vector<std::string>& env) {
-  auto names =
-    in.ask({{"ls-files", "-c", "-o", "--exclude-standard", "-z"}, {}, env},
-           what_staging_is);
+  auto list = [&](const char* known) {
+    return git_call{
+      {"ls-files", known, "-o", "--exclude-standard", "--deduplicate", "-z"},
+      {},
+      env};
+  };
+  // Where another filter fails too, git does not tell what has changed.
+  auto names = in.find(list("-m"));
+  if (!names)
+    names = in.ask(list("-c"), what_staging_is);
   auto told =
-    split(in.ask({{"check-attr", "-z", "--stdin", "filter"}, names, env},
+    split(in.ask({{"check-attr", "-z", "--stdin", "filter"}, *names, env},
                  what_staging_is),
           '\0');
   std::vector<std::string> result;

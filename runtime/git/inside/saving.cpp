@@ -101,7 +101,7 @@ std::vector<std::string> add_tree(savings& to, const repo& in,
   try {
     if (auto tree = save_tree(in, at, how, found))
       to.named.objects.push_back({"tree", *tree, words});
-  } catch (const checkout_fault& fault) {
+  } catch (const std::exception& fault) {
     // Then without the index, and what the repository's configuration says.
     auto head = in.find({{"rev-parse", "-q", "--verify", "HEAD^{commit}"}});
     auto tree = save_files(

@@ -79,8 +79,8 @@ staged_files stage_all(const repo& in, stage_mode mode,
                        const std::vector<std::string>& env = {},
                        std::vector<std::string> without = {});
 
-/// The files, known to git or not, whose attribute `filter` has such a value:
-/// the name of a filter, or "unspecified", "unset" or "set".
+/// The files, changed or not known to git, whose attribute `filter` has such a
+/// value: the name of a filter, or "unspecified", "unset" or "set".
 std::vector<std::string>
 files_with_filter(const repo& in,
                   const std::function<bool(std::string_view)>& which,
