@@ -71,11 +71,15 @@ scratch_index::scratch_index() {
 scratch_index::scratch_index(const repo& in, const repo::facts& at,
                              bool readable)
   : scratch_index() {
-  if (readable && fs::exists(at.index))
+  if (readable && fs::exists(at.index)) {
+    // By its index's age git tells for which files their times say nothing.
+    auto written = fs::last_write_time(at.index);
     fs::copy_file(at.index, dir_ / "index");
-  else if (!readable
-           && in.find({{"rev-parse", "-q", "--verify", "HEAD^{tree}"}}))
+    fs::last_write_time(dir_ / "index", written);
+  } else if (!readable
+             && in.find({{"rev-parse", "-q", "--verify", "HEAD^{tree}"}})) {
     in.ask({{"read-tree", "HEAD"}, {}, env()}, "read the tree of HEAD");
+  }
 }
 
 scratch_index::~scratch_index() {
