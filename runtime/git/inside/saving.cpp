@@ -71,13 +71,17 @@ std::vector<std::string> tips_of(const std::vector<named_object>& objects,
   return {tips.begin(), tips.end()};
 }
 
-// Repositories inside have theirs.
+// Repositories inside have theirs. Those of the branch are known already.
 void add_lfs(savings& to, const repo& in, const repo::facts& at,
              const saving& what) {
   auto own = to.named.objects;
   std::erase_if(
     own, [](const auto& one) { return one.name.starts_with("nested/"); });
-  auto files = lfs_files(in, at, tips_of(own, to.tip), what.upstream);
+  auto known = what.upstream;
+  if (to.tip)
+    known.push_back(*to.tip);
+  auto files = lfs_files(in, at, tips_of(own, {}), known);
+  files.insert(files.end(), to.lfs.begin(), to.lfs.end());
   if (auto contents = save_contents(in, files, what.by))
     to.named.objects.push_back({"lfs", *contents, lfs_contents});
 }
