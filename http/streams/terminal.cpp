@@ -10,6 +10,7 @@
 #include "http/streams/output_pump.hpp"
 #include "http/streams/output_tail.hpp"
 #include "http/streams/response_registry.hpp"
+#include "http/streams/terminal_orders.hpp"
 #include "http/streams/web_socket_heartbeat.hpp"
 #include "http/wire/web_socket.hpp"
 #include "messages/shortage.hpp"
@@ -19,7 +20,6 @@
 #include <spdlog/spdlog.h>
 
 #include <cstring>
-#include <deque>
 #include <utility>
 #include <variant>
 
@@ -30,8 +30,7 @@ namespace {
 using handlers::retry;
 using ws::close_code;
 
-/// Typed bytes that the session has not taken yet; beyond them the client is
-/// not read.
+/// Of what the session has not taken yet; beyond it the client is not read.
 constexpr std::size_t max_unread = 64 * 1024;
 
 /// A line longer than this is cut where the screenful begins.
@@ -297,7 +296,7 @@ private:
     if (!size || !what_.can_type)
       return;
     size->exec_id = ex_->exec_id();
-    tell(std::move(*size), 0);
+    tell(std::move(*size));
   }
 
   void explain() {
@@ -312,16 +311,13 @@ private:
   }
 
   void type(std::string payload) {
-    auto size = payload.size();
-    unread_ += size;
-    if (unread_ > max_unread)
-      heartbeat_.pause(*socket_, true);
-    tell(write_input{ex_->exec_id(), shared_text{std::move(payload)}, false},
-         size);
+    tell(write_input{ex_->exec_id(), shared_text{std::move(payload)}, false});
   }
 
-  void tell(std::variant<write_input, resize_exec> order, std::size_t size) {
-    orders_.emplace_back(std::move(order), size);
+  void tell(terminal_orders::order order) {
+    unread_ += orders_.put(std::move(order));
+    if (unread_ > max_unread)
+      heartbeat_.pause(*socket_, true);
     tell_next();
   }
 
@@ -330,8 +326,7 @@ private:
   void tell_next() {
     if (!socket_ || orders_.empty() || std::exchange(telling_, true))
       return;
-    auto [order, size] = std::move(orders_.front());
-    orders_.pop_front();
+    auto [order, size] = orders_.take();
     std::visit([this, size = size](auto& what) { ask(std::move(what), size); },
                order);
   }
@@ -409,8 +404,7 @@ private:
   std::shared_ptr<output_tail> follower_;
   std::shared_ptr<session_watch> watch_;
   std::size_t unread_ = 0; // typed bytes that the session has not taken
-  std::deque<std::pair<std::variant<write_input, resize_exec>, std::size_t>>
-    orders_;                // to the session; the typed bytes of each
+  terminal_orders orders_;
   bool telling_ = false;    // one is under way
   bool explaining_ = false; // what we take, and that is being sent
   bool over_ = false;       // the exec has ended

@@ -1,6 +1,8 @@
 // What is beside the session's branch is kept, and named.
 #include "tests/git_matrix/matrix.hpp"
 
+#include <algorithm>
+
 using namespace greenroom;
 using namespace greenroom::test;
 
@@ -202,6 +204,29 @@ TEST_CASE(
   CHECK(at.in_rescue("lfs:" + oid).starts_with("1\n2\n"));
 }
 
+TEST_CASE("many files are looked at for Git LFS, and kept, at once") {
+  matrix_row at{
+    "mkdir -p many .git/lfs/objects\n"
+    "for i in $(seq 200); do echo $i >many/$i; done\n"
+    "for i in $(seq 100); do echo contents $i >c\n"
+    "o=$(sha256sum <c | cut -c1-64); s=$(stat -c %s c)\n"
+    "d=.git/lfs/objects/${o:0:2}/${o:2:2}; mkdir -p $d; mv c $d/$o\n"
+    "printf 'version https://git-lfs.github.com/spec/v1\\noid sha256:%s\\n"
+    "size %s\\n' $o $s >p$i; done"};
+  at.in_session("git config --global trace2.normalTarget ~/trace");
+  CHECK(at.kept(at.rescue()) == names{"lfs", "tree"});
+  auto contents =
+    run_git(at.w.upstream, {"ls-tree", "--name-only", at.w.rescue_ref("lfs")});
+  CHECK(std::ranges::count(contents, '\n') == 99);
+  auto trace = read(at.session_home() / "trace");
+  auto calls = 0;
+  for (auto from = trace.find(" start git "); from != trace.npos;
+       from = trace.find(" start git ", from + 1))
+    ++calls;
+  CHECK(calls > 0);
+  CHECK(calls < 100);
+}
+
 TEST_CASE("hooks of the session and its filters run inside only") {
   matrix_row at{":"};
   auto canary = at.w.dir.path() / "canary";
@@ -217,4 +242,13 @@ TEST_CASE("what lies outside of a sparse checkout is kept beside the branch") {
   CHECK(at.kept(at.check_in().rescued) == names{"tree"});
   CHECK(at.in_rescue("tree:src/part2/new") == "n");
   CHECK(at.in_rescue("tree:src/part2/file2.txt") == "back");
+}
+
+TEST_CASE("what is new outside of a sparse checkout is kept where all that git "
+          "knows lies inside") {
+  matrix_row at{"git sparse-checkout set bin src Grüße; mkdir apart\n"
+                "echo n >apart/new; echo more >>empty"};
+  CHECK(at.kept(at.check_in().rescued) == names{"tree"});
+  CHECK(at.in_rescue("tree:apart/new") == "n");
+  CHECK(at.in_rescue("tree:empty") == "more");
 }

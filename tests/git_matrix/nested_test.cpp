@@ -264,6 +264,22 @@ TEST_CASE(
   CHECK_THAT(listed, !Catch::Contains(".sec") && !Catch::Contains(".key"));
 }
 
+TEST_CASE("of a filter that fails only changed files are left out") {
+  matrix_row at{
+    "git config filter.x.clean 'tr a-z n-za-m'\n"
+    "git config filter.x.required true\n"
+    "echo '*.sec filter=x' >.gitattributes\n"
+    "for i in same changed touched; do echo $i >$i.sec\n"
+    "touch -d yesterday $i.sec; done; git add -A; git commit -qm 1\n"
+    "git config filter.x.clean false; echo two >changed.sec\n"
+    "echo 3 >new.sec; touch touched.sec"};
+  auto result = at.rescue();
+  CHECK(leaves(result));
+  check_note(result, "'changed.sec'");
+  check_note(result, "'new.sec'");
+  CHECK_THAT(*result.note, !Catch::Contains("'same.sec'"));
+}
+
 TEST_CASE("what cannot be saved holds nothing else up and stays") {
   struct row {
     const char* name;

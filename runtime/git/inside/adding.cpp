@@ -112,6 +112,16 @@ command_result add(const repo& in, const attempt& how, staged_files& staged) {
   return result;
 }
 
+bool is_denied(const std::string& complaint) {
+  return complaint.ends_with(": Permission denied");
+}
+
+// Another look would not find it either, or not until its user opens it.
+bool is_the_users_doing(const std::string& complaint) {
+  return is_denied(complaint)
+         || complaint.ends_with(": No such file or directory");
+}
+
 // What git passes over without failing, though there may be something in it.
 bool is_closed(const repo& in, const std::string& complaint) {
   if (complaint.starts_with("could not open directory"))
@@ -209,11 +219,25 @@ void leave_unusable(const repo& in, attempt& next, staged_files& staged) {
                       staged.unusable.end());
 }
 
+// git looks by a filter at what may have changed, and fails where that does.
+std::vector<std::string> without_filter(const std::string& name,
+                                        std::vector<std::string> env) {
+  const auto key = "filter." + name + '.';
+  env.insert(env.end(),
+             {"GIT_CONFIG_COUNT=3",
+              "GIT_CONFIG_VALUE_0=", "GIT_CONFIG_KEY_0=" + key + "clean",
+              "GIT_CONFIG_VALUE_1=", "GIT_CONFIG_KEY_1=" + key + "process",
+              "GIT_CONFIG_VALUE_2=false",
+              "GIT_CONFIG_KEY_2=" + key + "required"});
+  return env;
+}
+
 // Whoever has a filter may have it so that the contents go nowhere else.
 void leave_filtered(const repo& in, const std::string& filter, attempt& next,
                     staged_files& staged) {
   auto is_its = [&](std::string_view value) { return value == filter; };
-  for (auto& path : files_with_filter(in, is_its, next.env)) {
+  for (auto& path :
+       files_with_filter(in, is_its, without_filter(filter, next.env))) {
     staged.left_out.push_back('\'' + path + "', whose filter '" + filter
                               + "' fails");
     next.without.push_back(std::move(path));
@@ -224,7 +248,9 @@ void leave_filtered(const repo& in, const std::string& filter, attempt& next,
 bool get_around(const repo& in, const std::vector<std::string>& all,
                 attempt& next, staged_files& staged) {
   if (auto dir = names_only(all)) {
-    staged.left_out.push_back("could not look into '" + *dir + "/'");
+    auto& left =
+      std::ranges::any_of(all, is_denied) ? staged.closed : staged.left_out;
+    left.push_back("could not look into '" + *dir + "/'");
     next.without.push_back(std::move(*dir));
     return true;
   }
@@ -271,8 +297,10 @@ command_result add_what_can_be(const repo& in, attempt next,
     open_up(in);
   // There may be more to see now.
   for (auto& file : too_large(in, next.env))
-    if (std::ranges::find(next.without, file.path) == next.without.end())
+    if (std::ranges::find(next.without, file.path) == next.without.end()) {
+      staged.left_out.push_back(file.described());
       next.without.push_back(std::move(file.path));
+    }
   for (int i = 0;; ++i) {
     auto result = add(in, next, staged);
     if (i < max_tries && get_around(in, complaints(result), next, staged))
@@ -289,11 +317,18 @@ std::vector<std::string>
 files_with_filter(const repo& in,
                   const std::function<bool(std::string_view)>& which,
                   const std::vector<std::string>& env) {
-  auto names =
-    in.ask({{"ls-files", "-c", "-o", "--exclude-standard", "-z"}, {}, env},
-           what_staging_is);
+  auto list = [&](const char* known) {
+    return git_call{
+      {"ls-files", known, "-o", "--exclude-standard", "--deduplicate", "-z"},
+      {},
+      env};
+  };
+  // Where another filter fails too, git does not tell what has changed.
+  auto names = in.find(list("-m"));
+  if (!names)
+    names = in.ask(list("-c"), what_staging_is);
   auto told =
-    split(in.ask({{"check-attr", "-z", "--stdin", "filter"}, names, env},
+    split(in.ask({{"check-attr", "-z", "--stdin", "filter"}, *names, env},
                  what_staging_is),
           '\0');
   std::vector<std::string> result;
@@ -335,18 +370,20 @@ staged_files stage_all(const repo& in, stage_mode mode,
   }
   auto closed = has_closed(in, all);
   // A sparse checkout has files outside: they are left, to be rescued.
-  auto outside =
+  staged.outside =
     mode == stage_mode::commit
     && result.err.find("outside of your sparse-checkout") != std::string::npos;
   auto passable = !all.empty() && std::ranges::all_of(all, is_about_a_pipe);
-  if ((result.ok() || passable || outside) && !closed)
+  if ((result.ok() || passable || staged.outside) && !closed)
     return staged;
   // Where git goes on after an error it says none that is fatal.
   if (mode == stage_mode::commit
       || result.err.find("fatal: ") != std::string::npos)
     fail(what_staging_is, result);
   std::erase_if(all, is_about_a_pipe);
-  staged.left_out.insert(staged.left_out.end(), all.begin(), all.end());
+  for (auto& one : all)
+    (is_the_users_doing(one) ? staged.closed : staged.left_out)
+      .push_back(std::move(one));
   return staged;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace greenroom::git {
 
@@ -68,6 +69,42 @@ small_files(const repo& in, const std::vector<std::string>& tips,
   return result;
 }
 
+// Contents by the ids of such files, of those that look like pointers.
+void add_pointers(std::map<std::string, std::string>& to, const repo& in,
+                  const std::string& ids) {
+  constexpr std::string_view blob = " blob ";
+  constexpr std::size_t id_size = 40;
+  auto told = in.ask({{"cat-file", "--batch"}, ids}, what_looking_is) + '\n';
+  // "<id> blob <size>", a line break, the contents, a line break; what is not
+  // there has a line only.
+  for (std::size_t at = 0; at < told.size();) {
+    auto line = told.substr(at, told.find('\n', at) - at);
+    at += line.size() + 1;
+    if (line.size() < id_size || line.compare(id_size, blob.size(), blob) != 0)
+      continue;
+    auto size =
+      std::strtoull(line.c_str() + id_size + blob.size(), nullptr, 10);
+    auto text = told.substr(std::min(at, told.size()), size);
+    at += size + 1;
+    if (text.starts_with(first_line))
+      to.emplace(line.substr(0, id_size), std::move(text));
+  }
+}
+
+std::map<std::string, std::string>
+pointers(const repo& in, const std::map<std::string, std::string>& files) {
+  constexpr std::size_t at_once = 10'000; // 1 KiB each
+  std::map<std::string, std::string> result;
+  std::string ids;
+  std::size_t asked = 0;
+  for (const auto& [id, path] : files) {
+    ids += id + '\n';
+    if (++asked % at_once == 0 || asked == files.size())
+      add_pointers(result, in, std::exchange(ids, {}));
+  }
+  return result;
+}
+
 // As git-lfs finds it.
 fs::path lfs_store_of(const repo& in, const repo::facts& at) {
   auto storage =
@@ -85,15 +122,16 @@ std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
   if (tips.empty() || !fs::exists(store, none))
     return {};
   std::vector<lfs_file> result;
-  for (const auto& [id, path] : small_files(in, tips, known)) {
-    auto pointer = in.find({{"cat-file", "blob", id}}).value_or("") + '\n';
+  const auto files = small_files(in, tips, known);
+  for (const auto& [id, pointer] : pointers(in, files)) {
     auto oid = oid_of(pointer);
     if (oid.empty())
       continue;
     auto contents = store / oid.substr(0, 2) / oid.substr(2, 2) / oid;
     if (!fs::is_regular_file(contents, none))
       contents.clear();
-    result.push_back({path, oid, size_of(pointer), std::move(contents)});
+    result.push_back(
+      {files.at(id), oid, size_of(pointer), std::move(contents)});
   }
   return result;
 }
@@ -101,17 +139,24 @@ std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
 std::optional<std::string> save_contents(const repo& in,
                                          const std::vector<lfs_file>& files,
                                          const author& by) {
-  scratch_index index;
-  std::string entries;
+  std::string paths;
+  std::vector<std::string> oids;
   for (const auto& file : files)
-    if (!file.contents.empty())
-      entries += "100644 "
-                 + in.ask({{"hash-object", "-w", "--no-filters", "--",
-                            file.contents.string()}},
-                          "keep a file of Git LFS")
-                 + '\t' + file.oid + '\n';
-  if (entries.empty())
+    if (!file.contents.empty()) {
+      paths += file.contents.string() + '\n';
+      oids.push_back(file.oid);
+    }
+  if (oids.empty())
     return std::nullopt;
+  auto ids = split(
+    in.ask({{"hash-object", "-w", "--no-filters", "--stdin-paths"}, paths},
+           "keep files of Git LFS"),
+    '\n');
+  ids.resize(oids.size());
+  std::string entries;
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    entries += "100644 " + ids[i] + '\t' + oids[i] + '\n';
+  scratch_index index;
   in.ask({{"update-index", "--add", "--index-info"}, entries, index.env()},
          "keep files of Git LFS");
   auto tree = in.ask({{"write-tree"}, {}, index.env()}, "write a tree");

@@ -301,12 +301,15 @@ void add_remarks(named_work& to, const staged_files& found, stage_mode mode) {
   if (!found.unfiltered.empty())
     add_note(to, "kept as it is, since git could not convert it: "
                    + enumerated(found.unfiltered));
-  if (found.left_out.empty())
+  auto left = found.left_out;
+  append(left, found.closed);
+  if (left.empty())
     return;
-  add_note(to, "what could not be read is not kept elsewhere: "
-                 + enumerated(found.left_out));
+  add_note(to,
+           "what could not be read is not kept elsewhere: " + enumerated(left));
   // A checkpoint is without what its user has closed.
-  to.complete = to.complete && mode == stage_mode::look;
+  to.complete =
+    to.complete && found.left_out.empty() && mode == stage_mode::look;
 }
 
 } // namespace greenroom::git

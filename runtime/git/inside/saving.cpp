@@ -51,7 +51,7 @@ committed commit_all(const repo& in, const repo::facts& at,
   refuse_conflicts(*index);
   committed result;
   auto staged = stage_all(in, stage_mode::commit);
-  result.whole = index->overlooked.empty();
+  result.whole = index->overlooked.empty() && !staged.outside;
   result.inside = std::move(index->gitlinks);
   result.inside.insert(result.inside.end(), staged.without_commit.begin(),
                        staged.without_commit.end());
@@ -71,13 +71,17 @@ std::vector<std::string> tips_of(const std::vector<named_object>& objects,
   return {tips.begin(), tips.end()};
 }
 
-// Repositories inside have theirs.
+// Repositories inside have theirs. Those of the branch are known already.
 void add_lfs(savings& to, const repo& in, const repo::facts& at,
              const saving& what) {
   auto own = to.named.objects;
   std::erase_if(
     own, [](const auto& one) { return one.name.starts_with("nested/"); });
-  auto files = lfs_files(in, at, tips_of(own, to.tip), what.upstream);
+  auto known = what.upstream;
+  if (to.tip)
+    known.push_back(*to.tip);
+  auto files = lfs_files(in, at, tips_of(own, {}), known);
+  files.insert(files.end(), to.lfs.begin(), to.lfs.end());
   if (auto contents = save_contents(in, files, what.by))
     to.named.objects.push_back({"lfs", *contents, lfs_contents});
 }
@@ -101,7 +105,7 @@ std::vector<std::string> add_tree(savings& to, const repo& in,
   try {
     if (auto tree = save_tree(in, at, how, found))
       to.named.objects.push_back({"tree", *tree, words});
-  } catch (const checkout_fault& fault) {
+  } catch (const std::exception& fault) {
     // Then without the index, and what the repository's configuration says.
     auto head = in.find({{"rev-parse", "-q", "--verify", "HEAD^{commit}"}});
     auto tree = save_files(

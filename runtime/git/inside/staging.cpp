@@ -71,11 +71,15 @@ scratch_index::scratch_index() {
 scratch_index::scratch_index(const repo& in, const repo::facts& at,
                              bool readable)
   : scratch_index() {
-  if (readable && fs::exists(at.index))
+  if (readable && fs::exists(at.index)) {
+    // By its index's age git tells for which files their times say nothing.
+    auto written = fs::last_write_time(at.index);
     fs::copy_file(at.index, dir_ / "index");
-  else if (!readable
-           && in.find({{"rev-parse", "-q", "--verify", "HEAD^{tree}"}}))
+    fs::last_write_time(dir_ / "index", written);
+  } else if (!readable
+             && in.find({{"rev-parse", "-q", "--verify", "HEAD^{tree}"}})) {
     in.ask({{"read-tree", "HEAD"}, {}, env()}, "read the tree of HEAD");
+  }
 }
 
 scratch_index::~scratch_index() {
@@ -144,6 +148,7 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
              "look at files that it was told to overlook");
   auto added = stage_all(in, how.mode, env);
   found.left_out = std::move(added.left_out);
+  found.closed = std::move(added.closed);
   found.unfiltered = std::move(added.unfiltered);
   auto& inside = found.embedded;
   inside = std::move(known->gitlinks);
@@ -202,6 +207,7 @@ std::string save_files(const repo& session, const fs::path& top,
   auto tree =
     in.ask({{"write-tree"}, {}, env}, "write the tree of a directory");
   found.left_out = std::move(staged.left_out);
+  found.closed = std::move(staged.closed);
   for (const auto& path : filtered)
     found.left_out.push_back('\'' + path + "', whose filter could not be used");
   found.unfiltered = std::move(staged.unfiltered);

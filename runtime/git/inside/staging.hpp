@@ -55,11 +55,14 @@ struct staged_files {
   std::vector<std::string> embedded;       // repositories that are new there
   std::vector<std::string> without_commit; // those that git cannot add
   std::vector<std::string> unusable;       // those that are none
-  std::vector<std::string>
-    left_out; // what it cannot read, each with the reason
+  // What it cannot read or does not take, each with the reason.
+  std::vector<std::string> left_out;
+  // The same of what its user has closed, or has removed meanwhile.
+  std::vector<std::string> closed;
   // Files that are as they lie there since git could not convert their line
   // ends or encoding.
   std::vector<std::string> unfiltered;
+  bool outside = false; // there is more outside of a sparse checkout
 };
 
 enum class stage_mode {
@@ -76,8 +79,8 @@ staged_files stage_all(const repo& in, stage_mode mode,
                        const std::vector<std::string>& env = {},
                        std::vector<std::string> without = {});
 
-/// The files, known to git or not, whose attribute `filter` has such a value:
-/// the name of a filter, or "unspecified", "unset" or "set".
+/// The files, changed or not known to git, whose attribute `filter` has such a
+/// value: the name of a filter, or "unspecified", "unset" or "set".
 std::vector<std::string>
 files_with_filter(const repo& in,
                   const std::function<bool(std::string_view)>& which,

@@ -392,11 +392,18 @@ TEST_CASE("a terminal takes what it is told, and is closed by none of it") {
                    R"({"rows": 24})", R"({"rows": "24", "cols": 80})",
                    R"({"rows": null, "cols": 80})"})
     v.send(text_frame, odd);
+  std::size_t sent = 0;
   for (auto size :
        {R"({"rows": 24.5, "cols": 80.9})", R"({"rows": 40, "cols": 2000})",
         R"({"type": "resize", "rows": 40, "cols": 132, "width": 1e99})",
-        R"({"rows": 1e99, "cols": 1})"})
+        R"({"rows": 1e99, "cols": 1})"}) {
     v.send(text_frame, size);
+    ++sent;
+    fixture::wait_until([&] { // of those that wait the last one counts
+      std::lock_guard lock{f.script->guard};
+      return f.script->resizes.size() == sent;
+    });
+  }
   v.send(text_frame, "ls\r");
   v.send(text_frame, "{ echo; }\r");
   v.send(text_frame, "[1]");

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -301,6 +302,27 @@ TEST_CASE("a saved tree leaves HEAD, index and work tree alone") {
   CHECK(run_git(top, {"rev-parse", *saved + "^"}) == at);
 }
 
+TEST_CASE("a saved tree has what was changed when git had just looked") {
+  world w;
+  auto place = w.session("main");
+  const auto file = place.checkout / "file";
+  const auto index = place.checkout / ".git/index";
+  // All of one moment, and of one size; of the change time nobody can say so.
+  run_git(place.checkout, {"config", "core.trustctime", "false"});
+  const auto then = fs::file_time_type::clock::now() - std::chrono::hours{1};
+  write(file, "before\n");
+  fs::last_write_time(file, then);
+  run_git(place.checkout, {"add", "file"});
+  run_git(place.checkout, {"commit", "-qm", "Before"});
+  fs::last_write_time(index, then);
+  write(file, "after!\n");
+  fs::last_write_time(file, then);
+  CHECK_THAT(git::diff_work(place, {head(place)}), Catch::Contains("+after!"));
+  auto saved = save_tree(place, w.user, "Saved");
+  REQUIRE(saved);
+  CHECK(content(place, *saved + ":file") == "after!");
+}
+
 TEST_CASE("a saved tree takes what git was told to overlook") {
   world w;
   auto place = w.session("main");
@@ -430,6 +452,22 @@ TEST_CASE("a saved tree has what its user has closed") {
   CHECK(content(place, tree + ":src/part1/file1.txt") == "changed");
   CHECK(content(place, tree + ":secret") == "secret");
   CHECK(saved.names.contains("nested/nested/heads/main"));
+}
+
+TEST_CASE("what is too large in a directory that was closed is named") {
+  world w;
+  auto place = w.session("main");
+  const auto closed = place.checkout / "new/closed";
+  write(closed / "large", "");
+  fs::resize_file(closed / "large", std::uintmax_t{5} << 30);
+  write(closed / "file", "mine\n");
+  fs::permissions(closed, fs::perms::none);
+  as_somebody other{w.dir.path()};
+  auto saved = saved_work(place, w.user, "Saved");
+  REQUIRE(saved.note);
+  CHECK_THAT(*saved.note, Catch::Contains("'new/closed/large' has 5 GiB"));
+  REQUIRE(saved.names.contains("tree"));
+  CHECK(content(place, saved.names["tree"] + ":new/closed/file") == "mine");
 }
 
 TEST_CASE("a saved tree has the rest where something cannot be read at all") {

@@ -5,6 +5,7 @@
 #include "tests/support/eventually.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -265,6 +266,24 @@ TEST_CASE_METHOD(two_nodes, "a checkpoint leaves alone what commands work on") {
   REQUIRE(save());
   CHECK(fs::exists(lock));
   CHECK(fs::status(top / "closed").permissions() == fs::perms{0});
+  CHECK(fs::exists(restore() / "open"));
+}
+
+TEST_CASE_METHOD(two_nodes, "a checkpoint without what git does not take is "
+                            "saved, and not all") {
+  auto& top = place.checkout;
+  write(top / "open", "open\n");
+  SECTION("a file whose filter fails") {
+    run_git(top, {"config", "filter.bad.clean", "false"});
+    run_git(top, {"config", "filter.bad.required", "true"});
+    write(top / ".gitattributes", "*.sec filter=bad\n");
+    write(top / "note.sec", "secret\n");
+  }
+  SECTION("a file that is too large") {
+    write(top / "large", "");
+    fs::resize_file(top / "large", std::uintmax_t{5} << 30);
+  }
+  CHECK_THROWS_AS(save(), refused);
   CHECK(fs::exists(restore() / "open"));
 }
 
