@@ -64,10 +64,13 @@ public:
   /// Calls `told`, if it is still there, when the client has ended its input;
   /// at once where it has.
   void await_input_end(const std::shared_ptr<std::function<void()>>& told) {
-    if (input_ended_)
+    if (input_ended_) {
       (*told)();
-    else
-      at_input_end_.push_back(told);
+      return;
+    }
+    // One for each request that is under way.
+    std::erase_if(at_input_end_, [](auto& one) { return one.expired(); });
+    at_input_end_.push_back(told);
   }
   void input_ends() {
     input_ended_ = true;
