@@ -81,7 +81,7 @@ private:
     ask_session<session_view>(
       ex_, env_.options.look_up, retry::always, greenroom::get_session{},
       [self](const session_view& view) { self->found(view); },
-      [self](const caf::error& why) { self->failed(to_refusal(why)); });
+      [self](const ask_error& why) { self->failed(to_refusal(why)); });
   }
 
   void look_at_review() {
@@ -93,9 +93,9 @@ private:
           self->ex_, project, self->env_.options.look_up,
           greenroom::get_review{self->review_id_},
           [self](const review_record& review) { self->found(review); },
-          [self](const caf::error& why) { self->failed(to_refusal(why)); });
+          [self](const ask_error& why) { self->failed(to_refusal(why)); });
       },
-      [self](const caf::error& why) { self->failed(to_refusal(why)); });
+      [self](const ask_error& why) { self->failed(to_refusal(why)); });
   }
 
   void found(const session_view& view) {

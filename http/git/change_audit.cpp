@@ -65,7 +65,7 @@ void change_audit::add(audit_entry entry) {
     entry.key_name.clear();
   if (!to_ || !admits(entry))
     return;
-  auto lost = [log = log_, entry](const caf::error& why) {
+  auto lost = [log = log_, entry](const ask_error& why) {
     log->error("not in the audit: {} {} project={} session={} status={} "
                "address={} request={}: {}",
                entry.method, entry.route, entry.project_id, entry.session_id,
