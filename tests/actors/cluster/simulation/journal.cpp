@@ -1,0 +1,322 @@
+// The journal writers of simulated nodes, in place of those in
+// actors/session/journal/writers.cpp: no thread, and a directory in memory that
+// is read as recovery.cpp reads a real one.
+#include "actors/session/journal/life_entry.hpp"
+#include "actors/session/journal/writers.hpp"
+#include "runtime/api_json/records.hpp"
+#include "tests/actors/cluster/simulation/stage.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+namespace greenroom::journal {
+
+namespace {
+
+using simulation::machine;
+using simulation::session_disk;
+using simulation::stage;
+
+constexpr std::uint64_t events_of_an_epoch = 1'000'000'000;
+
+const event_field* field_of(const session_event& event, std::string_view name) {
+  auto found = std::ranges::find(event.fields, name, &event_field::name);
+  return found == event.fields.end() ? nullptr : &*found;
+}
+
+session::last_change change_in(const session_record& record,
+                               const std::vector<session_event>& outbox) {
+  session::last_change result;
+  if (outbox.empty() || outbox.back().version != record.version)
+    return result;
+  auto& event = outbox.back();
+  auto text = [&](std::string_view name) {
+    auto* field = field_of(event, name);
+    return field == nullptr ? std::string{} : field->text;
+  };
+  auto flag = [&](std::string_view name) {
+    auto* field = field_of(event, name);
+    return field != nullptr && field->number != 0;
+  };
+  result.announces_setup = field_of(event, session::setup_field) != nullptr;
+  result.author = {text("by"), text("by_name"), text("author")};
+  result.message = text("message");
+  result.skip_review = flag("skip_review");
+  result.auto_merge = flag("auto_merge");
+  return result;
+}
+
+/// What is done with one session's directory on one node.
+class files {
+public:
+  files(stage& world, int node, const void* channel)
+    : stage_(world), node_(node), channel_(channel) {}
+
+  std::optional<any_result> operator()(open& what) {
+    auto& journal = stage_.journals[channel_];
+    journal.session_id = what.record.id;
+    journal.epoch = what.record.epoch;
+    opened result;
+    auto away = false;
+    if (what.revived && what.roams) {
+      away = was_elsewhere(what);
+      if (away)
+        disk() = {};
+      disk().epoch = what.record.epoch;
+    }
+    auto apart = what.revived && what.roams && !stage_.planted.seq_starts_anew;
+    journal.last =
+      std::max(disk().timeline.empty() ? 0 : disk().timeline.back().id.seq,
+               apart ? what.record.epoch * events_of_an_epoch : 0);
+    if (what.revived)
+      recover(what, away, result);
+    result.last = {disk().timeline.empty() ? 0
+                                           : disk().timeline.back().id.epoch,
+                   journal.last};
+    return result;
+  }
+  std::optional<any_result> operator()(append& what) {
+    write(what.entries);
+    return appended{std::move(what.entries), 1};
+  }
+  std::optional<any_result> operator()(keep_intent& what) {
+    auto& id = what.spec.exec_id;
+    disk().execs[id] = {what.spec, false, false, std::nullopt};
+    std::vector<timeline_entry> entries{std::move(what.queued)};
+    write(entries);
+    return intent_kept{id, std::move(entries.front())};
+  }
+  std::optional<any_result> operator()(mark_sent& what) {
+    disk().execs[what.exec_id].sent = true;
+    return sent_marked{what.exec_id, true};
+  }
+  std::optional<any_result> operator()(announce_output& what) {
+    output_announced result;
+    result.exec_id = what.exec_id;
+    result.all = true;
+    result.finished = what.finish;
+    result.asked = result.records = what.records;
+    return result;
+  }
+  std::optional<any_result> operator()(settle& what) {
+    settled result{what.exec_id, what.reason};
+    result.outcome.ended_at = what.now;
+    result.outcome.reason = what.reason;
+    if (auto& end = disk().execs[what.exec_id].end)
+      result.outcome = *end;
+    return result;
+  }
+  std::optional<any_result> operator()(journal::add_output& what) {
+    return output_added{what.who, what.exec_id,
+                        shared_text{to_text(what.exec)}};
+  }
+  std::optional<any_result> operator()(journal::archive_exec&) {
+    return std::nullopt;
+  }
+  std::optional<any_result> operator()(recall_exec& what) {
+    exec_recalled result;
+    result.exec_id = what.exec_id;
+    return result;
+  }
+  std::optional<any_result> operator()(list_page& what) {
+    page_listed result;
+    result.who = what.who;
+    return result;
+  }
+  std::optional<any_result> operator()(make_room&) {
+    return room_made{false};
+  }
+
+private:
+  stage::open_journal& journal() {
+    return stage_.journals[channel_];
+  }
+  machine& here() {
+    return stage_.machines[static_cast<std::size_t>(node_)];
+  }
+  session_disk& disk() {
+    return here().disks[journal().session_id];
+  }
+
+  void write(std::vector<timeline_entry>& entries) {
+    for (auto& entry : entries) {
+      entry.id = {journal().epoch, ++journal().last};
+      stage_.rules.numbered(here().name, journal().session_id, entry.id.seq);
+      disk().timeline.push_back(entry);
+    }
+  }
+
+  bool was_elsewhere(const open& what) {
+    constexpr std::uint64_t taken_back = 2;
+    auto known = disk().epoch;
+    if (!disk().timeline.empty())
+      known = std::max(known, disk().timeline.back().id.epoch);
+    if (known == 0)
+      return false;
+    return what.home_epoch != 0 ? known < what.home_epoch
+                                : known + taken_back < what.record.epoch;
+  }
+
+  void recover(const open& what, bool away, opened& result) {
+    auto live = is_live(what.record.status);
+    auto& past = result.past;
+    past.elsewhere = live && away;
+    for (auto& entry : disk().timeline)
+      take(entry, result);
+    auto first = disk().timeline.empty() ? 0 : disk().timeline.front().id.epoch;
+    result.moved = live && what.roams && what.home_epoch > 1 && !moved_
+                   && (first == 0 || first >= what.home_epoch);
+    complete(what, result);
+    for (auto& [exec_id, place] : places_)
+      result.places.emplace_back(exec_id, place);
+    for (auto& exec_id : past.order)
+      if (auto& exec = past.execs.at(exec_id);
+          !greenroom::is_over(exec.status)) {
+        auto& kept = disk().execs[exec_id];
+        if (live
+            && (kept.sent || kept.has_run
+                || exec.status == exec_status::running))
+          past.sent.insert(exec_id);
+        if (!live && kept.end)
+          past.outcomes.emplace(exec_id, *kept.end);
+        open_output output;
+        output.exec_id = exec_id;
+        result.outputs.push_back(output);
+      }
+    past.checkout = disk().checkout;
+    past.setup_known = past.execs.contains(session::setup_exec);
+    past.last = change_in(what.record, what.outbox);
+  }
+
+  // What the timeline lacks of the outbox.
+  void complete(const open& what, opened& result) {
+    std::vector<timeline_entry> missing;
+    std::size_t seen = 0;
+    for (auto& event : what.outbox)
+      if (event.version > version_
+          || (event.version == version_ && ++seen > events_))
+        missing.push_back(entry_of(what.record, event, 0, what.preview_url));
+    write(missing);
+    for (auto& entry : missing)
+      take(entry, result);
+  }
+
+  void take(const timeline_entry& entry, opened& result) {
+    if (entry.version != 0) {
+      events_ = entry.version == version_ ? events_ + 1 : 1;
+      version_ = entry.version;
+    }
+    auto& past = result.past;
+    switch (entry.kind) {
+      case event_kind::session_ended:
+        result.end_published = true;
+        return;
+      case event_kind::session_moved: {
+        moved_ = true;
+        auto data = nlohmann::json::parse(entry.data, nullptr, false);
+        result.arriving = data.is_object() && data.value("restoring", false);
+        return;
+      }
+      case event_kind::exec_queued:
+        return add(entry, past);
+      case event_kind::exec_started:
+      case event_kind::exec_exited:
+        if (!past.execs.contains(entry.exec_id))
+          add(entry, past);
+        read_exec_json(entry.data, past.execs.at(entry.exec_id));
+        if (entry.kind == event_kind::exec_started) {
+          past.used = true;
+        } else {
+          places_[entry.exec_id].exited = entry.id.seq;
+          past.finalized.push_back(entry.exec_id);
+        }
+        return;
+      default:
+        return;
+    }
+  }
+
+  void add(const timeline_entry& entry, session::past& past) {
+    exec_record exec;
+    if (auto kept = disk().execs.find(entry.exec_id);
+        kept != disk().execs.end())
+      exec.spec = kept->second.spec;
+    exec.spec.exec_id = entry.exec_id;
+    read_exec_json(entry.data, exec);
+    places_[entry.exec_id].queued = entry.id.seq;
+    if (past.execs.emplace(entry.exec_id, std::move(exec)).second)
+      past.order.push_back(entry.exec_id);
+  }
+
+  stage& stage_;
+  int node_;
+  const void* channel_;
+  std::map<std::string, exec_place> places_;
+  bool moved_ = false;
+  std::uint64_t version_ = 0;
+  std::size_t events_ = 0;
+};
+
+} // namespace
+
+void channel::on_results(std::function<void()> notify) {
+  notify_ = std::move(notify);
+  if (!results_.empty())
+    notify_();
+}
+
+std::vector<any_result> channel::take() {
+  return std::exchange(results_, {});
+}
+
+void channel::put(any_result result) {
+  auto first = results_.empty();
+  results_.push_back(std::move(result));
+  if (first && notify_)
+    notify_();
+}
+
+writer::writer() = default;
+writer::~writer() = default;
+
+bool writer::post(const channel_ptr& from, any_request what, std::size_t) {
+  auto& world = stage::current();
+  auto node = world.running;
+  if (node < 0)
+    return true; // its process is being killed
+  auto request = std::make_shared<any_request>(std::move(what));
+  world.on_disk(node, [&world, node, from, request] {
+    files work{world, node, from.get()};
+    if (auto result = std::visit(work, *request))
+      from->put(std::move(*result));
+  });
+  return true;
+}
+
+writers::writers(std::filesystem::path data_dir, fsync_queue* syncer,
+                 std::size_t, std::uint64_t max_output)
+  : data_dir_(std::move(data_dir)), syncer_(syncer), max_output_(max_output) {
+  writers_.push_back(std::make_unique<writer>());
+}
+
+writers::~writers() = default;
+
+channel_ptr writers::open(const std::string& session_id) {
+  return std::make_shared<channel>(
+    session_files{data_dir_, session_id, syncer_, max_output_});
+}
+
+bool writers::post(const std::string&, const channel_ptr& from,
+                   any_request what) {
+  return writers_.front()->post(from, std::move(what), max_queued);
+}
+
+std::chrono::milliseconds writers::lag() const {
+  return {};
+}
+
+} // namespace greenroom::journal
