@@ -49,9 +49,6 @@ private:
   bool armed_ = false; // it waits or looks
   bool looking_ = false;
   bool again_ = false; // meanwhile there may be more
-};                     // 0: the first one
-bool armed_ = false;   // or it is looking
-bool again_ = false;   // meanwhile there may be more
 };
 
 } // namespace greenroom
