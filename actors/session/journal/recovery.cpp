@@ -278,10 +278,15 @@ void session_files::recover(const open& what, opened& result) {
 
 // Where another node has had the session, its events go on at a number that
 // none before can have reached, since each node that has it raises the epoch.
+// Nobody raises it for one that is over: whoever is asked for it then gives
+// what the store has of it numbers beyond those of its last owner, and all give
+// the same.
 void session_files::open_timeline(const open& what) {
   constexpr std::uint64_t events_of_an_epoch = 1'000'000'000;
-  const auto after =
+  auto after =
     what.revived && what.roams ? what.record.epoch * events_of_an_epoch : 0;
+  if (after != 0 && !is_live(what.record.status))
+    after += events_of_an_epoch / 2;
   timeline_.emplace(dir_, after);
   if (what.revived && what.roams) {
     if (was_elsewhere(what)) {

@@ -1,8 +1,4 @@
-#include "runtime/store/execs.hpp"
-#include "runtime/store/nodes.hpp"
-#include "runtime/store/sql.hpp"
 #include "tests/runtime/store/fixture.hpp"
-#include "tests/support/eventually.hpp"
 
 #include <catch2/catch.hpp>
 
@@ -97,72 +93,4 @@ TEST_CASE_METHOD(store_fixture, "of two owners, the one who took last writes") {
   CHECK(last.epoch == session.epoch + 2 * rounds);
   CHECK(last.version
         == session.version + static_cast<unsigned>(written[0] + written[1]));
-}
-
-namespace {
-
-// What is asked of a second connection while the first has not committed yet.
-struct held_fixture : postgresql_fixture {
-  session_record session = insert(some_session("a"));
-  connection first = place.open();
-  connection second = place.open();
-
-  // `held` in a transaction, behind which `late` waits.
-  template <class Held, class Late>
-  void meet(Held held, Late late) {
-    std::jthread other;
-    transaction before{first};
-    held(first);
-    other = std::jthread{[&] { late(second); }};
-    await("it to wait", [&] {
-      int waiting = 0;
-      c.self().sql << "SELECT COUNT(*) FROM pg_stat_activity"
-                      " WHERE datname = current_database()"
-                      " AND wait_event_type = 'Lock'",
-        soci::into(waiting);
-      return waiting > 0;
-    });
-    before.commit();
-    other.join();
-  }
-
-  node_record join_as(const std::string& name) {
-    node_record node;
-    node.name = name;
-    node.incarnation = name + "-1";
-    join(c, {node, "home of " + name, 60'000});
-    return node;
-  }
-};
-
-} // namespace
-
-TEST_CASE_METHOD(held_fixture, "a session that goes with its project is not "
-                               "taken back by the node that had it") {
-  auto here = join_as("here");
-  auto there = join_as("there");
-  REQUIRE(take_over(c, here, owners(c)).size() == 1);
-  leave(c, "here", "here-1");
-  std::optional<session_record> taken;
-  meet(
-    [&](connection& mine) {
-      REQUIRE(take_over(mine, there, owners(mine)).size() == 1);
-    },
-    [&](connection& mine) { taken = take_session(mine, session.id, "here"); });
-  CHECK_FALSE(taken);
-  CHECK(find_session(c, session.id)->node == "there");
-}
-
-TEST_CASE_METHOD(held_fixture, "nothing is noted of an exec by a node that is "
-                               "just losing its session") {
-  bool noted = true;
-  meet(
-    [&](connection& mine) {
-      REQUIRE(take_session(mine, session.id, "there").has_value());
-    },
-    [&](connection& mine) {
-      noted = note_exec(mine, {session.id, session.epoch, "x", "{}"});
-    });
-  CHECK_FALSE(noted);
-  CHECK(noted_execs(c, session.id).empty());
 }

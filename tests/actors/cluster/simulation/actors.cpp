@@ -24,9 +24,9 @@ constexpr std::size_t max_jobs = 20'000;
 
 caf::actor_system& actors::system() {
   static settings how;
-  static caf::actor_system all{how};
-  all.await_actors_before_shutdown(false);
-  return all;
+  // Never destroyed: what its scheduler has at the end it would free twice.
+  static auto* all = new caf::actor_system{how};
+  return *all;
 }
 
 caf::scheduler::test_coordinator& actors::jobs() {

@@ -22,10 +22,17 @@ void invariants::acts(const std::string& node, const std::string& session_id,
 }
 
 void invariants::numbered(const std::string& node,
-                          const std::string& session_id, std::uint64_t seq) {
-  auto [found, fresh] = numbers_.emplace(std::pair{session_id, seq}, node);
-  require(fresh, "session ", session_id, ": event ", std::to_string(seq),
-          " is made on node ", node, ", and was on node ", found->second);
+                          const std::string& session_id,
+                          const timeline_entry& event) {
+  auto of_store = event.version == 0
+                    ? "on node " + node
+                    : "of change " + std::to_string(event.version);
+  auto what = std::string{to_string(event.kind)} + ' ' + of_store;
+  auto [known, fresh] =
+    numbers_.emplace(std::pair{session_id, event.id.seq}, what);
+  require(fresh || known->second == what, "session ", session_id, ": event ",
+          std::to_string(event.id.seq), " is ", what, " on node ", node,
+          ", and was ", known->second);
 }
 
 void invariants::sent(const std::string& session_id, std::uint64_t after,

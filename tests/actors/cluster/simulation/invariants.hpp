@@ -4,6 +4,7 @@
 #pragma once
 
 #include "messages/records.hpp"
+#include "runtime/timeline/timeline_entry.hpp"
 
 #include <cstdint>
 #include <map>
@@ -31,9 +32,10 @@ public:
   void acts(const std::string& node, const std::string& session_id,
             const char* what) const;
 
-  /// `node` has given an event of a session its number.
+  /// `node` has given an event of a session its number. What the store has of
+  /// a session that is over may get the same number on several.
   void numbered(const std::string& node, const std::string& session_id,
-                std::uint64_t seq);
+                const timeline_entry& event);
 
   /// A watcher that has all up to `after` is sent this event.
   void sent(const std::string& session_id, std::uint64_t after,

@@ -23,6 +23,12 @@ using simulation::stage;
 
 constexpr std::uint64_t events_of_an_epoch = 1'000'000'000;
 
+// Those of one that is over are made where somebody asks for it.
+std::uint64_t first_number(const session_record& record) {
+  auto first = record.epoch * events_of_an_epoch;
+  return is_live(record.status) ? first : first + events_of_an_epoch / 2;
+}
+
 const event_field* field_of(const session_event& event, std::string_view name) {
   auto found = std::ranges::find(event.fields, name, &event_field::name);
   return found == event.fields.end() ? nullptr : &*found;
@@ -71,7 +77,7 @@ public:
     auto apart = what.revived && what.roams && !stage_.planted.seq_starts_anew;
     journal.last =
       std::max(disk().timeline.empty() ? 0 : disk().timeline.back().id.seq,
-               apart ? what.record.epoch * events_of_an_epoch : 0);
+               apart ? first_number(what.record) : 0);
     if (what.revived)
       recover(what, away, result);
     result.last = {disk().timeline.empty() ? 0
@@ -145,7 +151,7 @@ private:
   void write(std::vector<timeline_entry>& entries) {
     for (auto& entry : entries) {
       entry.id = {journal().epoch, ++journal().last};
-      stage_.rules.numbered(here().name, journal().session_id, entry.id.seq);
+      stage_.rules.numbered(here().name, journal().session_id, entry);
       disk().timeline.push_back(entry);
     }
   }

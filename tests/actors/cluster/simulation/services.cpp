@@ -7,10 +7,13 @@
 #include "messages/store.hpp"
 #include "messages/upkeep.hpp"
 
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
 #include <caf/typed_response_promise.hpp>
 
 #include <memory>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 namespace greenroom::simulation {
@@ -41,6 +44,15 @@ struct service : std::enable_shared_from_this<service> {
   store_model& store() const {
     return world().store;
   }
+
+  /// Answers are given while the actor runs.
+  void run_later(agenda::task what) {
+    tasks[++last_task] = std::move(what);
+    caf::anon_send(caf::actor_cast<caf::actor>(self), last_task);
+  }
+
+  std::unordered_map<std::uint64_t, agenda::task> tasks;
+  std::uint64_t last_task = 0;
 
   template <class Reply>
   using answer = std::pair<std::optional<Reply>, caf::error>;
@@ -74,10 +86,10 @@ struct service : std::enable_shared_from_this<service> {
     auto arrive = [me, promise, life, heard](const answer<Reply>& came) {
       if (me->world().is_over(me->own.node, life))
         return;
-      me->world().in_process(me->own.node, 0, [promise, heard, came] {
+      me->world().in_process(me->own.node, 0, [me, promise, heard, came] {
         if (came.first && heard)
           heard(*came.first);
-        deliver<Reply>(promise, came);
+        me->run_later([promise, came] { deliver<Reply>(promise, came); });
       });
     };
     auto fail = [me, arrive] {
@@ -103,11 +115,11 @@ struct service : std::enable_shared_from_this<service> {
     auto pause = !world().calm && luck.one_in(20) ? luck.between(100, 5'000)
                                                   : luck.between(1, 60);
     world().in_process(own.node, pause, [me, promise, what] {
-      if (!me->world().calm && me->world().luck.one_in(15))
-        deliver<Reply>(promise, {std::nullopt, make_error(errc::unavailable,
-                                                          "git cannot now")});
-      else
-        deliver<Reply>(promise, result_of<Reply>(what));
+      answer<Reply> came{std::nullopt,
+                         make_error(errc::unavailable, "git cannot now")};
+      if (me->world().calm || !me->world().luck.one_in(15))
+        came = result_of<Reply>(what);
+      me->run_later([promise, came] { deliver<Reply>(promise, came); });
     });
     return promise;
   }
@@ -317,7 +329,13 @@ caf::message_handler of_git(const pointer& s) {
 
 caf::behavior services(caf::event_based_actor* self, service_options options) {
   auto s = std::make_shared<service>(self, std::move(options));
-  return of_sessions(s).or_else(of_leases(s)).or_else(of_git(s));
+  caf::message_handler own_tasks{[s](std::uint64_t number) {
+    if (auto task = s->tasks.extract(number))
+      task.mapped()();
+  }};
+  return own_tasks.or_else(of_sessions(s))
+    .or_else(of_leases(s))
+    .or_else(of_git(s));
 }
 
 } // namespace greenroom::simulation

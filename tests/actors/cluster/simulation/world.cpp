@@ -11,8 +11,8 @@ namespace greenroom::simulation {
 namespace {
 
 constexpr std::size_t node_count = 3;
-constexpr millis bad_times = 8 * lease;
-constexpr millis good_times = 6 * lease;
+constexpr millis bad_times = 6 * lease;
+constexpr millis good_times = 4 * lease;
 constexpr millis last_answers = 3'000;
 
 project_record project(const std::string& id, chance& luck) {
@@ -65,7 +65,7 @@ bool world::goes_on_until(millis when) {
 }
 
 void world::step() {
-  auto time = stage_.luck.between(10, 70);
+  auto time = stage_.luck.between(10, stage_.calm ? 120 : 70);
   stage_.when.advance(stage_.when.now() + time);
   actors_.pass(time);
   if (!stage_.calm) {

@@ -66,6 +66,16 @@ public:
     return ask<journal::opened>(std::move(what));
   }
 
+  // As one that has ended on another node, and is asked for here.
+  journal::opened look_back(std::vector<session_event> announced) {
+    files_.emplace(dir_.path(), some_session().id, &syncer_);
+    journal::open what{some_session(), true, 2, std::move(announced), {}};
+    what.record.status = session_status::ended;
+    what.record.version = 1;
+    what.roams = true;
+    return ask<journal::opened>(std::move(what));
+  }
+
   journal::opened open(journal::open what) {
     auto result = ask<journal::opened>(std::move(what));
     REQUIRE(result.problem == nullptr);
@@ -364,4 +374,17 @@ TEST_CASE_METHOD(files_of_a_session, "a session that another node had since "
     CHECK(fs::exists(dir() / "exec.of-epoch-3.2/a"));
     CHECK(fs::exists(dir() / "checkout.of-epoch-3"));
   }
+}
+
+// Its last owner has given numbers of this epoch to events that are not here.
+TEST_CASE_METHOD(files_of_a_session, "a session that has ended on another node "
+                                     "gets numbers beyond those it had there") {
+  session_event end;
+  end.version = 1;
+  end.kind = event_kind::session_ended;
+  auto found = look_back({end});
+  REQUIRE(found.problem == nullptr);
+  CHECK(found.end_published);
+  CHECK(found.last == event_id{3, 3'500'000'001});
+  CHECK(look_back({end}).last == found.last); // once
 }
