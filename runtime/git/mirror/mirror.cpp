@@ -1,9 +1,11 @@
 #include "runtime/git/mirror/mirror.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/memfd.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/common/stale_locks.hpp"
+#include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/quarantine.hpp"
 
@@ -13,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <set>
+#include <sstream>
 #include <system_error>
 
 namespace greenroom::git {
@@ -136,6 +139,31 @@ void replace(git_repository* repo, const std::string& name, const git_oid& id,
   reference_handle made;
   check(git_reference_create(receive(made), repo, name.c_str(), &id, 1, why),
         "cannot write " + name);
+}
+
+// Of the commits, and those before them, what none of the tips has.
+std::vector<std::string> not_behind(const fs::path& path,
+                                    const std::vector<std::string>& tips,
+                                    const std::set<std::string>& commits) {
+  std::string question;
+  for (const auto& id : commits)
+    question += id + '\n';
+  for (const auto& id : tips)
+    question += '^' + id + '\n';
+  auto input = memfd(question);
+  server_git list{path, {"rev-list", "--stdin"}};
+  list.stdin_fd = input.get();
+  list.max_output = std::size_t{64} << 20;
+  auto told = run(list);
+  if (!told.ok() || told.truncated)
+    throw refused{errc::unavailable,
+                  "cannot tell which commits the upstream has: "
+                    + (told.truncated ? "they are too many" : reason(told))};
+  std::vector<std::string> result;
+  std::istringstream lines{told.out};
+  for (std::string line; std::getline(lines, line);)
+    result.push_back(line);
+  return result;
 }
 
 } // namespace
@@ -299,30 +327,25 @@ bool mirror::is_ancestor(std::string_view ancestor,
   return code == 1;
 }
 
-bool mirror::in_upstream(std::string_view commit) const {
+std::set<std::string>
+mirror::reached_from(const std::vector<std::string>& tips,
+                     const std::vector<std::string>& commits) const {
   auto repo = open_mirror(path_);
-  auto id = to_oid(commit);
-  commit_handle found;
-  auto code = git_commit_lookup(receive(found), repo.get(), &id);
-  if (code == GIT_ENOTFOUND)
-    return false;
-  check(code, "cannot read a commit");
-  std::vector<git_oid> heads;
-  for_each_ref(repo.get(), [&](git_reference* ref) {
-    object_handle object;
-    if (std::string_view{git_reference_name(ref)}.starts_with(upstream_space)
-        && git_reference_peel(receive(object), ref, GIT_OBJECT_COMMIT) == 0)
-      heads.push_back(*git_object_id(object.get()));
-  });
-  for (const auto& head : heads)
-    if (git_oid_equal(&head, &id) != 0)
-      return true;
-  if (heads.empty())
-    return false;
-  code =
-    git_graph_reachable_from_any(repo.get(), &id, heads.data(), heads.size());
-  check(code, "cannot compare commits");
-  return code == 1;
+  std::set<std::string> result;
+  for (const auto& one : commits) {
+    auto id = to_oid(one);
+    commit_handle found;
+    auto code = git_commit_lookup(receive(found), repo.get(), &id);
+    if (code == GIT_ENOTFOUND)
+      continue;
+    check(code, "cannot read a commit");
+    result.insert(one);
+  }
+  if (result.empty() || tips.empty())
+    return {};
+  for (const auto& id : not_behind(path_, tips, result))
+    result.erase(id);
+  return result;
 }
 
 void mirror::set_ref(const std::string& name, const std::string& commit) const {

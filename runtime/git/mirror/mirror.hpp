@@ -11,7 +11,8 @@
 //                                                 asked for by full name
 //
 // Sessions borrow its objects, so nothing in it is ever pruned. References
-// are written by libgit2 and fsynced; only fetch and push run `git`.
+// are written by libgit2 and fsynced; only fetch, push and walks through the
+// history run `git`.
 //
 // A mirror is a cheap value; its calls block, and may run at the same time in
 // several threads, apart from open_or_create: once per project and process,
@@ -131,9 +132,12 @@ public:
   /// True if both are here and `ancestor` is `commit` or came before it.
   bool is_ancestor(std::string_view ancestor, std::string_view commit) const;
 
-  /// True if the commit is here and is part of the upstream's branches and
-  /// tags, as far as fetched.
-  bool in_upstream(std::string_view commit) const;
+  /// Those of the commits that are here and are, or came before, one of `tips`,
+  /// which are here; by one walk through the history, however many they are.
+  /// Throws refused(unavailable) if it takes too long.
+  std::set<std::string>
+  reached_from(const std::vector<std::string>& tips,
+               const std::vector<std::string>& commits) const;
 
   /// Takes a pack from a session: read from `pack_fd` from where it stands,
   /// checked as a whole (sound objects, no `.git` or `..` in a tree, all that

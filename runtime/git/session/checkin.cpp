@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 #include <system_error>
 
@@ -27,33 +26,29 @@ std::string rescue_message(const sandboxed_git& session) {
   return "Work that was not committed in session " + session.paths().session_id;
 }
 
-// What is nowhere in the upstream, as far as the mirror knows. A tag is more
-// than the commit that it names.
-objects only_here(const mirror& mirror, const objects& work) {
-  auto upstream = mirror.upstream_refs();
-  std::map<std::string, bool> asked; // many names may lead to one commit
-  objects result;
-  for (const auto& one : work) {
-    if (one.name.starts_with("tags/")) {
-      auto same = upstream.find(one.name);
-      if (same == upstream.end() || same->second != one.id)
-        result.push_back(one);
-      continue;
-    }
-    auto [found, fresh] = asked.emplace(one.id, false);
-    if (fresh)
-      found->second = mirror.in_upstream(one.id);
-    if (!found->second)
-      result.push_back(one);
-  }
-  return result;
-}
-
 std::vector<std::string> tips_of(const objects& work) {
   std::set<std::string> tips;
   for (const auto& one : work)
     tips.insert(one.id);
   return {tips.begin(), tips.end()};
+}
+
+// What is nowhere in the upstream, as far as the mirror knows. A tag is more
+// than the commit that it names.
+objects only_here(const mirror& mirror, const objects& work) {
+  const auto upstream = mirror.upstream_refs();
+  const auto known = mirror.reached_from(mirror.upstream_tips(), tips_of(work));
+  objects result;
+  for (const auto& one : work) {
+    auto is_there = known.contains(one.id);
+    if (one.name.starts_with("tags/")) {
+      auto same = upstream.find(one.name);
+      is_there = same != upstream.end() && same->second == one.id;
+    }
+    if (!is_there)
+      result.push_back(one);
+  }
+  return result;
 }
 
 void take(const mirror& mirror, const saved_work& saved,
@@ -305,9 +300,10 @@ checkin_result checkin(const checkin_spec& spec) {
 
   checkin_result result;
   // Before the push: after it there is no way back.
+  const auto pushed = tip ? spec.mirror.reached_from({*tip}, tips_of(work))
+                          : std::set<std::string>{};
   std::erase_if(work, [&](const auto& one) {
-    return tip && !one.name.starts_with("tags/")
-           && spec.mirror.is_ancestor(one.id, *tip);
+    return !one.name.starts_with("tags/") && pushed.contains(one.id);
   });
   result.rescued = keep(spec.mirror, spec.session.paths().session_id, work,
                         note_of(saved), spec.push_rescued);

@@ -207,8 +207,21 @@ TEST_CASE("ancestry is told from the mirror's commits") {
   CHECK(w.mirror.is_ancestor(main, main));
   CHECK_FALSE(w.mirror.is_ancestor(feature, main));
   CHECK_FALSE(w.mirror.is_ancestor(std::string(40, '1'), main));
-  CHECK(w.mirror.in_upstream(main));
-  CHECK_FALSE(w.mirror.in_upstream(std::string(40, '1')));
+}
+
+TEST_CASE("of many commits is told which came before others") {
+  world w;
+  auto main = *w.mirror.resolve_branch("main");
+  auto feature = *w.mirror.resolve_branch("feature/x");
+  auto tree = run_git(w.mirror.path(), {"rev-parse", main + "^{tree}"});
+  std::vector<std::string> all{main, feature, tree, std::string(40, '1')};
+  using ids = std::set<std::string>;
+  CHECK(w.mirror.reached_from({feature}, all) == ids{main, feature});
+  CHECK(w.mirror.reached_from({main}, all) == ids{main});
+  CHECK(w.mirror.reached_from(w.mirror.upstream_tips(), all)
+        == ids{main, feature});
+  CHECK(w.mirror.reached_from({}, all).empty());
+  CHECK(w.mirror.reached_from({main}, {}).empty());
 }
 
 TEST_CASE("a push goes through only where the upstream is as expected") {
