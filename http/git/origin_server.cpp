@@ -484,14 +484,12 @@ void origin_server::announce_push(const transfer_grant& who,
                                   const std::string& old_commit,
                                   const std::string& commit) {
   caf::scoped_actor self{parts_.system};
-  self
-    ->request(parts_.directory, look_up, find_session{{}, who.session.id})
+  self->request(parts_.directory, look_up, find_session{{}, who.session.id})
     .receive(
       [&](const session_actor& found) {
-        caf::anon_send(found, branch_pushed{old_commit,
-                                            commit,
-                                            true,
-                                            {who.session.id, {}, {}, {}}});
+        caf::anon_send(
+          found, branch_pushed{
+                   old_commit, commit, true, {who.session.id, {}, {}, {}}});
       },
       [&](const caf::error& e) {
         parts_.log->debug("session {} is not told of its push: {}",
