@@ -97,6 +97,15 @@ std::string link_url(const exchange& ex, std::uint16_t port,
   return url + path + mark + std::string{proxy::token_parameter} + '=' + token;
 }
 
+/// No link opens what only keys do.
+void refuse_if_for_keys(preview_access access) {
+  if (access == preview_access::key)
+    throw refused(errc::conflict,
+                  "the port is for keys: no link opens it while its access is "
+                  "\"key\"; set it to \"token\" by PUT .../ports/PORT, or send "
+                  "an API key");
+}
+
 void check_served(const exchange& ex) {
   if (ex.env.options.preview_host.empty())
     throw refused(errc::unavailable,
@@ -195,16 +204,21 @@ void create_port_link(const exchange_ptr& ex) {
     proxy::preview_link link{ex->planned_id.empty() ? make_id()
                                                     : ex->planned_id,
                              port, sha256_hex(token), ex->key->id, now + lasts};
-    auto write = [&all = ex->env.previews, id = ex->session_id(), link, now] {
-      all.add_link(id, link, now);
-      return true;
-    };
-    with_disk(ex, write, [ex, path, token, link](bool) {
-      ex->reply(201,
-                ordered_json{{"id", link.id},
-                             {"url", link_url(*ex, link.port, path, token)},
-                             {"expires_at", format_rfc3339(link.expires_at)}}
-                  .dump());
+    with_rules(ex, [ex, path, token, link, now](const preview_rules& rules) {
+      auto write = [&all = ex->env.previews, id = ex->session_id(), link, now,
+                    of_project = rules.access] {
+        all.refresh(id);
+        refuse_if_for_keys(all.of(id, link.port).access.value_or(of_project));
+        all.add_link(id, link, now);
+        return true;
+      };
+      with_disk(ex, write, [ex, path, token, link](bool) {
+        ex->reply(201,
+                  ordered_json{{"id", link.id},
+                               {"url", link_url(*ex, link.port, path, token)},
+                               {"expires_at", format_rfc3339(link.expires_at)}}
+                    .dump());
+      });
     });
   });
 }

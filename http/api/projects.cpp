@@ -42,14 +42,38 @@ void answer_as_made(const exchange_ptr& ex, const project_record& wanted,
                       });
 }
 
+/// Where a repository lies on the server; empty: behind a URL, or git is to
+/// tell.
+std::filesystem::path local_path(const std::string& repo) {
+  constexpr std::string_view scheme = "file://";
+  auto path = repo.starts_with(scheme) ? repo.substr(scheme.size()) : repo;
+  return path.starts_with('/') && path.find('%') == path.npos ? path : "";
+}
+
+/// As git takes it for one: bare, or with a `.git`.
+bool is_repository(const std::filesystem::path& top) {
+  std::error_code unknown;
+  return std::filesystem::exists(top / ".git", unknown)
+         || (std::filesystem::exists(top / "HEAD", unknown)
+             && std::filesystem::is_directory(top / "objects", unknown));
+}
+
 /// A repository that is named by its path is to be there: what is misspelt
 /// shows now, and not at the first session.
 void check_repo(const std::string& repo) {
+  const auto path = local_path(repo);
   std::error_code unknown;
-  if (repo.starts_with('/') && !std::filesystem::is_directory(repo, unknown))
+  if (path.empty())
+    return;
+  if (!std::filesystem::is_directory(path, unknown))
     throw refused(errc::bad_request,
-                  "repo: there is no directory " + repo
+                  "repo: there is no directory " + path.string()
                     + " on the server; name a repository of its, or a URL");
+  if (!is_repository(path))
+    throw refused(errc::bad_request,
+                  "repo: " + path.string()
+                    + " is no git repository; name one of the server, or a "
+                      "URL");
 }
 
 /// Whoever names a repository has the server read and write it as itself: that

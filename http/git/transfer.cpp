@@ -215,10 +215,10 @@ void transfer::check_deadlines(clock::time_point now) {
 asio::awaitable<void> transfer::take() {
   std::vector<char> buffer(buffer_size);
   for (;;) {
-    git_until_ = clock::now()
-                 + ((gone_ || revoked_) && !whole_
-                      ? clock::duration{last_words}
-                      : clock::duration{git_timeout});
+    git_until_ =
+      clock::now()
+      + ((gone_ || revoked_) && !whole_ ? clock::duration{last_words}
+                                        : clock::duration{git_timeout});
     error_code error;
     auto size = co_await git_.out.async_read_some(
       asio::buffer(buffer), asio::redirect_error(asio::use_awaitable, error));
@@ -292,8 +292,8 @@ asio::awaitable<void> transfer::end_answer() {
 asio::awaitable<void> transfer::answer_revoked() {
   const auto timeout = around_.options.git_timeout;
   if (client_.status() == 0 && !answer_->moved()) {
-    const auto head = answer_head(
-      200, "application/x-git-receive-pack-result", plan_.request_id);
+    const auto head = answer_head(200, "application/x-git-receive-pack-result",
+                                  plan_.request_id);
     const auto text = refusal_of(*plan_.push, token_is_over);
     co_await client_.reply(head, text, timeout);
     co_return;

@@ -54,7 +54,7 @@ struct transfer_plan {
   std::string begun;                // what was read of it already
   std::optional<push_request> push; // in a push
   std::optional<ref_list> refs;     // where references are listed
-  std::function<void()> let_go; // git has ended, what is left is to be told
+  std::function<void()> let_go;     // git has ended, what is left is to be told
 };
 
 /// Why what a clone token has opened goes on no more.

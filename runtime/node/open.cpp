@@ -12,6 +12,9 @@
 #include <sys/file.h>
 #include <sys/resource.h>
 
+#include <cerrno>
+#include <system_error>
+
 namespace greenroom {
 
 namespace fs = std::filesystem;
@@ -37,11 +40,17 @@ fs::path prepare_data_dir(const config& settings) {
 unique_fd lock_data_dir(const fs::path& dir) {
   unique_fd lock{
     ::open((dir / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    throw start_error("another node is running on " + dir.string()
-                      + "; stop it, or give this one a directory of its own "
-                        "with --set node.data_dir=DIR");
-  return lock;
+  if (lock && ::flock(lock.get(), LOCK_EX | LOCK_NB) == 0)
+    return lock;
+  if (const auto why = errno; !lock || why != EWOULDBLOCK)
+    throw start_error(
+      "node.data_dir " + dir.string() + " cannot be locked ("
+      + std::generic_category().message(why)
+      + "); make the file lock in it writable, or name another directory with "
+        "--set node.data_dir=DIR");
+  throw start_error("another node is running on " + dir.string()
+                    + "; stop it, or give this one a directory of its own "
+                      "with --set node.data_dir=DIR");
 }
 
 void refuse_what_is_not_built(const config& settings) {

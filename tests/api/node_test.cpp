@@ -100,6 +100,15 @@ TEST_CASE("a second node on one data directory does not start") {
   CHECK_THROWS_WITH(node_process{options}, Contains("another node is running"));
 }
 
+TEST_CASE("a data directory that cannot be locked is no other node's") {
+  temp_dir dir;
+  std::filesystem::create_directory(dir.path() / "lock");
+  node_options options;
+  options.set = {"node.data_dir=" + dir.path().string()};
+  CHECK_THROWS_WITH(node_process{options},
+                    Contains("cannot be locked (Is a directory)"));
+}
+
 TEST_CASE("a ready node says which limits are not in force") {
   node_options options;
   options.sandboxed = false;

@@ -92,9 +92,8 @@ void machine::operator()(const event::question_answered&) {
 void machine::operator()(const event::pushed& x) {
   if (!is_live(s.record.status))
     return;
-  event_fields fields{{"branch", s.record.branch},
-                      {"old", x.old_commit},
-                      {"new", x.new_commit}};
+  event_fields fields{
+    {"branch", s.record.branch}, {"old", x.old_commit}, {"new", x.new_commit}};
   // What the session itself pushes moves the upstream's branch and not its own.
   if (x.by.key_id == s.record.id) {
     fields["by"] = "session";

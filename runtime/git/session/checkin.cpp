@@ -110,6 +110,10 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
   throw refused{errc::conflict, "branch \"" + branch + "\" " + what};
 }
 
+// A DELETE is for administrators only.
+const std::string how_to_discard =
+  "POST .../discard (or an administrator's DELETE)";
+
 [[noreturn]] void refuse_lfs(const std::string& file, const std::string& why) {
   throw refused{errc::conflict,
                 "`" + file
@@ -118,7 +122,8 @@ rescue_result keep(const mirror& mirror, const std::string& session_id,
                   + why
                   + "; take it out of Git LFS (`git lfs untrack`, then `git "
                     "add --renormalize .` and amend), or end the session by "
-                    "DELETE, which keeps the contents under a rescue ref"};
+                  + how_to_discard
+                  + ", which keeps the contents under a rescue ref"};
 }
 
 // The contents that came with the work: blobs in the tree of its `lfs`.
@@ -196,12 +201,13 @@ std::optional<std::string> merged_into(const mirror& mirror,
     throw refused{errc::conflict,
                   words + ", and branch \"" + *into
                     + "\" has all of its commits: nothing is left to check "
-                      "in; end this session by DELETE, and start another one "
-                      "with from_ref \""
-                    + *into + "\" and any new_branch"};
+                      "in; end this session by "
+                    + how_to_discard
+                    + ", and start another one with from_ref \"" + *into
+                    + "\" and any new_branch"};
   throw refused{errc::conflict,
-                words + "; end this session by DELETE, which keeps its work as "
-                  + kept
+                words + "; end this session by " + how_to_discard
+                  + ", which keeps its work as " + kept
                   + ", and start another one with that as from_ref and any "
                     "new_branch"};
 }

@@ -49,9 +49,8 @@ git_service::git_service(git_settings settings)
     lfs_space_(std::make_shared<git::lfs_space>(data_dir_ / "repos",
                                                 settings.lfs_cache)),
     sockets_(sessions_dir(data_dir_)),
-    warm_(std::move(settings.warm),
-          {sessions_dir(data_dir_), seen_owner(), tools_.host->users,
-           tree_bound()}) {}
+    warm_(std::move(settings.warm), {sessions_dir(data_dir_), seen_owner(),
+                                     tools_.host->users, tree_bound()}) {}
 
 std::string git_service::default_of(const project_record& project,
                                     const git::mirror& mirror) {

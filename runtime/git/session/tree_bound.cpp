@@ -50,15 +50,14 @@ tree_size read_listing(unique_fd from, const tree_limits& limits, int enough) {
 
 [[noreturn]] void refuse(const tree_size& found, const tree_limits& limits) {
   const auto many = limits.files != 0 && found.files > limits.files;
-  throw refused{errc::conflict,
-                many ? "the branch has more than "
-                         + std::to_string(limits.files)
-                         + " files, which is all that a session may have "
-                           "(sandbox.files)"
-                     : "the branch's files take more than "
-                         + format_size(limits.bytes)
-                         + ", which is all that a session may have "
-                           "(sandbox.disk)"};
+  throw refused{
+    errc::conflict,
+    many ? "the branch has more than " + std::to_string(limits.files)
+             + " files, which is all that a session may have "
+               "(sandbox.files)"
+         : "the branch's files take more than " + format_size(limits.bytes)
+             + ", which is all that a session may have "
+               "(sandbox.disk)"};
 }
 
 } // namespace

@@ -170,7 +170,8 @@ TEST_CASE_METHOD(fed_session, "a terminal has the size that it is given, and "
   });
   node.ask<done>(handle, resize_exec{"tty", 50, 100});
   const nlohmann::json resized{{"rows", 50}, {"cols", 100}};
-  CHECK(json_of(node.ask<exec_view>(handle, get_exec{"tty"}))["tty"] == resized);
+  CHECK(json_of(node.ask<exec_view>(handle, get_exec{"tty"}))["tty"]
+        == resized);
   feed(bytes("tty", "hi\n"));
   auto end = end_of(request);
   CHECK(end["exit_code"] == 0);

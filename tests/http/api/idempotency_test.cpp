@@ -205,7 +205,9 @@ TEST_CASE("a repeated key has no secret, and says so") {
 TEST_CASE("a project whose first answer was lost is answered as made") {
   fixture f;
   f.script->full = true;
-  std::string body = R"({"id":"new","repo":"/usr"})";
+  const auto repo = f.files.path() / "new.git";
+  std::filesystem::create_directories(repo / ".git");
+  auto body = json{{"id", "new"}, {"repo", repo.string()}}.dump();
   CHECK(post(f, "/projects", "a", body).status == 503);
   f.script->full = false;
   f.script->crashed = true;

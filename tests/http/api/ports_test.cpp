@@ -142,6 +142,16 @@ TEST_CASE("a link leads to a path of the app and can be deleted once") {
   f.ask("DELETE", "/" + port + "/links/" + id, nullptr, 404);
 }
 
+TEST_CASE("no link is given that would open nothing") {
+  preview_fixture f;
+  f.ask("PUT", "/3000", {{"access", "key"}});
+  auto why = f.ask("POST", "/3000/link", json::object(), 409);
+  CHECK(why["message"].get<std::string>().find("the port is for keys")
+        != std::string::npos);
+  f.ask("PUT", "/3000", {{"access", "token"}});
+  f.ask("POST", "/3000/link", json::object(), 201);
+}
+
 TEST_CASE("a link that is asked for again is one link, with a new token") {
   preview_fixture f;
   echo_program app;

@@ -24,26 +24,27 @@ caf::behavior session(caf::event_based_actor* self,
     std::lock_guard lock{script->guard};
     --script->open;
   });
-  return {[self, script](const open_transfer& what) -> caf::result<transfer_grant> {
-            std::lock_guard lock{script->guard};
-            if (what.token_hash != sha256_hex(git_token))
-              return make_error(errc::unauthorized, "the token is wrong");
-            if (!script->refuse_with.empty())
-              return make_error(errc::conflict, script->refuse_with);
-            script->edges.push_back(what.edge);
-            self->monitor(what.edge);
-            ++script->open;
-            transfer_grant grant;
-            grant.session.id = git_sid;
-            grant.session.project_id = "demo";
-            grant.session.branch = git_branch;
-            grant.project.id = "demo";
-            return grant;
-          },
-          [script](const branch_pushed& what) {
-            std::lock_guard lock{script->guard};
-            script->pushes.push_back(what);
-          }};
+  return {
+    [self, script](const open_transfer& what) -> caf::result<transfer_grant> {
+      std::lock_guard lock{script->guard};
+      if (what.token_hash != sha256_hex(git_token))
+        return make_error(errc::unauthorized, "the token is wrong");
+      if (!script->refuse_with.empty())
+        return make_error(errc::conflict, script->refuse_with);
+      script->edges.push_back(what.edge);
+      self->monitor(what.edge);
+      ++script->open;
+      transfer_grant grant;
+      grant.session.id = git_sid;
+      grant.session.project_id = "demo";
+      grant.session.branch = git_branch;
+      grant.project.id = "demo";
+      return grant;
+    },
+    [script](const branch_pushed& what) {
+      std::lock_guard lock{script->guard};
+      script->pushes.push_back(what);
+    }};
 }
 
 caf::behavior directory(caf::event_based_actor*, caf::actor only) {

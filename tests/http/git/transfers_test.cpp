@@ -120,18 +120,18 @@ std::pair<std::string, std::string> push_in_two(const git_node& node) {
   auto old_id = must_git(mine, {"rev-parse", "HEAD"});
   commit_file(mine, "new.txt", "new\n");
   auto new_id = must_git(mine, {"rev-parse", "HEAD"});
-  must_git(mine, {"bundle", "create", "-q", "../new.bundle", old_id + "..work"});
+  must_git(mine,
+           {"bundle", "create", "-q", "../new.bundle", old_id + "..work"});
   auto bundle = read_text(node.home() / "new.bundle");
   auto pack = bundle.substr(bundle.find("\n\n") + 2);
   REQUIRE(pack.starts_with("PACK"));
   auto commands = make_packet(old_id + ' ' + new_id + " refs/heads/work" + '\0'
                               + " report-status side-band-64k")
                   + "0000";
-  auto first = request("receive-pack",
-                       "Content-Length: "
-                         + std::to_string(commands.size() + pack.size())
-                         + "\r\n",
-                       commands + pack.substr(0, 20));
+  auto first = request(
+    "receive-pack",
+    "Content-Length: " + std::to_string(commands.size() + pack.size()) + "\r\n",
+    commands + pack.substr(0, 20));
   return {std::move(first), pack.substr(20)};
 }
 

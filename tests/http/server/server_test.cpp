@@ -15,6 +15,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -652,7 +654,11 @@ TEST_CASE("the timeline goes on after its cursor") {
 
 TEST_CASE("projects are made, read, changed and deleted") {
   fixture f;
-  auto made = post(f, "/projects", R"({"id":"fresh","repo":"/usr"})");
+  const auto repo = (f.files.path() / "fresh.git").string();
+  std::filesystem::create_directories(repo + "/objects");
+  std::ofstream{repo + "/HEAD"} << "ref: refs/heads/main\n";
+  auto made =
+    post(f, "/projects", json{{"id", "fresh"}, {"repo", repo}}.dump());
   CHECK(made.status == 201);
   CHECK(json::parse(made.body)["data"]["status"] == "running");
   CHECK(get(f, "/projects/fresh").status == 200);
@@ -666,6 +672,12 @@ TEST_CASE("projects are made, read, changed and deleted") {
   CHECK(error_of(call(f.port(), "PATCH", "/projects/demo", admin_secret,
                       R"({"repo":"/no/such.git"})"))
         == nowhere);
+  CHECK(
+    error_of(post(f, "/projects", R"({"id":"x","repo":"file:///no/such.git"})"))
+    == nowhere);
+  CHECK(error_of(post(f, "/projects", R"({"id":"x","repo":"/usr"})"))
+        == "BAD_REQUEST: repo: /usr is no git repository; name one of the "
+           "server, or a URL");
   auto stopped = call(f.port(), "PATCH", "/projects/demo", admin_secret,
                       R"({"status":"stopped"})");
   CHECK(json::parse(stopped.body)["data"]["status"] == "stopped");
