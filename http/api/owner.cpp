@@ -1,6 +1,8 @@
 #include "http/api/owner.hpp"
 
 #include "http/api/routes.hpp"
+#include "http/base/limit_reached.hpp"
+#include "http/edge/ask.hpp"
 #include "http/edge/find_peer.hpp"
 #include "http/edge/loop.hpp"
 #include "http/edge/peers.hpp"
@@ -66,6 +68,9 @@ awaitable<void> decide(exchange_ptr ex, attempt which) {
         moved = [](const exchange_ptr& x) { decide_on(x, attempt::last); };
       forward_request(ex, ex->env.others, owner, std::move(moved));
     }
+  } catch (const limit_reached& e) {
+    handlers::refuse_with(ex, e);
+    co_return;
   } catch (const refused& e) {
     // That there is none is for the handler to say.
     if (e.code() != errc::not_found)

@@ -32,6 +32,10 @@ public:
 
   void begin() {
     env_.streams.add(shared_from_this());
+    ex_->on_input_end([weak = weak_from_this()] {
+      if (auto self = weak.lock())
+        self->hurry();
+    });
     look();
   }
 
@@ -56,6 +60,13 @@ public:
   }
 
 private:
+  /// The client will say no more: it learns how things are.
+  void hurry() {
+    hurried_ = true;
+    if (!looking_)
+      answer(false);
+  }
+
   std::uint64_t news() const {
     auto& events = env_.monitor.counters->events;
     return events[event_kind::session_ended].value()
@@ -81,7 +92,7 @@ private:
     ask_session<session_view>(
       ex_, env_.options.look_up, retry::always, greenroom::get_session{},
       [self](const session_view& view) { self->found(view); },
-      [self](const ask_error& why) { self->failed(to_refusal(why)); });
+      [self](const ask_error& why) { self->not_seen(why); });
   }
 
   void look_at_review() {
@@ -89,13 +100,32 @@ private:
     with_project(
       ex_,
       [self](const project_actor& project) {
+        if (!self->ex_)
+          return;
         ask<review_record>(
           self->ex_, project, self->env_.options.look_up,
           greenroom::get_review{self->review_id_},
           [self](const review_record& review) { self->found(review); },
-          [self](const ask_error& why) { self->failed(to_refusal(why)); });
+          [self](const ask_error& why) { self->not_seen(why); });
       },
-      [self](const ask_error& why) { self->failed(to_refusal(why)); });
+      [self](const ask_error& why) { self->not_seen(why); });
+  }
+
+  /// Looks again where it will pass.
+  void not_seen(const ask_error& why) {
+    looking_ = false;
+    if (!ex_)
+      return;
+    if (why.is_gone())
+      env_.bridge.projects.erase(ex_->project_id());
+    const auto& what = to_refusal(why);
+    const auto passes = why.is_gone() || what.code == errc::timeout
+                        || what.code == errc::unavailable
+                        || what.code == errc::overloaded;
+    if (!passes)
+      failed(what);
+    else if (hurried_)
+      answer(false);
   }
 
   void found(const session_view& view) {
@@ -106,15 +136,15 @@ private:
     review_id_ = shown_.second.value("review_id", "");
     if (!review_id_.empty())
       look();
-    else if (shown_.second.contains("ended_at"))
+    else if (hurried_ || shown_.second.contains("ended_at"))
       answer(false);
   }
 
   void found(const review_record& review) {
     looking_ = false;
     shown_ = {"review", review_json(review)};
-    if (review.ended_at != 0)
-      answer(true);
+    if (review.ended_at != 0 || hurried_)
+      answer(review.ended_at != 0);
   }
 
   void answer(bool reached) {
@@ -137,6 +167,7 @@ private:
     if (!ex_)
       return;
     auto self = shared_from_this();
+    ex_->on_input_end({});
     ex_.reset();
     env_.streams.remove(*this);
   }
@@ -149,6 +180,7 @@ private:
   std::string review_id_;
   std::pair<std::string, ordered_json> shown_; // what was seen last
   bool looking_ = false;
+  bool hurried_ = false;   // the client will say no more
   std::uint64_t news_ = 0; // at the last look
   clock::time_point looked_;
 };

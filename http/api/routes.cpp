@@ -7,9 +7,11 @@
 #include "http/api/owner.hpp"
 #include "http/api/webhooks.hpp"
 #include "http/base/json_body.hpp"
+#include "http/base/limit_reached.hpp"
 #include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
 #include "http/base/ticket.hpp"
+#include "http/edge/ask.hpp"
 #include "http/edge/thread_context.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
@@ -401,6 +403,8 @@ void guarded(const exchange_ptr& ex, void (*work)(const exchange_ptr&)) {
   } catch (const malformed_body& e) {
     ex->send(
       error_response({e.code(), e.what()}, ex->id, now_ms(), e.details()));
+  } catch (const limit_reached& e) {
+    handlers::refuse_with(ex, e);
   } catch (const refused& e) {
     auto answer = error_response({e.code(), e.what()}, ex->id, now_ms());
     // A stranger's connection does not stay.

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -64,7 +65,8 @@ bool went_well(const json& review) {
 }
 
 /// Until the review is over, or for a while. A server that does not know how
-/// to wait for that, or has no such session any more, is asked again later.
+/// to wait for that, has no such session any more, or no place for one that
+/// waits, is asked again later.
 asio::awaitable<void> wait_a_while(invocation& now, const json& review,
                                    std::chrono::milliseconds left) {
   constexpr std::chrono::milliseconds longest{50'000};
@@ -77,7 +79,8 @@ asio::awaitable<void> wait_a_while(invocation& now, const json& review,
   try {
     co_await now.api.get(std::move(target));
   } catch (const api_error& e) {
-    if (e.status() != 404 && e.status() != 400)
+    constexpr int elsewhere[]{400, 404, 429, 503};
+    if (std::ranges::find(elsewhere, e.status()) == std::end(elsewhere))
       throw;
     can_wait = false;
   }

@@ -1,5 +1,7 @@
 #include "http/edge/bridge.hpp"
 
+#include "messages/uncertain.hpp"
+
 #include <caf/actor_cast.hpp>
 #include <caf/actor_config.hpp>
 #include <caf/actor_system.hpp>
@@ -69,8 +71,10 @@ void bridge::tick() {
 }
 
 void bridge::end() {
-  auto error =
-    make_error(errc::unavailable, "the server is stopping, try again");
+  // Those who were asked may be about to do it.
+  auto error = make_error(errc::unavailable, "the server is stopping, and "
+                                               + std::string{effect_unknown}
+                                               + "; try again");
   while (!pending_.empty()) {
     auto one = std::move(pending_.begin()->second);
     pending_.erase(pending_.begin());

@@ -1,6 +1,7 @@
 #include "http/git/change_audit.hpp"
 
 #include "http/base/reply.hpp"
+#include "http/edge/ask.hpp"
 #include "http/git/route.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
@@ -48,9 +49,9 @@ audit_entry audit_of_upload(const git_route& route) {
 void set_result(audit_entry& entry, int status) {
   entry.status = static_cast<std::uint16_t>(status);
   entry.code.clear();
-  for (auto code : {errc::bad_request, errc::unauthorized, errc::forbidden,
-                    errc::not_found, errc::conflict, errc::unavailable,
-                    errc::timeout, errc::internal})
+  for (auto code :
+       {errc::bad_request, errc::unauthorized, errc::forbidden, errc::not_found,
+        errc::conflict, errc::unavailable, errc::timeout, errc::internal})
     if (status_of(code) == status) {
       entry.code = code_name(code);
       return;
@@ -72,8 +73,10 @@ void change_audit::add(audit_entry entry) {
                entry.status, entry.address, entry.request_id,
                to_refusal(why).message);
   };
-  bridge_.ask<done>(to_, timeout_, add_audit{{entry}}, [](const done&) {},
-                    lost);
+  if (bridge_.full())
+    return lost(handlers::too_many());
+  bridge_.ask<done>(
+    to_, timeout_, add_audit{{entry}}, [](const done&) {}, lost);
 }
 
 bool change_audit::admits(const audit_entry& entry) {

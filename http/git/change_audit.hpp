@@ -2,8 +2,8 @@
 //
 // One per git listener, on its thread; entries go to the node's audit one by
 // one. One that cannot be stored goes to the log. A request whose token is not
-// known costs a stranger nothing, so only max_strangers of them are written in a
-// second.
+// known costs a stranger nothing, so only max_strangers of them are written in
+// a second.
 #pragma once
 
 #include "http/edge/bridge.hpp"

@@ -70,11 +70,11 @@ private:
   wire::server_connection client_;
   const std::string id_;
   std::uint64_t requests_ = 0;
-  transfer* transfer_ = nullptr;    // the one that goes on
-  std::optional<peer_relay> owner_; // none: this node is alone
-  std::string request_id_;          // of the request at hand
-  bool ended_ = false;              // while it was idle
-  bool of_peer_ = false;            // another node passes it on
+  transfer* transfer_ = nullptr;      // the one that goes on
+  std::optional<peer_relay> owner_;   // none: this node is alone
+  std::string request_id_;            // of the request at hand
+  bool ended_ = false;                // while it was idle
+  bool of_peer_ = false;              // another node passes it on
   std::optional<audit_entry> change_; // what the request at hand would change
 };
 

@@ -468,7 +468,7 @@ void origin_server::announce_push(const transfer_grant& who,
                                   find_session{{}, who.session.id});
     notify(session, branch_pushed{
                       old_commit, commit, true, {who.session.id, {}, {}, {}}});
-  } catch (const refused& why) {
+  } catch (const std::exception& why) {
     parts_.log->debug("session {} is not told of its push: {}", who.session.id,
                       why.what());
   }
@@ -485,20 +485,20 @@ void origin_server::serve_push(const transfer_grant& who,
   auto push = read_commands(with);
   if (push.commands.empty())
     return;
+  const auto& wanted = push.commands.front();
+  const auto old = is_null_id(wanted.old_id) ? std::string{} : wanted.old_id;
   std::string fault;
   try {
     fault = fault_of(push, who.session.branch).value_or("");
-    const auto& wanted = push.commands.front();
-    const auto old = is_null_id(wanted.old_id) ? std::string{} : wanted.old_id;
-    if (fault.empty()) {
+    if (fault.empty())
       parts_.git->push(who, old, wanted.new_id, with.socket, parts_.max_push);
-      announce_push(who, old, wanted.new_id);
-    }
   } catch (const std::exception&) {
     fault = sentence_of(std::current_exception(), *parts_.log);
   }
   write_all({with.socket, clock::now() + end_timeout},
             fault.empty() ? acceptance_of(push) : refusal_of(push, fault));
+  if (fault.empty())
+    announce_push(who, old, wanted.new_id);
 }
 
 } // namespace greenroom::http::git_http

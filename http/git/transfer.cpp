@@ -197,9 +197,11 @@ void transfer::revoke() {
       plan_.let_go();
     return;
   }
-  if (whole_)
+  if (whole_) {
+    let_go_at_end_ = true;
     return;
-  revoked_ = true;
+  }
+  revoked_ = let_go_at_end_ = true;
   error_code ignored;
   git_.in.close(ignored);
   git_until_ = std::min(git_until_, clock::now() + last_words);
@@ -242,7 +244,7 @@ asio::awaitable<void> transfer::take() {
   exit_code_ = co_await git_.ended();
   git_until_ = clock::time_point::max();
   over_ = true;
-  if (revoked_ && plan_.let_go)
+  if (let_go_at_end_ && plan_.let_go)
     plan_.let_go();
   if (!revoked_)
     co_await end_answer();

@@ -110,11 +110,12 @@ private:
   child git_;
   std::optional<push_answer> answer_;
 
-  bool whole_ = false; // git has all of the body
-  bool over_ = false;  // git has ended
-  bool gone_ = false;  // nobody is there to be answered
-  bool revoked_ = false; // before it was whole
-  std::string held_;     // of git's answer, in a push that is revoked
+  bool whole_ = false;         // git has all of the body
+  bool over_ = false;          // git has ended
+  bool gone_ = false;          // nobody is there to be answered
+  bool revoked_ = false;       // before it was whole
+  bool let_go_at_end_ = false; // revoked at all: once git has ended
+  std::string held_;           // of git's answer, in a push that is revoked
   bool announced_ = false;
   int exit_code_ = 0;
   std::string complaints_;

@@ -142,7 +142,9 @@ asio::awaitable<void> preview_client::serve() {
     around_->access.decide(client_.head(), target_, session_,
                            preview_scheme(around_->options), now_ms());
   if (!session_.over.empty()) {
-    const auto may_know = decision.what != access_decision::kind::denied;
+    // A public port grants all, and those are not told.
+    const auto may_know =
+      !decision.grant.key_secret.empty() || decision.grant.link;
     const auto what =
       make_over_page(session_, may_know, is_navigation(client_.head()));
     co_await say(what);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 namespace greenroom {
@@ -103,6 +105,22 @@ void apply_override(const std::string& text, config& c) {
   }
 }
 
+// What a browser tells pages apart by, of an address that was checked.
+std::string origin_of(std::string url) {
+  for (auto& c : url)
+    if (c >= 'A' && c <= 'Z')
+      c = static_cast<char>(c - 'A' + 'a');
+  const auto host = url.find("://") + 3;
+  url.resize(std::min(url.find('/', host), url.size()));
+  for (std::string_view port : {"https:443", "http:80"}) {
+    const auto colon = port.find(':');
+    if (url.starts_with(std::string{port.substr(0, colon)} + "://")
+        && url.ends_with(port.substr(colon)))
+      url.resize(url.size() - (port.size() - colon));
+  }
+  return url;
+}
+
 // What no single key can tell.
 void check_together(const config& c) {
   if (c.sessions.default_expiry > c.sessions.max_expiry)
@@ -118,7 +136,7 @@ void check_together(const config& c) {
                        + format_duration(c.cluster.timeout));
   // Pages of sessions' programs would be the API's own to a browser.
   if (c.preview.domain.empty() && !c.preview.public_url.empty()
-      && c.preview.public_url == c.http.public_url)
+      && origin_of(c.preview.public_url) == origin_of(c.http.public_url))
     throw config_error("preview.public_url is " + c.preview.public_url
                        + ", but must not be http.public_url where "
                          "preview.domain is null");

@@ -16,20 +16,31 @@ namespace {
 
 constexpr const char* what_staging_is = "stage the files of the checkout";
 
-// Repositories below that are not in the index yet and have no commit.
+bool is_below(const std::string& path, const std::vector<std::string>& places) {
+  return std::ranges::any_of(places, [&](const auto& place) {
+    return path.starts_with(place)
+           && (path.size() == place.size() || path[place.size()] == '/');
+  });
+}
+
+// Repositories below that are not in the index yet and have no commit. git
+// lists nothing beside an unusable one; of the rest of `without` there may be
+// more than a command line takes.
 std::vector<std::string>
 without_commit(const repo& in, const std::vector<std::string>& env,
-               const std::vector<std::string>& without) {
+               const std::vector<std::string>& without,
+               const std::vector<std::string>& unusable) {
   std::vector<std::string> result;
   git_call list{{"ls-files", "-o", "--exclude-standard", "-z", "--"}, {}, env};
-  auto paths = all_but(without);
+  auto paths = all_but(unusable);
   list.args.insert(list.args.end(), paths.begin(), paths.end());
   auto others = in.ask(list, what_staging_is);
   for (auto& path : split(others, '\0')) {
     if (!path.ends_with('/'))
       continue;
     path.pop_back();
-    if (!repo{in.top() / path, {}}.find(
+    if (!is_below(path, without)
+        && !repo{in.top() / path, {}}.find(
           {{"rev-parse", "-q", "--verify", "HEAD"}}))
       result.push_back(std::move(path));
   }
@@ -357,7 +368,8 @@ staged_files stage_all(const repo& in, stage_mode mode,
     result = add(in, first, staged);
   }
   if (!result.ok()) {
-    staged.without_commit = without_commit(in, env, first.without);
+    staged.without_commit =
+      without_commit(in, env, first.without, staged.unusable);
     first.without.insert(first.without.end(), staged.without_commit.begin(),
                          staged.without_commit.end());
     if (!staged.without_commit.empty())

@@ -97,7 +97,8 @@ void write_branch(git_repository* repo, const checkout_spec& spec) {
 void check_out(const fs::path& top, const checkout_spec& spec) {
   const auto git = top / ".git";
   if (!spec.work_tree.empty()) {
-    check_tree(git, spec.work_tree, spec.limits);
+    // Of what lay in a session, whose files may have holes, the number only.
+    check_tree(git, spec.work_tree, {spec.limits.files, 0});
     read_tree(top, {"--reset", "-u", spec.work_tree});
     // The index is the branch's, as after `git reset`.
     read_tree(top, {spec.commit.empty() ? "--empty" : "HEAD"});

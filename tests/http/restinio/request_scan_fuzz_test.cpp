@@ -15,6 +15,7 @@
 
 using namespace greenroom::http;
 using namespace greenroom::test;
+using namespace std::string_view_literals;
 
 namespace {
 
@@ -100,8 +101,8 @@ TEST_CASE("no bytes make two readers of requests differ") {
       + "Content-Length: 0\r\n\r\n",
     "GET /events HTTP/1.1\r\nConnection: upgrade, x\r\nUpgrade: y\r\n\r\n",
     "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"};
-  const std::string alphabet =
-    "0123afx \t,;:=\"\r\n\r\n\0\1\x7f\xffHTGEP/1.Content";
+  constexpr auto alphabet =
+    "0123afx \t,;:=\"\r\n\r\n\0\1\x7f\xffHTGEP/1.Content"sv;
   while (effort.next()) {
     std::string bytes;
     for (auto parts = 1 + random() % 3; parts > 0; --parts)
