@@ -77,6 +77,14 @@ public:
     return line_->url();
   }
 
+  /// The same mirror for who may have to stop: what it fetches is ended, by
+  /// refused(unavailable), once `stop_fd`, which is borrowed, can be read.
+  mirror until(int stop_fd) const {
+    auto result = *this;
+    result.stop_fd_ = stop_fd;
+    return result;
+  }
+
   /// Asks the upstream for its branches and tags, and forgets those that it
   /// has no more. An empty upstream is fine. Throws refused(unavailable): in
   /// 20 s where it does not answer, in 10 min where it does and is slow.
@@ -206,6 +214,7 @@ private:
 
   std::filesystem::path path_;
   std::shared_ptr<upstream_client> line_; // what copies share
+  int stop_fd_ = -1;                      // borrowed
 };
 
 } // namespace greenroom::git

@@ -133,7 +133,7 @@ void mirror::fetch() const {
     {"ls-remote", "--quiet", "--heads", "--tags", "--refs", "--", upstream()}};
   look.timeout = look_timeout;
   look.max_output = max_refs;
-  auto seen = line_->run(look);
+  auto seen = line_->run(look, stop_fd_);
   if (!seen.result.ok())
     line_->fail(seen);
   if (seen.result.out.empty())
@@ -149,7 +149,7 @@ void mirror::fetch() const {
                    "+refs/tags/*:refs/upstream/tags/*"}};
   call.timeout = fetch_timeout;
   auto held = hold_upstream_refs();
-  auto talk = line_->run(call);
+  auto talk = line_->run(call, stop_fd_);
   if (!talk.result.ok())
     line_->fail(talk);
   // git takes none of those references, and calls that a success.
@@ -164,7 +164,7 @@ void mirror::fetch_head() const {
   server_git look{
     path_, {"ls-remote", "--quiet", "--symref", "--", upstream(), "HEAD"}};
   look.timeout = look_timeout;
-  auto seen = line_->run(look);
+  auto seen = line_->run(look, stop_fd_);
   if (!seen.result.ok())
     line_->fail(seen);
   // "ref: refs/heads/main\tHEAD"
@@ -181,7 +181,7 @@ void mirror::fetch_head() const {
 bool mirror::fetch_ref(const std::string& name) const {
   server_git look{path_, {"ls-remote", "--quiet", "--", upstream(), name}};
   look.timeout = look_timeout;
-  auto seen = line_->run(look);
+  auto seen = line_->run(look, stop_fd_);
   if (!seen.result.ok())
     line_->fail(seen);
   if (seen.result.out.find('\t' + name + '\n') == std::string::npos)
@@ -191,7 +191,7 @@ bool mirror::fetch_ref(const std::string& name) const {
                    "--no-auto-maintenance", "--no-recurse-submodules", "--",
                    upstream(), '+' + name + ':' + asked_ref(name)}};
   call.timeout = fetch_timeout;
-  if (auto talk = line_->run(call); !talk.result.ok())
+  if (auto talk = line_->run(call, stop_fd_); !talk.result.ok())
     line_->fail(talk);
   return true;
 }
@@ -216,7 +216,7 @@ bool mirror::fetch_spec(const std::string& spec) const {
                    "--no-write-fetch-head", "--no-auto-maintenance",
                    "--no-recurse-submodules", "--", upstream(), spec}};
   call.timeout = fetch_timeout;
-  auto talk = line_->run(call);
+  auto talk = line_->run(call, stop_fd_);
   if (talk.result.ok())
     return true;
   // How servers of all ages say that they have none, or do not give it.

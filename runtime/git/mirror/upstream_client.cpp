@@ -1,6 +1,9 @@
 #include "runtime/git/mirror/upstream_client.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/git/mirror/stoppable_git.hpp"
+
+#include <poll.h>
 
 #include <algorithm>
 #include <array>
@@ -42,9 +45,15 @@ std::optional<std::string> fault_of_repository(std::string_view said) {
   return std::nullopt;
 }
 
+// Of -1 never.
+bool is_readable(int fd) {
+  pollfd look{fd, POLLIN, 0};
+  return ::poll(&look, 1, 0) > 0;
+}
+
 } // namespace
 
-upstream_client::talk upstream_client::run(server_git call) {
+upstream_client::talk upstream_client::run(server_git call, int stop_fd) {
   {
     std::lock_guard guard{mutex_};
     if (clock::now() < left_alone_)
@@ -53,8 +62,10 @@ upstream_client::talk upstream_client::run(server_git call) {
   auto access = keys_->to(url_);
   call.env.insert(call.env.end(), access.env.begin(), access.env.end());
   auto began = clock::now();
-  auto result = git::run(call);
-  return {std::move(result), clock::now() - began};
+  auto result = is_readable(stop_fd) ? std::nullopt : run_until(call, stop_fd);
+  if (!result)
+    throw refused{errc::unavailable, "the server stops, try again in a moment"};
+  return {std::move(*result), clock::now() - began};
 }
 
 void upstream_client::fail(const talk& lost) {

@@ -35,8 +35,9 @@ public:
   };
 
   /// Runs git; blocks. Throws refused(unavailable) while the upstream is left
-  /// alone.
-  talk run(server_git call);
+  /// alone, and where git was ended because `stop_fd` could be read (-1:
+  /// nothing ends it early).
+  talk run(server_git call, int stop_fd = -1);
 
   /// For a talk that did not get through: throws refused(unavailable) with the
   /// reason.

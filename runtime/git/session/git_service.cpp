@@ -100,10 +100,14 @@ git::mirror git_service::open(const project_record& project) {
   return *entry.mirror;
 }
 
-// The same, brought up to date if it has not been just now, or if `force`.
-git::mirror git_service::fetched(const project_record& project, bool force) {
+// The same, brought up to date if it has not been just now, or if `force`;
+// `until_stop`: for who is ended by stop_lfs.
+git::mirror git_service::fetched(const project_record& project, bool force,
+                                 bool until_stop) {
   auto& entry = entry_of(mirror_name(project));
   auto mirror = open(project);
+  if (until_stop)
+    mirror = mirror.until(lfs_calls_->stop_fd());
   std::lock_guard guard{entry.fetching};
   if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
     return mirror;
@@ -219,7 +223,7 @@ git_answer git_service::run(const diff_commits& request) {
 
 upstream_refs git_service::run(const list_upstream& request) {
   try {
-    return {fetched(request.project, true).upstream_refs()};
+    return {fetched(request.project, true, true).upstream_refs()};
   } catch (const refused&) {
     return {open(request.project).upstream_refs()}; // as it was last seen
   }

@@ -120,7 +120,8 @@ public:
   void deliver_lfs(const project_record& project, const git::lfs_object& what,
                    int fd);
 
-  /// Ends those that go on, for good. Check-ins go on.
+  /// Ends those that go on, and what is fetched for `origin`, for good.
+  /// Check-ins go on.
   void stop_lfs();
 
   /// For files without a name that are to become part of a mirror.
@@ -162,7 +163,8 @@ private:
   void refuse_without_contents(const project_record& project,
                                const git::mirror& mirror,
                                const std::string& commit);
-  git::mirror fetched(const project_record& project, bool force);
+  git::mirror fetched(const project_record& project, bool force,
+                      bool until_stop = false);
   std::filesystem::path submodule(const project_record& project,
                                   const std::string& path,
                                   const module_rule& may_show);

@@ -153,13 +153,13 @@ fs::path git_service::origin(const project_record& project,
                              const module_rule& may_show) {
   if (!is_upstream(project, path))
     return submodule(project, path, may_show);
-  auto mirror = fetched(project, true);
+  auto mirror = fetched(project, true, true);
   return git::refresh_view(mirror, default_of(project, mirror));
 }
 
 void git_service::show_refs(const project_record& project,
                             const std::vector<std::string>& names) {
-  auto mirror = open(project);
+  auto mirror = open(project).until(lfs_calls_->stop_fd());
   for (const auto& name : names)
     mirror.fetch_asked(name);
   git::refresh_view(mirror, default_of(project, mirror));
@@ -171,7 +171,7 @@ void git_service::show_refs(const project_record& project,
 fs::path git_service::submodule(const project_record& project,
                                 const std::string& path,
                                 const module_rule& may_show) {
-  auto mirror = fetched(project, false);
+  auto mirror = fetched(project, false, true);
   auto branch = default_of(project, mirror);
   auto shown = git::origin_url(project.repo);
   for (const auto& url : submodule_urls(mirror, branch)) {
@@ -189,7 +189,7 @@ fs::path git_service::submodule(const project_record& project,
     module.id = mirror_name(project) + ".modules/" + name_of(*real);
     module.repo = *real;
     fs::create_directories((data_dir_ / "repos" / module.id).parent_path());
-    auto of_module = fetched(module, false);
+    auto of_module = fetched(module, false, true);
     return git::refresh_view(of_module, of_module.default_branch());
   }
   throw refused(errc::not_found,

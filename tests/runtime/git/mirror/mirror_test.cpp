@@ -2,6 +2,7 @@
 #include "tests/runtime/git/fixture.hpp"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <future>
@@ -222,6 +223,20 @@ TEST_CASE("of many commits is told which came before others") {
         == ids{main, feature});
   CHECK(w.mirror.reached_from({}, all).empty());
   CHECK(w.mirror.reached_from({main}, {}).empty());
+}
+
+TEST_CASE("a fetch ends once its caller has to stop") {
+  world w;
+  auto now = w.move_upstream("main", "new");
+  unique_fd stop{::eventfd(0, EFD_CLOEXEC)};
+  auto until = w.mirror.until(stop.get());
+  REQUIRE(::eventfd_write(stop.get(), 1) == 0);
+  CHECK_THROWS_AS(until.fetch(), refused);
+  CHECK_THROWS_AS(until.fetch_head(), refused);
+  CHECK_THROWS_AS(until.fetch_asked("refs/heads/main"), refused);
+  CHECK(w.mirror.resolve_branch("main") != now);
+  w.mirror.fetch(); // is nobody's upstream to be left alone
+  CHECK(w.mirror.resolve_branch("main") == now);
 }
 
 TEST_CASE("a push goes through only where the upstream is as expected") {
