@@ -14,4 +14,9 @@ git::author author_of(const caller& by) {
           by.key_id + "@greenroom.invalid"};
 }
 
+git::author author_of(const session_record& session) {
+  return author_of(
+    caller{session.created_by, session.created_by, session.author});
+}
+
 } // namespace greenroom

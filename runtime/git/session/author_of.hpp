@@ -10,4 +10,8 @@ namespace greenroom {
 /// mail that is nobody's.
 git::author author_of(const caller& by);
 
+/// The same of whom a session is, for what ends it or keeps its work without
+/// anybody's request.
+git::author author_of(const session_record& session);
+
 } // namespace greenroom

@@ -59,7 +59,7 @@ bool keep(const checkpoint_spec& spec, saved_work saved) {
     spec.mirror.import_pack(saved.pack->get(), ids_of(saved.named));
   auto repo = open_mirror(spec.mirror.path());
   auto commit =
-    write_checkpoint(repo.get(), {id, spec.branch, std::move(saved.named)},
+    write_checkpoint(repo.get(), {id, spec.branch, std::move(saved.named), spec.by},
                      spec.mirror.ref(own_ref(id)));
   if (!commit)
     return false;
@@ -77,7 +77,7 @@ bool keep(const checkpoint_spec& spec, saved_work saved) {
 
 bool save_checkpoint(const checkpoint_spec& spec) {
   save_request request;
-  request.by = {"Greenroom", "checkpoint@greenroom.invalid"};
+  request.by = spec.by;
   request.known = spec.mirror.tips();
   request.upstream = spec.mirror.upstream_tips();
   request.rescue_message =

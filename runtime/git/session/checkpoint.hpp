@@ -22,6 +22,8 @@ struct checkpoint_spec {
   git::mirror mirror;
   sandboxed_git session;
   std::string branch; // of the session
+  // Of what is not committed, which a rescue may keep as it is.
+  author by{"Greenroom", "checkpoint@greenroom.invalid"};
 };
 
 /// Saves what the session has, beside its running commands. False where the

@@ -162,6 +162,7 @@ struct draft {
   git_oid tree;
   std::vector<commit_handle> parents;
   std::string message;
+  author by;
 };
 
 std::string message_of(const std::string& session_id, const object_names& all) {
@@ -212,6 +213,7 @@ draft gather(git_repository* repo, const checkpoint_contents& what) {
   if (auto boxed = box.close())
     add_parent(box_name, std::move(boxed));
   result.message = message_of(what.session_id, all);
+  result.by = what.by;
   return result;
 }
 
@@ -228,9 +230,10 @@ std::string write(git_repository* repo, const draft& what) {
   std::vector<const git_commit*> parents;
   for (const auto& one : what.parents)
     parents.push_back(one.get());
-  auto by = sign({"Greenroom", "checkpoint@greenroom.invalid"});
+  auto by = sign(what.by);
+  auto maker = sign({"Greenroom", "checkpoint@greenroom.invalid"});
   git_oid id;
-  check(git_commit_create(&id, repo, nullptr, by.get(), by.get(), nullptr,
+  check(git_commit_create(&id, repo, nullptr, by.get(), maker.get(), nullptr,
                           what.message.c_str(), tree.get(), parents.size(),
                           parents.data()),
         failure);

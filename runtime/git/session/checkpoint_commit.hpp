@@ -30,6 +30,7 @@ struct checkpoint_contents {
   std::string session_id;
   std::string branch; // of the session
   std::vector<named_object> work;
+  author by{};
 };
 
 /// Writes the commit, and answers its id; nullopt where the one `before` says

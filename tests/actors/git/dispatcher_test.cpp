@@ -384,6 +384,20 @@ TEST_CASE("why there can be no merge is told where no file says it") {
              Catch::Contains("no history in common"));
 }
 
+TEST_CASE("what a session's end rescues is by whose the session was") {
+  desk d{1};
+  auto session = d.session("topic");
+  session.created_by = "key";
+  session.author = "Ada Lovelace <ada@example.org>";
+  std::ofstream{d.dir.path() / "data/sessions" / session.id / "checkout/mine"}
+    << "mine\n";
+  auto saved = d.ask<saved_rescue>(save_rescue{d.good(), session});
+  REQUIRE(saved.rescued.size() == 1);
+  CHECK(d.git({"-C", "upstream.git", "log", "-1", "--format=%an <%ae>",
+               saved.rescued[0].ref})
+        == "Ada Lovelace <ada@example.org>");
+}
+
 TEST_CASE("a check-in is by its key's author, and merged by the approver") {
   desk d{2};
   auto session = d.session("topic");
@@ -467,6 +481,8 @@ TEST_CASE("a checkpoint is the work of a session whose checkout cannot be made "
   desk d{1};
   auto session = d.session("topic");
   session.status = session_status::active;
+  session.created_by = "key";
+  session.author = "Ada Lovelace <ada@example.org>";
   auto top = d.dir.path() / "data/sessions" / session.id / "checkout";
   std::ofstream{top / "new"} << "new\n";
   d.ask<done>(save_checkpoint{d.good(), session});
@@ -502,6 +518,8 @@ TEST_CASE("a checkpoint is the work of a session whose checkout cannot be made "
   REQUIRE(saved.rescued.size() == 1);
   CHECK(saved.rescued[0].ref == rescued);
   CHECK(saved.note.empty());
+  CHECK(d.git({"-C", upstream, "log", "-1", "--format=%an <%ae>", rescued})
+        == "Ada Lovelace <ada@example.org>");
   d.ask<done>(drop_checkpoint{d.good(), session.id});
   CHECK_FALSE(has(checkpoint));
   CHECK(d.git({"-C", upstream, "show", rescued + ":new"}) == "new");
