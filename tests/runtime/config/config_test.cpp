@@ -270,10 +270,10 @@ TEST_CASE("limits that belong together are judged together") {
   CHECK_THAT(set_error("cluster.heartbeat=10s"),
              StartsWith("cluster.heartbeat is 10s, but must be below"));
   const std::vector<std::string> one_origin{"preview.domain=null",
-                                            "preview.public_url=https://a.b",
+                                            "preview.public_url=https://A.b:443",
                                             "http.public_url=https://a.b"};
   CHECK_THROWS_WITH(load_config({}, one_origin),
-                    StartsWith("preview.public_url is https://a.b, but must "
+                    StartsWith("preview.public_url is https://A.b:443, but must "
                                "not be http.public_url"));
 }
 
