@@ -6,7 +6,8 @@
 
 #include <spdlog/spdlog.h>
 
-#include <random>
+#include <functional>
+#include <string>
 #include <utility>
 
 namespace greenroom {
@@ -16,9 +17,11 @@ namespace {
 /// That the upstream answers to something else cuts no pause below this.
 constexpr std::chrono::seconds after_failure{30};
 
-double any_chance() {
-  thread_local std::minstd_rand engine{std::random_device{}()};
-  return std::uniform_real_distribution<double>{0, 1}(engine);
+/// From 0 to 1, another one for each project and each time.
+double chance_of(const std::string& project_id, unsigned failures) {
+  constexpr std::size_t parts = 1000;
+  const auto mixed = std::hash<std::string>{}(project_id) + failures * 617;
+  return static_cast<double>(mixed % parts) / parts;
 }
 
 } // namespace
@@ -29,7 +32,8 @@ void rescue_pusher::wake() {
   failures_ = 0;
   if (looking_)
     again_ = true;
-  else if (!armed_ || due_ > clock::now() + rescue_pause(0, 0))
+  else if (!armed_ || due_ <= clock::now()
+           || due_ > clock::now() + rescue_pause(0, 0))
     arm();
 }
 
@@ -41,7 +45,7 @@ void rescue_pusher::upstream_answers() {
 
 void rescue_pusher::arm() {
   armed_ = true;
-  pause_ = rescue_pause(failures_, any_chance());
+  pause_ = rescue_pause(failures_, chance_of(self_->state.rules.id, failures_));
   due_ = clock::now() + pause_;
   self_->delayed_send(self_, pause_, rescue_waits{});
 }

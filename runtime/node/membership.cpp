@@ -2,12 +2,15 @@
 
 #include "actors/cluster/lease_store.hpp"
 #include "actors/cluster/lost_sessions.hpp"
+#include "messages/directory.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/config/projects.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <stdexcept>
@@ -67,6 +70,10 @@ node_membership::owned_among(const std::vector<project_record>& all) const {
   return result;
 }
 
+void node_membership::configure_later(std::vector<project_record> projects) {
+  configured_ = std::move(projects);
+}
+
 cluster_member_actor node_membership::start(
   caf::actor_system& system, std::unique_ptr<store::connection> db,
   std::unique_ptr<store::connection> look_up_db,
@@ -87,8 +94,15 @@ cluster_member_actor node_membership::start(
   options.look_ups = system.spawn<caf::detached>(
     lease_store, std::make_shared<box>(std::move(look_up_db)), self_,
     data_dir_);
-  options.adopt = [directory](project_record project) {
+  options.adopt = [directory,
+                   left = std::move(configured_)](project_record project) {
+    auto mine = std::ranges::find(left, project.id, &project_record::id);
     caf::anon_send(directory, adopt_project{std::move(project)});
+    if (mine != left.end())
+      caf::anon_send(caf::actor_cast<directory_actor>(directory),
+                     change_project{mine->id,
+                                    project_to_json(*mine).dump(),
+                                    {{}, "the configuration file"}});
   };
   options.stop_runners = [supervisor] {
     caf::anon_send(supervisor, stop_all_runners{});

@@ -33,6 +33,10 @@ public:
   std::vector<project_record>
   owned_among(const std::vector<project_record>& all) const;
 
+  /// What the configuration file says of projects that others have: told to the
+  /// directory when one of them becomes this node's. Before start().
+  void configure_later(std::vector<project_record> projects);
+
   /// Keeps the lease from now on, and tells the directory what it owns. Takes
   /// both connections over: that of the lease, and that of what clients ask
   /// for.
@@ -57,6 +61,7 @@ private:
   store::joining self_;
   std::vector<owner_record> owned_;
   std::shared_ptr<lease_gate> gate_ = std::make_shared<lease_gate>();
+  std::vector<project_record> configured_; // see configure_later
   std::vector<caf::actor> parts_;
 };
 

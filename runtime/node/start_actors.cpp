@@ -76,10 +76,11 @@ void configure(store::connection& db, const project_record& project,
 }
 
 // What was made through the API stays, and what another node has, which would
-// not hear of it: `as` is this one where there are others.
+// not hear of it: `as` is this one where there are others. That goes to `left`.
 std::vector<project_record> merge_projects(store::connection& db,
                                            const config& settings,
-                                           const std::string& as) {
+                                           const std::string& as,
+                                           std::vector<project_record>& left) {
   for (auto& project : settings.projects)
     try {
       configure(db, project, as);
@@ -88,9 +89,10 @@ std::vector<project_record> merge_projects(store::connection& db,
     } catch (const refused& e) {
       if (as.empty() || e.code() != errc::unavailable)
         throw;
-      spdlog::info("what the configuration file says of project {} is left to "
-                   "the node that has it, at its start: {}",
+      spdlog::info("what the configuration file says of project {} holds once "
+                   "it is this node's: {}",
                    project.id, e.what());
+      left.push_back(project);
     }
   return store::projects(db);
 }
@@ -255,10 +257,13 @@ void node::parts::start_actors() {
   root = system->spawn(node_root, [this] { broken = true; });
   if (in_cluster)
     join(*write_to);
-  auto projects =
-    merge_projects(*write_to, settings, in_cluster ? settings.node.name : "");
-  if (membership)
+  std::vector<project_record> left;
+  auto projects = merge_projects(*write_to, settings,
+                                 in_cluster ? settings.node.name : "", left);
+  if (membership) {
     projects = membership->owned_among(projects);
+    membership->configure_later(std::move(left));
+  }
   auto stored_keys = store::keys(*write_to);
   keys->replace(stored_keys);
   make_context();

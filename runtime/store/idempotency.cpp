@@ -92,7 +92,8 @@ void drop_expired(soci::session& sql, const greenroom::begin_request& x) {
 bool may_end(connection& c, soci::session& sql,
              const greenroom::finish_request& x, const std::string& node) {
   std::string run;
-  sql << "SELECT run FROM requests WHERE key_id = :key AND name = :name",
+  sql << "SELECT run FROM requests WHERE key_id = :key AND name = :name"
+           + c.self().for_update,
     soci::into(run), soci::use(x.key_id, "key"), soci::use(x.name, "name");
   return sql.got_data() && !is_served_elsewhere(c, sql, run, node);
 }
@@ -146,7 +147,8 @@ void finish_request(connection& c, const greenroom::finish_request& x,
     if (status == refused_unbegun) {
       if (may_end(c, sql, x, node))
         execute(sql,
-                "DELETE FROM requests WHERE key_id = :key AND name = :name",
+                "DELETE FROM requests WHERE key_id = :key AND name = :name"
+                " AND status = 0",
                 soci::use(x.key_id, "key"), soci::use(x.name, "name"));
     } else if (status >= 500 || x.body.size() > max_kept_body) {
       if (may_end(c, sql, x, node))

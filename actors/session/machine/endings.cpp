@@ -165,7 +165,8 @@ std::string machine::reason_of_ending() const {
 // For who has waited for the end as long as clients wait.
 std::string machine::what_is_left() const {
   if (busy(s))
-    return "that it has ended is being stored";
+    return s.why == ending::none ? "a change of it is being stored"
+                                 : "that it has ended is being stored";
   switch (s.at) {
     case step::idle:
       return "its checkout is being made, which has to be whole before it is "
@@ -339,6 +340,8 @@ void machine::operator()(const event::review_refused& x) {
 void machine::operator()(const event::terminate_asked& x) {
   if (x.who == 0 && !is_live(s.record.status))
     return; // it has ended, and nobody waits to hear of it
+  if (x.who == 0 && s.leaving)
+    return note_wanted_end(x.now); // where it goes to
   if (x.repeat && s.record.status == session_status::terminated)
     return add(effect::answer_terminated{x.who});
   if (!is_live(s.record.status) || s.leaving)

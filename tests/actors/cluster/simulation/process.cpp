@@ -120,9 +120,7 @@ void process::start_actors() {
   options.adopt = [own_directory](project_record project) {
     caf::anon_send(own_directory, adopt_project{std::move(project)});
   };
-  options.release = [own_directory](std::string project_id) {
-    caf::anon_send(own_directory, release_project{std::move(project_id)});
-  };
+  options.releaser = caf::actor_cast<releaser_actor>(own_directory);
   options.stop_runners = [supervisor] {
     caf::anon_send(supervisor, stop_all_runners{});
   };
