@@ -9,6 +9,10 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
 namespace greenroom {
 
@@ -29,6 +33,8 @@ struct task {
   std::string lost_node;
   std::size_t left = 0; // questions that are not answered
   bool again = false;   // some were not to be answered now
+  // The sessions that lived at the first look: none that begins later is meant.
+  std::optional<std::set<std::string>> meant;
 };
 
 using task_ptr = std::shared_ptr<task>;
@@ -83,8 +89,12 @@ void end(pointer self, const task_ptr& all, const session_record& row) {
 
 // What began here was not there. The nodes' clocks would not tell: the lost one
 // may have been ahead.
-bool has_moved(const session_record& row) {
-  return row.epoch > 1;
+std::set<std::string> moved_among(const std::vector<session_record>& rows) {
+  std::set<std::string> result;
+  for (const auto& row : rows)
+    if (row.epoch > 1)
+      result.insert(row.id);
+  return result;
 }
 
 void look(pointer self, const task_ptr& all) {
@@ -93,8 +103,10 @@ void look(pointer self, const task_ptr& all) {
   self->request(all->reader, look_timeout, live_sessions{all->project_id})
     .then(
       [self, all](const session_rows& rows) {
+        if (!all->meant)
+          all->meant = moved_among(rows.sessions);
         for (const auto& row : rows.sessions)
-          if (has_moved(row))
+          if (all->meant->contains(row.id))
             end(self, all, row);
         answered(self, all);
       },

@@ -191,6 +191,7 @@ TEST_CASE_METHOD(nodes_requests_fixture, "the answer of a node that has lost a "
     finish("b", 201, "{}");
     let_run_out("b");
     finish("a", 409, "late");
+    finish("a", 429, "");
   }
   auto kept = begin("b", "q", "third");
   CHECK(kept.status == 201);
