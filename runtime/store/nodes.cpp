@@ -136,6 +136,23 @@ std::vector<owner_record> fetch_owners(soci::session& sql,
   return result;
 }
 
+// A writer's batch of another node may hold what this wants, and want what this
+// holds.
+bool taken(connection& c, const node_record& node,
+           const owner_record& project) {
+  constexpr int attempts = 3;
+  for (int attempt = 1;; ++attempt)
+    try {
+      return in_transaction(c, [&](soci::session& sql) {
+        return may_take(c, sql, node, project.node)
+               && give(sql, project, node.name);
+      });
+    } catch (const collided&) {
+      if (attempt == attempts)
+        throw;
+    }
+}
+
 } // namespace
 
 void join(connection& c, const joining& x) {
@@ -304,17 +321,14 @@ std::optional<owner_record> owner_of(connection& c, const find_owner& what) {
 std::vector<owner_record> take_over(connection& c, const node_record& node,
                                     std::span<const owner_record> projects) {
   std::vector<owner_record> result;
-  for (auto& project : projects)
-    in_transaction(c, [&](soci::session& sql) {
-      if (!may_take(c, sql, node, project.node)
-          || !give(sql, project, node.name))
-        return;
-      auto mine = project;
-      mine.node = node.name;
-      mine.incarnation = node.incarnation;
-      ++mine.epoch;
-      result.push_back(std::move(mine));
-    });
+  for (auto& project : projects) {
+    if (!taken(c, node, project))
+      continue;
+    auto& mine = result.emplace_back(project);
+    mine.node = node.name;
+    mine.incarnation = node.incarnation;
+    ++mine.epoch;
+  }
   return result;
 }
 
