@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <system_error>
 
 namespace greenroom::http::client {
 
@@ -25,6 +26,7 @@ int open_input() {
 
 standard_input::standard_input(asio::io_context& io) : descriptor_(io) {
   struct stat info {};
+  is_terminal_ = ::isatty(STDIN_FILENO) != 0;
   waits_ = ::fstat(STDIN_FILENO, &info) == 0 && !S_ISREG(info.st_mode)
            && !S_ISBLK(info.st_mode);
   if (!waits_)
@@ -53,6 +55,10 @@ asio::awaitable<std::string> standard_input::read() {
     auto got = ::read(fd_, bytes.data(), bytes.size());
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
       continue;
+    // A terminal that is gone says so by an error.
+    if (got < 0 && !(is_terminal_ && errno == EIO))
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot read standard input");
     bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
     co_return bytes;
   }

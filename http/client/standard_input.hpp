@@ -18,13 +18,15 @@ class standard_input {
 public:
   explicit standard_input(asio::io_context& io);
 
-  /// What is there, at most 64 KiB; empty at the end.
+  /// What is there, at most 64 KiB; empty at the end. Throws std::system_error
+  /// where it cannot be read, such as a directory.
   asio::awaitable<std::string> read();
 
 private:
   asio::posix::stream_descriptor descriptor_;
   int fd_ = 0;
   bool waits_ = false;
+  bool is_terminal_ = false;
 };
 
 } // namespace greenroom::http::client

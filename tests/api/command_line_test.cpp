@@ -54,6 +54,15 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
                          "GREENROOM_KEY=" + user.key}});
   CHECK(piped.out == "1\n141\n");
   CHECK(piped.err.empty());
+  // What cannot be read is no end of the input.
+  auto unread =
+    run_command({.argv = {"bash", "-c", "\"$0\" exec -i fix -- cat </",
+                          binary_dir() / "greenroom"},
+                 .env = {"PATH=/usr/bin:/bin", "GREENROOM_URL=" + user.url,
+                         "GREENROOM_KEY=" + user.key}});
+  CHECK_FALSE(unread.ok());
+  CHECK_THAT(unread.err, Catch::Contains("standard input cannot be passed on")
+                           && Catch::Contains("Is a directory"));
   // git finds its token in the clone, not in arguments.
   user.out({"clone", "fix", "work"});
   auto work = user.home.path() / "work";
