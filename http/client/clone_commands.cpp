@@ -36,16 +36,30 @@ command git_command(std::vector<std::string> words) {
   return what;
 }
 
-/// Runs git with our own environment; it asks for nothing.
-void run_git(std::vector<std::string> words) {
-  const auto name = words.front() == "-C" ? words.at(2) : words.front();
+std::string name_of(const std::vector<std::string>& words) {
+  return "git " + (words.front() == "-C" ? words.at(2) : words.front());
+}
+
+/// Runs git with our own environment, for as long as it takes; it asks for
+/// nothing. Answers its exit code.
+int exit_of_git(std::vector<std::string> words) {
+  const auto name = name_of(words);
   auto pid =
     start_command(git_command(std::move(words)), STDOUT_FILENO, STDERR_FILENO);
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    throw command_failed(exit_code::failed, "git " + name + " failed");
+  if (!WIFEXITED(status))
+    throw command_failed(exit_code::failed,
+                         name + " was ended by signal "
+                           + std::to_string(WTERMSIG(status)));
+  return WEXITSTATUS(status);
+}
+
+void run_git(std::vector<std::string> words) {
+  const auto name = name_of(words);
+  if (exit_of_git(std::move(words)) != 0)
+    throw command_failed(exit_code::failed, name + " failed");
 }
 
 /// What git prints, without the line's end; nullopt where it fails.
@@ -215,9 +229,12 @@ void switch_to(const std::string& branch, const std::string& remote) {
   }
   run_git({"switch", "--quiet", branch});
   run_git({"branch", "--quiet", "--set-upstream-to", theirs});
-  if (!ask_git({"merge", "--ff-only", "--quiet", theirs}))
-    say("greenroom: this clone's " + branch
-        + " has commits that the session's has not: git pull joins them");
+  if (exit_of_git({"merge", "--ff-only", "--quiet", theirs}) == 0)
+    return;
+  if (exit_of_git({"merge-base", "--is-ancestor", "HEAD", theirs}) == 0)
+    throw command_failed(exit_code::failed, "git merge failed");
+  say("greenroom: this clone's " + branch
+      + " has commits that the session's has not: git pull joins them");
 }
 
 asio::awaitable<int> checkout(invocation& now, const std::string& word) {

@@ -232,6 +232,19 @@ TEST_CASE("a clone of one's own is switched to sessions' branches") {
   user.out({"exec", first, "-c", "git commit -q --allow-empty -m Three"});
   user.out({"checkout", "first"});
   CHECK(run_git(user.home.path(), {"log", "-1", "--format=%s"}) == "Three");
+  // What git could not do is no branch that has gone another way.
+  user.out({"exec", first, "-c", "echo theirs > one; git commit -qam Four"});
+  std::ofstream{user.home.path() / "one"} << "mine\n";
+  auto stopped = user.run({"checkout", "first"});
+  CHECK(stopped.exit_code == 1);
+  CHECK_THAT(stopped.err, Catch::Contains("git merge failed"));
+  run_git(user.home.path(), {"checkout", "-q", "one"});
+  const auto hook = user.home.path() / ".git/hooks/post-merge";
+  std::ofstream{hook} << "#!/bin/sh\nkill -9 $PPID\n";
+  std::filesystem::permissions(hook, std::filesystem::perms{0755});
+  auto killed = user.run({"checkout", "first"});
+  CHECK(killed.exit_code == 1);
+  CHECK_THAT(killed.err, Catch::Contains("git merge was ended by signal 9"));
   // The token is in no configuration and no remote's URL.
   CHECK(run_git(user.home.path(), {"config", "--list"}).find("session:")
         == std::string::npos);

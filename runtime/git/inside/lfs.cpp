@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* what_looking_is = "look for files of Git LFS";
 constexpr std::size_t max_pointer = 1024;
+constexpr std::size_t max_list = std::size_t{1} << 30; // of objects
 constexpr std::string_view first_line =
   "version https://git-lfs.github.com/spec/v1\n";
 
@@ -44,6 +45,7 @@ small_files(const repo& in, const std::vector<std::string>& tips,
             const std::vector<std::string>& known) {
   // Of a partial clone not all is here, and no more of it is fetched.
   git_call list{{"rev-list", "--objects", "--missing=allow-any", "--stdin"}};
+  list.max_output = max_list;
   for (const auto& tip : tips)
     list.input += tip + '\n';
   for (const auto& commit : known)
@@ -59,7 +61,10 @@ small_files(const repo& in, const std::vector<std::string>& tips,
     return {};
   auto told = in.ask(
     {{"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"},
-     ids},
+     ids,
+     {},
+     -1,
+     max_list},
     what_looking_is);
   std::map<std::string, std::string> result;
   for (const auto& line : split(told, '\n'))

@@ -126,7 +126,7 @@ command_result repo::run(const git_call& call) const {
 
 std::string repo::ask(const git_call& call, std::string_view what) const {
   auto result = run(call);
-  if (!result.ok())
+  if (!result.ok() || result.truncated)
     fail(what, result);
   if (result.out.ends_with('\n'))
     result.out.pop_back();
@@ -137,6 +137,8 @@ std::optional<std::string> repo::find(const git_call& call) const {
   auto result = run(call);
   if (!result.ok())
     return std::nullopt;
+  if (result.truncated)
+    fail(call.args.front(), result);
   if (result.out.ends_with('\n'))
     result.out.pop_back();
   return std::move(result.out);
@@ -202,6 +204,9 @@ std::vector<std::string> complaints(const command_result& result) {
 }
 
 void fail(std::string_view what, const command_result& result) {
+  if (result.ok() && result.truncated)
+    throw checkout_fault{"git cannot " + std::string{what}
+                         + ": it says more than is taken"};
   std::string words;
   auto all = complaints(result);
   for (std::size_t i = 0; i < std::min(all.size(), max_complaints); ++i)

@@ -69,10 +69,12 @@ public:
   command_result run(const git_call& call) const;
 
   /// What git prints without the last line break. Throws checkout_fault
-  /// "git cannot <what>: <its words>" where it fails.
+  /// "git cannot <what>: <its words>" where it fails, or prints more than
+  /// git_call::max_output.
   std::string ask(const git_call& call, std::string_view what) const;
 
-  /// The same for what need not be there: nullopt where git fails.
+  /// The same for what need not be there: nullopt where git fails. Throws where
+  /// it prints too much.
   std::optional<std::string> find(const git_call& call) const;
 
   /// Of the same repository with more objects to read.

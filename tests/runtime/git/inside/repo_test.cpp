@@ -505,6 +505,16 @@ TEST_CASE("a saved tree has the rest where something cannot be read at all") {
   CHECK_FALSE(lists(names, "new/closed/file"));
 }
 
+TEST_CASE("an answer of git's that was cut off is none") {
+  world w;
+  const git::repo in{w.session("main").checkout, {}};
+  git::git_call call{{"ls-files"}};
+  CHECK(in.find(call) == in.ask(call, "list files"));
+  call.max_output = 100;
+  CHECK_THROWS_AS(in.ask(call, "list files"), git::checkout_fault);
+  CHECK_THROWS_AS(in.find(call), git::checkout_fault);
+}
+
 TEST_CASE("a lock that a killed git left holds neither commit nor rescue up") {
   world w;
   auto place = w.session("main");
