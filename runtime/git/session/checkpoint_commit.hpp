@@ -13,6 +13,7 @@
 // Only sources in runtime/git include this.
 #pragma once
 
+#include "runtime/git/common/author.hpp"
 #include "runtime/git/inside/named_work.hpp"
 #include "runtime/git/mirror/handles.hpp"
 
