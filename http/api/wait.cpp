@@ -193,7 +193,7 @@ private:
     ask_session<exec_view>(
       ex, timeout, retry::always, greenroom::get_exec{what_.exec_id},
       [ex, reached, until = what_.until](const exec_view& v) {
-        tell(*ex, until, reached, "exec", v.json.view());
+        tell(*ex, until, reached || v.ended, "exec", v.json.view());
       },
       [ex, timeout, is_none, until = what_.until](const ask_error& why) {
         if (is_none(why))

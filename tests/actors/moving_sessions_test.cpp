@@ -292,11 +292,13 @@ TEST_CASE_METHOD(small_node, "a directory has the projects that it was given "
 
 TEST_CASE_METHOD(small_node, "rules that have changed are looked at before the "
                              "next renewal of the lease") {
+  using counter = std::shared_ptr<std::atomic<int>>;
   auto looks = std::make_shared<std::atomic<int>>(0);
-  auto member =
-    system().spawn([looks](caf::event_based_actor*) -> caf::behavior {
-      return {[looks](const owners_changed&) { ++*looks; }};
-    });
+  auto member = system().spawn(
+    [](caf::event_based_actor*, const counter& count) -> caf::behavior {
+      return {[count](const owners_changed&) { ++*count; }};
+    },
+    looks);
   auto changed = std::make_shared<node_context>(*context());
   changed->cluster = caf::actor_cast<cluster_member_actor>(member);
   auto own =

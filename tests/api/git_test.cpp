@@ -158,9 +158,10 @@ TEST_CASE("the audit has pushes, those that were refused too") {
   json pushes;
   await("two pushes in the audit", [&] {
     pushes = json::array();
-    for (auto& one : expect(200, node.admin().get("/audit?session="
-                                                  + session.user.id()))
-                       .data()["entries"])
+    const auto audit = expect(
+      200, node.admin().get("/audit?session=" + session.user.id()));
+    const auto entries = audit.data()["entries"];
+    for (auto& one : entries)
       if (one["route"] == "/git/{id}/{sid}.git/git-receive-pack")
         pushes.push_back(one);
     return pushes.size() == 2;

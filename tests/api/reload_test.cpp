@@ -88,8 +88,10 @@ TEST_CASE("what SIGHUP has changed and what it could not is in the audit") {
   settings["projects"][1]["max_active_sessions"] = 7;
   reload(node, settings.dump(), "the configuration is read again");
   auto result_of = [&](const std::string& project) {
-    for (auto& one : expect(200, node.admin().get("/audit?project=" + project))
-                       .data()["entries"])
+    const auto audit =
+      expect(200, node.admin().get("/audit?project=" + project));
+    const auto entries = audit.data()["entries"];
+    for (auto& one : entries)
       if (one.value("key_name", "") == "configuration")
         return one;
     return json::object();

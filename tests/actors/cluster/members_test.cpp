@@ -102,7 +102,7 @@ cut_store(full_lease_store_actor::pointer self, full_lease_store_actor whole,
 
 // A connection for what clients ask, which says little of it.
 full_lease_store_actor::behavior_type
-silent_store(full_lease_store_actor::pointer self) {
+silent_store(full_lease_store_actor::pointer self, int) {
   return {
     [](const keep_lease&) { return kept_lease{}; },
     [](const take_projects&) { return done{}; },
@@ -344,7 +344,7 @@ TEST_CASE_METHOD(members_fixture, "a node says nothing before it has let go of "
 }
 
 TEST_CASE_METHOD(members_fixture, "no renewal waits behind what clients ask") {
-  auto silent = system.spawn(silent_store);
+  auto silent = system.spawn(silent_store, 0);
   member_node a{*this, "a", {}, silent};
   await("a's lease", [&] { return a.gate->is_open(); });
   CHECK(ask<owner_record>(*this, a.member, find_owner{"p", {}}).node

@@ -67,7 +67,7 @@ caf::behavior far_session(caf::event_based_actor*,
   };
 }
 
-watcher_actor::behavior_type silent_watcher(watcher_actor::pointer) {
+watcher_actor::behavior_type silent_watcher(watcher_actor::pointer, int) {
   return {[](const event_batch&) {}};
 }
 
@@ -82,8 +82,8 @@ TEST_CASE("who begins to watch just as the last one leaves is told what "
   auto there = system.spawn<caf::detached>(far_session, it);
   auto here =
     system.spawn(remote_session, caf::actor_cast<session_actor>(there));
-  auto first = system.spawn(silent_watcher);
-  auto second = system.spawn(silent_watcher);
+  auto first = system.spawn(silent_watcher, 0);
+  auto second = system.spawn(silent_watcher, 0);
   auto fail = [](const caf::error& e) { FAIL(to_refusal(e).message); };
   auto hear = [](const watch_reply& x) { CHECK(x.state == watch_state::hot); };
   self->request(here, timeout, watch_session{first, 0, true})

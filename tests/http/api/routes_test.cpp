@@ -1,6 +1,7 @@
 #include "http/api/documents.hpp"
 #include "http/api/routes.hpp"
 #include "messages/events.hpp"
+#include "messages/webhooks.hpp"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -127,6 +128,7 @@ TEST_CASE("the OpenAPI document has the body of every kind of event") {
   json known;
   for (std::size_t i = 0; i < greenroom::event_kind_count; ++i)
     known.push_back(to_string(static_cast<greenroom::event_kind>(i)));
+  known.push_back(std::string{greenroom::webhook_disabled}); // of a project
   CHECK(described == known);
 }
 

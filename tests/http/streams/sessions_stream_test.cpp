@@ -167,7 +167,7 @@ TEST_CASE("what no session tells is sent in order, and resumed after") {
   newest = 9;
   auto text = live->read_stream_until(".p-9");
   CHECK(text.find("event: review.started\ndata: {\"time\":"
-                  "\"1970-01-01T00:00:01Z\",\"session_id\":\"aaaa")
+                  "\"1970-01-01T00:00:01.000Z\",\"session_id\":\"aaaa")
         != std::string::npos);
   CHECK(text.find(".p-7\n\n") == std::string::npos);
   CHECK(text.find(".p-8\n\n") < text.find("event: webhook.disabled"));
