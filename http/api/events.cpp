@@ -3,6 +3,7 @@
 #include "http/edge/ask.hpp"
 #include "http/edge/session_subscriptions.hpp"
 #include "http/streams/response_registry.hpp"
+#include "http/streams/sse_stream.hpp"
 #include "runtime/auth/api_keys.hpp"
 
 #include <charconv>

@@ -75,7 +75,7 @@ TEST_CASE("followers cost their connections, and one key has a share of them") {
     followers.push_back(
       follow(node, taken.path("/execs/talks/output?follow=true"), status));
   }
-  CHECK(status == 503);
+  CHECK(status == 429);
   CHECK(followers.size() > 115);
   CHECK(eventually(
     [&] { return open_files(node.pid()) < before + followers.size() + 10; }));
