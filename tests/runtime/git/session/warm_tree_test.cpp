@@ -162,10 +162,10 @@ void check_equal(history& of, const std::string& from, const std::string& to) {
 
 TEST_CASE("a tree is near where few of its files differ, and none of those by "
           "which git writes others") {
-  CHECK(git::is_near({0, false}, 0));
-  CHECK(git::is_near({100, false}, 800));
-  CHECK_FALSE(git::is_near({101, false}, 800));
-  CHECK_FALSE(git::is_near({1, true}, 800));
+  CHECK(git::is_near({0, 0, false}, 0));
+  CHECK(git::is_near({100, 0, false}, 800));
+  CHECK_FALSE(git::is_near({101, 0, false}, 800));
+  CHECK_FALSE(git::is_near({1, 0, true}, 800));
 }
 
 TEST_CASE_METHOD(history, "attributes and submodules are found between two "
