@@ -67,7 +67,7 @@ GREENROOM_INSPECT(live_session, x.project_id, x.session_id, x.created_at)
 struct live_list {
   std::vector<live_session> sessions; // each once
   std::vector<project_event> events;  // oldest first, a page of them
-  std::uint64_t last_event = 0;       // the newest number; not younger than these
+  std::uint64_t last_event = 0; // the newest number; not younger than these
 };
 GREENROOM_INSPECT(live_list, x.sessions, x.events, x.last_event)
 

@@ -25,10 +25,9 @@ inline constexpr std::string_view webhook_disabled = "webhook.disabled";
 
 /// What a webhook can be told of; a webhook.test goes to all.
 inline constexpr std::string_view webhook_types[] = {
-  "session.created", "session.extended", "session.expiring",
-  "session.ended",   "checkin.started",  "checkin.finished",
-  "review.queued",   "review.started",   "review.finished",
-  webhook_disabled};
+  "session.created", "session.extended", "session.expiring", "session.ended",
+  "checkin.started", "checkin.finished", "review.queued",    "review.started",
+  "review.finished", webhook_disabled};
 
 /// A receiver, without its secret.
 struct webhook_record {

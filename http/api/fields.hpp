@@ -27,7 +27,8 @@ greenroom::list_sessions read_listing(const query_params& query);
 
 /// `types` and `exec_id`.
 event_filter read_filter(const query_params& query,
-                         std::string_view more_type = {}, kind_set more_bit = 0);
+                         std::string_view more_type = {},
+                         kind_set more_bit = 0);
 
 /// 1 to 65535.
 std::uint16_t read_port(std::string_view text);

@@ -36,7 +36,7 @@ protected:
 };
 
 struct conversation {
-  const char* name; // for the log
+  const char* name;               // for the log
   std::chrono::milliseconds idle; // for the next request
   // The same of who has been granted nothing yet, or was asked who it is.
   std::chrono::milliseconds stranger;

@@ -137,11 +137,10 @@ void server::start_git(std::size_t connections) {
   if (!parts_.sandbox)
     return;
   git_ = std::make_unique<git_http::listener>(
-    options_,
-    git_http::listener_parts{parts_.system, parts_.directory, parts_.sandbox,
-                             parts_.log, parts_.git, &parts_.keys,
-                             parts_.workers, parts_.others, connections,
-                             parts_.operations, parts_.node});
+    options_, git_http::listener_parts{
+                parts_.system, parts_.directory, parts_.sandbox, parts_.log,
+                parts_.git, &parts_.keys, parts_.workers, parts_.others,
+                connections, parts_.operations, parts_.node});
   if (!options_.git_host.empty())
     try {
       options_.git_port =

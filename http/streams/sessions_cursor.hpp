@@ -20,7 +20,7 @@ namespace greenroom::http {
 
 struct sessions_cursor {
   unix_ms time = 0;
-  std::map<std::string, std::uint64_t> seen; // by session id
+  std::map<std::string, std::uint64_t> seen;       // by session id
   std::optional<std::uint64_t> project_event = {}; // nullopt: unknown
   friend bool operator==(const sessions_cursor&,
                          const sessions_cursor&) = default;

@@ -275,7 +275,8 @@ bool sessions_stream::wants(const project_event& event) const {
 /// What no session tells. A page that is full may not be the last.
 void sessions_stream::take(const live_list& all) {
   if (first_list_) {
-    taken_ = cursor_.project_event.value_or(what_.earliest ? 0 : all.last_event);
+    taken_ =
+      cursor_.project_event.value_or(what_.earliest ? 0 : all.last_event);
     cursor_.project_event = taken_;
   }
   for (auto& event : all.events) {
@@ -286,8 +287,8 @@ void sessions_stream::take(const live_list& all) {
     taken_ = event.number;
     if (!wants(event))
       continue;
-    auto text = "event: " + event.type + "\ndata: " + project_event_json(event)
-                + '\n';
+    auto text =
+      "event: " + event.type + "\ndata: " + project_event_json(event) + '\n';
     queue_.push_back(
       {event.session_id, {whole(std::move(text))}, {}, event.number});
   }

@@ -13,8 +13,8 @@
 // max_sessions_of_cursor at a time; more are left out until others have ended,
 // and how many is said in a comment. With that list comes what happened outside
 // the life of any session (runtime/store/project_events.hpp), which is sent
-// among the rest; what happens on this node is looked for at once, the rest every
-// look_period.
+// among the rest; what happens on this node is looked for at once, the rest
+// every look_period.
 //
 // Owned by its thread's response_registry; used on the HTTP thread only.
 #pragma once
@@ -137,9 +137,9 @@ private:
   std::size_t said_left_out_ = 0;
   bool first_list_ = true; // has not come yet
   bool looking_ = false;
-  bool lost_ = false;         // one could not be had for now
-  std::uint64_t news_ = 0;    // at the last look
-  std::uint64_t taken_ = 0;   // the last of what no session tells
+  bool lost_ = false;       // one could not be had for now
+  std::uint64_t news_ = 0;  // at the last look
+  std::uint64_t taken_ = 0; // the last of what no session tells
   const unix_ms begun_at_ = now_ms();
   unix_ms looked_at_ = 0;
   clock::time_point begun_;

@@ -60,9 +60,8 @@ bool set_project(const reload_parts& to, const project_record& project,
   if (is_new)
     self->request(to.directory, store_timeout, create_project{project, by})
       .receive(done, failed);
-  auto entry =
-    is_new ? entry_of(to, "POST", "/projects", 201)
-           : entry_of(to, "PATCH", "/projects/{id}", 200);
+  auto entry = is_new ? entry_of(to, "POST", "/projects", 201)
+                      : entry_of(to, "PATCH", "/projects/{id}", 200);
   entry.project_id = project.id;
   if (why) {
     spdlog::error("project {} stays as it is: {}", project.id, why->message);

@@ -280,7 +280,8 @@ const std::vector<step>& steps() {
       " type TEXT NOT NULL,"
       " made_at BIGINT NOT NULL,"
       " fields TEXT NOT NULL)", // JSON
-      // One row: its lock makes numbers grow as they become visible.
+                                // One row: its lock makes numbers grow as they
+                                // become visible.
       "CREATE TABLE project_event_number (number BIGINT NOT NULL)",
       "INSERT INTO project_event_number (number) VALUES (0)",
     },

@@ -49,12 +49,9 @@ std::string one_of(const char* column, const char* name, std::size_t count) {
 } // namespace
 
 void add_project_event(soci::session& sql, const project_event& what) {
-  project_event_row row{0,
-                        what.project_id,
-                        what.session_id,
-                        what.type,
-                        what.time,
-                        fields_to_text(what.fields)};
+  project_event_row row{
+    0,         what.project_id, what.session_id,
+    what.type, what.time,       fields_to_text(what.fields)};
   check_texts(row);
   sql << "UPDATE project_event_number SET number = number + 1"
          " RETURNING number",
@@ -75,8 +72,8 @@ std::uint64_t last_project_event(connection& c) {
   });
 }
 
-std::vector<project_event> project_events_after(connection& c,
-                                                const greenroom::find_live& what) {
+std::vector<project_event>
+project_events_after(connection& c, const greenroom::find_live& what) {
   const auto after = static_cast<long long>(what.events_after);
   const auto count = static_cast<long long>(project_event_page);
   auto text = "SELECT " + columns_of<project_event_row>()

@@ -26,8 +26,8 @@ std::uint64_t last_project_event(connection& c);
 
 /// Those after `what.events_after`, oldest first, of the projects and sessions
 /// that `what` names; of all, where it names none.
-std::vector<project_event> project_events_after(connection& c,
-                                                const greenroom::find_live& what);
+std::vector<project_event>
+project_events_after(connection& c, const greenroom::find_live& what);
 
 /// Removes all but the newest kept_project_events.
 void trim_project_events(connection& c);

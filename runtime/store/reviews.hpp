@@ -11,10 +11,10 @@
 
 namespace greenroom::store {
 
-/// Adds a review or replaces the one with its id. That it is under way, or over,
-/// is announced with it where its session does not tell of that. A project's one
-/// actor writes its reviews; `as` is the node that it is on, as in
-/// projects.hpp. Refused as bad_request for text with NUL.
+/// Adds a review or replaces the one with its id. That it is under way, or
+/// over, is announced with it where its session does not tell of that. A
+/// project's one actor writes its reviews; `as` is the node that it is on, as
+/// in projects.hpp. Refused as bad_request for text with NUL.
 void put_review(connection& c, const review_record& review,
                 const std::string& as = {});
 

@@ -177,9 +177,8 @@ void queue_deliveries(soci::session& sql, const session_record& session,
 void announce_review(soci::session& sql, event_kind kind,
                      const review_record& review, unix_ms now) {
   const std::string type{to_string(kind)};
-  add_project_event(
-    sql, {0, review.project_id, review.session_id, type, now,
-          fields_of(review)});
+  add_project_event(sql, {0, review.project_id, review.session_id, type, now,
+                          fields_of(review)});
   // After all that the session itself has announced, each after the one before.
   const auto after_session = std::numeric_limits<long long>::max();
   long long place = 0;
@@ -222,10 +221,13 @@ void disable_webhook(soci::session& sql, const std::string& webhook_id,
           soci::use(webhook_id, "id"));
   const auto& gone = disabled.front();
   // Who may watch a project need not know its receivers' URLs.
-  add_project_event(sql, {0, gone.project_id, {}, std::string{webhook_disabled},
-                          now,
-                          {text_field("webhook_id", gone.id),
-                           text_field("reason", reason)}});
+  add_project_event(
+    sql, {0,
+          gone.project_id,
+          {},
+          std::string{webhook_disabled},
+          now,
+          {text_field("webhook_id", gone.id), text_field("reason", reason)}});
   const auto fields =
     fields_to_text({text_field("webhook_id", gone.id),
                     text_field("url", gone.url), text_field("reason", reason)});

@@ -186,8 +186,7 @@ TEST_CASE("a review is told of from its beginning to its end") {
   temp_dir dir;
   const auto go = (dir.path() / "go").string();
   options.project = {
-    {"review",
-     {{"command", "while [ ! -e " + go + " ]; do sleep 0.1; done"}}}};
+    {"review", {{"command", "while [ ! -e " + go + " ]; do sleep 0.1; done"}}}};
   node_process node{options};
   auto all = watch(node);
   session_user session{node, json{{"new_branch", "work"}}};

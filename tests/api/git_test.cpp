@@ -158,8 +158,8 @@ TEST_CASE("the audit has pushes, those that were refused too") {
   json pushes;
   await("two pushes in the audit", [&] {
     pushes = json::array();
-    const auto audit = expect(
-      200, node.admin().get("/audit?session=" + session.user.id()));
+    const auto audit =
+      expect(200, node.admin().get("/audit?session=" + session.user.id()));
     const auto entries = audit.data()["entries"];
     for (auto& one : entries)
       if (one["route"] == "/git/{id}/{sid}.git/git-receive-pack")

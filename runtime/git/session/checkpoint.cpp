@@ -58,9 +58,9 @@ bool keep(const checkpoint_spec& spec, saved_work saved) {
   if (saved.pack)
     spec.mirror.import_pack(saved.pack->get(), ids_of(saved.named));
   auto repo = open_mirror(spec.mirror.path());
-  auto commit =
-    write_checkpoint(repo.get(), {id, spec.branch, std::move(saved.named), spec.by},
-                     spec.mirror.ref(own_ref(id)));
+  auto commit = write_checkpoint(
+    repo.get(), {id, spec.branch, std::move(saved.named), spec.by},
+    spec.mirror.ref(own_ref(id)));
   if (!commit)
     return false;
   note_known(spec.mirror, id);

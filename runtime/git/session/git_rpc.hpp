@@ -53,7 +53,7 @@ enum class merge_answer { clean, conflict, up_to_date, fast_forward };
 struct merge_forecast {
   merge_answer answer = merge_answer::up_to_date;
   std::size_t dirty_files = 0; // as of checkout_state; not part of the answer
-  std::string commit;             // the branch's tip; empty: it has none
+  std::string commit;          // the branch's tip; empty: it has none
   std::vector<std::string> files; // in conflict; none: no common history
   std::string reason;             // why else it cannot be merged, or empty
 };

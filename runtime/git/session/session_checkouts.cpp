@@ -110,8 +110,8 @@ restored_checkout git_service::run(const restore_checkout& request) {
 done git_service::run(const save_checkpoint& request) {
   const auto& session = request.session;
   auto mirror = open(request.project);
-  git::save_checkpoint({mirror, in_session(session, mirror), session.branch,
-                        author_of(session)});
+  git::save_checkpoint(
+    {mirror, in_session(session, mirror), session.branch, author_of(session)});
   return {};
 }
 

@@ -125,8 +125,7 @@ saved_rescue git_service::run(const save_rescue& request) {
   auto& entry = entry_of(mirror_name(request.project));
   git::rescue_result result;
   if (fs::exists(fs::symlink_status(git.paths().checkout))) {
-    result =
-      git::rescue({mirror, git, author_of(session), answers(entry)});
+    result = git::rescue({mirror, git, author_of(session), answers(entry)});
   } else if (is_live(session.status)) {
     result = rescue_unmade(session, mirror, answers(entry), [&] {
       git::fetch_checkpoint(fetched(request.project, false), session.id,

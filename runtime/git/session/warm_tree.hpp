@@ -33,7 +33,7 @@ struct warm_tree {
 
 /// What differs between two commits' trees, as far as it matters here.
 struct tree_distance {
-  std::size_t files = 0; // added, removed or changed; counted to a bound
+  std::size_t files = 0;   // added, removed or changed; counted to a bound
   std::uint64_t bytes = 0; // of what was added or changed
   // Attributes are among it, by which git may write files otherwise that do
   // not differ themselves, or submodules.

@@ -144,20 +144,22 @@ TEST_CASE("what no session tells is sent in order, and resumed after") {
       live_list result;
       result.last_event = newest;
       for (auto number = what.events_after + 1; number <= newest; ++number) {
-        project_event event{number, "demo", std::string(20, 'a'),
+        project_event event{number,
+                            "demo",
+                            std::string(20, 'a'),
                             number % 2 == 0 ? "review.started"
                                             : "webhook.disabled",
-                            1'000, {}};
+                            1'000,
+                            {}};
         result.events.push_back(std::move(event));
       }
       return result;
     }};
   auto watch = [&](const std::string& query, const std::string& cursor = {}) {
     auto client = std::make_unique<http_client>(server.port());
-    client->send(request_text("GET", "/events?" + query, admin_secret, "", "",
-                              cursor.empty()
-                                ? ""
-                                : "Last-Event-ID: " + cursor + "\r\n"));
+    client->send(
+      request_text("GET", "/events?" + query, admin_secret, "", "",
+                   cursor.empty() ? "" : "Last-Event-ID: " + cursor + "\r\n"));
     CHECK(client->receive_head().status == 200);
     return client;
   };

@@ -159,7 +159,8 @@ TEST_CASE("bad keys are refused by the field that is bad") {
   CHECK_THAT(error("x", good, list{}, 1), Contains("expires_in"));
 }
 
-TEST_CASE("another administrator's key ends the one before and what it signed") {
+TEST_CASE(
+  "another administrator's key ends the one before and what it signed") {
   key_ring ring{admin_secret};
   auto made = some_key();
   ring.replace({made.record});
@@ -171,7 +172,8 @@ TEST_CASE("another administrator's key ends the one before and what it signed") 
   const auto keys = ring.snapshot();
   CHECK(keys->find(admin_secret, now_ms()) == nullptr);
   REQUIRE(keys->find("another-administrator's-key", now_ms()) != nullptr);
-  CHECK(keys->find("another-administrator's-key", now_ms())->id == admin_key_id);
+  CHECK(keys->find("another-administrator's-key", now_ms())->id
+        == admin_key_id);
   CHECK(keys->find(made.secret, now_ms()) != nullptr);
   CHECK(ring.logins().find(login, *keys, now_ms()) == nullptr);
   // Whoever is at the former one may go on with it.

@@ -269,12 +269,13 @@ TEST_CASE("limits that belong together are judged together") {
                         "sessions.max_expiry, which is 1h"));
   CHECK_THAT(set_error("cluster.heartbeat=10s"),
              StartsWith("cluster.heartbeat is 10s, but must be below"));
-  const std::vector<std::string> one_origin{"preview.domain=null",
-                                            "preview.public_url=https://A.b:443",
-                                            "http.public_url=https://a.b"};
-  CHECK_THROWS_WITH(load_config({}, one_origin),
-                    StartsWith("preview.public_url is https://A.b:443, but must "
-                               "not be http.public_url"));
+  const std::vector<std::string> one_origin{
+    "preview.domain=null", "preview.public_url=https://A.b:443",
+    "http.public_url=https://a.b"};
+  CHECK_THROWS_WITH(
+    load_config({}, one_origin),
+    StartsWith("preview.public_url is https://A.b:443, but must "
+               "not be http.public_url"));
 }
 
 TEST_CASE("a syntax error is named with line and column") {

@@ -233,8 +233,8 @@ TEST_CASE("a branch that is gone is not made again by check-in") {
     CHECK(w.upstream_at("refs/heads/feature/x").empty());
     // The way on that it names works.
     auto named = w.rescue_ref("heads/feature/x");
-    CHECK_THAT(what.message, Catch::Contains(named)
-                               && Catch::Contains("POST .../discard"));
+    CHECK_THAT(what.message,
+               Catch::Contains(named) && Catch::Contains("POST .../discard"));
     rescue(w.rescue_of(place));
     CHECK(w.mirror.resolve_ref(named));
   }
