@@ -240,8 +240,11 @@ TEST_CASE(
 TEST_CASE("the waiting supervisor can be killed, and another takes its place") {
   session s;
   s.run("x", "true");
-  for (auto exec_supervisor : test::children_of(init_of(s)))
+  for (auto exec_supervisor : test::children_of(init_of(s))) {
     ::kill(exec_supervisor, SIGKILL);
+    // What it takes as it dies is refused.
+    CHECK(ends(exec_supervisor));
+  }
   CHECK(s.run("y", "echo fine").status == exit_status::exited);
   CHECK(s.output("y") == "fine\n");
 }
