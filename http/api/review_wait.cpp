@@ -32,6 +32,8 @@ public:
 
   void begin() {
     env_.streams.add(shared_from_this());
+    if (!ex_)
+      return; // closed at once, as all are while the server stops
     ex_->on_input_end([weak = weak_from_this()] {
       if (auto self = weak.lock())
         self->hurry();
