@@ -1,25 +1,16 @@
 #include "tests/support/node_process.hpp"
 
 #include "runtime/base/files.hpp"
-#include "runtime/base/pidfd.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/exec/orphans.hpp"
-#include "tests/support/build_paths.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/traffic.hpp"
 
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <csignal>
 #include <fstream>
 #include <stdexcept>
-#include <system_error>
+#include <utility>
 
 namespace greenroom::test {
 
@@ -58,6 +49,9 @@ const fs::path& seed() {
   return made;
 }
 
+// Of the node that has the sessions, where there are several.
+const json home_labels{{"has", "sessions"}};
+
 json project(const std::string& id, const fs::path& repo, unsigned sessions) {
   return {{"id", id},
           {"repo", repo.string()},
@@ -89,35 +83,63 @@ std::string run_git(const fs::path& cwd, const std::vector<std::string>& args) {
   return result.out;
 }
 
-node_process::node_process(node_options options)
-  : env_(std::move(options.env)), open_files_(options.open_files) {
-  env_.push_back("GREENROOM_FAULTS=" + (dir_.path() / "faults").string());
+node_process::node_process(node_options options) {
   for (auto name : {"demo.git", "other.git"})
     fs::copy(seed(), dir_.path() / name, fs::copy_options::recursive);
   auto demo = project("demo", upstream(), options.max_active_sessions);
   demo.update(options.project);
   json projects{demo, project("other", dir_.path() / "other.git", 50)};
+  const auto count = nodes_of_a_test();
+  if (count > 1) {
+    cluster_.emplace();
+    for (auto& one : projects)
+      one["node_labels"] = home_labels;
+  }
   write(config_file(),
         json{{"projects", projects}, {"log", {{"level", "debug"}}}}.dump(2));
-  arguments_ = {binary_dir() / "greenroom", "serve", "--config", config_file()};
-  std::vector<std::string> settings{
-    "node.data_dir=" + data_dir().string(), "node.name=test-node",
-    "http.listen=127.0.0.1:0", "preview.listen=127.0.0.1:0",
-    "sandbox.mode=" + std::string{options.sandboxed ? "bubblewrap" : "none"}};
-  settings.insert(settings.end(), options.set.begin(), options.set.end());
-  for (auto& setting : settings) {
-    arguments_.push_back("--set");
-    arguments_.push_back(setting);
-  }
+  for (std::size_t i = 0; i < count; ++i)
+    nodes_.push_back(make(i, options));
   start();
+}
+
+std::unique_ptr<server_process>
+node_process::make(std::size_t index, const node_options& options) const {
+  const auto is_home = index == 0;
+  const auto is_asked = index + 1 == nodes_of_a_test();
+  const auto name = is_home ? "test-node" : "node-" + std::to_string(index);
+  server_options result;
+  result.config_file = config_file();
+  result.log_file = dir_.path() / "log";
+  result.open_files = options.open_files;
+  result.env = options.env;
+  result.env.push_back("GREENROOM_FAULTS=" + (dir_.path() / "faults").string());
+  auto& set = result.set;
+  set = {"node.data_dir=" + data_dir_of(index).string(), "node.name=" + name,
+         "http.listen=127.0.0.1:0", "preview.listen=127.0.0.1:0",
+         "sandbox.mode="
+           + std::string{options.sandboxed ? "bubblewrap" : "none"}};
+  if (cluster_) {
+    auto more = cluster_->settings_of(name);
+    set.insert(set.end(), more.begin(), more.end());
+    set.push_back(is_home ? "cluster.labels=" + home_labels.dump()
+                          : "auth.admin_key_file=" + admin_key_file().string());
+  }
+  // An address is the one that the clients are given.
+  for (auto& setting : options.set)
+    if (is_asked || !setting.starts_with("http.listen="))
+      set.push_back(setting);
+  return std::make_unique<server_process>(std::move(result));
 }
 
 node_process::~node_process() {
   try {
-    kill9();
+    for (auto& node : nodes_)
+      node->kill9();
     std::error_code none;
-    for (auto& session : fs::directory_iterator{data_dir() / "sessions", none})
-      kill_orphans(std::array{session.path().filename().string()});
+    for (std::size_t i = 0; i < nodes_.size(); ++i)
+      for (auto& session :
+           fs::directory_iterator{data_dir_of(i) / "sessions", none})
+        kill_orphans(std::array{session.path().filename().string()});
   } catch (const std::exception& e) {
     std::fprintf(stderr, "clearing up after a node: %s\n", e.what());
   }
@@ -128,120 +150,37 @@ void node_process::start() {
   await_serving();
 }
 
-void node_process::launch() {
-  log_before_ = log().size();
-  std::vector<char*> argv;
-  for (auto& argument : arguments_)
-    argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  std::vector<char*> env;
-  for (auto all = environ; *all != nullptr; ++all)
-    env.push_back(*all);
-  for (auto& variable : env_)
-    env.push_back(variable.data());
-  env.push_back(nullptr);
-  auto log_file = dir_.path() / "log";
-  unique_fd log{
-    ::open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
-  auto parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ < 0)
-    throw std::system_error(errno, std::generic_category(), "fork");
-  if (pid_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent)
-      ::_exit(126);
-    ::dup2(log.get(), STDOUT_FILENO);
-    ::dup2(log.get(), STDERR_FILENO);
-    if (open_files_ != 0) {
-      rlimit limit{open_files_, open_files_};
-      ::setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    ::execve(argv.front(), argv.data(), env.data());
-    ::_exit(127);
-  }
-  process_ = open_pidfd(pid_);
-}
-
 void node_process::await_serving() {
-  auto up = eventually([&] {
-    if (auto port = logged_port()) {
-      port_ = *port;
-      api_port_opened(port_);
-      return true;
-    }
-    int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == 0)
-      return false;
-    pid_ = -1;
-    throw std::runtime_error("the node ended at once: " + log());
-  });
-  if (!up)
-    throw std::runtime_error("the node does not serve: " + log());
-  admin_key_ = read_file(data_dir() / "admin.key").value_or("");
+  home().await_serving();
+  admin_key_ = read_file(admin_key_file()).value_or("");
   admin_key_.erase(admin_key_.find_last_not_of('\n') + 1);
+  // What is configured belongs to the node that is there first.
+  for (auto& node : nodes_)
+    if (node->pid() < 0) {
+      node->launch();
+      node->await_serving();
+    }
+  if (nodes_.size() > 1)
+    await("each node reaches each", [this] {
+      return std::ranges::all_of(nodes_, [this](auto& node) {
+        return reaches_all(http_client{node->port(), admin_key_});
+      });
+    });
 }
 
-std::optional<std::uint16_t> node_process::logged_port() const {
-  auto text = log();
-  auto at = text.find("serves at http://", log_before_);
-  if (at == std::string::npos)
-    return std::nullopt;
-  auto end = text.find('\n', at);
-  if (end == std::string::npos)
-    return std::nullopt;
-  auto colon = text.rfind(':', end);
-  return static_cast<std::uint16_t>(std::stoi(text.substr(colon + 1)));
-}
-
-void node_process::kill9() {
-  if (pid_ <= 0)
-    return;
-  signal_pidfd(process_, SIGKILL);
-  wait();
-}
-
-void node_process::pause() {
-  signal_pidfd(process_, SIGSTOP);
-}
-
-void node_process::resume() {
-  signal_pidfd(process_, SIGCONT);
-}
-
-int node_process::terminate() {
-  signal_pidfd(process_, SIGTERM);
-  if (!eventually([&] {
-        siginfo_t info{};
-        return ::waitid(P_PID, static_cast<id_t>(pid_), &info,
-                        WEXITED | WNOWAIT | WNOHANG)
-                 == 0
-               && info.si_pid == pid_;
-      })) {
-    kill9();
-    throw std::runtime_error("the node does not end: " + log());
-  }
-  auto status = wait();
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-int node_process::wait() {
-  int status = 0;
-  ::waitpid(pid_, &status, 0);
-  pid_ = -1;
-  process_.reset();
-  api_port_closed(port_);
-  return status;
+bool node_process::reaches_all(const http_client& node) const {
+  const beside_the_document only_waits;
+  auto all = node.get("/nodes").data()["nodes"];
+  return all.size() == nodes_.size()
+         && std::ranges::all_of(all, [](const json& one) {
+              return one["reachable"] == true && one["state"] == "ready";
+            });
 }
 
 void node_process::inject_faults(const std::string& lines) const {
   auto next = dir_.path() / "faults.next";
   std::ofstream{next} << lines;
   fs::rename(next, dir_.path() / "faults");
-}
-
-std::string node_process::log() const {
-  return read_file(dir_.path() / "log").value_or("");
 }
 
 std::string node_process::git(const std::vector<std::string>& args) const {

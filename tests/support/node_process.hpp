@@ -1,19 +1,24 @@
 // A node as its users have it: the program itself, with a data directory and a
 // git upstream of its own.
 //
+// Where the environment says GREENROOM_TEST_NODES=3 it is three of a cluster,
+// of which the first, the home, has the sessions of the configured projects,
+// and clients ask the last. What is done to the node, and looked at, is then
+// the home. Tests for which that is another question are tagged [one-node].
+//
 // Everything that it and its sessions started is gone when this is. One owner,
 // one thread; the clients that it gives may go anywhere.
 #pragma once
 
-#include "runtime/base/fd.hpp"
 #include "tests/support/http_client.hpp"
+#include "tests/support/server_process.hpp"
 #include "tests/support/temp_dir.hpp"
+#include "tests/support/test_cluster.hpp"
 
-#include <sys/resource.h>
-#include <sys/types.h>
-
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,29 +48,39 @@ public:
   /// After kill9() or terminate().
   void start();
   /// Without waiting until it serves.
-  void launch();
+  void launch() {
+    home().launch();
+  }
   void await_serving();
-  void kill9();
+  void kill9() {
+    home().kill9();
+  }
   /// It stands still between the two.
-  void pause();
-  void resume();
+  void pause() {
+    home().pause();
+  }
+  void resume() {
+    home().resume();
+  }
   /// SIGTERM; returns the exit code.
-  int terminate();
+  int terminate() {
+    return home().terminate();
+  }
 
   std::uint16_t port() const noexcept {
-    return port_;
+    return nodes_.back()->port();
   }
   pid_t pid() const noexcept {
-    return pid_;
+    return home().pid();
   }
   const std::string& admin_key() const noexcept {
     return admin_key_;
   }
   http_client admin() const {
-    return {port_, admin_key_};
+    return {port(), admin_key_};
   }
   http_client with_key(std::string key) const {
-    return {port_, std::move(key)};
+    return {port(), std::move(key)};
   }
 
   /// Has the projects and the log's level.
@@ -73,7 +88,7 @@ public:
     return dir_.path() / "greenroom.jsonc";
   }
   std::filesystem::path data_dir() const {
-    return dir_.path() / "data";
+    return data_dir_of(0);
   }
   /// System calls that the node has wait or fail from now on, as lines of
   /// runtime/base/injected_faults.hpp. Empty: none.
@@ -82,25 +97,33 @@ public:
     return dir_.path() / "demo.git";
   }
 
-  /// All that the node has logged, over all of its starts.
-  std::string log() const;
+  /// All that the node has logged, over all of its starts; all nodes'.
+  std::string log() const {
+    return home().log();
+  }
 
   /// git in the upstream, which must succeed; without the last line break.
   std::string git(const std::vector<std::string>& args) const;
 
 private:
-  std::optional<std::uint16_t> logged_port() const;
-  int wait();
+  server_process& home() const noexcept {
+    return *nodes_.front();
+  }
+  std::filesystem::path data_dir_of(std::size_t index) const {
+    return dir_.path()
+           / (index == 0 ? "data" : "data-" + std::to_string(index));
+  }
+  std::filesystem::path admin_key_file() const {
+    return data_dir() / "admin.key";
+  }
+  std::unique_ptr<server_process> make(std::size_t index,
+                                       const node_options& options) const;
+  bool reaches_all(const http_client& node) const;
 
   temp_dir dir_;
-  std::vector<std::string> arguments_;
-  std::vector<std::string> env_;
-  rlim_t open_files_ = 0;
+  std::optional<test_cluster> cluster_; // where there are several
+  std::vector<std::unique_ptr<server_process>> nodes_;
   std::string admin_key_;
-  std::size_t log_before_ = 0; // of the start at hand
-  pid_t pid_ = -1;
-  unique_fd process_;
-  std::uint16_t port_ = 0;
 };
 
 /// Runs git and gives its output without the last line break. Throws

@@ -148,16 +148,20 @@ void postgres_server::resume() {
   signal_all(SIGCONT);
 }
 
-std::string postgres_server::make_database() {
+std::string postgres_server::make_database(const std::string& copy_of) {
   auto name = "test_" + std::to_string(++made_);
-  execute("CREATE DATABASE " + name);
+  execute("CREATE DATABASE " + name
+          + (copy_of.empty() ? "" : " TEMPLATE " + name_in(copy_of)));
   return url_of(name);
 }
 
 void postgres_server::drop_database(const std::string& url) {
+  execute("DROP DATABASE IF EXISTS " + name_in(url) + " WITH (FORCE)");
+}
+
+std::string postgres_server::name_in(const std::string& url) {
   auto name = url.substr(url.find("/test_") + 1);
-  execute("DROP DATABASE IF EXISTS " + name.substr(0, name.find('?'))
-          + " WITH (FORCE)");
+  return name.substr(0, name.find('?'));
 }
 
 void postgres_server::execute(const std::string& sql, const std::string& url) {

@@ -32,8 +32,9 @@ public:
   void pause();
   void resume();
 
-  /// Makes an empty database; returns its URL.
-  std::string make_database();
+  /// Makes an empty database, or a copy of one that nobody is connected to;
+  /// returns its URL.
+  std::string make_database(const std::string& copy_of = {});
   void drop_database(const std::string& url);
 
   /// Runs SQL as the administrator, in the database `postgres` where none is
@@ -43,6 +44,7 @@ public:
 private:
   void signal_all(int number);
   std::string url_of(const std::string& database) const;
+  static std::string name_in(const std::string& url);
   std::string log() const;
 
   temp_dir dir_;
@@ -51,10 +53,11 @@ private:
   int made_ = 0; // databases
 };
 
-/// A fresh database of the shared server for as long as this lives.
+/// A database of the shared server, empty or a copy, for as long as this lives.
 class postgres_database {
 public:
-  postgres_database() : url_(postgres_server::shared().make_database()) {}
+  explicit postgres_database(const std::string& copy_of = {})
+    : url_(postgres_server::shared().make_database(copy_of)) {}
   postgres_database(const postgres_database&) = delete;
   postgres_database& operator=(const postgres_database&) = delete;
   ~postgres_database() {
