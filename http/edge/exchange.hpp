@@ -111,6 +111,8 @@ public:
   // What is kept of the answer's data for repetitions, where that holds a
   // secret.
   std::string kept_data;
+  // Let go of when it is answered. May be empty.
+  std::shared_ptr<void> until_answered;
 
   /// Answers with `data`, which is JSON, in the envelope.
   void reply(int status, std::string_view data);

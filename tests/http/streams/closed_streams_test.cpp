@@ -75,6 +75,7 @@ std::vector<kind> all_kinds(std::uint16_t port) {
     {t + "/attach?from=0", 101, handshake},
     {in_session + "/ports/" + std::to_string(port) + "/tunnel", 101, handshake},
     {"/audit?format=jsonl", 0},
+    {in_session + "/exec", 0, {}, R"({"command":"sleep 9","wait":"50s"})"},
   };
   for (auto until : {"exec:t:exited", "port:1", "ended", "review:finished"})
     result.push_back({in_session + "/wait?timeout=2m&until=" + until, 0});
@@ -197,6 +198,22 @@ TEST_CASE("all that goes on ends when its key expires") {
   }
   for (auto& [what, client] : all)
     check_end(what, *client);
+}
+
+TEST_CASE("a command's answer with a dead key is given once") {
+  all_kinds_fixture f;
+  const auto key = f.add_key({"sessions:execute"});
+  kind what{in_session + "/exec", 0, "Idempotency-Key: once\r\n",
+            R"({"command":"true","wait":"50s"})"};
+  auto client = f.ask(what, key);
+  f.wait_until([&] {
+    std::lock_guard lock{f.script->guard};
+    return !f.script->execs.empty();
+  });
+  call(f.port(), "DELETE", "/keys/" + f.last_key_id(), admin_secret);
+  check_end(what, *client);
+  client->send(request_text("GET", "/healthz"));
+  CHECK(client->receive().status == 200);
 }
 
 TEST_CASE(
