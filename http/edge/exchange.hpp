@@ -82,7 +82,8 @@ public:
 
   http::edge& env;
   request in;
-  std::string id; // the request id that is echoed and logged
+  std::string id;       // the request id that is echoed and logged
+  bool of_peer = false; // another node has passed it on
 
   // Set by the dispatcher, in this order.
   const http::route* route = nullptr;
