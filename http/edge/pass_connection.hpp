@@ -16,11 +16,8 @@
 
 namespace greenroom::http {
 
-/// In the head of such a request: its mark. The owner takes it off.
+/// In the head of such a request: its mark. A client's own goes no further.
 inline constexpr std::string_view via_header = "X-Greenroom-Via";
-
-/// The mark of the request at hand; nullopt: it comes from a client.
-std::optional<passage> passage_of(const wire::message_head& head);
 
 /// Looks up who owns what a connection is about. Throws refused.
 using look_up_owner = std::function<asio::awaitable<whereabouts>()>;
@@ -40,8 +37,18 @@ connect_node connection_to(std::shared_ptr<loop> home, const peers& all,
 class peer_relay {
 public:
   /// `own_name` is this node's; `each` bounds a write, and a silence of both
-  /// sides.
-  peer_relay(std::string own_name, wire::byte_stream::timeout each);
+  /// sides. `of_peer`: another node has made the connection.
+  peer_relay(std::string own_name, wire::byte_stream::timeout each,
+             bool of_peer);
+
+  /// A request has come. Only the first that comes from another node is marked:
+  /// what follows it is a client's.
+  void begin(const wire::message_head& head);
+
+  /// The mark of the request at hand; nullopt: it is a client's.
+  const std::optional<passage>& by() const noexcept {
+    return by_;
+  }
 
   /// True: the request at hand was another node's, and so was all that followed
   /// on the connection; both are closed. False: this node is to serve it, and
@@ -64,6 +71,8 @@ private:
 
   std::string own_name_;
   wire::byte_stream::timeout each_;
+  bool marked_; // the next request is
+  std::optional<passage> by_;
   std::unique_ptr<wire::byte_stream> there_; // the other node, while it serves
   bool asking_ = false;                      // it has said nothing yet
 };

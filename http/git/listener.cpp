@@ -89,11 +89,13 @@ void listener::state::take(handed_connection what) {
     return;
   }
   auto id = id_prefix + "-g" + std::to_string(next_id++);
-  auto client = std::make_shared<client_connection>(
-    around, std::move(what.socket), what.first, std::move(id));
+  auto place = std::move(what.place);
+  auto client =
+    std::make_shared<client_connection>(around, std::move(what), std::move(id));
   clients.insert(client);
-  auto done = [this, client, room_taken, place = std::move(what.place)](
-                const std::exception_ptr&) { clients.erase(client); };
+  auto done = [this, client, room_taken, place](const std::exception_ptr&) {
+    clients.erase(client);
+  };
   asio::co_spawn(loop->context(), client_connection::run(client), done);
 }
 
@@ -155,7 +157,7 @@ void listener::start() {
     s.origin->start();
   if (s.acceptor)
     s.acceptor->start([&s](unique_fd socket) {
-      s.take({std::move(socket), {}, nullptr});
+      s.take({std::move(socket), {}});
     });
   s.thread = std::thread{[&s] {
     ::pthread_setname_np(::pthread_self(), "git");

@@ -62,10 +62,12 @@ bool is_repeatable(const wire::message_head& head, bool has_body) {
 preview_client::preview_client(std::shared_ptr<proxy_context> around,
                                unique_fd socket, std::string id)
   : around_(std::move(around)), peer_(address_of(socket)),
+    of_peer_(is_of_peer(around_->peers.get(), socket.get())),
     client_(wire::plain_stream(around_->io, std::move(socket)), {}),
     id_(std::move(id)) {
   if (around_->peers)
-    owner_.emplace(around_->peers->node, around_->options.preview_timeout);
+    owner_.emplace(around_->peers->node, around_->options.preview_timeout,
+                   of_peer_);
 }
 
 void preview_client::check_deadlines(clock::time_point now) {
@@ -114,6 +116,8 @@ preview_client::run(std::shared_ptr<preview_client> self) {
 
 void preview_client::begin() {
   target_ = {};
+  if (owner_)
+    owner_->begin(client_.head());
   method_ = client_.head().method;
 }
 
@@ -154,7 +158,7 @@ asio::awaitable<void> preview_client::serve() {
 }
 
 asio::awaitable<whereabouts> preview_client::look_up() {
-  const auto by = passage_of(client_.head());
+  const auto& by = owner_->by();
   const auto epoch = by ? by->epoch : 0;
   session_ = co_await around_->sessions.look_up(target_.session_id, epoch);
   co_return whereabouts{session_.elsewhere, session_.epoch};

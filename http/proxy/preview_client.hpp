@@ -100,7 +100,8 @@ private:
                                  const std::string& cookie);
 
   std::shared_ptr<proxy_context> around_;
-  std::string peer_; // the client's address
+  std::string peer_;   // the client's address
+  const bool of_peer_; // another node passes it on
   wire::server_connection client_;
   const std::string id_;
   bool ended_ = false; // while it was idle

@@ -60,6 +60,9 @@ public:
   /// Who takes connections for git, with what has been read of them.
   connection_taker take_git;
 
+  /// Whether another node has made a connection that was accepted.
+  std::function<bool(int accepted)> is_of_peer;
+
   head_rules rules;
   /// Turns the id that a client sent, maybe none, into the answer's.
   std::function<std::string(std::string_view sent)> request_id;
@@ -77,6 +80,7 @@ public:
 private:
   void shutdown() override {
     take_git = nullptr;
+    is_of_peer = nullptr;
     rules = {};
     request_id = nullptr;
     refused = nullptr;

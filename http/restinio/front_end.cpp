@@ -161,6 +161,10 @@ void front_end::set_shares(std::shared_ptr<address_shares> shares) {
   state_->desk.shares = std::move(shares);
 }
 
+void front_end::set_peer_check(std::function<bool(int)> is_of_peer) {
+  state_->desk.is_of_peer = std::move(is_of_peer);
+}
+
 void front_end::set_git_handoff(connection_taker take) {
   state_->desk.take_git = std::move(take);
 }

@@ -121,6 +121,8 @@ private:
       asio::query(get_executor(), asio::execution::context));
     progress_ = std::make_shared<connection_progress>();
     progress_->listen(this);
+    progress_->of_peer =
+      desk_->is_of_peer && desk_->is_of_peer(native_handle());
     if (take_place())
       return true;
     turn_away();
@@ -360,7 +362,8 @@ private:
     auto socket = base::release(error);
     if (error)
       return false;
-    desk_->take_git({unique_fd{socket}, std::string{read}, leave_place()});
+    desk_->take_git({unique_fd{socket}, std::string{read}, leave_place(),
+                     progress_->of_peer});
     return true;
   }
 

@@ -98,6 +98,10 @@ struct http_thread::state {
                records->refused_unread(std::move(what));
              }}) {
     front.set_shares(shared.addresses);
+    if (parts.others)
+      front.set_peer_check([all = parts.others](int accepted) {
+        return is_of_peer(all.get(), accepted);
+      });
   }
 
   void spawn_bridge();

@@ -4,6 +4,9 @@
 // Belongs to that thread. One tick serves them all, so a stream costs no timer.
 #pragma once
 
+#include "http/edge/exchange.hpp"
+#include "http/wire/web_socket.hpp"
+#include "messages/errors.hpp"
 #include "messages/time.hpp"
 
 #include <array>
@@ -11,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,26 +36,49 @@ enum class stream_kind : std::uint8_t {
 /// How many of each kind, in the order of stream_kind.
 using stream_counts = std::array<std::size_t, 5>;
 
+/// Why one is closed before its time.
+enum class closing : std::uint8_t { left, revoked, expired, stopping };
+
+/// What a client is told then whose answer has not begun.
+refusal why_closed(closing why);
+/// And the client of a WebSocket.
+ws::close_code code_of(closing why) noexcept;
+
 /// One of them. All is called on the HTTP thread.
 class long_response {
 public:
   using clock = std::chrono::steady_clock;
 
+  /// The answer to a request whose key is known.
+  explicit long_response(const exchange& of);
+  long_response(const long_response&) = delete;
+  long_response& operator=(const long_response&) = delete;
   virtual ~long_response() = default;
 
-  /// Lets go of the connection: the client left, its key is dead, or the server
-  /// stops. Takes the stream off the table.
-  virtual void close() = 0;
+  /// Lets go of the connection, and takes the stream off the table.
+  virtual void close(closing why) = 0;
 
   /// Comes about five times in a heartbeat.
-  virtual void tick(clock::time_point now, unix_ms wall) = 0;
+  virtual void tick(clock::time_point now) = 0;
 
-  /// The key that it was opened with.
-  virtual const std::string& key_id() const noexcept = 0;
   virtual stream_kind kind() const noexcept {
     return stream_kind::other;
   }
-  virtual std::uint64_t connection_id() const noexcept = 0;
+  /// The key that it was opened with.
+  const std::string& key_id() const noexcept {
+    return key_id_;
+  }
+  bool has_expired(unix_ms now) const noexcept {
+    return expires_at_ != 0 && expires_at_ <= now;
+  }
+  std::uint64_t connection_id() const noexcept {
+    return connection_id_;
+  }
+
+private:
+  const std::string key_id_;
+  const unix_ms expires_at_; // 0: never
+  const std::uint64_t connection_id_;
 };
 
 /// How many such answers each key has on all threads together. Each holds a
@@ -89,7 +116,9 @@ public:
   /// many as it may. Those that ask at the same moment may all be let in.
   void admit(const std::string& key_id) const;
 
-  void add(std::shared_ptr<long_response> stream);
+  /// False: its key is dead, or the server stops, so it is closed already and
+  /// has nothing to begin.
+  [[nodiscard]] bool add(std::shared_ptr<long_response> stream);
 
   /// Forgets a stream that is over.
   void remove(const long_response& stream);
@@ -112,8 +141,9 @@ public:
   }
 
 private:
+  std::optional<closing> fault_of(const long_response& stream) const;
   template <class Predicate>
-  void close_if(Predicate matches);
+  void close_if(closing why, Predicate matches);
 
   stream_shares& shares_;
   file_readers& files_;

@@ -54,7 +54,8 @@ struct three : wire_pair {
 // Passes on what the client asks for, by a node that takes b for the owner.
 asio::awaitable<void> pass(three& all, whereabouts owner, bool& passed) {
   co_await all.front->read_head(5s, 5s);
-  peer_relay relay{"a", 5s};
+  peer_relay relay{"a", 5s, false};
+  relay.begin(all.front->head());
   const look_up_owner look_up = [&]() -> asio::awaitable<whereabouts> {
     ++all.looks;
     co_return std::exchange(owner, whereabouts{});
@@ -112,8 +113,9 @@ TEST_CASE("who is not the owner says so, and the client's body is untouched") {
   auto other = [&]() -> asio::awaitable<void> {
     wire::server_connection served{std::move(all.far), ""};
     co_await served.read_head(5s, 5s);
-    CHECK(passage_of(served.head()) == passage{"a", 7});
-    peer_relay relay{"b", 5s};
+    peer_relay relay{"b", 5s, true};
+    relay.begin(served.head());
+    CHECK(relay.by() == passage{"a", 7});
     const look_up_owner look_up = []() -> asio::awaitable<whereabouts> {
       co_return whereabouts{"c", 8};
     };
@@ -134,6 +136,44 @@ TEST_CASE("who is not the owner says so, and the client's body is untouched") {
   };
   all.add(read());
   all.run();
+}
+
+TEST_CASE("a client's own mark goes no further, and is not believed") {
+  three all;
+  auto passed = false;
+  std::string asked;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a, "GET /git/x HTTP/1.1\r\nHost: h\r\n"
+                             "x-greenroom-via: c@9\r\n\r\n");
+    co_await all.hear(*all.a, "ok");
+    all.a->close();
+  };
+  auto owner = [&]() -> asio::awaitable<void> {
+    asked = co_await all.hear(*all.far, "\r\n\r\n");
+    co_await all.say(*all.far,
+                     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    all.far->close();
+  };
+  all.add(client());
+  all.add(owner());
+  all.add(pass(all, {"b", 7}, passed));
+  all.run();
+  CHECK(passed);
+  CHECK_THAT(asked, Catch::Contains("\r\nX-Greenroom-Via: a@7\r\n"));
+  CHECK_THAT(asked, !Catch::Contains("c@9"));
+}
+
+TEST_CASE("only the first request that another node passes on is marked") {
+  wire::message_head marked;
+  marked.headers.add(via_header, "a@7");
+  peer_relay of_node{"b", 5s, true};
+  of_node.begin(marked);
+  CHECK(of_node.by() == passage{"a", 7});
+  of_node.begin(marked); // the client's, on the same connection
+  CHECK(of_node.by() == std::nullopt);
+  peer_relay of_client{"b", 5s, false};
+  of_client.begin(marked);
+  CHECK(of_client.by() == std::nullopt);
 }
 
 TEST_CASE("what a client waits to be told, the owner tells it") {
