@@ -16,7 +16,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -54,7 +53,7 @@ enum class attempt : std::uint8_t { first, last };
 void decide_on(const exchange_ptr& ex, attempt which);
 
 awaitable<void> decide(exchange_ptr ex, attempt which) {
-  const auto by = ex->of_peer ? passage_of_id(ex->id) : std::nullopt;
+  const auto& by = ex->by_way_of;
   whereabouts owner;
   refusal why;
   try {

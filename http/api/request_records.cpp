@@ -98,6 +98,8 @@ void request_records::answered(const exchange& ex, int status,
                                std::string_view body,
                                std::chrono::nanoseconds taken) {
   counts_.add(index_of(ex.route), status, taken);
+  if (ex.served_elsewhere)
+    return;
   if (auto entry = audit_of(ex, status, body); !entry.method.empty())
     trail_.add(std::move(entry));
 }

@@ -31,7 +31,8 @@ struct request {
   std::string_view origin;
   std::string_view accept;
   std::string_view cookie;
-  std::string_view console; // X-Greenroom-Console
+  std::string_view console;       // X-Greenroom-Console
+  std::string_view passed_on_for; // the client, as another node says
   std::string_view host;
   bool two_names = false;  // two of Host or Origin
   bool needs_host = false; // HTTP/1.1

@@ -21,9 +21,15 @@ public:
                    of_address == 0 ? max - max / 16 : of_address)) {}
 
   /// A place that is held while it is served; null: there is none. `clients`
-  /// are served now.
+  /// are served now. What another node connects is some client's of its own,
+  /// and no address's.
   template <class Clients>
-  std::shared_ptr<void> take(const unique_fd& socket, const Clients& clients) {
+  std::shared_ptr<void> take(const unique_fd& socket, const Clients& clients,
+                             bool of_peer = false) {
+    if (of_peer)
+      return clients.size() < max_ || evict(clients, {})
+               ? std::make_shared<bool>()
+               : nullptr;
     const auto address = address_of(socket);
     if (std::shared_ptr<void> place = shares_->take(address))
       return clients.size() < max_ || evict(clients, {}) ? place : nullptr;

@@ -8,6 +8,7 @@
 #include "http/base/reply.hpp"
 #include "http/base/request.hpp"
 #include "http/base/slice.hpp"
+#include "http/edge/passage.hpp"
 #include "messages/records.hpp"
 
 #include <array>
@@ -15,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,8 +84,12 @@ public:
 
   http::edge& env;
   request in;
-  std::string id;       // the request id that is echoed and logged
-  bool of_peer = false; // another node has passed it on
+  std::string id;                   // the request id that is echoed and logged
+  bool of_peer = false;             // another node has made the connection
+  std::optional<passage> by_way_of; // that node, where it passes this on
+  std::string client_address; // as that node says; empty: who has connected
+  // Another node serves it, and writes down what is to be known of that.
+  bool served_elsewhere = false;
 
   // Set by the dispatcher, in this order.
   const http::route* route = nullptr;
@@ -154,7 +160,7 @@ public:
   /// Which connection this is, for `response_registry`.
   virtual std::uint64_t connection_id() const noexcept = 0;
 
-  /// The address of who connected, without a port.
+  /// The client's address, without a port.
   virtual std::string address() const = 0;
 
 protected:

@@ -74,13 +74,18 @@ connect_node connection_to(std::shared_ptr<loop> home, const peers& all,
 }
 
 peer_relay::peer_relay(std::string own_name, wire::byte_stream::timeout each,
-                       bool of_peer)
-  : own_name_(std::move(own_name)), each_(each), marked_(of_peer) {}
+                       bool of_peer, std::string client)
+  : own_name_(std::move(own_name)), each_(each), marked_(of_peer),
+    client_(std::move(client)) {}
 
 void peer_relay::begin(const wire::message_head& head) {
   by_.reset();
-  if (std::exchange(marked_, false) && head.headers.count(via_header) != 0)
-    by_ = read_passage(head.headers.get(via_header));
+  if (!std::exchange(marked_, false) || head.headers.count(via_header) == 0)
+    return;
+  by_ = read_passage(head.headers.get(via_header));
+  // A node of an older version says nothing of it.
+  if (head.headers.count(client_header) != 0)
+    client_ = read_passed_client(head.headers.get(client_header)).address;
 }
 
 /// Sends the head of the request at hand, and waits until it is answered, or
@@ -93,6 +98,8 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
     client.has_body() && !head.old && !head.expects_continue();
   head.headers.remove(via_header);
   head.headers.add(via_header, to_text({own_name_, epoch}));
+  head.headers.remove(client_header);
+  head.headers.add(client_header, to_text(passed_client{client_, {}}));
   if (asks_leave)
     head.headers.add("Expect", "100-continue");
   auto text = head.method + ' ' + head.target

@@ -37,13 +37,20 @@ connect_node connection_to(std::shared_ptr<loop> home, const peers& all,
 class peer_relay {
 public:
   /// `own_name` is this node's; `each` bounds a write, and a silence of both
-  /// sides. `of_peer`: another node has made the connection.
+  /// sides. `of_peer`: another node has made the connection. `client` is the
+  /// address of who has.
   peer_relay(std::string own_name, wire::byte_stream::timeout each,
-             bool of_peer);
+             bool of_peer, std::string client = {});
 
   /// A request has come. Only the first that comes from another node is marked:
   /// what follows it is a client's.
   void begin(const wire::message_head& head);
+
+  /// The client's address, also where another node has made the connection for
+  /// it: that says so in its first request.
+  const std::string& client() const noexcept {
+    return client_;
+  }
 
   /// The mark of the request at hand; nullopt: it is a client's.
   const std::optional<passage>& by() const noexcept {
@@ -73,6 +80,7 @@ private:
   wire::byte_stream::timeout each_;
   bool marked_; // the next request is
   std::optional<passage> by_;
+  std::string client_;
   std::unique_ptr<wire::byte_stream> there_; // the other node, while it serves
   bool asking_ = false;                      // it has said nothing yet
 };

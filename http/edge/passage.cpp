@@ -31,6 +31,23 @@ std::string id_by_way_of(std::string_view request_id, const passage& by) {
   return std::string{request_id.substr(0, longest_id - end.size())} + end;
 }
 
+std::string without_passage(std::string_view request_id) {
+  return std::string{request_id.substr(0, request_id.rfind(mark))};
+}
+
+std::string to_text(const passed_client& client) {
+  return client.request_id.empty() ? client.address
+                                   : client.address + ' ' + client.request_id;
+}
+
+passed_client read_passed_client(std::string_view text) {
+  auto blank = text.find(' ');
+  if (blank == std::string_view::npos)
+    return {std::string{text}, {}};
+  return {std::string{text.substr(0, blank)},
+          std::string{text.substr(blank + 1)}};
+}
+
 std::optional<passage> passage_of_id(std::string_view request_id) {
   auto at = request_id.rfind(mark);
   if (at == std::string_view::npos)

@@ -8,8 +8,9 @@
 // the client hears of it only where that does not help. What is marked is not
 // passed on again.
 //
-// A request of the API has its mark at the end of its request id, which both
-// nodes log; a connection of git's or of a preview in a header of its first
+// A request of the API has its mark at the end of its request id, and in a
+// header whose it is: both nodes log and echo the client's own id. A connection
+// of git's or of a preview in a header of its first
 // request. What follows on such a connection is not marked, and the node that
 // has it passes it on as if it were the client's. A mark counts on a connection
 // that another node has made, by mutual TLS; a client's is a part of its id, or
@@ -42,6 +43,22 @@ passage read_passage(std::string_view text);
 /// The id for a request that goes on to another node: one that may be echoed,
 /// as the id that it is made of.
 std::string id_by_way_of(std::string_view request_id, const passage& by);
+
+/// The id that was marked.
+std::string without_passage(std::string_view request_id);
+
+/// Whose a request is that goes on.
+struct passed_client {
+  std::string address;
+  std::string request_id; // whole: a mark may leave less of it; may be empty
+  friend bool operator==(const passed_client&, const passed_client&) = default;
+};
+
+/// The value of client_header.
+std::string to_text(const passed_client& client);
+passed_client read_passed_client(std::string_view text);
+
+inline constexpr std::string_view client_header = "X-Greenroom-Client";
 
 /// nullopt: there is no mark.
 std::optional<passage> passage_of_id(std::string_view request_id);

@@ -48,8 +48,8 @@ client_connection::client_connection(std::shared_ptr<git_context> around,
       what.first),
     id_(std::move(id)), of_peer_(what.of_peer) {
   if (around_->peers)
-    owner_.emplace(around_->peers->node, around_->options.git_timeout,
-                   of_peer_);
+    owner_.emplace(around_->peers->node, around_->options.git_timeout, of_peer_,
+                   peer_);
 }
 
 void client_connection::check_deadlines(
@@ -360,7 +360,7 @@ void client_connection::done(clock::time_point since) {
     return;
   if (change_->status == 0)
     set_result(*change_, client_.status());
-  change_->address = peer_;
+  change_->address = owner_ ? owner_->client() : peer_;
   change_->request_id = request_id_;
   around_->audit->add(*std::exchange(change_, {}));
 }

@@ -83,7 +83,7 @@ listener::state::state(const options& opts, listener_parts parts)
 
 void listener::state::take(handed_connection what) {
   auto room_taken =
-    around->stopping ? nullptr : room.take(what.socket, clients);
+    around->stopping ? nullptr : room.take(what.socket, clients, what.of_peer);
   if (!room_taken) {
     turn_away(what.socket, too_many);
     return;

@@ -21,8 +21,9 @@ constexpr std::array<std::string_view, 10> of_connection{
   "Content-Length",      "Trailer"};
 
 /// What tells an app who asks; nothing of it is a client's to say.
-constexpr std::array<std::string_view, 10> ours_to_say{"Host",
+constexpr std::array<std::string_view, 11> ours_to_say{"Host",
                                                        "X-Greenroom-Via",
+                                                       "X-Greenroom-Client",
                                                        "Forwarded",
                                                        "X-Forwarded-For",
                                                        "X-Forwarded-Host",

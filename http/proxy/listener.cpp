@@ -79,13 +79,15 @@ listener::state::state(const options& opts, listener_parts parts)
     room(parts.max_clients, opts.max_connections_of_address) {}
 
 void listener::state::take(unique_fd socket) {
-  auto place = around->stopping ? nullptr : room.take(socket, clients);
+  const auto of_peer = is_of_peer(around->peers.get(), socket.get());
+  auto place = around->stopping ? nullptr : room.take(socket, clients, of_peer);
   if (!place) {
     turn_away(socket, too_many);
     return;
   }
   auto client = std::make_shared<preview_client>(
-    around, std::move(socket), id_prefix + '-' + std::to_string(next_id++));
+    around, std::move(socket), id_prefix + '-' + std::to_string(next_id++),
+    of_peer);
   clients.insert(client);
   around->counters->preview_connections = std::ssize(clients);
   asio::co_spawn(loop->context(), preview_client::run(client),

@@ -60,14 +60,13 @@ bool is_repeatable(const wire::message_head& head, bool has_body) {
 } // namespace
 
 preview_client::preview_client(std::shared_ptr<proxy_context> around,
-                               unique_fd socket, std::string id)
-  : around_(std::move(around)), peer_(address_of(socket)),
-    of_peer_(is_of_peer(around_->peers.get(), socket.get())),
+                               unique_fd socket, std::string id, bool of_peer)
+  : around_(std::move(around)), peer_(address_of(socket)), of_peer_(of_peer),
     client_(wire::plain_stream(around_->io, std::move(socket)), {}),
     id_(std::move(id)) {
   if (around_->peers)
     owner_.emplace(around_->peers->node, around_->options.preview_timeout,
-                   of_peer_);
+                   of_peer_, peer_);
 }
 
 void preview_client::check_deadlines(clock::time_point now) {
@@ -288,7 +287,7 @@ asio::awaitable<bool> preview_client::connect(app_pool::use what) {
 
 asio::awaitable<void> preview_client::forward(const access_decision& decision) {
   const forwarding how{target_,
-                       peer_,
+                       owner_ ? owner_->client() : peer_,
                        preview_scheme(around_->options),
                        decision.authorization_is_ours,
                        decision.api_key_is_ours,

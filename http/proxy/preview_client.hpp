@@ -51,7 +51,7 @@ public:
 
   /// Throws std::system_error.
   preview_client(std::shared_ptr<proxy_context> around, unique_fd socket,
-                 std::string id);
+                 std::string id, bool of_peer);
 
   /// Serves it to its end. Holds on to `self` meanwhile.
   static asio::awaitable<void> run(std::shared_ptr<preview_client> self);

@@ -153,6 +153,8 @@ std::uint64_t library_exchange::connection_id() const noexcept {
 }
 
 std::string library_exchange::address() const {
+  if (!client_address.empty())
+    return client_address;
   return request_->remote_endpoint().address().to_string();
 }
 
@@ -275,6 +277,8 @@ library_exchange::place_of(const restinio::http_header_field_t& field) {
     return &in.idempotency_key;
   if (is("x-greenroom-console"))
     return &in.console;
+  if (is(client_header))
+    return &in.passed_on_for;
   return nullptr;
 }
 

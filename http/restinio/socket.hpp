@@ -323,7 +323,8 @@ private:
     auto& shares = desk_->shares;
     error_code gone;
     auto peer = shares ? base::remote_endpoint(gone) : endpoint_type{};
-    if (!shares || gone)
+    // Of another node's connections each is another client's.
+    if (!shares || gone || progress_->of_peer)
       return true;
     place_ = shares->take(peer.address().to_string());
     return place_ != nullptr;

@@ -51,6 +51,18 @@ response misdirected() {
   return answer;
 }
 
+/// What another node says of a request that it passes on.
+void read_passage_of(exchange& ex) {
+  ex.by_way_of = passage_of_id(ex.id);
+  if (!ex.by_way_of)
+    return;
+  auto client = read_passed_client(ex.in.passed_on_for);
+  ex.client_address = std::move(client.address);
+  // A node of an older version says no more than the mark.
+  ex.id = is_sane_request_id(client.request_id) ? std::move(client.request_id)
+                                                : without_passage(ex.id);
+}
+
 } // namespace
 
 struct http_thread::state {
@@ -152,6 +164,8 @@ std::string http_thread::state::request_id(std::string_view sent) {
 
 void http_thread::state::serve(const exchange_ptr& ex) {
   ex->id = request_id(ex->in.request_id);
+  if (ex->of_peer)
+    read_passage_of(*ex);
   if (stopping)
     ex->refuse(errc::unavailable, "the server is stopping, try again");
   else if (front.hands_git_over() && ex->in.path.starts_with("/git/"))

@@ -68,6 +68,7 @@ wire::message_head head_for(const exchange& ex, const passage& by) {
     head.headers.add("Cookie",
                      std::string{login_cookie}.append("=").append(login));
   add("X-Request-Id", id_by_way_of(ex.id, by));
+  add(client_header, to_text(passed_client{ex.address(), ex.id}));
   return head;
 }
 
@@ -166,6 +167,7 @@ private:
     while (there_->head().status < 200);
     if (!ex_ || hand_back(there_->head().headers))
       co_return;
+    ex_->served_elsewhere = true;
     auto answer = answer_of(there_->head());
     const auto bodiless = ex_->in.head || answer.status == 204;
     if (bodiless) {
@@ -236,6 +238,7 @@ private:
     } catch (const wire::upgrade_refused& e) {
       if (!ex_ || hand_back(e.headers()))
         co_return;
+      ex_->served_elsewhere = true;
       response answer;
       answer.status = e.status();
       answer.body = e.body();
@@ -265,6 +268,7 @@ private:
         self->left();
     };
     heartbeat_.heard();
+    ex_->served_elsewhere = true;
     // As the owner would: what a browser offers beside its key is agreed to.
     auto offered = ex_->in.web_socket_protocol;
     auto agreed = offers(offered, terminal_protocol) ? terminal_protocol

@@ -38,8 +38,8 @@ struct listener {
   }
 
   /// A pair of sockets has no address.
-  bool take() {
-    auto place = room.take(socket, clients);
+  bool take(bool of_peer = false) {
+    auto place = room.take(socket, clients, of_peer);
     if (place)
       clients.push_back(std::make_shared<client>("unknown", place));
     return place != nullptr;
@@ -65,6 +65,17 @@ TEST_CASE("an address has its share of a listener's connections") {
   all.clients.pop_front();
   CHECK(all.take());
   CHECK_FALSE(all.take());
+}
+
+TEST_CASE("what another node connects takes nothing of an address's share") {
+  client_room room{8, 2};
+  listener all{room};
+  CHECK(all.take());
+  CHECK(all.take());
+  CHECK_FALSE(all.take());
+  for (int i = 0; i < 6; ++i)
+    CHECK(all.take(true));
+  CHECK_FALSE(all.take(true));
 }
 
 TEST_CASE("one that waits makes room, however often") {

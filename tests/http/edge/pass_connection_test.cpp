@@ -54,7 +54,7 @@ struct three : wire_pair {
 // Passes on what the client asks for, by a node that takes b for the owner.
 asio::awaitable<void> pass(three& all, whereabouts owner, bool& passed) {
   co_await all.front->read_head(5s, 5s);
-  peer_relay relay{"a", 5s, false};
+  peer_relay relay{"a", 5s, false, "192.0.2.1"};
   relay.begin(all.front->head());
   const look_up_owner look_up = [&]() -> asio::awaitable<whereabouts> {
     ++all.looks;
@@ -144,7 +144,8 @@ TEST_CASE("a client's own mark goes no further, and is not believed") {
   std::string asked;
   auto client = [&]() -> asio::awaitable<void> {
     co_await all.say(*all.a, "GET /git/x HTTP/1.1\r\nHost: h\r\n"
-                             "x-greenroom-via: c@9\r\n\r\n");
+                             "x-greenroom-via: c@9\r\n"
+                             "x-greenroom-client: 192.0.2.9\r\n\r\n");
     co_await all.hear(*all.a, "ok");
     all.a->close();
   };
@@ -160,20 +161,24 @@ TEST_CASE("a client's own mark goes no further, and is not believed") {
   all.run();
   CHECK(passed);
   CHECK_THAT(asked, Catch::Contains("\r\nX-Greenroom-Via: a@7\r\n"));
-  CHECK_THAT(asked, !Catch::Contains("c@9"));
+  CHECK_THAT(asked, Catch::Contains("\r\nX-Greenroom-Client: 192.0.2.1\r\n"));
+  CHECK_THAT(asked, !Catch::Contains("c@9") && !Catch::Contains("192.0.2.9"));
 }
 
 TEST_CASE("only the first request that another node passes on is marked") {
   wire::message_head marked;
   marked.headers.add(via_header, "a@7");
-  peer_relay of_node{"b", 5s, true};
+  marked.headers.add(client_header, "192.0.2.1");
+  peer_relay of_node{"b", 5s, true, "127.0.0.1"};
   of_node.begin(marked);
   CHECK(of_node.by() == passage{"a", 7});
   of_node.begin(marked); // the client's, on the same connection
   CHECK(of_node.by() == std::nullopt);
-  peer_relay of_client{"b", 5s, false};
+  CHECK(of_node.client() == "192.0.2.1");
+  peer_relay of_client{"b", 5s, false, "127.0.0.1"};
   of_client.begin(marked);
   CHECK(of_client.by() == std::nullopt);
+  CHECK(of_client.client() == "127.0.0.1");
 }
 
 TEST_CASE("what a client waits to be told, the owner tells it") {

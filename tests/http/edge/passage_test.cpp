@@ -26,6 +26,16 @@ TEST_CASE("a mark is never lost to the length of an id") {
   CHECK(passage_of_id(id) == passage{std::string(63, 'n'), UINT64_MAX});
 }
 
+TEST_CASE("whose a request is that is passed on is said whole") {
+  const passed_client client{"2001:db8::1", std::string(128, 'x')};
+  CHECK(read_passed_client(to_text(client)) == client);
+  CHECK(read_passed_client(to_text(passed_client{"::1", {}}))
+        == passed_client{"::1", {}});
+  CHECK(without_passage(id_by_way_of("r1.via-mine", {"a", 7}))
+        == "r1.via-mine");
+  CHECK(without_passage("r1") == "r1");
+}
+
 TEST_CASE("who is not the owner at that epoch is not the one who is meant") {
   CHECK_FALSE(is_misled({"a", 7}, {"", 7}));
   CHECK_FALSE(is_misled({"a", 0}, {"", 7}));
