@@ -30,7 +30,8 @@ command_result greenroom_says(const node_process& node, const std::string& verb,
 
 } // namespace
 
-TEST_CASE("a node goes on from a backup that was made while it worked") {
+TEST_CASE("a node goes on from a backup that was made while it worked",
+          "[one-node]") {
   node_process node;
   auto archive = node.config_file().parent_path() / "backup.tar";
   session_user session{node, json{{"new_branch", "work"}}};
@@ -92,7 +93,7 @@ TEST_CASE("a node goes on from a backup that was made while it worked") {
   greenroom::remove_tree(moved);
 }
 
-TEST_CASE("a backup of what is no node's data says so") {
+TEST_CASE("a backup of what is no node's data says so", "[one-node]") {
   node_process node;
   auto archive = node.config_file().parent_path() / "backup.tar";
   auto none = greenroom_says(node, "backup", archive,

@@ -17,7 +17,8 @@ http_reply check_in(const session_user& session, const node_process& node) {
 
 } // namespace
 
-TEST_CASE("a check-in that a crash cut off is done by its repetition") {
+TEST_CASE("a check-in that a crash cut off is done by its repetition",
+          "[one-node]") {
   auto step = GENERATE(values<const char*>(
     {"checkin.started", "checkin.committed", "checkin.imported",
      "checkin.rescued", "checkin.pushed", "checkin.saved", "checkin.reviewed",

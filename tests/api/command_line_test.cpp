@@ -491,7 +491,8 @@ TEST_CASE("what a command's help names is there") {
   CHECK(user.out({"webhooks", "list", "-p", "demo", "-q"}).empty());
 }
 
-TEST_CASE("nodes are listed, and one that is alone is not drained") {
+TEST_CASE("nodes are listed, and one that is alone is not drained",
+          "[one-node]") {
   node_process node;
   terminal_user admin{node};
   auto all = json::parse(admin.out({"nodes", "-o", "json"}));

@@ -15,7 +15,8 @@ http_reply create(const node_process& node) {
 
 } // namespace
 
-TEST_CASE("a create that a crash cut off is done by its repetition") {
+TEST_CASE("a create that a crash cut off is done by its repetition",
+          "[one-node]") {
   auto step =
     GENERATE(values<const char*>({"create.admitted", "create.inserted",
                                   "create.launched", "create.active"}));

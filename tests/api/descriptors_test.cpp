@@ -41,7 +41,8 @@ greenroom::unique_fd follow(const node_process& node, const std::string& path,
 
 } // namespace
 
-TEST_CASE("followers cost their connections, and one key has a share of them") {
+TEST_CASE("followers cost their connections, and one key has a share of them",
+          "[one-node]") {
   node_options options;
   options.sandboxed = false;
   options.open_files = 400; // connections: 246, half of them for one key

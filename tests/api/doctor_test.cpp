@@ -54,7 +54,7 @@ json named(const json& report, const std::string& name) {
 
 } // namespace
 
-TEST_CASE("doctor tries what a node needs, and leaves no trace") {
+TEST_CASE("doctor tries what a node needs, and leaves no trace", "[one-node]") {
   patient host;
   auto upstream = host.dir.path() / "demo.git";
   run_git(host.dir.path(), {"init", "-q", "--bare", upstream.string()});
@@ -74,7 +74,7 @@ TEST_CASE("doctor tries what a node needs, and leaves no trace") {
   CHECK(text.out.find("bubblewrap") != std::string::npos);
 }
 
-TEST_CASE("doctor says what to change") {
+TEST_CASE("doctor says what to change", "[one-node]") {
   patient host;
   auto missing = (host.dir.path() / "nothing").string();
   auto report =
@@ -104,7 +104,7 @@ TEST_CASE("doctor says what to change") {
   CHECK(host.run({"doctor"}, {"http.listen=nowhere"}).exit_code == 2);
 }
 
-TEST_CASE("doctor looks at a cluster's certificates") {
+TEST_CASE("doctor looks at a cluster's certificates", "[one-node]") {
   patient host;
   auto file = [&](const char* name) {
     return (host.dir.path() / name).string();

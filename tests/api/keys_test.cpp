@@ -366,7 +366,8 @@ private:
 
 } // namespace
 
-TEST_CASE("a revoked key is dead though the store takes no change") {
+TEST_CASE("a revoked key is dead though the store takes no change",
+          "[one-node]") {
   node_process node{{.sandboxed = false}};
   auto key = make_key(node, {"projects:read"});
   auto with_key = node.with_key(key.secret);

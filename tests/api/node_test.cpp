@@ -51,7 +51,8 @@ private:
 
 } // namespace
 
-TEST_CASE("a node that cannot sandbox says what is missing and what would do") {
+TEST_CASE("a node that cannot sandbox says what is missing and what would do",
+          "[one-node]") {
   node_options options;
   options.set = {"sandbox.network=none",
                  R"(sandbox.read_only=["/usr", "/no/such/path"])"};
@@ -59,7 +60,8 @@ TEST_CASE("a node that cannot sandbox says what is missing and what would do") {
                                              && !Contains("sandbox.mode=none"));
 }
 
-TEST_CASE("config check finds what serve would refuse, and leaves no trace") {
+TEST_CASE("config check finds what serve would refuse, and leaves no trace",
+          "[one-node]") {
   temp_dir dir;
   auto check = [&](std::vector<std::string> settings) {
     std::vector<std::string> argv{(binary_dir() / "greenroom").string(),
@@ -93,14 +95,15 @@ TEST_CASE("config check finds what serve would refuse, and leaves no trace") {
   CHECK_THAT(both, Contains("node.data_dir") && Contains("http.listen"));
 }
 
-TEST_CASE("a second node on one data directory does not start") {
+TEST_CASE("a second node on one data directory does not start", "[one-node]") {
   node_process node;
   node_options options;
   options.set = {"node.data_dir=" + node.data_dir().string()};
   CHECK_THROWS_WITH(node_process{options}, Contains("another node is running"));
 }
 
-TEST_CASE("a data directory that cannot be locked is no other node's") {
+TEST_CASE("a data directory that cannot be locked is no other node's",
+          "[one-node]") {
   temp_dir dir;
   std::filesystem::create_directory(dir.path() / "lock");
   node_options options;
@@ -121,7 +124,8 @@ TEST_CASE("a ready node says which limits are not in force") {
 }
 
 TEST_CASE("a node whose disk is late says so for as long as it is, and of one "
-          "that has refused to the end") {
+          "that has refused to the end",
+          "[one-node]") {
   node_process node{{.sandboxed = false}};
   auto says = [&](const char* what) {
     return expect(200, node.admin().get("/readyz")).body.find(what)
@@ -141,7 +145,7 @@ TEST_CASE("a node whose disk is late says so for as long as it is, and of one "
   CHECK(session.run("echo well")["stdout"] == "well\n");
 }
 
-TEST_CASE("a node is ready when the last session is back") {
+TEST_CASE("a node is ready when the last session is back", "[one-node]") {
   node_process node{{.sandboxed = false}};
   session_user well{node, json{{"new_branch", "well"}}};
   session_user stuck{node, json{{"new_branch", "stuck"}}};
@@ -169,7 +173,7 @@ TEST_CASE("a node is ready when the last session is back") {
   }
 }
 
-TEST_CASE("a node that is alone lists itself") {
+TEST_CASE("a node that is alone lists itself", "[one-node]") {
   node_process node{{.set = {"node.name=only"}}};
   auto listed = [&] {
     auto all = node.admin().get("/nodes").data().at("nodes");

@@ -3,6 +3,7 @@
 #include "tests/support/build_paths.hpp"
 
 #include <fstream>
+#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -56,7 +57,7 @@ const std::string session_route = "/projects/{id}/sessions/{sid}";
 
 } // namespace
 
-TEST_CASE("metrics say what a node has done") {
+TEST_CASE("metrics say what a node has done", "[one-node]") {
   node_process node{{.sandboxed = false}};
   session_user session{node, json{{"branch", "topic"}}};
   session.run("echo hello");
@@ -176,6 +177,44 @@ TEST_CASE("the audit has every change, by whom and with what result") {
   await_entry(node, "DELETE", session_route, 200);
   for (auto& one : audit(node))
     CHECK(one["method"] != "GET");
+}
+
+TEST_CASE("the audit has a change once, under its client's own id, whichever "
+          "node serves it") {
+  node_process node{{.sandboxed = false}};
+  session_user session{node, json{{"branch", "topic"}}};
+  auto port = session.path("/ports/3000");
+  auto ask = [&](const std::string& id, int status, const std::string& method,
+                 const std::string& path, const json& body) {
+    auto reply = node.admin().send(method, path, body.dump(),
+                                   "application/json", {{"X-Request-Id", id}});
+    CHECK(reply.headers["x-request-id"] == id);
+    return expect(status, reply).data();
+  };
+  const std::string longest(128, 'x');
+  ask("sets", 200, "PUT", port, {{"label", "web"}});
+  ask("wrong", 400, "PUT", port, {{"wombat", 1}});
+  auto link = ask(longest, 201, "POST", port + "/link", json::object());
+  // What comes behind them.
+  expect(404, node.admin().remove("/projects/none"));
+  await_entry(node, "DELETE", "/projects/{id}", 404);
+  await_entry(node, "POST", session_route + "/ports/{port}/link", 201);
+  for (auto& [id, code] : std::map<std::string, std::string>{
+         {"sets", ""}, {"wrong", "BAD_REQUEST"}, {longest, ""}}) {
+    INFO(id);
+    json found = json::array();
+    for (auto& entry : audit(node))
+      if (entry["request_id"].get<std::string>().starts_with(id))
+        found.push_back(entry);
+    INFO(found.dump());
+    REQUIRE(found.size() == 1);
+    CHECK(found[0]["request_id"] == id);
+    CHECK(found[0]["address"] == "127.0.0.1");
+    CHECK(found[0]["session_id"] == session.id());
+    CHECK(found[0].value("code", "") == code);
+    if (id == longest)
+      CHECK(found[0]["object"] == link["id"]);
+  }
 }
 
 TEST_CASE("the audit has what was refused") {

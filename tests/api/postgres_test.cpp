@@ -28,7 +28,8 @@ void expect_unavailable(const http_reply& reply) {
 
 } // namespace
 
-TEST_CASE_METHOD(postgres_node, "a node does its job on PostgreSQL") {
+TEST_CASE_METHOD(postgres_node, "a node does its job on PostgreSQL",
+                 "[one-node]") {
   session_user user{node, {{"new_branch", "work"}}};
   CHECK(user.run("echo hello > hello.txt && echo done")["stdout"] == "done\n");
   auto ended = session_user{node, {{"new_branch", "other"}}};
@@ -48,7 +49,8 @@ TEST_CASE_METHOD(postgres_node, "a node does its job on PostgreSQL") {
   CHECK(user.status() == "ended");
 }
 
-TEST_CASE_METHOD(postgres_node, "a node lives on while its store is away") {
+TEST_CASE_METHOD(postgres_node, "a node lives on while its store is away",
+                 "[one-node]") {
   session_user user{node, {{"new_branch", "work"}}};
   auto fifo = user.new_checkout() / "go";
   user.run("mkfifo go");
@@ -82,8 +84,10 @@ TEST_CASE_METHOD(postgres_node, "a node lives on while its store is away") {
   CHECK(output_of(seen, "long") == "before\nmiddle\nafter\n");
 }
 
-TEST_CASE_METHOD(postgres_node, "a node that is alone leaves a cluster's store "
-                                "to the cluster") {
+TEST_CASE_METHOD(postgres_node,
+                 "a node that is alone leaves a cluster's store "
+                 "to the cluster",
+                 "[one-node]") {
   node.kill9();
   server.execute("INSERT INTO nodes VALUES ('other', '', '', '', '', '', '{}',"
                  " 'ready', 9000000000000000)",
@@ -97,7 +101,8 @@ TEST_CASE_METHOD(postgres_node, "a node that is alone leaves a cluster's store "
   CHECK(user.run("echo hello")["stdout"] == "hello\n");
 }
 
-TEST_CASE("a store that cannot be reached is named without its password") {
+TEST_CASE("a store that cannot be reached is named without its password",
+          "[one-node]") {
   node_options options;
   options.sandboxed = false;
   options.set = {"storage.url=postgresql://ann:s3cret@127.0.0.1:1/green"};

@@ -54,7 +54,7 @@ TEST_CASE("SIGHUP takes over changed projects and the log's level") {
   CHECK(session.run("echo still here")["stdout"] == "still here\n");
 }
 
-TEST_CASE("SIGHUP reads the administrator's key again") {
+TEST_CASE("SIGHUP reads the administrator's key again", "[one-node]") {
   node_process node;
   auto settings = configuration(node);
   const auto file = node.config_file().parent_path() / "another.key";
