@@ -91,6 +91,9 @@ extern const refusal not_begun;
 /// How often requests are looked at that have not been answered.
 inline constexpr std::chrono::seconds check_period{30};
 
+/// After which what could not be stored or written is tried again.
+inline constexpr std::chrono::seconds retry_pause{1};
+
 /// A session whole, for other nodes too.
 using relayed_session_actor = full_session_actor::extend<
   // A watcher of another node has taken what it was sent.

@@ -90,7 +90,7 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
   auto head = client.head();
   const auto asks_leave =
     client.has_body() && !head.old && !head.expects_continue();
-  head.headers.add(via_header, to_text({own_name_, epoch}));
+  head.headers.add(via_header, passage_text({own_name_, epoch}));
   if (asks_leave)
     head.headers.add("Expect", "100-continue");
   auto text = head.method + ' ' + head.target

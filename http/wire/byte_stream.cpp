@@ -24,7 +24,7 @@ namespace {
 
 /// At most this much is given to the kernel in one step, so that a slow peer
 /// shows.
-constexpr std::size_t step = 256 * 1024;
+constexpr std::size_t written_at_once = 256 * 1024;
 
 class socket_stream final : public byte_stream {
 public:
@@ -79,7 +79,7 @@ protected:
                                  error_code& error) override {
     auto on_its_way = [this, each](const error_code& failed, std::size_t) {
       extend_write(each);
-      return failed ? std::size_t{0} : step;
+      return failed ? std::size_t{0} : written_at_once;
     };
     co_await asio::async_write(
       socket_, bytes.buffers, on_its_way,

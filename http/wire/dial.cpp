@@ -28,7 +28,7 @@ using asio::ip::tcp;
 using namespace asio::experimental::awaitable_operators;
 
 /// At most this much is encrypted in one step, so that a slow peer shows.
-constexpr std::size_t step = 256 * 1024;
+constexpr std::size_t encrypted_at_once = 256 * 1024;
 
 asio::awaitable<void> connect(tcp::socket& socket, const std::string& host,
                               const std::string& port, error_code& error) {
@@ -92,7 +92,7 @@ protected:
                                  error_code& error) override {
     auto on_its_way = [this, each](const error_code& failed, std::size_t) {
       extend_write(each);
-      return failed ? std::size_t{0} : step;
+      return failed ? std::size_t{0} : encrypted_at_once;
     };
     co_await asio::async_write(
       tls_, bytes.buffers, on_its_way,

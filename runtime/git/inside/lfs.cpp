@@ -1,5 +1,6 @@
 #include "runtime/git/inside/lfs.hpp"
 
+#include "runtime/base/hex.hpp"
 #include "runtime/git/inside/staging.hpp"
 
 #include <algorithm>
@@ -24,10 +25,7 @@ std::string oid_of(std::string_view pointer) {
   if (!pointer.starts_with(first_line) || at == pointer.npos)
     return {};
   auto oid = std::string{pointer.substr(at + mark.size(), 64)};
-  return oid.size() == 64
-             && oid.find_first_not_of("0123456789abcdef") == oid.npos
-           ? oid
-           : std::string{};
+  return is_hex(oid, sha256_digits) ? oid : std::string{};
 }
 
 std::uint64_t size_of(std::string_view pointer) {

@@ -23,7 +23,7 @@ namespace greenroom::git {
 
 namespace {
 
-constexpr std::uint64_t max_memory = std::uint64_t{2} << 30;
+constexpr std::uint64_t counting_memory = std::uint64_t{2} << 30;
 constexpr std::chrono::minutes timeout{10};
 constexpr int size_column = 4;
 
@@ -107,7 +107,7 @@ void check_tree(const std::filesystem::path& git_dir, const std::string& tree,
     server_git call{git_dir, {"ls-tree", "-r", "-l", tree}};
     call.stdout_fd = to.get();
     call.timeout = timeout;
-    call.max_memory = max_memory;
+    call.max_memory = counting_memory;
     result = run_until(call, enough.get());
   }
   if (is_over(found, limits))

@@ -1,5 +1,6 @@
 #include "runtime/runner/outer/exec.hpp"
 
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/outer/refusal.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
 #include "runtime/runner/protocol/first_input.hpp"
@@ -39,10 +40,6 @@ constexpr std::chrono::seconds kill_timeout{1};
 // for a disk.
 constexpr std::chrono::seconds uninterruptible_wait{60};
 
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 struct pipe_ends {
   unique_fd read;
   unique_fd write;
@@ -51,7 +48,7 @@ struct pipe_ends {
 pipe_ends make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    fail("cannot make a pipe");
+    throw_errno("cannot make a pipe");
   // So that a command of another user than ours can open /dev/stdout; who else
   // could has the pipe already.
   ::fchmod(ends[0], 0666);
@@ -63,7 +60,7 @@ std::pair<unique_fd, unique_fd> make_socket_pair() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                    ends)
       != 0)
-    fail("cannot make a socket pair");
+    throw_errno("cannot make a socket pair");
   return {unique_fd{ends[0]}, unique_fd{ends[1]}};
 }
 
@@ -74,10 +71,10 @@ void write_exit_record(int dir, const std::string& text) {
                           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                           0600)};
   if (!file)
-    fail("cannot create the exit record");
+    throw_errno("cannot create the exit record");
   auto size = ::write(file.get(), text.data(), text.size());
   if (size < 0)
-    fail("cannot write the exit record");
+    throw_errno("cannot write the exit record");
   if (static_cast<std::size_t>(size) != text.size())
     throw std::system_error(ENOSPC, std::generic_category(),
                             "cannot write the exit record");

@@ -96,9 +96,10 @@ std::string masked(unsigned kind, const std::string& payload) {
   return bytes + payload;
 }
 
-const std::string handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-                              "Sec-WebSocket-Version: 13\r\n"
-                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const std::string tunnel_handshake =
+  "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+  "Sec-WebSocket-Version: 13\r\n"
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 } // namespace
 
@@ -189,7 +190,8 @@ TEST_CASE("a tunnel is one connection to a port of the session") {
   std::optional<echo_program> app{std::in_place};
   http_client client{f.port()};
   auto path = ports_path + '/' + std::to_string(app->port) + "/tunnel";
-  client.send(request_text("GET", path, admin_secret, "", "", handshake));
+  client.send(
+    request_text("GET", path, admin_secret, "", "", tunnel_handshake));
   CHECK(client.receive_head().status == 101);
   client.send(masked(2, "ping") + masked(2, " pong"));
   std::string got;
@@ -209,7 +211,7 @@ TEST_CASE("a tunnel to a port where nothing listens is refused") {
   http_client client{f.port()};
   client.send(request_text("GET",
                            ports_path + '/' + std::to_string(port) + "/tunnel",
-                           admin_secret, "", "", handshake));
+                           admin_secret, "", "", tunnel_handshake));
   CHECK(client.receive().status == 503);
   CHECK(call(f.port(), "GET", ports_path + "/3000/tunnel", admin_secret).status
         == 426);
@@ -230,7 +232,8 @@ TEST_CASE("what a client says last goes through its tunnel") {
           == 0);
   http_client client{f.port()};
   auto path = ports_path + '/' + std::to_string(ntohs(at.sin_port)) + "/tunnel";
-  client.send(request_text("GET", path, admin_secret, "", "", handshake));
+  client.send(
+    request_text("GET", path, admin_secret, "", "", tunnel_handshake));
   CHECK(client.receive_head().status == 101);
   const std::string much(1'000'000, 'x');
   std::string frame{"\x82\xff\0\0\0\0", 6};
@@ -260,7 +263,7 @@ TEST_CASE("a tunnel counts among the streams of its key") {
   auto ask = [&](http_client& client) {
     client.send(request_text(
       "GET", ports_path + "/" + std::to_string(app.port) + "/tunnel",
-      admin_secret, "", "", handshake));
+      admin_secret, "", "", tunnel_handshake));
     return client.receive_head().status;
   };
   {
@@ -283,7 +286,7 @@ TEST_CASE("a tunnel counts among the connections of its address") {
   for (int i = 0; i < 2; ++i) {
     tunnels.push_back(std::make_unique<http_client>(f.port()));
     tunnels.back()->send(
-      request_text("GET", path, admin_secret, "", "", handshake));
+      request_text("GET", path, admin_secret, "", "", tunnel_handshake));
     CHECK(tunnels.back()->receive_head().status == 101);
   }
   CHECK(call(f.port(), "GET", "/healthz").status == 503);

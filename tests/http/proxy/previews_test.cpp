@@ -31,7 +31,7 @@ asio::awaitable<void> hello(server_connection& of) {
 }
 
 /// Answers with the body that it gets, in pieces.
-asio::awaitable<void> echo(server_connection& of) {
+asio::awaitable<void> echo_body(server_connection& of) {
   of.begin(answer(201), of.head().content_length);
   for (;;) {
     auto piece = co_await of.read_body(5s);
@@ -102,7 +102,7 @@ TEST_CASE("an app's own Authorization reaches it, a key of ours does not") {
 }
 
 TEST_CASE("bodies pass in both directions, in either framing") {
-  proxy_node node{echo};
+  proxy_node node{echo_body};
   http_client client{node.port()};
   std::string body(1'000'000, 'x');
   auto head = "POST / HTTP/1.1\r\nHost: " + node.host()
@@ -678,7 +678,7 @@ TEST_CASE("only the names of previews are served") {
 }
 
 TEST_CASE("requests that could be read in two ways reach no app") {
-  proxy_node node{echo};
+  proxy_node node{echo_body};
   auto head = "POST / HTTP/1.1\r\nHost: " + node.host()
               + "\r\nX-API-Key: " + preview_secret + "\r\n";
   CHECK(status_of(node, head

@@ -4,6 +4,7 @@
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
+#include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -20,9 +21,6 @@ using namespace greenroom::test;
 using std::chrono::milliseconds;
 
 namespace {
-
-const std::string session_path =
-  "/projects/demo/sessions/" + std::string{demo_session};
 
 std::string with_key(const std::string& line, const std::string& fields = {}) {
   return line + " HTTP/1.1\r\nHost: localhost\r\nX-API-Key: "

@@ -122,9 +122,9 @@ struct saved_result {
 };
 
 /// As rescue does it.
-inline saved_result saved_work(const git::checkout_paths& place,
-                               const git::author& by,
-                               const std::string& message) {
+inline saved_result save_work(const git::checkout_paths& place,
+                              const git::author& by,
+                              const std::string& message) {
   auto made = git::save_work(place, {by, {}, {}, message, {}}).named;
   saved_result result{{}, made.note};
   for (const auto& one : made.objects)
@@ -135,7 +135,7 @@ inline saved_result saved_work(const git::checkout_paths& place,
 inline std::map<std::string, std::string>
 saved_names(const git::checkout_paths& place, const git::author& by,
             const std::string& message) {
-  return saved_work(place, by, message).names;
+  return save_work(place, by, message).names;
 }
 
 /// As rescue does it; nullopt: there is nothing that is not committed.
