@@ -222,6 +222,7 @@ void http_thread::start() {
     if (s.stopping)
       return;
     s.front.watch_accepting();
+    s.front.watch_strangers();
     s.trim_memory();
   });
   notify(s.parts.registry, join_edge{s.handle});
