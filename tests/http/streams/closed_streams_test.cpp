@@ -32,9 +32,10 @@ namespace {
 const std::string in_session =
   "/projects/demo/sessions/" + std::string{demo_session};
 
-const std::string handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-                              "Sec-WebSocket-Version: 13\r\n"
-                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const std::string upgrade_fields =
+  "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+  "Sec-WebSocket-Version: 13\r\n"
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 /// A port on which somebody listens, and takes nobody.
 class deaf_port {
@@ -71,9 +72,10 @@ std::vector<kind> all_kinds(std::uint16_t port) {
     {in_session + "/events?from=earliest", 200},
     {"/events", 200},
     {t + "/output?follow=true", 200},
-    {t + "/attach", 101, handshake},
-    {t + "/attach?from=0", 101, handshake},
-    {in_session + "/ports/" + std::to_string(port) + "/tunnel", 101, handshake},
+    {t + "/attach", 101, upgrade_fields},
+    {t + "/attach?from=0", 101, upgrade_fields},
+    {in_session + "/ports/" + std::to_string(port) + "/tunnel", 101,
+     upgrade_fields},
     {"/audit?format=jsonl", 0},
     {in_session + "/exec", 0, {}, R"({"command":"sleep 9","wait":"50s"})"},
   };
