@@ -3,6 +3,7 @@
 #include "http/base/json_body.hpp"
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
+#include "http/streams/awaited_answer.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/uncertain.hpp"
@@ -245,6 +246,8 @@ void start_fed(const exchange_ptr& ex, exec_request request) {
 
 void start_exec(const exchange_ptr& ex) {
   auto request = read_exec(*ex);
+  if (request.start.wait != 0 && !await_answer_with_key(ex))
+    return;
   if (request.stdin_text.empty())
     start_and_reply(ex, std::move(request.start));
   else

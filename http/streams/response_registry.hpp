@@ -4,13 +4,19 @@
 // Belongs to that thread. One tick serves them all, so a stream costs no timer.
 #pragma once
 
+#include "http/edge/exchange.hpp"
+#include "http/wire/web_socket.hpp"
+#include "messages/errors.hpp"
 #include "messages/time.hpp"
 
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -32,34 +38,59 @@ enum class stream_kind : std::uint8_t {
 /// How many of each kind, in the order of stream_kind.
 using stream_counts = std::array<std::size_t, 5>;
 
+/// Why one is closed before its time.
+enum class closing : std::uint8_t { left, revoked, expired, stopping };
+
+/// What a client is told then whose answer has not begun.
+refusal why_closed(closing why);
+/// And the client of a WebSocket.
+ws::close_code code_of(closing why) noexcept;
+
 /// One of them. All is called on the HTTP thread.
 class long_response {
 public:
   using clock = std::chrono::steady_clock;
 
+  /// The answer to a request whose key is known.
+  explicit long_response(const exchange& of);
+  long_response(const long_response&) = delete;
+  long_response& operator=(const long_response&) = delete;
   virtual ~long_response() = default;
 
-  /// Lets go of the connection: the client left, its key is dead, or the server
-  /// stops. Takes the stream off the table.
-  virtual void close() = 0;
+  /// Lets go of the connection, and takes the stream off the table.
+  virtual void close(closing why) = 0;
 
   /// Comes about five times in a heartbeat.
-  virtual void tick(clock::time_point now, unix_ms wall) = 0;
+  virtual void tick(clock::time_point now) = 0;
 
-  /// The key that it was opened with.
-  virtual const std::string& key_id() const noexcept = 0;
   virtual stream_kind kind() const noexcept {
     return stream_kind::other;
   }
-  virtual std::uint64_t connection_id() const noexcept = 0;
+  /// The key that it was opened with.
+  const std::string& key_id() const noexcept {
+    return key_id_;
+  }
+  bool has_expired(unix_ms now) const noexcept {
+    return expires_at_ != 0 && expires_at_ <= now;
+  }
+  std::uint64_t connection_id() const noexcept {
+    return connection_id_;
+  }
+
+private:
+  const std::string key_id_;
+  const unix_ms expires_at_; // 0: never
+  const std::uint64_t connection_id_;
 };
 
 /// How many such answers each key has on all threads together. Each holds a
-/// connection, which is a descriptor, so no key may have all of them.
-/// Thread-safe.
+/// connection, which is a descriptor, so no key may have all of them. And how
+/// many there are that hold two. Thread-safe.
 class stream_shares {
 public:
-  explicit stream_shares(std::size_t max_of_key) : max_of_key_(max_of_key) {}
+  /// `max_pairs`: of those that hold two.
+  stream_shares(std::size_t max_of_key, std::size_t max_pairs)
+    : max_of_key_(max_of_key), max_pairs_(max_pairs) {}
 
   std::size_t max_of_key() const noexcept {
     return max_of_key_;
@@ -69,8 +100,17 @@ public:
   void add(const std::string& key_id, stream_kind kind);
   void remove(const std::string& key_id, stream_kind kind);
 
+  /// The place of one more descriptor, for as long as it is held; null where
+  /// there is none. Not to outlive this.
+  std::shared_ptr<void> take_pair();
+  std::size_t max_pairs() const noexcept {
+    return max_pairs_;
+  }
+
 private:
   const std::size_t max_of_key_;
+  const std::size_t max_pairs_;
+  std::atomic<std::size_t> pairs_ = 0;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, stream_counts> open_; // under mutex_
 };
@@ -89,7 +129,13 @@ public:
   /// many as it may. Those that ask at the same moment may all be let in.
   void admit(const std::string& key_id) const;
 
-  void add(std::shared_ptr<long_response> stream);
+  /// Before another connection is made for one, to be held as long as that is.
+  /// Throws refused where there are as many as there may be.
+  std::shared_ptr<void> admit_pair() const;
+
+  /// False: its key is dead, or the server stops, so it is closed already and
+  /// has nothing to begin.
+  [[nodiscard]] bool add(std::shared_ptr<long_response> stream);
 
   /// Forgets a stream that is over.
   void remove(const long_response& stream);
@@ -112,8 +158,9 @@ public:
   }
 
 private:
+  std::optional<closing> fault_of(const long_response& stream) const;
   template <class Predicate>
-  void close_if(Predicate matches);
+  void close_if(closing why, Predicate matches);
 
   stream_shares& shares_;
   file_readers& files_;

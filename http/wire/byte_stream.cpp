@@ -54,6 +54,10 @@ public:
     return there == 0 || (there < 0 && errno != EAGAIN && errno != EINTR);
   }
 
+  bool broken() noexcept override {
+    return is_broken(socket_.native_handle());
+  }
+
   void shutdown_send() noexcept override {
     error_code ignored;
     socket_.shutdown(protocol::socket::shutdown_send, ignored);

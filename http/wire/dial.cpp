@@ -15,6 +15,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -63,6 +64,10 @@ public:
     auto there = ::recv(tls_.next_layer().native_handle(), &one, 1,
                         MSG_PEEK | MSG_DONTWAIT);
     return there == 0 || (there < 0 && errno != EAGAIN && errno != EINTR);
+  }
+
+  bool broken() noexcept override {
+    return is_broken(tls_.next_layer().native_handle());
   }
 
   // TLS knows no half-closed connection: the end is told by close.
@@ -131,6 +136,11 @@ asio::awaitable<void> pause(asio::io_context& io,
                             std::chrono::milliseconds limit) {
   asio::steady_timer timer{io, limit};
   co_await timer.async_wait(asio::use_awaitable);
+}
+
+bool is_broken(int socket) noexcept {
+  pollfd what{socket, 0, 0};
+  return ::poll(&what, 1, 0) > 0;
 }
 
 tcp::socket tcp_socket(asio::io_context& io, unique_fd fd) {

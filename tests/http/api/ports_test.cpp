@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -276,6 +277,39 @@ TEST_CASE("a tunnel counts among the streams of its key") {
     http_client third{f.port()};
     return ask(third) == 101;
   });
+}
+
+TEST_CASE("there are no more tunnels than descriptors for their other ends") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  auto few = before;
+  few.rlim_cur = 512; // 384 for clients, a sixteenth of it for tunnels
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  {
+    fixture f;
+    echo_program app;
+    auto ask = [&](http_client& client) {
+      client.send(request_text(
+        "GET", ports_path + "/" + std::to_string(app.port) + "/tunnel",
+        admin_secret, "", "", handshake));
+      return client.receive_head();
+    };
+    std::vector<std::unique_ptr<http_client>> tunnels;
+    for (int i = 0; i < 24; ++i) {
+      tunnels.push_back(std::make_unique<http_client>(f.port()));
+      CHECK(ask(*tunnels.back()).status == 101);
+    }
+    http_client one_more{f.port()};
+    auto refused = ask(one_more);
+    CHECK(refused.status == 503);
+    CHECK(refused.headers.contains("retry-after"));
+    tunnels.pop_back();
+    fixture::wait_until([&] {
+      http_client next{f.port()};
+      return ask(next).status == 101;
+    });
+  }
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
 }
 
 TEST_CASE("a tunnel counts among the connections of its address") {

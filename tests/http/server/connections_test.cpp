@@ -185,6 +185,32 @@ TEST_CASE("who waits for 100 Continue gets it however the head comes") {
   }
 }
 
+TEST_CASE("who has shown no key has less time for each request") {
+  fixture f{[](http::options& o) {
+    o.idle_of_strangers = std::chrono::milliseconds{200};
+  }};
+  const auto& whole = healthz;
+  http_client known{f.port()};
+  known.send(request_text("GET", "/whoami", admin_secret));
+  CHECK(known.receive().status == 200);
+  for (auto& begun : {std::string{}, std::string{"G"}, whole.substr(0, 20)}) {
+    INFO(begun);
+    http_client silent{f.port()};
+    silent.send(begun);
+    CHECK(silent.is_closed());
+    // The same behind a request that was served.
+    http_client later{f.port()};
+    later.send(whole + begun);
+    CHECK(later.receive().status == 200);
+    CHECK(later.is_closed());
+  }
+  // Who has shown one may be silent as before, or in the middle of a head.
+  known.send(whole.substr(0, 20));
+  CHECK_FALSE(known.has_answer(std::chrono::milliseconds{1500}));
+  known.send(whole.substr(20));
+  CHECK(known.receive().status == 200);
+}
+
 TEST_CASE("a client that sends no more gets its answer, whatever it asks") {
   fixture f;
   print(f, "e1", 8 << 20);

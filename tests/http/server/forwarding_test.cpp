@@ -34,12 +34,17 @@ namespace {
 
 const std::string forwarded_execs = session_path + "/execs/";
 
-unique_fd connected(std::uint16_t port) {
-  unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in where{};
   where.sin_family = AF_INET;
   where.sin_port = htons(port);
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return where;
+}
+
+unique_fd connected(std::uint16_t port) {
+  unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  auto where = loopback(port);
   if (::connect(result.get(), reinterpret_cast<sockaddr*>(&where), sizeof where)
       != 0)
     result.reset();
@@ -73,10 +78,14 @@ public:
     auto others = std::make_shared<http::peers>();
     others->node = name;
     others->member = caf::actor_cast<cluster_member_actor>(member_);
+    others->arriving = std::make_shared<http::peer_connections>();
+    arriving_ = others->arriving;
     others->open = [this](const std::string& node, const std::string&,
                           const http::peers::opened& then) {
       if (ports.contains(node))
         then(connected(ports.at(node)), "");
+      else if (nodes.contains(node))
+        then(nodes.at(node)->connect_as_node(), "");
       else if (reachable)
         then(connected(owner_.port()), "");
       else
@@ -116,6 +125,18 @@ public:
     return client.receive();
   }
 
+  /// The same from another node.
+  http_answer get_as_node(const std::string& target,
+                          const std::string& headers) {
+    http_client client{connect_as_node()};
+    client.send(request_text("GET", target, admin_secret, "", "", headers));
+    return client.receive();
+  }
+  unique_fd connect_as_node() {
+    auto where = loopback(port());
+    return arriving_->connect(reinterpret_cast<sockaddr&>(where), sizeof where);
+  }
+
   /// What it finds in the store next; the last stays.
   void believe(std::deque<http::passage> owners) {
     std::lock_guard lock{believed_->mutex};
@@ -127,7 +148,9 @@ public:
   }
 
   std::atomic<bool> reachable = true;
-  std::map<std::string, std::uint16_t> ports; // of nodes; others: the fixture
+  // Of other nodes than the fixture.
+  std::map<std::string, std::uint16_t> ports;
+  std::map<std::string, wrong_node*> nodes;
 
 private:
   struct belief {
@@ -136,6 +159,7 @@ private:
   };
 
   fixture& owner_;
+  std::shared_ptr<http::peer_connections> arriving_;
   std::shared_ptr<belief> believed_ = std::make_shared<belief>();
   temp_dir empty_;
   caf::actor nobody_;
@@ -381,7 +405,7 @@ TEST_CASE("a request is not passed on twice, nor without a key") {
   fixture owner;
   wrong_node wrong{owner};
   auto again =
-    wrong.get(forwarded_execs + "e1/output", "X-Request-Id: r1.via-c\r\n");
+    wrong.get_as_node(forwarded_execs + "e1/output", "X-Request-Id: r1.via-c\r\n");
   CHECK(again.status == 503);
   CHECK_THAT(again.body, Catch::Contains("the session has moved to node b"));
   auto stranger =
@@ -395,7 +419,7 @@ TEST_CASE("who was the owner refuses what is passed on, and the client notices "
   fixture owner;
   wrong_node stale{owner};
   wrong_node left{owner, "b"};
-  stale.ports["b"] = left.port();
+  stale.nodes["b"] = &left;
   left.believe({{"c", 2}});
   owner_log log{owner, "e1"};
   log.print("x", output_stream::tty);
@@ -427,8 +451,8 @@ TEST_CASE("an owner refuses what is meant for the owner of another epoch") {
   wrong_node node{owner, "b"};
   node.believe({{"b", 3}});
   auto ask = [&](const std::string& mark) {
-    return node.get(forwarded_execs + "e1/output",
-                    "X-Request-Id: r1.via-" + mark);
+    return node.get_as_node(forwarded_execs + "e1/output",
+                            "X-Request-Id: r1.via-" + mark);
   };
   for (auto stale : {"a@2\r\n", "a@4\r\n"}) {
     auto answer = ask(stale);
@@ -438,6 +462,25 @@ TEST_CASE("an owner refuses what is meant for the owner of another epoch") {
   }
   for (auto served : {"a@3\r\n", "a\r\n"})
     CHECK_FALSE(ask(served).headers.contains("x-greenroom-moved"));
+}
+
+TEST_CASE("what a client says of a way by other nodes is not believed") {
+  fixture owner;
+  wrong_node wrong{owner};
+  owner_log log{owner, "e1"};
+  log.print("x", output_stream::tty);
+  log.exit();
+  for (auto id : {"r1.via-c", "r1.via-a@1", "r1.via-a@7"}) {
+    auto answer = wrong.get(forwarded_execs + "e1/output",
+                            "X-Request-Id: " + std::string{id} + "\r\n");
+    CHECK(answer.status == 200);
+    CHECK(answer.headers["x-greenroom-node"] == "b");
+    CHECK(answer.headers["x-request-id"] == id);
+  }
+  wrong_node here{owner, "b"};
+  here.believe({{"b", 3}});
+  CHECK_FALSE(here.get(forwarded_execs + "e1/output", "X-Request-Id: r1.via-a@2\r\n")
+                .headers.contains("x-greenroom-moved"));
 }
 
 TEST_CASE(

@@ -295,11 +295,11 @@ public:
   }
 
   /// Somebody else's commit on a branch of the upstream.
-  std::string move_upstream(const std::string& branch,
-                            const std::string& file) {
+  std::string move_upstream(const std::string& branch, const std::string& file,
+                            const std::string& text = "from somebody else\n") {
     run_git(work(), {"fetch", "-q", "origin"});
     run_git(work(), {"checkout", "-q", "-B", branch, "origin/" + branch});
-    write(work() / file, "from somebody else\n");
+    write(work() / file, text);
     run_git(work(), {"add", "-A"});
     run_git(work(), {"commit", "-qm", "Somebody else"});
     run_git(work(), {"push", "-q", "origin", branch});
