@@ -3,8 +3,10 @@
 #include "actors/base/error_boundary.hpp"
 #include "actors/base/worker_pool.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 namespace greenroom {
 
@@ -88,18 +90,50 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
 
 // -- the desk -----------------------------------------------------------------
 
-void next_in(desk_pointer self, const std::string& project_id) {
-  auto& lane = self->state.lanes[project_id];
-  if (lane.waiting.empty()) {
-    self->state.lanes.erase(project_id);
-    return;
+// Whether the job that is next may begin beside what goes on.
+bool has_room(const git_desk::lane& lane, const git_desk::job& next) {
+  const auto& beside = lane.checkpoints_of;
+  if (lane.busy || next.checkpoint_of.empty())
+    return !lane.busy && beside.empty();
+  return beside.size() < most_checkpoints_at_once
+         && std::ranges::find(beside, next.checkpoint_of) == beside.end();
+}
+
+// Begins what can begin.
+void go_on_in(desk_pointer self, const std::string& project_id) {
+  auto& lanes = self->state.lanes;
+  for (;;) {
+    auto found = lanes.find(project_id); // what is begun may end at once
+    if (found == lanes.end())
+      return;
+    auto& lane = found->second;
+    if (lane.waiting.empty()) {
+      if (!lane.busy && lane.checkpoints_of.empty())
+        lanes.erase(found);
+      return;
+    }
+    if (!has_room(lane, lane.waiting.front()))
+      return;
+    auto job = std::move(lane.waiting.front());
+    lane.waiting.pop_front();
+    if (job.checkpoint_of.empty())
+      lane.busy = true;
+    else
+      lane.checkpoints_of.push_back(job.checkpoint_of);
+    // Who asked for the oldest may have given up; nothing is to be done then
+    // that nobody knows of.
+    job.run(std::chrono::steady_clock::now() - job.since > lane_timeout);
   }
-  auto job = std::move(lane.waiting.front());
-  lane.waiting.pop_front();
-  lane.busy = true;
-  // Who asked for the oldest may have given up; nothing is to be done then that
-  // nobody knows of.
-  job.run(std::chrono::steady_clock::now() - job.since > lane_timeout);
+}
+
+void ended_in(desk_pointer self, const std::string& project_id,
+              const std::string& checkpoint_of) {
+  auto& lane = self->state.lanes.at(project_id);
+  if (checkpoint_of.empty())
+    lane.busy = false;
+  else
+    std::erase(lane.checkpoints_of, checkpoint_of);
+  go_on_in(self, project_id);
 }
 
 // What a request may do, and may be refused for, beside others.
@@ -127,33 +161,46 @@ std::optional<refusal> fault(const git_desk& desk, bool late, millis since) {
   return std::nullopt;
 }
 
+// Whose threads do it, and the session that it is a checkpoint of.
+template <class Request>
+std::pair<git_actor, std::string> place_of(const git_desk& desk,
+                                           const Request&) {
+  return {desk.upstream, {}};
+}
+
+std::pair<git_actor, std::string> place_of(const git_desk& desk,
+                                           const save_checkpoint& request) {
+  return {desk.checkpoints, request.session.id};
+}
+
 // Has the request worked on when its turn has come. `answer` takes the reply or
 // an error.
 template <class Reply, class Request, class Answer>
 void line_up(desk_pointer self, Request& request, Answer answer) {
   auto project_id = request.project.id;
-  auto run = [self, project_id, answer, since = steady_ms(),
+  auto [workers, session_id] = place_of(self->state, request);
+  auto run = [self, project_id, answer, since = steady_ms(), to = workers,
+              of = session_id,
               request = std::move(request)](bool late) mutable {
     if (auto why = fault<Request>(self->state, late, since)) {
       answer(to_error(*why));
-      next_in(self, project_id);
+      ended_in(self, project_id, of);
       return;
     }
-    self->request(self->state.upstream, timeout, std::move(request))
+    self->request(to, timeout, std::move(request))
       .then(
-        [self, project_id, answer](Reply& reply) mutable {
+        [self, project_id, of, answer](Reply& reply) mutable {
           answer(std::move(reply));
-          next_in(self, project_id);
+          ended_in(self, project_id, of);
         },
-        [self, project_id, answer](caf::error& error) mutable {
+        [self, project_id, of, answer](caf::error& error) mutable {
           answer(std::move(error));
-          next_in(self, project_id);
+          ended_in(self, project_id, of);
         });
   };
-  auto& lane = self->state.lanes[project_id];
-  lane.waiting.push_back({std::move(run), std::chrono::steady_clock::now()});
-  if (!lane.busy)
-    next_in(self, project_id);
+  self->state.lanes[project_id].waiting.push_back(
+    {std::move(run), std::chrono::steady_clock::now(), session_id});
+  go_on_in(self, project_id);
 }
 
 template <class Reply, class Request>
@@ -235,21 +282,27 @@ git_dispatcher(desk_pointer self, const work_ptr& work, std::size_t workers,
     pool, work, pool_limits{workers, queue, "git-upstream"});
   self->state.local = self->spawn<caf::linked>(
     pool, work, pool_limits{workers, queue, "git-local"});
+  // Those that many nodes never need.
+  auto start = [=](git_actor& later, const char* name) {
+    if (!later)
+      later =
+        self->spawn<caf::linked>(pool, work, pool_limits{workers, queue, name});
+  };
   return {in_lane<resolved_branch, resolve_branch>(self, queue),
           at_once<done, make_checkout>(self),
           at_once<done, install_checkout>(self),
           in_lane<saved_checkin, save_checkin>(self, queue),
           in_lane<saved_rescue, save_rescue>(self, queue),
-          in_lane<done, save_checkpoint>(self, queue),
+          [self, start, save = in_lane<done, save_checkpoint>(self, queue)](
+            save_checkpoint& x) -> caf::result<done> {
+            start(self->state.checkpoints, "git-checkpoints");
+            return save(x);
+          },
           in_lane<done, drop_checkpoint>(self, queue),
-          // These are few at a time (actors/base/restore_turns.hpp), and many
-          // nodes never see one.
-          [self, work, limits = pool_limits{workers, queue, "git-restores"}](
-            restore_checkout& x) -> caf::result<restored_checkout> {
-            auto& restores = self->state.restores;
-            if (!restores)
-              restores = self->spawn<caf::linked>(pool, work, limits);
-            return self->delegate(restores, std::move(x));
+          // These are few at a time (actors/base/restore_turns.hpp).
+          [self, start](restore_checkout& x) -> caf::result<restored_checkout> {
+            start(self->state.restores, "git-restores");
+            return self->delegate(self->state.restores, std::move(x));
           },
           at_once<done, remove_checkout>(self),
           at_once<done, remove_session_files>(self),

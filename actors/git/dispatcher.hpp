@@ -5,9 +5,11 @@
 // or needs a checkout. Of one project a single request at a time speaks to its
 // upstream, in order of arrival; the others wait without a thread. So a dead
 // upstream costs one thread, for the time-outs of runtime/git, and merges never
-// meet. Only checkouts that are restored do not wait for one another: their
-// sessions ask for a few at a time, and have threads of their own, so that they
-// take none of those that all projects share.
+// meet. Two kinds do not wait for one another: checkouts that are restored,
+// for which their sessions ask a few at a time, and checkpoints of different
+// sessions that follow on one another in line, of which a few are saved at once
+// lest a node that is drained saves hundreds one by one. Both have threads of
+// their own, so that they take none of those that all projects share.
 //
 // Of questions about sessions one at a time has the upstream looked at for all
 // that come meanwhile. Work that must not be lost because of others, a rescue,
@@ -45,10 +47,12 @@ struct git_desk {
   struct job {
     std::function<void(bool late)> run; // late: only to be answered
     std::chrono::steady_clock::time_point since;
+    std::string checkpoint_of = {}; // a session; empty: it runs alone
   };
 
   struct lane {
-    bool busy = false;
+    bool busy = false;                       // with one that runs alone
+    std::vector<std::string> checkpoints_of; // sessions; they are being saved
     std::deque<job> waiting;
   };
 
@@ -56,13 +60,17 @@ struct git_desk {
 
   git_actor upstream;
   git_actor local;
-  git_actor restores; // null before the first
+  git_actor restores;    // null before the first
+  git_actor checkpoints; // likewise
   std::shared_ptr<const lease_gate> gate;
   std::map<std::string, lane> lanes; // by project id
   // Likewise: who waits for the look at the upstream that is under way.
   std::map<std::string, std::vector<news_promise>> news;
   const char* name = "git-workers";
 };
+
+/// Of one project.
+inline constexpr std::size_t most_checkpoints_at_once = 3;
 
 /// `workers` threads in each pool. Where the node has a `gate`, what moves
 /// references looks at it. `queue` requests may wait for a thread that

@@ -18,7 +18,9 @@
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <set>
@@ -474,6 +476,54 @@ TEST_CASE("a check-in is by its key's author, and merged by the approver") {
   CHECK_FALSE(fs::exists(dir));
   CHECK(fs::is_empty(d.dir.path() / "data/sessions"));
   d.ask<done>(remove_session_files{session.id});
+}
+
+TEST_CASE(
+  "checkpoints of a project's sessions are saved a few at once, and each "
+  "before what was asked for after it") {
+  desk d{4};
+  std::vector<session_record> sessions;
+  for (int i = 0; i < 7; ++i) {
+    sessions.push_back(d.session("topic" + std::to_string(i)));
+    sessions.back().status = session_status::active;
+  }
+  // Each push waits there until all may go, and tells how many did.
+  const auto seen = d.dir.path() / "seen";
+  const auto go = d.dir.path() / "go";
+  const auto hook = d.dir.path() / "upstream.git/hooks/pre-receive";
+  fs::create_directories(d.dir.path() / "running");
+  std::ofstream{hook} << "#!/bin/sh\nPATH=/usr/bin:/bin\ncd '"
+                      << d.dir.path().string()
+                      << "'\n>running/$$\nls running | wc -l >>seen\n"
+                         "until [ -e go ]; do sleep 0.01; done\n"
+                         "rm running/$$\n";
+  fs::permissions(hook, fs::perms{0755});
+  std::vector<decltype(d.send(save_checkpoint{d.good(), sessions[0]}))> saved;
+  for (const auto& one : sessions)
+    saved.push_back(d.send(save_checkpoint{d.good(), one}));
+  auto dropped = d.send(drop_checkpoint{d.good(), sessions.back().id});
+  auto counts = [&] {
+    std::ifstream in{seen};
+    return std::vector<std::size_t>(std::istream_iterator<std::size_t>{in}, {});
+  };
+  test::await("as many as may be are being pushed",
+              [&] { return counts().size() == most_checkpoints_at_once; });
+  // Others do not wait for them.
+  CHECK(d.ask<checkout_tip>(poll_branch{d.good(), sessions[0]}).commit
+        == sessions[0].base_commit);
+  std::ofstream{go} << "";
+  for (auto& one : saved)
+    one.receive([](const done&) {},
+                [](const caf::error& e) { FAIL(to_refusal(e).message); });
+  dropped.receive([](const done&) {},
+                  [](const caf::error& e) { FAIL(to_refusal(e).message); });
+  fs::remove(hook);
+  CHECK(std::ranges::max(counts()) == most_checkpoints_at_once);
+  for (const auto& one : sessions) {
+    const auto ref = "refs/greenroom/checkpoints/" + one.id;
+    CHECK(d.git({"-C", "upstream.git", "for-each-ref", ref}).empty()
+          == (&one == &sessions.back()));
+  }
 }
 
 TEST_CASE("a checkpoint is the work of a session whose checkout cannot be made "
