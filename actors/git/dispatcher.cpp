@@ -16,11 +16,7 @@ using work_ptr = std::shared_ptr<git_service>;
 using desk_pointer = git_actor::stateful_pointer<git_desk>;
 
 // Longer than any work may take; its own limits come first.
-constexpr std::chrono::minutes timeout{20};
-
-// How long work may wait for its turn: with the time that it takes itself it
-// must end before git_timeout does, which is what who asks for it has.
-constexpr std::chrono::minutes lane_timeout{8};
+constexpr std::chrono::minutes work_timeout{15};
 
 // How long a question waits for news of the upstream.
 constexpr std::chrono::seconds news_wait{3};
@@ -60,7 +56,8 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
 
 git_actor::behavior_type
 pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
-     const work_ptr& work, const pool_limits& limits) {
+     const work_ptr& work, const pool_limits& limits,
+     std::chrono::milliseconds rescue_patience) {
   auto& state = self->state;
   state.start(self, limits, [self, work] {
     return self->spawn<caf::detached>(worker, work);
@@ -69,7 +66,7 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
           state.handler<done, make_checkout>(),
           state.handler<done, install_checkout>(),
           state.handler<saved_checkin, save_checkin>(),
-          state.handler<saved_rescue, save_rescue>(),
+          state.handler<saved_rescue, save_rescue>(rescue_patience),
           state.handler<done, save_checkpoint>(),
           state.handler<done, drop_checkpoint>(),
           state.handler<restored_checkout, restore_checkout>(),
@@ -120,9 +117,7 @@ void go_on_in(desk_pointer self, const std::string& project_id) {
       lane.busy = true;
     else
       lane.checkpoints_of.push_back(job.checkpoint_of);
-    // Who asked for the oldest may have given up; nothing is to be done then
-    // that nobody knows of.
-    job.run(std::chrono::steady_clock::now() - job.since > lane_timeout);
+    job.run(std::chrono::steady_clock::now() - job.since);
   }
 }
 
@@ -146,14 +141,26 @@ inline constexpr bool moves_refs<save_rescue> = true;
 template <>
 inline constexpr bool moves_refs<merge_review> = true;
 
-// True where it is tried however long the lane is: nobody tries it again.
+// True where it is tried however many wait, and longer: nobody tries it again.
 template <class Request>
 inline constexpr bool is_last_chance = std::is_same_v<Request, save_rescue>;
 
+// How long a request may wait until its upstream is free, and then for a
+// thread.
+template <class Request>
+std::pair<std::chrono::milliseconds, std::chrono::milliseconds>
+patience_for(const git_limits& limits) {
+  if (is_last_chance<Request>)
+    return {limits.rescue_for_upstream, limits.rescue_for_thread};
+  return {limits.for_upstream, limits.for_thread};
+}
+
 // Why a job whose turn has come is not to begin any more.
 template <class Request>
-std::optional<refusal> fault(const git_desk& desk, bool late, millis since) {
-  if (late && !is_last_chance<Request>)
+std::optional<refusal> fault(const git_desk& desk,
+                             std::chrono::steady_clock::duration waited,
+                             millis since) {
+  if (waited > patience_for<Request>(desk.limits).first)
     return refusal{errc::unavailable,
                    "this project's upstream was too slow, try again"};
   if (moves_refs<Request> && desk.gate && !desk.gate->was_open_since(since))
@@ -181,13 +188,15 @@ void line_up(desk_pointer self, Request& request, Answer answer) {
   auto [workers, session_id] = place_of(self->state, request);
   auto run = [self, project_id, answer, since = steady_ms(), to = workers,
               of = session_id,
-              request = std::move(request)](bool late) mutable {
-    if (auto why = fault<Request>(self->state, late, since)) {
+              request = std::move(request)](auto waited) mutable {
+    if (auto why = fault<Request>(self->state, waited, since)) {
       answer(to_error(*why));
       ended_in(self, project_id, of);
       return;
     }
-    self->request(to, timeout, std::move(request))
+    auto until_done =
+      patience_for<Request>(self->state.limits).second + work_timeout;
+    self->request(to, until_done, std::move(request))
       .then(
         [self, project_id, of, answer](Reply& reply) mutable {
           answer(std::move(reply));
@@ -274,20 +283,22 @@ caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
 } // namespace
 
 git_actor::behavior_type
-git_dispatcher(desk_pointer self, const work_ptr& work, std::size_t workers,
-               std::size_t queue,
+git_dispatcher(desk_pointer self, const work_ptr& work,
+               const git_limits& limits,
                const std::shared_ptr<const lease_gate>& gate) {
   self->state.gate = gate;
-  self->state.upstream = self->spawn<caf::linked>(
-    pool, work, pool_limits{workers, queue, "git-upstream"});
-  self->state.local = self->spawn<caf::linked>(
-    pool, work, pool_limits{workers, queue, "git-local"});
-  // Those that many nodes never need.
-  auto start = [=](git_actor& later, const char* name) {
-    if (!later)
-      later =
-        self->spawn<caf::linked>(pool, work, pool_limits{workers, queue, name});
+  self->state.limits = limits;
+  const auto queue = limits.queue;
+  auto start = [=](git_actor& threads, const char* name) {
+    if (!threads)
+      threads =
+        self->spawn<caf::linked>(pool, work,
+                                 pool_limits{limits.workers, limits.queue, name,
+                                             work_timeout, limits.for_thread},
+                                 limits.rescue_for_thread);
   };
+  start(self->state.upstream, "git-upstream");
+  start(self->state.local, "git-local");
   return {in_lane<resolved_branch, resolve_branch>(self, queue),
           at_once<done, make_checkout>(self),
           at_once<done, install_checkout>(self),

@@ -13,8 +13,9 @@
 //
 // Of questions about sessions one at a time has the upstream looked at for all
 // that come meanwhile. Work that must not be lost because of others, a rescue,
-// always gets its place. What moves references of the upstream begins only
-// where the node has had its lease all the time since it was asked for it.
+// always gets its place, and waits longer for its turn. What moves references
+// of the upstream begins only where the node has had its lease all the time
+// since it was asked for it.
 //
 // Upstreams are asked at most once in a few seconds per project, however many
 // sessions are created.
@@ -38,6 +39,24 @@
 
 namespace greenroom {
 
+struct git_limits {
+  /// Threads in each pool.
+  std::size_t workers = 4;
+  /// Requests that may wait for a thread that does without upstreams, and as
+  /// many for each project's upstream; what is more is refused with
+  /// `overloaded`.
+  std::size_t queue = 256;
+
+  // How long a request may wait until its project's upstream is free, and then
+  // for a thread. With the 15 minutes that it may take itself, that is less
+  // than whoever asks for it waits (git_timeout, rescue_timeout): nothing is
+  // begun that nobody hears of. A rescue is tried once, and may wait longer.
+  std::chrono::milliseconds for_upstream{std::chrono::minutes{8}};
+  std::chrono::milliseconds for_thread{std::chrono::minutes{5}};
+  std::chrono::milliseconds rescue_for_upstream{std::chrono::minutes{60}};
+  std::chrono::milliseconds rescue_for_thread{std::chrono::minutes{40}};
+};
+
 /// The state of the actor that hands requests to the pools.
 struct git_desk {
   git_desk() = default;
@@ -45,7 +64,8 @@ struct git_desk {
   git_desk& operator=(const git_desk&) = delete;
 
   struct job {
-    std::function<void(bool late)> run; // late: only to be answered
+    // What it has waited for until then.
+    std::function<void(std::chrono::steady_clock::duration waited)> run;
     std::chrono::steady_clock::time_point since;
     std::string checkpoint_of = {}; // a session; empty: it runs alone
   };
@@ -63,6 +83,7 @@ struct git_desk {
   git_actor restores;    // null before the first
   git_actor checkpoints; // likewise
   std::shared_ptr<const lease_gate> gate;
+  git_limits limits;
   std::map<std::string, lane> lanes; // by project id
   // Likewise: who waits for the look at the upstream that is under way.
   std::map<std::string, std::vector<news_promise>> news;
@@ -72,14 +93,11 @@ struct git_desk {
 /// Of one project.
 inline constexpr std::size_t most_checkpoints_at_once = 3;
 
-/// `workers` threads in each pool. Where the node has a `gate`, what moves
-/// references looks at it. `queue` requests may wait for a thread that
-/// does without upstreams, and as many for each project's upstream; what is
-/// more is refused with `overloaded`.
+/// Where the node has a `gate`, what moves references looks at it.
 git_actor::behavior_type
 git_dispatcher(git_actor::stateful_pointer<git_desk> self,
-               const std::shared_ptr<git_service>& work, std::size_t workers,
-               std::size_t queue,
+               const std::shared_ptr<git_service>& work,
+               const git_limits& limits,
                const std::shared_ptr<const lease_gate>& gate);
 
 } // namespace greenroom

@@ -29,8 +29,6 @@ namespace greenroom {
 
 namespace {
 
-constexpr std::size_t git_threads = 4;
-constexpr std::size_t git_queue = 256;
 constexpr std::size_t log_threads = 2;
 constexpr std::size_t log_queue = 65'536; // one request per watcher at most
 
@@ -188,8 +186,8 @@ void node::parts::start_workers() {
     };
   git = std::make_shared<git_service>(std::move(options));
   context->git =
-    keep("the git workers", system->spawn(git_dispatcher, git, git_threads,
-                                          git_queue, context->gate));
+    keep("the git workers",
+         system->spawn(git_dispatcher, git, git_limits{}, context->gate));
   context->logs =
     keep("the log readers",
          system->spawn(log_reader, data_dir, log_threads, log_queue));

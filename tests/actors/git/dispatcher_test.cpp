@@ -77,7 +77,10 @@ private:
 };
 
 struct desk {
-  explicit desk(std::size_t workers, std::size_t queue = 16) {
+  explicit desk(std::size_t workers, std::size_t queue = 16)
+    : desk(git_limits{workers, queue}) {}
+
+  explicit desk(const git_limits& limits) {
     gate->open_until(std::numeric_limits<millis>::max());
     git({"init", "-q", "-b", "main", "seed"});
     std::ofstream{dir.path() / "seed/file"} << "first\n";
@@ -93,7 +96,7 @@ struct desk {
     fs::create_directories(settings.data_dir / "repos");
     actor =
       system.spawn(git_dispatcher, std::make_shared<git_service>(settings),
-                   workers, queue, std::shared_ptr<const lease_gate>{gate});
+                   limits, std::shared_ptr<const lease_gate>{gate});
   }
   ~desk() {
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
@@ -166,6 +169,10 @@ struct desk {
   caf::scoped_actor self{system};
   git_actor actor;
 };
+
+bool is_one_of(errc what, errc one, errc other) {
+  return what == one || what == other;
+}
 
 } // namespace
 
@@ -255,6 +262,41 @@ TEST_CASE("a rescue gets its place however much waits for the upstream") {
   rescue.receive(
     [](const saved_rescue&) {},
     [](const caf::error& e) { CHECK(to_refusal(e).code != errc::overloaded); });
+}
+
+TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
+  git_limits limits{1, 16};
+  bool in_line = GENERATE(false, true);
+  CAPTURE(in_line);
+  (in_line ? limits.rescue_for_thread : limits.rescue_for_upstream) =
+    std::chrono::milliseconds{0};
+  desk d{limits};
+  auto session = d.session("topic");
+  session.status = session_status::active;
+  std::ofstream{d.dir.path() / "data/sessions" / session.id / "checkout/new"}
+    << "new\n";
+  black_hole dead;
+  auto lost = d.project("lost", dead.url() + "x.git");
+  auto busy = d.send(resolve_branch{lost, "main", false, {}});
+  dead.wait_for_somebody();
+  // It waits for the only thread, or for its project's upstream.
+  auto rescue = d.send(save_rescue{in_line ? d.good() : lost, session});
+  // Asked after it, and so answered after it has got into the line.
+  d.ask<directory_list>(list_directories{});
+  dead.go();
+  busy.receive([](const resolved_branch&) { FAIL("nobody is there"); },
+               [](const caf::error&) {});
+  rescue.receive(
+    [](const saved_rescue&) { FAIL("it was not to begin"); },
+    [](const caf::error& e) {
+      CHECK(is_one_of(to_refusal(e).code, errc::unavailable, errc::overloaded));
+    });
+  CHECK(
+    d.git({"-C", "upstream.git", "for-each-ref", "refs/greenroom"}).empty());
+  // The lane and the thread are free again.
+  CHECK(
+    d.ask<resolved_branch>(resolve_branch{d.good(), "main", false, {}}).commit
+    == session.base_commit);
 }
 
 TEST_CASE("nothing moves references that has waited while another node may "
