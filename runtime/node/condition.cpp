@@ -18,7 +18,10 @@ std::vector<std::string> node::parts::reasons_not_ready() const {
   if (auto left = reviving.load(); left != 0)
     return {"sessions are being brought back, " + std::to_string(left)
             + " are still to come"};
-  return health.problems();
+  auto result = health.problems();
+  if (auto problem = journals->problem())
+    result.push_back(std::move(*problem));
+  return result;
 }
 
 // What it serves without, for readyz.
