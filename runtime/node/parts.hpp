@@ -58,6 +58,7 @@ struct node::parts {
   std::shared_ptr<const sandbox::host> host; // what sessions are shut into
   std::shared_ptr<git_service> git;
   std::unique_ptr<disk_reserve> reserve;
+  unix_ms lived_until = 0; // the run of the node before; 0: not known
   std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<journal::writers> journals;
   std::unique_ptr<runner_link> runners;

@@ -139,6 +139,8 @@ void node::parts::start_cluster() {
 void node::parts::make_context() {
   context = std::make_shared<node_context>();
   context->node = settings.node.name;
+  context->began_at = now_ms();
+  context->lived_until = lived_until;
   if (membership)
     context->gate = membership->gate();
   context->data_dir = data_dir;

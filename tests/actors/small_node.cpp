@@ -157,8 +157,10 @@ void small_node::stop() {
   syncer_.reset();
 }
 
-void small_node::restart() {
+void small_node::restart(const std::function<void()>& meanwhile) {
   stop();
+  if (meanwhile)
+    meanwhile();
   start();
 }
 

@@ -44,6 +44,7 @@ std::optional<any_result> session_files::operator()(open& what) {
   try {
     project_id_ = what.record.project_id;
     epoch_ = what.record.epoch;
+    removed_ = what.had_files && !fs::exists(fs::symlink_status(dir_));
     open_files(what);
     if (what.revived)
       recover(what, result);

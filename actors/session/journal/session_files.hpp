@@ -102,6 +102,7 @@ private:
   std::string project_id_;
   std::uint64_t epoch_ = 0;
   bool elsewhere_ = false; // another node had it since it was here last
+  bool removed_ = false;   // its directory, by somebody else than this node
   fsync_queue* syncer_;
   std::uint64_t max_output_;
   refusals* refused_;
