@@ -366,6 +366,13 @@ void reconcile_all(pointer self,
         auto& state = self->state;
         auto count = static_cast<std::uint32_t>(rows.sessions.size());
         for (auto& record : rows.sessions) {
+          // One that is not served now may be after the next start.
+          if (!state.projects.contains(record.project_id)) {
+            spdlog::error("session {} waits: its project {} is not served",
+                          record.id, record.project_id);
+            --count;
+            continue;
+          }
           auto& entry = state.children[record.id];
           if (entry.handle || std::exchange(entry.reviving, true))
             continue;
