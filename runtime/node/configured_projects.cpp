@@ -1,20 +1,38 @@
 #include "runtime/node/configured_projects.hpp"
 
 #include "messages/errors.hpp"
+#include "messages/time.hpp"
 #include "runtime/git/common/refs.hpp"
+#include "runtime/store/audit.hpp"
 #include "runtime/store/projects.hpp"
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace greenroom {
 
 namespace {
 
-void configure(store::connection& db, const project_record& wanted,
-               const std::string& as) {
+void add_audit(store::connection& db, const config& settings,
+               const std::string& project_id, bool is_new) {
+  auto entry =
+    store::unasked_entry(store::configuration_in_audit, settings.node.name,
+                         is_new ? "POST" : "PATCH",
+                         is_new ? "/projects" : "/projects/{id}", now_ms());
+  entry.project_id = project_id;
+  entry.status = is_new ? 201 : 200;
+  store::add_audit(db, {&entry, 1});
+}
+
+void configure(store::connection& db, const config& settings,
+               const project_record& wanted, const std::string& as,
+               const std::vector<project_record>& before) {
   auto now = store::configure_project(db, wanted, as);
+  auto was = std::ranges::find(before, wanted.id, &project_record::id);
+  if (was == before.end() || *was != now)
+    add_audit(db, settings, wanted.id, was == before.end());
   if (now.repo != wanted.repo)
     spdlog::error("project {} keeps its repo {} for now: it has live sessions "
                   "or open reviews of it; when they have ended, start the "
@@ -35,9 +53,11 @@ configured_projects configure_projects(store::connection& db,
                                        const config& settings,
                                        bool in_cluster) {
   configured_projects result;
+  const auto before = store::projects(db);
   for (auto& project : settings.projects)
     try {
-      configure(db, project, in_cluster ? settings.node.name : "");
+      configure(db, settings, project, in_cluster ? settings.node.name : "",
+                before);
     } catch (const store::unavailable&) {
       throw;
     } catch (const std::exception& e) {

@@ -20,7 +20,8 @@ struct configured_projects {
   std::vector<std::string> faults;
 };
 
-/// Has the store take over what the file says. Throws store::unavailable.
+/// Has the store take over what the file says; what that makes or changes is in
+/// the audit. Throws store::unavailable.
 configured_projects configure_projects(store::connection& db,
                                        const config& settings, bool in_cluster);
 
