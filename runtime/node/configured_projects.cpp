@@ -15,8 +15,8 @@ namespace greenroom {
 
 namespace {
 
-void add_audit(store::connection& db, const config& settings,
-               const std::string& project_id, bool is_new) {
+void note_in_audit(store::connection& db, const config& settings,
+                   const std::string& project_id, bool is_new) {
   auto entry =
     store::unasked_entry(store::configuration_in_audit, settings.node.name,
                          is_new ? "POST" : "PATCH",
@@ -32,7 +32,7 @@ void configure(store::connection& db, const config& settings,
   auto now = store::configure_project(db, wanted, as);
   auto was = std::ranges::find(before, wanted.id, &project_record::id);
   if (was == before.end() || *was != now)
-    add_audit(db, settings, wanted.id, was == before.end());
+    note_in_audit(db, settings, wanted.id, was == before.end());
   if (now.repo != wanted.repo)
     spdlog::error("project {} keeps its repo {} for now: it has live sessions "
                   "or open reviews of it; when they have ended, start the "
