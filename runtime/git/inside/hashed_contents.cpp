@@ -1,6 +1,7 @@
 #include "runtime/git/inside/hashed_contents.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/base/hex.hpp"
 
 #include <sys/stat.h>
 
@@ -58,8 +59,7 @@ memory read_memory(const fs::path& file) {
   while (text >> name >> std::get<0>(one.of) >> std::get<1>(one.of)
          >> std::get<2>(one.of) >> std::get<3>(one.of) >> std::get<4>(one.of)
          >> std::get<5>(one.of) >> one.id)
-    if (one.id.size() == 40
-        && one.id.find_first_not_of("0123456789abcdef") == one.id.npos)
+    if (is_hex(one.id, 40))
       result.insert_or_assign(name, one);
   return result;
 }
