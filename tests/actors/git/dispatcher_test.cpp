@@ -534,6 +534,7 @@ TEST_CASE(
   const auto go = d.dir.path() / "go";
   const auto hook = d.dir.path() / "upstream.git/hooks/pre-receive";
   fs::create_directories(d.dir.path() / "running");
+  fs::create_directories(hook.parent_path());
   std::ofstream{hook} << "#!/bin/sh\nPATH=/usr/bin:/bin\ncd '"
                       << d.dir.path().string()
                       << "'\n>running/$$\nls running | wc -l >>seen\n"
