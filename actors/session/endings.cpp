@@ -108,7 +108,7 @@ void session_actor_state::save_checkin() {
 
 void session_actor_state::save_rescue() {
   self_
-    ->request(context_->git, git_timeout,
+    ->request(context_->git, rescue_timeout,
               greenroom::save_rescue{project_, record()})
     .then(
       [this](saved_rescue& x) {

@@ -160,7 +160,7 @@ private:
   relayed_session_actor::behavior_type make_behavior();
   void feed(session::any_event what);
   void advance();
-  void begin(journal::opened& found, const std::string& give_up,
+  void begin(journal::opened& found, std::string give_up,
              const std::vector<std::string>& noted = {});
   void leave(const caf::error& why);
   void tick(unix_ms now);

@@ -45,6 +45,18 @@ audit_entry audit_of_upload(const git_route& route) {
   return entry;
 }
 
+audit_entry audit_from_inside(const std::string& project_id,
+                              const std::string& session_id,
+                              const std::string& lfs_oid) {
+  git_route route;
+  route.project_id = project_id;
+  route.session_id = session_id;
+  route.lfs = lfs_oid;
+  auto entry = lfs_oid.empty() ? audit_of_push(route) : audit_of_upload(route);
+  entry.key_name = "session";
+  return entry;
+}
+
 void set_result(audit_entry& entry, int status) {
   entry.status = static_cast<std::uint16_t>(status);
   entry.code.clear();

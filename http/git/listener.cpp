@@ -79,13 +79,13 @@ listener::state::state(const options& opts, listener_parts parts)
       std::make_shared<asio::thread_pool>(max_waiting),
       std::make_shared<asio::thread_pool>(disk_threads)}),
     room(parts.max_connections, opts.max_connections_of_address) {
-  around->audit.emplace(around->bridge, around->log,
-                        std::move(parts.operations), std::move(parts.node),
-                        opts.ordinary);
+  around->audit.emplace(around->bridge, around->log, parts.operations,
+                        parts.node, opts.ordinary);
   if (parts.git && parts.keys != nullptr)
     origin = std::make_unique<origin_server>(
       origin_parts{around->system, around->directory, *parts.keys,
-                   std::move(parts.git), around->log, opts.max_push});
+                   std::move(parts.git), around->log, opts.max_push,
+                   std::move(parts.operations), std::move(parts.node)});
 }
 
 void listener::state::take(handed_connection what) {

@@ -105,6 +105,7 @@ void node::parts::open() {
   data_dir = prepare_data_dir(settings);
   lock = lock_data_dir(data_dir);
   reserve = std::make_unique<disk_reserve>(data_dir);
+  lived_until = reserve->last_check();
   make_room(*reserve);
   host = find_host(settings);
   if (settings.preview.listen)

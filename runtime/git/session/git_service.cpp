@@ -104,7 +104,7 @@ git::mirror git_service::fetched(const project_record& project, bool force,
   auto mirror = open(project);
   if (until_stop)
     mirror = mirror.until(lfs_calls_->stop_fd());
-  std::lock_guard guard{entry.fetching};
+  const auto turn = lfs_calls_->only(mirror.path(), until_stop);
   if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
     return mirror;
   mirror.fetch();
