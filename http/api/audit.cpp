@@ -5,6 +5,7 @@
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
 #include "http/streams/response_registry.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
@@ -19,10 +20,6 @@ namespace greenroom::http::handlers {
 namespace {
 
 constexpr std::string_view lines = "application/jsonl; charset=utf-8";
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 query_audit read_query(const exchange& ex, const query_params& query) {
   query_audit result;

@@ -4,6 +4,7 @@
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
 #include "http/streams/awaited_answer.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/uncertain.hpp"
 #include "runtime/auth/sha256.hpp"
@@ -25,10 +26,6 @@ constexpr millis max_wait = 60'000;
 
 /// Of a command with its arguments and environment, and of what it is fed.
 constexpr std::size_t max_text = std::size_t{8} << 20;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 /// A name that a shell can use: ^[A-Za-z_][A-Za-z0-9_]*$.
 bool is_env_name(std::string_view text) noexcept {

@@ -6,6 +6,7 @@
 #include "http/edge/peers.hpp"
 #include "http/edge/request_rate.hpp"
 #include "http/git/clone_url.hpp"
+#include "messages/errors.hpp"
 #include "messages/moving.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
@@ -26,10 +27,6 @@ constexpr std::size_t max_slug = 200;
 constexpr std::size_t max_labels = 64;
 constexpr std::size_t max_label_key = 64;
 constexpr std::size_t max_label_value = 1024;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 void check_name(std::string_view field, const std::string& name) {
   if (name.empty())
@@ -58,7 +55,7 @@ void check_labels(const string_map& labels) {
 }
 
 /// The body of a create. Types first, then the API's refusals in their order.
-greenroom::create_session read_create(const exchange& ex) {
+greenroom::create_session read_new_session(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
   greenroom::create_session result;
@@ -274,7 +271,7 @@ void list_sessions(const exchange_ptr& ex) {
 }
 
 void create_session(const exchange_ptr& ex) {
-  auto what = read_create(*ex);
+  auto what = read_new_session(*ex);
   if (!may_create(ex))
     return;
   with_project(ex, [ex, what = std::move(what)](const project_actor& project) {

@@ -5,6 +5,7 @@
 #include "http/edge/loop.hpp"
 #include "http/edge/session_watch.hpp"
 #include "http/streams/response_registry.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/ports.hpp"
 #include "runtime/api_json/records.hpp"
@@ -25,10 +26,6 @@ namespace {
 
 constexpr millis default_timeout = 30'000;
 constexpr millis max_timeout = 3 * 60'000;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 struct wait_request {
   std::string until;

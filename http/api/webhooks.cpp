@@ -6,6 +6,7 @@
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/webhooks.hpp"
 #include "runtime/webhooks/signature.hpp"
@@ -23,10 +24,6 @@ namespace {
 using ordered_json = nlohmann::ordered_json;
 
 constexpr std::size_t max_description = 200;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 const webhooks_actor& deliverer(const exchange& ex) {
   if (!ex.env.monitor.webhooks)
@@ -70,7 +67,7 @@ std::string checked_description(std::string text) {
   return text;
 }
 
-greenroom::create_webhook read_create(const exchange& ex) {
+greenroom::create_webhook read_new_webhook(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
   greenroom::create_webhook result;
@@ -162,7 +159,7 @@ void list_webhooks(const exchange_ptr& ex) {
 }
 
 void create_webhook(const exchange_ptr& ex) {
-  auto what = read_create(*ex);
+  auto what = read_new_webhook(*ex);
   auto secret = what.secret;
   ask<created_webhook>(ex, deliverer(*ex), ex->env.options.ordinary,
                        std::move(what),

@@ -107,11 +107,9 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
   wire::append_headers(text, head.headers);
   text += "\r\n";
   wire::byte_stream::pieces pieces{asio::buffer(text)};
-  asking_ = true;
   co_await there_->write(pieces, each_);
   first_answer result;
   result.bytes = co_await first_head(*there_);
-  asking_ = false;
   result.moved = says_moved(result.bytes);
   if (asks_leave && result.bytes.starts_with(go_on))
     result.bytes.erase(0, result.bytes.find(head_end) + head_end.size());
@@ -130,7 +128,6 @@ asio::awaitable<bool> peer_relay::pass_on(wire::server_connection& client,
     if (owner.elsewhere.empty())
       co_return false;
     there_ = co_await connect(owner.elsewhere);
-    asking_ = false;
     auto answer = co_await ask(client, owner.epoch);
     if (answer.moved && !again)
       continue;
@@ -147,7 +144,8 @@ void peer_relay::check_deadlines(wire::byte_stream::clock::time_point now,
   if (!there_)
     return;
   there_->check_deadlines(now);
-  if (asking_ && client.stream().peer_gone())
+  // One that sends no more may still read, as the owner sees, too.
+  if (client.stream().broken())
     there_->close();
 }
 

@@ -62,8 +62,8 @@ public:
   /// nothing has been said to anybody. Where the other node is the owner no
   /// more the owner is looked up anew, once. How long the first answer takes
   /// is for its maker to say: what the client has sent after its head is not
-  /// read before, and a client that goes ends the call. Throws lost, and
-  /// what the two calls throw.
+  /// read before, and a client that breaks the connection ends the call. Throws
+  /// lost, and what the two calls throw.
   asio::awaitable<bool> pass_on(wire::server_connection& client,
                                 look_up_owner look_up, connect_node connect);
 
@@ -82,7 +82,6 @@ private:
   std::optional<passage> by_;
   std::string client_;
   std::unique_ptr<wire::byte_stream> there_; // the other node, while it serves
-  bool asking_ = false;                      // it has said nothing yet
 };
 
 } // namespace greenroom::http

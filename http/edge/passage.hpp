@@ -37,7 +37,7 @@ struct passage {
 };
 
 /// `NODE@EPOCH`, or `NODE`.
-std::string to_text(const passage& by);
+std::string passage_text(const passage& by);
 passage read_passage(std::string_view text);
 
 /// The id for a request that goes on to another node: one that may be echoed,

@@ -78,11 +78,17 @@ void preview_client::check_deadlines(clock::time_point now) {
 }
 
 void preview_client::check_access(unix_ms now) {
-  // A client that goes away takes its request along.
   if (granted_
       && (!around_->access.still_holds(grant_, target_, session_, now)
-          || (asking_ && client_.stream().peer_gone())))
+          || has_left()))
     stop();
+}
+
+/// A client that goes away takes its request along. One that sends no more may
+/// wait for its answer, but hardly follow a stream of events, that has no end.
+bool preview_client::has_left() {
+  auto& stream = client_.stream();
+  return asking_ && (events_ ? stream.peer_gone() : stream.broken());
 }
 
 bool preview_client::is_of(const std::string& client) const {
@@ -429,6 +435,8 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
     const auto answer = answer_from_app(app_->head(), how);
     co_await client_.interim(answer, each);
   }
+  events_ =
+    app_->head().headers.get("Content-Type").starts_with("text/event-stream");
   client_.begin(answer_from_app(app_->head(), how), app_->length());
   co_await pass_body();
 }
@@ -501,7 +509,7 @@ asio::awaitable<void> preview_client::redirect(int status,
 
 void preview_client::done(clock::time_point since) {
   app_.reset();
-  granted_ = asking_ = false;
+  granted_ = asking_ = events_ = false;
   auto& previews = around_->counters->previews;
   previews[static_cast<std::size_t>(client_.status()) / 100 % previews.size()]
     .add();

@@ -7,6 +7,7 @@
 #include "http/base/address_shares.hpp"
 #include "http/base/asio.hpp"
 #include "http/base/handed_connection.hpp"
+#include "http/restinio/newcomers.hpp"
 #include "http/restinio/read_budget.hpp"
 #include "http/restinio/request_head.hpp"
 
@@ -74,6 +75,7 @@ public:
   /// Counts connections by address.
   std::shared_ptr<address_shares> shares;
 
+  newcomers strangers;
   read_budget memory;
   half_closed waiting;
 

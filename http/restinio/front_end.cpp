@@ -198,6 +198,11 @@ void front_end::watch_accepting() {
   }
 }
 
+void front_end::watch_strangers() {
+  state_->desk.strangers.look(newcomers::clock::now(),
+                              state_->opts.idle_of_strangers);
+}
+
 std::size_t front_end::open_connections() const noexcept {
   return state_->watch->open.size();
 }

@@ -72,6 +72,10 @@ public:
   /// when there are no descriptors. Once a second or so.
   void watch_accepting();
 
+  /// Ends connections of strangers that have sent no request in time. Once a
+  /// second or so.
+  void watch_strangers();
+
   std::size_t open_connections() const noexcept;
 
   /// Accepts nothing more.

@@ -79,8 +79,8 @@ public:
 
   forwarded(exchange_ptr ex, std::shared_ptr<const peers> all,
             const whereabouts& owner, continuation moved)
-    : long_response(*ex), env_(ex->env), ex_(std::move(ex)),
-      all_(std::move(all)),
+    : long_response(*ex), env_(ex->env), place_(env_.streams.admit_pair()),
+      ex_(std::move(ex)), all_(std::move(all)),
       node_(owner.elsewhere), by_{all_->node, owner.epoch},
       moved_(std::move(moved)) {}
 
@@ -375,7 +375,8 @@ private:
   }
 
   http::edge& env_;
-  exchange_ptr ex_; // until it is answered
+  const std::shared_ptr<void> place_; // of the second connection
+  exchange_ptr ex_;                   // until it is answered
   const std::shared_ptr<const peers> all_;
   const std::string node_;
   const passage by_;

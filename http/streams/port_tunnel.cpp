@@ -30,8 +30,9 @@ constexpr std::size_t piece_size = 64 * 1024;
 class port_tunnel final : public long_response,
                           public std::enable_shared_from_this<port_tunnel> {
 public:
-  port_tunnel(exchange_ptr ex, unique_fd socket)
-    : long_response(*ex), env_(ex->env), ex_(std::move(ex)),
+  port_tunnel(exchange_ptr ex, unique_fd socket, std::shared_ptr<void> place)
+    : long_response(*ex), env_(ex->env), place_(std::move(place)),
+      ex_(std::move(ex)),
       stream_(wire::plain_stream(env_.loop.context(), std::move(socket))) {}
 
   void begin() {
@@ -182,7 +183,8 @@ private:
   }
 
   http::edge& env_;
-  exchange_ptr ex_; // null: over
+  const std::shared_ptr<void> place_; // of the second connection
+  exchange_ptr ex_;                   // null: over
   std::unique_ptr<wire::byte_stream> stream_;
   std::shared_ptr<web_socket> socket_;
   std::deque<std::string> waiting_; // for the session to take
@@ -193,8 +195,10 @@ private:
 
 } // namespace
 
-void tunnel_to_port(const exchange_ptr& ex, unique_fd socket) {
-  std::make_shared<port_tunnel>(ex, std::move(socket))->begin();
+void tunnel_to_port(const exchange_ptr& ex, unique_fd socket,
+                    std::shared_ptr<void> place) {
+  std::make_shared<port_tunnel>(ex, std::move(socket), std::move(place))
+    ->begin();
 }
 
 } // namespace greenroom::http

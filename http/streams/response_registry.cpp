@@ -84,6 +84,25 @@ void stream_shares::remove(const std::string& key_id, stream_kind kind) {
     open_.erase(found);
 }
 
+std::shared_ptr<void> stream_shares::take_pair() {
+  if (pairs_.fetch_add(1) < max_pairs_)
+    return {this, [this](void*) { --pairs_; }};
+  --pairs_;
+  return nullptr;
+}
+
+std::shared_ptr<void> response_registry::admit_pair() const {
+  auto place = shares_.take_pair();
+  if (!place)
+    throw refused{errc::overloaded,
+                  "tunnels and requests to other nodes take a second "
+                  "connection each, and this node has descriptors for "
+                    + std::to_string(shares_.max_pairs())
+                    + " (its limit of open files); try again when some have "
+                      "ended"};
+  return place;
+}
+
 void response_registry::admit(const std::string& key_id) const {
   const auto open = shares_.open_of(key_id);
   const auto all = sum_of(open);

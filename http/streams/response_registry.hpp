@@ -10,7 +10,9 @@
 #include "messages/time.hpp"
 
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -82,11 +84,13 @@ private:
 };
 
 /// How many such answers each key has on all threads together. Each holds a
-/// connection, which is a descriptor, so no key may have all of them.
-/// Thread-safe.
+/// connection, which is a descriptor, so no key may have all of them. And how
+/// many there are that hold two. Thread-safe.
 class stream_shares {
 public:
-  explicit stream_shares(std::size_t max_of_key) : max_of_key_(max_of_key) {}
+  /// `max_pairs`: of those that hold two.
+  stream_shares(std::size_t max_of_key, std::size_t max_pairs)
+    : max_of_key_(max_of_key), max_pairs_(max_pairs) {}
 
   std::size_t max_of_key() const noexcept {
     return max_of_key_;
@@ -96,8 +100,17 @@ public:
   void add(const std::string& key_id, stream_kind kind);
   void remove(const std::string& key_id, stream_kind kind);
 
+  /// The place of one more descriptor, for as long as it is held; null where
+  /// there is none. Not to outlive this.
+  std::shared_ptr<void> take_pair();
+  std::size_t max_pairs() const noexcept {
+    return max_pairs_;
+  }
+
 private:
   const std::size_t max_of_key_;
+  const std::size_t max_pairs_;
+  std::atomic<std::size_t> pairs_ = 0;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, stream_counts> open_; // under mutex_
 };
@@ -115,6 +128,10 @@ public:
   /// Before a stream is made: throws limit_reached where the key has as
   /// many as it may. Those that ask at the same moment may all be let in.
   void admit(const std::string& key_id) const;
+
+  /// Before another connection is made for one, to be held as long as that is.
+  /// Throws refused where there are as many as there may be.
+  std::shared_ptr<void> admit_pair() const;
 
   /// False: its key is dead, or the server stops, so it is closed already and
   /// has nothing to begin.
