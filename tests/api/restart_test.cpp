@@ -92,7 +92,8 @@ void let_pass(int milliseconds) {
 
 } // namespace
 
-TEST_CASE("ten sessions with running commands survive kill -9 of the node") {
+TEST_CASE("ten sessions with running commands survive kill -9 of the node",
+          "[one-node]") {
   node_process node;
   constexpr int count = 10;
   std::vector<session_user> all;

@@ -106,7 +106,9 @@ std::unique_ptr<server_process>
 node_process::make(std::size_t index, const node_options& options) const {
   const auto is_home = index == 0;
   const auto is_asked = index + 1 == nodes_of_a_test();
-  const auto name = is_home ? "test-node" : "node-" + std::to_string(index);
+  // Of two nodes the one whose name sorts first dials: so each dials those that
+  // are there when it comes, and nobody waits until it is heard of.
+  const auto name = is_home ? "test-node" : "node-" + std::to_string(9 - index);
   server_options result;
   result.config_file = config_file();
   result.log_file = dir_.path() / "log";
