@@ -141,7 +141,10 @@ void take_rules(pointer self, const project_changed& change) {
 
 void tick(pointer self, unix_ms now) {
   auto& state = self->state;
-  if (state.next_sweep != 0 && state.next_sweep <= now) {
+  // Without a lease nothing would be swept, and a start comes before it.
+  const auto& gate = state.context->gate;
+  if (state.next_sweep != 0 && state.next_sweep <= now
+      && (!gate || gate->is_open())) {
     state.next_sweep = now + sweep_period;
     supervisor::start_sweep(self);
   }

@@ -385,8 +385,7 @@ void reconcile_all(pointer self,
         revive_more(self);
         promise.deliver(reconciled{count});
         state.next_look = now_ms() + look_period;
-        state.next_sweep = now_ms() + sweep_period;
-        start_sweep(self);
+        state.next_sweep = now_ms();
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }

@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 
 namespace greenroom::test {
@@ -135,6 +136,17 @@ inline void start_with_failpoint(node_process& node, const char* name) {
   ::setenv("GREENROOM_FAILPOINT", name, 1);
   node.start();
   ::unsetenv("GREENROOM_FAILPOINT");
+}
+
+/// Asks a node that dies meanwhile: it gives no answer, and another of its
+/// cluster says to try again.
+template <class Ask>
+bool is_cut_off(Ask ask) {
+  try {
+    return ask().status == 503;
+  } catch (const std::runtime_error&) {
+    return true;
+  }
 }
 
 /// Every id once, one after the other, from `first` on.
