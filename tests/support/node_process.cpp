@@ -19,6 +19,7 @@
 #include <csignal>
 #include <fstream>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 
 namespace greenroom::test {
@@ -56,6 +57,13 @@ const fs::path& seed() {
     return bare;
   }();
   return made;
+}
+
+/// True where one of these sets the same variable.
+bool is_set_in(const std::vector<std::string>& env, std::string_view variable) {
+  auto name = variable.substr(0, variable.find('=') + 1);
+  return std::ranges::any_of(
+    env, [&](const std::string& one) { return one.starts_with(name); });
 }
 
 json project(const std::string& id, const fs::path& repo, unsigned sessions) {
@@ -136,7 +144,8 @@ void node_process::launch() {
   argv.push_back(nullptr);
   std::vector<char*> env;
   for (auto all = environ; *all != nullptr; ++all)
-    env.push_back(*all);
+    if (!is_set_in(env_, *all))
+      env.push_back(*all);
   for (auto& variable : env_)
     env.push_back(variable.data());
   env.push_back(nullptr);

@@ -1,4 +1,4 @@
-#include "tests/runtime/git/upstream_servers.hpp"
+#include "tests/support/upstream_servers.hpp"
 
 #include "runtime/base/memfd.hpp"
 #include "runtime/base/run_command.hpp"
