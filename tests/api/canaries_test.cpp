@@ -27,6 +27,10 @@ std::string content(const fs::path& path) {
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
+void write_line(const fs::path& path, const std::string& text) {
+  std::ofstream{path} << text << '\n';
+}
+
 struct canary {
   std::string text;
   // Where it must be, as the beginnings or ends of paths below the data
@@ -169,7 +173,7 @@ public:
 
   node_options options() {
     node_options result;
-    std::ofstream{password_file} << "canary-upstream-file\n";
+    write_line(password_file, "canary-upstream-file");
     json keys{{{"url_prefix", upstream.server.url() + '/'},
                {"username", "robot"},
                {"password_env", "CANARY_PASSWORD"}},
@@ -245,16 +249,15 @@ void use_upstreams(planted_node& p) {
           p.node.admin().patch("/projects/other", {{"repo", url}}));
   }
   p.make("/projects", {{"id", "second"}, {"repo", p.second.repo()}});
-  auto made =
-    p.make("/projects/second/sessions", {{"new_branch", "by-password-file"}});
-  expect(200, p.post("/projects/second/sessions/"
-                       + made["id"].get<std::string>() + "/checkin",
-                     {{"skip_review", true}}));
-  // An upstream that does not let us in.
-  std::ofstream{p.password_file} << "canary-upstream-wrong\n";
-  auto refused =
-    p.post("/projects/second/sessions", {{"new_branch", "unauthorized"}});
-  CHECK(refused.status == 503);
+  const std::string of_second = "/projects/second/sessions";
+  // An upstream that does not let us in, and then does.
+  write_line(p.password_file, "canary-upstream-wrong");
+  CHECK(p.post(of_second, {{"new_branch", "by-file"}}).status == 503);
+  write_line(p.password_file, "canary-upstream-file");
+  auto made = p.make(of_second, {{"new_branch", "by-file"}});
+  expect(200,
+         p.post(of_second + '/' + made["id"].get<std::string>() + "/checkin",
+                {{"skip_review", true}}));
 }
 
 void use_commands(planted_node& p, const session_user& session) {

@@ -6,6 +6,7 @@
 #include "tests/support/upstream_servers.hpp"
 
 #include <atomic>
+#include <cstdlib>
 #include <fstream>
 
 using namespace greenroom::test;
@@ -18,6 +19,10 @@ const std::string host = "git.closed.example";
 /// A repository that is served by HTTP, and a proxy that leads to it.
 struct closed_network {
   closed_network() {
+    // What the test's own environment says does not count.
+    for (auto name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                      "ALL_PROXY", "no_proxy", "NO_PROXY"})
+      ::unsetenv(name);
     auto work = (dir.path() / "work").string();
     run_git(dir.path(), {"init", "-q", "-b", "main", work});
     std::ofstream{dir.path() / "work/hello.txt"} << "hello\n";
@@ -27,20 +32,13 @@ struct closed_network {
   }
 
   /// A node whose project's upstream is this.
-  node_options with(const std::string& repo, std::vector<std::string> env,
+  node_options with(const std::string& repo,
+                    const std::vector<std::string>& env,
                     const std::string& configured = {}) const {
     node_options result;
     result.project = {{"repo", repo}};
     result.env = {"UPSTREAM_PASSWORD=open-sesame"};
-    // What the test's own environment says does not count.
-    for (const std::string name :
-         {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
-          "no_proxy", "NO_PROXY"})
-      result.env.push_back(name + '=');
-    for (auto& variable : env) {
-      std::erase(result.env, variable.substr(0, variable.find('=') + 1));
-      result.env.push_back(variable);
-    }
+    result.env.insert(result.env.end(), env.begin(), env.end());
     json keys;
     for (const auto& prefix : {"http://" + host + '/', server.url() + '/'})
       keys.push_back({{"url_prefix", prefix},
