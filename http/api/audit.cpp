@@ -61,7 +61,7 @@ public:
   }
 
   void begin() {
-    env_.streams.add(shared_from_this());
+    env_.streams.add(shared_from_this(), *ex_);
     read();
   }
 
@@ -163,7 +163,7 @@ void get_audit(const exchange_ptr& ex) {
   if (!format.empty() && format != "json" && format != "jsonl")
     refuse("format must be json or jsonl");
   if (format == "jsonl") {
-    ex->env.streams.admit(ex->key->id);
+    ex->env.streams.admit(*ex);
     if (ex->in.head) {
       response head;
       head.content_type = lines;

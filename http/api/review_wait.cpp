@@ -31,7 +31,7 @@ public:
       until_(clock::now() + timeout), ex_(std::move(ex)) {}
 
   void begin() {
-    env_.streams.add(shared_from_this());
+    env_.streams.add(shared_from_this(), *ex_);
     if (!ex_)
       return; // closed at once, as all are while the server stops
     ex_->on_input_end([weak = weak_from_this()] {

@@ -95,7 +95,7 @@ public:
       what_(std::move(what)), timer_(env_.loop.context()), ex_(std::move(ex)) {}
 
   void begin(const session_actor& session) {
-    env_.streams.add(shared_from_this());
+    env_.streams.add(shared_from_this(), *ex_);
     if (!ex_)
       return;
     watch_ = std::make_shared<session_watch>(
@@ -237,7 +237,7 @@ private:
 
 void wait_for_event(const exchange_ptr& ex) {
   auto what = read_wait(*ex);
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   if (what.until == review_finished) {
     wait_for_review(ex, std::chrono::milliseconds{what.timeout});
     return;

@@ -84,7 +84,7 @@ public:
       moved_(std::move(moved)) {}
 
   void begin() {
-    env_.streams.add(shared_from_this());
+    env_.streams.add(shared_from_this(), *ex_);
     asio::co_spawn(env_.loop.context(), run(shared_from_this()),
                    asio::detached);
   }
@@ -404,7 +404,7 @@ private:
 void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
                      const whereabouts& owner,
                      std::function<void(const exchange_ptr&)> moved) {
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   std::make_shared<forwarded>(ex, std::move(all), owner, std::move(moved))
     ->begin();
 }

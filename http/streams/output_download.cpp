@@ -28,12 +28,12 @@ public:
       ex_(std::move(ex)) {}
 
   void send() {
-    env_.streams.add(shared_from_this());
+    env_.streams.add(shared_from_this(), *ex_);
     measure(std::make_shared<output_reader>(dir_, what_.stream));
   }
 
   void follow(output_tail::question ask) {
-    env_.streams.add(shared_from_this());
+    env_.streams.add(shared_from_this(), *ex_);
     if (!ex_)
       return;
     output_reader from{dir_, what_.stream};
@@ -263,7 +263,7 @@ void send_output(const exchange_ptr& ex, std::filesystem::path dir,
 
 void follow_output(const exchange_ptr& ex, std::filesystem::path dir,
                    const output_request& what, output_tail::question ask) {
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   if (ex->in.head) {
     response head;
     head.content_type = "application/octet-stream";

@@ -36,7 +36,7 @@ public:
       stream_(wire::plain_stream(env_.loop.context(), std::move(socket))) {}
 
   void begin() {
-    env_.streams.add(shared_from_this());
+    env_.streams.add(shared_from_this(), *ex_);
     if (!ex_)
       return;
     heartbeat_.heard();

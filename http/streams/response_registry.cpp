@@ -5,9 +5,12 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace greenroom::http {
@@ -34,61 +37,113 @@ std::string shown(const stream_counts& open) {
   return result;
 }
 
+/// "2 of key \"a\", 1 of key \"b\"": who has most comes first.
+std::string shown(const std::map<std::string, std::size_t>& of_keys) {
+  constexpr std::size_t max_named = 5;
+  std::vector<std::pair<std::size_t, std::string_view>> holders;
+  for (auto& [key, count] : of_keys)
+    holders.emplace_back(count, key);
+  std::ranges::stable_sort(holders, std::greater<>{},
+                           [](auto& one) { return one.first; });
+  std::string result;
+  for (std::size_t i = 0; i < std::min(holders.size(), max_named); ++i)
+    result += (i == 0 ? "" : ", ") + std::to_string(holders[i].first)
+              + " of key \"" + std::string{holders[i].second} + '"';
+  return holders.size() > max_named ? result + " and others" : result;
+}
+
+stream_owner owner_of(const exchange& ex) {
+  return {ex.key->id, ex.in_project ? ex.project_id() : std::string{}};
+}
+
 void report(const char* why) {
   spdlog::error("a stream or terminal failed: {}", why);
 }
 
 } // namespace
 
-stream_counts stream_shares::open_of(const std::string& key_id) const {
-  std::lock_guard guard{mutex_};
-  auto found = open_.find(key_id);
-  return found == open_.end() ? stream_counts{} : found->second;
-}
-
-void stream_shares::add(const std::string& key_id, stream_kind kind) {
-  std::lock_guard guard{mutex_};
-  ++open_[key_id][static_cast<std::size_t>(kind)];
-}
-
-void stream_shares::remove(const std::string& key_id, stream_kind kind) {
-  std::lock_guard guard{mutex_};
-  auto found = open_.find(key_id);
-  if (found == open_.end())
+void stream_shares::check_key(const std::string& key_id) const {
+  auto found = of_keys_.find(key_id);
+  if (found == of_keys_.end())
     return;
-  --found->second[static_cast<std::size_t>(kind)];
-  if (sum_of(found->second) == 0)
-    open_.erase(found);
+  const auto all = sum_of(found->second);
+  if (all >= limits_.of_key)
+    throw limit_reached("key \"" + key_id + "\" has " + std::to_string(all)
+                          + " streams open (" + shown(found->second)
+                          + "), and its limit is "
+                          + std::to_string(limits_.of_key)
+                          + " (limits.open_streams); close some of them",
+                        limits_.of_key);
 }
 
-void response_registry::admit(const std::string& key_id) const {
-  const auto open = shares_.open_of(key_id);
-  const auto all = sum_of(open);
-  if (all < shares_.max_of_key())
+void stream_shares::check_project(const std::string& project_id) const {
+  auto found = of_projects_.find(project_id);
+  if (limits_.of_project == 0 || found == of_projects_.end())
     return;
-  throw limit_reached("key \"" + key_id + "\" has " + std::to_string(all)
-                        + " streams open (" + shown(open)
-                        + "), and its limit is "
-                        + std::to_string(shares_.max_of_key())
-                        + " (limits.open_streams); close some of them",
-                      shares_.max_of_key());
+  std::size_t all = 0;
+  for (auto& [key, count] : found->second)
+    all += count;
+  if (all >= limits_.of_project)
+    throw limit_reached("project \"" + project_id + "\" has "
+                          + std::to_string(all) + " streams open ("
+                          + shown(found->second) + "), and its limit is "
+                          + std::to_string(limits_.of_project)
+                          + " (limits.project_streams); close some of them",
+                        limits_.of_project);
 }
 
-void response_registry::add(std::shared_ptr<long_response> stream) {
+void stream_shares::check(const stream_owner& owner) const {
+  std::lock_guard guard{mutex_};
+  check_key(owner.key_id);
+  check_project(owner.project_id);
+}
+
+void stream_shares::add(const stream_owner& owner, stream_kind kind) {
+  std::lock_guard guard{mutex_};
+  ++of_keys_[owner.key_id][static_cast<std::size_t>(kind)];
+  if (!owner.project_id.empty())
+    ++of_projects_[owner.project_id][owner.key_id];
+}
+
+void stream_shares::remove(const stream_owner& owner, stream_kind kind) {
+  std::lock_guard guard{mutex_};
+  auto of_key = of_keys_.find(owner.key_id);
+  if (of_key == of_keys_.end())
+    return;
+  --of_key->second[static_cast<std::size_t>(kind)];
+  if (sum_of(of_key->second) == 0)
+    of_keys_.erase(of_key);
+  auto of_project = of_projects_.find(owner.project_id);
+  if (of_project == of_projects_.end())
+    return;
+  auto held = of_project->second.find(owner.key_id);
+  if (--held->second == 0)
+    of_project->second.erase(held);
+  if (of_project->second.empty())
+    of_projects_.erase(of_project);
+}
+
+void response_registry::admit(const exchange& ex) const {
+  shares_.check(owner_of(ex));
+}
+
+void response_registry::add(std::shared_ptr<long_response> stream,
+                            const exchange& ex) {
   if (ended_ || dead_keys_.contains(stream->key_id())) {
     stream->close();
     return;
   }
   auto id = stream->connection_id();
-  shares_.add(stream->key_id(), stream->kind());
-  streams_.emplace(id, std::move(stream));
+  auto owner = owner_of(ex);
+  shares_.add(owner, stream->kind());
+  streams_.emplace(id, entry{std::move(stream), std::move(owner)});
 }
 
 void response_registry::remove(const long_response& stream) {
   auto [begin, end] = streams_.equal_range(stream.connection_id());
   for (auto i = begin; i != end; ++i)
-    if (i->second.get() == &stream) {
-      shares_.remove(stream.key_id(), stream.kind());
+    if (i->second.stream.get() == &stream) {
+      shares_.remove(i->second.owner, stream.kind());
       streams_.erase(i);
       return;
     }
@@ -99,9 +154,9 @@ void response_registry::remove(const long_response& stream) {
 template <class Predicate>
 void response_registry::close_if(Predicate matches) {
   std::vector<std::shared_ptr<long_response>> found;
-  for (auto& [connection, stream] : streams_)
-    if (matches(*stream))
-      found.push_back(stream);
+  for (auto& [connection, one] : streams_)
+    if (matches(*one.stream))
+      found.push_back(one.stream);
   for (auto& stream : found)
     run_guarded([&] { stream->close(); }, report);
 }
@@ -111,8 +166,8 @@ void response_registry::tick() {
   auto wall = now_ms();
   std::vector<std::shared_ptr<long_response>> all;
   all.reserve(streams_.size());
-  for (auto& [connection, stream] : streams_)
-    all.push_back(stream);
+  for (auto& [connection, one] : streams_)
+    all.push_back(one.stream);
   for (auto& stream : all)
     run_guarded([&] { stream->tick(now, wall); }, report);
 }
@@ -120,7 +175,7 @@ void response_registry::tick() {
 void response_registry::connection_closed(std::uint64_t connection_id) {
   for (auto i = streams_.find(connection_id); i != streams_.end();
        i = streams_.find(connection_id)) {
-    auto stream = i->second;
+    auto stream = i->second.stream;
     stream->close();
   }
 }

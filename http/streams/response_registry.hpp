@@ -4,11 +4,13 @@
 // Belongs to that thread. One tick serves them all, so a stream costs no timer.
 #pragma once
 
+#include "http/edge/exchange.hpp"
 #include "messages/time.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -54,25 +56,40 @@ public:
   virtual std::uint64_t connection_id() const noexcept = 0;
 };
 
-/// How many such answers each key has on all threads together. Each holds a
-/// connection, which is a descriptor, so no key may have all of them.
-/// Thread-safe.
+/// Whom such an answer counts for.
+struct stream_owner {
+  std::string key_id;
+  std::string project_id; // empty: it is of no project, or of many
+};
+
+/// How many such answers each key and each project has on all threads together.
+/// Each holds a connection, which is a descriptor, so no key may have all of
+/// them. Thread-safe.
 class stream_shares {
 public:
-  explicit stream_shares(std::size_t max_of_key) : max_of_key_(max_of_key) {}
+  struct limits {
+    std::size_t of_key = 0;
+    std::size_t of_project = 0; // 0: there is none
+  };
 
-  std::size_t max_of_key() const noexcept {
-    return max_of_key_;
-  }
-  /// What the key has open.
-  stream_counts open_of(const std::string& key_id) const;
-  void add(const std::string& key_id, stream_kind kind);
-  void remove(const std::string& key_id, stream_kind kind);
+  explicit stream_shares(const limits& most) : limits_(most) {}
+
+  /// Throws limit_reached where the key or the project has as many as it may.
+  void check(const stream_owner& owner) const;
+
+  void add(const stream_owner& owner, stream_kind kind);
+  void remove(const stream_owner& owner, stream_kind kind);
 
 private:
-  const std::size_t max_of_key_;
+  void check_key(const std::string& key_id) const;
+  void check_project(const std::string& project_id) const;
+
+  const limits limits_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, stream_counts> open_; // under mutex_
+  // Both under mutex_, without those that have none.
+  std::unordered_map<std::string, stream_counts> of_keys_;
+  std::unordered_map<std::string, std::map<std::string, std::size_t>>
+    of_projects_; // by key
 };
 
 class response_registry {
@@ -85,11 +102,13 @@ public:
     return files_;
   }
 
-  /// Before a stream is made: throws limit_reached where the key has as
-  /// many as it may. Those that ask at the same moment may all be let in.
-  void admit(const std::string& key_id) const;
+  /// Before a stream is made of the request: throws limit_reached where its key
+  /// or its project has as many as it may. Those that ask at the same moment
+  /// may all be let in.
+  void admit(const exchange& ex) const;
 
-  void add(std::shared_ptr<long_response> stream);
+  /// `ex` is the request that it answers.
+  void add(std::shared_ptr<long_response> stream, const exchange& ex);
 
   /// Forgets a stream that is over.
   void remove(const long_response& stream);
@@ -112,6 +131,11 @@ public:
   }
 
 private:
+  struct entry {
+    std::shared_ptr<long_response> stream;
+    stream_owner owner;
+  };
+
   template <class Predicate>
   void close_if(Predicate matches);
 
@@ -119,8 +143,7 @@ private:
   file_readers& files_;
   // A connection has two streams where a client sends a second request before
   // the first one's answer has ended.
-  std::unordered_multimap<std::uint64_t, std::shared_ptr<long_response>>
-    streams_;
+  std::unordered_multimap<std::uint64_t, entry> streams_;
   std::unordered_set<std::string> dead_keys_;
   bool ended_ = false;
 };

@@ -117,7 +117,7 @@ sessions_stream::sessions_stream(exchange_ptr ex, sessions_watch what)
     ex_(std::move(ex)), begun_(clock::now()), last_write_(begun_) {}
 
 void sessions_stream::begin() {
-  env_.streams.add(shared_from_this());
+  env_.streams.add(shared_from_this(), *ex_);
   if (!ex_)
     return;
   if (what_.resumed)

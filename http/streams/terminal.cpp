@@ -65,7 +65,7 @@ public:
       session_(std::move(session)), what_(what), ex_(std::move(ex)) {}
 
   void begin() {
-    env_.streams.add(shared_from_this());
+    env_.streams.add(shared_from_this(), *ex_);
     if (!ex_) // the server stops
       return;
     if (what_.from)
@@ -417,7 +417,7 @@ private:
 
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
                      session_actor session, const terminal_request& what) {
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   std::make_shared<terminal>(ex, std::move(dir), std::move(session), what)
     ->begin();
 }
