@@ -299,6 +299,9 @@ webhooks_core::behavior_type deliverer(pointer self, context_ptr context,
       tell("changing", x);
       return self->delegate(self->state.rules.store, std::move(x));
     },
+    [self](renew_secrets& x) {
+      return self->delegate(self->state.rules.store, std::move(x));
+    },
     [self](delete_webhook& x) {
       tell("removing", x);
       return self->delegate(self->state.rules.store, std::move(x));
