@@ -17,13 +17,15 @@ namespace greenroom {
 
 namespace {
 
-using pointer = own_directory_actor::stateful_pointer<directory_state>;
+using directory_pointer =
+  own_directory_actor::stateful_pointer<directory_state>;
 
 caf::error no_such_project() {
   return make_error(errc::not_found, "project not found");
 }
 
-project_actor spawn_project(pointer self, const project_record& rules) {
+project_actor spawn_project(directory_pointer self,
+                            const project_record& rules) {
   auto handle =
     self->spawn(project, rules, self->state.context, self->state.supervisor);
   self->monitor(handle);
@@ -31,7 +33,7 @@ project_actor spawn_project(pointer self, const project_record& rules) {
 }
 
 // A project's actor keeps nothing, so a new one takes over as it is.
-void project_down(pointer self, const caf::down_msg& down) {
+void project_down(directory_pointer self, const caf::down_msg& down) {
   for (auto& [id, entry] : self->state.projects)
     if (entry.handle && entry.handle.address() == down.source) {
       spdlog::error("the actor of project {} died, starting it anew", id);
@@ -47,7 +49,7 @@ using change = std::function<void(caf::typed_response_promise<Reply>)>;
 
 // A change is made of what the one before it left, so it waits for that one.
 template <class Reply>
-caf::result<Reply> in_turn(pointer self, const std::string& id,
+caf::result<Reply> in_turn(directory_pointer self, const std::string& id,
                            change<Reply> what) {
   auto& line = self->state.changes[id];
   if (line.size() >= max_waiting_changes)
@@ -64,7 +66,7 @@ caf::result<Reply> in_turn(pointer self, const std::string& id,
 
 // Answers the change that is being made, and begins the next.
 template <class Promise, class Answer>
-void settle(pointer self, const std::string& id, Promise promise,
+void settle(directory_pointer self, const std::string& id, Promise promise,
             Answer answer) {
   promise.deliver(std::move(answer));
   auto line = self->state.changes.find(id);
@@ -80,7 +82,7 @@ void settle(pointer self, const std::string& id, Promise promise,
 // How long others wait for this node, and so how long its commands may run
 // without it, is what the project says now: the member is not to wait for its
 // next renewal.
-void look_at_rules(pointer self) {
+void look_at_rules(directory_pointer self) {
   auto& context = *self->state.context;
   if (context.cluster)
     self->send(caf::actor_cast<full_member_actor>(context.cluster),
@@ -89,7 +91,7 @@ void look_at_rules(pointer self) {
 
 using project_promise = caf::typed_response_promise<project_record>;
 
-void put(pointer self, project_record rules, const caller& by,
+void put(directory_pointer self, project_record rules, const caller& by,
          const project_promise& promise) {
   self->request(self->state.context->store, store_timeout, put_project{rules})
     .then(
@@ -112,7 +114,7 @@ void put(pointer self, project_record rules, const caller& by,
       });
 }
 
-void create(pointer self, const create_project& request,
+void create(directory_pointer self, const create_project& request,
             const project_promise& promise) {
   auto& rules = request.project;
   if (self->state.projects.contains(rules.id))
@@ -124,7 +126,7 @@ void create(pointer self, const create_project& request,
     put(self, rules, request.by, promise);
 }
 
-caf::result<project_record> create_in_turn(pointer self,
+caf::result<project_record> create_in_turn(directory_pointer self,
                                            create_project request) {
   auto id = request.project.id;
   return in_turn<project_record>(
@@ -133,7 +135,7 @@ caf::result<project_record> create_in_turn(pointer self,
     });
 }
 
-void alter(pointer self, const change_project& request,
+void alter(directory_pointer self, const change_project& request,
            const project_promise& promise) {
   auto& id = request.project_id;
   auto found = self->state.projects.find(id);
@@ -151,7 +153,7 @@ void alter(pointer self, const change_project& request,
   put(self, std::move(rules), request.by, promise);
 }
 
-void drop(pointer self, const delete_project& request,
+void drop(directory_pointer self, const delete_project& request,
           const caf::typed_response_promise<done>& promise) {
   auto& id = request.project_id;
   if (!self->state.projects.contains(id)) {
@@ -177,7 +179,7 @@ void drop(pointer self, const delete_project& request,
 
 // -- a cluster's --------------------------------------------------------------
 
-void adopt(pointer self, const project_record& rules) {
+void adopt(directory_pointer self, const project_record& rules) {
   auto& entry = self->state.projects[rules.id];
   entry.rules = rules;
   if (entry.handle) {
@@ -189,7 +191,7 @@ void adopt(pointer self, const project_record& rules) {
   self->send(self->state.supervisor, adopt_project{rules});
 }
 
-caf::result<done> release(pointer self, const release_project& x) {
+caf::result<done> release(directory_pointer self, const release_project& x) {
   auto& id = x.project_id;
   if (auto node = self->state.projects.extract(id)) {
     self->demonitor(node.mapped().handle.address());
@@ -198,14 +200,16 @@ caf::result<done> release(pointer self, const release_project& x) {
   return self->delegate(self->state.supervisor, x);
 }
 
-caf::result<project_actor> find(pointer self, const find_project& request) {
+caf::result<project_actor> find(directory_pointer self,
+                                const find_project& request) {
   auto found = self->state.projects.find(request.project_id);
   if (found == self->state.projects.end())
     return no_such_project();
   return found->second.handle;
 }
 
-caf::result<session_actor> find_in(pointer self, find_session& request) {
+caf::result<session_actor> find_in(directory_pointer self,
+                                   find_session& request) {
   auto& project = request.project_id;
   if (!project.empty() && !self->state.projects.contains(project))
     return no_such_project();
@@ -223,7 +227,8 @@ project_list newest_first(const directory_state& state) {
   return result;
 }
 
-caf::result<project_record> rules_of(pointer self, const get_project& request) {
+caf::result<project_record> rules_of(directory_pointer self,
+                                     const get_project& request) {
   auto found = self->state.projects.find(request.project_id);
   if (found == self->state.projects.end())
     return no_such_project();
@@ -239,7 +244,8 @@ directory_state::~directory_state() {
 }
 
 own_directory_actor::behavior_type
-directory(pointer self, context_ptr context, session_supervisor_full supervisor,
+directory(directory_pointer self, context_ptr context,
+          session_supervisor_full supervisor,
           std::vector<project_record> projects) {
   auto& state = self->state;
   state.context = std::move(context);

@@ -13,7 +13,8 @@ namespace greenroom {
 
 namespace {
 
-using pointer = shared_registry_actor::stateful_pointer<key_registry_state>;
+using key_registry_pointer =
+  shared_registry_actor::stateful_pointer<key_registry_state>;
 using reader_actor =
   caf::typed_actor<caf::replies_to<list_keys>::with<key_list>>;
 
@@ -35,7 +36,7 @@ void publish(key_registry_state& state) {
 }
 
 // Nobody is let in with it any more, and who was in is out.
-void kill(pointer self, const std::string& id) {
+void kill(key_registry_pointer self, const std::string& id) {
   self->state.revoked.insert(id);
   publish(self->state);
   for (auto& edge : self->state.edges)
@@ -45,7 +46,7 @@ void kill(pointer self, const std::string& id) {
 // A key is dead before its row is: a store that takes no change, as on a full
 // disk, must not keep it alive. Its row is removed as soon as that can be done,
 // whether anybody asks again or not.
-caf::result<done> revoke(pointer self, const revoke_key& request) {
+caf::result<done> revoke(key_registry_pointer self, const revoke_key& request) {
   auto& id = request.key_id;
   auto& state = self->state;
   if (std::ranges::find(state.keys, id, &key_record::id) == state.keys.end())
@@ -74,7 +75,7 @@ caf::result<done> revoke(pointer self, const revoke_key& request) {
 }
 
 // What was revoked elsewhere is known by its absence.
-void take_over(pointer self, std::vector<key_record> stored) {
+void take_over(key_registry_pointer self, std::vector<key_record> stored) {
   auto& state = self->state;
   auto is_stored = [&](const std::string& id) {
     return std::ranges::find(stored, id, &key_record::id) != stored.end();
@@ -92,7 +93,8 @@ void take_over(pointer self, std::vector<key_record> stored) {
       self->send(edge, key_revoked{id});
 }
 
-void read_all(pointer self, caf::typed_response_promise<done> promise) {
+void read_all(key_registry_pointer self,
+              caf::typed_response_promise<done> promise) {
   auto& state = self->state;
   self->request(state.reader, store_timeout, list_keys{})
     .then(
@@ -107,7 +109,7 @@ void read_all(pointer self, caf::typed_response_promise<done> promise) {
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }
 
-caf::result<done> share(pointer self, const share_keys& news) {
+caf::result<done> share(key_registry_pointer self, const share_keys& news) {
   if (!news.revoked.empty())
     kill(self, news.revoked);
   if (!self->state.reader)
@@ -117,7 +119,8 @@ caf::result<done> share(pointer self, const share_keys& news) {
   return promise;
 }
 
-caf::result<key_created> create(pointer self, const create_key& request) {
+caf::result<key_created> create(key_registry_pointer self,
+                                const create_key& request) {
   auto& known = self->state.keys;
   if (auto first = std::ranges::find(known, request.key_id, &key_record::id);
       !request.key_id.empty() && first != known.end())
@@ -165,8 +168,8 @@ key_registry_state::~key_registry_state() {
 }
 
 shared_registry_actor::behavior_type
-key_registry(pointer self, store_writer_actor store, key_ring* ring,
-             std::vector<key_record> keys,
+key_registry(key_registry_pointer self, store_writer_actor store,
+             key_ring* ring, std::vector<key_record> keys,
              std::function<std::vector<key_record>()> read) {
   auto& state = self->state;
   if (read)

@@ -7,7 +7,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = operations_actor::stateful_pointer<operations_state>;
+using operations_pointer = operations_actor::stateful_pointer<operations_state>;
 
 /// Answers once both parts have, or will not.
 struct gathering {
@@ -21,7 +21,7 @@ struct gathering {
   }
 };
 
-caf::result<node_figures> gather(pointer self) {
+caf::result<node_figures> gather(operations_pointer self) {
   auto all = std::make_shared<gathering>();
   all->promise = self->make_response_promise<node_figures>();
   auto promise = all->promise;
@@ -48,7 +48,7 @@ caf::result<node_figures> gather(pointer self) {
 } // namespace
 
 operations_actor::behavior_type
-operations(pointer self, context_ptr context,
+operations(operations_pointer self, context_ptr context,
            session_supervisor_actor supervisor) {
   self->state.context = std::move(context);
   self->state.supervisor = std::move(supervisor);

@@ -14,19 +14,19 @@ namespace greenroom {
 
 namespace {
 
-using pointer = janitor_actor::stateful_pointer<janitor_state>;
+using janitor_pointer = janitor_actor::stateful_pointer<janitor_state>;
 
 constexpr std::uint32_t batch = 100;
 
-void finish(pointer self) {
+void finish(janitor_pointer self) {
   self->state.busy = false;
 }
 
 // -- files --------------------------------------------------------------------
 
-void remove_next(pointer self, const std::function<void()>& then);
+void remove_next(janitor_pointer self, const std::function<void()>& then);
 
-void remove_files(pointer self, const std::string& id,
+void remove_files(janitor_pointer self, const std::string& id,
                   const std::function<void()>& then) {
   self->request(self->state.context->git, git_timeout, remove_session_files{id})
     .then([self, then](done) { remove_next(self, then); },
@@ -39,7 +39,7 @@ void remove_files(pointer self, const std::string& id,
 }
 
 // One after the other, so that the git workers have time for everybody else.
-void remove_next(pointer self, const std::function<void()>& then) {
+void remove_next(janitor_pointer self, const std::function<void()>& then) {
   auto& gone = self->state.gone;
   if (gone.empty()) {
     then();
@@ -61,7 +61,7 @@ void remove_next(pointer self, const std::function<void()>& then) {
 
 using names = std::shared_ptr<std::deque<std::string>>;
 
-void look_up_next(pointer self, const names& left) {
+void look_up_next(janitor_pointer self, const names& left) {
   if (left->empty()) {
     remove_next(self, [self] { finish(self); });
     return;
@@ -80,7 +80,7 @@ void look_up_next(pointer self, const names& left) {
 // Directories that the store knows nothing of: of sessions that went on at
 // another node, which has removed their rows, and what a crash has left. Those
 // that are young may belong to a store that is not the right one.
-void sweep(pointer self, unix_ms now) {
+void sweep(janitor_pointer self, unix_ms now) {
   list_directories old;
   old.unchanged_since = now - self->state.keep.ended;
   self->request(self->state.context->git, git_timeout, old)
@@ -99,7 +99,7 @@ void sweep(pointer self, unix_ms now) {
 
 // -- rows ---------------------------------------------------------------------
 
-void drop(pointer self, unix_ms now) {
+void drop(janitor_pointer self, unix_ms now) {
   auto store = caf::actor_cast<old_rows_actor>(self->state.context->store);
   self
     ->request(store, store_timeout,
@@ -123,7 +123,7 @@ void drop(pointer self, unix_ms now) {
 }
 
 // What a session that is over still has here could not be saved.
-void drop_but_kept(pointer self, unix_ms now) {
+void drop_but_kept(janitor_pointer self, unix_ms now) {
   list_directories in_use;
   in_use.in_use = true;
   self->request(self->state.context->git, git_timeout, in_use)
@@ -138,7 +138,7 @@ void drop_but_kept(pointer self, unix_ms now) {
       });
 }
 
-void drop_old_audit(pointer self, unix_ms now) {
+void drop_old_audit(janitor_pointer self, unix_ms now) {
   auto& keep = self->state.keep;
   if (keep.audit == 0)
     return;
@@ -154,7 +154,8 @@ void drop_old_audit(pointer self, unix_ms now) {
 
 } // namespace
 
-janitor_actor::behavior_type retention(pointer self, context_ptr context,
+janitor_actor::behavior_type retention(janitor_pointer self,
+                                       context_ptr context,
                                        session_supervisor_actor supervisor,
                                        retention_rules keep) {
   self->state.context = std::move(context);

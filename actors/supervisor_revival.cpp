@@ -125,6 +125,18 @@ bool is_current(pointer self, const std::shared_ptr<session_args>& birth) {
   return found != all.end() && found->second == birth;
 }
 
+// What is made with a session is on disk within seconds; so where its directory
+// is not there then, that was somebody's doing.
+bool had_files(const node_context& context, const session_record& record) {
+  constexpr millis on_disk_after = 60'000;
+  if (context.cluster
+      || (record.status != session_status::active
+          && record.status != session_status::checking_in))
+    return false; // it has another node's, or yet to be made
+  return record.created_at >= context.began_at
+         || record.created_at + on_disk_after < context.lived_until;
+}
+
 // By the session's journal writer: what its last actor had asked for is done
 // then.
 void read_files(pointer self, std::shared_ptr<session_args> birth,
@@ -146,6 +158,7 @@ void read_files(pointer self, std::shared_ptr<session_args> birth,
   if (record.ended_at == 0 && context.preview_url)
     request.preview_url = context.preview_url(record.id, record.preview_port);
   request.roams = context.cluster != nullptr;
+  request.had_files = had_files(context, record);
   request.home_epoch = home_epoch;
   context.journals->post(record.id, birth->channel, std::move(request));
 }
@@ -353,6 +366,13 @@ void reconcile_all(pointer self,
         auto& state = self->state;
         auto count = static_cast<std::uint32_t>(rows.sessions.size());
         for (auto& record : rows.sessions) {
+          // One that is not served now may be after the next start.
+          if (!state.projects.contains(record.project_id)) {
+            spdlog::error("session {} waits: its project {} is not served",
+                          record.id, record.project_id);
+            --count;
+            continue;
+          }
           auto& entry = state.children[record.id];
           if (entry.handle || std::exchange(entry.reviving, true))
             continue;

@@ -130,7 +130,7 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
           return;
         }
         self
-          ->request(self->state.context->git, git_timeout,
+          ->request(self->state.context->git, rescue_timeout,
                     save_rescue{project->second, record})
           .then(
             [self, record, next, remove, skip](saved_rescue& saved) {

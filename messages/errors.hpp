@@ -63,6 +63,12 @@ private:
   errc code_;
 };
 
+/// Refuses what a client asked for: one sentence, which names what is wrong
+/// and says what would do.
+[[noreturn]] inline void refuse(const std::string& sentence) {
+  throw refused(errc::bad_request, sentence);
+}
+
 caf::error make_error(errc code, std::string message);
 caf::error to_error(const refusal& what);
 

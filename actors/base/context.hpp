@@ -35,6 +35,9 @@ class writers;
 /// their own, at the edge.
 inline constexpr std::chrono::seconds store_timeout{20};
 inline constexpr std::chrono::seconds git_timeout{1800};
+/// For a rescue, which is tried once: it waits behind whatever else is waited
+/// for.
+inline constexpr std::chrono::seconds rescue_timeout{7200};
 /// For what an actor that may crash meanwhile is asked, and can be asked again.
 inline constexpr std::chrono::seconds actor_timeout{150};
 inline constexpr std::chrono::seconds look_up_timeout{10};
@@ -42,6 +45,11 @@ inline constexpr std::chrono::seconds look_up_timeout{10};
 struct node_context {
   std::string node;
   std::filesystem::path data_dir;
+
+  // When this run of the node began, and when the one before was last seen to
+  // live; 0: that is not known. What a power cut may have taken away is younger.
+  unix_ms began_at = 0;
+  unix_ms lived_until = 0;
 
   // exec
   std::filesystem::path home;     // HOME of commands; empty: below the session

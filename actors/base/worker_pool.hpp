@@ -28,6 +28,9 @@ struct pool_limits {
   /// When a worker is given up and replaced. Work has its own, shorter limits;
   /// this one is for bugs.
   std::chrono::minutes timeout{15};
+  /// How long a request may wait in line: who asked for it has given up then,
+  /// and nothing is to be done that nobody hears of.
+  std::chrono::milliseconds patience{std::chrono::minutes{5}};
 };
 
 template <class Interface>
@@ -60,14 +63,25 @@ public:
   /// A handler that passes requests of one type on to the workers.
   template <class Reply, class Request>
   auto handler() {
-    return [this](Request& request) -> caf::result<Reply> {
+    return handler<Reply, Request>(limits_.patience);
+  }
+
+  /// The same of one that may wait in line for another time.
+  template <class Reply, class Request>
+  auto handler(std::chrono::milliseconds patience) {
+    return [this, patience](Request& request) -> caf::result<Reply> {
       if (idle_.empty() && queue_.size() >= limits_.queue)
         return make_error(errc::overloaded,
                           "the server has too much to do, try again");
       auto promise = self_->template make_response_promise<Reply>();
-      queue_.push_back([this, promise, request = std::move(request)](
-                         const Interface& worker) mutable {
-        run<Reply>(worker, std::move(promise), std::move(request));
+      queue_.push_back([this, promise, until = clock::now() + patience,
+                        request =
+                          std::move(request)](const Interface& worker) mutable {
+        if (clock::now() <= until)
+          return run<Reply>(worker, std::move(promise), std::move(request));
+        promise.deliver(make_error(errc::overloaded,
+                                   "the server has too much to do, try again"));
+        idle_.push_back(worker);
       });
       pump();
       return promise;
@@ -77,6 +91,8 @@ public:
   const char* name = "pool";
 
 private:
+  using clock = std::chrono::steady_clock;
+
   template <class Reply, class Promise, class Request>
   void run(const Interface& worker, Promise promise, Request request) {
     busy_.push_back(worker);

@@ -16,7 +16,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = drainer_actor::stateful_pointer<drainer_state>;
+using drainer_pointer = drainer_actor::stateful_pointer<drainer_state>;
 using steady = std::chrono::steady_clock;
 
 // -- how things stand ---------------------------------------------------------
@@ -47,7 +47,7 @@ using on_failure = std::function<void(const caf::error&)>;
 
 // A review runs for a session that is over: the project waits for it as for one
 // that lives.
-void add_reviews(pointer self, const std::string& project,
+void add_reviews(drainer_pointer self, const std::string& project,
                  std::vector<moving_session> sessions,
                  const std::function<void(std::vector<moving_session>)>& then) {
   auto& reviews = self->state.options.reviews;
@@ -71,7 +71,7 @@ void add_reviews(pointer self, const std::string& project,
       });
 }
 
-void look_at_sessions_of(pointer self, const survey_ptr& found,
+void look_at_sessions_of(drainer_pointer self, const survey_ptr& found,
                          const on_survey& then) {
   if (found->owned.empty())
     return then(found);
@@ -97,7 +97,7 @@ void look_at_sessions_of(pointer self, const survey_ptr& found,
   }
 }
 
-void look(pointer self, on_survey then, const on_failure& failed) {
+void look(drainer_pointer self, on_survey then, const on_failure& failed) {
   auto found = std::make_shared<survey>();
   auto add_owners = [self, found, then](owner_list& all) {
     for (auto& one : all.owners)
@@ -133,27 +133,29 @@ std::string reason_of(const drainer_state& state) {
          + to_words(state.drained_by) + ", and the deadline for that was over";
 }
 
-void unpack(pointer self, const std::string& project, const std::string& why) {
+void unpack(drainer_pointer self, const std::string& project,
+            const std::string& why) {
   spdlog::warn("project {} stays for now: {}", project, why);
   self->state.on_their_way.erase(project);
   self->state.not_before[project] = steady::now() + drain_pause;
   self->send(self->state.options.packer, unpack_project{project});
 }
 
-void gone(pointer self, const std::string& project, const std::string& to) {
+void gone(drainer_pointer self, const std::string& project,
+          const std::string& to) {
   spdlog::info("project {} is node {}'s now", project, to);
   self->state.on_their_way.erase(project);
   self->send(self->state.options.member, owners_changed{to});
 }
 
 // What was looked up before does not say whether the store did.
-void doubt(pointer self, const std::string& project) {
+void doubt(drainer_pointer self, const std::string& project) {
   auto& way = self->state.on_their_way.at(project);
   way.in_doubt = true;
   way.doubted_at = self->state.looks;
 }
 
-void give(pointer self, const std::string& project) {
+void give(drainer_pointer self, const std::string& project) {
   auto& way = self->state.on_their_way.at(project);
   way.given = true;
   owner_record mine{project, self->state.options.node, {}, way.epoch};
@@ -180,8 +182,8 @@ std::string first_of(const std::vector<moving_session>& waiting) {
   return "session " + one.id + ": " + one.waits_for;
 }
 
-void pack(pointer self, const owner_record& project, const std::string& to,
-          bool at_once) {
+void pack(drainer_pointer self, const owner_record& project,
+          const std::string& to, bool at_once) {
   auto& state = self->state;
   auto& id = project.project_id;
   spdlog::info("project {} goes to node {}{}", id, to,
@@ -207,7 +209,7 @@ void pack(pointer self, const owner_record& project, const std::string& to,
 // -- from time to time --------------------------------------------------------
 
 // What the store did not say of those that it was to give away.
-void settle_doubts(pointer self, const survey& found) {
+void settle_doubts(drainer_pointer self, const survey& found) {
   auto way = self->state.on_their_way; // it changes
   for (auto& [id, one] : way) {
     if (!one.in_doubt || found.number <= one.doubted_at)
@@ -220,7 +222,7 @@ void settle_doubts(pointer self, const survey& found) {
   }
 }
 
-void go_on(pointer self, const survey& found) {
+void go_on(drainer_pointer self, const survey& found) {
   auto& state = self->state;
   settle_doubts(self, found);
   if (!state.draining)
@@ -251,7 +253,7 @@ bool has_doubts(const drainer_state& state) {
   });
 }
 
-void tick(pointer self) {
+void tick(drainer_pointer self) {
   auto& state = self->state;
   self->delayed_send(self, drain_period, clock_tick{});
   if ((!state.draining && !has_doubts(state))
@@ -279,7 +281,7 @@ on_failure refusing(plan_promise promise) {
   return [promise](const caf::error& e) mutable { promise.deliver(e); };
 }
 
-void begin(pointer self, const drain_node& x, const survey_ptr& found,
+void begin(drainer_pointer self, const drain_node& x, const survey_ptr& found,
            plan_promise promise) {
   self
     ->request(self->state.options.store, store_timeout,
@@ -304,7 +306,7 @@ void begin(pointer self, const drain_node& x, const survey_ptr& found,
       refusing(promise));
 }
 
-caf::result<drain_plan> drain(pointer self, const drain_node& x) {
+caf::result<drain_plan> drain(drainer_pointer self, const drain_node& x) {
   auto promise = self->make_response_promise<drain_plan>();
   look(
     self,
@@ -328,13 +330,13 @@ caf::result<drain_plan> drain(pointer self, const drain_node& x) {
 }
 
 // Sessions whose work is still being saved need not wait for that.
-void keep_packed(pointer self) {
+void keep_packed(drainer_pointer self) {
   for (auto& [id, one] : self->state.on_their_way)
     if (!one.given && !std::exchange(one.stays, true))
       self->send(self->state.options.packer, unpack_project{id});
 }
 
-caf::result<drain_plan> resume(pointer self, const resume_node& x) {
+caf::result<drain_plan> resume(drainer_pointer self, const resume_node& x) {
   auto promise = self->make_response_promise<drain_plan>();
   self
     ->request(self->state.options.store, store_timeout,
@@ -357,7 +359,8 @@ caf::result<drain_plan> resume(pointer self, const resume_node& x) {
 
 } // namespace
 
-drainer_actor::behavior_type drainer(pointer self, drainer_options options) {
+drainer_actor::behavior_type drainer(drainer_pointer self,
+                                     drainer_options options) {
   self->state.options = std::move(options);
   self->delayed_send(self, drain_period, clock_tick{});
   return {

@@ -19,7 +19,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = finder_actor::stateful_pointer<finder_state>;
+using finder_pointer = finder_actor::stateful_pointer<finder_state>;
 using owner_lister =
   caf::typed_actor<caf::replies_to<list_owners>::with<owner_list>>;
 using reader_actor =
@@ -61,7 +61,7 @@ caf::error of_owner(const std::string& project, const std::string& node,
 }
 
 // What is in the store: of a project's record not all travels (records.hpp).
-void deliver_whole(pointer self, const project_record& told,
+void deliver_whole(finder_pointer self, const project_record& told,
                    caf::typed_response_promise<project_record> promise) {
   self->request(self->state.reader, owner_timeout, list_projects{})
     .then(
@@ -74,7 +74,7 @@ void deliver_whole(pointer self, const project_record& told,
 }
 
 template <class Reply>
-void deliver_answer(pointer self, Reply& reply,
+void deliver_answer(finder_pointer self, Reply& reply,
                     caf::typed_response_promise<Reply> promise) {
   if constexpr (std::is_same_v<Reply, project_record>)
     deliver_whole(self, reply, promise);
@@ -93,7 +93,7 @@ auto taker(const directory_actor& directory) {
 
 // Asks the directory of a node that is not this one.
 template <class Reply, class Message>
-void ask_node(pointer self, const owner_record& owner, Message message,
+void ask_node(finder_pointer self, const owner_record& owner, Message message,
               caf::typed_response_promise<Reply> promise) {
   self->request(self->state.options.links, owner_timeout, find_node{owner.node})
     .then(
@@ -114,7 +114,7 @@ void ask_node(pointer self, const owner_record& owner, Message message,
 }
 
 template <class Reply, class Message>
-void ask_own(pointer self, const owner_record& owner, Message message,
+void ask_own(finder_pointer self, const owner_record& owner, Message message,
              caf::typed_response_promise<Reply> promise) {
   self->request(self->state.options.own, find_timeout, std::move(message))
     .then([promise](Reply& reply) mutable { promise.deliver(reply); },
@@ -129,7 +129,8 @@ void ask_own(pointer self, const owner_record& owner, Message message,
 
 // Asks the directory of whoever owns the project or session.
 template <class Reply, class Message>
-caf::result<Reply> ask_owner(pointer self, find_owner what, Message message) {
+caf::result<Reply> ask_owner(finder_pointer self, find_owner what,
+                             Message message) {
   auto promise = self->make_response_promise<Reply>();
   self->request(self->state.options.member, owner_timeout, std::move(what))
     .then(
@@ -149,7 +150,7 @@ caf::error no_such_session() {
 }
 
 // The actor that stands for a session of another node.
-session_actor stand_in(pointer self, const find_session& asked,
+session_actor stand_in(finder_pointer self, const find_session& asked,
                        const owner_record& owner, const session_actor& there) {
   auto& entry = self->state.sessions[asked.session_id];
   if (entry.handle)
@@ -164,7 +165,7 @@ session_actor stand_in(pointer self, const find_session& asked,
 
 // Those that were found at a node which is not the owner any more. What the
 // member knows may be older than what was found.
-void compare(pointer self, const owner_list& now) {
+void compare(finder_pointer self, const owner_list& now) {
   std::unordered_map<std::string, std::uint64_t> epochs;
   for (auto& owner : now.owners)
     epochs[owner.project_id] = owner.epoch;
@@ -178,7 +179,7 @@ void compare(pointer self, const owner_list& now) {
   });
 }
 
-void look_at_owners(pointer self) {
+void look_at_owners(finder_pointer self) {
   self->delayed_send(self, owners_period, clock_tick{});
   if (self->state.sessions.empty())
     return;
@@ -192,7 +193,8 @@ void look_at_owners(pointer self) {
           });
 }
 
-void ask_there(pointer self, const owner_record& owner, find_session asked,
+void ask_there(finder_pointer self, const owner_record& owner,
+               find_session asked,
                caf::typed_response_promise<session_actor> promise) {
   self->request(self->state.options.links, owner_timeout, find_node{owner.node})
     .then(
@@ -211,7 +213,8 @@ void ask_there(pointer self, const owner_record& owner, find_session asked,
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
 }
 
-caf::result<session_actor> find(pointer self, const find_session& asked) {
+caf::result<session_actor> find(finder_pointer self,
+                                const find_session& asked) {
   auto known = self->state.sessions.find(asked.session_id);
   if (known != self->state.sessions.end()) {
     auto& project = known->second.project_id;
@@ -235,7 +238,7 @@ caf::result<session_actor> find(pointer self, const find_session& asked) {
 }
 
 // A new project goes where there is most room, here if there is as much.
-void place(pointer self, const create_project& request,
+void place(finder_pointer self, const create_project& request,
            caf::typed_response_promise<project_record> promise) {
   self->request(self->state.options.member, owner_timeout, list_nodes{})
     .then(
@@ -265,7 +268,8 @@ void place(pointer self, const create_project& request,
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
 }
 
-caf::result<project_record> create(pointer self, create_project request) {
+caf::result<project_record> create(finder_pointer self,
+                                   create_project request) {
   auto promise = self->make_response_promise<project_record>();
   auto id = request.project.id;
   self->request(self->state.options.member, owner_timeout, find_owner{id, {}})
@@ -284,7 +288,8 @@ caf::result<project_record> create(pointer self, create_project request) {
   return promise;
 }
 
-caf::result<project_record> read_one(pointer self, const std::string& id) {
+caf::result<project_record> read_one(finder_pointer self,
+                                     const std::string& id) {
   auto promise = self->make_response_promise<project_record>();
   self->request(self->state.reader, owner_timeout, list_projects{})
     .then(
@@ -307,7 +312,8 @@ finder_state::~finder_state() {
   caf::anon_send_exit(reader, caf::exit_reason::user_shutdown);
 }
 
-finder_actor::behavior_type finder(pointer self, finder_options options) {
+finder_actor::behavior_type finder(finder_pointer self,
+                                   finder_options options) {
   self->state.options = std::move(options);
   self->state.reader = self->spawn<caf::detached>(
     projects_reader, self->state.options.read_projects);

@@ -15,7 +15,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = full_links_actor::stateful_pointer<links_state>;
+using links_pointer = full_links_actor::stateful_pointer<links_state>;
 using link = links_state::link;
 
 caf::error unreachable(const std::string& node, const std::string& trouble) {
@@ -24,19 +24,20 @@ caf::error unreachable(const std::string& node, const std::string& trouble) {
                       + (trouble.empty() ? "" : ": " + trouble));
 }
 
-void tell_member(pointer self, const std::string& node, const link& about) {
+void tell_member(links_pointer self, const std::string& node,
+                 const link& about) {
   if (auto& member = self->state.options.member)
     self->send(member, link_changed{node, about.incarnation,
                                     static_cast<bool>(about.directory)});
 }
 
-greet_node own_greeting(pointer self) {
+greet_node own_greeting(links_pointer self) {
   auto& own = self->state.options;
   return {own.node, own.incarnation, own.directory, own.registry};
 }
 
 // The other node's actors are there to be asked.
-void greeted(pointer self, const std::string& node, link& with,
+void greeted(links_pointer self, const std::string& node, link& with,
              caf::strong_actor_ptr door, const greet_node& theirs) {
   with.door = door;
   with.watched = caf::actor_cast<caf::actor_addr>(door);
@@ -52,7 +53,8 @@ void greeted(pointer self, const std::string& node, link& with,
 }
 
 // The newest link with a node, if that is still this one.
-link* current(pointer self, const std::string& node, std::uint64_t number) {
+link* current(links_pointer self, const std::string& node,
+              std::uint64_t number) {
   auto found = self->state.links.find(node);
   return found != self->state.links.end() && found->second.number == number
              && found->second.is_up
@@ -60,7 +62,7 @@ link* current(pointer self, const std::string& node, std::uint64_t number) {
            : nullptr;
 }
 
-void give_up(pointer self, const std::string& node, std::uint64_t number,
+void give_up(links_pointer self, const std::string& node, std::uint64_t number,
              const caf::error& why) {
   self->state.options.mesh->cut(number, "its actors did not greet: "
                                           + self->system().render(why));
@@ -68,7 +70,7 @@ void give_up(pointer self, const std::string& node, std::uint64_t number,
                node, self->system().render(why));
 }
 
-void greet(pointer self, const std::string& node, std::uint64_t number,
+void greet(links_pointer self, const std::string& node, std::uint64_t number,
            const caf::strong_actor_ptr& door) {
   self
     ->request(caf::actor_cast<links_actor>(door), greeting_timeout,
@@ -84,7 +86,7 @@ void greet(pointer self, const std::string& node, std::uint64_t number,
 }
 
 // The side that dialed asks BASP for the other's door, which the other shows.
-void connect(pointer self, const link_up& news, unique_fd bytes) {
+void connect(links_pointer self, const link_up& news, unique_fd bytes) {
   auto scribe = make_scribe(self->system(), std::move(bytes));
   auto& broker = self->state.broker;
   if (!news.dialed) {
@@ -110,7 +112,7 @@ void connect(pointer self, const link_up& news, unique_fd bytes) {
       });
 }
 
-void up(pointer self, const link_up& news) {
+void up(links_pointer self, const link_up& news) {
   auto bytes = self->state.options.mesh->take(news.number);
   if (!bytes)
     return; // it is down already
@@ -122,7 +124,7 @@ void up(pointer self, const link_up& news) {
   connect(self, news, std::move(bytes));
 }
 
-void down(pointer self, const link_down& news) {
+void down(links_pointer self, const link_down& news) {
   auto& with = self->state.links[news.node];
   if (with.number > news.number)
     return;
@@ -140,7 +142,7 @@ void down(pointer self, const link_down& news) {
     self->state.options.mesh->release(news.number);
 }
 
-void door_down(pointer self, const caf::down_msg& message) {
+void door_down(links_pointer self, const caf::down_msg& message) {
   for (auto& [node, with] : self->state.links) {
     if (with.watched != message.source)
       continue;
@@ -152,7 +154,7 @@ void door_down(pointer self, const caf::down_msg& message) {
   }
 }
 
-void meet(pointer self, const node_list& all) {
+void meet(links_pointer self, const node_list& all) {
   std::vector<peer::known_node> known;
   for (auto& node : all.nodes) {
     auto colon = node.address.rfind(':');
@@ -170,7 +172,7 @@ void meet(pointer self, const node_list& all) {
   self->state.options.mesh->set_nodes(std::move(known));
 }
 
-caf::result<greet_node> answer(pointer self, const greet_node& theirs) {
+caf::result<greet_node> answer(links_pointer self, const greet_node& theirs) {
   auto found = self->state.links.find(theirs.node);
   if (found == self->state.links.end() || !found->second.is_up
       || found->second.incarnation != theirs.incarnation)
@@ -190,7 +192,7 @@ link_list list(const links_state& state) {
 }
 
 // From this node's member to the other's, by way of both links.
-void pass_on(pointer self, const owners_changed& x) {
+void pass_on(links_pointer self, const owners_changed& x) {
   if (x.node == self->state.options.node) {
     if (auto& member = self->state.options.member)
       self->send(caf::actor_cast<full_member_actor>(member), x);
@@ -202,7 +204,8 @@ void pass_on(pointer self, const owners_changed& x) {
 
 } // namespace
 
-full_links_actor::behavior_type links(pointer self, links_options options) {
+full_links_actor::behavior_type links(links_pointer self,
+                                      links_options options) {
   self->state.options = std::move(options);
   self->state.broker = basp_broker(self->system());
   self->set_down_handler(

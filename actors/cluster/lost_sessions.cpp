@@ -23,7 +23,7 @@ constexpr std::chrono::minutes end_timeout{10}; // it comes back before it ends
 
 constexpr std::chrono::seconds pause{1};
 
-using pointer = caf::event_based_actor*;
+using ender_pointer = caf::event_based_actor*;
 
 /// What is to end, and who sees to that.
 struct task {
@@ -39,20 +39,20 @@ struct task {
 
 using task_ptr = std::shared_ptr<task>;
 
-void look(pointer self, const task_ptr& all);
+void look_for_lost(ender_pointer self, const task_ptr& all);
 
-void answered(pointer self, const task_ptr& all) {
+void answered(ender_pointer self, const task_ptr& all) {
   if (--all->left > 0 || !all->again)
     return;
   self->become([self, all](clock_tick) {
     self->unbecome();
-    look(self, all);
+    look_for_lost(self, all);
   });
   self->delayed_send(self, pause, clock_tick{});
 }
 
 // The sessions were to end with their node, however long the store is away.
-void failed(pointer self, const task_ptr& all, const std::string& what,
+void failed(ender_pointer self, const task_ptr& all, const std::string& what,
             const caf::error& why) {
   auto refusal = to_refusal(why);
   auto again = refusal.code == errc::unavailable
@@ -64,7 +64,7 @@ void failed(pointer self, const task_ptr& all, const std::string& what,
   answered(self, all);
 }
 
-void end(pointer self, const task_ptr& all, const session_record& row) {
+void end(ender_pointer self, const task_ptr& all, const session_record& row) {
   caller by;
   by.key_name = "on_node_loss: stop, node " + all->lost_node + " was lost";
   auto refused = [self, all, id = row.id](const caf::error& why) {
@@ -97,7 +97,7 @@ std::set<std::string> moved_among(const std::vector<session_record>& rows) {
   return result;
 }
 
-void look(pointer self, const task_ptr& all) {
+void look_for_lost(ender_pointer self, const task_ptr& all) {
   all->left = 1;
   all->again = false;
   self->request(all->reader, look_timeout, live_sessions{all->project_id})
@@ -128,7 +128,7 @@ void end_lost_sessions(caf::actor_system& system,
   all->project_id = project_id;
   all->lost_node = lost_node;
   // A function with arguments: of one without CAF dereferences what is null.
-  system.spawn(look, all);
+  system.spawn(look_for_lost, all);
 }
 
 } // namespace greenroom

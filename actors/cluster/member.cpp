@@ -11,7 +11,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = cluster_member_core::stateful_pointer<member_state>;
+using member_pointer = cluster_member_core::stateful_pointer<member_state>;
 
 // The finest difference of ages that matters, as a part of the lease.
 constexpr millis ticks_in_a_lease = 48;
@@ -23,10 +23,10 @@ constexpr std::chrono::minutes forever{24 * 60};
 /// A list is worth no longer a wait.
 constexpr std::chrono::seconds list_timeout{20};
 
-void perform(pointer self, const cluster::effects& all);
+void perform(member_pointer self, const cluster::effects& all);
 
 // It is not opened again before what was lost meanwhile is let go.
-void move_gate(pointer self) {
+void move_gate(member_pointer self) {
   auto& m = self->state.machine;
   auto& gate = *self->state.options.gate;
   if (self->state.releasing > 0 && !gate.is_open())
@@ -35,7 +35,7 @@ void move_gate(pointer self) {
                                                     : 0);
 }
 
-void hear(pointer self, const cluster::answered& answer) {
+void hear(member_pointer self, const cluster::answered& answer) {
   auto effects = apply(self->state.machine, answer);
   if (answer.result == cluster::outcome::kept)
     self->state.owners = answer.owners;
@@ -48,7 +48,7 @@ void hear(pointer self, const cluster::answered& answer) {
   move_gate(self);
 }
 
-void ask(pointer self, const std::string& incarnation, bool joins) {
+void ask(member_pointer self, const std::string& incarnation, bool joins) {
   const auto begun = steady_ms();
   self
     ->request(self->state.options.store, forever,
@@ -69,7 +69,7 @@ void ask(pointer self, const std::string& incarnation, bool joins) {
 }
 
 // The store is asked for the settings, which another node may have changed.
-void adopt(pointer self, const owner_record& owner) {
+void adopt(member_pointer self, const owner_record& owner) {
   self
     ->request(self->state.options.store, forever, get_project{owner.project_id})
     .then(
@@ -97,7 +97,7 @@ void adopt(pointer self, const owner_record& owner) {
       });
 }
 
-void release(pointer self, const std::string& project_id) {
+void release(member_pointer self, const std::string& project_id) {
   auto over = [self] {
     --self->state.releasing;
     move_gate(self);
@@ -114,7 +114,7 @@ void release(pointer self, const std::string& project_id) {
           });
 }
 
-void announce(pointer self, const std::vector<node_record>& nodes) {
+void announce(member_pointer self, const std::vector<node_record>& nodes) {
   for (auto& node : nodes)
     spdlog::info("node {} ({}) is {}", node.name, node.incarnation,
                  to_string(node.state));
@@ -122,7 +122,7 @@ void announce(pointer self, const std::vector<node_record>& nodes) {
     self->send(watcher, node_list{nodes});
 }
 
-caf::result<node_list> list(pointer self) {
+caf::result<node_list> list(member_pointer self) {
   auto promise = self->make_response_promise<node_list>();
   self->request(self->state.options.look_ups, list_timeout, list_nodes{})
     .then(
@@ -140,7 +140,7 @@ caf::result<node_list> list(pointer self) {
 }
 
 struct performer {
-  pointer self;
+  member_pointer self;
 
   void operator()(const cluster::join& x) const {
     ask(self, x.incarnation, true);
@@ -187,14 +187,14 @@ struct performer {
   }
 };
 
-void perform(pointer self, const cluster::effects& all) {
+void perform(member_pointer self, const cluster::effects& all) {
   for (auto& one : all)
     std::visit(performer{self}, one);
 }
 
 // Who has been given something learns of it by its own look into the store. Of
 // those that watch, the links pass it on.
-void look_now(pointer self, const owners_changed& x) {
+void look_now(member_pointer self, const owners_changed& x) {
   apply(self->state.machine, cluster::hinted{steady_ms()});
   if (x.node != self->state.options.node)
     for (auto& watcher : self->state.watchers)
@@ -203,7 +203,7 @@ void look_now(pointer self, const owners_changed& x) {
 
 } // namespace
 
-cluster_member_core::behavior_type cluster_member(pointer self,
+cluster_member_core::behavior_type cluster_member(member_pointer self,
                                                   member_options options) {
   self->state.machine.node = options.node;
   self->state.machine.lease = options.lease;

@@ -11,18 +11,18 @@ namespace greenroom {
 
 namespace {
 
-using pointer = caf::stateful_actor<remote_session_state>*;
+using remote_session_pointer = caf::stateful_actor<remote_session_state>*;
 
 caf::result<caf::message> hand_on(caf::scheduled_actor* base,
                                   caf::message_view& what) {
-  auto* self = static_cast<pointer>(base);
+  auto* self = static_cast<remote_session_pointer>(base);
   return self->delegate(caf::actor_cast<caf::actor>(self->state.session),
                         what.move_content_to_message());
 }
 
 // Not while somebody is about to watch: the session would do that first, and
 // then stop telling this one anything.
-void unwatch_if_alone(pointer self) {
+void unwatch_if_alone(remote_session_pointer self) {
   auto& state = self->state;
   if (state.joining > 0 || !std::exchange(state.left, false)
       || !state.watchers.empty())
@@ -31,7 +31,7 @@ void unwatch_if_alone(pointer self) {
              unwatch_session{caf::actor_cast<watcher_actor>(self)});
 }
 
-void leave(pointer self, const caf::actor_addr& watcher) {
+void leave(remote_session_pointer self, const caf::actor_addr& watcher) {
   auto& all = self->state.watchers;
   auto gone = std::erase_if(
     all, [&](const watcher_actor& x) { return x.address() == watcher; });
@@ -42,13 +42,13 @@ void leave(pointer self, const caf::actor_addr& watcher) {
   unwatch_if_alone(self);
 }
 
-void say_taken(pointer self, std::uint64_t seq) {
+void say_taken(remote_session_pointer self, std::uint64_t seq) {
   self->state.untold = 0;
   self->send(caf::actor_cast<relayed_actor>(self->state.session),
              taken_events{caf::actor_cast<watcher_actor>(self), seq});
 }
 
-void hand_out(pointer self, const event_batch& events) {
+void hand_out(remote_session_pointer self, const event_batch& events) {
   for (auto& watcher : self->state.watchers)
     self->send(watcher, events);
   self->state.untold += weight_of(events);
@@ -58,7 +58,8 @@ void hand_out(pointer self, const event_batch& events) {
 
 // The session answers after the batches that it has sent, and before those
 // that follow: so the watcher gets all of these and none of the others.
-caf::result<watch_reply> watch(pointer self, watch_session request) {
+caf::result<watch_reply> watch(remote_session_pointer self,
+                               watch_session request) {
   auto promise = self->make_response_promise<watch_reply>();
   auto watcher = request.watcher;
   request.watcher = caf::actor_cast<watcher_actor>(self);
@@ -88,7 +89,8 @@ caf::result<watch_reply> watch(pointer self, watch_session request) {
 
 } // namespace
 
-caf::behavior remote_session(pointer self, session_actor session) {
+caf::behavior remote_session(remote_session_pointer self,
+                             session_actor session) {
   self->state.session = std::move(session);
   self->monitor(self->state.session);
   self->set_default_handler(hand_on);

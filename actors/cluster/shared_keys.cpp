@@ -12,13 +12,14 @@ namespace greenroom {
 
 namespace {
 
-using pointer = shared_keys_core::stateful_pointer<shared_keys_state>;
+using shared_keys_pointer =
+  shared_keys_core::stateful_pointer<shared_keys_state>;
 
 /// The own registry writes to the store first.
 constexpr std::chrono::seconds change_timeout{25};
 
 // Calls `then` once all nodes know, or have had their time.
-void spread(pointer self, const std::string& revoked,
+void spread(shared_keys_pointer self, const std::string& revoked,
             const std::function<void()>& then) {
   // The last one that lets go of it has them all.
   std::shared_ptr<void> all{nullptr, [then](void*) { then(); }};
@@ -38,7 +39,8 @@ void spread(pointer self, const std::string& revoked,
       [all](const caf::error&) {});
 }
 
-caf::result<key_created> create(pointer self, const create_key& what) {
+caf::result<key_created> create(shared_keys_pointer self,
+                                const create_key& what) {
   auto promise = self->make_response_promise<key_created>();
   self->request(self->state.own, change_timeout, what)
     .then(
@@ -53,7 +55,7 @@ caf::result<key_created> create(pointer self, const create_key& what) {
 
 // A key that is not known may have been made at a node that could not say so:
 // then the store is asked, once.
-void revoke(pointer self, const revoke_key& what, bool look_again,
+void revoke(shared_keys_pointer self, const revoke_key& what, bool look_again,
             caf::typed_response_promise<done> promise) {
   auto fail = [promise](const caf::error& why) mutable {
     promise.deliver(why);
@@ -78,7 +80,7 @@ void revoke(pointer self, const revoke_key& what, bool look_again,
 }
 
 // One look at a time: a store that is away must not find a queue of them.
-void look_into_store(pointer self) {
+void look_into_store(shared_keys_pointer self) {
   auto again = [self] {
     self->delayed_send(self, self->state.period, clock_tick{});
   };
@@ -88,7 +90,7 @@ void look_into_store(pointer self) {
 
 } // namespace
 
-shared_keys_core::behavior_type shared_keys(pointer self,
+shared_keys_core::behavior_type shared_keys(shared_keys_pointer self,
                                             shared_registry_actor own,
                                             links_actor links,
                                             std::chrono::milliseconds period) {

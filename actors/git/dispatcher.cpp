@@ -3,8 +3,10 @@
 #include "actors/base/error_boundary.hpp"
 #include "actors/base/worker_pool.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 namespace greenroom {
 
@@ -14,11 +16,7 @@ using work_ptr = std::shared_ptr<git_service>;
 using desk_pointer = git_actor::stateful_pointer<git_desk>;
 
 // Longer than any work may take; its own limits come first.
-constexpr std::chrono::minutes timeout{20};
-
-// How long work may wait for its turn: with the time that it takes itself it
-// must end before git_timeout does, which is what who asks for it has.
-constexpr std::chrono::minutes lane_timeout{8};
+constexpr std::chrono::minutes work_timeout{15};
 
 // How long a question waits for news of the upstream.
 constexpr std::chrono::seconds news_wait{3};
@@ -58,7 +56,8 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
 
 git_actor::behavior_type
 pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
-     const work_ptr& work, const pool_limits& limits) {
+     const work_ptr& work, const pool_limits& limits,
+     std::chrono::milliseconds rescue_patience) {
   auto& state = self->state;
   state.start(self, limits, [self, work] {
     return self->spawn<caf::detached>(worker, work);
@@ -67,7 +66,7 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
           state.handler<done, make_checkout>(),
           state.handler<done, install_checkout>(),
           state.handler<saved_checkin, save_checkin>(),
-          state.handler<saved_rescue, save_rescue>(),
+          state.handler<saved_rescue, save_rescue>(rescue_patience),
           state.handler<done, save_checkpoint>(),
           state.handler<done, drop_checkpoint>(),
           state.handler<restored_checkout, restore_checkout>(),
@@ -88,18 +87,48 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
 
 // -- the desk -----------------------------------------------------------------
 
-void next_in(desk_pointer self, const std::string& project_id) {
-  auto& lane = self->state.lanes[project_id];
-  if (lane.waiting.empty()) {
-    self->state.lanes.erase(project_id);
-    return;
+// Whether the job that is next may begin beside what goes on.
+bool has_room(const git_desk::lane& lane, const git_desk::job& next) {
+  const auto& beside = lane.checkpoints_of;
+  if (lane.busy || next.checkpoint_of.empty())
+    return !lane.busy && beside.empty();
+  return beside.size() < most_checkpoints_at_once
+         && std::ranges::find(beside, next.checkpoint_of) == beside.end();
+}
+
+// Begins what can begin.
+void go_on_in(desk_pointer self, const std::string& project_id) {
+  auto& lanes = self->state.lanes;
+  for (;;) {
+    auto found = lanes.find(project_id); // what is begun may end at once
+    if (found == lanes.end())
+      return;
+    auto& lane = found->second;
+    if (lane.waiting.empty()) {
+      if (!lane.busy && lane.checkpoints_of.empty())
+        lanes.erase(found);
+      return;
+    }
+    if (!has_room(lane, lane.waiting.front()))
+      return;
+    auto job = std::move(lane.waiting.front());
+    lane.waiting.pop_front();
+    if (job.checkpoint_of.empty())
+      lane.busy = true;
+    else
+      lane.checkpoints_of.push_back(job.checkpoint_of);
+    job.run(std::chrono::steady_clock::now() - job.since);
   }
-  auto job = std::move(lane.waiting.front());
-  lane.waiting.pop_front();
-  lane.busy = true;
-  // Who asked for the oldest may have given up; nothing is to be done then that
-  // nobody knows of.
-  job.run(std::chrono::steady_clock::now() - job.since > lane_timeout);
+}
+
+void ended_in(desk_pointer self, const std::string& project_id,
+              const std::string& checkpoint_of) {
+  auto& lane = self->state.lanes.at(project_id);
+  if (checkpoint_of.empty())
+    lane.busy = false;
+  else
+    std::erase(lane.checkpoints_of, checkpoint_of);
+  go_on_in(self, project_id);
 }
 
 // What a request may do, and may be refused for, beside others.
@@ -112,14 +141,26 @@ inline constexpr bool moves_refs<save_rescue> = true;
 template <>
 inline constexpr bool moves_refs<merge_review> = true;
 
-// True where it is tried however long the lane is: nobody tries it again.
+// True where it is tried however many wait, and longer: nobody tries it again.
 template <class Request>
 inline constexpr bool is_last_chance = std::is_same_v<Request, save_rescue>;
 
+// How long a request may wait until its upstream is free, and then for a
+// thread.
+template <class Request>
+std::pair<std::chrono::milliseconds, std::chrono::milliseconds>
+patience_for(const git_limits& limits) {
+  if (is_last_chance<Request>)
+    return {limits.rescue_for_upstream, limits.rescue_for_thread};
+  return {limits.for_upstream, limits.for_thread};
+}
+
 // Why a job whose turn has come is not to begin any more.
 template <class Request>
-std::optional<refusal> fault(const git_desk& desk, bool late, millis since) {
-  if (late && !is_last_chance<Request>)
+std::optional<refusal> fault(const git_desk& desk,
+                             std::chrono::steady_clock::duration waited,
+                             millis since) {
+  if (waited > patience_for<Request>(desk.limits).first)
     return refusal{errc::unavailable,
                    "this project's upstream was too slow, try again"};
   if (moves_refs<Request> && desk.gate && !desk.gate->was_open_since(since))
@@ -127,33 +168,48 @@ std::optional<refusal> fault(const git_desk& desk, bool late, millis since) {
   return std::nullopt;
 }
 
+// Whose threads do it, and the session that it is a checkpoint of.
+template <class Request>
+std::pair<git_actor, std::string> place_of(const git_desk& desk,
+                                           const Request&) {
+  return {desk.upstream, {}};
+}
+
+std::pair<git_actor, std::string> place_of(const git_desk& desk,
+                                           const save_checkpoint& request) {
+  return {desk.checkpoints, request.session.id};
+}
+
 // Has the request worked on when its turn has come. `answer` takes the reply or
 // an error.
 template <class Reply, class Request, class Answer>
 void line_up(desk_pointer self, Request& request, Answer answer) {
   auto project_id = request.project.id;
-  auto run = [self, project_id, answer, since = steady_ms(),
-              request = std::move(request)](bool late) mutable {
-    if (auto why = fault<Request>(self->state, late, since)) {
+  auto [workers, session_id] = place_of(self->state, request);
+  auto run = [self, project_id, answer, since = steady_ms(), to = workers,
+              of = session_id,
+              request = std::move(request)](auto waited) mutable {
+    if (auto why = fault<Request>(self->state, waited, since)) {
       answer(to_error(*why));
-      next_in(self, project_id);
+      ended_in(self, project_id, of);
       return;
     }
-    self->request(self->state.upstream, timeout, std::move(request))
+    auto until_done =
+      patience_for<Request>(self->state.limits).second + work_timeout;
+    self->request(to, until_done, std::move(request))
       .then(
-        [self, project_id, answer](Reply& reply) mutable {
+        [self, project_id, of, answer](Reply& reply) mutable {
           answer(std::move(reply));
-          next_in(self, project_id);
+          ended_in(self, project_id, of);
         },
-        [self, project_id, answer](caf::error& error) mutable {
+        [self, project_id, of, answer](caf::error& error) mutable {
           answer(std::move(error));
-          next_in(self, project_id);
+          ended_in(self, project_id, of);
         });
   };
-  auto& lane = self->state.lanes[project_id];
-  lane.waiting.push_back({std::move(run), std::chrono::steady_clock::now()});
-  if (!lane.busy)
-    next_in(self, project_id);
+  self->state.lanes[project_id].waiting.push_back(
+    {std::move(run), std::chrono::steady_clock::now(), session_id});
+  go_on_in(self, project_id);
 }
 
 template <class Reply, class Request>
@@ -227,29 +283,37 @@ caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
 } // namespace
 
 git_actor::behavior_type
-git_dispatcher(desk_pointer self, const work_ptr& work, std::size_t workers,
-               std::size_t queue,
+git_dispatcher(desk_pointer self, const work_ptr& work,
+               const git_limits& limits,
                const std::shared_ptr<const lease_gate>& gate) {
   self->state.gate = gate;
-  self->state.upstream = self->spawn<caf::linked>(
-    pool, work, pool_limits{workers, queue, "git-upstream"});
-  self->state.local = self->spawn<caf::linked>(
-    pool, work, pool_limits{workers, queue, "git-local"});
+  self->state.limits = limits;
+  const auto queue = limits.queue;
+  auto start = [=](git_actor& threads, const char* name) {
+    if (!threads)
+      threads =
+        self->spawn<caf::linked>(pool, work,
+                                 pool_limits{limits.workers, limits.queue, name,
+                                             work_timeout, limits.for_thread},
+                                 limits.rescue_for_thread);
+  };
+  start(self->state.upstream, "git-upstream");
+  start(self->state.local, "git-local");
   return {in_lane<resolved_branch, resolve_branch>(self, queue),
           at_once<done, make_checkout>(self),
           at_once<done, install_checkout>(self),
           in_lane<saved_checkin, save_checkin>(self, queue),
           in_lane<saved_rescue, save_rescue>(self, queue),
-          in_lane<done, save_checkpoint>(self, queue),
+          [self, start, save = in_lane<done, save_checkpoint>(self, queue)](
+            save_checkpoint& x) -> caf::result<done> {
+            start(self->state.checkpoints, "git-checkpoints");
+            return save(x);
+          },
           in_lane<done, drop_checkpoint>(self, queue),
-          // These are few at a time (actors/base/restore_turns.hpp), and many
-          // nodes never see one.
-          [self, work, limits = pool_limits{workers, queue, "git-restores"}](
-            restore_checkout& x) -> caf::result<restored_checkout> {
-            auto& restores = self->state.restores;
-            if (!restores)
-              restores = self->spawn<caf::linked>(pool, work, limits);
-            return self->delegate(restores, std::move(x));
+          // These are few at a time (actors/base/restore_turns.hpp).
+          [self, start](restore_checkout& x) -> caf::result<restored_checkout> {
+            start(self->state.restores, "git-restores");
+            return self->delegate(self->state.restores, std::move(x));
           },
           at_once<done, remove_checkout>(self),
           at_once<done, remove_session_files>(self),

@@ -5,14 +5,17 @@
 // or needs a checkout. Of one project a single request at a time speaks to its
 // upstream, in order of arrival; the others wait without a thread. So a dead
 // upstream costs one thread, for the time-outs of runtime/git, and merges never
-// meet. Only checkouts that are restored do not wait for one another: their
-// sessions ask for a few at a time, and have threads of their own, so that they
-// take none of those that all projects share.
+// meet. Two kinds do not wait for one another: checkouts that are restored,
+// for which their sessions ask a few at a time, and checkpoints of different
+// sessions that follow on one another in line, of which a few are saved at once
+// lest a node that is drained saves hundreds one by one. Both have threads of
+// their own, so that they take none of those that all projects share.
 //
 // Of questions about sessions one at a time has the upstream looked at for all
 // that come meanwhile. Work that must not be lost because of others, a rescue,
-// always gets its place. What moves references of the upstream begins only
-// where the node has had its lease all the time since it was asked for it.
+// always gets its place, and waits longer for its turn. What moves references
+// of the upstream begins only where the node has had its lease all the time
+// since it was asked for it.
 //
 // Upstreams are asked at most once in a few seconds per project, however many
 // sessions are created.
@@ -36,6 +39,24 @@
 
 namespace greenroom {
 
+struct git_limits {
+  /// Threads in each pool.
+  std::size_t workers = 4;
+  /// Requests that may wait for a thread that does without upstreams, and as
+  /// many for each project's upstream; what is more is refused with
+  /// `overloaded`.
+  std::size_t queue = 256;
+
+  // How long a request may wait until its project's upstream is free, and then
+  // for a thread. With the 15 minutes that it may take itself, that is less
+  // than whoever asks for it waits (git_timeout, rescue_timeout): nothing is
+  // begun that nobody hears of. A rescue is tried once, and may wait longer.
+  std::chrono::milliseconds for_upstream{std::chrono::minutes{8}};
+  std::chrono::milliseconds for_thread{std::chrono::minutes{5}};
+  std::chrono::milliseconds rescue_for_upstream{std::chrono::minutes{60}};
+  std::chrono::milliseconds rescue_for_thread{std::chrono::minutes{40}};
+};
+
 /// The state of the actor that hands requests to the pools.
 struct git_desk {
   git_desk() = default;
@@ -43,12 +64,15 @@ struct git_desk {
   git_desk& operator=(const git_desk&) = delete;
 
   struct job {
-    std::function<void(bool late)> run; // late: only to be answered
+    // What it has waited for until then.
+    std::function<void(std::chrono::steady_clock::duration waited)> run;
     std::chrono::steady_clock::time_point since;
+    std::string checkpoint_of = {}; // a session; empty: it runs alone
   };
 
   struct lane {
-    bool busy = false;
+    bool busy = false;                       // with one that runs alone
+    std::vector<std::string> checkpoints_of; // sessions; they are being saved
     std::deque<job> waiting;
   };
 
@@ -56,22 +80,24 @@ struct git_desk {
 
   git_actor upstream;
   git_actor local;
-  git_actor restores; // null before the first
+  git_actor restores;    // null before the first
+  git_actor checkpoints; // likewise
   std::shared_ptr<const lease_gate> gate;
+  git_limits limits;
   std::map<std::string, lane> lanes; // by project id
   // Likewise: who waits for the look at the upstream that is under way.
   std::map<std::string, std::vector<news_promise>> news;
   const char* name = "git-workers";
 };
 
-/// `workers` threads in each pool. Where the node has a `gate`, what moves
-/// references looks at it. `queue` requests may wait for a thread that
-/// does without upstreams, and as many for each project's upstream; what is
-/// more is refused with `overloaded`.
+/// Of one project.
+inline constexpr std::size_t most_checkpoints_at_once = 3;
+
+/// Where the node has a `gate`, what moves references looks at it.
 git_actor::behavior_type
 git_dispatcher(git_actor::stateful_pointer<git_desk> self,
-               const std::shared_ptr<git_service>& work, std::size_t workers,
-               std::size_t queue,
+               const std::shared_ptr<git_service>& work,
+               const git_limits& limits,
                const std::shared_ptr<const lease_gate>& gate);
 
 } // namespace greenroom

@@ -20,7 +20,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = project_core::stateful_pointer<project_state>;
+using project_pointer = project_core::stateful_pointer<project_state>;
 using create_promise = caf::typed_response_promise<created_session>;
 
 caf::error held(errc code) {
@@ -66,7 +66,7 @@ bool is_crash(const caf::error& why) {
 // How long it waits for a store that does not answer, or does not say.
 constexpr std::chrono::seconds store_pause{1};
 
-void in_a_moment(pointer self, std::function<void()> what) {
+void in_a_moment(project_pointer self, std::function<void()> what) {
   self->state.later.push_back(std::move(what));
   self->delayed_send(self, store_pause, retry_later{});
 }
@@ -80,7 +80,7 @@ constexpr std::size_t max_crashes = 8;
 struct admission {
   using ptr = std::shared_ptr<admission>;
 
-  pointer self;
+  project_pointer self;
   create_session request;
   std::vector<session_webhook> webhooks;
   create_promise promise;
@@ -90,7 +90,7 @@ struct admission {
   std::chrono::steady_clock::time_point begun =
     std::chrono::steady_clock::now();
 
-  static void start(pointer self, create_hooked_session what,
+  static void start(project_pointer self, create_hooked_session what,
                     create_promise promise) {
     auto a = std::make_shared<admission>(admission{self,
                                                    std::move(what.session),
@@ -385,7 +385,7 @@ struct admission {
 };
 
 // Running execs are known to the supervisor only; the rest is in the store.
-void list(pointer self, list_sessions request,
+void list(project_pointer self, list_sessions request,
           caf::typed_response_promise<session_page> promise) {
   auto fail = [promise](caf::error& e) mutable {
     promise.deliver(std::move(e));
@@ -419,7 +419,7 @@ void list(pointer self, list_sessions request,
 }
 
 // Sessions that are over, and whose files are there all the same.
-void list_kept_files(pointer self,
+void list_kept_files(project_pointer self,
                      caf::typed_response_promise<kept_sessions> promise) {
   auto fail = [promise](caf::error& e) mutable {
     promise.deliver(std::move(e));
@@ -451,7 +451,7 @@ void list_kept_files(pointer self,
 
 } // namespace
 
-project_core::behavior_type project(pointer self, project_record rules,
+project_core::behavior_type project(project_pointer self, project_record rules,
                                     context_ptr context,
                                     session_supervisor_actor supervisor) {
   self->state.rules = std::move(rules);

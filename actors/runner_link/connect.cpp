@@ -11,7 +11,9 @@
 #include <spdlog/spdlog.h>
 #include <sys/epoll.h>
 
+#include <cerrno>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -139,6 +141,18 @@ void runner_link::loop::start_or_give_up(const std::string& id, link& entry) {
   }
 }
 
+// Those that run already are found again however many they are.
+void runner_link::loop::check_descriptors() const {
+  const auto most = options_.max_descriptors;
+  if (most != 0 && owners_.size() >= most)
+    throw std::system_error(
+      EMFILE, std::generic_category(),
+      "this node has descriptors for " + std::to_string(most)
+        + " runners and inputs of commands, an eighth of its limit of open "
+          "files; try again when sessions have ended, or raise the limit "
+          "(LimitNOFILE=)");
+}
+
 void runner_link::loop::start_runner(const std::string& id, link& entry) {
   if (!entry.start || entry.stopping) {
     auto user = entry.user;
@@ -146,6 +160,7 @@ void runner_link::loop::start_runner(const std::string& id, link& entry) {
     caf::anon_send(user, runner_down{});
     return;
   }
+  check_descriptors();
   auto dir = dir_of(id);
   runner::runner_config config;
   config.session_id = id;

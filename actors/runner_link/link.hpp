@@ -40,6 +40,9 @@ struct runner_link_options {
   // What runs ends by itself when this says so (runner/protocol/run_lease.hpp);
   // empty: never.
   std::filesystem::path lease = {};
+  // Of runners and inputs of commands: no more runners are started than there
+  // are descriptors for. 0: any number.
+  std::size_t max_descriptors = 0;
 
   /// What a session's or review's commands are shut into, asked when its
   /// runner is started; may throw. Unset or nullopt: they run as they are.

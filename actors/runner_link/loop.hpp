@@ -141,6 +141,7 @@ private:
   void not_now(const std::string& id, link& entry, const std::string& reason);
   bool connect_to_living(const std::string& id, link& entry);
   void start_or_give_up(const std::string& id, link& entry);
+  void check_descriptors() const;
   void start_runner(const std::string& id, link& entry);
   void starter_done(const std::string& id, link& entry);
   void greet(const std::string& id, link& entry, runner_connection connection);

@@ -17,8 +17,6 @@ namespace effect = session::effect;
 
 namespace {
 
-constexpr std::chrono::seconds retry_pause{1};
-
 event_field to_field(const std::string& key, const session::field& value) {
   using type = event_field::type;
   event_field result;

@@ -16,7 +16,6 @@ namespace {
 // A project that is just being revived is there again in a moment, an upstream
 // perhaps in a minute.
 constexpr std::uint32_t max_review_tries = 60;
-constexpr std::chrono::seconds retry_pause{1};
 
 // What became of the wish to merge, in the API's words.
 std::string merge_state(const review_record& review) {
@@ -109,7 +108,7 @@ void session_actor_state::save_checkin() {
 
 void session_actor_state::save_rescue() {
   self_
-    ->request(context_->git, git_timeout,
+    ->request(context_->git, rescue_timeout,
               greenroom::save_rescue{project_, record()})
     .then(
       [this](saved_rescue& x) {

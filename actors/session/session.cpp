@@ -69,9 +69,11 @@ session_actor_state::start(pointer self, context_ptr context,
 }
 
 // A session whose files cannot be opened fails here, which counts as a crash.
-void session_actor_state::begin(journal::opened& found,
-                                const std::string& give_up,
+void session_actor_state::begin(journal::opened& found, std::string give_up,
                                 const std::vector<std::string>& noted) {
+  if (give_up.empty() && found.past.removed)
+    give_up = "somebody has removed its directory on node " + context_->node
+              + "; what was not in the upstream went with it";
   try {
     if (found.problem)
       std::rethrow_exception(found.problem);

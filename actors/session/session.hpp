@@ -91,6 +91,9 @@ extern const refusal not_begun;
 /// How often requests are looked at that have not been answered.
 inline constexpr std::chrono::seconds check_period{30};
 
+/// After which what could not be stored or written is tried again.
+inline constexpr std::chrono::seconds retry_pause{1};
+
 /// A session whole, for other nodes too.
 using relayed_session_actor = full_session_actor::extend<
   // A watcher of another node has taken what it was sent.
@@ -157,7 +160,7 @@ private:
   relayed_session_actor::behavior_type make_behavior();
   void feed(session::any_event what);
   void advance();
-  void begin(journal::opened& found, const std::string& give_up,
+  void begin(journal::opened& found, std::string give_up,
              const std::vector<std::string>& noted = {});
   void leave(const caf::error& why);
   void tick(unix_ms now);

@@ -14,9 +14,9 @@ namespace greenroom {
 
 namespace {
 
-using pointer = full_store_writer::stateful_pointer<store_writer_state>;
+using writer_pointer = full_store_writer::stateful_pointer<store_writer_state>;
 
-void schedule(pointer self) {
+void schedule(writer_pointer self) {
   // Its own message comes after all that are in the mailbox already.
   if (!std::exchange(self->state.scheduled, true))
     self->send(self, write_batch{});
@@ -39,7 +39,7 @@ caf::error problem_of(const std::exception_ptr& problem, const char* what) {
 
 // Adds a job whose answer is what the request's change returns.
 template <class Request>
-auto enqueue(pointer self, Request& request, const char* what) {
+auto enqueue(writer_pointer self, Request& request, const char* what) {
   using reply_type = decltype(self->state.changes.run(
     std::declval<store::connection&>(), request));
   using result_type = caf::result<reply_type>;
@@ -100,7 +100,7 @@ void write_from_reserve(store_writer_state& state,
   }
 }
 
-void write(pointer self) {
+void write(writer_pointer self) {
   auto& state = self->state;
   state.scheduled = false;
   std::vector<store_writer_state::job> jobs;
@@ -127,7 +127,7 @@ void write(pointer self) {
 } // namespace
 
 full_store_writer::behavior_type
-store_writer(pointer self,
+store_writer(writer_pointer self,
              std::shared_ptr<std::unique_ptr<store::connection>> connection,
              std::string node, disk_reserve* reserve, bool shared) {
   self->state.connection = std::move(*connection);

@@ -13,7 +13,7 @@ namespace greenroom {
 
 namespace {
 
-using pointer = webhooks_core::stateful_pointer<deliverer_state>;
+using deliverer_pointer = webhooks_core::stateful_pointer<deliverer_state>;
 
 /// A result that the store did not take is offered again after this.
 constexpr std::chrono::seconds again_after{5};
@@ -21,7 +21,7 @@ constexpr std::chrono::seconds again_after{5};
 /// A test that its asker's node did not end is sent by whoever looks then.
 constexpr millis test_timeout = 5 * 60 * 1000;
 
-void look(pointer self);
+void look(deliverer_pointer self);
 
 // -- what is sent -------------------------------------------------------------
 
@@ -43,7 +43,7 @@ outgoing_request request_for(const node_context& context,
   return result;
 }
 
-void send(pointer self, deliverer_state::attempt attempt) {
+void send(deliverer_pointer self, deliverer_state::attempt attempt) {
   auto& state = self->state;
   const auto id = attempt.what.delivery.id;
   attempt.began_at = now_ms();
@@ -72,7 +72,7 @@ void send(pointer self, deliverer_state::attempt attempt) {
 // -- what came of it ----------------------------------------------------------
 
 // The attempt is over, and its result kept.
-void settle(pointer self, const std::string& id) {
+void settle(deliverer_pointer self, const std::string& id) {
   auto node = self->state.under_way.extract(id);
   auto& attempt = node.mapped();
   auto count = self->state.of_webhook.find(attempt.what.webhook.id);
@@ -86,7 +86,7 @@ void settle(pointer self, const std::string& id) {
 }
 
 // Until it is kept, nothing else of its session goes to this receiver.
-void keep(pointer self, const std::string& id) {
+void keep(deliverer_pointer self, const std::string& id) {
   self
     ->request(self->state.rules.store, store_timeout,
               *self->state.under_way.at(id).result)
@@ -155,7 +155,7 @@ end_attempt result_of(deliverer_state& state,
   return result;
 }
 
-void ended(pointer self, const attempt_ended& x) {
+void ended(deliverer_pointer self, const attempt_ended& x) {
   auto found = self->state.under_way.find(x.delivery_id);
   if (found == self->state.under_way.end())
     return;
@@ -170,7 +170,7 @@ void ended(pointer self, const attempt_ended& x) {
 
 // -- what is due --------------------------------------------------------------
 
-void send_due(pointer self, std::vector<due_delivery>& due) {
+void send_due(deliverer_pointer self, std::vector<due_delivery>& due) {
   auto& state = self->state;
   for (auto& one : due) {
     if (state.under_way.contains(one.delivery.id)
@@ -185,7 +185,7 @@ void send_due(pointer self, std::vector<due_delivery>& due) {
 }
 
 // One look at a time: what comes meanwhile is for the next.
-void look(pointer self) {
+void look(deliverer_pointer self) {
   auto& state = self->state;
   if (std::exchange(state.looking, true)) {
     state.look_again = true;
@@ -214,7 +214,7 @@ void look(pointer self) {
       });
 }
 
-void trim(pointer self, unix_ms now) {
+void trim(deliverer_pointer self, unix_ms now) {
   auto& state = self->state;
   const auto period = std::chrono::milliseconds{deliveries_trim_period}.count();
   if (now - state.trimmed_at < period)
@@ -240,7 +240,8 @@ void tell(const char* what, const Request& x) {
                x.webhook_id, x.project_id, to_words(x.by));
 }
 
-caf::result<delivery_record> test(pointer self, const test_webhook& x) {
+caf::result<delivery_record> test(deliverer_pointer self,
+                                  const test_webhook& x) {
   tell("testing", x);
   auto& state = self->state;
   if (state.under_way.size() + state.tests_to_begin >= max_attempts_at_once)
@@ -264,7 +265,8 @@ caf::result<delivery_record> test(pointer self, const test_webhook& x) {
 }
 
 // Queues it, and looks at once.
-caf::result<delivery_page> queue_again(pointer self, const redeliver& x) {
+caf::result<delivery_page> queue_again(deliverer_pointer self,
+                                       const redeliver& x) {
   tell("delivering again to", x);
   auto promise = self->make_response_promise<delivery_page>();
   self->request(self->state.rules.store, store_timeout, x)
@@ -279,8 +281,8 @@ caf::result<delivery_page> queue_again(pointer self, const redeliver& x) {
 
 } // namespace
 
-webhooks_core::behavior_type deliverer(pointer self, context_ptr context,
-                                       deliverer_rules rules) {
+webhooks_core::behavior_type
+deliverer(deliverer_pointer self, context_ptr context, deliverer_rules rules) {
   auto& state = self->state;
   state.context = std::move(context);
   state.rules = std::move(rules);

@@ -16,7 +16,7 @@ using clock = std::chrono::steady_clock;
 
 constexpr int timeout_ms = 10'000;
 
-[[noreturn]] void fail(const char* what) {
+[[noreturn]] void fail_load(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
@@ -34,7 +34,7 @@ http_load::http_load(std::uint16_t port, std::size_t connections,
     if (::epoll_ctl(poll_.get(), EPOLL_CTL_ADD, clients_[i].socket.get(),
                     &event)
         != 0)
-      fail("epoll_ctl");
+      fail_load("epoll_ctl");
   }
 }
 
@@ -51,7 +51,7 @@ double http_load::run(std::chrono::milliseconds time) {
     auto count =
       ::epoll_wait(poll_.get(), events.data(), events.size(), timeout_ms);
     if (count < 0 && errno != EINTR)
-      fail("epoll_wait");
+      fail_load("epoll_wait");
     if (count == 0)
       throw std::runtime_error("the server does not answer");
     now = clock::now();

@@ -15,7 +15,7 @@ namespace greenroom::bench {
 
 namespace {
 
-constexpr std::chrono::seconds timeout{5};
+constexpr std::chrono::seconds ssh_timeout{5};
 
 std::vector<std::string> operator+(std::vector<std::string> to,
                                    const std::vector<std::string>& more) {
@@ -44,7 +44,7 @@ ssh::ssh() {
                 at("config")},
     at("log"));
   client_ = {installed("ssh"), "-F", "/dev/null", "-S", at("socket")};
-  auto end = std::chrono::steady_clock::now() + timeout;
+  auto end = std::chrono::steady_clock::now() + ssh_timeout;
   while (std::chrono::steady_clock::now() < end) {
     // It ends at once where the server does not listen yet.
     if (!master_ || !master_->running())

@@ -18,13 +18,13 @@ namespace {
 using clock = std::chrono::steady_clock;
 
 constexpr int timeout_ms = 10'000;
-constexpr std::size_t buffer_size = 256 * 1024;
+constexpr std::size_t read_at_once = 256 * 1024;
 
 [[noreturn]] void fail(const char* what) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-std::uint64_t number(std::string_view text, int base = 10) {
+std::uint64_t number_in(std::string_view text, int base = 10) {
   std::uint64_t result = 0;
   auto [end, error] =
     std::from_chars(text.data(), text.data() + text.size(), result, base);
@@ -45,7 +45,7 @@ std::uint64_t count_lines(std::string_view data) {
 
 watchers::watchers(std::uint16_t port, std::size_t count,
                    const std::string& request)
-  : all_(count), poll_(::epoll_create1(EPOLL_CLOEXEC)), buffer_(buffer_size) {
+  : all_(count), poll_(::epoll_create1(EPOLL_CLOEXEC)), buffer_(read_at_once) {
   for (std::size_t i = 0; i < count; ++i) {
     all_[i].socket = connect_to(port);
     ::epoll_event event{};
@@ -130,7 +130,7 @@ void watchers::take(watcher& from, std::string_view bytes) {
     } else if (from.at == part::text_end) {
       from.at = part::size;
     } else {
-      from.left = number(line, 16);
+      from.left = number_in(line, 16);
       from.at = from.left > 0 ? part::text : part::head;
     }
   }
@@ -181,7 +181,7 @@ void watchers::take_id(watcher& from, std::string_view id) {
   auto dash = id.find('-');
   if (dash == id.npos)
     throw std::runtime_error("no event id: " + std::string{id});
-  auto seq = number(id.substr(dash + 1));
+  auto seq = number_in(id.substr(dash + 1));
   if (from.first_seq == 0)
     from.first_seq = seq;
   else if (seq != from.seq + 1)

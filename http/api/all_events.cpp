@@ -5,6 +5,7 @@
 #include "http/edge/node_monitor.hpp"
 #include "http/edge/thread_context.hpp"
 #include "http/streams/sessions_stream.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/auth/scopes.hpp"
@@ -14,10 +15,6 @@
 namespace greenroom::http::handlers {
 
 namespace {
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 /// A list with commas between.
 std::vector<std::string> list_of(std::string_view text) {

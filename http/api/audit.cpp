@@ -5,6 +5,7 @@
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
 #include "http/streams/response_registry.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
@@ -19,10 +20,6 @@ namespace greenroom::http::handlers {
 namespace {
 
 constexpr std::string_view lines = "application/jsonl; charset=utf-8";
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 query_audit read_query(const exchange& ex, const query_params& query) {
   query_audit result;
@@ -54,33 +51,25 @@ class audit_export final : public long_response,
                            public std::enable_shared_from_this<audit_export> {
 public:
   audit_export(exchange_ptr ex, query_audit what)
-    : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
-      connection_id_(ex->connection_id()), what_(std::move(what)),
+    : long_response(*ex), env_(ex->env), what_(std::move(what)),
       ex_(std::move(ex)) {
     what_.limit = 0;
   }
 
   void begin() {
-    env_.streams.add(shared_from_this(), *ex_);
-    read();
+    if (env_.streams.add(shared_from_this()))
+      read();
   }
 
   // -- long_response --
 
-  void close() override {
+  void close(closing why) override {
+    if (ex_ && !body_)
+      ex_->refuse(why_closed(why));
     // A body that is cut off has no end, so nobody takes it for the whole.
     done();
   }
-  void tick(clock::time_point, unix_ms wall) override {
-    if (expires_at_ != 0 && expires_at_ <= wall)
-      close();
-  }
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
-  }
+  void tick(clock::time_point) override {}
 
 private:
   void read() {
@@ -144,9 +133,6 @@ private:
   }
 
   edge& env_;
-  const std::string key_id_;
-  const unix_ms expires_at_;
-  const std::uint64_t connection_id_;
   query_audit what_;
   exchange_ptr ex_; // null once it is over
   std::unique_ptr<body_writer> body_;

@@ -63,8 +63,7 @@ void start_stream(const exchange_ptr& ex, const session_actor& session,
   auto& env = ex->env;
   env.streams.admit(*ex);
   auto one = std::make_shared<stream>(ex, start, filter);
-  env.streams.add(one, *ex);
-  if (!one->over()) // unless the server stops
+  if (env.streams.add(one))
     one->join(env.session_subscriptions.of(env, ex->project_id(),
                                            ex->session_id(), session));
 }

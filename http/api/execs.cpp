@@ -3,6 +3,8 @@
 #include "http/base/json_body.hpp"
 #include "http/base/terminal_size.hpp"
 #include "http/edge/ask.hpp"
+#include "http/streams/awaited_answer.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/uncertain.hpp"
 #include "runtime/auth/sha256.hpp"
@@ -24,10 +26,6 @@ constexpr millis max_wait = 60'000;
 
 /// Of a command with its arguments and environment, and of what it is fed.
 constexpr std::size_t max_text = std::size_t{8} << 20;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 /// A name that a shell can use: ^[A-Za-z_][A-Za-z0-9_]*$.
 bool is_env_name(std::string_view text) noexcept {
@@ -248,6 +246,8 @@ void start_fed(const exchange_ptr& ex, exec_request request) {
 
 void start_exec(const exchange_ptr& ex) {
   auto request = read_exec(*ex);
+  if (request.start.wait != 0 && !await_answer_with_key(ex))
+    return;
   if (request.stdin_text.empty())
     start_and_reply(ex, std::move(request.start));
   else

@@ -19,10 +19,6 @@ namespace greenroom::http::handlers {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
-
 std::string days(millis length) {
   return length % one_day == 0 ? std::to_string(length / one_day) + " days"
                                : format_duration(length);

@@ -3,6 +3,7 @@
 #include "http/api/handlers.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/key_names.hpp"
@@ -20,10 +21,6 @@ namespace {
 using ordered_json = nlohmann::ordered_json;
 
 constexpr std::size_t max_author = 200;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 /// A key that is limited to some projects could make itself one that is not.
 constexpr std::string_view managing = "managing keys";
@@ -57,7 +54,7 @@ void check_author(const std::string& text) {
     refuse("author must have the form Name <mail@example.org>");
 }
 
-greenroom::create_key read_create(const exchange& ex) {
+greenroom::create_key read_new_key(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
   greenroom::create_key result;
@@ -140,7 +137,7 @@ void list_keys(const exchange_ptr& ex) {
 
 void create_key(const exchange_ptr& ex) {
   check_unlimited(*ex->key, managing);
-  auto what = read_create(*ex);
+  auto what = read_new_key(*ex);
   if (what.projects.empty()) {
     make(ex, std::move(what));
     return;

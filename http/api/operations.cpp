@@ -3,6 +3,7 @@
 #include "http/api/handlers.hpp"
 #include "http/base/error_table.hpp"
 #include "http/base/parse.hpp"
+#include "http/base/without_paths.hpp"
 #include "http/edge/thread_context.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/version.hpp"
@@ -17,26 +18,8 @@ using ordered_json = nlohmann::ordered_json;
 
 namespace {
 
-/// A reason for people without a key: what it says of this machine's files is
-/// not theirs to know.
-std::string without_paths(std::string_view text) {
-  std::string result;
-  bool path = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto starts_word = i == 0 || text[i - 1] == ' ' || text[i - 1] == '"'
-                       || text[i - 1] == '=' || text[i - 1] == '(';
-    if (text[i] == '/' && starts_word) {
-      path = true;
-      result += "…";
-    }
-    path = path && text[i] != ' ' && text[i] != '"' && text[i] != ','
-           && text[i] != ';' && text[i] != ')';
-    if (!path)
-      result += text[i];
-  }
-  return result;
-}
-
+// A reason for people without a key: what it says of this machine's files is
+// not theirs to know.
 std::vector<std::string>
 shown_to(const exchange& ex,
          const std::function<std::vector<std::string>()>& texts) {

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -53,7 +54,7 @@ enum class attempt : std::uint8_t { first, last };
 void decide_on(const exchange_ptr& ex, attempt which);
 
 awaitable<void> decide(exchange_ptr ex, attempt which) {
-  const auto by = passage_of_id(ex->id);
+  const auto by = ex->of_peer ? passage_of_id(ex->id) : std::nullopt;
   whereabouts owner;
   refusal why;
   try {

@@ -247,14 +247,15 @@ void open_tunnel(const exchange_ptr& ex) {
     return;
   }
   ex->env.streams.admit(*ex);
+  auto place = ex->env.streams.admit_pair();
   read_in_session<port_connection>(
     ex, std::chrono::milliseconds{connect_port_timeout + connect_slack},
-    greenroom::connect_port{port}, [ex](const port_connection& made) {
+    greenroom::connect_port{port}, [ex, place](const port_connection& made) {
       unique_fd socket{made.socket.take()};
       if (!socket)
         throw refused(errc::unavailable,
                       "the connection into the session is gone, try again");
-      tunnel_to_port(ex, std::move(socket));
+      tunnel_to_port(ex, std::move(socket), place);
     });
 }
 

@@ -27,13 +27,12 @@ class review_wait final : public long_response,
                           public std::enable_shared_from_this<review_wait> {
 public:
   review_wait(exchange_ptr ex, std::chrono::milliseconds timeout)
-    : env_(ex->env), key_id_(ex->key->id), connection_id_(ex->connection_id()),
-      until_(clock::now() + timeout), ex_(std::move(ex)) {}
+    : long_response(*ex), env_(ex->env), until_(clock::now() + timeout),
+      ex_(std::move(ex)) {}
 
   void begin() {
-    env_.streams.add(shared_from_this(), *ex_);
-    if (!ex_)
-      return; // closed at once, as all are while the server stops
+    if (!env_.streams.add(shared_from_this()))
+      return;
     ex_->on_input_end([weak = weak_from_this()] {
       if (auto self = weak.lock())
         self->hurry();
@@ -43,22 +42,16 @@ public:
 
   // -- long_response ----------------------------------------------------------
 
-  void close() override {
-    failed({errc::unavailable, "the wait was broken off, try again"});
+  void close(closing why) override {
+    failed(why_closed(why));
   }
-  void tick(clock::time_point now, unix_ms) override {
+  void tick(clock::time_point now) override {
     if (!ex_ || looking_)
       return;
     if (now >= until_)
       answer(false);
     else if (news() != news_ || now - looked_ >= look_period)
       look();
-  }
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
   }
 
 private:
@@ -175,8 +168,6 @@ private:
   }
 
   http::edge& env_;
-  const std::string key_id_;
-  const std::uint64_t connection_id_;
   const clock::time_point until_;
   exchange_ptr ex_; // null: over
   std::string review_id_;

@@ -21,7 +21,7 @@ using ordered_json = nlohmann::ordered_json;
 constexpr std::size_t max_comment = 10'000;
 
 /// The names of a review's execs; the first is the project's setup, if any.
-constexpr std::string_view setup_exec = "setup";
+constexpr std::string_view setup_folder = "setup";
 constexpr std::string_view review_exec = "review";
 
 const std::string& review_id(const exchange& ex) {
@@ -36,7 +36,7 @@ std::filesystem::path review_log(const exchange& ex) {
 /// Of one that is over: where the setup failed, the command has never run.
 std::filesystem::path last_log(const exchange& ex) {
   auto command = review_log(ex);
-  auto setup = command.parent_path() / std::filesystem::path{setup_exec};
+  auto setup = command.parent_path() / std::filesystem::path{setup_folder};
   std::error_code none;
   auto ended = [&](const std::filesystem::path& exec) {
     return std::filesystem::exists(exec / runner::exit_file, none);

@@ -8,6 +8,7 @@
 #include "http/edge/peers.hpp"
 #include "http/edge/request_rate.hpp"
 #include "http/git/clone_url.hpp"
+#include "messages/errors.hpp"
 #include "messages/moving.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/api_json/records.hpp"
@@ -30,10 +31,6 @@ constexpr std::size_t max_slug = 200;
 constexpr std::size_t max_labels = 64;
 constexpr std::size_t max_label_key = 64;
 constexpr std::size_t max_label_value = 1024;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 void check_name(std::string_view field, const std::string& name) {
   if (name.empty())
@@ -62,7 +59,7 @@ void check_labels(const string_map& labels) {
 }
 
 /// The body of a create. Types first, then the API's refusals in their order.
-create_hooked_session read_create(const exchange& ex) {
+create_hooked_session read_new_session(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
   create_hooked_session whole;
@@ -327,7 +324,7 @@ void list_sessions(const exchange_ptr& ex) {
 }
 
 void create_session(const exchange_ptr& ex) {
-  auto what = read_create(*ex);
+  auto what = read_new_session(*ex);
   if (!may_create(ex))
     return;
   with_project(ex, [ex, what = std::move(what)](const project_actor& project) {

@@ -5,6 +5,7 @@
 #include "http/edge/loop.hpp"
 #include "http/edge/session_watch.hpp"
 #include "http/streams/response_registry.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/ports.hpp"
 #include "runtime/api_json/records.hpp"
@@ -25,10 +26,6 @@ namespace {
 
 constexpr millis default_timeout = 30'000;
 constexpr millis max_timeout = 3 * 60'000;
-
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
 
 struct wait_request {
   std::string until;
@@ -91,12 +88,11 @@ class waiting final : public long_response,
                       public std::enable_shared_from_this<waiting> {
 public:
   waiting(exchange_ptr ex, wait_request what)
-    : env_(ex->env), key_id_(ex->key->id), connection_id_(ex->connection_id()),
-      what_(std::move(what)), timer_(env_.loop.context()), ex_(std::move(ex)) {}
+    : long_response(*ex), env_(ex->env), what_(std::move(what)),
+      timer_(env_.loop.context()), ex_(std::move(ex)) {}
 
   void begin(const session_actor& session) {
-    env_.streams.add(shared_from_this(), *ex_);
-    if (!ex_)
+    if (!env_.streams.add(shared_from_this()))
       return;
     watch_ = std::make_shared<session_watch>(
       ex_, session_watch_task{what_.exec_id, what_.setup, what_.port, false},
@@ -113,20 +109,14 @@ public:
     watch_->begin(session);
   }
 
-  void close() override {
-    failed({errc::unavailable, "the wait was broken off, try again"});
+  void close(closing why) override {
+    failed(why_closed(why));
   }
-  void tick(clock::time_point, unix_ms) override {
+  void tick(clock::time_point) override {
     if (auto watch = watch_)
       watch->tick();
     if (hurried_)
       hurry();
-  }
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
   }
 
   void over() override {
@@ -224,8 +214,6 @@ private:
   }
 
   http::edge& env_;
-  const std::string key_id_;
-  const std::uint64_t connection_id_;
   const wait_request what_;
   asio::steady_timer timer_;
   exchange_ptr ex_; // null: over

@@ -18,17 +18,13 @@ namespace {
 
 constexpr std::size_t max_description = 200;
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
-
 /// What becomes of other webhooks is the project's affair.
 bool is_told(std::string_view type, bool of_session) {
   return std::ranges::find(webhook_types, type) != std::end(webhook_types)
          && !(of_session && type == webhook_disabled);
 }
 
-session_webhook read_one(const nlohmann::json& object) {
+session_webhook read_session_webhook(const nlohmann::json& object) {
   object_reader fields{object};
   session_webhook result;
   auto url = fields.text("url");
@@ -94,7 +90,7 @@ std::vector<session_webhook> read_session_webhooks(const nlohmann::json* list) {
     if (!one.is_object())
       refuse(where + " must be an object with url");
     try {
-      result.push_back(read_one(one));
+      result.push_back(read_session_webhook(one));
     } catch (const refused& why) {
       throw refused(why.code(), where + ": " + why.what());
     }

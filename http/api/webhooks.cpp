@@ -7,6 +7,7 @@
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
+#include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/webhooks.hpp"
 #include "runtime/webhooks/signature.hpp"
@@ -22,10 +23,6 @@ namespace {
 
 using ordered_json = nlohmann::ordered_json;
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
-
 const webhooks_actor& deliverer(const exchange& ex) {
   if (!ex.env.monitor.webhooks)
     throw refused(errc::unavailable, "this server delivers no webhooks");
@@ -39,7 +36,7 @@ const std::string& webhook_id(const exchange& ex) {
   return id;
 }
 
-greenroom::create_webhook read_create(const exchange& ex) {
+greenroom::create_webhook read_new_webhook(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
   greenroom::create_webhook result;
@@ -131,7 +128,7 @@ void list_webhooks(const exchange_ptr& ex) {
 }
 
 void create_webhook(const exchange_ptr& ex) {
-  auto what = read_create(*ex);
+  auto what = read_new_webhook(*ex);
   auto secret = what.secret;
   ask<created_webhook>(ex, deliverer(*ex), ex->env.options.ordinary,
                        std::move(what),

@@ -12,8 +12,9 @@ namespace greenroom::http {
 
 struct handed_connection {
   unique_fd socket;
-  std::string first;           // what has been read of it
-  std::shared_ptr<void> place; // among its address's, given back with this
+  std::string first;                     // what has been read of it
+  std::shared_ptr<void> place = nullptr; // of its address, given back with this
+  bool of_peer = false;                  // another node has made it
 };
 
 using connection_taker = std::function<void(handed_connection)>;

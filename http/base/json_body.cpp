@@ -10,10 +10,6 @@ namespace {
 
 using json = nlohmann::json;
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
-
 // Values in a body. Each costs more memory than its text has bytes.
 constexpr std::size_t max_json_parts = 200'000;
 

@@ -62,8 +62,8 @@ struct options {
   // How long a client may take to send a request, idle time included.
   std::chrono::milliseconds read_timeout{60'000};
 
-  // How long a connection of git or to a preview may wait for a request from
-  // who has been granted nothing yet.
+  // How long a connection may wait for a request from who has been granted
+  // nothing yet; to the API, from who has shown no key.
   std::chrono::milliseconds idle_of_strangers{10'000};
 
   // Git over HTTP: beside the API, and where a host is named there too.

@@ -14,10 +14,6 @@ char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
-
 std::string decoded_part(std::string_view text) {
   auto result = percent_decode(text, true);
   if (!result || !is_utf8(*result) || result->find('\0') != std::string::npos)

@@ -47,7 +47,7 @@ asio::awaitable<std::string> path_of(invocation& now, std::string id) {
   co_return "/projects/" + escaped(project) + "/reviews/" + escaped(id);
 }
 
-asio::awaitable<int> show(invocation& now, const std::string& id) {
+asio::awaitable<int> show_review(invocation& now, const std::string& id) {
   auto path = co_await path_of(now, id);
   auto one = co_await now.api.get(std::move(path));
   now.show(one, review_columns());
@@ -153,8 +153,9 @@ void add_review_commands(command_set& set) {
   };
   set.add(*reviews, "list", "The project's, newest first",
           [=](auto& now) { return list(now, *status, *watch); });
-  add("show", "One review",
-      [](invocation& now, const std::string& id) { return show(now, id); });
+  add("show", "One review", [](invocation& now, const std::string& id) {
+    return show_review(now, id);
+  });
   auto timeout = std::make_shared<std::string>("30m");
   auto* waits = add("wait", "Wait until it is decided",
                     [timeout](invocation& now, const std::string& id) {

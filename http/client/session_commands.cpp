@@ -210,7 +210,7 @@ void add_list(command_set& set) {
     ->allow_extra_args(false);
 }
 
-asio::awaitable<int> show(invocation& now, const std::string& word) {
+asio::awaitable<int> show_session(invocation& now, const std::string& word) {
   auto session = co_await now.session(word);
   auto one = co_await now.api.get(session.path());
   if (now.options.how_to_print().format != output_format::as_table) {
@@ -398,8 +398,9 @@ void add_session_commands(command_set& set) {
   add_create(set);
   add_list(set);
   auto word = std::make_shared<std::string>();
-  auto* made = set.add(set.root, "show", "All about a session",
-                       [word](invocation& now) { return show(now, *word); });
+  auto* made =
+    set.add(set.root, "show", "All about a session",
+            [word](invocation& now) { return show_session(now, *word); });
   add_session_word(*made, *word);
 
   word = std::make_shared<std::string>();

@@ -58,6 +58,7 @@ void exchange::on_input_end(std::function<void()>) {}
 
 void exchange::answering(int status, std::string_view body) {
   status_ = status;
+  until_answered.reset();
   if (unobserved_)
     return;
   const auto taken = std::chrono::steady_clock::now() - since_;

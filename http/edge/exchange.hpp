@@ -82,7 +82,8 @@ public:
 
   http::edge& env;
   request in;
-  std::string id; // the request id that is echoed and logged
+  std::string id;       // the request id that is echoed and logged
+  bool of_peer = false; // another node has passed it on
 
   // Set by the dispatcher, in this order.
   const http::route* route = nullptr;
@@ -112,6 +113,8 @@ public:
   // What is kept of the answer's data for repetitions, where that holds a
   // secret.
   std::string kept_data;
+  // Let go of when it is answered. May be empty.
+  std::shared_ptr<void> until_answered;
 
   /// Answers with `data`, which is JSON, in the envelope.
   void reply(int status, std::string_view data);

@@ -57,12 +57,6 @@ asio::awaitable<void> refuse_misled(wire::server_connection& client,
 
 } // namespace
 
-std::optional<passage> passage_of(const wire::message_head& head) {
-  if (head.headers.count(via_header) == 0)
-    return std::nullopt;
-  return read_passage(head.headers.get(via_header));
-}
-
 /// What the other node has said so far.
 struct peer_relay::first_answer {
   bool moved = false; // it is not the owner, and has done nothing
@@ -79,8 +73,15 @@ connect_node connection_to(std::shared_ptr<loop> home, const peers& all,
     };
 }
 
-peer_relay::peer_relay(std::string own_name, wire::byte_stream::timeout each)
-  : own_name_(std::move(own_name)), each_(each) {}
+peer_relay::peer_relay(std::string own_name, wire::byte_stream::timeout each,
+                       bool of_peer)
+  : own_name_(std::move(own_name)), each_(each), marked_(of_peer) {}
+
+void peer_relay::begin(const wire::message_head& head) {
+  by_.reset();
+  if (std::exchange(marked_, false) && head.headers.count(via_header) != 0)
+    by_ = read_passage(head.headers.get(via_header));
+}
 
 /// Sends the head of the request at hand, and waits until it is answered, or
 /// the other node asks for a body: nothing of that is taken from the client
@@ -90,6 +91,7 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
   auto head = client.head();
   const auto asks_leave =
     client.has_body() && !head.old && !head.expects_continue();
+  head.headers.remove(via_header);
   head.headers.add(via_header, to_text({own_name_, epoch}));
   if (asks_leave)
     head.headers.add("Expect", "100-continue");
@@ -98,11 +100,9 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
   wire::append_headers(text, head.headers);
   text += "\r\n";
   wire::byte_stream::pieces pieces{asio::buffer(text)};
-  asking_ = true;
   co_await there_->write(pieces, each_);
   first_answer result;
   result.bytes = co_await first_head(*there_);
-  asking_ = false;
   result.moved = says_moved(result.bytes);
   if (asks_leave && result.bytes.starts_with(go_on))
     result.bytes.erase(0, result.bytes.find(head_end) + head_end.size());
@@ -112,17 +112,15 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
 asio::awaitable<bool> peer_relay::pass_on(wire::server_connection& client,
                                           look_up_owner look_up,
                                           connect_node connect) {
-  const auto by = passage_of(client.head());
   for (auto again = false;; again = true) {
     auto owner = co_await look_up();
-    if (by && is_misled(*by, owner)) {
+    if (by_ && is_misled(*by_, owner)) {
       co_await refuse_misled(client, owner, each_);
       co_return true;
     }
     if (owner.elsewhere.empty())
       co_return false;
     there_ = co_await connect(owner.elsewhere);
-    asking_ = false;
     auto answer = co_await ask(client, owner.epoch);
     if (answer.moved && !again)
       continue;
@@ -139,7 +137,8 @@ void peer_relay::check_deadlines(wire::byte_stream::clock::time_point now,
   if (!there_)
     return;
   there_->check_deadlines(now);
-  if (asking_ && client.stream().peer_gone())
+  // One that sends no more may still read, as the owner sees, too.
+  if (client.stream().broken())
     there_->close();
 }
 

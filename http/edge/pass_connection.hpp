@@ -16,11 +16,8 @@
 
 namespace greenroom::http {
 
-/// In the head of such a request: its mark. The owner takes it off.
+/// In the head of such a request: its mark. A client's own goes no further.
 inline constexpr std::string_view via_header = "X-Greenroom-Via";
-
-/// The mark of the request at hand; nullopt: it comes from a client.
-std::optional<passage> passage_of(const wire::message_head& head);
 
 /// Looks up who owns what a connection is about. Throws refused.
 using look_up_owner = std::function<asio::awaitable<whereabouts>()>;
@@ -40,16 +37,26 @@ connect_node connection_to(std::shared_ptr<loop> home, const peers& all,
 class peer_relay {
 public:
   /// `own_name` is this node's; `each` bounds a write, and a silence of both
-  /// sides.
-  peer_relay(std::string own_name, wire::byte_stream::timeout each);
+  /// sides. `of_peer`: another node has made the connection.
+  peer_relay(std::string own_name, wire::byte_stream::timeout each,
+             bool of_peer);
+
+  /// A request has come. Only the first that comes from another node is marked:
+  /// what follows it is a client's.
+  void begin(const wire::message_head& head);
+
+  /// The mark of the request at hand; nullopt: it is a client's.
+  const std::optional<passage>& by() const noexcept {
+    return by_;
+  }
 
   /// True: the request at hand was another node's, and so was all that followed
   /// on the connection; both are closed. False: this node is to serve it, and
   /// nothing has been said to anybody. Where the other node is the owner no
   /// more the owner is looked up anew, once. How long the first answer takes
   /// is for its maker to say: what the client has sent after its head is not
-  /// read before, and a client that goes ends the call. Throws lost, and
-  /// what the two calls throw.
+  /// read before, and a client that breaks the connection ends the call. Throws
+  /// lost, and what the two calls throw.
   asio::awaitable<bool> pass_on(wire::server_connection& client,
                                 look_up_owner look_up, connect_node connect);
 
@@ -64,8 +71,9 @@ private:
 
   std::string own_name_;
   wire::byte_stream::timeout each_;
+  bool marked_; // the next request is
+  std::optional<passage> by_;
   std::unique_ptr<wire::byte_stream> there_; // the other node, while it serves
-  bool asking_ = false;                      // it has said nothing yet
 };
 
 } // namespace greenroom::http

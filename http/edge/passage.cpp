@@ -13,7 +13,7 @@ constexpr std::size_t longest_id = 128;
 
 } // namespace
 
-std::string to_text(const passage& by) {
+std::string passage_text(const passage& by) {
   return by.epoch == 0 ? by.node : by.node + '@' + std::to_string(by.epoch);
 }
 
@@ -27,7 +27,7 @@ passage read_passage(std::string_view text) {
 }
 
 std::string id_by_way_of(std::string_view request_id, const passage& by) {
-  auto end = std::string{mark} + to_text(by);
+  auto end = std::string{mark} + passage_text(by);
   return std::string{request_id.substr(0, longest_id - end.size())} + end;
 }
 

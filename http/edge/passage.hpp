@@ -11,7 +11,9 @@
 // A request of the API has its mark at the end of its request id, which both
 // nodes log; a connection of git's or of a preview in a header of its first
 // request. What follows on such a connection is not marked, and the node that
-// has it passes it on as if it were the client's.
+// has it passes it on as if it were the client's. A mark counts on a connection
+// that another node has made, by mutual TLS; a client's is a part of its id, or
+// a header like any other.
 #pragma once
 
 #include <cstdint>
@@ -34,14 +36,14 @@ struct passage {
 };
 
 /// `NODE@EPOCH`, or `NODE`.
-std::string to_text(const passage& by);
+std::string passage_text(const passage& by);
 passage read_passage(std::string_view text);
 
 /// The id for a request that goes on to another node: one that may be echoed,
 /// as the id that it is made of.
 std::string id_by_way_of(std::string_view request_id, const passage& by);
 
-/// nullopt: it comes from a client.
+/// nullopt: there is no mark.
 std::optional<passage> passage_of_id(std::string_view request_id);
 
 /// Whether a request that was passed on is to be refused by a node that finds

@@ -31,6 +31,10 @@ struct delivery {
 
 } // namespace
 
+bool is_of_peer(const peers* all, int accepted) {
+  return all != nullptr && all->arriving && all->arriving->take(accepted);
+}
+
 full_member_actor full_member(const peers& all) {
   return caf::actor_cast<full_member_actor>(all.member);
 }

@@ -6,6 +6,7 @@
 
 #include "http/base/asio.hpp"
 #include "http/edge/passage.hpp"
+#include "http/edge/peer_connections.hpp"
 #include "messages/cluster.hpp"
 #include "messages/moving.hpp"
 #include "runtime/base/fd.hpp"
@@ -39,7 +40,13 @@ struct peers {
   std::function<void(const std::string& node, const std::string& service,
                      opened then)>
     open;
+
+  /// Those that other nodes make to services of this one. Null: none does.
+  std::shared_ptr<peer_connections> arriving = nullptr;
 };
+
+/// Whether a connection that was accepted is another node's; to be asked once.
+bool is_of_peer(const peers* all, int accepted);
 
 /// This node's member with all that it takes.
 full_member_actor full_member(const peers& all);

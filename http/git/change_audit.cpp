@@ -5,6 +5,7 @@
 #include "http/git/route.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/base/hex.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -39,10 +40,20 @@ audit_entry audit_of_upload(const git_route& route) {
     entry_of(route, "PUT", "/git/{id}/{sid}.git/info/lfs/objects/{oid}");
   auto slash = route.lfs.rfind('/');
   auto oid = route.lfs.substr(slash == std::string::npos ? 0 : slash + 1);
-  constexpr std::size_t oid_length = 64;
-  if (oid.size() == oid_length
-      && oid.find_first_not_of("0123456789abcdef") == std::string::npos)
+  if (is_hex(oid, sha256_digits))
     entry.object = std::move(oid);
+  return entry;
+}
+
+audit_entry audit_from_inside(const std::string& project_id,
+                              const std::string& session_id,
+                              const std::string& lfs_oid) {
+  git_route route;
+  route.project_id = project_id;
+  route.session_id = session_id;
+  route.lfs = lfs_oid;
+  auto entry = lfs_oid.empty() ? audit_of_push(route) : audit_of_upload(route);
+  entry.key_name = "session";
   return entry;
 }
 

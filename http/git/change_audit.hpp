@@ -1,4 +1,5 @@
-// The audit of what comes by git: pushes, and contents of Git LFS.
+// The audit of what comes by git: pushes, and contents of Git LFS; by a clone's
+// token, or from inside of a session to its origin, which has no key.
 //
 // One per git listener, on its thread; entries go to the node's audit one by
 // one. One that cannot be stored goes to the log. A request whose token is not
@@ -54,6 +55,12 @@ audit_entry audit_of_push(const git_route& route);
 
 /// The same for contents of Git LFS.
 audit_entry audit_of_upload(const git_route& route);
+
+/// The same for what git inside of a session pushes to its origin, or uploads
+/// to its Git LFS (`lfs_oid`).
+audit_entry audit_from_inside(const std::string& project_id,
+                              const std::string& session_id,
+                              const std::string& lfs_oid = {});
 
 /// What its result is where nothing else is known than the answer's status.
 void set_result(audit_entry& entry, int status);

@@ -41,14 +41,15 @@ void check_method(const wire::message_head& head, const git_route& route) {
 } // namespace
 
 client_connection::client_connection(std::shared_ptr<git_context> around,
-                                     unique_fd socket, std::string_view first,
-                                     std::string id)
-  : around_(std::move(around)), peer_(address_of(socket)),
-    client_(wire::plain_stream(around_->loop->context(), std::move(socket)),
-            first),
-    id_(std::move(id)) {
+                                     handed_connection what, std::string id)
+  : around_(std::move(around)), peer_(address_of(what.socket)),
+    client_(
+      wire::plain_stream(around_->loop->context(), std::move(what.socket)),
+      what.first),
+    id_(std::move(id)), of_peer_(what.of_peer) {
   if (around_->peers)
-    owner_.emplace(around_->peers->node, around_->options.git_timeout);
+    owner_.emplace(around_->peers->node, around_->options.git_timeout,
+                   of_peer_);
 }
 
 void client_connection::check_deadlines(
@@ -89,6 +90,8 @@ client_connection::run(std::shared_ptr<client_connection> self) {
 
 void client_connection::begin() {
   change_.reset();
+  if (owner_)
+    owner_->begin(client_.head());
   auto sent = client_.head().headers.get("X-Request-Id");
   request_id_ = is_sane_request_id(sent)
                   ? std::string{sent}
@@ -97,8 +100,6 @@ void client_connection::begin() {
 
 void client_connection::check_names() {
   // Another node has looked at what it passes on, and passes on what follows.
-  if (around_->peers && passage_of(client_.head()))
-    of_peer_ = true;
   if (of_peer_)
     return;
   auto& headers = client_.head().headers;

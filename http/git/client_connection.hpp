@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/base/asio.hpp"
+#include "http/base/handed_connection.hpp"
 #include "http/edge/conversation.hpp"
 #include "http/edge/pass_connection.hpp"
 #include "http/git/transfer.hpp"
@@ -22,8 +23,8 @@ namespace greenroom::http::git_http {
 class client_connection final : private request_server {
 public:
   /// Throws std::system_error.
-  client_connection(std::shared_ptr<git_context> around, unique_fd socket,
-                    std::string_view first, std::string id);
+  client_connection(std::shared_ptr<git_context> around, handed_connection what,
+                    std::string id);
 
   /// Serves it to its end. Holds on to `self` meanwhile.
   static asio::awaitable<void> run(std::shared_ptr<client_connection> self);
@@ -74,7 +75,7 @@ private:
   std::optional<peer_relay> owner_;   // none: this node is alone
   std::string request_id_;            // of the request at hand
   bool ended_ = false;                // while it was idle
-  bool of_peer_ = false;              // another node passes it on
+  const bool of_peer_;                // another node passes it on
   std::optional<audit_entry> change_; // what the request at hand would change
 };
 

@@ -1,5 +1,7 @@
 #include "http/git/git_command.hpp"
 
+#include "runtime/sandbox/plan.hpp"
+
 namespace greenroom::http::git_http {
 
 namespace {
@@ -26,13 +28,20 @@ void set_for_fetch(command& in) {
   set(in, "uploadpack.keepAlive", "5");
 }
 
+bool has_limits(const git::tree_limits& tree) {
+  return tree.files != 0 || tree.bytes != 0;
+}
+
 void set_for_push(command& in, std::string_view branch,
-                  std::uint64_t max_push) {
+                  const push_limits& limits) {
+  // The last that is said of hooks counts.
+  if (has_limits(limits.tree))
+    set(in, "core.hooksPath", sandbox::git_hooks_inside);
   set(in, "receive.denyCurrentBranch", "updateInstead");
   set(in, "receive.denyDeletes", "true");
   set(in, "receive.denyNonFastForwards", "true");
   set(in, "receive.fsckObjects", "true");
-  set(in, "receive.maxInputSize", std::to_string(max_push));
+  set(in, "receive.maxInputSize", std::to_string(limits.size));
   set(in, "receive.autogc", "false");
   set(in, "receive.keepAlive", "5");
   // The last one that fits a ref counts.
@@ -43,14 +52,14 @@ void set_for_push(command& in, std::string_view branch,
 } // namespace
 
 command git_command(service what, bool advertise, std::string_view branch,
-                    std::uint64_t max_push, std::string_view protocol) {
+                    const push_limits& limits, std::string_view protocol) {
   command result;
   result.argv = {"git"};
   set_for_all(result);
   if (what == service::upload_pack)
     set_for_fetch(result);
   else
-    set_for_push(result, branch, max_push);
+    set_for_push(result, branch, limits);
   result.argv.insert(result.argv.end(),
                      {std::string{name_of(what)}, "--stateless-rpc"});
   if (advertise)
@@ -62,6 +71,10 @@ command git_command(service what, bool advertise, std::string_view branch,
                 "GIT_COMMITTER_NAME=greenroom",
                 "GIT_COMMITTER_EMAIL=greenroom@localhost", "HOME=/nonexistent",
                 "LC_ALL=C", "PATH=/usr/local/bin:/usr/bin:/bin"};
+  if (what == service::receive_pack && has_limits(limits.tree))
+    result.env.push_back(std::string{git::tree_limits_variable} + '='
+                         + std::to_string(limits.tree.files) + ' '
+                         + std::to_string(limits.tree.bytes));
   // Only fetches know more than one protocol.
   if (what == service::upload_pack && !protocol.empty())
     result.env.push_back("GIT_PROTOCOL=" + std::string{protocol});

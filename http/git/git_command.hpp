@@ -8,6 +8,7 @@
 
 #include "http/git/route.hpp"
 #include "runtime/base/run_command.hpp"
+#include "runtime/git/common/tree_size.hpp"
 
 #include <cstdint>
 #include <string>
@@ -15,8 +16,14 @@
 
 namespace greenroom::http::git_http {
 
+/// What a push may bring.
+struct push_limits {
+  std::uint64_t size = 0;  // of what comes
+  git::tree_limits tree{}; // which a hook inside of the sandbox looks at
+};
+
 /// To be run at the top of the checkout. `protocol` is from sane_protocol.
 command git_command(service what, bool advertise, std::string_view branch,
-                    std::uint64_t max_push, std::string_view protocol);
+                    const push_limits& limits, std::string_view protocol);
 
 } // namespace greenroom::http::git_http

@@ -1,6 +1,7 @@
 #include "http/git/listener.hpp"
 
 #include "http/base/asio.hpp"
+#include "http/base/flood_watch.hpp"
 #include "http/edge/client_room.hpp"
 #include "http/edge/conversation.hpp"
 #include "http/git/client_connection.hpp"
@@ -10,8 +11,10 @@
 #include "runtime/git/session/git_service.hpp"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include <csignal>
@@ -35,6 +38,8 @@ constexpr std::size_t disk_threads = 2;
 /// How often deadlines are looked at.
 constexpr std::chrono::milliseconds watch_period{100};
 
+constexpr std::chrono::seconds memory_period{1};
+
 constexpr std::string_view too_many =
   "greenroom: too many connections by git are open, try again\n";
 
@@ -48,6 +53,7 @@ struct listener::state {
   std::unique_ptr<origin_server> origin;  // null: it is not served
   std::unordered_set<std::shared_ptr<client_connection>> clients;
   client_room room;
+  flood_watch flood;
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
   std::chrono::steady_clock::time_point stop_at;
@@ -57,6 +63,7 @@ struct listener::state {
   state(const options& opts, listener_parts parts);
   void take(handed_connection what);
   void tick();
+  void trim_memory();
   void begin_to_stop(std::chrono::milliseconds grace);
   void end_upstream_calls();
 };
@@ -72,13 +79,13 @@ listener::state::state(const options& opts, listener_parts parts)
       std::make_shared<asio::thread_pool>(max_waiting),
       std::make_shared<asio::thread_pool>(disk_threads)}),
     room(parts.max_connections, opts.max_connections_of_address) {
-  around->audit.emplace(around->bridge, around->log,
-                        std::move(parts.operations), std::move(parts.node),
-                        opts.ordinary);
+  around->audit.emplace(around->bridge, around->log, parts.operations,
+                        parts.node, opts.ordinary);
   if (parts.git && parts.keys != nullptr)
     origin = std::make_unique<origin_server>(
       origin_parts{around->system, around->directory, *parts.keys,
-                   std::move(parts.git), around->log, opts.max_push});
+                   std::move(parts.git), around->log, opts.max_push,
+                   std::move(parts.operations), std::move(parts.node)});
 }
 
 void listener::state::take(handed_connection what) {
@@ -89,11 +96,13 @@ void listener::state::take(handed_connection what) {
     return;
   }
   auto id = id_prefix + "-g" + std::to_string(next_id++);
-  auto client = std::make_shared<client_connection>(
-    around, std::move(what.socket), what.first, std::move(id));
+  auto place = std::move(what.place);
+  auto client =
+    std::make_shared<client_connection>(around, std::move(what), std::move(id));
   clients.insert(client);
-  auto done = [this, client, room_taken, place = std::move(what.place)](
-                const std::exception_ptr&) { clients.erase(client); };
+  auto done = [this, client, room_taken, place](const std::exception_ptr&) {
+    clients.erase(client);
+  };
   asio::co_spawn(loop->context(), client_connection::run(client), done);
 }
 
@@ -115,6 +124,11 @@ void listener::state::tick() {
   end_upstream_calls(); // of sessions, too
   around->bridge.end();
   loop->post([this] { loop->stop(); });
+}
+
+void listener::state::trim_memory() {
+  if (flood.is_over(clients.size()))
+    asio::post(*around->disk, [] { ::malloc_trim(0); });
 }
 
 // Those for contents of Git LFS; each may take minutes.
@@ -151,11 +165,12 @@ std::uint16_t listener::listen(const std::string& address, std::uint16_t port) {
 void listener::start() {
   auto& s = *state_;
   s.loop->every(watch_period, [&s] { s.tick(); });
+  s.loop->every(memory_period, [&s] { s.trim_memory(); });
   if (s.origin)
     s.origin->start();
   if (s.acceptor)
     s.acceptor->start([&s](unique_fd socket) {
-      s.take({std::move(socket), {}, nullptr});
+      s.take({std::move(socket), {}});
     });
   s.thread = std::thread{[&s] {
     ::pthread_setname_np(::pthread_self(), "git");

@@ -1,13 +1,17 @@
 #include "http/git/origin_server.hpp"
 
+#include "http/base/reply.hpp"
 #include "http/edge/blocking_ask.hpp"
 #include "http/edge/notify.hpp"
+#include "http/git/change_audit.hpp"
 #include "http/git/fetch_relay.hpp"
 #include "http/git/first_request.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_request.hpp"
 #include "http/git/route.hpp"
 #include "messages/errors.hpp"
+#include "messages/ids.hpp"
+#include "messages/time.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/base/sizes.hpp"
@@ -163,6 +167,16 @@ std::string sentence_of(const std::exception_ptr& fault, spdlog::logger& log) {
   } catch (const std::exception& e) {
     log.error("origin of a session: {}", e.what());
     return "internal error";
+  }
+}
+
+errc code_of(const std::exception_ptr& fault) {
+  try {
+    std::rethrow_exception(fault);
+  } catch (const refused& e) {
+    return e.code();
+  } catch (...) {
+    return errc::internal;
   }
 }
 
@@ -448,14 +462,35 @@ void origin_server::take_contents(const transfer_grant& who,
                                   const std::string& what, const peer& from) {
   refuse_review(who);
   auto object = read_object(what);
-  if (object.size > parts_.max_push)
+  auto entry = audit_from_inside(who.project.id, who.session.id, object.oid);
+  if (object.size > parts_.max_push) {
+    add_to_audit(std::move(entry), errc::body_too_large);
     throw refused{errc::body_too_large,
                   "a file of Git LFS may have " + format_size(parts_.max_push)
                     + " here (git.max_push in the server's configuration)"};
+  }
   write_all(from, make_packet("ok\n"));
   auto file = receive_file(from, object.size, parts_.git->scratch());
-  parts_.git->deliver_lfs(who.project, object, file.get());
+  try {
+    parts_.git->deliver_lfs(who.project, object, file.get());
+  } catch (const std::exception&) {
+    add_to_audit(std::move(entry), code_of(std::current_exception()));
+    throw;
+  }
+  add_to_audit(std::move(entry), std::nullopt);
   write_all({from.socket, clock::now() + end_timeout}, make_packet("ok\n"));
+}
+
+/// Whoever waits for an answer need not wait for the store.
+void origin_server::add_to_audit(audit_entry entry, std::optional<errc> fault) {
+  entry.id = make_id();
+  entry.time = now_ms();
+  entry.node = parts_.node;
+  set_result(entry, fault ? status_of(*fault) : 200);
+  if (fault)
+    entry.code = code_name(*fault);
+  if (parts_.audit)
+    notify(parts_.audit, add_audit{{std::move(entry)}});
 }
 
 /// Nobody to tell is no fault of the push.
@@ -488,17 +523,22 @@ void origin_server::serve_push(const transfer_grant& who,
   const auto& wanted = push.commands.front();
   const auto old = is_null_id(wanted.old_id) ? std::string{} : wanted.old_id;
   std::string fault;
+  std::optional<errc> code;
   try {
     fault = fault_of(push, who.session.branch).value_or("");
     if (fault.empty())
       parts_.git->push(who, old, wanted.new_id, with.socket, parts_.max_push);
+    else
+      code = errc::conflict;
   } catch (const std::exception&) {
     fault = sentence_of(std::current_exception(), *parts_.log);
+    code = code_of(std::current_exception());
   }
-  write_all({with.socket, clock::now() + end_timeout},
-            fault.empty() ? acceptance_of(push) : refusal_of(push, fault));
+  add_to_audit(audit_from_inside(who.project.id, who.session.id), code);
   if (fault.empty())
     announce_push(who, old, wanted.new_id);
+  write_all({with.socket, clock::now() + end_timeout},
+            fault.empty() ? acceptance_of(push) : refusal_of(push, fault));
 }
 
 } // namespace greenroom::http::git_http

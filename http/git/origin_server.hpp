@@ -13,6 +13,7 @@
 
 #include "http/edge/actor_system.hpp"
 #include "messages/directory.hpp"
+#include "messages/operations.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/git/session/git_service.hpp"
 
@@ -25,6 +26,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace greenroom {
@@ -43,6 +45,8 @@ struct origin_parts {
   std::shared_ptr<git_service> git;
   std::shared_ptr<spdlog::logger> log;
   std::uint64_t max_push = 0;
+  operations_actor audit; // null: nobody keeps one
+  std::string node;       // whose it is
 };
 
 /// Git inside, and until when it is talked with, however little it says at a
@@ -77,6 +81,7 @@ private:
                   const origin_peer& with);
   void announce_push(const transfer_grant& who, const std::string& old_commit,
                      const std::string& commit);
+  void add_to_audit(audit_entry entry, std::optional<errc> fault);
   void serve_contents(const transfer_grant& who, const std::string& what,
                       const origin_peer& to);
   void take_contents(const transfer_grant& who, const std::string& what,

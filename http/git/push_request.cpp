@@ -9,7 +9,7 @@ namespace greenroom::http::git_http {
 
 namespace {
 
-[[noreturn]] void refuse() {
+[[noreturn]] void refuse_push() {
   throw refused{errc::bad_request, "the push has commands that are not git's"};
 }
 
@@ -34,7 +34,7 @@ std::vector<std::string> words_of(std::string_view text) {
 std::string_view next_word(std::string_view& text) {
   auto space = text.find(' ');
   if (space == std::string_view::npos)
-    refuse();
+    refuse_push();
   auto word = text.substr(0, space);
   text.remove_prefix(space + 1);
   return word;
@@ -45,7 +45,7 @@ push_command read_command(std::string_view text) {
   auto new_id = next_word(text);
   if (!is_object_id(old_id) || !is_object_id(new_id)
       || old_id.size() != new_id.size() || !text.starts_with("refs/"))
-    refuse();
+    refuse_push();
   return {std::string{old_id}, std::string{new_id}, std::string{text}};
 }
 

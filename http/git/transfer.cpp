@@ -64,6 +64,15 @@ bool blames_request(bool advertise, std::string_view text) {
   });
 }
 
+// A session without a sandbox has all the machine.
+push_limits limits_of(const git_context& around) {
+  const auto& rules = around.sandbox->config;
+  push_limits result{around.options.max_push};
+  if (rules.mode != sandbox_mode::none)
+    result.tree = {rules.files, rules.disk};
+  return result;
+}
+
 } // namespace
 
 const std::string_view token_is_over =
@@ -76,7 +85,7 @@ command git_of(const git_context& around, const transfer_plan& plan) {
     paths_of(around.options.data_dir, session.id,
              mirror_name(plan.who.grant.project)),
     git_command(*plan.route.service, plan.route.advertise, session.branch,
-                around.options.max_push, plan.protocol));
+                limits_of(around), plan.protocol));
 }
 
 transfer_slot::transfer_slot(git_context& around, std::string session_id)

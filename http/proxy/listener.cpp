@@ -1,5 +1,6 @@
 #include "http/proxy/listener.hpp"
 
+#include "http/base/flood_watch.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/client_room.hpp"
 #include "http/edge/conversation.hpp"
@@ -14,6 +15,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <malloc.h>
 #include <pthread.h>
 
 #include <thread>
@@ -44,6 +46,8 @@ struct listener::state {
   http::acceptor acceptor;
   std::unordered_set<std::shared_ptr<preview_client>> clients;
   client_room room;
+  flood_watch flood;
+  disk_thread elsewhere;
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
   bool ended = false;
@@ -53,6 +57,7 @@ struct listener::state {
   void take(unique_fd socket);
   void check_deadlines();
   void check_access();
+  void trim_memory();
   void begin_to_stop();
 };
 
@@ -62,7 +67,7 @@ listener::state::state(const options& opts, listener_parts parts)
                                [](const std::string&) {})),
     bridge(http::bridge::behind(handle)),
     sessions(bridge, loop, std::move(parts.directory), parts.settings,
-             opts.data_dir, std::move(parts.elsewhere), parts.peers),
+             opts.data_dir, parts.elsewhere, parts.peers),
     requests(parts.log, *loop),
     around(new proxy_context{
       opts,
@@ -76,7 +81,8 @@ listener::state::state(const options& opts, listener_parts parts)
       loop,
       parts.counters ? parts.counters : std::make_shared<node_counters>()}),
     acceptor(loop->context(), "preview.listen", parts.log),
-    room(parts.max_clients, opts.max_connections_of_address) {}
+    room(parts.max_clients, opts.max_connections_of_address),
+    elsewhere(std::move(parts.elsewhere)) {}
 
 void listener::state::take(unique_fd socket) {
   auto place = around->stopping ? nullptr : room.take(socket, clients);
@@ -114,6 +120,11 @@ void listener::state::check_access() {
     client->check_access(now);
 }
 
+void listener::state::trim_memory() {
+  if (flood.is_over(clients.size()))
+    elsewhere([] { ::malloc_trim(0); });
+}
+
 void listener::state::begin_to_stop() {
   around->stopping = true;
   acceptor.close();
@@ -138,7 +149,10 @@ std::uint16_t listener::listen(const std::string& address, std::uint16_t port) {
 void listener::start() {
   auto& s = *state_;
   s.loop->every(deadline_period, [&s] { s.check_deadlines(); });
-  s.loop->every(access_period, [&s] { s.check_access(); });
+  s.loop->every(access_period, [&s] {
+    s.check_access();
+    s.trim_memory();
+  });
   s.acceptor.start([&s](unique_fd socket) { s.take(std::move(socket)); });
   s.thread = std::thread{[&s] {
     ::pthread_setname_np(::pthread_self(), "previews");

@@ -62,10 +62,12 @@ bool is_repeatable(const wire::message_head& head, bool has_body) {
 preview_client::preview_client(std::shared_ptr<proxy_context> around,
                                unique_fd socket, std::string id)
   : around_(std::move(around)), peer_(address_of(socket)),
+    of_peer_(is_of_peer(around_->peers.get(), socket.get())),
     client_(wire::plain_stream(around_->io, std::move(socket)), {}),
     id_(std::move(id)) {
   if (around_->peers)
-    owner_.emplace(around_->peers->node, around_->options.preview_timeout);
+    owner_.emplace(around_->peers->node, around_->options.preview_timeout,
+                   of_peer_);
 }
 
 void preview_client::check_deadlines(clock::time_point now) {
@@ -77,11 +79,17 @@ void preview_client::check_deadlines(clock::time_point now) {
 }
 
 void preview_client::check_access(unix_ms now) {
-  // A client that goes away takes its request along.
   if (granted_
       && (!around_->access.still_holds(grant_, target_, session_, now)
-          || (asking_ && client_.stream().peer_gone())))
+          || has_left()))
     stop();
+}
+
+/// A client that goes away takes its request along. One that sends no more may
+/// wait for its answer, but hardly follow a stream of events, that has no end.
+bool preview_client::has_left() {
+  auto& stream = client_.stream();
+  return asking_ && (events_ ? stream.peer_gone() : stream.broken());
 }
 
 bool preview_client::is_of(const std::string& client) const {
@@ -114,6 +122,8 @@ preview_client::run(std::shared_ptr<preview_client> self) {
 
 void preview_client::begin() {
   target_ = {};
+  if (owner_)
+    owner_->begin(client_.head());
   method_ = client_.head().method;
 }
 
@@ -154,7 +164,7 @@ asio::awaitable<void> preview_client::serve() {
 }
 
 asio::awaitable<whereabouts> preview_client::look_up() {
-  const auto by = passage_of(client_.head());
+  const auto& by = owner_->by();
   const auto epoch = by ? by->epoch : 0;
   session_ = co_await around_->sessions.look_up(target_.session_id, epoch);
   co_return whereabouts{session_.elsewhere, session_.epoch};
@@ -426,6 +436,8 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
     const auto answer = answer_from_app(app_->head(), how);
     co_await client_.interim(answer, each);
   }
+  events_ =
+    app_->head().headers.get("Content-Type").starts_with("text/event-stream");
   client_.begin(answer_from_app(app_->head(), how), app_->length());
   co_await pass_body();
 }
@@ -498,7 +510,7 @@ asio::awaitable<void> preview_client::redirect(int status,
 
 void preview_client::done(clock::time_point since) {
   app_.reset();
-  granted_ = asking_ = false;
+  granted_ = asking_ = events_ = false;
   auto& previews = around_->counters->previews;
   previews[static_cast<std::size_t>(client_.status()) / 100 % previews.size()]
     .add();

@@ -78,6 +78,7 @@ private:
   asio::awaitable<void> refuse(int status, std::string_view sentence) override;
   void done(clock::time_point since) override;
 
+  bool has_left();
   asio::awaitable<whereabouts> look_up();
   asio::awaitable<bool> pass_on();
   asio::awaitable<void> enter(const access_decision& decision);
@@ -100,7 +101,8 @@ private:
                                  const std::string& cookie);
 
   std::shared_ptr<proxy_context> around_;
-  std::string peer_; // the client's address
+  std::string peer_;   // the client's address
+  const bool of_peer_; // another node passes it on
   wire::server_connection client_;
   const std::string id_;
   bool ended_ = false; // while it was idle
@@ -113,6 +115,7 @@ private:
   bool granted_ = false;
   bool tunnel_ = false;
   bool asking_ = false;             // the app has all of the request
+  bool events_ = false;             // its answer is a stream of events
   std::exception_ptr client_fault_; // of the request's body
   app_pool::connection_ptr app_;
   std::optional<peer_relay> owner_; // none: this node is alone

@@ -28,6 +28,9 @@ public:
     ~listener() = default;
   };
 
+  /// Another node has made the connection.
+  bool of_peer = false;
+
   /// Null where the socket is gone, or has become something else.
   void listen(listener* who) noexcept {
     listener_ = who;

@@ -120,6 +120,7 @@ library_exchange::library_exchange(http::edge& thread,
                                    const bool& inside)
   : exchange(thread), request_(std::move(request)), inside_(inside),
     progress_(connection_progress::current()) {
+  of_peer = progress_->of_peer;
   auto& header = request_->header();
   in.verb = verb_of(header.method());
   in.head = header.method() == restinio::http_method_head();

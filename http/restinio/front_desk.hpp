@@ -7,6 +7,7 @@
 #include "http/base/address_shares.hpp"
 #include "http/base/asio.hpp"
 #include "http/base/handed_connection.hpp"
+#include "http/restinio/newcomers.hpp"
 #include "http/restinio/read_budget.hpp"
 #include "http/restinio/request_head.hpp"
 
@@ -60,6 +61,9 @@ public:
   /// Who takes connections for git, with what has been read of them.
   connection_taker take_git;
 
+  /// Whether another node has made a connection that was accepted.
+  std::function<bool(int accepted)> is_of_peer;
+
   head_rules rules;
   /// Turns the id that a client sent, maybe none, into the answer's.
   std::function<std::string(std::string_view sent)> request_id;
@@ -71,12 +75,14 @@ public:
   /// Counts connections by address.
   std::shared_ptr<address_shares> shares;
 
+  newcomers strangers;
   read_budget memory;
   half_closed waiting;
 
 private:
   void shutdown() override {
     take_git = nullptr;
+    is_of_peer = nullptr;
     rules = {};
     request_id = nullptr;
     refused = nullptr;

@@ -161,6 +161,10 @@ void front_end::set_shares(std::shared_ptr<address_shares> shares) {
   state_->desk.shares = std::move(shares);
 }
 
+void front_end::set_peer_check(std::function<bool(int)> is_of_peer) {
+  state_->desk.is_of_peer = std::move(is_of_peer);
+}
+
 void front_end::set_git_handoff(connection_taker take) {
   state_->desk.take_git = std::move(take);
 }
@@ -192,6 +196,11 @@ void front_end::watch_accepting() {
   } catch (const std::exception& e) {
     s.log->error("port {} cannot be opened yet: {}", s.port, e.what());
   }
+}
+
+void front_end::watch_strangers() {
+  state_->desk.strangers.look(newcomers::clock::now(),
+                              state_->opts.idle_of_strangers);
 }
 
 std::size_t front_end::open_connections() const noexcept {

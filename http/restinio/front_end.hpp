@@ -59,6 +59,10 @@ public:
   /// Before the loop runs: how many connections an address may have.
   void set_shares(std::shared_ptr<address_shares> shares);
 
+  /// Before the loop runs: whether another node has made a connection that was
+  /// accepted.
+  void set_peer_check(std::function<bool(int accepted)> is_of_peer);
+
   /// Before the loop runs: who takes connections that begin with a request for
   /// git, with what has been read of them.
   void set_git_handoff(connection_taker take);
@@ -67,6 +71,10 @@ public:
   /// Opens the port again where RESTinio has given up accepting, as it does
   /// when there are no descriptors. Once a second or so.
   void watch_accepting();
+
+  /// Ends connections of strangers that have sent no request in time. Once a
+  /// second or so.
+  void watch_strangers();
 
   std::size_t open_connections() const noexcept;
 

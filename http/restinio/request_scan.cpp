@@ -28,7 +28,7 @@ std::size_t request_scan::take(std::string_view bytes, const head_rules& rules,
     auto found = head_.add(bytes, rules);
     refused = std::move(found.refused);
     if (head_.done())
-      body_begins();
+      head_ends(rules);
     return found.taken;
   }
   waits_ = false;
@@ -46,6 +46,12 @@ std::size_t request_scan::take(std::string_view bytes, const head_rules& rules,
   if (left_ == 0)
     request_ends();
   return static_cast<std::size_t>(taken);
+}
+
+void request_scan::head_ends(const head_rules& rules) {
+  ++heads_;
+  known_ = known_ || (rules.knows && rules.knows(head_.credential()));
+  body_begins();
 }
 
 void request_scan::body_begins() {

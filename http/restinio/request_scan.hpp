@@ -30,6 +30,19 @@ public:
     return whole_;
   }
 
+  /// Heads that have come whole; and whether one of them has shown a key.
+  std::uint64_t heads() const noexcept {
+    return heads_;
+  }
+  bool known() const noexcept {
+    return known_;
+  }
+
+  /// What comes next is a head, or the rest of one.
+  bool in_head() const noexcept {
+    return at_ == part::head;
+  }
+
   /// A part of another one has come.
   bool within() const noexcept {
     return at_ != part::head || (head_.begun() && !head_.done());
@@ -57,6 +70,7 @@ private:
 
   std::size_t take(std::string_view bytes, const head_rules& rules,
                    head_refusal& refused);
+  void head_ends(const head_rules& rules);
   void body_begins();
   void request_ends();
 
@@ -67,6 +81,8 @@ private:
   chunk_scan chunks_;
   std::uint64_t left_ = 0; // of a body of known length
   std::uint64_t whole_ = 0;
+  std::uint64_t heads_ = 0;
+  bool known_ = false;
 };
 
 } // namespace greenroom::http

@@ -19,6 +19,9 @@
 // be read before an answer begins is bounded, as `read_budget` says; what is
 // over it gets 503.
 //
+// It ends connections that send no request soon, unless their clients have
+// shown a key before: RESTinio has one time for all.
+//
 // And it lets clients that send nothing more have their answers, unless they
 // are streams: nobody may listen to those any more. Requests that wait for an
 // event are told of it, and answer then.
@@ -39,6 +42,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -47,7 +51,8 @@
 namespace greenroom::http {
 
 class restinio_socket final : public asio::ip::tcp::socket,
-                              private connection_progress::listener {
+                              private connection_progress::listener,
+                              private newcomers::connection {
 public:
   using base = asio::ip::tcp::socket;
   using base::base;
@@ -121,8 +126,12 @@ private:
       asio::query(get_executor(), asio::execution::context));
     progress_ = std::make_shared<connection_progress>();
     progress_->listen(this);
-    if (take_place())
+    progress_->of_peer =
+      desk_->is_of_peer && desk_->is_of_peer(native_handle());
+    if (take_place()) {
+      await_request();
       return true;
+    }
     turn_away();
     return false;
   }
@@ -183,6 +192,8 @@ private:
     const auto weight = scan_.in_chunks() ? read_budget::chunk_overhead : 1;
     auto found = scan_.add(read, desk_->rules);
     since_mark_ += found.fine * weight;
+    if (std::exchange(heads_, scan_.heads()) != scan_.heads())
+      stranger_.reset();
     if (found.refused.status != 0) {
       refuse(found.refused, scan_.head().request_id(), scan_.request_line());
       return found.fine;
@@ -245,6 +256,8 @@ private:
     }
     if (all || is_useless())
       end_input(asio::error::eof);
+    if (all && !scan_.known() && scan_.in_head())
+      await_request();
   }
 
   void cut() override {
@@ -252,6 +265,18 @@ private:
     error_code ignored;
     base::shutdown(base::shutdown_both, ignored);
     end_input(asio::error::eof);
+  }
+
+  // -- who it is --------------------------------------------------------------
+
+  void await_request() {
+    newcomers::connection& self = *this;
+    if (!stranger_)
+      stranger_.emplace(desk_->strangers, self);
+  }
+
+  void came_late() override {
+    cut();
   }
 
   // -- memory -----------------------------------------------------------------
@@ -360,12 +385,14 @@ private:
     auto socket = base::release(error);
     if (error)
       return false;
-    desk_->take_git({unique_fd{socket}, std::string{read}, leave_place()});
+    desk_->take_git({unique_fd{socket}, std::string{read}, leave_place(),
+                     progress_->of_peer});
     return true;
   }
 
   void leave() noexcept {
     memory_.drop();
+    stranger_.reset();
     if (progress_)
       progress_->listen(nullptr);
   }
@@ -377,6 +404,7 @@ private:
   std::shared_ptr<connection_progress> progress_; // null: nothing was read yet
   beginning beginning_ = beginning::unknown;
   request_scan scan_;
+  std::uint64_t heads_ = 0; // of which is known
   bool refused_ = false;
   bool over_budget_ = false;
   bool writing_ = false;
@@ -390,6 +418,7 @@ private:
   std::uint64_t mark_ = 0;
   std::size_t address_ = 0; // hashed; 0: not asked for
 
+  std::optional<newcomers::place> stranger_; // its next request must come soon
   std::unique_ptr<address_shares::place> place_;
   std::shared_ptr<end_of_input> at_end_; // null: the client may send more
 };

@@ -7,6 +7,8 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <stdexcept>
 
@@ -53,20 +55,31 @@ void check_free(const std::string& address, const std::string& host,
                              + error.message());
 }
 
-connection_budget budget_of(std::uint64_t descriptors,
+descriptor_budget budget_of(std::uint64_t descriptors,
                             std::size_t wanted) noexcept {
   constexpr std::uint64_t each = 2;
-  const auto all = descriptors - descriptors / 4;
-  connection_budget result;
+  const auto others = descriptors / 4;
+  const auto all = descriptors - others;
+  descriptor_budget result;
+  result.runners = std::max<std::uint64_t>(others / 2, 1);
+  result.pairs = std::min<std::uint64_t>(all / 16, wanted);
   result.git =
     std::clamp<std::uint64_t>(all / 32, 1, git_http::max_connections);
   result.previews = std::clamp<std::uint64_t>(all / 16, 1, proxy::max_clients);
-  auto left = all - std::min(all, each * (result.git + result.previews));
+  auto left =
+    all - std::min(all, each * (result.git + result.previews) + result.pairs);
   result.api = std::clamp<std::uint64_t>(left, 1, wanted);
   left -= std::min<std::uint64_t>(left, result.api);
   result.previews =
     std::min<std::uint64_t>(result.previews + left / each, proxy::max_clients);
   return result;
+}
+
+descriptor_budget affordable(std::size_t wanted) noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    limit.rlim_cur = RLIM_INFINITY;
+  return budget_of(limit.rlim_cur, wanted);
 }
 
 std::uint64_t descriptors_for(std::size_t wanted) noexcept {

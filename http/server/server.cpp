@@ -16,8 +16,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <string>
 #include <system_error>
@@ -28,14 +26,6 @@ namespace {
 
 /// Threads that read logs: as many reads as a disk is given at a time.
 constexpr unsigned reading_threads = 4;
-
-/// What the process has descriptors for.
-connection_budget affordable_connections(std::size_t wanted) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-    limit.rlim_cur = RLIM_INFINITY;
-  return budget_of(limit.rlim_cur, wanted);
-}
 
 // An address for all of the machine's is none to connect to.
 std::string reachable(const std::string& host) {
@@ -80,7 +70,7 @@ void server::start() {
   if (options_.port != 0)
     check_free(address, options_.host, options_.port);
   auto count = std::max(options_.threads, 1u);
-  const auto budget = affordable_connections(options_.max_connections);
+  const auto budget = affordable(options_.max_connections);
   const auto connections = budget.api;
   if (connections < options_.max_connections)
     parts_.log->warn("only {} of http.max_connections = {} are served: raise "
@@ -92,8 +82,8 @@ void server::start() {
   auto of_key = options_.max_streams_of_key;
   if (of_key == 0)
     of_key = std::max<std::size_t>(connections / 2, 1);
-  shares_ = std::make_unique<stream_shares>(
-    stream_shares::limits{of_key, options_.max_streams_of_project});
+  shares_ = std::make_unique<stream_shares>(stream_shares::limits{
+    of_key, options_.max_streams_of_project, budget.pairs});
   // Many keys may be used at one address, all of them behind a proxy; some
   // room is left for others all the same.
   auto of_address = options_.max_connections_of_address;

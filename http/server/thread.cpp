@@ -2,6 +2,7 @@
 
 #include "http/api/request_records.hpp"
 #include "http/api/routes.hpp"
+#include "http/base/flood_watch.hpp"
 #include "http/base/parse.hpp"
 #include "http/edge/bridge.hpp"
 #include "http/edge/loop.hpp"
@@ -36,9 +37,6 @@ using std::chrono::seconds;
 
 /// Connections that wait to be accepted are looked at this often.
 constexpr seconds accept_watch{1};
-
-/// As many connections are a flood, after which memory is given back.
-constexpr std::size_t flood = 200;
 
 /// What a request for git gets on a connection that has begun otherwise.
 response misdirected() {
@@ -75,7 +73,7 @@ struct http_thread::state {
   front_end front;
   std::thread thread;
 
-  std::size_t most_open = 0; // connections, since memory was given back
+  flood_watch connections;
 
   const std::string id_prefix = random_hex(8);
   std::uint64_t next_id = 0;
@@ -84,12 +82,12 @@ struct http_thread::state {
   std::chrono::steady_clock::time_point stop_at;
 
   state(const options& o, const server_parts& p, shared_parts shared,
-        const std::string& where, std::size_t connections)
+        const std::string& where, std::size_t max_connections)
     : opts(o), parts(p), previews(shared.previews), console(shared.console),
       monitor(shared.monitor), rates(shared.rates), counts(shared.counts),
       loop_owner(std::make_shared<http::loop>(p.system)), requests(p.log, loop),
       files(shared.files), streams(shared.shares, shared.files),
-      front(loop, o, where, connections, p.log,
+      front(loop, o, where, max_connections, p.log,
             {[this](const exchange_ptr& ex) { serve(ex); },
              [this](std::uint64_t id) { streams.connection_closed(id); },
              [this](std::string_view sent) { return request_id(sent); },
@@ -98,6 +96,10 @@ struct http_thread::state {
                records->refused_unread(std::move(what));
              }}) {
     front.set_shares(shared.addresses);
+    if (parts.others)
+      front.set_peer_check([all = parts.others](int accepted) {
+        return is_of_peer(all.get(), accepted);
+      });
   }
 
   void spawn_bridge();
@@ -164,15 +166,9 @@ bool http_thread::state::knows(std::string_view secret) const {
          || parts.keys.logins().find(secret, *keys, now_ms()) != nullptr;
 }
 
-/// The allocator keeps what a flood of connections took; most of it can be
-/// given back once they have gone.
 void http_thread::state::trim_memory() {
-  auto open = front.open_connections();
-  most_open = std::max(most_open, open);
-  if (most_open < flood || open > most_open / 4)
-    return;
-  most_open = open;
-  files.run([] { ::malloc_trim(0); });
+  if (connections.is_over(front.open_connections()))
+    files.run([] { ::malloc_trim(0); });
 }
 
 void http_thread::state::tick() {
@@ -218,6 +214,7 @@ void http_thread::start() {
     if (s.stopping)
       return;
     s.front.watch_accepting();
+    s.front.watch_strangers();
     s.trim_memory();
   });
   notify(s.parts.registry, join_edge{s.handle});

@@ -78,28 +78,28 @@ public:
 
   forwarded(exchange_ptr ex, std::shared_ptr<const peers> all,
             const whereabouts& owner, continuation moved)
-    : env_(ex->env), ex_(std::move(ex)), all_(std::move(all)),
+    : long_response(*ex), env_(ex->env), place_(env_.streams.admit_pair()),
+      ex_(std::move(ex)), all_(std::move(all)),
       node_(owner.elsewhere), by_{all_->node, owner.epoch},
-      key_id_(ex_->key->id), connection_id_(ex_->connection_id()),
       moved_(std::move(moved)) {}
 
   void begin() {
-    env_.streams.add(shared_from_this(), *ex_);
-    asio::co_spawn(env_.loop.context(), run(shared_from_this()),
-                   asio::detached);
+    if (env_.streams.add(shared_from_this()))
+      asio::co_spawn(env_.loop.context(), run(shared_from_this()),
+                     asio::detached);
   }
 
   // -- long_response ----------------------------------------------------------
 
-  void close() override {
+  void close(closing why) override {
     if (ex_)
-      ex_->refuse(errc::unavailable, "the server is stopping, try again");
+      ex_->refuse(why_closed(why));
     if (left_)
       far_->drop(); // nor does what the client said last go there
-    end(ws::close_code::going_away, "the key is revoked or the server stops");
+    end(code_of(why), why_closed(why).message);
   }
 
-  void tick(clock::time_point now, unix_ms) override {
+  void tick(clock::time_point now) override {
     if (there_)
       there_->check_deadlines(now);
     if (now >= write_until_)
@@ -108,13 +108,6 @@ public:
       return;
     if (!heartbeat_.beat(*socket_, env_.options, now))
       end(ws::close_code::going_away, web_socket_heartbeat::lost);
-  }
-
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
   }
 
 private:
@@ -378,12 +371,11 @@ private:
   }
 
   http::edge& env_;
-  exchange_ptr ex_; // until it is answered
+  const std::shared_ptr<void> place_; // of the second connection
+  exchange_ptr ex_;                   // until it is answered
   const std::shared_ptr<const peers> all_;
   const std::string node_;
   const passage by_;
-  const std::string key_id_;
-  const std::uint64_t connection_id_;
   const continuation moved_; // may be empty
   exchange_ptr misled_;      // the node does not own it
 

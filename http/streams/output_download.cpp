@@ -23,18 +23,16 @@ class output_answer final : public long_response,
 public:
   output_answer(exchange_ptr ex, std::filesystem::path dir,
                 const output_request& what)
-    : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
-      connection_id_(ex->connection_id()), dir_(std::move(dir)), what_(what),
+    : long_response(*ex), env_(ex->env), dir_(std::move(dir)), what_(what),
       ex_(std::move(ex)) {}
 
   void send() {
-    env_.streams.add(shared_from_this(), *ex_);
-    measure(std::make_shared<output_reader>(dir_, what_.stream));
+    if (env_.streams.add(shared_from_this()))
+      measure(std::make_shared<output_reader>(dir_, what_.stream));
   }
 
   void follow(output_tail::question ask) {
-    env_.streams.add(shared_from_this(), *ex_);
-    if (!ex_)
+    if (!env_.streams.add(shared_from_this()))
       return;
     output_reader from{dir_, what_.stream};
     from.skip(what_.from);
@@ -48,24 +46,20 @@ public:
   // -- long_response
   // ------------------------------------------------------------
 
-  void close() override {
+  void close(closing why) override {
     if (!ex_)
       return;
     // What ends early must not look whole.
     if (body_)
       body_->abort();
     else
-      ex_->refuse(errc::unavailable, "the server is stopping, try again");
+      ex_->refuse(why_closed(why));
     done();
   }
 
-  void tick(clock::time_point now, unix_ms wall) override {
+  void tick(clock::time_point now) override {
     if (!ex_)
       return;
-    if (expires_at_ != 0 && expires_at_ <= wall) {
-      close();
-      return;
-    }
     if (!body_ || !what_.follow)
       return;
     if (now - has_activity_ >= env_.options.heartbeat) {
@@ -76,14 +70,8 @@ public:
     follower_->tick(now);
   }
 
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
   stream_kind kind() const noexcept override {
     return stream_kind::output;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
   }
 
 private:
@@ -198,7 +186,7 @@ private:
   void touch() {
     body_->write({}, [weak = weak_from_this()](bool well) {
       if (auto self = weak.lock(); self && !well)
-        self->close();
+        self->close(closing::left);
     });
   }
 
@@ -213,9 +201,6 @@ private:
   }
 
   http::edge& env_;
-  const std::string key_id_;
-  const unix_ms expires_at_;
-  const std::uint64_t connection_id_;
   const std::filesystem::path dir_;
   const output_request what_;
   exchange_ptr ex_; // null: over

@@ -15,7 +15,7 @@ namespace greenroom::http {
 namespace {
 
 /// A write that took less shows a quick client.
-constexpr std::chrono::milliseconds quick{100};
+constexpr std::chrono::milliseconds quick_write{100};
 
 /// Before a read is tried again for which descriptors or memory were lacking.
 constexpr std::chrono::milliseconds retry_pause{250};
@@ -124,7 +124,7 @@ void output_pump::written(bool well) {
     return;
   }
   auto took = std::chrono::steady_clock::now() - write_began_;
-  size_ = took < quick ? std::min(size_ * 2, max_write) : min_write;
+  size_ = took < quick_write ? std::min(size_ * 2, max_write) : min_write;
   if (size_ < buffer_->size() && size_ == min_write)
     buffer_ = std::make_shared<std::string>();
   if (done_)

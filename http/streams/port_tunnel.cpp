@@ -30,14 +30,13 @@ constexpr std::size_t piece_size = 64 * 1024;
 class port_tunnel final : public long_response,
                           public std::enable_shared_from_this<port_tunnel> {
 public:
-  port_tunnel(exchange_ptr ex, unique_fd socket)
-    : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
-      connection_id_(ex->connection_id()), ex_(std::move(ex)),
+  port_tunnel(exchange_ptr ex, unique_fd socket, std::shared_ptr<void> place)
+    : long_response(*ex), env_(ex->env), place_(std::move(place)),
+      ex_(std::move(ex)),
       stream_(wire::plain_stream(env_.loop.context(), std::move(socket))) {}
 
   void begin() {
-    env_.streams.add(shared_from_this(), *ex_);
-    if (!ex_)
+    if (!env_.streams.add(shared_from_this()))
       return;
     heartbeat_.heard();
     std::weak_ptr<port_tunnel> weak = weak_from_this();
@@ -61,30 +60,22 @@ public:
 
   // -- long_response ----------------------------------------------------------
 
-  void close() override {
+  void close(closing why) override {
     if (ex_ && !socket_)
-      ex_->refuse(errc::unavailable, "the server is stopping, try again");
-    end(close_code::going_away, "the key is revoked or the server stops");
+      ex_->refuse(why_closed(why));
+    end(code_of(why), why_closed(why).message);
   }
 
-  void tick(clock::time_point now, unix_ms wall) override {
+  void tick(clock::time_point now) override {
     stream_->check_deadlines(now);
     if (!socket_)
       return;
-    if (expires_at_ != 0 && expires_at_ <= wall)
-      end(close_code::policy, "the API key has expired");
-    else if (!heartbeat_.beat(*socket_, env_.options, now))
+    if (!heartbeat_.beat(*socket_, env_.options, now))
       end(close_code::going_away, web_socket_heartbeat::lost);
   }
 
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
   stream_kind kind() const noexcept override {
     return stream_kind::tunnel;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
   }
 
 private:
@@ -192,10 +183,8 @@ private:
   }
 
   http::edge& env_;
-  const std::string key_id_;
-  const unix_ms expires_at_;
-  const std::uint64_t connection_id_;
-  exchange_ptr ex_; // null: over
+  const std::shared_ptr<void> place_; // of the second connection
+  exchange_ptr ex_;                   // null: over
   std::unique_ptr<wire::byte_stream> stream_;
   std::shared_ptr<web_socket> socket_;
   std::deque<std::string> waiting_; // for the session to take
@@ -206,8 +195,10 @@ private:
 
 } // namespace
 
-void tunnel_to_port(const exchange_ptr& ex, unique_fd socket) {
-  std::make_shared<port_tunnel>(ex, std::move(socket))->begin();
+void tunnel_to_port(const exchange_ptr& ex, unique_fd socket,
+                    std::shared_ptr<void> place) {
+  std::make_shared<port_tunnel>(ex, std::move(socket), std::move(place))
+    ->begin();
 }
 
 } // namespace greenroom::http

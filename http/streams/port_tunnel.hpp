@@ -9,10 +9,13 @@
 #include "http/edge/exchange.hpp"
 #include "runtime/base/fd.hpp"
 
+#include <memory>
+
 namespace greenroom::http {
 
 /// Answers a request for a WebSocket. Lives until either side ends it, the key
 /// is revoked or expires, or the server stops.
-void tunnel_to_port(const exchange_ptr& ex, unique_fd socket);
+void tunnel_to_port(const exchange_ptr& ex, unique_fd socket,
+                    std::shared_ptr<void> place);
 
 } // namespace greenroom::http

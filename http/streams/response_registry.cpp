@@ -1,6 +1,7 @@
 #include "http/streams/response_registry.hpp"
 
 #include "http/base/limit_reached.hpp"
+#include "runtime/auth/api_keys.hpp"
 #include "runtime/base/guarded.hpp"
 
 #include <spdlog/spdlog.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <map>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -61,6 +63,28 @@ void report(const char* why) {
 }
 
 } // namespace
+
+refusal why_closed(closing why) {
+  switch (why) {
+    case closing::revoked:
+      return {errc::unauthorized, "the API key was revoked meanwhile"};
+    case closing::expired:
+      return {errc::unauthorized, "the API key has expired meanwhile"};
+    case closing::left:
+    case closing::stopping:
+      break;
+  }
+  return {errc::unavailable, "the server is stopping, try again"};
+}
+
+ws::close_code code_of(closing why) noexcept {
+  return why == closing::expired ? ws::close_code::policy
+                                 : ws::close_code::going_away;
+}
+
+long_response::long_response(const exchange& of)
+  : owner_(owner_of(of)), expires_at_(of.key->expires_at),
+    connection_id_(of.connection_id()) {}
 
 void stream_shares::check_key(const std::string& key_id) const {
   auto found = of_keys_.find(key_id);
@@ -123,27 +147,56 @@ void stream_shares::remove(const stream_owner& owner, stream_kind kind) {
     of_projects_.erase(of_project);
 }
 
+std::shared_ptr<void> stream_shares::take_pair() {
+  if (pairs_.fetch_add(1) < limits_.pairs)
+    return {this, [this](void*) { --pairs_; }};
+  --pairs_;
+  return nullptr;
+}
+
+std::shared_ptr<void> response_registry::admit_pair() const {
+  auto place = shares_.take_pair();
+  if (!place)
+    throw refused{errc::overloaded,
+                  "tunnels and requests to other nodes take a second "
+                  "connection each, and this node has descriptors for "
+                    + std::to_string(shares_.max_pairs())
+                    + " (its limit of open files); try again when some have "
+                      "ended"};
+  return place;
+}
+
 void response_registry::admit(const exchange& ex) const {
   shares_.check(owner_of(ex));
 }
 
-void response_registry::add(std::shared_ptr<long_response> stream,
-                            const exchange& ex) {
-  if (ended_ || dead_keys_.contains(stream->key_id())) {
-    stream->close();
-    return;
+std::optional<closing>
+response_registry::fault_of(const long_response& stream) const {
+  if (ended_)
+    return closing::stopping;
+  if (dead_keys_.contains(stream.key_id()))
+    return closing::revoked;
+  if (stream.has_expired(now_ms()))
+    return closing::expired;
+  return std::nullopt;
+}
+
+bool response_registry::add(std::shared_ptr<long_response> stream) {
+  if (auto why = fault_of(*stream)) {
+    stream->close(*why);
+    return false;
   }
   auto id = stream->connection_id();
-  auto owner = owner_of(ex);
-  shares_.add(owner, stream->kind());
-  streams_.emplace(id, entry{std::move(stream), std::move(owner)});
+  shares_.add(stream->owner(), stream->kind());
+  streams_.emplace(id, std::move(stream));
+  return true;
 }
 
 void response_registry::remove(const long_response& stream) {
   auto [begin, end] = streams_.equal_range(stream.connection_id());
   for (auto i = begin; i != end; ++i)
-    if (i->second.stream.get() == &stream) {
-      shares_.remove(i->second.owner, stream.kind());
+    if (i->second.get() == &stream) {
+      shares_.remove(stream.owner(), stream.kind());
       streams_.erase(i);
       return;
     }
@@ -152,13 +205,13 @@ void response_registry::remove(const long_response& stream) {
 // Closing a stream removes it from the table, so the ones to close are picked
 // first.
 template <class Predicate>
-void response_registry::close_if(Predicate matches) {
+void response_registry::close_if(closing why, Predicate matches) {
   std::vector<std::shared_ptr<long_response>> found;
-  for (auto& [connection, one] : streams_)
-    if (matches(*one.stream))
-      found.push_back(one.stream);
+  for (auto& [connection, stream] : streams_)
+    if (matches(*stream))
+      found.push_back(stream);
   for (auto& stream : found)
-    run_guarded([&] { stream->close(); }, report);
+    run_guarded([&] { stream->close(why); }, report);
 }
 
 void response_registry::tick() {
@@ -166,17 +219,24 @@ void response_registry::tick() {
   auto wall = now_ms();
   std::vector<std::shared_ptr<long_response>> all;
   all.reserve(streams_.size());
-  for (auto& [connection, one] : streams_)
-    all.push_back(one.stream);
+  for (auto& [connection, stream] : streams_)
+    all.push_back(stream);
   for (auto& stream : all)
-    run_guarded([&] { stream->tick(now, wall); }, report);
+    run_guarded(
+      [&] {
+        if (stream->has_expired(wall))
+          stream->close(closing::expired);
+        else
+          stream->tick(now);
+      },
+      report);
 }
 
 void response_registry::connection_closed(std::uint64_t connection_id) {
   for (auto i = streams_.find(connection_id); i != streams_.end();
        i = streams_.find(connection_id)) {
-    auto stream = i->second.stream;
-    stream->close();
+    auto stream = i->second;
+    stream->close(closing::left);
   }
 }
 
@@ -184,12 +244,13 @@ void response_registry::end_key(std::string_view key_id) {
   if (dead_keys_.size() == max_dead_keys)
     dead_keys_.erase(dead_keys_.begin());
   dead_keys_.emplace(key_id);
-  close_if([&](const long_response& s) { return s.key_id() == key_id; });
+  close_if(closing::revoked,
+           [&](const long_response& s) { return s.key_id() == key_id; });
 }
 
 void response_registry::end_all() {
   ended_ = true;
-  close_if([](const long_response&) { return true; });
+  close_if(closing::stopping, [](const long_response&) { return true; });
 }
 
 } // namespace greenroom::http

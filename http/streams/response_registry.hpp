@@ -5,14 +5,19 @@
 #pragma once
 
 #include "http/edge/exchange.hpp"
+#include "http/wire/web_socket.hpp"
+#include "messages/errors.hpp"
 #include "messages/time.hpp"
 
 #include <array>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -34,42 +39,69 @@ enum class stream_kind : std::uint8_t {
 /// How many of each kind, in the order of stream_kind.
 using stream_counts = std::array<std::size_t, 5>;
 
-/// One of them. All is called on the HTTP thread.
-class long_response {
-public:
-  using clock = std::chrono::steady_clock;
+/// Why one is closed before its time.
+enum class closing : std::uint8_t { left, revoked, expired, stopping };
 
-  virtual ~long_response() = default;
+/// What a client is told then whose answer has not begun.
+refusal why_closed(closing why);
+/// And the client of a WebSocket.
+ws::close_code code_of(closing why) noexcept;
 
-  /// Lets go of the connection: the client left, its key is dead, or the server
-  /// stops. Takes the stream off the table.
-  virtual void close() = 0;
-
-  /// Comes about five times in a heartbeat.
-  virtual void tick(clock::time_point now, unix_ms wall) = 0;
-
-  /// The key that it was opened with.
-  virtual const std::string& key_id() const noexcept = 0;
-  virtual stream_kind kind() const noexcept {
-    return stream_kind::other;
-  }
-  virtual std::uint64_t connection_id() const noexcept = 0;
-};
-
-/// Whom such an answer counts for.
+/// Whom one counts for.
 struct stream_owner {
   std::string key_id;
   std::string project_id; // empty: it is of no project, or of many
 };
 
+/// One of them. All is called on the HTTP thread.
+class long_response {
+public:
+  using clock = std::chrono::steady_clock;
+
+  /// The answer to a request whose key is known.
+  explicit long_response(const exchange& of);
+  long_response(const long_response&) = delete;
+  long_response& operator=(const long_response&) = delete;
+  virtual ~long_response() = default;
+
+  /// Lets go of the connection, and takes the stream off the table.
+  virtual void close(closing why) = 0;
+
+  /// Comes about five times in a heartbeat.
+  virtual void tick(clock::time_point now) = 0;
+
+  virtual stream_kind kind() const noexcept {
+    return stream_kind::other;
+  }
+  /// The key that it was opened with.
+  const std::string& key_id() const noexcept {
+    return owner_.key_id;
+  }
+  const stream_owner& owner() const noexcept {
+    return owner_;
+  }
+  bool has_expired(unix_ms now) const noexcept {
+    return expires_at_ != 0 && expires_at_ <= now;
+  }
+  std::uint64_t connection_id() const noexcept {
+    return connection_id_;
+  }
+
+private:
+  const stream_owner owner_;
+  const unix_ms expires_at_; // 0: never
+  const std::uint64_t connection_id_;
+};
+
 /// How many such answers each key and each project has on all threads together.
 /// Each holds a connection, which is a descriptor, so no key may have all of
-/// them. Thread-safe.
+/// them. And how many there are that hold two. Thread-safe.
 class stream_shares {
 public:
   struct limits {
     std::size_t of_key = 0;
     std::size_t of_project = 0; // 0: there is none
+    std::size_t pairs = 0;      // of those that hold two
   };
 
   explicit stream_shares(const limits& most) : limits_(most) {}
@@ -80,11 +112,19 @@ public:
   void add(const stream_owner& owner, stream_kind kind);
   void remove(const stream_owner& owner, stream_kind kind);
 
+  /// The place of one more descriptor, for as long as it is held; null where
+  /// there is none. Not to outlive this.
+  std::shared_ptr<void> take_pair();
+  std::size_t max_pairs() const noexcept {
+    return limits_.pairs;
+  }
+
 private:
   void check_key(const std::string& key_id) const;
   void check_project(const std::string& project_id) const;
 
   const limits limits_;
+  std::atomic<std::size_t> pairs_ = 0;
   mutable std::mutex mutex_;
   // Both under mutex_, without those that have none.
   std::unordered_map<std::string, stream_counts> of_keys_;
@@ -107,8 +147,13 @@ public:
   /// may all be let in.
   void admit(const exchange& ex) const;
 
-  /// `ex` is the request that it answers.
-  void add(std::shared_ptr<long_response> stream, const exchange& ex);
+  /// Before another connection is made for one, to be held as long as that is.
+  /// Throws refused where there are as many as there may be.
+  std::shared_ptr<void> admit_pair() const;
+
+  /// False: its key is dead, or the server stops, so it is closed already and
+  /// has nothing to begin.
+  [[nodiscard]] bool add(std::shared_ptr<long_response> stream);
 
   /// Forgets a stream that is over.
   void remove(const long_response& stream);
@@ -131,19 +176,16 @@ public:
   }
 
 private:
-  struct entry {
-    std::shared_ptr<long_response> stream;
-    stream_owner owner;
-  };
-
+  std::optional<closing> fault_of(const long_response& stream) const;
   template <class Predicate>
-  void close_if(Predicate matches);
+  void close_if(closing why, Predicate matches);
 
   stream_shares& shares_;
   file_readers& files_;
   // A connection has two streams where a client sends a second request before
   // the first one's answer has ended.
-  std::unordered_multimap<std::uint64_t, entry> streams_;
+  std::unordered_multimap<std::uint64_t, std::shared_ptr<long_response>>
+    streams_;
   std::unordered_set<std::string> dead_keys_;
   bool ended_ = false;
 };

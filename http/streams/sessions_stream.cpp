@@ -112,13 +112,11 @@ private:
 // -- the whole ----------------------------------------------------------------
 
 sessions_stream::sessions_stream(exchange_ptr ex, sessions_watch what)
-  : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
-    connection_id_(ex->connection_id()), what_(std::move(what)),
+  : long_response(*ex), env_(ex->env), what_(std::move(what)),
     ex_(std::move(ex)), begun_(clock::now()), last_write_(begun_) {}
 
 void sessions_stream::begin() {
-  env_.streams.add(shared_from_this(), *ex_);
-  if (!ex_)
+  if (!env_.streams.add(shared_from_this()))
     return;
   if (what_.resumed)
     cursor_ = *what_.resumed;
@@ -138,13 +136,13 @@ void sessions_stream::open() {
   send(retry_line() + opening_id(to_string(cursor_)));
 }
 
-void sessions_stream::close() {
+void sessions_stream::close(closing why) {
   if (!ex_)
     return;
   if (body_)
     body_->finish();
   else
-    ex_->refuse(errc::unavailable, "the server is stopping, try again");
+    ex_->refuse(why_closed(why));
   done();
 }
 
@@ -156,17 +154,13 @@ void sessions_stream::done() {
   sending_.clear();
   // Each takes itself off its session's subscription.
   for (auto& [session_id, one] : std::exchange(members_, {}))
-    one.of->close();
+    one.of->close(closing::left);
   env_.streams.remove(*this);
 }
 
-void sessions_stream::tick(clock::time_point now, unix_ms wall) {
+void sessions_stream::tick(clock::time_point now) {
   if (!ex_)
     return;
-  if (expires_at_ != 0 && expires_at_ <= wall) {
-    close();
-    return;
-  }
   // Other nodes say nothing here of what happens there.
   if (first_list_ || news() != news_ || now - looked_ >= look_period)
     look();
@@ -175,7 +169,7 @@ void sessions_stream::tick(clock::time_point now, unix_ms wall) {
       {errc::unavailable, "the list of sessions cannot be read, try again"});
     return;
   }
-  forget_ended(wall);
+  forget_ended(now_ms());
   flush();
   if (ex_ && body_ && !writing_
       && now - last_write_ >= env_.options.heartbeat) {
@@ -466,7 +460,7 @@ void sessions_stream::written(bool taken) {
     return;
   writing_ = false;
   if (!taken) {
-    close();
+    close(closing::left);
     return;
   }
   for (auto& told : std::exchange(sending_, {}))

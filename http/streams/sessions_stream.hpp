@@ -60,16 +60,10 @@ public:
 
   // -- long_response ----------------------------------------------------------
 
-  void close() override;
-  void tick(clock::time_point now, unix_ms wall) override;
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
+  void close(closing why) override;
+  void tick(clock::time_point now) override;
   stream_kind kind() const noexcept override {
     return stream_kind::events;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
   }
 
 private:
@@ -120,9 +114,6 @@ private:
   void done();
 
   edge& env_;
-  const std::string key_id_;
-  const unix_ms expires_at_;
-  const std::uint64_t connection_id_;
   const sessions_watch what_;
 
   exchange_ptr ex_; // null: it is over

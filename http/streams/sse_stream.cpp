@@ -20,9 +20,8 @@ constexpr milliseconds quick{100};
 } // namespace
 
 stream::stream(exchange_ptr ex, watch_start start, event_filter filter)
-  : key_id_(ex->key->id), expires_at_(ex->key->expires_at),
-    connection_id_(ex->connection_id()), start_(start),
-    filter_(std::move(filter)), ex_(std::move(ex)) {}
+  : long_response(*ex), start_(start), filter_(std::move(filter)),
+    ex_(std::move(ex)) {}
 
 void stream::join(session_subscription& of) {
   fan_ = &of;
@@ -172,7 +171,7 @@ void stream::written(bool taken) {
   if (taken)
     flush();
   else
-    close();
+    close(closing::left);
 }
 
 /// Writes what waits, up to a write's size, and goes on.
@@ -227,23 +226,19 @@ void stream::go_on() {
 
 // -- the rest -----------------------------------------------------------------
 
-void stream::close() {
+void stream::close(closing why) {
   if (over())
     return;
   if (body_)
     body_->finish();
   else
-    ex_->refuse(errc::unavailable, "the server is stopping, try again");
+    ex_->refuse(why_closed(why));
   done();
 }
 
-void stream::tick(clock::time_point now, unix_ms wall) {
+void stream::tick(clock::time_point now) {
   if (over())
     return;
-  if (expires_at_ != 0 && expires_at_ <= wall) {
-    close();
-    return;
-  }
   if (body_ && !writing_ && now - last_write_ >= ex_->env.options.heartbeat) {
     last_write_ = now;
     body_->write({heartbeat()}, {});

@@ -92,16 +92,10 @@ public:
 
   // -- for the stream table ---------------------------------------------------
 
-  void close() override;
-  void tick(clock::time_point now, unix_ms wall) override;
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
+  void close(closing why) override;
+  void tick(clock::time_point now) override;
   stream_kind kind() const noexcept override {
     return stream_kind::events;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
   }
 
 private:
@@ -129,9 +123,6 @@ private:
   std::vector<slice> parts_of(const event_batch& batch) const;
   slice gap_event(const event_id& last) const;
 
-  const std::string key_id_;
-  const unix_ms expires_at_;
-  const std::uint64_t connection_id_;
   const watch_start start_;
   const event_filter filter_;
 

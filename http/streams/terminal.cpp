@@ -60,13 +60,11 @@ class terminal final : public long_response,
 public:
   terminal(exchange_ptr ex, std::filesystem::path dir, session_actor session,
            const terminal_request& what)
-    : env_(ex->env), key_id_(ex->key->id), expires_at_(ex->key->expires_at),
-      connection_id_(ex->connection_id()), dir_(std::move(dir)),
+    : long_response(*ex), env_(ex->env), dir_(std::move(dir)),
       session_(std::move(session)), what_(what), ex_(std::move(ex)) {}
 
   void begin() {
-    env_.streams.add(shared_from_this(), *ex_);
-    if (!ex_) // the server stops
+    if (!env_.streams.add(shared_from_this()))
       return;
     if (what_.from)
       open(*what_.from);
@@ -77,15 +75,15 @@ public:
   // -- long_response
   // ------------------------------------------------------------
 
-  void close() override {
+  void close(closing why) override {
     if (!ex_)
       return;
     if (!socket_)
-      ex_->refuse(errc::unavailable, "the server is stopping, try again");
-    end(close_code::going_away, "the key is revoked or the server stops");
+      ex_->refuse(why_closed(why));
+    end(code_of(why), why_closed(why).message);
   }
 
-  void tick(clock::time_point now, unix_ms wall) override {
+  void tick(clock::time_point now) override {
     if (!socket_)
       return;
     follower_->tick(now);
@@ -93,20 +91,12 @@ public:
       watch->tick();
     if (!socket_)
       return;
-    if (expires_at_ != 0 && expires_at_ <= wall)
-      end(close_code::policy, "the API key has expired");
-    else if (!heartbeat_.beat(*socket_, env_.options, now))
+    if (!heartbeat_.beat(*socket_, env_.options, now))
       end(close_code::going_away, web_socket_heartbeat::lost);
   }
 
-  const std::string& key_id() const noexcept override {
-    return key_id_;
-  }
   stream_kind kind() const noexcept override {
     return stream_kind::terminal;
-  }
-  std::uint64_t connection_id() const noexcept override {
-    return connection_id_;
   }
 
   // -- session_watch_listener -------------------------------------------------
@@ -392,9 +382,6 @@ private:
   }
 
   http::edge& env_;
-  const std::string key_id_;
-  const unix_ms expires_at_;
-  const std::uint64_t connection_id_;
   const std::filesystem::path dir_;
   const session_actor session_;
   const terminal_request what_;

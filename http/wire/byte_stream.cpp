@@ -24,7 +24,7 @@ namespace {
 
 /// At most this much is given to the kernel in one step, so that a slow peer
 /// shows.
-constexpr std::size_t step = 256 * 1024;
+constexpr std::size_t written_at_once = 256 * 1024;
 
 class socket_stream final : public byte_stream {
 public:
@@ -54,6 +54,10 @@ public:
     return there == 0 || (there < 0 && errno != EAGAIN && errno != EINTR);
   }
 
+  bool broken() noexcept override {
+    return is_broken(socket_.native_handle());
+  }
+
   void shutdown_send() noexcept override {
     error_code ignored;
     socket_.shutdown(protocol::socket::shutdown_send, ignored);
@@ -79,7 +83,7 @@ protected:
                                  error_code& error) override {
     auto on_its_way = [this, each](const error_code& failed, std::size_t) {
       extend_write(each);
-      return failed ? std::size_t{0} : step;
+      return failed ? std::size_t{0} : written_at_once;
     };
     co_await asio::async_write(
       socket_, bytes.buffers, on_its_way,

@@ -58,6 +58,11 @@ public:
   /// while nothing is there to be read.
   virtual bool peer_gone() noexcept = 0;
 
+  /// Whether the connection is broken. A peer that has only ended what it sends
+  /// may still read: it breaks the connection by what it is sent, or where it
+  /// is gone and sent nothing, after a minute.
+  virtual bool broken() noexcept = 0;
+
   /// The peer sees the end of what we send, and can still send.
   virtual void shutdown_send() noexcept = 0;
 

@@ -15,6 +15,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -28,7 +29,7 @@ using asio::ip::tcp;
 using namespace asio::experimental::awaitable_operators;
 
 /// At most this much is encrypted in one step, so that a slow peer shows.
-constexpr std::size_t step = 256 * 1024;
+constexpr std::size_t encrypted_at_once = 256 * 1024;
 
 asio::awaitable<void> connect(tcp::socket& socket, const std::string& host,
                               const std::string& port, error_code& error) {
@@ -65,6 +66,10 @@ public:
     return there == 0 || (there < 0 && errno != EAGAIN && errno != EINTR);
   }
 
+  bool broken() noexcept override {
+    return is_broken(tls_.next_layer().native_handle());
+  }
+
   // TLS knows no half-closed connection: the end is told by close.
   void shutdown_send() noexcept override {}
 
@@ -92,7 +97,7 @@ protected:
                                  error_code& error) override {
     auto on_its_way = [this, each](const error_code& failed, std::size_t) {
       extend_write(each);
-      return failed ? std::size_t{0} : step;
+      return failed ? std::size_t{0} : encrypted_at_once;
     };
     co_await asio::async_write(
       tls_, bytes.buffers, on_its_way,
@@ -131,6 +136,11 @@ asio::awaitable<void> pause(asio::io_context& io,
                             std::chrono::milliseconds limit) {
   asio::steady_timer timer{io, limit};
   co_await timer.async_wait(asio::use_awaitable);
+}
+
+bool is_broken(int socket) noexcept {
+  pollfd what{socket, 0, 0};
+  return ::poll(&what, 1, 0) > 0;
 }
 
 tcp::socket tcp_socket(asio::io_context& io, unique_fd fd) {

@@ -16,6 +16,9 @@ namespace greenroom::http::wire {
 /// for a minute, also while nothing is sent.
 void watch_peer(int socket) noexcept;
 
+/// Whether nothing can be sent on a connection any more.
+bool is_broken(int socket) noexcept;
+
 /// Takes the descriptor. A peer that TCP does not reach for a minute breaks the
 /// connection. Throws boost::system::system_error.
 asio::ip::tcp::socket tcp_socket(asio::io_context& io, unique_fd fd);

@@ -39,10 +39,6 @@ bool lasts(const key_record& key, unix_ms now) {
   return key.expires_at == 0 || key.expires_at > now;
 }
 
-[[noreturn]] void refuse(const std::string& sentence) {
-  throw refused(errc::bad_request, sentence);
-}
-
 } // namespace
 
 // -- key_table ----------------------------------------------------------------

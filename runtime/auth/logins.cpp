@@ -8,12 +8,12 @@ namespace {
 
 // What the secret is made for, so that no other use of the administrator's key
 // gives the same.
-constexpr std::string_view purpose = "greenroom logins, version 1\n";
+constexpr std::string_view login_purpose = "greenroom logins, version 1\n";
 
 } // namespace
 
 logins::logins(std::string_view admin_secret)
-  : signer_(purpose, admin_secret) {}
+  : signer_(login_purpose, admin_secret) {}
 
 std::string logins::make(const std::string& key_id, unix_ms expires_at) const {
   return signer_.sign(key_id + '.' + std::to_string(expires_at));

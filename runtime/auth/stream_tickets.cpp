@@ -9,7 +9,8 @@ namespace greenroom {
 
 namespace {
 
-constexpr std::string_view purpose = "greenroom stream tickets, version 1\n";
+constexpr std::string_view ticket_purpose =
+  "greenroom stream tickets, version 1\n";
 
 /// Takes what stands behind the last dot off `text`.
 std::string_view take_last(std::string_view& text) {
@@ -24,7 +25,7 @@ std::string_view take_last(std::string_view& text) {
 } // namespace
 
 stream_tickets::stream_tickets(std::string_view admin_secret)
-  : signer_(purpose, admin_secret) {}
+  : signer_(ticket_purpose, admin_secret) {}
 
 std::string stream_tickets::make(const std::string& key_id,
                                  const std::string& session_id,

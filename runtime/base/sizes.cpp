@@ -8,17 +8,17 @@ namespace greenroom {
 
 namespace {
 
-struct unit {
+struct size_unit {
   std::string_view name;
   std::uint64_t size;
 };
 
 // Largest first; the nameless one divides everything.
-constexpr std::array<unit, 5> units{{{"TiB", std::uint64_t{1} << 40},
-                                     {"GiB", std::uint64_t{1} << 30},
-                                     {"MiB", std::uint64_t{1} << 20},
-                                     {"KiB", std::uint64_t{1} << 10},
-                                     {"", 1}}};
+constexpr std::array<size_unit, 5> size_units{{{"TiB", std::uint64_t{1} << 40},
+                                               {"GiB", std::uint64_t{1} << 30},
+                                               {"MiB", std::uint64_t{1} << 20},
+                                               {"KiB", std::uint64_t{1} << 10},
+                                               {"", 1}}};
 
 constexpr std::uint64_t max_size = std::numeric_limits<std::int64_t>::max();
 
@@ -30,7 +30,7 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
   if (error != std::errc{})
     return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.begin()));
-  for (const auto& known : units)
+  for (const auto& known : size_units)
     if (known.name == text) {
       if (count > max_size / known.size)
         return std::nullopt;
@@ -41,11 +41,11 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
 
 std::string format_size(std::uint64_t bytes) {
   std::size_t i = 0;
-  while (bytes < units[i].size && i + 1 < units.size())
+  while (bytes < size_units[i].size && i + 1 < size_units.size())
     ++i;
-  while (bytes % units[i].size != 0)
+  while (bytes % size_units[i].size != 0)
     ++i;
-  return std::to_string(bytes / units[i].size).append(units[i].name);
+  return std::to_string(bytes / size_units[i].size).append(size_units[i].name);
 }
 
 } // namespace greenroom

@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int directory_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+constexpr int entry_flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 using dir_handle = std::unique_ptr<DIR, int (*)(DIR*)>;
 
@@ -59,7 +59,7 @@ unique_fd open_step_by_step(int top, std::string_view path) {
     if (name == "..")
       return out_of_reach();
     auto from = result ? result.get() : top;
-    unique_fd next{::openat(from, name.c_str(), directory_flags | O_NOFOLLOW)};
+    unique_fd next{::openat(from, name.c_str(), entry_flags | O_NOFOLLOW)};
     if (!next)
       return next;
     if (!is_on_device_of(top, next.get()))
@@ -71,7 +71,7 @@ unique_fd open_step_by_step(int top, std::string_view path) {
 
 unique_fd open_below(int top, const std::string& path) {
   open_how how{};
-  how.flags = directory_flags;
+  how.flags = entry_flags;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
   unique_fd result{static_cast<int>(
     ::syscall(SYS_openat2, top, path.c_str(), &how, sizeof how))};
@@ -88,7 +88,7 @@ std::system_error unreadable(const fs::path& path) {
 } // namespace
 
 opened_directory::opened_directory(const fs::path& top)
-  : top_(::open(top.c_str(), directory_flags | O_NOFOLLOW)) {
+  : top_(::open(top.c_str(), entry_flags | O_NOFOLLOW)) {
   if (!top_)
     throw unreadable(top);
 }
@@ -114,7 +114,7 @@ void walk_tree(const fs::path& top,
     if (dir < 0 && has_gone(errno))
       continue;
     // A stream of its own: reading moves it on.
-    unique_fd copy{dir < 0 ? -1 : ::openat(dir, ".", directory_flags)};
+    unique_fd copy{dir < 0 ? -1 : ::openat(dir, ".", entry_flags)};
     dir_handle stream{copy ? ::fdopendir(copy.get()) : nullptr, ::closedir};
     if (!stream)
       throw unreadable(top / path);

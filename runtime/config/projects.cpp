@@ -124,10 +124,6 @@ project_table placement_keys() {
       "What a node has to have in cluster.labels to be given the project.")};
 }
 
-[[noreturn]] void refuse(const std::string& sentence) {
-  throw refused(errc::bad_request, sentence);
-}
-
 } // namespace
 
 const std::vector<key<project_record>>& project_keys() {

@@ -25,6 +25,8 @@ constexpr std::uint64_t parts = 4;
 // Of a session that begins, without its checkout: what ends others needs fewer.
 constexpr std::uint64_t min_inodes = 64;
 
+constexpr const char* probe_file = "probe";
+
 std::uint64_t size_of(const std::filesystem::path& file) {
   struct stat info {};
   return ::stat(file.c_str(), &info) == 0
@@ -89,8 +91,16 @@ bool disk_reserve::spend() const {
          == 0;
 }
 
+std::int64_t disk_reserve::last_check() const {
+  struct stat info {};
+  if (::stat((dir_ / probe_file).c_str(), &info) != 0)
+    return 0;
+  return std::int64_t{info.st_mtim.tv_sec} * 1000
+         + info.st_mtim.tv_nsec / 1'000'000;
+}
+
 std::string disk_reserve::check() const {
-  if (auto error = probe(dir_ / "probe"))
+  if (auto error = probe(dir_ / probe_file))
     return error == ENOSPC || error == EDQUOT
              ? "the disk is full"
              : "the disk cannot be written ("

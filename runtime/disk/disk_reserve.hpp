@@ -32,6 +32,10 @@ public:
   /// with too few inodes for another session. May wait for the disk.
   std::string check() const;
 
+  /// When that was done last, also by an earlier run of the node, in
+  /// milliseconds since 1970; 0: never.
+  std::int64_t last_check() const;
+
 private:
   std::uint64_t wanted_size() const;
   std::uint64_t room() const;

@@ -27,7 +27,8 @@ using bio_ptr = std::unique_ptr<BIO, freed<BIO_free_all>>;
 using certificate_ptr = std::unique_ptr<X509, freed<X509_free>>;
 using key_ptr = std::unique_ptr<EVP_PKEY, freed<EVP_PKEY_free>>;
 using store_ptr = std::unique_ptr<X509_STORE, freed<X509_STORE_free>>;
-using context_ptr = std::unique_ptr<X509_STORE_CTX, freed<X509_STORE_CTX_free>>;
+using store_context_ptr =
+  std::unique_ptr<X509_STORE_CTX, freed<X509_STORE_CTX_free>>;
 
 certificate_ptr read_certificate(const std::string& file) {
   bio_ptr in{BIO_new_file(file.c_str(), "r")};
@@ -65,7 +66,7 @@ int days_left(const X509* of, const std::string& file) {
 
 void check_signed(X509* certificate, const tls_files& files) {
   store_ptr trusted{X509_STORE_new()};
-  context_ptr context{X509_STORE_CTX_new()};
+  store_context_ptr context{X509_STORE_CTX_new()};
   if (X509_STORE_load_file(trusted.get(), files.ca.c_str()) != 1)
     throw std::runtime_error(files.ca + " has no authority in PEM");
   X509_STORE_CTX_init(context.get(), trusted.get(), certificate, nullptr);

@@ -58,7 +58,8 @@ node_cluster::node_cluster(const config& settings,
                            caf::actor_system& system)
   : settings_(settings), incarnation_(incarnation), system_(system),
     mesh_(std::make_shared<peer::mesh>(
-      options_for(settings, incarnation, system), spdlog::default_logger())) {
+      options_for(settings, incarnation, system), spdlog::default_logger())),
+    arriving_(std::make_shared<http::peer_connections>()) {
   auto port = mesh_->listen();
   address_ =
     settings.cluster.advertise.empty()
@@ -84,6 +85,7 @@ void node_cluster::start(own_parts own) {
   auto others = std::make_shared<http::peers>();
   others->node = node;
   others->member = own.member;
+  others->arriving = arriving_;
   others->open = [mesh = mesh_](const std::string& to,
                                 const std::string& service,
                                 http::peers::opened then) {
@@ -125,13 +127,7 @@ unique_fd node_cluster::connect(const std::string& service) const {
   std::unique_ptr<addrinfo, void (*)(addrinfo*)> held{found, ::freeaddrinfo};
   // An own listener, which may have too much to do: it is not waited for, since
   // all links with other nodes are this thread's.
-  unique_fd result{
-    ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!result
-      || (::connect(result.get(), found->ai_addr, found->ai_addrlen) != 0
-          && errno != EINPROGRESS))
-    return {};
-  return result;
+  return arriving_->connect(*found->ai_addr, found->ai_addrlen);
 }
 
 void node_cluster::add_figures(metrics_page& page) const {

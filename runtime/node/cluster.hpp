@@ -21,8 +21,9 @@
 #include <vector>
 
 namespace greenroom::http {
+class peer_connections;
 struct peers;
-}
+} // namespace greenroom::http
 
 namespace greenroom {
 
@@ -87,6 +88,7 @@ private:
   directory_actor directory_;
   key_registry_actor registry_;
   std::shared_ptr<const http::peers> peers_;
+  std::shared_ptr<http::peer_connections> arriving_;
   std::atomic<std::uint16_t> api_port_{0};
   std::atomic<std::uint16_t> preview_port_{0};
 };

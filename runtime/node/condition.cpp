@@ -18,12 +18,16 @@ std::vector<std::string> node::parts::reasons_not_ready() const {
   if (auto left = reviving.load(); left != 0)
     return {"sessions are being brought back, " + std::to_string(left)
             + " are still to come"};
-  return health.problems();
+  auto result = health.problems();
+  if (auto problem = journals->problem())
+    result.push_back(std::move(*problem));
+  return result;
 }
 
 // What it serves without, for readyz.
 std::vector<std::string> node::parts::warnings() const {
   auto result = host->not_in_force;
+  result.insert(result.end(), project_faults.begin(), project_faults.end());
   auto disk = syncer->look();
   if (disk.lag > fsync_queue::late)
     result.push_back("the disk is slow: what was written "

@@ -51,13 +51,21 @@ node_membership::node_membership(const config& settings,
 
 void node_membership::join(store::connection& db) {
   try {
-    store::join(db, self_);
+    auto left = std::chrono::milliseconds{store::join(db, self_)};
+    lease_before_ = std::chrono::steady_clock::now() + left;
   } catch (const refused& e) {
     throw std::runtime_error(e.what());
   }
   for (auto& one : store::owners(db))
     if (one.node == self_.node.name)
       owned_.push_back(one);
+}
+
+void node_membership::undo_join(store::connection& db) const {
+  auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+    lease_before_ - std::chrono::steady_clock::now());
+  store::leave(db, self_.node.name, self_.node.incarnation,
+               std::max<millis>(left.count(), 0));
 }
 
 std::vector<project_record>

@@ -1,6 +1,7 @@
 // The first step of a start: what a node needs of its machine, before anything
 // runs.
 
+#include "http/server/listening.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/session_paths.hpp"
 #include "runtime/node/parts.hpp"
@@ -104,6 +105,7 @@ void node::parts::open() {
   data_dir = prepare_data_dir(settings);
   lock = lock_data_dir(data_dir);
   reserve = std::make_unique<disk_reserve>(data_dir);
+  lived_until = reserve->last_check();
   make_room(*reserve);
   host = find_host(settings);
   if (settings.preview.listen)
@@ -116,6 +118,8 @@ void node::parts::open() {
     settings.exec.max_session_output);
   runner_link_options link{program("greenroom-runner"), data_dir,
                            settings.exec.kill_grace, settings.sandbox.idle};
+  link.max_descriptors =
+    http::affordable(settings.http.max_connections).runners;
   if (settings.cluster.listen)
     link.lease = data_dir / runner::run_lease_file;
   link.plan = [on = host, dir = data_dir](const std::string& id,

@@ -58,6 +58,8 @@ struct node::parts {
   std::shared_ptr<const sandbox::host> host; // what sessions are shut into
   std::shared_ptr<git_service> git;
   std::unique_ptr<disk_reserve> reserve;
+  unix_ms lived_until = 0; // the run of the node before; 0: not known
+  std::vector<std::string> project_faults; // what it serves without
   std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<journal::writers> journals;
   std::unique_ptr<runner_link> runners;
@@ -96,12 +98,14 @@ struct node::parts {
   git_settings git_settings_of() const;
   void start_actors();
   void make_context();
+  void start_own(std::unique_ptr<store::connection> db);
   void start_store(std::unique_ptr<store::connection> write_to);
   void start_workers();
   void start_sessions(std::vector<project_record> projects);
   void start_registry(std::vector<key_record> stored_keys);
   std::optional<node_record> alone() const;
   void join(store::connection& db);
+  void undo_join() const;
   void start_cluster();
   void start_webhooks();
   std::vector<std::string> reasons_not_ready() const;

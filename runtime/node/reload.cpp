@@ -21,7 +21,7 @@ namespace greenroom {
 
 namespace {
 
-constexpr std::chrono::seconds store_timeout{10};
+constexpr std::chrono::seconds reload_timeout{10};
 
 audit_entry entry_of(const reload_parts& to, const char* method,
                      const char* route, int status) {
@@ -35,7 +35,7 @@ void keep_audit(const reload_parts& to, std::vector<audit_entry> entries) {
   if (entries.empty())
     return;
   caf::scoped_actor self{to.system};
-  self->request(to.operations, store_timeout, add_audit{std::move(entries)})
+  self->request(to.operations, reload_timeout, add_audit{std::move(entries)})
     .receive([](const done&) {},
              [](const caf::error& why) {
                spdlog::error("what the configuration has changed is not in the "
@@ -53,12 +53,12 @@ bool set_project(const reload_parts& to, const project_record& project,
   auto failed = [&](const caf::error& e) { why = to_refusal(e); };
   caf::scoped_actor self{to.system};
   self
-    ->request(to.directory, store_timeout,
+    ->request(to.directory, reload_timeout,
               change_project{project.id, project_to_json(project).dump(), by})
     .receive(done, failed);
   const auto is_new = why && why->code == errc::not_found;
   if (is_new)
-    self->request(to.directory, store_timeout, create_project{project, by})
+    self->request(to.directory, reload_timeout, create_project{project, by})
       .receive(done, failed);
   auto entry = is_new ? entry_of(to, "POST", "/projects", 201)
                       : entry_of(to, "PATCH", "/projects/{id}", 200);
@@ -103,7 +103,8 @@ void renew_admin_key(const reload_parts& to, const config& now) {
   // Who was let in by the one before is out; the key's name is the same.
   caf::scoped_actor self{to.system};
   self
-    ->request(to.registry, store_timeout, share_keys{std::string{admin_key_id}})
+    ->request(to.registry, reload_timeout,
+              share_keys{std::string{admin_key_id}})
     .receive([](const done&) {}, [](const caf::error&) {});
   auto entry = entry_of(to, "PUT", "auth.admin_key_file", 200);
   entry.object = admin_key_id;

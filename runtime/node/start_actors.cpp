@@ -11,7 +11,7 @@
 #include "runtime/api_json/preview_address.hpp"
 #include "runtime/base/ip_networks.hpp"
 #include "runtime/base/version.hpp"
-#include "runtime/git/common/refs.hpp"
+#include "runtime/node/configured_projects.hpp"
 #include "runtime/node/open_store.hpp"
 #include "runtime/node/parts.hpp"
 #include "runtime/store/api_keys.hpp"
@@ -29,8 +29,6 @@ namespace greenroom {
 
 namespace {
 
-constexpr std::size_t git_threads = 4;
-constexpr std::size_t git_queue = 256;
 constexpr std::size_t log_threads = 2;
 constexpr std::size_t log_queue = 65'536; // one request per watcher at most
 
@@ -62,39 +60,6 @@ void own_everything(store::connection& db, const config& settings) {
                         + "\" of a cluster; give this node another one, or "
                           "stop that node and wait until its lease is over");
   store::own_all_sessions(db, settings.node.name);
-}
-
-// What the file says of a project holds.
-void configure(store::connection& db, const project_record& project,
-               const std::string& as) {
-  auto taken = store::configure_project(db, project, as);
-  if (taken.repo != project.repo)
-    spdlog::error("project {} keeps its repo {} for now: it has live sessions "
-                  "or open reviews of it; when they have ended, start the "
-                  "server again",
-                  project.id, git::without_credentials(taken.repo));
-}
-
-// What was made through the API stays, and what another node has, which would
-// not hear of it: `as` is this one where there are others. That goes to `left`.
-std::vector<project_record> merge_projects(store::connection& db,
-                                           const config& settings,
-                                           const std::string& as,
-                                           std::vector<project_record>& left) {
-  for (auto& project : settings.projects)
-    try {
-      configure(db, project, as);
-    } catch (const store::unavailable&) {
-      throw;
-    } catch (const refused& e) {
-      if (as.empty() || e.code() != errc::unavailable)
-        throw;
-      spdlog::info("what the configuration file says of project {} holds once "
-                   "it is this node's: {}",
-                   project.id, e.what());
-      left.push_back(project);
-    }
-  return store::projects(db);
 }
 
 } // namespace
@@ -141,6 +106,8 @@ void node::parts::start_cluster() {
 void node::parts::make_context() {
   context = std::make_shared<node_context>();
   context->node = settings.node.name;
+  context->began_at = now_ms();
+  context->lived_until = lived_until;
   if (membership)
     context->gate = membership->gate();
   context->data_dir = data_dir;
@@ -188,8 +155,8 @@ void node::parts::start_workers() {
     };
   git = std::make_shared<git_service>(std::move(options));
   context->git =
-    keep("the git workers", system->spawn(git_dispatcher, git, git_threads,
-                                          git_queue, context->gate));
+    keep("the git workers",
+         system->spawn(git_dispatcher, git, git_limits{}, context->gate));
   context->logs =
     keep("the log readers",
          system->spawn(log_reader, data_dir, log_threads, log_queue));
@@ -246,6 +213,33 @@ void node::parts::start_webhooks() {
          system->spawn(deliverer, context, std::move(rules))));
 }
 
+// What needs no other node.
+void node::parts::start_own(std::unique_ptr<store::connection> db) {
+  std::vector<project_record> left;
+  auto projects = merge_projects(
+    *db, settings, membership ? settings.node.name : "", left, project_faults);
+  if (membership) {
+    projects = membership->owned_among(projects);
+    membership->configure_later(std::move(left));
+  }
+  auto stored_keys = store::keys(*db);
+  keys->replace(stored_keys);
+  make_context();
+  start_store(std::move(db));
+  start_workers();
+  start_sessions(std::move(projects));
+  start_registry(std::move(stored_keys));
+}
+
+// Nobody has to wait for a node that is not there.
+void node::parts::undo_join() const {
+  try {
+    membership->undo_join(*open_store(settings, data_dir));
+  } catch (const std::exception& e) {
+    spdlog::warn("the node's lease runs out by itself: {}", e.what());
+  }
+}
+
 void node::parts::start_actors() {
   auto write_to = open_store(settings, data_dir);
   store::migrate(*write_to);
@@ -257,20 +251,13 @@ void node::parts::start_actors() {
   root = system->spawn(node_root, [this] { broken = true; });
   if (in_cluster)
     join(*write_to);
-  std::vector<project_record> left;
-  auto projects = merge_projects(*write_to, settings,
-                                 in_cluster ? settings.node.name : "", left);
-  if (membership) {
-    projects = membership->owned_among(projects);
-    membership->configure_later(std::move(left));
+  try {
+    start_own(std::move(write_to));
+  } catch (...) {
+    if (membership)
+      undo_join();
+    throw;
   }
-  auto stored_keys = store::keys(*write_to);
-  keys->replace(stored_keys);
-  make_context();
-  start_store(std::move(write_to));
-  start_workers();
-  start_sessions(std::move(projects));
-  start_registry(std::move(stored_keys));
   if (cluster)
     start_cluster();
   start_webhooks();

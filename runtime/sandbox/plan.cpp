@@ -247,6 +247,14 @@ std::uint64_t open_files() {
   return std::min(wanted, now.rlim_max);
 }
 
+// One that is there already, of a sandbox that runs, is the same.
+void add_hooks(const fs::path& origin) {
+  ensure_dir(origin, 0755);
+  ensure_dir(origin / "hooks", 0755);
+  std::error_code there;
+  fs::create_symlink(git_connect_inside, origin / "hooks/pre-receive", there);
+}
+
 // The session can rename directories in what it can write, and so lead astray
 // what the next sandbox mounts there: unless the topmost of them is a mount.
 void hold_in_place(options& to, const std::vector<fs::path>& mounted) {
@@ -304,7 +312,7 @@ std::vector<std::string> bwrap_argv(const host& on,
   result.read_only(session.mirror, session.mirror);
   result.read_only(on.runner, runner_inside);
   auto origin = session.directory / "origin";
-  ensure_dir(origin, 0755);
+  add_hooks(origin);
   result.read_only(origin, origin_inside);
   result.read_only_if_there(on.runner.parent_path() / "greenroom-git",
                             git_connect_inside);

@@ -57,6 +57,8 @@ inline constexpr const char* runner_inside = "/run/greenroom/greenroom-runner";
 // it the directory with the socket that it dials.
 inline constexpr const char* git_connect_inside = "/run/greenroom/git-connect";
 inline constexpr const char* origin_inside = "/run/greenroom/origin";
+/// Hooks for git that the node runs there: none but pre-receive.
+inline constexpr const char* git_hooks_inside = "/run/greenroom/origin/hooks";
 
 /// For runner_config::sandbox; nullopt in mode none. Makes the session's home,
 /// its /tmp and its control groups where they are missing; remove_groups

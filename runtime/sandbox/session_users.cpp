@@ -4,6 +4,7 @@
 #include "runtime/base/find_program.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/base/run_command.hpp"
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/base/walk_tree.hpp"
 
 #include <fcntl.h>
@@ -19,7 +20,6 @@
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
-#include <system_error>
 #include <unordered_set>
 #include <utility>
 
@@ -31,10 +31,6 @@ namespace {
 
 // Beyond what distributions, systemd and subuid files give to anybody.
 constexpr user_range of_root{0x70000000, 0x70000000, 65536};
-
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 std::optional<std::uint32_t> number(std::string_view text) {
   std::uint32_t result = 0;
@@ -117,7 +113,7 @@ void make_unfinished(const fs::path& path, mode_t mode,
   remove_tree(made);
   ensure_dir(made);
   if (::chmod(made.c_str(), mode) != 0)
-    fail("cannot make " + path.string());
+    throw_errno("cannot make " + path.string());
   if (furnish && path.filename() == "home")
     furnish(made);
 }
@@ -136,7 +132,8 @@ void change_owner_here(const fs::path& path, uid_t user, gid_t group,
   auto give = [&](int dir, const char* name) {
     if (::fchownat(dir, name, user, group, AT_SYMLINK_NOFOLLOW) != 0
         && errno != ENOENT)
-      fail("cannot give away " + std::string{name} + " of " + path.string());
+      throw_errno("cannot give away " + std::string{name} + " of "
+                  + path.string());
   };
   give(AT_FDCWD, path.c_str());
   if (deep && fs::is_directory(fs::symlink_status(path)))

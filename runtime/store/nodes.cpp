@@ -22,6 +22,7 @@ struct held_node {
   std::string home;
   std::string state;
   bool has_lease = false;
+  millis lease_left = 0;
 };
 
 std::optional<held_node> hold(connection& c, soci::session& sql,
@@ -35,6 +36,7 @@ std::optional<held_node> hold(connection& c, soci::session& sql,
   if (!sql.got_data())
     return std::nullopt;
   found.has_lease = left > 0;
+  found.lease_left = std::max(left, 0LL);
   return found;
 }
 
@@ -155,13 +157,13 @@ bool taken(connection& c, const node_record& node,
 
 } // namespace
 
-void join(connection& c, const joining& x) {
+millis join(connection& c, const joining& x) {
   check(x);
   auto& node = x.node;
   const auto labels = json(node.labels).dump();
   const std::string state{to_string(node.state)};
   const long long lease = x.lease;
-  in_transaction(c, [&](soci::session& sql) {
+  return in_transaction(c, [&](soci::session& sql) -> millis {
     auto found = hold(c, sql, node.name);
     if (found && found->has_lease && found->home != x.home)
       throw refused(errc::conflict,
@@ -184,6 +186,7 @@ void join(connection& c, const joining& x) {
             soci::use(node.address, "address"), soci::use(node.http, "http"),
             soci::use(node.version, "version"), soci::use(labels, "labels"),
             soci::use(state, "state"), soci::use(lease, "lease"));
+    return found ? found->lease_left : 0;
   });
 }
 
@@ -213,8 +216,17 @@ bool set_node_state(connection& c, const std::string& name, node_state state) {
 }
 
 void leave(connection& c, const std::string& name,
-           const std::string& incarnation) {
+           const std::string& incarnation, millis left) {
+  const long long length = left;
   in_transaction(c, [&](soci::session& sql) {
+    if (length > 0) {
+      execute(sql,
+              "UPDATE nodes SET lease_until = " + c.self().now
+                + " + :left WHERE name = :name AND incarnation = :inc",
+              soci::use(length, "left"), soci::use(name, "name"),
+              soci::use(incarnation, "inc"));
+      return;
+    }
     execute(sql,
             "UPDATE nodes SET lease_until = -(" + c.self().now
               + ") WHERE name = :name AND incarnation = :inc",

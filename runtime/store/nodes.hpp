@@ -31,8 +31,9 @@ struct joining {
 };
 
 /// Begins a lease under a new incarnation. Refused as conflict while another
-/// home's lease on that name holds.
-void join(connection& c, const joining& x);
+/// home's lease on that name holds. Returns how much was left of this home's
+/// own, under an earlier incarnation.
+millis join(connection& c, const joining& x);
 
 /// Lengthens the lease to `lease` from now. False, with nothing changed, where
 /// it has run out already or is another incarnation's: then nothing that the
@@ -43,9 +44,9 @@ bool renew(connection& c, const std::string& name,
 /// `ready` or `draining`; false where there is no such node.
 bool set_node_state(connection& c, const std::string& name, node_state state);
 
-/// Ends a lease early: others need not wait for it.
+/// Ends a lease early, `left` from now: others need not wait for it.
 void leave(connection& c, const std::string& name,
-           const std::string& incarnation);
+           const std::string& incarnation, millis left = 0);
 
 /// All nodes, by name.
 std::vector<node_record> nodes(connection& c);

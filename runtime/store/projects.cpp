@@ -194,7 +194,8 @@ bool delete_project(connection& c, const std::string& id,
   });
 }
 
-std::vector<project_record> projects(connection& c) {
+std::vector<project_record> projects(connection& c,
+                                     std::vector<std::string>* unreadable) {
   return reading(c, [&](soci::session& sql) {
     std::vector<project_record> result;
     std::string id;
@@ -208,7 +209,12 @@ std::vector<project_record> projects(connection& c) {
        soci::into(incarnation));
     statement.execute();
     while (statement.fetch())
-      result.push_back(read(id, text, stopped != 0, incarnation));
+      try {
+        result.push_back(read(id, text, stopped != 0, incarnation));
+      } catch (const std::exception& e) {
+        if (unreadable != nullptr)
+          unreadable->push_back(e.what());
+      }
     return result;
   });
 }

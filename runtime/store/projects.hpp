@@ -33,7 +33,9 @@ project_record configure_project(connection& c, const project_record& project,
 bool delete_project(connection& c, const std::string& id,
                     const std::string& as = {});
 
-/// All of them, by id.
-std::vector<project_record> projects(connection& c);
+/// All of them, by id, but those that the store has in a form that cannot be
+/// read: `unreadable` gets a sentence for each.
+std::vector<project_record>
+projects(connection& c, std::vector<std::string>* unreadable = nullptr);
 
 } // namespace greenroom::store

@@ -166,8 +166,12 @@ bool ends(const std::vector<session_event>& events) {
 
 /// Nobody asked for it: it was due.
 void add_audit_of_expiry(connection& c, const session_record& session) {
-  auto entry = unasked_entry(clock_in_audit, session.node, "DELETE",
-                             "/projects/{id}/sessions/{sid}", session.ended_at);
+  const bool checked_in = !session.commit.empty();
+  auto entry =
+    unasked_entry(clock_in_audit, session.node, checked_in ? "POST" : "DELETE",
+                  checked_in ? "/projects/{id}/sessions/{sid}/checkin"
+                             : "/projects/{id}/sessions/{sid}",
+                  session.ended_at);
   entry.project_id = session.project_id;
   entry.session_id = session.id;
   add_audit(c, {&entry, 1});

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t record_size = max_exec_id + 16;
 
-void append_number(std::string& out, std::uint64_t number) {
+void append_word(std::string& out, std::uint64_t number) {
   for (int shift = 0; shift < 64; shift += 8)
     out += static_cast<char>(number >> shift);
 }
@@ -36,8 +36,8 @@ std::uint32_t mark_of(std::string_view exec_id) {
 std::string to_record(const archived_exec& exec) {
   auto result = exec.exec_id;
   result.resize(max_exec_id, '\0');
-  append_number(result, exec.queued);
-  append_number(result, exec.exited);
+  append_word(result, exec.queued);
+  append_word(result, exec.exited);
   return result;
 }
 

@@ -10,10 +10,6 @@ namespace greenroom {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& message) {
-  throw refused(errc::bad_request, message);
-}
-
 bool is_url_byte(char c) noexcept {
   return c > ' ' && c < 0x7f
          && std::string_view{"\"<>\\^`{|}"}.find(c) == std::string_view::npos;

@@ -129,8 +129,9 @@ void small_node::start() {
   auto host = std::make_shared<sandbox::host>();
   host->config.mode = sandbox_mode::none;
   git_settings git{data, {host, binary_dir() / "greenroom-git"}, {}};
-  context->git = keep(system_->spawn(
-    git_dispatcher, std::make_shared<git_service>(git), 2, 16, context->gate));
+  context->git =
+    keep(system_->spawn(git_dispatcher, std::make_shared<git_service>(git),
+                        git_limits{2, 16}, context->gate));
   context->logs = keep(system_->spawn(log_reader, data, 1, 64));
   context_ = context;
   std::vector<project_record> projects{rules_};
@@ -156,8 +157,10 @@ void small_node::stop() {
   syncer_.reset();
 }
 
-void small_node::restart() {
+void small_node::restart(const std::function<void()>& meanwhile) {
   stop();
+  if (meanwhile)
+    meanwhile();
   start();
 }
 

@@ -34,7 +34,7 @@ public:
 
   /// Stops the actors and starts new ones on the same directory, as a restart
   /// of the program does. Runners live on.
-  void restart();
+  void restart(const std::function<void()>& meanwhile = {});
 
   /// Asks and waits. A refusal fails the test, naming it.
   template <class Reply, class Handle, class Request>

@@ -88,10 +88,13 @@ TEST_CASE("what happens to a session says by whom and by which request") {
   user.expect_cause(only(session, "session.ended"), "r-checkin");
 }
 
-TEST_CASE("an end that nobody asked for names nobody, a DELETE its key") {
+TEST_CASE("an end that nobody asked for was due by the clock, a DELETE was its "
+          "key's") {
   node_process node;
   ci user{node};
-  session_user expired{node, json{{"new_branch", "a"}, {"expires_in", "1s"}}};
+  const std::string how = GENERATE("rescue", "checkin");
+  session_user expired{
+    node, json{{"new_branch", "a"}, {"expires_in", "1s"}, {"on_expire", how}}};
   session_user deleted{node, json{{"new_branch", "b"}}};
   user.ask(200, "r-delete", "DELETE", deleted.path());
   user.expect_cause(only(deleted, "session.ended"), "r-delete");
@@ -100,4 +103,16 @@ TEST_CASE("an end that nobody asked for names nobody, a DELETE its key") {
   INFO(ended.dump());
   CHECK_FALSE(ended.contains("by"));
   CHECK_FALSE(ended.contains("request_id"));
+  CHECK(ended.value("by_name", "") == "clock");
+  const auto audit =
+    expect(200, node.admin().get("/audit?session=" + expired.id())).data();
+  const auto entry = audit["entries"].at(0);
+  INFO(entry.dump());
+  CHECK(entry["key_name"] == "clock");
+  CHECK_FALSE(entry.contains("key_id"));
+  // What a request would have done.
+  CHECK(entry["method"] == (how == "checkin" ? "POST" : "DELETE"));
+  CHECK(entry["route"]
+        == std::string{"/projects/{id}/sessions/{sid}"}
+             + (how == "checkin" ? "/checkin" : ""));
 }

@@ -44,7 +44,7 @@ greenroom::unique_fd follow(const node_process& node, const std::string& path,
 TEST_CASE("followers cost their connections, and one key has a share of them") {
   node_options options;
   options.sandboxed = false;
-  options.open_files = 400; // connections: 246, half of them for one key
+  options.open_files = 400; // connections: 228, half of them for one key
   options.set = {"http.threads=1"};
   node_process node{options};
   session_user taken{node, json{{"new_branch", "taken"}}};
@@ -71,12 +71,12 @@ TEST_CASE("followers cost their connections, and one key has a share of them") {
   std::vector<greenroom::unique_fd> followers;
   int status = 200;
   while (status == 200) {
-    REQUIRE(followers.size() < 135);
+    REQUIRE(followers.size() < 125);
     followers.push_back(
       follow(node, taken.path("/execs/talks/output?follow=true"), status));
   }
   CHECK(status == 429);
-  CHECK(followers.size() > 115);
+  CHECK(followers.size() > 105);
   CHECK(eventually(
     [&] { return open_files(node.pid()) < before + followers.size() + 10; }));
   // All others are served, and a terminal that ends does no harm.

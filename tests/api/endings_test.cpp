@@ -161,6 +161,45 @@ TEST_CASE("a session ends although its timeline cannot be read") {
   CHECK(fs::is_directory(dir / "timeline.unreadable"));
 }
 
+TEST_CASE("a session whose directory was removed while the node was down says "
+          "so, and nothing is left of it") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session_user beside_it{node, json{{"new_branch", "other"}}};
+  session_user young{node, json{{"new_branch", "young"}}};
+  session.run("echo precious > work.txt");
+  session.start("runs", "sleep 1000");
+  beside_it.run("echo kept > kept.txt");
+  auto dir = [&](const session_user& one) {
+    return node.data_dir() / "sessions" / one.id();
+  };
+  const bool was_younger = GENERATE(false, true);
+  node.kill9();
+  fs::remove_all(dir(session));
+  // So long before its end had the node been there; what is younger a power
+  // cut may have taken.
+  fs::last_write_time(node.data_dir() / "probe",
+                      fs::file_time_type::clock::now()
+                        + std::chrono::minutes{was_younger ? 0 : 10});
+  node.start();
+  CHECK(beside_it.run("cat kept.txt")["stdout"] == "kept\n");
+  CHECK(young.run("echo fine")["stdout"] == "fine\n");
+  if (was_younger) {
+    CHECK(session.run("ls work.txt")["exit_code"] != 0);
+    return;
+  }
+  await("its end", [&] { return session.status() == "failed"; });
+  CHECK_THAT(session.get()["status_reason"].get<std::string>(),
+             Catch::Contains("somebody has removed its directory on node"));
+  CHECK(eventually([&] { return node.admin().get("/readyz").status == 200; }));
+  auto events = session.watch().rest();
+  REQUIRE(!events.empty());
+  CHECK(events.back().type == "session.ended");
+  // Its branch is free.
+  session_user next{node, json{{"new_branch", "work"}}};
+  CHECK(next.run("echo fine")["stdout"] == "fine\n");
+}
+
 TEST_CASE("rescued work that the upstream could not take is pushed when it is "
           "back") {
   auto restart = GENERATE(false, true);

@@ -146,6 +146,42 @@ TEST_CASE("a push to a dirty checkout changes nothing and says what to do") {
   CHECK(session.user.run("tail -1 README.md")["stdout"] == "dirty\n");
 }
 
+TEST_CASE("a push of more than a session may have is refused before anything "
+          "is written, though nothing runs there") {
+  auto options = with_git();
+  const bool by_size = GENERATE(false, true);
+  options.set.push_back(by_size ? "sandbox.disk=4MiB" : "sandbox.files=1000");
+  node_process node{options};
+  git_session session{node, {{"new_branch", "work"}}};
+  session.user.new_checkout(); // nothing has ever run there
+  temp_dir home;
+  run_git(home.path(), {"clone", "-q", session.url(), "mine"});
+  auto mine = home.path() / "mine";
+  commit(mine, "small.txt", "small\n");
+  CHECK(try_git(mine, {"push"}).ok());
+  const auto before = run_git(mine, {"rev-parse", "HEAD"});
+  const auto files = by_size ? 6 : 1500;
+  for (int i = 0; i < files; ++i)
+    std::ofstream{mine / ("n" + std::to_string(i))}
+      << (by_size ? std::string(1 << 20, 'x') : "x");
+  run_git(mine, {"add", "-A"});
+  run_git(mine, {"commit", "-qm", "Many"});
+  auto result = try_git(mine, {"push"});
+  INFO(result.err);
+  CHECK_FALSE(result.ok());
+  CHECK(result.err.find(by_size ? "the branch's files take more than 4MiB"
+                                : "the branch has more than 1000 files")
+        != std::string::npos);
+  CHECK_FALSE(fs::exists(session.user.checkout() / "n0"));
+  CHECK(fs::exists(session.user.checkout() / "small.txt"));
+  run_git(mine, {"fetch", "-q"});
+  CHECK(run_git(mine, {"rev-parse", "origin/work"}) == before);
+  run_git(mine, {"reset", "-q", "--hard", before});
+  commit(mine, "more.txt", "more\n");
+  CHECK(try_git(mine, {"push"}).ok());
+  CHECK(session.user.run("cat more.txt")["stdout"] == "more\n");
+}
+
 TEST_CASE("the audit has pushes, those that were refused too") {
   node_process node{with_git(false)};
   git_session session{node, {{"new_branch", "work"}}};

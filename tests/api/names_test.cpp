@@ -21,7 +21,7 @@ std::string ask(const node_process& node, const std::string& path,
   return answer;
 }
 
-int status_of(const std::string& answer) {
+int status_in(const std::string& answer) {
   return answer.size() < 12 ? 0 : std::stoi(answer.substr(9, 3));
 }
 
@@ -47,28 +47,28 @@ TEST_CASE("a node answers to its own names and pages only") {
     repository + "/info/refs?service=git-upload-pack"};
   for (auto& path : routes) {
     INFO(path);
-    CHECK(status_of(ask(node, path, "Host: evil.example\r\n")) == 403);
-    CHECK(status_of(ask(node, path, own + "Origin: http://evil.example\r\n"))
+    CHECK(status_in(ask(node, path, "Host: evil.example\r\n")) == 403);
+    CHECK(status_in(ask(node, path, own + "Origin: http://evil.example\r\n"))
           == 403);
-    CHECK(status_of(ask(node, path, own + "Origin: null\r\n")) == 403);
-    CHECK(status_of(ask(node, path, own + own)) == 400);
-    CHECK(status_of(ask(node, path, "")) == 400);
+    CHECK(status_in(ask(node, path, own + "Origin: null\r\n")) == 403);
+    CHECK(status_in(ask(node, path, own + own)) == 400);
+    CHECK(status_in(ask(node, path, "")) == 400);
   }
   CHECK_THAT(ask(node, "/projects", "Host: evil.example\r\n"),
              Catch::Contains("evil.example") && Catch::Contains("http.hosts"));
   for (std::string host :
        {"localhost", "127.0.0.1:99", "rooms.example.org", "[::1]"}) {
     INFO(host);
-    CHECK(status_of(ask(node, "/projects", "Host: " + host + "\r\n")) == 200);
+    CHECK(status_in(ask(node, "/projects", "Host: " + host + "\r\n")) == 200);
   }
   auto port = std::to_string(node.port());
-  CHECK(status_of(ask(node, "/projects",
+  CHECK(status_in(ask(node, "/projects",
                       "Host: localhost:" + port
                         + "\r\nOrigin: http://localhost:" + port + "\r\n"))
         == 200);
   // Whoever probes a node's health has some address of it.
   for (std::string path : {"/healthz", "/readyz"})
-    CHECK(status_of(ask(node, path, "Host: evil.example\r\n")) == 200);
+    CHECK(status_in(ask(node, path, "Host: evil.example\r\n")) == 200);
 }
 
 TEST_CASE("one address may have its share of connections, and hears that") {
@@ -86,7 +86,7 @@ TEST_CASE("one address may have its share of connections, and hears that") {
     while (answer.find("\r\n\r\n") == std::string::npos
            && receive(socket, answer, 4096))
       continue;
-    auto status = status_of(answer);
+    auto status = status_in(answer);
     if (status == 503)
       CHECK(answer.find("Retry-After: ") != std::string::npos);
     held.push_back(std::move(socket));
@@ -112,7 +112,7 @@ TEST_CASE("connections of git count among those of their address") {
     while (answer.find("\r\n\r\n") == std::string::npos
            && receive(socket, answer, 4096))
       continue;
-    return status_of(answer);
+    return status_in(answer);
   };
   for (int i = 0; i < 10; ++i) {
     held.push_back(connect_to(node.port()));

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <csignal>
+#include <fstream>
 #include <future>
 #include <regex>
 #include <sstream>
@@ -139,6 +140,27 @@ TEST_CASE("a node whose disk is late says so for as long as it is, and of one "
   CHECK(eventually([&] { return !warning(); }));
   CHECK(says("the disk has refused to keep") == what.ends_with(" 5"));
   CHECK(session.run("echo well")["stdout"] == "well\n");
+}
+
+TEST_CASE("a node is not ready while a timeline takes no events, says so, and "
+          "comes back") {
+  node_process node{{.sandboxed = false}};
+  session_user session{node, json{{"branch", "topic"}}};
+  auto ready = [&] { return node.admin().get("/readyz"); };
+  expect(200, ready());
+  session.start("ends", "until [ -e go ]; do sleep 0.01; done");
+  node.inject_faults("pwrite 0 5");
+  const bool waits = GENERATE(true, false);
+  if (waits)
+    std::ofstream{session.checkout() / "go"} << "";
+  else
+    CHECK(session.post("/exec", {{"command", "true"}}).status == 503);
+  CHECK(eventually([&] { return ready().status == 503; }));
+  CHECK_THAT(ready().message(), Contains("takes no events"));
+  node.inject_faults({});
+  CHECK(eventually([&] { return ready().status == 200; }));
+  std::ofstream{session.checkout() / "go"} << "";
+  CHECK(session.await_status("ends", "exited")["exit_code"] == 0);
 }
 
 TEST_CASE("a node is ready when the last session is back") {

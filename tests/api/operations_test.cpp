@@ -217,7 +217,7 @@ TEST_CASE("strangers fill the audit only so fast") {
   auto skipped = sample(page, "greenroom_audit_skipped_total");
   CHECK(skipped >= 0);
   CHECK(eventually(
-    [&] { return audit(node, "limit=200").size() + skipped == 200; }));
+    [&] { return audit(node, "limit=200").size() + skipped == 202; }));
 }
 
 TEST_CASE("the audit is read in pages, by filters and as lines") {
@@ -226,7 +226,16 @@ TEST_CASE("the audit is read in pages, by filters and as lines") {
     expect(404, node.admin().remove("/projects/none" + std::to_string(i)));
   expect(404, node.admin().remove("/keys/nobody"));
   await_entry(node, "DELETE", "/keys/{kid}", 404);
-  CHECK(eventually([&] { return audit(node).size() == 13; }));
+  // The configuration file's two projects are there, too.
+  CHECK(eventually([&] { return audit(node).size() == 15; }));
+  for (std::string id : {"demo", "other"}) {
+    auto made = audit(node, "project=" + id);
+    REQUIRE(made.size() == 1);
+    CHECK(made[0]["key_name"] == "configuration");
+    CHECK(made[0]["method"] == "POST");
+    CHECK(made[0]["route"] == "/projects");
+    CHECK(made[0]["status"] == 201);
+  }
 
   json all = json::array();
   std::string cursor;
@@ -268,7 +277,8 @@ TEST_CASE("a key that is limited to projects sees the audit of those") {
          node.admin().post("/projects/other/sessions", {{"branch", "topic"}}));
   CHECK(eventually([&] {
     auto seen = expect(200, limited.get("/audit")).data()["entries"];
-    return seen.size() == 1 && seen[0]["project_id"] == "other";
+    return seen.size() == 2 && seen[0]["project_id"] == "other"
+           && seen[1]["project_id"] == "other";
   }));
   expect_refusal(limited.get("/audit?project=demo"), 404, "NOT_FOUND",
                  "project not found");

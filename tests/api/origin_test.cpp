@@ -145,6 +145,24 @@ TEST_CASE("a push from inside moves the session's branch upstream") {
     INFO(other << refused.dump());
     CHECK(refused["exit_code"] != 0);
   }
+  // Three that were taken, and then those that were not.
+  json pushes;
+  await("all of them in the audit", [&] {
+    pushes = json::array();
+    const auto audit =
+      expect(200, node.admin().get("/audit?session=" + session.id())).data();
+    for (auto& one : audit["entries"])
+      if (one.value("key_name", "") == "session")
+        pushes.push_back(one);
+    return pushes.size() >= 6;
+  });
+  for (std::size_t i = 0; i < pushes.size(); ++i) {
+    const auto& one = pushes[pushes.size() - 1 - i];
+    INFO(one.dump());
+    CHECK(one["route"] == "/git/{id}/{sid}.git/git-receive-pack");
+    CHECK(one["status"] == (i < 3 ? 200 : 409));
+    CHECK_FALSE(one.contains("key_id"));
+  }
   CHECK_THAT(session.run("git push origin HEAD:main")["stderr"],
              Catch::Contains("only the branch \"work\" of this session can be "
                              "pushed"));

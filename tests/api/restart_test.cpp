@@ -1,5 +1,6 @@
 // What a node promises over its own sudden death: no command, no byte and no
 // session is lost.
+#include "runtime/store/sql.hpp"
 #include "tests/api/demo.hpp"
 
 #include "runtime/base/pidfd.hpp"
@@ -231,6 +232,43 @@ TEST_CASE("a create that kill -9 cuts off leaves the branch usable") {
     CHECK(next.run("cat README.md")["stdout"] == "# Demo\n");
     expect(200, next.remove());
   }
+}
+
+TEST_CASE(
+  "a project that cannot be served keeps no node from starting, and its "
+  "sessions wait") {
+  node_process node{{.sandboxed = false}};
+  session_user waits{node, json{{"new_branch", "work"}}};
+  waits.run("echo kept > kept.txt");
+  auto other = [&](const json& body) {
+    return node.admin().post("/projects/other/sessions", body);
+  };
+  expect(201, other({{"new_branch", "before"}}));
+  node.kill9();
+  // As a newer version may have written it.
+  auto set = [&](const std::string& from, const std::string& to) {
+    namespace store = greenroom::store;
+    store::connection db{"sqlite3://greenroom.db", node.data_dir(),
+                         greenroom::sync_mode::normal};
+    store::in_transaction(db, [&](soci::session& sql) {
+      sql << "UPDATE projects SET json = replace(json, '" + from + "', '" + to
+               + "') WHERE id = 'demo'";
+    });
+  };
+  set("\"repo\":", "\"unheard_of\":");
+  node.start();
+  auto ready = node.admin().get("/readyz");
+  INFO(to_string(ready));
+  CHECK(ready.status == 200);
+  CHECK(ready.body.find("the store has project demo in a form that cannot be "
+                        "read")
+        != std::string::npos);
+  expect(201, other({{"new_branch", "after"}}));
+  CHECK(node.admin().get(waits.path()).status == 404);
+  node.kill9();
+  set("\"unheard_of\":", "\"repo\":");
+  node.start();
+  CHECK(waits.run("cat kept.txt")["stdout"] == "kept\n");
 }
 
 TEST_CASE("a check-in that kill -9 cuts off loses nothing") {

@@ -53,6 +53,24 @@ std::string move_main(const node_process& node) {
 
 } // namespace
 
+TEST_CASE(
+  "a session in which nothing was changed is checked in like any other") {
+  node_process node{with_command("false")}; // which would reject it
+  auto main = node.git({"rev-parse", "main"});
+  const bool skipped = GENERATE(false, true);
+  session_user session{node, json{{"new_branch", "same"}}};
+  auto done = expect(200, session.checkin({{"skip_review", skipped}})).data();
+  CHECK(done["commit"] == main);
+  CHECK(done["merge"]["status"] == "not_requested");
+  CHECK(node.git({"rev-parse", "same"}) == main);
+  CHECK(done.contains("review_task_id") != skipped);
+  if (skipped)
+    return;
+  CHECK(done["message"] == "Session ended. Review task queued.");
+  auto ended = await_review(node, done["review_task_id"], "approved");
+  CHECK(ended["commit"] == main);
+}
+
 TEST_CASE("a command that is content has the check-in merged") {
   node_process node{with_command("cat new.txt && test ! -e bad")};
   auto main = node.git({"rev-parse", "main"});

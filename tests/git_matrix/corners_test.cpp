@@ -7,7 +7,7 @@ using namespace greenroom::test;
 
 namespace {
 
-struct row {
+struct corner {
   const char* name;
   const char* script;
 };
@@ -17,7 +17,7 @@ constexpr const char* fixed_dates = "export GIT_AUTHOR_DATE='1700000000 +0000' "
                                     "GIT_COMMITTER_DATE='1700000000 +0000'\n";
 
 // clang-format off
-constexpr row rows[] = {
+constexpr corner corners[] = {
   {"core.commentChar auto",
    R"~(git config core.commentChar auto; git config commit.cleanup scissors; echo a >a)~"},
   {"merge.renames, diff.algorithm",
@@ -246,8 +246,8 @@ git config filter.up.process 'python3 ~/fp.py'; printf '*.up filter=up\n' >.gita
 } // namespace
 
 TEST_CASE("corners of git's are committed as git commits them") {
-  auto which = GENERATE(range(std::size_t{0}, std::size(rows)));
-  const auto& one = rows[which];
+  auto which = GENERATE(range(std::size_t{0}, std::size(corners)));
+  const auto& one = corners[which];
   INFO(one.name << "\n" << one.script);
   matrix_row at{std::string{fixed_dates} + one.script};
   auto wanted = at.expected();

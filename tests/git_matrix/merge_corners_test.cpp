@@ -8,7 +8,7 @@ using namespace greenroom::test;
 namespace {
 
 // clang-format off
-constexpr merge_row rows[] = {
+constexpr merge_row merge_corners[] = {
   {"dir rename, both sides different subdirs", R"~(mkdir lib lib2; seq 1 9 >lib/a; seq 5 20 >lib/b; seq 30 50 >lib2/c)~",
    R"~(git mv lib src)~",
    R"~(git mv lib2 src2; echo n >lib/new)~"},
@@ -199,6 +199,6 @@ seq 1 30 >f
 } // namespace
 
 TEST_CASE("corners of merges are git's") {
-  auto which = GENERATE(range(std::size_t{0}, std::size(rows)));
-  check_merge(rows[which]);
+  auto which = GENERATE(range(std::size_t{0}, std::size(merge_corners)));
+  check_merge(merge_corners[which]);
 }

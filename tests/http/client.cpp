@@ -1,6 +1,7 @@
 #include "tests/http/client.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -27,13 +28,22 @@ std::string lower(std::string text) {
   return text;
 }
 
+void limit_patience(int socket) {
+  timeval timeout{10, 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+}
+
 } // namespace
+
+http_client::http_client(unique_fd connected) : fd_(connected.release()) {
+  ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) & ~O_NONBLOCK);
+  limit_patience(fd_);
+}
 
 http_client::http_client(std::uint16_t port, int receive_buffer,
                          const std::function<void()>& before)
   : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  timeval timeout{10, 0};
-  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+  limit_patience(fd_);
   if (receive_buffer != 0)
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
                  sizeof receive_buffer);

@@ -2,6 +2,8 @@
 // would. Every read gives up after ten seconds, so a test fails, not hangs.
 #pragma once
 
+#include "runtime/base/fd.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -22,6 +24,8 @@ public:
   /// `before` is called when the socket is made and not connected yet.
   explicit http_client(std::uint16_t port, int receive_buffer = 0,
                        const std::function<void()>& before = {});
+  /// On a connection that is made already.
+  explicit http_client(unique_fd connected);
   http_client(const http_client&) = delete;
   http_client& operator=(const http_client&) = delete;
   ~http_client();

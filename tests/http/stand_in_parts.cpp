@@ -9,7 +9,7 @@ namespace greenroom::test {
 namespace {
 
 template <class T>
-caf::result<T> unserved() {
+caf::result<T> unserved_part() {
   return make_error(errc::internal, "not in this test");
 }
 
@@ -86,7 +86,7 @@ project_actor::behavior_type project_stand_in(project_actor::pointer,
       page.next_cursor = "more";
       return page;
     },
-    [](const queue_review&) { return unserved<review_record>(); },
+    [](const queue_review&) { return unserved_part<review_record>(); },
     [s](const list_reviews& what) {
       std::lock_guard lock{s->guard};
       review_page page;
@@ -107,7 +107,7 @@ project_actor::behavior_type project_stand_in(project_actor::pointer,
     [](const get_review_diff&) {
       return git_answer{shared_text{"diff --git a/y b/y\n"}};
     },
-    [](const list_kept&) { return unserved<kept_sessions>(); },
+    [](const list_kept&) { return unserved_part<kept_sessions>(); },
     [](const rescue_waits&) {},
     [](const review_ran&) {},
     [](const project_changed&) {}};
@@ -115,20 +115,20 @@ project_actor::behavior_type project_stand_in(project_actor::pointer,
 
 store_writer_actor::behavior_type store_stand_in(store_writer_actor::pointer,
                                                  script_ptr s) {
-  return {[](const insert_session&) { return unserved<done>(); },
-          [](const update_session&) { return unserved<done>(); },
-          [](const take_session&) { return unserved<session_record>(); },
-          [](take_live_sessions) { return unserved<session_rows>(); },
-          [](const put_project&) { return unserved<project_record>(); },
-          [](const drop_project&) { return unserved<done>(); },
-          [](const put_key&) { return unserved<done>(); },
-          [](const drop_key&) { return unserved<done>(); },
-          [](const put_review&) { return unserved<done>(); },
+  return {[](const insert_session&) { return unserved_part<done>(); },
+          [](const update_session&) { return unserved_part<done>(); },
+          [](const take_session&) { return unserved_part<session_record>(); },
+          [](take_live_sessions) { return unserved_part<session_rows>(); },
+          [](const put_project&) { return unserved_part<project_record>(); },
+          [](const drop_project&) { return unserved_part<done>(); },
+          [](const put_key&) { return unserved_part<done>(); },
+          [](const drop_key&) { return unserved_part<done>(); },
+          [](const put_review&) { return unserved_part<done>(); },
           [s](const begin_request& what) { return begin(*s, what); },
           [s](const finish_request& what) { return finish(*s, what); },
-          [](const drop_ended&) { return unserved<dropped_sessions>(); },
-          [](const add_audit&) { return unserved<done>(); },
-          [](const drop_audit&) { return unserved<done>(); }};
+          [](const drop_ended&) { return unserved_part<dropped_sessions>(); },
+          [](const add_audit&) { return unserved_part<done>(); },
+          [](const drop_audit&) { return unserved_part<done>(); }};
 }
 
 } // namespace greenroom::test

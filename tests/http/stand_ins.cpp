@@ -369,7 +369,8 @@ std::string event_text(std::uint64_t seq, const publish& event) {
   return result;
 }
 
-fixture::fixture(std::function<void(http::options&)> change) {
+fixture::fixture(const std::function<void(http::options&)>& change,
+                 const std::function<void(http::server_parts&)>& adapt) {
   config.add_message_types<caf::id_block::greenroom>();
   config.set("scheduler.max-threads", 2u);
   config.set("scheduler.policy", caf::atom("sharing"));
@@ -385,17 +386,21 @@ fixture::fixture(std::function<void(http::options&)> change) {
   options.data_dir = files.path();
   if (change)
     change(options);
-  server = std::make_unique<http::server>(
-    options, http::server_parts{*system, ring, system->spawn(directory, script),
-                                system->spawn(registry, script),
-                                system->spawn(store_stand_in, script),
-                                [this] {
-                                  return ready
-                                           ? std::vector<std::string>{}
-                                           : std::vector<std::string>{
-                                             "sessions are being reconciled"};
-                                },
-                                [this] { return warnings; }, no_log()});
+  http::server_parts parts{*system,
+                           ring,
+                           system->spawn(directory, script),
+                           system->spawn(registry, script),
+                           system->spawn(store_stand_in, script),
+                           [this] {
+                             return ready ? std::vector<std::string>{}
+                                          : std::vector<std::string>{
+                                            "sessions are being reconciled"};
+                           },
+                           [this] { return warnings; },
+                           no_log()};
+  if (adapt)
+    adapt(parts);
+  server = std::make_unique<http::server>(options, std::move(parts));
   try {
     server->start();
   } catch (...) {

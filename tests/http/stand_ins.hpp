@@ -106,7 +106,9 @@ std::string event_text(std::uint64_t seq, const publish& event);
 
 class fixture {
 public:
-  explicit fixture(std::function<void(http::options&)> change = {});
+  /// `adapt` may put others in the places of the stand-ins.
+  explicit fixture(const std::function<void(http::options&)>& change = {},
+                   const std::function<void(http::server_parts&)>& adapt = {});
   ~fixture();
 
   std::uint16_t port() const noexcept {

@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> sources() {
+std::vector<std::string> sources_and_tests() {
   std::vector<std::string> result;
   for (auto folder : {"actors", "http", "runtime", "tests"})
     for (auto& entry : fs::recursive_directory_iterator{
@@ -68,7 +68,7 @@ TEST_CASE("no actor's state is an aggregate that begins with a bool") {
   CHECK_FALSE(
     begins_with_bool("struct s {\n  s() {}\n  bool a = false;\n};", "s"));
   CHECK_FALSE(begins_with_bool("struct s {\n  int a = 0;\n  bool b;\n};", "s"));
-  auto texts = sources();
+  auto texts = sources_and_tests();
   auto states = states_in(texts);
   CHECK(states.size() > 8);
   for (auto& state : states)

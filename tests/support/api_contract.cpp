@@ -1,6 +1,7 @@
 #include "tests/support/api_contract.hpp"
 
 #include "tests/support/json_schema.hpp"
+#include "tests/support/lower_case.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -23,13 +24,6 @@ std::vector<std::string> cut(std::string_view text, char at) {
       return result;
     text.remove_prefix(end + 1);
   }
-}
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
 }
 
 std::string without_parameters(const std::string& media_type) {

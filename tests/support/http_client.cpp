@@ -1,5 +1,6 @@
 #include "tests/support/http_client.hpp"
 
+#include "tests/support/lower_case.hpp"
 #include "tests/support/traffic.hpp"
 
 // A server that hangs up is an error here, and no signal.
@@ -15,13 +16,6 @@ namespace greenroom::test {
 namespace {
 
 constexpr int seconds_to_answer = 130; // above the longest of the API's own
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
 
 std::string text_at(const json& all, const char* name) {
   if (!all.is_object() || !all.contains("error"))

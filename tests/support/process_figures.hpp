@@ -19,13 +19,23 @@ inline std::size_t open_files(pid_t pid = ::getpid()) {
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
-/// Memory that is in use; 0 where the process is gone.
-inline std::uint64_t resident_kib(pid_t pid) {
+/// A line of /proc/PID/status in KiB; 0 where the process is gone.
+inline std::uint64_t status_kib(pid_t pid, const std::string& name) {
   std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
   for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmRSS:"))
-      return std::stoull(line.substr(6));
+    if (line.starts_with(name))
+      return std::stoull(line.substr(name.size()));
   return 0;
+}
+
+/// Memory that is in use.
+inline std::uint64_t resident_kib(pid_t pid) {
+  return status_kib(pid, "VmRSS:");
+}
+
+/// The most that was in use at a time.
+inline std::uint64_t peak_kib(pid_t pid = ::getpid()) {
+  return status_kib(pid, "VmHWM:");
 }
 
 } // namespace greenroom::test

@@ -1,5 +1,6 @@
 #include "tests/support/sse_client.hpp"
 
+#include "tests/support/lower_case.hpp"
 #include "tests/support/sockets.hpp"
 #include "tests/support/traffic.hpp"
 
@@ -14,13 +15,6 @@ namespace greenroom::test {
 namespace {
 
 constexpr std::size_t any = 64 * 1024;
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) {
-    return static_cast<char>(std::tolower(c));
-  });
-  return text;
-}
 
 } // namespace
 

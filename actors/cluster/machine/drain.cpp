@@ -12,7 +12,7 @@ namespace greenroom::cluster {
 namespace {
 
 // Of those alike, the one whose processors are less busy.
-bool is_emptier(const node_record& a, const node_record& b) {
+bool takes_rather(const node_record& a, const node_record& b) {
   return std::tuple{fullness_of(a), a.load, std::string_view{a.name}}
          < std::tuple{fullness_of(b), b.load, std::string_view{b.name}};
 }
@@ -41,7 +41,7 @@ destinations(const std::string& leaving, std::vector<node_record> nodes,
     node_record* next = nullptr;
     for (auto& node : nodes)
       if (has_labels(node, project.labels)
-          && (next == nullptr || is_emptier(node, *next)))
+          && (next == nullptr || takes_rather(node, *next)))
         next = &node;
     if (next == nullptr)
       continue; // it stays where it is

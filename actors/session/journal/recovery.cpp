@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t entries_at_once = 4096;
-constexpr std::size_t bytes_at_once = 1024 * 1024;
+constexpr std::size_t read_at_once = 1024 * 1024;
 
 constexpr const char* epoch_file = "epoch"; // of the last actor that was here
 
@@ -79,7 +79,7 @@ public:
     timeline_reader reader{dir_};
     std::uint64_t after = 0;
     for (;;) {
-      auto entries = reader.entries(after, entries_at_once, bytes_at_once);
+      auto entries = reader.entries(after, entries_at_once, read_at_once);
       if (entries.empty())
         break;
       if (first_epoch_ == 0)
@@ -256,6 +256,7 @@ void session_files::recover(const open& what, opened& result) {
   auto& record = what.record;
   auto live = is_live(record.status);
   result.past.elsewhere = live && elsewhere_;
+  result.past.removed = live && removed_;
   past_reader reader{dir_, what.max_finished, *archive_, result};
   reader.read();
   result.moved = live && what.roams && reader.is_untold(what.home_epoch);

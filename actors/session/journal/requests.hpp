@@ -41,6 +41,7 @@ struct open {
   std::string preview_url;
   bool roams = false;        // between the nodes of a cluster
   bool at_any_price = false; // sets aside what cannot be opened
+  bool had_files = false;    // here: where they are not there they were removed
   // With which it came to this node; 0: that is not known.
   std::uint64_t home_epoch = 0;
 };

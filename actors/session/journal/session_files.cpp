@@ -1,5 +1,6 @@
 #include "actors/session/journal/session_files.hpp"
 
+#include "actors/session/journal/refusals.hpp"
 #include "runtime/base/session_paths.hpp"
 #include "runtime/base/tree_size.hpp"
 #include "runtime/disk/disk_reserve.hpp"
@@ -19,9 +20,16 @@ namespace greenroom::journal {
 namespace fs = std::filesystem;
 
 session_files::session_files(const fs::path& data_dir, std::string session_id,
-                             fsync_queue* syncer, std::uint64_t max_output)
+                             fsync_queue* syncer, std::uint64_t max_output,
+                             refusals* refused)
   : data_dir_(data_dir.string()), dir_(session_dir(data_dir_, session_id)),
-    id_(std::move(session_id)), syncer_(syncer), max_output_(max_output) {}
+    id_(std::move(session_id)), syncer_(syncer), max_output_(max_output),
+    refused_(refused) {}
+
+void session_files::close() noexcept {
+  if (refused_ != nullptr)
+    refused_->taken(id_);
+}
 
 std::optional<any_result> session_files::perform(any_request& what) {
   return std::visit([this](auto& x) { return (*this)(x); }, what);
@@ -36,6 +44,7 @@ std::optional<any_result> session_files::operator()(open& what) {
   try {
     project_id_ = what.record.project_id;
     epoch_ = what.record.epoch;
+    removed_ = what.had_files && !fs::exists(fs::symlink_status(dir_));
     open_files(what);
     if (what.revived)
       recover(what, result);
@@ -96,13 +105,29 @@ bool session_files::write(std::vector<timeline_entry>& entries) {
         continue;
       spdlog::error("session {}: the timeline takes no events: {}", id_,
                     e.what());
+      note_refusal(e);
       return false;
     }
+  if (refused_ != nullptr)
+    refused_->taken(id_);
   syncer_->mark_dirty(dir_);
   for (auto& entry : entries)
     if (entry.kind == event_kind::exec_exited) // with its exit record
       syncer_->mark_dirty(exec_dir(entry.exec_id));
   return true;
+}
+
+// What is not held is not written again by itself.
+void session_files::note_refusal(const std::exception& fault) {
+  const auto* system = dynamic_cast<const std::system_error*>(&fault);
+  if (refused_ == nullptr || system == nullptr)
+    return;
+  for (auto taken_away :
+       {std::errc::no_such_file_or_directory, std::errc::not_a_directory,
+        std::errc::is_a_directory, std::errc::too_many_symbolic_link_levels})
+    if (system->code() == taken_away)
+      return;
+  refused_->refused(id_, fault.what(), !held_.empty());
 }
 
 void session_files::hold(append& what) {

@@ -28,6 +28,8 @@ class fsync_queue;
 
 namespace greenroom::journal {
 
+class refusals;
+
 /// A page of the execs in memory and of those of the archive. `json_of` makes
 /// the JSON of an archived one; that of the others is left out. Throws what
 /// `json_of` throws.
@@ -37,11 +39,16 @@ make_page(list_page& what, std::vector<archived_exec> archived,
 
 class session_files {
 public:
-  /// `syncer` must outlive it. Of the output of all execs `max_output` bytes
-  /// are kept, 0 for all: each gets what is left of it for its own limit.
-  /// Touches nothing yet.
+  /// `syncer` must outlive it, and `refused`, where there is one, which is told
+  /// of what the timeline does not take. Of the output of all execs
+  /// `max_output` bytes are kept, 0 for all: each gets what is left of it for
+  /// its own limit. Touches nothing yet.
   session_files(const std::filesystem::path& data_dir, std::string session_id,
-                fsync_queue* syncer, std::uint64_t max_output = 0);
+                fsync_queue* syncer, std::uint64_t max_output = 0,
+                refusals* refused = nullptr);
+
+  /// Nothing is written any more.
+  void close() noexcept;
 
   /// Performs a request. Throws nothing: what goes wrong is in the result.
   std::optional<any_result> perform(any_request& what);
@@ -76,6 +83,7 @@ private:
   void open_files(const open& what);
   std::filesystem::path exec_dir(const std::string& exec_id) const;
   bool write(std::vector<timeline_entry>& entries);
+  void note_refusal(const std::exception& fault);
   bool write_intent(keep_intent& what);
   void limit_output(keep_intent& what);
   void announce(output_event_splitter& cutter, const announce_output& what,
@@ -94,8 +102,10 @@ private:
   std::string project_id_;
   std::uint64_t epoch_ = 0;
   bool elsewhere_ = false; // another node had it since it was here last
+  bool removed_ = false;   // its directory, by somebody else than this node
   fsync_queue* syncer_;
   std::uint64_t max_output_;
+  refusals* refused_;
   std::optional<timeline_writer> timeline_;
   std::optional<exec_index> archive_;
   // What the disk has not taken yet, oldest first, and how many requests wait

@@ -133,7 +133,7 @@ writers::~writers() = default;
 
 channel_ptr writers::open(const std::string& session_id) {
   return std::make_shared<channel>(
-    session_files{data_dir_, session_id, syncer_, max_output_});
+    session_files{data_dir_, session_id, syncer_, max_output_, &refusals_});
 }
 
 bool writers::post(const std::string& session_id, const channel_ptr& from,

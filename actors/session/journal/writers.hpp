@@ -15,6 +15,7 @@
 // Owned by the node; outlives all actors.
 #pragma once
 
+#include "actors/session/journal/refusals.hpp"
 #include "actors/session/journal/requests.hpp"
 #include "actors/session/journal/session_files.hpp"
 
@@ -25,6 +26,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -40,6 +42,11 @@ namespace greenroom::journal {
 class channel {
 public:
   explicit channel(session_files files) : files_(std::move(files)) {}
+  channel(const channel&) = delete;
+  channel& operator=(const channel&) = delete;
+  ~channel() {
+    files_.close();
+  }
 
   /// `notify` is called on the writer's thread when results lie there; once,
   /// until they are taken. Where some lie there already, at once.
@@ -126,10 +133,16 @@ public:
   /// How long the oldest request has waited that is not performed yet.
   std::chrono::milliseconds lag() const;
 
+  /// Why a session's timeline takes no events at the moment, if one does not.
+  std::optional<std::string> problem() const {
+    return refusals_.problem();
+  }
+
 private:
   std::filesystem::path data_dir_;
   fsync_queue* syncer_;
   std::uint64_t max_output_;
+  refusals refusals_;
   std::vector<std::unique_ptr<writer>> writers_;
 };
 

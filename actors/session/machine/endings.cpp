@@ -31,6 +31,12 @@ std::string terminated_by(const caller& who, const session_record& session) {
          + (maker ? ", the key that made it" : ", an administrator");
 }
 
+// Who it was where nobody asked, as the audit names them.
+event_fields due_or_own(ending why) {
+  return {
+    {"by_name", std::string{why == ending::expire ? "clock" : "greenroom"}}};
+}
+
 } // namespace
 
 void machine::start_ending(ending why) {
@@ -113,6 +119,8 @@ void machine::finish_ending(unix_ms now, std::string reason,
     add_caller(cause, s.terminator);
   else if (s.why == ending::checkin)
     add_caller(cause, s.author);
+  else
+    cause = due_or_own(s.why);
   events.push_back({event_kind::session_ended, std::move(cause)});
   then.push_back(effect::over{});
   // Work that could not be saved elsewhere stays where it is.

@@ -34,7 +34,7 @@ effects take_up_execs(state& s, const past& what) {
       s.waiting.push_back(id);
     }
   }
-  if (s.runs.empty() && !(live && what.listens))
+  if (s.runs.empty() && !(live && (what.listens || what.removed)))
     return {};
   s.runner = runner_state::asked;
   return {effect::find_runner{}};
@@ -87,6 +87,7 @@ effects recover(state& s, past what) {
   auto status = s.record.status;
   s.installing =
     (status == session_status::active || status == session_status::checking_in)
+    && !what.removed
     && (what.elsewhere || (!what.used && what.sent.empty() && !what.checkout));
   if (s.installing && s.roams)
     s.restore = restoring::waiting;

@@ -68,20 +68,27 @@ public:
     return top_;
   }
 
-  void fill(const repository_git& git, const std::string& commit) {
-    constexpr std::string_view name = ".gitattributes";
-    auto listed = must(git, {{"ls-tree", "-r", "-z", commit}});
-    std::size_t count = 0;
-    // "<mode> <type> <id>\t<path>"
-    for (const auto& entry : parts(listed.out, '\0')) {
-      auto tab = entry.find('\t');
-      if (!entry.starts_with("100") || tab != 52)
+  /// The path of one that is too large to be read; empty: none is.
+  std::string fill(const repository_git& git, const std::string& commit) {
+    auto listed = must(
+      git, {{"diff-tree", "-r", "-z", "--no-renames", std::string{empty_tree},
+             commit, "--", ":(glob)**/.gitattributes"}});
+    // ":<mode> <mode> <id> <id> A", <path>, and so on
+    auto words = parts(listed.out, '\0');
+    words.resize(std::min(words.size(), 2 * max_attributes));
+    for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+      if (words[i].size() < 96 || words[i].compare(8, 3, "100") != 0)
         continue;
-      fs::path path = entry.substr(tab + 1);
-      if (path.filename() == name && ++count <= max_attributes)
-        write(path,
-              must(git, {{"cat-file", "blob", entry.substr(12, 40)}}).out);
+      repository_git::call call{{"cat-file", "blob", words[i].substr(56, 40)}};
+      call.max_output = max_attribute_file;
+      auto read = git.run(call);
+      if (read.truncated)
+        return words[i + 1];
+      if (!read.ok())
+        fail("merge", read);
+      write(words[i + 1], read.out);
     }
+    return {};
   }
 
   /// True if a driver may be named that git does not have itself.
@@ -90,6 +97,10 @@ public:
   }
 
 private:
+  // Which git knows, whether a repository has it or not.
+  static constexpr std::string_view empty_tree =
+    "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
   void write(const fs::path& path, const std::string& text) {
     // Sound trees have no such names, but this is where a file is made.
     for (const auto& part : path)
@@ -203,7 +214,13 @@ void merge(const repository_git& git, const std::vector<std::string>& bases,
            const std::string& target, const std::string& branch,
            merge_trial& trial) {
   attribute_files attributes;
-  attributes.fill(git, target);
+  if (auto path = attributes.fill(git, target); !path.empty()) {
+    trial.reason = "`" + path + "` is larger than "
+                   + std::to_string(max_attribute_file >> 20)
+                   + " MiB, which is all that is read of a .gitattributes "
+                     "file; make it smaller";
+    return;
+  }
   if (attributes.names_drivers())
     refuse_drivers(git, attributes, bases.front(), target, branch, trial);
   if (!trial.conflicts.empty())

@@ -8,6 +8,7 @@
 
 #include "runtime/base/run_command.hpp"
 
+#include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -38,9 +39,16 @@ struct repository_git {
     std::vector<std::string> args;
     std::string input{};
     std::filesystem::path work_tree{}; // with GIT_WORK_TREE, and run there
+    // Bytes that are kept of what it prints, more of which the caller knows how
+    // to do without; 0: as many as may be.
+    std::size_t max_output = 0;
   };
   std::function<command_result(const call&)> run;
 };
+
+/// No more of a .gitattributes file is read; one that is larger is a reason not
+/// to merge.
+inline constexpr std::size_t max_attribute_file = std::size_t{1} << 20;
 
 /// Throws std::runtime_error with git's words where it fails.
 merge_trial try_merge(const repository_git& git, const std::string& target,

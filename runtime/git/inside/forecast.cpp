@@ -65,7 +65,8 @@ public:
       what.stdin_fd = input.get();
     }
     what.timeout = no_deadline;
-    what.max_output = std::size_t{256} << 20;
+    what.max_output =
+      call.max_output != 0 ? call.max_output : std::size_t{256} << 20;
     return run_command(what);
   }
 

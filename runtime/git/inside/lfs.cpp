@@ -1,5 +1,7 @@
 #include "runtime/git/inside/lfs.hpp"
 
+#include "runtime/base/hex.hpp"
+#include "runtime/git/inside/hashed_contents.hpp"
 #include "runtime/git/inside/staging.hpp"
 
 #include <algorithm>
@@ -24,10 +26,7 @@ std::string oid_of(std::string_view pointer) {
   if (!pointer.starts_with(first_line) || at == pointer.npos)
     return {};
   auto oid = std::string{pointer.substr(at + mark.size(), 64)};
-  return oid.size() == 64
-             && oid.find_first_not_of("0123456789abcdef") == oid.npos
-           ? oid
-           : std::string{};
+  return is_hex(oid, sha256_digits) ? oid : std::string{};
 }
 
 std::uint64_t size_of(std::string_view pointer) {
@@ -141,23 +140,19 @@ std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
   return result;
 }
 
-std::optional<std::string> save_contents(const repo& in,
+std::optional<std::string> save_contents(const repo& in, const repo::facts& at,
                                          const std::vector<lfs_file>& files,
                                          const author& by) {
-  std::string paths;
+  std::vector<fs::path> paths;
   std::vector<std::string> oids;
   for (const auto& file : files)
     if (!file.contents.empty()) {
-      paths += file.contents.string() + '\n';
+      paths.push_back(file.contents);
       oids.push_back(file.oid);
     }
   if (oids.empty())
     return std::nullopt;
-  auto ids = split(
-    in.ask({{"hash-object", "-w", "--no-filters", "--stdin-paths"}, paths},
-           "keep files of Git LFS"),
-    '\n');
-  ids.resize(oids.size());
+  const auto ids = hash_contents(in, at, paths);
   std::string entries;
   for (std::size_t i = 0; i < ids.size(); ++i)
     entries += "100644 " + ids[i] + '\t' + oids[i] + '\n';

@@ -31,8 +31,8 @@ inline constexpr const char* lfs_contents =
   "contents of files that Git LFS keeps, each under its SHA-256";
 
 /// A commit with the contents that are here, each under its oid; nullopt:
-/// there are none.
-std::optional<std::string> save_contents(const repo& in,
+/// there are none. Reads those that have changed since the last time.
+std::optional<std::string> save_contents(const repo& in, const repo::facts& at,
                                          const std::vector<lfs_file>& files,
                                          const author& by);
 

@@ -37,7 +37,7 @@ struct wanted {
   throw std::runtime_error(why);
 }
 
-void write_all(int to, const char* bytes, std::size_t size) {
+void send_all(int to, const char* bytes, std::size_t size) {
   while (size > 0) {
     auto done = ::write(to, bytes, size);
     if (done < 0 && errno == EINTR)
@@ -67,7 +67,7 @@ void send_packet(int to, const std::string& text) {
   std::array<char, 5> size{};
   std::snprintf(size.data(), size.size(), "%04zx", text.size() + 4);
   auto packet = size.data() + text;
-  write_all(to, packet.data(), packet.size());
+  send_all(to, packet.data(), packet.size());
 }
 
 // Throws what the server says instead of it.
@@ -88,7 +88,7 @@ void carry(int from, int to, std::uint64_t left) {
       continue;
     if (got <= 0)
       give_up("the contents end too early");
-    write_all(to, buffer.data(), static_cast<std::size_t>(got));
+    send_all(to, buffer.data(), static_cast<std::size_t>(got));
     left -= static_cast<std::uint64_t>(got);
   }
 }

@@ -6,6 +6,7 @@
 //                            answers git's question as its GIT_ASKPASS
 //   git-connect HOST PORT    called so, it is git's way to the session's origin
 //   git-connect lfs          git-lfs's
+//   pre-receive              called so, it is git's hook of that name
 //
 // A request is a JSON object on stdin with "op" and "mirror"; see below and
 // git_rpc.cpp, which asks. It runs `git`, some times, and gathers what that
@@ -18,6 +19,7 @@
 #include "runtime/git/inside/forecast.hpp"
 #include "runtime/git/inside/lfs_agent.hpp"
 #include "runtime/git/inside/looking.hpp"
+#include "runtime/git/inside/received_tree.hpp"
 #include "runtime/git/inside/saving.hpp"
 
 #include <nlohmann/json.hpp>
@@ -161,6 +163,8 @@ int main(int argc, char** argv) {
     return greenroom::git::serve_lfs(self.parent_path());
   if (self.filename() == "git-connect")
     return greenroom::git::connect_origin(self.parent_path());
+  if (self.filename() == "pre-receive")
+    return greenroom::git::judge_push();
   if (what == "session")
     return greenroom::git::serve();
   if (auto answer = greenroom::git::answer_prompt(what)) {

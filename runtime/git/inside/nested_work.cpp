@@ -212,8 +212,8 @@ private:
     std::vector<std::string> ids;
     for (const auto& one : found.own.objects)
       ids.push_back(one.id);
-    auto contents =
-      save_contents(inner, lfs_files(inner, at, ids, found.published), how_.by);
+    auto contents = save_contents(
+      inner, at, lfs_files(inner, at, ids, found.published), how_.by);
     auto work = is_known(found.boundary)
                   ? std::move(found.own)
                   : work_of_clone(inner, std::move(found), shown, how_.by);

@@ -82,7 +82,7 @@ void add_lfs(savings& to, const repo& in, const repo::facts& at,
     known.push_back(*to.tip);
   auto files = lfs_files(in, at, tips_of(own, {}), known);
   files.insert(files.end(), to.lfs.begin(), to.lfs.end());
-  if (auto contents = save_contents(in, files, what.by))
+  if (auto contents = save_contents(in, at, files, what.by))
     to.named.objects.push_back({"lfs", *contents, lfs_contents});
 }
 

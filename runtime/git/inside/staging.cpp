@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-bool is_there(const fs::path& path) {
+bool is_entry(const fs::path& path) {
   struct stat info;
   return ::lstat(path.c_str(), &info) == 0;
 }
@@ -140,7 +140,7 @@ std::optional<std::string> save_tree(const repo& in, const repo::facts& at,
     throw checkout_fault{"the index of the session's repository cannot be "
                          "read, nor made anew from HEAD"};
   std::erase_if(known->overlooked, [&](const auto& path) {
-    return !is_there(in.top() / path); // not checked out on purpose
+    return !is_entry(in.top() / path); // not checked out on purpose
   });
   if (auto paths = with_zeros(known->overlooked); !paths.empty())
     for (auto flag : {"--no-assume-unchanged", "--no-skip-worktree"})

@@ -27,6 +27,35 @@ int print_line(const git_diff_delta*, const git_diff_hunk*,
   return 0;
 }
 
+// Whether files have come or gone that would only be shown as binary. What
+// their sizes are is in no tree.
+bool has_large_files(git_diff* diff, git_repository* repo) {
+  odb_handle objects;
+  check(git_repository_odb(receive(objects), repo), "cannot open objects");
+  for (std::size_t i = 0; i < git_diff_num_deltas(diff); ++i) {
+    const auto* delta = git_diff_get_delta(diff, i);
+    const auto gone = delta->status == GIT_DELTA_DELETED;
+    if (!gone && delta->status != GIT_DELTA_ADDED)
+      continue;
+    const auto& file = gone ? delta->old_file : delta->new_file;
+    std::size_t size = 0;
+    git_object_t type{};
+    if (git_odb_read_header(&size, &type, objects.get(), &file.id) == 0
+        && size > static_cast<std::size_t>(max_text_file))
+      return true;
+  }
+  return false;
+}
+
+// Files that are alike are found by reading all that have come or gone, each
+// whole.
+void find_renames(git_diff* diff, git_repository* repo) {
+  git_diff_find_options options = GIT_DIFF_FIND_OPTIONS_INIT;
+  if (has_large_files(diff, repo))
+    options.flags = GIT_DIFF_FIND_RENAMES | GIT_DIFF_FIND_EXACT_MATCH_ONLY;
+  check(git_diff_find_similar(diff, &options), "cannot find renamed files");
+}
+
 } // namespace
 
 git_diff_options diff_settings() {
@@ -35,8 +64,8 @@ git_diff_options diff_settings() {
   return options;
 }
 
-std::string print(git_diff* diff) {
-  check(git_diff_find_similar(diff, nullptr), "cannot find renamed files");
+std::string print(git_diff* diff, git_repository* repo) {
+  find_renames(diff, repo);
   printer out;
   auto code = git_diff_print(diff, GIT_DIFF_FORMAT_PATCH, print_line, &out);
   if (!out.cut)

@@ -1,8 +1,9 @@
-// What a node does at a time with contents of Git LFS.
+// What a node does at a time with contents of Git LFS, and what it fetches.
 //
 // One for all stores of a node, which outlives them: two that want the same
 // contents fetch or deliver them one after the other, since the second then
-// finds what the first has brought. When the node stops, those that serve its
+// finds what the first has brought; likewise two that want what the upstream of
+// one mirror has. When the node stops, those that serve its
 // clients are ended. Thread-safe.
 #pragma once
 
@@ -17,7 +18,7 @@ namespace greenroom::git {
 
 class lfs_calls {
 public:
-  /// The right to bring contents to one place, until it is destroyed.
+  /// The right to bring something to one place, until it is destroyed.
   class turn {
   public:
     turn(lfs_calls& of, std::filesystem::path place, bool until_stop);

@@ -4,6 +4,7 @@
 #include "runtime/base/failpoint.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/find_program.hpp"
+#include "runtime/base/hex.hpp"
 #include "runtime/base/memfd.hpp"
 #include "runtime/base/remove_tree.hpp"
 #include "runtime/git/common/refs.hpp"
@@ -79,8 +80,7 @@ void need_program() {
 } // namespace
 
 bool is_lfs_oid(std::string_view text) noexcept {
-  return text.size() == 64
-         && text.find_first_not_of("0123456789abcdef") == text.npos;
+  return is_hex(text, sha256_digits);
 }
 
 lfs_store::lfs_store(const mirror& of, const std::string& default_branch,

@@ -9,6 +9,10 @@
 #include "runtime/git/mirror/signatures.hpp"
 
 #include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace greenroom::git {
 
@@ -67,9 +71,29 @@ std::string commit_merge(git_repository* repo, const std::string& merged,
   return to_hex(id);
 }
 
-// What merges in the mirror may take and print.
+// What merges in the mirror may take: git's own memory, and what of a list of
+// files is held in the node's.
 constexpr std::chrono::seconds merge_timeout{100};
-constexpr std::size_t max_listing = std::size_t{512} << 20;
+constexpr std::uint64_t max_memory = std::uint64_t{512} << 20;
+constexpr std::size_t max_listing = std::size_t{64} << 20;
+
+// Throws refused where git needed more than that.
+void check_bounds(const command_result& result) {
+  constexpr const char* instead = "; merge the target in the session";
+  if (result.truncated)
+    throw refused{errc::conflict,
+                  "the two commits have too many files to be merged here: "
+                  "their names take more than "
+                    + std::to_string(max_listing >> 20) + " MiB" + instead};
+  if (!result.ok()
+      && (result.err.find("Out of memory") != std::string::npos
+          || result.err.find("Cannot allocate memory") != std::string::npos))
+    throw refused{errc::conflict,
+                  "a file that both commits have changed is too large to be "
+                  "merged here: that takes more than "
+                    + std::to_string(max_memory >> 20) + " MiB of memory"
+                    + instead};
+}
 
 repository_git in_mirror(const mirror& mirror) {
   return {[path = mirror.path()](const repository_git::call& call) {
@@ -84,8 +108,12 @@ repository_git in_mirror(const mirror& mirror) {
       what.stdin_fd = input.get();
     }
     what.timeout = merge_timeout;
-    what.max_output = max_listing;
-    return run(what);
+    what.max_memory = max_memory;
+    what.max_output = call.max_output != 0 ? call.max_output : max_listing;
+    auto result = run(what);
+    if (call.max_output == 0)
+      check_bounds(result);
+    return result;
   }};
 }
 
@@ -164,7 +192,7 @@ std::string diff_commits(const mirror& mirror, const std::string& from,
   check(git_diff_tree_to_tree(receive(diff), repo.get(), old_tree.get(),
                               new_tree.get(), &options),
         "cannot compare two commits");
-  return print(diff.get());
+  return print(diff.get(), repo.get());
 }
 
 } // namespace greenroom::git

@@ -37,8 +37,9 @@ struct merge_result {
 
 /// Moves the upstream's target to the commit, or to a merge commit of both.
 /// Looks at the upstream first, so it can be run again after a crash at any
-/// step. Throws refused: conflict where the two have no commit in common or the
-/// upstream does not want it, unavailable, not_found.
+/// step. Throws refused: conflict where the two have no commit in common, are
+/// too large to be merged here, or the upstream does not want it; unavailable,
+/// not_found.
 merge_result merge(const merge_spec& spec);
 
 /// The commit that a merge would move the target to, made but moving nothing:

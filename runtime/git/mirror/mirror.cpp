@@ -10,6 +10,7 @@
 #include "runtime/git/mirror/quarantine.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 
 #include <algorithm>
@@ -25,6 +26,10 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view upstream_space = "refs/upstream/";
+// Until a lock that another fetch has is asked for again, by who may have to
+// stop meanwhile.
+constexpr int try_lock_again = 20; // milliseconds
+
 constexpr const char* upstream_head = "refs/upstream/HEAD";
 
 void set_up(git_repository* repo) {
@@ -378,6 +383,8 @@ void mirror::forget_ref(const std::string& name) const {
 void mirror::record_pushed(std::string_view branch,
                            const std::string& commit) const {
   auto held = hold_upstream_refs();
+  if (!held)
+    return; // the next fetch finds it
   auto repo = open_mirror(path_);
   auto id = to_oid(commit);
   for (const auto* space : {"refs/upstream/heads/", "refs/heads/"})
@@ -386,12 +393,17 @@ void mirror::record_pushed(std::string_view branch,
 
 unique_fd mirror::hold_upstream_refs() const {
   unique_fd held{::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  int done = -1;
-  while (held && (done = ::flock(held.get(), LOCK_EX)) != 0 && errno == EINTR)
-    ;
-  if (done != 0)
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot lock " + path_.string());
+  const auto how = LOCK_EX | (stop_fd_ >= 0 ? LOCK_NB : 0);
+  while (!held || ::flock(held.get(), how) != 0) {
+    if (held && errno == EWOULDBLOCK) {
+      pollfd stop{stop_fd_, POLLIN, 0};
+      if (::poll(&stop, 1, try_lock_again) > 0)
+        return {};
+    } else if (!held || errno != EINTR) {
+      throw std::system_error(errno, std::generic_category(),
+                              "cannot lock " + path_.string());
+    }
+  }
   remove_ref_locks(path_, "refs/upstream");
   return held;
 }

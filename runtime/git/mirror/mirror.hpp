@@ -77,8 +77,9 @@ public:
     return line_->url();
   }
 
-  /// The same mirror for who may have to stop: what it fetches is ended, by
-  /// refused(unavailable), once `stop_fd`, which is borrowed, can be read.
+  /// The same mirror for who may have to stop: what it fetches, or pushes to a
+  /// branch, is ended, by refused(unavailable), once `stop_fd`, which is
+  /// borrowed, can be read.
   mirror until(int stop_fd) const {
     auto result = *this;
     result.stop_fd_ = stop_fd;
@@ -208,8 +209,9 @@ private:
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;
 
-  // Holds others off refs/upstream while it lives; blocks until it can. git
-  // and libgit2 give up at once where a reference is locked.
+  // Holds others off refs/upstream while it lives; blocks until it can, or has
+  // to stop: then it holds nothing. git and libgit2 give up at once where a
+  // reference is locked.
   unique_fd hold_upstream_refs() const;
 
   std::filesystem::path path_;

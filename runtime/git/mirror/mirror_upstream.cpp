@@ -149,6 +149,8 @@ void mirror::fetch() const {
                    "+refs/tags/*:refs/upstream/tags/*"}};
   call.timeout = fetch_timeout;
   auto held = hold_upstream_refs();
+  if (!held)
+    throw refused{errc::unavailable, upstream_client::node_stops};
   auto talk = line_->run(call, stop_fd_);
   if (!talk.result.ok())
     line_->fail(talk);
@@ -237,7 +239,7 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
                    "--force-with-lease=" + target + ':' + old.value_or(""),
                    "--", upstream(), commit + ':' + target}};
   call.timeout = push_timeout;
-  auto talk = line_->run(call);
+  auto talk = line_->run(call, stop_fd_);
   auto refs = parse_porcelain(talk.result.out);
   if (talk.result.ok()) {
     record_pushed(branch, commit);

@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/mirror.hpp"
@@ -11,7 +12,6 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <system_error>
 
 namespace greenroom::git {
 
@@ -24,10 +24,6 @@ constexpr std::string_view prefix = "incoming-";
 // Checking a large pack takes longer than a talk with the upstream.
 constexpr std::chrono::seconds check_timeout{110};
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 unique_fd open_directory(const fs::path& path) {
   return unique_fd{
     ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
@@ -36,7 +32,7 @@ unique_fd open_directory(const fs::path& path) {
 void sync_file(const fs::path& path) {
   unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd || ::fsync(fd.get()) != 0)
-    fail("cannot sync " + path.string());
+    throw_errno("cannot sync " + path.string());
 }
 
 // As git reads a list of directories: quoted, so that a colon is no end.

@@ -64,7 +64,7 @@ upstream_client::talk upstream_client::run(server_git call, int stop_fd) {
   auto began = clock::now();
   auto result = is_readable(stop_fd) ? std::nullopt : run_until(call, stop_fd);
   if (!result)
-    throw refused{errc::unavailable, "the server stops, try again in a moment"};
+    throw refused{errc::unavailable, node_stops};
   return {std::move(*result), clock::now() - began};
 }
 

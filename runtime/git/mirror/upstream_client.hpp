@@ -22,6 +22,10 @@ public:
     "the upstream keeps its objects by SHA-256, and this server reads SHA-1 "
     "only; use a repository made with --object-format=sha1";
 
+  /// Why nothing more is asked for who has to stop.
+  static constexpr const char* node_stops =
+    "the server stops, try again in a moment";
+
   upstream_client(std::string url, std::shared_ptr<const credentials> keys)
     : url_(std::move(url)), keys_(std::move(keys)) {}
 

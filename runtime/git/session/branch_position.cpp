@@ -1,6 +1,7 @@
 #include "runtime/git/session/branch_position.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/base/hex.hpp"
 #include "runtime/git/common/refs.hpp"
 
 #include <fcntl.h>
@@ -38,12 +39,6 @@ std::optional<std::string> read_below(int top, const std::string& path,
   return text;
 }
 
-bool is_id(std::string_view text) {
-  return text.size() == 40 && std::all_of(text.begin(), text.end(), [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
-}
-
 std::string_view first_line(std::string_view text) {
   text = text.substr(0, text.find('\n'));
   return text.substr(0, text.find_last_not_of(" \t\r") + 1);
@@ -60,7 +55,7 @@ std::optional<std::string> find_packed(int git, std::string_view ref) {
     return std::nullopt;
   auto id = std::string_view{*text}.substr(at - 40, 40);
   std::optional<std::string> result;
-  if (is_id(id) && (at == 40 || (*text)[at - 41] == '\n'))
+  if (is_hex(id, sha1_digits) && (at == 40 || (*text)[at - 41] == '\n'))
     result.emplace(id);
   return result;
 }
@@ -85,7 +80,7 @@ branch_position find_branch(const std::filesystem::path& checkout,
       break;
     }
     auto line = first_line(*text);
-    if (is_id(line)) {
+    if (is_hex(line, sha1_digits)) {
       result.commit = std::string{line};
       break;
     }

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "runtime/git/mirror/handles.hpp"
-#include "runtime/git/session/tree_size.hpp"
+#include "runtime/git/common/tree_size.hpp"
 
 #include <cstdint>
 #include <filesystem>

@@ -1,5 +1,6 @@
 #include "runtime/git/session/checkpoint_commit.hpp"
 
+#include "runtime/base/hex.hpp"
 #include "runtime/git/mirror/signatures.hpp"
 
 #include <algorithm>
@@ -11,7 +12,7 @@ namespace greenroom::git {
 
 namespace {
 
-constexpr const char* failure = "cannot write or read a checkpoint";
+constexpr const char* checkpoint_failure = "cannot write or read a checkpoint";
 
 constexpr std::string_view exact = "exact/";
 constexpr const char* box_name = "objects";
@@ -23,13 +24,14 @@ using odb_object_handle = handle<git_odb_object, git_odb_object_free>;
 
 object_handle object_at(git_repository* repo, const git_oid& id) {
   object_handle result;
-  check(git_object_lookup(receive(result), repo, &id, GIT_OBJECT_ANY), failure);
+  check(git_object_lookup(receive(result), repo, &id, GIT_OBJECT_ANY),
+        checkpoint_failure);
   return result;
 }
 
 commit_handle commit_at(git_repository* repo, const git_oid& id) {
   commit_handle result;
-  check(git_commit_lookup(receive(result), repo, &id), failure);
+  check(git_commit_lookup(receive(result), repo, &id), checkpoint_failure);
   return result;
 }
 
@@ -47,13 +49,14 @@ std::string id_of(const commit_handle& commit) {
 
 git_oid write_tree(git_treebuilder* builder) {
   git_oid result;
-  check(git_treebuilder_write(&result, builder), failure);
+  check(git_treebuilder_write(&result, builder), checkpoint_failure);
   return result;
 }
 
 git_oid empty_tree(git_repository* repo) {
   builder_handle builder;
-  check(git_treebuilder_new(receive(builder), repo, nullptr), failure);
+  check(git_treebuilder_new(receive(builder), repo, nullptr),
+        checkpoint_failure);
   return write_tree(builder.get());
 }
 
@@ -62,7 +65,8 @@ git_oid empty_tree(git_repository* repo) {
 class object_box {
 public:
   explicit object_box(git_repository* repo) : repo_(repo) {
-    check(git_treebuilder_new(receive(builder_), repo, nullptr), failure);
+    check(git_treebuilder_new(receive(builder_), repo, nullptr),
+          checkpoint_failure);
   }
 
   /// With all that it stands for, up to a commit.
@@ -74,7 +78,7 @@ public:
         object_handle target;
         check(git_tag_target(receive(target),
                              reinterpret_cast<const git_tag*>(object)),
-              failure);
+              checkpoint_failure);
         return keep(target.get());
       }
       case GIT_OBJECT_BLOB:
@@ -92,16 +96,16 @@ public:
       return nullptr;
     auto top = write_tree(builder_.get());
     tree_handle tree;
-    check(git_tree_lookup(receive(tree), repo_, &top), failure);
+    check(git_tree_lookup(receive(tree), repo_, &top), checkpoint_failure);
     signature_handle by;
     check(git_signature_new(receive(by), "Greenroom",
                             "checkpoint@greenroom.invalid", 0, 0),
-          failure);
+          checkpoint_failure);
     git_oid id;
     check(git_commit_create(&id, repo_, nullptr, by.get(), by.get(), nullptr,
                             "What a checkpoint has beside commits\n",
                             tree.get(), 0, nullptr),
-          failure);
+          checkpoint_failure);
     return commit_at(repo_, id);
   }
 
@@ -110,19 +114,19 @@ private:
            git_filemode_t mode) {
     check(git_treebuilder_insert(nullptr, builder_.get(),
                                  (kind + to_hex(id)).c_str(), &entry, mode),
-          failure);
+          checkpoint_failure);
   }
 
   git_oid as_file(const git_oid& tag) {
     odb_handle odb;
     odb_object_handle raw;
-    check(git_repository_odb(receive(odb), repo_), failure);
-    check(git_odb_read(receive(raw), odb.get(), &tag), failure);
+    check(git_repository_odb(receive(odb), repo_), checkpoint_failure);
+    check(git_odb_read(receive(raw), odb.get(), &tag), checkpoint_failure);
     git_oid result;
     check(git_blob_create_from_buffer(&result, repo_,
                                       git_odb_object_data(raw.get()),
                                       git_odb_object_size(raw.get())),
-          failure);
+          checkpoint_failure);
     return result;
   }
 
@@ -134,10 +138,10 @@ private:
 std::set<std::string> unpack(git_repository* repo, const std::string& box) {
   std::set<std::string> result;
   odb_handle odb;
-  check(git_repository_odb(receive(odb), repo), failure);
+  check(git_repository_odb(receive(odb), repo), checkpoint_failure);
   tree_handle tree;
   auto commit = commit_at(repo, to_oid(box));
-  check(git_commit_tree(receive(tree), commit.get()), failure);
+  check(git_commit_tree(receive(tree), commit.get()), checkpoint_failure);
   for (std::size_t i = 0; i < git_tree_entrycount(tree.get()); ++i) {
     const auto* entry = git_tree_entry_byindex(tree.get(), i);
     std::string_view name = git_tree_entry_name(entry);
@@ -146,10 +150,10 @@ std::set<std::string> unpack(git_repository* repo, const std::string& box) {
       continue;
     if (name.starts_with(tag_kind)) {
       odb_object_handle raw;
-      check(git_odb_read(receive(raw), odb.get(), &id), failure);
+      check(git_odb_read(receive(raw), odb.get(), &id), checkpoint_failure);
       check(git_odb_write(&id, odb.get(), git_odb_object_data(raw.get()),
                           git_odb_object_size(raw.get()), GIT_OBJECT_TAG),
-            failure);
+            checkpoint_failure);
     }
     result.insert(to_hex(id));
   }
@@ -226,7 +230,7 @@ bool is_same(git_repository* repo, const std::string& before,
 
 std::string write(git_repository* repo, const draft& what) {
   tree_handle tree;
-  check(git_tree_lookup(receive(tree), repo, &what.tree), failure);
+  check(git_tree_lookup(receive(tree), repo, &what.tree), checkpoint_failure);
   std::vector<const git_commit*> parents;
   for (const auto& one : what.parents)
     parents.push_back(one.get());
@@ -236,16 +240,11 @@ std::string write(git_repository* repo, const draft& what) {
   check(git_commit_create(&id, repo, nullptr, by.get(), maker.get(), nullptr,
                           what.message.c_str(), tree.get(), parents.size(),
                           parents.data()),
-        failure);
+        checkpoint_failure);
   return to_hex(id);
 }
 
 // -- what is read -------------------------------------------------------------
-
-bool is_id(std::string_view text) {
-  return text.size() == 40
-         && text.find_first_not_of("0123456789abcdef") == text.npos;
-}
 
 object_names read_names(std::string_view text) {
   object_names result;
@@ -254,7 +253,7 @@ object_names read_names(std::string_view text) {
     auto line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     auto blank = line.rfind(' ');
-    if (blank != line.npos && is_id(line.substr(blank + 1)))
+    if (blank != line.npos && is_hex(line.substr(blank + 1), sha1_digits))
       result.emplace_back(line.substr(0, blank), line.substr(blank + 1));
   }
   return result;

@@ -3,6 +3,7 @@
 #include "messages/errors.hpp"
 #include "runtime/base/home_environment.hpp"
 #include "runtime/base/memfd.hpp"
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/git/common/merge_tree.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/inside/looking.hpp"
@@ -20,7 +21,6 @@
 #include <climits>
 #include <csignal>
 #include <set>
-#include <system_error>
 
 namespace greenroom::git {
 
@@ -37,10 +37,6 @@ constexpr int under_way = 4;
 
 [[noreturn]] void bad_answer(const std::string& what) {
   throw std::runtime_error("greenroom-git gave a bad answer: " + what);
-}
-
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
 }
 
 json parse(const std::string& text) {
@@ -157,14 +153,14 @@ unique_fd nameless_file(const std::filesystem::path& directory) {
   unique_fd file{
     ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
   if (!file)
-    fail("cannot make a file in " + directory.string());
+    throw_errno("cannot make a file in " + directory.string());
   return file;
 }
 
 off_t size_of(int file) {
   struct stat info;
   if (::fstat(file, &info) != 0)
-    fail("cannot read a session's answer");
+    throw_errno("cannot read a session's answer");
   return info.st_size;
 }
 
@@ -176,7 +172,7 @@ std::string first_line(int file) {
     auto got = ::pread(file, buffer.data(), buffer.size(),
                        static_cast<off_t>(result.size()));
     if (got < 0)
-      fail("cannot read a session's answer");
+      throw_errno("cannot read a session's answer");
     if (got == 0)
       bad_answer("no line");
     std::string_view part{buffer.data(), static_cast<std::size_t>(got)};
@@ -346,7 +342,7 @@ saved_work sandboxed_git::save(const save_request& request) const {
   auto begin = static_cast<off_t>(line.size() + 1);
   if (size_of(file.get()) > begin && !is_empty_pack(file.get(), begin)) {
     if (::lseek(file.get(), begin, SEEK_SET) != begin)
-      fail("cannot read a session's pack");
+      throw_errno("cannot read a session's pack");
     result.pack = std::move(file);
   }
   return result;

@@ -2,6 +2,7 @@
 #include "runtime/git/session/git_service.hpp"
 
 #include "messages/errors.hpp"
+#include "runtime/base/hex.hpp"
 #include "runtime/base/session_paths.hpp"
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/merges.hpp"
@@ -32,11 +33,6 @@ void open_to_sessions(const fs::path& objects) {
     fs::permissions(entry.path(), entry.is_directory() ? passable : readable,
                     fs::perm_options::add);
   fs::permissions(objects, passable, fs::perm_options::add);
-}
-
-bool is_commit_id(const std::string& text) {
-  return text.size() == 40
-         && text.find_first_not_of("0123456789abcdef") == text.npos;
 }
 
 } // namespace
@@ -108,7 +104,7 @@ git::mirror git_service::fetched(const project_record& project, bool force,
   auto mirror = open(project);
   if (until_stop)
     mirror = mirror.until(lfs_calls_->stop_fd());
-  std::lock_guard guard{entry.fetching};
+  const auto turn = lfs_calls_->only(mirror.path(), until_stop);
   if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
     return mirror;
   mirror.fetch();
@@ -172,7 +168,7 @@ resolved_branch git_service::run(const resolve_branch& request) {
   if (!found)
     found = look(true);
   // One that is at no branch or tag is not fetched with them.
-  if (!found && request.new_branch && is_commit_id(request.from_ref)
+  if (!found && request.new_branch && is_hex(request.from_ref, sha1_digits)
       && mirror.fetch_commit(request.from_ref))
     found = mirror.resolve_ref(request.from_ref);
   if (found)

@@ -120,8 +120,8 @@ public:
   void deliver_lfs(const project_record& project, const git::lfs_object& what,
                    int fd);
 
-  /// Ends those that go on, and what is fetched for `origin`, for good.
-  /// Check-ins go on.
+  /// Ends those that go on, and what is fetched or pushed for `origin`, or
+  /// waits for that, for good. Check-ins go on.
   void stop_lfs();
 
   /// For files without a name that are to become part of a mirror.
@@ -142,7 +142,7 @@ private:
   struct mirror_entry {
     std::mutex opening; // held while the mirror is opened or made
     std::optional<git::mirror> mirror;
-    std::mutex fetching; // held while the upstream is asked, which may be long
+    // Of those who have the turn to ask the upstream, which may be long.
     std::optional<std::chrono::steady_clock::time_point> fetched;
     std::optional<std::chrono::steady_clock::time_point> head_fetched;
     // Until then it is not waited for by those who can do without.

@@ -252,7 +252,7 @@ void git_service::refuse_without_contents(const project_record& project,
 void git_service::push(const transfer_grant& who, const std::string& old,
                        const std::string& commit, int pack_fd,
                        std::uint64_t max_size) {
-  auto mirror = open(who.project);
+  auto mirror = open(who.project).until(lfs_calls_->stop_fd());
   const auto& branch = who.session.branch;
   mirror.import_pack(pack_fd, {commit}, max_size);
   if (is_protected(who.project, branch, default_of(who.project, mirror)))

@@ -2,6 +2,7 @@
 
 #include "runtime/base/files.hpp"
 #include "runtime/base/guarded.hpp"
+#include "runtime/base/throw_errno.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -17,7 +18,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <system_error>
 
 namespace greenroom {
 
@@ -31,10 +31,6 @@ constexpr int backlog = 16;
 // Where there is no descriptor to accept with.
 constexpr std::chrono::milliseconds rest{100};
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 // By a short path, since that of a socket may only have 107 bytes.
 unique_fd listen_in(const fs::path& where) {
   ensure_dir(where, 0755);
@@ -44,7 +40,7 @@ unique_fd listen_in(const fs::path& where) {
   unique_fd made{
     ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!home || !made)
-    fail("cannot open the origin of a session");
+    throw_errno("cannot open the origin of a session");
   ::unlinkat(home.get(), "socket", 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -56,7 +52,7 @@ unique_fd listen_in(const fs::path& where) {
         != 0
       || ::fchmodat(home.get(), "socket", 0666, 0) != 0
       || ::listen(made.get(), backlog) != 0)
-    fail("cannot open the origin of a session");
+    throw_errno("cannot open the origin of a session");
   return made;
 }
 
@@ -65,7 +61,7 @@ void add(int events, int fd) {
   wanted.events = EPOLLIN;
   wanted.data.fd = fd;
   if (::epoll_ctl(events, EPOLL_CTL_ADD, fd, &wanted) != 0)
-    fail("cannot wait for a session's git");
+    throw_errno("cannot wait for a session's git");
 }
 
 } // namespace
@@ -74,7 +70,7 @@ origin_sockets::origin_sockets(fs::path sessions)
   : sessions_(std::move(sessions)), events_(::epoll_create1(EPOLL_CLOEXEC)),
     wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (!events_ || !wake_)
-    fail("cannot wait for sessions' git");
+    throw_errno("cannot wait for sessions' git");
   add(events_.get(), wake_.get());
 }
 

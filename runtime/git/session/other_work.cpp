@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* failure = "cannot restore the session's references";
+constexpr const char* search_failure =
+  "cannot restore the session's references";
 
 // Where a name of named_object belongs below refs/; nullopt: nowhere.
 std::optional<std::string> place_of(std::string_view name) {
@@ -72,7 +73,7 @@ void write_ref(git_repository* repo, const other_work& work,
   auto id = to_oid(object);
   if (!point(repo, name, id, why) && !point(repo, work.aside + name, id, why)
       && !point(repo, work.aside + "odd/" + object, id, why))
-    check(GIT_ERROR, failure);
+    check(GIT_ERROR, search_failure);
 }
 
 // Their log is the list of them, and says of each what the stash says.
@@ -80,14 +81,14 @@ void write_stashes(git_repository* repo,
                    const std::vector<std::string>& stashes) {
   if (stashes.empty())
     return;
-  check(git_reference_ensure_log(repo, "refs/stash"), failure);
+  check(git_reference_ensure_log(repo, "refs/stash"), search_failure);
   for (const auto& one : stashes) {
     auto id = to_oid(one);
     commit_handle commit;
-    check(git_commit_lookup(receive(commit), repo, &id), failure);
+    check(git_commit_lookup(receive(commit), repo, &id), search_failure);
     const auto* summary = git_commit_summary(commit.get());
     if (!point(repo, "stash", id, summary == nullptr ? "" : summary))
-      check(GIT_ERROR, failure);
+      check(GIT_ERROR, search_failure);
   }
 }
 
@@ -112,8 +113,8 @@ void write_lfs(git_repository* repo, const fs::path& mirror,
   auto id = to_oid(commit);
   commit_handle found;
   tree_handle tree;
-  check(git_commit_lookup(receive(found), repo, &id), failure);
-  check(git_commit_tree(receive(tree), found.get()), failure);
+  check(git_commit_lookup(receive(found), repo, &id), search_failure);
+  check(git_commit_tree(receive(tree), found.get()), search_failure);
   auto objects = fs::path{git_repository_path(repo)} / "lfs/objects";
   for (std::size_t i = 0; i < git_tree_entrycount(tree.get()); ++i) {
     const auto* entry = git_tree_entry_byindex(tree.get(), i);
@@ -150,7 +151,7 @@ void write_others(const fs::path& checkout, const fs::path& mirror,
   repository_handle repo;
   check(git_repository_open_ext(receive(repo), checkout.c_str(),
                                 GIT_REPOSITORY_OPEN_NO_SEARCH, nullptr),
-        failure);
+        search_failure);
   for (const auto& [name, id] : work.refs)
     write_ref(repo.get(), work, name, id);
   write_stashes(repo.get(), work.stashes);

@@ -12,7 +12,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* failure = "cannot compare two commits";
+constexpr const char* warm_failure = "cannot compare two commits";
 
 // Of more files than an eighth git writes all of them almost as fast.
 std::size_t most_that_differ(std::size_t files) {
@@ -35,9 +35,10 @@ tree_handle tree_of(git_repository* repo, const std::string& commit) {
   auto id = to_oid(commit);
   object_handle found;
   check(git_object_lookup(receive(found), repo, &id, GIT_OBJECT_COMMIT),
-        failure);
+        warm_failure);
   object_handle tree;
-  check(git_object_peel(receive(tree), found.get(), GIT_OBJECT_TREE), failure);
+  check(git_object_peel(receive(tree), found.get(), GIT_OBJECT_TREE),
+        warm_failure);
   return tree_handle{reinterpret_cast<git_tree*>(tree.release())};
 }
 
@@ -88,7 +89,7 @@ tree_distance distance(const fs::path& mirror, const std::string& from,
   git_diff_options options = GIT_DIFF_OPTIONS_INIT;
   options.flags = GIT_DIFF_INCLUDE_TYPECHANGE;
   handle<git_odb, git_odb_free> objects;
-  check(git_repository_odb(receive(objects), repo.get()), failure);
+  check(git_repository_odb(receive(objects), repo.get()), warm_failure);
   counting counted{{}, most_that_differ(files), objects.get()};
   options.notify_cb = count;
   options.payload = &counted;
@@ -96,7 +97,7 @@ tree_distance distance(const fs::path& mirror, const std::string& from,
   auto code = git_diff_tree_to_tree(receive(diff), repo.get(), one.get(),
                                     other.get(), &options);
   if (code != enough)
-    check(code, failure);
+    check(code, warm_failure);
   return counted.found;
 }
 

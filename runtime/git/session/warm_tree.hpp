@@ -12,7 +12,7 @@
 // apart; where that is not certain it is not used.
 #pragma once
 
-#include "runtime/git/session/tree_size.hpp"
+#include "runtime/git/common/tree_size.hpp"
 #include "runtime/sandbox/session_users.hpp"
 
 #include <cstddef>

@@ -2,6 +2,7 @@
 
 #include "runtime/base/home_environment.hpp"
 #include "runtime/base/session_user.hpp"
+#include "runtime/base/throw_errno.hpp"
 
 #include <grp.h>
 #include <linux/capability.h>
@@ -17,21 +18,16 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <system_error>
 
 namespace greenroom::runner {
 
 namespace {
 
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 void change_user() {
   constexpr auto user = static_cast<uid_t>(user_inside);
   if (::setgroups(0, nullptr) != 0 || ::setresgid(user, user, user) != 0
       || ::setresuid(user, user, user) != 0)
-    fail("the session's user cannot be had");
+    throw_errno("the session's user cannot be had");
 }
 
 // The bounding set first, which takes a capability to make smaller.
@@ -43,7 +39,7 @@ void drop_capabilities() {
   std::array<__user_cap_data_struct, 2> none{};
   if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0
       || ::syscall(SYS_capset, &head, none.data()) != 0)
-    fail("capabilities cannot be dropped");
+    throw_errno("capabilities cannot be dropped");
 }
 
 } // namespace
@@ -55,9 +51,9 @@ void become_session_user() {
   drop_capabilities();
   // Another user forgets it.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-    fail("the sandbox cannot be bound to its runner");
+    throw_errno("the sandbox cannot be bound to its runner");
   if (::mkdir(runtime_dir_in_sandbox, 0700) != 0 && errno != EEXIST)
-    fail("the session's runtime directory cannot be made");
+    throw_errno("the session's runtime directory cannot be made");
 }
 
 void become_session_user_and_run(const char* directory, char** argv) noexcept {
@@ -65,7 +61,7 @@ void become_session_user_and_run(const char* directory, char** argv) noexcept {
     ::close_range(STDERR_FILENO + 1, ~0u, 0);
     become_session_user();
     if (::chdir(directory) != 0)
-      fail(directory);
+      throw_errno(directory);
     ::setenv("PWD", directory, 1);
     ::execvp(argv[0], argv);
     std::fprintf(stderr, "greenroom-runner: %s: %s\n", argv[0],

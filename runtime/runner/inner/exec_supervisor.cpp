@@ -226,6 +226,8 @@ private:
     }
     try {
       long_script script{what.argv, what.env};
+      if (!report({supervisor_report::kind::starting}))
+        return start_failure{start_step::process, errno};
       return spawn(what, cwd.get());
     } catch (const std::system_error& problem) {
       return start_failure{start_step::process, problem.code().value()};

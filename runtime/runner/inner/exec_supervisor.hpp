@@ -41,6 +41,8 @@ struct supervisor_report {
     ended,     // the command; its wait status is in `value`
     connected, // with the socket
     killing,   // kill_all is obeyed: what is left has been sent KILL
+    starting,  // from here on the command may have run; one whose supervisor
+               // is gone before that can be given to another
   };
   kind what;
   std::int32_t value = 0;

@@ -1,6 +1,7 @@
 #include "runtime/runner/inner/init.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/inner/exec_supervisor.hpp"
 #include "runtime/runner/inner/process_tree.hpp"
 
@@ -24,7 +25,6 @@
 #include <new>
 #include <stdexcept>
 #include <string_view>
-#include <system_error>
 
 namespace greenroom::runner {
 
@@ -47,10 +47,6 @@ constexpr std::array<limit_name, 10> limit_names{
    {"sigpending", RLIMIT_SIGPENDING},
    {"stack", RLIMIT_STACK}}};
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 // How long nobody may wait for a job while none is there.
 constexpr int next_supervisor_after = 10; // milliseconds
 
@@ -60,7 +56,7 @@ waiting_supervisor& share_waiting() {
     ::mmap(nullptr, sizeof(waiting_supervisor), PROT_READ | PROT_WRITE,
            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
-    fail("cannot share memory with supervisors");
+    throw_errno("cannot share memory with supervisors");
   return *new (memory) waiting_supervisor{nobody_waits};
 }
 
@@ -77,7 +73,7 @@ public:
     children_.reset(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
     taken_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!children_ || !taken_)
-      fail("cannot watch processes");
+      throw_errno("cannot watch processes");
   }
 
   void run() {
@@ -169,7 +165,7 @@ void limit_resources(const resource_limits& limits) {
     rlimit limit{value, value};
     if (::setrlimit(static_cast<__rlimit_resource>(found->resource), &limit)
         != 0)
-      fail("the resource limit \"" + name + "\" cannot be set");
+      throw_errno("the resource limit \"" + name + "\" cannot be set");
   }
 }
 
@@ -179,7 +175,7 @@ void run_init(int jobs, const char* checkout) {
     // file that somebody waits for must not be held back here.
     constexpr int place = STDERR_FILENO + 1;
     if (jobs != place && ::dup3(jobs, place, O_CLOEXEC) < 0)
-      fail("cannot keep the socket");
+      throw_errno("cannot keep the socket");
     ::close_range(place + 1, ~0u, 0);
     ::umask(022); // as programs expect it, whatever the node's is
     init{unique_fd{place}, checkout}.run();

@@ -19,7 +19,7 @@ namespace greenroom::runner {
 
 namespace {
 
-constexpr int timeout_ms = 10'000;
+constexpr int loopback_timeout_ms = 10'000;
 
 // Of changes of links from now on.
 unique_fd listen_to_links() {
@@ -51,7 +51,7 @@ void await_loopback() {
   auto changes = listen_to_links();
   pollfd item{changes.get(), POLLIN, 0};
   while (!loopback_is_up()) {
-    if (::poll(&item, 1, timeout_ms) <= 0)
+    if (::poll(&item, 1, loopback_timeout_ms) <= 0)
       throw std::runtime_error("its loopback does not come up");
     std::array<char, 4096> ignored;
     std::ignore = ::recv(changes.get(), ignored.data(), ignored.size(), 0);

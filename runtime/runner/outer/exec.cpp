@@ -1,5 +1,6 @@
 #include "runtime/runner/outer/exec.hpp"
 
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/outer/refusal.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
 #include "runtime/runner/protocol/first_input.hpp"
@@ -30,6 +31,10 @@ constexpr std::chrono::seconds save_again{1};
 // Between two HUPs to a terminal's command that is to end.
 constexpr std::chrono::milliseconds hang_up_again{200};
 
+// More supervisors than one that die before they have started a command are
+// chance; more than these are somebody's doing.
+constexpr int most_times_given = 8;
+
 // How long a supervisor may take to start a command, and at least to kill one,
 // on a machine that is busy.
 constexpr std::chrono::seconds start_timeout{10};
@@ -39,10 +44,6 @@ constexpr std::chrono::seconds kill_timeout{1};
 // for a disk.
 constexpr std::chrono::seconds uninterruptible_wait{60};
 
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 struct pipe_ends {
   unique_fd read;
   unique_fd write;
@@ -51,7 +52,7 @@ struct pipe_ends {
 pipe_ends make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    fail("cannot make a pipe");
+    throw_errno("cannot make a pipe");
   // So that a command of another user than ours can open /dev/stdout; who else
   // could has the pipe already.
   ::fchmod(ends[0], 0666);
@@ -63,7 +64,7 @@ std::pair<unique_fd, unique_fd> make_socket_pair() {
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                    ends)
       != 0)
-    fail("cannot make a socket pair");
+    throw_errno("cannot make a socket pair");
   return {unique_fd{ends[0]}, unique_fd{ends[1]}};
 }
 
@@ -74,10 +75,10 @@ void write_exit_record(int dir, const std::string& text) {
                           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
                           0600)};
   if (!file)
-    fail("cannot create the exit record");
+    throw_errno("cannot create the exit record");
   auto size = ::write(file.get(), text.data(), text.size());
   if (size < 0)
-    fail("cannot write the exit record");
+    throw_errno("cannot write the exit record");
   if (static_cast<std::size_t>(size) != text.size())
     throw std::system_error(ENOSPC, std::generic_category(),
                             "cannot write the exit record");
@@ -121,6 +122,16 @@ void supervised_exec::start(sandbox_handle& inner) {
       throw std::runtime_error("what the command was to be fed is gone");
     feeder_.emplace(std::move(text));
   }
+  auto ends = open_ends();
+  log_.emplace(dir_.get(), spec_.max_output);
+  inner_ = &inner;
+  out_of_memory_kills_ = inner.out_of_memory_kills();
+  give(ends);
+  started_by_ = steady::now() + start_timeout;
+}
+
+// All is ready before the command can run.
+supervised_exec::job_ends supervised_exec::open_ends() {
   pipe_ends in;
   pipe_ends out;
   pipe_ends err;
@@ -137,7 +148,6 @@ void supervised_exec::start(sandbox_handle& inner) {
   // So the kernel tells which process it is.
   int on = 1;
   ::setsockopt(supervisor_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  // All is ready before the command can run.
   loop_.watch(supervisor_.get(), [this] { hear_supervisor(); });
   if (!has_tty()) {
     out_.end = std::move(out.read);
@@ -149,12 +159,35 @@ void supervised_exec::start(sandbox_handle& inner) {
       ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
     input_ = std::move(in.write);
   }
-  log_.emplace(dir_.get(), spec_.max_output);
-  inner_ = &inner;
-  out_of_memory_kills_ = inner.out_of_memory_kills();
-  inner.give(spec_,
-             {orders.get(), in.read.get(), out.write.get(), err.write.get()});
-  started_by_ = steady::now() + start_timeout;
+  return {std::move(orders), std::move(in.read), std::move(out.write),
+          std::move(err.write)};
+}
+
+void supervised_exec::give(const job_ends& ends) {
+  ++times_given_;
+  inner_->give(
+    spec_, {ends.orders.get(), ends.in.get(), ends.out.get(), ends.err.get()});
+}
+
+bool supervised_exec::may_give_again() const noexcept {
+  return !may_have_run_ && !forced_ && blame_.empty()
+         && times_given_ < most_times_given;
+}
+
+// The supervisor that took the command was killed before it had done anything
+// for it. Another one waits, or will.
+void supervised_exec::give_again() {
+  drop(out_);
+  drop(err_);
+  input_.reset(); // not watched yet
+  try {
+    give(open_ends());
+  } catch (const std::exception& problem) {
+    if (supervisor_)
+      loop_.unwatch(supervisor_.get());
+    supervisor_.reset();
+    refuse(std::string{"the command could not be started: "} + problem.what());
+  }
 }
 
 // -- what the supervisor says
@@ -178,17 +211,22 @@ void supervised_exec::hear_supervisor() {
 }
 
 // That it goes before its command has ended is not to be: then somebody has
-// killed it.
+// killed it. One that only waited is replaced without a word.
 void supervised_exec::supervisor_gone() {
   loop_.unwatch(supervisor_.get());
   supervisor_.reset();
   kill_at_.reset();
   gone_by_.reset();
-  if (phase_ == phase::starting) {
-    refuse("the command could not be started: " + blame_);
+  const auto why = blame_.empty()
+                     ? "the process that looked after the command was killed"
+                     : blame_;
+  if (phase_ == phase::starting && may_give_again()) {
+    give_again();
+  } else if (phase_ == phase::starting) {
+    refuse("the command could not be started: " + why);
   } else if (phase_ == phase::running) {
     if (!forced_)
-      outcome_.reason = blame_;
+      outcome_.reason = why;
     end(forced_.value_or(exit_status::lost), forced_ ? SIGKILL : 0);
   }
 }
@@ -198,6 +236,10 @@ void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
   // disk takes longer, and is no reason to end anything else soon.
   if (report.what == supervisor_report::kind::killing) {
     gone_by_ = steady::now() + uninterruptible_wait;
+    return;
+  }
+  if (report.what == supervisor_report::kind::starting) {
+    may_have_run_ = true;
     return;
   }
   // Whatever was refused here can run on for a moment there.
@@ -229,7 +271,8 @@ void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
       refuse(why_not_started(report.step, report.value, spec_));
       break;
     case supervisor_report::kind::connected:
-    case supervisor_report::kind::killing: // above
+    case supervisor_report::kind::starting: // above
+    case supervisor_report::kind::killing:  // above
       break;
     case supervisor_report::kind::ended:
       end(forced_.value_or(WIFEXITED(report.value) ? exit_status::exited

@@ -155,9 +155,22 @@ private:
     unique_fd end; // ours
   };
 
+  /// What the command's side gets of its pipes, and its supervisor of the link.
+  struct job_ends {
+    unique_fd orders;
+    unique_fd in;
+    unique_fd out;
+    unique_fd err;
+  };
+
   bool has_tty() const noexcept {
     return spec_.rows > 0;
   }
+
+  job_ends open_ends();
+  void give(const job_ends& ends);
+  bool may_give_again() const noexcept;
+  void give_again();
 
   void begin_feeding();
   void feed();
@@ -192,6 +205,8 @@ private:
   phase phase_ = phase::starting;
   unix_ms started_at_ = 0;
   unique_fd supervisor_;
+  bool may_have_run_ = false; // the command, as its supervisor says
+  int times_given_ = 0;       // to supervisors
   pid_t supervisor_pid_ = 0;
   unique_fd input_;                    // of a command without a terminal
   std::optional<input_feeder> feeder_; // until its first input is written
@@ -202,11 +217,11 @@ private:
   std::uint64_t told_ = 0;               // records that the node knows of
   std::optional<exit_status> forced_;    // timed_out or canceled
   std::string forced_why_;
-  const sandbox_handle* inner_ = nullptr; // from start() on
+  sandbox_handle* inner_ = nullptr;       // from start() on
   std::uint64_t out_of_memory_kills_ = 0; // in the session before it began
   exit_record outcome_;
   bool unsaved_ = false;
-  std::string blame_ = "the process that looked after the command was killed";
+  std::string blame_; // why its supervisor was killed, where that was meant
   std::optional<steady::time_point> started_by_; // or its supervisor is stuck
   std::optional<steady::time_point> timeout_at_;
   std::optional<steady::time_point> hang_up_at_; // again

@@ -26,6 +26,9 @@ bool is_tcp(int fd) {
          && option(SO_ACCEPTCONN) == 0;
 }
 
+// As of a command: more that die are somebody's doing.
+constexpr int most_times_given = 8;
+
 std::string port_name(const connect& what) {
   return "port " + std::to_string(what.port);
 }
@@ -62,7 +65,7 @@ port_connections::~port_connections() {
 void port_connections::connect(const runner::connect& what) {
   try {
     if (pending_.size() < max_pending)
-      start(what);
+      start({what, {}, steady::now() + connect_timeout});
     else
       answer_(not_connected{what.ask,
                             "too many connections to this session's ports are "
@@ -77,23 +80,23 @@ void port_connections::connect(const runner::connect& what) {
   }
 }
 
-void port_connections::start(const runner::connect& what) {
+void port_connections::start(pending item) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
                    ends)
       != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot make a socket pair");
-  unique_fd ours{ends[0]};
+  item.socket.reset(ends[0]);
   unique_fd theirs{ends[1]};
+  const auto& what = item.what;
   if (!inner_.connect(what.port, theirs.get())) {
     answer_(not_connected{what.ask, nothing_listens(what)}, {});
     return;
   }
-  auto fd = ours.get();
+  auto fd = item.socket.get();
   loop_.watch(fd, [this, fd] { hear(fd); });
-  pending_.emplace(
-    fd, pending{what, std::move(ours), steady::now() + connect_timeout});
+  pending_.emplace(fd, std::move(item));
 }
 
 void port_connections::hear(int fd) {
@@ -107,7 +110,7 @@ void port_connections::hear(int fd) {
     return;
   const auto& what = found->second.what;
   if (got.size != sizeof report)
-    return give_up(fd, why_not(what, ECONNABORTED));
+    return give_again(fd);
   if (report.what == supervisor_report::kind::failed)
     return give_up(fd, why_not(what, report.value));
   if (got.fds.size() != 1 || !is_tcp(got.fds[0].get()))
@@ -116,6 +119,21 @@ void port_connections::hear(int fd) {
   loop_.unwatch(fd);
   pending_.erase(found);
   answer_(connected{ask}, std::move(got.fds[0]));
+}
+
+// The supervisor that took it was killed; another one waits, or will.
+void port_connections::give_again(int fd) {
+  if (pending_.at(fd).times_given == most_times_given)
+    return give_up(fd, why_not(pending_.at(fd).what, ECONNABORTED));
+  loop_.unwatch(fd);
+  auto item = std::move(pending_.extract(fd).mapped());
+  const auto what = item.what;
+  ++item.times_given;
+  try {
+    start(std::move(item));
+  } catch (const std::exception&) {
+    answer_(not_connected{what.ask, why_not(what, ECONNABORTED)}, {});
+  }
 }
 
 void port_connections::give_up(int fd, std::string reason) {

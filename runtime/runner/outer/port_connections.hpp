@@ -39,10 +39,12 @@ private:
     runner::connect what;
     unique_fd socket; // to the supervisor that makes it
     steady::time_point deadline;
+    int times_given = 1; // to supervisors
   };
 
-  void start(const runner::connect& what);
+  void start(pending item);
   void hear(int fd);
+  void give_again(int fd);
   void give_up(int fd, std::string reason);
 
   event_loop& loop_;

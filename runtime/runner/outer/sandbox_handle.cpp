@@ -1,5 +1,6 @@
 #include "runtime/runner/outer/sandbox_handle.hpp"
 
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/inner/init.hpp"
 #include "runtime/runner/outer/allow_ping.hpp"
 #include "runtime/runner/outer/block_host_routes.hpp"
@@ -41,10 +42,6 @@ namespace {
 // More than any machine needs; the runner does nothing else meanwhile.
 constexpr int timeout_ms = 10'000;
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   std::vector<char*> result;
   for (auto& text : texts)
@@ -71,7 +68,7 @@ bool has_own_user(const sandbox_plan& plan) {
   if (argv[1] == as_user_option)
     run_with_own_user(parse_own_user(argv[2]), pointers.data() + 3);
   ::execvp(pointers[0], pointers.data());
-  fail(argv[0] + " cannot be run");
+  throw_errno(argv[0] + " cannot be run");
 }
 
 // Sessions before the node, their runners and everything else of the machine.
@@ -85,7 +82,7 @@ void go_first_when_memory_ends() {
 std::pair<unique_fd, unique_fd> make_pair(int type) {
   int ends[2];
   if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0)
-    fail("cannot make a socket pair");
+    throw_errno("cannot make a socket pair");
   return {unique_fd{ends[0]}, unique_fd{ends[1]}};
 }
 
@@ -197,7 +194,7 @@ void sandbox_handle::start() {
   auto [pid, in_v2] = fork_for_groups(config_.sandbox ? config_.sandbox->cgroups
                                                       : control_group_list{});
   if (pid < 0)
-    fail("no process can be started");
+    throw_errno("no process can be started");
   if (pid == 0) {
     if (config_.sandbox)
       be_sandbox(theirs.get(), in_v2, stderr_capture.get(), teller.get());
@@ -250,7 +247,7 @@ void sandbox_handle::be_sandbox(int jobs, bool in_v2, int stderr_capture,
     if (!plan.seccomp_file.empty()) {
       unique_fd filter{::open(plan.seccomp_file.c_str(), O_RDONLY | O_CLOEXEC)};
       if (!filter)
-        fail("cannot open \"" + plan.seccomp_file + '"');
+        throw_errno("cannot open \"" + plan.seccomp_file + '"');
       // Without O_CLOEXEC, which the copy does not have.
       argv.insert(argv.end(),
                   {"--seccomp", std::to_string(::dup(filter.get()))});
@@ -296,7 +293,7 @@ std::optional<slirp_start> sandbox_handle::open_network(int news) {
     return std::nullopt;
   }
   if (!found)
-    fail("the sandbox's network cannot be found");
+    throw_errno("the sandbox's network cannot be found");
   return attach_network();
 }
 

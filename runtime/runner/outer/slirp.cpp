@@ -23,7 +23,7 @@ namespace greenroom::runner {
 
 namespace {
 
-constexpr int timeout_ms = 10'000;
+constexpr int slirp_timeout_ms = 10'000;
 
 // The copy lives on in the program that is executed.
 std::string kept(int fd) {
@@ -101,7 +101,7 @@ slirp_start::~slirp_start() {
 pid_t slirp_start::finish() {
   pollfd item{answer_.get(), POLLIN, 0};
   char one = 0;
-  if (::poll(&item, 1, timeout_ms) > 0
+  if (::poll(&item, 1, slirp_timeout_ms) > 0
       && ::read(answer_.get(), &one, sizeof one) == 1)
     return std::exchange(pid_, 0);
   throw std::runtime_error("the sandbox's network cannot be made: "

@@ -2,6 +2,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/outer/disk_watch.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"
 #include "runtime/runner/outer/shim.hpp"
@@ -21,7 +22,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace greenroom::runner {
@@ -30,14 +30,10 @@ namespace {
 
 constexpr std::string_view ready = "ready";
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 unique_fd open_dir(int at, const char* path) {
   unique_fd result{::openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!result)
-    fail(std::string{"cannot open the directory \""} + path + '"');
+    throw_errno(std::string{"cannot open the directory \""} + path + '"');
   return result;
 }
 
@@ -59,9 +55,9 @@ bool somebody_listens(int dir) {
   if (connect_to_runner(dir) || errno == EAGAIN)
     return true;
   if (errno != ENOENT && errno != ECONNREFUSED)
-    fail("cannot look for a runner");
+    throw_errno("cannot look for a runner");
   if (::unlinkat(dir, socket_file, 0) != 0 && errno != ENOENT)
-    fail("cannot remove a dead runner's socket");
+    throw_errno("cannot remove a dead runner's socket");
   return false;
 }
 
@@ -69,7 +65,7 @@ unique_fd listen_in(int dir) {
   unique_fd result{
     ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!result)
-    fail("cannot make a socket");
+    throw_errno("cannot make a socket");
   auto address = socket_address(dir);
   // The mode has to be right from the first moment.
   auto old_mask = ::umask(0177);
@@ -77,7 +73,7 @@ unique_fd listen_in(int dir) {
     ::bind(result.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
   ::umask(old_mask);
   if (bound != 0 || ::listen(result.get(), SOMAXCONN) != 0)
-    fail(std::string{"cannot listen on "} + socket_file);
+    throw_errno(std::string{"cannot listen on "} + socket_file);
   return result;
 }
 
@@ -85,14 +81,14 @@ unique_fd listen_in(int dir) {
 void redirect_standard_files(int dir) {
   unique_fd null{::open("/dev/null", O_RDWR | O_CLOEXEC)};
   if (!null)
-    fail("cannot open /dev/null");
+    throw_errno("cannot open /dev/null");
   unique_fd log{
     ::openat(dir, log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
   ::dup2(null.get(), STDIN_FILENO);
   ::dup2(null.get(), STDOUT_FILENO);
   ::dup2(log ? log.get() : null.get(), STDERR_FILENO);
   if (::chdir("/") != 0)
-    fail("cannot enter /");
+    throw_errno("cannot enter /");
 }
 
 [[noreturn]] void be_the_runner(runner_config config, unique_fd dir,
@@ -101,7 +97,7 @@ void redirect_standard_files(int dir) {
     redirect_standard_files(dir.get());
     shim runner{std::move(config), std::move(dir), std::move(listener)};
     if (::write(caller.get(), ready.data(), ready.size()) < 0)
-      fail("cannot answer the caller");
+      throw_errno("cannot answer the caller");
     caller.reset();
     runner.run();
     ::_exit(0);
@@ -142,13 +138,13 @@ void start(const char* session_dir) {
   auto lock = open_dir(dir.get(), ".");
   while (::flock(lock.get(), LOCK_EX) != 0)
     if (errno != EINTR)
-      fail("cannot lock the session directory");
+      throw_errno("cannot lock the session directory");
   if (somebody_listens(dir.get()))
     return;
   auto listener = listen_in(dir.get());
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
-    fail("cannot make a pipe");
+    throw_errno("cannot make a pipe");
   unique_fd answer{ends[0]};
   unique_fd answerer{ends[1]};
   auto pid = ::fork();

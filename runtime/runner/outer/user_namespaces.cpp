@@ -1,6 +1,7 @@
 #include "runtime/runner/outer/user_namespaces.hpp"
 
 #include "runtime/base/session_user.hpp"
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
 
 #include <fcntl.h>
@@ -22,7 +23,6 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -33,10 +33,6 @@ namespace {
 
 constexpr auto inside = static_cast<uid_t>(user_inside);
 
-[[noreturn]] void fail(const std::string& what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 // By which a process and its child tell each other "go on". Each has to let go
 // of the other's end, or would not see it die.
 struct turns {
@@ -44,7 +40,7 @@ struct turns {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data())
         != 0)
-      fail("cannot make a socket pair");
+      throw_errno("cannot make a socket pair");
     parents.reset(ends[0]);
     childs.reset(ends[1]);
   }
@@ -55,7 +51,7 @@ struct turns {
 void tell(int end) {
   char go = 1;
   if (::send(end, &go, 1, MSG_NOSIGNAL) != 1)
-    fail("the other side of a user namespace is gone");
+    throw_errno("the other side of a user namespace is gone");
 }
 
 void await(int end) {
@@ -69,7 +65,7 @@ void write_file(const std::string& path, const std::string& text) {
   if (!file
       || ::write(file.get(), text.data(), text.size())
            != static_cast<ssize_t>(text.size()))
-    fail("cannot write " + path);
+    throw_errno("cannot write " + path);
 }
 
 void write_maps(pid_t of, const std::string& users, const std::string& groups) {
@@ -82,20 +78,20 @@ void write_maps(pid_t of, const std::string& users, const std::string& groups) {
 void become(uid_t user, gid_t group) {
   if (::setgroups(0, nullptr) != 0 || ::setresgid(group, group, group) != 0
       || ::setresuid(user, user, user) != 0)
-    fail("the session's user cannot be had");
+    throw_errno("the session's user cannot be had");
   // Else its maps could be written by root alone.
   ::prctl(PR_SET_DUMPABLE, 1);
 }
 
 void unshare_users() {
   if (::unshare(CLONE_NEWUSER) != 0)
-    fail("no user namespace can be made");
+    throw_errno("no user namespace can be made");
 }
 
 unique_fd own_users() {
   unique_fd result{::open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC)};
   if (!result)
-    fail("cannot open a user namespace");
+    throw_errno("cannot open a user namespace");
   return result;
 }
 
@@ -209,7 +205,7 @@ void be_outer(int parent, const own_user& whose, bool by_root) {
   turns talk;
   auto pid = ::fork();
   if (pid < 0)
-    fail("no process can be started");
+    throw_errno("no process can be started");
   if (pid == 0) {
     talk.parents.reset();
     be_inner(talk.childs.get(), parent, outer.get(), by_root);
@@ -278,7 +274,7 @@ void enter_users_with_node(const extent& users, const extent& groups) {
   });
   talk.childs.reset();
   if (pid < 0)
-    fail("no process can be started");
+    throw_errno("no process can be started");
   unshare_users();
   tell(talk.parents.get());
   int status = 0;
@@ -306,7 +302,7 @@ user_namespaces make_user_namespaces(const own_user& whose) {
     be_outer(talk.childs.get(), whose, by_root);
   });
   if (pid < 0)
-    fail("no process can be started");
+    throw_errno("no process can be started");
   talk.childs.reset();
   try {
     await(talk.parents.get());

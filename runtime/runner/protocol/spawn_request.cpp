@@ -1,5 +1,6 @@
 #include "runtime/runner/protocol/spawn_request.hpp"
 
+#include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
 
 #include <sys/mman.h>
@@ -10,7 +11,6 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
-#include <system_error>
 #include <utility>
 
 namespace greenroom::runner {
@@ -26,10 +26,6 @@ struct job_header {
   std::uint16_t port; // above 0: no command
 };
 
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
-
 std::string texts_of(const command_spec& spec) {
   std::string result{spec.cwd};
   result += '\0';
@@ -43,11 +39,11 @@ std::string texts_of(const command_spec& spec) {
 unique_fd to_memory_file(const std::string& text) {
   unique_fd result{::memfd_create("command", MFD_CLOEXEC)};
   if (!result)
-    fail("cannot make a memory file");
+    throw_errno("cannot make a memory file");
   for (std::size_t done = 0; done < text.size();) {
     auto size = ::write(result.get(), text.data() + done, text.size() - done);
     if (size < 0)
-      fail("cannot write a memory file");
+      throw_errno("cannot write a memory file");
     done += static_cast<std::size_t>(size);
   }
   return result;
@@ -97,7 +93,7 @@ void send_job(int socket, const command_spec& spec, const job_files& files) {
   if (send_with_fds(socket, {reinterpret_cast<char*>(&header), sizeof header},
                     fds, MSG_DONTWAIT)
       < 0)
-    fail("the command cannot be handed over");
+    throw_errno("the command cannot be handed over");
 }
 
 void send_connect_job(int socket, std::uint16_t port, int orders) {
@@ -105,7 +101,7 @@ void send_connect_job(int socket, std::uint16_t port, int orders) {
   if (send_with_fds(socket, {reinterpret_cast<char*>(&header), sizeof header},
                     {&orders, 1}, MSG_DONTWAIT)
       < 0)
-    fail("the connection cannot be asked for");
+    throw_errno("the connection cannot be asked for");
 }
 
 std::optional<job> receive_job(int socket, int flags) {

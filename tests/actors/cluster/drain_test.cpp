@@ -131,14 +131,14 @@ TEST_CASE("a project goes once its sessions rest, or at the deadline") {
 
 namespace {
 
-struct settings : caf::actor_system_config {
-  settings() {
+struct drain_settings : caf::actor_system_config {
+  drain_settings() {
     add_message_types<caf::id_block::greenroom>();
   }
 };
 
 // What the stand-ins around a drainer know and have heard.
-struct world {
+struct drain_world {
   std::mutex mutex;
   std::vector<node_record> nodes{node("a"), node("b", 1), node("c", 2)};
   std::vector<owner_record> owners{
@@ -161,7 +161,7 @@ struct world {
   }
 };
 
-using world_ptr = std::shared_ptr<world>;
+using world_ptr = std::shared_ptr<drain_world>;
 
 full_lease_store_actor::behavior_type
 stub_store(full_lease_store_actor::pointer, world_ptr w) {
@@ -259,9 +259,9 @@ review_reader_actor::behavior_type stub_reviews(review_reader_actor::pointer,
 }
 
 struct drain_fixture {
-  settings config;
+  drain_settings config;
   caf::actor_system system{config};
-  world_ptr w = std::make_shared<world>();
+  world_ptr w = std::make_shared<drain_world>();
   std::vector<caf::actor> parts;
   drainer_actor it;
 

@@ -20,8 +20,8 @@ using namespace greenroom::test;
 
 namespace {
 
-struct settings : caf::actor_system_config {
-  settings() {
+struct lost_settings : caf::actor_system_config {
+  lost_settings() {
     add_message_types<caf::id_block::greenroom>();
   }
 };
@@ -87,7 +87,7 @@ caf::behavior supervisor(caf::event_based_actor*, counts_ptr all,
 } // namespace
 
 TEST_CASE("sessions of a lost node end, whoever cannot answer at first") {
-  settings config;
+  lost_settings config;
   caf::actor_system system{config};
   auto all = std::make_shared<counts>();
   auto store = system.spawn(reader, all);

@@ -18,7 +18,7 @@ using namespace greenroom::cluster;
 
 namespace {
 
-constexpr millis lease = 6'000;
+constexpr millis simulated_lease = 6'000;
 
 /// What can be wrong, to see that it would be found.
 struct flaws {
@@ -38,14 +38,14 @@ public:
   millis clock = 0;
 
   bool join(const std::string& name, const std::string& incarnation) {
-    leases_[name] = {incarnation, clock + lease};
+    leases_[name] = {incarnation, clock + simulated_lease};
     return true;
   }
   bool renew(const std::string& name, const std::string& incarnation) {
     auto& mine = leases_[name];
     if (mine.incarnation != incarnation || mine.until <= clock)
       return false;
-    mine.until = clock + lease;
+    mine.until = clock + simulated_lease;
     return true;
   }
   void take_over(const std::string& name, const std::string& incarnation,
@@ -115,7 +115,7 @@ public:
     for (auto name : {"a", "b", "c"}) {
       nodes_.emplace_back();
       nodes_.back().m.node = name;
-      nodes_.back().m.lease = lease;
+      nodes_.back().m.lease = simulated_lease;
       // A second may be so much longer or shorter here.
       nodes_.back().rate = 1.0 + (pick(0, 200) - 100) / 10'000.0;
       nodes_.back().offset = pick(0, 1'000'000);
@@ -124,13 +124,13 @@ public:
 
   /// What was broken, if anything.
   std::optional<std::string> run() {
-    for (faults_ = true; now_ < 20 * lease;)
+    for (faults_ = true; now_ < 20 * simulated_lease;)
       if (auto broken = step())
         return broken;
     faults_ = false;
     for (auto& one : nodes_)
       one.paused_until = one.down_until = 0;
-    for (auto calm = now_ + 5 * lease; now_ < calm;)
+    for (auto calm = now_ + 5 * simulated_lease; now_ < calm;)
       if (auto broken = step())
         return broken;
     return unowned();
@@ -170,7 +170,7 @@ private:
   millis delay() {
     if (!faults_)
       return pick(1, 20);
-    return chance(85) ? pick(1, 50) : pick(1, 2 * lease);
+    return chance(85) ? pick(1, 50) : pick(1, 2 * simulated_lease);
   }
   void later(std::size_t to, int life, std::function<void()> what) {
     events_.push_back({now_ + delay(), to, life, std::move(what)});
@@ -193,14 +193,14 @@ private:
     if (!runs(one) || pick(0, 999) > 8)
       return;
     if (chance(50)) {
-      one.paused_until = now_ + pick(1, 3 * lease);
+      one.paused_until = now_ + pick(1, 3 * simulated_lease);
       return;
     }
-    one.down_until = now_ + pick(1, 3 * lease);
+    one.down_until = now_ + pick(1, 3 * simulated_lease);
     ++one.life;
     auto fresh = member{};
     fresh.node = one.m.node;
-    fresh.lease = lease;
+    fresh.lease = simulated_lease;
     one.m = fresh;
   }
 

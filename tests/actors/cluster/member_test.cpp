@@ -12,8 +12,8 @@ namespace {
 
 constexpr millis lease = 12'000;
 
-node_record node(const std::string& name, std::int64_t left = lease,
-                 std::uint32_t sessions = 0) {
+node_record some_node(const std::string& name, std::int64_t left = lease,
+                      std::uint32_t sessions = 0) {
   node_record result;
   result.name = name;
   result.incarnation = name + '-' + '1';
@@ -45,7 +45,8 @@ member fresh() {
 member settled() {
   auto m = fresh();
   apply(m, ticked{0, "a-1"});
-  apply(m, kept(0, 0, {owned("p", "a", 1), owned("q", "a", 4)}, {node("a")}));
+  apply(m,
+        kept(0, 0, {owned("p", "a", 1), owned("q", "a", 4)}, {some_node("a")}));
   return m;
 }
 
@@ -65,10 +66,11 @@ TEST_CASE("a node joins before it does anything") {
   apply(m, answered{2'000, 0, outcome::unknown, {}, {}});
   CHECK(apply(m, ticked{3'000, "a-3"}) == effects{join{"a-1"}});
   CHECK_FALSE(may_acknowledge(m, 3'000));
-  auto out = apply(m, kept(3'100, 3'000, {owned("p", "a", 7)}, {node("a")}));
+  auto out =
+    apply(m, kept(3'100, 3'000, {owned("p", "a", 7)}, {some_node("a")}));
   CHECK(out
         == effects{adopt{owned("p", "a", 7)}, speak_again{},
-                   announce{{node("a")}}});
+                   announce{{some_node("a")}}});
   CHECK(may_acknowledge(m, 3'100));
 }
 
@@ -78,7 +80,7 @@ TEST_CASE("a lease is renewed at a third") {
   CHECK(apply(m, ticked{4'000, {}}) == effects{renew{"a-1"}});
   CHECK(apply(m, ticked{4'500, {}}).empty());
   apply(m, kept(5'000, 4'000, {owned("p", "a", 1), owned("q", "a", 4)},
-                {node("a")}));
+                {some_node("a")}));
   CHECK(apply(m, ticked{7'999, {}}).empty());
   CHECK(apply(m, ticked{8'000, {}}) == effects{renew{"a-1"}});
 }
@@ -98,7 +100,7 @@ TEST_CASE("what age a lease has says what the node may do") {
   }
   SECTION("an answer that took too long changes nothing but the age") {
     CHECK(apply(m, kept(10'000, 4'000, {owned("p", "a", 1), owned("q", "a", 4)},
-                        {node("a")}))
+                        {some_node("a")}))
             .empty());
     CHECK(m.at == standing::silent);
     CHECK_FALSE(may_acknowledge(m, 10'000));
@@ -106,17 +108,18 @@ TEST_CASE("what age a lease has says what the node may do") {
   SECTION("a fresh answer does") {
     apply(m, answered{9'000, 4'000, outcome::unknown, {}, {}});
     CHECK(apply(m, ticked{10'000, {}}) == effects{renew{"a-1"}});
-    CHECK(apply(m, kept(10'001, 10'000,
-                        {owned("p", "a", 1), owned("q", "a", 4)}, {node("a")}))
-          == effects{speak_again{}});
+    CHECK(
+      apply(m, kept(10'001, 10'000, {owned("p", "a", 1), owned("q", "a", 4)},
+                    {some_node("a")}))
+      == effects{speak_again{}});
     CHECK(may_acknowledge(m, 10'001));
   }
 }
 
 TEST_CASE("what runs may go on while others wait for this node") {
   auto m = settled();
-  auto renewal =
-    kept(4'001, 4'000, {owned("p", "a", 1), owned("q", "a", 4)}, {node("a")});
+  auto renewal = kept(4'001, 4'000, {owned("p", "a", 1), owned("q", "a", 4)},
+                      {some_node("a")});
   renewal.delay = 60'000;
   apply(m, ticked{4'000, {}});
   apply(m, renewal);
@@ -160,7 +163,7 @@ TEST_CASE("a node that comes back keeps what is still its own") {
   CHECK(apply(m, ticked{60'101, "a-2"}) == effects{join{"a-2"}});
   auto out =
     apply(m, kept(60'200, 60'101, {owned("p", "b", 2), owned("q", "a", 4)},
-                  {node("a"), node("b")}));
+                  {some_node("a"), some_node("b")}));
   CHECK(has(out, release{"p"}));
   CHECK_FALSE(has(out, release{"q"}));
   CHECK(has(out, speak_again{}));
@@ -172,7 +175,7 @@ TEST_CASE("a project that went and came back is taken up anew") {
   auto m = settled();
   apply(m, ticked{4'000, {}});
   CHECK(apply(m, kept(4'001, 4'000, {owned("p", "a", 3), owned("q", "a", 4)},
-                      {node("a")}))
+                      {some_node("a")}))
         == effects{release{"p"}, adopt{owned("p", "a", 3)}});
 }
 
@@ -186,8 +189,8 @@ TEST_CASE("what nobody living owns is taken by whoever has room") {
   const std::vector<owner_record> owners{
     owned("p1", "gone", 5), owned("p2", "dead", 1), owned("p3", "b", 1),
     owned("p4", "", 0), owned("p5", "dead", 2)};
-  const std::vector<node_record> nodes{node("a", lease, 1), node("b"),
-                                       node("dead", 0)};
+  const std::vector<node_record> nodes{some_node("a", lease, 1), some_node("b"),
+                                       some_node("dead", 0)};
   // The same question everywhere: each project has one taker.
   CHECK(share_of("a", nodes, owners)
         == std::vector{owned("p2", "dead", 1), owned("p5", "dead", 2)});
@@ -196,17 +199,18 @@ TEST_CASE("what nobody living owns is taken by whoever has room") {
   CHECK(share_of("dead", nodes, owners).empty());
   auto m = settled();
   apply(m, ticked{4'000, {}});
-  auto out = apply(m, kept(4'001, 4'000, {owned("p2", "dead", 1)},
-                           {node("a"), node("b", lease, 1), node("dead", 0)}));
+  auto out = apply(
+    m, kept(4'001, 4'000, {owned("p2", "dead", 1)},
+            {some_node("a"), some_node("b", lease, 1), some_node("dead", 0)}));
   CHECK(has(out, take_over{{owned("p2", "dead", 1)}}));
   // It looks at once what came of it.
   CHECK(has(apply(m, ticked{4'002, {}}), renew{"a-1"}));
 }
 
 TEST_CASE("a project goes only where its labels are") {
-  auto gpu = node("b", lease, 9);
+  auto gpu = some_node("b", lease, 9);
   gpu.labels = {{"gpu", "a100"}, {"disk", "fast"}};
-  auto other = node("a");
+  auto other = some_node("a");
   other.labels = {{"gpu", "none"}};
   std::map<std::string, placement_rules> rules;
   rules["p"].labels = {{"gpu", "a100"}};
@@ -237,17 +241,17 @@ TEST_CASE("a project may wait for the node that was lost") {
 }
 
 TEST_CASE("the roomiest node has the fewest sessions") {
-  auto draining = node("0");
+  auto draining = some_node("0");
   draining.state = node_state::draining;
-  CHECK(roomiest({draining, node("b", lease, 2), node("c", lease, 1),
-                  node("a", lease, 1), node("dead", 0)})
+  CHECK(roomiest({draining, some_node("b", lease, 2), some_node("c", lease, 1),
+                  some_node("a", lease, 1), some_node("dead", 0)})
         == "a");
-  CHECK(roomiest({draining, node("dead", 0)}).empty());
+  CHECK(roomiest({draining, some_node("dead", 0)}).empty());
 }
 
 TEST_CASE("a node whose processors are busy comes after the others") {
-  auto busy = node("a");
+  auto busy = some_node("a");
   busy.load = 1;
-  CHECK(roomiest({busy, node("b", lease, 7)}) == "b");
-  CHECK(roomiest({busy, node("dead", 0)}) == "a");
+  CHECK(roomiest({busy, some_node("b", lease, 7)}) == "b");
+  CHECK(roomiest({busy, some_node("dead", 0)}) == "a");
 }

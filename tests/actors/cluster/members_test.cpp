@@ -28,17 +28,17 @@ using namespace greenroom::test;
 
 namespace {
 
-constexpr millis lease = 1'500;
+constexpr millis lease_time = 1'500;
 
-struct settings : caf::actor_system_config {
-  settings() {
+struct member_settings : caf::actor_system_config {
+  member_settings() {
     add_message_types<caf::id_block::greenroom>();
   }
 };
 
 struct members_fixture {
   postgres_database database;
-  settings config;
+  member_settings config;
   caf::actor_system system{config};
 
   members_fixture() {
@@ -150,11 +150,11 @@ public:
     self.node.incarnation = name + "-1";
     self.node.labels = std::move(labels);
     self.home = name;
-    self.lease = lease;
+    self.lease = lease_time;
     member_options options;
     options.node = name;
     options.incarnation = self.node.incarnation;
-    options.lease = lease;
+    options.lease = lease_time;
     options.gate = gate;
     packer_ = in.system.spawn(ready_packer, project_sessions{});
     options.packer = packer_;

@@ -18,7 +18,9 @@
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <set>
@@ -75,7 +77,10 @@ private:
 };
 
 struct desk {
-  explicit desk(std::size_t workers, std::size_t queue = 16) {
+  explicit desk(std::size_t workers, std::size_t queue = 16)
+    : desk(git_limits{workers, queue}) {}
+
+  explicit desk(const git_limits& limits) {
     gate->open_until(std::numeric_limits<millis>::max());
     git({"init", "-q", "-b", "main", "seed"});
     std::ofstream{dir.path() / "seed/file"} << "first\n";
@@ -91,7 +96,7 @@ struct desk {
     fs::create_directories(settings.data_dir / "repos");
     actor =
       system.spawn(git_dispatcher, std::make_shared<git_service>(settings),
-                   workers, queue, std::shared_ptr<const lease_gate>{gate});
+                   limits, std::shared_ptr<const lease_gate>{gate});
   }
   ~desk() {
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
@@ -164,6 +169,10 @@ struct desk {
   caf::scoped_actor self{system};
   git_actor actor;
 };
+
+bool is_one_of(errc what, errc one, errc other) {
+  return what == one || what == other;
+}
 
 } // namespace
 
@@ -253,6 +262,41 @@ TEST_CASE("a rescue gets its place however much waits for the upstream") {
   rescue.receive(
     [](const saved_rescue&) {},
     [](const caf::error& e) { CHECK(to_refusal(e).code != errc::overloaded); });
+}
+
+TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
+  git_limits limits{1, 16};
+  bool in_line = GENERATE(false, true);
+  CAPTURE(in_line);
+  (in_line ? limits.rescue_for_thread : limits.rescue_for_upstream) =
+    std::chrono::milliseconds{0};
+  desk d{limits};
+  auto session = d.session("topic");
+  session.status = session_status::active;
+  std::ofstream{d.dir.path() / "data/sessions" / session.id / "checkout/new"}
+    << "new\n";
+  black_hole dead;
+  auto lost = d.project("lost", dead.url() + "x.git");
+  auto busy = d.send(resolve_branch{lost, "main", false, {}});
+  dead.wait_for_somebody();
+  // It waits for the only thread, or for its project's upstream.
+  auto rescue = d.send(save_rescue{in_line ? d.good() : lost, session});
+  // Asked after it, and so answered after it has got into the line.
+  d.ask<directory_list>(list_directories{});
+  dead.go();
+  busy.receive([](const resolved_branch&) { FAIL("nobody is there"); },
+               [](const caf::error&) {});
+  rescue.receive(
+    [](const saved_rescue&) { FAIL("it was not to begin"); },
+    [](const caf::error& e) {
+      CHECK(is_one_of(to_refusal(e).code, errc::unavailable, errc::overloaded));
+    });
+  CHECK(
+    d.git({"-C", "upstream.git", "for-each-ref", "refs/greenroom"}).empty());
+  // The lane and the thread are free again.
+  CHECK(
+    d.ask<resolved_branch>(resolve_branch{d.good(), "main", false, {}}).commit
+    == session.base_commit);
 }
 
 TEST_CASE("nothing moves references that has waited while another node may "
@@ -474,6 +518,55 @@ TEST_CASE("a check-in is by its key's author, and merged by the approver") {
   CHECK_FALSE(fs::exists(dir));
   CHECK(fs::is_empty(d.dir.path() / "data/sessions"));
   d.ask<done>(remove_session_files{session.id});
+}
+
+TEST_CASE(
+  "checkpoints of a project's sessions are saved a few at once, and each "
+  "before what was asked for after it") {
+  desk d{4};
+  std::vector<session_record> sessions;
+  for (int i = 0; i < 7; ++i) {
+    sessions.push_back(d.session("topic" + std::to_string(i)));
+    sessions.back().status = session_status::active;
+  }
+  // Each push waits there until all may go, and tells how many did.
+  const auto seen = d.dir.path() / "seen";
+  const auto go = d.dir.path() / "go";
+  const auto hook = d.dir.path() / "upstream.git/hooks/pre-receive";
+  fs::create_directories(d.dir.path() / "running");
+  fs::create_directories(hook.parent_path());
+  std::ofstream{hook} << "#!/bin/sh\nPATH=/usr/bin:/bin\ncd '"
+                      << d.dir.path().string()
+                      << "'\n>running/$$\nls running | wc -l >>seen\n"
+                         "until [ -e go ]; do sleep 0.01; done\n"
+                         "rm running/$$\n";
+  fs::permissions(hook, fs::perms{0755});
+  std::vector<decltype(d.send(save_checkpoint{d.good(), sessions[0]}))> saved;
+  for (const auto& one : sessions)
+    saved.push_back(d.send(save_checkpoint{d.good(), one}));
+  auto dropped = d.send(drop_checkpoint{d.good(), sessions.back().id});
+  auto counts = [&] {
+    std::ifstream in{seen};
+    return std::vector<std::size_t>(std::istream_iterator<std::size_t>{in}, {});
+  };
+  test::await("as many as may be are being pushed",
+              [&] { return counts().size() == most_checkpoints_at_once; });
+  // Others do not wait for them.
+  CHECK(d.ask<checkout_tip>(poll_branch{d.good(), sessions[0]}).commit
+        == sessions[0].base_commit);
+  std::ofstream{go} << "";
+  for (auto& one : saved)
+    one.receive([](const done&) {},
+                [](const caf::error& e) { FAIL(to_refusal(e).message); });
+  dropped.receive([](const done&) {},
+                  [](const caf::error& e) { FAIL(to_refusal(e).message); });
+  fs::remove(hook);
+  CHECK(std::ranges::max(counts()) == most_checkpoints_at_once);
+  for (const auto& one : sessions) {
+    const auto ref = "refs/greenroom/checkpoints/" + one.id;
+    CHECK(d.git({"-C", "upstream.git", "for-each-ref", ref}).empty()
+          == (&one == &sessions.back()));
+  }
 }
 
 TEST_CASE("a checkpoint is the work of a session whose checkout cannot be made "

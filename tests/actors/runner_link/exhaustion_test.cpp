@@ -76,6 +76,33 @@ TEST_CASE("without descriptors a runner's start is refused, and the link "
   CHECK_FALSE(neighbour->next(std::chrono::milliseconds{0}));
 }
 
+TEST_CASE("no more runners are started than there are descriptors for") {
+  linked_session s;
+  s.open_link(test::binary_dir() / "greenroom-runner", 0, 1);
+  auto neighbour = std::make_shared<told>();
+  const auto next_to = s.system.spawn(runner_user, neighbour);
+  s.link->attach(s.other, "demo", next_to, true);
+  auto up = neighbour->next(timeout);
+  REQUIRE(up);
+  REQUIRE(std::holds_alternative<runner_up>(*up));
+  s.attach(true);
+  CHECK_THAT(s.hear<runner_down>().reason,
+             Catch::Contains("descriptors for 1 runners"));
+  s.link->stop(s.other, next_to);
+  std::optional<news> down;
+  do {
+    down = neighbour->next(timeout);
+    REQUIRE(down);
+  } while (!std::holds_alternative<runner_down>(*down));
+  s.attach(true);
+  s.hear<runner_up>();
+  // One that runs is found again in any case.
+  s.open_link(test::binary_dir() / "greenroom-runner", 0, 1);
+  s.link->attach(s.other, "demo", next_to, true);
+  s.attach(false);
+  s.hear<runner_up>();
+}
+
 TEST_CASE("a runner that lives is waited for while there are no descriptors") {
   linked_session s;
   s.attach(true);

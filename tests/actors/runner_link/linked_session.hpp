@@ -96,9 +96,11 @@ struct linked_session {
   /// Another link, as after a restart of the server; runners live on.
   void open_link(const std::filesystem::path& binary = binary_dir()
                                                        / "greenroom-runner",
-                 millis idle = 0) {
+                 millis idle = 0, std::size_t max_descriptors = 0) {
     link.reset();
-    link.emplace(runner_link_options{binary, dir.path(), 5000, idle});
+    runner_link_options options{binary, dir.path(), 5000, idle};
+    options.max_descriptors = max_descriptors;
+    link.emplace(std::move(options));
   }
 
   void attach(bool start) {

@@ -20,8 +20,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct faults {
-  ~faults() {
+struct disk_faults {
+  ~disk_faults() {
     clear_faults();
   }
 };
@@ -55,7 +55,7 @@ struct two_sessions {
   small_node node;
   session_record stalled;
   session_record other;
-  faults none_left;
+  disk_faults none_left;
 };
 
 bool is_open(const std::future<nlohmann::json>& answer) {

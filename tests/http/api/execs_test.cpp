@@ -1,5 +1,6 @@
 // What is done to execs and asked about sessions, over real sockets.
 #include "runtime/auth/sha256.hpp"
+#include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -18,26 +19,7 @@ using nlohmann::json;
 
 namespace {
 
-const std::string session_path =
-  "/projects/demo/sessions/" + std::string{demo_session};
 const std::string exec_path = session_path + "/execs/e1";
-
-json data_of(const http_answer& answer) {
-  return json::parse(answer.body)["data"];
-}
-
-std::string message_of(const http_answer& answer) {
-  return json::parse(answer.body)["error"]["message"];
-}
-
-http_answer post(const fixture& f, const std::string& target,
-                 const std::string& body) {
-  return call(f.port(), "POST", target, admin_secret, body);
-}
-
-http_answer get(const fixture& f, const std::string& target) {
-  return call(f.port(), "GET", target, admin_secret);
-}
 
 } // namespace
 

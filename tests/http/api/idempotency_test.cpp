@@ -1,5 +1,6 @@
 // Requests that are sent again with the same Idempotency-Key.
 #include "messages/uncertain.hpp"
+#include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -24,14 +25,6 @@ http_answer post(const fixture& f, const std::string& target,
   client.send(request_text("POST", target, key, body, "application/json",
                            "Idempotency-Key: " + name + "\r\n"));
   return client.receive();
-}
-
-json data_of(const http_answer& answer) {
-  return json::parse(answer.body)["data"];
-}
-
-std::string message_of(const http_answer& answer) {
-  return json::parse(answer.body)["error"]["message"];
 }
 
 } // namespace

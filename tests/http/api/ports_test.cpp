@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -96,9 +97,10 @@ std::string masked(unsigned kind, const std::string& payload) {
   return bytes + payload;
 }
 
-const std::string handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
-                              "Sec-WebSocket-Version: 13\r\n"
-                              "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const std::string tunnel_handshake =
+  "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+  "Sec-WebSocket-Version: 13\r\n"
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 } // namespace
 
@@ -189,7 +191,8 @@ TEST_CASE("a tunnel is one connection to a port of the session") {
   std::optional<echo_program> app{std::in_place};
   http_client client{f.port()};
   auto path = ports_path + '/' + std::to_string(app->port) + "/tunnel";
-  client.send(request_text("GET", path, admin_secret, "", "", handshake));
+  client.send(
+    request_text("GET", path, admin_secret, "", "", tunnel_handshake));
   CHECK(client.receive_head().status == 101);
   client.send(masked(2, "ping") + masked(2, " pong"));
   std::string got;
@@ -209,7 +212,7 @@ TEST_CASE("a tunnel to a port where nothing listens is refused") {
   http_client client{f.port()};
   client.send(request_text("GET",
                            ports_path + '/' + std::to_string(port) + "/tunnel",
-                           admin_secret, "", "", handshake));
+                           admin_secret, "", "", tunnel_handshake));
   CHECK(client.receive().status == 503);
   CHECK(call(f.port(), "GET", ports_path + "/3000/tunnel", admin_secret).status
         == 426);
@@ -230,7 +233,8 @@ TEST_CASE("what a client says last goes through its tunnel") {
           == 0);
   http_client client{f.port()};
   auto path = ports_path + '/' + std::to_string(ntohs(at.sin_port)) + "/tunnel";
-  client.send(request_text("GET", path, admin_secret, "", "", handshake));
+  client.send(
+    request_text("GET", path, admin_secret, "", "", tunnel_handshake));
   CHECK(client.receive_head().status == 101);
   const std::string much(1'000'000, 'x');
   std::string frame{"\x82\xff\0\0\0\0", 6};
@@ -260,7 +264,7 @@ TEST_CASE("a tunnel counts among the streams of its key") {
   auto ask = [&](http_client& client) {
     client.send(request_text(
       "GET", ports_path + "/" + std::to_string(app.port) + "/tunnel",
-      admin_secret, "", "", handshake));
+      admin_secret, "", "", tunnel_handshake));
     return client.receive_head().status;
   };
   {
@@ -275,6 +279,39 @@ TEST_CASE("a tunnel counts among the streams of its key") {
   });
 }
 
+TEST_CASE("there are no more tunnels than descriptors for their other ends") {
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  auto few = before;
+  few.rlim_cur = 512; // 384 for clients, a sixteenth of it for tunnels
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  {
+    fixture f;
+    echo_program app;
+    auto ask = [&](http_client& client) {
+      client.send(request_text(
+        "GET", ports_path + "/" + std::to_string(app.port) + "/tunnel",
+        admin_secret, "", "", handshake));
+      return client.receive_head();
+    };
+    std::vector<std::unique_ptr<http_client>> tunnels;
+    for (int i = 0; i < 24; ++i) {
+      tunnels.push_back(std::make_unique<http_client>(f.port()));
+      CHECK(ask(*tunnels.back()).status == 101);
+    }
+    http_client one_more{f.port()};
+    auto refused = ask(one_more);
+    CHECK(refused.status == 503);
+    CHECK(refused.headers.contains("retry-after"));
+    tunnels.pop_back();
+    fixture::wait_until([&] {
+      http_client next{f.port()};
+      return ask(next).status == 101;
+    });
+  }
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+}
+
 TEST_CASE("a tunnel counts among the connections of its address") {
   preview_fixture f{2};
   echo_program app;
@@ -283,7 +320,7 @@ TEST_CASE("a tunnel counts among the connections of its address") {
   for (int i = 0; i < 2; ++i) {
     tunnels.push_back(std::make_unique<http_client>(f.port()));
     tunnels.back()->send(
-      request_text("GET", path, admin_secret, "", "", handshake));
+      request_text("GET", path, admin_secret, "", "", tunnel_handshake));
     CHECK(tunnels.back()->receive_head().status == 101);
   }
   CHECK(call(f.port(), "GET", "/healthz").status == 503);

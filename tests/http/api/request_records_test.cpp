@@ -10,9 +10,10 @@ TEST_CASE("an answer says what it has made, or why not") {
   CHECK(made_id(R"({"data":{"status":"x","id":"abc"}})").empty());
   CHECK(made_id(R"({"data":{"id":"cut off)").empty());
   CHECK(made_id("").empty());
-  CHECK(error_code(R"({"error":{"code":"NOT_FOUND","message":"x"}})")
+  CHECK(greenroom::http::error_code(
+          R"({"error":{"code":"NOT_FOUND","message":"x"}})")
         == "NOT_FOUND");
-  CHECK(error_code(R"({"data":{}})").empty());
+  CHECK(greenroom::http::error_code(R"({"data":{}})").empty());
 }
 
 TEST_CASE("requests are counted by route, status and time") {

@@ -1,5 +1,6 @@
 // Reviews, over real sockets.
 #include "runtime/exec/output/output_log.hpp"
+#include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -29,19 +30,6 @@ void store_review(const fixture& f, review_status status) {
   review.base = std::string(40, 'b');
   review.status = status;
   review.created_at = 1;
-}
-
-json data_of(const http_answer& answer) {
-  return json::parse(answer.body)["data"];
-}
-
-http_answer get(const fixture& f, const std::string& target) {
-  return call(f.port(), "GET", target, admin_secret);
-}
-
-http_answer post(const fixture& f, const std::string& target,
-                 const std::string& body) {
-  return call(f.port(), "POST", target, admin_secret, body);
 }
 
 void print(const fixture& f, std::string_view text) {

@@ -1,4 +1,5 @@
 // Tickets that let a browser into one stream of one session.
+#include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -10,9 +11,6 @@ using namespace greenroom::test;
 using nlohmann::json;
 
 namespace {
-
-const std::string session_path =
-  "/projects/demo/sessions/" + std::string{demo_session};
 
 struct ticket_fixture : fixture {
   std::string ticket(std::string_view key = admin_secret) {

@@ -4,6 +4,8 @@
 #include "tests/http/wire/wire_pair.hpp"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 
 #include <utility>
@@ -48,13 +50,25 @@ struct three : wire_pair {
   std::unique_ptr<wire::byte_stream> near; // of this node, to the other
   std::unique_ptr<wire::byte_stream> far;
   std::unique_ptr<wire::server_connection> front;
+  peer_relay relay{"a", 5s, false};
   int looks = 0; // for the owner
+
+  /// What the connection's owner does now and then, often.
+  asio::awaitable<void> look_often() {
+    asio::steady_timer timer{io};
+    for (int i = 0; i < 50; ++i) {
+      timer.expires_after(2ms);
+      co_await timer.async_wait(asio::use_awaitable);
+      relay.check_deadlines(wire::byte_stream::clock::now(), *front);
+    }
+  }
 };
 
 // Passes on what the client asks for, by a node that takes b for the owner.
 asio::awaitable<void> pass(three& all, whereabouts owner, bool& passed) {
   co_await all.front->read_head(5s, 5s);
-  peer_relay relay{"a", 5s};
+  auto& relay = all.relay;
+  relay.begin(all.front->head());
   const look_up_owner look_up = [&]() -> asio::awaitable<whereabouts> {
     ++all.looks;
     co_return std::exchange(owner, whereabouts{});
@@ -112,8 +126,9 @@ TEST_CASE("who is not the owner says so, and the client's body is untouched") {
   auto other = [&]() -> asio::awaitable<void> {
     wire::server_connection served{std::move(all.far), ""};
     co_await served.read_head(5s, 5s);
-    CHECK(passage_of(served.head()) == passage{"a", 7});
-    peer_relay relay{"b", 5s};
+    peer_relay relay{"b", 5s, true};
+    relay.begin(served.head());
+    CHECK(relay.by() == passage{"a", 7});
     const look_up_owner look_up = []() -> asio::awaitable<whereabouts> {
       co_return whereabouts{"c", 8};
     };
@@ -134,6 +149,100 @@ TEST_CASE("who is not the owner says so, and the client's body is untouched") {
   };
   all.add(read());
   all.run();
+}
+
+TEST_CASE("a client's own mark goes no further, and is not believed") {
+  three all;
+  auto passed = false;
+  std::string asked;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a, "GET /git/x HTTP/1.1\r\nHost: h\r\n"
+                             "x-greenroom-via: c@9\r\n\r\n");
+    co_await all.hear(*all.a, "ok");
+    all.a->close();
+  };
+  auto owner = [&]() -> asio::awaitable<void> {
+    asked = co_await all.hear(*all.far, "\r\n\r\n");
+    co_await all.say(*all.far,
+                     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    all.far->close();
+  };
+  all.add(client());
+  all.add(owner());
+  all.add(pass(all, {"b", 7}, passed));
+  all.run();
+  CHECK(passed);
+  CHECK_THAT(asked, Catch::Contains("\r\nX-Greenroom-Via: a@7\r\n"));
+  CHECK_THAT(asked, !Catch::Contains("c@9"));
+}
+
+TEST_CASE("only the first request that another node passes on is marked") {
+  wire::message_head marked;
+  marked.headers.add(via_header, "a@7");
+  peer_relay of_node{"b", 5s, true};
+  of_node.begin(marked);
+  CHECK(of_node.by() == passage{"a", 7});
+  of_node.begin(marked); // the client's, on the same connection
+  CHECK(of_node.by() == std::nullopt);
+  peer_relay of_client{"b", 5s, false};
+  of_client.begin(marked);
+  CHECK(of_client.by() == std::nullopt);
+}
+
+TEST_CASE("a client that sends no more gets the owner's late answer") {
+  three all;
+  auto passed = false;
+  std::string heard;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a, "GET /git/x HTTP/1.1\r\nHost: h\r\n\r\n");
+    all.a->shutdown_send();
+    heard = co_await all.hear(*all.a, "ok");
+    all.a->close();
+  };
+  auto owner = [&]() -> asio::awaitable<void> {
+    co_await all.hear(*all.far, "\r\n\r\n");
+    co_await all.look_often();
+    co_await all.say(*all.far,
+                     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    all.far->close();
+  };
+  all.add(client());
+  all.add(owner());
+  all.add(pass(all, {"b", 7}, passed));
+  all.run();
+  CHECK(passed);
+  CHECK_THAT(heard, Catch::Contains("ok"));
+}
+
+TEST_CASE("the owner hears of a client that is gone, before it has answered") {
+  three all;
+  auto passed = false;
+  auto heard_of_it = false;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a, "GET /git/x HTTP/1.1\r\nHost: h\r\n\r\n");
+    all.a->close();
+  };
+  auto owner = [&]() -> asio::awaitable<void> {
+    co_await all.hear(*all.far, "\r\n\r\n");
+    co_await all.look_often();
+    std::array<char, 8> room{};
+    auto size =
+      co_await all.far->read(asio::buffer(room), wire::byte_stream::never);
+    heard_of_it = size == 0;
+  };
+  auto relayed = [&]() -> asio::awaitable<void> {
+    try {
+      co_await pass(all, {"b", 7}, passed);
+    } catch (const wire::lost&) {
+      // As its maker does.
+    }
+  };
+  all.add(client());
+  all.add(owner());
+  all.add(relayed());
+  all.run();
+  CHECK(heard_of_it);
+  CHECK_FALSE(passed);
 }
 
 TEST_CASE("what a client waits to be told, the owner tells it") {

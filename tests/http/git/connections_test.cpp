@@ -4,6 +4,7 @@
 #include "http/git/pkt_line.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/git/git_node.hpp"
+#include "tests/http/git/gzipped.hpp"
 #include "tests/support/eventually.hpp"
 
 #include <catch2/catch.hpp>
@@ -52,24 +53,8 @@ std::string post(const std::string& service, const std::string& body,
 const std::string ls_refs =
   make_packet("command=ls-refs\n") + "0001" + make_packet("peel\n") + "0000";
 
-std::string gzipped(const std::string& text) {
-  z_stream stream{};
-  REQUIRE(::deflateInit2(&stream, 9, Z_DEFLATED, 16 + MAX_WBITS, 8,
-                         Z_DEFAULT_STRATEGY)
-          == Z_OK);
-  std::string result(::deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(result.data());
-  stream.avail_out = static_cast<uInt>(result.size());
-  REQUIRE(::deflate(&stream, Z_FINISH) == Z_STREAM_END);
-  result.resize(stream.total_out);
-  ::deflateEnd(&stream);
-  return result;
-}
-
 /// The next answer, whatever it is framed with.
-http_answer receive(http_client& client) {
+http_answer receive_whole(http_client& client) {
   auto answer = client.receive_head();
   auto line = [&] {
     std::string text;
@@ -94,7 +79,7 @@ http_answer receive(http_client& client) {
 int status_of(git_node& node, const std::string& request) {
   http_client client{node.port()};
   client.send(request);
-  return receive(client).status;
+  return receive_whole(client).status;
 }
 
 } // namespace
@@ -103,14 +88,14 @@ TEST_CASE("a stranger gets a 401 that git understands") {
   git_node node;
   http_client client{node.port()};
   client.send(get(refs_target()));
-  auto answer = receive(client);
+  auto answer = receive_whole(client);
   CHECK(answer.status == 401);
   CHECK(answer.headers["www-authenticate"]
         == "Basic realm=\"Greenroom session\"");
   CHECK(answer.headers["content-type"] == "text/plain; charset=utf-8");
   // As git does it: on the same connection, now with the token.
   client.send(get(refs_target(), bearer + "X-Request-Id: mine\r\n"));
-  answer = receive(client);
+  answer = receive_whole(client);
   CHECK(answer.status == 200);
   CHECK(answer.headers["x-request-id"] == "mine");
   CHECK(answer.headers["content-type"]
@@ -124,7 +109,7 @@ TEST_CASE("an unknown session and a wrong token get the same answer") {
     http_client client{node.port()};
     client.send(get(target, "X-Request-Id: x\r\nAuthorization: Bearer " + token
                               + "\r\n"));
-    auto answer = receive(client);
+    auto answer = receive_whole(client);
     CHECK(answer.status == 401);
     return answer.body;
   };
@@ -140,9 +125,11 @@ TEST_CASE(
   auto one = get(refs_target(), bearer);
   client.send(one + post("upload-pack", ls_refs, "Git-Protocol: version=2\r\n")
               + one);
-  CHECK(receive(client).body.find("refs/heads/work") != std::string::npos);
-  CHECK(receive(client).body.find("refs/heads/main") != std::string::npos);
-  CHECK(receive(client).status == 200);
+  CHECK(receive_whole(client).body.find("refs/heads/work")
+        != std::string::npos);
+  CHECK(receive_whole(client).body.find("refs/heads/main")
+        != std::string::npos);
+  CHECK(receive_whole(client).status == 200);
 }
 
 TEST_CASE("a body may be chunked, packed or both") {
@@ -164,7 +151,7 @@ TEST_CASE("a body may be chunked, packed or both") {
           + chunked(gzipped(ls_refs))}) {
     http_client client{node.port()};
     client.send(request);
-    auto answer = receive(client);
+    auto answer = receive_whole(client);
     CHECK(answer.status == 200);
     CHECK(answer.body.find("refs/heads/work") != std::string::npos);
   }
@@ -179,13 +166,13 @@ TEST_CASE("a client that waits to be told to send is told") {
                                          + size));
   CHECK(client.receive_head().status == 100);
   client.send(ls_refs);
-  CHECK(receive(client).status == 200);
+  CHECK(receive_whole(client).status == 200);
   // But not to send what nobody wants.
   http_client stranger{node.port()};
   auto head = post_head("upload-pack", "Expect: 100-continue\r\n" + size);
   head.erase(head.find(bearer), bearer.size());
   stranger.send(head);
-  CHECK(receive(stranger).status == 401);
+  CHECK(receive_whole(stranger).status == 401);
 }
 
 TEST_CASE("HTTP/1.0 is answered until the end of the connection") {
@@ -215,7 +202,7 @@ TEST_CASE("heads that do not come to an end keep nobody out") {
     http_client client{node.port()};
     for (int i = 0; i < 3; ++i) {
       client.send(get(refs_target(), bearer));
-      REQUIRE(receive(client).status == 200);
+      REQUIRE(receive_whole(client).status == 200);
     }
     for (int i = 0; i < 5; ++i)
       CHECK(status_of(node, get(refs_target(), bearer)) == 200);
@@ -326,14 +313,14 @@ TEST_CASE("a small body that unpacks to a large one is cut off") {
   auto zeros = gzipped(std::string(std::size_t{64} << 20, 'a'));
   http_client client{node.port()};
   client.send(post("upload-pack", zeros, "Content-Encoding: gzip\r\n"));
-  CHECK(receive(client).status >= 400);
+  CHECK(receive_whole(client).status >= 400);
 }
 
 TEST_CASE("a probe with a push that has no commands only tries the token") {
   git_node node;
   http_client client{node.port()};
   client.send(post("receive-pack", "0000"));
-  auto answer = receive(client);
+  auto answer = receive_whole(client);
   CHECK(answer.status == 200);
   CHECK(answer.body.empty());
 }
@@ -342,16 +329,16 @@ TEST_CASE("who is slow with a request's head is let go") {
   git_node node{{[](auto& o) { o.git_head_timeout = milliseconds{100}; }, {}}};
   http_client client{node.port()};
   client.send("GET /git/");
-  CHECK_THROWS(receive(client));
+  CHECK_THROWS(receive_whole(client));
 }
 
 TEST_CASE("a connection of the API's stays the API's") {
   git_node node;
   http_client client{node.port()};
   client.send(get("/healthz"));
-  CHECK(receive(client).status == 200);
+  CHECK(receive_whole(client).status == 200);
   client.send(get(refs_target(), bearer));
-  auto answer = receive(client);
+  auto answer = receive_whole(client);
   CHECK(answer.status == 421);
   CHECK(answer.headers["connection"] == "close");
   CHECK(answer.body.starts_with("greenroom: git is served"));
@@ -361,9 +348,9 @@ TEST_CASE("a connection of git's stays git's") {
   git_node node;
   http_client client{node.port()};
   client.send(get(refs_target(), bearer));
-  CHECK(receive(client).status == 200);
+  CHECK(receive_whole(client).status == 200);
   client.send(get("/healthz"));
-  CHECK(receive(client).status == 421);
+  CHECK(receive_whole(client).status == 421);
 }
 
 TEST_CASE("the first bytes decide, in whatever pieces they come") {
@@ -375,13 +362,13 @@ TEST_CASE("the first bytes decide, in whatever pieces they come") {
     // The server has it: an answer to another connection takes longer.
     CHECK(status_of(node, get("/healthz")) == 200);
     client.send(request.substr(cut));
-    CHECK(receive(client).status == 200);
+    CHECK(receive_whole(client).status == 200);
   }
   http_client client{node.port()};
   client.send("GET /gi");
   CHECK(status_of(node, get("/healthz")) == 200);
   client.send("raffe HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  auto answer = receive(client);
+  auto answer = receive_whole(client);
   CHECK(answer.status == 404);
   CHECK(answer.headers["content-type"].starts_with("application/json"));
 }

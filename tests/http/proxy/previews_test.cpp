@@ -6,9 +6,13 @@
 #include "tests/support/eventually.hpp"
 
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
 
 #include <array>
+#include <string_view>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -31,7 +35,7 @@ asio::awaitable<void> hello(server_connection& of) {
 }
 
 /// Answers with the body that it gets, in pieces.
-asio::awaitable<void> echo(server_connection& of) {
+asio::awaitable<void> echo_body(server_connection& of) {
   of.begin(answer(201), of.head().content_length);
   for (;;) {
     auto piece = co_await of.read_body(5s);
@@ -102,7 +106,7 @@ TEST_CASE("an app's own Authorization reaches it, a key of ours does not") {
 }
 
 TEST_CASE("bodies pass in both directions, in either framing") {
-  proxy_node node{echo};
+  proxy_node node{echo_body};
   http_client client{node.port()};
   std::string body(1'000'000, 'x');
   auto head = "POST / HTTP/1.1\r\nHost: " + node.host()
@@ -136,6 +140,68 @@ TEST_CASE("a stream arrives piece by piece, and ends with its client") {
     CHECK_FALSE(gone);
   }
   CHECK(eventually([&] { return gone.load(); }));
+}
+
+TEST_CASE("a client that sends no more gets its answer, however late") {
+  std::atomic<bool> go_on = false;
+  const auto wait = [&]() -> asio::awaitable<void> {
+    asio::steady_timer timer{co_await asio::this_coro::executor};
+    while (!go_on) {
+      timer.expires_after(5ms);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+  };
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    const auto begins_at_once = of.head().target == "/begun";
+    if (!begins_at_once)
+      co_await wait();
+    of.begin(answer(200), std::nullopt);
+    co_await of.write("one", 5s);
+    co_await of.flush(5s);
+    co_await wait();
+    co_await of.write("two", 5s);
+    co_await of.finish(5s);
+  }};
+  for (auto path : {"/late", "/begun"}) {
+    go_on = false;
+    http_client client{node.port()};
+    client.send(node.get(path));
+    client.finish_sending();
+    const auto begun = path == std::string_view{"/begun"};
+    if (begun) {
+      CHECK(client.receive_head().status == 200);
+      client.read_stream_until("one");
+    }
+    // Long enough for many looks at who is still there.
+    CHECK_FALSE(client.has_answer(300ms));
+    go_on = true;
+    if (!begun)
+      CHECK(client.receive_head().status == 200);
+    CHECK(client.read_stream_to_end() == "onetwo");
+  }
+}
+
+TEST_CASE("a client that breaks its connection takes its request along") {
+  std::atomic<int> gone = 0;
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    if (of.head().target == "/begun") {
+      of.begin(answer(200), std::nullopt);
+      co_await of.write("one", 5s);
+      co_await of.flush(5s);
+    }
+    auto left = co_await of.watch();
+    gone += left ? 1 : 0;
+  }};
+  http_client silent{node.port()};
+  silent.send(node.get("/late"));
+  http_client begun{node.port()};
+  begun.send(node.get("/begun"));
+  CHECK(begun.receive_head().status == 200);
+  CHECK(eventually([&] { return node.seen().size() == 2; }));
+  CHECK(gone == 0);
+  silent.drop();
+  begun.drop();
+  CHECK(eventually([&] { return gone == 2; }));
 }
 
 TEST_CASE("what an app sends a byte a chunk goes out in larger ones") {
@@ -678,7 +744,7 @@ TEST_CASE("only the names of previews are served") {
 }
 
 TEST_CASE("requests that could be read in two ways reach no app") {
-  proxy_node node{echo};
+  proxy_node node{echo_body};
   auto head = "POST / HTTP/1.1\r\nHost: " + node.host()
               + "\r\nX-API-Key: " + preview_secret + "\r\n";
   CHECK(status_of(node, head

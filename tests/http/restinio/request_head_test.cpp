@@ -8,14 +8,15 @@ using namespace greenroom::http;
 
 namespace {
 
-const head_rules rules{[](std::string_view secret) { return secret == "good"; },
-                       1000};
+const head_rules good_key{
+  [](std::string_view secret) { return secret == "good"; }, 1000};
 
 // The status for a head that comes in pieces of `size` bytes; 0: it is fine.
 int status_of(const std::string& text, std::size_t size) {
   request_head head;
   for (std::size_t at = 0; at < text.size() && !head.done(); at += size)
-    if (auto found = head.add(std::string_view{text}.substr(at, size), rules);
+    if (auto found =
+          head.add(std::string_view{text}.substr(at, size), good_key);
         found.refused.status != 0)
       return found.refused.status;
   return head.done() ? 0 : -1;
@@ -96,11 +97,12 @@ TEST_CASE("a head says what of the bytes is its own, and what it expects") {
   for (std::size_t cut = 0; cut < text.size(); ++cut) {
     INFO(cut);
     head.start();
-    CHECK(head.add(std::string_view{text}.substr(0, cut), rules).taken == cut);
+    CHECK(head.add(std::string_view{text}.substr(0, cut), good_key).taken
+          == cut);
     CHECK(head.begun() == (cut > 0));
     CHECK_FALSE(head.done());
     auto rest = text.substr(cut) + "hello";
-    CHECK(head.add(rest, rules).taken == text.size() - cut);
+    CHECK(head.add(rest, good_key).taken == text.size() - cut);
     CHECK(head.done());
     CHECK(head.expects_continue());
     CHECK(head.length() == 5);

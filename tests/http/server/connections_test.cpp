@@ -4,6 +4,7 @@
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
+#include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -20,9 +21,6 @@ using namespace greenroom::test;
 using std::chrono::milliseconds;
 
 namespace {
-
-const std::string session_path =
-  "/projects/demo/sessions/" + std::string{demo_session};
 
 std::string with_key(const std::string& line, const std::string& fields = {}) {
   return line + " HTTP/1.1\r\nHost: localhost\r\nX-API-Key: "
@@ -185,6 +183,32 @@ TEST_CASE("who waits for 100 Continue gets it however the head comes") {
     client.send(body);
     CHECK(client.receive().status == 202);
   }
+}
+
+TEST_CASE("who has shown no key has less time for each request") {
+  fixture f{[](http::options& o) {
+    o.idle_of_strangers = std::chrono::milliseconds{200};
+  }};
+  const auto& whole = healthz;
+  http_client known{f.port()};
+  known.send(request_text("GET", "/whoami", admin_secret));
+  CHECK(known.receive().status == 200);
+  for (auto& begun : {std::string{}, std::string{"G"}, whole.substr(0, 20)}) {
+    INFO(begun);
+    http_client silent{f.port()};
+    silent.send(begun);
+    CHECK(silent.is_closed());
+    // The same behind a request that was served.
+    http_client later{f.port()};
+    later.send(whole + begun);
+    CHECK(later.receive().status == 200);
+    CHECK(later.is_closed());
+  }
+  // Who has shown one may be silent as before, or in the middle of a head.
+  known.send(whole.substr(0, 20));
+  CHECK_FALSE(known.has_answer(std::chrono::milliseconds{1500}));
+  known.send(whole.substr(20));
+  CHECK(known.receive().status == 200);
 }
 
 TEST_CASE("a client that sends no more gets its answer, whatever it asks") {

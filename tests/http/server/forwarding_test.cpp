@@ -5,6 +5,7 @@
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/runner/protocol/exit_record.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
+#include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_in_parts.hpp"
 #include "tests/http/stand_ins.hpp"
@@ -31,16 +32,19 @@ using namespace greenroom::test;
 
 namespace {
 
-const std::string session_path =
-  "/projects/demo/sessions/" + std::string{demo_session};
-const std::string execs_path = session_path + "/execs/";
+const std::string forwarded_execs = session_path + "/execs/";
 
-unique_fd connected(std::uint16_t port) {
-  unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in where{};
   where.sin_family = AF_INET;
   where.sin_port = htons(port);
   where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return where;
+}
+
+unique_fd connected(std::uint16_t port) {
+  unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  auto where = loopback(port);
   if (::connect(result.get(), reinterpret_cast<sockaddr*>(&where), sizeof where)
       != 0)
     result.reset();
@@ -74,10 +78,14 @@ public:
     auto others = std::make_shared<http::peers>();
     others->node = name;
     others->member = caf::actor_cast<cluster_member_actor>(member_);
+    others->arriving = std::make_shared<http::peer_connections>();
+    arriving_ = others->arriving;
     others->open = [this](const std::string& node, const std::string&,
                           const http::peers::opened& then) {
       if (ports.contains(node))
         then(connected(ports.at(node)), "");
+      else if (nodes.contains(node))
+        then(nodes.at(node)->connect_as_node(), "");
       else if (reachable)
         then(connected(owner_.port()), "");
       else
@@ -117,6 +125,18 @@ public:
     return client.receive();
   }
 
+  /// The same from another node.
+  http_answer get_as_node(const std::string& target,
+                          const std::string& headers) {
+    http_client client{connect_as_node()};
+    client.send(request_text("GET", target, admin_secret, "", "", headers));
+    return client.receive();
+  }
+  unique_fd connect_as_node() {
+    auto where = loopback(port());
+    return arriving_->connect(reinterpret_cast<sockaddr&>(where), sizeof where);
+  }
+
   /// What it finds in the store next; the last stays.
   void believe(std::deque<http::passage> owners) {
     std::lock_guard lock{believed_->mutex};
@@ -128,7 +148,9 @@ public:
   }
 
   std::atomic<bool> reachable = true;
-  std::map<std::string, std::uint16_t> ports; // of nodes; others: the fixture
+  // Of other nodes than the fixture.
+  std::map<std::string, std::uint16_t> ports;
+  std::map<std::string, wrong_node*> nodes;
 
 private:
   struct belief {
@@ -137,6 +159,7 @@ private:
   };
 
   fixture& owner_;
+  std::shared_ptr<http::peer_connections> arriving_;
   std::shared_ptr<belief> believed_ = std::make_shared<belief>();
   temp_dir empty_;
   caf::actor nobody_;
@@ -144,9 +167,9 @@ private:
   std::unique_ptr<http::server> server_;
 };
 
-class exec_log {
+class owner_log {
 public:
-  exec_log(fixture& f, const std::string& exec_id)
+  owner_log(fixture& f, const std::string& exec_id)
     : dir_(
       ::open(f.exec_dir(exec_id).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)),
       writer_(dir_.get(), std::uint64_t{1} << 30) {
@@ -181,40 +204,42 @@ std::string frame_of(unsigned kind, const std::string& payload) {
 TEST_CASE("output of another node's session is served with its range") {
   fixture owner;
   wrong_node wrong{owner};
-  exec_log log{owner, "e1"};
+  owner_log log{owner, "e1"};
   log.print("0123456789");
   log.exit();
-  auto whole = wrong.get(execs_path + "e1/output");
+  auto whole = wrong.get(forwarded_execs + "e1/output");
   CHECK(whole.status == 200);
   CHECK(whole.body == "0123456789");
   CHECK(whole.headers["x-greenroom-node"] == "b");
-  CHECK(whole.headers["content-type"]
-        == call(owner.port(), "GET", execs_path + "e1/output", admin_secret)
-             .headers["content-type"]);
-  auto part =
-    wrong.get(execs_path + "e1/output?stream=stdout", "Range: bytes=2-4\r\n");
+  CHECK(
+    whole.headers["content-type"]
+    == call(owner.port(), "GET", forwarded_execs + "e1/output", admin_secret)
+         .headers["content-type"]);
+  auto part = wrong.get(forwarded_execs + "e1/output?stream=stdout",
+                        "Range: bytes=2-4\r\n");
   CHECK(part.status == 206);
   CHECK(part.body == "234");
   CHECK(part.headers["content-range"] == "bytes 2-4/10");
   http_client head{wrong.port()};
-  head.send(request_text("HEAD", execs_path + "e1/output", admin_secret));
+  head.send(request_text("HEAD", forwarded_execs + "e1/output", admin_secret));
   auto answer = head.receive(true);
   CHECK(answer.status == 200);
   CHECK(answer.headers["content-length"] == "10");
   // Its errors, too.
-  CHECK(wrong.get(execs_path + "none/output").status == 404);
-  CHECK(wrong.get(execs_path + "e1/output?from=x").status == 400);
+  CHECK(wrong.get(forwarded_execs + "none/output").status == 404);
+  CHECK(wrong.get(forwarded_execs + "e1/output?from=x").status == 400);
 }
 
 TEST_CASE("a connection serves what is here and what is elsewhere") {
   fixture owner;
   wrong_node wrong{owner};
-  exec_log log{owner, "e1"};
+  owner_log log{owner, "e1"};
   log.print("x");
   log.exit();
   http_client client{wrong.port()};
   for (int i = 0; i < 3; ++i) {
-    client.send(request_text("GET", execs_path + "e1/output", admin_secret));
+    client.send(
+      request_text("GET", forwarded_execs + "e1/output", admin_secret));
     CHECK(client.receive().body == "x");
     client.send(request_text("GET", "/healthz"));
     CHECK(client.receive().status == 200);
@@ -233,7 +258,8 @@ TEST_CASE("an answer that breaks at the other node breaks here, too") {
       [&](const received_request&) { return "HTTP/1.1 200 OK\r\n" + head; }};
     wrong.ports["b"] = breaks.port();
     http_client client{wrong.port()};
-    client.send(request_text("GET", execs_path + "e1/output", admin_secret));
+    client.send(
+      request_text("GET", forwarded_execs + "e1/output", admin_secret));
     CHECK(client.receive_head().status == 200);
     // Neither whole nor waited for.
     CHECK_THROWS_WITH(client.read_stream_to_end(), Catch::Contains("ended"));
@@ -243,11 +269,11 @@ TEST_CASE("an answer that breaks at the other node breaks here, too") {
 TEST_CASE("output of another node's session is followed") {
   fixture owner;
   wrong_node wrong{owner};
-  exec_log log{owner, "live"};
+  owner_log log{owner, "live"};
   log.print("early\n");
   http_client client{wrong.port()};
-  client.send(
-    request_text("GET", execs_path + "live/output?follow=1", admin_secret));
+  client.send(request_text("GET", forwarded_execs + "live/output?follow=1",
+                           admin_secret));
   CHECK(client.receive_head().status == 200);
   client.read_stream_until("early\n");
   log.print("late\n");
@@ -259,12 +285,12 @@ TEST_CASE("output of another node's session is followed") {
 TEST_CASE("32 MiB of output pass") {
   fixture owner;
   wrong_node wrong{owner};
-  exec_log log{owner, "big"};
+  owner_log log{owner, "big"};
   const std::string block(1 << 20, 'b');
   for (int i = 0; i < 32; ++i)
     log.print(block);
   log.exit();
-  auto all = wrong.get(execs_path + "big/output");
+  auto all = wrong.get(forwarded_execs + "big/output");
   CHECK(all.status == 200);
   CHECK(all.body.size() == std::size_t{32} << 20);
 }
@@ -272,10 +298,11 @@ TEST_CASE("32 MiB of output pass") {
 TEST_CASE("a terminal of another node's session shows and takes bytes") {
   fixture owner;
   wrong_node wrong{owner};
-  exec_log log{owner, "t"};
+  owner_log log{owner, "t"};
   log.print("$ ", output_stream::tty);
   http_client client{wrong.port()};
-  client.send(request_text("GET", execs_path + "t/attach", admin_secret, "", "",
+  client.send(request_text("GET", forwarded_execs + "t/attach", admin_secret,
+                           "", "",
                            "Connection: Upgrade\r\nUpgrade: websocket\r\n"
                            "Sec-WebSocket-Version: 13\r\n"
                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
@@ -299,13 +326,13 @@ TEST_CASE("a terminal of another node's session shows and takes bytes") {
           + static_cast<unsigned char>(closing[1])
         == 1000);
   // A refusal of the owner's is an answer as any other.
-  CHECK(wrong.get(execs_path + "none/attach").status != 200);
+  CHECK(wrong.get(forwarded_execs + "none/attach").status != 200);
 }
 
 TEST_CASE("a request that offers another protocol is passed on as it is") {
   fixture owner;
   wrong_node wrong{owner};
-  exec_log log{owner, "t"};
+  owner_log log{owner, "t"};
   log.print("x", output_stream::tty);
   const std::string h2c = "Connection: Upgrade, HTTP2-Settings\r\n"
                           "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n";
@@ -342,12 +369,12 @@ TEST_CASE("a request that offers another protocol is passed on as it is") {
 TEST_CASE("the owner need not know the name that the wrong node is asked by") {
   fixture owner;
   wrong_node wrong{owner};
-  exec_log log{owner, "t"};
+  owner_log log{owner, "t"};
   log.print("x", output_stream::tty);
   auto ask = [&](std::uint16_t port, const std::string& path,
                  const std::string& headers) {
-    auto text =
-      request_text("GET", execs_path + path, admin_secret, "", "", headers);
+    auto text = request_text("GET", forwarded_execs + path, admin_secret, "",
+                             "", headers);
     text.replace(text.find("localhost"), 9, "a.example");
     http_client client{port};
     client.send(text);
@@ -368,7 +395,7 @@ TEST_CASE("a node that cannot be reached is named, with when to try again") {
   fixture owner;
   wrong_node wrong{owner};
   wrong.reachable = false;
-  auto answer = wrong.get(execs_path + "e1/output");
+  auto answer = wrong.get(forwarded_execs + "e1/output");
   CHECK(answer.status == 503);
   CHECK_THAT(answer.body, Catch::Contains("node b cannot be reached: a test"));
   CHECK(answer.headers.contains("retry-after"));
@@ -378,10 +405,11 @@ TEST_CASE("a request is not passed on twice, nor without a key") {
   fixture owner;
   wrong_node wrong{owner};
   auto again =
-    wrong.get(execs_path + "e1/output", "X-Request-Id: r1.via-c\r\n");
+    wrong.get_as_node(forwarded_execs + "e1/output", "X-Request-Id: r1.via-c\r\n");
   CHECK(again.status == 503);
   CHECK_THAT(again.body, Catch::Contains("the session has moved to node b"));
-  auto stranger = call(wrong.port(), "GET", execs_path + "e1/output", "nope");
+  auto stranger =
+    call(wrong.port(), "GET", forwarded_execs + "e1/output", "nope");
   CHECK(stranger.status == 401);
   CHECK_FALSE(stranger.headers.contains("x-greenroom-node"));
 }
@@ -391,28 +419,28 @@ TEST_CASE("who was the owner refuses what is passed on, and the client notices "
   fixture owner;
   wrong_node stale{owner};
   wrong_node left{owner, "b"};
-  stale.ports["b"] = left.port();
+  stale.nodes["b"] = &left;
   left.believe({{"c", 2}});
-  exec_log log{owner, "e1"};
+  owner_log log{owner, "e1"};
   log.print("x", output_stream::tty);
   const std::string upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
                               "Sec-WebSocket-Version: 13\r\n"
                               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
   stale.believe({{"b", 1}, {"c", 2}});
-  auto answer = stale.get(execs_path + "e1/output");
+  auto answer = stale.get(forwarded_execs + "e1/output");
   CHECK(answer.status == 200);
   CHECK(answer.body == "x");
   CHECK(answer.headers["x-greenroom-node"] == "c");
   CHECK(stale.beliefs() == 1);
   stale.believe({{"b", 1}, {"c", 2}});
   http_client client{stale.port()};
-  client.send(request_text("GET", execs_path + "e1/attach", admin_secret, "",
-                           "", upgrade));
+  client.send(request_text("GET", forwarded_execs + "e1/attach", admin_secret,
+                           "", "", upgrade));
   CHECK(client.receive_head().status == 101);
   CHECK(client.receive_bytes(3) == "\x82\x01x");
   // Once: who is wrong again says so.
   stale.believe({{"b", 1}});
-  answer = stale.get(execs_path + "e1/output");
+  answer = stale.get(forwarded_execs + "e1/output");
   CHECK(answer.status == 503);
   CHECK_THAT(answer.body, Catch::Contains("the session has moved to node c"));
   log.exit();
@@ -423,7 +451,8 @@ TEST_CASE("an owner refuses what is meant for the owner of another epoch") {
   wrong_node node{owner, "b"};
   node.believe({{"b", 3}});
   auto ask = [&](const std::string& mark) {
-    return node.get(execs_path + "e1/output", "X-Request-Id: r1.via-" + mark);
+    return node.get_as_node(forwarded_execs + "e1/output",
+                            "X-Request-Id: r1.via-" + mark);
   };
   for (auto stale : {"a@2\r\n", "a@4\r\n"}) {
     auto answer = ask(stale);
@@ -435,18 +464,37 @@ TEST_CASE("an owner refuses what is meant for the owner of another epoch") {
     CHECK_FALSE(ask(served).headers.contains("x-greenroom-moved"));
 }
 
+TEST_CASE("what a client says of a way by other nodes is not believed") {
+  fixture owner;
+  wrong_node wrong{owner};
+  owner_log log{owner, "e1"};
+  log.print("x", output_stream::tty);
+  log.exit();
+  for (auto id : {"r1.via-c", "r1.via-a@1", "r1.via-a@7"}) {
+    auto answer = wrong.get(forwarded_execs + "e1/output",
+                            "X-Request-Id: " + std::string{id} + "\r\n");
+    CHECK(answer.status == 200);
+    CHECK(answer.headers["x-greenroom-node"] == "b");
+    CHECK(answer.headers["x-request-id"] == id);
+  }
+  wrong_node here{owner, "b"};
+  here.believe({{"b", 3}});
+  CHECK_FALSE(here.get(forwarded_execs + "e1/output", "X-Request-Id: r1.via-a@2\r\n")
+                .headers.contains("x-greenroom-moved"));
+}
+
 TEST_CASE(
   "a login of the console counts on the wrong node, for its own pages") {
   fixture owner;
   wrong_node wrong{owner};
-  exec_log log{owner, "t"};
+  owner_log log{owner, "t"};
   log.print("x", output_stream::tty);
   auto cookie = "Cookie: greenroom-login="
                 + owner.ring.logins().make("admin", now_ms() + 60'000) + "\r\n";
   auto ask = [&](const std::string& path, const std::string& more) {
     http_client client{wrong.port()};
     client.send(
-      request_text("GET", execs_path + path, "", "", "", cookie + more));
+      request_text("GET", forwarded_execs + path, "", "", "", cookie + more));
     return client.receive_head();
   };
   auto output = ask("t/output", "");

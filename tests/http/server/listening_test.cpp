@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 
@@ -16,7 +17,10 @@ TEST_CASE("connections of all kinds do not need more descriptors than there "
     CHECK(budget.api > 0);
     CHECK(budget.git > 0);
     CHECK(budget.previews > 0);
-    CHECK(budget.api + 2 * budget.git + 2 * budget.previews <= all - all / 4);
+    CHECK(budget.api + budget.pairs + 2 * budget.git + 2 * budget.previews
+          <= all - all / 4);
+    CHECK(budget.runners > 0);
+    CHECK(budget.runners <= std::max<std::uint64_t>(all / 8, 1));
     // It has the most of them.
     CHECK((budget.api == 16'384 || budget.api >= all / 2));
   }

@@ -1,5 +1,6 @@
 // The edge as a client meets it: real sockets in front, stand-ins behind.
 #include "runtime/base/version.hpp"
+#include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
@@ -25,23 +26,12 @@ using nlohmann::json;
 namespace {
 
 const std::string sessions_path = "/projects/demo/sessions";
-const std::string session_path =
-  sessions_path + "/" + std::string{demo_session};
 
 /// The code and the message of an error.
 std::string error_of(const http_answer& answer) {
   auto body = json::parse(answer.body);
   return body["error"]["code"].get<std::string>() + ": "
          + body["error"]["message"].get<std::string>();
-}
-
-http_answer get(const fixture& f, const std::string& target) {
-  return call(f.port(), "GET", target, admin_secret);
-}
-
-http_answer post(const fixture& f, const std::string& target,
-                 const std::string& body) {
-  return call(f.port(), "POST", target, admin_secret, body);
 }
 
 } // namespace

@@ -6,6 +6,7 @@
 #include "runtime/runner/protocol/session_files.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
+#include "tests/support/process_figures.hpp"
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
@@ -63,13 +64,6 @@ http_answer get(const fixture& f, const std::string& target,
   client.send(
     request_text("GET", execs_path + target, admin_secret, "", "", headers));
   return client.receive();
-}
-
-std::size_t resident_bytes() {
-  std::ifstream file{"/proc/self/statm"};
-  std::size_t pages = 0;
-  file >> pages >> pages;
-  return pages * 4096;
 }
 
 } // namespace
@@ -394,10 +388,10 @@ TEST_CASE("much output passes through little memory") {
     request_text("GET", execs_path + "e1/output?stream=stdout", admin_secret));
   auto head = client.receive_head();
   CHECK(head.headers["content-length"] == std::to_string(piece * pieces));
-  auto before = resident_bytes();
+  auto before = resident_kib(::getpid()) * 1024;
   for (std::size_t i = 0; i < pieces; ++i)
     REQUIRE(client.receive_bytes(piece)
             == std::string(piece, static_cast<char>('a' + i % 26)));
-  auto after = resident_bytes();
+  auto after = resident_kib(::getpid()) * 1024;
   CHECK(after < before + 32 * piece);
 }

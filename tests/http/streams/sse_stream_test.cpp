@@ -1,6 +1,7 @@
 // Event streams over real sockets, fed by a stand-in session.
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
+#include "tests/support/process_figures.hpp"
 
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
@@ -75,13 +76,6 @@ std::vector<int> from_to(int first, int last) {
   for (int i = first; i <= last; ++i)
     result.push_back(i);
   return result;
-}
-
-std::size_t resident_bytes() {
-  std::ifstream file{"/proc/self/statm"};
-  std::size_t pages = 0;
-  file >> pages >> pages;
-  return pages * 4096;
 }
 
 } // namespace
@@ -396,7 +390,7 @@ TEST_CASE("clients that do not read cost little, and get all in the end") {
     slow.back()->send(stream_request("?from=earliest"));
   }
   auto quick = long_response(f);
-  auto before = resident_bytes();
+  auto before = resident_kib(::getpid()) * 1024;
   // 16 MB, which the stand-in keeps; one copy for each client were 640 MB.
   constexpr int batches = 160;
   for (int i = 0; i < batches; ++i)
@@ -404,7 +398,7 @@ TEST_CASE("clients that do not read cost little, and get all in the end") {
   quick->read_stream_until("id: 3-" + std::to_string(batches * 100) + "\n");
   // The slow ones are sent nothing that they cannot take, and read the log.
   fixture::wait_until([&] { return f.script->reads >= count; });
-  CHECK(resident_bytes() - before < 300'000'000);
+  CHECK(resident_kib(::getpid()) * 1024 - before < 300'000'000);
   tell(f, ended);
   auto& one = *slow.front();
   REQUIRE(one.receive_head().status == 200);

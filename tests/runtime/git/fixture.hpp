@@ -122,9 +122,9 @@ struct saved_result {
 };
 
 /// As rescue does it.
-inline saved_result saved_work(const git::checkout_paths& place,
-                               const git::author& by,
-                               const std::string& message) {
+inline saved_result save_work(const git::checkout_paths& place,
+                              const git::author& by,
+                              const std::string& message) {
   auto made = git::save_work(place, {by, {}, {}, message, {}}).named;
   saved_result result{{}, made.note};
   for (const auto& one : made.objects)
@@ -135,7 +135,7 @@ inline saved_result saved_work(const git::checkout_paths& place,
 inline std::map<std::string, std::string>
 saved_names(const git::checkout_paths& place, const git::author& by,
             const std::string& message) {
-  return saved_work(place, by, message).names;
+  return save_work(place, by, message).names;
 }
 
 /// As rescue does it; nullopt: there is nothing that is not committed.
@@ -295,11 +295,11 @@ public:
   }
 
   /// Somebody else's commit on a branch of the upstream.
-  std::string move_upstream(const std::string& branch,
-                            const std::string& file) {
+  std::string move_upstream(const std::string& branch, const std::string& file,
+                            const std::string& text = "from somebody else\n") {
     run_git(work(), {"fetch", "-q", "origin"});
     run_git(work(), {"checkout", "-q", "-B", branch, "origin/" + branch});
-    write(work() / file, "from somebody else\n");
+    write(work() / file, text);
     run_git(work(), {"add", "-A"});
     run_git(work(), {"commit", "-qm", "Somebody else"});
     run_git(work(), {"push", "-q", "origin", branch});

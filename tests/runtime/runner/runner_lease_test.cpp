@@ -9,7 +9,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-constexpr millis soon = 300;
+constexpr millis lease_soon = 300;
 constexpr millis later = 600'000;
 
 // A node's directory with a lease, and a session under it.
@@ -60,7 +60,7 @@ TEST_CASE("a command ends when its node's lease does, with nobody to say so") {
   s.start("e1", s.shell("sleep 1000 & sleep 1000"));
   auto all = descendants_of(s.runner_pid);
   s.node.reset(); // as when the node is killed
-  node.renew(soon);
+  node.renew(lease_soon);
   CHECK(ends(s.runner_pid));
   for (auto pid : all)
     CHECK(ends(pid));
@@ -76,7 +76,7 @@ TEST_CASE("a command that takes no TERM is killed before others begin") {
   s.start("e1", s.shell("trap '' TERM; echo up; sleep 1000; sleep 1000"));
   s.printed("e1", "up");
   s.node.reset();
-  node.renew(soon, 2 * soon);
+  node.renew(lease_soon, 2 * lease_soon);
   CHECK(ends(s.runner_pid));
   auto record = read_exit_record(s.exec_dir("e1"));
   REQUIRE(record);
@@ -84,12 +84,12 @@ TEST_CASE("a command that takes no TERM is killed before others begin") {
 }
 
 TEST_CASE("a lease that is renewed ends nothing") {
-  leased_node node{soon};
+  leased_node node{lease_soon};
   session s{node.file()};
   s.start("e1", s.shell("sleep 1000"));
   node.renew(later);
   auto process = open_pidfd(s.runner_pid);
-  CHECK_FALSE(becomes_readable(process.get(), 4 * soon));
+  CHECK_FALSE(becomes_readable(process.get(), 4 * lease_soon));
   CHECK_FALSE(read_exit_record(s.exec_dir("e1")));
 }
 

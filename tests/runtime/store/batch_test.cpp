@@ -14,7 +14,7 @@ using Catch::Contains;
 
 namespace {
 
-operation put(std::string id) {
+operation put_one(std::string id) {
   return
     [id = std::move(id)](connection& c) { put_project(c, some_project(id)); };
 }
@@ -55,9 +55,9 @@ using names = std::vector<std::string>;
 TEST_CASE_METHOD(store_fixture, "a batch is one transaction") {
   auto watcher = place.open();
   const std::vector<operation> operations{
-    put("a"),
+    put_one("a"),
     [&](connection&) { CHECK(project_ids(watcher) == names{"demo"}); },
-    put("b")};
+    put_one("b")};
   auto results = run_batch(c, operations);
   CHECK(results == std::vector<std::exception_ptr>(3));
   CHECK(project_ids(watcher) == names{"a", "b", "demo"});
@@ -66,7 +66,7 @@ TEST_CASE_METHOD(store_fixture, "a batch is one transaction") {
 
 TEST_CASE_METHOD(store_fixture, "an operation that fails is undone alone") {
   const std::vector<operation> operations{
-    put("a"),
+    put_one("a"),
     [](connection& inner) {
       put_project(inner, some_project("half"));
       throw std::runtime_error("after half of it");
@@ -110,7 +110,7 @@ TEST_CASE_METHOD(store_fixture, "a commit that fails fails them all") {
            " DEFERRABLE INITIALLY DEFERRED)";
   });
   const std::vector<operation> operations{
-    put("a"), [](connection& inner) {
+    put_one("a"), [](connection& inner) {
       execute(inner.self().sql, "INSERT INTO child VALUES ('nobody')");
     }};
   auto results = run_batch(c, operations);
@@ -118,7 +118,7 @@ TEST_CASE_METHOD(store_fixture, "a commit that fails fails them all") {
     CHECK_THAT(what(result), Contains("FOREIGN KEY", Catch::CaseSensitive::No));
   CHECK(project_ids(c) == names{"demo"});
   SECTION("and the next batch works again") {
-    const std::vector<operation> again{put("a")};
+    const std::vector<operation> again{put_one("a")};
     CHECK(what(run_batch(c, again)[0]).empty());
     CHECK(project_ids(c) == names{"a", "demo"});
   }
@@ -126,13 +126,13 @@ TEST_CASE_METHOD(store_fixture, "a commit that fails fails them all") {
 
 TEST_CASE_METHOD(store_fixture, "a transaction that the database gave up fails "
                                 "the whole batch") {
-  const std::vector<operation> operations{put("a"),
+  const std::vector<operation> operations{put_one("a"),
                                           [](connection& inner) {
                                             inner.self().sql << "ROLLBACK";
                                             throw unavailable(
                                               "as after an I/O error");
                                           },
-                                          put("b")};
+                                          put_one("b")};
   auto results = run_batch(c, operations);
   CHECK(std::ranges::all_of(results, is_unavailable));
   CHECK(project_ids(c) == names{"demo"});
@@ -140,7 +140,7 @@ TEST_CASE_METHOD(store_fixture, "a transaction that the database gave up fails "
 
 TEST_CASE_METHOD(store_fixture, "a locked store is unavailable, then not") {
   auto hasty = place.open(20);
-  const std::vector<operation> operations{put("a"), put("b")};
+  const std::vector<operation> operations{put_one("a"), put_one("b")};
   c.self().sql << c.self().begin;
   if (place.is_server())
     c.self().sql << "LOCK TABLE projects";
@@ -157,8 +157,8 @@ TEST_CASE_METHOD(sqlite_fixture, "a full disk is unavailable, then not") {
   auto big = some_session("big");
   big.status_reason.assign(1 << 20, 'x');
   const std::vector<operation> operations{
-    put("a"), [&](connection& inner) { insert_session(inner, big, 9); },
-    put("b")};
+    put_one("a"), [&](connection& inner) { insert_session(inner, big, 9); },
+    put_one("b")};
   c.self().sql << "PRAGMA max_page_count = 60";
   auto results = run_batch(c, operations);
   CHECK(is_unavailable(results[1]));

@@ -10,7 +10,7 @@ using namespace greenroom::test;
 
 namespace {
 
-using texts = std::vector<std::string>;
+using exec_ids = std::vector<std::string>;
 
 } // namespace
 
@@ -26,7 +26,7 @@ TEST_CASE_METHOD(store_fixture, "what is noted of execs is a session's, by "
   note(session, "b", "b");
   note(other, "a", "other");
   note(session, "a", "{\"status\":\"exited\"}");
-  CHECK(noted_execs(c, session.id) == texts{"{\"status\":\"exited\"}", "b"});
+  CHECK(noted_execs(c, session.id) == exec_ids{"{\"status\":\"exited\"}", "b"});
   note(session, "b", "");
   CHECK(noted_execs(c, session.id).size() == 1);
   // Of an actor that has not the session any more nothing is taken.
@@ -42,5 +42,5 @@ TEST_CASE_METHOD(store_fixture, "what is noted of execs is a session's, by "
   store::drop_ended(c, now_ms(), 10);
   CHECK(noted_execs(c, session.id).empty());
   CHECK(note(taken, "c", "of one that is gone")); // nobody else has it
-  CHECK(noted_execs(c, other.id) == texts{"other"});
+  CHECK(noted_execs(c, other.id) == exec_ids{"other"});
 }

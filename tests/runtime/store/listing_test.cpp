@@ -17,10 +17,10 @@ using Catch::Contains;
 
 namespace {
 
-using ids = std::vector<std::string>;
+using listed_ids = std::vector<std::string>;
 
-ids ids_of(const std::vector<session_record>& sessions) {
-  ids result;
+listed_ids ids_of(const std::vector<session_record>& sessions) {
+  listed_ids result;
   for (const auto& session : sessions)
     result.push_back(session.id);
   return result;
@@ -44,7 +44,7 @@ std::string plan(connection& c, const std::string& statement) {
 struct listing_fixture : store_fixture {
   // `count` sessions that are over, in pairs of the same moment, returned in
   // the order of a list.
-  ids fill(int count) {
+  listed_ids fill(int count) {
     std::vector<session_record> all;
     for (int i = 0; i < count; ++i) {
       auto session = some_session("b" + std::to_string(i));
@@ -78,7 +78,7 @@ TEST_CASE_METHOD(listing_fixture, "pages follow each other without a gap") {
   auto size = GENERATE(1u, 2u, 3u, 8u, 9u, 10u);
   session_query query{"demo"};
   query.limit = size;
-  ids found;
+  listed_ids found;
   for (;;) {
     auto page = list_sessions(c, query);
     REQUIRE(page.sessions.size() <= size);
@@ -135,7 +135,7 @@ TEST_CASE_METHOD(listing_fixture, "a cursor alone gives all that follows") {
   query.cursor = list_sessions(c, query).next_cursor;
   query.limit = 0;
   CHECK(ids_of(list_sessions(c, query).sessions)
-        == ids(expected.begin() + 2, expected.end()));
+        == listed_ids(expected.begin() + 2, expected.end()));
 }
 
 TEST_CASE_METHOD(listing_fixture, "a page is not moved by what is new") {
@@ -147,7 +147,7 @@ TEST_CASE_METHOD(listing_fixture, "a page is not moved by what is new") {
   fresh.created_at = 9'000;
   insert(fresh);
   CHECK(ids_of(list_sessions(c, query).sessions)
-        == ids(expected.begin() + 3, expected.end()));
+        == listed_ids(expected.begin() + 3, expected.end()));
 }
 
 TEST_CASE_METHOD(listing_fixture, "lists can be of one status or feature") {

@@ -108,6 +108,21 @@ TEST_CASE_METHOD(nodes_fixture, "a lease that has run out is not renewed") {
   CHECK_FALSE(renew(c, "a", a.incarnation, lease));
 }
 
+TEST_CASE_METHOD(nodes_fixture, "a node that does not start after all leaves "
+                                "what was left of its lease before") {
+  CHECK(join(c, {some_node("a", "1"), "home of a", lease}) == 0);
+  const auto left = join(c, {some_node("a", "2"), "home of a", 10 * lease});
+  CHECK(left > 0);
+  CHECK(left <= lease);
+  leave(c, "a", "1", left); // another incarnation's
+  CHECK(nodes(c)[0].lease_left > lease);
+  leave(c, "a", some_node("a", "2").incarnation, left);
+  CHECK(nodes(c)[0].lease_left > 0);
+  CHECK(nodes(c)[0].lease_left <= left);
+  let_run_out("a");
+  CHECK(join(c, {some_node("a", "3"), "home of a", lease}) == 0);
+}
+
 TEST_CASE_METHOD(nodes_fixture, "how long a node has been lost is known") {
   auto a = join_as("a");
   auto b = join_as("b");

@@ -19,7 +19,7 @@ using test::sample_session;
 
 namespace {
 
-constexpr std::size_t all = SIZE_MAX;
+constexpr std::size_t everything = SIZE_MAX;
 
 // Two execs print in turns.
 void print_lines(sample_session& session, int count) {
@@ -36,7 +36,8 @@ TEST_CASE("what a lagging watcher reads is what the others were sent") {
   session.happens(event_kind::session_created);
   print_lines(session, 300);
   auto sent = encoded(session, session.entries(), 0);
-  for (std::size_t max_bytes : {std::size_t{1}, std::size_t{1000}, all}) {
+  for (std::size_t max_bytes :
+       {std::size_t{1}, std::size_t{1000}, everything}) {
     std::string text;
     std::uint64_t after = 0;
     for (;;) {
@@ -47,7 +48,7 @@ TEST_CASE("what a lagging watcher reads is what the others were sent") {
       if (batch.last == after)
         break;
       // An event here is well under 300 bytes.
-      CHECK((max_bytes == all || batch.text.size() < max_bytes + 300));
+      CHECK((max_bytes == everything || batch.text.size() < max_bytes + 300));
       text += batch.text.view();
       after = batch.last;
     }
@@ -63,14 +64,14 @@ TEST_CASE("a filter leaves events out but counts them as read") {
   session.happens(event_kind::exec_exited, "e1");
   auto sent = encoded(session, session.entries(), 0);
   event_filter filter{0, "e1"};
-  auto batch = replay_events(session.dir(), session.id, 0, filter, all);
+  auto batch = replay_events(session.dir(), session.id, 0, filter, everything);
   CHECK(batch.last == 32);
   CHECK(batch.slices.size() == 11);
   std::string expected;
   for (auto part : select(sent, filter))
     expected += part;
   CHECK(batch.text.view() == expected);
-  batch = replay_events(session.dir(), session.id, 0, {0, "none"}, all);
+  batch = replay_events(session.dir(), session.id, 0, {0, "none"}, everything);
   CHECK(batch.last == 32);
   CHECK(batch.text.empty());
 }
@@ -81,9 +82,10 @@ TEST_CASE("logs of events that are left out are not read") {
   std::filesystem::remove_all(session.exec_dir("e2"));
   std::filesystem::create_directories(session.exec_dir("e2") / "stdout");
   std::filesystem::create_directories(session.exec_dir("e2") / "stderr");
-  CHECK_THROWS_AS(replay_events(session.dir(), session.id, 0, {}, all),
+  CHECK_THROWS_AS(replay_events(session.dir(), session.id, 0, {}, everything),
                   std::system_error);
-  auto batch = replay_events(session.dir(), session.id, 0, {0, "e1"}, all);
+  auto batch =
+    replay_events(session.dir(), session.id, 0, {0, "e1"}, everything);
   CHECK(batch.slices.size() == 2);
 }
 
@@ -99,21 +101,21 @@ TEST_CASE("the end is seen when it is reached, and by who comes later") {
   CHECK_FALSE(read(0, {}, 1).end);
   CHECK_FALSE(read(1, {}, 1).end);
   CHECK(read(2, {}, 1).end);
-  CHECK(read(0, {}, all).end);
-  CHECK(read(3, {}, all).end);
-  CHECK(read(3, {}, all).last == 3);
-  auto filtered = read(0, {bit(event_kind::exec_exited), ""}, all);
+  CHECK(read(0, {}, everything).end);
+  CHECK(read(3, {}, everything).end);
+  CHECK(read(3, {}, everything).last == 3);
+  auto filtered = read(0, {bit(event_kind::exec_exited), ""}, everything);
   CHECK(filtered.end);
   CHECK(filtered.slices.size() == 1);
-  CHECK_FALSE(read(99, {}, all).end);
+  CHECK_FALSE(read(99, {}, everything).end);
 }
 
 TEST_CASE("nothing is read of a session that has no timeline") {
   test::temp_dir dir;
-  auto batch = replay_events(dir.path(), "sid", 0, {}, all);
+  auto batch = replay_events(dir.path(), "sid", 0, {}, everything);
   CHECK(batch.last == 0);
   CHECK_FALSE(batch.end);
-  auto page = read_timeline_json(dir.path(), "sid", 0, 10, all, {});
+  auto page = read_timeline_json(dir.path(), "sid", 0, 10, everything, {});
   CHECK(page.json == "[]");
   CHECK(page.last_seq == 0);
   CHECK_FALSE(page.more);
@@ -131,11 +133,11 @@ TEST_CASE("one call reads a bounded part of a long timeline") {
     timeline_writer{dir.path()}.append(entries);
   }
   event_filter nothing{bit(event_kind::git_pushed), ""};
-  auto batch = replay_events(dir.path(), "sid", 0, nothing, all);
+  auto batch = replay_events(dir.path(), "sid", 0, nothing, everything);
   CHECK(batch.text.empty());
   CHECK(batch.last > 1000);
   CHECK(batch.last < 10'000);
-  auto page = read_timeline_json(dir.path(), "sid", 0, 10, all, nothing);
+  auto page = read_timeline_json(dir.path(), "sid", 0, 10, everything, nothing);
   CHECK(page.json == "[]");
   CHECK(page.last_seq == batch.last);
   CHECK(page.more);
@@ -145,7 +147,8 @@ TEST_CASE("the timeline is served as JSON in pages") {
   sample_session session;
   session.happens(event_kind::session_created);
   print_lines(session, 9);
-  auto page = read_timeline_json(session.dir(), session.id, 0, 4, all, {0, ""});
+  auto page =
+    read_timeline_json(session.dir(), session.id, 0, 4, everything, {0, ""});
   CHECK(page.last_seq == 4);
   CHECK(page.more);
   auto events = json::parse(page.json);
@@ -157,17 +160,18 @@ TEST_CASE("the timeline is served as JSON in pages") {
   CHECK(events[1]["type"] == "exec.output");
   CHECK(events[1]["data"]["data"] == "line 0\n");
   CHECK(page.json.starts_with(R"([{"id":"2-1","type":"session.created",)"));
-  page = read_timeline_json(session.dir(), session.id, 4, 100, all, {});
+  page = read_timeline_json(session.dir(), session.id, 4, 100, everything, {});
   CHECK(json::parse(page.json).size() == 6);
   CHECK(page.last_seq == 10);
   CHECK_FALSE(page.more);
   page = read_timeline_json(session.dir(), session.id, 4, 100, 1, {});
   CHECK(json::parse(page.json).size() == 1);
   CHECK(page.more);
-  page = read_timeline_json(session.dir(), session.id, 0, 2, all, {0, "e1"});
+  page =
+    read_timeline_json(session.dir(), session.id, 0, 2, everything, {0, "e1"});
   CHECK(json::parse(page.json).size() == 2);
   CHECK(page.last_seq == 5);
-  page = read_timeline_json(session.dir(), session.id, 0, 0, all, {});
+  page = read_timeline_json(session.dir(), session.id, 0, 0, everything, {});
   CHECK(page.json == "[]");
   CHECK(page.more);
 }

@@ -9,6 +9,7 @@
 #include <catch2/catch.hpp>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <string>
 #include <variant>
@@ -104,6 +105,63 @@ TEST_CASE_METHOD(one_writer, "who is told of results is told once until it "
   CHECK(channel->take().size() == 3);
   append("a", channel);
   CHECK(eventually([&] { return told == 2; }));
+}
+
+TEST_CASE_METHOD(one_writer, "a timeline that refuses events is told of until "
+                             "it takes them, or is nobody's any more") {
+  faults none_left;
+  auto channel = open("a");
+  auto other = open("b");
+  append("b", other);
+  CHECK(events_of(*other, 1).size() == 1);
+  CHECK_FALSE(writers.problem());
+  inject_fault("pwrite", {0ms, EIO});
+  SECTION("events that wait") {
+    append("a", channel);
+    CHECK(eventually([&] { return writers.problem().has_value(); }));
+    CHECK_THAT(writers.problem().value_or(""),
+               Catch::Contains("session a takes no events"));
+    clear_faults();
+    append("b", other); // of another one
+    CHECK(events_of(*other, 1).size() == 1);
+    CHECK(writers.problem());
+    writers.post("a", channel, journal::append{});
+    CHECK(events_of(*channel, 1).size() == 1);
+    CHECK_FALSE(writers.problem());
+  }
+  SECTION("what a client asks for") {
+    journal::keep_intent what;
+    what.spec.exec_id = "x";
+    what.queued.data = "{}";
+    writers.post("a", channel, std::move(what));
+    CHECK(eventually([&] { return writers.problem().has_value(); }));
+    clear_faults();
+    // Nobody has to ask again.
+    CHECK(eventually([&] { return !writers.problem(); }));
+  }
+  SECTION("of a session that is gone") {
+    append("a", channel);
+    CHECK(eventually([&] { return writers.problem().has_value(); }));
+    channel.reset();
+    CHECK(eventually([&] { return !writers.problem(); }));
+  }
+}
+
+TEST_CASE_METHOD(one_writer, "a timeline that was taken away is its session's "
+                             "trouble, and no disk's") {
+  faults none_left;
+  auto channel = open("a");
+  append("a", channel);
+  CHECK(events_of(*channel, 1).size() == 1);
+  inject_fault("pwrite", {0ms, ENOENT});
+  append("a", channel);
+  bool refused = false;
+  CHECK(eventually([&] {
+    for (auto& one : channel->take())
+      refused = refused || std::holds_alternative<journal::not_appended>(one);
+    return refused;
+  }));
+  CHECK_FALSE(writers.problem());
 }
 
 TEST_CASE_METHOD(one_writer, "a writer that is full refuses what can be asked "

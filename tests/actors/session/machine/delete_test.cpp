@@ -11,7 +11,7 @@ using namespace greenroom::session;
 
 namespace {
 
-const std::vector<rescue_ref> kept{{"refs/x", "c1", "the files"}};
+const std::vector<rescue_ref> kept_refs{{"refs/x", "c1", "the files"}};
 
 // A check-in that `who` has asked for, at the step where its work is saved.
 state checking_in(ticket who) {
@@ -55,7 +55,7 @@ TEST_CASE("a check-in that fails under a DELETE ends the session, its work "
                      "it moved; the session is ended by a DELETE, its work is "
                      "kept"));
   REQUIRE(find<effect::begin_rescue>(failed));
-  auto saved = session::apply(s, event::rescue_saved{kept, birth});
+  auto saved = session::apply(s, event::rescue_saved{kept_refs, birth});
   auto& events = find<effect::persist>(saved)->events;
   REQUIRE(events.size() == 2);
   CHECK(events.at(0).kind == event_kind::checkin_finished);
@@ -64,7 +64,7 @@ TEST_CASE("a check-in that fails under a DELETE ends the session, its work "
   auto then = store(s, saved);
   CHECK(s.record.status == session_status::terminated);
   CHECK(s.record.status_reason == "terminated by \"Ada\", an administrator");
-  CHECK(s.record.rescue_refs == kept);
+  CHECK(s.record.rescue_refs == kept_refs);
   CHECK(find<effect::answer_terminated>(then)->who == 2);
 }
 
@@ -86,7 +86,8 @@ TEST_CASE("a DELETE while a check-in begins ends the session, also where the "
     REQUIRE(
       find<effect::begin_rescue>(session::apply(s, event::session_quiet{})));
   }
-  auto then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+  auto then =
+    store(s, session::apply(s, event::rescue_saved{kept_refs, birth}));
   CHECK(s.record.status == session_status::terminated);
   CHECK(find<effect::answer_terminated>(then)->who == 2);
 }
@@ -102,7 +103,8 @@ TEST_CASE("a DELETE of a session that expires or fails is answered with that "
   }
   REQUIRE(session::apply(s, event::terminate_asked{2}).empty());
   session::apply(s, event::session_quiet{});
-  auto then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+  auto then =
+    store(s, session::apply(s, event::rescue_saved{kept_refs, birth}));
   CHECK(find<effect::answer_terminated>(then)->who == 2);
 }
 
@@ -111,7 +113,8 @@ TEST_CASE("every DELETE of a session that ends is answered with its end") {
   session::apply(s, event::terminate_asked{1});
   REQUIRE(session::apply(s, event::terminate_asked{2}).empty());
   session::apply(s, event::session_quiet{});
-  auto then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+  auto then =
+    store(s, session::apply(s, event::rescue_saved{kept_refs, birth}));
   CHECK(count<effect::answer_terminated>(then) == 2);
 }
 
@@ -135,7 +138,7 @@ TEST_CASE("who waits too long for an end hears what is left of it") {
                "its work is being saved under rescue refs"));
     session::apply(s, event::terminate_asked{3});
     session::apply(s, event::terminate_asked{4});
-    auto saved = session::apply(s, event::rescue_saved{kept, birth});
+    auto saved = session::apply(s, event::rescue_saved{kept_refs, birth});
     // One that came before, and one that waits for the store.
     CHECK(says(session::apply(s, event::wait_ended{3}), 3, "being stored"));
     session::apply(s, event::terminate_asked{5});
@@ -165,7 +168,7 @@ TEST_CASE("a DELETE holds when who asked has stopped waiting for the end") {
     auto then =
       session::apply(s, event::checkin_failed{{errc::conflict, "no"}});
     CHECK(count<effect::begin_rescue>(then) == 1);
-    then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+    then = store(s, session::apply(s, event::rescue_saved{kept_refs, birth}));
     CHECK(s.record.status == session_status::terminated);
   }
   SECTION("and the node is started anew before it") {
@@ -195,7 +198,7 @@ TEST_CASE("a DELETE holds when who asked has stopped waiting for the end") {
     CHECK(find<effect::persist>(then)->next.expires_at == later);
     session::apply(s, event::stored{});
     session::apply(s, event::session_quiet{});
-    then = store(s, session::apply(s, event::rescue_saved{kept, birth}));
+    then = store(s, session::apply(s, event::rescue_saved{kept_refs, birth}));
     CHECK(s.record.status == session_status::terminated);
     CHECK(count<effect::answer_terminated>(then) == 0);
   }

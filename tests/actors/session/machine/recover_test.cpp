@@ -28,6 +28,20 @@ void add_exec(past& what, const std::string& id, exec_status status) {
 
 } // namespace
 
+TEST_CASE("a session whose files were removed has no checkout made anew, and "
+          "what may run of it is looked for") {
+  for (auto status : {session_status::active, session_status::checking_in}) {
+    auto s = revived(status);
+    past what;
+    what.removed = true;
+    auto todo = recover(s, what);
+    CHECK_FALSE(s.installing);
+    CHECK(s.runner == runner_state::asked);
+    REQUIRE(todo.size() == 1);
+    CHECK(std::holds_alternative<effect::find_runner>(todo[0]));
+  }
+}
+
 TEST_CASE("an exec is taken up from where it was cut off") {
   struct row {
     const char* what;

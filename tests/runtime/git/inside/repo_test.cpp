@@ -444,7 +444,7 @@ TEST_CASE("a saved tree has what its user has closed") {
   for (auto dir : {"new/closed", "src/part1"})
     fs::permissions(top / dir, fs::perms{mode});
   as_somebody other{w.dir.path()};
-  auto saved = saved_work(place, w.user, "Saved");
+  auto saved = save_work(place, w.user, "Saved");
   CHECK(saved.note == std::nullopt);
   REQUIRE(saved.names.contains("tree"));
   auto tree = saved.names["tree"];
@@ -463,7 +463,7 @@ TEST_CASE("what is too large in a directory that was closed is named") {
   write(closed / "file", "mine\n");
   fs::permissions(closed, fs::perms::none);
   as_somebody other{w.dir.path()};
-  auto saved = saved_work(place, w.user, "Saved");
+  auto saved = save_work(place, w.user, "Saved");
   REQUIRE(saved.note);
   CHECK_THAT(*saved.note, Catch::Contains("'new/closed/large' has 5 GiB"));
   REQUIRE(saved.names.contains("tree"));
@@ -492,7 +492,7 @@ TEST_CASE("a saved tree has the rest where something cannot be read at all") {
   fs::permissions(top / "secret", fs::perms::none);
   closed.push_back(top / "secret");
   as_somebody other{w.dir.path(), closed};
-  auto saved = saved_work(place, w.user, "Saved");
+  auto saved = save_work(place, w.user, "Saved");
   REQUIRE(saved.note);
   INFO(*saved.note);
   for (auto path : {"new/closed/", "src/part1/", "secret"})

@@ -1,5 +1,6 @@
 #include "runtime/git/mirror/merges.hpp"
 #include "tests/runtime/git/fixture.hpp"
+#include "tests/support/process_figures.hpp"
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -221,6 +222,67 @@ TEST_CASE("a diff of commits leaves out what the target gained meanwhile") {
   CHECK(diff_commits(f.w.mirror, f.commit, f.commit).empty());
   CHECK_THAT(diff_commits(f.w.mirror, "", f.commit),
              Catch::Contains("+line 7\n"));
+}
+
+TEST_CASE("a merge takes so much memory and no more, and names the number") {
+  // Each line costs git several times its length.
+  const std::size_t lines = std::size_t{12} << 20;
+  std::string middle(2 * lines, '\n');
+  for (std::size_t i = 0; i < lines; ++i)
+    middle[2 * i] = static_cast<char>('a' + i % 23);
+  forked f{"large", "first\n" + middle};
+  REQUIRE(merge(f.spec(f.base)).end == merge_end::merged);
+  const auto base = f.main();
+  auto place = f.w.checkout("other", base);
+  write(place.checkout / "large", "ours\n" + middle);
+  auto checked_in = f.w.checkin_of(place, "other", base);
+  checked_in.new_branch = true;
+  f.commit = checkin(checked_in).commit;
+  auto moved = f.w.move_upstream("main", "large", middle + "theirs\n");
+  auto why = refusal_of([&] { merge(f.spec(moved)); });
+  CHECK(why.code == errc::conflict);
+  CHECK_THAT(why.message, Catch::Contains("more than 512 MiB of memory"));
+  CHECK(f.main() == moved);
+}
+
+TEST_CASE("a .gitattributes file without end is not read") {
+  world w;
+  auto first = w.upstream_at("refs/heads/main");
+  auto place = w.checkout("topic", first);
+  write(place.checkout / "topic", "topic\n");
+  auto spec = w.checkin_of(place, "topic", first);
+  spec.new_branch = true;
+  auto commit = checkin(spec).commit;
+  auto moved = w.move_upstream("main", "deep/.gitattributes",
+                               std::string(std::size_t{3} << 20, '#'));
+  auto why = refusal_of([&] {
+    merge({w.mirror, "main", moved, commit, w.user, "Merge"});
+  });
+  CHECK(why.code == errc::conflict);
+  CHECK_THAT(why.message,
+             Catch::Contains("`deep/.gitattributes` is larger than 1 MiB"));
+  CHECK(w.upstream_at("refs/heads/main") == moved);
+}
+
+TEST_CASE("a diff reads no large file that has come or gone") {
+  world w;
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  const std::string much(std::size_t{64} << 20, 'x');
+  run_git(place.checkout, {"mv", "bin/tool", "bin/instrument"});
+  write(place.checkout / "old", much);
+  auto before = checkin(w.checkin_of(place, "main", base)).commit;
+  auto again = w.session("main");
+  fs::remove(again.checkout / "old");
+  write(again.checkout / "new", much + "y");
+  auto after = checkin(w.checkin_of(again, "main", before)).commit;
+  std::ofstream{"/proc/self/clear_refs"} << 5; // the peak begins anew
+  const auto usual = peak_kib();
+  auto text = diff_commits(w.mirror, before, after);
+  CHECK_THAT(text, Catch::Contains("new"));
+  CHECK(peak_kib() < usual + 40 * 1024);
+  CHECK_THAT(diff_commits(w.mirror, base, before),
+             Catch::Contains("rename to bin/instrument"));
 }
 
 TEST_CASE("a renamed file is shown as such") {

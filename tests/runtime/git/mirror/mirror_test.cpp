@@ -1,8 +1,10 @@
 #include "runtime/base/fd.hpp"
 #include "tests/runtime/git/fixture.hpp"
+#include "tests/support/eventually.hpp"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <future>
@@ -237,6 +239,28 @@ TEST_CASE("a fetch ends once its caller has to stop") {
   CHECK(w.mirror.resolve_branch("main") != now);
   w.mirror.fetch(); // is nobody's upstream to be left alone
   CHECK(w.mirror.resolve_branch("main") == now);
+}
+
+TEST_CASE("who has to stop waits for no other fetch") {
+  world w;
+  unique_fd stop{::eventfd(0, EFD_CLOEXEC)};
+  auto until = w.mirror.until(stop.get());
+  unique_fd other{
+    ::open(w.mirror.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  REQUIRE(::flock(other.get(), LOCK_EX) == 0);
+  auto pushed = std::async(std::launch::async, [&] {
+    until.push("new", *w.mirror.resolve_branch("main"), std::nullopt);
+  });
+  await("the upstream has it", [&] {
+    return try_git(w.upstream, {"rev-parse", "refs/heads/new"}).ok();
+  });
+  REQUIRE(::eventfd_write(stop.get(), 1) == 0);
+  CHECK(pushed.wait_for(timeout) == std::future_status::ready);
+  other.reset();
+  pushed.wait();
+  // Who has not to stop waits for its turn, and then knows all.
+  w.mirror.fetch();
+  CHECK(w.mirror.resolve_branch("new") == w.mirror.resolve_branch("main"));
 }
 
 TEST_CASE("a push goes through only where the upstream is as expected") {

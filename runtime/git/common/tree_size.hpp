@@ -17,4 +17,8 @@ struct tree_limits {
   std::uint64_t bytes = 0;
 };
 
+/// The environment's variable that a push is judged by inside of a sandbox:
+/// "FILES BYTES".
+inline constexpr const char* tree_limits_variable = "GREENROOM_TREE_LIMITS";
+
 } // namespace greenroom::git
