@@ -301,6 +301,9 @@ deliverer(deliverer_pointer self, context_ptr context, deliverer_rules rules) {
       tell("changing", x);
       return self->delegate(self->state.rules.store, std::move(x));
     },
+    [self](renew_secrets& x) {
+      return self->delegate(self->state.rules.store, std::move(x));
+    },
     [self](delete_webhook& x) {
       tell("removing", x);
       return self->delegate(self->state.rules.store, std::move(x));

@@ -246,7 +246,7 @@ void open_tunnel(const exchange_ptr& ex) {
     refuse_plain(ex);
     return;
   }
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   auto place = ex->env.streams.admit_pair();
   read_in_session<port_connection>(
     ex, std::chrono::milliseconds{connect_port_timeout + connect_slack},

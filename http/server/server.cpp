@@ -82,7 +82,8 @@ void server::start() {
   auto of_key = options_.max_streams_of_key;
   if (of_key == 0)
     of_key = std::max<std::size_t>(connections / 2, 1);
-  shares_ = std::make_unique<stream_shares>(of_key, budget.pairs);
+  shares_ = std::make_unique<stream_shares>(stream_shares::limits{
+    of_key, options_.max_streams_of_project, budget.pairs});
   // Many keys may be used at one address, all of them behind a proxy; some
   // room is left for others all the same.
   auto of_address = options_.max_connections_of_address;

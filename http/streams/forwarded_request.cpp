@@ -400,7 +400,7 @@ private:
 void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
                      const whereabouts& owner,
                      std::function<void(const exchange_ptr&)> moved) {
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   std::make_shared<forwarded>(ex, std::move(all), owner, std::move(moved))
     ->begin();
 }

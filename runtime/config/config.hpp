@@ -75,6 +75,7 @@ struct limits_config {
   std::uint32_t project_creates = 0;
   std::uint32_t key_execs = 0; // that run or wait
   std::uint32_t project_execs = 0;
+  std::uint32_t project_streams = 0; // and waits
   friend bool operator==(const limits_config&, const limits_config&) = default;
 };
 

@@ -119,6 +119,10 @@ void add_limits(table& to) {
     to, "limits.project_execs", kinds::whole{0, 1'000'000},
     [](auto& c) -> auto& { return c.limits.project_execs; },
     "How many commands may run or wait in the sessions of one project.");
+  add(
+    to, "limits.project_streams", kinds::whole{0, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.project_streams; },
+    "How many streams and waits may be open in one project.");
 }
 
 void add_preview_and_storage(table& to) {

@@ -316,6 +316,7 @@ void trim(connection& c, const trim_deliveries& what) {
                       "more than " + std::to_string(what.max_pending)
                         + " deliveries wait for the receiver",
                       what.now);
+    drop_ended_webhooks(sql, what.now - ended_webhook_kept);
     trim_project_events(c);
   });
 }

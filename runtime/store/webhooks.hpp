@@ -13,6 +13,7 @@
 
 namespace greenroom::store {
 
+/// Without those of its sessions.
 inline constexpr std::size_t max_webhooks_of_project = 20;
 
 /// A list gives at most so many.
@@ -27,6 +28,10 @@ std::vector<webhook_record> webhooks_of(connection& c,
 /// Refused as not_found "webhook not found", as are those below.
 webhook_record alter_webhook(connection& c, const change_webhook& what,
                              unix_ms now);
+
+/// Of those that are gone nothing is said; the others in their order.
+std::vector<webhook_record> renew_secrets(connection& c,
+                                          const greenroom::renew_secrets& x);
 
 void remove_webhook(connection& c, const std::string& project_id,
                     const std::string& webhook_id);
@@ -44,6 +49,11 @@ std::vector<due_delivery> find_due(connection& c,
 
 void keep_attempt(connection& c, const end_attempt& what,
                   const std::string& as);
+
+/// A webhook of a session that is over stays for so long after the last that
+/// was sent to it, so that one can see what that was. What was not delivered is
+/// kept as long as others' is, and its webhook with it.
+inline constexpr millis ended_webhook_kept = 60 * 60 * 1000;
 
 /// Also of the events of projects what is too much.
 void trim(connection& c, const trim_deliveries& what);
