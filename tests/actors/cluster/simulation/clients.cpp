@@ -104,6 +104,12 @@ void clients::create() {
   send_create(what);
 }
 
+void clients::create_again() {
+  for (auto& what : sessions_)
+    if (!stage_.rules.was_promised(what.id))
+      send_create(what);
+}
+
 void clients::send_create(const known_session& what) {
   auto node = node_for(what.project);
   send(node, [this, node, what](caf::event_based_actor* self) {
