@@ -145,7 +145,7 @@ struct closed_upstream {
   http_upstream server;
 };
 
-std::string token_of(const std::string& url) {
+std::string token_in(const std::string& url) {
   auto from = url.find("session:") + 8;
   return url.substr(from, url.find('@') - from);
 }
@@ -290,16 +290,16 @@ void use_commands(planted_node& p, const session_user& session) {
 
 void use_git(planted_node& p, const session_user& session,
              const std::string& clone_url) {
-  p.canaries.plant("clone token", {token_of(clone_url), {}, "", {}});
+  p.canaries.plant("clone token", {token_in(clone_url), {}, "", {}});
   auto rotated =
     expect(200, p.post(session.path("/clone-token"), json::object()))
       .data()["auth_clone_url"]
       .get<std::string>();
-  p.canaries.plant("rotated clone token", {token_of(rotated), {}, "", {}});
+  p.canaries.plant("rotated clone token", {token_in(rotated), {}, "", {}});
   // The client's own process shows none either.
   auto store = p.dir.path() / "git-credentials";
   auto plain = rotated;
-  plain.erase(plain.find("session:") + 7, token_of(rotated).size() + 1);
+  plain.erase(plain.find("session:") + 7, token_in(rotated).size() + 1);
   const auto helper = "credential.helper=store --file=" + store.string();
   auto git = [&](std::vector<std::string> args) {
     args.insert(args.begin(), {"-c", helper});
@@ -459,7 +459,7 @@ TEST_CASE("no secret is anywhere but where it must be") {
   };
   // A create that is repeated has another token.
   p.canaries.plant("first clone token",
-                   {token_of(create()["auth_clone_url"]), {}, "", {}});
+                   {token_in(create()["auth_clone_url"]), {}, "", {}});
   auto made = create();
   session_user session{p.node, made["id"].get<std::string>()};
   use_commands(p, session);
