@@ -92,7 +92,10 @@ void http_upstream::serve(const httplib::Request& request,
   auto result = run_command(what);
   auto end = result.out.find("\r\n\r\n");
   if (!result.ok() || end == std::string::npos) {
-    response.status = 500; std::fprintf(stderr,"BACKEND %s | %s | %zu %d\n", result.err.c_str(), request.target.c_str(), result.out.size(), result.exit_code.value_or(-1));
+    response.status = 500;
+    std::fprintf(stderr, "BACKEND %s | %s | %zu %d\n", result.err.c_str(),
+                 request.target.c_str(), result.out.size(),
+                 result.exit_code.value_or(-1));
     return;
   }
   auto head = result.out.substr(0, end);

@@ -404,8 +404,8 @@ TEST_CASE("a node that cannot be reached is named, with when to try again") {
 TEST_CASE("a request is not passed on twice, nor without a key") {
   fixture owner;
   wrong_node wrong{owner};
-  auto again =
-    wrong.get_as_node(forwarded_execs + "e1/output", "X-Request-Id: r1.via-c\r\n");
+  auto again = wrong.get_as_node(forwarded_execs + "e1/output",
+                                 "X-Request-Id: r1.via-c\r\n");
   CHECK(again.status == 503);
   CHECK_THAT(again.body, Catch::Contains("the session has moved to node b"));
   auto stranger =
@@ -479,8 +479,9 @@ TEST_CASE("what a client says of a way by other nodes is not believed") {
   }
   wrong_node here{owner, "b"};
   here.believe({{"b", 3}});
-  CHECK_FALSE(here.get(forwarded_execs + "e1/output", "X-Request-Id: r1.via-a@2\r\n")
-                .headers.contains("x-greenroom-moved"));
+  CHECK_FALSE(
+    here.get(forwarded_execs + "e1/output", "X-Request-Id: r1.via-a@2\r\n")
+      .headers.contains("x-greenroom-moved"));
 }
 
 TEST_CASE(
