@@ -68,7 +68,7 @@ wire::message_head head_for(const exchange& ex, const passage& by) {
     head.headers.add("Cookie",
                      std::string{login_cookie}.append("=").append(login));
   add("X-Request-Id", id_by_way_of(ex.id, by));
-  add(client_header, to_text(passed_client{ex.address(), ex.id}));
+  add(client_header, client_text(passed_client{ex.address(), ex.id}));
   return head;
 }
 
