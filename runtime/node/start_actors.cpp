@@ -215,12 +215,12 @@ void node::parts::start_webhooks() {
 
 // What needs no other node.
 void node::parts::start_own(std::unique_ptr<store::connection> db) {
-  std::vector<project_record> left;
-  auto projects = merge_projects(
-    *db, settings, membership ? settings.node.name : "", left, project_faults);
+  auto found = configure_projects(*db, settings, membership != nullptr);
+  project_faults = std::move(found.faults);
+  auto projects = std::move(found.projects);
   if (membership) {
     projects = membership->owned_among(projects);
-    membership->configure_later(std::move(left));
+    membership->configure_later(std::move(found.of_others));
   }
   auto stored_keys = store::keys(*db);
   keys->replace(stored_keys);

@@ -1,7 +1,7 @@
 // Webhooks and deliveries as rows; for sources of this folder.
 #pragma once
 
-#include "messages/project.hpp"
+#include "messages/session_webhook.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/store/rows.hpp"
 
