@@ -79,7 +79,7 @@ public:
 
   forwarded(exchange_ptr ex, std::shared_ptr<const peers> all,
             const whereabouts& owner, continuation moved)
-    : long_response(*ex), env_(ex->env), place_(env_.streams.admit_pair()),
+    : long_response(*ex), env_(ex->env), place_(env_.streams.admit_pair(*ex)),
       ex_(std::move(ex)), all_(std::move(all)),
       node_(owner.elsewhere), by_{all_->node, owner.epoch},
       moved_(std::move(moved)) {}
