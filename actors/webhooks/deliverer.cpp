@@ -43,6 +43,13 @@ outgoing_request request_for(const node_context& context,
   return result;
 }
 
+/// Whoever may make sessions names receivers: all that the sessions of a
+/// project have count as one, so that nobody has all places by making many.
+std::string share_of(const webhook_record& webhook) {
+  return webhook.session_id.empty() ? webhook.id
+                                    : "sessions of " + webhook.project_id;
+}
+
 void send(deliverer_pointer self, deliverer_state::attempt attempt) {
   auto& state = self->state;
   const auto id = attempt.what.delivery.id;
@@ -54,7 +61,7 @@ void send(deliverer_pointer self, deliverer_state::attempt attempt) {
   } catch (const std::exception& e) {
     problem = e.what();
   }
-  ++state.of_webhook[attempt.what.webhook.id];
+  ++state.of_share[share_of(attempt.what.webhook)];
   state.under_way.emplace(id, std::move(attempt));
   if (!problem.empty()) {
     self->send(self, attempt_ended{id, 0, problem, 0, 0});
@@ -75,9 +82,9 @@ void send(deliverer_pointer self, deliverer_state::attempt attempt) {
 void settle(deliverer_pointer self, const std::string& id) {
   auto node = self->state.under_way.extract(id);
   auto& attempt = node.mapped();
-  auto count = self->state.of_webhook.find(attempt.what.webhook.id);
+  auto count = self->state.of_share.find(share_of(attempt.what.webhook));
   if (--count->second == 0)
-    self->state.of_webhook.erase(count);
+    self->state.of_share.erase(count);
   if (attempt.asker)
     attempt.asker->deliver(attempt.result->delivery);
   if (self->state.looking)
@@ -176,9 +183,9 @@ void send_due(deliverer_pointer self, std::vector<due_delivery>& due) {
     if (state.under_way.contains(one.delivery.id)
         || state.settled.contains(one.delivery.id))
       continue;
-    auto count = state.of_webhook.find(one.webhook.id);
+    auto count = state.of_share.find(share_of(one.webhook));
     if (may_attempt(state.under_way.size(),
-                    count == state.of_webhook.end() ? 0 : count->second,
+                    count == state.of_share.end() ? 0 : count->second,
                     one.webhook.failing_since != 0))
       send(self, {std::move(one), 0, {}, {}});
   }

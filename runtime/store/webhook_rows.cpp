@@ -5,6 +5,7 @@
 #include "runtime/store/project_event_rows.hpp"
 #include "runtime/store/session_rows.hpp"
 #include "runtime/store/session_sql.hpp"
+#include "runtime/store/webhooks.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -71,6 +72,26 @@ event_field text_field(std::string name, std::string text) {
   result.name = std::move(name);
   result.text = std::move(text);
   return result;
+}
+
+/// The project stays as it is meanwhile.
+void check_room_for(soci::session& sql, const std::string& project_id,
+                    std::size_t more) {
+  int count = 0;
+  sql << "SELECT COUNT(*) FROM webhooks WHERE project_id = :id"
+         " AND EXISTS (SELECT 1 FROM sessions"
+         " WHERE sessions.id = webhooks.session_id AND "
+           + std::string{is_live_sql} + ')',
+    soci::into(count), soci::use(project_id, "id");
+  const auto live = static_cast<std::size_t>(count);
+  if (live + more > max_webhooks_of_live_sessions)
+    throw refused(errc::quota_exceeded,
+                  "the sessions of project \"" + project_id
+                    + "\" that live have " + std::to_string(live)
+                    + " webhooks, and may have "
+                    + std::to_string(max_webhooks_of_live_sessions)
+                    + "; use the project's webhooks, or end sessions that have "
+                      "some");
 }
 
 /// As the event of a session that ends with its review has them.
@@ -163,6 +184,8 @@ std::string types_to_text(const std::vector<std::string>& types) {
 
 void add_session_webhooks(soci::session& sql, const session_record& session,
                           const std::vector<session_webhook>& webhooks) {
+  if (!webhooks.empty())
+    check_room_for(sql, session.project_id, webhooks.size());
   std::size_t place = 0;
   for (const auto& one : webhooks) {
     webhook_row row;

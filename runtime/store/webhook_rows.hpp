@@ -101,7 +101,8 @@ webhook_row webhook_by_id(soci::session& sql, const std::string& project_id,
 /// A webhook's types as a column.
 std::string types_to_text(const std::vector<std::string>& types);
 
-/// Adds the webhooks that a new session is made with.
+/// Adds the webhooks that a new session is made with; the caller holds the
+/// project. Refused as quota_exceeded where its sessions have too many.
 void add_session_webhooks(soci::session& sql, const session_record& session,
                           const std::vector<session_webhook>& webhooks);
 

@@ -16,6 +16,9 @@ namespace greenroom::store {
 /// Without those of its sessions.
 inline constexpr std::size_t max_webhooks_of_project = 20;
 
+/// Of all sessions of a project that live.
+inline constexpr std::size_t max_webhooks_of_live_sessions = 100;
+
 /// A list gives at most so many.
 inline constexpr std::uint32_t delivery_page_size = 200;
 

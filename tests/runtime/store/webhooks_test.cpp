@@ -270,6 +270,42 @@ TEST_CASE_METHOD(webhook_fixture, "a session's webhooks count among no "
   CHECK(refusal_of([&] { add(); }).code == errc::quota_exceeded);
 }
 
+TEST_CASE_METHOD(webhook_fixture, "the live sessions of a project have only so "
+                                  "many webhooks together") {
+  auto insert_with = [&](std::size_t count,
+                         const std::string& project = "demo") {
+    auto session = some_session("b-" + make_id(), project);
+    REQUIRE(store::insert_session(
+              c, session, 100, 0,
+              std::vector<session_webhook>(
+                count, {"https://example.org/one", "", {}, secret}))
+            == store::insert_result::ok);
+    return session;
+  };
+  store::put_project(c, some_project("other"));
+  insert_with(5, "other");
+  auto first = insert_with(5);
+  for (auto left = store::max_webhooks_of_live_sessions - 5; left > 0;
+       left -= 5)
+    insert_with(5);
+  const auto made = store::webhooks_of(c, "demo").size();
+  auto one_more = some_session("one-more");
+  CHECK(refusal_of([&] {
+          store::insert_session(c, one_more, 100, 0,
+                                {{"https://example.org/one", "", {}, secret}});
+        })
+        == refusal{errc::quota_exceeded,
+                   "the sessions of project \"demo\" that live have 100 "
+                   "webhooks, and may have 100; use the project's webhooks, or "
+                   "end sessions that have some"});
+  CHECK_FALSE(store::find_session(c, one_more.id));
+  CHECK(store::webhooks_of(c, "demo").size() == made);
+  insert_with(0);
+  store_fixture::end(first);
+  insert_with(5);
+  insert_with(5, "other");
+}
+
 TEST_CASE_METHOD(webhook_fixture,
                  "a session's webhook that is disabled is told "
                  "to the project, and to its session") {
