@@ -36,6 +36,7 @@ outgoing_request request_for(const node_context& context,
   outgoing_request result;
   result.to = parse_webhook_url(what.webhook.url);
   result.body = delivery_body(what, preview);
+  result.of_session = !what.webhook.session_id.empty();
   result.headers = {{"webhook-id", id},
                     {"webhook-timestamp", std::to_string(seconds)},
                     {"webhook-signature",

@@ -267,9 +267,11 @@ TEST_CASE_METHOD(hook_node, "the receivers of sessions take together what one "
   for (int of_project_sent = 0; of_project_sent < sessions;) {
     auto sent = sender->next();
     if (sent.request.to.host == "project.example.org") {
+      CHECK_FALSE(sent.request.of_session);
       ++of_project_sent;
       sent.answer(200);
     } else {
+      CHECK(sent.request.of_session);
       held.push_back(std::move(sent));
       CHECK(held.size() <= max_attempts_of_one);
     }
