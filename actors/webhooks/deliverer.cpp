@@ -111,8 +111,9 @@ void keep(deliverer_pointer self, const std::string& id) {
 void log_end(const end_attempt& result) {
   const auto& delivery = result.delivery;
   if (!result.disable.empty())
-    spdlog::warn("webhook {} of project {} is disabled: {}",
-                 delivery.webhook_id, delivery.project_id, result.disable);
+    spdlog::warn("webhook {} of project {} is disabled: {}{}{}",
+                 delivery.webhook_id, delivery.project_id, result.disable,
+                 result.detail.empty() ? "" : "; ", result.detail);
   else if (delivery.state != delivery_state::delivered
            && delivery.attempts == 1)
     spdlog::info("delivery {} ({}) to webhook {} failed: {}", delivery.id,
@@ -139,7 +140,7 @@ void count(webhook_counters* counters, const end_attempt& result) {
 end_attempt result_of(deliverer_state& state,
                       const deliverer_state::attempt& attempt,
                       const attempt_ended& x) {
-  end_attempt result{attempt.what.delivery, {}, now_ms()};
+  end_attempt result{attempt.what.delivery, {}, now_ms(), {}};
   auto& delivery = result.delivery;
   ++delivery.attempts;
   delivery.last_attempt_at = attempt.began_at;
@@ -156,6 +157,7 @@ end_attempt result_of(deliverer_state& state,
                             state.rules.give_up_after, jitter(state.jitter));
   delivery.next_attempt_at = next.at;
   result.disable = std::move(next.reason);
+  result.detail = std::move(next.detail);
   if (next.what == attempt_verdict::delivered)
     delivery.state = delivery_state::delivered;
   else if (next.what != attempt_verdict::retry)

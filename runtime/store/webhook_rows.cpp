@@ -283,14 +283,16 @@ void announce_review(soci::session& sql, event_kind kind,
 }
 
 void disable_webhook(soci::session& sql, const std::string& webhook_id,
-                     const std::string& reason, unix_ms now) {
+                     const std::string& reason, unix_ms now,
+                     const std::string& detail) {
   const long long time = now;
+  const auto whole = detail.empty() ? reason : reason + "; " + detail;
   auto disabled = fetch_rows<webhook_row>(
     sql,
     "UPDATE webhooks SET enabled = 0, disabled_reason = :reason,"
     " disabled_at = :now WHERE id = :id AND enabled = 1 RETURNING "
       + columns_of<webhook_row>(),
-    soci::use(reason, "reason"), soci::use(time, "now"),
+    soci::use(whole, "reason"), soci::use(time, "now"),
     soci::use(webhook_id, "id"));
   if (disabled.empty())
     return;
@@ -300,7 +302,7 @@ void disable_webhook(soci::session& sql, const std::string& webhook_id,
           " error END WHERE webhook_id = :id AND state = 'pending'",
           soci::use(webhook_id, "id"));
   const auto& gone = disabled.front();
-  // Who may watch a project need not know its receivers' URLs.
+  // Who may watch a project need not know where its receivers are.
   add_project_event(
     sql, {0,
           gone.project_id,
@@ -310,7 +312,7 @@ void disable_webhook(soci::session& sql, const std::string& webhook_id,
           {text_field("webhook_id", gone.id), text_field("reason", reason)}});
   std::vector<event_field> fields{text_field("webhook_id", gone.id),
                                   text_field("url", gone.url),
-                                  text_field("reason", reason)};
+                                  text_field("reason", whole)};
   if (!gone.session_id.empty())
     fields.push_back(text_field("session_id", gone.session_id));
   for (const auto& other : enabled_of(sql, gone.project_id))

@@ -60,8 +60,8 @@ struct webhook_fixture : store_fixture {
   /// As the deliverer would keep it.
   void end(const due_delivery& what, delivery_state state, unix_ms now = start,
            unix_ms next = 0, const std::string& disable = "",
-           const std::string& as = "") {
-    end_attempt result{what.delivery, disable, now};
+           const std::string& as = "", const std::string& detail = "") {
+    end_attempt result{what.delivery, disable, now, detail};
     auto& delivery = result.delivery;
     ++delivery.attempts;
     delivery.state = state;
@@ -460,7 +460,9 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   auto session = insert(some_session("a"));
   change(session, {event_kind::session_created});
   change(session, {event_kind::session_extended});
-  end(due().front(), delivery_state::failed, start, 0, "it is broken");
+  end(due().front(), delivery_state::failed, start, 0, "it is broken", "",
+      "at last: 10.0.0.1 refused");
+  const std::string whole = "it is broken; at last: 10.0.0.1 refused";
   auto failed = listed(broken);
   REQUIRE(failed.size() == 2);
   for (auto& one : failed) {
@@ -476,13 +478,16 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   CHECK(audit[0].object == broken.id);
   CHECK(audit[0].project_id == "demo");
   CHECK(due().front().fields.size() == 3);
+  CHECK(due().front().fields[2].text == whole);
+  for (auto& one : store::webhooks_of(c, "demo"))
+    CHECK((one.id == broken.id) == (one.disabled_reason == whole));
   find_live after;
   after.events_after = 0;
   auto told = store::project_events_after(c, after);
   REQUIRE(told.size() == 1);
   CHECK(told[0].type == "webhook.disabled");
   CHECK(told[0].session_id.empty());
-  REQUIRE(told[0].fields.size() == 2); // not its URL
+  REQUIRE(told[0].fields.size() == 2); // not its URL, nor where that leads
   CHECK(told[0].fields[0].text == broken.id);
   CHECK(told[0].fields[1].text == "it is broken");
   change(session, {event_kind::session_extended});
