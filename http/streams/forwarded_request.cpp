@@ -72,6 +72,12 @@ wire::message_head head_for(const exchange& ex, const passage& by) {
   return head;
 }
 
+/// Whether its answer is one of those that a key may have so many of, as the
+/// owner would say: others take a moment.
+bool goes_on(const exchange& ex) {
+  return is_web_socket(ex.in) || query_params{ex.in.query}.flag("follow");
+}
+
 class forwarded final : public long_response,
                         public std::enable_shared_from_this<forwarded> {
 public:
@@ -400,7 +406,8 @@ private:
 void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
                      const whereabouts& owner,
                      std::function<void(const exchange_ptr&)> moved) {
-  ex->env.streams.admit(*ex);
+  if (goes_on(*ex))
+    ex->env.streams.admit(*ex);
   std::make_shared<forwarded>(ex, std::move(all), owner, std::move(moved))
     ->begin();
 }

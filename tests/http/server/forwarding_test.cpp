@@ -55,7 +55,8 @@ unique_fd connected(std::uint16_t port) {
 /// what a test says.
 class wrong_node {
 public:
-  explicit wrong_node(fixture& owner, const std::string& name = "a")
+  explicit wrong_node(fixture& owner, const std::string& name = "a",
+                      std::size_t max_streams_of_key = 0)
     : owner_(owner) {
     auto& system = *owner.system;
     nobody_ = system.spawn(
@@ -96,6 +97,7 @@ public:
     options.threads = 1;
     options.data_dir = empty_.path();
     options.hosts = {"a.example"};
+    options.max_streams_of_key = max_streams_of_key;
     auto silent = std::make_shared<spdlog::logger>(
       "none", std::make_shared<spdlog::sinks::null_sink_mt>());
     http::server_parts parts{system,
@@ -280,6 +282,32 @@ TEST_CASE("output of another node's session is followed") {
   client.read_stream_until("late\n");
   log.exit();
   CHECK(client.read_stream_to_end() == "early\nlate\n");
+}
+
+TEST_CASE("only what goes on is refused where its key has all its streams") {
+  fixture owner;
+  wrong_node wrong{owner, "a", 1};
+  owner_log log{owner, "live"};
+  log.print("early\n", output_stream::tty);
+  http_client client{wrong.port()};
+  client.send(request_text("GET", forwarded_execs + "live/output?follow=1",
+                           admin_secret));
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("early\n");
+  CHECK(wrong.get(forwarded_execs + "live/output?follow=true").status == 429);
+  CHECK(wrong
+          .get(forwarded_execs + "live/attach",
+               "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+               "Sec-WebSocket-Version: 13\r\n"
+               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+          .status
+        == 429);
+  for (auto plain : {"", "?follow=0"}) {
+    auto answer = wrong.get(forwarded_execs + "live/output" + plain);
+    CHECK(answer.status == 200);
+    CHECK(answer.body == "early\n");
+  }
+  log.exit();
 }
 
 TEST_CASE("32 MiB of output pass") {
