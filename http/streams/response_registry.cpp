@@ -258,6 +258,7 @@ void response_registry::connection_closed(std::uint64_t connection_id) {
        i = streams_.find(connection_id)) {
     auto stream = i->second;
     stream->close(closing::left);
+    remove(*stream); // also one that has things to do still
   }
 }
 
