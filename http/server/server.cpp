@@ -90,6 +90,8 @@ void server::start() {
   if (of_address == 0)
     of_address = connections - connections / 16;
   auto addresses = std::make_shared<address_shares>(of_address);
+  auto other_nodes = std::make_shared<address_shares>(
+    std::max<std::size_t>(connections - connections / 16, 1));
   files_ = std::make_unique<file_readers>(reading_threads);
   // One more route stands for what is none.
   for (unsigned i = 0; i < count; ++i)
@@ -101,7 +103,8 @@ void server::start() {
       made.push_back(std::make_unique<http_thread>(
         options_, parts_,
         shared_parts{*files_, *shares_, *preview_settings_, *console_,
-                     addresses, *monitor_, *rates_, *monitor_->threads[i]},
+                     addresses, other_nodes, *monitor_, *rates_,
+                     *monitor_->threads[i]},
         address, std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }

@@ -109,9 +109,11 @@ struct http_thread::state {
              }}) {
     front.set_shares(shared.addresses);
     if (parts.others)
-      front.set_peer_check([all = parts.others](int accepted) {
-        return is_of_peer(all.get(), accepted);
-      });
+      front.set_peer_check(
+        [all = parts.others](int accepted) {
+          return is_of_peer(all.get(), accepted);
+        },
+        shared.other_nodes);
   }
 
   void spawn_bridge();
