@@ -229,6 +229,8 @@ void http_thread::start() {
   s.loop.every(accept_watch, [&s] {
     if (s.stopping)
       return;
+    if (s.parts.others && s.parts.others->arriving)
+      s.parts.others->arriving->forget_lost(std::chrono::steady_clock::now());
     s.front.watch_accepting();
     s.front.watch_strangers();
     s.trim_memory();
