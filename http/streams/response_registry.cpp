@@ -71,6 +71,7 @@ refusal why_closed(closing why) {
     case closing::expired:
       return {errc::unauthorized, "the API key has expired meanwhile"};
     case closing::left:
+      return {errc::unavailable, "the client has left"};
     case closing::stopping:
       break;
   }

@@ -1,5 +1,6 @@
 // A server that is asked for what lies with another one: the wrong node.
 #include "http/edge/peers.hpp"
+#include "messages/operations.hpp"
 #include "runtime/auth/logins.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/exec/output/output_log.hpp"
@@ -25,7 +26,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <string>
 #include <tuple>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -109,6 +112,18 @@ public:
                              {},
                              silent};
     parts.others = others;
+    operations_ = system.spawn(
+      [](caf::event_based_actor*,
+         std::shared_ptr<audited> all) -> caf::behavior {
+        return {[all](const add_audit& x) {
+          std::lock_guard lock{all->mutex};
+          all->entries.insert(all->entries.end(), x.entries.begin(),
+                              x.entries.end());
+          return done{};
+        }};
+      },
+      audited_);
+    parts.operations = caf::actor_cast<operations_actor>(operations_);
     server_ = std::make_unique<http::server>(options, parts);
     server_->start();
   }
@@ -116,6 +131,7 @@ public:
     server_.reset();
     caf::anon_send_exit(nobody_, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(member_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(operations_, caf::exit_reason::user_shutdown);
   }
 
   std::uint16_t port() const {
@@ -144,6 +160,11 @@ public:
     std::lock_guard lock{believed_->mutex};
     believed_->owners = std::move(owners);
   }
+  /// What it has written down so far.
+  std::vector<audit_entry> audit() {
+    std::lock_guard lock{audited_->mutex};
+    return audited_->entries;
+  }
   std::size_t beliefs() {
     std::lock_guard lock{believed_->mutex};
     return believed_->owners.size();
@@ -159,13 +180,19 @@ private:
     std::mutex mutex;
     std::deque<http::passage> owners{{"b", 1}};
   };
+  struct audited {
+    std::mutex mutex;
+    std::vector<audit_entry> entries;
+  };
 
   fixture& owner_;
   std::shared_ptr<http::peer_connections> arriving_;
   std::shared_ptr<belief> believed_ = std::make_shared<belief>();
+  std::shared_ptr<audited> audited_ = std::make_shared<audited>();
   temp_dir empty_;
   caf::actor nobody_;
   caf::actor member_;
+  caf::actor operations_;
   std::unique_ptr<http::server> server_;
 };
 
@@ -427,6 +454,40 @@ TEST_CASE("a node that cannot be reached is named, with when to try again") {
   CHECK(answer.status == 503);
   CHECK_THAT(answer.body, Catch::Contains("node b cannot be reached: a test"));
   CHECK(answer.headers.contains("retry-after"));
+}
+
+TEST_CASE("what another node may have done is for that node to write down") {
+  fixture owner;
+  wrong_node wrong{owner};
+  auto change = [&](http_client& client, const std::string& id) {
+    client.send(request_text("PUT", session_path + "/ports/3000", admin_secret,
+                             R"({"label":"web"})", "application/json",
+                             "X-Request-Id: " + id + "\r\n"));
+  };
+  {
+    http_receiver never{
+      [](const received_request&) { return http_receiver::never; }};
+    wrong.ports["b"] = never.port();
+    http_client leaves{wrong.port()};
+    change(leaves, "r-left");
+    fixture::wait_until([&] { return never.requests().size() == 1; });
+  }
+  http_receiver breaks{[](const received_request&) { return std::string{}; }};
+  wrong.ports["b"] = breaks.port();
+  http_client first{wrong.port()};
+  change(first, "r-broken");
+  CHECK(first.receive().status == 503);
+  // Nobody else knows of what was not sent.
+  wrong.ports.clear();
+  wrong.reachable = false;
+  http_client second{wrong.port()};
+  change(second, "r-unreached");
+  CHECK(second.receive().status == 503);
+  fixture::wait_until([&] { return !wrong.audit().empty(); });
+  auto audit = wrong.audit();
+  REQUIRE(audit.size() == 1);
+  CHECK(audit[0].request_id == "r-unreached");
+  CHECK(audit[0].status == 503);
 }
 
 TEST_CASE("a request is not passed on twice, nor without a key") {
