@@ -257,6 +257,34 @@ TEST_CASE_METHOD(webhook_fixture, "the webhooks of a session get new secrets, "
   CHECK(store::renew_secrets(c, {"demo", of_project.id, {secret}}).empty());
 }
 
+TEST_CASE_METHOD(webhook_fixture,
+                 "a session's webhook is not changed to hear of "
+                 "other webhooks") {
+  auto session = some_session("a");
+  store::insert_session(c, session, 100, 0,
+                        {{"https://example.org/one", "", {}, secret}});
+  const auto own = webhooks_of(session.id);
+  REQUIRE(own.size() == 1);
+  change_webhook change;
+  change.project_id = "demo";
+  change.webhook_id = own[0].id;
+  change.has_types = change.has_enabled = true;
+  change.enabled = false;
+  change.types = {"session.ended", "webhook.disabled"};
+  CHECK(
+    refusal_of([&] { store::alter_webhook(c, change, start); })
+    == refusal{errc::bad_request,
+               "types: \"webhook.disabled\" is not delivered to a webhook of "
+               "a session; use a webhook of the project for that"});
+  CHECK(webhooks_of(session.id) == own);
+  change.types = {"session.ended"};
+  CHECK(store::alter_webhook(c, change, start).types == change.types);
+  // A project's may be.
+  change.webhook_id = add().id;
+  change.types = {"webhook.disabled"};
+  CHECK(store::alter_webhook(c, change, start).types == change.types);
+}
+
 TEST_CASE_METHOD(webhook_fixture, "a session's webhooks count among no "
                                   "project's twenty") {
   for (int i = 0; i < 6; ++i) {
