@@ -312,6 +312,10 @@ deliverer(deliverer_pointer self, context_ptr context, deliverer_rules rules) {
       return self->delegate(self->state.rules.store, std::move(x));
     },
     [self](renew_secrets& x) {
+      spdlog::info(
+        "giving new secrets to the webhooks of session {} of project "
+        "{}, as asked by {}",
+        x.session_id, x.project_id, to_words(x.by));
       return self->delegate(self->state.rules.store, std::move(x));
     },
     [self](delete_webhook& x) {
