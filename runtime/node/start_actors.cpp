@@ -192,6 +192,8 @@ void node::parts::start_webhooks() {
   http::outgoing_sender::options options;
   for (auto& network : own.allow_networks)
     options.allowed.push_back(*parse_network(network));
+  for (auto& network : own.allow_networks_of_sessions)
+    options.allowed_of_sessions.push_back(*parse_network(network));
   options.ca_file = own.ca_file;
   options.timeout = std::chrono::milliseconds{own.timeout};
   sender = std::make_unique<http::outgoing_sender>(std::move(options));
