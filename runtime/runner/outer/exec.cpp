@@ -127,7 +127,6 @@ void supervised_exec::start(sandbox_handle& inner) {
   inner_ = &inner;
   out_of_memory_kills_ = inner.out_of_memory_kills();
   give(ends);
-  started_by_ = steady::now() + start_timeout;
 }
 
 // All is ready before the command can run.
@@ -167,6 +166,7 @@ void supervised_exec::give(const job_ends& ends) {
   ++times_given_;
   inner_->give(
     spec_, {ends.orders.get(), ends.in.get(), ends.out.get(), ends.err.get()});
+  started_by_ = steady::now() + start_timeout;
 }
 
 bool supervised_exec::may_give_again() const noexcept {
@@ -486,7 +486,8 @@ void supervised_exec::on_deadline(steady::time_point now) {
     kill_all();
   if (due(started_by_)) {
     hear_supervisor(); // lest it was only we who were slow
-    if (phase_ == phase::starting) {
+    // Where that one has died, the next has its own time.
+    if (phase_ == phase::starting && !started_by_) {
       refuse("the command could not be started within "
              + std::to_string(start_timeout.count()) + " s");
       observer_.on_stuck(*this);
