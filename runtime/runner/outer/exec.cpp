@@ -167,11 +167,14 @@ void supervised_exec::give(const job_ends& ends) {
   inner_->give(
     spec_, {ends.orders.get(), ends.in.get(), ends.out.get(), ends.err.get()});
   started_by_ = steady::now() + start_timeout;
+  given_in_ = inner_->life();
 }
 
+// Where the inner half has ended another one would be made, for which nothing
+// else of this process may wait.
 bool supervised_exec::may_give_again() const noexcept {
   return !may_have_run_ && !forced_ && blame_.empty()
-         && times_given_ < most_times_given;
+         && times_given_ < most_times_given && inner_->life() == given_in_;
 }
 
 // The supervisor that took the command was killed before it had done anything
