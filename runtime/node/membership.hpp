@@ -10,6 +10,7 @@
 #include "runtime/store/nodes.hpp"
 
 #include <caf/actor_system.hpp>
+#include <chrono>
 
 #include <filesystem>
 #include <memory>
