@@ -10,8 +10,8 @@
 #include "runtime/store/nodes.hpp"
 
 #include <caf/actor_system.hpp>
-#include <chrono>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
