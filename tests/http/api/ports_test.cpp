@@ -292,7 +292,7 @@ TEST_CASE("there are no more tunnels than descriptors for their other ends") {
     auto ask = [&](http_client& client, const std::string& key) {
       client.send(request_text(
         "GET", ports_path + "/" + std::to_string(app.port) + "/tunnel", key, "",
-        "", handshake));
+        "", tunnel_handshake));
       return client.receive_head();
     };
     std::vector<std::unique_ptr<http_client>> tunnels;
