@@ -82,7 +82,6 @@ struct git_desk {
   git_actor local;
   git_actor restores;    // null before the first
   git_actor checkpoints; // likewise
-  std::shared_ptr<const lease_gate> gate;
   git_limits limits;
   std::map<std::string, lane> lanes; // by project id
   // Likewise: who waits for the look at the upstream that is under way.

@@ -301,7 +301,7 @@ TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
 
 TEST_CASE("nothing moves references that has waited while another node may "
           "have had the project") {
-  desk d{2};
+  desk d{1};
   auto session = d.session("topic");
   caller by{"key", "Ada", ""};
   auto lost = refusal{errc::unavailable, lost_touch_meanwhile};
@@ -314,7 +314,9 @@ TEST_CASE("nothing moves references that has waited while another node may "
     auto project = d.project("lost", dead.url() + "x.git");
     auto busy = d.send(resolve_branch{project, "main", false, {}});
     dead.wait_for_somebody();
-    auto waiting = d.send(save_checkin{project, session, by, "Mine"});
+    // For its project's upstream, or for the only thread.
+    auto waiting = d.send(save_checkin{
+      GENERATE(false, true) ? d.good() : project, session, by, "Mine"});
     // Asked after it, and so answered after it has got into the line.
     d.ask<checkout_tip>(poll_branch{d.good(), session});
     d.gate->open_until(0);
