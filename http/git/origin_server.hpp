@@ -12,6 +12,7 @@
 #pragma once
 
 #include "http/edge/actor_system.hpp"
+#include "http/git/refusal_limit.hpp"
 #include "messages/directory.hpp"
 #include "messages/operations.hpp"
 #include "runtime/base/fd.hpp"
@@ -91,6 +92,7 @@ private:
   std::mutex mutex_;
   std::condition_variable ended_;
   std::map<int, std::string> talks_; // sockets, and whose they are
+  refusal_limit audited_refusals_;
   bool stopping_ = false;
 };
 
