@@ -14,6 +14,7 @@
 #include "http/edge/actor_system.hpp"
 #include "http/git/refusal_limit.hpp"
 #include "messages/directory.hpp"
+#include "messages/errors.hpp"
 #include "messages/operations.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/git/session/git_service.hpp"
