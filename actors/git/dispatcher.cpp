@@ -213,11 +213,26 @@ void line_up(desk_pointer self, Request& request, Answer answer) {
   go_on_in(self, project_id);
 }
 
+// Of checkpoints a session asks for one at a time: what there may be of them is
+// bounded by the sessions, and takes no place from others.
+bool is_full(const git_desk::lane& lane, std::size_t limit) {
+  auto others = std::ranges::count_if(lane.waiting, [](const git_desk::job& x) {
+    return x.checkpoint_of.empty();
+  });
+  return static_cast<std::size_t>(others) >= limit;
+}
+
+// True where it has its place however many wait.
+template <class Request>
+inline constexpr bool is_always_admitted =
+  is_last_chance<Request> || std::is_same_v<Request, save_checkpoint>;
+
 template <class Reply, class Request>
 auto in_lane(desk_pointer self, std::size_t limit) {
   return [self, limit](Request& request) -> caf::result<Reply> {
-    auto& waiting = self->state.lanes[request.project.id].waiting;
-    if (waiting.size() >= limit && !is_last_chance<Request>)
+    const auto& lane = self->state.lanes[request.project.id];
+    const auto has_place = is_always_admitted<Request> || !is_full(lane, limit);
+    if (!has_place)
       return make_error(errc::overloaded,
                         "too much is waiting for this project's upstream, "
                         "try again");

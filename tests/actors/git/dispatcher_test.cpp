@@ -264,6 +264,38 @@ TEST_CASE("a rescue gets its place however much waits for the upstream") {
     [](const caf::error& e) { CHECK(to_refusal(e).code != errc::overloaded); });
 }
 
+TEST_CASE("checkpoints of many sessions are all admitted, and take no place "
+          "from others") {
+  desk d{2, 1};
+  black_hole dead;
+  auto project = d.project("lost", dead.url() + "x.git");
+  resolve_branch request{project, "main", false, {}};
+  auto busy = d.send(request);
+  dead.wait_for_somebody();
+  std::vector<decltype(d.send(save_checkpoint{}))> all;
+  for (int i = 0; i < 4; ++i) {
+    session_record session;
+    session.id = make_id();
+    session.project_id = project.id;
+    session.branch = "topic";
+    all.push_back(d.send(save_checkpoint{project, session}));
+  }
+  auto waiting = d.send(request);
+  CHECK(d.refused_by<resolved_branch>(request).code == errc::overloaded);
+  dead.go();
+  for (auto* one : {&busy, &waiting})
+    one->receive([](const resolved_branch&) { FAIL("nobody is there"); },
+                 [](const caf::error& e) {
+                   CHECK(to_refusal(e).code != errc::overloaded);
+                 });
+  // Whatever becomes of them without an upstream.
+  for (auto& one : all)
+    one.receive([](const done&) {},
+                [](const caf::error& e) {
+                  CHECK(to_refusal(e).code != errc::overloaded);
+                });
+}
+
 TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
   git_limits limits{1, 16};
   bool in_line = GENERATE(false, true);
