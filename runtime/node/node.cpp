@@ -71,6 +71,8 @@ void node::parts::stop_actors() {
   operations = operations_actor{};
   webhooks = webhooks_actor{};
   cluster.reset();
+  if (membership && !has_started)
+    undo_join();
   membership.reset();
   context.reset();
   stopping = "git commands, or reads of logs, that are under way";
@@ -110,6 +112,7 @@ node::node(config settings) : parts_(std::make_unique<parts>()) {
     parts_->reconcile_sessions();
     parts_->start_http();
     parts_->start_janitor();
+    parts_->has_started = true;
   } catch (...) {
     parts_->stop();
     throw;

@@ -50,6 +50,7 @@ struct node::parts {
   admin_key admin;
   std::unique_ptr<key_ring> keys;
   std::atomic<bool> ready{false};
+  bool has_started = false; // all of it
   std::atomic<std::uint16_t> preview_port{0};
   std::atomic<std::size_t> reviving{0}; // sessions that have not begun yet
   std::atomic<bool> broken{false};

@@ -251,13 +251,7 @@ void node::parts::start_actors() {
   root = system->spawn(node_root, [this] { broken = true; });
   if (in_cluster)
     join(*write_to);
-  try {
-    start_own(std::move(write_to));
-  } catch (...) {
-    if (membership)
-      undo_join();
-    throw;
-  }
+  start_own(std::move(write_to));
   if (cluster)
     start_cluster();
   start_webhooks();
