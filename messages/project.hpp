@@ -5,6 +5,7 @@
 #pragma once
 
 #include "messages/git.hpp"
+#include "messages/session_webhook.hpp"
 
 #include <caf/typed_actor.hpp>
 
@@ -34,15 +35,6 @@ struct create_session {
 GREENROOM_INSPECT(create_session, x.session_id, x.by, x.branch, x.new_branch,
                   x.from_ref, x.feature_slug, x.expires_in, x.preview_port,
                   x.expiry, x.labels)
-
-/// A webhook that is made with a session, for the events of that one alone.
-struct session_webhook {
-  std::string url;
-  std::string description;
-  std::vector<std::string> types; // empty: all that tell of a session
-  std::string secret;             // see runtime/webhooks/signature.hpp
-};
-GREENROOM_INSPECT(session_webhook, x.url, x.description, x.types, x.secret)
 
 /// As create_session, with webhooks: they are there with the session, or
 /// neither is. A node of an older release does not know this message.

@@ -245,8 +245,9 @@ struct end_attempt {
   delivery_record delivery;
   std::string disable; // why the webhook is disabled with it; empty: it is not
   unix_ms now = 0;
+  std::string detail; // of `disable`, for who may see the webhook; may be empty
 };
-GREENROOM_INSPECT(end_attempt, x.delivery, x.disable, x.now)
+GREENROOM_INSPECT(end_attempt, x.delivery, x.disable, x.now, x.detail)
 
 /// Removes what is over and too old or too much, and gives up on receivers for
 /// which too much waits. Webhooks of sessions that are over go, too.

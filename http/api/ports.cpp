@@ -247,7 +247,7 @@ void open_tunnel(const exchange_ptr& ex) {
     return;
   }
   ex->env.streams.admit(*ex);
-  auto place = ex->env.streams.admit_pair();
+  auto place = ex->env.streams.admit_pair(*ex);
   read_in_session<port_connection>(
     ex, std::chrono::milliseconds{connect_port_timeout + connect_slack},
     greenroom::connect_port{port}, [ex, place](const port_connection& made) {

@@ -176,6 +176,19 @@ void reply_with_renewed(const exchange_ptr& ex, const created_session& made,
     });
 }
 
+void refuse_hooked(const exchange_ptr& ex, const ask_error& why) {
+  if (!why.is_unknown()) {
+    refuse_with(ex, why);
+    return;
+  }
+  ex->untouched = true;
+  ex->refuse(
+    errc::unavailable,
+    "the node that has the project is of an older release and makes no "
+    "sessions with webhooks; create it without, or try again when all "
+    "nodes have been updated");
+}
+
 /// The body of a check-in. What is no JSON object counts as none.
 greenroom::checkin_session read_checkin(const exchange& ex) {
   greenroom::checkin_session result;
@@ -340,7 +353,9 @@ void create_session(const exchange_ptr& ex) {
     if (what.webhooks.empty())
       ask<created_session>(ex, project, limit, what.session, std::move(tell));
     else
-      ask<created_session>(ex, project, limit, what, std::move(tell));
+      ask<created_session>(
+        ex, project, limit, what, std::move(tell),
+        [ex](const ask_error& why) { refuse_hooked(ex, why); });
   });
 }
 

@@ -70,13 +70,14 @@ void server::start() {
   if (options_.port != 0)
     check_free(address, options_.host, options_.port);
   auto count = std::max(options_.threads, 1u);
-  const auto budget = affordable(options_.max_connections);
+  const auto clustered = parts_.others != nullptr;
+  const auto budget = affordable(options_.max_connections, clustered);
   const auto connections = budget.api;
   if (connections < options_.max_connections)
     parts_.log->warn("only {} of http.max_connections = {} are served: raise "
                      "the limit of open files to {} for all",
                      connections, options_.max_connections,
-                     descriptors_for(options_.max_connections));
+                     descriptors_for(options_.max_connections, clustered));
   port_ = options_.port;
   // What a key's clients hold open leaves half for everybody else.
   auto of_key = options_.max_streams_of_key;
@@ -90,6 +91,7 @@ void server::start() {
   if (of_address == 0)
     of_address = connections - connections / 16;
   auto addresses = std::make_shared<address_shares>(of_address);
+  auto other_nodes = std::make_shared<address_shares>(budget.arriving);
   files_ = std::make_unique<file_readers>(reading_threads);
   // One more route stands for what is none.
   for (unsigned i = 0; i < count; ++i)
@@ -101,7 +103,8 @@ void server::start() {
       made.push_back(std::make_unique<http_thread>(
         options_, parts_,
         shared_parts{*files_, *shares_, *preview_settings_, *console_,
-                     addresses, *monitor_, *rates_, *monitor_->threads[i]},
+                     addresses, other_nodes, *monitor_, *rates_,
+                     *monitor_->threads[i]},
         address, std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }

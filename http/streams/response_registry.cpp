@@ -71,6 +71,7 @@ refusal why_closed(closing why) {
     case closing::expired:
       return {errc::unauthorized, "the API key has expired meanwhile"};
     case closing::left:
+      return {errc::unavailable, "the client has left"};
     case closing::stopping:
       break;
   }
@@ -147,23 +148,44 @@ void stream_shares::remove(const stream_owner& owner, stream_kind kind) {
     of_projects_.erase(of_project);
 }
 
-std::shared_ptr<void> stream_shares::take_pair() {
-  if (pairs_.fetch_add(1) < limits_.pairs)
-    return {this, [this](void*) { --pairs_; }};
-  --pairs_;
-  return nullptr;
-}
-
-std::shared_ptr<void> response_registry::admit_pair() const {
-  auto place = shares_.take_pair();
-  if (!place)
+void stream_shares::count_pair(const std::string& key_id) {
+  // The other half is for the other keys.
+  const auto of_key = std::max<std::size_t>(limits_.pairs / 2, 1);
+  std::lock_guard guard{mutex_};
+  if (pairs_ >= limits_.pairs)
     throw refused{errc::overloaded,
                   "tunnels and requests to other nodes take a second "
                   "connection each, and this node has descriptors for "
-                    + std::to_string(shares_.max_pairs())
+                    + std::to_string(limits_.pairs)
                     + " (its limit of open files); try again when some have "
                       "ended"};
-  return place;
+  auto& held = pairs_of_keys_[key_id];
+  if (held >= of_key)
+    throw limit_reached("key \"" + key_id + "\" has " + std::to_string(held)
+                          + " tunnels and requests to other nodes under way, "
+                            "which is what one key may have on this node (half "
+                            "of what its limit of open files allows); close "
+                            "some of them",
+                        of_key);
+  ++held;
+  ++pairs_;
+}
+
+std::shared_ptr<void> stream_shares::take_pair(const std::string& key_id) {
+  count_pair(key_id);
+  return {this, [this, key_id](void*) { give_back_pair(key_id); }};
+}
+
+void stream_shares::give_back_pair(const std::string& key_id) noexcept {
+  std::lock_guard guard{mutex_};
+  --pairs_;
+  auto held = pairs_of_keys_.find(key_id);
+  if (--held->second == 0)
+    pairs_of_keys_.erase(held);
+}
+
+std::shared_ptr<void> response_registry::admit_pair(const exchange& ex) const {
+  return shares_.take_pair(ex.key->id);
 }
 
 void response_registry::admit(const exchange& ex) const {
@@ -237,6 +259,7 @@ void response_registry::connection_closed(std::uint64_t connection_id) {
        i = streams_.find(connection_id)) {
     auto stream = i->second;
     stream->close(closing::left);
+    remove(*stream); // also one that has things to do still
   }
 }
 

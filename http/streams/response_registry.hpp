@@ -10,7 +10,6 @@
 #include "messages/time.hpp"
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -112,21 +111,22 @@ public:
   void add(const stream_owner& owner, stream_kind kind);
   void remove(const stream_owner& owner, stream_kind kind);
 
-  /// The place of one more descriptor, for as long as it is held; null where
+  /// The place of one more connection behind a client's, for as long as it is
+  /// held. Throws limit_reached where the key has half of all, refused where
   /// there is none. Not to outlive this.
-  std::shared_ptr<void> take_pair();
-  std::size_t max_pairs() const noexcept {
-    return limits_.pairs;
-  }
+  std::shared_ptr<void> take_pair(const std::string& key_id);
 
 private:
   void check_key(const std::string& key_id) const;
+  void count_pair(const std::string& key_id);
+  void give_back_pair(const std::string& key_id) noexcept;
   void check_project(const std::string& project_id) const;
 
   const limits limits_;
-  std::atomic<std::size_t> pairs_ = 0;
   mutable std::mutex mutex_;
-  // Both under mutex_, without those that have none.
+  // All under mutex_, without those that have none.
+  std::size_t pairs_ = 0;
+  std::unordered_map<std::string, std::size_t> pairs_of_keys_;
   std::unordered_map<std::string, stream_counts> of_keys_;
   std::unordered_map<std::string, std::map<std::string, std::size_t>>
     of_projects_; // by key
@@ -148,8 +148,9 @@ public:
   void admit(const exchange& ex) const;
 
   /// Before another connection is made for one, to be held as long as that is.
-  /// Throws refused where there are as many as there may be.
-  std::shared_ptr<void> admit_pair() const;
+  /// Throws limit_reached where its key has as many as it may, refused where
+  /// all have.
+  std::shared_ptr<void> admit_pair(const exchange& ex) const;
 
   /// False: its key is dead, or the server stops, so it is closed already and
   /// has nothing to begin.

@@ -356,6 +356,13 @@ void add_webhooks(table& to) {
     "Where webhooks may lead beside public addresses: private, loopback, "
     "link-local and other special ones are refused.");
   add(
+    to, "webhooks.allow_networks_of_sessions",
+    kinds::text_list{"networks such as 10.0.0.0/8 or fd00::/8, or addresses",
+                     kinds::is_network},
+    [](auto& c) -> auto& { return c.webhooks.allow_networks_of_sessions; },
+    "The same for the webhooks that sessions are made with, which whoever may "
+    "make sessions names; allow_networks does not count for them.");
+  add(
     to, "webhooks.ca_file", kinds::text_or_null{path()},
     [](auto& c) -> auto& { return c.webhooks.ca_file; },
     "The authorities that receivers' certificates are held to, a PEM file; "

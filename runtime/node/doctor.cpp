@@ -174,7 +174,8 @@ host_check disk_check(const fs::path& dir) {
 host_check descriptor_check(const config& settings) {
   ::rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const auto wanted = http::descriptors_for(settings.http.max_connections);
+  const auto wanted = http::descriptors_for(
+    settings.http.max_connections, settings.cluster.listen.has_value());
   auto text = std::to_string(limit.rlim_max) + " at most";
   if (limit.rlim_max >= wanted)
     return {"descriptors", fine, text, {}};

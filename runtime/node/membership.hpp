@@ -12,6 +12,7 @@
 #include <caf/actor_system.hpp>
 #include <chrono>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>

@@ -9,8 +9,8 @@
 
 #include "messages/events.hpp"
 #include "messages/operations.hpp"
-#include "messages/project.hpp"
 #include "messages/records.hpp"
+#include "messages/session_webhook.hpp"
 #include "runtime/store/connection.hpp"
 
 #include <cstdint>

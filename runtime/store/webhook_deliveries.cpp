@@ -284,7 +284,8 @@ void keep_attempt(connection& c, const end_attempt& what,
     write_health(sql, delivery);
     if (what.disable.empty())
       return;
-    disable_webhook(sql, delivery.webhook_id, as_text(what.disable), what.now);
+    disable_webhook(sql, delivery.webhook_id, as_text(what.disable), what.now,
+                    as_text(what.detail));
     const auto entry = audit_of_disabling(delivery, as, what.now);
     add_audit(c, {&entry, 1});
   });

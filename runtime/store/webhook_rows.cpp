@@ -5,6 +5,7 @@
 #include "runtime/store/project_event_rows.hpp"
 #include "runtime/store/session_rows.hpp"
 #include "runtime/store/session_sql.hpp"
+#include "runtime/store/webhooks.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -71,6 +72,26 @@ event_field text_field(std::string name, std::string text) {
   result.name = std::move(name);
   result.text = std::move(text);
   return result;
+}
+
+/// The project stays as it is meanwhile.
+void check_room_for(soci::session& sql, const std::string& project_id,
+                    std::size_t more) {
+  int count = 0;
+  sql << "SELECT COUNT(*) FROM webhooks WHERE project_id = :id"
+         " AND EXISTS (SELECT 1 FROM sessions"
+         " WHERE sessions.id = webhooks.session_id AND "
+           + std::string{is_live_sql} + ')',
+    soci::into(count), soci::use(project_id, "id");
+  const auto live = static_cast<std::size_t>(count);
+  if (live + more > max_webhooks_of_live_sessions)
+    throw refused(errc::quota_exceeded,
+                  "the sessions of project \"" + project_id
+                    + "\" that live have " + std::to_string(live)
+                    + " webhooks, and may have "
+                    + std::to_string(max_webhooks_of_live_sessions)
+                    + "; use the project's webhooks, or end sessions that have "
+                      "some");
 }
 
 /// As the event of a session that ends with its review has them.
@@ -163,6 +184,8 @@ std::string types_to_text(const std::vector<std::string>& types) {
 
 void add_session_webhooks(soci::session& sql, const session_record& session,
                           const std::vector<session_webhook>& webhooks) {
+  if (!webhooks.empty())
+    check_room_for(sql, session.project_id, webhooks.size());
   std::size_t place = 0;
   for (const auto& one : webhooks) {
     webhook_row row;
@@ -261,14 +284,16 @@ void announce_review(soci::session& sql, event_kind kind,
 }
 
 void disable_webhook(soci::session& sql, const std::string& webhook_id,
-                     const std::string& reason, unix_ms now) {
+                     const std::string& reason, unix_ms now,
+                     const std::string& detail) {
   const long long time = now;
+  const auto whole = detail.empty() ? reason : reason + "; " + detail;
   auto disabled = fetch_rows<webhook_row>(
     sql,
     "UPDATE webhooks SET enabled = 0, disabled_reason = :reason,"
     " disabled_at = :now WHERE id = :id AND enabled <> 0 RETURNING "
       + columns_of<webhook_row>(),
-    soci::use(reason, "reason"), soci::use(time, "now"),
+    soci::use(whole, "reason"), soci::use(time, "now"),
     soci::use(webhook_id, "id"));
   if (disabled.empty())
     return;
@@ -278,7 +303,7 @@ void disable_webhook(soci::session& sql, const std::string& webhook_id,
           " error END WHERE webhook_id = :id AND state = 'pending'",
           soci::use(webhook_id, "id"));
   const auto& gone = disabled.front();
-  // Who may watch a project need not know its receivers' URLs.
+  // Who may watch a project need not know where its receivers are.
   add_project_event(
     sql, {0,
           gone.project_id,
@@ -288,7 +313,7 @@ void disable_webhook(soci::session& sql, const std::string& webhook_id,
           {text_field("webhook_id", gone.id), text_field("reason", reason)}});
   std::vector<event_field> fields{text_field("webhook_id", gone.id),
                                   text_field("url", gone.url),
-                                  text_field("reason", reason)};
+                                  text_field("reason", whole)};
   if (!gone.session_id.empty())
     fields.push_back(text_field("session_id", gone.session_id));
   for (const auto& other : enabled_of(sql, gone.project_id))

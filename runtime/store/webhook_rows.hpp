@@ -1,7 +1,7 @@
 // Webhooks and deliveries as rows; for sources of this folder.
 #pragma once
 
-#include "messages/project.hpp"
+#include "messages/session_webhook.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/store/rows.hpp"
 
@@ -105,7 +105,8 @@ webhook_row webhook_by_id(soci::session& sql, const std::string& project_id,
 /// A webhook's types as a column.
 std::string types_to_text(const std::vector<std::string>& types);
 
-/// Adds the webhooks that a new session is made with.
+/// Adds the webhooks that a new session is made with; the caller holds the
+/// project. Refused as quota_exceeded where its sessions have too many.
 void add_session_webhooks(soci::session& sql, const session_record& session,
                           const std::vector<session_webhook>& webhooks);
 
@@ -125,9 +126,11 @@ void announce_review(soci::session& sql, event_kind kind,
                      const review_record& review, unix_ms now);
 
 /// Disables a webhook and gives up what waits for it; the project's other
-/// webhooks and who watches the project are told.
+/// webhooks and who watches the project are told. `detail` goes with the reason
+/// to those who may see the webhook alone.
 void disable_webhook(soci::session& sql, const std::string& webhook_id,
-                     const std::string& reason, unix_ms now);
+                     const std::string& reason, unix_ms now,
+                     const std::string& detail = {});
 
 /// Removes all webhooks of a project, with their deliveries.
 void drop_webhooks(soci::session& sql, const std::string& project_id);

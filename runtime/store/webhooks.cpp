@@ -40,6 +40,18 @@ void check_room(connection& c, soci::session& sql, const std::string& project) {
                     + " webhooks, and may have no more; remove one first");
 }
 
+// As the API refuses it where a session is made with webhooks: what becomes of
+// other webhooks is the project's affair.
+void check_types(const webhook_row& row,
+                 const std::vector<std::string>& types) {
+  if (!row.session_id.empty()
+      && std::ranges::find(types, webhook_disabled) != types.end())
+    throw refused(errc::bad_request,
+                  "types: \"" + std::string{webhook_disabled}
+                    + "\" is not delivered to a webhook of a session; use a "
+                      "webhook of the project for that");
+}
+
 } // namespace
 
 created_webhook add_webhook(connection& c, const create_webhook& what) {
@@ -76,6 +88,8 @@ webhook_record alter_webhook(connection& c, const change_webhook& what,
                              unix_ms now) {
   return in_transaction(c, [&](soci::session& sql) {
     auto row = webhook_by_id(sql, what.project_id, what.webhook_id);
+    if (what.has_types)
+      check_types(row, what.types);
     if (what.has_enabled && !what.enabled && row.enabled != 0) {
       disable_webhook(sql, row.id, "disabled by " + to_words(what.by), now);
       row = webhook_by_id(sql, what.project_id, what.webhook_id);

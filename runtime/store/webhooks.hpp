@@ -16,6 +16,9 @@ namespace greenroom::store {
 /// Without those of its sessions.
 inline constexpr std::size_t max_webhooks_of_project = 20;
 
+/// Of all sessions of a project that live.
+inline constexpr std::size_t max_webhooks_of_live_sessions = 100;
+
 /// A list gives at most so many.
 inline constexpr std::uint32_t delivery_page_size = 200;
 
@@ -25,7 +28,8 @@ created_webhook add_webhook(connection& c, const create_webhook& what);
 std::vector<webhook_record> webhooks_of(connection& c,
                                         const std::string& project_id);
 
-/// Refused as not_found "webhook not found", as are those below.
+/// Refused as not_found "webhook not found", as are those below; and as
+/// bad_request where a session's is to be told of what only a project's is.
 webhook_record alter_webhook(connection& c, const change_webhook& what,
                              unix_ms now);
 

@@ -526,7 +526,9 @@ TEST_CASE("nodes are listed, and one that is alone is not drained",
 
 TEST_CASE("webhooks are managed, and events watched, by commands") {
   node_process node{
-    {.sandboxed = false, .set = {R"(webhooks.allow_networks=["127.0.0.1"])"}}};
+    {.sandboxed = false,
+     .set = {R"(webhooks.allow_networks=["127.0.0.1"])",
+             R"(webhooks.allow_networks_of_sessions=["127.0.0.1"])"}}};
   http_receiver receiver{
     [](const received_request&) { return http_receiver::answer(200); }};
   terminal_user user{node};

@@ -19,7 +19,8 @@ const std::string hooks = "/projects/demo/webhooks";
 
 node_options with_loopback(std::vector<std::string> more = {}) {
   node_options options{.sandboxed = false};
-  options.set = {R"(webhooks.allow_networks=["127.0.0.0/8"])"};
+  options.set = {R"(webhooks.allow_networks=["127.0.0.0/8"])",
+                 R"(webhooks.allow_networks_of_sessions=["127.0.0.0/8"])"};
   options.set.insert(options.set.end(), more.begin(), more.end());
   return options;
 }
@@ -507,14 +508,18 @@ TEST_CASE("a create that is refused leaves no webhook, and says what is wrong "
 
 TEST_CASE("what only the server can reach is refused to webhooks of sessions, "
           "too") {
-  node_process node{{.sandboxed = false}};
+  // What is allowed to projects is not so to whoever may make a session.
+  node_process node{{.sandboxed = false,
+                     .set = {R"(webhooks.allow_networks=["127.0.0.0/8"])"}}};
   http_receiver receiver{always(200)};
   auto made = create(node, "work", {{{"url", receiver.url()}}});
   auto& hook = made["webhooks"][0];
   CHECK(eventually([&] {
     auto sent = deliveries(node, hook);
     return sent.size() == 1
-           && sent[0].value("error", "").find("where webhooks may not lead")
+           && sent[0]
+                  .value("error", "")
+                  .find("by webhooks.allow_networks_of_sessions")
                 != std::string::npos;
   }));
   CHECK(receiver.connections() == 0);

@@ -76,7 +76,11 @@ project_actor::behavior_type project_stand_in(project_actor::pointer,
                                               script_ptr s) {
   return {
     [s](const create_session& what) { return create(*s, what); },
-    [s](const create_hooked_session& what) { return create(*s, what.session); },
+    [s](const create_hooked_session& what) -> caf::result<created_session> {
+      if (s->outdated)
+        return caf::make_error(caf::sec::unexpected_message);
+      return create(*s, what.session);
+    },
     [](const list_sessions& what) -> caf::result<session_page> {
       if (what.cursor == "bad")
         return make_error(errc::bad_request,

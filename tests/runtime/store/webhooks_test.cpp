@@ -61,8 +61,8 @@ struct webhook_fixture : store_fixture {
   /// As the deliverer would keep it.
   void end(const due_delivery& what, delivery_state state, unix_ms now = start,
            unix_ms next = 0, const std::string& disable = "",
-           const std::string& as = "") {
-    end_attempt result{what.delivery, disable, now};
+           const std::string& as = "", const std::string& detail = "") {
+    end_attempt result{what.delivery, disable, now, detail};
     auto& delivery = result.delivery;
     ++delivery.attempts;
     delivery.state = state;
@@ -288,6 +288,34 @@ TEST_CASE_METHOD(webhook_fixture, "the webhooks of a session get new secrets, "
   CHECK(store::renew_secrets(c, {"demo", of_project.id, {secret}}).empty());
 }
 
+TEST_CASE_METHOD(webhook_fixture,
+                 "a session's webhook is not changed to hear of "
+                 "other webhooks") {
+  auto session = some_session("a");
+  store::insert_session(c, session, 100, 0,
+                        {{"https://example.org/one", "", {}, secret}});
+  const auto own = webhooks_of(session.id);
+  REQUIRE(own.size() == 1);
+  change_webhook change;
+  change.project_id = "demo";
+  change.webhook_id = own[0].id;
+  change.has_types = change.has_enabled = true;
+  change.enabled = false;
+  change.types = {"session.ended", "webhook.disabled"};
+  CHECK(
+    refusal_of([&] { store::alter_webhook(c, change, start); })
+    == refusal{errc::bad_request,
+               "types: \"webhook.disabled\" is not delivered to a webhook of "
+               "a session; use a webhook of the project for that"});
+  CHECK(webhooks_of(session.id) == own);
+  change.types = {"session.ended"};
+  CHECK(store::alter_webhook(c, change, start).types == change.types);
+  // A project's may be.
+  change.webhook_id = add().id;
+  change.types = {"webhook.disabled"};
+  CHECK(store::alter_webhook(c, change, start).types == change.types);
+}
+
 TEST_CASE_METHOD(webhook_fixture, "a session's webhooks count among no "
                                   "project's twenty") {
   for (int i = 0; i < 6; ++i) {
@@ -299,6 +327,42 @@ TEST_CASE_METHOD(webhook_fixture, "a session's webhooks count among no "
   for (std::size_t i = 0; i < store::max_webhooks_of_project; ++i)
     add();
   CHECK(refusal_of([&] { add(); }).code == errc::quota_exceeded);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "the live sessions of a project have only so "
+                                  "many webhooks together") {
+  auto insert_with = [&](std::size_t count,
+                         const std::string& project = "demo") {
+    auto session = some_session("b-" + make_id(), project);
+    REQUIRE(store::insert_session(
+              c, session, 100, 0,
+              std::vector<session_webhook>(
+                count, {"https://example.org/one", "", {}, secret}))
+            == store::insert_result::ok);
+    return session;
+  };
+  store::put_project(c, some_project("other"));
+  insert_with(5, "other");
+  auto first = insert_with(5);
+  for (auto left = store::max_webhooks_of_live_sessions - 5; left > 0;
+       left -= 5)
+    insert_with(5);
+  const auto made = store::webhooks_of(c, "demo").size();
+  auto one_more = some_session("one-more");
+  CHECK(refusal_of([&] {
+          store::insert_session(c, one_more, 100, 0,
+                                {{"https://example.org/one", "", {}, secret}});
+        })
+        == refusal{errc::quota_exceeded,
+                   "the sessions of project \"demo\" that live have 100 "
+                   "webhooks, and may have 100; use the project's webhooks, or "
+                   "end sessions that have some"});
+  CHECK_FALSE(store::find_session(c, one_more.id));
+  CHECK(store::webhooks_of(c, "demo").size() == made);
+  insert_with(0);
+  store_fixture::end(first);
+  insert_with(5);
+  insert_with(5, "other");
 }
 
 TEST_CASE_METHOD(webhook_fixture,
@@ -455,7 +519,9 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   auto session = insert(some_session("a"));
   change(session, {event_kind::session_created});
   change(session, {event_kind::session_extended});
-  end(due().front(), delivery_state::failed, start, 0, "it is broken");
+  end(due().front(), delivery_state::failed, start, 0, "it is broken", "",
+      "at last: 10.0.0.1 refused");
+  const std::string whole = "it is broken; at last: 10.0.0.1 refused";
   auto failed = listed(broken);
   REQUIRE(failed.size() == 2);
   for (auto& one : failed) {
@@ -471,13 +537,16 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   CHECK(audit[0].object == broken.id);
   CHECK(audit[0].project_id == "demo");
   CHECK(due().front().fields.size() == 3);
+  CHECK(due().front().fields[2].text == whole);
+  for (auto& one : store::webhooks_of(c, "demo"))
+    CHECK((one.id == broken.id) == (one.disabled_reason == whole));
   find_live after;
   after.events_after = 0;
   auto told = store::project_events_after(c, after);
   REQUIRE(told.size() == 1);
   CHECK(told[0].type == "webhook.disabled");
   CHECK(told[0].session_id.empty());
-  REQUIRE(told[0].fields.size() == 2); // not its URL
+  REQUIRE(told[0].fields.size() == 2); // not its URL, nor where that leads
   CHECK(told[0].fields[0].text == broken.id);
   CHECK(told[0].fields[1].text == "it is broken");
   change(session, {event_kind::session_extended});

@@ -3,8 +3,8 @@
 #include "messages/git.hpp"
 #include "runtime/git/session/git_service.hpp"
 #include "tests/runtime/git/fixture.hpp"
-#include "tests/runtime/git/upstream_servers.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/upstream_servers.hpp"
 
 #include <atomic>
 #include <future>
