@@ -21,7 +21,7 @@ struct configured_projects {
 };
 
 /// Has the store take over what the file says; what that makes or changes is in
-/// the audit. Throws store::unavailable.
+/// the audit. Throws where the store fails.
 configured_projects configure_projects(store::connection& db,
                                        const config& settings, bool in_cluster);
 
