@@ -68,6 +68,26 @@ std::optional<refusal> fault_of(store::connection& db, const config& settings,
 
 } // namespace
 
+void project_faults::set(std::vector<project_fault> faults) {
+  std::lock_guard guard{mutex_};
+  faults_ = std::move(faults);
+}
+
+void project_faults::remove(const std::string& project_id) {
+  std::lock_guard guard{mutex_};
+  std::erase_if(faults_, [&](const project_fault& one) {
+    return one.project_id == project_id;
+  });
+}
+
+std::vector<std::string> project_faults::texts() const {
+  std::lock_guard guard{mutex_};
+  std::vector<std::string> result;
+  for (auto& one : faults_)
+    result.push_back(one.text);
+  return result;
+}
+
 configured_projects configure_projects(store::connection& db,
                                        const config& settings,
                                        bool in_cluster) {
@@ -84,18 +104,19 @@ configured_projects configure_projects(store::connection& db,
                    project.id, why->message);
       result.of_others.push_back(project);
     } else {
-      result.faults.push_back("project " + project.id
-                              + " is not as the configuration file says: "
-                              + why->message);
+      result.faults.push_back(
+        {project.id,
+         "project " + project.id
+           + " is not as the configuration file says: " + why->message});
     }
   }
   std::vector<std::string> unreadable;
   result.projects = store::projects(db, &unreadable);
   for (auto& why : unreadable)
-    result.faults.push_back("a project is not served, and its sessions wait: "
-                            + std::move(why));
+    result.faults.push_back(
+      {{}, "a project is not served, and its sessions wait: " + why});
   for (auto& fault : result.faults)
-    spdlog::error("{}", fault);
+    spdlog::error("{}", fault.text);
   return result;
 }
 

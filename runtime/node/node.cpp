@@ -134,9 +134,13 @@ std::filesystem::path node::admin_key_file() const {
 }
 
 void node::reload(config settings) {
-  const reload_parts to{*parts_->system,  parts_->context->directory,
-                        parts_->registry, parts_->operations,
-                        *parts_->keys,    parts_->settings.node.name,
+  const reload_parts to{*parts_->system,
+                        parts_->context->directory,
+                        parts_->registry,
+                        parts_->operations,
+                        *parts_->keys,
+                        parts_->faults_of_projects,
+                        parts_->settings.node.name,
                         parts_->data_dir};
   renew_admin_key(to, settings);
   if (apply_changes(to, parts_->settings, settings))
