@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::hours callers_deadline{1}; // the caller's own comes first
+constexpr std::chrono::hours callers_deadline{
+  1}; // the caller's own comes first
 
 // An empty repository that reads the objects of others and keeps what is
 // written for as long as it lives.

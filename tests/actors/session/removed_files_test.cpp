@@ -13,6 +13,7 @@
 
 using namespace greenroom;
 using greenroom::test::await;
+using greenroom::test::json_of;
 using greenroom::test::on_branch;
 using greenroom::test::shell;
 using greenroom::test::small_node;
