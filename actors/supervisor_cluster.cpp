@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -49,56 +51,86 @@ namespace {
 
 constexpr const char* being_revived = "it is being brought back";
 
+// Of a project's sessions: each has work of git for its project's one line.
+constexpr std::size_t most_packed_at_once = 16;
+
 // Gathers what the sessions of a project say of themselves.
 struct gathering {
   caf::typed_response_promise<project_sessions> promise;
   project_sessions found;
-  std::size_t left = 1; // one for who asks them all
-  bool only_waiting = false;
+  std::string project_id;
+  std::deque<std::string> to_ask; // sessions
+  std::size_t asked = 0;          // of whom no answer is there yet
+  std::size_t most_at_once = 0;
+  bool packs = false; // and gathers those that are not ready
 
   void add(const std::string& id, const session_rest& rest) {
-    if (rest.is_live && (!only_waiting || !rest.waits_for.empty()))
+    if (rest.is_live && (!packs || !rest.waits_for.empty()))
       found.sessions.push_back({id, rest.running_execs, rest.waits_for});
   }
   void done() {
-    if (--left > 0)
-      return;
     std::ranges::sort(found.sessions, {}, &moving_session::id);
     promise.deliver(std::move(found));
   }
 };
 
+using gathering_ptr = std::shared_ptr<gathering>;
+
 template <class Message>
-caf::result<project_sessions>
-ask_all(pointer self, const std::string& project_id, const Message& message,
-        std::chrono::milliseconds timeout, bool only_waiting) {
-  auto all = std::make_shared<gathering>();
-  all->promise = self->make_response_promise<project_sessions>();
-  all->only_waiting = only_waiting;
-  for (auto& [id, entry] : self->state.children) {
-    if (entry.project_id != project_id)
-      continue;
-    if (!entry.handle) {
-      all->add(id, {true, 0, being_revived});
-      continue;
-    }
-    ++all->left;
-    self
-      ->request(caf::actor_cast<full_session_actor>(entry.handle), timeout,
-                message)
-      .then(
-        [all, id = id](const session_rest& rest) {
-          all->add(id, rest);
-          all->done();
-        },
-        [all, id = id](const caf::error& e) {
-          all->add(id,
-                   {true, 0, "it does not answer: " + to_refusal(e).message});
-          all->done();
-        });
+void ask_more(pointer self, const gathering_ptr& all, const Message& message,
+              std::chrono::milliseconds timeout);
+
+template <class Message>
+void ask_one(pointer self, const gathering_ptr& all, const std::string& id,
+             const session_actor& handle, const Message& message,
+             std::chrono::milliseconds timeout) {
+  ++all->asked;
+  auto answered = [=](const session_rest& rest) {
+    --all->asked;
+    all->add(id, rest);
+    ask_more(self, all, message, timeout);
+  };
+  self->request(caf::actor_cast<full_session_actor>(handle), timeout, message)
+    .then(answered, [answered](const caf::error& e) {
+      answered({true, 0, "it does not answer: " + to_refusal(e).message});
+    });
+}
+
+template <class Message>
+void ask_more(pointer self, const gathering_ptr& all, const Message& message,
+              std::chrono::milliseconds timeout) {
+  auto& state = self->state;
+  // What has been told to stay must not be packed behind that.
+  if (all->packs && !state.packed.contains(all->project_id)
+      && !all->to_ask.empty()) {
+    all->add(all->to_ask.front(), {true, 0, "its project is to stay"});
+    all->to_ask.clear();
   }
-  auto promise = all->promise;
-  all->done();
+  while (all->asked < all->most_at_once && !all->to_ask.empty()) {
+    auto id = std::move(all->to_ask.front());
+    all->to_ask.pop_front();
+    auto found = state.children.find(id);
+    if (found == state.children.end())
+      continue; // it has ended meanwhile
+    if (found->second.handle)
+      ask_one(self, all, id, found->second.handle, message, timeout);
+    else
+      all->add(id, {true, 0, being_revived});
+  }
+  if (all->asked == 0)
+    all->done();
+}
+
+template <class Message>
+caf::result<project_sessions> ask_all(pointer self, const gathering_ptr& all,
+                                      const Message& message,
+                                      std::chrono::milliseconds timeout) {
+  auto promise = self->make_response_promise<project_sessions>();
+  all->promise = promise;
+  for (auto& [id, entry] : self->state.children)
+    if (entry.project_id == all->project_id)
+      all->to_ask.push_back(id);
+  ask_more(self, all, message, timeout);
   return promise;
 }
 
@@ -106,13 +138,20 @@ ask_all(pointer self, const std::string& project_id, const Message& message,
 
 caf::result<project_sessions> look_at(pointer self,
                                       const std::string& project_id) {
-  return ask_all(self, project_id, look_at_session{}, look_up_timeout, false);
+  auto all = std::make_shared<gathering>();
+  all->project_id = project_id;
+  all->most_at_once = std::numeric_limits<std::size_t>::max();
+  return ask_all(self, all, look_at_session{}, look_up_timeout);
 }
 
 caf::result<project_sessions> pack(pointer self, const pack_project& what) {
   self->state.packed[what.project_id] = what;
-  return ask_all(self, what.project_id, pack_session{what.at_once, what.reason},
-                 git_timeout, true);
+  auto all = std::make_shared<gathering>();
+  all->project_id = what.project_id;
+  all->most_at_once = most_packed_at_once;
+  all->packs = true;
+  return ask_all(self, all, pack_session{what.at_once, what.reason},
+                 git_timeout);
 }
 
 void unpack(pointer self, const std::string& project_id) {

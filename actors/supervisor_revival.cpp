@@ -126,10 +126,12 @@ bool is_current(pointer self, const std::shared_ptr<session_args>& birth) {
 }
 
 // What is made with a session is on disk within seconds; so where its directory
-// is not there then, that was somebody's doing.
-bool had_files(const node_context& context, const session_record& record) {
+// is not there then, that was somebody's doing. What has just come has had none
+// here: the node is alone by now at what was a cluster's store.
+bool had_files(const node_context& context, const session_record& record,
+               std::uint64_t home_epoch) {
   constexpr millis on_disk_after = 60'000;
-  if (context.cluster
+  if (context.cluster || record.epoch == home_epoch
       || (record.status != session_status::active
           && record.status != session_status::checking_in))
     return false; // it has another node's, or yet to be made
@@ -158,7 +160,7 @@ void read_files(pointer self, std::shared_ptr<session_args> birth,
   if (record.ended_at == 0 && context.preview_url)
     request.preview_url = context.preview_url(record.id, record.preview_port);
   request.roams = context.cluster != nullptr;
-  request.had_files = had_files(context, record);
+  request.had_files = had_files(context, record, home_epoch);
   request.home_epoch = home_epoch;
   context.journals->post(record.id, birth->channel, std::move(request));
 }
@@ -173,6 +175,8 @@ void read_notes(pointer self, std::shared_ptr<session_args> birth,
   auto notes = caf::actor_cast<noted_execs_actor>(reader);
   auto found = [self, birth, events = std::move(events), notes,
                 failed](const session_home& home) mutable {
+    if (!self->state.context->cluster)
+      return read_files(self, birth, std::move(events), home.epoch);
     self->request(notes, look_up_timeout, load_notes{birth->record.id})
       .then(
         [self, birth, home,
@@ -215,10 +219,7 @@ void recover_child(pointer self, child& entry, session_args birth) {
   self->request(state.context->reader, look_up_timeout, load_outbox{record.id})
     .then(
       [self, args, failed](outbox& found) {
-        if (!self->state.context->cluster)
-          read_files(self, args, std::move(found.events), 0);
-        else
-          read_notes(self, args, std::move(found.events), failed);
+        read_notes(self, args, std::move(found.events), failed);
       },
       failed);
 }

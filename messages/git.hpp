@@ -70,8 +70,11 @@ struct save_checkin {
   session_record session;
   caller by;
   std::string message;
+  /// By the node's monotonic clock. The git workers note it.
+  millis asked_at = 0;
 };
-GREENROOM_INSPECT(save_checkin, x.project, x.session, x.by, x.message)
+GREENROOM_INSPECT(save_checkin, x.project, x.session, x.by, x.message,
+                  x.asked_at)
 
 struct saved_checkin {
   std::string commit;
@@ -86,8 +89,9 @@ GREENROOM_INSPECT(saved_checkin, x.commit, x.rescued, x.note)
 struct save_rescue {
   project_record project;
   session_record session;
+  millis asked_at = 0; // as in save_checkin
 };
-GREENROOM_INSPECT(save_rescue, x.project, x.session)
+GREENROOM_INSPECT(save_rescue, x.project, x.session, x.asked_at)
 
 struct saved_rescue {
   std::vector<rescue_ref> rescued; // empty: there was nothing to keep
@@ -177,8 +181,9 @@ struct merge_review {
   project_record project;
   review_record review;
   caller by;
+  millis asked_at = 0; // as in save_checkin
 };
-GREENROOM_INSPECT(merge_review, x.project, x.review, x.by)
+GREENROOM_INSPECT(merge_review, x.project, x.review, x.by, x.asked_at)
 
 struct merge_result {
   review_status status = review_status::merged; // merged, conflict or stale

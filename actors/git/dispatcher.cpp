@@ -13,6 +13,7 @@ namespace greenroom {
 namespace {
 
 using work_ptr = std::shared_ptr<git_service>;
+using gate_ptr = std::shared_ptr<const lease_gate>;
 using desk_pointer = git_actor::stateful_pointer<git_desk>;
 
 // Longer than any work may take; its own limits come first.
@@ -28,13 +29,25 @@ auto blocking(const work_ptr& work, const char* what) {
   };
 }
 
-git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
+// Looks at the gate when nothing is waited for any more, not even a thread.
+template <class Reply, class Request>
+auto moving_refs(const work_ptr& work, const gate_ptr& gate, const char* what) {
+  return [run = blocking<Reply, Request>(work, what),
+          gate](const Request& request) -> caf::result<Reply> {
+    if (gate && !gate->was_open_since(request.asked_at))
+      return make_error(errc::unavailable, lost_touch_meanwhile);
+    return run(request);
+  };
+}
+
+git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work,
+                                const gate_ptr& gate) {
   return {
     blocking<resolved_branch, resolve_branch>(work, "looking up a branch"),
     blocking<done, make_checkout>(work, "making a checkout"),
     blocking<done, install_checkout>(work, "putting a checkout on disk"),
-    blocking<saved_checkin, save_checkin>(work, "checking in"),
-    blocking<saved_rescue, save_rescue>(work, "rescuing work"),
+    moving_refs<saved_checkin, save_checkin>(work, gate, "checking in"),
+    moving_refs<saved_rescue, save_rescue>(work, gate, "rescuing work"),
     blocking<done, save_checkpoint>(work, "saving a checkpoint"),
     blocking<done, drop_checkpoint>(work, "dropping a checkpoint"),
     blocking<restored_checkout, restore_checkout>(work, "restoring a checkout"),
@@ -43,7 +56,7 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
     blocking<git_answer, ask_checkout>(work, "asking git in a session"),
     blocking<checkout_tip, poll_branch>(work, "looking at a session's branch"),
     blocking<found_target, find_target>(work, "looking up a target"),
-    blocking<merge_result, merge_review>(work, "merging"),
+    moving_refs<merge_result, merge_review>(work, gate, "merging"),
     blocking<git_answer, diff_commits>(work, "comparing commits"),
     blocking<upstream_refs, list_upstream>(work, "listing the upstream"),
     blocking<done, make_review_checkout>(work, "making a review's checkout"),
@@ -56,11 +69,11 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work) {
 
 git_actor::behavior_type
 pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
-     const work_ptr& work, const pool_limits& limits,
+     const work_ptr& work, const gate_ptr& gate, const pool_limits& limits,
      std::chrono::milliseconds rescue_patience) {
   auto& state = self->state;
-  state.start(self, limits, [self, work] {
-    return self->spawn<caf::detached>(worker, work);
+  state.start(self, limits, [self, work, gate] {
+    return self->spawn<caf::detached>(worker, work, gate);
   });
   return {state.handler<resolved_branch, resolve_branch>(),
           state.handler<done, make_checkout>(),
@@ -131,16 +144,6 @@ void ended_in(desk_pointer self, const std::string& project_id,
   go_on_in(self, project_id);
 }
 
-// What a request may do, and may be refused for, beside others.
-template <class Request>
-inline constexpr bool moves_refs = false;
-template <>
-inline constexpr bool moves_refs<save_checkin> = true;
-template <>
-inline constexpr bool moves_refs<save_rescue> = true;
-template <>
-inline constexpr bool moves_refs<merge_review> = true;
-
 // True where it is tried however many wait, and longer: nobody tries it again.
 template <class Request>
 inline constexpr bool is_last_chance = std::is_same_v<Request, save_rescue>;
@@ -158,13 +161,10 @@ patience_for(const git_limits& limits) {
 // Why a job whose turn has come is not to begin any more.
 template <class Request>
 std::optional<refusal> fault(const git_desk& desk,
-                             std::chrono::steady_clock::duration waited,
-                             millis since) {
+                             std::chrono::steady_clock::duration waited) {
   if (waited > patience_for<Request>(desk.limits).first)
     return refusal{errc::unavailable,
                    "this project's upstream was too slow, try again"};
-  if (moves_refs<Request> && desk.gate && !desk.gate->was_open_since(since))
-    return refusal{errc::unavailable, lost_touch_meanwhile};
   return std::nullopt;
 }
 
@@ -186,10 +186,11 @@ template <class Reply, class Request, class Answer>
 void line_up(desk_pointer self, Request& request, Answer answer) {
   auto project_id = request.project.id;
   auto [workers, session_id] = place_of(self->state, request);
-  auto run = [self, project_id, answer, since = steady_ms(), to = workers,
-              of = session_id,
+  if constexpr (requires { request.asked_at; })
+    request.asked_at = steady_ms();
+  auto run = [self, project_id, answer, to = workers, of = session_id,
               request = std::move(request)](auto waited) mutable {
-    if (auto why = fault<Request>(self->state, waited, since)) {
+    if (auto why = fault<Request>(self->state, waited)) {
       answer(to_error(*why));
       ended_in(self, project_id, of);
       return;
@@ -212,11 +213,26 @@ void line_up(desk_pointer self, Request& request, Answer answer) {
   go_on_in(self, project_id);
 }
 
+// Of checkpoints a session asks for one at a time: what there may be of them is
+// bounded by the sessions, and takes no place from others.
+bool is_full(const git_desk::lane& lane, std::size_t limit) {
+  auto others = std::ranges::count_if(lane.waiting, [](const git_desk::job& x) {
+    return x.checkpoint_of.empty();
+  });
+  return static_cast<std::size_t>(others) >= limit;
+}
+
+// True where it has its place however many wait.
+template <class Request>
+inline constexpr bool is_always_admitted =
+  is_last_chance<Request> || std::is_same_v<Request, save_checkpoint>;
+
 template <class Reply, class Request>
 auto in_lane(desk_pointer self, std::size_t limit) {
   return [self, limit](Request& request) -> caf::result<Reply> {
-    auto& waiting = self->state.lanes[request.project.id].waiting;
-    if (waiting.size() >= limit && !is_last_chance<Request>)
+    const auto& lane = self->state.lanes[request.project.id];
+    const auto has_place = is_always_admitted<Request> || !is_full(lane, limit);
+    if (!has_place)
       return make_error(errc::overloaded,
                         "too much is waiting for this project's upstream, "
                         "try again");
@@ -282,17 +298,15 @@ caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
 
 } // namespace
 
-git_actor::behavior_type
-git_dispatcher(desk_pointer self, const work_ptr& work,
-               const git_limits& limits,
-               const std::shared_ptr<const lease_gate>& gate) {
-  self->state.gate = gate;
+git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
+                                        const git_limits& limits,
+                                        const gate_ptr& gate) {
   self->state.limits = limits;
   const auto queue = limits.queue;
   auto start = [=](git_actor& threads, const char* name) {
     if (!threads)
       threads =
-        self->spawn<caf::linked>(pool, work,
+        self->spawn<caf::linked>(pool, work, gate,
                                  pool_limits{limits.workers, limits.queue, name,
                                              work_timeout, limits.for_thread},
                                  limits.rescue_for_thread);

@@ -43,8 +43,8 @@ struct git_limits {
   /// Threads in each pool.
   std::size_t workers = 4;
   /// Requests that may wait for a thread that does without upstreams, and as
-  /// many for each project's upstream; what is more is refused with
-  /// `overloaded`.
+  /// many for each project's upstream, beside the checkpoints of its sessions;
+  /// what is more is refused with `overloaded`.
   std::size_t queue = 256;
 
   // How long a request may wait until its project's upstream is free, and then
@@ -82,7 +82,6 @@ struct git_desk {
   git_actor local;
   git_actor restores;    // null before the first
   git_actor checkpoints; // likewise
-  std::shared_ptr<const lease_gate> gate;
   git_limits limits;
   std::map<std::string, lane> lanes; // by project id
   // Likewise: who waits for the look at the upstream that is under way.

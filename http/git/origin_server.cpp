@@ -485,6 +485,11 @@ void origin_server::take_contents(const transfer_grant& who,
 void origin_server::add_to_audit(audit_entry entry, std::optional<errc> fault) {
   entry.id = make_id();
   entry.time = now_ms();
+  if (fault) {
+    std::lock_guard guard{mutex_};
+    if (!audited_refusals_.admits(entry.session_id, entry.time))
+      return;
+  }
   entry.node = parts_.node;
   set_result(entry, fault ? status_of(*fault) : 200);
   if (fault)

@@ -12,7 +12,9 @@
 #pragma once
 
 #include "http/edge/actor_system.hpp"
+#include "http/git/refusal_limit.hpp"
 #include "messages/directory.hpp"
+#include "messages/errors.hpp"
 #include "messages/operations.hpp"
 #include "runtime/base/fd.hpp"
 #include "runtime/git/session/git_service.hpp"
@@ -91,6 +93,7 @@ private:
   std::mutex mutex_;
   std::condition_variable ended_;
   std::map<int, std::string> talks_; // sockets, and whose they are
+  refusal_limit audited_refusals_;
   bool stopping_ = false;
 };
 

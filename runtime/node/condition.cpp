@@ -27,7 +27,8 @@ std::vector<std::string> node::parts::reasons_not_ready() const {
 // What it serves without, for readyz.
 std::vector<std::string> node::parts::warnings() const {
   auto result = host->not_in_force;
-  result.insert(result.end(), project_faults.begin(), project_faults.end());
+  for (auto& fault : faults_of_projects.texts())
+    result.push_back(std::move(fault));
   auto disk = syncer->look();
   if (disk.lag > fsync_queue::late)
     result.push_back("the disk is slow: what was written "

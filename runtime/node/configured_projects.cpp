@@ -9,12 +9,14 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace greenroom {
 
 namespace {
 
+// What is set stays set where its entry cannot be kept.
 void note_in_audit(store::connection& db, const config& settings,
                    const std::string& project_id, bool is_new) {
   auto entry =
@@ -23,7 +25,13 @@ void note_in_audit(store::connection& db, const config& settings,
                          is_new ? "/projects" : "/projects/{id}", now_ms());
   entry.project_id = project_id;
   entry.status = is_new ? 201 : 200;
-  store::add_audit(db, {&entry, 1});
+  try {
+    store::add_audit(db, {&entry, 1});
+  } catch (const std::exception& e) {
+    spdlog::error("what the configuration has made of project {} is not in the "
+                  "audit: {}",
+                  project_id, e.what());
+  }
 }
 
 void configure(store::connection& db, const config& settings,
@@ -40,45 +48,75 @@ void configure(store::connection& db, const config& settings,
                   wanted.id, git::without_credentials(now.repo));
 }
 
-// True where another node has it.
-bool is_of_another(const std::exception& why, bool in_cluster) {
-  const auto* refusal = dynamic_cast<const refused*>(&why);
-  return in_cluster && refusal != nullptr
-         && refusal->code() == errc::unavailable;
+// Nothing: it is as the file says. A store that fails is no fault of the
+// project's.
+std::optional<refusal> fault_of(store::connection& db, const config& settings,
+                                const project_record& wanted,
+                                const std::string& as,
+                                const std::vector<project_record>& before) {
+  try {
+    configure(db, settings, wanted, as, before);
+    return std::nullopt;
+  } catch (const store::unavailable&) {
+    throw;
+  } catch (const refused& e) {
+    return refusal{e.code(), e.what()};
+  } catch (const store::unreadable& e) {
+    return refusal{errc::internal, e.what()};
+  }
 }
 
 } // namespace
+
+void project_faults::set(std::vector<project_fault> faults) {
+  std::lock_guard guard{mutex_};
+  faults_ = std::move(faults);
+}
+
+void project_faults::remove(const std::string& project_id) {
+  std::lock_guard guard{mutex_};
+  std::erase_if(faults_, [&](const project_fault& one) {
+    return one.project_id == project_id;
+  });
+}
+
+std::vector<std::string> project_faults::texts() const {
+  std::lock_guard guard{mutex_};
+  std::vector<std::string> result;
+  for (auto& one : faults_)
+    result.push_back(one.text);
+  return result;
+}
 
 configured_projects configure_projects(store::connection& db,
                                        const config& settings,
                                        bool in_cluster) {
   configured_projects result;
   const auto before = store::projects(db);
-  for (auto& project : settings.projects)
-    try {
-      configure(db, settings, project, in_cluster ? settings.node.name : "",
-                before);
-    } catch (const store::unavailable&) {
-      throw;
-    } catch (const std::exception& e) {
-      if (is_of_another(e, in_cluster)) {
-        spdlog::info("what the configuration file says of project {} holds "
-                     "once it is this node's: {}",
-                     project.id, e.what());
-        result.of_others.push_back(project);
-      } else {
-        result.faults.push_back("project " + project.id
-                                + " is not as the configuration file says: "
-                                + e.what());
-      }
+  const auto as = in_cluster ? settings.node.name : std::string{};
+  for (auto& project : settings.projects) {
+    auto why = fault_of(db, settings, project, as, before);
+    if (!why)
+      continue;
+    if (in_cluster && why->code == errc::unavailable) {
+      spdlog::info("what the configuration file says of project {} holds once "
+                   "it is this node's: {}",
+                   project.id, why->message);
+      result.of_others.push_back(project);
+    } else {
+      result.faults.push_back(
+        {project.id,
+         "project " + project.id
+           + " is not as the configuration file says: " + why->message});
     }
+  }
   std::vector<std::string> unreadable;
   result.projects = store::projects(db, &unreadable);
   for (auto& why : unreadable)
-    result.faults.push_back("a project is not served, and its sessions wait: "
-                            + std::move(why));
+    result.faults.push_back(
+      {{}, "a project is not served, and its sessions wait: " + why});
   for (auto& fault : result.faults)
-    spdlog::error("{}", fault);
+    spdlog::error("{}", fault.text);
   return result;
 }
 

@@ -5,8 +5,10 @@
 #include "messages/directory.hpp"
 #include "messages/ids.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/steady_ms.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/config/projects.hpp"
+#include "runtime/runner/protocol/run_lease.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -28,6 +30,12 @@ std::string home_of(const std::filesystem::path& data_dir) {
   auto fresh = make_id();
   write_file_atomic(file, fresh, 0600, true);
   return fresh;
+}
+
+// How long commands may run by the last renewal.
+millis commands_left(const std::filesystem::path& data_dir) {
+  runner::run_lease_reader file{(data_dir / runner::run_lease_file).string()};
+  return file.read().kill_at - steady_ms();
 }
 
 } // namespace
@@ -62,10 +70,15 @@ void node_membership::join(store::connection& db) {
 }
 
 void node_membership::undo_join(store::connection& db) const {
-  auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-    lease_before_ - std::chrono::steady_clock::now());
-  store::leave(db, self_.node.name, self_.node.incarnation,
-               std::max<millis>(left.count(), 0));
+  if (!lease_before_)
+    return;
+  auto before = std::chrono::duration_cast<std::chrono::milliseconds>(
+    *lease_before_ - std::chrono::steady_clock::now());
+  auto left = std::max<millis>(before.count(), 0);
+  // Who waits beyond the lease does so anyway.
+  if (!parts_.empty())
+    left = std::max(left, std::min(self_.lease, commands_left(data_dir_)));
+  store::leave(db, self_.node.name, self_.node.incarnation, left);
 }
 
 std::vector<project_record>

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,10 @@ public:
   /// std::runtime_error, with a sentence, where another node has the name.
   void join(store::connection& db);
 
-  /// Gives back what join() has begun, for a node that does not start after
-  /// all: the lease is what was left of the one before, under which commands
-  /// may still run. Before start().
+  /// Gives back what join() has begun, if it has, for a node that does not
+  /// start after all: the lease is what was left of the one before, or of what
+  /// start() has renewed, under which commands may still run. Not while the
+  /// actors of start() are there.
   void undo_join(store::connection& db) const;
 
   /// The projects that are this node's since join().
@@ -67,7 +69,7 @@ private:
   std::filesystem::path data_dir_;
   store::joining self_;
   std::vector<owner_record> owned_;
-  std::chrono::steady_clock::time_point lease_before_{}; // its end
+  std::optional<std::chrono::steady_clock::time_point> lease_before_; // its end
   std::shared_ptr<lease_gate> gate_ = std::make_shared<lease_gate>();
   std::vector<project_record> configured_; // see configure_later
   std::vector<caf::actor> parts_;

@@ -71,6 +71,8 @@ void node::parts::stop_actors() {
   operations = operations_actor{};
   webhooks = webhooks_actor{};
   cluster.reset();
+  if (membership && !has_started)
+    undo_join();
   membership.reset();
   context.reset();
   stopping = "git commands, or reads of logs, that are under way";
@@ -110,6 +112,7 @@ node::node(config settings) : parts_(std::make_unique<parts>()) {
     parts_->reconcile_sessions();
     parts_->start_http();
     parts_->start_janitor();
+    parts_->has_started = true;
   } catch (...) {
     parts_->stop();
     throw;
@@ -131,9 +134,13 @@ std::filesystem::path node::admin_key_file() const {
 }
 
 void node::reload(config settings) {
-  const reload_parts to{*parts_->system,  parts_->context->directory,
-                        parts_->registry, parts_->operations,
-                        *parts_->keys,    parts_->settings.node.name,
+  const reload_parts to{*parts_->system,
+                        parts_->context->directory,
+                        parts_->registry,
+                        parts_->operations,
+                        *parts_->keys,
+                        parts_->faults_of_projects,
+                        parts_->settings.node.name,
                         parts_->data_dir};
   renew_admin_key(to, settings);
   if (apply_changes(to, parts_->settings, settings))

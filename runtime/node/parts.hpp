@@ -23,6 +23,7 @@
 #include "runtime/metrics/session_meter.hpp"
 #include "runtime/metrics/webhook_counters.hpp"
 #include "runtime/node/cluster.hpp"
+#include "runtime/node/configured_projects.hpp"
 #include "runtime/node/membership.hpp"
 #include "runtime/node/node.hpp"
 #include "runtime/node/root.hpp"
@@ -50,6 +51,7 @@ struct node::parts {
   admin_key admin;
   std::unique_ptr<key_ring> keys;
   std::atomic<bool> ready{false};
+  bool has_started = false; // all of it
   std::atomic<std::uint16_t> preview_port{0};
   std::atomic<std::size_t> reviving{0}; // sessions that have not begun yet
   std::atomic<bool> broken{false};
@@ -59,7 +61,7 @@ struct node::parts {
   std::shared_ptr<git_service> git;
   std::unique_ptr<disk_reserve> reserve;
   unix_ms lived_until = 0; // the run of the node before; 0: not known
-  std::vector<std::string> project_faults; // what it serves without
+  project_faults faults_of_projects;
   std::unique_ptr<fsync_queue> syncer;
   std::unique_ptr<journal::writers> journals;
   std::unique_ptr<runner_link> runners;

@@ -67,6 +67,8 @@ bool set_project(const reload_parts& to, const project_record& project,
     spdlog::error("project {} stays as it is: {}", project.id, why->message);
     entry.status = static_cast<std::uint16_t>(http::status_of(why->code));
     entry.code = code_name(why->code);
+  } else {
+    to.faults.remove(project.id);
   }
   entries.push_back(std::move(entry));
   return !why;

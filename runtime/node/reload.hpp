@@ -6,6 +6,7 @@
 #include "messages/operations.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/config/config.hpp"
+#include "runtime/node/configured_projects.hpp"
 
 #include <filesystem>
 #include <string>
@@ -19,6 +20,7 @@ struct reload_parts {
   shared_registry_actor registry;
   operations_actor operations; // keeps the audit
   key_ring& keys;
+  project_faults& faults; // loses those of projects that are set
   std::string node;
   std::filesystem::path data_dir;
 };

@@ -218,7 +218,7 @@ void node::parts::start_webhooks() {
 // What needs no other node.
 void node::parts::start_own(std::unique_ptr<store::connection> db) {
   auto found = configure_projects(*db, settings, membership != nullptr);
-  project_faults = std::move(found.faults);
+  faults_of_projects.set(std::move(found.faults));
   auto projects = std::move(found.projects);
   if (membership) {
     projects = membership->owned_among(projects);
@@ -253,13 +253,7 @@ void node::parts::start_actors() {
   root = system->spawn(node_root, [this] { broken = true; });
   if (in_cluster)
     join(*write_to);
-  try {
-    start_own(std::move(write_to));
-  } catch (...) {
-    if (membership)
-      undo_join();
-    throw;
-  }
+  start_own(std::move(write_to));
   if (cluster)
     start_cluster();
   start_webhooks();

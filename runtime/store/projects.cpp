@@ -24,8 +24,8 @@ project_record read(const std::string& id, const std::string& text,
     project.incarnation = static_cast<std::uint32_t>(incarnation);
     return project;
   } catch (const std::exception& e) {
-    throw std::runtime_error("the store has project " + id
-                             + " in a form that cannot be read: " + e.what());
+    throw unreadable("the store has project " + id
+                     + " in a form that cannot be read: " + e.what());
   }
 }
 
@@ -195,7 +195,7 @@ bool delete_project(connection& c, const std::string& id,
 }
 
 std::vector<project_record> projects(connection& c,
-                                     std::vector<std::string>* unreadable) {
+                                     std::vector<std::string>* faults) {
   return reading(c, [&](soci::session& sql) {
     std::vector<project_record> result;
     std::string id;
@@ -211,9 +211,9 @@ std::vector<project_record> projects(connection& c,
     while (statement.fetch())
       try {
         result.push_back(read(id, text, stopped != 0, incarnation));
-      } catch (const std::exception& e) {
-        if (unreadable != nullptr)
-          unreadable->push_back(e.what());
+      } catch (const unreadable& e) {
+        if (faults != nullptr)
+          faults->push_back(e.what());
       }
     return result;
   });

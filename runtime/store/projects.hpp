@@ -7,10 +7,17 @@
 #include "messages/records.hpp"
 #include "runtime/store/connection.hpp"
 
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace greenroom::store {
+
+/// A project is in the store as a newer program may have written it.
+class unreadable : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
 
 /// Adds a project or replaces it, `stopped` included, and gives it as it is
 /// then. Its incarnation is the store's to say: another one than that of any
@@ -34,8 +41,8 @@ bool delete_project(connection& c, const std::string& id,
                     const std::string& as = {});
 
 /// All of them, by id, but those that the store has in a form that cannot be
-/// read: `unreadable` gets a sentence for each.
+/// read: `faults` gets a sentence for each.
 std::vector<project_record>
-projects(connection& c, std::vector<std::string>* unreadable = nullptr);
+projects(connection& c, std::vector<std::string>* faults = nullptr);
 
 } // namespace greenroom::store

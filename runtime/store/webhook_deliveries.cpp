@@ -86,7 +86,7 @@ std::string due_sql(bool has_owner) {
                         " AND p.owner = :owner"
                       : "")
          + " WHERE d.state = 'pending' AND d.next_attempt_at <= :now"
-           " AND w.enabled = 1"
+           " AND w.enabled <> 0"
            " AND (d.session_id = '' OR NOT EXISTS (SELECT 1"
            " FROM webhook_deliveries e WHERE e.webhook_id = d.webhook_id"
            " AND e.session_id = d.session_id AND e.state = 'pending'"

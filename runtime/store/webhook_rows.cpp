@@ -50,7 +50,7 @@ std::vector<webhook_row> enabled_of(soci::session& sql,
   return fetch_rows<webhook_row>(
     sql,
     "SELECT " + columns_of<webhook_row>()
-      + " FROM webhooks WHERE project_id = :project AND enabled = 1"
+      + " FROM webhooks WHERE project_id = :project AND enabled <> 0"
         " AND (session_id = '' OR session_id = :session)",
     soci::use(project_id, "project"), soci::use(session_id, "session"));
 }
@@ -196,6 +196,7 @@ void add_session_webhooks(soci::session& sql, const session_record& session,
     row.description = one.description;
     row.types = types_to_text(one.types);
     row.secret = one.secret;
+    row.enabled = enabled_for_session;
     row.created_by = session.created_by;
     row.created_at = session.created_at;
     check_texts(row);
@@ -290,7 +291,7 @@ void disable_webhook(soci::session& sql, const std::string& webhook_id,
   auto disabled = fetch_rows<webhook_row>(
     sql,
     "UPDATE webhooks SET enabled = 0, disabled_reason = :reason,"
-    " disabled_at = :now WHERE id = :id AND enabled = 1 RETURNING "
+    " disabled_at = :now WHERE id = :id AND enabled <> 0 RETURNING "
       + columns_of<webhook_row>(),
     soci::use(whole, "reason"), soci::use(time, "now"),
     soci::use(webhook_id, "id"));

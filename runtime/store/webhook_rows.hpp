@@ -10,6 +10,10 @@
 
 namespace greenroom::store {
 
+/// `enabled` of a session's webhook that is. A node of before there were such
+/// tells what has 1 of all sessions of the project.
+inline constexpr long long enabled_for_session = 2;
+
 struct webhook_row {
   std::string id;
   std::string project_id;
@@ -18,7 +22,7 @@ struct webhook_row {
   std::string description;
   std::string types; // each between commas; empty: all
   std::string secret;
-  long long enabled = 1;
+  long long enabled = 1; // 0: it is not
   std::string disabled_reason;
   long long disabled_at = 0;
   std::string created_by;

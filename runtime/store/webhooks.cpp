@@ -101,7 +101,7 @@ webhook_record alter_webhook(connection& c, const change_webhook& what,
     if (what.has_types)
       row.types = types_to_text(what.types);
     if (what.has_enabled && what.enabled && row.enabled == 0) {
-      row.enabled = 1;
+      row.enabled = row.session_id.empty() ? 1 : enabled_for_session;
       row.disabled_reason.clear();
       row.last_error.clear();
       row.disabled_at = row.failing_since = 0;

@@ -256,6 +256,7 @@ void session_files::recover(const open& what, opened& result) {
   auto& record = what.record;
   auto live = is_live(record.status);
   result.past.elsewhere = live && elsewhere_;
+  result.past.came = live && what.home_epoch > 1;
   result.past.removed = live && removed_;
   past_reader reader{dir_, what.max_finished, *archive_, result};
   reader.read();

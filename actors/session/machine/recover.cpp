@@ -89,7 +89,7 @@ effects recover(state& s, past what) {
     (status == session_status::active || status == session_status::checking_in)
     && !what.removed
     && (what.elsewhere || (!what.used && what.sent.empty() && !what.checkout));
-  if (s.installing && s.roams)
+  if (s.installing && (s.roams || what.came))
     s.restore = restoring::waiting;
   return todo;
 }

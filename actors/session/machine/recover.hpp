@@ -43,6 +43,7 @@ struct past {
   bool used = false;      // something was done in the checkout
   bool checkout = false;  // which is in its place
   bool elsewhere = false; // another node had it since, so what lies here is old
+  bool came = false;      // from another node, at whatever time
   bool removed = false;   // its files, so that nothing is known: it is to end
   bool setup_known = false; // it has been an exec of this session
   last_change last;

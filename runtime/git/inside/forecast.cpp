@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::hours no_deadline{1}; // the caller's own comes first
+constexpr std::chrono::hours callers_deadline{
+  1}; // the caller's own comes first
 
 // An empty repository that reads the objects of others and keeps what is
 // written for as long as it lives.
@@ -64,7 +65,7 @@ public:
       input = memfd(call.input);
       what.stdin_fd = input.get();
     }
-    what.timeout = no_deadline;
+    what.timeout = callers_deadline;
     what.max_output =
       call.max_output != 0 ? call.max_output : std::size_t{256} << 20;
     return run_command(what);

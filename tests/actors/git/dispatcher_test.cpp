@@ -264,6 +264,38 @@ TEST_CASE("a rescue gets its place however much waits for the upstream") {
     [](const caf::error& e) { CHECK(to_refusal(e).code != errc::overloaded); });
 }
 
+TEST_CASE("checkpoints of many sessions are all admitted, and take no place "
+          "from others") {
+  desk d{2, 1};
+  black_hole dead;
+  auto project = d.project("lost", dead.url() + "x.git");
+  resolve_branch request{project, "main", false, {}};
+  auto busy = d.send(request);
+  dead.wait_for_somebody();
+  std::vector<decltype(d.send(save_checkpoint{}))> all;
+  for (int i = 0; i < 4; ++i) {
+    session_record session;
+    session.id = make_id();
+    session.project_id = project.id;
+    session.branch = "topic";
+    all.push_back(d.send(save_checkpoint{project, session}));
+  }
+  auto waiting = d.send(request);
+  CHECK(d.refused_by<resolved_branch>(request).code == errc::overloaded);
+  dead.go();
+  for (auto* one : {&busy, &waiting})
+    one->receive([](const resolved_branch&) { FAIL("nobody is there"); },
+                 [](const caf::error& e) {
+                   CHECK(to_refusal(e).code != errc::overloaded);
+                 });
+  // Whatever becomes of them without an upstream.
+  for (auto& one : all)
+    one.receive([](const done&) {},
+                [](const caf::error& e) {
+                  CHECK(to_refusal(e).code != errc::overloaded);
+                });
+}
+
 TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
   git_limits limits{1, 16};
   bool in_line = GENERATE(false, true);
@@ -301,7 +333,7 @@ TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
 
 TEST_CASE("nothing moves references that has waited while another node may "
           "have had the project") {
-  desk d{2};
+  desk d{1};
   auto session = d.session("topic");
   caller by{"key", "Ada", ""};
   auto lost = refusal{errc::unavailable, lost_touch_meanwhile};
@@ -314,7 +346,9 @@ TEST_CASE("nothing moves references that has waited while another node may "
     auto project = d.project("lost", dead.url() + "x.git");
     auto busy = d.send(resolve_branch{project, "main", false, {}});
     dead.wait_for_somebody();
-    auto waiting = d.send(save_checkin{project, session, by, "Mine"});
+    // For its project's upstream, or for the only thread.
+    auto waiting = d.send(save_checkin{
+      GENERATE(false, true) ? d.good() : project, session, by, "Mine"});
     // Asked after it, and so answered after it has got into the line.
     d.ask<checkout_tip>(poll_branch{d.good(), session});
     d.gate->open_until(0);

@@ -1,5 +1,6 @@
 // A session whose directory somebody takes away while its node is down.
 #include "runtime/exec/orphans.hpp"
+#include "runtime/store/sessions.hpp"
 #include "tests/actors/session/requests.hpp"
 #include "tests/actors/small_node.hpp"
 
@@ -12,6 +13,7 @@
 
 using namespace greenroom;
 using greenroom::test::await;
+using greenroom::test::json_of;
 using greenroom::test::on_branch;
 using greenroom::test::shell;
 using greenroom::test::small_node;
@@ -46,4 +48,20 @@ TEST_CASE("a session whose directory was removed fails and says so, with all "
   // Once is enough.
   node.restart();
   CHECK(shown(session) == last);
+}
+
+TEST_CASE("a session that came to a node that is alone by now goes on, though "
+          "its directory is another's") {
+  small_node node;
+  auto session = node.create(on_branch("work"));
+  node.restart([&, dir = node.context()->session_dir(session.id),
+                data_dir = node.context()->data_dir,
+                name = node.context()->node] {
+    fs::remove_all(dir);
+    store::connection db{"sqlite3://greenroom.db", data_dir, sync_mode::normal};
+    store::take_session(db, session.id, "other");
+    store::own_all_sessions(db, name);
+  });
+  auto exec = node.ask<exec_view>(node.find(session), shell("echo on"));
+  CHECK(json_of(exec).value("stdout", "") == "on\n");
 }

@@ -6,6 +6,7 @@
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
+#include "http/git/refusal_limit.hpp"
 #include "http/git/route.hpp"
 #include "messages/errors.hpp"
 #include "tests/http/git/gzipped.hpp"
@@ -340,4 +341,18 @@ TEST_CASE(
   CHECK(unusual_refs(request)
         == std::vector<std::string>{"refs/pull/7/head", "refs/notes/"});
   CHECK(unusual_refs(make_packet("command=fetch\n")).empty());
+}
+
+TEST_CASE("of a session's refusals only a few a second are audited") {
+  refusal_limit limit;
+  auto admitted = [&](const std::string& session, unix_ms now) {
+    unsigned result = 0;
+    for (int i = 0; i < 100; ++i)
+      result += limit.admits(session, now + i) ? 1u : 0u;
+    return result;
+  };
+  CHECK(admitted("a", 5'000) == refusal_limit::most_of_session);
+  CHECK(admitted("a", 5'500) == 0);
+  CHECK(admitted("b", 5'500) == refusal_limit::most_of_session);
+  CHECK(admitted("a", 6'000) == refusal_limit::most_of_session);
 }

@@ -4,6 +4,7 @@
 #include "runtime/store/project_events.hpp"
 #include "runtime/store/reviews.hpp"
 #include "runtime/store/sessions.hpp"
+#include "runtime/store/sql.hpp"
 #include "tests/runtime/store/fixture.hpp"
 
 #include <catch2/catch.hpp>
@@ -207,6 +208,36 @@ TEST_CASE_METHOD(webhook_fixture, "a session's webhooks are there with it, and "
   for (auto& one : due())
     if (one.webhook.id == own[1].id)
       CHECK(one.secret == other_secret);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "a node of before there were webhooks of "
+                                  "sessions tells none of another session") {
+  auto of_project = add();
+  auto session = some_session("a");
+  store::insert_session(c, session, 100, 0,
+                        {{"https://example.org/one", "", {}, secret}});
+  auto own = webhooks_of(session.id);
+  REQUIRE(own.size() == 1);
+  auto told_by_older = [&] {
+    int result = 0;
+    c.self().sql << "SELECT COUNT(*) FROM webhooks WHERE project_id = 'demo'"
+                    " AND enabled = 1",
+      soci::into(result);
+    return result;
+  };
+  CHECK(told_by_older() == 1);
+  change_webhook what;
+  what.project_id = "demo";
+  what.has_enabled = true;
+  for (auto id : {of_project.id, own[0].id})
+    for (auto enabled : {false, true}) {
+      what.webhook_id = id;
+      what.enabled = enabled;
+      CHECK(store::alter_webhook(c, what, start).enabled == enabled);
+    }
+  CHECK(told_by_older() == 1);
+  change(session, {event_kind::session_created});
+  CHECK(due().size() == 2);
 }
 
 TEST_CASE_METHOD(webhook_fixture, "a session that is not inserted leaves no "
