@@ -152,6 +152,8 @@ void tick(pointer self, unix_ms now) {
     state.next_look = now + look_period;
     supervisor::look_for_stranded(self, now);
   }
+  if (!state.unseen.empty() && state.look_again <= now)
+    supervisor::look_again(self);
   for (int sent = 0; sent < max_due_at_once && !state.deadlines.empty()
                      && state.deadlines.begin()->first <= now;
        ++sent) {

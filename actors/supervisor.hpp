@@ -108,6 +108,10 @@ struct supervisor_state {
   std::shared_ptr<restore_turns> turns =
     std::make_shared<restore_turns>(restore_turns::limits{});
   unix_ms next_look = 0; // 0: not before all sessions are back
+  // Projects of which the store did not say which sessions live, and when those
+  // were made that are looked for.
+  std::map<std::string, unix_ms> unseen;
+  unix_ms look_again = 0;
   unix_ms next_sweep = 0;
   bool sweeping = false;
 

@@ -51,9 +51,13 @@ void reconcile_all(pointer self,
 /// Gives actors to sessions of the store that have none.
 void look_for_stranded(pointer self, unix_ms now);
 
-/// Gives actors to the live sessions of one project that have none.
+/// Gives actors to the live sessions of one project that have none; later where
+/// the store does not answer.
 void look_for_stranded_in(pointer self, const std::string& project_id,
                           unix_ms created_before);
+
+/// Where the store did not answer.
+void look_again(pointer self);
 
 /// A project is this node's, or another's, from now on.
 void adopt(pointer self, const project_record& project);

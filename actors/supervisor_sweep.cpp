@@ -8,10 +8,17 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 namespace greenroom::supervisor {
+
+namespace {
+
+constexpr millis look_pause = 1'000;
+
+}
 
 void look_for_stranded_in(pointer self, const std::string& project_id,
                           unix_ms created_before) {
@@ -29,10 +36,19 @@ void look_for_stranded_in(pointer self, const std::string& project_id,
   self
     ->request(self->state.context->reader, look_up_timeout,
               live_sessions{project_id})
-    .then(adopt_all, [](const caf::error& e) {
-      spdlog::warn("live sessions cannot be looked at: {}",
-                   to_refusal(e).message);
+    .then(adopt_all, [self, project_id, created_before](const caf::error& e) {
+      spdlog::warn("project {}: its live sessions cannot be looked at yet: {}",
+                   project_id, to_refusal(e).message);
+      auto& before = self->state.unseen[project_id];
+      before = std::max(before, created_before);
+      self->state.look_again = now_ms() + look_pause;
     });
+}
+
+void look_again(pointer self) {
+  for (auto& [id, before] : std::exchange(self->state.unseen, {}))
+    if (self->state.projects.contains(id))
+      look_for_stranded_in(self, id, before);
 }
 
 // What was stored a moment ago may still be on its way to us.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "messages/git.hpp"
+#include "messages/session_webhook.hpp"
 
 #include <caf/typed_actor.hpp>
 
@@ -34,6 +35,15 @@ struct create_session {
 GREENROOM_INSPECT(create_session, x.session_id, x.by, x.branch, x.new_branch,
                   x.from_ref, x.feature_slug, x.expires_in, x.preview_port,
                   x.expiry, x.labels)
+
+/// As create_session, with webhooks: they are there with the session, or
+/// neither is. A node of an older release does not know this message.
+struct create_hooked_session {
+  create_session session;
+  caller by;                             // goes before the one in `session`
+  std::vector<session_webhook> webhooks; // their ids: see session_webhook_id()
+};
+GREENROOM_INSPECT(create_hooked_session, x.session, x.by, x.webhooks)
 
 struct created_session {
   session_record session;
@@ -146,6 +156,8 @@ GREENROOM_INSPECT(review_ran, x.review_id, x.outcome)
 using project_actor = caf::typed_actor<
   // Makes a session where the project's rules allow one.
   caf::replies_to<create_session>::with<created_session>,
+  // Likewise, with webhooks of its own.
+  caf::replies_to<create_hooked_session>::with<created_session>,
   // A page of its sessions.
   caf::replies_to<list_sessions>::with<session_page>,
   // What ended sessions have kept on disk.

@@ -25,12 +25,15 @@ namespace greenroom {
 /// Inserts a session in the lowest free slot below `max_active`; refused with
 /// session_exists or checkout_exists by the database's own constraints, and
 /// with quota_exceeded where its key has `max_of_key` that live, 0: no limit.
+/// Its webhooks are inserted with it.
 struct insert_session {
   session_record session;
   std::uint32_t max_active = 1;
   std::uint32_t max_of_key = 0;
+  std::vector<session_webhook> webhooks = {};
 };
-GREENROOM_INSPECT(insert_session, x.session, x.max_active, x.max_of_key)
+GREENROOM_INSPECT(insert_session, x.session, x.max_active, x.max_of_key,
+                  x.webhooks)
 
 /// Writes a session's new state, and its events into the outbox; refused with
 /// conflict where another actor has taken the session since (a higher epoch).

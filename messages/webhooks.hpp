@@ -1,5 +1,5 @@
-// Messages about webhooks: receivers of a project's events by HTTP, and the
-// interface of the actor that delivers to them.
+// Messages about webhooks: receivers of a project's events by HTTP, or of one
+// session's, and the interface of the actor that delivers to them.
 //
 // A delivery is queued in the transaction that changes a session, beside the
 // outbox's rows, and stays in the store until the receiver has taken it or it
@@ -29,10 +29,23 @@ inline constexpr std::string_view webhook_types[] = {
   "checkin.started", "checkin.finished", "review.queued",    "review.started",
   "review.finished", webhook_disabled};
 
+/// A session is made with so many webhooks at most.
+inline constexpr std::size_t max_webhooks_of_session = 5;
+
+/// The id of the webhook at this place among those that a session is made with:
+/// the session's, but for the last letter. So who makes the session once more
+/// makes no second one.
+inline std::string session_webhook_id(std::string session_id,
+                                      std::size_t place) {
+  session_id.back() = static_cast<char>('a' + place);
+  return session_id;
+}
+
 /// A receiver, without its secret.
 struct webhook_record {
   std::string id;
   std::string project_id;
+  std::string session_id; // it is told of this one alone; empty: of all
   std::string url;
   std::string description;
   std::vector<std::string> types; // empty: all
@@ -47,10 +60,10 @@ struct webhook_record {
   friend bool operator==(const webhook_record&,
                          const webhook_record&) = default;
 };
-GREENROOM_INSPECT(webhook_record, x.id, x.project_id, x.url, x.description,
-                  x.types, x.enabled, x.disabled_reason, x.disabled_at,
-                  x.created_by, x.created_at, x.failing_since, x.delivered_at,
-                  x.last_error)
+GREENROOM_INSPECT(webhook_record, x.id, x.project_id, x.session_id, x.url,
+                  x.description, x.types, x.enabled, x.disabled_reason,
+                  x.disabled_at, x.created_by, x.created_at, x.failing_since,
+                  x.delivered_at, x.last_error)
 
 /// pending → delivered | failed, and back where it is sent again.
 enum class delivery_state : std::uint8_t { pending, delivered, failed };
@@ -116,6 +129,16 @@ struct webhook_list {
   std::vector<webhook_record> webhooks; // newest first
 };
 GREENROOM_INSPECT(webhook_list, x.webhooks)
+
+/// New secrets for the webhooks of a session, where the answer that told the
+/// ones before may be lost. Answered with those that are there.
+struct renew_secrets {
+  std::string project_id;
+  std::string session_id;
+  std::vector<std::string> secrets; // of all, in the order they were made in
+  caller by = {};
+};
+GREENROOM_INSPECT(renew_secrets, x.project_id, x.session_id, x.secrets, x.by)
 
 /// A field is changed where its flag is set. What is disabled has its pending
 /// deliveries given up, and says in its reason by whom; to enable it forgets
@@ -222,11 +245,12 @@ struct end_attempt {
   delivery_record delivery;
   std::string disable; // why the webhook is disabled with it; empty: it is not
   unix_ms now = 0;
+  std::string detail; // of `disable`, for who may see the webhook; may be empty
 };
-GREENROOM_INSPECT(end_attempt, x.delivery, x.disable, x.now)
+GREENROOM_INSPECT(end_attempt, x.delivery, x.disable, x.now, x.detail)
 
 /// Removes what is over and too old or too much, and gives up on receivers for
-/// which too much waits.
+/// which too much waits. Webhooks of sessions that are over go, too.
 struct trim_deliveries {
   unix_ms before = 0;
   std::uint32_t max_ended = 0; // of each webhook
@@ -268,6 +292,8 @@ using webhook_writer_actor = caf::typed_actor<
   caf::replies_to<create_webhook>::with<created_webhook>,
   // Changes one.
   caf::replies_to<change_webhook>::with<webhook_record>,
+  // Gives those of a session new secrets.
+  caf::replies_to<renew_secrets>::with<webhook_list>,
   // Removes one.
   caf::replies_to<delete_webhook>::with<done>,
   // Queues deliveries again.
@@ -297,6 +323,8 @@ using webhooks_actor = caf::typed_actor<
   caf::replies_to<list_webhooks>::with<webhook_list>,
   // Changes one.
   caf::replies_to<change_webhook>::with<webhook_record>,
+  // Gives those of a session new secrets.
+  caf::replies_to<renew_secrets>::with<webhook_list>,
   // Removes one.
   caf::replies_to<delete_webhook>::with<done>,
   // A page of a webhook's deliveries.

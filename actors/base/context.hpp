@@ -47,7 +47,8 @@ struct node_context {
   std::filesystem::path data_dir;
 
   // When this run of the node began, and when the one before was last seen to
-  // live; 0: that is not known. What a power cut may have taken away is younger.
+  // live; 0: that is not known. What a power cut may have taken away is
+  // younger.
   unix_ms began_at = 0;
   unix_ms lived_until = 0;
 

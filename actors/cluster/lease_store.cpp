@@ -19,7 +19,8 @@ std::map<std::string, placement_rules> rules(store::connection& db) {
   return result;
 }
 
-// Without what waits for a lost node that owns it.
+// Without what waits for a lost node that owns it, and what cannot be read: its
+// rules may say that it waits, and where it may go.
 kept_lease look(store::connection& db) {
   kept_lease result{true, store::nodes(db), store::owners(db), rules(db)};
   auto lost = store::lost_nodes(db);
@@ -28,9 +29,10 @@ kept_lease look(store::connection& db) {
     return node == result.nodes.end() || node->lease_left <= 0;
   };
   std::erase_if(result.owners, [&](const owner_record& owner) {
+    auto rule = result.rules.find(owner.project_id);
     return is_free(owner)
-           && cluster::waits_for_owner(owner, result.rules[owner.project_id],
-                                       lost);
+           && (rule == result.rules.end()
+               || cluster::waits_for_owner(owner, rule->second, lost));
   });
   return result;
 }

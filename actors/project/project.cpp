@@ -82,6 +82,7 @@ struct admission {
 
   project_pointer self;
   create_session request;
+  std::vector<session_webhook> webhooks;
   create_promise promise;
   std::string token;       // for git; its hash is in the record
   std::size_t crashes = 0; // of the session's actor, while it is made
@@ -89,10 +90,13 @@ struct admission {
   std::chrono::steady_clock::time_point begun =
     std::chrono::steady_clock::now();
 
-  static void start(project_pointer self, create_session request,
+  static void start(project_pointer self, create_hooked_session what,
                     create_promise promise) {
-    auto a = std::make_shared<admission>(
-      admission{self, std::move(request), std::move(promise), {}});
+    auto a = std::make_shared<admission>(admission{self,
+                                                   std::move(what.session),
+                                                   std::move(what.webhooks),
+                                                   std::move(promise),
+                                                   {}});
     if (a->request.session_id.empty()) {
       a->begin(a);
       return;
@@ -102,7 +106,9 @@ struct admission {
     if (first)
       a->look_for_first(a);
     else // its client gave up, but it goes on
-      place->second.push_back({std::move(a->request), std::move(a->promise)});
+      place->second.push_back(
+        {{std::move(a->request), {}, std::move(a->webhooks)},
+         std::move(a->promise)});
   }
 
   template <class What>
@@ -259,7 +265,7 @@ struct admission {
     self
       ->request(self->state.context->store, store_timeout,
                 insert_session{session, self->state.rules.max_active_sessions,
-                               self->state.context->sessions_of_key})
+                               self->state.context->sessions_of_key, webhooks})
       .then([a, session](done) { a->launch(session, a); },
             [a, session, again](caf::error& e) {
               auto code = to_refusal(e).code;
@@ -462,6 +468,12 @@ project_core::behavior_type project(project_pointer self, project_record rules,
   return {
     [self](create_session& request) -> caf::result<created_session> {
       auto promise = self->make_response_promise<created_session>();
+      admission::start(self, {std::move(request), {}, {}}, promise);
+      return promise;
+    },
+    [self](create_hooked_session& request) -> caf::result<created_session> {
+      auto promise = self->make_response_promise<created_session>();
+      request.session.by = request.by;
       admission::start(self, std::move(request), promise);
       return promise;
     },

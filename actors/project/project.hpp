@@ -23,7 +23,7 @@ struct project_state {
   static inline const char* name = "project";
 
   struct waiting_create {
-    create_session request;
+    create_hooked_session request;
     caf::typed_response_promise<created_session> promise;
   };
 

@@ -37,7 +37,7 @@ std::string full_key(const insert_session& request,
 
 done store_changes::run(store::connection& db, const insert_session& request) {
   switch (store::insert_session(db, request.session, request.max_active,
-                                request.max_of_key)) {
+                                request.max_of_key, request.webhooks)) {
     case store::insert_result::ok:
       return done{};
     case store::insert_result::no_slot:
@@ -150,6 +150,10 @@ created_webhook store_changes::run(store::connection& db,
 webhook_record store_changes::run(store::connection& db,
                                   const change_webhook& x) {
   return store::alter_webhook(db, x, now_ms());
+}
+
+webhook_list store_changes::run(store::connection& db, const renew_secrets& x) {
+  return {store::renew_secrets(db, x)};
 }
 
 done store_changes::run(store::connection& db, const delete_webhook& x) {

@@ -63,6 +63,7 @@ struct store_changes {
   static done run(store::connection& db, const drop_audit& x);
   static created_webhook run(store::connection& db, const create_webhook& x);
   static webhook_record run(store::connection& db, const change_webhook& x);
+  static webhook_list run(store::connection& db, const renew_secrets& x);
   static done run(store::connection& db, const delete_webhook& x);
   static delivery_page run(store::connection& db, const redeliver& x);
   static due_delivery run(store::connection& db, const queue_test& x);

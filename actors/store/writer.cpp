@@ -166,6 +166,9 @@ store_writer(writer_pointer self,
     [self](change_webhook& x) {
       return enqueue(self, x, "changing a webhook");
     },
+    [self](renew_secrets& x) {
+      return enqueue(self, x, "renewing the secrets of webhooks");
+    },
     [self](delete_webhook& x) {
       return enqueue(self, x, "removing a webhook");
     },

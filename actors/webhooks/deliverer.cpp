@@ -36,11 +36,19 @@ outgoing_request request_for(const node_context& context,
   outgoing_request result;
   result.to = parse_webhook_url(what.webhook.url);
   result.body = delivery_body(what, preview);
+  result.of_session = !what.webhook.session_id.empty();
   result.headers = {{"webhook-id", id},
                     {"webhook-timestamp", std::to_string(seconds)},
                     {"webhook-signature",
                      webhook_signature(what.secret, id, seconds, result.body)}};
   return result;
+}
+
+/// Whoever may make sessions names receivers: all that the sessions of a
+/// project have count as one, so that nobody has all places by making many.
+std::string share_of(const webhook_record& webhook) {
+  return webhook.session_id.empty() ? webhook.id
+                                    : "sessions of " + webhook.project_id;
 }
 
 void send(deliverer_pointer self, deliverer_state::attempt attempt) {
@@ -54,7 +62,7 @@ void send(deliverer_pointer self, deliverer_state::attempt attempt) {
   } catch (const std::exception& e) {
     problem = e.what();
   }
-  ++state.of_webhook[attempt.what.webhook.id];
+  ++state.of_share[share_of(attempt.what.webhook)];
   state.under_way.emplace(id, std::move(attempt));
   if (!problem.empty()) {
     self->send(self, attempt_ended{id, 0, problem, 0, 0});
@@ -75,9 +83,9 @@ void send(deliverer_pointer self, deliverer_state::attempt attempt) {
 void settle(deliverer_pointer self, const std::string& id) {
   auto node = self->state.under_way.extract(id);
   auto& attempt = node.mapped();
-  auto count = self->state.of_webhook.find(attempt.what.webhook.id);
+  auto count = self->state.of_share.find(share_of(attempt.what.webhook));
   if (--count->second == 0)
-    self->state.of_webhook.erase(count);
+    self->state.of_share.erase(count);
   if (attempt.asker)
     attempt.asker->deliver(attempt.result->delivery);
   if (self->state.looking)
@@ -103,8 +111,9 @@ void keep(deliverer_pointer self, const std::string& id) {
 void log_end(const end_attempt& result) {
   const auto& delivery = result.delivery;
   if (!result.disable.empty())
-    spdlog::warn("webhook {} of project {} is disabled: {}",
-                 delivery.webhook_id, delivery.project_id, result.disable);
+    spdlog::warn("webhook {} of project {} is disabled: {}{}{}",
+                 delivery.webhook_id, delivery.project_id, result.disable,
+                 result.detail.empty() ? "" : "; ", result.detail);
   else if (delivery.state != delivery_state::delivered
            && delivery.attempts == 1)
     spdlog::info("delivery {} ({}) to webhook {} failed: {}", delivery.id,
@@ -131,7 +140,7 @@ void count(webhook_counters* counters, const end_attempt& result) {
 end_attempt result_of(deliverer_state& state,
                       const deliverer_state::attempt& attempt,
                       const attempt_ended& x) {
-  end_attempt result{attempt.what.delivery, {}, now_ms()};
+  end_attempt result{attempt.what.delivery, {}, now_ms(), {}};
   auto& delivery = result.delivery;
   ++delivery.attempts;
   delivery.last_attempt_at = attempt.began_at;
@@ -148,6 +157,7 @@ end_attempt result_of(deliverer_state& state,
                             state.rules.give_up_after, jitter(state.jitter));
   delivery.next_attempt_at = next.at;
   result.disable = std::move(next.reason);
+  result.detail = std::move(next.detail);
   if (next.what == attempt_verdict::delivered)
     delivery.state = delivery_state::delivered;
   else if (next.what != attempt_verdict::retry)
@@ -176,9 +186,9 @@ void send_due(deliverer_pointer self, std::vector<due_delivery>& due) {
     if (state.under_way.contains(one.delivery.id)
         || state.settled.contains(one.delivery.id))
       continue;
-    auto count = state.of_webhook.find(one.webhook.id);
+    auto count = state.of_share.find(share_of(one.webhook));
     if (may_attempt(state.under_way.size(),
-                    count == state.of_webhook.end() ? 0 : count->second,
+                    count == state.of_share.end() ? 0 : count->second,
                     one.webhook.failing_since != 0))
       send(self, {std::move(one), 0, {}, {}});
   }
@@ -299,6 +309,13 @@ deliverer(deliverer_pointer self, context_ptr context, deliverer_rules rules) {
     },
     [self](change_webhook& x) {
       tell("changing", x);
+      return self->delegate(self->state.rules.store, std::move(x));
+    },
+    [self](renew_secrets& x) {
+      spdlog::info(
+        "giving new secrets to the webhooks of session {} of project "
+        "{}, as asked by {}",
+        x.session_id, x.project_id, to_words(x.by));
       return self->delegate(self->state.rules.store, std::move(x));
     },
     [self](delete_webhook& x) {

@@ -62,7 +62,7 @@ struct deliverer_state {
   // From when it is sent until its result is in the store, by delivery.
   std::map<std::string, attempt> under_way;
   std::size_t tests_to_begin = 0; // the store was asked to note them
-  std::map<std::string, std::size_t> of_webhook;
+  std::map<std::string, std::size_t> of_share; // under way, by share_of()
   bool looking = false;
   bool look_again = false;
   std::set<std::string> settled; // while it looks: what it finds may be older

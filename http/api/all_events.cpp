@@ -84,7 +84,7 @@ void watch_all_events(const exchange_ptr& ex) {
     ex->send(std::move(head));
     return;
   }
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   std::make_shared<sessions_stream>(ex, std::move(what))->begin();
 }
 

@@ -149,7 +149,7 @@ void get_audit(const exchange_ptr& ex) {
   if (!format.empty() && format != "json" && format != "jsonl")
     refuse("format must be json or jsonl");
   if (format == "jsonl") {
-    ex->env.streams.admit(ex->key->id);
+    ex->env.streams.admit(*ex);
     if (ex->in.head) {
       response head;
       head.content_type = lines;

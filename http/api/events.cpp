@@ -61,7 +61,7 @@ std::uint64_t read_cursor(const query_params& query) {
 void start_stream(const exchange_ptr& ex, const session_actor& session,
                   const watch_start& start, const event_filter& filter) {
   auto& env = ex->env;
-  env.streams.admit(ex->key->id);
+  env.streams.admit(*ex);
   auto one = std::make_shared<stream>(ex, start, filter);
   if (env.streams.add(one))
     one->join(env.session_subscriptions.of(env, ex->project_id(),

@@ -246,8 +246,8 @@ void open_tunnel(const exchange_ptr& ex) {
     refuse_plain(ex);
     return;
   }
-  ex->env.streams.admit(ex->key->id);
-  auto place = ex->env.streams.admit_pair();
+  ex->env.streams.admit(*ex);
+  auto place = ex->env.streams.admit_pair(*ex);
   read_in_session<port_connection>(
     ex, std::chrono::milliseconds{connect_port_timeout + connect_slack},
     greenroom::connect_port{port}, [ex, place](const port_connection& made) {

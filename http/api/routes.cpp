@@ -296,6 +296,7 @@ void check_project(exchange& ex) {
     throw refused(errc::bad_request, "invalid project id");
   if (!allows_project(*ex.key, ex.project_id()))
     throw refused(errc::not_found, missing);
+  ex.in_project = true;
   if ((session || review) && !is_id(ex.params[1]))
     throw refused(errc::not_found, missing);
   if (session && !ex.exec_id().empty() && !is_exec_id(ex.exec_id()))

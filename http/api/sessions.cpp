@@ -1,14 +1,18 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/api/routes.hpp"
+#include "http/api/webhook_fields.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
+#include "http/edge/node_monitor.hpp"
 #include "http/edge/peers.hpp"
 #include "http/edge/request_rate.hpp"
 #include "http/git/clone_url.hpp"
 #include "messages/errors.hpp"
 #include "messages/moving.hpp"
+#include "messages/webhooks.hpp"
 #include "runtime/api_json/records.hpp"
+#include "runtime/api_json/webhooks.hpp"
 #include "runtime/auth/scopes.hpp"
 #include "runtime/git/common/refs.hpp"
 
@@ -55,10 +59,11 @@ void check_labels(const string_map& labels) {
 }
 
 /// The body of a create. Types first, then the API's refusals in their order.
-greenroom::create_session read_new_session(const exchange& ex) {
+create_hooked_session read_new_session(const exchange& ex) {
   auto body = parse_object(ex.in.body);
   object_reader fields{body};
-  greenroom::create_session result;
+  create_hooked_session whole;
+  auto& result = whole.session;
   result.session_id = ex.planned_id;
   result.branch = fields.text("branch").value_or("");
   result.new_branch = fields.text("new_branch").value_or("");
@@ -69,6 +74,7 @@ greenroom::create_session read_new_session(const exchange& ex) {
     fields.whole_number("preview_port", 1, 65535).value_or(8080));
   auto on_expiry = fields.text("on_expire");
   result.labels = fields.text_map("labels").value_or(string_map{});
+  auto webhooks = fields.value("webhooks");
   fields.done();
 
   if (result.branch.empty() && result.new_branch.empty())
@@ -89,7 +95,10 @@ greenroom::create_session read_new_session(const exchange& ex) {
   auto& options = ex.env.options;
   result.expires_in = expires_in ? read_expiry(*expires_in, options.max_expiry)
                                  : options.default_expiry;
-  return result;
+  whole.webhooks = read_session_webhooks(webhooks);
+  if (!whole.webhooks.empty() && !ex.env.monitor.webhooks)
+    throw refused(errc::unavailable, "this server delivers no webhooks");
+  return whole;
 }
 
 /// For a shell, whatever is in it.
@@ -102,7 +111,8 @@ std::string for_shell(std::string_view text) {
 
 /// A session as its creation answers it, with the fields of that moment. One
 /// that is over already, where the request is a repetition, has no token.
-std::string created_json(const exchange& ex, const created_session& made) {
+std::string created_json(const exchange& ex, const created_session& made,
+                         const ordered_json& webhooks) {
   auto& session = made.session;
   auto result = shown_session(ex, session, 0);
   if (made.token.empty())
@@ -112,6 +122,8 @@ std::string created_json(const exchange& ex, const created_session& made) {
   auto base = ex.env.options.public_url + "/projects/" + session.project_id
               + "/sessions/" + session.id;
   result["auth_clone_url"] = url;
+  if (!webhooks.empty())
+    result["webhooks"] = webhooks;
   result["instructions"] =
     "git clone --branch " + for_shell(session.branch) + ' ' + for_shell(url)
     + ' ' + for_shell(session.project_id)
@@ -121,6 +133,60 @@ std::string created_json(const exchange& ex, const created_session& made) {
     + base + "/exec, watch them with GET " + base
     + "/events, and end the session with POST " + base + "/checkin.";
   return result.dump();
+}
+
+/// The webhooks of a session that has just been made, with their secrets.
+ordered_json new_webhooks(const session_record& session,
+                          const std::vector<session_webhook>& webhooks) {
+  auto result = ordered_json::array();
+  for (auto& one : webhooks) {
+    webhook_record record;
+    record.id = session_webhook_id(session.id, result.size());
+    record.project_id = session.project_id;
+    record.session_id = session.id;
+    record.url = one.url;
+    record.description = one.description;
+    record.types = one.types;
+    record.created_by = session.created_by;
+    record.created_at = session.created_at;
+    auto& shown = result.emplace_back(webhook_json(record));
+    shown["secret"] = one.secret;
+  }
+  return result;
+}
+
+/// Those of one that may have been made by an earlier try, whose answer may be
+/// lost: as it has another clone token, they have other secrets.
+void reply_with_renewed(const exchange_ptr& ex, const created_session& made,
+                        const std::vector<session_webhook>& webhooks) {
+  greenroom::renew_secrets what{made.session.project_id, made.session.id, {}};
+  for (auto& one : webhooks)
+    what.secrets.push_back(one.secret);
+  ask<webhook_list>(
+    ex, ex->env.monitor.webhooks, ex->env.options.change, what,
+    [ex, made, webhooks](const webhook_list& there) {
+      auto list = ordered_json::array();
+      for (std::size_t place = 0; place < webhooks.size(); ++place)
+        for (auto& one : there.webhooks)
+          if (one.id == session_webhook_id(made.session.id, place)) {
+            auto& shown = list.emplace_back(webhook_json(one));
+            shown["secret"] = webhooks[place].secret;
+          }
+      ex->reply(201, created_json(*ex, made, list));
+    });
+}
+
+void refuse_hooked(const exchange_ptr& ex, const ask_error& why) {
+  if (!why.is_unknown()) {
+    refuse_with(ex, why);
+    return;
+  }
+  ex->untouched = true;
+  ex->refuse(
+    errc::unavailable,
+    "the node that has the project is of an older release and makes no "
+    "sessions with webhooks; create it without, or try again when all "
+    "nodes have been updated");
 }
 
 /// The body of a check-in. What is no JSON object counts as none.
@@ -275,10 +341,21 @@ void create_session(const exchange_ptr& ex) {
   if (!may_create(ex))
     return;
   with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
-    ask<created_session>(ex, project, ex->env.options.change, what,
-                         [ex](const created_session& made) {
-                           ex->reply(201, created_json(*ex, made));
-                         });
+    auto tell = [ex, hooks = what.webhooks](const created_session& made) {
+      if (ex->repeated && !hooks.empty() && !made.token.empty())
+        reply_with_renewed(ex, made, hooks);
+      else
+        ex->reply(201,
+                  created_json(*ex, made, new_webhooks(made.session, hooks)));
+    };
+    const auto limit = ex->env.options.change;
+    // Who asks for no webhooks is served by nodes of older releases, too.
+    if (what.webhooks.empty())
+      ask<created_session>(ex, project, limit, what.session, std::move(tell));
+    else
+      ask<created_session>(
+        ex, project, limit, what, std::move(tell),
+        [ex](const ask_error& why) { refuse_hooked(ex, why); });
   });
 }
 

@@ -225,7 +225,7 @@ private:
 
 void wait_for_event(const exchange_ptr& ex) {
   auto what = read_wait(*ex);
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   if (what.until == review_finished) {
     wait_for_review(ex, std::chrono::milliseconds{what.timeout});
     return;

@@ -3,6 +3,7 @@
 #include "messages/webhooks.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/webhook_fields.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
@@ -10,7 +11,6 @@
 #include "messages/ids.hpp"
 #include "runtime/api_json/webhooks.hpp"
 #include "runtime/webhooks/signature.hpp"
-#include "runtime/webhooks/url.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -23,8 +23,6 @@ namespace {
 
 using ordered_json = nlohmann::ordered_json;
 
-constexpr std::size_t max_description = 200;
-
 const webhooks_actor& deliverer(const exchange& ex) {
   if (!ex.env.monitor.webhooks)
     throw refused(errc::unavailable, "this server delivers no webhooks");
@@ -36,35 +34,6 @@ const std::string& webhook_id(const exchange& ex) {
   if (!is_id(id))
     throw refused(errc::not_found, "webhook not found");
   return id;
-}
-
-std::vector<std::string> checked_types(std::vector<std::string> types) {
-  std::ranges::sort(types);
-  types.erase(std::ranges::unique(types).begin(), types.end());
-  for (auto& one : types) {
-    if (std::ranges::find(webhook_types, one) != std::end(webhook_types))
-      continue;
-    std::string known;
-    for (auto type : webhook_types)
-      known += (known.empty() ? "" : ", ") + std::string{type};
-    refuse("types: \"" + one.substr(0, 100)
-           + "\" is no type that is delivered, use " + known);
-  }
-  return types;
-}
-
-std::string checked_url(std::string url) {
-  static_cast<void>(parse_webhook_url(url));
-  return url;
-}
-
-std::string checked_description(std::string text) {
-  auto is_plain = std::ranges::none_of(
-    text, [](unsigned char c) { return c < ' ' || c == 0x7f; });
-  if (text.size() > max_description || !is_plain)
-    refuse("description must be one line of at most "
-           + std::to_string(max_description) + " bytes");
-  return text;
 }
 
 greenroom::create_webhook read_new_webhook(const exchange& ex) {
@@ -81,11 +50,11 @@ greenroom::create_webhook read_new_webhook(const exchange& ex) {
     refuse("url is required: where deliveries are sent");
   webhook.id = ex.planned_id.empty() ? make_id() : ex.planned_id;
   webhook.project_id = ex.project_id();
-  webhook.url = checked_url(std::move(*url));
-  webhook.types =
-    checked_types(std::move(types).value_or(std::vector<std::string>{}));
+  webhook.url = checked_webhook_url(std::move(*url));
+  webhook.types = checked_webhook_types(
+    std::move(types).value_or(std::vector<std::string>{}));
   webhook.description =
-    checked_description(std::move(description).value_or(""));
+    checked_webhook_description(std::move(description).value_or(""));
   webhook.created_by = ex.key->id;
   webhook.created_at = now_ms();
   result.secret = make_webhook_secret();
@@ -105,13 +74,13 @@ greenroom::change_webhook read_change(const exchange& ex) {
   fields.done();
   result.has_url = url.has_value();
   if (url)
-    result.url = checked_url(std::move(*url));
+    result.url = checked_webhook_url(std::move(*url));
   result.has_types = types.has_value();
   if (types)
-    result.types = checked_types(std::move(*types));
+    result.types = checked_webhook_types(std::move(*types));
   result.has_description = description.has_value();
   if (description)
-    result.description = checked_description(std::move(*description));
+    result.description = checked_webhook_description(std::move(*description));
   result.has_enabled = enabled.has_value();
   result.enabled = enabled.value_or(true);
   return result;

@@ -41,6 +41,10 @@ public:
   /// What is counted of an address.
   static std::string client_of(const std::string& address);
 
+  /// The same of a connection that another node has made, whatever its address:
+  /// all of them are one client, and some client's of that node each.
+  static constexpr const char* other_nodes = "other nodes";
+
   std::size_t max_of_one() const noexcept {
     return max_of_one_;
   }

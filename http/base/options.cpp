@@ -18,6 +18,7 @@ options options_from(const config& from) {
   result.max_connections = from.http.max_connections;
   result.hosts = from.http.hosts;
   result.max_streams_of_key = from.limits.open_streams;
+  result.max_streams_of_project = from.limits.project_streams;
   result.max_connections_of_address = from.limits.connections_per_address;
   result.creates_of_key = from.limits.key_creates;
   result.creates_of_project = from.limits.project_creates;

@@ -34,6 +34,7 @@ struct options {
   // What one key may have of streams, one address of connections; 0: half of
   // the connections, and all but a sixteenth of them.
   std::size_t max_streams_of_key = 0;
+  std::size_t max_streams_of_project = 0; // 0: no limit
   std::size_t max_connections_of_address = 0;
 
   // Sessions that one key may create in a minute, and one project may have

@@ -28,6 +28,7 @@ struct create_options {
   std::string slug;
   unsigned preview_port = 0;
   std::vector<std::string> labels;
+  std::vector<std::string> webhooks; // URLs
   bool use = false;
 };
 
@@ -61,6 +62,8 @@ json create_body(const create_options& from) {
     auto [name, value] = split_label(label);
     body["labels"][name] = value;
   }
+  for (auto& url : from.webhooks)
+    body["webhooks"].push_back({{"url", url}});
   return body;
 }
 
@@ -71,12 +74,24 @@ void use(const invocation& now, const session_ref& session) {
   say("this directory stands for session " + session.id + " now (.greenroom)");
 }
 
+/// JSON has them; elsewhere they would be lost.
+void tell_secrets(const invocation& now, const json& made) {
+  if (now.options.how_to_print().format == output_format::as_json)
+    return;
+  for (auto& one : made.value("webhooks", json::array()))
+    say("webhook " + one.value("id", "") + ": deliveries to "
+        + one.value("url", "")
+        + " are signed with this secret, shown this once:\n"
+        + one.value("secret", ""));
+}
+
 asio::awaitable<int> create(invocation& now, const create_options& options) {
   auto body = create_body(options);
   auto project = co_await choose_project(now.api, now.options.project);
   auto target = "/projects/" + escaped(project) + "/sessions";
   auto made = co_await now.api.post(std::move(target), std::move(body));
   now.show(made, session_columns());
+  tell_secrets(now, made);
   session_ref session{project, made.value("id", "")};
   if (options.use)
     use(now, session);
@@ -110,6 +125,11 @@ void add_create(command_set& set) {
                  "The port of the app that runs in it")
     ->check(CLI::Range(1, 65535));
   made->add_option("-l,--label", options->labels, "NAME=VALUE; may be repeated")
+    ->allow_extra_args(false);
+  made
+    ->add_option("--webhook", options->webhooks,
+                 "Send its events to this URL, http(s)://HOST[:PORT][/PATH]; "
+                 "may be repeated")
     ->allow_extra_args(false);
   made->add_flag("--use", options->use,
                  "Let this directory stand for it: commands need no session");

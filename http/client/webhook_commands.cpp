@@ -28,6 +28,10 @@ std::string state_text(const json& webhook) {
 std::vector<column> webhook_columns() {
   return {field_column("ID", "id"),
           {"STATE", state_text},
+          {"SESSION",
+           [](const json& webhook) {
+             return webhook.value("session_id", std::string{"all"});
+           }},
           field_column("URL", "url"),
           {"TYPES", types_text},
           past_column("DELIVERED", "delivered_at"),

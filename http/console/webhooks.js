@@ -19,11 +19,13 @@ export async function showWebhooks(page) {
       call('GET', webhooksOf(id))));
     const all = lists.flatMap(({ webhooks }) => webhooks);
     update(list, table('Webhooks',
-      ['Webhook', 'Project', 'State', 'Receiver', 'Events', 'Delivered'],
+      ['Webhook', 'Project', 'Session', 'State', 'Receiver', 'Events',
+        'Delivered'],
       all.map((one) => row(one.id,
         h('a', { class: 'mono', href: `#${pathOf(one.project_id, one.id)}` },
           one.id),
-        one.project_id, badge(state(one)), one.url,
+        one.project_id, h('span', { class: 'mono' }, one.session_id ?? '–'),
+        badge(state(one)), one.url,
         one.types.join(', ') || 'all',
         one.delivered_at ? `${age(one.delivered_at)} ago` : '–')),
       'No project has any.'));
@@ -112,6 +114,7 @@ export async function showWebhook(page, project, id) {
       ['Why', webhook.disabled_reason],
       ['Receiver', webhook.url],
       ['Project', webhook.project_id],
+      ['Session', webhook.session_id],
       ['Events', webhook.types.join(', ') || 'all'],
       ['For', webhook.description],
       ['Failing for', webhook.failing_since && age(webhook.failing_since)],

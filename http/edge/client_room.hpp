@@ -1,5 +1,6 @@
 // Who of those that connect is served: so many at a time, and not all of one
-// address. Where there is no room, one that only waits makes some.
+// address, nor of other nodes. Where there is no room, one that only waits
+// makes some.
 //
 // Owned by a listener, used on its thread.
 #pragma once
@@ -15,10 +16,11 @@ namespace greenroom::http {
 
 class client_room {
 public:
-  /// `of_address` 0: all but a sixteenth of them.
+  /// `of_address` 0: all but a sixteenth of them, as other nodes have together.
   client_room(std::size_t max, std::size_t of_address)
     : max_(max), shares_(std::make_shared<address_shares>(
-                   of_address == 0 ? max - max / 16 : of_address)) {}
+                   of_address == 0 ? max - max / 16 : of_address)),
+      shares_of_nodes_(std::make_shared<address_shares>(max - max / 16)) {}
 
   /// A place that is held while it is served; null: there is none. `clients`
   /// are served now. What another node connects is some client's of its own,
@@ -26,15 +28,13 @@ public:
   template <class Clients>
   std::shared_ptr<void> take(const unique_fd& socket, const Clients& clients,
                              bool of_peer = false) {
-    if (of_peer)
-      return clients.size() < max_ || evict(clients, {})
-               ? std::make_shared<bool>()
-               : nullptr;
-    const auto address = address_of(socket);
-    if (std::shared_ptr<void> place = shares_->take(address))
+    auto& shares = of_peer ? *shares_of_nodes_ : *shares_;
+    const auto address =
+      of_peer ? address_shares::other_nodes : address_of(socket);
+    if (std::shared_ptr<void> place = shares.take(address))
       return clients.size() < max_ || evict(clients, {}) ? place : nullptr;
     if (evict(clients, address_shares::client_of(address)))
-      return shares_->take_over(address);
+      return shares.take_over(address);
     return nullptr;
   }
 
@@ -50,6 +50,7 @@ private:
 
   const std::size_t max_;
   const std::shared_ptr<address_shares> shares_;
+  const std::shared_ptr<address_shares> shares_of_nodes_;
 };
 
 } // namespace greenroom::http

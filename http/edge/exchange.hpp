@@ -96,6 +96,7 @@ public:
   std::array<std::string, 4> params; // as in the pattern: project, session, …
   std::shared_ptr<const key_table> keys; // keeps `key` alive
   const key_record* key = nullptr;       // null on routes that need none
+  bool in_project = false;               // the first of `params` is a project
 
   const std::string& project_id() const noexcept {
     return params[0];

@@ -97,9 +97,9 @@ peer_relay::ask(const wire::server_connection& client, std::uint64_t epoch) {
   const auto asks_leave =
     client.has_body() && !head.old && !head.expects_continue();
   head.headers.remove(via_header);
-  head.headers.add(via_header, to_text({own_name_, epoch}));
+  head.headers.add(via_header, passage_text({own_name_, epoch}));
   head.headers.remove(client_header);
-  head.headers.add(client_header, to_text(passed_client{client_, {}}));
+  head.headers.add(client_header, client_text(passed_client{client_, {}}));
   if (asks_leave)
     head.headers.add("Expect", "100-continue");
   auto text = head.method + ' ' + head.target

@@ -35,7 +35,7 @@ std::string without_passage(std::string_view request_id) {
   return std::string{request_id.substr(0, request_id.rfind(mark))};
 }
 
-std::string to_text(const passed_client& client) {
+std::string client_text(const passed_client& client) {
   return client.request_id.empty() ? client.address
                                    : client.address + ' ' + client.request_id;
 }

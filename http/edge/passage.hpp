@@ -55,7 +55,7 @@ struct passed_client {
 };
 
 /// The value of client_header.
-std::string to_text(const passed_client& client);
+std::string client_text(const passed_client& client);
 passed_client read_passed_client(std::string_view text);
 
 inline constexpr std::string_view client_header = "X-Greenroom-Client";

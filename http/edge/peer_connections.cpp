@@ -12,9 +12,6 @@ namespace greenroom::http {
 
 namespace {
 
-/// A listener with much to do accepts within that, or has lost its client.
-constexpr std::chrono::minutes longest_wait{1};
-
 /// Address and port as bytes; empty: it has none.
 std::string name_of(int socket, decltype(::getsockname) ask) {
   sockaddr_storage where{};
@@ -64,13 +61,20 @@ bool peer_connections::expect(const unique_fd& socket) {
   unique_fd held{::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0)};
   if (name.empty() || !held)
     return false;
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = clock::now();
+  forget_lost(now);
+  std::lock_guard lock{mutex_};
+  if (all_.size() >= max_)
+    return false;
+  all_.insert_or_assign(std::move(name), expected{std::move(held), now});
+  return true;
+}
+
+void peer_connections::forget_lost(clock::time_point now) {
   std::lock_guard lock{mutex_};
   std::erase_if(all_, [&](const auto& one) {
     return now - one.second.since > longest_wait;
   });
-  all_.insert_or_assign(std::move(name), expected{std::move(held), now});
-  return true;
 }
 
 bool peer_connections::take(int accepted) {

@@ -62,7 +62,9 @@ void client_connection::check_deadlines(
 }
 
 bool client_connection::is_of(const std::string& client) const {
-  return address_shares::client_of(peer_) == client;
+  return client
+         == (of_peer_ ? address_shares::other_nodes
+                      : address_shares::client_of(peer_));
 }
 
 bool client_connection::stop_if_idle() {

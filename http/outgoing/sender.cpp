@@ -46,10 +46,9 @@ milliseconds left_until(clock::time_point end) {
 
 } // namespace
 
-std::vector<std::string>
-allowed_addresses(const std::string& host,
-                  const std::vector<std::string>& addresses,
-                  const std::vector<ip_network>& allowed) {
+std::vector<std::string> allowed_addresses(
+  const std::string& host, const std::vector<std::string>& addresses,
+  const std::vector<ip_network>& allowed, std::string_view setting) {
   std::vector<std::string> result;
   std::string refused;
   for (auto& one : addresses) {
@@ -65,7 +64,8 @@ allowed_addresses(const std::string& host,
   if (result.empty())
     throw wire::unreachable(host + " is " + refused
                             + ", where webhooks may not lead; an administrator "
-                              "allows it by webhooks.allow_networks");
+                              "allows it by "
+                            + std::string{setting});
   return result;
 }
 
@@ -95,7 +95,7 @@ struct outgoing_sender::state {
   asio::awaitable<std::vector<std::string>> look_up(const std::string& host,
                                                     milliseconds limit);
   asio::awaitable<std::unique_ptr<wire::byte_stream>>
-  connect(const webhook_url& to, clock::time_point end);
+  connect(const outgoing_request& what, clock::time_point end);
   asio::awaitable<attempt_outcome> exchange(const outgoing_request& what,
                                             clock::time_point end);
   asio::awaitable<void> attempt(outgoing_request what,
@@ -144,9 +144,15 @@ outgoing_sender::state::look_up(const std::string& host, milliseconds limit) {
 }
 
 asio::awaitable<std::unique_ptr<wire::byte_stream>>
-outgoing_sender::state::connect(const webhook_url& to, clock::time_point end) {
+outgoing_sender::state::connect(const outgoing_request& what,
+                                clock::time_point end) {
+  const auto& to = what.to;
   auto found = co_await look_up(to.host, left_until(end));
-  auto addresses = allowed_addresses(to.host, found, opts.allowed);
+  auto addresses =
+    what.of_session
+      ? allowed_addresses(to.host, found, opts.allowed_of_sessions,
+                          "webhooks.allow_networks_of_sessions")
+      : allowed_addresses(to.host, found, opts.allowed);
   auto socket = co_await wire::dial_addresses(io, std::move(addresses), to.port,
                                               left_until(end));
   if (!to.tls)
@@ -160,7 +166,7 @@ outgoing_sender::state::connect(const webhook_url& to, clock::time_point end) {
 asio::awaitable<attempt_outcome>
 outgoing_sender::state::exchange(const outgoing_request& what,
                                  clock::time_point end) {
-  auto stream = co_await connect(what.to, end);
+  auto stream = co_await connect(what, end);
   auto on = std::make_shared<wire::client_connection>(std::move(stream));
   connections.push_back(on);
   wire::message_head head;

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace greenroom::http {
@@ -22,8 +23,9 @@ namespace greenroom::http {
 class outgoing_sender {
 public:
   struct options {
-    std::vector<ip_network> allowed; // beside the public ones
-    std::string ca_file;             // empty: the system's authorities
+    std::vector<ip_network> allowed;             // beside the public ones
+    std::vector<ip_network> allowed_of_sessions; // for what is of_session
+    std::string ca_file; // empty: the system's authorities
     std::chrono::milliseconds timeout{15'000};
   };
 
@@ -45,11 +47,13 @@ private:
 };
 
 /// Which of the addresses may be connected to. Throws wire::unreachable, with
-/// a sentence that says what would help, where none may.
+/// a sentence that says what would help, where none may: `setting` is the
+/// setting that `allowed` is from.
 std::vector<std::string>
 allowed_addresses(const std::string& host,
                   const std::vector<std::string>& addresses,
-                  const std::vector<ip_network>& allowed);
+                  const std::vector<ip_network>& allowed,
+                  std::string_view setting = "webhooks.allow_networks");
 
 /// What a receiver's Retry-After asks for: a number of seconds, or 0.
 millis retry_after_of(std::string_view header) noexcept;

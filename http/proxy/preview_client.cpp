@@ -92,7 +92,9 @@ bool preview_client::has_left() {
 }
 
 bool preview_client::is_of(const std::string& client) const {
-  return address_shares::client_of(peer_) == client;
+  return client
+         == (of_peer_ ? address_shares::other_nodes
+                      : address_shares::client_of(peer_));
 }
 
 bool preview_client::stop_if_idle() {

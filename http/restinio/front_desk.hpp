@@ -74,6 +74,8 @@ public:
 
   /// Counts connections by address.
   std::shared_ptr<address_shares> shares;
+  /// And those of other nodes, all together.
+  std::shared_ptr<address_shares> shares_of_nodes;
 
   newcomers strangers;
   read_budget memory;
@@ -87,6 +89,7 @@ private:
     request_id = nullptr;
     refused = nullptr;
     shares = nullptr;
+    shares_of_nodes = nullptr;
   }
 };
 

@@ -161,8 +161,11 @@ void front_end::set_shares(std::shared_ptr<address_shares> shares) {
   state_->desk.shares = std::move(shares);
 }
 
-void front_end::set_peer_check(std::function<bool(int)> is_of_peer) {
+void front_end::set_peer_check(
+  std::function<bool(int)> is_of_peer,
+  std::shared_ptr<address_shares> shares_of_nodes) {
   state_->desk.is_of_peer = std::move(is_of_peer);
+  state_->desk.shares_of_nodes = std::move(shares_of_nodes);
 }
 
 void front_end::set_git_handoff(connection_taker take) {

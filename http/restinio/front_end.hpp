@@ -60,8 +60,9 @@ public:
   void set_shares(std::shared_ptr<address_shares> shares);
 
   /// Before the loop runs: whether another node has made a connection that was
-  /// accepted.
-  void set_peer_check(std::function<bool(int accepted)> is_of_peer);
+  /// accepted, and how many such there may be.
+  void set_peer_check(std::function<bool(int accepted)> is_of_peer,
+                      std::shared_ptr<address_shares> shares_of_nodes);
 
   /// Before the loop runs: who takes connections that begin with a request for
   /// git, with what has been read of them.

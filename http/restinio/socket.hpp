@@ -343,13 +343,15 @@ private:
   // -- the beginning ----------------------------------------------------------
 
   bool take_place() {
-    auto& shares = desk_->shares;
+    const auto of_peer = progress_->of_peer;
+    auto& shares = of_peer ? desk_->shares_of_nodes : desk_->shares;
     error_code gone;
     auto peer = shares ? base::remote_endpoint(gone) : endpoint_type{};
-    // Of another node's connections each is another client's.
-    if (!shares || gone || progress_->of_peer)
+    if (!shares || gone)
       return true;
-    place_ = shares->take(peer.address().to_string());
+    // Of another node's connections each is another client's.
+    place_ = shares->take(of_peer ? address_shares::other_nodes
+                                  : peer.address().to_string());
     return place_ != nullptr;
   }
 
@@ -360,11 +362,14 @@ private:
     while (::recv(native_handle(), nowhere.data(), nowhere.size(), MSG_DONTWAIT)
            == static_cast<ssize_t>(nowhere.size()))
       continue;
-    refuse({503, "this address has "
-                   + std::to_string(desk_->shares->max_of_one())
-                   + " connections open, which is what one may have; try "
-                     "again when some are closed"},
-           {});
+    const auto of_peer = progress_->of_peer;
+    auto& shares = of_peer ? desk_->shares_of_nodes : desk_->shares;
+    refuse(
+      {503, (of_peer ? "what other nodes pass on has " : "this address has ")
+              + std::to_string(shares->max_of_one())
+              + " connections open, which is what " + (of_peer ? "they" : "one")
+              + " may have; try again when some are closed"},
+      {});
   }
 
   beginning beginning_of(std::string_view read) const {

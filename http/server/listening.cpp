@@ -55,39 +55,58 @@ void check_free(const std::string& address, const std::string& host,
                              + error.message());
 }
 
-descriptor_budget budget_of(std::uint64_t descriptors,
-                            std::size_t wanted) noexcept {
-  constexpr std::uint64_t each = 2;
+namespace {
+
+/// Of each connection of a kind, beside the API's own one of those of the API.
+struct descriptor_needs {
+  std::uint64_t whole;    // of previews or git
+  std::uint64_t pair;     // the other one; by a pair of sockets and a link
+  std::uint64_t arriving; // link and own connection, and one that marks that
+};
+
+constexpr descriptor_needs alone{2, 1, 0};
+constexpr descriptor_needs in_cluster{4, 3, 3};
+
+} // namespace
+
+descriptor_budget budget_of(std::uint64_t descriptors, std::size_t wanted,
+                            bool clustered) noexcept {
+  const auto& needs = clustered ? in_cluster : alone;
   const auto others = descriptors / 4;
   const auto all = descriptors - others;
   descriptor_budget result;
   result.runners = std::max<std::uint64_t>(others / 2, 1);
   result.pairs = std::min<std::uint64_t>(all / 16, wanted);
-  result.git =
-    std::clamp<std::uint64_t>(all / 32, 1, git_http::max_connections);
-  result.previews = std::clamp<std::uint64_t>(all / 16, 1, proxy::max_clients);
-  auto left =
-    all - std::min(all, each * (result.git + result.previews) + result.pairs);
+  if (clustered)
+    result.arriving = std::clamp<std::uint64_t>(all / 16, 1, wanted);
+  result.git = std::clamp<std::uint64_t>(all / (16 * needs.whole), 1,
+                                         git_http::max_connections);
+  result.previews =
+    std::clamp<std::uint64_t>(all / (8 * needs.whole), 1, proxy::max_clients);
+  const auto spoken_for = needs.whole * (result.git + result.previews)
+                          + needs.pair * result.pairs
+                          + needs.arriving * result.arriving;
+  auto left = all - std::min(all, spoken_for);
   result.api = std::clamp<std::uint64_t>(left, 1, wanted);
   left -= std::min<std::uint64_t>(left, result.api);
-  result.previews =
-    std::min<std::uint64_t>(result.previews + left / each, proxy::max_clients);
+  result.previews = std::min<std::uint64_t>(
+    result.previews + left / needs.whole, proxy::max_clients);
   return result;
 }
 
-descriptor_budget affordable(std::size_t wanted) noexcept {
+descriptor_budget affordable(std::size_t wanted, bool clustered) noexcept {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
     limit.rlim_cur = RLIM_INFINITY;
-  return budget_of(limit.rlim_cur, wanted);
+  return budget_of(limit.rlim_cur, wanted, clustered);
 }
 
-std::uint64_t descriptors_for(std::size_t wanted) noexcept {
+std::uint64_t descriptors_for(std::size_t wanted, bool clustered) noexcept {
   std::uint64_t few = 0;
-  std::uint64_t enough = 2 * std::uint64_t{wanted} + 64;
+  std::uint64_t enough = 4 * std::uint64_t{wanted} + 128;
   while (enough - few > 1) {
     auto middle = few + (enough - few) / 2;
-    (budget_of(middle, wanted).api < wanted ? few : enough) = middle;
+    (budget_of(middle, wanted, clustered).api < wanted ? few : enough) = middle;
   }
   return enough;
 }

@@ -15,12 +15,15 @@ std::string address_of(const std::string& host);
 void check_free(const std::string& address, const std::string& host,
                 std::uint16_t port);
 
-/// How many descriptors there may be of each kind, in connections. Those of
-/// previews need two, and so do those of git; what they do not need is the
-/// API's.
+/// How many connections there may be of each kind. Those of previews need two
+/// descriptors, and so do those of git; what they do not need is the API's. In
+/// a cluster they need four, by a pair of sockets and the link on the node that
+/// passes them on, by the link and a connection to the own listener on the
+/// other.
 struct descriptor_budget {
   std::size_t api = 0;
-  std::size_t pairs = 0; // of the API's, with another connection behind them
+  std::size_t pairs = 0;    // of the API's, with another connection behind them
+  std::size_t arriving = 0; // of the API's, that other nodes pass on
   std::size_t previews = 0;
   std::size_t git = 0;
   std::size_t runners = 0; // and inputs of commands
@@ -29,13 +32,13 @@ struct descriptor_budget {
 /// What so many descriptors are good for: a quarter of them is for all that is
 /// no client's, half of that for runners. The API has at most as many as it
 /// wants, the others what of their bounds there is room for.
-descriptor_budget budget_of(std::uint64_t descriptors,
-                            std::size_t wanted) noexcept;
+descriptor_budget budget_of(std::uint64_t descriptors, std::size_t wanted,
+                            bool clustered) noexcept;
 
 /// The same of as many as this process may have.
-descriptor_budget affordable(std::size_t wanted) noexcept;
+descriptor_budget affordable(std::size_t wanted, bool clustered) noexcept;
 
 /// The limit of open files with which the API has as many as it wants.
-std::uint64_t descriptors_for(std::size_t wanted) noexcept;
+std::uint64_t descriptors_for(std::size_t wanted, bool clustered) noexcept;
 
 } // namespace greenroom::http

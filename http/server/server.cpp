@@ -70,25 +70,28 @@ void server::start() {
   if (options_.port != 0)
     check_free(address, options_.host, options_.port);
   auto count = std::max(options_.threads, 1u);
-  const auto budget = affordable(options_.max_connections);
+  const auto clustered = parts_.others != nullptr;
+  const auto budget = affordable(options_.max_connections, clustered);
   const auto connections = budget.api;
   if (connections < options_.max_connections)
     parts_.log->warn("only {} of http.max_connections = {} are served: raise "
                      "the limit of open files to {} for all",
                      connections, options_.max_connections,
-                     descriptors_for(options_.max_connections));
+                     descriptors_for(options_.max_connections, clustered));
   port_ = options_.port;
   // What a key's clients hold open leaves half for everybody else.
   auto of_key = options_.max_streams_of_key;
   if (of_key == 0)
     of_key = std::max<std::size_t>(connections / 2, 1);
-  shares_ = std::make_unique<stream_shares>(of_key, budget.pairs);
+  shares_ = std::make_unique<stream_shares>(stream_shares::limits{
+    of_key, options_.max_streams_of_project, budget.pairs});
   // Many keys may be used at one address, all of them behind a proxy; some
   // room is left for others all the same.
   auto of_address = options_.max_connections_of_address;
   if (of_address == 0)
     of_address = connections - connections / 16;
   auto addresses = std::make_shared<address_shares>(of_address);
+  auto other_nodes = std::make_shared<address_shares>(budget.arriving);
   files_ = std::make_unique<file_readers>(reading_threads);
   // One more route stands for what is none.
   for (unsigned i = 0; i < count; ++i)
@@ -100,7 +103,8 @@ void server::start() {
       made.push_back(std::make_unique<http_thread>(
         options_, parts_,
         shared_parts{*files_, *shares_, *preview_settings_, *console_,
-                     addresses, *monitor_, *rates_, *monitor_->threads[i]},
+                     addresses, other_nodes, *monitor_, *rates_,
+                     *monitor_->threads[i]},
         address, std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }

@@ -109,9 +109,11 @@ struct http_thread::state {
              }}) {
     front.set_shares(shared.addresses);
     if (parts.others)
-      front.set_peer_check([all = parts.others](int accepted) {
-        return is_of_peer(all.get(), accepted);
-      });
+      front.set_peer_check(
+        [all = parts.others](int accepted) {
+          return is_of_peer(all.get(), accepted);
+        },
+        shared.other_nodes);
   }
 
   void spawn_bridge();
@@ -227,6 +229,8 @@ void http_thread::start() {
   s.loop.every(accept_watch, [&s] {
     if (s.stopping)
       return;
+    if (s.parts.others && s.parts.others->arriving)
+      s.parts.others->arriving->forget_lost(std::chrono::steady_clock::now());
     s.front.watch_accepting();
     s.front.watch_strangers();
     s.trim_memory();

@@ -33,6 +33,7 @@ struct shared_parts {
   proxy::preview_settings& previews;
   const console_files& console;
   std::shared_ptr<address_shares> addresses;
+  std::shared_ptr<address_shares> other_nodes;
   node_monitor& monitor;
   create_rates& rates;
   request_counts& counts; // of the one thread

@@ -38,7 +38,7 @@ private:
 
 bool await_answer_with_key(const exchange_ptr& ex) {
   auto& streams = ex->env.streams;
-  streams.admit(ex->key->id);
+  streams.admit(*ex);
   auto one = std::make_shared<awaited_answer>(ex);
   // Held by the table as well, but not for longer.
   ex->until_answered = std::shared_ptr<void>(

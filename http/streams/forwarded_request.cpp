@@ -68,8 +68,14 @@ wire::message_head head_for(const exchange& ex, const passage& by) {
     head.headers.add("Cookie",
                      std::string{login_cookie}.append("=").append(login));
   add("X-Request-Id", id_by_way_of(ex.id, by));
-  add(client_header, to_text(passed_client{ex.address(), ex.id}));
+  add(client_header, client_text(passed_client{ex.address(), ex.id}));
   return head;
+}
+
+/// Whether its answer is one of those that a key may have so many of, as the
+/// owner would say: others take a moment.
+bool goes_on(const exchange& ex) {
+  return is_web_socket(ex.in) || query_params{ex.in.query}.flag("follow");
 }
 
 class forwarded final : public long_response,
@@ -79,7 +85,7 @@ public:
 
   forwarded(exchange_ptr ex, std::shared_ptr<const peers> all,
             const whereabouts& owner, continuation moved)
-    : long_response(*ex), env_(ex->env), place_(env_.streams.admit_pair()),
+    : long_response(*ex), env_(ex->env), place_(env_.streams.admit_pair(*ex)),
       ex_(std::move(ex)), all_(std::move(all)),
       node_(owner.elsewhere), by_{all_->node, owner.epoch},
       moved_(std::move(moved)) {}
@@ -94,7 +100,7 @@ public:
 
   void close(closing why) override {
     if (ex_)
-      ex_->refuse(why_closed(why));
+      refuse(why_closed(why));
     if (left_)
       far_->drop(); // nor does what the client said last go there
     end(code_of(why), why_closed(why).message);
@@ -122,10 +128,16 @@ private:
       why = {errc::unavailable, "node " + self->node_ + " does not answer"};
     }
     if (!why.message.empty() && self->ex_)
-      self->ex_->refuse(why);
+      self->refuse(why);
     self->end(ws::close_code::going_away, "the connection is broken");
     if (self->misled_)
       self->moved_(self->misled_);
+  }
+
+  /// Once the other node may have it, that one writes down what came of it.
+  void refuse(const refusal& why) {
+    ex_->served_elsewhere = sent_;
+    ex_->refuse(why);
   }
 
   asio::awaitable<void> serve() {
@@ -146,6 +158,7 @@ private:
   bool hand_back(const wire::header_list& headers) {
     if (!moved_ || headers.count(moved_header) == 0)
       return false;
+    sent_ = false; // it has done nothing with it
     misled_ = std::exchange(ex_, nullptr);
     return true;
   }
@@ -158,6 +171,7 @@ private:
     auto head = head_for(*ex_, by_);
     head.headers.add("Connection", "close");
     const auto body = std::string{ex_->in.body};
+    sent_ = true;
     there_->begin(head, !body.empty(), body.size());
     if (!body.empty())
       co_await there_->write(body, env_.options.write_timeout);
@@ -232,6 +246,7 @@ private:
     auto secret = secret_of_protocols(offered);
     if (!secret.empty())
       head.headers.add("Authorization", "Bearer " + std::string{secret});
+    sent_ = true;
     try {
       far_ = co_await wire::open_web_socket(
         env_.loop.context(), std::move(socket), std::nullopt, std::move(head));
@@ -377,6 +392,7 @@ private:
   http::edge& env_;
   const std::shared_ptr<void> place_; // of the second connection
   exchange_ptr ex_;                   // until it is answered
+  bool sent_ = false;                 // to the other node, or a part of it
   const std::shared_ptr<const peers> all_;
   const std::string node_;
   const passage by_;
@@ -400,7 +416,8 @@ private:
 void forward_request(const exchange_ptr& ex, std::shared_ptr<const peers> all,
                      const whereabouts& owner,
                      std::function<void(const exchange_ptr&)> moved) {
-  ex->env.streams.admit(ex->key->id);
+  if (goes_on(*ex))
+    ex->env.streams.admit(*ex);
   std::make_shared<forwarded>(ex, std::move(all), owner, std::move(moved))
     ->begin();
 }

@@ -248,7 +248,7 @@ void send_output(const exchange_ptr& ex, std::filesystem::path dir,
 
 void follow_output(const exchange_ptr& ex, std::filesystem::path dir,
                    const output_request& what, output_tail::question ask) {
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   if (ex->in.head) {
     response head;
     head.content_type = "application/octet-stream";

@@ -6,9 +6,13 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
+#include <functional>
+#include <map>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace greenroom::http {
@@ -35,6 +39,25 @@ std::string shown(const stream_counts& open) {
   return result;
 }
 
+/// "2 of key \"a\", 1 of key \"b\"": who has most comes first.
+std::string shown(const std::map<std::string, std::size_t>& of_keys) {
+  constexpr std::size_t max_named = 5;
+  std::vector<std::pair<std::size_t, std::string_view>> holders;
+  for (auto& [key, count] : of_keys)
+    holders.emplace_back(count, key);
+  std::ranges::stable_sort(holders, std::greater<>{},
+                           [](auto& one) { return one.first; });
+  std::string result;
+  for (std::size_t i = 0; i < std::min(holders.size(), max_named); ++i)
+    result += (i == 0 ? "" : ", ") + std::to_string(holders[i].first)
+              + " of key \"" + std::string{holders[i].second} + '"';
+  return holders.size() > max_named ? result + " and others" : result;
+}
+
+stream_owner owner_of(const exchange& ex) {
+  return {ex.key->id, ex.in_project ? ex.project_id() : std::string{}};
+}
+
 void report(const char* why) {
   spdlog::error("a stream or terminal failed: {}", why);
 }
@@ -48,6 +71,7 @@ refusal why_closed(closing why) {
     case closing::expired:
       return {errc::unauthorized, "the API key has expired meanwhile"};
     case closing::left:
+      return {errc::unavailable, "the client has left"};
     case closing::stopping:
       break;
   }
@@ -60,60 +84,112 @@ ws::close_code code_of(closing why) noexcept {
 }
 
 long_response::long_response(const exchange& of)
-  : key_id_(of.key->id), expires_at_(of.key->expires_at),
+  : owner_(owner_of(of)), expires_at_(of.key->expires_at),
     connection_id_(of.connection_id()) {}
 
-stream_counts stream_shares::open_of(const std::string& key_id) const {
-  std::lock_guard guard{mutex_};
-  auto found = open_.find(key_id);
-  return found == open_.end() ? stream_counts{} : found->second;
-}
-
-void stream_shares::add(const std::string& key_id, stream_kind kind) {
-  std::lock_guard guard{mutex_};
-  ++open_[key_id][static_cast<std::size_t>(kind)];
-}
-
-void stream_shares::remove(const std::string& key_id, stream_kind kind) {
-  std::lock_guard guard{mutex_};
-  auto found = open_.find(key_id);
-  if (found == open_.end())
+void stream_shares::check_key(const std::string& key_id) const {
+  auto found = of_keys_.find(key_id);
+  if (found == of_keys_.end())
     return;
-  --found->second[static_cast<std::size_t>(kind)];
-  if (sum_of(found->second) == 0)
-    open_.erase(found);
+  const auto all = sum_of(found->second);
+  if (all >= limits_.of_key)
+    throw limit_reached("key \"" + key_id + "\" has " + std::to_string(all)
+                          + " streams open (" + shown(found->second)
+                          + "), and its limit is "
+                          + std::to_string(limits_.of_key)
+                          + " (limits.open_streams); close some of them",
+                        limits_.of_key);
 }
 
-std::shared_ptr<void> stream_shares::take_pair() {
-  if (pairs_.fetch_add(1) < max_pairs_)
-    return {this, [this](void*) { --pairs_; }};
-  --pairs_;
-  return nullptr;
+void stream_shares::check_project(const std::string& project_id) const {
+  auto found = of_projects_.find(project_id);
+  if (limits_.of_project == 0 || found == of_projects_.end())
+    return;
+  std::size_t all = 0;
+  for (auto& [key, count] : found->second)
+    all += count;
+  if (all >= limits_.of_project)
+    throw limit_reached("project \"" + project_id + "\" has "
+                          + std::to_string(all) + " streams open ("
+                          + shown(found->second) + "), and its limit is "
+                          + std::to_string(limits_.of_project)
+                          + " (limits.project_streams); close some of them",
+                        limits_.of_project);
 }
 
-std::shared_ptr<void> response_registry::admit_pair() const {
-  auto place = shares_.take_pair();
-  if (!place)
+void stream_shares::check(const stream_owner& owner) const {
+  std::lock_guard guard{mutex_};
+  check_key(owner.key_id);
+  check_project(owner.project_id);
+}
+
+void stream_shares::add(const stream_owner& owner, stream_kind kind) {
+  std::lock_guard guard{mutex_};
+  ++of_keys_[owner.key_id][static_cast<std::size_t>(kind)];
+  if (!owner.project_id.empty())
+    ++of_projects_[owner.project_id][owner.key_id];
+}
+
+void stream_shares::remove(const stream_owner& owner, stream_kind kind) {
+  std::lock_guard guard{mutex_};
+  auto of_key = of_keys_.find(owner.key_id);
+  if (of_key == of_keys_.end())
+    return;
+  --of_key->second[static_cast<std::size_t>(kind)];
+  if (sum_of(of_key->second) == 0)
+    of_keys_.erase(of_key);
+  auto of_project = of_projects_.find(owner.project_id);
+  if (of_project == of_projects_.end())
+    return;
+  auto held = of_project->second.find(owner.key_id);
+  if (--held->second == 0)
+    of_project->second.erase(held);
+  if (of_project->second.empty())
+    of_projects_.erase(of_project);
+}
+
+void stream_shares::count_pair(const std::string& key_id) {
+  // The other half is for the other keys.
+  const auto of_key = std::max<std::size_t>(limits_.pairs / 2, 1);
+  std::lock_guard guard{mutex_};
+  if (pairs_ >= limits_.pairs)
     throw refused{errc::overloaded,
                   "tunnels and requests to other nodes take a second "
                   "connection each, and this node has descriptors for "
-                    + std::to_string(shares_.max_pairs())
+                    + std::to_string(limits_.pairs)
                     + " (its limit of open files); try again when some have "
                       "ended"};
-  return place;
+  auto& held = pairs_of_keys_[key_id];
+  if (held >= of_key)
+    throw limit_reached("key \"" + key_id + "\" has " + std::to_string(held)
+                          + " tunnels and requests to other nodes under way, "
+                            "which is what one key may have on this node (half "
+                            "of what its limit of open files allows); close "
+                            "some of them",
+                        of_key);
+  ++held;
+  ++pairs_;
 }
 
-void response_registry::admit(const std::string& key_id) const {
-  const auto open = shares_.open_of(key_id);
-  const auto all = sum_of(open);
-  if (all < shares_.max_of_key())
-    return;
-  throw limit_reached("key \"" + key_id + "\" has " + std::to_string(all)
-                        + " streams open (" + shown(open)
-                        + "), and its limit is "
-                        + std::to_string(shares_.max_of_key())
-                        + " (limits.open_streams); close some of them",
-                      shares_.max_of_key());
+std::shared_ptr<void> stream_shares::take_pair(const std::string& key_id) {
+  count_pair(key_id);
+  return {this, [this, key_id](void*) { give_back_pair(key_id); }};
+}
+
+void stream_shares::give_back_pair(const std::string& key_id) noexcept {
+  std::lock_guard guard{mutex_};
+  --pairs_;
+  auto held = pairs_of_keys_.find(key_id);
+  if (--held->second == 0)
+    pairs_of_keys_.erase(held);
+}
+
+std::shared_ptr<void> response_registry::admit_pair(const exchange& ex) const {
+  return shares_.take_pair(ex.key->id);
+}
+
+void response_registry::admit(const exchange& ex) const {
+  shares_.check(owner_of(ex));
 }
 
 std::optional<closing>
@@ -133,7 +209,7 @@ bool response_registry::add(std::shared_ptr<long_response> stream) {
     return false;
   }
   auto id = stream->connection_id();
-  shares_.add(stream->key_id(), stream->kind());
+  shares_.add(stream->owner(), stream->kind());
   streams_.emplace(id, std::move(stream));
   return true;
 }
@@ -142,7 +218,7 @@ void response_registry::remove(const long_response& stream) {
   auto [begin, end] = streams_.equal_range(stream.connection_id());
   for (auto i = begin; i != end; ++i)
     if (i->second.get() == &stream) {
-      shares_.remove(stream.key_id(), stream.kind());
+      shares_.remove(stream.owner(), stream.kind());
       streams_.erase(i);
       return;
     }
@@ -183,6 +259,7 @@ void response_registry::connection_closed(std::uint64_t connection_id) {
        i = streams_.find(connection_id)) {
     auto stream = i->second;
     stream->close(closing::left);
+    remove(*stream); // also one that has things to do still
   }
 }
 

@@ -10,10 +10,10 @@
 #include "messages/time.hpp"
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -46,6 +46,12 @@ refusal why_closed(closing why);
 /// And the client of a WebSocket.
 ws::close_code code_of(closing why) noexcept;
 
+/// Whom one counts for.
+struct stream_owner {
+  std::string key_id;
+  std::string project_id; // empty: it is of no project, or of many
+};
+
 /// One of them. All is called on the HTTP thread.
 class long_response {
 public:
@@ -68,7 +74,10 @@ public:
   }
   /// The key that it was opened with.
   const std::string& key_id() const noexcept {
-    return key_id_;
+    return owner_.key_id;
+  }
+  const stream_owner& owner() const noexcept {
+    return owner_;
   }
   bool has_expired(unix_ms now) const noexcept {
     return expires_at_ != 0 && expires_at_ <= now;
@@ -78,41 +87,49 @@ public:
   }
 
 private:
-  const std::string key_id_;
+  const stream_owner owner_;
   const unix_ms expires_at_; // 0: never
   const std::uint64_t connection_id_;
 };
 
-/// How many such answers each key has on all threads together. Each holds a
-/// connection, which is a descriptor, so no key may have all of them. And how
-/// many there are that hold two. Thread-safe.
+/// How many such answers each key and each project has on all threads together.
+/// Each holds a connection, which is a descriptor, so no key may have all of
+/// them. And how many there are that hold two. Thread-safe.
 class stream_shares {
 public:
-  /// `max_pairs`: of those that hold two.
-  stream_shares(std::size_t max_of_key, std::size_t max_pairs)
-    : max_of_key_(max_of_key), max_pairs_(max_pairs) {}
+  struct limits {
+    std::size_t of_key = 0;
+    std::size_t of_project = 0; // 0: there is none
+    std::size_t pairs = 0;      // of those that hold two
+  };
 
-  std::size_t max_of_key() const noexcept {
-    return max_of_key_;
-  }
-  /// What the key has open.
-  stream_counts open_of(const std::string& key_id) const;
-  void add(const std::string& key_id, stream_kind kind);
-  void remove(const std::string& key_id, stream_kind kind);
+  explicit stream_shares(const limits& most) : limits_(most) {}
 
-  /// The place of one more descriptor, for as long as it is held; null where
+  /// Throws limit_reached where the key or the project has as many as it may.
+  void check(const stream_owner& owner) const;
+
+  void add(const stream_owner& owner, stream_kind kind);
+  void remove(const stream_owner& owner, stream_kind kind);
+
+  /// The place of one more connection behind a client's, for as long as it is
+  /// held. Throws limit_reached where the key has half of all, refused where
   /// there is none. Not to outlive this.
-  std::shared_ptr<void> take_pair();
-  std::size_t max_pairs() const noexcept {
-    return max_pairs_;
-  }
+  std::shared_ptr<void> take_pair(const std::string& key_id);
 
 private:
-  const std::size_t max_of_key_;
-  const std::size_t max_pairs_;
-  std::atomic<std::size_t> pairs_ = 0;
+  void check_key(const std::string& key_id) const;
+  void count_pair(const std::string& key_id);
+  void give_back_pair(const std::string& key_id) noexcept;
+  void check_project(const std::string& project_id) const;
+
+  const limits limits_;
   mutable std::mutex mutex_;
-  std::unordered_map<std::string, stream_counts> open_; // under mutex_
+  // All under mutex_, without those that have none.
+  std::size_t pairs_ = 0;
+  std::unordered_map<std::string, std::size_t> pairs_of_keys_;
+  std::unordered_map<std::string, stream_counts> of_keys_;
+  std::unordered_map<std::string, std::map<std::string, std::size_t>>
+    of_projects_; // by key
 };
 
 class response_registry {
@@ -125,13 +142,15 @@ public:
     return files_;
   }
 
-  /// Before a stream is made: throws limit_reached where the key has as
-  /// many as it may. Those that ask at the same moment may all be let in.
-  void admit(const std::string& key_id) const;
+  /// Before a stream is made of the request: throws limit_reached where its key
+  /// or its project has as many as it may. Those that ask at the same moment
+  /// may all be let in.
+  void admit(const exchange& ex) const;
 
   /// Before another connection is made for one, to be held as long as that is.
-  /// Throws refused where there are as many as there may be.
-  std::shared_ptr<void> admit_pair() const;
+  /// Throws limit_reached where its key has as many as it may, refused where
+  /// all have.
+  std::shared_ptr<void> admit_pair(const exchange& ex) const;
 
   /// False: its key is dead, or the server stops, so it is closed already and
   /// has nothing to begin.

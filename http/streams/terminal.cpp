@@ -404,7 +404,7 @@ private:
 
 void attach_terminal(const exchange_ptr& ex, std::filesystem::path dir,
                      session_actor session, const terminal_request& what) {
-  ex->env.streams.admit(ex->key->id);
+  ex->env.streams.admit(*ex);
   std::make_shared<terminal>(ex, std::move(dir), std::move(session), what)
     ->begin();
 }

@@ -25,11 +25,11 @@ void add_text(ordered_json& to, const char* name, const std::string& text) {
 } // namespace
 
 ordered_json webhook_json(const webhook_record& webhook) {
-  ordered_json result{{"id", webhook.id},
-                      {"project_id", webhook.project_id},
-                      {"url", webhook.url},
-                      {"types", webhook.types},
-                      {"enabled", webhook.enabled}};
+  ordered_json result{{"id", webhook.id}, {"project_id", webhook.project_id}};
+  add_text(result, "session_id", webhook.session_id);
+  result["url"] = webhook.url;
+  result["types"] = webhook.types;
+  result["enabled"] = webhook.enabled;
   add_text(result, "description", webhook.description);
   add_text(result, "disabled_reason", webhook.disabled_reason);
   add_time(result, "disabled_at", webhook.disabled_at);

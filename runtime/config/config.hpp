@@ -75,6 +75,7 @@ struct limits_config {
   std::uint32_t project_creates = 0;
   std::uint32_t key_execs = 0; // that run or wait
   std::uint32_t project_execs = 0;
+  std::uint32_t project_streams = 0; // and waits
   friend bool operator==(const limits_config&, const limits_config&) = default;
 };
 
@@ -174,9 +175,10 @@ struct audit_config {
 
 /// Which events leave by HTTP, to whom, and for how long that is tried.
 struct webhooks_config {
-  std::vector<std::string> allow_networks; // beside the public ones
-  std::string ca_file;                     // empty: the system's authorities
-  millis timeout = 15'000;                 // of one attempt
+  std::vector<std::string> allow_networks;             // beside the public ones
+  std::vector<std::string> allow_networks_of_sessions; // for their own
+  std::string ca_file;     // empty: the system's authorities
+  millis timeout = 15'000; // of one attempt
   millis give_up_after = one_day;
   millis keep = 7 * one_day;
   std::uint32_t max_deliveries = 1000; // that are over, of one webhook

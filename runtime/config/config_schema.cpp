@@ -119,6 +119,10 @@ void add_limits(table& to) {
     to, "limits.project_execs", kinds::whole{0, 1'000'000},
     [](auto& c) -> auto& { return c.limits.project_execs; },
     "How many commands may run or wait in the sessions of one project.");
+  add(
+    to, "limits.project_streams", kinds::whole{0, 1'000'000},
+    [](auto& c) -> auto& { return c.limits.project_streams; },
+    "How many streams and waits may be open in one project.");
 }
 
 void add_preview_and_storage(table& to) {
@@ -351,6 +355,13 @@ void add_webhooks(table& to) {
     [](auto& c) -> auto& { return c.webhooks.allow_networks; },
     "Where webhooks may lead beside public addresses: private, loopback, "
     "link-local and other special ones are refused.");
+  add(
+    to, "webhooks.allow_networks_of_sessions",
+    kinds::text_list{"networks such as 10.0.0.0/8 or fd00::/8, or addresses",
+                     kinds::is_network},
+    [](auto& c) -> auto& { return c.webhooks.allow_networks_of_sessions; },
+    "The same for the webhooks that sessions are made with, which whoever may "
+    "make sessions names; allow_networks does not count for them.");
   add(
     to, "webhooks.ca_file", kinds::text_or_null{path()},
     [](auto& c) -> auto& { return c.webhooks.ca_file; },

@@ -3,6 +3,7 @@
 #include "actors/cluster/finder.hpp"
 #include "actors/cluster/shared_keys.hpp"
 #include "http/edge/peers.hpp"
+#include "http/server/listening.hpp"
 #include "runtime/metrics/page.hpp"
 
 #include <caf/send.hpp>
@@ -59,7 +60,8 @@ node_cluster::node_cluster(const config& settings,
   : settings_(settings), incarnation_(incarnation), system_(system),
     mesh_(std::make_shared<peer::mesh>(
       options_for(settings, incarnation, system), spdlog::default_logger())),
-    arriving_(std::make_shared<http::peer_connections>()) {
+    arriving_(std::make_shared<http::peer_connections>(
+      http::affordable(settings.http.max_connections, true).arriving)) {
   auto port = mesh_->listen();
   address_ =
     settings.cluster.advertise.empty()

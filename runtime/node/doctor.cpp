@@ -174,7 +174,8 @@ host_check disk_check(const fs::path& dir) {
 host_check descriptor_check(const config& settings) {
   ::rlimit limit{};
   ::getrlimit(RLIMIT_NOFILE, &limit);
-  const auto wanted = http::descriptors_for(settings.http.max_connections);
+  const auto wanted = http::descriptors_for(
+    settings.http.max_connections, settings.cluster.listen.has_value());
   auto text = std::to_string(limit.rlim_max) + " at most";
   if (limit.rlim_max >= wanted)
     return {"descriptors", fine, text, {}};
@@ -205,11 +206,16 @@ std::vector<project_record> examine_store(std::vector<host_check>& to,
   }
   try {
     store::connection db{url, data_dir, settings.storage.sync};
-    for (auto& stored : store::projects(db))
+    std::vector<std::string> unreadable;
+    for (auto& stored : store::projects(db, &unreadable))
       if (std::ranges::none_of(
             result, [&](const auto& known) { return known.id == stored.id; }))
         result.push_back(std::move(stored));
     to.push_back({"store", fine, store::store_name(url), {}});
+    for (auto& why : unreadable)
+      to.push_back({"store", warning, std::move(why),
+                    "start the newer program that wrote it; this one does not "
+                    "serve the project"});
   } catch (const store::unavailable& e) {
     // libpq says it in several lines.
     auto why = e.detail();

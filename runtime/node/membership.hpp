@@ -10,7 +10,9 @@
 #include "runtime/store/nodes.hpp"
 
 #include <caf/actor_system.hpp>
+#include <chrono>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>

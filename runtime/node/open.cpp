@@ -118,8 +118,9 @@ void node::parts::open() {
     settings.exec.max_session_output);
   runner_link_options link{program("greenroom-runner"), data_dir,
                            settings.exec.kill_grace, settings.sandbox.idle};
-  link.max_descriptors =
-    http::affordable(settings.http.max_connections).runners;
+  link.max_descriptors = http::affordable(settings.http.max_connections,
+                                          settings.cluster.listen.has_value())
+                           .runners;
   if (settings.cluster.listen)
     link.lease = data_dir / runner::run_lease_file;
   link.plan = [on = host, dir = data_dir](const std::string& id,

@@ -192,6 +192,8 @@ void node::parts::start_webhooks() {
   http::outgoing_sender::options options;
   for (auto& network : own.allow_networks)
     options.allowed.push_back(*parse_network(network));
+  for (auto& network : own.allow_networks_of_sessions)
+    options.allowed_of_sessions.push_back(*parse_network(network));
   options.ca_file = own.ca_file;
   options.timeout = std::chrono::milliseconds{own.timeout};
   sender = std::make_unique<http::outgoing_sender>(std::move(options));
@@ -215,12 +217,12 @@ void node::parts::start_webhooks() {
 
 // What needs no other node.
 void node::parts::start_own(std::unique_ptr<store::connection> db) {
-  std::vector<project_record> left;
-  auto projects = merge_projects(
-    *db, settings, membership ? settings.node.name : "", left, project_faults);
+  auto found = configure_projects(*db, settings, membership != nullptr);
+  project_faults = std::move(found.faults);
+  auto projects = std::move(found.projects);
   if (membership) {
     projects = membership->owned_among(projects);
-    membership->configure_later(std::move(left));
+    membership->configure_later(std::move(found.of_others));
   }
   auto stored_keys = store::keys(*db);
   keys->replace(stored_keys);

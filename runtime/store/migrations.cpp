@@ -285,6 +285,12 @@ const std::vector<step>& steps() {
       "CREATE TABLE project_event_number (number BIGINT NOT NULL)",
       "INSERT INTO project_event_number (number) VALUES (0)",
     },
+    {
+      // '': it is told of all sessions of its project.
+      "ALTER TABLE webhooks ADD COLUMN session_id TEXT NOT NULL DEFAULT ''",
+      "CREATE INDEX webhooks_session ON webhooks (session_id)"
+      " WHERE session_id <> ''",
+    },
   };
   return all;
 }

@@ -239,8 +239,8 @@ std::string ended_before_sql() {
 // -- writes -------------------------------------------------------------------
 
 insert_result insert_session(connection& c, const session_record& session,
-                             std::uint32_t max_active,
-                             std::uint32_t max_of_key) {
+                             std::uint32_t max_active, std::uint32_t max_of_key,
+                             const std::vector<session_webhook>& webhooks) {
   auto row = to_row(session);
   return in_transaction(c, [&](soci::session& sql) {
     if (!hold_project(c, sql, session.project_id, session.node))
@@ -258,8 +258,10 @@ insert_result insert_session(connection& c, const session_record& session,
       if (max_of_key != 0
           && made_by(c, sql, session.created_by).size() >= max_of_key)
         return insert_result::key_full;
-      if (insert_in_slot(sql, row, found.free_slot))
+      if (insert_in_slot(sql, row, found.free_slot)) {
+        add_session_webhooks(sql, session, webhooks);
         return insert_result::ok;
+      }
       if (is_known(sql, session.id))
         throw refused(errc::conflict,
                       "session \"" + session.id + "\" exists already");

@@ -10,6 +10,7 @@
 #include "messages/events.hpp"
 #include "messages/operations.hpp"
 #include "messages/records.hpp"
+#include "messages/session_webhook.hpp"
 #include "runtime/store/connection.hpp"
 
 #include <cstdint>
@@ -31,10 +32,12 @@ enum class insert_result : std::uint8_t {
 /// before branch_taken where both are true, and key_full comes last: the key
 /// has made `max_of_key` that live, 0: no limit. Refused: not_found without the
 /// project, unavailable where another node than the session's owns it, conflict
-/// where the id is in use, bad_request for text with NUL.
+/// where the id is in use, bad_request for text with NUL. Its webhooks are
+/// added where it is.
 insert_result insert_session(connection& c, const session_record& session,
                              std::uint32_t max_active,
-                             std::uint32_t max_of_key = 0);
+                             std::uint32_t max_of_key = 0,
+                             const std::vector<session_webhook>& webhooks = {});
 
 /// The ids of the sessions that live and were made by a key, of all projects,
 /// newest first.

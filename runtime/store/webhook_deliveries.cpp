@@ -284,7 +284,8 @@ void keep_attempt(connection& c, const end_attempt& what,
     write_health(sql, delivery);
     if (what.disable.empty())
       return;
-    disable_webhook(sql, delivery.webhook_id, as_text(what.disable), what.now);
+    disable_webhook(sql, delivery.webhook_id, as_text(what.disable), what.now,
+                    as_text(what.detail));
     const auto entry = audit_of_disabling(delivery, as, what.now);
     add_audit(c, {&entry, 1});
   });
@@ -316,6 +317,7 @@ void trim(connection& c, const trim_deliveries& what) {
                       "more than " + std::to_string(what.max_pending)
                         + " deliveries wait for the receiver",
                       what.now);
+    drop_ended_webhooks(sql, what.now - ended_webhook_kept);
     trim_project_events(c);
   });
 }

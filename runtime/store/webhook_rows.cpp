@@ -4,6 +4,8 @@
 #include "runtime/store/outbox_rows.hpp"
 #include "runtime/store/project_event_rows.hpp"
 #include "runtime/store/session_rows.hpp"
+#include "runtime/store/session_sql.hpp"
+#include "runtime/store/webhooks.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -41,13 +43,16 @@ bool wants(const webhook_row& webhook, std::string_view type) {
               != std::string::npos;
 }
 
+/// Those of the project, and where there is a session its own.
 std::vector<webhook_row> enabled_of(soci::session& sql,
-                                    const std::string& project_id) {
+                                    const std::string& project_id,
+                                    const std::string& session_id = {}) {
   return fetch_rows<webhook_row>(
     sql,
     "SELECT " + columns_of<webhook_row>()
-      + " FROM webhooks WHERE project_id = :project AND enabled = 1",
-    soci::use(project_id, "project"));
+      + " FROM webhooks WHERE project_id = :project AND enabled = 1"
+        " AND (session_id = '' OR session_id = :session)",
+    soci::use(project_id, "project"), soci::use(session_id, "session"));
 }
 
 delivery_row delivery_for(const webhook_row& webhook, std::string_view type,
@@ -67,6 +72,26 @@ event_field text_field(std::string name, std::string text) {
   result.name = std::move(name);
   result.text = std::move(text);
   return result;
+}
+
+/// The project stays as it is meanwhile.
+void check_room_for(soci::session& sql, const std::string& project_id,
+                    std::size_t more) {
+  int count = 0;
+  sql << "SELECT COUNT(*) FROM webhooks WHERE project_id = :id"
+         " AND EXISTS (SELECT 1 FROM sessions"
+         " WHERE sessions.id = webhooks.session_id AND "
+           + std::string{is_live_sql} + ')',
+    soci::into(count), soci::use(project_id, "id");
+  const auto live = static_cast<std::size_t>(count);
+  if (live + more > max_webhooks_of_live_sessions)
+    throw refused(errc::quota_exceeded,
+                  "the sessions of project \"" + project_id
+                    + "\" that live have " + std::to_string(live)
+                    + " webhooks, and may have "
+                    + std::to_string(max_webhooks_of_live_sessions)
+                    + "; use the project's webhooks, or end sessions that have "
+                      "some");
 }
 
 /// As the event of a session that ends with its review has them.
@@ -99,6 +124,7 @@ webhook_record from_row(const webhook_row& row) {
   webhook_record result;
   result.id = row.id;
   result.project_id = row.project_id;
+  result.session_id = row.session_id;
   result.url = row.url;
   result.description = row.description;
   result.types = types_of(row.types);
@@ -149,11 +175,64 @@ webhook_row webhook_by_id(soci::session& sql, const std::string& project_id,
   return std::move(rows.front());
 }
 
+std::string types_to_text(const std::vector<std::string>& types) {
+  std::string result = types.empty() ? "" : ",";
+  for (const auto& one : types)
+    result += one + ',';
+  return result;
+}
+
+void add_session_webhooks(soci::session& sql, const session_record& session,
+                          const std::vector<session_webhook>& webhooks) {
+  if (!webhooks.empty())
+    check_room_for(sql, session.project_id, webhooks.size());
+  std::size_t place = 0;
+  for (const auto& one : webhooks) {
+    webhook_row row;
+    row.id = session_webhook_id(session.id, place++);
+    row.project_id = session.project_id;
+    row.session_id = session.id;
+    row.url = one.url;
+    row.description = one.description;
+    row.types = types_to_text(one.types);
+    row.secret = one.secret;
+    row.created_by = session.created_by;
+    row.created_at = session.created_at;
+    check_texts(row);
+    insert_row(sql, "webhooks", row);
+  }
+}
+
+void drop_ended_webhooks(soci::session& sql, unix_ms before) {
+  const long long time = before;
+  const auto live = std::string{is_live_sql};
+  for (const auto& row : fetch_rows<webhook_row>(
+         sql,
+         "SELECT " + columns_of<webhook_row>()
+           + " FROM webhooks WHERE session_id <> ''"
+             " AND NOT EXISTS (SELECT 1 FROM sessions"
+             " WHERE sessions.id = webhooks.session_id AND ("
+           + live
+           + " OR ended_at >= :before))"
+             " AND NOT EXISTS (SELECT 1 FROM reviews"
+             " WHERE reviews.session_id = webhooks.session_id"
+             " AND (reviews.ended_at = 0 OR reviews.ended_at >= :before))"
+             " AND NOT EXISTS (SELECT 1 FROM webhook_deliveries"
+             " WHERE webhook_id = webhooks.id AND (state <> 'delivered'"
+             " OR last_attempt_at >= :before))",
+         soci::use(time, "before"))) {
+    execute(sql, "DELETE FROM webhook_deliveries WHERE webhook_id = :id",
+            soci::use(row.id, "id"));
+    execute(sql, "DELETE FROM webhooks WHERE id = :id",
+            soci::use(row.id, "id"));
+  }
+}
+
 void queue_deliveries(soci::session& sql, const session_record& session,
                       const std::vector<session_event>& events) {
   if (events.empty())
     return;
-  const auto webhooks = enabled_of(sql, session.project_id);
+  const auto webhooks = enabled_of(sql, session.project_id, session.id);
   if (webhooks.empty())
     return;
   const auto as_it_is = session_to_text(session);
@@ -190,7 +269,8 @@ void announce_review(soci::session& sql, event_kind kind,
   session.id = review.session_id;
   session.project_id = review.project_id;
   const auto fields = fields_to_text(fields_of(review));
-  for (const auto& webhook : enabled_of(sql, review.project_id))
+  for (const auto& webhook :
+       enabled_of(sql, review.project_id, review.session_id))
     if (wants(webhook, type)) {
       auto row = delivery_for(webhook, type, now);
       row.session_id = review.session_id;
@@ -203,14 +283,16 @@ void announce_review(soci::session& sql, event_kind kind,
 }
 
 void disable_webhook(soci::session& sql, const std::string& webhook_id,
-                     const std::string& reason, unix_ms now) {
+                     const std::string& reason, unix_ms now,
+                     const std::string& detail) {
   const long long time = now;
+  const auto whole = detail.empty() ? reason : reason + "; " + detail;
   auto disabled = fetch_rows<webhook_row>(
     sql,
     "UPDATE webhooks SET enabled = 0, disabled_reason = :reason,"
     " disabled_at = :now WHERE id = :id AND enabled = 1 RETURNING "
       + columns_of<webhook_row>(),
-    soci::use(reason, "reason"), soci::use(time, "now"),
+    soci::use(whole, "reason"), soci::use(time, "now"),
     soci::use(webhook_id, "id"));
   if (disabled.empty())
     return;
@@ -220,21 +302,23 @@ void disable_webhook(soci::session& sql, const std::string& webhook_id,
           " error END WHERE webhook_id = :id AND state = 'pending'",
           soci::use(webhook_id, "id"));
   const auto& gone = disabled.front();
-  // Who may watch a project need not know its receivers' URLs.
+  // Who may watch a project need not know where its receivers are.
   add_project_event(
     sql, {0,
           gone.project_id,
-          {},
+          gone.session_id,
           std::string{webhook_disabled},
           now,
           {text_field("webhook_id", gone.id), text_field("reason", reason)}});
-  const auto fields =
-    fields_to_text({text_field("webhook_id", gone.id),
-                    text_field("url", gone.url), text_field("reason", reason)});
+  std::vector<event_field> fields{text_field("webhook_id", gone.id),
+                                  text_field("url", gone.url),
+                                  text_field("reason", whole)};
+  if (!gone.session_id.empty())
+    fields.push_back(text_field("session_id", gone.session_id));
   for (const auto& other : enabled_of(sql, gone.project_id))
     if (wants(other, webhook_disabled)) {
       auto row = delivery_for(other, webhook_disabled, now);
-      row.fields = fields;
+      row.fields = fields_to_text(fields);
       insert_row(sql, "webhook_deliveries", row);
     }
 }

@@ -1,6 +1,7 @@
 // Webhooks and deliveries as rows; for sources of this folder.
 #pragma once
 
+#include "messages/session_webhook.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/store/rows.hpp"
 
@@ -12,6 +13,7 @@ namespace greenroom::store {
 struct webhook_row {
   std::string id;
   std::string project_id;
+  std::string session_id; // '': it is the project's
   std::string url;
   std::string description;
   std::string types; // each between commas; empty: all
@@ -31,6 +33,7 @@ template <class F>
 void each_column(webhook_row& row, F&& f) {
   f("id", row.id);
   f("project_id", row.project_id);
+  f("session_id", row.session_id);
   f("url", row.url);
   f("description", row.description);
   f("types", row.types);
@@ -95,7 +98,21 @@ delivery_record from_row(const delivery_row& row);
 webhook_row webhook_by_id(soci::session& sql, const std::string& project_id,
                           const std::string& webhook_id);
 
-/// Queues the events of a change for the webhooks of the session's project.
+/// A webhook's types as a column.
+std::string types_to_text(const std::vector<std::string>& types);
+
+/// Adds the webhooks that a new session is made with; the caller holds the
+/// project. Refused as quota_exceeded where its sessions have too many.
+void add_session_webhooks(soci::session& sql, const session_record& session,
+                          const std::vector<session_webhook>& webhooks);
+
+/// Removes those of sessions that are over, once nobody will want to see what
+/// was sent to them: none of their reviews waits, and all was delivered, the
+/// last of it before the time.
+void drop_ended_webhooks(soci::session& sql, unix_ms before);
+
+/// Queues the events of a change for the webhooks of the session and of its
+/// project.
 void queue_deliveries(soci::session& sql, const session_record& session,
                       const std::vector<session_event>& events);
 
@@ -105,9 +122,11 @@ void announce_review(soci::session& sql, event_kind kind,
                      const review_record& review, unix_ms now);
 
 /// Disables a webhook and gives up what waits for it; the project's other
-/// webhooks and who watches the project are told.
+/// webhooks and who watches the project are told. `detail` goes with the reason
+/// to those who may see the webhook alone.
 void disable_webhook(soci::session& sql, const std::string& webhook_id,
-                     const std::string& reason, unix_ms now);
+                     const std::string& reason, unix_ms now,
+                     const std::string& detail = {});
 
 /// Removes all webhooks of a project, with their deliveries.
 void drop_webhooks(soci::session& sql, const std::string& project_id);

@@ -8,20 +8,13 @@ namespace greenroom::store {
 
 namespace {
 
-std::string types_column(const std::vector<std::string>& types) {
-  std::string result = types.empty() ? "" : ",";
-  for (const auto& one : types)
-    result += one + ',';
-  return result;
-}
-
 webhook_row to_row(const create_webhook& what) {
   webhook_row row;
   row.id = what.webhook.id;
   row.project_id = what.webhook.project_id;
   row.url = what.webhook.url;
   row.description = what.webhook.description;
-  row.types = types_column(what.webhook.types);
+  row.types = types_to_text(what.webhook.types);
   row.secret = what.secret;
   row.enabled = what.webhook.enabled ? 1 : 0;
   row.created_by = what.webhook.created_by;
@@ -38,12 +31,25 @@ void check_room(connection& c, soci::session& sql, const std::string& project) {
   if (!sql.got_data())
     throw refused(errc::not_found, "project not found");
   int count = 0;
-  sql << "SELECT COUNT(*) FROM webhooks WHERE project_id = :id",
+  sql << "SELECT COUNT(*) FROM webhooks WHERE project_id = :id"
+         " AND session_id = ''",
     soci::into(count), soci::use(project, "id");
   if (static_cast<std::size_t>(count) >= max_webhooks_of_project)
     throw refused(errc::quota_exceeded,
                   "project \"" + project + "\" has " + std::to_string(count)
                     + " webhooks, and may have no more; remove one first");
+}
+
+// As the API refuses it where a session is made with webhooks: what becomes of
+// other webhooks is the project's affair.
+void check_types(const webhook_row& row,
+                 const std::vector<std::string>& types) {
+  if (!row.session_id.empty()
+      && std::ranges::find(types, webhook_disabled) != types.end())
+    throw refused(errc::bad_request,
+                  "types: \"" + std::string{webhook_disabled}
+                    + "\" is not delivered to a webhook of a session; use a "
+                      "webhook of the project for that");
 }
 
 } // namespace
@@ -82,6 +88,8 @@ webhook_record alter_webhook(connection& c, const change_webhook& what,
                              unix_ms now) {
   return in_transaction(c, [&](soci::session& sql) {
     auto row = webhook_by_id(sql, what.project_id, what.webhook_id);
+    if (what.has_types)
+      check_types(row, what.types);
     if (what.has_enabled && !what.enabled && row.enabled != 0) {
       disable_webhook(sql, row.id, "disabled by " + to_words(what.by), now);
       row = webhook_by_id(sql, what.project_id, what.webhook_id);
@@ -91,7 +99,7 @@ webhook_record alter_webhook(connection& c, const change_webhook& what,
     if (what.has_description)
       row.description = what.description;
     if (what.has_types)
-      row.types = types_column(what.types);
+      row.types = types_to_text(what.types);
     if (what.has_enabled && what.enabled && row.enabled == 0) {
       row.enabled = 1;
       row.disabled_reason.clear();
@@ -112,6 +120,26 @@ webhook_record alter_webhook(connection& c, const change_webhook& what,
             soci::use(row.failing_since, "failing_since"),
             soci::use(row.last_error, "last_error"), soci::use(row.id, "id"));
     return from_row(row);
+  });
+}
+
+std::vector<webhook_record> renew_secrets(connection& c,
+                                          const greenroom::renew_secrets& x) {
+  return in_transaction(c, [&](soci::session& sql) {
+    std::vector<webhook_record> result;
+    for (std::size_t place = 0; place < x.secrets.size(); ++place) {
+      const auto id = session_webhook_id(x.session_id, place);
+      for (const auto& row : fetch_rows<webhook_row>(
+             sql,
+             "UPDATE webhooks SET secret = :secret WHERE id = :id"
+             " AND project_id = :project AND session_id = :session RETURNING "
+               + columns_of<webhook_row>(),
+             soci::use(x.secrets[place], "secret"), soci::use(id, "id"),
+             soci::use(x.project_id, "project"),
+             soci::use(x.session_id, "session")))
+        result.push_back(from_row(row));
+    }
+    return result;
   });
 }
 

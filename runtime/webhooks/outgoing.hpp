@@ -16,6 +16,8 @@ struct outgoing_request {
   webhook_url to;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body; // JSON
+  // To a receiver that a session was made with: whoever may make one names it.
+  bool of_session = false;
 };
 
 struct outgoing_result {

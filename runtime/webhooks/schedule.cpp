@@ -32,24 +32,26 @@ next_step after_attempt(const attempt_facts& facts,
                         const attempt_outcome& outcome, unix_ms now,
                         millis timeout, double jitter) {
   if (outcome.status >= 200 && outcome.status < 300)
-    return {attempt_verdict::delivered, 0, {}};
+    return {attempt_verdict::delivered, 0, {}, {}};
   if (facts.is_test)
-    return {attempt_verdict::give_up, 0, {}};
+    return {attempt_verdict::give_up, 0, {}, {}};
   if (outcome.status == gone)
-    return {attempt_verdict::disable, 0,
-            "the receiver answered 410: it takes no more"};
+    return {attempt_verdict::disable,
+            0,
+            "the receiver answered 410: it takes no more",
+            {}};
   const auto end = facts.first_attempt_at + timeout;
   if (now >= end) {
     if (facts.webhook_delivered_at > facts.first_attempt_at)
-      return {attempt_verdict::give_up, 0, {}};
-    return {attempt_verdict::disable, 0,
-            "nothing was delivered for too long; at last: " + outcome.error};
+      return {attempt_verdict::give_up, 0, {}, {}};
+    return {attempt_verdict::disable, 0, "nothing was delivered for too long",
+            "at last: " + outcome.error};
   }
   const auto spread = static_cast<millis>(
     static_cast<double>(retry_pause(facts.attempts)) * (1 + jitter / 5));
   const auto pause =
     std::max(spread, std::min(outcome.retry_after, longest_asked));
-  return {attempt_verdict::retry, std::min(now + pause, end), {}};
+  return {attempt_verdict::retry, std::min(now + pause, end), {}, {}};
 }
 
 bool may_attempt(std::size_t under_way, std::size_t of_receiver,

@@ -35,6 +35,7 @@ struct next_step {
   attempt_verdict what = attempt_verdict::delivered;
   unix_ms at = 0;     // of the next attempt, of `retry`
   std::string reason; // of `disable`
+  std::string detail; // beside it; may say where the receiver is
 };
 
 /// The pause after the n-th failed attempt (n from 1), without jitter: seconds

@@ -4,6 +4,8 @@
 #include "tests/actors/small_node.hpp"
 
 #include "actors/directory.hpp"
+#include "actors/supervisor.hpp"
+#include "messages/errors.hpp"
 #include "messages/moving.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/base/injected_faults.hpp"
@@ -11,6 +13,7 @@
 
 #include <caf/actor_cast.hpp>
 #include <caf/event_based_actor.hpp>
+#include <caf/message_view.hpp>
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
@@ -21,6 +24,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace greenroom;
@@ -71,6 +75,24 @@ struct moving_node : small_node {
   }
 };
 
+// Does not say at first which sessions live.
+caf::behavior late_reader(caf::event_based_actor* self,
+                          store_reader_actor whole) {
+  self->set_default_handler(
+    [whole](caf::scheduled_actor* base, caf::message_view& what) {
+      return caf::result<caf::message>{
+        static_cast<caf::event_based_actor*>(base)->delegate(
+          caf::actor_cast<caf::actor>(whole), what.move_content_to_message())};
+    });
+  auto is_first = std::make_shared<bool>(true);
+  return {
+    [self, whole, is_first](live_sessions& x) -> caf::result<session_rows> {
+      if (std::exchange(*is_first, false))
+        return make_error(errc::unavailable, "the store is away");
+      return self->delegate(whole, std::move(x));
+    }};
+}
+
 } // namespace
 
 TEST_CASE_METHOD(moving_node, "what runs of a project that went away ends, and "
@@ -92,6 +114,23 @@ TEST_CASE_METHOD(moving_node, "what runs of a project that went away ends, and "
     await("the exec's end", [&] { return long_is_over(); });
     await_command();
   }
+}
+
+TEST_CASE_METHOD(moving_node, "sessions that come with their project are taken "
+                              "up although the store is away at first") {
+  caf::anon_send(whole, release_project{"demo"});
+  auto taken = store::take_session(db, session.id, context()->node).value();
+  auto reader = system().spawn(late_reader, context()->reader);
+  auto changed = std::make_shared<node_context>(*context());
+  changed->reader = caf::actor_cast<store_reader_actor>(reader);
+  auto other = system().spawn(session_supervisor, context_ptr{changed},
+                              std::vector<project_record>{}, revival_report{});
+  caf::anon_send(other, adopt_project{rules()});
+  await("the session", [&] {
+    return store::find_session(db, session.id)->epoch > taken.epoch;
+  });
+  caf::anon_send_exit(other, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(reader, caf::exit_reason::user_shutdown);
 }
 
 TEST_CASE_METHOD(moving_node, "a session that is being revived while its "

@@ -103,7 +103,7 @@ struct hook_node : small_node {
     what.secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     return ask<created_webhook>(deliverer, what).webhook;
   }
-  session_record stored_session() {
+  session_record stored_session(std::vector<session_webhook> webhooks = {}) {
     session_record session;
     session.id = make_id();
     session.project_id = "demo";
@@ -111,7 +111,8 @@ struct hook_node : small_node {
     session.branch = "b-" + session.id;
     session.epoch = session.version = 1;
     session.created_at = session.expires_at = now_ms();
-    ask<done>(context()->store, insert_session{session, 1000, 0});
+    ask<done>(context()->store,
+              insert_session{session, 1000, 0, std::move(webhooks)});
     return session;
   }
   /// One change of the session, which announces this.
@@ -245,6 +246,48 @@ TEST_CASE_METHOD(hook_node, "a receiver that is slow gets few at once, and "
     sent.answer(200);
   }
   CHECK(eventually([&] { return listed(slow, "delivered").size() == 12; }));
+}
+
+TEST_CASE_METHOD(hook_node, "the receivers of sessions take together what one "
+                            "receiver may") {
+  auto of_project = add("https://project.example.org/");
+  const auto own = [](int i) {
+    return session_webhook{"https://s" + std::to_string(i) + ".example.org/",
+                           "",
+                           {},
+                           "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"};
+  };
+  constexpr int sessions = 12;
+  std::vector<session_record> all;
+  for (int i = 0; i < sessions; ++i) {
+    all.push_back(stored_session({own(2 * i), own(2 * i + 1)}));
+    change(all.back());
+  }
+  std::deque<taken> held;
+  for (int of_project_sent = 0; of_project_sent < sessions;) {
+    auto sent = sender->next();
+    if (sent.request.to.host == "project.example.org") {
+      CHECK_FALSE(sent.request.of_session);
+      ++of_project_sent;
+      sent.answer(200);
+    } else {
+      CHECK(sent.request.of_session);
+      held.push_back(std::move(sent));
+      CHECK(held.size() <= max_attempts_of_one);
+    }
+  }
+  CHECK(eventually(
+    [&] { return listed(of_project, "delivered").size() == sessions; }));
+  // Each gets its turn.
+  std::set<std::string> hosts;
+  while (hosts.size() < 2 * sessions) {
+    if (held.empty())
+      held.push_back(sender->next());
+    hosts.insert(held.front().request.to.host);
+    held.front().answer(200);
+    held.pop_front();
+  }
+  CHECK(hosts.size() == 2 * sessions);
 }
 
 TEST_CASE_METHOD(hook_node, "a receiver that takes nothing for too long is "

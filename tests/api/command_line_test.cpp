@@ -7,6 +7,7 @@
 #include "tests/support/http_receiver.hpp"
 #include "tests/support/sockets.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -525,7 +526,9 @@ TEST_CASE("nodes are listed, and one that is alone is not drained",
 
 TEST_CASE("webhooks are managed, and events watched, by commands") {
   node_process node{
-    {.sandboxed = false, .set = {R"(webhooks.allow_networks=["127.0.0.1"])"}}};
+    {.sandboxed = false,
+     .set = {R"(webhooks.allow_networks=["127.0.0.1"])",
+             R"(webhooks.allow_networks_of_sessions=["127.0.0.1"])"}}};
   http_receiver receiver{
     [](const received_request&) { return http_receiver::answer(200); }};
   terminal_user user{node};
@@ -547,6 +550,21 @@ TEST_CASE("webhooks are managed, and events watched, by commands") {
   user.out({"webhooks", "-p", "demo", "redeliver", id,
             sent.substr(0, sent.find('\n'))});
   CHECK(eventually([&] { return receiver.requests().size() == 3; }));
+  auto hooked = user.run({"create", "hooked", "-p", "demo", "-q", "--webhook",
+                          receiver.url("/own")});
+  CHECK(hooked.exit_code == 0);
+  CHECK(hooked.out.find("whsec_") == std::string::npos);
+  CHECK(hooked.err.find("whsec_") != std::string::npos);
+  CHECK(hooked.err.find(receiver.url("/own")) != std::string::npos);
+  hooked.out.erase(hooked.out.find('\n'));
+  CHECK(user.out({"webhooks", "-p", "demo"}).find(hooked.out)
+        != std::string::npos);
+  CHECK(eventually([&] {
+    return std::ranges::any_of(receiver.requests(), [](auto& one) {
+      return one.line.find("/own") != std::string::npos;
+    });
+  }));
+  user.out({"end", "-y", hooked.out});
   user.out({"webhooks", "-p", "demo", "-y", "remove", id});
   CHECK(user.run({"webhooks", "-p", "demo", "test", id}).exit_code == 3);
 

@@ -150,3 +150,55 @@ TEST_CASE("one key may have its share of streams, and hears that") {
            "is 3 (limits.open_streams); close some of them");
   CHECK(node.admin().get(session.path()).status == 200);
 }
+
+TEST_CASE("one project may have its share of streams, and hears who holds "
+          "them") {
+  node_options options;
+  options.sandboxed = false;
+  options.set = {"limits.project_streams=3"};
+  node_process node{options};
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto made =
+    expect(201, node.admin().post(
+                  "/keys", {{"name", "reader"}, {"scopes", {"sessions:read"}}}))
+      .data();
+  auto id = made["id"].get<std::string>();
+  auto key = made["key"].get<std::string>();
+  std::vector<sse_client> held;
+  auto watch = [&](const std::string& path, const std::string& with) {
+    held.emplace_back(node.port(), path, with);
+    CHECK(held.back().status() == 200);
+  };
+  watch(session.path("/events"), node.admin_key());
+  watch(session.path("/events"), key);
+  watch(session.path("/events"), key);
+  // What is of many projects is no project's.
+  watch("/events", key);
+  const auto message =
+    "project \"demo\" has 3 streams open (2 of key \"" + id
+    + "\", 1 of key \"admin\"), and its limit is 3 (limits.project_streams); "
+      "close some of them";
+  for (auto path : {"/events", "/wait?until=ended&timeout=1s"}) {
+    INFO(path);
+    auto refused = node.admin().get(session.path(path));
+    CHECK(refused.status == 429);
+    CHECK(refused.code() == "RATE_LIMITED");
+    CHECK(refused.headers.contains("retry-after"));
+    CHECK(refused.headers["ratelimit-limit"] == "3");
+    CHECK(refused.headers["ratelimit-remaining"] == "0");
+    CHECK(refused.message() == message);
+  }
+  expect(201,
+         node.admin().post(
+           "/projects", {{"id", "other"}, {"repo", node.upstream().string()}}));
+  auto elsewhere = expect(201, node.admin().post("/projects/other/sessions",
+                                                 {{"new_branch", "work"}}))
+                     .data()["id"]
+                     .get<std::string>();
+  watch("/projects/other/sessions/" + elsewhere + "/events", key);
+  held.erase(held.begin());
+  CHECK(eventually([&] {
+    return node.admin().get(session.path("/wait?until=ended&timeout=1s")).status
+           == 200;
+  }));
+}

@@ -1,4 +1,5 @@
 // Webhooks as their receivers see them: real requests over real sockets.
+#include "runtime/webhooks/signature.hpp"
 #include "tests/api/demo.hpp"
 #include "tests/support/http_receiver.hpp"
 #include "tests/support/sockets.hpp"
@@ -18,7 +19,8 @@ const std::string hooks = "/projects/demo/webhooks";
 
 node_options with_loopback(std::vector<std::string> more = {}) {
   node_options options{.sandboxed = false};
-  options.set = {R"(webhooks.allow_networks=["127.0.0.0/8"])"};
+  options.set = {R"(webhooks.allow_networks=["127.0.0.0/8"])",
+                 R"(webhooks.allow_networks_of_sessions=["127.0.0.0/8"])"};
   options.set.insert(options.set.end(), more.begin(), more.end());
   return options;
 }
@@ -57,6 +59,24 @@ std::vector<std::string> types_in(const http_receiver& receiver) {
 }
 
 using texts = std::vector<std::string>;
+
+/// The same of those that came to one path.
+texts sent_to(const http_receiver& receiver, const std::string& path) {
+  texts result;
+  std::set<std::string> seen;
+  for (auto& one : receiver.requests())
+    if (one.line == "POST " + path + " HTTP/1.1"
+        && seen.insert(one.headers.at("webhook-id")).second)
+      result.push_back(json::parse(one.body)["type"]);
+  return result;
+}
+
+json create(const node_process& node, const std::string& branch,
+            const json& webhooks) {
+  return expect(201, node.admin().post(sessions, {{"new_branch", branch},
+                                                  {"webhooks", webhooks}}))
+    .data();
+}
 
 } // namespace
 
@@ -364,6 +384,189 @@ TEST_CASE("a kill -9 neither loses nor reorders what a webhook gets") {
   for (auto& id : ids)
     CHECK(by_session[id]
           == texts{"session.created", "session.extended", "session.ended"});
+}
+
+TEST_CASE("a session's own webhook is told of it alone, in order, and is a "
+          "webhook like others") {
+  node_process node{with_loopback()};
+  http_receiver receiver{always(200)};
+  const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+  auto made =
+    create(node, "work",
+           {{{"url", receiver.url("/own")}, {"secret", secret}},
+            {{"url", receiver.url("/ends")}, {"types", {"session.ended"}}}});
+  session_user session{node, made["id"].get<std::string>()};
+  REQUIRE(made["webhooks"].size() == 2);
+  auto& hook = made["webhooks"][0];
+  CHECK(hook["session_id"] == session.id());
+  CHECK(hook["secret"] == secret);
+  auto own = made["webhooks"][1]["secret"].get<std::string>();
+  CHECK(own.starts_with("whsec_"));
+  session_user other{node, json{{"new_branch", "other"}}};
+  expect(200, other.remove());
+  expect(200, session.post("/extend", {{"expires_in", "2h"}}));
+  node.kill9();
+  node.start();
+  expect(200, session.checkin({{"skip_review", true}}));
+  const texts expected{"session.created", "session.extended", "checkin.started",
+                       "checkin.finished", "session.ended"};
+  CHECK(eventually([&] { return sent_to(receiver, "/own") == expected; }));
+  CHECK(eventually(
+    [&] { return sent_to(receiver, "/ends") == texts{"session.ended"}; }));
+  for (auto& one : receiver.requests()) {
+    CHECK(json::parse(one.body)["data"]["id"] == session.id());
+    auto& headers = one.headers;
+    CHECK(headers.at("webhook-signature")
+          == greenroom::webhook_signature(
+            one.line.find("/own") != std::string::npos ? secret : own,
+            headers.at("webhook-id"),
+            std::stoll(headers.at("webhook-timestamp")), one.body));
+  }
+  CHECK(eventually([&] {
+    return deliveries(node, hook, "status=delivered").size() == expected.size();
+  }));
+  auto shown = expect(200, node.admin().get(path_of(hook))).data();
+  CHECK(shown["session_id"] == session.id());
+  CHECK(shown["project_id"] == "demo");
+  CHECK_FALSE(shown.contains("secret"));
+  for (auto path : {hooks, session.path(), session.path("/timeline"),
+                    std::string{"/audit"}, path_of(hook, "/deliveries")})
+    CHECK(node.admin().get(path).body.find("whsec_") == std::string::npos);
+  CHECK(node.log().find("whsec_") == std::string::npos);
+  CHECK(expect(200, node.admin().post(path_of(hook, "/test"), json::object()))
+          .data()["status"]
+        == "delivered");
+  auto oldest = deliveries(node, hook).back()["id"];
+  auto attempts = [&] {
+    return std::ranges::count(receiver.requests(), oldest, [](auto& one) {
+      return json(one.headers.at("webhook-id"));
+    });
+  };
+  const auto before = attempts();
+  expect(202, node.admin().post(path_of(hook, "/redeliver"),
+                                {{"delivery_id", oldest}}));
+  CHECK(eventually([&] { return attempts() == before + 1; }));
+  expect(200, node.admin().remove(path_of(hook)));
+  CHECK(expect(200, node.admin().get(hooks)).data()["webhooks"].size() == 1);
+}
+
+TEST_CASE("a session's own webhook is told what becomes of its review") {
+  node_process node{with_loopback()};
+  http_receiver receiver{always(200)};
+  auto made = create(node, "work",
+                     {{{"url", receiver.url()},
+                       {"types", {"session.ended", "review.finished"}}}});
+  session_user session{node, made["id"].get<std::string>()};
+  session.run("echo new > new.txt");
+  auto review = expect(200, session.post("/checkin", json::object()))
+                  .data()["review_task_id"]
+                  .get<std::string>();
+  expect(200, node.admin().post("/projects/demo/reviews/" + review + "/reject",
+                                {{"comment", "No"}}));
+  CHECK(eventually([&] {
+    return types_in(receiver) == texts{"session.ended", "review.finished"};
+  }));
+  CHECK(json::parse(receiver.requests().back().body)["data"]["comment"]
+        == "No");
+}
+
+TEST_CASE("a create that is refused leaves no webhook, and says what is wrong "
+          "with one") {
+  node_process node{with_loopback()};
+  session_user session{node, json{{"new_branch", "work"}}};
+  const json good{{"url", "https://example.org/"}};
+  auto refused = [&](const json& webhooks, const std::string& message) {
+    expect_refusal(node.admin().post(sessions, {{"new_branch", "other"},
+                                                {"webhooks", webhooks}}),
+                   400, "BAD_REQUEST", message);
+  };
+  refused("x", "webhooks must be a list of at most 5 objects with url");
+  refused(json(6, good), "webhooks must be a list of at most 5 objects with "
+                         "url");
+  refused({good, 1}, "webhooks[1] must be an object with url");
+  refused({good, json::object()},
+          "webhooks[1]: url is required: where deliveries are sent");
+  refused({{{"url", "ftp://a"}}},
+          "webhooks[0]: url must begin with https:// or http://");
+  refused({{{"url", "http://a"}, {"events", json::array()}}},
+          "webhooks[0]: unknown field \"events\"");
+  refused({{{"url", "http://a"}, {"types", {"webhook.disabled"}}}},
+          "webhooks[0]: types: \"webhook.disabled\" is no type that is "
+          "delivered, use session.created, session.extended, session.expiring, "
+          "session.ended, checkin.started, checkin.finished, review.queued, "
+          "review.started, review.finished");
+  refused({{{"url", "http://a"}, {"secret", "whsec_short"}}},
+          "webhooks[0]: secret must be whsec_ and a key of 24 to 64 bytes in "
+          "base64");
+  for (auto branch : {"work", "main"}) {
+    auto reply =
+      node.admin().post(sessions, {{"branch", branch}, {"webhooks", {good}}});
+    CHECK(reply.status >= 400);
+  }
+  CHECK(expect(200, node.admin().get(hooks)).data()["webhooks"].empty());
+}
+
+TEST_CASE("what only the server can reach is refused to webhooks of sessions, "
+          "too") {
+  // What is allowed to projects is not so to whoever may make a session.
+  node_process node{{.sandboxed = false,
+                     .set = {R"(webhooks.allow_networks=["127.0.0.0/8"])"}}};
+  http_receiver receiver{always(200)};
+  auto made = create(node, "work", {{{"url", receiver.url()}}});
+  auto& hook = made["webhooks"][0];
+  CHECK(eventually([&] {
+    auto sent = deliveries(node, hook);
+    return sent.size() == 1
+           && sent[0]
+                  .value("error", "")
+                  .find("by webhooks.allow_networks_of_sessions")
+                != std::string::npos;
+  }));
+  CHECK(receiver.connections() == 0);
+}
+
+TEST_CASE("a repeated create of a session makes its webhooks once, and gives "
+          "them secrets that hold") {
+  node_process node{with_loopback()};
+  http_receiver receiver{always(200)};
+  const std::string given = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+  const json body{
+    {"new_branch", "work"},
+    {"webhooks",
+     {{{"url", receiver.url("/made")}, {"types", {"session.ended"}}},
+      {{"url", receiver.url("/given")}, {"secret", given}}}}};
+  auto make = [&] {
+    return expect(201, node.admin().send("POST", sessions, body.dump(),
+                                         "application/json",
+                                         {{"Idempotency-Key", "one"}}))
+      .data();
+  };
+  auto first = make();
+  node.kill9();
+  node.start();
+  auto second = make();
+  CHECK(second["id"] == first["id"]);
+  REQUIRE(second["webhooks"].size() == 2);
+  for (int i = 0; i < 2; ++i)
+    CHECK(second["webhooks"][i]["id"] == first["webhooks"][i]["id"]);
+  CHECK(second["webhooks"][1]["secret"] == given);
+  auto made = second["webhooks"][0]["secret"].get<std::string>();
+  CHECK(made != first["webhooks"][0]["secret"]);
+  CHECK(expect(200, node.admin().get(hooks)).data()["webhooks"].size() == 2);
+  expect(200, node.admin().remove(path_of(first["webhooks"][1])));
+  auto third = make();
+  REQUIRE(third["webhooks"].size() == 1);
+  made = third["webhooks"][0]["secret"].get<std::string>();
+  expect(200, session_user{node, first["id"].get<std::string>()}.remove());
+  CHECK(eventually([&] { return sent_to(receiver, "/made").size() == 1; }));
+  for (auto& one : receiver.requests())
+    if (one.line.find("/made") != std::string::npos)
+      CHECK(one.headers.at("webhook-signature")
+            == greenroom::webhook_signature(
+              made, one.headers.at("webhook-id"),
+              std::stoll(one.headers.at("webhook-timestamp")), one.body));
+  // Nothing is shown of a session that is over.
+  CHECK_FALSE(make().contains("webhooks"));
 }
 
 TEST_CASE("a repeated create makes one webhook, and shows no second secret") {

@@ -74,41 +74,47 @@ caf::result<done> finish(script& s, const finish_request& what) {
 
 project_actor::behavior_type project_stand_in(project_actor::pointer,
                                               script_ptr s) {
-  return {[s](const create_session& what) { return create(*s, what); },
-          [](const list_sessions& what) -> caf::result<session_page> {
-            if (what.cursor == "bad")
-              return make_error(errc::bad_request,
-                                "cursor is not one that this server gave");
-            session_page page;
-            page.sessions.resize(what.limit == 0 ? 2 : what.limit);
-            page.next_cursor = "more";
-            return page;
-          },
-          [](const queue_review&) { return unserved_part<review_record>(); },
-          [s](const list_reviews& what) {
-            std::lock_guard lock{s->guard};
-            review_page page;
-            for (auto& [id, one] : s->reviews)
-              if (what.status.empty() || what.status == to_string(one.status))
-                page.reviews.push_back(one);
-            return page;
-          },
-          [s](const get_review& what) {
-            std::lock_guard lock{s->guard};
-            return find_review(*s, what.review_id);
-          },
-          [s](const decide_review& what) {
-            std::lock_guard lock{s->guard};
-            s->decisions.push_back(what);
-            return find_review(*s, what.review_id);
-          },
-          [](const get_review_diff&) {
-            return git_answer{shared_text{"diff --git a/y b/y\n"}};
-          },
-          [](const list_kept&) { return unserved_part<kept_sessions>(); },
-          [](const rescue_waits&) {},
-          [](const review_ran&) {},
-          [](const project_changed&) {}};
+  return {
+    [s](const create_session& what) { return create(*s, what); },
+    [s](const create_hooked_session& what) -> caf::result<created_session> {
+      if (s->outdated)
+        return caf::make_error(caf::sec::unexpected_message);
+      return create(*s, what.session);
+    },
+    [](const list_sessions& what) -> caf::result<session_page> {
+      if (what.cursor == "bad")
+        return make_error(errc::bad_request,
+                          "cursor is not one that this server gave");
+      session_page page;
+      page.sessions.resize(what.limit == 0 ? 2 : what.limit);
+      page.next_cursor = "more";
+      return page;
+    },
+    [](const queue_review&) { return unserved_part<review_record>(); },
+    [s](const list_reviews& what) {
+      std::lock_guard lock{s->guard};
+      review_page page;
+      for (auto& [id, one] : s->reviews)
+        if (what.status.empty() || what.status == to_string(one.status))
+          page.reviews.push_back(one);
+      return page;
+    },
+    [s](const get_review& what) {
+      std::lock_guard lock{s->guard};
+      return find_review(*s, what.review_id);
+    },
+    [s](const decide_review& what) {
+      std::lock_guard lock{s->guard};
+      s->decisions.push_back(what);
+      return find_review(*s, what.review_id);
+    },
+    [](const get_review_diff&) {
+      return git_answer{shared_text{"diff --git a/y b/y\n"}};
+    },
+    [](const list_kept&) { return unserved_part<kept_sessions>(); },
+    [](const rescue_waits&) {},
+    [](const review_ran&) {},
+    [](const project_changed&) {}};
 }
 
 store_writer_actor::behavior_type store_stand_in(store_writer_actor::pointer,

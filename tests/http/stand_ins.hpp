@@ -89,7 +89,7 @@ struct script {
   };
   std::map<std::string, kept_request> requests; // by "key/name"
 
-  std::atomic<bool> outdated = false; // the session is on an older node
+  std::atomic<bool> outdated = false; // the project is on an older node
   std::atomic<bool> silent = false;   // the session answers nothing
   std::atomic<bool> deaf = false;     // nobody reads what is typed
   std::atomic<bool> crashed = false;  // what was begun was begun by another run

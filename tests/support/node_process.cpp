@@ -10,6 +10,8 @@
 #include <array>
 #include <fstream>
 #include <stdexcept>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace greenroom::test {

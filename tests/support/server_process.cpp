@@ -11,13 +11,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
 namespace greenroom::test {
+
+namespace {
+
+/// True where one of these sets the same variable.
+bool is_set_in(const std::vector<std::string>& env, std::string_view variable) {
+  auto name = variable.substr(0, variable.find('=') + 1);
+  return std::ranges::any_of(
+    env, [&](const std::string& one) { return one.starts_with(name); });
+}
+
+} // namespace
 
 server_process::server_process(server_options options)
   : env_(std::move(options.env)), log_file_(std::move(options.log_file)),
@@ -42,7 +55,8 @@ void server_process::launch() {
   argv.push_back(nullptr);
   std::vector<char*> env;
   for (auto all = environ; *all != nullptr; ++all)
-    env.push_back(*all);
+    if (!is_set_in(env_, *all))
+      env.push_back(*all);
   for (auto& variable : env_)
     env.push_back(variable.data());
   env.push_back(nullptr);

@@ -77,7 +77,8 @@ struct answered {
   millis begun = 0; // when it was asked
   outcome result = outcome::unknown;
   std::vector<node_record> nodes; // where there is a lease
-  // Of all projects but those that wait for a lost node, likewise.
+  // Of all projects but those that wait for a lost node or cannot be read,
+  // likewise.
   std::vector<owner_record> owners;
   std::map<std::string, placement_rules> rules; // by project
   millis delay = 0;                             // see delay_of

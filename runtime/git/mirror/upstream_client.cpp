@@ -28,12 +28,16 @@ std::optional<std::string> fault_of_repository(std::string_view said) {
   constexpr const char* other_format =
     "the upstream is kept in a format that this server's git does not read; "
     "use a repository made with --object-format=sha1 and --ref-format=files";
-  constexpr std::array<known, 5> all{{
+  constexpr std::array<known, 6> all{{
     {"mismatched algorithms", upstream_client::other_hash},
     {"does not support this repository's hash algorithm",
      upstream_client::other_hash},
     {"unknown repository extension", other_format},
     {"Expected git repo version", other_format},
+    {"from promisor remote",
+     "the upstream is a partial clone, so it lacks objects that it should "
+     "give; "
+     "complete it there by `git fetch --refetch --no-filter`"},
     {"detected dubious ownership",
      "the upstream belongs to another user than the server's, so git does not "
      "read it; give it to the server's user (chown -R), or name it by ssh:// "

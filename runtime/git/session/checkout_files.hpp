@@ -6,8 +6,8 @@
 // the machine did.
 #pragma once
 
-#include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/common/tree_size.hpp"
+#include "runtime/git/mirror/handles.hpp"
 
 #include <cstdint>
 #include <filesystem>

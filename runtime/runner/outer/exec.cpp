@@ -127,7 +127,6 @@ void supervised_exec::start(sandbox_handle& inner) {
   inner_ = &inner;
   out_of_memory_kills_ = inner.out_of_memory_kills();
   give(ends);
-  started_by_ = steady::now() + start_timeout;
 }
 
 // All is ready before the command can run.
@@ -167,11 +166,15 @@ void supervised_exec::give(const job_ends& ends) {
   ++times_given_;
   inner_->give(
     spec_, {ends.orders.get(), ends.in.get(), ends.out.get(), ends.err.get()});
+  started_by_ = steady::now() + start_timeout;
+  given_in_ = inner_->life();
 }
 
+// Where the inner half has ended another one would be made, for which nothing
+// else of this process may wait.
 bool supervised_exec::may_give_again() const noexcept {
   return !may_have_run_ && !forced_ && blame_.empty()
-         && times_given_ < most_times_given;
+         && times_given_ < most_times_given && inner_->life() == given_in_;
 }
 
 // The supervisor that took the command was killed before it had done anything
@@ -486,7 +489,8 @@ void supervised_exec::on_deadline(steady::time_point now) {
     kill_all();
   if (due(started_by_)) {
     hear_supervisor(); // lest it was only we who were slow
-    if (phase_ == phase::starting) {
+    // Where that one has died, the next has its own time.
+    if (phase_ == phase::starting && !started_by_) {
       refuse("the command could not be started within "
              + std::to_string(start_timeout.count()) + " s");
       observer_.on_stuck(*this);

@@ -205,8 +205,9 @@ private:
   phase phase_ = phase::starting;
   unix_ms started_at_ = 0;
   unique_fd supervisor_;
-  bool may_have_run_ = false; // the command, as its supervisor says
-  int times_given_ = 0;       // to supervisors
+  bool may_have_run_ = false;  // the command, as its supervisor says
+  int times_given_ = 0;        // to supervisors
+  std::uint64_t given_in_ = 0; // the inner half's life then
   pid_t supervisor_pid_ = 0;
   unique_fd input_;                    // of a command without a terminal
   std::optional<input_feeder> feeder_; // until its first input is written

@@ -27,7 +27,7 @@ bool is_tcp(int fd) {
 }
 
 // As of a command: more that die are somebody's doing.
-constexpr int most_times_given = 8;
+constexpr int most_times_passed_on = 8;
 
 std::string port_name(const connect& what) {
   return "port " + std::to_string(what.port);
@@ -123,7 +123,7 @@ void port_connections::hear(int fd) {
 
 // The supervisor that took it was killed; another one waits, or will.
 void port_connections::give_again(int fd) {
-  if (pending_.at(fd).times_given == most_times_given)
+  if (pending_.at(fd).times_given == most_times_passed_on)
     return give_up(fd, why_not(pending_.at(fd).what, ECONNABORTED));
   loop_.unwatch(fd);
   auto item = std::move(pending_.extract(fd).mapped());

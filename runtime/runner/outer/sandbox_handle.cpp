@@ -181,6 +181,7 @@ void sandbox_handle::give_up() {
   network_.reset();
   users_.reset();
   outermost_ = 0;
+  ++life_;
 }
 
 void sandbox_handle::start() {

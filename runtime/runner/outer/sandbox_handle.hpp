@@ -44,6 +44,11 @@ public:
     return outermost_ == 0 ? 0 : init_;
   }
 
+  /// Another number for each inner half.
+  std::uint64_t life() const noexcept {
+    return life_;
+  }
+
   /// As in memory_events.hpp, of the sandbox's control groups.
   std::uint64_t out_of_memory_kills() const;
   std::string why_out_of_memory() const;
@@ -85,11 +90,12 @@ private:
   const runner_config& config_;
   int session_dir_;
   unique_fd jobs_;
-  pid_t outermost_ = 0; // bwrap, or init itself; 0: there is no inner half
-  pid_t init_ = 0;      // valid while there is one
-  unique_fd network_;   // init's network namespace
-  unique_fd users_;     // and the user namespace that owns it
-  pid_t slirp_ = 0;     // 0: not there
+  pid_t outermost_ = 0;    // bwrap, or init itself; 0: there is no inner half
+  pid_t init_ = 0;         // valid while there is one
+  std::uint64_t life_ = 0; // how many have ended
+  unique_fd network_;      // init's network namespace
+  unique_fd users_;        // and the user namespace that owns it
+  pid_t slirp_ = 0;        // 0: not there
   bool host_hidden_ = true;
 };
 

@@ -5,6 +5,7 @@
 #include "messages/type_ids.hpp"
 #include "runtime/store/migrations.hpp"
 #include "runtime/store/projects.hpp"
+#include "runtime/store/sql.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/temp_dir.hpp"
@@ -296,6 +297,23 @@ TEST_CASE_METHOD(members_fixture, "what nobody owns is taken by a node that "
   member_node b{*this, "b", {{"gpu", "yes"}}};
   await("what only b may have", [&] { return b.owned() == names{"q"}; });
   CHECK(a.owned() == names{"p", "r"});
+}
+
+TEST_CASE_METHOD(members_fixture, "what a node cannot read it does not take, "
+                                  "for nobody knows who waits for it") {
+  auto db = open();
+  auto set = [&](const std::string& from, const std::string& to) {
+    store::in_transaction(*db, [&](soci::session& sql) {
+      sql << "UPDATE projects SET json = replace(json, '" + from + "', '" + to
+               + "') WHERE id = 'q'";
+    });
+  };
+  set("\"repo\":", "\"unheard_of\":");
+  member_node a{*this, "a"};
+  await("what a can read", [&] { return a.owned() == names{"p", "r"}; });
+  CHECK(ask<owner_record>(*this, a.member, find_owner{"q", {}}).node.empty());
+  set("\"unheard_of\":", "\"repo\":");
+  await("all projects", [&] { return a.owned() == names{"p", "q", "r"}; });
 }
 
 TEST_CASE_METHOD(members_fixture, "what is to end with its node ends, though "

@@ -6,6 +6,7 @@
 #include "actors/project/project.hpp"
 #include "actors/supervisor.hpp"
 #include "messages/ids.hpp"
+#include "messages/webhooks.hpp"
 #include "runtime/auth/sha256.hpp"
 #include "runtime/base/files.hpp"
 
@@ -112,6 +113,40 @@ TEST_CASE_METHOD(project_node, "a repeated create is the same session with a "
     auto after = make(planned(id));
     CHECK(after.session.status == session_status::terminated);
     CHECK(after.token.empty());
+  }
+}
+
+TEST_CASE_METHOD(project_node, "a repeated create makes its webhooks once, one "
+                               "that is refused none") {
+  auto reader = caf::actor_cast<webhook_reader_actor>(context()->reader);
+  auto there = [&] {
+    return ask<webhook_list>(reader, list_webhooks{"demo"}).webhooks;
+  };
+  auto id = make_id();
+  create_hooked_session request{
+    planned(id),
+    {"key", "Ada", ""},
+    {{"https://example.org/", "", {}, "whsec_" + std::string(32, 'A')}}};
+  request.session.by = {"somebody else", "", ""};
+  auto first = ask<created_session>(project(), request);
+  CHECK(first.session.created_by == "key");
+  auto made = there();
+  REQUIRE(made.size() == 1);
+  CHECK(made[0].id == session_webhook_id(id, 0));
+  CHECK(made[0].session_id == id);
+  CHECK(ask<created_session>(project(), request).session.id == id);
+  CHECK(there() == made);
+  SECTION("also after a restart") {
+    restart();
+    auto next = caf::actor_cast<webhook_reader_actor>(context()->reader);
+    CHECK(ask<created_session>(project(), request).session.id == id);
+    CHECK(ask<webhook_list>(next, list_webhooks{"demo"}).webhooks == made);
+  }
+  SECTION("refused for its branch") {
+    request.session.session_id = make_id();
+    CHECK(refused_by<created_session>(project(), request).code
+          == errc::checkout_exists);
+    CHECK(there() == made);
   }
 }
 

@@ -1,9 +1,12 @@
 // Requests that are sent again with the same Idempotency-Key.
 #include "messages/uncertain.hpp"
+#include "messages/webhooks.hpp"
 #include "tests/http/asking.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_ins.hpp"
 
+#include <caf/actor_cast.hpp>
+#include <caf/event_based_actor.hpp>
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -162,6 +165,33 @@ TEST_CASE("a fault of the server is not kept, but the planned id is") {
   REQUIRE(f.script->creates.size() == 2);
   CHECK(f.script->creates[0].session_id == f.script->creates[1].session_id);
   CHECK(data_of(made)["id"] == f.script->creates[0].session_id);
+}
+
+TEST_CASE("a create with webhooks that an older node does not know has done "
+          "nothing") {
+  fixture f{[](http::options&) {},
+            [](http::server_parts& parts) {
+              auto nobody = parts.system.spawn(
+                [](caf::event_based_actor*, int) -> caf::behavior {
+                  return {[](const list_webhooks&) { return webhook_list{}; }};
+                },
+                0);
+              parts.webhooks = caf::actor_cast<webhooks_actor>(nobody);
+            }};
+  const std::string body =
+    R"({"branch":"topic","webhooks":[{"url":"https://example.org/"}]})";
+  f.script->outdated = true;
+  auto answer = post(f, sessions, "a", body);
+  CHECK(answer.status == 503);
+  CHECK_THAT(answer.body, Catch::Contains("older release"));
+  // Without any it is served there, too.
+  CHECK(post(f, sessions, "b", R"({"branch":"other"})").status == 201);
+  f.script->outdated = false;
+  answer = post(f, sessions, "a", body);
+  CHECK(answer.status == 201);
+  // It is no repetition, whose secrets would be asked for anew.
+  CHECK(data_of(answer)["webhooks"][0]["secret"].get<std::string>().starts_with(
+    "whsec_"));
 }
 
 TEST_CASE("a repeated create gives the same session and a new token") {

@@ -288,25 +288,29 @@ TEST_CASE("there are no more tunnels than descriptors for their other ends") {
   {
     fixture f;
     echo_program app;
-    auto ask = [&](http_client& client) {
+    const auto other = f.add_key({"admin"});
+    auto ask = [&](http_client& client, const std::string& key) {
       client.send(request_text(
-        "GET", ports_path + "/" + std::to_string(app.port) + "/tunnel",
-        admin_secret, "", "", handshake));
+        "GET", ports_path + "/" + std::to_string(app.port) + "/tunnel", key, "",
+        "", handshake));
       return client.receive_head();
     };
     std::vector<std::unique_ptr<http_client>> tunnels;
-    for (int i = 0; i < 24; ++i) {
-      tunnels.push_back(std::make_unique<http_client>(f.port()));
-      CHECK(ask(*tunnels.back()).status == 101);
+    // No key has more than half of them.
+    for (const auto& key : {std::string{admin_secret}, other}) {
+      for (int i = 0; i < 12; ++i) {
+        tunnels.push_back(std::make_unique<http_client>(f.port()));
+        CHECK(ask(*tunnels.back(), key).status == 101);
+      }
+      http_client one_more{f.port()};
+      auto refused = ask(one_more, key);
+      CHECK(refused.status == (key == other ? 503 : 429));
+      CHECK(refused.headers.contains("retry-after"));
     }
-    http_client one_more{f.port()};
-    auto refused = ask(one_more);
-    CHECK(refused.status == 503);
-    CHECK(refused.headers.contains("retry-after"));
     tunnels.pop_back();
     fixture::wait_until([&] {
       http_client next{f.port()};
-      return ask(next).status == 101;
+      return ask(next, other).status == 101;
     });
   }
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);

@@ -41,7 +41,8 @@ struct listener {
   bool take(bool of_peer = false) {
     auto place = room.take(socket, clients, of_peer);
     if (place)
-      clients.push_back(std::make_shared<client>("unknown", place));
+      clients.push_back(std::make_shared<client>(
+        of_peer ? address_shares::other_nodes : "unknown", place));
     return place != nullptr;
   }
   void sweep() {
@@ -76,6 +77,22 @@ TEST_CASE("what another node connects takes nothing of an address's share") {
   for (int i = 0; i < 6; ++i)
     CHECK(all.take(true));
   CHECK_FALSE(all.take(true));
+}
+
+TEST_CASE("other nodes have a share as well, and make room for themselves") {
+  client_room room{32, 0};
+  listener all{room};
+  for (int i = 0; i < 30; ++i)
+    CHECK(all.take(true));
+  CHECK_FALSE(all.take(true));
+  CHECK(all.take());
+  all.clients.back()->idle = true; // makes room for no node
+  CHECK_FALSE(all.take(true));
+  CHECK_FALSE(all.clients.back()->stopped);
+  CHECK(all.take());
+  all.clients.front()->idle = true;
+  CHECK(all.take(true));
+  CHECK(all.clients.front()->stopped);
 }
 
 TEST_CASE("one that waits makes room, however often") {

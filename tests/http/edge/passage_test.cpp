@@ -28,8 +28,8 @@ TEST_CASE("a mark is never lost to the length of an id") {
 
 TEST_CASE("whose a request is that is passed on is said whole") {
   const passed_client client{"2001:db8::1", std::string(128, 'x')};
-  CHECK(read_passed_client(to_text(client)) == client);
-  CHECK(read_passed_client(to_text(passed_client{"::1", {}}))
+  CHECK(read_passed_client(client_text(client)) == client);
+  CHECK(read_passed_client(client_text(passed_client{"::1", {}}))
         == passed_client{"::1", {}});
   CHECK(without_passage(id_by_way_of("r1.via-mine", {"a", 7}))
         == "r1.via-mine");

@@ -80,3 +80,24 @@ TEST_CASE("nobody else comes from the address of one that is not found yet") {
   CHECK((::bind(other.get(), reinterpret_cast<sockaddr*>(&from), size) != 0
          || ::connect(other.get(), &there.address(), there.size) != 0));
 }
+
+TEST_CASE("only so many wait to be found, and none for ever") {
+  listening there{AF_INET};
+  peer_connections all{2};
+  auto first = all.connect(there.address(), there.size);
+  auto second = all.connect(there.address(), there.size);
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK_FALSE(all.connect(there.address(), there.size));
+  auto accepted = there.accept();
+  CHECK(all.take(accepted.get()));
+  auto third = all.connect(there.address(), there.size);
+  CHECK(third);
+  const auto now = peer_connections::clock::now();
+  all.forget_lost(now + peer_connections::longest_wait / 2);
+  CHECK_FALSE(all.connect(there.address(), there.size));
+  all.forget_lost(now + 2 * peer_connections::longest_wait);
+  accepted = there.accept();
+  CHECK_FALSE(all.take(accepted.get()));
+  CHECK(all.connect(there.address(), there.size));
+}

@@ -29,10 +29,12 @@ loopback(std::chrono::milliseconds limit = std::chrono::seconds{20}) {
 }
 
 std::future<outgoing_result> begin(outgoing_sender& sender,
-                                   const std::string& url) {
+                                   const std::string& url,
+                                   bool of_session = false) {
   auto result = std::make_shared<std::promise<outgoing_result>>();
   outgoing_request request;
   request.to = parse_webhook_url(url);
+  request.of_session = of_session;
   request.headers = {{"webhook-id", "some"}};
   request.body = R"({"type":"webhook.test"})";
   sender.post(std::move(request),
@@ -40,8 +42,9 @@ std::future<outgoing_result> begin(outgoing_sender& sender,
   return result->get_future();
 }
 
-attempt_outcome outcome(outgoing_sender& sender, const std::string& url) {
-  auto result = begin(sender, url);
+attempt_outcome outcome(outgoing_sender& sender, const std::string& url,
+                        bool of_session = false) {
+  auto result = begin(sender, url, of_session);
   REQUIRE(result.wait_for(greenroom::test::timeout)
           == std::future_status::ready);
   return result.get().outcome;
@@ -86,6 +89,25 @@ TEST_CASE("a name is looked up, and its address is what counts") {
                         "it by webhooks.allow_networks"));
   }
   CHECK(receiver.connections() == 1);
+}
+
+TEST_CASE("what is allowed to receivers of projects is not to those of "
+          "sessions") {
+  http_receiver receiver{always(http_receiver::answer(200))};
+  outgoing_sender of_projects{loopback()};
+  CHECK(outcome(of_projects, receiver.url("/")).status == 200);
+  auto refused = outcome(of_projects, receiver.url("/"), true);
+  CHECK(refused.status == 0);
+  CHECK_THAT(refused.error,
+             Contains("where webhooks may not lead; an administrator allows it "
+                      "by webhooks.allow_networks_of_sessions"));
+  CHECK(receiver.connections() == 1);
+  outgoing_sender::options options;
+  options.allowed_of_sessions.push_back(*parse_network("127.0.0.0/8"));
+  outgoing_sender of_sessions{std::move(options)};
+  CHECK(outcome(of_sessions, receiver.url("/"), true).status == 200);
+  CHECK(outcome(of_sessions, receiver.url("/")).status == 0);
+  CHECK(receiver.connections() == 2);
 }
 
 TEST_CASE("of several addresses only those that are allowed are used") {

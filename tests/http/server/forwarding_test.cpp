@@ -1,5 +1,6 @@
 // A server that is asked for what lies with another one: the wrong node.
 #include "http/edge/peers.hpp"
+#include "messages/operations.hpp"
 #include "runtime/auth/logins.hpp"
 #include "runtime/base/files.hpp"
 #include "runtime/exec/output/output_log.hpp"
@@ -25,7 +26,9 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <string>
 #include <tuple>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -55,7 +58,8 @@ unique_fd connected(std::uint16_t port) {
 /// what a test says.
 class wrong_node {
 public:
-  explicit wrong_node(fixture& owner, const std::string& name = "a")
+  explicit wrong_node(fixture& owner, const std::string& name = "a",
+                      std::size_t max_streams_of_key = 0)
     : owner_(owner) {
     auto& system = *owner.system;
     nobody_ = system.spawn(
@@ -96,6 +100,7 @@ public:
     options.threads = 1;
     options.data_dir = empty_.path();
     options.hosts = {"a.example"};
+    options.max_streams_of_key = max_streams_of_key;
     auto silent = std::make_shared<spdlog::logger>(
       "none", std::make_shared<spdlog::sinks::null_sink_mt>());
     http::server_parts parts{system,
@@ -107,6 +112,18 @@ public:
                              {},
                              silent};
     parts.others = others;
+    operations_ = system.spawn(
+      [](caf::event_based_actor*,
+         std::shared_ptr<audited> all) -> caf::behavior {
+        return {[all](const add_audit& x) {
+          std::lock_guard lock{all->mutex};
+          all->entries.insert(all->entries.end(), x.entries.begin(),
+                              x.entries.end());
+          return done{};
+        }};
+      },
+      audited_);
+    parts.operations = caf::actor_cast<operations_actor>(operations_);
     server_ = std::make_unique<http::server>(options, parts);
     server_->start();
   }
@@ -114,6 +131,7 @@ public:
     server_.reset();
     caf::anon_send_exit(nobody_, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(member_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(operations_, caf::exit_reason::user_shutdown);
   }
 
   std::uint16_t port() const {
@@ -142,6 +160,11 @@ public:
     std::lock_guard lock{believed_->mutex};
     believed_->owners = std::move(owners);
   }
+  /// What it has written down so far.
+  std::vector<audit_entry> audit() {
+    std::lock_guard lock{audited_->mutex};
+    return audited_->entries;
+  }
   std::size_t beliefs() {
     std::lock_guard lock{believed_->mutex};
     return believed_->owners.size();
@@ -157,13 +180,19 @@ private:
     std::mutex mutex;
     std::deque<http::passage> owners{{"b", 1}};
   };
+  struct audited {
+    std::mutex mutex;
+    std::vector<audit_entry> entries;
+  };
 
   fixture& owner_;
   std::shared_ptr<http::peer_connections> arriving_;
   std::shared_ptr<belief> believed_ = std::make_shared<belief>();
+  std::shared_ptr<audited> audited_ = std::make_shared<audited>();
   temp_dir empty_;
   caf::actor nobody_;
   caf::actor member_;
+  caf::actor operations_;
   std::unique_ptr<http::server> server_;
 };
 
@@ -280,6 +309,32 @@ TEST_CASE("output of another node's session is followed") {
   client.read_stream_until("late\n");
   log.exit();
   CHECK(client.read_stream_to_end() == "early\nlate\n");
+}
+
+TEST_CASE("only what goes on is refused where its key has all its streams") {
+  fixture owner;
+  wrong_node wrong{owner, "a", 1};
+  owner_log log{owner, "live"};
+  log.print("early\n", output_stream::tty);
+  http_client client{wrong.port()};
+  client.send(request_text("GET", forwarded_execs + "live/output?follow=1",
+                           admin_secret));
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("early\n");
+  CHECK(wrong.get(forwarded_execs + "live/output?follow=true").status == 429);
+  CHECK(wrong
+          .get(forwarded_execs + "live/attach",
+               "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+               "Sec-WebSocket-Version: 13\r\n"
+               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+          .status
+        == 429);
+  for (auto plain : {"", "?follow=0"}) {
+    auto answer = wrong.get(forwarded_execs + "live/output" + plain);
+    CHECK(answer.status == 200);
+    CHECK(answer.body == "early\n");
+  }
+  log.exit();
 }
 
 TEST_CASE("32 MiB of output pass") {
@@ -401,11 +456,45 @@ TEST_CASE("a node that cannot be reached is named, with when to try again") {
   CHECK(answer.headers.contains("retry-after"));
 }
 
+TEST_CASE("what another node may have done is for that node to write down") {
+  fixture owner;
+  wrong_node wrong{owner};
+  auto change = [&](http_client& client, const std::string& id) {
+    client.send(request_text("PUT", session_path + "/ports/3000", admin_secret,
+                             R"({"label":"web"})", "application/json",
+                             "X-Request-Id: " + id + "\r\n"));
+  };
+  {
+    http_receiver never{
+      [](const received_request&) { return http_receiver::never; }};
+    wrong.ports["b"] = never.port();
+    http_client leaves{wrong.port()};
+    change(leaves, "r-left");
+    fixture::wait_until([&] { return never.requests().size() == 1; });
+  }
+  http_receiver breaks{[](const received_request&) { return std::string{}; }};
+  wrong.ports["b"] = breaks.port();
+  http_client first{wrong.port()};
+  change(first, "r-broken");
+  CHECK(first.receive().status == 503);
+  // Nobody else knows of what was not sent.
+  wrong.ports.clear();
+  wrong.reachable = false;
+  http_client second{wrong.port()};
+  change(second, "r-unreached");
+  CHECK(second.receive().status == 503);
+  fixture::wait_until([&] { return !wrong.audit().empty(); });
+  auto audit = wrong.audit();
+  REQUIRE(audit.size() == 1);
+  CHECK(audit[0].request_id == "r-unreached");
+  CHECK(audit[0].status == 503);
+}
+
 TEST_CASE("a request is not passed on twice, nor without a key") {
   fixture owner;
   wrong_node wrong{owner};
-  auto again =
-    wrong.get_as_node(forwarded_execs + "e1/output", "X-Request-Id: r1.via-c\r\n");
+  auto again = wrong.get_as_node(forwarded_execs + "e1/output",
+                                 "X-Request-Id: r1.via-c\r\n");
   CHECK(again.status == 503);
   CHECK_THAT(again.body, Catch::Contains("the session has moved to node b"));
   auto stranger =
@@ -479,8 +568,9 @@ TEST_CASE("what a client says of a way by other nodes is not believed") {
   }
   wrong_node here{owner, "b"};
   here.believe({{"b", 3}});
-  CHECK_FALSE(here.get(forwarded_execs + "e1/output", "X-Request-Id: r1.via-a@2\r\n")
-                .headers.contains("x-greenroom-moved"));
+  CHECK_FALSE(
+    here.get(forwarded_execs + "e1/output", "X-Request-Id: r1.via-a@2\r\n")
+      .headers.contains("x-greenroom-moved"));
 }
 
 TEST_CASE(

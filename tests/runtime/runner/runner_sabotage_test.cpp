@@ -172,3 +172,19 @@ TEST_CASE("a terminal that the runner has no descriptor for is refused, and "
               [&] { return test::children_of(exec_supervisor).empty(); });
   CHECK(s.run("y", "true").status == exit_status::exited);
 }
+
+TEST_CASE("a command that the inner half's end has taken is refused, and given "
+          "to no other") {
+  session s{50};
+  s.run("w", "true");
+  auto init = test::children_of(s.runner_pid).at(0);
+  waiting_supervisor(init);
+  for (auto pid : test::children_of(init))
+    ::kill(pid, SIGSTOP);
+  s.spawn("x", s.shell("touch ran"));
+  s.node->say(runner::open_input{"x"});
+  s.node->wait_for<runner::no_input>(); // it has been given by then
+  ::kill(init, SIGKILL);
+  CHECK(s.node->wait_for<runner::refused>().exec == "x");
+  CHECK(s.run("y", "[ ! -e ran ]").exit_code == 0);
+}

@@ -8,6 +8,8 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 using namespace greenroom;
 using namespace greenroom::test;
 
@@ -15,6 +17,7 @@ namespace {
 
 constexpr unix_ms start = 1'000'000'000'000;
 const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const std::string other_secret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 session_event event_of(const session_record& session, event_kind kind,
                        unix_ms time = start) {
@@ -57,8 +60,8 @@ struct webhook_fixture : store_fixture {
   /// As the deliverer would keep it.
   void end(const due_delivery& what, delivery_state state, unix_ms now = start,
            unix_ms next = 0, const std::string& disable = "",
-           const std::string& as = "") {
-    end_attempt result{what.delivery, disable, now};
+           const std::string& as = "", const std::string& detail = "") {
+    end_attempt result{what.delivery, disable, now, detail};
     auto& delivery = result.delivery;
     ++delivery.attempts;
     delivery.state = state;
@@ -75,6 +78,14 @@ struct webhook_fixture : store_fixture {
     auto all = store::webhooks_of(c, "demo");
     REQUIRE(all.size() == 1);
     return all.front();
+  }
+  /// Those of a session alone, in the order in which they were made.
+  std::vector<webhook_record> webhooks_of(const std::string& session_id) {
+    auto all = store::webhooks_of(c, "demo");
+    std::erase_if(
+      all, [&](const auto& one) { return one.session_id != session_id; });
+    std::ranges::sort(all, {}, &webhook_record::id);
+    return all;
   }
   std::vector<delivery_record> listed(const webhook_record& webhook,
                                       const std::string& state = "") {
@@ -164,6 +175,247 @@ TEST_CASE_METHOD(webhook_fixture, "what a session announces is queued with the "
   CHECK(due().size() == 2);
 }
 
+TEST_CASE_METHOD(webhook_fixture, "a session's webhooks are there with it, and "
+                                  "told of it alone") {
+  auto of_project = add();
+  auto session = some_session("a");
+  const std::vector<session_webhook> wanted{
+    {"https://example.org/one", "first", {}, secret},
+    {"https://example.org/two", "", {"session.ended"}, other_secret}};
+  REQUIRE(store::insert_session(c, session, 100, 0, wanted)
+          == store::insert_result::ok);
+  auto own = webhooks_of(session.id);
+  REQUIRE(own.size() == 2);
+  for (std::size_t i = 0; i < own.size(); ++i) {
+    CHECK(own[i].id == session_webhook_id(session.id, i));
+    CHECK(is_id(own[i].id));
+    CHECK(own[i].project_id == "demo");
+    CHECK(own[i].url == wanted[i].url);
+    CHECK(own[i].description == wanted[i].description);
+    CHECK(own[i].types == wanted[i].types);
+    CHECK(own[i].created_by == session.created_by);
+    CHECK(own[i].created_at == session.created_at);
+    CHECK(own[i].enabled);
+  }
+  change(session, {event_kind::session_created});
+  change(session, {event_kind::session_ended});
+  auto other = insert(some_session("b"));
+  change(other, {event_kind::session_created});
+  CHECK(listed(own[0]).size() == 2);
+  CHECK(listed(own[1]).size() == 1);
+  CHECK(listed(of_project).size() == 3);
+  for (auto& one : due())
+    if (one.webhook.id == own[1].id)
+      CHECK(one.secret == other_secret);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "a session that is not inserted leaves no "
+                                  "webhook") {
+  const std::vector<session_webhook> wanted{
+    {"https://example.org/one", "", {}, secret}};
+  auto first = insert(some_session("a"));
+  auto insert_other = [&](const std::string& branch, std::uint32_t max,
+                          std::uint32_t of_key) {
+    return store::insert_session(c, some_session(branch), max, of_key, wanted);
+  };
+  CHECK(insert_other("b", 1, 0) == store::insert_result::no_slot);
+  CHECK(insert_other("a", 2, 0) == store::insert_result::branch_taken);
+  CHECK(insert_other("b", 2, 1) == store::insert_result::key_full);
+  auto same = first;
+  same.branch = "b";
+  CHECK(refusal_of([&] { store::insert_session(c, same, 2, 0, wanted); }).code
+        == errc::conflict);
+  // Nor does a webhook that cannot be kept leave its session.
+  auto broken = some_session("b");
+  CHECK(refusal_of([&] {
+          store::insert_session(c, broken, 2, 0,
+                                {{std::string(1, '\0'), "", {}, secret}});
+        }).code
+        == errc::bad_request);
+  CHECK_FALSE(store::find_session(c, broken.id));
+  CHECK(store::webhooks_of(c, "demo").empty());
+}
+
+TEST_CASE_METHOD(webhook_fixture, "the webhooks of a session get new secrets, "
+                                  "those that are left") {
+  auto session = some_session("a");
+  store::insert_session(c, session, 100, 0,
+                        {{"https://example.org/one", "", {}, secret},
+                         {"https://example.org/two", "", {}, secret}});
+  auto own = webhooks_of(session.id);
+  REQUIRE(own.size() == 2);
+  store::remove_webhook(c, "demo", own[0].id);
+  greenroom::renew_secrets what{"demo", session.id, {secret, other_secret}};
+  CHECK(store::renew_secrets(c, what) == std::vector{own[1]});
+  change(session, {event_kind::session_created});
+  REQUIRE(due().size() == 1);
+  CHECK(due().front().secret == other_secret);
+  what.project_id = "other";
+  CHECK(store::renew_secrets(c, what).empty());
+  // A project's are nobody else's to change.
+  auto of_project = add();
+  CHECK(store::renew_secrets(c, {"demo", of_project.id, {secret}}).empty());
+}
+
+TEST_CASE_METHOD(webhook_fixture,
+                 "a session's webhook is not changed to hear of "
+                 "other webhooks") {
+  auto session = some_session("a");
+  store::insert_session(c, session, 100, 0,
+                        {{"https://example.org/one", "", {}, secret}});
+  const auto own = webhooks_of(session.id);
+  REQUIRE(own.size() == 1);
+  change_webhook change;
+  change.project_id = "demo";
+  change.webhook_id = own[0].id;
+  change.has_types = change.has_enabled = true;
+  change.enabled = false;
+  change.types = {"session.ended", "webhook.disabled"};
+  CHECK(
+    refusal_of([&] { store::alter_webhook(c, change, start); })
+    == refusal{errc::bad_request,
+               "types: \"webhook.disabled\" is not delivered to a webhook of "
+               "a session; use a webhook of the project for that"});
+  CHECK(webhooks_of(session.id) == own);
+  change.types = {"session.ended"};
+  CHECK(store::alter_webhook(c, change, start).types == change.types);
+  // A project's may be.
+  change.webhook_id = add().id;
+  change.types = {"webhook.disabled"};
+  CHECK(store::alter_webhook(c, change, start).types == change.types);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "a session's webhooks count among no "
+                                  "project's twenty") {
+  for (int i = 0; i < 6; ++i) {
+    std::vector<session_webhook> wanted(
+      max_webhooks_of_session, {"https://example.org/one", "", {}, secret});
+    store::insert_session(c, some_session("b" + std::to_string(i)), 100, 0,
+                          wanted);
+  }
+  for (std::size_t i = 0; i < store::max_webhooks_of_project; ++i)
+    add();
+  CHECK(refusal_of([&] { add(); }).code == errc::quota_exceeded);
+}
+
+TEST_CASE_METHOD(webhook_fixture, "the live sessions of a project have only so "
+                                  "many webhooks together") {
+  auto insert_with = [&](std::size_t count,
+                         const std::string& project = "demo") {
+    auto session = some_session("b-" + make_id(), project);
+    REQUIRE(store::insert_session(
+              c, session, 100, 0,
+              std::vector<session_webhook>(
+                count, {"https://example.org/one", "", {}, secret}))
+            == store::insert_result::ok);
+    return session;
+  };
+  store::put_project(c, some_project("other"));
+  insert_with(5, "other");
+  auto first = insert_with(5);
+  for (auto left = store::max_webhooks_of_live_sessions - 5; left > 0;
+       left -= 5)
+    insert_with(5);
+  const auto made = store::webhooks_of(c, "demo").size();
+  auto one_more = some_session("one-more");
+  CHECK(refusal_of([&] {
+          store::insert_session(c, one_more, 100, 0,
+                                {{"https://example.org/one", "", {}, secret}});
+        })
+        == refusal{errc::quota_exceeded,
+                   "the sessions of project \"demo\" that live have 100 "
+                   "webhooks, and may have 100; use the project's webhooks, or "
+                   "end sessions that have some"});
+  CHECK_FALSE(store::find_session(c, one_more.id));
+  CHECK(store::webhooks_of(c, "demo").size() == made);
+  insert_with(0);
+  store_fixture::end(first);
+  insert_with(5);
+  insert_with(5, "other");
+}
+
+TEST_CASE_METHOD(webhook_fixture,
+                 "a session's webhook that is disabled is told "
+                 "to the project, and to its session") {
+  auto of_project = add({"webhook.disabled"});
+  auto session = some_session("a");
+  store::insert_session(c, session, 100, 0,
+                        {{"https://example.org/one", "", {}, secret},
+                         {"https://example.org/two", "", {}, secret}});
+  auto own = webhooks_of(session.id);
+  REQUIRE(own.size() == 2);
+  change(session, {event_kind::session_created});
+  for (auto& one : due())
+    if (one.webhook.id == own[0].id)
+      end(one, delivery_state::failed, start, 0, "it is broken");
+  CHECK_FALSE(webhooks_of(session.id)[0].enabled);
+  CHECK(listed(own[1]).size() == 1); // is told of its session only
+  REQUIRE(listed(of_project).size() == 1);
+  CHECK(listed(of_project).front().type == "webhook.disabled");
+  find_live what;
+  what.events_after = 0;
+  what.sessions = {session.id};
+  auto told = store::project_events_after(c, what);
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].session_id == session.id);
+  CHECK(told[0].fields[0].text == own[0].id);
+}
+
+TEST_CASE_METHOD(webhook_fixture,
+                 "a session's webhook goes when all is over and "
+                 "delivered") {
+  const auto hour = store::ended_webhook_kept;
+  auto of_project = add();
+  auto session = some_session("a");
+  store::insert_session(c, session, 100, 0,
+                        {{"https://example.org/one", "", {}, secret}});
+  auto own = webhooks_of(session.id);
+  REQUIRE(own.size() == 1);
+  auto stays = [&](unix_ms now) {
+    store::trim(c, {0, 1000, 1000, now});
+    return !webhooks_of(session.id).empty();
+  };
+  auto deliver_all = [&](unix_ms now) {
+    for (auto all = due(now); !all.empty(); all = due(now))
+      for (auto& one : all)
+        end(one, delivery_state::delivered, now);
+  };
+  change(session, {event_kind::session_created});
+  deliver_all(start);
+  CHECK(stays(start + 2 * hour)); // its session lives
+  review_record review;
+  review.id = make_id();
+  review.project_id = "demo";
+  review.session_id = session.id;
+  review.status = review_status::queued;
+  store::put_review(c, review);
+  session.status = session_status::ended;
+  session.ended_at = start;
+  change(session, {event_kind::session_ended});
+  CHECK(stays(start + 2 * hour)); // nor is it delivered
+  deliver_all(start + hour);
+  CHECK(stays(start + 3 * hour)); // its review waits
+  review.status = review_status::rejected;
+  review.ended_at = start + 3 * hour;
+  store::put_review(c, review);
+  CHECK(listed(own[0]).size() == 3);
+  CHECK(stays(start + 5 * hour)); // that has yet to be told
+  auto failed = due(start + 5 * hour);
+  for (auto& one : failed)
+    end(one,
+        one.webhook.id == own[0].id ? delivery_state::failed
+                                    : delivery_state::delivered,
+        start + 5 * hour);
+  CHECK(stays(start + 7 * hour)); // it can be sent again
+  store::queue_again(c, {"demo", own[0].id, ""}, start + 7 * hour);
+  deliver_all(start + 7 * hour);
+  CHECK(stays(start + 8 * hour)); // it can be looked at for a while
+  CHECK_FALSE(stays(start + 8 * hour + 1));
+  CHECK(refusal_of([&] { listed(own[0]); }).code == errc::not_found);
+  CHECK(store::webhooks_of(c, "demo").size() == 1);
+  CHECK(listed(of_project).size() == 3);
+}
+
 TEST_CASE_METHOD(webhook_fixture, "what is not written is not queued") {
   add();
   auto session = insert(some_session("a"));
@@ -236,7 +488,9 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   auto session = insert(some_session("a"));
   change(session, {event_kind::session_created});
   change(session, {event_kind::session_extended});
-  end(due().front(), delivery_state::failed, start, 0, "it is broken");
+  end(due().front(), delivery_state::failed, start, 0, "it is broken", "",
+      "at last: 10.0.0.1 refused");
+  const std::string whole = "it is broken; at last: 10.0.0.1 refused";
   auto failed = listed(broken);
   REQUIRE(failed.size() == 2);
   for (auto& one : failed) {
@@ -252,13 +506,16 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   CHECK(audit[0].object == broken.id);
   CHECK(audit[0].project_id == "demo");
   CHECK(due().front().fields.size() == 3);
+  CHECK(due().front().fields[2].text == whole);
+  for (auto& one : store::webhooks_of(c, "demo"))
+    CHECK((one.id == broken.id) == (one.disabled_reason == whole));
   find_live after;
   after.events_after = 0;
   auto told = store::project_events_after(c, after);
   REQUIRE(told.size() == 1);
   CHECK(told[0].type == "webhook.disabled");
   CHECK(told[0].session_id.empty());
-  REQUIRE(told[0].fields.size() == 2); // not its URL
+  REQUIRE(told[0].fields.size() == 2); // not its URL, nor where that leads
   CHECK(told[0].fields[0].text == broken.id);
   CHECK(told[0].fields[1].text == "it is broken");
   change(session, {event_kind::session_extended});

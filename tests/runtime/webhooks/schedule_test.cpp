@@ -62,9 +62,8 @@ TEST_CASE("after a day it is given up, with a last attempt at its end") {
   CHECK(last.at == start + day);
   auto over = after(10, failed(502), start + day);
   CHECK(over.what == attempt_verdict::disable);
-  CHECK(over.reason
-        == "nothing was delivered for too long; at last: the receiver "
-           "answered 502");
+  CHECK(over.reason == "nothing was delivered for too long");
+  CHECK(over.detail == "at last: the receiver answered 502");
 }
 
 TEST_CASE("a receiver that takes others is not disabled for one that it does "

@@ -107,6 +107,8 @@ void actors::run() {
 
 void actors::bury(int node) {
   auto& all = jobs();
+  auto face = stage_.face_of(node);
+  show(&face);
   for (;;) {
     auto found = std::ranges::find_if(
       all.jobs, [&](auto* job) { return node_of(job) == node; });
@@ -116,6 +118,7 @@ void actors::bury(int node) {
     all.run_once();
   }
   leave(node);
+  show(nullptr);
 }
 
 void actors::pass(millis time) {

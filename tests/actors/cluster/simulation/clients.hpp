@@ -20,6 +20,9 @@ public:
   /// One of them may do something.
   void act();
 
+  /// Sessions are asked for once more of which nobody was told.
+  void create_again();
+
   /// All is to be well by now: everything is asked once more.
   void ask_again();
   /// What of that has no answer, or nothing.

@@ -44,6 +44,9 @@ public:
   // -- what clients were told -------------------------------------------------
 
   void told_created(const session_record& made);
+  bool was_promised(const std::string& session_id) const {
+    return created_.contains(session_id);
+  }
   void told_over(const std::string& session_id);
   void told_exec(const std::string& session_id, const std::string& exec_id);
 

@@ -75,9 +75,10 @@ public:
       disk().epoch = what.record.epoch;
     }
     auto apart = what.revived && what.roams && !stage_.planted.seq_starts_anew;
-    journal.last =
-      std::max(disk().timeline.empty() ? 0 : disk().timeline.back().id.seq,
-               apart ? first_number(what.record) : 0);
+    if (!disk().timeline.empty())
+      journal.last = disk().timeline.back().id.seq;
+    else
+      journal.last = apart ? first_number(what.record) : 0;
     if (what.revived)
       recover(what, away, result);
     result.last = {disk().timeline.empty() ? 0

@@ -44,6 +44,7 @@ process::process(stage& world, actors& all, int node)
   here.is_up = true;
   ++here.life;
   here.paused_until = 0;
+  here.disk_work.clear();
   incarnation_ = here.name + std::to_string(here.life);
   auto face = stage_.face_of(node);
   show(&face);
@@ -128,9 +129,10 @@ void process::start_actors() {
     keep(system.spawn(cluster_member, std::move(options))));
   if (stage_.planted.always_speaks)
     gate_->open_until(std::numeric_limits<millis>::max());
-  serve([supervisor](caf::event_based_actor* self) {
+  serve([this, supervisor](caf::event_based_actor* self) {
     self->request(supervisor, caf::infinite, reconcile{})
-      .then([](const reconciled&) {}, [](const caf::error&) {});
+      .then([](const reconciled&) {},
+            [this](const caf::error&) { failed_ = true; });
   });
 }
 

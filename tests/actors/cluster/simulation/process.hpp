@@ -38,6 +38,10 @@ public:
   const full_member_actor& member() const {
     return member_;
   }
+  /// Whether it could not start, so that it ends by itself.
+  bool has_failed() const {
+    return failed_;
+  }
   /// To be called when its actors have run.
   void apply_flaws();
 
@@ -54,6 +58,7 @@ private:
   int node_;
   std::string incarnation_;
   bool renewed_ = false; // and no actor has run since
+  bool failed_ = false;
   std::shared_ptr<lease_gate> gate_ = std::make_shared<lease_gate>();
   std::unique_ptr<runner_link> runners_;
   std::unique_ptr<journal::writers> journals_;

@@ -20,10 +20,15 @@ namespace greenroom::simulation {
 
 namespace {
 
-// What a connection says that broke while it waited for an answer.
-caf::error not_known(chance& luck) {
+// As the store's connection tells them apart (runtime/store/connection.hpp):
+// unavailable promises that nothing has happened.
+caf::error not_known() {
+  return make_error(errc::timeout, "the store did not answer in time");
+}
+
+caf::error not_asked(chance& luck) {
   return luck.one_in(2)
-           ? make_error(errc::timeout, "the store did not answer in time")
+           ? not_known()
            : make_error(errc::unavailable, "the store cannot be reached");
 }
 
@@ -83,6 +88,8 @@ struct service : std::enable_shared_from_this<service> {
     auto promise = self->make_response_promise<Reply>();
     auto me = shared_from_this();
     auto life = here().life;
+    if (world().is_over(own.node, life))
+      return promise; // its process is being killed
     auto arrive = [me, promise, life, heard](const answer<Reply>& came) {
       if (me->world().is_over(me->own.node, life))
         return;
@@ -92,17 +99,18 @@ struct service : std::enable_shared_from_this<service> {
         me->run_later([promise, came] { deliver<Reply>(promise, came); });
       });
     };
-    auto fail = [me, arrive] {
-      arrive({std::nullopt, not_known(me->world().luck)});
+    auto fail = [arrive](caf::error why) {
+      arrive({std::nullopt, std::move(why)});
     };
     world().links.send(
       own.node, the_store,
       [me, what, arrive, fail] {
         auto came = result_of<Reply>(what);
         me->world().links.send(
-          the_store, me->own.node, [came, arrive] { arrive(came); }, fail);
+          the_store, me->own.node, [came, arrive] { arrive(came); },
+          [fail] { fail(not_known()); });
       },
-      fail);
+      [me, fail] { fail(not_asked(me->world().luck)); });
     return promise;
   }
 

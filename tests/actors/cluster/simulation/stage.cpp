@@ -72,7 +72,12 @@ void stage::on_disk(int node, agenda::task what) {
   auto& one = machines[static_cast<std::size_t>(node)];
   auto takes = !calm && luck.one_in(200) ? luck.between(100, 4'000) : 1;
   one.disk_busy_until = std::max(one.disk_busy_until, when.now()) + takes;
-  in_process(node, one.disk_busy_until - when.now(), std::move(what));
+  one.disk_work.push_back(std::move(what));
+  in_process(node, one.disk_busy_until - when.now(), [&one] {
+    auto next = std::move(one.disk_work.front());
+    one.disk_work.pop_front();
+    next();
+  });
 }
 
 } // namespace greenroom::simulation

@@ -16,6 +16,7 @@
 #include "tests/actors/cluster/simulation/links.hpp"
 #include "tests/actors/cluster/simulation/store_model.hpp"
 
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -62,6 +63,7 @@ struct machine {
   int life = 0; // grows with each start
   millis paused_until = 0;
   millis disk_busy_until = 0;
+  std::deque<agenda::task> disk_work; // that its server waits for
 };
 
 class stage {

@@ -15,6 +15,13 @@ constexpr millis bad_times = 6 * lease;
 constexpr millis good_times = 4 * lease;
 constexpr millis last_answers = 3'000;
 
+std::string to_text(const std::vector<std::uint64_t>& versions) {
+  std::string result;
+  for (auto version : versions)
+    result += (result.empty() ? "" : " ") + std::to_string(version);
+  return result.empty() ? "none" : result;
+}
+
 project_record project(const std::string& id, chance& luck) {
   project_record result;
   result.id = id;
@@ -48,6 +55,9 @@ std::string world::run() {
   if (!goes_on_until(bad_times))
     return stage_.rules.wrong();
   calm_down();
+  if (!goes_on_until(bad_times + good_times / 2))
+    return stage_.rules.wrong();
+  clients_.create_again();
   if (!goes_on_until(bad_times + good_times))
     return stage_.rules.wrong();
   if (auto fault = out_of_order(); !fault.empty())
@@ -75,8 +85,11 @@ void world::step() {
   actors_.run();
   for (int node = 0; node < static_cast<int>(node_count); ++node)
     if (auto& one = processes_[static_cast<std::size_t>(node)];
-        one && stage_.runs(node))
+        one && stage_.runs(node)) {
       one->apply_flaws();
+      if (one->has_failed())
+        kill(node);
+    }
   look_at_runners(stage_);
   stage_.rules.check();
 }
@@ -116,8 +129,8 @@ void world::start(int node) {
 
 void world::kill(int node) {
   processes_[static_cast<std::size_t>(node)].reset();
-  stage_.when.in(stage_.luck.between(50, 2 * lease),
-                 [this, node] { start(node); });
+  auto pause = stage_.calm ? 50 : stage_.luck.between(50, 2 * lease);
+  stage_.when.in(pause, [this, node] { start(node); });
 }
 
 void world::calm_down() {
@@ -167,9 +180,11 @@ std::string world::out_of_order(const std::string& session_id,
     for (auto& entry : disk->second.timeline)
       if (entry.version != 0)
         there.push_back(entry.version);
-  return wanted == there ? std::string{}
-                         : "session " + session_id
-                             + ": its timeline lacks events, or has them twice";
+  if (wanted == there)
+    return {};
+  return "session " + session_id + ": its timeline on node " + owner->name
+         + " has changes " + to_text(there) + ", and the store "
+         + to_text(wanted);
 }
 
 } // namespace greenroom::simulation

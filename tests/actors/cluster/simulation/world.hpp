@@ -4,6 +4,7 @@
 
 #include "tests/actors/cluster/simulation/clients.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,6 +18,11 @@ public:
 
   /// What was wrong, or nothing.
   std::string run();
+
+  /// What chance would say next: tells histories apart.
+  std::uint64_t next_draw() {
+    return stage_.luck.below(UINT64_MAX);
+  }
 
 private:
   bool goes_on_until(millis when);

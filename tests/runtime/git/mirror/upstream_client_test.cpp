@@ -3,7 +3,7 @@
 #include "runtime/git/common/askpass.hpp"
 #include "runtime/git/mirror/upstream_client.hpp"
 #include "tests/runtime/git/fixture.hpp"
-#include "tests/runtime/git/upstream_servers.hpp"
+#include "tests/support/upstream_servers.hpp"
 
 #include <unistd.h>
 

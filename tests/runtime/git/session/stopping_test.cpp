@@ -3,8 +3,8 @@
 #include "messages/git.hpp"
 #include "runtime/git/session/git_service.hpp"
 #include "tests/runtime/git/fixture.hpp"
-#include "tests/runtime/git/upstream_servers.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/upstream_servers.hpp"
 
 #include <atomic>
 #include <future>
@@ -35,9 +35,9 @@ private:
   std::vector<unique_fd> held_;
 };
 
-class serving : public world {
+class served_world : public world {
 public:
-  serving() {
+  served_world() {
     fs::create_directories(data / "repos");
     fs::create_directories(data / "sessions");
     service =
@@ -55,7 +55,7 @@ public:
 
 TEST_CASE("a session that asks for origin does not keep a node from stopping, "
           "whatever is fetched for others") {
-  serving s;
+  served_world s;
   auto slow = std::make_unique<slow_upstream>();
   s.project.repo =
     "http://127.0.0.1:" + std::to_string(slow->port()) + "/x.git";

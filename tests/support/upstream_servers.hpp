@@ -5,6 +5,7 @@
 #include "runtime/base/fd.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,9 @@ public:
 
   std::string url() const {
     return "http://127.0.0.1:" + std::to_string(port_);
+  }
+  std::uint16_t port() const {
+    return static_cast<std::uint16_t>(port_);
   }
   void redirect_to(std::string url) {
     std::lock_guard guard{mutex_};

@@ -1,4 +1,4 @@
-#include "tests/runtime/git/upstream_servers.hpp"
+#include "tests/support/upstream_servers.hpp"
 
 #include "runtime/base/memfd.hpp"
 #include "runtime/base/run_command.hpp"
@@ -93,6 +93,9 @@ void http_upstream::serve(const httplib::Request& request,
   auto end = result.out.find("\r\n\r\n");
   if (!result.ok() || end == std::string::npos) {
     response.status = 500;
+    std::fprintf(stderr, "BACKEND %s | %s | %zu %d\n", result.err.c_str(),
+                 request.target.c_str(), result.out.size(),
+                 result.exit_code.value_or(-1));
     return;
   }
   auto head = result.out.substr(0, end);
