@@ -283,7 +283,8 @@ TEST_CASE(
 }
 
 TEST_CASE("a receiver that takes nothing for too long is disabled, and can be "
-          "enabled again") {
+          "enabled again",
+          "[one-node]") {
   node_process node{with_loopback({"webhooks.give_up_after=2s"})};
   std::atomic<int> status{503};
   http_receiver receiver{

@@ -123,7 +123,7 @@ node_process::make(std::size_t index, const node_options& options) const {
          "sandbox.mode="
            + std::string{options.sandboxed ? "bubblewrap" : "none"}};
   if (cluster_) {
-    auto more = cluster_->settings_of(name);
+    auto more = cluster_->settings_of(name, is_asked);
     set.insert(set.end(), more.begin(), more.end());
     set.push_back(is_home ? "cluster.labels=" + home_labels.dump()
                           : "auth.admin_key_file=" + admin_key_file().string());
@@ -165,10 +165,13 @@ void node_process::await_serving() {
       node->await_serving();
     }
   if (nodes_.size() > 1)
-    await("each node reaches each", [this] {
-      return std::ranges::all_of(nodes_, [this](auto& node) {
-        return reaches_all(http_client{node->port(), admin_key_});
-      });
+    await("each node reaches each, and the projects", [this] {
+      return std::ranges::all_of(
+               nodes_,
+               [this](auto& node) {
+                 return reaches_all({node->port(), admin_key_});
+               })
+             && reaches_projects();
     });
 }
 
@@ -179,6 +182,13 @@ bool node_process::reaches_all(const http_client& node) const {
          && std::ranges::all_of(all, [](const json& one) {
               return one["reachable"] == true && one["state"] == "ready";
             });
+}
+
+// By what only their owner can say.
+bool node_process::reaches_projects() const {
+  const beside_the_document only_waits;
+  return admin().get("/projects/demo/kept").status != 503
+         && admin().get("/projects/other/kept").status != 503;
 }
 
 void node_process::inject_faults(const std::string& lines) const {

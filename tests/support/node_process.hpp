@@ -119,6 +119,7 @@ private:
   std::unique_ptr<server_process> make(std::size_t index,
                                        const node_options& options) const;
   bool reaches_all(const http_client& node) const;
+  bool reaches_projects() const;
 
   temp_dir dir_;
   std::optional<test_cluster> cluster_; // where there are several

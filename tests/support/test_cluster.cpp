@@ -2,6 +2,7 @@
 
 #include "runtime/store/migrations.hpp"
 #include "tests/support/cluster_certificates.hpp"
+#include "tests/support/sockets.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -47,15 +48,23 @@ std::size_t nodes_of_a_test() {
   return result;
 }
 
-test_cluster::test_cluster() : store_(store_with_tables()) {}
+test_cluster::test_cluster()
+  : store_(store_with_tables()), preview_port_(unused_port()) {}
 
-std::vector<std::string>
-test_cluster::settings_of(const std::string& node) const {
+std::vector<std::string> test_cluster::settings_of(const std::string& node,
+                                                   bool is_asked) const {
   auto files = certificate_of(node);
   nlohmann::json tls{
     {"cert", files.cert}, {"key", files.key}, {"ca", files.ca}};
-  return {"storage.url=" + store_.url(), "cluster.listen=127.0.0.1:0",
-          "cluster.tls=" + tls.dump()};
+  const auto previews = "127.0.0.1:" + std::to_string(preview_port_);
+  // A node that is started again is found where it was, and a machine may be
+  // slow.
+  return {"storage.url=" + store_.url(),
+          "cluster.listen=127.0.0.1:" + std::to_string(unused_port()),
+          "cluster.timeout=30s",
+          "cluster.tls=" + tls.dump(),
+          "preview.public_url=http://" + previews,
+          "preview.listen=" + (is_asked ? previews : "127.0.0.1:0")};
 }
 
 } // namespace greenroom::test

@@ -5,6 +5,7 @@
 #include "tests/support/postgres_server.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,11 +18,14 @@ class test_cluster {
 public:
   test_cluster();
 
-  /// For --set of the node of that name.
-  std::vector<std::string> settings_of(const std::string& node) const;
+  /// For --set of the node of that name. Clients reach all previews by the one
+  /// that `is_asked`.
+  std::vector<std::string> settings_of(const std::string& node,
+                                       bool is_asked) const;
 
 private:
   postgres_database store_;
+  std::uint16_t preview_port_;
 };
 
 } // namespace greenroom::test
