@@ -9,6 +9,7 @@
 #include "messages/errors.hpp"
 #include "messages/time.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -176,7 +177,21 @@ public:
     return streams_.size();
   }
 
+  /// How much more may be read for clients ahead of what they have taken, all
+  /// together. A client whose connection takes much at first may then take
+  /// nothing more, and thousands of such must not hold large reads.
+  std::size_t read_ahead() const noexcept {
+    return max_read_ahead - std::min(held_, max_read_ahead);
+  }
+  /// What one of them holds changes from `before` to `now` bytes.
+  void hold(std::size_t before, std::size_t now) noexcept {
+    held_ += now;
+    held_ -= before;
+  }
+
 private:
+  static constexpr std::size_t max_read_ahead = 16 * 1024 * 1024;
+
   std::optional<closing> fault_of(const long_response& stream) const;
   template <class Predicate>
   void close_if(closing why, Predicate matches);
@@ -188,6 +203,7 @@ private:
   std::unordered_multimap<std::uint64_t, std::shared_ptr<long_response>>
     streams_;
   std::unordered_set<std::string> dead_keys_;
+  std::size_t held_ = 0; // bytes that are read and not taken
   bool ended_ = false;
 };
 

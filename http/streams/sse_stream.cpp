@@ -89,6 +89,7 @@ void stream::read_answer(const event_batch& batch) {
   reading_ = false;
   if (over())
     return;
+  hold(batch.text.size());
   if (batch.last <= sent_ && !batch.end) {
     // The log holds less than the session said: it is not in order, and may
     // be so again once the session has looked after it.
@@ -115,6 +116,7 @@ void stream::read_answer(const event_batch& batch) {
 
 void stream::read_failed() {
   reading_ = false;
+  hold(0);
   go_on();
 }
 
@@ -165,6 +167,7 @@ void stream::written(bool taken) {
   if (over())
     return;
   writing_ = false;
+  hold(0);
   last_write_ = clock::now();
   chunk_ = last_write_ - write_began_ < quick ? std::min(chunk_ * 2, max_read)
                                               : min_read;
@@ -219,9 +222,24 @@ void stream::go_on() {
     following_ = true;
   } else {
     following_ = false;
-    reading_ =
-      fan_->read(weak_from_this(), read_events{sent_, filter_, chunk_});
+    read();
   }
+}
+
+void stream::read() {
+  auto room = std::min<std::size_t>(chunk_, ex_->env.streams.read_ahead());
+  auto size = std::max(static_cast<std::uint32_t>(room), min_read);
+  hold(size);
+  reading_ = fan_->read(weak_from_this(), read_events{sent_, filter_, size});
+  if (!reading_)
+    hold(0);
+}
+
+void stream::hold(std::size_t bytes) {
+  if (over())
+    return;
+  ex_->env.streams.hold(held_, bytes);
+  held_ = bytes;
 }
 
 // -- the rest -----------------------------------------------------------------
@@ -248,6 +266,7 @@ void stream::tick(clock::time_point now) {
 void stream::done() {
   auto self = shared_from_this();
   auto& streams = ex_->env.streams;
+  hold(0);
   queue_.clear();
   body_.reset();
   ex_.reset();

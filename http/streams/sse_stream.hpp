@@ -54,7 +54,8 @@ public:
   /// One write of queued batches, more only where a single batch is larger.
   static constexpr std::size_t max_write = 64 * 1024;
   /// What is read from the log at once: little for slow clients, whose unread
-  /// bytes are held in memory, more for quick ones.
+  /// bytes are held in memory, more for quick ones while there is room for that
+  /// among all.
   static constexpr std::uint32_t min_read = 16 * 1024;
   static constexpr std::uint32_t max_read = 256 * 1024;
 
@@ -119,6 +120,8 @@ private:
   void flush();
   void fall_behind();
   void go_on();
+  void read();
+  void hold(std::size_t bytes);
   void done();
   std::vector<slice> parts_of(const event_batch& batch) const;
   slice gap_event(const event_id& last) const;
@@ -142,6 +145,7 @@ private:
   std::deque<waiting> queue_;
   std::size_t queued_ = 0; // bytes of text that it keeps
   std::uint32_t chunk_ = min_read;
+  std::size_t held_ = 0; // bytes of a read, until its client has taken them
   clock::time_point write_began_;
   clock::time_point last_write_;
 };

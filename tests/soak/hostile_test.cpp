@@ -161,7 +161,9 @@ private:
   }
   void run(const std::string& session, const std::string& command) {
     ask("POST", session + "/exec",
-        {{"command", command}, {"wait", "20s"}, {"timeout", "20s"}});
+        {{"command", command},
+         {"wait", how_many("5s", "20s")},
+         {"timeout", how_many("5s", "20s")}});
   }
   void end(const std::string& session) {
     if (session.empty())
@@ -302,13 +304,16 @@ except OSError:
   /// As much as fits, and then what an ending needs room for.
   void full_disk() {
     auto session = begin();
-    run(session, "head -c 1G /dev/urandom > fill; echo x > more");
-    run(session, "head -c 1G /dev/zero > ~/fill; git add -A; git commit -qm x");
+    const std::string size = how_many("100M", "1G");
+    run(session, "head -c " + size + " /dev/urandom > fill; echo x > more");
+    run(session, "head -c " + size + " /dev/zero > ~/fill; git add -A");
     end(session);
   }
   void many_files() {
     auto session = begin();
-    run(session, "mkdir many; cd many; seq 100000 | xargs touch");
+    run(session, "mkdir many; cd many; seq "
+                   + std::to_string(how_many(5'000, 100'000))
+                   + " | xargs touch");
     end(session);
   }
   void tiny_chunks() {
@@ -327,7 +332,8 @@ except OSError:
   void large_blobs() {
     auto session = begin();
     auto branch = "h" + std::to_string(count_);
-    run(session, "head -c " + std::to_string(16 + below(64))
+    run(session, "head -c "
+                   + std::to_string(how_many(4, 16) + below(how_many(12, 64)))
                    + "M /dev/zero > zeros; git add zeros; git commit -qm x; "
                      "git push -q");
     std::vector<std::string> made;
@@ -500,8 +506,10 @@ TEST_CASE("a hostile tenant harms no honest one, and leaves nothing") {
               : for_long() ? std::random_device{}()
                            : 20'261'128ULL;
   WARN("GREENROOM_HOSTILE_SEED=" << seed);
-  node_process node{{.set = {"sandbox.memory=512MiB", "sandbox.pids=256",
-                             "sandbox.disk=256MiB", "sandbox.files=20000"}}};
+  node_process node{
+    {.set = {"sandbox.memory=512MiB", "sandbox.pids=256",
+             how_many("sandbox.disk=64MiB", "sandbox.disk=256MiB"),
+             how_many("sandbox.files=4000", "sandbox.files=20000")}}};
   {
     honest user{node};
     hostile attacker{node, seed};
@@ -511,7 +519,7 @@ TEST_CASE("a hostile tenant harms no honest one, and leaves nothing") {
     const auto files = open_files(node.pid());
     const auto before = settled_memory(node);
     const auto held = left_by_sessions(node);
-    auto until = timer::now() + std::chrono::seconds{how_many(15, 3600)};
+    auto until = timer::now() + std::chrono::seconds{how_many(5, 3600)};
     int attacks = 0;
     while (timer::now() < until) {
       attacker.attack();

@@ -36,15 +36,15 @@ struct told {
 
 /// Works through the node's deaths: asks again until it is answered, and keeps
 /// what the answers say.
-class storm_client {
+class stubborn_client {
 public:
-  storm_client(int number, const std::string& key,
-               const std::atomic<std::uint16_t>& port, std::uint64_t seed)
+  stubborn_client(int number, const std::string& key,
+                  const std::atomic<std::uint16_t>& port, std::uint64_t seed)
     : number_(number), key_(key), port_(port), random_(seed),
       thread_([this] { work(); }) {}
-  storm_client(const storm_client&) = delete;
-  storm_client& operator=(const storm_client&) = delete;
-  ~storm_client() {
+  stubborn_client(const stubborn_client&) = delete;
+  stubborn_client& operator=(const stubborn_client&) = delete;
+  ~stubborn_client() {
     stop();
   }
 
@@ -218,10 +218,10 @@ TEST_CASE("a storm of restarts loses nothing that was told, and leaves "
   const int restarts = how_many(5, 50);
   node_process node{{.max_active_sessions = 4000}};
   std::atomic<std::uint16_t> port = node.port();
-  std::vector<std::unique_ptr<storm_client>> clients;
+  std::vector<std::unique_ptr<stubborn_client>> clients;
   for (int i = 0; i < 3; ++i)
     clients.push_back(
-      std::make_unique<storm_client>(i, node.admin_key(), port, seed + i));
+      std::make_unique<stubborn_client>(i, node.admin_key(), port, seed + i));
   std::mt19937_64 random{seed};
   const auto began = timer::now();
   for (int i = 0; i < restarts; ++i) {

@@ -216,8 +216,7 @@ public:
         auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
                      std::chrono::system_clock::now().time_since_epoch())
                      .count();
-        most_ = std::max<std::int64_t>(most_, now - std::stoll(text));
-        ++seen_;
+        delays_.push_back(now - std::stoll(text));
       }
     }};
   }
@@ -228,18 +227,18 @@ public:
       thread_.join();
   }
 
-  /// How late the latest came, in ms.
+  /// How late all but one of a hundred came at most, in ms.
   std::int64_t stop() {
     session_.run("touch stop");
     thread_.join();
-    CHECK(seen_ > 0);
-    return most_;
+    REQUIRE(!delays_.empty());
+    std::ranges::sort(delays_);
+    return delays_[delays_.size() * 99 / 100];
   }
 
 private:
   session_user session_;
-  std::int64_t most_ = 0; // with the thread
-  int seen_ = 0;
+  std::vector<std::int64_t> delays_; // with the thread
   std::thread thread_;
 };
 
@@ -266,7 +265,7 @@ double streams_of(const node_process& node) {
 TEST_CASE("watchers that never read cost bounded memory, and all others get "
           "every event in order") {
   const int count = as_many_as_there_are_descriptors(how_many(300, 10'000));
-  const int megabytes = 4; // more than the kernel keeps for who does not read
+  const int megabytes = 1; // more than is kept for who does not read
   node_process node{{.set = {"limits.open_streams=20000"}}};
   session_user session{node, json{{"new_branch", "watched"}}};
   session.run("true");
@@ -305,7 +304,7 @@ TEST_CASE("watchers that never read cost bounded memory, and all others get "
                  << ", last event " << one.last() << " of " << last);
   }
   WARN(count << " watchers: " << before / 1024 << " MiB before, " << most / 1024
-             << " MiB at most; the quick one " << late << " ms late at most");
+             << " MiB at most; the quick one " << late << " ms late");
 #ifndef __SANITIZE_ADDRESS__
   // 500 of them that kept the flood would be 2 GiB.
   CHECK(most < before + static_cast<std::uint64_t>(count) * 48 + 64 * 1024);
@@ -315,8 +314,10 @@ TEST_CASE("watchers that never read cost bounded memory, and all others get "
   honest.hang_up();
   CHECK(eventually([&] { return open_files(node.pid()) <= files + 8; }));
 #ifndef __SANITIZE_ADDRESS__
-  INFO(before << " KiB before, " << resident_kib(node.pid()) << " KiB after");
-  CHECK(
-    eventually([&] { return resident_kib(node.pid()) < before + 40 * 1024; }));
+  INFO(before << " KiB before, " << most << " KiB at most, "
+              << resident_kib(node.pid()) << " KiB after");
+  CHECK(eventually([&] {
+    return resident_kib(node.pid()) < before + (most - before) / 2 + 16 * 1024;
+  }));
 #endif
 }
