@@ -101,8 +101,8 @@ void proxy_node::stop() {
 }
 
 void proxy_node::take_client(unique_fd socket) {
-  auto client =
-    std::make_shared<proxy::preview_client>(around_, std::move(socket), "t", false);
+  auto client = std::make_shared<proxy::preview_client>(
+    around_, std::move(socket), "t", false);
   clients_.insert(client);
   asio::co_spawn(
     io_, proxy::preview_client::run(client),
