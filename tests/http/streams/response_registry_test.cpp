@@ -5,12 +5,12 @@
 
 #include <catch2/catch.hpp>
 
-using namespace greenroom::http;
+using namespace greenroom;
 
 TEST_CASE("nothing is read ahead while clients hold much, and then again") {
-  stream_shares shares{10};
-  file_readers files{1};
-  response_registry streams{shares, files};
+  http::stream_shares shares{{10, 0, 1}};
+  http::file_readers files{1};
+  http::response_registry streams{shares, files};
   const auto all = streams.read_ahead();
   CHECK(all >= 1024 * 1024);
   streams.hold(0, all / 4);
