@@ -22,9 +22,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// What can be read of it: a process may end meanwhile.
 std::string content(const fs::path& path) {
   std::ifstream file{path, std::ios::binary};
-  return {std::istreambuf_iterator<char>{file}, {}};
+  std::ostringstream all;
+  if (file.peek() != std::ifstream::traits_type::eof())
+    all << file.rdbuf();
+  return all.str();
 }
 
 void write_line(const fs::path& path, const std::string& text) {

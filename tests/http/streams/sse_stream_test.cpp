@@ -32,9 +32,9 @@ std::string stream_request(const std::string& query = {},
 
 /// A stream that follows the session when this returns.
 std::unique_ptr<http_client>
-long_response(const fixture& f, const std::string& query = {},
-              const std::string& last_event_id = {},
-              std::string_view key = admin_secret) {
+begun_response(const fixture& f, const std::string& query = {},
+               const std::string& last_event_id = {},
+               std::string_view key = admin_secret) {
   auto client = std::make_unique<http_client>(f.port());
   client->send(stream_request(query, last_event_id, key));
   auto head = client->receive_head();
@@ -100,7 +100,7 @@ TEST_CASE("a stream has the headers that proxies and browsers need") {
 TEST_CASE("each block of a stream has data, and its id is its last line") {
   fixture f{
     [](http::options& o) { o.heartbeat = std::chrono::milliseconds{50}; }};
-  auto client = long_response(f, "?from=earliest", "9-99");
+  auto client = begun_response(f, "?from=earliest", "9-99");
   for (int i = 0; i < 3; ++i) {
     wait_for_watchers(f, 1);
     client->read_stream_until("\n:\n");
@@ -127,7 +127,7 @@ TEST_CASE("each block of a stream has data, and its id is its last line") {
 TEST_CASE("a stream from now is preceded by nothing") {
   fixture f;
   tell(f, output("e1", "before"));
-  auto client = long_response(f);
+  auto client = begun_response(f);
   wait_for_watchers(f, 1);
   tell(f, output("e1", "after"));
   auto& text = client->read_stream_until("after");
@@ -144,7 +144,7 @@ TEST_CASE("a stream says where it begins before anything has happened") {
   client.read_stream_until("\nid: 3-1\n");
   client.drop();
   tell(f, output("e1", "meanwhile"));
-  auto again = long_response(f, "?from=now", "3-1");
+  auto again = begun_response(f, "?from=now", "3-1");
   CHECK(ids_of(again->read_stream_until("meanwhile")) == std::vector<int>{2});
 }
 
@@ -152,7 +152,7 @@ TEST_CASE("a stream from the earliest has the replay, then what comes") {
   fixture f;
   for (int i = 1; i <= 100; ++i)
     tell(f, output("e1", "n" + std::to_string(i) + "."));
-  auto client = long_response(f, "?from=earliest");
+  auto client = begun_response(f, "?from=earliest");
   client->read_stream_until("n100.");
   wait_for_watchers(f, 1);
   for (int i = 101; i <= 200; ++i)
@@ -163,7 +163,7 @@ TEST_CASE("a stream from the earliest has the replay, then what comes") {
 TEST_CASE("a long replay under constant growth has each event once") {
   fixture f;
   caf::anon_send(f.session, publish_many{5000, 1000});
-  auto client = long_response(f, "?from=earliest");
+  auto client = begun_response(f, "?from=earliest");
   for (int i = 0; i < 500; ++i)
     tell(f, output("e1", "live"));
   tell(f, ended);
@@ -175,20 +175,20 @@ TEST_CASE("a stream resumes right after the id that the client names") {
   fixture f;
   for (int i = 1; i <= 10; ++i)
     tell(f, output("e1", "n" + std::to_string(i) + "."));
-  CHECK(ids_of(long_response(f, "", "3-4")->read_stream_until("n10."))
+  CHECK(ids_of(begun_response(f, "", "3-4")->read_stream_until("n10."))
         == from_to(5, 10));
   CHECK(
-    ids_of(long_response(f, "?last_event_id=3-7")->read_stream_until("n10."))
+    ids_of(begun_response(f, "?last_event_id=3-7")->read_stream_until("n10."))
     == from_to(8, 10));
-  CHECK(ids_of(long_response(f, "?from=3-8")->read_stream_until("n10."))
+  CHECK(ids_of(begun_response(f, "?from=3-8")->read_stream_until("n10."))
         == from_to(9, 10));
   // A client joined the header that it was given with the id it got last.
-  CHECK(ids_of(long_response(f, "", "3-4, 3-8")->read_stream_until("n10."))
+  CHECK(ids_of(begun_response(f, "", "3-4, 3-8")->read_stream_until("n10."))
         == from_to(9, 10));
-  CHECK(ids_of(long_response(f, "", "nonsense,3-9")->read_stream_until("n10."))
+  CHECK(ids_of(begun_response(f, "", "nonsense,3-9")->read_stream_until("n10."))
         == std::vector<int>{10});
   // The header wins.
-  CHECK(ids_of(long_response(f, "?last_event_id=3-1&from=now", "3-9")
+  CHECK(ids_of(begun_response(f, "?last_event_id=3-1&from=now", "3-9")
                  ->read_stream_until("n10."))
         == std::vector<int>{10});
 }
@@ -222,9 +222,9 @@ TEST_CASE("filters hold for the replay and for what comes") {
     tell(f, {event_kind::exec_exited, "e1", "{\"exit\":\"" + n + "\"}"});
   };
   mix("A");
-  auto by_exec = long_response(f, "?from=earliest&exec_id=e1");
+  auto by_exec = begun_response(f, "?from=earliest&exec_id=e1");
   auto by_type =
-    long_response(f, "?from=earliest&types=exec.exited,session.ended");
+    begun_response(f, "?from=earliest&types=exec.exited,session.ended");
   mix("B");
   tell(f, output("e2", "unseen"));
   tell(f, ended);
@@ -234,7 +234,7 @@ TEST_CASE("filters hold for the replay and for what comes") {
 
 TEST_CASE("a stream ends after the session's end") {
   fixture f;
-  auto client = long_response(f);
+  auto client = begun_response(f);
   wait_for_watchers(f, 1);
   tell(f, output("e1", "last words"));
   tell(f, ended);
@@ -254,14 +254,14 @@ TEST_CASE("a session that is over is replayed, and 204 stops who has it all") {
     std::lock_guard lock{f.script->guard};
     return f.script->over;
   });
-  CHECK(ids_of(long_response(f)->read_stream_to_end()) == from_to(1, 2));
-  CHECK(ids_of(long_response(f, "?from=earliest")->read_stream_to_end())
+  CHECK(ids_of(begun_response(f)->read_stream_to_end()) == from_to(1, 2));
+  CHECK(ids_of(begun_response(f, "?from=earliest")->read_stream_to_end())
         == from_to(1, 2));
-  CHECK(ids_of(long_response(f, "?from=now")->read_stream_to_end())
+  CHECK(ids_of(begun_response(f, "?from=now")->read_stream_to_end())
         == std::vector<int>{2});
-  CHECK(ids_of(long_response(f, "", "3-1")->read_stream_to_end())
+  CHECK(ids_of(begun_response(f, "", "3-1")->read_stream_to_end())
         == std::vector<int>{2});
-  CHECK(ids_of(long_response(f, "?from=3-2")->read_stream_to_end()).empty());
+  CHECK(ids_of(begun_response(f, "?from=3-2")->read_stream_to_end()).empty());
   http_client client{f.port()};
   client.send(stream_request("", "3-2") + request_text("GET", "/healthz"));
   auto answer = client.receive();
@@ -274,7 +274,7 @@ TEST_CASE(
   fixture f;
   for (int i = 1; i <= 3; ++i)
     tell(f, output("e1", "n" + std::to_string(i) + "."));
-  auto client = long_response(f, "", "9-99");
+  auto client = begun_response(f, "", "9-99");
   auto& text = client->read_stream_until("first_available");
   client->read_stream_until("\n\n");
   auto data = text.substr(text.find("data: ") + 6);
@@ -291,7 +291,7 @@ TEST_CASE(
 TEST_CASE("silence is broken by heartbeats") {
   fixture f{
     [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};
-  auto client = long_response(f);
+  auto client = begun_response(f);
   client->read_stream_until("\n:\n:\n:\n");
   wait_for_watchers(f, 1);
   tell(f, output("e1", "still here"));
@@ -300,8 +300,8 @@ TEST_CASE("silence is broken by heartbeats") {
 
 TEST_CASE("the last client that leaves ends the watching at once") {
   fixture f{[](http::options& o) { o.threads = 1; }};
-  auto client = long_response(f);
-  auto other = long_response(f);
+  auto client = begun_response(f);
+  auto other = begun_response(f);
   wait_for_watchers(f, 1);
   client->drop();
   tell(f, output("e1", "x"));
@@ -309,15 +309,15 @@ TEST_CASE("the last client that leaves ends the watching at once") {
   CHECK(f.script->watchers == 1);
   other->drop();
   wait_for_watchers(f, 0);
-  CHECK(ids_of(long_response(f, "?from=earliest")->read_stream_until("\"x\""))
+  CHECK(ids_of(begun_response(f, "?from=earliest")->read_stream_until("\"x\""))
         == std::vector<int>{1});
 }
 
 TEST_CASE("a stream ends when its key is revoked, others go on") {
   fixture f;
   auto theirs = f.add_key({"sessions:read"});
-  auto revoked = long_response(f, "", "", theirs);
-  auto mine = long_response(f);
+  auto revoked = begun_response(f, "", "", theirs);
+  auto mine = begun_response(f);
   CHECK(
     call(f.port(), "DELETE", "/keys/" + f.last_key_id(), admin_secret).status
     == 200);
@@ -330,14 +330,14 @@ TEST_CASE("a stream ends when its key expires") {
   fixture f{
     [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};
   auto brief = f.add_key({"sessions:read"}, {}, now_ms() + 500);
-  auto client = long_response(f, "", "", brief);
+  auto client = begun_response(f, "", "", brief);
   client->read_stream_to_end();
   CHECK(call(f.port(), "GET", events_path, brief).status == 401);
 }
 
 TEST_CASE("a watcher follows its session to the actor that revives it") {
   fixture f;
-  auto client = long_response(f, "?from=earliest");
+  auto client = begun_response(f, "?from=earliest");
   wait_for_watchers(f, 1);
   tell(f, output("e1", "before"));
   client->read_stream_until("before");
@@ -360,8 +360,8 @@ TEST_CASE("many watchers get the same events") {
   fixture f{[](http::options& o) { o.threads = 2; }};
   std::vector<std::unique_ptr<http_client>> clients;
   for (int i = 0; i < 200; ++i)
-    clients.push_back(long_response(f));
-  auto filtered = long_response(f, "?exec_id=e2");
+    clients.push_back(begun_response(f));
+  auto filtered = begun_response(f, "?exec_id=e2");
   CHECK(f.script->watchers <= 2);
   for (int i = 0; i < 50; ++i)
     caf::anon_send(f.session, publish_many{10, 100});
@@ -389,7 +389,7 @@ TEST_CASE("clients that do not read cost little, and get all in the end") {
     slow.push_back(std::make_unique<http_client>(f.port(), 4096));
     slow.back()->send(stream_request("?from=earliest"));
   }
-  auto quick = long_response(f);
+  auto quick = begun_response(f);
   auto before = resident_kib(::getpid()) * 1024;
   // 16 MB, which the stand-in keeps; one copy for each client were 640 MB.
   constexpr int batches = 160;
@@ -423,7 +423,7 @@ TEST_CASE("a client that reads nothing for too long is let go") {
 
 TEST_CASE("a stopping server ends its streams in order") {
   fixture f;
-  auto client = long_response(f);
+  auto client = begun_response(f);
   wait_for_watchers(f, 1);
   f.server->stop();
   CHECK(ids_of(client->read_stream_to_end()).empty());
