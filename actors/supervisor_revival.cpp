@@ -387,6 +387,10 @@ void reconcile_all(pointer self,
         promise.deliver(reconciled{count});
         state.next_look = now_ms() + look_period;
         state.next_sweep = now_ms();
+        if (!state.context->gate || state.context->gate->is_open()) {
+          state.next_sweep += sweep_period;
+          start_sweep(self);
+        }
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }

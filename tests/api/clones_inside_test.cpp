@@ -218,14 +218,15 @@ TEST_CASE("an upstream that is a partial clone is refused until it is whole") {
     expect_refusal(reply, 409, "CONFLICT",
                    "the upstream is a partial clone, so it lacks objects that "
                    "it should give; complete it there by `git fetch --refetch "
-                   "--no-filter`");
-  run_git(repo, {"fetch", "-q", "--refetch", "--no-filter"});
-  json made;
-  await("a session of it", [&] {
-    auto next = create_odd(node, "two");
-    made = next.data();
+                   "--no-filter` of all its branches");
+  run_git(repo, {"fetch", "-q", "--refetch", "--no-filter", "origin",
+                 "refs/heads/*:refs/heads/*"});
+  http_reply next;
+  CHECK(eventually([&] {
+    next = create_odd(node, "two");
     return next.status == 201;
-  });
+  }));
+  const auto made = expect(201, next).data();
   auto path = "/projects/odd/sessions/" + made["id"].get<std::string>();
   auto ran =
     expect(200, node.admin().post(path + "/exec",

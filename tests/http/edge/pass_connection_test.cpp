@@ -237,7 +237,8 @@ TEST_CASE("the owner hears of a client that is gone, before it has answered") {
   };
   auto relayed = [&]() -> asio::awaitable<void> {
     try {
-      co_await pass(all, {"b", 7}, passed);
+      const whereabouts node{"b", 7};
+      co_await pass(all, node, passed);
     } catch (const wire::lost&) {
       // As its maker does.
     }
