@@ -130,6 +130,10 @@ public:
   void attack() {
     (this->*attacks[below(attacks.size())])();
   }
+  /// How many sessions it has had.
+  int begun() const noexcept {
+    return begun_;
+  }
   /// Each of them once.
   void attack_in_every_way() {
     for (auto& one : attacks)
@@ -151,11 +155,18 @@ private:
     }
   }
 
+  /// Its own project may be busy with what it has done: it comes again, or
+  /// there would be no attack.
   std::string begin() {
-    auto made =
-      ask("POST", sessions, {{"new_branch", "h" + std::to_string(++count_)}});
-    if (made.status != 201)
+    http_reply made;
+    auto begun = eventually([&] {
+      made =
+        ask("POST", sessions, {{"new_branch", "h" + std::to_string(++count_)}});
+      return made.status != 503 && made.status != 504;
+    });
+    if (!begun || made.status != 201)
       return {};
+    ++begun_;
     clone_url_ = made.data()["auth_clone_url"];
     return sessions + '/' + made.data()["id"].get<std::string>();
   }
@@ -211,7 +222,8 @@ private:
   }
   void deep_tree() {
     auto session = begin();
-    run(session, "i=0; while [ $i -lt " + std::to_string(200 + below(3000))
+    run(session, "i=0; while [ $i -lt "
+                   + std::to_string(200 + below(how_many(300, 3000)))
                    + " ]; do mkdir d && cd d || exit; i=$((i+1)); done; "
                      "touch $(seq 1000)");
     end(session);
@@ -304,7 +316,7 @@ except OSError:
   /// As much as fits, and then what an ending needs room for.
   void full_disk() {
     auto session = begin();
-    const std::string size = how_many("100M", "1G");
+    const std::string size = how_many("24M", "1G");
     run(session, "head -c " + size + " /dev/urandom > fill; echo x > more");
     run(session, "head -c " + size + " /dev/zero > ~/fill; git add -A");
     end(session);
@@ -333,7 +345,7 @@ except OSError:
     auto session = begin();
     auto branch = "h" + std::to_string(count_);
     run(session, "head -c "
-                   + std::to_string(how_many(4, 16) + below(how_many(12, 64)))
+                   + std::to_string(how_many(2, 16) + below(how_many(4, 64)))
                    + "M /dev/zero > zeros; git add zeros; git commit -qm x; "
                      "git push -q");
     std::vector<std::string> made;
@@ -450,6 +462,7 @@ except OSError:
   std::mt19937_64 random_;
   http_client client_;
   std::uint64_t count_ = 0;
+  int begun_ = 0;
   std::string clone_url_;
 };
 
@@ -508,13 +521,14 @@ TEST_CASE("a hostile tenant harms no honest one, and leaves nothing") {
   WARN("GREENROOM_HOSTILE_SEED=" << seed);
   node_process node{
     {.set = {"sandbox.memory=512MiB", "sandbox.pids=256",
-             how_many("sandbox.disk=64MiB", "sandbox.disk=256MiB"),
+             how_many("sandbox.disk=16MiB", "sandbox.disk=256MiB"),
              how_many("sandbox.files=4000", "sandbox.files=20000")}}};
   {
     honest user{node};
     hostile attacker{node, seed};
     // What is made once is made now.
     attacker.attack_in_every_way();
+    CHECK(attacker.begun() >= 10);
     drop_kept(node);
     const auto files = open_files(node.pid());
     const auto before = settled_memory(node);
