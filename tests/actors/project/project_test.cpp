@@ -118,8 +118,9 @@ TEST_CASE_METHOD(project_node, "a repeated create is the same session with a "
 
 TEST_CASE_METHOD(project_node, "a repeated create makes its webhooks once, one "
                                "that is refused none") {
-  auto reader = caf::actor_cast<webhook_reader_actor>(context()->reader);
+  // No handle is held over a restart, which would wait for its actor.
   auto there = [&] {
+    auto reader = caf::actor_cast<webhook_reader_actor>(context()->reader);
     return ask<webhook_list>(reader, list_webhooks{"demo"}).webhooks;
   };
   auto id = make_id();
@@ -138,9 +139,8 @@ TEST_CASE_METHOD(project_node, "a repeated create makes its webhooks once, one "
   CHECK(there() == made);
   SECTION("also after a restart") {
     restart();
-    auto next = caf::actor_cast<webhook_reader_actor>(context()->reader);
     CHECK(ask<created_session>(project(), request).session.id == id);
-    CHECK(ask<webhook_list>(next, list_webhooks{"demo"}).webhooks == made);
+    CHECK(there() == made);
   }
   SECTION("refused for its branch") {
     request.session.session_id = make_id();
