@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
-#include <system_error>
 #include <variant>
 #include <vector>
 
@@ -19,19 +18,12 @@ using test::session;
 
 namespace {
 
-/// False of one that was killed, and that nobody has waited for yet.
-bool lives(pid_t pid) {
-  std::error_code gone;
-  std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", gone);
-  return !gone;
-}
-
 /// Those of init's children that have none of their own.
 std::vector<pid_t> idle_supervisors(const session& s) {
   std::vector<pid_t> result;
   for (auto init : test::children_of(s.runner_pid))
     for (auto one : test::children_of(init))
-      if (lives(one) && test::children_of(one).empty())
+      if (test::lives(one) && test::children_of(one).empty())
         result.push_back(one);
   return result;
 }
