@@ -188,9 +188,6 @@ TEST_CASE("one project may have its share of streams, and hears who holds "
     CHECK(refused.headers["ratelimit-remaining"] == "0");
     CHECK(refused.message() == message);
   }
-  expect(201,
-         node.admin().post(
-           "/projects", {{"id", "other"}, {"repo", node.upstream().string()}}));
   auto elsewhere = expect(201, node.admin().post("/projects/other/sessions",
                                                  {{"new_branch", "work"}}))
                      .data()["id"]

@@ -237,7 +237,8 @@ TEST_CASE_METHOD(webhook_fixture, "a node of before there were webhooks of "
     }
   CHECK(told_by_older() == 1);
   change(session, {event_kind::session_created});
-  CHECK(types_of(due()) == texts{"session.created", "session.created"});
+  CHECK(types_of(due())
+        == texts{"webhook.disabled", "session.created", "session.created"});
 }
 
 TEST_CASE_METHOD(webhook_fixture, "a session that is not inserted leaves no "
