@@ -7,9 +7,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 #include <variant>
 #include <vector>
 
@@ -18,12 +20,20 @@ using test::session;
 
 namespace {
 
+/// False of a command whose supervisor is gone: init has it then.
+bool is_ours(pid_t pid) {
+  std::error_code gone;
+  auto program = std::filesystem::read_symlink(
+    "/proc/" + std::to_string(pid) + "/exe", gone);
+  return !gone && program.filename() == "greenroom-runner";
+}
+
 /// Those of init's children that have none of their own.
 std::vector<pid_t> idle_supervisors(const session& s) {
   std::vector<pid_t> result;
   for (auto init : test::children_of(s.runner_pid))
     for (auto one : test::children_of(init))
-      if (test::lives(one) && test::children_of(one).empty())
+      if (test::lives(one) && is_ours(one) && test::children_of(one).empty())
         result.push_back(one);
   return result;
 }
@@ -41,8 +51,13 @@ long request(int what, pid_t pid, long data = 0) {
 /// A process whose system calls are gone through one by one.
 class traced_process {
 public:
-  explicit traced_process(pid_t pid) : pid_(pid) {
+  /// The supervisor that waits.
+  explicit traced_process(const session& s) : pid_(waiting_supervisor(s)) {
     may_trace_ = request(PTRACE_SEIZE, pid_, PTRACE_O_TRACESYSGOOD) == 0;
+    while (!may_trace_ && errno == ESRCH) {
+      pid_ = waiting_supervisor(s);
+      may_trace_ = request(PTRACE_SEIZE, pid_, PTRACE_O_TRACESYSGOOD) == 0;
+    }
     if (!may_trace_)
       return;
     REQUIRE(request(PTRACE_INTERRUPT, pid_) == 0);
@@ -122,7 +137,7 @@ std::string text_of(const std::filesystem::path& file) {
 }
 
 bool can_trace(const session& s) {
-  traced_process one{waiting_supervisor(s)};
+  traced_process one{s};
   if (one.may_trace())
     one.kill();
   else
@@ -141,7 +156,7 @@ TEST_CASE("a command that a dying supervisor has taken is given to the next "
   for (int steps = 0, over = 0; over == 0; ++steps) {
     CAPTURE(steps);
     const auto id = "x" + std::to_string(steps);
-    traced_process supervisor{waiting_supervisor(s)};
+    traced_process supervisor{s};
     s.spawn(id, s.shell("echo ran >>" + id));
     const auto how = kill_at(supervisor, steps, SYS_poll);
     const auto end = first_of<runner::refused, runner::exited>(s);
@@ -173,7 +188,7 @@ TEST_CASE("a connection that a dying supervisor was to make is made by the "
   const auto port = static_cast<std::uint16_t>(s.printed_pids("server", 1)[0]);
   for (int steps = 0, over = 0; over == 0; ++steps) {
     CAPTURE(steps);
-    traced_process supervisor{waiting_supervisor(s)};
+    traced_process supervisor{s};
     const auto ask = static_cast<std::uint64_t>(steps) + 1;
     s.node->say(runner::connect{ask, port});
     over = kill_at(supervisor, steps, SYS_sendmsg).over ? 1 : 0;
@@ -190,7 +205,7 @@ TEST_CASE("a command whose supervisors are all killed is refused in the end") {
   s.run("first", "true");
   if (!can_trace(s))
     return;
-  traced_process first{waiting_supervisor(s)};
+  traced_process first{s};
   s.spawn("x", s.shell("touch ran"));
   kill_at(first, 0, SYS_poll);
   for (bool refused = false; !refused;) {
