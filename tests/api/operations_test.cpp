@@ -194,7 +194,7 @@ TEST_CASE("the audit has a change once, under its client's own id, whichever "
   const std::string longest(128, 'x');
   ask("sets", 200, "PUT", port, {{"label", "web"}});
   ask("wrong", 400, "PUT", port, {{"wombat", 1}});
-  auto link = ask(longest, 201, "POST", port + "/link", json::object());
+  ask(longest, 201, "POST", port + "/link", json::object());
   // What comes behind them.
   expect(404, node.admin().remove("/projects/none"));
   await_entry(node, "DELETE", "/projects/{id}", 404);
@@ -212,8 +212,6 @@ TEST_CASE("the audit has a change once, under its client's own id, whichever "
     CHECK(found[0]["address"] == "127.0.0.1");
     CHECK(found[0]["session_id"] == session.id());
     CHECK(found[0].value("code", "") == code);
-    if (id == longest)
-      CHECK(found[0]["object"] == link["id"]);
   }
 }
 

@@ -5,9 +5,9 @@
 // A seed is a history. One that fails is named, and played again with the log
 // of its actors by
 //
-//   GREENROOM_SEED=N ./dev test actors/cluster/simulation
+//   GREENROOM_SEED=N build/check/test_actors_cluster_simulation
 //
-// GREENROOM_SEEDS=N plays so many, as `./dev soak` does.
+// (see tests/CMakeLists.txt). GREENROOM_SEEDS=N plays so many.
 #include "tests/actors/cluster/simulation/many_seeds.hpp"
 #include "tests/actors/cluster/simulation/world.hpp"
 
