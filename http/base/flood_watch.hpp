@@ -12,7 +12,7 @@ namespace greenroom::http {
 class flood_watch {
 public:
   /// As many connections are a flood.
-  static constexpr std::size_t flood = 200;
+  static constexpr std::size_t flood = 100;
 
   /// To be asked about once a second. True where of a flood most have gone
   /// since it last was.
