@@ -141,13 +141,7 @@ void take_rules(pointer self, const project_changed& change) {
 
 void tick(pointer self, unix_ms now) {
   auto& state = self->state;
-  // Without a lease nothing would be swept, and a start comes before it.
-  const auto& gate = state.context->gate;
-  if (state.next_sweep != 0 && state.next_sweep <= now
-      && (!gate || gate->is_open())) {
-    state.next_sweep = now + sweep_period;
-    supervisor::start_sweep(self);
-  }
+  supervisor::sweep_if_due(self, now);
   if (state.next_look != 0 && state.next_look <= now) {
     state.next_look = now + look_period;
     supervisor::look_for_stranded(self, now);

@@ -74,7 +74,7 @@ void unpack(pointer self, const std::string& project_id);
 /// Ends what runs in all sessions; they live on.
 void stop_runners(pointer self);
 
-/// Saves and removes what ended sessions left on disk.
-void start_sweep(pointer self);
+/// Saves and removes what ended sessions left on disk, every sweep_period.
+void sweep_if_due(pointer self, unix_ms now);
 
 } // namespace greenroom::supervisor

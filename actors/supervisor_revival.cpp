@@ -387,10 +387,8 @@ void reconcile_all(pointer self,
         promise.deliver(reconciled{count});
         state.next_look = now_ms() + look_period;
         state.next_sweep = now_ms();
-        if (!state.context->gate || state.context->gate->is_open()) {
-          state.next_sweep += sweep_period;
-          start_sweep(self);
-        }
+        // Now, where that may be: who wakes an ended session keeps it from it.
+        sweep_if_due(self, state.next_sweep);
       },
       [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
 }

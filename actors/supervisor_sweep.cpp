@@ -160,8 +160,6 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
       is_review);
 }
 
-} // namespace
-
 void start_sweep(pointer self) {
   if (std::exchange(self->state.sweeping, true))
     return;
@@ -181,6 +179,19 @@ void start_sweep(pointer self) {
                      to_refusal(e).message);
         self->state.sweeping = false;
       });
+}
+
+} // namespace
+
+// Without a lease nothing would be swept, and a start comes before it.
+void sweep_if_due(pointer self, unix_ms now) {
+  auto& state = self->state;
+  const auto& gate = state.context->gate;
+  if (state.next_sweep == 0 || state.next_sweep > now
+      || (gate && !gate->is_open()))
+    return;
+  state.next_sweep = now + sweep_period;
+  start_sweep(self);
 }
 
 } // namespace greenroom::supervisor
