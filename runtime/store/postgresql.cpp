@@ -57,13 +57,16 @@ std::string in_quotes(const std::string& value) {
 }
 
 // A peer that has fallen silent counts as gone after some ten seconds, unless
-// the URL says otherwise.
+// the URL says otherwise. Of several hosts the one that takes writes is meant,
+// and one host that takes none is refused by name: a connection to a standby
+// would fail at each write, and be kept.
 std::string connection_text(options values) {
   for (auto [name, value] : {std::pair{"connect_timeout", "3"},
                              {"tcp_user_timeout", "10000"},
                              {"keepalives_idle", "5"},
                              {"keepalives_interval", "2"},
                              {"keepalives_count", "3"},
+                             {"target_session_attrs", "read-write"},
                              {"application_name", "greenroom"},
                              {"client_encoding", "UTF8"}})
     values.try_emplace(name, value);

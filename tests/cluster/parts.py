@@ -3,6 +3,7 @@ them for things and note what they were told, and whether that holds: for
 partitions and upgrade beside this file.
 """
 import collections
+import contextlib
 import ctypes
 import http.client
 import json
@@ -19,6 +20,7 @@ import time
 HERE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NODES = ("a", "b", "c")
 HUB = "10.77.0.1"
+STANDBY = "10.77.0.2"
 ADDRESS = {name: f"10.77.0.{10 + i}" for i, name in enumerate(NODES)}
 PORT = 8080
 LEASE = 10  # cluster.timeout, seconds
@@ -60,7 +62,8 @@ class Network:
             self.holders[name].stdout.readline()
             self.ip(name, "link", "set", "lo", "up")
         self.ip("hub", "link", "add", "name", "bridge", "type", "bridge")
-        self.ip("hub", "addr", "add", f"{HUB}/24", "dev", "bridge")
+        for address in (HUB, STANDBY):
+            self.ip("hub", "addr", "add", f"{address}/24", "dev", "bridge")
         self.ip("hub", "link", "set", "bridge", "up")
         for name in NODES:
             self.ip("hub", "link", "add", f"to-{name}", "type", "veth", "peer",
@@ -111,39 +114,108 @@ def enter_network(path):
 
 
 class Database:
+    """PostgreSQL in the network of the hub, and a standby at an address of its
+    own that has all that was acknowledged."""
+
     def __init__(self, network, work):
-        self.dir = os.path.join(work, "db")
+        self.work = work
         self.bin = sorted(
             entry.path for entry in os.scandir("/usr/lib/postgresql"))[-1] + "/bin"
         self.log = open(os.path.join(work, "db.log"), "w", encoding="utf-8")
         self.network = network
-        os.mkdir(self.dir)
-        shutil.chown(self.dir, "postgres", "postgres")
         self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres",
                         "--clear-groups"]
-        subprocess.run([*self.as_user, f"{self.bin}/initdb", "-D",
-                        f"{self.dir}/data", "-U", "greenroom", "-A", "trust",
-                        "--no-sync"], check=True, cwd=self.dir, stdout=self.log,
-                       stderr=self.log)
-        with open(f"{self.dir}/data/pg_hba.conf", "a", encoding="utf-8") as file:
-            file.write("host all all 10.77.0.0/24 trust\n")
+        self.primary, self.standby = HUB, STANDBY
+        self.processes = {}
+        self.make(HUB, "initdb", "-U", "greenroom", "-A", "trust", "--no-sync")
+        with open(f"{self.dir(HUB)}/data/pg_hba.conf", "a",
+                  encoding="utf-8") as file:
+            file.write("host all all 10.77.0.0/24 trust\n"
+                       "local replication all trust\n"
+                       "host replication all 10.77.0.0/24 trust\n")
         self.start()
-        run(f"{self.bin}/psql", "-q", "-h", self.dir, "-U", "greenroom",
-            "postgres", "-c", "CREATE DATABASE greenroom")
+        self.sql("CREATE DATABASE greenroom")
+        self.follow()
 
-    def start(self):
-        self.process = subprocess.Popen(
+    def dir(self, address):
+        return os.path.join(self.work, "db-" + address)
+
+    def make(self, address, program, *arguments):
+        where = self.dir(address)
+        shutil.rmtree(where, ignore_errors=True)
+        os.mkdir(where)
+        shutil.chown(where, "postgres", "postgres")
+        subprocess.run([*self.network.enter("hub"), *self.as_user,
+                        f"{self.bin}/{program}", "-D", f"{where}/data",
+                        *arguments], check=True, cwd=where, stdout=self.log,
+                       stderr=self.log)
+
+    def sql(self, statement):
+        return run(f"{self.bin}/psql", "-qAt", "-h", self.dir(self.primary),
+                   "-U", "greenroom", "postgres", "-c", statement).strip()
+
+    def run_at(self, address):
+        where = self.dir(address)
+        self.processes[address] = subprocess.Popen(
             [*self.network.enter("hub"), *self.as_user, f"{self.bin}/postgres",
-             "-D", f"{self.dir}/data", "-k", self.dir, "-c",
-             f"listen_addresses={HUB}", "-c", "fsync=off"],
-            stdout=self.log, stderr=self.log, cwd=self.dir)
+             "-D", f"{where}/data", "-k", where, "-c",
+             f"listen_addresses={address}", "-c", "fsync=off"],
+            stdout=self.log, stderr=self.log, cwd=where)
         await_that("PostgreSQL", lambda: subprocess.run(
-            (f"{self.bin}/pg_isready", "-q", "-h", self.dir, "-U", "greenroom"),
+            (f"{self.bin}/pg_isready", "-q", "-h", where, "-U", "greenroom"),
             check=False).returncode == 0)
 
+    def start(self):
+        self.run_at(self.primary)
+
+    def follow(self):
+        """Makes the standby anew, and has commits wait for it."""
+        self.make(self.standby, "pg_basebackup", "-h", self.dir(self.primary),
+                  "-U", "greenroom", "-R", "-c", "fast", "--no-sync")
+        self.run_at(self.standby)
+        self.sql("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        self.sql("SELECT pg_reload_conf()")
+        await_that("the standby", lambda: self.sql(
+            "SELECT sync_state FROM pg_stat_replication") == "sync")
+
+    def fail_over(self, seconds):
+        """The primary dies, and is a standby of its standby afterwards."""
+        self.end(self.primary, signal.SIGKILL)
+        time.sleep(seconds)
+        self.primary, self.standby = self.standby, self.primary
+        # Nobody follows yet whom its commits could wait for.
+        with open(f"{self.dir(self.primary)}/data/postgresql.auto.conf", "a",
+                  encoding="utf-8") as file:
+            file.write("synchronous_standby_names = ''\n")
+        self.sql("SELECT pg_reload_conf()")
+        self.sql("SELECT pg_promote()")
+        time.sleep(seconds)
+        self.follow()
+
+    def end(self, address, number):
+        process = self.processes.pop(address, None)
+        if process is None:
+            return
+        children = children_of(process.pid)
+        process.send_signal(number)
+        process.wait()
+        if number == signal.SIGKILL:
+            # They would go on serving who is connected.
+            for child in children:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, number)
+
     def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait()
+        self.end(self.primary, signal.SIGINT)
+
+    def close(self):
+        for address in list(self.processes):
+            self.end(address, signal.SIGINT)
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(one) for one in file.read().split()]
 
 
 class Node:
@@ -159,7 +231,7 @@ class Node:
         settings = {
             "node.name": name, "node.data_dir": os.path.join(work, name),
             "http.listen": f"{ADDRESS[name]}:{PORT}", "preview.listen": "null",
-            "storage.url": f"postgresql://greenroom@{HUB}/greenroom",
+            "storage.url": f"postgresql://greenroom@{HUB},{STANDBY}/greenroom",
             "cluster.listen": f"{ADDRESS[name]}:7000",
             "cluster.timeout": f"{LEASE}s", "cluster.tls": json.dumps(tls),
             "sessions.checkpoint_every": "2s", "sandbox.mode": "none",
@@ -499,7 +571,7 @@ class Cluster:
         for node in self.nodes.values():
             node.stop()
         if self.database:
-            self.database.stop()
+            self.database.close()
         self.network.close()
         if keep_logs:
             say(f"the nodes' logs are in {self.work}")

@@ -92,6 +92,20 @@ TEST_CASE("a URL may hold what a connection text cannot") {
   server.execute("DROP ROLE \"it's \\a b\"");
 }
 
+TEST_CASE("a server that takes no writes is not made do with") {
+  auto& server = postgres_server::shared();
+  auto url = server.make_database();
+  auto name = url.substr(0, url.find('?'));
+  name = name.substr(name.rfind('/') + 1);
+  // For connections it is what a standby is.
+  server.execute("ALTER DATABASE " + name
+                 + " SET default_transaction_read_only = on");
+  CHECK_THAT(open_error(url), Contains("read-only"));
+  CHECK_THAT(open_error(url + "&target_session_attrs=any"),
+             !Contains("no error") && !Contains("session is read-only"));
+  server.drop_database(url);
+}
+
 TEST_CASE_METHOD(postgresql_fixture, "a failure that was passed over fails the "
                                      "commit") {
   auto spoiled = [&] {
