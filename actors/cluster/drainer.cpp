@@ -31,12 +31,10 @@ struct survey {
   std::map<std::string, std::string>
   destinations(const std::string& node) const {
     std::vector<cluster::project_load> loads;
-    for (auto& [project, all] : sessions) {
-      auto rule = rules.find(project);
-      loads.push_back(
-        {project, all.size(),
-         rule == rules.end() ? string_map{} : rule->second.labels});
-    }
+    // Where one may go whose rules cannot be read, nobody knows: it stays.
+    for (auto& [project, rule] : rules)
+      if (auto all = sessions.find(project); all != sessions.end())
+        loads.push_back({project, all->second.size(), rule.labels});
     return cluster::destinations(node, nodes, std::move(loads));
   }
 };
@@ -79,6 +77,10 @@ void look_at_sessions_of(drainer_pointer self, const survey_ptr& found,
   for (auto& project : found->owned) {
     auto got = [found, left, then,
                 id = project.project_id](std::vector<moving_session> sessions) {
+      if (!found->rules.contains(id))
+        sessions.push_back({"", 0,
+                            "this version of the program cannot read its "
+                            "settings, which say where it may go"});
       found->sessions[id] = std::move(sessions);
       if (--*left == 0)
         then(found);

@@ -50,11 +50,17 @@ caf::error of_node(const std::string& node, caf::error why) {
                     "node " + node + " does not answer");
 }
 
-// The store has the project, whose new owner has not taken it up yet.
+// The store has the project, which its next owner has not taken up yet.
 caf::error of_owner(const std::string& project, const std::string& node,
                     caf::error why) {
-  if (to_refusal(why).message != "project not found")
+  if (project.empty() || to_refusal(why).message != "project not found")
     return why;
+  if (node.empty())
+    return make_error(errc::unavailable,
+                      "project \"" + project
+                        + "\" is no node's yet, try again in a moment; one "
+                          "with node_labels needs a node that has them in "
+                          "cluster.labels");
   return make_error(errc::unavailable, "project \"" + project
                                          + "\" is on its way to node " + node
                                          + ", try again in a moment");
@@ -119,11 +125,8 @@ void ask_own(finder_pointer self, const owner_record& owner, Message message,
   self->request(self->state.options.own, find_timeout, std::move(message))
     .then([promise](Reply& reply) mutable { promise.deliver(reply); },
           [promise, owner](caf::error& why) mutable {
-            // Nobody's project is not on its way.
             promise.deliver(
-              owner.node.empty()
-                ? std::move(why)
-                : of_owner(owner.project_id, owner.node, std::move(why)));
+              of_owner(owner.project_id, owner.node, std::move(why)));
           });
 }
 

@@ -244,7 +244,7 @@ full_links_actor::behavior_type links(links_pointer self,
 }
 
 peer::mesh_listener tell_links(
-  const links_core& whom,
+  const links_core& whom, const std::string& node,
   std::function<unique_fd(const std::string& node, const std::string& service)>
     serve) {
   auto tell = [to = caf::actor_cast<caf::weak_actor_ptr>(whom)](auto news) {
@@ -262,6 +262,12 @@ peer::mesh_listener tell_links(
       tell(link_trouble{node, why});
     },
     std::move(serve),
+    // The member's next look into the store finds it.
+    [to = caf::actor_cast<caf::weak_actor_ptr>(whom),
+     node](const std::string&) {
+      if (auto living = caf::actor_cast<full_links_actor>(to))
+        caf::anon_send(living, owners_changed{node});
+    },
   };
 }
 

@@ -25,6 +25,27 @@ constexpr std::chrono::seconds list_timeout{20};
 
 void perform(member_pointer self, const cluster::effects& all);
 
+// Whether the node has all that it needs to be one of the others.
+void look_at_arrival(member_pointer self) {
+  auto& state = self->state;
+  auto& m = state.machine;
+  auto& arrival = *state.options.arrival;
+  if (arrival.is_over() || m.at != cluster::standing::owning)
+    return;
+  const auto now = steady_ms();
+  if (state.came_at == 0)
+    state.came_at = now;
+  auto missing =
+    cluster::missing_for(m.node, m.nodes, state.linked, state.to_take_up);
+  if (!missing.empty() && now - state.came_at < m.lease) {
+    arrival.wait_for(std::move(missing));
+    return;
+  }
+  for (auto& one : missing)
+    spdlog::warn("it is not waited for any longer: {}", one);
+  arrival.end();
+}
+
 // It is not opened again before what was lost meanwhile is let go.
 void move_gate(member_pointer self) {
   auto& m = self->state.machine;
@@ -40,12 +61,16 @@ void hear(member_pointer self, const cluster::answered& answer) {
   if (answer.result == cluster::outcome::kept)
     self->state.owners = answer.owners;
   // Others were quicker with the rest, or have it by now.
-  if (answer.result == cluster::outcome::kept)
-    std::erase_if(self->state.taking, [&](const auto& one) {
-      return !self->state.machine.owned.contains(one.first);
-    });
+  if (answer.result == cluster::outcome::kept) {
+    auto& owned = self->state.machine.owned;
+    std::erase_if(self->state.taking,
+                  [&](const auto& one) { return !owned.contains(one.first); });
+    std::erase_if(self->state.to_take_up,
+                  [&](const auto& id) { return !owned.contains(id); });
+  }
   perform(self, effects);
   move_gate(self);
+  look_at_arrival(self);
 }
 
 void ask(member_pointer self, const std::string& incarnation, bool joins) {
@@ -70,6 +95,7 @@ void ask(member_pointer self, const std::string& incarnation, bool joins) {
 
 // The store is asked for the settings, which another node may have changed.
 void adopt(member_pointer self, const owner_record& owner) {
+  self->state.to_take_up.insert(owner.project_id);
   self
     ->request(self->state.options.store, forever, get_project{owner.project_id})
     .then(
@@ -78,6 +104,7 @@ void adopt(member_pointer self, const owner_record& owner) {
         auto now = owned.find(owner.project_id);
         if (now == owned.end() || now->second != owner.epoch)
           return; // gone meanwhile
+        self->state.to_take_up.erase(owner.project_id);
         spdlog::info("project {} is this node's, epoch {}", project.id,
                      owner.epoch);
         // Kept until now: where the store did not answer it is asked again.
@@ -88,6 +115,7 @@ void adopt(member_pointer self, const owner_record& owner) {
         self->state.options.adopt(std::move(project));
         if (ends)
           self->state.options.end_sessions(owner.project_id, lost);
+        look_at_arrival(self);
       },
       [self, owner](const caf::error& e) {
         // Seen again with the next renewal.
@@ -150,6 +178,7 @@ struct performer {
   }
   void operator()(const cluster::take_over& x) const {
     for (auto& one : x.projects) {
+      self->state.to_take_up.insert(one.project_id);
       spdlog::info("project {} is free (was {}'s), taking it", one.project_id,
                    one.node.empty() ? "nobody" : one.node);
       if (!one.node.empty())
@@ -236,6 +265,7 @@ cluster_member_core::behavior_type cluster_member(member_pointer self,
     },
     [self](const link_changed& x) {
       self->state.linked[x.node] = x.up;
+      look_at_arrival(self);
       apply(self->state.machine, cluster::hinted{steady_ms()});
     },
     [self](const owners_changed& x) { look_now(self, x); },
@@ -261,6 +291,7 @@ cluster_member_core::behavior_type cluster_member(member_pointer self,
         apply(m, cluster::ticked{steady_ms(), self->state.options.incarnation});
       move_gate(self);
       perform(self, effects);
+      look_at_arrival(self);
     },
   };
 }

@@ -7,6 +7,7 @@
 
 #include "actors/base/lease_gate.hpp"
 #include "actors/cluster/drainer.hpp"
+#include "actors/cluster/machine/arrival.hpp"
 #include "actors/cluster/machine/member.hpp"
 #include "messages/moving.hpp"
 
@@ -16,6 +17,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,8 @@ struct member_options {
   packer_actor packer;              // of this node's sessions
   review_reader_actor reviews = {}; // see drainer_options
   std::shared_ptr<lease_gate> gate;
+  std::shared_ptr<cluster::arrival> arrival =
+    std::make_shared<cluster::arrival>();
   // What the node is to do; called on the actor's thread, and may not block.
   std::function<void(project_record)> adopt;
   std::function<void()> stop_runners;
@@ -58,7 +62,9 @@ struct member_state {
   std::map<std::string, bool> linked; // nodes, and whether the link is up
   // Projects that are being taken over, with the nodes that were lost.
   std::map<std::string, std::string> taking;
-  std::size_t releasing = 0; // projects that are being let go
+  std::size_t releasing = 0;        // projects that are being let go
+  std::set<std::string> to_take_up; // projects that are this node's, or free
+  millis came_at = 0;               // when it first had its lease; 0: not yet
   drainer_actor drainer;
 };
 

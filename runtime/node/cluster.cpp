@@ -94,8 +94,8 @@ void node_cluster::start(own_parts own) {
     mesh->open_stream(to, service, std::move(then));
   };
   peers_ = std::move(others);
-  mesh_->start(
-    tell_links(links_, [this](const std::string&, const std::string& service) {
+  mesh_->start(tell_links(
+    links_, node, [this](const std::string&, const std::string& service) {
       return connect(service);
     }));
   caf::anon_send(own.member,

@@ -15,6 +15,9 @@ std::vector<std::string> node::parts::reasons_not_ready() const {
   if (membership && !membership->gate()->is_open())
     return {"the node does not hold its lease in the store, so that others may "
             "own its projects; it goes on once the store answers"};
+  if (membership)
+    if (auto missing = membership->arrival().missing(); !missing.empty())
+      return missing;
   if (auto left = reviving.load(); left != 0)
     return {"sessions are being brought back, " + std::to_string(left)
             + " are still to come"};

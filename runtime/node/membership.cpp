@@ -110,6 +110,7 @@ cluster_member_actor node_membership::start(
   options.packer = caf::actor_cast<packer_actor>(supervisor);
   options.reviews = caf::actor_cast<review_reader_actor>(reader);
   options.gate = gate_;
+  options.arrival = arrival_;
   options.store = system.spawn<caf::detached>(
     lease_store, std::make_shared<box>(std::move(db)), self_, data_dir_);
   options.look_ups = system.spawn<caf::detached>(

@@ -64,6 +64,9 @@ public:
   std::shared_ptr<const lease_gate> gate() const noexcept {
     return gate_;
   }
+  const cluster::arrival& arrival() const noexcept {
+    return *arrival_;
+  }
 
 private:
   std::filesystem::path data_dir_;
@@ -71,6 +74,8 @@ private:
   std::vector<owner_record> owned_;
   std::optional<std::chrono::steady_clock::time_point> lease_before_; // its end
   std::shared_ptr<lease_gate> gate_ = std::make_shared<lease_gate>();
+  std::shared_ptr<cluster::arrival> arrival_ =
+    std::make_shared<cluster::arrival>();
   std::vector<project_record> configured_; // see configure_later
   std::vector<caf::actor> parts_;
 };

@@ -28,6 +28,11 @@ enum class purpose : std::uint8_t {
   stream, // one conversation's bytes
 };
 
+/// The service of a stream with which a node tells those that dial it that it
+/// is there; nothing else is said. An older node refuses it, and reads of the
+/// other in the store.
+inline constexpr std::string_view arrival_service = "arrival";
+
 struct hello {
   std::uint16_t lowest = lowest_version;
   std::uint16_t highest = highest_version;

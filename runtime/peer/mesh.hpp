@@ -3,10 +3,12 @@
 // bytes pass from one to the other.
 //
 // Of two nodes the one whose name sorts first dials the link, again and again
-// with growing pauses; a link is gone before the next one comes. Who connects
-// to us is greeted (greeting.hpp) within a deadline, so many at a time; beyond
-// that the one who has taken longest is dropped. Strangers are counted, and
-// named in the log now and then.
+// with growing pauses; a link is gone before the next one comes. The other one
+// tells it once that it is there, so that nobody waits for the next look into
+// the store, or for the end of a pause. Who connects to us is greeted
+// (greeting.hpp) within a deadline, so many at a time; beyond that the one who
+// has taken longest is dropped. Strangers are counted, and named in the log now
+// and then.
 //
 // One thread, on which all callbacks are called. Functions are for any thread.
 #pragma once
@@ -77,6 +79,9 @@ struct mesh_listener {
   /// empty itself.
   std::function<unique_fd(const std::string& node, const std::string& service)>
     serve;
+  /// Another node says that it is there now, perhaps before it is known here.
+  /// May be empty.
+  std::function<void(const std::string& node)> arrived = {};
 };
 
 struct mesh_counters {

@@ -58,13 +58,17 @@ void mesh::loop::set_nodes(std::vector<known_node> nodes) {
       continue;
     auto& state = state_of(node.node);
     state.is_known = true;
+    const bool is_new = state.where.node.empty();
     if (state.where != node)
       state.pause.cancel();
     state.where = std::move(node);
-    if (dials(options_.node, state.where.node)
-        && !std::exchange(state.is_dialing, true))
+    if (!dials(options_.node, state.where.node)) {
+      if (is_new && !state.link)
+        asio::co_spawn(io_, tell_of_self(state.where), asio::detached);
+    } else if (!std::exchange(state.is_dialing, true)) {
       asio::co_spawn(
         io_, [this, &state] { return keep_linked(state); }, asio::detached);
+    }
   }
   for (auto& [name, state] : nodes_) {
     if (state.is_known)
@@ -129,6 +133,21 @@ asio::awaitable<std::string> mesh::loop::dial_link(node_state& state) {
     problem = "node " + name + " cannot be reached: " + e.what();
   }
   co_return problem;
+}
+
+// One that does not hear of it reads of it later.
+asio::awaitable<void> mesh::loop::tell_of_self(known_node where) {
+  auto name = where.node;
+  auto own = own_hello();
+  own.what = purpose::stream;
+  own.service = arrival_service;
+  hello theirs;
+  try {
+    auto told = co_await dial(std::move(where), std::move(own), theirs);
+  } catch (const std::exception& e) {
+    log_->debug("node {} is not told that this one is there: {}", name,
+                e.what());
+  }
 }
 
 asio::awaitable<tls_socket> mesh::loop::dial(known_node where, hello own,

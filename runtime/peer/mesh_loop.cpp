@@ -169,6 +169,8 @@ asio::awaitable<void> mesh::loop::receive(tcp::socket socket) {
     auto theirs = co_await greet_guest(tls);
     if (theirs.what == purpose::link)
       adopt_link(std::move(tls), theirs, false);
+    else if (theirs.service == arrival_service)
+      hear_of(theirs);
     else
       serve_stream(std::move(tls), theirs);
   } catch (const objected& e) {
@@ -208,6 +210,18 @@ asio::awaitable<hello> mesh::loop::greet_guest(tls_socket& socket) {
   }
   ++late_;
   throw stranger("it did not greet in time");
+}
+
+// It may be one that is waited for, at an address that is not known yet.
+void mesh::loop::hear_of(const hello& theirs) {
+  if (auto found = nodes_.find(theirs.node); found != nodes_.end()) {
+    auto& state = found->second;
+    if (state.link && state.info.incarnation != theirs.incarnation)
+      state.link->cut("the node was started anew");
+    state.pause.cancel();
+  }
+  if (listener_.arrived)
+    listener_.arrived(theirs.node);
 }
 
 void mesh::loop::refuse(const std::string& where, const std::string& why) {

@@ -73,6 +73,7 @@ private:
   asio::awaitable<void> receive(tcp::socket socket);
   asio::awaitable<hello> greet_guest(tls_socket& socket);
   void make_room_for_guest();
+  void hear_of(const hello& theirs);
   void refuse(const std::string& where, const std::string& why);
   std::string judge_guest(const hello& theirs);
   hello own_hello() const;
@@ -81,6 +82,7 @@ private:
   node_state* state_with(std::uint64_t link);
   asio::awaitable<void> keep_linked(node_state& state);
   asio::awaitable<std::string> dial_link(node_state& state);
+  asio::awaitable<void> tell_of_self(known_node where);
   asio::awaitable<tls_socket> dial(known_node where, hello own, hello& theirs);
   asio::awaitable<void> run_stream(known_node where, std::string wanted,
                                    opened then);

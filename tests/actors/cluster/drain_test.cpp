@@ -143,6 +143,8 @@ struct drain_world {
   std::vector<node_record> nodes{node("a"), node("b", 1), node("c", 2)};
   std::vector<owner_record> owners{
     {"p", "a", {}, 4}, {"q", "a", {}, 7}, {"theirs", "b", {}, 1}};
+  std::map<std::string, placement_rules> rules{
+    {"p", {}}, {"q", {}}, {"theirs", {}}};
   std::map<std::string, std::vector<moving_session>> sessions{
     {"p", {idle("s1")}}, {"q", {busy("s2")}}};
   std::map<std::string, std::vector<review_record>> running; // reviews
@@ -173,7 +175,7 @@ stub_store(full_lease_store_actor::pointer, world_ptr w) {
     [w](list_owners) {
       std::lock_guard lock{w->mutex};
       ++w->owners_listed;
-      return owner_list{w->owners};
+      return owner_list{w->owners, w->rules};
     },
     [w](const declare_state& x) {
       std::lock_guard lock{w->mutex};
@@ -354,6 +356,25 @@ TEST_CASE_METHOD(drain_fixture, "what rests goes, what runs is waited for") {
   await("nothing left", [&] {
     return ask(drain_node{true, 0}).projects.empty();
   });
+}
+
+TEST_CASE_METHOD(drain_fixture, "a project whose rules cannot be read stays: "
+                                "nobody knows where it may go") {
+  w->rules.erase("p");
+  w->sessions["q"] = {idle("s2")};
+  auto plan = ask(drain_node{false, 1});
+  REQUIRE(plan.projects.size() == 2);
+  CHECK(plan.projects[0].to.empty());
+  CHECK_THAT(plan.projects[0].sessions.at(1).waits_for,
+             Catch::Contains("cannot read its settings"));
+  await_heard("gave q to b");
+  CHECK_FALSE(has_heard("packed p at once"));
+  {
+    std::lock_guard lock{w->mutex};
+    w->rules["p"] = {};
+  }
+  await("p to go",
+        [&] { return has_heard("gave p to b") || has_heard("gave p to c"); });
 }
 
 TEST_CASE_METHOD(drain_fixture, "a review that runs is waited for") {

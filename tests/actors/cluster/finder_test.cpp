@@ -228,6 +228,11 @@ TEST_CASE("a project that its owner has not taken up yet is on its way") {
                                       "try again in a moment"});
   nodes.ask<project_actor>(nodes.directory, find_project{"mine"});
   CHECK(nodes.why.code == errc::unavailable);
+  nodes.known->nodes["free"] = "";
+  nodes.ask<project_actor>(nodes.directory, find_project{"free"});
+  CHECK(nodes.why.code == errc::unavailable);
+  CHECK_THAT(nodes.why.message,
+             Catch::StartsWith("project \"free\" is no node's yet"));
   nodes.ask<project_actor>(nodes.directory, find_project{"none"});
   CHECK(nodes.why.code == errc::not_found);
 }

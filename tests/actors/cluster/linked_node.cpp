@@ -166,7 +166,7 @@ linked_node::linked_node(cluster_certificates& certificates,
   links_ = system_->spawn(
     links, links_options{name, incarnation_, directory_, registry_, {}, mesh_});
   port_ = mesh_->listen();
-  mesh_->start(tell_links(links_, {}));
+  mesh_->start(tell_links(links_, name, {}));
 }
 
 linked_node::~linked_node() {

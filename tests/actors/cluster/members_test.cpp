@@ -157,6 +157,7 @@ public:
     options.incarnation = self.node.incarnation;
     options.lease = lease_time;
     options.gate = gate;
+    options.arrival = arrival;
     packer_ = in.system.spawn(ready_packer, project_sessions{});
     options.packer = packer_;
     options.store = in.system.spawn<caf::detached>(
@@ -230,6 +231,8 @@ public:
   std::shared_ptr<faults> cuts = std::make_shared<faults>();
   std::shared_ptr<releases> letting_go = std::make_shared<releases>();
   std::shared_ptr<lease_gate> gate = std::make_shared<lease_gate>();
+  std::shared_ptr<cluster::arrival> arrival =
+    std::make_shared<cluster::arrival>();
   std::atomic<int> stopped{0};
   cluster_member_core member;
 
@@ -282,6 +285,33 @@ TEST_CASE_METHOD(members_fixture, "nodes share what there is, and what one "
   auto nodes = ask<node_list>(*this, b.member, list_nodes{}).nodes;
   CHECK(nodes[0].state == node_state::down);
   CHECK(nodes[1].state == node_state::ready);
+}
+
+TEST_CASE_METHOD(members_fixture, "a node has come when it has its projects "
+                                  "and reaches the others") {
+  member_node a{*this, "a"};
+  await("a, which is alone", [&] { return a.arrival->is_over(); });
+  CHECK(a.owned() == names{"p", "q", "r"});
+
+  member_node b{*this, "b"};
+  const std::vector<std::string> unlinked{
+    "the node has come just now, and is not linked yet with: a"};
+  await("b to know of a", [&] { return b.arrival->missing() == unlinked; });
+  CHECK(b.gate->is_open());
+  caf::anon_send(b.member, link_changed{"a", "a-1", true});
+  await("b", [&] { return b.arrival->is_over(); });
+  CHECK(b.arrival->missing().empty());
+  caf::anon_send(b.member, link_changed{"a", "a-1", false});
+  ask<owner_record>(*this, b.member, find_owner{"p", {}});
+  CHECK(b.arrival->missing().empty());
+
+  // A node that is not reached keeps it for a lease at most.
+  member_node c{*this, "c"};
+  await("c to miss both", [&] {
+    return !c.arrival->is_over() && c.arrival->missing().size() == 1
+           && c.arrival->missing().front().ends_with(": a, b");
+  });
+  await("c", [&] { return c.arrival->is_over(); });
 }
 
 TEST_CASE_METHOD(members_fixture, "what nobody owns is taken by a node that "

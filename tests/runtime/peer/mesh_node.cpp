@@ -56,6 +56,10 @@ peer::mesh_listener mesh_node::listener() {
       streams_.emplace_back(node, unique_fd{ends[0]});
       return unique_fd{ends[1]};
     },
+    [this](const std::string& node) {
+      std::lock_guard lock{mutex_};
+      arrivals_.push_back(node);
+    },
   };
 }
 
@@ -78,6 +82,11 @@ std::vector<std::string> mesh_node::reasons() {
 std::vector<std::string> mesh_node::troubles() {
   std::lock_guard lock{mutex_};
   return troubles_;
+}
+
+std::vector<std::string> mesh_node::arrivals() {
+  std::lock_guard lock{mutex_};
+  return arrivals_;
 }
 
 std::vector<std::pair<std::string, unique_fd>> mesh_node::take_streams() {

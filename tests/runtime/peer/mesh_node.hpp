@@ -31,6 +31,7 @@ public:
   std::size_t links_made();
   std::vector<std::string> reasons(); // why links went down
   std::vector<std::string> troubles();
+  std::vector<std::string> arrivals(); // nodes that said that they are there
   std::vector<std::pair<std::string, unique_fd>> take_streams();
 
   peer::mesh& mesh() {
@@ -46,6 +47,7 @@ private:
   std::size_t made_ = 0;
   std::vector<std::string> reasons_;
   std::vector<std::string> troubles_;
+  std::vector<std::string> arrivals_;
   std::vector<std::pair<std::string, unique_fd>> streams_;
   std::unique_ptr<peer::mesh> mesh_;
   std::uint16_t port_ = 0;

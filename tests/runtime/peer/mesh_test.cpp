@@ -275,6 +275,35 @@ TEST_CASE("a node that is not there is named, and found when it comes") {
   await_link(a, again);
 }
 
+TEST_CASE("a node that comes tells those that are to dial it") {
+  cluster_certificates certificates{{"a", "b"}};
+  mesh_node a{certificates, "a"};
+  mesh_node b{certificates, "b"};
+  // a has not heard of it.
+  b.mesh().set_nodes({a.where(), b.where()});
+  await("a to be told", [&] { return !a.arrivals().empty(); });
+  CHECK(a.arrivals() == std::vector<std::string>{"b"});
+  CHECK(a.mesh().counters().objected == 0);
+  a.mesh().set_nodes({a.where(), b.where()});
+  await_link(a, b);
+  CHECK(b.arrivals().empty());
+}
+
+TEST_CASE("a node that comes back is dialed at once, whatever the pause") {
+  cluster_certificates certificates{{"a", "b"}};
+  mesh_node a{certificates, "a",
+              [](peer::mesh_options& o) { o.first_pause = 3600s; }};
+  auto b = std::make_unique<mesh_node>(certificates, "b");
+  auto where = b->where();
+  b.reset();
+  a.mesh().set_nodes({where});
+  await("a to complain", [&] { return !a.troubles().empty(); });
+  mesh_node again{certificates, "b",
+                  [&](peer::mesh_options& o) { o.port = where.port; }};
+  again.mesh().set_nodes({a.where()});
+  await_link(a, again);
+}
+
 TEST_CASE("a peer that is not heard for a time counts as gone") {
   cluster_certificates certificates{{"a", "b"}};
   mesh_node a{certificates, "a", [](peer::mesh_options& o) {
