@@ -226,6 +226,7 @@ private:
   void ask_for_review(const project_actor& project);
   void review_refused(const refusal& why);
   void answer_checkin(session::ticket who);
+  void deliver_checkin(session::ticket who, checkin_reply reply);
 
   // git.cpp
   void answer_transfer(session::ticket who);

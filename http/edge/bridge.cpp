@@ -62,12 +62,17 @@ void bridge::tick() {
       ++i;
     }
   for (auto& one : late)
-    try {
-      one->failed(one->is_down ? caf::make_error(caf::exit_reason::unknown)
-                               : caf::make_error(caf::sec::request_timeout));
-    } catch (const std::exception& e) {
-      spdlog::error("a late answer could not be handled: {}", e.what());
-    }
+    fail(*one, one->is_down ? caf::make_error(caf::exit_reason::unknown)
+                            : caf::make_error(caf::sec::request_timeout));
+}
+
+// What one handler throws keeps no other from its answer.
+void bridge::fail(call& one, const caf::error& why) {
+  try {
+    one.failed(why);
+  } catch (const std::exception& e) {
+    spdlog::error("a late answer could not be handled: {}", e.what());
+  }
 }
 
 void bridge::end() {
@@ -78,7 +83,7 @@ void bridge::end() {
   while (!pending_.empty()) {
     auto one = std::move(pending_.begin()->second);
     pending_.erase(pending_.begin());
-    one->failed(error);
+    fail(*one, error);
   }
   quit(caf::exit_reason::user_shutdown);
   // Wakes the actor so that it sees that it has quit.

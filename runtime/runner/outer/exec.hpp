@@ -174,6 +174,7 @@ private:
 
   void begin_feeding();
   void feed();
+  void cannot_feed();
   void end_feeding();
   void answer_for_input();
   void drop_input();

@@ -1,6 +1,7 @@
 #include "runtime/runner/outer/shim.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/base/guarded.hpp"
 #include "runtime/base/steady_ms.hpp"
 #include "runtime/runner/inner/process_tree.hpp"
 #include "runtime/runner/protocol/json_fields.hpp"
@@ -81,7 +82,7 @@ shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
 void shim::run() {
   while (!stopping_ || busy()) {
     loop_.run_once(next_deadline());
-    attend();
+    run_guarded([this] { attend(); }, report_failure);
   }
   // The inner half is left, and whoever has lost its supervisor in the last
   // moment.
