@@ -105,7 +105,7 @@ struct machine {
   void operator()(const event::turn_came&);
   void operator()(const event::restore_failed& x);
   void operator()(const event::pause_over&);
-  void operator()(const event::patience_over& x);
+  void operator()(const event::checkout_wait_over& x);
 
   // -- git in it
   void operator()(const event::rotate_asked& x);

@@ -369,7 +369,7 @@ void shim::on_fed(const supervised_exec& exec) {
 }
 
 // The second rung, which trusts nothing inside.
-void shim::on_stuck(const supervised_exec& unresponsive) {
+void shim::on_unresponsive(const supervised_exec& unresponsive) {
   std::fprintf(stderr,
                "exec %s: its supervisor does not answer: all is killed\n",
                unresponsive.id().c_str());
