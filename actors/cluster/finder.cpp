@@ -119,7 +119,7 @@ void ask_own(finder_pointer self, const owner_record& owner, Message message,
   self->request(self->state.options.own, find_timeout, std::move(message))
     .then([promise](Reply& reply) mutable { promise.deliver(reply); },
           [promise, owner](caf::error& why) mutable {
-            // Nobody's project is not on its way.
+            // A project without an owner is not on its way.
             promise.deliver(
               owner.node.empty()
                 ? std::move(why)
