@@ -134,7 +134,7 @@ asio::awaitable<int> decide(invocation& now, const std::string& id,
 }
 
 // `reviews`, and `reviews list`, which is the same.
-auto* add_listing(command_set& set) {
+CLI::App* add_listing(command_set& set) {
   auto status = std::make_shared<std::string>();
   auto watch = std::make_shared<bool>();
   auto show = [=](auto& now) { return list(now, *status, *watch); };
