@@ -240,13 +240,13 @@ GREENROOM_INSPECT(unwatch_session, x.watcher)
 
 /// How a watcher stands to its session.
 enum class watch_state : std::uint8_t {
-  live,    // registered: every batch after `last` will be sent to it
-  lagging, // not registered: read_events up to `last`, then ask again
-  over,    // `last` is session.ended: nothing will ever follow
+  hot,    // registered: every batch after `last` will be sent to it
+  behind, // not registered: read_events up to `last`, then ask again
+  over,   // `last` is session.ended: nothing will ever follow
 };
 
 struct watch_reply {
-  watch_state state = watch_state::lagging;
+  watch_state state = watch_state::behind;
   event_id last;
 };
 GREENROOM_INSPECT(watch_reply, x.state, x.last)

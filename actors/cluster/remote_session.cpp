@@ -68,9 +68,9 @@ caf::result<watch_reply> watch(remote_session_pointer self,
     .then(
       [self, promise, watcher](const watch_reply& reply) mutable {
         auto& all = self->state.watchers;
-        if (reply.state == watch_state::live)
+        if (reply.state == watch_state::hot)
           say_taken(self, reply.last.seq);
-        if (reply.state == watch_state::live
+        if (reply.state == watch_state::hot
             && std::ranges::find(all, watcher) == all.end()) {
           all.push_back(watcher);
           self->monitor(watcher);

@@ -47,7 +47,7 @@ void session_actor_state::broadcast(event_batch batch) {
 watch_reply session_actor_state::watch(const watch_session& request) {
   // One that reads the log may know of events before they are announced here.
   if (!request.at_end && request.after != last_.seq)
-    return {watch_state::lagging, last_};
+    return {watch_state::behind, last_};
   if (ended_published_)
     return {watch_state::over, last_};
   auto watcher = caf::actor_cast<caf::actor>(request.watcher);
@@ -56,7 +56,7 @@ watch_reply session_actor_state::watch(const watch_session& request) {
     live_watchers_.push_back({watcher, std::nullopt});
     self_->monitor(watcher);
   }
-  return {watch_state::live, last_};
+  return {watch_state::hot, last_};
 }
 
 void session_actor_state::unwatch(const caf::actor_addr& watcher) {

@@ -1,6 +1,6 @@
 // What the HTTP edge needs to know from the configuration.
 //
-// Lengths of time are timeouts: for the actors behind the edge, and
+// Lengths of time are bounds of patience: for the actors behind the edge, and
 // for clients that take their time. Tests shorten them.
 #pragma once
 

@@ -20,6 +20,16 @@ namespace {
 /// What an actor sent before it went down arrives well within this.
 constexpr std::chrono::milliseconds last_words{200};
 
+// What one handler throws keeps no other from its answer.
+template <class Call>
+void fail(Call& one, const caf::error& why) {
+  try {
+    one.failed(why);
+  } catch (const std::exception& e) {
+    spdlog::error("a late answer could not be handled: {}", e.what());
+  }
+}
+
 } // namespace
 
 bridge::bridge(caf::actor_config& config, loop& home, std::size_t max_pending)
@@ -64,15 +74,6 @@ void bridge::tick() {
   for (auto& one : late)
     fail(*one, one->is_down ? caf::make_error(caf::exit_reason::unknown)
                             : caf::make_error(caf::sec::request_timeout));
-}
-
-// What one handler throws keeps no other from its answer.
-void bridge::fail(call& one, const caf::error& why) {
-  try {
-    one.failed(why);
-  } catch (const std::exception& e) {
-    spdlog::error("a late answer could not be handled: {}", e.what());
-  }
 }
 
 void bridge::end() {

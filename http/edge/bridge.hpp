@@ -118,7 +118,6 @@ private:
 
   void add(caf::message_id id, std::unique_ptr<call> added,
            std::chrono::milliseconds timeout, caf::actor_addr asked);
-  static void fail(call& one, const caf::error& why);
   void went_down(const caf::actor_addr& who);
 
   std::size_t max_pending_;

@@ -238,11 +238,11 @@ private:
   watch_reply watch(const watch_session& what) {
     std::lock_guard lock{script_->guard};
     auto last = script_->events.size();
-    watch_reply reply{watch_state::lagging, {epoch, last}};
+    watch_reply reply{watch_state::behind, {epoch, last}};
     if (script_->over) {
       reply.state = watch_state::over;
     } else if (what.at_end || what.after >= last) {
-      reply.state = watch_state::live;
+      reply.state = watch_state::hot;
       monitor(what.watcher);
       watchers_.push_back(what.watcher);
       ++script_->watchers;

@@ -339,7 +339,7 @@ TEST_CASE("all watchers of a node share one at the session") {
     CHECK(
       nodes.ask<watch_reply>(session, watch_session{watcher->handle, 0, true})
         .state
-      == watch_state::live);
+      == watch_state::hot);
   CHECK(nodes.b->watchers() == 1);
   for (int i = 1; i <= 100; ++i)
     nodes.self->send(session, clock_tick{i});

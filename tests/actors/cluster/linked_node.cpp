@@ -45,7 +45,7 @@ caf::behavior stub_session(caf::stateful_actor<stub_state>* self,
       std::erase(self->state.watchers, x.watcher);
       self->state.watchers.push_back(x.watcher);
       count();
-      return watch_reply{watch_state::live, event_id{}};
+      return watch_reply{watch_state::hot, event_id{}};
     },
     [self, count](const unwatch_session& x) {
       std::erase(self->state.watchers, x.watcher);

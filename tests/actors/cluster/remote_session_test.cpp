@@ -56,7 +56,7 @@ caf::behavior far_session(caf::event_based_actor*,
       std::unique_lock lock{it->mutex};
       it->freed.wait(lock, [&] { return !it->is_held; });
       it->is_watched = true;
-      return watch_reply{watch_state::live, {}};
+      return watch_reply{watch_state::hot, {}};
     },
     [it](const unwatch_session&) {
       std::lock_guard lock{it->mutex};
@@ -85,7 +85,7 @@ TEST_CASE("who begins to watch just as the last one leaves is told what "
   auto first = system.spawn(silent_watcher, 0);
   auto second = system.spawn(silent_watcher, 0);
   auto fail = [](const caf::error& e) { FAIL(to_refusal(e).message); };
-  auto hear = [](const watch_reply& x) { CHECK(x.state == watch_state::live); };
+  auto hear = [](const watch_reply& x) { CHECK(x.state == watch_state::hot); };
   self->request(here, timeout, watch_session{first, 0, true})
     .receive(hear, fail);
   it->hold(true);

@@ -102,7 +102,7 @@ void follow(follower self) {
               watch_session{self, self->state.after, false})
     .then(
       [self](const watch_reply& reply) {
-        if (reply.state == watch_state::lagging)
+        if (reply.state == watch_state::behind)
           read_on(self);
       },
       [](const caf::error&) {});

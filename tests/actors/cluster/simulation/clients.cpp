@@ -274,7 +274,7 @@ void clients::follow(const known_session& what) {
             ->request(session, answer_timeout, watch_session{handle, who->seq})
             .then(
               [this, who, node](const watch_reply& reply) {
-                if (reply.state == watch_state::lagging)
+                if (reply.state == watch_state::behind)
                   read_log(node, *who);
               },
               ignore);
