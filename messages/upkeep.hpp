@@ -38,7 +38,7 @@ struct drop_old {
 };
 GREENROOM_INSPECT(drop_old, x.before, x.limit, x.except)
 
-/// The store's writer, as retention sees it.
+/// The store's writer, as the janitor sees it.
 using old_rows_actor =
   caf::typed_actor<caf::replies_to<drop_old>::with<dropped_sessions>>;
 

@@ -22,7 +22,7 @@ constexpr std::chrono::milliseconds last_words{200};
 
 // What one handler throws keeps no other from its answer.
 template <class Call>
-void fail(Call& one, const caf::error& why) {
+void tell_failure(Call& one, const caf::error& why) {
   try {
     one.failed(why);
   } catch (const std::exception& e) {
@@ -72,8 +72,9 @@ void bridge::tick() {
       ++i;
     }
   for (auto& one : late)
-    fail(*one, one->is_down ? caf::make_error(caf::exit_reason::unknown)
-                            : caf::make_error(caf::sec::request_timeout));
+    tell_failure(*one, one->is_down
+                         ? caf::make_error(caf::exit_reason::unknown)
+                         : caf::make_error(caf::sec::request_timeout));
 }
 
 void bridge::end() {
@@ -84,7 +85,7 @@ void bridge::end() {
   while (!pending_.empty()) {
     auto one = std::move(pending_.begin()->second);
     pending_.erase(pending_.begin());
-    fail(*one, error);
+    tell_failure(*one, error);
   }
   quit(caf::exit_reason::user_shutdown);
   // Wakes the actor so that it sees that it has quit.
