@@ -14,19 +14,19 @@ namespace greenroom {
 
 namespace {
 
-using janitor_pointer = janitor_actor::stateful_pointer<janitor_state>;
+using retention_pointer = retention_actor::stateful_pointer<retention_state>;
 
 constexpr std::uint32_t batch = 100;
 
-void finish(janitor_pointer self) {
+void finish(retention_pointer self) {
   self->state.busy = false;
 }
 
 // -- files --------------------------------------------------------------------
 
-void remove_next(janitor_pointer self, const std::function<void()>& then);
+void remove_next(retention_pointer self, const std::function<void()>& then);
 
-void remove_files(janitor_pointer self, const std::string& id,
+void remove_files(retention_pointer self, const std::string& id,
                   const std::function<void()>& then) {
   self->request(self->state.context->git, git_timeout, remove_session_files{id})
     .then([self, then](done) { remove_next(self, then); },
@@ -39,7 +39,7 @@ void remove_files(janitor_pointer self, const std::string& id,
 }
 
 // One after the other, so that the git workers have time for everybody else.
-void remove_next(janitor_pointer self, const std::function<void()>& then) {
+void remove_next(retention_pointer self, const std::function<void()>& then) {
   auto& gone = self->state.gone;
   if (gone.empty()) {
     then();
@@ -61,7 +61,7 @@ void remove_next(janitor_pointer self, const std::function<void()>& then) {
 
 using names = std::shared_ptr<std::deque<std::string>>;
 
-void look_up_next(janitor_pointer self, const names& left) {
+void look_up_next(retention_pointer self, const names& left) {
   if (left->empty()) {
     remove_next(self, [self] { finish(self); });
     return;
@@ -80,7 +80,7 @@ void look_up_next(janitor_pointer self, const names& left) {
 // Directories that the store knows nothing of: of sessions that went on at
 // another node, which has removed their rows, and what a crash has left. Those
 // that are young may belong to a store that is not the right one.
-void sweep(janitor_pointer self, unix_ms now) {
+void sweep(retention_pointer self, unix_ms now) {
   list_directories old;
   old.unchanged_since = now - self->state.keep.ended;
   self->request(self->state.context->git, git_timeout, old)
@@ -99,7 +99,7 @@ void sweep(janitor_pointer self, unix_ms now) {
 
 // -- rows ---------------------------------------------------------------------
 
-void drop(janitor_pointer self, unix_ms now) {
+void drop(retention_pointer self, unix_ms now) {
   auto store = caf::actor_cast<old_rows_actor>(self->state.context->store);
   self
     ->request(store, store_timeout,
@@ -123,7 +123,7 @@ void drop(janitor_pointer self, unix_ms now) {
 }
 
 // What a session that is over still has here could not be saved.
-void drop_but_kept(janitor_pointer self, unix_ms now) {
+void drop_but_kept(retention_pointer self, unix_ms now) {
   list_directories in_use;
   in_use.in_use = true;
   self->request(self->state.context->git, git_timeout, in_use)
@@ -138,7 +138,7 @@ void drop_but_kept(janitor_pointer self, unix_ms now) {
       });
 }
 
-void drop_old_audit(janitor_pointer self, unix_ms now) {
+void drop_old_audit(retention_pointer self, unix_ms now) {
   auto& keep = self->state.keep;
   if (keep.audit == 0)
     return;
@@ -154,10 +154,10 @@ void drop_old_audit(janitor_pointer self, unix_ms now) {
 
 } // namespace
 
-janitor_actor::behavior_type retention(janitor_pointer self,
-                                       context_ptr context,
-                                       session_supervisor_actor supervisor,
-                                       retention_rules keep) {
+retention_actor::behavior_type retention(retention_pointer self,
+                                         context_ptr context,
+                                         session_supervisor_actor supervisor,
+                                         retention_rules keep) {
   self->state.context = std::move(context);
   self->state.supervisor = std::move(supervisor);
   self->state.keep = keep;
@@ -165,7 +165,7 @@ janitor_actor::behavior_type retention(janitor_pointer self,
   return {
     [self](const clock_tick& tick) {
       if (tick.now == 0)
-        self->delayed_send(self, janitor_period, clock_tick{});
+        self->delayed_send(self, retention_period, clock_tick{});
       drop_old_audit(self, tick.now != 0 ? tick.now : now_ms());
       if (!std::exchange(self->state.busy, true))
         drop_but_kept(self, tick.now != 0 ? tick.now : now_ms());

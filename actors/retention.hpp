@@ -1,4 +1,4 @@
-// The janitor: once an hour, it removes sessions that ended longer ago than
+// Retention: once an hour, it removes sessions that ended longer ago than
 // sessions.keep_ended, from the store and from this node's disk, what else lies
 // there of sessions that are not in the store any more, and forgets idempotency
 // keys and entries of the audit that are too old.
@@ -21,9 +21,9 @@
 namespace greenroom {
 
 /// A tick with a time has it look as if it were that time.
-using janitor_actor = caf::typed_actor<caf::reacts_to<clock_tick>>;
+using retention_actor = caf::typed_actor<caf::reacts_to<clock_tick>>;
 
-inline constexpr std::chrono::hours janitor_period{1};
+inline constexpr std::chrono::hours retention_period{1};
 
 /// How long what is over is kept.
 struct retention_rules {
@@ -32,8 +32,8 @@ struct retention_rules {
   std::uint64_t audit_entries = 0; // audit.max_entries
 };
 
-struct janitor_state {
-  static inline const char* name = "janitor";
+struct retention_state {
+  static inline const char* name = "retention";
   context_ptr context;
   session_supervisor_actor supervisor;
   retention_rules keep;
@@ -43,8 +43,8 @@ struct janitor_state {
 };
 
 /// It begins at once.
-janitor_actor::behavior_type
-retention(janitor_actor::stateful_pointer<janitor_state> self,
+retention_actor::behavior_type
+retention(retention_actor::stateful_pointer<retention_state> self,
           context_ptr context, session_supervisor_actor supervisor,
           retention_rules keep);
 

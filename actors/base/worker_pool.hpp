@@ -30,7 +30,7 @@ struct pool_limits {
   std::chrono::minutes timeout{15};
   /// How long a request may wait in line: who asked for it has given up then,
   /// and nothing is to be done that nobody hears of.
-  std::chrono::milliseconds patience{std::chrono::minutes{5}};
+  std::chrono::milliseconds queue_timeout{std::chrono::minutes{5}};
 };
 
 template <class Interface>
@@ -63,18 +63,18 @@ public:
   /// A handler that passes requests of one type on to the workers.
   template <class Reply, class Request>
   auto handler() {
-    return handler<Reply, Request>(limits_.patience);
+    return handler<Reply, Request>(limits_.queue_timeout);
   }
 
   /// The same of one that may wait in line for another time.
   template <class Reply, class Request>
-  auto handler(std::chrono::milliseconds patience) {
-    return [this, patience](Request& request) -> caf::result<Reply> {
+  auto handler(std::chrono::milliseconds queue_timeout) {
+    return [this, queue_timeout](Request& request) -> caf::result<Reply> {
       if (idle_.empty() && queue_.size() >= limits_.queue)
         return make_error(errc::overloaded,
                           "the server has too much to do, try again");
       auto promise = self_->template make_response_promise<Reply>();
-      queue_.push_back([this, promise, until = clock::now() + patience,
+      queue_.push_back([this, promise, until = clock::now() + queue_timeout,
                         request =
                           std::move(request)](const Interface& worker) mutable {
         if (clock::now() <= until)

@@ -115,6 +115,13 @@ void look_for_lost(ender_pointer self, const task_ptr& all) {
       });
 }
 
+// The supervisor goes when the node stops, which would wait for this one.
+void begin(ender_pointer self, const task_ptr& all) {
+  self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
+  self->monitor(all->supervisor);
+  look_for_lost(self, all);
+}
+
 } // namespace
 
 void end_lost_sessions(caf::actor_system& system,
@@ -128,7 +135,7 @@ void end_lost_sessions(caf::actor_system& system,
   all->project_id = project_id;
   all->lost_node = lost_node;
   // A function with arguments: of one without CAF dereferences what is null.
-  system.spawn(look_for_lost, all);
+  system.spawn(begin, all);
 }
 
 } // namespace greenroom

@@ -14,7 +14,7 @@ namespace {
 
 using work_ptr = std::shared_ptr<git_service>;
 using gate_ptr = std::shared_ptr<const lease_gate>;
-using desk_pointer = git_actor::stateful_pointer<git_desk>;
+using dispatcher_pointer = git_actor::stateful_pointer<git_dispatcher_state>;
 
 // Longer than any work may take; its own limits come first.
 constexpr std::chrono::minutes work_timeout{15};
@@ -70,7 +70,7 @@ git_actor::behavior_type worker(git_actor::pointer, const work_ptr& work,
 git_actor::behavior_type
 pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
      const work_ptr& work, const gate_ptr& gate, const pool_limits& limits,
-     std::chrono::milliseconds rescue_patience) {
+     std::chrono::milliseconds rescue_queue_timeout) {
   auto& state = self->state;
   state.start(self, limits, [self, work, gate] {
     return self->spawn<caf::detached>(worker, work, gate);
@@ -79,7 +79,7 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
           state.handler<done, make_checkout>(),
           state.handler<done, install_checkout>(),
           state.handler<saved_checkin, save_checkin>(),
-          state.handler<saved_rescue, save_rescue>(rescue_patience),
+          state.handler<saved_rescue, save_rescue>(rescue_queue_timeout),
           state.handler<done, save_checkpoint>(),
           state.handler<done, drop_checkpoint>(),
           state.handler<restored_checkout, restore_checkout>(),
@@ -98,49 +98,50 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
           state.handler<directory_list, list_directories>()};
 }
 
-// -- the desk -----------------------------------------------------------------
+// -- the queues --------------------------------------------------------------
 
 // Whether the job that is next may begin beside what goes on.
-bool has_room(const git_desk::lane& lane, const git_desk::job& next) {
-  const auto& beside = lane.checkpoints_of;
-  if (lane.busy || next.checkpoint_of.empty())
-    return !lane.busy && beside.empty();
+bool has_room(const git_dispatcher_state::project_queue& queue,
+              const git_dispatcher_state::job& next) {
+  const auto& beside = queue.checkpoints_of;
+  if (queue.busy || next.checkpoint_of.empty())
+    return !queue.busy && beside.empty();
   return beside.size() < most_checkpoints_at_once
          && std::ranges::find(beside, next.checkpoint_of) == beside.end();
 }
 
 // Begins what can begin.
-void go_on_in(desk_pointer self, const std::string& project_id) {
-  auto& lanes = self->state.lanes;
+void go_on_in(dispatcher_pointer self, const std::string& project_id) {
+  auto& queues = self->state.queues;
   for (;;) {
-    auto found = lanes.find(project_id); // what is begun may end at once
-    if (found == lanes.end())
+    auto found = queues.find(project_id); // what is begun may end at once
+    if (found == queues.end())
       return;
-    auto& lane = found->second;
-    if (lane.waiting.empty()) {
-      if (!lane.busy && lane.checkpoints_of.empty())
-        lanes.erase(found);
+    auto& queue = found->second;
+    if (queue.waiting.empty()) {
+      if (!queue.busy && queue.checkpoints_of.empty())
+        queues.erase(found);
       return;
     }
-    if (!has_room(lane, lane.waiting.front()))
+    if (!has_room(queue, queue.waiting.front()))
       return;
-    auto job = std::move(lane.waiting.front());
-    lane.waiting.pop_front();
+    auto job = std::move(queue.waiting.front());
+    queue.waiting.pop_front();
     if (job.checkpoint_of.empty())
-      lane.busy = true;
+      queue.busy = true;
     else
-      lane.checkpoints_of.push_back(job.checkpoint_of);
+      queue.checkpoints_of.push_back(job.checkpoint_of);
     job.run(std::chrono::steady_clock::now() - job.since);
   }
 }
 
-void ended_in(desk_pointer self, const std::string& project_id,
+void ended_in(dispatcher_pointer self, const std::string& project_id,
               const std::string& checkpoint_of) {
-  auto& lane = self->state.lanes.at(project_id);
+  auto& queue = self->state.queues.at(project_id);
   if (checkpoint_of.empty())
-    lane.busy = false;
+    queue.busy = false;
   else
-    std::erase(lane.checkpoints_of, checkpoint_of);
+    std::erase(queue.checkpoints_of, checkpoint_of);
   go_on_in(self, project_id);
 }
 
@@ -152,7 +153,7 @@ inline constexpr bool is_last_chance = std::is_same_v<Request, save_rescue>;
 // thread.
 template <class Request>
 std::pair<std::chrono::milliseconds, std::chrono::milliseconds>
-patience_for(const git_limits& limits) {
+timeouts_for(const git_limits& limits) {
   if (is_last_chance<Request>)
     return {limits.rescue_for_upstream, limits.rescue_for_thread};
   return {limits.for_upstream, limits.for_thread};
@@ -160,9 +161,9 @@ patience_for(const git_limits& limits) {
 
 // Why a job whose turn has come is not to begin any more.
 template <class Request>
-std::optional<refusal> fault(const git_desk& desk,
+std::optional<refusal> fault(const git_dispatcher_state& state,
                              std::chrono::steady_clock::duration waited) {
-  if (waited > patience_for<Request>(desk.limits).first)
+  if (waited > timeouts_for<Request>(state.limits).first)
     return refusal{errc::unavailable,
                    "this project's upstream was too slow, try again"};
   return std::nullopt;
@@ -170,20 +171,20 @@ std::optional<refusal> fault(const git_desk& desk,
 
 // Whose threads do it, and the session that it is a checkpoint of.
 template <class Request>
-std::pair<git_actor, std::string> place_of(const git_desk& desk,
+std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
                                            const Request&) {
-  return {desk.upstream, {}};
+  return {state.upstream, {}};
 }
 
-std::pair<git_actor, std::string> place_of(const git_desk& desk,
+std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
                                            const save_checkpoint& request) {
-  return {desk.checkpoints, request.session.id};
+  return {state.checkpoints, request.session.id};
 }
 
 // Has the request worked on when its turn has come. `answer` takes the reply or
 // an error.
 template <class Reply, class Request, class Answer>
-void line_up(desk_pointer self, Request& request, Answer answer) {
+void line_up(dispatcher_pointer self, Request& request, Answer answer) {
   auto project_id = request.project.id;
   auto [workers, session_id] = place_of(self->state, request);
   if constexpr (requires { request.asked_at; })
@@ -196,7 +197,7 @@ void line_up(desk_pointer self, Request& request, Answer answer) {
       return;
     }
     auto until_done =
-      patience_for<Request>(self->state.limits).second + work_timeout;
+      timeouts_for<Request>(self->state.limits).second + work_timeout;
     self->request(to, until_done, std::move(request))
       .then(
         [self, project_id, of, answer](Reply& reply) mutable {
@@ -208,17 +209,18 @@ void line_up(desk_pointer self, Request& request, Answer answer) {
           ended_in(self, project_id, of);
         });
   };
-  self->state.lanes[project_id].waiting.push_back(
+  self->state.queues[project_id].waiting.push_back(
     {std::move(run), std::chrono::steady_clock::now(), session_id});
   go_on_in(self, project_id);
 }
 
 // Of checkpoints a session asks for one at a time: what there may be of them is
 // bounded by the sessions, and takes no place from others.
-bool is_full(const git_desk::lane& lane, std::size_t limit) {
-  auto others = std::ranges::count_if(lane.waiting, [](const git_desk::job& x) {
-    return x.checkpoint_of.empty();
-  });
+bool is_full(const git_dispatcher_state::project_queue& queue,
+             std::size_t limit) {
+  auto others = std::ranges::count_if(
+    queue.waiting,
+    [](const git_dispatcher_state::job& x) { return x.checkpoint_of.empty(); });
   return static_cast<std::size_t>(others) >= limit;
 }
 
@@ -228,10 +230,11 @@ inline constexpr bool is_always_admitted =
   is_last_chance<Request> || std::is_same_v<Request, save_checkpoint>;
 
 template <class Reply, class Request>
-auto in_lane(desk_pointer self, std::size_t limit) {
+auto in_queue(dispatcher_pointer self, std::size_t limit) {
   return [self, limit](Request& request) -> caf::result<Reply> {
-    const auto& lane = self->state.lanes[request.project.id];
-    const auto has_place = is_always_admitted<Request> || !is_full(lane, limit);
+    const auto& queue = self->state.queues[request.project.id];
+    const auto has_place =
+      is_always_admitted<Request> || !is_full(queue, limit);
     if (!has_place)
       return make_error(errc::overloaded,
                         "too much is waiting for this project's upstream, "
@@ -246,7 +249,7 @@ auto in_lane(desk_pointer self, std::size_t limit) {
 
 // What a question asks for: the upstream as it is now. All that come while one
 // looks there hear what that one does.
-caf::result<found_target> news(desk_pointer self, find_target& request,
+caf::result<found_target> news(dispatcher_pointer self, find_target& request,
                                std::size_t limit) {
   auto id = request.project.id;
   auto& waiting = self->state.news[id];
@@ -263,8 +266,8 @@ caf::result<found_target> news(desk_pointer self, find_target& request,
   return promise;
 }
 
-auto find(desk_pointer self, std::size_t limit) {
-  return [self, limit, all = in_lane<found_target, find_target>(self, limit)](
+auto find(dispatcher_pointer self, std::size_t limit) {
+  return [self, limit, all = in_queue<found_target, find_target>(self, limit)](
            find_target& request) -> caf::result<found_target> {
     if (self->current_sender().get() == self->ctrl())
       return news(self, request, limit);
@@ -273,7 +276,7 @@ auto find(desk_pointer self, std::size_t limit) {
 }
 
 template <class Reply, class Request>
-auto at_once(desk_pointer self) {
+auto at_once(dispatcher_pointer self) {
   return [self](Request& request) -> caf::result<Reply> {
     return self->delegate(self->state.local, std::move(request));
   };
@@ -281,7 +284,7 @@ auto at_once(desk_pointer self) {
 
 // State and merges are told beside the upstream as it is now, or where that
 // takes long, as it was when it was last seen.
-caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
+caf::result<git_answer> ask(dispatcher_pointer self, ask_checkout& request) {
   if (request.what.what == git_question::diff)
     return self->delegate(self->state.local, std::move(request));
   find_target news{request.project, request.what.target, {}};
@@ -298,7 +301,8 @@ caf::result<git_answer> ask(desk_pointer self, ask_checkout& request) {
 
 } // namespace
 
-git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
+git_actor::behavior_type git_dispatcher(dispatcher_pointer self,
+                                        const work_ptr& work,
                                         const git_limits& limits,
                                         const gate_ptr& gate) {
   self->state.limits = limits;
@@ -313,17 +317,17 @@ git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
   };
   start(self->state.upstream, "git-upstream");
   start(self->state.local, "git-local");
-  return {in_lane<resolved_branch, resolve_branch>(self, queue),
+  return {in_queue<resolved_branch, resolve_branch>(self, queue),
           at_once<done, make_checkout>(self),
           at_once<done, install_checkout>(self),
-          in_lane<saved_checkin, save_checkin>(self, queue),
-          in_lane<saved_rescue, save_rescue>(self, queue),
-          [self, start, save = in_lane<done, save_checkpoint>(self, queue)](
+          in_queue<saved_checkin, save_checkin>(self, queue),
+          in_queue<saved_rescue, save_rescue>(self, queue),
+          [self, start, save = in_queue<done, save_checkpoint>(self, queue)](
             save_checkpoint& x) -> caf::result<done> {
             start(self->state.checkpoints, "git-checkpoints");
             return save(x);
           },
-          in_lane<done, drop_checkpoint>(self, queue),
+          in_queue<done, drop_checkpoint>(self, queue),
           // These are few at a time (actors/base/restore_turns.hpp).
           [self, start](restore_checkout& x) -> caf::result<restored_checkout> {
             start(self->state.restores, "git-restores");
@@ -333,11 +337,11 @@ git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
           at_once<done, remove_session_files>(self),
           [self](ask_checkout& request) { return ask(self, request); },
           at_once<checkout_tip, poll_branch>(self), find(self, queue),
-          in_lane<merge_result, merge_review>(self, queue),
+          in_queue<merge_result, merge_review>(self, queue),
           at_once<git_answer, diff_commits>(self),
-          in_lane<upstream_refs, list_upstream>(self, queue),
+          in_queue<upstream_refs, list_upstream>(self, queue),
           at_once<done, make_review_checkout>(self),
-          in_lane<pushed_rescues, push_rescues>(self, queue),
+          in_queue<pushed_rescues, push_rescues>(self, queue),
           at_once<done, forget_pushed>(self),
           at_once<kept_files_list, measure_kept>(self),
           at_once<directory_list, list_directories>(self)};

@@ -58,10 +58,10 @@ struct git_limits {
 };
 
 /// The state of the actor that hands requests to the pools.
-struct git_desk {
-  git_desk() = default;
-  git_desk(const git_desk&) = delete;
-  git_desk& operator=(const git_desk&) = delete;
+struct git_dispatcher_state {
+  git_dispatcher_state() = default;
+  git_dispatcher_state(const git_dispatcher_state&) = delete;
+  git_dispatcher_state& operator=(const git_dispatcher_state&) = delete;
 
   struct job {
     // What it has waited for until then.
@@ -70,7 +70,7 @@ struct git_desk {
     std::string checkpoint_of = {}; // a session; empty: it runs alone
   };
 
-  struct lane {
+  struct project_queue {
     bool busy = false;                       // with one that runs alone
     std::vector<std::string> checkpoints_of; // sessions; they are being saved
     std::deque<job> waiting;
@@ -83,7 +83,7 @@ struct git_desk {
   git_actor restores;    // null before the first
   git_actor checkpoints; // likewise
   git_limits limits;
-  std::map<std::string, lane> lanes; // by project id
+  std::map<std::string, project_queue> queues; // by project id
   // Likewise: who waits for the look at the upstream that is under way.
   std::map<std::string, std::vector<news_promise>> news;
   const char* name = "git-workers";
@@ -94,7 +94,7 @@ inline constexpr std::size_t most_checkpoints_at_once = 3;
 
 /// Where the node has a `gate`, what moves references looks at it.
 git_actor::behavior_type
-git_dispatcher(git_actor::stateful_pointer<git_desk> self,
+git_dispatcher(git_actor::stateful_pointer<git_dispatcher_state> self,
                const std::shared_ptr<git_service>& work,
                const git_limits& limits,
                const std::shared_ptr<const lease_gate>& gate);

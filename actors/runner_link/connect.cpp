@@ -81,8 +81,8 @@ std::filesystem::path runner_link::loop::dir_of(const std::string& id) const {
 // Dials; where nobody listens, starts a runner or says that there is none.
 void runner_link::loop::connect(const std::string& id, link& entry) {
   // While what one left is being killed, a new one would be killed too.
-  if (sweeping_.contains(id)) {
-    entry.at = phase::sweeping;
+  if (reaping_.contains(id)) {
+    entry.at = phase::reaping;
     return;
   }
   try {
@@ -125,7 +125,7 @@ bool runner_link::loop::connect_to_living(const std::string& id, link& entry) {
   if (auto connection = runner_connection::dial(dir_of(id)))
     greet(id, entry, std::move(*connection));
   else if (std::filesystem::exists(dir_of(id) / runner::config_file))
-    sweep(id, entry); // there was one, and nobody saw its end
+    reap(id, entry); // there was one, and nobody saw its end
   else
     return false;
   return true;
@@ -275,19 +275,19 @@ void runner_link::loop::down(const std::string& id, const std::string& reason) {
   entry.user = std::move(user);
   entry.stopping = stopping;
   entry.gone = reason;
-  sweep(id, entry);
+  reap(id, entry);
 }
 
-void runner_link::loop::sweep(const std::string& id, link& entry) {
-  entry.at = phase::sweeping;
-  sweeping_.insert(id);
-  sweeper_.sweep(id);
+void runner_link::loop::reap(const std::string& id, link& entry) {
+  entry.at = phase::reaping;
+  reaping_.insert(id);
+  reaper_.reap(id);
 }
 
-void runner_link::loop::swept(const std::string& id) {
-  sweeping_.erase(id);
+void runner_link::loop::reaped(const std::string& id) {
+  reaping_.erase(id);
   auto found = links_.find(id);
-  if (found == links_.end() || found->second.at != phase::sweeping)
+  if (found == links_.end() || found->second.at != phase::reaping)
     return;
   auto& entry = found->second;
   if (entry.gone) {

@@ -20,9 +20,9 @@ namespace greenroom {
 runner_link::loop::loop(runner_link_options options)
   : options_(std::move(options)), poll_(::epoll_create1(EPOLL_CLOEXEC)),
     wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-    sweeper_([this](const auto& ids) {
+    reaper_([this](const auto& ids) {
       for (auto& id : ids)
-        post(id, [this, id] { swept(id); });
+        post(id, [this, id] { reaped(id); });
     }) {
   if (!poll_ || !wake_)
     throw std::system_error(errno, std::generic_category(), "epoll");

@@ -79,7 +79,7 @@ private:
   enum class phase {
     idle,
     retrying,
-    sweeping,
+    reaping,
     starting,
     greeting,
     up,
@@ -94,7 +94,7 @@ private:
     bool start = false;    // start a runner where none listens
     bool stopping = false; // and none is wanted any more
     int stop_tries = 0;    // to find one that is to end, which did not work
-    std::optional<std::string> gone; // once swept: there is none, and why
+    std::optional<std::string> gone; // once reaped: there is none, and why
     std::string nonce;
     connection_ptr connection;
     connection_ptr dormant; // without a runner, until there is another one
@@ -148,8 +148,8 @@ private:
   void tell_stop(const std::string& id, link& entry);
   void drop(const std::string& id);
   void down(const std::string& id, const std::string& reason);
-  void sweep(const std::string& id, link& entry);
-  void swept(const std::string& id);
+  void reap(const std::string& id, link& entry);
+  void reaped(const std::string& id);
 
   // rest.cpp
   void let_rest(const std::string& id, link& entry);
@@ -195,16 +195,16 @@ private:
   unique_fd wake_;
   std::unordered_map<std::string, link> links_;
   std::unordered_map<int, owner> owners_;
-  std::unordered_set<std::string> timed_;    // those with a deadline
-  std::unordered_set<std::string> sweeping_; // what they left is being killed
-  std::deque<connecting> connecting_;        // soonest deadline first
+  std::unordered_set<std::string> timed_;   // those with a deadline
+  std::unordered_set<std::string> reaping_; // what they left is being killed
+  std::deque<connecting> connecting_;       // soonest deadline first
   bool stopped_ = false;
 
   mutable std::mutex mutex_; // guards what follows
   std::vector<posted> tasks_;
   std::unordered_map<std::string, connection_ptr> connections_;
 
-  runner_sweeper sweeper_;
+  orphan_reaper reaper_;
   std::thread thread_;
 };
 

@@ -27,10 +27,10 @@ bool kill(const std::vector<std::string>& ids) {
 
 } // namespace
 
-runner_sweeper::runner_sweeper(listener swept)
-  : swept_(std::move(swept)), thread_([this] { run(); }) {}
+orphan_reaper::orphan_reaper(listener reaped)
+  : reaped_(std::move(reaped)), thread_([this] { run(); }) {}
 
-runner_sweeper::~runner_sweeper() {
+orphan_reaper::~orphan_reaper() {
   {
     std::lock_guard guard{mutex_};
     stopped_ = true;
@@ -39,25 +39,25 @@ runner_sweeper::~runner_sweeper() {
   thread_.join();
 }
 
-void runner_sweeper::sweep(std::string id) {
+void orphan_reaper::reap(std::string id) {
   {
     std::lock_guard guard{mutex_};
-    to_sweep_.push_back(std::move(id));
+    to_reap_.push_back(std::move(id));
   }
   changed_.notify_one();
 }
 
-void runner_sweeper::run() {
+void orphan_reaper::run() {
   std::unique_lock lock{mutex_};
   for (;;) {
-    changed_.wait(lock, [this] { return stopped_ || !to_sweep_.empty(); });
-    auto ids = std::exchange(to_sweep_, {});
+    changed_.wait(lock, [this] { return stopped_ || !to_reap_.empty(); });
+    auto ids = std::exchange(to_reap_, {});
     if (ids.empty())
       return;
     lock.unlock();
     auto done = kill(ids);
     if (done)
-      swept_(ids);
+      reaped_(ids);
     lock.lock();
     if (done)
       continue;
@@ -65,7 +65,7 @@ void runner_sweeper::run() {
     changed_.wait_for(lock, pause, [this] { return stopped_; });
     if (stopped_)
       return;
-    to_sweep_.insert(to_sweep_.end(), ids.begin(), ids.end());
+    to_reap_.insert(to_reap_.end(), ids.begin(), ids.end());
   }
 }
 

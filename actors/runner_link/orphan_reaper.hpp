@@ -11,29 +11,29 @@
 
 namespace greenroom {
 
-class runner_sweeper {
+class orphan_reaper {
 public:
   using listener = std::function<void(const std::vector<std::string>& ids)>;
 
-  /// `swept` is called on the sweeper's thread.
-  explicit runner_sweeper(listener swept);
-  runner_sweeper(const runner_sweeper&) = delete;
-  runner_sweeper& operator=(const runner_sweeper&) = delete;
+  /// `reaped` is called on the reaper's thread.
+  explicit orphan_reaper(listener reaped);
+  orphan_reaper(const orphan_reaper&) = delete;
+  orphan_reaper& operator=(const orphan_reaper&) = delete;
 
   /// Does first what is there to do.
-  ~runner_sweeper();
+  ~orphan_reaper();
 
   /// Kills what the runner of this id left. All who wait are served by one
   /// look at the host's processes.
-  void sweep(std::string id);
+  void reap(std::string id);
 
 private:
   void run();
 
-  listener swept_;
+  listener reaped_;
   std::mutex mutex_; // guards what follows
   std::condition_variable changed_;
-  std::vector<std::string> to_sweep_;
+  std::vector<std::string> to_reap_;
   bool stopped_ = false;
   std::thread thread_; // the last: it uses all of the above
 };

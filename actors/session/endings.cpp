@@ -211,10 +211,8 @@ void session_actor_state::review_refused(const refusal& why) {
 // -- the answer ---------------------------------------------------------------
 
 void session_actor_state::answer_checkin(session::ticket who) {
-  auto request = pending_.take<pending::checkin>(who);
-  if (!request)
+  if (pending_.find<pending::checkin>(who) == nullptr)
     return;
-  auto& promise = request->promise;
   checkin_reply reply{id(), record().status, record().commit, record().branch};
   reply.rescue_refs = record().rescue_refs;
   reply.rescue_note = record().rescue_note;
@@ -226,19 +224,24 @@ void session_actor_state::answer_checkin(session::ticket who) {
       reply.merge = to_string(review_status::failed);
       reply.merge_reason = machine_.review.status_reason;
     }
-    promise.deliver(std::move(reply));
-    return;
+    return deliver_checkin(who, std::move(reply));
   }
   // Of a session that has ended before, the review has gone on meanwhile.
   self_
     ->request(context_->reader, look_up_timeout,
               load_review{record().project_id, review_id})
     .then(
-      [reply, promise](const review_record& review) mutable {
+      [this, who, reply](const review_record& review) mutable {
         add_review(reply, review);
-        promise.deliver(std::move(reply));
+        deliver_checkin(who, std::move(reply));
       },
-      [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
+      [this, who](const caf::error& e) { pending_.refuse(who, e); });
+}
+
+void session_actor_state::deliver_checkin(session::ticket who,
+                                          checkin_reply reply) {
+  if (auto request = pending_.take<pending::checkin>(who))
+    request->promise.deliver(std::move(reply));
 }
 
 } // namespace greenroom

@@ -53,21 +53,23 @@ void session_actor_state::forget_edge(const caf::actor_addr& edge) {
 
 // -- questions ----------------------------------------------------------------
 
+// The request stays until git has answered: where this actor goes before that,
+// whoever waits is told.
 void session_actor_state::answer_question(session::ticket who) {
-  auto asked = pending_.take<pending::question>(who);
-  if (!asked)
+  auto* asked = pending_.find<pending::question>(who);
+  if (asked == nullptr)
     return feed(event::question_answered{});
-  auto promise = asked->promise;
   self_
     ->request(context_->git, git_timeout,
               ask_checkout{project_, record(), std::move(asked->what_to_ask)})
     .then(
-      [this, promise](git_answer& answer) mutable {
-        promise.deliver(std::move(answer));
+      [this, who](git_answer& answer) {
+        if (auto request = pending_.take<pending::question>(who))
+          request->promise.deliver(std::move(answer));
         feed(event::question_answered{});
       },
-      [this, promise](caf::error& e) mutable {
-        promise.deliver(std::move(e));
+      [this, who](const caf::error& e) {
+        pending_.refuse(who, e);
         feed(event::question_answered{});
       });
 }

@@ -110,6 +110,12 @@ public:
     counter_ = counter;
   }
 
+  /// Tickets are greater than this one. Runners, which outlive an actor, are
+  /// told of tickets: those of the session's next actor have to be others.
+  void begin_after(ticket last) noexcept {
+    last_ = last;
+  }
+
   ticket add(pending::request what, clock::time_point deadline);
 
   /// The request, to be answered now. Nothing where it is of another kind or

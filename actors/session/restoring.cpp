@@ -24,9 +24,9 @@ using std::chrono::milliseconds;
 
 // A little less than the edge gives those who ask (http/base/options.hpp), so
 // that they hear what they wait for.
-constexpr std::chrono::seconds patience{25};
-constexpr std::chrono::seconds patience_of_checkin{100};
-constexpr std::chrono::seconds patience_after_wait{3};
+constexpr std::chrono::seconds checkout_timeout{25};
+constexpr std::chrono::seconds checkin_timeout{100};
+constexpr std::chrono::seconds timeout_after_wait{3};
 
 // Nothing is given up because the upstream is away, or the disk full.
 bool may_be_tried_again(errc code) noexcept {
@@ -73,21 +73,21 @@ void session_actor_state::pause_restore(milliseconds pause) {
 
 void session_actor_state::limit_wait(session::ticket who) {
   auto* exec = pending_.find<pending::exec>(who);
-  milliseconds limit = patience;
+  milliseconds limit = checkout_timeout;
   if (pending_.find<pending::checkin>(who) != nullptr)
-    limit = patience_of_checkin;
+    limit = checkin_timeout;
   else if (exec != nullptr && exec->wait.count() > 0)
-    limit = exec->wait + patience_after_wait;
-  patience_[who] = steady_clock::now() + limit;
+    limit = exec->wait + timeout_after_wait;
+  checkout_waits_[who] = steady_clock::now() + limit;
   self_->delayed_send(self_, limit, wait_over{who});
 }
 
 void session_actor_state::wait_over_of(session::ticket who) {
-  auto found = patience_.find(who);
-  if (found == patience_.end() || steady_clock::now() < found->second)
+  auto found = checkout_waits_.find(who);
+  if (found == checkout_waits_.end() || steady_clock::now() < found->second)
     return feed(event::wait_ended{who, now_ms()});
-  patience_.erase(found);
-  feed(event::patience_over{who});
+  checkout_waits_.erase(found);
+  feed(event::checkout_wait_over{who});
 }
 
 // -- the checkout -------------------------------------------------------------

@@ -21,6 +21,9 @@ namespace {
 // How long a deadline waits for the node's lease.
 constexpr millis tick_again = 1'000;
 
+// Bits: each actor that has the session raises its epoch.
+constexpr int tickets_of_an_epoch = 32;
+
 // What the machine lacks for a moment is no fault of the command's.
 bool is_shortage(const std::string& reason) {
   for (auto lacking : {EAGAIN, EMFILE, ENFILE, ENOMEM, ENOSPC, EDQUOT})
@@ -47,6 +50,7 @@ session_actor_state::start(pointer self, context_ptr context,
   machine_.roams = context_->cluster != nullptr;
   turns_ = std::move(birth.turns);
   pending_.count_in(context_->overdue.get());
+  pending_.begin_after(record().epoch << tickets_of_an_epoch);
   self_->set_down_handler([this](caf::down_msg& down) {
     unwatch(down.source);
     forget_edge(down.source);

@@ -226,6 +226,7 @@ private:
   void ask_for_review(const project_actor& project);
   void review_refused(const refusal& why);
   void answer_checkin(session::ticket who);
+  void deliver_checkin(session::ticket who, checkin_reply reply);
 
   // git.cpp
   void answer_transfer(session::ticket who);
@@ -405,7 +406,8 @@ private:
   bool turn_taken_ = false;                    // the machine knows of it
   std::optional<std::chrono::steady_clock::time_point> restore_again_at_;
   // Until when requests wait for the checkout.
-  std::map<session::ticket, std::chrono::steady_clock::time_point> patience_;
+  std::map<session::ticket, std::chrono::steady_clock::time_point>
+    checkout_waits_;
   bool arriving_ = false; // watchers are to hear that it is restored
   std::optional<restored_checkout> restored_; // until it is in its place
 

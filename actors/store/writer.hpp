@@ -33,7 +33,7 @@ inline constexpr std::size_t max_batch = 512;
 inline constexpr std::size_t max_store_jobs = 16'384;
 
 /// With what the deliverer of webhooks asks of it, what is noted of execs, and
-/// what the janitor asks.
+/// what retention asks.
 using full_store_writer =
   store_writer_core::extend_with<webhook_writer_actor>::extend_with<
     exec_notes_actor>::extend_with<old_rows_actor>;

@@ -133,17 +133,23 @@ asio::awaitable<int> decide(invocation& now, const std::string& id,
   co_return exit_code::done;
 }
 
+// `reviews`, and `reviews list`, which is the same.
+CLI::App* add_listing(command_set& set) {
+  auto status = std::make_shared<std::string>();
+  auto watch = std::make_shared<bool>();
+  auto show = [=](auto& now) { return list(now, *status, *watch); };
+  auto* reviews = set.add(set.root, "reviews",
+                          "Reviews of a project: list, diff, approve", show);
+  reviews->add_option("--status", *status, "Only those of this status");
+  reviews->add_flag("-w,--watch", *watch, "Go on, and show what changes");
+  set.add(*reviews, "list", "The project's, newest first", show);
+  return reviews;
+}
+
 } // namespace
 
 void add_review_commands(command_set& set) {
-  auto status = std::make_shared<std::string>();
-  auto watch = std::make_shared<bool>();
-  auto* reviews =
-    set.add(set.root, "reviews", "Reviews of a project: list, diff, approve",
-            [=](auto& now) { return list(now, *status, *watch); });
-  reviews->add_option("--status", *status, "Only those of this status");
-  reviews->add_flag("-w,--watch", *watch, "Go on, and show what changes");
-
+  auto* reviews = add_listing(set);
   auto add = [&](const char* name, const char* help, auto run) {
     auto id = std::make_shared<std::string>();
     auto* made = set.add(*reviews, name, help,
@@ -151,8 +157,6 @@ void add_review_commands(command_set& set) {
     made->add_option("review", *id, "The review's id")->required();
     return made;
   };
-  set.add(*reviews, "list", "The project's, newest first",
-          [=](auto& now) { return list(now, *status, *watch); });
   add("show", "One review", [](invocation& now, const std::string& id) {
     return show_review(now, id);
   });

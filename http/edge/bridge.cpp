@@ -20,6 +20,16 @@ namespace {
 /// What an actor sent before it went down arrives well within this.
 constexpr std::chrono::milliseconds last_words{200};
 
+// What one handler throws keeps no other from its answer.
+template <class Call>
+void tell_failure(Call& one, const caf::error& why) {
+  try {
+    one.failed(why);
+  } catch (const std::exception& e) {
+    spdlog::error("a late answer could not be handled: {}", e.what());
+  }
+}
+
 } // namespace
 
 bridge::bridge(caf::actor_config& config, loop& home, std::size_t max_pending)
@@ -62,12 +72,9 @@ void bridge::tick() {
       ++i;
     }
   for (auto& one : late)
-    try {
-      one->failed(one->is_down ? caf::make_error(caf::exit_reason::unknown)
-                               : caf::make_error(caf::sec::request_timeout));
-    } catch (const std::exception& e) {
-      spdlog::error("a late answer could not be handled: {}", e.what());
-    }
+    tell_failure(*one, one->is_down
+                         ? caf::make_error(caf::exit_reason::unknown)
+                         : caf::make_error(caf::sec::request_timeout));
 }
 
 void bridge::end() {
@@ -78,7 +85,7 @@ void bridge::end() {
   while (!pending_.empty()) {
     auto one = std::move(pending_.begin()->second);
     pending_.erase(pending_.begin());
-    one->failed(error);
+    tell_failure(*one, error);
   }
   quit(caf::exit_reason::user_shutdown);
   // Wakes the actor so that it sees that it has quit.

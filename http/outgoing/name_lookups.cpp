@@ -1,6 +1,9 @@
 #include "http/outgoing/name_lookups.hpp"
 
+#include "runtime/base/guarded.hpp"
+
 #include <netdb.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -53,6 +56,18 @@ name_lookups::found ask_system(const std::string& host) {
   return result;
 }
 
+void report(const char* why) {
+  spdlog::error("a look-up of a host's name: {}", why);
+}
+
+// Who asked hears of it, whatever went wrong.
+name_lookups::found answer_for(const std::string& host) {
+  name_lookups::found result;
+  if (!run_guarded([&] { result = ask_system(host); }, report))
+    result.problem = "the name " + host + " cannot be looked up";
+  return result;
+}
+
 } // namespace
 
 name_lookups::name_lookups(unsigned threads)
@@ -67,11 +82,11 @@ name_lookups::name_lookups(unsigned threads)
         auto job = std::move(s->jobs.front());
         s->jobs.pop_front();
         lock.unlock();
-        auto result = ask_system(job.host);
+        auto result = answer_for(job.host);
         lock.lock();
         // With the lock, so that stop() waits for it.
         if (!s->stopped)
-          job.then(std::move(result));
+          run_guarded([&] { job.then(std::move(result)); }, report);
       }
     }}.detach();
 }
@@ -85,6 +100,8 @@ void name_lookups::look_up(std::string host, then what) {
     std::lock_guard guard{state_->mutex};
     if (state_->stopped)
       return;
+    if (state_->jobs.size() == max_waiting)
+      state_->jobs.pop_front();
     state_->jobs.push_back({std::move(host), std::move(what)});
   }
   state_->changed.notify_one();

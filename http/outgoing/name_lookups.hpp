@@ -2,6 +2,7 @@
 // answer for one name holds up a few others at most, and no event loop.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -24,8 +25,12 @@ public:
   name_lookups& operator=(const name_lookups&) = delete;
   ~name_lookups();
 
+  /// Look-ups that wait for a thread. The one that has waited longest makes
+  /// room: whoever asked for it has given up by then.
+  static constexpr std::size_t max_waiting = 1024;
+
   /// Any thread. `then` is called on one of the threads, unless stop() comes
-  /// before.
+  /// before, or max_waiting others do.
   void look_up(std::string host, then what);
 
   /// After it returned nothing is called. A look-up that is under way ends by

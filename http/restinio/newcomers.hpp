@@ -40,10 +40,10 @@ public:
     std::list<std::pair<connection*, clock::time_point>>::iterator at_;
   };
 
-  /// Tells those that have waited for `patience`, once each time.
-  void look(clock::time_point now, clock::duration patience) {
+  /// Tells those that have waited for `timeout`, once each time.
+  void look(clock::time_point now, clock::duration timeout) {
     for (auto i = all_.begin();
-         i != all_.end() && now - i->second >= patience;) {
+         i != all_.end() && now - i->second >= timeout;) {
       auto* late = i->first;
       ++i; // its place may go
       late->came_late();

@@ -14,7 +14,7 @@ namespace greenroom::http {
 
 class read_budget {
 public:
-  /// Below this a connection is left alone however much others have sent.
+  /// Connections below this are exempt from the limit of all together.
   static constexpr std::size_t small = 4 * 1024;
   /// What RESTinio needs for a byte of a body in small chunks.
   static constexpr std::size_t chunk_overhead = 4;

@@ -1,18 +1,18 @@
 // A TCP socket that does four things which the HTTP library does not.
 //
-// It hands connections that begin with a request for git to whom the front desk
-// names; RESTinio sees their end. Once a connection is RESTinio's it stays so.
+// It hands connections that begin with a request for git to the listener that
+// the front end names; RESTinio sees their end. Once a connection is RESTinio's
+// it stays so.
 //
-// It answers `Expect: 100-continue`: clients that wait for it before they send
-// a body would wait in vain. Whether we want the body is not asked, it is
-// bounded anyway. An answer that is being written to a pipelined request before
-// is not disturbed. A client that asks while it reads an event stream spoils
-// its own stream.
+// It answers `Expect: 100-continue`, for which clients wait before they send a
+// body; always, for bodies are bounded anyway. An answer that is being written
+// to a pipelined request before is not disturbed. Known limit: a client that
+// sends such a request while it reads an event stream gets the 100 inside that.
 //
-// It refuses requests by their heads, as request_head says: strangers' bodies
-// are not read, and what RESTinio would close without a word gets an answer,
-// once those to the requests before have been written. What follows is read to
-// nowhere for a while, so that the answer arrives.
+// It refuses requests by their heads, as request_head says: bodies of clients
+// without a key are not read, and what RESTinio would close without a word gets
+// an answer, once those to the requests before have been written. What follows
+// is read to nowhere for a while, so that the answer arrives.
 //
 // It ends connections that send a request without end: RESTinio keeps what
 // it has read of one, many times over where it comes in small chunks. What may

@@ -69,15 +69,33 @@ void server::start() {
   auto address = address_of(options_.host);
   if (options_.port != 0)
     check_free(address, options_.host, options_.port);
-  auto count = std::max(options_.threads, 1u);
   const auto clustered = parts_.others != nullptr;
   const auto budget = affordable(options_.max_connections, clustered);
-  const auto connections = budget.api;
-  if (connections < options_.max_connections)
+  if (budget.api < options_.max_connections)
     parts_.log->warn("only {} of http.max_connections = {} are served: raise "
                      "the limit of open files to {} for all",
-                     connections, options_.max_connections,
+                     budget.api, options_.max_connections,
                      descriptors_for(options_.max_connections, clustered));
+  auto made = make_threads(address, budget);
+  if (options_.public_url.empty())
+    options_.public_url = "http://" + where(reachable(options_.host), port_);
+  start_git(budget.git);
+  start_previews(budget.previews);
+  threads_ = std::move(made);
+  for (auto& one : threads_) {
+    if (git_)
+      one->set_git_handoff([git = git_.get()](handed_connection what) {
+        git->adopt(std::move(what));
+      });
+    one->start();
+  }
+}
+
+// They listen, and accept nothing yet.
+std::vector<std::unique_ptr<http_thread>>
+server::make_threads(const std::string& address,
+                     const descriptor_budget& budget) {
+  const auto connections = budget.api;
   port_ = options_.port;
   // What a key's clients hold open leaves half for everybody else.
   auto of_key = options_.max_streams_of_key;
@@ -93,6 +111,7 @@ void server::start() {
   auto addresses = std::make_shared<address_shares>(of_address);
   auto other_nodes = std::make_shared<address_shares>(budget.arriving);
   files_ = std::make_unique<file_readers>(reading_threads);
+  const auto count = std::max(options_.threads, 1u);
   // One more route stands for what is none.
   for (unsigned i = 0; i < count; ++i)
     monitor_->threads.push_back(
@@ -113,18 +132,7 @@ void server::start() {
                              + where(options_.host, options_.port) + ": "
                              + e.code().message());
   }
-  if (options_.public_url.empty())
-    options_.public_url = "http://" + where(reachable(options_.host), port_);
-  start_git(budget.git);
-  start_previews(budget.previews);
-  threads_ = std::move(made);
-  for (auto& one : threads_) {
-    if (git_)
-      one->set_git_handoff([git = git_.get()](handed_connection what) {
-        git->adopt(std::move(what));
-      });
-    one->start();
-  }
+  return made;
 }
 
 void server::start_git(std::size_t connections) {

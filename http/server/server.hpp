@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace spdlog {
@@ -41,6 +42,7 @@ class console_files;
 class file_readers;
 class http_thread;
 struct create_rates;
+struct descriptor_budget;
 struct node_monitor;
 struct peers;
 class stream_shares;
@@ -112,6 +114,8 @@ public:
   void stop(std::chrono::milliseconds grace = std::chrono::seconds{5});
 
 private:
+  std::vector<std::unique_ptr<http_thread>>
+  make_threads(const std::string& address, const descriptor_budget& budget);
   void start_git(std::size_t connections);
   void start_previews(std::size_t connections);
 

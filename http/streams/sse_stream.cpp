@@ -24,7 +24,7 @@ stream::stream(exchange_ptr ex, watch_start start, event_filter filter)
     ex_(std::move(ex)) {}
 
 void stream::join(session_subscription& of) {
-  fan_ = &of;
+  subscription_ = &of;
   of.add(shared_from_this());
 }
 
@@ -93,7 +93,7 @@ void stream::read_answer(const event_batch& batch) {
   if (batch.last <= sent_ && !batch.end) {
     // The log holds less than the session said: it is not in order, and may
     // be so again once the session has looked after it.
-    fan_->lose();
+    subscription_->lose();
     return;
   }
   sent_ = batch.last;
@@ -230,7 +230,8 @@ void stream::read() {
   auto room = std::min<std::size_t>(chunk_, ex_->env.streams.read_ahead());
   auto size = std::max(static_cast<std::uint32_t>(room), min_read);
   hold(size);
-  reading_ = fan_->read(weak_from_this(), read_events{sent_, filter_, size});
+  reading_ =
+    subscription_->read(weak_from_this(), read_events{sent_, filter_, size});
   if (!reading_)
     hold(0);
 }
@@ -270,7 +271,7 @@ void stream::done() {
   queue_.clear();
   body_.reset();
   ex_.reset();
-  if (auto left = std::exchange(fan_, nullptr))
+  if (auto left = std::exchange(subscription_, nullptr))
     left->remove(*this);
   streams.remove(*this);
 }

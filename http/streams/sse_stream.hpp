@@ -129,8 +129,8 @@ private:
   const watch_start start_;
   const event_filter filter_;
 
-  exchange_ptr ex_;                     // null: over
-  session_subscription* fan_ = nullptr; // lives while it has streams
+  exchange_ptr ex_;                              // null: over
+  session_subscription* subscription_ = nullptr; // lives while it has streams
   std::unique_ptr<body_writer> body_;
   bool begun_ = false;     // the session's first word has come
   bool opened_ = false;    // the head is sent

@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -25,8 +27,17 @@ namespace {
 // fork bomb is the sandbox's business.
 constexpr int max_rounds = 100;
 
-// How long a killed process may take to end.
-constexpr int timeout_ms = 1000;
+// How long is waited for killed processes to end. The kernel ends none that
+// waits for a disk, and other sessions wait for this.
+constexpr std::chrono::seconds longest_wait{10};
+
+void await_end(const unique_fd& process,
+               std::chrono::steady_clock::time_point deadline) {
+  auto left = std::chrono::ceil<std::chrono::milliseconds>(
+    deadline - std::chrono::steady_clock::now());
+  pollfd ended{process.get(), POLLIN, 0};
+  ::poll(&ended, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+}
 
 bool has_marker(const std::string& proc_dir,
                 std::span<const std::string> session_ids) {
@@ -76,6 +87,7 @@ std::vector<unique_fd> find_marked(std::span<const std::string> session_ids) {
 
 std::size_t kill_orphans(std::span<const std::string> session_ids) {
   std::size_t count = 0;
+  const auto deadline = std::chrono::steady_clock::now() + longest_wait;
   for (int round = 0; round < max_rounds; ++round) {
     auto found = find_marked(session_ids);
     if (found.empty())
@@ -83,10 +95,10 @@ std::size_t kill_orphans(std::span<const std::string> session_ids) {
     for (const auto& process : found)
       if (signal_pidfd(process, SIGKILL))
         ++count;
-    for (const auto& process : found) {
-      pollfd ended{process.get(), POLLIN, 0};
-      ::poll(&ended, 1, timeout_ms);
-    }
+    for (const auto& process : found)
+      await_end(process, deadline);
+    if (std::chrono::steady_clock::now() >= deadline)
+      break;
   }
   return count;
 }

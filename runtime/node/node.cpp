@@ -35,12 +35,11 @@ void node::parts::reconcile_sessions() {
   ready = true;
 }
 
-void node::parts::start_janitor() {
-  keep("the janitor",
-       system->spawn(retention, context, supervisor,
-                     retention_rules{settings.sessions.keep_ended,
-                                     settings.audit.keep,
-                                     settings.audit.max_entries}));
+void node::parts::start_retention() {
+  keep("retention", system->spawn(retention, context, supervisor,
+                                  retention_rules{settings.sessions.keep_ended,
+                                                  settings.audit.keep,
+                                                  settings.audit.max_entries}));
   keep("the health watch",
        system->spawn<caf::detached>(
          watch_health, context->store,
@@ -111,7 +110,7 @@ node::node(config settings) : parts_(std::make_unique<parts>()) {
     // Nobody is served before every session has its one actor.
     parts_->reconcile_sessions();
     parts_->start_http();
-    parts_->start_janitor();
+    parts_->start_retention();
     parts_->has_started = true;
   } catch (...) {
     parts_->stop();

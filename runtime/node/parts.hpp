@@ -117,7 +117,7 @@ struct node::parts {
   http::proxy::preview_store shared_previews() const;
   void start_http();
   void reconcile_sessions();
-  void start_janitor();
+  void start_retention();
   void stop();
   void stop_actors();
 };

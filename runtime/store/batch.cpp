@@ -8,6 +8,21 @@ namespace greenroom::store {
 
 namespace {
 
+// What an operation has refused is its own answer, and no other's of a batch.
+bool is_refusal(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const unavailable&) {
+    return false;
+  } catch (const uncertain&) {
+    return false;
+  } catch (const refused&) {
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 std::exception_ptr run_one(connection& c, soci::session& sql,
                            const operation& run) {
   std::exception_ptr error;
@@ -18,8 +33,10 @@ std::exception_ptr run_one(connection& c, soci::session& sql,
     error = std::current_exception();
     try {
       sql << "ROLLBACK TO SAVEPOINT one";
-    } catch (const soci::soci_error&) {
+    } catch (const soci::soci_error& e) {
       // The database gave up the whole transaction, and with it the batch.
+      if (is_refusal(error))
+        throw unavailable(e.get_error_message());
       std::rethrow_exception(error);
     }
   }

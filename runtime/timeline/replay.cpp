@@ -97,8 +97,8 @@ timeline_text read_timeline_json(const std::filesystem::path& session_dir,
 }
 
 std::map<std::string, output_event_splitter>
-resume_cutters(const std::filesystem::path& session_dir,
-               std::span<const std::string> exec_ids) {
+resume_splitters(const std::filesystem::path& session_dir,
+                 std::span<const std::string> exec_ids) {
   timeline_reader reader{session_dir};
   std::map<std::string, output_event_splitter> result;
   std::set<std::string, std::less<>> open{exec_ids.begin(), exec_ids.end()};

@@ -41,11 +41,11 @@ timeline_text read_timeline_json(const std::filesystem::path& session_dir,
                                  std::size_t max_bytes,
                                  const event_filter& filter);
 
-/// The cutters of a revived session's execs, each as the timeline says how far
-/// its output has been announced. Looks back no further than to the
+/// The splitters of a revived session's execs, each as the timeline says how
+/// far its output has been announced. Looks back no further than to the
 /// exec.queued or exec.started of each exec.
 std::map<std::string, output_event_splitter>
-resume_cutters(const std::filesystem::path& session_dir,
-               std::span<const std::string> exec_ids);
+resume_splitters(const std::filesystem::path& session_dir,
+                 std::span<const std::string> exec_ids);
 
 } // namespace greenroom

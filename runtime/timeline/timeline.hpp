@@ -1,9 +1,9 @@
 // A session's durable events, on disk: two files in the session's directory.
 //
-//   timeline        the events, one record each
-//   (runtime/events/timeline_record),
-//                   only ever appended to, without gaps; seq 1 first, or
-//                   another one where the session was elsewhere before
+//   timeline        the events, one record each (timeline_record.hpp), only
+//   ever
+//                   appended to, without gaps; seq 1 first, or another one
+//                   where the session was elsewhere before
 //   timeline.index  where in it each event begins, 8 bytes little-endian each:
 //                   the first at byte 0
 //

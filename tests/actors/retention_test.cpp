@@ -1,4 +1,4 @@
-// The janitor: what ended long ago goes, and nothing else.
+// Retention: what ended long ago goes, and nothing else.
 #include "tests/actors/small_node.hpp"
 
 #include "actors/retention.hpp"
@@ -20,10 +20,10 @@ namespace {
 
 constexpr millis day = 24 * 3600 * 1000;
 
-struct janitor_node : small_node {
-  janitor_actor retention;
+struct retention_node : small_node {
+  retention_actor retention;
 
-  ~janitor_node() {
+  ~retention_node() {
     caf::anon_send_exit(retention, caf::exit_reason::user_shutdown);
   }
   void begin() {
@@ -75,8 +75,9 @@ struct janitor_node : small_node {
 
 } // namespace
 
-TEST_CASE_METHOD(janitor_node, "a session that was kept long enough goes, rows "
-                               "and files") {
+TEST_CASE_METHOD(retention_node,
+                 "a session that was kept long enough goes, rows "
+                 "and files") {
   auto old = ended("old");
   create_session request;
   request.new_branch = "alive";
@@ -99,7 +100,7 @@ TEST_CASE_METHOD(janitor_node, "a session that was kept long enough goes, rows "
   CHECK_FALSE(refs.empty());
 }
 
-TEST_CASE_METHOD(janitor_node, "work that was saved nowhere stays") {
+TEST_CASE_METHOD(retention_node, "work that was saved nowhere stays") {
   auto old = ended("old");
   auto other = ended("other");
   fs::create_directories(dir_of(old.id) / "checkout");
@@ -114,8 +115,8 @@ TEST_CASE_METHOD(janitor_node, "work that was saved nowhere stays") {
   CHECK_FALSE(is_stored(old));
 }
 
-TEST_CASE_METHOD(janitor_node, "directories that the store does not know go "
-                               "once they are old") {
+TEST_CASE_METHOD(retention_node, "directories that the store does not know go "
+                                 "once they are old") {
   auto old = directory_of_days(2);
   auto young = directory_of_days(0);
   auto known = ended("known");

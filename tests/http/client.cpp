@@ -28,7 +28,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-void limit_patience(int socket) {
+void set_timeouts(int socket) {
   timeval timeout{10, 0};
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 }
@@ -37,13 +37,13 @@ void limit_patience(int socket) {
 
 http_client::http_client(unique_fd connected) : fd_(connected.release()) {
   ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) & ~O_NONBLOCK);
-  limit_patience(fd_);
+  set_timeouts(fd_);
 }
 
 http_client::http_client(std::uint16_t port, int receive_buffer,
                          const std::function<void()>& before)
   : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-  limit_patience(fd_);
+  set_timeouts(fd_);
   if (receive_buffer != 0)
     ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
                  sizeof receive_buffer);

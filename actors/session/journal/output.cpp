@@ -24,15 +24,15 @@ constexpr std::uint64_t bytes_at_once = 256 * 1024;
 constexpr std::size_t max_inline_output = 1024 * 1024;
 
 // What is to be cut, and then to be encoded.
-void read_once(event_data& data, const output_event_splitter& cutter,
+void read_once(event_data& data, const output_event_splitter& splitter,
                const std::vector<output_record>& records) {
-  const auto& begins = cutter.progress().announced;
+  const auto& begins = splitter.progress().announced;
   auto ends = begins;
   for (const auto& record : records)
     ends[index_of(record.stream)] = record.offset + record.length;
   for (std::size_t i = 0; i < ends.size(); ++i)
     if (ends[i] > begins[i])
-      data.bytes(cutter.exec_id(), static_cast<output_stream>(i), begins[i],
+      data.bytes(splitter.exec_id(), static_cast<output_stream>(i), begins[i],
                  ends[i] - begins[i]);
 }
 
@@ -67,32 +67,32 @@ std::optional<any_result> session_files::operator()(announce_output& what) {
   result.exec_id = what.exec_id;
   result.asked = what.records;
   result.finished = what.finish;
-  auto cutter =
-    cutters_.try_emplace(what.exec_id, output_event_splitter{what.exec_id})
+  auto splitter =
+    splitters_.try_emplace(what.exec_id, output_event_splitter{what.exec_id})
       .first;
-  auto before = cutter->second;
+  auto before = splitter->second;
   try {
     if (!held_.empty())
       throw std::runtime_error("earlier events wait for the disk");
-    announce(cutter->second, what, result);
+    announce(splitter->second, what, result);
   } catch (const std::exception& e) {
     spdlog::error("session {}: output of exec {}: {}", id_, what.exec_id,
                   e.what());
-    cutter->second = std::move(before);
+    splitter->second = std::move(before);
     result.failed = true;
   }
-  result.records = cutter->second.records();
+  result.records = splitter->second.records();
   if (result.all && what.finish)
-    cutters_.erase(cutter);
+    splitters_.erase(splitter);
   return result;
 }
 
 // Throws where the logs cannot be read or the timeline takes no more; nothing
 // is announced then.
-void session_files::announce(output_event_splitter& cutter,
+void session_files::announce(output_event_splitter& splitter,
                              const announce_output& what,
                              output_announced& result) {
-  auto wanted = what.records - std::min(what.records, cutter.records());
+  auto wanted = what.records - std::min(what.records, splitter.records());
   event_data data{dir_, id_};
   auto read = [&](output_stream stream, std::uint64_t offset,
                   std::span<char> out) {
@@ -100,17 +100,17 @@ void session_files::announce(output_event_splitter& cutter,
       .copy(out.data(), out.size());
   };
   auto records = data.log(what.exec_id)
-                   .records(cutter.records(),
+                   .records(splitter.records(),
                             std::min<std::uint64_t>(wanted, records_at_once));
   cut_to(records, bytes_at_once);
   // A log that is shorter than it was said to be is all there will be.
   auto all = records.size() == wanted || records.empty();
   if (what.encode)
-    read_once(data, cutter, records);
+    read_once(data, splitter, records);
   std::vector<timeline_entry> entries;
-  cutter.take(records, read, entries);
+  splitter.take(records, read, entries);
   if (all && what.finish)
-    cutter.finish(read, entries);
+    splitter.finish(read, entries);
   auto after = timeline_ ? timeline_->last_id().seq : 0;
   if (!entries.empty()) {
     if (!write(entries))

@@ -230,7 +230,7 @@ void read_files(const fs::path& dir, bool live, session::past& past) {
 // What of the output of execs is yet to be announced.
 std::vector<open_output>
 read_outputs(const fs::path& dir, const session::past& past,
-             std::map<std::string, output_event_splitter>& cutters) {
+             std::map<std::string, output_event_splitter>& splitters) {
   std::vector<std::string> open;
   for (auto& id : past.order)
     if (!is_over(past.execs.at(id).status))
@@ -238,10 +238,10 @@ read_outputs(const fs::path& dir, const session::past& past,
   std::vector<open_output> result;
   if (open.empty())
     return result;
-  cutters = resume_cutters(dir, open);
+  splitters = resume_splitters(dir, open);
   for (auto& exec_id : open) {
     open_output output{exec_id};
-    if (auto found = cutters.find(exec_id); found != cutters.end()) {
+    if (auto found = splitters.find(exec_id); found != splitters.end()) {
       output.records = found->second.records();
       output.printed = found->second.progress().recorded;
     }
@@ -268,7 +268,7 @@ void session_files::recover(const open& what, opened& result) {
   auto& past = result.past;
   read_files(dir_, live, past);
   if (live)
-    result.outputs = read_outputs(dir_, past, cutters_);
+    result.outputs = read_outputs(dir_, past, splitters_);
   else
     result.ports.clear();
   past.listens = !result.ports.empty();

@@ -86,7 +86,7 @@ private:
   void note_refusal(const std::exception& fault);
   bool write_intent(keep_intent& what);
   void limit_output(keep_intent& what);
-  void announce(output_event_splitter& cutter, const announce_output& what,
+  void announce(output_event_splitter& splitter, const announce_output& what,
                 output_announced& result);
   exec_record load(const archived_exec& place) const;
   void recover(const open& what, opened& result);
@@ -113,7 +113,7 @@ private:
   // than the execs in memory can bring about.
   std::vector<timeline_entry> held_;
   std::size_t held_requests_ = 0;
-  std::map<std::string, output_event_splitter> cutters_; // of execs, not over
+  std::map<std::string, output_event_splitter> splitters_; // of execs, not over
   // What the logs of all execs hold, as far as it is announced; looked up when
   // the first command comes.
   std::optional<std::uint64_t> output_bytes_;

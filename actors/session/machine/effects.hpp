@@ -41,8 +41,8 @@ struct end_turn {};
 struct pause_restore {
   millis pause = 0;
 };
-/// Feed `patience_over` where `who` has no answer after as long as clients wait
-/// for what they asked.
+/// Feed `checkout_wait_over` where `who` has no answer after as long as clients
+/// wait for what they asked.
 struct limit_wait {
   ticket who = 0;
 };

@@ -37,6 +37,21 @@ event_fields due_or_own(ending why) {
     {"by_name", std::string{why == ending::expire ? "clock" : "greenroom"}}};
 }
 
+session_status status_after(ending why) noexcept {
+  switch (why) {
+    case ending::checkin:
+      return session_status::ended;
+    case ending::expire:
+      return session_status::expired;
+    case ending::terminate:
+      return session_status::terminated;
+    case ending::fail:
+    case ending::none:
+      break;
+  }
+  return session_status::failed;
+}
+
 } // namespace
 
 void machine::start_ending(ending why) {
@@ -64,6 +79,45 @@ void machine::return_to_active(const refusal& why) {
   start_waiting();
 }
 
+// What became of its review so far. What becomes of it later is for the project
+// to tell; a merge without a review has been waited for.
+std::vector<effect::life_event> machine::review_events() const {
+  std::vector<effect::life_event> events;
+  if (!s.review.id.empty())
+    events.push_back(about(event_kind::review_queued, s.review));
+  if (s.review.status == review_status::running && !s.review.skipped)
+    events.push_back(about(event_kind::review_started, s.review));
+  if (s.review.ended_at != 0)
+    events.push_back(about(event_kind::review_finished, s.review));
+  return events;
+}
+
+// Where there is one: also of one whose place a DELETE, or a crash, has taken.
+std::optional<effect::life_event>
+machine::end_of_checkin(const std::string& reason) const {
+  if (s.why == ending::checkin) {
+    event_fields fields{{"result", "done"}, {"commit", s.commit}};
+    if (!s.review.id.empty())
+      fields.emplace("review_id", s.review.id);
+    return effect::life_event{event_kind::checkin_finished, std::move(fields)};
+  }
+  if (s.record.status == session_status::checking_in)
+    return effect::life_event{event_kind::checkin_finished,
+                              {{"result", "failed"}, {"reason", reason}}};
+  return std::nullopt;
+}
+
+event_fields machine::cause_of_end() const {
+  event_fields cause;
+  if (s.why == ending::terminate)
+    add_caller(cause, s.terminator);
+  else if (s.why == ending::checkin)
+    add_caller(cause, s.author);
+  else
+    cause = due_or_own(s.why);
+  return cause;
+}
+
 void machine::finish_ending(unix_ms now, std::string reason,
                             bool work_is_safe) {
   auto next = s.record;
@@ -73,55 +127,18 @@ void machine::finish_ending(unix_ms now, std::string reason,
               + place_of_work(s.record.id, s.record.node);
     work_is_safe = false;
   }
+  next.status = status_after(s.why);
   next.ended_at = now;
   next.status_reason = std::move(reason);
   next.commit = s.commit;
   next.review_id = s.review.id;
   next.rescue_refs = s.rescue_refs;
   next.rescue_note = s.rescue_note;
-  std::vector<effect::life_event> events;
+  auto events = review_events();
+  if (auto end = end_of_checkin(next.status_reason))
+    events.push_back(std::move(*end));
+  events.push_back({event_kind::session_ended, cause_of_end()});
   effects then;
-  if (!s.review.id.empty())
-    events.push_back(about(event_kind::review_queued, s.review));
-  // What becomes of it later is for the project to tell.
-  if (s.review.status == review_status::running && !s.review.skipped)
-    events.push_back(about(event_kind::review_started, s.review));
-  // A merge without a review has been waited for.
-  if (s.review.ended_at != 0)
-    events.push_back(about(event_kind::review_finished, s.review));
-  switch (s.why) {
-    case ending::checkin: {
-      next.status = session_status::ended;
-      event_fields fields{{"result", "done"}, {"commit", s.commit}};
-      if (!s.review.id.empty())
-        fields.emplace("review_id", s.review.id);
-      events.push_back({event_kind::checkin_finished, std::move(fields)});
-      break;
-    }
-    case ending::expire:
-      next.status = session_status::expired;
-      break;
-    case ending::terminate:
-      next.status = session_status::terminated;
-      break;
-    case ending::fail:
-    case ending::none:
-      next.status = session_status::failed;
-      break;
-  }
-  // A DELETE, or a crash, has taken its place.
-  if (s.record.status == session_status::checking_in
-      && s.why != ending::checkin)
-    events.push_back({event_kind::checkin_finished,
-                      {{"result", "failed"}, {"reason", next.status_reason}}});
-  event_fields cause;
-  if (s.why == ending::terminate)
-    add_caller(cause, s.terminator);
-  else if (s.why == ending::checkin)
-    add_caller(cause, s.author);
-  else
-    cause = due_or_own(s.why);
-  events.push_back({event_kind::session_ended, std::move(cause)});
   then.push_back(effect::over{});
   // Work that could not be saved elsewhere stays where it is.
   if (work_is_safe)

@@ -45,8 +45,8 @@ struct restore_failed { // for now: it is tried again
   refusal why;
   unix_ms now = 0;
 };
-struct pause_over {};  // since that failed
-struct patience_over { // who waits for the checkout waits no longer
+struct pause_over {};       // since that failed
+struct checkout_wait_over { // who waits for the checkout waits no longer
   ticket who = 0;
 };
 struct extend_asked {
@@ -240,7 +240,7 @@ using any_event = std::variant<
   event::begin, event::start_asked, event::checkout_made,
   event::checkout_failed, event::checkout_installed,
   event::checkout_install_failed, event::turn_came, event::restore_failed,
-  event::pause_over, event::patience_over, event::extend_asked,
+  event::pause_over, event::checkout_wait_over, event::extend_asked,
   event::checkin_asked, event::checkin_saved, event::checkin_failed,
   event::review_queued, event::review_refused, event::terminate_asked,
   event::give_up, event::session_quiet, event::rescue_saved,

@@ -202,7 +202,7 @@ void machine::operator()(const event::pause_over&) {
   line_up();
 }
 
-void machine::operator()(const event::patience_over& x) {
+void machine::operator()(const event::checkout_wait_over& x) {
   if (s.restore != restoring::no && take_early(x.who))
     refuse(x.who, not_restored());
 }

@@ -121,7 +121,7 @@ void machine::operator()(const event::runner_found& x) {
   settle(x.execs, "the session's runner does not know it any more");
   for (auto& [exec_id, since] : x.execs) {
     auto found = s.runs.find(exec_id);
-    // What nobody here asked for nobody would ever stop.
+    // Execs that the session does not know: nothing else would cancel them.
     if (found == s.runs.end() || found->second.canceled)
       add(effect::kill_exec{exec_id});
     if (found != s.runs.end() && since != 0)

@@ -15,7 +15,10 @@
 #include "actors/session/machine/machine.hpp"
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace greenroom::session {
 
@@ -105,7 +108,7 @@ struct machine {
   void operator()(const event::turn_came&);
   void operator()(const event::restore_failed& x);
   void operator()(const event::pause_over&);
-  void operator()(const event::patience_over& x);
+  void operator()(const event::checkout_wait_over& x);
 
   // -- git in it
   void operator()(const event::rotate_asked& x);
@@ -158,6 +161,10 @@ struct machine {
   void start_ending(ending why);
   void return_to_active(const refusal& why);
   void finish_ending(unix_ms now, std::string reason, bool work_is_safe);
+  std::vector<effect::life_event> review_events() const;
+  std::optional<effect::life_event>
+  end_of_checkin(const std::string& reason) const;
+  event_fields cause_of_end() const;
   void fail_checkin(const refusal& why);
   std::string reason_of_ending() const;
   std::string what_is_left() const;

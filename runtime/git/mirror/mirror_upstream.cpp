@@ -1,4 +1,4 @@
-// The mirror's talk with its upstream: what only the `git` program can do.
+// The mirror and its upstream: what only the `git` program can do.
 #include "runtime/git/mirror/mirror.hpp"
 
 #include "messages/errors.hpp"
@@ -151,11 +151,11 @@ void mirror::fetch() const {
   auto held = hold_upstream_refs();
   if (!held)
     throw refused{errc::unavailable, upstream_client::node_stops};
-  auto talk = line_->run(call, stop_fd_);
-  if (!talk.result.ok())
-    line_->fail(talk);
+  auto called = line_->run(call, stop_fd_);
+  if (!called.result.ok())
+    line_->fail(called);
   // git takes none of those references, and calls that a success.
-  if (talk.result.err.find("shallow roots are not allowed")
+  if (called.result.err.find("shallow roots are not allowed")
       != std::string::npos)
     throw refused{errc::conflict,
                   "the upstream is a shallow clone, so its history is cut off; "
@@ -193,8 +193,8 @@ bool mirror::fetch_ref(const std::string& name) const {
                    "--no-auto-maintenance", "--no-recurse-submodules", "--",
                    upstream(), '+' + name + ':' + asked_ref(name)}};
   call.timeout = fetch_timeout;
-  if (auto talk = line_->run(call, stop_fd_); !talk.result.ok())
-    line_->fail(talk);
+  if (auto called = line_->run(call, stop_fd_); !called.result.ok())
+    line_->fail(called);
   return true;
 }
 
@@ -218,16 +218,16 @@ bool mirror::fetch_spec(const std::string& spec) const {
                    "--no-write-fetch-head", "--no-auto-maintenance",
                    "--no-recurse-submodules", "--", upstream(), spec}};
   call.timeout = fetch_timeout;
-  auto talk = line_->run(call, stop_fd_);
-  if (talk.result.ok())
+  auto called = line_->run(call, stop_fd_);
+  if (called.result.ok())
     return true;
   // How servers of all ages say that they have none, or do not give it.
   for (std::string_view mark :
        {"not our ref", "unadvertised object", "no such remote ref",
         "couldn't find remote ref"})
-    if (talk.result.err.find(mark) != std::string::npos)
+    if (called.result.err.find(mark) != std::string::npos)
       return false;
-  line_->fail(talk);
+  line_->fail(called);
 }
 
 push_outcome mirror::push(std::string_view branch, const std::string& commit,
@@ -239,19 +239,19 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
                    "--force-with-lease=" + target + ':' + old.value_or(""),
                    "--", upstream(), commit + ':' + target}};
   call.timeout = push_timeout;
-  auto talk = line_->run(call, stop_fd_);
-  auto refs = parse_porcelain(talk.result.out);
-  if (talk.result.ok()) {
+  auto called = line_->run(call, stop_fd_);
+  auto refs = parse_porcelain(called.result.out);
+  if (called.result.ok()) {
     record_pushed(branch, commit);
     return push_outcome::ok;
   }
-  if (refs.empty() || talk.result.timed_out)
-    line_->fail(talk);
+  if (refs.empty() || called.result.timed_out)
+    line_->fail(called);
   if (refs.front().summary.find("(stale info)") != std::string_view::npos)
     return push_outcome::moved;
   throw refused{errc::conflict,
                 "the upstream refused branch \"" + std::string{branch}
-                  + "\": " + refusal_of(refs.front(), talk.result)};
+                  + "\": " + refusal_of(refs.front(), called.result)};
 }
 
 std::optional<std::string>
@@ -317,20 +317,20 @@ push_results mirror::push_some(server_git& call,
                                std::chrono::seconds timeout) const try {
   push_results results;
   call.timeout = timeout;
-  auto talk = line_->run(call);
-  auto refs = parse_porcelain(talk.result.out);
+  auto called = line_->run(call);
+  auto refs = parse_porcelain(called.result.out);
   for (const auto& ref : refs) {
     if (ref.flag == '!') {
       if (!results.failure)
-        results.failure = upstream_refused + refusal_of(ref, talk.result);
+        results.failure = upstream_refused + refusal_of(ref, called.result);
       continue;
     }
     results.there.emplace(ref.to);
     if (ref.flag != '=')
       results.made.emplace(ref.to);
   }
-  if (!talk.result.ok() && !results.failure)
-    line_->fail(talk);
+  if (!called.result.ok() && !results.failure)
+    line_->fail(called);
   return results;
 } catch (const refused& away) {
   return {away.what(), {}, {}};

@@ -57,10 +57,11 @@ bool is_readable(int fd) {
 
 } // namespace
 
-upstream_client::talk upstream_client::run(server_git call, int stop_fd) {
+upstream_client::call_result upstream_client::run(server_git call,
+                                                  int stop_fd) {
   {
     std::lock_guard guard{mutex_};
-    if (clock::now() < left_alone_)
+    if (clock::now() < circuit_open_until_)
       throw refused{errc::unavailable, reason_};
   }
   auto access = keys_->to(url_);
@@ -72,13 +73,13 @@ upstream_client::talk upstream_client::run(server_git call, int stop_fd) {
   return {std::move(*result), clock::now() - began};
 }
 
-void upstream_client::fail(const talk& lost) {
+void upstream_client::fail(const call_result& lost) {
   if (auto fault = fault_of_repository(lost.result.err))
     throw refused{errc::conflict, *fault};
   auto why = "the upstream cannot be reached: " + reason(lost.result);
   if (lost.took > quick) {
     std::lock_guard guard{mutex_};
-    left_alone_ =
+    circuit_open_until_ =
       clock::now() + std::min<clock::duration>(lost.took, longest_rest);
     reason_ = why;
   }

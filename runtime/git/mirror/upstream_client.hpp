@@ -1,8 +1,7 @@
-// The line to one upstream: runs git with what it takes to be let in.
+// Runs git against one upstream, with the credentials for it.
 //
-// Whoever has just been kept waiting in vain spares the next one: after a talk
-// that failed and took long, the upstream is left alone for as long as that
-// took, and everybody is refused at once with the same reason. Thread-safe.
+// Circuit breaker: after a slow failure, calls fail fast with the same reason
+// for as long as the failed call took. Thread-safe.
 #pragma once
 
 #include "runtime/git/mirror/credentials.hpp"
@@ -33,7 +32,7 @@ public:
     return url_;
   }
 
-  struct talk {
+  struct call_result {
     command_result result;
     std::chrono::steady_clock::duration took;
   };
@@ -41,17 +40,17 @@ public:
   /// Runs git; blocks. Throws refused(unavailable) while the upstream is left
   /// alone, and where git was ended because `stop_fd` could be read (-1:
   /// nothing ends it early).
-  talk run(server_git call, int stop_fd = -1);
+  call_result run(server_git call, int stop_fd = -1);
 
-  /// For a talk that did not get through: throws refused(unavailable) with the
+  /// For a call that did not get through: throws refused(unavailable) with the
   /// reason.
-  [[noreturn]] void fail(const talk& lost);
+  [[noreturn]] void fail(const call_result& lost);
 
 private:
   std::string url_;
   std::shared_ptr<const credentials> keys_;
   std::mutex mutex_;
-  std::chrono::steady_clock::time_point left_alone_;
+  std::chrono::steady_clock::time_point circuit_open_until_;
   std::string reason_;
 };
 

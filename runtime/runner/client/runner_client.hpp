@@ -118,7 +118,7 @@ public:
 private:
   pid_t pid_ = 0;
   unique_fd starter_;
-  unique_fd complaints_;
+  unique_fd stderr_;
 };
 
 /// The files that tell a runner what to do. When these return, the files are

@@ -70,7 +70,7 @@ runner_start::runner_start(const fs::path& binary, const fs::path& session_dir,
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     fail(errno, "cannot make a pipe");
-  complaints_.reset(ends[0]);
+  stderr_.reset(ends[0]);
   unique_fd their_end{ends[1]};
   ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
   std::string program = binary.string();
@@ -98,7 +98,7 @@ runner_start::runner_start(const fs::path& binary, const fs::path& session_dir,
 
 runner_start::runner_start(runner_start&& other) noexcept
   : pid_(std::exchange(other.pid_, 0)), starter_(std::move(other.starter_)),
-    complaints_(std::move(other.complaints_)) {}
+    stderr_(std::move(other.stderr_)) {}
 
 runner_start::~runner_start() {
   if (pid_ == 0)
@@ -115,7 +115,7 @@ std::optional<std::string> runner_start::finish() {
   pid_ = 0;
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
     return std::nullopt;
-  auto text = first_line(complaints_.get());
+  auto text = first_line(stderr_.get());
   if (!text.empty())
     return text;
   return "greenroom-runner ended with status " + std::to_string(status);

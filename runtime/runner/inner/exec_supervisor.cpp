@@ -155,39 +155,39 @@ public:
     children_.reset(::signalfd(-1, &child_signals, SFD_CLOEXEC | SFD_NONBLOCK));
     place_.waiting->store(::getpid());
     do {
-      if (!do_job())
+      if (!serve())
         return;
     } while (wait_again());
   }
 
 private:
   // False when there will be no other.
-  bool do_job() {
-    auto job = receive_job(place_.jobs);
-    if (!job)
+  bool serve() {
+    auto request = receive_request(place_.requests);
+    if (!request)
       return false;
     place_.waiting->store(nobody_waits);
-    orders_ = std::move(job->orders);
-    if (job->port > 0)
-      return connect(job->port);
-    auto failure = start(*job);
+    control_ = std::move(request->control);
+    if (request->port > 0)
+      return connect(request->port);
+    auto failure = start(*request);
     if (failure)
       report({supervisor_report::kind::failed, failure->error, failure->step});
     else
-      failure = report_started(job->master.get());
+      failure = report_started(request->master.get());
     // Only now, so that the next supervisor's fork delays no command.
     std::uint64_t one = 1;
     if (::write(place_.taken, &one, sizeof one) < 0)
       return false;
     // Only the command may hold its ends now: their end of file has to come.
-    job.reset();
+    request.reset();
     if (!failure)
       watch();
-    orders_.reset();
+    control_.reset();
     return true;
   }
 
-  // False as above. Another supervisor may take the next job meanwhile.
+  // False as above. Another supervisor may take the next request meanwhile.
   bool connect(std::uint16_t port) {
     std::uint64_t one = 1;
     if (::write(place_.taken, &one, sizeof one) < 0)
@@ -198,7 +198,7 @@ private:
       report({supervisor_report::kind::connected}, socket.get());
     else
       report({supervisor_report::kind::failed, error, start_step::connect});
-    orders_.reset();
+    control_.reset();
     return true;
   }
 
@@ -207,7 +207,7 @@ private:
     return place_.waiting->compare_exchange_strong(nobody, ::getpid());
   }
 
-  std::optional<start_failure> start(job& what) {
+  std::optional<start_failure> start(spawn_request& what) {
     if (!children_)
       return start_failure{start_step::process, errno};
     unique_fd checkout{
@@ -249,7 +249,8 @@ private:
 
   // The child shares our memory, and this frame, until it is the command, so it
   // says what failed by leaving it in `error`.
-  [[gnu::noinline]] std::optional<start_failure> spawn(job& what, int cwd) {
+  [[gnu::noinline]] std::optional<start_failure> spawn(spawn_request& what,
+                                                       int cwd) {
     volatile int error = 0;
     volatile auto step = start_step::command;
     ::environ = what.env.data(); // execvp looks for PATH there
@@ -289,7 +290,7 @@ private:
       error = errno;
       ::_exit(127);
     }
-    ::environ = nullptr; // it goes with the job
+    ::environ = nullptr; // it goes with the request
     if (error != 0) {
       ::waitpid(pid, nullptr, 0);
       return start_failure{step, error};
@@ -301,7 +302,7 @@ private:
 
   void watch() {
     std::array<pollfd, 2> fds{
-      {{orders_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}}};
+      {{control_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}}};
     while (!empty_) {
       ::poll(fds.data(), fds.size(), -1);
       if (fds[1].revents != 0)
@@ -324,7 +325,7 @@ private:
 
   void obey() {
     supervisor_order order;
-    auto size = ::recv(orders_.get(), &order, sizeof order, MSG_DONTWAIT);
+    auto size = ::recv(control_.get(), &order, sizeof order, MSG_DONTWAIT);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
       return;
     if (size != sizeof order)
@@ -369,14 +370,14 @@ private:
 
   bool report(const supervisor_report& what, int with = -1) {
     std::span fds{&with, with < 0 ? 0u : 1u};
-    return send_with_fds(orders_.get(),
+    return send_with_fds(control_.get(),
                          {reinterpret_cast<const char*>(&what), sizeof what},
                          fds, 0)
            >= 0;
   }
 
   const supervisor_place& place_;
-  unique_fd orders_;
+  unique_fd control_;
   unique_fd children_; // readable when a child has ended
   pid_t command_ = 0;  // 0: not started, or reaped
   bool empty_ = true;  // no child is left
@@ -384,13 +385,13 @@ private:
 
 } // namespace
 
-void refuse_job(int jobs, int error) noexcept {
-  auto job = receive_job(jobs, MSG_DONTWAIT);
-  if (!job)
+void refuse_request(int requests, int error) noexcept {
+  auto request = receive_request(requests, MSG_DONTWAIT);
+  if (!request)
     return;
   supervisor_report report{supervisor_report::kind::failed, error,
                            start_step::process};
-  ::send(job->orders.get(), &report, sizeof report, MSG_NOSIGNAL);
+  ::send(request->control.get(), &report, sizeof report, MSG_NOSIGNAL);
 }
 
 void run_supervisor(const supervisor_place& place) noexcept {

@@ -2,10 +2,10 @@
 //
 // It is a child of init (init.hpp) and a child subreaper, and starts the
 // command as its only child; so all that the exec ever starts is below it, and
-// nothing else. When the shim dies it kills it all. It is forked before its job
-// is there and waits for it, and when that is over it waits for the next, so
-// that starting a command costs no more than the command. One waits at a time:
-// one that finds another waiting ends.
+// nothing else. When the shim dies it kills it all. It is forked before its
+// request is there and waits for it, and when that is over it waits for the
+// next, so that starting a command costs no more than the command. One waits at
+// a time: one that finds another waiting ends.
 //
 //   init ── supervisor ── command ── …
 //             └────── what lost its parent
@@ -31,7 +31,7 @@ enum class start_step : std::int32_t {
   process,
   tty,
   command,
-  connect, // to a port, for a job that is no command
+  connect, // to a port, for a request that is no command
 };
 
 struct supervisor_report {
@@ -59,25 +59,26 @@ struct supervisor_order {
   std::int32_t signal = 0;
 };
 
-/// Who waits for the next job. In memory that init and its supervisors share.
+/// Who waits for the next request. In memory that init and its supervisors
+/// share.
 using waiting_supervisor = std::atomic<pid_t>;
 constexpr pid_t nobody_waits = 0;
 constexpr pid_t being_forked = -1;
 
 struct supervisor_place {
-  int jobs;  // where its jobs come from
-  int taken; // an eventfd that is told when it has one
+  int requests; // where its requests come from
+  int taken;    // an eventfd that is told when it has one
   waiting_supervisor* waiting;
   const char* checkout;
 };
 
-/// Takes a job, if it is still there, and answers that there is no process for
-/// it.
-void refuse_job(int jobs, int error) noexcept;
+/// Takes a request, if it is still there, and answers that there is no process
+/// for it.
+void refuse_request(int requests, int error) noexcept;
 
-/// What the forked process does: waits for a job and does it, again and again.
-/// All signals are blocked when it is called and have their default actions,
-/// all descriptors above 2 are closed on exec, and *place.waiting is
+/// What the forked process does: waits for a request and does it, again and
+/// again. All signals are blocked when it is called and have their default
+/// actions, all descriptors above 2 are closed on exec, and *place.waiting is
 /// being_forked.
 [[noreturn]] void run_supervisor(const supervisor_place& place) noexcept;
 

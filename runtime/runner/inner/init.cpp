@@ -47,7 +47,7 @@ constexpr std::array<limit_name, 10> limit_names{
    {"sigpending", RLIMIT_SIGPENDING},
    {"stack", RLIMIT_STACK}}};
 
-// How long nobody may wait for a job while none is there.
+// How long nobody may wait for a request while none is there.
 constexpr int next_supervisor_after = 10; // milliseconds
 
 waiting_supervisor& share_waiting() {
@@ -62,8 +62,9 @@ waiting_supervisor& share_waiting() {
 
 class init {
 public:
-  init(unique_fd jobs, const char* checkout)
-    : jobs_(std::move(jobs)), checkout_(checkout), waiting_(share_waiting()) {
+  init(unique_fd requests, const char* checkout)
+    : requests_(std::move(requests)), checkout_(checkout),
+      waiting_(share_waiting()) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigset_t set;
     sigfillset(&set);
@@ -79,9 +80,9 @@ public:
   void run() {
     prepare_supervisor();
     char ready = 1;
-    if (::send(jobs_.get(), &ready, sizeof ready, MSG_NOSIGNAL) < 0)
+    if (::send(requests_.get(), &ready, sizeof ready, MSG_NOSIGNAL) < 0)
       return;
-    std::array<pollfd, 3> fds{{{jobs_.get(), 0, 0},
+    std::array<pollfd, 3> fds{{{requests_.get(), 0, 0},
                                {taken_.get(), POLLIN, 0},
                                {children_.get(), POLLIN, 0}}};
     for (;;) {
@@ -95,11 +96,12 @@ public:
         note_taken();
       if (fds[2].revents != 0)
         reap();
-      auto job_waits = (fds[0].revents & POLLIN) != 0;
+      auto request_waits = (fds[0].revents & POLLIN) != 0;
       // Without one, because there was no process to be had, whoever waits for
       // it is told.
-      if ((ready_count == 0 || job_waits) && !prepare_supervisor() && job_waits)
-        refuse_job(jobs_.get(), errno);
+      if ((ready_count == 0 || request_waits) && !prepare_supervisor()
+          && request_waits)
+        refuse_request(requests_.get(), errno);
     }
   }
 
@@ -112,7 +114,7 @@ private:
     auto pid = ::fork();
     if (pid == 0) {
       children_.reset();
-      run_supervisor({jobs_.get(), taken_.get(), &waiting_, checkout_});
+      run_supervisor({requests_.get(), taken_.get(), &waiting_, checkout_});
     }
     if (pid < 0)
       waiting_ = nobody_waits;
@@ -146,10 +148,10 @@ private:
       stop_and_kill_descendants(supervisors_);
   }
 
-  unique_fd jobs_;
+  unique_fd requests_;
   const char* checkout_;
   unique_fd children_; // readable when a child has ended
-  unique_fd taken_;    // readable when the waiting supervisor has a job
+  unique_fd taken_;    // readable when the waiting supervisor has a request
   waiting_supervisor& waiting_;
   pid_t forked_ = 0;               // the last supervisor that was made
   std::vector<pid_t> supervisors_; // not reaped yet
@@ -169,12 +171,12 @@ void limit_resources(const resource_limits& limits) {
   }
 }
 
-void run_init(int jobs, const char* checkout) {
+void run_init(int requests, const char* checkout) {
   try {
     // Nothing else may stay open: commands are not to get it, and an end of
     // file that somebody waits for must not be held back here.
     constexpr int place = STDERR_FILENO + 1;
-    if (jobs != place && ::dup3(jobs, place, O_CLOEXEC) < 0)
+    if (requests != place && ::dup3(requests, place, O_CLOEXEC) < 0)
       throw_errno("cannot keep the socket");
     ::close_range(place + 1, ~0u, 0);
     ::umask(022); // as programs expect it, whatever the node's is

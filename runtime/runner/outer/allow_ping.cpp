@@ -16,8 +16,8 @@ namespace greenroom::runner {
 
 namespace {
 
-// Numbers are those of whoever writes them: inside, the session's group is the
-// last of those that there are.
+// Group ids are as the writing process sees them. The session's is the last one
+// of the namespace's map.
 std::string own_group() {
   unique_fd file{::open("/proc/self/gid_map", O_RDONLY | O_CLOEXEC)};
   std::array<char, 128> text{};

@@ -172,7 +172,7 @@ bool hide_from_within(int network, int users) {
 bool block_host_routes(int network, int users) {
   constexpr int done = 0;
   constexpr int partly = 2;
-  auto stderr_capture = make_complaints();
+  auto stderr_file = capture_stderr();
   auto pid = ::fork();
   if (pid < 0)
     fail("no process can be started", errno);
@@ -180,7 +180,7 @@ bool block_host_routes(int network, int users) {
     try {
       ::_exit(hide_from_within(network, users) ? done : partly);
     } catch (const std::exception& problem) {
-      ::dprintf(stderr_capture.get(), "%s", problem.what());
+      ::dprintf(stderr_file.get(), "%s", problem.what());
       ::_exit(1);
     }
   }
@@ -191,7 +191,7 @@ bool block_host_routes(int network, int users) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == partly)
     return false;
   throw std::runtime_error("the sandbox's network cannot be confined: "
-                           + last_complaint(stderr_capture.get()));
+                           + last_line_of(stderr_file.get()));
 }
 
 } // namespace greenroom::runner

@@ -44,7 +44,7 @@ control_server::control_server(event_loop& loop, unique_fd listener,
                                std::string nonce, node_handler& handler)
   : loop_(loop), listener_(std::move(listener)), nonce_(std::move(nonce)),
     handler_(handler), spare_(open_spare()) {
-  strangers_.reserve(max_strangers);
+  unauthenticated_.reserve(max_unauthenticated);
   loop_.watch(listener_.get(), [this] { accept_one(); });
 }
 
@@ -79,12 +79,12 @@ void control_server::accept_one() {
     return pause_accepting();
   if (!fd || !is_our_user(fd.get()))
     return;
-  if (strangers_.size() == max_strangers)
-    close(strangers_.front().get());
+  if (unauthenticated_.size() == max_unauthenticated)
+    close(unauthenticated_.front().get());
   auto number = fd.get();
   try {
     loop_.watch(number, [this, number] { hear(number); });
-    strangers_.push_back(std::move(fd));
+    unauthenticated_.push_back(std::move(fd));
   } catch (const std::exception&) {
     // No memory to watch it: it is turned away.
   }
@@ -150,9 +150,9 @@ void control_server::hear_hello(int fd, const hello& message) {
     return reject(fd, "the nonce is another runner's");
   if (fd != node_.get()) {
     close(node_.get());
-    auto i = std::ranges::find(strangers_, fd, &unique_fd::get);
+    auto i = std::ranges::find(unauthenticated_, fd, &unique_fd::get);
     node_ = std::move(*i);
-    strangers_.erase(i);
+    unauthenticated_.erase(i);
   }
   // Ends that are not on disk yet go first: who is told by the greeting that
   // an exec does not run looks for its exit record, and finds none.
@@ -178,7 +178,7 @@ void control_server::close(int fd) {
     queue_.clear();
     full_ = false;
   } else {
-    std::erase_if(strangers_,
+    std::erase_if(unauthenticated_,
                   [fd](const unique_fd& x) { return x.get() == fd; });
   }
 }

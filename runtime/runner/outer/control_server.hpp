@@ -36,7 +36,7 @@ protected:
 class control_server {
 public:
   static constexpr std::size_t max_queued = 4096;
-  static constexpr std::size_t max_strangers = 8;
+  static constexpr std::size_t max_unauthenticated = 8;
 
   /// `listener` is listening. Throws std::system_error.
   control_server(event_loop& loop, unique_fd listener, std::string nonce,
@@ -92,7 +92,7 @@ private:
   node_handler& handler_;
   unique_fd spare_; // given up to accept, and turn away, when out of others
   std::optional<steady::time_point> accept_again_;
-  std::vector<unique_fd> strangers_; // oldest first
+  std::vector<unique_fd> unauthenticated_; // oldest first
   unique_fd node_;
   std::uint32_t version_ = 0; // that the node's connection has
   bool full_ = false;         // the node's socket takes no more at the moment

@@ -1,10 +1,14 @@
 #include "runtime/runner/outer/event_loop.hpp"
 
+#include "runtime/base/guarded.hpp"
+
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <limits>
 #include <system_error>
 #include <utility>
@@ -24,6 +28,13 @@ int milliseconds_until(std::optional<steady::time_point> deadline) {
 }
 
 } // namespace
+
+// One that fails again at once must not fill the log.
+void report_failure(const char* why) {
+  constexpr int pause_ms = 100;
+  std::fprintf(stderr, "greenroom-runner: %s\n", why);
+  ::poll(nullptr, 0, pause_ms);
+}
 
 event_loop::event_loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
   if (!epoll_)
@@ -78,7 +89,7 @@ void event_loop::run_once(std::optional<steady::time_point> deadline) {
       static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.fd);
     // Gone where an earlier callback of this round unwatched it.
     if (auto ready = callbacks_[index])
-      (*ready)();
+      run_guarded(*ready, report_failure);
   }
 }
 

@@ -18,6 +18,10 @@ namespace greenroom::runner {
 
 using steady = std::chrono::steady_clock;
 
+/// Says on stderr why something failed that must not end the runner, and with
+/// it all commands; then waits a moment.
+void report_failure(const char* why);
+
 class event_loop {
 public:
   using callback = std::function<void()>;
@@ -39,7 +43,8 @@ public:
   /// To be called before a watched descriptor is closed.
   void unwatch(int fd);
 
-  /// Waits for events, or until `deadline`, and calls back for each.
+  /// Waits for events, or until `deadline`, and calls back for each. One that
+  /// throws is reported, and costs the others nothing.
   void run_once(std::optional<steady::time_point> deadline);
 
 private:

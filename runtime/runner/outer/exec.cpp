@@ -130,12 +130,12 @@ void supervised_exec::start(sandbox_handle& inner) {
 }
 
 // All is ready before the command can run.
-supervised_exec::job_ends supervised_exec::open_ends() {
+supervised_exec::command_ends supervised_exec::open_ends() {
   pipe_ends in;
   pipe_ends out;
   pipe_ends err;
-  unique_fd orders;
-  std::tie(supervisor_, orders) = make_socket_pair();
+  unique_fd control;
+  std::tie(supervisor_, control) = make_socket_pair();
   if (has_tty()) {
     spec_.env.try_emplace("TERM", "xterm-256color");
   } else {
@@ -158,14 +158,14 @@ supervised_exec::job_ends supervised_exec::open_ends() {
       ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
     input_ = std::move(in.write);
   }
-  return {std::move(orders), std::move(in.read), std::move(out.write),
+  return {std::move(control), std::move(in.read), std::move(out.write),
           std::move(err.write)};
 }
 
-void supervised_exec::give(const job_ends& ends) {
+void supervised_exec::give(const command_ends& ends) {
   ++times_given_;
   inner_->give(
-    spec_, {ends.orders.get(), ends.in.get(), ends.out.get(), ends.err.get()});
+    spec_, {ends.control.get(), ends.in.get(), ends.out.get(), ends.err.get()});
   started_by_ = steady::now() + start_timeout;
   given_in_ = inner_->life();
 }
@@ -173,7 +173,7 @@ void supervised_exec::give(const job_ends& ends) {
 // Where the inner half has ended another one would be made, for which nothing
 // else of this process may wait.
 bool supervised_exec::may_give_again() const noexcept {
-  return !may_have_run_ && !forced_ && blame_.empty()
+  return !may_have_run_ && !forced_ && lost_reason_.empty()
          && times_given_ < most_times_given && inner_->life() == given_in_;
 }
 
@@ -220,9 +220,9 @@ void supervised_exec::supervisor_gone() {
   supervisor_.reset();
   kill_at_.reset();
   gone_by_.reset();
-  const auto why = blame_.empty()
+  const auto why = lost_reason_.empty()
                      ? "the process that looked after the command was killed"
-                     : blame_;
+                     : lost_reason_;
   if (phase_ == phase::starting && may_give_again()) {
     give_again();
   } else if (phase_ == phase::starting) {
@@ -391,7 +391,7 @@ void supervised_exec::kill_all() {
 }
 
 void supervised_exec::lost_reason(std::string reason) {
-  blame_ = std::move(reason);
+  lost_reason_ = std::move(reason);
 }
 
 void supervised_exec::signal(int number) {
@@ -493,13 +493,13 @@ void supervised_exec::on_deadline(steady::time_point now) {
     if (phase_ == phase::starting && !started_by_) {
       refuse("the command could not be started within "
              + std::to_string(start_timeout.count()) + " s");
-      observer_.on_stuck(*this);
+      observer_.on_unresponsive(*this);
     }
   }
   if (due(gone_by_)) {
     hear_supervisor();
     if (supervisor_)
-      observer_.on_stuck(*this);
+      observer_.on_unresponsive(*this);
   }
   if (due(drain_at_))
     drain_on();

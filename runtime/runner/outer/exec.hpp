@@ -50,7 +50,7 @@ public:
 
   /// Its supervisor does not do its work: only the end of the whole inner half
   /// helps.
-  virtual void on_stuck(const supervised_exec& exec) = 0;
+  virtual void on_unresponsive(const supervised_exec& exec) = 0;
 
 protected:
   ~exec_observer() = default;
@@ -156,8 +156,8 @@ private:
   };
 
   /// What the command's side gets of its pipes, and its supervisor of the link.
-  struct job_ends {
-    unique_fd orders;
+  struct command_ends {
+    unique_fd control;
     unique_fd in;
     unique_fd out;
     unique_fd err;
@@ -167,13 +167,14 @@ private:
     return spec_.rows > 0;
   }
 
-  job_ends open_ends();
-  void give(const job_ends& ends);
+  command_ends open_ends();
+  void give(const command_ends& ends);
   bool may_give_again() const noexcept;
   void give_again();
 
   void begin_feeding();
   void feed();
+  void cannot_feed();
   void end_feeding();
   void answer_for_input();
   void drop_input();
@@ -222,7 +223,8 @@ private:
   std::uint64_t out_of_memory_kills_ = 0; // in the session before it began
   exit_record outcome_;
   bool unsaved_ = false;
-  std::string blame_; // why its supervisor was killed, where that was meant
+  std::string
+    lost_reason_; // why its supervisor was killed, where that was meant
   std::optional<steady::time_point> started_by_; // or its supervisor is stuck
   std::optional<steady::time_point> timeout_at_;
   std::optional<steady::time_point> hang_up_at_; // again

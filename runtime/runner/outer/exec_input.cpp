@@ -2,6 +2,7 @@
 #include "runtime/runner/outer/exec.hpp"
 
 #include <cstdio>
+#include <system_error>
 #include <utility>
 
 namespace greenroom::runner {
@@ -10,8 +11,12 @@ namespace greenroom::runner {
 void supervised_exec::begin_feeding() {
   if (!feeder_)
     return;
-  if (!has_tty())
-    loop_.watch(input_.get(), [this] { feed(); });
+  try {
+    if (!has_tty())
+      loop_.watch(input_.get(), [this] { feed(); });
+  } catch (const std::system_error&) {
+    return cannot_feed();
+  }
   loop_.want_write(has_tty() ? out_.end.get() : input_.get(), true);
   feed();
 }
@@ -26,13 +31,17 @@ void supervised_exec::feed() {
       end_feeding();
       break;
     case input_feeder::progress::lost:
-      std::fprintf(stderr, "exec %s: its first input cannot be read\n",
-                   id_.c_str());
-      // It must not take a part for the whole.
-      spec_.input_ends = false;
-      end_feeding();
-      cancel("what it was to be fed could not be read");
+      cannot_feed();
   }
+}
+
+// It must not take a part for the whole.
+void supervised_exec::cannot_feed() {
+  std::fprintf(stderr, "exec %s: its first input cannot be read\n",
+               id_.c_str());
+  spec_.input_ends = false;
+  end_feeding();
+  cancel("what it was to be fed could not be read");
 }
 
 void supervised_exec::end_feeding() {

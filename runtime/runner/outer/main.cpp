@@ -67,12 +67,12 @@ resource_limits parse_limits(std::span<char*> arguments) {
   greenroom::runner::become_session_user();
   // Else the sandbox's programs could trace it, and be it.
   ::prctl(PR_SET_DUMPABLE, 0);
-  auto jobs = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  auto requests = ::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   auto null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   ::dup2(null, STDIN_FILENO);
   ::dup2(null, STDOUT_FILENO);
   greenroom::runner::limit_resources(parse_limits(arguments.subspan(1)));
-  greenroom::runner::run_init(jobs, arguments[0]);
+  greenroom::runner::run_init(requests, arguments[0]);
 }
 
 // Around bwrap and inside of it, where sessions have users of their own:

@@ -119,18 +119,18 @@ sandbox_handle::sandbox_handle(const runner_config& config,
                                int session_dir) noexcept
   : config_(config), session_dir_(session_dir) {}
 
-void sandbox_handle::give(const command_spec& spec, const job_files& files) {
+void sandbox_handle::give(const command_spec& spec, const spawn_files& files) {
   if (outermost_ == 0)
     start();
   else if (network_ && slirp_ == 0)
     slirp_ = attach_network().finish(); // it has died, and was only that
-  send_job(jobs_.get(), spec, files);
+  send_request(requests_.get(), spec, files);
 }
 
-bool sandbox_handle::connect(std::uint16_t port, int orders) {
+bool sandbox_handle::connect(std::uint16_t port, int control) {
   if (outermost_ == 0)
     return false;
-  send_connect_job(jobs_.get(), port, orders);
+  send_connect(requests_.get(), port, control);
   return true;
 }
 
@@ -177,7 +177,7 @@ void sandbox_handle::enter_users() const noexcept {
 }
 
 void sandbox_handle::give_up() {
-  jobs_.reset();
+  requests_.reset();
   network_.reset();
   users_.reset();
   outermost_ = 0;
@@ -187,25 +187,25 @@ void sandbox_handle::give_up() {
 void sandbox_handle::start() {
   auto [ours, theirs] = make_pair(SOCK_SEQPACKET);
   auto [news, teller] = make_pair(SOCK_STREAM);
-  jobs_ = std::move(ours);
+  requests_ = std::move(ours);
   // So the kernel tells who it is that answers, in our numbers.
   int on = 1;
-  ::setsockopt(jobs_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  auto stderr_capture = make_complaints();
+  ::setsockopt(requests_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  auto stderr_file = capture_stderr();
   auto [pid, in_v2] = fork_for_groups(config_.sandbox ? config_.sandbox->cgroups
                                                       : control_group_list{});
   if (pid < 0)
     throw_errno("no process can be started");
   if (pid == 0) {
     if (config_.sandbox)
-      be_sandbox(theirs.get(), in_v2, stderr_capture.get(), teller.get());
+      be_sandbox(theirs.get(), in_v2, stderr_file.get(), teller.get());
     be_without_sandbox(theirs.get());
   }
   theirs.reset();
   teller.reset();
   outermost_ = pid;
   try {
-    await_ready(stderr_capture.get(), news.get());
+    await_ready(stderr_file.get(), news.get());
   } catch (...) {
     kill_and_reap(pid);
     give_up();
@@ -215,7 +215,7 @@ void sandbox_handle::start() {
 
 // The network is made while the rest is. Where neither can be, it is the rest
 // that says why.
-void sandbox_handle::await_ready(int stderr_capture, int news) {
+void sandbox_handle::await_ready(int stderr_file, int news) {
   std::optional<slirp_start> slirp;
   std::exception_ptr no_network;
   if (config_.sandbox)
@@ -224,21 +224,21 @@ void sandbox_handle::await_ready(int stderr_capture, int news) {
     } catch (const std::exception&) {
       no_network = std::current_exception();
     }
-  init_ = await_init(stderr_capture);
+  init_ = await_init(stderr_file);
   if (no_network)
     std::rethrow_exception(no_network);
   if (slirp)
     slirp_ = slirp->finish();
 }
 
-void sandbox_handle::be_without_sandbox(int jobs) {
+void sandbox_handle::be_without_sandbox(int requests) {
   go_first_when_memory_ends();
   if (::fchdir(session_dir_) != 0)
     ::_exit(1);
-  run_init(jobs, config_.checkout.c_str());
+  run_init(requests, config_.checkout.c_str());
 }
 
-void sandbox_handle::be_sandbox(int jobs, bool in_v2, int stderr_capture,
+void sandbox_handle::be_sandbox(int requests, bool in_v2, int stderr_file,
                                 int news) {
   const auto& plan = *config_.sandbox;
   go_first_when_memory_ends();
@@ -257,24 +257,25 @@ void sandbox_handle::be_sandbox(int jobs, bool in_v2, int stderr_capture,
                              plan.runner, "--init", plan.checkout});
     for (const auto& [name, value] : plan.rlimits)
       argv.push_back(name + '=' + std::to_string(value));
-    ::dup2(jobs, STDIN_FILENO);
-    ::dup2(stderr_capture, STDERR_FILENO);
+    ::dup2(requests, STDIN_FILENO);
+    ::dup2(stderr_file, STDERR_FILENO);
     execute(argv);
   } catch (const std::exception& problem) {
-    ::dprintf(stderr_capture, "%s", problem.what());
+    ::dprintf(stderr_file, "%s", problem.what());
     ::_exit(1);
   }
 }
 
 // Returns its pid when it is ready.
-pid_t sandbox_handle::await_init(int stderr_capture) {
-  pollfd item{jobs_.get(), POLLIN, 0};
+pid_t sandbox_handle::await_init(int stderr_file) {
+  pollfd item{requests_.get(), POLLIN, 0};
   char ready = 0;
   if (::poll(&item, 1, timeout_ms) > 0)
-    if (auto answer = receive_with_fds(jobs_.get(), {&ready, 1}, MSG_DONTWAIT);
+    if (auto answer =
+          receive_with_fds(requests_.get(), {&ready, 1}, MSG_DONTWAIT);
         answer.size == 1 && answer.sender > 0)
       return answer.sender;
-  auto why = last_complaint(stderr_capture);
+  auto why = last_line_of(stderr_file);
   throw std::runtime_error((config_.sandbox ? "the sandbox cannot be made: "
                                             : "commands cannot be started: ")
                            + (why.empty() ? "it does not answer" : why));

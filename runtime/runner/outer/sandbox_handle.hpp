@@ -32,12 +32,12 @@ public:
   /// Gives the inner half a command, after starting it where there is none:
   /// that takes a bounded time, in which nothing else is done. Throws
   /// std::runtime_error, whose text is a sentence for the user.
-  void give(const command_spec& spec, const job_files& files);
+  void give(const command_spec& spec, const spawn_files& files);
 
-  /// Has the inner half connect to a port and answer over `orders`; false where
-  /// there is no inner half, so that nothing can listen. Throws
+  /// Has the inner half connect to a port and answer over `control`; false
+  /// where there is no inner half, so that nothing can listen. Throws
   /// std::system_error.
-  bool connect(std::uint16_t port, int orders);
+  bool connect(std::uint16_t port, int control);
 
   /// A process in the network that the commands have; 0: there is none.
   pid_t network_member() const noexcept {
@@ -78,18 +78,18 @@ public:
 
 private:
   void start();
-  [[noreturn]] void be_without_sandbox(int jobs);
-  [[noreturn]] void be_sandbox(int jobs, bool in_v2, int stderr_capture,
+  [[noreturn]] void be_without_sandbox(int requests);
+  [[noreturn]] void be_sandbox(int requests, bool in_v2, int stderr_file,
                                int news);
-  void await_ready(int stderr_capture, int news);
-  pid_t await_init(int stderr_capture);
+  void await_ready(int stderr_file, int news);
+  pid_t await_init(int stderr_file);
   std::optional<slirp_start> open_network(int news);
   slirp_start attach_network();
   void give_up();
 
   const runner_config& config_;
   int session_dir_;
-  unique_fd jobs_;
+  unique_fd requests_;
   pid_t outermost_ = 0;    // bwrap, or init itself; 0: there is no inner half
   pid_t init_ = 0;         // valid while there is one
   std::uint64_t life_ = 0; // how many have ended

@@ -1,6 +1,7 @@
 #include "runtime/runner/outer/shim.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/base/guarded.hpp"
 #include "runtime/base/steady_ms.hpp"
 #include "runtime/runner/inner/process_tree.hpp"
 #include "runtime/runner/protocol/json_fields.hpp"
@@ -81,15 +82,14 @@ shim::shim(runner_config config, unique_fd session_dir, unique_fd listener)
 void shim::run() {
   while (!stopping_ || busy()) {
     loop_.run_once(next_deadline());
-    attend();
+    run_guarded([this] { attend(); }, report_failure);
   }
-  // The inner half is left, and whoever has lost its supervisor in the last
-  // moment.
+  // Init is left, and processes whose supervisor was killed just now.
   auto note = [this](pid_t pid, int) { inner_.note_end(pid); };
   const auto network = inner_.network_process();
   kill_descendants(note, {&network, network == 0 ? 0u : 1u});
-  // Nothing of the session's is left. The kernel takes its time to take the
-  // network apart, which nobody has to wait for.
+  // Only the network is left, which the kernel is slow to tear down: the node
+  // does not wait for that.
   link_.hang_up();
   kill_descendants(note);
 }
@@ -367,8 +367,9 @@ void shim::on_fed(const supervised_exec& exec) {
   on_open_input(exec.id());
 }
 
-// The second rung, which trusts nothing inside.
-void shim::on_stuck(const supervised_exec& unresponsive) {
+// Escalation: kills the sandbox's init, for processes inside are not trusted to
+// die.
+void shim::on_unresponsive(const supervised_exec& unresponsive) {
   std::fprintf(stderr,
                "exec %s: its supervisor does not answer: all is killed\n",
                unresponsive.id().c_str());

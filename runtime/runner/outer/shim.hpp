@@ -47,7 +47,7 @@ private:
   void on_refused(const supervised_exec& exec, std::string reason) override;
   void on_exited(const supervised_exec& exec) override;
   void on_fed(const supervised_exec& exec) override;
-  void on_stuck(const supervised_exec& exec) override;
+  void on_unresponsive(const supervised_exec& exec) override;
 
   void on_spawn(const std::string& id);
   void on_open_input(const std::string& id);

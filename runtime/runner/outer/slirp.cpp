@@ -31,12 +31,12 @@ std::string kept(int fd) {
 }
 
 [[noreturn]] void be_slirp(int network, int users, const sandbox_plan& plan,
-                           bool in_v2, int ready, int stderr_capture,
+                           bool in_v2, int ready, int stderr_file,
                            pid_t parent) {
   try {
     enter_groups(plan.cgroups, in_v2);
   } catch (const std::exception& problem) {
-    ::dprintf(stderr_capture, "%s", problem.what());
+    ::dprintf(stderr_file, "%s", problem.what());
     ::_exit(1);
   }
   auto net = "/proc/self/fd/" + kept(network);
@@ -49,13 +49,13 @@ std::string kept(int fd) {
   argv.insert(argv.end(), {told.c_str(), owner.c_str(), "--netns-type=path",
                            net.c_str(), "tap0", nullptr});
   ::dup2(::open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
-  ::dup2(stderr_capture, STDERR_FILENO);
+  ::dup2(stderr_file, STDERR_FILENO);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent)
     ::_exit(1);
   ::execvp(argv[0], const_cast<char* const*>(argv.data()));
   auto error = errno;
-  ::dprintf(stderr_capture, "slirp4netns cannot be run: %s",
+  ::dprintf(stderr_file, "slirp4netns cannot be run: %s",
             std::generic_category().message(error).c_str());
   ::_exit(1);
 }
@@ -63,7 +63,7 @@ std::string kept(int fd) {
 } // namespace
 
 slirp_start::slirp_start(int network, int users, const sandbox_plan& plan)
-  : complaints_(make_complaints()) {
+  : stderr_(capture_stderr()) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     throw std::system_error(errno, std::generic_category(),
@@ -73,7 +73,7 @@ slirp_start::slirp_start(int network, int users, const sandbox_plan& plan)
   auto self = ::getpid();
   auto [pid, in_v2] = fork_for_groups(plan.cgroups);
   if (pid == 0)
-    be_slirp(network, users, plan, in_v2, ready.get(), complaints_.get(), self);
+    be_slirp(network, users, plan, in_v2, ready.get(), stderr_.get(), self);
   if (pid < 0)
     throw std::system_error(errno, std::generic_category(),
                             "no process can be started");
@@ -82,12 +82,12 @@ slirp_start::slirp_start(int network, int users, const sandbox_plan& plan)
 
 slirp_start::slirp_start(slirp_start&& other) noexcept
   : pid_(std::exchange(other.pid_, 0)), answer_(std::move(other.answer_)),
-    complaints_(std::move(other.complaints_)) {}
+    stderr_(std::move(other.stderr_)) {}
 
 slirp_start& slirp_start::operator=(slirp_start&& other) noexcept {
   std::swap(pid_, other.pid_);
   std::swap(answer_, other.answer_);
-  std::swap(complaints_, other.complaints_);
+  std::swap(stderr_, other.stderr_);
   return *this;
 }
 
@@ -105,7 +105,7 @@ pid_t slirp_start::finish() {
       && ::read(answer_.get(), &one, sizeof one) == 1)
     return std::exchange(pid_, 0);
   throw std::runtime_error("the sandbox's network cannot be made: "
-                           + last_complaint(complaints_.get()));
+                           + last_line_of(stderr_.get()));
 }
 
 } // namespace greenroom::runner

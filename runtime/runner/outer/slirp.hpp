@@ -30,7 +30,7 @@ public:
 private:
   pid_t pid_ = 0;
   unique_fd answer_;
-  unique_fd complaints_;
+  unique_fd stderr_;
 };
 
 } // namespace greenroom::runner

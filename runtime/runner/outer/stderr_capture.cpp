@@ -17,9 +17,8 @@ constexpr std::size_t room = 4096;
 
 } // namespace
 
-unique_fd make_complaints() {
-  unique_fd result{
-    ::memfd_create("complaints", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+unique_fd capture_stderr() {
+  unique_fd result{::memfd_create("stderr", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
   if (!result || ::ftruncate(result.get(), room) != 0
       || ::fcntl(result.get(), F_ADD_SEALS, F_SEAL_GROW) != 0)
     throw std::system_error(errno, std::generic_category(),
@@ -27,7 +26,7 @@ unique_fd make_complaints() {
   return result;
 }
 
-std::string last_complaint(int file) {
+std::string last_line_of(int file) {
   std::array<char, room> buffer;
   auto size = ::pread(file, buffer.data(), buffer.size(), 0);
   std::string text{buffer.data(),

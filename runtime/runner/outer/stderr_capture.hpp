@@ -1,6 +1,5 @@
-// Where a program that the runner starts may complain until it is known to
-// work: a small file in memory, so that it never waits for a reader, and what
-// does not fit is dropped.
+// Captures a child's stderr in a small file in memory until its start has
+// succeeded: so it never waits for a reader, and what does not fit is dropped.
 #pragma once
 
 #include "runtime/base/fd.hpp"
@@ -9,10 +8,10 @@
 
 namespace greenroom::runner {
 
-/// Throws std::system_error.
-unique_fd make_complaints();
+/// The file, to be the child's stderr. Throws std::system_error.
+unique_fd capture_stderr();
 
 /// The last line that was written; empty where there is none.
-std::string last_complaint(int file);
+std::string last_line_of(int file);
 
 } // namespace greenroom::runner

@@ -160,9 +160,9 @@ void be_inner(int parent, int result, int outer, bool is_user_already) {
   send_with_fds(result, {&ready, 1}, fds, 0);
 }
 
-// What the kernel counts for whoever made a namespace, too, is the node's where
-// that did: of that one session gets a part. Best effort. To be made before the
-// namespace, for a new one has no limits of its own, and applied in it.
+// Limits that the kernel also charges to the user who made the namespace. Where
+// that is the node's user, each session gets a part of them. Best effort. To be
+// read before the namespace is made, for a new one has none, and applied in it.
 class part_of_limits {
 public:
   part_of_limits() {

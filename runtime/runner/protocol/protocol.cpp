@@ -208,7 +208,7 @@ ports to_ports(const json& object) {
   return result;
 }
 
-hello_reply to_welcome(const json& object) {
+hello_reply to_hello_reply(const json& object) {
   hello_reply result;
   result.version = version_field(object, "version");
   result.pid = static_cast<std::int32_t>(
@@ -229,7 +229,7 @@ hello_reply to_welcome(const json& object) {
 runner_message to_runner_message(const json& object) {
   const auto& op = string_field(object, "op");
   if (op == "hello")
-    return to_welcome(object);
+    return to_hello_reply(object);
   if (op == "started")
     return started{exec_field(object), time_field(object)};
   if (op == "refused")

@@ -78,7 +78,8 @@ bool take(char*& at, const char* end, std::uint32_t count,
 
 } // namespace
 
-void send_job(int socket, const command_spec& spec, const job_files& files) {
+void send_request(int socket, const command_spec& spec,
+                  const spawn_files& files) {
   auto texts = to_memory_file(texts_of(spec));
   job_header header{static_cast<std::uint32_t>(spec.argv.size()),
                     static_cast<std::uint32_t>(spec.env.size()),
@@ -86,7 +87,7 @@ void send_job(int socket, const command_spec& spec, const job_files& files) {
                     spec.cols,
                     files.in >= 0,
                     0};
-  std::vector<int> fds{files.orders, texts.get()};
+  std::vector<int> fds{files.control, texts.get()};
   for (auto fd : {files.out, files.err, files.in})
     if (fd >= 0)
       fds.push_back(fd);
@@ -96,15 +97,15 @@ void send_job(int socket, const command_spec& spec, const job_files& files) {
     throw_errno("the command cannot be handed over");
 }
 
-void send_connect_job(int socket, std::uint16_t port, int orders) {
+void send_connect(int socket, std::uint16_t port, int control) {
   job_header header{0, 0, 0, 0, 0, port};
   if (send_with_fds(socket, {reinterpret_cast<char*>(&header), sizeof header},
-                    {&orders, 1}, MSG_DONTWAIT)
+                    {&control, 1}, MSG_DONTWAIT)
       < 0)
     throw_errno("the connection cannot be asked for");
 }
 
-std::optional<job> receive_job(int socket, int flags) {
+std::optional<spawn_request> receive_request(int socket, int flags) {
   job_header header;
   auto got = receive_with_fds(
     socket, {reinterpret_cast<char*>(&header), sizeof header}, flags);
@@ -115,8 +116,8 @@ std::optional<job> receive_job(int socket, int flags) {
                                   : 4u + (header.has_input != 0);
   if (got.fds.size() != wanted)
     return std::nullopt;
-  std::optional<job> result{std::in_place};
-  result->orders = std::move(got.fds[0]);
+  std::optional<spawn_request> result{std::in_place};
+  result->control = std::move(got.fds[0]);
   result->port = header.port;
   if (header.port > 0)
     return result;

@@ -1,8 +1,8 @@
-// One job's way from the shim to the supervisor that does it: a command to be
-// run, or a port inside the sandbox to be connected to.
+// One request's way from the shim to the supervisor that does it: a command to
+// be run, or a port inside the sandbox to be connected to.
 //
-// A job is one datagram: a header, and descriptors (the supervisor's end of its
-// pair with the shim; for a command its texts, its pipes). The texts lie in
+// A request is one datagram: a header, and descriptors (the supervisor's end of
+// its pair with the shim; for a command its texts, its pipes). The texts lie in
 // a memfd, for they may be megabytes: the directory, the arguments and the
 // environment, each ended by NUL. Both ends are one program, so the structs
 // are their own format.
@@ -19,22 +19,23 @@ namespace greenroom::runner {
 
 /// The ends that are for the supervisor and its command; borrowed. A command
 /// with a terminal has no pipes, one with its input closed has no `in`.
-struct job_files {
-  int orders = -1;
+struct spawn_files {
+  int control = -1;
   int in = -1;
   int out = -1;
   int err = -1;
 };
 
 /// Throws std::system_error.
-void send_job(int socket, const command_spec& spec, const job_files& files);
+void send_request(int socket, const command_spec& spec,
+                  const spawn_files& files);
 
-/// To connect to the port, and to answer over `orders`; borrowed. Throws
+/// To connect to the port, and to answer over `control`; borrowed. Throws
 /// std::system_error.
-void send_connect_job(int socket, std::uint16_t port, int orders);
+void send_connect(int socket, std::uint16_t port, int control);
 
-struct job {
-  unique_fd orders;
+struct spawn_request {
+  unique_fd control;
   std::uint16_t port = 0; // above 0: to be connected to, and there is no more
   unique_fd in;
   unique_fd out;
@@ -48,8 +49,8 @@ struct job {
   std::vector<char*> env;
 };
 
-/// Waits for a job; with MSG_DONTWAIT among recvmsg's flags only looks. Nothing
-/// when there is none, or will be none, or what came is not whole.
-std::optional<job> receive_job(int socket, int flags = 0);
+/// Waits for a request; with MSG_DONTWAIT among recvmsg's flags only looks.
+/// Nothing when there is none, or will be none, or what came is not whole.
+std::optional<spawn_request> receive_request(int socket, int flags = 0);
 
 } // namespace greenroom::runner

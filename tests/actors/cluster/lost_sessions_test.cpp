@@ -5,6 +5,7 @@
 #include "messages/type_ids.hpp"
 #include "tests/support/eventually.hpp"
 
+#include <caf/actor_registry.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/event_based_actor.hpp>
@@ -101,4 +102,24 @@ TEST_CASE("sessions of a lost node end, whoever cannot answer at first") {
   CHECK(all->ends == 2);
   for (auto& part : {store, child, finder})
     caf::anon_send_exit(part, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("who ends the sessions of a lost node goes with their supervisor") {
+  lost_settings config;
+  caf::actor_system system{config};
+  auto all = std::make_shared<counts>();
+  // A store that is away for as long as the node is there.
+  auto store = system.spawn([all](caf::event_based_actor*) -> caf::behavior {
+    return {[all](const live_sessions&) -> caf::result<session_rows> {
+      ++all->looks;
+      return not_now();
+    }};
+  });
+  auto finder = system.spawn(supervisor, all, caf::actor{});
+  end_lost_sessions(system, caf::actor_cast<session_finder_actor>(finder),
+                    caf::actor_cast<store_reader_actor>(store), "p", "a");
+  await("its first look", [&] { return all->looks.load() > 0; });
+  for (auto& part : {store, finder})
+    caf::anon_send_exit(part, caf::exit_reason::user_shutdown);
+  await("its end", [&] { return system.registry().running() == 0; });
 }

@@ -1,4 +1,4 @@
-// The desk of the git workers: who waits for whom.
+// The dispatcher of git work: who waits for whom.
 #include "actors/git/dispatcher.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
@@ -76,11 +76,11 @@ private:
   std::string url_;
 };
 
-struct desk {
-  explicit desk(std::size_t workers, std::size_t queue = 16)
-    : desk(git_limits{workers, queue}) {}
+struct dispatcher {
+  explicit dispatcher(std::size_t workers, std::size_t queue = 16)
+    : dispatcher(git_limits{workers, queue}) {}
 
-  explicit desk(const git_limits& limits) {
+  explicit dispatcher(const git_limits& limits) {
     gate->open_until(std::numeric_limits<millis>::max());
     git({"init", "-q", "-b", "main", "seed"});
     std::ofstream{dir.path() / "seed/file"} << "first\n";
@@ -98,7 +98,7 @@ struct desk {
       system.spawn(git_dispatcher, std::make_shared<git_service>(settings),
                    limits, std::shared_ptr<const lease_gate>{gate});
   }
-  ~desk() {
+  ~dispatcher() {
     caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
   }
 
@@ -177,7 +177,7 @@ bool is_one_of(errc what, errc one, errc other) {
 } // namespace
 
 TEST_CASE("a dead upstream holds up its own project only") {
-  desk d{2, 3};
+  dispatcher d{2, 3};
   black_hole dead;
   auto lost = d.project("lost", dead.url() + "x.git");
   resolve_branch request{lost, "main", false, {}};
@@ -202,7 +202,7 @@ TEST_CASE("a dead upstream holds up its own project only") {
 }
 
 TEST_CASE("checkouts that are restored take no thread that others need") {
-  desk d{2};
+  dispatcher d{2};
   black_hole dead;
   session_record lost;
   lost.id = make_id();
@@ -221,7 +221,7 @@ TEST_CASE("checkouts that are restored take no thread that others need") {
 }
 
 TEST_CASE("questions leave room for others while the upstream says nothing") {
-  desk d{2, 1};
+  dispatcher d{2, 1};
   auto session = d.session("topic");
   black_hole dead;
   auto project = d.project("lost", dead.url() + "x.git");
@@ -244,7 +244,7 @@ TEST_CASE("questions leave room for others while the upstream says nothing") {
 }
 
 TEST_CASE("a rescue gets its place however much waits for the upstream") {
-  desk d{2, 1};
+  dispatcher d{2, 1};
   auto session = d.session("topic");
   black_hole dead;
   auto project = d.project("lost", dead.url() + "x.git");
@@ -266,7 +266,7 @@ TEST_CASE("a rescue gets its place however much waits for the upstream") {
 
 TEST_CASE("checkpoints of many sessions are all admitted, and take no place "
           "from others") {
-  desk d{2, 1};
+  dispatcher d{2, 1};
   black_hole dead;
   auto project = d.project("lost", dead.url() + "x.git");
   resolve_branch request{project, "main", false, {}};
@@ -302,7 +302,7 @@ TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
   CAPTURE(in_line);
   (in_line ? limits.rescue_for_thread : limits.rescue_for_upstream) =
     std::chrono::milliseconds{0};
-  desk d{limits};
+  dispatcher d{limits};
   auto session = d.session("topic");
   session.status = session_status::active;
   std::ofstream{d.dir.path() / "data/sessions" / session.id / "checkout/new"}
@@ -325,7 +325,7 @@ TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
     });
   CHECK(
     d.git({"-C", "upstream.git", "for-each-ref", "refs/greenroom"}).empty());
-  // The lane and the thread are free again.
+  // The queue and the thread are free again.
   CHECK(
     d.ask<resolved_branch>(resolve_branch{d.good(), "main", false, {}}).commit
     == session.base_commit);
@@ -333,7 +333,7 @@ TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
 
 TEST_CASE("nothing moves references that has waited while another node may "
           "have had the project") {
-  desk d{1};
+  dispatcher d{1};
   auto session = d.session("topic");
   caller by{"key", "Ada", ""};
   auto lost = refusal{errc::unavailable, lost_touch_meanwhile};
@@ -370,7 +370,7 @@ TEST_CASE("nothing moves references that has waited while another node may "
 }
 
 TEST_CASE("questions are answered while the upstream is away") {
-  desk d{2};
+  dispatcher d{2};
   auto session = d.session("topic");
   fs::rename(d.dir.path() / "upstream.git", d.dir.path() / "away.git");
   CHECK(
@@ -423,7 +423,7 @@ TEST_CASE("questions are answered while the upstream is away") {
 }
 
 TEST_CASE("a merge is foretold for the target as the upstream has it") {
-  desk d{2};
+  dispatcher d{2};
   auto session = d.session("topic");
   std::ofstream{d.dir.path() / "data/sessions" / session.id / "checkout/file"}
     << "mine\n";
@@ -447,7 +447,7 @@ TEST_CASE("a merge is foretold for the target as the upstream has it") {
 }
 
 TEST_CASE("why there can be no merge is told where no file says it") {
-  desk d{2};
+  dispatcher d{2};
   auto session = d.session("topic");
   d.git({"-C", "seed", "checkout", "-q", "--orphan", "other"});
   d.git({"-C", "seed", "commit", "-q", "--allow-empty", "-m", "other"});
@@ -463,7 +463,7 @@ TEST_CASE("why there can be no merge is told where no file says it") {
 }
 
 TEST_CASE("what a session's end rescues is by whose the session was") {
-  desk d{1};
+  dispatcher d{1};
   auto session = d.session("topic");
   session.created_by = "key";
   session.author = "Ada Lovelace <ada@example.org>";
@@ -477,7 +477,7 @@ TEST_CASE("what a session's end rescues is by whose the session was") {
 }
 
 TEST_CASE("a check-in is by its key's author, and merged by the approver") {
-  desk d{2};
+  dispatcher d{2};
   auto session = d.session("topic");
   auto dir = d.dir.path() / "data/sessions" / session.id;
   std::ofstream{dir / "checkout/mine"} << "mine\n";
@@ -557,7 +557,7 @@ TEST_CASE("a check-in is by its key's author, and merged by the approver") {
 TEST_CASE(
   "checkpoints of a project's sessions are saved a few at once, and each "
   "before what was asked for after it") {
-  desk d{4};
+  dispatcher d{4};
   std::vector<session_record> sessions;
   for (int i = 0; i < 7; ++i) {
     sessions.push_back(d.session("topic" + std::to_string(i)));
@@ -605,7 +605,7 @@ TEST_CASE(
 
 TEST_CASE("a checkpoint is the work of a session whose checkout cannot be made "
           "of it") {
-  desk d{1};
+  dispatcher d{1};
   auto session = d.session("topic");
   session.status = session_status::active;
   session.created_by = "key";
@@ -654,7 +654,7 @@ TEST_CASE("a checkpoint is the work of a session whose checkout cannot be made "
 
 TEST_CASE("work that another node has saved since is what is kept of a session "
           "without a checkout") {
-  desk d{1};
+  dispatcher d{1};
   auto session = d.session("topic");
   session.status = session_status::active;
   auto top = d.dir.path() / "data/sessions" / session.id / "checkout";
@@ -691,7 +691,7 @@ TEST_CASE("work that another node has saved since is what is kept of a session "
 }
 
 TEST_CASE("ids that lead elsewhere are refused") {
-  desk d{1};
+  dispatcher d{1};
   auto kept = d.dir.path() / "data/repos";
   for (const std::string id : {"..", "../repos", "", "a/b", "."}) {
     CAPTURE(id);

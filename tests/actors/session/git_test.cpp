@@ -286,6 +286,26 @@ TEST_CASE_METHOD(git_session, "a check-in that a crash cuts short does what it "
       .review_id.empty());
 }
 
+TEST_CASE_METHOD(git_session, "a question to git is answered though the "
+                              "session's actor crashes meanwhile") {
+  exec(
+    "echo '*.txt filter=slow' > .gitattributes; git config filter.slow.clean "
+    "'touch .git/asked; sleep 5; cat'; touch -d tomorrow "
+    "file.txt");
+  caf::scoped_actor self{node.system()};
+  auto waits = self->request(handle, test::timeout, ask_git{});
+  test::await("git at work", [&] {
+    return std::filesystem::exists(node.context()->session_dir(session.id)
+                                   / "checkout/.git/asked");
+  });
+  caf::anon_send(handle, crash_session{});
+  std::optional<refusal> why;
+  waits.receive([](git_answer&) {},
+                [&](const caf::error& e) { why = to_refusal(e); });
+  REQUIRE(why);
+  CHECK(why->code == errc::unavailable); // and not that it took too long
+}
+
 TEST_CASE_METHOD(git_session, "a transfer that was let in and could not be "
                               "told so holds up no ending") {
   auto token = node.ask<session_token>(handle, rotate_token{}).token;

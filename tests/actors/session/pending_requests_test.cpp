@@ -24,6 +24,16 @@ TEST_CASE("a request is taken once, as what it is") {
   CHECK_FALSE(requests.empty());
 }
 
+TEST_CASE("tickets of a session's next actor are others") {
+  pending_requests first;
+  first.begin_after(std::uint64_t{1} << 32);
+  auto who = first.add(pending::connection{}, {});
+  pending_requests second;
+  second.begin_after(std::uint64_t{2} << 32);
+  CHECK(second.add(pending::connection{}, {}) > who);
+  CHECK_FALSE(second.contains(who));
+}
+
 TEST_CASE("a request without an answer is reported once, and counted until it "
           "is answered") {
   overdue_requests counter;

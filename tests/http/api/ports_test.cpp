@@ -244,8 +244,8 @@ TEST_CASE("what a client says last goes through its tunnel") {
   // It has gone before anybody reads.
   CHECK(client.receive_bytes(4) == "\x88\x02\x03\xe8");
   unique_fd app{::accept(listener.get(), nullptr, nullptr)};
-  timeval patience{10, 0};
-  ::setsockopt(app.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  timeval timeout{10, 0};
+  ::setsockopt(app.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
   std::size_t got = 0;
   std::array<char, 10'000> buffer{};
   ssize_t more = 0;

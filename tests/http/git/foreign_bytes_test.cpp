@@ -1,7 +1,9 @@
 // What strangers send in place of git's own.
+#include "http/git/first_request.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_answer.hpp"
 #include "http/git/push_request.hpp"
+#include "http/git/ref_list.hpp"
 #include "messages/errors.hpp"
 #include "tests/support/fuzz_effort.hpp"
 #include "tests/support/mutations.hpp"
@@ -10,6 +12,7 @@
 
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace greenroom;
@@ -99,4 +102,68 @@ TEST_CASE("no bytes in place of a push's answer do any harm") {
     moved += whole.moved();
   }
   CHECK(moved > 0);
+}
+
+TEST_CASE("no bytes in place of a request for references do any harm") {
+  test::fuzz_effort effort{5'000};
+  std::mt19937 random{effort.seed()};
+  const auto prefix = [](const char* name) {
+    return make_packet("ref-prefix " + std::string{name} + '\n');
+  };
+  const std::vector<std::string> seeds{
+    make_packet("command=ls-refs\n") + "0001" + prefix("refs/pull/7/head")
+      + prefix("refs/notes/") + std::string{flush_packet},
+    make_packet("command=fetch\n") + "0001" + make_packet("done\n")
+      + std::string{flush_packet},
+    std::string{"0001"} + "fff0" + "0004"};
+  int whole = 0;
+  while (effort.next()) {
+    auto bytes = test::mutated(seeds[random() % seeds.size()], random,
+                               {alphabet.data(), alphabet.size()});
+    static_cast<void>(asks_for_list(bytes));
+    static_cast<void>(may_be_part_of_list(bytes));
+    static_cast<void>(prefixes_of(bytes));
+    try {
+      auto size = request_size(bytes);
+      if (!size)
+        continue;
+      REQUIRE(*size <= bytes.size());
+      for (auto& name : unusual_refs(bytes.substr(0, *size))) {
+        REQUIRE(name.starts_with("refs/"));
+        REQUIRE(name.find("..") == std::string::npos);
+      }
+      ++whole;
+    } catch (const http::wire::bad_message& e) {
+      REQUIRE(e.status() == 400);
+    }
+  }
+  CHECK(whole > 0);
+}
+
+TEST_CASE("no bytes in place of a list of references do any harm") {
+  test::fuzz_effort effort{2'000};
+  std::mt19937 random{effort.seed()};
+  const auto id = std::string(40, 'a');
+  const std::vector<std::string> seeds{
+    make_packet(id + " HEAD" + '\0' + " side-band-64k\n")
+      + make_packet(id + " refs/heads/work\n") + make_packet("shallow " + id)
+      + std::string{flush_packet},
+    make_packet(id + " refs/heads/main symref-target:x\n")
+      + std::string{flush_packet} + "PACK"};
+  const string_map more{{"refs/heads/main", id}, {"refs/heads/other", id}};
+  while (effort.next()) {
+    auto bytes = test::mutated(seeds[random() % seeds.size()], random,
+                               {alphabet.data(), alphabet.size()});
+    ref_list list{more, {}};
+    auto all = list.pass(bytes);
+    all += list.rest();
+    ref_list pieces{more, {}};
+    std::string joined;
+    const auto step = 1 + random() % 20;
+    for (std::size_t at = 0; at < bytes.size(); at += step)
+      joined += pieces.pass(std::string_view{bytes}.substr(at, step));
+    joined += pieces.rest();
+    REQUIRE(joined == all);
+    REQUIRE(all.size() >= bytes.size());
+  }
 }

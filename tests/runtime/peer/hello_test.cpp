@@ -1,6 +1,11 @@
 #include "runtime/peer/hello.hpp"
+#include "tests/support/fuzz_effort.hpp"
+#include "tests/support/mutations.hpp"
 
 #include <catch2/catch.hpp>
+
+#include <random>
+#include <string>
 
 namespace greenroom::peer {
 
@@ -44,6 +49,29 @@ TEST_CASE("what is no hello is refused") {
   auto windowless = hello_of("a");
   windowless.window = 0;
   CHECK_THROWS_AS(decode_hello(encode(windowless)), bad_hello);
+}
+
+TEST_CASE("no text confuses the reader of hellos") {
+  test::fuzz_effort effort{5'000};
+  std::mt19937 random{effort.seed()};
+  auto seed = hello_of("a");
+  seed.what = purpose::stream;
+  seed.service = "api";
+  int good = 0;
+  while (effort.next()) {
+    auto text = test::mutated(encode(seed), random,
+                              "0123456789-.eE{}[]\",:abc\n\x7f\xff");
+    INFO(text);
+    try {
+      auto read = decode_hello(text);
+      REQUIRE(decode_hello(encode(read)) == read);
+      static_cast<void>(objection(seed, read));
+      ++good;
+    } catch (const bad_hello&) {
+      SUCCEED();
+    }
+  }
+  CHECK(good > 0);
 }
 
 TEST_CASE("nodes whose versions overlap can talk, others say who is to be "

@@ -138,6 +138,20 @@ TEST_CASE_METHOD(store_fixture, "a transaction that the database gave up fails "
   CHECK(project_ids(c) == names{"demo"});
 }
 
+TEST_CASE_METHOD(store_fixture, "what one operation refused is not the answer "
+                                "to the others of a batch that is lost") {
+  const std::vector<operation> operations{put_one("a"),
+                                          [](connection& inner) {
+                                            inner.self().sql << "ROLLBACK";
+                                            throw refused(errc::conflict,
+                                                          "not yours");
+                                          },
+                                          put_one("b")};
+  auto results = run_batch(c, operations);
+  CHECK(std::ranges::all_of(results, is_unavailable));
+  CHECK(project_ids(c) == names{"demo"});
+}
+
 TEST_CASE_METHOD(store_fixture, "a locked store is unavailable, then not") {
   auto hasty = place.open(20);
   const std::vector<operation> operations{put_one("a"), put_one("b")};

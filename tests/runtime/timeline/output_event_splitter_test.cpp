@@ -60,17 +60,17 @@ struct fake_log {
 
   // All records at once, not finished.
   std::vector<std::string> cut() {
-    output_event_splitter cutter{"e"};
+    output_event_splitter splitter{"e"};
     std::vector<timeline_entry> events;
-    cutter.take(records, reader(), events);
+    splitter.take(records, reader(), events);
     return show(events);
   }
 
   std::vector<std::string> cut_all() {
-    output_event_splitter cutter{"e"};
+    output_event_splitter splitter{"e"};
     std::vector<timeline_entry> events;
-    cutter.take(records, reader(), events);
-    cutter.finish(reader(), events);
+    splitter.take(records, reader(), events);
+    splitter.finish(reader(), events);
     return show(events);
   }
 };
@@ -93,9 +93,9 @@ TEST_CASE("an event knows its exec, place and time") {
   log.print(out, "a");
   log.print(out, "bc");
   log.print(err, "x");
-  output_event_splitter cutter{"my-exec"};
+  output_event_splitter splitter{"my-exec"};
   std::vector<timeline_entry> events;
-  cutter.take(log.records, log.reader(), events);
+  splitter.take(log.records, log.reader(), events);
   REQUIRE(events.size() == 2);
   CHECK(events[0].kind == event_kind::exec_output);
   CHECK(events[0].exec_id == "my-exec");
@@ -105,8 +105,8 @@ TEST_CASE("an event knows its exec, place and time") {
   CHECK(events[0].time == 2);
   CHECK(events[0].progress.records == 2);
   CHECK(events[1].progress.records == 3);
-  CHECK(events[1].progress == cutter.progress());
-  CHECK(cutter.records() == 3);
+  CHECK(events[1].progress == splitter.progress());
+  CHECK(splitter.records() == 3);
 }
 
 TEST_CASE("an event carries at most 16 KiB, and no broken character") {
@@ -186,17 +186,17 @@ TEST_CASE("bytes that are no UTF-8 are not waited for") {
   CHECK(log.cut() == texts{"o:a\xff", "e:\x80\x80\x80\x80"});
 }
 
-TEST_CASE("a cutter goes on from any event as if nothing had happened") {
+TEST_CASE("a splitter goes on from any event as if nothing had happened") {
   fake_log log;
   log.print(err, "\xc3");
   log.print(out, std::string(40'000, 'a'));
   log.print(err, "\xa9" + std::string(40'000, 'b'), 9);
   log.print(out, "x\xe2");
   log.print(err, "y");
-  output_event_splitter cutter{"e"};
+  output_event_splitter splitter{"e"};
   std::vector<timeline_entry> events;
-  cutter.take(log.records, log.reader(), events);
-  cutter.finish(log.reader(), events);
+  splitter.take(log.records, log.reader(), events);
+  splitter.finish(log.reader(), events);
   REQUIRE(events.size() == 10);
   for (std::size_t kept = 1; kept <= events.size(); ++kept) {
     CAPTURE(kept);
@@ -246,22 +246,23 @@ TEST_CASE("whatever is printed, and wherever the server restarts, watchers get "
   // Taken bit by bit; now and then the server dies when the timeline has only
   // some of the new events.
   std::vector<timeline_entry> timeline;
-  output_event_splitter cutter{"e"};
+  output_event_splitter splitter{"e"};
   auto restart = [&] {
-    cutter = timeline.empty() ? output_event_splitter{"e"}
-                              : output_event_splitter::resume(timeline.back());
+    splitter = timeline.empty()
+                 ? output_event_splitter{"e"}
+                 : output_event_splitter::resume(timeline.back());
   };
   bool finished = false;
   while (!finished) {
     const auto before = timeline.size();
-    auto rest = std::span{log.records}.subspan(cutter.records());
+    auto rest = std::span{log.records}.subspan(splitter.records());
     if (rest.empty()) {
-      cutter.take({}, log.reader(), timeline);
-      cutter.finish(log.reader(), timeline);
+      splitter.take({}, log.reader(), timeline);
+      splitter.finish(log.reader(), timeline);
       finished = true;
     } else {
       rest = rest.first(std::min(rest.size(), 1 + below(12)));
-      cutter.take(rest, log.reader(), timeline);
+      splitter.take(rest, log.reader(), timeline);
     }
     if (below(4) == 0) {
       timeline.resize(before + below(timeline.size() - before + 1));

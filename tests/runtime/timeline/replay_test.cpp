@@ -185,11 +185,11 @@ TEST_CASE("a revived session goes on announcing where it was") {
   for (int i = 0; i < 1500; ++i)
     session.prints("e2", output_stream::out, "x\n");
   const std::vector<std::string> ids{"e1", "e2", "silent", "unknown"};
-  auto cutters = resume_cutters(session.dir(), ids);
-  REQUIRE(cutters.size() == 4);
-  CHECK(cutters.at("e1").progress() == session.cutter("e1").progress());
-  CHECK(cutters.at("e2").progress() == session.cutter("e2").progress());
-  CHECK(cutters.at("e2").records() == 1500);
-  CHECK(cutters.at("silent").records() == 0);
-  CHECK(cutters.at("unknown").records() == 0);
+  auto splitters = resume_splitters(session.dir(), ids);
+  REQUIRE(splitters.size() == 4);
+  CHECK(splitters.at("e1").progress() == session.splitter("e1").progress());
+  CHECK(splitters.at("e2").progress() == session.splitter("e2").progress());
+  CHECK(splitters.at("e2").records() == 1500);
+  CHECK(splitters.at("silent").records() == 0);
+  CHECK(splitters.at("unknown").records() == 0);
 }

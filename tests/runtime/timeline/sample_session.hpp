@@ -52,15 +52,15 @@ public:
     running.announce(*this);
   }
 
-  output_event_splitter& cutter(const std::string& exec_id) {
-    return execs_.at(exec_id).cutter;
+  output_event_splitter& splitter(const std::string& exec_id) {
+    return execs_.at(exec_id).splitter;
   }
 
 private:
   struct exec {
     explicit exec(const std::filesystem::path& path)
       : dir(open(path)), writer(dir.get(), 1 << 30), log(path),
-        cutter(path.filename().string()) {}
+        splitter(path.filename().string()) {}
 
     static int open(const std::filesystem::path& path) {
       std::filesystem::create_directories(path);
@@ -69,8 +69,8 @@ private:
 
     void announce(sample_session& session) {
       std::vector<timeline_entry> events;
-      cutter.take(
-        log.records(cutter.records(), 1000),
+      splitter.take(
+        log.records(splitter.records(), 1000),
         [this](output_stream stream, std::uint64_t offset,
                std::span<char> out) { return log.read(stream, offset, out); },
         events);
@@ -81,7 +81,7 @@ private:
     unique_fd dir;
     output_log_writer writer;
     output_log_reader log;
-    output_event_splitter cutter;
+    output_event_splitter splitter;
   };
 
   void add(timeline_entry entry) {

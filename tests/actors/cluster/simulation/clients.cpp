@@ -14,7 +14,7 @@ namespace greenroom::simulation {
 namespace {
 
 const caller ada{"key", "Ada"};
-constexpr std::chrono::seconds patience{30};
+constexpr std::chrono::seconds answer_timeout{30};
 
 constexpr auto ignore = [](const caf::error&) {};
 
@@ -46,7 +46,7 @@ void clients::act() {
     case 9:
     case 10:
       return ask_session(what, [](auto* self, const session_actor& session) {
-        self->request(session, patience, extend_session{3'600'000, ada})
+        self->request(session, answer_timeout, extend_session{3'600'000, ada})
           .then([](const session_view&) {}, ignore);
       });
     default:
@@ -83,7 +83,7 @@ void clients::ask_session(const known_session& what, handler then) {
     if (there == nullptr)
       return;
     self
-      ->request(there->directory(), patience,
+      ->request(there->directory(), answer_timeout,
                 find_session{what.project, what.id})
       .then([self, then](session_actor& found) { then(self, found); }, ignore);
   });
@@ -121,10 +121,11 @@ void clients::send_create(const known_session& what) {
     request.by = ada;
     request.branch = what.branch;
     request.expires_in = 24 * 3'600'000;
-    self->request(there->directory(), patience, find_project{what.project})
+    self
+      ->request(there->directory(), answer_timeout, find_project{what.project})
       .then(
         [this, self, request](project_actor& project) {
-          self->request(project, patience, request)
+          self->request(project, answer_timeout, request)
             .then(
               [this](const created_session& x) {
                 stage_.rules.told_created(x.session);
@@ -143,7 +144,7 @@ void clients::run_exec(const known_session& what) {
   request.spec.command = "true";
   ask_session(what, [this, request,
                      id = what.id](auto* self, const session_actor& session) {
-    self->request(session, patience, request)
+    self->request(session, answer_timeout, request)
       .then([this, id, exec_id = request.spec.exec_id](
               const exec_view&) { stage_.rules.told_exec(id, exec_id); },
             ignore);
@@ -153,7 +154,7 @@ void clients::run_exec(const known_session& what) {
 void clients::cancel(const known_session& what) {
   cancel_exec request{"e" + std::to_string(last_exec_), ada};
   ask_session(what, [request](auto* self, const session_actor& session) {
-    self->request(session, patience, request)
+    self->request(session, answer_timeout, request)
       .then([](const exec_view&) {}, ignore);
   });
 }
@@ -167,11 +168,11 @@ void clients::finish(const known_session& what) {
       request.by = ada;
       request.skip_review = true;
       request.repeat = true;
-      self->request(session, patience, request)
+      self->request(session, answer_timeout, request)
         .then([this, id](const checkin_reply&) { stage_.rules.told_over(id); },
               ignore);
     } else {
-      self->request(session, patience, terminate_session{ada, true})
+      self->request(session, answer_timeout, terminate_session{ada, true})
         .then(
           [this, id](const terminate_reply&) { stage_.rules.told_over(id); },
           ignore);
@@ -195,10 +196,12 @@ void clients::drain() {
     if (there == nullptr)
       return;
     if (resume)
-      self->request(there->member(), patience, resume_node{ada})
+      self->request(there->member(), answer_timeout, resume_node{ada})
         .then([](const drain_plan&) {}, ignore);
     else
-      self->request(there->member(), patience, drain_node{false, 2'000, ada})
+      self
+        ->request(there->member(), answer_timeout,
+                  drain_node{false, 2'000, ada})
         .then([](const drain_plan&) {}, ignore);
   });
 }
@@ -263,11 +266,12 @@ void clients::follow(const known_session& what) {
       &stage_, who, turn);
     auto handle = caf::actor_cast<watcher_actor>(watcher);
     self
-      ->request(there->directory(), patience,
+      ->request(there->directory(), answer_timeout,
                 find_session{project, who->session_id})
       .then(
         [this, self, who, handle, node](session_actor& session) {
-          self->request(session, patience, watch_session{handle, who->seq})
+          self
+            ->request(session, answer_timeout, watch_session{handle, who->seq})
             .then(
               [this, who, node](const watch_reply& reply) {
                 if (reply.state == watch_state::behind)
@@ -303,23 +307,25 @@ void clients::ask_again() {
     missing_->push_back(name);
     for (auto& exec_id : execs)
       missing_->push_back("exec " + exec_id + " of " + name);
-    at_(node)->serve([this, node, answered, execs, name, id,
-                      project =
-                        row.record.project_id](caf::event_based_actor* self) {
-      self->request(at_(node)->directory(), patience, find_session{project, id})
-        .then(
-          [self, answered, execs, name](session_actor& session) {
-            self->request(session, patience, get_session{})
-              .then([got = answered(name)](const session_view& x) { got(x); },
-                    ignore);
-            for (auto& exec_id : execs)
-              self->request(session, patience, get_exec{exec_id})
-                .then([got = answered("exec " + exec_id + " of " + name)](
-                        const exec_view& x) { got(x); },
+    at_(node)->serve(
+      [this, node, answered, execs, name, id,
+       project = row.record.project_id](caf::event_based_actor* self) {
+        self
+          ->request(at_(node)->directory(), answer_timeout,
+                    find_session{project, id})
+          .then(
+            [self, answered, execs, name](session_actor& session) {
+              self->request(session, answer_timeout, get_session{})
+                .then([got = answered(name)](const session_view& x) { got(x); },
                       ignore);
-          },
-          ignore);
-    });
+              for (auto& exec_id : execs)
+                self->request(session, answer_timeout, get_exec{exec_id})
+                  .then([got = answered("exec " + exec_id + " of " + name)](
+                          const exec_view& x) { got(x); },
+                        ignore);
+            },
+            ignore);
+      });
   }
 }
 

@@ -159,7 +159,7 @@ void world::wait_is_over() {
   until_end_.erase(who);
   feed(event::wait_ended{who, now_});
   if (limited_.contains(who) && one_in(2))
-    feed(event::patience_over{who});
+    feed(event::checkout_wait_over{who});
 }
 
 void world::ask_exec(request what) {

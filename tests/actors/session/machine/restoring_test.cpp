@@ -109,11 +109,11 @@ TEST_CASE("who waits for a checkout hears in the end that nothing was done") {
   CHECK(session::apply(s, event::wait_ended{1, 2}).empty());
   fail_once(s);
   for (ticket who : {1, 2, 3, 4}) {
-    auto told = session::apply(s, event::patience_over{who});
+    auto told = session::apply(s, event::checkout_wait_over{who});
     CHECK(refused_with(told, who, errc::unavailable));
     CHECK(find<effect::answer_refused>(told)->why.message.find("no upstream")
           != std::string::npos);
-    CHECK(session::apply(s, event::patience_over{who}).empty());
+    CHECK(session::apply(s, event::checkout_wait_over{who}).empty());
   }
   CHECK(s.questions == 0);
   CHECK_FALSE(is_needed(s));
