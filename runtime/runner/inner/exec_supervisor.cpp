@@ -168,7 +168,7 @@ private:
       return false;
     place_.waiting->store(nobody_waits);
     orders_ = std::move(job->orders);
-    if (job->port > 0)
+    if (job->port.number > 0)
       return connect(job->port);
     auto failure = start(*job);
     if (failure)
@@ -188,7 +188,7 @@ private:
   }
 
   // False as above. Another supervisor may take the next job meanwhile.
-  bool connect(std::uint16_t port) {
+  bool connect(const local_port& port) {
     std::uint64_t one = 1;
     if (::write(place_.taken, &one, sizeof one) < 0)
       return false;

@@ -127,7 +127,7 @@ void sandbox_handle::give(const command_spec& spec, const job_files& files) {
   send_job(jobs_.get(), spec, files);
 }
 
-bool sandbox_handle::connect(std::uint16_t port, int orders) {
+bool sandbox_handle::connect(const local_port& port, int orders) {
   if (outermost_ == 0)
     return false;
   send_connect_job(jobs_.get(), port, orders);

@@ -24,6 +24,8 @@ struct job_header {
   std::uint16_t cols;
   std::uint16_t has_input;
   std::uint16_t port; // above 0: no command
+  std::uint16_t v4;
+  std::uint16_t v6;
 };
 
 std::string texts_of(const command_spec& spec) {
@@ -85,6 +87,8 @@ void send_job(int socket, const command_spec& spec, const job_files& files) {
                     spec.rows,
                     spec.cols,
                     files.in >= 0,
+                    0,
+                    0,
                     0};
   std::vector<int> fds{files.orders, texts.get()};
   for (auto fd : {files.out, files.err, files.in})
@@ -96,8 +100,8 @@ void send_job(int socket, const command_spec& spec, const job_files& files) {
     throw_errno("the command cannot be handed over");
 }
 
-void send_connect_job(int socket, std::uint16_t port, int orders) {
-  job_header header{0, 0, 0, 0, 0, port};
+void send_connect_job(int socket, const local_port& port, int orders) {
+  job_header header{0, 0, 0, 0, 0, port.number, port.v4, port.v6};
   if (send_with_fds(socket, {reinterpret_cast<char*>(&header), sizeof header},
                     {&orders, 1}, MSG_DONTWAIT)
       < 0)
@@ -117,7 +121,7 @@ std::optional<job> receive_job(int socket, int flags) {
     return std::nullopt;
   std::optional<job> result{std::in_place};
   result->orders = std::move(got.fds[0]);
-  result->port = header.port;
+  result->port = {header.port, header.v4 != 0, header.v6 != 0};
   if (header.port > 0)
     return result;
   if (header.rows == 0) {

@@ -29,13 +29,20 @@ struct job_files {
 /// Throws std::system_error.
 void send_job(int socket, const command_spec& spec, const job_files& files);
 
+/// A TCP port of the loopback, and at which of its two addresses.
+struct local_port {
+  std::uint16_t number = 0;
+  bool v4 = true; // 127.0.0.1
+  bool v6 = true; // ::1
+};
+
 /// To connect to the port, and to answer over `orders`; borrowed. Throws
 /// std::system_error.
-void send_connect_job(int socket, std::uint16_t port, int orders);
+void send_connect_job(int socket, const local_port& port, int orders);
 
 struct job {
   unique_fd orders;
-  std::uint16_t port = 0; // above 0: to be connected to, and there is no more
+  local_port port; // a number above 0: to be connected to, and that is all
   unique_fd in;
   unique_fd out;
   unique_fd err;
