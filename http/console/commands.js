@@ -1,7 +1,7 @@
 // The commands of a session: run one, and watch what it prints as it does.
 import { call, follow } from './api.js';
 import { badge, busy, field, h, replace } from './dom.js';
-import { age, bytes, commandText, outcome, plain } from './format.js';
+import { age, bytes, commandText, outcome, plain, success } from './format.js';
 import { isLive, streamOpened } from './session.js';
 import { update } from './update.js';
 
@@ -26,8 +26,7 @@ export async function commandsTab(body, { page, path, session, on }) {
           'aria-pressed': String(exec.exec_id === chosen),
           onclick: () => choose(exec.exec_id) },
         h('span', { class: 'mono' }, commandText(exec)),
-        h('span', {}, badge(exec.status), ` ${outcome(exec)} · `
-          + `${age(exec.created_at)} ago · `
+        h('span', {}, outcomeBadge(exec), ` ${age(exec.created_at)} ago · `
           + bytes(exec.stdout_bytes + exec.stderr_bytes)))))));
   }
 
@@ -56,6 +55,8 @@ export async function commandsTab(body, { page, path, session, on }) {
   }
 }
 
+const outcomeBadge = (exec) => badge(outcome(exec), success(exec));
+
 function runForm(path, done) {
   const command = h('input', { class: 'mono', name: 'command', required: true,
     autocomplete: 'off', spellcheck: 'false', placeholder: 'make test' });
@@ -74,7 +75,7 @@ function showOutput(into, path, exec, live) {
   const execPath = `${path}/execs/${encodeURIComponent(exec.exec_id)}`;
   const screen = h('pre', { class: 'output', tabindex: '0', role: 'log',
     'aria-label': 'Output' });
-  const state = h('span', {}, badge(exec.status));
+  const state = h('span', {}, outcomeBadge(exec));
   const running = ['queued', 'running'].includes(exec.status);
   const interrupt = h('button', { type: 'button', onclick: () =>
     busy(interrupt, () => call('POST', `${execPath}/signal`,
@@ -84,7 +85,7 @@ function showOutput(into, path, exec, live) {
   const controls = h('span', { class: 'row' }, h('span', {}, interrupt),
     h('span', {}, cancel));
   replace(into, h('h2', { class: 'mono' }, commandText(exec)),
-    h('div', { class: 'row' }, state,
+    h('div', { class: 'row line' }, state,
       exec.reason && h('span', {}, exec.reason),
       live && running && controls,
       h('a', { href: `${execPath}/output`, download: `${exec.exec_id}.log` },
@@ -96,7 +97,7 @@ function showOutput(into, path, exec, live) {
     'stream.gap': () => printed({ stream: 'note',
       data: '[earlier output is not kept as events; download it]\n' }),
     'exec.exited': (event) => {
-      replace(state, badge(event.status), ` ${outcome(event)}`);
+      replace(state, outcomeBadge(event));
       controls.remove();
       stop();
     },

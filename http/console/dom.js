@@ -56,22 +56,28 @@ export function field(label, input, hint) {
 
 let lastId = 0;
 
-/// A table that scrolls by itself where the window is narrow.
+/// A table. Where the window is narrow its rows are lists, by style.css, which
+/// for some browsers has no table in it any more: hence the roles.
 export function table(caption, heads, rows, empty) {
   if (rows.length === 0) {
     return h('p', { class: 'empty' }, empty);
   }
+  for (const one of rows) {
+    [...one.cells].forEach((cell, i) => { cell.dataset.label = heads[i]; });
+  }
   return h('div', { class: 'scroll', tabindex: '0', role: 'region',
     'aria-label': `Table: ${caption}` },
-    h('table', {},
+    h('table', { role: 'table' },
       h('caption', { class: 'hidden' }, caption),
-      h('thead', {}, h('tr', {},
-        heads.map((head) => h('th', { scope: 'col' }, head)))),
-      h('tbody', {}, rows)));
+      h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' },
+        heads.map((head) =>
+          h('th', { scope: 'col', role: 'columnheader' }, head)))),
+      h('tbody', { role: 'rowgroup' }, rows)));
 }
 
 export function cells(...values) {
-  return h('tr', {}, values.map((value) => h('td', {}, value)));
+  return h('tr', { role: 'row' },
+    values.map((value) => h('td', { role: 'cell' }, value)));
 }
 
 /// A row that update.js finds again by its key.
@@ -81,8 +87,9 @@ export function row(key, ...values) {
   return made;
 }
 
-export function badge(text) {
-  return h('span', { class: `badge ${text}` }, text);
+/// `kind`, where it is not the text itself, says which colour it has.
+export function badge(text, kind = text) {
+  return h('span', { class: `badge ${kind}` }, text);
 }
 
 /// Says something that has happened, for a while.

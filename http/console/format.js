@@ -49,6 +49,15 @@ export function shellQuoted(word) {
     : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/// Whether an exec has done what it was to do: good, bad, or nobody knows yet.
+export function success(exec) {
+  switch (exec.status) {
+    case 'exited': return exec.exit_code === 0 ? 'good' : 'bad';
+    case 'queued': case 'running': return exec.status;
+    default: return 'bad';
+  }
+}
+
 /// How an exec ended, or that it has not.
 export function outcome(exec) {
   switch (exec.status) {

@@ -6,7 +6,7 @@ import { busy, field, h, replace } from './dom.js';
 export function showLogin(page, done) {
   const secret = h('input', { type: 'password', name: 'key', required: true,
     autocomplete: 'current-password', spellcheck: 'false' });
-  const form = h('form', { class: 'card narrow', onsubmit: (event) => {
+  const form = h('form', { class: 'card column', onsubmit: (event) => {
     event.preventDefault();
     busy(form, async () => {
       done(await call('POST', '/console/login', undefined,
@@ -19,6 +19,6 @@ export function showLogin(page, done) {
       + '“greenroom keys create”; the first one is in the data directory, in '
       + 'admin.key.'),
     h('button', { class: 'main' }, 'Log in'));
-  replace(page.place, h('div', {}, form));
+  replace(page.place, h('div', { class: 'narrow' }, form));
   secret.focus();
 }

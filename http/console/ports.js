@@ -8,7 +8,7 @@ export async function portsTab(body, { page, path, session, on }) {
   async function refresh() {
     const { ports } = isLive(session) ? await call('GET', `${path}/ports`)
       : { ports: [] };
-    update(body, table('Ports', ['Port', 'Process', 'Address', 'Access', 'Preview'],
+    update(body, table('Ports', ['Port', 'Preview', 'Access', 'Process', 'Address'],
       ports.map((port) => portRow(path, port)),
       'Nothing listens. Start a server in the session, and it shows here.'));
   }
@@ -43,6 +43,7 @@ function portRow(path, port) {
     h('option', { value: name, selected: name === port.access }, name)));
   return row(`${port.port} ${port.address}`,
     port.label ? `${port.port} (${port.label})` : String(port.port),
-    port.process, h('span', { class: 'mono' }, port.address),
-    h('span', {}, access), h('span', {}, port.url ? open : 'no preview is served'));
+    h('span', {}, port.url ? open : 'no preview is served'),
+    h('span', {}, access), port.process,
+    h('span', { class: 'mono' }, port.address));
 }

@@ -15,13 +15,13 @@ export async function showReviews(page) {
     const all = lists.flat().sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
     update(list, table('Reviews',
-      ['Review', 'Project', 'Branch', 'Into', 'Status', 'Age'],
+      ['Review', 'Status', 'Project', 'Branch', 'Into', 'Age'],
       all.map((one) => row(reviewPath(one.project_id, one.id),
         h('a', { class: 'mono', href: `#${reviewPath(one.project_id, one.id)}` },
           one.id),
-        one.project_id, h('span', { class: 'mono' }, one.branch),
-        h('span', { class: 'mono' }, one.target), badge(one.status),
-        age(one.created_at))),
+        badge(one.status), one.project_id,
+        h('span', { class: 'mono' }, one.branch),
+        h('span', { class: 'mono' }, one.target), age(one.created_at))),
       'Nothing has been checked in for review.'),
     !whole && h('p', { class: 'empty' }, 'The key may not list projects '
       + '(projects:read): these are of the projects of the sessions that it '
@@ -55,14 +55,16 @@ export async function showReview(page, project, id) {
       h('dl', {}, [
         ['Status', badge(review.status)],
         ['Why', review.status_reason],
+        ['Project', project],
         ['Branch', h('span', { class: 'mono' }, `${review.branch} → ${review.target}`)],
         ['Commit', h('span', { class: 'mono' }, review.commit)],
         ['By', review.created_by],
         ['Decided by', review.decided_by],
-        ['Comment', review.comment],
+        ['Comment', review.comment !== review.status_reason && review.comment],
         ['In conflict', review.files?.join(', ')],
         ['Merged as', review.merge_commit],
-        ['Then', review.auto_merge ? 'it is merged' : 'nothing more is done'],
+        ['Once approved', ['queued', 'running'].includes(review.status)
+          && (review.auto_merge ? 'it is merged' : 'it waits for “Merge”')],
       ].filter(([, value]) => value).map(([name, value]) =>
         [h('dt', {}, name), h('dd', {}, value)]))),
     review.status === 'queued' && decision(path, again),

@@ -52,9 +52,18 @@ export async function showSession(page, project, id, tab) {
   let session = await call('GET', path);
   let tick = drawHead(head, session, path, refresh);
   async function refresh() {
+    const before = isLive(session);
     session = await call('GET', path);
     tick = drawHead(head, session, path, refresh);
+    // What it offers can be done no more; a timeline offers nothing.
+    if (before && !isLive(session) && tab !== 'timeline') {
+      on = () => {};
+      await drawTab();
+    }
   }
+  const drawTab = () => (tabs[tab] ?? tabs.commands)[1](body,
+    { page, path, session, refresh, on });
+  let on = () => {};
   replace(page.place,
     h('h1', {}, 'Session ', h('span', { class: 'mono' }, id)),
     head,
@@ -64,7 +73,6 @@ export async function showSession(page, project, id, tab) {
       }, title))),
     body);
 
-  let on = () => {};
   if (isLive(session) || tab === 'timeline') {
     on = startStream(page, path, tab === 'timeline' ? 'earliest' : 'now');
     on([streamOpened, 'session.extended', 'session.expiring', 'session.ended',
@@ -73,7 +81,7 @@ export async function showSession(page, project, id, tab) {
     const timer = setInterval(() => tick(), 1000);
     page.onLeave(() => clearInterval(timer));
   }
-  await (tabs[tab] ?? tabs.commands)[1](body, { page, path, session, refresh, on });
+  await drawTab();
 }
 
 // Forms stand apart and stay as they are. Returns what moves the times on.
@@ -94,9 +102,10 @@ function drawHead(head, session, path, refresh) {
       : `${session.running_execs} commands`),
     fact('Node', session.pod_name),
     session.commit && fact('Commit', h('span', { class: 'mono' }, session.commit)),
-    session.rescue_refs?.length > 0 && fact('Kept under', h('ul', {},
+    session.rescue_refs?.length > 0 && fact('Kept under', [h('ul', {},
       session.rescue_refs.map(({ ref, holds }) =>
-        h('li', {}, h('span', { class: 'mono' }, ref), ` ${holds}`)))),
+        h('li', {}, h('span', { class: 'mono' }, ref), ` ${holds}`))),
+    h('small', {}, 'A new session “From” one of these goes on with it.')]),
     session.rescue_note && fact('Note', session.rescue_note));
   if (!facts.isConnected) {
     head.append(facts);

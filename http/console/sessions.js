@@ -24,7 +24,7 @@ export async function showSessions(page) {
     const shown = pages.flatMap(({ sessions }) => sessions).sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
     update(list, table('Sessions',
-      ['Session', 'Project', 'Branch', 'Status', 'Runs', 'Age', 'Ends'],
+      ['Session', 'Status', 'Project', 'Branch', 'Runs', 'Age', 'Ends'],
       shown.map(sessionRow), 'No session is live. Make one above.'),
     pages.some((one) => one.next_cursor) && h('p', { class: 'empty' },
       'There are more; “greenroom list --all” has them.'));
@@ -36,9 +36,9 @@ function sessionRow(session) {
   const over = !live.includes(session.status);
   return row(session.id,
     h('a', { class: 'mono', href: sessionLink(session) }, session.id),
+    badge(session.status),
     session.project_id,
     h('span', { class: 'mono' }, session.branch),
-    badge(session.status),
     session.running_execs === 0 ? '–'
       : `${session.running_execs} command${session.running_execs > 1 ? 's' : ''}`,
     age(session.created_at),

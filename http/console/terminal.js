@@ -3,25 +3,41 @@
 import { Backoff, call, passes } from './api.js';
 import { badge, busy, h, replace } from './dom.js';
 import { commandText, outcome } from './format.js';
-import { isLive } from './session.js';
+import { isLive, streamOpened } from './session.js';
+import { update } from './update.js';
 
-export async function terminalTab(body, { page, path, session }) {
+const shell = 'exec "${SHELL:-/bin/bash}" -i';
+
+export async function terminalTab(body, { page, path, session, on }) {
   if (!isLive(session)) {
     replace(body, h('p', { class: 'empty' },
       'The session is over, and its terminals with it.'));
     return;
   }
   const library = await load();
-  const [{ execs }, { scopes }] = await Promise.all([
-    call('GET', `${path}/execs?limit=200`), call('GET', '/whoami')]);
+  const list = h('div', { class: 'row' });
+  let there = [];
+  let chosen = null;
+  // Those that run, newest first.
+  async function refresh() {
+    const { execs } = await call('GET', `${path}/execs?limit=200`);
+    there = execs.filter((exec) => exec.tty && exec.status === 'running');
+    draw();
+  }
+  function draw() {
+    update(list, there.map((exec) => h('button', { type: 'button',
+      'data-key': exec.exec_id,
+      'aria-pressed': String(exec.exec_id === chosen),
+      onclick: () => show(exec.exec_id, true) }, nameOf(exec))));
+  }
+  const [{ scopes }] = await Promise.all([call('GET', '/whoami'), refresh()]);
   const mayType = ['admin', 'sessions:execute', 'projects:execute']
     .some((one) => scopes.includes(one));
-  const there = execs.filter((exec) => exec.tty && exec.status === 'running');
   const place = h('div', {});
   const open = h('button', { type: 'button', class: 'main', onclick: () =>
     busy(open, async () => {
       const exec = await call('POST', `${path}/exec`, {
-        command: 'exec "${SHELL:-/bin/bash}" -i',
+        command: shell,
         env: { TERM: 'xterm-256color', COLORTERM: 'truecolor' },
         tty: { rows: 24, cols: 80 }, stdin: 'open',
       });
@@ -32,6 +48,8 @@ export async function terminalTab(body, { page, path, session }) {
       return;
     }
     shown?.();
+    chosen = id;
+    draw();
     shown = attach(library, place, `${path}/execs/${encodeURIComponent(id)}`,
       { mayType, focus });
   }
@@ -41,9 +59,9 @@ export async function terminalTab(body, { page, path, session }) {
     left = true;
     shown?.();
   });
-  replace(body, h('div', { class: 'row' }, mayType && h('span', {}, open),
-    there.map((exec) => h('button', { type: 'button', class: 'mono',
-      onclick: () => show(exec.exec_id, true) }, commandText(exec)))), place);
+  replace(body, h('div', { class: 'row' }, mayType && h('span', {}, open), list),
+    place);
+  on([streamOpened, 'exec.started', 'exec.exited'], page.calmly(refresh));
   if (there.length > 0) {
     show(there[0].exec_id, false);
   } else if (!mayType) {
@@ -51,6 +69,10 @@ export async function terminalTab(body, { page, path, session }) {
       'No terminal is open, and the key may only watch.'));
   }
 }
+
+/// What tells terminals apart, of which many are shells.
+const nameOf = (exec) => `${exec.command === shell ? 'Shell' : commandText(exec)}`
+  + ` · ${new Date(exec.created_at).toLocaleTimeString()}`;
 
 // Programs cannot tell it from Ctrl+L, so no program misses it.
 const isLeaveKey = (event) => event.ctrlKey && event.shiftKey && !event.altKey
@@ -72,19 +94,27 @@ async function load() {
   }
 }
 
+// As style.css has it, by whether it is dark.
+const themes = {
+  true: { background: '#0f1419', foreground: '#e6edf3', cursor: '#e6edf3' },
+  false: { background: '#ffffff', foreground: '#1b1f23', cursor: '#1b1f23',
+    selectionBackground: '#b4d5fe' },
+};
+
 /// Shows an exec's terminal and what becomes of the connection; comes back
 /// after a cut, for then the terminal tells its last screenful again. With
 /// `focus` it has that once it is there, and later only if somebody gives it.
 /// Returns what ends it.
 function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
-  const dark = matchMedia('(prefers-color-scheme: dark)').matches;
+  const dark = matchMedia('(prefers-color-scheme: dark)');
   const terminal = new Terminal({
     cursorBlink: true, scrollback: 5000, screenReaderMode: false,
     disableStdin: !mayType,
     fontFamily: 'ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace',
-    theme: dark ? {} : { background: '#ffffff', foreground: '#1b1f23',
-      cursor: '#1b1f23', selectionBackground: '#b4d5fe' },
+    theme: themes[dark.matches],
   });
+  const recolour = () => { terminal.options.theme = themes[dark.matches]; };
+  dark.addEventListener('change', recolour);
   const fit = new FitAddon();
   terminal.loadAddon(fit);
   const state = h('p', { class: 'row', role: 'status' }, badge('connecting'));
@@ -201,6 +231,7 @@ function attach({ Terminal, FitAddon }, place, path, { mayType, focus }) {
     over = true;
     clearTimeout(timer);
     watcher.disconnect();
+    dark.removeEventListener('change', recolour);
     socket.close();
     terminal.dispose();
     replace(place);

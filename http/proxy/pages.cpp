@@ -34,6 +34,7 @@ constexpr std::string_view style =
   "pre{font:13px/1.45 ui-monospace,monospace;white-space:pre-wrap;"
   "overflow-wrap:anywhere;padding:1em;border-radius:6px;background:#eee}"
   "pre:empty{display:none}"
+  ":root{color-scheme:light dark}"
   "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}"
   "pre{background:#262626}}";
 
@@ -78,12 +79,13 @@ std::string page_start(std::string_view title, std::string_view more,
                        std::string_view text) {
   auto result =
     "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+    "<meta name=\"viewport\" content=\"width=device-width\">"
     + std::string{more} + "<title>" + escaped(title) + "</title><style>";
-  result.append(style).append("</style></head><body><h1>");
+  result.append(style).append("</style></head><body><main><h1>");
   return result + escaped(title) + "</h1><p>" + escaped(text) + "</p>";
 }
 
-constexpr std::string_view page_end = "</body></html>\n";
+constexpr std::string_view page_end = "</main></body></html>\n";
 
 constexpr std::string_view quiet_policy =
   "default-src 'none'; style-src 'unsafe-inline'";

@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import { test } from 'node:test';
 
 import { openPage } from './lib/browser.js';
-import { check, logIn } from './lib/console.js';
+import { logIn } from './lib/console.js';
+import { check } from './lib/looks.js';
 import { startNode } from './lib/node.js';
 
 const server = 'python3 -u -c "import http.server as h;'
@@ -43,12 +44,12 @@ test('a person works from the login to the merge', { timeout: 120_000 }, async (
 
   // A command's output, live.
   await page.getByLabel('Command', { exact: true }).fill('echo one; sleep 0.2; echo two >&2; exit 3');
-  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
   await page.getByRole('log').getByText('two').waitFor();
   await page.getByText('exit 3').first().waitFor();
   assert.match(await page.getByRole('log').innerText(), /one\s*two/);
   await page.getByLabel('Command', { exact: true }).fill(server);
-  await page.getByRole('button', { name: 'Run' }).click();
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
   const output = page.getByRole('log');
   await output.getByText(/port \d+/).waitFor();
   const port = /port (\d+)/.exec(await output.innerText())[1];

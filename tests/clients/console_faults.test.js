@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { check, logIn } from './lib/console.js';
+import { logIn } from './lib/console.js';
 import { openPage } from './lib/browser.js';
+import { check } from './lib/looks.js';
 import { startNode } from './lib/node.js';
 import { startProxy } from './lib/http_proxy.js';
 
@@ -75,7 +76,7 @@ test('output that a command prints during a cut is all there after it',
     await page.getByRole('link', { name: session.id }).click();
     await page.getByLabel('Command', { exact: true })
       .fill('echo 1; until [ -e go ]; do sleep 0.1; done; echo 2; echo 3');
-    await page.getByRole('button', { name: 'Run' }).click();
+    await page.getByRole('button', { name: 'Run', exact: true }).click();
     const log = page.getByRole('log');
     await log.getByText('1').waitFor();
     proxy.refuse = (url) => (url.includes('/events') ? 502 : 0);

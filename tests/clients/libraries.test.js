@@ -11,7 +11,7 @@ import { within } from './lib/deadline.js';
 import { Received, checkWhole, eventNames, replay } from './lib/events.js';
 import { startNode } from './lib/node.js';
 import { printedText, startPrinting } from './lib/printing.js';
-import { randomCuts, startProxy } from './lib/proxy.js';
+import { cutsAmidEvents, randomCuts, startProxy } from './lib/proxy.js';
 
 const lines = 1000;
 
@@ -108,7 +108,7 @@ describe('libraries of npm', { concurrency: true }, () => {
   for (const [name, client] of Object.entries(clients)) {
     test(`${name} gets each event once, and stops`, async (t) => {
       const node = await startNode(t);
-      const cuts = randomCuts(7, 7000);
+      const cuts = [...cutsAmidEvents, ...randomCuts(7, 7000)];
       const proxy = await startProxy(t, node.port, cuts, client);
       const path = await node.createSession();
       const received = new Received();

@@ -7,7 +7,7 @@ import { checkWhole, replay } from './lib/events.js';
 import { startNode } from './lib/node.js';
 import { watch } from './lib/npm_client.js';
 import { printedText, startPrinting } from './lib/printing.js';
-import { randomCuts, startProxy } from './lib/proxy.js';
+import { cutsAmidEvents, randomCuts, startProxy } from './lib/proxy.js';
 
 const lines = 2000;
 
@@ -16,7 +16,7 @@ describe('the client of npm', { concurrency: true }, () => {
   test('gets each event once, through many cuts', async (t) => {
     const node = await startNode(t);
     // Even the largest cuts take less than the stream has, so all are made.
-    const cuts = randomCuts(11, 7000);
+    const cuts = [...cutsAmidEvents, ...randomCuts(11, 7000)];
     const proxy = await startProxy(t, node.port, cuts);
     const path = await node.createSession();
     const { source, received, stopped } =

@@ -168,7 +168,7 @@ private:
       return false;
     place_.waiting->store(nobody_waits);
     control_ = std::move(request->control);
-    if (request->port > 0)
+    if (request->port.number > 0)
       return connect(request->port);
     auto failure = start(*request);
     if (failure)
@@ -188,7 +188,7 @@ private:
   }
 
   // False as above. Another supervisor may take the next request meanwhile.
-  bool connect(std::uint16_t port) {
+  bool connect(const local_port& port) {
     std::uint64_t one = 1;
     if (::write(place_.taken, &one, sizeof one) < 0)
       return false;

@@ -58,22 +58,29 @@ unique_fd connect_to(const Address& address, int family,
 
 } // namespace
 
-unique_fd connect_to_local_port(std::uint16_t port) {
+unique_fd connect_to_local_port(const local_port& port) {
   auto deadline = steady::now() + timeout;
-  sockaddr_in v4{};
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(port);
-  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (auto result = connect_to(v4, AF_INET, deadline))
-    return result;
-  // What is said of the first is said of both, where there is no second.
-  auto error = errno;
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  v6.sin6_addr = in6addr_loopback;
-  if (auto result = connect_to(v6, AF_INET6, deadline))
-    return result;
+  auto error = ECONNREFUSED;
+  if (port.v4) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port.number);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (auto result = connect_to(address, AF_INET, deadline))
+      return result;
+    // What is said of the first is said of both, where there is no second.
+    error = errno;
+  }
+  if (port.v6) {
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_port = htons(port.number);
+    address.sin6_addr = in6addr_loopback;
+    if (auto result = connect_to(address, AF_INET6, deadline))
+      return result;
+    if (!port.v4)
+      error = errno;
+  }
   errno = error;
   return {};
 }

@@ -3,13 +3,12 @@
 #pragma once
 
 #include "runtime/base/fd.hpp"
-
-#include <cstdint>
+#include "runtime/runner/protocol/spawn_request.hpp"
 
 namespace greenroom::runner {
 
-/// Connects to 127.0.0.1:`port`, else to [::1]:`port`, within three seconds.
-/// The socket is non-blocking. None, and errno, where nothing answers.
-unique_fd connect_to_local_port(std::uint16_t port);
+/// Connects to the port at 127.0.0.1, else at ::1, within three seconds. The
+/// socket is non-blocking. None, and errno, where nothing answers.
+unique_fd connect_to_local_port(const local_port& port);
 
 } // namespace greenroom::runner

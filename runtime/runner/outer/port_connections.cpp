@@ -62,10 +62,11 @@ port_connections::~port_connections() {
     loop_.unwatch(fd);
 }
 
-void port_connections::connect(const runner::connect& what) {
+void port_connections::connect(const runner::connect& what,
+                               const local_port& port) {
   try {
     if (pending_.size() < max_pending)
-      start({what, {}, steady::now() + connect_timeout});
+      start({what, port, {}, steady::now() + connect_timeout});
     else
       answer_(not_connected{what.ask,
                             "too many connections to this session's ports are "
@@ -90,7 +91,7 @@ void port_connections::start(pending item) {
   item.socket.reset(ends[0]);
   unique_fd theirs{ends[1]};
   const auto& what = item.what;
-  if (!inner_.connect(what.port, theirs.get())) {
+  if (!inner_.connect(item.port, theirs.get())) {
     answer_(not_connected{what.ask, nothing_listens(what)}, {});
     return;
   }

@@ -29,7 +29,8 @@ public:
   port_connections& operator=(const port_connections&) = delete;
   ~port_connections();
 
-  void connect(const runner::connect& what);
+  /// `port` is the one that was asked for, where it is the session's.
+  void connect(const runner::connect& what, const local_port& port);
 
   std::optional<steady::time_point> deadline() const;
   void on_deadline(steady::time_point now);
@@ -37,6 +38,7 @@ public:
 private:
   struct pending {
     runner::connect what;
+    local_port port;
     unique_fd socket; // to the supervisor that makes it
     steady::time_point deadline;
     int times_given = 1; // to supervisors

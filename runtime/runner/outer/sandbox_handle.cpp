@@ -127,7 +127,7 @@ void sandbox_handle::give(const command_spec& spec, const spawn_files& files) {
   send_request(requests_.get(), spec, files);
 }
 
-bool sandbox_handle::connect(std::uint16_t port, int control) {
+bool sandbox_handle::connect(const local_port& port, int control) {
   if (outermost_ == 0)
     return false;
   send_connect(requests_.get(), port, control);

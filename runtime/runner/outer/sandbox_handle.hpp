@@ -37,7 +37,7 @@ public:
   /// Has the inner half connect to a port and answer over `control`; false
   /// where there is no inner half, so that nothing can listen. Throws
   /// std::system_error.
-  bool connect(std::uint16_t port, int control);
+  bool connect(const local_port& port, int control);
 
   /// A process in the network that the commands have; 0: there is none.
   pid_t network_member() const noexcept {

@@ -159,12 +159,23 @@ void session_ports::forget() noexcept {
   told_.reset();
 }
 
-bool session_ports::contain(pid_t member,
-                            const std::vector<exec_processes>& execs,
-                            std::uint16_t port) const {
+std::optional<local_port>
+session_ports::find(pid_t member, const std::vector<exec_processes>& execs,
+                    std::uint16_t number) const {
   auto sockets = listening_sockets(member);
-  auto ports = ports_of(sockets, find_holders(sockets, execs), own_network_);
-  return std::ranges::find(ports, port, &open_port::port) != ports.end();
+  local_port result{number, false, false};
+  for (auto& one :
+       ports_of(sockets, find_holders(sockets, execs), own_network_)) {
+    if (one.port != number)
+      continue;
+    result.v4 |= one.address == "127.0.0.1" || one.address == "0.0.0.0"
+                 || one.address == "::ffff:127.0.0.1";
+    // Whether it takes IPv4, too, the kernel does not tell others.
+    result.v6 |= one.address == "::1" || one.address == "::";
+  }
+  if (!result.v4 && !result.v6)
+    return std::nullopt;
+  return result;
 }
 
 } // namespace greenroom::runner

@@ -9,6 +9,7 @@
 
 #include "runtime/runner/outer/listening_sockets.hpp"
 #include "runtime/runner/protocol/protocol.hpp"
+#include "runtime/runner/protocol/spawn_request.hpp"
 
 #include <sys/types.h>
 
@@ -46,9 +47,11 @@ public:
   /// As if it had said nothing before.
   void forget() noexcept;
 
-  /// Whether one of them is this port, now.
-  bool contain(pid_t member, const std::vector<exec_processes>& execs,
-               std::uint16_t port) const;
+  /// Where one of them listens on the loopback now; none: it does not. Others
+  /// may have the same port at the other address.
+  std::optional<local_port> find(pid_t member,
+                                 const std::vector<exec_processes>& execs,
+                                 std::uint16_t number) const;
 
 private:
   bool may_have_changed(pid_t member);

@@ -233,9 +233,11 @@ void shim::on_open_input(const std::string& id) {
 // Without a network of its own the session has only what it listens on itself:
 // the other ports are the host's.
 void shim::on_connect(const runner::connect& what) {
-  if (has_own_network(config_)
-      || ports_.contain(inner_.network_member(), processes(), what.port))
-    connections_.connect(what);
+  if (has_own_network(config_))
+    connections_.connect(what, {what.port});
+  else if (auto port =
+             ports_.find(inner_.network_member(), processes(), what.port))
+    connections_.connect(what, *port);
   else
     link_.send(not_connected{what.ask, "nothing listens on port "
                                          + std::to_string(what.port)

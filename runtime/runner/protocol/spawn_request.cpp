@@ -24,6 +24,8 @@ struct job_header {
   std::uint16_t cols;
   std::uint16_t has_input;
   std::uint16_t port; // above 0: no command
+  std::uint16_t v4;
+  std::uint16_t v6;
 };
 
 std::string texts_of(const command_spec& spec) {
@@ -86,6 +88,8 @@ void send_request(int socket, const command_spec& spec,
                     spec.rows,
                     spec.cols,
                     files.in >= 0,
+                    0,
+                    0,
                     0};
   std::vector<int> fds{files.control, texts.get()};
   for (auto fd : {files.out, files.err, files.in})
@@ -97,8 +101,8 @@ void send_request(int socket, const command_spec& spec,
     throw_errno("the command cannot be handed over");
 }
 
-void send_connect(int socket, std::uint16_t port, int control) {
-  job_header header{0, 0, 0, 0, 0, port};
+void send_connect(int socket, const local_port& port, int control) {
+  job_header header{0, 0, 0, 0, 0, port.number, port.v4, port.v6};
   if (send_with_fds(socket, {reinterpret_cast<char*>(&header), sizeof header},
                     {&control, 1}, MSG_DONTWAIT)
       < 0)
@@ -116,9 +120,9 @@ std::optional<spawn_request> receive_request(int socket, int flags) {
                                   : 4u + (header.has_input != 0);
   if (got.fds.size() != wanted)
     return std::nullopt;
-  std::optional<spawn_request> result{std::in_place};
-  result->control = std::move(got.fds[0]);
-  result->port = header.port;
+  std::optional<job> result{std::in_place};
+  result->orders = std::move(got.fds[0]);
+  result->port = {header.port, header.v4 != 0, header.v6 != 0};
   if (header.port > 0)
     return result;
   if (header.rows == 0) {

@@ -30,13 +30,20 @@ struct spawn_files {
 void send_request(int socket, const command_spec& spec,
                   const spawn_files& files);
 
-/// To connect to the port, and to answer over `control`; borrowed. Throws
-/// std::system_error.
-void send_connect(int socket, std::uint16_t port, int control);
+/// A TCP port of the loopback, and at which of its two addresses.
+struct local_port {
+  std::uint16_t number = 0;
+  bool v4 = true; // 127.0.0.1
+  bool v6 = true; // ::1
+};
 
-struct spawn_request {
-  unique_fd control;
-  std::uint16_t port = 0; // above 0: to be connected to, and there is no more
+/// To connect to the port, and to answer over `orders`; borrowed. Throws
+/// std::system_error.
+void send_connect(int socket, const local_port& port, int control);
+
+struct job {
+  unique_fd orders;
+  local_port port; // a number above 0: to be connected to, and that is all
   unique_fd in;
   unique_fd out;
   unique_fd err;

@@ -74,7 +74,8 @@ export async function replay(node, path) {
   assert.equal(answer.headers.get('content-type'), 'text/event-stream');
   const blocks = (await answer.text()).split('\n\n');
   return blocks.map((block) => ({
-    id: /^id: (.*)$/m.exec(block)?.[1],
+    // The last counts: the first block also has that of the stream's beginning.
+    id: [...block.matchAll(/^id: (.*)$/mg)].at(-1)?.[1],
     type: /^event: (.*)$/m.exec(block)?.[1],
     data: /^data: (.*)$/m.exec(block)?.[1],
   })).filter((event) => event.data !== undefined);

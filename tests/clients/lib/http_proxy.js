@@ -2,11 +2,14 @@
 // 502 while the node is away, refusals of its own, and connections that it cuts.
 import { once } from 'node:events';
 import { createServer, request as ask } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 
-/// Starts one that ends with the test; `to` is set to the node it passes on to.
-export async function startProxy(t) {
-  const proxy = new Proxy();
+/// Starts one that ends with the test; with `tls`, a key and its certificate, it
+/// speaks that. `to` is set to the node it passes on to, or to what tells it by
+/// the Host that is asked for.
+export async function startProxy(t, { tls = null } = {}) {
+  const proxy = new Proxy(tls);
   await proxy.start();
   t.after(() => proxy.stop());
   return proxy;
@@ -16,8 +19,15 @@ class Proxy {
   to = null;
   /// The status that a request is refused with, by its path; 0: it passes.
   refuse = () => 0;
-  #server = createServer((request, answer) => this.#pass(request, answer));
+  #server;
+  #scheme;
   #sockets = new Set();
+
+  constructor(tls) {
+    const pass = (request, answer) => this.#pass(request, answer);
+    this.#server = tls ? createTlsServer(tls, pass) : createServer(pass);
+    this.#scheme = tls ? 'https' : 'http';
+  }
 
   async start() {
     this.#server.on('connection', (socket) => {
@@ -29,7 +39,12 @@ class Proxy {
       this.#upgrade(request, socket, head));
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.url = `http://127.0.0.1:${this.#server.address().port}`;
+    this.url = `${this.#scheme}://127.0.0.1:${this.#server.address().port}`;
+  }
+
+  #behind(request) {
+    return typeof this.to === 'function' ? this.to(request.headers.host)
+      : this.to;
   }
 
   /// Ends all connections that are open.
@@ -60,7 +75,7 @@ class Proxy {
       return;
     }
     const { method, headers, url: path } = request;
-    const passed = ask(`${this.to.url}${path}`, { method, headers }, (from) => {
+    const passed = ask(`${this.#behind(request).url}${path}`, { method, headers }, (from) => {
       answer.writeHead(from.statusCode, from.headers);
       answer.flushHeaders();
       from.pipe(answer);
@@ -72,7 +87,7 @@ class Proxy {
   }
 
   #upgrade(request, socket, head) {
-    const far = connect(this.to.port, '127.0.0.1', () => {
+    const far = connect(this.#behind(request).port, '127.0.0.1', () => {
       const lines = [`${request.method} ${request.url} HTTP/1.1`];
       for (let i = 0; i < request.rawHeaders.length; i += 2) {
         lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`);

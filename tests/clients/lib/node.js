@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -29,6 +30,15 @@ export async function startNode(t, { sandbox = 'none', set = [] } = {}) {
   const key = await readFile(join(node.dir, 'data', 'admin.key'), 'utf8');
   node.key = key.trim();
   return node;
+}
+
+/// A port of the machine's that is free now.
+export async function freePort() {
+  const server = createServer();
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
 }
 
 function makeRepository(path) {

@@ -15,14 +15,18 @@ export function randomCuts(count, most) {
     () => 1 + Math.floor(Math.random() * most));
 }
 
+/// Cuts in the middle of an event: within its first line, its data, its id.
+export const cutsAmidEvents = ['event: exec.', 'data: {"', '\nid: '];
+
 /// Starts a proxy to `port`; it ends with the test. The first event streams
-/// end after as many bytes as `cuts` says, later ones are left alone.
+/// end as `cuts` says, each after a number of bytes or right behind the first
+/// appearance of a text; later ones are left alone.
 /// `sparesEnds`: no cut goes between an event's id line and its empty line,
 /// for clients that keep the id before they hand the event on.
 export async function startProxy(t, port, cuts, { sparesEnds = false } = {}) {
   const proxy = new Proxy(port, cuts, sparesEnds);
   t.after(() => proxy.close());
-  t.diagnostic(`cuts after ${cuts.join(', ')} bytes`);
+  t.diagnostic(`cuts after ${JSON.stringify(cuts)}`);
   await proxy.listen();
   return proxy;
 }
@@ -63,6 +67,7 @@ class Proxy extends EventEmitter {
   #serve(client, port) {
     const upstream = connect(port, '127.0.0.1');
     let left = Infinity; // bytes until the cut
+    let behind = null; // the text of the cut, if it is one
     this.#open.add(client);
     client.on('data', (bytes) => {
       // Clients send the head of a GET in one piece.
@@ -73,11 +78,17 @@ class Proxy extends EventEmitter {
           path: found[1],
           lastEventId: lastEventId.exec(head)?.[1],
         });
-        left = this.#planned.shift() ?? Infinity;
+        const cut = this.#planned.shift() ?? Infinity;
+        [left, behind] =
+          typeof cut === 'string' ? [Infinity, cut] : [cut, null];
       }
       upstream.write(bytes);
     });
     upstream.on('data', (bytes) => {
+      const at = behind === null ? -1 : bytes.indexOf(behind);
+      if (at >= 0) {
+        left = at + Buffer.byteLength(behind);
+      }
       if (bytes.length < left) {
         left -= bytes.length;
         client.write(bytes);

@@ -171,6 +171,29 @@ TEST_CASE("in a sandbox with the host's network only a session's own ports are "
   check_ports(s);
 }
 
+TEST_CASE(
+  "without a network of its own a session is not taken for another that "
+  "has the same port at the other address") {
+  session s;
+  auto on = [&](const std::string& address, std::uint16_t port) {
+    auto text = server(address, "own");
+    const std::string any = "LocalPort => 0";
+    text.replace(text.find(any), any.size(),
+                 "LocalPort => " + std::to_string(port));
+    return s.shell(text);
+  };
+  foreign_listener neighbour;
+  s.start("six", on("::1", neighbour.port));
+  CHECK(printed_port(s, "six") == neighbour.port);
+  CHECK(heard_from(s, neighbour.port) == "own");
+  foreign_listener other;
+  s.start("far", on("127.0.0.2", other.port));
+  CHECK(printed_port(s, "far") == other.port);
+  CHECK(refusal(s, other.port)
+        == "nothing listens on port " + std::to_string(other.port)
+             + " in this session");
+}
+
 TEST_CASE("a port that opens as another closes is told at the next look") {
   // The test is below its parent as a command is below its runner.
   const std::vector<runner::exec_processes> execs{{"x", ::getppid()}};
