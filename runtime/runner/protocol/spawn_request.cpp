@@ -120,8 +120,8 @@ std::optional<spawn_request> receive_request(int socket, int flags) {
                                   : 4u + (header.has_input != 0);
   if (got.fds.size() != wanted)
     return std::nullopt;
-  std::optional<job> result{std::in_place};
-  result->orders = std::move(got.fds[0]);
+  std::optional<spawn_request> result{std::in_place};
+  result->control = std::move(got.fds[0]);
   result->port = {header.port, header.v4 != 0, header.v6 != 0};
   if (header.port > 0)
     return result;

@@ -37,12 +37,12 @@ struct local_port {
   bool v6 = true; // ::1
 };
 
-/// To connect to the port, and to answer over `orders`; borrowed. Throws
+/// To connect to the port, and to answer over `control`; borrowed. Throws
 /// std::system_error.
 void send_connect(int socket, const local_port& port, int control);
 
-struct job {
-  unique_fd orders;
+struct spawn_request {
+  unique_fd control;
   local_port port; // a number above 0: to be connected to, and that is all
   unique_fd in;
   unique_fd out;
