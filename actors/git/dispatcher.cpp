@@ -110,10 +110,10 @@ bool has_room(const git_desk::lane& lane, const git_desk::job& next) {
 }
 
 // Begins what can begin.
-void go_on_in(desk_pointer self, const std::string& project_id) {
+void go_on_in(desk_pointer self, const git_desk::line& line) {
   auto& lanes = self->state.lanes;
   for (;;) {
-    auto found = lanes.find(project_id); // what is begun may end at once
+    auto found = lanes.find(line); // what is begun may end at once
     if (found == lanes.end())
       return;
     auto& lane = found->second;
@@ -134,14 +134,14 @@ void go_on_in(desk_pointer self, const std::string& project_id) {
   }
 }
 
-void ended_in(desk_pointer self, const std::string& project_id,
+void ended_in(desk_pointer self, const git_desk::line& line,
               const std::string& checkpoint_of) {
-  auto& lane = self->state.lanes.at(project_id);
+  auto& lane = self->state.lanes.at(line);
   if (checkpoint_of.empty())
     lane.busy = false;
   else
     std::erase(lane.checkpoints_of, checkpoint_of);
-  go_on_in(self, project_id);
+  go_on_in(self, line);
 }
 
 // True where it is tried however many wait, and longer: nobody tries it again.
@@ -168,11 +168,27 @@ std::optional<refusal> fault(const git_desk& desk,
   return std::nullopt;
 }
 
+template <class Request>
+bool only_looks(const Request&) {
+  return std::is_same_v<
+           Request, resolve_branch> || std::is_same_v<Request, list_upstream>;
+}
+
+// Who asks about a commit is about to merge it.
+bool only_looks(const find_target& request) {
+  return request.commit.empty();
+}
+
+template <class Request>
+git_desk::line line_of(const Request& request) {
+  return {request.project.id, only_looks(request)};
+}
+
 // Whose threads do it, and the session that it is a checkpoint of.
 template <class Request>
 std::pair<git_actor, std::string> place_of(const git_desk& desk,
-                                           const Request&) {
-  return {desk.upstream, {}};
+                                           const Request& request) {
+  return {only_looks(request) ? desk.looks : desk.upstream, {}};
 }
 
 std::pair<git_actor, std::string> place_of(const git_desk& desk,
@@ -184,33 +200,33 @@ std::pair<git_actor, std::string> place_of(const git_desk& desk,
 // an error.
 template <class Reply, class Request, class Answer>
 void line_up(desk_pointer self, Request& request, Answer answer) {
-  auto project_id = request.project.id;
+  const auto line = line_of(request);
   auto [workers, session_id] = place_of(self->state, request);
   if constexpr (requires { request.asked_at; })
     request.asked_at = steady_ms();
-  auto run = [self, project_id, answer, to = workers, of = session_id,
+  auto run = [self, line, answer, to = workers, of = session_id,
               request = std::move(request)](auto waited) mutable {
     if (auto why = fault<Request>(self->state, waited)) {
       answer(to_error(*why));
-      ended_in(self, project_id, of);
+      ended_in(self, line, of);
       return;
     }
     auto until_done =
       patience_for<Request>(self->state.limits).second + work_timeout;
     self->request(to, until_done, std::move(request))
       .then(
-        [self, project_id, of, answer](Reply& reply) mutable {
+        [self, line, of, answer](Reply& reply) mutable {
           answer(std::move(reply));
-          ended_in(self, project_id, of);
+          ended_in(self, line, of);
         },
-        [self, project_id, of, answer](caf::error& error) mutable {
+        [self, line, of, answer](caf::error& error) mutable {
           answer(std::move(error));
-          ended_in(self, project_id, of);
+          ended_in(self, line, of);
         });
   };
-  self->state.lanes[project_id].waiting.push_back(
+  self->state.lanes[line].waiting.push_back(
     {std::move(run), std::chrono::steady_clock::now(), session_id});
-  go_on_in(self, project_id);
+  go_on_in(self, line);
 }
 
 // Of checkpoints a session asks for one at a time: what there may be of them is
@@ -230,7 +246,7 @@ inline constexpr bool is_always_admitted =
 template <class Reply, class Request>
 auto in_lane(desk_pointer self, std::size_t limit) {
   return [self, limit](Request& request) -> caf::result<Reply> {
-    const auto& lane = self->state.lanes[request.project.id];
+    const auto& lane = self->state.lanes[line_of(request)];
     const auto has_place = is_always_admitted<Request> || !is_full(lane, limit);
     if (!has_place)
       return make_error(errc::overloaded,
@@ -311,6 +327,7 @@ git_actor::behavior_type git_dispatcher(desk_pointer self, const work_ptr& work,
                                              work_timeout, limits.for_thread},
                                  limits.rescue_for_thread);
   };
+  start(self->state.looks, "git-looks");
   start(self->state.upstream, "git-upstream");
   start(self->state.local, "git-local");
   return {in_lane<resolved_branch, resolve_branch>(self, queue),
