@@ -111,10 +111,10 @@ bool has_room(const git_dispatcher_state::project_queue& queue,
 }
 
 // Begins what can begin.
-void go_on_in(dispatcher_pointer self, const std::string& project_id) {
+void go_on_in(dispatcher_pointer self, const git_dispatcher_state::line& line) {
   auto& queues = self->state.queues;
   for (;;) {
-    auto found = queues.find(project_id); // what is begun may end at once
+    auto found = queues.find(line); // what is begun may end at once
     if (found == queues.end())
       return;
     auto& queue = found->second;
@@ -135,14 +135,14 @@ void go_on_in(dispatcher_pointer self, const std::string& project_id) {
   }
 }
 
-void ended_in(dispatcher_pointer self, const std::string& project_id,
+void ended_in(dispatcher_pointer self, const git_dispatcher_state::line& line,
               const std::string& checkpoint_of) {
-  auto& queue = self->state.queues.at(project_id);
+  auto& queue = self->state.queues.at(line);
   if (checkpoint_of.empty())
     queue.busy = false;
   else
     std::erase(queue.checkpoints_of, checkpoint_of);
-  go_on_in(self, project_id);
+  go_on_in(self, line);
 }
 
 // True where it is tried however many wait, and longer: nobody tries it again.
@@ -169,11 +169,27 @@ std::optional<refusal> fault(const git_dispatcher_state& state,
   return std::nullopt;
 }
 
+template <class Request>
+bool only_looks(const Request&) {
+  return std::is_same_v<
+           Request, resolve_branch> || std::is_same_v<Request, list_upstream>;
+}
+
+// Who asks about a commit is about to merge it.
+bool only_looks(const find_target& request) {
+  return request.commit.empty();
+}
+
+template <class Request>
+git_dispatcher_state::line line_of(const Request& request) {
+  return {request.project.id, only_looks(request)};
+}
+
 // Whose threads do it, and the session that it is a checkpoint of.
 template <class Request>
 std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
-                                           const Request&) {
-  return {state.upstream, {}};
+                                           const Request& request) {
+  return {only_looks(request) ? state.looks : state.upstream, {}};
 }
 
 std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
@@ -185,33 +201,33 @@ std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
 // an error.
 template <class Reply, class Request, class Answer>
 void line_up(dispatcher_pointer self, Request& request, Answer answer) {
-  auto project_id = request.project.id;
+  const auto line = line_of(request);
   auto [workers, session_id] = place_of(self->state, request);
   if constexpr (requires { request.asked_at; })
     request.asked_at = steady_ms();
-  auto run = [self, project_id, answer, to = workers, of = session_id,
+  auto run = [self, line, answer, to = workers, of = session_id,
               request = std::move(request)](auto waited) mutable {
     if (auto why = fault<Request>(self->state, waited)) {
       answer(to_error(*why));
-      ended_in(self, project_id, of);
+      ended_in(self, line, of);
       return;
     }
     auto until_done =
       timeouts_for<Request>(self->state.limits).second + work_timeout;
     self->request(to, until_done, std::move(request))
       .then(
-        [self, project_id, of, answer](Reply& reply) mutable {
+        [self, line, of, answer](Reply& reply) mutable {
           answer(std::move(reply));
-          ended_in(self, project_id, of);
+          ended_in(self, line, of);
         },
-        [self, project_id, of, answer](caf::error& error) mutable {
+        [self, line, of, answer](caf::error& error) mutable {
           answer(std::move(error));
-          ended_in(self, project_id, of);
+          ended_in(self, line, of);
         });
   };
-  self->state.queues[project_id].waiting.push_back(
+  self->state.queues[line].waiting.push_back(
     {std::move(run), std::chrono::steady_clock::now(), session_id});
-  go_on_in(self, project_id);
+  go_on_in(self, line);
 }
 
 // Of checkpoints a session asks for one at a time: what there may be of them is
@@ -232,7 +248,7 @@ inline constexpr bool is_always_admitted =
 template <class Reply, class Request>
 auto in_queue(dispatcher_pointer self, std::size_t limit) {
   return [self, limit](Request& request) -> caf::result<Reply> {
-    const auto& queue = self->state.queues[request.project.id];
+    const auto& queue = self->state.queues[line_of(request)];
     const auto has_place =
       is_always_admitted<Request> || !is_full(queue, limit);
     if (!has_place)
@@ -315,6 +331,7 @@ git_actor::behavior_type git_dispatcher(dispatcher_pointer self,
                                              work_timeout, limits.for_thread},
                                  limits.rescue_for_thread);
   };
+  start(self->state.looks, "git-looks");
   start(self->state.upstream, "git-upstream");
   start(self->state.local, "git-local");
   return {in_queue<resolved_branch, resolve_branch>(self, queue),

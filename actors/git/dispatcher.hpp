@@ -1,15 +1,17 @@
 // Blocking work on repositories: mirrors, checkouts, check-ins, merges.
 //
-// Two pools of threads for all projects of the node: one speaks to upstreams,
-// the other never does, so that a slow upstream holds up nobody who only asks
-// or needs a checkout. Of one project a single request at a time speaks to its
-// upstream, in order of arrival; the others wait without a thread. So a dead
-// upstream costs one thread, for the time-outs of runtime/git, and merges never
-// meet. Two kinds do not wait for one another: checkouts that are restored,
-// for which their sessions ask a few at a time, and checkpoints of different
-// sessions that follow on one another in line, of which a few are saved at once
-// lest a node that is drained saves hundreds one by one. Both have threads of
-// their own, so that they take none of those that all projects share.
+// Pools of threads for all projects of the node. One never speaks to upstreams,
+// so that a slow upstream holds up nobody who only asks or needs a checkout. Of
+// one project a single request at a time looks at its upstream, and another one
+// saves work or merges, each in order of arrival; the others wait without a
+// thread. So a dead upstream costs two threads, of two pools, for the time-outs
+// of runtime/git, merges never meet, and a create does not wait until a large
+// session is rescued. Two kinds do not wait for one another: checkouts that are
+// restored, for which their sessions ask a few at a time, and checkpoints of
+// different sessions that follow on one another in line, of which a few are
+// saved at once lest a node that is drained saves hundreds one by one. Both
+// have threads of their own, so that they take none of those that all projects
+// share.
 //
 // Of questions about sessions one at a time has the upstream looked at for all
 // that come meanwhile. Work that must not be lost because of others, a rescue,
@@ -29,6 +31,7 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -43,7 +46,7 @@ struct git_limits {
   /// Threads in each pool.
   std::size_t workers = 4;
   /// Requests that may wait for a thread that does without upstreams, and as
-  /// many for each project's upstream, beside the checkpoints of its sessions;
+  /// many in each line of a project, beside the checkpoints of its sessions;
   /// what is more is refused with `overloaded`.
   std::size_t queue = 256;
 
@@ -76,14 +79,23 @@ struct git_dispatcher_state {
     std::deque<job> waiting;
   };
 
+  /// Who stands in one line: what only looks at a project's upstream, or else
+  /// what saves and merges.
+  struct line {
+    std::string project_id;
+    bool looks = false;
+    friend auto operator<=>(const line&, const line&) = default;
+  };
+
   using news_promise = caf::typed_response_promise<found_target>;
 
+  git_actor looks;
   git_actor upstream;
   git_actor local;
   git_actor restores;    // null before the first
   git_actor checkpoints; // likewise
   git_limits limits;
-  std::map<std::string, project_queue> queues; // by project id
+  std::map<line, project_queue> queues;
   // Likewise: who waits for the look at the upstream that is under way.
   std::map<std::string, std::vector<news_promise>> news;
   const char* name = "git-workers";

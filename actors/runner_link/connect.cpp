@@ -124,8 +124,11 @@ void runner_link::loop::not_now(const std::string& id, link& entry,
 bool runner_link::loop::connect_to_living(const std::string& id, link& entry) {
   if (auto connection = runner_connection::dial(dir_of(id)))
     greet(id, entry, std::move(*connection));
-  else if (std::filesystem::exists(dir_of(id) / runner::config_file))
-    reap(id, entry); // there was one, and nobody saw its end
+  else if ((!entry.start && !entry.stopping)
+           || std::filesystem::exists(dir_of(id) / runner::config_file))
+    // There was one, and nobody saw its end: somebody wants to know what became
+    // of what ran in it, or has removed its files.
+    reap(id, entry);
   else
     return false;
   return true;

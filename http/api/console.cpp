@@ -28,7 +28,7 @@ constexpr std::string_view policy =
 void send_file(const exchange_ptr& ex, const http::console_file& file) {
   response answer;
   answer.content_type = file.type;
-  answer.body = file.bytes;
+  answer.shared = {file.bytes, *file.bytes};
   answer.headers = {{"Content-Security-Policy", std::string{policy}},
                     {"Referrer-Policy", "no-referrer"},
                     {"Cross-Origin-Opener-Policy", "same-origin"},

@@ -11,6 +11,9 @@
 #include <nlohmann/json.hpp>
 
 #include <functional>
+#include <memory>
+#include <string>
+#include <utility>
 
 namespace greenroom::http::handlers {
 
@@ -36,14 +39,16 @@ shown_to(const exchange& ex,
 void errors(const exchange_ptr& ex) {
   response answer;
   answer.content_type = "text/markdown; charset=utf-8";
-  answer.body = errors_document();
+  static const auto text =
+    std::make_shared<const std::string>(errors_document());
+  answer.shared = {text, *text};
   ex->send(std::move(answer));
 }
 
 void guide(const exchange_ptr& ex) {
   response answer;
   answer.content_type = "text/markdown; charset=utf-8";
-  answer.body = guide_document();
+  answer.shared = {nullptr, guide_document()};
   ex->send(std::move(answer));
 }
 
@@ -74,7 +79,7 @@ void version(const exchange_ptr& ex) {
 
 void openapi(const exchange_ptr& ex) {
   response answer;
-  answer.body = openapi_document();
+  answer.shared = {nullptr, openapi_document()};
   ex->send(std::move(answer));
 }
 

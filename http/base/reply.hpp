@@ -2,6 +2,7 @@
 // becomes an HTTP status.
 #pragma once
 
+#include "http/base/slice.hpp"
 #include "messages/errors.hpp"
 #include "messages/time.hpp"
 
@@ -19,6 +20,9 @@ namespace greenroom::http {
 struct response {
   int status = 200;
   std::string body;
+  // Instead of `body`: a text that is the same for all who ask, of which no
+  // answer needs a copy, however many wait for their clients to read.
+  slice shared;
   std::string_view content_type = "application/json; charset=utf-8";
   // Names are literals.
   std::vector<std::pair<std::string_view, std::string>> headers;
@@ -29,6 +33,10 @@ struct response {
   // Of one that follows in pieces, of unknown length: it does not go on until
   // its client leaves.
   bool ends_by_itself = false;
+
+  std::string_view text() const noexcept {
+    return shared.size() > 0 ? shared.view : std::string_view{body};
+  }
 };
 
 int status_of(errc code) noexcept;

@@ -8,7 +8,8 @@
 
 namespace greenroom::http {
 
-/// A part of a shared text, kept alive until the kernel has it.
+/// A part of a shared text, kept alive until the kernel has it; without an
+/// owner, of one that lives as long as the program.
 struct slice {
   std::shared_ptr<const std::string> owner;
   std::string_view view;

@@ -27,7 +27,9 @@ console_files::console_files(const std::filesystem::path& dir) {
     for (auto& [ending, type] : types)
       if (extension == ending)
         files_[entry.path().filename().string()] = {
-          read_file(entry.path()).value_or(""), type};
+          std::make_shared<const std::string>(
+            read_file(entry.path()).value_or("")),
+          type};
   }
 }
 

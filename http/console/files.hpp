@@ -7,14 +7,15 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace greenroom::http {
 
 struct console_file {
-  std::string bytes;
-  std::string_view type; // Content-Type, a literal
+  std::shared_ptr<const std::string> bytes; // for all who ask for it
+  std::string_view type;                    // Content-Type, a literal
 };
 
 class console_files {

@@ -96,7 +96,7 @@ void exchange::send(response answer) {
     return;
   }
   allow_origin(answer, in);
-  answering(answer.status, answer.body);
+  answering(answer.status, answer.text());
   transmit(std::move(answer));
 }
 

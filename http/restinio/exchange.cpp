@@ -222,14 +222,17 @@ void library_exchange::write_whole(response&& answer) {
   if (in.head || answer.status == 204) {
     auto to = request_->create_response<restinio::user_controlled_output_t>(
       status_line(answer.status));
-    to.set_content_length(answer.content_length.value_or(answer.body.size()));
+    to.set_content_length(answer.content_length.value_or(answer.text().size()));
     add_headers(to, answer, id);
     to.done();
     return;
   }
   auto to = request_->create_response(status_line(answer.status));
   add_headers(to, answer, id);
-  to.set_body(std::move(answer.body));
+  if (answer.shared.size() > 0)
+    to.set_body(restinio::writable_item_t{std::move(answer.shared)});
+  else
+    to.set_body(std::move(answer.body));
   to.done();
 }
 

@@ -80,6 +80,15 @@ void project_faults::remove(const std::string& project_id) {
   });
 }
 
+std::vector<std::string> project_faults::unread() const {
+  std::lock_guard guard{mutex_};
+  std::vector<std::string> result;
+  for (auto& one : faults_)
+    if (one.unread)
+      result.push_back(one.project_id);
+  return result;
+}
+
 std::vector<std::string> project_faults::texts() const {
   std::lock_guard guard{mutex_};
   std::vector<std::string> result;
@@ -110,11 +119,12 @@ configured_projects configure_projects(store::connection& db,
            + " is not as the configuration file says: " + why->message});
     }
   }
-  std::vector<std::string> unreadable;
-  result.projects = store::projects(db, &unreadable);
-  for (auto& why : unreadable)
+  std::vector<store::unread_project> unread;
+  result.projects = store::projects(db, &unread);
+  for (auto& one : unread)
     result.faults.push_back(
-      {{}, "a project is not served, and its sessions wait: " + why});
+      {one.id, "a project is not served, and its sessions wait: " + one.why,
+       true});
   for (auto& fault : result.faults)
     spdlog::error("{}", fault.text);
   return result;

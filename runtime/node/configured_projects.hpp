@@ -13,8 +13,9 @@ namespace greenroom {
 
 /// Why a project is not served, or not as the file says: a sentence.
 struct project_fault {
-  std::string project_id; // empty: it is in the sentence only
+  std::string project_id;
   std::string text;
+  bool unread = false; // so that it is not served
 };
 
 /// What a node serves without since its start. Thread-safe.
@@ -22,8 +23,11 @@ class project_faults {
 public:
   void set(std::vector<project_fault> faults);
 
-  /// The project is as the file says by now.
+  /// The project is as the file says by now, or not there any more.
   void remove(const std::string& project_id);
+
+  /// The ids of those that could not be read.
+  std::vector<std::string> unread() const;
 
   std::vector<std::string> texts() const;
 

@@ -206,14 +206,14 @@ std::vector<project_record> examine_store(std::vector<host_check>& to,
   }
   try {
     store::connection db{url, data_dir, settings.storage.sync};
-    std::vector<std::string> unreadable;
-    for (auto& stored : store::projects(db, &unreadable))
+    std::vector<store::unread_project> unread;
+    for (auto& stored : store::projects(db, &unread))
       if (std::ranges::none_of(
             result, [&](const auto& known) { return known.id == stored.id; }))
         result.push_back(std::move(stored));
     to.push_back({"store", fine, store::store_name(url), {}});
-    for (auto& why : unreadable)
-      to.push_back({"store", warning, std::move(why),
+    for (auto& one : unread)
+      to.push_back({"store", warning, std::move(one.why),
                     "start the newer program that wrote it; this one does not "
                     "serve the project"});
   } catch (const store::unavailable& e) {

@@ -3,8 +3,10 @@
 #include "actors/retention.hpp"
 #include "runtime/base/watchdog.hpp"
 #include "runtime/node/logging.hpp"
+#include "runtime/node/open_store.hpp"
 #include "runtime/node/parts.hpp"
 #include "runtime/node/reload.hpp"
+#include "runtime/node/unread_projects.hpp"
 
 #include <caf/scoped_actor.hpp>
 #include <spdlog/spdlog.h>
@@ -45,6 +47,21 @@ void node::parts::start_retention() {
          watch_health, context->store,
          std::function<std::string()>{[this] { return reserve->check(); }},
          &health));
+  if (!faults_of_projects.unread().empty())
+    watch_unread();
+}
+
+void node::parts::watch_unread() {
+  using box = std::unique_ptr<store::connection>;
+  unread_projects_parts to;
+  to.db = std::make_shared<box>(open_store(settings, data_dir));
+  to.directory = directory;
+  to.faults = &faults_of_projects;
+  to.configured = settings.projects;
+  if (membership)
+    to.node = settings.node.name;
+  keep("the look at projects that could not be read",
+       system->spawn<caf::detached>(watch_unread_projects, std::move(to)));
 }
 
 void node::parts::stop_actors() {

@@ -118,6 +118,7 @@ struct node::parts {
   void start_http();
   void reconcile_sessions();
   void start_retention();
+  void watch_unread();
   void stop();
   void stop_actors();
 };

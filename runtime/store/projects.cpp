@@ -195,7 +195,7 @@ bool delete_project(connection& c, const std::string& id,
 }
 
 std::vector<project_record> projects(connection& c,
-                                     std::vector<std::string>* faults) {
+                                     std::vector<unread_project>* unread) {
   return reading(c, [&](soci::session& sql) {
     std::vector<project_record> result;
     std::string id;
@@ -212,8 +212,8 @@ std::vector<project_record> projects(connection& c,
       try {
         result.push_back(read(id, text, stopped != 0, incarnation));
       } catch (const unreadable& e) {
-        if (faults != nullptr)
-          faults->push_back(e.what());
+        if (unread != nullptr)
+          unread->push_back({id, e.what()});
       }
     return result;
   });

@@ -40,9 +40,14 @@ project_record configure_project(connection& c, const project_record& project,
 bool delete_project(connection& c, const std::string& id,
                     const std::string& as = {});
 
-/// All of them, by id, but those that the store has in a form that cannot be
-/// read: `faults` gets a sentence for each.
+/// One that the store has in a form that cannot be read.
+struct unread_project {
+  std::string id;
+  std::string why; // a sentence
+};
+
+/// All of them, by id, but those that cannot be read, which go to `unread`.
 std::vector<project_record>
-projects(connection& c, std::vector<std::string>* faults = nullptr);
+projects(connection& c, std::vector<unread_project>* unread = nullptr);
 
 } // namespace greenroom::store

@@ -1,6 +1,8 @@
 // Every session ends, whatever stands in the way, with its work kept and named.
+#include "runtime/exec/orphans.hpp"
 #include "tests/api/demo.hpp"
 
+#include <array>
 #include <fstream>
 #include <functional>
 #include <future>
@@ -191,6 +193,7 @@ TEST_CASE("a session whose directory was removed while the node was down says "
   await("its end", [&] { return session.status() == "failed"; });
   CHECK_THAT(session.get()["status_reason"].get<std::string>(),
              Catch::Contains("somebody has removed its directory on node"));
+  CHECK(greenroom::kill_orphans(std::array{session.id()}) == 0);
   CHECK(eventually([&] { return node.admin().get("/readyz").status == 200; }));
   auto events = session.watch().rest();
   REQUIRE(!events.empty());

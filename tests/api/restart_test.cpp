@@ -266,10 +266,19 @@ TEST_CASE(
         != std::string::npos);
   expect(201, other({{"new_branch", "after"}}));
   CHECK(node.admin().get(waits.path()).status == 404);
-  node.kill9();
+  const bool restarted = GENERATE(false, true);
+  INFO((restarted ? "read at the next start" : "read while the node runs"));
+  if (restarted)
+    node.kill9();
   set("\"unheard_of\":", "\"repo\":");
-  node.start();
+  if (restarted)
+    node.start();
+  await("the project to be served",
+        [&] { return node.admin().get(waits.path()).status == 200; });
   CHECK(waits.run("cat kept.txt")["stdout"] == "kept\n");
+  ready = node.admin().get("/readyz");
+  INFO(to_string(ready));
+  CHECK(ready.body.find("cannot be read") == std::string::npos);
 }
 
 TEST_CASE("a check-in that kill -9 cuts off loses nothing") {

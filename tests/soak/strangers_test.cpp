@@ -143,10 +143,7 @@ std::size_t raise_limit() {
 
 } // namespace
 
-// Asked for by itself, as `./dev soak` does: those that read no answer cost
-// five times the bound yet.
-TEST_CASE("strangers who do their worst slow nobody down, and cost little",
-          "[.strangers]") {
+TEST_CASE("strangers who do their worst slow nobody down, and cost little") {
   const auto count =
     std::min<std::size_t>(how_many(2'000, 15'000), raise_limit() / 3);
   const auto lasts = how_many(15s, 180s);

@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <fstream>
@@ -170,6 +171,11 @@ struct dispatcher {
   git_actor actor;
 };
 
+// What waits for rescues and merges, and they for it.
+find_target about_to_merge(const project_record& project) {
+  return {project, {}, std::string(40, 'a')};
+}
+
 bool is_one_of(errc what, errc one, errc other) {
   return what == one || what == other;
 }
@@ -248,15 +254,15 @@ TEST_CASE("a rescue gets its place however much waits for the upstream") {
   auto session = d.session("topic");
   black_hole dead;
   auto project = d.project("lost", dead.url() + "x.git");
-  resolve_branch request{project, "main", false, {}};
+  auto request = about_to_merge(project);
   auto first = d.send(request);
   auto second = d.send(request);
   dead.wait_for_somebody();
-  CHECK(d.refused_by<resolved_branch>(request).code == errc::overloaded);
+  CHECK(d.refused_by<found_target>(request).code == errc::overloaded);
   auto rescue = d.send(save_rescue{project, session});
   dead.go();
   for (auto* one : {&first, &second})
-    one->receive([](const resolved_branch&) { FAIL("nobody is there"); },
+    one->receive([](const found_target&) { FAIL("nobody is there"); },
                  [](const caf::error&) {});
   // Whatever becomes of it without an upstream.
   rescue.receive(
@@ -264,12 +270,42 @@ TEST_CASE("a rescue gets its place however much waits for the upstream") {
     [](const caf::error& e) { CHECK(to_refusal(e).code != errc::overloaded); });
 }
 
+TEST_CASE("a create does not wait until a session's work is rescued") {
+  dispatcher d{1};
+  auto session = d.session("topic");
+  session.status = session_status::active;
+  std::ofstream{d.dir.path() / "data/sessions" / session.id / "checkout/new"}
+    << "new\n";
+  // The upstream takes what is pushed when it is told to.
+  const auto upstream = d.dir.path() / "upstream.git";
+  const auto hook = upstream / "hooks/pre-receive";
+  REQUIRE(::mkfifo((upstream / "go").c_str(), 0600) == 0);
+  fs::create_directories(hook.parent_path());
+  std::ofstream{hook} << "#!/bin/sh\n: > began\ncat go\n";
+  fs::permissions(hook, fs::perms::owner_all);
+  auto rescue = d.send(save_rescue{d.good(), session});
+  test::await("the push to begin",
+              [&] { return fs::exists(upstream / "began"); });
+  CHECK(
+    d.ask<resolved_branch>(resolve_branch{d.good(), "main", false, {}}).commit
+    == session.base_commit);
+  CHECK(
+    d.ask<upstream_refs>(list_upstream{d.good()}).ids.contains("heads/main"));
+  std::ofstream{upstream / "go"} << "go\n";
+  rescue.receive(
+    [](const saved_rescue& x) {
+      CHECK(x.rescued.size() == 1);
+      CHECK(x.note.empty()); // it was not given up meanwhile
+    },
+    [](const caf::error& e) { FAIL(to_refusal(e).message); });
+}
+
 TEST_CASE("checkpoints of many sessions are all admitted, and take no place "
           "from others") {
   dispatcher d{2, 1};
   black_hole dead;
   auto project = d.project("lost", dead.url() + "x.git");
-  resolve_branch request{project, "main", false, {}};
+  auto request = about_to_merge(project);
   auto busy = d.send(request);
   dead.wait_for_somebody();
   std::vector<decltype(d.send(save_checkpoint{}))> all;
@@ -281,10 +317,10 @@ TEST_CASE("checkpoints of many sessions are all admitted, and take no place "
     all.push_back(d.send(save_checkpoint{project, session}));
   }
   auto waiting = d.send(request);
-  CHECK(d.refused_by<resolved_branch>(request).code == errc::overloaded);
+  CHECK(d.refused_by<found_target>(request).code == errc::overloaded);
   dead.go();
   for (auto* one : {&busy, &waiting})
-    one->receive([](const resolved_branch&) { FAIL("nobody is there"); },
+    one->receive([](const found_target&) { FAIL("nobody is there"); },
                  [](const caf::error& e) {
                    CHECK(to_refusal(e).code != errc::overloaded);
                  });
@@ -309,14 +345,14 @@ TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
     << "new\n";
   black_hole dead;
   auto lost = d.project("lost", dead.url() + "x.git");
-  auto busy = d.send(resolve_branch{lost, "main", false, {}});
+  auto busy = d.send(about_to_merge(lost));
   dead.wait_for_somebody();
   // It waits for the only thread, or for its project's upstream.
   auto rescue = d.send(save_rescue{in_line ? d.good() : lost, session});
   // Asked after it, and so answered after it has got into the line.
   d.ask<directory_list>(list_directories{});
   dead.go();
-  busy.receive([](const resolved_branch&) { FAIL("nobody is there"); },
+  busy.receive([](const found_target&) { FAIL("nobody is there"); },
                [](const caf::error&) {});
   rescue.receive(
     [](const saved_rescue&) { FAIL("it was not to begin"); },
@@ -326,9 +362,8 @@ TEST_CASE("what nobody waits for any more is not begun, a rescue neither") {
   CHECK(
     d.git({"-C", "upstream.git", "for-each-ref", "refs/greenroom"}).empty());
   // The queue and the thread are free again.
-  CHECK(
-    d.ask<resolved_branch>(resolve_branch{d.good(), "main", false, {}}).commit
-    == session.base_commit);
+  CHECK(d.ask<found_target>(about_to_merge(d.good())).tip
+        == session.base_commit);
 }
 
 TEST_CASE("nothing moves references that has waited while another node may "
@@ -344,7 +379,7 @@ TEST_CASE("nothing moves references that has waited while another node may "
   SECTION("though it has not any more") {
     black_hole dead;
     auto project = d.project("lost", dead.url() + "x.git");
-    auto busy = d.send(resolve_branch{project, "main", false, {}});
+    auto busy = d.send(about_to_merge(project));
     dead.wait_for_somebody();
     // For its project's upstream, or for the only thread.
     auto waiting = d.send(save_checkin{
@@ -354,7 +389,7 @@ TEST_CASE("nothing moves references that has waited while another node may "
     d.gate->open_until(0);
     d.gate->open_until(std::numeric_limits<millis>::max());
     dead.go();
-    busy.receive([](const resolved_branch&) { FAIL("nobody is there"); },
+    busy.receive([](const found_target&) { FAIL("nobody is there"); },
                  [](const caf::error&) {});
     waiting.receive([](const saved_checkin&) { FAIL("it was not to begin"); },
                     [&](const caf::error& e) { CHECK(to_refusal(e) == lost); });

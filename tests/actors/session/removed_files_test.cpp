@@ -1,4 +1,5 @@
 // A session whose directory somebody takes away while its node is down.
+#include "runtime/exec/orphans.hpp"
 #include "runtime/store/sessions.hpp"
 #include "tests/actors/session/requests.hpp"
 #include "tests/actors/small_node.hpp"
@@ -6,6 +7,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
+#include <array>
 #include <filesystem>
 #include <string>
 
@@ -41,6 +43,7 @@ TEST_CASE("a session whose directory was removed fails and says so, with all "
   CHECK(last["status"] == "failed");
   CHECK_THAT(last["status_reason"].get<std::string>(),
              Catch::Contains("somebody has removed its directory on node"));
+  CHECK(kill_orphans(std::array{session.id}) == 0);
   CHECK(shown(other)["status"] == "active");
   // Once is enough.
   node.restart();
