@@ -244,7 +244,7 @@ full_links_actor::behavior_type links(links_pointer self,
 }
 
 peer::mesh_listener tell_links(
-  const links_core& whom, const std::string& node,
+  const links_core& whom, const std::string& own,
   std::function<unique_fd(const std::string& node, const std::string& service)>
     serve) {
   auto tell = [to = caf::actor_cast<caf::weak_actor_ptr>(whom)](auto news) {
@@ -263,10 +263,9 @@ peer::mesh_listener tell_links(
     },
     std::move(serve),
     // The member's next look into the store finds it.
-    [to = caf::actor_cast<caf::weak_actor_ptr>(whom),
-     node](const std::string&) {
+    [to = caf::actor_cast<caf::weak_actor_ptr>(whom), own](const std::string&) {
       if (auto living = caf::actor_cast<full_links_actor>(to))
-        caf::anon_send(living, owners_changed{node});
+        caf::anon_send(living, owners_changed{own});
     },
   };
 }

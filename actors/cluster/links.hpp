@@ -60,11 +60,11 @@ full_links_actor::behavior_type
 links(full_links_actor::stateful_pointer<links_state> self,
       links_options options);
 
-/// What the mesh of the node of that name is started with: it tells `whom`, for
+/// What the mesh of the node `own` is started with: it tells `whom`, for
 /// as long as that lives. `serve` is called on the mesh's thread, see
 /// mesh_listener.
 peer::mesh_listener tell_links(
-  const links_core& whom, const std::string& node,
+  const links_core& whom, const std::string& own,
   std::function<unique_fd(const std::string& node, const std::string& service)>
     serve);
 

@@ -163,8 +163,11 @@ TEST_CASE("a session ends although its timeline cannot be read") {
   CHECK(fs::is_directory(dir / "timeline.unreadable"));
 }
 
+// In a cluster it is taken for one that has come from another node, and goes on
+// from its checkpoint.
 TEST_CASE("a session whose directory was removed while the node was down says "
-          "so, and nothing is left of it") {
+          "so, and nothing is left of it",
+          "[one-node]") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
   session_user beside_it{node, json{{"new_branch", "other"}}};

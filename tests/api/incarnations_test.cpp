@@ -19,9 +19,12 @@ TEST_CASE("a new project of an old id sees nothing of the old one") {
   REQUIRE(project["repo"] != other["repo"]);
   if (how == std::string{"deleted"}) {
     expect(200, admin.remove("/projects/demo"));
-    expect(201, admin.post("/projects", {{"id", "demo"},
-                                         {"repo", other["repo"]},
-                                         {"max_active_sessions", 5}}));
+    // On the same node again, where there are several.
+    expect(201,
+           admin.post("/projects", {{"id", "demo"},
+                                    {"repo", other["repo"]},
+                                    {"max_active_sessions", 5},
+                                    {"node_labels", other["node_labels"]}}));
   } else {
     session_user live{node, json{{"new_branch", "busy"}}};
     expect(409, admin.patch("/projects/demo", {{"repo", other["repo"]}}));

@@ -1,6 +1,8 @@
 // Another process holds the store's lock for some seconds: a backup, a careless
 // administrator. Changes are refused and say when to come again, reads and
-// commands go on, nothing that was acknowledged is lost, and it heals.
+// commands go on, nothing that was acknowledged is lost, and it heals. The lock
+// is that of the file of an embedded store; see postgres_test.cpp for a server
+// that is away.
 #include "runtime/store/connection.hpp"
 #include "runtime/store/sql.hpp"
 #include "tests/api/demo.hpp"
@@ -115,7 +117,8 @@ http_reply create(const node_process& node, const std::string& branch) {
 } // namespace
 
 TEST_CASE("while another process holds the store, changes are refused, reads "
-          "and commands go on, and it heals") {
+          "and commands go on, and it heals",
+          "[one-node]") {
   node_process node;
   auto admin = node.admin();
   session_user session{node, json{{"new_branch", "work"}}};
@@ -182,7 +185,8 @@ TEST_CASE("while another process holds the store, changes are refused, reads "
   CHECK(events.back().type == "session.ended");
 }
 
-TEST_CASE("a session that is ended while the store is held is ended") {
+TEST_CASE("a session that is ended while the store is held is ended",
+          "[one-node]") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
   session.run("echo precious > work.txt");
@@ -212,7 +216,8 @@ TEST_CASE("a session that is ended while the store is held is ended") {
   CHECK(events.back().type == "session.ended");
 }
 
-TEST_CASE("a node that dies while the store is held has lost nothing") {
+TEST_CASE("a node that dies while the store is held has lost nothing",
+          "[one-node]") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
   session.start("counts", "for i in 1 2 3; do echo $i; done; sleep 1000");
