@@ -32,6 +32,10 @@ constexpr milliseconds answer_limit{130'000};
 
 constexpr milliseconds look_period{250};
 
+constexpr const char* tls_help =
+  "a server without TLS has an http:// address; GREENROOM_CA_FILE or --ca-file "
+  "names authorities of your own";
+
 // How long to wait before the same request may do: the server says so, or what
 // stands before it is without one.
 std::optional<milliseconds> retry_after(const reply& answer) {
@@ -66,14 +70,18 @@ void throw_refusal(int status, const std::string& body) {
   auto all = json::parse(body, nullptr, false);
   if (all.is_object() && all.contains("error") && all["error"].is_object()) {
     auto& error = all["error"];
+    auto message = error.value("message", "");
     std::string help;
     milliseconds wait{0};
     if (error.contains("details") && error["details"].is_object()) {
-      help = error["details"].value("remediation", "");
-      wait = milliseconds{error["details"].value("retry_after_ms", 0)};
+      auto& details = error["details"];
+      help = details.value("remediation", "");
+      wait = milliseconds{details.value("retry_after_ms", 0)};
+      if (auto at = details.find("position"); at != details.end())
+        message += " at line " + std::to_string(at->value("line", 0))
+                   + ", column " + std::to_string(at->value("column", 0));
     }
-    throw api_error(status, error.value("code", ""), error.value("message", ""),
-                    help, wait);
+    throw api_error(status, error.value("code", ""), message, help, wait);
   }
   throw api_error(status, "",
                   "the server answered " + std::to_string(status) + " "
@@ -193,8 +201,8 @@ asio::awaitable<api_client::connection_ptr> api_client::connect(bool fresh) {
       stream = co_await wire::start_tls(io_, std::move(socket),
                                         std::move(trust), connect_limit);
     } catch (const wire::unreachable& e) {
-      throw unreachable_server(server_.at.url()
-                               + " cannot be reached: " + e.what());
+      throw unreachable_server(
+        server_.at.url() + " cannot be reached: " + e.what(), tls_help);
     }
   } else {
     stream = wire::plain_stream(io_, std::move(socket));
@@ -280,8 +288,10 @@ asio::awaitable<reply> api_client::send(request what) {
       if (!fresh && repeatable)
         continue;
     } catch (const wire::bad_message& e) {
-      throw unreachable_server(server_.at.url()
-                               + " does not speak HTTP: " + e.what());
+      throw unreachable_server(
+        server_.at.url() + " does not speak HTTP: " + e.what(),
+        "a server behind TLS has an https:// address; GREENROOM_URL or --url "
+        "names another");
     } catch (const unreachable_server& e) {
       if (!answered_)
         throw;

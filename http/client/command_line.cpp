@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <CLI/CLI.hpp>
 
+#include <cctype>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -26,10 +27,28 @@ namespace {
 constexpr std::string_view all_fields = "*";
 
 /// Names with commas between; one alone may be a session as well.
-bool is_field_list(std::string_view word) {
-  return word.find(',') != word.npos && word.front() != ','
+bool is_field_list(std::string_view word, bool or_one) {
+  return (or_one || word.find(',') != word.npos) && word.front() != ','
          && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_,")
               == word.npos;
+}
+
+void mark_fields(std::vector<std::string>& words, bool or_one) {
+  for (auto word = words.begin(); word != words.end(); ++word)
+    if (*word == "--json") {
+      auto next = word + 1;
+      auto named =
+        next != words.end() && !next->empty() && is_field_list(*next, or_one);
+      *word += '=' + (named ? *next : std::string{all_fields});
+      if (named)
+        words.erase(next);
+    }
+}
+
+// CLI11 takes them from the back.
+void parse_words(CLI::App& root, std::vector<std::string> words, bool or_one) {
+  mark_fields(words, or_one);
+  root.parse(std::vector<std::string>{words.rbegin(), words.rend()});
 }
 
 void add_common_options(CLI::App& root, common_options& to) {
@@ -52,7 +71,9 @@ void add_common_options(CLI::App& root, common_options& to) {
                 "GREENROOM_CA_FILE, or the system's")
     ->type_name("FILE")
     ->group(group);
-  root.add_option("-p,--project", to.project, "The project")
+  root
+    .add_option("-p,--project", to.project,
+                "The project; else GREENROOM_PROJECT")
     ->type_name("ID")
     ->group(group);
   root.add_option("-o,--output", to.format, "How results are shown")
@@ -86,8 +107,30 @@ void say_error(const std::string& text) {
   say(text);
 }
 
+// The command that was parsed, with the words that lead to it.
+std::string command_name(const CLI::App& root) {
+  std::string name = "greenroom";
+  for (const auto* at = &root; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    name += ' ' + at->get_name();
+  }
+  return name;
+}
+
+std::string what_helps(const api_error& e, const std::string& command) {
+  if (e.status() == 401)
+    return "give a key by GREENROOM_KEY or --key-file, or run `greenroom login "
+           "URL`";
+  if (auto next = e.next_step(); !next.empty())
+    return std::string{next};
+  // The server could say no more than that.
+  if (e.status() == 400 && e.remediation().starts_with("Correct what"))
+    return '`' + command + " --help` says what it takes";
+  return e.remediation();
+}
+
 // What went wrong in one sentence, and what would help.
-int tell(const std::exception_ptr& what) {
+int tell(const std::exception_ptr& what, const std::string& command) {
   try {
     std::rethrow_exception(what);
   } catch (const usage_error& e) {
@@ -95,18 +138,12 @@ int tell(const std::exception_ptr& what) {
     return exit_code::usage;
   } catch (const api_error& e) {
     say_error(e.what());
-    if (e.status() == 401)
-      say(
-        "  give a key by GREENROOM_KEY or --key-file, or run `greenroom login "
-        "URL`");
-    else if (!e.remediation().empty())
-      say("  " + e.remediation());
+    if (auto help = what_helps(e, command); !help.empty())
+      say("  " + help);
     return e.exit_code();
   } catch (const unreachable_server& e) {
     say_error(e.what());
-    say(
-      "  is the node running, and is this its address? GREENROOM_URL or --url "
-      "names another");
+    say("  " + e.remediation());
     return exit_code::unavailable;
   } catch (const command_failed& e) {
     if (*e.what() != '\0')
@@ -133,6 +170,13 @@ printing common_options::how_to_print() const {
   return result;
 }
 
+void invocation::tell_unknown_fields(const json& what) const {
+  if (::isatty(STDERR_FILENO) != 1)
+    return;
+  if (auto text = unknown_fields(what, options.json_fields); !text.empty())
+    say("greenroom: " + text);
+}
+
 void invocation::confirm(const std::string& question) const {
   if (options.yes)
     return;
@@ -143,6 +187,14 @@ void invocation::confirm(const std::string& question) const {
   std::getline(std::cin, answer);
   if (answer != "y" && answer != "Y" && answer != "yes")
     throw command_failed(exit_code::failed, "nothing was done");
+}
+
+void let_session_out(std::string& session, std::string& second,
+                     const char* example) {
+  if (second.empty())
+    std::swap(session, second);
+  if (second.empty())
+    throw usage_error(std::string{"something is missing: "} + example);
 }
 
 CLI::App* command_set::add(CLI::App& parent, const std::string& name,
@@ -187,15 +239,31 @@ bool command_line::chosen() const noexcept {
   return state_->set.chosen || state_->set.chosen_local;
 }
 
-void command_line::prepare(std::vector<std::string>& words) {
-  for (auto word = words.begin(); word != words.end(); ++word)
-    if (*word == "--json") {
-      auto next = word + 1;
-      auto named = next != words.end() && is_field_list(*next);
-      *word += '=' + (named ? *next : std::string{all_fields});
-      if (named)
-        words.erase(next);
-    }
+std::string command_line::fault_text(const CLI::App& root,
+                                     const CLI::Error& error) {
+  std::string text = error.what();
+  const auto name = command_name(root);
+  const auto takes_words = name == "greenroom exec" || name == "greenroom run";
+  if (!text.empty())
+    text.front() =
+      static_cast<char>(std::tolower(static_cast<unsigned char>(text.front())));
+  if (root.get_subcommands().empty() && error.get_name() == "RequiredError")
+    text = "no command is given";
+  if (takes_words && dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr)
+    text += "; the command stands after --, as in `greenroom exec SESSION -- "
+            "ls -l`";
+  return "greenroom: " + text + "\n  `" + name + " --help` says what "
+         + (name == "greenroom" ? "there is\n" : "it takes\n");
+}
+
+void command_line::parse(CLI::App& root,
+                         const std::vector<std::string>& words) {
+  try {
+    parse_words(root, words, false);
+  } catch (const CLI::ExtrasError&) {
+    // One word too many: that after --json was a field, and no session.
+    parse_words(root, words, true);
+  }
 }
 
 int command_line::run(std::vector<std::string> words) {
@@ -223,12 +291,12 @@ int command_line::run(std::vector<std::string> words) {
                    });
     io.run();
     if (failure)
-      code = tell(failure);
+      code = tell(failure, command_name(state_->set.root));
     // What still waits (a read of the terminal, a signal) is of no more use.
     std::cout.flush();
     ::_exit(code);
   } catch (...) {
-    return tell(std::current_exception());
+    return tell(std::current_exception(), command_name(state_->set.root));
   }
 }
 

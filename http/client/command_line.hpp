@@ -7,7 +7,8 @@
 
 namespace CLI {
 class App;
-}
+class Error;
+} // namespace CLI
 
 namespace greenroom::http::client {
 
@@ -19,9 +20,14 @@ public:
   command_line& operator=(const command_line&) = delete;
   ~command_line();
 
-  /// Words as CLI11 reads them: by itself it would take the word after a bare
-  /// --json for its fields, whatever that is. Several with commas between are.
-  static void prepare(std::vector<std::string>& words);
+  /// Has `root` parse the words of a command of the client's; throws as CLI11
+  /// does. By itself that would take the word after a bare --json for its
+  /// fields, whatever it is: it is where it has commas, or can be nothing else.
+  static void parse(CLI::App& root, const std::vector<std::string>& words);
+
+  /// What is wrong with the words of any command, the node's included, and what
+  /// would help.
+  static std::string fault_text(const CLI::App& root, const CLI::Error& error);
 
   /// Whether one of them has been parsed.
   bool chosen() const noexcept;

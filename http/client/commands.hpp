@@ -45,7 +45,11 @@ struct invocation {
     auto how = options.how_to_print();
     how.name_field = name_field;
     print(shown(what, columns, how));
+    tell_unknown_fields(what);
   }
+  /// Of --json, to a person: a misspelt name would else be null without a word.
+  /// Some fields are there only sometimes, which programs know.
+  void tell_unknown_fields(const json& what) const;
   /// Asks before what cannot be undone. Throws usage_error where nobody can be
   /// asked and --yes is not given, command_failed where the answer is no.
   void confirm(const std::string& question) const;
@@ -81,6 +85,12 @@ void add_webhook_commands(command_set& set);
 void add_event_commands(command_set& set);
 void add_admin_commands(command_set& set);
 void add_help_commands(command_set& set);
+
+/// Of two words on the command line the first, the session, may be left out:
+/// one alone is the second. Throws usage_error where that is missing, with
+/// `example`.
+void let_session_out(std::string& session, std::string& second,
+                     const char* example);
 
 /// Starts an exec by `body` and answers its record. The same `exec_id` again is
 /// the same exec, so a broken connection starts nothing twice.

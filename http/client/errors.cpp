@@ -1,6 +1,70 @@
 #include "http/client/errors.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace greenroom::http::client {
+
+namespace {
+
+struct client_advice {
+  std::string_view code;
+  std::string_view message; // how it begins; empty: any
+  std::string_view help;
+};
+
+constexpr client_advice advice_of_client[] = {
+  {"BAD_REQUEST", "session is not active",
+   "`greenroom create` makes another; `greenroom rescue list SESSION` shows "
+   "what is kept of this one"},
+  {"BAD_REQUEST", "cannot checkout protected branch",
+   "take a branch of your own: `greenroom create NAME --from BRANCH`"},
+  {"BAD_REQUEST", "project pod is not running",
+   "an administrator starts it: `greenroom api PATCH /projects/PROJECT -d "
+   "'{\"status\": \"running\"}'`"},
+  {"FORBIDDEN", "",
+   "`greenroom whoami` shows what the key may do; an administrator makes "
+   "others by `greenroom keys create`"},
+  {"NOT_FOUND", "project not found",
+   "`greenroom projects` lists those that the key sees"},
+  {"NOT_FOUND", "session not found",
+   "`greenroom list --all` lists them, also those that are over"},
+  {"NOT_FOUND", "exec not found",
+   "`greenroom ps --all SESSION` lists a session's commands"},
+  {"NOT_FOUND", "review not found", "`greenroom reviews` lists them"},
+  {"NOT_FOUND", "webhook not found", "`greenroom webhooks` lists them"},
+  {"NOT_FOUND", "delivery not found",
+   "`greenroom webhooks deliveries WEBHOOK` lists them"},
+  {"NOT_FOUND", "key not found", "`greenroom keys` lists them"},
+  {"NOT_FOUND", "branch not found",
+   "check the name; without --branch a NAME is that of a new branch"},
+  {"NOT_FOUND", "route not found",
+   "is the URL the server's own, without a path? `greenroom api GET "
+   "/openapi.json` has every route"},
+  {"SESSION_EXISTS", "",
+   "`greenroom list` shows who has the places, `greenroom end SESSION` ends "
+   "one; an administrator may raise max_active_sessions"},
+  {"CHECKOUT_EXISTS", "",
+   "`greenroom list` shows the session that has it: work there, or take "
+   "another name; git cannot keep a and a/b side by side"},
+  {"BRANCH_EXISTS", "",
+   "take another name, or open that branch by `greenroom create --branch "
+   "BRANCH`"},
+  {"PROJECT_EXISTS", "",
+   "take another id, or change that one by `greenroom api PATCH "
+   "/projects/PROJECT -d '{…}'`"},
+};
+
+} // namespace
+
+std::string_view api_error::next_step() const noexcept {
+  auto found =
+    std::ranges::find_if(advice_of_client, [this](const client_advice& one) {
+      return one.code == code_
+             && std::string_view{what()}.starts_with(one.message);
+    });
+  return found == std::end(advice_of_client) ? std::string_view{} : found->help;
+}
 
 int api_error::exit_code() const noexcept {
   switch (status_) {
@@ -8,7 +72,8 @@ int api_error::exit_code() const noexcept {
     case 403:
       return exit_code::not_allowed;
     case 404:
-      return exit_code::not_found;
+      // Without a code it is not the server's word, but somebody else's.
+      return code_.empty() ? exit_code::unavailable : exit_code::not_found;
     case 409:
       return exit_code::conflict;
     case 429:

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace greenroom::http::client {
@@ -52,6 +53,9 @@ public:
     return retry_after_;
   }
   int exit_code() const noexcept;
+  /// What would help in words of the command line, where the server's own speak
+  /// of routes; else empty.
+  std::string_view next_step() const noexcept;
 
   /// The server is busy, or away behind a proxy: later it may do.
   bool worth_retrying() const noexcept {
@@ -68,7 +72,19 @@ private:
 /// Nothing that speaks HTTP answers there, or it stopped to.
 class unreachable_server : public std::runtime_error {
 public:
-  using std::runtime_error::runtime_error;
+  explicit unreachable_server(const std::string& message,
+                              std::string remediation =
+                                "is the node running, and is this its address? "
+                                "GREENROOM_URL or --url names another")
+    : std::runtime_error(message), remediation_(std::move(remediation)) {}
+
+  /// What would help, in one sentence.
+  const std::string& remediation() const noexcept {
+    return remediation_;
+  }
+
+private:
+  std::string remediation_;
 };
 
 /// The user has left a terminal whose command runs on.

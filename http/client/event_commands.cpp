@@ -4,6 +4,7 @@
 #include "http/client/errors.hpp"
 #include "http/client/event_stream.hpp"
 #include "http/client/printable.hpp"
+#include "messages/ids.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -68,13 +69,32 @@ void show(const server_event& event, const printing& how) {
   print(printable(text) + '\n');
 }
 
-std::string target_of(const invocation& now, const events_options& options) {
+/// Ids of what is named with commas between.
+asio::awaitable<std::string> session_ids(invocation& now, std::string words) {
+  std::string ids;
+  for (std::size_t at = 0; at <= words.size();) {
+    auto end = std::min(words.find(',', at), words.size());
+    auto word = words.substr(at, end - at);
+    at = end + 1;
+    if (word.empty())
+      continue;
+    if (!is_id(word)) {
+      auto found = co_await now.session(std::move(word));
+      word = found.id;
+    }
+    ids += (ids.empty() ? "" : ",") + word;
+  }
+  co_return ids;
+}
+
+std::string target_of(const invocation& now, const events_options& options,
+                      const std::string& sessions) {
   std::string target = "/events?from=";
   target += options.earliest ? "earliest" : "now";
-  if (!now.options.project.empty())
-    target += "&project=" + escaped(now.options.project);
-  if (!options.sessions.empty())
-    target += "&session=" + escaped(options.sessions);
+  if (auto project = project_of_user(now.options.project); !project.empty())
+    target += "&project=" + escaped(project);
+  if (!sessions.empty())
+    target += "&session=" + escaped(sessions);
   if (!options.types.empty())
     target += "&types=" + escaped(options.types);
   return target;
@@ -89,32 +109,40 @@ asio::awaitable<int> events(invocation& now, const events_options& options) {
       ++shown;
       return shown != options.count;
     };
-  auto target = target_of(now, options);
+  auto sessions = co_await session_ids(now, options.sessions);
+  auto target = target_of(now, options, sessions);
   co_await read_events(now.io, now.api, std::move(target), options.after,
                        std::move(take));
   co_return exit_code::done;
 }
 
+std::string joined(const json& words) {
+  std::string all;
+  for (auto& word : words)
+    all += (all.empty() ? "" : " ") + word.get<std::string>();
+  return all;
+}
+
 // One line an event, and output below it as it comes, but for what would steer
 // the terminal: `logs` shows that as it is.
 void show_event(const invocation& now, const server_event& event) {
-  if (now.options.how_to_print().format == output_format::as_json) {
-    auto data = json::parse(event.data, nullptr, false);
-    print(json{{"id", event.id}, {"type", event.type}, {"data", data}}.dump()
-          + "\n");
+  if (auto how = now.options.how_to_print();
+      how.format != output_format::as_table) {
+    show(event, how);
     return;
   }
   auto data = json::parse(event.data, nullptr, false);
   if (!data.is_object())
     data = json::object();
   auto line = data.value("time", "") + "  " + event.type;
-  constexpr std::array<const char*, 9> telling{
-    "exec_id", "status", "exit_code", "command",      "stream",
-    "data",    "branch", "commit",    "status_reason"};
+  constexpr std::array<const char*, 10> telling{
+    "exec_id", "status", "exit_code", "command", "argv",
+    "stream",  "data",   "branch",    "commit",  "status_reason"};
   for (const auto* field : telling)
     if (auto found = data.find(field); found != data.end()) {
-      auto text =
-        found->is_string() ? found->get<std::string>() : found->dump();
+      auto text = found->is_string()  ? found->get<std::string>()
+                  : found->is_array() ? joined(*found)
+                                      : found->dump();
       while (text.ends_with('\n'))
         text.pop_back();
       auto is_output = std::string_view{field} == "data";
@@ -159,7 +187,7 @@ void add_event_commands(command_set& set) {
   made->add_option("--types", options->types,
                    "Only these, as exec.exited,session.ended");
   made->add_option("--session", options->sessions,
-                   "Only of these sessions, by id, with commas between");
+                   "Only of these sessions, with commas between");
   made->add_flag("--earliest", options->earliest,
                  "From the first event that is kept");
   made->add_option("--after", options->after,

@@ -126,11 +126,33 @@ run_to_end(invocation& now, session_ref session, std::string exec_id,
   throw unread_output();
 }
 
+// As a shell has it for what it cannot run; 0: something else is wrong.
+int code_of_refusal(const api_error& why) {
+  const std::string_view text = why.what();
+  return why.status() != 400                               ? 0
+         : text.starts_with("command not found: ")         ? 127
+         : text.starts_with("command is not executable: ") ? 126
+                                                           : 0;
+}
+
+asio::awaitable<json> start_or_fail(api_client& api, session_ref session,
+                                    json body) {
+  try {
+    auto started =
+      co_await start_exec(api, std::move(session), std::move(body));
+    co_return started;
+  } catch (const api_error& e) {
+    if (auto code = code_of_refusal(e); code != 0)
+      throw command_failed(code, e.what());
+    throw;
+  }
+}
+
 // `stays` is set where the terminal is left and the command runs on.
 asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
                             exec_options options, session_is whose,
                             bool& stays) {
-  auto started = co_await start_exec(now.api, session, std::move(body));
+  auto started = co_await start_or_fail(now.api, session, std::move(body));
   auto exec_id = started.value("exec_id", "");
   if (options.detach) {
     now.show(

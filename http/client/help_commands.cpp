@@ -7,29 +7,48 @@
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <set>
 
 namespace greenroom::http::client {
 
 namespace {
 
+bool takes_value(const CLI::Option& option) {
+  return option.get_positional() || option.get_items_expected_min() > 0;
+}
+
 json described(const CLI::App& of) {
   json result{{"name", of.get_name()}, {"help", of.get_description()}};
+  if (!of.get_aliases().empty())
+    result["aliases"] = of.get_aliases();
   for (const auto* option : of.get_options()) {
     json one{{"name", option->get_name(option->get_positional(), true)},
              {"help", option->get_description()},
+             {"takes_value", takes_value(*option)},
              {"required", option->get_required()}};
     result[option->get_positional() ? "arguments" : "options"].push_back(one);
   }
+  if (auto notes = of.get_footer(); !notes.empty())
+    result["notes"] = notes;
   for (const auto* sub : of.get_subcommands(nullptr))
     result["commands"].push_back(described(*sub));
   return result;
 }
 
+// Its own, and those of its commands.
 std::string long_options(const CLI::App& of) {
+  std::set<std::string> names;
+  auto add = [&](const CLI::App& one) {
+    for (const auto* option : one.get_options())
+      names.insert(option->get_lnames().begin(), option->get_lnames().end());
+  };
+  add(of);
+  if (of.get_parent() != nullptr)
+    for (const auto* sub : of.get_subcommands(nullptr))
+      add(*sub);
   std::string result;
-  for (const auto* option : of.get_options())
-    for (auto& name : option->get_lnames())
-      result += (result.empty() ? "--" : " --") + name;
+  for (auto& name : names)
+    result += (result.empty() ? "--" : " --") + name;
   return result;
 }
 
@@ -61,7 +80,7 @@ std::string for_bash(const CLI::App& root) {
            "      words=\"$words $(greenroom list -q 2>/dev/null)\" ;;\n"
            "  esac\n"
            "  COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n"
-           "}\ncomplete -F _greenroom greenroom\n";
+           "}\ncomplete -o default -F _greenroom greenroom\n";
 }
 
 // Between single quotes zsh takes all as it is but another.
@@ -124,18 +143,48 @@ std::string quoted_for_fish(const std::string& text) {
   return result + '\'';
 }
 
-std::string for_fish(const CLI::App& root) {
-  std::string result = "complete -c greenroom -f\n";
-  for (const auto* sub : root.get_subcommands(nullptr)) {
-    result += "complete -c greenroom -n __fish_use_subcommand -a "
-              + sub->get_name() + " -d "
-              + quoted_for_fish(sub->get_description()) + '\n';
-    for (const auto* option : sub->get_options())
-      for (auto& name : option->get_lnames())
-        result += "complete -c greenroom -n '__fish_seen_subcommand_from "
-                  + sub->get_name() + "' -l " + name + '\n';
-  }
+// The options of a command, where `when` holds.
+std::string options_for_fish(const CLI::App& of, const std::string& when) {
+  auto value = [](const CLI::Option& option) {
+    if (!takes_value(option))
+      return "";
+    return option.get_type_name() == "FILE" ? " -r -F" : " -r";
+  };
+  std::string result;
+  for (const auto* option : of.get_options())
+    for (auto& name : option->get_lnames())
+      result += "complete -c greenroom" + when + " -l " + name + value(*option)
+                + " -d " + quoted_for_fish(option->get_description()) + '\n';
   return result;
+}
+
+bool takes_session(const CLI::App& command) {
+  return command.get_option_no_throw("session") != nullptr;
+}
+
+std::string for_fish(const CLI::App& root) {
+  auto add = [](const CLI::App& sub, const std::string& when) {
+    return "complete -c greenroom" + when + " -a " + sub.get_name() + " -d "
+           + quoted_for_fish(sub.get_description()) + '\n';
+  };
+  std::string result =
+    "complete -c greenroom -f\n" + options_for_fish(root, {});
+  std::string of_sessions;
+  for (const auto* sub : root.get_subcommands(nullptr)) {
+    const auto seen = " -n '__fish_seen_subcommand_from " + sub->get_name();
+    result += add(*sub, " -n __fish_use_subcommand");
+    result += options_for_fish(*sub, seen + '\'');
+    for (const auto* below : sub->get_subcommands(nullptr)) {
+      result += add(*below, seen + '\'');
+      result +=
+        options_for_fish(*below, seen + "; and __fish_seen_subcommand_from "
+                                   + below->get_name() + '\'');
+    }
+    if (takes_session(*sub))
+      of_sessions += ' ' + sub->get_name();
+  }
+  return result + "complete -c greenroom -n '__fish_seen_subcommand_from"
+         + of_sessions + "' -a '(greenroom list -q 2>/dev/null)'\n";
 }
 
 } // namespace
@@ -169,8 +218,10 @@ void add_help_commands(command_set& set) {
       return exit_code::done;
     };
   });
-  made->footer("Example, in ~/.bashrc or ~/.zshrc:\n  source <(greenroom "
-               "completion bash)\n  source <(greenroom completion zsh)");
+  made->footer(
+    "Example, in ~/.bashrc or ~/.zshrc:\n  source <(greenroom "
+    "completion bash)\n  source <(greenroom completion zsh)\nin "
+    "~/.config/fish/config.fish:\n  greenroom completion fish | source");
 }
 
 } // namespace greenroom::http::client

@@ -90,7 +90,9 @@ asio::awaitable<int> show_list(invocation& now, live_list what, bool watch) {
   how.name_field = what.name_field;
   if (!watch) {
     auto rows = co_await what.ask();
-    print(shown(wanted_of(rows, what), what.columns, how));
+    auto wanted = wanted_of(rows, what);
+    print(shown(wanted, what.columns, how));
+    now.tell_unknown_fields(wanted);
     co_return exit_code::done;
   }
   live_view view{what, how, ::isatty(STDOUT_FILENO) == 1};

@@ -22,6 +22,10 @@ std::string text_field(const json& of, const char* name,
                                                  : otherwise;
 }
 
+std::string counted(long long count, const std::string& what) {
+  return std::to_string(count) + ' ' + what + (count == 1 ? "" : "s");
+}
+
 long long number_field(const json& of, const char* name) {
   auto found = of.find(name);
   return found != of.end() && found->is_number() ? found->get<long long>() : 0;

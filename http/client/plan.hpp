@@ -26,6 +26,9 @@ std::string text_field(const json& of, const char* name,
                        const std::string& otherwise);
 long long number_field(const json& of, const char* name);
 
+/// "1 commit", "2 commits".
+std::string counted(long long count, const std::string& what);
+
 void show_plan(const invocation& now, const json& steps);
 
 } // namespace greenroom::http::client

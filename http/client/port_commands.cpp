@@ -145,8 +145,9 @@ asio::awaitable<void> serve(api_client& api, std::string target,
   }
 }
 
-asio::awaitable<int> forward(invocation& now, const std::string& word,
-                             const std::string& what) {
+asio::awaitable<int> forward(invocation& now, std::string word,
+                             std::string what) {
+  let_session_out(word, what, "greenroom forward [SESSION] [LOCAL:]PORT");
   auto ports = parse_forward(what);
   auto session = co_await now.session(word);
   const auto target =
@@ -210,9 +211,8 @@ void add_port_commands(command_set& set) {
   made = set.add(set.root, "forward",
                  "Reach a port of a session at a port of this machine",
                  [=](auto& now) { return forward(now, *word, *what); });
-  made->add_option("session", *word, "Id, a prefix of it, or branch")
-    ->required();
-  made->add_option("port", *what, "PORT, or LOCAL:PORT")->required();
+  made->add_option("session", *word, what_session);
+  made->add_option("port", *what, "PORT, or LOCAL:PORT");
   made->footer("Example:\n  greenroom forward fix-login 15432:5432");
 }
 

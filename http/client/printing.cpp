@@ -8,11 +8,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <clocale>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <cwchar>
 #include <optional>
+#include <set>
 
 namespace greenroom::http::client {
 
@@ -41,11 +44,25 @@ json picked(const json& one, const std::vector<std::string>& fields) {
   return result;
 }
 
+// The places of a terminal that it takes: two for wide characters, none for
+// what combines with the one before.
 std::size_t width_of(const std::string& text) {
-  // Bytes that continue a character of UTF-8 take no place of their own.
-  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
+  static const auto utf8 = ::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  const auto before = ::uselocale(utf8);
+  std::mbstate_t state{};
+  std::size_t width = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    wchar_t c = 0;
+    auto size = std::mbrtowc(&c, &text[at], text.size() - at, &state);
+    auto known = size > 0 && size <= text.size() - at;
+    if (!known)
+      state = {};
+    auto places = known ? ::wcwidth(c) : 1;
+    width += places > 0 ? static_cast<std::size_t>(places) : 0;
+    at += known ? size : 1;
+  }
+  ::uselocale(before);
+  return width;
 }
 
 std::vector<std::vector<std::string>>
@@ -144,6 +161,27 @@ std::string shown(const json& what, const std::vector<column>& columns,
       row.push_back(cell.text(one));
   }
   return how.format == output_format::as_names ? names : table(rows);
+}
+
+std::string unknown_fields(const json& what,
+                           const std::vector<std::string>& fields) {
+  std::set<std::string> known;
+  json one_row = json::array({what});
+  for (auto& one : what.is_array() ? what : one_row)
+    for (auto& [name, value] : one.items())
+      known.insert(name);
+  if (known.empty())
+    return {};
+  std::string unknown;
+  for (auto& field : fields)
+    if (!known.contains(field))
+      unknown += (unknown.empty() ? "\"" : ", \"") + field + '"';
+  if (unknown.empty())
+    return {};
+  std::string list;
+  for (auto& name : known)
+    list += (list.empty() ? "" : ", ") + name;
+  return "there is no field " + unknown + " here, but " + list;
 }
 
 std::string age(const std::string& time,

@@ -49,6 +49,11 @@ std::string table(const std::vector<std::vector<std::string>>& rows,
 std::string shown(const json& what, const std::vector<column>& columns,
                   const printing& how);
 
+/// Which of `fields` no object of `what` has, in one sentence; empty where each
+/// is there, or there is no object to tell.
+std::string unknown_fields(const json& what,
+                           const std::vector<std::string>& fields);
+
 /// How long ago, or ahead, a time of the API is: "3m", "in 23h"; as it is where
 /// it is no time.
 std::string age(const std::string& time,

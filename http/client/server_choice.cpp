@@ -41,9 +41,10 @@ std::string read_key(const std::string& file) {
   if (file == "-")
     return trimmed(read_all(std::cin));
   std::ifstream in{file};
-  if (!in)
-    throw usage_error("the key's file " + file
-                      + " cannot be read: " + std::strerror(errno));
+  std::error_code none;
+  if (!in || fs::is_directory(file, none))
+    throw usage_error("the key's file " + file + " cannot be read: "
+                      + (in ? "it is a directory" : std::strerror(errno)));
   auto key = trimmed(read_all(in));
   if (key.empty())
     throw usage_error("the key's file " + file + " is empty");

@@ -31,12 +31,25 @@ std::vector<const json*> those_of(const json& sessions, auto matches) {
   return result;
 }
 
+bool is_of_server(const directory_choice& here, const api_client& api) {
+  return parse_endpoint(here.url).url() == api.server().at.url();
+}
+
 // That of this directory, where it is of the server that is asked.
 std::optional<directory_choice> choice_here(const api_client& api) {
   auto here = find_directory_choice(std::filesystem::current_path());
-  if (here && parse_endpoint(here->url).url() == api.server().at.url())
-    return here;
-  return std::nullopt;
+  if (here && !is_of_server(*here, api))
+    here.reset();
+  return here;
+}
+
+// What to add where a session of this directory would have been of use.
+std::string other_server_here(const api_client& api) {
+  auto here = find_directory_choice(std::filesystem::current_path());
+  if (!here || is_of_server(*here, api))
+    return {};
+  return "; .greenroom names one of " + here->url + ", and "
+         + api.server().at.url() + " is asked";
 }
 
 std::string git_branch() {
@@ -234,21 +247,28 @@ choose_session(api_client& api, std::string project, std::string word) {
   if (word.empty())
     throw usage_error("no session is named: give its id, a prefix of it or its "
                       "branch, or run `greenroom use SESSION` once in this "
-                      "directory");
-  auto found = co_await find_session(api, std::move(project), word);
-  if (!found)
-    throw command_failed(
-      exit_code::not_found,
-      from_git ? "no session is on this checkout's branch, \"" + word + "\""
-               : "no session has an id or a branch like \"" + word
-                   + "\"; `greenroom list --all` shows them");
-  co_return *found;
+                      "directory"
+                      + other_server_here(api));
+  project = project_of_user(std::move(project));
+  auto found = co_await find_session(api, project, word);
+  if (found)
+    co_return *found;
+  auto where = project.empty() ? "" : " in project " + project;
+  throw command_failed(
+    exit_code::not_found,
+    from_git ? "no session is on this checkout's branch, \"" + word + '"'
+                 + where + other_server_here(api)
+             : "no session has an id or a branch like \"" + word + '"' + where
+                 + "; `greenroom list --all` shows them");
+}
+
+std::string project_of_user(std::string named) {
+  return named.empty() ? process_environment("GREENROOM_PROJECT") : named;
 }
 
 asio::awaitable<std::string> choose_project(api_client& api,
                                             std::string project) {
-  if (project.empty())
-    project = process_environment("GREENROOM_PROJECT");
+  project = project_of_user(std::move(project));
   if (!project.empty())
     co_return project;
   if (auto here = choice_here(api))

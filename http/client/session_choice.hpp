@@ -32,8 +32,12 @@ std::optional<session_ref> match_session(const json& sessions,
 /// Whether a session is not over.
 bool is_live(const json& session);
 
-/// Asks the server. `project` narrows it; may be empty. Throws usage_error,
-/// command_failed (not found) and what api_client throws.
+/// The project that is named, else GREENROOM_PROJECT; may be empty.
+std::string project_of_user(std::string named);
+
+/// Asks the server. `project`, else GREENROOM_PROJECT, narrows what `word` may
+/// mean; both may be empty. Throws usage_error, command_failed (not found) and
+/// what api_client throws.
 asio::awaitable<session_ref>
 choose_session(api_client& api, std::string project, std::string word);
 

@@ -172,8 +172,8 @@ live_and_gone(api_client& api, std::string target,
 
 asio::awaitable<int> list(invocation& now, const list_options& options) {
   std::string target = "/sessions";
-  if (!now.options.project.empty())
-    target = "/projects/" + escaped(now.options.project) + target;
+  if (auto project = project_of_user(now.options.project); !project.empty())
+    target = "/projects/" + escaped(project) + target;
   auto separator = '?';
   auto narrow = [&](const char* name, const std::string& value) {
     target += separator + std::string{name} + '=' + escaped(value);
@@ -181,8 +181,10 @@ asio::awaitable<int> list(invocation& now, const list_options& options) {
   };
   if (!options.status.empty())
     narrow("status", options.status);
-  for (auto& label : options.labels)
+  for (auto& label : options.labels) {
+    split_label(label); // or it is refused
     narrow("label", label);
+  }
   live_list what;
   what.columns = session_columns();
   const auto only_live = !options.all && options.status.empty();
@@ -226,8 +228,8 @@ asio::awaitable<int> show_session(invocation& now, const std::string& word) {
   co_return exit_code::done;
 }
 
-asio::awaitable<int> extend(invocation& now, const std::string& word,
-                            const std::string& by) {
+asio::awaitable<int> extend(invocation& now, std::string word, std::string by) {
+  let_session_out(word, by, "greenroom extend [SESSION] DURATION, e.g. 8h");
   auto session = co_await now.session(word);
   auto target = session.path() + "/extend";
   json body{{"expires_in", by}};
@@ -255,9 +257,9 @@ asio::awaitable<json> plan_of_end(invocation& now, session_ref session) {
   auto state = co_await now.api.get(std::move(target));
   auto place = "under refs/greenroom/rescue/" + session.id;
   if (auto dirty = number_field(state, "dirty_files"); dirty > 0)
-    all.add("keep", std::to_string(dirty) + " changed files " + place);
+    all.add("keep", counted(dirty, "changed file") + ' ' + place);
   if (auto ahead = number_field(state, "ahead"); ahead > 0)
-    all.add("keep", std::to_string(ahead) + " commits of "
+    all.add("keep", counted(ahead, "commit") + " of "
                       + text_field(state, "branch", "the checkout") + ' '
                       + place);
   all.add("end", "session " + session.id);
@@ -320,18 +322,25 @@ asio::awaitable<int> wait(invocation& now, const wait_options& options) {
   if (now.options.how_to_print().format == output_format::as_json)
     now.show(result, {});
   else
-    say(met ? options.until : "not within " + options.timeout);
+    say(options.until
+        + (met ? "" : ": it has not come within " + options.timeout));
   co_return met ? exit_code::done : exit_code::timed_out;
 }
 
 asio::awaitable<int> rescue(invocation& now, const std::string& word) {
   auto session = co_await now.session(word);
   auto one = co_await now.api.get(session.path());
-  now.show(one.value("rescue_refs", json::array()),
+  auto refs = one.value("rescue_refs", json::array());
+  now.show(refs,
            {field_column("REF", "ref"), field_column("COMMIT", "commit"),
             field_column("HOLDS", "holds")},
            "ref");
-  say("\nwork on it again: greenroom rescue restore REF NAME");
+  if (refs.empty())
+    say(is_live(one) ? "session " + session.id
+                         + " is not over: nothing of it is kept there yet"
+                     : "session " + session.id + " has left nothing there");
+  else
+    say("\nwork on it again: greenroom rescue restore REF NAME");
   co_return exit_code::done;
 }
 
@@ -416,9 +425,8 @@ void add_session_commands(command_set& set) {
   auto by = std::make_shared<std::string>();
   made = set.add(set.root, "extend", "Let a session end later",
                  [=](auto& now) { return extend(now, *word, *by); });
-  made->add_option("session", *word, "Id, a prefix of it, or branch")
-    ->required();
-  made->add_option("duration", *by, "From now, e.g. 8h or 7d")->required();
+  add_session_word(*made, *word);
+  made->add_option("duration", *by, "From now, e.g. 8h or 7d");
 
   auto ends = std::make_shared<end_options>();
   made = set.add(set.root, "end", "End a session without a check-in",
@@ -436,8 +444,10 @@ void add_session_commands(command_set& set) {
     "--for", waits->until,
     "exec:ID:exited, setup:done, port:N, preview:ready, review:finished or "
     "ended");
-  made->add_option("--timeout", waits->timeout, "How long, e.g. 90s");
-  made->footer("Exit code 124: it did not happen in time.");
+  made->add_option("--timeout", waits->timeout, "How long, e.g. 90s; else 30s");
+  made->footer("Exit code 124: it did not happen in time.\n"
+               "Example:\n  greenroom wait fix-login --for port:3000 "
+               "--timeout 2m");
 
   add_rescue(set);
 }

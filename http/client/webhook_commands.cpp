@@ -142,6 +142,8 @@ asio::awaitable<int> redeliver(invocation& now, const std::string& id,
   auto target = co_await path_of(now, id, "/redeliver");
   auto queued = co_await now.api.post(std::move(target), std::move(body));
   now.show(queued["deliveries"], delivery_columns());
+  if (queued["deliveries"].empty())
+    say("nothing has failed that could be sent again");
   co_return exit_code::done;
 }
 

@@ -68,7 +68,7 @@ asio::awaitable<json> plan_of(invocation& now, session_ref session,
   auto state = co_await now.api.get(std::move(git_at));
   auto branch = text_field(state, "branch", "the checkout's commit");
   if (auto dirty = number_field(state, "dirty_files"); dirty > 0)
-    all.add("commit", std::to_string(dirty) + " changed files");
+    all.add("commit", counted(dirty, "changed file"));
   all.add("push", branch);
   auto merge_at = session.path() + "/mergeability";
   auto merge = co_await now.api.get(std::move(merge_at));

@@ -1,11 +1,16 @@
 // All sessions that the key may see, and a form for a new one.
 import { call, sessionPath } from './api.js';
 import { badge, busy, field, h, notice, replace, row, table } from './dom.js';
-import { age, until } from './format.js';
+import { age, commandText, until } from './format.js';
 import { projectControl } from './projects.js';
 import { update } from './update.js';
 
 const live = ['creating', 'active', 'checking_in'];
+
+/// Of so many sessions is asked which commands run in them; of others the list
+/// says how many.
+const mostAsked = 20;
+const longestCommand = 40;
 
 export async function showSessions(page) {
   const list = h('div', {});
@@ -23,24 +28,54 @@ export async function showSessions(page) {
       call('GET', `/sessions${query}`)));
     const shown = pages.flatMap(({ sessions }) => sessions).sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
+    const running = await commandsOf(shown);
     update(list, table('Sessions',
       ['Session', 'Status', 'Project', 'Branch', 'Runs', 'Age', 'Ends'],
-      shown.map(sessionRow), 'No session is live. Make one above.'),
+      shown.map((one) => sessionRow(one, running.get(one.id))), 'No session is live. Make one above.'),
     pages.some((one) => one.next_cursor) && h('p', { class: 'empty' },
       'There are more; “greenroom list --all” has them.'));
   }
   await page.repeat(5000, refresh);
 }
 
-function sessionRow(session) {
+/// The commands that run, by session.
+async function commandsOf(sessions) {
+  const asked = sessions.filter((one) => one.running_execs > 0)
+    .slice(0, mostAsked);
+  return new Map(await Promise.all(asked.map(async ({ project_id, id }) => {
+    try {
+      const { execs } = await call('GET',
+        `${sessionPath(project_id, id)}/execs?limit=20`);
+      return [id, execs.filter(({ status }) => status === 'running')];
+    } catch {
+      return [id, []]; // it may have ended; the next look tells
+    }
+  })));
+}
+
+/// The last command that was begun, and how many there are besides.
+function runsCell({ running_execs: count }, [newest] = []) {
+  if (count === 0) {
+    return '–';
+  }
+  if (!newest) {
+    return `${count} command${count > 1 ? 's' : ''}`;
+  }
+  const text = commandText(newest).replaceAll(/\s+/g, ' ').trim();
+  const shown = [...text].length > longestCommand
+    ? `${[...text].slice(0, longestCommand - 1).join('')}…` : text;
+  return [h('span', { class: 'mono', title: text }, shown),
+    count > 1 ? ` and ${count - 1} more` : ''];
+}
+
+function sessionRow(session, running) {
   const over = !live.includes(session.status);
   return row(session.id,
     h('a', { class: 'mono', href: sessionLink(session) }, session.id),
     badge(session.status),
     session.project_id,
     h('span', { class: 'mono' }, session.branch),
-    session.running_execs === 0 ? '–'
-      : `${session.running_execs} command${session.running_execs > 1 ? 's' : ''}`,
+    runsCell(session, running),
     age(session.created_at),
     over ? (session.status_reason ?? '–')
       : `in ${until(session.expires_at)} (${session.on_expire})`);

@@ -54,6 +54,19 @@ public:
       asio::redirect_error(asio::use_awaitable, error));
   }
 
+  /// Why the handshake failed, in words of what is wrong with the certificate
+  /// where that is it.
+  std::string reason(const std::string& host, const error_code& error) {
+    auto why = ::SSL_get_verify_result(tls_.native_handle());
+    if (why == X509_V_OK)
+      return error.message();
+    // OpenSSL has no word for what our own check refused.
+    if (why == X509_V_ERR_UNSPECIFIED)
+      return "its certificate is not for " + host;
+    return std::string{"its certificate is not trusted: "}
+           + ::X509_verify_cert_error_string(why);
+  }
+
   void stop_waiting() noexcept override {
     error_code ignored;
     tls_.next_layer().cancel(ignored);
@@ -181,7 +194,7 @@ start_tls(asio::io_context& io, unique_fd socket, tls_trust trust,
   if (won.index() == 1)
     throw unreachable("TLS did not begin in time");
   if (error)
-    throw unreachable("TLS failed: " + error.message());
+    throw unreachable("TLS failed: " + result->reason(trust.host, error));
   co_return std::move(result);
 }
 

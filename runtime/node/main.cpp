@@ -16,6 +16,7 @@
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <unistd.h>
 
@@ -214,6 +215,9 @@ void describe(CLI::App& app) {
   app.name("greenroom");
   app.set_version_flag("--version", std::string{"greenroom "} + version());
   app.require_subcommand(1);
+  app.failure_message([&app](const CLI::App*, const CLI::Error& error) {
+    return http::client::command_line::fault_text(app, error);
+  });
   app.footer("Start a node on this machine:\n"
              "  greenroom serve --config config/dev.jsonc\n"
              "Exit codes of serve: 0 done, 1 could not start, 2 bad usage or "
@@ -260,6 +264,16 @@ host_commands add_host_commands(CLI::App& app, arguments& args) {
   return made;
 }
 
+// What is opened later would else take their place: an input that is closed
+// would be an event queue's, and what is printed might go to the store.
+void open_standard_files() {
+  constexpr std::array modes{O_RDONLY, O_RDONLY /* writing fails */, O_WRONLY};
+  for (int fd = 0; fd < static_cast<int>(modes.size()); ++fd)
+    if (::fcntl(fd, F_GETFD) < 0)
+      static_cast<void>(
+        ::open("/dev/null", modes[static_cast<std::size_t>(fd)]));
+}
+
 // One of the host's commands, to its end.
 int run(const host_commands& chosen, const arguments& args) {
   try {
@@ -282,6 +296,7 @@ int run(const host_commands& chosen, const arguments& args) {
 } // namespace
 
 int main(int argc, char** argv) {
+  open_standard_files();
   CLI::App app{"Greenroom hosts remote development sessions: a git branch "
                "checked out, commands run in it, their output live."};
   describe(app);
@@ -289,11 +304,12 @@ int main(int argc, char** argv) {
   auto commands = add_host_commands(app, args);
   http::client::command_line client{app};
   auto words = split_words(argc, argv);
-  if (!words.ours.empty() && !is_of_host(words.ours[0]))
-    http::client::command_line::prepare(words.ours);
   try {
-    // CLI11 takes them from the back.
-    app.parse(std::vector<std::string>{words.ours.rbegin(), words.ours.rend()});
+    if (!words.ours.empty() && is_of_host(words.ours[0])) // from the back
+      app.parse(
+        std::vector<std::string>{words.ours.rbegin(), words.ours.rend()});
+    else
+      http::client::command_line::parse(app, words.ours);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() != 0 && app.get_subcommands().empty()
         && !words.ours.empty() && !words.ours[0].starts_with('-')) {

@@ -7,6 +7,7 @@
 #include "runtime/store/sql.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <soci/sqlite3/soci-sqlite3.h>
 
@@ -26,13 +27,28 @@ constexpr std::string_view server_prefix = "postgresql://";
 // it meanwhile is told at once.
 constexpr std::chrono::milliseconds pause{500};
 
-// SQLite gives the files beside the database the mode of the database.
+// 0, or why a file that is there cannot be used; without opening it.
+int fault_of(const std::filesystem::path& path) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none))
+    return EISDIR;
+  return ::access(path.c_str(), R_OK | W_OK) == 0 ? 0 : errno;
+}
+
+// SQLite gives the files beside the database the mode of the database. One that
+// is there is not opened: whoever closes it drops the locks that this process's
+// other connections have on it, and the next program that looks at the store
+// then takes itself for the last one, and removes the log in which they write.
 void make_private_file(const std::filesystem::path& path) {
   if (path.has_parent_path())
     ensure_dir(path.parent_path());
-  unique_fd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
-  if (!fd)
-    throw std::system_error(errno, std::generic_category(),
+  unique_fd fd{
+    ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600)};
+  auto error = fd ? 0 : errno;
+  if (error == EEXIST)
+    error = fault_of(path);
+  if (error != 0)
+    throw std::system_error(error, std::generic_category(),
                             "cannot open the store " + path.string());
 }
 

@@ -93,6 +93,28 @@ TEST_CASE("a node goes on from a backup that was made while it worked",
   greenroom::remove_tree(moved);
 }
 
+TEST_CASE("what a node writes after others have looked at its store stays",
+          "[one-node]") {
+  node_process node;
+  session_user before{node, json{{"new_branch", "before"}}};
+  greenroom::command doctor{
+    .argv = {binary_dir() / "greenroom", "doctor", "--config",
+             node.config_file(), "--set",
+             "node.data_dir=" + node.data_dir().string(), "--set",
+             "sandbox.mode=none"},
+    .env = {"PATH=/usr/bin:/bin"}};
+  CHECK_THAT(greenroom::run_command(doctor).out, Catch::Contains("store"));
+  auto archive = node.config_file().parent_path() / "backup.tar";
+  REQUIRE(greenroom_says(node, "backup", archive, node.data_dir()).ok());
+  session_user after{node, json{{"new_branch", "after"}}};
+  expect(200, before.remove());
+  node.kill9();
+  node.start();
+  CHECK(before.status() == "terminated");
+  CHECK(after.status() == "active");
+  CHECK(after.run("echo here")["stdout"] == "here\n");
+}
+
 TEST_CASE("a backup of what is no node's data says so", "[one-node]") {
   node_process node;
   auto archive = node.config_file().parent_path() / "backup.tar";

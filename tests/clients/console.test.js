@@ -55,6 +55,12 @@ test('a person works from the login to the merge', { timeout: 120_000 }, async (
   const port = /port (\d+)/.exec(await output.innerText())[1];
   await check(page, 'commands');
 
+  // What runs is seen in the list.
+  await page.getByRole('link', { name: 'Greenroom' }).click();
+  await page.getByRole('row').filter({ hasText: 'feature/console' })
+    .filter({ hasText: server.replaceAll(/\s+/g, ' ').slice(0, 20) }).waitFor();
+  await page.goBack();
+
   // A terminal that takes what is typed, and changes a file.
   await page.getByRole('link', { name: 'Terminal' }).click();
   await page.getByRole('button', { name: 'New shell' }).click();

@@ -36,6 +36,9 @@ TEST_CASE("a session is meant by id, prefix or branch") {
 TEST_CASE("tables line up, and nothing is cut") {
   CHECK(table({{"A", "LONGER"}, {"bcd", "e"}, {"ü", "f"}})
         == "A    LONGER\nbcd  e\nü    f\n");
+  // Wide characters take two places, what combines takes none.
+  CHECK(table({{"A", "B"}, {"中文", "c"}, {"e\u0301\xff", "d"}})
+        == "A     B\n中文  c\ne\u0301\xff    d\n");
   auto all = json::array({session("abc1", "fix", "active")});
   all[0]["labels"] = nullptr;
   std::vector<column> columns{field_column("ID", "id"),
@@ -50,6 +53,16 @@ TEST_CASE("tables line up, and nothing is cut") {
   CHECK(json::parse(shown(all, columns, how))
         == json::array({{{"status", "active"}, {"none", nullptr}}}));
   CHECK(json::parse(shown(all[0], columns, how)).is_object());
+}
+
+TEST_CASE("a field that is nowhere is told of") {
+  auto all = json::array({{{"id", "a"}}, {{"id", "b"}, {"exit_code", 0}}});
+  CHECK(unknown_fields(all, {"id", "exit_code"}).empty());
+  CHECK(unknown_fields(all, {}).empty());
+  CHECK(unknown_fields(json::array(), {"none"}).empty());
+  CHECK(unknown_fields(all, {"stauts", "id", "x"})
+        == "there is no field \"stauts\", \"x\" here, but exit_code, id");
+  CHECK_FALSE(unknown_fields(all[0], {"exit_code"}).empty());
 }
 
 TEST_CASE("what others have written does not steer the terminal") {

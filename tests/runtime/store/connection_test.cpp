@@ -8,6 +8,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -56,6 +57,25 @@ TEST_CASE("a store is made where the URL says, for its owner only") {
   auto path = dir.path() / "absolute.db";
   connection absolute{"sqlite3://" + path.string(), data_dir, sync_mode::full};
   CHECK(std::filesystem::exists(path));
+}
+
+TEST_CASE("a store that is open stays locked when it is opened again") {
+  temp_dir dir;
+  connection first{store_url, dir.path(), sync_mode::full};
+  migrate(first);
+  connection second{store_url, dir.path(), sync_mode::full};
+  // Another process, for one's own locks are never in one's own way.
+  auto child = ::fork();
+  if (child == 0) {
+    auto fd = ::open((dir.path() / "greenroom.db").c_str(), O_RDWR);
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    ::_exit(::fcntl(fd, F_GETLK, &whole) == 0 ? whole.l_type : -1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == F_RDLCK);
 }
 
 TEST_CASE("writes are as durable as the configuration says") {
