@@ -41,6 +41,10 @@ void set_for_push(command& in, std::string_view branch,
   set(in, "receive.denyDeletes", "true");
   set(in, "receive.denyNonFastForwards", "true");
   set(in, "receive.fsckObjects", "true");
+  // As mirror::import_pack has it.
+  for (const auto* fault : {"badTimezone", "missingSpaceBeforeDate",
+                            "zeroPaddedFilemode", "zeroPaddedDate"})
+    set(in, std::string{"receive.fsck."} + fault, "ignore");
   set(in, "receive.maxInputSize", std::to_string(limits.size));
   set(in, "receive.autogc", "false");
   set(in, "receive.keepAlive", "5");

@@ -232,7 +232,7 @@ unique_fd receive_file(const peer& from, std::uint64_t left,
 // -- pushes -------------------------------------------------------------------
 
 constexpr std::string_view capabilities =
-  "report-status side-band-64k ofs-delta quiet object-format=sha1 "
+  "report-status side-band-64k ofs-delta quiet atomic object-format=sha1 "
   "agent=greenroom";
 
 std::string advertisement(const string_map& ids) {

@@ -68,6 +68,7 @@ TEST_CASE("a session begins from every kind of name of the upstream's") {
        {"annotated", "of-a-tag", "refs/tags/annotated", "refs/tags/of-a-tag"})
     CHECK(head_from(node, name) == topic);
   CHECK(head_from(node, topic) == topic);
+  CHECK(head_from(node, node.git({"rev-parse", "annotated"})) == topic);
   CHECK(head_from(node, topic.substr(0, 7)) == topic);
 }
 

@@ -130,7 +130,7 @@ TEST_CASE("a push from inside moves the session's branch upstream") {
   CHECK(node.git({"rev-parse", "work"}) == head);
   CHECK(output(session.run("git rev-parse @{upstream}")) == head);
   output(session.run("echo 2 >2.txt; git add .; git commit -qm Two; "
-                     "git push -q origin HEAD"));
+                     "git push -q --atomic origin HEAD"));
   head = output(session.run("git rev-parse HEAD"));
   CHECK(node.git({"rev-parse", "work"}) == head);
 
@@ -217,6 +217,21 @@ TEST_CASE("submodules by relative URL are those beside the upstream") {
   CHECK(output(session.run("git config submodule.vendor/lib.url"))
         == "git://greenroom/lib.git");
   output(session.run("git -C vendor/lib fetch -q"));
+  // And theirs.
+  run_git(home, {"clone", "-q", "--bare", "demo.git", "deep.git"});
+  temp_dir dir;
+  run_git(dir.path(), {"clone", "-q", (home / "lib.git").string(), "lib"});
+  auto lib = dir.path() / "lib";
+  run_git(lib, {"-c", "protocol.file.allow=always", "submodule", "add", "-q",
+                "../deep.git", "deep"});
+  run_git(lib, {"commit", "-qm", "Deep"});
+  run_git(lib, {"push", "-q", "origin", "HEAD"});
+  await("what has been pushed meanwhile", [&] {
+    return session.run("cd vendor/lib; git pull -q origin main && git "
+                       "submodule update -q --init --recursive; cat "
+                       "deep/README.md")["stdout"]
+           == "# Demo\n";
+  });
   auto other_one = session.run("git ls-remote git://greenroom/secret.git");
   CHECK(other_one["exit_code"] != 0);
   CHECK_THAT(other_one["stderr"], Catch::Contains("there is no repository"));
@@ -292,6 +307,14 @@ TEST_CASE("the default branch is the one of the upstream's HEAD") {
   CHECK(node.git({"rev-parse", "master"}) == answer["commit"]);
   CHECK(node.git({"for-each-ref", "--format=%(refname)", "refs/heads"})
         == "refs/heads/master\nrefs/heads/topic\nrefs/heads/work");
+  // At once where it gets another name, too.
+  session_user before{node, json{{"new_branch", "before"}}};
+  node.git({"branch", "-m", "master", "trunk"});
+  output(before.run("git fetch -q"));
+  expect(200, before.remove());
+  session_user after{node, json{{"new_branch", "after"}}};
+  CHECK(output(after.run("git rev-parse --abbrev-ref origin/HEAD"))
+        == "origin/trunk");
 }
 
 TEST_CASE("nothing that a session has set runs outside because of origin") {

@@ -158,6 +158,14 @@ constexpr corner corners[] = {
    R"~(git -c user.name='A "B" C' -c user.email='' commit -q --allow-empty -m a 2>/dev/null || true; echo a>a)~"},
   {"tree with a null-ish duplicate mode 100664",
    R"~(h=$(git rev-parse HEAD:empty); t=$(printf '100664 blob %s\tgw\n' $h | git mktree 2>/dev/null || true); echo a>a)~"},
+  {"nothing but what is committed, and a warning",
+   R"~(ln -s bin/tool .gitattributes; git add -A; git commit -qm l)~"},
+  {"nothing at all, and ignore files that are links",
+   R"~(rm .gitignore; ln -s bin/tool .gitignore; git add -A; git commit -qm l)~"},
+  {"commits with faults of old programs",
+   R"~(c=$(printf 'tree %s\nparent %s\nauthor A <a@b> 1700000000 +051800\ncommitter C <c@d>1700000000 +0000\n\ncaf\xe9\n' $(git rev-parse HEAD^{tree} HEAD) | git hash-object -t commit -w --literally --stdin); git reset -q --hard $c; echo a >a)~"},
+  {"trees with modes of old programs",
+   R"~(t=$({ printf '040000 d\0'; git rev-parse HEAD:src | python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))'; } | git hash-object -t tree -w --literally --stdin); c=$(git commit-tree -p HEAD -m old $t); git reset -q --hard $c; echo a >a)~"},
   {"sparse no-cone negative",
    R"~(git sparse-checkout set --no-cone '/*' '!/src/part2/'; echo a>a; rm empty)~"},
   {"sparse reapply",
@@ -263,6 +271,17 @@ TEST_CASE("names that are git's own are refused with its words") {
   auto what = refusal_of([&] { at.check_in(); });
   CHECK(what.code == errc::conflict);
   CHECK_THAT(what.message, Catch::Contains("invalid path"));
+}
+
+TEST_CASE("an object that is not sound is named") {
+  matrix_row at{R"~(
+h=$(git rev-parse HEAD:empty)
+t=$({ printf '100644 ..\0'; echo $h | python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))'; } | git hash-object -t tree -w --literally --stdin)
+git update-ref HEAD $(git commit-tree -p HEAD -m bad $t); git reset -q HEAD~1 -- .)~"};
+  auto what = refusal_of([&] { at.check_in(); });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message,
+             Catch::Contains("object ") && Catch::Contains("hasDotdot"));
 }
 
 TEST_CASE("a broken reference costs only what it named, and is told") {

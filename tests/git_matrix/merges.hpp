@@ -72,6 +72,8 @@ inline void check_merge(const merge_row& one) {
     CHECK(w.upstream_at("refs/heads/main^{tree}") == wanted);
   else
     CHECK(forecast.files == merged.files);
+  for (const auto& file : merged.files) // as people know them
+    CHECK(file.find('~') == file.npos);
 }
 
 } // namespace greenroom::test

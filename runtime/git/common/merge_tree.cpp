@@ -210,6 +210,17 @@ void explain_conflict(const repository_git& git, const std::string& target,
     trial.reason = "git cannot merge the two, but does not say why";
 }
 
+// Where two cannot both have a path git puts one of them beside it, under a
+// name that ends with its side's: the path is what people know.
+std::string without_side(std::string path,
+                         std::initializer_list<std::string_view> sides) {
+  for (auto side : sides)
+    if (auto at = path.rfind("~" + std::string{side});
+        at != path.npos && at > 0)
+      path.resize(at);
+  return path;
+}
+
 void merge(const repository_git& git, const std::vector<std::string>& bases,
            const std::string& target, const std::string& branch,
            merge_trial& trial) {
@@ -233,7 +244,9 @@ void merge(const repository_git& git, const std::vector<std::string>& bases,
   if ((!result.ok() && result.exit_code != 1) || words.empty())
     fail("merge", result);
   if (!result.ok()) {
-    std::set<std::string> paths{words.begin() + 1, words.end()};
+    std::set<std::string> paths;
+    for (auto word = words.begin() + 1; word != words.end(); ++word)
+      paths.insert(without_side(*word, {target, branch}));
     paths.erase("");
     trial.conflicts.assign(paths.begin(), paths.end());
     trial.conflicts.resize(std::min(trial.conflicts.size(), max_conflicts));

@@ -34,6 +34,13 @@ std::vector<std::string> identity(const author& from) {
           "GIT_COMMITTER_NAME=" + by.name, "GIT_COMMITTER_EMAIL=" + by.email};
 }
 
+bool is_nothing_staged(const repo& in) {
+  return in
+    .run({{"diff", "--cached", "--quiet", "--no-ext-diff", "--no-textconv",
+           "--ignore-submodules=none"}})
+    .ok();
+}
+
 } // namespace
 
 std::optional<inventory> take_inventory(const repo& in,
@@ -107,8 +114,11 @@ void commit_staged(const repo& in, const author& by,
              "--allow-empty-message", "-F", "-"},
             message.ends_with('\n') ? message : message + '\n',
             identity(by)});
-  // There was nothing to commit: git says so, but not as an error.
-  if (!result.ok() && (result.exit_code != 1 || !result.err.empty()))
+  // There was nothing to commit: git says so, but not as an error, and may
+  // warn beside.
+  if (!result.ok()
+      && (result.exit_code != 1
+          || (!result.err.empty() && !is_nothing_staged(in))))
     fail("commit in the session's repository", result);
 }
 

@@ -70,10 +70,24 @@ void create(const fs::path& path) {
   sync_directory(path.parent_path());
 }
 
-// The commit that an object is or stands for, if any.
-std::optional<std::string> peel(git_object* object) {
+// The commit that an object is or stands for, if any. libgit2 reads fewer
+// commits than git does, and this one need not be read.
+std::optional<std::string> commit_of(git_repository* repo, const git_oid& id) {
+  odb_handle store;
+  check(git_repository_odb(receive(store), repo), "cannot open the objects");
+  std::size_t size = 0;
+  auto kind = GIT_OBJECT_INVALID;
+  check(git_odb_read_header(&size, &kind, store.get(), &id),
+        "cannot read object " + to_hex(id));
+  if (kind == GIT_OBJECT_COMMIT)
+    return to_hex(id);
+  if (kind != GIT_OBJECT_TAG)
+    return std::nullopt;
+  object_handle tag;
+  check(git_object_lookup(receive(tag), repo, &id, kind),
+        "cannot read object " + to_hex(id));
   object_handle commit;
-  if (git_object_peel(receive(commit), object, GIT_OBJECT_COMMIT) != 0)
+  if (git_object_peel(receive(commit), tag.get(), GIT_OBJECT_COMMIT) != 0)
     return std::nullopt;
   return to_hex(*git_object_id(commit.get()));
 }
@@ -85,10 +99,10 @@ std::optional<std::string> commit_at(git_repository* repo,
   if (code == GIT_ENOTFOUND || code == GIT_EINVALIDSPEC)
     return std::nullopt;
   check(code, "cannot read " + ref);
-  object_handle object;
-  check(git_reference_peel(receive(object), found.get(), GIT_OBJECT_ANY),
+  reference_handle direct;
+  check(git_reference_resolve(receive(direct), found.get()),
         "cannot read " + ref);
-  return peel(object.get());
+  return commit_of(repo, *git_reference_target(direct.get()));
 }
 
 bool is_hex(std::string_view text) {
@@ -105,8 +119,11 @@ std::optional<std::string> commit_by_id(git_repository* repo,
   git_oid id;
   check(git_oid_fromstrn(&id, text.data(), text.size()), "cannot read an id");
   object_handle object;
-  auto code = git_object_lookup_prefix(receive(object), repo, &id, text.size(),
-                                       GIT_OBJECT_COMMIT);
+  int code = GIT_ENOTFOUND;
+  for (auto kind : {GIT_OBJECT_COMMIT, GIT_OBJECT_TAG})
+    if (code == GIT_ENOTFOUND)
+      code =
+        git_object_lookup_prefix(receive(object), repo, &id, text.size(), kind);
   if (code == GIT_ENOTFOUND)
     return std::nullopt;
   if (code == GIT_EAMBIGUOUS)
@@ -115,7 +132,7 @@ std::optional<std::string> commit_by_id(git_repository* repo,
                                        + std::string{text}
                                        + ", give more digits"};
   check(code, "cannot read " + std::string{text});
-  return to_hex(*git_object_id(object.get()));
+  return commit_of(repo, *git_object_id(object.get()));
 }
 
 template <class F>

@@ -24,6 +24,22 @@ constexpr std::string_view prefix = "incoming-";
 // Checking a large pack takes longer than a talk with the upstream.
 constexpr std::chrono::seconds check_timeout{110};
 
+// What old programs have left in histories that are merged until today, and
+// harms nobody.
+constexpr const char* old_faults =
+  "badTimezone=ignore,missingSpaceBeforeDate=ignore,zeroPaddedFilemode=ignore,"
+  "zeroPaddedDate=ignore";
+
+// Which object, and what of it; git says so before it gives up.
+std::string fault_of_object(const command_result& result) {
+  constexpr std::string_view mark = "error: object ";
+  auto at = result.err.find(mark);
+  if (at == std::string::npos)
+    return reason(result);
+  at += std::string_view{"error: "}.size();
+  return result.err.substr(at, result.err.find('\n', at) - at);
+}
+
 unique_fd open_directory(const fs::path& path) {
   return unique_fd{
     ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
@@ -97,15 +113,16 @@ void mirror::import_pack(int pack_fd, const std::vector<std::string>& tips,
     "GIT_OBJECT_DIRECTORY=" + arrivals.path().string(),
     "GIT_ALTERNATE_OBJECT_DIRECTORIES=" + quoted(path_ / "objects")};
 
-  std::vector<std::string> index{"index-pack", "--stdin", "--strict",
+  std::vector<std::string> index{"index-pack", "--stdin",
+                                 std::string{"--strict="} + old_faults,
                                  "--fix-thin"};
   if (max_size > 0)
     index.push_back("--max-input-size=" + std::to_string(max_size));
   auto indexed =
     run({path_, std::move(index), env, {}, pack_fd, check_timeout});
   if (!indexed.ok())
-    throw refused{errc::conflict,
-                  "the session's objects are not sound: " + reason(indexed)};
+    throw refused{errc::conflict, "the session's objects are not sound: "
+                                    + fault_of_object(indexed)};
 
   std::string wanted;
   for (const auto& tip : tips)

@@ -52,6 +52,27 @@ entry_place place_of(opened_directory& top, const git_index_entry& entry) {
   return {top.at(path.substr(0, slash)), entry.path + slash + 1};
 }
 
+// What git says of names that it does not take, or the file system does not;
+// empty: it failed for another reason.
+std::string fault_of_tree(std::string_view words) {
+  constexpr std::size_t enough = 300;
+  for (std::string_view mark : {"invalid path '", "File name too long"}) {
+    auto at = words.find(mark);
+    if (at == words.npos)
+      continue;
+    auto begin = words.rfind('\n', at) + 1; // 0 where there is none
+    auto line = words.substr(begin, words.find('\n', at) - begin);
+    for (std::string_view kind : {"error: ", "fatal: "})
+      if (line.starts_with(kind))
+        line.remove_prefix(kind.size());
+    if (line.size() <= enough)
+      return std::string{line};
+    return std::string{line.substr(0, enough / 2)} + "…"
+           + std::string{line.substr(line.size() - enough / 2)};
+  }
+  return {};
+}
+
 git_index_time note(const timespec& time) {
   return {static_cast<std::int32_t>(time.tv_sec),
           static_cast<std::uint32_t>(time.tv_nsec)};
@@ -94,6 +115,10 @@ void read_tree(const fs::path& top, std::vector<std::string> args,
       std::string{checkout_failure}
         + ": a file of the branch needs more than 2 GiB of memory "
           "to be unpacked; have Git LFS keep it, or make it smaller"};
+  if (auto words = fault_of_tree(result->err); !words.empty())
+    throw refused{errc::conflict,
+                  std::string{checkout_failure} + ": git here says \"" + words
+                    + "\"; begin from a commit without such a file"};
   throw std::runtime_error{std::string{checkout_failure} + ": " + why};
 }
 

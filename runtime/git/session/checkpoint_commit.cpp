@@ -19,7 +19,6 @@ constexpr const char* box_name = "objects";
 constexpr std::string_view tag_kind = "tag-";
 
 using builder_handle = handle<git_treebuilder, git_treebuilder_free>;
-using odb_handle = handle<git_odb, git_odb_free>;
 using odb_object_handle = handle<git_odb_object, git_odb_object_free>;
 
 object_handle object_at(git_repository* repo, const git_oid& id) {

@@ -108,8 +108,10 @@ git::mirror git_service::fetched(const project_record& project, bool force,
   if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
     return mirror;
   mirror.fetch();
-  // Where its HEAD is costs another talk, and changes seldom.
-  if (!entry.head_fetched || clock::now() - *entry.head_fetched > head_cache) {
+  // Where its HEAD is costs another talk, and changes seldom: unless the branch
+  // is gone, as when it gets another name.
+  if (!entry.head_fetched || clock::now() - *entry.head_fetched > head_cache
+      || !mirror.resolve_branch(mirror.default_branch())) {
     mirror.fetch_head();
     entry.head_fetched = clock::now();
   }

@@ -83,7 +83,17 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// What the default branch's .gitmodules has as URLs.
+// A repository, and what it is called in sessions.
+struct shown_repository {
+  std::string seen;
+  std::string real;
+  git::mirror mirror;
+  std::string branch; // whose submodules count
+};
+
+constexpr std::size_t max_known = 64;
+
+// What a branch's .gitmodules has as URLs.
 std::vector<std::string> submodule_urls(const git::mirror& mirror,
                                         const std::string& branch) {
   git::server_git call{mirror.path(),
@@ -166,37 +176,53 @@ void git_service::show_refs(const project_record& project,
 }
 
 // The node's own right to read goes no further than what the default branch
-// names: a session could name anything. And since check-ins get there too,
+// names, and what the default branches of those name that a session has got
+// already: a session could name anything. And since check-ins get there too,
 // `may_show` has a say.
 fs::path git_service::submodule(const project_record& project,
                                 const std::string& path,
                                 const module_rule& may_show) {
+  const auto wanted = trimmed(path);
   auto mirror = fetched(project, false, true);
-  auto branch = default_of(project, mirror);
-  auto shown = git::origin_url(project.repo);
-  for (const auto& url : submodule_urls(mirror, branch)) {
-    auto seen = git::resolve_relative(shown, url);
-    auto real = git::resolve_relative(project.repo, url);
-    if (!seen || !real || path_in(*seen) != trimmed(path))
-      continue;
-    if (!may_show(*real))
-      throw refused(errc::not_found,
-                    "\"" + path
-                      + "\" is the repository of another project, which not "
-                        "all who may use this one may use: it is served there "
-                        "only");
-    project_record module;
-    module.id = mirror_name(project) + ".modules/" + name_of(*real);
-    module.repo = *real;
-    fs::create_directories((data_dir_ / "repos" / module.id).parent_path());
-    auto of_module = fetched(module, false, true);
-    return git::refresh_view(of_module, of_module.default_branch());
+  const auto branch = default_of(project, mirror);
+  std::vector<shown_repository> known{
+    {git::origin_url(project.repo), project.repo, mirror, branch}};
+  for (std::size_t i = 0; i < known.size() && i < max_known; ++i) {
+    const auto from = known[i];
+    for (const auto& url : submodule_urls(from.mirror, from.branch)) {
+      auto seen = git::resolve_relative(from.seen, url);
+      auto real = git::resolve_relative(from.real, url);
+      if (!seen || !real)
+        continue;
+      project_record module;
+      module.id = mirror_name(project) + ".modules/" + name_of(*real);
+      module.repo = *real;
+      if (path_in(*seen) != wanted) {
+        if (!std::ranges::count(known, *real, &shown_repository::real)
+            && fs::exists(mirror_path(module)) && may_show(*real)) {
+          auto of_module = open(module);
+          known.push_back(
+            {*seen, *real, of_module, of_module.default_branch()});
+        }
+        continue;
+      }
+      if (!may_show(*real))
+        throw refused(errc::not_found,
+                      "\"" + path
+                        + "\" is the repository of another project, which not "
+                          "all who may use this one may use: it is served "
+                          "there only");
+      fs::create_directories((data_dir_ / "repos" / module.id).parent_path());
+      auto of_module = fetched(module, false, true);
+      return git::refresh_view(of_module, of_module.default_branch());
+    }
   }
   throw refused(errc::not_found,
                 "there is no repository \"" + path
-                  + "\"; origin serves the upstream, and submodules that "
-                    "branch \""
-                  + branch + "\" has by a relative URL");
+                  + "\"; origin serves the upstream, submodules that branch "
+                    "\""
+                  + branch
+                  + "\" has by a relative URL, and theirs once they are here");
 }
 
 git::lfs_store git_service::lfs_of(const project_record& project,
