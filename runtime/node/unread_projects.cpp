@@ -4,6 +4,7 @@
 #include "runtime/store/nodes.hpp"
 #include "runtime/store/projects.hpp"
 
+#include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 #include <nlohmann/json.hpp>
 #include <spdlog/spdlog.h>

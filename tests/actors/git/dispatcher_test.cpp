@@ -281,7 +281,7 @@ TEST_CASE("a create does not wait until a session's work is rescued") {
   const auto hook = upstream / "hooks/pre-receive";
   REQUIRE(::mkfifo((upstream / "go").c_str(), 0600) == 0);
   fs::create_directories(hook.parent_path());
-  std::ofstream{hook} << "#!/bin/sh\n: > began\ncat go\n";
+  std::ofstream{hook} << "#!/bin/sh\n: >began\nread line <go\n";
   fs::permissions(hook, fs::perms::owner_all);
   auto rescue = d.send(save_rescue{d.good(), session});
   test::await("the push to begin",
