@@ -116,7 +116,7 @@ void look_for_lost(ender_pointer self, const task_ptr& all) {
 }
 
 // The supervisor goes when the node stops, which would wait for this one.
-void begin(ender_pointer self, const task_ptr& all) {
+void end_all(ender_pointer self, const task_ptr& all) {
   self->set_down_handler([self](const caf::down_msg&) { self->quit(); });
   self->monitor(all->supervisor);
   look_for_lost(self, all);
@@ -135,7 +135,7 @@ void end_lost_sessions(caf::actor_system& system,
   all->project_id = project_id;
   all->lost_node = lost_node;
   // A function with arguments: of one without CAF dereferences what is null.
-  system.spawn(begin, all);
+  system.spawn(end_all, all);
 }
 
 } // namespace greenroom

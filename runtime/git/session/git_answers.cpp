@@ -175,6 +175,8 @@ auto checked(std::string_view text, Read read) {
     return read(parse(text));
   } catch (const json::exception& e) {
     bad_answer(e.what());
+  } catch (const std::invalid_argument& e) { // no object id
+    bad_answer(e.what());
   }
 }
 

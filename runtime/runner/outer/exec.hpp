@@ -223,8 +223,8 @@ private:
   std::uint64_t out_of_memory_kills_ = 0; // in the session before it began
   exit_record outcome_;
   bool unsaved_ = false;
-  std::string
-    lost_reason_; // why its supervisor was killed, where that was meant
+  // Why its supervisor was killed, where that was meant.
+  std::string lost_reason_;
   std::optional<steady::time_point> started_by_; // or its supervisor is stuck
   std::optional<steady::time_point> timeout_at_;
   std::optional<steady::time_point> hang_up_at_; // again
