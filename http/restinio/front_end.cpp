@@ -22,8 +22,9 @@ constexpr std::uint64_t max_body_factor = 4;
 /// Of requests that come one after the other before the first is answered.
 constexpr std::size_t max_heads = 1024 * 1024;
 
-/// Bytes in the kernel that a client has not made room for.
-constexpr int max_unsent = 128 * 1024;
+/// Bytes in the kernel that a stranger has not made room for; the socket lets
+/// clients that have shown a key have more.
+constexpr int max_unsent = 16 * 1024;
 
 asio::ip::tcp protocol_of(const asio::ip::address& address) {
   return address.is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4();

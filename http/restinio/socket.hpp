@@ -20,7 +20,8 @@
 // over it gets 503.
 //
 // It ends connections that send no request soon, unless their clients have
-// shown a key before: RESTinio has one time for all.
+// shown a key before: RESTinio has one time for all. Those may also leave more
+// unread.
 //
 // And it lets clients that send nothing more have their answers, unless they
 // are streams: nobody may listen to those any more. Requests that wait for an
@@ -36,6 +37,8 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -194,6 +197,9 @@ private:
     since_mark_ += found.fine * weight;
     if (std::exchange(heads_, scan_.heads()) != scan_.heads())
       stranger_.reset();
+    if (scan_.known() && !std::exchange(known_, true))
+      ::setsockopt(native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent,
+                   sizeof max_unsent);
     if (found.refused.status != 0) {
       refuse(found.refused, scan_.head().request_id(), scan_.request_line());
       return found.fine;
@@ -403,6 +409,9 @@ private:
       progress_->listen(nullptr);
   }
 
+  /// Bytes in the kernel that a client with a key has not made room for.
+  static constexpr int max_unsent = 128 * 1024;
+
   /// Of what comes after a refusal.
   static constexpr std::size_t max_dropped = std::size_t{4} << 20;
 
@@ -411,6 +420,7 @@ private:
   beginning beginning_ = beginning::unknown;
   request_scan scan_;
   std::uint64_t heads_ = 0; // of which is known
+  bool known_ = false;      // it has shown a key
   bool refused_ = false;
   bool over_budget_ = false;
   bool writing_ = false;
