@@ -12,8 +12,8 @@
 namespace greenroom {
 
 /// Kills every process of our user whose environment has the id of one of the
-/// sessions, their runners too, and waits until they have ended, some seconds at
-/// most. Returns how many there were. Never kills the caller. Throws
+/// sessions, their runners too, and waits until they have ended, some seconds
+/// at most. Returns how many there were. Never kills the caller. Throws
 /// std::system_error where /proc cannot be read.
 std::size_t kill_orphans(std::span<const std::string> session_ids);
 
