@@ -264,6 +264,8 @@ private:
   // execs.cpp
   void run_setup(const session::effect::run_setup& what);
   void keep_exec(const session::effect::keep_exec& what);
+  std::function<bool()> spawner_of(const std::string& exec_id) const;
+  void unkept(const std::string& exec_id, refusal why);
   void start_runner();
   void find_runner();
   void stop_runner();
