@@ -248,20 +248,18 @@ bool session_actor_state::admits(session::ticket who,
 }
 
 void session_actor_state::report_load() {
-  auto execs = machine_.running
-               + static_cast<std::uint32_t>(machine_.waiting.size()
-                                            + machine_.keeping.size()
-                                            + machine_.early_execs.size());
-  if (std::exchange(admitted_, false) || execs != reported_execs_) {
-    reported_execs_ = execs;
-    context_->loads->set(whose(), execs);
-  }
-  std::uint32_t running = machine_.running;
-  if (running == reported_load_)
+  const exec_loads::load load{
+    machine_.running
+      + static_cast<std::uint32_t>(machine_.waiting.size()
+                                   + machine_.keeping.size()
+                                   + machine_.early_execs.size()),
+    machine_.running};
+  if (!std::exchange(admitted_, false) && load == reported_)
     return;
-  reported_load_ = running;
-  view_ = {};
-  self_->send(supervisor_, session_load{id(), running});
+  if (load.running != reported_.running)
+    view_ = {};
+  reported_ = load;
+  context_->loads->set(whose(), load);
 }
 
 } // namespace greenroom
