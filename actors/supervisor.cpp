@@ -98,28 +98,18 @@ caf::result<session_actor> launch(pointer self, launch_session& request) {
 session_loads loads_of(const supervisor_state& state,
                        const get_loads& request) {
   session_loads result;
-  for (auto& id : request.session_ids) {
-    auto found = state.children.find(id);
-    result.running_execs.push_back(
-      found == state.children.end() ? 0 : found->second.running_execs);
-  }
+  for (auto& id : request.session_ids)
+    result.running_execs.push_back(state.context->loads->running_in(id));
   return result;
 }
 
 supervisor_load total_load(pointer self) {
   supervisor_load result;
-  for (auto& [id, entry] : self->state.children) {
+  for (auto& [id, entry] : self->state.children)
     result.actors += entry.handle ? 1 : 0;
-    result.running_execs += entry.running_execs;
-  }
+  result.running_execs = self->state.context->loads->running();
   result.mailbox = self->mailbox().count();
   return result;
-}
-
-void note_load(supervisor_state& state, const session_load& load) {
-  if (auto found = state.children.find(load.session_id);
-      found != state.children.end())
-    found->second.running_execs = load.running_execs;
 }
 
 void arm(supervisor_state& state, const arm_deadline& request) {
@@ -192,7 +182,8 @@ session_supervisor(pointer self, context_ptr context,
     },
     [self](const get_loads& x) { return loads_of(self->state, x); },
     [self](get_load) { return total_load(self); },
-    [self](const session_load& x) { note_load(self->state, x); },
+    // What runs is read where it is counted.
+    [](const session_load&) {},
     [self](const arm_deadline& x) { arm(self->state, x); },
     [self](const project_changed& x) { take_rules(self, x); },
     [self](const drop_project& gone) {

@@ -83,8 +83,7 @@ struct supervisor_state {
     std::string project_id;
     std::list<unix_ms> crashes;          // within the window, oldest first
     std::vector<handle_promise> waiting; // who asked meanwhile
-    std::uint32_t running_execs = 0;
-    unix_ms deadline = 0; // 0: none
+    unix_ms deadline = 0;                // 0: none
   };
 
   supervisor_state() = default;

@@ -309,9 +309,8 @@ void child_down(pointer self, const caf::down_msg& down) {
   if (!entry.handle || entry.handle.address() != down.source)
     return; // another one has taken its place
   entry.handle = session_actor{};
-  entry.running_execs = 0;
   // The next one, if any, says its own number.
-  self->state.context->loads->set({id, {}, {}}, 0);
+  self->state.context->loads->set({id, {}, {}}, {});
   auto released = entry.reviving; // see release()
   entry.reviving = true;          // nobody else is to do it during the pause
   if (!down.reason || down.reason == caf::exit_reason::normal

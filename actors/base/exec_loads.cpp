@@ -22,8 +22,8 @@ std::string exec_loads::fault(const char* what, const std::string& id,
   std::vector<std::pair<std::uint32_t, const std::string*>> holders;
   for (auto& [session, one] : loads_)
     if (one.of.*field == id) {
-      sum += one.count;
-      holders.emplace_back(one.count, &session);
+      sum += one.now.all;
+      holders.emplace_back(one.now.all, &session);
     }
   if (sum < limit)
     return {};
@@ -51,17 +51,31 @@ std::string exec_loads::admit(const whose& session) {
   if (why.empty()) {
     auto& one = loads_[session.session_id];
     one.of = session;
-    ++one.count;
+    ++one.now.all;
   }
   return why;
 }
 
-void exec_loads::set(const whose& session, std::uint32_t count) {
+void exec_loads::set(const whose& session, const load& what) {
   std::lock_guard guard{mutex_};
-  if (count == 0)
+  if (what == load{})
     loads_.erase(session.session_id);
   else
-    loads_[session.session_id] = {session, count};
+    loads_[session.session_id] = {session, what};
+}
+
+std::uint32_t exec_loads::running_in(const std::string& session_id) const {
+  std::lock_guard guard{mutex_};
+  auto found = loads_.find(session_id);
+  return found == loads_.end() ? 0 : found->second.now.running;
+}
+
+std::uint64_t exec_loads::running() const {
+  std::lock_guard guard{mutex_};
+  std::uint64_t sum = 0;
+  for (auto& [session, one] : loads_)
+    sum += one.now.running;
+  return sum;
 }
 
 } // namespace greenroom

@@ -32,13 +32,22 @@ public:
   /// Lets one more command in. Else says why not, for the user.
   std::string admit(const whose& session);
 
-  /// The session has so many; 0: it is forgotten.
-  void set(const whose& session, std::uint32_t count);
+  struct load {
+    std::uint32_t all = 0; // that run or wait
+    std::uint32_t running = 0;
+    friend bool operator==(const load&, const load&) = default;
+  };
+
+  /// The session has so many; none: it is forgotten.
+  void set(const whose& session, const load& what);
+
+  std::uint32_t running_in(const std::string& session_id) const;
+  std::uint64_t running() const;
 
 private:
-  struct load {
+  struct entry {
     whose of;
-    std::uint32_t count = 0;
+    load now;
   };
 
   template <class Field>
@@ -46,8 +55,8 @@ private:
                     std::uint32_t limit, const char* setting) const;
 
   const limits limits_;
-  std::mutex mutex_;
-  std::map<std::string, load> loads_; // by session; under mutex_
+  mutable std::mutex mutex_;
+  std::map<std::string, entry> loads_; // by session; under mutex_
 };
 
 } // namespace greenroom

@@ -250,6 +250,11 @@ void runner_link::loop::drop(const std::string& id) {
     disown(entry.starter->fd());
   if (entry.connection)
     disown(entry.connection->connection.fd());
+  for (const auto& one : {entry.connection, entry.dormant})
+    if (one) {
+      std::lock_guard guard{one->mutex};
+      one->dropped = true;
+    }
   {
     std::lock_guard guard{mutex_};
     connections_.erase(id);

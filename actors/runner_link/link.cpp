@@ -236,6 +236,11 @@ bool runner_link::send(const std::string& id,
   return loop_->send(id, message);
 }
 
+std::function<bool(const runner::node_message&)>
+runner_link::line_of(const std::string& id) {
+  return loop_->line_of(id);
+}
+
 void runner_link::stop(const std::string& id, runner_user_actor user) {
   loop_->post(id,
               [this, id, user = std::move(user)] { loop_->stop(id, user); });

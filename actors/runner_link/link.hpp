@@ -71,6 +71,12 @@ public:
   /// is then on its way, or it is still being looked for.
   bool send(const std::string& id, const runner::node_message& message);
 
+  /// Sends to the runner that is connected now and to no later one, from any
+  /// thread, also after this object is gone; false as above. Empty where none
+  /// is connected.
+  std::function<bool(const runner::node_message&)>
+  line_of(const std::string& id);
+
   /// Ends the runner and all that runs in it. `user` gets runner_down when
   /// nothing is left, also if there was no runner.
   void stop(const std::string& id, runner_user_actor user);

@@ -38,6 +38,8 @@ public:
   /// Has the thread run `task`; should that fail, the link of `id` is lost.
   void post(const std::string& id, std::function<void()> task);
   bool send(const std::string& id, const runner::node_message& message);
+  std::function<bool(const runner::node_message&)>
+  line_of(const std::string& id);
   std::size_t connected() const;
   std::optional<std::int32_t> process_of(const std::string& id) const;
 
@@ -70,6 +72,8 @@ private:
     std::mutex mutex;
     runner_connection connection;
     std::atomic<std::int32_t> process = 0; // 0: none
+    // Let go of by the loop, which may be gone itself.
+    bool dropped = false;
     // While its runner rests, what was sent meanwhile, for the next one.
     bool resting = false;
     std::vector<runner::node_message> held;
@@ -160,6 +164,8 @@ private:
 
   // talk.cpp
   connection_ptr connection_of(const std::string& id);
+  bool send(const std::string& id, const connection_ptr& to,
+            const runner::node_message& message);
   void watch_for_writing(const connection_ptr& to);
   void flush(link& entry);
   void receive(const std::string& id);

@@ -22,9 +22,22 @@ constexpr int messages_per_turn = 64;
 bool runner_link::loop::send(const std::string& id,
                              const runner::node_message& message) {
   auto to = connection_of(id);
+  return to && send(id, to, message);
+}
+
+std::function<bool(const runner::node_message&)>
+runner_link::loop::line_of(const std::string& id) {
+  auto to = connection_of(id);
   if (!to)
-    return false;
+    return {};
+  return [this, id, to](const auto& message) { return send(id, to, message); };
+}
+
+bool runner_link::loop::send(const std::string& id, const connection_ptr& to,
+                             const runner::node_message& message) {
   std::lock_guard guard{to->mutex};
+  if (to->dropped)
+    return false;
   if (to->resting) {
     if (to->held.size() == runner_connection::max_queued)
       return false;

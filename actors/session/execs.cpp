@@ -57,29 +57,45 @@ void session_actor_state::keep_exec(const session::effect::keep_exec& what) {
       {context_->shell, context_->max_output, context_->home_of(id())}),
     what.input,
     exec_event(event_kind::exec_queued,
-               exec_json(record().project_id, id(), what.exec, progress))};
+               exec_json(record().project_id, id(), what.exec, progress)),
+    what.spawn ? spawner_of(spec.exec_id) : nullptr};
+  if (what.spawn)
+    live_.try_emplace(spec.exec_id);
   if (!post(std::move(intent)))
-    feed(event::exec_unkept{
-      spec.exec_id,
-      {errc::overloaded,
-       "the server has too much to write down, try again in a moment"},
-      now_ms()});
+    unkept(spec.exec_id,
+           {errc::overloaded,
+            "the server has too much to write down, try again in a moment"});
+}
+
+// What the writer tells the runner by, which saves two ways to here and back.
+std::function<bool()>
+session_actor_state::spawner_of(const std::string& exec_id) const {
+  auto line = context_->runners->line_of(id());
+  if (!line)
+    return nullptr;
+  // Whoever stood still meanwhile may not start it any more.
+  return [line = std::move(line), exec_id, gate = context_->gate] {
+    return (!gate || gate->is_open()) && line(runner::spawn{exec_id});
+  };
+}
+
+void session_actor_state::unkept(const std::string& exec_id, refusal why) {
+  live_.erase(exec_id);
+  feed(event::exec_unkept{exec_id, std::move(why), now_ms()});
 }
 
 void session_actor_state::operator()(journal::intent_kept& x) {
-  if (!x.queued) {
-    feed(event::exec_unkept{
+  if (!x.queued)
+    return unkept(
       x.exec_id,
       {errc::unavailable,
-       "the server cannot write the command down, is its disk full?"},
-      now_ms()});
-    return;
-  }
+       "the server cannot write the command down, is its disk full?"});
   std::vector<timeline_entry> entries;
   entries.push_back(std::move(*x.queued));
   failpoint("exec.kept");
   announce(entries);
-  feed(event::exec_kept{x.exec_id, now_ms()});
+  feed(event::exec_kept{x.exec_id, now_ms(), x.sent});
+  pump_output(x.exec_id); // it may have printed already
 }
 
 void session_actor_state::spawn_exec(const std::string& exec_id) {
@@ -196,7 +212,9 @@ void session_actor_state::on_grown(const exec_grown& news) {
   if (found == live_.end() || found->second.end)
     return;
   found->second.records = std::max(found->second.records, news.records);
-  pump_output(news.exec_id);
+  // Its start is announced before its output.
+  if (!machine_.keeping.contains(news.exec_id))
+    pump_output(news.exec_id);
 }
 
 void session_actor_state::finish_output(
@@ -230,20 +248,18 @@ bool session_actor_state::admits(session::ticket who,
 }
 
 void session_actor_state::report_load() {
-  auto execs = machine_.running
-               + static_cast<std::uint32_t>(machine_.waiting.size()
-                                            + machine_.keeping.size()
-                                            + machine_.early_execs.size());
-  if (std::exchange(admitted_, false) || execs != reported_execs_) {
-    reported_execs_ = execs;
-    context_->loads->set(whose(), execs);
-  }
-  std::uint32_t running = machine_.running;
-  if (running == reported_load_)
+  const exec_loads::load load{
+    machine_.running
+      + static_cast<std::uint32_t>(machine_.waiting.size()
+                                   + machine_.keeping.size()
+                                   + machine_.early_execs.size()),
+    machine_.running};
+  if (!std::exchange(admitted_, false) && load == reported_)
     return;
-  reported_load_ = running;
-  view_ = {};
-  self_->send(supervisor_, session_load{id(), running});
+  if (load.running != reported_.running)
+    view_ = {};
+  reported_ = load;
+  context_->loads->set(whose(), load);
 }
 
 } // namespace greenroom

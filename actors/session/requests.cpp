@@ -73,7 +73,7 @@ session_actor_state::take(const terminate_session& x) {
   auto promise = self_->make_response_promise<terminate_reply>();
   auto who = ask(pending::termination{promise}, actor_timeout);
   // Who asks for an end hears in any case how far it is.
-  self_->delayed_send(self_, end_timeout, wait_over{who});
+  end_wait_in(end_timeout, who);
   feed(event::terminate_asked{who, x.repeat, x.by, now_ms()});
   return promise;
 }
@@ -119,7 +119,7 @@ caf::result<exec_view> session_actor_state::begin_exec(start_exec& x,
   std::chrono::milliseconds wait{x.wait};
   auto who = ask(pending::exec{promise, wait}, ask_timeout + wait);
   if (x.wait > 0)
-    self_->delayed_send(self_, wait, wait_over{who});
+    end_wait_in(wait, who);
   auto until_end = x.wait > 0;
   if (!named) {
     if (admits(who, x.spec.exec_id))
@@ -172,7 +172,7 @@ caf::result<exec_view> session_actor_state::take(const cancel_exec& x) {
   auto promise = self_->make_response_promise<exec_view>();
   auto who = ask(pending::exec{promise});
   // One that takes its time to end is answered as it is then.
-  self_->delayed_send(self_, cancel_timeout, wait_over{who});
+  end_wait_in(cancel_timeout, who);
   with_exec(x.exec_id, who, [this, who, exec_id = x.exec_id, by = x.by] {
     feed(event::cancel_asked{who, exec_id, now_ms(), by});
   });

@@ -79,7 +79,32 @@ void session_actor_state::limit_wait(session::ticket who) {
   else if (exec != nullptr && exec->wait.count() > 0)
     limit = exec->wait + timeout_after_wait;
   checkout_waits_[who] = steady_clock::now() + limit;
-  self_->delayed_send(self_, limit, wait_over{who});
+  end_wait_in(limit, who);
+}
+
+// One timer for all of them: most have their answer long before.
+void session_actor_state::end_wait_in(milliseconds limit, session::ticket who) {
+  waits_.emplace(self_->clock().now() + limit, who);
+  arm_waits();
+}
+
+void session_actor_state::arm_waits() {
+  if (waits_.empty() || waits_.begin()->first >= next_wait_)
+    return;
+  next_wait_ = waits_.begin()->first;
+  self_->delayed_send(self_, next_wait_ - self_->clock().now(), wait_over{});
+}
+
+void session_actor_state::end_waits() {
+  const auto now = self_->clock().now();
+  if (now >= next_wait_) // else there is a later one
+    next_wait_ = no_wait;
+  while (!waits_.empty() && waits_.begin()->first <= now) {
+    auto who = waits_.begin()->second;
+    waits_.erase(waits_.begin());
+    wait_over_of(who);
+  }
+  arm_waits();
 }
 
 void session_actor_state::wait_over_of(session::ticket who) {

@@ -173,7 +173,7 @@ relayed_session_actor::behavior_type session_actor_state::make_behavior() {
     [this](ports_changed& x) { on_ports(std::move(x.ports)); },
     [this](const port_connected& x) { on_connected(x); },
     // -- what it says to itself
-    [this](const wait_over& x) { wait_over_of(x.ticket); },
+    [this](const wait_over&) { end_waits(); },
     [this](const journal_ready&) { read_journal(); },
     [this](const retry_later&) { try_again(); },
     [this](const look_at_branch&) {

@@ -249,6 +249,9 @@ private:
   void look_at_turn();
   void pause_restore(std::chrono::milliseconds pause);
   void limit_wait(session::ticket who);
+  void end_wait_in(std::chrono::milliseconds limit, session::ticket who);
+  void arm_waits();
+  void end_waits();
   void wait_over_of(session::ticket who);
   void restore_checkout();
   void tell_moved();
@@ -265,6 +268,8 @@ private:
   // execs.cpp
   void run_setup(const session::effect::run_setup& what);
   void keep_exec(const session::effect::keep_exec& what);
+  std::function<bool()> spawner_of(const std::string& exec_id) const;
+  void unkept(const std::string& exec_id, refusal why);
   void start_runner();
   void find_runner();
   void stop_runner();
@@ -383,9 +388,8 @@ private:
   // Execs of which the journal writer is told that the runner is told. True:
   // it is to be told at once to kill them.
   std::unordered_map<std::string, bool> marking_;
-  std::uint32_t reported_load_ = 0;
-  std::uint32_t reported_execs_ = 0; // that run or wait
-  bool admitted_ = false;            // another one since then
+  exec_loads::load reported_;
+  bool admitted_ = false; // another one since then
 
   std::vector<git_edge_actor> edges_; // whose transfers go on
   bool look_armed_ = false;
@@ -408,6 +412,10 @@ private:
   // Until when requests wait for the checkout.
   std::map<session::ticket, std::chrono::steady_clock::time_point>
     checkout_waits_;
+  static constexpr auto no_wait = std::chrono::steady_clock::time_point::max();
+  // When the waits of requests are over, answered ones too.
+  std::multimap<std::chrono::steady_clock::time_point, session::ticket> waits_;
+  std::chrono::steady_clock::time_point next_wait_ = no_wait; // has a timer
   bool arriving_ = false; // watchers are to hear that it is restored
   std::optional<restored_checkout> restored_; // until it is in its place
 

@@ -104,7 +104,8 @@ int opened_directory::at(std::string_view path) {
 }
 
 void walk_tree(const fs::path& top,
-               const std::function<void(const visited&)>& use) {
+               const std::function<void(const visited&)>& use,
+               std::string_view without) {
   opened_directory opened{top};
   std::vector<std::string> left{""};
   while (!left.empty()) {
@@ -121,7 +122,7 @@ void walk_tree(const fs::path& top,
     copy.release();
     while (const auto* entry = ::readdir(stream.get())) {
       std::string_view name{entry->d_name};
-      if (name == "." || name == "..")
+      if (name == "." || name == ".." || (path.empty() && name == without))
         continue;
       auto type = type_of(dir, *entry);
       if (type == DT_UNKNOWN)

@@ -21,11 +21,13 @@ struct visited {
   unsigned char type; // DT_DIR, DT_REG, DT_LNK, … of readdir(3); never unknown
 };
 
-/// Calls `use` for everything below `top`, which is not visited itself; a
-/// directory before what is in it. What goes meanwhile is passed over. Throws
-/// std::system_error that names the directory which cannot be read.
+/// Calls `use` for everything below `top`, which is not visited itself, but for
+/// what is called `without` in `top`; a directory before what is in it. What
+/// goes meanwhile is passed over. Throws std::system_error that names the
+/// directory which cannot be read.
 void walk_tree(const std::filesystem::path& top,
-               const std::function<void(const visited&)>& use);
+               const std::function<void(const visited&)>& use,
+               std::string_view without = {});
 
 /// Opens directories below one, and keeps open the one that was asked for last:
 /// for paths in an order in which those of one directory follow one another.

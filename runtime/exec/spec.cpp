@@ -108,8 +108,8 @@ void keep_exec(const fs::path& exec_dir, const exec_spec& request,
   }
 }
 
-void mark_sent(const fs::path& exec_dir) {
-  if (::chmod(spec_of(exec_dir).c_str(), sent) != 0)
+void mark_sent(const fs::path& exec_dir, bool is_sent) {
+  if (::chmod(spec_of(exec_dir).c_str(), is_sent ? sent : waiting) != 0)
     throw std::system_error(errno, std::generic_category(),
                             "cannot mark \"" + spec_of(exec_dir).string()
                               + '"');

@@ -43,8 +43,9 @@ void keep_exec(const std::filesystem::path& exec_dir, const exec_spec& request,
 std::optional<exec_spec> kept_request(const std::filesystem::path& exec_dir);
 
 /// Remembers, before it happens, that the runner is told to run the command:
-/// from then on nobody may tell it again. Throws std::system_error.
-void mark_sent(const std::filesystem::path& exec_dir);
+/// from then on nobody may tell it again, unless that turned out not to be
+/// `sent`. Throws std::system_error.
+void mark_sent(const std::filesystem::path& exec_dir, bool sent = true);
 bool was_sent(const std::filesystem::path& exec_dir);
 
 } // namespace greenroom

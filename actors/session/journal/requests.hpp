@@ -21,6 +21,7 @@
 #include <array>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -53,12 +54,14 @@ struct append {
 };
 
 /// Writes an exec down with its first input, then its exec.queued: all or
-/// nothing.
+/// nothing. Then it tells the runner by `spawn`, if set, and remembers that
+/// before it does.
 struct keep_intent {
   exec_spec spec;
   runner::command_spec command;
   shared_text input;
   timeline_entry queued;
+  std::function<bool()> spawn; // on the writer's thread; false: not told
 };
 
 /// Remembers that the runner is told of an exec, before it is.
@@ -173,6 +176,7 @@ struct not_appended {
 struct intent_kept {
   std::string exec_id;
   std::optional<timeline_entry> queued; // nothing: it could not be kept
+  bool sent = false;                    // its runner was told
 };
 
 struct sent_marked {

@@ -163,6 +163,7 @@ std::optional<any_result> session_files::operator()(keep_intent& what) {
   entries.push_back(std::move(what.queued));
   if (write(entries)) {
     result.queued = std::move(entries.front());
+    result.sent = what.spawn && send(what);
   } else {
     std::error_code none;
     fs::remove_all(exec_dir(what.spec.exec_id), none);
@@ -204,16 +205,29 @@ bool session_files::write_intent(keep_intent& what) {
   }
 }
 
-std::optional<any_result> session_files::operator()(mark_sent& what) {
-  sent_marked result{what.exec_id, false};
+bool session_files::mark(const std::string& exec_id, bool sent) {
   try {
-    greenroom::mark_sent(exec_dir(what.exec_id));
-    syncer_->mark_dirty(exec_dir(what.exec_id));
-    result.marked = true;
+    greenroom::mark_sent(exec_dir(exec_id), sent);
+    syncer_->mark_dirty(exec_dir(exec_id));
+    return true;
   } catch (const std::exception& e) {
-    spdlog::error("session {}: exec {}: {}", id_, what.exec_id, e.what());
+    spdlog::error("session {}: exec {}: {}", id_, exec_id, e.what());
+    return false;
   }
-  return result;
+}
+
+bool session_files::send(const keep_intent& what) {
+  const auto& exec_id = what.spec.exec_id;
+  if (!mark(exec_id, true))
+    return false;
+  auto sent = what.spawn();
+  if (!sent)
+    mark(exec_id, false);
+  return sent;
+}
+
+std::optional<any_result> session_files::operator()(mark_sent& what) {
+  return sent_marked{what.exec_id, mark(what.exec_id, true)};
 }
 
 } // namespace greenroom::journal

@@ -86,6 +86,8 @@ private:
   void note_refusal(const std::exception& fault);
   bool write_intent(keep_intent& what);
   void limit_output(keep_intent& what);
+  bool mark(const std::string& exec_id, bool sent);
+  bool send(const keep_intent& what);
   void announce(output_event_splitter& splitter, const announce_output& what,
                 output_announced& result);
   exec_record load(const archived_exec& place) const;

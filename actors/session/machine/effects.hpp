@@ -100,6 +100,9 @@ struct keep_exec {
   exec_record exec;
   shared_text input;              // what it is fed at first
   std::size_t queue_position = 0; // 0: it can start at once
+  // And tell the runner that is there now as soon as it is written, without
+  // asking again; `exec_kept` says whether that was done.
+  bool spawn = false;
 };
 /// Tell the runner, which is there. If that fails feed `start_refused`.
 struct spawn_exec {

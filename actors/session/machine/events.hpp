@@ -124,6 +124,7 @@ struct exec_asked {
 struct exec_kept { // what was admitted is written down, and announced
   std::string exec_id;
   unix_ms now = 0;
+  bool sent = false; // and its runner was told
 };
 struct exec_unkept { // it cannot be
   std::string exec_id;

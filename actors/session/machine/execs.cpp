@@ -67,10 +67,18 @@ void machine::drop_waiting(exec_status status, unix_ms now,
   s.waiting.clear();
 }
 
+// How many more may run.
+std::uint32_t machine::places() const {
+  auto taken = s.running;
+  for (const auto& [name, kept] : s.keeping)
+    taken += kept.placed ? 1u : 0u;
+  return s.bounds.max_concurrent - std::min(taken, s.bounds.max_concurrent);
+}
+
 void machine::start_waiting() {
   if (!accepts_work() || s.installing)
     return;
-  while (s.running < s.bounds.max_concurrent && !s.waiting.empty()) {
+  while (places() > 0 && !s.waiting.empty()) {
     auto id = std::move(s.waiting.front());
     s.waiting.pop_front();
     spawn(id);
@@ -142,6 +150,17 @@ bool machine::held_back(const any_event& what, ticket who,
   return true;
 }
 
+// True for what a runner says of an exec before it is known that the exec is
+// written down: it was told of it right after.
+bool machine::comes_before_kept(const any_event& what,
+                                const std::string& exec_id) {
+  auto found = s.keeping.find(exec_id);
+  if (found == s.keeping.end())
+    return false;
+  found->second.later.push_back(what);
+  return true;
+}
+
 // -- events -------------------------------------------------------------------
 
 void machine::operator()(const event::exec_asked& x) {
@@ -166,15 +185,16 @@ void machine::operator()(const event::exec_asked& x) {
     return refuse_exec(x.who, x.spec, why_inactive());
   if (comes_early(x))
     return;
-  auto before = s.waiting.size() + s.keeping.size();
-  auto places =
-    s.bounds.max_concurrent - std::min(s.running, s.bounds.max_concurrent);
-  if (before >= std::size_t{places} + s.bounds.max_queued)
+  const auto free = places();
+  auto before = s.waiting.size();
+  for (const auto& [name, kept] : s.keeping)
+    before += kept.placed ? 0u : 1u;
+  if (before >= std::size_t{free} + s.bounds.max_queued)
     return refuse_exec(x.who, x.spec,
                        {errc::overloaded,
                         "too many execs are waiting in this session; try "
                         "again when some have ended"});
-  if (before > 0
+  if (before + s.keeping.size() > 0
       && text_of(x.spec) + x.input.size() + text_in_line() > max_text)
     return refuse_exec(x.who, x.spec,
                        {errc::overloaded,
@@ -184,24 +204,32 @@ void machine::operator()(const event::exec_asked& x) {
   exec.spec = x.spec;
   exec.created_at = x.now;
   exec.by = x.by;
-  add(effect::keep_exec{exec, x.input,
-                        before < places ? 0 : before - places + 1});
-  s.keeping.emplace(id, new_exec{std::move(exec), x.input.size(), asker, {}});
+  const auto placed =
+    before < free && s.runner == runner_state::up && !s.installing;
+  add(effect::keep_exec{exec, x.input, before < free ? 0 : before - free + 1,
+                        placed});
+  s.keeping.emplace(
+    id, new_exec{std::move(exec), x.input.size(), asker, {}, placed});
 }
 
 void machine::operator()(const event::exec_kept& x) {
   auto kept = s.keeping.extract(x.exec_id);
   if (!kept)
     return unexpected();
-  auto& [exec, input, asker, later] = kept.mapped();
+  auto& [exec, input, asker, later, placed, lost] = kept.mapped();
   s.execs.emplace(x.exec_id, std::move(exec));
   s.order.push_back(x.exec_id);
-  s.waiting.push_back(x.exec_id);
+  if (x.sent)
+    note_sent(x.exec_id, x.now);
+  else
+    s.waiting.push_back(x.exec_id);
   start_waiting();
   evict_waiting(x.now);
   wait_for(asker, x.exec_id);
   for (auto& what : later)
     std::visit(*this, what);
+  if (x.sent && lost)
+    settle_lost(x.exec_id);
   report_quiet(x.now);
 }
 
@@ -210,8 +238,9 @@ void machine::operator()(const event::exec_unkept& x) {
   auto unkept = s.keeping.extract(x.exec_id);
   if (!unkept)
     return unexpected();
-  auto& [exec, input, asker, later] = unkept.mapped();
+  auto& [exec, input, asker, later, placed, lost] = unkept.mapped();
   refuse_exec(asker.who, exec.spec, x.why);
+  start_waiting(); // its place is free again
   for (auto& what : later)
     std::visit(*this, what);
   report_quiet(x.now);

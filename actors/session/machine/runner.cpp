@@ -62,6 +62,15 @@ void machine::launch_unsent() {
     launch(exec_id);
 }
 
+// The runner was told of it, whatever has been decided since.
+void machine::note_sent(const std::string& exec_id, unix_ms now) {
+  ++s.running;
+  auto& run = s.runs[exec_id];
+  run.sent = true;
+  if (!s.leave_reason.empty())
+    evict(exec_id, run, now);
+}
+
 void machine::kill(const std::string& exec_id, const caller& by, unix_ms now) {
   if (std::erase(s.unsent, exec_id) > 0)
     return end_unstarted(exec_id, never_ran(now, canceled_early(by)));
@@ -102,12 +111,21 @@ void machine::report_quiet(unix_ms now) {
   s.deferred.push_back(event::session_quiet{now});
 }
 
+// It went with the runner that was told of it.
+void machine::settle_lost(const std::string& exec_id) {
+  auto found = s.runs.find(exec_id);
+  if (found != s.runs.end() && !found->second.ended)
+    add(effect::settle_exec{exec_id, runner_is_gone});
+}
+
 // What the runner was told of and does not work on any more.
 void machine::settle(const std::map<std::string, unix_ms>& known,
                      const std::string& reason) {
   for (auto& [exec_id, run] : s.runs)
     if (run.sent && !run.ended && !known.contains(exec_id))
       add(effect::settle_exec{exec_id, reason});
+  for (auto& [exec_id, kept] : s.keeping)
+    kept.lost = kept.placed && !known.contains(exec_id);
 }
 
 // -- events -------------------------------------------------------------------
@@ -121,10 +139,11 @@ void machine::operator()(const event::runner_found& x) {
   settle(x.execs, "the session's runner does not know it any more");
   for (auto& [exec_id, since] : x.execs) {
     auto found = s.runs.find(exec_id);
+    const auto known = found != s.runs.end() || s.keeping.contains(exec_id);
     // Execs that the session does not know: nothing else would cancel them.
-    if (found == s.runs.end() || found->second.canceled)
+    if (!known || (found != s.runs.end() && found->second.canceled))
       add(effect::kill_exec{exec_id});
-    if (found != s.runs.end() && since != 0)
+    if (known && since != 0)
       (*this)(event::exec_running{exec_id, since});
   }
   launch_unsent();
@@ -158,6 +177,8 @@ void machine::operator()(const event::runner_gone& x) {
 }
 
 void machine::operator()(const event::start_refused& x) {
+  if (comes_before_kept(x, x.exec_id))
+    return;
   auto found = s.runs.find(x.exec_id);
   if (found == s.runs.end())
     return unexpected();
@@ -170,6 +191,8 @@ void machine::operator()(const event::start_refused& x) {
 }
 
 void machine::operator()(const event::exec_running& x) {
+  if (comes_before_kept(x, x.exec_id))
+    return;
   auto found = s.execs.find(x.exec_id);
   if (found == s.execs.end())
     return unexpected();
@@ -182,6 +205,8 @@ void machine::operator()(const event::exec_running& x) {
 }
 
 void machine::operator()(const event::exec_exited& x) {
+  if (comes_before_kept(x, x.exec_id))
+    return;
   auto found = s.runs.find(x.exec_id);
   if (found == s.runs.end())
     return unexpected();

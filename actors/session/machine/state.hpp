@@ -84,6 +84,8 @@ struct new_exec {
   std::uint64_t input = 0; // bytes that it is to be fed at first
   waiter asker;
   std::vector<any_event> later;
+  bool placed = false; // has one of the places: its runner is told at once
+  bool lost = false;   // and that runner is gone
 };
 
 /// Bytes for an exec's standard input, or a size for its terminal.

@@ -173,6 +173,7 @@ struct machine {
 
   void finish(exec_record& exec, exec_outcome outcome);
   void drop_waiting(exec_status status, unix_ms now, const std::string& reason);
+  std::uint32_t places() const;
   void start_waiting();
   std::uint64_t text_in_line() const;
   void refuse_exec(ticket who, const exec_spec& spec, const refusal& why);
@@ -181,6 +182,7 @@ struct machine {
   void evict_waiting(unix_ms now);
   exec_record* unfinished(ticket who, const std::string& exec_id);
   bool held_back(const any_event& what, ticket who, const std::string& exec_id);
+  bool comes_before_kept(const any_event& what, const std::string& exec_id);
   template <class Event>
   bool held_back(const Event& x) {
     return held_back(x, x.who, x.exec_id);
@@ -204,10 +206,12 @@ struct machine {
   void spawn(const std::string& exec_id);
   void launch(const std::string& exec_id);
   void launch_unsent();
+  void note_sent(const std::string& exec_id, unix_ms now);
   void kill(const std::string& exec_id, const caller& by, unix_ms now);
   void end_unstarted(const std::string& exec_id, exec_outcome outcome);
   void settle(const std::map<std::string, unix_ms>& known,
               const std::string& reason);
+  void settle_lost(const std::string& exec_id);
   void stop_runner();
   void report_quiet(unix_ms now);
 

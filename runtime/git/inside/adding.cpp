@@ -64,19 +64,10 @@ struct large_file {
 
 // Of those that git would add.
 std::vector<large_file> too_large(const repo& in,
-                                  const std::vector<std::string>& env) {
-  command look;
-  look.argv = {"find",   ".",
-               "-path",  "./.git",
-               "-prune", "-o",
-               "-type",  "f",
-               "-size",  '+' + std::to_string(max_file >> 30) + 'G',
-               "-print", "-quit"};
-  look.cwd = in.top();
-  look.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
-  look.own_group = false;
+                                  const std::vector<std::string>& env,
+                                  const tree_survey& seen) {
   std::vector<large_file> result;
-  if (run_command(look).out.empty())
+  if (!seen.large_files)
     return result;
   auto changed =
     in.ask({{"ls-files", "-o", "-m", "--exclude-standard", "-z"}, {}, env},
@@ -307,7 +298,7 @@ command_result add_what_can_be(const repo& in, attempt next,
   if (next.mode == stage_mode::rescue)
     open_up(in);
   // There may be more to see now.
-  for (auto& file : too_large(in, next.env))
+  for (auto& file : too_large(in, next.env, survey(in.top(), max_file)))
     if (std::ranges::find(next.without, file.path) == next.without.end()) {
       staged.left_out.push_back(file.described());
       next.without.push_back(std::move(file.path));
@@ -354,7 +345,9 @@ staged_files stage_all(const repo& in, stage_mode mode,
                        std::vector<std::string> without) {
   staged_files staged;
   attempt first{mode, env, std::move(without)};
-  for (const auto& file : too_large(in, env)) {
+  const auto seen = survey(in.top(), max_file);
+  staged.repositories = seen.repositories;
+  for (const auto& file : too_large(in, env, seen)) {
     if (mode == stage_mode::commit)
       throw checkout_fault{"the file " + file.described()
                            + ": make it smaller, or have git ignore it"};

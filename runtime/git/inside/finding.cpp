@@ -1,10 +1,16 @@
 #include "runtime/git/inside/finding.hpp"
 
 #include "runtime/base/files.hpp"
+#include "runtime/base/walk_tree.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <climits>
 #include <deque>
+#include <system_error>
 
 namespace greenroom::git {
 
@@ -99,6 +105,24 @@ std::string list_ignored(const repo& in) {
 }
 
 } // namespace
+
+tree_survey survey(const fs::path& top, off_t large) {
+  tree_survey found{false, false};
+  auto look = [&](const visited& one) {
+    constexpr std::string_view repository = ".git";
+    found.repositories = found.repositories || one.name == repository;
+    struct stat info;
+    if (one.type == DT_REG && !found.large_files
+        && ::fstatat(one.directory, one.name, &info, AT_SYMLINK_NOFOLLOW) == 0)
+      found.large_files = info.st_size > large;
+  };
+  try {
+    walk_tree(top, look, ".git");
+    return found;
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
 
 found_repositories ignored_repositories(const repo& in, int max_depth,
                                         std::size_t max_directories) {

@@ -4,11 +4,23 @@
 
 #include "runtime/git/inside/repo.hpp"
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <vector>
 
 namespace greenroom::git {
+
+/// What decides whether git is to be asked more of a work tree, each time that
+/// it is saved.
+struct tree_survey {
+  bool large_files = true;  // there may be one of more than the given size
+  bool repositories = true; // there may be some, but for the tree's own
+};
+
+/// Looks at all of a work tree; what cannot be read may have either.
+tree_survey survey(const std::filesystem::path& top, off_t large);
 
 struct found_repositories {
   std::vector<std::string> paths; // below the work tree

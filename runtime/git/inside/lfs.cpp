@@ -109,19 +109,20 @@ pointers(const repo& in, const std::map<std::string, std::string>& files) {
   return result;
 }
 
-// As git-lfs finds it.
-fs::path lfs_store_of(const repo& in, const repo::facts& at) {
-  auto storage =
-    in.find({{"config", "--type=path", "--get", "lfs.storage"}}).value_or("");
+} // namespace
+
+std::string lfs_storage(const repo& in) {
+  return in.find({{"config", "--type=path", "--get", "lfs.storage"}})
+    .value_or("");
+}
+
+fs::path lfs_store(const repo::facts& at, const std::string& storage) {
   return at.common / (storage.empty() ? "lfs" : storage) / "objects";
 }
 
-} // namespace
-
-std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
+std::vector<lfs_file> lfs_files(const repo& in, const fs::path& store,
                                 const std::vector<std::string>& tips,
                                 const std::vector<std::string>& known) {
-  auto store = lfs_store_of(in, at);
   std::error_code none;
   if (tips.empty() || !fs::exists(store, none))
     return {};

@@ -20,9 +20,17 @@ struct lfs_file {
   std::filesystem::path contents; // empty: they are not here
 };
 
+/// The setting `lfs.storage`; empty: there is none.
+std::string lfs_storage(const repo& in);
+
+/// Where their contents lie, as git-lfs finds it.
+std::filesystem::path lfs_store(const repo::facts& at,
+                                const std::string& storage);
+
 /// Those that commits behind `tips` have and `known` ones have not. None where
-/// Git LFS has never been used.
-std::vector<lfs_file> lfs_files(const repo& in, const repo::facts& at,
+/// Git LFS has never been used: there is no `store`.
+std::vector<lfs_file> lfs_files(const repo& in,
+                                const std::filesystem::path& store,
                                 const std::vector<std::string>& tips,
                                 const std::vector<std::string>& known);
 

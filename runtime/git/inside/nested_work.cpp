@@ -89,23 +89,25 @@ public:
   // What is no part of the repository itself: `shown` and `/`, or nothing,
   // stand before the paths.
   void around(const repo& in, const repo::facts& at,
-              std::vector<std::string> inside, const std::string& shown,
-              int depth) {
+              std::vector<std::string> inside, bool ignored,
+              const std::string& shown, int depth) {
     guard("linked work trees", [&] {
       for (const auto& path : linked(in, at))
         if (mark_done(path))
           guard("the linked work tree " + path.string(),
                 [&] { add_linked(path, depth); });
     });
-    beside(in, at, std::move(inside), shown, depth);
+    beside(in, at, std::move(inside), ignored, shown, depth);
   }
 
 private:
   // Of a work tree: the repositories in it.
   void beside(const repo& in, const repo::facts& at,
-              std::vector<std::string> inside, const std::string& shown,
-              int depth) {
+              std::vector<std::string> inside, bool ignored,
+              const std::string& shown, int depth) {
     guard("repositories below ignored paths", [&] {
+      if (!ignored)
+        return;
       auto found =
         ignored_repositories(in, max_ignored_depth, max_ignored_directories);
       append(inside, std::move(found.paths));
@@ -157,7 +159,7 @@ private:
     else
       add_under(to_, "worktrees/" + part + '/',
                 "of the linked work tree " + path.string(), std::move(found));
-    beside(inner, at, std::move(inside), path.filename().string() + '/',
+    beside(inner, at, std::move(inside), true, path.filename().string() + '/',
            depth + 1);
   }
 
@@ -203,7 +205,7 @@ private:
     } catch (const std::exception& fault) {
       deeper = add_files(top, name, shown, fault.what());
     }
-    around(inner, at, std::move(deeper), shown + '/', depth + 1);
+    around(inner, at, std::move(deeper), true, shown + '/', depth + 1);
   }
 
   void add_found(const repo& inner, const repo::facts& at, named_work own,
@@ -212,8 +214,9 @@ private:
     std::vector<std::string> ids;
     for (const auto& one : found.own.objects)
       ids.push_back(one.id);
+    const auto store = lfs_store(at, lfs_storage(inner));
     auto contents = save_contents(
-      inner, at, lfs_files(inner, at, ids, found.published), how_.by);
+      inner, at, lfs_files(inner, store, ids, found.published), how_.by);
     auto work = is_known(found.boundary)
                   ? std::move(found.own)
                   : work_of_clone(inner, std::move(found), shown, how_.by);
@@ -290,11 +293,11 @@ private:
 } // namespace
 
 void add_others(named_work& to, const repo& in, const repo::facts& at,
-                const std::vector<std::string>& inside,
+                const std::vector<std::string>& inside, bool ignored,
                 const tree_saving& how) {
   gatherer all{to, in, how};
   all.skip(at, in.top());
-  all.around(in, at, inside, {}, 0);
+  all.around(in, at, inside, ignored, {}, 0);
 }
 
 void add_remarks(named_work& to, const staged_files& found, stage_mode mode) {

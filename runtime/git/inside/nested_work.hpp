@@ -29,9 +29,11 @@ inline constexpr int max_ignored_depth = 12;
 inline constexpr std::size_t max_ignored_directories = 25'000;
 
 /// Adds all of that. `inside` are paths of repositories in the work tree that
-/// are known already.
+/// are known already; without `ignored` there are none below paths that git
+/// ignores.
 void add_others(named_work& to, const repo& in, const repo::facts& at,
-                const std::vector<std::string>& inside, const tree_saving& how);
+                const std::vector<std::string>& inside, bool ignored,
+                const tree_saving& how);
 
 /// Has the note say what of a tree is left out, which then stays where it is,
 /// or kept unfiltered.

@@ -8,15 +8,20 @@
 #include "runtime/git/inside/staging.hpp"
 
 #include <algorithm>
+#include <future>
+#include <optional>
 #include <set>
 
 namespace greenroom::git {
+
+namespace fs = std::filesystem;
 
 namespace {
 
 struct committed {
   std::vector<std::string> inside; // other repositories in the work tree
-  bool whole = true; // there is nothing that save_tree would take besides
+  bool whole = true;  // there is nothing that save_tree would take besides
+  bool others = true; // there may be repositories that git ignores
 };
 
 void refuse_conflicts(const inventory& index) {
@@ -38,9 +43,8 @@ void unlock(const repo::facts& at) {
   }
 }
 
-committed commit_all(const repo& in, const repo::facts& at,
-                     const saving& what) {
-  auto index = take_inventory(in);
+committed commit_all(const repo& in, const repo::facts& at, const saving& what,
+                     std::optional<inventory> index) {
   if (!index) {
     replace_index(in, at);
     index = take_inventory(in);
@@ -52,6 +56,7 @@ committed commit_all(const repo& in, const repo::facts& at,
   committed result;
   auto staged = stage_all(in, stage_mode::commit);
   result.whole = index->overlooked.empty() && !staged.outside;
+  result.others = staged.repositories;
   result.inside = std::move(index->gitlinks);
   result.inside.insert(result.inside.end(), staged.without_commit.begin(),
                        staged.without_commit.end());
@@ -73,14 +78,14 @@ std::vector<std::string> tips_of(const std::vector<named_object>& objects,
 
 // Repositories inside have theirs. Those of the branch are known already.
 void add_lfs(savings& to, const repo& in, const repo::facts& at,
-             const saving& what) {
+             const fs::path& store, const saving& what) {
   auto own = to.named.objects;
   std::erase_if(
     own, [](const auto& one) { return one.name.starts_with("nested/"); });
   auto known = what.upstream;
   if (to.tip)
     known.push_back(*to.tip);
-  auto files = lfs_files(in, at, tips_of(own, {}), known);
+  auto files = lfs_files(in, store, tips_of(own, {}), known);
   files.insert(files.end(), to.lfs.begin(), to.lfs.end());
   if (auto contents = save_contents(in, at, files, what.by))
     to.named.objects.push_back({"lfs", *contents, lfs_contents});
@@ -126,6 +131,12 @@ savings save_work(const checkout_paths& paths, const saving& what) {
   if (!checkin && !what.beside)
     remove_odd_files(paths.checkout);
   auto in = repo::of(paths);
+  // They only read, and git takes longer to start than to answer.
+  std::shared_future<std::string> storage =
+    std::async(std::launch::async, [&] { return lfs_storage(in); });
+  std::future<std::optional<inventory>> index;
+  if (checkin)
+    index = std::async(std::launch::async, [&] { return take_inventory(in); });
   auto at = in.look();
   savings result;
   const tree_saving how{what.by, what.rescue_message,
@@ -138,7 +149,7 @@ savings save_work(const checkout_paths& paths, const saving& what) {
   auto name = std::string{branch_space} + what.branch;
   auto here = checkin && at.head == name;
   if (here)
-    done = commit_all(in, at, what);
+    done = commit_all(in, at, what, index.get());
   if (checkin)
     result.named = named_commits(in, at);
   else
@@ -151,12 +162,15 @@ savings save_work(const checkout_paths& paths, const saving& what) {
     guard(result, "what was not committed",
           [&] { done.inside = add_tree(result, in, at, how); });
   if (!what.own_only)
-    guard(result, "repositories inside",
-          [&] { add_others(result.named, in, at, done.inside, how); });
+    guard(result, "repositories inside", [&] {
+      add_others(result.named, in, at, done.inside, done.others, how);
+    });
+  auto store = [&] { return lfs_store(at, storage.get()); };
   // Without them the branch must not go anywhere.
   if (result.tip)
-    result.lfs = lfs_files(in, at, {*result.tip}, what.upstream);
-  guard(result, "contents of Git LFS", [&] { add_lfs(result, in, at, what); });
+    result.lfs = lfs_files(in, store(), {*result.tip}, what.upstream);
+  guard(result, "contents of Git LFS",
+        [&] { add_lfs(result, in, at, store(), what); });
   return result;
 }
 

@@ -62,7 +62,8 @@ struct staged_files {
   // Files that are as they lie there since git could not convert their line
   // ends or encoding.
   std::vector<std::string> unfiltered;
-  bool outside = false; // there is more outside of a sparse checkout
+  bool outside = false;     // there is more outside of a sparse checkout
+  bool repositories = true; // there may be some inside, ignored ones too
 };
 
 enum class stage_mode {

@@ -365,7 +365,13 @@ mirror::reached_from(const std::vector<std::string>& tips,
   }
   if (result.empty() || tips.empty())
     return {};
-  for (const auto& id : not_behind(path_, tips, result))
+  // A tip is reached by itself, which mostly is all that is asked.
+  auto unsure = result;
+  for (const auto& tip : tips)
+    unsure.erase(tip);
+  if (unsure.empty())
+    return result;
+  for (const auto& id : not_behind(path_, tips, unsure))
     result.erase(id);
   return result;
 }

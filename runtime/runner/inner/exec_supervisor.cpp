@@ -168,6 +168,7 @@ private:
       return false;
     place_.waiting->store(nobody_waits);
     control_ = std::move(request->control);
+    early_.reset();
     if (request->port.number > 0)
       return connect(request->port);
     auto failure = start(*request);
@@ -226,12 +227,23 @@ private:
     }
     try {
       long_script script{what.argv, what.env};
-      if (!report({supervisor_report::kind::starting}))
+      if (!begin())
         return start_failure{start_step::process, errno};
       return spawn(what, cwd.get());
     } catch (const std::system_error& problem) {
       return start_failure{start_step::process, problem.code().value()};
     }
+  }
+
+  // From here on the command may have run.
+  bool begin() {
+    supervisor_order order;
+    auto size = ::recv(control_.get(), &order, sizeof order, MSG_DONTWAIT);
+    if (size == sizeof order && order.what == supervisor_order::kind::begin)
+      return true;
+    if (size == sizeof order)
+      early_ = order; // an older shim's
+    return report({supervisor_report::kind::starting});
   }
 
   static unique_fd open_beneath(int dir, const char* path) {
@@ -303,6 +315,8 @@ private:
   void watch() {
     std::array<pollfd, 2> fds{
       {{control_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}}};
+    if (auto early = std::exchange(early_, std::nullopt))
+      follow(*early);
     while (!empty_) {
       ::poll(fds.data(), fds.size(), -1);
       if (fds[1].revents != 0)
@@ -330,6 +344,10 @@ private:
       return;
     if (size != sizeof order)
       order = {supervisor_order::kind::kill_all};
+    follow(order);
+  }
+
+  void follow(const supervisor_order& order) {
     switch (order.what) {
       case supervisor_order::kind::signal_group:
         // Until it is reaped, the group's number is the command's alone.
@@ -344,6 +362,8 @@ private:
           report({supervisor_report::kind::killing});
         kill_descendants([this](pid_t pid, int status) { note(pid, status); });
         empty_ = true;
+        break;
+      case supervisor_order::kind::begin:
         break;
     }
   }
@@ -378,9 +398,10 @@ private:
 
   const supervisor_place& place_;
   unique_fd control_;
-  unique_fd children_; // readable when a child has ended
-  pid_t command_ = 0;  // 0: not started, or reaped
-  bool empty_ = true;  // no child is left
+  std::optional<supervisor_order> early_; // came before the command ran
+  unique_fd children_;                    // readable when a child has ended
+  pid_t command_ = 0;                     // 0: not started, or reaped
+  bool empty_ = true;                     // no child is left
 };
 
 } // namespace

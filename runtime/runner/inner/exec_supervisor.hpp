@@ -41,8 +41,8 @@ struct supervisor_report {
     ended,     // the command; its wait status is in `value`
     connected, // with the socket
     killing,   // kill_all is obeyed: what is left has been sent KILL
-    starting,  // from here on the command may have run; one whose supervisor
-               // is gone before that can be given to another
+    starting,  // from here on the command may have run; said where the shim
+               // has not sent `begin`
   };
   kind what;
   std::int32_t value = 0;
@@ -54,6 +54,11 @@ struct supervisor_order {
     signal_group, // the command's process group, while the command lives
     signal_all,   // all of the exec
     kill_all,     // until nothing is left
+    // Is there before the job is given, and is taken when the command may have
+    // run from there on. So a shim whose supervisor is gone learns without a
+    // message whether the command can be given to another: the kernel says
+    // ECONNRESET where a socket is closed that has something unread.
+    begin,
   };
   kind what;
   std::int32_t signal = 0;

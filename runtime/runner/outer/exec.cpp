@@ -136,6 +136,8 @@ supervised_exec::command_ends supervised_exec::open_ends() {
   pipe_ends err;
   unique_fd control;
   std::tie(supervisor_, control) = make_socket_pair();
+  const supervisor_order begin{supervisor_order::kind::begin};
+  ::send(supervisor_.get(), &begin, sizeof begin, MSG_NOSIGNAL);
   if (has_tty()) {
     spec_.env.try_emplace("TERM", "xterm-256color");
   } else {
@@ -180,6 +182,7 @@ bool supervised_exec::may_give_again() const noexcept {
 // The supervisor that took the command was killed before it had done anything
 // for it. Another one waits, or will.
 void supervised_exec::give_again() {
+  may_have_run_ = true;
   drop(out_);
   drop(err_);
   input_.reset(); // not watched yet
@@ -204,6 +207,11 @@ void supervised_exec::hear_supervisor() {
       MSG_DONTWAIT);
     if (got.size < 0 && (errno == EAGAIN || errno == EINTR))
       return;
+    // Said once, before what it has reported: it has left an order unread.
+    if (got.size < 0 && errno == ECONNRESET) {
+      may_have_run_ = ordered_;
+      continue;
+    }
     if (got.size == sizeof report) {
       supervisor_pid_ = got.sender;
       obey(report, got.fds.empty() ? unique_fd{} : std::move(got.fds[0]));
@@ -242,7 +250,7 @@ void supervised_exec::obey(const supervisor_report& report, unique_fd master) {
     return;
   }
   if (report.what == supervisor_report::kind::starting) {
-    may_have_run_ = true;
+    may_have_run_ = ordered_ = true;
     return;
   }
   // Whatever was refused here can run on for a moment there.
@@ -380,6 +388,7 @@ void supervised_exec::growth_told() noexcept {
 
 void supervised_exec::order(const supervisor_order& what) {
   // A supervisor that cannot be told is dead, and its end of file on the way.
+  ordered_ = true;
   if (supervisor_)
     ::send(supervisor_.get(), &what, sizeof what, MSG_NOSIGNAL | MSG_DONTWAIT);
 }

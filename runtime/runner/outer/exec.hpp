@@ -206,7 +206,8 @@ private:
   phase phase_ = phase::starting;
   unix_ms started_at_ = 0;
   unique_fd supervisor_;
-  bool may_have_run_ = false;  // the command, as its supervisor says
+  bool may_have_run_ = true;   // the command; else it is known not to have
+  bool ordered_ = false;       // its supervisor was told more than to begin
   int times_given_ = 0;        // to supervisors
   std::uint64_t given_in_ = 0; // the inner half's life then
   pid_t supervisor_pid_ = 0;

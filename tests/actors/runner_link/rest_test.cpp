@@ -98,3 +98,27 @@ TEST_CASE("where no runner can be had again the command is refused") {
              + binary.string() + "\": No such file or directory");
   s.hear<runner_down>();
 }
+
+TEST_CASE("a line leads to one runner, awake or not, and to no later one") {
+  resting_session s;
+  auto write = [&](const std::string& exec) {
+    write_exec_spec(s.session_dir(), exec,
+                    {{"/bin/true"}, "", {{"PATH", "/usr/bin:/bin"}}, 0, 1000});
+  };
+  auto line = s.link->line_of(s.id);
+  REQUIRE(line);
+  for (const auto* exec : {"second", "third"})
+    write(exec);
+  CHECK(line(runner::spawn{"second"}));
+  CHECK(s.hear<exec_ended>().exec_id == "second");
+  // Whoever is attached anew has a line of its own, though the runner is the
+  // same.
+  s.attach(true);
+  s.hear<runner_up>();
+  CHECK_FALSE(line(runner::spawn{"third"}));
+  line = s.link->line_of(s.id);
+  CHECK(line(runner::spawn{"third"}));
+  CHECK(s.hear<exec_ended>().exec_id == "third");
+  s.link.reset();
+  CHECK_FALSE(line(runner::spawn{"third"}));
+}

@@ -18,7 +18,9 @@
 #include <cstddef>
 #include <fstream>
 #include <map>
+#include <string>
 #include <system_error>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -76,6 +78,16 @@ TEST_CASE("a walk visits everything below a directory once") {
                                            {"file", DT_REG},
                                            {"deep", DT_REG},
                                            {"link", DT_LNK}});
+}
+
+TEST_CASE("a walk passes over one name at the top, and not below") {
+  temp_dir dir;
+  fs::create_directories(dir.path() / ".git/objects");
+  fs::create_directories(dir.path() / "below/.git");
+  std::vector<std::string> names;
+  walk_tree(
+    dir.path(), [&](const visited& it) { names.push_back(it.name); }, ".git");
+  CHECK(names == std::vector<std::string>{"below", ".git"});
 }
 
 TEST_CASE("a walk is not led out by what changes under it") {

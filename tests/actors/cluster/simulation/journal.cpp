@@ -95,7 +95,8 @@ public:
     disk().execs[id] = {what.spec, false, false, std::nullopt};
     std::vector<timeline_entry> entries{std::move(what.queued)};
     write(entries);
-    return intent_kept{id, std::move(entries.front())};
+    const auto sent = disk().execs[id].sent = what.spawn && what.spawn();
+    return intent_kept{id, std::move(entries.front()), sent};
   }
   std::optional<any_result> operator()(mark_sent& what) {
     disk().execs[what.exec_id].sent = true;

@@ -139,6 +139,15 @@ bool runner_link::send(const std::string& id,
   return true;
 }
 
+std::function<bool(const runner::node_message&)>
+runner_link::line_of(const std::string& id) {
+  auto& known =
+    simulation::machine_of(stage::current(), loop_->node).runners[id];
+  if (!known.is_up || known.life != loop_->life)
+    return {};
+  return [this, id](const auto& message) { return send(id, message); };
+}
+
 void runner_link::stop(const std::string& id, runner_user_actor user) {
   auto& world = stage::current();
   auto node = loop_->node;

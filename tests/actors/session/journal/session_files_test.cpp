@@ -5,6 +5,7 @@
 #include "runtime/exec/output/output_log.hpp"
 #include "runtime/exec/spec.hpp"
 #include "runtime/runner/client/runner_client.hpp"
+#include "runtime/timeline/timeline.hpp"
 #include "tests/support/temp_dir.hpp"
 
 #include <catch2/catch.hpp>
@@ -13,6 +14,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -98,8 +100,10 @@ public:
     return *files_->perform(request);
   }
 
-  journal::intent_kept keep(const std::string& exec_id) {
+  journal::intent_kept keep(const std::string& exec_id,
+                            std::function<bool()> spawn = {}) {
     journal::keep_intent what;
+    what.spawn = std::move(spawn);
     what.spec.exec_id = exec_id;
     what.spec.command = "echo hi";
     what.command.argv = {"sh", "-c", "echo hi"};
@@ -244,6 +248,25 @@ TEST_CASE_METHOD(files_of_a_session, "an exec that the runner was told of is "
   CHECK(found.past.order == std::vector<std::string>{"n1", "n2"});
   CHECK(found.past.sent == std::set<std::string>{"n2"});
   CHECK(found.past.execs.at("n1").spec.command == "echo hi");
+}
+
+TEST_CASE_METHOD(files_of_a_session, "the runner is told of an exec once it is "
+                                     "written down as sent") {
+  auto is_marked = [this](const std::string& id) {
+    return was_sent(exec_dir(id));
+  };
+  auto before = false;
+  auto told = keep("told", [&] {
+    before = is_marked("told") && timeline_reader{dir()}.last_seq() == 1;
+    return true;
+  });
+  CHECK(told.sent);
+  CHECK(before);
+  CHECK(is_marked("told"));
+  // Then it is told later, or by the next node.
+  CHECK_FALSE(keep("not", [] { return false; }).sent);
+  CHECK_FALSE(is_marked("not"));
+  CHECK(reopen(true).past.sent == std::set<std::string>{"told"});
 }
 
 TEST_CASE_METHOD(files_of_a_session, "what has run was sent, though the mark "

@@ -294,6 +294,7 @@ void world::runner_is_there(bool fails) {
 void world::runner_is_gone(const std::string& reason) {
   up_ = false;
   runs_.clear();
+  to_send_.clear();
   // The link gives up what it was to write, before it says so or after.
   auto lost = std::exchange(inputs_, {});
   if (one_in(2))
@@ -319,6 +320,8 @@ void world::runner_does_something() {
   if (up_ && one_in(12))
     return runner_is_gone("killed");
   auto id = some_exec();
+  if (to_send_.contains(id))
+    send_kept(id);
   if (up_ && runs_.contains(id))
     run_exec(id);
 }
@@ -350,16 +353,27 @@ void world::take_input() {
 
 // -- the disk -----------------------------------------------------------------
 
+// It is written, and that is yet to be heard of.
+void world::send_kept(const std::string& id) {
+  to_send_.erase(id);
+  sent_.insert(id);
+  runs_[id] = false;
+}
+
 void world::answer_keeping() {
   if (keeping_.empty())
     return;
   auto at = below(keeping_.size());
   auto id = keeping_.at(at);
   keeping_.erase(keeping_.begin() + static_cast<std::ptrdiff_t>(at));
-  if (!settling_ && one_in(6))
+  if (to_send_.contains(id) && one_in(2))
+    send_kept(id);
+  to_send_.erase(id);
+  const auto sent = sent_.erase(id) > 0;
+  if (!sent && !settling_ && one_in(6))
     return feed(event::exec_unkept{id, {errc::unavailable, "disk full"}, now_});
-  execs_[id] = phase::queued;
-  feed(event::exec_kept{id, now_});
+  execs_[id] = sent ? phase::spawned : phase::queued;
+  feed(event::exec_kept{id, now_, sent});
 }
 
 void world::try_setup_again() {

@@ -92,6 +92,7 @@ private:
   void runner_is_gone(const std::string& reason);
   void runner_does_something();
   void run_exec(std::string exec_id);
+  void send_kept(const std::string& id);
   void answer_keeping();
   void try_setup_again();
   void announce();
@@ -185,6 +186,8 @@ private:
   session_record before_;                 // the last one that was stored
   bool published_ = true;                 // the events of that
   std::vector<std::string> keeping_;      // execs that are being written down
+  std::set<std::string> to_send_;         // of them, to this runner
+  std::set<std::string> sent_;            // that was done
   std::optional<exec_spec> setup_;        // to be tried again
   std::map<std::string, phase> execs_;
   bool up_ = false;                   // the runner

@@ -246,7 +246,12 @@ void world::on(const effect::keep_exec& x) {
   require(!execs_.contains(id), "an exec is queued twice");
   require(std::ranges::find(keeping_, id) == keeping_.end(),
           "an exec is written down twice at a time");
+  require(!x.spawn || up_, "an exec is for a runner that is not there");
+  require(!x.spawn || !s_.installing,
+          "an exec is for a checkout that is not there");
   keeping_.push_back(id);
+  if (x.spawn)
+    to_send_.insert(id);
 }
 
 void world::on(const effect::spawn_exec& x) {

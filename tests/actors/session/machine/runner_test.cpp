@@ -220,6 +220,84 @@ TEST_CASE("an ending that takes the place of another waits for its own stop") {
   CHECK(s.unexpected == 0);
 }
 
+// Who writes an exec down tells the runner that is there, before anybody else
+// hears that it is written.
+TEST_CASE("an exec that has a place is given to the runner as it is written") {
+  auto s = active_session();
+  s.bounds.max_concurrent = 2;
+  auto asked = [&s](const std::string& id) {
+    auto todo = session::apply(s, event::exec_asked{1, command(id), 1});
+    return find<effect::keep_exec>(todo)->spawn;
+  };
+  REQUIRE(asked("a"));
+  auto kept = [&s](const std::string& id, bool sent = true) {
+    return session::apply(s, event::exec_kept{id, 2, sent});
+  };
+  SECTION("and nobody is asked to do it again") {
+    CHECK_FALSE(find<effect::spawn_exec>(kept("a")));
+    CHECK(s.running == 1);
+    CHECK(s.runs.at("a").sent);
+    begin_exec(s, "a");
+  }
+  SECTION("unless that did not work") {
+    CHECK(find<effect::spawn_exec>(kept("a", false))->exec_id == "a");
+    CHECK(s.running == 1);
+  }
+  SECTION("no more of them than have one") {
+    CHECK(asked("b"));
+    CHECK_FALSE(asked("c"));
+    CHECK_FALSE(find<effect::spawn_exec>(kept("c", false)));
+    kept("b");
+    kept("a");
+    CHECK(s.running == 2);
+    CHECK(s.waiting.size() == 1);
+  }
+  SECTION("and its place is free again where it cannot be written") {
+    REQUIRE(asked("b"));
+    REQUIRE_FALSE(asked("c"));
+    kept("c", false);
+    auto unkept = session::apply(
+      s, event::exec_unkept{"a", {errc::unavailable, "disk full"}, 2});
+    CHECK(find<effect::spawn_exec>(unkept)->exec_id == "c");
+  }
+  SECTION("whose word waits until that is known") {
+    exec_outcome outcome;
+    outcome.status = exec_status::exited;
+    CHECK(session::apply(s, event::exec_running{"a", 5}).empty());
+    CHECK(session::apply(s, event::exec_exited{"a", 3, outcome}).empty());
+    auto todo = kept("a");
+    CHECK(find<effect::publish_exec>(todo)->kind == event_kind::exec_started);
+    CHECK(find<effect::finish_output>(todo)->records == 3);
+  }
+  SECTION("and is lost with it") {
+    CHECK(session::apply(s, event::runner_gone{"killed", 2}).empty());
+    CHECK(find<effect::settle_exec>(kept("a"))->exec_id == "a");
+  }
+  SECTION("but where another one does not know it, either") {
+    session::apply(s, event::runner_gone{"", 2});
+    session::apply(s, event::runner_found{});
+    CHECK(find<effect::settle_exec>(kept("a"))->exec_id == "a");
+  }
+  SECTION("which may be found again with it") {
+    session::apply(s, event::runner_gone{"", 2});
+    auto found = session::apply(s, event::runner_found{{{"a", 5}}});
+    CHECK_FALSE(find<effect::kill_exec>(found));
+    auto todo = kept("a");
+    CHECK_FALSE(find<effect::settle_exec>(todo));
+    CHECK(find<effect::publish_exec>(todo)->kind == event_kind::exec_started);
+  }
+  SECTION("and is canceled there") {
+    CHECK(session::apply(s, event::cancel_asked{2, "a", 1}).empty());
+    CHECK(find<effect::kill_exec>(kept("a"))->exec_id == "a");
+  }
+  SECTION("and has to go where the session goes to another node") {
+    session::apply(s, event::leave_asked{"it moves", 2});
+    CHECK(find<effect::kill_exec>(kept("a"))->exec_id == "a");
+    CHECK(s.runs.at("a").evicted);
+  }
+  CHECK(s.unexpected == 0);
+}
+
 TEST_CASE("an exec that somebody ended says who") {
   const caller ada{"k1", "Ada", {}, "r-1"};
   const caller ben{"k2", "Ben", {}, "r-2"};
