@@ -226,7 +226,10 @@ TEST_CASE("a create that kill -9 cuts off leaves the branch usable") {
         CHECK(mine["status"] == "failed");
       }
       auto events = session.watch().rest();
-      check_ids(events);
+      REQUIRE(!events.empty());
+      // Of one that left nothing on its disk a node of a cluster does not know
+      // what another may have told: the ids of the next epoch begin.
+      check_ids(events, nodes_of_a_test() == 1 ? 1 : events.front().seq());
       CHECK(events.back().type == "session.ended");
     }
     session_user next{node, body};
@@ -235,9 +238,12 @@ TEST_CASE("a create that kill -9 cuts off leaves the branch usable") {
   }
 }
 
+// What it has changed is the file of an embedded store; for members of a
+// cluster see members_test.cpp.
 TEST_CASE(
   "a project that cannot be served keeps no node from starting, and its "
-  "sessions wait") {
+  "sessions wait",
+  "[one-node]") {
   node_process node{{.sandboxed = false}};
   session_user waits{node, json{{"new_branch", "work"}}};
   waits.run("echo kept > kept.txt");
