@@ -30,9 +30,9 @@ std::string escaped(std::string_view text) {
 
 constexpr std::string_view style =
   "body{font:16px/1.5 system-ui,sans-serif;max-width:48em;margin:12vh auto;"
-  "padding:0 1em;color:#222;background:#fafafa}"
+  "padding:0 1em;color:#222;background:#fafafa;overflow-wrap:anywhere}"
   "pre{font:13px/1.45 ui-monospace,monospace;white-space:pre-wrap;"
-  "overflow-wrap:anywhere;padding:1em;border-radius:6px;background:#eee}"
+  "padding:1em;border-radius:6px;background:#eee}"
   "pre:empty{display:none}"
   ":root{color-scheme:light dark}"
   "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}"

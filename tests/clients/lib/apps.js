@@ -1,7 +1,7 @@
 // Apps that people run in sessions: the files that go into their repository,
 // and how they are started.
 import { execFileSync } from 'node:child_process';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -65,10 +65,16 @@ export async function writeFiles(work, files) {
 /// What `npm install` would do in the session, without asking anybody: all
 /// packages of these tests, or one that needs no other.
 export async function addPackages(checkout, one = '') {
-  await cp(join(packages, one), join(checkout, 'node_modules', one), {
+  const all = join(checkout, 'node_modules');
+  await cp(join(packages, one), join(all, one), {
     recursive: true, verbatimSymlinks: true,
     filter: (path) => !path.includes('/playwright-core/'),
   });
+  // A session of a node that runs as root is somebody else.
+  if (process.getuid() === 0) {
+    const { uid, gid } = await stat(checkout);
+    execFileSync('chown', ['-R', '-h', `${uid}:${gid}`, all]);
+  }
 }
 
 /// A clone as a person has it: changes of files go out by `git push`.
