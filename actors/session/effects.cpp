@@ -1,4 +1,5 @@
 // Performs what the machine decides.
+#include "actors/session/kept_work.hpp"
 #include "actors/session/session.hpp"
 
 #include "messages/errors.hpp"
@@ -293,6 +294,8 @@ void session_actor_state::answer_terminated(session::ticket who) {
       how += ", branch \"" + record().branch + "\" is at " + record().commit;
     reply.rescue_note =
       how + (reply.rescue_note.empty() ? "" : "; " + reply.rescue_note);
+  } else if (reply.rescue_note.empty()) {
+    reply.rescue_note = kept_part(record());
   }
   request->promise.deliver(std::move(reply));
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 namespace greenroom {
@@ -15,13 +16,24 @@ bool collide(const std::string& a, const std::string& b) {
   return a == b || a.starts_with(b + '/') || b.starts_with(a + '/');
 }
 
+constexpr std::string_view kept_words = "the work could not be saved (";
+
 } // namespace
 
 std::string kept_reason(const std::string& problem,
                         const std::string& session_id,
                         const std::string& node) {
-  return "the work could not be saved (" + problem + ')'
+  return std::string{kept_words} + problem + ')'
          + place_of_work(session_id, node);
+}
+
+std::string kept_part(const session_record& record) {
+  const auto& reason = record.status_reason;
+  auto begin = reason.find(kept_words);
+  if (begin == reason.npos
+      || reason.find(place_of_work(record.id, record.node)) == reason.npos)
+    return {};
+  return reason.substr(begin);
 }
 
 session_record rescued_later(session_record record, saved_rescue saved) {

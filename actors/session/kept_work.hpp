@@ -13,6 +13,10 @@ namespace greenroom {
 std::string kept_reason(const std::string& problem,
                         const std::string& session_id, const std::string& node);
 
+/// What a record says of work that could not be saved at all, as above; empty:
+/// nothing.
+std::string kept_part(const session_record& record);
+
 /// The record with what was saved later, on the same node. Earlier refs stay,
 /// but for those that a new one has taken the place of. While something could
 /// not be saved (leaves_work), it says on where that is.

@@ -49,6 +49,20 @@ TEST_CASE("what git cannot keep is named, and the rest is kept") {
              Catch::Contains("a part of the work could not be saved"));
 }
 
+TEST_CASE("a DELETE says where work is that could not be saved") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto spoil = GENERATE("rm -rf .git", "echo '[broken' >>~/.gitconfig");
+  session.run(std::string{"echo three > open; "} + spoil);
+  auto answer = expect(200, session.remove()).data();
+  INFO(answer.dump());
+  CHECK(answer["rescue_refs"].empty());
+  CHECK_THAT(answer["rescue_note"].get<std::string>(),
+             Catch::StartsWith("the work could not be saved (")
+               && Catch::Contains("is kept in sessions/" + session.id()));
+  CHECK(fs::exists(session.checkout() / "open"));
+}
+
 TEST_CASE("a file too large for git is named, and the rest is kept") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};

@@ -55,6 +55,18 @@ void note_untracked(const repo& in, const std::vector<std::string>& env) {
          what_diff_is);
 }
 
+// Those of a file that is gone would count while it is in the index, but not
+// for `git add -A`.
+void forget_gone_attributes(const repo& in,
+                            const std::vector<std::string>& env) {
+  auto gone = in.ask(
+    {{"ls-files", "-d", "-z", "--", ":(glob)**/.gitattributes"}, {}, env},
+    what_diff_is);
+  if (!gone.empty())
+    in.ask({{"update-index", "--force-remove", "-z", "--stdin"}, gone, env},
+           what_diff_is);
+}
+
 std::string diff_from(const repo& in, const std::string& base,
                       const std::vector<std::string>& env) {
   auto result = in.run({{"-c",
@@ -127,6 +139,7 @@ std::string diff_work(const checkout_paths& paths,
   auto in = repo::of(paths);
   auto at = in.look();
   scratch_index index{in, at, take_inventory(in).has_value()};
+  forget_gone_attributes(in, index.env());
   note_untracked(in, index.env());
   std::string base;
   if (!bases.empty()) {

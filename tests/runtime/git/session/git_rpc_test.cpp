@@ -129,6 +129,19 @@ TEST_CASE("a diff has commits, changes and new files, ignored ones not") {
   CHECK(read(w.work() / "new/file") == "untracked\n");
 }
 
+TEST_CASE("a diff shows what check-in would keep once attributes are gone") {
+  world w;
+  auto place = w.session("main");
+  write(place.checkout / ".gitattributes", "*.c text\n");
+  run_git(place.checkout, {"add", ".gitattributes"});
+  fs::remove(place.checkout / ".gitattributes");
+  write(place.checkout / "a.c", "one\r\n");
+  auto base = head_of(place.checkout);
+  auto diff = w.in(place).diff({base});
+  CHECK_THAT(diff,
+             Catch::Contains("+one\r\n") && !Catch::Contains(".gitattributes"));
+}
+
 TEST_CASE("a diff that is too long is cut at a line and says so") {
   world w;
   auto place = w.session("main");
