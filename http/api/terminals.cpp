@@ -4,6 +4,7 @@
 #include "http/api/routes.hpp"
 #include "http/api/web_socket_request.hpp"
 #include "http/edge/ask.hpp"
+#include "http/streams/output_download.hpp"
 #include "http/streams/terminal.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/scopes.hpp"
