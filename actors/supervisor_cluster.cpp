@@ -1,7 +1,7 @@
 // Sessions that come from other nodes with their project, and go there.
 #include "actors/supervisor_parts.hpp"
 
-#include "actors/runner_link/link.hpp"
+#include "actors/runner_link/runners.hpp"
 #include "messages/errors.hpp"
 
 #include <caf/actor_cast.hpp>

@@ -25,9 +25,9 @@
 
 namespace greenroom {
 
-class runner_link;
+class runners_of_node;
 namespace journal {
-class writers;
+class keeper;
 }
 
 /// How long an actor waits for another one. Git work is waited for until it is
@@ -77,8 +77,8 @@ struct node_context {
   // Shut while another node may have taken over what is this one's; null: this
   // node is alone.
   std::shared_ptr<const lease_gate> gate;
-  runner_link* runners = nullptr;
-  journal::writers* journals = nullptr;
+  runners_of_node* runners = nullptr;
+  journal::keeper* journals = nullptr;
   std::shared_ptr<overdue_requests> overdue =
     std::make_shared<overdue_requests>();
   std::shared_ptr<exec_loads> loads =

@@ -1,7 +1,6 @@
 #include "actors/cluster/member.hpp"
 
 #include "messages/errors.hpp"
-#include "runtime/base/processor_load.hpp"
 
 #include <spdlog/spdlog.h>
 
@@ -77,7 +76,7 @@ void ask(member_pointer self, const std::string& incarnation, bool joins) {
   const auto begun = steady_ms();
   self
     ->request(self->state.options.store, forever,
-              keep_lease{incarnation, joins, processor_load()})
+              keep_lease{incarnation, joins, self->state.options.load()})
     .then(
       [self, begun](kept_lease& x) {
         auto delay =

@@ -10,6 +10,7 @@
 #include "actors/cluster/machine/arrival.hpp"
 #include "actors/cluster/machine/member.hpp"
 #include "messages/moving.hpp"
+#include "runtime/base/processor_load.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -49,6 +50,8 @@ struct member_options {
   // After adopt, where the project's node was lost and it asks for that.
   std::function<void(std::string project_id, std::string lost_node)>
     end_sessions = [](const std::string&, const std::string&) {};
+  // How busy the machine is, which is told to others at each renewal.
+  std::function<double()> load = processor_load;
 };
 
 struct member_state {

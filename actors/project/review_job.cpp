@@ -1,6 +1,6 @@
 #include "actors/project/review_job.hpp"
 
-#include "actors/runner_link/link.hpp"
+#include "actors/runner_link/runners.hpp"
 #include "messages/errors.hpp"
 #include "runtime/exec/outcome.hpp"
 #include "runtime/exec/output/output_log.hpp"

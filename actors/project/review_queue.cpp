@@ -2,7 +2,7 @@
 
 #include "actors/project/project.hpp"
 #include "actors/project/review_job.hpp"
-#include "actors/runner_link/link.hpp"
+#include "actors/runner_link/runners.hpp"
 #include "messages/errors.hpp"
 
 #include <caf/exit_reason.hpp>

@@ -1,7 +1,7 @@
 // The commands of a session: its runner, and how they start and end.
 #include "actors/session/session.hpp"
 
-#include "actors/runner_link/link.hpp"
+#include "actors/runner_link/runners.hpp"
 #include "messages/errors.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/base/failpoint.hpp"

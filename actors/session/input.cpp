@@ -1,7 +1,7 @@
 // What the commands of a session are fed, and who connects to their ports.
 #include "actors/session/session.hpp"
 
-#include "actors/runner_link/link.hpp"
+#include "actors/runner_link/runners.hpp"
 #include "messages/errors.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 

@@ -1,6 +1,7 @@
 // What clients get to see of execs.
 #include "actors/session/session.hpp"
 
+#include "actors/session/journal/session_files.hpp"
 #include "messages/errors.hpp"
 #include "runtime/api_json/records.hpp"
 

@@ -3,7 +3,7 @@
 #include "actors/session/session.hpp"
 
 #include "actors/project/review_machine.hpp"
-#include "actors/runner_link/link.hpp"
+#include "actors/runner_link/runners.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "runtime/api_json/records.hpp"

@@ -37,7 +37,7 @@
 #include "actors/base/context.hpp"
 #include "actors/base/restore_turns.hpp"
 #include "actors/session/event_window.hpp"
-#include "actors/session/journal/writers.hpp"
+#include "actors/session/journal/keeper.hpp"
 #include "actors/session/machine/machine.hpp"
 #include "actors/session/pending_requests.hpp"
 #include "messages/moving.hpp"

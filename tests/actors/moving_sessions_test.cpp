@@ -59,7 +59,7 @@ struct moving_node : small_node {
   }
   void await_runner_end() {
     await("the runner's end",
-          [&] { return !context()->runners->process_of(session.id); });
+          [&] { return !runners().process_of(session.id); });
   }
   // A command that meets the end of the runner before ends with that.
   void await_command() {

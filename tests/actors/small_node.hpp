@@ -81,6 +81,9 @@ public:
   const context_ptr& context() const {
     return context_;
   }
+  const runner_link& runners() const {
+    return *runners_;
+  }
   /// Open; shut, it is as if the node had not renewed its lease.
   lease_gate& gate() {
     return *gate_;

@@ -9,37 +9,6 @@
 
 namespace greenroom::journal {
 
-// -- a channel ----------------------------------------------------------------
-
-void channel::on_results(std::function<void()> notify) {
-  std::function<void()> now;
-  {
-    std::lock_guard guard{mutex_};
-    notify_ = std::move(notify);
-    if (!results_.empty())
-      now = notify_;
-  }
-  if (now)
-    now();
-}
-
-std::vector<any_result> channel::take() {
-  std::lock_guard guard{mutex_};
-  return std::exchange(results_, {});
-}
-
-void channel::put(any_result result) {
-  std::function<void()> notify;
-  {
-    std::lock_guard guard{mutex_};
-    if (results_.empty())
-      notify = notify_;
-    results_.push_back(std::move(result));
-  }
-  if (notify)
-    notify();
-}
-
 // -- a writer -----------------------------------------------------------------
 
 writer::writer() : thread_([this] { run(); }) {}
@@ -53,13 +22,13 @@ writer::~writer() {
   thread_.join();
 }
 
-bool writer::post(const channel_ptr& from, any_request what,
+bool writer::post(file_channel_ptr from, any_request what,
                   std::size_t max_queued) {
   {
     std::lock_guard guard{mutex_};
     if (queue_.size() >= max_queued && may_be_refused(what))
       return false;
-    queue_.push_back({from, std::move(what), clock::now()});
+    queue_.push_back({std::move(from), std::move(what), clock::now()});
   }
   changed_.notify_one();
   return true;
@@ -103,7 +72,7 @@ void writer::run() {
 // Events are held until what follows is something else: all of a session that
 // wait together are written together.
 void writer::perform(job& one, bool more_events) {
-  auto& files = one.from->files_;
+  auto& files = one.from->files;
   if (auto* events = std::get_if<append>(&one.what)) {
     if (!files.has_held())
       appending_.push_back(one.from);
@@ -117,7 +86,7 @@ void writer::perform(job& one, bool more_events) {
 
 void writer::flush() {
   for (auto& one : std::exchange(appending_, {}))
-    one->put(one->files_.flush());
+    one->put(one->files.flush());
 }
 
 // -- all of them --------------------------------------------------------------
@@ -132,14 +101,15 @@ writers::writers(std::filesystem::path data_dir, fsync_queue* syncer,
 writers::~writers() = default;
 
 channel_ptr writers::open(const std::string& session_id) {
-  return std::make_shared<channel>(
+  return std::make_shared<file_channel>(
     session_files{data_dir_, session_id, syncer_, max_output_, &refusals_});
 }
 
 bool writers::post(const std::string& session_id, const channel_ptr& from,
                    any_request what) {
   auto which = index_of(session_id, writers_.size());
-  return writers_[which]->post(from, std::move(what), max_queued);
+  return writers_[which]->post(std::static_pointer_cast<file_channel>(from),
+                               std::move(what), max_queued);
 }
 
 std::chrono::milliseconds writers::lag() const {

@@ -15,8 +15,8 @@
 // Owned by the node; outlives all actors.
 #pragma once
 
+#include "actors/session/journal/keeper.hpp"
 #include "actors/session/journal/refusals.hpp"
-#include "actors/session/journal/requests.hpp"
 #include "actors/session/journal/session_files.hpp"
 
 #include <chrono>
@@ -37,35 +37,17 @@ class fsync_queue;
 
 namespace greenroom::journal {
 
-/// What an actor and its writer share: the session's files, which are the
-/// writer's alone, and the results that the actor is yet to take.
-class channel {
-public:
-  explicit channel(session_files files) : files_(std::move(files)) {}
-  channel(const channel&) = delete;
-  channel& operator=(const channel&) = delete;
-  ~channel() {
-    files_.close();
+/// With the session's files, which are its writer's alone.
+struct file_channel : channel {
+  explicit file_channel(session_files of_session)
+    : files(std::move(of_session)) {}
+  ~file_channel() override {
+    files.close();
   }
-
-  /// `notify` is called on the writer's thread when results lie there; once,
-  /// until they are taken. Where some lie there already, at once.
-  void on_results(std::function<void()> notify);
-
-  /// Takes all results, oldest first. Any thread.
-  std::vector<any_result> take();
-
-private:
-  friend class writer;
-  void put(any_result result);
-
-  session_files files_;
-  std::mutex mutex_; // guards all below
-  std::vector<any_result> results_;
-  std::function<void()> notify_;
+  session_files files;
 };
 
-using channel_ptr = std::shared_ptr<channel>;
+using file_channel_ptr = std::shared_ptr<file_channel>;
 
 /// One thread and its queue; for writers.cpp only.
 class writer {
@@ -77,12 +59,12 @@ public:
   writer& operator=(const writer&) = delete;
   ~writer();
 
-  bool post(const channel_ptr& from, any_request what, std::size_t max_queued);
+  bool post(file_channel_ptr from, any_request what, std::size_t max_queued);
   std::chrono::milliseconds lag() const;
 
 private:
   struct job {
-    channel_ptr from;
+    file_channel_ptr from;
     any_request what;
     clock::time_point since;
   };
@@ -91,8 +73,8 @@ private:
   void perform(job& one, bool more_events);
   void flush();
 
-  std::vector<channel_ptr> appending_; // with events that are not flushed yet
-  mutable std::mutex mutex_;           // guards all below
+  std::vector<file_channel_ptr> appending_; // with events, not flushed yet
+  mutable std::mutex mutex_;                // guards all below
   std::condition_variable changed_;
   std::deque<job> queue_;
   clock::time_point working_since_{}; // when that was asked for which is being
@@ -101,7 +83,7 @@ private:
   std::thread thread_; // last: it uses all of the above
 };
 
-class writers {
+class writers final : public keeper {
 public:
   static constexpr std::size_t default_count = 4;
   static constexpr std::size_t max_queued = 4096; // a writer
@@ -120,15 +102,11 @@ public:
           std::size_t count = default_count, std::uint64_t max_output = 0);
 
   /// Performs what was asked for before, then ends.
-  ~writers();
+  ~writers() override;
 
-  channel_ptr open(const std::string& session_id);
-
-  /// False where the writer has too much to do and the request can be refused
-  /// (may_be_refused); there is no result then. Any thread, though for one
-  /// session one at a time.
+  channel_ptr open(const std::string& session_id) override;
   bool post(const std::string& session_id, const channel_ptr& from,
-            any_request what);
+            any_request what) override;
 
   /// How long the oldest request has waited that is not performed yet.
   std::chrono::milliseconds lag() const;

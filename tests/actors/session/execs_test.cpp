@@ -159,7 +159,7 @@ TEST_CASE("how a command ended is asked again where it cannot be read, but not "
   // Reading it fails, as where no descriptor is left.
   auto record = node.context()->session_dir(session.id) / "exec/long/exit.json";
   std::filesystem::create_directory(record);
-  ::kill(node.context()->runners->process_of(session.id).value(), SIGKILL);
+  ::kill(node.runners().process_of(session.id).value(), SIGKILL);
   SECTION("it can be read later") {
     CHECK_FALSE(
       test::eventually([&] { return status() != "running"; }, 1500ms));

@@ -1,10 +1,7 @@
-// The journal writers of simulated nodes, in place of those in
-// actors/session/journal/writers.cpp: no thread, and a directory in memory that
-// is read as recovery.cpp reads a real one.
+#include "tests/actors/cluster/simulation/journal.hpp"
+
 #include "actors/session/journal/life_entry.hpp"
-#include "actors/session/journal/writers.hpp"
 #include "runtime/api_json/records.hpp"
-#include "tests/actors/cluster/simulation/stage.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -13,13 +10,18 @@
 #include <stdexcept>
 #include <utility>
 
-namespace greenroom::journal {
+namespace greenroom::simulation {
 
 namespace {
 
-using simulation::machine;
-using simulation::session_disk;
-using simulation::stage;
+using namespace greenroom::journal;
+
+// What it knows of the session's timeline, while it is open.
+struct memory_channel : channel {
+  std::string session_id;
+  std::uint64_t epoch = 0;
+  std::uint64_t last = 0; // seq
+};
 
 constexpr std::uint64_t events_of_an_epoch = 1'000'000'000;
 
@@ -59,13 +61,12 @@ session::last_change change_in(const session_record& record,
 /// What is done with one session's directory on one node.
 class files {
 public:
-  files(stage& world, int node, const void* channel)
-    : stage_(world), node_(node), channel_(channel) {}
+  files(stage& world, int node, memory_channel& journal)
+    : stage_(world), node_(node), journal_(journal) {}
 
   std::optional<any_result> operator()(open& what) {
-    auto& journal = stage_.journals[channel_];
-    journal.session_id = what.record.id;
-    journal.epoch = what.record.epoch;
+    journal_.session_id = what.record.id;
+    journal_.epoch = what.record.epoch;
     opened result;
     auto away = false;
     if (what.revived && what.roams) {
@@ -76,14 +77,14 @@ public:
     }
     auto apart = what.revived && what.roams && !stage_.planted.seq_starts_anew;
     if (!disk().timeline.empty())
-      journal.last = disk().timeline.back().id.seq;
+      journal_.last = disk().timeline.back().id.seq;
     else
-      journal.last = apart ? first_number(what.record) : 0;
+      journal_.last = apart ? first_number(what.record) : 0;
     if (what.revived)
       recover(what, away, result);
     result.last = {disk().timeline.empty() ? 0
                                            : disk().timeline.back().id.epoch,
-                   journal.last};
+                   journal_.last};
     return result;
   }
   std::optional<any_result> operator()(append& what) {
@@ -140,20 +141,17 @@ public:
   }
 
 private:
-  stage::open_journal& journal() {
-    return stage_.journals[channel_];
-  }
   machine& here() {
     return stage_.machines[static_cast<std::size_t>(node_)];
   }
   session_disk& disk() {
-    return here().disks[journal().session_id];
+    return here().disks[journal_.session_id];
   }
 
   void write(std::vector<timeline_entry>& entries) {
     for (auto& entry : entries) {
-      entry.id = {journal().epoch, ++journal().last};
-      stage_.rules.numbered(here().name, journal().session_id, entry);
+      entry.id = {journal_.epoch, ++journal_.last};
+      stage_.rules.numbered(here().name, journal_.session_id, entry);
       disk().timeline.push_back(entry);
     }
   }
@@ -173,6 +171,7 @@ private:
     auto live = is_live(what.record.status);
     auto& past = result.past;
     past.elsewhere = live && away;
+    past.came = live && what.home_epoch > 1;
     for (auto& entry : disk().timeline)
       take(entry, result);
     auto first = disk().timeline.empty() ? 0 : disk().timeline.front().id.epoch;
@@ -262,69 +261,45 @@ private:
 
   stage& stage_;
   int node_;
-  const void* channel_;
+  memory_channel& journal_;
   std::map<std::string, exec_place> places_;
   bool moved_ = false;
   std::uint64_t version_ = 0;
   std::size_t events_ = 0;
 };
 
+class keeper_in_memory final : public keeper {
+public:
+  keeper_in_memory(stage& world, int node) : stage_(world), node_(node) {
+    life_ = world.machines[static_cast<std::size_t>(node)].life;
+  }
+  channel_ptr open(const std::string&) override {
+    return std::make_shared<memory_channel>();
+  }
+  bool post(const std::string&, const channel_ptr& from,
+            any_request what) override {
+    if (stage_.is_over(node_, life_))
+      return true;
+    auto to = std::static_pointer_cast<memory_channel>(from);
+    auto request = std::make_shared<any_request>(std::move(what));
+    stage_.on_disk(node_, [&world = stage_, node = node_, to, request] {
+      files work{world, node, *to};
+      if (auto result = std::visit(work, *request))
+        to->put(std::move(*result));
+    });
+    return true;
+  }
+
+private:
+  stage& stage_;
+  int node_;
+  int life_; // of the process that it is a part of
+};
+
 } // namespace
 
-void channel::on_results(std::function<void()> notify) {
-  notify_ = std::move(notify);
-  if (!results_.empty())
-    notify_();
+std::unique_ptr<keeper> keep_in_memory(stage& world, int node) {
+  return std::make_unique<keeper_in_memory>(world, node);
 }
 
-std::vector<any_result> channel::take() {
-  return std::exchange(results_, {});
-}
-
-void channel::put(any_result result) {
-  auto first = results_.empty();
-  results_.push_back(std::move(result));
-  if (first && notify_)
-    notify_();
-}
-
-writer::writer() = default;
-writer::~writer() = default;
-
-bool writer::post(const channel_ptr& from, any_request what, std::size_t) {
-  auto& world = stage::current();
-  auto node = world.running;
-  if (node < 0)
-    return true; // its process is being killed
-  auto request = std::make_shared<any_request>(std::move(what));
-  world.on_disk(node, [&world, node, from, request] {
-    files work{world, node, from.get()};
-    if (auto result = std::visit(work, *request))
-      from->put(std::move(*result));
-  });
-  return true;
-}
-
-writers::writers(std::filesystem::path data_dir, fsync_queue* syncer,
-                 std::size_t, std::uint64_t max_output)
-  : data_dir_(std::move(data_dir)), syncer_(syncer), max_output_(max_output) {
-  writers_.push_back(std::make_unique<writer>());
-}
-
-writers::~writers() = default;
-
-channel_ptr writers::open(const std::string& session_id) {
-  return std::make_shared<channel>(
-    session_files{data_dir_, session_id, syncer_, max_output_});
-}
-
-bool writers::post(const std::string&, const channel_ptr& from,
-                   any_request what) {
-  return writers_.front()->post(from, std::move(what), max_queued);
-}
-
-std::chrono::milliseconds writers::lag() const {
-  return {};
-}
-
-} // namespace greenroom::journal
+} // namespace greenroom::simulation

@@ -1,9 +1,11 @@
 #include "tests/actors/cluster/simulation/process.hpp"
 
+#include "actors/cluster/lost_sessions.hpp"
 #include "actors/cluster/member.hpp"
 #include "actors/directory.hpp"
 #include "actors/supervisor.hpp"
-#include "runtime/base/processor_load.hpp"
+#include "tests/actors/cluster/simulation/journal.hpp"
+#include "tests/actors/cluster/simulation/runner.hpp"
 #include "tests/actors/cluster/simulation/services.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -14,14 +16,7 @@
 #include <limits>
 #include <utility>
 
-namespace greenroom {
-
-// In place of the machine's: a file would be read for each renewal.
-double processor_load() noexcept {
-  return 0;
-}
-
-namespace simulation {
+namespace greenroom::simulation {
 
 namespace {
 
@@ -65,8 +60,8 @@ process::~process() {
 void process::start_actors() {
   auto& here = stage_.machines[static_cast<std::size_t>(node_)];
   auto& system = actors::system();
-  runners_ = std::make_unique<runner_link>(runner_link_options{});
-  journals_ = std::make_unique<journal::writers>("/nowhere", nullptr, 1);
+  runners_ = runners_on(stage_, node_);
+  journals_ = keep_in_memory(stage_, node_);
   services_ = keep(caf::actor_cast<caf::actor>(
     system.spawn(services, service_options{&stage_, node_, incarnation_,
                                            [this] { renewed_ = true; }})));
@@ -112,6 +107,7 @@ void process::start_actors() {
   options.node = here.name;
   options.incarnation = incarnation_;
   options.lease = lease;
+  options.load = [] { return 0.0; }; // and not this machine's
   options.owned = owned;
   options.store = caf::actor_cast<full_lease_store_actor>(services_);
   options.packer = caf::actor_cast<packer_actor>(supervisor);
@@ -125,6 +121,11 @@ void process::start_actors() {
   options.stop_runners = [supervisor] {
     caf::anon_send(supervisor, stop_all_runners{});
   };
+  options.end_sessions =
+    [&system, supervisor = caf::actor_cast<session_finder_actor>(supervisor),
+     reader = c.reader](const std::string& project, const std::string& lost) {
+      end_lost_sessions(system, supervisor, reader, project, lost);
+    };
   member_ = caf::actor_cast<full_member_actor>(
     keep(system.spawn(cluster_member, std::move(options))));
   if (stage_.planted.always_speaks)
@@ -147,5 +148,4 @@ void process::apply_flaws() {
   gate_->open_until(stage_.steady_of(node_) + lease / 2);
 }
 
-} // namespace simulation
-} // namespace greenroom
+} // namespace greenroom::simulation

@@ -4,8 +4,8 @@
 
 #include "actors/base/context.hpp"
 #include "actors/base/lease_gate.hpp"
-#include "actors/runner_link/link.hpp"
-#include "actors/session/journal/writers.hpp"
+#include "actors/runner_link/runners.hpp"
+#include "actors/session/journal/keeper.hpp"
 #include "messages/moving.hpp"
 #include "tests/actors/cluster/simulation/actors.hpp"
 
@@ -60,8 +60,8 @@ private:
   bool renewed_ = false; // and no actor has run since
   bool failed_ = false;
   std::shared_ptr<lease_gate> gate_ = std::make_shared<lease_gate>();
-  std::unique_ptr<runner_link> runners_;
-  std::unique_ptr<journal::writers> journals_;
+  std::unique_ptr<runners_of_node> runners_;
+  std::unique_ptr<journal::keeper> journals_;
   std::shared_ptr<node_context> context_ = std::make_shared<node_context>();
   caf::actor services_;
   caf::actor edge_;

@@ -1,21 +1,10 @@
 #include "tests/actors/cluster/simulation/runner.hpp"
 
-#include "actors/runner_link/link.hpp"
-
 #include <caf/send.hpp>
 
 #include <variant>
 
-namespace greenroom {
-
-/// The node that it is on.
-class runner_link::loop {
-public:
-  int node = 0;
-  int life = 0;
-};
-
-namespace simulation {
+namespace greenroom::simulation {
 
 namespace {
 
@@ -68,7 +57,89 @@ void begin(stage& world, int node, const std::string& id,
   });
 }
 
+class simulated_runners final : public runners_of_node {
+public:
+  simulated_runners(stage& world, int node) : stage_(world), node_(node) {
+    life_ = machine_of(world, node).life;
+  }
+
+  void attach(const std::string& id, const std::string&, runner_user_actor user,
+              bool start) override {
+    auto after = stage_.luck.between(1, start ? 60 : 10);
+    stage_.when.in(after, [=, &world = stage_, node = node_, life = life_] {
+      if (world.is_over(node, life))
+        return;
+      auto& runner = machine_of(world, node).runners[id];
+      runner.is_up = runner.is_up || start;
+      runner.user = user;
+      runner.life = life;
+      if (!runner.is_up)
+        return tell(world, node, runner, runner_down{"there is none"});
+      runner_up up;
+      for (auto& [exec_id, since] : runner.execs)
+        up.execs.push_back({exec_id, 0, world.face_of(node).wall});
+      tell(world, node, runner, std::move(up));
+    });
+  }
+
+  bool send(const std::string& id,
+            const runner::node_message& message) override {
+    auto& known = machine_of(stage_, node_).runners[id];
+    if (stage_.is_over(node_, life_) || !known.is_up || known.life != life_)
+      return false;
+    if (auto* spawn = std::get_if<runner::spawn>(&message))
+      stage_.when.in(stage_.luck.between(1, 10), [&world = stage_, node = node_,
+                                                  id, exec_id = spawn->exec] {
+        begin(world, node, id, exec_id);
+      });
+    else if (auto* cancel = std::get_if<runner::cancel>(&message))
+      stage_.when.in(stage_.luck.between(1, 50), [&world = stage_, node = node_,
+                                                  id, exec_id = cancel->exec] {
+        end(world, node, id, exec_id, exec_status::canceled);
+      });
+    return true;
+  }
+
+  // Who holds it is gone before this is: the journal is of the same process.
+  std::function<bool(const runner::node_message&)>
+  line_of(const std::string& id) override {
+    auto& known = machine_of(stage_, node_).runners[id];
+    if (!known.is_up || known.life != life_)
+      return {};
+    return [this, id](const auto& message) { return send(id, message); };
+  }
+
+  void stop(const std::string& id, runner_user_actor user) override {
+    if (stage_.is_over(node_, life_))
+      return;
+    stage_.when.in(stage_.luck.between(1, 40),
+                   [=, &world = stage_, node = node_, life = life_] {
+                     end_all(world, node, id);
+                     machine_of(world, node).runners[id].is_up = false;
+                     if (user && !world.is_over(node, life))
+                       caf::anon_send(user, runner_down{});
+                   });
+  }
+
+  // No simulated command reads or listens.
+  void write(const std::string&, const std::string&, std::uint64_t, shared_text,
+             bool) override {}
+  void resize(const std::string&, const std::string&, std::uint64_t,
+              std::uint16_t, std::uint16_t) override {}
+  void connect(const std::string&, runner_user_actor, std::uint64_t,
+               std::uint16_t) override {}
+
+private:
+  stage& stage_;
+  int node_;
+  int life_; // of the process that it is a part of
+};
+
 } // namespace
+
+std::unique_ptr<runners_of_node> runners_on(stage& world, int node) {
+  return std::make_unique<simulated_runners>(world, node);
+}
 
 void look_at_runners(stage& world) {
   for (int node = 0; node < static_cast<int>(world.machines.size()); ++node) {
@@ -83,101 +154,4 @@ void look_at_runners(stage& world) {
   }
 }
 
-} // namespace simulation
-
-using simulation::stage;
-
-runner_link::runner_link(runner_link_options)
-  : loop_(std::make_unique<loop>()) {
-  auto& world = stage::current();
-  loop_->node = world.running;
-  loop_->life = simulation::machine_of(world, loop_->node).life;
-}
-
-runner_link::~runner_link() = default;
-
-void runner_link::attach(const std::string& id, const std::string&,
-                         runner_user_actor user, bool start) {
-  auto& world = stage::current();
-  auto node = loop_->node;
-  auto life = loop_->life;
-  world.when.in(world.luck.between(1, start ? 60 : 10), [=, &world] {
-    if (world.is_over(node, life))
-      return;
-    auto& runner = simulation::machine_of(world, node).runners[id];
-    runner.is_up = runner.is_up || start;
-    runner.user = user;
-    runner.life = life;
-    if (!runner.is_up)
-      return simulation::tell(world, node, runner,
-                              runner_down{"there is none"});
-    runner_up up;
-    for (auto& [exec_id, since] : runner.execs)
-      up.execs.push_back({exec_id, 0, world.face_of(node).wall});
-    simulation::tell(world, node, runner, std::move(up));
-  });
-}
-
-bool runner_link::send(const std::string& id,
-                       const runner::node_message& message) {
-  auto& world = stage::current();
-  auto node = loop_->node;
-  auto& known = simulation::machine_of(world, node).runners[id];
-  if (world.is_over(node, loop_->life) || !known.is_up
-      || known.life != loop_->life)
-    return false;
-  if (auto* spawn = std::get_if<runner::spawn>(&message))
-    world.when.in(world.luck.between(1, 10),
-                  [&world, node, id, exec_id = spawn->exec] {
-                    simulation::begin(world, node, id, exec_id);
-                  });
-  else if (auto* cancel = std::get_if<runner::cancel>(&message))
-    world.when.in(
-      world.luck.between(1, 50), [&world, node, id, exec_id = cancel->exec] {
-        simulation::end(world, node, id, exec_id, exec_status::canceled);
-      });
-  return true;
-}
-
-std::function<bool(const runner::node_message&)>
-runner_link::line_of(const std::string& id) {
-  auto& known =
-    simulation::machine_of(stage::current(), loop_->node).runners[id];
-  if (!known.is_up || known.life != loop_->life)
-    return {};
-  return [this, id](const auto& message) { return send(id, message); };
-}
-
-void runner_link::stop(const std::string& id, runner_user_actor user) {
-  auto& world = stage::current();
-  auto node = loop_->node;
-  auto life = loop_->life;
-  if (world.is_over(node, life))
-    return;
-  world.when.in(world.luck.between(1, 40), [=, &world] {
-    auto& runner = simulation::machine_of(world, node).runners[id];
-    simulation::end_all(world, node, id);
-    runner.is_up = false;
-    if (user && !world.is_over(node, life))
-      caf::anon_send(user, runner_down{});
-  });
-}
-
-void runner_link::write(const std::string&, const std::string&, std::uint64_t,
-                        shared_text, bool) {}
-
-void runner_link::resize(const std::string&, const std::string&, std::uint64_t,
-                         std::uint16_t, std::uint16_t) {}
-
-void runner_link::connect(const std::string&, runner_user_actor, std::uint64_t,
-                          std::uint16_t) {}
-
-std::size_t runner_link::connected() const {
-  return 0;
-}
-
-std::optional<std::int32_t> runner_link::process_of(const std::string&) const {
-  return std::nullopt;
-}
-
-} // namespace greenroom
+} // namespace greenroom::simulation

@@ -8,8 +8,6 @@ namespace {
 
 constexpr unix_ms beginning = 1'700'000'000'000;
 
-stage* present = nullptr;
-
 } // namespace
 
 stage::stage(std::uint64_t seed, flaws what, std::size_t nodes)
@@ -21,16 +19,10 @@ stage::stage(std::uint64_t seed, flaws what, std::size_t nodes)
     one.rate = 1.0 + static_cast<double>(luck.between(-100, 100)) / 10'000.0;
     one.offset = luck.between(1, 1'000'000);
   }
-  present = this;
 }
 
 stage::~stage() {
-  present = nullptr;
   show(nullptr);
-}
-
-stage& stage::current() {
-  return *present;
 }
 
 millis stage::steady_of(int node) const {

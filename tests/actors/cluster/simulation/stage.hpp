@@ -73,9 +73,6 @@ public:
   stage& operator=(const stage&) = delete;
   ~stage();
 
-  /// The one there is at the moment, for what knows no other way to it.
-  static stage& current();
-
   millis steady_of(int node) const;
   clock_face face_of(int node) const;
   bool runs(int node) const;
@@ -103,14 +100,6 @@ public:
   int running = -1; // the node whose actors run; -1: none
   bool calm = false;
   std::map<std::string, std::uint64_t> checkpoints; // upstream: epochs
-
-  /// Journals that are open: which session's, with which epoch.
-  struct open_journal {
-    std::string session_id;
-    std::uint64_t epoch = 0;
-    std::uint64_t last = 0; // seq
-  };
-  std::map<const void*, open_journal> journals;
 };
 
 } // namespace greenroom::simulation

@@ -29,6 +29,9 @@ project_record project(const std::string& id, chance& luck) {
   result.max_active_sessions = 2;
   if (luck.one_in(3))
     result.placement.delay = luck.between(0, lease);
+  if (luck.one_in(3))
+    result.placement.on_loss =
+      luck.one_in(2) ? node_loss::wait : node_loss::stop;
   return result;
 }
 
