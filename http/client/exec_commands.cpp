@@ -8,6 +8,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <CLI/CLI.hpp>
@@ -135,11 +136,31 @@ int code_of_refusal(const api_error& why) {
                                                            : 0;
 }
 
-asio::awaitable<json> start_or_fail(api_client& api, session_ref session,
-                                    json body) {
+// Until the server has answered nobody knows whether the command has begun.
+asio::awaitable<void> leave_before_start(asio::signal_set& signals,
+                                         std::string session_id) {
+  error_code error;
+  auto signal = co_await signals.async_wait(
+    asio::redirect_error(asio::use_awaitable, error));
+  if (error)
+    co_return;
+  say("greenroom: the command may have begun; `greenroom ps " + session_id
+      + "` tells");
+  ::_exit(128 + signal);
+}
+
+asio::awaitable<json> start_or_fail(invocation& now, session_ref session,
+                                    json body, session_is whose) {
+  asio::signal_set signals{now.io};
+  if (whose == session_is::given) {
+    for (auto one : {SIGINT, SIGTERM, SIGHUP})
+      signals.add(one);
+    asio::co_spawn(now.io, leave_before_start(signals, session.id),
+                   asio::detached);
+  }
   try {
     auto started =
-      co_await start_exec(api, std::move(session), std::move(body));
+      co_await start_exec(now.api, std::move(session), std::move(body));
     co_return started;
   } catch (const api_error& e) {
     if (auto code = code_of_refusal(e); code != 0)
@@ -152,7 +173,7 @@ asio::awaitable<json> start_or_fail(api_client& api, session_ref session,
 asio::awaitable<int> run_in(invocation& now, session_ref session, json body,
                             exec_options options, session_is whose,
                             bool& stays) {
-  auto started = co_await start_or_fail(now.api, session, std::move(body));
+  auto started = co_await start_or_fail(now, session, std::move(body), whose);
   auto exec_id = started.value("exec_id", "");
   if (options.detach) {
     now.show(

@@ -8,7 +8,9 @@
 #include "tests/support/sockets.hpp"
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
+#include <future>
 #include <string>
 #include <vector>
 
@@ -465,6 +467,27 @@ TEST_CASE("a directory that stands for another server's session says so") {
   auto result = user.run({"show"});
   CHECK(result.exit_code == 2);
   CHECK_THAT(result.err, Catch::Contains("one of http://elsewhere:1"));
+}
+
+TEST_CASE("who leaves while a command is begun is told how to look for it") {
+  const std::string id = "abcdefghij0123456789";
+  const auto session = R"({"data": {"id": ")" + id + R"("}})";
+  http_receiver server{[&](const received_request& request) {
+    if (request.line.starts_with("POST"))
+      return http_receiver::never;
+    return "HTTP/1.1 200 OK\r\nContent-Length: "
+           + std::to_string(session.size()) + "\r\n\r\n" + session;
+  }};
+  terminal_user user{server.port(), "key"};
+  auto ended = std::async(std::launch::async, [&] {
+    return run_command(user.bash("\"$0\" exec -p demo " + id
+                                 + " -- ls & echo $! >pid; wait $!"));
+  });
+  await("the request", [&] { return server.requests().size() == 2; });
+  ::kill(std::stoi(read_file(user.home.path() / "pid").value()), SIGTERM);
+  auto result = ended.get();
+  CHECK(result.exit_code == 128 + SIGTERM);
+  CHECK_THAT(result.err, Catch::Contains("`greenroom ps " + id + '`'));
 }
 
 TEST_CASE("standard files that are closed stay nobody's") {
