@@ -102,8 +102,8 @@ private:
 };
 
 struct killing {
-  bool spoken = false; // it may have said something before
-  bool over = false;   // the job was done before
+  bool begun = false; // it may have begun before: that order is taken then
+  bool over = false;  // the job was done before
 };
 
 /// Kills it when it has taken its job and is about to make its `steps`th system
@@ -115,7 +115,7 @@ killing kill_at(traced_process& supervisor, int steps, long last) {
   for (int i = 0; i < steps && !result.over; ++i) {
     auto number = supervisor.next();
     result.over = number == last || number < 0;
-    result.spoken = result.spoken || number == SYS_sendmsg;
+    result.begun = result.begun || number == SYS_recvfrom;
   }
   supervisor.kill();
   return result;
@@ -162,7 +162,7 @@ TEST_CASE("a command that a dying supervisor has taken is given to the next "
     const auto end = first_of<runner::refused, runner::exited>(s);
     const auto* exited = std::get_if<runner::exited>(&end);
     const auto ran = text_of(s.dir() / "checkout" / id);
-    if (!how.spoken) {
+    if (!how.begun) {
       REQUIRE(exited);
       CHECK(exited->record.status == exit_status::exited);
       CHECK(exited->record.exit_code == 0);
