@@ -18,9 +18,8 @@ constexpr std::array<std::string_view, 3> unclean_reasons{
 
 constexpr std::string_view advice =
   "\2greenroom: the session's checkout has changes of its own, or git is at "
-  "work "
-  "in it, and nothing was pushed: commit, stash or undo them in the session, "
-  "then push again\n";
+  "work in it, and nothing was pushed: commit, stash or undo them in the "
+  "session, then push again\n";
 
 } // namespace
 
