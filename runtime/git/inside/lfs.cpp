@@ -116,7 +116,7 @@ std::string lfs_storage(const repo& in) {
     .value_or("");
 }
 
-fs::path lfs_store(const repo::facts& at, const std::string& storage) {
+fs::path lfs_directory(const repo::facts& at, const std::string& storage) {
   return at.common / (storage.empty() ? "lfs" : storage) / "objects";
 }
 

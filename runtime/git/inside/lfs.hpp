@@ -24,8 +24,8 @@ struct lfs_file {
 std::string lfs_storage(const repo& in);
 
 /// Where their contents lie, as git-lfs finds it.
-std::filesystem::path lfs_store(const repo::facts& at,
-                                const std::string& storage);
+std::filesystem::path lfs_directory(const repo::facts& at,
+                                    const std::string& storage);
 
 /// Those that commits behind `tips` have and `known` ones have not. None where
 /// Git LFS has never been used: there is no `store`.

@@ -214,7 +214,7 @@ private:
     std::vector<std::string> ids;
     for (const auto& one : found.own.objects)
       ids.push_back(one.id);
-    const auto store = lfs_store(at, lfs_storage(inner));
+    const auto store = lfs_directory(at, lfs_storage(inner));
     auto contents = save_contents(
       inner, at, lfs_files(inner, store, ids, found.published), how_.by);
     auto work = is_known(found.boundary)

@@ -165,7 +165,7 @@ savings save_work(const checkout_paths& paths, const saving& what) {
     guard(result, "repositories inside", [&] {
       add_others(result.named, in, at, done.inside, done.others, how);
     });
-  auto store = [&] { return lfs_store(at, storage.get()); };
+  auto store = [&] { return lfs_directory(at, storage.get()); };
   // Without them the branch must not go anywhere.
   if (result.tip)
     result.lfs = lfs_files(in, store(), {*result.tip}, what.upstream);
