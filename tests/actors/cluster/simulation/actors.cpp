@@ -3,8 +3,10 @@
 #include "messages/type_ids.hpp"
 
 #include <caf/actor_system_config.hpp>
+#include <caf/send.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace greenroom::simulation {
 
@@ -78,6 +80,8 @@ void actors::run_job(std::size_t index, int node) {
     all.run_once();
     return;
   }
+  if (auto* actor = dynamic_cast<caf::scheduled_actor*>(all.jobs.front()))
+    living_[node].emplace(actor->id(), caf::weak_actor_ptr{actor->ctrl()});
   auto face = stage_.face_of(node);
   show(&face);
   enter(node);
@@ -105,20 +109,20 @@ void actors::run() {
   }
 }
 
+// Also those that others make as they end.
 void actors::bury(int node) {
   auto& all = jobs();
-  auto face = stage_.face_of(node);
-  show(&face);
-  for (;;) {
-    auto found = std::ranges::find_if(
-      all.jobs, [&](auto* job) { return node_of(job) == node; });
-    if (found == all.jobs.end())
-      break;
-    std::swap(*found, all.jobs.front());
-    all.run_once();
-  }
-  leave(node);
-  show(nullptr);
+  do {
+    for (auto& [id, actor] : std::exchange(living_[node], {}))
+      caf::anon_send_exit(actor, caf::exit_reason::kill);
+    for (;;) {
+      auto found = std::ranges::find_if(
+        all.jobs, [&](auto* job) { return node_of(job) == node; });
+      if (found == all.jobs.end())
+        break;
+      run_job(static_cast<std::size_t>(found - all.jobs.begin()), node);
+    }
+  } while (!living_[node].empty());
 }
 
 void actors::pass(millis time) {

@@ -11,6 +11,7 @@
 #include <caf/scheduled_actor.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
+#include <map>
 #include <vector>
 
 namespace greenroom::simulation {
@@ -35,7 +36,7 @@ public:
   /// Messages are handled until no process that runs has any.
   void run();
 
-  /// Those of a process that has just been killed end.
+  /// Those of a process that has just been killed end, all of them.
   void bury(int node);
 
   /// Timers of all actors go on by so much.
@@ -51,6 +52,8 @@ private:
   stage& stage_;
   caf::actor_id first_ = 0;
   std::vector<int> nodes_; // by actor, from first_ on
+  // Those of each node that have run.
+  std::map<int, std::map<caf::actor_id, caf::weak_actor_ptr>> living_;
 };
 
 } // namespace greenroom::simulation

@@ -21,6 +21,11 @@ void invariants::acts(const std::string& node, const std::string& session_id,
           ", and it is ", owner, "'s");
 }
 
+void invariants::speaks(const std::string& node, bool does) const {
+  require(!does || store_->has_lease(node), "node ", node,
+          " speaks, and its lease is over");
+}
+
 void invariants::numbered(const std::string& node,
                           const std::string& session_id,
                           const timeline_entry& event) {

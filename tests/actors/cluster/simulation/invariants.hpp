@@ -32,6 +32,9 @@ public:
   void acts(const std::string& node, const std::string& session_id,
             const char* what) const;
 
+  /// Whether `node` would tell clients something at this moment.
+  void speaks(const std::string& node, bool does) const;
+
   /// `node` has given an event of a session its number. What the store has of
   /// a session that is over may get the same number on several.
   void numbered(const std::string& node, const std::string& session_id,

@@ -103,7 +103,8 @@ std::optional<failed_seed> find_failure(std::uint64_t last,
     all->found = true;
     auto& entry = all->entries[i];
     std::string wrong = entry.wrong.data();
-    result = {entry.seed, wrong.empty() ? end_of(status) : wrong};
+    result = {entry.seed, wrong.empty() ? end_of(status) : wrong,
+              wrong.empty()};
   }
   return result;
 }

@@ -12,6 +12,7 @@ namespace greenroom::simulation {
 struct failed_seed {
   std::uint64_t seed = 0;
   std::string wrong;
+  bool crashed = false; // instead of saying what was wrong
 };
 
 /// Plays 1 to `last` until one has failed, which need not be the first that

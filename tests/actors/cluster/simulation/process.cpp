@@ -142,6 +142,14 @@ void process::serve(request what) {
   caf::anon_send(edge_, last_request_);
 }
 
+bool process::speaks() const {
+  auto face = stage_.face_of(node_);
+  show(&face);
+  auto result = gate_->is_open();
+  show(nullptr);
+  return result;
+}
+
 void process::apply_flaws() {
   if (!std::exchange(renewed_, false) || !stage_.planted.renewed_after_pause)
     return;

@@ -42,6 +42,8 @@ public:
   bool has_failed() const {
     return failed_;
   }
+  /// Whether it would tell a client something at this moment.
+  bool speaks() const;
   /// To be called when its actors have run.
   void apply_flaws();
 

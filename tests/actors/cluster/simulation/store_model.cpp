@@ -101,6 +101,11 @@ bool store_model::hand_over(const std::string& as, const owner_record& project,
          && other->second.node.state == node_state::ready && give(project, to);
 }
 
+bool store_model::has_lease(const std::string& node) const {
+  auto found = nodes_.find(node);
+  return found != nodes_.end() && left_of(found->second) > 0;
+}
+
 std::vector<node_record> store_model::nodes() const {
   std::vector<node_record> result;
   for (auto& [name, row] : nodes_) {

@@ -53,6 +53,7 @@ public:
                  const owner_record& wanted);
   bool hand_over(const std::string& as, const owner_record& project,
                  const std::string& to);
+  bool has_lease(const std::string& node) const;
   std::vector<node_record> nodes() const;
   std::vector<owner_record> owners() const;
   std::map<std::string, placement_rules> rules() const;

@@ -90,6 +90,8 @@ void world::step() {
     if (auto& one = processes_[static_cast<std::size_t>(node)];
         one && stage_.runs(node)) {
       one->apply_flaws();
+      auto& name = stage_.machines[static_cast<std::size_t>(node)].name;
+      stage_.rules.speaks(name, one->speaks());
       if (one->has_failed())
         kill(node);
     }
