@@ -235,6 +235,8 @@ host_commands add_host_commands(CLI::App& app, arguments& args) {
                        "Once it serves, print commands to try it with");
   auto* config = app.add_subcommand("config", "Work with configuration files");
   config->require_subcommand(1);
+  config->footer("Example:\n  greenroom config check --config "
+                 "/etc/greenroom/greenroom.jsonc");
   made.check = config->add_subcommand(
     "check", "Print what holds, and all that would keep a node from starting");
   add_config_options(*made.check, args);
@@ -256,11 +258,16 @@ host_commands add_host_commands(CLI::App& app, arguments& args) {
     ->add_option("file", args.archive, "The archive to make: a tar file")
     ->required();
   made.backup->add_flag("--json", args.json, "Print what was made as JSON");
+  made.backup->footer("Example:\n  greenroom backup --config "
+                      "/etc/greenroom/greenroom.jsonc greenroom.tar");
   made.restore =
     app.add_subcommand("restore", "Fill an empty data directory from a backup");
   add_config_options(*made.restore, args);
   made.restore->add_option("file", args.archive, "What backup has made")
     ->required();
+  made.restore->footer("Example, where the node does not run:\n  greenroom "
+                       "restore --config /etc/greenroom/greenroom.jsonc "
+                       "greenroom.tar");
   return made;
 }
 

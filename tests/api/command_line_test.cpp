@@ -440,7 +440,6 @@ TEST_CASE("one field of JSON is named by a word") {
 TEST_CASE("the environment's project is meant where none is named") {
   node_process node;
   terminal_user user{node};
-  user.out({"projects", "add", "other", node.upstream()});
   auto id = user.out({"create", "x", "-p", "other", "-q"});
   id.erase(id.find('\n'));
   auto in_demo = [&](std::vector<std::string> words) {
