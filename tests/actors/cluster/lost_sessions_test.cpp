@@ -64,6 +64,14 @@ caf::behavior reader(caf::event_based_actor*, counts_ptr all) {
   }};
 }
 
+// Whose store is away for as long as the node is there.
+caf::behavior reader_without_store(caf::event_based_actor*, counts_ptr all) {
+  return {[all](const live_sessions&) -> caf::result<session_rows> {
+    ++all->looks;
+    return not_now();
+  }};
+}
+
 caf::behavior session(caf::event_based_actor*, counts_ptr all) {
   return {[all](const terminate_session&) -> caf::result<terminate_reply> {
     if (all->ends++ == 0)
@@ -108,13 +116,7 @@ TEST_CASE("who ends the sessions of a lost node goes with their supervisor") {
   lost_settings config;
   caf::actor_system system{config};
   auto all = std::make_shared<counts>();
-  // A store that is away for as long as the node is there.
-  auto store = system.spawn([all](caf::event_based_actor*) -> caf::behavior {
-    return {[all](const live_sessions&) -> caf::result<session_rows> {
-      ++all->looks;
-      return not_now();
-    }};
-  });
+  auto store = system.spawn(reader_without_store, all);
   auto finder = system.spawn(supervisor, all, caf::actor{});
   end_lost_sessions(system, caf::actor_cast<session_finder_actor>(finder),
                     caf::actor_cast<store_reader_actor>(store), "p", "a");
