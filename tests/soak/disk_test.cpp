@@ -60,10 +60,11 @@ TEST_CASE("a full disk loses nothing that was acknowledged") {
   session_user session{node, json{{"new_branch", "work"}}};
   session.run("echo before > kept.txt");
   auto stream = session.watch("from=earliest");
-  // Prints before the disk is full, while it is, and after.
+  // Prints before the disk is full, while it is, and after: as much as all of
+  // the disk, of which the node gives its reserve back meanwhile.
   session.start("talks",
                 "echo one; until [ -e full ]; do sleep 0.02; done; "
-                "head -c 8M /dev/zero | tr '\\0' x; echo; : > printed; "
+                "head -c 24M /dev/zero | tr '\\0' x; echo; : > printed; "
                 "until [ -e free ]; do sleep 0.02; done; echo three");
   await("its first line",
         [&] { return session.exec("talks")["stdout_bytes"] == 4; });
@@ -84,7 +85,7 @@ TEST_CASE("a full disk loses nothing that was acknowledged") {
   std::ofstream{session.checkout() / "free"};
   auto ended = session.await_status("talks", "exited");
   CHECK(ended["exit_code"] == 0);
-  CHECK(ended["stdout_bytes"] == 4 + 8 * 1024 * 1024 + 1 + 6);
+  CHECK(ended["stdout_bytes"] == 4 + 24 * 1024 * 1024 + 1 + 6);
   CHECK(ended["truncated"] == true);
   CHECK(session.run("cat kept.txt")["stdout"] == "before\n");
   CHECK(session.get()["running_execs"] == 0);

@@ -143,7 +143,10 @@ std::size_t raise_limit() {
 
 } // namespace
 
-TEST_CASE("strangers who do their worst slow nobody down, and cost little") {
+// Asked for by itself, as `./dev soak` does: on two processors that the
+// strangers need as well, the honest client's 99th percentile was 110 to 220 ms.
+TEST_CASE("strangers who do their worst slow nobody down, and cost little",
+          "[.strangers]") {
   const auto count =
     std::min<std::size_t>(how_many(2'000, 15'000), raise_limit() / 3);
   const auto lasts = how_many(15s, 180s);
