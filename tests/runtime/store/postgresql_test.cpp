@@ -101,8 +101,7 @@ TEST_CASE("a server that takes no writes is not made do with") {
   server.execute("ALTER DATABASE " + name
                  + " SET default_transaction_read_only = on");
   CHECK_THAT(open_error(url), Contains("read-only"));
-  CHECK_THAT(open_error(url + "&target_session_attrs=any"),
-             !Contains("no error") && !Contains("session is read-only"));
+  CHECK(open_error(url + "&target_session_attrs=any") == "no error");
   server.drop_database(url);
 }
 
