@@ -22,6 +22,11 @@ constexpr std::uint64_t max_body_factor = 4;
 /// Of requests that come one after the other before the first is answered.
 constexpr std::size_t max_heads = 1024 * 1024;
 
+/// Of connections that wait to be accepted, how many are in each turn of the
+/// loop. With one, whoever comes behind hundreds waits for as many turns, in
+/// which all others are served.
+constexpr std::size_t accepts_at_once = 32;
+
 /// Bytes in the kernel that a stranger has not made room for; the socket lets
 /// clients that have shown a key have more.
 constexpr int max_unsent = 16 * 1024;
@@ -81,6 +86,7 @@ void front_end::state::configure(
     .request_handler(
       library_handler{[this](const auto& request) { serve(request); }})
     .max_parallel_connections(max_connections)
+    .concurrent_accepts_count(accepts_at_once)
     // With one, a client that leaves shows only at the next write.
     .max_pipelined_requests(2)
     .separate_accept_and_create_connect(false)

@@ -1,16 +1,15 @@
-// How many connections the HTTP library accepts at a time.
+// How many connections the HTTP library accepts.
 //
-// Its own counter also counts accepts that are under way, and loses one each
-// time that none comes of it (the client has gone, a descriptor is lacking),
-// until it accepts nothing any more. This one counts connections only, by their
-// objects' lives. For one thread.
+// Its own counter loses one each time that no connection comes of an accept
+// (the client has gone, a descriptor is lacking), until it accepts nothing any
+// more. This one counts connections by their objects' lives, and beside them
+// the accepts that are under way. For one thread.
 #pragma once
 
 #include <restinio/all.hpp>
 
 #include <cstddef>
-#include <optional>
-#include <utility>
+#include <vector>
 
 namespace greenroom::http {
 
@@ -19,12 +18,15 @@ public:
   using acceptor =
     restinio::connection_count_limits::impl::acceptor_callback_iface_t;
 
-  // The library makes it with these; it accepts on one socket at a time.
+  // The library makes it with these.
   connection_limiter(
     acceptor* of,
     restinio::connection_count_limits::max_parallel_connections_t limit,
-    restinio::connection_count_limits::max_active_accepts_t)
-    : of_(of), limit_(limit.value()) {}
+    restinio::connection_count_limits::max_active_accepts_t accepts)
+    : of_(of), limit_(limit.value()) {
+    under_way_.reserve(accepts.value());
+    waiting_.reserve(accepts.value());
+  }
 
   void increment_parallel_connections() noexcept {
     ++connections_;
@@ -32,22 +34,37 @@ public:
 
   void decrement_parallel_connections() noexcept {
     --connections_;
-    if (connections_ < limit_ && waiting_)
-      of_->schedule_next_accept_attempt(*std::exchange(waiting_, std::nullopt));
+    if (waiting_.empty() || !has_room())
+      return;
+    auto socket = waiting_.back();
+    waiting_.pop_back();
+    of_->schedule_next_accept_attempt(socket);
   }
 
+  /// The accept that `socket` was for, if any, is over.
   void accept_next(std::size_t socket) noexcept {
-    if (connections_ < limit_)
+    std::erase(under_way_, socket);
+    std::erase(waiting_, socket);
+    if (has_room()) {
+      under_way_.push_back(socket);
       of_->call_accept_now(socket);
-    else
-      waiting_ = socket;
+    } else {
+      waiting_.push_back(socket);
+    }
   }
 
 private:
+  bool has_room() const noexcept {
+    return connections_ + under_way_.size() < limit_;
+  }
+
   acceptor* of_;
   std::size_t limit_;
   std::size_t connections_ = 0;
-  std::optional<std::size_t> waiting_; // the socket, while there is no room
+  // Sockets, of which there are a few: with an accept, and without for lack of
+  // room.
+  std::vector<std::size_t> under_way_;
+  std::vector<std::size_t> waiting_;
 };
 
 } // namespace greenroom::http

@@ -268,7 +268,7 @@ TEST_CASE(
     return all_held->look_ups.size() == all.size();
   });
   http_client probe{f.port()};
-  std::thread stopper{[&] { f.server->stop(std::chrono::seconds{10}); }};
+  std::jthread stopper{[&] { f.server->stop(std::chrono::seconds{10}); }};
   int status = 200;
   while (status == 200) {
     probe.send(request_text("GET", "/healthz"));
