@@ -182,8 +182,6 @@ session_supervisor(pointer self, context_ptr context,
     },
     [self](const get_loads& x) { return loads_of(self->state, x); },
     [self](get_load) { return total_load(self); },
-    // What runs is read where it is counted.
-    [](const session_load&) {},
     [self](const arm_deadline& x) { arm(self->state, x); },
     [self](const project_changed& x) { take_rules(self, x); },
     [self](const drop_project& gone) {

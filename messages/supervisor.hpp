@@ -38,13 +38,6 @@ struct arm_deadline {
 };
 GREENROOM_INSPECT(arm_deadline, x.session_id, x.at)
 
-/// A session says how many execs run in it; lists of sessions show it.
-struct session_load {
-  std::string session_id;
-  std::uint32_t running_execs = 0;
-};
-GREENROOM_INSPECT(session_load, x.session_id, x.running_execs)
-
 struct get_loads {
   std::vector<std::string> session_ids;
 };
@@ -89,8 +82,6 @@ using session_supervisor_actor = caf::typed_actor<
   caf::replies_to<get_loads>::with<session_loads>,
   // How much there is in all sessions together.
   caf::replies_to<get_load>::with<supervisor_load>,
-  // How many execs run in one session now.
-  caf::reacts_to<session_load>,
   // When a session wants its next clock_tick.
   caf::reacts_to<arm_deadline>,
   // A project's settings have changed: passed on to its sessions.

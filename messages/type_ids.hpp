@@ -4,6 +4,7 @@
 
 #include "messages/cluster.hpp"
 #include "messages/directory.hpp"
+#include "messages/inspect.hpp"
 #include "messages/keys.hpp"
 #include "messages/links.hpp"
 #include "messages/moving.hpp"
@@ -15,6 +16,15 @@
 #include "messages/webhooks.hpp"
 
 #include <caf/type_id.hpp>
+
+namespace greenroom {
+
+/// In the place of a message that is not sent any more, for those after it keep
+/// their numbers.
+struct retired_message {};
+GREENROOM_INSPECT(retired_message)
+
+} // namespace greenroom
 
 CAF_BEGIN_TYPE_ID_BLOCK(greenroom, first_custom_type_id)
 CAF_ADD_TYPE_ID(greenroom, (greenroom::shared_text))
@@ -47,7 +57,7 @@ CAF_ADD_TYPE_ID(greenroom, (greenroom::create_session))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::list_sessions))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::session_entry))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::session_page))
-CAF_ADD_TYPE_ID(greenroom, (greenroom::session_load))
+CAF_ADD_TYPE_ID(greenroom, (greenroom::retired_message))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::project_changed))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::launch_session))
 CAF_ADD_TYPE_ID(greenroom, (greenroom::arm_deadline))

@@ -51,17 +51,11 @@ long request(int what, pid_t pid, long data = 0) {
 /// A process whose system calls are gone through one by one.
 class traced_process {
 public:
-  /// The supervisor that waits.
-  explicit traced_process(const session& s) : pid_(waiting_supervisor(s)) {
-    may_trace_ = request(PTRACE_SEIZE, pid_, PTRACE_O_TRACESYSGOOD) == 0;
-    while (!may_trace_ && errno == ESRCH) {
+  /// The supervisor that waits, as it is about to take its next job.
+  explicit traced_process(const session& s) {
+    do
       pid_ = waiting_supervisor(s);
-      may_trace_ = request(PTRACE_SEIZE, pid_, PTRACE_O_TRACESYSGOOD) == 0;
-    }
-    if (!may_trace_)
-      return;
-    REQUIRE(request(PTRACE_INTERRUPT, pid_) == 0);
-    REQUIRE(::waitpid(pid_, nullptr, __WALL) == pid_);
+    while (!attach());
   }
 
   bool may_trace() const {
@@ -96,7 +90,25 @@ public:
   }
 
 private:
-  pid_t pid_;
+  // False of one that has done its job and ends, for another one waits.
+  bool attach() {
+    may_trace_ = request(PTRACE_SEIZE, pid_, PTRACE_O_TRACESYSGOOD) == 0;
+    if (!may_trace_)
+      return errno != ESRCH;
+    int status = 0;
+    if (request(PTRACE_INTERRUPT, pid_) != 0 && errno != ESRCH)
+      FAIL("cannot stop " << pid_);
+    REQUIRE(::waitpid(pid_, &status, __WALL) == pid_);
+    if (!WIFSTOPPED(status))
+      return false;
+    long number = -1;
+    do
+      number = next();
+    while (number >= 0 && number != SYS_recvmsg);
+    return number == SYS_recvmsg;
+  }
+
+  pid_t pid_ = -1;
   bool may_trace_ = false;
   long number_ = -1;
 };
