@@ -78,10 +78,21 @@ public:
   std::shared_ptr<address_shares> shares_of_nodes;
 
   newcomers strangers;
+  /// Those that have been refused and are not closed yet.
+  newcomers held;
   read_budget memory;
   half_closed waiting;
 
+  /// Whether who is refused is held for a moment. Programs that come again as
+  /// soon as they are closed would else take the time of all others.
+  bool is_crowded() const noexcept {
+    return strangers.size() + held.size() > crowd;
+  }
+
 private:
+  /// So many strangers are more than a few people's browsers and scripts.
+  static constexpr std::size_t crowd = 100;
+
   void shutdown() override {
     take_git = nullptr;
     is_of_peer = nullptr;

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 
+#include <chrono>
 #include <utility>
 
 namespace greenroom::http {
@@ -26,6 +27,9 @@ constexpr std::size_t max_heads = 1024 * 1024;
 /// loop. With one, whoever comes behind hundreds waits for as many turns, in
 /// which all others are served.
 constexpr std::size_t accepts_at_once = 32;
+
+/// How long a stranger who is refused is held in a crowd.
+constexpr std::chrono::seconds hold_of_refused{1};
 
 /// Bytes in the kernel that a stranger has not made room for; the socket lets
 /// clients that have shown a key have more.
@@ -209,8 +213,9 @@ void front_end::watch_accepting() {
 }
 
 void front_end::watch_strangers() {
-  state_->desk.strangers.look(newcomers::clock::now(),
-                              state_->opts.idle_of_strangers);
+  const auto now = newcomers::clock::now();
+  state_->desk.held.look(now, hold_of_refused);
+  state_->desk.strangers.look(now, state_->opts.idle_of_strangers);
 }
 
 std::size_t front_end::open_connections() const noexcept {

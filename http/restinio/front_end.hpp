@@ -73,8 +73,8 @@ public:
   /// when there are no descriptors. Once a second or so.
   void watch_accepting();
 
-  /// Ends connections of strangers that have sent no request in time. Once a
-  /// second or so.
+  /// Ends connections of strangers that have sent no request in time, or have
+  /// been held long enough. A few times a second, so that few end at once.
   void watch_strangers();
 
   std::size_t open_connections() const noexcept;

@@ -1,13 +1,15 @@
-// Connections that wait for a request of who has shown no key so far: they have
-// less time than others.
+// Connections of who has shown no key so far, which wait for a request or for
+// their end: they have less time than others.
 //
 // Of one thread, in the order in which they began to wait; so a look costs what
 // is late, and not what is there.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <list>
 #include <memory>
+#include <utility>
 
 namespace greenroom::http {
 
@@ -17,7 +19,7 @@ public:
 
   class connection {
   public:
-    /// No request has come in time.
+    /// Its time is over.
     virtual void came_late() = 0;
 
   protected:
@@ -39,6 +41,10 @@ public:
     newcomers& of_;
     std::list<std::pair<connection*, clock::time_point>>::iterator at_;
   };
+
+  std::size_t size() const noexcept {
+    return all_.size();
+  }
 
   /// Tells those that have waited for `timeout`, once each time.
   void look(clock::time_point now, clock::duration timeout) {

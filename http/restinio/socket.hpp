@@ -12,7 +12,8 @@
 // It refuses requests by their heads, as request_head says: bodies of clients
 // without a key are not read, and what RESTinio would close without a word gets
 // an answer, once those to the requests before have been written. What follows
-// is read to nowhere for a while, so that the answer arrives.
+// is read to nowhere for a while, so that the answer arrives. In a crowd of
+// clients without a key it closes them a little later.
 //
 // It ends connections that send a request without end: RESTinio keeps what
 // it has read of one, many times over where it comes in small chunks. What may
@@ -257,13 +258,20 @@ private:
     auto all = settled();
     if (all && !refusal_.empty()) {
       say(std::exchange(refusal_, {}));
-      error_code ignored;
-      base::shutdown(base::shutdown_send, ignored);
+      if (!known_ && desk_->is_crowded())
+        hold();
+      else
+        end_output();
     }
     if (all || is_useless())
       end_input(asio::error::eof);
     if (all && !scan_.known() && scan_.in_head())
       await_request();
+  }
+
+  void end_output() {
+    error_code ignored;
+    base::shutdown(base::shutdown_send, ignored);
   }
 
   void cut() override {
@@ -276,13 +284,29 @@ private:
   // -- who it is --------------------------------------------------------------
 
   void await_request() {
-    newcomers::connection& self = *this;
     if (!stranger_)
-      stranger_.emplace(desk_->strangers, self);
+      await_end();
+  }
+
+  void await_end() {
+    newcomers::connection& self = *this;
+    stranger_.emplace(desk_->strangers, self);
+  }
+
+  /// The client has its answer, and may close.
+  void hold() {
+    newcomers::connection& self = *this;
+    held_ = true;
+    stranger_.emplace(desk_->held, self);
   }
 
   void came_late() override {
-    cut();
+    if (!std::exchange(held_, false)) {
+      cut();
+      return;
+    }
+    end_output();
+    await_end();
   }
 
   // -- memory -----------------------------------------------------------------
@@ -422,6 +446,7 @@ private:
   std::uint64_t heads_ = 0; // of which is known
   bool known_ = false;      // it has shown a key
   bool refused_ = false;
+  bool held_ = false;
   bool over_budget_ = false;
   bool writing_ = false;
   bool cut_ = false;
@@ -434,7 +459,7 @@ private:
   std::uint64_t mark_ = 0;
   std::size_t address_ = 0; // hashed; 0: not asked for
 
-  std::optional<newcomers::place> stranger_; // its next request must come soon
+  std::optional<newcomers::place> stranger_; // its time is short
   std::unique_ptr<address_shares::place> place_;
   std::shared_ptr<end_of_input> at_end_; // null: the client may send more
 };

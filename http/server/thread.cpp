@@ -189,6 +189,8 @@ void http_thread::state::trim_memory() {
 
 void http_thread::state::tick() {
   bridge->tick();
+  if (!stopping)
+    front.watch_strangers();
   counts.connections = front.open_connections();
   counts.streams = streams.size();
   counts.waiting = bridge->pending();
@@ -232,7 +234,6 @@ void http_thread::start() {
     if (s.parts.others && s.parts.others->arriving)
       s.parts.others->arriving->forget_lost(std::chrono::steady_clock::now());
     s.front.watch_accepting();
-    s.front.watch_strangers();
     s.trim_memory();
   });
   notify(s.parts.registry, join_edge{s.handle});

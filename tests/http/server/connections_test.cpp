@@ -211,6 +211,38 @@ TEST_CASE("who has shown no key has less time for each request") {
   CHECK(known.receive().status == 200);
 }
 
+TEST_CASE("in a crowd of strangers who is refused is answered at once and "
+          "closed later") {
+  using clock = std::chrono::steady_clock;
+  fixture f;
+  // From the request to the end of the connection.
+  auto lasts = [&](const std::string& request, int status) {
+    auto began = clock::now();
+    http_client client{f.port()};
+    client.send(request);
+    CHECK(client.receive().status == status);
+    CHECK(client.is_closed());
+    return clock::now() - began;
+  };
+  const std::string of_stranger = "BREW /pot HTTP/1.1\r\n\r\n";
+  const auto of_known =
+    with_key("POST /projects", "Content-Length: 99999999\r\n");
+  const std::chrono::seconds moment{1};
+  fixture::wait_until([&] { return lasts(of_stranger, 501) < moment; });
+  // Enough for each thread that accepts.
+  std::vector<std::unique_ptr<http_client>> crowd;
+  for (int i = 0; i < 400; ++i)
+    crowd.push_back(std::make_unique<http_client>(f.port()));
+  fixture::wait_until([&] { return lasts(of_stranger, 501) >= moment; });
+  fixture::wait_until([&] { return lasts(of_known, 413) < moment; });
+  // Who closes by itself waits for nothing.
+  for (int i = 0; i < 100; ++i) {
+    http_client client{f.port()};
+    client.send(of_stranger);
+    CHECK(client.receive().status == 501);
+  }
+}
+
 TEST_CASE("a client that sends no more gets its answer, whatever it asks") {
   fixture f;
   print(f, "e1", 8 << 20);
