@@ -7,6 +7,7 @@
 #include "tests/soak/hostile/honest_tenant.hpp"
 #include "tests/soak/hostile/hostile_tenant.hpp"
 #include "tests/soak/size.hpp"
+#include "tests/support/process_figures.hpp"
 
 #include <chrono>
 #include <cstdlib>

@@ -89,7 +89,7 @@ void hostile_tenant::file_of_holes() {
 }
 
 // Of gigabytes, where there is time for that: as output, as work that is kept,
-// and as what the next session begins with.
+// and as what another session would begin with.
 void hostile_tenant::large_files() {
   auto session = begin();
   const auto branch = "h" + std::to_string(count_);
@@ -126,14 +126,18 @@ void hostile_tenant::large_output(const std::string& session,
   CHECK(came >= std::min(bytes, std::uint64_t{1} << 29));
 }
 
-// That may be more than a session may have on disk: then it is told so.
+// More than a session may have on disk is told before it is written there.
 void hostile_tenant::large_checkout(const std::string& branch) {
-  const auto session = begin({{"from_ref", branch}});
+  http_reply refused;
   expect_flat_memory("a checkout", [&] {
-    send("POST", session + "/exec",
-         {{"command", "cat zeros | wc -c"}, {"wait", "60s"}});
+    refused = insist([&] {
+      return send("POST", sessions,
+                  {{"new_branch", new_branch()}, {"from_ref", branch}});
+    });
   });
-  end(session);
+  INFO(to_string(refused));
+  CHECK(refused.status == 409);
+  CHECK_THAT(refused.message(), Catch::Contains("sandbox.disk"));
 }
 
 } // namespace greenroom::test

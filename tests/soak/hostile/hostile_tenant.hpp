@@ -6,8 +6,10 @@
 // the trial that found them. One owner, one thread.
 #pragma once
 
+#include "runtime/base/fd.hpp"
 #include "tests/api/demo.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <random>
