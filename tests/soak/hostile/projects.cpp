@@ -4,14 +4,19 @@
 
 namespace greenroom::test {
 
-// A project of the trial's own, for those that are configured stay.
+// A project of the trial's own, for those that are configured stay, and of an
+// upstream of its own, for that of `demo` grows with each attack.
 void hostile_tenant::incarnations() {
   const auto admin = node_.admin();
   const auto id = "past-" + std::to_string(++count_);
   const auto path = "/projects/" + id;
   auto other = expect(200, admin.get("/projects/other")).data();
+  const auto upstream = node_.upstream().parent_path() / (id + ".git");
+  run_git(upstream.parent_path(),
+          {"clone", "-q", "--bare", other["repo"].get<std::string>(),
+           upstream.string()});
   json project{{"id", id},
-               {"repo", node_.upstream().string()},
+               {"repo", upstream.string()},
                {"max_active_sessions", 5},
                {"node_labels", other["node_labels"]}};
   expect(201, admin.post("/projects", project));
