@@ -21,12 +21,6 @@ struct left_behind {
     return out << of.processes << " processes, " << of.control_groups
                << " control groups, " << of.directories << " directories";
   }
-
-  bool is_within(const left_behind& other) const {
-    return processes <= other.processes
-           && control_groups <= other.control_groups
-           && directories <= other.directories;
-  }
 };
 
 /// All sessions that the node has ever had: they keep their timelines.
@@ -68,8 +62,9 @@ inline std::size_t control_groups_of(const std::set<std::string>& ids) {
   return count;
 }
 
-inline left_behind left_by_sessions(const node_process& node) {
-  auto ids = session_ids(node);
+/// Of these sessions, whether the node knows them still or not.
+inline left_behind left_by(const node_process& node,
+                           const std::set<std::string>& ids) {
   left_behind result{processes_of(ids), control_groups_of(ids), 0};
   for (auto& id : ids)
     for (auto name : {"checkout", "checkout.partial", "checkout.removed",
@@ -78,6 +73,10 @@ inline left_behind left_by_sessions(const node_process& node) {
             node.data_dir() / "sessions" / id / name)))
         ++result.directories;
   return result;
+}
+
+inline left_behind left_by_sessions(const node_process& node) {
+  return left_by(node, session_ids(node));
 }
 
 } // namespace greenroom::test
