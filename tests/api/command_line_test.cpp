@@ -311,6 +311,8 @@ TEST_CASE("a review is waited for, decided and merged by commands") {
   user.out({"reviews", "-p", "demo", "approve", id, "--merge", "-m", "Fine"});
   CHECK(waited("1m") == 0);
   CHECK(node.git({"show", "main:new.txt"}) == "new");
+  CHECK_THAT(user.out({"reviews", "-p", "demo", "show", id}),
+             Catch::Contains("DECIDED BY"));
 
   user.out({"create", "more", "-p", "demo", "--use", "-q"});
   user.out({"exec", "-c", "echo more > more.txt"});
