@@ -557,6 +557,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"logs", "x", "none"}, 3, "`greenroom ps --all SESSION`");
   check(user, {"reviews", "show", "none", "-p", "demo"}, 3,
         "`greenroom reviews`");
+  check(user, {"attach", "x", plain}, 5, "`greenroom logs -f SESSION EXEC`");
   check(user, {"api", "POST", "/projects", "-d", "{\n]"}, 1,
         "at line 2, column 1");
   check(user, {"exec", "x", "--", "caf\xe9"}, 2, "not UTF-8: caf\\xe9");
