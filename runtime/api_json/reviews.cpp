@@ -16,11 +16,13 @@ void put(ordered_json& out, const char* name, const std::string& text) {
 }
 
 // A review keeps the name of who decided, before that of who made it. One that
-// is judged anew may still have that of who decided first.
+// is judged anew may still have that of who decided first, and one that a
+// session has made as it expired has the id in its place.
 std::string kept_name(const review_record& review, const std::string& key_id) {
-  if (!review.decided_by.empty())
-    return key_id == review.decided_by ? review.by_name : std::string{};
-  return review.attempt == 1 ? review.by_name : std::string{};
+  const auto is_theirs = review.decided_by.empty()
+                           ? review.attempt == 1
+                           : key_id == review.decided_by;
+  return is_theirs && review.by_name != key_id ? review.by_name : std::string{};
 }
 
 } // namespace

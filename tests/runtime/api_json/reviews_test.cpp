@@ -56,6 +56,9 @@ TEST_CASE("a review names its keys, and who decided also without them") {
   CHECK(shown["created_by"] == "k1");
   CHECK(shown["created_by_name"] == "Ada");
 
+  review.by_name = review.created_by; // by its session's expiry
+  CHECK_FALSE(review_json(review, nameless).contains("created_by_name"));
+
   review.decided_by = "k2";
   review.by_name = "Bob";
   shown = review_json(review, nameless);
