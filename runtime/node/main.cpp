@@ -220,7 +220,7 @@ void describe(CLI::App& app) {
   });
   app.footer(
     "Start a node on this machine:\n"
-    "  greenroom serve --config config/dev.jsonc\n"
+    "  greenroom serve --config /etc/greenroom/greenroom.jsonc\n"
     "Exit codes of serve: 0 done, 1 could not start or go on, 2 bad usage or "
     "configuration, 3 stopped with something unfinished.\n"
     "Of the client: 0 done, 1 failed, 2 bad usage, 3 not found, 4 not "
