@@ -68,6 +68,9 @@ constexpr client_advice advice_of_client[] = {
    "it may be done all the same: `greenroom list` and `greenroom ps SESSION` "
    "show how things are, then try again"},
   {"OVERLOADED", "", "try again a little later"},
+  {"UNAVAILABLE", "this node serves no previews",
+   "an administrator sets preview.listen; `greenroom forward SESSION PORT` "
+   "reaches the port without it"},
   {"UNAVAILABLE", "",
    "try again a little later; if it goes on, `greenroom api GET /readyz` says "
    "what the server lacks"},
