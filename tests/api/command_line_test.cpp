@@ -563,6 +563,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"exec", "x", "--", "caf\xe9"}, 2, "not UTF-8: caf\\xe9");
   check(user, {"exec", "x", "-e", "A=\xff", "-c", "ls"}, 2, "env.A");
   check(user, {"run", "-p", "demo", "-t", "--", "ls"}, 2, "needs a terminal");
+  check(user, {"shell", "x"}, 2, "`greenroom exec SESSION -- COMMAND`");
   check(user, {"run", "-p", "demo", "--", "\xff"}, 2, "not UTF-8");
   check(user, {"checkin", "x", "-m", "\xff"}, 2, "commit_message");
   CHECK(json::parse(user.out({"list", "--all", "--json"})).size() == 1);
