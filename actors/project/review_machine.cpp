@@ -90,7 +90,15 @@ std::string ending_of(const review_record& review) {
   }
 }
 
-// The merge of what is approved.
+// As git names authors; with a mail that is nobody's where the key has none.
+std::string author_text(const caller& by) {
+  return !by.author.empty() ? by.author
+                            : (by.key_name.empty() ? by.key_id : by.key_name)
+                                + " <" + by.key_id + "@greenroom.invalid>";
+}
+
+// The merge of what is approved, by whoever asks. `by_name` stays the name of
+// who decided, whom nobody else's merge makes another.
 step merge_asked(review_record review, const decide_review& request) {
   if (!is_open(review) && review.status != review_status::approved)
     throw refused(errc::conflict, "the review is over: " + ending_of(review));
@@ -104,8 +112,7 @@ step merge_asked(review_record review, const decide_review& request) {
   review.status = review_status::running;
   review.status_reason = merging;
   review.ended_at = 0;
-  review.by_name = request.by.key_name;
-  review.by_author = request.by.author;
+  review.by_author = author_text(request.by);
   return {std::move(review), action::merge};
 }
 

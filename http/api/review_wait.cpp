@@ -1,5 +1,6 @@
 #include "http/api/review_wait.hpp"
 
+#include "http/api/key_names.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
 #include "http/streams/response_registry.hpp"
@@ -137,7 +138,9 @@ private:
 
   void found(const review_record& review) {
     looking_ = false;
-    shown_ = {"review", review_json(review)};
+    if (!ex_)
+      return;
+    shown_ = {"review", review_json(review, key_names(*ex_))};
     if (review.ended_at != 0 || hurried_)
       answer(review.ended_at != 0);
   }

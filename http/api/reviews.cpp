@@ -1,6 +1,7 @@
 #include "runtime/api_json/reviews.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/key_names.hpp"
 #include "http/api/routes.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
@@ -49,7 +50,7 @@ bool is_being_reviewed(const review_record& review) noexcept {
 }
 
 void reply_with(const exchange_ptr& ex, const review_record& review) {
-  ex->reply(200, to_text(review_json(review)));
+  ex->reply(200, to_text(review_json(review, key_names(*ex))));
 }
 
 /// The body of an approval or a rejection; each field may be missing.
@@ -127,7 +128,7 @@ void list_reviews(const exchange_ptr& ex) {
     [ex](const review_page& page) {
       auto list = ordered_json::array();
       for (auto& review : page.reviews)
-        list.push_back(review_json(review));
+        list.push_back(review_json(review, key_names(*ex)));
       ex->reply(200, list_json("reviews", to_text(list), page.next_cursor));
     });
 }

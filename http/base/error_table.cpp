@@ -97,6 +97,9 @@ constexpr error_advice table[] = {
    "are over."},
   {errc::not_found, "exec not found", "GET …/execs lists the session's execs."},
   {errc::not_found, "route not found", "/openapi.json has every route."},
+  {errc::unavailable, "this node serves no previews: set preview.listen",
+   "Have an administrator set preview.listen; GET …/ports/{port}/tunnel "
+   "reaches the port without it."},
   {errc::conflict,
    "a request with this Idempotency-Key is being served right now",
    "Send it again after retry_after_ms to get the answer of the first.", true,
@@ -145,7 +148,9 @@ std::string errors_document() {
       if (row.code == general.code && !row.message.empty()) {
         text += "\n- `";
         text += row.message;
-        text += row.retryable != general.retryable ? "` (retryable): " : "`: ";
+        text += row.retryable == general.retryable ? "`: "
+                : row.retryable                    ? "` (retryable): "
+                                                   : "` (not retryable): ";
         text += row.remediation;
         text += '\n';
       }

@@ -81,6 +81,10 @@ void throw_refusal(int status, const std::string& body) {
         message += " at line " + std::to_string(at->value("line", 0))
                    + ", column " + std::to_string(at->value("column", 0));
     }
+    // What is to be reported is reported by it.
+    if (auto meta = all.find("meta"); error.value("code", "") == "INTERNAL"
+                                      && meta != all.end() && meta->is_object())
+      message += " (request " + meta->value("request_id", "?") + ')';
     throw api_error(status, error.value("code", ""), message, help, wait);
   }
   throw api_error(status, "",

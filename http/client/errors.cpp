@@ -36,6 +36,7 @@ constexpr client_advice advice_of_client[] = {
   {"NOT_FOUND", "delivery not found",
    "`greenroom webhooks deliveries WEBHOOK` lists them"},
   {"NOT_FOUND", "key not found", "`greenroom keys` lists them"},
+  {"NOT_FOUND", "node not found", "`greenroom nodes` lists them"},
   {"NOT_FOUND", "branch not found",
    "check the name; without --branch a NAME is that of a new branch"},
   {"NOT_FOUND", "route not found",
@@ -53,6 +54,26 @@ constexpr client_advice advice_of_client[] = {
   {"PROJECT_EXISTS", "",
    "take another id, or change that one by `greenroom api PATCH "
    "/projects/PROJECT -d '{…}'`"},
+  {"CONFLICT", "the review is not approved",
+   "`greenroom reviews approve REVIEW --merge` does both"},
+  {"CONFLICT", "the review is running",
+   "`greenroom reviews wait REVIEW` ends when it has"},
+  {"CONFLICT", "the review is over",
+   "`greenroom reviews show REVIEW` shows what became of it"},
+  {"CONFLICT", "the exec has ended",
+   "`greenroom logs SESSION EXEC` shows what it has printed"},
+  {"CONFLICT", "the exec has no terminal",
+   "`greenroom logs -f SESSION EXEC` shows what it prints"},
+  {"TIMEOUT", "",
+   "it may be done all the same: `greenroom list` and `greenroom ps SESSION` "
+   "show how things are, then try again"},
+  {"OVERLOADED", "", "try again a little later"},
+  {"UNAVAILABLE", "this node serves no previews",
+   "an administrator sets preview.listen; `greenroom forward SESSION PORT` "
+   "reaches the port without it"},
+  {"UNAVAILABLE", "",
+   "try again a little later; if it goes on, `greenroom api GET /readyz` says "
+   "what the server lacks"},
 };
 
 } // namespace

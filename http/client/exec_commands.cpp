@@ -324,6 +324,10 @@ void add_run(command_set& set) {
 }
 
 asio::awaitable<int> shell(invocation& now, const std::string& word) {
+  if (::isatty(STDIN_FILENO) != 1)
+    throw usage_error("a shell needs a terminal; `greenroom exec SESSION -- "
+                      "COMMAND` needs none, and passes standard input on with "
+                      "-i");
   auto session = co_await now.session(word);
   exec_options options;
   options.terminal = true;

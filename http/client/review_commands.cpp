@@ -19,14 +19,22 @@ namespace greenroom::http::client {
 
 namespace {
 
+/// Whose key it was: by its name, where that is known.
+column key_column(const std::string& title, const std::string& field) {
+  return {title,
+          [id = field_column(title, field).text,
+           name = field_column(title, field + "_name").text](const json& one) {
+            auto text = name(one);
+            return text == "-" ? id(one) : text;
+          }};
+}
+
 std::vector<column> review_columns() {
-  return {field_column("ID", "id"),
-          field_column("STATUS", "status"),
-          field_column("BRANCH", "branch"),
-          field_column("TARGET", "target"),
-          field_column("BY", "created_by"),
-          past_column("AGE", "created_at"),
-          field_column("REASON", "status_reason")};
+  return {
+    field_column("ID", "id"),         field_column("STATUS", "status"),
+    field_column("BRANCH", "branch"), field_column("TARGET", "target"),
+    key_column("BY", "created_by"),   key_column("DECIDED BY", "decided_by"),
+    past_column("AGE", "created_at"), field_column("REASON", "status_reason")};
 }
 
 asio::awaitable<int> list(invocation& now, const std::string& status,

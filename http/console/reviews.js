@@ -58,8 +58,8 @@ export async function showReview(page, project, id) {
         ['Project', project],
         ['Branch', h('span', { class: 'mono' }, `${review.branch} → ${review.target}`)],
         ['Commit', h('span', { class: 'mono' }, review.commit)],
-        ['By', review.created_by],
-        ['Decided by', review.decided_by],
+        ['By', keyText(review.created_by, review.created_by_name)],
+        ['Decided by', keyText(review.decided_by, review.decided_by_name)],
         ['Comment', review.comment !== review.status_reason && review.comment],
         ['In conflict', review.files?.join(', ')],
         ['Merged as', review.merge_commit],
@@ -73,6 +73,11 @@ export async function showReview(page, project, id) {
       h('pre', { class: 'output', tabindex: '0', role: 'region',
         'aria-label': 'Output of the review command' }, output)],
     h('h2', {}, 'Changes'), showDiff(diff));
+}
+
+// A key as people know it, and as others can be told apart.
+function keyText(id, name) {
+  return name && name !== id ? `${name} (${id})` : id;
 }
 
 function decision(path, again) {

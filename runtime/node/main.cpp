@@ -218,13 +218,14 @@ void describe(CLI::App& app) {
   app.failure_message([&app](const CLI::App*, const CLI::Error& error) {
     return http::client::command_line::fault_text(app, error);
   });
-  app.footer("Start a node on this machine:\n"
-             "  greenroom serve --config config/dev.jsonc\n"
-             "Exit codes of serve: 0 done, 1 could not start, 2 bad usage or "
-             "configuration, 3 stopped with something unfinished.\n"
-             "Of the client: 0 done, 1 failed, 2 bad usage, 3 not found, 4 not "
-             "allowed, 5 conflict, 69 no answer, 124 time-out; of exec and run "
-             "the command's own.");
+  app.footer(
+    "Start a node on this machine:\n"
+    "  greenroom serve --config /etc/greenroom/greenroom.jsonc\n"
+    "Exit codes of serve: 0 done, 1 could not start or go on, 2 bad usage or "
+    "configuration, 3 stopped with something unfinished.\n"
+    "Of the client: 0 done, 1 failed, 2 bad usage, 3 not found, 4 not "
+    "allowed, 5 conflict, 69 no answer, 124 time-out; of exec and run "
+    "the command's own.");
 }
 
 host_commands add_host_commands(CLI::App& app, arguments& args) {

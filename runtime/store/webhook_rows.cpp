@@ -113,6 +113,8 @@ std::vector<event_field> fields_of(const review_record& review) {
   };
   add("status_reason", review.status_reason);
   add("decided_by", review.decided_by);
+  if (!review.decided_by.empty())
+    add("decided_by_name", review.by_name);
   add("comment", review.comment);
   add("merge_commit", review.merge_commit);
   return result;

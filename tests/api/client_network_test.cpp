@@ -229,6 +229,20 @@ TEST_CASE("a cancel goes again where the connection breaks") {
   CHECK(cancels == 2);
 }
 
+TEST_CASE("a fault of the server's is told with the request's id") {
+  http_receiver server{[&](const received_request&) {
+    return json_answer(500, {{"error",
+                              {{"code", "INTERNAL"},
+                               {"message", "it broke"},
+                               {"details", {{"remediation", "Report it."}}}}},
+                             {"meta", {{"request_id", "r-7"}}}});
+  }};
+  auto result = terminal_user{server.port(), "key"}.run({"whoami"});
+  CHECK(result.exit_code == 1);
+  CHECK_THAT(result.err, Catch::Contains("it broke (request r-7)"));
+  CHECK_THAT(result.err, Catch::Contains("Report it."));
+}
+
 TEST_CASE("a session is found without a look at those that are over") {
   http_receiver server{[&](const received_request& request) {
     auto sessions = json::array();

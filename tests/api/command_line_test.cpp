@@ -311,6 +311,8 @@ TEST_CASE("a review is waited for, decided and merged by commands") {
   user.out({"reviews", "-p", "demo", "approve", id, "--merge", "-m", "Fine"});
   CHECK(waited("1m") == 0);
   CHECK(node.git({"show", "main:new.txt"}) == "new");
+  CHECK_THAT(user.out({"reviews", "-p", "demo", "show", id}),
+             Catch::Contains("DECIDED BY"));
 
   user.out({"create", "more", "-p", "demo", "--use", "-q"});
   user.out({"exec", "-c", "echo more > more.txt"});
@@ -555,11 +557,13 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"logs", "x", "none"}, 3, "`greenroom ps --all SESSION`");
   check(user, {"reviews", "show", "none", "-p", "demo"}, 3,
         "`greenroom reviews`");
+  check(user, {"attach", "x", plain}, 5, "`greenroom logs -f SESSION EXEC`");
   check(user, {"api", "POST", "/projects", "-d", "{\n]"}, 1,
         "at line 2, column 1");
   check(user, {"exec", "x", "--", "caf\xe9"}, 2, "not UTF-8: caf\\xe9");
   check(user, {"exec", "x", "-e", "A=\xff", "-c", "ls"}, 2, "env.A");
   check(user, {"run", "-p", "demo", "-t", "--", "ls"}, 2, "needs a terminal");
+  check(user, {"shell", "x"}, 2, "`greenroom exec SESSION -- COMMAND`");
   check(user, {"run", "-p", "demo", "--", "\xff"}, 2, "not UTF-8");
   check(user, {"checkin", "x", "-m", "\xff"}, 2, "commit_message");
   CHECK(json::parse(user.out({"list", "--all", "--json"})).size() == 1);

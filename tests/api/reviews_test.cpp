@@ -260,6 +260,42 @@ TEST_CASE("a merge is in the name of who asked for it") {
         == "Grace H <g@example.org>");
 }
 
+TEST_CASE("a review names who checked in and who decided, though keys go") {
+  node_process node;
+  auto key_named = [&](const char* name) {
+    return expect(201, node.admin().post(
+                         "/keys",
+                         {{"name", name}, {"scopes", {"sessions:execute"}}}))
+      .data();
+  };
+  const auto ada = key_named("Ada");
+  const auto bob = key_named("Bob");
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo a > a.txt");
+  const auto id =
+    expect(
+      200,
+      node.with_key(ada["key"]).post(session.path("/checkin"), json::object()))
+      .data()["review_task_id"]
+      .get<std::string>();
+  const auto path = reviews + '/' + id;
+  auto shown = review(node, id);
+  CHECK(shown["created_by"] == ada["id"]);
+  CHECK(shown["created_by_name"] == "Ada");
+  CHECK_FALSE(shown.contains("decided_by_name"));
+  expect(200,
+         node.with_key(bob["key"]).post(path + "/approve", json::object()));
+  expect(200, node.admin().remove("/keys/" + bob["id"].get<std::string>()));
+  // Somebody else's merge changes nothing of who has decided.
+  expect(200, decide(node, id, "merge"));
+  shown = await_review(node, id, "merged");
+  CHECK(shown["created_by_name"] == "Ada");
+  CHECK(shown["decided_by"] == bob["id"]);
+  CHECK(shown["decided_by_name"] == "Bob");
+  const auto list = node.admin().get(reviews).data()["reviews"];
+  CHECK(list.at(0)["decided_by_name"] == "Bob");
+}
+
 TEST_CASE("of two that change the same line one is merged, one conflicts") {
   node_process node;
   session_user one{node, json{{"new_branch", "one"}}};

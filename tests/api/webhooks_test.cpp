@@ -133,6 +133,7 @@ TEST_CASE("a person's decision is told after the session has ended") {
   CHECK(told["review_id"] == review);
   CHECK(told["status"] == "merged");
   CHECK(told["decided_by"] == "admin");
+  CHECK(told["decided_by_name"].is_string());
   CHECK(told["comment"] == "Well done");
   CHECK(told["merge_commit"] == node.git({"rev-parse", "main"}));
 }

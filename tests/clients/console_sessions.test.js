@@ -122,7 +122,7 @@ test('a second person rejects, and says why', { timeout: 60_000 },
     await mine.getByRole('link', { name: 'Changes' }).click();
     await mine.getByRole('link', { name: /in its review/ }).click();
     await mine.getByText('It needs a test.').waitFor();
-    await mine.getByText(made.id).waitFor();
+    await mine.getByText(`bob (${made.id})`).waitFor();
   });
 
 test('a merge that is in conflict names the files', { timeout: 60_000 },

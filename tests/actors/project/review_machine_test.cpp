@@ -125,6 +125,19 @@ TEST_CASE("what is approved can be merged later, or with the approval") {
   CHECK(at_once.next.auto_merge);
 }
 
+TEST_CASE("a merge that somebody else asks for is theirs, the decision stays") {
+  auto approved =
+    review::decided(opened(false).next, decision(true), noon).next;
+  decide_review merge{"r", {"cleo", "Cleo", ""}, false, "", false, true};
+  auto next = review::decided(approved, merge, noon).next;
+  CHECK(next.decided_by == "bob");
+  CHECK(next.by_name == "Bob");
+  CHECK(next.by_author == "Cleo <cleo@greenroom.invalid>");
+  merge.by.author = "Cleo C <c@example.org>";
+  CHECK(review::decided(approved, merge, noon).next.by_author
+        == "Cleo C <c@example.org>");
+}
+
 TEST_CASE("a review command decides by its exit code") {
   auto made = opened(true, "make check");
   CHECK(made.then == action::run);

@@ -68,6 +68,12 @@ TEST_CASE("an error carries its advice, and what its own details are") {
   CHECK(busy["details"]["reasons"] == json{"x"});
   CHECK(error_of({errc::internal, "x"}, "{}")["details"].size() == 2);
 
+  // What only another configuration mends is not to be tried again.
+  auto unserved =
+    error_of({errc::unavailable, "this node serves no previews: set "
+                                 "preview.listen"});
+  CHECK(unserved["details"]["retryable"] == false);
+
   auto over = error_of({errc::bad_request, "session is not active"});
   CHECK(over["details"]["remediation"]
         != error_of({errc::bad_request, "x"})["details"]["remediation"]);

@@ -3,6 +3,7 @@
 #include "runtime/base/files.hpp"
 #include "runtime/config/changes.hpp"
 #include "runtime/config/config_schema.hpp"
+#include "runtime/config/project_schema.hpp"
 #include "tests/support/build_paths.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -113,7 +114,7 @@ TEST_CASE("the example has every key with its default and its sentence") {
   CHECK(leaves(nlohmann::json::parse(text, nullptr, true, true)) == keys);
 }
 
-TEST_CASE("the project in the example's comment is a good one") {
+TEST_CASE("the project in the example's comment has every key and is good") {
   auto text = read_file(source_dir / "config/example.jsonc").value();
   auto list = text.find("\"projects\"");
   REQUIRE(list != std::string::npos);
@@ -125,6 +126,11 @@ TEST_CASE("the project in the example's comment is a good one") {
   config_file file{"{" + tail};
   auto c = file.load();
   REQUIRE(c.projects.size() == 1);
+  std::set<std::string> keys;
+  for (const auto& known : project_keys())
+    keys.insert(known.path);
+  auto shown = nlohmann::json::parse("{" + tail, nullptr, true, true);
+  CHECK(leaves(shown["projects"][0]) == keys);
   project_record expected;
   expected.id = "demo";
   expected.repo = "/srv/git/demo.git";
