@@ -221,7 +221,7 @@ TEST_CASE("a revoked key ends at once, with its open streams") {
 TEST_CASE("a key ends when its time is up, with its open streams") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
-  auto key = make_key(node, {"sessions:read"}, {{"expires_in", "1s"}});
+  auto key = make_key(node, {"sessions:read"}, {{"expires_in", "10s"}});
   auto client = node.with_key(key.secret);
   sse_client stream{node.port(), session.path("/events"), key.secret};
   CHECK(stream.status() == 200);
