@@ -161,7 +161,7 @@ TEST_CASE("a stream is filtered by type and by exec, live and from the log") {
   for (std::string id : {"a", "b"})
     expect(200, session.post("/exec", {{"command", "echo " + id},
                                        {"exec_id", id},
-                                       {"wait", "30s"}}));
+                                       {"wait", "60s"}}));
   expect(200, session.remove());
   std::vector<std::vector<std::string>> expected{
     {"exec.exited", "exec.exited", "session.ended"},

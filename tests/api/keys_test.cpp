@@ -257,7 +257,7 @@ TEST_CASE("a secret is said once, and is neither logged nor stored") {
                           {{"command", "test \"$SECRET$TOKEN\" = "
                                        "exec-env-91abproject-env-5e0c"},
                            {"env", {{"SECRET", "exec-env-91ab"}}},
-                           {"wait", "30s"}});
+                           {"wait", "60s"}});
   CHECK(exec.data()["exit_code"] == 0);
   client.post(session.path("/exec"), {{"command", "true"},
                                       {"env", {{"SECRET", "exec-env-91ab"}}},
