@@ -87,7 +87,8 @@ TEST_CASE("a node with thousands of live sessions is soon ready, and small") {
   // so where it is one that builds.
   CHECK(ready < std::chrono::seconds{how_many(45, 15)});
 #ifndef __SANITIZE_ADDRESS__ // which is slow, and large itself
-  CHECK(pages[pages.size() / 2] < std::chrono::milliseconds{how_many(1000, 100)});
+  CHECK(pages[pages.size() / 2]
+        < std::chrono::milliseconds{how_many(1000, 100)});
   CHECK(mib < 200);
 #endif
 }
