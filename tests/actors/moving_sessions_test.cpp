@@ -137,7 +137,7 @@ TEST_CASE_METHOD(moving_node, "a session that is being revived while its "
                               "project goes away gets no actor") {
   auto handle = find(session);
   // Its files are read behind what is being written.
-  inject_fault("pwrite", {3s, 0});
+  inject_fault("pwrite", {10s, 0});
   caf::anon_send(caf::actor_cast<caf::actor>(handle), shell("true", 0));
   await("a slow disk", [&] { return journal_lag() >= 50ms; });
   caf::anon_send(handle, crash_session{});

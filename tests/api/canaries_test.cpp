@@ -279,13 +279,13 @@ void use_commands(planted_node& p, const session_user& session) {
                                  "&& test \"$(cat)\" = canary-exec-\"input\" "
                                  "&& sleep 0.2; echo $?"},
                      {"stdin_text", "canary-exec-input"},
-                     {"wait", "30s"}})
+                     {"wait", "60s"}})
           .data()["stdout"]
         == "0\n");
   run("late",
-      {{"command", "sleep 1000"}, {"timeout", "200ms"}, {"wait", "30s"}});
-  run("absent", {{"argv", {"/nonexistent/program"}}, {"wait", "30s"}});
-  run("nowhere", {{"command", "true"}, {"cwd", "no/such"}, {"wait", "30s"}});
+      {{"command", "sleep 1000"}, {"timeout", "200ms"}, {"wait", "60s"}});
+  run("absent", {{"argv", {"/nonexistent/program"}}, {"wait", "60s"}});
+  run("nowhere", {{"command", "true"}, {"cwd", "no/such"}, {"wait", "60s"}});
   run("well", {{"command", "another of this name"}});
   run("bad name!", {{"command", "true"}});
   run("long", {{"command", "sleep 1000"}});

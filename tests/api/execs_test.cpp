@@ -130,7 +130,7 @@ TEST_CASE("argv runs without a shell") {
   auto exec =
     expect(200, session.post("/exec",
                              {{"argv", {"printf", "%s|", "a b", "$HOME", ""}},
-                              {"wait", "30s"}}))
+                              {"wait", "60s"}}))
       .data();
   CHECK(exec["stdout"] == "a b|$HOME||");
   CHECK(exec["argv"] == json{"printf", "%s|", "a b", "$HOME", ""});
@@ -139,7 +139,7 @@ TEST_CASE("argv runs without a shell") {
   auto odd =
     session.post("/exec", {{"argv", {"/usr/bin/printf", "%s|", "-c", "text"}},
                            {"env", {{"BIG", std::string(200'000, 'x')}}},
-                           {"wait", "30s"}});
+                           {"wait", "60s"}});
   CHECK(odd.status == 400);
   CHECK_THAT(odd.body, Catch::Contains("too long"));
 }
@@ -175,7 +175,7 @@ TEST_CASE("a command has its own environment and the session's") {
   auto exec = expect(200, session.post("/exec", {{"command", "env"},
                                                  {"env", {{"MINE", "a\nb"}}},
                                                  {"exec_id", "e-1"},
-                                                 {"wait", "30s"}}))
+                                                 {"wait", "60s"}}))
                 .data();
   auto text = "\n" + exec["stdout"].get<std::string>();
   CHECK(text.find("\nMINE=a\nb\n") != std::string::npos);
@@ -190,7 +190,7 @@ TEST_CASE("cwd is inside the checkout, whatever it says") {
   session_user session{node, json{{"new_branch", "work"}}};
   auto in = [&](const std::string& cwd) {
     return session.post("/exec",
-                        {{"command", "pwd"}, {"cwd", cwd}, {"wait", "30s"}});
+                        {{"command", "pwd"}, {"cwd", cwd}, {"wait", "60s"}});
   };
   const std::string top = "/workspace";
   CHECK(in("").data()["stdout"] == top + "\n");
@@ -286,15 +286,21 @@ TEST_CASE("an exec that a signal ends has no exit code") {
 TEST_CASE("a time-out kills everything that the exec started") {
   node_process node{{.set = {"exec.kill_grace=100ms"}}};
   session_user session{node, json{{"new_branch", "work"}}};
-  auto exec =
-    expect(200, session.post("/exec",
-                             {{"command", "trap '' TERM; setsid sleep 1000 & "
-                                          "echo $!; sleep 1000"},
-                              {"timeout", "300ms"},
-                              {"wait", "30s"}}))
-      .data();
-  CHECK(exec["status"] == "timed_out");
-  CHECK(!exec.contains("exit_code"));
+  json exec;
+  // A machine that is busy may take longer than the first to come so far.
+  for (auto limit : {"300ms", "3s", "30s"}) {
+    exec =
+      expect(200, session.post("/exec",
+                               {{"command", "trap '' TERM; setsid sleep 1000 & "
+                                            "echo $!; sleep 1000"},
+                                {"timeout", limit},
+                                {"wait", "60s"}}))
+        .data();
+    CHECK(exec["status"] == "timed_out");
+    CHECK(!exec.contains("exit_code"));
+    if (exec["stdout"] != "")
+      break;
+  }
   auto pid = pid_in(exec);
   CHECK(eventually([&] { return !is_running(session, pid); }));
 }
@@ -357,7 +363,7 @@ TEST_CASE("an exec_id names one exec for good") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
   json body{
-    {"command", "echo x >> runs"}, {"exec_id", "once"}, {"wait", "30s"}};
+    {"command", "echo x >> runs"}, {"exec_id", "once"}, {"wait", "60s"}};
   CHECK(expect(200, session.post("/exec", body)).data()["exit_code"] == 0);
   CHECK(expect(200, session.post("/exec", body)).data()["exit_code"] == 0);
   CHECK(session.run("cat runs")["stdout"] == "x\n");

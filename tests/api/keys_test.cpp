@@ -221,7 +221,7 @@ TEST_CASE("a revoked key ends at once, with its open streams") {
 TEST_CASE("a key ends when its time is up, with its open streams") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
-  auto key = make_key(node, {"sessions:read"}, {{"expires_in", "1s"}});
+  auto key = make_key(node, {"sessions:read"}, {{"expires_in", "10s"}});
   auto client = node.with_key(key.secret);
   sse_client stream{node.port(), session.path("/events"), key.secret};
   CHECK(stream.status() == 200);
@@ -257,7 +257,7 @@ TEST_CASE("a secret is said once, and is neither logged nor stored") {
                           {{"command", "test \"$SECRET$TOKEN\" = "
                                        "exec-env-91abproject-env-5e0c"},
                            {"env", {{"SECRET", "exec-env-91ab"}}},
-                           {"wait", "30s"}});
+                           {"wait", "60s"}});
   CHECK(exec.data()["exit_code"] == 0);
   client.post(session.path("/exec"), {{"command", "true"},
                                       {"env", {{"SECRET", "exec-env-91ab"}}},

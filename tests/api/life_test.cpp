@@ -389,9 +389,9 @@ TEST_CASE("a session that is deleted without any work has nothing to rescue") {
 
 TEST_CASE("a session expires when its time is up, and keeps its work") {
   node_process node;
-  session_user session{node,
-                       json{{"new_branch", "brief"}, {"expires_in", "1s"}}};
+  session_user session{node, json{{"new_branch", "brief"}}};
   std::ofstream{session.new_checkout() / "left.txt"} << "left\n";
+  expect(200, session.post("/extend", {{"expires_in", "1s"}}));
   auto events = session.watch().rest();
   REQUIRE(!events.empty());
   CHECK(events.back().type == "session.ended");
@@ -409,10 +409,10 @@ TEST_CASE("a session expires when its time is up, and keeps its work") {
 TEST_CASE(
   "a session with on_expire checkin is checked in when its time is up") {
   node_process node;
-  session_user session{node, json{{"new_branch", "brief"},
-                                  {"expires_in", "1s"},
-                                  {"on_expire", "checkin"}}};
+  session_user session{node,
+                       json{{"new_branch", "brief"}, {"on_expire", "checkin"}}};
   std::ofstream{session.new_checkout() / "left.txt"} << "left\n";
+  expect(200, session.post("/extend", {{"expires_in", "1s"}}));
   auto end = last_event(session);
   CHECK(end.type == "session.ended");
   CHECK(end.data["status"] == "expired");

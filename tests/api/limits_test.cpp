@@ -95,9 +95,9 @@ TEST_CASE("a project's commands, and those of a key's sessions, are so many") {
   node_process node{options};
   session_user one{node, json{{"new_branch", "one"}}};
   session_user two{node, json{{"new_branch", "two"}}};
-  one.start("a", "sleep 100");
-  one.start("b", "sleep 100"); // waits
-  two.start("c", "sleep 100");
+  one.start("a", "sleep 1000");
+  one.start("b", "sleep 1000"); // waits
+  two.start("c", "sleep 1000");
   auto refused = two.post("/exec", {{"command", "true"}, {"exec_id", "d"}});
   INFO(to_string(refused));
   CHECK(refused.status == 403);
@@ -108,9 +108,9 @@ TEST_CASE("a project's commands, and those of a key's sessions, are so many") {
                       + std::string{setting} + "_execs): 2 in session "
                       + one.id() + ", 1 in session " + two.id()));
   // What was let in before can be asked for again.
-  two.start("c", "sleep 100");
+  two.start("c", "sleep 1000");
   expect(200, node.admin().remove(one.path("/execs/b")));
-  two.start("d", "sleep 100");
+  two.start("d", "sleep 1000");
   CHECK(one.post("/exec", {{"command", "true"}}).status == 403);
   // A node that comes back has counted what ran on.
   node.kill9();

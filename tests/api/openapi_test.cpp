@@ -330,12 +330,12 @@ TEST_CASE("answers about what goes wrong or is unusual are as described") {
     return session.post("/exec", body).status;
   };
   CHECK(
-    exec({{"command", "printf '\\377'; echo x >&2; exit 3"}, {"wait", "20s"}})
+    exec({{"command", "printf '\\377'; echo x >&2; exit 3"}, {"wait", "60s"}})
     == 200);
   CHECK(exec({{"command", "head -c 1500000 /dev/zero | tr '\\0' x"},
-              {"wait", "20s"}})
+              {"wait", "60s"}})
         == 200);
-  CHECK(exec({{"command", "kill -9 $$"}, {"wait", "20s"}}) == 200);
+  CHECK(exec({{"command", "kill -9 $$"}, {"wait", "60s"}}) == 200);
   expect(200, admin.get(session.path("/wait?until=setup:done")));
   expect(200, admin.get(session.path("/timeline")));
 

@@ -63,9 +63,17 @@ TEST_CASE("metrics say what a node has done", "[one-node]") {
   session.run("echo hello");
   CHECK(session.run("exit 3")["exit_code"] == 3);
   node.admin().get("/projects/demo/sessions/none");
-  auto page = metrics_of(node);
-  INFO(page);
+  std::string page;
   auto value = [&](const std::string& name) { return sample(page, name); };
+  // What a session has done is counted a little after the answers.
+  eventually([&] {
+    page = metrics_of(node);
+    return value(R"(greenroom_execs_ended_total{status="exited"})") == 2
+           && value(R"(greenroom_events_total{type="exec.started"})") == 2
+           && value("greenroom_exec_output_bytes_total") == 6
+           && value("greenroom_execs_running") == 0;
+  });
+  INFO(page);
   CHECK(value(R"(greenroom_http_requests_total{method="POST",route=)"
               R"("/projects/{id}/sessions/{sid}/exec",status="200"})")
         == 2);
@@ -86,7 +94,7 @@ TEST_CASE("metrics say what a node has done", "[one-node]") {
   CHECK(value("process_resident_memory_bytes") > 1e6);
   CHECK(value("process_start_time_seconds") > 1.6e9);
 
-  session.start("long", "sleep 100");
+  session.start("long", "sleep 1000");
   auto watcher = session.watch();
   CHECK(eventually([&] {
     page = metrics_of(node);

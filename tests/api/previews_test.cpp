@@ -123,7 +123,7 @@ TEST_CASE("who waits for a preview is told when it is ready") {
   };
   CHECK(wait("until=preview:ready&timeout=10ms")["reached"] == false);
   user.start("web", program(3000));
-  CHECK(wait("until=preview:ready&timeout=30s")["reached"] == true);
+  CHECK(wait("until=preview:ready&timeout=2m")["reached"] == true);
   auto ports = wait("until=port:3000");
   CHECK(ports["reached"] == true);
   CHECK(ports["ports"][0]["exec_id"] == "web");

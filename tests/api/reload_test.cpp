@@ -74,9 +74,12 @@ TEST_CASE("SIGHUP reads the administrator's key again", "[one-node]") {
   write("\n");
   reload(node, settings.dump(), "the administrator's key stays as it was: ");
   expect(200, admin.get("/keys"));
-  auto entry = expect(200, admin.get("/audit?limit=1")).data()["entries"][0];
+  json entry;
+  CHECK(eventually([&] {
+    entry = expect(200, admin.get("/audit?limit=1")).data()["entries"][0];
+    return entry["route"] == "auth.admin_key_file";
+  }));
   CHECK(entry["key_name"] == "configuration");
-  CHECK(entry["route"] == "auth.admin_key_file");
   CHECK(entry["object"] == "admin");
 }
 
@@ -96,9 +99,11 @@ TEST_CASE("what SIGHUP has changed and what it could not is in the audit") {
         return one;
     return json::object();
   };
-  CHECK(result_of("other")["status"] == 200);
+  CHECK(eventually([&] {
+    return result_of("other")["status"] == 200
+           && result_of("demo")["status"] == 409;
+  }));
   CHECK(result_of("other")["route"] == "/projects/{id}");
-  CHECK(result_of("demo")["status"] == 409);
   CHECK(result_of("demo")["code"] == "CONFLICT");
 }
 

@@ -38,6 +38,9 @@ private:
   store::connection db_;
 };
 
+// Who waits for the lock gives up after five seconds.
+constexpr std::chrono::seconds waits_no_lock{4};
+
 /// Reads, until it is told to stop, all that a client may read, and keeps what
 /// was not answered in time.
 class reader {
@@ -72,7 +75,7 @@ private:
       auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
         timer::now() - began);
       longest_ = std::max(longest_, took);
-      if (reply.status != 200 || took > std::chrono::seconds{2})
+      if (reply.status != 200 || took > waits_no_lock)
         problems_.push_back(path + " after " + std::to_string(took.count())
                             + " ms: " + to_string(reply));
     }

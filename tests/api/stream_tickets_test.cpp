@@ -21,7 +21,7 @@ TEST_CASE("a ticket dies with its key and is in no log") {
   };
   expect(200, session.post("/exec", {{"command", "echo hello"},
                                      {"exec_id", "e1"},
-                                     {"wait", "30s"}}));
+                                     {"wait", "60s"}}));
   auto nobody = node.with_key("");
   auto spent = ticket();
   auto output = session.path() + "/execs/e1/output?ticket=";

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
 #include <string>
@@ -66,6 +67,7 @@ struct terminal_user {
     what.argv = {binary_dir() / "greenroom"};
     what.argv.insert(what.argv.end(), words.begin(), words.end());
     what.cwd = home.path();
+    what.timeout = std::chrono::minutes{5}; // longer than any takes
     what.env = {"PATH=/usr/local/bin:/usr/bin:/bin",
                 "HOME=" + home.path().string(), "GREENROOM_URL=" + url};
     if (!key.empty())

@@ -242,7 +242,7 @@ TEST_CASE("a webhook can be tried, and tells how that went") {
 
 TEST_CASE(
   "a receiver that is dead or slow harms no other, and is tried again") {
-  node_process node{with_loopback({"webhooks.timeout=2s"})};
+  node_process node{with_loopback({"webhooks.timeout=5s"})};
   http_receiver quick{always(200)};
   http_receiver silent{
     [](const received_request&) { return http_receiver::never; }};

@@ -111,7 +111,7 @@ TEST_CASE("a client that has sent its request may say that it sends no more") {
   options.sandboxed = false;
   node_process node{options};
   session_user session{node, json{{"new_branch", "work"}}};
-  const std::string body = R"({"command":"sleep 1; echo done","wait":"10s"})";
+  const std::string body = R"({"command":"sleep 1; echo done","wait":"60s"})";
   for (const auto& request :
        {"GET " + session.path() + " HTTP/1.1\r\n",
         "POST " + session.path("/exec")

@@ -29,7 +29,7 @@ std::string lower(std::string text) {
 }
 
 void set_timeouts(int socket) {
-  timeval timeout{10, 0};
+  timeval timeout{60, 0};
   ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
 }
 
@@ -86,7 +86,7 @@ bool http_client::fill() {
     got = ::recv(fd_, buffer, sizeof buffer, 0);
   while (got < 0 && errno == EINTR);
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-    fail("nothing came in ten seconds; so far: " + in_ + stream_);
+    fail("nothing came in a minute; so far: " + in_ + stream_);
   if (got <= 0)
     return false;
   in_.append(buffer, static_cast<std::size_t>(got));

@@ -83,10 +83,12 @@ TEST_CASE("a node with thousands of live sessions is soon ready, and small") {
   auto mib = resident_kib(node.pid()) / 1024;
   WARN(count << " sessions: ready in " << ready.count() << " ms, a page in "
              << pages[pages.size() / 2].count() << " ms, " << mib << " MiB");
-  // Generous in time, for a machine that does something else meanwhile.
-  CHECK(ready < std::chrono::seconds{15});
+  // Generous in time, for a machine that does something else meanwhile; more
+  // so where it is one that builds.
+  CHECK(ready < std::chrono::seconds{how_many(45, 15)});
 #ifndef __SANITIZE_ADDRESS__ // which is slow, and large itself
-  CHECK(pages[pages.size() / 2] < std::chrono::milliseconds{100});
+  CHECK(pages[pages.size() / 2]
+        < std::chrono::milliseconds{how_many(1000, 100)});
   CHECK(mib < 200);
 #endif
 }

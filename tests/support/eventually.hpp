@@ -12,7 +12,7 @@ namespace greenroom::test {
 
 /// Long, for a machine that is busy with other things; what is waited for
 /// comes within milliseconds.
-inline constexpr std::chrono::seconds timeout{30};
+inline constexpr std::chrono::seconds timeout{60};
 
 /// True as soon as `holds()` is; false if it is not within the deadline.
 template <class Predicate>

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <random>
 #include <stdexcept>
 #include <system_error>
 
@@ -41,17 +42,24 @@ unique_fd connect_to(std::uint16_t port, int receive_buffer) {
   return socket;
 }
 
+// Below those that the system gives to whoever wants any, lest it is given to
+// another connection before it is used.
 std::uint16_t unused_port() {
-  unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  auto* address = reinterpret_cast<sockaddr*>(&at);
-  if (!socket || ::bind(socket.get(), address, size) != 0
-      || ::getsockname(socket.get(), address, &size) != 0)
-    fail("finding a port");
-  return ntohs(at.sin_port);
+  std::random_device random;
+  std::uniform_int_distribution<int> ports{20'000, 32'000};
+  for (int tries = 0; tries < 100; ++tries) {
+    unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    const auto port = static_cast<std::uint16_t>(ports(random));
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_port = htons(port);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (socket
+        && ::bind(socket.get(), reinterpret_cast<sockaddr*>(&at), sizeof at)
+             == 0)
+      return port;
+  }
+  fail("finding a port");
 }
 
 void send_all(const unique_fd& socket, std::string_view bytes) {

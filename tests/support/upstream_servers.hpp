@@ -110,11 +110,16 @@ public:
   std::string url() const {
     return "http://127.0.0.1:" + std::to_string(port());
   }
+  int visits() const {
+    return visits_;
+  }
 
 private:
   void take(unique_fd connection) override {
     held_.push_back(std::move(connection));
+    ++visits_;
   }
+  std::atomic<int> visits_ = 0;
   std::vector<unique_fd> held_;
 };
 

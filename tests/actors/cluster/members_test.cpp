@@ -29,7 +29,7 @@ using namespace greenroom::test;
 
 namespace {
 
-constexpr millis lease_time = 1'500;
+constexpr millis lease_time = 5'000; // which a busy machine keeps
 
 struct member_settings : caf::actor_system_config {
   member_settings() {

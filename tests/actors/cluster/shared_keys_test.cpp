@@ -38,6 +38,9 @@ TEST_CASE("a key that is revoked is dead on all nodes when that is answered") {
   linked_node b{certificates, "b"};
   linked_node c{certificates, "c"};
   link_all({&a, &b, &c});
+  // Each reads the keys anew for each that it is linked with.
+  for (auto* node : {&a, &b, &c})
+    await("it to have read", [&] { return node->shared().size() == 2; });
   auto keys =
     a.system().spawn(shared_keys, a.registry(), a.links_handle(), seldom);
   CHECK(outcome<done>(a, keys, revoke_key{"k1"}).message == "done");

@@ -1,13 +1,11 @@
 // What a session says of the ports that its commands listen on.
-#include "runtime/base/fd.hpp"
 #include "tests/actors/session/requests.hpp"
 #include "tests/actors/small_node.hpp"
+#include "tests/support/sockets.hpp"
 
 #include <catch2/catch.hpp>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <algorithm>
+#include <cstdint>
 #include <string>
 
 using namespace greenroom;
@@ -19,19 +17,6 @@ using greenroom::test::shell;
 using greenroom::test::small_node;
 
 namespace {
-
-/// One that nobody listened on a moment ago.
-std::uint16_t free_port() {
-  unique_fd socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  auto* address = reinterpret_cast<sockaddr*>(&at);
-  REQUIRE(::bind(socket.get(), address, size) == 0);
-  REQUIRE(::getsockname(socket.get(), address, &size) == 0);
-  return ntohs(at.sin_port);
-}
 
 start_exec listening_on(std::uint16_t port, bool in_background) {
   auto request =
@@ -53,7 +38,7 @@ create_session with_preview(std::uint16_t port) {
 }
 
 struct served_session {
-  std::uint16_t port = free_port();
+  std::uint16_t port = test::unused_port();
   small_node node;
   session_record session = node.create(with_preview(port));
   session_actor handle = node.find(session);

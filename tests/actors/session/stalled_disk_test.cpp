@@ -67,7 +67,7 @@ bool is_open(const std::future<nlohmann::json>& answer) {
 TEST_CASE_METHOD(two_sessions, "a session whose output cannot be read for a "
                                "while keeps no other session waiting") {
   auto handle = node.find(other);
-  inject_fault("pread", {5s, 0});
+  inject_fault("pread", {15s, 0});
   auto late = run_in_stalled("echo hi");
   REQUIRE(test::eventually([&] { return node.journal_lag() >= 50ms; }));
   for (int i = 0; i < 100; ++i)
@@ -85,7 +85,7 @@ TEST_CASE_METHOD(two_sessions, "a session whose output cannot be read for a "
 
 TEST_CASE_METHOD(two_sessions, "an answer waits until what it promises is "
                                "written, whatever the disk does") {
-  inject_fault("pwrite", {2s, 0});
+  inject_fault("pwrite", {10s, 0});
   auto late = run_in_stalled("true");
   REQUIRE(test::eventually([&] { return node.journal_lag() >= 50ms; }));
   node.ask<session_view>(node.find(stalled), get_session{});
@@ -101,7 +101,7 @@ TEST_CASE_METHOD(two_sessions, "an answer waits until what it promises is "
 TEST_CASE_METHOD(two_sessions, "a disk that is slow to sync keeps nobody "
                                "waiting") {
   auto handle = node.find(stalled);
-  inject_fault("fdatasync", {5s, 0});
+  inject_fault("fdatasync", {15s, 0});
   node.ask<exec_view>(handle, shell("true"));
   REQUIRE(test::eventually([&] { return node.sync_lag() >= 500ms; }));
   auto before = node.sync_lag();

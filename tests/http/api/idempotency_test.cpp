@@ -248,7 +248,7 @@ TEST_CASE("an answer that cannot be kept is not given") {
 
 TEST_CASE("bytes whose first try is uncertain are not written again") {
   fixture f{
-    [](http::options& o) { o.ordinary = std::chrono::milliseconds{200}; }};
+    [](http::options& o) { o.ordinary = std::chrono::milliseconds{2'000}; }};
   f.script->deaf = true;
   auto target = one + "/execs/e1/stdin";
   CHECK(post(f, target, "a", "yes\n").status == 504);

@@ -30,7 +30,7 @@ struct three : wire_pair {
 
   asio::awaitable<void> say(wire::byte_stream& by, std::string_view text) {
     wire::byte_stream::pieces pieces{asio::buffer(text)};
-    co_await by.write(pieces, 5s);
+    co_await by.write(pieces, 30s);
   }
 
   asio::awaitable<std::string> hear(wire::byte_stream& by,
@@ -50,7 +50,7 @@ struct three : wire_pair {
   std::unique_ptr<wire::byte_stream> near; // of this node, to the other
   std::unique_ptr<wire::byte_stream> far;
   std::unique_ptr<wire::server_connection> front;
-  peer_relay relay{"a", 5s, false, "192.0.2.1"};
+  peer_relay relay{"a", 30s, false, "192.0.2.1"};
   int looks = 0; // for the owner
 
   /// What the connection's owner does now and then, often.
@@ -66,7 +66,7 @@ struct three : wire_pair {
 
 // Passes on what the client asks for, by a node that takes b for the owner.
 asio::awaitable<void> pass(three& all, whereabouts owner, bool& passed) {
-  co_await all.front->read_head(5s, 5s);
+  co_await all.front->read_head(30s, 30s);
   auto& relay = all.relay;
   relay.begin(all.front->head());
   const look_up_owner look_up = [&]() -> asio::awaitable<whereabouts> {
@@ -125,8 +125,8 @@ TEST_CASE("who is not the owner says so, and the client's body is untouched") {
   };
   auto other = [&]() -> asio::awaitable<void> {
     wire::server_connection served{std::move(all.far), ""};
-    co_await served.read_head(5s, 5s);
-    peer_relay relay{"b", 5s, true};
+    co_await served.read_head(30s, 30s);
+    peer_relay relay{"b", 30s, true};
     relay.begin(served.head());
     CHECK(relay.by() == passage{"a", 7});
     const look_up_owner look_up = []() -> asio::awaitable<whereabouts> {
@@ -144,7 +144,7 @@ TEST_CASE("who is not the owner says so, and the client's body is untouched") {
   CHECK_FALSE(passed); // it is ours by now
   CHECK(all.looks == 2);
   auto read = [&]() -> asio::awaitable<void> {
-    auto body = co_await all.front->read_body(5s);
+    auto body = co_await all.front->read_body(30s);
     CHECK(body == "body");
   };
   all.add(read());
@@ -182,13 +182,13 @@ TEST_CASE("only the first request that another node passes on is marked") {
   wire::message_head marked;
   marked.headers.add(via_header, "a@7");
   marked.headers.add(client_header, "192.0.2.1");
-  peer_relay of_node{"b", 5s, true, "127.0.0.1"};
+  peer_relay of_node{"b", 30s, true, "127.0.0.1"};
   of_node.begin(marked);
   CHECK(of_node.by() == passage{"a", 7});
   of_node.begin(marked); // the client's, on the same connection
   CHECK(of_node.by() == std::nullopt);
   CHECK(of_node.client() == "192.0.2.1");
-  peer_relay of_client{"b", 5s, false, "127.0.0.1"};
+  peer_relay of_client{"b", 30s, false, "127.0.0.1"};
   of_client.begin(marked);
   CHECK(of_client.by() == std::nullopt);
   CHECK(of_client.client() == "127.0.0.1");

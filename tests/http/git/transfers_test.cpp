@@ -206,16 +206,17 @@ TEST_CASE("a fetch ends when the token dies") {
 }
 
 TEST_CASE("a fetch ends when its client does not read") {
-  git_node node{{[](auto& o) { o.git_timeout = milliseconds{300}; }, {}}};
+  git_node node{{[](auto& o) { o.git_timeout = milliseconds{3'000}; }, {}}};
   commit_noise(node.checkout(), 8 * mib);
   http_client client{node.port(), 4096};
   client.send(fetch_request(node));
+  await("git", git_runs);
   await_no_git();
 }
 
 TEST_CASE("a push that is cut short leaves nothing behind") {
   auto mode = GENERATE(sandbox_mode::none, sandbox_mode::bubblewrap);
-  git_node node{{[](auto& o) { o.git_timeout = milliseconds{500}; }, mode}};
+  git_node node{{[](auto& o) { o.git_timeout = milliseconds{3'000}; }, mode}};
   auto before = must_git(node.checkout(), {"show-ref"});
   SECTION("because its client goes") {
     http_client client{node.port()};
@@ -298,7 +299,8 @@ TEST_CASE("a push that is cut short when its token dies is refused in words") {
 }
 
 TEST_CASE("a connection that has shown no token does not wait for long") {
-  git_node node{{[](auto& o) { o.idle_of_strangers = milliseconds{200}; }, {}}};
+  git_node node{
+    {[](auto& o) { o.idle_of_strangers = milliseconds{2'000}; }, {}}};
   http_client known{node.port()};
   http_client stranger{node.port()};
   auto list = [](const std::string& token) {

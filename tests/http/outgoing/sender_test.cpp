@@ -170,7 +170,7 @@ TEST_CASE("what goes wrong is said") {
 }
 
 TEST_CASE("an answer's head is enough, however much or little follows") {
-  outgoing_sender sender{loopback(std::chrono::seconds{10})};
+  outgoing_sender sender{loopback()};
   http_receiver endless{
     always("HTTP/1.1 200 OK\r\n\r\n" + std::string(1 << 20, 'x'))};
   CHECK(outcome(sender, endless.url()).status == 200);
@@ -181,7 +181,7 @@ TEST_CASE("an answer's head is enough, however much or little follows") {
 TEST_CASE("one that does not answer holds up nobody, and has its time") {
   http_receiver silent{always(http_receiver::never)};
   http_receiver quick{always(http_receiver::answer(200))};
-  outgoing_sender sender{loopback(std::chrono::milliseconds{700})};
+  outgoing_sender sender{loopback(std::chrono::seconds{5})};
   std::vector<std::future<outgoing_result>> waiting;
   for (int i = 0; i < 30; ++i)
     waiting.push_back(begin(sender, silent.url()));
@@ -191,7 +191,7 @@ TEST_CASE("one that does not answer holds up nobody, and has its time") {
             == std::future_status::ready);
     auto result = one.get();
     CHECK(result.outcome.error == "the receiver did not answer in time");
-    CHECK(result.took >= 600);
+    CHECK(result.took >= 4'500);
   }
 }
 

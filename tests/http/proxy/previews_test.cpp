@@ -31,19 +31,19 @@ message_head answer(int status, std::string_view type = "text/plain") {
 }
 
 asio::awaitable<void> hello(server_connection& of) {
-  co_await of.reply(answer(200), "hello", 5s);
+  co_await of.reply(answer(200), "hello", 30s);
 }
 
 /// Answers with the body that it gets, in pieces.
 asio::awaitable<void> echo_body(server_connection& of) {
   of.begin(answer(201), of.head().content_length);
   for (;;) {
-    auto piece = co_await of.read_body(5s);
+    auto piece = co_await of.read_body(30s);
     if (piece.empty())
       break;
-    co_await of.write(piece, 5s);
+    co_await of.write(piece, 30s);
   }
-  co_await of.finish(5s, of.trailers());
+  co_await of.finish(30s, of.trailers());
 }
 
 /// The status of one request on a connection of its own.
@@ -129,7 +129,7 @@ TEST_CASE("a stream arrives piece by piece, and ends with its client") {
   std::atomic<bool> gone = false;
   proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
     of.begin(answer(200, "text/event-stream"), std::nullopt);
-    co_await of.write("data: 1\n\n", 5s);
+    co_await of.write("data: 1\n\n", 30s);
     gone = co_await of.watch();
   }};
   {
@@ -156,11 +156,11 @@ TEST_CASE("a client that sends no more gets its answer, however late") {
     if (!begins_at_once)
       co_await wait();
     of.begin(answer(200), std::nullopt);
-    co_await of.write("one", 5s);
-    co_await of.flush(5s);
+    co_await of.write("one", 30s);
+    co_await of.flush(30s);
     co_await wait();
-    co_await of.write("two", 5s);
-    co_await of.finish(5s);
+    co_await of.write("two", 30s);
+    co_await of.finish(30s);
   }};
   for (auto path : {"/late", "/begun"}) {
     go_on = false;
@@ -186,8 +186,8 @@ TEST_CASE("a client that breaks its connection takes its request along") {
   proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
     if (of.head().target == "/begun") {
       of.begin(answer(200), std::nullopt);
-      co_await of.write("one", 5s);
-      co_await of.flush(5s);
+      co_await of.write("one", 30s);
+      co_await of.flush(30s);
     }
     auto left = co_await of.watch();
     gone += left ? 1 : 0;
@@ -210,7 +210,7 @@ TEST_CASE("what an app sends a byte a chunk goes out in larger ones") {
     for (int i = 0; i < 1000; ++i)
       text += "1\r\nx\r\n";
     text += "0\r\n\r\n";
-    co_await of.stream().write(asio::buffer(text), 5s);
+    co_await of.stream().write(asio::buffer(text), 30s);
     of.close();
   }};
   http_client client{node.port()};
@@ -227,10 +227,10 @@ TEST_CASE("interim answers, HEAD and statuses pass as they are") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     auto hints = answer(103, "");
     hints.headers.add("Link", "</x.css>");
-    co_await of.interim(hints, 5s);
+    co_await of.interim(hints, 30s);
     auto head = answer(of.head().target == "/none" ? 204 : 299);
     head.reason = "Of Its Own";
-    co_await of.reply(head, of.head().target == "/none" ? "" : "12345", 5s);
+    co_await of.reply(head, of.head().target == "/none" ? "" : "12345", 30s);
   }};
   http_client client{node.port()};
   client.send(node.get("/none"));
@@ -253,12 +253,12 @@ TEST_CASE("an upgrade is asked for by the same Host and tunnelled") {
     head.headers.add("Connection", "Upgrade");
     head.headers.add("Upgrade", of.head().upgrade());
     head.headers.add("Sec-WebSocket-Protocol", "chat");
-    co_await of.switch_protocols(head, 5s);
+    co_await of.switch_protocols(head, 30s);
     std::array<char, 100> buffer{};
     auto size =
       co_await of.stream().read(asio::buffer(buffer), byte_stream::never);
     auto text = "echo " + std::string{buffer.data(), size};
-    co_await of.stream().write(asio::buffer(text), 5s);
+    co_await of.stream().write(asio::buffer(text), 30s);
     of.close();
   }};
   http_client client{node.port()};
@@ -368,7 +368,7 @@ TEST_CASE("over https the cookie can be set by no other host") {
 TEST_CASE("what a link opened ends with the link") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     of.begin(answer(200), std::nullopt);
-    co_await of.write("begun", 5s);
+    co_await of.write("begun", 30s);
     co_await of.watch();
   }};
   auto token = node.add_link("l7");
@@ -388,7 +388,7 @@ TEST_CASE("what a link opened ends with the link") {
 TEST_CASE("a link is as good as the key that made it") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     of.begin(answer(200), std::nullopt);
-    co_await of.write("begun", 5s);
+    co_await of.write("begun", 30s);
     co_await of.watch();
   }};
   auto made = make_key("maker", {"sessions:execute"}, {"demo"}, 0);
@@ -482,16 +482,16 @@ TEST_CASE("preflights reach an app where the project says so") {
 
 TEST_CASE("what belongs in a head is not said behind the body") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
-    while (!(co_await of.read_body(5s)).empty())
+    while (!(co_await of.read_body(30s)).empty())
       continue;
     of.begin(answer(200), std::nullopt);
     std::string text;
     append_headers(text, of.trailers());
-    co_await of.write("got " + text, 5s);
+    co_await of.write("got " + text, 30s);
     header_list trailers;
     trailers.add("Set-Cookie", "greenroom-preview=evil");
     trailers.add("X-Sum", "1");
-    co_await of.finish(5s, trailers);
+    co_await of.finish(30s, trailers);
   }};
   http_client client{node.port()};
   client.send("POST / HTTP/1.1\r\nHost: " + node.host()
@@ -645,7 +645,7 @@ TEST_CASE("an app that restarts between two requests is asked again") {
     if (++asked == 2)
       of.close();
     else
-      co_await of.reply(answer(200), "hello", 5s);
+      co_await of.reply(answer(200), "hello", 30s);
   }};
   http_client client{node.port()};
   for (int i = 0; i < 2; ++i) {
@@ -661,7 +661,7 @@ TEST_CASE("what an app may have done already it is not asked to do again") {
     if (++asked == 2)
       of.close();
     else
-      co_await of.reply(answer(200), "done", 5s);
+      co_await of.reply(answer(200), "done", 30s);
   }};
   http_client client{node.port()};
   client.send(node.get("/"));
@@ -675,7 +675,7 @@ TEST_CASE("what an app may have done already it is not asked to do again") {
 TEST_CASE("an app that hangs up or speaks no HTTP is a bad gateway") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     if (of.head().target == "/odd")
-      co_await of.stream().write(asio::buffer("what?\r\n\r\n", 9), 5s);
+      co_await of.stream().write(asio::buffer("what?\r\n\r\n", 9), 30s);
     of.close();
   }};
   CHECK(status_of(node, node.get("/")) == 502);
@@ -685,11 +685,11 @@ TEST_CASE("an app that hangs up or speaks no HTTP is a bad gateway") {
 TEST_CASE("an app is asked before the body of a request has begun") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     of.begin(answer(200), std::nullopt);
-    co_await of.write("ready ", 5s);
-    auto piece = co_await of.read_body(5s);
+    co_await of.write("ready ", 30s);
+    auto piece = co_await of.read_body(30s);
     auto text = "got " + std::string{piece};
-    co_await of.write(text, 5s);
-    co_await of.finish(5s);
+    co_await of.write(text, 30s);
+    co_await of.finish(30s);
   }};
   http_client client{node.port()};
   client.send("POST / HTTP/1.1\r\nHost: " + node.host() + "\r\nX-API-Key: "
@@ -777,7 +777,7 @@ TEST_CASE("an app's cookies stay with it, and none is named like ours") {
     head.headers.add("Set-Cookie", "a=1; Domain=preview.localhost; Path=/x");
     head.headers.add("Set-Cookie", "__host-Greenroom-Preview=evil; Path=/");
     head.headers.add("Access-Control-Allow-Origin", "*");
-    co_await of.reply(head, "", 5s);
+    co_await of.reply(head, "", 30s);
   }};
   http_client client{node.port()};
   client.send(node.get("/"));
@@ -791,7 +791,7 @@ TEST_CASE("a preview by path is told its prefix and kept below it") {
     auto head = answer(302);
     head.headers.add("Location", "/login");
     head.headers.add("Set-Cookie", "a=1; Path=/x");
-    co_await of.reply(head, "", 5s);
+    co_await of.reply(head, "", 30s);
   }};
   auto prefix =
     "/preview/" + preview_sid + '/' + std::to_string(node.app_port());
@@ -814,14 +814,14 @@ TEST_CASE("a preview by path is told its prefix and kept below it") {
 TEST_CASE("without a domain a link by path opens what its cookie then does") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
                     if (of.head().upgrade().empty()) {
-                      co_await of.reply(answer(200), "hello", 5s);
+                      co_await of.reply(answer(200), "hello", 30s);
                       co_return;
                     }
                     auto head = answer(101, "");
                     head.headers.add("Connection", "Upgrade");
                     head.headers.add("Upgrade", of.head().upgrade());
-                    co_await of.switch_protocols(head, 5s);
-                    co_await of.stream().write(asio::buffer("hi", 2), 5s);
+                    co_await of.switch_protocols(head, 30s);
+                    co_await of.stream().write(asio::buffer("hi", 2), 30s);
                     of.close();
                   },
                   [](auto& o) { o.preview_domain.clear(); }};
@@ -879,7 +879,7 @@ TEST_CASE("an app that redirects to its local name means its public one") {
     head.headers.add("Location", "http://"
                                    + std::string{of.head().headers.get("Host")}
                                    + "/next");
-    co_await of.reply(head, "", 5s);
+    co_await of.reply(head, "", 30s);
   }};
   http_client client{node.port()};
   client.send(node.get("/"));

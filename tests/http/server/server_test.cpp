@@ -347,9 +347,10 @@ TEST_CASE("a request that no actor answers is over at its deadline") {
   auto answer = get(f, session_path);
   CHECK(answer.status == 504);
   CHECK(error_of(answer).find("TIMEOUT") == 0);
-  CHECK(steady_clock::now() - began < seconds{5});
+  // And not at that of the request itself.
+  CHECK(steady_clock::now() - began < http::options{}.ordinary);
   f.script->silent = false;
-  CHECK(get(f, session_path).status == 200);
+  fixture::wait_until([&] { return get(f, session_path).status == 200; });
 }
 
 TEST_CASE("requests beyond the bound are refused as overload") {
@@ -888,6 +889,6 @@ TEST_CASE("stopping answers what waits and ends at its limit") {
   });
   auto began = steady_clock::now();
   f.server->stop(milliseconds{200});
-  CHECK(steady_clock::now() - began < seconds{5});
+  CHECK(steady_clock::now() - began < seconds{20}); // the request has 30
   CHECK(client.receive().status == 503);
 }

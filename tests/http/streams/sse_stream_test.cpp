@@ -329,7 +329,7 @@ TEST_CASE("a stream ends when its key is revoked, others go on") {
 TEST_CASE("a stream ends when its key expires") {
   fixture f{
     [](http::options& o) { o.heartbeat = std::chrono::milliseconds{100}; }};
-  auto brief = f.add_key({"sessions:read"}, {}, now_ms() + 500);
+  auto brief = f.add_key({"sessions:read"}, {}, now_ms() + 5'000);
   auto client = begun_response(f, "", "", brief);
   client->read_stream_to_end();
   CHECK(call(f.port(), "GET", events_path, brief).status == 401);
@@ -398,7 +398,7 @@ TEST_CASE("clients that do not read cost little, and get all in the end") {
   quick->read_stream_until("id: 3-" + std::to_string(batches * 100) + "\n");
   // The slow ones are sent nothing that they cannot take, and read the log.
   fixture::wait_until([&] { return f.script->reads >= count; });
-  CHECK(resident_kib(::getpid()) * 1024 - before < 300'000'000);
+  CHECK(resident_kib(::getpid()) * 1024 < before + 300'000'000);
   tell(f, ended);
   auto& one = *slow.front();
   REQUIRE(one.receive_head().status == 200);

@@ -90,7 +90,7 @@ TEST_CASE("connections wait while there are no descriptors") {
     // One descriptor more for the client, none for the server.
     std::optional<no_descriptors> now;
     client.emplace(server.port, 0, [&] { now.emplace(); });
-    REQUIRE(eventually([&] { return server.failures == 1; }));
+    REQUIRE(eventually([&] { return server.failures >= 1; }));
   }
   CHECK(client->receive_head().status == 204);
   CHECK(http_client{server.port}.receive_head().status == 204);

@@ -49,7 +49,7 @@ template <class Connection>
 asio::awaitable<std::string> whole_body(Connection& from) {
   std::string result;
   for (;;) {
-    auto piece = co_await from.read_body(5s);
+    auto piece = co_await from.read_body(30s);
     if (piece.empty())
       break;
     result += piece;
@@ -61,7 +61,7 @@ asio::awaitable<std::string> whole_body(Connection& from) {
 /// its method, target and trailers.
 asio::awaitable<void> echo(server_connection& of) {
   for (;;) {
-    auto more = co_await of.read_head(5s, 5s);
+    auto more = co_await of.read_head(30s, 30s);
     if (!more)
       break;
     auto head = answer(200);
@@ -70,12 +70,12 @@ asio::awaitable<void> echo(server_connection& of) {
       head.headers.add("X-Expected", "yes");
     of.begin(head, of.head().content_length);
     for (;;) {
-      auto piece = co_await of.read_body(5s);
+      auto piece = co_await of.read_body(30s);
       if (piece.empty())
         break;
-      co_await of.write(piece, 5s);
+      co_await of.write(piece, 30s);
     }
-    co_await of.finish(5s, of.trailers());
+    co_await of.finish(30s, of.trailers());
     if (!of.reusable())
       break;
   }
@@ -99,17 +99,17 @@ TEST_CASE("bodies of any size and framing go both ways") {
         // What is echoed has to be read while the rest is sent.
         std::string got;
         for (std::size_t at = 0; at < size; at += 50'000) {
-          co_await to.write(std::string_view{body}.substr(at, 50'000), 5s);
+          co_await to.write(std::string_view{body}.substr(at, 50'000), 30s);
           if (at == 0)
-            co_await to.read_head(5s);
+            co_await to.read_head(30s);
           while (got.size() + 100'000 < at)
-            got += co_await to.read_body(5s);
+            got += co_await to.read_body(30s);
         }
         header_list trailers;
         trailers.add("X-Sum", "7");
-        co_await to.finish(5s, trailers);
+        co_await to.finish(30s, trailers);
         if (size == 0)
-          co_await to.read_head(5s);
+          co_await to.read_head(30s);
         got += co_await whole_body(to);
         CHECK(got.size() == size);
         CHECK(to.head().status == 200);
@@ -130,39 +130,39 @@ TEST_CASE("interim answers, HEAD and statuses without a body") {
   server_connection server{std::move(pair.a), {}};
   client_connection client{std::move(pair.b)};
   auto serve = [](server_connection& of) -> asio::awaitable<void> {
-    co_await of.read_head(5s, 5s);
+    co_await of.read_head(30s, 30s);
     auto hints = answer(103);
     hints.headers.add("Link", "</a>");
-    co_await of.interim(hints, 5s);
-    co_await of.reply(answer(200), "twelve bytes", 5s);
-    co_await of.read_head(5s, 5s);
-    co_await of.reply(answer(204), "", 5s);
-    co_await of.read_head(5s, 5s);
-    co_await of.reply(answer(299), "x", 5s);
+    co_await of.interim(hints, 30s);
+    co_await of.reply(answer(200), "twelve bytes", 30s);
+    co_await of.read_head(30s, 30s);
+    co_await of.reply(answer(204), "", 30s);
+    co_await of.read_head(30s, 30s);
+    co_await of.reply(answer(299), "x", 30s);
     CHECK(of.reusable());
   };
   auto talk = [](client_connection& to) -> asio::awaitable<void> {
     std::string body;
     to.begin(request("HEAD"), false, std::nullopt);
-    co_await to.finish(5s);
-    co_await to.read_head(5s);
+    co_await to.finish(30s);
+    co_await to.read_head(30s);
     CHECK(to.head().status == 103);
     CHECK(to.head().headers.get("Link") == "</a>");
-    co_await to.read_head(5s);
+    co_await to.read_head(30s);
     CHECK(to.head().status == 200);
     CHECK(to.length() == 12u);
     body = co_await whole_body(to);
     CHECK(body == "");
     REQUIRE(to.reusable());
     to.begin(request("GET"), false, std::nullopt);
-    co_await to.finish(5s);
-    co_await to.read_head(5s);
+    co_await to.finish(30s);
+    co_await to.read_head(30s);
     CHECK(to.head().status == 204);
     CHECK(to.head().headers.count("Content-Length") == 0);
     REQUIRE(to.reusable());
     to.begin(request("PURGE"), false, std::nullopt);
-    co_await to.finish(5s);
-    co_await to.read_head(5s);
+    co_await to.finish(30s);
+    co_await to.read_head(30s);
     CHECK(to.head().status == 299);
     body = co_await whole_body(to);
     CHECK(body == "x");
@@ -182,10 +182,10 @@ TEST_CASE("a client that waits to be told is told once the body is wanted") {
     auto head = request("PUT");
     head.headers.add("Expect", "100-continue");
     to.begin(head, true, 2);
-    co_await to.flush(5s);
-    co_await to.write("ab", 5s);
-    co_await to.finish(5s);
-    co_await to.read_head(5s);
+    co_await to.flush(30s);
+    co_await to.write("ab", 30s);
+    co_await to.finish(30s);
+    co_await to.read_head(30s);
     CHECK(to.head().headers.get("X-Expected") == "yes");
     body = co_await whole_body(to);
     CHECK(body == "ab");
@@ -206,25 +206,25 @@ TEST_CASE("after an upgrade the bytes are the tunnel's, both ways") {
   auto app = plain_stream(outside.io, unique_fd{ends[1]});
   auto serve = [](server_connection& of,
                   byte_stream& to) -> asio::awaitable<void> {
-    co_await of.read_head(5s, 5s);
+    co_await of.read_head(30s, 30s);
     CHECK(of.head().upgrade() == "odd");
     auto head = answer(101);
     head.headers.add("Connection", "Upgrade");
     head.headers.add("Upgrade", "odd");
-    co_await of.switch_protocols(head, 5s);
+    co_await of.switch_protocols(head, 30s);
     // Named, because GCC 12 destroys twice what is made inside of a co_await.
     tunnel_end client_end{of.stream(), of.take_rest()};
     tunnel_end app_end{to, {}};
-    co_await run_tunnel(std::move(client_end), std::move(app_end), 5s);
+    co_await run_tunnel(std::move(client_end), std::move(app_end), 30s);
   };
   auto talk = [](client_connection& to) -> asio::awaitable<void> {
     auto head = request("GET");
     head.headers.add("Connection", "Upgrade");
     head.headers.add("Upgrade", "odd");
     to.begin(head, false, std::nullopt);
-    co_await to.finish(5s);
-    co_await to.stream().write(asio::buffer("early", 5), 5s);
-    co_await to.read_head(5s);
+    co_await to.finish(30s);
+    co_await to.stream().write(asio::buffer("early", 5), 30s);
+    co_await to.read_head(30s);
     CHECK(to.head().status == 101);
     CHECK(to.head().upgrade() == "odd");
     auto got = to.take_rest();
@@ -236,7 +236,7 @@ TEST_CASE("after an upgrade the bytes are the tunnel's, both ways") {
     auto got = co_await read_all(of);
     // It has seen the end, and can still answer.
     auto text = "hello, " + got;
-    co_await of.write(asio::buffer(text), 5s);
+    co_await of.write(asio::buffer(text), 30s);
     of.close();
   };
   outside.add(serve(server, *near_end));
@@ -250,7 +250,7 @@ TEST_CASE("a peer that is late is lost, and the other learns that it was") {
   client_connection client{std::move(pair.b)};
   auto talk = [](client_connection& to) -> asio::awaitable<void> {
     to.begin(request("GET"), false, std::nullopt);
-    co_await to.finish(5s);
+    co_await to.finish(30s);
     auto late = false;
     try {
       co_await to.read_head(1ms);
@@ -308,7 +308,7 @@ TEST_CASE("whatever a client sends is answered or ends, and costs no more") {
       try {
         for (std::size_t at = 0; at < text.size(); at += step) {
           auto piece = text.substr(at, step);
-          co_await to.write(asio::buffer(piece), 5s);
+          co_await to.write(asio::buffer(piece), 30s);
         }
         to.shutdown_send();
         auto got = co_await read_all(to);

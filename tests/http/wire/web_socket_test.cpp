@@ -60,7 +60,7 @@ private:
         open_.erase(to);
     };
     *mine = http::accept_web_socket(std::move(socket), handshake, nullptr,
-                                    std::chrono::seconds{5}, std::move(events));
+                                    std::chrono::minutes{1}, std::move(events));
     open_.insert(mine);
   }
 

@@ -39,7 +39,7 @@ struct wire_pair {
 
   /// Runs all to their ends, and throws what the first of them threw.
   void run() {
-    io.run_for(std::chrono::seconds{20});
+    io.run_for(std::chrono::minutes{1});
     if (first_fault)
       std::rethrow_exception(std::exchange(first_fault, nullptr));
     if (!io.stopped())

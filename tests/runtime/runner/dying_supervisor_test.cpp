@@ -39,9 +39,12 @@ std::vector<pid_t> idle_supervisors(const session& s) {
 }
 
 pid_t waiting_supervisor(const session& s) {
-  test::await("one supervisor waits",
-              [&] { return idle_supervisors(s).size() == 1; });
-  return idle_supervisors(s)[0];
+  std::vector<pid_t> all; // as they were seen: they may be others by now
+  test::await("one supervisor waits", [&] {
+    all = idle_supervisors(s);
+    return all.size() == 1;
+  });
+  return all[0];
 }
 
 long request(int what, pid_t pid, long data = 0) {
@@ -93,8 +96,9 @@ private:
   // False of one that has done its job and ends, for another one waits.
   bool attach() {
     may_trace_ = request(PTRACE_SEIZE, pid_, PTRACE_O_TRACESYSGOOD) == 0;
+    // One that is dead and not reaped yet is refused as if it were forbidden.
     if (!may_trace_)
-      return errno != ESRCH;
+      return errno != ESRCH && test::lives(pid_);
     int status = 0;
     if (request(PTRACE_INTERRUPT, pid_) != 0 && errno != ESRCH)
       FAIL("cannot stop " << pid_);

@@ -278,10 +278,17 @@ TEST_CASE("a node of the first version hears nothing of ports") {
   s.node.emplace(s.dir(), s.nonce);
   s.node->say(runner::hello{1, 1, s.nonce});
   CHECK(s.node->wait_for<runner::hello_reply>().version == 1);
-  s.start("x", s.shell(server("127.0.0.1", "word")));
-  printed_port(s, "x");
+  s.spawn("x", s.shell(server("127.0.0.1", "word")));
   // Longer than the runner looks away.
-  s.run("y", "sleep 1.2");
+  s.spawn("y", s.shell("until [ -s $SESSION_DIR/exec/x/stdout ]; do sleep "
+                       "0.01; done; sleep 1.2"));
+  for (bool over = false; !over;) {
+    auto message = s.node->next();
+    REQUIRE(message);
+    CHECK_FALSE(std::holds_alternative<runner::ports>(*message));
+    auto* end = std::get_if<runner::exited>(&*message);
+    over = end && end->exec == "y";
+  }
 }
 
 TEST_CASE("lines of the kernel's tables are read, and others are not") {

@@ -49,9 +49,12 @@ const std::string cripple_all =
 
 // The only supervisor there is when nothing runs.
 pid_t waiting_supervisor(pid_t init) {
-  test::await("only the waiting supervisor is left",
-              [init] { return test::children_of(init).size() == 1; });
-  return test::children_of(init)[0];
+  std::vector<pid_t> all;
+  test::await("only the waiting supervisor is left", [&] {
+    all = test::children_of(init);
+    return all.size() == 1;
+  });
+  return all[0];
 }
 
 /// Returns what it was before.
@@ -72,7 +75,7 @@ TEST_CASE("stopped supervisors do not keep a time-out from ending the exec") {
   s.start("y", s.shell("echo 0; sleep 1000"));
   s.printed_pids("y", 1);
   auto spec = s.shell(stop_all + "echo done; while :; do sleep 1000; done");
-  spec.timeout = 3'000;
+  spec.timeout = 10'000; // the sabotage has to be done by then
   start_saboteur(s, spec);
   auto all = test::descendants_of(s.runner_pid);
   auto records = ends_of(s, 2);

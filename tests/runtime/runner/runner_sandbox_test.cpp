@@ -148,7 +148,7 @@ TEST_CASE("a terminal in the sandbox is the sandbox's own") {
   spec.rows = 30;
   spec.cols = 100;
   s.start("x", spec);
-  s.printed("x", "ready", output_stream::tty);
+  s.printed("x", "ready\r\n", output_stream::tty); // it may come in pieces
   CHECK(s.output("x", output_stream::tty)
         == "/dev/pts/0\r\n30 100\r\nready\r\n");
   REQUIRE(::write(s.node->input_of("x").get(), "\x03", 1) == 1);

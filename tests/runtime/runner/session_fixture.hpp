@@ -29,7 +29,7 @@
 namespace greenroom::test {
 
 // Long enough for any machine, short enough to end a test that waits in vain.
-inline constexpr int max_wait_ms = 20'000;
+inline constexpr int max_wait_ms = 60'000;
 
 inline bool becomes_readable(int fd, int timeout_ms = max_wait_ms) {
   pollfd item{fd, POLLIN, 0};

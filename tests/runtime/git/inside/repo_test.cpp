@@ -563,6 +563,6 @@ TEST_CASE("a large checkout is made quickly") {
   auto begin = std::chrono::steady_clock::now();
   auto place = w.session("main");
   auto took = std::chrono::steady_clock::now() - begin;
-  CHECK(took < std::chrono::seconds{10}); // ordinarily 0.3 s
+  CHECK(took < std::chrono::seconds{30}); // ordinarily 0.3 s
   CHECK(status(place).dirty_files == 0);
 }

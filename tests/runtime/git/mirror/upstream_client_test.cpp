@@ -3,12 +3,14 @@
 #include "runtime/git/common/askpass.hpp"
 #include "runtime/git/mirror/upstream_client.hpp"
 #include "tests/runtime/git/fixture.hpp"
+#include "tests/support/eventually.hpp"
 #include "tests/support/upstream_servers.hpp"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 
@@ -273,23 +275,30 @@ TEST_CASE("an upstream that kept one waiting is left alone for a while") {
   upstream_client line{server.url() + "/x.git",
                        std::make_shared<const credentials>()};
   git::server_git call{dir.path() / "m.git", {"ls-remote", "--", line.url()}};
-  call.timeout = std::chrono::milliseconds{1100};
+  call.timeout = std::chrono::seconds{3}; // it is left alone for as long
   auto first = refusal_of([&] { line.fail(line.run(call)); });
   CHECK(first.code == errc::unavailable);
   CHECK_THAT(first.message, Catch::Contains("too long"));
-  auto begin = std::chrono::steady_clock::now();
+  const auto visits = server.visits();
   auto second = refusal_of([&] { line.run(call); });
   CHECK(second.code == errc::unavailable);
   CHECK(second.message == first.message);
-  CHECK(std::chrono::steady_clock::now() - begin
-        < std::chrono::milliseconds{500});
+  CHECK(server.visits() == visits);
 }
 
 TEST_CASE("a refusal that came at once keeps nobody away") {
-  world w;
-  auto away = w.dir.path() / "away.git";
-  fs::rename(w.upstream, away);
-  CHECK(refusal_of([&] { w.mirror.fetch(); }).code == errc::unavailable);
-  fs::rename(away, w.upstream);
-  w.mirror.fetch();
+  // On a machine that is busy it may take so long that it counts as a wait.
+  await("a refusal at once", [] {
+    world w;
+    auto away = w.dir.path() / "away.git";
+    fs::rename(w.upstream, away);
+    auto began = std::chrono::steady_clock::now();
+    CHECK(refusal_of([&] { w.mirror.fetch(); }).code == errc::unavailable);
+    auto took = std::chrono::steady_clock::now() - began;
+    fs::rename(away, w.upstream);
+    if (took > std::chrono::seconds{1})
+      return false;
+    w.mirror.fetch();
+    return true;
+  });
 }

@@ -67,7 +67,7 @@ TEST_CASE("a session that asks for origin does not keep a node from stopping, "
     s.service->origin(s.project, "x.git", [](const auto&) { return true; });
   });
   s.service->stop_lfs();
-  constexpr std::chrono::seconds soon{5}; // an upstream is waited for for 20
+  constexpr std::chrono::seconds soon{15}; // an upstream is waited for for 20
   CHECK(session.wait_for(soon) == std::future_status::ready);
   slow.reset();
   CHECK_THROWS_AS(session.get(), refused);
