@@ -115,6 +115,39 @@ TEST_CASE("a session is cloned, pushed to and pulled from by plain git") {
         == run_git(mine, {"rev-parse", "HEAD"}));
 }
 
+TEST_CASE("a branch may have as long a name as git keeps") {
+  node_process node{with_git()};
+  const std::string part(250, 'a');
+  const auto longest =
+    part + '/' + part + '/' + part + '/' + std::string(147, 'b');
+  CHECK_THAT(
+    expect(400, node.admin().post(sessions, {{"new_branch", part + 'a'}}))
+      .message(),
+    Catch::Contains("250 bytes"));
+  CHECK_THAT(
+    expect(400, node.admin().post(sessions, {{"new_branch", longest + 'b'}}))
+      .message(),
+    Catch::Contains("900 bytes"));
+  {
+    git_session session{node, {{"new_branch", longest}}};
+    temp_dir home;
+    run_git(home.path(), {"clone", "-q", session.url(), "mine"});
+    auto mine = home.path() / "mine";
+    commit(mine, "pushed.txt", "pushed\n");
+    run_git(mine, {"push", "-q"});
+    expect(200, session.user.checkin({{"skip_review", true}}));
+    CHECK(node.git({"rev-parse", "refs/heads/" + longest})
+          == run_git(mine, {"rev-parse", "HEAD"}));
+  }
+  session_user ended{node, json{{"branch", longest}}};
+  ended.run("echo kept >kept.txt; git add kept.txt; "
+            "git -c user.name=A -c user.email=a@b commit -qm Kept");
+  expect(200, ended.remove());
+  CHECK(node.git({"show", "refs/greenroom/rescue/" + ended.id() + "/heads/"
+                            + longest + ":kept.txt"})
+        == "kept");
+}
+
 TEST_CASE("the clone URL works at the API's port, too") {
   node_process node{with_git()};
   git_session session{node, {{"branch", "topic"}}};
