@@ -425,6 +425,32 @@ private:
 
 } // namespace
 
+TEST_CASE("a clone is told what to do about submodules by relative URL") {
+  node_process node{with_git(false)};
+  auto home = node.upstream().parent_path();
+  run_git(home, {"clone", "-q", "--bare", "demo.git", "lib.git"});
+  temp_dir dir;
+  run_git(dir.path(), {"clone", "-q", node.upstream().string(), "theirs"});
+  auto theirs = dir.path() / "theirs";
+  run_git(theirs, {"-c", "protocol.file.allow=always", "submodule", "add", "-q",
+                   "../lib.git", "vendor/lib"});
+  run_git(theirs, {"commit", "-qm", "A submodule"});
+  run_git(theirs, {"push", "-q", "origin", "HEAD:main"});
+  git_session session{node, {{"new_branch", "work"}}};
+  run_git(dir.path(), {"clone", "-q", session.url(), "mine"});
+  auto mine = dir.path() / "mine";
+  auto refused = try_git(mine, {"submodule", "update", "--init"});
+  CHECK_FALSE(refused.ok());
+  CHECK_THAT(refused.err,
+             Catch::Contains("remote: greenroom: there is no such repository")
+               && Catch::Contains("git config submodule.NAME.url URL"));
+  run_git(mine,
+          {"config", "submodule.vendor/lib.url", (home / "lib.git").string()});
+  run_git(mine,
+          {"-c", "protocol.file.allow=always", "submodule", "-q", "update"});
+  CHECK(greenroom::read_file(mine / "vendor/lib/README.md") == "# Demo\n");
+}
+
 TEST_CASE("Git LFS answers in its own form") {
   node_process node{with_git()};
   git_session session{node, {{"new_branch", "work"}}};
