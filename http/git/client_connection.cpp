@@ -11,6 +11,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <string>
+#include <string_view>
 #include <utility>
 
 namespace greenroom::http::git_http {
@@ -22,6 +24,17 @@ constexpr std::uint64_t max_wishes = std::uint64_t{32} << 20;
 
 /// The commands of a push, on top of its pack.
 constexpr std::uint64_t push_extra = std::uint64_t{1} << 20;
+
+// A clone of a session makes such an address of a submodule's relative URL. It
+// names no session, so it is not known who asks, and by whose rights.
+std::string why_not_there(std::string_view target) {
+  std::string result = "there is no such repository";
+  if (target.substr(0, target.find('?')).ends_with("/info/refs"))
+    result += "; a submodule with a relative URL is served inside of the "
+              "session only, in a clone say first where it really is: git "
+              "config submodule.NAME.url URL, then git submodule update";
+  return result;
+}
 
 void check_method(const wire::message_head& head, const git_route& route) {
   auto wanted = route.advertise ? "GET" : "POST";
@@ -120,7 +133,7 @@ asio::awaitable<void> client_connection::serve() {
     throw wire::bad_message{421,
                             "this connection is for git, open another one"};
   if (!route)
-    throw refused{errc::not_found, "there is no such repository"};
+    throw refused{errc::not_found, why_not_there(target)};
   if (!route->lfs.empty()) {
     co_await serve_lfs(*route);
     co_return;

@@ -3,16 +3,20 @@
 #include "http/git/first_request.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <optional>
 #include <string_view>
 #include <system_error>
 
 namespace greenroom::http::git_http {
+
+static constexpr std::chrono::seconds answer_timeout{30};
 
 fetch_relay::fetch_relay(int socket, look first)
   : socket_(socket), first_(std::move(first)) {
@@ -49,12 +53,18 @@ void fetch_relay::carry() {
       return;
     size = request_size(begun);
   }
+  std::optional<std::string> instead;
   if (size)
     try {
-      first_(begun.substr(0, *size));
+      instead = first_(begun.substr(0, *size));
     } catch (const std::exception&) {
       // What it would have brought is not there then.
     }
+  if (instead) {
+    if (!answer(*instead))
+      return;
+    begun.erase(0, *size);
+  }
   while (send(begun)) {
     begun.clear();
     if (!receive(begun))
@@ -79,6 +89,27 @@ bool fetch_relay::send(std::string_view text) const {
   while (!text.empty()) {
     auto done = ::write(writer_.get(), text.data(), text.size());
     if (done < 0 && errno == EINTR)
+      continue;
+    if (done <= 0)
+      return false;
+    text.remove_prefix(static_cast<std::size_t>(done));
+  }
+  return true;
+}
+
+// To the client, who may not take its time.
+bool fetch_relay::answer(std::string_view text) const {
+  const auto end = std::chrono::steady_clock::now() + answer_timeout;
+  while (!text.empty()) {
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(
+      end - std::chrono::steady_clock::now());
+    pollfd item{socket_, POLLOUT, 0};
+    if (left.count() <= 0
+        || ::poll(&item, 1, static_cast<int>(left.count())) == 0)
+      return false;
+    auto done =
+      ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (done < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (done <= 0)
       return false;

@@ -1,14 +1,17 @@
 // Carries what a client of `git upload-pack` sends to git by a pipe, and shows
-// its first request to somebody before git has it.
+// its first request to somebody before git has it, who may answer it instead.
 //
 // A thread of its own, which ends with it. The socket is borrowed, and nobody
-// else reads from it; git's answer does not come this way.
+// else reads from it; git's answer does not come this way. git writes to the
+// socket nothing while it waits for a request, and so the two do not mix.
 #pragma once
 
 #include "runtime/base/fd.hpp"
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace greenroom::http::git_http {
@@ -16,8 +19,10 @@ namespace greenroom::http::git_http {
 class fetch_relay {
 public:
   /// Called once at most, on the relay's thread; what it throws is forgotten.
-  /// A request of more than max_first_request is not shown.
-  using look = std::function<void(const std::string& request)>;
+  /// A request of more than max_first_request is not shown. What it returns is
+  /// the client's answer, and git does not get the request then.
+  using look =
+    std::function<std::optional<std::string>(const std::string& request)>;
 
   /// Throws std::system_error.
   fetch_relay(int socket, look first);
@@ -37,6 +42,7 @@ private:
   void carry();
   bool receive(std::string& to) const;
   bool send(std::string_view text) const;
+  bool answer(std::string_view text) const;
 
   int socket_;
   look first_;

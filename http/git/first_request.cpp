@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::size_t max_refs = 16;
 
+} // namespace
+
 // git asks for `refs/a/b` also as refs/tags/refs/a/b, and so on.
 bool is_unusual(std::string_view name) {
   constexpr std::string_view space = "refs/";
@@ -25,8 +27,6 @@ bool is_unusual(std::string_view name) {
     name.remove_suffix(1);
   return !git::name_fault(name.substr(space.size()));
 }
-
-} // namespace
 
 std::optional<std::size_t> request_size(std::string_view bytes) {
   std::size_t size = 0;

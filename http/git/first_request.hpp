@@ -18,10 +18,12 @@ inline constexpr std::size_t max_first_request = 64 * 1024;
 /// has to come. Throws bad_packet.
 std::optional<std::size_t> request_size(std::string_view bytes);
 
-/// The names of references in it that an upstream has beside branches and tags:
-/// in full, or the beginning of several, which ends in `/`. A few at most.
-/// Without those of ours, and without what git only tries, as refs/remotes/x
-/// for x.
+/// True for a reference that an upstream has beside branches and tags, or for
+/// the beginning of several, which ends in `/`; not for ours, nor for what git
+/// only tries, as refs/remotes/x for x.
+bool is_unusual(std::string_view name);
+
+/// The names in it that are unusual. A few at most.
 std::vector<std::string> unusual_refs(std::string_view request);
 
 } // namespace greenroom::http::git_http

@@ -9,11 +9,12 @@
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_request.hpp"
 #include "http/git/route.hpp"
+#include "http/git/whole_list.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/time.hpp"
 #include "runtime/auth/api_keys.hpp"
-#include "runtime/base/run_command.hpp"
+#include "runtime/base/memfd.hpp"
 #include "runtime/base/sizes.hpp"
 #include "runtime/git/common/repository_name.hpp"
 
@@ -47,6 +48,9 @@ constexpr std::chrono::seconds begin_timeout{60}; // to say what is wanted
 constexpr std::chrono::minutes transfer_timeout{10};
 constexpr std::chrono::seconds end_timeout{5}; // to hear why it is refused
 constexpr std::chrono::seconds silence{60};    // of git inside
+
+// A list of references that is longer is git's own.
+constexpr std::size_t max_list = std::size_t{16} << 20;
 
 /// Nobody is there any more, or does not speak git's protocol.
 struct gone {};
@@ -408,13 +412,11 @@ bool origin_server::may_show(const project_record& project,
   });
 }
 
-void origin_server::serve_fetch(const transfer_grant& who,
-                                const std::string& path,
-                                const std::string& protocol, int socket) {
-  auto view =
-    parts_.git->origin(who.project, path, [&](const std::string& repo) {
-      return may_show(who.project, repo);
-    });
+namespace {
+
+// The last argument is the repository.
+command upload_pack(const std::filesystem::path& view,
+                    const std::string& protocol) {
   const auto* programs = std::getenv("PATH");
   command what;
   what.argv = {"git"};
@@ -432,17 +434,51 @@ void origin_server::serve_fetch(const transfer_grant& who,
                 + (programs != nullptr ? programs : "/usr/bin:/bin")};
   if (!protocol.empty())
     what.env.push_back("GIT_PROTOCOL=" + protocol);
+  what.timeout = transfer_timeout;
+  return what;
+}
+
+} // namespace
+
+/// nullopt: git itself answers, without what the upstream has beside branches
+/// and tags. So it is too where that cannot be asked.
+std::optional<std::string>
+origin_server::list_all(const project_record& project, const command& program,
+                        const std::string& request) {
+  auto what = program;
+  what.argv.insert(what.argv.end() - 1, "--stateless-rpc");
+  auto input = git::memfd(request);
+  what.stdin_fd = input.get();
+  what.max_output = max_list;
+  auto listed = run_command(what);
+  if (!listed.ok() || listed.truncated)
+    return std::nullopt;
+  return whole_list(listed.out, parts_.git->list_whole_upstream(project));
+}
+
+void origin_server::serve_fetch(const transfer_grant& who,
+                                const std::string& path,
+                                const std::string& protocol, int socket) {
+  auto view =
+    parts_.git->origin(who.project, path, [&](const std::string& repo) {
+      return may_show(who.project, repo);
+    });
+  const auto base = upload_pack(view, protocol);
+  auto what = base;
   what.stdin_fd = socket;
   what.stdout_fd = socket;
-  what.timeout = transfer_timeout;
   // Who names references before git lists them can have any that there is.
   std::optional<fetch_relay> between;
   if (protocol.find("version=2") != protocol.npos
       && git_service::is_upstream(who.project, path)) {
-    between.emplace(socket, [&](const std::string& request) {
-      if (auto names = unusual_refs(request); !names.empty())
-        parts_.git->show_refs(who.project, names);
-    });
+    between.emplace(
+      socket, [&](const std::string& request) -> std::optional<std::string> {
+        if (asks_for_all(request))
+          return list_all(who.project, base, request);
+        if (auto names = unusual_refs(request); !names.empty())
+          parts_.git->show_refs(who.project, names);
+        return std::nullopt;
+      });
     what.stdin_fd = between->reader();
   }
   auto result = run_command(what);

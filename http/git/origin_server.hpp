@@ -17,6 +17,7 @@
 #include "messages/errors.hpp"
 #include "messages/operations.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/base/run_command.hpp"
 #include "runtime/git/session/git_service.hpp"
 
 #include <spdlog/logger.h>
@@ -77,6 +78,9 @@ private:
   void talk(const std::string& session_id, int socket);
   transfer_grant admit(const std::string& session_id);
   bool may_show(const project_record& project, const std::string& repo);
+  std::optional<std::string> list_all(const project_record& project,
+                                      const command& program,
+                                      const std::string& request);
   void serve_fetch(const transfer_grant& who, const std::string& path,
                    const std::string& protocol, int socket);
   void serve_push(const transfer_grant& who, const std::string& path,

@@ -279,6 +279,8 @@ TEST_CASE("an exec that a signal ends has no exit code") {
     auto exec = session.run("ulimit -c 0; kill -" + std::string{name} + " $$");
     CHECK(exec["status"] == "signaled");
     CHECK(exec["signal"] == name);
+    CHECK(exec["reason"]
+          == "the signal came from inside the session or from the kernel");
     CHECK(!exec.contains("exit_code"));
   }
 }

@@ -115,6 +115,39 @@ TEST_CASE("a session is cloned, pushed to and pulled from by plain git") {
         == run_git(mine, {"rev-parse", "HEAD"}));
 }
 
+TEST_CASE("a branch may have as long a name as git keeps") {
+  node_process node{with_git()};
+  const std::string part(250, 'a');
+  const auto longest =
+    part + '/' + part + '/' + part + '/' + std::string(147, 'b');
+  CHECK_THAT(
+    expect(400, node.admin().post(sessions, {{"new_branch", part + 'a'}}))
+      .message(),
+    Catch::Contains("250 bytes"));
+  CHECK_THAT(
+    expect(400, node.admin().post(sessions, {{"new_branch", longest + 'b'}}))
+      .message(),
+    Catch::Contains("900 bytes"));
+  {
+    git_session session{node, {{"new_branch", longest}}};
+    temp_dir home;
+    run_git(home.path(), {"clone", "-q", session.url(), "mine"});
+    auto mine = home.path() / "mine";
+    commit(mine, "pushed.txt", "pushed\n");
+    run_git(mine, {"push", "-q"});
+    expect(200, session.user.checkin({{"skip_review", true}}));
+    CHECK(node.git({"rev-parse", "refs/heads/" + longest})
+          == run_git(mine, {"rev-parse", "HEAD"}));
+  }
+  session_user ended{node, json{{"branch", longest}}};
+  ended.run("echo kept >kept.txt; git add kept.txt; "
+            "git -c user.name=A -c user.email=a@b commit -qm Kept");
+  expect(200, ended.remove());
+  CHECK(node.git({"show", "refs/greenroom/rescue/" + ended.id() + "/heads/"
+                            + longest + ":kept.txt"})
+        == "kept");
+}
+
 TEST_CASE("the clone URL works at the API's port, too") {
   node_process node{with_git()};
   git_session session{node, {{"branch", "topic"}}};
@@ -391,6 +424,32 @@ private:
 };
 
 } // namespace
+
+TEST_CASE("a clone is told what to do about submodules by relative URL") {
+  node_process node{with_git(false)};
+  auto home = node.upstream().parent_path();
+  run_git(home, {"clone", "-q", "--bare", "demo.git", "lib.git"});
+  temp_dir dir;
+  run_git(dir.path(), {"clone", "-q", node.upstream().string(), "theirs"});
+  auto theirs = dir.path() / "theirs";
+  run_git(theirs, {"-c", "protocol.file.allow=always", "submodule", "add", "-q",
+                   "../lib.git", "vendor/lib"});
+  run_git(theirs, {"commit", "-qm", "A submodule"});
+  run_git(theirs, {"push", "-q", "origin", "HEAD:main"});
+  git_session session{node, {{"new_branch", "work"}}};
+  run_git(dir.path(), {"clone", "-q", session.url(), "mine"});
+  auto mine = dir.path() / "mine";
+  auto refused = try_git(mine, {"submodule", "update", "--init"});
+  CHECK_FALSE(refused.ok());
+  CHECK_THAT(refused.err,
+             Catch::Contains("remote: greenroom: there is no such repository")
+               && Catch::Contains("git config submodule.NAME.url URL"));
+  run_git(mine,
+          {"config", "submodule.vendor/lib.url", (home / "lib.git").string()});
+  run_git(mine,
+          {"-c", "protocol.file.allow=always", "submodule", "-q", "update"});
+  CHECK(greenroom::read_file(mine / "vendor/lib/README.md") == "# Demo\n");
+}
 
 TEST_CASE("Git LFS answers in its own form") {
   node_process node{with_git()};

@@ -49,10 +49,34 @@ TEST_CASE("what git cannot keep is named, and the rest is kept") {
              Catch::Contains("a part of the work could not be saved"));
 }
 
+TEST_CASE("settings that git cannot read cost none of the work") {
+  auto [spoil, told] = GENERATE(table<std::string, std::string>({
+    {"echo garbage here >>~/.gitconfig", " of ~/.gitconfig"},
+    {"printf '[broken\\n\\tname = x\\n' >>~/.gitconfig", " of ~/.gitconfig"},
+    {"echo '<<<<<<< ours' >>.git/config", " of .git/config"},
+  }));
+  INFO(spoil);
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  session.run("echo one >one; git add one; git commit -qm One; "
+              "echo secret >ignored; echo ignored >.gitignore; echo two >two; "
+              + spoil);
+  expect(409, session.checkin());
+  auto answer = expect(200, session.remove()).data();
+  INFO(answer.dump());
+  auto at = "refs/greenroom/rescue/" + session.id();
+  CHECK(node.git({"show", at + "/heads/work:one"}) == "one");
+  CHECK(node.git({"show", at + "/tree:two"}) == "two");
+  CHECK(node.git({"ls-tree", "--name-only", at + "/tree", "ignored"}).empty());
+  CHECK_THAT(answer["rescue_note"].get<std::string>(),
+             Catch::Contains("left out was line ") && Catch::Contains(told));
+  CHECK(eventually([&] { return !fs::exists(session.checkout()); }));
+}
+
 TEST_CASE("a DELETE says where work is that could not be saved") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};
-  auto spoil = GENERATE("rm -rf .git", "echo '[broken' >>~/.gitconfig");
+  auto spoil = GENERATE("rm -rf .git", "echo '[filter' >>~/.gitconfig");
   session.run(std::string{"echo three > open; "} + spoil);
   auto answer = expect(200, session.remove()).data();
   INFO(answer.dump());

@@ -85,6 +85,37 @@ TEST_CASE("origin has what the upstream has beside branches and tags") {
           != 0);
 }
 
+TEST_CASE("origin lists what the upstream has beside branches and tags") {
+  node_process node{with_project(json::object())};
+  session_user session{node, json{{"new_branch", "work"}}};
+  auto first = node.git({"commit-tree", "-m", "1", "main^{tree}"});
+  auto second = node.git({"commit-tree", "-m", "2", "main^{tree}"});
+  for (auto name :
+       {"refs/pull/1/head", "refs/merge-requests/2/head", "refs/changes/3/3/1",
+        "refs/notes/commits", "refs/greenroom/rescue/x/tree"})
+    node.git({"update-ref", name, first});
+  auto listed = [&](const std::string& what) {
+    return output(session.run("git ls-remote " + what));
+  };
+  CHECK(listed("origin 'refs/pull/*'") == first + "\trefs/pull/1/head");
+  CHECK(listed("origin 'refs/merge-requests/*' 'refs/changes/*'")
+        == first + "\trefs/changes/3/3/1\n" + first
+             + "\trefs/merge-requests/2/head");
+  // One that was fetched before, and has moved since.
+  output(session.run("git fetch -q origin refs/pull/1/head"));
+  node.git({"update-ref", "refs/pull/1/head", second});
+  CHECK(listed("origin 'refs/pull/*'") == second + "\trefs/pull/1/head");
+  node.git({"update-ref", "-d", "refs/pull/1/head"});
+  CHECK(listed("origin 'refs/pull/*'").empty());
+  // The rest is as git itself has it, and ours are not shown.
+  auto all = listed("--symref origin");
+  CHECK_THAT(all, Catch::StartsWith("ref: refs/heads/main\tHEAD\n"));
+  CHECK_THAT(all, Catch::Contains("\trefs/heads/topic\n"));
+  CHECK_THAT(all, Catch::Contains("\trefs/tags/v1\n"));
+  CHECK_THAT(all, Catch::Contains("\trefs/notes/commits"));
+  CHECK_THAT(all, !Catch::Contains("greenroom"));
+}
+
 TEST_CASE("origin is the upstream as it is now") {
   node_process node{with_project(json::object(), GENERATE(true, false))};
   session_user session{node, json{{"new_branch", "work"}}};

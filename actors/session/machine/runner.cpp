@@ -11,6 +11,7 @@ constexpr const char* runner_is_gone = "the session's runner is gone";
 // As a runner says it, which does not know why.
 const std::string without_why = "the session ended";
 const std::string canceled_by_somebody = "it was canceled by a request";
+const std::string signaled_by_somebody = "the signal was sent by a request";
 
 exec_outcome never_ran(unix_ms now, std::string reason) {
   exec_outcome outcome;
@@ -231,7 +232,8 @@ void machine::operator()(const event::exec_done& x) {
   if (outcome.reason == without_why && s.why != ending::none)
     outcome.reason += ": " + reason_of_ending();
   if (run != s.runs.end()
-      && (outcome.reason.empty() || outcome.reason == canceled_by_somebody))
+      && (outcome.reason.empty() || outcome.reason == canceled_by_somebody
+          || outcome.reason == signaled_by_somebody))
     outcome.reason = by_whom(run->second, outcome);
   finish(found->second, std::move(outcome));
   start_waiting();

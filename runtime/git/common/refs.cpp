@@ -58,6 +58,9 @@ std::optional<std::string> component_fault(std::string_view part) {
     return "must not have a part that starts with '.'";
   if (part.ends_with(".lock"))
     return "must not have a part that ends with \".lock\"";
+  if (part.size() > max_name_part)
+    return "must not have a part of more than " + std::to_string(max_name_part)
+           + " bytes between slashes, which git cannot keep as a file";
   return std::nullopt;
 }
 

@@ -12,8 +12,13 @@
 
 namespace greenroom::git {
 
-/// The longest branch or tag name, in bytes.
-inline constexpr std::size_t max_name = 200;
+/// The longest branch or tag name, in bytes: with what stands before it in the
+/// mirror, such as refs/greenroom/rescue/<sid>/heads/, libgit2 takes 1023.
+inline constexpr std::size_t max_name = 900;
+
+/// The longest of its parts. Each is a file or directory, whose name has 255
+/// bytes at most, and git keeps a reference locked as NAME.lock.
+inline constexpr std::size_t max_name_part = 250;
 
 /// For `branch` and `new_branch`: git's own rules for names, and
 /// some of ours. The 7 to 40 hex digits of a commit id pass too.

@@ -3,6 +3,7 @@
 #include "runtime/git/common/stale_locks.hpp"
 #include "runtime/git/inside/finding.hpp"
 #include "runtime/git/inside/lfs.hpp"
+#include "runtime/git/inside/mending.hpp"
 #include "runtime/git/inside/nested_work.hpp"
 #include "runtime/git/inside/operation.hpp"
 #include "runtime/git/inside/staging.hpp"
@@ -124,9 +125,7 @@ std::vector<std::string> add_tree(savings& to, const repo& in,
   return std::move(found.embedded);
 }
 
-} // namespace
-
-savings save_work(const checkout_paths& paths, const saving& what) {
+savings save_all(const checkout_paths& paths, const saving& what) {
   auto checkin = !what.branch.empty();
   if (!checkin && !what.beside)
     remove_odd_files(paths.checkout);
@@ -172,6 +171,25 @@ savings save_work(const checkout_paths& paths, const saving& what) {
   guard(result, "contents of Git LFS",
         [&] { add_lfs(result, in, at, store(), what); });
   return result;
+}
+
+} // namespace
+
+// Who checks in can put right what is wrong, and while commands may be at work
+// nothing is touched.
+savings save_work(const checkout_paths& paths, const saving& what) {
+  try {
+    return save_all(paths, what);
+  } catch (const checkout_fault&) {
+    if (!what.branch.empty() || what.beside)
+      throw;
+    auto mended = mend_settings(repo::of(paths));
+    if (!mended)
+      throw;
+    auto result = save_all(paths, what);
+    add_note(result.named, *mended);
+    return result;
+  }
 }
 
 void pack_work(const checkout_paths& paths, const saving& what,

@@ -190,12 +190,16 @@ public:
                            std::chrono::seconds timeout) const;
 
   /// The upstream's references below `space` (refs/…/) now, by their full
-  /// names, and the objects that they name. Throws as fetch does.
+  /// names, and the objects that they name; of a list of more bytes than
+  /// `most` its beginning. Throws as fetch does.
   std::map<std::string, std::string>
-  ask_upstream(const std::string& space) const;
+  ask_upstream(const std::string& space, std::size_t most = max_list) const;
 
   /// The same of this mirror.
   std::map<std::string, std::string> refs_below(std::string_view space) const;
+
+  /// The most bytes that are read of a list of references.
+  static constexpr std::size_t max_list = std::size_t{64} << 20;
 
   /// How a failure begins that is the upstream's own word.
   static constexpr const char* upstream_refused = "the upstream refused: ";

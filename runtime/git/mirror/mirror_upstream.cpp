@@ -22,9 +22,6 @@ constexpr std::chrono::minutes fetch_timeout{10};
 // How much an upstream's hook may say.
 constexpr std::size_t max_words = 1000;
 
-// A list of references that is longer is fetched unseen.
-constexpr std::size_t max_refs = std::size_t{64} << 20;
-
 // What `git push --porcelain` says about one reference, from
 // "<flag>\t<from>:<to>\t<summary>".
 struct pushed_ref {
@@ -132,7 +129,7 @@ void mirror::fetch() const {
     path_,
     {"ls-remote", "--quiet", "--heads", "--tags", "--refs", "--", upstream()}};
   look.timeout = look_timeout;
-  look.max_output = max_refs;
+  look.max_output = max_list; // a longer one is fetched unseen
   auto seen = line_->run(look, stop_fd_);
   if (!seen.result.ok())
     line_->fail(seen);
@@ -272,14 +269,16 @@ mirror::drop_upstream_ref(const std::string& name) const {
 }
 
 std::map<std::string, std::string>
-mirror::ask_upstream(const std::string& space) const {
+mirror::ask_upstream(const std::string& space, std::size_t most) const {
   server_git look{path_,
                   {"ls-remote", "--quiet", "--", upstream(), space + '*'}};
   look.timeout = look_timeout;
-  look.max_output = max_refs;
-  auto seen = line_->run(look);
+  look.max_output = most;
+  auto seen = line_->run(look, stop_fd_);
   if (!seen.result.ok())
     line_->fail(seen);
+  if (seen.result.truncated) // within a line
+    seen.result.out.resize(seen.result.out.rfind('\n') + 1);
   std::map<std::string, std::string> result;
   for (auto& [rest, id] : parse_refs(seen.result.out))
     if (auto name = "refs/" + rest; name.starts_with(space))

@@ -97,6 +97,11 @@ public:
   void show_refs(const project_record& project,
                  const std::vector<std::string>& names);
 
+  /// What the upstream has now, by full names, and the objects that those name;
+  /// of a long list its beginning. Ours are among them.
+  std::map<std::string, std::string>
+  list_whole_upstream(const project_record& project);
+
   /// The project of a review that runs here, which may read from `origin` as
   /// its sessions do; nullopt where the id is no such one's.
   std::optional<project_record> project_of_review(const std::string& id);

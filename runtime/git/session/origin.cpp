@@ -93,6 +93,9 @@ struct shown_repository {
 
 constexpr std::size_t max_known = 64;
 
+// Bytes of a list of the upstream's references: some 100,000.
+constexpr std::size_t max_listed = std::size_t{8} << 20;
+
 // What a branch's .gitmodules has as URLs.
 std::vector<std::string> submodule_urls(const git::mirror& mirror,
                                         const std::string& branch) {
@@ -173,6 +176,13 @@ void git_service::show_refs(const project_record& project,
   for (const auto& name : names)
     mirror.fetch_asked(name);
   git::refresh_view(mirror, default_of(project, mirror));
+}
+
+std::map<std::string, std::string>
+git_service::list_whole_upstream(const project_record& project) {
+  return open(project)
+    .until(lfs_calls_->stop_fd())
+    .ask_upstream("refs/", max_listed);
 }
 
 // The node's own right to read goes no further than what the default branch

@@ -44,6 +44,11 @@ constexpr std::chrono::seconds kill_timeout{1};
 // for a disk.
 constexpr std::chrono::seconds uninterruptible_wait{60};
 
+// Why a signal has ended a command. The node says by whose request.
+constexpr const char* signaled_by_request = "the signal was sent by a request";
+constexpr const char* signaled_inside =
+  "the signal came from inside the session or from the kernel";
+
 struct pipe_ends {
   unique_fd read;
   unique_fd write;
@@ -352,7 +357,11 @@ std::string supervised_exec::why_ended() const {
                 || outcome_.status == exit_status::lost;
   if (failed && inner_->out_of_memory_kills() > out_of_memory_kills_)
     return inner_->why_out_of_memory();
-  return {};
+  if (outcome_.status != exit_status::signaled)
+    return {};
+  // The kernel does not tell whose signal it was.
+  return signals_sent_.contains(outcome_.signal) ? signaled_by_request
+                                                 : signaled_inside;
 }
 
 void supervised_exec::save() {
@@ -404,8 +413,10 @@ void supervised_exec::lost_reason(std::string reason) {
 }
 
 void supervised_exec::signal(int number) {
-  if (active())
-    order({supervisor_order::kind::signal_group, number});
+  if (!active())
+    return;
+  signals_sent_.insert(number);
+  order({supervisor_order::kind::signal_group, number});
 }
 
 int supervised_exec::input(std::string& why_not) const {

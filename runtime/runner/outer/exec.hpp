@@ -32,6 +32,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace greenroom::runner {
@@ -222,6 +223,7 @@ private:
   std::string forced_why_;
   sandbox_handle* inner_ = nullptr;       // from start() on
   std::uint64_t out_of_memory_kills_ = 0; // in the session before it began
+  std::set<int> signals_sent_;            // by requests
   exit_record outcome_;
   bool unsaved_ = false;
   // Why its supervisor was killed, where that was meant.

@@ -8,6 +8,7 @@
 #include "http/git/push_request.hpp"
 #include "http/git/refusal_limit.hpp"
 #include "http/git/route.hpp"
+#include "http/git/whole_list.hpp"
 #include "messages/errors.hpp"
 #include "tests/http/git/gzipped.hpp"
 
@@ -341,6 +342,31 @@ TEST_CASE(
   CHECK(unusual_refs(request)
         == std::vector<std::string>{"refs/pull/7/head", "refs/notes/"});
   CHECK(unusual_refs(make_packet("command=fetch\n")).empty());
+}
+
+TEST_CASE("a list of all has what the upstream has now, and nothing of ours") {
+  const auto request =
+    make_packet("command=ls-refs\n") + "0001" + make_packet("peel\n");
+  CHECK(asks_for_all(request + "0000"));
+  CHECK_FALSE(
+    asks_for_all(request + make_packet("ref-prefix refs/heads/\n") + "0000"));
+  CHECK_FALSE(asks_for_all(make_packet("command=fetch\n") + "0000"));
+  const std::string a(40, 'a');
+  const std::string b(40, 'b');
+  auto usual = make_packet(a + " HEAD symref-target:refs/heads/main\n")
+               + make_packet(a + " refs/heads/main\n");
+  auto tag = make_packet(a + " refs/tags/v1 peeled:" + b + '\n');
+  auto listed = whole_list(
+    usual + make_packet(a + " refs/pull/1/head\n")
+      + make_packet(a + " refs/pull/2/head peeled:" + b + '\n') + tag + "0000",
+    {{"refs/heads/other", b},
+     {"refs/greenroom/rescue/x/tree", b},
+     {"refs/pull/1/head", b},
+     {"refs/tags/v1^{}", b}});
+  CHECK(listed
+        == usual + tag + make_packet(b + " refs/pull/1/head\n") + "0000");
+  CHECK(whole_list("0000", {}) == "0000");
+  CHECK_THROWS_AS(whole_list("xxxx", {}), bad_packet);
 }
 
 TEST_CASE("of a session's refusals only a few a second are audited") {

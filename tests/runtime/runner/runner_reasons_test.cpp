@@ -3,9 +3,17 @@
 #include "tests/runtime/runner/sandboxed.hpp"
 
 #include <chrono>
+#include <csignal>
 
 using namespace greenroom;
 using test::session;
+
+namespace {
+
+const std::string signaled_inside =
+  "the signal came from inside the session or from the kernel";
+
+} // namespace
 
 TEST_CASE("a command that was ended says by what") {
   session s;
@@ -20,7 +28,19 @@ TEST_CASE("a command that was ended says by what") {
   s.node->say(runner::cancel{"b"});
   CHECK(s.end_of("b").reason == "it was canceled by a request");
   CHECK(s.run("c", "exit 3").reason.empty());
-  CHECK(s.run("d", "kill -KILL $$").reason.empty());
+  for (std::string signal : {"KILL", "SEGV", "TERM"})
+    CHECK(s.run(signal, "ulimit -c 0; kill -" + signal + " $$").reason
+          == signaled_inside);
+  CHECK(s.run("hidden", "sh -c 'kill -KILL $$'; exit 3").reason.empty());
+  s.start("d", s.shell("sleep 1000"));
+  s.node->say(runner::send_signal{"d", SIGUSR1});
+  CHECK(s.end_of("d").reason == "the signal was sent by a request");
+  // One that was asked for counts for no other.
+  s.start("other", s.shell("trap 'kill -KILL $$' USR1; echo up; "
+                           "while :; do sleep 1000 & wait; done"));
+  s.printed("other", "up\n");
+  s.node->say(runner::send_signal{"other", SIGUSR1});
+  CHECK(s.end_of("other").reason == signaled_inside);
   s.start("e", s.shell("sleep 1000"));
   s.node->say(runner::stop{});
   auto end = s.end_of("e");
@@ -41,7 +61,7 @@ TEST_CASE("a command that ran out of memory says so") {
   CHECK(s.run("first", std::string{"exec "} + hog).reason == reason);
   CHECK(s.run("behind-a-shell", std::string{hog} + "; exit $?").reason
         == reason);
-  CHECK(s.run("killed", "kill -KILL $$").reason.empty());
+  CHECK(s.run("killed", "kill -KILL $$").reason == signaled_inside);
   CHECK(s.run("well", "true").reason.empty());
 }
 

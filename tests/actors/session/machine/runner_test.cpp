@@ -318,6 +318,7 @@ TEST_CASE("an exec that somebody ended says who") {
     session::apply(s, event::signal_asked{3, "a", 9, ben});
     outcome.status = exec_status::signaled;
     outcome.signal = 9;
+    outcome.reason = GENERATE("", "the signal was sent by a request");
     end_exec(s, "a", outcome);
     CHECK(s.execs.at("a").outcome.reason
           == "the signal was sent by \"Ben\" (request r-2)");
@@ -326,7 +327,8 @@ TEST_CASE("an exec that somebody ended says who") {
     session::apply(s, event::signal_asked{2, "a", 10, ada});
     outcome.status = exec_status::signaled;
     outcome.signal = 11;
+    outcome.reason = "the signal came from inside the session";
     end_exec(s, "a", outcome);
-    CHECK(s.execs.at("a").outcome.reason.empty());
+    CHECK(s.execs.at("a").outcome.reason == outcome.reason);
   }
 }

@@ -3,6 +3,7 @@
 #include "tests/runtime/git/fixture.hpp"
 
 using namespace greenroom::git;
+using greenroom::test::run_git;
 using greenroom::test::try_git;
 
 TEST_CASE("ordinary branch names are fine") {
@@ -10,13 +11,18 @@ TEST_CASE("ordinary branch names are fine") {
                            "v1.0", "a@b", "release/2024.01", "x{y}", "9fceb02",
                            "heads/x", "日本", "HEAD/x", "a-"})
     CHECK(name_fault(name) == std::nullopt);
-  CHECK(name_fault(std::string(200, 'a')) == std::nullopt);
+  const std::string part(250, 'a');
+  CHECK(name_fault(part) == std::nullopt);
+  CHECK(name_fault(part + '/' + part + '/' + part + '/' + std::string(147, 'b'))
+        == std::nullopt);
 }
 
 TEST_CASE("branch names that attack are refused, with the rule") {
   auto [name, rule] = GENERATE(table<std::string, std::string>({
     {"", "empty"},
-    {std::string(201, 'a'), "200 bytes"},
+    {std::string(251, 'a'), "250 bytes"},
+    {"a/" + std::string(251, 'b') + "/c", "250 bytes"},
+    {std::string(450, 'a') + '/' + std::string(450, 'a'), "900 bytes"},
     {"-h", "'-'"},
     {"--upload-pack=touch x", "spaces"},
     {"--upload-pack=x", "'-'"},
@@ -77,6 +83,22 @@ TEST_CASE("no name passes that git itself refuses") {
         CHECK(try_git(dir.path(), {"check-ref-format", "--branch", name}).ok());
       }
   CHECK(accepted > 50);
+}
+
+TEST_CASE("a name of any length that passes git can keep") {
+  greenroom::test::temp_dir dir;
+  run_git(dir.path(), {"init", "-q", "--bare", "."});
+  auto tree = run_git(dir.path(), {"mktree"});
+  auto commit = run_git(dir.path(), {"commit-tree", "-m", "One", tree});
+  const std::string part(max_name_part, 'a');
+  const auto longest = part + '/' + part + '/' + part + '/'
+                       + std::string(max_name - 3 * part.size() - 3, 'b');
+  REQUIRE(longest.size() == max_name);
+  for (const auto& name : {std::string(max_name_part, 'c'), longest}) {
+    REQUIRE(name_fault(name) == std::nullopt);
+    run_git(dir.path(), {"update-ref", "refs/heads/" + name, commit});
+    CHECK(run_git(dir.path(), {"rev-parse", "refs/heads/" + name}) == commit);
+  }
 }
 
 TEST_CASE("upstreams are paths and plain URLs without credentials") {
