@@ -174,10 +174,10 @@ TEST_CASE("no bytes make the reader of batches of Git LFS do more than "
 TEST_CASE("no place in Git LFS makes more than a size or a refusal") {
   test::fuzz_effort effort{2'000};
   std::mt19937 random{effort.seed()};
-  const auto seed = "/git/p/s/info/lfs/objects/" + some_oid + "?size=1234567";
+  const auto place = "/git/p/s/info/lfs/objects/" + some_oid + "?size=1234567";
   int read = 0;
   while (effort.next()) {
-    auto target = test::mutated(seed, random, "0123456789?=sizeX-+ \xff");
+    auto target = test::mutated(place, random, "0123456789?=sizeX-+ \xff");
     try {
       auto size = lfs_size_in(target);
       REQUIRE(target.find("?size=") != std::string::npos);
