@@ -1,8 +1,9 @@
 // The directory: from an id to the handle of who answers for it.
 //
-// It keeps the projects (durable in the store, one actor each) and delegates
-// questions for sessions to the node that hosts them, today this one. It never
-// stands between the asker and the one who answers.
+// It keeps the projects of this node (durable in the store, one actor each) and
+// delegates questions for their sessions to the supervisor. It never stands
+// between the asker and the one who answers. Other nodes' are the finder's
+// affair (cluster/finder.hpp).
 #pragma once
 
 #include "actors/base/context.hpp"
