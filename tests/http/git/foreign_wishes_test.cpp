@@ -1,5 +1,7 @@
 // What is asked of a session's origin, and of its contents of Git LFS, as
 // strangers may send it.
+#include "http/git/fetch_relay.hpp"
+#include "http/git/first_request.hpp"
 #include "http/git/lfs_batch.hpp"
 #include "http/git/origin_peer.hpp"
 #include "http/git/origin_wish.hpp"
@@ -15,11 +17,15 @@
 #include <nlohmann/json.hpp>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <optional>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace greenroom;
@@ -30,12 +36,15 @@ namespace {
 
 const std::string some_oid(64, 'a');
 
-// What the reader of a socket makes of bytes after which nothing comes.
-std::optional<std::string> packet_of(std::string_view bytes) {
+std::pair<unique_fd, unique_fd> stream_pair() {
   int ends[2];
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
-  unique_fd there{ends[0]};
-  unique_fd here{ends[1]};
+  return {unique_fd{ends[0]}, unique_fd{ends[1]}};
+}
+
+// What the reader of a socket makes of bytes after which nothing comes.
+std::optional<std::string> packet_of(std::string_view bytes) {
+  auto [there, here] = stream_pair();
   const auto end = origin_peer::clock::now() + test::timeout;
   origin_peer{there.get(), end}.write(bytes);
   there.reset();
@@ -43,6 +52,27 @@ std::optional<std::string> packet_of(std::string_view bytes) {
     return origin_peer{here.get(), end}.read_packet();
   } catch (const origin_peer::gone&) {
     return std::nullopt;
+  }
+}
+
+// What comes to git of bytes after which nothing comes; `asked`: the first
+// requests that were looked at.
+std::string relayed(std::string_view bytes, std::vector<std::string>& asked) {
+  auto [there, here] = stream_pair();
+  origin_peer{there.get(), origin_peer::clock::now() + test::timeout}.write(
+    bytes);
+  there.reset();
+  std::string result;
+  fetch_relay relay{
+    here.get(), [&](const std::string& request) { asked.push_back(request); }};
+  std::array<char, 4096> buffer;
+  for (;;) {
+    auto got = ::read(relay.reader(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      return result;
+    result.append(buffer.data(), static_cast<std::size_t>(got));
   }
 }
 
@@ -117,6 +147,42 @@ TEST_CASE("no bytes make the reader of wishes do more than hang up") {
     }
   }
   CHECK(read > 0);
+}
+
+TEST_CASE("no bytes make the relay of fetches change what git gets") {
+  test::fuzz_effort effort{300};
+  std::mt19937 random{effort.seed()};
+  const auto prefix = [](const char* name) {
+    return make_packet("ref-prefix "s + name + '\n');
+  };
+  const std::vector<std::string> seeds{
+    make_packet("command=ls-refs\n") + "0001" + prefix("refs/pull/7/head")
+      + prefix("refs/notes/") + "0000" + make_packet("command=fetch\n") + "0001"
+      + make_packet("want " + std::string(40, 'a') + '\n')
+      + make_packet("have " + std::string(40, 'b') + '\n')
+      + make_packet("done\n") + "0000",
+    make_packet("command=fetch\n") + "0001" + make_packet("done\n") + "0000"};
+  const auto letters = "0123456789abcdef \0\n/=-.\x01\xff"s;
+  int passed = 0;
+  while (effort.next()) {
+    const auto bytes =
+      test::mutated(seeds[random() % seeds.size()], random, letters);
+    std::vector<std::string> asked;
+    const auto got = relayed(bytes, asked);
+    std::optional<std::size_t> first;
+    try {
+      first = request_size(bytes);
+    } catch (const http::wire::bad_message&) {
+    }
+    // What is no request, or not all of one, git does not see.
+    REQUIRE(got == (first ? bytes : std::string{}));
+    if (first)
+      REQUIRE(asked == std::vector{bytes.substr(0, *first)});
+    else
+      REQUIRE(asked.empty());
+    passed += first.has_value();
+  }
+  CHECK(passed > 0);
 }
 
 TEST_CASE("a refusal of a push has room for what it repeats") {
