@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace greenroom {
 
@@ -40,6 +41,13 @@ void project_down(directory_pointer self, const caf::down_msg& down) {
       entry.handle = spawn_project(self, entry.rules);
       return;
     }
+}
+
+void end_project(directory_pointer self, const std::string& id) {
+  if (auto node = self->state.projects.extract(id)) {
+    self->demonitor(node.mapped().handle.address());
+    self->send_exit(node.mapped().handle, caf::exit_reason::user_shutdown);
+  }
 }
 
 // -- changes, one after the other ---------------------------------------------
@@ -79,6 +87,68 @@ void settle(directory_pointer self, const std::string& id, Promise promise,
   next();
 }
 
+// -- changes that the store may have made -------------------------------------
+
+// Unless another node has the project by now: its member sees to that.
+void ask_again_later(directory_pointer self, const std::string& id,
+                     const std::function<void()>& ask,
+                     const std::function<void()>& give_up) {
+  auto later = [self, ask] {
+    self->state.to_ask_again.push_back(ask);
+    self->delayed_send(self, ask_again_pause, clock_tick{});
+  };
+  auto& context = *self->state.context;
+  if (!context.cluster) {
+    later();
+    return;
+  }
+  self->request(context.cluster, look_up_timeout, find_owner{id, {}})
+    .then(
+      [later, give_up, own = context.node](const owner_record& owner) {
+        if (owner.node.empty() || owner.node == own)
+          later();
+        else
+          give_up();
+      },
+      [later](const caf::error&) { later(); });
+}
+
+// After a time-out nobody knows whether the store has made the change, or will:
+// refused, it might leave a row that this node does not serve, or the other way
+// round. So the same is asked again until the store says how it stands. Its
+// writer takes one after the other, and made twice a change is as made once.
+template <class Reply, class Request>
+void ask_store(directory_pointer self, const std::string& id,
+               const Request& change, const std::function<void(Reply&)>& made,
+               const std::function<void(caf::error&)>& not_made,
+               bool may_be_made = false) {
+  self->request(self->state.context->store, store_timeout, change)
+    .then([made](Reply& reply) { made(reply); },
+          [self, id, change, made, not_made, may_be_made](caf::error& e) {
+            auto why = to_refusal(e);
+            auto says_nothing =
+              why.code == errc::unavailable || why.code == errc::overloaded;
+            if (why.code != errc::timeout && !(may_be_made && says_nothing)) {
+              not_made(e);
+              return;
+            }
+            spdlog::error("project {}: the store does not say whether a change "
+                          "is made, it is asked again: {}",
+                          id, why.message);
+            ask_again_later(
+              self, id,
+              [self, id, change, made, not_made] {
+                ask_store<Reply>(self, id, change, made, not_made, true);
+              },
+              [not_made, e]() mutable { not_made(e); });
+          });
+}
+
+void ask_again(directory_pointer self) {
+  for (auto& ask : std::exchange(self->state.to_ask_again, {}))
+    ask();
+}
+
 // How long others wait for this node, and so how long its commands may run
 // without it, is what the project says now: the member is not to wait for its
 // next renewal.
@@ -93,25 +163,26 @@ using project_promise = caf::typed_response_promise<project_record>;
 
 void put(directory_pointer self, project_record rules, const caller& by,
          const project_promise& promise) {
-  self->request(self->state.context->store, store_timeout, put_project{rules})
-    .then(
-      [self, promise, by](project_record& stored) {
-        auto& entry = self->state.projects[stored.id];
-        entry.rules = stored;
-        if (!entry.handle) {
-          entry.handle = spawn_project(self, stored);
-          entry.number = ++self->state.last_number;
-        } else {
-          self->send(entry.handle, project_changed{stored});
-        }
-        self->send(self->state.supervisor, project_changed{stored});
-        look_at_rules(self);
-        spdlog::info("project {} is set by {}", stored.id, to_words(by));
-        settle(self, stored.id, promise, stored);
-      },
-      [self, promise, id = rules.id](caf::error& e) {
-        settle(self, id, promise, std::move(e));
-      });
+  const auto id = rules.id;
+  ask_store<project_record>(
+    self, id, put_project{std::move(rules)},
+    [self, promise, by](project_record& stored) {
+      auto& entry = self->state.projects[stored.id];
+      entry.rules = stored;
+      if (!entry.handle) {
+        entry.handle = spawn_project(self, stored);
+        entry.number = ++self->state.last_number;
+      } else {
+        self->send(entry.handle, project_changed{stored});
+      }
+      self->send(self->state.supervisor, project_changed{stored});
+      look_at_rules(self);
+      spdlog::info("project {} is set by {}", stored.id, to_words(by));
+      settle(self, stored.id, promise, stored);
+    },
+    [self, promise, id](caf::error& e) {
+      settle(self, id, promise, std::move(e));
+    });
 }
 
 void create(directory_pointer self, const create_project& request,
@@ -160,21 +231,17 @@ void drop(directory_pointer self, const delete_project& request,
     settle(self, id, promise, no_such_project());
     return;
   }
-  self->request(self->state.context->store, store_timeout, drop_project{id})
-    .then(
-      [self, promise, id, by = request.by](done) {
-        spdlog::info("project {} is deleted by {}", id, to_words(by));
-        if (auto node = self->state.projects.extract(id)) {
-          self->demonitor(node.mapped().handle.address());
-          self->send_exit(node.mapped().handle,
-                          caf::exit_reason::user_shutdown);
-        }
-        self->send(self->state.supervisor, drop_project{id});
-        settle(self, id, promise, done{});
-      },
-      [self, promise, id](caf::error& e) {
-        settle(self, id, promise, std::move(e));
-      });
+  ask_store<done>(
+    self, id, drop_project{id},
+    [self, promise, id, by = request.by](done&) {
+      spdlog::info("project {} is deleted by {}", id, to_words(by));
+      end_project(self, id);
+      self->send(self->state.supervisor, drop_project{id});
+      settle(self, id, promise, done{});
+    },
+    [self, promise, id](caf::error& e) {
+      settle(self, id, promise, std::move(e));
+    });
 }
 
 // -- a cluster's --------------------------------------------------------------
@@ -192,11 +259,7 @@ void adopt(directory_pointer self, const project_record& rules) {
 }
 
 caf::result<done> release(directory_pointer self, const release_project& x) {
-  auto& id = x.project_id;
-  if (auto node = self->state.projects.extract(id)) {
-    self->demonitor(node.mapped().handle.address());
-    self->send_exit(node.mapped().handle, caf::exit_reason::user_shutdown);
-  }
+  end_project(self, x.project_id);
   return self->delegate(self->state.supervisor, x);
 }
 
@@ -281,6 +344,7 @@ directory(directory_pointer self, context_ptr context,
       x.project.placement = std::move(x.placement);
       return create_in_turn(self, {std::move(x.project), std::move(x.by)});
     },
+    [self](const clock_tick&) { ask_again(self); },
   };
 }
 

@@ -1,8 +1,9 @@
 // The directory: from an id to the handle of who answers for it.
 //
-// It keeps the projects (durable in the store, one actor each) and delegates
-// questions for sessions to the node that hosts them, today this one. It never
-// stands between the asker and the one who answers.
+// It keeps the projects of this node (durable in the store, one actor each) and
+// delegates questions for their sessions to the supervisor. It never stands
+// between the asker and the one who answers. Other nodes' are the finder's
+// affair (cluster/finder.hpp).
 #pragma once
 
 #include "actors/base/context.hpp"
@@ -12,6 +13,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <map>
@@ -19,6 +21,9 @@
 #include <vector>
 
 namespace greenroom {
+
+/// Between two requests to the store for the same change.
+inline constexpr std::chrono::seconds ask_again_pause{1};
 
 /// Changes of one project that wait for those before them; beyond that a
 /// change is refused with overloaded.
@@ -32,7 +37,9 @@ using own_directory_actor = directory_actor::extend<
   // It is another node's. Answered when what is here of it is told to go.
   caf::replies_to<release_project>::with<done>,
   // Another node has chosen this one for a project.
-  caf::replies_to<place_project>::with<project_record>>;
+  caf::replies_to<place_project>::with<project_record>,
+  // Asks the store again for what it has not answered.
+  caf::reacts_to<clock_tick>>;
 
 struct directory_state {
   static inline const char* name = "directory";
@@ -56,6 +63,9 @@ struct directory_state {
   std::uint64_t last_number = 0;
   // By project, the one that is being made first.
   std::map<std::string, std::deque<std::function<void()>>> changes;
+  // Of which the store has not said whether they are made: they are asked for
+  // again.
+  std::vector<std::function<void()>> to_ask_again;
 };
 
 own_directory_actor::behavior_type

@@ -9,8 +9,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <functional>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace greenroom::supervisor {
 
@@ -96,6 +99,63 @@ void store_rescue(pointer self, const session_record& known,
       fail);
 }
 
+// A directory that is swept, and how the sweep goes on after it.
+struct swept {
+  pointer self;
+  std::string id; // of a session or review
+  std::function<void()> next;
+
+  void skip(const caf::error& why) const {
+    spdlog::warn("session {}: its checkout stays: {}", id,
+                 to_refusal(why).message);
+    next();
+  }
+  void remove() const {
+    self->request(self->state.context->git, git_timeout, remove_checkout{id})
+      .then([next = next](done) { next(); },
+            [what = *this](const caf::error& e) { what.skip(e); });
+  }
+};
+
+void sweep_review(const swept& what) {
+  auto self = what.self;
+  self
+    ->request(self->state.context->reader, look_up_timeout,
+              load_review{{}, what.id})
+    .then(
+      [what](const review_record& review) {
+        if (review.ended_at == 0)
+          what.next(); // it is being run anew
+        else
+          what.remove();
+      },
+      [what](const caf::error& e) { what.skip(e); });
+}
+
+void sweep_session(const swept& what, const session_record& record) {
+  auto self = what.self;
+  auto project = self->state.projects.find(record.project_id);
+  auto& context = *self->state.context;
+  auto other = context.cluster != nullptr && record.node != context.node;
+  if (is_live(record.status) || project == self->state.projects.end()
+      || other) {
+    what.next();
+    return;
+  }
+  auto skip = [what](const caf::error& e) { what.skip(e); };
+  self
+    ->request(context.git, rescue_timeout, save_rescue{project->second, record})
+    .then(
+      [what, record, skip](saved_rescue& saved) {
+        if (leaves_work(saved.note))
+          store_rescue(what.self, record, saved, what.next, skip);
+        else
+          store_rescue(
+            what.self, record, saved, [what] { what.remove(); }, skip);
+      },
+      skip);
+}
+
 // Sessions that are over but whose end a crash cut short, or whose work could
 // not be saved: it is saved once more, which does no harm, and their checkout
 // goes. What lies here of one that has ended on another node was saved there.
@@ -104,60 +164,20 @@ void sweep(pointer self, std::shared_ptr<std::vector<std::string>> left) {
     self->state.sweeping = false;
     return;
   }
-  auto id = std::move(left->back());
+  const swept what{self, std::move(left->back()),
+                   [self, left] { sweep(self, left); }};
   left->pop_back();
-  auto next = [self, left] { sweep(self, left); };
-  auto skip = [id, next](const caf::error& e) {
-    spdlog::warn("session {}: its checkout stays: {}", id,
-                 to_refusal(e).message);
-    next();
-  };
-  auto remove = [self, id, next, skip] {
-    self->request(self->state.context->git, git_timeout, remove_checkout{id})
-      .then([next](done) { next(); }, skip);
-  };
-  // Reviews have theirs at the same place.
-  auto is_review = [self, id, next, skip, remove](const caf::error& e) {
-    if (to_refusal(e).code != errc::not_found) {
-      skip(e);
-      return;
-    }
-    self
-      ->request(self->state.context->reader, look_up_timeout,
-                load_review{{}, id})
-      .then(
-        [next, remove](const review_record& review) {
-          if (review.ended_at == 0)
-            next(); // it is being run anew
-          else
-            remove();
-        },
-        skip);
-  };
-  self->request(self->state.context->reader, look_up_timeout, load_session{id})
-    .then(
-      [self, next, skip, remove](session_record& record) {
-        auto project = self->state.projects.find(record.project_id);
-        auto& context = *self->state.context;
-        auto other = context.cluster != nullptr && record.node != context.node;
-        if (is_live(record.status) || project == self->state.projects.end()
-            || other) {
-          next();
-          return;
-        }
-        self
-          ->request(self->state.context->git, rescue_timeout,
-                    save_rescue{project->second, record})
-          .then(
-            [self, record, next, remove, skip](saved_rescue& saved) {
-              if (leaves_work(saved.note))
-                store_rescue(self, record, saved, next, skip);
-              else
-                store_rescue(self, record, saved, remove, skip);
-            },
-            skip);
-      },
-      is_review);
+  self
+    ->request(self->state.context->reader, look_up_timeout,
+              load_session{what.id})
+    .then([what](const session_record& record) { sweep_session(what, record); },
+          [what](const caf::error& e) {
+            // Reviews have theirs at the same place.
+            if (to_refusal(e).code == errc::not_found)
+              sweep_review(what);
+            else
+              what.skip(e);
+          });
 }
 
 void start_sweep(pointer self) {

@@ -1,5 +1,6 @@
 #include "actors/project/project.hpp"
 
+#include "actors/project/lists.hpp"
 #include "actors/session/machine/machine.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
@@ -20,7 +21,6 @@ namespace greenroom {
 
 namespace {
 
-using project_pointer = project_core::stateful_pointer<project_state>;
 using create_promise = caf::typed_response_promise<created_session>;
 
 caf::error held(errc code) {
@@ -384,71 +384,6 @@ struct admission {
   }
 };
 
-// Running execs are known to the supervisor only; the rest is in the store.
-void list(project_pointer self, list_sessions request,
-          caf::typed_response_promise<session_page> promise) {
-  auto fail = [promise](caf::error& e) mutable {
-    promise.deliver(std::move(e));
-  };
-  self
-    ->request(self->state.context->reader, look_up_timeout,
-              query_sessions{self->state.rules.id, std::move(request)})
-    .then(
-      [self, promise, fail](session_rows& rows) mutable {
-        auto page = std::make_shared<session_page>();
-        page->next_cursor = std::move(rows.next_cursor);
-        get_loads live;
-        for (auto& row : rows.sessions) {
-          if (is_live(row.status))
-            live.session_ids.push_back(row.id);
-          page->sessions.push_back({std::move(row), 0});
-        }
-        self->request(self->state.supervisor, look_up_timeout, std::move(live))
-          .then(
-            [page, promise](session_loads& loads) mutable {
-              auto load = loads.running_execs.begin();
-              for (auto& entry : page->sessions)
-                if (is_live(entry.session.status)
-                    && load != loads.running_execs.end())
-                  entry.running_execs = *load++;
-              promise.deliver(std::move(*page));
-            },
-            fail);
-      },
-      fail);
-}
-
-// Sessions that are over, and whose files are there all the same.
-void list_kept_files(project_pointer self,
-                     caf::typed_response_promise<kept_sessions> promise) {
-  auto fail = [promise](caf::error& e) mutable {
-    promise.deliver(std::move(e));
-  };
-  self
-    ->request(self->state.context->reader, look_up_timeout,
-              query_sessions{self->state.rules.id, {}})
-    .then(
-      [self, promise, fail](session_rows& rows) mutable {
-        std::erase_if(rows.sessions,
-                      [](const auto& row) { return is_live(row.status); });
-        measure_kept which;
-        for (auto& row : rows.sessions)
-          which.session_ids.push_back(row.id);
-        self->request(self->state.context->git, git_timeout, std::move(which))
-          .then(
-            [promise, rows = std::move(rows)](kept_files_list& found) mutable {
-              kept_sessions result;
-              for (auto& row : rows.sessions)
-                for (auto& files : found.sessions)
-                  if (files.session_id == row.id)
-                    result.sessions.push_back({row, files.bytes});
-              promise.deliver(std::move(result));
-            },
-            fail);
-      },
-      fail);
-}
-
 } // namespace
 
 project_core::behavior_type project(project_pointer self, project_record rules,
@@ -479,12 +414,12 @@ project_core::behavior_type project(project_pointer self, project_record rules,
     },
     [self](list_sessions& request) -> caf::result<session_page> {
       auto promise = self->make_response_promise<session_page>();
-      list(self, std::move(request), promise);
+      list_sessions_of(self, std::move(request), promise);
       return promise;
     },
     [self](const greenroom::list_kept&) -> caf::result<kept_sessions> {
       auto promise = self->make_response_promise<kept_sessions>();
-      list_kept_files(self, promise);
+      list_kept_of(self, promise);
       return promise;
     },
     [self, &rescues](const rescue_waits&) {

@@ -4,6 +4,7 @@
 #include "http/git/answer_head.hpp"
 #include "http/git/clone_url.hpp"
 #include "http/git/in_background.hpp"
+#include "http/git/lfs_batch.hpp"
 #include "http/git/request_body.hpp"
 #include "messages/errors.hpp"
 #include "runtime/git/session/git_service.hpp"
@@ -14,21 +15,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace greenroom::http::git_http {
 
 namespace {
 
-using nlohmann::json;
-
 constexpr std::uint64_t max_batch = std::uint64_t{4} << 20;
-// git-lfs itself asks for a hundred.
-constexpr std::size_t max_objects = 1000;
 // What of contents is in memory at a time.
 constexpr std::size_t piece_size = std::size_t{256} << 10;
 constexpr const char* media_type = "application/vnd.git-lfs+json";
@@ -43,42 +38,6 @@ void append(int file, std::string_view bytes) {
                               "cannot keep contents of Git LFS");
     bytes.remove_prefix(static_cast<std::size_t>(done));
   }
-}
-
-struct batch_wish {
-  std::string verb;
-  std::vector<git::lfs_object> objects;
-};
-
-// Empty where there is no text of that name.
-std::string text_at(const json& of, const char* name) {
-  auto at = of.find(name);
-  return at != of.end() && at->is_string() ? at->get<std::string>()
-                                           : std::string{};
-}
-
-batch_wish read_batch(const std::string& text) {
-  auto asked = json::parse(text, nullptr, false);
-  auto all = asked.find("objects");
-  if (all == asked.end() || !all->is_array())
-    throw refused{errc::bad_request, "this is no batch of Git LFS"};
-  if (all->size() > max_objects)
-    throw refused{errc::bad_request, "a batch of Git LFS may have "
-                                       + std::to_string(max_objects)
-                                       + " objects: ask for them in several"};
-  batch_wish result{text_at(asked, "operation"), {}};
-  if (result.verb != "download" && result.verb != "upload")
-    throw refused{errc::bad_request,
-                  "operation must be \"download\" or \"upload\""};
-  for (const auto& one : *all) {
-    auto oid = text_at(one, "oid");
-    auto size = one.find("size");
-    if (!git::is_lfs_oid(oid) || size == one.end()
-        || !size->is_number_unsigned())
-      throw refused{errc::bad_request, "an object needs oid and size"};
-    result.objects.push_back({std::move(oid), size->get<std::uint64_t>()});
-  }
-  return result;
 }
 
 // As git-lfs itself finds it from a repository's URL.
@@ -154,10 +113,10 @@ asio::awaitable<void> lfs_request::dispatch() {
                          "basic transfers; there are no locks");
 }
 
-std::string lfs_request::place_of(const std::string& oid,
-                                  std::uint64_t size) const {
+std::string lfs_request::place_of(const git::lfs_object& what) const {
   return clone_url(around_.options, route_.project_id, route_.session_id, {})
-         + "/info/lfs/objects/" + oid + "?size=" + std::to_string(size);
+         + "/info/lfs/objects/" + what.oid
+         + "?size=" + std::to_string(what.size);
 }
 
 asio::awaitable<void> lfs_request::batch() {
@@ -169,39 +128,18 @@ asio::awaitable<void> lfs_request::batch() {
       break;
     text += piece;
   }
-  auto wish = read_batch(text);
-  json answer{
-    {"transfer", "basic"}, {"hash_algo", "sha256"}, {"objects", json::array()}};
+  auto wish = read_lfs_batch(text);
   // What was sent stands in each answer: as short as it can be.
   auto token = token_of(client_.head().headers.get("Authorization"));
-  json header{{"Authorization", "Bearer " + token}};
-  for (const auto& [oid, size] : wish.objects) {
-    json told{{"oid", oid}, {"size", size}, {"authenticated", true}};
-    told["actions"][wish.verb] = {{"href", place_of(oid, size)},
-                                  {"header", header}};
-    answer["objects"].push_back(std::move(told));
-  }
-  const auto told = answer.dump();
+  const auto told =
+    lfs_batch_answer(wish, token, [this](const git::lfs_object& what) {
+      return place_of(what);
+    });
   co_await reply(200, told);
 }
 
-std::uint64_t lfs_request::size_asked() const {
-  constexpr std::string_view mark = "?size=";
-  std::string_view target = client_.head().target;
-  auto at = target.rfind(mark);
-  std::uint64_t size = 0;
-  if (at == target.npos)
-    throw refused{errc::bad_request, "size is missing: ask for a batch first"};
-  auto digits = target.substr(at + mark.size());
-  auto [end, fault] =
-    std::from_chars(digits.data(), digits.data() + digits.size(), size);
-  if (fault != std::errc{} || end != digits.data() + digits.size())
-    throw refused{errc::bad_request, "size must be a number of bytes"};
-  return size;
-}
-
 asio::awaitable<void> lfs_request::send(const std::string& oid) {
-  git::lfs_object what{oid, size_asked()};
+  git::lfs_object what{oid, lfs_size_in(client_.head().target)};
   auto look = [this, &what] { return around_.git->find_lfs(project_, what); };
   auto file = co_await in_background(*around_.disk, look);
   if (!file) {
@@ -230,7 +168,7 @@ asio::awaitable<void> lfs_request::send(const std::string& oid) {
 }
 
 asio::awaitable<void> lfs_request::take(const std::string& oid) {
-  git::lfs_object what{oid, size_asked()};
+  git::lfs_object what{oid, lfs_size_in(client_.head().target)};
   auto place = around_.git->scratch();
   unique_fd file{::open(place.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
   if (!file)
@@ -270,6 +208,7 @@ asio::awaitable<void> lfs_request::reply(int status, std::string_view body) {
 
 asio::awaitable<void> lfs_request::refuse(int status,
                                           std::string_view sentence) {
+  using nlohmann::json;
   json body{{"message", "greenroom: " + std::string{sentence}},
             {"documentation_url", "/docs/errors"},
             {"request_id", request_id_}};

@@ -11,10 +11,10 @@
 #include "http/git/route.hpp"
 #include "http/git/session_auth.hpp"
 #include "http/wire/server_connection.hpp"
+#include "runtime/git/session/git_service.hpp"
 
 #include <boost/asio/awaitable.hpp>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -39,8 +39,7 @@ private:
   asio::awaitable<void> reply(int status, std::string_view body);
   asio::awaitable<void> refuse(int status, std::string_view sentence);
   void check_token() const;
-  std::uint64_t size_asked() const;
-  std::string place_of(const std::string& oid, std::uint64_t size) const;
+  std::string place_of(const git::lfs_object& what) const;
 
   git_context& around_;
   wire::server_connection& client_;

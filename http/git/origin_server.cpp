@@ -6,6 +6,7 @@
 #include "http/git/change_audit.hpp"
 #include "http/git/fetch_relay.hpp"
 #include "http/git/first_request.hpp"
+#include "http/git/origin_wish.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_request.hpp"
 #include "http/git/route.hpp"
@@ -18,18 +19,13 @@
 #include "runtime/base/sizes.hpp"
 #include "runtime/git/common/repository_name.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdlib>
-#include <filesystem>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -40,78 +36,25 @@ namespace greenroom::http::git_http {
 
 namespace {
 
-using clock = std::chrono::steady_clock;
 using peer = origin_peer;
+using clock = peer::clock;
+using gone = peer::gone;
 
 constexpr std::chrono::seconds look_up{30};
 constexpr std::chrono::seconds begin_timeout{60}; // to say what is wanted
 constexpr std::chrono::minutes transfer_timeout{10};
 constexpr std::chrono::seconds end_timeout{5}; // to hear why it is refused
-constexpr std::chrono::seconds silence{60};    // of git inside
 
 // A list of references that is longer is git's own.
 constexpr std::size_t max_list = std::size_t{16} << 20;
 
-/// Nobody is there any more, or does not speak git's protocol.
-struct gone {};
-
-// -- the wire -----------------------------------------------------------------
-
-void await(const peer& with, short what) {
-  auto left = std::min<clock::duration>(with.end - clock::now(), silence);
-  pollfd item{with.socket, what, 0};
-  auto ms = std::chrono::ceil<std::chrono::milliseconds>(left).count();
-  if (ms <= 0 || ::poll(&item, 1, static_cast<int>(ms)) == 0)
-    throw gone{};
-}
-
-void write_all(const peer& to, std::string_view text) {
-  while (!text.empty()) {
-    await(to, POLLOUT);
-    auto sent =
-      ::send(to.socket, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && (errno == EINTR || errno == EAGAIN))
-      continue;
-    if (sent <= 0)
-      throw gone{};
-    text.remove_prefix(static_cast<std::size_t>(sent));
-  }
-}
-
-// No byte more: what follows may be for git.
-std::string read_exactly(const peer& from, std::size_t size) {
-  std::string result(size, '\0');
-  for (std::size_t done = 0; done < size;) {
-    await(from, POLLIN);
-    auto got =
-      ::recv(from.socket, result.data() + done, size - done, MSG_DONTWAIT);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN))
-      continue;
-    if (got <= 0)
-      throw gone{};
-    done += static_cast<std::size_t>(got);
-  }
-  return result;
-}
-
-/// One packet as it is on the wire.
-std::string read_packet(const peer& from) {
-  auto text = read_exactly(from, 4);
-  std::size_t size = 0;
-  try {
-    size = std::stoul(text, nullptr, 16);
-    if (size > 4 && size <= max_packet)
-      text += read_exactly(from, size - 4);
-    static_cast<void>(first_packet(text));
-  } catch (const std::exception&) {
-    throw gone{};
-  }
-  return text;
-}
+// Of a sentence; it may have words of an upstream.
+constexpr std::size_t max_told = 4096;
 
 /// How git shows a sentence to its user instead of an answer.
-void send_error(const peer& to, const std::string& sentence) {
-  write_all(to, make_packet("ERR greenroom: " + sentence));
+void send_error(const peer& to, std::string sentence) {
+  sentence.resize(std::min(sentence.size(), max_told));
+  to.write(make_packet("ERR greenroom: " + sentence));
 }
 
 /// Lets a client that still sends hear what was said.
@@ -120,47 +63,26 @@ void hang_up(int socket) {
   const peer with{socket, clock::now() + end_timeout};
   try {
     for (;;)
-      read_exactly(with, 1024);
+      with.read(1024);
   } catch (const gone&) {
     // It has heard it, or does not listen.
   }
 }
 
-// -- what is asked for --------------------------------------------------------
-
-enum class verb : std::uint8_t { fetch, push, get_contents, bring_contents };
-
-struct wish {
-  verb what = verb::fetch;
-  std::string path;
-  std::string protocol; // of Git-Protocol's form
-};
-
-// "git-upload-pack /up.git\0host=greenroom\0\0version=2\0"
-wish read_wish(const peer& from) {
-  auto text = read_packet(from);
-  auto packet = first_packet(text);
-  std::string_view rest = packet->payload;
-  auto next = [&](char end) {
-    auto part = rest.substr(0, rest.find(end));
-    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
-    return part;
-  };
-  wish result;
-  auto word = next(' ');
-  if (word == "git-receive-pack")
-    result.what = verb::push;
-  else if (word == "lfs-download")
-    result.what = verb::get_contents;
-  else if (word == "lfs-upload")
-    result.what = verb::bring_contents;
-  else if (word != "git-upload-pack")
+/// Its first packet; to none that git sends there is no answer.
+origin_wish read_wish(const peer& from) {
+  auto text = from.read_packet();
+  auto wish = read_origin_wish(first_packet(text)->payload);
+  if (!wish)
     throw gone{};
-  result.path = without_line_break(next('\0'));
-  next('\0'); // the host
-  next('\0');
-  result.protocol = sane_protocol(next('\0'));
-  return result;
+  return std::move(*wish);
+}
+
+git::lfs_object read_object(const std::string& text) {
+  auto object = read_lfs_wish(text);
+  if (!object)
+    throw gone{};
+  return std::move(*object);
 }
 
 std::string sentence_of(const std::exception_ptr& fault, spdlog::logger& log) {
@@ -182,55 +104,6 @@ errc code_of(const std::exception_ptr& fault) {
   } catch (...) {
     return errc::internal;
   }
-}
-
-// -- Git LFS ------------------------------------------------------------------
-
-// "OID SIZE"
-git::lfs_object read_object(const std::string& text) {
-  auto space = std::min(text.find(' '), text.size());
-  git::lfs_object result{text.substr(0, space), 0};
-  auto digits = std::string_view{text}.substr(std::min(space + 1, text.size()));
-  auto [end, fault] =
-    std::from_chars(digits.data(), digits.data() + digits.size(), result.size);
-  if (!git::is_lfs_oid(result.oid) || fault != std::errc{}
-      || end != digits.data() + digits.size())
-    throw gone{};
-  return result;
-}
-
-constexpr std::uint64_t piece = 65536;
-
-void send_file(const peer& to, int file, std::uint64_t left) {
-  while (left > 0) {
-    await(to, POLLOUT);
-    auto sent = ::sendfile(to.socket, file, nullptr, std::min(left, piece));
-    if (sent < 0 && errno == EINTR)
-      continue;
-    if (sent <= 0)
-      throw gone{};
-    left -= static_cast<std::uint64_t>(sent);
-  }
-}
-
-// Into a file without a name, which stands at its start then.
-unique_fd receive_file(const peer& from, std::uint64_t left,
-                       const std::filesystem::path& directory) {
-  unique_fd file{
-    ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)};
-  if (!file)
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot make a file for contents of Git LFS");
-  while (left > 0) {
-    auto bytes = read_exactly(from, std::min(left, piece));
-    if (::write(file.get(), bytes.data(), bytes.size())
-        != static_cast<ssize_t>(bytes.size()))
-      throw std::system_error(errno, std::generic_category(),
-                              "cannot keep contents of Git LFS");
-    left -= bytes.size();
-  }
-  ::lseek(file.get(), 0, SEEK_SET);
-  return file;
 }
 
 // -- pushes -------------------------------------------------------------------
@@ -257,7 +130,7 @@ std::string advertisement(const string_map& ids) {
 push_request read_commands(const peer& from) {
   std::string begun;
   for (;;) {
-    begun += read_packet(from);
+    begun += from.read_packet();
     if (auto push = read_push(begun))
       return std::move(*push);
   }
@@ -324,7 +197,7 @@ void origin_server::stop() {
 
 void origin_server::visit(const std::string& session_id, unique_fd socket) {
   // For who reads and writes without a deadline of its own: git.
-  timeval limit{silence.count(), 0};
+  timeval limit{origin_silence.count(), 0};
   for (auto side : {SO_RCVTIMEO, SO_SNDTIMEO})
     ::setsockopt(socket.get(), SOL_SOCKET, side, &limit, sizeof limit);
   if (begin(session_id, socket.get())) {
@@ -367,11 +240,11 @@ void origin_server::talk(const std::string& session_id, int socket) {
     std::exception_ptr fault;
     try {
       auto who = admit(session_id);
-      if (asked.what == verb::fetch)
+      if (asked.what == origin_verb::fetch)
         serve_fetch(who, asked.path, asked.protocol, socket);
-      else if (asked.what == verb::push)
+      else if (asked.what == origin_verb::push)
         serve_push(who, asked.path, with);
-      else if (asked.what == verb::get_contents)
+      else if (asked.what == origin_verb::get_contents)
         serve_contents(who, asked.path, with);
       else
         take_contents(who, asked.path, with);
@@ -426,7 +299,7 @@ command upload_pack(const std::filesystem::path& view,
     what.argv.insert(what.argv.end(), {"-c", setting});
   what.argv.insert(what.argv.end(),
                    {"upload-pack", "--strict",
-                    "--timeout=" + std::to_string(silence.count()),
+                    "--timeout=" + std::to_string(origin_silence.count()),
                     view.string()});
   what.env = {"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
               "HOME=/nonexistent", "LC_ALL=C",
@@ -469,8 +342,7 @@ void origin_server::serve_fetch(const transfer_grant& who,
   what.stdout_fd = socket;
   // Who names references before git lists them can have any that there is.
   std::optional<fetch_relay> between;
-  if (protocol.find("version=2") != protocol.npos
-      && git_service::is_upstream(who.project, path)) {
+  if (speaks_v2(protocol) && git_service::is_upstream(who.project, path)) {
     between.emplace(
       socket, [&](const std::string& request) -> std::optional<std::string> {
         if (asks_for_all(request))
@@ -490,8 +362,8 @@ void origin_server::serve_contents(const transfer_grant& who,
                                    const std::string& what, const peer& to) {
   auto object = read_object(what);
   auto file = parts_.git->fetch_lfs(who.project, object);
-  write_all(to, make_packet("ok\n"));
-  send_file(to, file.get(), object.size);
+  to.write(make_packet("ok\n"));
+  to.send_file(file.get(), object.size);
 }
 
 void origin_server::take_contents(const transfer_grant& who,
@@ -505,8 +377,8 @@ void origin_server::take_contents(const transfer_grant& who,
                   "a file of Git LFS may have " + format_size(parts_.max_push)
                     + " here (git.max_push in the server's configuration)"};
   }
-  write_all(from, make_packet("ok\n"));
-  auto file = receive_file(from, object.size, parts_.git->scratch());
+  from.write(make_packet("ok\n"));
+  auto file = from.receive_file(object.size, parts_.git->scratch());
   try {
     parts_.git->deliver_lfs(who.project, object, file.get());
   } catch (const std::exception&) {
@@ -514,7 +386,7 @@ void origin_server::take_contents(const transfer_grant& who,
     throw;
   }
   add_to_audit(std::move(entry), std::nullopt);
-  write_all({from.socket, clock::now() + end_timeout}, make_packet("ok\n"));
+  peer{from.socket, clock::now() + end_timeout}.write(make_packet("ok\n"));
 }
 
 /// Whoever waits for an answer need not wait for the store.
@@ -557,7 +429,7 @@ void origin_server::serve_push(const transfer_grant& who,
     throw refused{errc::bad_request,
                   "only the upstream itself can be pushed to from here"};
   list_upstream all{who.project};
-  write_all(with, advertisement(parts_.git->run(all).ids));
+  with.write(advertisement(parts_.git->run(all).ids));
   auto push = read_commands(with);
   if (push.commands.empty())
     return;
@@ -578,8 +450,8 @@ void origin_server::serve_push(const transfer_grant& who,
   add_to_audit(audit_from_inside(who.project.id, who.session.id), code);
   if (fault.empty())
     announce_push(who, old, wanted.new_id);
-  write_all({with.socket, clock::now() + end_timeout},
-            fault.empty() ? acceptance_of(push) : refusal_of(push, fault));
+  const peer end{with.socket, clock::now() + end_timeout};
+  end.write(fault.empty() ? acceptance_of(push) : refusal_of(push, fault));
 }
 
 } // namespace greenroom::http::git_http

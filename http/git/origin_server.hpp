@@ -12,6 +12,7 @@
 #pragma once
 
 #include "http/edge/actor_system.hpp"
+#include "http/git/origin_peer.hpp"
 #include "http/git/refusal_limit.hpp"
 #include "messages/directory.hpp"
 #include "messages/errors.hpp"
@@ -22,7 +23,6 @@
 
 #include <spdlog/logger.h>
 
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -50,13 +50,6 @@ struct origin_parts {
   std::uint64_t max_push = 0;
   operations_actor audit; // null: nobody keeps one
   std::string node;       // whose it is
-};
-
-/// Git inside, and until when it is talked with, however little it says at a
-/// time.
-struct origin_peer {
-  int socket;
-  std::chrono::steady_clock::time_point end;
 };
 
 class origin_server {

@@ -9,6 +9,11 @@ namespace greenroom::http::git_http {
 
 namespace {
 
+// Longer ones no file system takes, by which git keeps references. An answer
+// repeats it in one packet, with a sentence.
+constexpr std::size_t max_ref = 4096;
+constexpr std::size_t max_told_of_push = 16 * 1024;
+
 [[noreturn]] void refuse_push() {
   throw refused{errc::bad_request, "the push has commands that are not git's"};
 }
@@ -44,7 +49,8 @@ push_command read_command(std::string_view text) {
   auto old_id = next_word(text);
   auto new_id = next_word(text);
   if (!is_object_id(old_id) || !is_object_id(new_id)
-      || old_id.size() != new_id.size() || !text.starts_with("refs/"))
+      || old_id.size() != new_id.size() || !text.starts_with("refs/")
+      || text.size() > max_ref)
     refuse_push();
   return {std::string{old_id}, std::string{new_id}, std::string{text}};
 }
@@ -106,7 +112,7 @@ std::optional<std::string> fault_of(const push_request& push,
 }
 
 std::string refusal_of(const push_request& push, std::string_view sentence) {
-  auto text = "greenroom: " + std::string{sentence};
+  auto text = "greenroom: " + std::string{sentence.substr(0, max_told_of_push)};
   auto report = make_packet("unpack ok\n");
   for (auto& one : push.commands)
     report += make_packet("ng " + one.ref + ' ' + text + '\n');

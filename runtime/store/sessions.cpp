@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <set>
 #include <tuple>
 
 namespace greenroom::store {
@@ -376,91 +375,6 @@ std::vector<session_record> live_sessions(connection& c,
   });
   std::ranges::sort(rows, std::greater<>{}, by_age);
   return rows;
-}
-
-live_list find_live(connection& c, const greenroom::find_live& what) {
-  // The names are ids, which is checked where they come from; here each is
-  // bound all the same.
-  auto list = [](const char* column, const char* name, std::size_t count) {
-    std::string text = std::string{column} + " IN (";
-    for (std::size_t i = 0; i < count; ++i)
-      text += (i == 0 ? ":" : ", :") + std::string{name} + std::to_string(i);
-    return text + ")";
-  };
-  live_list result;
-  std::set<std::string> seen;
-  auto add = [&](soci::session& sql, const std::string& which,
-                 const std::vector<std::string>& ids, long long since) {
-    live_session found;
-    long long created = 0;
-    soci::statement statement{sql};
-    statement.exchange(soci::into(found.project_id));
-    statement.exchange(soci::into(found.session_id));
-    statement.exchange(soci::into(created));
-    auto text =
-      "SELECT project_id, id, created_at FROM sessions WHERE " + which;
-    for (std::size_t i = 0; i < ids.size(); ++i)
-      statement.exchange(soci::use(ids[i], "id" + std::to_string(i)));
-    if (since != 0)
-      statement.exchange(soci::use(since, "since"));
-    if (!what.projects.empty())
-      text += " AND " + list("project_id", "project", what.projects.size());
-    for (std::size_t i = 0; i < what.projects.size(); ++i)
-      statement.exchange(
-        soci::use(what.projects[i], "project" + std::to_string(i)));
-    statement.alloc();
-    statement.prepare(text, once);
-    statement.define_and_bind();
-    statement.execute();
-    while (statement.fetch())
-      if (seen.insert(found.session_id).second) {
-        found.created_at = created;
-        result.sessions.push_back(found);
-      }
-  };
-  return reading(c, [&](soci::session& sql) {
-    result = {};
-    seen.clear();
-    if (!what.sessions.empty()) {
-      add(sql, list("id", "id", what.sessions.size()), what.sessions, 0);
-      return result;
-    }
-    add(sql, std::string{is_live_sql}, {}, 0);
-    if (what.created_since != 0)
-      add(sql, "created_at >= :since", {}, what.created_since);
-    if (!what.also.empty())
-      add(sql, list("id", "id", what.also.size()), what.also, 0);
-    return result;
-  });
-}
-
-session_counts count_live(connection& c, const std::string& node) {
-  return reading(c, [&](soci::session& sql) {
-    session_counts result;
-    std::string status;
-    long long count = 0;
-    soci::statement statement{sql};
-    statement.exchange(soci::into(status));
-    statement.exchange(soci::into(count));
-    statement.exchange(soci::use(node, "node"));
-    statement.alloc();
-    statement.prepare("SELECT status, COUNT(*) FROM sessions"
-                      " WHERE node = :node AND "
-                        + std::string{is_live_sql} + " GROUP BY status",
-                      once);
-    statement.define_and_bind();
-    statement.execute();
-    while (statement.fetch()) {
-      auto number = static_cast<std::uint64_t>(count);
-      if (status == to_string(session_status::creating))
-        result.creating = number;
-      else if (status == to_string(session_status::active))
-        result.active = number;
-      else
-        result.checking_in = number;
-    }
-    return result;
-  });
 }
 
 session_list list_sessions(connection& c, const session_query& query) {

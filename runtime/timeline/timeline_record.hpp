@@ -1,4 +1,4 @@
-// The binary form of a timeline entry, for runtime/events/timeline only.
+// The binary form of a timeline entry, for runtime/timeline only.
 //
 // Integers are little-endian. A record is a header of 48 bytes, the exec's id,
 // and then the data, or for exec.output its place and progress:

@@ -1,5 +1,5 @@
 // Reads the records of a timeline one after the other, and the file calls that
-// its writer and its reader share; for runtime/events/timeline only.
+// its writer and its reader share; for runtime/timeline only.
 #pragma once
 
 #include "runtime/base/fd.hpp"

@@ -1,14 +1,18 @@
 // The directory: projects are changed one change after the other.
+#include "tests/actors/fickle_store.hpp"
 #include "tests/actors/small_node.hpp"
 
 #include "actors/directory.hpp"
 #include "runtime/store/batch.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace greenroom;
@@ -175,4 +179,107 @@ TEST_CASE_METHOD(directory_node, "a project whose actor died has a new one") {
   }));
   auto after = ask<project_actor>(directory, find_project{"one"});
   CHECK(ask<session_page>(after, list_sessions{}).sessions.empty());
+}
+
+namespace {
+
+// A directory whose store answers the first requests of one kind as it likes.
+template <class Request, class Reply>
+struct doubtful_directory {
+  doubtful_directory(small_node& node, std::vector<test::fickle_answer> script,
+                     const caf::actor& member = {})
+    : store(node.system().spawn(test::fickle_store<Request, Reply>,
+                                node.context()->store, std::move(script))) {
+    auto changed = std::make_shared<node_context>(*node.context());
+    changed->store = caf::actor_cast<store_writer_actor>(store);
+    if (member)
+      changed->cluster = caf::actor_cast<cluster_member_actor>(member);
+    handle = node.system().spawn(
+      greenroom::directory, changed,
+      caf::actor_cast<session_supervisor_full>(node.supervisor()),
+      std::vector<project_record>{node.rules()});
+  }
+  doubtful_directory(const doubtful_directory&) = delete;
+  doubtful_directory& operator=(const doubtful_directory&) = delete;
+  ~doubtful_directory() {
+    caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(store, caf::exit_reason::user_shutdown);
+  }
+
+  caf::actor store;
+  directory_actor handle;
+};
+
+// A member that knows another node to have all projects.
+caf::behavior member_beside_owner(caf::event_based_actor*) {
+  return {[](const find_owner& x) {
+    return owner_record{x.project_id, "other", "", 2};
+  }};
+}
+
+using doubtful_maker = doubtful_directory<put_project, project_record>;
+using doubtful_remover = doubtful_directory<drop_project, done>;
+
+} // namespace
+
+TEST_CASE("a project that the store made without an answer is served") {
+  small_node node;
+  doubtful_maker doubtful{node, {{errc::timeout, true}, {errc::unavailable}}};
+  auto made = node.ask<project_record>(doubtful.handle,
+                                       create_project{some_project("two")});
+  CHECK(made == some_project("two"));
+  CHECK(node.ask<project_actor>(doubtful.handle, find_project{"two"}));
+}
+
+TEST_CASE("a project's rules are what the store has, though it answers late") {
+  small_node node;
+  doubtful_maker doubtful{node, {{errc::timeout, true}}};
+  node.ask<project_record>(doubtful.handle,
+                           change_project{"demo", R"({"setup": "make deps"})"});
+  CHECK(node.ask<project_record>(doubtful.handle, get_project{"demo"}).setup
+        == "make deps");
+}
+
+TEST_CASE("a project that the store removed without an answer is gone") {
+  small_node node;
+  doubtful_remover doubtful{node, {{errc::timeout, true}, {errc::timeout}}};
+  node.ask<done>(doubtful.handle, delete_project{"demo"});
+  CHECK(
+    node.refused_by<project_actor>(doubtful.handle, find_project{"demo"}).code
+    == errc::not_found);
+}
+
+TEST_CASE("a project that the store keeps is served, though it answers late") {
+  small_node node;
+  create_session request;
+  request.new_branch = "work";
+  node.create(std::move(request));
+  doubtful_remover doubtful{node, {{errc::timeout}}};
+  CHECK(node.refused_by<done>(doubtful.handle, delete_project{"demo"}).code
+        == errc::conflict);
+  CHECK(node.ask<project_actor>(doubtful.handle, find_project{"demo"}));
+}
+
+TEST_CASE("a change that the store refuses at once is refused") {
+  small_node node;
+  doubtful_maker doubtful{node, {{errc::unavailable}}};
+  CHECK(node
+          .refused_by<project_record>(doubtful.handle,
+                                      create_project{some_project("two")})
+          .code
+        == errc::unavailable);
+}
+
+TEST_CASE("a change is asked for no more once another node has the project") {
+  small_node node;
+  auto member = node.system().spawn(member_beside_owner);
+  {
+    doubtful_maker doubtful{node, {{errc::timeout}}, member};
+    CHECK(node
+            .refused_by<project_record>(
+              doubtful.handle, change_project{"demo", R"({"setup": "x"})"})
+            .code
+          == errc::timeout);
+  }
+  caf::anon_send_exit(member, caf::exit_reason::user_shutdown);
 }

@@ -22,7 +22,7 @@ struct fickle_answer {
 
 /// Answers the first requests of one kind so; all else is `whole`'s to do. To
 /// be cast to a store_writer_actor.
-template <class Request>
+template <class Request, class Reply = done>
 caf::behavior fickle_store(caf::event_based_actor* self,
                            store_writer_actor whole,
                            std::vector<fickle_answer> script) {
@@ -33,17 +33,17 @@ caf::behavior fickle_store(caf::event_based_actor* self,
           caf::actor_cast<caf::actor>(whole), what.move_content_to_message())};
     });
   auto next = std::make_shared<std::size_t>(0);
-  return {[self, whole, script, next](Request& x) -> caf::result<done> {
+  return {[self, whole, script, next](Request& x) -> caf::result<Reply> {
     if (*next == script.size())
       return self->delegate(whole, std::move(x));
     auto answer = script[(*next)++];
     auto why = make_error(answer.code, "the store says nothing");
     if (!answer.is_done)
       return why;
-    auto promise = self->make_response_promise<done>();
+    auto promise = self->make_response_promise<Reply>();
     self->request(whole, caf::infinite, std::move(x))
       .then(
-        [promise, why](done) mutable { promise.deliver(why); },
+        [promise, why](const Reply&) mutable { promise.deliver(why); },
         [promise](caf::error& e) mutable { promise.deliver(std::move(e)); });
     return promise;
   }};

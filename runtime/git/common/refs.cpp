@@ -154,9 +154,9 @@ std::string without_credentials(std::string text) {
   for (auto at = text.find("://"); at != text.npos; at = text.find("://", at)) {
     at += 3;
     auto end = std::min(text.find_first_of("/?# \t\n'\"", at), text.size());
-    auto sign = text.rfind('@', end);
-    if (sign != text.npos && sign >= at && sign < end)
-      text.replace(at, sign - at, "***");
+    auto sign = std::string_view{text}.substr(at, end - at).rfind('@');
+    if (sign != std::string_view::npos)
+      text.replace(at, sign, "***");
   }
   return text;
 }

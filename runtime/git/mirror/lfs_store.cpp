@@ -7,14 +7,13 @@
 #include "runtime/base/hex.hpp"
 #include "runtime/base/memfd.hpp"
 #include "runtime/base/remove_tree.hpp"
-#include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/lfs_reason.hpp"
 #include "runtime/git/mirror/stoppable_git.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -46,23 +45,8 @@ std::string settings_for(const std::string& upstream) {
            "\tdialtimeout = 10\n";
 }
 
-// git-lfs says what failed before what it has done about it: of "Error
-// downloading object: contents (…): Smudge error: …: why" the why.
 std::string reason_of(const command_result& result) {
-  if (result.timed_out)
-    return "it took too long";
-  constexpr std::string_view mark = "Smudge error: ";
-  std::string_view text = result.err;
-  if (auto at = text.find(mark); at != text.npos) {
-    text.remove_prefix(at + mark.size());
-    if (auto inner = text.find("): "); inner != text.npos)
-      text.remove_prefix(inner + 3);
-  }
-  auto begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
-  text.remove_prefix(begin);
-  text = text.substr(0, text.find_first_of("\r\n"));
-  return text.empty() ? "git-lfs does not say why"
-                      : without_credentials(std::string{text});
+  return result.timed_out ? "it took too long" : lfs_reason(result.err);
 }
 
 // Where git-lfs keeps contents.

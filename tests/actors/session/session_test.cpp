@@ -67,7 +67,7 @@ private:
   bool end_ = false;
 };
 
-// A watcher as http/sse has one, without the socket: it follows a session,
+// A watcher as http/streams has one, without the socket: it follows a session,
 // and finds it again when its actor was revived.
 struct follower_state {
   // Not an aggregate, or CAF would try to make its first member of `self`.
