@@ -148,7 +148,7 @@ std::size_t raise_limit() {
 TEST_CASE("strangers who do their worst slow nobody down, and cost little",
           "[.strangers]") {
   const auto count =
-    std::min<std::size_t>(how_many(2'000, 15'000), raise_limit() / 3);
+    std::min<std::size_t>(how_many(2'000, 15'000), raise_limit() / 4 * 3);
   const auto lasts = how_many(15s, 180s);
   node_process node;
   session_user session{node, json{{"new_branch", "honest"}}};
