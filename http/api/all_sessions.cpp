@@ -31,9 +31,8 @@ public:
       finish();
     auto self = shared_from_this();
     for (auto& id : projects)
-      ask<project_actor>(
-        ex_, ex_->env.directory, ex_->env.options.look_up, find_project{id},
-        [self, id](const project_actor& p) { self->ask_owner(id, p); },
+      with_project_called(
+        ex_, id, [self, id](const project_actor& p) { self->ask_owner(id, p); },
         [self, id](const ask_error& why) { self->ask_store(id, why); });
   }
 

@@ -42,7 +42,7 @@ void ask_store_for_sessions(const exchange_ptr& ex, const ask_error& why,
                             const on_sessions& then,
                             const on_no_answer& failed) {
   ask_store_instead<session_rows>(
-    ex, why, query_sessions{project_id, what},
+    ex, why, project_id, query_sessions{project_id, what},
     [then](const session_rows& rows) {
       sessions_found result;
       result.reachable = false;

@@ -34,13 +34,14 @@ std::chrono::milliseconds owners_time(const exchange& ex);
 /// the owner is not away, what went wrong is `failed`'s as it is.
 template <class Reply, class Message, class Ok, class Failed>
 void ask_store_instead(const exchange_ptr& ex, const ask_error& why,
-                       Message message, Ok ok, Failed failed) {
+                       const std::string& project_id, Message message, Ok ok,
+                       Failed failed) {
   if (!is_away(why) || !has_shared_store(*ex)) {
     failed(why);
     return;
   }
   // Whoever owns it by now is looked for the next time.
-  ex->env.bridge.projects.erase(ex->project_id());
+  ex->env.bridge.projects.erase(project_id);
   ask<Reply>(ex, ex->env.others->reader, ex->env.options.ordinary,
              std::move(message), std::move(ok), std::move(failed));
 }

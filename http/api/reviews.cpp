@@ -101,9 +101,9 @@ void check_may_approve(const exchange& ex, const review_record& review) {
 template <class Reply, class Message, class Read, class Ok>
 void read_of_owner(const exchange_ptr& ex, Message message, Read read, Ok ok) {
   auto failed = [=](const ask_error& why) {
-    ask_store_instead<Reply>(ex, why, read, ok, [ex](const ask_error& last) {
-      refuse_with(ex, last);
-    });
+    ask_store_instead<Reply>(
+      ex, why, ex->project_id(), read, ok,
+      [ex](const ask_error& last) { refuse_with(ex, last); });
   };
   with_project(
     ex,
