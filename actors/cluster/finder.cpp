@@ -6,8 +6,10 @@
 #include "messages/errors.hpp"
 #include "messages/moving.hpp"
 #include "messages/placing.hpp"
+#include "messages/uncertain.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/sec.hpp>
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
@@ -40,15 +42,25 @@ projects_reader(reader_actor::pointer,
   }};
 }
 
-// An answer that did not come says which node owes it.
-caf::error of_node(const std::string& node, caf::error why) {
+// An answer that did not come says which node owes it, and of a change that it
+// may have been made.
+caf::error of_node(const std::string& node, caf::error why,
+                   bool of_change = false) {
   auto refusal = to_refusal(why);
   if (why.category() == make_error(errc::internal, "").category())
     return why; // the node's own
+  auto text = "node " + node + " does not answer";
+  if (of_change && why != caf::sec::unexpected_message)
+    text += ", and " + std::string{effect_unknown} + "; try again";
   return make_error(refusal.code == errc::timeout ? errc::unavailable
                                                   : refusal.code,
-                    "node " + node + " does not answer");
+                    std::move(text));
 }
+
+template <class Message>
+constexpr bool is_change = requires(const Message& x) {
+  x.by;
+};
 
 // The store has the project, which its next owner has not taken up yet.
 caf::error of_owner(const std::string& project, const std::string& node,
@@ -112,8 +124,9 @@ void ask_node(finder_pointer self, const owner_record& owner, Message message,
               deliver_answer<Reply>(self, reply, promise);
             },
             [promise, owner](caf::error& why) mutable {
-              promise.deliver(of_owner(owner.project_id, owner.node,
-                                       of_node(owner.node, std::move(why))));
+              promise.deliver(of_owner(
+                owner.project_id, owner.node,
+                of_node(owner.node, std::move(why), is_change<Message>)));
             });
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
