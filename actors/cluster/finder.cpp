@@ -304,15 +304,30 @@ caf::result<project_record> create(finder_pointer self,
   return promise;
 }
 
+// What has an owner is there: a later release has written it.
+void deliver_unread(finder_pointer self, const std::string& id,
+                    caf::typed_response_promise<project_record> promise) {
+  self->request(self->state.options.member, owner_timeout, find_owner{id, {}})
+    .then(
+      [promise, id](const owner_record& owner) mutable {
+        promise.deliver(make_error(
+          errc::unavailable,
+          "project \"" + id
+            + "\" has settings that this version of the program cannot read"
+            + (owner.node.empty() ? "" : "; it is on node " + owner.node)));
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
 caf::result<project_record> read_one(finder_pointer self,
                                      const std::string& id) {
   auto promise = self->make_response_promise<project_record>();
   self->request(self->state.reader, owner_timeout, list_projects{})
     .then(
-      [promise, id](const project_list& all) mutable {
+      [self, promise, id](const project_list& all) mutable {
         auto found = std::ranges::find(all.projects, id, &project_record::id);
         if (found == all.projects.end())
-          promise.deliver(make_error(errc::not_found, "project not found"));
+          deliver_unread(self, id, promise);
         else
           promise.deliver(*found);
       },
