@@ -51,13 +51,17 @@ void find(pointer self, const find_session& request, handle_promise promise) {
           promise.deliver(supervisor::no_such_session());
           return;
         }
+        auto live = is_live(record.status);
+        if (live && supervisor::is_elsewhere(self->state, record)) {
+          promise.deliver(supervisor::moved_away());
+          return;
+        }
         auto& entry = self->state.children[record.id];
         if (entry.handle) {
           promise.deliver(entry.handle);
           return;
         }
         auto id = record.id;
-        auto live = is_live(record.status);
         entry.project_id = record.project_id;
         wait_for_actor(entry, std::move(promise));
         if (entry.reviving)

@@ -40,9 +40,16 @@ void release(pointer self, const std::string& project_id) {
     if (state.context->runners != nullptr)
       state.context->runners->stop(id, runner_user_actor{});
   }
-  stop_reviving(self, project_id,
-                make_error(errc::unavailable,
-                           "the session is another node's now, try again"));
+  stop_reviving(self, project_id, moved_away());
+}
+
+bool is_elsewhere(const supervisor_state& state, const session_record& record) {
+  return state.context->cluster && record.node != state.context->node;
+}
+
+caf::error moved_away() {
+  return make_error(errc::unavailable,
+                    "the session is another node's now, try again");
 }
 
 // -- a project that is to go --------------------------------------------------

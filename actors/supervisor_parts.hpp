@@ -19,6 +19,11 @@ using handle_promise = supervisor_state::handle_promise;
 
 caf::error no_such_session();
 
+/// Whether another node of the cluster has it: this one must not take it, nor
+/// say that there is none.
+bool is_elsewhere(const supervisor_state& state, const session_record& record);
+caf::error moved_away();
+
 /// When a session wants its next tick; 0: never.
 void set_deadline(supervisor_state& state, const std::string& id, child& entry,
                   unix_ms at);

@@ -264,6 +264,25 @@ void stop_reviving(pointer self, const std::string& project_id,
   revive_more(self);
 }
 
+namespace {
+
+// The store does not give it to this node: there is none, or with its project
+// it is another node's already, which this one has yet to hear.
+void forget_untaken(pointer self, const std::string& id) {
+  auto over = [self, id](const caf::error& why) {
+    auto& state = self->state;
+    auto found = state.children.find(id);
+    if (found != state.children.end() && !found->second.handle
+        && !state.recovering.contains(id))
+      forget(self, id, why);
+  };
+  self->request(self->state.context->reader, look_up_timeout, load_session{id})
+    .then([over](const session_record&) { over(moved_away()); },
+          [over](const caf::error& e) { over(e); });
+}
+
+} // namespace
+
 void revive(pointer self, const std::string& id) {
   self->state.children[id].reviving = true;
   auto retry = [self, id](const caf::error& e) {
@@ -290,7 +309,7 @@ void revive(pointer self, const std::string& id) {
       },
       [self, id, retry](caf::error& e) {
         if (to_refusal(e).code == errc::not_found)
-          forget(self, id, e);
+          forget_untaken(self, id);
         else
           retry(e);
       });

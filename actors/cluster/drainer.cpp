@@ -34,7 +34,7 @@ struct survey {
     // Where one may go whose rules cannot be read, nobody knows: it stays.
     for (auto& [project, rule] : rules)
       if (auto all = sessions.find(project); all != sessions.end())
-        loads.push_back({project, all->second.size(), rule.labels});
+        loads.push_back({project, all->second.size(), rule});
     return cluster::destinations(node, nodes, std::move(loads));
   }
 };
@@ -123,8 +123,15 @@ drain_plan plan_of(const drainer_state& state, const survey& found) {
   result.state = state.draining ? node_state::draining : node_state::ready;
   result.deadline = state.deadline;
   auto to = found.destinations(state.options.node);
-  for (auto& [project, sessions] : found.sessions)
+  for (auto& [project, sessions] : found.sessions) {
     result.projects.push_back({project, to[project], sessions});
+    auto& one = result.projects.back();
+    if (one.to.empty() && found.rules.contains(project))
+      one.sessions.push_back(
+        {"", 0,
+         "no other node can take it now: none is ready that has its "
+         "node_labels and can read its settings"});
+  }
   return result;
 }
 

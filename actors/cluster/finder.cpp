@@ -6,8 +6,10 @@
 #include "messages/errors.hpp"
 #include "messages/moving.hpp"
 #include "messages/placing.hpp"
+#include "messages/uncertain.hpp"
 
 #include <caf/actor_cast.hpp>
+#include <caf/sec.hpp>
 #include <caf/send.hpp>
 #include <spdlog/spdlog.h>
 
@@ -40,15 +42,25 @@ projects_reader(reader_actor::pointer,
   }};
 }
 
-// An answer that did not come says which node owes it.
-caf::error of_node(const std::string& node, caf::error why) {
+// An answer that did not come says which node owes it, and of a change that it
+// may have been made.
+caf::error of_node(const std::string& node, caf::error why,
+                   bool of_change = false) {
   auto refusal = to_refusal(why);
   if (why.category() == make_error(errc::internal, "").category())
     return why; // the node's own
+  auto text = "node " + node + " does not answer";
+  if (of_change && why != caf::sec::unexpected_message)
+    text += ", and " + std::string{effect_unknown} + "; try again";
   return make_error(refusal.code == errc::timeout ? errc::unavailable
                                                   : refusal.code,
-                    "node " + node + " does not answer");
+                    std::move(text));
 }
+
+template <class Message>
+constexpr bool is_change = requires(const Message& x) {
+  x.by;
+};
 
 // The store has the project, which its next owner has not taken up yet.
 caf::error of_owner(const std::string& project, const std::string& node,
@@ -112,8 +124,9 @@ void ask_node(finder_pointer self, const owner_record& owner, Message message,
               deliver_answer<Reply>(self, reply, promise);
             },
             [promise, owner](caf::error& why) mutable {
-              promise.deliver(of_owner(owner.project_id, owner.node,
-                                       of_node(owner.node, std::move(why))));
+              promise.deliver(of_owner(
+                owner.project_id, owner.node,
+                of_node(owner.node, std::move(why), is_change<Message>)));
             });
       },
       [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
@@ -291,15 +304,30 @@ caf::result<project_record> create(finder_pointer self,
   return promise;
 }
 
+// What has an owner is there: a later release has written it.
+void deliver_unread(finder_pointer self, const std::string& id,
+                    caf::typed_response_promise<project_record> promise) {
+  self->request(self->state.options.member, owner_timeout, find_owner{id, {}})
+    .then(
+      [promise, id](const owner_record& owner) mutable {
+        promise.deliver(make_error(
+          errc::unavailable,
+          "project \"" + id
+            + "\" has settings that this version of the program cannot read"
+            + (owner.node.empty() ? "" : "; it is on node " + owner.node)));
+      },
+      [promise](caf::error& why) mutable { promise.deliver(std::move(why)); });
+}
+
 caf::result<project_record> read_one(finder_pointer self,
                                      const std::string& id) {
   auto promise = self->make_response_promise<project_record>();
   self->request(self->state.reader, owner_timeout, list_projects{})
     .then(
-      [promise, id](const project_list& all) mutable {
+      [self, promise, id](const project_list& all) mutable {
         auto found = std::ranges::find(all.projects, id, &project_record::id);
         if (found == all.projects.end())
-          promise.deliver(make_error(errc::not_found, "project not found"));
+          deliver_unread(self, id, promise);
         else
           promise.deliver(*found);
       },

@@ -1,7 +1,9 @@
 // Sessions over all projects that a key may see.
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/owner_away.hpp"
 #include "http/edge/ask.hpp"
+#include "messages/errors.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
 
@@ -16,7 +18,8 @@ namespace greenroom::http::handlers {
 
 namespace {
 
-/// Asks each project for its page, and merges them.
+/// Asks each project for its page, and merges them. What a project's owner
+/// cannot tell is told by the store: one node that is away spoils no list.
 class gathering : public std::enable_shared_from_this<gathering> {
 public:
   gathering(exchange_ptr ex, greenroom::list_sessions what)
@@ -26,31 +29,55 @@ public:
     missing_ = projects.size();
     if (projects.empty())
       finish();
+    auto self = shared_from_this();
     for (auto& id : projects)
-      ask<project_actor>(ex_, ex_->env.directory, ex_->env.options.look_up,
-                         find_project{id},
-                         [self = shared_from_this()](const project_actor& p) {
-                           self->ask_for_page(p);
-                         });
+      with_project_called(
+        ex_, id, [self, id](const project_actor& p) { self->ask_owner(id, p); },
+        [self, id](const ask_error& why) { self->ask_store(id, why); });
   }
 
 private:
-  void ask_for_page(const project_actor& project) {
-    ask<session_page>(
-      ex_, project, ex_->env.options.ordinary, what_,
-      [self = shared_from_this()](const session_page& p) { self->add(p); });
+  struct found {
+    session_entry entry;
+    bool reachable = true;
+  };
+
+  void ask_owner(const std::string& id, const project_actor& project) {
+    auto self = shared_from_this();
+    ask_for_sessions(
+      ex_, project, id, what_,
+      [self](const sessions_found& some) { self->add(some); },
+      [self](const ask_error& why) { self->missed(why); });
   }
 
-  void add(const session_page& page) {
-    found_.insert(found_.end(), page.sessions.begin(), page.sessions.end());
-    more_ = more_ || !page.next_cursor.empty();
+  void ask_store(const std::string& id, const ask_error& why) {
+    auto self = shared_from_this();
+    ask_store_for_sessions(
+      ex_, why, id, what_,
+      [self](const sessions_found& some) { self->add(some); },
+      [self](const ask_error& w) { self->missed(w); });
+  }
+
+  void missed(const ask_error& why) {
+    // A project may have been deleted since they were listed.
+    if (to_refusal(why).code == errc::not_found)
+      add({});
+    else
+      refuse_with(ex_, why);
+  }
+
+  void add(const sessions_found& some) {
+    for (auto& entry : some.page.sessions)
+      found_.push_back({entry, some.reachable});
+    more_ = more_ || !some.page.next_cursor.empty();
     if (--missing_ == 0)
       finish();
   }
 
   void finish() {
-    auto age = [](const session_entry& entry) {
-      return std::tie(entry.session.created_at, entry.session.id);
+    auto age = [](const found& one) {
+      auto& session = one.entry.session;
+      return std::tie(session.created_at, session.id);
     };
     std::ranges::sort(found_, std::greater<>{}, age);
     if (what_.limit != 0 && found_.size() > what_.limit) {
@@ -58,20 +85,21 @@ private:
       more_ = true;
     }
     auto list = nlohmann::ordered_json::array();
-    for (auto& entry : found_)
-      list.push_back(shown_session(*ex_, entry.session, entry.running_execs));
+    for (auto& one : found_)
+      list.push_back(listed_session(*ex_, one.entry, one.reachable));
     // A place in this order is one in each project's, whose cursors are made
     // so.
     std::string next;
-    if (more_ && !found_.empty())
-      next = std::to_string(found_.back().session.created_at) + '-'
-             + found_.back().session.id;
+    if (more_ && !found_.empty()) {
+      auto& last = found_.back().entry.session;
+      next = std::to_string(last.created_at) + '-' + last.id;
+    }
     ex_->reply(200, list_json("sessions", to_text(list), next));
   }
 
   const exchange_ptr ex_;
   const greenroom::list_sessions what_;
-  std::vector<session_entry> found_;
+  std::vector<found> found_;
   std::size_t missing_ = 0; // pages
   bool more_ = false;
 };

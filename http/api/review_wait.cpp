@@ -1,6 +1,7 @@
 #include "http/api/review_wait.hpp"
 
 #include "http/api/key_names.hpp"
+#include "http/api/owner_away.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
 #include "http/streams/response_registry.hpp"
@@ -112,13 +113,12 @@ private:
     looking_ = false;
     if (!ex_)
       return;
-    if (why.is_gone())
-      env_.bridge.projects.erase(ex_->project_id());
     const auto& what = to_refusal(why);
-    const auto passes = why.is_gone() || what.code == errc::timeout
-                        || what.code == errc::unavailable
-                        || what.code == errc::overloaded;
-    if (!passes)
+    const auto away = why.is_gone() || is_away(why);
+    // It may have another owner by now.
+    if (away)
+      env_.bridge.projects.erase(ex_->project_id());
+    if (!away && what.code != errc::overloaded)
       failed(what);
     else if (hurried_)
       answer(false);

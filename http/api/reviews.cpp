@@ -2,10 +2,12 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
 #include "http/api/key_names.hpp"
+#include "http/api/owner_away.hpp"
 #include "http/api/routes.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
 #include "http/streams/output_download.hpp"
+#include "messages/store.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/scopes.hpp"
 #include "runtime/base/session_paths.hpp"
@@ -96,6 +98,22 @@ void check_may_approve(const exchange& ex, const review_record& review) {
                   "another key approve it, or an administrator");
 }
 
+/// What the owner reads of the store, and others do where it is away.
+template <class Reply, class Message, class Read, class Ok>
+void read_of_owner(const exchange_ptr& ex, Message message, Read read, Ok ok) {
+  auto failed = [=](const ask_error& why) {
+    ask_store_instead<Reply>(
+      ex, why, ex->project_id(), read, ok,
+      [ex](const ask_error& last) { refuse_with(ex, last); });
+  };
+  with_project(
+    ex,
+    [=](const project_actor& project) {
+      ask<Reply>(ex, project, owners_time(*ex), message, ok, failed);
+    },
+    failed);
+}
+
 void follow(const exchange_ptr& ex, const output_request& what) {
   follow_output(
     ex, review_log(*ex), what, [ex](const std::function<void(bool)>& tell) {
@@ -123,19 +141,20 @@ void list_reviews(const exchange_ptr& ex) {
     throw refused(errc::bad_request,
                   "status must be queued, running, approved, rejected, merged, "
                   "conflict, stale or failed");
-  ask_project<review_page>(
-    ex, ex->env.options.ordinary, std::move(what),
-    [ex](const review_page& page) {
-      auto list = ordered_json::array();
-      for (auto& review : page.reviews)
-        list.push_back(review_json(review, key_names(*ex)));
-      ex->reply(200, list_json("reviews", to_text(list), page.next_cursor));
-    });
+  auto show = [ex](const review_page& page) {
+    auto list = ordered_json::array();
+    for (auto& review : page.reviews)
+      list.push_back(review_json(review, key_names(*ex)));
+    ex->reply(200, list_json("reviews", to_text(list), page.next_cursor));
+  };
+  read_of_owner<review_page>(ex, what, query_reviews{ex->project_id(), what},
+                             show);
 }
 
 void get_review(const exchange_ptr& ex) {
-  ask_project<review_record>(
-    ex, ex->env.options.look_up, greenroom::get_review{review_id(*ex)},
+  read_of_owner<review_record>(
+    ex, greenroom::get_review{review_id(*ex)},
+    load_review{ex->project_id(), review_id(*ex)},
     [ex](const review_record& review) { reply_with(ex, review); });
 }
 

@@ -1,5 +1,6 @@
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/owner_away.hpp"
 #include "http/api/routes.hpp"
 #include "http/api/webhook_fields.hpp"
 #include "http/base/json_body.hpp"
@@ -301,9 +302,9 @@ std::string shown_view(const session_view& view) {
 /// mean that it has failed.
 void show_unreachable(const exchange_ptr& ex, const ask_error& why) {
   auto& others = ex->env.others;
-  if (to_refusal(why).code != errc::unavailable || !others)
+  if (!is_away(why) || !others)
     return refuse_with(ex, why);
-  ask<session_record>(ex, full_member(*others), ex->env.options.look_up,
+  ask<session_record>(ex, full_member(*others), ex->env.options.ordinary,
                       load_session{ex->session_id()},
                       [ex](const session_record& session) {
                         if (session.project_id != ex->project_id())
@@ -323,17 +324,21 @@ bool is_made_by(const session_view& view, const std::string& key_id) {
 
 void list_sessions(const exchange_ptr& ex) {
   auto what = read_listing(query_params{ex->in.query});
-  with_project(ex, [ex, what = std::move(what)](const project_actor& project) {
-    ask<session_page>(
-      ex, project, ex->env.options.ordinary, what,
-      [ex](const session_page& page) {
-        auto list = ordered_json::array();
-        for (auto& entry : page.sessions)
-          list.push_back(
-            shown_session(*ex, entry.session, entry.running_execs));
-        ex->reply(200, list_json("sessions", list.dump(), page.next_cursor));
-      });
-  });
+  auto show = [ex](const sessions_found& some) {
+    auto list = ordered_json::array();
+    for (auto& entry : some.page.sessions)
+      list.push_back(listed_session(*ex, entry, some.reachable));
+    ex->reply(200, list_json("sessions", to_text(list), some.page.next_cursor));
+  };
+  auto failed = [ex](const ask_error& why) { refuse_with(ex, why); };
+  with_project(
+    ex,
+    [=](const project_actor& project) {
+      ask_for_sessions(ex, project, ex->project_id(), what, show, failed);
+    },
+    [=](const ask_error& why) {
+      ask_store_for_sessions(ex, why, ex->project_id(), what, show, failed);
+    });
 }
 
 void create_session(const exchange_ptr& ex) {

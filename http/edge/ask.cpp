@@ -11,12 +11,17 @@ ask_error too_many() {
 }
 
 void refuse_with(const exchange_ptr& ex, const ask_error& why) {
-  // A handle that does not answer any more must not be used again.
-  if (why.is_gone()) {
-    ex->env.bridge.sessions.erase(ex->session_id());
-    ex->env.bridge.projects.erase(ex->project_id());
-  }
-  ex->refuse(to_refusal(why));
+  auto& bridge = ex->env.bridge;
+  const auto& what = to_refusal(why);
+  // A handle that does not answer any more must not be used again. Nor must a
+  // project's where its node may be the owner no longer: one that is cut off
+  // from the store does not know, and keeps its actors.
+  if (why.is_gone())
+    bridge.sessions.erase(ex->session_id());
+  if (why.is_gone() || what.code == errc::unavailable
+      || what.code == errc::timeout)
+    bridge.projects.erase(ex->project_id());
+  ex->refuse(what);
 }
 
 void refuse_with(const exchange_ptr& ex, const refused& why) {

@@ -105,23 +105,29 @@ void with_session(const exchange_ptr& ex, F f) {
                [ex](const ask_error& why) { refuse_with(ex, why); });
 }
 
-/// Calls `f(const project_actor&)` with the exchange's project.
+/// Calls `f(const project_actor&)` with a project of that id.
 template <class F, class Failed>
-void with_project(const exchange_ptr& ex, F f, Failed failed) {
-  if (auto known = ex->env.bridge.projects.find(ex->project_id())) {
+void with_project_called(const exchange_ptr& ex, const std::string& id, F f,
+                         Failed failed) {
+  if (auto known = ex->env.bridge.projects.find(id)) {
     f(known->handle);
     return;
   }
   ask<project_actor>(
-    ex, ex->env.directory, ex->env.options.look_up,
-    find_project{ex->project_id()},
-    [ex, f = std::move(f)](const project_actor& found) mutable {
+    ex, ex->env.directory, ex->env.options.look_up, find_project{id},
+    [ex, id, f = std::move(f)](const project_actor& found) mutable {
       auto& bridge = ex->env.bridge;
-      bridge.projects.put(ex->project_id(), ex->project_id(), found);
+      bridge.projects.put(id, id, found);
       bridge.watch(found);
       f(found);
     },
     std::move(failed));
+}
+
+/// The same with the exchange's project.
+template <class F, class Failed>
+void with_project(const exchange_ptr& ex, F f, Failed failed) {
+  with_project_called(ex, ex->project_id(), std::move(f), std::move(failed));
 }
 
 template <class F>

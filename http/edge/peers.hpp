@@ -9,6 +9,7 @@
 #include "http/edge/peer_connections.hpp"
 #include "messages/cluster.hpp"
 #include "messages/moving.hpp"
+#include "messages/store.hpp"
 #include "runtime/base/fd.hpp"
 
 #include <boost/asio/awaitable.hpp>
@@ -32,6 +33,9 @@ inline constexpr const char* previews = "previews";
 struct peers {
   std::string node; // this one
   cluster_member_actor member;
+  /// Of the store that all share, for what the owner cannot tell; null: nobody
+  /// reads it.
+  store_reader_actor reader = {};
 
   /// Makes a connection to a service of a node, as if it were a client's.
   /// Calls `then` on a thread of its own, with an empty socket and a sentence

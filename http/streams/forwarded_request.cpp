@@ -10,6 +10,7 @@
 #include "http/wire/web_socket.hpp"
 #include "http/wire/web_socket_client.hpp"
 #include "messages/errors.hpp"
+#include "messages/uncertain.hpp"
 
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -125,13 +126,24 @@ private:
     } catch (const refused& e) {
       why = {e.code(), e.what()};
     } catch (const std::exception&) {
-      why = {errc::unavailable, "node " + self->node_ + " does not answer"};
+      why = {errc::unavailable, self->unanswered()};
     }
     if (!why.message.empty() && self->ex_)
       self->refuse(why);
     self->end(ws::close_code::going_away, "the connection is broken");
     if (self->misled_)
       self->moved_(self->misled_);
+  }
+
+  /// Whoever repeats a change knows then that it may be made twice.
+  std::string unanswered() const {
+    auto result = "node " + node_ + " does not answer";
+    const auto reads =
+      ex_
+      && (ex_->in.head || ex_->in.method == "GET" || is_web_socket(ex_->in));
+    if (sent_ && !reads)
+      result += ", and " + std::string{effect_unknown} + "; try again";
+    return result;
   }
 
   /// Once the other node may have it, that one writes down what came of it.

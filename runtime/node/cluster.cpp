@@ -87,6 +87,7 @@ void node_cluster::start(own_parts own) {
   auto others = std::make_shared<http::peers>();
   others->node = node;
   others->member = own.member;
+  others->reader = own.reader;
   others->arriving = arriving_;
   others->open = [mesh = mesh_](const std::string& to,
                                 const std::string& service,

@@ -51,6 +51,7 @@ public:
     directory_actor directory;
     shared_registry_actor registry;
     cluster_member_actor member;
+    store_reader_actor reader;
     std::function<std::vector<project_record>()> read_projects;
   };
   void start(own_parts own);

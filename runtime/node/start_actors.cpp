@@ -99,7 +99,7 @@ void node::parts::start_cluster() {
   for (auto& part : membership->parts())
     keep("the cluster member", part);
   auto db = share(open_store(settings, data_dir));
-  cluster->start({directory, registry, context->cluster,
+  cluster->start({directory, registry, context->cluster, context->reader,
                   [db] { return store::projects(**db); }});
 }
 

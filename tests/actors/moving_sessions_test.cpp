@@ -116,6 +116,27 @@ TEST_CASE_METHOD(moving_node, "what runs of a project that went away ends, and "
   }
 }
 
+TEST_CASE("a session that is another node's is said to be, and is not taken by "
+          "one that is asked for it") {
+  small_node node{{}, true};
+  auto session = node.create(on_branch("work"));
+  store::connection db{"sqlite3://greenroom.db", node.context()->data_dir,
+                       sync_mode::normal};
+  auto taken = store::take_session(db, session.id, "other").value();
+  caf::anon_send(caf::actor_cast<session_supervisor_full>(node.supervisor()),
+                 release_project{"demo"});
+  caf::scoped_actor self{node.system()};
+  refusal why;
+  await("its actor's end", [&] {
+    self->request(node.supervisor(), timeout, find_session{{}, session.id})
+      .receive([](const session_actor&) {},
+               [&](const caf::error& e) { why = to_refusal(e); });
+    return !why.message.empty();
+  });
+  CHECK(why.code == errc::unavailable);
+  CHECK(store::find_session(db, session.id) == taken);
+}
+
 TEST_CASE_METHOD(moving_node, "sessions that come with their project are taken "
                               "up although the store is away at first") {
   caf::anon_send(whole, release_project{"demo"});

@@ -1,6 +1,7 @@
 #include "actors/cluster/machine/drain.hpp"
 
 #include "actors/cluster/machine/member.hpp"
+#include "actors/cluster/machine/releases.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -27,6 +28,7 @@ bool can_take(const node_record& node) {
 std::map<std::string, std::string>
 destinations(const std::string& leaving, std::vector<node_record> nodes,
              std::vector<project_load> projects) {
+  const auto version = version_of(leaving, nodes);
   std::erase_if(nodes, [&](const node_record& node) {
     return node.name == leaving || !can_take(node);
   });
@@ -40,7 +42,8 @@ destinations(const std::string& leaving, std::vector<node_record> nodes,
   for (auto& project : projects) {
     node_record* next = nullptr;
     for (auto& node : nodes)
-      if (has_labels(node, project.labels)
+      if (has_labels(node, project.rules.labels)
+          && can_read(node, project.rules, version)
           && (next == nullptr || takes_rather(node, *next)))
         next = &node;
     if (next == nullptr)
@@ -55,8 +58,10 @@ std::string home_of_new(const std::string& here,
                         const std::vector<node_record>& nodes,
                         const string_map& labels) {
   const node_record* best = nullptr;
+  const auto version = version_of(here, nodes);
   for (auto& node : nodes) {
-    if (!can_take(node) || !has_labels(node, labels))
+    if (!can_take(node) || !has_labels(node, labels)
+        || is_older(node.version, version))
       continue;
     auto better =
       best == nullptr || fullness_of(node) < fullness_of(*best)

@@ -18,20 +18,22 @@ bool can_take(const node_record& node);
 struct project_load {
   std::string project_id;
   std::size_t sessions = 0; // that live
-  string_map labels = {};   // that its node has to have
+  placement_rules rules = {};
 };
 
 /// The node that each project goes to, by project: the fullest first, each to
 /// the node that then is the emptiest (see fullness_of), of those alike the one
 /// whose processors are less busy, then the first by name. Those that no node
-/// but `leaving` can take are not in it.
+/// but `leaving` can take are not in it: no other has the labels, or those that
+/// have are of earlier releases and may not be able to read the rules.
 std::map<std::string, std::string>
 destinations(const std::string& leaving, std::vector<node_record> nodes,
              std::vector<project_load> projects);
 
 /// The node for a project that is new, asked for at `here`: the one that a
 /// project with these labels would go to; `here` itself where it is as good.
-/// Empty: none.
+/// None of an earlier release than `here`, which may not know how a project is
+/// placed there. Empty: none.
 std::string home_of_new(const std::string& here,
                         const std::vector<node_record>& nodes,
                         const string_map& labels = {});

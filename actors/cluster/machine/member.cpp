@@ -1,5 +1,7 @@
 #include "actors/cluster/machine/member.hpp"
 
+#include "actors/cluster/machine/releases.hpp"
+
 #include <algorithm>
 #include <string_view>
 #include <tuple>
@@ -185,10 +187,11 @@ fullness fullness_of(const node_record& node) {
 }
 
 std::string roomiest(const std::vector<node_record>& nodes,
-                     const string_map& labels) {
+                     const placement_rules& rules, std::string_view version) {
   const node_record* best = nullptr;
   for (auto& node : nodes)
-    if (is_ready(node) && has_labels(node, labels)
+    if (is_ready(node) && has_labels(node, rules.labels)
+        && can_read(node, rules, version)
         && (best == nullptr || is_emptier(node, *best)))
       best = &node;
   return best == nullptr ? std::string{} : best->name;
@@ -199,16 +202,17 @@ share_of(const std::string& node, std::vector<node_record> nodes,
          const std::vector<owner_record>& owners,
          const std::map<std::string, placement_rules>& rules) {
   std::vector<owner_record> share;
+  const auto version = version_of(node, nodes);
   for (auto& project : owners) {
     auto owner = std::ranges::find(nodes, project.node, &node_record::name);
     if (owner != nodes.end() && owner->lease_left > 0)
       continue;
     auto rule = rules.find(project.project_id);
-    auto wanted = rule == rules.end() ? string_map{} : rule->second.labels;
-    auto next =
-      std::ranges::find(nodes, roomiest(nodes, wanted), &node_record::name);
+    auto wanted = rule == rules.end() ? placement_rules{} : rule->second;
+    auto next = std::ranges::find(nodes, roomiest(nodes, wanted, version),
+                                  &node_record::name);
     if (next == nodes.end())
-      continue;       // none has what it asks for
+      continue;       // none has what it asks for, or can read it
     ++next->sessions; // as if it were one
     if (next->name == node)
       share.push_back(project);

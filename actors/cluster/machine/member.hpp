@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -153,10 +154,12 @@ inline constexpr double busy_load = 0.9;
 
 fullness fullness_of(const node_record& node);
 
-/// The emptiest ready node with these labels, the first by name of those alike;
-/// empty: none is ready.
+/// The emptiest ready node that has the labels and can read the rules, which a
+/// program of `version` can (releases.hpp); the first by name of those alike.
+/// Empty: none is ready.
 std::string roomiest(const std::vector<node_record>& nodes,
-                     const string_map& labels = {});
+                     const placement_rules& rules = {},
+                     std::string_view version = {});
 
 /// Whether a project that was `owner`'s stays that node's although its lease is
 /// over. `lost` has those without one, with the time since; who is not among
@@ -174,8 +177,10 @@ millis delay_of(const std::string& node,
                 const std::vector<owner_record>& owners,
                 const std::map<std::string, placement_rules>& rules);
 
-/// What of the projects that nobody living owns is for `node` to take. All who
-/// have the same lists come to the same shares.
+/// What of the projects that nobody living owns is for `node` to take. All of
+/// one release who have the same lists come to the same shares; those of a
+/// later one leave out the earlier where these cannot read a project, so that
+/// one of them takes it. Where two take the same, the store has the last word.
 std::vector<owner_record>
 share_of(const std::string& node, std::vector<node_record> nodes,
          const std::vector<owner_record>& owners,

@@ -1,6 +1,7 @@
 // Where the projects of a node go that gives them away, and how they go.
 #include "actors/cluster/drainer.hpp"
 #include "actors/cluster/machine/drain.hpp"
+#include "actors/cluster/machine/releases.hpp"
 #include "messages/errors.hpp"
 #include "messages/type_ids.hpp"
 #include "tests/support/eventually.hpp"
@@ -110,13 +111,53 @@ TEST_CASE("labels choose among the nodes that could take a project") {
   auto gpu = node("b", 7);
   gpu.labels = {{"gpu", "yes"}};
   const string_map wanted{{"gpu", "yes"}};
+  const placement_rules rules{node_loss::replace, 0, wanted};
   CHECK(home_of_new("a", {node("a"), gpu}, wanted) == "b");
   CHECK(home_of_new("a", {node("a")}, wanted).empty());
-  CHECK(destinations("leaving", {node("a"), gpu}, {{"p", 1, wanted}, {"q", 1}})
+  CHECK(destinations("leaving", {node("a"), gpu}, {{"p", 1, rules}, {"q", 1}})
         == places{{"p", "b"}, {"q", "a"}});
   // One that nobody else can have stays.
-  CHECK(destinations("leaving", {node("a")}, {{"p", 1, wanted}, {"q", 1}})
+  CHECK(destinations("leaving", {node("a")}, {{"p", 1, rules}, {"q", 1}})
         == places{{"q", "a"}});
+}
+
+TEST_CASE("what an earlier release may not read does not go to it") {
+  auto of = [](node_record one, const char* version) {
+    one.version = version;
+    return one;
+  };
+  const auto leaving = of(node("leaving"), "0.2.0");
+  const auto older = of(node("a"), "0.1.9");
+  const placement_rules waits{node_loss::wait, 0, {}};
+  const std::vector<project_load> projects{{"p", 2, waits}, {"q", 1}};
+  CHECK(destinations("leaving", {leaving, older}, projects)
+        == places{{"q", "a"}});
+  CHECK(destinations("leaving", {leaving, older, of(node("b", 9), "0.2.0")},
+                     projects)
+        == places{{"p", "b"}, {"q", "a"}});
+  // The other way round all go.
+  CHECK(destinations("leaving",
+                     {of(node("leaving"), "0.1.9"), of(node("a"), "0.2.0")},
+                     projects)
+        == places{{"p", "a"}, {"q", "a"}});
+  // Nor does it know how new ones are placed.
+  CHECK(home_of_new("b", {older, of(node("b", 9), "0.2.0")}) == "b");
+  CHECK(home_of_new("a", {older, of(node("b"), "0.2.0")}) == "a");
+  CHECK(home_of_new("a", {of(node("a", 1), "0.1.9"), of(node("b"), "0.2.0")})
+        == "b");
+}
+
+TEST_CASE("which of two versions is of the earlier release") {
+  CHECK(is_older("0.1.0", "0.1.1"));
+  CHECK(is_older("0.9.0", "0.10.0"));
+  CHECK(is_older("0.2.7", "1.0.0"));
+  CHECK_FALSE(is_older("0.1.0", "0.1.0"));
+  CHECK_FALSE(is_older("0.1.0-rc1", "0.1.0"));
+  CHECK_FALSE(is_older("1.0.0", "0.9.9"));
+  for (auto none : {"", "1", "1.2", "1.2.", "x.1.2"}) {
+    CHECK_FALSE(is_older(none, "9.9.9"));
+    CHECK_FALSE(is_older("0.0.1", none));
+  }
 }
 
 TEST_CASE("a project goes once its sessions rest, or at the deadline") {
@@ -375,6 +416,17 @@ TEST_CASE_METHOD(drain_fixture, "a project whose rules cannot be read stays: "
   }
   await("p to go",
         [&] { return has_heard("gave p to b") || has_heard("gave p to c"); });
+}
+
+TEST_CASE_METHOD(drain_fixture, "a project that no other node can take stays, "
+                                "and the plan says so") {
+  w->rules["p"].labels = {{"gpu", "yes"}};
+  auto plan = ask(drain_node{true, 0});
+  REQUIRE(plan.projects.size() == 2);
+  CHECK(plan.projects[0].to.empty());
+  REQUIRE(plan.projects[0].sessions.size() == 2);
+  CHECK_THAT(plan.projects[0].sessions[1].waits_for,
+             Catch::Contains("no other node can take it"));
 }
 
 TEST_CASE_METHOD(drain_fixture, "a review that runs is waited for") {

@@ -166,8 +166,12 @@ TEST_CASE("projects are asked of their owner, and of the store") {
     nodes.ask<project_record>(nodes.directory, change_project{"mine", "1"});
   CHECK(changed.id == "a");
   CHECK(nodes.ask<project_record>(nodes.directory, get_project{"p"}).id == "p");
-  nodes.ask<project_record>(nodes.directory, get_project{"mine"});
+  nodes.ask<project_record>(nodes.directory, get_project{"none"});
   CHECK(nodes.why.code == errc::not_found);
+  // It is there, and this version does not know what is in it.
+  nodes.ask<project_record>(nodes.directory, get_project{"mine"});
+  CHECK(nodes.why.code == errc::unavailable);
+  CHECK_THAT(nodes.why.message, Catch::Contains("cannot read"));
   CHECK(
     nodes.ask<project_list>(nodes.directory, list_projects{}).projects.size()
     == 1);

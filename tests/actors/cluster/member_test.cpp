@@ -223,6 +223,23 @@ TEST_CASE("a project goes only where its labels are") {
         == std::vector{owned("p", "dead", 1)});
 }
 
+TEST_CASE("what an earlier release may not read is taken by a later one") {
+  auto older = some_node("a");
+  older.version = "0.1.0";
+  auto newer = some_node("b", lease, 9);
+  newer.version = "0.2.0";
+  std::map<std::string, placement_rules> rules;
+  rules["p"].on_loss = node_loss::stop;
+  rules["q"] = {};
+  const std::vector<owner_record> owners{owned("p", "dead", 1),
+                                         owned("q", "dead", 1)};
+  // It is the emptier, and would never take it.
+  CHECK(share_of("b", {older, newer}, owners, rules)
+        == std::vector{owned("p", "dead", 1)});
+  // What it reads is its own to take.
+  CHECK(share_of("a", {older, newer}, owners, rules) == owners);
+}
+
 TEST_CASE("a project may wait for the node that was lost") {
   const std::map<std::string, millis> lost{{"dead", 30'000}};
   placement_rules rules;

@@ -476,7 +476,11 @@ TEST_CASE("what another node may have done is for that node to write down") {
   wrong.ports["b"] = breaks.port();
   http_client first{wrong.port()};
   change(first, "r-broken");
-  CHECK(first.receive().status == 503);
+  auto broken = first.receive();
+  CHECK(broken.status == 503);
+  CHECK_THAT(broken.body,
+             Catch::Contains("node b does not answer, and whether the request "
+                             "took effect is not known"));
   // Nobody else knows of what was not sent.
   wrong.ports.clear();
   wrong.reachable = false;

@@ -1,5 +1,6 @@
 #include "tests/actors/cluster/simulation/clients.hpp"
 
+#include "messages/errors.hpp"
 #include "messages/project.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -82,10 +83,17 @@ void clients::ask_session(const known_session& what, handler then) {
     auto* there = at_(node);
     if (there == nullptr)
       return;
+    auto refused = [this, id = what.id,
+                    is_there = stage_.rules.was_promised(what.id)](
+                     const caf::error& why) {
+      stage_.rules.require(!is_there || to_refusal(why).code != errc::not_found
+                             || to_refusal(why).message != "session not found",
+                           "session ", id, " is said not to be there");
+    };
     self
       ->request(there->directory(), answer_timeout,
                 find_session{what.project, what.id})
-      .then([self, then](session_actor& found) { then(self, found); }, ignore);
+      .then([self, then](session_actor& found) { then(self, found); }, refused);
   });
 }
 
