@@ -135,16 +135,15 @@ void sweep_review(const swept& what) {
 void sweep_session(const swept& what, const session_record& record) {
   auto self = what.self;
   auto project = self->state.projects.find(record.project_id);
-  auto& context = *self->state.context;
-  auto other = context.cluster != nullptr && record.node != context.node;
   if (is_live(record.status) || project == self->state.projects.end()
-      || other) {
+      || is_elsewhere(self->state, record)) {
     what.next();
     return;
   }
   auto skip = [what](const caf::error& e) { what.skip(e); };
   self
-    ->request(context.git, rescue_timeout, save_rescue{project->second, record})
+    ->request(self->state.context->git, rescue_timeout,
+              save_rescue{project->second, record})
     .then(
       [what, record, skip](saved_rescue& saved) {
         if (leaves_work(saved.note))
