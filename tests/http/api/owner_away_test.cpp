@@ -94,7 +94,8 @@ public:
     : fixture(
       [=](http::options& options) {
         // What is not awaited here has time enough on a busy machine.
-        options.look_up = std::chrono::seconds{2};
+        options.look_up =
+          std::chrono::seconds{how == absence::never_found ? 5 : 30};
         options.ordinary =
           std::chrono::seconds{how == absence::silent ? 6 : 30};
       },
