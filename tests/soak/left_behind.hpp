@@ -50,15 +50,21 @@ inline std::size_t processes_of(const std::set<std::string>& ids) {
 }
 
 inline std::size_t control_groups_of(const std::set<std::string>& ids) {
+  const std::filesystem::path root = "/sys/fs/cgroup";
+  if (!std::filesystem::exists(root))
+    return 0;
   std::size_t count = 0;
-  std::error_code none; // groups come and go
-  std::filesystem::recursive_directory_iterator at{
-    "/sys/fs/cgroup",
-    std::filesystem::directory_options::skip_permission_denied, none};
-  for (; !none && at != std::filesystem::recursive_directory_iterator{};
-       at.increment(none))
-    if (ids.contains(at->path().filename().string()))
-      ++count;
+  std::error_code gone;
+  do { // groups come and go, and a look ends at one that goes
+    count = 0;
+    gone.clear();
+    std::filesystem::recursive_directory_iterator at{
+      root, std::filesystem::directory_options::skip_permission_denied, gone};
+    for (; !gone && at != std::filesystem::recursive_directory_iterator{};
+         at.increment(gone))
+      if (ids.contains(at->path().filename().string()))
+        ++count;
+  } while (gone);
   return count;
 }
 
