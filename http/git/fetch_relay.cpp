@@ -47,11 +47,12 @@ void fetch_relay::run() noexcept {
 
 void fetch_relay::carry() {
   std::string begun;
+  std::size_t seen = 0;
   std::optional<std::size_t> size;
   while (!size && begun.size() < max_first_request) {
     if (!receive(begun))
       return;
-    size = request_size(begun);
+    size = request_size(begun, seen);
   }
   std::optional<std::string> instead;
   if (size)

@@ -29,12 +29,17 @@ bool is_unusual(std::string_view name) {
 }
 
 std::optional<std::size_t> request_size(std::string_view bytes) {
-  std::size_t size = 0;
-  while (auto next = first_packet(bytes.substr(size))) {
-    size += next->size;
+  std::size_t seen = 0;
+  return request_size(bytes, seen);
+}
+
+std::optional<std::size_t> request_size(std::string_view bytes,
+                                        std::size_t& seen) {
+  while (auto next = first_packet(bytes.substr(seen))) {
+    seen += next->size;
     if (next->special
-        && bytes.substr(size - next->size, next->size) == flush_packet)
-      return size;
+        && bytes.substr(seen - next->size, next->size) == flush_packet)
+      return seen;
   }
   return std::nullopt;
 }

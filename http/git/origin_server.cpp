@@ -69,12 +69,15 @@ void hang_up(int socket) {
   }
 }
 
-/// Its first packet; to none that git sends there is no answer.
+/// Its first packet. Throws refused for what cannot be asked of an origin.
 origin_wish read_wish(const peer& from) {
   auto text = from.read_packet();
   auto wish = read_origin_wish(first_packet(text)->payload);
   if (!wish)
-    throw gone{};
+    throw refused{errc::bad_request,
+                  "origin can be fetched from and pushed to, and its path has "
+                  "at most "
+                    + std::to_string(max_origin_path) + " bytes"};
   return std::move(*wish);
 }
 
@@ -236,9 +239,9 @@ void origin_server::talk(const std::string& session_id, int socket) {
   talk_slot slot{*this, socket};
   const peer with{socket, clock::now() + transfer_timeout};
   try {
-    auto asked = read_wish({socket, clock::now() + begin_timeout});
     std::exception_ptr fault;
     try {
+      auto asked = read_wish({socket, clock::now() + begin_timeout});
       auto who = admit(session_id);
       if (asked.what == origin_verb::fetch)
         serve_fetch(who, asked.path, asked.protocol, socket);

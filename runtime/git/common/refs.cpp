@@ -151,14 +151,21 @@ std::optional<std::string> upstream_fault(std::string_view upstream) {
 }
 
 std::string without_credentials(std::string text) {
-  for (auto at = text.find("://"); at != text.npos; at = text.find("://", at)) {
+  const std::string_view all = text;
+  std::string result;
+  std::size_t done = 0; // so much of it is in the result
+  for (auto at = all.find("://"); at != all.npos; at = all.find("://", at)) {
     at += 3;
-    auto end = std::min(text.find_first_of("/?# \t\n'\"", at), text.size());
-    auto sign = std::string_view{text}.substr(at, end - at).rfind('@');
-    if (sign != std::string_view::npos)
-      text.replace(at, sign, "***");
+    auto end = std::min(all.find_first_of("/?# \t\n'\"", at), all.size());
+    auto sign = all.substr(at, end - at).rfind('@');
+    if (sign == all.npos)
+      continue;
+    result += all.substr(done, at - done);
+    result += "***";
+    done = at + sign;
   }
-  return text;
+  result += all.substr(done);
+  return result;
 }
 
 } // namespace greenroom::git

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <initializer_list>
-#include <map>
+#include <set>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace greenroom::git {
@@ -20,6 +22,9 @@ namespace {
 
 // More than these are not a slip.
 constexpr int max_bad_lines = 32;
+
+// Nor is a file of more bytes anybody's settings.
+constexpr std::uintmax_t max_settings = std::uintmax_t{1} << 20;
 
 struct bad_line {
   std::string file; // as git names it
@@ -76,7 +81,8 @@ std::optional<settings_file> own_file(const repo& in,
   if (fault)
     return std::nullopt;
   const auto path = fs::canonical(top / named, fault);
-  if (fault || !fs::is_regular_file(path, fault))
+  if (fault || !fs::is_regular_file(path, fault)
+      || fs::file_size(path, fault) > max_settings)
     return std::nullopt;
   if (lies_below(path, top / ".git"))
     return settings_file{path, path.lexically_relative(top).string()};
@@ -98,15 +104,19 @@ bool is_header(std::string_view line) {
 }
 
 // What Git LFS keeps out of commits is no secret.
-bool may_keep_something_in(std::string line) {
-  if (without_indent(line).starts_with("[filter \"lfs\"]"))
-    return false;
-  for (auto& c : line)
+bool may_keep_something_in(std::string_view line) {
+  constexpr std::string_view of_lfs = "[filter \"lfs\"]";
+  line = without_indent(line);
+  if (line.starts_with(of_lfs))
+    line.remove_prefix(of_lfs.size());
+  std::string text{line};
+  for (auto& c : text)
     c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return std::ranges::any_of(
     std::initializer_list<std::string_view>{"filter", "clean", "process",
-                                            "exclude", "attribute", "include"},
-    [&](auto word) { return line.find(word) != line.npos; });
+                                            "exclude", "attribute", "include",
+                                            "ignore"},
+    [&](auto word) { return text.find(word) != text.npos; });
 }
 
 // Empties the line, or the last one before it that is not empty; of a header
@@ -141,15 +151,17 @@ std::string joined(const std::vector<std::string>& lines) {
   return result;
 }
 
-// The files that were changed, as they were.
-using originals = std::map<fs::path, std::string>;
+// The file as it was.
+fs::path damaged(const fs::path& file) {
+  return file.string() + ".damaged";
+}
 
-// True once git reads its settings.
-bool mend(const repo& in, originals& before, std::string& told) {
+// True once git reads its settings. `changed`: the files that are another now.
+bool mend(const repo& in, std::set<fs::path>& changed, std::string& told) {
   for (int i = 0; i <= max_bad_lines; ++i) {
     auto result = in.run({{"rev-parse", "--git-dir"}});
     if (result.ok())
-      return !before.empty();
+      return !changed.empty();
     auto bad = bad_line_in(result.err);
     if (!bad)
       return false;
@@ -160,7 +172,11 @@ bool mend(const repo& in, originals& before, std::string& told) {
     auto lines = split(*text, '\n');
     if (!take_out(lines, bad->number))
       return false;
-    before.emplace(file->path, *text);
+    // First what it was: this may be killed at any time.
+    if (!changed.contains(file->path)) {
+      write_file_atomic(damaged(file->path), *text, 0600, false);
+      changed.insert(file->path);
+    }
     write_file_atomic(file->path, joined(lines), 0600, false);
     told += (told.empty() ? "line " : ", line ") + std::to_string(bad->number)
             + " of " + file->shown;
@@ -171,21 +187,18 @@ bool mend(const repo& in, originals& before, std::string& told) {
 } // namespace
 
 std::optional<std::string> mend_settings(const repo& in) {
-  originals before;
+  std::set<fs::path> changed;
   std::string told;
-  auto readable = false;
   try {
-    readable = mend(in, before, told);
+    if (mend(in, changed, told))
+      return "git could not read its settings: left out was " + told;
   } catch (const std::exception&) {
     // A file that cannot be read or written: what git says of it counts.
   }
-  if (readable) {
-    for (const auto& [path, text] : before)
-      write_file_atomic(path.string() + ".damaged", text, 0600, false);
-    return "git could not read its settings: left out was " + told;
+  for (const auto& file : changed) {
+    std::error_code stays_beside;
+    fs::rename(damaged(file), file, stays_beside);
   }
-  for (const auto& [path, text] : before)
-    write_file_atomic(path, text, 0600, false);
   return std::nullopt;
 }
 

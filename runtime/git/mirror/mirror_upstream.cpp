@@ -275,6 +275,11 @@ mirror::ask_upstream(const std::string& space, std::size_t most) const {
   look.timeout = look_timeout;
   look.max_output = most;
   auto seen = line_->run(look, stop_fd_);
+  // All may be too many to come in time. That says nothing of what others ask
+  // for, which is less.
+  if (seen.result.timed_out && space == "refs/")
+    throw refused{errc::unavailable,
+                  "the upstream takes too long to list its references"};
   if (!seen.result.ok())
     line_->fail(seen);
   if (seen.result.truncated) // within a line

@@ -218,7 +218,9 @@ TEST_CASE("who has shown no key has less time for each request") {
 TEST_CASE("in a crowd of strangers who is refused is answered at once and "
           "closed later") {
   using clock = std::chrono::steady_clock;
-  fixture f;
+  // The crowd stays, however slow the machine is.
+  fixture f{
+    [](http::options& o) { o.idle_of_strangers = std::chrono::minutes{2}; }};
   // From the request to the end of the connection.
   auto lasts = [&](const std::string& request, int status) {
     auto began = clock::now();
@@ -233,9 +235,8 @@ TEST_CASE("in a crowd of strangers who is refused is answered at once and "
     with_key("POST /projects", "Content-Length: 99999999\r\n");
   const std::chrono::seconds moment{1};
   fixture::wait_until([&] { return lasts(of_stranger, 501) < moment; });
-  // Enough for each thread that accepts.
   std::vector<std::unique_ptr<http_client>> crowd;
-  for (int i = 0; i < 400; ++i)
+  for (int i = 0; i < 200; ++i)
     crowd.push_back(std::make_unique<http_client>(f.port()));
   fixture::wait_until([&] { return lasts(of_stranger, 501) >= moment; });
   fixture::wait_until([&] { return lasts(of_known, 413) < moment; });
