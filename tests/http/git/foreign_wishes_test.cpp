@@ -200,6 +200,29 @@ TEST_CASE("a refusal of a push has room for what it repeats") {
   CHECK_FALSE(refusal_of(*push, std::string(100'000, 'y')).empty());
 }
 
+TEST_CASE("a first request can be answered instead of git, which gets the "
+          "next") {
+  auto [there, here] = stream_pair();
+  const auto list = make_packet("command=ls-refs\n").append(flush_packet);
+  const auto fetch = make_packet("command=fetch\n").append(flush_packet);
+  fetch_relay relay{here.get(), [&](const std::string& request) {
+                      return request == list ? std::optional{fetch}
+                                             : std::nullopt;
+                    }};
+  const auto end = origin_peer::clock::now() + test::timeout;
+  const origin_peer client{there.get(), end};
+  client.write(list);
+  CHECK(client.read(fetch.size()) == fetch);
+  client.write(fetch);
+  std::string got(fetch.size(), '\0');
+  for (std::size_t done = 0; done < got.size();) {
+    auto size = ::read(relay.reader(), got.data() + done, got.size() - done);
+    REQUIRE(size > 0);
+    done += static_cast<std::size_t>(size);
+  }
+  CHECK(got == fetch);
+}
+
 TEST_CASE("no bytes make the reader of batches of Git LFS do more than "
           "refuse") {
   test::fuzz_effort effort{5'000};
