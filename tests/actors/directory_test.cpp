@@ -211,7 +211,7 @@ struct doubtful_directory {
 };
 
 // A member that knows another node to have all projects.
-caf::behavior member_beside_owner(caf::event_based_actor*) {
+caf::behavior member_beside_owner(caf::event_based_actor*, int) {
   return {[](const find_owner& x) {
     return owner_record{x.project_id, "other", "", 2};
   }};
@@ -272,7 +272,7 @@ TEST_CASE("a change that the store refuses at once is refused") {
 
 TEST_CASE("a change is asked for no more once another node has the project") {
   small_node node;
-  auto member = node.system().spawn(member_beside_owner);
+  auto member = node.system().spawn(member_beside_owner, 0);
   {
     doubtful_maker doubtful{node, {{errc::timeout}}, member};
     CHECK(node

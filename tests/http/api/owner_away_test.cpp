@@ -24,7 +24,7 @@ const std::string away_review(20, 'v');
 enum class absence : std::uint8_t { refuses, never_found, silent };
 
 // Says nothing.
-caf::behavior mute_project(caf::event_based_actor* self) {
+caf::behavior mute_project(caf::event_based_actor* self, int) {
   return {[self](const list_sessions&) -> caf::result<session_page> {
     return self->make_response_promise<session_page>();
   }};
@@ -33,7 +33,7 @@ caf::behavior mute_project(caf::event_based_actor* self) {
 // Of all projects but that one, `all` knows the owners.
 caf::behavior partly_away(caf::event_based_actor* self, directory_actor all,
                           absence how) {
-  auto mute = caf::actor_cast<project_actor>(self->spawn(mute_project));
+  auto mute = caf::actor_cast<project_actor>(self->spawn(mute_project, 0));
   return {
     [=](const find_project& x) -> caf::result<project_actor> {
       if (x.project_id != "away")
