@@ -143,8 +143,8 @@ std::size_t raise_limit() {
 
 } // namespace
 
-// Asked for by itself, as `./dev soak` does: on two processors that the
-// strangers need as well, the honest client's 99th percentile was 87 to 99 ms.
+// Asked for by itself, as `./dev soak` does: beside other tests its times would
+// say nothing.
 TEST_CASE("strangers who do their worst slow nobody down, and cost little",
           "[.strangers]") {
   const auto count =
