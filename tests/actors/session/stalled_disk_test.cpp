@@ -48,7 +48,9 @@ struct two_sessions {
   std::future<nlohmann::json> run_in_stalled(const std::string& command) {
     return std::async(
       std::launch::async, [this, command, handle = node.find(stalled)] {
-        return json_of(node.ask<exec_view>(handle, shell(command)));
+        constexpr millis longer_than_the_fault = 50'000;
+        return json_of(
+          node.ask<exec_view>(handle, shell(command, longer_than_the_fault)));
       });
   }
 
