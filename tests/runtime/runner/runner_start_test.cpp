@@ -22,8 +22,9 @@ std::optional<std::string> try_start(const std::filesystem::path& dir) {
   return runner_start{session::binary(), dir, "none"}.finish();
 }
 
-// True where another program has to load the libraries that it needs.
-bool has_interpreter(const std::filesystem::path& program) {
+// True where another program has to load the libraries that it needs. Not asked
+// of a build with a sanitizer.
+[[maybe_unused]] bool has_interpreter(const std::filesystem::path& program) {
   auto text = read_file(program).value();
   Elf64_Ehdr head;
   REQUIRE(text.size() > sizeof head);
