@@ -34,6 +34,9 @@ void add_headers(Builder& to, const response& answer, std::string_view id) {
 /// A body in chunks (`chunked_output_t`) or of known length
 /// (`user_controlled_output_t`). One that is given up must not look whole, nor
 /// keep its client waiting for the rest: its connection is cut.
+///
+/// What is written may end the connection at once, and with it whoever writes:
+/// this is gone then, and the call goes on with what it has kept.
 template <class Output>
 class body_in_parts final : public body_writer {
 public:
@@ -41,50 +44,57 @@ public:
 
   body_in_parts(builder to, std::shared_ptr<connection_progress> progress,
                 answer_kind kind)
-    : to_(std::move(to)), progress_(std::move(progress)), kind_(kind) {}
+    : answer_(std::make_shared<answer>(
+      answer{std::move(to), std::move(progress), kind})) {}
   ~body_in_parts() override {
-    if (!finished_)
-      progress_->cut();
+    abort();
   }
 
   void write(std::vector<slice> parts,
              std::function<void(bool)> done) override {
-    connection_progress::scope of{progress_};
+    const auto kept = answer_;
+    connection_progress::scope of{kept->progress};
     for (auto& part : parts)
-      append(restinio::writable_item_t{std::move(part)});
+      append(kept->to, restinio::writable_item_t{std::move(part)});
     if (done)
-      to_.flush(
+      kept->to.flush(
         [done = std::move(done)](const error_code& error) { done(!error); });
     else
-      to_.flush();
+      kept->to.flush();
   }
 
   void finish() override {
-    if (std::exchange(finished_, true))
+    const auto kept = answer_;
+    if (std::exchange(kept->finished, true))
       return;
-    connection_progress::scope of{progress_};
-    to_.done();
-    progress_->answer_ends(kind_);
+    connection_progress::scope of{kept->progress};
+    kept->to.done();
+    kept->progress->answer_ends(kept->kind);
   }
 
   // Not by the builder, which would write the last chunk.
   void abort() override {
-    if (!std::exchange(finished_, true))
-      progress_->cut();
+    const auto kept = answer_;
+    if (!std::exchange(kept->finished, true))
+      kept->progress->cut();
   }
 
 private:
-  void append(restinio::writable_item_t part) {
+  struct answer {
+    builder to;
+    const std::shared_ptr<connection_progress> progress;
+    const answer_kind kind;
+    bool finished = false;
+  };
+
+  static void append(builder& to, restinio::writable_item_t part) {
     if constexpr (std::is_same_v<Output, restinio::chunked_output_t>)
-      to_.append_chunk(std::move(part));
+      to.append_chunk(std::move(part));
     else
-      to_.append_body(std::move(part));
+      to.append_body(std::move(part));
   }
 
-  builder to_;
-  const std::shared_ptr<connection_progress> progress_;
-  const answer_kind kind_;
-  bool finished_ = false;
+  const std::shared_ptr<answer> answer_;
 };
 
 verb verb_of(const restinio::http_method_id_t& method) {

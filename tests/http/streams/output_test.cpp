@@ -94,6 +94,24 @@ TEST_CASE("the output of an exec is served as it was printed") {
   CHECK(head.headers["content-length"] == "13");
 }
 
+// The last write ends the connection, and all that is of it: a build with
+// AddressSanitizer sees who looks at that.
+TEST_CASE("output ends a connection that is to end with it") {
+  fixture f;
+  exec_log log{f.exec_dir("e1")};
+  log.print(output_stream::out, std::string(100'000, 'x'));
+  log.exit();
+  for (const auto& what : {"e1/output", "e1/output?from=99999",
+                           "e1/output?follow=1", "e1/output?stream=tty"}) {
+    INFO(what);
+    http_client client{f.port()};
+    client.send(request_text("GET", execs_path + what, admin_secret, "", "",
+                             "Connection: close\r\n"));
+    CHECK(client.receive().status == 200);
+    CHECK(client.is_closed());
+  }
+}
+
 TEST_CASE("an exec that has printed nothing has empty output") {
   fixture f;
   auto none = get(f, "e1/output");
