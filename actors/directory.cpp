@@ -132,9 +132,10 @@ void ask_store(directory_pointer self, const std::string& id,
               not_made(e);
               return;
             }
-            spdlog::error("project {}: the store does not say whether a change "
-                          "is made, it is asked again: {}",
-                          id, why.message);
+            if (!may_be_made) // said once
+              spdlog::error("project {}: the store does not say whether a "
+                            "change is made, it is asked until it does: {}",
+                            id, why.message);
             ask_again_later(
               self, id,
               [self, id, change, made, not_made] {
