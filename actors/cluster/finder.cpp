@@ -268,10 +268,11 @@ void place(finder_pointer self, const create_project& request,
           promise.deliver(make_error(
             errc::unavailable,
             labels.empty()
-              ? "no node takes new projects: none is ready (GET /nodes says "
-                "how they are), try again"
-              : "no node takes this project: none is ready that has its "
-                "node_labels in cluster.labels; start one, or leave them out"));
+              ? "no node takes new projects: none of this node's release or a "
+                "later one is ready (GET /nodes says how they are), try again"
+              : "no node takes this project: none of this node's release or a "
+                "later one is ready that has its node_labels in "
+                "cluster.labels; start one, or leave them out"));
         else if (home.node == here)
           ask_own<project_record>(self, {}, std::move(request), promise);
         else

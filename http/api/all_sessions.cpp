@@ -30,10 +30,21 @@ public:
     if (projects.empty())
       finish();
     auto self = shared_from_this();
+    const on_sessions then = [self](const sessions_found& some) {
+      self->add(some);
+    };
+    const on_no_answer failed = [self](const ask_error& why) {
+      self->missed(why);
+    };
     for (auto& id : projects)
       with_project_called(
-        ex_, id, [self, id](const project_actor& p) { self->ask_owner(id, p); },
-        [self, id](const ask_error& why) { self->ask_store(id, why); });
+        ex_, id,
+        [=](const project_actor& owner) {
+          ask_for_sessions(self->ex_, owner, id, self->what_, then, failed);
+        },
+        [=](const ask_error& why) {
+          ask_store_for_sessions(self->ex_, why, id, self->what_, then, failed);
+        });
   }
 
 private:
@@ -41,22 +52,6 @@ private:
     session_entry entry;
     bool reachable = true;
   };
-
-  void ask_owner(const std::string& id, const project_actor& project) {
-    auto self = shared_from_this();
-    ask_for_sessions(
-      ex_, project, id, what_,
-      [self](const sessions_found& some) { self->add(some); },
-      [self](const ask_error& why) { self->missed(why); });
-  }
-
-  void ask_store(const std::string& id, const ask_error& why) {
-    auto self = shared_from_this();
-    ask_store_for_sessions(
-      ex_, why, id, what_,
-      [self](const sessions_found& some) { self->add(some); },
-      [self](const ask_error& w) { self->missed(w); });
-  }
 
   void missed(const ask_error& why) {
     // A project may have been deleted since they were listed.

@@ -1,17 +1,11 @@
 #include "http/api/owner_away.hpp"
 
 #include "http/api/fields.hpp"
-#include "messages/errors.hpp"
 #include "messages/store.hpp"
 
 #include <nlohmann/json.hpp>
 
 namespace greenroom::http::handlers {
-
-bool is_away(const ask_error& why) {
-  auto code = to_refusal(why).code;
-  return code == errc::unavailable || code == errc::timeout;
-}
 
 bool has_shared_store(const exchange& ex) {
   return ex.env.others && ex.env.others->reader;

@@ -19,10 +19,6 @@
 
 namespace greenroom::http::handlers {
 
-/// Whether the owner did not answer for its node's sake: it is away, or the
-/// project is on its way to another one.
-bool is_away(const ask_error& why);
-
 /// Whether there are other nodes, and a store that they share.
 bool has_shared_store(const exchange& ex);
 

@@ -1,7 +1,6 @@
 #include "http/api/review_wait.hpp"
 
 #include "http/api/key_names.hpp"
-#include "http/api/owner_away.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
 #include "http/streams/response_registry.hpp"
@@ -114,7 +113,7 @@ private:
     if (!ex_)
       return;
     const auto& what = to_refusal(why);
-    const auto away = why.is_gone() || is_away(why);
+    const auto away = is_away(why);
     // It may have another owner by now.
     if (away)
       env_.bridge.projects.erase(ex_->project_id());

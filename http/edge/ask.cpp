@@ -10,18 +10,21 @@ ask_error too_many() {
   return ask_error{{errc::overloaded, "too many requests are being worked on"}};
 }
 
+bool is_away(const ask_error& why) {
+  const auto code = to_refusal(why).code;
+  return code == errc::unavailable || code == errc::timeout;
+}
+
 void refuse_with(const exchange_ptr& ex, const ask_error& why) {
   auto& bridge = ex->env.bridge;
-  const auto& what = to_refusal(why);
   // A handle that does not answer any more must not be used again. Nor must a
   // project's where its node may be the owner no longer: one that is cut off
   // from the store does not know, and keeps its actors.
   if (why.is_gone())
     bridge.sessions.erase(ex->session_id());
-  if (why.is_gone() || what.code == errc::unavailable
-      || what.code == errc::timeout)
+  if (is_away(why))
     bridge.projects.erase(ex->project_id());
-  ex->refuse(what);
+  ex->refuse(to_refusal(why));
 }
 
 void refuse_with(const exchange_ptr& ex, const refused& why) {

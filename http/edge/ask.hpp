@@ -18,6 +18,10 @@
 
 namespace greenroom::http::handlers {
 
+/// Whether an actor did not answer for its node's sake: it is away, or what was
+/// asked of it is on its way to another one.
+bool is_away(const ask_error& why);
+
 /// Answers with an actor's refusal.
 void refuse_with(const exchange_ptr& ex, const ask_error& why);
 
