@@ -8,6 +8,7 @@
 #include <caf/exit_reason.hpp>
 #include <caf/invoke_message_result.hpp>
 #include <caf/make_actor.hpp>
+#include <caf/send.hpp>
 #include <caf/system_messages.hpp>
 #include <spdlog/spdlog.h>
 
@@ -87,9 +88,9 @@ void bridge::end() {
     pending_.erase(pending_.begin());
     tell_failure(*one, error);
   }
-  quit(caf::exit_reason::user_shutdown);
-  // Wakes the actor so that it sees that it has quit.
-  eq_impl(caf::make_message_id(), nullptr, &home_, key_revoked{});
+  // By a message: an actor that quits outside of its turn is woken no more, and
+  // nobody who watches it would hear of its end.
+  caf::anon_send_exit(edge_actor{this}, caf::exit_reason::user_shutdown);
 }
 
 void bridge::went_down(const caf::actor_addr& who) {

@@ -1,5 +1,7 @@
 // A typed actor that lives on an HTTP thread's loop: it runs there and nowhere
-// else, so it shares that thread's state without a lock.
+// else, so it shares that thread's state without a lock. It keeps the loop, for
+// other actors may hold it, and send to it, after the thread has ended; what
+// comes then is dropped.
 #pragma once
 
 #include "http/edge/loop.hpp"
@@ -9,6 +11,7 @@
 #include <caf/resumable.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace greenroom::http {
@@ -19,7 +22,8 @@ public:
   using super = typename Handle::base;
   using subtype_t = caf::resumable::subtype_t;
 
-  on_loop(caf::actor_config& config, loop& home) : super(config), home_(home) {
+  on_loop(caf::actor_config& config, loop& home)
+    : super(config), home_(home), life_(home.shared_from_this()) {
     this->context(&home_);
   }
 
@@ -42,6 +46,9 @@ public:
 
 protected:
   loop& home_;
+
+private:
+  const std::shared_ptr<loop> life_;
 };
 
 } // namespace greenroom::http

@@ -6,8 +6,12 @@
 
 #include "http/edge/session_subscription.hpp"
 
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 namespace greenroom::http {
 
@@ -29,6 +33,12 @@ public:
     if (found != by_session_.end()
         && &session_subscription::behind(found->second) == &gone)
       by_session_.erase(found);
+  }
+
+  /// Ends all of them, with their thread.
+  void end() {
+    for (auto& [session_id, one] : std::exchange(by_session_, {}))
+      caf::anon_send_exit(one, caf::exit_reason::user_shutdown);
   }
 
 private:
