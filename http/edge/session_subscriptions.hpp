@@ -11,7 +11,6 @@
 
 #include <string>
 #include <unordered_map>
-#include <utility>
 
 namespace greenroom::http {
 
@@ -35,9 +34,10 @@ public:
       by_session_.erase(found);
   }
 
-  /// Ends all of them, with their thread.
+  /// Ends all of them, with their thread. They stay until this goes: a
+  /// subscriber that could not be told of it may still speak to its own.
   void end() {
-    for (auto& [session_id, one] : std::exchange(by_session_, {}))
+    for (auto& [session_id, one] : by_session_)
       caf::anon_send_exit(one, caf::exit_reason::user_shutdown);
   }
 
