@@ -8,7 +8,6 @@
 #include <caf/exit_reason.hpp>
 #include <caf/invoke_message_result.hpp>
 #include <caf/make_actor.hpp>
-#include <caf/send.hpp>
 #include <caf/system_messages.hpp>
 #include <spdlog/spdlog.h>
 
@@ -88,9 +87,7 @@ void bridge::end() {
     pending_.erase(pending_.begin());
     tell_failure(*one, error);
   }
-  // By a message: an actor that quits outside of its turn is woken no more, and
-  // nobody who watches it would hear of its end.
-  caf::anon_send_exit(edge_actor{this}, caf::exit_reason::user_shutdown);
+  end_soon();
 }
 
 void bridge::went_down(const caf::actor_addr& who) {

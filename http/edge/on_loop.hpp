@@ -7,8 +7,12 @@
 #include "http/edge/loop.hpp"
 
 #include <caf/actor_config.hpp>
+#include <caf/exit_reason.hpp>
 #include <caf/mailbox_element.hpp>
+#include <caf/message_id.hpp>
+#include <caf/message_priority.hpp>
 #include <caf/resumable.hpp>
+#include <caf/system_messages.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <memory>
@@ -42,6 +46,15 @@ public:
 
   subtype_t subtype() const override {
     return caf::resumable::io_actor;
+  }
+
+  /// Ends it in its next turn, before all that waits for it. By a message: one
+  /// that quits outside of its turn is woken no more, and who watches it would
+  /// not hear of its end.
+  void end_soon() {
+    this->eq_impl(
+      caf::make_message_id(caf::message_priority::high), nullptr, &home_,
+      caf::exit_msg{this->address(), caf::exit_reason::user_shutdown});
   }
 
 protected:

@@ -6,9 +6,6 @@
 
 #include "http/edge/session_subscription.hpp"
 
-#include <caf/exit_reason.hpp>
-#include <caf/send.hpp>
-
 #include <string>
 #include <unordered_map>
 
@@ -38,7 +35,7 @@ public:
   /// subscriber that could not be told of it may still speak to its own.
   void end() {
     for (auto& [session_id, one] : by_session_)
-      caf::anon_send_exit(one, caf::exit_reason::user_shutdown);
+      session_subscription::behind(one).end_soon();
   }
 
 private:
