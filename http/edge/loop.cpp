@@ -47,7 +47,7 @@ struct loop::state {
   std::mutex guard;
   std::vector<std::function<void()>> tasks; // under guard
   bool woken = false;                       // under guard
-  bool ended = false;                       // under guard; for its actors
+  bool ended = false; // no actor gets a turn; written under guard
   std::vector<std::function<void()>> running;
   std::vector<std::unique_ptr<ticker>> tickers;
   std::vector<caf::resumable*> woken_actors; // on the loop's thread
@@ -131,7 +131,7 @@ void loop::drop_all() {
   }
   dropped.clear();
   state_->context.drop_handlers();
-  wake_actors();
+  wake_actors(); // whom this has told something
 }
 
 asio::io_context& loop::context() noexcept {
@@ -145,6 +145,11 @@ void loop::wake_actors() {
 
 void loop::exec_later(caf::resumable* job) {
   if (job->subtype() != caf::resumable::io_actor) {
+    // Nobody else would wake it. It is set once this thread has ended.
+    if (state_->ended) {
+      system().scheduler().enqueue(job);
+      return;
+    }
     state_->woken_actors.push_back(job);
     if (state_->woken_actors.size() == 1)
       asio::post(state_->context, [this] { wake_actors(); });
