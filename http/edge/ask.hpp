@@ -85,10 +85,12 @@ template <class F, class Failed>
 void with_session(const exchange_ptr& ex, F f, Failed failed) {
   auto& cache = ex->env.bridge.sessions;
   if (auto known = cache.find(ex->session_id())) {
-    if (known->project_id != ex->project_id())
+    if (known->project_id != ex->project_id()) {
       failed(ask_error{{errc::not_found, "session not found"}});
-    else
-      f(known->handle);
+    } else {
+      const auto handle = known->handle; // `f` may have it forgotten
+      f(handle);
+    }
     return;
   }
   ask<session_actor>(
@@ -114,7 +116,8 @@ template <class F, class Failed>
 void with_project_called(const exchange_ptr& ex, const std::string& id, F f,
                          Failed failed) {
   if (auto known = ex->env.bridge.projects.find(id)) {
-    f(known->handle);
+    const auto handle = known->handle;
+    f(handle);
     return;
   }
   ask<project_actor>(

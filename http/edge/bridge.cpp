@@ -87,9 +87,7 @@ void bridge::end() {
     pending_.erase(pending_.begin());
     tell_failure(*one, error);
   }
-  quit(caf::exit_reason::user_shutdown);
-  // Wakes the actor so that it sees that it has quit.
-  eq_impl(caf::make_message_id(), nullptr, &home_, key_revoked{});
+  end_soon();
 }
 
 void bridge::went_down(const caf::actor_addr& who) {

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/intrusive_ptr.hpp>
 #include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 #include <spdlog/spdlog.h>
@@ -46,9 +47,23 @@ struct loop::state {
   std::mutex guard;
   std::vector<std::function<void()>> tasks; // under guard
   bool woken = false;                       // under guard
+  bool ended = false; // no actor gets a turn; written under guard
   std::vector<std::function<void()>> running;
   std::vector<std::unique_ptr<ticker>> tickers;
   std::vector<caf::resumable*> woken_actors; // on the loop's thread
+
+  void put(std::function<void()> task, bool of_actor) {
+    {
+      std::lock_guard lock{guard};
+      // The actors share the loop: what it kept of them would never go.
+      if (of_actor && ended)
+        return;
+      tasks.push_back(std::move(task));
+      if (std::exchange(woken, true))
+        return;
+    }
+    asio::post(context, [this] { drain(); });
+  }
 
   void drain() {
     {
@@ -80,14 +95,7 @@ loop::loop(caf::actor_system& system)
 loop::~loop() = default;
 
 void loop::post(std::function<void()> task) {
-  bool wake = false;
-  {
-    std::lock_guard lock{state_->guard};
-    state_->tasks.push_back(std::move(task));
-    wake = !std::exchange(state_->woken, true);
-  }
-  if (wake)
-    asio::post(state_->context, [s = state_.get()] { s->drain(); });
+  state_->put(std::move(task), false);
 }
 
 void loop::every(std::chrono::milliseconds period, std::function<void()> task) {
@@ -118,10 +126,12 @@ void loop::drop_all() {
   std::vector<std::function<void()>> dropped;
   {
     std::lock_guard lock{state_->guard};
+    state_->ended = true;
     std::swap(dropped, state_->tasks);
   }
+  dropped.clear();
   state_->context.drop_handlers();
-  wake_actors();
+  wake_actors(); // whom this has told something
 }
 
 asio::io_context& loop::context() noexcept {
@@ -135,21 +145,24 @@ void loop::wake_actors() {
 
 void loop::exec_later(caf::resumable* job) {
   if (job->subtype() != caf::resumable::io_actor) {
+    // Nobody else would wake it. It is set once this thread has ended.
+    if (state_->ended) {
+      system().scheduler().enqueue(job);
+      return;
+    }
     state_->woken_actors.push_back(job);
     if (state_->woken_actors.size() == 1)
       asio::post(state_->context, [this] { wake_actors(); });
     return;
   }
-  post([this, job] {
-    switch (job->resume(this, messages_per_turn)) {
-      case caf::resumable::resume_later:
-        exec_later(job);
-        break;
-      default:
-        // The reference that came with `job`.
-        caf::intrusive_ptr_release(job);
-    }
-  });
+  caf::intrusive_ptr<caf::resumable> actor{job, false};
+  state_->put(
+    [this, actor]() mutable {
+      auto result = actor->resume(this, messages_per_turn);
+      if (result == caf::resumable::resume_later)
+        exec_later(actor.release());
+    },
+    true);
 }
 
 } // namespace greenroom::http

@@ -17,7 +17,10 @@
 
 namespace greenroom::http {
 
-class loop final : public caf::execution_unit {
+/// Owned by its thread together with the actors that live on it: those may be
+/// known to others, and be sent messages, when the thread has ended.
+class loop final : public caf::execution_unit,
+                   public std::enable_shared_from_this<loop> {
 public:
   explicit loop(caf::actor_system& system);
   ~loop() override;
@@ -40,14 +43,16 @@ public:
   void stop();
 
   /// Drops what still waits: tasks, timers, and connections with what they
-  /// hold. After `run` has returned.
+  /// hold. The loop's actors get no turn any more. After `run` has returned.
   void drop_all();
 
   asio::io_context& context() noexcept;
 
   // For CAF: runs a bridge here, everything else on the scheduler; that once
   // the requests that are ready now have been handled, so that an actor is
-  // woken once for all of them. On the loop's thread, bridges on any.
+  // woken once for all of them. On the loop's thread, bridges on any. Takes
+  // over the reference that comes with `job`, and lets go of it also where the
+  // loop has ended.
   void exec_later(caf::resumable* job) override;
 
 private:

@@ -112,6 +112,14 @@ session_subscription::behavior_type session_subscription::make_behavior() {
           }};
 }
 
+void session_subscription::on_exit() {
+  state_ = state::lost; // nothing is read any more
+  session_ = session_actor{};
+  size_ = 0;
+  // Who is let go of here leaves, and is not among them any more.
+  const auto left = std::exchange(all_, {});
+}
+
 // -- its session --------------------------------------------------------------
 
 void session_subscription::ask() {
@@ -251,12 +259,13 @@ bool session_subscription::read(std::weak_ptr<session_subscriber> reader,
   return true;
 }
 
-/// Subscribers may leave meanwhile.
+/// Subscribers may leave meanwhile, and go on for a moment after that: this may
+/// be the last that holds them.
 template <class F>
 void session_subscription::for_each(F f) {
   auto outer = std::exchange(in_loop_, true);
   for (std::size_t i = 0; i < all_.size(); ++i)
-    if (auto one = all_[i].get())
+    if (const auto one = all_[i])
       f(*one);
   in_loop_ = outer;
   if (!outer)

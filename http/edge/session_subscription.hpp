@@ -10,7 +10,9 @@
 // made up for, 5 ms at most. A lost session is looked for once for all.
 //
 // Kept by the thread's `session_subscriptions`; it ends when its last
-// subscriber has left. Used on the HTTP thread only.
+// subscriber has left, and with the thread. The session has a handle to it, as
+// it has one to the session: it lets go of that when it ends. Used on the HTTP
+// thread only.
 #pragma once
 
 #include "http/edge/on_loop.hpp"
@@ -68,6 +70,10 @@ public:
 
   /// Looks for the session's actor again.
   void lose();
+
+  // -- for CAF ----------------------------------------------------------------
+
+  void on_exit() override;
 
 protected:
   behavior_type make_behavior() override;

@@ -31,6 +31,13 @@ public:
       by_session_.erase(found);
   }
 
+  /// Ends all of them, with their thread. They stay until this goes: a
+  /// subscriber that could not be told of it may still speak to its own.
+  void end() {
+    for (auto& [session_id, one] : by_session_)
+      session_subscription::behind(one).end_soon();
+  }
+
 private:
   std::unordered_map<std::string, subscription_actor> by_session_;
 };

@@ -2,20 +2,16 @@
 
 #include "http/base/address_shares.hpp"
 #include "http/edge/loop.hpp"
-#include "http/wire/tunnel.hpp"
 #include "messages/errors.hpp"
 #include "runtime/metrics/counters.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <utility>
 
@@ -31,31 +27,15 @@ constexpr std::chrono::seconds idle_time{75};
 /// For a request's head once it has begun.
 constexpr std::chrono::seconds head_time{10};
 
-/// A stream that says nothing for long is as good as any: programs and people
-/// end them.
-constexpr std::chrono::hours silence{24};
-
 /// How long a page of ours waits for the app before it is told what has been
 /// printed meanwhile, and how often the app is tried.
 constexpr std::chrono::seconds longest_wait{5};
 constexpr milliseconds between_tries{50};
 
-/// Pieces of a body below the one are copied, up to the other at a time.
-constexpr std::size_t small_piece = 1024;
-constexpr std::size_t most_gathered = 16 * 1024;
-
 constexpr std::string_view no_access =
   "This preview opens for those who have a link to it. Make one with POST "
   "/projects/{project}/sessions/{session}/ports/{port}/link and open its url, "
   "or send an API key as X-API-Key.";
-
-/// What may reach an app twice without harm, by its method's definition, and is
-/// there to be sent twice.
-bool is_repeatable(const wire::message_head& head, bool has_body) {
-  constexpr std::array<std::string_view, 5> methods{"GET", "HEAD", "OPTIONS",
-                                                    "PUT", "DELETE"};
-  return !has_body && std::ranges::find(methods, head.method) != methods.end();
-}
 
 } // namespace
 
@@ -276,210 +256,6 @@ asio::awaitable<bool> preview_client::try_to_connect() {
     co_return false;
   }
   co_return true;
-}
-
-// -- to the app ---------------------------------------------------------------
-
-/// False where another request can be sent on a connection that was used
-/// before: it may be gone by now.
-asio::awaitable<bool> preview_client::connect(app_pool::use what) {
-  app_ = around_->pool.take({target_.session_id, target_.port}, what);
-  if (app_)
-    co_return false;
-  auto socket =
-    co_await around_->sessions.connect(target_.session_id, target_.port);
-  app_ = std::make_unique<wire::client_connection>(
-    wire::plain_stream(around_->io, std::move(socket)));
-  co_return true;
-}
-
-asio::awaitable<void> preview_client::forward(const access_decision& decision) {
-  const forwarding how{target_,
-                       owner_ ? owner_->client() : peer_,
-                       preview_scheme(around_->options),
-                       decision.authorization_is_ours,
-                       decision.api_key_is_ours,
-                       session_.rules.rewrite_origin};
-  const auto use = is_repeatable(client_.head(), client_.has_body())
-                     ? app_pool::use::repeatable
-                     : app_pool::use::once;
-  for (;;) {
-    std::string refusal;
-    auto fresh = false;
-    try {
-      fresh = co_await connect(use);
-    } catch (const refused& e) {
-      if (e.code() != errc::unavailable)
-        throw;
-      refusal = e.what();
-    }
-    if (!refusal.empty()) {
-      co_await say_waiting(refusal);
-      co_return;
-    }
-    auto late = false;
-    auto garbled = false;
-    asking_ = false;
-    try {
-      co_await pass_on(how);
-      break;
-    } catch (const wire::lost& e) {
-      late = e.late();
-    } catch (const wire::bad_message&) {
-      garbled = true;
-    }
-    if (client_.status() != 0 || !client_.stream().is_open())
-      throw wire::lost{};
-    if (client_fault_)
-      std::rethrow_exception(std::exchange(client_fault_, nullptr));
-    auto again = !fresh && !garbled && !app_->answered()
-                 && use == app_pool::use::repeatable;
-    if (again)
-      continue;
-    const auto* text = garbled
-                         ? "What it said is no HTTP."
-                         : "It took the request and then hung up or stayed "
-                           "silent.";
-    const int status = late ? 504 : 502;
-    const auto what = make_page(status, "The app gave no answer", text,
-                                is_navigation(client_.head()));
-    co_await say(what);
-    co_return;
-  }
-  if (app_ && app_->reusable() && !tunnel_)
-    around_->pool.put({target_.session_id, target_.port}, std::move(app_));
-}
-
-asio::awaitable<void> preview_client::pass_on(const forwarding& how) {
-  using namespace asio::experimental::awaitable_operators;
-  const auto each = around_->options.preview_timeout;
-  auto& head = client_.head();
-  tunnel_ = false;
-  client_fault_ = nullptr;
-  app_->begin(request_to_app(head, how), client_.has_body(),
-              head.content_length);
-  if (client_.has_body()) {
-    std::exception_ptr fault;
-    try {
-      co_await (receive_and_stop(how) && send_body());
-    } catch (const asio::multiple_exceptions& e) {
-      // The one that failed has cancelled the other.
-      fault = e.first_exception();
-    }
-    if (fault)
-      std::rethrow_exception(fault);
-    co_return;
-  }
-  co_await app_->finish(each);
-  asking_ = true;
-  co_await receive_answer(how);
-}
-
-/// Ends quietly: what the app says, or its hanging up, tells.
-asio::awaitable<void> preview_client::send_body() {
-  const auto each = around_->options.preview_timeout;
-  auto from_client = false;
-  try {
-    for (;;) {
-      auto piece = client_.body_at_hand();
-      if (piece.empty() && !client_.body_at_end()) {
-        // A client may wait for the app before it goes on.
-        co_await app_->flush(each);
-        from_client = true;
-        piece = co_await client_.read_body(each);
-        from_client = false;
-      }
-      if (piece.empty())
-        break;
-      co_await app_->write(piece, each);
-    }
-    const auto trailers = passed_trailers(client_.trailers());
-    co_await app_->finish(each, trailers);
-  } catch (const wire::lost&) {
-    if (from_client)
-      app_->close();
-    client_.close_after();
-    co_return;
-  } catch (const wire::bad_message&) {
-    client_fault_ = std::current_exception();
-    app_->close();
-    client_.close_after();
-    co_return;
-  }
-  asking_ = true;
-}
-
-// -- to the client ------------------------------------------------------------
-
-asio::awaitable<void> preview_client::receive_and_stop(const forwarding& how) {
-  co_await receive_answer(how);
-  // An answer before all of the request has come: the rest is not wanted.
-  if (!client_.body_at_end()) {
-    client_.close_after();
-    app_->close();
-    client_.stream().stop_waiting();
-  }
-}
-
-asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
-  const auto each = around_->options.preview_timeout;
-  for (;;) {
-    co_await app_->read_head(silence);
-    auto status = app_->head().status;
-    if (status >= 200)
-      break;
-    if (status == 101) {
-      if (client_.head().upgrade().empty())
-        throw wire::bad_message{502, "the app switches protocols unasked"};
-      co_await upgrade(how);
-      co_return;
-    }
-    const auto answer = answer_from_app(app_->head(), how);
-    co_await client_.interim(answer, each);
-  }
-  events_ =
-    app_->head().headers.get("Content-Type").starts_with("text/event-stream");
-  client_.begin(answer_from_app(app_->head(), how), app_->length());
-  co_await pass_body();
-}
-
-// An app may send a byte a chunk: what came together goes out together.
-asio::awaitable<void> preview_client::pass_body() {
-  const auto each = around_->options.preview_timeout;
-  std::string gathered;
-  for (;;) {
-    auto piece = app_->body_at_hand();
-    if (!piece.empty() && piece.size() < small_piece) {
-      gathered += piece;
-      if (gathered.size() < most_gathered)
-        continue;
-      piece = {};
-    }
-    if (!gathered.empty()) {
-      co_await client_.write(gathered, each);
-      gathered.clear();
-    }
-    if (piece.empty() && app_->body_at_end())
-      break;
-    if (piece.empty()) {
-      co_await client_.flush(each);
-      piece = co_await app_->read_body(silence);
-    }
-    co_await client_.write(piece, each);
-  }
-  const auto trailers = passed_trailers(app_->trailers());
-  co_await client_.finish(each, trailers);
-}
-
-asio::awaitable<void> preview_client::upgrade(const forwarding& how) {
-  tunnel_ = true;
-  asking_ = false; // the tunnel sees by itself who goes
-  const auto answer = answer_from_app(app_->head(), how);
-  co_await client_.switch_protocols(answer, around_->options.preview_timeout);
-  wire::tunnel_end near_end{client_.stream(), client_.take_rest()};
-  wire::tunnel_end far_end{app_->stream(), app_->take_rest()};
-  co_await wire::run_tunnel(std::move(near_end), std::move(far_end),
-                            around_->options.preview_timeout);
 }
 
 // -- answers of our own -------------------------------------------------------

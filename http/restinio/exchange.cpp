@@ -43,9 +43,10 @@ public:
   using builder = restinio::response_builder_t<Output>;
 
   body_in_parts(builder to, std::shared_ptr<connection_progress> progress,
-                answer_kind kind)
+                answer_kind kind, loop& home)
     : answer_(std::make_shared<answer>(
-      answer{std::move(to), std::move(progress), kind})) {}
+      answer{std::move(to), std::move(progress), kind})),
+      home_(home) {}
   ~body_in_parts() override {
     abort();
   }
@@ -56,11 +57,21 @@ public:
     connection_progress::scope of{kept->progress};
     for (auto& part : parts)
       append(kept->to, restinio::writable_item_t{std::move(part)});
-    if (done)
-      kept->to.flush(
-        [done = std::move(done)](const error_code& error) { done(!error); });
-    else
+    if (!done) {
       kept->to.flush();
+      return;
+    }
+    const auto inside = kept->inside;
+    *inside = true;
+    kept->to.flush(
+      [&home = home_, inside, done = std::move(done)](const error_code& error) {
+        // Of a connection that is gone already the library says so at once.
+        if (*inside)
+          home.post([done, well = !error] { done(well); });
+        else
+          done(!error);
+      });
+    *inside = false;
   }
 
   void finish() override {
@@ -85,6 +96,7 @@ private:
     const std::shared_ptr<connection_progress> progress;
     const answer_kind kind;
     bool finished = false;
+    const std::shared_ptr<bool> inside = std::make_shared<bool>(false);
   };
 
   static void append(builder& to, restinio::writable_item_t part) {
@@ -95,6 +107,7 @@ private:
   }
 
   const std::shared_ptr<answer> answer_;
+  loop& home_;
 };
 
 verb verb_of(const restinio::http_method_id_t& method) {
@@ -205,13 +218,13 @@ std::unique_ptr<body_writer> library_exchange::begin_body(response&& head,
     to.set_content_length(*head.content_length);
     add_headers(to, head, id);
     return std::make_unique<body_in_parts<output>>(std::move(to), progress_,
-                                                   kind);
+                                                   kind, env.loop);
   }
   using output = restinio::chunked_output_t;
   auto to = request_->create_response<output>(status_line(head.status));
   add_headers(to, head, id);
-  return std::make_unique<body_in_parts<output>>(std::move(to), progress_,
-                                                 kind);
+  return std::make_unique<body_in_parts<output>>(std::move(to), progress_, kind,
+                                                 env.loop);
 }
 
 std::shared_ptr<web_socket>

@@ -200,6 +200,7 @@ void http_thread::state::tick() {
       || (bridge->pending() != 0 && std::chrono::steady_clock::now() < stop_at))
     return;
   bridge->end();
+  session_subscriptions.end();
   loop.post([this] { loop.stop(); });
 }
 

@@ -1,6 +1,9 @@
 #include "http/streams/file_readers.hpp"
 
+#include "runtime/base/guarded.hpp"
+
 #include <pthread.h>
+#include <spdlog/spdlog.h>
 
 namespace greenroom::http {
 
@@ -42,7 +45,9 @@ void file_readers::work() {
     auto job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    job();
+    run_guarded(job, [](const char* why) {
+      spdlog::error("a task of a reading thread failed: {}", why);
+    });
     job = nullptr;
     lock.lock();
   }

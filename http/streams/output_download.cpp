@@ -164,8 +164,6 @@ private:
   void open(response head, output_reader from) {
     has_activity_ = clock::now();
     body_ = ex_->begin(std::move(head));
-    // The head goes out at once, also where nothing was printed yet.
-    touch();
     pump_ = std::make_shared<output_pump>(
       env_, std::move(from),
       [this](slice bytes, std::function<void(bool)> taken) {
@@ -179,6 +177,8 @@ private:
           body_->abort();
         done();
       });
+    // The head goes out at once, also where nothing was printed yet.
+    touch();
   }
 
   /// Writes nothing, and so learns whether the client is still there: one that

@@ -258,7 +258,8 @@ void response_registry::connection_closed(std::uint64_t connection_id) {
   for (auto i = streams_.find(connection_id); i != streams_.end();
        i = streams_.find(connection_id)) {
     auto stream = i->second;
-    stream->close(closing::left);
+    // It is called from where an exception would end the process.
+    run_guarded([&] { stream->close(closing::left); }, report);
     remove(*stream); // also one that has things to do still
   }
 }

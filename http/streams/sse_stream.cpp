@@ -265,6 +265,8 @@ void stream::tick(clock::time_point now) {
 }
 
 void stream::done() {
+  if (over())
+    return; // with its connection, by what was written last
   auto self = shared_from_this();
   auto& streams = ex_->env.streams;
   hold(0);

@@ -84,8 +84,8 @@ public:
   }
 
   void tick(clock::time_point now) override {
-    if (!socket_)
-      return;
+    if (!socket_ || !follower_)
+      return; // or a failure kept it from being followed
     follower_->tick(now);
     if (auto watch = watch_)
       watch->tick();

@@ -1,6 +1,7 @@
 #include "runtime/base/injected_faults.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -14,11 +15,20 @@ namespace {
 std::atomic<bool> any{false};
 std::mutex guard;
 std::map<std::string, fault, std::less<>> faults; // under guard
+std::condition_variable cleared;
+unsigned times_cleared = 0; // under guard
 
-fault find(std::string_view call) {
-  std::lock_guard lock{guard};
+// Waits as the process's own fault of that name says, or until it is cleared.
+int own_fault(std::string_view call) {
+  std::unique_lock lock{guard};
   auto found = faults.find(call);
-  return found == faults.end() ? fault{} : found->second;
+  if (found == faults.end())
+    return 0;
+  auto what = found->second;
+  cleared.wait_for(lock, what.delay, [before = times_cleared] {
+    return times_cleared != before;
+  });
+  return what.error;
 }
 
 fault find_in_file(const char* path, std::string_view call) {
@@ -36,11 +46,9 @@ fault find_in_file(const char* path, std::string_view call) {
 
 int injected_fault(std::string_view call) {
   static const char* const path = std::getenv("GREENROOM_FAULTS");
-  if (path == nullptr && !any)
-    return 0;
-  auto found = any ? find(call) : fault{};
-  if (path != nullptr)
-    found = find_in_file(path, call);
+  if (path == nullptr)
+    return any ? own_fault(call) : 0;
+  auto found = find_in_file(path, call);
   if (found.delay.count() > 0)
     std::this_thread::sleep_for(found.delay);
   return found.error;
@@ -53,9 +61,13 @@ void inject_fault(const std::string& call, fault what) {
 }
 
 void clear_faults() {
-  std::lock_guard lock{guard};
-  faults.clear();
-  any = false;
+  {
+    std::lock_guard lock{guard};
+    faults.clear();
+    any = false;
+    ++times_cleared;
+  }
+  cleared.notify_all();
 }
 
 } // namespace greenroom

@@ -30,6 +30,9 @@ int injected_fault(std::string_view call);
 
 /// From now on, for this process; what waits already waits on.
 void inject_fault(const std::string& call, fault what);
+
+/// What waits goes on at once. So a test can have a call wait for longer than
+/// the slowest machine takes for what it looks at meanwhile.
 void clear_faults();
 
 } // namespace greenroom

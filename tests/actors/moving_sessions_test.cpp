@@ -158,7 +158,7 @@ TEST_CASE_METHOD(moving_node, "a session that is being revived while its "
                               "project goes away gets no actor") {
   auto handle = find(session);
   // Its files are read behind what is being written.
-  inject_fault("pwrite", {10s, 0});
+  inject_fault("pwrite", {5min, 0});
   caf::anon_send(caf::actor_cast<caf::actor>(handle), shell("true", 0));
   await("a slow disk", [&] { return journal_lag() >= 50ms; });
   caf::anon_send(handle, crash_session{});
@@ -218,7 +218,7 @@ TEST_CASE_METHOD(moving_node, "what waits for its turn does not begin while "
   await_runner_end();
   std::ofstream{context()->session_dir(session.id) / "checkout" / "open"};
   gate().open_until(std::numeric_limits<millis>::max());
-  request.wait = 10'000;
+  request.wait = 60'000;
   // One whose turn came before its runner was gone never begins.
   auto queued = json_of(ask<exec_view>(handle, request));
   CHECK((queued["status"] == "canceled" || queued["stdout"] == "on time\n"));

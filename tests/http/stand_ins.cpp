@@ -75,6 +75,11 @@ public:
     });
   }
 
+  // Who watches it has a handle to it, too.
+  void on_exit() override {
+    drop([](const watcher_actor&) { return true; });
+  }
+
 protected:
   behavior_type make_behavior() override {
     return {

@@ -9,6 +9,14 @@
 
 namespace greenroom::journal {
 
+namespace {
+
+void report(const char* why) {
+  spdlog::error("a session's files: {}", why);
+}
+
+} // namespace
+
 // -- a writer -----------------------------------------------------------------
 
 writer::writer() : thread_([this] { run(); }) {}
@@ -59,9 +67,7 @@ void writer::run() {
     auto more_events =
       !queue_.empty() && std::holds_alternative<append>(queue_.front().what);
     lock.unlock();
-    run_guarded(
-      [&] { perform(next, more_events); },
-      [](const char* why) { spdlog::error("a session's files: {}", why); });
+    run_guarded([&] { perform(next, more_events); }, report);
     next = {};
     lock.lock();
     if (appending_.empty())
@@ -84,9 +90,10 @@ void writer::perform(job& one, bool more_events) {
   }
 }
 
+/// One whose events cannot be written keeps no other from its answer.
 void writer::flush() {
   for (auto& one : std::exchange(appending_, {}))
-    one->put(one->files.flush());
+    run_guarded([&] { one->put(one->files.flush()); }, report);
 }
 
 // -- all of them --------------------------------------------------------------

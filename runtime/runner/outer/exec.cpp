@@ -11,14 +11,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <system_error>
 #include <tuple>
 #include <utility>
-#include <vector>
 
 namespace greenroom::runner {
 
@@ -28,20 +26,12 @@ namespace {
 // again.
 constexpr std::chrono::seconds save_again{1};
 
-// Between two HUPs to a terminal's command that is to end.
-constexpr std::chrono::milliseconds hang_up_again{200};
-
 // More supervisors than one that die before they have started a command are
 // chance; more than these are somebody's doing.
 constexpr int most_times_given = 8;
 
-// How long a supervisor may take to start a command, and at least to kill one,
-// on a machine that is busy.
-constexpr std::chrono::seconds start_timeout{10};
-constexpr std::chrono::seconds kill_timeout{1};
-
-// And a process to end that has been sent KILL: the kernel ends none that waits
-// for a disk.
+// How long a process may take to end that has been sent KILL: the kernel ends
+// none that waits for a disk.
 constexpr std::chrono::seconds uninterruptible_wait{60};
 
 // Why a signal has ended a command. The node says by whose request.
@@ -87,23 +77,6 @@ void write_exit_record(int dir, const std::string& text) {
   if (static_cast<std::size_t>(size) != text.size())
     throw std::system_error(ENOSPC, std::generic_category(),
                             "cannot write the exit record");
-}
-
-// "1.5 s"
-std::string seconds(millis time) {
-  auto result = std::to_string(time / 1000);
-  if (auto rest = time % 1000; rest != 0) {
-    auto digits = std::to_string(1000 + rest).substr(1);
-    digits.erase(digits.find_last_not_of('0') + 1);
-    result += '.' + digits;
-  }
-  return result + " s";
-}
-
-void keep_earliest(std::optional<steady::time_point>& result,
-                   const std::optional<steady::time_point>& other) {
-  if (other && (!result || *other < *result))
-    result = other;
 }
 
 } // namespace
@@ -391,140 +364,6 @@ std::optional<std::uint64_t> supervised_exec::growth() const noexcept {
 
 void supervised_exec::growth_told() noexcept {
   told_ = records();
-}
-
-// -- what ends it -------------------------------------------------------------
-
-void supervised_exec::order(const supervisor_order& what) {
-  // A supervisor that cannot be told is dead, and its end of file on the way.
-  ordered_ = true;
-  if (supervisor_)
-    ::send(supervisor_.get(), &what, sizeof what, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
-void supervised_exec::kill_all() {
-  order({supervisor_order::kind::kill_all});
-  gone_by_ = steady::now()
-             + std::max(kill_grace_, std::chrono::milliseconds{kill_timeout});
-}
-
-void supervised_exec::lost_reason(std::string reason) {
-  lost_reason_ = std::move(reason);
-}
-
-void supervised_exec::signal(int number) {
-  if (!active())
-    return;
-  signals_sent_.insert(number);
-  order({supervisor_order::kind::signal_group, number});
-}
-
-int supervised_exec::input(std::string& why_not) const {
-  if (phase_ != phase::running)
-    why_not = "exec " + id_ + " does not run";
-  else if (has_tty() && !out_.end)
-    why_not = "the terminal of exec " + id_ + " has been closed";
-  else if (has_tty())
-    return out_.end.get();
-  else if (!spec_.stdin_open)
-    why_not = "exec " + id_ + " was started with its stdin closed";
-  else if (!input_)
-    why_not = "the stdin of exec " + id_ + " has been closed";
-  return input_.get();
-}
-
-void supervised_exec::close_input() {
-  if (feeder_) {
-    spec_.input_ends = true;
-    return;
-  }
-  input_.reset();
-  // What a terminal's user would type. Best effort: where the terminal is full,
-  // its program does not read.
-  constexpr char end_of_input = 4;
-  if (has_tty() && out_.end)
-    std::ignore = ::write(out_.end.get(), &end_of_input, sizeof end_of_input);
-}
-
-void supervised_exec::cancel(std::string reason) {
-  if (active())
-    finish_by_force(exit_status::canceled, std::move(reason));
-}
-
-// Interactive shells ignore TERM; one whose terminal is hung up ends at once.
-// Not always by the first HUP: bash notes one that comes just before it waits
-// for input, and waits.
-void supervised_exec::hang_up() {
-  if (!has_tty())
-    return;
-  order({supervisor_order::kind::signal_group, SIGHUP});
-  hang_up_at_ = steady::now() + hang_up_again;
-}
-
-void supervised_exec::finish_by_force(exit_status status, std::string reason) {
-  if (forced_)
-    return;
-  forced_ = status;
-  forced_why_ = std::move(reason);
-  timeout_at_.reset();
-  hang_up();
-  order({supervisor_order::kind::signal_group, SIGTERM});
-  kill_at_ = steady::now() + kill_grace_;
-}
-
-void supervised_exec::stop(const std::string& reason) {
-  if (active() && !forced_) {
-    forced_ = exit_status::canceled;
-    forced_why_ = reason;
-  }
-  timeout_at_.reset();
-  hang_up();
-  order({supervisor_order::kind::signal_all, SIGTERM});
-  if (supervisor_ && !kill_at_ && !gone_by_)
-    kill_at_ = steady::now() + kill_grace_;
-}
-
-std::optional<steady::time_point> supervised_exec::deadline() const {
-  auto result = timeout_at_;
-  for (const auto& other :
-       {started_by_, hang_up_at_, kill_at_, gone_by_, save_at_, drain_at_})
-    keep_earliest(result, other);
-  return result;
-}
-
-void supervised_exec::on_deadline(steady::time_point now) {
-  auto due = [now](std::optional<steady::time_point>& when) {
-    if (!when || now < *when)
-      return false;
-    when.reset();
-    return true;
-  };
-  if (due(timeout_at_))
-    finish_by_force(exit_status::timed_out,
-                    "the command ran longer than its timeout of "
-                      + seconds(spec_.timeout));
-  if (due(hang_up_at_))
-    hang_up();
-  if (due(kill_at_))
-    kill_all();
-  if (due(started_by_)) {
-    hear_supervisor(); // lest it was only we who were slow
-    // Where that one has died, the next has its own time.
-    if (phase_ == phase::starting && !started_by_) {
-      refuse("the command could not be started within "
-             + std::to_string(start_timeout.count()) + " s");
-      observer_.on_unresponsive(*this);
-    }
-  }
-  if (due(gone_by_)) {
-    hear_supervisor();
-    if (supervisor_)
-      observer_.on_unresponsive(*this);
-  }
-  if (due(drain_at_))
-    drain_on();
-  if (due(save_at_))
-    save();
 }
 
 } // namespace greenroom::runner

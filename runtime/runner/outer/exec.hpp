@@ -151,6 +151,10 @@ public:
 private:
   enum class phase { starting, running, refused, ended };
 
+  /// How long a supervisor may take to start a command, on a machine that is
+  /// busy.
+  static constexpr std::chrono::seconds start_timeout{10};
+
   struct pipe {
     output_stream stream;
     unique_fd end; // ours

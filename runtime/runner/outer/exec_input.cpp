@@ -1,11 +1,42 @@
-// What the command is fed at first, before anybody else can write to it.
+// The command's input, and what it is fed at first, before anybody else can
+// write to it.
 #include "runtime/runner/outer/exec.hpp"
+
+#include <unistd.h>
 
 #include <cstdio>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 namespace greenroom::runner {
+
+int supervised_exec::input(std::string& why_not) const {
+  if (phase_ != phase::running)
+    why_not = "exec " + id_ + " does not run";
+  else if (has_tty() && !out_.end)
+    why_not = "the terminal of exec " + id_ + " has been closed";
+  else if (has_tty())
+    return out_.end.get();
+  else if (!spec_.stdin_open)
+    why_not = "exec " + id_ + " was started with its stdin closed";
+  else if (!input_)
+    why_not = "the stdin of exec " + id_ + " has been closed";
+  return input_.get();
+}
+
+void supervised_exec::close_input() {
+  if (feeder_) {
+    spec_.input_ends = true;
+    return;
+  }
+  input_.reset();
+  // What a terminal's user would type. Best effort: where the terminal is full,
+  // its program does not read.
+  constexpr char end_of_input = 4;
+  if (has_tty() && out_.end)
+    std::ignore = ::write(out_.end.get(), &end_of_input, sizeof end_of_input);
+}
 
 // A terminal's one descriptor is watched for what its command prints, too.
 void supervised_exec::begin_feeding() {

@@ -288,7 +288,7 @@ TEST_CASE("a review command ends with its project on this node") {
   auto handle = node.find(session);
   start_exec change;
   change.spec.command = "echo mine > mine.txt";
-  change.wait = 10'000;
+  change.wait = 60'000;
   node.ask<exec_view>(handle, change);
   checkin_session request;
   request.by = {"key", "Ada", "Ada <ada@example.org>"};

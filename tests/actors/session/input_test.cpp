@@ -52,7 +52,7 @@ struct fed_session {
   // The same request is the same exec: this one waits for its end.
   template <class Request>
   nlohmann::json end_of(Request request) {
-    request.wait = 10'000;
+    request.wait = 60'000;
     return exec(request);
   }
   void let_go() {

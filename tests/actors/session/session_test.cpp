@@ -480,7 +480,7 @@ TEST_CASE("a node that may have lost its sessions promises nothing") {
   auto handle = node.find(session);
   auto run = [&] {
     auto request = shell("true");
-    request.wait = 20'000;
+    request.wait = 60'000;
     return request;
   };
   CHECK(node.ask<exec_view>(handle, run()).ended);

@@ -48,9 +48,9 @@ struct two_sessions {
   std::future<nlohmann::json> run_in_stalled(const std::string& command) {
     return std::async(
       std::launch::async, [this, command, handle = node.find(stalled)] {
-        constexpr millis longer_than_the_fault = 50'000;
+        constexpr millis longer_than_the_test = 50'000;
         return json_of(
-          node.ask<exec_view>(handle, shell(command, longer_than_the_fault)));
+          node.ask<exec_view>(handle, shell(command, longer_than_the_test)));
       });
   }
 
@@ -69,7 +69,7 @@ bool is_open(const std::future<nlohmann::json>& answer) {
 TEST_CASE_METHOD(two_sessions, "a session whose output cannot be read for a "
                                "while keeps no other session waiting") {
   auto handle = node.find(other);
-  inject_fault("pread", {15s, 0});
+  inject_fault("pread", {5min, 0});
   auto late = run_in_stalled("echo hi");
   REQUIRE(test::eventually([&] { return node.journal_lag() >= 50ms; }));
   for (int i = 0; i < 100; ++i)
@@ -87,7 +87,7 @@ TEST_CASE_METHOD(two_sessions, "a session whose output cannot be read for a "
 
 TEST_CASE_METHOD(two_sessions, "an answer waits until what it promises is "
                                "written, whatever the disk does") {
-  inject_fault("pwrite", {10s, 0});
+  inject_fault("pwrite", {5min, 0});
   auto late = run_in_stalled("true");
   REQUIRE(test::eventually([&] { return node.journal_lag() >= 50ms; }));
   node.ask<session_view>(node.find(stalled), get_session{});
@@ -103,7 +103,7 @@ TEST_CASE_METHOD(two_sessions, "an answer waits until what it promises is "
 TEST_CASE_METHOD(two_sessions, "a disk that is slow to sync keeps nobody "
                                "waiting") {
   auto handle = node.find(stalled);
-  inject_fault("fdatasync", {15s, 0});
+  inject_fault("fdatasync", {5min, 0});
   node.ask<exec_view>(handle, shell("true"));
   REQUIRE(test::eventually([&] { return node.sync_lag() >= 500ms; }));
   auto before = node.sync_lag();

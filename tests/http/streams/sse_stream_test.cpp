@@ -356,6 +356,32 @@ TEST_CASE("a watcher follows its session to the actor that revives it") {
   CHECK(ids_of(client->read_stream_to_end()) == from_to(1, 4));
 }
 
+TEST_CASE("a client that leaves before its stream begins ends only that") {
+  fixture f;
+  {
+    // The session is found when the client is known to have left.
+    std::lock_guard lock{f.script->guard};
+    http_client client{f.port()};
+    client.send(stream_request());
+    CHECK(call(f.port(), "GET", "/healthz").status == 200);
+    client.drop();
+    CHECK(call(f.port(), "GET", "/healthz").status == 200);
+  }
+  auto next = begun_response(f);
+  wait_for_watchers(f, 1);
+  tell(f, output("e1", "after"));
+  next->read_stream_until("after");
+}
+
+TEST_CASE("whoever watches a session leaves it when the server ends") {
+  fixture f;
+  auto client = begun_response(f);
+  wait_for_watchers(f, 1);
+  f.server.reset();
+  wait_for_watchers(f, 0);
+  tell(f, output("e1", "to nobody"));
+}
+
 TEST_CASE("many watchers get the same events") {
   fixture f{[](http::options& o) { o.threads = 2; }};
   std::vector<std::unique_ptr<http_client>> clients;

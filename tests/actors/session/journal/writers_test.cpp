@@ -168,7 +168,7 @@ TEST_CASE_METHOD(one_writer, "a writer that is full refuses what can be asked "
                              "for again, and takes all else") {
   faults none_left;
   auto channel = open("a");
-  inject_fault("pwrite", {5s, 0});
+  inject_fault("pwrite", {5min, 0});
   append("a", channel);
   CHECK(eventually([&] { return writers.lag() >= 100ms; }));
   for (std::size_t i = 0; i < journal::writers::max_queued; ++i)
