@@ -26,6 +26,11 @@ public:
     place& operator=(const place&) = delete;
     ~place();
 
+    /// Whose it is, as `client_of` says.
+    const std::string& client() const noexcept {
+      return address_;
+    }
+
   private:
     std::shared_ptr<address_shares> of_;
     std::string address_;

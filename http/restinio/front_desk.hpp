@@ -77,9 +77,16 @@ public:
   /// And those of other nodes, all together.
   std::shared_ptr<address_shares> shares_of_nodes;
 
+  /// They wait for a request.
   newcomers strangers;
+  /// The same where there is no room: they have a moment to show a key.
+  newcomers on_trial;
+  /// They wait for an answer, or do not read it.
+  newcomers asking;
   /// Those that have been refused and are not closed yet.
   newcomers held;
+  /// Whether nearly all connections that are served are open.
+  std::function<bool()> is_nearly_full;
   read_budget memory;
   half_closed waiting;
 
@@ -87,6 +94,15 @@ public:
   /// soon as they are closed would else take the time of all others.
   bool is_crowded() const noexcept {
     return strangers.size() + held.size() > crowd;
+  }
+
+  static constexpr std::size_t max_on_trial = 256;
+
+  /// Ends a connection without a key of this client's, or of anybody's where
+  /// `client` is empty. False: there is none.
+  bool make_room(std::string_view client) {
+    return strangers.make_room(client) || asking.make_room(client)
+           || held.make_room(client);
   }
 
 private:
@@ -99,6 +115,7 @@ private:
     rules = {};
     request_id = nullptr;
     refused = nullptr;
+    is_nearly_full = nullptr;
     shares = nullptr;
     shares_of_nodes = nullptr;
   }

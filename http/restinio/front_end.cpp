@@ -31,6 +31,9 @@ constexpr std::size_t accepts_at_once = 32;
 /// How long a stranger who is refused is held in a crowd.
 constexpr std::chrono::seconds hold_of_refused{1};
 
+/// Who comes where there is no place has so long to show a key.
+constexpr std::chrono::seconds time_on_trial{1};
+
 /// Bytes in the kernel that a stranger has not made room for; the socket lets
 /// clients that have shown a key have more.
 constexpr int max_unsent = 16 * 1024;
@@ -62,7 +65,7 @@ struct front_end::state {
 
   std::unique_ptr<library_server> library;
   std::shared_ptr<connection_watch> watch =
-    std::make_shared<connection_watch>();
+    std::make_shared<connection_watch>(loop.context());
   std::uint16_t port = 0;
   int listener = -1; // RESTinio's
   std::uint64_t accepted_before = 0;
@@ -156,6 +159,9 @@ std::uint16_t front_end::open(std::uint16_t port) {
                      std::string{target.substr(0, target.find(' '))}, id,
                      address, status});
   };
+  s.desk.is_nearly_full = [&s] {
+    return s.watch->open.size() > s.max_connections - s.max_connections / 16;
+  };
   s.watch->closed = [&s](std::uint64_t id) { s.heard.closed(id); };
   s.library = std::make_unique<library_server>(
     restinio::external_io_context(s.loop.context()),
@@ -215,6 +221,7 @@ void front_end::watch_accepting() {
 void front_end::watch_strangers() {
   const auto now = newcomers::clock::now();
   state_->desk.held.look(now, hold_of_refused);
+  state_->desk.on_trial.look(now, time_on_trial);
   state_->desk.strangers.look(now, state_->opts.idle_of_strangers);
 }
 

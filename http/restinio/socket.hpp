@@ -22,7 +22,8 @@
 //
 // It ends connections that send no request soon, unless their clients have
 // shown a key before: RESTinio has one time for all. Those may also leave more
-// unread.
+// unread. Where an address has as many connections as it may, or nearly all
+// are open, one that shows a key soon takes the place of one without.
 //
 // And it lets clients that send nothing more have their answers, unless they
 // are streams: nobody may listen to those any more. Requests that wait for an
@@ -124,7 +125,7 @@ private:
 
   // -- reading ----------------------------------------------------------------
 
-  /// The first read. False: it is over its address's share, and told so.
+  /// The first read. False: there is no place, which it is told.
   bool begin() {
     desk_ = &asio::use_service<front_desk>(
       asio::query(get_executor(), asio::execution::context));
@@ -132,12 +133,13 @@ private:
     progress_->listen(this);
     progress_->of_peer =
       desk_->is_of_peer && desk_->is_of_peer(native_handle());
-    if (take_place()) {
+    if (take_place())
       await_request();
-      return true;
-    }
-    turn_away();
-    return false;
+    else if (!progress_->of_peer)
+      try_out();
+    else
+      turn_away();
+    return !refused_;
   }
 
   /// `before` bytes are in the buffer already.
@@ -168,12 +170,16 @@ private:
         return;
       }
     }
-    if (beginning_ == beginning::git && hand_over(read)) {
+    if (beginning_ == beginning::git && on_trial_ && !place_)
+      turn_away();
+    else if (beginning_ == beginning::git && hand_over(read)) {
       pass(handler, asio::error::eof, 0);
       return;
     }
     auto fine = refused_ ? 0 : judge(read);
-    if (over_budget_)
+    if (turned_away_)
+      pass(handler, asio::error::eof, 0);
+    else if (over_budget_)
       // The library lets go of what it has at once.
       pass(handler, asio::error::message_size, 0);
     else if (!refused_ || fine > 0)
@@ -196,11 +202,14 @@ private:
     const auto weight = scan_.in_chunks() ? read_budget::chunk_overhead : 1;
     auto found = scan_.add(read, desk_->rules);
     since_mark_ += found.fine * weight;
-    if (std::exchange(heads_, scan_.heads()) != scan_.heads())
-      stranger_.reset();
     if (scan_.known() && !std::exchange(known_, true))
       ::setsockopt(native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent,
                    sizeof max_unsent);
+    if (std::exchange(heads_, scan_.heads()) != scan_.heads()) {
+      if (std::exchange(on_trial_, false) && !judge_newcomer())
+        return 0;
+      await_answer();
+    }
     if (found.refused.status != 0) {
       refuse(found.refused, scan_.head().request_id(), scan_.request_line());
       return found.fine;
@@ -220,7 +229,7 @@ private:
 
   /// All requests that came whole have been answered, to the last byte.
   bool settled() const noexcept {
-    return progress_->ended() == scan_.whole() && !writing_;
+    return (turned_away_ || progress_->ended() == scan_.whole()) && !writing_;
   }
 
   /// What is still to be written is of use to nobody.
@@ -284,29 +293,53 @@ private:
   // -- who it is --------------------------------------------------------------
 
   void await_request() {
-    if (!stranger_)
-      await_end();
+    if (std::exchange(asking_, false) || !stranger_)
+      wait_among(desk_->strangers);
   }
 
-  void await_end() {
-    newcomers::connection& self = *this;
-    stranger_.emplace(desk_->strangers, self);
+  void await_answer() {
+    asking_ = !known_;
+    if (known_)
+      stranger_.reset();
+    else
+      wait_among(desk_->asking);
   }
 
   /// The client has its answer, and may close.
   void hold() {
-    newcomers::connection& self = *this;
     held_ = true;
-    stranger_.emplace(desk_->held, self);
+    asking_ = false;
+    wait_among(desk_->held);
+  }
+
+  void wait_among(newcomers& these) {
+    newcomers::connection& self = *this;
+    stranger_.emplace(these, self);
   }
 
   void came_late() override {
+    if (on_trial_) {
+      turn_away();
+      return;
+    }
     if (!std::exchange(held_, false)) {
       cut();
       return;
     }
     end_output();
-    await_end();
+    wait_among(desk_->strangers);
+  }
+
+  bool gives_way(std::string_view client) override {
+    const auto is_theirs =
+      client.empty() || (place_ && place_->client() == client);
+    // Who reads a stream was let in.
+    if (!is_theirs || cut_ || known_ || progress_->streams())
+      return false;
+    cut();
+    place_.reset();
+    stranger_.reset();
+    return true;
   }
 
   // -- memory -----------------------------------------------------------------
@@ -350,6 +383,8 @@ private:
   void refuse(const head_refusal& why, std::string_view sent_id,
               std::string_view request_line = {}) {
     refused_ = true;
+    if (std::exchange(on_trial_, false))
+      stranger_.reset();
     before_mark_ = since_mark_ = 0;
     count();
     const auto id =
@@ -372,6 +407,7 @@ private:
 
   // -- the beginning ----------------------------------------------------------
 
+  /// False: its address has as many as it may, or nearly all are open.
   bool take_place() {
     const auto of_peer = progress_->of_peer;
     auto& shares = of_peer ? desk_->shares_of_nodes : desk_->shares;
@@ -380,26 +416,58 @@ private:
     if (!shares || gone)
       return true;
     // Of another node's connections each is another client's.
-    place_ = shares->take(of_peer ? address_shares::other_nodes
-                                  : peer.address().to_string());
+    const auto client =
+      of_peer ? address_shares::other_nodes : peer.address().to_string();
+    place_ = shares->take(client);
+    return place_
+           && (of_peer || !desk_->is_nearly_full || !desk_->is_nearly_full());
+  }
+
+  /// A flood of such is kept small, too: who shows a key does so at once.
+  void try_out() {
+    on_trial_ = true;
+    if (desk_->on_trial.size() >= front_desk::max_on_trial)
+      desk_->on_trial.hurry();
+    wait_among(desk_->on_trial);
+  }
+
+  /// Its first request came whole. False: it is turned away.
+  bool judge_newcomer() {
+    if (place_) {
+      desk_->make_room({});
+      return true;
+    }
+    const auto of = address();
+    if (known_ && desk_->make_room(address_shares::client_of(of)))
+      place_ = desk_->shares->take_over(of);
+    if (!place_)
+      turn_away();
     return place_ != nullptr;
   }
 
-  /// It is closed at once, for it is over its share. What has come already is
-  /// read, so that the client gets to read the answer.
+  /// It gets no place, and is closed at once, crowd or not: who waits to be
+  /// accepted would wait for it. What has come already is read, so that the
+  /// client gets to read the answer.
   void turn_away() {
+    turned_away_ = true;
     std::array<char, 16384> nowhere;
     while (::recv(native_handle(), nowhere.data(), nowhere.size(), MSG_DONTWAIT)
            == static_cast<ssize_t>(nowhere.size()))
       continue;
+    refuse({503, why_no_place()}, {});
+    cut();
+  }
+
+  std::string why_no_place() const {
+    if (place_)
+      return "nearly all connections that are served are open, and who comes "
+             "now must show a key; try again";
     const auto of_peer = progress_->of_peer;
     auto& shares = of_peer ? desk_->shares_of_nodes : desk_->shares;
-    refuse(
-      {503, (of_peer ? "what other nodes pass on has " : "this address has ")
-              + std::to_string(shares->max_of_one())
-              + " connections open, which is what " + (of_peer ? "they" : "one")
-              + " may have; try again when some are closed"},
-      {});
+    return (of_peer ? "what other nodes pass on has " : "this address has ")
+           + std::to_string(shares->max_of_one())
+           + " connections open, which is what " + (of_peer ? "they" : "one")
+           + " may have; try again when some are closed";
   }
 
   beginning beginning_of(std::string_view read) const {
@@ -447,6 +515,9 @@ private:
   bool known_ = false;      // it has shown a key
   bool refused_ = false;
   bool held_ = false;
+  bool asking_ = false;   // it waits for an answer, without a key
+  bool on_trial_ = false; // it came where there was no place
+  bool turned_away_ = false;
   bool over_budget_ = false;
   bool writing_ = false;
   bool cut_ = false;

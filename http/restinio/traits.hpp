@@ -3,6 +3,7 @@
 // Only for the few files that speak to RESTinio; nothing else sees it.
 #pragma once
 
+#include "http/base/reactor_reserve.hpp"
 #include "http/restinio/limiter.hpp"
 #include "http/restinio/socket.hpp"
 
@@ -48,6 +49,9 @@ private:
 /// they end, of which the library says nothing; of others it may say twice that
 /// they have ended.
 struct connection_watch {
+  explicit connection_watch(asio::io_context& of) : reserve(of) {}
+
+  reactor_reserve reserve;
   std::function<void(std::uint64_t)> closed;
   std::uint64_t accepted = 0;
   std::unordered_set<std::uint64_t> open; // their ids
@@ -58,6 +62,7 @@ struct connection_watch {
     if (restinio::holds_alternative<accepted_t>(notice.cause())) {
       ++accepted;
       open.insert(notice.connection_id());
+      reserve.opened(open.size());
     } else if (restinio::holds_alternative<closed_t>(notice.cause())) {
       open.erase(notice.connection_id());
       closed(notice.connection_id());
