@@ -15,6 +15,11 @@ namespace {
 constexpr std::size_t first_head = 4 * 1024;
 constexpr std::size_t body_room = 64 * 1024;
 
+/// Its memory, too: to assign an empty list would keep that.
+void give_back(std::vector<char>& buffer) noexcept {
+  std::vector<char>{}.swap(buffer);
+}
+
 } // namespace
 
 // -- reading ------------------------------------------------------------------
@@ -30,7 +35,7 @@ void message_reader::start(bool answers_head) {
   if (begin_ != end_)
     return;
   if (buffer_.size() > first_head)
-    buffer_ = {};
+    give_back(buffer_);
   begin_ = end_ = 0;
 }
 
@@ -116,7 +121,7 @@ asio::awaitable<bool> message_reader::receive(clock::time_point until) {
 
 std::string message_reader::take_rest() {
   std::string result{buffer_.data() + begin_, end_ - begin_};
-  buffer_ = {};
+  give_back(buffer_);
   begin_ = end_ = 0;
   return result;
 }
