@@ -86,8 +86,11 @@ void preview_client::check_access(unix_ms now) {
 
 /// A client that goes away takes its request along. One that sends no more may
 /// wait for its answer, but hardly follow a stream of events, that has no end.
+/// Of a tunnel nobody reads any more whose client has ended what it sends.
 bool preview_client::has_left() {
   auto& stream = client_.stream();
+  if (tunnel_)
+    return client_ended_ && stream.broken();
   return asking_ && (events_ ? stream.peer_gone() : stream.broken());
 }
 
@@ -429,7 +432,8 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
     if (status >= 200)
       break;
     if (status == 101) {
-      if (client_.head().upgrade().empty())
+      // Amid the request's body two would read from the client.
+      if (client_.head().upgrade().empty() || !asking_)
         throw wire::bad_message{502, "the app switches protocols unasked"};
       co_await upgrade(how);
       co_return;
@@ -473,10 +477,11 @@ asio::awaitable<void> preview_client::pass_body() {
 
 asio::awaitable<void> preview_client::upgrade(const forwarding& how) {
   tunnel_ = true;
-  asking_ = false; // the tunnel sees by itself who goes
   const auto answer = answer_from_app(app_->head(), how);
   co_await client_.switch_protocols(answer, around_->options.preview_timeout);
-  wire::tunnel_end near_end{client_.stream(), client_.take_rest()};
+  client_ended_ = false;
+  wire::tunnel_end near_end{client_.stream(), client_.take_rest(),
+                            &client_ended_};
   wire::tunnel_end far_end{app_->stream(), app_->take_rest()};
   co_await wire::run_tunnel(std::move(near_end), std::move(far_end),
                             around_->options.preview_timeout);
@@ -511,7 +516,7 @@ asio::awaitable<void> preview_client::redirect(int status,
 
 void preview_client::done(clock::time_point since) {
   app_.reset();
-  granted_ = asking_ = events_ = false;
+  granted_ = asking_ = events_ = tunnel_ = false;
   auto& previews = around_->counters->previews;
   previews[static_cast<std::size_t>(client_.status()) / 100 % previews.size()]
     .add();

@@ -114,6 +114,7 @@ private:
   preview_grant grant_;
   bool granted_ = false;
   bool tunnel_ = false;
+  bool client_ended_ = false;       // the tunnel's client sends no more
   bool asking_ = false;             // the app has all of the request
   bool events_ = false;             // its answer is a stream of events
   std::exception_ptr client_fault_; // of the request's body

@@ -59,6 +59,21 @@ std::string request_to(const std::string& host, const std::string& target = "/",
          + "\r\n";
 }
 
+/// Asks for an upgrade, with the administrator's key.
+std::string upgrade_request(const proxy_node& node, const std::string& headers,
+                            const std::string& method = "GET") {
+  return method + " /ws HTTP/1.1\r\nHost: " + node.host() + "\r\nX-API-Key: "
+         + preview_secret + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+         + headers + "\r\n";
+}
+
+/// The answer to that, with the first bytes that follow it.
+std::string switched(std::string_view first = {}) {
+  return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+         "Upgrade: websocket\r\n\r\n"
+         + std::string{first};
+}
+
 constexpr auto navigation =
   "Sec-Fetch-Mode: navigate\r\nAccept: text/html,*/*\r\n";
 
@@ -278,6 +293,105 @@ TEST_CASE("an upgrade is asked for by the same Host and tunnelled") {
                             + "\r\n"));
   CHECK_THAT(seen, Contains("Upgrade: websocket\r\n"));
   CHECK_THAT(seen, Contains("Sec-WebSocket-Key: k\r\n"));
+}
+
+TEST_CASE("what comes together with a handshake is not lost") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    const auto text = switched("hello");
+    co_await of.stream().write(asio::buffer(text), 30s);
+    auto got = of.take_rest();
+    std::array<char, 100> buffer{};
+    while (got.size() < 5) {
+      auto size =
+        co_await of.stream().read(asio::buffer(buffer), byte_stream::never);
+      if (size == 0)
+        break;
+      got.append(buffer.data(), size);
+    }
+    const auto echo = ", " + got;
+    co_await of.stream().write(asio::buffer(echo), 30s);
+    of.close();
+  }};
+  http_client client{node.port()};
+  client.send(upgrade_request(node, "") + "first");
+  CHECK(client.receive_head().status == 101);
+  CHECK(client.receive_bytes(12) == "hello, first");
+  CHECK(client.is_closed());
+}
+
+TEST_CASE("an upgrade is asked for anew where the app has hung up meanwhile") {
+  std::atomic<int> asked = 0;
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    const auto turn = ++asked;
+    if (turn == 1) {
+      co_await of.reply(answer(200), "page", 30s);
+      co_return;
+    }
+    const auto text = switched("hello");
+    if (turn == 3)
+      co_await of.stream().write(asio::buffer(text), 30s);
+    of.close();
+  }};
+  http_client client{node.port()};
+  client.send(node.get("/"));
+  CHECK(client.receive().status == 200);
+  client.send(upgrade_request(node, ""));
+  CHECK(client.receive_head().status == 101);
+  CHECK(client.receive_bytes(5) == "hello");
+  CHECK(node.connections == 2);
+}
+
+TEST_CASE("protocols are switched once the app has all of the request") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    const auto is_whole = of.head().content_length == 4;
+    if (is_whole)
+      co_await of.read_body(30s);
+    const auto text = switched("hello");
+    co_await of.stream().write(asio::buffer(text), 30s);
+    std::array<char, 100> buffer{};
+    for (auto more = !is_whole; more;) {
+      auto size =
+        co_await of.stream().read(asio::buffer(buffer), byte_stream::never);
+      more = size != 0;
+    }
+    of.close();
+  }};
+  http_client whole{node.port()};
+  whole.send(upgrade_request(node, "Content-Length: 4\r\n", "POST") + "body");
+  CHECK(whole.receive_head().status == 101);
+  CHECK(whole.receive_bytes(5) == "hello");
+  http_client amid{node.port()};
+  amid.send(upgrade_request(node, "Content-Length: 1000000\r\n", "POST")
+            + "body");
+  CHECK(amid.receive_head().status == 502);
+}
+
+TEST_CASE("a tunnel ends with a client that has sent all and is gone") {
+  std::atomic<bool> told = false;
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    const auto text = switched();
+    co_await of.stream().write(asio::buffer(text), 30s);
+    std::array<char, 100> buffer{};
+    auto size =
+      co_await of.stream().read(asio::buffer(buffer), byte_stream::never);
+    told = size == 0;
+    // An app that says nothing more, and does not hang up either.
+    asio::steady_timer timer{co_await asio::this_coro::executor};
+    while (of.stream().is_open()) {
+      timer.expires_after(5ms);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+  }};
+  http_client client{node.port()};
+  client.send(upgrade_request(node, ""));
+  CHECK(client.receive_head().status == 101);
+  client.finish_sending();
+  CHECK(eventually([&] { return told.load(); }));
+  // It may still read.
+  CHECK_FALSE(client.has_answer(100ms));
+  CHECK(node.clients == 1);
+  client.drop();
+  CHECK(eventually([&] { return node.clients == 0; }));
 }
 
 TEST_CASE("what is sent behind an upgrade that is refused is a request") {

@@ -104,9 +104,12 @@ void proxy_node::take_client(unique_fd socket) {
   auto client = std::make_shared<proxy::preview_client>(
     around_, std::move(socket), "t", false);
   clients_.insert(client);
-  asio::co_spawn(
-    io_, proxy::preview_client::run(client),
-    [this, client](const std::exception_ptr&) { clients_.erase(client); });
+  ++clients;
+  asio::co_spawn(io_, proxy::preview_client::run(client),
+                 [this, client](const std::exception_ptr&) {
+                   clients_.erase(client);
+                   --clients;
+                 });
 }
 
 void proxy_node::take_for_app(unique_fd socket) {

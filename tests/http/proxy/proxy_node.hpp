@@ -69,6 +69,7 @@ public:
   std::atomic<bool> over = false;
   std::atomic<bool> listening = true;
   std::atomic<int> connections = 0; // that were made into the session
+  std::atomic<int> clients = 0;     // that are connected
 
 private:
   class sessions;
