@@ -12,10 +12,12 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <spdlog/fmt/compile.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <exception>
 #include <utility>
 
@@ -24,6 +26,7 @@ namespace greenroom::http::proxy {
 namespace {
 
 using std::chrono::milliseconds;
+using tenths_of_ms = std::chrono::duration<std::int64_t, std::ratio<1, 10'000>>;
 
 /// A browser's connection waits for another request this long.
 constexpr std::chrono::seconds idle_time{75};
@@ -150,7 +153,11 @@ asio::awaitable<void> preview_client::serve() {
     if (elsewhere)
       co_return;
   } else {
-    session_ = co_await around_->sessions.look_up(target_.session_id, 0);
+    auto* known = around_->sessions.known(target_.session_id, 0);
+    if (known != nullptr)
+      session_ = *known;
+    else
+      session_ = co_await around_->sessions.look_up(target_.session_id, 0);
   }
   auto decision =
     around_->access.decide(client_.head(), target_, session_,
@@ -260,7 +267,7 @@ asio::awaitable<void> preview_client::wait_for_app() {
   }
   auto what = make_page(there ? 204 : 200, {}, {}, false);
   if (there) {
-    around_->pool.put({target_.session_id, target_.port}, std::move(app_));
+    around_->pool.put(place(), std::move(app_));
   } else {
     auto printed = co_await output();
     what.body = output_text(printed);
@@ -272,7 +279,9 @@ asio::awaitable<void> preview_client::wait_for_app() {
 /// False: nobody listens.
 asio::awaitable<bool> preview_client::try_to_connect() {
   try {
-    co_await connect(app_pool::use::once);
+    app_ = around_->pool.take(place(), app_pool::use::once);
+    if (!app_)
+      co_await connect();
   } catch (const refused& e) {
     if (e.code() != errc::unavailable)
       throw;
@@ -283,17 +292,18 @@ asio::awaitable<bool> preview_client::try_to_connect() {
 
 // -- to the app ---------------------------------------------------------------
 
-/// False where another request can be sent on a connection that was used
-/// before: it may be gone by now.
-asio::awaitable<bool> preview_client::connect(app_pool::use what) {
-  app_ = around_->pool.take({target_.session_id, target_.port}, what);
-  if (app_)
-    co_return false;
+app_pool::place preview_client::place() const {
+  return {target_.session_id, target_.port};
+}
+
+asio::awaitable<void> preview_client::connect() {
   auto socket =
     co_await around_->sessions.connect(target_.session_id, target_.port);
+  // What let it in may have ended meanwhile, and the connection with it.
+  if (!client_.stream().is_open())
+    throw wire::lost{};
   app_ = std::make_unique<wire::client_connection>(
     wire::plain_stream(around_->io, std::move(socket)));
-  co_return true;
 }
 
 asio::awaitable<void> preview_client::forward(const access_decision& decision) {
@@ -306,11 +316,15 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
   const auto use = is_repeatable(client_.head(), client_.has_body())
                      ? app_pool::use::repeatable
                      : app_pool::use::once;
+  const auto to = place();
   for (;;) {
     std::string refusal;
-    auto fresh = false;
+    app_ = around_->pool.take(to, use);
+    // One that was used before may be gone by now.
+    const auto fresh = !app_;
     try {
-      fresh = co_await connect(use);
+      if (fresh)
+        co_await connect();
     } catch (const refused& e) {
       if (e.code() != errc::unavailable)
         throw;
@@ -350,7 +364,7 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
     co_return;
   }
   if (app_ && app_->reusable() && !tunnel_)
-    around_->pool.put({target_.session_id, target_.port}, std::move(app_));
+    around_->pool.put(to, std::move(app_));
 }
 
 asio::awaitable<void> preview_client::pass_on(const forwarding& how) {
@@ -373,7 +387,8 @@ asio::awaitable<void> preview_client::pass_on(const forwarding& how) {
       std::rethrow_exception(fault);
     co_return;
   }
-  co_await app_->finish(each);
+  if (!app_->finish_at_once())
+    co_await app_->finish(each);
   asking_ = true;
   co_await receive_answer(how);
 }
@@ -460,7 +475,9 @@ asio::awaitable<void> preview_client::pass_body() {
       piece = {};
     }
     if (!gathered.empty()) {
-      co_await client_.write(gathered, each);
+      std::string_view rest = gathered;
+      if (!client_.write_at_once(rest))
+        co_await client_.write(rest, each);
       gathered.clear();
     }
     if (piece.empty() && app_->body_at_end())
@@ -469,8 +486,11 @@ asio::awaitable<void> preview_client::pass_body() {
       co_await client_.flush(each);
       piece = co_await app_->read_body(silence);
     }
-    co_await client_.write(piece, each);
+    if (!client_.write_at_once(piece))
+      co_await client_.write(piece, each);
   }
+  if (client_.finish_at_once())
+    co_return;
   const auto trailers = passed_trailers(app_->trailers());
   co_await client_.finish(each, trailers);
 }
@@ -522,12 +542,15 @@ void preview_client::done(clock::time_point since) {
     .add();
   if (around_->log == nullptr || !around_->log->wanted())
     return;
-  auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);
-  around_->log->add(
-    fmt::format("{} {}:{} {} {} {:.1f} ms in={} out={} preview={}",
-                method_.empty() ? "-" : method_, target_.session_id,
-                target_.port, loggable_path(target_.path), client_.status(),
-                taken.count(), client_.received(), client_.sent(), id_));
+  const auto tenths =
+    std::chrono::round<tenths_of_ms>(clock::now() - since).count();
+  // Compiled, since each request comes here.
+  around_->log->add(fmt::format(
+    FMT_COMPILE("{} {}:{} {} {} {}.{} ms in={} out={} preview={}"),
+    method_.empty() ? std::string_view{"-"} : std::string_view{method_},
+    target_.session_id, target_.port, loggable_path(target_.path),
+    client_.status(), tenths / 10, tenths % 10, client_.received(),
+    client_.sent(), id_));
 }
 
 } // namespace greenroom::http::proxy
