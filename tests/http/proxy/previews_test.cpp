@@ -10,9 +10,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
+#include <sys/socket.h>
 
 #include <array>
+#include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -499,6 +503,21 @@ TEST_CASE("what a link opened ends with the link") {
     == 401);
 }
 
+TEST_CASE("what a link asked for does not reach an app after the link's end") {
+  proxy_node node{hello};
+  auto token = node.add_link();
+  node.held = true;
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/pay",
+                         "Cookie: greenroom-preview=" + token + "\r\n"));
+  await("the app is dialled", [&] { return node.connections == 1; });
+  CHECK(node.settings.remove_link(preview_sid, node.app_port(), "l1"));
+  CHECK(client.is_closed());
+  node.held = false;
+  CHECK(eventually([&] { return node.clients == 0; }));
+  CHECK(node.seen().empty());
+}
+
 TEST_CASE("a link is as good as the key that made it") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     of.begin(answer(200), std::nullopt);
@@ -592,6 +611,18 @@ TEST_CASE("preflights reach an app where the project says so") {
   CHECK(status_of(node, "OPTIONS / HTTP/1.1\r\nHost: " + node.host()
                           + "\r\nOrigin: http://a.example\r\n\r\n")
         == 401);
+  // What does more than ask is let in by nothing of that.
+  const auto head_end = preflight.size() - 2;
+  using more = std::pair<std::string_view, std::string_view>;
+  for (auto [headers, body] :
+       {more{"Connection: Upgrade\r\nUpgrade: websocket\r\n", ""},
+        more{"Content-Length: 4\r\n", "body"},
+        more{"Transfer-Encoding: chunked\r\n", "1\r\nx\r\n0\r\n\r\n"}}) {
+    auto asks_more = preflight;
+    asks_more.insert(head_end, headers).append(body);
+    CHECK(status_of(node, asks_more) == 401);
+  }
+  CHECK(node.seen().size() == 1);
 }
 
 TEST_CASE("what belongs in a head is not said behind the body") {
@@ -750,6 +781,37 @@ TEST_CASE("a session that is over says so") {
   auto other = node.host();
   other.replace(other.find("cccc"), 4, "dddd");
   CHECK(status_of(node, request_to(other)) == 404);
+}
+
+TEST_CASE(
+  "of the idle connections to an app the newest is used, none for long") {
+  using http::proxy::app_pool;
+  asio::io_context io;
+  std::vector<unique_fd> far_ends;
+  auto connected = [&] {
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data())
+            == 0);
+    far_ends.emplace_back(ends[1]);
+    return std::make_unique<client_connection>(
+      plain_stream(io, unique_fd{ends[0]}));
+  };
+  app_pool pool;
+  const app_pool::place app{preview_sid, 3000};
+  auto newest = connected();
+  const auto* expected = newest.get();
+  pool.put(app, connected());
+  pool.put(app, std::move(newest));
+  CHECK(pool.take({preview_sid, 3001}, app_pool::use::once) == nullptr);
+  CHECK(pool.take(app, app_pool::use::once).get() == expected);
+  pool.expire(app_pool::clock::now() + app_pool::idle_time);
+  CHECK(pool.take(app, app_pool::use::repeatable) == nullptr);
+  // One whose app has hung up is not for what is asked once.
+  pool.put(app, connected());
+  far_ends.clear();
+  CHECK(pool.take(app, app_pool::use::once) == nullptr);
+  pool.put(app, connected());
+  CHECK(pool.take(app, app_pool::use::once) != nullptr);
 }
 
 TEST_CASE("an app that restarts between two requests is asked again") {

@@ -42,6 +42,11 @@ public:
     if (!of_.listening)
       throw refused{errc::unavailable, "nothing listens on that port"};
     ++of_.connections;
+    asio::steady_timer timer{of_.io_};
+    while (of_.held) {
+      timer.expires_after(std::chrono::milliseconds{5});
+      co_await timer.async_wait(asio::use_awaitable);
+    }
     unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     sockaddr_in there{};
     there.sin_family = AF_INET;
@@ -84,6 +89,7 @@ proxy_node::proxy_node(app_script app,
 }
 
 proxy_node::~proxy_node() {
+  held = false;
   asio::post(io_, [this] { stop(); });
   thread_.join();
 }
