@@ -144,8 +144,9 @@ void peer_relay::check_deadlines(wire::byte_stream::clock::time_point now,
   if (!there_)
     return;
   there_->check_deadlines(now);
-  // One that sends no more may still read, as the owner sees, too.
-  if (client.stream().broken())
+  // One that sends no more may still read, as the owner sees, too. This node
+  // closes a connection where it stops, and waits for nobody's answer then.
+  if (!client.stream().is_open() || client.stream().broken())
     there_->close();
 }
 

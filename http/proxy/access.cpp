@@ -23,9 +23,12 @@ bool looks_like_ours(std::string_view secret) {
   return secret.starts_with(start) && secret.size() == start.size() + 64;
 }
 
-/// A browser that asks whether a page may ask; it never sends cookies or keys.
+/// A browser that asks whether a page may ask; it never sends cookies or keys,
+/// nor a body, and asks for no upgrade, which would be more than to ask.
 bool is_preflight(const wire::message_head& request) {
-  return request.method == "OPTIONS" && !request.headers.get("Origin").empty()
+  return request.method == "OPTIONS" && request.upgrade().empty()
+         && !request.chunked && request.content_length.value_or(0) == 0
+         && !request.headers.get("Origin").empty()
          && !request.headers.get("Access-Control-Request-Method").empty();
 }
 

@@ -75,12 +75,19 @@ asio::awaitable<session_actor> actor_ports::find(std::string session_id) {
 
 asio::awaitable<session_info> actor_ports::look_up(std::string session_id,
                                                    std::uint64_t epoch) {
-  const auto now = std::chrono::steady_clock::now();
-  auto known = known_.find(session_id);
-  if (known != known_.end() && now - known->second.asked < fresh
-      && (epoch == 0 || epoch == known->second.info.epoch))
-    co_return known->second.info;
+  if (auto* info = known(session_id, epoch))
+    co_return *info;
   co_return co_await look_up_anew(std::move(session_id));
+}
+
+const session_info* actor_ports::known(const std::string& session_id,
+                                       std::uint64_t epoch) {
+  const auto now = std::chrono::steady_clock::now();
+  const auto found = known_.find(session_id);
+  if (found == known_.end() || now - found->second.asked >= fresh
+      || (epoch != 0 && epoch != found->second.info.epoch))
+    return nullptr;
+  return &found->second.info;
 }
 
 /// Apart, since its frame is large, and most requests do without.

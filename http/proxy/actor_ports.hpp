@@ -34,6 +34,8 @@ public:
 
   asio::awaitable<session_info> look_up(std::string session_id,
                                         std::uint64_t epoch) override;
+  const session_info* known(const std::string& session_id,
+                            std::uint64_t epoch) override;
   asio::awaitable<unique_fd> connect(std::string session_id,
                                      std::uint16_t port) override;
   asio::awaitable<printed_last> last_output(std::string session_id,

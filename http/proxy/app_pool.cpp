@@ -1,5 +1,7 @@
 #include "http/proxy/app_pool.hpp"
 
+#include <algorithm>
+
 namespace greenroom::http::proxy {
 
 app_pool::connection_ptr app_pool::take(const place& of, use what) {
@@ -14,8 +16,6 @@ app_pool::connection_ptr app_pool::take(const place& of, use what) {
     all.pop_back();
     --size_;
   }
-  if (all.empty())
-    idle_.erase(found);
   return result;
 }
 
@@ -32,10 +32,10 @@ void app_pool::put(const place& of, connection_ptr idle) {
 void app_pool::expire(clock::time_point now) {
   for (auto i = idle_.begin(); i != idle_.end();) {
     auto& all = i->second;
-    while (!all.empty() && now - all.front().since >= idle_time) {
-      all.pop_front();
-      --size_;
-    }
+    const auto young = std::ranges::find_if(
+      all, [&](auto& one) { return now - one.since < idle_time; });
+    size_ -= static_cast<std::size_t>(young - all.begin());
+    all.erase(all.begin(), young);
     i = all.empty() ? idle_.erase(i) : std::next(i);
   }
 }

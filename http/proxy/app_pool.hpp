@@ -1,7 +1,8 @@
 // Connections to apps that wait for another request.
 //
 // For the proxy's thread. Bounds: max_idle in all, max_idle_of_one a port of a
-// session, each for idle_time; beyond them connections are closed.
+// session, each for idle_time and with the 64 KiB that a body may have taken;
+// beyond them connections are closed.
 #pragma once
 
 #include "http/wire/client_connection.hpp"
@@ -9,11 +10,11 @@
 #include <chrono>
 #include <cstdint>
 #include <iterator>
-#include <list>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace greenroom::http::proxy {
 
@@ -47,7 +48,8 @@ private:
     clock::time_point since;
   };
 
-  std::map<place, std::list<idle_connection>> idle_; // newest last
+  // Newest last. A place stays until it expires, for the next connection.
+  std::map<place, std::vector<idle_connection>> idle_;
   std::size_t size_ = 0;
 };
 

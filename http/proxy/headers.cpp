@@ -152,11 +152,15 @@ void add_forwarded(wire::header_list& to, const forwarding& how) {
   to.add("X-Forwarded-Proto", how.scheme);
   if (!how.target.prefix.empty())
     to.add("X-Forwarded-Prefix", how.target.prefix);
-  auto peer = how.peer.find(':') == std::string_view::npos
-                ? std::string{how.peer}
-                : "\"[" + std::string{how.peer} + "]\"";
-  to.add("Forwarded", "for=" + peer + ";host=\"" + host
-                        + "\";proto=" + std::string{how.scheme});
+  std::string all;
+  all.reserve(how.peer.size() + host.size() + how.scheme.size() + 32);
+  all.append("for=");
+  if (how.peer.find(':') == std::string_view::npos)
+    all.append(how.peer);
+  else
+    all.append("\"[").append(how.peer).append("]\"");
+  all.append(";host=\"").append(host).append("\";proto=").append(how.scheme);
+  to.add("Forwarded", all);
 }
 
 bool is_hidden(const wire::header& one, const forwarding& how) {

@@ -9,9 +9,11 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <spdlog/fmt/compile.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
 #include <utility>
 
@@ -20,6 +22,7 @@ namespace greenroom::http::proxy {
 namespace {
 
 using std::chrono::milliseconds;
+using tenths_of_ms = std::chrono::duration<std::int64_t, std::ratio<1, 10'000>>;
 
 /// A browser's connection waits for another request this long.
 constexpr std::chrono::seconds idle_time{75};
@@ -66,8 +69,11 @@ void preview_client::check_access(unix_ms now) {
 
 /// A client that goes away takes its request along. One that sends no more may
 /// wait for its answer, but hardly follow a stream of events, that has no end.
+/// Of a tunnel nobody reads any more whose client has ended what it sends.
 bool preview_client::has_left() {
   auto& stream = client_.stream();
+  if (tunnel_)
+    return client_ended_ && stream.broken();
   return asking_ && (events_ ? stream.peer_gone() : stream.broken());
 }
 
@@ -127,7 +133,11 @@ asio::awaitable<void> preview_client::serve() {
     if (elsewhere)
       co_return;
   } else {
-    session_ = co_await around_->sessions.look_up(target_.session_id, 0);
+    auto* known = around_->sessions.known(target_.session_id, 0);
+    if (known != nullptr)
+      session_ = *known;
+    else
+      session_ = co_await around_->sessions.look_up(target_.session_id, 0);
   }
   auto decision =
     around_->access.decide(client_.head(), target_, session_,
@@ -237,7 +247,7 @@ asio::awaitable<void> preview_client::wait_for_app() {
   }
   auto what = make_page(there ? 204 : 200, {}, {}, false);
   if (there) {
-    around_->pool.put({target_.session_id, target_.port}, std::move(app_));
+    around_->pool.put(place(), std::move(app_));
   } else {
     auto printed = co_await output();
     what.body = output_text(printed);
@@ -249,7 +259,9 @@ asio::awaitable<void> preview_client::wait_for_app() {
 /// False: nobody listens.
 asio::awaitable<bool> preview_client::try_to_connect() {
   try {
-    co_await connect(app_pool::use::once);
+    app_ = around_->pool.take(place(), app_pool::use::once);
+    if (!app_)
+      co_await connect();
   } catch (const refused& e) {
     if (e.code() != errc::unavailable)
       throw;
@@ -287,18 +299,21 @@ asio::awaitable<void> preview_client::redirect(int status,
 
 void preview_client::done(clock::time_point since) {
   app_.reset();
-  granted_ = asking_ = events_ = false;
+  granted_ = asking_ = events_ = tunnel_ = false;
   auto& previews = around_->counters->previews;
   previews[static_cast<std::size_t>(client_.status()) / 100 % previews.size()]
     .add();
   if (around_->log == nullptr || !around_->log->wanted())
     return;
-  auto taken = std::chrono::duration<double, std::milli>(clock::now() - since);
-  around_->log->add(
-    fmt::format("{} {}:{} {} {} {:.1f} ms in={} out={} preview={}",
-                method_.empty() ? "-" : method_, target_.session_id,
-                target_.port, loggable_path(target_.path), client_.status(),
-                taken.count(), client_.received(), client_.sent(), id_));
+  const auto tenths =
+    std::chrono::round<tenths_of_ms>(clock::now() - since).count();
+  // Compiled, since each request comes here.
+  around_->log->add(fmt::format(
+    FMT_COMPILE("{} {}:{} {} {} {}.{} ms in={} out={} preview={}"),
+    method_.empty() ? std::string_view{"-"} : std::string_view{method_},
+    target_.session_id, target_.port, loggable_path(target_.path),
+    client_.status(), tenths / 10, tenths % 10, client_.received(),
+    client_.sent(), id_));
 }
 
 } // namespace greenroom::http::proxy

@@ -87,7 +87,8 @@ private:
   asio::awaitable<void> wait_for_app();
   asio::awaitable<bool> try_to_connect();
   asio::awaitable<void> forward(const access_decision& decision);
-  asio::awaitable<bool> connect(app_pool::use what);
+  app_pool::place place() const;
+  asio::awaitable<void> connect();
   asio::awaitable<void> pass_on(const forwarding& how);
   asio::awaitable<void> send_body();
   asio::awaitable<void> receive_answer(const forwarding& how);
@@ -114,6 +115,7 @@ private:
   preview_grant grant_;
   bool granted_ = false;
   bool tunnel_ = false;
+  bool client_ended_ = false;       // the tunnel's client sends no more
   bool asking_ = false;             // the app has all of the request
   bool events_ = false;             // its answer is a stream of events
   std::exception_ptr client_fault_; // of the request's body

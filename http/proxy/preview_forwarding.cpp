@@ -38,17 +38,18 @@ bool is_repeatable(const wire::message_head& head, bool has_body) {
 
 } // namespace
 
-/// False where another request can be sent on a connection that was used
-/// before: it may be gone by now.
-asio::awaitable<bool> preview_client::connect(app_pool::use what) {
-  app_ = around_->pool.take({target_.session_id, target_.port}, what);
-  if (app_)
-    co_return false;
+app_pool::place preview_client::place() const {
+  return {target_.session_id, target_.port};
+}
+
+asio::awaitable<void> preview_client::connect() {
   auto socket =
     co_await around_->sessions.connect(target_.session_id, target_.port);
+  // What let it in may have ended meanwhile, and the connection with it.
+  if (!client_.stream().is_open())
+    throw wire::lost{};
   app_ = std::make_unique<wire::client_connection>(
     wire::plain_stream(around_->io, std::move(socket)));
-  co_return true;
 }
 
 asio::awaitable<void> preview_client::forward(const access_decision& decision) {
@@ -61,11 +62,15 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
   const auto use = is_repeatable(client_.head(), client_.has_body())
                      ? app_pool::use::repeatable
                      : app_pool::use::once;
+  const auto to = place();
   for (;;) {
     std::string refusal;
-    auto fresh = false;
+    app_ = around_->pool.take(to, use);
+    // One that was used before may be gone by now.
+    const auto fresh = !app_;
     try {
-      fresh = co_await connect(use);
+      if (fresh)
+        co_await connect();
     } catch (const refused& e) {
       if (e.code() != errc::unavailable)
         throw;
@@ -105,7 +110,7 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
     co_return;
   }
   if (app_ && app_->reusable() && !tunnel_)
-    around_->pool.put({target_.session_id, target_.port}, std::move(app_));
+    around_->pool.put(to, std::move(app_));
 }
 
 asio::awaitable<void> preview_client::pass_on(const forwarding& how) {
@@ -128,7 +133,8 @@ asio::awaitable<void> preview_client::pass_on(const forwarding& how) {
       std::rethrow_exception(fault);
     co_return;
   }
-  co_await app_->finish(each);
+  if (!app_->finish_at_once())
+    co_await app_->finish(each);
   asking_ = true;
   co_await receive_answer(how);
 }
@@ -187,7 +193,8 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
     if (status >= 200)
       break;
     if (status == 101) {
-      if (client_.head().upgrade().empty())
+      // Amid the request's body two would read from the client.
+      if (client_.head().upgrade().empty() || !asking_)
         throw wire::bad_message{502, "the app switches protocols unasked"};
       co_await upgrade(how);
       co_return;
@@ -214,7 +221,9 @@ asio::awaitable<void> preview_client::pass_body() {
       piece = {};
     }
     if (!gathered.empty()) {
-      co_await client_.write(gathered, each);
+      std::string_view rest = gathered;
+      if (!client_.write_at_once(rest))
+        co_await client_.write(rest, each);
       gathered.clear();
     }
     if (piece.empty() && app_->body_at_end())
@@ -223,18 +232,22 @@ asio::awaitable<void> preview_client::pass_body() {
       co_await client_.flush(each);
       piece = co_await app_->read_body(silence);
     }
-    co_await client_.write(piece, each);
+    if (!client_.write_at_once(piece))
+      co_await client_.write(piece, each);
   }
+  if (client_.finish_at_once())
+    co_return;
   const auto trailers = passed_trailers(app_->trailers());
   co_await client_.finish(each, trailers);
 }
 
 asio::awaitable<void> preview_client::upgrade(const forwarding& how) {
   tunnel_ = true;
-  asking_ = false; // the tunnel sees by itself who goes
   const auto answer = answer_from_app(app_->head(), how);
   co_await client_.switch_protocols(answer, around_->options.preview_timeout);
-  wire::tunnel_end near_end{client_.stream(), client_.take_rest()};
+  client_ended_ = false;
+  wire::tunnel_end near_end{client_.stream(), client_.take_rest(),
+                            &client_ended_};
   wire::tunnel_end far_end{app_->stream(), app_->take_rest()};
   co_await wire::run_tunnel(std::move(near_end), std::move(far_end),
                             around_->options.preview_timeout);

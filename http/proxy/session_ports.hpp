@@ -40,6 +40,15 @@ public:
   virtual asio::awaitable<session_info> look_up(std::string session_id,
                                                 std::uint64_t epoch) = 0;
 
+  /// What look_up() would say without asking anybody, until the next call;
+  /// null: it has to ask.
+  virtual const session_info* known(const std::string& session_id,
+                                    std::uint64_t epoch) {
+    static_cast<void>(session_id);
+    static_cast<void>(epoch);
+    return nullptr;
+  }
+
   /// A TCP connection to that port of that session's loopback. Throws refused;
   /// unavailable where nothing listens there.
   virtual asio::awaitable<unique_fd> connect(std::string session_id,

@@ -72,8 +72,9 @@ request_head::result request_head::add(std::string_view bytes,
 
 void request_head::start() {
   constexpr std::size_t kept_for_the_next = 1024;
+  // To assign an empty list would keep the memory.
   if (kept_.capacity() > kept_for_the_next)
-    kept_ = {};
+    std::string{}.swap(kept_);
   kept_.clear();
   secret_.clear();
   login_.clear();

@@ -72,6 +72,19 @@ public:
     return socket_.is_open();
   }
 
+  std::size_t write_now(const pieces& bytes) noexcept override {
+    std::array<iovec, 4> parts{};
+    std::ranges::transform(bytes.buffers, parts.begin(), [](auto& one) {
+      return iovec{const_cast<void*>(one.data()), one.size()};
+    });
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    auto sent =
+      ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
+
 protected:
   asio::awaitable<std::size_t> do_read(asio::mutable_buffer into,
                                        error_code& error) override {
@@ -88,19 +101,6 @@ protected:
     co_await asio::async_write(
       socket_, bytes.buffers, on_its_way,
       asio::redirect_error(asio::use_awaitable, error));
-  }
-
-  std::size_t write_now(const pieces& bytes) noexcept override {
-    std::array<iovec, 4> parts{};
-    std::ranges::transform(bytes.buffers, parts.begin(), [](auto& one) {
-      return iovec{const_cast<void*>(one.data()), one.size()};
-    });
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    auto sent =
-      ::sendmsg(socket_.native_handle(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
   }
 
   asio::awaitable<void> do_wait(error_code& error) override {

@@ -49,6 +49,10 @@ public:
   /// of them. Throws lost.
   asio::awaitable<void> write(pieces bytes, timeout each);
 
+  /// How much of `bytes` is taken without waiting; write() is for the rest, and
+  /// meets the errors. Saves a turn of the event loop.
+  virtual std::size_t write_now(const pieces& bytes) noexcept;
+
   /// Waits until something can be read, or the end. False after stop_waiting,
   /// a deadline or an error.
   asio::awaitable<bool> wait_readable(clock::time_point until = never);
@@ -78,9 +82,6 @@ protected:
                                                error_code& error) = 0;
   virtual asio::awaitable<void> do_write(const pieces& bytes, timeout each,
                                          error_code& error) = 0;
-  /// How much of `bytes` is taken without waiting; do_write() is for the rest,
-  /// and meets the errors. Saves a turn of the event loop.
-  virtual std::size_t write_now(const pieces& bytes) noexcept;
   virtual asio::awaitable<void> do_wait(error_code& error) = 0;
 
   /// The peer has taken something.

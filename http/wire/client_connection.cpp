@@ -4,13 +4,22 @@
 
 namespace greenroom::http::wire {
 
+namespace {
+
+constexpr std::size_t usual_head = 1024;
+
+} // namespace
+
 client_connection::client_connection(std::unique_ptr<byte_stream> stream)
   : stream_(std::move(stream)), reader_(*stream_, message_kind::response, {}),
     writer_(*stream_) {}
 
 void client_connection::begin(const message_head& head, bool has_body,
                               std::optional<std::uint64_t> length) {
-  auto text = head.method + ' ' + head.target + " HTTP/1.1\r\n";
+  std::string text;
+  text.reserve(usual_head);
+  text.append(head.method).append(1, ' ').append(head.target);
+  text.append(" HTTP/1.1\r\n");
   append_headers(text, head.headers);
   auto how = framing::none;
   if (length)
@@ -36,6 +45,12 @@ asio::awaitable<void> client_connection::finish(timeout each,
                                                 const header_list& trailers) {
   co_await writer_.finish(trailers, each);
   sent_ = !writer_.short_of_length();
+}
+
+bool client_connection::finish_at_once() noexcept {
+  std::string_view none;
+  sent_ = writer_.write_at_once(none) && !writer_.short_of_length();
+  return sent_;
 }
 
 asio::awaitable<void> client_connection::read_head(timeout whole) {

@@ -33,6 +33,9 @@ public:
   asio::awaitable<void> flush(timeout each);
   asio::awaitable<void> write(std::string_view piece, timeout each);
   asio::awaitable<void> finish(timeout each, const header_list& trailers = {});
+  /// The whole of a request without a body, where that goes out without
+  /// waiting; else false, and finish() is for the rest.
+  bool finish_at_once() noexcept;
 
   /// The next head of an answer; a status of 1xx but 101 means that another
   /// follows. Throws lost, also where the server hangs up, or bad_message.

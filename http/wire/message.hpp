@@ -24,7 +24,9 @@ public:
   void add(std::string_view name, std::string_view value) {
     if (all_.empty())
       all_.reserve(usual);
-    all_.push_back({std::string{name}, std::string{value}});
+    auto& added = all_.emplace_back();
+    added.name = name;
+    added.value = value;
   }
 
   /// The value of the first of that name; empty where there is none.

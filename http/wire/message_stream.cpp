@@ -15,22 +15,27 @@ namespace {
 constexpr std::size_t first_head = 4 * 1024;
 constexpr std::size_t body_room = 64 * 1024;
 
+/// Its memory, too: to assign an empty list would keep that.
+void give_back(std::vector<char>& buffer) noexcept {
+  std::vector<char>{}.swap(buffer);
+}
+
 } // namespace
 
 // -- reading ------------------------------------------------------------------
 
 message_reader::message_reader(byte_stream& from, message_kind kind,
                                std::string_view first)
-  : stream_(from), parser_(kind), buffer_(first.begin(), first.end()),
-    end_(first.size()) {}
+  : stream_(from), kind_(kind), parser_(kind),
+    buffer_(first.begin(), first.end()), end_(first.size()) {}
 
 void message_reader::start(bool answers_head) {
   parser_.reset(answers_head);
   received_ = 0;
   if (begin_ != end_)
     return;
-  if (buffer_.size() > first_head)
-    buffer_ = {};
+  if (kind_ == message_kind::request && buffer_.size() > first_head)
+    give_back(buffer_);
   begin_ = end_ = 0;
 }
 
@@ -42,25 +47,29 @@ asio::awaitable<bool> message_reader::wait(clock::time_point until) {
   return receive(until);
 }
 
+bool message_reader::head_at_hand() {
+  // Old clients end a body with a line break that does not count.
+  while (parser_.untouched() && begin_ < end_
+         && (buffer_[begin_] == '\r' || buffer_[begin_] == '\n'))
+    ++begin_;
+  if (begin_ < end_)
+    begin_ += parser_.feed({buffer_.data() + begin_, end_ - begin_}).taken;
+  return parser_.at() != message_parser::place::head;
+}
+
 asio::awaitable<bool> message_reader::read_head(clock::time_point until) {
-  for (;;) {
-    // Old clients end a body with a line break that does not count.
-    while (parser_.untouched() && begin_ < end_
-           && (buffer_[begin_] == '\r' || buffer_[begin_] == '\n'))
-      ++begin_;
-    if (begin_ < end_) {
-      auto fed = parser_.feed({buffer_.data() + begin_, end_ - begin_});
-      begin_ += fed.taken;
-      if (parser_.at() != message_parser::place::head)
-        co_return true;
-    }
-    auto more = co_await receive(until);
-    if (more)
+  while (!head_at_hand()) {
+    // As receive() does, without another coroutine for each message.
+    make_room();
+    auto size = co_await stream_.read(free_room(), until);
+    end_ += size;
+    if (size != 0)
       continue;
     if (parser_.untouched())
       co_return false;
     throw lost{};
   }
+  co_return true;
 }
 
 std::string_view message_reader::body_at_hand() {
@@ -108,15 +117,18 @@ void message_reader::make_room() {
 /// False: the peer has sent all.
 asio::awaitable<bool> message_reader::receive(clock::time_point until) {
   make_room();
-  auto size = co_await stream_.read(
-    asio::buffer(buffer_.data() + end_, buffer_.size() - end_), until);
+  auto size = co_await stream_.read(free_room(), until);
   end_ += size;
   co_return size != 0;
 }
 
+asio::mutable_buffer message_reader::free_room() noexcept {
+  return asio::buffer(buffer_.data() + end_, buffer_.size() - end_);
+}
+
 std::string message_reader::take_rest() {
   std::string result{buffer_.data() + begin_, end_ - begin_};
-  buffer_ = {};
+  give_back(buffer_);
   begin_ = end_ = 0;
   return result;
 }
@@ -162,6 +174,23 @@ asio::awaitable<void> message_writer::write(std::string_view piece,
   byte_stream::pieces all{asio::buffer(head), asio::buffer(size.data(), digits),
                           asio::buffer(piece), asio::buffer("\r\n", 2)};
   co_await stream_.write(all, each);
+}
+
+bool message_writer::write_at_once(std::string_view& piece) noexcept {
+  if (how_ == framing::chunks)
+    return false;
+  if (head_.empty() && piece.empty())
+    return true;
+  const auto taken =
+    stream_.write_now({asio::buffer(head_), asio::buffer(piece)});
+  const auto of_head = std::min(taken, head_.size());
+  if (of_head == head_.size())
+    head_ = std::string{};
+  else
+    head_.erase(0, of_head);
+  piece.remove_prefix(taken - of_head);
+  sent_ += taken - of_head;
+  return head_.empty() && piece.empty();
 }
 
 asio::awaitable<void> message_writer::finish(const header_list& trailers,

@@ -3,13 +3,15 @@
 //
 // Memory: the reader has nothing before the first message, 4 KiB for a head,
 // which it keeps for the next and which grows to max_head, and 64 KiB for a
-// body; the writer has nothing but the head it is about to send.
+// body, which one of responses keeps, since who asks again needs them again;
+// the writer has nothing but the head it is about to send.
 #pragma once
 
 #include "http/wire/byte_stream.hpp"
 #include "http/wire/message_parser.hpp"
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 
 #include <cstdint>
 #include <optional>
@@ -42,6 +44,8 @@ public:
   /// Reads a head. False where the stream ends before a byte of it. Throws lost
   /// or bad_message.
   asio::awaitable<bool> read_head(clock::time_point until);
+  /// True where all of it is there already. Throws bad_message.
+  bool head_at_hand();
 
   /// The next piece of the body, until the next call; empty at its end. Throws
   /// lost or bad_message.
@@ -72,8 +76,10 @@ public:
 private:
   asio::awaitable<bool> receive(clock::time_point until);
   void make_room();
+  asio::mutable_buffer free_room() noexcept;
 
   byte_stream& stream_;
+  const message_kind kind_;
   message_parser parser_;
   std::vector<char> buffer_;
   std::size_t begin_ = 0; // of what has been read and is not done with
@@ -96,6 +102,11 @@ public:
 
   asio::awaitable<void> flush(timeout each);
   asio::awaitable<void> write(std::string_view piece, timeout each);
+
+  /// Sends what goes out without waiting, of a body without chunks. False: not
+  /// all of it went, and the rest, which `piece` is then, is for write() and
+  /// finish(). Spares small messages their coroutines.
+  bool write_at_once(std::string_view& piece) noexcept;
 
   /// The end of the body. Trailers only go where there are chunks.
   asio::awaitable<void> finish(const header_list& trailers, timeout each);

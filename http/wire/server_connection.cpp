@@ -14,6 +14,8 @@ constexpr std::uint64_t max_skipped = 64 * 1024;
 
 constexpr std::chrono::seconds lingering{2};
 
+constexpr std::size_t usual_answer_head = 512;
+
 struct idle_until_left {
   bool& idle;
   explicit idle_until_left(bool& what) : idle(what) {}
@@ -27,8 +29,10 @@ struct idle_until_left {
 std::string head_text(const message_head& head) {
   auto reason = head.reason.empty() ? reason_of(head.status)
                                     : std::string_view{head.reason};
-  auto result = "HTTP/1.1 " + std::to_string(head.status) + ' ';
-  result.append(reason).append("\r\n");
+  std::string result;
+  result.reserve(usual_answer_head);
+  result.append("HTTP/1.1 ").append(std::to_string(head.status));
+  result.append(1, ' ').append(reason).append("\r\n");
   append_headers(result, head.headers);
   return result;
 }
@@ -52,6 +56,8 @@ asio::awaitable<bool> server_connection::read_head(timeout idle,
     if (!begun)
       co_return false;
   }
+  if (reader_.head_at_hand())
+    co_return true;
   co_return co_await reader_.read_head(clock::now() + whole);
 }
 
@@ -165,6 +171,18 @@ asio::awaitable<void> server_connection::finish(timeout each,
   }
   co_await writer_.finish(trailers, each);
   finished_ = !writer_.short_of_length();
+}
+
+bool server_connection::write_at_once(std::string_view& piece) noexcept {
+  return bodiless_ || writer_.write_at_once(piece);
+}
+
+bool server_connection::finish_at_once() noexcept {
+  std::string_view none;
+  if (!writer_.write_at_once(none))
+    return false;
+  finished_ = bodiless_ || !writer_.short_of_length();
+  return true;
 }
 
 asio::awaitable<void> server_connection::interim(const message_head& answer,

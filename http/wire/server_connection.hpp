@@ -76,6 +76,11 @@ public:
   asio::awaitable<void> write(std::string_view piece, timeout each);
   asio::awaitable<void> finish(timeout each, const header_list& trailers = {});
 
+  /// The same where no chunks are sent and nothing is to be waited for; else
+  /// false, and the others are for the rest, which `piece` is then.
+  bool write_at_once(std::string_view& piece) noexcept;
+  bool finish_at_once() noexcept;
+
   /// An answer before the answer: any 1xx but 101. Not to old clients.
   asio::awaitable<void> interim(const message_head& head, timeout each);
 

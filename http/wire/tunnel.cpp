@@ -14,12 +14,14 @@ namespace {
 
 constexpr std::size_t room = 64 * 1024;
 
-asio::awaitable<void> pass_on(byte_stream& from, byte_stream& to,
-                              std::string first, byte_stream::timeout each) {
+asio::awaitable<void> pass_on(tunnel_end source, byte_stream& to,
+                              byte_stream::timeout each) {
+  auto& from = source.stream;
+  auto first = std::move(source.first);
   try {
     if (!first.empty())
       co_await to.write(asio::buffer(first), each);
-    first = {};
+    std::string{}.swap(first);
     for (;;) {
       auto readable = co_await from.wait_readable();
       if (!readable)
@@ -30,6 +32,8 @@ asio::awaitable<void> pass_on(byte_stream& from, byte_stream& to,
                                      byte_stream::never);
       if (size == 0) {
         to.shutdown_send();
+        if (source.ended != nullptr)
+          *source.ended = true;
         co_return;
       }
       co_await to.write(asio::buffer(buffer.get(), size), each);
@@ -46,10 +50,12 @@ asio::awaitable<void> pass_on(byte_stream& from, byte_stream& to,
 asio::awaitable<void> run_tunnel(tunnel_end a, tunnel_end b,
                                  byte_stream::timeout each) {
   using namespace asio::experimental::awaitable_operators;
-  co_await (pass_on(a.stream, b.stream, std::move(a.first), each)
-            && pass_on(b.stream, a.stream, std::move(b.first), each));
-  a.stream.close();
-  b.stream.close();
+  auto& a_stream = a.stream;
+  auto& b_stream = b.stream;
+  co_await (pass_on(std::move(a), b_stream, each)
+            && pass_on(std::move(b), a_stream, each));
+  a_stream.close();
+  b_stream.close();
 }
 
 } // namespace greenroom::http::wire

@@ -12,7 +12,8 @@ namespace greenroom::http::wire {
 
 struct tunnel_end {
   byte_stream& stream;
-  std::string first; // read from it already
+  std::string first;     // read from it already
+  bool* ended = nullptr; // becomes true where it has sent all and that is there
 };
 
 /// Passes on what either sends until both have ended or one breaks; where one

@@ -251,6 +251,39 @@ TEST_CASE("the owner hears of a client that is gone, before it has answered") {
   CHECK_FALSE(passed);
 }
 
+TEST_CASE("a node that closes a connection waits for no owner's answer") {
+  three all;
+  auto passed = false;
+  auto heard_of_it = false;
+  auto client = [&]() -> asio::awaitable<void> {
+    co_await all.say(*all.a, "GET /git/x HTTP/1.1\r\nHost: h\r\n\r\n");
+    co_await all.hear(*all.a, "never");
+  };
+  auto owner = [&]() -> asio::awaitable<void> {
+    co_await all.hear(*all.far, "\r\n\r\n");
+    all.front->close();
+    co_await all.look_often();
+    std::array<char, 8> room{};
+    auto size =
+      co_await all.far->read(asio::buffer(room), wire::byte_stream::never);
+    heard_of_it = size == 0;
+  };
+  auto relayed = [&]() -> asio::awaitable<void> {
+    try {
+      const whereabouts node{"b", 7};
+      co_await pass(all, node, passed);
+    } catch (const wire::lost&) {
+      // As its maker does.
+    }
+  };
+  all.add(client());
+  all.add(owner());
+  all.add(relayed());
+  all.run();
+  CHECK(heard_of_it);
+  CHECK_FALSE(passed);
+}
+
 TEST_CASE("what a client waits to be told, the owner tells it") {
   three all;
   auto passed = false;

@@ -10,9 +10,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <catch2/catch.hpp>
+#include <sys/socket.h>
 
 #include <array>
+#include <memory>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -57,6 +61,21 @@ std::string request_to(const std::string& host, const std::string& target = "/",
                        const std::string& headers = {}) {
   return "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n" + headers
          + "\r\n";
+}
+
+/// Asks for an upgrade, with the administrator's key.
+std::string upgrade_request(const proxy_node& node, const std::string& headers,
+                            const std::string& method = "GET") {
+  return method + " /ws HTTP/1.1\r\nHost: " + node.host() + "\r\nX-API-Key: "
+         + preview_secret + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+         + headers + "\r\n";
+}
+
+/// The answer to that, with the first bytes that follow it.
+std::string switched(std::string_view first = {}) {
+  return "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
+         "Upgrade: websocket\r\n\r\n"
+         + std::string{first};
 }
 
 constexpr auto navigation =
@@ -280,6 +299,105 @@ TEST_CASE("an upgrade is asked for by the same Host and tunnelled") {
   CHECK_THAT(seen, Contains("Sec-WebSocket-Key: k\r\n"));
 }
 
+TEST_CASE("what comes together with a handshake is not lost") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    const auto text = switched("hello");
+    co_await of.stream().write(asio::buffer(text), 30s);
+    auto got = of.take_rest();
+    std::array<char, 100> buffer{};
+    while (got.size() < 5) {
+      auto size =
+        co_await of.stream().read(asio::buffer(buffer), byte_stream::never);
+      if (size == 0)
+        break;
+      got.append(buffer.data(), size);
+    }
+    const auto echo = ", " + got;
+    co_await of.stream().write(asio::buffer(echo), 30s);
+    of.close();
+  }};
+  http_client client{node.port()};
+  client.send(upgrade_request(node, "") + "first");
+  CHECK(client.receive_head().status == 101);
+  CHECK(client.receive_bytes(12) == "hello, first");
+  CHECK(client.is_closed());
+}
+
+TEST_CASE("an upgrade is asked for anew where the app has hung up meanwhile") {
+  std::atomic<int> asked = 0;
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    const auto turn = ++asked;
+    if (turn == 1) {
+      co_await of.reply(answer(200), "page", 30s);
+      co_return;
+    }
+    const auto text = switched("hello");
+    if (turn == 3)
+      co_await of.stream().write(asio::buffer(text), 30s);
+    of.close();
+  }};
+  http_client client{node.port()};
+  client.send(node.get("/"));
+  CHECK(client.receive().status == 200);
+  client.send(upgrade_request(node, ""));
+  CHECK(client.receive_head().status == 101);
+  CHECK(client.receive_bytes(5) == "hello");
+  CHECK(node.connections == 2);
+}
+
+TEST_CASE("protocols are switched once the app has all of the request") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    const auto is_whole = of.head().content_length == 4;
+    if (is_whole)
+      co_await of.read_body(30s);
+    const auto text = switched("hello");
+    co_await of.stream().write(asio::buffer(text), 30s);
+    std::array<char, 100> buffer{};
+    for (auto more = !is_whole; more;) {
+      auto size =
+        co_await of.stream().read(asio::buffer(buffer), byte_stream::never);
+      more = size != 0;
+    }
+    of.close();
+  }};
+  http_client whole{node.port()};
+  whole.send(upgrade_request(node, "Content-Length: 4\r\n", "POST") + "body");
+  CHECK(whole.receive_head().status == 101);
+  CHECK(whole.receive_bytes(5) == "hello");
+  http_client amid{node.port()};
+  amid.send(upgrade_request(node, "Content-Length: 1000000\r\n", "POST")
+            + "body");
+  CHECK(amid.receive_head().status == 502);
+}
+
+TEST_CASE("a tunnel ends with a client that has sent all and is gone") {
+  std::atomic<bool> told = false;
+  proxy_node node{[&](server_connection& of) -> asio::awaitable<void> {
+    const auto text = switched();
+    co_await of.stream().write(asio::buffer(text), 30s);
+    std::array<char, 100> buffer{};
+    auto size =
+      co_await of.stream().read(asio::buffer(buffer), byte_stream::never);
+    told = size == 0;
+    // An app that says nothing more, and does not hang up either.
+    asio::steady_timer timer{co_await asio::this_coro::executor};
+    while (of.stream().is_open()) {
+      timer.expires_after(5ms);
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+  }};
+  http_client client{node.port()};
+  client.send(upgrade_request(node, ""));
+  CHECK(client.receive_head().status == 101);
+  client.finish_sending();
+  CHECK(eventually([&] { return told.load(); }));
+  // It may still read.
+  CHECK_FALSE(client.has_answer(100ms));
+  CHECK(node.clients == 1);
+  client.drop();
+  CHECK(eventually([&] { return node.clients == 0; }));
+}
+
 TEST_CASE("what is sent behind an upgrade that is refused is a request") {
   proxy_node node{hello};
   node.settings.change(preview_sid, node.app_port(),
@@ -385,6 +503,21 @@ TEST_CASE("what a link opened ends with the link") {
     == 401);
 }
 
+TEST_CASE("what a link asked for does not reach an app after the link's end") {
+  proxy_node node{hello};
+  auto token = node.add_link();
+  node.held = true;
+  http_client client{node.port()};
+  client.send(request_to(node.host(), "/pay",
+                         "Cookie: greenroom-preview=" + token + "\r\n"));
+  await("the app is dialled", [&] { return node.connections == 1; });
+  CHECK(node.settings.remove_link(preview_sid, node.app_port(), "l1"));
+  CHECK(client.is_closed());
+  node.held = false;
+  CHECK(eventually([&] { return node.clients == 0; }));
+  CHECK(node.seen().empty());
+}
+
 TEST_CASE("a link is as good as the key that made it") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     of.begin(answer(200), std::nullopt);
@@ -478,6 +611,18 @@ TEST_CASE("preflights reach an app where the project says so") {
   CHECK(status_of(node, "OPTIONS / HTTP/1.1\r\nHost: " + node.host()
                           + "\r\nOrigin: http://a.example\r\n\r\n")
         == 401);
+  // What does more than ask is let in by nothing of that.
+  const auto head_end = preflight.size() - 2;
+  using more = std::pair<std::string_view, std::string_view>;
+  for (auto [headers, body] :
+       {more{"Connection: Upgrade\r\nUpgrade: websocket\r\n", ""},
+        more{"Content-Length: 4\r\n", "body"},
+        more{"Transfer-Encoding: chunked\r\n", "1\r\nx\r\n0\r\n\r\n"}}) {
+    auto asks_more = preflight;
+    asks_more.insert(head_end, headers).append(body);
+    CHECK(status_of(node, asks_more) == 401);
+  }
+  CHECK(node.seen().size() == 1);
 }
 
 TEST_CASE("what belongs in a head is not said behind the body") {
@@ -636,6 +781,37 @@ TEST_CASE("a session that is over says so") {
   auto other = node.host();
   other.replace(other.find("cccc"), 4, "dddd");
   CHECK(status_of(node, request_to(other)) == 404);
+}
+
+TEST_CASE(
+  "of the idle connections to an app the newest is used, none for long") {
+  using http::proxy::app_pool;
+  asio::io_context io;
+  std::vector<unique_fd> far_ends;
+  auto connected = [&] {
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data())
+            == 0);
+    far_ends.emplace_back(ends[1]);
+    return std::make_unique<client_connection>(
+      plain_stream(io, unique_fd{ends[0]}));
+  };
+  app_pool pool;
+  const app_pool::place app{preview_sid, 3000};
+  auto newest = connected();
+  const auto* expected = newest.get();
+  pool.put(app, connected());
+  pool.put(app, std::move(newest));
+  CHECK(pool.take({preview_sid, 3001}, app_pool::use::once) == nullptr);
+  CHECK(pool.take(app, app_pool::use::once).get() == expected);
+  pool.expire(app_pool::clock::now() + app_pool::idle_time);
+  CHECK(pool.take(app, app_pool::use::repeatable) == nullptr);
+  // One whose app has hung up is not for what is asked once.
+  pool.put(app, connected());
+  far_ends.clear();
+  CHECK(pool.take(app, app_pool::use::once) == nullptr);
+  pool.put(app, connected());
+  CHECK(pool.take(app, app_pool::use::once) != nullptr);
 }
 
 TEST_CASE("an app that restarts between two requests is asked again") {

@@ -42,6 +42,11 @@ public:
     if (!of_.listening)
       throw refused{errc::unavailable, "nothing listens on that port"};
     ++of_.connections;
+    asio::steady_timer timer{of_.io_};
+    while (of_.held) {
+      timer.expires_after(std::chrono::milliseconds{5});
+      co_await timer.async_wait(asio::use_awaitable);
+    }
     unique_fd result{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     sockaddr_in there{};
     there.sin_family = AF_INET;
@@ -84,6 +89,7 @@ proxy_node::proxy_node(app_script app,
 }
 
 proxy_node::~proxy_node() {
+  held = false;
   asio::post(io_, [this] { stop(); });
   thread_.join();
 }
@@ -104,9 +110,12 @@ void proxy_node::take_client(unique_fd socket) {
   auto client = std::make_shared<proxy::preview_client>(
     around_, std::move(socket), "t", false);
   clients_.insert(client);
-  asio::co_spawn(
-    io_, proxy::preview_client::run(client),
-    [this, client](const std::exception_ptr&) { clients_.erase(client); });
+  ++clients;
+  asio::co_spawn(io_, proxy::preview_client::run(client),
+                 [this, client](const std::exception_ptr&) {
+                   clients_.erase(client);
+                   --clients;
+                 });
 }
 
 void proxy_node::take_for_app(unique_fd socket) {

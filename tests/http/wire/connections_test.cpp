@@ -7,6 +7,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <catch2/catch.hpp>
+#include <malloc.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
@@ -243,6 +244,35 @@ TEST_CASE("after an upgrade the bytes are the tunnel's, both ways") {
   outside.add(talk(client));
   outside.add(run_app(*app));
   outside.run();
+}
+
+TEST_CASE("what a body needs is given back with it") {
+  wire_pair pair;
+  const std::string body(100'000, 'x');
+  const auto text = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: "
+                    + std::to_string(body.size()) + "\r\n\r\n" + body;
+  message_reader reader{*pair.a, message_kind::request, {}};
+  auto send = [](byte_stream& to,
+                 const std::string& bytes) -> asio::awaitable<void> {
+    co_await to.write(asio::buffer(bytes), 30s);
+  };
+  auto take = [](message_reader& from) -> asio::awaitable<void> {
+    from.start();
+    auto begun = co_await from.read_head(byte_stream::never);
+    CHECK(begun);
+    auto all = co_await whole_body(from);
+    CHECK(all.size() == 100'000);
+  };
+  pair.add(send(*pair.b, text));
+  pair.add(take(reader));
+  constexpr std::size_t most_of_it = 60 * 1024;
+  const auto before = ::mallinfo2().uordblks;
+  pair.run();
+  const auto held = ::mallinfo2().uordblks;
+  reader.start();
+  // A sanitizer's allocator says nothing.
+  if (held >= before + most_of_it)
+    CHECK(held >= ::mallinfo2().uordblks + most_of_it);
 }
 
 TEST_CASE("a peer that is late is lost, and the other learns that it was") {
