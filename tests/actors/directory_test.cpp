@@ -221,11 +221,11 @@ struct doubtful_directory : directory_of {
                    member) {}
 };
 
-using flag = std::shared_ptr<std::atomic<bool>>;
+using shared_flag = std::shared_ptr<std::atomic<bool>>;
 
 // Does not say whether it has made a project before it may.
 caf::behavior store_in_doubt(caf::event_based_actor* self,
-                             store_writer_actor whole, flag may_say) {
+                             store_writer_actor whole, shared_flag may_say) {
   return {[=](const put_project& x) -> caf::result<project_record> {
     if (!*may_say)
       return make_error(errc::timeout, "the store was lost");

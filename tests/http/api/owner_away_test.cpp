@@ -23,13 +23,13 @@ const std::string away_session(20, 'w');
 const std::string away_review(20, 'v');
 const std::string away_webhook(20, 'h');
 
-using counter = std::shared_ptr<std::atomic<int>>;
+using ask_count = std::shared_ptr<std::atomic<int>>;
 
 /// How the owner of the project "away" does not answer.
 enum class absence : std::uint8_t { refuses, never_found, silent };
 
 // Says nothing, and counts what it is asked.
-caf::behavior mute_project(caf::event_based_actor* self, counter asked) {
+caf::behavior mute_project(caf::event_based_actor* self, ask_count asked) {
   return {[self, asked](const list_sessions&) -> caf::result<session_page> {
     ++*asked;
     return self->make_response_promise<session_page>();
@@ -38,7 +38,7 @@ caf::behavior mute_project(caf::event_based_actor* self, counter asked) {
 
 // Of all projects but that one, `all` knows the owners.
 caf::behavior partly_away(caf::event_based_actor* self, directory_actor all,
-                          absence how, counter asked) {
+                          absence how, ask_count asked) {
   auto mute = caf::actor_cast<project_actor>(self->spawn(mute_project, asked));
   return {
     [=](const find_project& x) -> caf::result<project_actor> {
@@ -123,7 +123,7 @@ caf::behavior member_of_b(caf::event_based_actor*, int) {
 class away_fixture : public fixture {
 public:
   explicit away_fixture(absence how, bool has_store = true,
-                        counter asked = std::make_shared<std::atomic<int>>(0))
+                        ask_count asked = std::make_shared<std::atomic<int>>(0))
     : fixture(
       [=](http::options& options) {
         using namespace std::chrono_literals;
