@@ -1,5 +1,6 @@
 #include "actors/directory.hpp"
 
+#include "actors/base/change_in_doubt.hpp"
 #include "actors/base/error_boundary.hpp"
 #include "actors/project/project.hpp"
 #include "messages/errors.hpp"
@@ -12,6 +13,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
+#include <memory>
 #include <utility>
 
 namespace greenroom {
@@ -91,11 +94,13 @@ void settle(directory_pointer self, const std::string& id, Promise promise,
 
 // Unless another node has the project by now: its member sees to that.
 void ask_again_later(directory_pointer self, const std::string& id,
+                     std::chrono::milliseconds pause,
                      const std::function<void()>& ask,
                      const std::function<void()>& give_up) {
-  auto later = [self, ask] {
-    self->state.to_ask_again.push_back(ask);
-    self->delayed_send(self, ask_again_pause, clock_tick{});
+  auto later = [self, pause, ask] {
+    self->state.to_ask_again.push_back(
+      {std::chrono::steady_clock::now() + pause, ask});
+    self->delayed_send(self, pause, clock_tick{});
   };
   auto& context = *self->state.context;
   if (!context.cluster) {
@@ -113,41 +118,57 @@ void ask_again_later(directory_pointer self, const std::string& id,
       [later](const caf::error&) { later(); });
 }
 
-// After a time-out nobody knows whether the store has made the change, or will:
-// refused, it might leave a row that this node does not serve, or the other way
-// round. So the same is asked again until the store says how it stands. Its
-// writer takes one after the other, and made twice a change is as made once.
+// Said once.
+std::shared_ptr<change_in_doubt> begin_doubt(directory_pointer self,
+                                             const std::string& id,
+                                             const std::string& why) {
+  spdlog::error("project {}: the store does not say whether a change is made, "
+                "it is asked until it does: {}",
+                id, why);
+  return std::make_shared<change_in_doubt>(self->state.context->overdue);
+}
+
+// The writer answers each request, however late, and only its answer tells what
+// became of it: refused before, a change might leave a row that this node does
+// not serve, or the other way round. So it is waited for; clients have
+// deadlines of their own, and /readyz says that the store is late. Where the
+// store itself cannot say, the same is asked again until it does. Its writer
+// takes one after the other, and made twice a change is as made once.
 template <class Reply, class Request>
 void ask_store(directory_pointer self, const std::string& id,
                const Request& change, const std::function<void(Reply&)>& made,
                const std::function<void(caf::error&)>& not_made,
-               bool may_be_made = false) {
-  self->request(self->state.context->store, store_timeout, change)
-    .then([made](Reply& reply) { made(reply); },
-          [self, id, change, made, not_made, may_be_made](caf::error& e) {
+               std::shared_ptr<change_in_doubt> doubt = nullptr) {
+  self->request(self->state.context->store, caf::infinite, change)
+    .then([made, doubt](Reply& reply) { made(reply); },
+          [self, id, change, made, not_made, doubt](caf::error& e) {
             auto why = to_refusal(e);
-            auto says_nothing =
-              why.code == errc::unavailable || why.code == errc::overloaded;
-            if (why.code != errc::timeout && !(may_be_made && says_nothing)) {
+            if (is_last_word(why.code, doubt != nullptr)) {
               not_made(e);
               return;
             }
-            if (!may_be_made) // said once
-              spdlog::error("project {}: the store does not say whether a "
-                            "change is made, it is asked until it does: {}",
-                            id, why.message);
+            auto still = doubt ? doubt : begin_doubt(self, id, why.message);
             ask_again_later(
-              self, id,
-              [self, id, change, made, not_made] {
-                ask_store<Reply>(self, id, change, made, not_made, true);
+              self, id, still->next_pause(),
+              [self, id, change, made, not_made, still] {
+                ask_store<Reply>(self, id, change, made, not_made, still);
               },
               [not_made, e]() mutable { not_made(e); });
           });
 }
 
+// A tick comes for each of them, no earlier than it is due but for what clocks
+// round.
 void ask_again(directory_pointer self) {
-  for (auto& ask : std::exchange(self->state.to_ask_again, {}))
-    ask();
+  const auto now = std::chrono::steady_clock::now();
+  std::vector<directory_state::later> waiting;
+  for (auto& one : std::exchange(self->state.to_ask_again, {}))
+    if (one.due <= now + change_in_doubt::first_pause / 2)
+      one.ask();
+    else
+      waiting.push_back(std::move(one));
+  auto& all = self->state.to_ask_again;
+  std::ranges::move(waiting, std::back_inserter(all));
 }
 
 // How long others wait for this node, and so how long its commands may run

@@ -22,9 +22,6 @@
 
 namespace greenroom {
 
-/// Between two requests to the store for the same change.
-inline constexpr std::chrono::seconds ask_again_pause{1};
-
 /// Changes of one project that wait for those before them; beyond that a
 /// change is refused with overloaded.
 inline constexpr std::size_t max_waiting_changes = 64;
@@ -63,9 +60,13 @@ struct directory_state {
   std::uint64_t last_number = 0;
   // By project, the one that is being made first.
   std::map<std::string, std::deque<std::function<void()>>> changes;
-  // Of which the store has not said whether they are made: they are asked for
-  // again.
-  std::vector<std::function<void()>> to_ask_again;
+  // Changes of which the store has not said whether they are made: when they
+  // are asked for again.
+  struct later {
+    std::chrono::steady_clock::time_point due;
+    std::function<void()> ask;
+  };
+  std::vector<later> to_ask_again;
 };
 
 own_directory_actor::behavior_type

@@ -37,14 +37,7 @@ public:
       self->missed(why);
     };
     for (auto& id : projects)
-      with_project_called(
-        ex_, id,
-        [=](const project_actor& owner) {
-          ask_for_sessions(self->ex_, owner, id, self->what_, then, failed);
-        },
-        [=](const ask_error& why) {
-          ask_store_for_sessions(self->ex_, why, id, self->what_, then, failed);
-        });
+      ask_for_sessions(ex_, id, what_, then, failed);
   }
 
 private:

@@ -101,17 +101,12 @@ void check_may_approve(const exchange& ex, const review_record& review) {
 /// What the owner reads of the store, and others do where it is away.
 template <class Reply, class Message, class Read, class Ok>
 void read_of_owner(const exchange_ptr& ex, Message message, Read read, Ok ok) {
-  auto failed = [=](const ask_error& why) {
-    ask_store_instead<Reply>(
-      ex, why, ex->project_id(), read, ok,
-      [ex](const ask_error& last) { refuse_with(ex, last); });
-  };
-  with_project(
-    ex,
-    [=](const project_actor& project) {
-      ask<Reply>(ex, project, owners_time(*ex), message, ok, failed);
-    },
-    failed);
+  ask_owner<Reply>(ex, ex->project_id(), message, ok,
+                   [=](const ask_error& why) {
+                     ask_store_instead<Reply>(
+                       ex, why, ex->project_id(), read, ok,
+                       [ex](const ask_error& last) { refuse_with(ex, last); });
+                   });
 }
 
 void follow(const exchange_ptr& ex, const output_request& what) {

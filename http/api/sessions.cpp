@@ -330,15 +330,8 @@ void list_sessions(const exchange_ptr& ex) {
       list.push_back(listed_session(*ex, entry, some.reachable));
     ex->reply(200, list_json("sessions", to_text(list), some.page.next_cursor));
   };
-  auto failed = [ex](const ask_error& why) { refuse_with(ex, why); };
-  with_project(
-    ex,
-    [=](const project_actor& project) {
-      ask_for_sessions(ex, project, ex->project_id(), what, show, failed);
-    },
-    [=](const ask_error& why) {
-      ask_store_for_sessions(ex, why, ex->project_id(), what, show, failed);
-    });
+  ask_for_sessions(ex, ex->project_id(), what, show,
+                   [ex](const ask_error& why) { refuse_with(ex, why); });
 }
 
 void create_session(const exchange_ptr& ex) {

@@ -51,6 +51,8 @@ struct options {
   // How long the answer of an actor may take.
   std::chrono::milliseconds look_up{5'000};
   std::chrono::milliseconds ordinary{30'000};
+  // Of a project's owner, where the store of a cluster can answer as well.
+  std::chrono::milliseconds owner{3'000};
   std::chrono::milliseconds change{120'000};   // create and check-in
   std::chrono::milliseconds wait_slack{5'000}; // on top of a request's own wait
 

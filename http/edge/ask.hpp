@@ -54,23 +54,33 @@ std::decay_t<Message> with_caller(const exchange& ex, Message&& message) {
   return result;
 }
 
-/// Asks an actor whose handle is known. What goes wrong is `failed`'s. The
-/// timeout counts from the request's arrival, whatever has been asked before.
+/// Asks an actor whose handle is known, which has `time` from now on. What goes
+/// wrong is `failed`'s.
 template <class Reply, class Handle, class Message, class Ok, class Failed>
-void ask(const exchange_ptr& ex, const Handle& whom,
-         std::chrono::milliseconds timeout, Message&& message, Ok ok,
-         Failed failed) {
+void ask_within(const exchange_ptr& ex, const Handle& whom,
+                std::chrono::milliseconds time, Message&& message, Ok ok,
+                Failed failed) {
   if (ex->env.bridge.full()) {
     failed(too_many());
     return;
   }
   ex->env.bridge.template ask<Reply>(
-    whom, ex->left_of(timeout),
-    with_caller(*ex, std::forward<Message>(message)),
+    whom, time, with_caller(*ex, std::forward<Message>(message)),
     [ex, ok = std::move(ok)](const Reply& reply) mutable {
       answering(ex, [&] { ok(reply); });
     },
     std::move(failed));
+}
+
+/// The same, where the timeout counts from the request's arrival, whatever has
+/// been asked before.
+template <class Reply, class Handle, class Message, class Ok, class Failed>
+void ask(const exchange_ptr& ex, const Handle& whom,
+         std::chrono::milliseconds timeout, Message&& message, Ok ok,
+         Failed failed) {
+  ask_within<Reply>(ex, whom, ex->left_of(timeout),
+                    std::forward<Message>(message), std::move(ok),
+                    std::move(failed));
 }
 
 template <class Reply, class Handle, class Message, class Ok>
@@ -111,17 +121,18 @@ void with_session(const exchange_ptr& ex, F f) {
                [ex](const ask_error& why) { refuse_with(ex, why); });
 }
 
-/// Calls `f(const project_actor&)` with a project of that id.
+/// Calls `f(const project_actor&)` with a project of that id, which is to be
+/// found within `time`.
 template <class F, class Failed>
-void with_project_called(const exchange_ptr& ex, const std::string& id, F f,
-                         Failed failed) {
+void with_project_called(const exchange_ptr& ex, const std::string& id,
+                         std::chrono::milliseconds time, F f, Failed failed) {
   if (auto known = ex->env.bridge.projects.find(id)) {
     const auto handle = known->handle;
     f(handle);
     return;
   }
-  ask<project_actor>(
-    ex, ex->env.directory, ex->env.options.look_up, find_project{id},
+  ask_within<project_actor>(
+    ex, ex->env.directory, time, find_project{id},
     [ex, id, f = std::move(f)](const project_actor& found) mutable {
       auto& bridge = ex->env.bridge;
       bridge.projects.put(id, id, found);
@@ -134,7 +145,9 @@ void with_project_called(const exchange_ptr& ex, const std::string& id, F f,
 /// The same with the exchange's project.
 template <class F, class Failed>
 void with_project(const exchange_ptr& ex, F f, Failed failed) {
-  with_project_called(ex, ex->project_id(), std::move(f), std::move(failed));
+  with_project_called(ex, ex->project_id(),
+                      ex->left_of(ex->env.options.look_up), std::move(f),
+                      std::move(failed));
 }
 
 template <class F>

@@ -14,6 +14,7 @@
 #include "http/edge/ask_error.hpp"
 #include "http/edge/handle_cache.hpp"
 #include "http/edge/on_loop.hpp"
+#include "http/edge/silent_owners.hpp"
 #include "messages/errors.hpp"
 #include "messages/project.hpp"
 #include "messages/session.hpp"
@@ -78,6 +79,7 @@ public:
 
   handle_cache<session_actor> sessions;
   handle_cache<project_actor> projects;
+  silent_owners silent;
 
   // -- for CAF ----------------------------------------------------------------
 

@@ -14,6 +14,9 @@ namespace {
 /// No session's id is that short.
 constexpr std::string_view of_projects = "p";
 
+/// How the data of an event begins, which are a line.
+constexpr std::string_view before_time = R"(data: {"time":")";
+
 template <class Number>
 std::optional<Number> number_of(std::string_view text) {
   Number result = 0;
@@ -73,26 +76,42 @@ sessions_cursor parse_sessions_cursor(std::string_view name,
 
 std::string
 with_ids(std::string_view text,
-         const std::function<std::string(std::uint64_t seq)>& id_after) {
+         const std::function<std::string(std::uint64_t seq)>& id_after,
+         const old_events& old) {
   std::string result;
+  std::size_t begin = 0; // of the event in the result
+  std::string_view time; // of it
   auto in_event = false;
+  auto is_old = false;
   while (!text.empty()) {
     auto end = text.find('\n');
     auto line = text.substr(0, end);
     text.remove_prefix(end == text.npos ? text.size() : end + 1);
     if (line.starts_with(":") || line.starts_with("retry:"))
       continue;
+    if (!in_event) {
+      begin = result.size();
+      time = {};
+      is_old = false;
+    }
     event_id id;
     if (line.starts_with("id: ") && parse(line.substr(4), id)) {
       if (!in_event)
         continue;
-      result += "id: ";
-      result += id_after(id.seq);
+      is_old = id.seq <= old.last && !time.empty() && time < old.before;
+      if (!is_old || id.seq == old.last) {
+        result += "id: ";
+        result += id_after(id.seq);
+      }
     } else {
+      if (line.starts_with(before_time))
+        time = line.substr(before_time.size(), old.before.size());
       result += line;
     }
     result += '\n';
     in_event = !line.empty();
+    if (!in_event && is_old)
+      result.resize(begin);
   }
   return result;
 }

@@ -37,11 +37,22 @@ std::string to_string(const sessions_cursor& cursor);
 sessions_cursor parse_sessions_cursor(std::string_view name,
                                       std::string_view text);
 
+/// Of a session's events those that its watcher does not want to see: of an
+/// earlier time, up to the one with this number. Those that follow are wanted
+/// whatever the clock of their node says.
+struct old_events {
+  std::uint64_t last = 0;
+  std::string before; // as events have it; empty: none is old
+};
+
 /// The events of one session's stream, with other ids: `id_after` is told the
 /// number of each, in order, and says which id it is to have. Comments, `retry`
-/// lines and the id that a stream begins with are left out.
+/// lines, the id that a stream begins with and what is old are left out; of the
+/// latter only the last is told to `id_after`, as it ends what is to be left
+/// out.
 std::string
 with_ids(std::string_view text,
-         const std::function<std::string(std::uint64_t seq)>& id_after);
+         const std::function<std::string(std::uint64_t seq)>& id_after,
+         const old_events& old = {});
 
 } // namespace greenroom::http

@@ -6,6 +6,7 @@
 #include "http/edge/thread_context.hpp"
 #include "http/streams/sse_lines.hpp"
 #include "runtime/api_json/project_events.hpp"
+#include "runtime/base/timestamps.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -30,6 +31,10 @@ constexpr std::size_t max_write = 64 * 1024;
 /// The id of a session that is over stays in the cursor for as long as clocks
 /// of nodes may differ: it might seem to be newer than the cursor's time.
 constexpr millis ended_stays = 60'000;
+
+/// So much the cursor's time stays behind for sessions that have no place in it
+/// yet: those that end meanwhile keep theirs.
+constexpr millis max_behind = 120'000;
 
 /// A list may lack what was created a moment before it.
 constexpr millis list_overlap = 10'000;
@@ -134,6 +139,22 @@ void sessions_stream::open() {
   if (!what_.resumed)
     cursor_.time = begun_at_;
   send(retry_line() + opening_id(to_string(cursor_)));
+  ask_late_again();
+}
+
+/// Those that have not said where they stand are asked anew. What happens from
+/// now on is to be seen, and when they answer "now" may be much later.
+void sessions_stream::ask_late_again() {
+  if (what_.resumed || what_.earliest)
+    return;
+  std::vector<std::shared_ptr<stream>> late;
+  for (auto& [session_id, one] : members_)
+    if (!one.opened && !cursor_.seen.contains(session_id))
+      late.push_back(one.of);
+  for (auto& one : late)
+    one->close(closing::left);
+  if (!late.empty())
+    looked_ = {};
 }
 
 void sessions_stream::close(closing why) {
@@ -169,7 +190,7 @@ void sessions_stream::tick(clock::time_point now) {
       {errc::unavailable, "the list of sessions cannot be read, try again"});
     return;
   }
-  forget_ended(now_ms());
+  forget_ended(cursor_time());
   flush();
   if (ex_ && body_ && !writing_
       && now - last_write_ >= env_.options.heartbeat) {
@@ -192,7 +213,6 @@ void sessions_stream::look() {
   if (looking_)
     return;
   looking_ = true;
-  lost_ = false;
   looked_ = clock::now();
   news_ = news();
   find_live what{what_.projects, what_.sessions, 0, {}};
@@ -211,6 +231,13 @@ void sessions_stream::look() {
     for (auto& [session_id, seq] : cursor_.seen)
       what.also.push_back(session_id);
   }
+  // Those that could not be had may be over by now.
+  if (!first_list_)
+    for (auto& [session_id, seq] : cursor_.seen)
+      if (!members_.contains(session_id) && !ended_.contains(session_id))
+        what.also.push_back(session_id);
+  for (auto& [session_id, since] : awaited_)
+    what.also.push_back(session_id);
   handlers::ask<live_list>(
     ex_, env_.monitor.operations, env_.options.ordinary, std::move(what),
     [self = shared_from_this()](const live_list& all) { self->found(all); },
@@ -238,8 +265,7 @@ void sessions_stream::found(const live_list& all) {
   looking_ = false;
   if (!ex_)
     return;
-  if (first_list_)
-    forget_unlisted(all);
+  forget_unlisted(all);
   // Those of the cursor have their place in it already.
   for (auto& session : all.sessions)
     if (cursor_.seen.contains(session.session_id) && !is_known(session))
@@ -296,12 +322,15 @@ bool sessions_stream::is_known(const live_session& session) const {
 }
 
 /// What an old cursor says of sessions that are gone would fill it in time.
+/// All that are awaited have been asked for.
 void sessions_stream::forget_unlisted(const live_list& all) {
   std::unordered_set<std::string_view> listed;
   for (auto& session : all.sessions)
     listed.insert(session.session_id);
-  std::erase_if(cursor_.seen,
-                [&](auto& item) { return !listed.contains(item.first); });
+  auto is_gone = [&](auto& item) { return !listed.contains(item.first); };
+  if (first_list_)
+    std::erase_if(cursor_.seen, is_gone);
+  std::erase_if(awaited_, is_gone);
 }
 
 /// Of the cursor, by sessions that are in it and by those that come into it.
@@ -316,7 +345,12 @@ std::size_t sessions_stream::places_taken() const {
 void sessions_stream::add(const live_session& session) {
   auto of = std::make_shared<member_exchange>(shared_from_this(), session);
   auto one = std::make_shared<stream>(of, start_of(session), what_.filter);
-  members_[session.session_id].of = one;
+  auto& entry = members_[session.session_id];
+  entry.of = one;
+  entry.since = since_of(session);
+  if (!cursor_.seen.contains(session.session_id))
+    awaited_.try_emplace(session.session_id,
+                         std::max(session.created_at, begins_at()));
   join(of, one);
 }
 
@@ -333,18 +367,32 @@ void sessions_stream::join(const exchange_ptr& of_session,
     [one](const ask_error& why) { one->refuse(to_refusal(why)); });
 }
 
-/// A session that comes later, or came while the client was away, is seen from
-/// its beginning.
+/// What happens after that is to be sent.
+unix_ms sessions_stream::begins_at() const {
+  return what_.resumed ? what_.resumed->time : begun_at_;
+}
+
+/// Of a session that is older than the stream, and has no place in the cursor:
+/// it could not be asked before, or there was no place. One that comes later,
+/// or came while the client was away, is seen from its beginning.
+unix_ms sessions_stream::since_of(const live_session& session) const {
+  const auto is_new = session.created_at >= begins_at() - ended_stays;
+  const auto from_now = first_list_ && !what_.resumed;
+  return what_.earliest || is_new || from_now
+             || cursor_.seen.contains(session.session_id)
+           ? 0
+           : begins_at();
+}
+
 watch_start sessions_stream::start_of(const live_session& session) const {
   using enum watch_start::kind;
   auto known = cursor_.seen.find(session.session_id);
   if (known != cursor_.seen.end())
     return {resumed, {0, known->second}};
-  auto is_new = !first_list_
-                || (what_.resumed
-                    && session.created_at >= what_.resumed->time - ended_stays);
-  return what_.earliest || is_new ? watch_start{after, {}}
-                                  : watch_start{now, {}};
+  // The stream is not opened before these say where they stand.
+  return first_list_ && !what_.resumed && !what_.earliest
+           ? watch_start{now, {}}
+           : watch_start{after, {}};
 }
 
 // -- what they write ----------------------------------------------------------
@@ -353,9 +401,16 @@ void sessions_stream::opened(const std::string& session_id) {
   auto found = members_.find(session_id);
   if (found == members_.end())
     return;
-  found->second.opened = true;
-  // Where it stands, before it has said anything.
-  cursor_.seen.try_emplace(session_id, found->second.of->sent());
+  auto& one = found->second;
+  one.opened = true;
+  if (one.since != 0 && one.of->known() != 0) {
+    // It has its place once what is old has been passed over.
+    one.old = {one.of->known(), format_rfc3339(one.since)};
+  } else {
+    // Where it stands, before it has said anything.
+    cursor_.seen.try_emplace(session_id, one.of->sent());
+    awaited_.erase(session_id);
+  }
   flush_soon();
 }
 
@@ -364,7 +419,10 @@ void sessions_stream::write(const std::string& session_id,
                             std::function<void(bool)> done) {
   if (!ex_)
     return;
-  queue_.push_back({session_id, std::move(parts), std::move(done)});
+  waiting added{session_id, std::move(parts), std::move(done)};
+  if (auto of = members_.find(session_id); of != members_.end())
+    added.old = of->second.old;
+  queue_.push_back(std::move(added));
   flush_soon();
 }
 
@@ -384,8 +442,8 @@ void sessions_stream::left(const std::string& session_id, bool for_good) {
     return;
   if (for_good || found->second.of->complete()) {
     ended_[session_id] = now_ms();
+    awaited_.erase(session_id);
   } else {
-    lost_ = true;
     // It goes on after what was sent, not after what waits here.
     std::erase_if(queue_, [&](auto& item) {
       return item.project_event == 0 && item.session_id == session_id;
@@ -423,7 +481,7 @@ void sessions_stream::flush() {
     auto next = std::move(queue_.front());
     queue_.pop_front();
     if (next.project_event != 0) {
-      cursor_.time = now_ms();
+      cursor_.time = cursor_time();
       cursor_.project_event = next.project_event;
       text.append(next.parts.front().view)
         .append("id: " + to_string(cursor_) + "\n\n");
@@ -433,7 +491,8 @@ void sessions_stream::flush() {
     for (auto& part : next.parts)
       own += part.view;
     text += with_ids(
-      own, [&](std::uint64_t seq) { return id_after(next.session_id, seq); });
+      own, [&](std::uint64_t seq) { return id_after(next.session_id, seq); },
+      next.old);
     if (next.done)
       sending_.push_back(std::move(next.done));
   }
@@ -470,9 +529,22 @@ void sessions_stream::written(bool taken) {
 
 std::string sessions_stream::id_after(const std::string& session_id,
                                       std::uint64_t seq) {
-  cursor_.time = now_ms();
-  cursor_.seen[session_id] = seq;
+  awaited_.erase(session_id);
+  cursor_.time = cursor_time();
+  if (cursor_.seen.contains(session_id)
+      || cursor_.seen.size() < max_sessions_of_cursor)
+    cursor_.seen[session_id] = seq;
   return to_string(cursor_);
+}
+
+/// Who comes back with the cursor gets what sessions without a place in it have
+/// done since that time.
+unix_ms sessions_stream::cursor_time() const {
+  const auto now = now_ms();
+  auto result = now;
+  for (auto& [session_id, since] : awaited_)
+    result = std::min(result, std::max(since, now - max_behind));
+  return result;
 }
 
 void sessions_stream::forget_ended(unix_ms now) {

@@ -7,6 +7,12 @@
 // cursor of all as their id, and sends what its sessions have written, one
 // write at a time.
 //
+// A session whose node does not answer holds nothing up: it is looked for again
+// and again, and has the rest of its events sent when it is found. Where it had
+// no place in the cursor before, that is what is younger than the stream, or
+// than the cursor that was resumed from, by the clock of its node. Until then
+// the cursor's time stays behind, for some minutes at most.
+//
 // Which sessions there are is looked up when it begins and whenever some may
 // have come. It goes on until its client leaves or its key is dead; where the
 // first list does not come, the client is told to try again. At most
@@ -73,6 +79,8 @@ private:
   struct member {
     std::shared_ptr<stream> of;
     bool opened = false;
+    unix_ms since = 0; // what is older is not wanted; 0: all is
+    old_events old;    // the same, once it is opened
   };
 
   /// What a session's stream has written, and whom to tell when it is sent.
@@ -81,6 +89,7 @@ private:
     std::vector<slice> parts;
     std::function<void(bool)> done;
     std::uint64_t project_event = 0; // not 0: it is this one, of no stream
+    old_events old = {};
   };
 
   void look();
@@ -95,6 +104,8 @@ private:
   std::size_t places_taken() const;
   void join(const exchange_ptr& of_session, const std::shared_ptr<stream>& one);
   void add(const live_session& session);
+  unix_ms begins_at() const;
+  unix_ms since_of(const live_session& session) const;
   watch_start start_of(const live_session& session) const;
 
   // From its sessions' streams.
@@ -105,6 +116,8 @@ private:
 
   bool is_settled() const;
   void open();
+  void ask_late_again();
+  unix_ms cursor_time() const;
   void flush_soon();
   void flush();
   void send(std::string text);
@@ -121,6 +134,8 @@ private:
   sessions_cursor cursor_;
   std::unordered_map<std::string, member> members_;
   std::unordered_map<std::string, unix_ms> ended_; // and when that was sent
+  // Those that have no place in the cursor yet, and since when they are wanted.
+  std::unordered_map<std::string, unix_ms> awaited_;
   std::deque<waiting> queue_;
   std::vector<std::function<void(bool)>> sending_; // told when it is taken
   bool writing_ = false;
@@ -128,7 +143,6 @@ private:
   std::size_t said_left_out_ = 0;
   bool first_list_ = true; // has not come yet
   bool looking_ = false;
-  bool lost_ = false;       // one could not be had for now
   std::uint64_t news_ = 0;  // at the last look
   std::uint64_t taken_ = 0; // the last of what no session tells
   const unix_ms begun_at_ = now_ms();

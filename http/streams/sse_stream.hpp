@@ -77,6 +77,11 @@ public:
     return sent_;
   }
 
+  /// The number of the last event that is known to exist.
+  std::uint64_t known() const noexcept {
+    return known_;
+  }
+
   /// The client has the session's last event.
   bool complete() const noexcept {
     return ending_ || (ended_ && sent_ >= known_);

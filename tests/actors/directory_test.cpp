@@ -10,6 +10,7 @@
 #include <caf/send.hpp>
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -183,13 +184,11 @@ TEST_CASE_METHOD(directory_node, "a project whose actor died has a new one") {
 
 namespace {
 
-// A directory whose store answers the first requests of one kind as it likes.
-template <class Request, class Reply>
-struct doubtful_directory {
-  doubtful_directory(small_node& node, std::vector<test::fickle_answer> script,
-                     const caf::actor& member = {})
-    : store(node.system().spawn(test::fickle_store<Request, Reply>,
-                                node.context()->store, std::move(script))) {
+// A directory whose store is not the node's.
+struct directory_of {
+  directory_of(small_node& node, caf::actor in_place,
+               const caf::actor& member = {})
+    : store(std::move(in_place)) {
     auto changed = std::make_shared<node_context>(*node.context());
     changed->store = caf::actor_cast<store_writer_actor>(store);
     if (member)
@@ -199,9 +198,9 @@ struct doubtful_directory {
       caf::actor_cast<session_supervisor_full>(node.supervisor()),
       std::vector<project_record>{node.rules()});
   }
-  doubtful_directory(const doubtful_directory&) = delete;
-  doubtful_directory& operator=(const doubtful_directory&) = delete;
-  ~doubtful_directory() {
+  directory_of(const directory_of&) = delete;
+  directory_of& operator=(const directory_of&) = delete;
+  ~directory_of() {
     caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(store, caf::exit_reason::user_shutdown);
   }
@@ -209,6 +208,30 @@ struct doubtful_directory {
   caf::actor store;
   directory_actor handle;
 };
+
+// One whose store answers the first requests of one kind as it likes.
+template <class Request, class Reply>
+struct doubtful_directory : directory_of {
+  doubtful_directory(small_node& node, std::vector<test::fickle_answer> script,
+                     const caf::actor& member = {})
+    : directory_of(node,
+                   node.system().spawn(test::fickle_store<Request, Reply>,
+                                       node.context()->store,
+                                       std::move(script)),
+                   member) {}
+};
+
+using shared_flag = std::shared_ptr<std::atomic<bool>>;
+
+// Does not say whether it has made a project before it may.
+caf::behavior store_in_doubt(caf::event_based_actor* self,
+                             store_writer_actor whole, shared_flag may_say) {
+  return {[=](const put_project& x) -> caf::result<project_record> {
+    if (!*may_say)
+      return make_error(errc::timeout, "the store was lost");
+    return self->delegate(whole, x);
+  }};
+}
 
 // A member that knows another node to have all projects.
 caf::behavior member_beside_owner(caf::event_based_actor*, int) {
@@ -229,6 +252,23 @@ TEST_CASE("a project that the store made without an answer is served") {
                                        create_project{some_project("two")});
   CHECK(made == some_project("two"));
   CHECK(node.ask<project_actor>(doubtful.handle, find_project{"two"}));
+}
+
+TEST_CASE("a change in doubt is warned of until the store says how it stands") {
+  small_node node;
+  auto& shown = *node.context()->overdue;
+  auto may_say = std::make_shared<std::atomic<bool>>(false);
+  directory_of doubtful{
+    node, node.system().spawn(store_in_doubt, node.context()->store, may_say)};
+  caf::scoped_actor self{node.system()};
+  auto made = self->request(doubtful.handle, timeout,
+                            create_project{some_project("two")});
+  CHECK(greenroom::test::eventually([&] { return !shown.warnings().empty(); }));
+  *may_say = true;
+  answers<project_record> all;
+  all.take(made);
+  CHECK(all.made() == 1);
+  CHECK(greenroom::test::eventually([&] { return shown.warnings().empty(); }));
 }
 
 TEST_CASE("a project's rules are what the store has, though it answers late") {

@@ -1,11 +1,13 @@
 // Lists of a project whose owner is another node, which is away.
 #include "http/edge/peers.hpp"
+#include "messages/webhooks.hpp"
 #include "tests/http/asking.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/event_based_actor.hpp>
 #include <catch2/catch.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -19,21 +21,25 @@ namespace {
 const std::string away_path = "/projects/away";
 const std::string away_session(20, 'w');
 const std::string away_review(20, 'v');
+const std::string away_webhook(20, 'h');
+
+using ask_count = std::shared_ptr<std::atomic<int>>;
 
 /// How the owner of the project "away" does not answer.
 enum class absence : std::uint8_t { refuses, never_found, silent };
 
-// Says nothing.
-caf::behavior mute_project(caf::event_based_actor* self, int) {
-  return {[self](const list_sessions&) -> caf::result<session_page> {
+// Says nothing, and counts what it is asked.
+caf::behavior mute_project(caf::event_based_actor* self, ask_count asked) {
+  return {[self, asked](const list_sessions&) -> caf::result<session_page> {
+    ++*asked;
     return self->make_response_promise<session_page>();
   }};
 }
 
 // Of all projects but that one, `all` knows the owners.
 caf::behavior partly_away(caf::event_based_actor* self, directory_actor all,
-                          absence how) {
-  auto mute = caf::actor_cast<project_actor>(self->spawn(mute_project, 0));
+                          absence how, ask_count asked) {
+  auto mute = caf::actor_cast<project_actor>(self->spawn(mute_project, asked));
   return {
     [=](const find_project& x) -> caf::result<project_actor> {
       if (x.project_id != "away")
@@ -88,22 +94,59 @@ caf::behavior shared_rows(caf::event_based_actor*, int) {
   };
 }
 
+// This node's deliverer of webhooks, which reads the same store.
+caf::behavior stored_webhooks(caf::event_based_actor*, int) {
+  return {
+    [](const list_webhooks& x) {
+      webhook_record row;
+      row.id = away_webhook;
+      row.project_id = x.project_id;
+      row.url = "https://example.org/";
+      return webhook_list{{row}};
+    },
+    [](const list_deliveries& x) {
+      delivery_record row;
+      row.webhook_id = x.webhook_id;
+      row.project_id = x.project_id;
+      return delivery_page{{row}, {}};
+    },
+  };
+}
+
+// The owner of all is another node.
+caf::behavior member_of_b(caf::event_based_actor*, int) {
+  return {[](const find_owner& x) {
+    return owner_record{x.project_id, "b", "", 2};
+  }};
+}
+
 class away_fixture : public fixture {
 public:
-  explicit away_fixture(absence how, bool has_store = true)
+  explicit away_fixture(absence how, bool has_store = true,
+                        ask_count asked = std::make_shared<std::atomic<int>>(0))
     : fixture(
       [=](http::options& options) {
+        using namespace std::chrono_literals;
         // What is not awaited here has time enough on a busy machine.
-        options.look_up =
-          std::chrono::seconds{how == absence::never_found ? 5 : 30};
-        options.ordinary =
-          std::chrono::seconds{how == absence::silent ? 6 : 30};
+        options.look_up = 120s;
+        options.ordinary = 120s;
+        options.owner = how == absence::silent        ? 200ms
+                        : how == absence::never_found ? 5s
+                                                      : 120s;
       },
       [=](http::server_parts& parts) {
         parts.directory = caf::actor_cast<directory_actor>(
-          parts.system.spawn(partly_away, parts.directory, how));
+          parts.system.spawn(partly_away, parts.directory, how, asked));
+        parts.webhooks = caf::actor_cast<webhooks_actor>(
+          parts.system.spawn(stored_webhooks, 0));
         auto others = std::make_shared<http::peers>();
         others->node = "a";
+        others->member = caf::actor_cast<cluster_member_actor>(
+          parts.system.spawn(member_of_b, 0));
+        others->open = [](const std::string&, const std::string&,
+                          const http::peers::opened& then) {
+          then({}, "node b cannot be reached: a test");
+        };
         if (has_store)
           others->reader = caf::actor_cast<store_reader_actor>(
             parts.system.spawn(shared_rows, 0));
@@ -166,12 +209,51 @@ TEST_CASE("the lists of a project are answered from the store while its node "
   CHECK(get(f, away_path + "/reviews/" + std::string(20, 'x')).status == 404);
 }
 
-TEST_CASE("an owner that is found and says nothing is not waited for to the "
-          "end") {
+TEST_CASE("an owner that is found and says nothing is not waited for long") {
   away_fixture f{absence::silent};
+  const auto begin = std::chrono::steady_clock::now();
   auto answer = get(f, away_path + "/sessions");
+  CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{30});
   REQUIRE(answer.status == 200);
   CHECK(data_of(answer)["sessions"][0]["reachable"] == false);
+}
+
+TEST_CASE("an owner that has said nothing is not asked again at once") {
+  auto asked = std::make_shared<std::atomic<int>>(0);
+  away_fixture f{absence::silent, true, asked};
+  constexpr int lists = 4;
+  for (int i = 0; i < lists; ++i) {
+    auto answer = get(f, away_path + "/sessions");
+    REQUIRE(answer.status == 200);
+    CHECK(data_of(answer)["sessions"][0]["reachable"] == false);
+  }
+  CHECK(asked->load() > 0);
+  CHECK(asked->load() < lists);
+}
+
+TEST_CASE("webhooks and their deliveries are read by any node while the owner "
+          "is away") {
+  away_fixture f{absence::refuses};
+  const auto webhooks = away_path + "/webhooks";
+  auto all = data_of(get(f, webhooks))["webhooks"];
+  REQUIRE(all.size() == 1);
+  CHECK(all[0]["id"] == away_webhook);
+  const auto one = webhooks + "/" + away_webhook;
+  CHECK(data_of(get(f, one)) == all[0]);
+  CHECK(get(f, webhooks + "/" + std::string(20, 'x')).status == 404);
+  auto sent = data_of(get(f, one + "/deliveries"))["deliveries"];
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0]["webhook_id"] == away_webhook);
+}
+
+TEST_CASE("what is kept is on the owner's disk, and said to be while it is "
+          "away") {
+  away_fixture f{absence::refuses};
+  auto answer = get(f, away_path + "/kept");
+  CHECK(answer.status == 503);
+  CHECK(answer.headers.contains("retry-after"));
+  CHECK_THAT(answer.body, Catch::Contains("on the disk of the project's node"));
+  CHECK_THAT(answer.body, Catch::Contains("node b cannot be reached"));
 }
 
 TEST_CASE("without a store that nodes share an owner that is away is said to "

@@ -39,6 +39,33 @@ TEST_CASE("what is no cursor is refused, by name") {
   }
 }
 
+TEST_CASE("what is old is left out of a session's events, up to a number") {
+  auto event = [](const std::string& time, int seq) {
+    return "event: x\ndata: {\"time\":\"" + time + "\"}\nid: 3-"
+           + std::to_string(seq) + "\n\n";
+  };
+  std::string seen;
+  auto shown = [&](const old_events& old) {
+    seen.clear();
+    auto text = with_ids(
+      event("2020-01-01", 1) + event("2020-01-03", 2) + event("2020-01-01", 3)
+        + event("2020-01-01", 4) + "event: y\ndata: {}\nid: 3-5\n\n",
+      [&](std::uint64_t seq) {
+        seen += std::to_string(seq) + ' ';
+        return std::to_string(seq);
+      },
+      old);
+    std::string ids;
+    for (std::size_t at = 0; (at = text.find("id: ", at)) != text.npos; ++at)
+      ids += text[at + 4];
+    return ids;
+  };
+  CHECK(shown({}) == "12345");
+  CHECK(shown({3, "2020-01-02"}) == "245");
+  CHECK(seen == "2 3 4 5 "); // the last of the old ones, too
+  CHECK(shown({9, "2020-01-02"}) == "25");
+}
+
 TEST_CASE("events get other ids, and nothing between them is kept") {
   std::string seen;
   auto text =

@@ -2,6 +2,7 @@
 #include "messages/directory.hpp"
 #include "messages/errors.hpp"
 #include "messages/operations.hpp"
+#include "runtime/metrics/counters.hpp"
 #include "tests/http/client.hpp"
 #include "tests/http/stand_in_parts.hpp"
 #include "tests/http/stand_ins.hpp"
@@ -16,7 +17,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -24,11 +27,17 @@ using namespace greenroom::test;
 namespace {
 
 using listing = std::function<caf::result<live_list>(const find_live&)>;
+using finding = std::function<caf::result<session_actor>()>;
 
-/// A server whose list of sessions is the test's, and whose sessions are gone.
+caf::result<session_actor> gone() {
+  return make_error(errc::not_found, "session not found");
+}
+
+/// A server whose list of sessions is the test's, and whose sessions are gone,
+/// or what `find` says.
 class listing_server {
 public:
-  explicit listing_server(fixture& f, listing list) {
+  explicit listing_server(fixture& f, listing list, finding find = gone) {
     operations_ = f.system->spawn(
       [](caf::event_based_actor* self, listing how) -> caf::behavior {
         self->set_default_handler(caf::skip);
@@ -36,13 +45,11 @@ public:
       },
       std::move(list));
     directory_ = f.system->spawn(
-      [](caf::event_based_actor*, int) -> caf::behavior {
-        return {[](const find_session&) -> caf::result<session_actor> {
-                  return make_error(errc::not_found, "session not found");
-                },
+      [](caf::event_based_actor*, finding how) -> caf::behavior {
+        return {[how](const find_session&) { return how(); },
                 [](const join_edge&) {}};
       },
-      0);
+      std::move(find));
     http::options options;
     options.port = 0;
     options.threads = 1;
@@ -58,6 +65,7 @@ public:
       std::make_shared<spdlog::logger>(
         "none", std::make_shared<spdlog::sinks::null_sink_mt>())};
     parts.operations = caf::actor_cast<operations_actor>(operations_);
+    parts.counters = counters_;
     server_ = std::make_unique<http::server>(options, parts);
     server_->start();
   }
@@ -71,8 +79,14 @@ public:
     return server_->port();
   }
 
+  /// The list is looked at soon.
+  void announce_news() {
+    counters_->events[event_kind::session_created].add();
+  }
+
 private:
   temp_dir empty_;
+  std::shared_ptr<node_counters> counters_ = std::make_shared<node_counters>();
   caf::actor operations_;
   caf::actor directory_;
   std::unique_ptr<http::server> server_;
@@ -88,7 +102,142 @@ live_list sessions_of(std::size_t count) {
   return result;
 }
 
+/// A session whose node cannot be asked at first.
+struct away_session {
+  finding find() {
+    return [this]() -> caf::result<session_actor> {
+      if (away)
+        return make_error(errc::unavailable, "node b cannot be reached");
+      return session_actor{f.session};
+    };
+  }
+
+  /// The session does something at a time.
+  void act(const std::string& time, const std::string& name,
+           event_kind kind = event_kind::exec_output) {
+    caf::anon_send(f.session,
+                   publish{kind, "e1",
+                           "{\"time\":\"" + time
+                             + "T00:00:00.000Z\",\"name\":\"" + name + "\"}"});
+    ++acts;
+    fixture::wait_until([this] {
+      std::lock_guard lock{f.script->guard};
+      return f.script->events.size() == acts;
+    });
+  }
+
+  static live_list listed() {
+    live_list result;
+    result.sessions.push_back({"demo", std::string{demo_session}, 1});
+    return result;
+  }
+
+  fixture f;
+  std::atomic<bool> away = true;
+  std::size_t acts = 0;
+};
+
+void begin_watch(http_client& client, const std::string& cursor = {}) {
+  client.send(
+    request_text("GET", "/events", admin_secret, "", "",
+                 cursor.empty() ? "" : "Last-Event-ID: " + cursor + "\r\n"));
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("retry: ");
+}
+
 } // namespace
+
+TEST_CASE("a session that could not be asked at first is seen since the stream "
+          "began") {
+  away_session session;
+  listing_server server{session.f,
+                        [](const find_live&) -> caf::result<live_list> {
+                          return away_session::listed();
+                        },
+                        session.find()};
+  http_client client{server.port()};
+  begin_watch(client);
+  session.act("2000-01-01", "old");
+  session.act("9999-01-01", "new");
+  session.act("2000-01-01", "of a clock that is late");
+  session.away = false;
+  server.announce_news();
+  auto text = client.read_stream_until("new");
+  CHECK(text.find("old") == std::string::npos);
+  // What happens from then on is new by itself.
+  session.act("2000-01-01", "latest");
+  text = client.read_stream_until("latest");
+  CHECK(text.find("clock") == std::string::npos);
+}
+
+TEST_CASE("who comes back gets what a session without a place in the cursor "
+          "has done since") {
+  away_session session;
+  session.away = false;
+  session.act("2000-01-01", "old");
+  session.act("9999-01-01", "new");
+  listing_server server{session.f,
+                        [](const find_live&) -> caf::result<live_list> {
+                          return away_session::listed();
+                        },
+                        session.find()};
+  http_client client{server.port()};
+  begin_watch(client, "1700000000000");
+  auto text = client.read_stream_until(std::string{demo_session} + "-2\n");
+  CHECK(text.find("new") != std::string::npos);
+  CHECK(text.find("old") == std::string::npos);
+}
+
+TEST_CASE("the end of a session that could not be asked is seen") {
+  away_session session;
+  std::atomic<bool> lives = true;
+  listing_server server{
+    session.f,
+    [&](const find_live& what) -> caf::result<live_list> {
+      const std::vector<std::string> named{std::string{demo_session}};
+      return lives || what.also == named ? away_session::listed() : live_list{};
+    },
+    session.find()};
+  http_client client{server.port()};
+  begin_watch(client);
+  lives = false;
+  session.act("9999-01-01", "end", event_kind::session_ended);
+  session.away = false;
+  server.announce_news();
+  client.read_stream_until("event: session.ended");
+}
+
+TEST_CASE("a cursor's time stays behind for a session that has no place in "
+          "it") {
+  away_session session;
+  std::atomic<std::uint64_t> newest{0};
+  listing_server server{session.f,
+                        [&](const find_live& what) -> caf::result<live_list> {
+                          auto result = away_session::listed();
+                          result.last_event = newest;
+                          if (what.events_after < result.last_event)
+                            result.events.push_back({result.last_event,
+                                                     "demo",
+                                                     std::string{demo_session},
+                                                     "review.started",
+                                                     1'000,
+                                                     {}});
+                          return result;
+                        },
+                        session.find()};
+  http_client client{server.port()};
+  begin_watch(client);
+  const std::string begun = client.read_stream_until(".p-0\n");
+  newest = 1;
+  server.announce_news();
+  const std::string text = client.read_stream_until(".p-1\n");
+  auto time_before = [](const std::string& in, const std::string& end) {
+    auto to = in.find(end);
+    auto from = in.rfind("id: ", to) + 4;
+    return in.substr(from, to - from);
+  };
+  CHECK(time_before(text, ".p-1") == time_before(begun, ".p-0"));
+}
 
 TEST_CASE("who watches all events is told where the list cannot be read") {
   fixture f;
