@@ -290,14 +290,6 @@ bool may_create(const exchange_ptr& ex) {
   return pause.count() == 0;
 }
 
-/// A session's JSON as its actor has it: an object, to which a field is added.
-std::string shown_view(const session_view& view) {
-  std::string text{view.json.view()};
-  if (text.ends_with('}'))
-    text.insert(text.size() - 1, R"(,"reachable":true)");
-  return text;
-}
-
 /// What the store has of a session whose node cannot be asked: that does not
 /// mean that it has failed.
 void show_unreachable(const exchange_ptr& ex, const ask_error& why) {
@@ -367,7 +359,9 @@ void create_session(const exchange_ptr& ex) {
 void get_session(const exchange_ptr& ex) {
   ask_session<session_view>(
     ex, ex->env.options.look_up, retry::always, greenroom::get_session{},
-    [ex](const session_view& view) { ex->reply(200, shown_view(view)); },
+    [ex](const session_view& view) {
+      ex->reply(200, shown_session(*ex, view));
+    },
     [ex](const ask_error& why) { show_unreachable(ex, why); });
 }
 
@@ -378,9 +372,10 @@ void extend_session(const exchange_ptr& ex) {
   fields.done();
   greenroom::extend_session what{
     read_expiry(text.value_or(""), ex->env.options.max_expiry)};
-  change_in_session<session_view>(
-    ex, ex->env.options.ordinary, what,
-    [ex](const session_view& view) { ex->reply(200, shown_view(view)); });
+  change_in_session<session_view>(ex, ex->env.options.ordinary, what,
+                                  [ex](const session_view& view) {
+                                    ex->reply(200, shown_session(*ex, view));
+                                  });
 }
 
 void checkin_session(const exchange_ptr& ex) {

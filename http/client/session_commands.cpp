@@ -400,7 +400,7 @@ std::vector<column> session_columns() {
           field_column("EXECS", "running_execs"),
           past_column("AGE", "created_at"),
           {"EXPIRES", expiry_text},
-          field_column("BY", "created_by")};
+          key_column("BY", "created_by")};
 }
 
 void add_session_commands(command_set& set) {
