@@ -2,7 +2,7 @@
 import { call, reviewPath, text } from './api.js';
 import { showDiff } from './changes.js';
 import { badge, busy, field, h, replace, row, table } from './dom.js';
-import { age } from './format.js';
+import { age, keyText } from './format.js';
 import { knownProjects } from './projects.js';
 import { update } from './update.js';
 
@@ -73,11 +73,6 @@ export async function showReview(page, project, id) {
       h('pre', { class: 'output', tabindex: '0', role: 'region',
         'aria-label': 'Output of the review command' }, output)],
     h('h2', {}, 'Changes'), showDiff(diff));
-}
-
-// A key as people know it, and as others can be told apart.
-function keyText(id, name) {
-  return name && name !== id ? `${name} (${id})` : id;
 }
 
 function decision(path, again) {
