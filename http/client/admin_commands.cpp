@@ -172,7 +172,7 @@ struct api_options {
 };
 
 std::string read_data(const std::string& from) {
-  if (from == "-")
+  if (from == "-" || from == "@-") // as curl has it
     return {std::istreambuf_iterator<char>{std::cin}, {}};
   if (!from.starts_with('@'))
     return from;

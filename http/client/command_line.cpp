@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cctype>
 #include <csignal>
 #include <cstdio>
@@ -115,6 +116,19 @@ std::string command_name(const CLI::App& root) {
     name += ' ' + at->get_name();
   }
   return name;
+}
+
+// A variable of a script that is empty, where a session belongs: it would else
+// stand for the one of this directory, which nobody has named.
+bool names_empty_session(const CLI::App& root) {
+  const auto* at = &root;
+  while (!at->get_subcommands().empty())
+    at = at->get_subcommands().front();
+  const auto* session = at->get_option_no_throw("session");
+  return session != nullptr
+         && std::ranges::any_of(
+           session->results(),
+           [](const std::string& word) { return word.empty(); });
 }
 
 std::string what_helps(const api_error& e, const std::string& command) {
@@ -276,6 +290,10 @@ int command_line::run(std::vector<std::string> words) {
       throw usage_error("only exec and run take a command after --; \""
                         + state_->options.words.front()
                         + "\" belongs before it");
+    if (names_empty_session(state_->set.root))
+      throw usage_error("the session's name is empty: is a variable of the "
+                        "script not set? Without any word it is the one that "
+                        "this directory stands for");
     if (state_->set.chosen_local)
       return state_->set.chosen_local();
     asio::io_context io{1};

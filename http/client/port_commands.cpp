@@ -150,6 +150,14 @@ asio::awaitable<int> forward(invocation& now, std::string word,
   let_session_out(word, what, "greenroom forward [SESSION] [LOCAL:]PORT");
   auto ports = parse_forward(what);
   auto session = co_await now.session(word);
+  // Else who connects would be the first to be told.
+  auto one = co_await now.api.get(session.path());
+  if (!is_live(one))
+    throw command_failed(exit_code::failed,
+                         "session " + session.id + " is over ("
+                           + one.value("status", "")
+                           + "), and its ports with it; `greenroom list` shows "
+                             "those that live");
   const auto target =
     session.path() + "/ports/" + std::to_string(ports.remote) + "/tunnel";
   tcp::acceptor acceptor{now.io};
