@@ -253,16 +253,17 @@ void terminate(const exchange_ptr& ex, std::string_view message) {
     });
 }
 
-/// A key or project has created too many.
+/// A key or project has asked for too many, made or refused.
 void refuse_create(const exchange_ptr& ex, const std::string& whose,
                    const request_rate& rate, const char* setting,
                    std::chrono::milliseconds pause) {
   auto most = std::to_string(rate.most());
   auto seconds = std::to_string((pause.count() + 999) / 1000);
   auto answer = error_response_after(
-    {errc::rate_limited, whose + " has created " + most
-                           + " sessions within a minute, which is its limit ("
-                           + setting + "); try again in " + seconds + " s"},
+    {errc::rate_limited,
+     whose + " has asked for " + most
+       + " new sessions within a minute, which is its limit (" + setting
+       + "); try again in " + seconds + " s"},
     ex->id, now_ms(), pause.count());
   answer.headers.emplace_back("RateLimit-Limit", most);
   answer.headers.emplace_back("RateLimit-Remaining", "0");
