@@ -118,17 +118,20 @@ std::string command_name(const CLI::App& root) {
   return name;
 }
 
-// A variable of a script that is empty, where a session belongs: it would else
-// stand for the one of this directory, which nobody has named.
-bool names_empty_session(const CLI::App& root) {
+// The argument of the command that is an empty word, as a script's variable
+// that is not set. It would name nothing, or the session of this directory,
+// which nobody has named.
+std::string empty_argument(const CLI::App& root) {
   const auto* at = &root;
   while (!at->get_subcommands().empty())
     at = at->get_subcommands().front();
-  const auto* session = at->get_option_no_throw("session");
-  return session != nullptr
-         && std::ranges::any_of(
-           session->results(),
-           [](const std::string& word) { return word.empty(); });
+  for (const auto* option : at->get_options())
+    if (option->get_positional()
+        && std::ranges::any_of(option->results(), [](const std::string& word) {
+             return word.empty();
+           }))
+      return option->get_name(true);
+  return {};
 }
 
 std::string what_helps(const api_error& e, const std::string& command) {
@@ -290,10 +293,8 @@ int command_line::run(std::vector<std::string> words) {
       throw usage_error("only exec and run take a command after --; \""
                         + state_->options.words.front()
                         + "\" belongs before it");
-    if (names_empty_session(state_->set.root))
-      throw usage_error("the session's name is empty: is a variable of the "
-                        "script not set? Without any word it is the one that "
-                        "this directory stands for");
+    if (auto name = empty_argument(state_->set.root); !name.empty())
+      throw usage_error(name + " is an empty word: is a variable not set?");
     if (state_->set.chosen_local)
       return state_->set.chosen_local();
     asio::io_context io{1};

@@ -549,10 +549,12 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"extend"}, 2, "[SESSION] DURATION");
   check(user, {"forward"}, 2, "[LOCAL:]PORT");
   check(user, {"extend", "8h"}, 2, "no session is named");
-  // A variable of a script that is not set means no session at all.
+  // A variable of a script that is not set means nothing at all.
   for (auto& words : std::vector<std::vector<std::string>>{
          {"end", "--yes", ""}, {"show", ""}, {"extend", "", "8h"}, {"use", ""}})
-    check(user, words, 2, "the session's name is empty");
+    check(user, words, 2, "session is an empty word");
+  check(user, {"reviews", "show", "", "-p", "demo"}, 2, "review is an empty");
+  check(user, {"keys", "revoke", "-y", ""}, 2, "key is an empty word");
   check(user, {"lst"}, 2, "there is no command \"lst\"");
   check(user, {"create", "x", "--branch", "y", "-p", "demo"}, 2, "not both");
   check(user, {"create", "x"}, 2, "--project");
