@@ -26,9 +26,9 @@ std::vector<column> exec_columns() {
                 auto text = one.value("command", "");
                 return text.substr(0, text.find('\n'));
               }};
-  return {field_column("EXEC", "exec_id"), field_column("STATUS", "status"),
+  return {field_column("EXEC", "exec_id"),   field_column("STATUS", "status"),
           field_column("CODE", "exit_code"), past_column("AGE", "created_at"),
-          what};
+          key_column("BY", "created_by"),    what};
 }
 
 struct ps_options {
