@@ -274,11 +274,12 @@ void add_keys(command_set& set) {
     ->allow_extra_args(false);
   added
     ->add_option("--for-project", options->projects,
-                 "Only this project; may be repeated")
+                 "Only this project; may be repeated; else all")
     ->allow_extra_args(false);
   added->add_option("--author", options->author,
                     "Of its commits: Name <mail@example.org>");
-  added->add_option("--expires-in", options->expires_in, "e.g. 90d");
+  added->add_option("--expires-in", options->expires_in,
+                    "e.g. 90d; else never");
   auto id = std::make_shared<std::string>();
   set
     .add(*made, "revoke", "Revoke a key at once",

@@ -172,8 +172,11 @@ void add_watch(command_set& set) {
   auto* made =
     set.add(set.root, "watch", "The events of a session, as they happen",
             [=](auto& now) { return watch(now, *word, *from); });
-  made->add_option("session", *word, "Id, a prefix of it, or branch");
-  made->add_option("--from", *from, "earliest, now, or an event's id");
+  made->add_option("session", *word,
+                   "Id, a prefix of it, or branch; else the one that this "
+                   "directory stands for");
+  made->add_option("--from", *from,
+                   "earliest, now, or an event's id; else now");
 }
 
 } // namespace

@@ -41,7 +41,7 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
   auto started = user.out({"exec", "-d", "-q", "-c", "sleep 60"});
   started.erase(started.find('\n'));
   CHECK(user.out({"ps", "-q"}) == started + '\n');
-  user.out({"kill", id.substr(0, 12), started});
+  user.out({"kill", started});
   CHECK(user.out({"logs", "--stream", "stdout"}).empty());
   user.out({"exec", "-c", "echo new > new.txt"});
   CHECK(user.out({"diff"}).find("+new") != std::string::npos);
@@ -548,6 +548,8 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"list", "--status", "x"}, 1, "`greenroom list --help`");
   check(user, {"extend"}, 2, "[SESSION] DURATION");
   check(user, {"forward"}, 2, "[LOCAL:]PORT");
+  check(user, {"kill"}, 2, "[SESSION] EXEC");
+  check(user, {"attach"}, 2, "[SESSION] EXEC");
   check(user, {"extend", "8h"}, 2, "no session is named");
   // A variable of a script that is not set means nothing at all.
   for (auto& words : std::vector<std::vector<std::string>>{
