@@ -88,7 +88,7 @@ int log_out() {
 std::vector<column> project_columns() {
   return {field_column("ID", "id"), field_column("STATUS", "status"),
           field_column("BRANCH", "default_branch"),
-          field_column("SESSIONS", "max_active_sessions"),
+          field_column("MAX SESSIONS", "max_active_sessions"),
           field_column("REPO", "repo")};
 }
 
