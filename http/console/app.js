@@ -60,6 +60,8 @@ async function logout() {
 let shown = new Page();
 
 async function show() {
+  // What a page asks is not answered on another one.
+  document.querySelectorAll('dialog[open]').forEach((one) => one.close());
   shown.leave();
   const page = new Page();
   shown = page;
