@@ -99,7 +99,7 @@ done store_changes::run(store::connection& db, const drop_key& x) {
 }
 
 done store_changes::run(store::connection& db, const put_review& x) {
-  store::put_review(db, x.review, as);
+  store::put_review(db, x.review, as, node);
   has_news = true;
   return {};
 }
@@ -170,7 +170,7 @@ due_delivery store_changes::run(store::connection& db, const queue_test& x) {
 }
 
 done store_changes::run(store::connection& db, const end_attempt& x) const {
-  store::keep_attempt(db, x, as);
+  store::keep_attempt(db, x, as, node);
   return {};
 }
 

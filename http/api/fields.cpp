@@ -1,5 +1,6 @@
 #include "http/api/fields.hpp"
 
+#include "http/api/key_names.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/thread_context.hpp"
 #include "http/proxy/target.hpp"
@@ -22,6 +23,18 @@ namespace {
 std::string days(millis length) {
   return length % one_day == 0 ? std::to_string(length / one_day) + " days"
                                : format_duration(length);
+}
+
+/// The id of the key that made the session. It has no character that JSON
+/// escapes, and what looks like the field inside of another one's text has its
+/// quotes escaped: so the text need not be parsed, with each read of a session.
+std::string creator_in(std::string_view session) {
+  constexpr std::string_view field = R"("created_by":")";
+  auto at = session.find(field);
+  if (at == std::string_view::npos)
+    return {};
+  session.remove_prefix(at + field.size());
+  return std::string{session.substr(0, session.find('"'))};
 }
 
 } // namespace
@@ -146,8 +159,19 @@ nlohmann::ordered_json shown_session(const exchange& ex,
       ? std::string{}
       : proxy::preview_url(ex.env.options, session.id, session.preview_port);
   auto result = session_json(session, running_execs, url);
+  put_creator_name(ex, session.created_by, result);
   result["reachable"] = true;
   return result;
+}
+
+std::string shown_session(const exchange& ex, const session_view& view) {
+  std::string text{view.json.view()};
+  if (!text.ends_with('}'))
+    return text;
+  text.pop_back();
+  if (auto name = key_names(ex)(creator_in(text)); !name.empty())
+    text += R"(,"created_by_name":)" + greenroom::to_text(name);
+  return text + R"(,"reachable":true})";
 }
 
 } // namespace greenroom::http::handlers

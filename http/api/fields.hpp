@@ -7,6 +7,7 @@
 #include "http/edge/exchange.hpp"
 #include "messages/events.hpp"
 #include "messages/project.hpp"
+#include "messages/session.hpp"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -40,6 +41,9 @@ std::int32_t read_signal(const nlohmann::json* value);
 nlohmann::ordered_json shown_session(const exchange& ex,
                                      const session_record& session,
                                      std::size_t running_execs);
+
+/// A session's JSON, an object as its actor has it.
+std::string shown_session(const exchange& ex, const session_view& view);
 
 /// Answers with text that is no JSON: a diff.
 void send_text(const exchange_ptr& ex, std::string_view text);

@@ -1,5 +1,6 @@
 #include "http/api/review_wait.hpp"
 
+#include "http/api/fields.hpp"
 #include "http/api/key_names.hpp"
 #include "http/edge/ask.hpp"
 #include "http/edge/node_monitor.hpp"
@@ -127,7 +128,7 @@ private:
     looking_ = false;
     if (!ex_)
       return;
-    shown_ = {"session", ordered_json::parse(view.json.view())};
+    shown_ = {"session", ordered_json::parse(shown_session(*ex_, view))};
     review_id_ = shown_.second.value("review_id", "");
     if (!review_id_.empty())
       look();

@@ -253,16 +253,17 @@ void terminate(const exchange_ptr& ex, std::string_view message) {
     });
 }
 
-/// A key or project has created too many.
+/// A key or project has asked for too many, made or refused.
 void refuse_create(const exchange_ptr& ex, const std::string& whose,
                    const request_rate& rate, const char* setting,
                    std::chrono::milliseconds pause) {
   auto most = std::to_string(rate.most());
   auto seconds = std::to_string((pause.count() + 999) / 1000);
   auto answer = error_response_after(
-    {errc::rate_limited, whose + " has created " + most
-                           + " sessions within a minute, which is its limit ("
-                           + setting + "); try again in " + seconds + " s"},
+    {errc::rate_limited,
+     whose + " has asked for " + most
+       + " new sessions within a minute, which is its limit (" + setting
+       + "); try again in " + seconds + " s"},
     ex->id, now_ms(), pause.count());
   answer.headers.emplace_back("RateLimit-Limit", most);
   answer.headers.emplace_back("RateLimit-Remaining", "0");
@@ -288,14 +289,6 @@ bool may_create(const exchange_ptr& ex) {
                   "limits.project_creates", pause);
   }
   return pause.count() == 0;
-}
-
-/// A session's JSON as its actor has it: an object, to which a field is added.
-std::string shown_view(const session_view& view) {
-  std::string text{view.json.view()};
-  if (text.ends_with('}'))
-    text.insert(text.size() - 1, R"(,"reachable":true)");
-  return text;
 }
 
 /// What the store has of a session whose node cannot be asked: that does not
@@ -360,7 +353,9 @@ void create_session(const exchange_ptr& ex) {
 void get_session(const exchange_ptr& ex) {
   ask_session<session_view>(
     ex, ex->env.options.look_up, retry::always, greenroom::get_session{},
-    [ex](const session_view& view) { ex->reply(200, shown_view(view)); },
+    [ex](const session_view& view) {
+      ex->reply(200, shown_session(*ex, view));
+    },
     [ex](const ask_error& why) { show_unreachable(ex, why); });
 }
 
@@ -371,9 +366,10 @@ void extend_session(const exchange_ptr& ex) {
   fields.done();
   greenroom::extend_session what{
     read_expiry(text.value_or(""), ex->env.options.max_expiry)};
-  change_in_session<session_view>(
-    ex, ex->env.options.ordinary, what,
-    [ex](const session_view& view) { ex->reply(200, shown_view(view)); });
+  change_in_session<session_view>(ex, ex->env.options.ordinary, what,
+                                  [ex](const session_view& view) {
+                                    ex->reply(200, shown_session(*ex, view));
+                                  });
 }
 
 void checkin_session(const exchange_ptr& ex) {

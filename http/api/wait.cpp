@@ -170,7 +170,7 @@ private:
     read_in_session<session_view>(ex, timeout, greenroom::get_session{},
                                   [ex, until, reached](const session_view& v) {
                                     tell(*ex, until, reached, "session",
-                                         v.json.view());
+                                         shown_session(*ex, v));
                                   });
   }
 

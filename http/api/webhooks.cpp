@@ -3,6 +3,7 @@
 #include "messages/webhooks.hpp"
 #include "http/api/fields.hpp"
 #include "http/api/handlers.hpp"
+#include "http/api/key_names.hpp"
 #include "http/api/webhook_fields.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
@@ -86,9 +87,15 @@ greenroom::change_webhook read_change(const exchange& ex) {
   return result;
 }
 
+ordered_json shown_webhook(const exchange& ex, const webhook_record& webhook) {
+  auto result = webhook_json(webhook);
+  put_creator_name(ex, webhook.created_by, result);
+  return result;
+}
+
 void reply_with(const exchange_ptr& ex, const created_webhook& made,
                 const std::string& secret) {
-  auto result = webhook_json(made.webhook);
+  auto result = shown_webhook(*ex, made.webhook);
   auto kept = result;
   kept["secret_note"] =
     "the secret was shown once and is not shown again; if it did not arrive, "
@@ -122,7 +129,7 @@ void list_webhooks(const exchange_ptr& ex) {
                         [](const webhook_record& w) { return w.id; }, next);
                       auto list = ordered_json::array();
                       for (auto& one : shown)
-                        list.push_back(webhook_json(one));
+                        list.push_back(shown_webhook(*ex, one));
                       ex->reply(200, list_json("webhooks", list.dump(), next));
                     });
 }
@@ -145,14 +152,14 @@ void get_webhook(const exchange_ptr& ex) {
                                                      &webhook_record::id);
                       if (found == all.webhooks.end())
                         throw refused(errc::not_found, "webhook not found");
-                      ex->reply(200, webhook_json(*found).dump());
+                      ex->reply(200, shown_webhook(*ex, *found).dump());
                     });
 }
 
 void change_webhook(const exchange_ptr& ex) {
   ask<webhook_record>(ex, deliverer(*ex), ex->env.options.ordinary,
                       read_change(*ex), [ex](const webhook_record& changed) {
-                        ex->reply(200, webhook_json(changed).dump());
+                        ex->reply(200, shown_webhook(*ex, changed).dump());
                       });
 }
 

@@ -88,7 +88,7 @@ int log_out() {
 std::vector<column> project_columns() {
   return {field_column("ID", "id"), field_column("STATUS", "status"),
           field_column("BRANCH", "default_branch"),
-          field_column("SESSIONS", "max_active_sessions"),
+          field_column("MAX SESSIONS", "max_active_sessions"),
           field_column("REPO", "repo")};
 }
 
@@ -172,7 +172,7 @@ struct api_options {
 };
 
 std::string read_data(const std::string& from) {
-  if (from == "-")
+  if (from == "-" || from == "@-") // as curl has it
     return {std::istreambuf_iterator<char>{std::cin}, {}};
   if (!from.starts_with('@'))
     return from;
@@ -274,11 +274,12 @@ void add_keys(command_set& set) {
     ->allow_extra_args(false);
   added
     ->add_option("--for-project", options->projects,
-                 "Only this project; may be repeated")
+                 "Only this project; may be repeated; else all")
     ->allow_extra_args(false);
   added->add_option("--author", options->author,
                     "Of its commits: Name <mail@example.org>");
-  added->add_option("--expires-in", options->expires_in, "e.g. 90d");
+  added->add_option("--expires-in", options->expires_in,
+                    "e.g. 90d; else never");
   auto id = std::make_shared<std::string>();
   set
     .add(*made, "revoke", "Revoke a key at once",

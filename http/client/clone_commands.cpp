@@ -279,7 +279,8 @@ void add_clone_commands(command_set& set) {
   made = set.add(set.root, "checkout",
                  "Switch the git clone you stand in to a session's branch",
                  [word](auto& now) { return checkout(now, *word); });
-  made->add_option("session", *word, what_session)->required();
+  made->add_option("session", *word, "Id, a prefix of it, or branch")
+    ->required();
   made->footer("The session becomes a remote of the clone, greenroom-ID, which "
                "its branch follows.\nLike clone it makes a new token.");
 }

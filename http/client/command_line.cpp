@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cctype>
 #include <csignal>
 #include <cstdio>
@@ -115,6 +116,22 @@ std::string command_name(const CLI::App& root) {
     name += ' ' + at->get_name();
   }
   return name;
+}
+
+// The argument of the command that is an empty word, as a script's variable
+// that is not set. It would name nothing, or the session of this directory,
+// which nobody has named.
+std::string empty_argument(const CLI::App& root) {
+  const auto* at = &root;
+  while (!at->get_subcommands().empty())
+    at = at->get_subcommands().front();
+  for (const auto* option : at->get_options())
+    if (option->get_positional()
+        && std::ranges::any_of(option->results(), [](const std::string& word) {
+             return word.empty();
+           }))
+      return option->get_name(true);
+  return {};
 }
 
 std::string what_helps(const api_error& e, const std::string& command) {
@@ -276,6 +293,8 @@ int command_line::run(std::vector<std::string> words) {
       throw usage_error("only exec and run take a command after --; \""
                         + state_->options.words.front()
                         + "\" belongs before it");
+    if (auto name = empty_argument(state_->set.root); !name.empty())
+      throw usage_error(name + " is an empty word: is a variable not set?");
     if (state_->set.chosen_local)
       return state_->set.chosen_local();
     asio::io_context io{1};

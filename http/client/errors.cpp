@@ -68,6 +68,9 @@ constexpr client_advice advice_of_client[] = {
    "it may be done all the same: `greenroom list` and `greenroom ps SESSION` "
    "show how things are, then try again"},
   {"OVERLOADED", "", "try again a little later"},
+  {"RATE_LIMITED", "",
+   "wait as long as it says, or end what it names; an administrator may raise "
+   "the limit"},
   {"UNAVAILABLE", "this node serves no previews",
    "an administrator sets preview.listen; `greenroom forward SESSION PORT` "
    "reaches the port without it"},

@@ -30,7 +30,7 @@ struct events_options {
 std::string detail_of(const json& data) {
   std::string result;
   for (auto* name : {"exec_id", "status", "exit_code", "port", "branch",
-                     "review_id", "status_reason"})
+                     "review_id", "status_reason", "by_name"})
     if (auto field = data.find(name); field != data.end() && !field->is_null())
       result +=
         (result.empty() ? "" : " ") + std::string{name} + '='
@@ -135,9 +135,9 @@ void show_event(const invocation& now, const server_event& event) {
   if (!data.is_object())
     data = json::object();
   auto line = data.value("time", "") + "  " + event.type;
-  constexpr std::array<const char*, 10> telling{
-    "exec_id", "status", "exit_code", "command", "argv",
-    "stream",  "data",   "branch",    "commit",  "status_reason"};
+  constexpr std::array<const char*, 11> telling{
+    "exec_id", "status", "exit_code", "command",       "argv",   "stream",
+    "data",    "branch", "commit",    "status_reason", "by_name"};
   for (const auto* field : telling)
     if (auto found = data.find(field); found != data.end()) {
       auto text = found->is_string()  ? found->get<std::string>()
@@ -172,8 +172,11 @@ void add_watch(command_set& set) {
   auto* made =
     set.add(set.root, "watch", "The events of a session, as they happen",
             [=](auto& now) { return watch(now, *word, *from); });
-  made->add_option("session", *word, "Id, a prefix of it, or branch");
-  made->add_option("--from", *from, "earliest, now, or an event's id");
+  made->add_option("session", *word,
+                   "Id, a prefix of it, or branch; else the one that this "
+                   "directory stands for");
+  made->add_option("--from", *from,
+                   "earliest, now, or an event's id; else now");
 }
 
 } // namespace

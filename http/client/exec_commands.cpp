@@ -338,8 +338,9 @@ asio::awaitable<int> shell(invocation& now, const std::string& word) {
   co_return code;
 }
 
-asio::awaitable<int> attach_to(invocation& now, const std::string& word,
-                               const std::string& exec_id) {
+asio::awaitable<int> attach_to(invocation& now, std::string word,
+                               std::string exec_id) {
+  let_session_out(word, exec_id, "greenroom attach [SESSION] EXEC");
   auto session = co_await now.session(word);
   auto record = co_await run_on_terminal(
     now, session, exec_id, attach_from::screenful, session_is::given);
@@ -361,7 +362,8 @@ asio::awaitable<json> start_exec(api_client& api, session_ref session,
 void add_exec_commands(command_set& set) {
   add_exec(set);
   add_run(set);
-  constexpr auto* what_session = "Id, a prefix of it, or branch";
+  constexpr auto* what_session = "Id, a prefix of it, or branch; else the one "
+                                 "that this directory stands for";
   auto word = std::make_shared<std::string>();
   auto exec_id = std::make_shared<std::string>();
   auto* made =
@@ -372,8 +374,8 @@ void add_exec_commands(command_set& set) {
   word = std::make_shared<std::string>();
   made = set.add(set.root, "attach", "The terminal of a command that runs",
                  [=](auto& now) { return attach_to(now, *word, *exec_id); });
-  made->add_option("session", *word, what_session)->required();
-  made->add_option("exec", *exec_id, "The command's id")->required();
+  made->add_option("session", *word, what_session);
+  made->add_option("exec", *exec_id, "The command's id");
 }
 
 } // namespace greenroom::http::client

@@ -26,9 +26,9 @@ std::vector<column> exec_columns() {
                 auto text = one.value("command", "");
                 return text.substr(0, text.find('\n'));
               }};
-  return {field_column("EXEC", "exec_id"), field_column("STATUS", "status"),
+  return {field_column("EXEC", "exec_id"),   field_column("STATUS", "status"),
           field_column("CODE", "exit_code"), past_column("AGE", "created_at"),
-          what};
+          key_column("BY", "created_by"),    what};
 }
 
 struct ps_options {
@@ -84,9 +84,9 @@ asio::awaitable<int> logs(invocation& now, const logs_options& options) {
   co_return exit_code::done;
 }
 
-asio::awaitable<int> stop(invocation& now, const std::string& word,
-                          const std::string& exec_id,
-                          const std::string& signal) {
+asio::awaitable<int> stop(invocation& now, std::string word,
+                          std::string exec_id, const std::string& signal) {
+  let_session_out(word, exec_id, "greenroom kill [SESSION] EXEC");
   auto session = co_await now.session(word);
   auto path = session.path() + "/execs/" + escaped(exec_id);
   json exec;
@@ -104,7 +104,8 @@ asio::awaitable<int> stop(invocation& now, const std::string& word,
 } // namespace
 
 void add_exec_list_commands(command_set& set) {
-  constexpr auto* what_session = "Id, a prefix of it, or branch";
+  constexpr auto* what_session = "Id, a prefix of it, or branch; else the one "
+                                 "that this directory stands for";
   auto ps_of = std::make_shared<ps_options>();
   auto* made = set.add(set.root, "ps", "The commands that run in a session",
                        [=](auto& now) { return ps(now, *ps_of); });
@@ -119,7 +120,7 @@ void add_exec_list_commands(command_set& set) {
   made->add_option("session", logs_of->session, what_session);
   made->add_option("exec", logs_of->exec_id, "The command's id; else the last");
   made->add_flag("-f,--follow", logs_of->follow, "Until it has ended");
-  made->add_option("--stream", logs_of->stream, "Only this one")
+  made->add_option("--stream", logs_of->stream, "Only this one; else both")
     ->check(CLI::IsMember({"stdout", "stderr", "both"}));
 
   auto word = std::make_shared<std::string>();
@@ -127,8 +128,8 @@ void add_exec_list_commands(command_set& set) {
   auto signal = std::make_shared<std::string>();
   made = set.add(set.root, "kill", "Cancel a command, or send it a signal",
                  [=](auto& now) { return stop(now, *word, *ended, *signal); });
-  made->add_option("session", *word, what_session)->required();
-  made->add_option("exec", *ended, "The command's id")->required();
+  made->add_option("session", *word, what_session);
+  made->add_option("exec", *ended, "The command's id");
   made->add_option("-s,--signal", *signal, "Only this signal, e.g. INT");
 }
 

@@ -150,6 +150,14 @@ asio::awaitable<int> forward(invocation& now, std::string word,
   let_session_out(word, what, "greenroom forward [SESSION] [LOCAL:]PORT");
   auto ports = parse_forward(what);
   auto session = co_await now.session(word);
+  // Else who connects would be the first to be told.
+  auto one = co_await now.api.get(session.path());
+  if (!is_live(one))
+    throw command_failed(exit_code::failed,
+                         "session " + session.id + " is over ("
+                           + one.value("status", "")
+                           + "), and its ports with it; `greenroom list` shows "
+                             "those that live");
   const auto target =
     session.path() + "/ports/" + std::to_string(ports.remote) + "/tunnel";
   tcp::acceptor acceptor{now.io};
@@ -204,7 +212,8 @@ void add_port_commands(command_set& set) {
   made->add_option("session", *word, what_session);
   made->add_option("--port", *port, "Else the session's preview port")
     ->check(CLI::Range(1, 65535));
-  made->add_option("--expires-in", *expires_in, "How long it opens, e.g. 1h");
+  made->add_option("--expires-in", *expires_in,
+                   "How long it opens, e.g. 1h; else 24h");
 
   word = std::make_shared<std::string>();
   auto what = std::make_shared<std::string>();

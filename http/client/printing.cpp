@@ -110,6 +110,15 @@ column past_column(const std::string& title, const std::string& field) {
           }};
 }
 
+column key_column(const std::string& title, const std::string& field) {
+  return {title,
+          [id = field_column(title, field).text,
+           name = field_column(title, field + "_name").text](const json& one) {
+            auto text = name(one);
+            return text == "-" ? id(one) : text;
+          }};
+}
+
 std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<std::size_t> widths;
   return table(rows, widths);

@@ -36,6 +36,9 @@ column field_column(const std::string& title, const std::string& field);
 column age_column(const std::string& title, const std::string& field);
 /// The same of a time that is never ahead, but for clocks that differ.
 column past_column(const std::string& title, const std::string& field);
+/// The field is the id of a key, or of who else has done it: the name that goes
+/// with it, where there is one.
+column key_column(const std::string& title, const std::string& field);
 
 /// Rows of cells below each other, two blanks apart.
 std::string table(const std::vector<std::vector<std::string>>& rows);

@@ -19,16 +19,6 @@ namespace greenroom::http::client {
 
 namespace {
 
-/// Whose key it was: by its name, where that is known.
-column key_column(const std::string& title, const std::string& field) {
-  return {title,
-          [id = field_column(title, field).text,
-           name = field_column(title, field + "_name").text](const json& one) {
-            auto text = name(one);
-            return text == "-" ? id(one) : text;
-          }};
-}
-
 std::vector<column> review_columns() {
   return {
     field_column("ID", "id"),         field_column("STATUS", "status"),

@@ -114,15 +114,16 @@ void add_create(command_set& set) {
                    "Where the new branch begins: a branch, tag, commit or "
                    "rescue ref; else the project's default branch");
   made->add_option("--expires-in", options->expires_in,
-                   "When it ends by itself, e.g. 90m, 24h, 7d");
+                   "When it ends by itself, e.g. 90m, 24h, 7d; else as the "
+                   "server is set, 24h if it is not");
   made
     ->add_option("--on-expire", options->on_expire,
-                 "What becomes of the work then")
+                 "What becomes of the work then; else rescue")
     ->check(CLI::IsMember({"rescue", "checkin"}));
   made->add_option("--slug", options->slug, "A name for the feature");
   made
     ->add_option("--preview-port", options->preview_port,
-                 "The port of the app that runs in it")
+                 "The port of the app that runs in it; else 8080")
     ->check(CLI::Range(1, 65535));
   made->add_option("-l,--label", options->labels, "NAME=VALUE; may be repeated")
     ->allow_extra_args(false);
@@ -207,7 +208,9 @@ void add_list(command_set& set) {
   made->alias("ls");
   made->add_flag("-a,--all", options->all, "Also those that are over");
   made->add_flag("-w,--watch", options->watch, "Go on, and show what changes");
-  made->add_option("--status", options->status, "Only those of this status");
+  made->add_option("--status", options->status,
+                   "Only those of this status: creating, active, checking_in, "
+                   "ended, expired, terminated or failed");
   made->add_option("-l,--label", options->labels, "Only those with NAME=VALUE")
     ->allow_extra_args(false);
 }
@@ -400,7 +403,7 @@ std::vector<column> session_columns() {
           field_column("EXECS", "running_execs"),
           past_column("AGE", "created_at"),
           {"EXPIRES", expiry_text},
-          field_column("BY", "created_by")};
+          key_column("BY", "created_by")};
 }
 
 void add_session_commands(command_set& set) {
@@ -443,7 +446,7 @@ void add_session_commands(command_set& set) {
   made->add_option(
     "--for", waits->until,
     "exec:ID:exited, setup:done, port:N, preview:ready, review:finished or "
-    "ended");
+    "ended; else ended");
   made->add_option("--timeout", waits->timeout, "How long, e.g. 90s; else 30s");
   made->footer("Exit code 124: it did not happen in time.\n"
                "Example:\n  greenroom wait fix-login --for port:3000 "

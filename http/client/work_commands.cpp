@@ -37,17 +37,18 @@ asio::awaitable<int> log(invocation& now, const std::string& word) {
   auto session = co_await now.session(word);
   auto target = session.path() + "/timeline";
   auto events = co_await get_all(now.api, std::move(target), "events");
-  auto in_data = [](const char* field) {
-    return [field](const json& one) {
-      auto data = one.value("data", json::object());
-      return field_column("", field).text(data);
+  auto in_data = [](column of_data) {
+    of_data.text = [text = std::move(of_data.text)](const json& event) {
+      return text(event.value("data", json::object()));
     };
+    return of_data;
   };
-  now.show(events, {field_column("ID", "id"),
-                    {"TIME", in_data("time")},
-                    field_column("EVENT", "type"),
-                    {"STATUS", in_data("status")},
-                    {"EXEC", in_data("exec_id")}});
+  now.show(events,
+           {field_column("ID", "id"), in_data(field_column("TIME", "time")),
+            field_column("EVENT", "type"),
+            in_data(field_column("STATUS", "status")),
+            in_data(field_column("EXEC", "exec_id")),
+            in_data(key_column("BY", "by"))});
   co_return exit_code::done;
 }
 

@@ -60,6 +60,8 @@ async function logout() {
 let shown = new Page();
 
 async function show() {
+  // What a page asks is not answered on another one.
+  document.querySelectorAll('dialog[open]').forEach((one) => one.close());
   shown.leave();
   const page = new Page();
   shown = page;
@@ -77,8 +79,9 @@ async function show() {
     const found = pattern.exec(location.hash);
     if (found) {
       document.title = `${title} · Greenroom`;
-      const parts = found.slice(1).map((x) => x && decodeURIComponent(x));
       try {
+        // Of an address that somebody has written wrong it throws.
+        const parts = found.slice(1).map((x) => x && decodeURIComponent(x));
         await draw(page, ...parts);
       } catch (error) {
         replace(page.place, h('h1', {}, title), failure(error));

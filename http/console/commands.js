@@ -14,7 +14,11 @@ export async function commandsTab(body, { page, path, session, on }) {
   let execs = [];
   let chosen = null;
   let stop = () => {};
-  page.onLeave(() => stop());
+  let left = false;
+  page.onLeave(() => {
+    left = true;
+    stop();
+  });
 
   function draw() {
     update(list, execs.length === 0
@@ -31,6 +35,9 @@ export async function commandsTab(body, { page, path, session, on }) {
   }
 
   function choose(id) {
+    if (left) {
+      return; // nobody would end its stream
+    }
     chosen = id;
     draw();
     stop();
@@ -96,6 +103,11 @@ function showOutput(into, path, exec, live) {
     'exec.output': (event) => printed(event),
     'stream.gap': () => printed({ stream: 'note',
       data: '[earlier output is not kept as events; download it]\n' }),
+    'exec.started': (event) => {
+      if (running) { // else its end is known already
+        replace(state, outcomeBadge(event));
+      }
+    },
     'exec.exited': (event) => {
       replace(state, outcomeBadge(event));
       controls.remove();

@@ -38,6 +38,11 @@ export function bytes(count) {
   return `${at === 0 ? value : value.toFixed(1)} ${names[at]}`;
 }
 
+/// A key as people know it, and as others can be told apart.
+export function keyText(id, name) {
+  return name && name !== id ? `${name} (${id})` : id;
+}
+
 /// A command as one line.
 export function commandText(exec) {
   return exec.command ?? (exec.argv ?? []).map(shellQuoted).join(' ');

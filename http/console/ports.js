@@ -22,13 +22,17 @@ function portRow(path, port) {
     busy(open, async () => {
       // Opened at once, for a browser blocks what comes later.
       const page = window.open('about:blank', '_blank');
+      if (!page) {
+        throw new Error('The browser has blocked the new window: allow this '
+          + 'page to open some, then try again.');
+      }
       try {
         const { url } = await call('POST', `${portPath}/link`,
           { expires_in: '8h', path: '/' });
         page.opener = null;
         page.location.replace(url);
       } catch (error) {
-        page?.close();
+        page.close();
         throw error;
       }
     }) }, 'Open');

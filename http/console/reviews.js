@@ -2,7 +2,7 @@
 import { call, reviewPath, text } from './api.js';
 import { showDiff } from './changes.js';
 import { badge, busy, field, h, replace, row, table } from './dom.js';
-import { age } from './format.js';
+import { age, keyText } from './format.js';
 import { knownProjects } from './projects.js';
 import { update } from './update.js';
 
@@ -15,13 +15,14 @@ export async function showReviews(page) {
     const all = lists.flat().sort((a, b) =>
       Date.parse(b.created_at) - Date.parse(a.created_at));
     update(list, table('Reviews',
-      ['Review', 'Status', 'Project', 'Branch', 'Into', 'Age'],
+      ['Review', 'Status', 'Project', 'Branch', 'Into', 'By', 'Age'],
       all.map((one) => row(reviewPath(one.project_id, one.id),
         h('a', { class: 'mono', href: `#${reviewPath(one.project_id, one.id)}` },
           one.id),
         badge(one.status), one.project_id,
         h('span', { class: 'mono' }, one.branch),
-        h('span', { class: 'mono' }, one.target), age(one.created_at))),
+        h('span', { class: 'mono' }, one.target),
+        one.created_by_name ?? one.created_by, age(one.created_at))),
       'Nothing has been checked in for review.'),
     !whole && h('p', { class: 'empty' }, 'The key may not list projects '
       + '(projects:read): these are of the projects of the sessions that it '
@@ -43,41 +44,52 @@ async function reviewsOf(project) {
 
 export async function showReview(page, project, id) {
   const path = reviewPath(project, id);
-  const review = await call('GET', path);
-  const [diff, output] = await Promise.all([
-    text(`${path}/diff`),
-    // Only a project with a review command has any.
-    review.output ? text(review.output) : '',
-  ]);
-  const again = () => showReview(page, project, id);
-  replace(page.place, h('h1', {}, 'Review ', h('span', { class: 'mono' }, id)),
-    h('section', { class: 'card', 'aria-label': 'The review' },
-      h('dl', {}, [
-        ['Status', badge(review.status)],
-        ['Why', review.status_reason],
-        ['Project', project],
-        ['Branch', h('span', { class: 'mono' }, `${review.branch} → ${review.target}`)],
-        ['Commit', h('span', { class: 'mono' }, review.commit)],
-        ['By', keyText(review.created_by, review.created_by_name)],
-        ['Decided by', keyText(review.decided_by, review.decided_by_name)],
-        ['Comment', review.comment !== review.status_reason && review.comment],
-        ['In conflict', review.files?.join(', ')],
-        ['Merged as', review.merge_commit],
-        ['Once approved', ['queued', 'running'].includes(review.status)
-          && (review.auto_merge ? 'it is merged' : 'it waits for “Merge”')],
-      ].filter(([, value]) => value).map(([name, value]) =>
-        [h('dt', {}, name), h('dd', {}, value)]))),
-    review.status === 'queued' && decision(path, again),
-    review.status === 'approved' && mergeButton(path, again),
-    output && [h('h2', {}, 'What the review command printed'),
-      h('pre', { class: 'output', tabindex: '0', role: 'region',
-        'aria-label': 'Output of the review command' }, output)],
-    h('h2', {}, 'Changes'), showDiff(diff));
+  let shown = '';
+  const draw = async () => {
+    const review = await call('GET', path);
+    const [diff, output] = await Promise.all([
+      text(`${path}/diff`),
+      // Only a project with a review command has any.
+      review.output ? text(review.output) : '',
+    ]);
+    shown = review.status;
+    replace(page.place, h('h1', {}, 'Review ', h('span', { class: 'mono' }, id)),
+      h('section', { class: 'card', 'aria-label': 'The review' },
+        facts(project, review)),
+      shown === 'queued' && decision(path, draw),
+      shown === 'approved' && mergeButton(path, draw),
+      output && [h('h2', {}, 'What the review command printed'),
+        h('pre', { class: 'output', tabindex: '0', role: 'region',
+          'aria-label': 'Output of the review command' }, output)],
+      h('h2', {}, 'Changes'), showDiff(diff));
+  };
+  await draw();
+  // What the review command, or somebody else, decides is shown by itself; a
+  // comment that is being written stays until then.
+  await page.repeat(3000, async () => {
+    if (!page.place.querySelector('[aria-busy]')
+      && (await call('GET', path)).status !== shown) {
+      await draw();
+    }
+  });
 }
 
-// A key as people know it, and as others can be told apart.
-function keyText(id, name) {
-  return name && name !== id ? `${name} (${id})` : id;
+function facts(project, review) {
+  return h('dl', {}, [
+    ['Status', badge(review.status)],
+    ['Why', review.status_reason],
+    ['Project', project],
+    ['Branch', h('span', { class: 'mono' }, `${review.branch} → ${review.target}`)],
+    ['Commit', h('span', { class: 'mono' }, review.commit)],
+    ['By', keyText(review.created_by, review.created_by_name)],
+    ['Decided by', keyText(review.decided_by, review.decided_by_name)],
+    ['Comment', review.comment !== review.status_reason && review.comment],
+    ['In conflict', review.files?.join(', ')],
+    ['Merged as', review.merge_commit],
+    ['Once approved', ['queued', 'running'].includes(review.status)
+      && (review.auto_merge ? 'it is merged' : 'it waits for “Merge”')],
+  ].filter(([, value]) => value).map(([name, value]) =>
+    [h('dt', {}, name), h('dd', {}, value)]));
 }
 
 function decision(path, again) {

@@ -1,7 +1,7 @@
 // One session: what it is, and its tabs.
 import { call, follow, sessionPath } from './api.js';
 import { ask, badge, busy, field, h, notice, replace } from './dom.js';
-import { age, shellQuoted, until } from './format.js';
+import { age, keyText, shellQuoted, until } from './format.js';
 import { changesTab } from './changes.js';
 import { commandsTab } from './commands.js';
 import { portsTab } from './ports.js';
@@ -94,6 +94,7 @@ function drawHead(head, session, path, refresh) {
     session.status_reason && fact('Why', session.status_reason),
     fact('Project', session.project_id),
     fact('Branch', h('span', { class: 'mono' }, session.branch)),
+    fact('By', keyText(session.created_by, session.created_by_name)),
     fact('Age', past),
     live && fact('Ends', [ends, session.on_expire === 'checkin'
       ? ', then it is checked in'

@@ -30,7 +30,7 @@ export async function showSessions(page) {
       Date.parse(b.created_at) - Date.parse(a.created_at));
     const running = await commandsOf(shown);
     update(list, table('Sessions',
-      ['Session', 'Status', 'Project', 'Branch', 'Runs', 'Age', 'Ends'],
+      ['Session', 'Status', 'Project', 'Branch', 'By', 'Runs', 'Age', 'Ends'],
       shown.map((one) => sessionRow(one, running.get(one.id))), 'No session is live. Make one above.'),
     pages.some((one) => one.next_cursor) && h('p', { class: 'empty' },
       'There are more; “greenroom list --all” has them.'));
@@ -75,6 +75,7 @@ function sessionRow(session, running) {
     badge(session.status),
     session.project_id,
     h('span', { class: 'mono' }, session.branch),
+    session.created_by_name ?? session.created_by,
     runsCell(session, running),
     age(session.created_at),
     over ? (session.status_reason ?? '–')

@@ -16,11 +16,18 @@ export async function timelineTab(body, { on }) {
   on(eventTypes, (event, type) => {
     list.prepend(h('li', {},
       h('time', { datetime: event.time }, new Date(event.time).toLocaleString()),
-      h('strong', {}, type), h('span', {}, detail(type, event))));
+      h('strong', {}, type), h('span', {},
+        [detail(type, event), doer(event)].filter(Boolean).join(' · '))));
     while (list.childElementCount > mostShown) {
       list.lastElementChild.remove();
     }
   });
+}
+
+/// Who brought it about: a key by its name, a push, the clock.
+function doer(event) {
+  const who = event.by_name ?? event.by;
+  return who && `by ${who}`;
 }
 
 function detail(type, event) {
@@ -28,8 +35,7 @@ function detail(type, event) {
     return `${commandText(event)}${type === 'exec.exited' ? ` · ${outcome(event)}` : ''}`;
   }
   if (type.startsWith('git.')) {
-    return `${event.branch ?? ''} ${(event.new ?? '').slice(0, 12)}`
-      + (event.by ? ` by ${event.by}` : '');
+    return `${event.branch ?? ''} ${(event.new ?? '').slice(0, 12)}`;
   }
   if (type.startsWith('port.') || type.startsWith('preview.')) {
     return [event.port, event.process].filter(Boolean).join(' ');

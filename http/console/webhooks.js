@@ -1,7 +1,7 @@
 // Webhooks of the projects, and what was sent to them. For administrators.
 import { call } from './api.js';
 import { ask, badge, busy, field, h, isBusy, notice, replace, row, table } from './dom.js';
-import { age } from './format.js';
+import { age, keyText } from './format.js';
 import { update } from './update.js';
 
 const webhooksOf = (project) =>
@@ -119,7 +119,7 @@ export async function showWebhook(page, project, id) {
       ['For', webhook.description],
       ['Failing for', webhook.failing_since && age(webhook.failing_since)],
       ['Last failure', webhook.last_error],
-      ['By', webhook.created_by],
+      ['By', keyText(webhook.created_by, webhook.created_by_name)],
     ].filter(([, value]) => value).map(([name, value]) =>
       [h('dt', {}, name), h('dd', {}, value)]));
     showActions(webhook);

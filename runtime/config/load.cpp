@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace greenroom {
 
@@ -38,17 +39,37 @@ json parse_file(const std::filesystem::path& path) {
   }
 }
 
+// Each key by itself, so that all that are wrong can be told at once.
+std::vector<json> single_keys(const json& file) {
+  std::vector<json> result;
+  for (const auto& [section, value] : file.items()) {
+    if (!value.is_object() || value.empty()) {
+      result.emplace_back(json::object())[section] = value;
+      continue;
+    }
+    for (const auto& [name, inner] : value.items())
+      result.emplace_back(json::object())[section][name] = inner;
+  }
+  return result;
+}
+
 void apply_file(const std::filesystem::path& path, config& c) {
   auto parsed = parse_file(path);
   if (!parsed.is_object())
     throw config_error(path.string()
                        + ": the file must hold one object, such "
                          R"(as {"log": {"level": "info"}})");
-  try {
-    read_keys(config_keys(), parsed, c, {});
-  } catch (const key_error& e) {
-    throw config_error(path.string() + ": " + e.what());
-  }
+  std::string faults;
+  for (const auto& one : single_keys(parsed))
+    try {
+      read_keys(config_keys(), one, c, {});
+    } catch (const key_error& e) {
+      const std::string fault = e.what();
+      if (faults.find(fault) == std::string::npos) // of a section, once
+        faults += (faults.empty() ? ": " : "; ") + fault;
+    }
+  if (!faults.empty())
+    throw config_error(path.string() + faults);
 }
 
 // Arguments are bytes; what is kept has to be text.

@@ -171,6 +171,10 @@ backup_report make_backup(const config& settings, const fs::path& archive) {
   if (fs::exists(fs::symlink_status(target)))
     throw std::runtime_error(target.string()
                              + " is there already; name another file");
+  // Where a disk is not mounted it is not to go to the one below.
+  if (!fs::is_directory(target.parent_path()))
+    throw std::runtime_error("there is no directory "
+                             + target.parent_path().string());
   const scratch beside{target.string() + ".partial"};
   const auto unfinished = beside / "archive";
   const auto by = ::geteuid() == 0 ? reach{} : to_all_sessions(data_dir);

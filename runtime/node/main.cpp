@@ -241,6 +241,8 @@ host_commands add_host_commands(CLI::App& app, arguments& args) {
   made.check = config->add_subcommand(
     "check", "Print what holds, and all that would keep a node from starting");
   add_config_options(*made.check, args);
+  made.check->add_option("file", args.config_file, "The same as --config")
+    ->excludes("--config");
   made.check->add_flag("--json", args.json, "Print it as JSON");
   made.doctor = app.add_subcommand(
     "doctor", "Try what this host can and cannot do for a node, and say what "
@@ -280,6 +282,17 @@ void open_standard_files() {
     if (::fcntl(fd, F_GETFD) < 0)
       static_cast<void>(
         ::open("/dev/null", modes[static_cast<std::size_t>(fd)]));
+}
+
+// `--help` of a command, or what was wrong with the words.
+int exit_of(const CLI::App& app, const CLI::ParseError& e,
+            const std::string& first_word) {
+  const auto help = app.exit(e) == 0;
+  if (help && !app.get_subcommands().empty() && !is_of_host(first_word))
+    std::cout << "As all commands of the client it takes --url, --key-file, "
+                 "--ca-file, -p (--project),\n-o (--output), --json, -q and "
+                 "-y, too: see `greenroom help`.\n";
+  return help ? 0 : exit_usage;
 }
 
 // One of the host's commands, to its end.
@@ -325,7 +338,7 @@ int main(int argc, char** argv) {
                 << "\"; greenroom --help lists them\n";
       return exit_usage;
     }
-    return app.exit(e) == 0 ? 0 : exit_usage;
+    return exit_of(app, e, words.ours.empty() ? "" : words.ours[0]);
   }
   if (client.chosen())
     return client.run(std::move(words.of_session));

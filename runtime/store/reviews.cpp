@@ -202,7 +202,7 @@ void add_audit_of_review(connection& c, const review_record& review,
 } // namespace
 
 void put_review(connection& c, const review_record& review,
-                const std::string& as) {
+                const std::string& as, const std::string& node) {
   auto row = to_row(review);
   in_transaction(c, [&](soci::session& sql) {
     if (!as.empty())
@@ -214,7 +214,7 @@ void put_review(connection& c, const review_record& review,
     const auto ends = *news == event_kind::review_finished;
     announce_review(sql, *news, review, ends ? review.ended_at : now_ms());
     if (ends && review.decided_by.empty())
-      add_audit_of_review(c, review, as);
+      add_audit_of_review(c, review, node);
   });
 }
 

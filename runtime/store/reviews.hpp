@@ -14,9 +14,10 @@ namespace greenroom::store {
 /// Adds a review or replaces the one with its id. That it is under way, or
 /// over, is announced with it where its session does not tell of that. A
 /// project's one actor writes its reviews; `as` is the node that it is on, as
-/// in projects.hpp. Refused as bad_request for text with NUL.
+/// in projects.hpp, and `node` the one that the audit names. Refused as
+/// bad_request for text with NUL.
 void put_review(connection& c, const review_record& review,
-                const std::string& as = {});
+                const std::string& as = {}, const std::string& node = {});
 
 /// nullopt also where it is another project's; an empty id stands for any.
 std::optional<review_record> find_review(connection& c,

@@ -275,8 +275,8 @@ audit_entry audit_of_disabling(const delivery_record& delivery,
 
 } // namespace
 
-void keep_attempt(connection& c, const end_attempt& what,
-                  const std::string& as) {
+void keep_attempt(connection& c, const end_attempt& what, const std::string& as,
+                  const std::string& node) {
   in_transaction(c, [&](soci::session& sql) {
     const auto& delivery = what.delivery;
     if (!is_ours(sql, delivery.project_id, as) || !write_attempt(sql, delivery))
@@ -286,7 +286,7 @@ void keep_attempt(connection& c, const end_attempt& what,
       return;
     disable_webhook(sql, delivery.webhook_id, as_text(what.disable), what.now,
                     as_text(what.detail));
-    const auto entry = audit_of_disabling(delivery, as, what.now);
+    const auto entry = audit_of_disabling(delivery, node, what.now);
     add_audit(c, {&entry, 1});
   });
 }

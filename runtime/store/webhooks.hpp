@@ -51,8 +51,9 @@ due_delivery add_test(connection& c, const queue_test& what, unix_ms now);
 std::vector<due_delivery> find_due(connection& c,
                                    const greenroom::find_due& what);
 
-void keep_attempt(connection& c, const end_attempt& what,
-                  const std::string& as);
+/// `node` is the one that the audit names where a webhook is disabled.
+void keep_attempt(connection& c, const end_attempt& what, const std::string& as,
+                  const std::string& node = {});
 
 /// A webhook of a session that is over stays for so long after the last that
 /// was sent to it, so that one can see what that was. What was not delivered is

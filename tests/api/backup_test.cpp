@@ -53,6 +53,12 @@ TEST_CASE("a node goes on from a backup that was made while it worked",
   auto again = greenroom_says(node, "backup", archive, node.data_dir());
   CHECK(again.exit_code == 1);
   CHECK_THAT(again.err, Catch::Contains("is there already"));
+  auto nowhere = archive.parent_path() / "not-mounted";
+  auto lost =
+    greenroom_says(node, "backup", nowhere / "backup.tar", node.data_dir());
+  CHECK(lost.exit_code == 1);
+  CHECK_THAT(lost.err, Catch::Contains("there is no directory"));
+  CHECK_FALSE(fs::exists(nowhere));
   // What comes later is not in it.
   session_user later{node, json{{"new_branch", "later"}}};
   CHECK(node.terminate() == 0);

@@ -58,8 +58,17 @@ TEST_CASE("what happens to a session says by whom and by which request") {
             .at("id")
             .get<std::string>()};
   auto path = session.path();
+  const auto expect_creator = [](const json& shown) {
+    INFO(shown.dump());
+    CHECK(shown.value("created_by_name", "") == "ci");
+  };
+  expect_creator(node.admin().get(path).data());
+  expect_creator(node.admin().get("/sessions").data()["sessions"].at(0));
+  expect_creator(
+    node.admin().get(path + "/wait?until=setup:done").data()["session"]);
   user.expect_cause(only(session, "session.created"), "r-create");
-  user.ask(200, "r-extend", "POST", path + "/extend", {{"expires_in", "9h"}});
+  expect_creator(user.ask(200, "r-extend", "POST", path + "/extend",
+                          {{"expires_in", "9h"}}));
   user.expect_cause(only(session, "session.extended"), "r-extend");
 
   for (const std::string id : {"long", "stuck", "shot"}) {

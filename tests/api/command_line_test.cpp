@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 #include <future>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,7 @@ TEST_CASE("a user goes from a session to its check-in by commands alone") {
   auto started = user.out({"exec", "-d", "-q", "-c", "sleep 60"});
   started.erase(started.find('\n'));
   CHECK(user.out({"ps", "-q"}) == started + '\n');
-  user.out({"kill", id.substr(0, 12), started});
+  user.out({"kill", started});
   CHECK(user.out({"logs", "--stream", "stdout"}).empty());
   user.out({"exec", "-c", "echo new > new.txt"});
   CHECK(user.out({"diff"}).find("+new") != std::string::npos);
@@ -393,8 +394,13 @@ TEST_CASE("programs and shells are told all commands") {
   for (auto& name : names) {
     INFO(name);
     CHECK(bash.find(name) != std::string::npos);
-    // Each says what it takes, without a server.
-    CHECK(user.run({name, "--help"}).exit_code == 0);
+    // Each says what it takes, without a server, and what all of the client do.
+    auto help = user.run({name, "--help"});
+    CHECK(help.exit_code == 0);
+    const auto of_host =
+      std::set<std::string>{"serve", "config", "doctor", "backup", "restore"}
+        .contains(name);
+    CHECK((help.out.find("--key-file") == std::string::npos) == of_host);
   }
   // Which options take a value, and what a command's help adds.
   for (auto& one : all["commands"])
@@ -542,7 +548,15 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"list", "--status", "x"}, 1, "`greenroom list --help`");
   check(user, {"extend"}, 2, "[SESSION] DURATION");
   check(user, {"forward"}, 2, "[LOCAL:]PORT");
+  check(user, {"kill"}, 2, "[SESSION] EXEC");
+  check(user, {"attach"}, 2, "[SESSION] EXEC");
   check(user, {"extend", "8h"}, 2, "no session is named");
+  // A variable of a script that is not set means nothing at all.
+  for (auto& words : std::vector<std::vector<std::string>>{
+         {"end", "--yes", ""}, {"show", ""}, {"extend", "", "8h"}, {"use", ""}})
+    check(user, words, 2, "session is an empty word");
+  check(user, {"reviews", "show", "", "-p", "demo"}, 2, "review is an empty");
+  check(user, {"keys", "revoke", "-y", ""}, 2, "key is an empty word");
   check(user, {"lst"}, 2, "there is no command \"lst\"");
   check(user, {"create", "x", "--branch", "y", "-p", "demo"}, 2, "not both");
   check(user, {"create", "x"}, 2, "--project");
@@ -560,6 +574,8 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   check(user, {"attach", "x", plain}, 5, "`greenroom logs -f SESSION EXEC`");
   check(user, {"api", "POST", "/projects", "-d", "{\n]"}, 1,
         "at line 2, column 1");
+  auto piped = user.run({"api", "POST", "/projects", "-d", "@-"}, "{]");
+  CHECK_THAT(piped.err, Catch::Contains("at line 1, column 2"));
   check(user, {"exec", "x", "--", "caf\xe9"}, 2, "not UTF-8: caf\\xe9");
   check(user, {"exec", "x", "-e", "A=\xff", "-c", "ls"}, 2, "env.A");
   check(user, {"run", "-p", "demo", "-t", "--", "ls"}, 2, "needs a terminal");
@@ -569,6 +585,7 @@ TEST_CASE("what goes wrong has a sentence, a way on and an exit code") {
   CHECK(json::parse(user.out({"list", "--all", "--json"})).size() == 1);
   check(user, {"end", "x"}, 2, "--yes");
   user.out({"end", "x", "--yes"});
+  check(user, {"forward", "x", "8080"}, 1, "is over (terminated)");
   check(terminal_user{node, node.port(), "wrong"}, {"list"}, 4,
         "GREENROOM_KEY");
   check(terminal_user{node, unused_port(), "k"}, {"list"}, 69,
@@ -595,7 +612,8 @@ TEST_CASE("a new key's user needs no word for the only project") {
   terminal_user admin{node};
   auto key = admin.out({"keys", "create", "ada", "--for-project", "demo"});
   terminal_user ada{node, node.port(), key};
-  ada.out({"create", "work"});
+  CHECK_THAT(ada.out({"create", "work"}), Catch::EndsWith("  ada\n"));
+  CHECK_THAT(ada.out({"list"}), Catch::EndsWith("  ada\n"));
   CHECK(ada.out({"projects", "list", "-q"}) == "demo\n");
   // Also where it may not list them.
   key = admin.out({"keys", "create", "bob", "--for-project", "demo", "--scope",

@@ -6,6 +6,7 @@
 #include "tests/support/build_paths.hpp"
 
 #include <algorithm>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -102,6 +103,12 @@ TEST_CASE("doctor says what to change", "[one-node]") {
   CHECK(checked.err.find(named(report, "sandbox")["text"].get<std::string>())
         != std::string::npos);
   CHECK(host.run({"doctor"}, {"http.listen=nowhere"}).exit_code == 2);
+  // The file as a word of its own.
+  const auto file = host.dir.path() / "node.jsonc";
+  std::ofstream{file} << R"({"no-such-key": 1})";
+  auto named_file = host.run({"config", "check", file.string()}, {});
+  CHECK(named_file.exit_code == 2);
+  CHECK_THAT(named_file.err, Catch::Contains("no-such-key"));
 }
 
 TEST_CASE("doctor looks at a cluster's certificates", "[one-node]") {

@@ -67,10 +67,11 @@ TEST_CASE("a key creates so many sessions in a minute, and a project has so "
   expect(201, create(ada.client, "b"));
   auto refused = expect(429, create(ada.client, "c"));
   CHECK(refused.code() == "RATE_LIMITED");
-  CHECK_THAT(refused.message(),
-             Contains("key \"" + ada.id
-                      + "\" has created 2 sessions within a minute, which is "
-                        "its limit (limits.key_creates); try again in "));
+  CHECK_THAT(
+    refused.message(),
+    Contains("key \"" + ada.id
+             + "\" has asked for 2 new sessions within a minute, which is "
+               "its limit (limits.key_creates); try again in "));
   CHECK(refused.headers["ratelimit-limit"] == "2");
   CHECK(refused.headers["ratelimit-remaining"] == "0");
   auto pause = std::stoi(refused.headers["retry-after"]);
@@ -82,7 +83,7 @@ TEST_CASE("a key creates so many sessions in a minute, and a project has so "
 
   expect(201, create(node.admin(), "d"));
   refused = expect(429, create(node.admin(), "e"));
-  CHECK_THAT(refused.message(), Contains("project \"demo\" has created 3 "));
+  CHECK_THAT(refused.message(), Contains("project \"demo\" has asked for 3 "));
   expect(201, create(node.admin(), "e", "other"));
 }
 

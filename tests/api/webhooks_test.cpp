@@ -314,6 +314,7 @@ TEST_CASE("a receiver that takes nothing for too long is disabled, and can be "
   });
   REQUIRE(own != audit["entries"].end());
   CHECK((*own)["object"] == hook["id"]);
+  CHECK_FALSE(own->value("node", "").empty());
   auto figures = expect(200, node.admin().get("/metrics")).body;
   CHECK(figures.find("greenroom_webhooks_disabled_total 1\n")
         != std::string::npos);

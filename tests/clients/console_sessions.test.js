@@ -108,6 +108,10 @@ test('a second person rejects, and says why', { timeout: 60_000 },
     await page.getByRole('link', { name: 'Reviews' }).click();
     await page.getByRole('link', { name: /^[a-z0-9]{20}$/ }).click();
     await page.getByText('+new').waitFor();
+    // The first looks at it meanwhile.
+    await mine.getByRole('link', { name: 'Changes' }).click();
+    await mine.getByRole('link', { name: /in its review/ }).click();
+    await mine.getByText('queued', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Reject' }).click();
     const comment = page.getByLabel('Comment');
     assert.equal(await comment.evaluate((one) => one.validity.valueMissing), true);
@@ -118,9 +122,7 @@ test('a second person rejects, and says why', { timeout: 60_000 },
     assert.equal(await page.getByRole('button', { name: 'Reject' }).count(), 0);
     await check(page, 'rejected');
 
-    // Where the work goes on.
-    await mine.getByRole('link', { name: 'Changes' }).click();
-    await mine.getByRole('link', { name: /in its review/ }).click();
+    // Where the work goes on, without another look.
     await mine.getByText('It needs a test.').waitFor();
     await mine.getByText(`bob (${made.id})`).waitFor();
   });

@@ -82,6 +82,15 @@ TEST_CASE("what others have written does not steer the terminal") {
         == "WHY\nby \"\\x1b[8m\"\n");
 }
 
+TEST_CASE("a key is shown by its name, where that is known") {
+  auto by = key_column("BY", "by");
+  CHECK(by.title == "BY");
+  CHECK(by.text({{"by", "k1"}, {"by_name", "Ada"}}) == "Ada");
+  CHECK(by.text({{"by", "k1"}}) == "k1");
+  CHECK(by.text({{"by_name", "clock"}}) == "clock");
+  CHECK(by.text(json::object()) == "-");
+}
+
 TEST_CASE("times are said as ages") {
   auto now = std::chrono::system_clock::from_time_t(1'000'000'000);
   CHECK(age("2001-09-09T01:46:40.000Z", now) == "0s");

@@ -230,6 +230,18 @@ TEST_CASE("an unknown key is named with what was meant") {
         == "x.jsonc: http.listen is not a known key");
 }
 
+TEST_CASE("all that is wrong in a file is named at once") {
+  auto error = config_file{R"({"http": {"threads": "two", "lisen": 1},
+                               "log": {"level": "loud"},
+                               "no": {"a": 1, "b": 2}})"}
+                 .error();
+  for (auto part : {"http.threads is", "http.lisen is not", "log.level is"})
+    CHECK_THAT(error, Contains(part));
+  auto section = error.find("no is not a known key");
+  REQUIRE(section != std::string::npos);
+  CHECK(error.find("no is not a known key", section + 1) == std::string::npos);
+}
+
 TEST_CASE("a bad value is named with what would do") {
   CHECK(config_file{R"({"http": {"threads": "two"}})"}.error()
         == "x.jsonc: http.threads is \"two\", but must be a whole number from "

@@ -72,7 +72,7 @@ struct webhook_fixture : store_fixture {
     delivery.status = state == delivery_state::delivered ? 200 : 500;
     delivery.error = state == delivery_state::delivered ? "" : "no luck";
     delivery.took = 7;
-    store::keep_attempt(c, result, as);
+    store::keep_attempt(c, result, as, "here");
   }
 
   webhook_record only() {
@@ -535,6 +535,7 @@ TEST_CASE_METHOD(webhook_fixture, "what is disabled gets nothing, and the "
   auto audit = store::list_audit(c, {}).entries;
   REQUIRE(audit.size() == 1);
   CHECK(audit[0].key_name == "greenroom");
+  CHECK(audit[0].node == "here");
   CHECK(audit[0].object == broken.id);
   CHECK(audit[0].project_id == "demo");
   CHECK(due().front().fields.size() == 3);
@@ -734,7 +735,7 @@ TEST_CASE_METHOD(webhook_fixture, "the audit has what nobody asked for") {
   auto is_now = [&](review_status status, unix_ms ended_at) {
     review.status = status;
     review.ended_at = ended_at;
-    store::put_review(c, review);
+    store::put_review(c, review, {}, "here");
   };
   is_now(review_status::running, 0);
   is_now(review_status::conflict, start + 1);
@@ -746,6 +747,7 @@ TEST_CASE_METHOD(webhook_fixture, "the audit has what nobody asked for") {
   auto audit = store::list_audit(c, {}).entries;
   REQUIRE(audit.size() == 2);
   CHECK(audit[0].key_name == "reviewer");
+  CHECK(audit[0].node == "here");
   CHECK(audit[0].route == "/projects/{id}/reviews/{rid}/merge");
   CHECK(audit[0].status == 409);
   CHECK(audit[0].code == "CONFLICT");
