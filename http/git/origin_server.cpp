@@ -6,6 +6,7 @@
 #include "http/git/change_audit.hpp"
 #include "http/git/fetch_relay.hpp"
 #include "http/git/first_request.hpp"
+#include "http/git/list_relay.hpp"
 #include "http/git/origin_wish.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_request.hpp"
@@ -329,7 +330,45 @@ origin_server::list_all(const project_record& project, const command& program,
   auto listed = run_command(what);
   if (!listed.ok() || listed.truncated)
     return std::nullopt;
-  return whole_list(listed.out, parts_.git->list_whole_upstream(project));
+  return whole_list(listed.out, *parts_.git->list_whole_upstream(project),
+                    asks_for_peeled(request));
+}
+
+/// By git's protocol before its second version: all is listed before anybody
+/// has asked for anything. Where the upstream cannot say what it has beside
+/// branches and tags, git's own list stands.
+void origin_server::serve_old_fetch(const transfer_grant& who, command program,
+                                    int socket) {
+  shared_calls<string_map>::result_ptr others;
+  try {
+    others = parts_.git->list_whole_upstream(who.project);
+  } catch (const refused&) {
+    others = std::make_shared<const string_map>();
+  }
+  const peer to{socket, clock::now() + transfer_timeout};
+  list_relay answer{to, max_list, [&](const std::string& listed) {
+                      return others->empty()
+                               ? listed
+                               : whole_advertisement(listed, *others);
+                    }};
+  fetch_relay wants{
+    socket, max_first_wants,
+    [&](const std::string& request) -> std::optional<std::string> {
+      auto names = unusual_wants(request, *others);
+      if (!names.empty())
+        parts_.git->show_refs(who.project, names);
+      return std::nullopt;
+    }};
+  program.stdin_fd = wants.reader();
+  program.stdout_fd = answer.writer();
+  run_upload(program, who);
+}
+
+void origin_server::run_upload(const command& program,
+                               const transfer_grant& who) {
+  auto result = run_command(program);
+  if (!result.ok())
+    parts_.log->debug("origin of session {}: {}", who.session.id, result.err);
 }
 
 void origin_server::serve_fetch(const transfer_grant& who,
@@ -340,14 +379,20 @@ void origin_server::serve_fetch(const transfer_grant& who,
       return may_show(who.project, repo);
     });
   const auto base = upload_pack(view, protocol);
+  const auto is_upstream = git_service::is_upstream(who.project, path);
+  if (is_upstream && !speaks_v2(protocol)) {
+    serve_old_fetch(who, base, socket);
+    return;
+  }
   auto what = base;
   what.stdin_fd = socket;
   what.stdout_fd = socket;
   // Who names references before git lists them can have any that there is.
   std::optional<fetch_relay> between;
-  if (speaks_v2(protocol) && git_service::is_upstream(who.project, path)) {
+  if (is_upstream) {
     between.emplace(
-      socket, [&](const std::string& request) -> std::optional<std::string> {
+      socket, max_first_request,
+      [&](const std::string& request) -> std::optional<std::string> {
         if (asks_for_all(request))
           return list_all(who.project, base, request);
         if (auto names = unusual_refs(request); !names.empty())
@@ -356,9 +401,7 @@ void origin_server::serve_fetch(const transfer_grant& who,
       });
     what.stdin_fd = between->reader();
   }
-  auto result = run_command(what);
-  if (!result.ok())
-    parts_.log->debug("origin of session {}: {}", who.session.id, result.err);
+  run_upload(what, who);
 }
 
 void origin_server::serve_contents(const transfer_grant& who,

@@ -74,6 +74,8 @@ private:
   std::optional<std::string> list_all(const project_record& project,
                                       const command& program,
                                       const std::string& request);
+  void serve_old_fetch(const transfer_grant& who, command program, int socket);
+  void run_upload(const command& program, const transfer_grant& who);
   void serve_fetch(const transfer_grant& who, const std::string& path,
                    const std::string& protocol, int socket);
   void serve_push(const transfer_grant& who, const std::string& path,

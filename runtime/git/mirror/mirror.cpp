@@ -302,7 +302,7 @@ std::map<std::string, std::string> mirror::asked_refs() const {
       return;
     name.remove_prefix(asked.size());
     // Ours, and what the mirror has under names of its own.
-    for (std::string_view other : {"greenroom/", "heads/", "tags/", "remotes/"})
+    for (std::string_view other : {"greenroom/", "heads/", "tags/"})
       if (name.starts_with(other))
         return;
     result.emplace(name, to_hex(*target));

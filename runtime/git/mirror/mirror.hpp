@@ -113,9 +113,10 @@ public:
   /// fetch does.
   bool fetch_ref(const std::string& name) const;
 
-  /// The same without looking first whether it has it, or of all references
-  /// below a name that ends in `/`.
-  bool fetch_asked(const std::string& name) const;
+  /// Asks for all references beside branches, tags and ours whose full names
+  /// begin so (refs/pull/), and forgets what of that was asked for before and
+  /// is there no more. Throws as fetch does.
+  void fetch_asked(const std::string& beginning) const;
 
   /// What fetch_ref and fetch_asked have found, by names below refs/ and the
   /// objects: what the upstream has beside branches and tags.
@@ -208,7 +209,7 @@ private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
-  bool fetch_spec(const std::string& spec) const;
+  bool fetch_specs(const std::vector<std::string>& specs) const;
   push_results push_some(server_git& call, std::chrono::seconds timeout) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;

@@ -195,25 +195,23 @@ bool mirror::fetch_ref(const std::string& name) const {
   return true;
 }
 
-bool mirror::fetch_asked(const std::string& name) const {
-  if (name.ends_with('/'))
-    return fetch_spec('+' + name + "*:" + asked_ref(name) + '*');
-  auto there = fetch_spec('+' + name + ':' + asked_ref(name));
-  if (!there)
-    forget_ref(asked_ref(name));
-  return there;
+void mirror::fetch_asked(const std::string& beginning) const {
+  fetch_specs({'+' + beginning + "*:" + asked_ref(beginning) + '*',
+               "^refs/heads/*", "^refs/tags/*", "^refs/greenroom/*"});
 }
 
 bool mirror::fetch_commit(const std::string& id) const {
-  return fetch_spec('+' + id + ':' + asked_ref("refs/greenroom/commits/" + id));
+  return fetch_specs(
+    {'+' + id + ':' + asked_ref("refs/greenroom/commits/" + id)});
 }
 
 // False where the upstream has no such thing.
-bool mirror::fetch_spec(const std::string& spec) const {
+bool mirror::fetch_specs(const std::vector<std::string>& specs) const {
   server_git call{path_,
                   {"fetch", "--quiet", "--prune", "--no-tags",
                    "--no-write-fetch-head", "--no-auto-maintenance",
-                   "--no-recurse-submodules", "--", upstream(), spec}};
+                   "--no-recurse-submodules", "--", upstream()}};
+  call.args.insert(call.args.end(), specs.begin(), specs.end());
   call.timeout = fetch_timeout;
   auto called = line_->run(call, stop_fd_);
   if (called.result.ok())

@@ -96,17 +96,22 @@ git::mirror git_service::open(const project_record& project) {
   return *entry.mirror;
 }
 
-// The same, brought up to date if it has not been just now, or if `force`;
+// The same, brought up to date if it has not been just now, or if `force`: then
+// those who wait for their turn share what began after they had asked.
 // `until_stop`: for who is ended by stop_lfs.
 git::mirror git_service::fetched(const project_record& project, bool force,
                                  bool until_stop) {
+  const auto asked = clock::now();
   auto& entry = entry_of(mirror_name(project));
   auto mirror = open(project);
   if (until_stop)
     mirror = mirror.until(lfs_calls_->stop_fd());
   const auto turn = lfs_calls_->only(mirror.path(), until_stop);
-  if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
+  if (entry.fetched
+      && (force ? entry.fetch_began >= asked
+                : clock::now() - *entry.fetched < fetch_cache))
     return mirror;
+  const auto began = clock::now();
   mirror.fetch();
   // Where its HEAD is costs another talk, and changes seldom: unless the branch
   // is gone, as when it gets another name.
@@ -116,6 +121,7 @@ git::mirror git_service::fetched(const project_record& project, bool force,
     entry.head_fetched = clock::now();
   }
   entry.fetched = clock::now();
+  entry.fetch_began = began;
   return mirror;
 }
 

@@ -171,18 +171,21 @@ fs::path git_service::origin(const project_record& project,
 }
 
 void git_service::show_refs(const project_record& project,
-                            const std::vector<std::string>& names) {
+                            const std::vector<std::string>& beginnings) {
   auto mirror = open(project).until(lfs_calls_->stop_fd());
-  for (const auto& name : names)
-    mirror.fetch_asked(name);
+  for (const auto& beginning : beginnings)
+    shown_.ask(mirror.path().string() + ' ' + beginning, [&] {
+      mirror.fetch_asked(beginning);
+      return true;
+    });
   git::refresh_view(mirror, default_of(project, mirror));
 }
 
-std::map<std::string, std::string>
+shared_calls<string_map>::result_ptr
 git_service::list_whole_upstream(const project_record& project) {
-  return open(project)
-    .until(lfs_calls_->stop_fd())
-    .ask_upstream("refs/", max_listed);
+  const auto mirror = open(project).until(lfs_calls_->stop_fd());
+  return lists_.ask(mirror.path().string(),
+                    [&] { return mirror.ask_upstream("refs/", max_listed); });
 }
 
 // The node's own right to read goes no further than what the default branch

@@ -227,6 +227,34 @@ TEST_CASE("of many commits is told which came before others") {
   CHECK(w.mirror.reached_from({main}, {}).empty());
 }
 
+TEST_CASE("what the upstream has beside branches and tags is asked for by how "
+          "its names begin") {
+  world w;
+  const auto id = w.upstream_at("refs/heads/main");
+  for (const std::string name :
+       {"refs/pull/1/head", "refs/pull/17/head", "refs/stash",
+        "refs/remotes/other/main", "refs/greenroom/rescue/x/tree"})
+    run_git(w.upstream, {"update-ref", name, id});
+  using ids = std::map<std::string, std::string>;
+  w.mirror.fetch_asked("refs/pull/1");
+  CHECK(w.mirror.asked_refs()
+        == ids{{"pull/1/head", id}, {"pull/17/head", id}});
+  w.mirror.fetch_asked("refs/none");
+  run_git(w.upstream, {"update-ref", "-d", "refs/pull/17/head"});
+  w.mirror.fetch_asked("refs/");
+  CHECK(w.mirror.asked_refs()
+        == ids{{"pull/1/head", id}, {"remotes/other/main", id}, {"stash", id}});
+  CHECK(w.mirror.refs_below("refs/greenroom/asked/heads/").empty());
+  CHECK(w.mirror.refs_below("refs/greenroom/asked/greenroom/").empty());
+  // Of a wider name no branch is one.
+  w.mirror.fetch_asked("refs/h");
+  CHECK(w.mirror.refs_below("refs/greenroom/asked/heads/").empty());
+  run_git(w.upstream, {"update-ref", "-d", "refs/stash"});
+  w.mirror.fetch_asked("refs/stash");
+  CHECK(w.mirror.asked_refs()
+        == ids{{"pull/1/head", id}, {"remotes/other/main", id}});
+}
+
 TEST_CASE("a fetch ends once its caller has to stop") {
   world w;
   auto now = w.move_upstream("main", "new");
