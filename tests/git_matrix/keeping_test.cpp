@@ -252,3 +252,16 @@ TEST_CASE("what is new outside of a sparse checkout is kept where all that git "
   CHECK(at.in_rescue("tree:apart/new") == "n");
   CHECK(at.in_rescue("tree:empty") == "more");
 }
+
+TEST_CASE("what was left out of settings is said by every rescue after it") {
+  matrix_row at{"echo 1 >a; git add a; git commit -qm 1; echo 2 >b"};
+  auto config = at.place.checkout / ".git/config";
+  write(config, read(config) + "garbage here\n");
+  for (int i = 0; i < 2; ++i) {
+    auto result = at.rescue();
+    CHECK(at.kept(result) == names{"heads/work", "tree"});
+    REQUIRE(result.note);
+    CHECK_THAT(*result.note, Catch::Contains("left out was line ")
+                               && Catch::Contains(" of .git/config"));
+  }
+}
