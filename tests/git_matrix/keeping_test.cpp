@@ -259,7 +259,6 @@ TEST_CASE("what was left out of settings is said by every rescue after it") {
   write(config, read(config) + "garbage here\n");
   for (int i = 0; i < 2; ++i) {
     auto result = at.rescue();
-    CHECK(at.kept(result) == names{"heads/work", "tree"});
     REQUIRE(result.note);
     CHECK_THAT(*result.note, Catch::Contains("left out was line ")
                                && Catch::Contains(" of .git/config"));

@@ -102,11 +102,16 @@ public:
   /// Where the upstream's branch stands, as far as fetched.
   std::optional<std::string> resolve_branch(std::string_view name) const;
 
-  /// The commit behind an upstream's branch, else its tag, else a commit id of
-  /// 7 to 40 digits; `origin/x` is branch x where there is none of that name.
-  /// Full names (refs/…, as ref_fault takes them) are the upstream's, but for
-  /// rescue refs that are here.
+  /// The commit behind a name that ref_fault takes. Full names (refs/…) are the
+  /// upstream's, but for rescue refs that are here; one that is not there may
+  /// be short.
   std::optional<std::string> resolve_ref(std::string_view name) const;
+
+  /// The commit behind an upstream's branch, else its tag, whatever their names
+  /// begin with, else a commit id of 7 digits or more. As git has it,
+  /// `origin/x` and `heads/x` are branch x and `tags/x` is tag x where there is
+  /// none of that name, and 40 digits are an id and no name.
+  std::optional<std::string> resolve_short(std::string_view name) const;
 
   /// Asks the upstream for one reference by its full name (refs/pull/7/head),
   /// which resolve_ref knows from then on. False if it has none. Throws as

@@ -144,6 +144,24 @@ void git_service::refuse_beside(const std::string& branch,
                     + other.substr(6) + "\"; choose another new_branch");
 }
 
+namespace {
+
+// As git takes pull/7/head for refs/pull/7/head. The upstream is asked each
+// time.
+std::optional<std::string> resolve_below_refs(const git::mirror& mirror,
+                                              const std::string& name) {
+  const auto full = "refs/" + name;
+  for (auto other : {"refs/", "heads/", "tags/", "greenroom/"})
+    if (name.starts_with(other))
+      return std::nullopt;
+  if (name.find('/') == name.npos || git::ref_fault(full)
+      || !mirror.fetch_ref(full))
+    return std::nullopt;
+  return mirror.resolve_ref(full);
+}
+
+} // namespace
+
 // The commit that a session starts from. A name that is not there may be new
 // in the upstream, so the upstream is asked before that is said.
 resolved_branch git_service::run(const resolve_branch& request) {
@@ -162,7 +180,7 @@ resolved_branch git_service::run(const resolve_branch& request) {
     auto here = is("refs/heads/") || is("refs/tags/")
                 || (is("refs/greenroom/rescue/") && mirror.resolve_ref(from));
     if (is("refs/") && !here && !mirror.fetch_ref(from))
-      return std::nullopt;
+      return mirror.resolve_short(from);
     return mirror.resolve_ref(from);
   };
   if (request.new_branch && mirror.resolve_branch(request.branch))
@@ -175,6 +193,8 @@ resolved_branch git_service::run(const resolve_branch& request) {
   auto found = look(false);
   if (!found)
     found = look(true);
+  if (!found && request.new_branch)
+    found = resolve_below_refs(mirror, request.from_ref);
   // One that is at no branch or tag is not fetched with them.
   if (!found && request.new_branch && is_hex(request.from_ref, sha1_digits)
       && mirror.fetch_commit(request.from_ref))
