@@ -74,6 +74,17 @@ TEST_CASE("what is beside the branch is kept under names that say what it is") {
   CHECK(at.kept(at.check_in().rescued) == rows[which].kept);
 }
 
+TEST_CASE("a tag that is called HEAD takes nothing else's place") {
+  matrix_row at{"git tag HEAD; git checkout -q --detach\n"
+                "echo 1 >a; git add a; git commit -qm 1; echo 2 >b"};
+  CHECK(at.git().state("").dirty_files == 1);
+  auto kept = at.kept(at.rescue());
+  CHECK(kept.contains("detached"));
+  CHECK(kept.contains("tree"));
+  CHECK(at.in_rescue("detached:a") == "1");
+  CHECK(at.in_rescue("tree:b") == "2");
+}
+
 TEST_CASE("an annotated tag stays one") {
   matrix_row at{"git tag -a -m mine mine"};
   at.rescue();

@@ -104,6 +104,11 @@ std::map<std::string, std::string> parse_refs(std::string_view text) {
   return result;
 }
 
+// To git's push 40 digits are a branch, where one is called so, and no id.
+std::string by_id(const std::string& commit) {
+  return commit + "^0";
+}
+
 // One that has nothing yet looks alike in any format, until it is pushed to.
 void refuse_other_hash(const mirror& m) {
   constexpr std::string_view scheme = "file://";
@@ -232,7 +237,7 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
                   {"push", "--porcelain", "--no-verify",
                    "--no-recurse-submodules",
                    "--force-with-lease=" + target + ':' + old.value_or(""),
-                   "--", upstream(), commit + ':' + target}};
+                   "--", upstream(), by_id(commit) + ':' + target}};
   call.timeout = push_timeout;
   auto called = line_->run(call, stop_fd_);
   auto refs = parse_porcelain(called.result.out);

@@ -227,6 +227,17 @@ TEST_CASE("of many commits is told which came before others") {
   CHECK(w.mirror.reached_from({main}, {}).empty());
 }
 
+TEST_CASE("the commit of an id is pushed, whatever branches are called") {
+  world w;
+  const auto wanted = w.upstream_at("refs/heads/feature/x");
+  const auto other = w.upstream_at("refs/heads/main");
+  REQUIRE(wanted != other);
+  // As a check-in of a branch with that name would leave it.
+  w.mirror.set_ref("refs/heads/" + wanted, other);
+  CHECK(w.mirror.push("new", wanted, std::nullopt) == push_outcome::ok);
+  CHECK(w.upstream_at("refs/heads/new") == wanted);
+}
+
 TEST_CASE("what the upstream has beside branches and tags is asked for by how "
           "its names begin") {
   world w;
