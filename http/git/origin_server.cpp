@@ -295,6 +295,11 @@ namespace {
 command upload_pack(const std::filesystem::path& view,
                     const std::string& protocol) {
   const auto* programs = std::getenv("PATH");
+  // Before the second version git's own clock runs while objects are fetched
+  // for the client, too.
+  const auto silence = speaks_v2(protocol)
+                         ? origin_silence
+                         : std::chrono::seconds{transfer_timeout};
   command what;
   what.argv = {"git"};
   for (auto setting :
@@ -303,7 +308,7 @@ command upload_pack(const std::filesystem::path& view,
     what.argv.insert(what.argv.end(), {"-c", setting});
   what.argv.insert(what.argv.end(),
                    {"upload-pack", "--strict",
-                    "--timeout=" + std::to_string(origin_silence.count()),
+                    "--timeout=" + std::to_string(silence.count()),
                     view.string()});
   what.env = {"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
               "HOME=/nonexistent", "LC_ALL=C",

@@ -104,6 +104,12 @@ std::map<std::string, std::string> parse_refs(std::string_view text) {
   return result;
 }
 
+// Two that ask for the same at once: the objects are here, and the other one
+// writes the reference. The upstream has nothing to do with it.
+bool is_brought_by_others(const command_result& result) {
+  return result.err.find("cannot lock ref") != std::string::npos;
+}
+
 // To git's push 40 digits are a branch, where one is called so, and no id.
 std::string by_id(const std::string& commit) {
   return commit + "^0";
@@ -219,7 +225,7 @@ bool mirror::fetch_specs(const std::vector<std::string>& specs) const {
   call.args.insert(call.args.end(), specs.begin(), specs.end());
   call.timeout = fetch_timeout;
   auto called = line_->run(call, stop_fd_);
-  if (called.result.ok())
+  if (called.result.ok() || is_brought_by_others(called.result))
     return true;
   // How servers of all ages say that they have none, or do not give it.
   for (std::string_view mark :
