@@ -74,6 +74,15 @@ TEST_CASE("what is beside the branch is kept under names that say what it is") {
   CHECK(at.kept(at.check_in().rescued) == rows[which].kept);
 }
 
+TEST_CASE("a directory among the references that is called as a lock keeps no "
+          "work back") {
+  matrix_row at{"mkdir -p .git/refs/heads/x.lock/y; git checkout -qb side\n"
+                "echo 1 >a; git add a; git commit -qm 1; echo 2 >b"};
+  auto kept = at.kept(at.rescue());
+  CHECK(kept.contains("heads/side"));
+  CHECK(at.in_rescue("tree:b") == "2");
+}
+
 TEST_CASE("a tag that is called HEAD takes nothing else's place") {
   matrix_row at{"git tag HEAD; git checkout -q --detach\n"
                 "echo 1 >a; git add a; git commit -qm 1; echo 2 >b"};

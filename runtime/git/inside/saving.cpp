@@ -44,6 +44,16 @@ void unlock(const repo::facts& at) {
   }
 }
 
+// A rescue finds out by itself what cannot be saved for that.
+void unlock_for(const repo::facts& at, bool checkin) {
+  try {
+    unlock(at);
+  } catch (const checkout_fault&) {
+    if (checkin)
+      throw;
+  }
+}
+
 committed commit_all(const repo& in, const repo::facts& at, const saving& what,
                      std::optional<inventory> index) {
   if (!index) {
@@ -144,7 +154,7 @@ savings save_all(const checkout_paths& paths, const saving& what) {
   if (checkin)
     refuse_operation(at);
   if (!what.beside)
-    unlock(at);
+    unlock_for(at, checkin);
   auto name = std::string{branch_space} + what.branch;
   auto here = checkin && at.head == name;
   if (here)
