@@ -83,6 +83,13 @@ TEST_CASE("a directory among the references that is called as a lock keeps no "
   CHECK(at.in_rescue("tree:b") == "2");
 }
 
+TEST_CASE("a pipe where a rescue reads keeps no work back") {
+  matrix_row at{"mkdir .git/rebase-merge; mkfifo .git/rebase-merge/autostash\n"
+                "echo 2 >b"};
+  CHECK(at.kept(at.rescue()) == names{"tree"});
+  CHECK(at.in_rescue("tree:b") == "2");
+}
+
 TEST_CASE("a tag that is called HEAD takes nothing else's place") {
   matrix_row at{"git tag HEAD; git checkout -q --detach\n"
                 "echo 1 >a; git add a; git commit -qm 1; echo 2 >b"};
