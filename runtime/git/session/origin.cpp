@@ -275,12 +275,12 @@ void git_service::refuse_without_contents(const project_record& project,
   if (!git::lfs_store::available())
     return;
   auto store = lfs_of(project, mirror, true);
-  for (const auto& [path, object] : git::new_pointers(mirror.path(), commit))
+  for (const auto& [id, object] : git::new_pointers(mirror.path(), commit))
     try {
       store.fetch(object);
     } catch (const refused& why) {
       throw refused(errc::conflict,
-                    "`" + path
+                    "`" + git::path_of_new(mirror.path(), commit, id)
                       + "` is kept by Git LFS, and the upstream has not got "
                         "its contents: push without --no-verify, or first `git "
                         "lfs push --all origin`, or take it out of Git LFS ("
