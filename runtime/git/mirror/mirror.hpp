@@ -78,8 +78,8 @@ public:
   }
 
   /// The same mirror for who may have to stop: what it fetches, or pushes to a
-  /// branch, is ended, by refused(unavailable), once `stop_fd`, which is
-  /// borrowed, can be read.
+  /// branch, or checks before it is taken, is ended, by refused(unavailable),
+  /// once `stop_fd`, which is borrowed, can be read.
   mirror until(int stop_fd) const {
     auto result = *this;
     result.stop_fd_ = stop_fd;

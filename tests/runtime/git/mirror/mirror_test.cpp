@@ -280,6 +280,19 @@ TEST_CASE("a fetch ends once its caller has to stop") {
   CHECK(w.mirror.resolve_branch("main") == now);
 }
 
+TEST_CASE("a check of a pack ends once its caller has to stop") {
+  world w;
+  unique_fd stop{::eventfd(0, EFD_CLOEXEC)};
+  auto until = w.mirror.until(stop.get());
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  unique_fd from{ends[0]};
+  unique_fd nothing_comes{ends[1]};
+  REQUIRE(::eventfd_write(stop.get(), 1) == 0);
+  CHECK_THROWS_AS(until.import_pack(from.get(), {}), refused);
+  CHECK_FALSE(has_leftovers(w.mirror));
+}
+
 TEST_CASE("who has to stop waits for no other fetch") {
   world w;
   unique_fd stop{::eventfd(0, EFD_CLOEXEC)};
