@@ -23,6 +23,7 @@
 
 #include <spdlog/logger.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -40,6 +41,9 @@ namespace greenroom::http::git_http {
 
 inline constexpr std::size_t max_origin_talks = 64;
 inline constexpr std::size_t max_origin_per_session = 8;
+
+/// How long one of them may take.
+inline constexpr std::chrono::minutes origin_talk_timeout{10};
 
 struct origin_parts {
   http::actor_system& system;
