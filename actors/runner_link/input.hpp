@@ -73,8 +73,10 @@ private:
   unique_fd end_;
   bool terminal_ = false;
   bool eof_ = false;
-  bool mid_line_ = false; // what was written last did not end a line
-  std::string problem_;   // not empty: closed
+  // What was written last did not end a line; so too while that is not known,
+  // since it was fed with the start, or written before a restart.
+  bool mid_line_ = true;
+  std::string problem_; // not empty: closed
   std::deque<pending_write> writes_;
   std::vector<pending_size> sizes_;
 };

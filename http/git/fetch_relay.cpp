@@ -18,8 +18,8 @@ namespace greenroom::http::git_http {
 
 static constexpr std::chrono::seconds answer_timeout{30};
 
-fetch_relay::fetch_relay(int socket, look first)
-  : socket_(socket), first_(std::move(first)) {
+fetch_relay::fetch_relay(int socket, std::size_t most, look first)
+  : socket_(socket), most_(most), first_(std::move(first)) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     throw std::system_error(errno, std::generic_category(),
@@ -49,7 +49,7 @@ void fetch_relay::carry() {
   std::string begun;
   std::size_t seen = 0;
   std::optional<std::size_t> size;
-  while (!size && begun.size() < max_first_request) {
+  while (!size && begun.size() < most_) {
     if (!receive(begun))
       return;
     size = request_size(begun, seen);

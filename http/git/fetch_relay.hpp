@@ -8,6 +8,7 @@
 
 #include "runtime/base/fd.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -19,13 +20,13 @@ namespace greenroom::http::git_http {
 class fetch_relay {
 public:
   /// Called once at most, on the relay's thread; what it throws is forgotten.
-  /// A request of more than max_first_request is not shown. What it returns is
-  /// the client's answer, and git does not get the request then.
+  /// A request of more than `most` bytes is not shown. What it returns is the
+  /// client's answer, and git does not get the request then.
   using look =
     std::function<std::optional<std::string>(const std::string& request)>;
 
   /// Throws std::system_error.
-  fetch_relay(int socket, look first);
+  fetch_relay(int socket, std::size_t most, look first);
   fetch_relay(const fetch_relay&) = delete;
   fetch_relay& operator=(const fetch_relay&) = delete;
 
@@ -45,6 +46,7 @@ private:
   bool answer(std::string_view text) const;
 
   int socket_;
+  std::size_t most_;
   look first_;
   unique_fd reader_;
   unique_fd writer_;

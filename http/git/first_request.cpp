@@ -3,29 +3,61 @@
 #include "http/git/pkt_line.hpp"
 #include "runtime/git/common/refs.hpp"
 
-#include <algorithm>
+#include <set>
 
 namespace greenroom::http::git_http {
 
 namespace {
 
 constexpr std::size_t max_refs = 16;
+constexpr std::size_t id_digits = 40;
+
+constexpr std::string_view refs_space = "refs/";
+constexpr std::string_view remotes_space = "refs/remotes/";
+constexpr std::string_view head_of_remote = "/HEAD";
+
+// What a request wants of the list, as git sends it: for `x` also refs/x,
+// refs/remotes/x, refs/remotes/x/HEAD, and so on.
+using wish_set = std::set<std::string_view>;
+
+wish_set wishes_of(std::string_view request) {
+  constexpr std::string_view mark = "ref-prefix ";
+  wish_set result;
+  while (auto next = first_packet(request)) {
+    request.remove_prefix(next->size);
+    auto line = without_line_break(next->payload);
+    if (line.starts_with(mark))
+      result.insert(line.substr(mark.size()));
+  }
+  return result;
+}
+
+// Every fetch of a branch tries such names; refs/pull/7/head for pull/7/head is
+// mostly meant.
+bool is_only_tried(std::string_view name, const wish_set& all) {
+  if (name.starts_with(remotes_space)) {
+    name.remove_prefix(remotes_space.size());
+    if (all.contains(name))
+      return true;
+    if (!name.ends_with(head_of_remote))
+      return false;
+    name.remove_suffix(head_of_remote.size());
+    return all.contains(name);
+  }
+  name.remove_prefix(refs_space.size());
+  return name.find('/') == name.npos && all.contains(name);
+}
 
 } // namespace
 
-// git asks for `refs/a/b` also as refs/tags/refs/a/b, and so on.
 bool is_unusual(std::string_view name) {
-  constexpr std::string_view space = "refs/";
-  if (!name.starts_with(space) || name.find('/', space.size()) == name.npos)
+  if (!name.starts_with(refs_space))
     return false;
-  for (std::string_view usual :
-       {"refs/heads/", "refs/tags/", "refs/remotes/", "refs/refs/",
-        "refs/greenroom/", "refs/upstream/"})
-    if (name.starts_with(usual))
+  for (std::string_view other :
+       {"refs/heads/", "refs/tags/", "refs/greenroom/"})
+    if (name.starts_with(other))
       return false;
-  if (name.ends_with('/'))
-    name.remove_suffix(1);
-  return !git::name_fault(name.substr(space.size()));
+  return !git::name_fault(name.substr(refs_space.size()));
 }
 
 std::optional<std::size_t> request_size(std::string_view bytes) {
@@ -45,20 +77,38 @@ std::optional<std::size_t> request_size(std::string_view bytes,
 }
 
 std::vector<std::string> unusual_refs(std::string_view request) {
-  constexpr std::string_view mark = "ref-prefix ";
-  std::vector<std::string> result;
   auto first = first_packet(request);
   if (!first || without_line_break(first->payload) != "command=ls-refs")
-    return result;
+    return {};
+  const auto wishes = wishes_of(request);
+  if (wishes.contains(refs_space))
+    return {std::string{refs_space}};
+  std::vector<std::string> result;
+  for (auto name : wishes) {
+    auto whole = name.ends_with('/') ? name.substr(0, name.size() - 1) : name;
+    if (is_unusual(whole) && is_unusual(std::string{name} + 'x')
+        && !is_only_tried(name, wishes) && result.size() < max_refs)
+      result.emplace_back(name);
+  }
+  return result;
+}
+
+std::vector<std::string> unusual_wants(std::string_view request,
+                                       const string_map& names) {
+  constexpr std::string_view mark = "want ";
+  std::set<std::string_view> wanted;
   while (auto next = first_packet(request)) {
     request.remove_prefix(next->size);
     auto line = without_line_break(next->payload);
-    if (!line.starts_with(mark) || result.size() == max_refs)
-      continue;
-    line.remove_prefix(mark.size());
-    if (is_unusual(line) && std::ranges::find(result, line) == result.end())
-      result.emplace_back(line);
+    if (line.starts_with(mark))
+      wanted.insert(line.substr(mark.size(), id_digits));
   }
+  std::vector<std::string> result;
+  for (const auto& [name, id] : names)
+    if (wanted.contains(id) && is_unusual(name))
+      result.push_back(name);
+  if (result.size() > max_refs)
+    return {std::string{refs_space}};
   return result;
 }
 

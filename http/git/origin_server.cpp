@@ -4,18 +4,14 @@
 #include "http/edge/blocking_ask.hpp"
 #include "http/edge/notify.hpp"
 #include "http/git/change_audit.hpp"
-#include "http/git/fetch_relay.hpp"
-#include "http/git/first_request.hpp"
 #include "http/git/origin_wish.hpp"
 #include "http/git/pkt_line.hpp"
 #include "http/git/push_request.hpp"
 #include "http/git/route.hpp"
-#include "http/git/whole_list.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
 #include "messages/time.hpp"
 #include "runtime/auth/api_keys.hpp"
-#include "runtime/base/memfd.hpp"
 #include "runtime/base/sizes.hpp"
 #include "runtime/git/common/repository_name.hpp"
 
@@ -25,7 +21,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -42,11 +37,7 @@ using gone = peer::gone;
 
 constexpr std::chrono::seconds look_up{30};
 constexpr std::chrono::seconds begin_timeout{60}; // to say what is wanted
-constexpr std::chrono::minutes transfer_timeout{10};
-constexpr std::chrono::seconds end_timeout{5}; // to hear why it is refused
-
-// A list of references that is longer is git's own.
-constexpr std::size_t max_list = std::size_t{16} << 20;
+constexpr std::chrono::seconds end_timeout{5};    // to hear why it is refused
 
 // Of a sentence; it may have words of an upstream.
 constexpr std::size_t max_told = 4096;
@@ -237,7 +228,7 @@ bool origin_server::begin(const std::string& session_id, int socket) {
 
 void origin_server::talk(const std::string& session_id, int socket) {
   talk_slot slot{*this, socket};
-  const peer with{socket, clock::now() + transfer_timeout};
+  const peer with{socket, clock::now() + origin_talk_timeout};
   try {
     std::exception_ptr fault;
     try {
@@ -286,79 +277,6 @@ bool origin_server::may_show(const project_record& project,
     return git::repository_name(other.repo) != name
            || keys->all_reach(project.id, other.id, now_ms());
   });
-}
-
-namespace {
-
-// The last argument is the repository.
-command upload_pack(const std::filesystem::path& view,
-                    const std::string& protocol) {
-  const auto* programs = std::getenv("PATH");
-  command what;
-  what.argv = {"git"};
-  for (auto setting :
-       {"uploadpack.allowFilter=true", "uploadpack.allowAnySHA1InWant=true",
-        "uploadpack.keepAlive=5", "gc.auto=0"})
-    what.argv.insert(what.argv.end(), {"-c", setting});
-  what.argv.insert(what.argv.end(),
-                   {"upload-pack", "--strict",
-                    "--timeout=" + std::to_string(origin_silence.count()),
-                    view.string()});
-  what.env = {"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-              "HOME=/nonexistent", "LC_ALL=C",
-              std::string{"PATH="}
-                + (programs != nullptr ? programs : "/usr/bin:/bin")};
-  if (!protocol.empty())
-    what.env.push_back("GIT_PROTOCOL=" + protocol);
-  what.timeout = transfer_timeout;
-  return what;
-}
-
-} // namespace
-
-/// nullopt: git itself answers, without what the upstream has beside branches
-/// and tags. So it is too where that cannot be asked.
-std::optional<std::string>
-origin_server::list_all(const project_record& project, const command& program,
-                        const std::string& request) {
-  auto what = program;
-  what.argv.insert(what.argv.end() - 1, "--stateless-rpc");
-  auto input = git::memfd(request);
-  what.stdin_fd = input.get();
-  what.max_output = max_list;
-  auto listed = run_command(what);
-  if (!listed.ok() || listed.truncated)
-    return std::nullopt;
-  return whole_list(listed.out, parts_.git->list_whole_upstream(project));
-}
-
-void origin_server::serve_fetch(const transfer_grant& who,
-                                const std::string& path,
-                                const std::string& protocol, int socket) {
-  auto view =
-    parts_.git->origin(who.project, path, [&](const std::string& repo) {
-      return may_show(who.project, repo);
-    });
-  const auto base = upload_pack(view, protocol);
-  auto what = base;
-  what.stdin_fd = socket;
-  what.stdout_fd = socket;
-  // Who names references before git lists them can have any that there is.
-  std::optional<fetch_relay> between;
-  if (speaks_v2(protocol) && git_service::is_upstream(who.project, path)) {
-    between.emplace(
-      socket, [&](const std::string& request) -> std::optional<std::string> {
-        if (asks_for_all(request))
-          return list_all(who.project, base, request);
-        if (auto names = unusual_refs(request); !names.empty())
-          parts_.git->show_refs(who.project, names);
-        return std::nullopt;
-      });
-    what.stdin_fd = between->reader();
-  }
-  auto result = run_command(what);
-  if (!result.ok())
-    parts_.log->debug("origin of session {}: {}", who.session.id, result.err);
 }
 
 void origin_server::serve_contents(const transfer_grant& who,

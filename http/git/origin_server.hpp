@@ -23,6 +23,7 @@
 
 #include <spdlog/logger.h>
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -40,6 +41,9 @@ namespace greenroom::http::git_http {
 
 inline constexpr std::size_t max_origin_talks = 64;
 inline constexpr std::size_t max_origin_per_session = 8;
+
+/// How long one of them may take.
+inline constexpr std::chrono::minutes origin_talk_timeout{10};
 
 struct origin_parts {
   http::actor_system& system;
@@ -74,6 +78,8 @@ private:
   std::optional<std::string> list_all(const project_record& project,
                                       const command& program,
                                       const std::string& request);
+  void serve_old_fetch(const transfer_grant& who, command program, int socket);
+  void run_upload(const command& program, const transfer_grant& who);
   void serve_fetch(const transfer_grant& who, const std::string& path,
                    const std::string& protocol, int socket);
   void serve_push(const transfer_grant& who, const std::string& path,

@@ -72,6 +72,36 @@ TEST_CASE("a session begins from every kind of name of the upstream's") {
   CHECK(head_from(node, topic.substr(0, 7)) == topic);
 }
 
+TEST_CASE("a name is read as git reads it, whatever it begins with") {
+  node_process node;
+  auto main = node.git({"rev-parse", "main"});
+  auto topic = node.git({"rev-parse", "topic"});
+  auto pull = loose_commit(node, "Pull");
+  node.git({"update-ref", "refs/heads/refs/x", topic});
+  node.git({"update-ref", "refs/heads/refs/pull/7/head", topic});
+  node.git({"update-ref", "refs/heads/pull/8/head", topic});
+  node.git({"update-ref", "refs/stash", pull});
+  for (auto name : {"refs/x", "refs/pull/7/head", "refs/heads/refs/x",
+                    "heads/topic", "pull/8/head"})
+    CHECK(head_from(node, name) == topic);
+  CHECK(head_from(node, "tags/v1") == main);
+  CHECK(head_from(node, "refs/stash") == pull);
+  // In full it comes first, and a short one after branches.
+  for (auto name : {"refs/pull/7/head", "refs/pull/8/head", "refs/pull/9/head"})
+    node.git({"update-ref", name, pull});
+  CHECK(head_from(node, "refs/pull/7/head") == pull);
+  CHECK(head_from(node, "pull/8/head") == topic);
+  CHECK(head_from(node, "pull/9/head") == pull);
+  node.git({"update-ref", "-d", "refs/pull/7/head"});
+  CHECK(head_from(node, "refs/pull/7/head") == topic);
+  node.git({"update-ref", "-d", "refs/pull/9/head"});
+  expect_not_found(node, "pull/9/head");
+  // An id is one, also where a branch is called so.
+  node.git({"update-ref", "refs/heads/" + main, topic});
+  CHECK(head_from(node, main) == main);
+  CHECK(head_from(node, "refs/heads/" + main) == topic);
+}
+
 TEST_CASE("a session begins from what the upstream has beside branches") {
   node_process node;
   auto pull = loose_commit(node, "Pull");

@@ -2,6 +2,8 @@
 #include "tests/api/demo.hpp"
 
 #include <fstream>
+#include <set>
+#include <sstream>
 
 using namespace greenroom::test;
 namespace fs = std::filesystem;
@@ -114,6 +116,44 @@ TEST_CASE("origin lists what the upstream has beside branches and tags") {
   CHECK_THAT(all, Catch::Contains("\trefs/tags/v1\n"));
   CHECK_THAT(all, Catch::Contains("\trefs/notes/commits"));
   CHECK_THAT(all, !Catch::Contains("greenroom"));
+}
+
+TEST_CASE("origin has for a mirror, and for clients of old, all there is") {
+  node_process node{with_project(json::object())};
+  session_user session{node, json{{"new_branch", "work"}}};
+  // Of what sessions keep in the upstream nothing is shown.
+  auto without_ours = [](const std::string& text) {
+    std::set<std::string> result;
+    std::istringstream lines{text};
+    for (std::string line; std::getline(lines, line);)
+      if (line.find("refs/greenroom/") == line.npos)
+        result.insert(line);
+    return result;
+  };
+  node.git({"tag", "-a", "-m", "Kept", "kept", "main"});
+  node.git({"update-ref", "refs/archive/kept", "refs/tags/kept"});
+  node.git({"tag", "-d", "kept"});
+  for (const std::string version : {"0", "1", "2"}) {
+    INFO("version " << version);
+    auto fresh = node.git({"commit-tree", "-m", version, "main^{tree}"});
+    for (const std::string name :
+         {"refs/stash", "refs/remotes/other/main", "refs/pull/7/head"})
+      node.git({"update-ref", name, fresh});
+    const auto git = "git -c protocol.version=" + version + ' ';
+    CHECK(without_ours(output(session.run(git + "ls-remote origin")))
+          == without_ours(node.git({"ls-remote", node.upstream().string()})));
+    output(session.run(git
+                       + "clone -q --mirror \"$(git remote get-url origin)"
+                         "\" \"$HOME/"
+                       + version + '"'));
+    CHECK(without_ours(output(
+            session.run("git -C \"$HOME/" + version + "\" for-each-ref")))
+          == without_ours(node.git({"for-each-ref"})));
+    auto next = node.git({"commit-tree", "-m", "N" + version, "main^{tree}"});
+    node.git({"update-ref", "refs/stash", next});
+    output(session.run(git + "fetch -q origin refs/stash"));
+    CHECK(output(session.run("git rev-parse FETCH_HEAD")) == next);
+  }
 }
 
 TEST_CASE("origin is the upstream as it is now") {

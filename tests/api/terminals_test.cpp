@@ -157,6 +157,18 @@ TEST_CASE("standard input is written and ended by requests") {
   CHECK(feed("c\n", "").status == 409);
 }
 
+TEST_CASE("the end of a terminal's input finishes what it was fed with") {
+  node_process node;
+  session_user session{node, json{{"new_branch", "work"}}};
+  expect(202, session.post("/exec", {{"argv", {"cat"}},
+                                     {"exec_id", "t"},
+                                     {"tty", {{"rows", 24}, {"cols", 80}}},
+                                     {"stdin_text", "unfinished"}}));
+  expect(200, node.admin().send("POST", session.path("/execs/t/stdin?eof=true"),
+                                "", "application/octet-stream"));
+  CHECK(session.await_status("t", "exited")["exit_code"] == 0);
+}
+
 TEST_CASE("a signal ends what it names, also right after a restart") {
   node_process node;
   session_user session{node, json{{"new_branch", "work"}}};

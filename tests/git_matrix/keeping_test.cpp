@@ -74,6 +74,33 @@ TEST_CASE("what is beside the branch is kept under names that say what it is") {
   CHECK(at.kept(at.check_in().rescued) == rows[which].kept);
 }
 
+TEST_CASE("a directory among the references that is called as a lock keeps no "
+          "work back") {
+  matrix_row at{"mkdir -p .git/refs/heads/x.lock/y; git checkout -qb side\n"
+                "echo 1 >a; git add a; git commit -qm 1; echo 2 >b"};
+  auto kept = at.kept(at.rescue());
+  CHECK(kept.contains("heads/side"));
+  CHECK(at.in_rescue("tree:b") == "2");
+}
+
+TEST_CASE("a pipe where a rescue reads keeps no work back") {
+  matrix_row at{"mkdir .git/rebase-merge; mkfifo .git/rebase-merge/autostash\n"
+                "echo 2 >b"};
+  CHECK(at.kept(at.rescue()) == names{"tree"});
+  CHECK(at.in_rescue("tree:b") == "2");
+}
+
+TEST_CASE("a tag that is called HEAD takes nothing else's place") {
+  matrix_row at{"git tag HEAD; git checkout -q --detach\n"
+                "echo 1 >a; git add a; git commit -qm 1; echo 2 >b"};
+  CHECK(at.git().state("").dirty_files == 1);
+  auto kept = at.kept(at.rescue());
+  CHECK(kept.contains("detached"));
+  CHECK(kept.contains("tree"));
+  CHECK(at.in_rescue("detached:a") == "1");
+  CHECK(at.in_rescue("tree:b") == "2");
+}
+
 TEST_CASE("an annotated tag stays one") {
   matrix_row at{"git tag -a -m mine mine"};
   at.rescue();
@@ -251,4 +278,16 @@ TEST_CASE("what is new outside of a sparse checkout is kept where all that git "
   CHECK(at.kept(at.check_in().rescued) == names{"tree"});
   CHECK(at.in_rescue("tree:apart/new") == "n");
   CHECK(at.in_rescue("tree:empty") == "more");
+}
+
+TEST_CASE("what was left out of settings is said by every rescue after it") {
+  matrix_row at{"echo 1 >a; git add a; git commit -qm 1; echo 2 >b"};
+  auto config = at.place.checkout / ".git/config";
+  write(config, read(config) + "garbage here\n");
+  for (int i = 0; i < 2; ++i) {
+    auto result = at.rescue();
+    REQUIRE(result.note);
+    CHECK_THAT(*result.note, Catch::Contains("left out was line ")
+                               && Catch::Contains(" of .git/config"));
+  }
 }

@@ -121,10 +121,12 @@ std::optional<std::string> ref_fault(std::string_view name) {
   constexpr std::string_view space = "refs/";
   if (!name.starts_with(space))
     return name_fault(name);
-  name.remove_prefix(space.size());
+  // A branch may be called so.
+  while (name.starts_with(space))
+    name.remove_prefix(space.size());
   if (auto fault = name_fault(name))
     return fault;
-  if (name.find('/') == name.npos)
+  if (name == "heads" || name == "tags" || name == "remotes")
     return "must name what is below \"refs/" + std::string{name} + '"';
   return std::nullopt;
 }

@@ -24,7 +24,7 @@ inline constexpr std::size_t max_name_part = 250;
 /// some of ours. The 7 to 40 hex digits of a commit id pass too.
 std::optional<std::string> name_fault(std::string_view name);
 
-/// For `from_ref`: what name_fault takes, and full names, refs/…/….
+/// For `from_ref`: what name_fault takes, and full names, refs/….
 std::optional<std::string> ref_fault(std::string_view name);
 
 /// True for two references of which git keeps only one, a beside a/b: each is a

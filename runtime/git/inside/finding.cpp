@@ -206,6 +206,10 @@ void clear_odd_files(const fs::path& top, bool remove) {
   clear_odd_in(git, ".git", false, remove);
   clear_odd_in(git / "info", ".git/info", false, remove);
   clear_odd_in(git / "refs", ".git/refs", true, remove);
+  // What a rescue reads besides; who only asks need not wait for that look.
+  if (remove)
+    for (const std::string place : {"logs", "rebase-apply", "rebase-merge"})
+      clear_odd_in(git / place, ".git/" + place, true, true);
 }
 
 void remove_odd_files(const fs::path& top) {

@@ -9,7 +9,7 @@
 #include <cstdlib>
 #include <exception>
 #include <initializer_list>
-#include <set>
+#include <map>
 #include <string_view>
 #include <system_error>
 #include <vector>
@@ -25,6 +25,14 @@ constexpr int max_bad_lines = 32;
 
 // Nor is a file of more bytes anybody's settings.
 constexpr std::uintmax_t max_settings = std::uintmax_t{1} << 20;
+
+// How much is said of what was left out.
+constexpr std::uintmax_t max_told = 4096;
+
+// Where that is kept for who has to say it, should this call not get to that.
+fs::path mended_list(const repo& in) {
+  return in.top() / ".git/greenroom-mended";
+}
 
 struct bad_line {
   std::string file; // as git names it
@@ -156,8 +164,51 @@ fs::path damaged(const fs::path& file) {
   return file.string() + ".damaged";
 }
 
-// True once git reads its settings. `changed`: the files that are another now.
-bool mend(const repo& in, std::set<fs::path>& changed, std::string& told) {
+std::string line_in_words(std::size_t number, const std::string& file) {
+  return "line " + std::to_string(number) + " of " + file;
+}
+
+std::string in_words(const std::string& lines) {
+  return "git could not read its settings: left out was " + lines;
+}
+
+// Which lines were left out before, as whoever can write there has it.
+std::string known_lines(const repo& in) try {
+  std::error_code fault;
+  const auto list = mended_list(in);
+  if (!fs::is_regular_file(fs::symlink_status(list, fault))
+      || fs::file_size(list, fault) > max_told)
+    return {};
+  auto lines = read_file(list).value_or("");
+  std::ranges::replace_if(
+    lines, [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
+  return lines;
+} catch (const std::exception&) {
+  return {}; // as if there were none
+}
+
+// The sentence is in the answer even where it cannot be kept.
+void keep_lines(const repo& in, const std::string& lines) {
+  try {
+    if (lines.empty())
+      fs::remove(mended_list(in));
+    else
+      write_file_atomic(mended_list(in), lines, 0600, false);
+  } catch (const std::exception&) {
+    // Then only this call knows.
+  }
+}
+
+// What one call has changed.
+struct mended_file {
+  std::string before;
+  bool is_first; // of all calls that change it
+};
+
+using mended_files = std::map<fs::path, mended_file>;
+
+// True once git reads its settings.
+bool mend(const repo& in, mended_files& changed, std::string& told) {
   for (int i = 0; i <= max_bad_lines; ++i) {
     auto result = in.run({{"rev-parse", "--git-dir"}});
     if (result.ok())
@@ -172,34 +223,56 @@ bool mend(const repo& in, std::set<fs::path>& changed, std::string& told) {
     auto lines = split(*text, '\n');
     if (!take_out(lines, bad->number))
       return false;
-    // First what it was: this may be killed at any time.
+    // First what it was, and what is left out: this may be killed at any time.
     if (!changed.contains(file->path)) {
-      write_file_atomic(damaged(file->path), *text, 0600, false);
-      changed.insert(file->path);
+      const auto is_first = told.find(" of " + file->shown) == told.npos
+                            || !fs::exists(damaged(file->path));
+      if (is_first)
+        write_file_atomic(damaged(file->path), *text, 0600, false);
+      changed[file->path] = {*text, is_first};
     }
+    told +=
+      (told.empty() ? "" : ", ") + line_in_words(bad->number, file->shown);
+    keep_lines(in, told);
     write_file_atomic(file->path, joined(lines), 0600, false);
-    told += (told.empty() ? "line " : ", line ") + std::to_string(bad->number)
-            + " of " + file->shown;
   }
   return false;
+}
+
+void undo(const mended_files& changed) {
+  for (const auto& [file, what] : changed)
+    try {
+      write_file_atomic(file, what.before, 0600, false);
+      if (what.is_first)
+        fs::remove(damaged(file));
+    } catch (const std::exception&) {
+      // It stays beside.
+    }
 }
 
 } // namespace
 
 std::optional<std::string> mend_settings(const repo& in) {
-  std::set<fs::path> changed;
-  std::string told;
+  mended_files changed;
+  const auto before = known_lines(in);
+  auto told = before;
   try {
     if (mend(in, changed, told))
-      return "git could not read its settings: left out was " + told;
+      return in_words(told);
   } catch (const std::exception&) {
     // A file that cannot be read or written: what git says of it counts.
   }
-  for (const auto& file : changed) {
-    std::error_code stays_beside;
-    fs::rename(damaged(file), file, stays_beside);
-  }
+  undo(changed);
+  if (!changed.empty())
+    keep_lines(in, before);
   return std::nullopt;
+}
+
+std::optional<std::string> mended_before(const repo& in) {
+  auto lines = known_lines(in);
+  if (lines.empty())
+    return std::nullopt;
+  return in_words(lines);
 }
 
 } // namespace greenroom::git

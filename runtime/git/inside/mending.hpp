@@ -14,8 +14,12 @@
 
 namespace greenroom::git {
 
-/// What was left out, in a sentence for the user; nullopt: all is as it was,
-/// since that is not what is wrong, or cannot be put right.
+/// What was left out, now and before, in a sentence for the user; nullopt: all
+/// is as it was, since that is not what is wrong, or cannot be put right.
 std::optional<std::string> mend_settings(const repo& in);
+
+/// The same sentence for who finds the settings mended by a call whose work was
+/// then not done; nullopt: there was none.
+std::optional<std::string> mended_before(const repo& in);
 
 } // namespace greenroom::git

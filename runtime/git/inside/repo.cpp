@@ -158,9 +158,9 @@ repo::facts repo::look() const {
     if (lines[3] != "HEAD")
       found.head = lines[3];
   } else {
-    // A branch without a commit.
+    // A branch without a commit, or something else is called HEAD too.
     found.head = find({{"symbolic-ref", "-q", "HEAD"}});
-    if (!found.head)
+    if (!found.head && !find({{"rev-parse", "-q", "--verify", "HEAD"}}))
       fail("read HEAD of the session's repository", result);
   }
   return found;

@@ -44,6 +44,16 @@ void unlock(const repo::facts& at) {
   }
 }
 
+// A rescue finds out by itself what cannot be saved for that.
+void unlock_for(const repo::facts& at, bool checkin) {
+  try {
+    unlock(at);
+  } catch (const checkout_fault&) {
+    if (checkin)
+      throw;
+  }
+}
+
 committed commit_all(const repo& in, const repo::facts& at, const saving& what,
                      std::optional<inventory> index) {
   if (!index) {
@@ -144,7 +154,7 @@ savings save_all(const checkout_paths& paths, const saving& what) {
   if (checkin)
     refuse_operation(at);
   if (!what.beside)
-    unlock(at);
+    unlock_for(at, checkin);
   auto name = std::string{branch_space} + what.branch;
   auto here = checkin && at.head == name;
   if (here)
@@ -173,23 +183,37 @@ savings save_all(const checkout_paths& paths, const saving& what) {
   return result;
 }
 
+// What is wrong then has to do with what was left out, or comes beside it.
+savings save_mended(const checkout_paths& paths, const saving& what,
+                    const std::string& mended) {
+  try {
+    return save_all(paths, what);
+  } catch (const checkout_fault& fault) {
+    throw checkout_fault{std::string{fault.what()} + "; " + mended};
+  }
+}
+
 } // namespace
 
 // Who checks in can put right what is wrong, and while commands may be at work
 // nothing is touched.
 savings save_work(const checkout_paths& paths, const saving& what) {
-  try {
+  if (!what.branch.empty() || what.beside)
     return save_all(paths, what);
+  savings result;
+  std::optional<std::string> mended;
+  try {
+    result = save_all(paths, what);
+    mended = mended_before(repo::of(paths));
   } catch (const checkout_fault&) {
-    if (!what.branch.empty() || what.beside)
-      throw;
-    auto mended = mend_settings(repo::of(paths));
+    mended = mend_settings(repo::of(paths));
     if (!mended)
       throw;
-    auto result = save_all(paths, what);
-    add_note(result.named, *mended);
-    return result;
+    result = save_mended(paths, what, *mended);
   }
+  if (mended)
+    add_note(result.named, *mended);
+  return result;
 }
 
 void pack_work(const checkout_paths& paths, const saving& what,

@@ -5,7 +5,6 @@
 #include "runtime/git/mirror/handles.hpp"
 
 #include <charconv>
-#include <map>
 #include <sstream>
 #include <stdexcept>
 
@@ -50,18 +49,10 @@ std::optional<lfs_object> read_pointer(std::string_view file) {
 
 std::vector<std::pair<std::string, lfs_object>>
 new_pointers(const std::filesystem::path& mirror, const std::string& commit) {
-  std::map<std::string, std::string> paths;
-  std::string ids;
   // What else is here, as of checkpoints, the upstream need not have.
-  std::istringstream listed{ask(
-    {mirror,
-     {"rev-list", "--objects", commit, "--not", "--glob=refs/upstream/*"}})};
-  for (std::string line; std::getline(listed, line);)
-    if (line.size() > id_size + 1) {
-      paths.emplace(line.substr(0, id_size), line.substr(id_size + 1));
-      ids += line.substr(0, id_size) + '\n';
-    }
-  auto asked = memfd(ids);
+  auto asked = memfd(ask({mirror,
+                          {"rev-list", "--objects", "--no-object-names", commit,
+                           "--not", "--glob=refs/upstream/*"}}));
   server_git look{
     mirror,
     {"cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)"}};
@@ -84,9 +75,22 @@ new_pointers(const std::filesystem::path& mirror, const std::string& commit) {
           "cannot look for files of Git LFS");
     if (auto found = read_pointer(
           {static_cast<const char*>(git_blob_rawcontent(file.get())), size}))
-      result.emplace_back(paths[line.substr(0, id_size)], std::move(*found));
+      result.emplace_back(line.substr(0, id_size), std::move(*found));
   }
   return result;
+}
+
+std::string path_of_new(const std::filesystem::path& mirror,
+                        const std::string& commit, const std::string& id) {
+  server_git look{mirror,
+                  {"log", "--find-object=" + id, "--format=", "--name-only",
+                   "-z", "-1", commit, "--not", "--glob=refs/upstream/*",
+                   "--"}};
+  const auto result = run(look);
+  auto path = result.out.substr(0, result.out.find('\0'));
+  if (!result.ok() || path.empty())
+    return "object " + id; // as one that a merge has brought
+  return path;
 }
 
 } // namespace greenroom::git

@@ -243,18 +243,24 @@ std::optional<std::string> mirror::resolve_branch(std::string_view name) const {
 
 std::optional<std::string> mirror::resolve_ref(std::string_view name) const {
   constexpr std::string_view full = "refs/";
-  constexpr std::string_view remote = "origin/";
-  auto repo = open_mirror(path_);
   if (name.starts_with(full)) {
-    name.remove_prefix(full.size());
+    auto repo = open_mirror(path_);
+    auto rest = name.substr(full.size());
     for (std::string_view space :
          {upstream_space, std::string_view{"refs/greenroom/asked/"}, full})
-      if (space != full || name.starts_with("greenroom/rescue/"))
+      if (space != full || rest.starts_with("greenroom/rescue/"))
         if (auto found =
-              commit_at(repo.get(), std::string{space} + std::string{name}))
+              commit_at(repo.get(), std::string{space} + std::string{rest}))
           return found;
-    return std::nullopt;
   }
+  return resolve_short(name);
+}
+
+std::optional<std::string> mirror::resolve_short(std::string_view name) const {
+  constexpr std::string_view remote = "origin/";
+  auto repo = open_mirror(path_);
+  if (name.size() == GIT_OID_HEXSZ && is_hex(name))
+    return commit_by_id(repo.get(), name);
   for (const auto* kind : {"heads/", "tags/"})
     if (auto found = commit_at(repo.get(), std::string{upstream_space} + kind
                                              + std::string{name}))
@@ -264,6 +270,11 @@ std::optional<std::string> mirror::resolve_ref(std::string_view name) const {
           commit_at(repo.get(), std::string{upstream_space} + "heads/"
                                   + std::string{name.substr(remote.size())}))
       return found;
+  for (std::string_view kind : {"heads/", "tags/"})
+    if (name.starts_with(kind))
+      if (auto found = commit_at(repo.get(), std::string{upstream_space}
+                                               + std::string{name}))
+        return found;
   return commit_by_id(repo.get(), name);
 }
 
@@ -302,7 +313,7 @@ std::map<std::string, std::string> mirror::asked_refs() const {
       return;
     name.remove_prefix(asked.size());
     // Ours, and what the mirror has under names of its own.
-    for (std::string_view other : {"greenroom/", "heads/", "tags/", "remotes/"})
+    for (std::string_view other : {"greenroom/", "heads/", "tags/"})
       if (name.starts_with(other))
         return;
     result.emplace(name, to_hex(*target));

@@ -78,8 +78,8 @@ public:
   }
 
   /// The same mirror for who may have to stop: what it fetches, or pushes to a
-  /// branch, is ended, by refused(unavailable), once `stop_fd`, which is
-  /// borrowed, can be read.
+  /// branch, or checks before it is taken, is ended, by refused(unavailable),
+  /// once `stop_fd`, which is borrowed, can be read.
   mirror until(int stop_fd) const {
     auto result = *this;
     result.stop_fd_ = stop_fd;
@@ -102,20 +102,26 @@ public:
   /// Where the upstream's branch stands, as far as fetched.
   std::optional<std::string> resolve_branch(std::string_view name) const;
 
-  /// The commit behind an upstream's branch, else its tag, else a commit id of
-  /// 7 to 40 digits; `origin/x` is branch x where there is none of that name.
-  /// Full names (refs/…, as ref_fault takes them) are the upstream's, but for
-  /// rescue refs that are here.
+  /// The commit behind a name that ref_fault takes. Full names (refs/…) are the
+  /// upstream's, but for rescue refs that are here; one that is not there may
+  /// be short.
   std::optional<std::string> resolve_ref(std::string_view name) const;
+
+  /// The commit behind an upstream's branch, else its tag, whatever their names
+  /// begin with, else a commit id of 7 digits or more. As git has it,
+  /// `origin/x` and `heads/x` are branch x and `tags/x` is tag x where there is
+  /// none of that name, and 40 digits are an id and no name.
+  std::optional<std::string> resolve_short(std::string_view name) const;
 
   /// Asks the upstream for one reference by its full name (refs/pull/7/head),
   /// which resolve_ref knows from then on. False if it has none. Throws as
   /// fetch does.
   bool fetch_ref(const std::string& name) const;
 
-  /// The same without looking first whether it has it, or of all references
-  /// below a name that ends in `/`.
-  bool fetch_asked(const std::string& name) const;
+  /// Asks for all references beside branches, tags and ours whose full names
+  /// begin so (refs/pull/), and forgets what of that was asked for before and
+  /// is there no more. Throws as fetch does.
+  void fetch_asked(const std::string& beginning) const;
 
   /// What fetch_ref and fetch_asked have found, by names below refs/ and the
   /// objects: what the upstream has beside branches and tags.
@@ -208,7 +214,7 @@ private:
   mirror(std::filesystem::path path, std::shared_ptr<upstream_client> line)
     : path_(std::move(path)), line_(std::move(line)) {}
 
-  bool fetch_spec(const std::string& spec) const;
+  bool fetch_specs(const std::vector<std::string>& specs) const;
   push_results push_some(server_git& call, std::chrono::seconds timeout) const;
   void record_head(std::string_view branch) const;
   void record_pushed(std::string_view branch, const std::string& commit) const;

@@ -104,6 +104,17 @@ std::map<std::string, std::string> parse_refs(std::string_view text) {
   return result;
 }
 
+// Two that ask for the same at once: the objects are here, and the other one
+// writes the reference. The upstream has nothing to do with it.
+bool is_brought_by_others(const command_result& result) {
+  return result.err.find("cannot lock ref") != std::string::npos;
+}
+
+// To git's push 40 digits are a branch, where one is called so, and no id.
+std::string by_id(const std::string& commit) {
+  return commit + "^0";
+}
+
 // One that has nothing yet looks alike in any format, until it is pushed to.
 void refuse_other_hash(const mirror& m) {
   constexpr std::string_view scheme = "file://";
@@ -195,28 +206,26 @@ bool mirror::fetch_ref(const std::string& name) const {
   return true;
 }
 
-bool mirror::fetch_asked(const std::string& name) const {
-  if (name.ends_with('/'))
-    return fetch_spec('+' + name + "*:" + asked_ref(name) + '*');
-  auto there = fetch_spec('+' + name + ':' + asked_ref(name));
-  if (!there)
-    forget_ref(asked_ref(name));
-  return there;
+void mirror::fetch_asked(const std::string& beginning) const {
+  fetch_specs({'+' + beginning + "*:" + asked_ref(beginning) + '*',
+               "^refs/heads/*", "^refs/tags/*", "^refs/greenroom/*"});
 }
 
 bool mirror::fetch_commit(const std::string& id) const {
-  return fetch_spec('+' + id + ':' + asked_ref("refs/greenroom/commits/" + id));
+  return fetch_specs(
+    {'+' + id + ':' + asked_ref("refs/greenroom/commits/" + id)});
 }
 
 // False where the upstream has no such thing.
-bool mirror::fetch_spec(const std::string& spec) const {
+bool mirror::fetch_specs(const std::vector<std::string>& specs) const {
   server_git call{path_,
                   {"fetch", "--quiet", "--prune", "--no-tags",
                    "--no-write-fetch-head", "--no-auto-maintenance",
-                   "--no-recurse-submodules", "--", upstream(), spec}};
+                   "--no-recurse-submodules", "--", upstream()}};
+  call.args.insert(call.args.end(), specs.begin(), specs.end());
   call.timeout = fetch_timeout;
   auto called = line_->run(call, stop_fd_);
-  if (called.result.ok())
+  if (called.result.ok() || is_brought_by_others(called.result))
     return true;
   // How servers of all ages say that they have none, or do not give it.
   for (std::string_view mark :
@@ -234,7 +243,7 @@ push_outcome mirror::push(std::string_view branch, const std::string& commit,
                   {"push", "--porcelain", "--no-verify",
                    "--no-recurse-submodules",
                    "--force-with-lease=" + target + ':' + old.value_or(""),
-                   "--", upstream(), commit + ':' + target}};
+                   "--", upstream(), by_id(commit) + ':' + target}};
   call.timeout = push_timeout;
   auto called = line_->run(call, stop_fd_);
   auto refs = parse_porcelain(called.result.out);

@@ -7,11 +7,13 @@
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/mirror/stoppable_git.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
 
 #include <cerrno>
+#include <utility>
 
 namespace greenroom::git {
 
@@ -49,6 +51,14 @@ void sync_file(const fs::path& path) {
   unique_fd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (!fd || ::fsync(fd.get()) != 0)
     throw_errno("cannot sync " + path.string());
+}
+
+// Checks take minutes; who has to stop does not wait for them.
+command_result check_until(const server_git& call, int stop_fd) {
+  auto result = run_until(call, stop_fd);
+  if (!result)
+    throw refused{errc::unavailable, upstream_client::node_stops};
+  return std::move(*result);
 }
 
 // As git reads a list of directories: quoted, so that a colon is no end.
@@ -118,8 +128,8 @@ void mirror::import_pack(int pack_fd, const std::vector<std::string>& tips,
                                  "--fix-thin"};
   if (max_size > 0)
     index.push_back("--max-input-size=" + std::to_string(max_size));
-  auto indexed =
-    run({path_, std::move(index), env, {}, pack_fd, check_timeout});
+  auto indexed = check_until(
+    {path_, std::move(index), env, {}, pack_fd, check_timeout}, stop_fd_);
   if (!indexed.ok())
     throw refused{errc::conflict, "the session's objects are not sound: "
                                     + fault_of_object(indexed)};
@@ -128,13 +138,14 @@ void mirror::import_pack(int pack_fd, const std::vector<std::string>& tips,
   for (const auto& tip : tips)
     wanted += tip + '\n';
   auto list = memfd(wanted);
-  auto connected =
-    run({path_,
-         {"rev-list", "--objects", "--stdin", "--not", "--all", "--quiet"},
-         env,
-         {},
-         list.get(),
-         check_timeout});
+  auto connected = check_until(
+    {path_,
+     {"rev-list", "--objects", "--stdin", "--not", "--all", "--quiet"},
+     env,
+     {},
+     list.get(),
+     check_timeout},
+    stop_fd_);
   if (!connected.ok())
     throw refused{errc::conflict, "the session's history is not complete: "
                                     + reason(connected)};

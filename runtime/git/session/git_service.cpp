@@ -96,17 +96,22 @@ git::mirror git_service::open(const project_record& project) {
   return *entry.mirror;
 }
 
-// The same, brought up to date if it has not been just now, or if `force`;
+// The same, brought up to date if it has not been just now, or if `force`: then
+// those who wait for their turn share what began after they had asked.
 // `until_stop`: for who is ended by stop_lfs.
 git::mirror git_service::fetched(const project_record& project, bool force,
                                  bool until_stop) {
+  const auto asked = clock::now();
   auto& entry = entry_of(mirror_name(project));
   auto mirror = open(project);
   if (until_stop)
     mirror = mirror.until(lfs_calls_->stop_fd());
   const auto turn = lfs_calls_->only(mirror.path(), until_stop);
-  if (!force && entry.fetched && clock::now() - *entry.fetched < fetch_cache)
+  if (entry.fetched
+      && (force ? entry.fetch_began >= asked
+                : clock::now() - *entry.fetched < fetch_cache))
     return mirror;
+  const auto began = clock::now();
   mirror.fetch();
   // Where its HEAD is costs another talk, and changes seldom: unless the branch
   // is gone, as when it gets another name.
@@ -116,6 +121,7 @@ git::mirror git_service::fetched(const project_record& project, bool force,
     entry.head_fetched = clock::now();
   }
   entry.fetched = clock::now();
+  entry.fetch_began = began;
   return mirror;
 }
 
@@ -138,6 +144,24 @@ void git_service::refuse_beside(const std::string& branch,
                     + other.substr(6) + "\"; choose another new_branch");
 }
 
+namespace {
+
+// As git takes pull/7/head for refs/pull/7/head. The upstream is asked each
+// time.
+std::optional<std::string> resolve_below_refs(const git::mirror& mirror,
+                                              const std::string& name) {
+  const auto full = "refs/" + name;
+  for (auto other : {"refs/", "heads/", "tags/", "greenroom/"})
+    if (name.starts_with(other))
+      return std::nullopt;
+  if (name.find('/') == name.npos || git::ref_fault(full)
+      || !mirror.fetch_ref(full))
+    return std::nullopt;
+  return mirror.resolve_ref(full);
+}
+
+} // namespace
+
 // The commit that a session starts from. A name that is not there may be new
 // in the upstream, so the upstream is asked before that is said.
 resolved_branch git_service::run(const resolve_branch& request) {
@@ -156,7 +180,7 @@ resolved_branch git_service::run(const resolve_branch& request) {
     auto here = is("refs/heads/") || is("refs/tags/")
                 || (is("refs/greenroom/rescue/") && mirror.resolve_ref(from));
     if (is("refs/") && !here && !mirror.fetch_ref(from))
-      return std::nullopt;
+      return mirror.resolve_short(from);
     return mirror.resolve_ref(from);
   };
   if (request.new_branch && mirror.resolve_branch(request.branch))
@@ -169,6 +193,8 @@ resolved_branch git_service::run(const resolve_branch& request) {
   auto found = look(false);
   if (!found)
     found = look(true);
+  if (!found && request.new_branch)
+    found = resolve_below_refs(mirror, request.from_ref);
   // One that is at no branch or tag is not fetched with them.
   if (!found && request.new_branch && is_hex(request.from_ref, sha1_digits)
       && mirror.fetch_commit(request.from_ref))

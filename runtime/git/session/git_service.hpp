@@ -19,6 +19,7 @@
 #include "runtime/git/session/checkpoint.hpp"
 #include "runtime/git/session/git_rpc.hpp"
 #include "runtime/git/session/origin_sockets.hpp"
+#include "runtime/git/session/shared_calls.hpp"
 #include "runtime/git/session/warm_checkouts.hpp"
 
 #include <atomic>
@@ -91,15 +92,17 @@ public:
                                const std::string& path,
                                const module_rule& may_show);
 
-  /// Brings what the upstream has under these full names, or below those that
-  /// end in `/`, into the project's view: what no fetch brings by itself, such
-  /// as refs/pull/7/head. Never ours. What it does not have is not there then.
+  /// Brings what the upstream has under full names that begin so into the
+  /// project's view: what no fetch brings by itself, such as refs/pull/7/head;
+  /// by `refs/` all of that. Never ours. What it does not have is not there
+  /// then.
   void show_refs(const project_record& project,
-                 const std::vector<std::string>& names);
+                 const std::vector<std::string>& beginnings);
 
-  /// What the upstream has now, by full names, and the objects that those name;
-  /// of a long list its beginning. Ours are among them.
-  std::map<std::string, std::string>
+  /// What the upstream has now, by full names, and the objects that those name,
+  /// with what annotated tags lead to as NAME^{}; of a long list its beginning.
+  /// Ours are among them. Those who ask at once share one list.
+  shared_calls<string_map>::result_ptr
   list_whole_upstream(const project_record& project);
 
   /// The project of a review that runs here, which may read from `origin` as
@@ -149,6 +152,7 @@ private:
     std::optional<git::mirror> mirror;
     // Of those who have the turn to ask the upstream, which may be long.
     std::optional<std::chrono::steady_clock::time_point> fetched;
+    std::chrono::steady_clock::time_point fetch_began{}; // that one's
     std::optional<std::chrono::steady_clock::time_point> head_fetched;
     // Until then it is not waited for by those who can do without.
     std::atomic<std::chrono::steady_clock::time_point> away_until{};
@@ -199,6 +203,8 @@ private:
   std::shared_ptr<const git::credentials> credentials_;
   std::shared_ptr<git::lfs_calls> lfs_calls_;
   std::shared_ptr<git::lfs_space> lfs_space_;
+  shared_calls<string_map> lists_; // of upstreams, by mirrors
+  shared_calls<bool> shown_;       // refs of theirs, by mirrors and names
   origin_sockets sockets_;
   git::warm_checkouts warm_;
   std::mutex mutex_;

@@ -171,18 +171,21 @@ fs::path git_service::origin(const project_record& project,
 }
 
 void git_service::show_refs(const project_record& project,
-                            const std::vector<std::string>& names) {
+                            const std::vector<std::string>& beginnings) {
   auto mirror = open(project).until(lfs_calls_->stop_fd());
-  for (const auto& name : names)
-    mirror.fetch_asked(name);
+  for (const auto& beginning : beginnings)
+    shown_.ask(mirror.path().string() + ' ' + beginning, [&] {
+      mirror.fetch_asked(beginning);
+      return true;
+    });
   git::refresh_view(mirror, default_of(project, mirror));
 }
 
-std::map<std::string, std::string>
+shared_calls<string_map>::result_ptr
 git_service::list_whole_upstream(const project_record& project) {
-  return open(project)
-    .until(lfs_calls_->stop_fd())
-    .ask_upstream("refs/", max_listed);
+  const auto mirror = open(project).until(lfs_calls_->stop_fd());
+  return lists_.ask(mirror.path().string(),
+                    [&] { return mirror.ask_upstream("refs/", max_listed); });
 }
 
 // The node's own right to read goes no further than what the default branch
@@ -272,12 +275,12 @@ void git_service::refuse_without_contents(const project_record& project,
   if (!git::lfs_store::available())
     return;
   auto store = lfs_of(project, mirror, true);
-  for (const auto& [path, object] : git::new_pointers(mirror.path(), commit))
+  for (const auto& [id, object] : git::new_pointers(mirror.path(), commit))
     try {
       store.fetch(object);
     } catch (const refused& why) {
       throw refused(errc::conflict,
-                    "`" + path
+                    "`" + git::path_of_new(mirror.path(), commit, id)
                       + "` is kept by Git LFS, and the upstream has not got "
                         "its contents: push without --no-verify, or first `git "
                         "lfs push --all origin`, or take it out of Git LFS ("

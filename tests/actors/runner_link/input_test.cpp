@@ -135,6 +135,15 @@ TEST_CASE("at a terminal an end of input finishes the line before it") {
   CHECK(line() == "finished\n");
   type(runner.get());
   CHECK(line().empty());
+  // What somebody else has typed, before this channel was there.
+  input_channel next;
+  next.open(unique_fd{::dup(runner.get())});
+  REQUIRE(::write(runner.get(), "fed", 3) == 3);
+  next.write(3, shared_text{std::string{}}, true);
+  CHECK(next.pump().size() == 1);
+  CHECK(line() == "fed");
+  type(runner.get());
+  CHECK(line().empty());
 }
 
 TEST_CASE_METHOD(fed_pipe, "a pipe has no size") {

@@ -3,6 +3,7 @@
 #include "http/git/fetch_relay.hpp"
 #include "http/git/first_request.hpp"
 #include "http/git/lfs_batch.hpp"
+#include "http/git/list_relay.hpp"
 #include "http/git/origin_peer.hpp"
 #include "http/git/origin_wish.hpp"
 #include "http/git/pkt_line.hpp"
@@ -63,7 +64,8 @@ std::string relayed(std::string_view bytes, std::vector<std::string>& asked) {
     bytes);
   there.reset();
   std::string result;
-  fetch_relay relay{here.get(), [&](const std::string& request) {
+  fetch_relay relay{here.get(), max_first_request,
+                    [&](const std::string& request) {
                       asked.push_back(request);
                       return std::optional<std::string>{};
                     }};
@@ -200,15 +202,59 @@ TEST_CASE("a refusal of a push has room for what it repeats") {
   CHECK_FALSE(refusal_of(*push, std::string(100'000, 'y')).empty());
 }
 
+TEST_CASE("a list is changed on its way, and what follows it is not") {
+  auto [there, here] = stream_pair();
+  const auto end = origin_peer::clock::now() + test::timeout;
+  const auto list = make_packet("a list\n").append(flush_packet);
+  const auto more = make_packet("more\n");
+  const auto breaks = GENERATE(false, true);
+  std::string seen;
+  {
+    list_relay relay{{here.get(), end}, 1000, [&](const std::string& listed) {
+                       seen = listed;
+                       if (breaks)
+                         throw bad_packet{};
+                       return more + listed;
+                     }};
+    const auto text = list + more;
+    REQUIRE(::write(relay.writer(), text.data(), text.size())
+            == static_cast<ssize_t>(text.size()));
+  }
+  CHECK(seen == list);
+  here.reset();
+  const origin_peer client{there.get(), end};
+  const auto expected = (breaks ? std::string{} : more) + list + more;
+  CHECK(client.read(expected.size()) == expected);
+  CHECK_THROWS_AS(client.read(1), origin_peer::gone);
+}
+
+TEST_CASE("an answer of any bytes goes on to a client") {
+  auto [there, here] = stream_pair();
+  const auto end = origin_peer::clock::now() + test::timeout;
+  const auto text =
+    GENERATE(as<std::string>{}, "", "xxxx", "0009a", std::string(2000, '0'));
+  {
+    list_relay relay{{here.get(), end}, 1000, [](const std::string& listed) {
+                       return listed;
+                     }};
+    REQUIRE(::write(relay.writer(), text.data(), text.size())
+            == static_cast<ssize_t>(text.size()));
+  }
+  here.reset();
+  const origin_peer client{there.get(), end};
+  CHECK(client.read(text.size()) == text);
+  CHECK_THROWS_AS(client.read(1), origin_peer::gone);
+}
+
 TEST_CASE("a first request can be answered instead of git, which gets the "
           "next") {
   auto [there, here] = stream_pair();
   const auto list = make_packet("command=ls-refs\n").append(flush_packet);
   const auto fetch = make_packet("command=fetch\n").append(flush_packet);
-  fetch_relay relay{here.get(), [&](const std::string& request) {
-                      return request == list ? std::optional{fetch}
-                                             : std::nullopt;
-                    }};
+  fetch_relay relay{
+    here.get(), max_first_request, [&](const std::string& request) {
+      return request == list ? std::optional{fetch} : std::nullopt;
+    }};
   const auto end = origin_peer::clock::now() + test::timeout;
   const origin_peer client{there.get(), end};
   client.write(list);

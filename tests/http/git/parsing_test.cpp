@@ -334,14 +334,38 @@ TEST_CASE(
        {"HEAD", "main", "refs/main", "refs/heads/main", "refs/tags/main",
         "refs/remotes/main/HEAD", "refs/pull/7/head", "refs/pull/7/head",
         "refs/refs/pull/7/head", "refs/notes/", "refs/greenroom/rescue/x",
-        "refs/greenroom/", "refs/", "refs/a/../b"})
+        "refs/greenroom/", "refs/stash", "refs/h/", "refs/a/../b"})
     request += make_packet("ref-prefix " + std::string{name} + '\n');
   CHECK(request_size(request) == std::nullopt);
   request += flush_packet;
   CHECK(request_size(request + "0014more") == request.size());
   CHECK(unusual_refs(request)
-        == std::vector<std::string>{"refs/pull/7/head", "refs/notes/"});
+        == std::vector<std::string>{"refs/h/", "refs/notes/",
+                                    "refs/pull/7/head", "refs/stash"});
   CHECK(unusual_refs(make_packet("command=fetch\n")).empty());
+  // As a mirror does.
+  auto all = make_packet("command=ls-refs\n") + "0001"
+             + make_packet("ref-prefix HEAD\n")
+             + make_packet("ref-prefix refs/\n") + "0000";
+  CHECK(unusual_refs(all) == std::vector<std::string>{"refs/"});
+}
+
+TEST_CASE("what is wanted by clients of old is found by its object") {
+  const std::string a(40, 'a');
+  const std::string b(40, 'b');
+  const auto request = make_packet("want " + a + " ofs-delta agent=git/1\n")
+                       + make_packet("want " + b + '\n') + "0000";
+  CHECK(unusual_wants(request, {{"refs/pull/1/head", a},
+                                {"refs/pull/2/head", std::string(40, 'c')},
+                                {"refs/heads/main", a},
+                                {"refs/greenroom/x", b},
+                                {"refs/notes/x", b}})
+        == std::vector<std::string>{"refs/notes/x", "refs/pull/1/head"});
+  string_map many;
+  for (int i = 0; i < 100; ++i)
+    many["refs/pull/" + std::to_string(i) + "/head"] = a;
+  CHECK(unusual_wants(request, many) == std::vector<std::string>{"refs/"});
+  CHECK(unusual_wants("0000", many).empty());
 }
 
 TEST_CASE("a list of all has what the upstream has now, and nothing of ours") {
@@ -362,11 +386,53 @@ TEST_CASE("a list of all has what the upstream has now, and nothing of ours") {
     {{"refs/heads/other", b},
      {"refs/greenroom/rescue/x/tree", b},
      {"refs/pull/1/head", b},
-     {"refs/tags/v1^{}", b}});
+     {"refs/stash", b},
+     {"refs/stash^{}", a},
+     {"refs/tags/v1^{}", b}},
+    true);
   CHECK(listed
-        == usual + tag + make_packet(b + " refs/pull/1/head\n") + "0000");
-  CHECK(whole_list("0000", {}) == "0000");
-  CHECK_THROWS_AS(whole_list("xxxx", {}), bad_packet);
+        == usual + tag + make_packet(b + " refs/pull/1/head\n")
+             + make_packet(b + " refs/stash peeled:" + a + '\n') + "0000");
+  CHECK(whole_list("0000", {{"refs/x", a}, {"refs/x^{}", b}}, false)
+        == make_packet(a + " refs/x\n") + "0000");
+  CHECK(whole_list("0000", {}, true) == "0000");
+  CHECK_THROWS_AS(whole_list("xxxx", {}, true), bad_packet);
+  CHECK(asks_for_peeled(request + "0000"));
+  CHECK_FALSE(asks_for_peeled(make_packet("command=ls-refs\n") + "0000"));
+}
+
+TEST_CASE("by git's protocol of old all is advertised as well") {
+  const std::string a(40, 'a');
+  const std::string b(40, 'b');
+  const auto can = std::string{'\0'} + "ofs-delta symref=HEAD:refs/heads/main";
+  const string_map others{{"refs/heads/other", b},
+                          {"refs/greenroom/x", b},
+                          {"refs/pull/1/head", b},
+                          {"refs/pull/1/head^{}", a}};
+  const auto more = make_packet(b + " refs/pull/1/head\n")
+                    + make_packet(a + " refs/pull/1/head^{}\n");
+  const auto version = make_packet("version 1\n");
+  const auto cut_off = make_packet("shallow " + a + '\n');
+  const auto main = make_packet(a + " refs/heads/main\n");
+  CHECK(whole_advertisement(version + make_packet(a + " HEAD" + can + '\n')
+                              + main + make_packet(a + " refs/pull/1/head\n")
+                              + make_packet(a + " refs/pull/2/head\n")
+                              + make_packet(b + " refs/pull/2/head^{}\n")
+                              + cut_off + "0000",
+                            others)
+        == version + make_packet(a + " HEAD" + can + '\n') + main + more
+             + cut_off + "0000");
+  // What git can do is said beside the first, whichever that is.
+  CHECK(whole_advertisement(
+          make_packet(a + " refs/changes/1" + can + '\n') + main + "0000", {})
+        == make_packet(a + " refs/heads/main" + can + '\n') + "0000");
+  const auto none = std::string(40, '0') + " capabilities^{}" + can + '\n';
+  CHECK(whole_advertisement(make_packet(none) + "0000", {})
+        == make_packet(none) + "0000");
+  CHECK(whole_advertisement(make_packet(none) + "0000", others)
+        == make_packet(b + " refs/pull/1/head" + can + '\n')
+             + make_packet(a + " refs/pull/1/head^{}\n") + "0000");
+  CHECK_THROWS_AS(whole_advertisement("xxxx", others), bad_packet);
 }
 
 TEST_CASE("of a session's refusals only a few a second are audited") {

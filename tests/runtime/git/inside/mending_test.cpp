@@ -41,6 +41,27 @@ TEST_CASE("lines that git cannot read are taken out of its settings") {
   CHECK(test::read(at.damaged()) == at.before);
 }
 
+TEST_CASE("what was left out is still known to who comes after") {
+  odd_repository at{"garbage here\n"};
+  CHECK_FALSE(git::mended_before(at.in));
+  auto told = git::mend_settings(at.in);
+  REQUIRE(told);
+  CHECK(git::mended_before(at.in) == told);
+  // Another line, and then one that stays: the file is kept as it was at first.
+  test::write(at.config, test::read(at.config) + "[user]\n\tname = \"ada\n");
+  auto more = git::mend_settings(at.in);
+  REQUIRE(more);
+  CHECK_THAT(*more, Catch::StartsWith(*told + ", line "));
+  CHECK(git::mended_before(at.in) == more);
+  CHECK(test::read(at.damaged()) == at.before);
+  auto mended = test::read(at.config);
+  test::write(at.config, mended + "garbage here\n[filter\n");
+  CHECK_FALSE(git::mend_settings(at.in));
+  CHECK(test::read(at.config) == mended + "garbage here\n[filter\n");
+  CHECK(git::mended_before(at.in) == more);
+  CHECK(test::read(at.damaged()) == at.before);
+}
+
 TEST_CASE("lines that may keep something in are not taken out") {
   auto lines = GENERATE(as<std::string>{}, "[core]\n\texcludesFile ~/x\n",
                         "[filter \"x\"]\n\tclean = cat\n\tgarbage here\n",

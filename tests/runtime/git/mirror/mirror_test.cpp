@@ -227,6 +227,45 @@ TEST_CASE("of many commits is told which came before others") {
   CHECK(w.mirror.reached_from({main}, {}).empty());
 }
 
+TEST_CASE("the commit of an id is pushed, whatever branches are called") {
+  world w;
+  const auto wanted = w.upstream_at("refs/heads/feature/x");
+  const auto other = w.upstream_at("refs/heads/main");
+  REQUIRE(wanted != other);
+  // As a check-in of a branch with that name would leave it.
+  w.mirror.set_ref("refs/heads/" + wanted, other);
+  CHECK(w.mirror.push("new", wanted, std::nullopt) == push_outcome::ok);
+  CHECK(w.upstream_at("refs/heads/new") == wanted);
+}
+
+TEST_CASE("what the upstream has beside branches and tags is asked for by how "
+          "its names begin") {
+  world w;
+  const auto id = w.upstream_at("refs/heads/main");
+  for (const std::string name :
+       {"refs/pull/1/head", "refs/pull/17/head", "refs/stash",
+        "refs/remotes/other/main", "refs/greenroom/rescue/x/tree"})
+    run_git(w.upstream, {"update-ref", name, id});
+  using ids = std::map<std::string, std::string>;
+  w.mirror.fetch_asked("refs/pull/1");
+  CHECK(w.mirror.asked_refs()
+        == ids{{"pull/1/head", id}, {"pull/17/head", id}});
+  w.mirror.fetch_asked("refs/none");
+  run_git(w.upstream, {"update-ref", "-d", "refs/pull/17/head"});
+  w.mirror.fetch_asked("refs/");
+  CHECK(w.mirror.asked_refs()
+        == ids{{"pull/1/head", id}, {"remotes/other/main", id}, {"stash", id}});
+  CHECK(w.mirror.refs_below("refs/greenroom/asked/heads/").empty());
+  CHECK(w.mirror.refs_below("refs/greenroom/asked/greenroom/").empty());
+  // Of a wider name no branch is one.
+  w.mirror.fetch_asked("refs/h");
+  CHECK(w.mirror.refs_below("refs/greenroom/asked/heads/").empty());
+  run_git(w.upstream, {"update-ref", "-d", "refs/stash"});
+  w.mirror.fetch_asked("refs/stash");
+  CHECK(w.mirror.asked_refs()
+        == ids{{"pull/1/head", id}, {"remotes/other/main", id}});
+}
+
 TEST_CASE("a fetch ends once its caller has to stop") {
   world w;
   auto now = w.move_upstream("main", "new");
@@ -239,6 +278,19 @@ TEST_CASE("a fetch ends once its caller has to stop") {
   CHECK(w.mirror.resolve_branch("main") != now);
   w.mirror.fetch(); // is nobody's upstream to be left alone
   CHECK(w.mirror.resolve_branch("main") == now);
+}
+
+TEST_CASE("a check of a pack ends once its caller has to stop") {
+  world w;
+  unique_fd stop{::eventfd(0, EFD_CLOEXEC)};
+  auto until = w.mirror.until(stop.get());
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  unique_fd from{ends[0]};
+  unique_fd nothing_comes{ends[1]};
+  REQUIRE(::eventfd_write(stop.get(), 1) == 0);
+  CHECK_THROWS_AS(until.import_pack(from.get(), {}), refused);
+  CHECK_FALSE(has_leftovers(w.mirror));
 }
 
 TEST_CASE("who has to stop waits for no other fetch") {
