@@ -67,6 +67,8 @@ struct options {
   // How long a connection may wait for a request from who has been granted
   // nothing yet; to the API, from who has shown no key.
   std::chrono::milliseconds idle_of_strangers{10'000};
+  // Who comes where there is no room has so long to show a key.
+  std::chrono::milliseconds trial_of_strangers{1'000};
 
   // Git over HTTP: beside the API, and where a host is named there too.
   std::string git_host;

@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 
 #include <cstddef>
+#include <exception>
 #include <vector>
 
 namespace greenroom::http {
@@ -27,10 +28,19 @@ public:
 
   /// To be called when a connection has been made, with how many there are.
   /// Where descriptors are lacking there is less room.
-  void opened(std::size_t open) {
+  void opened(std::size_t open) noexcept {
     if (open < room_)
       return;
     room_ = open + step;
+    try {
+      make_room();
+    } catch (const std::exception&) {
+      // Then memory is given back less well.
+    }
+  }
+
+private:
+  void make_room() {
     unique_fd any{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     std::vector<asio::posix::stream_descriptor> together;
     together.reserve(step);
@@ -45,12 +55,12 @@ public:
     }
   }
 
-private:
-  static constexpr std::size_t step = 512;
+  // A few pages, and no stop that anybody notices.
+  static constexpr std::size_t step = 64;
 
   asio::io_context& of_;
-  // Few descriptors need none, as of any node that is not flooded.
-  std::size_t room_ = step;
+  // Few connections need none.
+  std::size_t room_ = 256;
 };
 
 } // namespace greenroom::http

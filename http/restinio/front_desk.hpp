@@ -79,8 +79,10 @@ public:
 
   /// They wait for a request.
   newcomers strangers;
-  /// The same where there is no room: they have a moment to show a key.
+  /// The same where there is no room: they have a moment to show a key. They
+  /// are a part of the connections that are left for others.
   newcomers on_trial;
+  std::size_t max_on_trial = 1;
   /// They wait for an answer, or do not read it.
   newcomers asking;
   /// Those that have been refused and are not closed yet.
@@ -96,13 +98,17 @@ public:
     return strangers.size() + held.size() > crowd;
   }
 
-  static constexpr std::size_t max_on_trial = 256;
+  /// Ends a connection without a key that waits for a request of its client.
+  /// False: there is none.
+  bool make_room() {
+    return strangers.make_room({}) || held.make_room({});
+  }
 
-  /// Ends a connection without a key of this client's, or of anybody's where
-  /// `client` is empty. False: there is none.
+  /// The same for this client, which has shown a key: ends one of its own, also
+  /// one that waits for an answer.
   bool make_room(std::string_view client) {
-    return strangers.make_room(client) || asking.make_room(client)
-           || held.make_room(client);
+    return strangers.make_room(client) || held.make_room(client)
+           || asking.make_room(client);
   }
 
 private:

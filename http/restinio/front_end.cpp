@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -30,9 +31,6 @@ constexpr std::size_t accepts_at_once = 32;
 
 /// How long a stranger who is refused is held in a crowd.
 constexpr std::chrono::seconds hold_of_refused{1};
-
-/// Who comes where there is no place has so long to show a key.
-constexpr std::chrono::seconds time_on_trial{1};
 
 /// Bytes in the kernel that a stranger has not made room for; the socket lets
 /// clients that have shown a key have more.
@@ -159,9 +157,11 @@ std::uint16_t front_end::open(std::uint16_t port) {
                      std::string{target.substr(0, target.find(' '))}, id,
                      address, status});
   };
-  s.desk.is_nearly_full = [&s] {
-    return s.watch->open.size() > s.max_connections - s.max_connections / 16;
+  const auto reserve = s.max_connections / 16;
+  s.desk.is_nearly_full = [&s, reserve] {
+    return s.watch->open.size() > s.max_connections - reserve;
   };
+  s.desk.max_on_trial = std::clamp<std::size_t>(reserve / 4, 1, 256);
   s.watch->closed = [&s](std::uint64_t id) { s.heard.closed(id); };
   s.library = std::make_unique<library_server>(
     restinio::external_io_context(s.loop.context()),
@@ -221,7 +221,7 @@ void front_end::watch_accepting() {
 void front_end::watch_strangers() {
   const auto now = newcomers::clock::now();
   state_->desk.held.look(now, hold_of_refused);
-  state_->desk.on_trial.look(now, time_on_trial);
+  state_->desk.on_trial.look(now, state_->opts.trial_of_strangers);
   state_->desk.strangers.look(now, state_->opts.idle_of_strangers);
 }
 

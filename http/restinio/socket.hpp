@@ -22,8 +22,10 @@
 //
 // It ends connections that send no request soon, unless their clients have
 // shown a key before: RESTinio has one time for all. Those may also leave more
-// unread. Where an address has as many connections as it may, or nearly all
-// are open, one that shows a key soon takes the place of one without.
+// unread. Where an address has as many connections as it may, one that shows a
+// key soon takes the place of one without; where nearly all are open, one that
+// sends a request soon that of one that sends none. Only connections of the
+// same thread give way.
 //
 // And it lets clients that send nothing more have their answers, unless they
 // are streams: nobody may listen to those any more. Requests that wait for an
@@ -162,6 +164,11 @@ private:
   template <class Handler>
   void have_read(asio::mutable_buffer into, std::size_t size,
                  Handler&& handler) {
+    // What came before it was cut nobody could be answered.
+    if (cut_) {
+      pass(handler, asio::error::eof, 0);
+      return;
+    }
     std::string_view read{static_cast<const char*>(into.data()), size};
     if (beginning_ == beginning::unknown) {
       beginning_ = beginning_of(read);
@@ -205,8 +212,12 @@ private:
     if (scan_.known() && !std::exchange(known_, true))
       ::setsockopt(native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &max_unsent,
                    sizeof max_unsent);
+    if (on_trial_ && found.refused.status != 0) {
+      turn_away(found.refused);
+      return 0;
+    }
     if (std::exchange(heads_, scan_.heads()) != scan_.heads()) {
-      if (std::exchange(on_trial_, false) && !judge_newcomer())
+      if (on_trial_ && !judge_newcomer())
         return 0;
       await_answer();
     }
@@ -274,7 +285,7 @@ private:
     }
     if (all || is_useless())
       end_input(asio::error::eof);
-    if (all && !scan_.known() && scan_.in_head())
+    if (all && !cut_ && !scan_.known() && scan_.in_head())
       await_request();
   }
 
@@ -333,8 +344,9 @@ private:
   bool gives_way(std::string_view client) override {
     const auto is_theirs =
       client.empty() || (place_ && place_->client() == client);
-    // Who reads a stream was let in.
-    if (!is_theirs || cut_ || known_ || progress_->streams())
+    // Who reads a stream was let in; another node's is some client's of it.
+    if (!is_theirs || cut_ || known_ || progress_->streams()
+        || progress_->of_peer)
       return false;
     cut();
     place_.reset();
@@ -383,8 +395,6 @@ private:
   void refuse(const head_refusal& why, std::string_view sent_id,
               std::string_view request_line = {}) {
     refused_ = true;
-    if (std::exchange(on_trial_, false))
-      stranger_.reset();
     before_mark_ = since_mark_ = 0;
     count();
     const auto id =
@@ -426,42 +436,51 @@ private:
   /// A flood of such is kept small, too: who shows a key does so at once.
   void try_out() {
     on_trial_ = true;
-    if (desk_->on_trial.size() >= front_desk::max_on_trial)
+    if (desk_->on_trial.size() >= desk_->max_on_trial)
       desk_->on_trial.hurry();
     wait_among(desk_->on_trial);
   }
 
-  /// Its first request came whole. False: it is turned away.
+  /// The head of its first request came whole. False: it is turned away.
   bool judge_newcomer() {
-    if (place_) {
-      desk_->make_room({});
+    const auto of = address();
+    if (!place_)
+      place_ = desk_->shares->take(of);
+    if (!place_ && known_ && desk_->make_room(address_shares::client_of(of)))
+      place_ = desk_->shares->take_over(of);
+    if (place_ && (!desk_->is_nearly_full() || desk_->make_room() || known_)) {
+      on_trial_ = false;
       return true;
     }
-    const auto of = address();
-    if (known_ && desk_->make_room(address_shares::client_of(of)))
-      place_ = desk_->shares->take_over(of);
-    if (!place_)
-      turn_away();
-    return place_ != nullptr;
+    turn_away();
+    return false;
+  }
+
+  void turn_away() {
+    turn_away({503, why_no_place()});
   }
 
   /// It gets no place, and is closed at once, crowd or not: who waits to be
   /// accepted would wait for it. What has come already is read, so that the
   /// client gets to read the answer.
-  void turn_away() {
+  void turn_away(const head_refusal& why) {
     turned_away_ = true;
+    if (std::exchange(on_trial_, false))
+      stranger_.reset();
     std::array<char, 16384> nowhere;
-    while (::recv(native_handle(), nowhere.data(), nowhere.size(), MSG_DONTWAIT)
-           == static_cast<ssize_t>(nowhere.size()))
-      continue;
-    refuse({503, why_no_place()}, {});
+    for (auto rounds = max_dropped / nowhere.size(); rounds > 0; --rounds)
+      if (::recv(native_handle(), nowhere.data(), nowhere.size(), MSG_DONTWAIT)
+          != static_cast<ssize_t>(nowhere.size()))
+        break;
+    const auto known_id = scan_.head().done();
+    refuse(why, known_id ? scan_.head().request_id() : std::string_view{},
+           known_id ? scan_.request_line() : std::string_view{});
     cut();
   }
 
   std::string why_no_place() const {
     if (place_)
-      return "nearly all connections that are served are open, and who comes "
-             "now must show a key; try again";
+      return "nearly all connections that are served are open, try again";
     const auto of_peer = progress_->of_peer;
     auto& shares = of_peer ? desk_->shares_of_nodes : desk_->shares;
     return (of_peer ? "what other nodes pass on has " : "this address has ")

@@ -102,47 +102,6 @@ TEST_CASE("one address may have its share of connections, and hears that") {
   CHECK(eventually([&] { return node.admin().get("/healthz").status == 200; }));
 }
 
-TEST_CASE("who shows a key takes the place of one that has shown none") {
-  node_options options;
-  options.sandboxed = false;
-  // Each thread knows its own connections.
-  options.set = {"limits.connections_per_address=10", "http.threads=1"};
-  node_process node{options};
-  std::vector<greenroom::unique_fd> held;
-  auto come = [&](const std::string& said) {
-    held.push_back(connect_to(node.port()));
-    send_all(held.back(), said);
-  };
-  auto status = [&] {
-    std::string answer;
-    while (answer.find("\r\n\r\n") == std::string::npos
-           && receive(held.back(), answer, 4096))
-      continue;
-    return status_in(answer);
-  };
-  const std::string begun = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
-  const auto rest = "Authorization: Bearer " + node.admin_key() + "\r\n\r\n";
-  auto serves = [&](const std::string& said) {
-    come(said);
-    return status();
-  };
-  // Some have been answered, some send no more.
-  for (int i = 0; i < 5; ++i) {
-    CHECK(eventually([&] { return serves(begun + "\r\n") == 200; }));
-    come(i % 2 == 0 ? begun : "");
-  }
-  CHECK(serves(begun + "\r\n") == 503);
-  CHECK(serves(begun + "Authorization: Bearer gr_none\r\n\r\n") == 503);
-  // Also who says nothing is told, a little later.
-  CHECK(serves({}) == 503);
-  come(begun);
-  send_all(held.back(), rest);
-  CHECK(status() == 200);
-  for (int i = 1; i < 10; ++i)
-    CHECK(serves(begun + rest) == 200);
-  CHECK(serves(begun + rest) == 503);
-}
-
 TEST_CASE("connections of git count among those of their address") {
   node_options options;
   options.set = {"limits.connections_per_address=10", "http.threads=2"};

@@ -11,7 +11,10 @@
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 
+#include <algorithm>
 #include <chrono>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -250,6 +253,130 @@ TEST_CASE("in a crowd of strangers who is refused is answered at once and "
     }
     return clock::now() - began < moment;
   });
+}
+
+namespace {
+
+/// Connections that are open at once, of one thread, on a node where nobody is
+/// late.
+struct crowd : fixture {
+  using clients = std::vector<std::unique_ptr<http_client>>;
+
+  explicit crowd(std::function<void(http::options&)> set)
+    : fixture([&](http::options& o) {
+        o.threads = 1;
+        o.idle_of_strangers = o.trial_of_strangers = std::chrono::minutes{5};
+        set(o);
+      }) {}
+
+  http_client& come(const std::string& said) {
+    all.push_back(std::make_unique<http_client>(port()));
+    all.back()->send(said);
+    return *all.back();
+  }
+  int ask(const std::string& request) {
+    return come(request).receive().status;
+  }
+
+  clients all;
+};
+
+std::size_t closed_of(crowd::clients& all) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+    all, [](auto& one) { return one->has_answer(milliseconds{0}); }));
+}
+
+} // namespace
+
+TEST_CASE("who shows a key takes the place of one that has shown none") {
+  crowd f{[](http::options& o) { o.max_connections_of_address = 10; }};
+  const auto whoami = with_key("GET /whoami");
+  for (int i = 0; i < 5; ++i) {
+    f.come({});
+    f.come(healthz.substr(0, 20));
+  }
+  CHECK(f.ask(healthz) == 503);
+  CHECK(f.ask("GET /whoami HTTP/1.1\r\nHost: localhost\r\n"
+              "X-API-Key: gr_none\r\n\r\n")
+        == 503);
+  // What else is wrong with a request is told all the same.
+  CHECK(f.ask(bad_requests()[0].text) == 401);
+  CHECK(f.ask("BREW /pot HTTP/1.1\r\n\r\n") == 501);
+  for (auto i = f.all.begin() + 10; i != f.all.end(); ++i)
+    CHECK((*i)->is_closed());
+  f.all.resize(10);
+  CHECK(closed_of(f.all) == 0);
+  crowd::clients silent;
+  std::swap(silent, f.all);
+  for (std::size_t i = 1; i <= 10; ++i) {
+    // In pieces, too.
+    auto& known = f.come(whoami.substr(0, 20));
+    known.send(whoami.substr(20));
+    CHECK(known.receive().status == 200);
+    fixture::wait_until([&] { return closed_of(silent) == i; });
+    CHECK(silent[i - 1]->is_closed());
+  }
+  CHECK(f.ask(whoami) == 503);
+  // Nobody who has shown one was closed.
+  f.all.resize(10);
+  for (auto& one : f.all) {
+    one->send(whoami);
+    CHECK(one->receive().status == 200);
+  }
+  // A place that is free needs nobody's.
+  f.all.pop_back();
+  fixture::wait_until([&] { return f.ask(healthz) == 200; });
+}
+
+TEST_CASE("who comes where there is no place and says nothing is told soon") {
+  crowd f{[](http::options& o) {
+    o.max_connections_of_address = 1;
+    o.trial_of_strangers = milliseconds{100};
+  }};
+  CHECK(f.ask(healthz) == 200);
+  for (auto& begun : {std::string{}, healthz.substr(0, 20),
+                      std::string{"GET /git/demo/x HTTP/1.1\r\n\r\n"}}) {
+    INFO(begun);
+    auto& late = f.come(begun);
+    CHECK(late.receive().status == 503);
+    CHECK(late.is_closed());
+  }
+}
+
+TEST_CASE("of those without a place so many are heard at once") {
+  // A sixteenth are left for others, a quarter of these for who is heard.
+  crowd f{[](http::options& o) {
+    o.max_connections = 256;
+    o.max_connections_of_address = 1;
+  }};
+  CHECK(f.ask(healthz) == 200);
+  for (int i = 0; i < 4; ++i)
+    f.come({});
+  CHECK(f.ask(with_key("GET /whoami")) == 200);
+  CHECK(f.all[1]->receive().status == 503);
+  CHECK_FALSE(f.all[2]->has_answer(milliseconds{0}));
+}
+
+TEST_CASE("where nearly all connections are open silent ones make room") {
+  crowd f{[](http::options& o) {
+    o.max_connections = 32;
+    o.max_connections_of_address = 1'000;
+  }};
+  auto& known = f.come(with_key("GET /whoami"));
+  CHECK(known.receive().status == 200);
+  for (int i = 0; i < 29; ++i)
+    f.come({});
+  crowd::clients silent;
+  silent.assign(std::make_move_iterator(f.all.begin() + 1),
+                std::make_move_iterator(f.all.end()));
+  f.all.resize(1);
+  // Whoever asks: who looks after a node's health shows no key.
+  for (std::size_t i = 1; i <= 29; ++i) {
+    CHECK(f.ask(healthz) == 200);
+    fixture::wait_until([&] { return closed_of(silent) == i; });
+  }
+  known.send(healthz);
+  CHECK(known.receive().status == 200);
 }
 
 TEST_CASE("a client that sends no more gets its answer, whatever it asks") {
