@@ -181,23 +181,31 @@ void look_at_rules(directory_pointer self) {
                owners_changed{context.node});
 }
 
+void keep(directory_pointer self, const project_record& rules) {
+  auto& entry = self->state.projects[rules.id];
+  entry.rules = rules;
+  if (entry.handle) {
+    self->send(entry.handle, project_changed{rules});
+  } else {
+    entry.handle = spawn_project(self, rules);
+    entry.number = ++self->state.last_number;
+  }
+}
+
 using project_promise = caf::typed_response_promise<project_record>;
 
+// One that is not new may have been let go of while the store was asked: it is
+// another node's by now.
 void put(directory_pointer self, project_record rules, const caller& by,
-         const project_promise& promise) {
+         const project_promise& promise, bool is_new) {
   const auto id = rules.id;
   ask_store<project_record>(
     self, id, put_project{std::move(rules)},
-    [self, promise, by](project_record& stored) {
-      auto& entry = self->state.projects[stored.id];
-      entry.rules = stored;
-      if (!entry.handle) {
-        entry.handle = spawn_project(self, stored);
-        entry.number = ++self->state.last_number;
-      } else {
-        self->send(entry.handle, project_changed{stored});
+    [self, promise, by, is_new](project_record& stored) {
+      if (is_new || self->state.projects.contains(stored.id)) {
+        keep(self, stored);
+        self->send(self->state.supervisor, project_changed{stored});
       }
-      self->send(self->state.supervisor, project_changed{stored});
       look_at_rules(self);
       spdlog::info("project {} is set by {}", stored.id, to_words(by));
       settle(self, stored.id, promise, stored);
@@ -216,7 +224,7 @@ void create(directory_pointer self, const create_project& request,
                       "project \"" + rules.id
                         + "\" exists already; PATCH changes it"));
   else
-    put(self, rules, request.by, promise);
+    put(self, rules, request.by, promise, true);
 }
 
 caf::result<project_record> create_in_turn(directory_pointer self,
@@ -243,7 +251,7 @@ void alter(directory_pointer self, const change_project& request,
     settle(self, id, promise, current_error("changing a project"));
     return;
   }
-  put(self, std::move(rules), request.by, promise);
+  put(self, std::move(rules), request.by, promise, false);
 }
 
 void drop(directory_pointer self, const delete_project& request,
@@ -269,14 +277,7 @@ void drop(directory_pointer self, const delete_project& request,
 // -- a cluster's --------------------------------------------------------------
 
 void adopt(directory_pointer self, const project_record& rules) {
-  auto& entry = self->state.projects[rules.id];
-  entry.rules = rules;
-  if (entry.handle) {
-    self->send(entry.handle, project_changed{rules});
-  } else {
-    entry.handle = spawn_project(self, rules);
-    entry.number = ++self->state.last_number;
-  }
+  keep(self, rules);
   self->send(self->state.supervisor, adopt_project{rules});
 }
 

@@ -105,10 +105,13 @@ public:
     writer_.reset();
   }
 
-  // Takes what is there now.
+  // Takes what is there now. No more at once than a pipe holds: whoever prints
+  // faster than that is read must not keep us from looking at the clock, nor,
+  // after the program's end, what it left behind.
   void drain() {
+    constexpr int pieces = 64;
     std::array<char, 16384> buffer;
-    while (reader_) {
+    for (int i = 0; reader_ && i < pieces; ++i) {
       auto got = ::read(reader_.get(), buffer.data(), buffer.size());
       if (got > 0) {
         auto size = static_cast<std::size_t>(got);

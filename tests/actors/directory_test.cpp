@@ -3,6 +3,7 @@
 #include "tests/actors/small_node.hpp"
 
 #include "actors/directory.hpp"
+#include "messages/cluster.hpp"
 #include "runtime/store/batch.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -170,6 +171,30 @@ TEST_CASE_METHOD(directory_node, "changes that pile up are refused") {
   auto again = send();
   all.take(again);
   CHECK(all.refused().empty());
+}
+
+TEST_CASE_METHOD(directory_node,
+                 "a project that is let go of while it is changed stays gone") {
+  caf::scoped_actor self{system()};
+  auto own = caf::actor_cast<own_directory_actor>(directory);
+  auto send = [&] {
+    return self->request(directory, timeout,
+                         change_project{"one", R"({"setup": "x"})"});
+  };
+  std::vector<decltype(send())> waiting;
+  store::connection other{"sqlite3://greenroom.db", context()->data_dir,
+                          sync_mode::normal};
+  // While somebody else has the store, the change is not made.
+  const std::vector<store::operation> holding{[&](store::connection&) {
+    waiting.push_back(send());
+    ask<done>(own, release_project{"one"});
+  }};
+  REQUIRE(store::run_batch(other, holding).front() == nullptr);
+  answers<project_record> changed;
+  changed.take(waiting.front());
+  CHECK(changed.made() == 1);
+  CHECK(refused_by<project_actor>(directory, find_project{"one"}).code
+        == errc::not_found);
 }
 
 TEST_CASE_METHOD(directory_node, "a project whose actor died has a new one") {

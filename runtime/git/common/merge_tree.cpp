@@ -1,10 +1,11 @@
 #include "runtime/git/common/merge_tree.hpp"
 
+#include "runtime/base/files.hpp"
+
 #include <stdlib.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -107,7 +108,7 @@ private:
       if (part == ".." || path.is_absolute())
         return;
     fs::create_directories((top_ / path).parent_path());
-    std::ofstream{top_ / path, std::ios::binary} << text;
+    write_file_atomic(top_ / path, text, 0600, false);
     for (auto at = text.find("merge="); at != text.npos;
          at = text.find("merge=", at + 6)) {
       auto value = std::string_view{text}.substr(at + 6);

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -41,12 +42,18 @@ void check_tree(const std::filesystem::path& git_dir, const std::string& tree,
     throw std::system_error(errno, std::generic_category(),
                             "cannot make an eventfd");
   tree_size found;
+  std::exception_ptr fault; // of the thread, which must not throw
   std::optional<command_result> result;
   {
-    std::jthread counting{[&found, &limits, &enough, from = std::move(reader)] {
-      found = read_listing(from.get(), limits);
-      ::eventfd_write(enough.get(), 1);
-    }};
+    std::jthread counting{
+      [&found, &fault, &limits, &enough, from = std::move(reader)] {
+        try {
+          found = read_listing(from.get(), limits);
+        } catch (...) {
+          fault = std::current_exception();
+        }
+        ::eventfd_write(enough.get(), 1);
+      }};
     const auto to = std::move(writer); // it ends by this, whatever is thrown
     server_git call{git_dir, {"ls-tree", "-r", "-l", tree}};
     call.stdout_fd = to.get();
@@ -54,6 +61,8 @@ void check_tree(const std::filesystem::path& git_dir, const std::string& tree,
     call.max_memory = counting_memory;
     result = run_until(call, enough.get());
   }
+  if (fault)
+    std::rethrow_exception(fault);
   if (auto why = why_too_large(found, limits))
     throw refused{errc::conflict, *why};
   if (result && !result->ok())

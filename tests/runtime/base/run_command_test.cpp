@@ -157,3 +157,19 @@ TEST_CASE("what a command leaves in the background is not waited for") {
   CHECK(result.ok());
   CHECK(::kill(std::stoi(result.out), SIGKILL) == 0);
 }
+
+TEST_CASE("a flood of output keeps no command from its time-out") {
+  auto what = shell("for i in 1 2 3; do cat /dev/zero & cat /dev/zero >&2 & "
+                    "done; wait");
+  what.timeout = std::chrono::milliseconds{300};
+  what.max_output = 1000;
+  auto result = run_command(what);
+  CHECK(result.timed_out);
+  CHECK(result.signal == SIGKILL);
+}
+
+TEST_CASE("a flood from what a command leaves behind ends with the command") {
+  auto what = shell("for i in 1 2 3; do cat /dev/zero & done; exit 0");
+  what.max_output = 1000;
+  CHECK(run_command(what).ok());
+}
