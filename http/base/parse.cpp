@@ -57,6 +57,9 @@ std::optional<std::uint64_t> parse_count(std::string_view text) noexcept {
 
 std::optional<std::string> percent_decode(std::string_view text,
                                           bool plus_is_space) {
+  if (text.find('%') == text.npos
+      && (!plus_is_space || text.find('+') == text.npos))
+    return std::string{text};
   std::string result;
   result.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {

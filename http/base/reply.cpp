@@ -11,6 +11,10 @@ namespace {
 
 /// A request id is visible ASCII; two of those characters need care in JSON.
 void append_escaped(std::string& out, std::string_view text) {
+  if (text.find('"') == text.npos && text.find('\\') == text.npos) {
+    out += text;
+    return;
+  }
   for (auto c : text) {
     if (c == '"' || c == '\\')
       out.push_back('\\');

@@ -6,18 +6,28 @@
 
 namespace greenroom::http {
 
-inline constexpr auto token_characters = [] {
+/// Which bytes are letters, digits or one of `marks`.
+constexpr std::array<bool, 256> characters_with(std::string_view marks) {
   std::array<bool, 256> result{};
-  for (unsigned char c :
-       std::string_view{"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                        "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+  for (unsigned char c : std::string_view{"0123456789abcdefghijklmnopqrstuvwxyz"
+                                          "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+    result[c] = true;
+  for (unsigned char c : marks)
     result[c] = true;
   return result;
-}();
+}
+
+inline constexpr auto token_characters = characters_with("!#$%&'*+-.^_`|~");
+inline constexpr auto plain_path_characters = characters_with("/-._~");
 
 /// May be part of a method's or a field's name.
 constexpr bool is_token_character(char c) noexcept {
   return token_characters[static_cast<unsigned char>(c)];
+}
+
+/// Stands for itself in a path (RFC 3986, 2.3), or parts it.
+constexpr bool is_plain_path_character(char c) noexcept {
+  return plain_path_characters[static_cast<unsigned char>(c)];
 }
 
 /// May not be part of a field's value; of controls a tab may.

@@ -18,13 +18,22 @@ restinio::http_status_line_t status_line(int status) {
           std::string{reason_of(status)}};
 }
 
+/// The value of Cache-Control, and the other fields that every answer has: the
+/// library looks each field's name up and keeps it in two texts, and writes a
+/// value as it is. A request id is visible ASCII.
+std::string fields_of_all(std::string_view id) {
+  std::string result =
+    "no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: ";
+  result += id;
+  return result;
+}
+
 template <class Builder>
 void add_headers(Builder& to, const response& answer, std::string_view id) {
   if (!answer.content_type.empty())
-    to.append_header("Content-Type", std::string{answer.content_type});
-  to.append_header("Cache-Control", "no-store");
-  to.append_header("X-Content-Type-Options", "nosniff");
-  to.append_header("X-Request-Id", std::string{id});
+    to.append_header(restinio::http_field::content_type,
+                     std::string{answer.content_type});
+  to.append_header(restinio::http_field::cache_control, fields_of_all(id));
   if (answer.close)
     to.connection_close();
   for (auto& [name, value] : answer.headers)

@@ -29,6 +29,16 @@ bool has_controls(std::string_view text) noexcept {
   return std::ranges::any_of(text, is_control);
 }
 
+bool is_version(std::string_view text) noexcept {
+  return text == " HTTP/1.1" || text == " HTTP/1.0";
+}
+
+// A path that any parser takes, as most are.
+bool is_plain_path(std::string_view text) noexcept {
+  return text.starts_with('/')
+         && std::ranges::all_of(text, is_plain_path_character);
+}
+
 // As RESTinio's parser reads it.
 bool is_target(std::string_view method, std::string_view text) noexcept {
   http_parser_url parts;
@@ -150,12 +160,14 @@ head_refusal request_head::check_request_line(std::string_view line) const {
   auto target = line.substr(std::min(method.size() + 1, line.size()));
   auto version = target.substr(std::min(target.rfind(' '), target.size()));
   target.remove_suffix(version.size());
+  if (method != "CONNECT" && is_plain_path(target) && is_version(version))
+    return {};
   if (has_controls(line) || target.find(' ') != target.npos)
     return bad("the request's first line is malformed: send blanks in a URL as "
                "%20");
   if (!is_target(method, target))
     return bad("the request's URL is malformed: it is to begin with /");
-  if (version != " HTTP/1.1" && version != " HTTP/1.0")
+  if (!is_version(version))
     return bad("the request's first line must end with HTTP/1.1 or HTTP/1.0");
   return {};
 }

@@ -1,6 +1,7 @@
 #include "runtime/base/json_text.hpp"
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 
@@ -27,19 +28,31 @@ char escape_of(char c) noexcept {
   return escapes[static_cast<unsigned char>(c)];
 }
 
-// True if one of eight characters needs an escape: below 0x20, '"' or '\\'.
-// Per byte, (x - n) & ~x & 0x80 is set when x < n; a borrow may set it for the
-// byte above one that is, so a hit is certain but its place is not.
-bool any_escape(const char* eight) noexcept {
-  constexpr std::uint64_t ones = 0x0101010101010101;
-  constexpr std::uint64_t tops = 0x8080808080808080;
+// Eight bytes, the first of them the highest.
+std::uint64_t big_endian(const char* eight) noexcept {
   std::uint64_t x;
   std::memcpy(&x, eight, sizeof x);
-  const auto quote = x ^ (ones * '"');
-  const auto slash = x ^ (ones * '\\');
-  return (((x - ones * 0x20) & ~x) | ((quote - ones) & ~quote)
-          | ((slash - ones) & ~slash))
-         & tops;
+  return std::endian::native == std::endian::little ? __builtin_bswap64(x) : x;
+}
+
+using sixteen_bytes = unsigned char __attribute__((vector_size(16)));
+
+std::size_t first_set(std::uint64_t eight_bytes) noexcept {
+  return static_cast<std::size_t>(std::endian::native == std::endian::little
+                                    ? std::countr_zero(eight_bytes)
+                                    : std::countl_zero(eight_bytes))
+         / 8;
+}
+
+// How many of sixteen characters, from the front, need no escape: they are not
+// below 0x20, nor '"' or '\\'.
+std::size_t plain_of(const char* sixteen) noexcept {
+  sixteen_bytes x;
+  std::memcpy(&x, sixteen, sizeof x);
+  const auto escaped = (x < 0x20) | (x == '"') | (x == '\\');
+  std::array<std::uint64_t, 2> found;
+  std::memcpy(found.data(), &escaped, sizeof found);
+  return found[0] != 0 ? first_set(found[0]) : 8 + first_set(found[1]);
 }
 
 // Twelve bits of base64 at a time.
@@ -54,16 +67,21 @@ constexpr auto base64_pairs = [] {
 
 } // namespace
 
-void append_json_string(std::string& out, std::string_view utf8) {
+bool append_json_string_within(std::string& out, std::string_view utf8,
+                               std::size_t most) {
   constexpr char digits[] = "0123456789abcdef";
+  const auto begin = out.size();
   out += '"';
   const char* at = utf8.data();
   const char* const end = at + utf8.size();
   while (at != end) {
     const char* plain = at;
-    while (end - at >= 8 && !any_escape(at))
-      at += 8;
-    while (at != end && escape_of(*at) == 0)
+    std::size_t found = 16;
+    while (found == 16 && end - at >= 16) {
+      found = plain_of(at);
+      at += found;
+    }
+    while (found == 16 && at != end && escape_of(*at) == 0)
       ++at;
     out.append(plain, at);
     // What is escaped often comes in runs: binary data, colours, blank lines.
@@ -79,23 +97,42 @@ void append_json_string(std::string& out, std::string_view utf8) {
       size += escape == 'u' ? 6 : 2;
     }
     out.append(text, size);
+    // The rest becomes at least as long as it is.
+    const auto rest = static_cast<std::size_t>(end - at);
+    if (out.size() - begin - 1 + rest > most) {
+      out.resize(begin);
+      return false;
+    }
   }
   out += '"';
+  return true;
+}
+
+void append_json_string(std::string& out, std::string_view utf8) {
+  (void)append_json_string_within(out, utf8, out.max_size());
 }
 
 void append_base64(std::string& out, std::string_view bytes) {
   auto begin = out.size();
   out.resize(begin + (bytes.size() + 2) / 3 * 4);
   char* to = out.data() + begin;
+  std::size_t i = 0;
+  // Six bytes at a time, of eight that are read.
+  for (; i + 8 <= bytes.size(); i += 6, to += 8) {
+    const auto x = big_endian(bytes.data() + i);
+    std::memcpy(to, base64_pairs[x >> 52].data(), 2);
+    std::memcpy(to + 2, base64_pairs[x >> 40 & 0xfff].data(), 2);
+    std::memcpy(to + 4, base64_pairs[x >> 28 & 0xfff].data(), 2);
+    std::memcpy(to + 6, base64_pairs[x >> 16 & 0xfff].data(), 2);
+  }
   auto put = [&to](std::uint32_t three) {
     std::memcpy(to, base64_pairs[three >> 12].data(), 2);
     std::memcpy(to + 2, base64_pairs[three & 0xfff].data(), 2);
     to += 4;
   };
-  auto byte = [&](std::size_t i) -> std::uint32_t {
-    return static_cast<unsigned char>(bytes[i]);
+  auto byte = [&](std::size_t at) -> std::uint32_t {
+    return static_cast<unsigned char>(bytes[at]);
   };
-  std::size_t i = 0;
   for (; i + 3 <= bytes.size(); i += 3)
     put(byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2));
   const auto rest = bytes.size() - i;

@@ -1,6 +1,7 @@
 #include "runtime/base/utf8.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 
@@ -50,18 +51,32 @@ std::size_t matching(std::string_view bytes, const lead& first) noexcept {
   return n;
 }
 
+// True if that many times eight bytes follow, and all are ASCII.
+template <std::size_t Eights>
+bool are_ascii(std::string_view bytes) noexcept {
+  std::array<std::uint64_t, Eights> eights;
+  if (bytes.size() < sizeof eights)
+    return false;
+  std::memcpy(eights.data(), bytes.data(), sizeof eights);
+  std::uint64_t all = 0;
+  for (auto one : eights)
+    all |= one;
+  return (all & 0x8080808080808080) == 0;
+}
+
 } // namespace
 
 bool is_utf8(std::string_view bytes) noexcept {
   std::size_t i = 0;
   while (i < bytes.size()) {
-    std::uint64_t eight;
-    if (bytes.size() - i >= sizeof eight) {
-      std::memcpy(&eight, bytes.data() + i, sizeof eight);
-      if ((eight & 0x8080808080808080) == 0) {
-        i += sizeof eight;
-        continue;
-      }
+    // Most is ASCII, and long.
+    if (are_ascii<4>(bytes.substr(i))) {
+      i += 32;
+      continue;
+    }
+    if (are_ascii<1>(bytes.substr(i))) {
+      i += 8;
+      continue;
     }
     if (byte_at(bytes, i) < 0x80) {
       ++i;

@@ -54,7 +54,6 @@ void append_output_json(std::string& out, std::string_view session_id,
     lost += entry.length;
     bytes = {};
   }
-  const bool text = is_utf8(bytes);
   out += R"({"time":")";
   out += format_rfc3339(entry.time);
   out += R"(","session_id":")";
@@ -66,8 +65,11 @@ void append_output_json(std::string& out, std::string_view session_id,
   out += R"(","offset":)";
   append_number(out, entry.offset);
   out += R"(,"data":)";
-  if (text) {
-    append_json_string(out, bytes);
+  // Control characters take six each, by which binary data is known that is
+  // valid UTF-8; other text that is escaped is twice as long at most, and stays
+  // what its readers can read.
+  if (is_utf8(bytes)
+      && append_json_string_within(out, bytes, 2 * bytes.size())) {
     out += R"(,"encoding":"utf-8")";
   } else {
     out += '"';
@@ -203,7 +205,8 @@ event_batch encode_batch(event_data& data,
   std::size_t size = 0;
   for (const auto& entry : entries)
     size += event_overhead + entry.data.size() + entry.length;
-  batch_builder builder{data, after, size + size / 16};
+  // As base64, should it be that; what is not used takes no memory.
+  batch_builder builder{data, after, size + size / 3};
   for (const auto& entry : entries)
     builder.add(entry);
   return std::move(builder).finish();

@@ -21,10 +21,10 @@
 namespace greenroom {
 
 /// Appends the data of an exec.output event whose bytes are `bytes`: `time`,
-/// `session_id`, `exec_id`, `stream`, `offset`, `data`, `encoding` ("utf-8",
-/// or "base64" where the bytes are not UTF-8), and `lost` when bytes that were
-/// printed just before these were not kept. Bytes that should be there by the
-/// entry and are not are nothing to make up: if `bytes` is shorter than the
+/// `session_id`, `exec_id`, `stream`, `offset`, `data`, `encoding` ("utf-8", or
+/// "base64" for what is not UTF-8 or over twice as long in JSON), and `lost`
+/// for bytes printed before these that were not kept. Bytes that should be
+/// there by the entry are not made up: where `bytes` is shorter than the
 /// entry's length, `data` is empty and the length counts as lost too.
 void append_output_json(std::string& out, std::string_view session_id,
                         const timeline_entry& entry, std::string_view bytes);

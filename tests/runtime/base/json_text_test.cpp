@@ -31,10 +31,10 @@ std::string encoded(std::string_view bytes) {
 TEST_CASE("strings are escaped as nlohmann escapes them") {
   CHECK(escaped("") == R"("")");
   CHECK(escaped("a\nb\"c\\\x01") == R"("a\nb\"c\\\u0001")");
-  // Each character at each place of a machine word.
+  // Each character at each place of what is looked at at once, and behind it.
   for (int c = 0; c < 0x80; ++c)
-    for (std::size_t at = 0; at < 20; ++at) {
-      std::string text(20, 'x');
+    for (std::size_t at = 0; at < 40; ++at) {
+      std::string text(40, 'x');
       text[at] = static_cast<char>(c);
       if (escaped(text) != nlohmann::json{text}[0].dump())
         FAIL("differs for character " << c << " at " << at);
@@ -56,6 +56,21 @@ TEST_CASE("strings are escaped as nlohmann escapes them") {
     if (escaped(text) != nlohmann::json{text}[0].dump())
       FAIL("differs in round " << i);
   }
+}
+
+TEST_CASE("a string that would be too long is not appended") {
+  const std::string zeros(1000, '\0');
+  const std::string text = "plain text\n" + zeros + "and more of it";
+  const auto length = escaped(text).size() - 2;
+  for (auto most : {length - 1, length / 2, std::size_t{0}}) {
+    std::string out = "before ";
+    CHECK_FALSE(append_json_string_within(out, text, most));
+    CHECK(out == "before ");
+  }
+  std::string out;
+  CHECK(append_json_string_within(out, text, length));
+  CHECK(out == escaped(text));
+  CHECK(append_json_string_within(out, "", 0));
 }
 
 TEST_CASE("base64 is that of RFC 4648") {

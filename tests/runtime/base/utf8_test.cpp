@@ -62,6 +62,17 @@ TEST_CASE("all sequences of two bytes, and random longer ones, agree with "
   }
 }
 
+TEST_CASE("a byte that is no UTF-8 is found wherever it stands in ASCII") {
+  for (std::size_t size = 1; size <= 72; ++size)
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string bytes(size, 'a');
+      REQUIRE(is_utf8(bytes));
+      bytes[at] = '\xe9';
+      if (is_utf8(bytes))
+        FAIL("not found at " << at << " of " << size);
+    }
+}
+
 TEST_CASE("the beginning of a character at the end is counted") {
   CHECK(incomplete_tail("") == 0);
   CHECK(incomplete_tail("abc") == 0);

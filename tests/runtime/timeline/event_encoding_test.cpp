@@ -73,6 +73,23 @@ TEST_CASE("output that is no UTF-8 is base64") {
   CHECK_FALSE(data.contains("lost"));
 }
 
+TEST_CASE("text that JSON would make much longer is base64") {
+  for (const auto& bytes :
+       {std::string(1, '\0'), std::string(100'000, '\0'),
+        std::string("a\0\0", 3), std::string(50, '\x1b') + "text"}) {
+    auto data = json::parse(output_json(output(bytes), bytes));
+    CHECK(data["encoding"] == "base64");
+    CHECK(test::from_base64(data["data"].get<std::string>()) == bytes);
+  }
+  // What people read stays text, though it has much to escape.
+  for (std::string_view text :
+       {"\x1b[32mgreen\x1b[0m\n", R"({"a":"\\","b":""})", "\n\n\n", "\"\""}) {
+    auto data = json::parse(output_json(output(text), text));
+    CHECK(data["encoding"] == "utf-8");
+    CHECK(data["data"] == text);
+  }
+}
+
 TEST_CASE("lost bytes are told, and missing ones are lost") {
   auto entry = output("abc");
   entry.lost = 5;
