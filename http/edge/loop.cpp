@@ -78,6 +78,17 @@ struct loop::state {
     running.clear();
   }
 
+  /// Also what their ends post: nobody would drop that before the loop goes,
+  /// which its actors may keep for longer than what it refers to.
+  void drop_tasks() {
+    std::vector<std::function<void()>> dropped;
+    do {
+      dropped.clear();
+      std::lock_guard lock{guard};
+      std::swap(dropped, tasks);
+    } while (!dropped.empty());
+  }
+
   void arm(ticker& t) {
     t.timer.expires_after(t.period);
     t.timer.async_wait([this, &t](const error_code& error) {
@@ -123,14 +134,13 @@ void loop::stop() {
 }
 
 void loop::drop_all() {
-  std::vector<std::function<void()>> dropped;
   {
     std::lock_guard lock{state_->guard};
     state_->ended = true;
-    std::swap(dropped, state_->tasks);
   }
-  dropped.clear();
+  state_->drop_tasks();
   state_->context.drop_handlers();
+  state_->drop_tasks();
   wake_actors(); // whom this has told something
 }
 

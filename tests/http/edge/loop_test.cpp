@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 using namespace greenroom;
 using http::loop;
@@ -54,6 +55,21 @@ TEST_CASE("an actor that waits for its turn is let go of with its loop") {
   REQUIRE(is_there(address));
   all.home->drop_all();
   CHECK_FALSE(is_there(address));
+}
+
+TEST_CASE("what is posted while a loop's tasks are dropped goes with them") {
+  actors_of_a_loop all;
+  auto kept = std::make_shared<int>(0);
+  const std::weak_ptr<int> posted = kept;
+  // Its end posts a task.
+  std::shared_ptr<void> held{
+    nullptr, [home = all.home.get(), kept = std::move(kept)](void*) mutable {
+      home->post([kept = std::move(kept)] {});
+    }};
+  all.home->post([held = std::move(held)] {});
+  CHECK_FALSE(posted.expired());
+  all.home->drop_all();
+  CHECK(posted.expired());
 }
 
 TEST_CASE("an actor can be sent messages when its loop has ended") {
