@@ -70,6 +70,8 @@ constexpr auto base64_pairs = [] {
 bool append_json_string_within(std::string& out, std::string_view utf8,
                                std::size_t most) {
   constexpr char digits[] = "0123456789abcdef";
+  if (utf8.size() > most)
+    return false;
   const auto begin = out.size();
   out += '"';
   const char* at = utf8.data();

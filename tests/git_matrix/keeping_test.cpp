@@ -1,6 +1,12 @@
 // What is beside the session's branch is kept, and named.
 #include "tests/git_matrix/matrix.hpp"
 
+#include "runtime/base/fd.hpp"
+#include "runtime/base/memfd.hpp"
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+
 #include <algorithm>
 
 using namespace greenroom;
@@ -290,4 +296,33 @@ TEST_CASE("what was left out of settings is said by every rescue after it") {
     CHECK_THAT(*result.note, Catch::Contains("left out was line ")
                                && Catch::Contains(" of .git/config"));
   }
+}
+
+TEST_CASE("a pack that is larger than a file may be is refused in words") {
+  matrix_row at{"for i in 1 2 3; do head -c 60000 /dev/urandom >$i; done\n"
+                "git add .; git commit -qm large"};
+  constexpr std::uint64_t bound = 100'000;
+  const nlohmann::json request{{"op", "save"},
+                               {"mirror", at.place.mirror.string()},
+                               {"name", "Ada"},
+                               {"email", "ada@example.org"},
+                               {"rescue_message", "Kept"},
+                               {"known", nlohmann::json::array({at.base})},
+                               {"upstream", nlohmann::json::array()},
+                               {"max_file", bound}};
+  const auto input = git::memfd(request.dump());
+  const auto file = at.w.dir.path() / "answer";
+  const unique_fd answer{
+    ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)};
+  REQUIRE(answer);
+  const auto& program = at.w.tools.program;
+  auto what = at.as_session({program.string(), "session"});
+  what.stdin_fd = input.get();
+  what.stdout_fd = answer.get();
+  auto result = run_command(sandbox::run_in_sandbox(
+    *at.w.tools.host, at.git().paths(), what, {program}));
+  CHECK(result.exit_code == 3);
+  CHECK_THAT(result.err, Catch::Contains("more than 100000 bytes")
+                           && Catch::Contains("(sandbox.disk)"));
+  CHECK(fs::file_size(file) <= bound);
 }

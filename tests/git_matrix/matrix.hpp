@@ -8,6 +8,8 @@
 
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace greenroom::test {
 
@@ -34,11 +36,16 @@ public:
     return place.checkout.parent_path() / "home";
   }
 
-  void in_session(const std::string& script) {
+  /// For run_in_sandbox, with the environment of the session's commands.
+  command as_session(std::vector<std::string> argv) const {
     auto home = w.tools.host->config.mode == sandbox_mode::none
                   ? session_home().string()
                   : std::string{sandbox::home_inside};
-    command what{shell(script), {}, environment(home)};
+    return {std::move(argv), {}, environment(home)};
+  }
+
+  void in_session(const std::string& script) {
+    auto what = as_session(shell(script));
     auto result = run_command(sandbox::run_in_sandbox(
       *w.tools.host,
       {w.sid, place.checkout.parent_path(), place.checkout, place.mirror},

@@ -23,13 +23,18 @@
 #include "runtime/git/inside/saving.hpp"
 
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 namespace greenroom::git {
@@ -97,6 +102,29 @@ std::string answer_of(const saving& what, const savings& made) {
   return dump(answer);
 }
 
+// Of each file that is written from here on, by whoever it is: filters of the
+// session's own could fill the node's disk by the server's file.
+void bound_files(std::uint64_t bytes) {
+  rlimit most{};
+  if (bytes == 0 || ::getrlimit(RLIMIT_FSIZE, &most) != 0)
+    return;
+  most.rlim_max = std::min<rlim_t>(most.rlim_max, bytes);
+  most.rlim_cur = most.rlim_max;
+  if (::setrlimit(RLIMIT_FSIZE, &most) != 0)
+    throw std::runtime_error("cannot bound the size of files");
+}
+
+// What git says then is no help.
+void refuse_full(std::uint64_t bound) {
+  struct stat info {};
+  if (bound != 0 && ::fstat(STDOUT_FILENO, &info) == 0
+      && static_cast<std::uint64_t>(info.st_size) >= bound)
+    throw checkout_fault{"what there is to save takes more than "
+                         + std::to_string(bound)
+                         + " bytes, and so more than a session may have on "
+                           "disk (sandbox.disk)"};
+}
+
 // A line of JSON, and after it the pack. stdout is a file: what turns out not
 // to be packed is taken back.
 std::string save(const checkout_paths& paths, const json& request) {
@@ -110,6 +138,8 @@ std::string save(const checkout_paths& paths, const json& request) {
   what.beside = request.value("beside", false);
   what.own_only = request.value("own_only", false);
   what.upstream = request.at("upstream").get<std::vector<std::string>>();
+  const auto bound = request.value("max_file", std::uint64_t{0});
+  bound_files(bound);
   auto made = save_work(paths, what);
   for (;;) {
     std::cout << answer_of(what, made) << '\n';
@@ -118,6 +148,7 @@ std::string save(const checkout_paths& paths, const json& request) {
       pack_work(paths, what, made, STDOUT_FILENO);
       return {};
     } catch (const checkout_fault&) {
+      refuse_full(bound);
       if (::lseek(STDOUT_FILENO, 0, SEEK_SET) != 0
           || ::ftruncate(STDOUT_FILENO, 0) != 0
           || !drop_unpackable(paths, what, made))

@@ -107,7 +107,10 @@ std::map<std::string, std::string> parse_refs(std::string_view text) {
 // Two that ask for the same at once: the objects are here, and the other one
 // writes the reference. The upstream has nothing to do with it.
 bool is_brought_by_others(const command_result& result) {
-  return result.err.find("cannot lock ref") != std::string::npos;
+  auto says = [&](const char* words) {
+    return result.err.find(words) != std::string::npos;
+  };
+  return says("cannot lock ref") && !says("No space left on device");
 }
 
 // To git's push 40 digits are a branch, where one is called so, and no id.
@@ -201,7 +204,8 @@ bool mirror::fetch_ref(const std::string& name) const {
                    "--no-auto-maintenance", "--no-recurse-submodules", "--",
                    upstream(), '+' + name + ':' + asked_ref(name)}};
   call.timeout = fetch_timeout;
-  if (auto called = line_->run(call, stop_fd_); !called.result.ok())
+  auto called = line_->run(call, stop_fd_);
+  if (!called.result.ok() && !is_brought_by_others(called.result))
     line_->fail(called);
   return true;
 }

@@ -16,6 +16,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
+#include <limits>
 
 namespace greenroom::git {
 
@@ -77,6 +79,17 @@ bool is_empty_pack(int file, off_t begin) {
   return ::pread(file, header.data(), header.size(), begin) == 12
          && std::string_view{header.data(), 4} == "PACK"
          && std::string_view{header.data() + 8, 4} == none;
+}
+
+// Bytes that each file may have that a save writes: code in the session can
+// write to the one of its pack. An honest pack is smaller than the session's
+// files may be, or than what an answer may take. 0: any.
+std::uint64_t max_file(const sandbox_config& rules) {
+  constexpr std::uint64_t least = 4 * max_answer;
+  constexpr std::uint64_t all = std::numeric_limits<std::int64_t>::max();
+  if (rules.mode == sandbox_mode::none || rules.disk > all / 2)
+    return 0;
+  return std::max(least, 2 * rules.disk);
 }
 
 std::string how_it_ended(const command_result& result) {
@@ -166,7 +179,8 @@ saved_work sandboxed_git::save(const save_request& request) const {
                 {"known", request.known},
                 {"beside", request.beside},
                 {"own_only", request.own_only},
-                {"upstream", request.upstream}};
+                {"upstream", request.upstream},
+                {"max_file", max_file(tools_.host->config)}};
   if (!request.branch.empty()) {
     question["branch"] = request.branch;
     question["message"] = request.message;

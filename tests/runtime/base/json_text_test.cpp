@@ -71,6 +71,8 @@ TEST_CASE("a string that would be too long is not appended") {
   CHECK(append_json_string_within(out, text, length));
   CHECK(out == escaped(text));
   CHECK(append_json_string_within(out, "", 0));
+  CHECK_FALSE(append_json_string_within(out, "abc", 2));
+  CHECK(append_json_string_within(out, "abc", 3));
 }
 
 TEST_CASE("base64 is that of RFC 4648") {
