@@ -84,8 +84,13 @@ public:
   }
 
   void tick(clock::time_point now) override {
-    if (!socket_ || !follower_)
-      return; // or a failure kept it from being followed
+    if (!socket_)
+      return;
+    if (!follower_) {
+      // A failure kept it from being followed: nothing would end it.
+      end(close_code::internal, "the terminal's log cannot be followed");
+      return;
+    }
     follower_->tick(now);
     if (auto watch = watch_)
       watch->tick();
