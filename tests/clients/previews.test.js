@@ -84,8 +84,8 @@ sandbox ${sandbox}`, async (t) => {
     await hasText(page, 'h1', 'Get started');
     assert.ok(!page.url().includes('greenroom_token'));
     // Styles, pictures and modules are there, and it works.
-    assert.equal(await page.evaluate(() =>
-      [...document.images].every((image) => image.naturalWidth > 0)), true);
+    await page.waitForFunction(() =>
+      [...document.images].every((image) => image.naturalWidth > 0));
     await page.click('.counter');
     await hasText(page, '.counter', 'Count is 1');
     await page.evaluate(() => { window.same = true; });
