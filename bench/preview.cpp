@@ -51,7 +51,10 @@ struct way {
 
 /// A way's whole bench: the app in a session, and nginx beside the node.
 struct course {
-  node server{{.log_level = "info", .previews = true}};
+  // Previews have what the API leaves of the descriptors.
+  node server{{.log_level = "info",
+               .previews = true,
+               .more = {"http.max_connections=1000"}}};
   made_session session = server.make_session();
   std::uint16_t app_port = free_port();
   nginx proxy{server.dir(), app_port};
@@ -225,7 +228,9 @@ double memory_of_one(const way& by) {
     std::array<char, 1024> answer;
     auto got = ::recv(open.back().get(), answer.data(), answer.size(), 0);
     if (got < 12 || std::string_view{answer.data() + 9, 3} != "101")
-      throw std::runtime_error("a WebSocket was refused");
+      throw std::runtime_error(
+        "WebSocket " + std::to_string(i + 1) + " was refused: "
+        + std::string{answer.data(), got > 0 ? std::size_t(got) : 0});
   }
   return (memory_of(by.pid) - before) / static_cast<double>(web_sockets);
 }
