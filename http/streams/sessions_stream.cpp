@@ -477,11 +477,12 @@ void sessions_stream::flush() {
            + " sessions are left out, choose with project or session\n";
   if (queue_.empty() && text.empty())
     return;
+  // Once for all that is written: many sessions may be awaited.
+  cursor_.time = cursor_time();
   while (!queue_.empty() && text.size() < max_write) {
     auto next = std::move(queue_.front());
     queue_.pop_front();
     if (next.project_event != 0) {
-      cursor_.time = cursor_time();
       cursor_.project_event = next.project_event;
       text.append(next.parts.front().view)
         .append("id: " + to_string(cursor_) + "\n\n");
@@ -530,7 +531,6 @@ void sessions_stream::written(bool taken) {
 std::string sessions_stream::id_after(const std::string& session_id,
                                       std::uint64_t seq) {
   awaited_.erase(session_id);
-  cursor_.time = cursor_time();
   if (cursor_.seen.contains(session_id)
       || cursor_.seen.size() < max_sessions_of_cursor)
     cursor_.seen[session_id] = seq;
