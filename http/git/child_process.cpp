@@ -1,6 +1,7 @@
 #include "http/git/child_process.hpp"
 
 #include "runtime/base/pidfd.hpp"
+#include "runtime/base/pipe.hpp"
 
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -8,7 +9,6 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <system_error>
@@ -20,21 +20,12 @@ namespace {
 // Fewer turns of the loop for packs.
 constexpr int pipe_size = 256 * 1024;
 
-struct pipe_ends {
-  unique_fd reader;
-  unique_fd writer;
-
-  pipe_ends() {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-      throw std::system_error(errno, std::generic_category(),
-                              "cannot make a pipe");
-    reader.reset(ends[0]);
-    writer.reset(ends[1]);
-    // Where the system has no more to give the usual size does as well.
-    ::fcntl(writer.get(), F_SETPIPE_SZ, pipe_size);
-  }
-};
+pipe_ends make_wide_pipe() {
+  auto result = make_pipe();
+  // Where the system has no more to give the usual size does as well.
+  ::fcntl(result.writer.get(), F_SETPIPE_SZ, pipe_size);
+  return result;
+}
 
 void take(asio::posix::stream_descriptor& into, unique_fd& fd) {
   into.assign(fd.get());
@@ -46,9 +37,9 @@ void take(asio::posix::stream_descriptor& into, unique_fd& fd) {
 
 child::child(asio::io_context& io, const command& what)
   : in(io), out(io), err(io), watch_(io) {
-  pipe_ends input;
-  pipe_ends output;
-  pipe_ends stderr_capture;
+  auto input = make_wide_pipe();
+  auto output = make_wide_pipe();
+  auto stderr_capture = make_wide_pipe();
   auto started = what;
   started.stdin_fd = input.reader.get();
   take(in, input.writer);

@@ -1,8 +1,8 @@
 #include "http/git/fetch_relay.hpp"
 
 #include "http/git/first_request.hpp"
+#include "runtime/base/pipe.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include <chrono>
 #include <optional>
 #include <string_view>
-#include <system_error>
+#include <utility>
 
 namespace greenroom::http::git_http {
 
@@ -20,12 +20,9 @@ static constexpr std::chrono::seconds answer_timeout{30};
 
 fetch_relay::fetch_relay(int socket, std::size_t most, look first)
   : socket_(socket), most_(most), first_(std::move(first)) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot make a pipe");
-  reader_.reset(ends[0]);
-  writer_.reset(ends[1]);
+  auto ends = make_pipe();
+  reader_ = std::move(ends.reader);
+  writer_ = std::move(ends.writer);
   thread_ = std::thread{[this] { run(); }};
 }
 

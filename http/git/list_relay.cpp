@@ -1,26 +1,23 @@
 #include "http/git/list_relay.hpp"
 
 #include "http/git/first_request.hpp"
+#include "runtime/base/pipe.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <exception>
 #include <optional>
-#include <system_error>
+#include <utility>
 
 namespace greenroom::http::git_http {
 
 list_relay::list_relay(origin_peer to, std::size_t most, change what)
   : to_(to), most_(most), change_(std::move(what)) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot make a pipe");
-  reader_.reset(ends[0]);
-  writer_.reset(ends[1]);
+  auto ends = make_pipe();
+  reader_ = std::move(ends.reader);
+  writer_ = std::move(ends.writer);
   thread_ = std::thread{[this] { run(); }};
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/base/run_command.hpp"
 
 #include "runtime/base/fd.hpp"
+#include "runtime/base/pipe.hpp"
 #include "runtime/base/run_until.hpp"
 
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace greenroom {
 
@@ -85,11 +87,9 @@ class collector {
 public:
   collector(std::string& text, std::size_t limit, bool& truncated)
     : text_(text), limit_(limit), truncated_(truncated) {
-    std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-      fail(errno, "cannot make a pipe");
-    reader_.reset(ends[0]);
-    writer_.reset(ends[1]);
+    auto ends = make_pipe();
+    reader_ = std::move(ends.reader);
+    writer_ = std::move(ends.writer);
     // Only our end: programs do not expect a non-blocking stdout.
     if (::fcntl(reader_.get(), F_SETFL, O_NONBLOCK) != 0)
       fail(errno, "cannot set up a pipe");

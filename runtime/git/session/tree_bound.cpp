@@ -2,13 +2,12 @@
 
 #include "messages/errors.hpp"
 #include "runtime/base/fd.hpp"
+#include "runtime/base/pipe.hpp"
 #include "runtime/git/mirror/stoppable_git.hpp"
 
-#include <fcntl.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <exception>
@@ -31,12 +30,7 @@ void check_tree(const std::filesystem::path& git_dir, const std::string& tree,
                 const tree_limits& limits) {
   if (limits.files == 0 && limits.bytes == 0)
     return;
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0)
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot make a pipe");
-  unique_fd reader{ends[0]};
-  unique_fd writer{ends[1]};
+  auto [reader, writer] = make_pipe();
   const unique_fd enough{::eventfd(0, EFD_CLOEXEC)};
   if (!enough)
     throw std::system_error(errno, std::generic_category(),

@@ -1,6 +1,7 @@
 #include "runtime/runner/client/runner_client.hpp"
 
 #include "runtime/base/pidfd.hpp"
+#include "runtime/base/pipe.hpp"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -67,12 +68,10 @@ std::string first_line(int fd) {
 
 runner_start::runner_start(const fs::path& binary, const fs::path& session_dir,
                            std::string_view session_id) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    fail(errno, "cannot make a pipe");
-  stderr_.reset(ends[0]);
-  unique_fd their_end{ends[1]};
-  ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  auto ends = make_pipe();
+  stderr_ = std::move(ends.reader);
+  const auto their_end = std::move(ends.writer);
+  ::fcntl(stderr_.get(), F_SETFL, O_NONBLOCK);
   std::string program = binary.string();
   std::string dir = session_dir.string();
   std::string option = "--session-dir";

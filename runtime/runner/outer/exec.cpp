@@ -1,5 +1,6 @@
 #include "runtime/runner/outer/exec.hpp"
 
+#include "runtime/base/pipe.hpp"
 #include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/outer/refusal.hpp"
 #include "runtime/runner/protocol/fd_passing.hpp"
@@ -39,19 +40,12 @@ constexpr const char* signaled_by_request = "the signal was sent by a request";
 constexpr const char* signaled_inside =
   "the signal came from inside the session or from the kernel";
 
-struct pipe_ends {
-  unique_fd read;
-  unique_fd write;
-};
-
-pipe_ends make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw_errno("cannot make a pipe");
+pipe_ends make_open_pipe() {
+  auto result = make_pipe();
   // So that a command of another user than ours can open /dev/stdout; who else
   // could has the pipe already.
-  ::fchmod(ends[0], 0666);
-  return {unique_fd{ends[0]}, unique_fd{ends[1]}};
+  ::fchmod(result.reader.get(), 0666);
+  return result;
 }
 
 std::pair<unique_fd, unique_fd> make_socket_pair() {
@@ -119,27 +113,27 @@ supervised_exec::command_ends supervised_exec::open_ends() {
   if (has_tty()) {
     spec_.env.try_emplace("TERM", "xterm-256color");
   } else {
-    out = make_pipe();
-    err = make_pipe();
+    out = make_open_pipe();
+    err = make_open_pipe();
     if (spec_.stdin_open || spec_.first_input)
-      in = make_pipe();
+      in = make_open_pipe();
   }
   // So the kernel tells which process it is.
   int on = 1;
   ::setsockopt(supervisor_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
   loop_.watch(supervisor_.get(), [this] { hear_supervisor(); });
   if (!has_tty()) {
-    out_.end = std::move(out.read);
-    err_.end = std::move(err.read);
+    out_.end = std::move(out.reader);
+    err_.end = std::move(err.reader);
     watch_output(out_);
     watch_output(err_);
     // Only for our end; the command's is as commands expect it.
-    if (in.write)
-      ::fcntl(in.write.get(), F_SETFL, O_NONBLOCK);
-    input_ = std::move(in.write);
+    if (in.writer)
+      ::fcntl(in.writer.get(), F_SETFL, O_NONBLOCK);
+    input_ = std::move(in.writer);
   }
-  return {std::move(control), std::move(in.read), std::move(out.write),
-          std::move(err.write)};
+  return {std::move(control), std::move(in.reader), std::move(out.writer),
+          std::move(err.writer)};
 }
 
 void supervised_exec::give(const command_ends& ends) {

@@ -1,6 +1,6 @@
 #include "runtime/runner/outer/slirp.hpp"
 
-#include "runtime/base/fd.hpp"
+#include "runtime/base/pipe.hpp"
 #include "runtime/runner/outer/groups.hpp"
 #include "runtime/runner/outer/stderr_capture.hpp"
 
@@ -64,12 +64,9 @@ std::string kept(int fd) {
 
 slirp_start::slirp_start(int network, int users, const sandbox_plan& plan)
   : stderr_(capture_stderr()) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw std::system_error(errno, std::generic_category(),
-                            "cannot make a pipe");
-  answer_.reset(ends[0]);
-  unique_fd ready{ends[1]};
+  auto ends = make_pipe();
+  answer_ = std::move(ends.reader);
+  const auto ready = std::move(ends.writer);
   auto self = ::getpid();
   auto [pid, in_v2] = fork_for_groups(plan.cgroups);
   if (pid == 0)

@@ -2,6 +2,7 @@
 
 #include "runtime/base/fd.hpp"
 #include "runtime/base/files.hpp"
+#include "runtime/base/pipe.hpp"
 #include "runtime/base/throw_errno.hpp"
 #include "runtime/runner/outer/disk_watch.hpp"
 #include "runtime/runner/outer/sandbox_handle.hpp"
@@ -142,11 +143,7 @@ void start(const char* session_dir) {
   if (somebody_listens(dir.get()))
     return;
   auto listener = listen_in(dir.get());
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0)
-    throw_errno("cannot make a pipe");
-  unique_fd answer{ends[0]};
-  unique_fd answerer{ends[1]};
+  auto [answer, answerer] = make_pipe();
   auto pid = ::fork();
   if (pid == 0) {
     // Twice, so that the runner is nobody's child and leads no session, which
