@@ -62,6 +62,15 @@ struct three : wire_pair {
       relay.check_deadlines(wire::byte_stream::clock::now(), *front);
     }
   }
+
+  /// Whether the connection to the other node ends while its owner looks.
+  asio::awaitable<bool> hears_the_end() {
+    co_await look_often();
+    std::array<char, 8> room{};
+    auto size =
+      co_await far->read(asio::buffer(room), wire::byte_stream::never);
+    co_return size == 0;
+  }
 };
 
 // Passes on what the client asks for, by a node that takes b for the owner.
@@ -80,6 +89,15 @@ asio::awaitable<void> pass(three& all, whereabouts owner, bool& passed) {
     co_return std::move(all.near);
   };
   passed = co_await relay.pass_on(*all.front, look_up, connect);
+}
+
+// The same to b, for a maker that hears of a lost client.
+asio::awaitable<void> pass_until_lost(three& all, bool& passed) {
+  try {
+    const whereabouts node{"b", 7};
+    co_await pass(all, node, passed);
+  } catch (const wire::lost&) {
+  }
 }
 
 } // namespace
@@ -229,23 +247,11 @@ TEST_CASE("the owner hears of a client that is gone, before it has answered") {
   };
   auto owner = [&]() -> asio::awaitable<void> {
     co_await all.hear(*all.far, "\r\n\r\n");
-    co_await all.look_often();
-    std::array<char, 8> room{};
-    auto size =
-      co_await all.far->read(asio::buffer(room), wire::byte_stream::never);
-    heard_of_it = size == 0;
-  };
-  auto relayed = [&]() -> asio::awaitable<void> {
-    try {
-      const whereabouts node{"b", 7};
-      co_await pass(all, node, passed);
-    } catch (const wire::lost&) {
-      // As its maker does.
-    }
+    heard_of_it = co_await all.hears_the_end();
   };
   all.add(client());
   all.add(owner());
-  all.add(relayed());
+  all.add(pass_until_lost(all, passed));
   all.run();
   CHECK(heard_of_it);
   CHECK_FALSE(passed);
@@ -262,23 +268,11 @@ TEST_CASE("a node that closes a connection waits for no owner's answer") {
   auto owner = [&]() -> asio::awaitable<void> {
     co_await all.hear(*all.far, "\r\n\r\n");
     all.front->close();
-    co_await all.look_often();
-    std::array<char, 8> room{};
-    auto size =
-      co_await all.far->read(asio::buffer(room), wire::byte_stream::never);
-    heard_of_it = size == 0;
-  };
-  auto relayed = [&]() -> asio::awaitable<void> {
-    try {
-      const whereabouts node{"b", 7};
-      co_await pass(all, node, passed);
-    } catch (const wire::lost&) {
-      // As its maker does.
-    }
+    heard_of_it = co_await all.hears_the_end();
   };
   all.add(client());
   all.add(owner());
-  all.add(relayed());
+  all.add(pass_until_lost(all, passed));
   all.run();
   CHECK(heard_of_it);
   CHECK_FALSE(passed);
