@@ -21,6 +21,9 @@ struct name_lookups::state {
     name_lookups::then then;
   };
 
+  explicit state(resolver what) : ask(std::move(what)) {}
+
+  const resolver ask;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<job> jobs;
@@ -61,17 +64,18 @@ void report(const char* why) {
 }
 
 // Who asked hears of it, whatever went wrong.
-name_lookups::found answer_for(const std::string& host) {
+name_lookups::found answer_for(const std::string& host,
+                               const name_lookups::resolver& ask) {
   name_lookups::found result;
-  if (!run_guarded([&] { result = ask_system(host); }, report))
+  if (!run_guarded([&] { result = ask(host); }, report))
     result.problem = "the name " + host + " cannot be looked up";
   return result;
 }
 
 } // namespace
 
-name_lookups::name_lookups(unsigned threads)
-  : state_(std::make_shared<state>()) {
+name_lookups::name_lookups(unsigned threads, resolver ask)
+  : state_(std::make_shared<state>(ask ? std::move(ask) : ask_system)) {
   for (unsigned i = 0; i < threads; ++i)
     std::thread{[s = state_] {
       std::unique_lock lock{s->mutex};
@@ -82,7 +86,7 @@ name_lookups::name_lookups(unsigned threads)
         auto job = std::move(s->jobs.front());
         s->jobs.pop_front();
         lock.unlock();
-        auto result = answer_for(job.host);
+        auto result = answer_for(job.host, s->ask);
         lock.lock();
         // With the lock, so that stop() waits for it.
         if (!s->stopped)

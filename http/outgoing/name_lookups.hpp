@@ -20,7 +20,12 @@ public:
   };
   using then = std::function<void(found)>;
 
-  explicit name_lookups(unsigned threads);
+  /// Asks for a name's addresses, and blocks meanwhile. Called on each of the
+  /// threads.
+  using resolver = std::function<found(const std::string& host)>;
+
+  /// `ask` empty: the system's.
+  explicit name_lookups(unsigned threads, resolver ask = {});
   name_lookups(const name_lookups&) = delete;
   name_lookups& operator=(const name_lookups&) = delete;
   ~name_lookups();

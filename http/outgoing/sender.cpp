@@ -1,6 +1,5 @@
 #include "http/outgoing/sender.hpp"
 
-#include "http/outgoing/name_lookups.hpp"
 #include "http/wire/client_connection.hpp"
 #include "http/wire/dial_addresses.hpp"
 #include "runtime/base/guarded.hpp"
@@ -83,7 +82,7 @@ struct outgoing_sender::state {
   std::unique_ptr<asio::io_context> owner =
     std::make_unique<asio::io_context>(1); // null: stopped
   asio::io_context& io = *owner;
-  name_lookups names{lookup_threads};
+  name_lookups names{lookup_threads, opts.resolver};
   std::list<std::weak_ptr<wire::client_connection>> connections;
   std::thread thread;
   std::mutex mutex; // for `stopped`
@@ -119,19 +118,23 @@ asio::awaitable<void> outgoing_sender::state::watch_deadlines() {
 
 asio::awaitable<std::vector<std::string>>
 outgoing_sender::state::look_up(const std::string& host, milliseconds limit) {
-  // The timer is what both wait for: the answer cancels it.
+  // The timer is what both wait for: the answer cancels it. It belongs to the
+  // event loop, which a look-up that is under way may outlive: that holds none.
   struct waiting {
     asio::steady_timer timer;
     std::optional<name_lookups::found> answer;
   };
   auto wait = std::make_shared<waiting>(
     waiting{asio::steady_timer{io, limit}, std::nullopt});
-  names.look_up(host, [this, wait](name_lookups::found found) {
-    asio::post(io, [wait, found = std::move(found)]() mutable {
-      wait->answer = std::move(found);
-      wait->timer.cancel();
-    });
-  });
+  names.look_up(host,
+                [this, asked = std::weak_ptr{wait}](name_lookups::found found) {
+                  asio::post(io, [asked, found = std::move(found)]() mutable {
+                    if (auto there = asked.lock()) {
+                      there->answer = std::move(found);
+                      there->timer.cancel();
+                    }
+                  });
+                });
   error_code ignored;
   co_await wait->timer.async_wait(
     asio::redirect_error(asio::use_awaitable, ignored));

@@ -8,6 +8,7 @@
 // body is read, so that the receiver is not cut off in the middle.
 #pragma once
 
+#include "http/outgoing/name_lookups.hpp"
 #include "runtime/base/ip_networks.hpp"
 #include "runtime/webhooks/outgoing.hpp"
 
@@ -27,6 +28,7 @@ public:
     std::vector<ip_network> allowed_of_sessions; // for what is of_session
     std::string ca_file; // empty: the system's authorities
     std::chrono::milliseconds timeout{15'000};
+    name_lookups::resolver resolver = {}; // empty: the system's
   };
 
   explicit outgoing_sender(options opts);

@@ -205,3 +205,33 @@ TEST_CASE("what is under way when the sender stops is dropped") {
   auto late = begin(*sender, silent.url());
   CHECK_THROWS_AS(late.get(), std::future_error);
 }
+
+TEST_CASE("a look-up may outlast the sender that asked for it") {
+  struct teller {
+    std::promise<void> gone;
+    ~teller() {
+      gone.set_value();
+    }
+  };
+  auto told = std::make_shared<teller>();
+  auto gone = told->gone.get_future();
+  std::promise<void> asked;
+  std::promise<void> answer;
+  auto options = loopback();
+  options.resolver = [&asked, told,
+                      until = answer.get_future().share()](const std::string&) {
+    asked.set_value();
+    until.wait();
+    return name_lookups::found{{"127.0.0.1"}, {}};
+  };
+  told.reset();
+  auto sender = std::make_unique<outgoing_sender>(std::move(options));
+  auto result = begin(*sender, "http://slow.example/");
+  REQUIRE(asked.get_future().wait_for(greenroom::test::timeout)
+          == std::future_status::ready);
+  sender.reset();
+  CHECK_THROWS_AS(result.get(), std::future_error);
+  answer.set_value();
+  // The threads have let go of all that they had.
+  CHECK(gone.wait_for(greenroom::test::timeout) == std::future_status::ready);
+}
