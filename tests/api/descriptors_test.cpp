@@ -145,3 +145,27 @@ TEST_CASE("a stalled disk keeps downloads waiting, and nobody else") {
     REQUIRE(receive(download, answer, 1));
   CHECK(answer.starts_with("HTTP/1.1 200"));
 }
+
+TEST_CASE("readyz says by how much the disk is late", "[one-node]") {
+  node_options options;
+  options.sandboxed = false;
+  node_process node{options};
+  session_user session{node, json{{"new_branch", "late"}}};
+  session.run("true");
+  auto warned = [&](const std::string& of) {
+    auto ready = node.admin().get("/readyz").data();
+    for (auto& warning : ready["warnings"])
+      if (warning.get<std::string>().find(of) != std::string::npos)
+        return true;
+    return false;
+  };
+  CHECK_FALSE(warned("the disk is slow"));
+  // Of what a journal writer reads, and of what is to be on disk.
+  node.inject_faults("pread 6000 0\nfdatasync 6000 0");
+  session.start("e", "echo hi");
+  CHECK(eventually([&] { return warned("has waited for"); }));
+  CHECK(eventually([&] { return warned("not safe from a power cut yet"); }));
+  node.inject_faults({});
+  CHECK(eventually([&] { return !warned("the disk is slow"); }));
+  CHECK(eventually([&] { return session.exec("e")["status"] == "exited"; }));
+}
