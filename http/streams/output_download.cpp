@@ -38,7 +38,7 @@ public:
     from.skip(what_.from);
     open(head_of(200), std::move(from));
     follower_ = std::make_shared<output_tail>(
-      env_.logs, dir_, std::move(ask), env_.options.heartbeat,
+      env_, dir_, std::move(ask), env_.options.heartbeat,
       [this] { pump_->look(); }, [this] { pump_->finish(); });
     follower_->tick(clock::now());
   }

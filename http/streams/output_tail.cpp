@@ -1,5 +1,7 @@
 #include "http/streams/output_tail.hpp"
 
+#include "http/edge/thread_context.hpp"
+#include "http/streams/file_readers.hpp"
 #include "runtime/runner/client/runner_client.hpp"
 #include "runtime/runner/protocol/session_files.hpp"
 
@@ -9,10 +11,10 @@
 
 namespace greenroom::http {
 
-output_tail::output_tail(inotify_watcher& logs, std::filesystem::path dir,
-                         question ask, std::chrono::milliseconds pause,
+output_tail::output_tail(edge& env, std::filesystem::path dir, question ask,
+                         std::chrono::milliseconds pause,
                          std::function<void()> look, std::function<void()> over)
-  : logs_(logs), dir_(std::move(dir)), ask_(std::move(ask)), pause_(pause),
+  : env_(env), dir_(std::move(dir)), ask_(std::move(ask)), pause_(pause),
     look_(std::move(look)), over_(std::move(over)), asked_at_(clock::now()) {}
 
 void output_tail::tick(clock::time_point now) {
@@ -20,7 +22,7 @@ void output_tail::tick(clock::time_point now) {
     return;
   // Where the directory is new, or the kernel has no watch to give.
   if (!watching_)
-    watching_ = logs_.add(dir_, weak_from_this());
+    watching_ = env_.logs.add(dir_, weak_from_this());
   rang();
   if (!look_ || !ask_ || pending_ || now - asked_at_ < pause_)
     return;
@@ -41,23 +43,32 @@ void output_tail::tick(clock::time_point now) {
 void output_tail::rang() {
   if (!look_)
     return;
-  if (is_over())
-    end();
-  else
-    look_();
+  look_();
+  std::error_code ignored;
+  if (std::filesystem::exists(dir_ / runner::exit_file, ignored))
+    read_end();
 }
 
 // The runner makes the record and then writes it: one that is there but cut is
-// none yet.
-bool output_tail::is_over() const {
-  std::error_code ignored;
-  if (!std::filesystem::exists(dir_ / runner::exit_file, ignored))
-    return false;
-  try {
-    return read_exit_record(dir_).has_value();
-  } catch (const std::exception&) {
-    return false; // such as no descriptors: the next tick looks again
-  }
+// none yet. Of one that cannot be read, such as for lack of descriptors, the
+// next tick sees more.
+void output_tail::read_end() {
+  again_ = true;
+  if (std::exchange(reading_, true))
+    return;
+  again_ = false;
+  read_elsewhere(
+    env_, [dir = dir_] { return read_exit_record(dir).has_value(); },
+    [weak = weak_from_this()](bool is_over, const std::exception_ptr& failure) {
+      auto self = weak.lock();
+      if (!self)
+        return;
+      self->reading_ = false;
+      if (is_over)
+        self->end();
+      else if (self->look_ && self->again_ && !failure)
+        self->read_end();
+    });
 }
 
 void output_tail::end() {

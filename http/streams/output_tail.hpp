@@ -20,6 +20,8 @@
 
 namespace greenroom::http {
 
+struct edge;
+
 class output_tail final : public log_listener,
                           public std::enable_shared_from_this<output_tail> {
 public:
@@ -30,7 +32,7 @@ public:
 
   /// `look` is called when there may be more, `over` once, after which nothing
   /// is called any more. An empty `ask`: who owns it calls `end`.
-  output_tail(inotify_watcher& logs, std::filesystem::path dir, question ask,
+  output_tail(edge& env, std::filesystem::path dir, question ask,
               std::chrono::milliseconds pause, std::function<void()> look,
               std::function<void()> over);
 
@@ -45,16 +47,18 @@ public:
   void rang() override;
 
 private:
-  bool is_over() const;
+  void read_end();
 
-  inotify_watcher& logs_;
+  edge& env_;
   const std::filesystem::path dir_;
   question ask_;
   const std::chrono::milliseconds pause_; // between two questions
   std::function<void()> look_;            // null: stopped
   std::function<void()> over_;
   std::shared_ptr<void> watching_;
-  bool pending_ = false;
+  bool pending_ = false; // a question
+  bool reading_ = false; // the exit record
+  bool again_ = false;   // what is being read may be old already
   clock::time_point asked_at_;
 };
 

@@ -225,8 +225,8 @@ private:
     if (!ex_)
       return;
     follower_ = std::make_shared<output_tail>(
-      env_.logs, dir_, nullptr, env_.options.heartbeat,
-      [this] { pump_->look(); }, [this] { finish(); });
+      env_, dir_, nullptr, env_.options.heartbeat, [this] { pump_->look(); },
+      [this] { finish(); });
     watch_ = std::make_shared<session_watch>(
       ex_, session_watch_task{ex_->exec_id(), true, 0, true}, weak_from_this());
     watch_->begin(session_);

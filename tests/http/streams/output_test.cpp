@@ -11,11 +11,14 @@
 #include <catch2/catch.hpp>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <memory>
+#include <stdexcept>
+#include <utility>
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -45,6 +48,30 @@ public:
 private:
   unique_fd dir_;
   output_log_writer writer_;
+};
+
+/// A file that cannot be read before it is written.
+class late_file {
+public:
+  explicit late_file(std::filesystem::path path) : path_(std::move(path)) {
+    if (::mkfifo(path_.c_str(), 0600) != 0)
+      throw std::runtime_error("mkfifo");
+  }
+  late_file(const late_file&) = delete;
+  late_file& operator=(const late_file&) = delete;
+  /// Whoever still waits reads nothing.
+  ~late_file() {
+    unique_fd end{::open(path_.c_str(), O_RDWR | O_CLOEXEC)};
+    std::filesystem::remove(path_);
+  }
+
+  /// Waits for somebody who reads.
+  void write(const std::string& text) {
+    std::ofstream{path_} << text;
+  }
+
+private:
+  std::filesystem::path path_;
 };
 
 void start(const fixture& f, const std::string& exec_id) {
@@ -250,6 +277,26 @@ TEST_CASE("output is followed until the exec has ended") {
   log.print(output_stream::out, "last\n");
   log.exit();
   CHECK(client.read_stream_to_end() == "early\nlate\nlast\n");
+}
+
+TEST_CASE("an exit record that the disk keeps back holds up nobody else") {
+  fixture f;
+  start(f, "live");
+  exec_log log{f.exec_dir("live")};
+  log.print(output_stream::out, "early\n");
+  http_client client{f.port()};
+  client.send(
+    request_text("GET", execs_path + "live/output?follow=1", admin_secret));
+  CHECK(client.receive_head().status == 200);
+  client.read_stream_until("early\n");
+  // Who opens it for reading waits until there is somebody who writes.
+  late_file record{f.exec_dir("live") / runner::exit_file};
+  for (int i = 0; i < 3; ++i)
+    CHECK(get(f, "live/output").body == "early\n");
+  log.print(output_stream::out, "late\n");
+  client.read_stream_until("late\n");
+  record.write(to_json(exit_record{exit_status::exited}));
+  CHECK(client.read_stream_to_end() == "early\nlate\n");
 }
 
 TEST_CASE("an exec that has ended already is followed to its end at once") {
