@@ -2,8 +2,6 @@
 
 #include "tests/support/sockets.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -12,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <list>
+#include <utility>
 #include <vector>
 
 namespace greenroom::test {
@@ -47,18 +46,10 @@ bool pass(const unique_fd& from, const unique_fd& to, std::size_t& left) {
 cutting_proxy::cutting_proxy(std::uint16_t server, std::size_t least,
                              std::size_t most, unsigned seed)
   : server_(server), random_(seed), budget_(least, most),
-    listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
     stop_(::eventfd(0, EFD_CLOEXEC)) {
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  auto* address = reinterpret_cast<sockaddr*>(&at);
-  if (::bind(listener_.get(), address, size) != 0
-      || ::listen(listener_.get(), 64) != 0
-      || ::getsockname(listener_.get(), address, &size) != 0)
-    throw std::runtime_error("the proxy cannot listen");
-  port_ = ntohs(at.sin_port);
+  auto at = listen_locally();
+  listener_ = std::move(at.socket);
+  port_ = at.port;
   thread_ = std::thread{[this] { run(); }};
 }
 

@@ -2,8 +2,6 @@
 
 #include "tests/support/sockets.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -12,23 +10,13 @@
 #include <array>
 #include <cerrno>
 #include <memory>
-#include <system_error>
+#include <utility>
 
 namespace greenroom::test {
 
 namespace {
 
 using buffer = std::array<char, 64 * 1024>;
-
-/// False where the proxy goes before something can be read.
-bool readable(const unique_fd& socket, const unique_fd& stop) {
-  std::array<pollfd, 2> both{
-    {{socket.get(), POLLIN, 0}, {stop.get(), POLLIN, 0}}};
-  while (::poll(both.data(), both.size(), -1) < 0)
-    if (errno != EINTR)
-      return false;
-  return both[1].revents == 0;
-}
 
 /// False where one of them can be read no more, or the proxy goes.
 bool pass_on(const unique_fd& client, const unique_fd& server,
@@ -74,19 +62,10 @@ std::string for_server(const std::string& head) {
 } // namespace
 
 forward_proxy::forward_proxy(std::uint16_t server)
-  : server_(server),
-    listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-    stop_(::eventfd(0, EFD_CLOEXEC)) {
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  auto* address = reinterpret_cast<sockaddr*>(&at);
-  if (::bind(listener_.get(), address, size) != 0
-      || ::listen(listener_.get(), 64) != 0
-      || ::getsockname(listener_.get(), address, &size) != 0)
-    throw std::system_error(errno, std::generic_category(), "listening");
-  port_ = ntohs(at.sin_port);
+  : server_(server), stop_(::eventfd(0, EFD_CLOEXEC)) {
+  auto at = listen_locally();
+  listener_ = std::move(at.socket);
+  port_ = at.port;
   thread_ = std::thread{[this] { accept_all(); }};
 }
 

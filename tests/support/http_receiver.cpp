@@ -1,31 +1,20 @@
 #include "tests/support/http_receiver.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <poll.h>
+#include "tests/support/sockets.hpp"
+
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <memory>
 #include <sstream>
-#include <system_error>
+#include <utility>
 
 namespace greenroom::test {
 
 namespace {
-
-/// False where the receiver goes before something can be read.
-bool readable(int socket, int stop) {
-  std::array<pollfd, 2> both{{{socket, POLLIN, 0}, {stop, POLLIN, 0}}};
-  while (::poll(both.data(), both.size(), -1) < 0)
-    if (errno != EINTR)
-      return false;
-  return both[1].revents == 0;
-}
 
 void parse_head(const std::string& text, received_request& into) {
   std::istringstream lines{text};
@@ -45,19 +34,10 @@ void parse_head(const std::string& text, received_request& into) {
 } // namespace
 
 http_receiver::http_receiver(answering how)
-  : how_(std::move(how)),
-    listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
-    stop_(::eventfd(0, EFD_CLOEXEC)) {
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  auto* address = reinterpret_cast<sockaddr*>(&at);
-  if (::bind(listener_.get(), address, size) != 0
-      || ::listen(listener_.get(), 64) != 0
-      || ::getsockname(listener_.get(), address, &size) != 0)
-    throw std::system_error(errno, std::generic_category(), "listening");
-  port_ = ntohs(at.sin_port);
+  : how_(std::move(how)), stop_(::eventfd(0, EFD_CLOEXEC)) {
+  auto at = listen_locally();
+  listener_ = std::move(at.socket);
+  port_ = at.port;
   thread_ = std::thread{[this] { accept_all(); }};
 }
 
@@ -79,7 +59,7 @@ std::string http_receiver::answer(int status, const std::string& headers) {
 }
 
 void http_receiver::accept_all() {
-  while (readable(listener_.get(), stop_.get())) {
+  while (readable(listener_, stop_)) {
     unique_fd socket{
       ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)};
     if (!socket)
@@ -96,7 +76,7 @@ void http_receiver::serve(const unique_fd& socket) {
   std::size_t whole = 0; // 0: not known yet
   while (whole == 0 || text.size() < whole) {
     std::array<char, 4096> buffer{};
-    if (!readable(socket.get(), stop_.get()))
+    if (!readable(socket, stop_))
       return;
     auto got = ::recv(socket.get(), buffer.data(), buffer.size(), 0);
     if (got <= 0)
@@ -119,7 +99,7 @@ void http_receiver::serve(const unique_fd& socket) {
   auto answer = how_(request);
   if (answer == never) {
     // Until the other side gives up, or this goes.
-    static_cast<void>(readable(socket.get(), stop_.get()));
+    static_cast<void>(readable(socket, stop_));
     return;
   }
   ::send(socket.get(), answer.data(), answer.size(), MSG_NOSIGNAL);

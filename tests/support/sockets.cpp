@@ -62,6 +62,31 @@ std::uint16_t unused_port() {
   fail("finding a port");
 }
 
+local_listener listen_locally() {
+  local_listener result{
+    unique_fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)}};
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  auto* address = reinterpret_cast<sockaddr*>(&at);
+  if (::bind(result.socket.get(), address, size) != 0
+      || ::listen(result.socket.get(), 64) != 0
+      || ::getsockname(result.socket.get(), address, &size) != 0)
+    fail("listen");
+  result.port = ntohs(at.sin_port);
+  return result;
+}
+
+bool readable(const unique_fd& socket, const unique_fd& stop) {
+  std::array<pollfd, 2> both{
+    {{socket.get(), POLLIN, 0}, {stop.get(), POLLIN, 0}}};
+  while (::poll(both.data(), both.size(), -1) < 0)
+    if (errno != EINTR)
+      return false;
+  return both[1].revents == 0;
+}
+
 void send_all(const unique_fd& socket, std::string_view bytes) {
   while (!bytes.empty()) {
     auto sent = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
