@@ -73,6 +73,10 @@ public:
   }
 
 private:
+  /// The id of a session that is over stays in the cursor for as long as clocks
+  /// of nodes may differ: it might seem to be newer than the cursor's time.
+  static constexpr millis ended_stays = 60'000;
+
   class member_exchange;
   class member_writer;
 
@@ -92,6 +96,7 @@ private:
     old_events old = {};
   };
 
+  // sessions_stream.cpp
   void look();
   void found(const live_list& all);
   void not_found(const refusal& why);
@@ -102,18 +107,6 @@ private:
   bool is_known(const live_session& session) const;
   void forget_unlisted(const live_list& all);
   std::size_t places_taken() const;
-  void join(const exchange_ptr& of_session, const std::shared_ptr<stream>& one);
-  void add(const live_session& session);
-  unix_ms begins_at() const;
-  unix_ms since_of(const live_session& session) const;
-  watch_start start_of(const live_session& session) const;
-
-  // From its sessions' streams.
-  void opened(const std::string& session_id);
-  void write(const std::string& session_id, std::vector<slice> parts,
-             std::function<void(bool)> done);
-  void left(const std::string& session_id, bool for_good);
-
   bool is_settled() const;
   void open();
   void ask_late_again();
@@ -125,6 +118,17 @@ private:
   std::string id_after(const std::string& session_id, std::uint64_t seq);
   void forget_ended(unix_ms now);
   void done();
+
+  // sessions_stream_members.cpp
+  void join(const exchange_ptr& of_session, const std::shared_ptr<stream>& one);
+  void add(const live_session& session);
+  unix_ms begins_at() const;
+  unix_ms since_of(const live_session& session) const;
+  watch_start start_of(const live_session& session) const;
+  void opened(const std::string& session_id);
+  void write(const std::string& session_id, std::vector<slice> parts,
+             std::function<void(bool)> done);
+  void left(const std::string& session_id, bool for_good);
 
   edge& env_;
   const sessions_watch what_;
