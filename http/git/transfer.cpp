@@ -7,6 +7,7 @@
 #include "messages/errors.hpp"
 #include "runtime/base/session_paths.hpp"
 #include "runtime/git/session/branch_position.hpp"
+#include "runtime/sandbox/assets.hpp"
 #include "runtime/sandbox/run_in_sandbox.hpp"
 
 #include <boost/asio/buffer.hpp>
@@ -73,6 +74,13 @@ push_limits limits_of(const git_context& around) {
   return result;
 }
 
+// From protocol 2 on a fetch begins with a question for what git can do, which
+// is the same whatever repository is fetched from.
+bool asks_for_abilities(const transfer_plan& plan) {
+  return plan.route.advertise && *plan.route.service == service::upload_pack
+         && speaks_v2(plan.protocol);
+}
+
 } // namespace
 
 const std::string_view token_is_over =
@@ -80,12 +88,18 @@ const std::string_view token_is_over =
 
 command git_of(const git_context& around, const transfer_plan& plan) {
   auto& session = plan.who.grant.session;
-  return sandbox::run_in_sandbox(
-    *around.sandbox,
-    paths_of(around.options.data_dir, session.id,
-             mirror_name(plan.who.grant.project)),
-    git_command(*plan.route.service, plan.route.advertise, session.branch,
-                limits_of(around), plan.protocol));
+  auto git = git_command(*plan.route.service, plan.route.advertise,
+                         session.branch, limits_of(around), plan.protocol);
+  // A sandbox would take many times as long.
+  if (around.sandbox->config.mode != sandbox_mode::none
+      && asks_for_abilities(plan)) {
+    git.cwd = sandbox::made_repository(around.sandbox->files);
+    return git;
+  }
+  return sandbox::run_in_sandbox(*around.sandbox,
+                                 paths_of(around.options.data_dir, session.id,
+                                          mirror_name(plan.who.grant.project)),
+                                 std::move(git));
 }
 
 transfer_slot::transfer_slot(git_context& around, std::string session_id)

@@ -60,7 +60,8 @@ struct transfer_plan {
 /// Why what a clone token has opened goes on no more.
 extern const std::string_view token_is_over;
 
-/// git for one transfer, in the session's sandbox. Reads files.
+/// git for one transfer, in the session's sandbox, or where it has no need of
+/// the session's repository, in one of ours. Reads files.
 command git_of(const git_context& around, const transfer_plan& plan);
 
 class transfer {

@@ -70,42 +70,47 @@ constexpr auto base64_pairs = [] {
 bool append_json_string_within(std::string& out, std::string_view utf8,
                                std::size_t most) {
   constexpr char digits[] = "0123456789abcdef";
-  if (utf8.size() > most)
-    return false;
+  constexpr std::size_t longest_escape = 6;
   const auto begin = out.size();
-  out += '"';
   const char* at = utf8.data();
   const char* const end = at + utf8.size();
-  while (at != end) {
-    const char* plain = at;
-    std::size_t found = 16;
-    while (found == 16 && end - at >= 16) {
-      found = plain_of(at);
-      at += found;
-    }
-    while (found == 16 && at != end && escape_of(*at) == 0)
-      ++at;
-    out.append(plain, at);
-    // What is escaped often comes in runs: binary data, colours, blank lines.
-    char text[384];
-    std::size_t size = 0;
-    for (; at != end && size + 6 <= sizeof text; ++at) {
-      const char escape = escape_of(*at);
-      if (escape == 0)
-        break;
-      const char code[] = {
-        '\\', escape, '0', '0', digits[(*at >> 4) & 15], digits[*at & 15]};
-      std::memcpy(text + size, code, sizeof code);
-      size += escape == 'u' ? 6 : 2;
-    }
+  // Gathered here, as what is escaped often comes in runs, or once a line.
+  char text[1024];
+  std::size_t size = 0;
+  auto flush = [&] {
     out.append(text, size);
+    size = 0;
     // The rest becomes at least as long as it is.
     const auto rest = static_cast<std::size_t>(end - at);
-    if (out.size() - begin - 1 + rest > most) {
-      out.resize(begin);
+    if (out.size() - begin - 1 + rest <= most)
+      return true;
+    out.resize(begin);
+    return false;
+  };
+  out += '"';
+  while (at != end) {
+    if (size + 16 + longest_escape > sizeof text && !flush())
       return false;
+    if (end - at >= 16) {
+      std::memcpy(text + size, at, 16);
+      const auto plain = plain_of(at);
+      size += plain;
+      at += plain;
+      if (plain == 16)
+        continue;
     }
+    const char escape = escape_of(*at);
+    const char code[] = {
+      '\\', escape, '0', '0', digits[(*at >> 4) & 15], digits[*at & 15]};
+    if (escape == 0)
+      text[size] = *at;
+    else
+      std::memcpy(text + size, code, sizeof code);
+    size += escape == 0 ? 1 : escape == 'u' ? 6 : 2;
+    ++at;
   }
+  if (!flush())
+    return false;
   out += '"';
   return true;
 }

@@ -108,9 +108,11 @@ public:
       "--append", "--sparse", "--numeric-owner", "--ignore-failed-read",
       "--warning=no-file-changed", "--warning=no-file-removed",
       "--warning=no-file-ignored",
-      // What is kept ready for new sessions.
-      "--anchored", "--exclude=sessions/warm.*", "--file", file_, "--directory",
-      dir, "--"};
+      // What is kept ready for new sessions, and an index that may name packs
+      // which were not there yet when tar went by.
+      "--anchored", "--exclude=sessions/warm.*",
+      "--exclude=repos/*.git/objects/pack/multi-pack-index*", "--file", file_,
+      "--directory", dir, "--"};
     args.insert(args.end(), std::make_move_iterator(names.begin()),
                 std::make_move_iterator(names.end()));
     auto added = tar(std::move(args), by_);

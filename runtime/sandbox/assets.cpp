@@ -113,6 +113,11 @@ void write_made_files(const fs::path& files) {
   if (::geteuid() == 0 && !has_devices(files))
     make_devices(made_devices(files));
   write_if_new(made_seccomp(files), seccomp_program(), 0600);
+  const auto repository = made_repository(files);
+  for (const auto& dir :
+       {repository, repository / "objects", repository / "refs"})
+    ensure_dir(dir);
+  write_if_new(repository / "HEAD", "ref: refs/heads/none\n", 0600);
 }
 
 fs::path made_etc(const fs::path& files) {
@@ -130,6 +135,10 @@ bool has_devices(const fs::path& files) {
 
 fs::path made_seccomp(const fs::path& files) {
   return files / "seccomp.bpf";
+}
+
+fs::path made_repository(const fs::path& files) {
+  return files / "empty.git";
 }
 
 } // namespace greenroom::sandbox

@@ -1,6 +1,7 @@
 // The files that all sandboxes of a node share: what of /etc is not the host's
 // (etc_copy.hpp has the rest), the seccomp filter, and for a node that is root
-// some devices.
+// some devices. And beside them a repository without anything in it, which no
+// sandbox sees: what git says of it is what it says of any.
 //
 // Written below data_dir/sandbox at each start of the node, before any session
 // is opened. A running session keeps those that it began with.
@@ -38,5 +39,6 @@ bool has_devices(const std::filesystem::path& files);
 std::filesystem::path made_etc(const std::filesystem::path& files);
 std::filesystem::path made_devices(const std::filesystem::path& files);
 std::filesystem::path made_seccomp(const std::filesystem::path& files);
+std::filesystem::path made_repository(const std::filesystem::path& files);
 
 } // namespace greenroom::sandbox

@@ -10,9 +10,10 @@
 //   refs/greenroom/*                              ours: rescued work, what was
 //                                                 asked for by full name
 //
-// Sessions borrow its objects, so nothing in it is ever pruned. References
-// are written by libgit2 and fsynced; only fetch, push and walks through the
-// history run `git`.
+// Sessions borrow its objects, so nothing in it is ever pruned, and packs
+// become many: pack_index.hpp has one index over them. References are written
+// by libgit2 and fsynced; only fetch, push and walks through the history run
+// `git`.
 //
 // A mirror is a cheap value; its calls block, and may run at the same time in
 // several threads, apart from open_or_create: once per project and process,

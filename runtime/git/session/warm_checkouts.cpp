@@ -1,5 +1,6 @@
 #include "runtime/git/session/warm_checkouts.hpp"
 
+#include "runtime/git/mirror/pack_index.hpp"
 #include "runtime/git/session/usual_modes.hpp"
 
 #include <spdlog/spdlog.h>
@@ -25,6 +26,7 @@ namespace {
 
 constexpr std::chrono::hours max_age{24};
 constexpr std::chrono::minutes look_period{1};
+constexpr std::chrono::hours index_period{1};
 constexpr const char* prefix = "warm.";
 
 // With fewer users than this each is left to a session.
@@ -101,8 +103,6 @@ warm_checkouts::tree_ptr warm_checkouts::take(const mirror& of,
 
 void warm_checkouts::want(const mirror& of, const std::string& branch,
                           const tree_size& size) {
-  if (limits_.projects == 0 || size.files < limits_.min_files)
-    return;
   std::lock_guard guard{mutex_};
   std::erase_if(wishes_,
                 [&](const wish& one) { return one.of.path() == of.path(); });
@@ -152,6 +152,7 @@ void warm_checkouts::work() {
       wishes_.pop_front();
       making_ = next.of.path();
       aside(lock, [&] { fulfil(next); });
+      aside(lock, [&] { index(next.of.path()); });
     } else {
       changed_.wait_until(lock, next_look);
     }
@@ -205,11 +206,35 @@ bool warm_checkouts::is_wanted(const fs::path& mirror) const {
 }
 
 void warm_checkouts::fulfil(const wish& what) {
+  if (limits_.projects == 0 || what.size.files < limits_.min_files)
+    return;
   auto tip = what.of.resolve_branch(what.branch);
   if (!tip || !is_wanted(what.of.path()) || is_kept(what, *tip)
       || !has_room(what.size.bytes))
     return;
   keep(what, make(what, *tip));
+}
+
+// One that fails is not tried by each session that is made.
+void warm_checkouts::index(const fs::path& mirror) {
+  const auto now = clock::now();
+  std::erase_if(indexed_, [&](const auto& one) {
+    return now - one.second >= index_period;
+  });
+  if (indexed_.contains(mirror))
+    return;
+  auto tried = std::async(std::launch::async, [&] {
+    use_usual_modes();
+    step_back();
+    try {
+      return index_packs(mirror, stop_.get());
+    } catch (const std::exception& e) {
+      spdlog::info("{}", e.what());
+      return true;
+    }
+  });
+  if (tried.get())
+    indexed_[mirror] = clock::now();
 }
 
 // True where the one that is there will do; else it is no more.

@@ -1,4 +1,5 @@
-// Keeps a checkout ready for the next session of each large project.
+// Keeps a checkout ready for the next session of each large project, and the
+// packs of each project's mirror indexed, which its clones gain by.
 //
 // One for a node; any thread may use it. It makes one at a time, by a thread
 // that leaves processor and disk to everybody else, of where the project's
@@ -22,6 +23,7 @@
 #include <filesystem>
 #include <functional>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -65,7 +67,7 @@ public:
   tree_ptr take(const mirror& of, const std::string& commit);
 
   /// A session of the project was made, of so many files: another may follow,
-  /// beginning with this branch.
+  /// beginning with this branch, and clones of it.
   void want(const mirror& of, const std::string& branch, const tree_size& size);
 
   /// Its project is gone, the mirror is nobody's.
@@ -99,6 +101,7 @@ private:
              const std::function<void()>& what);
   void remove(const std::filesystem::path& dir);
   void fulfil(const wish& what);
+  void index(const std::filesystem::path& mirror);
   bool is_wanted(const std::filesystem::path& mirror) const;
   bool is_kept(const wish& what, const std::string& tip);
   tree_ptr make(const wish& what, const std::string& tip);
@@ -119,6 +122,8 @@ private:
   std::optional<std::filesystem::path> making_; // the mirror; reset: forgotten
   std::vector<std::filesystem::path> doomed_;   // directories that are to go
   std::uint64_t made_ = 0;                      // the thread's
+  // When packs were last indexed, or could not be; the thread's.
+  std::map<std::filesystem::path, clock::time_point> indexed_;
   std::thread thread_;
 };
 

@@ -157,6 +157,32 @@ TEST_CASE("a body may be chunked, packed or both") {
   }
 }
 
+TEST_CASE("what git can do is told without the session's repository") {
+  git_node node{{{}, sandbox_mode::bubblewrap}};
+  const std::string v2 = "Git-Protocol: version=2\r\n";
+  auto told = [&] {
+    http_client client{node.port()};
+    client.send(get(refs_target(), bearer + v2));
+    auto answer = receive_whole(client);
+    CHECK(answer.status == 200);
+    CHECK(answer.headers["content-type"]
+          == "application/x-git-upload-pack-advertisement");
+    return answer.body;
+  };
+  const auto list = post("upload-pack", ls_refs, v2);
+  const auto abilities = told();
+  CHECK(abilities.starts_with("000eversion 2\n"));
+  CHECK(abilities.find(" filter") != std::string::npos);
+  CHECK(status_of(node, list) == 200);
+  // What is told then is the repository's own.
+  fs::remove_all(node.checkout() / ".git");
+  CHECK(told() == abilities);
+  CHECK(status_of(node, list) == 500);
+  CHECK(status_of(node, get(refs_target(), bearer)) == 500);
+  CHECK(status_of(node, get(refs_target("git-receive-pack"), bearer + v2))
+        == 500);
+}
+
 TEST_CASE("a client that waits to be told to send is told") {
   git_node node;
   http_client client{node.port()};

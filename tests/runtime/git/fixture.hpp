@@ -3,6 +3,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "runtime/base/memfd.hpp"
 #include "runtime/base/run_command.hpp"
 #include "runtime/config/config.hpp"
 #include "runtime/git/inside/looking.hpp"
@@ -226,6 +227,29 @@ inline const fs::path& seed() {
     return top / "upstream.git";
   }();
   return made;
+}
+
+/// A branch with a commit of so many files, in a bare repository.
+inline void add_files(const fs::path& upstream, const std::string& branch,
+                      int count) {
+  std::string text = "commit refs/heads/" + branch
+                     + "\ncommitter Ada <ada@example.org> 1600000000 +0000\n"
+                       "data 4\nMany\n";
+  for (int i = 0; i < count; ++i) {
+    auto content = branch + ' ' + std::to_string(i) + '\n';
+    text += "M 644 inline d" + std::to_string(i % 30) + "/f" + std::to_string(i)
+            + "\ndata " + std::to_string(content.size()) + '\n' + content
+            + '\n';
+  }
+  auto input = git::memfd(text);
+  command what;
+  what.argv = {"git", "fast-import", "--quiet"};
+  what.cwd = upstream;
+  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent"};
+  what.stdin_fd = input.get();
+  auto result = run_command(what);
+  INFO(result.err);
+  REQUIRE(result.ok());
 }
 
 class world {

@@ -95,6 +95,17 @@ TEST_CASE_METHOD(keeping, "nothing is kept of what is small, nor where that is "
   CHECK(on_disk() == 0);
 }
 
+TEST_CASE_METHOD(keeping,
+                 "the packs of a project's mirror are indexed, whether "
+                 "a checkout is kept or not") {
+  add_files(upstream, "many", 5000);
+  mirror.fetch();
+  auto warm = keeper({0, 100});
+  warm->want(mirror, "main", size);
+  warm->wait_until_done();
+  CHECK(fs::exists(mirror.path() / "objects/pack/multi-pack-index"));
+}
+
 TEST_CASE_METHOD(keeping, "what is ready stays while the branch is near, and "
                           "is made anew when it is not") {
   auto warm = keeper();
