@@ -31,6 +31,7 @@ using ref_iterator_handle =
 using object_handle = handle<git_object, git_object_free>;
 using commit_handle = handle<git_commit, git_commit_free>;
 using tree_handle = handle<git_tree, git_tree_free>;
+using tag_handle = handle<git_tag, git_tag_free>;
 using index_handle = handle<git_index, git_index_free>;
 using odb_handle = handle<git_odb, git_odb_free>;
 using diff_handle = handle<git_diff, git_diff_free>;
