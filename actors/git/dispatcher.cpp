@@ -100,7 +100,7 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
 
 // -- the queues --------------------------------------------------------------
 
-using line_kind = git_dispatcher_state::kind;
+using line_kind = git_dispatcher_state::line_kind;
 
 // Whether a job may begin beside what goes on.
 bool has_room(const git_dispatcher_state::project_queue& queue, line_kind kind,
@@ -267,8 +267,9 @@ void line_up(dispatcher_pointer self, Request& request, Answer answer) {
   go_on_in(self, line);
 }
 
-// Of checkpoints a session asks for one at a time: what there may be of them is
-// bounded by the sessions, and takes no place from others.
+// Of checkpoints a session asks for one at a time, and of questions for a few:
+// what there may be of them is bounded by the sessions, and takes no place from
+// others.
 bool is_full(const git_dispatcher_state::project_queue& queue, line_kind kind,
              std::size_t limit) {
   auto counts = [kind](const git_dispatcher_state::job& x) {
@@ -281,7 +282,8 @@ bool is_full(const git_dispatcher_state::project_queue& queue, line_kind kind,
 // True where it has its place however many wait.
 template <class Request>
 inline constexpr bool is_always_admitted =
-  is_last_chance<Request> || std::is_same_v<Request, save_checkpoint>;
+  is_last_chance<
+    Request> || std::is_same_v<Request, save_checkpoint> || std::is_same_v<Request, ask_checkout>;
 
 template <class Reply, class Request, class Promise>
 void admit(dispatcher_pointer self, std::size_t limit, Request& request,

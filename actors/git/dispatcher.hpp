@@ -89,12 +89,12 @@ struct git_dispatcher_state {
 
   /// What only looks at a project's upstream, what saves and merges, and what
   /// asks about its sessions and reviews.
-  enum class kind : std::uint8_t { looks, saves, questions };
+  enum class line_kind : std::uint8_t { looks, saves, questions };
 
   /// Who stands in one line.
   struct line {
     std::string project_id;
-    git_dispatcher_state::kind kind = kind::saves;
+    line_kind kind = line_kind::saves;
     friend auto operator<=>(const line&, const line&) = default;
   };
 
@@ -113,9 +113,9 @@ struct git_dispatcher_state {
   const char* name = "git-workers";
 };
 
-// Of one project.
+// Of one project: they leave a thread to others.
 inline constexpr std::size_t most_checkpoints_at_once = 3;
-inline constexpr std::size_t most_questions_at_once = 2;
+inline constexpr std::size_t most_questions_at_once = 3;
 
 /// Where the node has a `gate`, what moves references looks at it.
 git_actor::behavior_type
