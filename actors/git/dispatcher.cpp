@@ -161,8 +161,9 @@ void ended_in(dispatcher_pointer self, const git_dispatcher_state::line& line,
 
 template <class Request>
 inline constexpr bool is_question =
-  std::is_same_v<Request,
-                 ask_checkout> || std::is_same_v<Request, diff_commits>;
+  std::is_same_v<
+    Request,
+    ask_checkout> || std::is_same_v<Request, diff_commits> || std::is_same_v<Request, measure_kept>;
 
 // True where it is tried however many wait, and longer: nobody tries it again.
 template <class Request>
@@ -232,6 +233,11 @@ std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
 std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
                                            const diff_commits& request) {
   return {state.questions, request.to};
+}
+
+std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
+                                           const measure_kept&) {
+  return {state.questions, "kept"};
 }
 
 // Has the request worked on when its turn has come. `answer` takes the reply or
@@ -413,7 +419,7 @@ git_actor::behavior_type git_dispatcher(dispatcher_pointer self,
           at_once<done, make_review_checkout>(self),
           in_queue<pushed_rescues, push_rescues>(self, queue),
           at_once<done, forget_pushed>(self),
-          at_once<kept_files_list, measure_kept>(self),
+          in_queue<kept_files_list, measure_kept>(self, queue),
           at_once<directory_list, list_directories>(self)};
 }
 

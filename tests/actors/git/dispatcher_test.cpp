@@ -289,9 +289,15 @@ TEST_CASE("a question that has waited in vain is not asked any more") {
   limits.for_questions = std::chrono::milliseconds{-1};
   dispatcher d{limits};
   auto session = d.session("topic");
-  auto why = d.refused_by<git_answer>(
-    ask_checkout{d.good(), session, {git_question::diff, {}}});
-  CHECK(why.code == errc::overloaded);
+  const auto& commit = session.base_commit;
+  CHECK(d.refused_by<git_answer>(
+           ask_checkout{d.good(), session, {git_question::diff, {}}})
+          .code
+        == errc::overloaded);
+  CHECK(d.refused_by<git_answer>(diff_commits{d.good(), commit, commit}).code
+        == errc::overloaded);
+  CHECK(d.refused_by<kept_files_list>(measure_kept{d.good(), {session.id}}).code
+        == errc::overloaded);
 }
 
 TEST_CASE("a rescue gets its place however much waits for the upstream") {
