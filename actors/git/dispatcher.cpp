@@ -298,16 +298,17 @@ void admit(dispatcher_pointer self, std::size_t limit, Request& request,
   const auto has_place =
     is_always_admitted<
       Request> || !is_full(self->state.queues[line], line.kind, limit);
-  if (!has_place)
-    return promise.deliver(make_error(
+  if (has_place)
+    line_up<Reply>(self, request, [promise](auto what) mutable {
+      promise.deliver(std::move(what));
+    });
+  else
+    promise.deliver(make_error(
       errc::overloaded, is_question<Request>
                           ? "too many questions to git wait in this project, "
                             "try again"
                           : "too much is waiting for this project's upstream, "
                             "try again"));
-  line_up<Reply>(self, request, [promise](auto what) mutable {
-    promise.deliver(std::move(what));
-  });
 }
 
 template <class Reply, class Request>
