@@ -60,9 +60,9 @@ public:
   tree_distance run(tree_handle from, tree_handle to) {
     compare(from.get(), to.get());
     while (!pairs_.empty() && !is_enough()) {
-      auto [one, other] = pairs_.back();
+      const auto next = pairs_.back();
       pairs_.pop_back();
-      compare(tree_at(one).get(), tree_at(other).get());
+      compare(tree_at(next.first).get(), tree_at(next.second).get());
     }
     if (steps_ > most_steps())
       found_.files = most_ + 1;
@@ -70,8 +70,6 @@ public:
   }
 
 private:
-  using tree_id = std::optional<git_oid>; // nullopt: there is none
-
   // Some directories lie on the way to each file.
   std::size_t most_steps() const {
     return 16 * most_ + 1000;
@@ -82,10 +80,10 @@ private:
            || steps_ > most_steps();
   }
 
-  tree_handle tree_at(const tree_id& id) {
+  tree_handle tree_at(const git_oid& id) {
     tree_handle tree;
-    if (id)
-      check(git_tree_lookup(receive(tree), repo_, &*id), warm_failure);
+    if (!git_oid_is_zero(&id))
+      check(git_tree_lookup(receive(tree), repo_, &id), warm_failure);
     return tree;
   }
 
@@ -117,30 +115,32 @@ private:
 
   void take(const git_tree_entry* before, const git_tree_entry* now) {
     ++steps_;
-    const auto from = directory(before);
-    const auto to = directory(now);
-    if (from || to)
-      pairs_.emplace_back(from, to);
-    const auto* file = now != nullptr && !to ? now : nullptr;
-    if (file == nullptr && (before == nullptr || from))
+    if (is_directory(before) || is_directory(now))
+      pairs_.emplace_back(directory(before), directory(now));
+    const auto* old_file = is_directory(before) ? nullptr : before;
+    const auto* new_file = is_directory(now) ? nullptr : now;
+    if (old_file == nullptr && new_file == nullptr)
       return;
     ++found_.files;
     found_.special =
-      found_.special || is_special(file) || (!from && is_special(before));
-    if (file != nullptr)
-      found_.bytes += size_of(objects_.get(), *git_tree_entry_id(file));
+      found_.special || is_special(old_file) || is_special(new_file);
+    if (new_file != nullptr)
+      found_.bytes += size_of(objects_.get(), *git_tree_entry_id(new_file));
   }
 
-  static tree_id directory(const git_tree_entry* entry) {
-    if (entry == nullptr || git_tree_entry_type(entry) != GIT_OBJECT_TREE)
-      return std::nullopt;
-    return *git_tree_entry_id(entry);
+  static bool is_directory(const git_tree_entry* entry) {
+    return entry != nullptr && git_tree_entry_type(entry) == GIT_OBJECT_TREE;
+  }
+
+  // All zeros where it is none.
+  static git_oid directory(const git_tree_entry* entry) {
+    return is_directory(entry) ? *git_tree_entry_id(entry) : git_oid{};
   }
 
   git_repository* repo_;
   std::size_t most_;
   odb_handle objects_;
-  std::vector<std::pair<tree_id, tree_id>> pairs_; // yet to be compared
+  std::vector<std::pair<git_oid, git_oid>> pairs_; // yet to be compared
   std::size_t steps_ = 0;
   tree_distance found_;
 };
