@@ -221,9 +221,10 @@ GREENROOM_INSPECT(forget_pushed, x.project, x.session_id)
 
 /// Which of these sessions have a checkout on this node's disk.
 struct measure_kept {
+  project_record project;
   std::vector<std::string> session_ids;
 };
-GREENROOM_INSPECT(measure_kept, x.session_ids)
+GREENROOM_INSPECT(measure_kept, x.project, x.session_ids)
 
 struct kept_files {
   std::string session_id;

@@ -100,14 +100,27 @@ pool(git_actor::stateful_pointer<worker_pool<git_actor>> self,
 
 // -- the queues --------------------------------------------------------------
 
-// Whether the job that is next may begin beside what goes on.
-bool has_room(const git_dispatcher_state::project_queue& queue,
+using line_kind = git_dispatcher_state::line_kind;
+
+// Whether a job may begin beside what goes on.
+bool has_room(const git_dispatcher_state::project_queue& queue, line_kind kind,
               const git_dispatcher_state::job& next) {
-  const auto& beside = queue.checkpoints_of;
-  if (queue.busy || next.checkpoint_of.empty())
+  const auto& beside = queue.running;
+  if (queue.busy || next.of.empty())
     return !queue.busy && beside.empty();
-  return beside.size() < most_checkpoints_at_once
-         && std::ranges::find(beside, next.checkpoint_of) == beside.end();
+  const auto most = kind == line_kind::questions ? most_questions_at_once
+                                                 : most_checkpoints_at_once;
+  return beside.size() < most
+         && std::ranges::find(beside, next.of) == beside.end();
+}
+
+// The first that has room; what changes something waits for all before it.
+auto next_in(git_dispatcher_state::project_queue& queue, line_kind kind) {
+  auto& all = queue.waiting;
+  auto may_begin = [&](const auto& job) { return has_room(queue, kind, job); };
+  if (kind == line_kind::questions)
+    return std::ranges::find_if(all, may_begin);
+  return !all.empty() && may_begin(all.front()) ? all.begin() : all.end();
 }
 
 // Begins what can begin.
@@ -119,31 +132,38 @@ void go_on_in(dispatcher_pointer self, const git_dispatcher_state::line& line) {
       return;
     auto& queue = found->second;
     if (queue.waiting.empty()) {
-      if (!queue.busy && queue.checkpoints_of.empty())
+      if (!queue.busy && queue.running.empty())
         queues.erase(found);
       return;
     }
-    if (!has_room(queue, queue.waiting.front()))
+    auto next = next_in(queue, line.kind);
+    if (next == queue.waiting.end())
       return;
-    auto job = std::move(queue.waiting.front());
-    queue.waiting.pop_front();
-    if (job.checkpoint_of.empty())
+    auto job = std::move(*next);
+    queue.waiting.erase(next);
+    if (job.of.empty())
       queue.busy = true;
     else
-      queue.checkpoints_of.push_back(job.checkpoint_of);
+      queue.running.push_back(job.of);
     job.run(std::chrono::steady_clock::now() - job.since);
   }
 }
 
 void ended_in(dispatcher_pointer self, const git_dispatcher_state::line& line,
-              const std::string& checkpoint_of) {
+              const std::string& of) {
   auto& queue = self->state.queues.at(line);
-  if (checkpoint_of.empty())
+  if (of.empty())
     queue.busy = false;
   else
-    std::erase(queue.checkpoints_of, checkpoint_of);
+    std::erase(queue.running, of);
   go_on_in(self, line);
 }
+
+template <class Request>
+inline constexpr bool is_question =
+  std::is_same_v<
+    Request,
+    ask_checkout> || std::is_same_v<Request, diff_commits> || std::is_same_v<Request, measure_kept>;
 
 // True where it is tried however many wait, and longer: nobody tries it again.
 template <class Request>
@@ -156,6 +176,8 @@ std::pair<std::chrono::milliseconds, std::chrono::milliseconds>
 timeouts_for(const git_limits& limits) {
   if (is_last_chance<Request>)
     return {limits.rescue_for_upstream, limits.rescue_for_thread};
+  if (is_question<Request>)
+    return {limits.for_questions, limits.for_thread};
   return {limits.for_upstream, limits.for_thread};
 }
 
@@ -163,10 +185,14 @@ timeouts_for(const git_limits& limits) {
 template <class Request>
 std::optional<refusal> fault(const git_dispatcher_state& state,
                              std::chrono::steady_clock::duration waited) {
-  if (waited > timeouts_for<Request>(state.limits).first)
-    return refusal{errc::unavailable,
-                   "this project's upstream was too slow, try again"};
-  return std::nullopt;
+  if (waited <= timeouts_for<Request>(state.limits).first)
+    return std::nullopt;
+  if (is_question<Request>)
+    return refusal{errc::overloaded,
+                   "other questions to git in this project took too long, try "
+                   "again"};
+  return refusal{errc::unavailable,
+                 "this project's upstream was too slow, try again"};
 }
 
 template <class Request>
@@ -182,10 +208,12 @@ bool only_looks(const find_target& request) {
 
 template <class Request>
 git_dispatcher_state::line line_of(const Request& request) {
-  return {request.project.id, only_looks(request)};
+  auto kind = only_looks(request) ? line_kind::looks : line_kind::saves;
+  return {request.project.id,
+          is_question<Request> ? line_kind::questions : kind};
 }
 
-// Whose threads do it, and the session that it is a checkpoint of.
+// Whose threads do it, and what job::of is.
 template <class Request>
 std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
                                            const Request& request) {
@@ -197,15 +225,30 @@ std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
   return {state.checkpoints, request.session.id};
 }
 
+std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
+                                           const ask_checkout& request) {
+  return {state.questions, request.session.id};
+}
+
+std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
+                                           const diff_commits& request) {
+  return {state.questions, request.to};
+}
+
+std::pair<git_actor, std::string> place_of(const git_dispatcher_state& state,
+                                           const measure_kept&) {
+  return {state.questions, "kept"};
+}
+
 // Has the request worked on when its turn has come. `answer` takes the reply or
 // an error.
 template <class Reply, class Request, class Answer>
 void line_up(dispatcher_pointer self, Request& request, Answer answer) {
   const auto line = line_of(request);
-  auto [workers, session_id] = place_of(self->state, request);
+  auto [workers, of] = place_of(self->state, request);
   if constexpr (requires { request.asked_at; })
     request.asked_at = steady_ms();
-  auto run = [self, line, answer, to = workers, of = session_id,
+  auto run = [self, line, answer, to = workers, of = of,
               request = std::move(request)](auto waited) mutable {
     if (auto why = fault<Request>(self->state, waited)) {
       answer(to_error(*why));
@@ -226,39 +269,53 @@ void line_up(dispatcher_pointer self, Request& request, Answer answer) {
         });
   };
   self->state.queues[line].waiting.push_back(
-    {std::move(run), std::chrono::steady_clock::now(), session_id});
+    {std::move(run), std::chrono::steady_clock::now(), of});
   go_on_in(self, line);
 }
 
-// Of checkpoints a session asks for one at a time: what there may be of them is
-// bounded by the sessions, and takes no place from others.
-bool is_full(const git_dispatcher_state::project_queue& queue,
+// Of checkpoints a session asks for one at a time, and of questions for a few:
+// what there may be of them is bounded by the sessions, and takes no place from
+// others.
+bool is_full(const git_dispatcher_state::project_queue& queue, line_kind kind,
              std::size_t limit) {
-  auto others = std::ranges::count_if(
-    queue.waiting,
-    [](const git_dispatcher_state::job& x) { return x.checkpoint_of.empty(); });
+  auto counts = [kind](const git_dispatcher_state::job& x) {
+    return kind == line_kind::questions || x.of.empty();
+  };
+  auto others = std::ranges::count_if(queue.waiting, counts);
   return static_cast<std::size_t>(others) >= limit;
 }
 
 // True where it has its place however many wait.
 template <class Request>
 inline constexpr bool is_always_admitted =
-  is_last_chance<Request> || std::is_same_v<Request, save_checkpoint>;
+  is_last_chance<
+    Request> || std::is_same_v<Request, save_checkpoint> || std::is_same_v<Request, ask_checkout>;
+
+template <class Reply, class Request, class Promise>
+void admit(dispatcher_pointer self, std::size_t limit, Request& request,
+           Promise promise) {
+  const auto line = line_of(request);
+  const auto has_place =
+    is_always_admitted<
+      Request> || !is_full(self->state.queues[line], line.kind, limit);
+  if (has_place)
+    line_up<Reply>(self, request, [promise](auto what) mutable {
+      promise.deliver(std::move(what));
+    });
+  else
+    promise.deliver(make_error(
+      errc::overloaded, is_question<Request>
+                          ? "too many questions to git wait in this project, "
+                            "try again"
+                          : "too much is waiting for this project's upstream, "
+                            "try again"));
+}
 
 template <class Reply, class Request>
 auto in_queue(dispatcher_pointer self, std::size_t limit) {
   return [self, limit](Request& request) -> caf::result<Reply> {
-    const auto& queue = self->state.queues[line_of(request)];
-    const auto has_place =
-      is_always_admitted<Request> || !is_full(queue, limit);
-    if (!has_place)
-      return make_error(errc::overloaded,
-                        "too much is waiting for this project's upstream, "
-                        "try again");
     auto promise = self->make_response_promise<Reply>();
-    line_up<Reply>(self, request, [promise](auto what) mutable {
-      promise.deliver(std::move(what));
-    });
+    admit<Reply>(self, limit, request, promise);
     return promise;
   };
 }
@@ -300,18 +357,20 @@ auto at_once(dispatcher_pointer self) {
 
 // State and merges are told beside the upstream as it is now, or where that
 // takes long, as it was when it was last seen.
-caf::result<git_answer> ask(dispatcher_pointer self, ask_checkout& request) {
-  if (request.what.what == git_question::diff)
-    return self->delegate(self->state.local, std::move(request));
-  find_target news{request.project, request.what.target, {}};
+caf::result<git_answer> ask(dispatcher_pointer self, ask_checkout& request,
+                            std::size_t limit) {
   auto promise = self->make_response_promise<git_answer>();
-  auto continue_output = [self, promise,
-                          request = std::move(request)]() mutable {
-    promise.delegate(self->state.local, std::move(request));
+  if (request.what.what == git_question::diff) {
+    admit<git_answer>(self, limit, request, promise);
+    return promise;
+  }
+  find_target news{request.project, request.what.target, {}};
+  auto go_on = [self, promise, limit, request = std::move(request)]() mutable {
+    admit<git_answer>(self, limit, request, promise);
   };
   self->request(git_actor{self}, news_wait, std::move(news))
-    .then([continue_output](const found_target&) mutable { continue_output(); },
-          [continue_output](const caf::error&) mutable { continue_output(); });
+    .then([go_on](const found_target&) mutable { go_on(); },
+          [go_on](const caf::error&) mutable { go_on(); });
   return promise;
 }
 
@@ -334,6 +393,7 @@ git_actor::behavior_type git_dispatcher(dispatcher_pointer self,
   start(self->state.looks, "git-looks");
   start(self->state.upstream, "git-upstream");
   start(self->state.local, "git-local");
+  start(self->state.questions, "git-questions");
   return {in_queue<resolved_branch, resolve_branch>(self, queue),
           at_once<done, make_checkout>(self),
           at_once<done, install_checkout>(self),
@@ -352,15 +412,15 @@ git_actor::behavior_type git_dispatcher(dispatcher_pointer self,
           },
           at_once<done, remove_checkout>(self),
           at_once<done, remove_session_files>(self),
-          [self](ask_checkout& request) { return ask(self, request); },
+          [self, queue](ask_checkout& x) { return ask(self, x, queue); },
           at_once<checkout_tip, poll_branch>(self), find(self, queue),
           in_queue<merge_result, merge_review>(self, queue),
-          at_once<git_answer, diff_commits>(self),
+          in_queue<git_answer, diff_commits>(self, queue),
           in_queue<upstream_refs, list_upstream>(self, queue),
           at_once<done, make_review_checkout>(self),
           in_queue<pushed_rescues, push_rescues>(self, queue),
           at_once<done, forget_pushed>(self),
-          at_once<kept_files_list, measure_kept>(self),
+          in_queue<kept_files_list, measure_kept>(self, queue),
           at_once<directory_list, list_directories>(self)};
 }
 

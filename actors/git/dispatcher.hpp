@@ -13,6 +13,10 @@
 // have threads of their own, so that they take none of those that all projects
 // share.
 //
+// Questions, about sessions and reviews, take as long as what lies there has
+// git take: they have threads of their own too, of which one project gets some
+// and one session a single one.
+//
 // Of questions about sessions one at a time has the upstream looked at for all
 // that come meanwhile. Work that must not be lost because of others, a rescue,
 // always gets its place, and waits longer for its turn. What moves references
@@ -33,6 +37,7 @@
 #include <chrono>
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
@@ -56,6 +61,7 @@ struct git_limits {
   // begun that nobody hears of. A rescue is tried once, and may wait longer.
   std::chrono::milliseconds for_upstream{std::chrono::minutes{8}};
   std::chrono::milliseconds for_thread{std::chrono::minutes{5}};
+  std::chrono::milliseconds for_questions{std::chrono::seconds{30}};
   std::chrono::milliseconds rescue_for_upstream{std::chrono::minutes{60}};
   std::chrono::milliseconds rescue_for_thread{std::chrono::minutes{40}};
 };
@@ -70,20 +76,25 @@ struct git_dispatcher_state {
     // What it has waited for until then.
     std::function<void(std::chrono::steady_clock::duration waited)> run;
     std::chrono::steady_clock::time_point since;
-    std::string checkpoint_of = {}; // a session; empty: it runs alone
+    // The session that it saves a checkpoint of, or what it is a question
+    // about; empty: it runs alone.
+    std::string of = {};
   };
 
   struct project_queue {
-    bool busy = false;                       // with one that runs alone
-    std::vector<std::string> checkpoints_of; // sessions; they are being saved
+    bool busy = false;                // with one that runs alone
+    std::vector<std::string> running; // others, by what they are of
     std::deque<job> waiting;
   };
 
-  /// Who stands in one line: what only looks at a project's upstream, or else
-  /// what saves and merges.
+  /// What only looks at a project's upstream, what saves and merges, and what
+  /// asks about its sessions and reviews.
+  enum class line_kind : std::uint8_t { looks, saves, questions };
+
+  /// Who stands in one line.
   struct line {
     std::string project_id;
-    bool looks = false;
+    line_kind kind = line_kind::saves;
     friend auto operator<=>(const line&, const line&) = default;
   };
 
@@ -92,6 +103,7 @@ struct git_dispatcher_state {
   git_actor looks;
   git_actor upstream;
   git_actor local;
+  git_actor questions;
   git_actor restores;    // null before the first
   git_actor checkpoints; // likewise
   git_limits limits;
@@ -101,8 +113,9 @@ struct git_dispatcher_state {
   const char* name = "git-workers";
 };
 
-/// Of one project.
+// Of one project: they leave a thread to others.
 inline constexpr std::size_t most_checkpoints_at_once = 3;
+inline constexpr std::size_t most_questions_at_once = 3;
 
 /// Where the node has a `gate`, what moves references looks at it.
 git_actor::behavior_type

@@ -54,7 +54,7 @@ void list_kept_of(project_pointer self,
       [self, promise, fail](session_rows& rows) mutable {
         std::erase_if(rows.sessions,
                       [](const auto& row) { return is_live(row.status); });
-        measure_kept which;
+        measure_kept which{self->state.rules, {}};
         for (auto& row : rows.sessions)
           which.session_ids.push_back(row.id);
         self->request(self->state.context->git, git_timeout, std::move(which))

@@ -216,12 +216,12 @@ std::optional<command_result> run_until(const command& what, int stop_fd) {
 
   // The end of the program counts, not that of its output: something that it
   // left behind may hold the pipes for ever.
-  for (;;) {
+  for (bool killed = false;;) {
     std::array<pollfd, 4> waits{{{ended.get(), POLLIN, 0},
                                  {out.reader(), POLLIN, 0},
                                  {err.reader(), POLLIN, 0},
                                  {stop_fd, POLLIN, 0}}};
-    auto wait = result.timed_out ? -1 : until(deadline);
+    auto wait = killed ? -1 : until(deadline);
     auto ready = ::poll(waits.data(), waits.size(), wait);
     if (ready < 0 && errno != EINTR)
       fail(errno, "cannot wait for \"" + what.argv[0] + '"');
@@ -231,10 +231,12 @@ std::optional<command_result> run_until(const command& what, int stop_fd) {
       break;
     if (ready > 0 && waits[3].revents != 0)
       return std::nullopt; // `program` kills it
-    if (!result.timed_out && steady::now() >= deadline) {
-      result.timed_out = true;
+    if (killed)
+      continue;
+    result.timed_out = steady::now() >= deadline;
+    killed = result.timed_out || (what.end_when_full && result.truncated);
+    if (killed)
       program.kill();
-    }
   }
   out.drain();
   err.drain();

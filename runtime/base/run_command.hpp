@@ -29,6 +29,8 @@ struct command {
   // Bytes kept of stdout and of stderr, each from the start. What is over is
   // read and dropped, so that the program never waits for us.
   std::size_t max_output = 1024 * 1024;
+  // Nor is more of it asked for: who has printed more is killed.
+  bool end_when_full = false;
   // Bytes of memory that each of its processes may take; 0: as many as we may.
   std::uint64_t max_memory = 0;
   // It begins a process group of its own, which a time-out kills. Otherwise it

@@ -1,4 +1,4 @@
-// How much the files of a commit are, as `git ls-tree -r -l` lists them.
+// How much the files of a commit are, as `git ls-tree -r -t -l` lists them.
 #pragma once
 
 #include "runtime/git/common/tree_size.hpp"
@@ -22,7 +22,8 @@ public:
 
 private:
   tree_size found_;
-  int column_ = 0; // of the line at hand; the fourth is the size
+  int column_ = 0; // of the line at hand: mode, type, id, size
+  bool is_directory_ = false;
   std::uint64_t size_ = 0;
   bool in_name_ = false;
   bool in_word_ = false;

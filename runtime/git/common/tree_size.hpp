@@ -9,6 +9,8 @@ namespace greenroom::git {
 struct tree_size {
   std::size_t files = 0;
   std::uint64_t bytes = 0; // of their contents
+  // As far as they were counted; there may be any number, and no file in them.
+  std::size_t directories = 0;
 };
 
 /// What of them one checkout may have; 0: as much as there is room for.

@@ -52,7 +52,7 @@ tree_size size_of(const std::string& commit, const tree_limits& limits) {
     from.reset(); // by which git ends where it has more to say
   }};
   command list;
-  list.argv = {"git", "ls-tree", "-r", "-l", commit};
+  list.argv = {"git", "ls-tree", "-r", "-t", "-l", commit};
   list.env = whole_environment();
   list.stdout_fd = writer.get();
   list.timeout = timeout;

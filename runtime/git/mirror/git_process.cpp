@@ -57,6 +57,7 @@ std::optional<command_result> run_until(const server_git& call, int stop_fd) {
   what.stdout_fd = call.stdout_fd;
   what.timeout = call.timeout;
   what.max_output = call.max_output;
+  what.end_when_full = call.end_when_full;
   what.max_memory = call.max_memory;
   return greenroom::run_until(what, stop_fd);
 }

@@ -28,6 +28,7 @@ struct server_git {
   int stdin_fd = -1;              // borrowed; -1: /dev/null
   std::chrono::milliseconds timeout{60'000};
   std::size_t max_output = 1024 * 1024; // bytes kept of what it prints
+  bool end_when_full = false;           // as of command
   std::uint64_t max_memory = 0;         // bytes that it may take; 0: any
   int stdout_fd = -1;                   // borrowed; -1: kept in the result
 };

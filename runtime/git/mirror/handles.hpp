@@ -31,9 +31,9 @@ using ref_iterator_handle =
 using object_handle = handle<git_object, git_object_free>;
 using commit_handle = handle<git_commit, git_commit_free>;
 using tree_handle = handle<git_tree, git_tree_free>;
+using tag_handle = handle<git_tag, git_tag_free>;
 using index_handle = handle<git_index, git_index_free>;
 using odb_handle = handle<git_odb, git_odb_free>;
-using diff_handle = handle<git_diff, git_diff_free>;
 using config_handle = handle<::git_config, git_config_free>;
 using signature_handle = handle<git_signature, git_signature_free>;
 

@@ -4,13 +4,17 @@
 #include "runtime/base/failpoint.hpp"
 #include "runtime/base/memfd.hpp"
 #include "runtime/git/common/merge_tree.hpp"
-#include "runtime/git/mirror/diff_merge.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/handles.hpp"
+#include "runtime/git/mirror/objects.hpp"
 #include "runtime/git/mirror/signatures.hpp"
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -23,16 +27,19 @@ constexpr int max_steps = 10'000;
 
 git_oid known_commit(git_repository* repo, const std::string& hex) {
   auto id = to_oid(hex);
-  commit_handle found;
-  auto code = git_commit_lookup(receive(found), repo, &id);
-  if (code == GIT_ENOTFOUND)
+  if (type_of(repo, id) != GIT_OBJECT_COMMIT)
     throw refused{errc::not_found, "commit " + hex + " is not known here"};
-  check(code, "cannot read commit " + hex);
   return id;
 }
 
+// False also where the two have nothing in common.
 bool contains(git_repository* repo, const git_oid& tip, const git_oid& commit) {
-  return compare(repo, tip, commit) == merge_kind::up_to_date;
+  git_oid shared;
+  auto code = git_merge_base(&shared, repo, &tip, &commit);
+  if (code == GIT_ENOTFOUND)
+    return false;
+  check(code, "cannot compare two commits");
+  return git_oid_equal(&shared, &commit) != 0;
 }
 
 // The first on the line of first parents to `tip` that has `commit`.
@@ -77,6 +84,19 @@ constexpr std::chrono::seconds merge_timeout{100};
 constexpr std::uint64_t max_memory = std::uint64_t{512} << 20;
 constexpr std::size_t max_listing = std::size_t{64} << 20;
 
+// Less than whoever asks for a diff waits.
+constexpr std::chrono::seconds diff_timeout{25};
+// How much of one is shown.
+constexpr std::size_t max_diff = std::size_t{4} << 20;
+// Which git knows, whether a repository has it or not.
+constexpr const char* empty_tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
+bool is_out_of_memory(const command_result& result) {
+  return !result.ok()
+         && (result.err.find("ut of memory") != std::string::npos
+             || result.err.find("Cannot allocate memory") != std::string::npos);
+}
+
 // Throws refused where git needed more than that.
 void check_bounds(const command_result& result) {
   constexpr const char* instead = "; merge the target in the session";
@@ -85,9 +105,7 @@ void check_bounds(const command_result& result) {
                   "the two commits have too many files to be merged here: "
                   "their names take more than "
                     + std::to_string(max_listing >> 20) + " MiB" + instead};
-  if (!result.ok()
-      && (result.err.find("Out of memory") != std::string::npos
-          || result.err.find("Cannot allocate memory") != std::string::npos))
+  if (is_out_of_memory(result))
     throw refused{errc::conflict,
                   "a file that both commits have changed is too large to be "
                   "merged here: that takes more than "
@@ -115,6 +133,44 @@ repository_git in_mirror(const mirror& mirror) {
       check_bounds(result);
     return result;
   }};
+}
+
+// What a session has made may have no end: files in ten directories in ten
+// directories, and so on. So git compares them, in a process that has one.
+command_result compare_files(const mirror& mirror, const std::string& from,
+                             const std::string& to, const char* renames,
+                             std::chrono::steady_clock::time_point until) {
+  server_git call{mirror.path(),
+                  {"-c", "core.bigFileThreshold=8m", "diff", "--no-ext-diff",
+                   "--no-textconv", "--no-color", "--unified=3",
+                   "--submodule=short", renames, from, to, "--"}};
+  call.timeout = std::chrono::ceil<std::chrono::milliseconds>(
+    until - std::chrono::steady_clock::now());
+  call.max_memory = max_memory;
+  call.max_output = max_diff;
+  call.end_when_full = true;
+  return run(call);
+}
+
+// At a line's end.
+std::string cut(std::string text) {
+  text.resize(text.find_last_of('\n') + 1);
+  return text + "\n(cut here: the diff is longer than 4 MiB)\n";
+}
+
+void check_compared(const command_result& result) {
+  if (result.ok())
+    return;
+  constexpr const char* too_many =
+    "the two commits have too many files, or too large ones, to be compared "
+    "here: that takes more than ";
+  if (result.timed_out)
+    throw refused{errc::timeout,
+                  too_many + std::to_string(diff_timeout.count()) + " seconds"};
+  if (is_out_of_memory(result))
+    throw refused{errc::conflict, too_many + std::to_string(max_memory >> 20)
+                                    + " MiB of memory"};
+  throw std::runtime_error("cannot compare two commits: " + reason(result));
 }
 
 merge_result move_target(const merge_spec& spec, const std::string& to) {
@@ -175,7 +231,7 @@ std::string diff_commits(const mirror& mirror, const std::string& from,
                          const std::string& to) {
   auto repo = open_mirror(mirror.path());
   auto end = known_commit(repo.get(), to);
-  auto begin = from;
+  auto begin = from.empty() ? std::string{empty_tree} : from;
   if (!from.empty()) {
     auto asked = known_commit(repo.get(), from);
     git_oid shared;
@@ -185,14 +241,14 @@ std::string diff_commits(const mirror& mirror, const std::string& from,
       begin = to_hex(shared);
     }
   }
-  auto old_tree = tree_at(repo.get(), begin);
-  auto new_tree = tree_at(repo.get(), to);
-  auto options = diff_settings();
-  diff_handle diff;
-  check(git_diff_tree_to_tree(receive(diff), repo.get(), old_tree.get(),
-                              new_tree.get(), &options),
-        "cannot compare two commits");
-  return print(diff.get(), repo.get());
+  const auto until = std::chrono::steady_clock::now() + diff_timeout;
+  auto result = compare_files(mirror, begin, to, "--find-renames", until);
+  if (is_out_of_memory(result)) // what may have been renamed is read whole
+    result = compare_files(mirror, begin, to, "--find-renames=100%", until);
+  if (result.truncated)
+    return cut(std::move(result.out));
+  check_compared(result);
+  return std::move(result.out);
 }
 
 } // namespace greenroom::git

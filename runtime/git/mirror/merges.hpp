@@ -47,7 +47,9 @@ merge_result merge(const merge_spec& spec);
 merge_result prepare_merge(const merge_spec& spec);
 
 /// What `to` changed since it left `from` (empty: all of it), as a unified
-/// diff. Throws refused(not_found).
+/// diff with renames found; files of over 8 MiB count as binary. What is over 4
+/// MiB is left out, and a last line says so. Throws refused: not_found, or
+/// timeout or conflict where they are too large to be compared.
 std::string diff_commits(const mirror& mirror, const std::string& from,
                          const std::string& to);
 

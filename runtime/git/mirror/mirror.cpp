@@ -7,6 +7,7 @@
 #include "runtime/git/common/stale_locks.hpp"
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
+#include "runtime/git/mirror/objects.hpp"
 #include "runtime/git/mirror/quarantine.hpp"
 
 #include <fcntl.h>
@@ -73,23 +74,8 @@ void create(const fs::path& path) {
 // The commit that an object is or stands for, if any. libgit2 reads fewer
 // commits than git does, and this one need not be read.
 std::optional<std::string> commit_of(git_repository* repo, const git_oid& id) {
-  odb_handle store;
-  check(git_repository_odb(receive(store), repo), "cannot open the objects");
-  std::size_t size = 0;
-  auto kind = GIT_OBJECT_INVALID;
-  check(git_odb_read_header(&size, &kind, store.get(), &id),
-        "cannot read object " + to_hex(id));
-  if (kind == GIT_OBJECT_COMMIT)
-    return to_hex(id);
-  if (kind != GIT_OBJECT_TAG)
-    return std::nullopt;
-  object_handle tag;
-  check(git_object_lookup(receive(tag), repo, &id, kind),
-        "cannot read object " + to_hex(id));
-  object_handle commit;
-  if (git_object_peel(receive(commit), tag.get(), GIT_OBJECT_COMMIT) != 0)
-    return std::nullopt;
-  return to_hex(*git_object_id(commit.get()));
+  auto commit = peel_to_commit(repo, id);
+  return commit ? std::optional{to_hex(*commit)} : std::nullopt;
 }
 
 std::optional<std::string> commit_at(git_repository* repo,
@@ -118,12 +104,10 @@ std::optional<std::string> commit_by_id(git_repository* repo,
     return std::nullopt;
   git_oid id;
   check(git_oid_fromstrn(&id, text.data(), text.size()), "cannot read an id");
-  object_handle object;
-  int code = GIT_ENOTFOUND;
-  for (auto kind : {GIT_OBJECT_COMMIT, GIT_OBJECT_TAG})
-    if (code == GIT_ENOTFOUND)
-      code =
-        git_object_lookup_prefix(receive(object), repo, &id, text.size(), kind);
+  odb_handle objects;
+  check(git_repository_odb(receive(objects), repo), "cannot open the objects");
+  git_oid found;
+  auto code = git_odb_exists_prefix(&found, objects.get(), &id, text.size());
   if (code == GIT_ENOTFOUND)
     return std::nullopt;
   if (code == GIT_EAMBIGUOUS)
@@ -132,7 +116,7 @@ std::optional<std::string> commit_by_id(git_repository* repo,
                                        + std::string{text}
                                        + ", give more digits"};
   check(code, "cannot read " + std::string{text});
-  return commit_of(repo, *git_object_id(object.get()));
+  return commit_of(repo, found);
 }
 
 template <class F>
@@ -325,9 +309,15 @@ std::vector<std::string> mirror::tips() const {
   std::vector<std::string> result;
   auto repo = open_mirror(path_);
   for_each_ref(repo.get(), [&](git_reference* ref) {
-    object_handle object;
-    if (git_reference_peel(receive(object), ref, GIT_OBJECT_COMMIT) == 0)
-      result.push_back(to_hex(*git_object_id(object.get())));
+    reference_handle direct;
+    if (git_reference_resolve(receive(direct), ref) != 0)
+      return;
+    try {
+      if (auto id = commit_of(repo.get(), *git_reference_target(direct.get())))
+        result.push_back(std::move(*id));
+    } catch (const git_failure&) {
+      // One that cannot be read leads nobody on.
+    }
   });
   std::sort(result.begin(), result.end());
   result.erase(std::unique(result.begin(), result.end()), result.end());
@@ -346,13 +336,9 @@ bool mirror::is_ancestor(std::string_view ancestor,
   auto repo = open_mirror(path_);
   auto before = to_oid(ancestor);
   auto after = to_oid(commit);
-  for (const auto* id : {&before, &after}) {
-    commit_handle found;
-    auto code = git_commit_lookup(receive(found), repo.get(), id);
-    if (code == GIT_ENOTFOUND)
+  for (const auto* id : {&before, &after})
+    if (type_of(repo.get(), *id) != GIT_OBJECT_COMMIT)
       return false;
-    check(code, "cannot read a commit");
-  }
   if (ancestor == commit)
     return true;
   auto code = git_graph_descendant_of(repo.get(), &after, &before);
@@ -366,13 +352,8 @@ mirror::reached_from(const std::vector<std::string>& tips,
   auto repo = open_mirror(path_);
   std::set<std::string> result;
   for (const auto& one : commits) {
-    auto id = to_oid(one);
-    commit_handle found;
-    auto code = git_commit_lookup(receive(found), repo.get(), &id);
-    if (code == GIT_ENOTFOUND)
-      continue;
-    check(code, "cannot read a commit");
-    result.insert(one);
+    if (type_of(repo.get(), to_oid(one)) == GIT_OBJECT_COMMIT)
+      result.insert(one);
   }
   if (result.empty() || tips.empty())
     return {};

@@ -7,6 +7,7 @@
 #include "runtime/git/mirror/git_process.hpp"
 #include "runtime/git/mirror/handles.hpp"
 #include "runtime/git/mirror/mirror.hpp"
+#include "runtime/git/mirror/objects.hpp"
 #include "runtime/git/mirror/stoppable_git.hpp"
 
 #include <fcntl.h>
@@ -25,6 +26,9 @@ constexpr std::string_view prefix = "incoming-";
 
 // Checking a large pack takes longer than a talk with the upstream.
 constexpr std::chrono::seconds check_timeout{110};
+
+// As checkouts are made: it reads what is no file whole.
+constexpr std::uint64_t check_memory = std::uint64_t{2} << 30;
 
 // What old programs have left in histories that are merged until today, and
 // harms nobody.
@@ -128,11 +132,17 @@ void mirror::import_pack(int pack_fd, const std::vector<std::string>& tips,
                                  "--fix-thin"};
   if (max_size > 0)
     index.push_back("--max-input-size=" + std::to_string(max_size));
-  auto indexed = check_until(
-    {path_, std::move(index), env, {}, pack_fd, check_timeout}, stop_fd_);
+  server_git call{path_, std::move(index), env, {}, pack_fd, check_timeout};
+  call.max_memory = check_memory;
+  auto indexed = check_until(call, stop_fd_);
   if (!indexed.ok())
     throw refused{errc::conflict, "the session's objects are not sound: "
                                     + fault_of_object(indexed)};
+  if (auto id = find_too_large(arrivals.path()))
+    throw refused{errc::conflict,
+                  "the session's objects are not sound: object " + to_hex(*id)
+                    + ", a commit, tag or tree, is larger than "
+                    + std::to_string(max_whole_object >> 20) + " MiB"};
 
   std::string wanted;
   for (const auto& tip : tips)

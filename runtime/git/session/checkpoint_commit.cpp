@@ -1,11 +1,13 @@
 #include "runtime/git/session/checkpoint_commit.hpp"
 
 #include "runtime/base/hex.hpp"
+#include "runtime/git/mirror/objects.hpp"
 #include "runtime/git/mirror/signatures.hpp"
 
 #include <algorithm>
 #include <map>
 #include <set>
+#include <stdexcept>
 #include <string_view>
 
 namespace greenroom::git {
@@ -21,13 +23,6 @@ constexpr std::string_view tag_kind = "tag-";
 using builder_handle = handle<git_treebuilder, git_treebuilder_free>;
 using odb_object_handle = handle<git_odb_object, git_odb_object_free>;
 
-object_handle object_at(git_repository* repo, const git_oid& id) {
-  object_handle result;
-  check(git_object_lookup(receive(result), repo, &id, GIT_OBJECT_ANY),
-        checkpoint_failure);
-  return result;
-}
-
 commit_handle commit_at(git_repository* repo, const git_oid& id) {
   commit_handle result;
   check(git_commit_lookup(receive(result), repo, &id), checkpoint_failure);
@@ -35,11 +30,9 @@ commit_handle commit_at(git_repository* repo, const git_oid& id) {
 }
 
 // Null for what stands for no commit.
-commit_handle commit_behind(git_repository* repo, git_object* object) {
-  object_handle peeled;
-  if (git_object_peel(receive(peeled), object, GIT_OBJECT_COMMIT) != 0)
-    return nullptr;
-  return commit_at(repo, *git_object_id(peeled.get()));
+commit_handle commit_behind(git_repository* repo, const git_oid& id) {
+  auto commit = peel_to_commit(repo, id);
+  return commit ? commit_at(repo, *commit) : nullptr;
 }
 
 std::string id_of(const commit_handle& commit) {
@@ -69,24 +62,26 @@ public:
   }
 
   /// With all that it stands for, up to a commit.
-  void keep(git_object* object) {
-    const auto id = *git_object_id(object);
-    switch (git_object_type(object)) {
-      case GIT_OBJECT_TAG: {
-        add(std::string{tag_kind}, id, as_file(id), GIT_FILEMODE_BLOB);
-        object_handle target;
-        check(git_tag_target(receive(target),
-                             reinterpret_cast<const git_tag*>(object)),
-              checkpoint_failure);
-        return keep(target.get());
+  void keep(git_oid id) {
+    for (;;)
+      switch (type_of(repo_, id)) {
+        case GIT_OBJECT_TAG: {
+          add(std::string{tag_kind}, id, as_file(id), GIT_FILEMODE_BLOB);
+          tag_handle tag;
+          check(git_tag_lookup(receive(tag), repo_, &id), checkpoint_failure);
+          id = *git_tag_target_id(tag.get());
+          break;
+        }
+        case GIT_OBJECT_BLOB:
+          return add("blob-", id, id, GIT_FILEMODE_BLOB);
+        case GIT_OBJECT_TREE:
+          return add("tree-", id, id, GIT_FILEMODE_TREE);
+        case GIT_OBJECT_COMMIT:
+          return;
+        default:
+          throw std::runtime_error{std::string{checkpoint_failure} + ": object "
+                                   + to_hex(id) + " is missing"};
       }
-      case GIT_OBJECT_BLOB:
-        return add("blob-", id, id, GIT_FILEMODE_BLOB);
-      case GIT_OBJECT_TREE:
-        return add("tree-", id, id, GIT_FILEMODE_TREE);
-      default:
-        return;
-    }
   }
 
   /// Null where there is nothing in it. The same for the same objects.
@@ -187,12 +182,12 @@ draft gather(git_repository* repo, const checkpoint_contents& what) {
       result.parents.push_back(std::move(commit));
   };
   auto add = [&](const named_object& one) {
-    auto object = object_at(repo, to_oid(one.id));
-    if (auto commit = commit_behind(repo, object.get()))
+    const auto id = to_oid(one.id);
+    if (auto commit = commit_behind(repo, id))
       add_parent(one.name, std::move(commit));
-    if (git_object_type(object.get()) == GIT_OBJECT_COMMIT)
+    if (type_of(repo, id) == GIT_OBJECT_COMMIT)
       return;
-    box.keep(object.get());
+    box.keep(id);
     all.emplace_back(std::string{exact} + one.name, one.id);
   };
   auto find = [&](const std::string& name) {

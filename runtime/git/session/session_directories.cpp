@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdlib>
 
 namespace greenroom {
@@ -21,7 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds measure_timeout{10};
+// For all that a project has kept: less than whoever asks for it waits.
+constexpr std::chrono::seconds measure_timeout{25};
 
 // What a session needs as long as it lives, and no longer.
 constexpr std::array used_by_live{
@@ -82,6 +84,8 @@ directory_list git_service::run(const list_directories& request) {
 
 // By `du`, which copes with trees of any depth.
 kept_files_list git_service::run(const measure_kept& request) {
+  using clock = std::chrono::steady_clock;
+  const auto until = clock::now() + measure_timeout;
   kept_files_list result;
   for (const auto& id : request.session_ids) {
     auto dir = session_dir(id);
@@ -90,7 +94,8 @@ kept_files_list git_service::run(const measure_kept& request) {
     command what;
     what.argv = {"du", "-sx", "--block-size=1", "--", dir.string()};
     what.env = {"LC_ALL=C"};
-    what.timeout = measure_timeout;
+    what.timeout =
+      std::chrono::ceil<std::chrono::milliseconds>(until - clock::now());
     // What cannot be looked at is not counted.
     result.sessions.push_back(
       {id, std::strtoull(run_command(what).out.c_str(), nullptr, 10)});

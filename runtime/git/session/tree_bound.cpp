@@ -49,7 +49,7 @@ void check_tree(const std::filesystem::path& git_dir, const std::string& tree,
         ::eventfd_write(enough.get(), 1);
       }};
     const auto to = std::move(writer); // it ends by this, whatever is thrown
-    server_git call{git_dir, {"ls-tree", "-r", "-l", tree}};
+    server_git call{git_dir, {"ls-tree", "-r", "-t", "-l", tree}};
     call.stdout_fd = to.get();
     call.timeout = timeout;
     call.max_memory = counting_memory;

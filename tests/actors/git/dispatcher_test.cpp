@@ -14,6 +14,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <catch2/catch.hpp>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
@@ -247,6 +248,56 @@ TEST_CASE("questions leave room for others while the upstream says nothing") {
                 [](const caf::error& e) {
                   CHECK(to_refusal(e).code == errc::unavailable);
                 });
+}
+
+// Its filters are the session's own, and may take as long as they like.
+TEST_CASE("a session in which git takes long holds up its own questions only") {
+  dispatcher d{3};
+  auto slow = d.session("slow");
+  auto quick = d.session("quick");
+  const auto fifo = d.dir.path() / "fifo";
+  const auto gate = d.dir.path() / "gate";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  std::ofstream{gate} << "closed\n";
+  const auto top = d.dir.path() / "data/sessions" / slow.id / "checkout";
+  d.git({"-C", top.string(), "config", "filter.slow.clean",
+         "test -e '" + gate.string() + "' && read x <'" + fifo.string()
+           + "'; cat"});
+  std::ofstream{top / ".gitattributes"} << "file filter=slow\n";
+  std::ofstream{top / "file"} << "other\n";
+  ask_checkout question{d.good(), slow, {git_question::diff, {}}};
+  std::vector<decltype(d.send(question))> asked;
+  for (int i = 0; i < 4; ++i)
+    asked.push_back(d.send(question));
+  // Once one of them is in the filter.
+  unique_fd writer{::open(fifo.c_str(), O_WRONLY | O_CLOEXEC)};
+  REQUIRE(writer);
+  auto about_quick = d.send(ask_checkout{d.good(), quick, question.what});
+  about_quick.receive([](const git_answer&) {},
+                      [](const caf::error& e) { FAIL(to_refusal(e).message); });
+  CHECK_FALSE(d.session("another").base_commit.empty());
+  CHECK(d.ask<checkout_tip>(poll_branch{d.good(), slow}).checked_out);
+  fs::remove(gate);
+  writer.reset();
+  for (auto& one : asked)
+    one.receive([](const git_answer&) {},
+                [](const caf::error& e) { FAIL(to_refusal(e).message); });
+}
+
+TEST_CASE("a question that has waited in vain is not asked any more") {
+  git_limits limits{1, 16};
+  limits.for_questions = std::chrono::milliseconds{-1};
+  dispatcher d{limits};
+  auto session = d.session("topic");
+  const auto& commit = session.base_commit;
+  CHECK(d.refused_by<git_answer>(
+           ask_checkout{d.good(), session, {git_question::diff, {}}})
+          .code
+        == errc::overloaded);
+  CHECK(d.refused_by<git_answer>(diff_commits{d.good(), commit, commit}).code
+        == errc::overloaded);
+  CHECK(d.refused_by<kept_files_list>(measure_kept{d.good(), {session.id}}).code
+        == errc::overloaded);
 }
 
 TEST_CASE("a rescue gets its place however much waits for the upstream") {

@@ -115,6 +115,19 @@ TEST_CASE("more output than is kept is dropped and does not hold it up") {
   CHECK(result.truncated);
 }
 
+TEST_CASE("a command that prints more than is wanted is ended") {
+  command what;
+  what.argv = {"yes"};
+  what.env = {"PATH=/usr/local/bin:/usr/bin:/bin"};
+  what.max_output = 1000;
+  what.end_when_full = true;
+  auto result = run_command(what);
+  CHECK(result.truncated);
+  CHECK_FALSE(result.timed_out);
+  CHECK(result.signal == SIGKILL);
+  CHECK(result.out.size() == 1000);
+}
+
 TEST_CASE("at the time-out the whole process group dies") {
   temp_dir dir;
   auto lock = dir.path() / "lock";

@@ -359,4 +359,37 @@ private:
   fs::path work_;
 };
 
+/// A commit whose tree has ten directories in ten directories, and so on, with
+/// one file at the end of each way, or none; in the mirror, as a push brings
+/// it.
+inline std::string bomb(const world& w, int depth,
+                        const std::optional<std::string>& text = {}) {
+  const auto file = w.dir.path() / "content";
+  auto make_tree = [&](const std::string& list) {
+    write(file, list);
+    command make;
+    make.argv = {"sh", "-c", "git mktree <'" + file.string() + '\''};
+    make.cwd = w.mirror.path();
+    make.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent"};
+    auto made = run_command(make);
+    REQUIRE(made.ok());
+    return made.out.substr(0, 40);
+  };
+  std::string tree;
+  auto entry = "040000 tree " + make_tree("");
+  if (text) {
+    write(file, *text);
+    entry = "100644 blob "
+            + run_git(w.mirror.path(), {"hash-object", "-w", file.string()});
+  }
+  for (int i = 0; i < depth; ++i) {
+    std::string list;
+    for (int j = 0; j < 10; ++j)
+      list += entry + "\td" + std::to_string(j) + '\n';
+    tree = make_tree(list);
+    entry = "040000 tree " + tree;
+  }
+  return run_git(w.mirror.path(), {"commit-tree", "-m", "Bomb", tree});
+}
+
 } // namespace greenroom::test

@@ -285,6 +285,33 @@ TEST_CASE("a diff reads no large file that has come or gone") {
              Catch::Contains("rename to bin/instrument"));
 }
 
+TEST_CASE("of files without end no diff is made") {
+  world w;
+  auto base = w.upstream_at("refs/heads/main");
+  auto endless = bomb(w, 12, "x");
+  std::ofstream{"/proc/self/clear_refs"} << 5; // the peak begins anew
+  const auto usual = peak_kib();
+  auto why = refusal_of([&] { diff_commits(w.mirror, base, endless); });
+  CHECK((why.code == errc::conflict || why.code == errc::timeout));
+  CHECK_THAT(why.message, Catch::Contains("to be compared here"));
+  CHECK(peak_kib() < usual + 40 * 1024);
+}
+
+TEST_CASE("no more of a diff is made than is shown") {
+  world w;
+  auto place = w.session("main");
+  auto base = w.upstream_at("refs/heads/main");
+  std::string lines;
+  for (int i = 0; i < 100'000; ++i)
+    lines += "line " + std::to_string(i) + '\n';
+  for (int i = 0; i < 8; ++i)
+    write(place.checkout / "new" / std::to_string(i), lines);
+  auto commit = checkin(w.checkin_of(place, "main", base)).commit;
+  auto text = diff_commits(w.mirror, base, commit);
+  CHECK(text.size() < (std::size_t{4} << 20) + 100);
+  CHECK(text.ends_with("\n(cut here: the diff is longer than 4 MiB)\n"));
+}
+
 TEST_CASE("a renamed file is shown as such") {
   world w;
   auto place = w.session("main");

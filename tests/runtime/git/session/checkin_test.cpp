@@ -1,4 +1,7 @@
+#include "runtime/git/mirror/merges.hpp"
+#include "runtime/git/session/checkpoint.hpp"
 #include "tests/runtime/git/fixture.hpp"
+#include "tests/support/process_figures.hpp"
 
 using namespace greenroom;
 using namespace greenroom::test;
@@ -499,4 +502,53 @@ TEST_CASE("two sessions of one project do not disturb each other") {
         == feature);
   CHECK(w.upstream_at("refs/heads/main") == main);
   CHECK(w.upstream_at("refs/heads/feature/x") == feature);
+}
+
+// libgit2 reads whole what it looks at, to find that it is no commit.
+TEST_CASE_METHOD(world, "a file that a tag stands for is kept, and never read "
+                        "into this process") {
+  auto place = session("main");
+  auto base = upstream_at("refs/heads/main");
+  write(place.checkout / "large", std::string(std::size_t{128} << 20, 'x'));
+  auto file = run_git(place.checkout, {"hash-object", "-w", "large"});
+  fs::remove(place.checkout / "large");
+  run_git(place.checkout, {"tag", "plain", file});
+  run_git(place.checkout, {"tag", "-a", "-m", "A file", "told", file});
+  std::ofstream{"/proc/self/clear_refs"} << 5; // the peak begins anew
+  const auto usual = peak_kib();
+  CHECK(git::save_checkpoint({mirror, in(place), "main"}));
+  auto kept = git::checkin(checkin_of(place, "main", base)).rescued.refs;
+  CHECK(kept.size() == 2);
+  CHECK(upstream_at(rescue_ref("tags/plain")) == file);
+  // All that others in this project do looks at what is kept.
+  CHECK_FALSE(mirror.tips().empty());
+  CHECK_FALSE(mirror.resolve_ref(file));
+  CHECK_FALSE(mirror.resolve_ref(file.substr(0, 12)));
+  CHECK_FALSE(mirror.resolve_ref(rescue_ref("tags/told")));
+  CHECK_FALSE(mirror.is_ancestor(file, base));
+  CHECK(refusal_of([&] { git::diff_commits(mirror, base, file); }).code
+        == errc::not_found);
+  CHECK(peak_kib() < usual + 40 * 1024);
+}
+
+TEST_CASE_METHOD(world, "a commit or tag of any size stays in its session") {
+  auto place = session("main");
+  auto base = upstream_at("refs/heads/main");
+  const auto words = dir.path() / "words";
+  std::string text = "Subject\n\n";
+  while (text.size() <= (std::size_t{32} << 20))
+    text += std::string(1023, 'x') + '\n';
+  write(words, text);
+  if (GENERATE(false, true))
+    run_git(place.checkout, {"commit", "-q", "--allow-empty",
+                             "--cleanup=verbatim", "-F", words.string()});
+  else
+    run_git(place.checkout,
+            {"tag", "-a", "--cleanup=verbatim", "-F", words.string(), "long"});
+  auto why = refusal_of([&] { git::checkin(checkin_of(place, "main", base)); });
+  CHECK(why.code == errc::conflict);
+  CHECK(why.message.find("larger than 32 MiB") != std::string::npos);
+  CHECK(upstream_at("refs/heads/main") == base);
+  CHECK(refusal_of([&] { git::rescue(rescue_of(place)); }).code
+        == errc::conflict);
 }

@@ -7,31 +7,6 @@ using namespace greenroom::test;
 
 namespace {
 
-/// A commit whose tree has ten directories in ten directories, and so on, with
-/// one file at the end of each way; in the mirror, as a push brings it.
-std::string bomb(const world& w, int depth, const std::string& text) {
-  const auto file = w.dir.path() / "content";
-  write(file, text);
-  auto entry = "100644 blob "
-               + run_git(w.mirror.path(), {"hash-object", "-w", file.string()});
-  std::string tree;
-  for (int i = 0; i < depth; ++i) {
-    std::string list;
-    for (int j = 0; j < 10; ++j)
-      list += entry + "\td" + std::to_string(j) + '\n';
-    write(file, list);
-    command make;
-    make.argv = {"sh", "-c", "git mktree <'" + file.string() + '\''};
-    make.cwd = w.mirror.path();
-    make.env = {"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/nonexistent"};
-    auto made = run_command(make);
-    REQUIRE(made.ok());
-    tree = made.out.substr(0, 40);
-    entry = "040000 tree " + tree;
-  }
-  return run_git(w.mirror.path(), {"commit-tree", "-m", "Bomb", tree});
-}
-
 git::checkout_spec spec_of(const world& w, const std::string& commit) {
   git::checkout_spec spec;
   spec.paths = {w.dir.path() / "session" / "checkout", w.mirror.path()};
@@ -47,6 +22,7 @@ TEST_CASE("a listing is counted however it comes in pieces") {
   const std::string text = "100644 blob aaaa     400\ta 77 b\n"
                            "120000 blob bbbb      12\tc\t9\n"
                            "160000 commit cccc       -\tsub\n"
+                           "040000 tree 4444       -\tblob\n"
                            "100755 blob dddd 9000000000\t\"e\\n5\"\n"
                            "100644 blob eeee 5\tnot yet";
   for (std::size_t size : {std::size_t{1}, std::size_t{7}, text.size()}) {
@@ -54,6 +30,7 @@ TEST_CASE("a listing is counted however it comes in pieces") {
     for (std::size_t at = 0; at < text.size(); at += size)
       counter.take(std::string_view{text}.substr(at, size));
     CHECK(counter.found().files == 4);
+    CHECK(counter.found().directories == 1);
     CHECK(counter.found().bytes == 9'000'000'412);
   }
 }
@@ -66,6 +43,24 @@ TEST_CASE_METHOD(world, "a tree of too many files is no session's") {
   CHECK(why.code == errc::conflict);
   CHECK(why.message.find("more than 1000 files") != std::string::npos);
   CHECK_FALSE(fs::exists(git::unplaced(spec.paths.checkout)));
+}
+
+// git lists no file of such a tree, and walks through it for years.
+TEST_CASE_METHOD(world, "a tree of too many directories is no session's") {
+  auto spec = spec_of(*this, bomb(*this, 12));
+  spec.limits = {1000, 0};
+  SECTION("as its branch has it") {}
+  SECTION("as it was left elsewhere") {
+    spec.work_tree = spec.commit;
+  }
+  auto why = refusal_of([&] { git::make_checkout(spec); });
+  CHECK(why.code == errc::conflict);
+  CHECK(why.message.find("more than 1000 directories") != std::string::npos);
+  // Nor is it compared to its end with one that is ready.
+  const auto main = upstream_at("refs/heads/main");
+  for (const auto& [from, to] :
+       {std::pair{main, spec.commit}, std::pair{spec.commit, main}})
+    CHECK_FALSE(git::is_near(git::distance(mirror.path(), from, to, 150), 150));
 }
 
 TEST_CASE_METHOD(world, "a tree of too many bytes is no session's") {
