@@ -59,6 +59,12 @@ std::string to_words(const caller& by) {
   return text;
 }
 
+std::string key_in_words(const std::string& id, const std::string& name) {
+  if (name.empty() || name == id)
+    return "key \"" + id + '"';
+  return "key \"" + name + "\" (" + id + ')';
+}
+
 std::string mirror_name(const project_record& project) {
   if (project.incarnation == 0)
     return project.id;

@@ -160,6 +160,10 @@ typename Inspector::result_type inspect(Inspector& f, caller& x) {
 /// `"NAME" (request ID)`, for sentences; `a request` where neither is known.
 std::string to_words(const caller& by);
 
+/// `key "NAME" (ID)`, for sentences; `key "ID"` where that is its name, or none
+/// is known.
+std::string key_in_words(const std::string& id, const std::string& name);
+
 // -- sessions -----------------------------------------------------------------
 
 /// The life of a session:

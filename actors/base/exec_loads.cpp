@@ -1,5 +1,7 @@
 #include "actors/base/exec_loads.hpp"
 
+#include "messages/records.hpp"
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -13,7 +15,7 @@ constexpr std::size_t max_named = 5;
 } // namespace
 
 template <class Field>
-std::string exec_loads::fault(const char* what, const std::string& id,
+std::string exec_loads::fault(const std::string& who, const std::string& id,
                               Field field, std::uint32_t limit,
                               const char* setting) const {
   if (limit == 0)
@@ -35,19 +37,21 @@ std::string exec_loads::fault(const char* what, const std::string& id,
             + " in session " + *holders[i].second;
   if (holders.size() > max_named)
     list += " and others";
-  return std::string{what} + " \"" + id + "\" has " + std::to_string(sum)
+  return who + " has " + std::to_string(sum)
          + " commands that run or wait, and its limit is "
          + std::to_string(limit) + " (" + setting + "): " + list
          + "; wait until one ends, or cancel one";
 }
 
-std::string exec_loads::admit(const whose& session) {
+std::string exec_loads::admit(const whose& session,
+                              const std::string& key_name) {
   std::lock_guard guard{mutex_};
-  auto why = fault("project", session.project_id, &whose::project_id,
-                   limits_.of_project, "limits.project_execs");
+  auto why =
+    fault("project \"" + session.project_id + '"', session.project_id,
+          &whose::project_id, limits_.of_project, "limits.project_execs");
   if (why.empty())
-    why = fault("key", session.key_id, &whose::key_id, limits_.of_key,
-                "limits.key_execs");
+    why = fault(key_in_words(session.key_id, key_name), session.key_id,
+                &whose::key_id, limits_.of_key, "limits.key_execs");
   if (why.empty()) {
     auto& one = loads_[session.session_id];
     one.of = session;

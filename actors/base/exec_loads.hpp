@@ -29,8 +29,9 @@ public:
 
   explicit exec_loads(limits rules) : limits_(rules) {}
 
-  /// Lets one more command in. Else says why not, for the user.
-  std::string admit(const whose& session);
+  /// Lets one more command in. Else says why not, for the user; `key_name` is
+  /// that of the session's key, where it is known.
+  std::string admit(const whose& session, const std::string& key_name = {});
 
   struct load {
     std::uint32_t all = 0; // that run or wait
@@ -51,7 +52,7 @@ private:
   };
 
   template <class Field>
-  std::string fault(const char* what, const std::string& id, Field field,
+  std::string fault(const std::string& who, const std::string& id, Field field,
                     std::uint32_t limit, const char* setting) const;
 
   const limits limits_;

@@ -231,14 +231,15 @@ exec_loads::whose session_actor_state::whose() const {
 
 // Whether the limits of its key and project leave room for one more.
 bool session_actor_state::admits(session::ticket who,
-                                 const std::string& exec_id) {
+                                 const std::string& exec_id, const caller& by) {
   if (machine_.execs.contains(exec_id))
     return true; // it is asked for again
   if (!context_->may_acknowledge()) {
     refuse(who, not_begun);
     return false;
   }
-  auto why = context_->loads->admit(whose());
+  auto why = context_->loads->admit(
+    whose(), by.key_id == record().created_by ? by.key_name : std::string{});
   if (!why.empty()) {
     refuse(who, {errc::quota_exceeded, std::move(why)});
     return false;

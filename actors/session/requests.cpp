@@ -122,7 +122,7 @@ caf::result<exec_view> session_actor_state::begin_exec(start_exec& x,
     end_wait_in(wait, who);
   auto until_end = x.wait > 0;
   if (!named) {
-    if (admits(who, x.spec.exec_id))
+    if (admits(who, x.spec.exec_id, x.by))
       feed(event::exec_asked{who, std::move(x.spec), now_ms(), until_end,
                              std::move(x.by), std::move(input)});
     return promise;
@@ -134,7 +134,7 @@ caf::result<exec_view> session_actor_state::begin_exec(start_exec& x,
              end = std::chrono::steady_clock::now() + wait,
              by = std::move(x.by), input = std::move(input)]() mutable {
               auto waits = until_end && std::chrono::steady_clock::now() < end;
-              if (admits(who, spec.exec_id))
+              if (admits(who, spec.exec_id, by))
                 feed(event::exec_asked{who, std::move(spec), now_ms(), waits,
                                        std::move(by), std::move(input)});
             });

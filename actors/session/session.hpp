@@ -280,7 +280,8 @@ private:
   void on_runner_up(const runner_up& up);
   void on_runner_down(const runner_down& down);
   void on_grown(const exec_grown& news);
-  bool admits(session::ticket who, const std::string& exec_id);
+  bool admits(session::ticket who, const std::string& exec_id,
+              const caller& by);
   exec_loads::whose whose() const;
   void report_load();
 

@@ -1,6 +1,7 @@
 #include "actors/store/changes.hpp"
 
 #include "messages/errors.hpp"
+#include "messages/records.hpp"
 #include "runtime/store/api_keys.hpp"
 #include "runtime/store/audit.hpp"
 #include "runtime/store/batch.hpp"
@@ -18,15 +19,23 @@ namespace greenroom {
 
 namespace {
 
-std::string full_key(const insert_session& request,
-                     const std::vector<std::string>& held) {
+/// Empty: it is not known.
+std::string name_of_key(store::connection& db, const std::string& id) {
+  auto keys = store::keys(db);
+  auto found = std::ranges::find(keys, id, &key_record::id);
+  return found == keys.end() ? std::string{} : found->name;
+}
+
+std::string full_key(store::connection& db, const insert_session& request) {
+  const auto& id = request.session.created_by;
+  const auto held = store::live_of_key(db, id);
   constexpr std::size_t max_named = 5;
   std::string list;
   for (std::size_t i = 0; i < std::min(held.size(), max_named); ++i)
     list += (i == 0 ? "" : ", ") + held[i];
   if (held.size() > max_named)
     list += " and others";
-  return "key \"" + request.session.created_by + "\" has "
+  return key_in_words(id, name_of_key(db, id)) + " has "
          + std::to_string(held.size())
          + " sessions that live, and its limit is "
          + std::to_string(request.max_of_key)
@@ -43,9 +52,7 @@ done store_changes::run(store::connection& db, const insert_session& request) {
     case store::insert_result::no_slot:
       throw refused(errc::session_exists, "no slot is free");
     case store::insert_result::key_full:
-      throw refused(
-        errc::quota_exceeded,
-        full_key(request, store::live_of_key(db, request.session.created_by)));
+      throw refused(errc::quota_exceeded, full_key(db, request));
     case store::insert_result::branch_taken:
       break;
   }

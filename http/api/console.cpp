@@ -36,6 +36,13 @@ void send_file(const exchange_ptr& ex, const http::console_file& file) {
   ex->send(std::move(answer));
 }
 
+void send_named(const exchange_ptr& ex, std::string_view name) {
+  auto* file = ex->env.console.find(name);
+  if (file == nullptr)
+    throw refused(errc::not_found, "the console has no such file");
+  send_file(ex, *file);
+}
+
 /// The Set-Cookie of a login, or of its end where `login` is empty.
 std::string set_cookie(const exchange& ex, std::string_view login,
                        unix_ms seconds) {
@@ -75,10 +82,12 @@ void index(const exchange_ptr& ex) {
 }
 
 void console_file(const exchange_ptr& ex) {
-  auto* file = ex->env.console.find(ex->params[0]);
-  if (file == nullptr)
-    throw refused(errc::not_found, "the console has no such file");
-  send_file(ex, *file);
+  send_named(ex, ex->params[0]);
+}
+
+/// The console's, for pages that name none: browsers ask for it by themselves.
+void icon(const exchange_ptr& ex) {
+  send_named(ex, "icon.svg");
 }
 
 void log_in(const exchange_ptr& ex) {

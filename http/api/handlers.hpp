@@ -28,6 +28,7 @@ void list_all_sessions(const exchange_ptr& ex);
 // console.cpp
 void index(const exchange_ptr& ex);
 void console_file(const exchange_ptr& ex);
+void icon(const exchange_ptr& ex);
 void log_in(const exchange_ptr& ex);
 void log_out(const exchange_ptr& ex);
 

@@ -175,6 +175,7 @@ constexpr route table[] = {
    never_replayed},
   {verb::del, "/console/login", open, no_body, handlers::log_out},
   {verb::get, "/console/{file}", open, no_body, handlers::console_file},
+  {verb::get, "/favicon.ico", open, no_body, handlers::icon},
 
   {verb::get, "/", open, no_body, handlers::index},
   {verb::get, "/docs", open, no_body, handlers::guide},

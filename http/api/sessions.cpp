@@ -11,6 +11,7 @@
 #include "http/git/clone_url.hpp"
 #include "messages/errors.hpp"
 #include "messages/moving.hpp"
+#include "messages/records.hpp"
 #include "messages/webhooks.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/api_json/webhooks.hpp"
@@ -278,7 +279,7 @@ bool may_create(const exchange_ptr& ex) {
   auto& [of_key, of_project] = ex->env.rates;
   auto pause = of_key.take(ex->key->id);
   if (pause.count() != 0) {
-    refuse_create(ex, "key \"" + ex->key->id + '"', of_key,
+    refuse_create(ex, key_in_words(ex->key->id, ex->key->name), of_key,
                   "limits.key_creates", pause);
     return false;
   }

@@ -68,7 +68,8 @@ asio::awaitable<json> plan_of(invocation& now, session_ref session,
   auto git_at = session.path() + "/git";
   auto state = co_await now.api.get(std::move(git_at));
   auto branch = text_field(state, "branch", "the checkout's commit");
-  if (auto dirty = number_field(state, "dirty_files"); dirty > 0)
+  const auto dirty = number_field(state, "dirty_files");
+  if (dirty > 0)
     all.add("commit", counted(dirty, "changed file"));
   all.add("push", branch);
   auto merge_at = session.path() + "/mergeability";
@@ -77,6 +78,8 @@ asio::awaitable<json> plan_of(invocation& now, session_ref session,
     text_field(merge, "target", "?") + ": " + text_field(merge, "status", "?");
   for (auto& file : merge.value("files", json::array()))
     forecast += ' ' + file.get<std::string>();
+  if (dirty > 0) // mergeability is of commits
+    forecast += " (without what is not committed yet)";
   if (!options.skip_review)
     all.add("review", "against " + forecast);
   if (options.auto_merge)

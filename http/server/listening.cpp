@@ -1,6 +1,5 @@
 #include "http/server/listening.hpp"
 
-#include "http/base/asio.hpp"
 #include "http/git/listener.hpp"
 #include "http/proxy/listener.hpp"
 
@@ -14,7 +13,7 @@
 
 namespace greenroom::http {
 
-std::string address_of(const std::string& host) {
+std::string address_of(std::string_view key, const std::string& host) {
   error_code error;
   auto address = asio::ip::make_address(host, error);
   if (!error)
@@ -24,10 +23,24 @@ std::string address_of(const std::string& host) {
   auto found =
     resolver.resolve(host, "0", asio::ip::tcp::resolver::passive, error);
   if (error || found.empty())
-    throw std::runtime_error("http.listen: \"" + host
+    throw std::runtime_error(std::string{key} + ": \"" + host
                              + "\" is no address of this machine: "
                              + error.message());
   return found.begin()->endpoint().address().to_string();
+}
+
+std::runtime_error listen_error(std::string_view key, const std::string& host,
+                                std::uint16_t port, const error_code& why) {
+  const auto name = std::string{key};
+  const auto shown =
+    host.find(':') == std::string::npos ? host : '[' + host + ']';
+  const auto text = name + ' ' + shown + ':' + std::to_string(port);
+  if (why == asio::error::address_in_use)
+    return std::runtime_error(text
+                              + " is in use by another program; stop it or "
+                                "choose another with --set "
+                              + name + '=' + shown + ":0");
+  return std::runtime_error("cannot listen on " + text + ": " + why.message());
 }
 
 void check_free(const std::string& address, const std::string& host,
@@ -43,16 +56,8 @@ void check_free(const std::string& address, const std::string& host,
     probe.bind(there, error);
   if (!error)
     probe.listen(1, error);
-  auto text = host + ":" + std::to_string(port);
-  if (error == asio::error::address_in_use)
-    throw std::runtime_error(
-      "http.listen " + text
-      + " is in use by another program; stop it or choose another with --set "
-        "http.listen="
-      + host + ":0");
   if (error)
-    throw std::runtime_error("cannot listen on http.listen " + text + ": "
-                             + error.message());
+    throw listen_error("http.listen", host, port, error);
 }
 
 namespace {

@@ -1,14 +1,24 @@
 // Where the server listens.
 #pragma once
 
+#include "http/base/asio.hpp"
+
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace greenroom::http {
 
-/// An address that a host name stands for. Throws std::runtime_error.
-std::string address_of(const std::string& host);
+/// An address that the host name stands for that is set by `key`. Throws
+/// std::runtime_error.
+std::string address_of(std::string_view key, const std::string& host);
+
+/// Says in one sentence why the address cannot be listened at that is set by
+/// `key`.
+std::runtime_error listen_error(std::string_view key, const std::string& host,
+                                std::uint16_t port, const error_code& why);
 
 /// Refuses with one sentence where another program listens there already,
 /// which SO_REUSEPORT could otherwise hide. Throws std::runtime_error.

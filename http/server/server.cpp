@@ -14,11 +14,11 @@
 #include "http/streams/file_readers.hpp"
 #include "http/streams/response_registry.hpp"
 
+#include <boost/system/system_error.hpp>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <string>
-#include <system_error>
 
 namespace greenroom::http {
 
@@ -66,7 +66,7 @@ server::~server() {
 }
 
 void server::start() {
-  auto address = address_of(options_.host);
+  auto address = address_of("http.listen", options_.host);
   if (options_.port != 0)
     check_free(address, options_.host, options_.port);
   const auto clustered = parts_.others != nullptr;
@@ -127,10 +127,8 @@ server::make_threads(const std::string& address,
         address, std::max<std::size_t>(connections / count, 1)));
       port_ = made.back()->listen(port_);
     }
-  } catch (const std::system_error& e) {
-    throw std::runtime_error("cannot listen on http.listen "
-                             + where(options_.host, options_.port) + ": "
-                             + e.code().message());
+  } catch (const boost::system::system_error& e) {
+    throw listen_error("http.listen", options_.host, options_.port, e.code());
   }
   return made;
 }
@@ -145,12 +143,11 @@ void server::start_git(std::size_t connections) {
                 connections, parts_.operations, parts_.node});
   if (!options_.git_host.empty())
     try {
-      options_.git_port =
-        git_->listen(address_of(options_.git_host), options_.git_port);
-    } catch (const std::system_error& e) {
-      throw std::runtime_error("cannot listen on git.listen "
-                               + where(options_.git_host, options_.git_port)
-                               + ": " + e.code().message());
+      options_.git_port = git_->listen(
+        address_of("git.listen", options_.git_host), options_.git_port);
+    } catch (const boost::system::system_error& e) {
+      throw listen_error("git.listen", options_.git_host, options_.git_port,
+                         e.code());
     }
   git_->start();
 }
@@ -167,13 +164,12 @@ void server::start_previews(std::size_t connections) {
                           },
                           parts_.others, parts_.counters, connections});
   try {
-    options_.preview_port = previews_->listen(address_of(options_.preview_host),
-                                              options_.preview_port);
-  } catch (const std::system_error& e) {
-    throw std::runtime_error(
-      "cannot listen on preview.listen "
-      + where(options_.preview_host, options_.preview_port) + ": "
-      + e.code().message());
+    options_.preview_port =
+      previews_->listen(address_of("preview.listen", options_.preview_host),
+                        options_.preview_port);
+  } catch (const boost::system::system_error& e) {
+    throw listen_error("preview.listen", options_.preview_host,
+                       options_.preview_port, e.code());
   }
   if (parts_.previews_listen)
     parts_.previews_listen(options_.preview_port);

@@ -1,6 +1,7 @@
 #include "http/streams/response_registry.hpp"
 
 #include "http/base/limit_reached.hpp"
+#include "messages/records.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/base/guarded.hpp"
 
@@ -39,23 +40,9 @@ std::string shown(const stream_counts& open) {
   return result;
 }
 
-/// "2 of key \"a\", 1 of key \"b\"": who has most comes first.
-std::string shown(const std::map<std::string, std::size_t>& of_keys) {
-  constexpr std::size_t max_named = 5;
-  std::vector<std::pair<std::size_t, std::string_view>> holders;
-  for (auto& [key, count] : of_keys)
-    holders.emplace_back(count, key);
-  std::ranges::stable_sort(holders, std::greater<>{},
-                           [](auto& one) { return one.first; });
-  std::string result;
-  for (std::size_t i = 0; i < std::min(holders.size(), max_named); ++i)
-    result += (i == 0 ? "" : ", ") + std::to_string(holders[i].first)
-              + " of key \"" + std::string{holders[i].second} + '"';
-  return holders.size() > max_named ? result + " and others" : result;
-}
-
 stream_owner owner_of(const exchange& ex) {
-  return {ex.key->id, ex.in_project ? ex.project_id() : std::string{}};
+  return {ex.key->id, ex.in_project ? ex.project_id() : std::string{},
+          ex.key->name};
 }
 
 void report(const char* why) {
@@ -91,14 +78,33 @@ void stream_shares::check_key(const std::string& key_id) const {
   auto found = of_keys_.find(key_id);
   if (found == of_keys_.end())
     return;
-  const auto all = sum_of(found->second);
+  const auto& [open, name] = found->second;
+  const auto all = sum_of(open);
   if (all >= limits_.of_key)
-    throw limit_reached("key \"" + key_id + "\" has " + std::to_string(all)
-                          + " streams open (" + shown(found->second)
-                          + "), and its limit is "
+    throw limit_reached(key_in_words(key_id, name) + " has "
+                          + std::to_string(all) + " streams open ("
+                          + shown(open) + "), and its limit is "
                           + std::to_string(limits_.of_key)
                           + " (limits.open_streams); close some of them",
                         limits_.of_key);
+}
+
+/// "2 of key \"a\", 1 of key \"b\"": who has most comes first.
+std::string stream_shares::holders_of(const counts_of_keys& counts) const {
+  constexpr std::size_t max_named = 5;
+  std::vector<std::pair<std::size_t, const std::string*>> holders;
+  for (auto& [key, count] : counts)
+    holders.emplace_back(count, &key);
+  std::ranges::stable_sort(holders, std::greater<>{},
+                           [](auto& one) { return one.first; });
+  std::string result;
+  for (std::size_t i = 0; i < std::min(holders.size(), max_named); ++i) {
+    auto& [count, key] = holders[i];
+    // What a project's key has open is among all that the key has.
+    result += (i == 0 ? "" : ", ") + std::to_string(count) + " of "
+              + key_in_words(*key, of_keys_.at(*key).name);
+  }
+  return holders.size() > max_named ? result + " and others" : result;
 }
 
 void stream_shares::check_project(const std::string& project_id) const {
@@ -111,7 +117,7 @@ void stream_shares::check_project(const std::string& project_id) const {
   if (all >= limits_.of_project)
     throw limit_reached("project \"" + project_id + "\" has "
                           + std::to_string(all) + " streams open ("
-                          + shown(found->second) + "), and its limit is "
+                          + holders_of(found->second) + "), and its limit is "
                           + std::to_string(limits_.of_project)
                           + " (limits.project_streams); close some of them",
                         limits_.of_project);
@@ -125,7 +131,9 @@ void stream_shares::check(const stream_owner& owner) const {
 
 void stream_shares::add(const stream_owner& owner, stream_kind kind) {
   std::lock_guard guard{mutex_};
-  ++of_keys_[owner.key_id][static_cast<std::size_t>(kind)];
+  auto& of_key = of_keys_[owner.key_id];
+  ++of_key.open[static_cast<std::size_t>(kind)];
+  of_key.name = owner.key_name;
   if (!owner.project_id.empty())
     ++of_projects_[owner.project_id][owner.key_id];
 }
@@ -135,8 +143,8 @@ void stream_shares::remove(const stream_owner& owner, stream_kind kind) {
   auto of_key = of_keys_.find(owner.key_id);
   if (of_key == of_keys_.end())
     return;
-  --of_key->second[static_cast<std::size_t>(kind)];
-  if (sum_of(of_key->second) == 0)
+  --of_key->second.open[static_cast<std::size_t>(kind)];
+  if (sum_of(of_key->second.open) == 0)
     of_keys_.erase(of_key);
   auto of_project = of_projects_.find(owner.project_id);
   if (of_project == of_projects_.end())
@@ -148,7 +156,7 @@ void stream_shares::remove(const stream_owner& owner, stream_kind kind) {
     of_projects_.erase(of_project);
 }
 
-void stream_shares::count_pair(const std::string& key_id) {
+void stream_shares::count_pair(const stream_owner& owner) {
   // The other half is for the other keys.
   const auto of_key = std::max<std::size_t>(limits_.pairs / 2, 1);
   std::lock_guard guard{mutex_};
@@ -159,9 +167,10 @@ void stream_shares::count_pair(const std::string& key_id) {
                     + std::to_string(limits_.pairs)
                     + " (its limit of open files); try again when some have "
                       "ended"};
-  auto& held = pairs_of_keys_[key_id];
+  auto& held = pairs_of_keys_[owner.key_id];
   if (held >= of_key)
-    throw limit_reached("key \"" + key_id + "\" has " + std::to_string(held)
+    throw limit_reached(key_in_words(owner.key_id, owner.key_name) + " has "
+                          + std::to_string(held)
                           + " tunnels and requests to other nodes under way, "
                             "which is what one key may have on this node (half "
                             "of what its limit of open files allows); close "
@@ -171,9 +180,10 @@ void stream_shares::count_pair(const std::string& key_id) {
   ++pairs_;
 }
 
-std::shared_ptr<void> stream_shares::take_pair(const std::string& key_id) {
-  count_pair(key_id);
-  return {this, [this, key_id](void*) { give_back_pair(key_id); }};
+std::shared_ptr<void> stream_shares::take_pair(const stream_owner& owner) {
+  count_pair(owner);
+  return {this,
+          [this, key_id = owner.key_id](void*) { give_back_pair(key_id); }};
 }
 
 void stream_shares::give_back_pair(const std::string& key_id) noexcept {
@@ -185,7 +195,7 @@ void stream_shares::give_back_pair(const std::string& key_id) noexcept {
 }
 
 std::shared_ptr<void> response_registry::admit_pair(const exchange& ex) const {
-  return shares_.take_pair(ex.key->id);
+  return shares_.take_pair(owner_of(ex));
 }
 
 void response_registry::admit(const exchange& ex) const {

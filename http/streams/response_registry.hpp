@@ -50,7 +50,8 @@ ws::close_code code_of(closing why) noexcept;
 /// Whom one counts for.
 struct stream_owner {
   std::string key_id;
-  std::string project_id; // empty: it is of no project, or of many
+  std::string project_id = {}; // empty: it is of no project, or of many
+  std::string key_name = {};
 };
 
 /// One of them. All is called on the HTTP thread.
@@ -115,11 +116,19 @@ public:
   /// The place of one more connection behind a client's, for as long as it is
   /// held. Throws limit_reached where the key has half of all, refused where
   /// there is none. Not to outlive this.
-  std::shared_ptr<void> take_pair(const std::string& key_id);
+  std::shared_ptr<void> take_pair(const stream_owner& owner);
 
 private:
+  /// What a key has open, and what it is called.
+  struct key_streams {
+    stream_counts open{};
+    std::string name;
+  };
+  using counts_of_keys = std::map<std::string, std::size_t>;
+
   void check_key(const std::string& key_id) const;
-  void count_pair(const std::string& key_id);
+  std::string holders_of(const counts_of_keys& counts) const;
+  void count_pair(const stream_owner& owner);
   void give_back_pair(const std::string& key_id) noexcept;
   void check_project(const std::string& project_id) const;
 
@@ -128,9 +137,8 @@ private:
   // All under mutex_, without those that have none.
   std::size_t pairs_ = 0;
   std::unordered_map<std::string, std::size_t> pairs_of_keys_;
-  std::unordered_map<std::string, stream_counts> of_keys_;
-  std::unordered_map<std::string, std::map<std::string, std::size_t>>
-    of_projects_; // by key
+  std::unordered_map<std::string, key_streams> of_keys_;
+  std::unordered_map<std::string, counts_of_keys> of_projects_;
 };
 
 class response_registry {

@@ -177,7 +177,7 @@ ordered_json key_json(const key_record& key) {
   out["scopes"] = key.scopes;
   if (!key.projects.empty())
     out["projects"] = key.projects;
-  out["created_at"] = format_rfc3339(key.created_at);
+  put_time(out, "created_at", key.created_at);
   put_time(out, "expires_at", key.expires_at);
   return out;
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -16,6 +17,35 @@ namespace greenroom {
 namespace {
 
 using nlohmann::json;
+
+/// Parses `text`, and says which keys stand in one object twice: of those JSON
+/// would take the last without a word, and all of a section with it.
+json parse_text(const std::string& text, std::string& repeated) {
+  struct object {
+    std::set<std::string> keys;
+    std::string last;
+  };
+  std::vector<object> open;
+  auto note = [&](int, json::parse_event_t event, json& what) {
+    if (event == json::parse_event_t::object_start) {
+      open.emplace_back();
+    } else if (event == json::parse_event_t::object_end) {
+      open.pop_back();
+    } else if (event == json::parse_event_t::key) {
+      auto& inner = open.back();
+      inner.last = what.get<std::string>();
+      if (!inner.keys.insert(inner.last).second) {
+        repeated += repeated.empty() ? "" : "; ";
+        for (auto& outer : open)
+          repeated += outer.last + (&outer == &inner ? "" : ".");
+        repeated += " stands there twice: leave one, with all that belongs "
+                    "to it";
+      }
+    }
+    return true;
+  };
+  return json::parse(text, note, true, true);
+}
 
 json parse_file(const std::filesystem::path& path) {
   std::optional<std::string> text;
@@ -28,8 +58,10 @@ json parse_file(const std::filesystem::path& path) {
   if (!text)
     throw config_error(path.string()
                        + ": there is no such file; --config names another");
+  std::string repeated;
+  json result;
   try {
-    return json::parse(*text, nullptr, true, true);
+    result = parse_text(*text, repeated);
   } catch (const json::parse_error& e) {
     // "[json.exception…] parse error at line 3, column 5: what and why"
     std::string_view what = e.what();
@@ -37,6 +69,9 @@ json parse_file(const std::filesystem::path& path) {
       what.remove_prefix(line);
     throw config_error(path.string() + ": " + std::string{what});
   }
+  if (!repeated.empty())
+    throw config_error(path.string() + ": " + repeated);
+  return result;
 }
 
 // Each key by itself, so that all that are wrong can be told at once.

@@ -5,6 +5,7 @@
 #include "runtime/git/common/refs.hpp"
 #include "runtime/git/mirror/credentials.hpp"
 #include "runtime/git/mirror/git_process.hpp"
+#include "runtime/git/mirror/upstream_client.hpp"
 #include "runtime/node/certificates.hpp"
 #include "runtime/store/connection.hpp"
 #include "runtime/store/projects.hpp"
@@ -231,15 +232,14 @@ std::vector<project_record> examine_store(std::vector<host_check>& to,
   return result;
 }
 
-/// Throws where it does not let us in.
-void look_at_upstream(const fs::path& scratch, const git::credentials& keys,
-                      const std::string& url) {
+command_result look_at_upstream(const fs::path& scratch,
+                                const git::credentials& keys,
+                                const std::string& url) {
   auto access = keys.to(url);
   git::server_git look{scratch, {"ls-remote", "--quiet", "--", url, "HEAD"}};
   look.env = std::move(access.env);
   look.timeout = upstream_timeout;
-  if (auto result = git::run(look); !result.ok())
-    throw std::runtime_error(git::reason(result));
+  return git::run(look);
 }
 
 void examine_upstreams(std::vector<host_check>& to, const config& settings,
@@ -257,12 +257,24 @@ void examine_upstreams(std::vector<host_check>& to, const config& settings,
   for (const auto& project : projects) {
     auto where = git::without_credentials(project.repo);
     auto name = "upstream of " + project.id;
+    auto add_fault = [&](const std::string& why, const char* help) {
+      to.push_back({name, fault, where + ": " + why, help});
+    };
+    constexpr auto* settings_help =
+      "see the project's repo, and git.credentials";
     try {
-      look_at_upstream(scratch.path(), keys, project.repo);
-      to.push_back({name, fine, where, {}});
+      auto result = look_at_upstream(scratch.path(), keys, project.repo);
+      constexpr std::size_t sha256_digits = 64;
+      if (result.ok() && result.out.find('\t') == sha256_digits)
+        add_fault(git::upstream_client::other_hash, "");
+      else if (result.ok())
+        to.push_back({name, fine, where, {}});
+      else if (auto known = git::fault_of_repository(result.err))
+        add_fault(*known, "");
+      else
+        add_fault(git::reason(result), settings_help);
     } catch (const std::exception& e) {
-      to.push_back({name, fault, where + ": " + e.what(),
-                    "see the project's repo, and git.credentials"});
+      add_fault(e.what(), settings_help);
     }
   }
 }

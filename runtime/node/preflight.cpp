@@ -13,8 +13,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -101,8 +103,14 @@ public:
 };
 
 void check_addresses(check_list& to, const config& settings) {
+  std::map<std::string, const char*> taken;
   auto check = [&](const char* key, const endpoint& where) {
-    to.add(key, address_fault(key, where), to_string(where));
+    auto fault = address_fault(key, where);
+    auto [first, is_new] = taken.try_emplace(to_string(where), key);
+    if (fault.empty() && !is_new && where.port != 0)
+      fault = std::string{key} + ' ' + first->first + " is that of "
+              + first->second + ", too; give each an address of its own";
+    to.add(key, std::move(fault), to_string(where));
   };
   check("http.listen", settings.http.listen);
   if (settings.git.listen)

@@ -33,6 +33,8 @@ TEST_CASE("a key has so many commands in all that it has made") {
   loads.set({"a", "p", "k"}, {1});
   loads.set({"b", "q", "k"}, {1});
   loads.set({"c", "q", "other"}, {5});
+  CHECK_THAT(loads.admit({"c2", "r", "k"}, "Ada"),
+             Contains("key \"Ada\" (k) has 2 commands"));
   CHECK_THAT(loads.admit({"c2", "r", "k"}), Contains("key \"k\" has 2 commands")
                                               && Contains("in session a")
                                               && Contains("limits.key_execs"));

@@ -350,6 +350,8 @@ TEST_CASE("what a command would do is told, and not done") {
   auto checkin = steps({"checkin", "--merge"});
   CHECK(actions(checkin) == "cancel commit push review merge end ");
   CHECK(checkin[2]["what"] == "plan");
+  CHECK(checkin[4]["what"]
+        == "into main: up_to_date (without what is not committed yet)");
   CHECK(steps({"rescue", "restore", "refs/tags/v1", "again", "-p",
                "demo"})[0]["what"]
         == "a session of demo on the new branch again from refs/tags/v1");

@@ -100,6 +100,9 @@ TEST_CASE("browsers get the console and programs what they always got") {
   CHECK(nobody.get("/").data()["openapi"] == "/openapi.json");
   auto script = expect(200, nobody.get("/console/app.js"));
   CHECK(script.headers["content-type"] == "text/javascript; charset=utf-8");
+  auto icon = expect(200, nobody.get("/favicon.ico"));
+  CHECK(icon.headers["content-type"] == "image/svg+xml");
+  CHECK(icon.body == nobody.get("/console/icon.svg").body);
   for (auto path : {"/console/nope.js", "/console/.copied", "/console/..%2fx",
                     "/console/%2fetc%2fpasswd"}) {
     INFO(path);

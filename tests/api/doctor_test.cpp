@@ -5,6 +5,8 @@
 #include "tests/api/demo.hpp"
 #include "tests/support/build_paths.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -91,6 +93,22 @@ TEST_CASE("doctor says what to change", "[one-node]") {
   }
   CHECK(named(report, "upstream of demo")["help"]
         == "see the project's repo, and git.credentials");
+  auto text_of = [&](const std::filesystem::path& upstream) {
+    auto project = R"(projects=[{"id":"demo","repo":")" + upstream.string();
+    auto one = named(host.examine(1, {project + R"("}])"}), "upstream of demo");
+    CHECK(one["status"] == "fault");
+    return one["text"].get<std::string>();
+  };
+  using Catch::Contains;
+  auto other = host.dir.path() / "other";
+  run_git(host.dir.path(),
+          {"init", "-q", "--object-format=sha256", other.string()});
+  run_git(other, {"commit", "-q", "--allow-empty", "-m", "First"});
+  CHECK_THAT(text_of(other), Contains("SHA-256"));
+  if (::geteuid() == 0) { // who may give files away
+    REQUIRE(::chown((other / ".git").c_str(), 65534, 65534) == 0);
+    CHECK_THAT(text_of(other), Contains("chown -R"));
+  }
   auto away = named(
     host.examine(1, {"storage.url=postgresql://nobody@127.0.0.1:1/nothing"}),
     "store");

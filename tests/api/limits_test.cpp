@@ -38,8 +38,8 @@ TEST_CASE("a key has so many sessions, and which they are is said") {
   auto second = expect(201, create(ada.client, "b", "other")).data()["id"];
   auto refused = create(ada.client, "c");
   expect_refusal(refused, 403, "QUOTA_EXCEEDED",
-                 "key \"" + ada.id
-                   + "\" has 2 sessions that live, and its limit is 2 "
+                 "key \"Ada\" (" + ada.id
+                   + ") has 2 sessions that live, and its limit is 2 "
                      "(limits.key_sessions): "
                    + second.get<std::string>() + ", " + first.get<std::string>()
                    + "; end one of them first");
@@ -69,8 +69,8 @@ TEST_CASE("a key creates so many sessions in a minute, and a project has so "
   CHECK(refused.code() == "RATE_LIMITED");
   CHECK_THAT(
     refused.message(),
-    Contains("key \"" + ada.id
-             + "\" has asked for 2 new sessions within a minute, which is "
+    Contains("key \"Ada\" (" + ada.id
+             + ") has asked for 2 new sessions within a minute, which is "
                "its limit (limits.key_creates); try again in "));
   CHECK(refused.headers["ratelimit-limit"] == "2");
   CHECK(refused.headers["ratelimit-remaining"] == "0");

@@ -181,8 +181,8 @@ TEST_CASE("one project may have its share of streams, and hears who holds "
   // What is of many projects is no project's.
   watch("/events", key);
   const auto message =
-    "project \"demo\" has 3 streams open (2 of key \"" + id
-    + "\", 1 of key \"admin\"), and its limit is 3 (limits.project_streams); "
+    "project \"demo\" has 3 streams open (2 of key \"reader\" (" + id
+    + "), 1 of key \"admin\"), and its limit is 3 (limits.project_streams); "
       "close some of them";
   for (auto path : {"/events", "/wait?until=ended&timeout=1s"}) {
     INFO(path);

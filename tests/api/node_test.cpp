@@ -90,6 +90,9 @@ TEST_CASE("config check finds what serve would refuse, and leaves no trace",
              Contains("/no/such/key"));
   CHECK_THAT(check({"http.listen=192.0.2.1:0"}),
              Contains("http.listen 192.0.2.1:0: "));
+  CHECK_THAT(
+    check({"git.listen=127.0.0.1:18080", "preview.listen=127.0.0.1:18080"}),
+    Contains("preview.listen 127.0.0.1:18080 is that of git.listen, too"));
   // Several at once.
   auto both =
     check({"node.data_dir=/dev/null/data", "http.listen=192.0.2.1:0"});

@@ -19,7 +19,14 @@ using clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds quick{1};
 constexpr std::chrono::seconds longest_rest{15};
 
-// What is wrong with a repository that can be reached, and what would help.
+// Of -1 never.
+bool is_readable(int fd) {
+  pollfd look{fd, POLLIN, 0};
+  return ::poll(&look, 1, 0) > 0;
+}
+
+} // namespace
+
 std::optional<std::string> fault_of_repository(std::string_view said) {
   struct known {
     std::string_view words;
@@ -48,14 +55,6 @@ std::optional<std::string> fault_of_repository(std::string_view said) {
       return one.sentence;
   return std::nullopt;
 }
-
-// Of -1 never.
-bool is_readable(int fd) {
-  pollfd look{fd, POLLIN, 0};
-  return ::poll(&look, 1, 0) > 0;
-}
-
-} // namespace
 
 upstream_client::call_result upstream_client::run(server_git call,
                                                   int stop_fd) {

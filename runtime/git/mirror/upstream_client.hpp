@@ -10,9 +10,15 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace greenroom::git {
+
+/// What is wrong with a repository that can be reached, and what would help, by
+/// what git has said of it; nothing: it is something else.
+std::optional<std::string> fault_of_repository(std::string_view said);
 
 class upstream_client {
 public:

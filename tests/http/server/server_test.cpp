@@ -738,15 +738,25 @@ TEST_CASE("a port that is in use is a clear error, and several threads share "
   fixture f{[](http::options& o) { o.threads = 2; }};
   for (int i = 0; i < 20; ++i)
     CHECK(call(f.port(), "GET", "/healthz").status == 200);
-  try {
-    fixture second{[&](http::options& o) { o.port = f.port(); }};
-    FAIL("two servers have one port");
-  } catch (const std::runtime_error& e) {
-    CHECK(std::string{e.what()}
-          == "http.listen 127.0.0.1:" + std::to_string(f.port())
-               + " is in use by another program; stop it or choose another "
-                 "with --set http.listen=127.0.0.1:0");
-  }
+  auto fault = [&](const char* key, auto with) {
+    const auto name = std::string{key};
+    INFO(name);
+    try {
+      fixture second{with};
+      FAIL("two servers have one port");
+    } catch (const std::runtime_error& e) {
+      CHECK(std::string{e.what()}
+            == name + " 127.0.0.1:" + std::to_string(f.port())
+                 + " is in use by another program; stop it or choose another "
+                   "with --set "
+                 + name + "=127.0.0.1:0");
+    }
+  };
+  fault("http.listen", [&](http::options& o) { o.port = f.port(); });
+  fault("preview.listen", [&](http::options& o) {
+    o.preview_host = "127.0.0.1";
+    o.preview_port = f.port();
+  });
 }
 
 TEST_CASE("a server without descriptors serves again once there are some") {

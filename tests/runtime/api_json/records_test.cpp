@@ -202,6 +202,8 @@ TEST_CASE("a key shows nothing of its secret") {
   key.expires_at = 2000;
   CHECK(key_json(key)["projects"] == ordered_json{"demo"});
   CHECK(key_json(key)["expires_at"] == "1970-01-01T00:00:02.000Z");
+  key.created_at = 0; // the administrator's, of which nobody knows
+  CHECK_FALSE(key_json(key).contains("created_at"));
 }
 
 TEST_CASE("an event's data is one line: time, session, then its fields") {

@@ -216,6 +216,20 @@ TEST_CASE("upstreams' credentials are complete or refused, and not quoted") {
   }
 }
 
+TEST_CASE("a key that stands twice is named, whatever comes after it") {
+  CHECK(config_file{R"({"http": {"threads": 3},
+                        "log": {"level": "warn", "level": "info"},
+                        "http": {"listen": "127.0.0.1:1"}})"}
+          .error()
+        == "x.jsonc: log.level stands there twice: leave one, with all that "
+           "belongs to it; http stands there twice: leave one, with all that "
+           "belongs to it");
+  CHECK_THAT(config_file{R"({"projects": [{"id": "a", "repo": "/x"},
+                              {"id": "b", "repo": "/x", "id": "c"}]})"}
+               .error(),
+             Contains("x.jsonc: projects.id stands there twice"));
+}
+
 TEST_CASE("an unknown key is named with what was meant") {
   CHECK(config_file{R"({"http": {"lisen": "127.0.0.1:1"}})"}.error()
         == "x.jsonc: http.lisen is not a known key; did you mean http.listen?");
