@@ -122,6 +122,14 @@ TEST_CASE("an app's own Authorization reaches it, a key of ours does not") {
                          "Authorization: Bearer " + preview_secret + "\r\n"));
   CHECK(client.receive().status == 200);
   CHECK_THAT(node.seen().at(1), !Contains("Authorization"));
+  // Nor behind one that is none.
+  client.send(request_to(node.host(), "/",
+                         "Authorization: Basic YTpi\r\nX-API-Key: none\r\n"
+                         "Authorization: Bearer "
+                           + preview_secret + "\r\nX-API-Key: " + preview_secret
+                           + "\r\n"));
+  CHECK(client.receive().status == 200);
+  CHECK_THAT(node.seen().at(2), !Contains(preview_secret));
 }
 
 TEST_CASE("bodies pass in both directions, in either framing") {
@@ -558,6 +566,31 @@ TEST_CASE("a cookie that another session's page has set shuts nobody out") {
   CHECK(status_of(node, request_to(node.host(), "/",
                                    "Cookie: greenroom-preview=evil\r\n"))
         == 401);
+}
+
+TEST_CASE("a cookie opens nothing to a page of another session") {
+  proxy_node node{hello};
+  const auto cookie = "Cookie: greenroom-preview=" + node.add_link() + "\r\n";
+  const auto asked_by = [&](const std::string& origin,
+                            const std::string& more = {}) {
+    return status_of(node,
+                     request_to(node.host(), "/",
+                                cookie + "Origin: " + origin + "\r\n" + more));
+  };
+  auto other = node.host(3000);
+  CHECK(asked_by("http://" + other) == 200);
+  other.replace(other.find("cccc"), 4, "dddd");
+  CHECK(asked_by("http://" + other) == 401);
+  CHECK(
+    asked_by("http://" + other, "Connection: Upgrade\r\nUpgrade: websocket\r\n")
+    == 401);
+  CHECK(node.seen().size() == 1);
+  // A key is no browser's to send unasked, and other pages are no previews.
+  CHECK(asked_by("http://" + other, "X-API-Key: " + preview_secret + "\r\n")
+        == 200);
+  CHECK(asked_by("http://" + node.host()) == 200);
+  CHECK(asked_by("http://www.preview.localhost") == 200);
+  CHECK(asked_by("null") == 200);
 }
 
 TEST_CASE("a link leads to no other host") {
