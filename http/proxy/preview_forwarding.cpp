@@ -204,6 +204,11 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
   }
   events_ =
     app_->head().headers.get("Content-Type").starts_with("text/event-stream");
+  // The rest of a request that is refused is not wanted: the client is told
+  // that its connection ends with the answer.
+  constexpr int first_refusal = 300;
+  if (app_->head().status >= first_refusal && !client_.body_at_end())
+    client_.close_after();
   client_.begin(answer_from_app(app_->head(), how), app_->length());
   co_await pass_body();
 }

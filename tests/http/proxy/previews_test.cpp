@@ -910,6 +910,24 @@ TEST_CASE("an app is asked before the body of a request has begun") {
   CHECK(client.read_stream_to_end() == "ready got abc");
 }
 
+TEST_CASE("a client is told where its body is not waited for") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    co_await of.reply(answer(413), "too large", 30s);
+  }};
+  const auto head = "POST / HTTP/1.1\r\nHost: " + node.host()
+                    + "\r\nX-API-Key: " + preview_secret + "\r\n";
+  http_client client{node.port()};
+  client.send(head + "Content-Length: 4\r\n\r\nbody");
+  auto whole = client.receive();
+  CHECK(whole.status == 413);
+  CHECK_FALSE(whole.headers.contains("connection"));
+  client.send(head + "Content-Length: 1000000\r\n\r\nbody");
+  auto refused = client.receive();
+  CHECK(refused.status == 413);
+  CHECK(refused.body == "too large");
+  CHECK(refused.headers["connection"] == "close");
+}
+
 TEST_CASE("an app that hangs up amid a body is a bad gateway each time") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     of.close();
