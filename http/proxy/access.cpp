@@ -1,10 +1,13 @@
 #include "http/proxy/access.hpp"
 
+#include "http/base/own_names.hpp"
 #include "http/base/parse.hpp"
 #include "http/proxy/headers.hpp"
+#include "messages/ids.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/scopes.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace greenroom::http::proxy {
@@ -30,6 +33,27 @@ bool is_preflight(const wire::message_head& request) {
          && !request.chunked && request.content_length.value_or(0) == 0
          && !request.headers.get("Origin").empty()
          && !request.headers.get("Access-Control-Request-Method").empty();
+}
+
+/// Whether a page of another session's preview asks. That is of the same site,
+/// so that a browser sends our cookies with it; but what runs in one session is
+/// not to see another with the eyes of a person who may see both.
+bool is_asked_by_other_session(const wire::message_head& request,
+                               const preview_target& target) {
+  const auto origin = request.headers.get("Origin");
+  const auto mark = origin.find("://");
+  if (mark == origin.npos || !target.prefix.empty())
+    return false;
+  const auto page = host_of_authority(origin.substr(mark + 3)).value_or("");
+  const auto own = host_of_authority(target.host).value_or("");
+  const auto label_end = page.find('.');
+  if (label_end == page.npos
+      || page.substr(label_end)
+           != own.substr(std::min(own.find('.'), own.size())))
+    return false;
+  const auto label = page.substr(0, label_end);
+  const auto session = label.substr(label.find('-') + 1);
+  return is_id(session) && session != target.session_id;
 }
 
 } // namespace
@@ -71,15 +95,22 @@ access_decision access_rules::decide(const wire::message_head& request,
       link.reset();
     return link;
   };
-  // Keys first: they are to be known as ours in any case.
-  auto api_key = request.headers.get("X-API-Key");
-  auto bearer = secret_of(request.headers.get("Authorization"), {});
-  for (auto [secret, ours] : {std::pair{api_key, &result.api_key_is_ours},
-                              std::pair{bearer, &result.authorization_is_ours}})
-    if (opens(secret, session.project_id, now, *ours)) {
+  // Keys first: they are to be known as ours in any case, however many.
+  for (auto& one : request.headers) {
+    const auto is_api_key = wire::equal_caseless(one.name, "X-API-Key");
+    if (!is_api_key && !wire::equal_caseless(one.name, "Authorization"))
+      continue;
+    const auto secret =
+      is_api_key ? secret_of({}, one.value) : secret_of(one.value, {});
+    auto ours = false;
+    if (opens(secret, session.project_id, now, ours)) {
       result.what = kind::granted;
       result.grant.key_secret = secret;
     }
+    auto& hidden =
+      is_api_key ? result.api_key_is_ours : result.authorization_is_ours;
+    hidden = hidden || ours;
+  }
   const auto access = access_to(target, session);
   if (auto token = query_value(target.path, token_parameter);
       token && access != preview_access::key)
@@ -97,7 +128,8 @@ access_decision access_rules::decide(const wire::message_head& request,
   }
   if (access == preview_access::public_view)
     result.what = kind::granted;
-  if (access != preview_access::token)
+  if (access != preview_access::token
+      || is_asked_by_other_session(request, target))
     return result;
   for (auto cookie : preview_cookies(request, scheme))
     if (auto link = find_link(cookie)) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <optional>
 
 namespace greenroom::http::proxy {
 
@@ -13,12 +15,12 @@ namespace {
 using wire::equal_caseless;
 
 /// Of one connection, not of the message, or set anew for each.
-constexpr std::array<std::string_view, 10> of_connection{
+constexpr std::array<std::string_view, 9> of_connection{
   "Connection",          "Keep-Alive",
   "Proxy-Connection",    "Proxy-Authenticate",
   "Proxy-Authorization", "TE",
   "Transfer-Encoding",   "Upgrade",
-  "Content-Length",      "Trailer"};
+  "Content-Length"};
 
 /// What tells an app who asks; nothing of it is a client's to say.
 constexpr std::array<std::string_view, 11> ours_to_say{"Host",
@@ -77,11 +79,19 @@ bool is_our_cookie(std::string_view name) {
          || equal_caseless(name, login_cookie);
 }
 
+/// What a server will know a cookie by: of one without a name a browser sends
+/// the value alone, whatever that looks like.
+std::string_view name_of(std::string_view cookie) {
+  while (cookie.starts_with('='))
+    cookie = trimmed(cookie.substr(1));
+  return trimmed(cookie.substr(0, cookie.find('=')));
+}
+
 std::string without_our_cookies(std::string_view cookies) {
   std::string result;
   while (!cookies.empty()) {
     auto one = next_part(cookies, ';');
-    if (one.empty() || is_our_cookie(trimmed(one.substr(0, one.find('=')))))
+    if (one.empty() || is_our_cookie(name_of(one)))
       continue;
     result.append(result.empty() ? "" : "; ").append(one);
   }
@@ -93,7 +103,7 @@ std::string without_our_cookies(std::string_view cookies) {
 std::string confined_cookie(std::string_view cookie,
                             const preview_target& target) {
   auto first = next_part(cookie, ';');
-  if (is_our_cookie(trimmed(first.substr(0, first.find('=')))))
+  if (is_our_cookie(name_of(first)))
     return {};
   std::string result{first};
   std::string path = "/";
@@ -117,24 +127,51 @@ std::string confined_cookie(std::string_view cookie,
   return result;
 }
 
+/// What follows the app's own origin; nullopt: this is another's. Servers leave
+/// out the port that a scheme has anyway.
+std::optional<std::string_view> behind_own_origin(std::string_view location,
+                                                  std::uint16_t port) {
+  struct scheme {
+    std::string_view start;
+    std::uint16_t port;
+  };
+  const auto colon_port = ':' + std::to_string(port);
+  for (auto [start, usual] : {scheme{"http://", 80}, scheme{"https://", 443}})
+    for (std::string_view host : {"localhost", "127.0.0.1", "[::1]"}) {
+      auto rest = location;
+      if (!rest.starts_with(start))
+        continue;
+      rest.remove_prefix(start.size());
+      if (!rest.starts_with(host))
+        continue;
+      rest.remove_prefix(host.size());
+      if (rest.starts_with(colon_port))
+        rest.remove_prefix(colon_port.size());
+      else if (port != usual)
+        continue;
+      if (rest.empty()
+          || std::string_view{"/?#"}.find(rest.front())
+               != std::string_view::npos)
+        return rest;
+    }
+  return std::nullopt;
+}
+
 /// An app that says where to go by its own name means its public one.
 std::string public_location(std::string_view location, const forwarding& how) {
-  auto port = std::to_string(how.target.port);
-  for (auto host : {"localhost:", "127.0.0.1:", "[::1]:"})
-    for (auto scheme : {"http://", "https://"}) {
-      auto origin = scheme + std::string{host} + port;
-      if (!location.starts_with(origin))
-        continue;
-      auto rest = location.substr(origin.size());
-      if (rest.empty() || rest.front() == '/' || rest.front() == '?')
-        return std::string{how.scheme} + "://" + how.target.host
-               + how.target.prefix + std::string{rest};
-    }
+  const auto own = behind_own_origin(location, how.target.port);
+  const auto is_path = location.starts_with('/') && !location.starts_with("//");
+  if (!own && !is_path)
+    return std::string{location};
+  std::string result;
+  if (own)
+    result.append(how.scheme).append("://").append(how.target.host);
+  const auto path = own.value_or(location);
+  // An app that knows its prefix may say it.
   auto& prefix = how.target.prefix;
-  auto in_app = location.starts_with('/') && !location.starts_with("//");
-  if (!prefix.empty() && in_app && !location.starts_with(prefix + '/'))
-    return prefix + std::string{location};
-  return std::string{location};
+  if (!prefix.empty() && !path.starts_with(prefix + '/'))
+    result.append(prefix);
+  return result.append(path);
 }
 
 /// A page of the preview, as an app knows itself. Others stay strangers.
@@ -198,9 +235,17 @@ wire::message_head request_to_app(const wire::message_head& request,
       result.headers.add(one.name, cookies);
   }
   add_forwarded(result.headers, how);
+  // Of what a connection says of itself this holds for ours, too; some servers
+  // send no trailers to who does not ask for them.
+  const auto takes_trailers = request.headers.has_token("TE", "trailers");
+  if (takes_trailers)
+    result.headers.add("TE", "trailers");
   if (auto protocol = request.upgrade(); !protocol.empty()) {
-    result.headers.add("Connection", "Upgrade");
+    result.headers.add("Connection",
+                       takes_trailers ? "Upgrade, TE" : "Upgrade");
     result.headers.add("Upgrade", protocol);
+  } else if (takes_trailers) {
+    result.headers.add("Connection", "TE");
   }
   return result;
 }
@@ -233,9 +278,9 @@ wire::message_head answer_from_app(const wire::message_head& answer,
 }
 
 wire::header_list passed_trailers(const wire::header_list& trailers) {
-  constexpr std::array<std::string_view, 7> of_heads{
-    "Authorization", "X-API-Key", "Cookie", "Set-Cookie",
-    "Location",      "Origin",    "Referer"};
+  constexpr std::array<std::string_view, 8> of_heads{
+    "Authorization", "X-API-Key", "Cookie",  "Set-Cookie",
+    "Location",      "Origin",    "Referer", "Trailer"};
   wire::header_list result;
   for (auto& one : trailers)
     if (!is_one_of(of_connection, one.name) && !is_one_of(ours_to_say, one.name)

@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <iterator>
 #include <utility>
 
 namespace greenroom::http::proxy {
@@ -307,13 +308,16 @@ void preview_client::done(clock::time_point since) {
     return;
   const auto tenths =
     std::chrono::round<tenths_of_ms>(clock::now() - since).count();
-  // Compiled, since each request comes here.
-  around_->log->add(fmt::format(
-    FMT_COMPILE("{} {}:{} {} {} {}.{} ms in={} out={} preview={}"),
-    method_.empty() ? std::string_view{"-"} : std::string_view{method_},
-    target_.session_id, target_.port, loggable_path(target_.path),
-    client_.status(), tenths / 10, tenths % 10, client_.received(),
-    client_.sent(), id_));
+  // Compiled, and not into a string that grows, since each request comes here.
+  fmt::memory_buffer line;
+  fmt::format_to(std::back_inserter(line),
+                 FMT_COMPILE("{} {}:{} {} {} {}.{} ms in={} out={} preview={}"),
+                 method_.empty() ? std::string_view{"-"}
+                                 : std::string_view{method_},
+                 target_.session_id, target_.port, loggable_path(target_.path),
+                 client_.status(), tenths / 10, tenths % 10, client_.received(),
+                 client_.sent(), id_);
+  around_->log->add({line.data(), line.size()});
 }
 
 } // namespace greenroom::http::proxy

@@ -90,6 +90,8 @@ private:
   app_pool::place place() const;
   asio::awaitable<void> connect();
   asio::awaitable<void> pass_on(const forwarding& how);
+  asio::awaitable<void> pass_both_ways(const forwarding& how);
+  asio::awaitable<void> finish_and_receive(const forwarding& how);
   asio::awaitable<void> send_body();
   asio::awaitable<void> receive_answer(const forwarding& how);
   asio::awaitable<void> receive_and_stop(const forwarding& how);

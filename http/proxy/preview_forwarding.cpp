@@ -113,28 +113,38 @@ asio::awaitable<void> preview_client::forward(const access_decision& decision) {
     around_->pool.put(to, std::move(app_));
 }
 
+/// No coroutine: most requests have no body and go out at once, and the others'
+/// need not be theirs.
 asio::awaitable<void> preview_client::pass_on(const forwarding& how) {
-  using namespace asio::experimental::awaitable_operators;
-  const auto each = around_->options.preview_timeout;
   auto& head = client_.head();
   tunnel_ = false;
   client_fault_ = nullptr;
   app_->begin(request_to_app(head, how), client_.has_body(),
               head.content_length);
-  if (client_.has_body()) {
-    std::exception_ptr fault;
-    try {
-      co_await (receive_and_stop(how) && send_body());
-    } catch (const asio::multiple_exceptions& e) {
-      // The one that failed has cancelled the other.
-      fault = e.first_exception();
-    }
-    if (fault)
-      std::rethrow_exception(fault);
-    co_return;
-  }
+  if (client_.has_body())
+    return pass_both_ways(how);
   if (!app_->finish_at_once())
-    co_await app_->finish(each);
+    return finish_and_receive(how);
+  asking_ = true;
+  return receive_answer(how);
+}
+
+asio::awaitable<void> preview_client::pass_both_ways(const forwarding& how) {
+  using namespace asio::experimental::awaitable_operators;
+  std::exception_ptr fault;
+  try {
+    co_await (receive_and_stop(how) && send_body());
+  } catch (const asio::multiple_exceptions& e) {
+    // The one that failed has cancelled the other.
+    fault = e.first_exception();
+  }
+  if (fault)
+    std::rethrow_exception(fault);
+}
+
+asio::awaitable<void>
+preview_client::finish_and_receive(const forwarding& how) {
+  co_await app_->finish(around_->options.preview_timeout);
   asking_ = true;
   co_await receive_answer(how);
 }
@@ -204,6 +214,11 @@ asio::awaitable<void> preview_client::receive_answer(const forwarding& how) {
   }
   events_ =
     app_->head().headers.get("Content-Type").starts_with("text/event-stream");
+  // The rest of a request that is refused is not wanted: the client is told
+  // that its connection ends with the answer.
+  constexpr int first_refusal = 300;
+  if (app_->head().status >= first_refusal && !client_.body_at_end())
+    client_.close_after();
   client_.begin(answer_from_app(app_->head(), how), app_->length());
   co_await pass_body();
 }

@@ -114,17 +114,18 @@ preview_target read_target(const wire::message_head& request,
   if (!target.starts_with('/'))
     throw wire::bad_message{400, "a preview is asked for by a path"};
   auto host = request.headers.get("Host");
-  const auto name = host_of_authority(host).value_or("");
+  const auto own_name = host_of_authority(host).value_or("");
+  const std::string_view name = own_name;
   preview_target result;
   auto label_end = name.find('.');
-  if (!opts.preview_domain.empty() && label_end != std::string::npos
+  if (!opts.preview_domain.empty() && label_end != name.npos
       && name.substr(label_end + 1) == opts.preview_domain) {
-    auto label = read_label(std::string_view{name}.substr(0, label_end));
+    auto label = read_label(name.substr(0, label_end));
     if (!label)
       throw wire::bad_message{404, "there is no preview of that name"};
     std::tie(result.port, result.session_id) = *label;
     result.path = target;
-  } else if (serves_paths(name, opts)) {
+  } else if (serves_paths(own_name, opts)) {
     result = by_path(target);
   } else {
     throw wire::bad_message{403, "no previews are served by that name"};

@@ -142,7 +142,9 @@ void message_writer::begin(std::string head, framing how,
   length_ = length;
   sent_ = 0;
   if (how == framing::length)
-    head_ += "Content-Length: " + std::to_string(length) + "\r\n";
+    head_.append("Content-Length: ")
+      .append(std::to_string(length))
+      .append("\r\n");
   else if (how == framing::chunks)
     head_ += "Transfer-Encoding: chunked\r\n";
   head_ += "\r\n";

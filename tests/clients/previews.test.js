@@ -185,6 +185,39 @@ test('without a sandbox sessions share no port but by another address',
     }
   });
 
+// Both have the same site, so that the browser sends the cookie along.
+test('a page of one session sees nothing of another', async (t) => {
+  const node = await startNode(t);
+  const serve = async (name, command) => {
+    const session = await node.makeSession();
+    const port = await freePort();
+    await run(node, session.path, 'prepare', 'true');
+    await addPackages(node.checkout(session.id), 'ws');
+    await run(node, session.path, name, command(port));
+    await listening(node, session.path, port);
+    return link(node, session.path, port);
+  };
+  const secret = await serve('secret', (port) => write('app.js', `
+    const { createServer } = require('node:http');
+    const { WebSocketServer } = require('ws');
+    const page = createServer((request, response) => response.end('page'));
+    new WebSocketServer({ server: page }).on('connection',
+      (one) => one.send('secret'));
+    page.listen(${port}, '127.0.0.1');`) + 'exec node app.js');
+  const other = await serve('other', (port) =>
+    `exec python3 -m http.server ${port} --bind 127.0.0.1`);
+  const page = await openPage(await openBrowser(t));
+  const heard = () => page.evaluate((host) => new Promise((resolve) => {
+    const socket = new WebSocket(`ws://${host}/`);
+    socket.onmessage = ({ data }) => resolve(data);
+    socket.onerror = () => resolve('nothing');
+  }), new URL(secret).host);
+  await page.goto(secret);
+  assert.equal(await heard(), 'secret');
+  await page.goto(other);
+  assert.equal(await heard(), 'nothing');
+});
+
 test('where there is no wildcard name a preview is a path', async (t) => {
   const node = await startNode(t,
     { sandbox: 'bubblewrap', set: ['preview.domain=null'] });

@@ -105,8 +105,9 @@ TEST_CASE("an app is asked by its local name and told the public one") {
   CHECK_THAT(seen, Contains("Forwarded: for=127.0.0.1;host=\"" + node.host()
                             + "\";proto=http\r\n"));
   CHECK_THAT(seen, Contains("Origin: http://elsewhere\r\n"));
-  for (auto gone :
-       {"X-API-Key", "X-Hop", "TE:", "9.9.9.9", "greenroom", "Connection"})
+  // Trailers pass, and some servers want to be asked for them.
+  CHECK_THAT(seen, Contains("TE: trailers\r\nConnection: TE\r\n"));
+  for (auto gone : {"X-API-Key", "X-Hop", "9.9.9.9", "greenroom", "keep-alive"})
     CHECK_THAT(seen, !Contains(gone));
 }
 
@@ -122,6 +123,14 @@ TEST_CASE("an app's own Authorization reaches it, a key of ours does not") {
                          "Authorization: Bearer " + preview_secret + "\r\n"));
   CHECK(client.receive().status == 200);
   CHECK_THAT(node.seen().at(1), !Contains("Authorization"));
+  // Nor behind one that is none.
+  client.send(request_to(node.host(), "/",
+                         "Authorization: Basic YTpi\r\nX-API-Key: none\r\n"
+                         "Authorization: Bearer "
+                           + preview_secret + "\r\nX-API-Key: " + preview_secret
+                           + "\r\n"));
+  CHECK(client.receive().status == 200);
+  CHECK_THAT(node.seen().at(2), !Contains(preview_secret));
 }
 
 TEST_CASE("bodies pass in both directions, in either framing") {
@@ -560,6 +569,31 @@ TEST_CASE("a cookie that another session's page has set shuts nobody out") {
         == 401);
 }
 
+TEST_CASE("a cookie opens nothing to a page of another session") {
+  proxy_node node{hello};
+  const auto cookie = "Cookie: greenroom-preview=" + node.add_link() + "\r\n";
+  const auto asked_by = [&](const std::string& origin,
+                            const std::string& more = {}) {
+    return status_of(node,
+                     request_to(node.host(), "/",
+                                cookie + "Origin: " + origin + "\r\n" + more));
+  };
+  auto other = node.host(3000);
+  CHECK(asked_by("http://" + other) == 200);
+  other.replace(other.find("cccc"), 4, "dddd");
+  CHECK(asked_by("http://" + other) == 401);
+  CHECK(
+    asked_by("http://" + other, "Connection: Upgrade\r\nUpgrade: websocket\r\n")
+    == 401);
+  CHECK(node.seen().size() == 1);
+  // A key is no browser's to send unasked, and other pages are no previews.
+  CHECK(asked_by("http://" + other, "X-API-Key: " + preview_secret + "\r\n")
+        == 200);
+  CHECK(asked_by("http://" + node.host()) == 200);
+  CHECK(asked_by("http://www.preview.localhost") == 200);
+  CHECK(asked_by("null") == 200);
+}
+
 TEST_CASE("a link leads to no other host") {
   proxy_node node{hello};
   auto token = node.add_link();
@@ -876,6 +910,24 @@ TEST_CASE("an app is asked before the body of a request has begun") {
   CHECK(client.read_stream_to_end() == "ready got abc");
 }
 
+TEST_CASE("a client is told where its body is not waited for") {
+  proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
+    co_await of.reply(answer(413), "too large", 30s);
+  }};
+  const auto head = "POST / HTTP/1.1\r\nHost: " + node.host()
+                    + "\r\nX-API-Key: " + preview_secret + "\r\n";
+  http_client client{node.port()};
+  client.send(head + "Content-Length: 4\r\n\r\nbody");
+  auto whole = client.receive();
+  CHECK(whole.status == 413);
+  CHECK_FALSE(whole.headers.contains("connection"));
+  client.send(head + "Content-Length: 1000000\r\n\r\nbody");
+  auto refused = client.receive();
+  CHECK(refused.status == 413);
+  CHECK(refused.body == "too large");
+  CHECK(refused.headers["connection"] == "close");
+}
+
 TEST_CASE("an app that hangs up amid a body is a bad gateway each time") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     of.close();
@@ -950,8 +1002,11 @@ TEST_CASE("requests that could be read in two ways reach no app") {
 TEST_CASE("an app's cookies stay with it, and none is named like ours") {
   proxy_node node{[](server_connection& of) -> asio::awaitable<void> {
     auto head = answer(200);
+    // Of a cookie without a name a browser sends what is behind the mark.
+    head.headers.add("Set-Cookie", "= greenroom-preview=evil; Path=/");
     head.headers.add("Set-Cookie", "a=1; Domain=preview.localhost; Path=/x");
     head.headers.add("Set-Cookie", "__host-Greenroom-Preview=evil; Path=/");
+    head.headers.add("Set-Cookie", "=greenroom-login=evil; Path=/");
     head.headers.add("Access-Control-Allow-Origin", "*");
     co_await of.reply(head, "", 30s);
   }};
@@ -1061,4 +1116,35 @@ TEST_CASE("an app that redirects to its local name means its public one") {
   client.send(node.get("/"));
   CHECK(client.receive_head().headers["location"]
         == "http://" + node.host() + "/next");
+}
+
+TEST_CASE("an app's own name needs no port that its scheme has anyway") {
+  http::proxy::preview_target target;
+  target.port = 80;
+  target.host = "80-" + preview_sid + ".preview.localhost:8081";
+  const auto leads_to = [&](const std::string& location) {
+    auto head = answer(302);
+    head.headers.add("Location", location);
+    const http::proxy::forwarding how{target, "127.0.0.1", "http"};
+    const auto passed = http::proxy::answer_from_app(head, how);
+    return std::string{passed.headers.get("Location")};
+  };
+  const auto own = "http://" + target.host;
+  CHECK(leads_to("http://localhost/next") == own + "/next");
+  CHECK(leads_to("http://localhost:80/next") == own + "/next");
+  CHECK(leads_to("http://127.0.0.1?a") == own + "?a");
+  CHECK(leads_to("http://[::1]#a") == own + "#a");
+  for (auto other : {"http://localhost.example/", "http://localhost:8080/",
+                     "https://localhost/", "http://localhost@example.org/",
+                     "//localhost/", "next"})
+    CHECK(leads_to(other) == other);
+  // By path, also where the app has been told its prefix.
+  target.host = "127.0.0.1:8081";
+  target.prefix = "/preview/" + preview_sid + "/80";
+  const auto below = "http://" + target.host + target.prefix;
+  CHECK(leads_to("http://localhost/next") == below + "/next");
+  CHECK(leads_to("http://localhost" + target.prefix + "/next")
+        == below + "/next");
+  CHECK(leads_to("/next") == target.prefix + "/next");
+  CHECK(leads_to(target.prefix + "/next") == target.prefix + "/next");
 }
