@@ -20,6 +20,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* login_shell_file = "profile.d/greenroom.sh";
+constexpr const char* chromium_file = "chromium.d/greenroom";
+
 // All or none: a device that cannot be opened, as on a file system that is
 // mounted with nodev, is worse than the host's.
 void make_devices(const fs::path& devices) {
@@ -73,11 +76,27 @@ std::string npm_settings() {
   return result + "prefix=${HOME}/.local\n";
 }
 
+// Into a directory that is a copy of the host's, where that has one. One that
+// is a link there leads out of the copy.
+void write_below(const fs::path& etc, const char* file, std::string_view text) {
+  auto path = etc / file;
+  auto directory = path.parent_path();
+  std::error_code none;
+  if (fs::is_symlink(directory, none))
+    return;
+  ensure_dir(directory, 0755);
+  if (::chmod(directory.c_str(), 0755) != 0)
+    throw std::system_error(errno, std::generic_category(),
+                            "cannot open up " + directory.string());
+  write_if_new(path, text, 0644);
+}
+
 } // namespace
 
 std::vector<std::string> made_names() {
-  return {"passwd",      "group",    "nsswitch.conf", "hosts",
-          "resolv.conf", "hostname", "machine-id",    "npmrc"};
+  return {"passwd",         "group",      "nsswitch.conf", "hosts",
+          "resolv.conf",    "hostname",   "machine-id",    "npmrc",
+          login_shell_file, chromium_file};
 }
 
 void write_made_files(const fs::path& files) {
@@ -107,6 +126,14 @@ void write_made_files(const fs::path& files) {
   // All sessions are of one machine to the programs that ask.
   write("machine-id", "677265656e726f6f6d67726565726f6f\n");
   write("npmrc", npm_settings());
+  // A login shell forgets the PATH that it is given.
+  write_below(etc, login_shell_file,
+              "case :$PATH: in *:$HOME/.local/bin:*) ;; *) PATH=$HOME/.local/"
+              "bin:$HOME/go/bin:$HOME/.cargo/bin:$PATH:/usr/local/sbin:/usr/"
+              "sbin:/sbin ;; esac\n");
+  // Its own sandbox cannot be made in this one, and it would not start.
+  write_below(etc, chromium_file,
+              "CHROMIUM_FLAGS=\"$CHROMIUM_FLAGS --no-sandbox\"\n");
   // slirp4netns answers there, whatever the host uses.
   write("resolv.conf", "nameserver 10.0.2.3\n");
   // Those that are there may be in use.

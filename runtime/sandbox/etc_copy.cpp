@@ -122,6 +122,12 @@ bool etc_copy::is_own(const std::string& relative) const {
   return std::ranges::find(own_, relative) != own_.end();
 }
 
+bool etc_copy::holds_own(const std::string& relative) const {
+  return std::ranges::any_of(own_, [&](const std::string& one) {
+    return one.starts_with(relative + '/');
+  });
+}
+
 void etc_copy::refresh() {
   std::lock_guard guard{mutex_};
   auto now = std::chrono::steady_clock::now();
@@ -231,7 +237,7 @@ void etc_copy::remove_all_but(const stamps& wanted) {
     std::vector<fs::path> doomed;
     for (; at != fs::recursive_directory_iterator{}; at.increment(ignored)) {
       auto path = at->path().lexically_relative(to_).native();
-      if (is_own(path) || wanted.contains(path))
+      if (is_own(path) || holds_own(path) || wanted.contains(path))
         continue;
       doomed.push_back(at->path());
       at.disable_recursion_pending();

@@ -35,7 +35,7 @@ const std::vector<std::string>& never_shown();
 
 class etc_copy {
 public:
-  /// `own` are names at the top of `to` that are not the host's, and stay.
+  /// `own` are files in `to` that are not the host's, and stay.
   etc_copy(std::filesystem::path from, std::filesystem::path to,
            std::vector<std::string> own);
 
@@ -60,6 +60,7 @@ private:
 
   bool show_whole(const std::filesystem::path& relative);
   bool is_own(const std::string& relative) const;
+  bool holds_own(const std::string& relative) const;
   void look(const std::filesystem::path& below, stamps& to);
   bool place(const std::string& relative, const stamp& what) const;
   bool copy_file(const std::filesystem::path& source,

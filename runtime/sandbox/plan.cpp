@@ -52,6 +52,10 @@ public:
     make_parents(to);
     add({"--bind", from.string(), to.string()});
   }
+  void link(const fs::path& to, const fs::path& at) {
+    make_parents(at);
+    add({"--symlink", to.string(), at.string()});
+  }
   void memory(const fs::path& at, std::uint64_t size,
               const char* mode = "1777") {
     make_parents(at);
@@ -177,12 +181,29 @@ void add_listed(options& to, const fs::path& path) {
 void add_state(options& to, const std::vector<std::string>& listed) {
   std::error_code none;
   for (const fs::path path :
-       {"/var/cache/fontconfig", "/var/cache/man", "/var/lib/aspell",
-        "/var/lib/dictionaries-common", "/var/lib/dpkg", "/var/lib/gems",
-        "/var/lib/ghc", "/var/lib/ispell", "/var/lib/sgml-base",
+       {"/var/cache/fontconfig", "/var/cache/man", "/var/cache/postgresql",
+        "/var/lib/apt", "/var/lib/aspell", "/var/lib/dictionaries-common",
+        "/var/lib/dpkg", "/var/lib/gems", "/var/lib/ghc",
+        "/var/lib/ghostscript", "/var/lib/ispell", "/var/lib/sgml-base",
         "/var/lib/texmf", "/var/lib/xml-core"})
     if (!is_listed(path, listed) && fs::is_directory(path, none))
       to.read_only_if_there(path);
+}
+
+// What of /var everybody may write, unless something is listed there.
+void add_links(options& to, const std::vector<std::string>& listed) {
+  struct link {
+    const char* at;
+    const char* target;
+  };
+  for (const auto& [at, target] : {link{"/var/lib/php/sessions", "/tmp"},
+                                   {"/var/lock", "/run/lock"},
+                                   {"/var/run", "/run"},
+                                   {"/var/tmp", "/tmp"}})
+    if (!is_listed(at, listed)
+        && std::ranges::none_of(
+          listed, [at = at](const auto& one) { return is_below(one, at); }))
+      to.link(target, at);
 }
 
 // With the host's network, its names too.
@@ -302,7 +323,7 @@ std::vector<std::string> bwrap_argv(const host& on,
   for (const auto* shared : {"/run/lock", "/run/screen"})
     result.memory(shared, shared_run_size);
   result.writable(session.directory / "tmp", "/tmp");
-  result.add({"--symlink", "/tmp", "/var/tmp"});
+  add_links(result, on.config.read_only);
   result.writable(session.directory / "home", home_inside);
   result.writable(session.checkout, checkout_inside);
   hold_in_place(result, later);

@@ -97,6 +97,7 @@ TEST_CASE("programs do inside what they do on the host") {
          {"update-alternatives",
           "test -z \"$(find -L /etc/alternatives -type l "
           "! -name '*.gz')\""},
+         {"php", "php -r 'exit(session_start() ? 0 : 1);'"},
          {"dpkg", "dpkg -S /bin/bash | grep -q bash"}}) {
     if (!is_installed(program)) {
       WARN("not tested, for it is not there: " << program);
@@ -148,6 +149,8 @@ TEST_CASE("a copy of settings follows them and holds no key") {
   write(from / "shadow", "root:x");
   write(from / "ours", "the host's");
   write(to / "ours", "ours");
+  write(to / "gone.d/ours", "ours");
+  write(to / "gone.d/old", "an older start's");
   write(to / "old", "an older start's");
   fs::create_symlink("app/app.conf", from / "link");
   ::chmod((from / "app/secret.conf").c_str(), 0640);
@@ -164,25 +167,33 @@ TEST_CASE("a copy of settings follows them and holds no key") {
   using files = std::map<std::string, std::string>;
   auto refresh = [&] {
     // A new one, for one alone would wait a moment.
-    sandbox::etc_copy{from, to, {"ours"}}.refresh();
+    sandbox::etc_copy{from, to, {"ours", "gone.d/ours"}}.refresh();
   };
   refresh();
   CHECK(copied()
-        == files{{"app/app.conf", "one"}, {"link", "one"}, {"ours", "ours"}});
+        == files{{"app/app.conf", "one"},
+                 {"gone.d/ours", "ours"},
+                 {"link", "one"},
+                 {"ours", "ours"}});
   auto before = fs::last_write_time(to / "app/app.conf");
   CHECK(before == fs::last_write_time(from / "app/app.conf"));
   write(from / "app/app.conf", "two two");
   fs::remove(from / "link");
   write(from / "new.d/x", "x");
   refresh();
-  CHECK(
-    copied()
-    == files{{"app/app.conf", "two two"}, {"new.d/x", "x"}, {"ours", "ours"}});
+  CHECK(copied()
+        == files{{"app/app.conf", "two two"},
+                 {"gone.d/ours", "ours"},
+                 {"new.d/x", "x"},
+                 {"ours", "ours"}});
   fs::remove_all(from / "app");
   write(from / "app", "a file now");
   refresh();
   CHECK(copied()
-        == files{{"app", "a file now"}, {"new.d/x", "x"}, {"ours", "ours"}});
+        == files{{"app", "a file now"},
+                 {"gone.d/ours", "ours"},
+                 {"new.d/x", "x"},
+                 {"ours", "ours"}});
 }
 
 TEST_CASE("passwords and keys are not listed by mistake") {
@@ -220,6 +231,32 @@ TEST_CASE("/tmp is on disk, and outlives the program") {
   CHECK(s.shell("cat /var/tmp/f; stat -c %s /tmp/big").out
         == "kept\n104857600\n");
   CHECK(content(s.mine() / "tmp/f") == "kept\n");
+}
+
+TEST_CASE("/var has what everybody writes on the host") {
+  sandbox_session s;
+  CHECK(s.shell("echo 7 >/var/lib/php/sessions/f; cat /tmp/f; "
+                "flock /var/lock/f true && test -w /var/run/lock")
+          .out
+        == "7\n");
+}
+
+TEST_CASE("what is listed below /var is there") {
+  auto settings = sandbox_settings(".");
+  settings.sandbox.read_only = {"/usr", "/var/lib/dpkg", "/var/lock"};
+  sandbox_session s{settings};
+  CHECK_FALSE(s.shell("touch /var/lock/f").ok());
+  CHECK(s.shell("test -w /var/tmp && test -d /var/lib/dpkg/info").ok());
+}
+
+TEST_CASE("a login shell finds what is installed into the home") {
+  sandbox_session s;
+  CHECK(run(s,
+            "mkdir -p ~/.local/bin && printf '#!/bin/sh\necho 7\n' "
+            ">~/.local/bin/tool && chmod +x ~/.local/bin/tool && "
+            "bash -lc 'bash -lc tool'; sh -lc tool; bash -lc 'type -p chroot'")
+          .out
+        == "7\n7\n/usr/sbin/chroot\n");
 }
 
 TEST_CASE("a link in what a session can write leads no mount astray") {
