@@ -92,7 +92,7 @@ TEST_CASE("sessions of a lost node end, whoever cannot answer at first") {
   end_lost_sessions(system, caf::actor_cast<session_finder_actor>(finder),
                     caf::actor_cast<lost_reader_actor>(store), {"p", "b"});
   await("its end", [&] { return all->ended.load(); });
-  CHECK(all->says_why);
+  CHECK(all->says_why.load());
   CHECK(all->looks == 4);
   CHECK(all->searches == 3);
   CHECK(all->ends == 2);
