@@ -82,6 +82,14 @@ struct owner_record {
 };
 GREENROOM_INSPECT(owner_record, x.project_id, x.node, x.incarnation, x.epoch)
 
+/// A session that was lost with a node, and is to end for that.
+struct lost_session {
+  std::string session_id;
+  std::string lost_node; // the first, where there were more
+  friend bool operator==(const lost_session&, const lost_session&) = default;
+};
+GREENROOM_INSPECT(lost_session, x.session_id, x.lost_node)
+
 /// Told all nodes at once, and again whenever one of them came, went, changed
 /// its state or was started anew; not when only a lease was renewed.
 using node_watcher_actor = caf::typed_actor<caf::reacts_to<node_list>>;

@@ -2,6 +2,8 @@
 // only in the session's directory, which has to stay.
 #pragma once
 
+#include "messages/records.hpp"
+
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,13 @@ inline bool leaves_work(std::string_view note) {
 inline std::string place_of_work(const std::string& session_id,
                                  const std::string& node) {
   return " and is kept in sessions/" + session_id + "/checkout of node " + node;
+}
+
+/// Whether a session's record says that there is some. It may have been dropped
+/// there since.
+inline bool names_left_work(const session_record& record) {
+  return record.status_reason.find(place_of_work(record.id, record.node))
+         != std::string::npos;
 }
 
 } // namespace greenroom

@@ -77,7 +77,7 @@ GREENROOM_INSPECT(session_page, x.sessions, x.next_cursor)
 /// A session that is over, and whose work could not be saved elsewhere.
 struct kept_session {
   session_record session;
-  std::uint64_t bytes = 0; // of the node's disk
+  std::uint64_t bytes = 0; // of the node's disk; 0: that is not known
 };
 GREENROOM_INSPECT(kept_session, x.session, x.bytes)
 

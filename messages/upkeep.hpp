@@ -2,6 +2,7 @@
 // back, and who removes what is over. On one node only.
 #pragma once
 
+#include "messages/cluster.hpp"
 #include "messages/common.hpp"
 #include "messages/store.hpp"
 
@@ -27,6 +28,23 @@ GREENROOM_INSPECT(session_home, x.epoch)
 /// The store's reader, as whoever brings sessions back sees it.
 using homes_actor =
   caf::typed_actor<caf::replies_to<load_home>::with<session_home>>;
+
+/// The live sessions of a project that are `node`'s only to end there: a node
+/// was lost that had them, and the project asked for that (on_node_loss: stop).
+struct find_lost {
+  std::string project_id;
+  std::string node;
+};
+GREENROOM_INSPECT(find_lost, x.project_id, x.node)
+
+struct lost_list {
+  std::vector<lost_session> sessions;
+};
+GREENROOM_INSPECT(lost_list, x.sessions)
+
+/// The store's reader, as whoever ends them sees it.
+using lost_reader_actor =
+  caf::typed_actor<caf::replies_to<find_lost>::with<lost_list>>;
 
 /// Removes sessions of this node that ended before a time, and those of nodes
 /// that are gone for as long, and their reviews; answered with the ids, at most

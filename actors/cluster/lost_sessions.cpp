@@ -9,10 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
-#include <optional>
-#include <set>
 #include <string>
-#include <vector>
 
 namespace greenroom {
 
@@ -28,13 +25,10 @@ using ender_pointer = caf::event_based_actor*;
 /// What is to end, and who sees to that.
 struct task {
   session_finder_actor supervisor;
-  store_reader_actor reader;
-  std::string project_id;
-  std::string lost_node;
+  lost_reader_actor reader;
+  find_lost which;
   std::size_t left = 0; // questions that are not answered
   bool again = false;   // some were not to be answered now
-  // The sessions that lived at the first look: none that begins later is meant.
-  std::optional<std::set<std::string>> meant;
 };
 
 using task_ptr = std::shared_ptr<task>;
@@ -64,18 +58,19 @@ void failed(ender_pointer self, const task_ptr& all, const std::string& what,
   answered(self, all);
 }
 
-void end(ender_pointer self, const task_ptr& all, const session_record& row) {
+void end(ender_pointer self, const task_ptr& all, const lost_session& one) {
   caller by;
-  by.key_name = "on_node_loss: stop, node " + all->lost_node + " was lost";
-  auto refused = [self, all, id = row.id](const caf::error& why) {
+  by.key_name = "on_node_loss: stop, node " + one.lost_node + " was lost";
+  auto refused = [self, all, id = one.session_id](const caf::error& why) {
     failed(self, all, "session " + id, why);
   };
   ++all->left;
   self
     ->request(all->supervisor, end_timeout,
-              find_session{row.project_id, row.id})
+              find_session{all->which.project_id, one.session_id})
     .then(
-      [self, all, by, refused, id = row.id](const session_actor& session) {
+      [self, all, by, refused,
+       id = one.session_id](const session_actor& session) {
         self->request(session, end_timeout, terminate_session{by})
           .then(
             [self, all, id](const terminate_reply&) {
@@ -87,31 +82,18 @@ void end(ender_pointer self, const task_ptr& all, const session_record& row) {
       refused);
 }
 
-// What began here was not there. The nodes' clocks would not tell: the lost one
-// may have been ahead.
-std::set<std::string> moved_among(const std::vector<session_record>& rows) {
-  std::set<std::string> result;
-  for (const auto& row : rows)
-    if (row.epoch > 1)
-      result.insert(row.id);
-  return result;
-}
-
 void look_for_lost(ender_pointer self, const task_ptr& all) {
   all->left = 1;
   all->again = false;
-  self->request(all->reader, look_timeout, live_sessions{all->project_id})
+  self->request(all->reader, look_timeout, all->which)
     .then(
-      [self, all](const session_rows& rows) {
-        if (!all->meant)
-          all->meant = moved_among(rows.sessions);
-        for (const auto& row : rows.sessions)
-          if (all->meant->contains(row.id))
-            end(self, all, row);
+      [self, all](const lost_list& found) {
+        for (const auto& one : found.sessions)
+          end(self, all, one);
         answered(self, all);
       },
       [self, all](const caf::error& why) {
-        failed(self, all, "project " + all->project_id, why);
+        failed(self, all, "project " + all->which.project_id, why);
       });
 }
 
@@ -126,14 +108,12 @@ void end_all(ender_pointer self, const task_ptr& all) {
 
 void end_lost_sessions(caf::actor_system& system,
                        const session_finder_actor& supervisor,
-                       const store_reader_actor& reader,
-                       const std::string& project_id,
-                       const std::string& lost_node) {
+                       const lost_reader_actor& reader,
+                       const find_lost& which) {
   auto all = std::make_shared<task>();
   all->supervisor = supervisor;
   all->reader = reader;
-  all->project_id = project_id;
-  all->lost_node = lost_node;
+  all->which = which;
   // A function with arguments: of one without CAF dereferences what is null.
   system.spawn(end_all, all);
 }

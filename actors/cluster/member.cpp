@@ -62,8 +62,6 @@ void hear(member_pointer self, const cluster::answered& answer) {
   // Others were quicker with the rest, or have it by now.
   if (answer.result == cluster::outcome::kept) {
     auto& owned = self->state.machine.owned;
-    std::erase_if(self->state.taking,
-                  [&](const auto& one) { return !owned.contains(one.first); });
     std::erase_if(self->state.to_take_up,
                   [&](const auto& id) { return !owned.contains(id); });
   }
@@ -106,14 +104,8 @@ void adopt(member_pointer self, const owner_record& owner) {
         self->state.to_take_up.erase(owner.project_id);
         spdlog::info("project {} is this node's, epoch {}", project.id,
                      owner.epoch);
-        // Kept until now: where the store did not answer it is asked again.
-        auto taken = self->state.taking.extract(owner.project_id);
-        auto lost = taken ? taken.mapped() : std::string{};
-        auto ends =
-          !lost.empty() && project.placement.on_loss == node_loss::stop;
         self->state.options.adopt(std::move(project));
-        if (ends)
-          self->state.options.end_sessions(owner.project_id, lost);
+        self->state.options.end_lost_sessions(owner.project_id);
         look_at_arrival(self);
       },
       [self, owner](const caf::error& e) {
@@ -180,8 +172,6 @@ struct performer {
       self->state.to_take_up.insert(one.project_id);
       spdlog::info("project {} is free (was {}'s), taking it", one.project_id,
                    one.node.empty() ? "nobody" : one.node);
-      if (!one.node.empty())
-        self->state.taking[one.project_id] = one.node;
     }
     self
       ->request(self->state.options.store, forever,

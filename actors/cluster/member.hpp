@@ -47,9 +47,9 @@ struct member_options {
   // What the node is to do; called on the actor's thread, and may not block.
   std::function<void(project_record)> adopt;
   std::function<void()> stop_runners;
-  // After adopt, where the project's node was lost and it asks for that.
-  std::function<void(std::string project_id, std::string lost_node)>
-    end_sessions = [](const std::string&, const std::string&) {};
+  // After adopt: those of the project that are here only for that.
+  std::function<void(const std::string& project_id)> end_lost_sessions =
+    [](const std::string&) {};
   // How busy the machine is, which is told to others at each renewal.
   std::function<double()> load = processor_load;
 };
@@ -63,11 +63,9 @@ struct member_state {
   std::vector<node_watcher_actor> watchers;
   std::vector<owner_record> owners;   // as of the last renewal
   std::map<std::string, bool> linked; // nodes, and whether the link is up
-  // Projects that are being taken over, with the nodes that were lost.
-  std::map<std::string, std::string> taking;
-  std::size_t releasing = 0;        // projects that are being let go
-  std::set<std::string> to_take_up; // projects that are this node's, or free
-  millis came_at = 0;               // when it first had its lease; 0: not yet
+  std::size_t releasing = 0;          // projects that are being let go
+  std::set<std::string> to_take_up;   // projects that are this node's, or free
+  millis came_at = 0;                 // when it first had its lease; 0: not yet
   drainer_actor drainer;
 };
 

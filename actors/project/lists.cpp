@@ -1,6 +1,7 @@
 #include "actors/project/lists.hpp"
 
 #include "messages/errors.hpp"
+#include "messages/left_work.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -42,6 +43,30 @@ void list_sessions_of(project_pointer self, list_sessions request,
       fail);
 }
 
+namespace {
+
+// What lies on this node's disk, and what the store says of others': a session
+// may have ended there before the project came here.
+kept_sessions kept_among(const node_context& context,
+                         std::vector<session_record> rows,
+                         const kept_files_list& found) {
+  kept_sessions result;
+  auto is_elsewhere = [&](const session_record& row) {
+    return context.cluster && row.node != context.node;
+  };
+  for (auto& row : rows) {
+    auto files =
+      std::ranges::find(found.sessions, row.id, &kept_files::session_id);
+    if (files != found.sessions.end())
+      result.sessions.push_back({std::move(row), files->bytes});
+    else if (is_elsewhere(row) && names_left_work(row))
+      result.sessions.push_back({std::move(row), 0});
+  }
+  return result;
+}
+
+} // namespace
+
 void list_kept_of(project_pointer self,
                   caf::typed_response_promise<kept_sessions> promise) {
   auto fail = [promise](caf::error& e) mutable {
@@ -59,13 +84,10 @@ void list_kept_of(project_pointer self,
           which.session_ids.push_back(row.id);
         self->request(self->state.context->git, git_timeout, std::move(which))
           .then(
-            [promise, rows = std::move(rows)](kept_files_list& found) mutable {
-              kept_sessions result;
-              for (auto& row : rows.sessions)
-                for (auto& files : found.sessions)
-                  if (files.session_id == row.id)
-                    result.sessions.push_back({row, files.bytes});
-              promise.deliver(std::move(result));
+            [self, promise,
+             rows = std::move(rows)](const kept_files_list& found) mutable {
+              promise.deliver(kept_among(*self->state.context,
+                                         std::move(rows.sessions), found));
             },
             fail);
       },

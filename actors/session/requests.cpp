@@ -6,6 +6,7 @@
 #include "actors/runner_link/runners.hpp"
 #include "messages/errors.hpp"
 #include "messages/ids.hpp"
+#include "messages/left_work.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/auth/api_keys.hpp"
 #include "runtime/auth/sha256.hpp"
@@ -90,7 +91,36 @@ caf::result<done> session_actor_state::take(const drop_kept&) {
     return make_error(errc::conflict,
                       "the session is live: what it has on disk is in use; "
                       "have it ended first");
+  if (context_->cluster && record().node != context_->node
+      && names_left_work(record()))
+    return drop_kept_elsewhere();
   return self_->delegate(context_->git, greenroom::remove_checkout{id()});
+}
+
+// Another node had it when it ended; or this one, under another name.
+caf::result<done> session_actor_state::drop_kept_elsewhere() {
+  auto promise = self_->make_response_promise<done>();
+  auto failed = [promise](caf::error& why) mutable {
+    promise.deliver(std::move(why));
+  };
+  self_->request(context_->git, git_timeout, measure_kept{{id()}})
+    .then(
+      [this, promise, failed](const kept_files_list& here) mutable {
+        if (here.sessions.empty())
+          promise.deliver(
+            make_error(errc::conflict,
+                       "what is kept lies on the disk of node " + record().node
+                         + ", where the session has ended: remove it "
+                           "there, in sessions/"
+                         + id() + " of its data directory"));
+        else
+          self_
+            ->request(context_->git, git_timeout,
+                      greenroom::remove_checkout{id()})
+            .then([promise](done) mutable { promise.deliver(done{}); }, failed);
+      },
+      failed);
+  return promise;
 }
 
 // -- commands -----------------------------------------------------------------

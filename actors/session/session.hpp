@@ -175,6 +175,7 @@ private:
   caf::result<terminate_reply> take(const terminate_session& x);
   caf::result<done> take(rescue_pushed& x);
   caf::result<done> take(const drop_kept&);
+  caf::result<done> drop_kept_elsewhere();
   caf::result<exec_view> take(start_exec& x);
   caf::result<exec_view> take(start_fed_exec& x);
   caf::result<exec_view> begin_exec(start_exec& x, shared_text input);

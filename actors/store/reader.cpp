@@ -68,6 +68,10 @@ session_home answer(store::connection& db, const load_home& x) {
   return {store::home_epoch(db, x.session_id)};
 }
 
+lost_list answer(store::connection& db, const find_lost& x) {
+  return {store::lost_sessions(db, x.project_id, x.node)};
+}
+
 session_rows answer(store::connection& db, const query_sessions& x) {
   auto page = store::list_sessions(db, to_query(x));
   return {std::move(page.sessions), std::move(page.next_cursor)};
@@ -157,6 +161,9 @@ store_reader(full_store_reader::stateful_pointer<store_reader_state> self,
     },
     [&db](const load_home& x) {
       return read(db, x, "reading since when a session is here");
+    },
+    [&db](const find_lost& x) {
+      return read(db, x, "listing sessions of a lost node");
     },
     [&db](const query_sessions& x) { return read(db, x, "listing sessions"); },
     [&db](const live_sessions& x) {

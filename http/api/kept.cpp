@@ -5,6 +5,8 @@
 #include "http/api/owner_away.hpp"
 #include "http/base/json_body.hpp"
 #include "http/edge/ask.hpp"
+#include "messages/left_work.hpp"
+#include "messages/store.hpp"
 #include "runtime/api_json/records.hpp"
 #include "runtime/base/timestamps.hpp"
 
@@ -16,12 +18,13 @@ using ordered_json = nlohmann::ordered_json;
 
 namespace {
 
-/// The store knows who has ended, and only the disk whether anything is left.
-ask_error only_there(const ask_error& why) {
-  return ask_error{
-    {errc::unavailable, "what is kept lies on the disk of the project's node, "
-                        "which alone can list it: "
-                          + to_refusal(why).message}};
+/// What the store says of it; the disk alone can say how much that is.
+kept_sessions named_in(const session_rows& rows) {
+  kept_sessions result;
+  for (auto& row : rows.sessions)
+    if (!is_live(row.status) && names_left_work(row))
+      result.sessions.push_back({row, 0});
+  return result;
 }
 
 } // namespace
@@ -34,20 +37,25 @@ void list_kept(const exchange_ptr& ex) {
       all.sessions, query,
       [](const kept_session& one) { return one.session.id; }, next);
     auto list = ordered_json::array();
-    for (auto& [session, bytes] : shown)
-      list.push_back({{"session_id", session.id},
-                      {"node", session.node},
-                      {"path", "sessions/" + session.id},
-                      {"bytes", bytes},
-                      {"branch", session.branch},
-                      {"status", to_string(session.status)},
-                      {"status_reason", session.status_reason},
-                      {"ended_at", format_rfc3339(session.ended_at)}});
+    for (auto& [session, bytes] : shown) {
+      auto& one =
+        list.emplace_back(ordered_json{{"session_id", session.id},
+                                       {"node", session.node},
+                                       {"path", "sessions/" + session.id}});
+      if (bytes != 0)
+        one["bytes"] = bytes;
+      one["branch"] = session.branch;
+      one["status"] = to_string(session.status);
+      one["status_reason"] = session.status_reason;
+      one["ended_at"] = format_rfc3339(session.ended_at);
+    }
     ex->reply(200, list_json("kept", to_text(list), next));
   };
-  auto failed = [ex](const ask_error& why) {
-    refuse_with(ex,
-                is_away(why) && has_shared_store(*ex) ? only_there(why) : why);
+  auto failed = [ex, show](const ask_error& why) {
+    ask_store_instead<session_rows>(
+      ex, why, ex->project_id(), query_sessions{ex->project_id(), {}},
+      [show](const session_rows& rows) { show(named_in(rows)); },
+      [ex](const ask_error& why_not) { refuse_with(ex, why_not); });
   };
   with_project(
     ex,

@@ -2,6 +2,8 @@
 
 #include "runtime/config/config.hpp"
 
+#include <algorithm>
+
 namespace greenroom::http {
 
 options options_from(const config& from) {
@@ -38,6 +40,11 @@ options options_from(const config& from) {
   result.preview_url = from.preview.public_url;
   result.default_expiry = from.sessions.default_expiry;
   result.max_expiry = from.sessions.max_expiry;
+  // A lost node's lease runs out first, and then who has seen that takes over.
+  if (from.cluster.listen)
+    result.return_timeout =
+      std::max(result.return_timeout,
+               std::chrono::milliseconds{2 * from.cluster.timeout + 10'000});
   return result;
 }
 

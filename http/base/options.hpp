@@ -61,6 +61,10 @@ struct options {
   std::chrono::milliseconds heartbeat{5'000};
   std::chrono::milliseconds write_timeout{60'000};
 
+  // How long streams that are open wait for a session that has gone, with its
+  // node or without, to be found again.
+  std::chrono::milliseconds return_timeout{12'000};
+
   // How long a client may take to send a request, idle time included.
   std::chrono::milliseconds read_timeout{60'000};
 

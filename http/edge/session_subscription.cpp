@@ -22,9 +22,9 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 /// The first pause before a lost session is looked for; each next one is twice
-/// as long. Together they last about 12 s.
+/// as long, some times.
 constexpr milliseconds first_pause{100};
-constexpr unsigned max_tries = 7;
+constexpr unsigned max_doublings = 5;
 constexpr unsigned max_tries_unopened = 4;
 
 /// Between two deliveries, for each stream: some times what a write costs, so
@@ -170,7 +170,9 @@ void session_subscription::lose() {
   state_ = state::lost;
   ++generation_;
   refusal why{errc::unavailable, "the session is restarting, try again"};
-  if (tries_ >= max_tries) {
+  if (tries_ == 0)
+    lost_at_ = clock::now();
+  if (clock::now() - lost_at_ >= env_.options.return_timeout) {
     refuse(why);
     return;
   }
@@ -179,7 +181,8 @@ void session_subscription::lose() {
       if (!one.opened())
         one.refuse(why);
     });
-  delayed_send(subscription_actor{this}, first_pause * (1u << tries_),
+  delayed_send(subscription_actor{this},
+               first_pause * (1u << std::min(tries_, max_doublings)),
                look_again{});
   ++tries_;
 }

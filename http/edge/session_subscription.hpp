@@ -104,7 +104,8 @@ private:
   unsigned generation_ = 0; // grows when the session is lost: older answers
                             // count no more
   unsigned tries_ = 0;
-  event_id last_; // the last event that has come
+  clock::time_point lost_at_; // before the first of them
+  event_id last_;             // the last event that has come
   bool ended_ = false;
 
   std::vector<std::shared_ptr<session_subscriber>> all_; // null: has left

@@ -129,17 +129,24 @@ cluster_member_actor node_membership::start(
   options.stop_runners = [supervisor] {
     caf::anon_send(supervisor, stop_all_runners{});
   };
-  options.end_sessions =
-    [&system, reader,
-     supervisor = caf::actor_cast<session_finder_actor>(supervisor)](
-      const std::string& project_id, const std::string& lost_node) {
-      end_lost_sessions(system, supervisor, reader, project_id, lost_node);
+  end_lost_sessions_ =
+    [&system, reader = caf::actor_cast<lost_reader_actor>(reader),
+     supervisor = caf::actor_cast<session_finder_actor>(supervisor),
+     node = self_.node.name](const std::string& project_id) {
+      greenroom::end_lost_sessions(system, supervisor, reader,
+                                   {project_id, node});
     };
+  options.end_lost_sessions = end_lost_sessions_;
   parts_.push_back(caf::actor_cast<caf::actor>(options.store));
   parts_.push_back(caf::actor_cast<caf::actor>(options.look_ups));
   auto member = system.spawn(cluster_member, std::move(options));
   parts_.push_back(caf::actor_cast<caf::actor>(member));
   return member;
+}
+
+void node_membership::end_lost_sessions() const {
+  for (auto& one : owned_)
+    end_lost_sessions_(one.project_id);
 }
 
 } // namespace greenroom

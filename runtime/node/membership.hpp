@@ -14,6 +14,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,6 +57,10 @@ public:
                              const session_supervisor_full& supervisor,
                              const store_reader_actor& reader);
 
+  /// When the sessions of before have their actors, after start(): those that
+  /// live only to end do, as those do that come later.
+  void end_lost_sessions() const;
+
   /// Its actors, in the order in which they were started.
   const std::vector<caf::actor>& parts() const noexcept {
     return parts_;
@@ -77,6 +82,7 @@ private:
   std::shared_ptr<cluster::arrival> arrival_ =
     std::make_shared<cluster::arrival>();
   std::vector<project_record> configured_; // see configure_later
+  std::function<void(const std::string& project_id)> end_lost_sessions_;
   std::vector<caf::actor> parts_;
 };
 

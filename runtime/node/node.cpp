@@ -34,6 +34,8 @@ void node::parts::reconcile_sessions() {
   if (failure)
     throw start_error("the sessions cannot be brought back: "
                       + to_refusal(*failure).message);
+  if (membership)
+    membership->end_lost_sessions();
   ready = true;
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/store/nodes.hpp"
 
+#include "runtime/config/projects.hpp"
 #include "runtime/store/session_sql.hpp"
 #include "runtime/store/sql.hpp"
 
@@ -88,6 +89,26 @@ bool give(soci::session& sql, const owner_record& project,
   return true;
 }
 
+bool ends_with_its_node(soci::session& sql, const std::string& project_id) {
+  std::string text;
+  sql << "SELECT json FROM projects WHERE id = :id", soci::into(text),
+    soci::use(project_id, "id");
+  return project_from_json(json::parse(text)).placement.on_loss
+         == node_loss::stop;
+}
+
+// That they are to end is stored with the takeover, for whoever has them until
+// they have. The first loss is the reason, where there are more.
+void mark_lost(soci::session& sql, const owner_record& project) {
+  if (project.node.empty() || !ends_with_its_node(sql, project.project_id))
+    return;
+  execute(sql,
+          "UPDATE sessions SET lost_node = :node WHERE project_id = :id"
+          " AND lost_node = '' AND "
+            + std::string{is_live_sql},
+          soci::use(project.node, "node"), soci::use(project.project_id, "id"));
+}
+
 // A lease that has run out is ended for good: a renewal that waits for this
 // row looks at it again, and finds it changed. When it ended can still be seen.
 void end_lease(soci::session& sql, const std::string& name) {
@@ -146,8 +167,11 @@ bool taken(connection& c, const node_record& node,
   for (int attempt = 1;; ++attempt)
     try {
       return in_transaction(c, [&](soci::session& sql) {
-        return may_take(c, sql, node, project.node)
-               && give(sql, project, node.name);
+        if (!may_take(c, sql, node, project.node)
+            || !give(sql, project, node.name))
+          return false;
+        mark_lost(sql, project);
+        return true;
       });
     } catch (const collided&) {
       if (attempt == attempts)
@@ -342,6 +366,33 @@ std::vector<owner_record> take_over(connection& c, const node_record& node,
     ++mine.epoch;
   }
   return result;
+}
+
+std::vector<lost_session> lost_sessions(connection& c,
+                                        const std::string& project_id,
+                                        const std::string& node) {
+  check_text("project", project_id);
+  check_text("node", node);
+  return reading(c, [&](soci::session& sql) {
+    std::vector<lost_session> result;
+    lost_session one;
+    soci::statement statement{sql};
+    statement.exchange(soci::into(one.session_id));
+    statement.exchange(soci::into(one.lost_node));
+    statement.exchange(soci::use(project_id, "project"));
+    statement.exchange(soci::use(node, "node"));
+    statement.alloc();
+    statement.prepare("SELECT id, lost_node FROM sessions"
+                      " WHERE project_id = :project AND node = :node"
+                      " AND lost_node <> '' AND "
+                        + std::string{is_live_sql},
+                      once);
+    statement.define_and_bind();
+    statement.execute();
+    while (statement.fetch())
+      result.push_back(one);
+    return result;
+  });
 }
 
 bool hand_over(connection& c, const std::string& as,

@@ -64,9 +64,16 @@ std::optional<owner_record> owner_of(connection& c, const find_owner& what);
 /// Makes `node` the owner of those of the projects that still have this owner
 /// and epoch, if the owner's lease has run out (or it has left, or nobody owns
 /// them) and `node`'s own holds. Their live sessions become `node`'s, each with
-/// a new epoch. Returns what it has got, with the new epochs.
+/// a new epoch; where the project asks for that, they are to end (see
+/// lost_sessions). Returns what it has got, with the new epochs.
 std::vector<owner_record> take_over(connection& c, const node_record& node,
                                     std::span<const owner_record> projects);
+
+/// The live sessions of a project that are `node`'s only to end there: a node
+/// was lost that had them, and the project asked for that then.
+std::vector<lost_session> lost_sessions(connection& c,
+                                        const std::string& project_id,
+                                        const std::string& node);
 
 /// Gives a project of `as` to another node that is ready; its live sessions go
 /// with it. False where `as` does not own it at that epoch, or the other is not

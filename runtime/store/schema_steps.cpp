@@ -327,6 +327,13 @@ schema_step schema_of_webhooks_of_sessions() {
   };
 }
 
+schema_step schema_of_lost_nodes() {
+  return {
+    // The node that was lost with it, where it is to end for that; '': none.
+    "ALTER TABLE sessions ADD COLUMN lost_node TEXT NOT NULL DEFAULT ''",
+  };
+}
+
 } // namespace
 
 // In the order in which they were released.
@@ -347,6 +354,7 @@ const std::vector<schema_step>& schema_steps() {
     schema_of_previews(),
     schema_of_project_events(),
     schema_of_webhooks_of_sessions(),
+    schema_of_lost_nodes(),
   };
   return all;
 }

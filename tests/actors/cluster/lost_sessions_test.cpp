@@ -1,7 +1,6 @@
 // Sessions that are to end because their node was lost.
 #include "actors/cluster/lost_sessions.hpp"
 #include "messages/errors.hpp"
-#include "messages/time.hpp"
 #include "messages/type_ids.hpp"
 #include "tests/support/eventually.hpp"
 
@@ -33,6 +32,7 @@ struct counts {
   std::atomic<int> searches{0};
   std::atomic<int> ends{0};
   std::atomic<bool> ended{false};
+  std::atomic<bool> says_why{false};
 };
 
 using counts_ptr = std::shared_ptr<counts>;
@@ -41,41 +41,29 @@ caf::error not_now() {
   return make_error(errc::unavailable, "not now");
 }
 
-session_rows two_rows() {
-  session_rows result;
-  // Made on the lost node, whose clock was ahead, and here since.
-  for (std::uint64_t epoch : {2, 1}) {
-    session_record row;
-    row.id = "s" + std::to_string(result.sessions.size());
-    row.project_id = "p";
-    row.created_at = now_ms() + (epoch == 2 ? 60'000 : 0);
-    row.epoch = epoch;
-    result.sessions.push_back(row);
-  }
-  return result;
-}
-
 caf::behavior reader(caf::event_based_actor*, counts_ptr all) {
-  return {[all, rows = two_rows()](
-            const live_sessions&) -> caf::result<session_rows> {
+  return {[all](const find_lost& x) -> caf::result<lost_list> {
     if (all->looks++ == 0)
       return not_now();
-    return all->ended ? session_rows{} : rows;
+    if (all->ended || x.project_id != "p" || x.node != "b")
+      return lost_list{};
+    return lost_list{{{"s", "a"}}};
   }};
 }
 
 // Whose store is away for as long as the node is there.
 caf::behavior reader_without_store(caf::event_based_actor*, counts_ptr all) {
-  return {[all](const live_sessions&) -> caf::result<session_rows> {
+  return {[all](const find_lost&) -> caf::result<lost_list> {
     ++all->looks;
     return not_now();
   }};
 }
 
 caf::behavior session(caf::event_based_actor*, counts_ptr all) {
-  return {[all](const terminate_session&) -> caf::result<terminate_reply> {
+  return {[all](const terminate_session& x) -> caf::result<terminate_reply> {
     if (all->ends++ == 0)
       return not_now();
+    all->says_why = x.by.key_name == "on_node_loss: stop, node a was lost";
     all->ended = true;
     return terminate_reply{};
   }};
@@ -84,8 +72,7 @@ caf::behavior session(caf::event_based_actor*, counts_ptr all) {
 caf::behavior supervisor(caf::event_based_actor*, counts_ptr all,
                          caf::actor child) {
   return {[=](const find_session& x) -> caf::result<session_actor> {
-    // The other has begun since.
-    if (x.session_id != "s0")
+    if (x.session_id != "s" || x.project_id != "p")
       return make_error(errc::not_found, "session not found");
     if (all->searches++ == 0)
       return not_now();
@@ -103,8 +90,9 @@ TEST_CASE("sessions of a lost node end, whoever cannot answer at first") {
   auto child = system.spawn(session, all);
   auto finder = system.spawn(supervisor, all, child);
   end_lost_sessions(system, caf::actor_cast<session_finder_actor>(finder),
-                    caf::actor_cast<store_reader_actor>(store), "p", "a");
+                    caf::actor_cast<lost_reader_actor>(store), {"p", "b"});
   await("its end", [&] { return all->ended.load(); });
+  CHECK(all->says_why.load());
   CHECK(all->looks == 4);
   CHECK(all->searches == 3);
   CHECK(all->ends == 2);
@@ -119,7 +107,7 @@ TEST_CASE("who ends the sessions of a lost node goes with their supervisor") {
   auto store = system.spawn(reader_without_store, all);
   auto finder = system.spawn(supervisor, all, caf::actor{});
   end_lost_sessions(system, caf::actor_cast<session_finder_actor>(finder),
-                    caf::actor_cast<store_reader_actor>(store), "p", "a");
+                    caf::actor_cast<lost_reader_actor>(store), {"p", "b"});
   await("its first look", [&] { return all->looks.load() > 0; });
   for (auto& part : {store, finder})
     caf::anon_send_exit(part, caf::exit_reason::user_shutdown);

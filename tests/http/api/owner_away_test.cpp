@@ -1,5 +1,6 @@
 // Lists of a project whose owner is another node, which is away.
 #include "http/edge/peers.hpp"
+#include "messages/left_work.hpp"
 #include "messages/webhooks.hpp"
 #include "tests/http/asking.hpp"
 
@@ -20,6 +21,7 @@ namespace {
 
 const std::string away_path = "/projects/away";
 const std::string away_session(20, 'w');
+const std::string kept_session_id(20, 'k');
 const std::string away_review(20, 'v');
 const std::string away_webhook(20, 'h');
 
@@ -39,13 +41,13 @@ caf::behavior mute_project(caf::event_based_actor* self, ask_count asked) {
   };
 }
 
-// Of all projects but that one, `all` knows the owners.
+// Of all projects but that one and "over", `all` knows the owners.
 caf::behavior partly_away(caf::event_based_actor* self, directory_actor all,
                           absence how, ask_count asked) {
   auto mute = caf::actor_cast<project_actor>(self->spawn(mute_project, asked));
   return {
     [=](const find_project& x) -> caf::result<project_actor> {
-      if (x.project_id != "away")
+      if (x.project_id != "away" && x.project_id != "over")
         return self->delegate(all, x);
       if (how == absence::never_found)
         return self->make_response_promise<project_actor>();
@@ -68,6 +70,18 @@ session_record stored_session() {
   return row;
 }
 
+// Of project "over": its work is on its node's disk alone, or not there at all.
+session_record ended_session(const std::string& id, bool leaves_work) {
+  session_record row;
+  row.id = id;
+  row.project_id = "over";
+  row.node = "b";
+  row.status = session_status::terminated;
+  row.status_reason =
+    "terminated" + (leaves_work ? place_of_work(id, "b") : std::string{});
+  return row;
+}
+
 review_record stored_review() {
   review_record row;
   row.id = away_review;
@@ -84,6 +98,9 @@ caf::behavior shared_rows(caf::event_based_actor*, int) {
         rows.sessions.push_back(stored_session());
         rows.next_cursor = x.query.limit == 1 ? "5-" + away_session : "";
       }
+      if (x.project_id == "over")
+        for (auto& id : {kept_session_id, std::string(20, 'o')})
+          rows.sessions.push_back(ended_session(id, id == kept_session_id));
       return rows;
     },
     [](const query_reviews&) {
@@ -252,14 +269,16 @@ TEST_CASE("webhooks and their deliveries are read by any node while the owner "
   CHECK(sent[0]["webhook_id"] == away_webhook);
 }
 
-TEST_CASE("what is kept is on the owner's disk, and said to be while it is "
+TEST_CASE("what is kept on a disk is listed from the store while that is "
           "away") {
   away_fixture f{absence::refuses};
-  auto answer = get(f, away_path + "/kept");
-  CHECK(answer.status == 503);
-  CHECK(answer.headers.contains("retry-after"));
-  CHECK_THAT(answer.body, Catch::Contains("on the disk of the project's node"));
-  CHECK_THAT(answer.body, Catch::Contains("node b cannot be reached"));
+  auto answer = get(f, "/projects/over/kept");
+  REQUIRE(answer.status == 200);
+  auto kept = data_of(answer)["kept"];
+  REQUIRE(kept.size() == 1);
+  CHECK(kept[0]["session_id"] == kept_session_id);
+  CHECK(kept[0]["node"] == "b");
+  CHECK_FALSE(kept[0].contains("bytes"));
 }
 
 TEST_CASE("without a store that nodes share an owner that is away is said to "

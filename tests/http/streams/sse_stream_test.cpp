@@ -356,6 +356,16 @@ TEST_CASE("a watcher follows its session to the actor that revives it") {
   CHECK(ids_of(client->read_stream_to_end()) == from_to(1, 4));
 }
 
+TEST_CASE("a stream ends where its session stays away for too long") {
+  fixture f{[](http::options& o) {
+    o.return_timeout = std::chrono::milliseconds{300};
+  }};
+  auto client = begun_response(f);
+  wait_for_watchers(f, 1);
+  caf::anon_send(f.session, quit_now{}); // who is still found there
+  client->read_stream_to_end();
+}
+
 TEST_CASE("a client that leaves before its stream begins ends only that") {
   fixture f;
   {

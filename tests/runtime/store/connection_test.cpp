@@ -130,7 +130,8 @@ TEST_CASE_METHOD(store_place,
   put_key(c, key);
   const auto latest = schema_version(c);
   // Back to what version 1 was.
-  for (const char* undo : {"DROP TABLE project_events",
+  for (const char* undo : {"ALTER TABLE sessions DROP COLUMN lost_node",
+                           "DROP TABLE project_events",
                            "DROP TABLE project_event_number",
                            "DROP TABLE session_previews",
                            "ALTER TABLE sessions DROP COLUMN home_epoch",

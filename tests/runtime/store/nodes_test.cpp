@@ -225,6 +225,73 @@ TEST_CASE_METHOD(nodes_fixture,
   }
 }
 
+TEST_CASE_METHOD(nodes_fixture, "what is to end with its node is known to "
+                                "whoever has it until it has ended") {
+  auto a = join_as("a");
+  auto b = join_as("b");
+  auto d = join_as("d");
+  auto project = some_project();
+  project.placement.on_loss = node_loss::stop;
+  put_project(c, project);
+  own(a);
+  auto session = some_session("x");
+  session.node = "a";
+  insert(session);
+  let_run_out("a");
+  own(b);
+  const std::vector lost{lost_session{session.id, "a"}};
+  CHECK(lost_sessions(c, "demo", "b") == lost);
+  CHECK(lost_sessions(c, "demo", "a").empty());
+  CHECK(lost_sessions(c, "other", "b").empty());
+  // What begins there is not meant.
+  auto fresh = some_session("y");
+  fresh.node = "b";
+  insert(fresh);
+  CHECK(lost_sessions(c, "demo", "b") == lost);
+  // b begins anew, and then gives the project away or is lost itself.
+  join_as("b", "2");
+  store::take_live_sessions(c, "b");
+  CHECK(lost_sessions(c, "demo", "b") == lost);
+  SECTION("given away") {
+    REQUIRE(hand_over(c, "b", owner(), "d"));
+    CHECK(lost_sessions(c, "demo", "d") == lost);
+  }
+  SECTION("lost too") {
+    let_run_out("b");
+    own(d);
+    auto both = lost_sessions(c, "demo", "d");
+    REQUIRE(both.size() == 2);
+    for (auto& one : both)
+      CHECK(one.lost_node == (one.session_id == session.id ? "a" : "b"));
+  }
+  CHECK(lost_sessions(c, "demo", "b").empty());
+  end(store::find_session(c, session.id).value());
+  for (auto& one : lost_sessions(c, "demo", "d"))
+    CHECK(one.session_id != session.id);
+}
+
+TEST_CASE_METHOD(nodes_fixture, "only what asks for that ends with its node") {
+  auto a = join_as("a");
+  auto b = join_as("b");
+  auto session = some_session("x");
+  session.node = "a";
+  SECTION("not what goes on elsewhere") {
+    own(a);
+    insert(session);
+    let_run_out("a");
+    own(b);
+  }
+  SECTION("nor what was nobody's") {
+    auto project = some_project();
+    project.placement.on_loss = node_loss::stop;
+    put_project(c, project);
+    insert(session);
+    own(b);
+  }
+  CHECK(store::find_session(c, session.id)->node == "b");
+  CHECK(lost_sessions(c, "demo", "b").empty());
+}
+
 TEST_CASE_METHOD(nodes_fixture, "a project is handed over by its owner") {
   auto a = join_as("a");
   auto b = join_as("b");

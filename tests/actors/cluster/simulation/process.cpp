@@ -121,19 +121,25 @@ void process::start_actors() {
   options.stop_runners = [supervisor] {
     caf::anon_send(supervisor, stop_all_runners{});
   };
-  options.end_sessions =
+  auto end_lost =
     [&system, supervisor = caf::actor_cast<session_finder_actor>(supervisor),
-     reader = c.reader](const std::string& project, const std::string& lost) {
-      end_lost_sessions(system, supervisor, reader, project, lost);
+     reader = caf::actor_cast<lost_reader_actor>(services_),
+     node = here.name](const std::string& project) {
+      end_lost_sessions(system, supervisor, reader, {project, node});
     };
+  options.end_lost_sessions = end_lost;
   member_ = caf::actor_cast<full_member_actor>(
     keep(system.spawn(cluster_member, std::move(options))));
   if (stage_.planted.always_speaks)
     gate_->open_until(std::numeric_limits<millis>::max());
-  serve([this, supervisor](caf::event_based_actor* self) {
+  serve([this, supervisor, owned, end_lost](caf::event_based_actor* self) {
     self->request(supervisor, caf::infinite, reconcile{})
-      .then([](const reconciled&) {},
-            [this](const caf::error&) { failed_ = true; });
+      .then(
+        [owned, end_lost](const reconciled&) {
+          for (auto& one : owned)
+            end_lost(one.project_id);
+        },
+        [this](const caf::error&) { failed_ = true; });
   });
 }
 

@@ -215,6 +215,11 @@ caf::message_handler of_sessions(const pointer& s) {
         return session_home{row == nullptr ? 0 : row->home_epoch};
       });
     },
+    [s](const find_lost& x) {
+      return s->ask<lost_list>([s, x] {
+        return lost_list{s->store().lost_sessions(x.project_id, x.node)};
+      });
+    },
     [s](const load_notes& x) {
       return s->ask<exec_notes>(
         [s, x] { return exec_notes{s->store().noted(x.session_id)}; });

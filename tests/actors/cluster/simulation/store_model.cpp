@@ -90,7 +90,25 @@ void store_model::take_over(const std::string& name,
     if (!flaws_.early_takeover)
       until = -std::abs(until);
   }
-  give(wanted, name);
+  if (!give(wanted, name) || wanted.node.empty()
+      || projects_[wanted.project_id].rules.placement.on_loss
+           != node_loss::stop)
+    return;
+  for (auto& [id, row] : sessions_)
+    if (row.record.project_id == wanted.project_id && is_live(row.record.status)
+        && row.lost_node.empty())
+      row.lost_node = wanted.node;
+}
+
+std::vector<lost_session>
+store_model::lost_sessions(const std::string& project_id,
+                           const std::string& node) const {
+  std::vector<lost_session> result;
+  for (auto& [id, row] : sessions_)
+    if (row.record.project_id == project_id && row.record.node == node
+        && is_live(row.record.status) && !row.lost_node.empty())
+      result.push_back({id, row.lost_node});
+  return result;
 }
 
 bool store_model::hand_over(const std::string& as, const owner_record& project,

@@ -35,6 +35,7 @@ public:
     std::uint64_t home_epoch = 0;
     std::vector<session_event> outbox;
     std::vector<std::pair<std::string, std::string>> notes; // exec, JSON
+    std::string lost_node = {};
   };
 
   store_model(const agenda& when, flaws what, invariants& rules)
@@ -53,6 +54,8 @@ public:
                  const owner_record& wanted);
   bool hand_over(const std::string& as, const owner_record& project,
                  const std::string& to);
+  std::vector<lost_session> lost_sessions(const std::string& project_id,
+                                          const std::string& node) const;
   bool has_lease(const std::string& node) const;
   std::vector<node_record> nodes() const;
   std::vector<owner_record> owners() const;

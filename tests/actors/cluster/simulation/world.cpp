@@ -175,6 +175,8 @@ std::string world::out_of_order(const std::string& session_id,
     std::ranges::find(stage_.machines, row.record.node, &machine::name);
   if (owner == stage_.machines.end())
     return "session " + session_id + " is on no node";
+  if (!row.lost_node.empty())
+    return "session " + session_id + " was to end with node " + row.lost_node;
   if (row.record.status == session_status::creating)
     return "session " + session_id + " is never made";
   std::vector<std::uint64_t> wanted;
