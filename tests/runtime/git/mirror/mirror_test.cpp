@@ -368,6 +368,19 @@ TEST_CASE("an upstream that does not want a push says why") {
   CHECK(w.mirror.push_refs({"refs/upstream/heads/main"}));
 }
 
+TEST_CASE("what is no commit is pushed to no branch, and says so") {
+  world w;
+  auto other = GENERATE(as<std::string>{}, "upstream/heads/main^{tree}",
+                        "upstream/tags/v1.0");
+  auto what = refusal_of([&] {
+    w.mirror.push("work", run_git(w.mirror.path(), {"rev-parse", other}), {});
+  });
+  CHECK(what.code == errc::conflict);
+  CHECK_THAT(what.message, Catch::Contains(" is none"));
+  CHECK(w.upstream_at("refs/heads/work").empty());
+  CHECK(w.mirror.fetch_ref("refs/heads/main")); // it can be reached
+}
+
 TEST_CASE("a sound pack with all that it needs comes in") {
   world w;
   write(w.work() / "more", "more\n");
